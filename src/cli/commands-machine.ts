@@ -14,7 +14,7 @@ export const commandsOfMachine = (whole: () => WholeCommandLine): readonly Comma
     summary: 'renew once an hour from now on, by systemd or cron',
     description:
       'Writes a systemd service and timer that run `certfleet renew`, which sweeps too, and starts the timer; without systemd, ' +
-      'a file in /etc/cron.d. The minute is random, and stays the same when this is run again. Shows the files and asks ' +
+      'a file in /etc/cron.d. The minute depends on the machine. Keeps the proxies, and the roots that this shell trusts. Shows the files and asks ' +
       'before it writes them. Leaves files alone that it did not write.',
     flags: [
       { flags: '--print', description: 'show the files, and change nothing' },

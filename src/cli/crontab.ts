@@ -1,9 +1,11 @@
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute } from 'node:path';
 import { type DefaultPaths, defaultPaths } from '../config/defaults.ts';
 import type { Files } from '../ports/files.ts';
 import type { Session } from './context.ts';
+import { filesAt, namesIn } from './files-at.ts';
 import { textOf, wholePathOf, withPlaces } from './flag-values.ts';
 import { commandInCron } from './timer-files.ts';
+import { notSetBy, shellVariables } from './timer-variables.ts';
 
 /** Suggests a crontab line for `renew`: once for each store, and not if this machine runs it already. */
 export const adviseCrontab = (session: Session, certificate: string): Promise<void> =>
@@ -27,19 +29,33 @@ async function advise(session: Session, certificate: string, { command, once, hi
   if (session.json || session.quiet) return;
   const store = storeOf(session);
   const { files } = await session.world();
-  if ((await scheduledIn(command, files, defaultPaths(session.context.env), store)) !== undefined) return;
+  const scheduled = await scheduledIn(command, files, defaultPaths(session.context.env), store);
+  if (scheduled !== undefined) return tellLacking(session, files, command, scheduled);
   const fleet = await session.fleet({ makeStore: false });
   // What was asked for is done, so do not fail for this.
   if (!(await fleet.once(once, session.signal).catch(() => false))) return;
   const line = await cronLine(command, session, certificate, store).catch(() => undefined);
   if (line === undefined) return;
   session.note(`\n${hint}`);
-  session.noteWhole(`${cronPath(process.execPath)}  ${line}`);
+  const { open, others } = await shellVariables(session);
+  const variables = Object.entries(open).map(([name, value]) => `  ${name}=${value}\n`);
+  session.noteWhole(`${cronPath(process.execPath)}${variables.join('')}  ${line}`);
+  for (const name of others.keys()) session.note(`cron does not have ${name}: set it in a line above this one.`);
   for (const key of await storeKeyFlags(session))
     if (key.startsWith('env:'))
       session.note(
         `cron does not have ${key.slice(4)}: set it in a line above this one, or name a file with --store-key file:/path.`,
       );
+}
+
+/** Says which variables of this run the scheduled one lacks. */
+async function tellLacking(session: Session, files: Files, command: string, scheduled: string): Promise<void> {
+  const lacking = await notSetBy(scheduled, files, await shellVariables(session));
+  if (lacking.length === 0) return;
+  const names = lacking.join(', ');
+  session.note(
+    `${scheduled} runs \`certfleet ${command}\` without ${names}, which this run had: run \`certfleet install-timer\` with ${lacking.length === 1 ? 'it' : 'them'}, or add what is needed there.`,
+  );
 }
 
 /** The store that is named on the command line. */
@@ -119,23 +135,3 @@ export async function scheduledIn(
       if (timers.includes(basename(one.path).replace(/\.service$/, '.timer')) && runs(one.text)) return one.path;
   return undefined;
 }
-
-/** The names in a folder; none if there is no such folder, or if this user may not read it. */
-export const namesIn = async (files: Files, folder: string): Promise<readonly string[]> =>
-  (await unlessUnreadable(files.list(folder))) ?? [];
-
-/** A file, or the files of a folder, as text. */
-export async function filesAt(
-  files: Files,
-  path: string,
-): Promise<readonly { readonly path: string; readonly text: string }[]> {
-  const names = await unlessUnreadable(files.list(path));
-  const paths = names ? names.map((name) => join(path, name)) : [path];
-  const found = await Promise.all(paths.map((one) => unlessUnreadable(files.read(one, { named: true }))));
-  return found.flatMap((bytes, index) =>
-    bytes ? [{ path: paths[index]!, text: new TextDecoder().decode(bytes) }] : [],
-  );
-}
-
-/** Ignores what this user may not read. */
-const unlessUnreadable = <T>(reading: Promise<T>): Promise<T | undefined> => reading.catch(() => undefined);

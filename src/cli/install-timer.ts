@@ -1,12 +1,12 @@
 import { isAbsolute } from 'node:path';
-import { defaultPaths } from '../config/defaults.ts';
+import { type DefaultPaths, defaultPaths } from '../config/defaults.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import type { Settings } from '../core/spec.ts';
 import type { World } from '../ports/world.ts';
 import type { Run, Session } from './context.ts';
 import { scheduledIn, storeKeyFlags, storeOf } from './crontab.ts';
 import { textOf, wholePathOf } from './flag-values.ts';
-import { credentialsOf, refuseCredentials, tellVariables } from './timer-credentials.ts';
+import { credentialsOf, refuseCredentials } from './timer-credentials.ts';
 import {
   commandInCron,
   cronFile,
@@ -17,7 +17,9 @@ import {
   timerName,
   timerPlaces,
   unitFiles,
+  variablesIn,
 } from './timer-files.ts';
+import { shellVariables, tellVariables } from './timer-variables.ts';
 
 /** What is to be done; nothing of it is done before it was shown and confirmed. */
 interface Change {
@@ -68,11 +70,10 @@ async function installing(session: Session, world: World): Promise<Change> {
   const isSystemd =
     session.invocation.flags['cron'] !== true && (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
   const hourly = await hourlyOf(session, settings, world, isSystemd);
-  if (!isSystemd && (await files.stat(paths.cronFiles))?.kind !== 'folder') {
+  const missing = isSystemd ? undefined : await missingForCron(world, paths);
+  if (missing !== undefined) {
     session.noteWhole(`  ${hourly.minute} * * * * ${commandInCron([...hourly.command, '--quiet'])}`);
-    throw fail('usage/invalid', {
-      what: `this machine has neither systemd nor the folder ${paths.cronFiles}; add the line above to the crontab of root`,
-    });
+    throw fail('usage/invalid', { what: missing });
   }
   const wanted = isSystemd ? unitFiles(hourly, paths) : [cronFile(hourly, paths)];
   for (const { path } of wanted)
@@ -99,6 +100,20 @@ async function installing(session: Session, world: World): Promise<Change> {
   };
 }
 
+/** What cron lacks here to run the file, and the way out; undefined if it lacks nothing. */
+async function missingForCron({ files }: World, paths: DefaultPaths): Promise<string | undefined> {
+  const isBooted = (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
+  let hasCron = false;
+  for (const path of paths.cron) hasCron ||= (await files.stat(path)) !== undefined;
+  if (!hasCron)
+    return isBooted
+      ? 'cron is not installed on this machine, so nothing would run the line above: leave out --cron, and systemd runs it'
+      : 'this machine has neither systemd nor cron, so nothing would run the line above: install cron and try again, or run the command once an hour in another way';
+  return (await files.stat(paths.cronFiles))?.kind === 'folder'
+    ? undefined
+    : `this machine has neither systemd nor the folder ${paths.cronFiles}; add the line above to the crontab of root`;
+}
+
 async function uninstalling(session: Session, world: World): Promise<Change> {
   const { units, cron } = timerPlaces(defaultPaths(session.context.env));
   const [ofSystemd, ofCron] = [await ours(units, world), await ours(cron, world)];
@@ -114,7 +129,7 @@ async function uninstalling(session: Session, world: World): Promise<Change> {
   };
 }
 
-/** The command with absolute paths, at the time of the files that are there, else at a random one. */
+/** The command with absolute paths, at the time of the files that are there, else at the time of this machine. */
 async function hourlyOf(session: Session, settings: Settings, world: World, isSystemd: boolean): Promise<Hourly> {
   const { context, invocation } = session;
   const { program } = context;
@@ -124,21 +139,26 @@ async function hourlyOf(session: Session, settings: Settings, world: World, isSy
     throw fail('usage/invalid', {
       what: `${program} is in a cache of npm that may be emptied: install certfleet first (npm install --global certfleet)`,
     });
-  const { units, cron } = timerPlaces(defaultPaths(context.env));
+  const paths = defaultPaths(context.env);
+  const { units, cron } = timerPlaces(paths);
   const before = { minute: undefined as number | undefined, second: undefined as number | undefined };
   let service: string | undefined;
+  let variables: Readonly<Record<string, string>> = {};
   for (const path of [...units, ...cron]) {
     const text = await textAt(path, world);
     const ourText = text?.startsWith(timerMark) === true ? text : undefined;
     const time = ourText === undefined ? undefined : timeIn(ourText);
     if (path === units[0]) service = ourText;
+    variables = { ...variables, ...variablesIn(ourText ?? '') };
     before.minute ??= time?.minute;
     before.second ??= time?.second;
   }
+  const time = await timeOfMachine(paths, world);
   const config = textOf(invocation.flags['config']);
   const store = storeOf(session);
   const keys = await storeKeyFlags(session);
-  await tellVariables(session, world, isSystemd);
+  const shell = await shellVariables(session);
+  await tellVariables(session, world, shell, isSystemd);
   if (!isSystemd) await refuseCredentials(session);
   return {
     command: [
@@ -147,11 +167,24 @@ async function hourlyOf(session: Session, settings: Settings, world: World, isSy
       ...(store === undefined ? [] : ['--store', store]),
       ...keys,
     ],
-    minute: before.minute ?? Math.floor(world.random.number() * 60),
-    second: before.second ?? Math.floor(world.random.number() * 60),
+    minute: before.minute ?? Math.floor(time / 60),
+    second: before.second ?? time % 60,
     stopSeconds: Math.ceil(settings.shutdownBudgetMs / 1_000) + 7,
     credentials: isSystemd ? await credentialsOf(session, world, service) : [],
+    // An empty variable takes away what an earlier run wrote.
+    variables: Object.fromEntries(
+      Object.entries({ ...variables, ...shell.open }).filter(([name]) => context.env[name] !== ''),
+    ),
   };
+}
+
+/** A second of the hour that depends on the machine, so that not all machines call the CA at once. */
+async function timeOfMachine(paths: DefaultPaths, world: World): Promise<number> {
+  const texts = await Promise.all(paths.machine.map((path) => textAt(path, world).catch(() => undefined)));
+  let sum = 0;
+  // Coprime to 3600, so that every letter counts.
+  for (const letter of texts.join('')) sum = (sum * 7_919 + letter.charCodeAt(0)) % 3_600;
+  return sum;
 }
 
 /** Another crontab or unit that renews, too. Two runs do no harm, but one is enough. */

@@ -1,6 +1,6 @@
 import type { DefaultPaths } from '../config/defaults.ts';
 import type { Files } from '../ports/files.ts';
-import { filesAt, namesIn } from './crontab.ts';
+import { filesAt, namesIn } from './files-at.ts';
 
 /** What starts another client regularly. */
 export interface OtherTimer {

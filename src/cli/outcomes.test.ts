@@ -6,6 +6,8 @@ import type { Outcome } from '../core/outcome.ts';
 import { cronPath } from './crontab.ts';
 import { failing, unchanged, valid } from './test-statuses.ts';
 
+const unit = '/etc/systemd/system/tls.service';
+
 const issued: Outcome = {
   certificate: 'abc',
   result: 'issued',
@@ -261,6 +263,43 @@ it.each<Row>([
     ...ends(issued),
     warns,
     never: warns.length > 0 ? [] : ['crontab'],
+  })),
+  {
+    what: 'puts what this run has, and cron has not, above the crontab line',
+    argv: abc,
+    env: { HTTPS_PROXY: 'http://proxy:3128', http_proxy: 'http://me:hunter2@proxy:3128' },
+    ...ends(issued),
+    warns: [
+      / HTTPS_PROXY=http:\/\/proxy:3128 \d+ \* \* \* \* /,
+      'cron does not have http_proxy: set it in a line above this one',
+    ],
+    never: ['hunter2'],
+  },
+  ...(
+    [
+      ['/etc/cron.d/certfleet', 'PATH=/bin\n5 * * * * root certfleet renew', true],
+      ['/etc/cron.d/certfleet', 'NODE_EXTRA_CA_CERTS=/ca.pem\n5 * * * * root certfleet renew', false],
+      ['/etc/crontab', '5 * * * * root NODE_EXTRA_CA_CERTS=/ca.pem certfleet renew', false],
+      [unit, 'ExecStart=certfleet renew', true],
+      [unit, 'Environment="NODE_EXTRA_CA_CERTS=/ca.pem"\nExecStart=certfleet renew', false],
+      [unit, 'EnvironmentFile=-/etc/certfleet/environment\nExecStart=certfleet renew', false],
+    ] as const
+  ).map(([path, text, isLacking]) => ({
+    what: `looks whether ${path} has what this run has: ${text}`,
+    argv: abc,
+    env: { NODE_EXTRA_CA_CERTS: '/ca.pem' },
+    files: {
+      [path]: text,
+      '/etc/certfleet/environment': 'NODE_EXTRA_CA_CERTS=/ca.pem\n',
+      ...(path === unit ? { '/etc/systemd/system/timers.target.wants/tls.timer': '' } : {}),
+    },
+    ...ends(issued),
+    warns: isLacking
+      ? [
+          `${path} runs \`certfleet renew\` without NODE_EXTRA_CA_CERTS, which this run had: run \`certfleet install-timer\` with it`,
+        ]
+      : [],
+    never: isLacking ? [] : ['without NODE_EXTRA_CA_CERTS'],
   })),
   {
     what: 'says where it went',

@@ -4,7 +4,7 @@ import { fail } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { World } from '../ports/world.ts';
 import type { Session } from './context.ts';
-import { filesAt } from './crontab.ts';
+import { filesAt } from './files-at.ts';
 import { listOf } from './flag-values.ts';
 import { type LoadedCredential, loadedIn } from './timer-files.ts';
 
@@ -27,7 +27,7 @@ export async function credentialsOf(
   // What `systemctl edit` added stays there.
   const added = await filesAt(files, `${paths.units[0]}/certfleet.service.d`);
   const isThere = (name: string) => loaded.has(name) || added.some(({ text }) => new Set(namesIn(text)).has(name));
-  for (const name of await keysOf(session, 'credential')) {
+  for (const name of await keysOf(session)) {
     if (isThere(name)) continue;
     const places = [
       { name, path: `${paths.encryptedCredentials}/${name}`, isEncrypted: true },
@@ -48,31 +48,17 @@ export async function credentialsOf(
 
 /** cron passes no credentials. Fails with `usage/invalid` if one is needed. */
 export async function refuseCredentials(session: Session): Promise<void> {
-  const [name] = await keysOf(session, 'credential');
+  const [name] = await keysOf(session);
   if (name !== undefined)
     throw fail('usage/invalid', {
       what: `the key of the store is the systemd credential ${name}, which cron does not pass: use the timer of systemd, or a key in a file (storeKey: file:/PATH)`,
     });
 }
 
-/** Neither cron nor systemd has the variables of this shell. */
-export async function tellVariables(session: Session, { files }: World, isSystemd: boolean): Promise<void> {
-  const { environment } = defaultPaths(session.context.env);
-  const [there] = isSystemd ? await filesAt(files, environment) : [];
-  for (const name of await keysOf(session, 'env')) {
-    if (there && new RegExp(`^\\s*${name}=`, 'm').test(there.text)) continue;
-    session.note(
-      isSystemd
-        ? `The timer does not get ${name}, which has the key of the store, from this shell: add the line ${name}=KEY to ${environment}, which only root may read (chmod 600). Or use a key in a file: storeKey: file:/PATH.`
-        : `cron does not get ${name}, which has the key of the store, from this shell, and /etc/cron.d is open to all: use a key in a file (storeKey: file:/PATH), else \`certfleet renew\` fails each hour.`,
-    );
-  }
-}
-
-/** The names of the store's keys that are of this kind. */
-async function keysOf(session: Session, kind: 'credential' | 'env'): Promise<readonly string[]> {
+/** The names of the store's keys that are credentials. */
+async function keysOf(session: Session): Promise<readonly string[]> {
   const { storeKeys = [] } = await session.settings();
-  return storeKeys.flatMap((where) => (where.startsWith(`${kind}:`) ? [where.slice(kind.length + 1)] : []));
+  return storeKeys.flatMap((where) => (where.startsWith('credential:') ? [where.slice('credential:'.length)] : []));
 }
 
 /** Of `NAME:/path`, or of a path, whose last part is then the name. */

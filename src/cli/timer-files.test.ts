@@ -10,9 +10,10 @@ const hourly = {
   second: 5,
   stopSeconds: 15,
   credentials: [],
+  variables: {},
 };
 const program = '/usr/local/bin/certfleet';
-const cronFolder = { '/etc/cron.d/anacron': '' };
+const cronFolder = { '/etc/cron.d/anacron': '', '/usr/sbin/cron': '' };
 const systemd = { '/run/systemd/system/x': '' };
 
 it('writes paths as systemd and cron read them', () => {
@@ -21,6 +22,18 @@ it('writes paths as systemd and cron read them', () => {
   expect(cronFile(hourly, paths).text).toContain(
     "7 * * * * root /usr/bin/node '/opt/a b/100\\%$/certfleet' renew --quiet\n",
   );
+});
+
+it('chooses a time that depends on the machine alone', async () => {
+  const printed = async (machine: object, ...more: readonly string[]) => {
+    const files = { ...cronFolder, ...machine };
+    const done = await commandLine({ program, files }).run('install-timer', '--cron', ...more);
+    return /^ {4}(\d+) \* \* \* \* /m.exec(done.stdout + done.stderr)?.[1];
+  };
+  const machines = ['one', 'two', 'three'].map((id) => ({ '/etc/machine-id': `${id}\n`, '/etc/hostname': 'web\n' }));
+  const minutes = await Promise.all(machines.map((machine) => printed(machine, '--print')));
+  expect(new Set(minutes).size).toBe(3);
+  expect(await Promise.all(machines.map((machine) => printed(machine, '--yes')))).toEqual(minutes);
 });
 
 it('reads back the time that it wrote', () => {
@@ -161,14 +174,14 @@ const rows: readonly Row[] = [
     what: 'keeps the minute of the file that is there',
     argv: 'install-timer --cron --print',
     program: '/opt/certfleet',
-    files: { '/etc/cron.d/certfleet': cronFile({ ...hourly, minute: 43 }, paths).text },
+    files: { ...cronFolder, '/etc/cron.d/certfleet': cronFile({ ...hourly, minute: 43 }, paths).text },
     says: [/^ {4}43 \* \* \* \* root /m],
   },
   {
     what: 'leaves alone a file that it did not write',
     argv: 'install-timer --cron --print',
     program,
-    files: { '/etc/cron.d/certfleet': '1 * * * * root certfleet renew\n' },
+    files: { ...cronFolder, '/etc/cron.d/certfleet': '1 * * * * root certfleet renew\n' },
     code: 2,
     warns: ['/etc/cron.d/certfleet is there, and `certfleet install-timer` did not write it: remove it first'],
   },
@@ -176,11 +189,100 @@ const rows: readonly Row[] = [
     what: 'says which line to add where there is neither systemd nor cron.d',
     argv: 'install-timer --cron',
     program,
-    files: {},
+    files: { '/usr/sbin/cron': '' },
     code: 2,
     warns: [
       /\d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew --quiet .* neither systemd nor the folder \/etc\/cron\.d; add the line above/,
     ],
+  },
+  ...(
+    [
+      ['', {}, 'this machine has neither systemd nor cron'],
+      // e2fsprogs brings the folder, and cron is another package.
+      [' --yes', { '/etc/cron.d/e2scrub_all': '' }, 'this machine has neither systemd nor cron'],
+      [' --cron --yes', { ...systemd, '/etc/cron.d/e2scrub_all': '' }, 'leave out --cron, and systemd runs it'],
+    ] as const
+  ).map(([flags, files, reason]) => ({
+    what: `installs nothing where nothing would run it: install-timer${flags}, ${Object.keys(files).join(', ')}`,
+    argv: `install-timer${flags}`,
+    ...{ program, files, code: 2 },
+    warns: [/\d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew --quiet /, reason],
+  })),
+  ...(
+    [
+      ['--cron', cronFolder, { HTTPS_PROXY: 'http://proxy:3128' }, ['    HTTPS_PROXY=http://proxy:3128\n    ']],
+      ['--cron', cronFolder, { no_proxy: ' a, 10%.b ' }, ['    no_proxy=a, 10%.b\n    ']],
+      [
+        '--cron',
+        cronFolder,
+        { NODE_EXTRA_CA_CERTS: 'ca.pem' },
+        [`    NODE_EXTRA_CA_CERTS=${process.cwd()}/ca.pem\n    `],
+      ],
+      [
+        '',
+        systemd,
+        { HTTP_PROXY: 'http://p:1', NO_PROXY: 'a, 10%.b' },
+        ['    Environment="HTTP_PROXY=http://p:1"\n    Environment="NO_PROXY=a, 10%%.b"\n    ExecStart='],
+      ],
+    ] as const
+  ).map(([flags, files, env, says]) => ({
+    what: `keeps the way to the network, and whom this shell trusts: install-timer ${flags} with ${Object.keys(env)}`,
+    argv: `install-timer --print ${flags}`.trim(),
+    ...{ program, files, env, says },
+    never: ['does not get'],
+  })),
+  ...(
+    [
+      [{}, ['    HTTPS_PROXY=http://old:1\n    NO_PROXY=100%\n    '], []],
+      [{ HTTPS_PROXY: 'http://new:1' }, ['    HTTPS_PROXY=http://new:1\n    NO_PROXY=100%\n    '], ['old']],
+      [{ HTTPS_PROXY: '' }, ['    NO_PROXY=100%\n    '], ['HTTPS_PROXY']],
+    ] as const
+  ).flatMap(([env, says, never]) => {
+    const before = { ...hourly, variables: { HTTPS_PROXY: 'http://old:1', NO_PROXY: '100%' } };
+    const [unit] = unitFiles(before, paths);
+    return [cronFile(before, paths), unit!].map(({ path, text }) => ({
+      what: `keeps the variables of ${path}, unless this shell has others: ${JSON.stringify(env)}`,
+      argv: 'install-timer --print --cron',
+      files: { ...cronFolder, [path]: text },
+      ...{ program, env, says },
+      never: [...never, 'PATH=http'],
+    }));
+  }),
+  ...(
+    [
+      ['--cron', cronFolder, ['put the line HTTPS_PROXY=VALUE above the job']],
+      ['', systemd, ['add the line HTTPS_PROXY=VALUE to /etc/certfleet/environment']],
+      ['', { ...systemd, '/etc/certfleet/environment': 'HTTPS_PROXY=x\n' }, []],
+    ] as const
+  ).map(([flags, files, warns]) => ({
+    what: `writes no password of a proxy: ${flags} ${Object.keys(files).join(', ')}`,
+    argv: `install-timer --print ${flags}`.trim(),
+    env: { HTTPS_PROXY: 'http://me:hunter2@proxy:3128' },
+    ...{ program, files },
+    warns: warns.length > 0 ? ['does not get HTTPS_PROXY, whose value has a password, from this shell', ...warns] : [],
+    never: ['hunter2', ...(warns.length > 0 ? [] : ['does not get'])],
+  })),
+  {
+    what: 'says which options of declared certificates this shell has, and cron has not',
+    argv: 'install-timer --print --cron --config /c.yaml',
+    env: { CERTFLEET_RFC2136_SECRET: 'hunter2', TSIG: 'hunter2', CERTFLEET_EXEC_HOME: '/unused' },
+    program,
+    files: {
+      ...cronFolder,
+      '/c.yaml': JSON.stringify({
+        issuers: { le: { directory: 'letsencrypt' } },
+        solvers: {
+          one: { type: 'dns01', provider: 'rfc2136', options: { server: '127.0.0.1', keyName: 'env:TSIG' } },
+        },
+        certificates: [{ name: 'a', identifiers: ['a.example.com'] }],
+      }),
+    },
+    warns: [
+      'cron does not get CERTFLEET_RFC2136_SECRET, which certfleet.yaml needs, from this shell',
+      'cron does not get TSIG, which certfleet.yaml needs',
+      'a secret as file:/PATH',
+    ],
+    never: ['hunter2', 'CERTFLEET_EXEC_HOME'],
   },
   {
     what: 'refuses npx, whose cache may be emptied',

@@ -18,6 +18,8 @@ export interface Hourly {
   readonly stopSeconds: number;
   /** What systemd passes to it. */
   readonly credentials: readonly LoadedCredential[];
+  /** What it gets of the environment of `install-timer`. Everyone can read the files. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 /** A credential of systemd: its name in the unit, and its file. */
@@ -45,7 +47,7 @@ export const timerPlaces = ({ units, cronFiles }: Pick<DefaultPaths, 'units' | '
  * (ProtectSystem, PrivateTmp, NoNewPrivileges) is not.
  */
 export function unitFiles(
-  { command, minute, second, stopSeconds, credentials }: Hourly,
+  { command, minute, second, stopSeconds, credentials, variables }: Hourly,
   paths: DefaultPaths,
 ): readonly TimerFile[] {
   const [service, timer] = timerPlaces(paths).units;
@@ -63,7 +65,7 @@ After=network-online.target
 Type=oneshot
 # For options that are env:NAME, and for a proxy: NAME=VALUE lines, in a file that only root may read.
 EnvironmentFile=-/etc/certfleet/environment
-${credentials.map(credentialLine).join('')}ExecStart=${command.map(systemdWord).join(' ')}
+${Object.entries(variables).map(variableLine).join('')}${credentials.map(credentialLine).join('')}ExecStart=${command.map(systemdWord).join(' ')}
 # A little more than shutdownBudget: certfleet cleans up when stopped and journals the rest.
 TimeoutStopSec=${stopSeconds}
 # A server that a hook has started keeps running.
@@ -93,11 +95,12 @@ WantedBy=timers.target
 }
 
 /** The file of cron, for a machine without systemd. */
-export function cronFile(hourly: Pick<Hourly, 'command' | 'minute'>, paths: DefaultPaths): TimerFile {
+export function cronFile(hourly: Pick<Hourly, 'command' | 'minute' | 'variables'>, paths: DefaultPaths): TimerFile {
+  const variables = Object.entries(hourly.variables).map(([name, value]) => `${name}=${value}\n`);
   return {
     path: timerPlaces(paths).cron[0]!,
     text: `${firstLines}PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-${hourly.minute} * * * * root ${commandInCron([...hourly.command, '--quiet'])}
+${variables.join('')}${hourly.minute} * * * * root ${commandInCron([...hourly.command, '--quiet'])}
 `,
   };
 }
@@ -123,6 +126,21 @@ export function timeIn(text: string): { readonly minute: number; readonly second
   if (!found) return undefined;
   const [, minute, second] = found;
   return { minute: Number(minute), ...(second === undefined ? {} : { second: Number(second) }) };
+}
+
+/** Only % stands for something. */
+const variableLine = ([name, value]: readonly [string, string]): string =>
+  `Environment="${name}=${value.replaceAll('%', '%%')}"\n`;
+
+/** The variables in a file that {@link unitFiles} or {@link cronFile} made. */
+export function variablesIn(text: string): Readonly<Record<string, string>> {
+  const ofUnit = [...text.matchAll(/^Environment="(\w+)=(.+)"$/gm)].map(
+    ([, name, value]) => [name!, value!.replaceAll('%%', '%')] as const,
+  );
+  const ofCron = [...text.matchAll(/^(\w+)=(.+)\n(?=(?:.+\n)*\d+ \* \* \* \* root )/gm)].map(
+    ([, name, value]) => [name!, value!] as const,
+  );
+  return Object.fromEntries([...ofUnit, ...ofCron].filter(([name]) => name !== 'PATH'));
 }
 
 /** Everything after the colon is the path; % stands for something. */

@@ -1,13 +1,9 @@
-import { withThoseElsewhere } from '../config/dns01.ts';
-import { eabSettings, externalAccount } from '../config/external-account.ts';
-import { balancerIn } from '../config/forward-rule.ts';
-import { captureFromEnvironment, type Environment, type WithOptions } from '../config/options.ts';
-import { type AdapterEntry, adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
+import { captureFromEnvironment, type Environment } from '../config/options.ts';
+import { adaptersOf } from '../config/spec-adapters.ts';
 import { isFailure } from '../core/errors.ts';
 import { isStagingName, nameOfReal } from '../core/identifiers.ts';
 import { decodeDocument, encodeDocument } from '../core/lineage.ts';
-import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
-import { partsOf } from '../core/spec-parts.ts';
+import type { StoredSpec } from '../core/spec.ts';
 import { registry } from '../generated/registry.ts';
 import { keepFromHooks } from '../lib/hook-environment.ts';
 import type { Entry, Store } from '../ports/store.ts';
@@ -86,24 +82,7 @@ export const keepCredentials = (store: Store, env: Environment, spec: StoredSpec
 /** What the adapters of a spec take from an environment. */
 async function captureFor(spec: StoredSpec, env: Environment): Promise<Readonly<Record<string, string>>> {
   const captured: Record<string, string> = {};
-  const capture = async (entry: AdapterEntry<WithOptions> | undefined, settings: AdapterSettings) => {
-    if (entry) Object.assign(captured, captureFromEnvironment(await entry.load(), env, settings));
-  };
-  const { eab } = spec.issuer;
-  if (eab) Object.assign(captured, captureFromEnvironment(externalAccount, env, eabSettings(eab)));
-  const solvers = partsOf(spec).map(({ solver }) => solver);
-  for (const solver of solvers) {
-    if (solver.type === dns01Type) {
-      for (const { provider, options } of withThoseElsewhere(solver))
-        await capture(adapterEntry(registry, 'dns', provider), options);
-    } else if (solver.type !== forwardRuleType) await capture(adapterEntry(registry, 'solver', solver.type), solver);
-  }
-  const named = [...solvers, ...spec.spec.deploy.flatMap((target) => spec.deployers[target] ?? [])];
-  for (const { settings } of named.flatMap((one) => balancerIn(one) ?? []))
-    await capture(adapterEntry(registry, 'balancer', settings.type), settings);
-  for (const target of spec.spec.deploy) {
-    const settings = spec.deployers[target];
-    if (settings) await capture(adapterEntry(registry, 'deployer', settings.type), settings);
-  }
+  for (const [definition, settings] of await adaptersOf(registry, spec))
+    Object.assign(captured, captureFromEnvironment(definition, env, settings));
   return captured;
 }

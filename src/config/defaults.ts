@@ -13,6 +13,8 @@ export interface DefaultPaths {
   readonly crontabs: readonly string[];
   /** The folder of the crontabs that packages bring. */
   readonly cronFiles: string;
+  /** Where cron itself is; any of them will do. */
+  readonly cron: readonly string[];
   /** The folders of systemd units, and the folder of enabled timers. */
   readonly units: readonly string[];
   readonly timers: string;
@@ -23,6 +25,8 @@ export interface DefaultPaths {
   readonly environment: string;
   /** Exists where systemd started the machine. */
   readonly bootedBySystemd: string;
+  /** Files that differ from machine to machine, and stay as they are. */
+  readonly machine: readonly string[];
 }
 
 /**
@@ -44,12 +48,14 @@ export function defaultPaths(env: Environment): DefaultPaths {
       'var/spool/cron',
     ].map(below),
     cronFiles: below('etc/cron.d'),
+    cron: ['usr/sbin/cron', 'usr/sbin/crond', 'usr/bin/crond', 'usr/local/sbin/crond'].map(below),
     units: ['etc/systemd/system', 'usr/local/lib/systemd/system', 'usr/lib/systemd/system'].map(below),
     timers: below('etc/systemd/system/timers.target.wants'),
     credentials: below('etc/credstore'),
     encryptedCredentials: below('etc/credstore.encrypted'),
     environment: below('etc/certfleet/environment'),
     bootedBySystemd: below('run/systemd/system'),
+    machine: ['etc/machine-id', 'etc/hostname'].map(below),
   };
 }
 

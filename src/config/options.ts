@@ -232,6 +232,15 @@ export function captureFromEnvironment(
   return captured;
 }
 
+/** The variables that an adapter's options come from: its own, those of other clients, and what `env:NAME` names. */
+export function variablesOf(definition: WithOptions, env: Environment, settings: AdapterSettings): readonly string[] {
+  const found = [...givenOptions(definition, { settings, env }).find().values()];
+  return found.flatMap(({ variable, value }) => {
+    if (variable !== undefined) return [variable];
+    return typeof value === 'string' && value.startsWith('env:') ? [value.slice(4)] : [];
+  });
+}
+
 /**
  * Returns the options, without secrets, that come from the environment, because a stored spec must be complete.
  */

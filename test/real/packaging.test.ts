@@ -25,8 +25,10 @@ describeWith(['systemctl', 'systemd-analyze'], 'certfleet install-timer', () => 
   it('installs, keeps its minute, moves to cron and back, and uninstalls', async () => {
     const root = await temporaryFolder('root');
     const units = join(root, 'etc/systemd/system');
-    for (const folder of ['run/systemd/system', 'etc/systemd/system', 'etc/cron.d'])
+    for (const folder of ['run/systemd/system', 'etc/systemd/system', 'etc/cron.d', 'usr/sbin'])
       await mkdir(join(root, folder), { recursive: true });
+    await writeFile(join(root, 'usr/sbin/cron'), '');
+    await writeFile(join(root, 'etc/hostname'), 'web-1\n');
     const run = async (...more: readonly string[]) => {
       const env = { CERTFLEET_ROOT: root, PATH: process.env['PATH'] ?? '' };
       const ran = await certfleet(['install-timer', ...more], { env });
@@ -36,11 +38,13 @@ describeWith(['systemctl', 'systemd-analyze'], 'certfleet install-timer', () => 
     const timer = () => readFile(join(units, 'certfleet.timer'), 'utf8');
     const minute = (text: string) => Number(/\*:(\d\d):|^(\d+) /m.exec(text)?.slice(1).find(Boolean));
 
-    expect((await run('--print')).stdout).toContain('OnCalendar=*-*-* *:');
+    const printed = (await run('--print')).stdout;
+    expect(printed).toContain('OnCalendar=*-*-* *:');
     expect(await readdir(units)).toEqual([]);
 
     await run('--yes');
     const first = minute(await timer());
+    expect(printed).toContain(`OnCalendar=*-*-* *:${String(first).padStart(2, '0')}:`);
     expect((await readdir(units)).sort()).toEqual(['certfleet.service', 'certfleet.timer', 'timers.target.wants']);
     expect(await readdir(join(units, 'timers.target.wants'))).toEqual(['certfleet.timer']);
     const files = ['certfleet.service', 'certfleet.timer'].map((name) => join(units, name));

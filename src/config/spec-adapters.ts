@@ -1,0 +1,34 @@
+import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
+import { partsOf } from '../core/spec-parts.ts';
+import { withThoseElsewhere } from './dns01.ts';
+import { eabSettings, externalAccount } from './external-account.ts';
+import { balancerIn } from './forward-rule.ts';
+import type { WithOptions } from './options.ts';
+import { type AdapterEntry, adapterEntry, dns01Type, forwardRuleType, type Registry } from './registry.ts';
+
+export type AdapterWithSettings = readonly [WithOptions, AdapterSettings];
+
+/** All adapters that a certificate uses, with their settings. */
+export async function adaptersOf(registry: Registry, spec: StoredSpec): Promise<readonly AdapterWithSettings[]> {
+  const found: AdapterWithSettings[] = [];
+  const add = async (entry: AdapterEntry<WithOptions> | undefined, settings: AdapterSettings) => {
+    if (entry) found.push([await entry.load(), settings]);
+  };
+  const { eab } = spec.issuer;
+  if (eab) found.push([externalAccount, eabSettings(eab)]);
+  const solvers = partsOf(spec).map(({ solver }) => solver);
+  for (const solver of solvers) {
+    if (solver.type === dns01Type) {
+      for (const { provider, options } of withThoseElsewhere(solver))
+        await add(adapterEntry(registry, 'dns', provider), options);
+    } else if (solver.type !== forwardRuleType) await add(adapterEntry(registry, 'solver', solver.type), solver);
+  }
+  const named = [...solvers, ...spec.spec.deploy.flatMap((target) => spec.deployers[target] ?? [])];
+  for (const { settings } of named.flatMap((one) => balancerIn(one) ?? []))
+    await add(adapterEntry(registry, 'balancer', settings.type), settings);
+  for (const target of spec.spec.deploy) {
+    const settings = spec.deployers[target];
+    if (settings) await add(adapterEntry(registry, 'deployer', settings.type), settings);
+  }
+  return found;
+}
