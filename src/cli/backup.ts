@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { type BackedUp, backUpStore, restoreStore } from '../whole-store.ts';
 import type { Run, Session } from './context.ts';
@@ -31,6 +32,9 @@ async function write(session: Session, path: string, text: string): Promise<void
   const there = await files.stat(path);
   if (there?.kind === 'other' || (there?.kind === 'symlink' && /^\/(dev|proc)\//.test(path)))
     throw fail('usage/invalid', { what: `${path} is not a file; \`certfleet backup -\` writes to stdout` });
+  // A call that waits for the disk, so that a signal which came while the backup was put together arrives before it.
+  await files.syncFolder(dirname(path)).catch(() => undefined);
+  session.signal.throwIfAborted();
   await files.replace(path, text, { mode: 0o600 }).catch((error: unknown) => {
     if (isFailure(error)) throw error;
     throw fail('usage/invalid', { what: `${path}: ${reasonOf(error)}` });

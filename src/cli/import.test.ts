@@ -16,6 +16,25 @@ const kept = { certificate: 'b.test', result: 'kept', reason: 'certfleet has ren
 const failed = { certificate: 'b.test', result: 'failed', reason: 'it is being worked on', hint: 'Wait.' } as const;
 const debians = '0 */12 * * * root certbot -q renew';
 
+it('says how many certificates a stopped import took over', async () => {
+  const line = commandLine({
+    files,
+    fleet: {
+      adopted: {
+        accounts: [],
+        certificates: [one('imported'), one('unchanged', { reason: 'it is here' })],
+        remaining: 3,
+      },
+      open: () => line.kill('SIGINT'),
+    },
+  });
+  const done = await line.run(...argv.split(' '));
+  expect(done.code).toBe(130);
+  expect(done.stdout).toContain('a.test: taken over');
+  expect(done.stderr).toContain('Stopped: 1 of 5 certificates imported; run the same command again for the rest.');
+  expect(done.stderr).not.toContain('install-timer');
+});
+
 describe('import', () => {
   it.each<Row>([
     {

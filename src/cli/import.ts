@@ -116,7 +116,8 @@ async function tell(
 ): Promise<number> {
   const now = await session.now();
   const style = styleOf({ isTerminal: session.context.isTerminal, env: session.context.env });
-  const { accounts, certificates } = adoption;
+  const { accounts, certificates, remaining = 0 } = adoption;
+  const total = certificates.length + remaining;
   for (const account of accounts) session.printJson({ object: 'account', dryRun, ...account });
   for (const certificate of certificates) session.printJson({ object: 'certificate', dryRun, ...certificate });
   for (const timer of timers) session.printJson({ object: 'timer', ...timer });
@@ -134,11 +135,17 @@ async function tell(
       for (const remark of one.remarks) session.print(`  ${remarkLine(withItsPlaces(remark, session), style)}`);
     }
   }
-  if (session.quiet) return failed.length === 0 ? 0 : 2;
   const count = (...results: readonly Adopted['result'][]) =>
     certificates.filter(({ result }) => results.includes(result)).length;
+  if (remaining > 0) {
+    session.complain(
+      `Stopped: ${count('imported', 'updated')} of ${total} ${total === 1 ? 'certificate' : 'certificates'} imported; run the same command again for the rest.`,
+    );
+    throw session.signal.reason;
+  }
+  if (session.quiet) return failed.length === 0 ? 0 : 2;
   const parts = [
-    `${count('imported', 'updated')} of ${certificates.length} ${certificates.length === 1 ? 'certificate' : 'certificates'} ${dryRun ? 'would be taken over' : 'taken over'}`,
+    `${count('imported', 'updated')} of ${total} ${total === 1 ? 'certificate' : 'certificates'} ${dryRun ? 'would be taken over' : 'taken over'}`,
     ...(count('unchanged', 'joined') > 0 ? [`${count('unchanged', 'joined')} already here`] : []),
     ...(count('merged') > 0 ? [`${count('merged')} merged with others`] : []),
     ...(count('left') > 0 ? [`${count('left')} left to ${title}`] : []),

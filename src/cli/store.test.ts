@@ -40,7 +40,7 @@ async function machine() {
   };
   const plain = () =>
     Object.entries(files.contents('/s/key')).filter(([, content]) => content.includes('planted')).length;
-  return { run, files, plain };
+  return { run, files, plain, world };
 }
 
 it('makes a key, encrypts, refuses other keys, changes the key, decrypts', async () => {
@@ -109,6 +109,23 @@ it.each([
   expect(done.stderr).toContain(words);
   expect(done.stderr).not.toContain('c2VjcmV0');
   expect(plain()).toBe(1);
+});
+
+it('writes no backup if it is stopped while it is put together', async () => {
+  const { files, world } = await machine();
+  const handlers = new Set<() => void>();
+  const turn = () => new Promise<void>((done) => void setImmediate(done));
+  const list = async (folder: string) => {
+    // As a real signal, which arrives once the process has nothing else to do.
+    if (folder === '/s/meta') setImmediate(() => handlers.forEach((handle) => void handle()));
+    return files.list(folder);
+  };
+  const code = await main(['backup', '/out/b', '--store', '/s'], {
+    ...{ env: {}, isTerminal: false, stdout: { write: () => {} }, stderr: { write: () => {} } },
+    signals: { on: (_name, handle) => handlers.add(handle), off: (_name, handle) => handlers.delete(handle) },
+    world: { ...world, files: { ...files, list, syncFolder: turn } },
+  });
+  expect([code, files.contents('/out')]).toEqual([130, {}]);
 });
 
 describe('backup and restore', () => {

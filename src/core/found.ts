@@ -102,6 +102,8 @@ export interface AdoptedAccount {
 export interface Adoption {
   readonly accounts: readonly AdoptedAccount[];
   readonly certificates: readonly Adopted[];
+  /** How many certificates were left because the run was stopped; the next import takes them over. */
+  readonly remaining?: number;
 }
 
 /** What became of a certificate when an import was undone. */

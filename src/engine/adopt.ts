@@ -33,7 +33,8 @@ export interface AdoptOptions {
 }
 
 /**
- * Stores what another client has, and orders nothing. A kill at any point leaves whole certificates, and the next import
+ * Stores what another client has, and orders nothing. Once `signal` aborts, it begins no other certificate, and resolves
+ * with those that are stored. A kill at any point leaves whole certificates, and the next import
  * does the rest: ids of versions come from the certificates, so nothing is stored twice.
  */
 export async function adopt(
@@ -43,9 +44,15 @@ export async function adopt(
   signal: AbortSignal,
 ): Promise<Adoption> {
   const accounts: AdoptedAccount[] = [];
-  for (const account of found.accounts) accounts.push(await adoptAccount(engine, account, options, signal));
+  let known: ReadonlyMap<string, Known>;
+  try {
+    for (const account of found.accounts) accounts.push(await adoptAccount(engine, account, options, signal));
+    known = await storedLineages(engine, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return { accounts, certificates: [], remaining: found.certificates.length };
+  }
   const urls = new Map(found.accounts.map(({ directory, name, url = '' }) => [`${directory} ${name}`, url]));
-  const known = await storedLineages(engine, signal);
   const lineages = [...known.values()].map(({ lineage }) => lineage);
   const places = createPlaces(lineages, options.keepDoubles ?? false);
   const placed = placeAll(
@@ -53,14 +60,19 @@ export async function adopt(
     places,
   );
   const turns = createTurns(atOnce);
-  const certificates = await Promise.all(
-    placed.map((one) =>
+  // All of them end before this does, so that a run that is stopped leaves no half written file.
+  const ended = await Promise.allSettled(
+    placed.map(async (one) =>
       'result' in one
         ? one
         : turns.run(() => store(engine, { ...one, urls, known: known.get(one.name) }, options, signal), signal),
     ),
   );
-  return { accounts, certificates };
+  const certificates = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = ended.find((one) => one.status === 'rejected' && one.reason !== signal.reason);
+  if (failed?.status === 'rejected') throw failed.reason;
+  const remaining = ended.length - certificates.length;
+  return { accounts, certificates, ...(remaining === 0 ? {} : { remaining }) };
 }
 
 async function adoptAccount(

@@ -8,6 +8,9 @@ import { keyFromDer, keyFromPem } from './keys.ts';
 import { accountName, certificateOr, directoryAt, settingsAt, unknownSolver } from './settings.ts';
 import { openTrusted, readableFiles } from './trusted-files.ts';
 
+/** About ten thousand certificates. */
+const maxBytes = 64 * 1024 ** 2;
+
 /** Traefik’s `acme.json`: an object for each certificate resolver, with an account and certificates in base64. */
 export const traefik: Importer = {
   id: 'traefik',
@@ -16,7 +19,7 @@ export const traefik: Importer = {
   async read(named, context): Promise<Found> {
     const path = await fileAt(named, context);
     const files = await openTrusted(context.files, dirname(path), 'traefik');
-    const text = await files.text(path);
+    const text = await files.text(path, maxBytes);
     if (text === undefined) throw fail('import/absent', { client: 'traefik', path });
     const remarks: Remark[] = [];
     const accounts: FoundAccount[] = [];

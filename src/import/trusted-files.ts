@@ -3,8 +3,8 @@ import type { Files, Foreign } from '../ports/files.ts';
 
 /** The files of another client. */
 export interface TrustedFiles {
-  /** Text of a file; undefined if there is none. */
-  text(path: string): Promise<string | undefined>;
+  /** Text of a file; undefined if there is none. A file that is larger than 1 MiB, or `maxBytes`, is refused. */
+  text(path: string, maxBytes?: number): Promise<string | undefined>;
   /** The same for a file that the client keeps behind links. */
   linked(path: string): Promise<string | undefined>;
   /** None if it is no folder. */
@@ -63,14 +63,14 @@ export async function openTrusted(all: Files, root: string, client: string): Pro
     if (inFolder) throw refuse(inFolder);
     safe.add(folder);
   };
-  const read = async (path: string): Promise<string | undefined> => {
-    const bytes = await files.read(path, { trusted: refuse });
+  const read = async (path: string, maxBytes?: number): Promise<string | undefined> => {
+    const bytes = await files.read(path, { trusted: refuse, ...(maxBytes === undefined ? {} : { maxBytes }) });
     return bytes && new TextDecoder().decode(bytes);
   };
   return {
-    async text(path) {
+    async text(path, maxBytes) {
       await check(path.slice(0, path.lastIndexOf('/')));
-      return read(path);
+      return read(path, maxBytes);
     },
     async linked(path) {
       const place = await files.place(path);

@@ -195,7 +195,10 @@ function openFileStore(root: string, world: World): Store {
   });
 
   /** Creates documents of one folder; undefined for one that exists. */
-  async function createAll(contents: readonly Content[]): Promise<readonly PromiseSettledResult<string | undefined>[]> {
+  async function createAll(
+    contents: readonly Content[],
+    signal: AbortSignal,
+  ): Promise<readonly PromiseSettledResult<string | undefined>[]> {
     const { folder } = contents[0]!.place;
     const names = await listed(folder);
     const firsts = new Map<Content, First>();
@@ -203,27 +206,27 @@ function openFileStore(root: string, world: World): Store {
       if (numbersOf(one.place.stem, names).length === 0)
         firsts.set(one, { ...one, document: following(undefined, one) });
     const written = writeFirsts(folder, [...firsts.values()], files, {
-      draft: (place, document) => drafts.run(() => draft(place, document)),
+      draft: (place, document) => drafts.run(() => draft(place, document), signal),
       link: linkDraft,
       isInTime,
     });
     return Promise.allSettled(
       contents.map(async (one) => {
         const first = firsts.get(one);
-        if (!first) return createAgain(one);
+        if (!first) return createAgain(one, signal);
         return resultOf((await written).get(first)!) ? revisionOf(first.document) : undefined;
       }),
     );
   }
 
   /** Creates a document on its deletion marker. */
-  async function createAgain(content: Content): Promise<string | undefined> {
+  async function createAgain(content: Content, signal: AbortSignal): Promise<string | undefined> {
     const { key, place } = content;
     const base = await current(key, place);
     if (base?.document.state === 'live') return undefined;
     if (base) return advance(key, place, base, following(base.document, content), true);
     // The marker was removed since the listing.
-    const [created] = await createAll([content]);
+    const [created] = await createAll([content], signal);
     return resultOf(created!);
   }
 

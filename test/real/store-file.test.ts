@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   lstatSync,
@@ -44,6 +45,35 @@ describe('the store contract on files', () => {
     const root = newPath();
     return { store: open(root), again: async () => open(root) };
   });
+});
+
+it('begins no other document once all callers have left, and leaves no temporary file', async () => {
+  const root = newPath();
+  const files = createFiles();
+  const stop = new AbortController();
+  let begun = 0;
+  const draft: Files['draft'] = async (...args) => {
+    begun += 1;
+    if (begun === 10) stop.abort(new Error('stopped'));
+    return files.draft(...args);
+  };
+  const store = open(root, { files: { ...files, draft } });
+  await store.check(signal);
+  // Of one folder, so that they are created together.
+  const names = Array.from({ length: 60_000 }, (_, at) => `n${at}`)
+    .filter((name) => createHash('sha1').update(name).digest('hex').startsWith('00'))
+    .slice(0, 200);
+  const put = (name: string) =>
+    store.put(key(name), Buffer.from('{}'), { ifRevision: null, signal: name === names[0] ? signal : stop.signal });
+  // The first one goes alone, and the others share the next batch.
+  const ended = await Promise.allSettled(names.map(put));
+  const stored = ended.filter(({ status }) => status === 'fulfilled').length;
+  expect(names).toHaveLength(200);
+  expect(begun).toBeLessThan(100);
+  expect(stored).toBeLessThan(100);
+  const left = filesOf(root).filter((path) => !/\/meta\//.test(path));
+  expect(left.filter((path) => path.endsWith('.tmp'))).toEqual([]);
+  expect(left).toHaveLength(stored);
 });
 
 describe('layout', () => {

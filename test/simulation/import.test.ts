@@ -127,6 +127,46 @@ describe('adopt', () => {
     expect(await world.readLineage()).toEqual(before);
   });
 
+  it('ends between certificates when it is stopped, and the next one does the rest', async () => {
+    const { other, world } = await worlds();
+    const found = foundOf(
+      await made(other, 'a1', ['a.example.test']),
+      await made(other, 'b1', ['b.example.test']),
+      await made(other, 'c1', ['c.example.test']),
+    );
+    const stop = new AbortController();
+    const reason = new Error('stopped');
+    let [running, isOver] = [0, false];
+    // Stopped while the second lineage is written; nothing else is begun after that.
+    const slow: Store = {
+      ...world.store,
+      async put(key, bytes, options) {
+        options.signal.throwIfAborted();
+        running += 1;
+        if (key.kind === 'lineage' && key.name === 'b1') stop.abort(reason);
+        await new Promise<void>((done) => void setImmediate(done));
+        const revision = await world.store.put(key, bytes, { ...options, signal });
+        expect(isOver).toBe(false);
+        running -= 1;
+        return revision;
+      },
+    };
+    const { certificates, remaining } = await adopt(world.replica(1, { store: slow }), found, write, stop.signal);
+    isOver = true;
+    expect(running).toBe(0);
+    expect(certificates.length + (remaining ?? 0)).toBe(3);
+    expect(certificates).toContainEqual(expect.objectContaining({ certificate: 'b1', result: 'imported' }));
+    const again = await adopt(world.replica(1), found, write, signal);
+    expect(again.remaining).toBeUndefined();
+    for (const name of ['a1', 'b1', 'c1']) expect(await world.readLineage(name)).toMatchObject({ name });
+    expect(again.certificates.map(({ result }) => result).filter((result) => result === 'imported')).toHaveLength(
+      remaining ?? 0,
+    );
+
+    const nothing = await adopt(world.replica(1), found, write, AbortSignal.abort(reason));
+    expect(nothing).toEqual({ accounts: [], certificates: [], remaining: 3 });
+  });
+
   it('finishes what a killed import began', async () => {
     const { other, world } = await worlds();
     const found = foundOf(await made(other, 'abc'));
