@@ -5,7 +5,7 @@ import type { Lineage } from '../core/lineage.ts';
 import { partsOf } from '../core/spec-parts.ts';
 import { nameOfPresented, ruleStays } from '../core/tombstones.ts';
 import { forgotten, leased } from '../core/work.ts';
-import type { Kind } from '../ports/store.ts';
+import type { Entry, Kind } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, refuseHeld, takeLease } from './leases/lease.ts';
 import { retireSent } from './retire.ts';
@@ -40,7 +40,7 @@ export interface Forgotten {
 export async function forget(
   engine: Engine,
   name: string,
-  { force }: { readonly force: boolean },
+  { force, versions }: { readonly force: boolean; readonly versions?: VersionsOf },
   signal: AbortSignal,
 ): Promise<Forgotten | undefined> {
   const entry = await engine.store.get({ kind: 'lineage', name }, signal);
@@ -58,11 +58,12 @@ export async function forget(
   );
   if (!taken) return undefined;
   // Another process took the lease first, and may have delivered since.
-  if (isBusy(taken) || 'finished' in taken) return forget(engine, name, { force }, signal);
+  if (isBusy(taken) || 'finished' in taken)
+    return forget(engine, name, { force, ...(versions ? { versions } : {}) }, signal);
   const { holding } = taken;
   const stop = holding.keepAlive();
   try {
-    return await forgetHeld(engine, holding, force, AbortSignal.any([signal, holding.lost]));
+    return await forgetHeld({ engine, holding, force, versions }, AbortSignal.any([signal, holding.lost]));
   } catch (error) {
     await giveBack(engine, holding);
     throw error;
@@ -84,18 +85,32 @@ const keepersOf = ({ deployments, previous }: Lineage): readonly string[] =>
     .filter(([, { state }]) => state !== 'pending' || previous !== undefined)
     .map(([target]) => target);
 
-async function forgetHeld(engine: Engine, holding: Holding, force: boolean, signal: AbortSignal): Promise<Forgotten> {
+async function forgetHeld(
+  given: {
+    readonly engine: Engine;
+    readonly holding: Holding;
+    readonly force: boolean;
+    readonly versions: VersionsOf | undefined;
+  },
+  signal: AbortSignal,
+): Promise<Forgotten> {
+  const { engine, holding, force } = given;
   const { failed } = await finishRevocations(engine, holding, signal);
   if (failed[0] && !force) throw failed[0].error;
   const { lineage } = holding;
-  const records = await recordsLeft(engine, lineage, signal);
+  // A person is told of records. Of many tests, none is.
+  const records = given.versions ? {} : await recordsLeft(engine, lineage, signal);
   const owed = await removeAll(engine, holding, signal);
   if (!force) refuseLeft(lineage, owed);
   // Only now, because commands need their files for as long as the certificate stays.
   const copies = await removeCopies(engine, holding, signal);
   if (!force) refuseLeft(lineage, copies);
   const left = [...owed, ...copies];
-  for (const kind of ['key', 'version'] as const) await deleteVersions(engine, holding, kind, signal);
+  const versions = given.versions ?? (await versionsOf(engine, new Set([lineage.name]), signal));
+  for (const { key, revision } of versions.get(lineage.name) ?? []) {
+    await holding.check(signal);
+    await engine.store.delete(key, { ifRevision: revision, signal });
+  }
   await deleteDocument(engine, 'credential', lineage.name, signal);
   await holding.apply(forgotten(), signal);
   const { current, exports = [] } = lineage;
@@ -197,21 +212,27 @@ async function removeKeptRule(
   return left;
 }
 
-/** Deletes every version ever begun, including those of an earlier lineage with this name. */
-async function deleteVersions(
-  engine: Engine,
-  holding: Holding,
-  kind: 'key' | 'version',
+/** The keys and versions of lineages, by the lineage's name. */
+type VersionsOf = ReadonlyMap<string, readonly Pick<Entry, 'key' | 'revision'>[]>;
+
+/**
+ * Every version ever begun of some lineages, including those of earlier lineages with these names. It reads all that the
+ * store has, so for many lineages it is called once.
+ */
+export async function versionsOf(
+  { store }: Pick<Engine, 'store'>,
+  names: ReadonlySet<string>,
   signal: AbortSignal,
-): Promise<void> {
-  const prefix = `${holding.lineage.name}~`;
-  for await (const page of engine.store.scan(kind, signal))
-    for (const { key, revision } of page) {
-      // `<name>~staging~<id>` belongs to another lineage.
-      if (!key.name.startsWith(prefix) || key.name.includes('~', prefix.length)) continue;
-      await holding.check(signal);
-      await engine.store.delete(key, { ifRevision: revision, signal });
-    }
+): Promise<VersionsOf> {
+  const found = new Map<string, Pick<Entry, 'key' | 'revision'>[]>();
+  for (const kind of ['key', 'version'] as const)
+    for await (const page of store.scan(kind, signal))
+      for (const { key, revision } of page) {
+        // `<name>~staging~<id>` belongs to another lineage than `<name>~<id>`.
+        const name = key.name.slice(0, key.name.lastIndexOf('~'));
+        if (names.has(name)) found.set(name, [...(found.get(name) ?? []), { key, revision }]);
+      }
+  return found;
 }
 
 async function deleteDocument({ store }: Engine, kind: Kind, name: string, signal: AbortSignal): Promise<void> {

@@ -2,7 +2,7 @@ import { fail, reasonOf } from '../core/errors.ts';
 import { nameOfReal } from '../core/identifiers.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type Engine, report } from '../engine/engine.ts';
-import { forget } from '../engine/forget.ts';
+import { forget, versionsOf } from '../engine/forget.ts';
 import type { Job } from '../engine/job.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { RenewRequest } from '../fleet.ts';
@@ -30,7 +30,10 @@ export async function dryRun(
     return [...tried, ...all.filter((one) => !canTry(one)).map(jobs.length > 0 ? notTried : refused)];
   } finally {
     // After a signal, too: a test that failed would be shown by `status` for ever.
-    for (const { wanted } of jobs) if (!stored.has(wanted.spec.name)) await forgetTest(engine, wanted.spec.name);
+    await forgetTests(
+      engine,
+      jobs.map(({ wanted }) => wanted.spec.name).filter((name) => !stored.has(name)),
+    );
   }
 }
 
@@ -47,15 +50,33 @@ function refused({ wanted: { spec } }: Wanted): Outcome {
   return { certificate: spec.name, result: 'failed', message: error.message, error };
 }
 
-/** Deletes a test certificate. What its challenges left is journalled, so a sweep removes it. */
-async function forgetTest(engine: Engine, name: string): Promise<void> {
-  const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
+/** How long the look for the keys of the tests may take: it reads all keys of the store. */
+const lookMs = 60_000;
+
+/** Deletes test certificates. What their challenges left is journalled, so a sweep removes it. */
+async function forgetTests(engine: Engine, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  const versions = await inTime(engine, lookMs, (signal) => versionsOf(engine, new Set(names), signal)).catch(
+    (error: unknown) => reportStays(engine, error),
+  );
+  if (!versions) return;
+  for (const name of names)
+    await inTime(engine, engine.limits.shutdownBudgetMs, (signal) =>
+      forget(engine, name, { force: false, versions }, signal),
+    ).catch((error: unknown) => reportStays(engine, error, name));
+}
+
+async function inTime<T>({ clock }: Engine, budgetMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const deadline = clock.deadline(budgetMs);
   try {
-    await forget(engine, name, { force: false }, deadline.signal);
-  } catch (error) {
-    const message = `the test certificate stays in the store: ${reasonOf(error)}`;
-    report(engine, { level: 'warn', event: 'log', certificate: name, message });
+    return await work(deadline.signal);
   } finally {
     deadline.done();
   }
+}
+
+function reportStays(engine: Engine, error: unknown, certificate?: string): undefined {
+  const what = certificate === undefined ? 'the test certificates stay' : 'the test certificate stays';
+  const message = `${what} in the store: ${reasonOf(error)}`;
+  report(engine, { level: 'warn', event: 'log', ...(certificate === undefined ? {} : { certificate }), message });
 }

@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import type { Settings } from '../../src/core/spec.ts';
+import { dryRun } from '../../src/fleet/dry-run.ts';
+import type { OpenFleet } from '../../src/fleet/opened.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { passing } from '../support/passing-time.ts';
+import { createSimulatedWorld, simulatedSpec } from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+
+/** How many documents a dry run of some certificates reads, and what it leaves in the store. */
+async function readsOf(count: number) {
+  const world = await createSimulatedWorld();
+  let reads = 0;
+  const store: Store = {
+    ...world.store,
+    get(key, within) {
+      reads += 1;
+      return world.store.get(key, within);
+    },
+    async *scan(kind, within) {
+      for await (const page of world.store.scan(kind, within)) {
+        reads += page.length;
+        yield page;
+      }
+    },
+  };
+  const engine = world.replica(1, { store });
+  const specs = Array.from({ length: count }, (_, i) => simulatedSpec(`c${i}`, [`c${i}.example.com`]));
+  const { issuer, solver, preflight } = specs[0]!;
+  const settings = {
+    ...{ certificates: specs.map(({ spec }) => ({ ...spec, deploy: [] })), deployers: {}, preflight },
+    ...{ issuers: { sim: issuer }, solvers: { sim: solver } },
+  } as unknown as Settings;
+  const fleet = { settings, composed: { engine } } as unknown as OpenFleet;
+  const outcomes = await passing(world.clock, dryRun(fleet, { names: [] }, signal));
+  expect(outcomes.map(({ result }) => result)).toEqual(specs.map(() => 'issued'));
+  for (const kind of ['key', 'version', 'lineage'] as const)
+    for await (const page of world.store.scan(kind, signal)) expect(page).toEqual([]);
+  return reads;
+}
+
+it('reads as many documents more for each certificate, however many there are', async () => {
+  const [few, more, many] = [await readsOf(5), await readsOf(10), await readsOf(30)];
+  expect(many - more).toBe(4 * (more - few));
+});
