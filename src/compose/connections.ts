@@ -33,6 +33,7 @@ import {
 } from './adapters.ts';
 import type { ConnectContext } from './context.ts';
 import { keptCredentials } from './credentials.ts';
+import { digestOf } from './digest.ts';
 
 /** A CA that is 50 ms away answers 20 requests a second per connection, and a certificate takes eight. */
 const connectionsToCa = 64;
@@ -64,7 +65,7 @@ export function connect(context: ConnectContext): ComposedConnections {
     make: (env: Environment) => Promise<T>,
   ): Promise<T> {
     const kept = await keptBy(spec);
-    return once(made, canonical([settings, kept]), () => make({ ...kept, ...env }));
+    return once(made, digestOf([settings, kept]), () => make({ ...kept, ...env }));
   }
 
   const keptBy = ({ spec: { name } }: StoredSpec) => once(keptOf, name, () => keptCredentials(store, name));
@@ -114,7 +115,7 @@ export function connect(context: ConnectContext): ComposedConnections {
 
   return {
     issuer(name, settings) {
-      const key = canonical([name, settings]);
+      const key = digestOf([name, settings]);
       const known = issuers.get(key);
       if (known) return known;
       const issuer = createIssuer({
@@ -158,7 +159,7 @@ export function connect(context: ConnectContext): ComposedConnections {
       const named = stored.flatMap(({ solver, solvers, deployers: all }) =>
         [solver, ...Object.values(solvers ?? {}), ...Object.values(all)].flatMap((one) => balancerIn(one) ?? []),
       );
-      const all = new Map([...named, ...declared].map((one) => [canonical(one.settings), one]));
+      const all = new Map([...named, ...declared].map((one) => [digestOf(one.settings), one]));
       return Promise.all(
         [...all].map(([key, one]) => once(balancers, key, async () => (await balancerOf(context, one)).connect())),
       );
@@ -176,6 +177,7 @@ export function connect(context: ConnectContext): ComposedConnections {
         const made = await Promise.allSettled(solvers.values());
         solvers.clear();
         responders.clear();
+        alpnResponders.clear();
         await Promise.allSettled(
           made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.(signal) : undefined)),
         );

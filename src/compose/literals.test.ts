@@ -109,6 +109,15 @@ describe('a lineage', () => {
     expect(['tsig', '2', '3'].map((one) => kept.includes(`planted-${one}`))).toEqual([false, true, true]);
   });
 
+  it('that is written again gets back a secret that another process has dropped', async () => {
+    const inner = createMemoryStore();
+    const store = process(inner);
+    await write(store, lineage('abc', 'planted-1'));
+    for (const tsig of ['planted-2', 'planted-3']) await write(process(inner), lineage('abc', tsig));
+    await write(store, lineage('abc', 'planted-1'));
+    expect(JSON.parse(await textOf(process(inner), named('lineage')))).toEqual(lineage('abc', 'planted-1'));
+  });
+
   it('that is deleted leaves no credentials', async () => {
     const inner = createMemoryStore();
     const store = process(inner);

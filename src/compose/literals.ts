@@ -4,10 +4,12 @@ import { isFailure } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { encodeDocument, type Lineage } from '../core/lineage.ts';
 import { canonical } from '../core/same-spec.ts';
+import { spreadable } from '../core/spreadable.ts';
 import { registry } from '../generated/registry.ts';
 import type { Random } from '../ports/random.ts';
 import type { Entry, Store } from '../ports/store.ts';
 import { changeCredentials, readCredentials } from './credentials.ts';
+import { digestOf } from './digest.ts';
 
 /** A literal secret in a stored lineage stands for itself as `kept:` and a name; its value is in `credential/<name>`. */
 const prefix = 'kept:';
@@ -25,8 +27,6 @@ export function withoutLiterals(
   random: Random,
 ): Store & { hasLiterals(bytes: Uint8Array): Promise<boolean> } {
   const values = new Map<string, string>();
-  /** By certificate: what its credentials are known to have. */
-  const stored = new Map<string, Set<string>>();
   const literals = new Map<string, Promise<readonly string[]>>();
   let naming: Promise<string> | undefined;
 
@@ -48,8 +48,8 @@ export function withoutLiterals(
     const { solver, solvers, deployers, issuer } = spec;
     const presenters = tombstones.flatMap(({ by }) => (by ? [by.solver] : []));
     const parts = [
-      once(literals, JSON.stringify([solver, solvers, deployers, issuer]), () => literalsOf(spec, registry)),
-      ...presenters.map((one) => once(literals, JSON.stringify(one), () => inSolver(one, registry))),
+      once(literals, digestOf([solver, solvers, deployers, issuer]), () => literalsOf(spec, registry)),
+      ...presenters.map((one) => once(literals, digestOf(one), () => inSolver(one, registry))),
     ];
     return new Set((await Promise.all(parts)).flat());
   }
@@ -64,10 +64,13 @@ export function withoutLiterals(
     return encodeDocument(replaced(lineage, (text) => names.get(text) ?? text));
   }
 
-  /** Stores secrets before the lineage that needs them. Those that the stored lineage still names stay. */
+  /**
+   * Stores secrets before the lineage that needs them. Those that the stored lineage still names stay. What this process
+   * stored before does not count: another one may have dropped it since.
+   */
   async function keep(name: string, needed: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void> {
-    const known = stored.get(name);
-    if (known && [...needed.keys()].every((one) => known.has(one))) return;
+    const { literals: kept = {} } = await readCredentials(inner, name, signal);
+    if ([...needed].every(([one, value]) => kept[one] === value)) return;
     const before = (await inner.get({ kind: 'lineage', name }, signal))?.bytes;
     const text = before ? Buffer.from(before).toString() : '';
     await changeCredentials(
@@ -82,7 +85,6 @@ export function withoutLiterals(
       }),
       signal,
     );
-    stored.set(name, new Set(needed.keys()));
   }
 
   async function given(entry: Entry, signal: AbortSignal): Promise<Entry> {
@@ -109,7 +111,7 @@ export function withoutLiterals(
     });
 
   return {
-    ...inner,
+    ...spreadable(inner),
     /** Whether a lineage, as it is stored, still has literals. */
     async hasLiterals(bytes) {
       const lineage = decode(bytes);
@@ -125,7 +127,6 @@ export function withoutLiterals(
     async delete(key, options) {
       await inner.delete(key, options);
       if (key.kind !== 'lineage') return;
-      stored.delete(key.name);
       // A first issue that came to nothing leaves nothing.
       await changeCredentials(inner, key.name, ({ literals: _gone, ...document }) => document, options.signal);
     },

@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { fail, isFailure } from '../core/errors.ts';
 import { decodeDocument, encodeDocument } from '../core/lineage.ts';
+import { spreadable } from '../core/spreadable.ts';
 import type { Random } from '../ports/random.ts';
 import type { Entry, Key, Store } from '../ports/store.ts';
 
@@ -198,7 +199,7 @@ function encrypted(inner: Store, { keys, random }: Encryption): Store {
   }
 
   return {
-    ...inner,
+    ...spreadable(inner),
     async get(key, signal) {
       const entry = await inner.get(key, signal);
       return entry && opened(entry);

@@ -4,6 +4,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { beforeAll, describe, expect, it, test } from 'vitest';
+import { connect as connectAll } from '../../src/compose/connections.ts';
+import type { StoredSpec } from '../../src/core/spec.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import tlsAlpn01 from '../../src/solvers/tls-alpn01.ts';
@@ -63,6 +65,27 @@ async function documentsIn(store: Store): Promise<readonly string[]> {
   for await (const page of store.scan('token', signal())) names.push(...page.map(({ key }) => key.name));
   return names;
 }
+
+it('listens again for the next order after its port was freed for a post-hook', async () => {
+  const bench = await makeBench();
+  const port = await freePort();
+  const { world, store } = bench;
+  const connections = connectAll({
+    ...{ world, store, storeId: () => storeId, env: {}, balancers: {}, reporter: { report() {} } },
+    locks: {} as never, // for zones and balancers only
+  });
+  const spec = {
+    ...{ spec: { name: 'abc', identifiers: [], solver: 'tls' }, preflight: { resolvers: [], http01Port: 80 } },
+    solver: { type: 'tls-alpn01', listen: `127.0.0.1:${port}` },
+  } as unknown as StoredSpec;
+  for (let order = 0; order < 2; order += 1) {
+    const solver = await connections.solver(spec);
+    await solver.prepare?.('abc', [], signal());
+    expect(await portAccepts(port)).toBe(true);
+    await connections.hooks.freePorts(signal());
+    expect(await portAccepts(port)).toBe(false);
+  }
+});
 
 for (const shared of [true, false]) {
   solverContract(

@@ -1,0 +1,6 @@
+import { createHash } from 'node:crypto';
+import { canonical } from '../core/same-spec.ts';
+
+/** A key for settings in a map of this process. Settings may contain secrets, which must not become keys. */
+export const digestOf = (settings: unknown): string =>
+  createHash('sha256').update(canonical(settings)).digest('base64url');
