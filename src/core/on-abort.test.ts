@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { onAbort } from './on-abort.ts';
+import { onAbort, untilAny } from './on-abort.ts';
 
 describe('onAbort', () => {
   it('calls every waiter with one listener', () => {
@@ -28,5 +28,25 @@ describe('onAbort', () => {
     first();
     controller.abort();
     expect(called).toBe(1);
+  });
+});
+
+describe('untilAny', () => {
+  it('aborts with the first of its signals, for its reason', async () => {
+    const [one, two] = [new AbortController(), new AbortController()];
+    const seen = untilAny([one.signal, undefined, two.signal], async (signal) => {
+      two.abort('second');
+      one.abort('first');
+      return signal.reason as unknown;
+    });
+    expect(await seen).toBe('second');
+    expect(await untilAny([one.signal], async (signal) => signal.reason as unknown)).toBe('first');
+  });
+
+  it('leaves nothing behind, however it ends', async () => {
+    const { signal } = new AbortController();
+    await untilAny([signal], async (any) => expect(any.aborted).toBe(false));
+    await expect(untilAny([signal], () => Promise.reject(new Error('x')))).rejects.toThrow('x');
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });

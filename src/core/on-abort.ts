@@ -34,6 +34,27 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Pr
   });
 }
 
+/**
+ * Runs something with a signal that aborts with the first of these. `AbortSignal.any` would leave an entry behind at each
+ * of them, which a process that runs for months keeps.
+ */
+export async function untilAny<T>(
+  signals: readonly (AbortSignal | undefined)[],
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const any = new AbortController();
+  const forget = signals.flatMap((signal) => {
+    if (!signal) return [];
+    if (signal.aborted) any.abort(signal.reason);
+    return [onAbort(signal, () => any.abort(signal.reason))];
+  });
+  try {
+    return await run(any.signal);
+  } finally {
+    for (const one of forget) one();
+  }
+}
+
 function watch(signal: AbortSignal): Watch {
   const runs = new Set<() => void>();
   const listener = () => {

@@ -1,6 +1,7 @@
 import { toBase64url } from '../core/encoding.ts';
 import { asFailure, type CertfleetError, fail, reasonOf } from '../core/errors.ts';
 import type { JournalledChallenge, Tombstone } from '../core/lineage.ts';
+import { untilAny } from '../core/on-abort.ts';
 import { provesNothingWritten } from '../core/proofs.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { owedBy, tombstoneOf } from '../core/tombstones.ts';
@@ -169,8 +170,13 @@ interface Added {
 }
 
 /** Never rejects: what was added must be removed first. */
-async function addAndSee({ trial, step, hand, holding, told, ...parts }: Parts, value: DnsValue): Promise<Added> {
-  const signal = AbortSignal.any([parts.signal, holding.lost]);
+const addAndSee = (parts: Parts, value: DnsValue): Promise<Added> =>
+  untilAny([parts.signal, parts.holding.lost], (signal) => addAndSeeUntil({ ...parts, signal }, value));
+
+async function addAndSeeUntil(
+  { trial, step, hand, holding, told, signal, ...parts }: Parts,
+  value: DnsValue,
+): Promise<Added> {
   let made: string | undefined;
   try {
     made = await step(

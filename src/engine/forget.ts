@@ -2,6 +2,7 @@ import { unusedAt } from '../core/deployments.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import { deployHookTarget } from '../core/hooks.ts';
 import type { Lineage } from '../core/lineage.ts';
+import { untilAny } from '../core/on-abort.ts';
 import { partsOf } from '../core/spec-parts.ts';
 import { nameOfPresented, ruleStays } from '../core/tombstones.ts';
 import { forgotten, leased } from '../core/work.ts';
@@ -63,7 +64,7 @@ export async function forget(
   const { holding } = taken;
   const stop = holding.keepAlive();
   try {
-    return await forgetHeld({ engine, holding, force, versions }, AbortSignal.any([signal, holding.lost]));
+    return await untilAny([signal, holding.lost], (over) => forgetHeld({ engine, holding, force, versions }, over));
   } catch (error) {
     await giveBack(engine, holding);
     throw error;

@@ -6,6 +6,7 @@ import { identifierKey, identifierSet } from '../core/identifier.ts';
 import { isStagingName } from '../core/identifiers.ts';
 import { nextKey, usualKeyType } from '../core/key-type.ts';
 import type { Issued, Lineage, Version } from '../core/lineage.ts';
+import { untilAny } from '../core/on-abort.ts';
 import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
 import { type Plan, planLineage } from '../core/plan.ts';
 import { problemType } from '../core/problem.ts';
@@ -211,9 +212,11 @@ function planFor(
 }
 
 /** Everything that happens under the lease, until it is released. */
-async function work(given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome | 'again'> {
+const work = (given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome | 'again'> =>
+  untilAny([given.signal, given.holding.lost], (signal) => workUntil(given, visit, signal));
+
+async function workUntil(given: Omit<Run, 'learned'>, visit: Visit, signal: AbortSignal): Promise<Outcome | 'again'> {
   const { engine, holding, job } = given;
-  const signal = AbortSignal.any([given.signal, holding.lost]);
   const run: Run = { ...given, signal, learned: { asked: false, isPrepared: false, overruled: false } };
   const stop = holding.keepAlive();
   try {

@@ -1,3 +1,4 @@
+import { onAbort } from '../core/on-abort.ts';
 import type { Engine } from './engine.ts';
 import { type Busy, isBusy } from './leases/lease.ts';
 
@@ -52,6 +53,7 @@ async function inOnePhase<T extends object>(
   let wake = new AbortController();
 
   const grown = () => wake.abort('more may begin');
+  const forgetStop = onAbort(signal, () => wake.abort('it was stopped'));
 
   const queue = (index: number, { group, onGrowth }: Errand<T>) => {
     const known = groups.get(group) ?? { active: 0, ready: [], forget: onGrowth?.(grown) };
@@ -92,9 +94,10 @@ async function inOnePhase<T extends object>(
     if (aside.length === 0 || signal.aborted) await aborted(wake.signal);
     else {
       const pauseMs = Math.min(...aside.map(({ dueMs }) => dueMs - nowMs));
-      await clock.sleep(pauseMs, AbortSignal.any([wake.signal, signal])).catch(() => undefined);
+      await clock.sleep(pauseMs, wake.signal).catch(() => undefined);
     }
   }
+  forgetStop();
   for (const { forget } of groups.values()) forget?.();
   signal.throwIfAborted();
   if (failure) throw failure.error;

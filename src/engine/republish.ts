@@ -1,6 +1,7 @@
 import { fail } from '../core/errors.ts';
 import { keptIn } from '../core/kept-records.ts';
 import type { KeptRecord, Lineage } from '../core/lineage.ts';
+import { untilAny } from '../core/on-abort.ts';
 import { parsePersistRecord } from '../core/persist-record.ts';
 import { partFor } from '../core/spec-parts.ts';
 import { type Claim, leased, recordsKept } from '../core/work.ts';
@@ -60,8 +61,9 @@ async function republish(
   if (!holding) return; // it was deleted meanwhile
   const stop = holding.keepAlive();
   try {
-    const over = AbortSignal.any([signal, holding.lost]);
-    for (const record of records) await writeAnew(engine, holding, { record, change }, over);
+    await untilAny([signal, holding.lost], async (over) => {
+      for (const record of records) await writeAnew(engine, holding, { record, change }, over);
+    });
   } finally {
     stop();
     await giveBack(engine, holding);

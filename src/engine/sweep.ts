@@ -1,6 +1,7 @@
 import { hasSuperseded, targetsToTry } from '../core/deployments.ts';
 import { isFailure, reasonOf } from '../core/errors.ts';
 import { type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
+import { untilAny } from '../core/on-abort.ts';
 import { isDue, isRule, nameOfPresented, owedBy, owesCleanup, type Presented } from '../core/tombstones.ts';
 import { dueStones, leased, swept } from '../core/work.ts';
 import type { Engine } from './engine.ts';
@@ -148,11 +149,14 @@ async function whileHeld(engine: Engine, holding: Holding, work: () => Promise<D
 }
 
 /** Steps 12 to 14 of a deployment that a dead process left, without asking the CA for anything. */
-async function finish(
+const finish = (engine: Engine, holding: Holding, targets: readonly string[], signal: AbortSignal): Promise<Done> =>
+  untilAny([signal, holding.lost], (over) => finishUntil(engine, holding, targets, { signal, over }));
+
+async function finishUntil(
   engine: Engine,
   holding: Holding,
   targets: readonly string[],
-  signal: AbortSignal,
+  { signal, over }: { readonly signal: AbortSignal; readonly over: AbortSignal },
 ): Promise<Done> {
   const { name, origin, spec: wanted } = holding.lineage;
   const run: Run = {
@@ -160,7 +164,7 @@ async function finish(
     holding,
     job: { wanted, origin, isStored: true, force: false, obeyBackoff: true, only: targets },
     caHold: undefined,
-    signal: AbortSignal.any([signal, holding.lost]),
+    signal: over,
     learned: { asked: false, isPrepared: false, overruled: false },
   };
   const [deployed, left] = await together([deploy(run, undefined), cleanJournalled(run, wanted)]).catch(

@@ -1,3 +1,4 @@
+import { untilAny } from '../core/on-abort.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /** The result of one look: done with a value, or not yet. */
@@ -85,7 +86,7 @@ export async function lingering<T>(
   };
   signal.addEventListener('abort', begin, { once: true });
   try {
-    const result = await run(AbortSignal.any([late.signal, now]));
+    const result = await untilAny([late.signal, now], run);
     signal.throwIfAborted();
     return result;
   } finally {

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { getEventListeners } from 'node:events';
+import { describe, expect, it, vi } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import { encodeDocument, type Tombstone } from '../../src/core/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
@@ -146,4 +147,20 @@ describe('a certificate made by flags that is due', () => {
     expect(lineage?.spec).toEqual(more);
     expect(Object.keys(lineage?.deployments ?? {})).toEqual(['target', 'other']);
   });
+});
+
+it('leaves nothing behind at the signal of a process that runs for months', async () => {
+  const world = await createSimulatedWorld();
+  const combined = vi.spyOn(AbortSignal, 'any');
+  const { signal: months } = new AbortController();
+  const engines = [world.replica(1), world.replica(2)];
+  const jobs = ['a', 'b', 'c'].map((name) => job(simulatedSpec(name, [`${name}.example.com`])));
+  // The second process waits for the leases of the first one.
+  const passes = engines.map((engine) => reconcileAll(engine, { jobs, jobOf: () => undefined }, months));
+  await passing(world.clock, Promise.all(passes));
+  world.pass(2 * dayMs);
+  await passing(world.clock, sweep(engines[0]!, months));
+  expect(combined).not.toHaveBeenCalled();
+  combined.mockRestore();
+  expect(getEventListeners(months, 'abort')).toEqual([]);
 });

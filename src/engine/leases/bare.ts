@@ -1,4 +1,5 @@
 import type { Lineage } from '../../core/lineage.ts';
+import { untilAny } from '../../core/on-abort.ts';
 import { leased } from '../../core/work.ts';
 import type { Engine } from '../engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, takeLease } from './lease.ts';
@@ -36,7 +37,7 @@ export async function underLease<T>(
     const { holding } = taken;
     const stop = holding.keepAlive();
     try {
-      return await work(holding, AbortSignal.any([signal, holding.lost]));
+      return await untilAny([signal, holding.lost], (over) => work(holding, over));
     } finally {
       stop();
       await giveBack(engine, holding);

@@ -2,6 +2,7 @@ import { createBatches } from '../../core/batches.ts';
 import { isFailure } from '../../core/errors.ts';
 import { planRules, type Refusal, type RulePlan } from '../../core/forward-rules.ts';
 import { type ListenerState, type LockDocument, type RuleUser, withListener } from '../../core/lock.ts';
+import { untilAny } from '../../core/on-abort.ts';
 import { createSingleFlight } from '../../core/single-flight.ts';
 import type { Balancer } from '../../ports/balancer.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -103,10 +104,11 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
       begin,
       async (held) => {
         const made = plan!; // by begin
-        const over = AbortSignal.any([signal, held.lost]);
         const known = stateOf(held.document).receipt;
         applying();
-        const receipt = await held.effect(over, () => balancer.apply(made.wanted, known, over));
+        const receipt = await untilAny([signal, held.lost], (over) =>
+          held.effect(over, () => balancer.apply(made.wanted, known, over)),
+        );
         latest = { plan: made, receipt };
         looked = undefined;
         held.leave((document) => withListener(document, listener, { ...made.after, receipt }));

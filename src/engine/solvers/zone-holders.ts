@@ -1,4 +1,5 @@
 import { fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { untilAny } from '../../core/on-abort.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsProvider, DnsProviderTraits } from '../../ports/dns-provider.ts';
@@ -109,10 +110,7 @@ export const writerOf = ({
       locks.with(
         `dns ${type} ${resource}`,
         (document) => document,
-        (held) => {
-          const over = AbortSignal.any([signal, held.lost]);
-          return held.effect(over, () => change(over));
-        },
+        (held) => untilAny([signal, held.lost], (over) => held.effect(over, () => change(over))),
         signal,
       ),
   });

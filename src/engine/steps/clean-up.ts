@@ -1,6 +1,7 @@
 import { isFailure, reasonOf } from '../../core/errors.ts';
 import { refusalOf } from '../../core/left-outside.ts';
 import type { Lineage, Tombstone } from '../../core/lineage.ts';
+import { untilAny } from '../../core/on-abort.ts';
 import type { StoredSpec } from '../../core/spec.ts';
 import { bySolver, nameOfPresented, owedBy, type Presented, tombstoneOf } from '../../core/tombstones.ts';
 import type { Solver } from '../../ports/solver.ts';
@@ -36,8 +37,11 @@ export async function cleanUp(
   owed: readonly Presented[],
   options: CleanUpOptions = {},
 ): Promise<readonly Unremoved[]> {
-  const left = await together(bySolver(spec, owed).map(([one, theirs]) => removeAll(engine, one, theirs, options)));
-  return left.flat();
+  const { signal, holding } = options;
+  return untilAny([signal, holding?.lost], async (over) => {
+    const all = bySolver(spec, owed).map(([one, theirs]) => removeAll(engine, one, theirs, { ...options, over }));
+    return (await together(all)).flat();
+  });
 }
 
 /** @param spec has the solver that presented all of them */
@@ -45,9 +49,8 @@ async function removeAll(
   engine: Engine,
   spec: StoredSpec,
   owed: readonly Presented[],
-  { holding, signal, budgetMs }: CleanUpOptions,
+  { holding, budgetMs, over }: Omit<CleanUpOptions, 'signal'> & { readonly over: AbortSignal },
 ): Promise<readonly Unremoved[]> {
-  const over = AbortSignal.any([signal, holding?.lost].filter((one) => one !== undefined));
   const leave = (presented: Presented, error: unknown): Unremoved => {
     const refused = refusalOf(error);
     const stone = { ...tombstoneOf(spec, presented, engine.clock.now(), -1), ...(refused ? { refused } : {}) };
