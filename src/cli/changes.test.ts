@@ -230,6 +230,11 @@ describe('flags for a certificate that is stored', () => {
       wanted: { issuer: { caFile: '/ca.pem', onlyThisCa: true } },
       says: ['CA file: none → /ca.pem', 'roots: the public ones too → only the CA file'],
     },
+    {
+      argv: `${name} --test-directory https://test.ca.example/dir`,
+      wanted: { issuer: { testDirectory: 'https://test.ca.example/dir' } },
+      says: ['test directory: https://acme-staging-v02.api.letsencrypt.org/directory → https://test.ca.example/dir'],
+    },
     { argv: `${name} --agree-tos`, before: pinned, wanted: {}, says: [] },
     {
       argv: `${name} --only-this-ca`,

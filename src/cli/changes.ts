@@ -37,7 +37,10 @@ export async function changesOf(before: StoredSpec, after: StoredSpec, registry:
       options.push(...(await optionChanges('deployer', name, same, settings, registry)));
   }
   const moved = changes.some(({ setting }) => setting === 'issuer');
-  return [...changes.filter(({ setting }) => !(moved && setting === 'directory')), ...options];
+  return [
+    ...changes.filter(({ setting }) => !(moved && ['directory', 'test directory'].includes(setting))),
+    ...options,
+  ];
 }
 
 /** Every setting that flags can give, except adapter options. */
@@ -53,6 +56,7 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['terms of service', issuer.agreeToTerms ? 'agreed' : 'not agreed'],
     ['CA file', issuer.caFile],
     ['roots', issuer.onlyThisCa ? 'only the CA file' : 'the public ones too'],
+    ['test directory', issuer.testDirectory],
     ['profile', spec.profile],
     ['begins', spec.validity?.notBefore],
     ['ends', spec.validity?.notAfter],

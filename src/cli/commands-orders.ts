@@ -112,6 +112,11 @@ export const commandsOfOrders: readonly Command[] = [
         description: 'PEM file with root certificates to trust for the CA’s HTTPS server, besides the public ones',
       },
       { flags: '--only-this-ca', description: 'trust only the root certificates in --ca-file, not the public ones' },
+      {
+        flags: '--test-directory <url>',
+        description:
+          'directory of the CA for --staging and --dry-run, if it is not a CA of `certfleet issuers`; `none` for none',
+      },
       ...choiceFlags,
       {
         flags: '--staging',

@@ -191,6 +191,12 @@ describe('flags', () => {
       spec: { issuer: 'own' },
       issuer: { caFile: '/ca.pem' },
     });
+    const test = 'https://127.0.0.1:14000/test';
+    const withTest = await declared(`--http web --issuer https://ca.example/dir --test-directory ${test} --staging`);
+    expect([withTest.code, adHocOf(withTest).issuer.testDirectory]).toEqual([0, test]);
+    expect((await declared('--http web --test-directory nowhere')).stderr).toContain(
+      '--test-directory nowhere: not an',
+    );
     expect(adHocOf(await declared('--dns dns')).spec.solver).toBe('dns');
     expect(await declared('--dns web')).toMatchObject({
       code: 2,

@@ -21,6 +21,7 @@ export const issuerFlags = [
   'eabHmacAlg',
   'caFile',
   'onlyThisCa',
+  'testDirectory',
 ] as const;
 
 interface NamedIssuer {
@@ -43,7 +44,7 @@ export function issuerFromFlags(session: Session, settings: Settings, kept: Stor
   if (odd !== undefined) throw fail('usage/invalid', { what: `--email ${odd}: this is not an e-mail address` });
   const agreeToTerms =
     flags['agreeTos'] === true || chosen.settings.agreeToTerms || (isSame && kept.issuer.agreeToTerms);
-  const bound = withExternalAccount(withRoots(base, session), session);
+  const bound = withExternalAccount(withTestDirectory(withRoots(base, session), session), session);
   return { name: chosen.name, settings: { ...bound, email, agreeToTerms } };
 }
 
@@ -137,6 +138,17 @@ function withRoots(base: IssuerSettings, session: Session): IssuerSettings {
   }
   const stays = given === undefined && onlyThisCa === true;
   return { ...before, caFile, ...(isOnly || stays ? { onlyThisCa: true } : {}) };
+}
+
+/** With the directory of --test-directory. */
+function withTestDirectory(base: IssuerSettings, session: Session): IssuerSettings {
+  const typed = textOf(session.invocation.flags['testDirectory']);
+  if (typed === undefined) return base;
+  const { testDirectory: _before, ...rest } = base;
+  if (typed === 'none') return rest;
+  const found = directoryOf(typed);
+  if (!found) throw fail('usage/invalid', { what: `--test-directory ${typed}: not an https:// URL or a known CA` });
+  return { ...rest, testDirectory: found.directory };
 }
 
 const firstOf = (...lists: readonly (readonly string[])[]): readonly string[] =>

@@ -66,9 +66,11 @@ export async function tellOutcomes(
   const waiting = outcomes.filter(isWaiting);
   const idle = outcomes.filter((outcome) => outcome.result === 'unchanged' && !isWaiting(outcome));
   // People still read five lines of "not due"; a thousand would hide what happened.
-  const isMuch = (group: readonly Outcome[]) => told.command === 'renew' && group.length > 5;
+  // In a dry run, it says of each certificate why it was not tried.
+  const isMuch = (group: readonly Outcome[]) => told.command === 'renew' && !told.dryRun && group.length > 5;
   const summed: ReadonlySet<Outcome> = new Set([idle, waiting].filter(isMuch).flat());
-  const renewAt = session.quiet || isMuch(idle) ? new Map<string, string>() : await renewalTimes(session, idle);
+  const renewAt =
+    session.quiet || told.dryRun || isMuch(idle) ? new Map<string, string>() : await renewalTimes(session, idle);
   const groups = new Map(groupsOf(outcomes.filter((one) => 'error' in one)).map((group) => [group[0], group]));
   for (const outcome of outcomes) {
     if ('error' in outcome) {

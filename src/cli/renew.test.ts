@@ -255,6 +255,14 @@ describe('renew --dry-run', () => {
     expect(done.code).toBe(5);
   });
 
+  it('says it of each certificate that was not tried, however many there are', async () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    const dryRun = names.map((certificate): Outcome => ({ certificate, result: 'unchanged', message: untested }));
+    const done = await commandLine({ fleet: { dryRun } }).run('renew', '--dry-run');
+    for (const name of names) expect(done.stdout).toContain(`${name}: ${untested}\n`);
+    expect(done.stdout).not.toContain('not due');
+  });
+
   it.each(['--force', '--redeploy', '--next-run=31d'])('does not go with %s', async (flag) => {
     const done = await commandLine({ fleet: {} }).run('renew', '--dry-run', flag);
     expect([done.code, done.calls.length]).toEqual([2, 0]);

@@ -164,7 +164,7 @@ export const errorTable = {
     message: 'the issuer {issuer} has no test directory, so --staging and --dry-run cannot be used with it',
     blame: 'config',
     retry: 'never',
-    hint: 'Use an issuer with a known staging directory, name one with `testDirectory` on the issuer, or declare a second issuer with `test: true`.',
+    hint: 'Use an issuer with a known staging directory, name one with `--test-directory` or `testDirectory` on the issuer, or declare a second issuer with `test: true`.',
   },
   'identifier/empty-list': {
     message: 'no identifier was given for {certificate}',

@@ -39,11 +39,17 @@ export async function dryRun(
 
 const canTry = ({ wanted: { issuer } }: Wanted): boolean => issuer.test || issuer.testDirectory !== undefined;
 
-const notTried = ({ wanted: { spec } }: Wanted): Outcome => ({
-  certificate: spec.name,
-  result: 'unchanged',
-  message: `not tried, because ${spec.issuer} has no test directory`,
-});
+function notTried({ wanted: { spec }, isStored }: Wanted): Outcome {
+  const { name, issuer } = spec;
+  const how = isStored
+    ? `\`certfleet issue ${name} --test-directory URL\` names one`
+    : '`testDirectory` of the issuer names one';
+  return {
+    certificate: name,
+    result: 'unchanged',
+    message: `not tried, because ${issuer} has no test directory; ${how}`,
+  };
+}
 
 function refused({ wanted: { spec } }: Wanted): Outcome {
   const error = fail('config/no-test-directory', { issuer: spec.issuer });

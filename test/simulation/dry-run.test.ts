@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { encodeDocument } from '../../src/core/lineage.ts';
 import type { Settings } from '../../src/core/spec.ts';
 import { dryRun } from '../../src/fleet/dry-run.ts';
 import type { OpenFleet } from '../../src/fleet/opened.ts';
@@ -39,6 +40,39 @@ async function readsOf(count: number) {
     for await (const page of world.store.scan(kind, signal)) expect(page).toEqual([]);
   return reads;
 }
+
+it('says of each certificate that was not tried how it can be', async () => {
+  const world = await createSimulatedWorld();
+  const own = { ...simulatedSpec('own', ['own.example.com']), deployers: {} };
+  const byFlags = { ...own, spec: { ...own.spec, name: 'flags', deploy: [] }, issuer: { ...own.issuer, test: false } };
+  const document = { schema: 1, name: 'flags', origin: 'command-line', spec: byFlags, deployments: {} };
+  await world.store.put({ kind: 'lineage', name: 'flags' }, encodeDocument(document), { ifRevision: null, signal });
+  const settings = {
+    ...{
+      certificates: [
+        { ...own.spec, deploy: [] },
+        { ...own.spec, name: 'private', issuer: 'private', deploy: [] },
+      ],
+    },
+    ...{ issuers: { sim: own.issuer, private: byFlags.issuer }, solvers: { sim: own.solver }, deployers: {} },
+    preflight: own.preflight,
+  } as unknown as Settings;
+  const fleet = { settings, composed: { engine: world.replica(1) } } as unknown as OpenFleet;
+  const outcomes = await passing(world.clock, dryRun(fleet, { names: [] }, signal));
+  expect(outcomes.map(({ certificate, result, message }) => [certificate, result, message])).toEqual([
+    ['own', 'issued', expect.anything()],
+    [
+      'private',
+      'unchanged',
+      'not tried, because private has no test directory; `testDirectory` of the issuer names one',
+    ],
+    [
+      'flags',
+      'unchanged',
+      'not tried, because sim has no test directory; `certfleet issue flags --test-directory URL` names one',
+    ],
+  ]);
+});
 
 it('reads as many documents more for each certificate, however many there are', async () => {
   const [few, more, many] = [await readsOf(5), await readsOf(10), await readsOf(30)];
