@@ -27,6 +27,20 @@ export interface CertbotWords {
   readonly ofOrder: readonly string[];
   /** Flags for the DNS plugin and the key, which the parser of certfleet translates. */
   readonly others: readonly string[];
+  /** With `--nginx` and `--apache`, once the server's configuration has been read. */
+  readonly served?: Served;
+}
+
+/** What the configuration of a web server says of the names. */
+export interface Served {
+  /** What to write after --http; undefined if the server only gets the certificate. */
+  readonly http?: string;
+  /** What to write after --deploy. */
+  readonly deploy: readonly string[];
+  /** A hook that makes the server read the certificate. */
+  readonly deployHook?: string;
+  /** Program and arguments of nginx, if they are not the usual ones. */
+  readonly nginxCommand?: readonly string[];
 }
 
 type Kept =
@@ -40,7 +54,10 @@ type Kept =
   | 'address'
   | 'certPath'
   | 'keyPath'
-  | 'reason';
+  | 'reason'
+  | 'nginxCtl'
+  | 'nginxRoot'
+  | 'apacheCtl';
 
 type Meaning =
   | { readonly does: 'same'; readonly as: string; readonly takes?: true }
@@ -84,6 +101,8 @@ const meanings: Readonly<Record<string, Meaning>> = {
   '--cert-path': keep('certPath'),
   '--key-path': keep('keyPath'),
   '--reason': keep('reason'),
+  ...{ '--nginx-ctl': keep('nginxCtl'), '--nginx-server-root': keep('nginxRoot'), '--nginx-sleep-seconds': ignored },
+  '--apache-ctl': keep('apacheCtl'),
   '--expand': { does: 'expand' },
   ...{ '--key-type': other, '--rsa-key-size': other, '--elliptic-curve': other },
   ...{ '-m': sameValue('--email'), '--email': sameValue('--email') },
@@ -159,8 +178,11 @@ function isOfOrder(meaning: Meaning): boolean {
   switch (meaning.does) {
     case 'same':
       return ![...flagsOfRenew, '--agree-tos', '--email'].includes(meaning.as);
+    case 'choose':
+      // They say how all certificates were got.
+      return !['nginx', 'apache'].includes(meaning.as);
     case 'keep':
-      return !['name', 'configDir', 'cliIni'].includes(meaning.as);
+      return !['name', 'configDir', 'cliIni', 'nginxCtl', 'nginxRoot', 'apacheCtl'].includes(meaning.as);
     case 'nothing':
     case 'unattended':
     case 'trust':

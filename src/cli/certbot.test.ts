@@ -228,7 +228,64 @@ const rows: readonly Row[] = [
     what: 'an installer',
     argv: 'certbot --nginx -d example.org',
     code: 2,
-    warns: ['certbot --nginx: certfleet does not edit the configuration of a web server; use `certonly --webroot -w'],
+    warns: ['certbot --nginx: there is no nginx here (looked for /usr/sbin/nginx, ', 'or use --webroot -w FOLDER'],
+  },
+  {
+    what: 'an installer in a place that others can change',
+    argv: 'certbot --nginx --nginx-ctl /shared/nginx -d example.org',
+    ...{ files: { '/shared/nginx': '' }, code: 2 },
+    warns: ['/shared/nginx belongs to user 1000'],
+  },
+  {
+    what: 'a renewal with an installer, which each certificate keeps',
+    argv: 'certbot renew --nginx --quiet',
+    calls: [{ names: [], force: false }],
+  },
+  {
+    what: 'Apache, by the folder of its virtual host',
+    argv: 'certbot --apache -d example.org,www.example.org --deploy-hook own',
+    files: {
+      '/usr/sbin/apachectl': '',
+      '/etc/apache2/a.conf': '<VirtualHost *:80>\nDocumentRoot /srv/www\n</VirtualHost>\n',
+    },
+    prints: {
+      '/usr/sbin/apachectl -S': '*:80  example.org (/etc/apache2/a.conf:1)\nMain DocumentRoot: "/var/www/html"\n',
+    },
+    warns: [
+      "certfleet issue -d example.org,www.example.org --http webroot:/srv/www --deploy-hook '/usr/sbin/apachectl graceful && own' --deploy files:/etc/letsencrypt",
+    ],
+    says: [
+      /<VirtualHost \*:443>\n {4}ServerName example\.org\n {4}ServerAlias www\.example\.org\n {4}DocumentRoot \/srv\/www\n/,
+      'SSLCertificateFile /etc/letsencrypt/live/example.org/fullchain.pem',
+    ],
+  },
+  {
+    what: 'Apache where the virtual host redirects everything',
+    argv: 'certbot --apache -d example.org',
+    files: {
+      '/usr/sbin/apachectl': '',
+      '/etc/apache2/a.conf': '<VirtualHost *:80>\nRedirect / https://example.org/\n</VirtualHost>\n',
+    },
+    prints: { '/usr/sbin/apachectl -S': '*:80  example.org (/etc/apache2/a.conf:1)\n' },
+    code: 2,
+    warns: [
+      'from a folder (/etc/apache2/a.conf:2: Redirect / https://example.org/). certfleet edits nothing: add `Alias',
+    ],
+  },
+  {
+    what: 'a wildcard with an installer',
+    argv: 'certbot --nginx -d *.example.org',
+    files: { '/usr/sbin/nginx': '' },
+    code: 2,
+    warns: [
+      'certbot --nginx: the wildcard *.example.org is validated over DNS: use --dns-PROVIDER in place of --nginx',
+    ],
+  },
+  {
+    what: 'an installer without a certificate',
+    argv: 'certbot install --nginx',
+    code: 2,
+    warns: ['certbot install: certfleet does not edit the configuration of a web server: get the certificate with'],
   },
   {
     what: 'names that a certificate has in part, without --expand',
@@ -373,7 +430,7 @@ const rows: readonly Row[] = [
     what: 'renew -d where there is no store',
     argv: 'certbot renew --standalone -d example.org',
     ...{ fleet: { open: absent }, code: 2, calls: [] },
-    warns: ['no certificate for example.org, and no store yet: get it with certonly'],
+    warns: ['no certificate for example.org yet: get it with certonly'],
   },
   {
     what: 'renew of a declared certificate with its settings',

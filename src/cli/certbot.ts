@@ -3,12 +3,15 @@ import { defaultPaths } from '../config/defaults.ts';
 import { lineageNameOf, parseIdentifiers, withLetters } from '../config/identifiers.ts';
 import { freeName } from '../core/default-name.ts';
 import { fail, isFailure } from '../core/errors.ts';
+import { deployHookTarget } from '../core/hooks.ts';
 import { baseName, type Identifier, isWildcard } from '../core/identifier.ts';
 import { importedName, unnamed } from '../core/identifiers.ts';
+import { filesInPlace } from '../core/in-place.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { Fleet, LineageStatus } from '../fleet.ts';
 import { translate, withTranslated } from './certbot-flags.ts';
+import { nameInWords, webServed, webServerIn } from './certbot-web-server.ts';
 import { type CertbotWords, certbotVerbs, flagsOfRenew, isKnown, isSwitch, readCertbot } from './certbot-words.ts';
 import type { Run, Session } from './context.ts';
 import { wholePathOf, withPlaces } from './flag-values.ts';
@@ -19,7 +22,7 @@ import type { Typed } from './program.ts';
 export const certbotOf =
   (parse: (argv: readonly string[]) => Typed): Run =>
   async (session) => {
-    const given = await withCliIni(session);
+    const { given, advice } = await withWebServer(await withCliIni(session), session);
     const words = await ownWords(given, session);
     const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
     const translated = await translate(words, registry);
@@ -31,11 +34,35 @@ export const certbotOf =
     const folders = await directoryHooks(given, session);
     const run = await typed.command.load(parse);
     const shown = async () => `certfleet ${translated.shown}`;
-    return run({
+    const { nginxCommand } = given.served ?? {};
+    const nginx = nginxCommand === undefined ? {} : { nginxCommand };
+    const code = await run({
       ...session,
-      invocation: { args, flags: { ...session.invocation.flags, ...flags, ...folders }, shown },
+      invocation: { args, flags: { ...session.invocation.flags, ...flags, ...folders, ...nginx }, shown },
     });
+    const text = code === 0 || code === 6 ? advice?.(nameInWords(words, given.domains)) : undefined;
+    if (text !== undefined) session.printWhole(text);
+    return code;
   };
+
+/** `--nginx` and `--apache` in words of certfleet, from the configuration of the server. */
+async function withWebServer(
+  given: CertbotWords,
+  session: Session,
+): Promise<{ readonly given: CertbotWords; advice?(name: string): string | undefined }> {
+  const server = webServerIn(given);
+  const { verb, values } = given;
+  // `renew --nginx` says how all certificates were got; each keeps that.
+  if (server === undefined || !['certonly', 'run'].includes(verb)) return { given };
+  const { served, advice } = await webServed(given, server, certbotFolder(values, session), session);
+  const { deployHook } = served;
+  if (deployHook === undefined) return { given: { ...given, served }, advice };
+  // certbot reloads the server, whatever the hook is.
+  const own = given.same.findLast(([flag]) => flag === '--deploy-hook')?.[1];
+  const hook = own === undefined ? deployHook : `${deployHook} && ${own}`;
+  const same = [...given.same.filter(([flag]) => flag !== '--deploy-hook'), ['--deploy-hook', hook]];
+  return { given: { ...given, served, same }, advice };
+}
 
 /** What is typed, after what certbot's own configuration file says. Fails with `usage/invalid`. */
 async function withCliIni(session: Session): Promise<CertbotWords> {
@@ -180,9 +207,9 @@ async function renewWords(given: CertbotWords, session: Session): Promise<readon
   const name = given.values.name ?? found?.name;
   if (name === undefined) {
     if (domains.length === 0) return ['renew', ...forRenew(given)];
-    if (await storedFleet(session)) return issueWords(given, session);
+    if (webServerIn(given) === undefined && (await storedFleet(session))) return issueWords(given, session);
     throw fail('usage/invalid', {
-      what: `certbot renew: there is no certificate for ${domains.join(', ')}, and no store yet: get it with certonly and the same flags`,
+      what: `certbot renew: there is no certificate for ${domains.join(', ')} yet: get it with certonly and the same flags`,
     });
   }
   const changing = ofOrder.filter((flag) => !['-d', '--domain', '--domains'].includes(flag));
@@ -265,7 +292,7 @@ function ofAccount({ same }: CertbotWords, flags: readonly string[]): readonly s
 }
 
 const noInstaller =
-  'certfleet does not edit the configuration of a web server; use `certonly --webroot -w FOLDER --deploy-hook "systemctl reload nginx"`, and name the files of live/NAME in the server’s configuration once';
+  'certfleet does not edit the configuration of a web server: get the certificate with --nginx or --apache, which print what to add to it';
 
 /** Which certificate, and why; certbot takes a file, too. */
 function revoked({ same, values: { name, certPath, keyPath, reason } }: CertbotWords): readonly string[] {
@@ -288,9 +315,7 @@ function required(name: string | undefined, verb: string): readonly string[] {
 }
 
 async function issueWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
-  const { domains, same, others, values, authenticator, installer } = given;
-  const editor = [authenticator, installer].find((one) => one === 'nginx' || one === 'apache');
-  if (editor !== undefined) throw fail('usage/invalid', { what: `certbot --${editor}: ${noInstaller}` });
+  const { domains, same, others, values } = given;
   if (domains.length === 0) throw fail('usage/invalid', { what: `certbot ${given.verb}: give the names with -d` });
   const subject = await subjectOf(given, session);
   const folder = certbotFolder(values, session);
@@ -304,9 +329,25 @@ async function issueWords(given: CertbotWords, session: Session): Promise<readon
     ...solverWords(given),
     ...same.flat(),
     ...others,
-    // As certbot: FOLDER/live/NAME/fullchain.pem.
-    ...(subject.isKnown ? [] : ['--deploy', `files:${folder}`]),
+    ...(await targetsOf(given, subject, session)).flatMap((target) => ['--deploy', target]),
   ];
+}
+
+/** As certbot: FOLDER/live/NAME/fullchain.pem. A certificate that is there keeps its targets. */
+async function targetsOf(
+  { values, served }: CertbotWords,
+  { name, isKnown }: { readonly name: string; readonly isKnown: boolean },
+  session: Session,
+): Promise<readonly string[]> {
+  const usual = `files:${certbotFolder(values, session)}`;
+  if (!isKnown) return served?.deploy ?? [usual];
+  if (!served) return [];
+  const { spec, deployers = {} } = (await (await storedFleet(session))?.stored(name, session.signal))?.spec ?? {};
+  const isServed = Object.values(deployers).some(
+    (one) => one.type === 'nginx' || filesInPlace(one, name) !== undefined,
+  );
+  const others = (spec?.deploy ?? []).filter((target) => target !== deployHookTarget && target !== usual);
+  return isServed ? [] : [...others, ...served.deploy];
 }
 
 const importOf = (folder: string, session: Session): string =>
@@ -379,7 +420,8 @@ function nameAsCertbot(identifiers: readonly Identifier[], taken: ReadonlySet<st
   return taken.has(bare) ? usual : bare;
 }
 
-function solverWords({ authenticator, webroots, values, domains }: CertbotWords): readonly string[] {
+function solverWords({ authenticator, webroots, values, domains, served }: CertbotWords): readonly string[] {
+  if (served?.http !== undefined) return ['--http', served.http];
   const { challenges, authHook, cleanupHook, port, address } = values;
   const how = authenticator ?? (webroots.length > 0 ? 'webroot' : port === undefined ? undefined : 'standalone');
   const unknown = challenges?.split(',').find((one) => !/^\s*(dns|http)(-01)?\s*$/.test(one));

@@ -30,7 +30,8 @@ export const commandsOfMoving: readonly Command[] = [
       },
       {
         flags: '--deploy <target>',
-        description: 'files:FOLDER or a declared deployer that gets the certificates; repeat the flag for several',
+        description:
+          'files:FOLDER, nginx:FOLDER or a declared deployer that gets the certificates; repeat the flag for several',
         list: true,
       },
     ],

@@ -125,7 +125,8 @@ export const commandsOfOrders: readonly Command[] = [
       { flags: '--dry-run', description: 'same as --staging' },
       {
         flags: '--deploy <target>',
-        description: 'files:FOLDER or a declared deployer; repeat the flag for several; `none` to deploy nowhere',
+        description:
+          'files:FOLDER, nginx:FOLDER (which also reloads it) or a declared deployer; repeat the flag for several; `none` to deploy nowhere',
         list: true,
       },
       {

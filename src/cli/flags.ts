@@ -152,14 +152,24 @@ export async function deployersFromFlags(
       const files = { type: 'files', path: keptPath('--deploy files:', rest, session) };
       await checkAdapter(`--deploy ${text}`, 'deployer', files, session, registry);
       add(`files:${files.path}`, files);
+    } else if (word === 'nginx' && rest !== undefined && rest !== '') {
+      const nginx = { type: 'nginx', path: keptPath('--deploy nginx:', rest, session), ...nginxCommands(session) };
+      await checkAdapter(`--deploy ${text}`, 'deployer', nginx, session, registry);
+      add(`nginx:${nginx.path}`, nginx);
     } else {
-      const guess = didYouMean(text, ['files:FOLDER', ...Object.keys(settings.deployers)]);
+      const guess = didYouMean(text, ['files:FOLDER', 'nginx:FOLDER', ...Object.keys(settings.deployers)]);
       throw fail('usage/invalid', {
-        what: `--deploy ${text}: write files:FOLDER or the name of a declared deployer${guess}`,
+        what: `--deploy ${text}: write files:FOLDER, nginx:FOLDER or the name of a declared deployer${guess}`,
       });
     }
   }
   return deployers;
+}
+
+/** Those of an nginx that certbot's flags name. */
+function nginxCommands({ invocation: { flags } }: Session) {
+  const command = listOf(flags['nginxCommand']);
+  return command.length === 0 ? {} : { test: [...command, '-t'], reload: [...command, '-s', 'reload'] };
 }
 
 function preflightFromFlags(flags: Flags, before: PreflightSettings): PreflightSettings {

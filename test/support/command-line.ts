@@ -103,6 +103,8 @@ export interface CommandLine {
   /** What a person makes of each text in the editor. */
   readonly edits?: (text: string) => string;
   readonly fleet?: FakeAnswers;
+  /** What programs print, by their command. */
+  readonly prints?: Readonly<Record<string, string>>;
   readonly program?: string;
 }
 
@@ -160,9 +162,13 @@ export function commandLine(given: CommandLine = {}) {
   const world = {
     clock,
     random: { number: () => 0.5 },
-    // Only asked whether a program is there.
+    // Asked whether a program is there, and for the configuration of web servers.
     processes: {
-      run: async ({ command }: ProcessRequest) => ({ status: command.at(-1)?.includes('missing') ? 127 : 0 }),
+      run: async ({ command }: ProcessRequest) => ({
+        status: command.at(-1)?.includes('missing') ? 127 : 0,
+        stdout: given.prints?.[command.join(' ')] ?? '',
+        stderr: '',
+      }),
     },
     files: {
       user: () => 0,
