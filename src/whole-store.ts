@@ -10,7 +10,7 @@ import { fail, isFailure, reasonOf } from './core/errors.ts';
 import type { Settings } from './core/spec.ts';
 import type { Random } from './ports/random.ts';
 import type { Store } from './ports/store.ts';
-import { openEncrypted, type StoreKey, storeKeyOf } from './stores/encrypted.ts';
+import { isOpenSecret, openEncrypted, type StoreKey, storeKeyOf } from './stores/encrypted.ts';
 
 /** What works on the store as a whole, without the engine: the second interface of the application, beside `fleet.ts`. */
 
@@ -124,6 +124,8 @@ export async function checkStore(
 
 export interface Restored {
   readonly location: string;
+  /** Secrets stand in it in the clear, although keys are given. */
+  readonly isOpen: boolean;
   readonly documents: number;
   readonly certificates: number;
 }
@@ -144,7 +146,8 @@ export async function restoreStore(
   if (keys.length > 0) await checkOpens(documents, { keys, store, path, context }, signal);
   const certificates = await restoreAll(store, documents, signal);
   await store.close?.();
-  return { location: store.location, documents: documents.length, certificates };
+  const isOpen = keys.length > 0 && documents.some(({ key, bytes: content }) => isOpenSecret(key, content));
+  return { location: store.location, documents: documents.length, certificates, isOpen };
 }
 
 /** Opens every document of a backup, before anything is written. */

@@ -68,9 +68,14 @@ export const restore: Run = async (session) => {
     throw fail('usage/invalid', { what: `${path}: ${reasonOf(error)}` });
   });
   if (!bytes) throw fail('usage/invalid', { what: `there is no file ${path}` });
-  const { location, documents, certificates } = await restoreStore({ bytes, path }, ...(await storeOf(session)));
+  const restored = await restoreStore({ bytes, path }, ...(await storeOf(session)));
+  const { location, documents, certificates, isOpen } = restored;
   session.printJson({ object: 'restore', store: location, path, documents, certificates });
   session.print(`Restored ${location}: ${count(certificates, 'certificate')}, ${count(documents, 'document')}.`);
+  if (isOpen)
+    session.complain(
+      'warning: the backup has private keys and credentials in the clear, although a key is given; run `certfleet store encrypt` if it is from before the store was encrypted.',
+    );
   session.note(
     'Next: `certfleet renew` continues what was in progress, and orders only what is due. If the targets lost their files too, `certfleet renew --redeploy` delivers all again.',
   );

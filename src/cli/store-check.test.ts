@@ -135,6 +135,12 @@ describe('store check', () => {
       also: ['status', 'backup', 'renew'],
     },
     {
+      what: 'the current key is damaged',
+      damage: (at) => at.files.replace(fileOf(at, 'key'), 'x', { mode: 0o600 }),
+      words: 'key/abc~',
+      also: ['backup'],
+    },
+    {
       what: 'the key is that of another certificate',
       damage: async ({ replace, pki }) => replace('key', { keyPem: (await pki.newKey()).reveal() }),
       words: 'version/abc~',

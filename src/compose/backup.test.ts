@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { Killed, mortalFiles } from '../../test/support/mortal-files.ts';
@@ -91,6 +92,79 @@ it('a backup leaves out a lineage that is not one, and has the others', async ()
   const made = await backUp(store, at, signal);
   expect([made.certificates, [...made.damaged].sort()]).toEqual([1, ['lineage/bad', 'lineage/copied']]);
   expect(namesIn(made.text)).not.toContain('lineage/copied');
+});
+
+/** A backup with the right checksum and these lines. */
+function forged(...lines: readonly unknown[]): Uint8Array {
+  const body = [{ certfleet: 'backup', version: 1, at: at.toISOString() }, ...lines]
+    .map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`)
+    .join('');
+  const sha256 = createHash('sha256').update(body).digest('hex');
+  return Buffer.from(`${body}${JSON.stringify({ documents: lines.length, sha256 })}\n`);
+}
+const lineFor = (kind: string, name: string, content: object | string = { schema: 1 }) => ({
+  ...{ kind, name },
+  data: Buffer.from(typeof content === 'string' ? content : JSON.stringify(content)).toString('base64'),
+});
+const lineageNamed = (name: string, more: object = {}) => lineFor('lineage', name, { ...testLineage, name, ...more });
+const sealedStore = lineFor('meta', 'encryption', { schema: 1, keys: ['0123456789abcdef'], whole: true });
+const deep = `{"schema":1,"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`;
+
+it.each<[string, readonly unknown[], string]>([
+  ['an unknown kind', [lineFor('../../x', 'abc')], 'a document of the kind ../../x'],
+  ['a kind that every object has', [lineFor('__proto__', 'abc')], 'a document of the kind __proto__'],
+  ['no kind', [{ name: 'abc', data: '' }], 'a document of the kind undefined'],
+  ['a kind that is a list', [{ ...lineFor('key', 'abc~1'), kind: [['key']] }], 'a document of the kind object'],
+  ...['../../x', '__proto__', 'constructor', '..', 'a/b', 'A', '', 'x'.repeat(101)].map(
+    (name): [string, readonly unknown[], string] => [`a lineage ${name}`, [lineageNamed(name)], 'cannot be called so'],
+  ),
+  ...['../../x~v1', 'abc~../x', 'abc', '~v1', 'abc~staging~'].map((name): [string, readonly unknown[], string] => [
+    `a key ${name}`,
+    [lineFor('key', name, { keyPem: 'x' })],
+    'cannot be called so',
+  ]),
+  ['a name too long', [lineFor('account', 'x'.repeat(1_001))], 'cannot be called so'],
+  ['a lineage under another name', [lineFor('lineage', 'abc', { ...testLineage, name: '../x' })], 'it belongs to'],
+  ['a lineage without its fields', [lineFor('lineage', 'abc')], 'is missing'],
+  [
+    'a version id that is a path',
+    [lineageNamed('abc', { current: { ...testLineage.current, id: '../../x' } })],
+    'called ../../x',
+  ],
+  ['a document twice', [lineFor('account', 'a'), lineFor('account', 'a')], 'it has account/a twice'],
+  ['JSON that is too deep', [lineFor('lineage', 'abc', deep)], 'nested too deeply'],
+  ['deep JSON in another kind', [lineFor('token', 'abc', deep)], 'nested too deeply'],
+  ['no JSON', [lineFor('token', 'abc', 'x')], 'it is not JSON'],
+  ['a large document', [lineFor('token', 'abc', `"${'x'.repeat(300_000)}"`)], 'empty or too large'],
+  ['no content', [{ kind: 'token', name: 'abc' }], 'empty or too large'],
+  ['a line that is null', ['null'], 'a document of the kind undefined'],
+  ['a line that is nothing', ['x'], 'a document of the kind undefined'],
+  [
+    'a secret in the clear, although it was encrypted',
+    [sealedStore, lineFor('key', 'abc~1', { keyPem: 'x' })],
+    'key/abc~1: it is not encrypted',
+  ],
+])('a backup is refused that has %s', (_what, lines, words) => {
+  expect(() => readBackup(forged(...lines), '/b')).toThrow(
+    expect.objectContaining({ code: 'store/backup-damaged', message: expect.stringContaining(words) }),
+  );
+});
+
+it('a backup may have whatever a store has', () => {
+  const lines = [
+    ...['abc', 'wildcard.example.com', '0--1', 'abc~staging', '~dns-test-a1b2'].map((name) => lineageNamed(name)),
+    ...['abc~20261124-120000-b2bdd9', 'abc~staging~v1'].map((name) => lineFor('key', name, { keyPem: 'x' })),
+    lineFor('account', 'https://ca.test/directory~a b'),
+  ];
+  expect(readBackup(forged(...lines), '/b')).toHaveLength(lines.length);
+});
+
+it('a backup leaves out a secret in the clear of a store that has none, and names it', async () => {
+  const store = createMemoryStore();
+  await renewed(store, 'v1');
+  await write(store, { kind: 'meta', name: 'encryption' }, { schema: 1, keys: ['0123456789abcdef'], whole: true });
+  const made = await backUp(store, at, signal);
+  expect([made.damaged, made.missing, made.isOpen, made.certificates]).toEqual([['key/abc~v1'], [], false, 1]);
 });
 
 it('a restore that is killed before any change of a file can be repeated', async () => {

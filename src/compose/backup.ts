@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { fail, isFailure } from '../core/errors.ts';
+import { maxDocumentBytes, maxNameLength } from '../core/document-limits.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { isStoredName } from '../core/identifiers.ts';
 import { decodeDocument, decodeLineage, encodeDocument, type Lineage } from '../core/lineage.ts';
 import { decodeLock } from '../core/lock.ts';
 import { type AccountFacts, createAccountUse, lacking, widowed } from '../core/store-parts.ts';
 import { after, restored } from '../core/work.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';
-import { isSecret, sealedWith } from '../stores/encrypted.ts';
+import { forgedAmong, isOpenSecret, notSealed, sealedWith } from '../stores/encrypted.ts';
 
 /**
  * A backup is one text file of JSON lines:
@@ -65,10 +67,15 @@ export async function backUp(store: Store, at: Date, signal: AbortSignal): Promi
         if (corrupt) damaged.push(idOf(key));
         else found.set(idOf(key), { key, bytes });
       }
+  const all = [...found.values()].map(({ key, bytes }) => [key, bytes] as const);
+  for (const key of forgedAmong(all, found.get('meta/encryption')?.bytes)) {
+    found.delete(idOf(key));
+    damaged.push(idOf(key));
+  }
   const lineages = new Map<string, Lineage>();
   for (const document of [...found.values()].filter(({ key }) => key.kind === 'lineage'))
     try {
-      const lineage = await complete(store, found, document, signal);
+      const lineage = await complete(store, { found, damaged }, document, signal);
       if (lineage) lineages.set(lineage.name, lineage);
     } catch (error) {
       if (!isFailure(error, 'store/corrupt')) throw error;
@@ -77,7 +84,7 @@ export async function backUp(store: Store, at: Date, signal: AbortSignal): Promi
     }
   const missing = missingIn(found, lineages, damaged);
   const certificates = lineages.size;
-  const isOpen = [...found.values()].some(({ key, bytes }) => isSecret(key) && sealedWith(bytes) === undefined);
+  const isOpen = [...found.values()].some(({ key, bytes }) => isOpenSecret(key, bytes));
   const documents = found.size;
   const lines = [lineOf({ ...format, at: at.toISOString() })];
   for (const [id, { key, bytes }] of found) {
@@ -126,7 +133,7 @@ function missingIn(
  */
 async function complete(
   store: Store,
-  found: Map<string, BackupDocument>,
+  { found, damaged }: { readonly found: Map<string, BackupDocument>; readonly damaged: readonly string[] },
   document: BackupDocument,
   signal: AbortSignal,
 ): Promise<Lineage | undefined> {
@@ -137,7 +144,7 @@ async function complete(
     for (const { id, isStored } of versionsOf(lineage))
       for (const kind of ['key', 'version'] as const) {
         const key = { kind, name: `${name}~${id}` };
-        if (found.has(idOf(key))) continue;
+        if (found.has(idOf(key)) || damaged.includes(idOf(key))) continue;
         const entry = await store.get(key, signal);
         if (entry) found.set(idOf(key), { key, bytes: entry.bytes });
         else isMissing ||= isStored;
@@ -173,15 +180,73 @@ export function readBackup(bytes: Uint8Array, file: string): readonly BackupDocu
   if (lines.at(-1) !== '' || last?.['sha256'] === undefined)
     throw damaged('its end is missing, or something was added to it');
   if (last['sha256'] !== digestOf(body)) throw damaged('it has changed since it was written (checksum)');
-  return lines.slice(1, -2).map((line) => {
-    const { kind, name, data } = parsed(line) as { readonly kind: Kind; readonly name: string; readonly data: string };
-    return { key: { kind, name }, bytes: Buffer.from(data, 'base64') };
-  });
+  const documents = new Map<string, BackupDocument>();
+  for (const line of lines.slice(1, -2)) {
+    const document = documentIn(line, file);
+    if (typeof document === 'string') throw damaged(document);
+    const id = idOf(document.key);
+    if (documents.has(id)) throw damaged(`it has ${id} twice`);
+    documents.set(id, document);
+  }
+  const all = [...documents.values()].map(({ key, bytes: content }) => [key, content] as const);
+  const [forged] = forgedAmong(all, documents.get('meta/encryption')?.bytes);
+  if (forged) throw damaged(`${idOf(forged)}: ${notSealed}`);
+  return [...documents.values()];
 }
+
+/** The document of a line, or why it can be none: it may come from anywhere, and what is in it becomes paths. */
+function documentIn(line: string, file: string): BackupDocument | string {
+  const { kind, name, data } = parsed(line) ?? {};
+  if (typeof kind !== 'string' || !Object.hasOwn(order, kind)) return `it has a document of the kind ${shown(kind)}`;
+  if (typeof name !== 'string' || name.length < 1 || name.length > maxNameLength || !isNameOf(kind as Kind, name))
+    return `it has a document ${kind}/${shown(name)}, which cannot be called so`;
+  const bytes = Buffer.from(typeof data === 'string' ? data : '', 'base64');
+  const key = { kind: kind as Kind, name };
+  if (bytes.length === 0 || bytes.length > maxDocumentBytes) return `${idOf(key)} is empty or too large`;
+  if (sealedWith(bytes) !== undefined) return { key, bytes };
+  if (isDeep(bytes)) return `${idOf(key)} is nested too deeply`;
+  try {
+    decodeDocument(bytes, { key: idOf(key), file }, []);
+    withoutLease({ key, bytes }, file);
+  } catch (error) {
+    return reasonOf(error);
+  }
+  return { key, bytes };
+}
+
+const shown = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 80) : typeof value);
+
+/** Names of certificates and ids of versions become parts of paths. */
+function isNameOf(kind: Kind, name: string): boolean {
+  if (kind === 'lineage' || kind === 'credential') return isStoredName(name);
+  if (kind !== 'key' && kind !== 'version') return true;
+  const end = name.lastIndexOf('~');
+  return isStoredName(name.slice(0, Math.max(end, 0))) && idForm.test(name.slice(end + 1));
+}
+
+const idForm = /^[\w-]{1,64}$/;
+
+/** Whether JSON nests more deeply than any document; who walks through it would run out of stack. */
+function isDeep(bytes: Uint8Array): boolean {
+  let [depth, isText] = [0, false];
+  for (let at = 0; at < bytes.length; at += 1) {
+    const sign = bytes[at];
+    if (isText && sign === 0x5c) at += 1;
+    else if (sign === 0x22) isText = !isText;
+    else if (!isText && (sign === 0x7b || sign === 0x5b)) depth += 1;
+    else if (!isText && (sign === 0x7d || sign === 0x5d)) depth -= 1;
+    if (depth > deepest) return true;
+  }
+  return false;
+}
+
+/** Settings nest six deep. Those of certfleet.yaml may be the user's own, so there is much room. */
+const deepest = 64;
 
 function parsed(line: string | undefined): Readonly<Record<string, unknown>> | undefined {
   try {
-    return JSON.parse(line ?? '') as Record<string, unknown>;
+    const value: unknown = JSON.parse(line ?? '');
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }
@@ -199,6 +264,7 @@ export async function restoreAll(
   const refused = () => fail('store/not-empty', { path: store.location });
   const isId = ({ key }: BackupDocument) => key.kind === 'meta' && key.name === 'store';
   if (await store.get({ kind: 'meta', name: 'store' }, signal)) throw refused();
+  const fresh = documents.map((document) => withoutLease(document, store.location));
   await store.check(signal);
   const write = async ({ key, bytes }: BackupDocument): Promise<void> => {
     try {
@@ -209,7 +275,6 @@ export async function restoreAll(
       if (!there || !Buffer.from(there.bytes).equals(bytes)) throw refused();
     }
   };
-  const fresh = documents.map((document) => withoutLease(document, store.location));
   const others = fresh.filter((one) => !isId(one));
   for (let done = 0; done < others.length; done += atOnce)
     await Promise.all(others.slice(done, done + atOnce).map(write));
@@ -223,6 +288,13 @@ const atOnce = 32;
 function withoutLease({ key, bytes }: BackupDocument, location: string): BackupDocument {
   if (key.kind === 'lineage') {
     const lineage = decodeLineage(bytes, key.name, location);
+    const bad = versionsOf(lineage).find(({ id }) => !idForm.test(id));
+    if (bad)
+      throw fail('store/corrupt', {
+        key: idOf(key),
+        reason: `a version cannot be called ${shown(bad.id)}`,
+        file: location,
+      });
     const next = lineage.work?.lease ? after(lineage, restored()) : lineage;
     return { key, bytes: next === lineage || !next ? bytes : encodeDocument(next) };
   }

@@ -144,6 +144,24 @@ describe('sealAll', () => {
   });
 });
 
+it('unsealAll killed before any change: all is readable with the key, and the next run finishes', async () => {
+  const all = await planted([ours]);
+  const whole = mortalFiles(all.disk, Number.POSITIVE_INFINITY);
+  await unsealAll(opened(whole.files, all.clock), { keys: [ours], random }, signal);
+  expect(whole.changes()).toBeGreaterThan(30);
+  for (let killAt = 0; killAt < whole.changes(); killAt += 1) {
+    const { disk, clock, before } = await planted([ours]);
+    const { files } = mortalFiles(disk, killAt);
+    await expect(unsealAll(opened(files, clock), { keys: [ours], random }, signal)).rejects.toThrow(Killed);
+    const { store } = await openEncrypted(opened(disk, clock), { keys: [ours], random, isNew: false }, signal);
+    expect(await Promise.all(secrets.map((key) => textOf(store, key)))).toEqual(before);
+    await clock.advance(61_000);
+    await unsealAll(opened(disk, clock), { keys: [ours], random }, signal);
+    const { store: plain } = await openEncrypted(opened(disk, clock), { keys: [], random, isNew: false }, signal);
+    expect(await Promise.all(secrets.map((key) => textOf(plain, key)))).toEqual(before);
+  }
+});
+
 it('unsealAll writes everything in the clear again, and no key is needed', async () => {
   const { disk, clock, before } = await planted([ours]);
   await unsealAll(opened(disk, clock), { keys: [ours], random }, signal);

@@ -32,6 +32,8 @@ export async function sealAll(plain: Store, encryption: Encryption, signal: Abor
 export async function unsealAll(plain: Store, encryption: Encryption, signal: AbortSignal): Promise<number> {
   const { store } = await openEncrypted(plain, { ...encryption, isNew: false }, signal);
   const isDone = (_key: Key, bytes: Uint8Array) => sealedWith(bytes) === undefined;
+  // From here on, a secret in the clear is no forgery.
+  await changeMarker(plain, (marker) => marker && { schema: 1, keys: marker.keys }, signal);
   const count = await rewriteAll({ plain, store, to: plain, isDone }, signal);
   await unmark(plain, signal);
   return count;

@@ -89,7 +89,14 @@ export const longestLineageName = 100;
  * Whether a lineage may have this name. A leading hyphen would make it a flag; `~staging` is certfleet's own suffix.
  */
 export const isLineageName = (name: string): boolean =>
-  /^[a-z0-9._][a-z0-9._-]{0,99}$/.test(name) && name !== '.' && name !== '..'; // `.` and `..` are folders
+  /^[a-z0-9._][a-z0-9._-]{0,99}$/.test(name) && !reservedNames.has(name);
+
+/** Folders, and what every object of JavaScript has. */
+const reservedNames: ReadonlySet<string> = new Set(['.', '..', '__proto__', 'constructor']);
+
+/** Whether a store may have a lineage of this name: also a test lineage, or one of `dns test`. */
+export const isStoredName = (name: string): boolean =>
+  isLineageName(isStagingName(name) ? nameOfReal(name) : name) || /^~dns-test-[\w-]{1,99}$/.test(name);
 
 /** The name of an imported lineage of whose own name nothing is left. */
 export const unnamed = 'imported';

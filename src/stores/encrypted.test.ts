@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { sealAll, unsealAll } from '../compose/sealing.ts';
 import { encodeDocument } from '../core/lineage.ts';
 import type { Key, Kind, Store } from '../ports/store.ts';
 import { storeContract } from '../testing/store-contract.ts';
@@ -95,6 +96,47 @@ describe('a sealed document', () => {
     }
     await overwrite(named('key', 'a'), whole.subarray(0, 40));
     await expect(store.get(named('key', 'a'), signal)).rejects.toMatchObject({ code: 'store/corrupt' });
+  });
+});
+
+describe('a secret in the clear', () => {
+  it('is a forgery in a store that has none, and hides no others', async () => {
+    const inner = createMemoryStore();
+    const { store } = await opened(inner, [ours], true);
+    await put(store, named('key', 'a'));
+    await put(inner, named('key', 'b'));
+    await put(store, named('lineage'));
+    await expect(store.get(named('key', 'b'), signal)).rejects.toMatchObject({
+      code: 'store/corrupt',
+      message: expect.stringContaining('it is not encrypted'),
+    });
+    const found = [];
+    for await (const page of store.scan('key', signal)) found.push(...page);
+    expect(found.map(({ key, corrupt, bytes }) => [key.name, corrupt?.code, bytes.length > 0]).sort()).toEqual([
+      ['a', undefined, true],
+      ['b', 'store/corrupt', false],
+    ]);
+    expect(await read(store, named('lineage'))).toBe(text);
+  });
+
+  it('is read as it is while the store is encrypted, and while it is decrypted', async () => {
+    const inner = createMemoryStore();
+    await put(inner, named('key', 'a'));
+    expect(await read((await opened(inner, [ours])).store, named('key', 'a'))).toBe(text);
+    const { store } = await opened(inner, [ours]);
+    await sealAll(inner, { keys: [ours], random }, signal);
+    expect(await isPlain(inner, named('key', 'a'))).toBe(false);
+    // The other process opened the store while it was sealed.
+    const racing: Store = {
+      ...inner,
+      async put(key, bytes, options) {
+        const revision = await inner.put(key, bytes, options);
+        if (key.kind === 'key') expect(await read(store, key)).toBe(text);
+        return revision;
+      },
+    };
+    await unsealAll(racing, { keys: [ours], random }, signal);
+    expect(await isPlain(inner, named('key', 'a'))).toBe(true);
   });
 });
 

@@ -14,8 +14,9 @@ import type { Entry, Key, Store } from '../ports/store.ts';
  * ```
  *
  * The line has the version of the format and the id of the key. The additional data is the line with the kind and the
- * name of the document, so a sealed document opens nowhere else. What is not sealed is read as it is, because a store
- * may be encrypted while others use it; a document of certfleet is JSON and never begins like the line.
+ * name of the document, so a sealed document opens nowhere else; an older revision of the same one does. A document of
+ * certfleet is JSON and never begins like the line. What is not sealed is read as it is until all secrets of the store
+ * are, because a store may be encrypted while others use it. After that, a secret in the clear is a forgery.
  */
 const magic = 'certfleet-sealed 1 ';
 const linePattern = /^certfleet-sealed 1 ([0-9a-f]{16})\n/;
@@ -74,6 +75,25 @@ function open(of: Key, bytes: Uint8Array, { id, key }: StoreKey): Uint8Array | u
   }
 }
 
+export const notSealed = 'it is not encrypted, although all secrets of the store are';
+
+/**
+ * The secrets in the clear among documents whose marker says that there are none.
+ *
+ * @param marker the content of `meta/encryption`, if it is there
+ */
+export function forgedAmong(
+  keys: readonly (readonly [Key, Uint8Array])[],
+  marker: Uint8Array | undefined,
+): readonly Key[] {
+  const where = { key: 'meta/encryption', file: '' };
+  if (!marker || !decodeDocument<Marker>(marker, where, ['schema', 'keys']).whole) return [];
+  return keys.flatMap(([key, bytes]) => (isOpenSecret(key, bytes) ? [key] : []));
+}
+
+/** Whether a document is a secret in the clear. */
+export const isOpenSecret = (key: Key, bytes: Uint8Array): boolean => isSecret(key) && sealedWith(bytes) === undefined;
+
 /** `meta/encryption`: with which keys documents of the store may be sealed. Made before the first one is. */
 interface Marker {
   readonly schema: 1;
@@ -127,16 +147,16 @@ export async function openEncrypted(
   return { store: encrypted(inner, { keys, random }), isPartly: first !== undefined && !found?.marker.whole };
 }
 
-/** Changes the marker with compare-and-set; writes nothing if `change` returns the one that it was given. */
+/** Changes the marker with compare-and-set; writes nothing if `change` returns none, or the one that it was given. */
 export async function changeMarker(
   store: Store,
-  change: (marker: Marker | undefined) => Marker,
+  change: (marker: Marker | undefined) => Marker | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
     const found = await readMarker(store, signal);
     const next = change(found?.marker);
-    if (next === found?.marker) return;
+    if (next === undefined || next === found?.marker) return;
     try {
       await store.put(markerKey, encodeDocument(next), { ifRevision: found?.revision ?? null, signal });
       return;
@@ -174,24 +194,29 @@ function encrypted(inner: Store, { keys, random }: Encryption): Store {
       : readMarker(inner, signal).then((found) => checkKeys(inner, found?.marker.keys ?? [], keys)));
   }
 
-  function opened(entry: Entry): Entry {
+  const corrupt = ({ kind, name }: Key, reason: string) =>
+    fail('store/corrupt', { key: `${kind}/${name}`, reason, file: inner.location });
+
+  async function opened(entry: Entry, signal: AbortSignal): Promise<Entry> {
     const id = sealedWith(entry.bytes);
-    if (id === undefined) return entry;
+    if (id === undefined) {
+      // The marker is read after the document: `store decrypt` changes it first.
+      const isForged = writing && isSecret(entry.key) && (await readMarker(inner, signal))?.marker.whole;
+      if (isForged) throw corrupt(entry.key, notSealed);
+      return entry;
+    }
     checkKeys(inner, [id], keys);
     const key = keys.find((one) => one.id === id)!;
     const bytes = open(entry.key, entry.bytes, key);
     if (bytes) return { ...entry, bytes };
-    throw fail('store/corrupt', {
-      key: `${entry.key.kind}/${entry.key.name}`,
-      reason: 'it was changed, or belongs to another name (its seal is broken)',
-      file: inner.location,
-    });
+    throw corrupt(entry.key, 'it was changed, or belongs to another name (its seal is broken)');
   }
 
   /** One document that cannot be opened must not hide the others. */
-  function openedOrCorrupt(entry: Entry): Entry {
+  async function openedOrCorrupt(entry: Entry, signal: AbortSignal): Promise<Entry> {
+    if (entry.corrupt) return entry;
     try {
-      return opened(entry);
+      return await opened(entry, signal);
     } catch (error) {
       if (!isFailure(error, 'store/corrupt')) throw error;
       return { ...entry, bytes: new Uint8Array(), corrupt: error };
@@ -202,7 +227,7 @@ function encrypted(inner: Store, { keys, random }: Encryption): Store {
     ...spreadable(inner),
     async get(key, signal) {
       const entry = await inner.get(key, signal);
-      return entry && opened(entry);
+      return entry && opened(entry, signal);
     },
     async put(key, bytes, options) {
       if (!isSecret(key)) return inner.put(key, bytes, options);
@@ -210,7 +235,8 @@ function encrypted(inner: Store, { keys, random }: Encryption): Store {
       return inner.put(key, writing ? seal(key, bytes, writing, random.bytes(nonceLength)) : bytes, options);
     },
     async *scan(kind, signal) {
-      for await (const page of inner.scan(kind, signal)) yield page.map(openedOrCorrupt);
+      for await (const page of inner.scan(kind, signal))
+        yield await Promise.all(page.map((entry) => openedOrCorrupt(entry, signal)));
     },
   };
 }
