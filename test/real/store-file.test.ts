@@ -407,3 +407,40 @@ describe('something else in the place of one document', () => {
     expect(read).toEqual([]);
   });
 });
+
+describe('a new store', () => {
+  it.each(['certs', '.bashrc', 'metadata', 'toString'])(
+    'is not made in a folder that has %s, and nothing is written there',
+    async (name) => {
+      const root = newPath();
+      mkdirSync(root);
+      mkdirSync(join(root, name));
+      const error = await failureOf(open(root).check(signal));
+      expect(error).toMatchObject({
+        code: 'store/unusable',
+        message: expect.stringContaining(`there is no store in this folder, and it is not empty (${name})`),
+        hint: expect.stringContaining(join(root, 'certfleet')),
+      });
+      expect(readdirSync(root)).toEqual([name]);
+    },
+  );
+
+  it.each([[], ['lost+found'], ['.certfleet-9-9-9.tmp'], ['lineage', 'account']])(
+    'is made in a folder that has %s',
+    async (...names) => {
+      const root = newPath();
+      mkdirSync(root);
+      for (const name of names) mkdirSync(join(root, name));
+      await open(root).check(signal);
+    },
+  );
+
+  it('may get other files later', async () => {
+    const root = newPath();
+    const store = open(root);
+    await store.check(signal);
+    await store.put({ kind: 'meta', name: 'store' }, Buffer.from('{}'), { ifRevision: null, signal });
+    writeFileSync(join(root, 'notes'), '');
+    await store.check(signal);
+  });
+});

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { toBase64url } from '../../core/encoding.ts';
+import { shellWord } from '../../core/shell-word.ts';
 import { isTemporaryName } from '../../lib/files.ts';
 import type { FileStat } from '../../ports/files.ts';
 import type { Kind } from '../../ports/store.ts';
@@ -47,8 +48,25 @@ const temporaryMs = hourMs;
 /** Tidying reads every old document, so do it rarely. */
 const tidyEveryMs = hourMs;
 
+/** What a new store may have already: an empty file system has `lost+found`, and a restore may have been killed. */
+const isOfStore = (name: string): boolean =>
+  Object.hasOwn(markerMs, name) ||
+  name === 'lost+found' ||
+  name === '.tidied' ||
+  name === 'deployed' ||
+  isTemporaryName(name);
+
 /** Tests that the folder can be a store, and creates it if it does not exist. */
 export async function checkFolder(root: string, { files, random }: World, trust: Trust): Promise<void> {
+  const names = (await files.list(root)) ?? [];
+  // A mistyped path must not scatter a store in a folder that has another use.
+  const other = names.includes('meta') ? undefined : names.find((name) => !isOfStore(name));
+  if (other !== undefined)
+    throw refused(
+      root,
+      `there is no store in this folder, and it is not empty (${other})`,
+      `Name a new folder, such as ${shellWord(join(root, 'certfleet'))}, or an empty one.`,
+    );
   await files.makeFolders(root, folderMode);
   // Now it is there; another process may have made it.
   await trust.folder(root);
