@@ -3,7 +3,7 @@ import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { type BackedUp, backUpStore, restoreStore } from '../whole-store.ts';
 import type { Run, Session } from './context.ts';
 import { wholePathOf } from './flag-values.ts';
-import { refuseInStore } from './outside-store.ts';
+import { openToOthers, refuseInStore } from './outside-store.ts';
 
 /** The longest text that Node.js can hold: about 55,000 certificates. */
 const maxBytes = 512 * 1024 ** 2;
@@ -28,6 +28,8 @@ export const backup: Run = async (session) => {
 
 async function write(session: Session, path: string, text: string): Promise<void> {
   const { files } = await session.world();
+  const open = await openToOthers(dirname(path), 'the backup', files);
+  if (open) throw fail('usage/invalid', { what: `${path}: ${open}` });
   // A device or a link such as /dev/stdout would be replaced by a file.
   const there = await files.stat(path);
   if (there?.kind === 'other' || (there?.kind === 'symlink' && /^\/(dev|proc)\//.test(path)))

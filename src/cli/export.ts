@@ -8,7 +8,7 @@ import type { Run, Session } from './context.ts';
 import { cutAt, listOf, textOf, wholePathOf } from './flag-values.ts';
 import { certificateNames } from './names.ts';
 import { reportStart } from './outcomes.ts';
-import { refuseInStore } from './outside-store.ts';
+import { openToOthers, refuseInStore } from './outside-store.ts';
 
 /** `certfleet export NAME --out PATH`. */
 export const exportCertificate: Run = async (session) => {
@@ -72,9 +72,8 @@ async function refusePlace(session: Session, out: string, format: Format): Promi
     throw refuse('there is something already; add --force to write over it');
   const folder = format === 'folder' && found ? out : dirname(out);
   if (format !== 'folder' && (await files.stat(folder)) === undefined) throw refuse(`there is no folder ${folder}`);
-  const foreign = await files.foreign(folder);
-  if (foreign)
-    throw refuse(`others could take the key from there (${foreign.reason}); choose a folder that only you can write`);
+  const open = await openToOthers(folder, 'the key', files);
+  if (open) throw refuse(open);
 }
 
 /** The password of --password, or one that a person types. */

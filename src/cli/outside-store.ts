@@ -18,6 +18,12 @@ export async function refuseInStore(session: Session, path: string, why: string)
     throw fail('usage/invalid', { what: `${path} is in the store ${store['path']}: ${why}` });
 }
 
+/** Why no file with secrets may be in a folder, in words: others could take or replace it. Undefined if it may. */
+export async function openToOthers(folder: string, what: string, files: Files): Promise<string | undefined> {
+  const foreign = await files.foreign(folder);
+  return foreign && `others could take ${what} from there (${foreign.reason}); choose a folder that only you can write`;
+}
+
 /** As many links as Linux follows. */
 const maxLinks = 40;
 

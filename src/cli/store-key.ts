@@ -4,7 +4,7 @@ import { shellWord } from '../core/shell-word.ts';
 import { newStoreKey } from '../whole-store.ts';
 import type { Run } from './context.ts';
 import { wholePathOf } from './flag-values.ts';
-import { refuseInStore } from './outside-store.ts';
+import { openToOthers, refuseInStore } from './outside-store.ts';
 
 /** `certfleet store key FILE`: makes a key. Replaces no file, which may be the only copy of another key. */
 export const makeStoreKey: Run = async (session) => {
@@ -13,8 +13,14 @@ export const makeStoreKey: Run = async (session) => {
   const { files, random } = await session.world();
   await refuseInStore(session, path, 'a copy of the store would have its key with it');
   const { id, text } = newStoreKey(random);
+  const refuseOpen = async () => {
+    const open = await openToOthers(dirname(path), 'the key', files);
+    if (open) throw fail('usage/invalid', { what: `${path}: ${open}` });
+  };
+  await refuseOpen();
   try {
     await files.makeFolders(dirname(path), 0o755);
+    await refuseOpen(); // in a sticky folder, another user may have made it just now
     const temporary = await files.draft(dirname(path), text, { mode: 0o600 });
     const isMade = await files.link(temporary, path).finally(() => files.remove(temporary));
     if (!isMade) throw fail('usage/invalid', { what: `${path} exists, and may be the key of a store` });

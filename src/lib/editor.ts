@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fail, reasonOf } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
+import { foreignOn } from './foreign.ts';
 
 /** A text that a person has edited, and the file that it is in. */
 export interface Edited {
@@ -29,7 +30,14 @@ export async function editText(
       what: '`certfleet edit` needs a terminal, or an editor named by $VISUAL or $EDITOR',
     });
   signal.throwIfAborted();
-  const folder = await mkdtemp(join(tmpdir(), 'certfleet-edit-')); // mode 0700
+  // Settings name hooks. Who can rename the new folder can put another one, with other settings, in its place.
+  const parent = tmpdir();
+  const foreign = foreignOn(join(parent, 'certfleet-edit'));
+  if (foreign)
+    throw fail('usage/invalid', {
+      what: `other users could change what you edit in ${parent} ($TMPDIR): ${foreign.reason}; name another folder: TMPDIR=/var/tmp`,
+    });
+  const folder = await mkdtemp(join(parent, 'certfleet-edit-')); // mode 0700
   const remove = () => rm(folder, { recursive: true, force: true });
   const path = join(folder, 'certfleet.yaml');
   await writeFile(path, text, { mode: 0o600 });
