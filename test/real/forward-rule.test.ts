@@ -119,6 +119,35 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
     expect(cluster.clb.calls()).not.toHaveProperty('CreateRules');
   });
 
+  it('a rule that may not be removed is said by every run, also with --quiet, until it is gone', async () => {
+    const policy: { Effect: 'Allow' | 'Deny'; Action: string; Resource: string }[] = [
+      { Effect: 'Allow', Action: 'slb:*', Resource: '*' },
+      { Effect: 'Deny', Action: 'slb:Delete*', Resource: '*' },
+    ];
+    const key = { id: 'LTAIkeeper', secret: 'keeper-secret', policy };
+    const cluster = await clusterOfTest({ clb: { keys: [accessKey, key] } });
+    const before = cluster.clb.snapshot();
+    const keeping = await home(cluster, { balancer: { accessKeyId: key.id, accessKeySecret: key.secret } });
+    await keeping.run(['issue']);
+    for (const argv of [
+      ['renew', '--force', '--quiet'],
+      ['renew', '--quiet'],
+      ['renew', '--quiet'],
+    ]) {
+      const ran = await keeping.run(argv);
+      expect(ran.status, argv.join(' ')).toBe(5);
+      expect(stderrOf(ran)).toMatch(/abc: could not remove the forward rule: .*Forbidden/);
+    }
+    expect((await keeping.run(['status'])).stdout).toMatch(/^abc: could not remove the forward rule: .*Forbidden/m);
+    policy.pop();
+    const swept = await keeping.run(['sweep']);
+    succeeded(swept);
+    expect(swept.stdout).toContain('removed: abc: the forward rule');
+    expect(await keeping.run(['renew', '--quiet'])).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    await cluster.clb.settled();
+    expect(cluster.clb.snapshot()).toEqual(before);
+  });
+
   const limited = { id: 'LTAIlimited', secret: 'limited-secret' };
   const readOnly = { ...limited, policy: [{ Effect: 'Allow', Action: 'slb:Describe*', Resource: '*' }] } as const;
   const request = String.raw`\(request [0-9A-F-]{36}\)`;
