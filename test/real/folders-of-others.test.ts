@@ -306,12 +306,12 @@ describe.skipIf(!isRoot)('a deployer', () => {
 
 describe.skipIf(!isRoot)('http01-webroot', () => {
   const inner = '.well-known/acme-challenge';
-  const connect = async (root: string, files?: Files) => {
+  const connect = async (root: string, files?: Files, layout: 'webroot' | 'answers' = 'webroot') => {
     const bench = await makeBench();
     return bench.keep(
       http01Webroot.connect({
         name: 'web',
-        options: http01Webroot.options.parse({ folders: root }),
+        options: http01Webroot.options.parse({ folders: root, layout }),
         world: files ? { ...bench.world, files } : bench.world,
         store: bench.store,
         storeId,
@@ -422,6 +422,27 @@ describe.skipIf(!isRoot)('http01-webroot', () => {
     await expect((await connect(join(base, 'bad'))).present(challenge, ignore, signal())).rejects.toMatchObject({
       code: 'solver/webroot-unwritable',
     });
+    expect(picture(precious)).toEqual(before);
+  });
+
+  test('a folder of answers as a link: of its owner to his folder it is used, to a folder of root it is refused', async () => {
+    const base = await temporaryFolder('others');
+    const [precious, challenge] = [join(preciousIn(base), 'acme-challenge'), makeChallenge()];
+    const his = folderOf(join(base, 'his'));
+    linkOf(join(base, 'good'), his);
+    linkOf(join(base, 'bad'), precious);
+    const before = picture(precious);
+    const solver = await connect(join(base, 'good'), undefined, 'answers');
+    const receipt = await solver.present(challenge, ignore, signal());
+    expect(readFileSync(join(his, challenge.token), 'utf8')).toBe(challenge.keyAuthorization);
+    await solver.cleanup(challenge, receipt, signal());
+    expect(readdirSync(his)).toEqual([]);
+    // A name that leads elsewhere is not written through.
+    linkOf(join(his, challenge.token), join(precious, 'file'));
+    const refusal = { code: 'solver/webroot-unwritable' };
+    await expect(solver.present(challenge, ignore, signal())).rejects.toMatchObject(refusal);
+    const bad = await connect(join(base, 'bad'), undefined, 'answers');
+    await expect(bad.present(challenge, ignore, signal())).rejects.toMatchObject(refusal);
     expect(picture(precious)).toEqual(before);
   });
 

@@ -1,5 +1,5 @@
-import { X509Certificate } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { chmod, chown, lstat, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
@@ -15,6 +15,8 @@ import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 // What Debian's clients made at a real CA is taken over, renewed with their accounts, and written where they had it.
 
 stopAllAfterwards();
+
+const isRoot = process.geteuid?.() === 0;
 
 const programs = ['pebble', 'pebble-challtestsrv', 'lego', 'dehydrated', ...needsOfUacme, 'acme.sh'];
 
@@ -39,6 +41,14 @@ describeWith(programs, 'what other clients have', () => {
     lego: join(folders.lego, 'certificates/lego.example.test.crt'),
     dehydrated: join(folders.dehydrated, 'certs/dehydrated.example.test/fullchain.pem'),
     uacme: join(folders.uacme, 'uacme/other.example.test/cert.pem'),
+  });
+  /** The private key that servers read, with the owner and the mode that it gets before the renewal. */
+  const keys = (): Record<keyof typeof folders, readonly [path: string, owner: number, mode: number]> => ({
+    'acme.sh': [join(dirname(installed), 'key.pem'), 33, 0o640],
+    lego: [join(folders.lego, 'certificates/lego.example.test.key'), 0, 0o600],
+    dehydrated: [join(folders.dehydrated, 'certs/dehydrated.example.test/privkey.pem'), 0, 0o600],
+    // As a client leaves it that runs with an open umask.
+    uacme: [join(folders.uacme, 'uacme/private/other.example.test/key.pem'), 0, 0o644],
   });
   const serialIn = async (path: string) => new X509Certificate(await readFile(path)).serialNumber;
   const clients = Object.keys(folders) as (keyof typeof folders)[];
@@ -106,6 +116,9 @@ describeWith(programs, 'what other clients have', () => {
   it('is taken over without an order, and renewed with the same accounts', { timeout: 120_000 }, async () => {
     const before: Record<string, string> = {};
     for (const client of clients) {
+      const [key, owner, mode] = keys()[client];
+      if (isRoot) await chown(key, owner, owner);
+      await chmod(key, mode);
       before[client] = await serialIn(served()[client]);
       const imported = await run('import', client, client === 'uacme' ? join(folders.uacme, 'uacme') : folders[client]);
       succeeded(imported);
@@ -126,9 +139,17 @@ describeWith(programs, 'what other clients have', () => {
     succeeded(await run('renew', '--force'));
     for (const client of clients) {
       expect(await serialIn(served()[client]), client).not.toBe(before[client]);
+      const [key, owner, mode] = keys()[client];
+      const { uid, gid, mode: after } = await stat(key);
+      expect(after & 0o777, client).toBe(mode & 0o640);
+      if (isRoot) expect([uid, gid], client).toEqual([owner, owner]);
+      const certificate = new X509Certificate(await readFile(served()[client]));
+      expect(certificate.checkPrivateKey(createPrivateKey(await readFile(key))), client).toBe(true);
       const { current } = await readLineage(store, names[client]);
       expect(current?.accountUrl).toMatch(/^https:\/\//);
     }
+    // dehydrated's links stay links.
+    expect((await lstat(keys().dehydrated[0])).isSymbolicLink()).toBe(true);
     expect(await documents(store, 'account')).toHaveLength(4);
     expect(
       (await readFile(log, 'utf8')).split('\n').filter((line) => line.includes(names['acme.sh'])).length,

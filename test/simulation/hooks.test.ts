@@ -30,6 +30,8 @@ async function worldWithHooks() {
     },
   });
   const variables: Record<string, string>[] = [];
+  /** Hooks that another user could change. */
+  const refused = new Set<string>();
   let answer = async (_command: string): Promise<Partial<ProcessResult>> => ({});
   const replica = (pid: number): Engine => {
     const engine = world.replica(pid);
@@ -41,7 +43,10 @@ async function worldWithHooks() {
       return { status: 0, stdout: '', stderr: '', ...(await answer(line)) };
     };
     const freePorts = async () => void happened.push('ports are free');
-    const hooks = { environment: () => ({ PATH: '/bin' }), check: async () => {}, freePorts };
+    const check = async (line: string) => {
+      if (refused.has(line)) throw new Error('/opt/hook belongs to user 65534');
+    };
+    const hooks = { environment: () => ({ PATH: '/bin' }), check, freePorts };
     const end: Engine['processes']['end'] = async ({ pid: ended }) => void happened.push(`ended ${ended}`);
     return { ...engine, processes: { ...engine.processes, run, end }, connect: { ...engine.connect, hooks } };
   };
@@ -50,6 +55,7 @@ async function worldWithHooks() {
     happened,
     variables,
     replica,
+    refused,
     answerWith: (next: typeof answer) => {
       answer = next;
     },
@@ -69,6 +75,15 @@ async function worldWithHooks() {
 }
 
 describe('hooks around the orders of a run', () => {
+  it('do not run if another user could change their programs, and the certificate is issued', async () => {
+    const world = await worldWithHooks();
+    world.refused.add('stop nginx');
+    const [outcome] = await world.pass(world.replica(1), withHooks('a', around));
+    expect(outcome).toMatchObject({ result: 'issued' });
+    expect(world.happened).not.toContain('stop nginx');
+    expect(world.happened).toContain('start nginx');
+  });
+
   it('run once each, before the first order and after the last, though two certificates share them', async () => {
     const world = await worldWithHooks();
     await world.pass(world.replica(1), withHooks('a', around), withHooks('b', around));
