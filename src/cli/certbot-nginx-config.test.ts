@@ -95,6 +95,7 @@ describe('how it answers a challenge', () => {
     ['', folder('/var/www/inherited')],
     ['root html/a;', folder('/usr/share/nginx/html/a')],
     ['root /srv/$host;', no(/:5 has a variable/)],
+    ['root /srv/a,b;', no(/:5 has a comma/)],
     ['root /srv; location / { try_files $uri =404; }', folder('/srv')],
     ['root /srv; location / { proxy_pass http://127.0.0.1:3000; }', no(/:5 answers it with `proxy_pass`/)],
     [`location / { proxy_pass http://a; } location ${acme} { root /acme; }`, folder('/acme')],

@@ -240,6 +240,8 @@ export function answerOf({ directives, outer, at }: Server, name: string, prefix
   const root = alias ?? valueIn(blocks, 'root');
   const path = posix.resolve(prefix, root?.args[0] ?? 'html');
   if (path.includes('$')) return { how: 'no', why: `${root?.at ?? at} has a variable in its folder` };
+  // --http webroot: takes several folders.
+  if (path.includes(',')) return { how: 'no', why: `${root?.at ?? at} has a comma in its folder` };
   if (!alias) return { how: 'webroot', folder: path };
   // The rest of the path behind the location is looked for in the folder.
   const whole = `${path}/${challengePath.slice(inner?.args.at(-1)?.length ?? 0)}`.replaceAll(/\/+/g, '/');

@@ -79,12 +79,12 @@ async function overNginx({ given, command, folder, port, session }: Found): Prom
   const chosen = names.map((name) => ({ name, servers: serversFor(servers, name, port) }));
   const isAuthenticator = given.authenticator === 'nginx';
   const http = isAuthenticator ? nginxAnswers(chosen, { given, prefix, port, session }) : undefined;
-  const isPlain = command.length === 1 && command[0] === '/usr/sbin/nginx';
   return {
     served: {
       ...(http === undefined ? {} : { http }),
       deploy: [`nginx:${folder}`],
-      ...(isPlain ? {} : { nginxCommand: command }),
+      // Not the one that PATH leads to.
+      nginxCommand: command,
     },
     advice(name) {
       const [chain, key] = filesOf(folder, name);
@@ -100,7 +100,11 @@ async function overNginx({ given, command, folder, port, session }: Found): Prom
         const tls = tlsServerFor(servers, one);
         return tls ? [changeOf(tls, 'ssl_certificate', chain), changeOf(tls, 'ssl_certificate_key', key)] : [];
       });
-      return adviceOf([...new Set(others.flatMap((text) => text ?? []))], blocks, '`nginx -s reload`');
+      return adviceOf(
+        [...new Set(others.flatMap((text) => text ?? []))],
+        blocks,
+        `\`${[...command, '-s', 'reload'].map(shellWord).join(' ')}\``,
+      );
     },
   };
 }
@@ -233,14 +237,18 @@ function adviceOf(changes: readonly string[], blocks: readonly string[], reload:
 }
 
 /** The names to get. Fails with `usage/invalid`. */
-function namesFor({ domains, verb }: CertbotWords, flag: string, served: readonly string[]): readonly string[] {
+function namesFor(
+  { domains, verb, authenticator }: CertbotWords,
+  flag: string,
+  served: readonly string[],
+): readonly string[] {
   const known = [...new Set(served)].filter((name) => /^[a-z0-9.-]+\.[a-z0-9-]+$/i.test(name));
   if (domains.length === 0)
     throw fail('usage/invalid', {
       what: `certbot ${verb}: give the names with -d${known.length > 0 ? `; the server has ${known.join(', ')}` : ''}`,
     });
   const identifiers = parseIdentifiers(domains, 'the certificate');
-  const wildcard = identifiers.find(isWildcard);
+  const wildcard = flag === `--${authenticator}` ? identifiers.find(isWildcard) : undefined;
   if (wildcard)
     throw fail('usage/invalid', {
       what: `certbot ${flag}: the wildcard ${wildcard.value} is validated over DNS: use --dns-PROVIDER in place of ${flag}`,

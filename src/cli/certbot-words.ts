@@ -39,7 +39,7 @@ export interface Served {
   readonly deploy: readonly string[];
   /** A hook that makes the server read the certificate. */
   readonly deployHook?: string;
-  /** Program and arguments of nginx, if they are not the usual ones. */
+  /** Program and arguments of nginx. */
   readonly nginxCommand?: readonly string[];
 }
 

@@ -282,6 +282,20 @@ const rows: readonly Row[] = [
     ],
   },
   {
+    what: 'nginx as the installer only',
+    argv: 'certbot -i nginx --dns-cloudflare --dns-cloudflare-credentials /etc/cloudflare.ini -d *.example.org',
+    files: { ...files, '/usr/sbin/nginx': '' },
+    prints: {
+      '/usr/sbin/nginx -T':
+        '# configuration file /etc/nginx/nginx.conf:\nhttp { server { listen 443 ssl; server_name *.example.org; } }\n',
+    },
+    warns: ['--deploy nginx:/etc/letsencrypt --dns cloudflare'],
+    says: [
+      '/etc/nginx/nginx.conf:1: ssl_certificate /etc/letsencrypt/live/example.org/fullchain.pem;',
+      'Then `/usr/sbin/nginx -s reload`',
+    ],
+  },
+  {
     what: 'an installer without a certificate',
     argv: 'certbot install --nginx',
     code: 2,

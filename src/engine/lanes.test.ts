@@ -93,6 +93,23 @@ describe('inLanes', () => {
     ]);
   });
 
+  it('begins a phase once all errands of the one before are done, also those that were busy', async () => {
+    const { clock, log, errand } = bench();
+    const errands = [
+      { ...errand('last'), phase: 2 },
+      { ...errand('first', { busy: 1, pauseMs: 100 }), phase: 0 },
+      { ...errand('second', { group: 'other' }), phase: 1 },
+      errand('first too'),
+    ];
+    const results = await through(clock, inLanes({ clock }, errands, never));
+    expect(results.map(({ name }) => name)).toEqual(['last', 'first', 'second', 'first too']);
+    const begun = log.filter((line) => line.startsWith('begins'));
+    expect(begun.map((line) => line.replace(/ at .*/, ''))).toEqual([
+      ...['begins first too', 'begins first', 'begins second', 'begins last'],
+    ]);
+    expect(log.indexOf(begun[2]!)).toBeGreaterThan(log.findIndex((line) => line.startsWith('ends first at')));
+  });
+
   it('has nothing to wait for without errands', async () => {
     expect(await inLanes({ clock: bench().clock }, [], never)).toEqual([]);
   });
