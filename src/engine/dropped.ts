@@ -1,5 +1,6 @@
 import { withoutNames } from '../core/dropped-names.ts';
 import type { RefusedName } from '../core/errors.ts';
+import { baseName } from '../core/identifier.ts';
 import type { Tombstone } from '../core/lineage.ts';
 import { namesDropped } from '../core/work.ts';
 import { report } from './engine.ts';
@@ -25,10 +26,32 @@ export async function dropNames(
   left: readonly Tombstone[],
 ): Promise<void> {
   const { engine, holding, parts, learned, signal } = run;
+  await endOrder(run, dropped);
   if (parts.some(({ solver }) => solver.stays)) learned.isPrepared = false;
   await holding.apply(namesDropped({ dropped, left, now: engine.clock.now() }), signal);
   for (const { identifier, reason } of dropped) {
     const message = `${identifier} is left out, and tried again at the next renewal: ${reason}`;
     report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
+  }
+}
+
+/**
+ * Ends the order of the names that are dropped, which may still be open: until then, no other order may replace the
+ * current certificate. An order dies with one of its authorizations (RFC 8555 §7.1.6, §7.5.2).
+ */
+async function endOrder(run: OrderRun, dropped: readonly RefusedName[]): Promise<void> {
+  const { account, holding, signal } = run;
+  const { url } = holding.work.order ?? {};
+  if (url === undefined) return;
+  const names = dropped.map(({ identifier }) => baseName({ type: 'dns', value: identifier }));
+  try {
+    const { status, authorizationUrls } = await account.order(url, signal);
+    if (status !== 'pending' && status !== 'ready') return;
+    for (const one of authorizationUrls)
+      if (names.includes(baseName((await account.authorization(one, signal)).identifier)))
+        await holding.effect(signal, () => account.deactivateAuthorization(one, signal));
+  } catch {
+    // It ends by itself within days.
+    signal.throwIfAborted();
   }
 }

@@ -200,3 +200,40 @@ describe('a process that dies after a name was dropped', () => {
     expect(world.txt.size).toBe(0);
   });
 });
+
+describe('a name that is dropped while its order is open', () => {
+  const refusal = { type: 'urn:ietf:params:acme:error:caa', detail: 'CAA forbids it', status: 403 };
+  const named = { ...refusal, subproblems: [{ ...refusal, identifier: { type: 'dns', value: 'b.test' } }] };
+
+  it.each(['by its check before the validation', 'by the CA, at the end'])(
+    '%s does not keep the next order from replacing the current certificate',
+    async (by) => {
+      const { world } = await worldWith(new Set(), { reuseAuthorizations: false });
+      await issue(world.replica(1), job(), signal);
+      world.pass(61 * dayMs);
+      const names = [{ identifier: 'b.test', reason: 'its answer is wrong' }];
+      const wrong = fail('preflight/no', { finding: 'its answer is wrong', advice: '' }, { names });
+      const solver: Solver = {
+        ...world.solver,
+        ready: async ({ identifier }) => (identifier.value === 'b.test' ? Promise.reject(wrong) : { ready: true }),
+      };
+      const isByCa = by.includes('CA');
+      if (isByCa) world.ca.failNext('finalize', { problem: named, status: 403 });
+      const from = world.ca.requests.length;
+      const engine = world.replica(2, isByCa ? {} : { solver });
+      expect(await issue(engine, job(), signal)).toMatchObject({
+        result: 'renewed',
+        dropped: [{ identifier: 'b.test' }],
+      });
+      const orders = world.ca.requests.slice(from).filter(({ kind }) => kind === 'newOrder');
+      const replaces = (payload: unknown) => (payload as { replaces?: string }).replaces !== undefined;
+      expect(orders.map(({ payload, problem }) => [replaces(payload), problem])).toEqual([
+        [true, undefined],
+        [true, undefined],
+      ]);
+      const refused = [...world.ca.state.orders.values()].filter(({ status }) => status !== 'valid');
+      expect(refused.map(({ status }) => status)).toEqual(['invalid']);
+      expect(world.txt.size).toBe(0);
+    },
+  );
+});
