@@ -295,6 +295,19 @@ describe('towards a certificate', () => {
   });
 });
 
+describe('a version that is given up', () => {
+  const delivery = work.begun({ ...facts, aim: 'delivery' }, claim);
+  const others = work.begun({ ...facts, wanted: otherNames, newId: 'v3' }, claim);
+  it.each<[string, Parameters<typeof through>[1][], readonly string[] | undefined]>([
+    ['for other names is retired', ['begun', 'ordered', others], ['v2']],
+    ['while it is parked is retired', ['begun', 'ordered', delivery, others], ['v2']],
+    ['for a compromised key is retired', ['begun', 'ordered', 'released', 'leased', 'revocationMeant'], ['v2']],
+    ['for the client before is retired', ['begun', 'ordered', 'leftAlone'], ['v2']],
+    ['is none if the work is resumed', ['begun', 'ordered', 'begun'], undefined],
+    ['is none if it is current', ['begun', 'madeCurrent', others], undefined],
+  ])('%s', (_what, names, expected) => expect(through(idle, ...names)?.retired).toEqual(expected));
+});
+
 describe('imported', () => {
   const imported = (id: string) =>
     work.imported({ wanted, version: { ...version, id }, renewal: testLineage.renewal, has: [], now });
@@ -376,6 +389,30 @@ describe('the end of a run', () => {
     for (const gone of ['lease', 'probe', 'thumbprint', 'takenOver'] as const)
       expect(after?.work?.[gone]).toBeUndefined();
     return expect(after?.work?.challenges).toEqual([]);
+  });
+
+  it('of a delivery replaces no kept record while the order with the new one is parked', () => {
+    const record = {
+      identifier: 'a.test',
+      zone: 'test',
+      name: '_validation-persist.a.test',
+      directory: 'ca',
+      account: 'a',
+    };
+    const [old, fresh] = [
+      { ...record, value: 'old' },
+      { ...record, value: 'new', intended: true as const },
+    ];
+    const persist = { type: 'dns-persist-01', identifier: 'a.test' } as const;
+    const noted = (receipt: object) => work.receiptsKept(new Map([['dns-persist-01 a.test', receipt as never]]));
+    const intended = work.challengesIntended({ thumbprint: 'print', accountUrl: 'a', challenges: [persist] });
+    const delivery = work.begun({ ...facts, aim: 'delivery' }, claim);
+    const begun = through({ ...idle, kept: [old] }, 'begun', 'ordered', intended, noted(fresh));
+    const after = through(begun, delivery, 'closed');
+    expect([after?.kept, after?.tombstones]).toEqual([[old, fresh], undefined]);
+    // The order that the new one was for ends it.
+    const ended = through(after, 'begun', intended, noted(fresh), 'madeCurrent', 'closed');
+    expect([ended?.kept, ended?.tombstones?.length]).toEqual([[fresh], 1]);
   });
 
   it('stopped keeps all of it, and counts no failure', () => {

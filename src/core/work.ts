@@ -202,11 +202,12 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     };
     // Challenges of another spec are still journalled: keep that spec, whose solver can remove them.
     const keepsSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
-    const { failure: _before, givenBack: _again, ...rest } = lineage ?? { schema: 1, name: wanted.spec.name };
+    const stored: Omit<Lineage, 'origin' | 'spec' | 'deployments'> = lineage ?? { schema: 1, name: wanted.spec.name };
+    const { failure: _before, givenBack: _again, ...rest } = stored;
     const failure = forgiven(wanted, lineage, facts, claim.now);
     const targets = [...wanted.spec.deploy, ...wanted.spec.endpoints];
     return {
-      ...rest,
+      ...withRetired(rest, resumed ? [] : versionsOf(before)),
       ...(failure ? { failure } : {}),
       deployments: Object.fromEntries(
         Object.entries(lineage?.deployments ?? {}).filter(([target]) => targets.includes(target)),
@@ -218,6 +219,10 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     };
   },
 });
+
+/** The versions that unfinished work is making, or has parked. */
+const versionsOf = (work: Work | undefined): readonly string[] =>
+  work ? [work.version, ...(work.parked ? [work.parked.version] : [])] : [];
 
 /** Whether newOrder cannot have been sent for this lineage yet. A crash leaves its intent, a stop before it does not. */
 const isFirst = (lineage: Lineage | undefined): boolean =>
@@ -335,11 +340,13 @@ function withCurrent(lineage: Lineage, version: Version): Lineage {
   return withRetired({ ...lineage, current: version, previous: current }, previous ? [previous.id] : []);
 }
 
+type Retiring = Pick<Lineage, 'current' | 'previous' | 'retired'>;
+
 /**
  * With these versions among those that are to be removed from the store. An import can bring back a version that was
  * retired, so the current and the previous one never stay among them.
  */
-function withRetired<L extends Lineage>(lineage: L, ids: readonly string[]): L {
+function withRetired<L extends Retiring>(lineage: L, ids: readonly string[]): L {
   const { retired: before = [], ...rest } = lineage;
   const needed = [lineage.current?.id, lineage.previous?.id];
   const retired = [...new Set([...before, ...ids])].filter((id) => !needed.includes(id));
@@ -400,10 +407,11 @@ export const leftAlone = ({
   name: 'leftAlone',
   [change]: (lineage) => {
     if (!lineage) return undefined;
-    const { work: _over, failure: _failed, rolledBack: _back, tombstones = [], ...rest } = lineage;
+    const { work: _over, failure: _failed, rolledBack: _back, tombstones = [], ...others } = lineage;
+    const rest = withRetired(others, versionsOf(unfinishedWork(lineage)));
     const { spec, deployments } = rest;
-    const without = <T>({ [target]: _gone, ...others }: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
-      others as Readonly<Record<string, T>>;
+    const without = <T>({ [target]: _gone, ...left }: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
+      left as Readonly<Record<string, T>>;
     const owed = owedBy(lineage).map((presented) => tombstoneOf(spec, presented, now, -1));
     const stones = oneForEach([...tombstones, ...owed]);
     return {
@@ -479,10 +487,12 @@ export const overruled = (now: Date): Transition =>
   });
 
 /** A kept order is dead: removes its URL before newOrder, so that it is never taken for the new order's. */
-export const orderGivenUp = (): Transition =>
-  withWork('orderGivenUp', (work) => ({ ...work, order: { doubtful: true, ...droppedBefore(work) } }));
+export const orderGivenUp = (): Transition => withWork('orderGivenUp', (work) => ({ ...work, order: givenUp(work) }));
 
-const droppedBefore = ({ order }: Work): Pick<NonNullable<Work['order']>, 'dropped'> =>
+/** No order that is known; the CA may return an open one. */
+const givenUp = (work: Pick<Work, 'order'>): NonNullable<Work['order']> => ({ doubtful: true, ...droppedBefore(work) });
+
+const droppedBefore = ({ order }: Pick<Work, 'order'>): Pick<NonNullable<Work['order']>, 'dropped'> =>
   order?.dropped ? { dropped: order.dropped } : {};
 
 /** Step 5c: the CA's URL for the order. A probe has been taken back before; a forward rule stays. */
@@ -577,7 +587,7 @@ export const accountKeyChanged = (facts: Removed): Transition =>
 export const accountLost = (facts: Removed): Transition =>
   whileHeld('accountLost', (lineage) => startedOver(lineage, facts, { order: droppedBefore(lineage.work) }));
 
-/** Some names were refused: their order is dead, and the next one, with the same private key, goes without them. */
+/** Some names were refused: their order is given up, and the next one, with the same private key, goes without them. */
 export const namesDropped = (facts: Removed & { readonly dropped: readonly RefusedName[] }): Transition =>
   whileHeld('namesDropped', (lineage) => {
     const { dropped: before = [] } = droppedBefore(lineage.work);
@@ -617,7 +627,8 @@ export const sent = ({ target, version, receipt, now }: Sending & { readonly now
 
 /**
  * Versions are about to be revoked. If their key is compromised, unfinished work gets a new version id, and with it a new
- * key: the stored one may be the same. A compromise that was journalled before stays one.
+ * key: the stored one may be the same. Its order goes, because it may have been finalized with that key. A compromise that
+ * was journalled before stays one.
  */
 export const revocationMeant = (facts: {
   readonly versions: readonly string[];
@@ -640,15 +651,15 @@ export const revocationMeant = (facts: {
     const { parked } = work;
     const isUnfinished = work.step !== 'close' && work.step !== 'deploy';
     return {
-      ...lineage,
+      ...withRetired(lineage, isCompromised ? versionsOf(unfinishedWork(lineage)) : []),
       ...(current ? { current: mark(current) } : {}),
       ...(previous ? { previous: mark(previous) } : {}),
       revoking: [...revoking.filter(({ version }) => !versions.includes(version)), ...intents],
       work: isCompromised
         ? {
             ...work,
-            ...(isUnfinished ? { version: newId } : {}),
-            ...(parked ? { parked: { ...parked, version: newId } } : {}),
+            ...(isUnfinished ? { version: newId, order: givenUp(work) } : {}),
+            ...(parked ? { parked: { version: newId, order: givenUp(parked) } } : {}),
           }
         : work,
     };
@@ -737,9 +748,12 @@ export const closed = (facts: {
 }): Transition =>
   whileHeld('closed', (lineage) => {
     const { work, failure, retired: _removed, kept: _before, ...rest } = lineage;
-    const { kept, stones } = afterOrder(lineage, { work, spec: lineage.spec, now: facts.now });
     const isIssue = lineage.last?.version !== lineage.current?.id;
     const waiting = unparked(work);
+    // The challenges of a parked order prove nothing: its new records may not be there, and the CA may read earlier ones.
+    const { kept, stones } = waiting
+      ? { kept: lineage.kept ?? [], stones: [] }
+      : afterOrder(lineage, { work, spec: lineage.spec, now: facts.now });
     // A run that only delivered does not end the failure of an order, nor the CA's hold.
     const renewal = facts.renewal ?? lineage.renewal;
     const now = facts.now.toISOString();
@@ -831,6 +845,10 @@ function workAfterFailure(work: Work, error: CertfleetError, asked: boolean): Wo
   if (provesOrderDead(error) || !order) return closedWork(work, undefined);
   return mayExist(order, asked) ? closedWork(work, order) : undefined;
 }
+
+/** Whether the next run goes on with the work, and so with its private key, after a failure. */
+export const isResumedAfter = (work: Work, error: CertfleetError, asked: boolean): boolean =>
+  workAfterFailure(work, error, asked) !== undefined;
 
 /** Whether the CA may have the order. */
 const mayExist = (order: Work['order'], asked: boolean): boolean =>

@@ -5,7 +5,7 @@ import { asFailure, isFailure } from '../core/errors.ts';
 import { identifierKey, identifierSet } from '../core/identifier.ts';
 import { isStagingName } from '../core/identifiers.ts';
 import { nextKey, usualKeyType } from '../core/key-type.ts';
-import type { Issued, Lineage, Version } from '../core/lineage.ts';
+import type { Issued, Lineage, Tombstone, Version } from '../core/lineage.ts';
 import { untilAny } from '../core/on-abort.ts';
 import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
 import { type Plan, planLineage } from '../core/plan.ts';
@@ -19,7 +19,7 @@ import type { StoredSpec } from '../core/spec.ts';
 import { statelessParts } from '../core/stateless.ts';
 import { datesToOrder } from '../core/validity.ts';
 import { newVersionId } from '../core/version-id.ts';
-import { accountKeyChanged, accountLost, begun, madeCurrent, pastRemoved } from '../core/work.ts';
+import { accountKeyChanged, accountLost, begun, isResumedAfter, madeCurrent, pastRemoved } from '../core/work.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { AccountIssuer, Order } from '../ports/issuer.ts';
 import { noteIfDown } from './ask.ts';
@@ -63,7 +63,7 @@ import { finalize } from './steps/finalize.ts';
 import { checkMayOrder, keptOrder, placeOrder } from './steps/order.ts';
 import { makeStayingReady, prepare } from './steps/prepare.ts';
 import { askRenewalInfo } from './steps/renewal.ts';
-import { obtainKey, removeRetired, storeVersion } from './steps/versions.ts';
+import { obtainKey, removeRetired, removeVersions, storeVersion } from './steps/versions.ts';
 import { together } from './wait.ts';
 
 /** One job over several tries, because another process may be working on the certificate at first. */
@@ -449,13 +449,27 @@ async function makeCurrent(run: Run, version: Version): Promise<void> {
  * own.
  */
 async function endEarly(run: Run, visit: Visit, error: unknown): Promise<Outcome | 'again'> {
-  const { engine, job, holding, signal } = run;
-  if (holding.lost.aborted) return giveWay(run, visit);
-  // After a signal, half of the time is for the clean-up, and the rest for writing the journal.
-  const budgetMs = signal.aborted ? engine.limits.shutdownBudgetMs / 2 : undefined;
-  const left = await cleanJournalled(run, holding.lineage.spec, budgetMs);
-  // A process that was frozen may notice only during the clean-up that it has lost its lease.
-  if (holding.lost.aborted) return giveWay(run, visit);
+  const { holding, signal } = run;
+  try {
+    if (holding.lost.aborted) return giveWay(run, visit);
+    // After a signal, half of the time is for the clean-up, and the rest for writing the journal.
+    const budgetMs = signal.aborted ? run.engine.limits.shutdownBudgetMs / 2 : undefined;
+    const left = await cleanJournalled(run, holding.lineage.spec, budgetMs);
+    return await closeEarly(run, visit, { error, left });
+  } catch (closing) {
+    // A process that was frozen may notice only at its last write that it has lost its lease.
+    if (holding.lost.aborted) return giveWay(run, visit);
+    throw closing;
+  }
+}
+
+async function closeEarly(
+  run: Run,
+  visit: Visit,
+  { error, left }: { readonly error: unknown; readonly left: readonly Tombstone[] },
+): Promise<Outcome | 'again'> {
+  const { engine, job, holding, learned, signal } = run;
+  holding.lost.throwIfAborted();
   if (signal.aborted) {
     await closeStopped(run, left);
     throw signal.reason;
@@ -468,7 +482,12 @@ async function endEarly(run: Run, visit: Visit, error: unknown): Promise<Outcome
     return 'again';
   }
   await keepHold(engine, job.wanted.issuer.directory, failure).catch(() => undefined); // the lineage also stores it
-  return closeFailed(run, failure, left);
+  const { work: ended } = holding;
+  const outcome = await closeFailed(run, failure, left);
+  // Not before the write: until then, another process may take the work over, and with it the key.
+  if (!isResumedAfter(ended, failure, learned.asked))
+    await removeVersions(engine, nameOf(run), [ended.version], signal);
+  return outcome;
 }
 
 /**

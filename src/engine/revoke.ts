@@ -53,7 +53,8 @@ export async function revokeVersions(
     { name, isMeant: (lineage) => meantIn(lineage).length > 0 },
     async (holding, held) => {
       const now = engine.clock.now();
-      const versions = meantIn(holding.lineage);
+      const meant = meantIn(holding.lineage);
+      const versions = [...meant, ...(await storedWithKeyOf(engine, holding.lineage, { meant, wish }, held))];
       const newId = newVersionId(engine.random, now);
       await holding.apply(revocationMeant({ ...wish, versions, newId, now }), held);
       const { done, failed } = await finishRevocations(engine, holding, held);
@@ -79,6 +80,29 @@ function versionsMeant(
   const isMeant = ({ id, facts }: Version) =>
     id === chosen.id || (reason === 'keyCompromise' && facts.spkiFingerprint === chosen.facts.spkiFingerprint);
   return all.filter(isMeant).map(({ id }) => id);
+}
+
+/**
+ * Versions with the same compromised key that are neither the current nor the previous one: of unfinished work whose
+ * certificate is already stored, or retired and not removed yet.
+ */
+async function storedWithKeyOf(
+  engine: Engine,
+  { name, current, previous, retired = [], work }: Lineage,
+  { meant, wish }: { readonly meant: readonly string[]; readonly wish: RevocationWish },
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (wish.reason !== 'keyCompromise') return [];
+  const known = [current, previous].filter((version) => version !== undefined);
+  const keys = new Set(known.filter(({ id }) => meant.includes(id)).map(({ facts }) => facts.spkiFingerprint));
+  const passed = ['', ...known.map(({ id }) => id), ...meant];
+  const others = [...retired, work?.version ?? '', work?.parked?.version ?? ''].filter((id) => !passed.includes(id));
+  const found: string[] = [];
+  for (const id of new Set(others)) {
+    const version = await readVersion(engine, { lineage: name, id }, signal);
+    if (version && keys.has(version.facts.spkiFingerprint)) found.push(id);
+  }
+  return found;
 }
 
 /** A revocation that was not confirmed. */

@@ -3,6 +3,7 @@ import { fail } from '../../src/core/errors.ts';
 import { encodeDocument } from '../../src/core/lineage.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';
+import type { Store } from '../../src/ports/store.ts';
 import { acmeProblem } from '../support/acme-ca/problem.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -252,6 +253,36 @@ describe('a certificate that was not there when it was named', () => {
     const world = await createSimulatedWorld();
     const outcomes = await Promise.all([1, 2].map((pid) => issue(world.replica(pid), byName('a.example.com'), signal)));
     expect(outcomes.map(({ result }) => result)).toEqual(['issued', 'issued']);
+    expect(world.ca.accepted('newOrder')).toBe(1);
+  });
+});
+
+describe('a process that finds only at its last write that it has lost its lease', () => {
+  it('waits for the other, and does what is left', async () => {
+    const world = await createSimulatedWorld();
+    const problem = { type: 'urn:ietf:params:acme:error:userActionRequired', detail: 'later', status: 403 };
+    world.ca.failNext('finalize', { problem });
+    let isTaken = false;
+    const store: Store = {
+      ...world.store,
+      put: async (key, bytes, options) => {
+        if (key.kind === 'lineage' && !isTaken && new TextDecoder().decode(bytes).includes('"result":"failed"')) {
+          isTaken = true;
+          // It was frozen for longer than its lease, and the other process was killed.
+          const holder = { bootId: 'b', pidNamespace: 'n', pid: 7, startTime: '1' };
+          world.dead.add(7);
+          await world.editLineage((lineage) => ({
+            ...lineage,
+            work: { ...lineage.work!, lease: { id: 'l', beat: 0, holder } },
+          }));
+        }
+        return world.store.put(key, bytes, options);
+      },
+    };
+    expect(await issue(world.replica(1, { store }), job(simulatedSpec()), signal)).toMatchObject({
+      result: 'issued',
+    });
+    expect(isTaken).toBe(true);
     expect(world.ca.accepted('newOrder')).toBe(1);
   });
 });

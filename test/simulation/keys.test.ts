@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { fail } from '../../src/core/errors.ts';
 import type { Wishes } from '../../src/core/spec.ts';
+import type { Solver } from '../../src/ports/solver.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
@@ -65,5 +67,46 @@ describe('a reused key', () => {
     const second = await current(world);
     expect(second?.facts.spkiFingerprint).not.toBe(first?.facts.spkiFingerprint);
     expect(second?.compromised).toBeUndefined();
+  });
+});
+
+describe('a key that no certificate needs', () => {
+  const keysIn = async (world: World): Promise<readonly string[]> => {
+    const names: string[] = [];
+    for await (const page of world.store.scan('key', signal)) names.push(...page.map(({ key }) => key.name));
+    return names;
+  };
+  const named = (...names: string[]) => simulatedJob(simulatedSpec('abc', names), { obeyBackoff: false });
+  const problem = { type: 'urn:ietf:params:acme:error:userActionRequired', detail: 'later', status: 403 };
+
+  it('goes with the certificate of the names that are wanted instead', async () => {
+    const world = await createSimulatedWorld();
+    world.ca.failNext('finalize', { problem });
+    expect(await issue(world.replica(1), named('a.test'), signal)).toMatchObject({ result: 'failed' });
+    const before = await keysIn(world);
+    expect(before).toHaveLength(1);
+    expect(await issue(world.replica(1), named('b.test'), signal)).toMatchObject({ result: 'issued' });
+    expect(await keysIn(world)).toEqual([`abc~${(await current(world))?.id}`]);
+    expect(await keysIn(world)).not.toEqual(before);
+  });
+
+  it('goes with the work of an order that died, once the next try comes to none', async () => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), named('a.test'), signal);
+    const first = await keysIn(world);
+    world.pass(61 * dayMs);
+    const deaf: Solver = { ...world.solver, present: async () => null };
+    expect(await issue(world.replica(2, { solver: deaf }), named('a.test'), signal)).toMatchObject({
+      result: 'failed',
+    });
+    expect(await keysIn(world)).toHaveLength(2);
+    world.pass(dayMs);
+    const refusing: Solver = {
+      ...world.solver,
+      preflight: async () => Promise.reject(fail('dns/zone-not-found', { name: 'a.test' })),
+    };
+    const next = await issue(world.replica(3, { solver: refusing }), named('a.test'), signal);
+    expect(next).toMatchObject({ result: 'failed' });
+    expect(await keysIn(world)).toEqual(first);
   });
 });

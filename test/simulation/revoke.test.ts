@@ -317,3 +317,31 @@ describe('after a revocation', () => {
     expect(deployments['target']).toMatchObject({ version: current.id, state: 'current' });
   });
 });
+
+describe('a compromised key that was used again', () => {
+  it('also ends a version that is stored and not current yet, and neither stays in the store', async () => {
+    const world = await worldWith({ reuseKey: true });
+    const { id: first } = (await world.lineage()).current;
+    // Killed right before the new version becomes the current one.
+    world.pass(61 * dayMs);
+    const dies: Store = {
+      ...world.store,
+      put: async (key, bytes, options) => {
+        if (key.kind === 'lineage' && new TextDecoder().decode(bytes).includes('"step":"deploy"')) world.dead.add(7);
+        if (world.dead.has(7)) throw new Error('killed');
+        return world.store.put(key, bytes, options);
+      },
+    };
+    await issue(world.replica(7, { store: dies }), job(world.wanted), signal);
+    const { work } = await world.lineage();
+    const stored = await readVersion(world.replica(2), { lineage: 'abc', id: work!.version }, signal);
+    expect(stored).toBeDefined();
+    await world.revoke({ reason: 'keyCompromise' });
+    expect(world.ca.certificate(stored!.facts.serial)).toMatchObject({ revoked: true, reason: 1 });
+    expect(await world.run('issue')).toMatchObject({ result: 'renewed' });
+    expect(await world.run('issue')).toMatchObject({ result: 'unchanged' });
+    const engine = world.replica(2);
+    expect(await readKey(engine, { lineage: 'abc', id: work!.version }, signal)).toBeUndefined();
+    expect(await readKey(engine, { lineage: 'abc', id: first }, signal)).toBeDefined();
+  });
+});

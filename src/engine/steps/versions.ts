@@ -57,19 +57,38 @@ export async function removeRetired(
   const retired = all.filter((id) => id !== current?.id && id !== previous?.id);
   const needed = new Set(revoking.map(({ version }) => version));
   const left = retired.filter((id) => needed.has(id));
-  for (const id of retired.filter((one) => !needed.has(one))) {
+  return [
+    ...left,
+    ...(await removeVersions(
+      engine,
+      name,
+      retired.filter((id) => !needed.has(id)),
+      signal,
+    )),
+  ];
+}
+
+/** Deletes versions and their keys, as far as they are in the store. Resolves with the ids of those that it cannot. */
+export async function removeVersions(
+  engine: Engine,
+  lineage: string,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const left: string[] = [];
+  for (const id of ids) {
     try {
       // Delete the key first, because it is the secret part.
       for (const kind of ['key', 'version'] as const) {
-        const key = keyOf(kind, { lineage: name, id });
+        const key = keyOf(kind, { lineage, id });
         const entry = await engine.store.get(key, signal);
         if (entry) await engine.store.delete(key, { ifRevision: entry.revision, signal });
       }
     } catch (error) {
       signal.throwIfAborted();
-      // The new certificate is delivered, so this is only a warning. The next renewal tries again.
+      // Nothing needs it, so this is only a warning.
       const message = `could not remove version ${id} from the store: ${reasonOf(error)}`;
-      report(engine, { level: 'warn', event: 'log', certificate: name, message });
+      report(engine, { level: 'warn', event: 'log', certificate: lineage, message });
       left.push(id);
     }
   }
