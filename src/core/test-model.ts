@@ -50,6 +50,10 @@ export class Model {
   isStuck = false;
   largest = 0;
   account = 1;
+  /** How often the account has got another key. */
+  accountKeys = 0;
+  /** Ids of certificates that another client has, the latest last. */
+  readonly theirs: string[] = [];
   #count = 0;
   readonly origin: Lineage['origin'];
   readonly #reusesOrders: boolean;
@@ -115,13 +119,15 @@ export class Model {
     const { work } = lineage ?? {};
     if (lineage && work && !work.lease)
       this.expect(work.step !== 'close' || isOnlyOwing(lineage), 'work without a lease can be resumed, or swept');
-    const stones = (lineage?.tombstones ?? []).map(({ type, identifier, token = '', by }) =>
-      valueKey({ type, identifier, token, by: by?.name ?? '' }),
+    const stones = (lineage?.tombstones ?? []).map(
+      ({ type, identifier, token = '', thumbprint, by }) =>
+        `${valueKey({ type, identifier, token, by: by?.name ?? '' })} ${thumbprint}`,
     );
     this.expect(new Set(stones).size === stones.length, 'tombstones are one for each value');
     for (const id of [lineage?.current?.id, lineage?.previous?.id]) {
       if (id === undefined) continue;
       this.expect(this.keys.has(id), `the key of ${id} is stored`);
+      this.expect(this.versions.has(id), `the version ${id} is stored`);
       this.expect(!lineage?.retired?.includes(id), `${id} is not retired`);
     }
     this.largest = Math.max(this.largest, lineage ? storable(lineage).bytes.length : 0);
@@ -152,6 +158,26 @@ export class Model {
     order.finalizedWith = version;
     const twice = this.orders.filter(({ finalizedWith, isRefused }) => finalizedWith === version && !isRefused);
     this.expect(twice.length === 1, `${version} is bought once`);
+  }
+
+  /** What the document no longer names is removed from the store. */
+  removeVersions(ids: readonly string[]): void {
+    for (const id of ids) {
+      this.keys.delete(id);
+      this.versions.delete(id);
+    }
+  }
+
+  /** The document lets these orders go. */
+  letGo(which: (order: Order) => boolean): void {
+    for (const order of this.orders) if (which(order)) order.keptFor = undefined;
+  }
+
+  /** Every key is one that the document names, or of a certificate that another client has. */
+  checkKeys(): void {
+    const { current, previous, retired = [], work } = this.lineage ?? {};
+    const named = [current?.id, previous?.id, ...retired, work?.version, work?.parked?.version, ...this.theirs];
+    for (const id of this.keys) this.expect(named.includes(id), `the document knows of the key of ${id}`);
   }
 
   expire(): void {

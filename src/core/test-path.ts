@@ -1,8 +1,11 @@
 import { supersededAt, withoutSent } from './deployments.ts';
+import { withoutNames } from './dropped-names.ts';
 import type { ErrorCode } from './error-table.ts';
 import { CertfleetError } from './errors.ts';
+import { sameIdentifiers } from './identifier.ts';
 import type { Json } from './json.ts';
 import { type Deployment, isOnlyOwing, type Lineage, type Tombstone, unfinishedWork } from './lineage.ts';
+import type { RevocationReason } from './revocation.ts';
 import { sameRequest } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import { partFor, partsOf } from './spec-parts.ts';
@@ -10,6 +13,7 @@ import { testLineage } from './test-lineages.ts';
 import { type Model, type Order, requestOf, type Value, valueKey } from './test-model.ts';
 import { hasRoomForOrder, owedBy, specOfPresented, tombstoneOf } from './tombstones.ts';
 import {
+  accountKeyChanged,
   accountLost,
   begun,
   certificateRefused,
@@ -18,15 +22,22 @@ import {
   closed,
   dueStones,
   failed,
+  imported,
+  isResumedAfter,
   leased,
   madeCurrent,
+  namesDropped,
   ordered,
   orderGivenUp,
   overruled,
   pastRemoved,
+  phaseOf,
   presentFailed,
   receiptsKept,
   released,
+  revocationMeant,
+  revoked,
+  rolledBack,
   sent,
   stopped,
   swept,
@@ -44,6 +55,16 @@ export interface Point {
 export type Path<T = void> = Generator<Point, T, string>;
 
 const stop = new Error('stopped');
+/** Here, this stands for the refusal of a signature with the account's old key. */
+const keyChanged = 'acme/problem';
+/** A name is refused, and may be left out. */
+class Refused extends Error {
+  readonly identifier: string;
+  constructor(identifier: string) {
+    super(identifier);
+    this.identifier = identifier;
+  }
+}
 
 /** Throws a choice that is an error code. */
 function* reach(at: string, ...choices: readonly string[]): Path<string> {
@@ -76,7 +97,7 @@ function* take(model: Model, process: Process, begin: (claim: Parameters<typeof 
 export function* issue(model: Model, process: Process, wanted: StoredSpec, aim: 'certificate' | 'delivery'): Path {
   const before = unfinishedWork(model.lineage);
   const same = model.lineage && before && sameRequest(model.lineage.spec, wanted) ? before : undefined;
-  if (!same) for (const order of model.orders) order.keptFor = undefined; // given up, by the user's own word
+  if (!same) model.letGo(() => true); // given up, by the user's own word
   const facts = { wanted, origin: model.origin, aim, newId: model.next('version') };
   // What was sent to a target stays there when it is dropped.
   for (const upload of model.uploads)
@@ -98,7 +119,9 @@ export function* issue(model: Model, process: Process, wanted: StoredSpec, aim: 
     if (error === stop) {
       model.apply(stopped({ asked: run.asked, left, now }));
     } else if (error instanceof CertfleetError) {
+      const { work } = model;
       model.apply(failed({ error, asked: run.asked, left, now }));
+      if (!isResumedAfter(work, error, run.asked) && work.step !== 'deploy') model.removeVersions([work.version]);
       if (model.origin === 'command-line' && !model.isAsked && !model.isDoubtful)
         model.expect(model.leavesNothing(), 'a first try that came to no order leaves what it owes, or no document');
     } else throw error;
@@ -126,23 +149,53 @@ function* obtain(
   try {
     yield* makeVersion(model, process, run, wanted);
   } catch (error) {
-    if (!(error instanceof CertfleetError) || error.code !== 'acme/account-deactivated') throw error;
-    model.loseAccount();
+    if (!(error instanceof CertfleetError)) throw error;
+    const isLost = error.code === 'acme/account-deactivated';
+    if (!isLost && error.code !== keyChanged) throw error;
+    if (isLost) model.loseAccount();
+    else model.accountKeys += 1;
     const left = yield* clean(model, wanted);
     yield* reach('the account', 'acme/unreachable');
-    model.apply(accountLost({ left, now: model.now }));
+    model.apply((isLost ? accountLost : accountKeyChanged)({ left, now: model.now }));
     yield* makeVersion(model, process, run, wanted);
   }
 }
 
+/** Again without the names that are refused. */
 function* makeVersion(
   model: Model,
   process: Process,
   run: { asked: boolean; isPrepared: boolean },
   wanted: StoredSpec,
 ): Path {
+  for (;;) {
+    try {
+      const { dropped = [] } = model.work.order ?? {};
+      return yield* makeVersionOf(model, process, run, withoutNames(wanted, dropped), wanted);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      const { url } = model.work.order ?? {};
+      const order = model.orders.find((one) => one.url === url);
+      if (order && (yield* reach('end the order', 'lost')) === 'on' && order.status !== 'valid')
+        order.status = 'invalid';
+      const left = yield* clean(model, wanted);
+      yield* reach('the dropped name', 'stop');
+      model.letGo((one) => one === order);
+      const dropped = [{ identifier: error.identifier, reason: 'no' }];
+      model.apply(namesDropped({ dropped, left, now: model.now }));
+    }
+  }
+}
+
+function* makeVersionOf(
+  model: Model,
+  process: Process,
+  run: { asked: boolean; isPrepared: boolean },
+  wanted: StoredSpec,
+  whole: StoredSpec,
+): Path {
   const { version } = model.work;
-  yield* reach('the kept order', 'acme/unreachable', 'stop');
+  yield* reach('the kept order', 'acme/unreachable', keyChanged, 'stop');
   const kept = model.orders.find(({ url, status }) => url === model.work.order?.url && status !== 'invalid');
   if (kept) model.expect(kept.request === requestOf(wanted), 'the kept order is for what is wanted');
   if (!kept && !run.isPrepared) yield* prepare(model, wanted);
@@ -153,7 +206,7 @@ function* makeVersion(
   const order = kept ?? (yield* placeOrder(model, run, wanted));
   yield* validate(model, process, order, wanted);
   if (order.status !== 'valid') {
-    const lost = yield* reach('finalize', 'lost', 'acme/unreachable', 'stop');
+    const lost = yield* reach('finalize', 'lost', 'acme/unreachable', keyChanged, 'stop');
     model.finalize(order, version);
     if (lost === 'lost') throw failure('acme/unreachable');
   }
@@ -167,7 +220,7 @@ function* makeVersion(
   yield* reach('the version', 'store/unusable');
   model.versions.set(version, order.url);
   yield* reach('current', 'store/unusable', 'stop');
-  makeCurrent(model, wanted);
+  makeCurrent(model, whole);
 }
 
 function makeCurrent(model: Model, wanted: StoredSpec): void {
@@ -203,7 +256,7 @@ function* placeOrder(model: Model, run: { asked: boolean }, wanted: StoredSpec):
   if (model.work.order?.url !== undefined) model.apply(orderGivenUp());
   run.asked = true;
   model.isAsked = true;
-  const answer = yield* reach('newOrder', 'lost', 'acme/rate-limited', 'acme/account-deactivated', 'stop');
+  const answer = yield* reach('newOrder', 'lost', 'acme/rate-limited', 'acme/account-deactivated', keyChanged, 'stop');
   const order = model.newOrder(wanted);
   if (answer === 'lost') throw failure('acme/unreachable');
   yield* reach('the order', 'stop');
@@ -215,7 +268,7 @@ function* placeOrder(model: Model, run: { asked: boolean }, wanted: StoredSpec):
 function* validate(model: Model, process: Process, order: Order, wanted: StoredSpec): Path {
   if (order.status !== 'pending') return;
   const byOf = (identifier: string) => partFor(wanted, identifier).spec.solver;
-  yield* reach('the authorizations', 'acme/unreachable', 'acme/account-deactivated', 'stop');
+  yield* reach('the authorizations', 'acme/unreachable', 'acme/account-deactivated', keyChanged, 'stop');
   const all = wanted.spec.identifiers.map(({ value }) => value);
   const names = all.filter((value) => !order.done.has(value));
   // An authorization keeps its token.
@@ -224,7 +277,7 @@ function* validate(model: Model, process: Process, order: Order, wanted: StoredS
     const type = byOf(identifier) === 'dns' ? 'dns-01' : 'http-01';
     return { type, identifier, token } as const;
   });
-  const thumbprint = `print-${model.account}`.padEnd(43, '.');
+  const thumbprint = `print-${model.account}-${model.accountKeys}`.padEnd(43, '.');
   model.apply(challengesIntended({ thumbprint, accountUrl: 'a', challenges }));
   process.inFlight = challenges.map((challenge) => ({ ...challenge, thumbprint, by: byOf(challenge.identifier) }));
   const receipts = new Map<string, Json>();
@@ -246,7 +299,10 @@ function* validate(model: Model, process: Process, order: Order, wanted: StoredS
     throw error;
   }
   model.apply(receiptsKept(receipts));
-  const verdict = yield* reach('validate', 'one is valid', 'invalid', 'acme/timeout', 'stop');
+  const mayDrop = all.length > 1 ? ['a name is refused', 'the CA refuses a name'] : [];
+  const verdict = yield* reach('validate', 'one is valid', 'invalid', 'acme/timeout', 'stop', keyChanged, ...mayDrop);
+  if (verdict === 'the CA refuses a name') order.status = 'invalid';
+  if (mayDrop.includes(verdict)) throw new Refused(names[0] ?? '');
   if (verdict === 'invalid') {
     order.status = 'invalid';
     throw failure('acme/invalid-authorization');
@@ -278,8 +334,10 @@ function* deliver(model: Model, wanted: StoredSpec): Path {
   }
   const left = yield* clean(model, wanted);
   const { retired: all = [] } = model.lineage as Lineage;
-  const retired = (yield* reach('close', 'retired stay', 'store/unusable', 'stop')) === 'on' ? [] : all;
-  for (const id of all) if (!retired.includes(id)) model.keys.delete(id);
+  const { revoking = [] } = model.lineage as Lineage;
+  const needed = all.filter((id) => revoking.some(({ version: one }) => one === id));
+  const retired = (yield* reach('close', 'retired stay', 'store/unusable', 'stop')) === 'on' ? needed : all;
+  model.removeVersions(all.filter((id) => !retired.includes(id)));
   for (const upload of gone) model.uploads.delete(upload);
   const last = { at: since, result: 'issued', version, message: 'done' } as const;
   model.apply(closed({ deployments, renewal: testLineage.renewal, retired, left, last, now: model.now }));
@@ -295,6 +353,59 @@ function* clean(model: Model, spec: StoredSpec): Path<readonly Tombstone[]> {
     if (!isGone) left.push(tombstoneOf(spec, presented, model.now, -1));
   }
   return left;
+}
+
+/** engine/adopt.ts: a certificate of another client, which it had before or has got since. It takes no lease. */
+export function* adopt(model: Model, wanted: StoredSpec): Path {
+  const which = yield* reach('their certificate', 'the first', 'a new one');
+  if (which === 'a new one' || model.theirs.length === 0) model.theirs.push(model.next('theirs'));
+  const id = (which === 'the first' ? model.theirs[0] : model.theirs.at(-1)) ?? '';
+  const phase = phaseOf(model.lineage);
+  if ((phase !== 'absent' && phase !== 'idle') || model.lineage?.current?.id === id) return;
+  yield* reach('their key', 'dies');
+  model.keys.add(id);
+  yield* reach('their version', 'dies');
+  model.versions.set(id, 'theirs');
+  yield* reach('the import', 'dies');
+  const { facts } = testLineage.current;
+  const { identifiers } = wanted.spec;
+  const version = {
+    id,
+    facts: { ...facts, identifiers, serial: id },
+    directory: wanted.issuer.directory,
+    accountUrl: 'a',
+  };
+  model.apply(imported({ wanted, version, renewal: testLineage.renewal, has: [], now: model.now }));
+  model.isAsked = true;
+}
+
+/** engine/rollback.ts */
+export function* rollBack(model: Model, process: Process, wanted: StoredSpec): Path {
+  const { current, previous } = model.lineage ?? {};
+  const isUsable =
+    previous && !previous.compromised && sameIdentifiers(previous.facts.identifiers, wanted.spec.identifiers);
+  if (!current || !isUsable) return;
+  yield* take(model, process, leased);
+  model.apply(rolledBack({ wanted, now: model.now }));
+  model.expect(model.lineage?.previous?.id === current.id, 'the version that was current can be put back');
+  yield* reach('rolled back');
+  model.apply(released());
+}
+
+/** engine/revoke.ts */
+export function* revoke(model: Model, process: Process, reason: RevocationReason): Path {
+  const { current } = model.lineage ?? {};
+  if (!current) return;
+  yield* take(model, process, leased);
+  const isCompromised = reason === 'keyCompromise';
+  // The key may be the same, so what was begun with it goes.
+  if (isCompromised) model.letGo(({ keptFor }) => keptFor !== undefined);
+  const versions = [current.id];
+  model.apply(revocationMeant({ versions, reason, by: 'account-key', newId: model.next('version'), now: model.now }));
+  const answer = yield* reach('revoke', 'lost');
+  if (answer === 'on') model.apply(revoked({ version: current.id, reason, when: 'now', now: model.now }));
+  yield* reach('revoked');
+  model.apply(released());
 }
 
 /** engine/sweep.ts */

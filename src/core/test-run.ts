@@ -2,7 +2,7 @@ import { supersededAt } from './deployments.ts';
 import { sameRequest } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import type { Model } from './test-model.ts';
-import { issue, type Path, type Process, sweep as sweepOf } from './test-path.ts';
+import { adopt, issue, type Path, type Process, revoke, rollBack, sweep as sweepOf } from './test-path.ts';
 import { beaten } from './work.ts';
 
 // Processes that work on one lineage, die or freeze between any two steps, and follow each other. For work.test.ts; no
@@ -72,9 +72,22 @@ export function play(model: Model, program: Program): void {
   };
 
   let wanted = model.wanted[0] as StoredSpec;
-  const things = ['issue', 'another', 'deliver', 'deliver another', 'sweep', 'hour', 'day', 'stick', 'expire', 'thaw'];
+  const side: Readonly<Record<string, (process: Process) => Path>> = {
+    import: () => adopt(model, wanted),
+    rollback: (process) => rollBack(model, process, wanted),
+    'revoke as superseded': (process) => revoke(model, process, 'superseded'),
+    'revoke as compromised': (process) => revoke(model, process, 'keyCompromise'),
+  };
+  const main = ['issue', 'another', 'deliver', 'deliver another', 'sweep', 'hour', 'day', 'stick', 'expire', 'thaw'];
+  const things = [...main, ...Object.keys(side)];
   for (const number of between) {
     const thing = things[number % things.length] ?? '';
+    const enter = side[thing];
+    if (enter) {
+      model.trace.push(`# ${pid + 1}: ${thing}`);
+      live(enter);
+      continue;
+    }
     if (thing.endsWith('another')) wanted = choose(between, model.wanted);
     if (thing === 'issue' || thing === 'another') run(wanted, 'certificate');
     else if (thing.startsWith('deliver')) run(wanted, model.lineage?.current ? 'delivery' : 'certificate');
@@ -104,6 +117,7 @@ export function play(model: Model, program: Program): void {
   model.expect(model.versions.has(current?.id ?? ''), 'the current version is stored');
   model.expect(lineage?.work === undefined && lineage?.tombstones === undefined, 'nothing is left to do');
   model.expect(model.values.size === 0, 'nothing is left in the world');
+  model.checkKeys();
   for (const target of wanted.spec.deploy)
     model.expect(lineage !== undefined && supersededAt(lineage, target).length === 0, 'old uploads are gone');
 }

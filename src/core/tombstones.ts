@@ -108,13 +108,14 @@ export function bySolver<T extends Presented>(
 }
 
 /**
- * Keeps the latest tombstone for each value: every try of a kept order gets the same tokens. A record of dns-persist-01 has
- * no token; its receipt says which it is.
+ * Keeps the latest tombstone for each value: every try of a kept order gets the same tokens, and the same values unless the
+ * account has got another key. A record of dns-persist-01 has no token; its receipt says which it is.
  */
 export function oneForEach(stones: readonly Tombstone[]): readonly Tombstone[] {
   const latest = new Map<string, Tombstone>();
   for (const stone of stones) {
-    const key = canonical([stone.type, stone.identifier, stone.token ?? stone.receipt ?? null, stone.by ?? null]);
+    const { type, identifier, token, thumbprint, receipt, by } = stone;
+    const key = canonical([type, identifier, token ?? receipt ?? null, thumbprint, by ?? null]);
     const before = latest.get(key);
     latest.set(key, before ? leftAgain(before, stone) : stone);
   }
