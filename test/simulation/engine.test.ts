@@ -16,6 +16,7 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
+import { chanceOf } from '../support/chance.ts';
 import { passing } from '../support/passing-time.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
 import { issue, simulatedSpec } from '../support/simulated-world.ts';
@@ -28,17 +29,6 @@ const seeds = process.env.CERTFLEET_LONG ? 1_000 : 15;
 const firstSeed = Number(process.env.CERTFLEET_SEED ?? 1);
 const { signal } = new AbortController();
 const foreign = 'somebody-else';
-
-/** Marsaglia's xorshift: small, and the same everywhere. */
-function chanceOf(seed: number): () => number {
-  let state = (seed * 2_654_435_761) >>> 0 || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) / 2 ** 32;
-  };
-}
 
 type World = ReturnType<typeof createWorld>;
 

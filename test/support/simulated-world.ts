@@ -25,6 +25,8 @@ export interface ReplicaOptions {
   readonly store?: Store;
   readonly solver?: Solver | ((spec: StoredSpec) => Promise<Solver>);
   readonly deployer?: Deployer;
+  /** Stands between this process and the CA. */
+  readonly between?: (honest: Http) => Http;
   /** How far the wall clock of its machine is ahead of the CA's. */
   readonly aheadMs?: () => number;
 }
@@ -43,13 +45,17 @@ export async function createSimulatedWorld(
     /** Stands between the client and the CA. */
     readonly between?: (honest: Http) => Http;
     readonly reporter?: Reporter;
+    /** For a history that a seed decides. */
+    readonly chance?: () => number;
   } = {},
 ) {
   const clock = options.clock ?? fakeClock();
   const store = createMemoryStore();
   const txt = new Set<string>();
+  const { chance } = options;
   const ca = createSimulatedCa({
     clock,
+    ...(chance ? { random: chance } : {}),
     settings: {
       validate: async (_identifier, _challenge, keyAuthorization) =>
         txt.has(keyAuthorization)
@@ -80,7 +86,13 @@ export async function createSimulatedWorld(
     activate: async (version) => void delivered.push(version.id),
   };
   const dead = new Set<number>();
-  const random = { bytes: (n: number) => crypto.getRandomValues(new Uint8Array(n)), number: Math.random };
+  const random = {
+    bytes: (n: number) =>
+      chance
+        ? Uint8Array.from({ length: n }, () => Math.floor(chance() * 256))
+        : crypto.getRandomValues(new Uint8Array(n)),
+    number: chance ?? Math.random,
+  };
   const nowhere = () => Promise.reject(fail('network/failed', { method: 'GET', url: '', reason: 'no network here' }));
 
   function replica(pid: number, own: ReplicaOptions = {}): Engine {
@@ -90,7 +102,7 @@ export async function createSimulatedWorld(
     const issuer = createIssuer({
       name: 'sim',
       directoryUrl: 'https://ca.test/directory',
-      http,
+      http: own.between?.(http) ?? http,
       clock: theirClock,
       random,
       userAgent: 'simulation',
