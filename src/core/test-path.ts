@@ -28,6 +28,7 @@ import {
   madeCurrent,
   namesDropped,
   ordered,
+  orderFailed,
   orderGivenUp,
   overruled,
   pastRemoved,
@@ -82,6 +83,12 @@ export interface Process {
   inFlight: Value[];
 }
 
+interface Run {
+  asked: boolean;
+  isPrepared: boolean;
+  isResumed: boolean;
+}
+
 /** A process takes the lease, whoever holds it. */
 function* take(model: Model, process: Process, begin: (claim: Parameters<typeof leased>[0]) => Transition): Path {
   const pid = model.lineage?.work?.lease?.holder.pid;
@@ -107,7 +114,7 @@ export function* issue(model: Model, process: Process, wanted: StoredSpec, aim: 
     model.expect(model.work.version === same.version, 'what was interrupted is resumed with its key');
     model.expect(model.work.order?.url === same.order?.url, 'what was interrupted is resumed with its order');
   }
-  const run = { asked: false, isPrepared: false };
+  const run: Run = { asked: false, isPrepared: false, isResumed: false };
   try {
     yield* removePast(model, wanted);
     if (model.work.step !== 'deploy') yield* obtain(model, process, run, wanted);
@@ -138,12 +145,7 @@ function* removePast(model: Model, wanted: StoredSpec): Path {
   model.apply(pastRemoved({ wanted, left, now: model.now }));
 }
 
-function* obtain(
-  model: Model,
-  process: Process,
-  run: { asked: boolean; isPrepared: boolean },
-  wanted: StoredSpec,
-): Path {
+function* obtain(model: Model, process: Process, run: Run, wanted: StoredSpec): Path {
   if (model.versions.has(model.work.version)) return makeCurrent(model, wanted);
   yield* reach('the directory', 'acme/unreachable', 'acme/clock-skew', 'stop');
   try {
@@ -162,17 +164,18 @@ function* obtain(
 }
 
 /** Again without the names that are refused. */
-function* makeVersion(
-  model: Model,
-  process: Process,
-  run: { asked: boolean; isPrepared: boolean },
-  wanted: StoredSpec,
-): Path {
+function* makeVersion(model: Model, process: Process, run: Run, wanted: StoredSpec): Path {
   for (;;) {
     try {
       const { dropped = [] } = model.work.order ?? {};
       return yield* makeVersionOf(model, process, run, withoutNames(wanted, dropped), wanted);
     } catch (error) {
+      if (run.isResumed && error instanceof CertfleetError && error.code === 'acme/invalid-authorization') {
+        const left = yield* clean(model, wanted);
+        yield* reach('the new order', 'stop');
+        model.apply(orderFailed({ left, now: model.now }));
+        continue;
+      }
       if (!(error instanceof Refused)) throw error;
       const { url } = model.work.order ?? {};
       const order = model.orders.find((one) => one.url === url);
@@ -187,17 +190,12 @@ function* makeVersion(
   }
 }
 
-function* makeVersionOf(
-  model: Model,
-  process: Process,
-  run: { asked: boolean; isPrepared: boolean },
-  wanted: StoredSpec,
-  whole: StoredSpec,
-): Path {
+function* makeVersionOf(model: Model, process: Process, run: Run, wanted: StoredSpec, whole: StoredSpec): Path {
   const { version } = model.work;
   yield* reach('the kept order', 'acme/unreachable', keyChanged, 'stop');
   const kept = model.orders.find(({ url, status }) => url === model.work.order?.url && status !== 'invalid');
   if (kept) model.expect(kept.request === requestOf(wanted), 'the kept order is for what is wanted');
+  run.isResumed = kept?.status === 'pending';
   if (!kept && !run.isPrepared) yield* prepare(model, wanted);
   run.isPrepared = true;
   if (!kept && !hasRoomForOrder(model.lineage as Lineage, wanted, model.now)) throw failure('solver/too-much-left');

@@ -52,6 +52,7 @@ const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   presentFailed: work.presentFailed(new Map([['http-01 a.test', 'receipt']]), new Set(['http-01 b.test'])),
   accountKeyChanged: work.accountKeyChanged({ left: [], now }),
   accountLost: work.accountLost({ left: [], now }),
+  orderFailed: work.orderFailed({ left: [], now }),
   certificateRefused: work.certificateRefused(),
   namesDropped: work.namesDropped({ dropped: [{ identifier: 'b.test', reason: 'no' }], left: [], now }),
   madeCurrent: work.madeCurrent({ wanted, version, now }),
@@ -134,6 +135,7 @@ describe('the table of what may follow what', () => {
     presentFailed: { challenged: 'challenged' },
     accountKeyChanged: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
     accountLost: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
+    orderFailed: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
     certificateRefused: { begun: 'begun', ordered: 'ordered', challenged: 'challenged' },
     namesDropped: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
     madeCurrent: { begun: 'current', ordered: 'current', challenged: 'current' },
@@ -266,8 +268,8 @@ describe('towards a certificate', () => {
     expect(workOf(through(narrowed, 'ordered', 'accountLost')).order).toEqual({ dropped });
   });
 
-  it('a lost account takes its order along, and leaves the version', () => {
-    const after = workOf(through(renewal.challenged(), 'accountLost'));
+  it.each(['accountLost', 'orderFailed'] as const)('%s takes the order along, and leaves the version', (name) => {
+    const after = workOf(through(renewal.challenged(), name));
     expect(after).toMatchObject({ step: 'lease', version: 'v2', challenges: [] });
     expect(after.order).toEqual({});
   });

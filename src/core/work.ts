@@ -96,6 +96,7 @@ const mayFollow = {
   presentFailed: ['challenged'],
   accountKeyChanged: inFlight,
   accountLost: inFlight,
+  orderFailed: inFlight,
   certificateRefused: inFlight,
   namesDropped: inFlight,
   madeCurrent: inFlight,
@@ -586,6 +587,10 @@ export const accountKeyChanged = (facts: Removed): Transition =>
 /** The account is gone, and its order with it: the run starts over with the same private key. */
 export const accountLost = (facts: Removed): Transition =>
   whileHeld('accountLost', (lineage) => startedOver(lineage, facts, { order: droppedBefore(lineage.work) }));
+
+/** An earlier run's order has failed, perhaps because its answers were removed: the run starts over as in {@link accountLost}. */
+export const orderFailed = (facts: Removed): Transition =>
+  whileHeld('orderFailed', (lineage) => startedOver(lineage, facts, { order: droppedBefore(lineage.work) }));
 
 /** Some names were refused: their order is given up, and the next one, with the same private key, goes without them. */
 export const namesDropped = (facts: Removed & { readonly dropped: readonly RefusedName[] }): Transition =>

@@ -19,7 +19,15 @@ import type { StoredSpec } from '../core/spec.ts';
 import { statelessParts } from '../core/stateless.ts';
 import { datesToOrder } from '../core/validity.ts';
 import { newVersionId } from '../core/version-id.ts';
-import { accountKeyChanged, accountLost, begun, isResumedAfter, madeCurrent, pastRemoved } from '../core/work.ts';
+import {
+  accountKeyChanged,
+  accountLost,
+  begun,
+  isResumedAfter,
+  madeCurrent,
+  orderFailed,
+  pastRemoved,
+} from '../core/work.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { AccountIssuer, Order } from '../ports/issuer.ts';
 import { noteIfDown } from './ask.ts';
@@ -217,7 +225,8 @@ const work = (given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome | 'aga
 
 async function workUntil(given: Omit<Run, 'learned'>, visit: Visit, signal: AbortSignal): Promise<Outcome | 'again'> {
   const { engine, holding, job } = given;
-  const run: Run = { ...given, signal, learned: { asked: false, isPrepared: false, overruled: false } };
+  const learned = { asked: false, isPrepared: false, isResumed: false, overruled: false };
+  const run: Run = { ...given, signal, learned };
   const stop = holding.keepAlive();
   try {
     if (job.unusable) throw job.unusable;
@@ -299,14 +308,18 @@ async function obtainInTurn(run: Run): Promise<VersionBundle> {
   } catch (error) {
     const changed = await accountAfter(ready, error);
     if (!changed) throw error;
-    // Start over once, with the same private key. What was presented is for the account or its key of before.
-    const { account, transition } = changed;
-    const { engine, job, holding, signal } = run;
-    const left = await cleanJournalled(run, job.wanted);
-    if (ready.parts.some(({ solver }) => solver.stays)) ready.learned.isPrepared = false;
-    await holding.apply(transition({ left, now: engine.clock.now() }), signal);
-    return makeVersion({ ...ready, account });
+    // Once. What was presented is for the account or its key of before.
+    await startOver(ready, changed.transition);
+    return makeVersion({ ...ready, account: changed.account });
   }
+}
+
+/** Removes what was presented; the run starts over with the same private key. */
+async function startOver(run: OrderRun, transition: typeof accountLost): Promise<void> {
+  const { engine, job, holding, learned, parts, signal } = run;
+  const left = await cleanJournalled(run, job.wanted);
+  if (parts.some(({ solver }) => solver.stays)) learned.isPrepared = false;
+  await holding.apply(transition({ left, now: engine.clock.now() }), signal);
 }
 
 /** The account to continue with, if the error was about the account, and what became of the order; otherwise undefined. */
@@ -357,13 +370,21 @@ async function openCa(run: Run): Promise<OrderRun> {
   return { ...run, issuer, account, directory, parts };
 }
 
-/** Steps 3 to 11 with an open account; again without the names that were refused, if the spec allows that. */
+/**
+ * Steps 3 to 11 with an open account; again without the names that were refused, if the spec allows that. An order of an
+ * earlier run may fail because its answers were removed while the CA validated, which says nothing about the names: then
+ * again with a new order.
+ */
 async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   for (;;) {
     const narrowed = withoutDropped(run);
     try {
       return await makeVersionOf(narrowed);
     } catch (error) {
+      if (run.learned.isResumed && isFailure(error, 'acme/invalid-authorization')) {
+        await startOver(run, orderFailed);
+        continue;
+      }
       const dropped = namesToDrop(error, narrowed.job.wanted.spec);
       if (dropped.length === 0) throw error;
       await dropNames(run, dropped, await cleanJournalled(run, run.job.wanted));
@@ -377,6 +398,7 @@ async function makeVersionOf(run: OrderRun): Promise<VersionBundle> {
   const version = { lineage: spec.name, id: holding.work.version };
   // The order of an earlier run, if its URL is known and the CA says that it is alive.
   const kept = await keptOrder(run);
+  learned.isResumed = kept?.status === 'pending';
   if (!kept) {
     if (!learned.isPrepared) await prepare(run);
     learned.isPrepared = true;

@@ -24,6 +24,8 @@ export interface Run {
     asked: boolean;
     /** Preflight is done; it is not repeated when the run starts over. */
     isPrepared: boolean;
+    /** It goes on with an earlier run's order, whose answers it has removed. */
+    isResumed: boolean;
     /** A proven no of the preflight is ignored. */
     overruled: boolean;
   };

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import type { Wishes } from '../../src/core/spec.ts';
 import type { Solver } from '../../src/ports/solver.ts';
+import { acmeProblem } from '../support/acme-ca/problem.ts';
+import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
@@ -199,6 +201,50 @@ describe('a process that dies after a name was dropped', () => {
     expect(await namesIn(world)).toEqual(['a.test', 'c.test']);
     expect(world.txt.size).toBe(0);
   });
+});
+
+describe('a validation that is running when its process dies', () => {
+  it.each([['drop'], [undefined]] as const)(
+    'costs no name, and no failure (onFailedName: %s)',
+    async (onFailedName) => {
+      let removed = () => {};
+      const removal = new Promise<void>((resolve) => {
+        removed = resolve;
+      });
+      let validations = 0;
+      const world: World = await createSimulatedWorld({
+        settings: {
+          validate: async ({ value }, _challenge, keyAuthorization) => {
+            // The CA gets to the name after the next process has removed its answer, and says so later.
+            const isSlow = value === 'b.test' && validations++ === 0;
+            if (isSlow) await removal;
+            const isThere = world.txt.has(keyAuthorization);
+            if (isSlow) await world.clock.sleep(1_000, signal);
+            return isThere ? undefined : acmeProblem('dns', `no TXT record for ${value}`);
+          },
+        },
+      });
+      const wishes = onFailedName ? { onFailedName } : {};
+      void issue(world.replica(1), job(wishes), signal);
+      const accepted = async () => {
+        while (world.ca.accepted('challenge') < names.length) await world.clock.sleep(10, signal);
+      };
+      await passing(world.clock, accepted());
+      world.dead.add(1);
+      const solver: Solver = {
+        ...world.solver,
+        cleanup: async (...args) => {
+          await world.solver.cleanup(...args);
+          removed();
+        },
+      };
+      const outcome = await issue(world.replica(2, { solver }), job(wishes), signal);
+      expect(outcome).toMatchObject({ result: 'issued' });
+      expect(outcome).not.toHaveProperty('dropped');
+      expect(await namesIn(world)).toEqual(names);
+      expect(world.txt.size).toBe(0);
+    },
+  );
 });
 
 describe('a name that is dropped while its order is open', () => {
