@@ -10,7 +10,10 @@ export const completionOf =
     const [shell = ''] = session.invocation.args;
     if (shell === 'names') {
       const fleet = await session.fleet({ makeStore: false });
-      for (const { name } of await fleet.status([], session.signal)) session.printWhole(name);
+      for (const { name } of await fleet.status([], session.signal)) {
+        session.printJson({ object: 'certificate', name });
+        session.printWhole(name);
+      }
       return 0;
     }
     const { completed, shells } = await import('./completion-words.ts');
@@ -21,6 +24,8 @@ export const completionOf =
       });
     const { scripts } = await import('./completion-scripts.ts');
     const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
-    session.printWhole(scripts[known](await completed(whole, registry)).trimEnd());
+    const text = scripts[known](await completed(whole, registry));
+    session.printJson({ object: 'completion', shell: known, text });
+    session.printWhole(text.trimEnd());
     return 0;
   };

@@ -23,6 +23,7 @@ export const checkConfig: Run = async (session) => {
     registry,
   });
   if (file === undefined || text === undefined) {
+    session.printJson({ object: 'configuration', file: null, isValid: true, problems: 0, certificates: 0, issuers: 0 });
     session.print(
       'There is no configuration file. Settings come from flags, and from those that `certfleet issue` stored.',
     );
@@ -35,6 +36,14 @@ export const checkConfig: Run = async (session) => {
     session.printJson({ object: 'problem', file, ...(line === undefined ? {} : { line }), message });
     session.print(`${file}${line === undefined ? '' : `:${line}`}: ${message}`);
   }
+  session.printJson({
+    object: 'configuration',
+    ...{ file, isValid: settings !== undefined && found.length === 0, problems: found.length },
+    ...{
+      certificates: settings?.certificates.length ?? null,
+      issuers: settings ? Object.keys(settings.issuers).length : null,
+    },
+  });
   if (!settings || found.length > 0) {
     session.note(`\n${count(found.length, 'problem')}.`);
     return 2;
@@ -51,6 +60,11 @@ export const checkConfig: Run = async (session) => {
   return 0;
 };
 
+function warn(session: Session, message: string): void {
+  session.printJson({ object: 'warning', message });
+  session.note(`warning: ${message}`);
+}
+
 /** Whoever can read the file has the secrets in it. */
 async function warnOfLiterals(session: Session, file: string, settings: Settings): Promise<void> {
   const { files } = await session.world();
@@ -59,8 +73,9 @@ async function warnOfLiterals(session: Session, file: string, settings: Settings
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const { literalsIn } = await import('../config/literals.ts');
   if ((await literalsIn(settings, registry)).length === 0) return;
-  session.note(
-    `warning: a secret stands in ${file}, which other users can read: chmod 600 ${shellWord(file)}, or put the secret in a file of its own (file:/path)`,
+  warn(
+    session,
+    `a secret stands in ${file}, which other users can read: chmod 600 ${shellWord(file)}, or put the secret in a file of its own (file:/path)`,
   );
 }
 
@@ -84,9 +99,8 @@ async function secretProblems(session: Session, settings: Settings): Promise<rea
     const entry = adapterEntry(registry, kind, options.type);
     if (!entry) return;
     try {
-      const warn = (message: string) => session.note(`warning: ${message}`);
-      const name = path.at(-1) ?? kind;
-      await resolveOptions(await entry.load(), options, { env: session.context.env, files, name, warn });
+      const told = { name: path.at(-1) ?? kind, warn: (message: string) => warn(session, message) };
+      await resolveOptions(await entry.load(), options, { env: session.context.env, files, ...told });
     } catch (error) {
       if (!(error instanceof CertfleetError)) throw error;
       found.push({ path, message: `${error.message}. ${error.hint}`, error });
@@ -110,13 +124,17 @@ export const printSchema: Run = async (session) => {
     import('../config/json-schema.ts'),
     session.context.registry ?? import('../generated/registry.ts').then((module) => module.registry),
   ]);
-  session.context.stdout.write(`${JSON.stringify(await configurationJsonSchema(registry), undefined, 2)}\n`);
+  const schema = await configurationJsonSchema(registry);
+  session.printJson({ object: 'schema', schema });
+  session.printWhole(JSON.stringify(schema, undefined, 2));
   return 0;
 };
 
 /** `certfleet config example`. */
 export const printExample: Run = async (session) => {
-  session.context.stdout.write((await import('./example.ts')).exampleText);
+  const text = (await import('./example.ts')).exampleText;
+  session.printJson({ object: 'example', text });
+  session.printWhole(text.trimEnd());
   return 0;
 };
 

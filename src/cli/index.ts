@@ -23,7 +23,7 @@ function end(code: number): void {
 
 // Scripts and package tests often ask for `--version`, so nothing else is loaded for it.
 const first = process.argv[2];
-if (first === '--version' || first === '-V') {
+if ((first === '--version' || first === '-V') && process.argv.length === 3) {
   process.stdout.write(`${version}\n`);
   end(0);
 } else {

@@ -12,8 +12,10 @@ export type Typed = { readonly command: Command; readonly invocation: Invocation
 /** Parses the arguments (without node and script). Fails with `usage/invalid`. */
 export function parseArguments(
   argv: readonly string[],
-  output: { readonly stdout: Output; readonly stderr: Output },
+  streams: { readonly stdout: Output; readonly stderr: Output },
 ): Typed {
+  const isJson = argv.includes('--json');
+  const output = isJson ? { stdout: asJson(streams.stdout), stderr: { write: () => {} } } : streams;
   let typed: Typed | undefined;
   const program = configure(new Commander('certfleet'), output)
     .description('Gets, renews and delivers HTTPS certificates from Let’s Encrypt and other ACME CAs.')
@@ -58,13 +60,29 @@ export function parseArguments(
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { exitCode: 0 };
     // Without a command, the help went to stderr; a script must notice.
-    if (error.code === 'commander.help') return { exitCode: 2 };
+    if (error.code === 'commander.help') {
+      if (isJson) throw fail('usage/invalid', { what: withoutCommand(argv) });
+      return { exitCode: 2 };
+    }
     throw fail('usage/invalid', { what: wordsOf(error) });
   }
   // An empty shell variable.
   if (typed && 'invocation' in typed && typed.invocation.args.some((arg) => arg.trim() === ''))
     throw fail('usage/invalid', { what: `certfleet ${typed.command.name}: an argument is empty` });
   return typed ?? { exitCode: 2 };
+}
+
+/** Help and version as one line of JSON. */
+const asJson = (stdout: Output): Output => ({
+  ...stdout,
+  write: (text) => stdout.write(`${JSON.stringify({ v: 1, object: 'text', text })}\n`),
+});
+
+/** `store` alone is a group. */
+function withoutCommand(argv: readonly string[]): string {
+  const group = argv.find((word) => Object.hasOwn(commandGroups, word));
+  const names = commands.map(({ name }) => name).filter((name) => group === undefined || name.startsWith(`${group} `));
+  return `a command is missing: ${names.map((name) => `certfleet ${name}`).join(', ')}`;
 }
 
 /** Commander's sentence, or what to write instead for a word of another client. */
