@@ -383,6 +383,23 @@ describe('show', () => {
       ],
     },
     {
+      what: 'a narrow screen, by the columns that letters take',
+      argv: 'status',
+      columns: 60,
+      ...statuses({
+        ...valid,
+        deployments: [{ target: 'files:/证书/证书/证书', state: 'intended', version: 'v1' }],
+      }),
+      says: [/^abc .* files:\/证书\/证书…$/m],
+    },
+    {
+      what: 'a delivery that was interrupted',
+      argv: 'status',
+      ...statuses({ ...valid, deployments: [{ target: 'edge', state: 'intended', version: 'v1' }] }),
+      says: ['edge (interrupted)'],
+      never: ['intended'],
+    },
+    {
       what: 'an international name by its own letters',
       argv: 'show 中国.test',
       ...statuses(international),

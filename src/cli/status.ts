@@ -93,9 +93,14 @@ function renewalText(lineage: LineageStatus, now: Date): string {
   return `${dateText(renewAt, now)}${renewalSource === 'ari' ? ' (CA)' : ''}`;
 }
 
+/** `intended` is for programs: a run was interrupted before it delivered. */
+const stateNames = { pending: 'pending', intended: 'interrupted' } as const;
+
 function deploymentText({ deployments }: LineageStatus): string {
   if (deployments.length === 0) return '-';
-  return deployments.map(({ target, state }) => (state === 'current' ? target : `${target} (${state})`)).join(', ');
+  return deployments
+    .map(({ target, state }) => (state === 'current' ? target : `${target} (${stateNames[state]})`))
+    .join(', ');
 }
 
 function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {

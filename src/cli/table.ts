@@ -1,4 +1,4 @@
-import { columnsOf, wrap } from './text.ts';
+import { columnsOf, cutTo, wrap } from './text.ts';
 
 /** How to fit a table on a narrow screen. */
 export interface Narrow {
@@ -37,7 +37,7 @@ export function formatTable(
     const space = widths[column]!;
     if (column !== last) return cell + ' '.repeat(Math.max(0, space - columnsOf(cell)));
     if (!cutLast) return wrap(cell, space, ' '.repeat(others()));
-    return columnsOf(cell) > space ? `${cell.slice(0, space - 1).trimEnd()}…` : cell;
+    return cutTo(cell, space);
   };
   const line = (cells: readonly string[]) =>
     columns

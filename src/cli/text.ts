@@ -1,3 +1,4 @@
+import truncatedWidth from 'fast-string-truncated-width';
 import { spanText } from '../core/span.ts';
 import type { CliContext } from './context.ts';
 
@@ -31,16 +32,14 @@ export function about(name: string, message: string): string {
 }
 
 /** How many columns a text takes on a terminal: East Asian characters take two, combining marks and colours none. */
-export function columnsOf(text: string): number {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
-  return [...text.replaceAll(/\x1b\[\d+m/g, '')].reduce(
-    (sum, letter) => sum + (/\p{M}/u.test(letter) ? 0 : wide.test(letter) ? 2 : 1),
-    0,
-  );
+export const columnsOf = (text: string): number =>
+  /^[\x20-\x7e]*$/.test(text) ? text.length : truncatedWidth(text).width;
+
+/** The beginning of a text that fits into so many columns, with `…` if something is left out. */
+export function cutTo(text: string, columns: number): string {
+  const { index, ellipsed } = truncatedWidth(text, { limit: columns, ellipsis: '…', ellipsisWidth: 1 });
+  return ellipsed ? `${text.slice(0, index).trimEnd()}…` : text;
 }
-// Unicode's East_Asian_Width W and F, by blocks.
-const wide =
-  /[\u1100-\u115f\u2e80-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 
 /** `2027-02-22`, with the time if it is less than ten days away. Always UTC. */
 export function dateText(iso: string, now: Date): string {
