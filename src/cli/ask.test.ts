@@ -55,6 +55,13 @@ describe('a secret', () => {
     ['typed at once', ['s3cret\r'], 's3cret'],
     ['typed one by one, with a correction', ['s', '3', 'x', '\u007f', 'c\n'], 's3c'],
     ['ended by Ctrl-D', ['abc\u0004'], 'abc'],
+    ['edited with the arrow keys', ['ac', '\u001b[D', 'b', '\u001b[C', '\u001b[A', '\u001b[B', 'd\r'], 'abcd'],
+    ['begun again with Ctrl-U', ['wrong', '\u0015', 'right\r'], 'right'],
+    [
+      'with letters of more than one byte',
+      [Buffer.from('é').subarray(0, 1), Buffer.from('é').subarray(1), '漢\r'],
+      'é漢',
+    ],
   ])('%s is not shown', async (_how, chunks, expected) => {
     const { input, raw, asked, shown } = terminal();
     for (const chunk of chunks) input.emit('data', chunk);

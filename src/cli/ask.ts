@@ -1,3 +1,7 @@
+// biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it reads the terminal
+import { createInterface, type Key } from 'node:readline';
+// biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it reads the terminal
+import { PassThrough, Writable } from 'node:stream';
 import type { Output } from './context.ts';
 
 /** Where lines are typed: the part of `process.stdin` that is used. */
@@ -39,11 +43,9 @@ export interface RawInput {
   setRawMode(isRaw: boolean): unknown;
 }
 
-const [enter, ctrlC, ctrlD, backspace, erase] = ['\r', '\u0003', '\u0004', '\b', '\u007f'];
-
 /**
- * Asks for a secret at a terminal, which shows nothing of it. Rejects with the signal's reason; Ctrl-C, which a raw
- * terminal does not turn into a signal, calls `interrupted`.
+ * Asks for a secret at a terminal, which shows nothing of it; it can be edited as any line. Rejects with the signal's
+ * reason; Ctrl-C, which a raw terminal does not turn into a signal, calls `interrupted`.
  */
 export function askHiddenAt(
   input: RawInput,
@@ -54,26 +56,33 @@ export function askHiddenAt(
   signal.throwIfAborted();
   output.write(question);
   input.setRawMode(true);
-  let typed = '';
+  // readline leaves a listener at its input, which would keep the process alive at the terminal itself.
+  const keys = new PassThrough();
+  const nowhere = new Writable({ write: (_text, _encoding, done) => done() });
+  const line = createInterface({ input: keys, output: nowhere, terminal: true, historySize: 0 });
   return new Promise((resolve, reject) => {
     const end = (done: () => void) => {
       input.off('data', read);
       input.off('end', close);
       signal.removeEventListener('abort', stop);
+      line.close();
       input.setRawMode(false);
       input.pause(); // reading from the terminal would keep the process alive
       output.write('\n');
       done();
     };
-    const close = () => end(() => resolve(typed));
-    const stop = () => end(() => reject(signal.reason));
-    const read = (chunk?: unknown) => {
-      for (const character of String(chunk ?? '')) {
-        if (character === enter || character === '\n' || character === ctrlD) return close();
-        if (character === ctrlC) interrupted();
-        else typed = character === backspace || character === erase ? typed.slice(0, -1) : typed + character;
-      }
+    const close = () => {
+      const typed = line.line;
+      end(() => resolve(typed));
     };
+    const stop = () => end(() => reject(signal.reason));
+    const read = (chunk?: unknown) => void keys.write(chunk);
+    line.on('SIGINT', interrupted);
+    line.once('line', (typed) => end(() => resolve(typed)));
+    // Ctrl-D ends the line, as at any terminal; readline would delete a letter.
+    keys.prependListener('keypress', (_text: unknown, key?: Key) => {
+      if (key?.ctrl === true && key.name === 'd') close();
+    });
     input.on('data', read);
     input.on('end', close);
     signal.addEventListener('abort', stop);
