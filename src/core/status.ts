@@ -9,7 +9,8 @@ import { type KeyType, keyTypeOfVersion } from './key-type.ts';
 import type { LeftOutside } from './left-outside.ts';
 import { type ExportRecord, type GivenBack, type Lineage, unfinishedWork } from './lineage.ts';
 import { leftOf } from './outcome.ts';
-import { isRetried, nextTry } from './plan.ts';
+import { isRetried, nextTry, nextTry } from './plan.ts';
+import { processText } from './process-identity.ts';
 import { isHeldBack, isStopped, type RevocationIntent, type RevocationRecord } from './revocation.ts';
 import { holdsBack, type Rollover } from './rollover.ts';
 import { needsSweep } from './schedule.ts';
@@ -179,7 +180,7 @@ export function describeLineage(
           }
         : {}),
     ...(lineage?.work?.lease
-      ? { work: { step: lineage.work.step, holder: `process ${lineage.work.lease.holder.pid}` } }
+      ? { work: { step: lineage.work.step, holder: `process ${processText(lineage.work.lease.holder)}` } }
       : {}),
     ...(spec && partsOf(spec).some(({ solver }) => needsSweep(solver)) ? { needsSweep: true } : {}),
     ...(spec && isByHand(spec) ? { byHand: true } : {}),

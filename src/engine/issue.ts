@@ -2,6 +2,7 @@ import { accountKey, accountOf } from '../core/account.ts';
 import { targetsDropped } from '../core/deployments.ts';
 import { namesToDrop } from '../core/dropped-names.ts';
 import { asFailure, isFailure } from '../core/errors.ts';
+import { deployHookTarget } from '../core/hooks.ts';
 import { identifierKey, identifierSet } from '../core/identifier.ts';
 import { isStagingName } from '../core/identifiers.ts';
 import { nextKey, usualKeyType } from '../core/key-type.ts';
@@ -261,7 +262,10 @@ function reportStarted(engine: Engine, { wanted }: Job, found: Lineage | undefin
   }
   const dropped = found ? targetsDropped(found, wanted) : [];
   for (const target of dropped) {
-    const message = `${target} is no longer a target; the version that it has stays there and is not renewed`;
+    const message =
+      target === deployHookTarget
+        ? 'its deploy hook no longer runs'
+        : `${target} is no longer a target; the version that it has stays there and is not renewed`;
     report(engine, { level: 'warn', event: 'log', certificate, message });
   }
 }

@@ -8,7 +8,7 @@ import type { Engine } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
 import { settleRuns } from './hooks.ts';
 import { inLanes } from './lanes.ts';
-import { type Busy, firstSight, giveBack, type Holding, isBusy, takeLease } from './leases/lease.ts';
+import { type Busy, firstSight, giveBack, type Holding, isBusy, type Sight, takeLease } from './leases/lease.ts';
 import { removeSentTooLate } from './lost.ts';
 import { retireSent } from './retire.ts';
 import { finishRevocations } from './revoke.ts';
@@ -102,7 +102,7 @@ async function targetsToFinish(engine: Engine, lineage: Lineage): Promise<readon
  * sweep is done; if it does not change for `leaseTtl`, the sweep takes the lease.
  */
 export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) => Promise<Done | Busy> {
-  const sight = { ...firstSight(engine, name), isReported: true };
+  const sight: Sight = { ...firstSight(engine, name), isSweep: true };
   const before: Done[] = [];
   const all = (last: Done): Done => merged([...before, last]);
   return async (signal) => {

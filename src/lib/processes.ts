@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { hostname } from 'node:os';
 import type { Writable } from 'node:stream';
 import { fail, reasonOf } from '../core/errors.ts';
 import { orAborted } from '../core/on-abort.ts';
@@ -77,7 +78,7 @@ const cannotBegin: readonly unknown[] = [126, 127];
 export function createProcesses(clock: Clock): Processes {
   const home = readHome();
   const identify = (pid: number): ProcessIdentity => ({ ...home, pid, startTime: readStat(pid)?.startTime ?? '' });
-  const self = identify(process.pid);
+  const self: ProcessIdentity = { ...identify(process.pid), host: hostname() };
 
   function look(who: ProcessIdentity): 'alive' | 'dead' | 'unknown' {
     if (who.bootId === '' || who.pidNamespace === '' || who.startTime === '') return 'unknown';

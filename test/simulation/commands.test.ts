@@ -53,6 +53,19 @@ const withPlace = (wanted: StoredSpec, target: string): StoredSpec => ({
   deployers: { ...wanted.deployers, [target]: { type: 'sim', at: ' elsewhere' } },
 });
 
+it('says of a deploy hook that is removed that it no longer runs', async () => {
+  const { world, engine, spec, events } = await deliveries();
+  await issue(engine(), job(spec('deploy-hook', 'other')), signal);
+  const byFlags = { ...job(spec(), { obeyBackoff: false }), origin: 'command-line' as const };
+  await issue(engine(2), byFlags, signal);
+  const dropped = events.map(({ message }) => message).filter((message) => /no longer/.test(message));
+  expect(dropped).toEqual([
+    'its deploy hook no longer runs',
+    'other is no longer a target; the version that it has stays there and is not renewed',
+  ]);
+  expect(world.ca.accepted('newOrder')).toBe(1);
+});
+
 describe('a command', () => {
   it.each([
     ['when all was delivered again', (both: StoredSpec) => both, true, 'run'],

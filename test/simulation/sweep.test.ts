@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
+import type { Event } from '../../src/core/event.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import * as sweeping from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
@@ -235,4 +236,22 @@ it('a run that was frozen checks its lease before it cleans up, and removes noth
   expect(lookedAt.length).toBeGreaterThan(0);
   expect(lookedAt).not.toContain('successor');
   expect(world.txt.size).toBe(0);
+});
+
+it('says that it waits for a process, and on which machine that is', async () => {
+  const world = await createWorld();
+  await issue(world.replica(1), job(spec), signal);
+  const holder = { bootId: 'another', pidNamespace: 'pid:[1]', pid: 32, startTime: '1', host: 'node-b' };
+  await world.editLineage((lineage) => ({
+    ...lineage,
+    work: {
+      ...{ step: 'challenges', version: 'v', directory: 'https://ca.test/directory', challenges: [] },
+      ...{ startedAt: clock.now().toISOString(), probe: 'left' },
+      lease: { id: 'theirs', holder, beat: 1 },
+    },
+  }));
+  const messages: string[] = [];
+  const engine = { ...world.replica(2), reporter: { report: ({ message }: Event) => void messages.push(message) } };
+  expect((await sweep(engine, signal)).failed).toEqual([]);
+  expect(messages).toContain('process 32 on node-b may be working on it; waiting to see whether it is alive');
 });

@@ -1,5 +1,6 @@
 import { fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { decodeLineage, type Lease, type Lineage, type Work } from '../../core/lineage.ts';
+import { processText } from '../../core/process-identity.ts';
 import { storable } from '../../core/storable.ts';
 import { after, beaten, type Claim, released, type Transition } from '../../core/work.ts';
 import { type Engine, report } from '../engine.ts';
@@ -101,6 +102,8 @@ export interface Sight {
   /** Another process was working on it, so its result may be the answer. */
   hasWaited: boolean;
   isReported: boolean;
+  /** It wants no result, only to clean up if the holder is gone. */
+  isSweep?: true;
 }
 
 export function firstSight({ clock }: Engine, name: string): Sight {
@@ -174,13 +177,13 @@ function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
   const { name } = sight;
   sight.hasWaited = true;
   if (!sight.isReported) {
-    const message = `process ${holder.pid} is working on it; waiting for its result`;
+    const message = `process ${processText(holder)} ${sight.isSweep ? 'may be working on it; waiting to see whether it is alive' : 'is working on it; waiting for its result'}`;
     report(engine, { level: 'info', event: 'certificate.waiting', certificate: name, message });
   }
   sight.isReported = true;
   if (clock.monotonicMs() - sight.sinceMs > patienceMs) {
     const seconds = patienceMs / 1000;
-    throw fail('store/busy', { holder: `pid ${holder.pid}`, certificate: name, seconds });
+    throw fail('store/busy', { holder: `pid ${processText(holder)}`, certificate: name, seconds });
   }
   // A fraction of `leaseTtl`, so that tests with short leases are fast.
   return { busy: true, pauseMs: Math.min(limits.leaseTtlMs / 10, 250) };
@@ -190,5 +193,5 @@ function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
 export function refuseHeld({ processes }: Engine, { name, work }: Lineage): void {
   const lease = work?.lease;
   if (lease && processes.look(lease.holder) !== 'dead')
-    throw fail('store/held', { holder: `pid ${lease.holder.pid}`, certificate: name });
+    throw fail('store/held', { holder: `pid ${processText(lease.holder)}`, certificate: name });
 }

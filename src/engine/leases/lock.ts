@@ -1,6 +1,7 @@
 import { fail, isFailure } from '../../core/errors.ts';
 import { encodeDocument } from '../../core/lineage.ts';
 import { decodeLock, type LockDocument } from '../../core/lock.ts';
+import { type ProcessIdentity, processText } from '../../core/process-identity.ts';
 import { createTurnsByKey } from '../../core/turns.ts';
 import type { Processes } from '../../ports/processes.ts';
 import type { Random } from '../../ports/random.ts';
@@ -69,7 +70,7 @@ export function createLocks(ports: LockPorts): Locks {
       const entry = await store.get(keyOf(resource), signal);
       const found = entry ? decodeLock(entry.bytes, resource, store.location) : free;
       if (entry && found.lease && !mayTake(ports, sight, found.lease, entry)) {
-        if (clock.monotonicMs() - sinceMs > patienceMs) throw busy(resource, found.lease.holder.pid);
+        if (clock.monotonicMs() - sinceMs > patienceMs) throw busy(resource, found.lease.holder);
         await clock.sleep(Math.min(limits.leaseTtlMs / 10, 250), signal);
         continue;
       }
@@ -85,8 +86,8 @@ export function createLocks(ports: LockPorts): Locks {
     }
   }
 
-  const busy = (resource: string, pid: number) =>
-    fail('store/busy', { holder: `pid ${pid}`, certificate: resource, seconds: patienceMs / 1000 });
+  const busy = (resource: string, holder: ProcessIdentity) =>
+    fail('store/busy', { holder: `pid ${processText(holder)}`, certificate: resource, seconds: patienceMs / 1000 });
 
   const holdable = (resource: string): Holdable<LockDocument> => ({
     key: keyOf(resource),
