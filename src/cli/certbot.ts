@@ -83,7 +83,7 @@ async function withCliIni(session: Session): Promise<CertbotWords> {
   if (!bytes && cliIni !== undefined)
     throw fail('usage/invalid', { what: `--config ${cliIni}: there is no such file` });
   if (!bytes) return typed;
-  session.note(`Flags of ${path} count, too.`);
+  session.debug(`flags of ${path} count, too`);
   const text = new TextDecoder().decode(bytes);
   refuseForeign(text, { path, isNamed: cliIni !== undefined });
   const whole = readCertbot([...wordsOfIni(text), ...args]);

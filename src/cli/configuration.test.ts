@@ -75,6 +75,28 @@ it.each<Row>([
     stdout: '/c.yaml is empty: it declares no certificate.\n',
     warns: ['`certfleet config example` prints one to start from'],
   },
+  ...[
+    ['b', 2],
+    ['b, keyType: rsa2048', 0],
+    ['b, profile: shortlived', 0],
+  ].map(
+    ([more, code]): Row => ({
+      what: `two certificates for the same names: ${more}`,
+      argv: check,
+      files: {
+        '/c.yaml':
+          'issuers: { le: { directory: letsencrypt } }\nsolvers: { w: { type: http01-responder } }\ncertificates:\n' +
+          `  - { name: a, identifiers: [a.example.com, b.example.com] }\n  - { name: ${more}, identifiers: [b.example.com, a.example.com] }\n`,
+      },
+      code: Number(code),
+      ...(code === 2
+        ? {
+            stdout:
+              '/c.yaml:5: the certificates "a" and "b" are the same: both are for b.example.com, a.example.com; declare one, with the targets of both\n',
+          }
+        : {}),
+    }),
+  ),
   { what: 'says that there is no file', argv: 'config check', says: ['There is no configuration'] },
   {
     what: 'refuses a file that is named and not there',

@@ -12,7 +12,7 @@ export const exitMeanings = {
   4: 'the CA refused, failed or could not be reached',
   5: 'DNS, the load balancer or the solver failed, so the challenge could not be answered, or refused to remove it',
   6: 'issued, but a deployment is pending; `certfleet renew` tries it again',
-  7: 'the store cannot be used, or another process is working on the certificate',
+  7: 'the store cannot be used, or another process must finish first: one that works on the certificate, or a rollover of its account',
   8: 'done, but the interval of `renew --next-run` is too long for the lifetime of a certificate',
   9: 'done, but the output could not be written (a full disk)',
   130: 'stopped by SIGINT (Ctrl-C); unfinished work was cleaned up or journalled',

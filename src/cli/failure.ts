@@ -2,17 +2,38 @@ import { CertfleetError, isFailure } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { shortList } from '../core/short-list.ts';
-import { about, type Style, wrap } from './text.ts';
+import type { Session } from './context.ts';
+import { textWithPlaces } from './flag-values.ts';
+import { about, type Style, styleOf, wrap } from './text.ts';
 
 /** Where a code is explained, relative to the package. For programs; people use `certfleet explain`. */
 const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
 
+/** How a failure is printed. */
+export interface Printing {
+  readonly style: Style;
+  readonly width: number;
+  /** Completes the commands that a text suggests. */
+  readonly complete?: (text: string) => string;
+}
+
+/** How a session prints failures. */
+export const printingOf = (session: Pick<Session, 'context' | 'invocation'>): Printing => ({
+  style: styleOf(session.context),
+  width: session.context.stderr.columns ?? 100,
+  complete: (text) => textWithPlaces(text, session),
+});
+
 /** An error for a person: what happened, what to do, where to read more. Never a stack trace. */
-export function failureText(error: CertfleetError, style: Style, width: number, name: string): string {
+export function failureText(
+  error: CertfleetError,
+  name: string,
+  { style, width, complete = (text) => text }: Printing,
+): string {
   const room = Math.max(40, width - 4);
   return [
-    style.bad(wrap(about(name, error.message), room, '  ')),
-    error.hint === '' ? '' : `  ${wrap(error.hint, room, '  ')}`,
+    style.bad(wrap(about(name, complete(error.message)), room, '  ')),
+    error.hint === '' ? '' : `  ${wrap(complete(error.hint), room, '  ')}`,
     ...(error.retryAt ? [`  Not before ${error.retryAt.toISOString().slice(0, 16).replace('T', ' ')} UTC.`] : []),
     style.faint(`  More: certfleet explain ${error.code}`),
   ]
@@ -39,11 +60,11 @@ export function groupsOf(failures: readonly Failed[]): readonly (readonly Failed
 }
 
 /** The failures of one group, for a person. */
-export function groupText(group: readonly Failed[], style: Style, width: number): string {
+export function groupText(group: readonly Failed[], printing: Printing): string {
   const [first, another] = group;
   if (!first) return '';
   const names = group.map(({ certificate }) => certificate);
-  return failureText(another ? withoutName(first) : first.error, style, width, shortList(names));
+  return failureText(another ? withoutName(first) : first.error, shortList(names), printing);
 }
 
 /** The error with `NAME` for the certificate's name, and without it in front. */

@@ -18,22 +18,34 @@ export const cutAt = (text: string, separator: string): readonly [string, string
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 };
 
-/** The configuration and the store that were named, as the next command needs them, too: `install-timer --store /srv`. */
+/**
+ * A command of certfleet that is suggested, with the flags in force that it needs to work when it is pasted: which
+ * configuration and store, with its key, and that the terms were agreed to.
+ */
 export function withPlaces(command: string, { invocation: { flags } }: Pick<Session, 'invocation'>): string {
-  const named = (['config', 'store'] as const).flatMap((name) => {
-    const path = textOf(flags[name]);
-    return path === undefined ? [] : [`--${name}`, shellWord(path)];
+  const [, of = ''] = /^certfleet (\S+(?: check)?)/.exec(command) ?? [];
+  if (placeless.test(of)) return command;
+  const named = (['config', 'store', 'storeKey'] as const).flatMap((name) => {
+    const flag = name === 'storeKey' ? '--store-key' : `--${name}`;
+    if ((of === 'config check' && name !== 'config') || command.includes(` ${flag}`)) return [];
+    return listOf(flags[name]).flatMap((value) => [flag, shellWord(value)]);
   });
-  return [command, ...named].join(' ');
+  const isOrder = /^certfleet (issue -d|account open)/.test(command) && !command.includes(' --agree-tos');
+  const agreed = isOrder && flags['agreeTos'] === true ? ['--agree-tos'] : [];
+  // What follows `certbot` is certbot's.
+  const [first, rest] = of === 'certbot' ? ['certfleet', command.slice('certfleet'.length)] : [command, ''];
+  return `${[first, ...agreed, ...named].join(' ')}${rest}`;
 }
-
-/** A text whose commands (in backticks) name the configuration and the store, so that they work when pasted. */
-export const textWithPlaces = (text: string, session: Pick<Session, 'invocation'>): string =>
-  text.replace(placeless, (whole, command: string) =>
-    / --(config|store) /.test(command) ? whole : `\`${withPlaces(command, session)}\``,
-  );
 // These read neither a configuration nor a store.
-const placeless = /`(certfleet (?!explain|providers|completion|config|--)[^`]+)`/g;
+const placeless = /^(explain|providers|completion|config|--.*)$/;
+
+/** A text whose commands (in backticks, perhaps wrapped) are completed by {@link withPlaces}. */
+export const textWithPlaces = (text: string, session: Pick<Session, 'invocation'>): string =>
+  text.replace(/`(certfleet\s[^`]+)`/g, (whole, typed: string) => {
+    const command = typed.replaceAll(/\s*\n\s*/g, ' ');
+    const completed = withPlaces(command, session);
+    return completed === command ? whole : `\`${completed}\``;
+  });
 
 /** Replaces a leading `~` by the user's home folder, because a shell does not expand it in `files:~/certs`. */
 export function expandHome(flag: string, path: string, env: Environment): string {

@@ -1,13 +1,12 @@
 import { asFailure } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { CliContext, Invocation, LogFile, Run, StopSignal } from './context.ts';
-import { detailOf, failureData, failureText } from './failure.ts';
+import { detailOf, failureData, failureText, printingOf } from './failure.ts';
 import { wholePathOf } from './flag-values.ts';
 import { guarded } from './guard.ts';
 import { mayBeCertbots, splitAtCertbot } from './other-clients.ts';
 import { parseArguments, type Typed } from './program.ts';
 import { type OpenSession, openSession } from './session.ts';
-import { styleOf } from './text.ts';
 
 /** The reason of the abort signal after SIGINT or SIGTERM. */
 export class Stopped extends Error {
@@ -162,7 +161,7 @@ async function interruptible(running: Promise<number>, session: OpenSession, sto
 }
 
 async function tell(error: unknown, session: OpenSession): Promise<number> {
-  const { context, signal } = session;
+  const { signal } = session;
   if (signal.reason instanceof Stopped) {
     session.note(
       session.isInMemory()
@@ -177,7 +176,7 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
     await session.now().catch(() => undefined);
   session.debug(detailOf(error));
   reportEnd(session, failure.message, failure.exitCode, failureData(failure));
-  session.complain(failureText(failure, styleOf(context), context.stderr.columns ?? 100, 'certfleet'));
+  session.complain(failureText(failure, 'certfleet', printingOf(session)));
   return failure.exitCode;
 }
 

@@ -4,7 +4,7 @@ import { fail } from '../core/errors.ts';
 import type { EventName } from '../core/event.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { cronPath } from './crontab.ts';
-import { failing, unchanged, valid } from './test-statuses.ts';
+import { failing, unchanged, valid, waiting } from './test-statuses.ts';
 
 const unit = '/etc/systemd/system/tls.service';
 
@@ -188,7 +188,10 @@ it.each<Row>([
     argv: `${abc} --store /s ${flag}`.trim(),
     env,
     ...ends(issued),
-    warns: [` --store /s --store-key ${where} `, 'run `certfleet install-timer --store /s`, or add'],
+    warns: [
+      ` --store /s --store-key ${where} `,
+      `run \`${`certfleet install-timer --store /s ${flag}`.trim()}\`, or add`,
+    ],
   })),
   {
     what: 'says that cron has no variable with the key of the store',
@@ -340,11 +343,37 @@ it.each<Row>([
     ],
     never: ['crontab'],
   },
+  ...[false, true].map(
+    (verbose): Row => ({
+      what: `prints one line for each of many that went well, and all of one that waits${verbose ? ', and with --verbose all of all' : ''}`,
+      argv: `renew${verbose ? ' --verbose' : ''}`,
+      fleet: {
+        renew: (_, { reporter }) => {
+          const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+          for (const certificate of names)
+            for (const event of ['certificate.started', 'certificate.step', 'certificate.waiting'] as const) {
+              const message = event === 'certificate.started' ? 'working on it' : `${event} of it`;
+              reporter.report({ v: 1, time: '2026-11-24T10:00:00Z', level: 'info', event, certificate, message });
+            }
+          return [...names.map((certificate): Outcome => ({ ...issued, certificate })), waiting('w')];
+        },
+      },
+      ...(verbose
+        ? { says: [/^a: issued.*\n {2}Next: /m], warns: ['f: certificate.step of it'] }
+        : {
+            says: [
+              /^(\w: issued, valid until 2027-02-22 \(90 days\)\n){6}w: failed earlier.*\n {2}Next: .*\n6 issued, 1 wai/,
+            ],
+            never: ['f: certificate.step of it', 'f: certificate.waiting of it'],
+          }),
+    }),
+  ),
   {
     what: 'names no time for what waits for a rollover',
     argv: abc,
     ...ends({ ...failed, error: fail('account/rolling', { certificate: 'bad', reason: 'waits' }) }),
-    code: 2,
+    // It must wait for another process, as for the store.
+    code: 7,
     warns: ['Next: finish the rollover, or give it up; then run it again.'],
     never: ['tries again after'],
   },

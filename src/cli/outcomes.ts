@@ -8,9 +8,10 @@ import { version } from '../core/version.ts';
 import type { Session } from './context.ts';
 import { adviseCrontab } from './crontab.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { detailOf, type Failed, failureData, groupsOf, groupText } from './failure.ts';
+import { detailOf, type Failed, failureData, groupsOf, groupText, printingOf } from './failure.ts';
 import { deployersOf, folderOf } from './places.ts';
-import { dateText, fromNow, styleOf } from './text.ts';
+import { fewCertificates } from './progress.ts';
+import { dateText, fromNow } from './text.ts';
 
 export interface OutcomeContext {
   /** `renew` summarizes certificates that are not due, if there are many. */
@@ -61,13 +62,16 @@ export async function tellOutcomes(
     data: { exitCode: code, outcomes: outcomes.map(outcomeData) },
   });
   if (session.json) return code;
-  const style = styleOf({ isTerminal: session.context.isTerminal, env: session.context.env });
-  const width = session.context.stderr.columns ?? 100;
+  const printing = printingOf(session);
+  const { style } = printing;
   const waiting = outcomes.filter(isWaiting);
   const idle = outcomes.filter((outcome) => outcome.result === 'unchanged' && !isWaiting(outcome));
+  // One line for each is enough of what went well with many.
+  const isBrief = outcomes.length > fewCertificates && !session.verbose;
   // People still read five lines of "not due"; a thousand would hide what happened.
   // In a dry run, it says of each certificate why it was not tried.
-  const isMuch = (group: readonly Outcome[]) => told.command === 'renew' && !told.dryRun && group.length > 5;
+  const isMuch = (group: readonly Outcome[]) =>
+    told.command === 'renew' && !told.dryRun && group.length > fewCertificates;
   const summed: ReadonlySet<Outcome> = new Set([idle, waiting].filter(isMuch).flat());
   const renewAt =
     session.quiet || told.dryRun || isMuch(idle) ? new Map<string, string>() : await renewalTimes(session, idle);
@@ -81,20 +85,21 @@ export async function tellOutcomes(
           session.print(
             `${style.warn(withLetters(one.certificate))}: ${untilText(one.notAfter, now)}; a deployment is pending`,
           );
-      session.complain(groupText(group, style, width));
+      session.complain(groupText(group, printing));
       if (outcome.result === 'pending') session.note('  Next: `certfleet renew` tries again.');
       else session.complain(`  ${nextAfterFailure(group, now, told)}`);
     } else if (!session.quiet && !summed.has(outcome)) {
       session.print(successLine(outcome, now, told, style.good));
       for (const { identifier, reason } of outcome.dropped ?? [])
         session.print(`  ${style.warn('without')} ${withLetters(identifier)}: ${reason}`);
+      if (isBrief && !isWaiting(outcome) && !outcome.byHand) continue;
       for (const line of await placeLines(outcome, told, session)) session.print(`  ${line}`);
       const next = nextLine(outcome, now, told, renewAt.get(outcome.certificate));
       if (next !== undefined) session.print(`  ${next}`);
     }
   }
   for (const line of leftTexts(outcomes)) session.complain(line);
-  for (const group of groupsOf(tooSlow)) session.complain(groupText(group, style, width));
+  for (const group of groupsOf(tooSlow)) session.complain(groupText(group, printing));
   if (session.quiet) return code;
   if (isMuch(idle))
     session.print(`${idle.length} certificates are not due; \`certfleet status\` shows when each will be renewed.`);
@@ -109,7 +114,7 @@ export async function tellOutcomes(
   const first = outcomes.find((outcome) => outcome.result === 'issued');
   if (told.command === 'issue' && !told.staging && first && !first.byHand)
     await adviseCrontab(session, first.certificate);
-  if (outcomes.length > 5) session.print(summary(outcomes));
+  if (outcomes.length > fewCertificates) session.print(summary(outcomes));
   return code;
 }
 

@@ -1,7 +1,7 @@
 import type { Event } from '../core/event.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { Output } from './context.ts';
-import { about, dateText, fill, type Style } from './text.ts';
+import { about, cutTo, dateText, fill, type Style } from './text.ts';
 
 /** A reporter whose `stop` restores the terminal. */
 export interface Progress extends Reporter {
@@ -47,18 +47,25 @@ export function quietProgress(stderr: Output, style: Style): Progress {
 export function plainProgress(stderr: Output, style: Style): Progress {
   const { write, settle, rest } = eventLines(stderr, style);
   let sweeping = false;
+  const started = new Set<string>();
   return {
     report: (event) => {
+      if (event.event === 'certificate.started' && event.certificate !== undefined) started.add(event.certificate);
       if (event.event === 'run.started') sweeping = event.data?.['command'] === 'sweep';
       if (settle(event)) return;
       // `run.*` is for programs, and `sweep` prints what it removed as its result.
       if (event.event.startsWith('run.') || toldInTheEnd.has(event.event) || isInward(event)) return;
       if (event.level === 'info' && (results.has(event.event) || (sweeping && event.event === 'sweep.cleaned'))) return;
+      // Of many certificates, only what is not as it should be, and the result of each in the end.
+      if (event.level === 'info' && moving.has(event.event) && started.size > fewCertificates) return;
       write(event);
     },
     stop: rest,
   };
 }
+
+/** Up to so many, people read everything about each. */
+export const fewCertificates = 5;
 
 /** What the command prints as its result. */
 const results: ReadonlySet<string> = new Set([
@@ -187,4 +194,5 @@ function eventLine(event: Event, style: Style): string {
 }
 
 const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ');
-const cut = (text: string, width: number): string => (text.length >= width ? `${text.slice(0, width - 2)}…` : text);
+// The last column stays free, because some terminals wrap after it.
+const cut = (text: string, width: number): string => cutTo(text, width - 1);

@@ -2,8 +2,8 @@ import { withLetters } from '../config/identifiers.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { checkStore as check, type Mended } from '../whole-store.ts';
 import type { Run, Session } from './context.ts';
-import { failureData, failureText } from './failure.ts';
-import { dateText, styleOf } from './text.ts';
+import { failureData, failureText, printingOf } from './failure.ts';
+import { dateText } from './text.ts';
 
 /** `certfleet store check`. Exits with 7 while something is damaged or missing. */
 export const checkStore: Run = async (session) => {
@@ -14,10 +14,11 @@ export const checkStore: Run = async (session) => {
   const found = await check(settings, context, { mend }, session.signal);
   const { location, documents, certificates, faults, unused, mended, mendable } = found;
   const code = faults.length === 0 ? 0 : 7;
+  const printing = { ...printingOf(session), width: stdout.columns ?? Number.POSITIVE_INFINITY };
   for (const { document, certificate, error } of faults) {
     const { kind, name } = document;
     session.printJson({ object: 'fault', document: `${kind}/${name}`, certificate, ...failureData(error) });
-    session.printWhole(failureText(error, styleOf(session.context), stdout.columns ?? Number.POSITIVE_INFINITY, ''));
+    session.printWhole(failureText(error, '', printing));
   }
   for (const one of mended) {
     session.printJson({ object: 'mended', document: `lineage/${one.certificate}`, ...one });

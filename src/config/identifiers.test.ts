@@ -42,6 +42,7 @@ describe('parseIdentifier', () => {
     ['xn--a.com', 'IDNA'],
     ['', 'empty'],
     ['..', 'two dots'],
+    ['.', 'the root of the DNS'],
     ['a'.repeat(2_000), '2000 characters'],
   ])('refuses other text (%#)', (text, reason) => {
     expect(() => parseIdentifier(text)).toThrow(

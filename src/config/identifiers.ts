@@ -22,6 +22,7 @@ export function parseIdentifier(text: string): Identifier {
   const typed = text.trim();
   const invalid = (reason: string) => fail('identifier/invalid', { value: shown(typed), reason });
   if (typed === '') throw invalid('it is empty');
+  if (typed === '.') throw invalid('it is the root of the DNS, for which no CA issues');
   if (typed.length > 1_000) throw invalid(`it has ${typed.length} characters`);
   const address = canonicalAddress(typed.startsWith('[') && typed.endsWith(']') ? typed.slice(1, -1) : typed);
   if (address !== undefined) return { type: 'ip', value: address };

@@ -109,7 +109,7 @@ export const errorTable = {
     message: 'certfleet has no {kind} "{name}"',
     blame: 'config',
     retry: 'never',
-    hint: 'Choose one that it has (`certfleet providers` lists them), for instance: certfleet issue {certificate} --dns PROVIDER',
+    hint: 'Choose one that it has (`certfleet providers` lists them), for instance: `certfleet issue {certificate} --dns PROVIDER`',
   },
   'config/email-needed': {
     message: '{issuer} does not issue to accounts without an e-mail address',
@@ -224,7 +224,7 @@ export const errorTable = {
     message: 'there is no certificate named "{name}" in the configuration or in the store{nearest}',
     blame: 'config',
     retry: 'never',
-    hint: '`certfleet status` lists all certificates. To get a new one, run `certfleet issue -d {name}` or declare it in certfleet.yaml.',
+    hint: '`certfleet status` lists all certificates. To get a new one, run `certfleet issue -d {name} --agree-tos` or declare it in certfleet.yaml.',
   },
   'lineage/in-use': {
     message: '"{name}" is still deployed to {targets}',
@@ -785,7 +785,7 @@ export const errorTable = {
     message: 'there are no files of {client} in {path}',
     blame: 'config',
     retry: 'never',
-    hint: 'Name its folder, or the acme.json of Traefik: certfleet import {client} PATH',
+    hint: 'Name its folder, or the acme.json of Traefik: `certfleet import {client} PATH`',
   },
   'import/unreadable': {
     message: 'the files of {client} in {path} cannot be read: {reason}',
@@ -932,6 +932,9 @@ export const errorTable = {
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorTable;
+
+/** Codes that say something else than their area: that another process must finish first. */
+export const exitCodesOfCodes: { readonly [C in ErrorCode]?: 7 } = { 'account/rolling': 7, 'account/changed': 7 };
 
 /** Exit codes of the command line, by the area of the error code (the part before the slash). */
 export const exitCodes = {

@@ -1,4 +1,4 @@
-import { type Blame, type ErrorCode, errorTable, exitCodes, type Retry } from './error-table.ts';
+import { type Blame, type ErrorCode, errorTable, exitCodes, exitCodesOfCodes, type Retry } from './error-table.ts';
 import { remoteLines } from './remote-text.ts';
 
 type Placeholders<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;
@@ -64,7 +64,7 @@ export class CertfleetError extends Error {
 }
 
 export const exitCodeOfError = (code: ErrorCode) =>
-  exitCodes[code.slice(0, code.indexOf('/')) as keyof typeof exitCodes];
+  exitCodesOfCodes[code] ?? exitCodes[code.slice(0, code.indexOf('/')) as keyof typeof exitCodes];
 
 /** Many parameters are texts of a CA, a server, a program or a library, so all are cut and made harmless here. */
 const fill = (template: string, params: Readonly<Record<string, string | number>>): string =>

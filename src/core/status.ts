@@ -9,7 +9,7 @@ import { type KeyType, keyTypeOfVersion } from './key-type.ts';
 import type { LeftOutside } from './left-outside.ts';
 import { type ExportRecord, type GivenBack, type Lineage, unfinishedWork } from './lineage.ts';
 import { leftOf } from './outcome.ts';
-import { isRetried, nextTry, nextTry } from './plan.ts';
+import { isRetried, nextTry } from './plan.ts';
 import { processText } from './process-identity.ts';
 import { isHeldBack, isStopped, type RevocationIntent, type RevocationRecord } from './revocation.ts';
 import { holdsBack, type Rollover } from './rollover.ts';

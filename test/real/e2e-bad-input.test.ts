@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { textWithPlaces } from '../../src/cli/flag-values.ts';
 import { errorTable } from '../../src/core/error-table.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
@@ -26,6 +27,7 @@ beforeAll(async () => {
 
 interface Tried extends Ran {
   readonly store: string;
+  readonly config?: string | undefined;
 }
 
 /** Runs a command with a new store; `%` in an argument is its folder. */
@@ -33,7 +35,8 @@ async function attempt(args: readonly string[], env: Readonly<Record<string, str
   const folder = await temporaryFolder('bad');
   const store = join(folder, 'store');
   const ran = await certfleet([...args, '--store', store], { env });
-  return { ...ran, store };
+  const at = args.indexOf('--config');
+  return { ...ran, store, config: at < 0 ? undefined : args[at + 1] };
 }
 
 /** One sentence, the fix, and where to read more; no stack; nothing stored but the failure of a declared certificate. */
@@ -48,7 +51,9 @@ async function expectRefused(
   expect(text).toContain(`certfleet explain ${expected.code}`);
   // The fix is between the sentence and the link; if it has parameters, look for its constant part.
   const [fix = ''] = errorTable[expected.code].hint.split(/\{\w+\}/);
-  expect(text).toContain(fix.trim());
+  // Its commands name what was named.
+  const { store, config } = ran;
+  expect(text).toContain(textWithPlaces(fix.trim(), { invocation: { args: [], flags: { store, config } } }));
   for (const kind of ['lineage', 'key', 'version', 'account', 'credential', 'token'] as const)
     expect([...(await documents(ran.store, kind)).keys()]).toEqual(
       expected.failing !== undefined && kind === 'lineage' ? [expected.failing] : [],
