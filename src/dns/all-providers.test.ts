@@ -1,13 +1,19 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { commandLine, jsonLines } from '../../test/support/command-line.ts';
 import { optionFields } from '../config/fields.ts';
 import { environmentName } from '../config/registry.ts';
 import type { CertfleetError } from '../core/errors.ts';
+import { testLocks } from '../engine/leases/test-locks.ts';
+import { createDns01 } from '../engine/solvers/dns01.ts';
+import { createZones } from '../engine/zones/zone.ts';
 import { registry } from '../generated/registry.ts';
+import type { SolverChallenge } from '../ports/solver.ts';
 import type { DnsApiBench } from '../testing/dns-api-contract.ts';
 import { assertNoSecret, challengeIn, failure } from '../testing/dns-provider-checks.ts';
 import type { FakeAnswer } from '../testing/fake-api.ts';
+import { fakeDns } from '../testing/fake-dns.ts';
 
 // What holds for every provider. Each of them also passes `dnsApiContract` in its own test.
 
@@ -76,6 +82,44 @@ it.each(fakes)('shows no secret that the API of %s plants in an answer, in no fo
     }
     expect(jsonLines(await run('--json'))).toContainEqual(expect.objectContaining({ event: 'run.finished' }));
   }
+});
+
+const day = 86_400_000;
+it.each(fakes)('%s: a clean-up never waits for a list that lags', async (id) => {
+  const bench = await benchOf(id);
+  const { traits, zone, clock } = bench;
+  if (traits.listLagMs === undefined) return;
+  const budgetMs = traits.cleanupBudgetMs ?? 30_000;
+  bench.lag?.(Math.max(traits.listLagMs, budgetMs));
+  const dns = fakeDns({ [zone]: { servers: { [`ns.${zone}`]: ['192.0.2.1'] } } }, clock);
+  const solver = createDns01({
+    ...{ provider: bench.connect(), type: id, traits, locks: testLocks(clock), dns, clock },
+    sha256: (data) => createHash('sha256').update(data).digest(),
+    log: { debug() {}, info() {}, warn() {} },
+    zones: createZones({ dns, clock, resolvers: [dns.resolver] }),
+  });
+  const identifier = { type: 'dns', value: `www.${zone}` } as const;
+  const challenge: SolverChallenge = {
+    ...({ type: 'dns-01', identifier, token: 'token', keyAuthorization: 'token.thumbprint', lineage: 'test' } as const),
+    ...{ allIdentifiers: [identifier], remaining: 0 },
+  };
+  const { signal } = new AbortController();
+  const cleanUp = async (): Promise<number> => {
+    const began = clock.monotonicMs();
+    await clock.passWhile(solver.cleanup(challenge, undefined, signal));
+    return clock.monotonicMs() - began;
+  };
+  // The value is added, and no answer comes.
+  const isWrite = bench.isWrite ?? (({ method }) => method !== 'GET');
+  bench.api.fault({ kind: 'lost' }, { times: 2, on: (request) => isWrite(request) });
+  await clock.passWhile(solver.present(challenge, async () => {}, signal)).catch(() => {});
+  expect(await cleanUp()).toBeLessThan(budgetMs / 2);
+  expect(solver.mayMiss?.(challenge, undefined)).toBe(true);
+  await clock.passWhile(clock.sleep(day, signal));
+  bench.lag?.(0);
+  await cleanUp();
+  await clock.passWhile(clock.sleep(day, signal));
+  expect(await bench.values(zone)).toEqual([]);
 });
 
 const server = {

@@ -149,10 +149,13 @@ async function addAndRemove(parts: Parts, value: DnsValue): Promise<Partial<Tria
   const stop = holding.keepAlive();
   try {
     const added = await addAndSee(parts, value);
-    const stuck = added.mayBeThere ? await remove(parts, value, added) : undefined;
+    const { error: stuck, isSure } = added.mayBeThere
+      ? await remove(parts, value, added)
+      : { error: undefined, isSure: true };
     const { lineage } = holding;
-    const stones = owedBy(lineage).map((one) => tombstoneOf(lineage.spec, one, engine.clock.now(), -1));
-    await close(engine, holding, stuck === undefined ? [] : stones);
+    const looked = stuck === undefined ? 0 : -1;
+    const stones = owedBy(lineage).map((one) => tombstoneOf(lineage.spec, one, engine.clock.now(), looked));
+    await close(engine, holding, isSure ? [] : stones);
     if (stuck === undefined) return added.result;
     const left = { zone: value.zone, name: value.name, value: value.value, reason: reasonOf(stuck) };
     told({ left });
@@ -198,8 +201,15 @@ async function addAndSeeUntil(
   }
 }
 
-/** Removes the value within a time budget of its own. Resolves with the error if that failed. */
-async function remove(parts: Parts, value: DnsValue, { result, made }: Added): Promise<unknown> {
+interface Removed {
+  /** If it failed. */
+  readonly error?: unknown;
+  /** Whether the value is gone for sure. */
+  readonly isSure: boolean;
+}
+
+/** Removes the value within a time budget of its own. */
+async function remove(parts: Parts, value: DnsValue, { result, made }: Added): Promise<Removed> {
   const { engine, trial, step, holding, told } = parts;
   const { type, traits } = parts.hand;
   if (traits.keepsLast !== undefined) {
@@ -209,19 +219,24 @@ async function remove(parts: Parts, value: DnsValue, { result, made }: Added): P
       async () => undefined,
       () => words,
     );
-    return undefined;
+    return { isSure: true };
   }
   const usualMs = traits.cleanupBudgetMs ?? cleanupBudgetMs;
   const budgetMs = parts.signal.aborted ? engine.limits.shutdownBudgetMs : usualMs;
   const deadline = engine.clock.deadline(budgetMs, holding.lost);
   const { signal } = deadline;
+  let isSure = true;
   try {
     const run = () => holding.effect(signal, () => trial.remove(value, made, signal));
-    await step('remove', run, (isProven) => (isProven ? 'the API no longer lists it' : 'the API took the removal'));
+    const isProven = await step('remove', run, (gone) =>
+      gone ? 'the API no longer lists it' : 'the API took the removal',
+    );
+    isSure = isProven || made !== undefined || traits.listLagMs === undefined;
   } catch (error) {
-    if (!deadline.expired) return error;
+    if (!deadline.expired) return { error, isSure: false };
     const reason = `the removal took longer than ${budgetMs / 1_000} s`;
-    return fail('dns/failed', { provider: type, name: value.name, reason }, { cause: error });
+    const late = fail('dns/failed', { provider: type, name: value.name, reason }, { cause: error });
+    return { error: late, isSure: false };
   } finally {
     deadline.done();
   }
@@ -233,7 +248,7 @@ async function remove(parts: Parts, value: DnsValue, { result, made }: Added): P
       if (!parts.signal.aborted) told({ waitsFor: reasonOf(error) });
     });
   }
-  return undefined;
+  return { isSure };
 }
 
 /** How long the servers may take to forget the value, at least. */

@@ -164,7 +164,7 @@ async function removeAll(engine: Engine, holding: Holding, signal: AbortSignal):
   const { lineage } = holding;
   const { left: kept } = await retireSent({ engine, holding, signal }, lineage.spec, lineage, unusedAt);
   return [
-    ...[...left, ...leftStones].map(({ presented, error }) => ({
+    ...[...left, ...leftStones].filter(({ error }) => error !== undefined).map(({ presented, error }) => ({
       what: nameOfPresented(presented, lineage.spec),
       error,
     })),

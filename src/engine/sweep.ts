@@ -13,7 +13,7 @@ import { removeSentTooLate } from './lost.ts';
 import { retireSent } from './retire.ts';
 import { finishRevocations } from './revoke.ts';
 import type { Run } from './run.ts';
-import { cleanJournalled, cleanUp, type Unremoved } from './steps/clean-up.ts';
+import { cleanJournalled, cleanUp, hasFailed, type Unremoved } from './steps/clean-up.ts';
 import { closeDone } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
 import { removeRetired } from './steps/versions.ts';
@@ -204,14 +204,15 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   // A probe is nothing that a person has to know of.
   const isShown = (one: Presented) => !one.probe || isRule(one, lineage.spec);
   // A check for late effects finds nothing, as a rule. What could not be removed before is another matter.
+  const stuck = [...left, ...leftStones].filter(hasFailed).map(({ presented }) => presented);
   const gone = [...owed, ...due.filter(({ looked }) => looked === -1)].filter(
-    (one) => isShown(one) && ![...left, ...leftStones].some(({ presented }) => presented === one),
+    (one) => isShown(one) && !stuck.includes(one),
   );
   const nameOf = (presented: Presented) => nameOfPresented(presented, lineage.spec);
   const of = (what: string) => `${lineage.name}: ${what}`;
   const kept = retired?.left ?? [];
   const unremoved = [
-    ...[...left, ...leftStones].map(({ presented, error }) => ({ what: nameOf(presented), error })),
+    ...[...left, ...leftStones].filter(hasFailed).map(({ presented, error }) => ({ what: nameOf(presented), error })),
     ...kept.map(({ target, error }) => ({ what: `superseded versions at ${target}`, error })),
   ].map(({ what, error }) => ({
     what: of(what),

@@ -110,7 +110,7 @@ export interface DnsProviderTraits {
   readonly perMinute?: number;
   /** How long until all servers have a written value, at most, in ms; 2 minutes if left out. */
   readonly visibleMs?: number;
-  /** How far the service's own list of records lags behind its changes, in ms. A removal looks again after it. */
+  /** How far the service's own list of records lags behind its changes, in ms. What a removal may miss is removed again later. */
   readonly listLagMs?: number;
   /** How long the removal of an order's values may take before the rest is left to the next sweep, in ms; 30 s if left out. */
   readonly cleanupBudgetMs?: number;

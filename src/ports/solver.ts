@@ -72,6 +72,11 @@ export interface Solver {
   ready(challenge: SolverChallenge, receipt: Json, signal: AbortSignal): Promise<Readiness>;
   cleanup(challenge: SolverChallenge, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
   /**
+   * Whether a removal that succeeded may have missed the answer: what was presented last may not be in the service's own
+   * list yet. The engine then keeps a tombstone, and cleans up again later.
+   */
+  mayMiss?(challenge: SolverChallenge, receipt: Json | undefined): boolean;
+  /**
    * Releases ports and child processes. Called once, when the process has finished its work. If other processes rely on
    * the solver, it may wait for them until the signal aborts; without a signal it ends at once.
    */

@@ -208,6 +208,43 @@ describe('tombstones', () => {
   });
 });
 
+it('what a removal may have missed is looked at an hour and a day later, and never waited for', async () => {
+  const world = await createSimulatedWorld();
+  const cleaned: number[] = [];
+  let isListed = false;
+  // The value is added, and its answer is lost. The list has it a minute later.
+  const solver: Solver = {
+    ...world.solver,
+    async present(challenge, note, within) {
+      await world.solver.present(challenge, note, within);
+      throw fail('dns/failed', { provider: 'sim', name: 'example.com', reason: 'its answer was lost' });
+    },
+    async cleanup(challenge, receipt, within) {
+      cleaned.push(world.clock.now().getTime());
+      if (isListed) await world.solver.cleanup(challenge, receipt, within);
+    },
+    mayMiss: (_challenge, receipt) => receipt === undefined,
+  };
+  const begin = world.clock.now().getTime();
+  expect(await issue(world.replica(1, { solver }), job(simulatedSpec('abc', ['example.com'])), signal)).toMatchObject({
+    error: { code: 'dns/failed' },
+  });
+  const sweepNow = () => sweep(world.replica(2, { solver }), signal);
+  for (const [minutes, stones] of [
+    [1, [0]],
+    [61, [1]],
+    [24 * 60 + 1, undefined],
+    [48 * 60, undefined],
+  ] as const) {
+    world.clock.set(new Date(begin + minutes * 60_000));
+    isListed = true;
+    expect(await sweepNow()).toMatchObject({ failed: [] });
+    expect((await world.readLineage())?.tombstones?.map(({ looked }) => looked)).toEqual(stones);
+  }
+  expect(cleaned.map((at) => Math.round((at - begin) / 60_000))).toEqual([0, 61, 24 * 60 + 1]);
+  expect([...world.txt]).toEqual([]);
+});
+
 it('a run that was frozen checks its lease before it cleans up, and removes nothing of its successor', async () => {
   const world = await createWorld();
   let frozenMs = 0;

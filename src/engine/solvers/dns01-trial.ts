@@ -30,10 +30,7 @@ export interface Trial {
   add(value: DnsValue, signal: AbortSignal): Promise<string | undefined>;
   /** Waits until all servers answer with the value. Fails with `dns/not-visible`. */
   see(value: DnsValue, told: (missing: string) => void, signal: AbortSignal): Promise<Sighting>;
-  /**
-   * Removes the value, and again if the service's list lags. Resolves with whether the API was read and no longer lists
-   * it.
-   */
+  /** Removes the value, and again while the service lists it. Resolves with whether it was read and is no longer listed. */
   remove(value: DnsValue, made: string | undefined, signal: AbortSignal): Promise<boolean>;
   /** Waits until no server answers with the value. Resolves with those that still do when time is over. */
   seeGone(
@@ -153,10 +150,6 @@ export function createTrial(options: Dns01Options): Trial {
         await clock.sleep(1_000, signal);
         await writer.remove(value, undefined, signal);
         isListed = await lists(value, signal);
-      }
-      if (isListed === undefined && made === undefined && traits.listLagMs !== undefined) {
-        await clock.sleep(traits.listLagMs, signal);
-        await writer.remove(value, undefined, signal);
       }
       return isListed === false;
     },

@@ -10,7 +10,7 @@ import { createDnsPersist01, type PersistSolver } from './dns-persist01.ts';
 import { describeDns01 } from './dns01-path.ts';
 import { createVisibility, longestWait, type VisibilityOptions } from './visibility.ts';
 import { createZoneChecks } from './zone-checks.ts';
-import { createHands, type Hands, type HolderOptions, unlessElsewhere, zonesOf } from './zone-holders.ts';
+import { createHands, type Hand, type Hands, type HolderOptions, unlessElsewhere, zonesOf } from './zone-holders.ts';
 
 export interface Dns01Options extends HolderOptions, Omit<VisibilityOptions, 'hands'> {
   /** `dns-01` by default. With `dns-persist-01`, `dns-01` is answered where the CA does not offer it. */
@@ -92,15 +92,15 @@ export function createDns01(options: Dns01Options): Solver {
 
     async cleanup(challenge, receipt, signal) {
       const value = await recordOf(challenge, receipt, signal);
-      const { writer, traits } = hands.of(value.zone);
       visibility.forget(value);
-      await writer.remove(value, value.made, signal);
-      if (value.made === undefined && traits.listLagMs !== undefined) {
-        // The provider may not have seen in its own list what was just added.
-        await clock.sleep(traits.listLagMs, signal);
-        await writer.remove(value, undefined, signal);
-      }
+      await hands.of(value.zone).writer.remove(value, value.made, signal);
       log.debug(`removed a TXT value at ${value.name} in the zone ${value.zone}`);
+    },
+
+    mayMiss({ keyAuthorization }, receipt) {
+      const known = readReceipt(receipt);
+      const own = known?.value === toBase64url(options.sha256(keyAuthorization)) ? known : undefined;
+      return own ? mayMiss(hands.of(own.zone), own) : hands.all.some((hand) => mayMiss(hand, undefined));
     },
 
     async close() {
@@ -121,6 +121,7 @@ function withPersist(dns01: Solver, persist: PersistSolver): Solver {
     present: (challenge, note, signal) => of(challenge).present(challenge, note, signal),
     ready: (challenge, receipt, signal) => of(challenge).ready(challenge, receipt, signal),
     cleanup: (challenge, receipt, signal) => of(challenge).cleanup(challenge, receipt, signal),
+    mayMiss: (challenge, receipt) => of(challenge) === dns01 && dns01.mayMiss?.(challenge, receipt) === true,
   };
 }
 
@@ -128,6 +129,10 @@ function longestCleanup({ all }: Hands): Pick<Solver, 'cleanupBudgetMs'> {
   const budgets = all.flatMap(({ traits }) => traits.cleanupBudgetMs ?? []);
   return budgets.length === 0 ? {} : { cleanupBudgetMs: Math.max(...budgets) };
 }
+
+/** Whether a removal from a list that lags may miss what was added. One value is found by its id. */
+const mayMiss = ({ provider, traits }: Pick<Hand, 'provider' | 'traits'>, receipt: Receipt | undefined): boolean =>
+  traits.listLagMs !== undefined && (!receipt || (provider.kind === 'values' && receipt.made === undefined));
 
 interface Receipt extends Omit<DnsValue, 'ttl'> {
   readonly made?: string;
