@@ -3,7 +3,9 @@ import { Secret } from '../core/secret.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import type { AwsJson, AwsParams } from './aws.ts';
 import { type Tags, tagList } from './aws-elb.ts';
+import { badList } from './balancer-errors.ts';
 import { type Fields, isRefusal, readFields, readList, readString } from './json-api.ts';
+import { readPages } from './pages.ts';
 
 /** An imported certificate. */
 export interface AcmCertificate {
@@ -57,19 +59,15 @@ export function createAcm(acm: AwsJson): Acm {
 
   return {
     async imported(signal) {
-      const found: AcmCertificate[] = [];
-      for (let next: string | undefined; ; ) {
-        const page = await read(
-          'ListCertificates',
-          { Includes: { keyTypes }, MaxItems: 1000, NextToken: next },
-          signal,
-        );
-        for (const one of readList(page['CertificateSummaryList'], 'CertificateSummaryList'))
-          if (one['Type'] === 'IMPORTED') found.push(readSummary(one));
-        const { NextToken: token } = page;
-        if (typeof token !== 'string' || token === '') return found;
-        next = token;
-      }
+      const action = 'ListCertificates';
+      return readPages(badList(action), '', async (token) => {
+        const NextToken = token === '' ? undefined : token;
+        const page = await read(action, { Includes: { keyTypes }, MaxItems: 1000, NextToken }, signal);
+        const list = readList(page['CertificateSummaryList'], 'CertificateSummaryList');
+        const found = list.filter((one) => one['Type'] === 'IMPORTED').map(readSummary);
+        const next = page['NextToken'];
+        return { found, next: typeof next === 'string' && next !== '' ? next : undefined };
+      });
     },
     tags: (arn, signal) =>
       ifThere(async () => {

@@ -2,7 +2,9 @@ import { challengePath } from '../core/challenge-path.ts';
 import { markIn } from '../core/own-mark.ts';
 import { type AwsParams, type AwsQuery, xmlMembers } from './aws.ts';
 import { type ElbRule, nameOfGroup } from './aws-elb-rules.ts';
+import { badList } from './balancer-errors.ts';
 import { isRefusal, UnreadableAnswer } from './json-api.ts';
+import { readPages } from './pages.ts';
 import { type XmlElement, xmlAt, xmlText } from './xml.ts';
 
 export interface ElbListener {
@@ -75,20 +77,11 @@ export function createElb(aws: AwsQuery): Elb {
   const read = (action: string, params: AwsParams, signal: AbortSignal) =>
     aws.call(action, params, { signal, mutates: false });
 
-  async function pages(
-    action: string,
-    params: AwsParams,
-    list: string,
-    signal: AbortSignal,
-  ): Promise<readonly XmlElement[]> {
-    const found: XmlElement[] = [];
-    for (let marker: string | undefined; ; ) {
-      const page = await read(action, { ...params, Marker: marker }, signal);
-      found.push(...xmlMembers(page, list));
-      const next = xmlText(page, 'NextMarker');
-      if (next === undefined || next === marker) return found;
-      marker = next;
-    }
+  function pages(action: string, params: AwsParams, list: string, signal: AbortSignal): Promise<readonly XmlElement[]> {
+    return readPages(badList(action), '', async (marker) => {
+      const page = await read(action, { ...params, Marker: marker === '' ? undefined : marker }, signal);
+      return { found: xmlMembers(page, list), next: xmlText(page, 'NextMarker') };
+    });
   }
 
   return {

@@ -1,6 +1,8 @@
 import type { AwsRest } from './aws.ts';
 import { xmlList } from './aws.ts';
+import { badList } from './dns-api.ts';
 import { UnreadableAnswer } from './json-api.ts';
+import { type Page, readPages } from './pages.ts';
 import { type XmlElement, xmlAt, xmlText } from './xml.ts';
 
 export interface HostedZone {
@@ -50,17 +52,14 @@ export function createRoute53(api: AwsRest): Route53 {
 
   return {
     async zones(name, signal) {
-      const found: HostedZone[] = [];
       // The list is sorted and begins at the name, so that it is complete once another name follows.
-      let query: Readonly<Record<string, string>> | undefined = { dnsname: `${name}.` };
-      while (query !== undefined) {
+      const first: Readonly<Record<string, string>> = { dnsname: `${name}.` };
+      return readPages(badList('Route 53', name), first, async (query) => {
         const at = { path: `/${version}/hostedzonesbyname`, query };
-        const page: ZonePage = await get('ListHostedZonesByName', name, at, readZones, signal);
-        const same = page.zones.filter((one) => one.name === name);
-        found.push(...same);
-        query = same.length === page.zones.length ? page.next : undefined;
-      }
-      return found;
+        const page = await get('ListHostedZonesByName', name, at, readZones, signal);
+        const found = page.found.filter((one) => one.name === name);
+        return { found, next: found.length === page.found.length ? page.next : undefined };
+      });
     },
     async recordSet({ zoneId, name, type }, signal) {
       // The list begins at this name and type.
@@ -78,20 +77,15 @@ export function createRoute53(api: AwsRest): Route53 {
   };
 }
 
-interface ZonePage {
-  readonly zones: readonly HostedZone[];
-  readonly next: Readonly<Record<string, string>> | undefined;
-}
-
-function readZones(page: XmlElement): ZonePage {
-  const zones = xmlList('HostedZone', page, 'HostedZones').map((one): HostedZone => {
+function readZones(page: XmlElement): Page<HostedZone, Readonly<Record<string, string>>> {
+  const found = xmlList('HostedZone', page, 'HostedZones').map((one): HostedZone => {
     const id = /^\/hostedzone\/([A-Z0-9]{1,32})$/.exec(xmlText(one, 'Id') ?? '')?.[1];
     if (id === undefined) throw new UnreadableAnswer('the Id of a hosted zone is missing in its answer');
     return { id, name: nameIn(one), isPrivate: xmlText(one, 'Config', 'PrivateZone') === 'true' };
   });
   const [dnsname, hostedzoneid] = ['NextDNSName', 'NextHostedZoneId'].map((name) => xmlText(page, name));
   const isMore = xmlText(page, 'IsTruncated') === 'true' && dnsname !== undefined && hostedzoneid !== undefined;
-  return { zones, next: isMore ? { dnsname, hostedzoneid } : undefined };
+  return { found, next: isMore ? { dnsname, hostedzoneid } : undefined };
 }
 
 const readSets = (page: XmlElement): readonly RecordSet[] =>

@@ -9,6 +9,12 @@ export interface BalancerTrouble extends Trouble {
   readonly about?: string | undefined;
 }
 
+/** The error of a list of AWS that cannot be read to its end, for `readPages`. */
+export const badList =
+  (action: string) =>
+  (reason: string): CertfleetError =>
+    fail('balancer/failed', { balancer: 'AWS', action, reason });
+
 /** The errors of a load balancer's API, for `createJsonApi`. Each ends with the API's request id. */
 export function balancerError(balancer: string, trouble: BalancerTrouble): CertfleetError {
   const { kind, what: action, cause, means, about, advice } = trouble;

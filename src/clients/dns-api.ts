@@ -39,6 +39,12 @@ export const createDnsApi = ({ world, provider, advice, endpoint, ...options }: 
       }),
   });
 
+/** The error of a list that cannot be read to its end, for `readPages`. */
+export const badList =
+  (provider: string, name: string) =>
+  (reason: string): CertfleetError =>
+    fail('dns/failed', { provider, name, reason });
+
 /** The errors of a DNS provider's API, for `createJsonApi`. */
 export function dnsError(provider: string, trouble: Trouble): CertfleetError {
   const { kind, what, about, cause } = trouble;

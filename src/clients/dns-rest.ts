@@ -127,18 +127,6 @@ export function recordsProvider<Zone>(api: RecordsApi<Zone>, http: Http): Values
 
 const isNotFound = (error: unknown): boolean => refusalOf(error)?.status === 404;
 
-/** The pages of a list, until one says that it is the last. */
-export async function allPages<T>(
-  page: (number: number) => Promise<{ readonly found: readonly T[]; readonly isLast: boolean }>,
-): Promise<readonly T[]> {
-  const all: T[] = [];
-  for (let number = 1; ; number += 1) {
-    const { found, isLast } = await page(number);
-    all.push(...found);
-    if (isLast || found.length === 0) return all;
-  }
-}
-
 /** As the status says, with a limit that ends at the time in a header. */
 export const judgeWithReset =
   (header: string) =>

@@ -40,7 +40,7 @@ export function dnspodWithKeys({
 
   return {
     list: (at, signal) =>
-      allPages(async (offset) => {
+      allPages(at, async (offset) => {
         const params = {
           Subdomain: relativeName(at.name, at.zone),
           RecordType: 'TXT',

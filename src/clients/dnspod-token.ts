@@ -80,7 +80,7 @@ export function dnspodWithToken({
 
   return {
     list: (at, signal) =>
-      allPages((offset) => {
+      allPages(at, (offset) => {
         const paging = { offset: String(offset), length: String(longestList) };
         return call(
           'Record.List',

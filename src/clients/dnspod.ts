@@ -1,7 +1,9 @@
 import type { DnsValue } from '../ports/dns-provider.ts';
 import type { Http } from '../ports/http.ts';
 import type { World } from '../ports/world.ts';
+import { badList } from './dns-api.ts';
 import { type Fields, isRefusal, UnreadableAnswer } from './json-api.ts';
+import { readPages } from './pages.ts';
 
 /**
  * The records of DNSPod, which two APIs reach: the older one with tokens of DNSPod itself (dnsapi.cn), and version 3.0 of
@@ -55,16 +57,15 @@ export function idOf(fields: Fields, name: string): string {
 }
 
 /** Reads page by page, in case a name has more records than one answer contains. */
-export async function allPages(
+export const allPages = (
+  { name }: DnspodName,
   page: (offset: number) => Promise<{ readonly records: readonly DnspodRecord[]; readonly total: number }>,
-): Promise<readonly DnspodRecord[]> {
-  const found: DnspodRecord[] = [];
-  for (;;) {
-    const { records, total } = await page(found.length);
-    found.push(...records);
-    if (records.length === 0 || !(found.length < total)) return found;
-  }
-}
+): Promise<readonly DnspodRecord[]> =>
+  readPages(badList(provider, name), 0, async (offset) => {
+    const { records, total } = await page(offset);
+    const next = offset + records.length;
+    return { found: records, next: records.length === 0 || !(next < total) ? undefined : next };
+  });
 
 /** Undefined instead of a refusal with one of these codes. */
 export const unlessRefused =

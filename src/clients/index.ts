@@ -1,7 +1,7 @@
 /** What an outside module needs to call an API (`certfleet/api`). */
 export { fail, isFailure, reasonOf } from '../core/errors.ts';
 export { noteWrite } from '../core/writes.ts';
-export { createDnsApi } from './dns-api.ts';
+export { badList, createDnsApi } from './dns-api.ts';
 export {
   type ApiAnswer,
   type ApiCall,
@@ -19,3 +19,4 @@ export {
   UnreadableAnswer,
   type Verdict,
 } from './json-api.ts';
+export { type Page, readPages } from './pages.ts';

@@ -5,7 +5,7 @@ import { Secret } from '../core/secret.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import type { Http } from '../ports/http.ts';
 import type { World } from '../ports/world.ts';
-import { createDnsApi } from './dns-api.ts';
+import { badList, createDnsApi } from './dns-api.ts';
 import {
   type ApiAnswer,
   type Fields,
@@ -17,6 +17,7 @@ import {
   UnreadableAnswer,
   type Verdict,
 } from './json-api.ts';
+import { numberedPages } from './pages.ts';
 import { fromTxtContent } from './txt-content.ts';
 
 /**
@@ -116,8 +117,8 @@ export function westAccount({ username, password, ...parts }: WestAccount): West
   return {
     // This API has no filter, so all records are read.
     async find(value, signal) {
-      const ids: string[] = [];
-      for (let page = 1, seen = 0; ; page += 1) {
+      let seen = 0;
+      const all = await numberedPages(badList(provider, value.name), async (page) => {
         const paging = { limit: String(longestPage), pageno: String(page) };
         const { items, total } = await call('getdnsrecord', value, paging, signal, (body) => {
           if (noRecords.includes(codeOf(body))) return { items: [], total: 0 };
@@ -125,9 +126,9 @@ export function westAccount({ username, password, ...parts }: WestAccount): West
           return { items: readList(data['items'], 'the list of records'), total: Number(data['total']) };
         });
         seen += items.length;
-        for (const item of items) if (isRecord(item, value)) ids.push(idIn(item, 'id'));
-        if (items.length === 0 || !(seen < total)) return ids;
-      }
+        return { found: items, isLast: !(seen < total) };
+      });
+      return all.filter((item) => isRecord(item, value)).map((item) => idIn(item, 'id'));
     },
     async create(value, signal) {
       const host = relativeName(value.name, value.zone);

@@ -1,7 +1,8 @@
 import { type Alibaba, type AlibabaParams, type AlibabaTrouble, createAlibaba } from '../clients/alibaba.ts';
 import { alibabaInstance, alibabaKeys as keySource } from '../clients/alibaba-credentials.ts';
-import { dnsError } from '../clients/dns-api.ts';
+import { badList, dnsError } from '../clients/dns-api.ts';
 import { type Fields, isRefusal, readFields, readList, readString } from '../clients/json-api.ts';
+import { numberedPages } from '../clients/pages.ts';
 import { relativeName } from '../core/dns-name.ts';
 import { type CertfleetError, fail } from '../core/errors.ts';
 import { alibabaKeys, defineDnsProvider, endpoint, z } from '../define.ts';
@@ -67,19 +68,19 @@ key is needed. The user or role needs
     /** The ids of the records with exactly this name and value. */
     async function find(value: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const { zone, name: at } = value;
-      const ids: string[] = [];
-      for (let page = 1, seen = 0; ; page += 1) {
+      let seen = 0;
+      const all = await numberedPages(badList(provider, at), async (page) => {
         const answer = await alidns(value).call(
           'DescribeSubDomainRecords',
           // Without the zone's name, it would look in the registrable domain.
           { SubDomain: at, DomainName: zone, Type: 'TXT', PageSize: longestPage, PageNumber: page, Lang: 'en' },
           { signal, mutates: false },
         );
-        const records = readIn(answer);
-        seen += records.length;
-        for (const record of records) if (isRecord(record, value)) ids.push(readString(record, 'RecordId'));
-        if (records.length === 0 || !(seen < Number(answer['TotalCount']))) return ids;
-      }
+        const found = readIn(answer);
+        seen += found.length;
+        return { found, isLast: !(seen < Number(answer['TotalCount'])) };
+      });
+      return all.filter((record) => isRecord(record, value)).map((record) => readString(record, 'RecordId'));
 
       function readIn(answer: Fields): readonly Fields[] {
         try {

@@ -12,6 +12,7 @@ import { registry } from '../generated/registry.ts';
 import type { SolverChallenge } from '../ports/solver.ts';
 import type { DnsApiBench } from '../testing/dns-api-contract.ts';
 import { assertNoSecret, challengeIn, failure } from '../testing/dns-provider-checks.ts';
+import { endlessList } from '../testing/endless-list.ts';
 import type { FakeAnswer } from '../testing/fake-api.ts';
 import { fakeDns } from '../testing/fake-dns.ts';
 
@@ -82,6 +83,43 @@ it.each(fakes)('shows no secret that the API of %s plants in an answer, in no fo
     }
     expect(jsonLines(await run('--json'))).toContainEqual(expect.objectContaining({ event: 'run.finished' }));
   }
+});
+
+describe.each([
+  ['always leads to another page', false],
+  ['leads to the same page again', true],
+])('a list that %s', (_what, isSame) => {
+  const source = (path: string) => readFileSync(new URL(path, folder), 'utf8');
+  const clients: Readonly<Record<string, string>> = {
+    dnspod: '../clients/dnspod.ts',
+    route53: '../clients/aws-route53.ts',
+    westcn: '../clients/westcn.ts',
+  };
+  const hasPages = (id: string) => /readPages|numberedPages/.test(source(clients[id] ?? `./${id}.ts`));
+
+  it.each(fakes.filter(hasPages))('ends with an error at %s', async (id) => {
+    const bench = await benchOf(id);
+    const { signal } = new AbortController();
+    const value = challengeIn(bench, 'www');
+    await bench.plant(value);
+    const isWrite = bench.isWrite ?? (({ method }) => method !== 'GET');
+    bench.api.fault(endlessList(isSame), { times: 10_000, on: (request) => !isWrite(request) });
+    const provider = bench.connect();
+    const change = { name: value.name, add: [], remove: [value.value], before: undefined, after: [], ttl: value.ttl };
+    const remove = async () => {
+      if (provider.kind === 'values') return provider.remove(value, undefined, signal);
+      if (provider.read) await provider.read(bench.zone, [value.name], signal);
+      else await provider.write(bench.zone, [change], signal);
+    };
+    const error = await bench.clock.passWhile(remove()).then(
+      () => undefined,
+      (thrown: unknown) => failure(Promise.reject(thrown), bench),
+    );
+    expect(`${error?.code}: ${error?.message}`).toMatch(
+      /dns\/failed: .*(its list has more than|leads back to an earlier page)/,
+    );
+    expect(bench.api.calls.length).toBeLessThan(210);
+  });
 });
 
 const day = 86_400_000;

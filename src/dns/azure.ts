@@ -1,6 +1,6 @@
 import { azureClouds, azureTokens, judgeAzure, judgeAzureTokens } from '../clients/azure.ts';
 import { callWithToken } from '../clients/bearer-token.ts';
-import { createDnsApi } from '../clients/dns-api.ts';
+import { badList, createDnsApi } from '../clients/dns-api.ts';
 import {
   type ApiRequest,
   type Fields,
@@ -11,6 +11,7 @@ import {
   refusalOf,
   UnreadableAnswer,
 } from '../clients/json-api.ts';
+import { type Page, readPages } from '../clients/pages.ts';
 import { setsByName } from '../clients/sets-by-name.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
 import { relativeName } from '../core/dns-name.ts';
@@ -136,18 +137,18 @@ managed identity of the machine.`,
         signal,
       });
 
+    const allZones = (about: string, signal: AbortSignal) =>
+      readPages<Zone, Readonly<Record<string, string>>>(badList(provider, about), {}, (query) => {
+        const path = `${subscription}/providers/Microsoft.Network/dnszones`;
+        return call({ path, query, about, read: readZones }, signal);
+      });
+
     /** The path of the zone. */
     async function findZone(zone: string, signal: AbortSignal): Promise<string> {
       const found: Zone[] = [];
       const inGroup = resourceGroup === undefined ? undefined : zonePath(subscription, resourceGroup, zone);
       if (inGroup !== undefined) found.push(await call({ path: inGroup, about: zone, read: readZone }, signal));
-      else
-        for (let query: Readonly<Record<string, string>> | undefined = {}; query !== undefined; ) {
-          const path = `${subscription}/providers/Microsoft.Network/dnszones`;
-          const page: ZonePage = await call({ path, query, about: zone, read: readZones }, signal);
-          found.push(...page.zones.filter((one) => one.name === zone));
-          query = page.next;
-        }
+      else for (const one of await allZones(zone, signal)) if (one.name === zone) found.push(one);
       const groups = found.filter(({ isPrivate }) => !isPrivate).map(({ group }) => group);
       if (groups.length > 1)
         throw refusal(
@@ -234,11 +235,6 @@ interface Zone {
   readonly isPrivate: boolean;
 }
 
-interface ZonePage {
-  readonly zones: readonly Zone[];
-  readonly next: Readonly<Record<string, string>> | undefined;
-}
-
 function readZone(zone: Fields): Zone {
   const group = /\/resourceGroups\/([^/]+)\//i.exec(readString(zone, 'id'))?.[1];
   if (group === undefined) throw new UnreadableAnswer('the id of a zone names no resource group');
@@ -247,11 +243,11 @@ function readZone(zone: Fields): Zone {
 }
 
 /** Of the address of the next page only the query is used, so that the token goes nowhere else. */
-function readZones(body: Fields): ZonePage {
+function readZones(body: Fields): Page<Zone, Readonly<Record<string, string>>> {
   const { nextLink } = body;
   const next = typeof nextLink === 'string' && URL.canParse(nextLink) ? new URL(nextLink).searchParams : undefined;
   return {
-    zones: readList(body['value'], 'value').map(readZone),
+    found: readList(body['value'], 'value').map(readZone),
     next: next === undefined ? undefined : Object.fromEntries(next),
   };
 }

@@ -1,6 +1,6 @@
 import { callWithKeys, fixedKeys } from '../clients/access-keys.ts';
 import { signBaidu } from '../clients/baidu-signature.ts';
-import { createDnsApi } from '../clients/dns-api.ts';
+import { badList, createDnsApi } from '../clients/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -13,6 +13,7 @@ import {
   refusalOf,
   type Verdict,
 } from '../clients/json-api.ts';
+import { type Page, readPages } from '../clients/pages.ts';
 import { canonicalQuery } from '../clients/query.ts';
 import { relativeName } from '../core/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
@@ -95,16 +96,13 @@ export default defineDnsProvider({
     /** The ids of the records with exactly this value. */
     async function find({ zone, name: about, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const rr = relativeName(about, zone);
-      const ids: string[] = [];
-      for (let marker: string | undefined = ''; marker !== undefined; ) {
+      const all = await readPages(badList(provider, about), '', (marker) => {
         const query = { rr, maxKeys: '1000', ...(marker === '' ? {} : { marker }) };
-        const page: Page = await call({ zone, query, about, read: readPage }, signal);
-        // The documents do not say that the filter is exact.
-        const ours = page.records.filter((one) => one['rr'] === rr && one['type'] === 'TXT' && one['value'] === value);
-        ids.push(...ours.map((one) => readString(one, 'id')));
-        marker = page.next;
-      }
-      return ids;
+        return call({ zone, query, about, read: readPage }, signal);
+      });
+      // The documents do not say that the filter is exact.
+      const ours = all.filter((one) => one['rr'] === rr && one['type'] === 'TXT' && one['value'] === value);
+      return ours.map((one) => readString(one, 'id'));
     }
 
     return {
@@ -142,15 +140,10 @@ export default defineDnsProvider({
   },
 });
 
-interface Page {
-  readonly records: readonly Fields[];
-  readonly next: string | undefined;
-}
-
-function readPage(body: unknown): Page {
+function readPage(body: unknown): Page<Fields, string> {
   const { records, isTruncated, nextMarker } = readFields(body, 'the object');
   const isMore = isTruncated === true && typeof nextMarker === 'string' && nextMarker !== '';
-  return { records: readList(records, 'records'), next: isMore ? nextMarker : undefined };
+  return { found: readList(records, 'records'), next: isMore ? nextMarker : undefined };
 }
 
 function judge(answer: ApiAnswer): Verdict {

@@ -1,5 +1,4 @@
-import { createDnsApi } from '../clients/dns-api.ts';
-import { allPages } from '../clients/dns-rest.ts';
+import { badList, createDnsApi } from '../clients/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -13,6 +12,7 @@ import {
   refusalOf,
   type Verdict,
 } from '../clients/json-api.ts';
+import { numberedPages } from '../clients/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
 import { fail } from '../core/errors.ts';
@@ -153,7 +153,7 @@ so that \`token\` needs only the first.
     async function find(value: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const { zone, name: at } = value;
       const path = `/zones/${await zoneIds.get(zone, signal)}/dns_records`;
-      const records = await allPages((page) => {
+      const records = await numberedPages(badList(provider, at), (page) => {
         const query = new URLSearchParams({ type: 'TXT', 'name.exact': at, per_page: '100', page: String(page) });
         return call(
           {

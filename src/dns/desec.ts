@@ -1,3 +1,4 @@
+import { badList } from '../clients/dns-api.ts';
 import { createDnsRest } from '../clients/dns-rest.ts';
 import {
   type ApiAnswer,
@@ -8,6 +9,7 @@ import {
   readList,
   UnreadableAnswer,
 } from '../clients/json-api.ts';
+import { type Page, readPages } from '../clients/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { relativeName } from '../core/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
@@ -60,15 +62,14 @@ one write.`,
         // One list for all names, since reading is limited, too.
         const only = names.length === 1 ? { subname: relativeName(names[0]!, zone, '') } : {};
         const sets = new Map<string, TxtSet>();
-        for (let cursor: string | undefined = ''; cursor !== undefined; ) {
+        const about = names[0] ?? zone;
+        const all = await readPages(badList(title, about), '', (cursor) => {
           const query = new URLSearchParams({ type: 'TXT', ...only, cursor });
-          const path = `/${zone}/rrsets/?${query}`;
-          const page: Page = await rest.call({ zone, about: names[0] ?? zone, path, read: readPage }, signal);
-          for (const [host, set] of page.sets) {
-            const name = host === '' ? zone : `${host}.${zone}`;
-            if (names.includes(name)) sets.set(name, set);
-          }
-          cursor = page.next;
+          return rest.call({ zone, about, path: `/${zone}/rrsets/?${query}`, read: readPage }, signal);
+        });
+        for (const [host, set] of all) {
+          const name = host === '' ? zone : `${host}.${zone}`;
+          if (names.includes(name)) sets.set(name, set);
         }
         return sets;
       },
@@ -118,16 +119,11 @@ function reasonIn({ body }: ApiAnswer): string {
     .join('; ');
 }
 
-interface Page {
-  /** By subname. */
-  readonly sets: readonly (readonly [string, TxtSet])[];
-  readonly next: string | undefined;
-}
-
-function readPage({ body, headers }: ApiAnswer): Page {
+/** Sets by subname. */
+function readPage({ body, headers }: ApiAnswer): Page<readonly [string, TxtSet], string> {
   const url = /<([^>]*)>;\s*rel="?next"?/.exec(headers['link'] ?? '')?.[1];
   return {
-    sets: readList(body, 'the list of record sets').map((rrset) => [String(rrset['subname'] ?? ''), toSet(rrset)]),
+    found: readList(body, 'the list of record sets').map((rrset) => [String(rrset['subname'] ?? ''), toSet(rrset)]),
     next: url === undefined ? undefined : (new URL(url, 'https://desec.io').searchParams.get('cursor') ?? undefined),
   };
 }

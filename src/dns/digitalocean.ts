@@ -1,5 +1,7 @@
-import { allPages, createDnsRest, judgeWithReset, recordsProvider } from '../clients/dns-rest.ts';
+import { badList } from '../clients/dns-api.ts';
+import { createDnsRest, judgeWithReset, recordsProvider } from '../clients/dns-rest.ts';
 import { readFields, readList, readString } from '../clients/json-api.ts';
+import { numberedPages } from '../clients/pages.ts';
 import { relativeName } from '../core/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
@@ -53,7 +55,7 @@ limited to one domain.`,
             signal,
           ),
         async records(zone, { name, value }, signal) {
-          const found = await allPages(async (page) => {
+          const found = await numberedPages(badList('DigitalOcean', name), async (page) => {
             const query = new URLSearchParams({ type: 'TXT', name, per_page: '200', page: String(page) });
             return rest.call(
               {

@@ -1,5 +1,7 @@
-import { allPages, createDnsRest, judgeWithReset, recordsProvider } from '../clients/dns-rest.ts';
+import { badList } from '../clients/dns-api.ts';
+import { createDnsRest, judgeWithReset, recordsProvider } from '../clients/dns-rest.ts';
 import { readFields, readList } from '../clients/json-api.ts';
+import { numberedPages } from '../clients/pages.ts';
 import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
@@ -101,7 +103,7 @@ the zones that need certificates, and nothing else. A user access token works to
         },
         async records({ path, zone }, { name, value }, signal) {
           const host = relativeName(name, zone, '');
-          const found = await allPages((page) => {
+          const found = await numberedPages(badList(provider, name), (page) => {
             const query = new URLSearchParams({ type: 'TXT', name: host, per_page: '100', page: String(page) });
             return rest.call(
               {

@@ -1,6 +1,8 @@
 import { createHmac } from 'node:crypto';
-import { allPages, createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
+import { badList } from '../clients/dns-api.ts';
+import { createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
 import { type ApiAnswer, isFields, judgeByStatus, readFields, readList, readString } from '../clients/json-api.ts';
+import { numberedPages } from '../clients/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { relativeName } from '../core/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
@@ -72,7 +74,7 @@ The clock of this machine must be right within 30 seconds. The account’s limit
           ),
         async records(id, { zone, name, value }, signal) {
           const host = relativeName(name, zone, '');
-          const found = await allPages((page) => {
+          const found = await numberedPages(badList('DNS Made Easy', name), (page) => {
             // Pages begin with 0.
             const query = new URLSearchParams({ recordName: host, type: 'TXT', rows: '100', page: String(page - 1) });
             return rest.call(

@@ -1,7 +1,8 @@
 import { callWithToken } from '../clients/bearer-token.ts';
-import { createDnsApi } from '../clients/dns-api.ts';
+import { badList, createDnsApi } from '../clients/dns-api.ts';
 import { googleInstance, judgeGoogle, judgeTokens, serviceAccountTokens } from '../clients/google-cloud.ts';
 import { type Fields, readFields, readList, readString, refusalOf, UnreadableAnswer } from '../clients/json-api.ts';
+import { type Page, readPages } from '../clients/pages.ts';
 import { setsByName } from '../clients/sets-by-name.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
@@ -138,16 +139,11 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
           'Set `managedZone` to the one of this domain, or leave it out.',
         );
       }
-      const found: ManagedZone[] = [];
-      for (let pageToken: string | undefined = ''; pageToken !== undefined; ) {
+      const all = await readPages(badList(provider, zone), '', (pageToken) => {
         const query = { dnsName: `${zone}.`, ...(pageToken === '' ? {} : { pageToken }) };
-        const page: Page<ManagedZone> = await call(
-          { path: 'managedZones', query, about: zone, read: readZones },
-          signal,
-        );
-        found.push(...page.items.filter(({ dnsName }) => dnsName === `${zone}.`));
-        pageToken = page.next;
-      }
+        return call({ path: 'managedZones', query, about: zone, read: readZones }, signal);
+      });
+      const found = all.filter(({ dnsName }) => dnsName === `${zone}.`);
       const names = found.filter(({ isPrivate }) => !isPrivate).map((one) => one.name);
       if (names.length > 1)
         throw refusal(
@@ -218,21 +214,16 @@ interface ManagedZone {
   readonly isPrivate: boolean;
 }
 
-interface Page<T> {
-  readonly items: readonly T[];
-  readonly next: string | undefined;
-}
-
 const readZone = (zone: Fields): ManagedZone => ({
   name: readString(zone, 'name'),
   dnsName: readString(zone, 'dnsName').toLowerCase(),
   isPrivate: zone['visibility'] === 'private',
 });
 
-const readZones = (body: Fields): Page<ManagedZone> => {
+const readZones = (body: Fields): Page<ManagedZone, string> => {
   const next = body['nextPageToken'];
   return {
-    items: listOf(body, 'managedZones', 'dns#managedZonesListResponse').map(readZone),
+    found: listOf(body, 'managedZones', 'dns#managedZonesListResponse').map(readZone),
     next: typeof next === 'string' && next !== '' ? next : undefined,
   };
 };

@@ -1,5 +1,5 @@
 import { callWithKeys, fixedKeys } from '../clients/access-keys.ts';
-import { createDnsApi } from '../clients/dns-api.ts';
+import { badList, createDnsApi } from '../clients/dns-api.ts';
 import { signHuawei } from '../clients/huawei-signature.ts';
 import {
   type ApiAnswer,
@@ -14,6 +14,7 @@ import {
   refusalOf,
   type Verdict,
 } from '../clients/json-api.ts';
+import { readPages } from '../clients/pages.ts';
 import { setsByName } from '../clients/sets-by-name.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
@@ -120,18 +121,16 @@ A set that another program changes in the same second as certfleet may lose that
       });
 
     /** All pages of a list. */
-    async function list(
+    function list(
       field: string,
       at: Pick<Call<unknown>, 'path' | 'query' | 'about'>,
       signal: AbortSignal,
     ): Promise<readonly Fields[]> {
-      const all: Fields[] = [];
-      for (;;) {
-        const query = { ...at.query, search_mode: 'equal', limit: String(pageSize), offset: String(all.length) };
-        const page = await call({ ...at, query, read: (body) => readList(body[field], field) }, signal);
-        all.push(...page);
-        if (page.length < pageSize) return all;
-      }
+      return readPages(badList(provider, at.about), 0, async (offset) => {
+        const query = { ...at.query, search_mode: 'equal', limit: String(pageSize), offset: String(offset) };
+        const found = await call({ ...at, query, read: (body) => readList(body[field], field) }, signal);
+        return { found, next: found.length < pageSize ? undefined : offset + found.length };
+      });
     }
 
     /** The path of the zone's record sets. */

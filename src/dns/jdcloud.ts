@@ -1,6 +1,5 @@
 import { callWithKeys, fixedKeys } from '../clients/access-keys.ts';
-import { createDnsApi } from '../clients/dns-api.ts';
-import { allPages } from '../clients/dns-rest.ts';
+import { badList, createDnsApi } from '../clients/dns-api.ts';
 import { signJdcloud } from '../clients/jdcloud-signature.ts';
 import {
   type ApiAnswer,
@@ -13,6 +12,7 @@ import {
   refusalOf,
   type Verdict,
 } from '../clients/json-api.ts';
+import { numberedPages } from '../clients/pages.ts';
 import { canonicalQuery } from '../clients/query.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
 import { relativeName } from '../core/dns-name.ts';
@@ -99,7 +99,7 @@ export default defineDnsProvider({
 
     /** All pages of a list; its filter finds what contains a text. */
     const list = (at: Pick<Call<unknown>, 'path' | 'query' | 'about'>, signal: AbortSignal) =>
-      allPages(async (page) => {
+      numberedPages(badList(provider, at.about), async (page) => {
         const query = { ...at.query, pageNumber: String(page), pageSize: String(pageSize) };
         const found = await call({ ...at, query, read: readAll }, signal);
         return { found, isLast: found.length < pageSize };

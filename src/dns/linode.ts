@@ -1,5 +1,7 @@
-import { allPages, createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
+import { badList } from '../clients/dns-api.ts';
+import { createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
 import { readFields, readList } from '../clients/json-api.ts';
+import { numberedPages } from '../clients/pages.ts';
 import { relativeName } from '../core/dns-name.ts';
 import { fail } from '../core/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
@@ -53,7 +55,7 @@ Linode’s servers get a new record some minutes after it was made.`,
       filter: object,
       signal: AbortSignal,
     ) =>
-      allPages((page) =>
+      numberedPages(badList(provider, about.name), (page) =>
         rest.call(
           {
             ...{ zone: about.zone, about: about.name, path: `${path}?page=${page}&page_size=500` },

@@ -1,6 +1,5 @@
 import { callWithKeys, fixedKeys } from '../clients/access-keys.ts';
-import { createDnsApi } from '../clients/dns-api.ts';
-import { allPages } from '../clients/dns-rest.ts';
+import { badList, createDnsApi } from '../clients/dns-api.ts';
 import {
   type ApiAnswer,
   type Fields,
@@ -12,6 +11,7 @@ import {
   readString,
   type Verdict,
 } from '../clients/json-api.ts';
+import { numberedPages } from '../clients/pages.ts';
 import { canonicalQuery } from '../clients/query.ts';
 import { signVolcengine } from '../clients/volcengine-signature.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
@@ -98,7 +98,7 @@ all.`,
       { action, about, field, ...at }: Pick<Call<unknown>, 'action' | 'query' | 'about'> & { readonly field: string },
       signal: AbortSignal,
     ) =>
-      allPages(async (page) => {
+      numberedPages(badList(provider, about), async (page) => {
         const query = { ...at.query, SearchMode: 'exact', PageSize: String(pageSize), PageNumber: String(page) };
         const found = await call({ action, query, about, read: (result) => readAll(result, field) }, signal);
         return { found, isLast: found.length < pageSize };

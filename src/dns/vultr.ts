@@ -1,5 +1,7 @@
+import { badList } from '../clients/dns-api.ts';
 import { createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
 import { type Fields, readFields, readList, readString } from '../clients/json-api.ts';
+import { type Page, readPages } from '../clients/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { relativeName } from '../core/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
@@ -51,14 +53,10 @@ export default defineDnsProvider({
             signal,
           ),
         async records(zone, { name, value }, signal) {
-          const all: Fields[] = [];
-          for (let cursor: string | undefined; cursor !== ''; ) {
-            const query = new URLSearchParams({ per_page: '500', ...(cursor === undefined ? {} : { cursor }) });
-            const path = `/${zone}/records?${query}`;
-            const page: Page = await rest.call({ zone, about: name, path, read: readPage }, signal);
-            all.push(...page.records);
-            cursor = page.next;
-          }
+          const all = await readPages(badList('Vultr', name), '', (cursor) => {
+            const query = new URLSearchParams({ per_page: '500', ...(cursor === '' ? {} : { cursor }) });
+            return rest.call({ zone, about: name, path: `/${zone}/records?${query}`, read: readPage }, signal);
+          });
           const host = relativeName(name, zone, '');
           return all
             .filter((one) => one['type'] === 'TXT' && one['name'] === host)
@@ -80,15 +78,10 @@ export default defineDnsProvider({
   },
 });
 
-interface Page {
-  readonly records: readonly Fields[];
-  /** Empty after the last one. */
-  readonly next: string;
-}
-
-function readPage({ body }: { readonly body: unknown }): Page {
+function readPage({ body }: { readonly body: unknown }): Page<Fields, string> {
   const fields = readFields(body, 'the answer');
   const links = (fields['meta'] as { readonly links?: { readonly next?: unknown } } | undefined)?.links;
-  const next = typeof links?.next === 'string' ? links.next : '';
-  return { records: readList(fields['records'], 'the list of records'), next };
+  // Empty after the last one.
+  const next = typeof links?.next === 'string' && links.next !== '' ? links.next : undefined;
+  return { found: readList(fields['records'], 'the list of records'), next };
 }

@@ -41,6 +41,8 @@ export type Fault =
   | { readonly kind: 'unreachable' }
   /** The call is done after a while. */
   | { readonly kind: 'delay'; readonly ms: number }
+  /** The call is done, and this comes in the place of its answer. */
+  | { readonly kind: 'changed'; readonly change: (answer: FakeAnswer, request: FakeRequest) => FakeAnswer }
   /** Nothing is done, and there is no answer until the client stops. */
   | { readonly kind: 'hang' }
   /** Repeats everything that it got, in a 400 or in the service's own words: errors and log lines must not show the
@@ -170,7 +172,8 @@ export function createFakeApi(options: FakeApiOptions): FakeApi {
       }
       if (fault?.kind === 'hang') await forever(sent.signal);
       if (fault?.kind === 'delay') await clock.sleep(fault.ms, sent.signal ?? new AbortController().signal);
-      const answer = faultAnswer(fault, request) ?? (await respond(request));
+      const done = faultAnswer(fault, request) ?? (await respond(request));
+      const answer = fault?.kind === 'changed' ? fault.change(done, request) : done;
       if (fault?.kind === 'lost') {
         log('lost');
         throw refuse('ECONNRESET');

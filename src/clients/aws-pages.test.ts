@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import type { AwsJson, AwsQuery } from './aws.ts';
+import { type Acm, createAcm } from './aws-acm.ts';
+import { createElb } from './aws-elb.ts';
+import { parseXml, type XmlElement } from './xml.ts';
+
+const { signal } = new AbortController();
+
+/** APIs of AWS that name another page after each one. */
+const endless = (marker: (calls: number) => string) => {
+  let calls = 0;
+  const elb: AwsQuery = {
+    call: async () => {
+      calls += 1;
+      return parseXml(`<Result><Rules></Rules><NextMarker>${marker(calls)}</NextMarker></Result>`) as XmlElement;
+    },
+  };
+  const acm: AwsJson = {
+    call: async () => {
+      calls += 1;
+      return { CertificateSummaryList: [], NextToken: marker(calls) };
+    },
+  };
+  return { elb, acm, calls: () => calls };
+};
+
+it.each([
+  ['always leads to another page', (calls: number) => `m${calls}`, 200],
+  ['leads to the same page again', () => 'again', 2],
+])('a list that %s ends with an error', async (_what, marker, most) => {
+  for (const read of [
+    ({ elb }: ReturnType<typeof endless>) => createElb(elb).rules('arn', signal),
+    ({ acm }: ReturnType<typeof endless>): ReturnType<Acm['imported']> => createAcm(acm).imported(signal),
+  ]) {
+    const api = endless(marker);
+    await expect(read(api)).rejects.toMatchObject({ code: 'balancer/failed' });
+    expect(api.calls()).toBe(most);
+  }
+});

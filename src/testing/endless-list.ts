@@ -1,0 +1,75 @@
+import type { FakeAnswer, FakeRequest, Fault } from './fake-api.ts';
+
+/** The words of some API for how many pages or entries there are. */
+const counts = /^(total|totalcount|total_?pages|pages|record_total)$/i;
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/**
+ * Lists that never end: each page says that there is another one, in the words of every API that has pages.
+ *
+ * @param isSame each page leads to the same next one; otherwise each leads to a new one
+ */
+export function endlessList(isSame: boolean): Fault {
+  /** The first page of each list. */
+  const first = new Map<string, FakeAnswer>();
+  let last = 0;
+  return {
+    kind: 'changed',
+    change(answer, request) {
+      const key = keyOf(request);
+      // The service has no other pages, or does not know the one that it is asked for.
+      const page = first.get(key) ?? answer;
+      first.set(key, page);
+      last += 1;
+      return withNext(page, isSame ? 'again' : `page-${last}`);
+    },
+  };
+}
+
+function keyOf({ url, headers }: FakeRequest): string {
+  const filters = [...url.searchParams].filter(
+    ([name]) => !/page|cursor|offset|marker|token|nonce|time|signature/i.test(name),
+  );
+  return JSON.stringify([url.pathname, headers['x-tc-action'], filters]);
+}
+
+function withNext({ status, headers = {}, body }: FakeAnswer, next: string): FakeAnswer {
+  const url = `https://next.test/?page=${next}&cursor=${next}&$skipToken=${next}`;
+  if (typeof body === 'string') {
+    const isTruncated = '<IsTruncated>true</IsTruncated>';
+    const names = `<NextDNSName>${next}.</NextDNSName><NextHostedZoneId>${next}</NextHostedZoneId>`;
+    const text = body
+      // It ends where another zone follows.
+      .replace(/(<HostedZone>.*?<\/HostedZone>).*(<\/HostedZones>)/s, '$1$2')
+      .replace(/<Next\w+>[^<]*<\/Next\w+>/g, '')
+      .replace(/<IsTruncated>\w+<\/IsTruncated>/, isTruncated + names);
+    return { status, headers, body: text };
+  }
+  const more = isObject(body)
+    ? {
+        ...{ isTruncated: true, nextMarker: next, nextPageToken: next, nextLink: url, next },
+        links: { pages: { next: url } },
+      }
+    : {};
+  const whole = full(body);
+  const meta = isObject(whole) && isObject(whole['meta']) ? { meta: { ...whole['meta'], links: { next } } } : {};
+  return {
+    status,
+    headers: { ...headers, link: `<${url}>; rel="next"` },
+    body: isObject(whole) ? { ...whole, ...more, ...meta } : whole,
+  };
+}
+
+/** With so many entries and such counts that there must be more. */
+function full(value: unknown): unknown {
+  if (Array.isArray(value))
+    return value.some(isObject) ? Array.from({ length: 500 }, (_, at) => value[at % value.length]) : value;
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [
+      name,
+      counts.test(name) && !isObject(one) && !Array.isArray(one) ? 1_000_000_000 : full(one),
+    ]),
+  );
+}
