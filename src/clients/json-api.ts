@@ -8,6 +8,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
+import { withoutSecrets } from './scrub.ts';
 
 /** One try of a call, as the caller builds it. A call that is repeated is built, and so signed, anew. */
 export type ApiRequest = Pick<HttpRequest, 'method' | 'url' | 'headers' | 'body' | 'connectTo' | 'timeoutMs'>;
@@ -297,42 +298,8 @@ function statusText({ status, headers, isReadable }: ApiAnswer): string {
 }
 
 /** A text of an API without the secrets of the call, fit to be shown. */
-export function cleaned(text: string, secrets: Iterable<Secret>): string {
-  let clean = cut(text, 100_000);
-  for (const secret of secrets) for (const form of formsOf(secret.reveal())) clean = without(clean, form);
-  return remoteText(clean, longestReason);
-}
-
-/** A shorter secret is none, and removing it would garble the text. */
-const shortestSecret = 4;
-/** An API may show only the beginning of a secret. */
-const beginning = 8;
-
-/** A secret as an API may repeat it: as it is, in a URL, in JSON, in base64, line by line. */
-function formsOf(secret: string): readonly string[] {
-  const lines = secret.split(/\r?\n/).filter((line) => line.length > 20 && !line.startsWith('-----'));
-  const forms = [
-    secret,
-    encodeURIComponent(secret),
-    JSON.stringify(secret).slice(1, -1),
-    Buffer.from(secret).toString('base64'),
-    ...(lines.length > 1 ? lines : []),
-  ];
-  return [...new Set(forms)].filter((form) => form.length >= shortestSecret).sort((a, b) => b.length - a.length);
-}
-
-function without(text: string, secret: string): string {
-  const needle = secret.slice(0, secret.length < 2 * beginning ? secret.length : beginning);
-  let clean = '';
-  let from = 0;
-  for (let at = text.indexOf(needle); at >= 0; at = text.indexOf(needle, from)) {
-    let length = needle.length;
-    while (length < secret.length && text[at + length] === secret[length]) length += 1;
-    clean += `${text.slice(from, at)}***`;
-    from = at + length;
-  }
-  return clean + text.slice(from);
-}
+export const cleaned = (text: string, secrets: Iterable<Secret>): string =>
+  remoteText(withoutSecrets(cut(text, 100_000), secrets), longestReason);
 
 function parsed(
   response: HttpResponse,

@@ -164,10 +164,12 @@ async function removeAll(engine: Engine, holding: Holding, signal: AbortSignal):
   const { lineage } = holding;
   const { left: kept } = await retireSent({ engine, holding, signal }, lineage.spec, lineage, unusedAt);
   return [
-    ...[...left, ...leftStones].filter(({ error }) => error !== undefined).map(({ presented, error }) => ({
-      what: nameOfPresented(presented, lineage.spec),
-      error,
-    })),
+    ...[...left, ...leftStones]
+      .filter(({ error }) => error !== undefined)
+      .map(({ presented, error }) => ({
+        what: nameOfPresented(presented, lineage.spec),
+        error,
+      })),
     ...kept.map(({ target, error }) => ({ what: `what ${target} was sent`, error })),
     ...(await removeKeptRule(engine, lineage, signal)),
   ];
