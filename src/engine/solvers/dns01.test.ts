@@ -269,6 +269,18 @@ describe('ready', () => {
     expect(await look()).toEqual({ ready: true });
   });
 
+  it('says once a minute which server lacks the value', async () => {
+    const { dns, lines, clock, begin } = await start({ timeoutMs: 600_000 });
+    dns.server('192.0.2.2').held = true;
+    const look = await begin();
+    const told = () => lines.filter((line) => line.includes('ns2.example.com (192.0.2.2) does not have it yet'));
+    for (const expected of [0, 0, 1, 1, 2]) {
+      await look();
+      expect(told()).toHaveLength(expected);
+      await clock.advance(30_000);
+    }
+  });
+
   it('names a few of many servers that are missing, and counts the others', async () => {
     const servers = Object.fromEntries(
       Array.from({ length: 13 }, (_, at) => [`ns${at}.example.com`, [`192.0.2.${at + 1}`]]),

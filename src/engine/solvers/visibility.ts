@@ -40,7 +40,7 @@ export function createVisibility(options: VisibilityOptions): Visibility {
   const nowMs = () => clock.monotonicMs();
   const longestMs = longestWait(hands);
   // When a value was first checked, for the time limit, and whether it was written again.
-  const looks = createBriefMemory<{ readonly since: number; readonly isRewritten: boolean }>(nowMs, 2 * longestMs);
+  const looks = createBriefMemory<Look>(nowMs, 2 * longestMs);
   const isIgnored = ignoring(options);
 
   /** The servers that lack the value, and then the vantage points that do not see it. */
@@ -68,7 +68,7 @@ export function createVisibility(options: VisibilityOptions): Visibility {
     async look(value, asked, signal) {
       const { provider, timeoutMs, propagationMs } = hands.of(value.zone);
       const key = keyOf(value);
-      const look = looks.get(key) ?? { since: nowMs(), isRewritten: false };
+      const look = looks.get(key) ?? { since: nowMs(), isRewritten: false, toldMs: 0 };
       let lacks: Unseen | undefined;
       try {
         lacks = await unseen(value, asked, signal);
@@ -88,7 +88,13 @@ export function createVisibility(options: VisibilityOptions): Visibility {
       }
       const waitedMs = nowMs() - look.since;
       const isRewriting = waitedMs >= timeoutMs / 2 && !look.isRewritten && provider.kind === 'sets';
-      looks.set(key, isRewriting ? { ...look, isRewritten: true } : look);
+      const isTelling = waitedMs - look.toldMs >= tellEveryMs;
+      if (isTelling) log.info(`${value.name}: ${lacks.reason}; waiting on`);
+      looks.set(key, {
+        ...look,
+        isRewritten: look.isRewritten || isRewriting,
+        toldMs: isTelling ? waitedMs : look.toldMs,
+      });
       if (isRewriting) await writeAgain(value, signal);
       const { reason, advice, retryAfterMs } = lacks;
       if (waitedMs < timeoutMs)
@@ -112,6 +118,17 @@ export function ignoring({ ignoreNameservers = [] }: Pick<VisibilityOptions, 'ig
   const ignored = new Set(ignoreNameservers.map((name) => name.toLowerCase().replace(/\.$/, '')));
   return ({ name, address }: ZoneServer): boolean => ignored.has(name.toLowerCase()) || ignored.has(address);
 }
+
+/** What is known of the wait for one value. */
+interface Look {
+  readonly since: number;
+  readonly isRewritten: boolean;
+  /** How far into the wait it was last said what is missing. */
+  readonly toldMs: number;
+}
+
+/** How often it is said. A person who adds a record by hand wants to know which server lacks it. */
+const tellEveryMs = 60_000;
 
 interface Unseen {
   readonly reason: string;
