@@ -152,16 +152,46 @@ export function whyLacking(
   if (empty !== undefined) return `its key ${empty} is empty`;
   const names = wanted.map((field) => writtenKeys(field, prefixes)[0]!);
   const none = names.length === 1 ? `it has no key ${names[0]}` : `it has none of the keys ${names.join(', ')}`;
-  const candidates = wanted.flatMap((field) => [...writtenKeys(field, prefixes), ...keysOf(field, prefixes)]);
   const others = keys.filter((key) => !known.has(spelling(key)));
-  const prefixOf = (key: string) => /^(?:.*:)?((?:certbot_)?dns_[a-z0-9]+_)/.exec(key)?.[1];
-  const isOfAnother = (prefix: string | undefined) => prefix !== undefined && nearest(prefix, prefixes) === undefined;
-  for (const key of others) {
-    const near = isOfAnother(prefixOf(key)) ? undefined : nearest(key, candidates);
-    if (near !== undefined) return `${none}; did you mean "${near}" where it has "${key}"?`;
-  }
+  const typo = typoIn(others, wanted, prefixes);
+  if (typo !== undefined) return `${none}; ${typo}`;
+  const isOfAnother = ofAnother(prefixes);
   const another = others.map(prefixOf).find(isOfAnother);
   return another === undefined ? none : `${none}; its keys begin with ${another}, so it is for another provider`;
+}
+
+/** A key of a file that is almost one for these options, in words; undefined if there is none. */
+function typoIn(
+  keys: readonly string[],
+  wanted: readonly OptionField[],
+  prefixes: readonly string[],
+): string | undefined {
+  const candidates = wanted.flatMap((field) => [...writtenKeys(field, prefixes), ...keysOf(field, prefixes)]);
+  const isOfAnother = ofAnother(prefixes);
+  for (const key of keys) {
+    const near = isOfAnother(prefixOf(key)) ? undefined : nearest(key, candidates);
+    if (near !== undefined) return `did you mean "${near}" where it has "${key}"?`;
+  }
+  return undefined;
+}
+
+const prefixOf = (key: string) => /^(?:.*:)?((?:certbot_)?dns_[a-z0-9]+_)/.exec(key)?.[1];
+const ofAnother = (prefixes: readonly string[]) => (prefix: string | undefined) =>
+  prefix !== undefined && nearest(prefix, prefixes) === undefined;
+
+/** A mistyped key for one of these options, which a file with other options would hide; undefined if there is none. */
+export function mistyped(
+  credentials: Credentials,
+  wanted: readonly OptionField[],
+  all: readonly OptionField[],
+  prefixes: readonly string[],
+): string | undefined {
+  const known = new Set(all.flatMap((field) => keysOf(field, prefixes).map(spelling)));
+  return typoIn(
+    [...credentials.keys()].filter((key) => !known.has(spelling(key))),
+    wanted,
+    prefixes,
+  );
 }
 
 /** The values of an adapter's options in a file. Empty ones count as missing. */

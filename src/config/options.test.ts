@@ -262,6 +262,7 @@ describe('aliases and files with credentials', () => {
     '/key': 'key-in-file',
     '/none': 'other = x',
     '/broken': 'tell-nobody',
+    '/typo': 'dns_cloud_kye_id = tell-nobody\ndns_cloud_key = tell-nobody',
   };
   const open = async (settings: object, env: Record<string, string> = {}) => {
     const named: string[] = [];
@@ -358,6 +359,11 @@ describe('aliases and files with credentials', () => {
       { credentials: '/profiles', profile: 'x' },
       'config/credentials-unusable',
       'it has no profile "x"; it has default, two',
+    ],
+    [
+      { region: 'r', credentials: '/typo' },
+      'config/credentials-unusable',
+      'did you mean "dns_cloud_key_id" where it has "dns_cloud_kye_id"?',
     ],
     [{ credentials: 'c.ini' }, 'config/credential-missing', 'the option "region" (CERTFLEET_CLOUD_REGION)'],
     [{ region: 'r', credentials: 'c.ini' }, 'config/invalid', 'credentials: write an absolute path'],

@@ -4,7 +4,14 @@ import { CertfleetError, fail, reasonOf } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import type { AdapterSettings } from '../core/spec.ts';
 import type { Files, Foreign } from '../ports/files.ts';
-import { CredentialsProblem, optionsIn, parseCredentials, whyLacking, writtenKeys } from './credentials-file.ts';
+import {
+  CredentialsProblem,
+  mistyped,
+  optionsIn,
+  parseCredentials,
+  whyLacking,
+  writtenKeys,
+} from './credentials-file.ts';
 import { innermost, type OptionField } from './fields.ts';
 import { type GivenOptions, givenOptions, variableOf } from './given.ts';
 import { type Problem, pathText, problemsOf, unknownKey, withoutEchoes } from './problems.ts';
@@ -126,6 +133,13 @@ async function openCredentials(
     const found = parseCredentials(text, profile);
     const values = optionsIn(found, others, prefixes);
     const whyNot = (one: OptionField) => `not in ${path}: ${whyLacking(found, [one], fields, prefixes)}`;
+    const given = find();
+    const lacking = secrets.filter(
+      (one) => !one.required && !values.has(one.name) && given.get(one.name) === undefined,
+    );
+    // An option that may be left out would be missed only by the service, if at all.
+    const typo = values.size > 0 ? mistyped(found, lacking, fields, prefixes) : undefined;
+    if (typo !== undefined) throw new CredentialsProblem(typo);
     if (values.size > 0) return { path, values, whyNot };
     throw new CredentialsProblem(whyLacking(found, secrets, fields, prefixes));
   } catch (error) {
