@@ -37,7 +37,7 @@ it.each<Row>([
     says: [
       'Visible everywhere after 1.2 s; certfleet waits for at most 2 minutes.\nTTL 60 s, as asked.\nNothing is left.\n',
     ],
-    warns: [/Next: get a certificate: certfleet issue -d example\.com,'\*\.example\.com' --dns rfc2136 $/],
+    warns: [/Next: get a certificate: certfleet issue -d example\.com,'\*\.example\.com' --dns rfc2136 --agree-tos $/],
     calls: [
       {
         ...{ below: 'example.com', record: undefined },

@@ -57,7 +57,7 @@ function issueLine(
       return value === undefined ? [] : [[`--${flag}`, value]];
     }),
   ];
-  const words = ['--dns', solver, ...given.flat()].map(shellWord);
+  const words = ['--dns', solver, ...given.flat(), '--agree-tos'].map(shellWord);
   return `certfleet issue -d ${names} ${words.join(' ')}`;
 }
 

@@ -279,6 +279,10 @@ describe('the options', () => {
     expect(connecting).toThrow(
       /^dns: the TSIG secret is not base64: give only the text between the quotes of `secret`$/,
     );
+    // It may have been typed as a flag, of which `config check` knows nothing.
+    expect(connecting).toThrow(
+      expect.objectContaining({ hint: expect.stringMatching(/--dns-option secret=.*CERTFLEET_RFC2136_SECRET/) }),
+    );
   });
 });
 

@@ -97,10 +97,16 @@ The clocks of both machines must agree within five minutes. Answers are verified
   connect({ name, options, world }) {
     // Otherwise the server would just report a wrong signature.
     if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(options.secret.reveal()))
-      throw fail('config/invalid', {
-        file: name,
-        problem: 'the TSIG secret is not base64: give only the text between the quotes of `secret`',
-      });
+      throw fail(
+        'config/invalid',
+        {
+          file: name,
+          problem: 'the TSIG secret is not base64: give only the text between the quotes of `secret`',
+        },
+        {
+          hint: 'Correct it where you gave it: `--dns-option secret=…`, the variable CERTFLEET_RFC2136_SECRET or RFC2136_TSIG_SECRET, the file of `credentials`, or certfleet.yaml.',
+        },
+      );
     const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: options.secret };
     const { host, port = options.port ?? 53 } = splitServer(options.server) ?? { host: options.server };
 

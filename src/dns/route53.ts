@@ -115,7 +115,13 @@ Values of other programs at the same name stay. A record with a routing policy (
       kind: 'sets',
       async check(zone, signal) {
         if (await lookUp(zone, zone, 'SOA', signal)) return;
-        const reason = `the hosted zone ${hostedZoneId ?? ''} has another name`;
+        if (hostedZoneId === undefined)
+          throw refusal(
+            zone,
+            `the account’s hosted zone ${zone} has no SOA record`,
+            'Look at the zone in the console.',
+          );
+        const reason = `the hosted zone ${hostedZoneId} has another name`;
         throw refusal(zone, reason, 'Set `hostedZoneId` to the id of this zone, or leave it out.');
       },
       async read(zone, names, signal) {
