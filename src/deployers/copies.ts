@@ -22,7 +22,7 @@ export default defineDeployer({
     chain: path('Where the rest of the chain goes', '/etc/ssl/certs/www-chain.crt'),
     fullchain: path('Where the certificate goes with its chain', '/etc/ssl/certs/www-fullchain.crt'),
   }),
-  notes: `For servers whose configuration names single files, as after \`acme.sh --install-cert\`. \`certfleet import\` sets it up
+  notes: `For servers whose configuration names single files, such as those that acme.sh installs. \`certfleet import\` sets it up
 for the files of acme.sh, dehydrated, lego and uacme. Where nothing else decides, use \`files\`: there, key and chain change
 in one step, while this deployer replaces one file after the other. Nothing is reloaded: list a \`command\` after this one.
 
