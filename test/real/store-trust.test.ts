@@ -304,6 +304,15 @@ describe.skipIf(!isRoot)('the command line', () => {
     };
     const lineage = { ...testLineage, origin: 'command-line', tombstones: [tombstone] };
     await store.put(key('abc'), encodeDocument(lineage as never), { ifRevision: null, signal });
+    // All that the certificate needs, so that the store is whole.
+    const { id, directory, accountUrl: url, facts } = testLineage.current;
+    const account = { directory, keyPem: 'x', url };
+    for (const [kind, name, document] of [
+      ['key', `abc~${id}`, { keyPem: 'x' }],
+      ['version', `abc~${id}`, { chainPem: 'x', facts, directory }],
+      ['account', directory, account],
+    ] as const)
+      await store.put({ kind, name }, encodeDocument(document), { ifRevision: null, signal });
     writeFileSync(config, `store: { type: file, path: ${root} }\n`);
     return { root, proof, config };
   }

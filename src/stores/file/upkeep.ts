@@ -58,15 +58,6 @@ const isOfStore = (name: string): boolean =>
 
 /** Tests that the folder can be a store, and creates it if it does not exist. */
 export async function checkFolder(root: string, { files, random }: World, trust: Trust): Promise<void> {
-  const names = (await files.list(root)) ?? [];
-  // A mistyped path must not scatter a store in a folder that has another use.
-  const other = names.includes('meta') ? undefined : names.find((name) => !isOfStore(name));
-  if (other !== undefined)
-    throw refused(
-      root,
-      `there is no store in this folder, and it is not empty (${other})`,
-      `Name a new folder, such as ${shellWord(join(root, 'certfleet'))}, or an empty one.`,
-    );
   await files.makeFolders(root, folderMode);
   // Now it is there; another process may have made it.
   await trust.folder(root);
@@ -77,6 +68,15 @@ export async function checkFolder(root: string, { files, random }: World, trust:
     const advice = 'Make room on this file system. Nothing in the store is lost.';
     throw refused(root, `the disk is full: ${mib} MiB are free, ${minFreeMiB} are needed`, advice);
   }
+  const names = (await files.list(root)) ?? [];
+  // A mistyped path must not scatter a store in a folder that has another use.
+  const other = names.includes('meta') ? undefined : names.find((name) => !isOfStore(name));
+  if (other !== undefined)
+    throw refused(
+      root,
+      `there is no store in this folder, and it is not empty (${other})`,
+      `Name a new folder, such as ${shellWord(join(root, 'certfleet'))}, or an empty one.`,
+    );
   const content = `certfleet ${toBase64url(random.bytes(6))}\n`;
   const temporary = await files.draft(root, content, fileMode);
   const second = temporary.replace(/\.tmp$/, '-check.tmp');
