@@ -63,4 +63,17 @@ export function groupByStem(names: readonly string[]): ReadonlyMap<string, reado
   return groups;
 }
 
+/** All documents of a folder listing, each with its latest number. */
+export function latestByStem(names: readonly string[]): ReadonlyMap<string, number> {
+  const latest = new Map<string, number>();
+  for (const name of names) {
+    const at = name.lastIndexOf('@');
+    // Most documents have only a first revision, and each pass goes through thousands of names.
+    const number = name.endsWith('@1') ? 1 : revisionFile.test(name) ? Number(name.slice(at + 1)) : 0;
+    const stem = name.slice(0, at);
+    if (number > (latest.get(stem) ?? 0)) latest.set(stem, number);
+  }
+  return latest;
+}
+
 export const isShard = (name: string): boolean => /^[0-9a-f]{2}$/.test(name);

@@ -3,7 +3,17 @@ import { type CertfleetError, fail, reasonOf } from '../../core/errors.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Entry, Key, Kind, Listing } from '../../ports/store.ts';
 import { decodeStored, type StoredDocument } from './document.ts';
-import { groupByStem, isHashed, isShard, longestMarker, numbersOf, type Place, pathOf, stemOf } from './layout.ts';
+import {
+  groupByStem,
+  isHashed,
+  isShard,
+  latestByStem,
+  longestMarker,
+  numbersOf,
+  type Place,
+  pathOf,
+  stemOf,
+} from './layout.ts';
 import type { Trust } from './trust.ts';
 import { type createGuard, refused } from './unusable.ts';
 
@@ -130,9 +140,8 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
     }
   }
 
-  /** Whether the latest revision is a document. A first one is; a later one may be a deletion marker. */
+  /** Whether the latest revision is a document; one after the first may be a deletion marker. */
   async function isLive(place: Place, number: number): Promise<boolean> {
-    if (number === 1) return true;
     const path = pathOf(place, number);
     if (!isHashed(place) && ((await files.stat(path))?.size ?? 0) > longestMarker) return true;
     const document = await readFile(path, number);
@@ -146,11 +155,15 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
       await guarded(signal, async () => {
         const folder = join(root, kind, shard);
         await trust.folder(folder);
-        for (const [stem, numbers] of groupByStem((await files.list(folder)) ?? []))
-          if (await isLive({ folder, stem }, numbers.at(-1) ?? 0)) stems.add(stem);
+        for (const [stem, number] of latestByStem((await files.list(folder)) ?? []))
+          if (number === 1 || (await isLive({ folder, stem }, number))) stems.add(stem);
       });
     }
-    return { has: (name) => stems.has(stemOf(name)), names: [...stems].filter((stem) => !isHashed({ stem })) };
+    return {
+      // Nearly all names are their own stems, and those that look like a digest are not.
+      has: (name) => (!isHashed({ stem: name }) && stems.has(name)) || stems.has(stemOf(name)),
+      names: [...stems].filter((stem) => !isHashed({ stem })),
+    };
   }
 
   return { readFile, read, current, scan, list };
