@@ -31,13 +31,16 @@ import {
 /**
  * A random walk over everything that changes a certificate's document. Each step is a process, which a seed kills at one
  * of its effects or not. After each step: the current and the previous version are whole and not retired, the document
- * names every value in the zone, and no key has two certificates. In the end all is issued, delivered and clean.
+ * names every value in the zone, and no key has two valid certificates. In the end all is issued, delivered and clean.
  */
-const seeds = process.env.CERTFLEET_LONG ? 300 : 8;
+const seeds = process.env.CERTFLEET_LONG ? 150 : 8;
 const firstSeed = Number(process.env.CERTFLEET_SEED ?? 1);
 const steps = 12;
 const { signal } = new AbortController();
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
+
+/** An import takes no version that is older than certfleet's own, so every other walk begins without orders. */
+const opening = { steps: 7, entrances: ['import', 'rollback', 'deliver'] };
 
 const names = (all: readonly string[], onFailedName?: 'drop'): StoredSpec => {
   const { spec, ...rest } = simulatedSpec('abc', all);
@@ -189,7 +192,8 @@ async function createWalk(seed: number) {
     const known = lineage ? [...owedBy(lineage), ...(lineage.tombstones ?? [])] : [];
     const values = known.map(({ token, thumbprint }) => `${token}.${thumbprint}`);
     for (const value of world.txt) expect(values).toContain(value);
-    const bought = [...world.ca.state.certificates.values()];
+    // A certificate that had expired before it was downloaded is refused, and its key used again.
+    const bought = [...world.ca.state.certificates.values()].filter((one) => one.notAfter > world.clock.now());
     const keys = bought.map(({ chainPem }) => new X509Certificate(chainPem).publicKey.export(der).toString('hex'));
     expect(new Set(keys).size).toBe(keys.length);
   }
@@ -197,7 +201,9 @@ async function createWalk(seed: number) {
   async function walk(): Promise<void> {
     for (let step = 0; step < steps; step += 1) {
       const isKilled = chance() < 0.5;
-      await enter(pick(Object.keys(entrances)), isKilled ? 1 + Math.floor(chance() * 60) : undefined);
+      const isOpening = seed % 2 === 1 && step < opening.steps;
+      const next = pick(isOpening ? opening.entrances : Object.keys(entrances));
+      await enter(next, isKilled ? 1 + Math.floor(chance() * 60) : undefined);
     }
     await end();
   }
@@ -243,7 +249,7 @@ describe('every entrance to a certificate, in a simulated world', () => {
         throw new Error(`CERTFLEET_SEED=${seed}: ${trace.join('; ')}`, { cause: error });
       });
     }
-  }, 300_000);
+  }, 600_000);
 
   it('plays the same walk again for the same seed', async () => {
     const walks = [await createWalk(firstSeed), await createWalk(firstSeed)];
