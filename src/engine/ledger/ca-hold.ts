@@ -62,7 +62,9 @@ export async function keepHold(
   error: CertfleetError,
 ): Promise<void> {
   const named = error.code === 'acme/busy' ? error.retryAt : undefined;
-  const isDown = engine.memory.paces(directory).state() === 'down';
+  // Without an answer from the directory, its URL may be wrong: that is no reason to store something about it.
+  const wasReached = error.code !== 'acme/directory-unreachable';
+  const isDown = wasReached && engine.memory.paces(directory).state() === 'down';
   if (!named && !isDown) return;
   const now = engine.clock.now();
   const since = now.toISOString();
