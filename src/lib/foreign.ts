@@ -78,6 +78,31 @@ export function placeOf(path: string): Place {
   return foreign ? { foreign } : { path: at };
 }
 
+/** A symbolic link on the way to a path. */
+export interface Link {
+  readonly path: string;
+  readonly stats: fs.Stats;
+}
+
+/** Where a path leads, and the links that lead there, whoever can change them. */
+export function linksOn(path: string): { readonly at: string; readonly links: readonly Link[] } {
+  const links: Link[] = [];
+  const { at } = walk(path, undefined, {
+    folder: () => undefined,
+    link(path, stats) {
+      links.push({ path, stats });
+      return undefined;
+    },
+  });
+  return { at, links };
+}
+
+/** Finds what is wrong with a folder or a link on the way; the walk ends there. */
+interface Judge {
+  folder(path: string, stats: fs.Stats): Foreign | undefined;
+  link(path: string, stats: fs.Stats): Foreign | undefined;
+}
+
 interface Walked {
   /** Where the path ends, without links. */
   readonly at: string;
@@ -90,10 +115,10 @@ interface Walked {
 }
 
 /**
- * Walks as the kernel does: from `/`, link by link. Each folder is trusted before what is in it is looked at, so nobody
- * can change what was seen.
+ * Walks as the kernel does: from `/`, link by link. By default, each folder is trusted before what is in it is looked
+ * at, so nobody can change what was seen.
  */
-function walk(path: string, below?: string): Walked {
+function walk(path: string, below?: string, judge: Judge = { folder: foreignParent, link: foreignIn }): Walked {
   const whole = path.startsWith('/') ? path : join(process.cwd(), '/') + path;
   const start = below !== undefined && whole.startsWith(`${below}/`) ? below : '/';
   const todo = whole.slice(start.length).split('/').filter(Boolean);
@@ -101,7 +126,7 @@ function walk(path: string, below?: string): Walked {
   let folder: Walked['folder'];
   // What is known of `below` already costs no call: a scan asks for thousands of documents.
   let stats = start === '/' ? fs.lstatSync('/') : undefined;
-  const inRoot = stats && foreignParent('/', stats);
+  const inRoot = stats && judge.folder('/', stats);
   if (inRoot) return { at, found: inRoot };
   for (let links = 0; ; ) {
     const part = todo.shift();
@@ -118,8 +143,8 @@ function walk(path: string, below?: string): Walked {
     if (!there) return { at: join(next, ...todo), folder };
     if (there.isSymbolicLink()) {
       // What it names may be anywhere.
-      if (start !== '/') return walk(path);
-      const found = foreignIn(next, there);
+      if (start !== '/') return walk(path, undefined, judge);
+      const found = judge.link(next, there);
       if (found) return { at: next, found };
       links += 1;
       if (links > maxLinks)
@@ -130,7 +155,7 @@ function walk(path: string, below?: string): Walked {
       stats = fs.lstatSync(at);
       continue;
     }
-    const found = todo.length > 0 ? foreignParent(next, there) : undefined;
+    const found = todo.length > 0 ? judge.folder(next, there) : undefined;
     if (found) return { at: next, found };
     at = next;
     stats = there;

@@ -1,12 +1,13 @@
 import fs from 'node:fs';
-import { basename, dirname, isAbsolute } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { shellWord } from '../core/shell-word.ts';
 import type { FolderGuard } from '../ports/files.ts';
 import { codeOf } from './durable.ts';
+import { type Link, linksOn } from './foreign.ts';
 import { effectiveUid, isTrusted } from './owners.ts';
 
-// Other users may be able to change the folders that certificates and challenge files go to. A path in such a folder is
-// walked one folder at a time, without following links, and each folder stays open until the work is done. Node has no
+// Other users may be able to change the folders that certificates and challenge files go to. Each link on the way to such
+// a folder is checked, and a path in it is walked one folder at a time, without following links, and each folder stays open until the work is done. Node has no
 // openat, but on Linux `/proc/self/fd/<descriptor>/<name>` means the same: no rename can lead it elsewhere.
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
@@ -24,6 +25,11 @@ export interface Folder {
 export interface OpenFolders {
   /** Opens a folder, the root or one below it. Throws if the path leads through a link or a folder that is not allowed. */
   folderAt(path: string): Folder;
+  /**
+   * Before the root is made: throws if a link of another user would lead it elsewhere. It is checked again when it is
+   * opened, so no more than an empty folder can be made there.
+   */
+  checkWay(): void;
   /** All of them, by path. */
   entries(): readonly (readonly [string, Folder])[];
   close(): void;
@@ -95,15 +101,7 @@ export function createFolders(): Folders {
       if (known) return known;
       if (path !== root && !isBelow(root, path)) throw new Error(`${path} is not in ${root}`);
       const parent = path === root ? undefined : folderAt(dirname(path));
-      const at = parent ? `${parent.at}/${basename(path)}` : path;
-      let folder: Folder;
-      try {
-        folder = enter(at, 'refused');
-      } catch (error) {
-        const link = codeOf(error) === 'ENOENT' ? undefined : fs.lstatSync(at, { throwIfNoEntry: false });
-        if (!link?.isSymbolicLink()) throw error;
-        folder = parent ? followBelow(path, at, parent, link) : followRoot(link);
-      }
+      const folder = parent ? enterBelow(path, parent) : enterRoot();
       if (owners !== 'any' && !isTrusted(folder.uid) && (!parent || !owners.includes(folder.uid))) {
         leave(folder);
         throw refuse(
@@ -121,31 +119,64 @@ export function createFolders(): Folders {
     const refuseLink = (path: string, link: fs.Stats, remedy: string): Error =>
       refuse(`${path} is a symbolic link of user ${link.uid}, which could lead files elsewhere: ${remedy}`);
 
-    function followRoot(link: fs.Stats): Folder {
-      const folder = enter(root, 'followed');
-      if (isTrusted(link.uid) || (owners === 'any' && link.uid === folder.uid)) return folder;
+    /**
+     * Opens a folder that links lead to, if each of them may lead there. Another user may change what is on the way, so
+     * what is open must be where the links led when their owners were looked at.
+     */
+    function follow(
+      path: string,
+      from: string,
+      isAllowed: (link: fs.Stats, folder: Folder) => boolean,
+      remedy: (folder: Folder, at: string) => string,
+    ): Folder {
+      const { at, links } = linksOn(from);
+      const folder = enter(at, 'refused');
+      const wrong = links.find(({ stats }) => !isAllowed(stats, folder));
+      if (!wrong && isAt(folder, at) && links.every(isUnchanged)) return folder;
       leave(folder);
-      throw refuseLink(root, link, 'name the folder that it leads to');
+      throw wrong
+        ? refuseLink(wrong.path === from ? path : wrong.path, wrong.stats, remedy(folder, at))
+        : refuse(`${path} was made to lead elsewhere while it was opened: find out who changes it`);
     }
 
-    /** Follows a link in a web server's folder, if its owner can write to the folder that it leads to without us. */
-    function followBelow(path: string, at: string, parent: Folder, link: fs.Stats): Folder {
-      if (owners !== 'any') throw refuseLink(path, link, 'make it a folder');
-      const target = fs.readlinkSync(at);
-      const after = fs.lstatSync(at);
-      const folder = enter(isAbsolute(target) ? target : `${parent.at}/${target}`, 'followed');
-      const { uid } = folderAt(root);
-      const isSame = after.ino === link.ino && after.ctimeMs === link.ctimeMs;
-      const isAllowed =
-        (folder.uid === uid && (isTrusted(link.uid) || link.uid === uid)) ||
-        (folder.uid === effectiveUid() && effectiveUid() !== 0 && isTrusted(link.uid));
-      if (isSame && isAllowed) return folder;
+    function enterRoot(): Folder {
+      const folder = enter(root, 'followed');
+      // Nearly always.
+      if (isAt(folder, root)) return folder;
       leave(folder);
-      throw refuseLink(
-        path,
-        link,
-        `it must lead to a folder of user ${uid}, who owns ${root}, but ${target} belongs to user ${folder.uid}; make it a folder`,
+      return follow(
+        root,
+        root,
+        (link, { uid }) => isTrusted(link.uid) || (owners === 'any' && link.uid === uid),
+        () => nameTheFolder,
       );
+    }
+
+    /** A link in a web server's folder is followed if its owner can write to the folder that it leads to without us. */
+    function enterBelow(path: string, parent: Folder): Folder {
+      const at = `${parent.at}/${basename(path)}`;
+      try {
+        return enter(at, 'refused');
+      } catch (error) {
+        const link = codeOf(error) === 'ENOENT' ? undefined : fs.lstatSync(at, { throwIfNoEntry: false });
+        if (!link?.isSymbolicLink()) throw error;
+        if (owners !== 'any') throw refuseLink(path, link, 'make it a folder');
+      }
+      const { uid } = folderAt(root);
+      return follow(
+        path,
+        join(realPathOf(parent), basename(path)),
+        (link, folder) =>
+          (folder.uid === uid && (isTrusted(link.uid) || link.uid === uid)) ||
+          (folder.uid === effectiveUid() && effectiveUid() !== 0 && isTrusted(link.uid)),
+        (folder, at) =>
+          `it must lead to a folder of user ${uid}, who owns ${root}, but ${at} belongs to user ${folder.uid}; make it a folder`,
+      );
+    }
+
+    function checkWay(): void {
+      const wrong = linksOn(root).links.find(({ stats }) => !isTrusted(stats.uid));
+      if (wrong) throw refuseLink(wrong.path, wrong.stats, nameTheFolder);
     }
 
     function close(): void {
@@ -157,10 +188,23 @@ export function createFolders(): Folders {
     }
 
     const entries = (): (readonly [string, Folder])[] => [...own, ...common.open];
-    return { folderAt, entries, close };
+    return { folderAt, checkWay, entries, close };
   }
 
   return { enter, leave, open };
+}
+
+const nameTheFolder = 'name the folder that it leads to';
+
+const realPathOf = ({ at, descriptor }: Folder): string =>
+  descriptor === undefined ? fs.realpathSync(at) : fs.readlinkSync(at);
+
+/** Whether a folder is at a path that no link is on. */
+const isAt = (folder: Folder, path: string): boolean => realPathOf(folder) === path;
+
+function isUnchanged({ path, stats }: Link): boolean {
+  const now = fs.lstatSync(path, { throwIfNoEntry: false });
+  return now?.ino === stats.ino && now.dev === stats.dev && now.ctimeMs === stats.ctimeMs;
 }
 
 const isBelow = (root: string, path: string): boolean =>

@@ -34,7 +34,7 @@ export function createWithin(base: Pick<Files, 'stat' | 'makeFolders'>): Files['
   return (path, guard, work) =>
     turns.run(async () => {
       const root = join(path, '.');
-      const { folderAt, entries, close } = folders.open(root, guard);
+      const { folderAt, checkWay, entries, close } = folders.open(root, guard);
       const running: Promise<unknown>[] = [];
 
       /** The path of a file or folder, by way of the open folder that it is in. */
@@ -62,6 +62,7 @@ export function createWithin(base: Pick<Files, 'stat' | 'makeFolders'>): Files['
       async function makeFolders(path: string, mode: number): Promise<readonly string[]> {
         if (unless(['ENOENT'], undefined, () => folderAt(path))) return [];
         if (path === root) {
+          checkWay();
           const made = await base.makeFolders(root, mode);
           folderAt(root);
           return made;

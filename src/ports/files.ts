@@ -135,9 +135,9 @@ export interface Files {
 
 export interface FolderGuard {
   /**
-   * The folder must belong to root or this user, and each folder below it to one of them or to one of these users.
-   * `any`: to anyone, as the folder of a web server may; then a link below it is followed if it leads to a folder of
-   * the same owner, who could write there without us.
+   * The folder must belong to root or this user, and so must each link on the way to it; each folder below it belongs
+   * to one of them or to one of these users. `any`: to anyone, as the folder of a web server may; then a link on the way
+   * or below is also followed if it leads to a folder of its owner, who could write there without us.
    */
   readonly owners: readonly number[] | 'any';
   /** Makes the error for a link or an owner that is not allowed; the reason names path, owner and remedy. */

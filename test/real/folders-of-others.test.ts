@@ -8,8 +8,10 @@ import fs, {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmdirSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -167,7 +169,42 @@ describe.skipIf(!isRoot)('a deployer', () => {
     },
   ];
 
+  /** A link on the way to a folder, which leads to a folder of root that has one of the same name. */
+  const onTheWay = (base: string, uid: number): { readonly folder: string; readonly real: string } => {
+    const real = join(base, 'precious/inner/out');
+    mkdirSync(real, { recursive: true });
+    linkOf(join(base, 'way'), 'precious', uid);
+    return { folder: join(base, 'way/inner/out'), real };
+  };
+
   describe.each(Object.keys(types))('%s', (type) => {
+    test.each([
+      { owner: 'another user', uid: stranger, missing: false },
+      { owner: 'another user, and the folder is missing', uid: stranger, missing: true },
+      { owner: 'root', uid: 0, missing: false },
+      { owner: 'root, and the folder is missing', uid: 0, missing: true },
+    ])('a link on the way of $owner', async ({ uid, missing }) => {
+      for (const files of [() => world.files, withoutProc]) {
+        const base = await temporaryFolder('others');
+        const { folder, real } = onTheWay(base, uid);
+        if (missing) rmdirSync(real);
+        const [before, open] = [picture(base), descriptors()];
+        const deployed = deploy(types[type]!(folder, files()), await make());
+        if (uid === 0) {
+          await deployed;
+          expect(readdirSync(join(real, 'live/www'))).toHaveLength(4);
+        } else {
+          await expect(deployed).rejects.toMatchObject({
+            code: 'deploy/unsafe-folder',
+            message: expect.stringMatching(`${base}/way is a symbolic link of user ${uid}.*name the folder`),
+          });
+          expect(picture(base)).toEqual(before);
+        }
+        expect(descriptors()).toBe(open);
+        vi.restoreAllMocks();
+      }
+    });
+
     test.each(traps)('$name: refused, and nothing is written there', async ({ prepare, named, remedy }) => {
       const base = await temporaryFolder('others');
       const [precious, folder, version] = [makePrecious(base), join(base, 'out'), await make()];
@@ -265,6 +302,49 @@ describe.skipIf(!isRoot)('a deployer', () => {
     expect(moved).toBe(true);
     expect(picture(precious)).toEqual(before);
     expect(readdirSync(`${path}-moved`)).toContain('privkey.pem');
+  });
+
+  test.each([
+    {
+      name: 'a folder on the way becomes a link',
+      swap: (way: string, real: string) => {
+        renameSync(way, `${way}-moved`);
+        linkOf(way, dirname(real));
+      },
+    },
+    {
+      name: 'a link of root on the way becomes one of another user',
+      swap: (way: string, real: string) => {
+        unlinkSync(way);
+        linkOf(way, dirname(real));
+      },
+    },
+  ])('$name while the folder is opened: refused', async ({ name, swap }) => {
+    const base = await temporaryFolder('others');
+    const [precious, way] = [makePrecious(base), join(base, 'way')];
+    const real = join(precious, 'out');
+    for (const path of [real, join(base, 'good/out')]) mkdirSync(path, { recursive: true });
+    // A link of root before, so that the way is looked at link by link.
+    symlinkSync('.', join(base, 'link'));
+    if (name.startsWith('a folder')) renameSync(join(base, 'good'), way);
+    else symlinkSync('good', way);
+    const before = picture(precious);
+    const lstat = fs.lstatSync as (...args: unknown[]) => fs.Stats;
+    let swapped = false;
+    vi.spyOn(fs, 'lstatSync').mockImplementation(((...args: unknown[]) => {
+      const seen = lstat(...args);
+      if (!swapped && args[0] === way) {
+        swapped = true;
+        swap(way, real);
+      }
+      return seen;
+    }) as typeof fs.lstatSync);
+    await expect(deploy(open(join(base, 'link/way/out'), createFiles()), await make())).rejects.toMatchObject({
+      code: 'deploy/unsafe-folder',
+      message: expect.stringMatching(/symbolic link of user 65534|made to lead elsewhere/),
+    });
+    expect(swapped).toBe(true);
+    expect(picture(precious)).toEqual(before);
   });
 
   test('retire leaves links, folders of others, and folders with anything else alone', async () => {
@@ -372,6 +452,14 @@ describe.skipIf(!isRoot)('http01-webroot', () => {
         linkOf(join(root, inner), join(dirname(root), 'shared'), 0);
       },
     },
+    {
+      name: 'a link of root leads through a link of another user to a folder of root',
+      prepare: (root, precious) => {
+        linkOf(join(dirname(root), 'theirs'), precious);
+        linkOf(join(root, inner), join(dirname(root), 'theirs/acme-challenge'), 0);
+      },
+      refused: '../theirs',
+    },
     { name: 'folders of another user', prepare: (root) => void folderOf(join(root, '.well-known')) },
   ];
 
@@ -423,6 +511,36 @@ describe.skipIf(!isRoot)('http01-webroot', () => {
       code: 'solver/webroot-unwritable',
     });
     expect(picture(precious)).toEqual(before);
+  });
+
+  test.each([
+    { name: 'of another user to his folder', link: stranger, folder: stranger },
+    { name: 'of another user to a folder of root', link: stranger, folder: 0, refused: true },
+    { name: 'of another user to a folder of a third user', link: stranger, folder: 1, refused: true },
+    { name: 'of root to a folder of another user', link: 0, folder: stranger },
+    { name: 'of root to a folder of root', link: 0, folder: 0 },
+  ])('a link on the way to the webroot, $name: refused: $refused', async ({ link, folder, refused = false }) => {
+    for (const files of [() => undefined, withoutProc]) {
+      const [base, challenge] = [await temporaryFolder('others'), makeChallenge()];
+      const real = folderOf(join(base, 'sites/www'), folder);
+      linkOf(join(base, 'way'), 'sites', link);
+      const [before, open] = [picture(base), descriptors()];
+      const solver = await connect(join(base, 'way/www'), files());
+      const presented = solver.present(challenge, ignore, signal());
+      if (refused) {
+        await expect(presented).rejects.toMatchObject({
+          code: 'solver/webroot-unwritable',
+          message: expect.stringMatching(`${base}/way is a symbolic link of user ${link}`),
+        });
+      } else {
+        const receipt = await presented;
+        expect(readFileSync(join(real, inner, challenge.token), 'utf8')).toBe(challenge.keyAuthorization);
+        await solver.cleanup(challenge, receipt, signal());
+      }
+      expect(picture(base)).toEqual(before);
+      expect(descriptors()).toBe(open);
+      vi.restoreAllMocks();
+    }
   });
 
   test('a folder of answers as a link: of its owner to his folder it is used, to a folder of root it is refused', async () => {
