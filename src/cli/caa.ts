@@ -5,7 +5,7 @@ import { certificateNames } from './names.ts';
 /** `certfleet caa NAME…`: lines of a zone file. Exits with 3 if the records of today would refuse an order. */
 export const caa: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
-  const reports = await fleet.caa(certificateNames(session.invocation.args), session.signal);
+  const reports = await fleet.caa(await certificateNames(session, session.invocation.args), session.signal);
   for (const report of reports) session.printJson({ object: 'caa', ...report });
   session.printWhole(`${reports.map(linesOf).join('\n')}\n`);
   const refused = reports.flatMap(({ names }) => names).some(({ today }) => today.verdict === 'no');

@@ -80,7 +80,7 @@ it.each<Row>([
     what: 'knows a name in any spelling, and a test certificate',
     argv: 'delete *.中国.test~staging',
     fleet: { delete: gone },
-    calls: [{ name: 'wildcard.xn--fiqs8s.test~staging', force: false }],
+    calls: ['status', { name: 'wildcard.xn--fiqs8s.test~staging', force: false }],
   },
   { what: 'fails where there is none', argv: 'delete abc', code: 2, warns: ['there is no certificate named "abc"'] },
   { what: 'needs a name', argv: 'delete', code: 2, warns: ['name the one certificate to delete'], calls: [] },

@@ -16,7 +16,7 @@ import { dateText } from './text.ts';
 /** `certfleet delete NAME`. */
 export const deleteCertificate: Run = async (session) => {
   const { args, flags } = session.invocation;
-  const [name, another] = certificateNames([...args, ...listOf(flags['name'])]);
+  const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   if (name === undefined || another !== undefined)
     throw fail('usage/invalid', { what: 'name the one certificate to delete: certfleet delete NAME' });
   const fleet = await session.fleet({ makeStore: false });

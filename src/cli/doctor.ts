@@ -9,7 +9,7 @@ import { wrap } from './text.ts';
 
 /** `certfleet doctor NAME…` */
 export const doctor: Run = async (session) => {
-  const names = certificateNames(session.invocation.args);
+  const names = await certificateNames(session, session.invocation.args);
   const fleet = await openAny(session, names);
   const paths = await fleet.doctor(names, session.signal);
   for (const path of paths) session.printJson({ object: 'path', ...path });

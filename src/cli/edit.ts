@@ -12,7 +12,7 @@ import { reportStart, tellOutcomes } from './outcomes.ts';
 /** `certfleet edit NAME`: what `issue NAME` with flags does, in an editor. */
 export const edit: Run = async (session) => {
   const { args, flags } = session.invocation;
-  const [name, another] = certificateNames([...args, ...listOf(flags['name'])]);
+  const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   if (name === undefined || another !== undefined)
     throw fail('usage/invalid', { what: 'name the one certificate to edit: certfleet edit NAME' });
   const settings = await session.settings();

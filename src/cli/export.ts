@@ -13,7 +13,7 @@ import { openToOthers, refuseInStore } from './outside-store.ts';
 /** `certfleet export NAME --out PATH`. */
 export const exportCertificate: Run = async (session) => {
   const { args, flags } = session.invocation;
-  const [name, another] = certificateNames([...args, ...listOf(flags['name'])]);
+  const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   const typed = textOf(flags['out']);
   if (name === undefined || another !== undefined || typed === undefined)
     throw fail('usage/invalid', {

@@ -14,7 +14,7 @@ import { reportStart, tellOutcomes } from './outcomes.ts';
 /** `certfleet issue`. */
 export const issue: Run = async (session) => {
   const { flags } = session.invocation;
-  const args = certificateNames(session.invocation.args);
+  const args = await certificateNames(session, session.invocation.args);
   const settings = await session.settings();
   const dryRun = flags['dryRun'] === true;
   const staging = dryRun || flags['staging'] === true;
@@ -69,7 +69,7 @@ interface Changing {
 /** A certificate's settings by flags, and those stored before. Settings without a flag stay. */
 async function changeByFlags(session: Session, settings: Settings, described: string): Promise<Changing> {
   const typed = session.invocation.args[0] ?? textOf(session.invocation.flags['name']);
-  const [named, another] = certificateNames(session.invocation.args);
+  const [named, another] = await certificateNames(session, session.invocation.args);
   if (another !== undefined)
     throw fail('usage/invalid', {
       what: `${described} changes one certificate at a time, but "${named}" and "${another}" are two`,

@@ -147,7 +147,7 @@ it.each<Row>([
   {
     what: 'knows names in any spelling',
     argv: 'renew 中国.test --name *.中国.test',
-    calls: [{ names: ['xn--fiqs8s.test', 'wildcard.xn--fiqs8s.test'], force: false }],
+    calls: ['status', { names: ['xn--fiqs8s.test', 'wildcard.xn--fiqs8s.test'], force: false }],
   },
   {
     what: 'sums up many that are not due',

@@ -20,7 +20,7 @@ export const renew: Run = async (session) => {
   // Any other missing store is a mistyped path. Creating it would order everything again, or let it expire silently.
   const { certificates, storeIsDeclared } = await session.settings();
   const fleet = await session.fleet({ makeStore: storeIsDeclared === true && certificates.length > 0 });
-  const names = certificateNames([...args, ...listOf(flags['name'])]);
+  const names = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   await reportStart(session, 'renew');
   if (flags['dryRun'] === true) {
     const other = ['force', 'redeploy', 'nextRun'].find((flag) => flags[flag] !== undefined);

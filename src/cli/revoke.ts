@@ -15,7 +15,7 @@ import { dateText } from './text.ts';
 /** `certfleet revoke NAME`, or `certfleet revoke --cert-path FILE`. */
 export const revoke: Run = async (session) => {
   const { args, flags } = session.invocation;
-  const [name, another] = certificateNames([...args, ...listOf(flags['name'])]);
+  const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   const file = textOf(flags['certPath']);
   if (another !== undefined || (name === undefined) === (file === undefined))
     throw fail('usage/invalid', {

@@ -8,7 +8,7 @@ import { dateText } from './text.ts';
 /** `certfleet rollback NAME`. */
 export const rollback: Run = async (session) => {
   const { args, flags } = session.invocation;
-  const [name, another] = certificateNames([...args, ...listOf(flags['name'])]);
+  const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   if (name === undefined || another !== undefined)
     throw fail('usage/invalid', { what: 'name the one certificate to roll back: certfleet rollback NAME' });
   const fleet = await session.fleet({ makeStore: false });

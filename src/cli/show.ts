@@ -14,7 +14,7 @@ import { dateText, fromNow, wrap } from './text.ts';
 /** `certfleet show NAME`. */
 export const show: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
-  const [name = ''] = certificateNames(session.invocation.args); // the parser requires one
+  const [name = ''] = await certificateNames(session, session.invocation.args); // the parser requires one
   const found = (await fleet.status([name], session.signal)).find((lineage) => lineage.name === name);
   if (!found) {
     const names = (await fleet.status([], session.signal)).map((lineage) => lineage.name);

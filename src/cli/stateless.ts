@@ -23,7 +23,7 @@ export const stateless: Run = async (session) => {
     throw fail('usage/invalid', { what: `--proxy ${typed}: write ${statelessProxies.join(' or ')}` });
   const adHoc = flags['identifier'] === undefined ? undefined : await described(session);
   const fleet = await session.fleet({ makeStore: true });
-  const names = adHoc ? [] : certificateNames(session.invocation.args);
+  const names = adHoc ? [] : await certificateNames(session, session.invocation.args);
   const request = { names, staging: flags['staging'] === true, ...(adHoc ? { adHoc } : {}) };
   const answers = await fleet.stateless(request, session.signal);
   if (answers.length === 0) {
@@ -51,7 +51,7 @@ export const stateless: Run = async (session) => {
 /** A certificate that `issue` with the same -d and `--http stateless` would get. */
 async function described(session: Session) {
   const { args, flags } = session.invocation;
-  const [named] = certificateNames(args);
+  const [named] = await certificateNames(session, args);
   const asIssue = { ...session, invocation: { args, flags: { ...flags, http: 'stateless' } } };
   return specFromFlags(asIssue, await session.settings(), subjectOf(flags, named));
 }

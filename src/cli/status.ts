@@ -24,7 +24,7 @@ export const status: Run = async (session) => {
     );
     return 0;
   }
-  const all = await fleet.status(certificateNames(session.invocation.args), session.signal);
+  const all = await fleet.status(await certificateNames(session, session.invocation.args), session.signal);
   const now = await session.now();
   for (const lineage of all) session.printJson({ object: 'certificate', ...lineage });
   const code = all.some(isDamaged) ? 7 : 0;

@@ -226,6 +226,12 @@ export const errorTable = {
     retry: 'never',
     hint: '`certfleet status` lists all certificates. To get a new one, run `certfleet issue -d {name} --agree-tos` or declare it in certfleet.yaml.',
   },
+  'lineage/not-alone': {
+    message: 'no certificate is for {value} alone; near it: {near}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Give the name of the certificate that you mean. `certfleet status` lists all certificates.',
+  },
   'lineage/in-use': {
     message: '"{name}" is still deployed to {targets}',
     blame: 'config',
