@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { CertfleetError } from '../core/errors.ts';
 import { nameWithMark } from '../core/own-mark.ts';
 import { Secret } from '../core/secret.ts';
 import type { WantedRules } from '../ports/balancer.ts';
 import type { World } from '../ports/world.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
+import { withoutPart } from '../testing/without-part.ts';
 import balancer from './aws-alb.ts';
 
 // What AWS itself checks is tested in test/real, against moto; these are the requests, and what goes wrong.
@@ -232,6 +234,32 @@ describe('aws-alb', () => {
     expect([...groups.values()][0]?.targets).toHaveLength(1);
     await connect().apply(nothing, undefined, signal);
     expect([rules.size, groups.size]).toEqual([0, 0]);
+  });
+
+  it('calls an answer that lacks a part the service’s fault, never a bug', async () => {
+    const codes = new Set<string | undefined>();
+    for (let at = 0, parts = 1; at < parts; at++) {
+      const { api, connect } = fakeElb();
+      const lack = withoutPart(at);
+      const made = connect();
+      const receipt = await made.apply(wanted, undefined, signal);
+      api.fault(lack.fault, { times: 10_000 });
+      const again = { ...wanted, rules: [{ ...wanted.rules[0]!, name: marked('3'), host: 'b.example.com' }] };
+      for (const call of [
+        () => connect().inspect(signal),
+        () => connect().owned!(signal),
+        () => made.state(wanted, receipt, signal),
+        () => connect().apply(again, receipt, signal),
+        () => connect().apply(nothing, receipt, signal),
+        () => connect().apply(wanted, undefined, signal),
+      ])
+        await call().catch((error: unknown) => {
+          if (!(error instanceof CertfleetError)) throw error;
+          codes.add(error.code);
+        });
+      parts = lack.parts();
+    }
+    expect(codes).toContain('balancer/failed');
   });
 
   it('takes the next number if somebody takes this one meanwhile', async () => {

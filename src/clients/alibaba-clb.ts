@@ -108,27 +108,17 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
     credentials: alibabaKeys(options, { instance, clock, name }),
     error,
   });
-  const read: Clb['read'] = async (action, params, parse, signal) => {
-    const answer = await api.call(action, params, { signal, mutates: false, busyCodes });
-    return parsed(action, () => parse(answer));
-  };
+  const read: Clb['read'] = (action, params, parse, signal) =>
+    api.call(action, params, parse, { signal, mutates: false, busyCodes });
   let address: string | undefined;
-  const parsed = <T>(action: string, parse: () => T): T => {
-    try {
-      return parse();
-    } catch (cause) {
-      if (!(cause instanceof UnreadableAnswer)) throw cause;
-      throw fail('balancer/failed', { balancer: title, action, reason: cause.message }, { cause });
-    }
-  };
 
   return {
     instance,
     read,
     async change<T>({ action, params, parse, busy = [], outdated }: Change<T>, signal: AbortSignal): Promise<T> {
       try {
-        const answer = await api.call(action, params, { signal, mutates: true, busyCodes: [...busyCodes, ...busy] });
-        return parsed(action, () => parse?.(answer) as T);
+        const call = { signal, mutates: true, busyCodes: [...busyCodes, ...busy] };
+        return await api.call(action, params, (answer) => parse?.(answer) as T, call);
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
         if (isFailure(cause, 'balancer/unreachable', 'balancer/failed') || outdated?.(cause))

@@ -15,6 +15,7 @@ const id = new Secret('LTAI-example-id');
 const secret = new Secret('example-secret-0123');
 const change: AlibabaCall = { signal: never, mutates: true };
 const look: AlibabaCall = { signal: never, mutates: false };
+const asIs = <T>(answer: T): T => answer;
 
 /** A gateway that checks each signature and nonce, and answers what the test scripts. */
 function bench({ credentials = fixedKeys({ id, secret }), clock = fakeClock(undefined, { auto: true }) } = {}) {
@@ -94,7 +95,7 @@ describe('createAlibaba', () => {
       Tag: [{ Key: 'owner é*~', Value: "it's (me)!" }],
       Ids: ['a', 'b'],
     };
-    expect(await alibaba.call('CreateRules', params, change)).toMatchObject({ RequestId: 'R-0' });
+    expect(await alibaba.call('CreateRules', params, asIs, change)).toMatchObject({ RequestId: 'R-0' });
     expect(seen).toEqual([
       {
         RegionId: 'cn-hangzhou',
@@ -113,10 +114,10 @@ describe('createAlibaba', () => {
   it('sends a secret as the vendor’s SDKs do, and never shows it', async () => {
     const { alibaba, fake, seen, lines } = bench();
     const PrivateKey = new Secret('-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIAabcdefghijklmnop+/==\n-----END…');
-    await alibaba.call('UploadServerCertificate', { PrivateKey, ServerCertificate: 'C' }, change);
+    await alibaba.call('UploadServerCertificate', { PrivateKey, ServerCertificate: 'C' }, asIs, change);
     expect(seen[0]).toEqual({ RegionId: 'cn-hangzhou', PrivateKey: PrivateKey.reveal(), ServerCertificate: 'C' });
     fake.fault({ kind: 'echo' });
-    const error = await failure(alibaba.call('UploadServerCertificate', { PrivateKey }, change));
+    const error = await failure(alibaba.call('UploadServerCertificate', { PrivateKey }, asIs, change));
     for (let at: unknown = error; at; at = (at as { cause?: unknown }).cause)
       for (const part of ['MHcCAQ', 'example-secret', 'LTAI-example-id'])
         expect(inspect(at, { depth: 9 }) + lines.join()).not.toContain(part);
@@ -128,7 +129,7 @@ describe('createAlibaba', () => {
       const { alibaba, answers, clock, seen, actions } = bench();
       answers.push(refusal(code, 'Wait.', 409), refusal(code, 'Wait.', 409));
       const call = { ...change, busyCodes: ['RspoolVipExist'] };
-      expect(await alibaba.call('DeleteVServerGroup', {}, call)).toMatchObject({ RequestId: 'R-0' });
+      expect(await alibaba.call('DeleteVServerGroup', {}, asIs, call)).toMatchObject({ RequestId: 'R-0' });
       expect(clock.sleeps).toEqual([1_000, 2_000]);
       expect(seen).toHaveLength(3);
       expect(actions).toHaveLength(3);
@@ -141,7 +142,7 @@ describe('createAlibaba', () => {
   ])('gives up after a while of %s', async (code, expected, words) => {
     const { alibaba, answers, clock } = bench();
     for (let i = 0; i < 50; i++) answers.push(refusal(code, 'Wait.'));
-    const error = await failure(alibaba.call('CreateRules', {}, change));
+    const error = await failure(alibaba.call('CreateRules', {}, asIs, change));
     expect(error).toMatchObject({ code: expected, retry: 'later' });
     expect(error.message).toContain(words);
     expect(clock.monotonicMs()).toBeLessThanOrEqual(120_000);
@@ -151,7 +152,7 @@ describe('createAlibaba', () => {
   it('names the action and the smallest statement where a permission is missing', async () => {
     const { alibaba, answers } = bench();
     answers.push(refusal('Forbidden.RAM', 'User not authorized to operate on the specified resource.', 403));
-    const error = await failure(alibaba.call('CreateRules', {}, change));
+    const error = await failure(alibaba.call('CreateRules', {}, asIs, change));
     expect(error).toMatchObject({
       code: 'balancer/refused',
       message:
@@ -159,7 +160,7 @@ describe('createAlibaba', () => {
       hint: 'Nothing was changed. The RAM user or role lacks slb:CreateRules. Add to its policy: {"Effect":"Allow","Action":"slb:CreateRules","Resource":"acs:slb:cn-hangzhou:*:*"}',
     });
     answers.push(refusal('NoPermission', 'No.', 403, { AccessDeniedDetail: { AuthAction: 'ecs:DescribeInstances' } }));
-    const other = await failure(alibaba.call('CreateVServerGroup', {}, change));
+    const other = await failure(alibaba.call('CreateVServerGroup', {}, asIs, change));
     expect(other.hint).toContain('{"Effect":"Allow","Action":"ecs:DescribeInstances","Resource":"*"}');
   });
 
@@ -179,7 +180,7 @@ describe('createAlibaba', () => {
     const { alibaba, answers, fake } = bench({ clock });
     const date = new Date(clock.now().getTime() - 20 * 60_000).toUTCString();
     answers.push({ ...refusal(code, 'No.', status), headers: { date } });
-    const error = await failure(alibaba.call('CreateRules', {}, change));
+    const error = await failure(alibaba.call('CreateRules', {}, asIs, change));
     expect(error.code).toBe(expected);
     expect(error.message).toContain(`${code}: No (request R-1)`);
     expect(error.hint).toContain(hint);
@@ -189,16 +190,16 @@ describe('createAlibaba', () => {
 
   it('does not repeat what SignatureDoesNotMatch says was signed', async () => {
     const { alibaba } = bench({ credentials: fixedKeys({ id, secret: new Secret('another-secret') }) });
-    const error = await failure(alibaba.call('DescribeRules', {}, look));
+    const error = await failure(alibaba.call('DescribeRules', {}, asIs, look));
     expect(error.message).toBe('slb refused DescribeRules: SignatureDoesNotMatch: not matched (request R-1)');
   });
 
   it('repeats a look, but no change, after a lost answer', async () => {
     const { alibaba, fake } = bench();
     fake.fault({ kind: 'lost' });
-    expect(await alibaba.call('DescribeRules', {}, look)).toMatchObject({ RequestId: 'R-0' });
+    expect(await alibaba.call('DescribeRules', {}, asIs, look)).toMatchObject({ RequestId: 'R-0' });
     fake.fault({ kind: 'lost' });
-    const error = await failure(alibaba.call('CreateRules', {}, change));
+    const error = await failure(alibaba.call('CreateRules', {}, asIs, change));
     expect(error.code).toBe('balancer/unreachable');
     expect(error.message).toContain('slb.cn-hangzhou.aliyuncs.com: the connection was closed');
     expect(fake.count('CreateRules')).toBe(1);
@@ -215,10 +216,10 @@ describe('createAlibaba', () => {
     };
     const { alibaba, answers, seen } = bench({ credentials });
     answers.push(refusal('InvalidSecurityToken.Expired'));
-    await alibaba.call('CreateRules', {}, change);
+    await alibaba.call('CreateRules', {}, asIs, change);
     expect(seen.map(({ token }) => token)).toEqual(['sts-token-0', 'sts-token-1']);
     answers.push(refusal('InvalidSecurityToken.Expired'), refusal('InvalidSecurityToken.Expired'));
-    expect(await failure(alibaba.call('CreateRules', {}, change))).toMatchObject({ code: 'balancer/refused' });
+    expect(await failure(alibaba.call('CreateRules', {}, asIs, change))).toMatchObject({ code: 'balancer/refused' });
     expect(renewed).toBe(2);
   });
 });

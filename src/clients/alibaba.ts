@@ -71,8 +71,12 @@ export interface AlibabaOptions {
 
 /** One RPC service of Alibaba Cloud (SLB, Alidns, CAS…), signed with ACS3-HMAC-SHA256. */
 export interface Alibaba {
-  /** The answer's object. The API ignores misspelt parameters silently. */
-  call(action: string, params: AlibabaParams, call: AlibabaCall): Promise<Fields>;
+  /**
+   * The API ignores misspelt parameters silently.
+   *
+   * @param read reads the answer's object; may throw {@link UnreadableAnswer}
+   */
+  call<T>(action: string, params: AlibabaParams, read: (answer: Fields) => T, call: AlibabaCall): Promise<T>;
 }
 
 /** The service is still applying an earlier change: wait and repeat. */
@@ -124,7 +128,7 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
   };
 
   return {
-    async call(action, params, call) {
+    call(action, params, read, call) {
       const { values, secrets } = flattened({
         ...(regionId === undefined ? {} : { RegionId: regionId }),
         ...params,
@@ -150,7 +154,7 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
         secrets,
         what: action,
         build: (keys) => build(action, values, keys),
-        read: (answer) => readFields(answer.body, 'the object'),
+        read: (answer) => read(readFields(answer.body, 'the object')),
         readsOnly: !call.mutates,
         signal: call.signal,
       });

@@ -3,12 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
 import { Secret } from '../core/secret.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
-import type { AwsJson } from './aws.ts';
-import { createAcm, keyTypeOf, uncovered } from './aws-acm.ts';
+import { createFakeApi } from '../testing/fake-api.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
+import { fixedKeys } from './access-keys.ts';
+import { type AwsJson, createAwsJson } from './aws.ts';
+import { type Acm, createAcm, keyTypeOf, uncovered } from './aws-acm.ts';
+import { balancerError } from './balancer-errors.ts';
 
 const signal = new AbortController().signal;
 const pemOf = (namedCurve: string): string =>
   generateKeyPairSync('ec', { namedCurve }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+
+const version = { certPem: 'c', chainPem: '', keyPem: new Secret('k') } as VersionBundle;
 
 describe('certificates in ACM', () => {
   it.each([
@@ -40,9 +46,9 @@ describe('certificates in ACM', () => {
       ...(from === 1 ? { NextToken: 'more' } : {}),
     });
     const api: AwsJson = {
-      call: async (_action, params) => {
+      call: async (_action, params, read) => {
         asked.push(params);
-        return asked.length === 1 ? page(1, 'IMPORTED') : page(2, 'AMAZON_ISSUED');
+        return read(asked.length === 1 ? page(1, 'IMPORTED') : page(2, 'AMAZON_ISSUED'));
       },
     };
     expect(await createAcm(api).imported(signal)).toEqual([
@@ -52,5 +58,31 @@ describe('certificates in ACM', () => {
       { Includes: { keyTypes: expect.arrayContaining(['EC_prime256v1', 'RSA_4096']) }, NextToken: undefined },
       { NextToken: 'more' },
     ]);
+  });
+
+  type Run = (acm: Acm) => Promise<unknown>;
+  it.each<[string, object, Run]>([
+    ['ListCertificates', { CertificateSummaryList: [{ Type: 'IMPORTED' }] }, (acm) => acm.imported(signal)],
+    ['ListCertificates', {}, (acm) => acm.imported(signal)],
+    ['ListTagsForCertificate', {}, (acm) => acm.tags('arn', signal)],
+    ['ListTagsForCertificate', { Tags: [{ Value: 'a' }] }, (acm) => acm.tags('arn', signal)],
+    ['GetCertificate', {}, (acm) => acm.fingerprint('arn', signal)],
+    ['GetCertificate', { Certificate: 'no PEM' }, (acm) => acm.fingerprint('arn', signal)],
+    ['DescribeCertificate', {}, (acm) => acm.names('arn', signal)],
+    ['ImportCertificate', {}, (acm) => acm.import(version, { tags: {} }, signal)],
+  ])('%s: %j is the service’s fault, never a bug', async (_action, body, run) => {
+    const clock = fakeClock(undefined, { auto: true });
+    const origin = 'https://acm.eu-west-1.amazonaws.com';
+    const { http } = createFakeApi({ clock, origin, routes: { 'POST /': () => ({ status: 200, body }) } });
+    const acm = createAcm(
+      createAwsJson({
+        ...{ http, clock, random: { bytes: (length) => new Uint8Array(length), number: () => 0 }, name: 'acm' },
+        log: { debug() {}, info() {}, warn() {} },
+        ...{ region: 'eu-west-1', service: 'acm', target: 'CertificateManager' },
+        credentials: fixedKeys({ id: new Secret('id'), secret: new Secret('secret') }),
+        error: (trouble) => balancerError('AWS', trouble),
+      }),
+    );
+    await expect(run(acm)).rejects.toMatchObject({ code: 'balancer/failed' });
   });
 });

@@ -4,7 +4,7 @@ import type { VersionBundle } from '../ports/deployer.ts';
 import type { AwsJson, AwsParams } from './aws.ts';
 import { type Tags, tagList } from './aws-elb.ts';
 import { badList } from './balancer-errors.ts';
-import { type Fields, isRefusal, readFields, readList, readString } from './json-api.ts';
+import { type Fields, isRefusal, readFields, readList, readString, UnreadableAnswer } from './json-api.ts';
 import { readPages } from './pages.ts';
 
 /** An imported certificate. */
@@ -46,8 +46,8 @@ const keyTypes = [
 ] as const;
 
 export function createAcm(acm: AwsJson): Acm {
-  const read = (action: string, body: AwsParams, signal: AbortSignal) =>
-    acm.call(action, body, { signal, mutates: false });
+  const read = <T>(action: string, body: AwsParams, reader: (answer: Fields) => T, signal: AbortSignal) =>
+    acm.call(action, body, reader, { signal, mutates: false });
   const ifThere = async <T>(call: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await call();
@@ -60,48 +60,34 @@ export function createAcm(acm: AwsJson): Acm {
   return {
     async imported(signal) {
       const action = 'ListCertificates';
-      return readPages(badList(action), '', async (token) => {
+      return readPages(badList(action), '', (token) => {
         const NextToken = token === '' ? undefined : token;
-        const page = await read(action, { Includes: { keyTypes }, MaxItems: 1000, NextToken }, signal);
-        const list = readList(page['CertificateSummaryList'], 'CertificateSummaryList');
-        const found = list.filter((one) => one['Type'] === 'IMPORTED').map(readSummary);
-        const next = page['NextToken'];
-        return { found, next: typeof next === 'string' && next !== '' ? next : undefined };
+        const params = { Includes: { keyTypes }, MaxItems: 1000, NextToken };
+        return read(action, params, readSummaries, signal);
       });
     },
-    tags: (arn, signal) =>
-      ifThere(async () => {
-        const answer = await read('ListTagsForCertificate', { CertificateArn: arn }, signal);
-        const list = readList(answer['Tags'], 'Tags');
-        return Object.fromEntries(list.map((one) => [readString(one, 'Key'), String(one['Value'] ?? '')]));
-      }),
+    tags: (arn, signal) => ifThere(() => read('ListTagsForCertificate', { CertificateArn: arn }, readTags, signal)),
     fingerprint: (arn, signal) =>
-      ifThere(async () => {
-        const answer = await read('GetCertificate', { CertificateArn: arn }, signal);
-        const { raw } = new X509Certificate(readString(answer, 'Certificate'));
-        return createHash('sha256').update(raw).digest('hex');
-      }),
-    async names(arn, signal) {
-      const answer = await read('DescribeCertificate', { CertificateArn: arn }, signal);
-      const { SubjectAlternativeNames: names } = readFields(answer['Certificate'], 'Certificate');
-      return Array.isArray(names) ? names.filter((one) => typeof one === 'string') : [];
-    },
-    async import({ certPem, chainPem, keyPem }, as, signal) {
+      ifThere(() => read('GetCertificate', { CertificateArn: arn }, readFingerprint, signal)),
+    names: (arn, signal) => read('DescribeCertificate', { CertificateArn: arn }, readNames, signal),
+    import({ certPem, chainPem, keyPem }, as, signal) {
       const body = {
         Certificate: base64(certPem),
         PrivateKey: new Secret(base64(keyPem.reveal())),
         ...(chainPem.trim() === '' ? {} : { CertificateChain: base64(chainPem) }),
         ...('arn' in as ? { CertificateArn: as.arn } : { Tags: tagList(as.tags) }),
       };
-      const answer = await acm.call('ImportCertificate', body, { signal, mutates: true });
-      return readString(answer, 'CertificateArn');
+      const readArn = (answer: Fields) => readString(answer, 'CertificateArn');
+      return acm.call('ImportCertificate', body, readArn, { signal, mutates: true });
     },
     async tag(arn, tags, signal) {
-      await acm.call('AddTagsToCertificate', { CertificateArn: arn, Tags: tagList(tags) }, { signal, mutates: true });
+      const params = { CertificateArn: arn, Tags: tagList(tags) };
+      await acm.call('AddTagsToCertificate', params, () => {}, { signal, mutates: true });
     },
     async remove(arn, signal) {
       try {
-        await ifThere(() => acm.call('DeleteCertificate', { CertificateArn: arn }, { signal, mutates: true }));
+        const params = { CertificateArn: arn };
+        await ifThere(() => acm.call('DeleteCertificate', params, () => {}, { signal, mutates: true }));
         return true;
       } catch (error) {
         if (isRefusal(error, 'ResourceInUseException')) return false;
@@ -109,6 +95,33 @@ export function createAcm(acm: AwsJson): Acm {
       }
     },
   };
+}
+
+function readSummaries(page: Fields) {
+  const list = readList(page['CertificateSummaryList'], 'CertificateSummaryList');
+  const found = list.filter((one) => one['Type'] === 'IMPORTED').map(readSummary);
+  const next = page['NextToken'];
+  return { found, next: typeof next === 'string' && next !== '' ? next : undefined };
+}
+
+function readTags(answer: Fields): Tags {
+  const list = readList(answer['Tags'], 'Tags');
+  return Object.fromEntries(list.map((one) => [readString(one, 'Key'), String(one['Value'] ?? '')]));
+}
+
+function readNames({ Certificate }: Fields): readonly string[] {
+  const { SubjectAlternativeNames: names } = readFields(Certificate, 'Certificate');
+  return Array.isArray(names) ? names.filter((one) => typeof one === 'string') : [];
+}
+
+/** SHA-256 over the certificate's DER. */
+function readFingerprint(answer: Fields): string {
+  const pem = readString(answer, 'Certificate');
+  try {
+    return createHash('sha256').update(new X509Certificate(pem).raw).digest('hex');
+  } catch {
+    throw new UnreadableAnswer('the certificate in its answer is none');
+  }
 }
 
 function readSummary(one: Fields): AcmCertificate {

@@ -3,9 +3,10 @@ import { fail, isFailure } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
 import { markOf } from '../core/own-mark.ts';
 import type { Backend, WantedGroup, WantedRule, WantedRules } from '../ports/balancer.ts';
+import type { AwsParams } from './aws.ts';
 import type { AlbPlace } from './aws-alb.ts';
 import type { AlbMarks } from './aws-alb-marks.ts';
-import { arnIn, type Elb, type ElbGroup, type ElbListener, ownTags, tagKeys, tagList } from './aws-elb.ts';
+import { type Elb, type ElbGroup, type ElbListener, ownTags, tagKeys, tagList } from './aws-elb.ts';
 import { type ElbRule, firstMatch, groupName, priorityFor } from './aws-elb-rules.ts';
 import { isFields, isRefusal } from './json-api.ts';
 
@@ -42,6 +43,9 @@ export interface ReconcileOptions {
 
 export type Reconcile = (wanted: WantedRules, known: Receipt, round: Round, signal: AbortSignal) => Promise<Receipt>;
 
+type Change = (action: string, params: AwsParams, busy?: readonly string[]) => Promise<void>;
+type Make = (action: string, params: AwsParams, made: readonly [string, string]) => Promise<string>;
+
 /** Looks at what is there, and makes it as wanted. If it fails, or an answer is lost, it can begin again. */
 export function createReconcile({ elb, place: at, marks, title, vpcId, forwards }: ReconcileOptions): Reconcile {
   async function reconcile(wanted: WantedRules, known: Receipt, round: Round, signal: AbortSignal): Promise<Receipt> {
@@ -53,11 +57,13 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
     const others = rules.filter((rule) => !mine.includes(rule));
     const mayHaveGroups = wanted.group !== undefined || forwards || known.group !== undefined;
     const groups = mayHaveGroups ? await marks.readGroups(isOurs, signal) : [];
-    const change = async (action: string, params: Parameters<typeof elb.change>[1], busy?: readonly string[]) => {
-      const answer = await elb.change(action, params, signal, busy);
+    const counted = async <T>(call: Promise<T>): Promise<T> => {
+      const answer = await call;
       round.done += 1;
       return answer;
     };
+    const change: Change = (action, params, busy) => counted(elb.change(action, params, signal, busy));
+    const make: Make = (action, params, made) => counted(elb.make(action, params, made, signal));
 
     const isGroup = await fitsFor(wanted.group, signal);
     const existing = groups.find(isGroup);
@@ -80,14 +86,14 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
 
     let group = existing?.arn;
     if (wanted.group) {
-      group ??= await makeGroup(wanted.group, change, signal);
+      group ??= await makeGroup(wanted.group, make, signal);
       await setBackends(group, wanted.group.backends, existing === undefined, change, signal);
     }
     const arns: Record<string, string> = {};
     const taken = new Set([...others, ...kept.values()].map(({ priority }) => priority));
     for (const want of wanted.rules) {
       const there = kept.get(want.name);
-      arns[want.name] = there?.arn ?? (await makeRule(want, { listener, group, others, taken, change }));
+      arns[want.name] = there?.arn ?? (await makeRule(want, { listener, group, others, taken, make }));
     }
     return {
       rules: arns,
@@ -126,10 +132,8 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
     });
   }
 
-  type Change = (action: string, params: Parameters<typeof elb.change>[1]) => ReturnType<typeof elb.change>;
-
-  async function makeGroup(group: WantedGroup, change: Change, signal: AbortSignal): Promise<string> {
-    const made = await change('CreateTargetGroup', {
+  async function makeGroup(group: WantedGroup, make: Make, signal: AbortSignal): Promise<string> {
+    const params = {
       Name: groupName(group.name),
       Protocol: 'HTTP',
       Port: group.backends[0]?.port ?? 80,
@@ -144,8 +148,8 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
       UnhealthyThresholdCount: 2,
       Matcher: { HttpCode: '200' },
       Tags: tagList({ ...ownTags(group.name, group.lineage), [tagKeys.listener]: at.label }),
-    });
-    const arn = arnIn(made, 'TargetGroups', 'TargetGroupArn');
+    };
+    const arn = await make('CreateTargetGroup', params, ['TargetGroups', 'TargetGroupArn']);
     marks.learnGroup(arn);
     return arn;
   }
@@ -185,17 +189,17 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
     readonly group: string | undefined;
     readonly others: readonly ElbRule[];
     readonly taken: Set<number>;
-    readonly change: Change;
+    readonly make: Make;
   }
 
-  async function makeRule(want: WantedRule, { listener, group, others, taken, change }: Making): Promise<string> {
+  async function makeRule(want: WantedRule, { listener, group, others, taken, make }: Making): Promise<string> {
     const patterns = patternsOf(want);
     for (;;) {
       const found = priorityFor(patterns, others, taken);
       if ('blocker' in found) throw noRoomBelow(found.blocker, want);
       taken.add(found.priority);
       try {
-        const made = await change('CreateRule', {
+        const params = {
           ListenerArn: listener.arn,
           Priority: found.priority,
           Conditions: [
@@ -213,8 +217,8 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
                 },
           ],
           Tags: tagList(ownTags(want.name, want.lineage)),
-        });
-        const arn = arnIn(made, 'Rules', 'RuleArn');
+        };
+        const arn = await make('CreateRule', params, ['Rules', 'RuleArn']);
         marks.learnRule(arn, want.name);
         return arn;
       } catch (error) {

@@ -52,7 +52,13 @@ export interface Elb {
   /** The certificates of an HTTPS listener, the default one first. */
   certificates(listener: string, signal: AbortSignal): Promise<readonly ElbCertificate[]>;
   /** Changes something. */
-  change(action: string, params: AwsParams, signal: AbortSignal, busyCodes?: readonly string[]): Promise<XmlElement>;
+  change(action: string, params: AwsParams, signal: AbortSignal, busyCodes?: readonly string[]): Promise<void>;
+  /**
+   * Makes one thing.
+   *
+   * @param made where the answer has it: the list, and the name of its ARN
+   */
+  make(action: string, params: AwsParams, made: readonly [string, string], signal: AbortSignal): Promise<string>;
 }
 
 export interface ElbLoadBalancer {
@@ -74,55 +80,46 @@ const tagsAtOnce = 20;
 const pageSize = 400;
 
 export function createElb(aws: AwsQuery): Elb {
-  const read = (action: string, params: AwsParams, signal: AbortSignal) =>
-    aws.call(action, params, { signal, mutates: false });
+  const read = <T>(action: string, params: AwsParams, reader: (result: XmlElement) => T, signal: AbortSignal) =>
+    aws.call(action, params, reader, { signal, mutates: false });
 
-  function pages(action: string, params: AwsParams, list: string, signal: AbortSignal): Promise<readonly XmlElement[]> {
-    return readPages(badList(action), '', async (marker) => {
-      const page = await read(action, { ...params, Marker: marker === '' ? undefined : marker }, signal);
-      return { found: xmlMembers(page, list), next: xmlText(page, 'NextMarker') };
+  function pages<T>(
+    action: string,
+    params: AwsParams,
+    [list, member]: readonly [string, (one: XmlElement) => T],
+    signal: AbortSignal,
+  ): Promise<readonly T[]> {
+    const readPage = (page: XmlElement) => ({
+      found: xmlMembers(page, list).map(member),
+      next: xmlText(page, 'NextMarker'),
     });
+    return readPages(badList(action), '', (marker) =>
+      read(action, { ...params, Marker: marker === '' ? undefined : marker }, readPage, signal),
+    );
   }
 
   return {
-    async loadBalancer(of, signal) {
+    loadBalancer(of, signal) {
       const params = 'arn' in of ? { LoadBalancerArns: [of.arn] } : { Names: [of.name] };
-      const [found] = xmlMembers(await read('DescribeLoadBalancers', params, signal), 'LoadBalancers');
-      if (!found) throw new UnreadableAnswer('the load balancer is missing in its answer');
-      return {
-        arn: text(found, 'LoadBalancerArn'),
-        name: text(found, 'LoadBalancerName'),
-        vpcId: xmlText(found, 'VpcId') ?? '',
-        type: xmlText(found, 'Type') ?? '',
-      };
+      return read('DescribeLoadBalancers', params, readLoadBalancer, signal);
     },
-    async listeners(loadBalancer, signal) {
-      const all = await pages('DescribeListeners', { LoadBalancerArn: loadBalancer }, 'Listeners', signal);
-      return all.map((one) => ({
-        arn: text(one, 'ListenerArn'),
-        port: Number(text(one, 'Port')),
-        protocol: text(one, 'Protocol'),
-      }));
-    },
+    listeners: (loadBalancer, signal) =>
+      pages('DescribeListeners', { LoadBalancerArn: loadBalancer }, ['Listeners', readListener], signal),
     async rules(listener, signal) {
-      const all = await pages('DescribeRules', { ListenerArn: listener, PageSize: pageSize }, 'Rules', signal);
-      return all
-        .filter((one) => xmlText(one, 'Priority') !== 'default')
-        .map(readRule)
-        .sort((a, b) => a.priority - b.priority);
+      const params = { ListenerArn: listener, PageSize: pageSize };
+      const all = await pages('DescribeRules', params, ['Rules', readRule], signal);
+      return all.filter((one) => one !== undefined).sort((a, b) => a.priority - b.priority);
     },
     async ruleQuota(signal) {
-      const limits = await pages('DescribeAccountLimits', {}, 'Limits', signal);
-      const found = limits.find((one) => xmlText(one, 'Name') === 'rules-per-application-load-balancer');
-      return found === undefined ? undefined : Number(text(found, 'Max'));
+      const limits = await pages('DescribeAccountLimits', {}, ['Limits', readLimit], signal);
+      return limits.find(({ name }) => name === 'rules-per-application-load-balancer')?.max;
     },
     async tags(arns, signal) {
       const found = new Map<string, Tags>();
       const ask = async (some: readonly string[]): Promise<void> => {
         try {
-          const answer = await read('DescribeTags', { ResourceArns: some }, signal);
-          for (const one of xmlMembers(answer, 'TagDescriptions'))
-            found.set(text(one, 'ResourceArn'), readTags(xmlMembers(one, 'Tags')));
+          for (const [arn, tags] of await read('DescribeTags', { ResourceArns: some }, readTagged, signal))
+            found.set(arn, tags);
         } catch (error) {
           // Somebody removed one of them meanwhile.
           if (!isRefusal(error, 'RuleNotFound', 'TargetGroupNotFound')) throw error;
@@ -133,40 +130,84 @@ export function createElb(aws: AwsQuery): Elb {
       return found;
     },
     async markedGroups(signal) {
-      const all = await pages('DescribeTargetGroups', { PageSize: pageSize }, 'TargetGroups', signal);
-      return all.flatMap((one) => {
-        const name = nameOfGroup(text(one, 'TargetGroupName'));
-        if (name === undefined) return [];
-        return {
-          name,
-          arn: text(one, 'TargetGroupArn'),
-          targetType: xmlText(one, 'TargetType') ?? '',
-          vpcId: xmlText(one, 'VpcId') ?? '',
-          healthPath: xmlText(one, 'HealthCheckPath') ?? '',
-        };
-      });
+      const all = await pages('DescribeTargetGroups', { PageSize: pageSize }, ['TargetGroups', readGroup], signal);
+      return all.filter((one) => one !== undefined);
     },
-    async health(group, signal) {
-      const answer = await read('DescribeTargetHealth', { TargetGroupArn: group }, signal);
-      return xmlMembers(answer, 'TargetHealthDescriptions').map((one) => {
-        return {
-          id: text(one, 'Target', 'Id'),
-          port: Number(text(one, 'Target', 'Port')),
-          state: text(one, 'TargetHealth', 'State'),
-          reason: xmlText(one, 'TargetHealth', 'Reason') ?? '',
-        };
-      });
-    },
-    async certificates(listener, signal) {
-      const all = await pages('DescribeListenerCertificates', { ListenerArn: listener }, 'Certificates', signal);
-      return all.map((one) => ({ arn: text(one, 'CertificateArn'), isDefault: xmlText(one, 'IsDefault') === 'true' }));
-    },
+    health: (group, signal) =>
+      read(
+        'DescribeTargetHealth',
+        { TargetGroupArn: group },
+        (result) => xmlMembers(result, 'TargetHealthDescriptions').map(readHealth),
+        signal,
+      ),
+    certificates: (listener, signal) =>
+      pages(
+        'DescribeListenerCertificates',
+        { ListenerArn: listener },
+        [
+          'Certificates',
+          (one) => ({ arn: text(one, 'CertificateArn'), isDefault: xmlText(one, 'IsDefault') === 'true' }),
+        ],
+        signal,
+      ),
     change: (action, params, signal, busyCodes) =>
-      aws.call(action, params, { signal, mutates: true, ...(busyCodes === undefined ? {} : { busyCodes }) }),
+      aws.call(action, params, () => {}, { signal, mutates: true, ...(busyCodes === undefined ? {} : { busyCodes }) }),
+    make: (action, params, [list, name], signal) => {
+      const readMade = (result: XmlElement): string => {
+        const [made] = xmlMembers(result, list);
+        if (!made) throw new UnreadableAnswer(`${list} is empty in its answer`);
+        return text(made, name);
+      };
+      return aws.call(action, params, readMade, { signal, mutates: true });
+    },
   };
 }
 
-function readRule(element: XmlElement): ElbRule {
+function readLoadBalancer(result: XmlElement): ElbLoadBalancer {
+  const [found] = xmlMembers(result, 'LoadBalancers');
+  if (!found) throw new UnreadableAnswer('the load balancer is missing in its answer');
+  return {
+    arn: text(found, 'LoadBalancerArn'),
+    name: text(found, 'LoadBalancerName'),
+    vpcId: xmlText(found, 'VpcId') ?? '',
+    type: xmlText(found, 'Type') ?? '',
+  };
+}
+
+const readListener = (one: XmlElement): ElbListener => ({
+  arn: text(one, 'ListenerArn'),
+  port: Number(text(one, 'Port')),
+  protocol: text(one, 'Protocol'),
+});
+
+const readLimit = (one: XmlElement) => ({ name: xmlText(one, 'Name'), max: Number(text(one, 'Max')) });
+
+const readTagged = (result: XmlElement): readonly (readonly [string, Tags])[] =>
+  xmlMembers(result, 'TagDescriptions').map((one) => [text(one, 'ResourceArn'), readTags(xmlMembers(one, 'Tags'))]);
+
+/** undefined for a group without certfleet's mark. */
+function readGroup(one: XmlElement): ElbGroup | undefined {
+  const name = nameOfGroup(text(one, 'TargetGroupName'));
+  if (name === undefined) return undefined;
+  return {
+    name,
+    arn: text(one, 'TargetGroupArn'),
+    targetType: xmlText(one, 'TargetType') ?? '',
+    vpcId: xmlText(one, 'VpcId') ?? '',
+    healthPath: xmlText(one, 'HealthCheckPath') ?? '',
+  };
+}
+
+const readHealth = (one: XmlElement): ElbHealth => ({
+  id: text(one, 'Target', 'Id'),
+  port: Number(text(one, 'Target', 'Port')),
+  state: text(one, 'TargetHealth', 'State'),
+  reason: xmlText(one, 'TargetHealth', 'Reason') ?? '',
+});
+
+/** undefined for the default rule. */
+function readRule(element: XmlElement): ElbRule | undefined {
+  if (xmlText(element, 'Priority') === 'default') return undefined;
   const conditions = xmlMembers(element, 'Conditions');
   const actions = xmlMembers(element, 'Actions');
   const patterns = (field: string, config: string): readonly string[] | undefined => {
@@ -244,13 +285,6 @@ const readTags = (list: readonly XmlElement[]): Tags =>
   Object.fromEntries(list.map((one) => [text(one, 'Key'), xmlText(one, 'Value') ?? '']));
 
 // ── answers ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** The ARN in the answer to a change that makes one thing. */
-export function arnIn(answer: XmlElement, list: string, name: string): string {
-  const [made] = xmlMembers(answer, list);
-  if (!made) throw new UnreadableAnswer(`${list} is empty in its answer`);
-  return text(made, name);
-}
 
 function text(element: XmlElement, ...path: readonly string[]): string {
   const found = xmlText(element, ...path);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { AwsJson, AwsQuery } from './aws.ts';
 import { type Acm, createAcm } from './aws-acm.ts';
 import { createElb } from './aws-elb.ts';
-import { parseXml, type XmlElement } from './xml.ts';
+import { parseXml } from './xml.ts';
 
 const { signal } = new AbortController();
 
@@ -10,15 +10,15 @@ const { signal } = new AbortController();
 const endless = (marker: (calls: number) => string) => {
   let calls = 0;
   const elb: AwsQuery = {
-    call: async () => {
+    call: async (_action, _params, read) => {
       calls += 1;
-      return parseXml(`<Result><Rules></Rules><NextMarker>${marker(calls)}</NextMarker></Result>`) as XmlElement;
+      return read(parseXml(`<Result><Rules></Rules><NextMarker>${marker(calls)}</NextMarker></Result>`));
     },
   };
   const acm: AwsJson = {
-    call: async () => {
+    call: async (_action, _params, read) => {
       calls += 1;
-      return { CertificateSummaryList: [], NextToken: marker(calls) };
+      return read({ CertificateSummaryList: [], NextToken: marker(calls) });
     },
   };
   return { elb, acm, calls: () => calls };

@@ -15,6 +15,7 @@ const never = new AbortController().signal;
 const keys = { id: new Secret('AKIA-example-id'), secret: new Secret('example/secret+0123') };
 const change: AwsCall = { signal: never, mutates: true };
 const look: AwsCall = { signal: never, mutates: false };
+const asIs = <T>(answer: T): T => answer;
 
 /** Both protocols behind a gateway that checks each signature. */
 function bench({ credentials = fixedKeys(keys) } = {}) {
@@ -105,7 +106,7 @@ describe('the query protocol', () => {
       Conditions: [{ Field: 'path-pattern', PathPatternConfig: { Values: ['/.well-known/*', 'ä'] } }],
       Tags: [{ Key: 'a b', Value: '' }],
     };
-    const result = await query.call('DescribeRules', params, look);
+    const result = await query.call('DescribeRules', params, asIs, look);
     expect(xmlMembers(result, 'Rules').map((rule) => xmlText(rule, 'RuleArn'))).toEqual(['arn:r']);
     expect(xmlMembers(result, 'None')).toEqual([]);
     expect(() => xmlMembers(result, 'Gone')).toThrow('Gone is missing');
@@ -125,15 +126,17 @@ describe('the query protocol', () => {
   it('accepts an action without a result, and no other answer', async () => {
     const { query, answers } = bench();
     answers.push(xml(200, '<DeleteRuleResponse/>'), xml(200, '<html/>'), xml(200, '{}'));
-    expect(await query.call('DeleteRule', {}, change)).toMatchObject({ children: [] });
-    expect((await failure(query.call('DeleteRule', {}, change))).message).toContain('it is no DeleteRuleResponse');
-    expect((await failure(query.call('DeleteRule', {}, change))).code).toBe('balancer/failed');
+    expect(await query.call('DeleteRule', {}, asIs, change)).toMatchObject({ children: [] });
+    expect((await failure(query.call('DeleteRule', {}, asIs, change))).message).toContain(
+      'it is no DeleteRuleResponse',
+    );
+    expect((await failure(query.call('DeleteRule', {}, asIs, change))).code).toBe('balancer/failed');
   });
 
   it.each(['Throttling', 'RequestLimitExceeded', 'ResourceInUse'])('waits after %s', async (code) => {
     const { query, answers, clock } = bench();
     answers.push(xmlError(code), xmlError(code), xml(200, '<DeleteTargetGroupResponse/>'));
-    await query.call('DeleteTargetGroup', {}, { ...change, busyCodes: ['ResourceInUse'] });
+    await query.call('DeleteTargetGroup', {}, asIs, { ...change, busyCodes: ['ResourceInUse'] });
     expect(clock.sleeps).toEqual([1_000, 2_000]);
   });
 
@@ -164,7 +167,7 @@ describe('the query protocol', () => {
   ])('%s', async (code, message, expected, hint) => {
     const { query, answers, elbFake } = bench();
     answers.push(xmlError(code, message));
-    const error = await failure(query.call('CreateRule', {}, change));
+    const error = await failure(query.call('CreateRule', {}, asIs, change));
     expect(error.code).toBe(expected);
     expect(error.hint).toContain(hint);
     expect(error.message).toContain(`${code}: `);
@@ -175,7 +178,7 @@ describe('the query protocol', () => {
 
   it('checks the secret, without repeating what was signed', async () => {
     const { query } = bench({ credentials: fixedKeys({ ...keys, secret: new Secret('another') }) });
-    const error = await failure(query.call('DescribeRules', {}, look));
+    const error = await failure(query.call('DescribeRules', {}, asIs, look));
     expect(error.message).toBe('alb refused DescribeRules: SignatureDoesNotMatch: No match (request R-1)');
     expect(error.hint).toContain('Check the secret access key');
   });
@@ -183,10 +186,10 @@ describe('the query protocol', () => {
   it('repeats a look, but no change, after a lost answer', async () => {
     const { query, elbFake } = bench();
     elbFake.fault({ kind: 'lost' });
-    await query.call('DescribeRules', {}, look);
+    await query.call('DescribeRules', {}, asIs, look);
     expect(elbFake.count()).toBe(2);
     elbFake.fault({ kind: 'lost' });
-    expect(await failure(query.call('CreateRule', {}, change))).toMatchObject({ code: 'balancer/unreachable' });
+    expect(await failure(query.call('CreateRule', {}, asIs, change))).toMatchObject({ code: 'balancer/unreachable' });
     expect(elbFake.count()).toBe(3);
   });
 });
@@ -196,12 +199,12 @@ describe('the JSON protocol', () => {
     const { acm, acmFake, seen, lines } = bench();
     const PrivateKey = new Secret('LS0tLS1CRUdJTiBFQyBQUklWQVRFIEtFWS0tLS0t');
     const params = { Certificate: 'Qw==', PrivateKey, Tags: [{ Key: 'owner', Value: 'x' }] };
-    expect(await acm.call('ImportCertificate', params, change)).toEqual({ CertificateArn: 'arn:1' });
+    expect(await acm.call('ImportCertificate', params, asIs, change)).toEqual({ CertificateArn: 'arn:1' });
     expect(seen).toEqual([
       `CertificateManager.ImportCertificate {"Certificate":"Qw==","PrivateKey":"${PrivateKey.reveal()}","Tags":[{"Key":"owner","Value":"x"}]}`,
     ]);
     acmFake.fault({ kind: 'echo' });
-    const error = await failure(acm.call('ImportCertificate', params, change));
+    const error = await failure(acm.call('ImportCertificate', params, asIs, change));
     for (let at: unknown = error; at; at = (at as { cause?: unknown }).cause)
       for (const part of ['LS0tLS1', 'example/secret', 'AKIA-example-id'])
         expect(inspect(at, { depth: 9 }) + lines.join()).not.toContain(part);
@@ -210,7 +213,7 @@ describe('the JSON protocol', () => {
   it('accepts an empty answer', async () => {
     const { acm, answers } = bench();
     answers.push({ status: 200 });
-    expect(await acm.call('DeleteCertificate', {}, change)).toEqual({});
+    expect(await acm.call('DeleteCertificate', {}, asIs, change)).toEqual({});
   });
 
   it.each([
@@ -224,7 +227,7 @@ describe('the JSON protocol', () => {
   ])('%j', async (body, code, said) => {
     const { acm, answers } = bench();
     answers.push({ status: 400, body });
-    const error = await failure(acm.call('DeleteCertificate', {}, change));
+    const error = await failure(acm.call('DeleteCertificate', {}, asIs, change));
     expect(error).toMatchObject({ code, message: expect.stringContaining(`${said}: No (request R-2)`) });
   });
 
@@ -239,7 +242,7 @@ describe('the JSON protocol', () => {
     };
     const { acm, answers, seen } = bench({ credentials });
     answers.push({ status: 400, body: { __type: 'ExpiredTokenException', message: 'No.' } });
-    await acm.call('ListCertificates', {}, look);
+    await acm.call('ListCertificates', {}, asIs, look);
     expect(seen.filter((one) => one.startsWith('token'))).toEqual(['token-0', 'token-1']);
   });
 });

@@ -73,13 +73,14 @@ export interface AwsOptions {
 
 /** A service with the query protocol, which answers in XML: ELBv2, STS. */
 export interface AwsQuery {
-  /** The element `<action>Result` of the answer. */
-  call(action: string, params: AwsParams, call: AwsCall): Promise<XmlElement>;
+  /** @param read reads the element `<action>Result` of the answer; may throw {@link UnreadableAnswer} */
+  call<T>(action: string, params: AwsParams, read: (result: XmlElement) => T, call: AwsCall): Promise<T>;
 }
 
 /** A service with the JSON protocol: ACM. */
 export interface AwsJson {
-  call(action: string, params: AwsParams, call: AwsCall): Promise<Fields>;
+  /** @param read reads the answer; may throw {@link UnreadableAnswer} */
+  call<T>(action: string, params: AwsParams, read: (answer: Fields) => T, call: AwsCall): Promise<T>;
 }
 
 /** A service with the REST protocol and XML: Route 53. */
@@ -105,11 +106,11 @@ export const awsEndpoint = (service: string, region: string): string =>
 export function createAwsQuery(options: AwsOptions & { readonly version: string }): AwsQuery {
   const send = createSender(options, parseXml);
   return {
-    call: (action, params, call) => {
+    call: (action, params, read, call) => {
       const { values, secrets } = opened(params);
       const body = canonicalQuery({ Action: action, Version: options.version, ...flattened(values as Fields) });
       const headers = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };
-      return send({ action, headers, body, secrets, read: ({ body: root }) => resultOf(root, action) }, call);
+      return send({ action, headers, body, secrets, read: ({ body: root }) => read(resultOf(root, action)) }, call);
     },
   };
 }
@@ -118,12 +119,12 @@ export function createAwsQuery(options: AwsOptions & { readonly version: string 
 export function createAwsJson(options: AwsOptions & { readonly target: string }): AwsJson {
   const send = createSender(options, JSON.parse);
   return {
-    call: (action, params, call) => {
+    call: (action, params, read, call) => {
       const { values, secrets } = opened(params);
       const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `${options.target}.${action}` };
       // An action without a result answers with nothing.
-      const read = (answer: ApiAnswer) => readFields(answer.body ?? {}, 'the object');
-      return send({ action, headers, body: JSON.stringify(values), secrets, read }, call);
+      const readBody = (answer: ApiAnswer) => read(readFields(answer.body ?? {}, 'the object'));
+      return send({ action, headers, body: JSON.stringify(values), secrets, read: readBody }, call);
     },
   };
 }

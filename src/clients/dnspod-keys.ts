@@ -26,55 +26,47 @@ export function dnspodWithKeys({
 }: DnspodParts & { readonly credentials: KeySource }): Dnspod {
   const url = endpoint ?? 'https://dnspod.tencentcloudapi.com';
   const line = new URL(url).hostname.includes('.intl.') ? 'Default' : defaultLine.chinese;
-  const call = (
+  const call = <T>(
     action: string,
     { zone, name }: DnspodName,
     params: Fields,
     { signal, readsOnly }: { readonly signal: AbortSignal; readonly readsOnly: boolean },
-  ): Promise<Fields> =>
+    read: (response: Fields) => T,
+  ): Promise<T> =>
     createTencent({
       ...{ http, clock: world.clock, random: world.random, log: world.log, name: provider, credentials },
       ...{ endpoint: url, service: 'dnspod', version: '2021-03-23' },
       error: (trouble) => cloudError(trouble, zone),
-    }).call(action, { Domain: zone, ...params }, { about: name, signal, readsOnly });
+    }).call(action, { Domain: zone, ...params }, read, { about: name, signal, readsOnly });
 
   return {
     list: (at, signal) =>
-      allPages(at, async (offset) => {
+      allPages(at, (offset) => {
         const params = {
           Subdomain: relativeName(at.name, at.zone),
           RecordType: 'TXT',
           ErrorOnEmpty: 'no',
           Limit: longestList,
         };
-        const response = await call(
-          'DescribeRecordList',
-          at,
-          { ...params, Offset: offset },
-          { signal, readsOnly: true },
-        );
-        const counts = isFields(response['RecordCountInfo']) ? response['RecordCountInfo'] : {};
-        return {
-          total: Number(counts['TotalCount']),
-          records: readList(response['RecordList'], 'RecordList').map((one) => ({
+        const read = ({ RecordCountInfo: counts, RecordList: list }: Fields) => ({
+          total: Number(isFields(counts) ? counts['TotalCount'] : undefined),
+          records: readList(list, 'RecordList').map((one) => ({
             id: idOf(one, 'RecordId'),
             type: one['Type'],
             host: one['Name'],
             value: one['Value'],
           })),
-        };
+        });
+        return call('DescribeRecordList', at, { ...params, Offset: offset }, { signal, readsOnly: true }, read);
       }).catch((error: unknown) => {
         if (!isRefusal(error, 'ResourceNotFound.NoDataOfRecord')) throw error;
         return [];
       }),
     record: (at, id, signal) =>
-      call('DescribeRecord', at, { RecordId: Number(id) }, { signal, readsOnly: true }).then(
-        (response) => {
-          const record = readFields(response['RecordInfo'], 'RecordInfo');
-          return { id, type: record['RecordType'], host: record['SubDomain'], value: record['Value'] };
-        },
-        unlessRefused(...unknownCloudRecord),
-      ),
+      call('DescribeRecord', at, { RecordId: Number(id) }, { signal, readsOnly: true }, ({ RecordInfo }) => {
+        const record = readFields(RecordInfo, 'RecordInfo');
+        return { id, type: record['RecordType'], host: record['SubDomain'], value: record['Value'] };
+      }).catch(unlessRefused(...unknownCloudRecord)),
     create: (value, signal) =>
       call(
         'CreateRecord',
@@ -89,10 +81,10 @@ export function dnspodWithKeys({
           ...{ Value: value.value, TTL: value.ttl },
         },
         { signal, readsOnly: false },
-      ).then((response) => idOf(response, 'RecordId'), unlessRefused('InvalidParameter.DomainRecordExist')),
+        (response) => idOf(response, 'RecordId'),
+      ).catch(unlessRefused('InvalidParameter.DomainRecordExist')),
     remove: (at, id, signal) =>
-      call('DeleteRecord', at, { RecordId: Number(id) }, { signal, readsOnly: false }).then(
-        () => undefined,
+      call('DeleteRecord', at, { RecordId: Number(id) }, { signal, readsOnly: false }, () => undefined).catch(
         unlessRefused(...unknownCloudRecord),
       ),
   };

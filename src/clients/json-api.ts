@@ -91,7 +91,10 @@ export function refusalOf(error: unknown): ApiRefusal | undefined {
 export const isRefusal = (error: unknown, ...codes: readonly string[]): boolean =>
   codes.includes(refusalOf(error)?.code ?? '');
 
-/** Thrown while an answer is read: it has not the form that the API's documents describe. */
+/**
+ * Thrown while an answer is read: it has not the form that the API's documents describe. Only what reads the answer of a
+ * call may throw it, because the call makes the adapter's error of it; elsewhere it looks like a bug of certfleet.
+ */
 export class UnreadableAnswer extends Error {}
 
 export interface JsonApiOptions {
@@ -349,8 +352,13 @@ export function readString(fields: Fields, name: string): string {
   throw new UnreadableAnswer(`${name} is missing in its answer`);
 }
 
-/** A list of objects. A missing one is an error: it must never be taken for an empty one. */
-export function readList(value: unknown, name: string): readonly Fields[] {
-  if (Array.isArray(value) && value.every(isFields)) return value;
-  throw new UnreadableAnswer(`${name} is missing in its answer`);
+/**
+ * A list of objects. A missing one is an error: it must never be taken for an empty one.
+ *
+ * @param texts what each of them has
+ */
+export function readList(value: unknown, name: string, ...texts: readonly string[]): readonly Fields[] {
+  if (!Array.isArray(value) || !value.every(isFields)) throw new UnreadableAnswer(`${name} is missing in its answer`);
+  for (const one of value) for (const text of texts) readString(one, text);
+  return value;
 }

@@ -55,7 +55,8 @@ function bench() {
     }),
     error: (trouble) => dnsError('DNSPod', trouble),
   });
-  const call = (readsOnly = false) => tencent.call('CreateRecord', { Domain: 'a.test' }, { readsOnly, signal });
+  const call = (readsOnly = false) =>
+    tencent.call('CreateRecord', { Domain: 'a.test' }, (response) => response, { readsOnly, signal });
   const refuse = (Code: string, headers = {}) =>
     answers.push({
       status: 200,

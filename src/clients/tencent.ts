@@ -71,8 +71,12 @@ export interface TencentCall {
 
 /** One service of Tencent Cloud API 3.0. */
 export interface Tencent {
-  /** The object `Response` of the answer. The API refuses unknown parameters. */
-  call(action: string, params: Fields, call: TencentCall): Promise<Fields>;
+  /**
+   * The API refuses unknown parameters.
+   *
+   * @param read reads the object `Response` of the answer; may throw {@link UnreadableAnswer}
+   */
+  call<T>(action: string, params: Fields, read: (response: Fields) => T, call: TencentCall): Promise<T>;
 }
 
 /** The API's code for a clock that is off by more than five minutes. */
@@ -108,7 +112,7 @@ export function createTencent(options: TencentOptions): Tencent {
   };
 
   return {
-    call(action, params, { readsOnly, signal, about }) {
+    call(action, params, read, { readsOnly, signal, about }) {
       const api = createJsonApi({ ...options, judge: (answer) => judge(answer, `${service}:${action}`) });
       return callWithKeys(api, {
         credentials,
@@ -116,7 +120,7 @@ export function createTencent(options: TencentOptions): Tencent {
         what: action,
         ...(about === undefined ? {} : { about }),
         build: (keys) => build(action, JSON.stringify(params), keys),
-        read: ({ body }) => readFields(readFields(body, 'the object')['Response'], 'Response'),
+        read: ({ body }) => read(readFields(readFields(body, 'the object')['Response'], 'Response')),
         readsOnly,
         signal,
       });

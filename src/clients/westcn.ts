@@ -123,12 +123,13 @@ export function westAccount({ username, password, ...parts }: WestAccount): West
         const { items, total } = await call('getdnsrecord', value, paging, signal, (body) => {
           if (noRecords.includes(codeOf(body))) return { items: [], total: 0 };
           const data = readFields(body['data'], 'data');
-          return { items: readList(data['items'], 'the list of records'), total: Number(data['total']) };
+          const items = readList(data['items'], 'the list of records').map((item) => ({ item, id: idIn(item, 'id') }));
+          return { items, total: Number(data['total']) };
         });
         seen += items.length;
         return { found: items, isLast: !(seen < total) };
       });
-      return all.filter((item) => isRecord(item, value)).map((item) => idIn(item, 'id'));
+      return all.filter(({ item }) => isRecord(item, value)).map(({ id }) => id);
     },
     async create(value, signal) {
       const host = relativeName(value.name, value.zone);

@@ -4,7 +4,7 @@ import { badList, dnsError } from '../clients/dns-api.ts';
 import { type Fields, isRefusal, readFields, readList, readString } from '../clients/json-api.ts';
 import { numberedPages } from '../clients/pages.ts';
 import { relativeName } from '../core/dns-name.ts';
-import { type CertfleetError, fail } from '../core/errors.ts';
+import type { CertfleetError } from '../core/errors.ts';
 import { alibabaKeys, defineDnsProvider, endpoint, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
@@ -63,32 +63,27 @@ key is needed. The user or role needs
       });
 
     const change = (action: string, at: DnsValue, params: AlibabaParams, signal: AbortSignal): Promise<Fields> =>
-      alidns(at).call(action, params, { signal, mutates: true, busyCodes });
+      alidns(at).call(action, params, (answer) => answer, { signal, mutates: true, busyCodes });
 
     /** The ids of the records with exactly this name and value. */
     async function find(value: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const { zone, name: at } = value;
       let seen = 0;
       const all = await numberedPages(badList(provider, at), async (page) => {
-        const answer = await alidns(value).call(
+        const { found, total } = await alidns(value).call(
           'DescribeSubDomainRecords',
           // Without the zone's name, it would look in the registrable domain.
           { SubDomain: at, DomainName: zone, Type: 'TXT', PageSize: longestPage, PageNumber: page, Lang: 'en' },
+          ({ DomainRecords: records, TotalCount }) => ({
+            found: readList(readFields(records, 'DomainRecords')['Record'], 'Record', 'RecordId'),
+            total: Number(TotalCount),
+          }),
           { signal, mutates: false },
         );
-        const found = readIn(answer);
         seen += found.length;
-        return { found, isLast: !(seen < Number(answer['TotalCount'])) };
+        return { found, isLast: !(seen < total) };
       });
       return all.filter((record) => isRecord(record, value)).map((record) => readString(record, 'RecordId'));
-
-      function readIn(answer: Fields): readonly Fields[] {
-        try {
-          return readList(readFields(answer['DomainRecords'], 'DomainRecords')['Record'], 'Record');
-        } catch (error) {
-          throw fail('dns/failed', { provider, name: at, reason: (error as Error).message }, { cause: error });
-        }
-      }
     }
 
     return {

@@ -15,6 +15,7 @@ import { assertNoSecret, challengeIn, failure } from '../testing/dns-provider-ch
 import { endlessList } from '../testing/endless-list.ts';
 import type { FakeAnswer } from '../testing/fake-api.ts';
 import { fakeDns } from '../testing/fake-dns.ts';
+import { withoutPart } from '../testing/without-part.ts';
 
 // What holds for every provider. Each of them also passes `dnsApiContract` in its own test.
 
@@ -122,6 +123,17 @@ describe.each([
   });
 });
 
+it.each(fakes)('%s: an answer that lacks a part is the service’s fault, never a bug', async (id) => {
+  for (let at = 0, parts = 1; at < parts; at++) {
+    const bench = await benchOf(id);
+    const lack = withoutPart(at);
+    bench.api.fault(lack.fault, { times: 10_000 });
+    await bench.plant(challengeIn(bench, 'www'));
+    await errorsOf(bench, undefined);
+    parts = lack.parts();
+  }
+});
+
 const day = 86_400_000;
 it.each(fakes)('%s: a clean-up never waits for a list that lags', async (id) => {
   const bench = await benchOf(id);
@@ -173,12 +185,16 @@ const trial = {
   ttl: { sent: 60 },
 } as const;
 
-/** The errors of each call while the API answers so, after some good answers. */
-async function errorsOf(bench: DnsApiBench, answer: FakeAnswer, after: number): Promise<readonly CertfleetError[]> {
+/** The errors of each call while the API answers so, if that is given, after some good answers. */
+async function errorsOf(
+  bench: DnsApiBench,
+  answer: FakeAnswer | undefined,
+  after = 0,
+): Promise<readonly CertfleetError[]> {
   const { signal } = new AbortController();
   const value = challengeIn(bench, 'www');
   let seen = 0;
-  bench.api.fault({ kind: 'status', ...answer }, { times: 1_000, on: () => ++seen > after });
+  if (answer) bench.api.fault({ kind: 'status', ...answer }, { times: 1_000, on: () => ++seen > after });
   const provider = bench.connect();
   const change = { name: value.name, add: [value.value], remove: [], after: [value.value], ttl: value.ttl };
   const calls = [

@@ -143,7 +143,7 @@ export default defineDnsProvider({
 function readPage(body: unknown): Page<Fields, string> {
   const { records, isTruncated, nextMarker } = readFields(body, 'the object');
   const isMore = isTruncated === true && typeof nextMarker === 'string' && nextMarker !== '';
-  return { found: readList(records, 'records'), next: isMore ? nextMarker : undefined };
+  return { found: readList(records, 'records', 'id'), next: isMore ? nextMarker : undefined };
 }
 
 function judge(answer: ApiAnswer): Verdict {

@@ -133,7 +133,7 @@ so that \`token\` needs only the first.
           path: `/zones?${new URLSearchParams({ name: zone, per_page: '50' })}`,
           as: zoneToken ?? token,
           advice: `Check ${zoneGiven}: Cloudflare does not accept it, or it lacks the permission Zone → Zone → Read. Tokens are made at ${tokenPage}.`,
-          read: (body) => readList(body['result'], 'the list of zones').filter((one) => one['name'] === zone),
+          read: (body) => readList(body['result'], 'the list of zones', 'id').filter((one) => one['name'] === zone),
         },
         zone,
         signal,
@@ -162,7 +162,7 @@ so that \`token\` needs only the first.
             path: `${path}?${query}`,
             advice: `Give ${given} the permission Zone → DNS → Edit for ${zone}: it may not even read the records.`,
             read: (body) => ({
-              found: readList(body['result'], 'the list of records'),
+              found: readList(body['result'], 'the list of records', 'id'),
               // Not `page >= pages`, so that an answer without the number ends it too.
               isLast: !(page < Number(readFields(body['result_info'], 'result_info')['total_pages'])),
             }),

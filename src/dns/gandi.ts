@@ -81,9 +81,8 @@ Gandi’s servers may take 20 minutes until all of them have a new value.`,
         const sets = new Map<string, TxtSet>();
         for (const name of names) {
           // All types, because the answer for one type of which there is no set looks like one for an unknown domain.
-          const found = await rest.call({ zone, about: name, path: pathOf(name, zone), read: readSets }, signal);
-          const set = found.find((one) => one['rrset_type'] === 'TXT');
-          if (set) sets.set(name, toSet(set));
+          const set = await rest.call({ zone, about: name, path: pathOf(name, zone), read: readSet }, signal);
+          if (set) sets.set(name, set);
         }
         return sets;
       },
@@ -117,7 +116,10 @@ Gandi’s servers may take 20 minutes until all of them have a new value.`,
   },
 });
 
-const readSets = ({ body }: ApiAnswer): readonly Fields[] => readList(body, 'the record sets');
+function readSet({ body }: ApiAnswer): TxtSet | undefined {
+  const found = readList(body, 'the record sets', 'rrset_type').find((one) => one['rrset_type'] === 'TXT');
+  return found && toSet(found);
+}
 
 function toSet({ rrset_values: values, rrset_ttl: ttl }: Fields): TxtSet {
   if (!Array.isArray(values)) throw new UnreadableAnswer('the values are missing in its answer');

@@ -110,11 +110,11 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
       async read(zone, names, signal) {
         const sets = new Map<string, TxtSet>();
         for (const name of names) {
-          const query = new URLSearchParams({ name: relativeName(name, zone), type: 'TXT' });
-          const path = `/zones/${zone}/rrsets?${query}`;
-          const found = await rest.call({ zone, about: name, path, read: readSets }, signal);
-          const set = found.find((one) => one['name'] === relativeName(name, zone) && one['type'] === 'TXT');
-          if (set) sets.set(name, toSet(set));
+          const relative = relativeName(name, zone);
+          const path = `/zones/${zone}/rrsets?${new URLSearchParams({ name: relative, type: 'TXT' })}`;
+          const read = (answer: ApiAnswer) => readSet(answer, relative);
+          const set = await rest.call({ zone, about: name, path, read }, signal);
+          if (set) sets.set(name, set);
         }
         return sets;
       },
@@ -143,8 +143,11 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
 
 const zoneIn = (body: unknown): Fields => readFields(readFields(body, 'the answer')['zone'], 'the zone');
 
-const readSets = ({ body }: ApiAnswer): readonly Fields[] =>
-  readList(readFields(body, 'the answer')['rrsets'], 'the record sets');
+function readSet({ body }: ApiAnswer, relative: string): TxtSet | undefined {
+  const sets = readList(readFields(body, 'the answer')['rrsets'], 'the record sets', 'name', 'type');
+  const found = sets.find((one) => one['name'] === relative && one['type'] === 'TXT');
+  return found && toSet(found);
+}
 
 function readAction({ body }: ApiAnswer): Fields {
   const action = readFields(readFields(body, 'the answer')['action'], 'the action');

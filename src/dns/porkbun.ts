@@ -91,7 +91,7 @@ A new value can take ten minutes until all name servers have it.`,
         { about: name, readsOnly: true, advice: refused },
         {},
         signal,
-        (body) => readList(body['records'], 'the list of records'),
+        (body) => readList(body['records'], 'the list of records', 'id'),
       ).catch(async (error: unknown) => {
         // Porkbun has no codes: if the keys are wrong, everything is refused.
         if (isFailure(error, 'dns/refused'))

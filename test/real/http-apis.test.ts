@@ -13,6 +13,7 @@ import { createFakeApi, type FakeApi, type FakeRequest } from '../../src/testing
 import { type ServedApi, serveFakeApi } from '../support/serve-fake-api.ts';
 
 const { signal } = new AbortController();
+const asIs = <T>(answer: T): T => answer;
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -78,14 +79,14 @@ describe('a client of Alibaba Cloud over the real HTTP client', () => {
   it('signs what really arrives: the host with its port, the query, a body in UTF-8', async () => {
     const { alibaba, bodies } = await bench();
     const params = { Name: "é *~'()!", Tag: [{ Key: 'a+b', Value: '&=' }] };
-    await alibaba.call('CreateRules', params, { signal, mutates: true });
-    await alibaba.call('Upload', { ...params, PrivateKey: new Secret('k é\n') }, { signal, mutates: true });
+    await alibaba.call('CreateRules', params, asIs, { signal, mutates: true });
+    await alibaba.call('Upload', { ...params, PrivateKey: new Secret('k é\n') }, asIs, { signal, mutates: true });
     const [query, body] = bodies.map((text) => Object.fromEntries(new URLSearchParams(text)));
     const sent = { RegionId: 'cn-hangzhou', Name: "é *~'()!", 'Tag.1.Key': 'a+b', 'Tag.1.Value': '&=' };
     expect(query).toEqual(sent);
     expect(body).toEqual({ ...sent, PrivateKey: 'k é\n' });
     const wrong = await bench({ id, secret: new Secret('another') });
-    await expect(wrong.alibaba.call('CreateRules', {}, { signal, mutates: true })).rejects.toMatchObject({
+    await expect(wrong.alibaba.call('CreateRules', {}, asIs, { signal, mutates: true })).rejects.toMatchObject({
       code: 'balancer/refused',
     });
   });
@@ -93,17 +94,19 @@ describe('a client of Alibaba Cloud over the real HTTP client', () => {
   it('repeats no change whose answer was lost, and stops a call that hangs', async () => {
     const { alibaba, fake } = await bench();
     fake.fault({ kind: 'lost' });
-    const lost = await alibaba.call('CreateRules', {}, { signal, mutates: true }).catch((error: unknown) => error);
+    const lost = await alibaba
+      .call('CreateRules', {}, asIs, { signal, mutates: true })
+      .catch((error: unknown) => error);
     expect(lost).toMatchObject({ code: 'balancer/unreachable' });
     expect(neverArrived(lost)).toBe(false);
     expect(fake.count('CreateRules')).toBe(1);
     fake.fault({ kind: 'lost' });
     fake.fault({ kind: 'html' });
-    expect(await alibaba.call('DescribeRules', {}, { signal, mutates: false })).toEqual({ RequestId: 'R' });
+    expect(await alibaba.call('DescribeRules', {}, asIs, { signal, mutates: false })).toEqual({ RequestId: 'R' });
     fake.fault({ kind: 'hang' });
     const stopping = new AbortController();
     const reason = new Error('stopped');
-    const hanging = alibaba.call('DescribeRules', {}, { signal: stopping.signal, mutates: false });
+    const hanging = alibaba.call('DescribeRules', {}, asIs, { signal: stopping.signal, mutates: false });
     setTimeout(() => stopping.abort(reason), 50);
     await expect(hanging).rejects.toBe(reason);
   });
@@ -113,7 +116,7 @@ describe('a client of Alibaba Cloud over the real HTTP client', () => {
     const PrivateKey = new Secret('-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIAabcdefghijklmnop+/==\n-----END…');
     fake.fault({ kind: 'echo' });
     const error = await alibaba
-      .call('Upload', { PrivateKey }, { signal, mutates: true })
+      .call('Upload', { PrivateKey }, asIs, { signal, mutates: true })
       .catch((thrown: unknown) => thrown);
     const said = `${String(error)} ${JSON.stringify(error)} ${lines.join()}`;
     for (const part of ['MHcCAQ', 'example-secret', 'LTAI-example']) expect(said).not.toContain(part);
