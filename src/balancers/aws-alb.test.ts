@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CertfleetError } from '../core/errors.ts';
 import { nameWithMark } from '../core/own-mark.ts';
 import { Secret } from '../core/secret.ts';
+import { watchWrites } from '../core/writes.ts';
 import type { WantedRules } from '../ports/balancer.ts';
 import type { World } from '../ports/world.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
@@ -267,6 +268,17 @@ describe('aws-alb', () => {
     api.fault({ kind: 'status', ...refusal('PriorityInUse') }, on('CreateRule'));
     await connect().apply(wanted, undefined, signal);
     expect([...rules.values()].map(({ priority }) => priority)).toEqual([2]);
+  });
+
+  it.each([
+    ['CreateTargetGroup', false],
+    ['CreateRule', true],
+  ])('tells its caller whether it wrote before the refusal of %s', async (action, wrote) => {
+    const { api, connect, on, refusal } = fakeElb();
+    api.fault({ kind: 'status', ...refusal('TooManyRules') }, on(action));
+    const watch = watchWrites(signal);
+    await expect(connect().apply(wanted, undefined, watch.signal)).rejects.toMatchObject({ code: 'balancer/quota' });
+    expect(watch.wrote).toBe(wrote);
   });
 
   it('waits while a deleted rule still counts', async () => {

@@ -138,6 +138,9 @@ export function asFailure(error: unknown, certificate?: string): CertfleetError 
   return changed(error, { hint });
 }
 
+/** The same error with another hint. */
+export const withHint = (error: CertfleetError, hint: string): CertfleetError => changed(error, { hint });
+
 /** The same error, about these identifiers. */
 export const aboutNames = (error: CertfleetError, names: readonly RefusedName[]): CertfleetError =>
   changed(error, { names });

@@ -4,6 +4,7 @@ import { challengePath } from '../../core/challenge-path.ts';
 import { fail } from '../../core/errors.ts';
 import { decodeLock, type LockDocument } from '../../core/lock.ts';
 import { markOf } from '../../core/own-mark.ts';
+import { noteWrite } from '../../core/writes.ts';
 import type { Backend, Balancer, ListenerRule, WantedRules } from '../../ports/balancer.ts';
 import type { ProcessIdentity } from '../../ports/processes.ts';
 import type { Responder } from '../../ports/responder.ts';
@@ -35,7 +36,7 @@ function world({
     room,
     calls: [] as string[],
     /** Runs before a change of the balancer is made. */
-    beforeApply: async (): Promise<void> => {},
+    beforeApply: async (_signal: AbortSignal): Promise<void> => {},
     state: async (_signal: AbortSignal): Promise<Readiness> => ({ ready: true }),
   };
   const apply = (wanted: WantedRules) => {
@@ -77,7 +78,7 @@ function world({
       async apply(wanted, _known, s) {
         s.throwIfAborted();
         cloud.calls.push('apply');
-        await cloud.beforeApply();
+        await cloud.beforeApply(s);
         apply(wanted);
         return { id: 'rsp-1' };
       },
@@ -407,6 +408,22 @@ describe('a change that the balancer refuses', () => {
     };
     await prepare(process(1).solver, 'a');
     expect(ours()).toHaveLength(1);
+  });
+
+  it('after its first write does not say that nothing was changed', async () => {
+    for (const [writes, hint] of [
+      [false, 'Nothing was changed. Check it.'],
+      [true, 'What was made before this is removed again, or used at the next try. Check it.'],
+    ] as const) {
+      const { cloud, process } = world();
+      let tries = 0;
+      cloud.beforeApply = async (own) => {
+        // The group, which the next tries find.
+        if (writes && ++tries === 1) noteWrite(own);
+        throw fail('balancer/refused', { balancer: 'slb', action: 'CreateRule', reason: 'no', advice: 'Check it.' });
+      };
+      await expect(prepare(process(1).solver, 'a')).rejects.toMatchObject({ code: 'balancer/refused', hint });
+    }
   });
 
   it('three times fails, and the clean-up removes what may be there', async () => {

@@ -1,9 +1,10 @@
 import { createBatches } from '../../core/batches.ts';
-import { isFailure } from '../../core/errors.ts';
+import { isFailure, withHint } from '../../core/errors.ts';
 import { planRules, type Refusal, type RulePlan } from '../../core/forward-rules.ts';
 import { type ListenerState, type LockDocument, type RuleUser, withListener } from '../../core/lock.ts';
 import { untilAny } from '../../core/on-abort.ts';
 import { createSingleFlight } from '../../core/single-flight.ts';
+import { watchWrites } from '../../core/writes.ts';
 import type { Balancer } from '../../ports/balancer.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Readiness } from '../../ports/solver.ts';
@@ -44,6 +45,21 @@ export interface RuleKeeper {
   read(signal: AbortSignal): Promise<ListenerState>;
 }
 
+/** Calls the balancer, and remembers whether it wrote something. */
+type Applied = <T>(over: AbortSignal, apply: (own: AbortSignal) => Promise<T>) => Promise<T>;
+
+/** A refusal does not know of the calls before it, such as the one that made the group. */
+const afterWrite = (error: unknown): unknown =>
+  isFailure(error)
+    ? withHint(
+        error,
+        error.hint.replace(
+          /^Nothing was changed\./,
+          'What was made before this is removed again, or used at the next try.',
+        ),
+      )
+    : error;
+
 /**
  * Keeps the rules of one listener as the certificates that need them wish. The lock document of the balancer is the
  * journal of its objects (decision 0022). All wishes that arrive during a change share the next one.
@@ -69,22 +85,30 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
    * late; and if the balancer refused the change, because another installation may just have added the same rule.
    */
   async function change(asked: readonly Wish[], signal: AbortSignal): Promise<RulePlan> {
+    const progress = { wrote: false };
     for (let tries = 1; ; tries++) {
       /** A refusal to show the listener is final. */
       let isApplying = false;
-      const applying = () => {
+      const applied: Applied = async (over, apply) => {
         isApplying = true;
+        const watch = watchWrites(over);
+        try {
+          return await apply(watch.signal);
+        } finally {
+          progress.wrote ||= watch.wrote;
+          watch.done();
+        }
       };
       try {
-        return await changeOnce(asked, applying, signal);
+        return await changeOnce(asked, applied, signal);
       } catch (error) {
         const mayPass = isFailure(error, 'store/lease-lost') || (isApplying && isFailure(error, 'balancer/refused'));
-        if (tries === mostTries || signal.aborted || !mayPass) throw error;
+        if (tries === mostTries || signal.aborted || !mayPass) throw progress.wrote ? afterWrite(error) : error;
       }
     }
   }
 
-  async function changeOnce(asked: readonly Wish[], applying: () => void, signal: AbortSignal): Promise<RulePlan> {
+  async function changeOnce(asked: readonly Wish[], applied: Applied, signal: AbortSignal): Promise<RulePlan> {
     let plan: RulePlan | undefined;
     const begin = async (document: LockDocument): Promise<LockDocument> => {
       const before = stateOf(document);
@@ -105,9 +129,8 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
       async (held) => {
         const made = plan!; // by begin
         const known = stateOf(held.document).receipt;
-        applying();
         const receipt = await untilAny([signal, held.lost], (over) =>
-          held.effect(over, () => balancer.apply(made.wanted, known, over)),
+          held.effect(over, () => applied(over, (own) => balancer.apply(made.wanted, known, own))),
         );
         latest = { plan: made, receipt };
         looked = undefined;
