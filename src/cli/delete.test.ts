@@ -39,6 +39,18 @@ it.each<Row>([
     ].join('\n'),
   },
   {
+    what: 'says for what it looks again',
+    argv: 'delete abc --force',
+    fleet: { delete: { ...gone, unsure: ['the dns-01 challenge of a.test', 'the dns-01 challenge of b.test'] } },
+    calls: [{ name: 'abc', force: true }],
+    stdout: [
+      'abc: deleted from the store, with its keys',
+      '  In an hour, `certfleet renew` or `certfleet sweep` looks again for the dns-01 challenge of a.test, the dns-01 challenge of b.test, which the DNS provider may not list yet.',
+      '  Next: nothing to do; it will not be renewed.',
+      '',
+    ].join('\n'),
+  },
+  {
     what: 'says what stays of commands, and of exports',
     argv: 'delete abc --config /c.yaml',
     files: {

@@ -25,7 +25,7 @@ export const deleteCertificate: Run = async (session) => {
   const deleted = await fleet.delete({ name, force: flags['force'] === true }, session.signal);
   const now = await session.now();
   const message = `${withLetters(name)}: deleted from the store, with its keys`;
-  const { certificate, keptBy, notAfter, left, records = [], isDeclared } = deleted;
+  const { certificate, keptBy, notAfter, left, unsure = [], records = [], isDeclared } = deleted;
   session.reporter.report({
     v: 1,
     time: now.toISOString(),
@@ -33,7 +33,11 @@ export const deleteCertificate: Run = async (session) => {
     event: 'run.finished',
     certificate,
     message,
-    data: { exitCode: 0, keptBy, left, records, isDeclared, ...(notAfter === undefined ? {} : { notAfter }) },
+    data: {
+      ...{ exitCode: 0, keptBy, left, records, isDeclared },
+      ...(unsure.length > 0 ? { unsure } : {}),
+      ...(notAfter === undefined ? {} : { notAfter }),
+    },
   });
   if (session.quiet) return 0;
   session.print([message, ...remarksOf(deleted, deployers, now).map((line) => `  ${line}`)].join('\n'));
@@ -42,7 +46,7 @@ export const deleteCertificate: Run = async (session) => {
 
 /** What stays in place, and what comes next. */
 function remarksOf(deleted: Deleted, deployers: StoredSpec['deployers'], now: Date): readonly string[] {
-  const { certificate, keptBy, notAfter, left, records = [], exported = [], isDeclared } = deleted;
+  const { certificate, keptBy, notAfter, left, unsure = [], records = [], exported = [], isDeclared } = deleted;
   const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();
   const targets = keptBy.map((target) => {
     if (target === deployHookTarget) return 'The deploy hook does not run any more; what it did stays.';
@@ -69,6 +73,11 @@ function remarksOf(deleted: Deleted, deployers: StoredSpec['deployers'], now: Da
         : `The TXT record at ${name} stays, and lets the account get certificates until you remove it: ${value}`,
     ),
     ...left.map((what) => `Left behind: ${what}.`),
+    ...(unsure.length > 0
+      ? [
+          `In an hour, \`certfleet renew\` or \`certfleet sweep\` looks again for ${shortList(unsure)}, which the DNS provider may not list yet.`,
+        ]
+      : []),
     isDeclared
       ? 'Next: remove it from the configuration, too; otherwise `certfleet renew` orders it again.'
       : 'Next: nothing to do; it will not be renewed.',

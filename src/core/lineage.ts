@@ -189,8 +189,9 @@ export const unfinishedWork = (lineage: Lineage | undefined): Work | undefined =
   lineage?.work?.step === 'close' ? undefined : lineage?.work;
 
 /**
- * Whether a first `issue` failed before its order and left something that could not be removed. The document is kept only
- * for the sweep, which deletes it once all is removed.
+ * Whether a first `issue` failed before its order and left something that could not be removed, or the certificate was
+ * deleted while a removal may have missed something. The document is kept only for the sweep, which deletes it once all is
+ * removed.
  */
 export const isOnlyOwing = ({ work, current }: Lineage): boolean =>
   current === undefined && work?.first === true && work.step === 'close';

@@ -893,8 +893,19 @@ export const swept = (facts: {
     };
   });
 
-/** Deletes the lineage, after its keys, versions and challenges. */
-export const forgotten = (): Transition => whileHeld('forgotten', () => undefined);
+/**
+ * Deletes the lineage, after its keys, versions and challenges. If a removal may have missed something, the document stays for
+ * the sweep alone.
+ */
+export const forgotten = (unsure: readonly Tombstone[] = []): Transition =>
+  whileHeld('forgotten', ({ schema, name, origin, spec, work: { directory, startedAt } }) =>
+    unsure.length === 0
+      ? undefined
+      : {
+          ...{ schema, name, origin, spec, deployments: {}, tombstones: oneForEach(unsure) },
+          work: { step: 'close', version: '', directory, startedAt, challenges: [], first: true },
+        },
+  );
 
 function sweptWork(work: Work): Work {
   const { lease: _given, probe: _gone, ...rest } = work;

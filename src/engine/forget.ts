@@ -1,17 +1,17 @@
 import { unusedAt } from '../core/deployments.ts';
 import { fail, reasonOf } from '../core/errors.ts';
 import { deployHookTarget } from '../core/hooks.ts';
-import type { Lineage } from '../core/lineage.ts';
+import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
 import { untilAny } from '../core/on-abort.ts';
 import { partsOf } from '../core/spec-parts.ts';
 import { nameOfPresented, ruleStays } from '../core/tombstones.ts';
 import { forgotten, leased } from '../core/work.ts';
-import type { Entry, Kind } from '../ports/store.ts';
+import type { Entry } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, refuseHeld, takeLease } from './leases/lease.ts';
 import { retireSent } from './retire.ts';
 import { finishRevocations } from './revoke.ts';
-import { lineageOf, readLineage } from './stored-lineage.ts';
+import { deleteDocument, lineageOf, readLineage } from './stored-lineage.ts';
 import { removeOwed } from './sweep.ts';
 
 /** A lineage that was deleted from the store, and what is left of it elsewhere. */
@@ -27,11 +27,14 @@ export interface Forgotten {
   readonly notAfter?: string;
   /** What could not be cleaned up, in words; empty without `force`. */
   readonly left: readonly string[];
+  /** What a later sweep looks for once more, in words: the provider's list of records may not have shown it yet. */
+  readonly unsure?: readonly string[];
 }
 
 /**
  * Deletes all documents of a lineage, after cleaning up its challenges and finishing its revocations. The lineage's own
- * document goes last, so that calling it again finishes what a killed process began.
+ * document goes last, so that calling it again finishes what a killed process began. If a removal may have missed something, that
+ * document and the credentials stay for the sweep, which looks again later.
  *
  * Fails with `store/held` if another process is working on it, `lineage/in-use` if a target has it, `solver/not-removed`
  * if the clean-up failed, and the CA's error if a revocation did; `force` overrides all but the first.
@@ -101,7 +104,9 @@ async function forgetHeld(
   const { lineage } = holding;
   // A person is told of records. Of many tests, none is.
   const records = given.versions ? {} : await recordsLeft(engine, lineage, signal);
-  const owed = await removeAll(engine, holding, signal);
+  const { owed, unsure: found } = await removeAll(engine, holding, signal);
+  // Once more with `--force` ends it.
+  const unsure = force && isOnlyOwing(lineage) ? [] : found;
   if (!force) refuseLeft(lineage, owed);
   // Only now, because commands need their files for as long as the certificate stays.
   const copies = await removeCopies(engine, holding, signal);
@@ -112,8 +117,9 @@ async function forgetHeld(
     await holding.check(signal);
     await engine.store.delete(key, { ifRevision: revision, signal });
   }
-  await deleteDocument(engine, 'credential', lineage.name, signal);
-  await holding.apply(forgotten(), signal);
+  // The later look needs them.
+  if (unsure.length === 0) await deleteDocument(engine, 'credential', lineage.name, signal);
+  await holding.apply(forgotten(unsure.map(({ stone }) => stone)), signal);
   const { current, exports = [] } = lineage;
   const notAfter = current?.revoked ? undefined : current?.facts.notAfter;
   return {
@@ -126,6 +132,7 @@ async function forgetHeld(
       ...left.map(({ what, error }) => `${what} could not be removed: ${reasonOf(error)}`),
       ...failed.map(({ version, error }) => `version ${version} could not be revoked: ${reasonOf(error)}`),
     ],
+    ...(unsure.length > 0 ? { unsure: unsure.map(({ presented }) => nameOfPresented(presented, lineage.spec)) } : {}),
   };
 }
 
@@ -155,24 +162,31 @@ interface NotRemoved {
   readonly error: unknown;
 }
 
+type Unsure = Awaited<ReturnType<typeof removeOwed>>['left'][number];
+
 /**
- * Removes the challenges, the probe, the values of all tombstones, even those to be checked later, because there is no
- * later, and what targets were sent and do not use.
+ * Removes the challenges, the probe, the values of all tombstones, even those to be checked later, and what targets were
+ * sent and do not use. `unsure` is what the removal may have missed.
  */
-async function removeAll(engine: Engine, holding: Holding, signal: AbortSignal): Promise<readonly NotRemoved[]> {
+async function removeAll(
+  engine: Engine,
+  holding: Holding,
+  signal: AbortSignal,
+): Promise<{ readonly owed: readonly NotRemoved[]; readonly unsure: readonly Unsure[] }> {
   const { left, leftStones } = await removeOwed(engine, holding, holding.lineage.tombstones ?? [], signal);
   const { lineage } = holding;
   const { left: kept } = await retireSent({ engine, holding, signal }, lineage.spec, lineage, unusedAt);
-  return [
-    ...[...left, ...leftStones]
-      .filter(({ error }) => error !== undefined)
-      .map(({ presented, error }) => ({
-        what: nameOfPresented(presented, lineage.spec),
-        error,
-      })),
-    ...kept.map(({ target, error }) => ({ what: `what ${target} was sent`, error })),
-    ...(await removeKeptRule(engine, lineage, signal)),
-  ];
+  const all = [...left, ...leftStones];
+  return {
+    owed: [
+      ...all
+        .filter(({ error }) => error !== undefined)
+        .map(({ presented, error }) => ({ what: nameOfPresented(presented, lineage.spec), error })),
+      ...kept.map(({ target, error }) => ({ what: `what ${target} was sent`, error })),
+      ...(await removeKeptRule(engine, lineage, signal)),
+    ],
+    unsure: all.filter(({ error }) => error === undefined),
+  };
 }
 
 function refuseLeft({ name }: Lineage, [first]: readonly NotRemoved[]): void {
@@ -236,9 +250,4 @@ export async function versionsOf(
         if (names.has(name)) found.set(name, [...(found.get(name) ?? []), { key, revision }]);
       }
   return found;
-}
-
-async function deleteDocument({ store }: Engine, kind: Kind, name: string, signal: AbortSignal): Promise<void> {
-  const entry = await store.get({ kind, name }, signal);
-  if (entry) await store.delete({ kind, name }, { ifRevision: entry.revision, signal });
 }

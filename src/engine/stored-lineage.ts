@@ -1,6 +1,6 @@
 import { asFailure, type CertfleetError } from '../core/errors.ts';
 import { decodeLineage, type Lineage } from '../core/lineage.ts';
-import type { Entry } from '../ports/store.ts';
+import type { Entry, Kind } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
 
 /** A lineage of a scan. Fails with `store/corrupt`. */
@@ -16,4 +16,14 @@ export function lineageOf(engine: Pick<Engine, 'store'>, entry: Entry): Lineage 
   } catch (error) {
     return asFailure(error);
   }
+}
+
+export async function deleteDocument(
+  { store }: Pick<Engine, 'store'>,
+  kind: Kind,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const entry = await store.get({ kind, name }, signal);
+  if (entry) await store.delete({ kind, name }, { ifRevision: entry.revision, signal });
 }

@@ -3,7 +3,7 @@ import { isFailure, reasonOf } from '../core/errors.ts';
 import { type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
 import { untilAny } from '../core/on-abort.ts';
 import { isDue, isRule, nameOfPresented, owedBy, owesCleanup, type Presented } from '../core/tombstones.ts';
-import { dueStones, leased, swept } from '../core/work.ts';
+import { after, dueStones, leased, swept } from '../core/work.ts';
 import type { Engine } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
 import { settleRuns } from './hooks.ts';
@@ -17,7 +17,7 @@ import { cleanJournalled, cleanUp, hasFailed, type Unremoved } from './steps/cle
 import { closeDone } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
 import { removeRetired } from './steps/versions.ts';
-import { lineageOf, readLineage } from './stored-lineage.ts';
+import { deleteDocument, lineageOf, readLineage } from './stored-lineage.ts';
 import { type Done, merged, type NotSwept, nothing, notSwept, reported, type Swept } from './swept.ts';
 import { together } from './wait.ts';
 
@@ -199,7 +199,10 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
     : undefined;
   const looked = new Map(due.map((stone) => [stone, leftStones.find(({ presented }) => presented === stone)?.stone]));
   const deployments = retired ? { deployments: retired.deployments } : {};
-  await holding.apply(swept({ looked, left: left.map(({ stone }) => stone), ...deployments, now }), signal);
+  const end = swept({ looked, left: left.map(({ stone }) => stone), ...deployments, now });
+  // It was kept only for this.
+  if (after(lineage, end) === undefined) await deleteDocument(engine, 'credential', lineage.name, signal);
+  await holding.apply(end, signal);
 
   // A probe is nothing that a person has to know of.
   const isShown = (one: Presented) => !one.probe || isRule(one, lineage.spec);

@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
-import { encodeDocument, type Lineage } from '../../src/core/lineage.ts';
+import { encodeDocument, isOnlyOwing, type Lineage } from '../../src/core/lineage.ts';
 import { forget } from '../../src/engine/forget.ts';
+import { sweep } from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
 import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const byForce = { force: true };
+const hour = 3_600_000;
 
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 
@@ -205,6 +207,61 @@ describe('forgetting a lineage', () => {
       ),
     ]);
     expect(await documentsOf(world.store, 'abc')).toEqual([]);
+  });
+
+  describe('while the provider lists records late', () => {
+    /** A world that owes a value, and a solver that finds it only an hour from now. */
+    async function owing(how: 'journalled' | 'to be checked'): Promise<{ world: World; solver: Solver }> {
+      const world = await createWorld();
+      await owe(world);
+      world.txt.delete('b.x');
+      await world.editLineage(({ tombstones: [stone] = [], work: _work, ...lineage }) => ({
+        ...lineage,
+        ...(how === 'journalled' ? { work: _work! } : { tombstones: [{ ...stone!, token: 'c', looked: 0 }] }),
+      }));
+      world.txt.delete('a.x');
+      const shownAt = world.clock.now().getTime() + hour;
+      const solver: Solver = {
+        ...world.solver,
+        withdraw: async () => {},
+        mayMiss: () => true,
+        cleanup: async (...args) => {
+          if (world.clock.now().getTime() >= shownAt) await world.solver.cleanup(...args);
+        },
+      };
+      return { world, solver };
+    }
+
+    it.each(['journalled', 'to be checked'] as const)(
+      'keeps what owes a value that is %s, until a sweep has removed it',
+      async (how) => {
+        const { world, solver } = await owing(how);
+        expect(await forget(world.replica(2, { solver }), 'abc', byForce, signal)).toMatchObject({
+          left: [],
+          unsure: ['the dns-01 challenge of example.com'],
+        });
+        // Neither keys nor versions. No list shows it.
+        expect(await documentsOf(world.store, 'abc')).toEqual(['lineage', 'credential']);
+        expect(isOnlyOwing((await world.readLineage())!)).toBe(true);
+        expect([...world.txt]).toEqual(['c.x']);
+
+        await sweep(world.replica(3, { solver }), signal);
+        expect([...world.txt], 'before an hour has passed').toEqual(['c.x']);
+        for (let looks = 1; looks <= 2; looks += 1) {
+          await world.clock.passWhile(world.clock.sleep(24 * hour, signal));
+          expect(await sweep(world.replica(3 + looks, { solver }), signal)).toMatchObject({ failed: [] });
+          expect([...world.txt]).toEqual([]);
+        }
+        expect(await documentsOf(world.store, 'abc')).toEqual([]);
+      },
+    );
+
+    it('is finished by another delete with force', async () => {
+      const { world, solver } = await owing('journalled');
+      await forget(world.replica(2, { solver }), 'abc', byForce, signal);
+      await forget(world.replica(3, { solver }), 'abc', byForce, signal);
+      expect(await documentsOf(world.store, 'abc')).toEqual([]);
+    });
   });
 
   it('stops on a signal and releases its lease', async () => {

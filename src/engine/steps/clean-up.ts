@@ -3,7 +3,7 @@ import { refusalOf } from '../../core/left-outside.ts';
 import type { Lineage, Tombstone } from '../../core/lineage.ts';
 import { untilAny } from '../../core/on-abort.ts';
 import type { StoredSpec } from '../../core/spec.ts';
-import { bySolver, nameOfPresented, owedBy, type Presented, tombstoneOf } from '../../core/tombstones.ts';
+import { bySolver, isDue, nameOfPresented, owedBy, type Presented, tombstoneOf } from '../../core/tombstones.ts';
 import type { Solver } from '../../ports/solver.ts';
 import { type Engine, report } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
@@ -66,8 +66,8 @@ async function removeAll(
     };
     try {
       await (holding ? holding.effect(within, clean) : clean());
-      // A later check is late enough to see everything.
-      if (presented.probe || isLate(presented)) return undefined;
+      // A check that is due is late enough to see everything.
+      if (presented.probe || (isLate(presented) && isDue(presented, engine.clock.now()))) return undefined;
       const isSure = solver.mayMiss?.(solverChallenge(spec, presented), presented.receipt) !== true;
       return isSure ? undefined : { presented, stone: tombstoneOf(spec, presented, engine.clock.now()) };
     } catch (error) {
@@ -96,7 +96,7 @@ async function removeAll(
 }
 
 /** A check of a tombstone, not a removal that failed. */
-const isLate = (presented: Presented): boolean => 'looked' in presented && presented.looked !== -1;
+const isLate = (presented: Presented): presented is Tombstone => 'looked' in presented && presented.looked !== -1;
 
 const reportLeft = (engine: Engine, { spec }: StoredSpec, message: string): void =>
   report(engine, { level: 'warn', event: 'sweep.failed', certificate: spec.name, message });
