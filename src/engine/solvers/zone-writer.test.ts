@@ -112,6 +112,36 @@ describe('a provider of whole sets', () => {
     expect(sets.size).toBe(3);
   });
 
+  it.each([
+    ['of which the batch wrote nothing keeps the error of its own try', inSets, 'dns/refused'],
+    ['that a lagging list may hide does not', { ...inSets, listLagMs: 60_000 }, 'dns/failed'],
+  ])('a name %s', async (_what, traits, code) => {
+    const { sets, provider, process } = setsApi();
+    const refused = fail('dns/refused', { provider: 'api', name: 'x', reason: 'no right', advice: 'Grant it.' });
+    const limited = fail('dns/limited', { provider: 'api', reason: 'too many' });
+    let reads = 0;
+    const byName: SetsProvider = {
+      ...provider,
+      async read(...args) {
+        // After the batch: `a` was written by it, and is not even read.
+        if (++reads > 1 && args[1].some((name) => name.includes('.a.'))) throw limited;
+        return provider.read!(...args);
+      },
+      async write(_zone, changes, over) {
+        for (const { name, after } of changes) {
+          if (name.includes('forbidden')) throw refused;
+          noteWrite(over);
+          sets.set(name, { values: after });
+        }
+      },
+    };
+    const { add } = process(traits, byName);
+    const names = ['a', 'forbidden'].map((host) => at(`${host}.${zone}`, 'v'));
+    const [first, second] = await Promise.allSettled(names.map((value) => add(value, signal)));
+    expect(first).toMatchObject({ reason: { code: 'dns/failed', cause: limited } });
+    expect(second).toMatchObject({ reason: { code, message: expect.stringContaining(refused.message) } });
+  });
+
   it('without `read` gets what to add and what to remove, the last word on a value', async () => {
     const { writes, provider, process } = setsApi();
     const { add, remove } = process({ ...inSets, writes: 'value' }, { kind: 'sets', write: provider.write });
@@ -165,7 +195,7 @@ describe('a call of several steps', () => {
         await expect(call).rejects.toMatchObject({
           code: 'dns/failed',
           cause: error,
-          message: expect.stringContaining(error.message),
+          message: expect.stringMatching(new RegExp(`^the DNS provider failed to change \\S+: ${error.message}; `)),
           hint: expect.not.stringContaining('Nothing was changed'),
           retryAt: error.retryAt,
         });

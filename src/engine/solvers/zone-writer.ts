@@ -80,14 +80,30 @@ export function createZoneWriter(options: ZoneWriterOptions): ZoneWriter {
 interface Progress {
   /** Calls the provider; once more if the answer to a write was lost, because a repeated call does no harm. */
   call<T>(change: (own: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Whether the calls wrote something, or may have. */
+  readonly wrote: 'yes' | 'no' | 'unknown';
+  /** What was read shows that the batch before wrote nothing of this. */
+  untouched(): void;
   /** The error of a call. After a write, none may say that nothing was written: the journal would lose the value. */
   honest(error: unknown, name: string): unknown;
 }
 
-/** @param calls one if the service would keep a value twice that it gets twice */
-function createProgress(calls: 1 | 2): Progress {
+/**
+ * @param calls one if the service would keep a value twice that it gets twice
+ * @param batch the progress of a write with other names, which was refused
+ */
+function createProgress(calls: 1 | 2, batch?: Progress): Progress {
   let wrote = false;
+  let isUnknown = false;
+  let ofBatch = batch?.wrote ?? 'no';
   return {
+    get wrote() {
+      return isUnknown ? 'unknown' : wrote ? 'yes' : 'no';
+    },
+    untouched() {
+      // A write whose answer was lost may still come.
+      if (ofBatch === 'yes') ofBatch = 'no';
+    },
     async call(change, signal) {
       for (let left = calls - 1; ; left -= 1) {
         const watch = watchWrites(signal);
@@ -96,6 +112,7 @@ function createProgress(calls: 1 | 2): Progress {
         } catch (error) {
           wrote ||= watch.wrote;
           const isLost = watch.wrote && isFailure(error, 'dns/unreachable') && !neverArrived(error);
+          isUnknown ||= isLost;
           if (left === 0 || !isLost) throw error;
         } finally {
           watch.done();
@@ -103,10 +120,10 @@ function createProgress(calls: 1 | 2): Progress {
       }
     },
     honest(error, name) {
-      if (!wrote || !isFailure(error)) return error;
+      if ((!wrote && ofBatch === 'no') || !isFailure(error)) return error;
       const { code, message, retryAt } = error;
       if (!provesNothingWritten(error) && code !== 'dns/unreachable') return error;
-      const reason = `something may have been written before this: ${message}`;
+      const reason = `${message}; something may have been written before that`;
       // It was reached, so a hint about its address would mislead.
       const hint = code === 'dns/unreachable' ? undefined : error.hint.replace(/^Nothing was changed\. /, '');
       const options = { cause: error, ...(retryAt ? { retryAt } : {}), ...(hint === undefined ? {} : { hint }) };
@@ -172,20 +189,24 @@ function createSetWriter(
     asks: readonly Ask[],
     signal: AbortSignal,
   ): Promise<readonly unknown[]> {
-    const progress = createProgress(calls);
-    const commitThese = (these: readonly Ask[]) =>
+    const whole = createProgress(calls);
+    const commitThese = (these: readonly Ask[], progress: Progress) =>
       commit({ zone, resource, asks: these, progress }, signal).then(
         () => undefined,
         (error: unknown) => error,
       );
-    const error = await commitThese(asks);
+    const error = await commitThese(asks, whole);
     const names = new Set(asks.map(({ value }) => value.name));
     if (names.size === 1 || !isFailure(error, 'dns/refused'))
-      return asks.map(({ value }) => progress.honest(error, value.name));
+      return asks.map(({ value }) => whole.honest(error, value.name));
     const errors = new Map<string, unknown>();
     for (const name of names) {
-      const alone = await commitThese(asks.filter(({ value }) => value.name === name));
-      errors.set(name, progress.honest(alone, name));
+      const own = createProgress(calls, whole);
+      const alone = await commitThese(
+        asks.filter(({ value }) => value.name === name),
+        own,
+      );
+      errors.set(name, own.honest(alone, name));
     }
     return asks.map(({ value }) => errors.get(value.name));
   }
@@ -199,6 +220,7 @@ function createSetWriter(
           const sets = await provider.read?.(zone, names, over);
           const changes = names.map((name) => merged(name, sets?.get(name), asks));
           const needed = sets ? changes.filter(isNeeded) : changes;
+          if (sets && traits.listLagMs === undefined && changes.every(isUntouched)) progress.untouched();
           if (needed.length > 0) await progress.call((own) => provider.write(zone, needed, own), over);
         });
       } catch (error) {
@@ -229,6 +251,10 @@ function merged(name: string, before: TxtSet | undefined, asks: readonly Ask[]):
 
 const isNeeded = ({ before, after }: SetChange): boolean =>
   after.length !== (before?.values.length ?? 0) || after.some((one) => !before?.values.includes(one));
+
+/** Whether all of it is still to be done. */
+const isUntouched = ({ add, remove, before }: SetChange): boolean =>
+  add.every((one) => !before?.values.includes(one)) && remove.every((one) => before?.values.includes(one));
 
 const minuteMs = 60_000;
 
