@@ -215,6 +215,17 @@ describe('the check', () => {
     });
   });
 
+  it('speaks of no id that is not set if the zone lacks its SOA record', async () => {
+    const { zones, connect } = start();
+    const { sets } = zones.find((one) => one.name === 'example.test' && !one.isPrivate)!;
+    sets.splice(0, sets.length, ...sets.filter(({ type }) => type !== 'SOA'));
+    await expect(connect().check?.('example.test', signal)).rejects.toMatchObject({
+      code: 'dns/refused',
+      message: expect.stringContaining('the account’s hosted zone example.test has no SOA record'),
+      hint: expect.not.stringContaining('hostedZoneId'),
+    });
+  });
+
   it('says that the id is of another zone', async () => {
     const { zones, connect } = start();
     const { id } = zones.find((one) => one.name === 'sub.example.test' && !one.isPrivate)!;
