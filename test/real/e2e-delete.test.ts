@@ -148,7 +148,7 @@ describe('certfleet delete', () => {
     const refused = await run('delete', name, '--force');
     expect(refused.status, refused.stdout).toBe(7);
     expect(stderrOf(refused)).toMatch(
-      /another process \(pid \d+\) is working on www\.example\.test; nothing was changed/,
+      /another process \(pid \d+ on \S+\) is working on www\.example\.test; nothing was changed/,
     );
 
     await issuing.kill();
