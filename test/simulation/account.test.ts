@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import type { Job } from '../../src/engine/job.ts';
+import type { Reporter } from '../../src/ports/reporter.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
@@ -12,13 +13,19 @@ const specOf = (name: string, email: readonly string[] = []): StoredSpec => {
 };
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 const countOf = (world: World, kind: string) => world.ca.requests.filter((request) => request.kind === kind).length;
+const whatNoLongerFits =
+  'CAA records and records of dns-persist-01 that name the old one no longer fit; `certfleet account show` shows the new one.';
 
 describe('the account at a CA', () => {
   it('is opened again once for all orders if the CA has forgotten it', async () => {
     const world = await createSimulatedWorld();
     await issue(world.replica(1), job(specOf('zero')), signal);
-    world.ca.state.accounts.clear();
+    const { accounts } = world.ca.state;
+    const [[id] = []] = accounts;
+    accounts.clear();
     const [before, clock] = [countOf(world, 'newAccount'), world.clock];
+    const warnings: string[] = [];
+    const reporter: Reporter = { report: ({ level, message }) => void (level === 'warn' && warnings.push(message)) };
     // Slow enough that every order has started before the first one has opened it again.
     const store: Store = {
       ...world.store,
@@ -32,13 +39,16 @@ describe('the account at a CA', () => {
         return world.store.put(...args);
       },
     };
-    const context = world.replica(2, { store });
+    const context = { ...world.replica(2, { store }), reporter };
     const specs = ['one', 'two', 'three', 'four'].map((name) => specOf(name));
     const outcomes = await Promise.all(specs.map((spec) => issue(context, job(spec), signal)));
     expect(outcomes.map(({ result, message }) => `${result}: ${message.slice(0, 11)}`)).toEqual(
       Array(4).fill('issued: valid until'),
     );
     expect(countOf(world, 'newAccount') - before).toBe(1);
+    expect(warnings).toEqual([
+      `sim no longer knows the account https://ca.test/account/${id}; opening another with its key. ${whatNoLongerFits}`,
+    ]);
   });
 
   it('is requested once if the CA names a time, however many certificates there are', async () => {
@@ -257,8 +267,13 @@ describe('the account at a CA', () => {
     ])('gets a successor with a new key if %s', async (_title, spec, rules) => {
       const world = await deactivated();
       const before = await keyOf(world);
-      const outcome = await issue(world.replica(2), { ...job(spec), ...rules }, signal);
+      const warnings: string[] = [];
+      const reporter: Reporter = { report: ({ level, message }) => void (level === 'warn' && warnings.push(message)) };
+      const outcome = await issue({ ...world.replica(2), reporter }, { ...job(spec), ...rules }, signal);
       expect(outcome).toMatchObject({ result: 'renewed' });
+      expect(warnings).toEqual([
+        `the account ${before.url} at sim is deactivated; opening a new one. ${whatNoLongerFits}`,
+      ]);
       const after = await keyOf(world);
       expect(after.url).not.toBe(before.url);
       expect(after.keyPem).not.toBe(before.keyPem);

@@ -100,7 +100,18 @@ const hasNewContacts = ({ contacts = [], configured = contacts }: AccountDocumen
  * challenge answers that depend on its thumbprint stay valid.
  */
 export const reopenAccount = (customer: Customer, refused: AccountIssuer): Promise<AccountIssuer> =>
-  openInstead(customer, refused, async ({ url: _gone, ...rest }) => rest);
+  openInstead(customer, refused, async ({ url = '', ...rest }) => {
+    warnOfAnother(customer, `${customer.issuer.name} no longer knows the account ${url}; opening another with its key`);
+    return rest;
+  });
+
+/** Before it is opened: once the document has another URL, no later run can tell. */
+const warnOfAnother = ({ engine }: Customer, what: string): void =>
+  report(engine, {
+    level: 'warn',
+    event: 'log',
+    message: `${what}. CAA records and records of dns-persist-01 that name the old one no longer fit; \`certfleet account show\` shows the new one.`,
+  });
 
 /** The same account with its other key, after the CA refused a request; undefined if the key is not the reason. */
 export const accountWithNewKey = async (
@@ -128,8 +139,7 @@ export async function accountInsteadOf(
     if (!mayOpen && !settings.newAccount) throw deactivated(refused.accountUrl, issuer);
   }
   return openInstead(customer, refused, async ({ keyPem, url = '', replaced = [] }) => {
-    const message = `the account ${url} at ${issuer.name} is deactivated; opening a new one`;
-    report(engine, { level: 'warn', event: 'log', message });
+    warnOfAnother(customer, `the account ${url} at ${issuer.name} is deactivated; opening a new one`);
     const fresh = await engine.pki.newAccountKey(settings.accountKey);
     return { ...newAccountDocument(settings, fresh), replaced: [...replaced, { keyPem, url }] };
   });
