@@ -52,8 +52,8 @@ export function groupsOf(failures: readonly Failed[]): readonly (readonly Failed
   const groups = new Map<string, Failed[]>();
   for (const failure of failures) {
     const { code, message, hint, retryAt } = withoutName(failure);
-    const hasNext = failure.next !== undefined;
-    const key = JSON.stringify([failure.result, hasNext, code, message, hint, retryAt]);
+    const next = [failure.next !== undefined, failure.result === 'failed' && failure.notDue === true];
+    const key = JSON.stringify([failure.result, next, code, message, hint, retryAt]);
     groups.set(key, [...(groups.get(key) ?? []), failure]);
   }
   return [...groups.values()];

@@ -150,7 +150,7 @@ function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeCon
   // A first `issue` by flags that failed before its order, or a document that `renew` cannot read.
   if (next === undefined) return 'Next: fix the problem and run it again; `certfleet renew` does not retry it.';
   if (group.every((one) => one.result === 'failed' && one.notDue))
-    return `Next: fix the problem and run it again. ${another ? 'The first of them' : 'Its certificate'} is not due before ${next}.`;
+    return `Next: fix the problem and run it again. ${group.length > 1 ? 'None of them is due' : 'Its certificate is not due'} before ${next}.`;
   return `Next: \`certfleet renew\` tries ${another ? 'the first of them ' : ''}again after ${next}.`;
 }
 

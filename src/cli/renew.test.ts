@@ -10,7 +10,7 @@ const failedWith = (error: CertfleetError, certificate: string): Outcome => ({
   error: asFailure(error, certificate),
 });
 const down = (certificate: string, minute: number): Outcome => ({
-  ...failedWith(fail('acme/down', { issuer: 'le', certificate }), certificate),
+  ...failedWith(fail('acme/down', { issuer: 'le' }), certificate),
   next: new Date(Date.parse('2026-11-24T16:00:00Z') + minute * 60_000).toISOString(),
 });
 const pendingAt = (certificate: string): Outcome => {
@@ -184,6 +184,18 @@ it.each<Row>([
       '10 waiting after a failure\n',
   },
   {
+    what: 'tells apart which of equal failures are tried again before their renewal',
+    argv: 'renew --force',
+    code: 4,
+    fleet: {
+      renew: () => [0, 1, 2, 3].map((i) => ({ ...down(`c${i}`, i), ...(i > 1 ? { notDue: true as const } : {}) })),
+    },
+    warns: [
+      /^c0, c1: .* Next: `certfleet renew` tries the first of them again after 2026-11-24 16:00 UTC\. c2, c3: /,
+      / Next: fix the problem and run it again\. None of them is due before 2026-11-24 16:02 UTC\. $/,
+    ],
+  },
+  {
     what: 'groups failures that are equal but for the name',
     argv: 'renew',
     code: 4,
@@ -197,7 +209,7 @@ it.each<Row>([
     },
     stdout: '43 failed\n',
     stderr: [
-      'c0, c1, c2 and 37 more: le accepts no orders at the moment, so NAME was not ordered',
+      'c0, c1, c2 and 37 more: le accepts no orders at the moment, so none was sent',
       '  An order for another certificate failed in this run; see its error. The next run tries one',
       '  certificate first.',
       '  More: certfleet explain acme/down',

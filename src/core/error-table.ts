@@ -475,7 +475,7 @@ export const errorTable = {
     hint: 'Ask the CA how to do it, perhaps in its web console.',
   },
   'acme/down': {
-    message: '{issuer} accepts no orders at the moment, so {certificate} was not ordered',
+    message: '{issuer} accepts no orders at the moment, so none was sent',
     blame: 'ca',
     retry: 'later',
     hint: 'An order for another certificate failed in this run; see its error. The next run tries one certificate first.',

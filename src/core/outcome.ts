@@ -3,7 +3,7 @@ import { type ErrorCode, errorTable } from './error-table.ts';
 import { CertfleetError, fail, type RefusedName } from './errors.ts';
 import { type LeftOutside, leftOutside } from './left-outside.ts';
 import type { LastRun, Lineage } from './lineage.ts';
-import type { Plan } from './plan.ts';
+import { nextTry, type Plan } from './plan.ts';
 import type { StoredSpec } from './spec.ts';
 
 /** The result of one pass for one certificate. */
@@ -96,11 +96,14 @@ export function outcomeOfPlan(
     const { issuer } = wanted.spec;
     const error =
       why === 'down'
-        ? fail('acme/down', { issuer, certificate })
+        ? fail('acme/down', { issuer })
         : why === 'rollover'
           ? fail('account/rolling', { certificate, reason: plan.wait.reason })
           : fail('acme/hold', { issuer, certificate, until }, { retryAt: new Date(until) });
-    return { certificate, result: 'failed', message: error.message, error, ...next };
+    // A person may have asked for a new certificate before the old one is due.
+    const at = nextTry(wanted, lineage, { retryAt: until });
+    const retry = { next: at, ...(at === until ? {} : { notDue: true as const }) };
+    return { certificate, result: 'failed', message: error.message, error, ...next, ...retry };
   }
   const notAfter = lineage?.current?.facts.notAfter;
   if (plan.byHand) {

@@ -159,7 +159,11 @@ export const isRetried = (
  * When `renew` tries again after a failure: after the back-off, or not before the renewal time if only a person had
  * asked for a new certificate. RFC 3339.
  */
-export function nextTry(wanted: StoredSpec, lineage: Lineage | undefined, { retryAt }: Failure): string {
+export function nextTry(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  { retryAt }: Pick<Failure, 'retryAt'>,
+): string {
   const isDue = whyDue(wanted, lineage, new Date(retryAt), { force: false }) !== undefined;
   return isDue ? retryAt : (lineage?.renewal?.at ?? retryAt);
 }

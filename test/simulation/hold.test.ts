@@ -123,8 +123,30 @@ describe('a CA that takes no orders', () => {
     await putHold(world, { until });
     const engine = world.replica(1);
     engine.memory.paces(directory).failed();
-    await keepHold(engine, directory, fail('acme/down', { issuer: 'sim', certificate: 'abc' }));
+    await keepHold(engine, directory, fail('acme/down', { issuer: 'sim' }));
     expect(await holdOf(engine, directory, signal)).toMatchObject({ until, isDown: true });
+  });
+
+  it('is asked again for valid certificates at their renewal, however often a person has forced it', async () => {
+    const world = await createSimulatedWorld();
+    const three = jobs.slice(0, 3);
+    await passing(world.clock, reconcile(world.replica(1), three, signal));
+    world.ca.failNext('directory', { status: 503, times: 1_000 });
+    const forced = three.map(({ wanted }) => job(wanted, { force: true, obeyBackoff: false }));
+    for (let run = 2; run < 4; run += 1) {
+      world.pass(120_000);
+      const outcomes = await passing(world.clock, reconcile(world.replica(run), forced, signal));
+      for (const { certificate, ...outcome } of outcomes) {
+        const next = (await world.readLineage(certificate))?.renewal?.at;
+        expect(outcome).toMatchObject({ result: 'failed', notDue: true, next });
+      }
+      const codes = outcomes.map((outcome) => ('error' in outcome ? outcome.error.code : ''));
+      if (run === 3) expect(codes.sort()).toEqual(['acme/busy', 'acme/down', 'acme/down']);
+    }
+    // Of a certificate that is due, it says so.
+    world.pass(61 * dayMs);
+    const due = await passing(world.clock, reconcile(world.replica(4), forced, signal));
+    expect(due.map((outcome) => [outcome.result, 'notDue' in outcome])).toEqual(Array(3).fill(['failed', false]));
   });
 
   it('is not asked for renewal windows either', async () => {

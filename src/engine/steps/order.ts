@@ -79,7 +79,7 @@ export function checkMayOrder(run: OrderRun): void {
 function failIfDown(run: OrderRun, cause?: unknown): void {
   const { engine, issuer } = run;
   if (engine.memory.paces(issuer.directoryUrl).state() !== 'down') return;
-  throw fail('acme/down', { issuer: issuer.name, certificate: nameOf(run) }, { cause });
+  throw fail('acme/down', { issuer: issuer.name }, { cause });
 }
 
 /** The ARI id of the certificate to replace, if this CA issued it (RFC 9773 §5). */
