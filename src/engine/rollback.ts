@@ -4,13 +4,15 @@ import { whyUnusable } from '../core/revocation.ts';
 import { differences } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { rolledBack } from '../core/work.ts';
+import type { VersionBundle } from '../ports/deployer.ts';
 import { readBundle } from './bundles.ts';
 import { type Engine, report } from './engine.ts';
 import { underLease } from './leases/bare.ts';
 
 /**
  * Makes the previous version the current one, with an intent for every target; a delivery follows. Fails with
- * `lineage/no-way-back`, and with the target's own error if one would refuse that version; then nothing is changed.
+ * `lineage/no-way-back`, with the store's error if it lacks that version or its key, and with the target's own error if
+ * one would refuse it; then nothing is changed.
  *
  * @returns undefined if there is no such lineage
  */
@@ -26,7 +28,9 @@ export const rollBack = (
       const now = engine.clock.now();
       const reason = whyNoWayBack(holding.lineage, wanted, now);
       if (reason !== undefined) throw fail('lineage/no-way-back', { name, reason });
-      await askTargets(engine, holding.lineage, wanted, held);
+      // Without its key, it could be neither delivered nor exported.
+      const bundle = await readBundle(engine, { lineage: name, id: holding.lineage.previous!.id }, held);
+      await askTargets(engine, bundle, wanted, held);
       await holding.apply(rolledBack({ wanted, now }), held);
       const { current, previous } = holding.lineage;
       const message = `went back from version ${previous?.id} to ${current?.id}`;
@@ -40,14 +44,13 @@ export const rollBack = (
 /** A target that cannot be reached says nothing; the delivery tells. */
 async function askTargets(
   engine: Engine,
-  { name, previous }: Lineage,
+  bundle: VersionBundle,
   wanted: StoredSpec,
   signal: AbortSignal,
 ): Promise<void> {
   for (const target of wanted.spec.deploy) {
     const deployer = await engine.connect.deployer(wanted, target).catch(() => undefined);
-    if (!previous || !deployer?.admit) continue;
-    await deployer.admit(await readBundle(engine, { lineage: name, id: previous.id }, signal), signal);
+    await deployer?.admit?.(bundle, signal);
   }
 }
 

@@ -299,6 +299,26 @@ describe('a version that breaks the handshake', () => {
     expect(world.version('edge')).toBe(1);
   });
 
+  it('stays if the store lacks the key of the one before, and the message says so', async () => {
+    const world = createWorld();
+    await renew(world, specOf('edge'));
+    const [key] = (await world.process(1).store.list('key', signal)).names;
+    const entry = await world.process(1).store.get({ kind: 'key', name: key! }, signal);
+    await world.process(1).store.delete(entry!.key, { ifRevision: entry!.revision, signal });
+    world.breaks.add(2);
+    world.pass(70 * dayMs);
+    expect(await renew(world, specOf('edge'))).toMatchObject({
+      result: 'pending',
+      error: {
+        code: 'deploy/no-handshake',
+        hint: expect.stringMatching(/^The previous version cannot be put back: the document key\/.+ is missing/),
+      },
+    });
+    expect(world.version('edge')).toBe(2);
+    const states = Object.values((await world.readLineage())?.deployments ?? {}).map(({ state }) => state);
+    expect(states).toEqual(['current', 'pending']);
+  });
+
   it('is taken back, and tried again only after a day', async () => {
     const world = createWorld();
     await renew(world, specOf('edge'));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { encodeDocument } from '../../src/core/lineage.ts';
 import type { StoredSpec, Wishes } from '../../src/core/spec.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import { revokeVersions } from '../../src/engine/revoke.ts';
@@ -27,7 +28,12 @@ async function renewedWorld() {
     return outcome;
   };
   const renew = () => issue(world.replica(4), job(wanted), signal);
-  return { ...world, wanted, lineage, first: previous!, second: current!, back, renew };
+  const damage = async (id: string, kind: 'key' | 'version', document: object | undefined) => {
+    const key = { kind, name: `abc~${id}` };
+    const options = { ifRevision: (await world.store.get(key, signal))!.revision, signal };
+    await (document ? world.store.put(key, encodeDocument(document), options) : world.store.delete(key, options));
+  };
+  return { ...world, wanted, lineage, damage, first: previous!, second: current!, back, renew };
 }
 
 const withWishes = (wishes: Wishes): StoredSpec => {
@@ -81,6 +87,20 @@ describe('a rollback', () => {
     await expect(passing(world.clock, back)).rejects.toThrow('the target has a newer one');
     expect(refused).toEqual([world.first.id]);
     expect(await world.lineage()).toEqual(before);
+  });
+
+  it.each<[string, 'key' | 'version', object | undefined, string]>([
+    ['lacks its key', 'key', undefined, 'store/part-missing'],
+    ['has a damaged key', 'key', { keyPem: 'garbage' }, 'store/corrupt'],
+    ['has no certificate', 'version', undefined, 'store/part-missing'],
+    ['has no readable certificate', 'version', {}, 'store/corrupt'],
+  ])('to a version that %s is refused, and changes nothing', async (_what, kind, document, code) => {
+    const world = await renewedWorld();
+    await world.damage(world.first.id, kind, document);
+    const before = await world.lineage();
+    await expect(world.back()).rejects.toMatchObject({ code });
+    expect(await world.lineage()).toEqual(before);
+    expect(world.delivered).toEqual([world.first.id, world.second.id]);
   });
 
   it('is finished by renew if it was killed before the delivery', async () => {

@@ -9,9 +9,9 @@ import {
 } from '../../core/deployments.ts';
 import type { EndpointVerdict } from '../../core/endpoint.ts';
 import { type ErrorCode, errorTable } from '../../core/error-table.ts';
-import { CertfleetError, fail } from '../../core/errors.ts';
+import { CertfleetError, fail, isFailure } from '../../core/errors.ts';
 import { deployHookTarget } from '../../core/hooks.ts';
-import type { Deployment, Lineage, Version } from '../../core/lineage.ts';
+import type { Deployment, Version } from '../../core/lineage.ts';
 import { revocationOf } from '../../core/revocation.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import { readBundle } from '../bundles.ts';
@@ -78,9 +78,10 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const paused = lacking.filter((target) => !toTry.includes(target) && !targets.includes(target));
   const delivery: Delivery = { run, version, bundle, again, results: new Map() };
   await deliver(delivery, targets);
-  const broken = await watchEndpoints(delivery, { watched, before, paused, isFresh: fresh !== undefined });
-  const wentBack = broken.length > 0 && isUsable(lineage, previous);
-  if (wentBack) await goBack(delivery, previous, targets, broken);
+  const wayBack = wanted.spec.endpoints.length > 0 ? await wayBackOf(run) : undefined;
+  const broken = await watchEndpoints(delivery, { watched, before, paused, isFresh: fresh !== undefined, wayBack });
+  const wentBack = broken.length > 0 && typeof wayBack === 'object';
+  if (wentBack) await goBack(delivery, wayBack, targets, broken);
   return await conclude(delivery, paused, wentBack);
 }
 
@@ -182,10 +183,11 @@ async function watchEndpoints(
     readonly before: readonly EndpointVerdict[];
     readonly paused: readonly string[];
     readonly isFresh: boolean;
+    readonly wayBack: WayBack | string | undefined;
   },
 ): Promise<readonly EndpointVerdict[]> {
   const { engine, job, holding, signal } = run;
-  const { deployments, previous } = holding.lineage;
+  const { deployments } = holding.lineage;
   const { endpoints } = job.wanted.spec;
   const hasFailed = [...results.values()].some(({ error }) => error !== undefined);
   const expected = hasFailed ? [] : endpoints.filter((endpoint) => !facts.paused.includes(endpoint));
@@ -204,9 +206,9 @@ async function watchEndpoints(
     if (facts.paused.includes(verdict.endpoint) && verdict.state !== 'current') continue;
     const stays = wasBroken(verdict.endpoint)
       ? 'It did not before this deployment either'
-      : isUsable(holding.lineage, previous)
-        ? undefined
-        : 'There is no previous version to put back';
+      : typeof facts.wayBack === 'string'
+        ? facts.wayBack
+        : undefined;
     if (verdict.state === 'cannot-tell') {
       const message = `could not check ${verdict.endpoint} from this machine: ${verdict.words}`;
       report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
@@ -217,20 +219,33 @@ async function watchEndpoints(
   return seen.filter(({ endpoint, state }) => state === 'handshake-failed' && !wasBroken(endpoint));
 }
 
-/** Whether there is a previous version to go back to: never one that was revoked, or is to be. */
-const isUsable = (lineage: Lineage, previous: Version | undefined): previous is Version =>
-  previous !== undefined && !previous.compromised && revocationOf(lineage, previous) === undefined;
+/** The previous version, to put back on the targets. */
+interface WayBack {
+  readonly version: Version;
+  readonly bundle: VersionBundle;
+}
+
+/** The version to go back to, never one that was revoked, or is to be; or why there is none, as a sentence. */
+async function wayBackOf({ engine, holding: { lineage }, signal }: Run): Promise<WayBack | string> {
+  const { name, previous: version } = lineage;
+  if (!version || version.compromised || revocationOf(lineage, version) !== undefined)
+    return 'There is no previous version to put back';
+  try {
+    return { version, bundle: await readBundle(engine, { lineage: name, id: version.id }, signal) };
+  } catch (error) {
+    if (!isFailure(error, 'store/corrupt') && !isFailure(error, 'store/part-missing')) throw error;
+    return `The previous version cannot be put back: ${error.message}`;
+  }
+}
 
 /** This delivery broke a handshake: puts the previous version back on its targets. */
 async function goBack(
   delivery: Delivery,
-  previous: Version,
+  wayBack: WayBack,
   targets: readonly string[],
   broken: readonly EndpointVerdict[],
 ): Promise<void> {
-  const { engine, holding, signal } = delivery.run;
-  const bundle = await readBundle(engine, { lineage: holding.lineage.name, id: previous.id }, signal);
-  const back: Delivery = { ...delivery, version: previous, bundle, again: true, results: new Map() };
+  const back: Delivery = { ...delivery, ...wayBack, again: true, results: new Map() };
   await deliver(back, targets);
   const endpoint = broken.map((verdict) => `${verdict.endpoint} (${verdict.words})`).join(', ');
   for (const target of targets) {
