@@ -72,7 +72,7 @@ export interface Fleet {
   stored(name: string, signal: AbortSignal): Promise<Pick<Lineage, 'spec' | 'origin' | 'givenBack'> | undefined>;
   /** Environment variables whose secrets are stored with a certificate, for a check of its settings. */
   keptEnvironment(name: string, signal: AbortSignal): Promise<Readonly<Record<string, string | undefined>>>;
-  /** The status of the named certificates, or of all. Only reads the store. */
+  /** The status of the named certificates, whose keys are read, too, or of all. Only reads the store. */
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
   /**
    * Draws the CA's path to the answer for each identifier of the named certificates, declared or stored: which address,

@@ -67,6 +67,8 @@ export const commands: readonly Command[] = [
   {
     name: 'status',
     summary: 'show all certificates and what comes next',
+    description:
+      'Private keys are opened only for certificates that are named; `certfleet store check` reads all. Exits with 7 if the store is damaged.',
     arguments: { text: '[name...]', description: 'only these certificates (default: all)' },
     flags: [],
     load: async () => (await import('./status.ts')).status,

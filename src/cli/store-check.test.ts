@@ -178,6 +178,25 @@ describe('store check', () => {
   });
 });
 
+it.each<[string, (at: Machine) => Promise<unknown>]>([
+  ['is damaged', (at) => at.files.replace(fileOf(at, 'key'), 'garbage\n', { mode: 0o600 })],
+  ['is that of another one', async ({ replace, pki }) => replace('key', { keyPem: (await pki.newKey()).reveal() })],
+  ['is none', ({ replace }) => replace('key', { keyPem: 'garbage' })],
+])('status and show of a certificate by its name say that its key %s', async (_what, damage) => {
+  const at = await machine();
+  await damage(at);
+  for (const command of ['status', 'show']) {
+    const { code, stdout } = await at.run(command, 'abc');
+    expect([command, code, stdout]).toEqual([
+      command,
+      command === 'status' ? 7 : 0,
+      expect.stringContaining(`the document key/abc~${at.id} cannot be read`),
+    ]);
+    expect((await at.run(command, 'other')).stdout).toContain('other');
+  }
+  expect(await at.run('status', 'other')).toMatchObject({ code: 0, stdout: expect.stringContaining('valid') });
+});
+
 it.each([
   ['that is not one', 'x'],
   ['of nothing', 'certfleet 1 live 1 abcdefgh - 2 00000000000000000000000000000000 "store"\n{}'],

@@ -11,7 +11,7 @@ import {
   widowed,
 } from '../core/store-parts.ts';
 import type { Key, Store } from '../ports/store.ts';
-import { readKey, readVersion, type VersionDocument } from './bundles.ts';
+import { readBundle, readKey, readVersion, type VersionDocument } from './bundles.ts';
 import type { Engine } from './engine.ts';
 import { decoded } from './ledger/account.ts';
 import { readLineage } from './stored-lineage.ts';
@@ -97,6 +97,27 @@ export interface Accounts {
   readonly damaged: readonly CertfleetError[];
   /** Empty if one is damaged, which may be it. */
   readonly missing: readonly MissingAccount[];
+}
+
+/**
+ * Why the current version or its key cannot be used. Opens both, so it is for single certificates: for a thousand, it
+ * takes seconds.
+ */
+export async function unusableVersion(
+  engine: Engine,
+  { name, current }: Lineage,
+  signal: AbortSignal,
+): Promise<CertfleetError | undefined> {
+  if (!current) return undefined;
+  try {
+    await readBundle(engine, { lineage: name, id: current.id }, signal);
+    return undefined;
+  } catch (error) {
+    if (!isFailure(error, 'store/corrupt') && !isFailure(error, 'store/part-missing')) throw error;
+    // Another process may have deleted the certificate, or made another version current.
+    const entry = await engine.store.get({ kind: 'lineage', name }, signal);
+    return entry && readLineage(engine, entry).current?.id === current.id ? error : undefined;
+  }
 }
 
 /** The versions that can be used with their keys. */

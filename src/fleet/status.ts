@@ -4,7 +4,7 @@ import { describeLineage, type LineageStatus } from '../core/status.ts';
 import type { Engine } from '../engine/engine.ts';
 import { rolloverOf } from '../engine/ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
-import { lineageMissing, watchStore } from '../engine/store-faults.ts';
+import { lineageMissing, unusableVersion, watchStore } from '../engine/store-faults.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, readAll } from './stored.ts';
 import { allWanted, nameOfWanted } from './wanted.ts';
@@ -34,9 +34,11 @@ export async function statusOf(
   const described = (names.length > 0 ? names : [...all]).map(async (name) => {
     const found = stored.get(name);
     const one = wanted.get(name);
-    const corrupt = found instanceof Error ? found : missing.has(name) ? lineageMissing(name) : lacking.get(name);
-    const accountMissing = withoutAccount.get(name);
     const lineage = found instanceof Error ? undefined : found;
+    const lacks = missing.has(name) ? lineageMissing(name) : lacking.get(name);
+    const unusable = names.length > 0 && lineage ? await unusableVersion(engine, lineage, signal) : undefined;
+    const corrupt = found instanceof Error ? found : (lacks ?? unusable);
+    const accountMissing = withoutAccount.get(name);
     const isWorking = isHeld(engine, lineage);
     const caHold = endOfCaHold(await holdAt(one?.wanted.issuer.directory), lineage, now);
     const declaredAs = one && { spec: one.wanted, origin: one.origin };
