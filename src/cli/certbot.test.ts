@@ -513,6 +513,14 @@ const rows: readonly Row[] = [
     warns: ['--http standalone --agree-tos --reuse-key --deploy'],
     never: ['--staging'],
   },
+  ...[false, true].map(
+    (verbose): Row => ({
+      what: `the configuration file of certbot is named ${verbose ? 'with' : 'only with'} --verbose`,
+      argv: `${verbose ? '--verbose ' : ''}certbot certonly --standalone -d example.org`,
+      files: { '/etc/letsencrypt/cli.ini': 'agree-tos = yes\n' },
+      [verbose ? 'warns' : 'never']: ['flags of /etc/letsencrypt/cli.ini count, too'],
+    }),
+  ),
   {
     what: 'a switch with an odd value in the configuration file of certbot',
     argv: 'certbot certonly --standalone -d example.org',
