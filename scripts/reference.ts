@@ -319,6 +319,8 @@ ${sections.join('\n\n')}
 
 const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.started': 'A command began. `data.command` is its name.',
+  'run.planned':
+    'The certificates that a run has to order or deliver were counted, before it works on the first. `data.certificates`. What is found to be due only on a closer look is not counted.',
   'run.finished':
     'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `failing` (`unchanged` because it failed before and waits), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `left` (what it has left outside, because its removal was refused: `what`, `code`, `reason`), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.notAfter`, `data.left` (what could not be removed), `data.unsure` (what a later sweep looks for once more, because the provider lists records late), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
   'store.made':

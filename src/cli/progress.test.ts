@@ -148,6 +148,29 @@ describe('what people are spared', () => {
     );
   });
 
+  it.each([
+    { planned: 5, started: 5, shown: 5 },
+    { planned: 6, started: 5, shown: 0 },
+    // More were due on a closer look.
+    { planned: 1, started: 7, shown: 5 },
+    { planned: undefined, started: 7, shown: 5 },
+  ])('is each step of many certificates: $planned planned, $started started', ({ planned, started, shown }) => {
+    const names = Array.from({ length: started }, (_, index) => `c${index}`);
+    const plan = { ...event('run.planned', undefined, 'x'), data: { certificates: planned ?? 0 } };
+    const steps = names.flatMap((name) => [
+      event('certificate.started', name, 'x'),
+      event('certificate.step', name, 'y'),
+    ]);
+    const warning = event('certificate.waiting', 'c0', 'z', 'warn');
+    const text = plain([...(planned === undefined ? [] : [plan]), ...steps, warning]);
+    expect(text).toBe(
+      `${names
+        .slice(0, shown)
+        .map((name) => `${name}: x\n${name}: y\n`)
+        .join('')}warning: c0: z\n`,
+    );
+  });
+
   it('is a result, which is printed in the end', () => {
     const life = ['certificate.revoked', 'certificate.exported'] as const;
     const results = ['certificate.issued', 'renewal.scheduled', 'certificate.deployed', ...life] as const;

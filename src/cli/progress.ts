@@ -47,9 +47,11 @@ export function quietProgress(stderr: Output, style: Style): Progress {
 export function plainProgress(stderr: Output, style: Style): Progress {
   const { write, settle, rest } = eventLines(stderr, style);
   let sweeping = false;
+  let planned = 0;
   const started = new Set<string>();
   return {
     report: (event) => {
+      if (event.event === 'run.planned') planned = Number(event.data?.['certificates']);
       if (event.event === 'certificate.started' && event.certificate !== undefined) started.add(event.certificate);
       if (event.event === 'run.started') sweeping = event.data?.['command'] === 'sweep';
       if (settle(event)) return;
@@ -57,7 +59,8 @@ export function plainProgress(stderr: Output, style: Style): Progress {
       if (event.event.startsWith('run.') || toldInTheEnd.has(event.event) || isInward(event)) return;
       if (event.level === 'info' && (results.has(event.event) || (sweeping && event.event === 'sweep.cleaned'))) return;
       // Of many certificates, only what is not as it should be, and the result of each in the end.
-      if (event.level === 'info' && moving.has(event.event) && started.size > fewCertificates) return;
+      const isMuch = Math.max(planned, started.size) > fewCertificates;
+      if (event.level === 'info' && moving.has(event.event) && isMuch) return;
       write(event);
     },
     stop: rest,

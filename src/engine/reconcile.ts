@@ -30,6 +30,7 @@ export async function reconcile(
   if (jobs.some((job) => aroundOrder(hooksIn(job)).length > 0)) await settleRuns(engine, signal);
   const errands = jobs.map((job) => ({ ...atItsCa(engine, job), phase: phaseOf(job), run: visitsOf(engine, job) }));
   await probeThoseDown(engine, jobs, signal);
+  reportPlanned(engine, jobs.length);
   try {
     return await inLanes(engine, errands, signal);
   } finally {
@@ -58,6 +59,7 @@ export async function reconcileAll(
   // Certificates that failed last time come last. If the CA fails on one of them, the others have had their turn.
   const doubtful: typeof errands = [];
   const due: Job[] = [];
+  let planned = 0;
   const watch = await watchStore(engine, signal);
 
   const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
@@ -66,7 +68,10 @@ export async function reconcileAll(
     if (idle) outcomes.set(name, idle);
     const hasLeft = found !== undefined && !(found instanceof Error) && whatIsLeft(engine, found) !== 'nothing';
     if (!hasLeft && (idle || !job)) return;
-    if (job && !idle) due.push(job);
+    if (job && !idle) {
+      due.push(job);
+      if (isToDo(engine, job, found)) planned += 1;
+    }
     const run = inOrder(engine, { job: idle ? undefined : job, name, hasLeft });
     const hasFailed = found && !(found instanceof Error) && found.failure !== undefined;
     (hasFailed ? doubtful : errands).push({
@@ -104,6 +109,7 @@ export async function reconcileAll(
     if (errands.length > 0) {
       await engine.store.check(signal);
       await probeThoseDown(engine, due, signal);
+      reportPlanned(engine, planned);
       for (const { name, outcome, hasLeft } of await inLanes(engine, errands, signal)) {
         if (outcome) outcomes.set(name, outcome);
         if (hasLeft) outcomes.set(name, await afterSweep(engine, name, outcomes.get(name), signal));
@@ -210,6 +216,21 @@ function outcomeWithoutWork(
   const today = withHooksOfBefore(job, found);
   const plan = planLineage(today.wanted, found, engine.clock.now(), today);
   return plan.action === 'none' ? outcomeOfPlan(today, found, plan) : undefined;
+}
+
+/** Whether a certificate is to be ordered or delivered, as far as can be told before a closer look. */
+function isToDo(engine: Engine, job: Job, found: Lineage | CertfleetError | undefined): boolean {
+  if (!found || found instanceof Error) return !found;
+  const today = withHooksOfBefore(job, found);
+  const { action } = planLineage(today.wanted, found, engine.clock.now(), today);
+  return action !== 'none' && action !== 'ask';
+}
+
+function reportPlanned(engine: Engine, certificates: number): void {
+  if (certificates === 0) return;
+  const message =
+    certificates === 1 ? 'there is 1 certificate to work on' : `there are ${certificates} certificates to work on`;
+  report(engine, { level: 'info', event: 'run.planned', message, data: { certificates } });
 }
 
 const failedBy = (certificate: string, error: CertfleetError): Outcome => ({

@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
+import type { Event } from '../../src/core/event.ts';
 import { encodeDocument, type Tombstone } from '../../src/core/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
@@ -41,6 +42,26 @@ it('starts more certificates as soon as their CA is known to accept them, before
   const inTime = world.clock.deadline(600_000).signal;
   const outcomes = await passing(world.clock, reconcile(world.replica(1, { solver }), jobs, inTime));
   expect(outcomes.map(({ result }) => result)).toEqual(jobs.map(() => 'issued'));
+});
+
+it('counts what it has to order or deliver before it works on the first', async () => {
+  const world = await createSimulatedWorld();
+  const events: Event[] = [];
+  const engine: Engine = { ...world.replica(1), reporter: { report: (event) => void events.push(event) } };
+  await issue(world.replica(2), job(simulatedSpec('done')), signal);
+  const problem = { type: 'urn:ietf:params:acme:error:rejectedIdentifier', detail: 'no', status: 400 };
+  world.ca.failNext('newOrder', { problem });
+  // It waits for its next try, as only a closer look can tell.
+  expect(await issue(world.replica(2), job(simulatedSpec('late')), signal)).toMatchObject({ result: 'failed' });
+  const jobs = ['done', 'late', 'a', 'b'].map((name) => job(simulatedSpec(name)));
+  for (const expected of [2, undefined]) {
+    await passing(world.clock, reconcileAll(engine, { jobs, jobOf: () => undefined }, signal));
+    const names = events.map(({ event }) => event);
+    const planned = events.filter(({ event }) => event === 'run.planned');
+    expect(planned.map(({ data }) => data)).toEqual(expected === undefined ? [] : [{ certificates: expected }]);
+    if (expected) expect(names.indexOf('run.planned')).toBeLessThan(names.indexOf('certificate.started'));
+    events.length = 0;
+  }
 });
 
 describe('forty certificates that a frozen process holds', () => {
