@@ -7,12 +7,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { isTemporaryName } from '../../src/lib/files.ts';
 import fileStore from '../../src/stores/file.ts';
+import { until } from '../support/service.ts';
 import type { Tally } from '../support/store-worker.ts';
 import { storeWorld } from '../support/store-world.ts';
 
 const { signal } = new AbortController();
-/** How long signals are sent. The long run is for changes of the store. */
+/** How long signals are sent at least. The long run is for changes of the store. */
 const tortureMs = process.env.CERTFLEET_LONG ? 120_000 : 5_000;
+/** How much longer on a busy machine, until enough was written to prove something. */
+const budgetMs = 60_000;
 const workers = 4;
 
 const folder = mkdtempSync(join(tmpdir(), 'certfleet-torture-'));
@@ -70,43 +73,78 @@ async function tally(name: string): Promise<Tally> {
 }
 
 describe('the file store under signals', () => {
-  it('loses and repeats no acknowledged write of several processes', async () => {
+  const timeout = tortureMs + 3 * budgetMs;
+  it('loses and repeats no acknowledged write of several processes', { timeout }, async () => {
     const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Math.random() * 2 ** 31));
     const random = seeded(seed);
     const lines: string[] = [];
     const ends: Promise<void>[] = [];
     let kills = 0;
     let stops = 0;
-    for (let slot = 0; slot < workers; slot += 1) ends.push(startWorker(slot, `w${slot}.0`, lines));
+    const ids: string[] = [];
+    const begin = (slot: number) => {
+      const id = `w${slot}.${kills}`;
+      ids[slot] = id;
+      ends.push(startWorker(slot, id, lines));
+    };
+    for (let slot = 0; slot < workers; slot += 1) begin(slot);
+
+    const told = (...what: readonly string[]) =>
+      lines.map((line) => line.split(' ')).filter(([, word = '']) => what.includes(word));
+    /** How many names of tokens were created again after their deletion markers went. */
+    const reborn = () => {
+      const begun = told('spark').filter(([, , , , revision]) => revision?.startsWith('1-'));
+      return begun.length - new Set(begun.map(([, , name]) => name)).size;
+    };
+    const counts = () => ({
+      kills,
+      acks: told('ack').length,
+      claims: told('claim').length,
+      rises: told('rise').length,
+      reborn: reborn(),
+    });
+    const enough = { kills: 6, acks: 101, claims: 11, rises: 1, reborn: 11 };
+    const isEnough = () => {
+      const now = counts();
+      return Object.entries(enough).every(([what, least]) => now[what as keyof typeof enough] >= least);
+    };
 
     const end = performance.now() + tortureMs;
-    while (performance.now() < end) {
+    while (performance.now() < end || (!isEnough() && performance.now() < end + budgetMs)) {
       await systemClock.sleep(random() * 60, signal);
       const slot = Math.floor(random() * workers);
-      const child = running.get(slot);
+      const child = running.get(slot)!;
       if (random() < 0.4) {
-        child?.kill('SIGKILL');
+        // On a busy machine, a new process may need longer to begin than most live here, and then nothing is written.
+        const least = Math.floor(random() * 4);
+        const acks = () => lines.filter((line) => line.startsWith(`${ids[slot]} ack `)).length;
+        await until(() => acks() >= least || child.exitCode !== null, {
+          what: `${ids[slot]} has written ${least} times`,
+          deadlineMs: budgetMs,
+        });
+        child.kill('SIGKILL');
         kills += 1;
-        ends.push(startWorker(slot, `w${slot}.${kills}`, lines));
+        begin(slot);
       } else {
-        child?.kill('SIGSTOP');
+        child.kill('SIGSTOP');
         stops += 1;
         await systemClock.sleep(random() * 150, signal);
-        child?.kill('SIGCONT');
+        child.kill('SIGCONT');
       }
     }
     for (const child of running.values()) child.kill('SIGKILL');
     await Promise.all(ends);
 
-    const acks = lines.map((line) => line.split(' ')).filter(([, what]) => what === 'ack');
-    const late = lines.filter((line) => line.split(' ')[1] === 'late').length;
+    const acks = told('ack');
+    const late = told('late').length;
     console.log(
       `store torture: seed ${seed}, ${kills} SIGKILL, ${stops} SIGSTOP, ${acks.length} acknowledged increments, ` +
         `${late} succeeded although a conflict was reported`,
     );
     expect(lines.filter((line) => / (LOST|FAILED) /.test(line))).toEqual([]);
-    expect(kills).toBeGreaterThan(5);
-    expect(acks.length).toBeGreaterThan(100);
+    const found = counts();
+    for (const [what, least] of Object.entries(enough))
+      expect(found[what as keyof typeof enough], what).toBeGreaterThanOrEqual(least);
 
     // Nothing lost: every acknowledged increment is stored; nothing repeated: the sum is right.
     for (const name of ['tally-a', 'tally-b', 'tally-c']) {
@@ -117,24 +155,16 @@ describe('the file store under signals', () => {
       }
     }
     // No number of a document was acknowledged to two writers, even across delete and create.
-    const numbers = lines
-      .map((line) => line.split(' '))
-      .filter(([, what]) => what === 'ack' || what === 'claim' || what === 'rise')
-      .map(([, , name, , revision]) => `${name} ${revision?.split('-')[0]}`);
+    const numbers = told('ack', 'claim', 'rise').map(([, , name, , revision]) => `${name} ${revision?.split('-')[0]}`);
     expect(new Set(numbers).size).toBe(numbers.length);
-    expect(numbers.some((number) => number.startsWith('phoenix '))).toBe(true);
     // No revision was the base of two acknowledged puts, or came back, although numbers did after their markers went.
-    const sparks = lines.map((line) => line.split(' ')).filter(([, what]) => what === 'spark');
+    const sparks = told('spark');
     const bases = sparks.filter(([, , , base]) => base !== 'none').map(([, , , base]) => base);
     expect(new Set(bases).size).toBe(bases.length);
     const made = sparks.map(([, , , , revision]) => revision);
     expect(new Set(made).size).toBe(made.length);
-    const begun = sparks.filter(([, , , , revision]) => revision?.startsWith('1-')).map(([, , name]) => name);
-    expect(begun.length - new Set(begun).size).toBeGreaterThan(10);
     // Every acknowledged creation happened.
-    const claims = lines.map((line) => line.split(' ')).filter(([, what]) => what === 'claim');
-    expect(claims.length).toBeGreaterThan(10);
-    for (const [id, , name = ''] of claims) {
+    for (const [id, , name = ''] of told('claim')) {
       const entry = await open().get({ kind: 'key', name }, signal);
       expect(JSON.parse(Buffer.from(entry?.bytes ?? []).toString())).toBe(id);
     }
