@@ -39,6 +39,24 @@ describe('the hooks of a run', () => {
     expect(spec.deploy).toEqual([inPlaceTarget(root), ...(run === undefined ? [] : ['deploy-hook'])]);
   });
 
+  // certbot, too, runs such a program once.
+  it.each<[string, string, boolean]>([
+    ['is the program in a folder that runs first', '/le/pre/10.sh', true],
+    ['is the program with an argument', '/le/pre/10.sh -v', false],
+    ['is a program in another folder', '/le/post/10.sh', false],
+    ['is a backup in the folder', '/le/pre/10.sh~', false],
+    ['is hidden in the folder', '/le/pre/.10.sh', false],
+    ['only begins with the program', '/le/pre/10.sh;stop', false],
+  ])('that %s: %s', (_, own, isLeft) => {
+    const lines = `${programsIn('/le/pre')}\nmore`;
+    const hooks = { pre: own, deploy: own, post: own, first: { pre: lines, deploy: lines, post: lines } };
+    const first = `s=0\n${lines}\nexit $s`;
+    expect(aroundOrder(hooks)).toEqual([{ pre: first, post: first }, ...(isLeft ? [] : [{ pre: own, post: own }])]);
+    const run = withHooks(stored({}), hooks).deployers['deploy-hook']?.['run'];
+    expect(run).toBe(isLeft ? first : `s=0\n${lines}\n(\n${own}\n) || s=$?\nexit $s`);
+    expect(hookText(hooks, 'pre')?.split(', then ')).toHaveLength(isLeft ? 2 : 3);
+  });
+
   it('around an order are a pair for what runs first, and one of its own', () => {
     expect(aroundOrder({ pre: 'stop', post: 'start', first: { pre: folder } })).toEqual([
       { pre: `s=0\n${folder}\nexit $s` },

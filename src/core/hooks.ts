@@ -37,10 +37,18 @@ export function withDeployHook(stored: StoredSpec): StoredSpec {
  * others from running; the exit code is that of the last one that failed.
  */
 export function wholeHook(hooks: Hooks | undefined, kind: HookKind): string | undefined {
-  const [first, own] = [hooks?.first?.[kind], hooks?.[kind]];
+  const [first, own] = [hooks?.first?.[kind], ownHook(hooks, kind)];
   if (first === undefined) return own;
   // In lines of its own, because the hook may end in a comment.
   return `s=0\n${first}\n${own === undefined ? '' : `(\n${own}\n) || s=$?\n`}exit $s`;
+}
+
+/** The certificate's own hook, unless it is one of the programs that run first: certbot, too, runs that one once. */
+export function ownHook(hooks: Hooks | undefined, kind: HookKind): string | undefined {
+  const [first, own] = [hooks?.first?.[kind], hooks?.[kind]];
+  // A program without arguments that the loop of `programsIn` does not leave out.
+  const [, folder] = /^(.+)\/(?!\.)[\w.+~-]*[\w.+-]$/.exec(own ?? '') ?? [];
+  return folder !== undefined && first?.split('\n').includes(programsIn(folder)) === true ? undefined : own;
 }
 
 /** The programs in a folder, one after the other in the order of their names; certbot leaves out backups. */
@@ -95,12 +103,13 @@ export type AroundOrder = Pick<Hooks, 'pre' | 'post'>;
  * two, because certificates may share the former and not the latter.
  */
 export const aroundOrder = (hooks: Hooks): readonly AroundOrder[] =>
-  [pairOf(hooks.first ? { first: hooks.first } : {}), pairOf({ ...hooks, first: {} })].filter(
-    ({ pre, post }) => pre !== undefined || post !== undefined,
-  );
+  [
+    pairOf((kind) => wholeHook(hooks.first && { first: hooks.first }, kind)),
+    pairOf((kind) => ownHook(hooks, kind)),
+  ].filter(({ pre, post }) => pre !== undefined || post !== undefined);
 
-function pairOf(hooks: Hooks): AroundOrder {
-  const [pre, post] = [wholeHook(hooks, 'pre'), wholeHook(hooks, 'post')];
+function pairOf(hookOf: (kind: HookKind) => string | undefined): AroundOrder {
+  const [pre, post] = [hookOf('pre'), hookOf('post')];
   return { ...(pre === undefined ? {} : { pre }), ...(post === undefined ? {} : { post }) };
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { defaultSettings } from '../config/defaults.ts';
 import type { Found, FoundCertificate, Unusable } from '../core/found.ts';
+import { aroundOrder, programsIn } from '../core/hooks.ts';
 import { registry } from '../generated/registry.ts';
 import type { Files } from '../ports/files.ts';
 import { certbot } from './certbot.ts';
@@ -411,6 +412,15 @@ describe('hooks', () => {
       first: { deploy: expect.stringContaining(`for f in ${root}/renewal-hooks/deploy/*`) },
     });
     expect(said).toContain(`kept: deploy hook: the programs in ${root}/renewal-hooks/deploy, then \`reload\``);
+  });
+
+  it('are left out if they are a program of the folder, as certbot leaves them out', async () => {
+    const program = `${root}/renewal-hooks/pre/10.sh`;
+    const { settings, said } = await read({ params: `pre_hook = ${program}`, files: { [program]: 'true' } });
+    expect(aroundOrder(settings.wishes.hooks ?? {})).toEqual([
+      { pre: `s=0\n${programsIn(`${root}/renewal-hooks/pre`)}\nexit $s` },
+    ]);
+    expect(said).toContain(`kept: pre hook: the programs in ${root}/renewal-hooks/pre`);
   });
 
   it('of the folders are refused if others can write one', async () => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Remark } from '../../core/found.ts';
-import { programsIn } from '../../core/hooks.ts';
+import { ownHook, programsIn } from '../../core/hooks.ts';
 import type { HookKind, Hooks } from '../../core/spec.ts';
 import type { Files, Foreign } from '../../ports/files.ts';
 import { untrusted } from '../trusted-files.ts';
@@ -44,7 +44,8 @@ export function hooksOf(
     const folder = textIn(params, 'directory_hooks')?.toLowerCase() === 'false' ? undefined : folders[kind];
     if (command !== undefined) own[kind] = command;
     if (folder !== undefined) first[kind] = programsIn(folder);
-    const what = [folder && `the programs in ${folder}`, command && `\`${command}\``].filter(Boolean).join(', then ');
+    const after = ownHook({ ...own, first }, kind);
+    const what = [folder && `the programs in ${folder}`, after && `\`${after}\``].filter(Boolean).join(', then ');
     if (what === '') continue;
     remarks.push({ kind: 'kept', text: `${kind} hook: ${what}` });
   }
