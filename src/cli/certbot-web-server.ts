@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { lineageNameOf, parseIdentifiers } from '../config/identifiers.ts';
 import { fail } from '../core/errors.ts';
 import { isWildcard } from '../core/identifier.ts';
@@ -17,7 +18,7 @@ import {
 } from './certbot-nginx-config.ts';
 import type { CertbotWords, Served } from './certbot-words.ts';
 import type { Session } from './context.ts';
-import { withPlaces } from './flag-values.ts';
+import { wholePathOf, withPlaces } from './flag-values.ts';
 
 /** Where packages and `make install` put programs; PATH may lead elsewhere. */
 const folders = ['/usr/sbin', '/usr/local/sbin', '/usr/bin', '/usr/local/bin', '/usr/local/nginx/sbin', '/sbin'];
@@ -84,7 +85,10 @@ async function overNginx({ given, command, folder, port, session }: Found): Prom
       ...(http === undefined ? {} : { http }),
       deploy: [`nginx:${folder}`],
       // Not the one that PATH leads to.
-      nginxCommand: command,
+      nginx: [
+        ...['--nginx-ctl', command[0]],
+        ...(given.values.nginxRoot === undefined ? [] : ['--nginx-server-root', serverRoot(given, session)]),
+      ],
     },
     advice(name) {
       const [chain, key] = filesOf(folder, name);
@@ -265,12 +269,14 @@ export function nameInWords([, second = '', ...words]: readonly string[], domain
 
 /** The server's own program, in the usual places or where certbot's flag says. Fails if others can change it. */
 async function commandOf(
-  { values }: CertbotWords,
+  given: CertbotWords,
   server: WebServer,
   session: Session,
 ): Promise<readonly [string, ...string[]]> {
+  const { values } = given;
   const { files } = await session.world();
-  const named = server === 'nginx' ? values.nginxCtl : values.apacheCtl;
+  const typed = server === 'nginx' ? values.nginxCtl : values.apacheCtl;
+  const named = typed?.includes('/') ? wholePathOf(`--${server}-ctl `, typed, session.context.env) : typed;
   const usual = folders.flatMap((folder) => programs[server].map((program) => `${folder}/${program}`));
   const places =
     named === undefined ? usual : named.includes('/') ? [named] : usual.filter((path) => path.endsWith(`/${named}`));
@@ -278,13 +284,16 @@ async function commandOf(
   for (const path of places) if (program === undefined && (await files.stat(path))) program = path;
   if (program === undefined)
     throw fail('usage/invalid', {
-      what: `certbot --${server}: there is no ${titles[server]} here (looked for ${places.join(', ')}); name its program with --${server}-ctl, or use --webroot -w FOLDER`,
+      what: `certbot --${server}: there is no ${titles[server]} here (looked for ${named ?? programs[server].join(', ')}${named?.includes('/') ? '' : ` in ${folders.join(', ')}`}); name its program with --${server}-ctl, or use --webroot -w FOLDER`,
     });
   const foreign = await files.foreign(program);
   if (foreign) throw untrustedCode(program, foreign);
-  const root = server === 'nginx' ? values.nginxRoot : undefined;
-  return [program, ...(root === undefined ? [] : ['-c', `${root.replace(/\/+$/, '')}/nginx.conf`])];
+  const hasRoot = server === 'nginx' && values.nginxRoot !== undefined;
+  return [program, ...(hasRoot ? ['-c', join(serverRoot(given, session), 'nginx.conf')] : [])];
 }
+
+const serverRoot = ({ values: { nginxRoot = '' } }: CertbotWords, { context: { env } }: Session): string =>
+  wholePathOf('--nginx-server-root ', nginxRoot, env);
 
 async function run(
   command: readonly [string, ...string[]] | readonly string[],

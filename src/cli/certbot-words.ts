@@ -39,8 +39,8 @@ export interface Served {
   readonly deploy: readonly string[];
   /** A hook that makes the server read the certificate. */
   readonly deployHook?: string;
-  /** Program and arguments of nginx. */
-  readonly nginxCommand?: readonly string[];
+  /** The flags that name the nginx that was asked. */
+  readonly nginx?: readonly string[];
 }
 
 type Kept =

@@ -38,6 +38,12 @@ const known = (name: string, names: readonly string[], solver: AdapterSettings) 
   status: [{ ...valid, name, identifiers: names }],
   stored: { [name]: storedAs(name, names, solver) },
 });
+const nginxTarget = {
+  'nginx:/etc/letsencrypt': {
+    ...{ type: 'nginx', path: '/etc/letsencrypt' },
+    ...{ test: ['/usr/sbin/nginx', '-t'], reload: ['/usr/sbin/nginx', '-s', 'reload'] },
+  },
+};
 const both = ['example.com', '*.example.com'];
 const monthly =
   "certbot renew --dns-dnspod --dns-dnspod-credentials ~/access_token.json --dns-dnspod-propagation-seconds 30 -d 'example.com,*.example.com'";
@@ -228,7 +234,7 @@ const rows: readonly Row[] = [
     what: 'an installer',
     argv: 'certbot --nginx -d example.org',
     code: 2,
-    warns: ['certbot --nginx: there is no nginx here (looked for /usr/sbin/nginx, ', 'or use --webroot -w FOLDER'],
+    warns: ['certbot --nginx: there is no nginx here (looked for nginx in /usr/sbin, /usr/local/sbin, ', 'or use --webroot -w FOLDER'],
   },
   {
     what: 'an installer in a place that others can change',
@@ -289,12 +295,49 @@ const rows: readonly Row[] = [
       '/usr/sbin/nginx -T':
         '# configuration file /etc/nginx/nginx.conf:\nhttp { server { listen 443 ssl; server_name *.example.org; } }\n',
     },
-    warns: ['--deploy nginx:/etc/letsencrypt --dns cloudflare'],
+    warns: ['--deploy nginx:/etc/letsencrypt --nginx-ctl /usr/sbin/nginx --dns cloudflare'],
     says: [
       '/etc/nginx/nginx.conf:1: ssl_certificate /etc/letsencrypt/live/example.org/fullchain.pem;',
       'Then `/usr/sbin/nginx -s reload`',
     ],
   },
+  // The nginx that was read is the one that gets the certificate.
+  ...[
+    ['', nginxTarget, ['--http webroot:/srv example.org: solver'], ['--nginx-ctl', '--deploy']],
+    [
+      '--nginx-server-root /own',
+      nginxTarget,
+      ['--http webroot:/srv --nginx-ctl /usr/sbin/nginx --nginx-server-root /own example.org: solver'],
+      ['--deploy'],
+    ],
+    [
+      '--nginx-server-root /own',
+      { 'files:/etc/letsencrypt': { type: 'files', path: '/etc/letsencrypt' } },
+      ['--deploy nginx:/etc/letsencrypt --nginx-ctl /usr/sbin/nginx --nginx-server-root /own example.org: solver'],
+      [],
+    ],
+  ].map(
+    ([flags, deployers, warns, never]): Row => ({
+      what: `nginx ${String(flags)} for a certificate that has ${Object.keys(deployers as object).join()}`,
+      argv: `certbot --nginx -d example.org ${String(flags)}`.trim(),
+      fleet: {
+        status: [{ ...valid, name: 'example.org', identifiers: ['example.org'] }],
+        stored: {
+          'example.org': {
+            ...storedAs('example.org', ['example.org'], { type: 'http01-responder' }),
+            deployers: deployers as StoredSpec['deployers'],
+          },
+        },
+      },
+      files: { '/usr/sbin/nginx': '' },
+      prints: {
+        [`/usr/sbin/nginx ${flags === '' ? '' : '-c /own/nginx.conf '}-T`]:
+          '# configuration file /own/nginx.conf:\nhttp { server { listen 80; server_name example.org; root /srv; } }\n',
+      },
+      warns: warns as readonly string[],
+      never: never as readonly string[],
+    }),
+  ),
   {
     what: 'an installer without a certificate',
     argv: 'certbot install --nginx',

@@ -34,11 +34,9 @@ export const certbotOf =
     const folders = await directoryHooks(given, session);
     const run = await typed.command.load(parse);
     const shown = async () => `certfleet ${translated.shown}`;
-    const { nginxCommand } = given.served ?? {};
-    const nginx = nginxCommand === undefined ? {} : { nginxCommand };
     const code = await run({
       ...session,
-      invocation: { args, flags: { ...session.invocation.flags, ...flags, ...folders, ...nginx }, shown },
+      invocation: { args, flags: { ...session.invocation.flags, ...flags, ...folders }, shown },
     });
     const text = code === 0 || code === 6 ? advice?.(nameInWords(words, given.domains)) : undefined;
     if (text !== undefined) session.printWhole(text);
@@ -329,25 +327,32 @@ async function issueWords(given: CertbotWords, session: Session): Promise<readon
     ...solverWords(given),
     ...same.flat(),
     ...others,
-    ...(await targetsOf(given, subject, session)).flatMap((target) => ['--deploy', target]),
+    ...(await targetWords(given, subject, session)),
   ];
 }
 
 /** As certbot: FOLDER/live/NAME/fullchain.pem. A certificate that is there keeps its targets. */
-async function targetsOf(
+async function targetWords(
   { values, served }: CertbotWords,
   { name, isKnown }: { readonly name: string; readonly isKnown: boolean },
   session: Session,
 ): Promise<readonly string[]> {
   const usual = `files:${certbotFolder(values, session)}`;
-  if (!isKnown) return served?.deploy ?? [usual];
+  const wordsOf = (targets: readonly string[], nginx: readonly string[] = []) => [
+    ...targets.flatMap((target) => ['--deploy', target]),
+    ...nginx,
+  ];
+  if (!isKnown) return wordsOf(served?.deploy ?? [usual], served?.nginx);
   if (!served) return [];
   const { spec, deployers = {} } = (await (await storedFleet(session))?.stored(name, session.signal))?.spec ?? {};
+  const isNamed = values.nginxCtl !== undefined || values.nginxRoot !== undefined;
+  // Unless it is said which nginx it is, the target keeps its own commands.
+  if (Object.keys(deployers).some((target) => target.startsWith('nginx:'))) return isNamed ? (served.nginx ?? []) : [];
   const isServed = Object.values(deployers).some(
     (one) => one.type === 'nginx' || filesInPlace(one, name) !== undefined,
   );
   const others = (spec?.deploy ?? []).filter((target) => target !== deployHookTarget && target !== usual);
-  return isServed ? [] : [...others, ...served.deploy];
+  return isServed ? [] : wordsOf([...others, ...served.deploy], served.nginx);
 }
 
 const importOf = (folder: string, session: Session): string =>

@@ -130,6 +130,14 @@ export const commandsOfOrders: readonly Command[] = [
         list: true,
       },
       {
+        flags: '--nginx-ctl <program>',
+        description: 'with --deploy nginx:FOLDER: the program to test and reload (default: nginx)',
+      },
+      {
+        flags: '--nginx-server-root <folder>',
+        description: 'with --deploy nginx:FOLDER: the folder of the nginx.conf to test and reload with',
+      },
+      {
         flags: '--endpoint <host:port>',
         description: 'server to check over TLS after the deployment; `none` for no check',
         list: true,

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { formatHostPort, inBrackets, parseHostPort } from '../config/addresses.ts';
 import { challengesOf } from '../config/dns01.ts';
 import { checkIdentifiers, lineageNameOf, parseIdentifiers } from '../config/identifiers.ts';
@@ -18,6 +19,9 @@ import { issuerFlags, issuerFromFlags, proveEabKey, refuseWithoutAccount } from 
 import { proveCredentials, solversFromFlags } from './solver-flags.ts';
 import { wishesFromFlags, wishFlags } from './wish-flags.ts';
 
+/** Which nginx the targets `nginx:FOLDER` test and reload; named as by certbot. */
+const nginxFlags = ['nginxCtl', 'nginxServerRoot'] as const;
+
 /** Flags that give settings of a certificate. */
 const describing = [
   'identifier',
@@ -33,6 +37,7 @@ const describing = [
   ...issuerFlags,
   ...wishFlags,
   'deploy',
+  ...nginxFlags,
   'endpoint',
   'preHook',
   'postHook',
@@ -112,7 +117,8 @@ export async function specFromFlags(
   await proveEabKey(issuer, session);
   for (const solver of solvers.all) await proveCredentials(solver, session, registry, kept);
   const keepsTargets = kept !== undefined && flags['deploy'] === undefined;
-  const deployers = keepsTargets ? kept.deployers : await deployersFromFlags(session, settings, registry);
+  const targets = keepsTargets ? kept.deployers : await deployersFromFlags(session, settings, registry);
+  const deployers = withNginx(targets, session);
   const deploy = keepsTargets ? kept.spec.deploy : Object.keys(deployers);
   const endpoints = given(flags, 'endpoint')?.map((text) => hostPort('--endpoint', text, 443));
   const spec = {
@@ -153,7 +159,7 @@ export async function deployersFromFlags(
       await checkAdapter(`--deploy ${text}`, 'deployer', files, session, registry);
       add(`files:${files.path}`, files);
     } else if (word === 'nginx' && rest !== undefined && rest !== '') {
-      const nginx = { type: 'nginx', path: keptPath('--deploy nginx:', rest, session), ...nginxCommands(session) };
+      const nginx = { type: 'nginx', path: keptPath('--deploy nginx:', rest, session) };
       await checkAdapter(`--deploy ${text}`, 'deployer', nginx, session, registry);
       add(`nginx:${nginx.path}`, nginx);
     } else {
@@ -166,10 +172,23 @@ export async function deployersFromFlags(
   return deployers;
 }
 
-/** Those of an nginx that certbot's flags name. */
-function nginxCommands({ invocation: { flags } }: Session) {
-  const command = listOf(flags['nginxCommand']);
-  return command.length === 0 ? {} : { test: [...command, '-t'], reload: [...command, '-s', 'reload'] };
+/** The deployers with the nginx that flags name, which those of a configuration name themselves. Fails with `usage/invalid`. */
+function withNginx(deployers: Readonly<Record<string, AdapterSettings>>, session: Session) {
+  const { flags } = session.invocation;
+  const flag = nginxFlags.find((name) => flags[name] !== undefined);
+  if (flag === undefined) return deployers;
+  const found = Object.entries(deployers).filter(([target]) => target.startsWith('nginx:'));
+  if (found.length === 0)
+    throw fail('usage/invalid', {
+      what: `--${flag === 'nginxCtl' ? 'nginx-ctl' : 'nginx-server-root'}: the certificate goes to no nginx: add --deploy nginx:FOLDER`,
+    });
+  const [ctl = 'nginx', root] = [textOf(flags['nginxCtl']), textOf(flags['nginxServerRoot'])];
+  const command = [
+    ctl.includes('/') ? keptPath('--nginx-ctl ', ctl, session) : ctl,
+    ...(root === undefined ? [] : ['-c', join(keptPath('--nginx-server-root ', root, session), 'nginx.conf')]),
+  ];
+  const commands = { test: [...command, '-t'], reload: [...command, '-s', 'reload'] };
+  return { ...deployers, ...Object.fromEntries(found.map(([target, one]) => [target, { ...one, ...commands }])) };
 }
 
 function preflightFromFlags(flags: Flags, before: PreflightSettings): PreflightSettings {

@@ -82,6 +82,26 @@ describe('flags', () => {
     expect(moved.spec.deploy).toEqual(['files:/etc/certs', 'deploy-hook']);
   });
 
+  it('name the nginx that is tested and reloaded, also for a target that is stored', async () => {
+    const target = (program: string, ...of: readonly string[]) => ({
+      'nginx:/srv': {
+        ...{ type: 'nginx', path: '/srv' },
+        ...{ test: [program, ...of, '-t'], reload: [program, ...of, '-s', 'reload'] },
+      },
+    });
+    const given = adHocOf(await issue('-d www.example.com --deploy nginx:/srv --nginx-ctl /usr/sbin/nginx'));
+    expect(given.deployers).toEqual(target('/usr/sbin/nginx'));
+    const files = { 'files:/etc/certs': { type: 'files', path: '/etc/certs' } };
+    const stored = { ...given, deployers: { ...given.deployers, ...files } };
+    const changed = await commandLine({ fleet: { stored: { 'www.example.com': stored } } }).run(
+      ...['issue', 'www.example.com', '--nginx-server-root', '/own/'],
+    );
+    expect(adHocOf(changed).deployers).toEqual({ ...target('nginx', '-c', '/own/nginx.conf'), ...files });
+    const other = await issue('-d www.example.com --deploy files:/etc/certs --nginx-server-root /own');
+    expect(other).toMatchObject({ code: 2, calls: [] });
+    expect(other.stderr).toContain('--nginx-server-root: the certificate goes to no nginx: add --deploy nginx:FOLDER');
+  });
+
   it.each([
     ['--key-type p384 --reuse-key', { keyType: 'p384', reuseKey: true }],
     ['--key-type rsa', { keyType: 'rsa2048' }],

@@ -106,7 +106,7 @@ server {
     const first = await run('--nginx', ...server(), '-d', 'a.test', '-d', 'b.test', '-n', '--agree-tos');
     succeeded(first);
     expect(first.stderr).toContain(
-      `certfleet issue -d a.test,b.test --http webroot:${folder}/www --agree-tos --deploy nginx:${configDir}`,
+      `certfleet issue -d a.test,b.test --http webroot:${folder}/www --agree-tos --deploy nginx:${configDir} --nginx-ctl ${ctl} --nginx-server-root ${folder}`,
     );
     expect(await readFile(join(sites, 'ab.conf'), 'utf8')).toBe(before);
     const chain = `${configDir}/live/a.test/fullchain.pem`;
