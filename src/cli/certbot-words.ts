@@ -1,6 +1,7 @@
 import { fail } from '../core/errors.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { shortList } from '../core/short-list.ts';
+import { isProgram } from './other-clients.ts';
 
 /** What one command line of certbot says, before it is known which command of certfleet does it. */
 export interface CertbotWords {
@@ -295,8 +296,6 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     }
   }
   const { verbs, domains, webroots, ...rest } = read;
-  // A whole line of certbot, pasted behind `certfleet certbot`.
-  const isProgram = (word: string) => /^(.*\/)?cert(bot|fleet)$/.test(word);
   const [verb = 'run', more] = verbs.slice(
     Math.max(
       0,
@@ -331,6 +330,9 @@ function webrootMap(text: string): readonly (readonly [string, string])[] {
 }
 
 const isOfDnsPlugin = (flag: string): boolean => /^--(certbot-[a-z0-9-]+:)?dns-/.test(flag);
+/** Whether the value of a flag may be a secret of a DNS plugin. */
+export const mayBeSecret = (flag: string): boolean =>
+  isOfDnsPlugin(flag) && !isChoice(flag) && !/-(credentials|propagation-seconds)$/.test(flag);
 /** `--dns-cloudflare` alone; the other flags of a plugin have a value. */
 const isChoice = (flag: string): boolean => /^--dns-[a-z0-9]+$/.test(flag);
 

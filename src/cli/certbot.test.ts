@@ -110,10 +110,6 @@ const commonest: readonly (readonly [string, string, CommandLine?])[] = [
     'certfleet renew abc',
     { files: declaredFile },
   ],
-  [
-    'certbot renew -a webroot --webroot-path=/var/www/html -d new.example.com --agree-tos',
-    'certfleet issue -d new.example.com --http webroot:/var/www/html --agree-tos --deploy files:/etc/letsencrypt',
-  ],
   ['certbot renew -d www.example.com,example.com --dry-run', 'certfleet renew example.com --dry-run', { fleet }],
   [
     'certbot renew --cert-name example.com --http-01-port 8080 --force-renewal',
@@ -129,6 +125,8 @@ const commonest: readonly (readonly [string, string, CommandLine?])[] = [
     "certfleet issue -d 'example.org,*.example.org' --dns hook --auth-hook /opt/add.sh --deploy files:/etc/letsencrypt",
   ],
   ['certbot certbot renew', 'certfleet renew'],
+  ['certbot sudo certbot renew', 'certfleet renew'],
+  ['certbot /opt/certbot-auto renew', 'certfleet renew'],
   ['certbot certfleet certbot renew --dry-run', 'certfleet renew --dry-run'],
   ['certbot /usr/bin/certbot certificates', 'certfleet status'],
   ['certbot certificates', 'certfleet status', { fleet }],
@@ -234,7 +232,10 @@ const rows: readonly Row[] = [
     what: 'an installer',
     argv: 'certbot --nginx -d example.org',
     code: 2,
-    warns: ['certbot --nginx: there is no nginx here (looked for nginx in /usr/sbin, /usr/local/sbin, ', 'or use --webroot -w FOLDER'],
+    warns: [
+      'certbot --nginx: there is no nginx here (looked for nginx in /usr/sbin, /usr/local/sbin, ',
+      'or use --webroot -w FOLDER',
+    ],
   },
   {
     what: 'an installer in a place that others can change',
@@ -423,14 +424,16 @@ const rows: readonly Row[] = [
     code: 2,
     warns: ['with `certfleet import certbot /le --in-place --store /le/certfleet`'],
   },
-  ...['renew', 'certificates'].map(
-    (verb): Row => ({
-      what: `${verb} where only certbot has certificates`,
-      argv: `certbot ${verb}`,
+  ...['renew', 'certificates', 'renew without a store', 'certificates without a store'].map(
+    (where): Row => ({
+      what: `${where} where only certbot has certificates`,
+      argv: `certbot ${where.split(' ')[0]}`,
       files: { '/etc/letsencrypt/renewal/example.org.conf': '' },
-      fleet: { open: absent },
+      fleet: where.endsWith('store') ? { open: absent } : { status: [] },
       code: 2,
-      warns: [`certbot ${verb}: certfleet has no certificates yet, but certbot has some in /etc/letsencrypt`],
+      warns: [
+        `certbot ${where.split(' ')[0]}: certfleet has no certificates yet, but certbot has some in /etc/letsencrypt`,
+      ],
     }),
   ),
   {
@@ -483,11 +486,35 @@ const rows: readonly Row[] = [
     ...{ fleet, code: 2, calls: ['status'] },
     warns: ['certbot renew: -d: name the certificate with --cert-name example.com, and leave out -d, because it has'],
   },
+  // The same, whether there is a store or not; certbot orders nothing either.
+  ...[fleet, { open: absent }].flatMap((answers): readonly Row[] => {
+    const where = 'open' in answers ? 'without a store' : 'with a store';
+    const refused: Omit<Row, 'what' | 'argv'> = { code: 2, fleet: answers, calls: 'open' in answers ? [] : ['status'] };
+    return [
+      {
+        what: `renew -d of other names ${where}`,
+        argv: '--store /s certbot certbot renew -a webroot --webroot-path=/var/www/html -d new.example.com -q',
+        ...refused,
+        warns: [
+          'there is no certificate with exactly these names (new.example.com); get it with `certfleet --store /s certbot certonly -a webroot --webroot-path=/var/www/html -d new.example.com`',
+        ],
+      },
+      {
+        what: `renew -d of other names over DNS ${where}`,
+        argv: 'certbot renew --dns-cloudflare --dns-cloudflare-api-token SECRETSECRET --dns-cloudflare-propagation-seconds=30 -d *.example.net --eab-hmac-key=SECRETSECRET',
+        ...refused,
+        warns: [
+          "`certfleet certbot certonly --dns-cloudflare --dns-cloudflare-api-token '***' --dns-cloudflare-propagation-seconds=30 -d '*.example.net' --eab-hmac-key=***`",
+        ],
+        never: ['SECRETSECRET'],
+      },
+    ];
+  }),
   {
-    what: 'renew -d where there is no store',
-    argv: 'certbot renew --standalone -d example.org',
-    ...{ fleet: { open: absent }, code: 2, calls: [] },
-    warns: ['no certificate for example.org yet: get it with certonly'],
+    what: 'renew -d where certbot has the certificate, and others are stored',
+    argv: 'certbot renew -d example.org',
+    ...{ fleet, code: 2, files: { '/etc/letsencrypt/renewal/example.org.conf': '' } },
+    warns: ['certbot has a certificate example.org in /etc/letsencrypt: take it over first, with `certfleet import'],
   },
   {
     what: 'renew of a declared certificate with its settings',
@@ -634,7 +661,9 @@ const rows: readonly Row[] = [
     code: 2,
     warns: ['--auth-hook needs --http hook or --dns hook'],
   },
-  { what: 'help', argv: 'certbot --help', says: ['certbot [options] [words...]'] },
+  ...['--help', 'help', 'help renew', 'certbot help renew'].map(
+    (words): Row => ({ what: words, argv: `certbot ${words}`, says: ['certbot [options] [words...]'] }),
+  ),
   {
     what: 'a certbot command without `certbot` in front',
     argv: 'certonly -d example.org',

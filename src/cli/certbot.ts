@@ -12,10 +12,19 @@ import { shellWord } from '../core/shell-word.ts';
 import type { Fleet, LineageStatus } from '../fleet.ts';
 import { translate, withTranslated } from './certbot-flags.ts';
 import { nameInWords, webServed, webServerIn } from './certbot-web-server.ts';
-import { type CertbotWords, certbotVerbs, flagsOfRenew, isKnown, isSwitch, readCertbot } from './certbot-words.ts';
+import {
+  type CertbotWords,
+  certbotVerbs,
+  flagsOfRenew,
+  isKnown,
+  isSwitch,
+  mayBeSecret,
+  readCertbot,
+} from './certbot-words.ts';
 import type { Run, Session } from './context.ts';
 import { wholePathOf, withPlaces } from './flag-values.ts';
 import { refuseMissingHooks } from './hook-flags.ts';
+import { isProgram } from './other-clients.ts';
 import type { Typed } from './program.ts';
 
 /** `certfleet certbot …`: says it in certfleet's own words, and does it. */
@@ -205,9 +214,10 @@ async function renewWords(given: CertbotWords, session: Session): Promise<readon
   const name = given.values.name ?? found?.name;
   if (name === undefined) {
     if (domains.length === 0) return ['renew', ...forRenew(given)];
-    if (webServerIn(given) === undefined && (await storedFleet(session))) return issueWords(given, session);
+    const identifiers = parseIdentifiers(domains, 'the certificate');
+    await refuseCertbots(certbotFolder(given.values, session), nameAsCertbot(identifiers, new Set()), session);
     throw fail('usage/invalid', {
-      what: `certbot renew: there is no certificate for ${domains.join(', ')} yet: get it with certonly and the same flags`,
+      what: `certbot renew: there is no certificate with exactly these names (${domains.join(', ')}); get it with \`${await certonlyLine(session)}\``,
     });
   }
   const changing = ofOrder.filter((flag) => !['-d', '--domain', '--domains'].includes(flag));
@@ -215,6 +225,22 @@ async function renewWords(given: CertbotWords, session: Session): Promise<readon
   if (!found?.isDeclared) return ['issue', name, ...solverWords(given), ...given.same.flat(), ...given.others];
   session.note(`${name} is declared in the configuration, so ${changing.join(', ')} changes nothing.`);
   return ['renew', name, ...forRenew(given)];
+}
+
+/** The same line for a certificate that is new, with `***` for what may be secret. */
+async function certonlyLine(session: Session): Promise<string> {
+  const { args } = session.invocation;
+  const verb = args.indexOf('renew');
+  const words = ['certonly', ...args.filter((word, at) => at > verb || (at < verb && !isProgram(word)))];
+  const shown = words.map((word, at) => {
+    const [flag] = /^--[^=]+(?==)/.exec(word) ?? [];
+    if (flag !== undefined) return mayBeSecret(flag) ? `${flag}=***` : word;
+    const before = words[at - 1] ?? '';
+    return !before.includes('=') && mayBeSecret(before) ? '***' : word;
+  });
+  const { shownOf } = await import('./shown-words.ts');
+  const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
+  return withPlaces(`certfleet certbot ${await shownOf(shown, {}, registry)}`, session);
 }
 
 /** The certificate with exactly the names of `-d`. Fails with `usage/invalid` if it has others, too. */
@@ -358,15 +384,15 @@ async function targetWords(
 const importOf = (folder: string, session: Session): string =>
   withPlaces(`certfleet import certbot ${shellWord(folder)} --in-place`, session);
 
-/** Without a store, `renew` and `certificates` would say nothing of what certbot has in its folder. */
+/** Without a certificate, `renew` and `certificates` would say nothing of what certbot has in its folder. */
 async function refuseUntaken({ verb, values }: CertbotWords, session: Session): Promise<void> {
   const { certificates, storeIsDeclared } = await session.settings();
   if (storeIsDeclared === true && certificates.length > 0) return;
-  if (await storedFleet(session)) return;
   const folder = certbotFolder(values, session);
   const { files } = await session.world();
   const names = (await files.list(join(folder, 'renewal')).catch(() => undefined)) ?? [];
   if (!names.some((name) => name.endsWith('.conf'))) return;
+  if (((await (await storedFleet(session))?.status([], session.signal)) ?? []).length > 0) return;
   throw fail('usage/invalid', {
     what: `certbot ${verb}: certfleet has no certificates yet, but certbot has some in ${folder}: take them over first, with \`${importOf(folder, session)}\``,
   });

@@ -84,6 +84,9 @@ export interface SplitAtCertbot {
   readonly theirs: readonly string[];
 }
 
+/** The words in front of a whole line of certbot, pasted behind `certfleet certbot`. */
+export const isProgram = (word: string): boolean => /^(sudo|(.*\/)?cert(bot(-auto)?|fleet))$/.test(word);
+
 /** `-nd NAME` as `-n -d NAME`, and `-dNAME` as `-d NAME`, as certbot reads them. */
 const unbundled = (word: string): readonly string[] => {
   const [, alone, flag, value] = /^-(?=.)([nqtvh]*)([dwaimc]?)(\S*)$/.exec(word) ?? [];
@@ -106,6 +109,7 @@ export function splitAtCertbot(argv: readonly string[]): SplitAtCertbot | undefi
     else if (/^(--(json|help|version)|-h|-V|--(store|log-file)=.*)$/.test(word)) own.push(word);
     else if (/^(-q|--quiet)$/.test(word)) own.push('--quiet');
     else if (/^(-v+|--verbose)$/.test(word)) own.push('--verbose');
+    else if (word === 'help' && theirs.every(isProgram)) own.push('--help');
     else theirs.push(word);
     if (word === '--config-dir') folder = typed[at + 1];
     else if (word.startsWith('--config-dir=')) folder = word.slice('--config-dir='.length);
