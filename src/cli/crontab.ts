@@ -4,19 +4,19 @@ import type { Files } from '../ports/files.ts';
 import type { Session } from './context.ts';
 import { filesAt, namesIn } from './files-at.ts';
 import { textOf, wholePathOf, withPlaces } from './flag-values.ts';
-import { commandInCron } from './timer-files.ts';
+import { crontabLines, type Hourly } from './timer-files.ts';
 import { notSetBy, shellVariables } from './timer-variables.ts';
 
 /** Suggests a crontab line for `renew`: once for each store, and not if this machine runs it already. */
-export const adviseCrontab = (session: Session, certificate: string): Promise<void> =>
-  advise(session, certificate, { command: 'renew', once: 'crontab', hint: cronHint(session) });
+export const adviseCrontab = (session: Session): Promise<void> =>
+  advise(session, { command: 'renew', once: 'crontab', hint: cronHint(session) });
 
 /**
  * Says that a run that is killed leaves its forward rule until the next run: once for each store, and not if this
  * machine runs `sweep` already.
  */
-export const adviseSweep = (session: Session, certificate: string): Promise<void> =>
-  advise(session, certificate, { command: 'sweep', once: 'sweep', hint: sweepHint });
+export const adviseSweep = (session: Session): Promise<void> =>
+  advise(session, { command: 'sweep', once: 'sweep', hint: sweepHint });
 
 interface Advice {
   readonly command: 'renew' | 'sweep';
@@ -25,7 +25,7 @@ interface Advice {
   readonly hint: string;
 }
 
-async function advise(session: Session, certificate: string, { command, once, hint }: Advice): Promise<void> {
+async function advise(session: Session, { command, once, hint }: Advice): Promise<void> {
   if (session.json || session.quiet) return;
   const store = storeOf(session);
   const { files } = await session.world();
@@ -34,12 +34,11 @@ async function advise(session: Session, certificate: string, { command, once, hi
   const fleet = await session.fleet({ makeStore: false });
   // What was asked for is done, so do not fail for this.
   if (!(await fleet.once(once, session.signal).catch(() => false))) return;
-  const line = await cronLine(command, session, certificate, store).catch(() => undefined);
-  if (line === undefined) return;
-  session.note(`\n${hint}`);
   const { open, others } = await shellVariables(session);
-  const variables = Object.entries(open).map(([name, value]) => `  ${name}=${value}\n`);
-  session.noteWhole(`${cronPath(process.execPath)}${variables.join('')}  ${line}`);
+  const lines = await linesFor(command, session, store, open).catch(() => undefined);
+  if (lines === undefined) return;
+  session.note(`\n${hint}`);
+  session.noteWhole(`${cronPath(process.execPath)}${lines}`);
   for (const name of others.keys()) session.note(`cron does not have ${name}: set it in a line above this one.`);
   for (const key of await storeKeyFlags(session))
     if (key.startsWith('env:'))
@@ -83,18 +82,14 @@ const cronHint = (session: Session): string =>
   'add this line to the crontab of the user that ' +
   'runs certfleet (`crontab -e`), unless `certfleet renew` already runs regularly:';
 
-/**
- * Runs a command once an hour: `renew` costs almost nothing if nothing is due, and six-day certificates cannot wait a day. The
- * minute depends on the name, so that not all machines call the CA at the full hour.
- */
-async function cronLine(
+/** `renew` costs almost nothing if nothing is due, and six-day certificates cannot wait a day. */
+async function linesFor(
   command: 'renew' | 'sweep',
   session: Session,
-  name: string,
   store: string | undefined,
+  variables: Hourly['variables'],
 ): Promise<string> {
   const { context, invocation } = session;
-  const minute = [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 60, 7);
   const { program } = context;
   const called =
     program !== undefined && isAbsolute(program) && basename(program) === 'certfleet' ? program : 'certfleet';
@@ -106,7 +101,24 @@ async function cronLine(
     ...(store === undefined ? [] : ['--store', store]),
     ...(await storeKeyFlags(session)),
   ];
-  return `${minute} * * * * ${commandInCron(words)}`;
+  const { minute } = await timeOfMachine(session);
+  return crontabLines({ command: words, minute, variables });
+}
+
+/**
+ * A time of the hour that depends on the machine, so that not all machines call the CA at once; on the path of the store
+ * where the machine has no name, as below CERTFLEET_ROOT.
+ */
+export async function timeOfMachine(session: Session): Promise<Required<Pick<Hourly, 'minute' | 'second'>>> {
+  const { files } = await session.world();
+  const { machine } = defaultPaths(session.context.env);
+  const found = await Promise.all(machine.map((path) => filesAt(files, path)));
+  const texts = found.flat().map(({ text }) => text);
+  const { path } = (await session.settings()).store;
+  let sum = 0;
+  // Coprime to 3600, so that every letter counts.
+  for (const letter of texts.join('') || String(path)) sum = (sum * 7_919 + letter.charCodeAt(0)) % 3_600;
+  return { minute: Math.floor(sum / 60), second: sum % 60 };
 }
 
 /** A PATH line for the crontab if `node` is not in /usr/bin or /bin, the only folders that cron searches. */

@@ -4,12 +4,12 @@ import { fail, reasonOf } from '../core/errors.ts';
 import type { Settings } from '../core/spec.ts';
 import type { World } from '../ports/world.ts';
 import type { Run, Session } from './context.ts';
-import { scheduledIn, storeKeyFlags, storeOf } from './crontab.ts';
+import { scheduledIn, storeKeyFlags, storeOf, timeOfMachine } from './crontab.ts';
 import { textOf, wholePathOf } from './flag-values.ts';
 import { credentialsOf, refuseCredentials } from './timer-credentials.ts';
 import {
-  commandInCron,
   cronFile,
+  crontabLines,
   type Hourly,
   type TimerFile,
   timeIn,
@@ -72,7 +72,7 @@ async function installing(session: Session, world: World): Promise<Change> {
   const hourly = await hourlyOf(session, settings, world, isSystemd);
   const missing = isSystemd ? undefined : await missingForCron(world, paths);
   if (missing !== undefined) {
-    session.noteWhole(`  ${hourly.minute} * * * * ${commandInCron([...hourly.command, '--quiet'])}`);
+    session.noteWhole(crontabLines({ ...hourly, command: [...hourly.command, '--quiet'] }));
     throw fail('usage/invalid', { what: missing });
   }
   const wanted = isSystemd ? unitFiles(hourly, paths) : [cronFile(hourly, paths)];
@@ -111,7 +111,7 @@ async function missingForCron({ files }: World, paths: DefaultPaths): Promise<st
       : 'this machine has neither systemd nor cron, so nothing would run the line above: install cron and try again, or run the command once an hour in another way';
   return (await files.stat(paths.cronFiles))?.kind === 'folder'
     ? undefined
-    : `this machine has neither systemd nor the folder ${paths.cronFiles}; add the line above to the crontab of root`;
+    : `this machine has neither systemd nor the folder ${paths.cronFiles}; add what is above to the crontab of root`;
 }
 
 async function uninstalling(session: Session, world: World): Promise<Change> {
@@ -153,7 +153,7 @@ async function hourlyOf(session: Session, settings: Settings, world: World, isSy
     before.minute ??= time?.minute;
     before.second ??= time?.second;
   }
-  const time = await timeOfMachine(paths, world);
+  const time = await timeOfMachine(session);
   const config = textOf(invocation.flags['config']);
   const store = storeOf(session);
   const keys = await storeKeyFlags(session);
@@ -167,8 +167,8 @@ async function hourlyOf(session: Session, settings: Settings, world: World, isSy
       ...(store === undefined ? [] : ['--store', store]),
       ...keys,
     ],
-    minute: before.minute ?? Math.floor(time / 60),
-    second: before.second ?? time % 60,
+    minute: before.minute ?? time.minute,
+    second: before.second ?? time.second,
     stopSeconds: Math.ceil(settings.shutdownBudgetMs / 1_000) + 7,
     credentials: isSystemd ? await credentialsOf(session, world, service) : [],
     // An empty variable takes away what an earlier run wrote.
@@ -176,15 +176,6 @@ async function hourlyOf(session: Session, settings: Settings, world: World, isSy
       Object.entries({ ...variables, ...shell.open }).filter(([name]) => context.env[name] !== ''),
     ),
   };
-}
-
-/** A second of the hour that depends on the machine, so that not all machines call the CA at once. */
-async function timeOfMachine(paths: DefaultPaths, world: World): Promise<number> {
-  const texts = await Promise.all(paths.machine.map((path) => textAt(path, world).catch(() => undefined)));
-  let sum = 0;
-  // Coprime to 3600, so that every letter counts.
-  for (const letter of texts.join('')) sum = (sum * 7_919 + letter.charCodeAt(0)) % 3_600;
-  return sum;
 }
 
 /** Another crontab or unit that renews, too. Two runs do no harm, but one is enough. */

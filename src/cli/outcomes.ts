@@ -112,8 +112,7 @@ export async function tellOutcomes(
       `${told.dryRun ? 'Nothing was tried: there' : 'There'} are no certificates yet. To get one: \`certfleet issue -d www.example.com --agree-tos\``,
     );
   const first = outcomes.find((outcome) => outcome.result === 'issued');
-  if (told.command === 'issue' && !told.staging && first && !first.byHand)
-    await adviseCrontab(session, first.certificate);
+  if (told.command === 'issue' && !told.staging && first && !first.byHand) await adviseCrontab(session);
   if (outcomes.length > fewCertificates) session.print(summary(outcomes));
   return code;
 }

@@ -46,8 +46,7 @@ export const renew: Run = async (session) => {
   const statuses = (await fleet.status([], session.signal)).filter(({ name }) => inRun.has(name));
   const tooSlow = await reportTooSlow(session, statuses, nextRunMs);
   const code = await tellOutcomes(outcomes, session, { command: 'renew', renewsEarly: true, tooSlow });
-  const left = nextRunMs > soonMs ? statuses.find(({ needsSweep }) => needsSweep) : undefined;
-  if (left) await adviseSweep(session, left.name);
+  if (nextRunMs > soonMs && statuses.some(({ needsSweep }) => needsSweep)) await adviseSweep(session);
   return code;
 };
 

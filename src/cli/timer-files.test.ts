@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { behaves, commandLine, type Row } from '../../test/support/command-line.ts';
 import { defaultPaths } from '../config/defaults.ts';
+import type { Outcome } from '../core/outcome.ts';
 import { cronFile, timeIn, unitFiles } from './timer-files.ts';
 
 const paths = defaultPaths({});
@@ -34,6 +35,25 @@ it('chooses a time that depends on the machine alone', async () => {
   const minutes = await Promise.all(machines.map((machine) => printed(machine, '--print')));
   expect(new Set(minutes).size).toBe(3);
   expect(await Promise.all(machines.map((machine) => printed(machine, '--yes')))).toEqual(minutes);
+});
+
+it('is at the minute that issue suggests for the store, also where the machine has no name', async () => {
+  const outcome: Outcome = { certificate: 'a', result: 'issued', notAfter: '2027-02-22T10:00:00Z', message: '' };
+  const fleet = { issue: () => [outcome] };
+  const minutes: string[] = [];
+  for (const files of [{}, { '/etc/machine-id': 'one' }])
+    for (const argv of [
+      'install-timer --store /s',
+      'issue -d a.example.com --store /s',
+      'issue -d b.example.com --store /s',
+    ]) {
+      const { stderr } = await commandLine({ program, files: { ...files }, fleet }).run(...argv.split(' '));
+      minutes.push(/ (\d+) \* \* \* \* /.exec(stderr)?.[1] ?? stderr);
+    }
+  const [unnamed = '', , , named] = minutes;
+  expect(minutes).toEqual([unnamed, unnamed, unnamed, named, named, named]);
+  expect(named).not.toBe(unnamed);
+  expect(unnamed).not.toBe('0');
 });
 
 it('reads back the time that it wrote', () => {
@@ -192,7 +212,7 @@ const rows: readonly Row[] = [
     files: { '/usr/sbin/cron': '' },
     code: 2,
     warns: [
-      /\d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew --quiet .* neither systemd nor the folder \/etc\/cron\.d; add the line above/,
+      /\d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew --quiet .* neither systemd nor the folder \/etc\/cron\.d; add what is above/,
     ],
   },
   ...(
@@ -200,13 +220,18 @@ const rows: readonly Row[] = [
       ['', {}, 'this machine has neither systemd nor cron'],
       // e2fsprogs brings the folder, and cron is another package.
       [' --yes', { '/etc/cron.d/e2scrub_all': '' }, 'this machine has neither systemd nor cron'],
+      [' --print', {}, 'this machine has neither systemd nor cron'],
       [' --cron --yes', { ...systemd, '/etc/cron.d/e2scrub_all': '' }, 'leave out --cron, and systemd runs it'],
     ] as const
   ).map(([flags, files, reason]) => ({
     what: `installs nothing where nothing would run it: install-timer${flags}, ${Object.keys(files).join(', ')}`,
     argv: `install-timer${flags}`,
+    env: { HTTPS_PROXY: 'http://proxy:3128', NODE_EXTRA_CA_CERTS: '/ca.pem' },
     ...{ program, files, code: 2 },
-    warns: [/\d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew --quiet /, reason],
+    warns: [
+      /^ HTTPS_PROXY=http:\/\/proxy:3128 NODE_EXTRA_CA_CERTS=\/ca\.pem \d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew --quiet /,
+      reason,
+    ],
   })),
   ...(
     [

@@ -105,8 +105,14 @@ ${variables.join('')}${hourly.minute} * * * * root ${commandInCron([...hourly.co
   };
 }
 
+/** The lines to add to a crontab by hand, indented. */
+export function crontabLines({ command, minute, variables }: Pick<Hourly, 'command' | 'minute' | 'variables'>): string {
+  const above = Object.entries(variables).map(([name, value]) => `  ${name}=${value}\n`);
+  return `${above.join('')}  ${minute} * * * * ${commandInCron(command)}`;
+}
+
 /** cron ends the command at a bare % and gives it what follows as input. */
-export const commandInCron = (command: readonly string[]): string =>
+const commandInCron = (command: readonly string[]): string =>
   command
     .map((word) => shellWord(onOneLine(word)))
     .join(' ')
