@@ -10,6 +10,6 @@ export function tellLostOutput(
 ): number {
   const failure = fail('output/lost', { reason: reasonOf(cause) }, { cause });
   const style = styleOf({ isTerminal: stderr.isTTY, env });
-  stderr.write(`${failureText(failure, 'certfleet', { style, width: stderr.columns ?? 100 })}\n`);
+  stderr.write(`${failureText(failure, 'certfleet', { style, width: stderr.columns || 100 })}\n`);
   return code === 0 ? failure.exitCode : code;
 }

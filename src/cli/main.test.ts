@@ -54,6 +54,14 @@ describe('failures', () => {
   });
 });
 
+it('takes 80 columns for those of a terminal that does not know its size', async () => {
+  const [unsized, usual] = await Promise.all(
+    [0, 80].map((columns) => commandLine({ columns, isTerminal: true }).run('issue', '-d', 'a.test')),
+  );
+  expect(usual?.stderr).toContain('cannot issue for');
+  expect(unsized).toEqual(usual);
+});
+
 describe('signals', () => {
   const untilAborted = (signal: AbortSignal) =>
     new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
@@ -114,6 +122,28 @@ describe('signals', () => {
         data: { exitCode: code },
       },
     ]);
+  });
+
+  it('says at a question that nothing was changed', async () => {
+    let asked = () => {};
+    const asking = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const line = commandLine({
+      program: '/usr/local/bin/certfleet',
+      files: { '/etc/cron.d/x': '', '/usr/sbin/cron': '' },
+      typed: (stopped) => {
+        asked();
+        return untilAborted(stopped);
+      },
+    });
+    const running = line.run('install-timer', '--cron', '--log-file', '/log');
+    await Promise.race([asking, running]);
+    line.kill('SIGINT');
+    const { code, stderr, logs, written } = await running;
+    expect([code, written]).toEqual([130, {}]);
+    expect(stderr).toMatch(/Change this file\? \[y\/N\] \n\nStopped\. Nothing was changed\.\n$/);
+    expect(logs['/log']).not.toContain('journalled');
   });
 
   it('keeps the code of a run that is done when the signal comes', async () => {

@@ -1,6 +1,6 @@
 import { asFailure } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
-import type { CliContext, Invocation, LogFile, Run, StopSignal } from './context.ts';
+import type { CliContext, Invocation, LogFile, Output, Run, StopSignal } from './context.ts';
 import { detailOf, failureData, failureText, printingOf } from './failure.ts';
 import { wholePathOf } from './flag-values.ts';
 import { guarded } from './guard.ts';
@@ -11,10 +11,13 @@ import { type OpenSession, openSession } from './session.ts';
 /** The reason of the abort signal after SIGINT or SIGTERM. */
 export class Stopped extends Error {
   readonly signalName: StopSignal;
-  constructor(signalName: StopSignal) {
+  /** A person was being asked, so nothing had begun. */
+  readonly isAtQuestion: boolean;
+  constructor(signalName: StopSignal, isAtQuestion: boolean) {
     super(`stopped by ${signalName}`);
     this.name = 'Stopped';
     this.signalName = signalName;
+    this.isAtQuestion = isAtQuestion;
   }
 }
 
@@ -29,7 +32,8 @@ const defaultShutdownBudgetMs = 8_000;
  *
  * @param argv the arguments, without node and script
  */
-export async function main(argv: readonly string[], context: CliContext): Promise<number> {
+export async function main(argv: readonly string[], given: CliContext): Promise<number> {
+  const context = { ...given, stdout: sized(given.stdout), stderr: sized(given.stderr) };
   let session: OpenSession | undefined;
   try {
     const { typed, inOwnWords } = await parse(argv, context);
@@ -54,6 +58,10 @@ export async function main(argv: readonly string[], context: CliContext): Promis
     if (session) await closeSoon(session);
   }
 }
+
+/** A terminal whose size was never set, as below `script` without one, says that it has no columns. */
+const sized = (output: Output): Output =>
+  output.columns === 0 ? { write: (text) => output.write(text), columns: 80, rows: 24 } : output;
 
 /** The parsed arguments; those of certbot are translated, and shown once as certfleet's own. */
 async function parse(
@@ -129,12 +137,15 @@ async function interruptible(running: Promise<number>, session: OpenSession, sto
         exit?.(reportStopped(session, name));
         return;
       }
-      stop.abort(new Stopped(name));
+      const isAtQuestion = session.isAsking();
+      stop.abort(new Stopped(name, isAtQuestion));
       const budgetMs = session.loaded()?.shutdownBudgetMs ?? defaultShutdownBudgetMs;
       const again = name === 'SIGINT' ? 'Press Ctrl-C again' : 'Send it again';
-      session.note(
-        `\nStopping: cleaning up for at most ${Math.ceil(budgetMs / 1_000)} s. ${again} to stop immediately.`,
-      );
+      if (isAtQuestion) session.note('');
+      else
+        session.note(
+          `\nStopping: cleaning up for at most ${Math.ceil(budgetMs / 1_000)} s. ${again} to stop immediately.`,
+        );
       const clock = session.openedWorld()?.clock;
       const budget = clock ? clock.sleep(budgetMs, over.signal).catch(() => undefined) : Promise.resolve();
       void budget.then(() => {
@@ -164,9 +175,11 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
   const { signal } = session;
   if (signal.reason instanceof Stopped) {
     session.note(
-      session.isInMemory()
-        ? 'Stopped. Nothing is journalled, because there is no store.'
-        : 'Stopped. Unfinished work was cleaned up or journalled; the next run continues it.',
+      signal.reason.isAtQuestion
+        ? 'Stopped. Nothing was changed.'
+        : session.isInMemory()
+          ? 'Stopped. Nothing is journalled, because there is no store.'
+          : 'Stopped. Unfinished work was cleaned up or journalled; the next run continues it.',
     );
     return reportStopped(session, signal.reason.signalName);
   }
@@ -182,7 +195,13 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
 
 function reportStopped(session: OpenSession, name: StopSignal): number {
   const code = exitOfSignal[name];
-  const rest = session.isInMemory() ? 'nothing is journalled' : 'unfinished work was cleaned up or journalled';
+  const { reason } = session.signal;
+  const rest =
+    reason instanceof Stopped && reason.isAtQuestion
+      ? 'nothing was changed'
+      : session.isInMemory()
+        ? 'nothing is journalled'
+        : 'unfinished work was cleaned up or journalled';
   reportEnd(session, `stopped by ${name}; ${rest}`, code);
   return code;
 }

@@ -29,17 +29,31 @@ export interface OpenSession extends Session {
   openedWorld(): World | undefined;
   /** Whether the fleet's store is gone with the process. */
   isInMemory(): boolean;
+  /** Whether a person is being asked. */
+  isAsking(): boolean;
   stopProgress(): void;
   close(): Promise<void>;
 }
 
 /** Makes the session of a command. It opens the world, the configuration and the fleet only when they are used. */
 export function openSession(
-  context: CliContext,
+  given: CliContext,
   invocation: Invocation,
   signal: AbortSignal,
   { log, asksPerson = false }: { readonly log?: LogFile | undefined; readonly asksPerson?: boolean | undefined } = {},
 ): OpenSession {
+  let isAsking = false;
+  const noting = (ask: CliContext['ask']): CliContext['ask'] =>
+    ask &&
+    (async (question, stopped) => {
+      isAsking = true;
+      return ask(question, stopped).finally(() => {
+        isAsking = false;
+      });
+    });
+  const { ask: asked, askSecret: askedSecret, ...rest } = given;
+  const [ask, askSecret] = [noting(asked), noting(askedSecret)];
+  const context: CliContext = { ...rest, ...(ask ? { ask } : {}), ...(askSecret ? { askSecret } : {}) };
   const json = invocation.flags['json'] === true;
   const quiet = invocation.flags['quiet'] === true;
   const debugs = context.env['CERTFLEET_DEBUG'] ?? '0';
@@ -151,6 +165,7 @@ export function openSession(
     loaded: () => loadedSettings,
     openedWorld: () => openWorld,
     isInMemory: () => isInMemory,
+    isAsking: () => isAsking,
     stopProgress: () => progress.stop(),
     close: () => {
       closing ??= closeAll();

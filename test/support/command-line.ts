@@ -99,7 +99,7 @@ export interface CommandLine {
   readonly isTerminal?: boolean;
   readonly columns?: number;
   /** The answer typed to a question; undefined if there is no terminal. */
-  readonly typed?: string;
+  readonly typed?: string | ((signal: AbortSignal) => Promise<string>);
   /** What a person makes of each text in the editor. */
   readonly edits?: (text: string) => string;
   readonly fleet?: FakeAnswers;
@@ -318,13 +318,13 @@ export function commandLine(given: CommandLine = {}) {
     ...(given.typed === undefined
       ? {}
       : {
-          ask: async (question) => {
+          ask: async (question, stopped) => {
             state.stderr += `${question}\n`;
-            return given.typed ?? '';
+            return typeof given.typed === 'function' ? given.typed(stopped) : (given.typed ?? '');
           },
-          askSecret: async (question) => {
+          askSecret: async (question, stopped) => {
             state.stderr += `${question}\n`;
-            return given.typed;
+            return typeof given.typed === 'function' ? given.typed(stopped) : given.typed;
           },
         }),
     ...(given.edits === undefined
