@@ -11,14 +11,16 @@ export const commandsOfLife: readonly Command[] = [
     name: 'delete',
     summary: 'remove a certificate, its keys and its settings from the store',
     description:
-      'First removes what earlier runs left behind (TXT records, token files, forward rules), then deletes the certificate. Refuses if a ' +
-      'target still has the certificate, or another process is working on it. Deployed files stay, and nothing is revoked.',
+      'First removes what earlier runs left behind (TXT records, token files, forward rules), then deletes the certificate. Asks at a ' +
+      'terminal, and refuses if a target still has the certificate, or another process is working on it. Deployed files stay, ' +
+      'and nothing is revoked.',
     arguments: oneName,
     flags: [
       nameFlag,
       {
         flags: '--force',
-        description: 'delete even if a target still has it, or if something left behind cannot be removed',
+        description:
+          'delete without a question, even if a target still has it, or if something left behind cannot be removed',
       },
     ],
     examples: [

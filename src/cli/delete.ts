@@ -6,7 +6,7 @@ import { shortList } from '../core/short-list.ts';
 import { spanText } from '../core/span.ts';
 import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
 import type { Deleted } from '../fleet.ts';
-import type { Run } from './context.ts';
+import type { Run, Session } from './context.ts';
 import { listOf } from './flag-values.ts';
 import { certificateNames } from './names.ts';
 import { reportStart } from './outcomes.ts';
@@ -21,6 +21,7 @@ export const deleteCertificate: Run = async (session) => {
     throw fail('usage/invalid', { what: 'name the one certificate to delete: certfleet delete NAME' });
   const fleet = await session.fleet({ makeStore: false });
   const deployers = await deployersOf(session, name);
+  if (flags['force'] !== true) await confirm(session, name);
   await reportStart(session, 'delete');
   const deleted = await fleet.delete({ name, force: flags['force'] === true }, session.signal);
   const now = await session.now();
@@ -43,6 +44,14 @@ export const deleteCertificate: Run = async (session) => {
   session.print([message, ...remarksOf(deleted, deployers, now).map((line) => `  ${line}`)].join('\n'));
   return 0;
 };
+
+/** The store may have the only copy of the key, so at a terminal a person confirms it. Scripts are not asked. */
+async function confirm(session: Session, name: string): Promise<void> {
+  const question = `Delete ${withLetters(name)} from the store, with its keys? [y/N] `;
+  const answer = session.json ? undefined : await session.context.ask?.(question, session.signal);
+  if (answer !== undefined && !/^y(es)?$/i.test(answer))
+    throw fail('usage/not-confirmed', { what: `the deletion of ${withLetters(name)}` });
+}
 
 /** What stays in place, and what comes next. */
 function remarksOf(deleted: Deleted, deployers: StoredSpec['deployers'], now: Date): readonly string[] {
