@@ -5,7 +5,7 @@ import { withoutLiterals } from './compose/literals.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { type Environment, resolveOptions } from './config/options.ts';
 import { adapterEntry } from './config/registry.ts';
-import { fail, isFailure } from './core/errors.ts';
+import { type CertfleetError, fail, isFailure } from './core/errors.ts';
 import { decodeDocument, encodeDocument } from './core/lineage.ts';
 import { passingVolume } from './core/passing-volume.ts';
 import type { AdapterSettings, Settings, StoredSpec } from './core/spec.ts';
@@ -92,7 +92,7 @@ export async function openStore(settings: Settings, context: ComposeContext, sig
   const keys = await readStoreKeys(settings.storeKeys ?? [], context);
   const isNew = !(await plain.exists(signal));
   if (isNew) {
-    if (context.makeStore === false) throw fail('store/absent', { path: plain.location });
+    if (context.makeStore === false) throw await absent(plain, signal);
     await plain.check(signal);
   }
   const { store, isPartly } = await openEncrypted(plain, { keys, random: world.random, isNew }, signal);
@@ -101,6 +101,12 @@ export async function openStore(settings: Settings, context: ComposeContext, sig
     reporter.report({ v: 1, time: world.clock.now().toISOString(), level: 'warn', event: 'log', message });
   }
   return store;
+}
+
+/** The failure of a store that is not there. Fails itself with `store/unusable` if none could be made there. */
+export async function absent(store: Store, signal: AbortSignal): Promise<CertfleetError> {
+  await store.checkUnused?.(signal);
+  return fail('store/absent', { path: store.location });
 }
 
 /** The store as it is on its medium. */

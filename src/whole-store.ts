@@ -5,7 +5,7 @@ import { withoutLiterals } from './compose/literals.ts';
 import { moveLiterals } from './compose/move-literals.ts';
 import { sealAll, unsealAll } from './compose/sealing.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
-import { connectStore, openStore, pki } from './compose.ts';
+import { absent, connectStore, openStore, pki } from './compose.ts';
 import { fail, isFailure, reasonOf } from './core/errors.ts';
 import type { Settings } from './core/spec.ts';
 import type { Random } from './ports/random.ts';
@@ -69,7 +69,7 @@ async function keysOf(settings: Settings, context: Context, which: string) {
 /** The store as it is on its medium. */
 async function existing(settings: Settings, context: Context, signal: AbortSignal): Promise<Store> {
   const store = await connectStore(settings.store, context);
-  if (!(await store.exists(signal))) throw fail('store/absent', { path: store.location });
+  if (!(await store.exists(signal))) throw await absent(store, signal);
   return store;
 }
 
@@ -96,7 +96,7 @@ export type { Mended };
 
 /**
  * Reads every document and finds what is damaged, missing, or under another name. With `mend`, makes the documents of
- * certificates again whose versions and keys are there. Fails with `store/absent`, `store/key-missing`.
+ * certificates again that are missing or damaged, and whose versions and keys are there. Fails with `store/absent`, `store/key-missing`.
  */
 export async function checkStore(
   settings: Settings,
@@ -116,7 +116,7 @@ export async function checkStore(
   const { documents, certificates, unused, lost } = found;
   return {
     ...{ location: store.location, unused, faults, mended },
-    documents: documents + mended.length,
+    documents: documents + mended.filter(({ certificate }) => !found.damaged.has(certificate)).length,
     certificates: certificates + mended.length,
     mendable: lost.size - mended.length,
   };

@@ -8,15 +8,21 @@ export const commandsOfStore: readonly Command[] = [
     description:
       'Reads every document: whether it is whole, under its own name, and encrypted if the store is; whether the ' +
       'current version of each certificate has its key and its chain, and whether they belong together; whether each ' +
-      'account is there. Exits with 7 while something is damaged. With --mend, the document of a certificate that is lost ' +
+      'account is there. Exits with 7 while something is damaged. With --mend, the document of a certificate that is lost or damaged ' +
       'is made again from its version and key; how it is renewed then comes from certfleet.yaml, or from `certfleet issue` ' +
       'with its names and flags. Nothing is deleted.',
     flags: [
-      { flags: '--mend', description: 'make lost documents of certificates again; otherwise nothing is changed' },
+      {
+        flags: '--mend',
+        description: 'make lost and damaged documents of certificates again; otherwise nothing is changed',
+      },
     ],
     examples: [
       { line: 'certfleet store check', why: 'look at the store after a disk was full or damaged' },
-      { line: 'certfleet store check --mend', why: 'make the documents of certificates again that were lost' },
+      {
+        line: 'certfleet store check --mend',
+        why: 'make the documents of certificates again that were lost or damaged',
+      },
     ],
     load: async () => (await import('./store-check.ts')).checkStore,
   },

@@ -24,7 +24,11 @@ export const printingOf = (session: Pick<Session, 'context' | 'invocation'>): Pr
   complete: (text) => textWithPlaces(text, session),
 });
 
-/** An error for a person: what happened, what to do, where to read more. Never a stack trace. */
+/**
+ * An error for a person: what happened, what to do, where to read more. Never a stack trace.
+ *
+ * @param name the certificate, or nothing if it concerns none
+ */
 export function failureText(
   error: CertfleetError,
   name: string,
@@ -32,7 +36,7 @@ export function failureText(
 ): string {
   const room = Math.max(40, width - 4);
   return [
-    style.bad(wrap(about(name, complete(error.message)), room, '  ')),
+    style.bad(wrap(name === '' ? complete(error.message) : about(name, complete(error.message)), room, '  ')),
     error.hint === '' ? '' : `  ${wrap(complete(error.hint), room, '  ')}`,
     ...(error.retryAt ? [`  Not before ${error.retryAt.toISOString().slice(0, 16).replace('T', ' ')} UTC.`] : []),
     style.faint(`  More: certfleet explain ${error.code}`),

@@ -52,9 +52,20 @@ async function machine() {
     const key = await keyOf(kind);
     await store.put(key, encodeDocument(document), { ifRevision: (await store.get(key, signal))!.revision, signal });
   };
+  /** The current version under another id, and valid longer. */
+  const copyVersion = async (newId: string, days: number) => {
+    for (const kind of ['key', 'version'] as const) {
+      const { bytes } = (await store.get(await keyOf(kind), signal))!;
+      const document = JSON.parse(Buffer.from(bytes).toString()) as { facts?: { notAfter: string } };
+      const { facts } = document;
+      const notAfter = new Date(Date.parse(facts?.notAfter ?? '') + days * 86_400_000);
+      const changed = facts ? { ...document, facts: { ...facts, notAfter: notAfter.toISOString() } } : document;
+      await store.put({ kind, name: `abc~${newId}` }, encodeDocument(changed), { ifRevision: null, signal });
+    }
+  };
   const run = async (...argv: string[]) => {
     let [stdout, stderr] = ['', ''];
-    const code = await main([...argv, '--store', '/s'], {
+    const code = await main([...argv, ...(argv.includes('--store') ? [] : ['--store', '/s'])], {
       env: {},
       stdout: { write: (text) => (stdout += text) },
       stderr: { write: (text) => (stderr += text) },
@@ -63,7 +74,7 @@ async function machine() {
     });
     return { code, stdout: stdout.replaceAll(/\s+/g, ' '), stderr: stderr.replaceAll(/\s+/g, ' '), lines: stdout };
   };
-  return { run, files, id, lineage, remove, replace, pki: engine.pki };
+  return { run, files, id, lineage, remove, replace, copyVersion, pki: engine.pki };
 }
 
 type Machine = Awaited<ReturnType<typeof machine>>;
@@ -169,6 +180,7 @@ describe('store check', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, string>);
     expect(json.find(({ object }) => object === 'fault')?.['document']).toContain(words);
+    expect(said.lines).not.toMatch(/^: /m);
     expect(at.files.contents('/s')).toEqual(before);
     await at.files.makeFolders('/out', 0o700);
     for (const command of also) {
@@ -216,6 +228,24 @@ it.each([
   expect(await at.run('sweep', '--lost', '--owner', '0123456789ab')).toMatchObject({ code: 7, stderr: warning });
 });
 
+it('a folder with another use is no store, and no command suggests to make one there', async () => {
+  const { run, files } = await machine();
+  await files.makeFolders('/used', 0o700);
+  await files.replace('/used/notes.txt', 'x', { mode: 0o600 });
+  await files.makeFolders('/le/renewal', 0o700);
+  await files.replace('/le/renewal/www.conf', '[renewalparams]\n', { mode: 0o600 });
+  const before = files.contents('/used');
+  for (const line of ['status', 'store check', 'import certbot /le --dry-run'])
+    expect([line, await run(...line.split(' '), '--store', '/used')]).toEqual([
+      line,
+      expect.objectContaining({
+        code: 7,
+        stderr: expect.stringMatching(/there is no store in this folder, and it is not empty \(notes\.txt\)/),
+      }),
+    ]);
+  expect(files.contents('/used')).toEqual(before);
+});
+
 describe('store check --mend', () => {
   it('makes a lost document again; the certificate is there, and not renewed before it is declared or issued', async () => {
     const at = await machine();
@@ -255,6 +285,45 @@ certificates: [{ name: abc, identifiers: [abc.example.com], issuer: sim, solver:
       code: 0,
       stdout: expect.stringContaining('pending'),
     });
+  });
+
+  it('makes a damaged document again, and keeps what was there beside it', async () => {
+    const at = await machine();
+    await at.replace('lineage', { ...(await at.lineage()) }); // with an earlier revision
+    const path = fileOf(at, 'lineage');
+    await at.files.replace(path, 'garbage', { mode: 0o600 });
+    const found = await at.run('store', 'check');
+    expect(found).toMatchObject({
+      code: 7,
+      stderr: expect.stringContaining('--mend --store /s` makes 1 document again'),
+    });
+    expect(found.stderr).not.toContain('of no certificate');
+    const mended = await at.run('store', 'check', '--mend');
+    expect(mended).toMatchObject({ code: 0, stderr: '', stdout: expect.stringContaining('nothing is damaged') });
+    expect(mended.stdout).toContain(`abc: made again from version ${at.id}`);
+    expect(mended.stdout).toContain(`What was there is now ${path}.damaged`);
+    expect(at.files.contents('/s')[`${path}.damaged`]).toBe('garbage');
+    expect(await at.lineage()).toMatchObject({ current: { id: at.id } });
+    expect(await at.run('store', 'check')).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('does not call the key of a damaged certificate unused if it cannot mend it', async () => {
+    const at = await machine();
+    await at.remove('version');
+    await at.files.replace(fileOf(at, 'lineage'), 'garbage', { mode: 0o600 });
+    expect(await at.run('store', 'check', '--mend')).toMatchObject({ code: 7, stderr: '' });
+  });
+
+  it.each([
+    ['the one that was issued later', 1, ['20260101-000000-bbbbbb', '20260101-000001-aaaaaa']],
+    ['the one that is valid longer', 2, ['20260101-000001-aaaaaa', '20260101-000000-bbbbbb']],
+  ])('of two versions that begin at the same second, it takes %s', async (_what, days, ids) => {
+    const at = await machine();
+    await at.remove('lineage');
+    for (const [index, newId] of [...ids.entries()].reverse()) await at.copyVersion(newId, index * (days - 1));
+    await at.remove('version');
+    const newest = ids.at(-1)!;
+    expect((await at.run('store', 'check', '--mend')).stdout).toContain(`abc: made again from version ${newest}`);
   });
 
   it('leaves what it cannot mend, and says so', async () => {

@@ -18,7 +18,7 @@ export const checkStore: Run = async (session) => {
   for (const { document, certificate, error } of faults) {
     const { kind, name } = document;
     session.printJson({ object: 'fault', document: `${kind}/${name}`, certificate, ...failureData(error) });
-    session.printWhole(failureText(error, '', printing));
+    session.printWhole(failureText(error, certificate ?? '', printing));
   }
   for (const one of mended) {
     session.printJson({ object: 'mended', document: `lineage/${one.certificate}`, ...one });
@@ -45,10 +45,11 @@ export const checkStore: Run = async (session) => {
 async function mendedText(session: Session, one: Mended): Promise<string> {
   const { certificate, version, notAfter, identifiers, isDeclared } = one;
   const until = dateText(notAfter, await session.now());
+  const aside = one.kept === undefined ? '' : ` What was there is now ${one.kept}.`;
   const made = `${withLetters(certificate)}: made again from version ${version}, which is valid until ${until}`;
-  if (isDeclared) return `${made}; it is renewed and delivered as it is declared.`;
+  if (isDeclared) return `${made}; it is renewed and delivered as it is declared.${aside}`;
   const line = `certfleet issue --name ${shellWord(certificate)} -d ${shellWord(identifiers.join(','))}`;
-  return `${made}. How it is renewed is lost: declare it, or run \`${line}\` with the flags that it had; it is not renewed before.`;
+  return `${made}. How it is renewed is lost: declare it, or run \`${line}\` with the flags that it had; it is not renewed before.${aside}`;
 }
 
 const count = (number: number, what: string, many = `${what}s`): string => `${number} ${number === 1 ? what : many}`;

@@ -27,6 +27,8 @@ export interface Checked {
   readonly unused: readonly Key[];
   /** Certificates whose document can be made again: their versions, the newest last. */
   readonly lost: ReadonlyMap<string, readonly Widow[]>;
+  /** Those of them whose document is there, but damaged. */
+  readonly damaged: ReadonlySet<string>;
   readonly accounts: readonly AccountDocument[];
 }
 
@@ -46,6 +48,9 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
   const parts: Key[] = [];
   const lost = new Map<string, Widow[]>();
   const misfits = new Set<string>();
+  /** Lineages that cannot be read, for whatever reason; and those of them that are damaged on the medium. */
+  const unread = new Set<string>();
+  const damaged = new Set<string>();
   let documents = 0;
 
   /** Certificates come first: what comes later is compared with them. */
@@ -100,20 +105,25 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
             : corrupt(entry.key, String(error instanceof Error ? error.message : error));
           if (wrong.code !== 'store/corrupt') throw wrong;
           faults.push({ document: entry.key, error: wrong });
+          if (kind !== 'lineage') continue;
+          unread.add(entry.key.name);
+          if (entry.corrupt && store.setAside) damaged.add(entry.key.name);
         }
       }
-  for (const [name, versions] of await watch.missing(signal)) {
+  for (const [name, versions] of [...(await watch.missing(signal)), ...(await watch.behind(damaged, signal))]) {
     const fitting = versions.filter(({ id }) => !misfits.has(`${name}~${id}`));
     if (fitting.length === 0) continue;
     lost.set(name, fitting);
+    if (damaged.has(name)) continue; // it has its fault
     faults.push({ document: { kind: 'lineage', name }, certificate: name, error: lineageMissing(name) });
   }
   for (const { part, ...rest } of await watch.lacking(signal)) faults.push({ document: part, ...rest });
   for (const { account, error } of (await watch.accounts(signal)).missing)
     faults.push({ document: { kind: 'account', name: account }, error });
   const used = namedParts(lineages, lost);
-  const unused = parts.filter(({ name }) => !used.has(name));
-  return { documents, certificates: lineages.length, faults, unused, lost, accounts };
+  // What a lineage that cannot be read names is not known.
+  const unused = parts.filter(({ name }) => !used.has(name) && !unread.has(name.slice(0, name.lastIndexOf('~'))));
+  return { documents, certificates: lineages.length, faults, unused, lost, damaged, accounts };
 }
 
 const unlessCorrupt = <T>(read: Promise<T>): Promise<T | undefined> =>
@@ -141,12 +151,14 @@ export interface Mended {
   readonly identifiers: readonly string[];
   /** The configuration says how it is renewed; else that is lost. */
   readonly isDeclared: boolean;
+  /** Where the damaged document is now. */
+  readonly kept?: string;
 }
 
 /** Makes the documents of certificates again, as far as their versions tell. */
 export async function mendAll(
   store: Store,
-  { lost, accounts }: Checked,
+  { lost, damaged, accounts }: Checked,
   { settings, now, signal }: { readonly settings: Settings; readonly now: Date; readonly signal: AbortSignal },
 ): Promise<readonly Mended[]> {
   const mended: Mended[] = [];
@@ -156,7 +168,9 @@ export async function mendAll(
     const wanted = declared ? storedSpecOf(settings, declared) : specOf(name, newest, { settings, accounts });
     const versions = widows.map(({ id, document: { chainPem: _chain, ...issued } }) => ({ id, ...issued }));
     const lineage = after(undefined, rebuilt({ wanted, versions, renewal: renewalOfWidows(widows), now }))!;
+    let kept: string | undefined;
     try {
+      kept = damaged.has(name) ? await store.setAside?.({ kind: 'lineage', name }, signal) : undefined;
       await store.put({ kind: 'lineage', name }, encodeDocument(lineage), { ifRevision: null, signal });
     } catch (error) {
       if (!isFailure(error, 'store/conflict')) throw error;
@@ -170,6 +184,7 @@ export async function mendAll(
       notAfter,
       identifiers: values,
       isDeclared: declared !== undefined,
+      ...(kept === undefined ? {} : { kept }),
     });
   }
   return mended;

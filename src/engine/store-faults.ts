@@ -16,7 +16,7 @@ import type { Engine } from './engine.ts';
 import { decoded } from './ledger/account.ts';
 import { readLineage } from './stored-lineage.ts';
 
-/** A version whose lineage has no document. */
+/** A version whose lineage has no document, or a damaged one. */
 export interface Widow {
   readonly id: string;
   readonly document: VersionDocument;
@@ -39,6 +39,14 @@ export async function watchStore(engine: Pick<Engine, 'store'>, signal: AbortSig
   const names = new Set<string>();
   const suspects: Lineage[] = [];
   const use = createAccountUse(store.location);
+  async function widowsOf(isMeant: (lineage: string) => boolean, held: AbortSignal) {
+    const found = new Map<string, readonly Widow[]>();
+    for (const [name, ids] of widowed(parts, (one) => !isMeant(one))) {
+      const widows = await readWidows(engine, name, ids, held);
+      if (widows.length > 0) found.set(name, widows);
+    }
+    return found;
+  }
 
   return {
     /** @param lineage if its parts and its account are of interest */
@@ -52,12 +60,14 @@ export async function watchStore(engine: Pick<Engine, 'store'>, signal: AbortSig
     /** Certificates that have no document although a version and its key are there: the versions, the newest last. */
     async missing(held: AbortSignal): Promise<ReadonlyMap<string, readonly Widow[]>> {
       const found = new Map<string, readonly Widow[]>();
-      for (const [name, ids] of widowed(parts, (one) => names.has(one))) {
-        const widows = await readWidows(engine, name, ids, held);
-        if (widows.length > 0 && !(await store.get({ kind: 'lineage', name }, held))) found.set(name, widows);
-      }
+      for (const [name, widows] of await widowsOf((one) => !names.has(one), held))
+        if (!(await store.get({ kind: 'lineage', name }, held))) found.set(name, widows);
       return found;
     },
+
+    /** Of certificates whose document is damaged, the same. */
+    behind: (damaged: ReadonlySet<string>, held: AbortSignal): Promise<ReadonlyMap<string, readonly Widow[]>> =>
+      widowsOf((one) => damaged.has(one), held),
 
     /** What the current versions of certificates lack: the key or the chain. */
     async lacking(held: AbortSignal): Promise<readonly MissingPart[]> {
@@ -135,8 +145,14 @@ async function readWidows(
     } catch (error) {
       if (!isFailure(error, 'store/corrupt')) throw error;
     }
-  const begins = ({ document }: Widow) => Date.parse(document.facts.notBefore);
-  return found.sort((a, b) => begins(a) - begins(b));
+  return found.sort(byAge);
+}
+
+/** CAs give several versions of one second the same `notBefore`; ids begin with the time of this machine. */
+function byAge(a: Widow, b: Widow): number {
+  const [one, other] = [a.document.facts, b.document.facts];
+  const ms = (later: string, earlier: string) => Date.parse(later) - Date.parse(earlier);
+  return ms(one.notBefore, other.notBefore) || ms(one.notAfter, other.notAfter) || (a.id < b.id ? -1 : 1);
 }
 
 /** Whether a document is there, even if it cannot be read. */

@@ -70,6 +70,8 @@ export interface Store {
   list(kind: Kind, signal: AbortSignal): Promise<Listing>;
   /** Whether the store exists. Most commands must not create one, because its path may be mistyped. */
   exists(signal: AbortSignal): Promise<boolean>;
+  /** Fails with `store/unusable` if no store could be made there, because the place has another use. Only looks. */
+  checkUnused?(signal: AbortSignal): Promise<void>;
   /**
    * Tests that the store works before an order: write, link, read, delete, free space. Fails with `store/unusable`.
    */
@@ -81,6 +83,11 @@ export interface Store {
    * `mayStay` says no to the content. Undefined if the store keeps nothing.
    */
   scrub?(kind: Kind, mayStay: (key: Key, bytes: Uint8Array) => boolean, signal: AbortSignal): Promise<Scrubbed>;
+  /**
+   * Makes room for a document that cannot be read any more: afterwards it does not exist, as if it had been deleted, and
+   * what there was of it is kept elsewhere. Resolves with that place, or with undefined if the document can be read.
+   */
+  setAside?(key: Key, signal: AbortSignal): Promise<string | undefined>;
   /** This process is done with it. What it made and no other process needs goes; the documents stay. */
   close?(): Promise<void>;
 }

@@ -14,7 +14,7 @@ import { type Current, createReader, maxRereads } from './file/reader.ts';
 import { scrubKind } from './file/scrub.ts';
 import { createTrust } from './file/trust.ts';
 import { createGuard } from './file/unusable.ts';
-import { bury, checkFolder, fileMode, folderMode, isUsedOnce, tidyFolders } from './file/upkeep.ts';
+import { bury, checkFolder, checkUnused, fileMode, folderMode, isUsedOnce, tidyFolders } from './file/upkeep.ts';
 
 function resultOf<T>(result: PromiseSettledResult<T>): T {
   if (result.status === 'rejected') throw result.reason;
@@ -261,6 +261,40 @@ function openFileStore(root: string, world: World): Store {
     return (await advance(key, place, found, marker, false)) !== undefined;
   }
 
+  /**
+   * Writes a deletion marker on a revision that cannot be read. All that is there gets a second name before, which no
+   * reader takes for a revision.
+   */
+  async function setAside(key: Key, place: Place): Promise<string | undefined> {
+    const numbers = numbersOf(place.stem, await listed(place.folder));
+    const number = numbers.at(-1);
+    if (number === undefined) return undefined;
+    const damaged = pathOf(place, number);
+    const found = await readFile(damaged, number);
+    if (found === undefined || (typeof found === 'object' && found.name === key.name)) return undefined;
+    if ((await files.stat(damaged))?.kind !== 'file') return undefined; // a folder cannot be linked
+    // A name that is taken is from a run that was killed here.
+    for (const other of numbers)
+      await files.link(pathOf(place, other), `${pathOf(place, other)}.${other === number ? 'damaged' : 'earlier'}`);
+    await files.syncFolder(place.folder);
+    const temporary = await draft(place, {
+      state: 'deleted',
+      number: number + 1,
+      name: key.name,
+      nonce: newNonce(),
+      after: noPredecessor,
+      bytes: new Uint8Array(),
+    });
+    try {
+      if (!(await linkDraft(temporary, pathOf(place, number + 1)))) throw conflict(key);
+      for (const other of numbers) await files.remove(pathOf(place, other));
+      await files.syncFolder(place.folder);
+    } finally {
+      await files.remove(temporary);
+    }
+    return `${damaged}.damaged`;
+  }
+
   const revisionOf = ({ number, nonce }: StoredDocument): string => `${number}-${nonce}`;
   const newNonce = (): string => toBase64url(random.bytes(6));
 
@@ -307,10 +341,16 @@ function openFileStore(root: string, world: World): Store {
     list,
     // An empty folder may be the mount point of a missing volume, but every store contains its own id.
     exists: (signal) => guarded(signal, async () => (await files.list(join(root, 'meta'))) !== undefined),
+    checkUnused: (signal) => guarded(signal, () => checkUnused(root, files)),
     check: (signal) => guarded(signal, () => checkFolder(root, world, trust)),
     tidy: (signal) => guarded(signal, () => tidyFolders(root, world, trust, signal)),
     scrub: (kind, mayStay, signal) =>
       guarded(signal, () => scrubKind(root, kind, mayStay, { ...world, trust, signal, markAgain: mark })),
+    setAside: (key, signal) =>
+      guarded(signal, async () => {
+        checkDocument(key);
+        return setAside(key, await trustedPlace(key));
+      }),
     async close() {
       for (const [place, number] of markers.splice(0)) await bury(place, number, world);
     },

@@ -56,6 +56,18 @@ const isOfStore = (name: string): boolean =>
   name === 'deployed' ||
   isTemporaryName(name);
 
+/** A mistyped path must not scatter a store in a folder that has another use. */
+export async function checkUnused(root: string, files: World['files']): Promise<void> {
+  const names = (await files.list(root)) ?? [];
+  const other = names.includes('meta') ? undefined : names.find((name) => !isOfStore(name));
+  if (other === undefined) return;
+  throw refused(
+    root,
+    `there is no store in this folder, and it is not empty (${other})`,
+    `Name a new folder, such as ${shellWord(join(root, 'certfleet'))}, or an empty one.`,
+  );
+}
+
 /** Tests that the folder can be a store, and creates it if it does not exist. */
 export async function checkFolder(root: string, { files, random }: World, trust: Trust): Promise<void> {
   await files.makeFolders(root, folderMode);
@@ -68,15 +80,7 @@ export async function checkFolder(root: string, { files, random }: World, trust:
     const advice = 'Make room on this file system. Nothing in the store is lost.';
     throw refused(root, `the disk is full: ${mib} MiB are free, ${minFreeMiB} are needed`, advice);
   }
-  const names = (await files.list(root)) ?? [];
-  // A mistyped path must not scatter a store in a folder that has another use.
-  const other = names.includes('meta') ? undefined : names.find((name) => !isOfStore(name));
-  if (other !== undefined)
-    throw refused(
-      root,
-      `there is no store in this folder, and it is not empty (${other})`,
-      `Name a new folder, such as ${shellWord(join(root, 'certfleet'))}, or an empty one.`,
-    );
+  await checkUnused(root, files);
   const content = `certfleet ${toBase64url(random.bytes(6))}\n`;
   const temporary = await files.draft(root, content, fileMode);
   const second = temporary.replace(/\.tmp$/, '-check.tmp');
