@@ -235,6 +235,7 @@ describe('status', () => {
     [23, 90, {}, /^a{18}\.test {2}valid +2027-02-22 +89 days +2027-01-23 \(CA\) +a-targ.*…$/],
     [23, 80, {}, /^a{18}\.test {2}valid +2027-02-22 +2027-01-23 \(CA\) +a-targ.*…$/],
     [35, 80, {}, /^a{30}\.test {2}valid +2027-02-22 +2027-01-23 \(CA\)$/],
+    [100, 80, {}, /^a{17}…a{13}\.test {2}valid +2027-02-22 +2027-01-23 \(CA\)$/],
     [23, 80, soon, /^a{18}\.test {2}interrupted +2026-11-28 09:00 UTC +2027-01-23 \(CA\)$/],
   ])(
     'a name of %i letters in %i columns: a row leaves out or cuts what matters least',
@@ -246,6 +247,13 @@ describe('status', () => {
       expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(columns);
     },
   );
+
+  it('shortens a long name by the columns that its letters take', async () => {
+    const done = await commandLine({ ...statuses({ ...valid, name: `${'中'.repeat(30)}.test` }), columns: 60 }).run(
+      'status',
+    );
+    expect(done.stdout).toMatch(/^中{5}…中{3}\.test {3}valid +2027-02-22 +2027-01-23 \(CA\)$/m);
+  });
 
   it('cuts nothing without a screen', async () => {
     expect((await commandLine(named(80)).run('status')).stdout).not.toContain('…');

@@ -44,8 +44,9 @@ export const status: Run = async (session) => {
     renewalText(lineage, now),
     deploymentText(lineage),
   ]);
-  // On a narrow screen, LEFT can go first (it follows from the date), then the targets (`certfleet show` lists them).
-  session.printWhole(formatTable(head, rows, width, { leaveOut: [3, 5], cutLast: true }));
+  // On a narrow screen, LEFT can go first (it follows from the date), then the targets (`certfleet show` lists them), then
+  // the middle of long names.
+  session.printWhole(formatTable(head, rows, width, { leaveOut: [3, 5], shorten: 0, cutLast: true }));
   const remarks = [...all.flatMap((lineage) => remarksOf(lineage, now)), ...accountsText(all)];
   if (remarks.length > 0) session.print(`\n${remarks.join('\n')}`);
   const next = nextText(all, now);

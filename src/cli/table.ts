@@ -1,26 +1,31 @@
-import { columnsOf, cutTo, wrap } from './text.ts';
+import { columnsOf, cutMiddle, cutTo, wrap } from './text.ts';
 
 /** How to fit a table on a narrow screen. */
 export interface Narrow {
   /** Columns to leave out, in this order. */
   readonly leaveOut?: readonly number[];
+  /** Shorten this column if the rows are still too long. */
+  readonly shorten?: number;
   /** Cut the last column instead of wrapping it. */
   readonly cutLast?: boolean;
 }
 
 const gap = 2;
-/** The least width of a cut column (eight letters still say something) and of a wrapped one (a few words). */
-const [leastCut, leastWrapped] = [8, 24];
+/**
+ * The least width of a cut column (eight letters still say something), of a wrapped one (a few words), and of a
+ * shortened one (the host and the end of its domain).
+ */
+const [leastCut, leastWrapped, leastShort] = [8, 24, 20];
 
 /**
- * Formats columns that are as wide as their widest cell. Only the last column is cut or wrapped; rows that are still
- * too long for the screen stay so. Without a screen (`width` is Infinity), the table is whole.
+ * Formats columns that are as wide as their widest cell. Only the last column is cut or wrapped, and one may be
+ * shortened; rows that are still too long for the screen stay so. Without a screen (`width` is Infinity), the table is whole.
  */
 export function formatTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   width: number,
-  { leaveOut = [], cutLast = false }: Narrow = {},
+  { leaveOut = [], shorten, cutLast = false }: Narrow = {},
 ): string {
   const last = head.length - 1;
   const widths = head.map((title, column) =>
@@ -32,9 +37,13 @@ export function formatTable(
     columns.reduce((sum, column) => sum + (column === last ? 0 : widths[column]!), gap * (columns.length - 1));
   for (const column of leaveOut)
     if (others() + (columns.includes(last) ? least : 0) > width) columns = columns.filter((one) => one !== column);
+  const missing = others() + (columns.includes(last) ? least : 0) - width;
+  if (shorten !== undefined && missing > 0)
+    widths[shorten] = Math.min(widths[shorten]!, Math.max(leastShort, widths[shorten]! - missing));
   widths[last] = Math.max(least, Math.min(widths[last]!, width - others()));
-  const format = (cell: string, column: number): string => {
+  const format = (text: string, column: number): string => {
     const space = widths[column]!;
+    const cell = column === shorten ? cutMiddle(text, space) : text;
     if (column !== last) return cell + ' '.repeat(Math.max(0, space - columnsOf(cell)));
     if (!cutLast) return wrap(cell, space, ' '.repeat(others()));
     return cutTo(cell, space);

@@ -41,6 +41,23 @@ export function cutTo(text: string, columns: number): string {
   return ellipsed ? `${text.slice(0, index).trimEnd()}…` : text;
 }
 
+/** Both ends of a text, with `…` between them, that fit into so many columns. Letters stay whole. */
+export function cutMiddle(text: string, columns: number): string {
+  if (columnsOf(text) <= columns) return text;
+  const letters = [...new Intl.Segmenter().segment(text)].map(({ segment }) => segment);
+  const fitting = (some: readonly string[], room: number): readonly string[] => {
+    let used = 0;
+    const end = some.findIndex((letter) => {
+      used += columnsOf(letter);
+      return used > room;
+    });
+    return some.slice(0, end);
+  };
+  const begin = fitting(letters, Math.floor((columns - 1) / 2));
+  const end = fitting(letters.reverse(), Math.ceil((columns - 1) / 2));
+  return `${begin.join('')}…${[...end].reverse().join('')}`;
+}
+
 /** `2027-02-22`, with the time if it is less than ten days away. Always UTC. */
 export function dateText(iso: string, now: Date): string {
   const near = Math.abs(Date.parse(iso) - now.getTime()) < 10 * day;
