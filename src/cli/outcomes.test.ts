@@ -136,6 +136,13 @@ it('names the renewal of a valid certificate after a forced one that failed', as
   );
 });
 
+it('shortens the times in a failure for people', async () => {
+  const error = fail('dns/needs-person', { name: 'abc', until: '; valid until 2027-02-26T19:10:58.000Z' });
+  const renew = () => [{ ...failed, error }];
+  const { stderr } = await commandLine({ fleet: { renew } }).run('renew');
+  expect(stderr).toContain('at a terminal; valid until 2027-02-26\n');
+});
+
 it('shows an international name in its letters', async () => {
   const done = await commandLine(ends({ ...issued, certificate: 'xn--bcher-kva.test' })).run(...abc.split(' '));
   expect(done.stdout).toContain('xn--bcher-kva.test (bücher.test): issued');

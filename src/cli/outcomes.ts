@@ -11,7 +11,7 @@ import { exitCodeOf } from './exit-codes.ts';
 import { detailOf, type Failed, failureData, groupsOf, groupText, printingOf } from './failure.ts';
 import { deployersOf, folderOf } from './places.ts';
 import { fewCertificates } from './progress.ts';
-import { dateText, fromNow } from './text.ts';
+import { dateText, fromNow, withDates } from './text.ts';
 
 export interface OutcomeContext {
   /** `renew` summarizes certificates that are not due, if there are many. */
@@ -62,7 +62,8 @@ export async function tellOutcomes(
     data: { exitCode: code, outcomes: outcomes.map(outcomeData) },
   });
   if (session.json) return code;
-  const printing = printingOf(session);
+  const usual = printingOf(session);
+  const printing = { ...usual, complete: (text: string) => withDates(usual.complete?.(text) ?? text, now) };
   const { style } = printing;
   const waiting = outcomes.filter(isWaiting);
   const idle = outcomes.filter((outcome) => outcome.result === 'unchanged' && !isWaiting(outcome));

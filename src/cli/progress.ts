@@ -1,7 +1,7 @@
 import type { Event } from '../core/event.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { Output } from './context.ts';
-import { about, cutTo, dateText, fill, type Style } from './text.ts';
+import { about, cutTo, fill, type Style, withDates } from './text.ts';
 
 /** A reporter whose `stop` restores the terminal. */
 export interface Progress extends Reporter {
@@ -184,9 +184,7 @@ function eventLines(stderr: Output, style: Style): EventLines {
   };
 }
 
-/** The message with its full timestamps, which are for programs, shortened for people. */
-const messageOf = ({ message, time }: Event): string =>
-  message.replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (iso) => dateText(iso, new Date(time)));
+const messageOf = ({ message, time }: Event): string => withDates(message, new Date(time));
 
 function eventLine(event: Event, style: Style): string {
   const message = messageOf(event).replaceAll('\n', '\n  ');

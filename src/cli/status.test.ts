@@ -407,6 +407,15 @@ describe('show', () => {
       says: ['edge (interrupted)'],
       never: ['intended'],
     },
+    ...(['pending', 'working'] as const).map(
+      (state): Row => ({
+        what: `a delivery that has not begun, of a certificate that is ${state}`,
+        argv: 'status',
+        ...statuses({ ...valid, state, deployments: [{ target: 'edge', state: 'intended', version: 'v1' }] }),
+        says: ['edge (pending)'],
+        never: ['interrupted'],
+      }),
+    ),
     {
       what: 'an international name by its own letters',
       argv: 'show 中国.test',

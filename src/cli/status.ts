@@ -94,13 +94,14 @@ function renewalText(lineage: LineageStatus, now: Date): string {
   return `${dateText(renewAt, now)}${renewalSource === 'ari' ? ' (CA)' : ''}`;
 }
 
-/** `intended` is for programs: a run was interrupted before it delivered. */
-const stateNames = { pending: 'pending', intended: 'interrupted' } as const;
-
-function deploymentText({ deployments }: LineageStatus): string {
+function deploymentText({ state: whole, deployments }: LineageStatus): string {
   if (deployments.length === 0) return '-';
+  // `intended` is for programs: no delivery has begun yet, such as after an import, or a run was interrupted before it.
+  const intended = whole === 'pending' || whole === 'working' ? 'pending' : 'interrupted';
   return deployments
-    .map(({ target, state }) => (state === 'current' ? target : `${target} (${stateNames[state]})`))
+    .map(({ target, state }) =>
+      state === 'current' ? target : `${target} (${state === 'intended' ? intended : state})`,
+    )
     .join(', ');
 }
 

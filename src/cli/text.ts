@@ -64,6 +64,10 @@ export function dateText(iso: string, now: Date): string {
   return near ? `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` : iso.slice(0, 10);
 }
 
+/** A text with its full timestamps, which are for programs, shortened for people. */
+export const withDates = (text: string, now: Date): string =>
+  text.replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (iso) => dateText(iso, now));
+
 /** `in 30 days`, `5 hours ago`. */
 export function fromNow(iso: string, now: Date): string {
   const ms = Date.parse(iso) - now.getTime();

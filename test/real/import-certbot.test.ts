@@ -250,6 +250,12 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     const path = join(root, 'live/a.example.test');
     const ran = (await readFile(log, 'utf8')).split('\n').filter((line) => line.includes(path));
     expect(ran).toEqual([`folder ${path}`, `flag ${path}`]);
+
+    // certbot, too, leaves out a hook that is one of these programs.
+    await writeFile(log, '');
+    const program = join(root, 'renewal-hooks/deploy/10-log.sh');
+    succeeded(await run('renew', 'a.example.test', '--force', '--deploy-hook', program));
+    expect((await readFile(log, 'utf8')).split('\n').filter((line) => line.includes(path))).toEqual([`folder ${path}`]);
   });
 
   it('puts every link and file back', async () => {
