@@ -183,6 +183,7 @@ export function connect(context: ConnectContext): ComposedConnections {
         );
       },
     },
+    digest: digestOf,
     async credentialsOf(spec) {
       const hash = createHash('sha256');
       for (const part of partsOf(spec)) hash.update((await solverOf(part)).credentials);

@@ -1,6 +1,7 @@
-import { knowsSent, type Sending, settingsOf } from '../core/deployments.ts';
+import { knowsSent, type Sending } from '../core/deployments.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
 import { orAborted } from '../core/on-abort.ts';
+import type { StoredSpec } from '../core/spec.ts';
 import { sent } from '../core/work.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { Note } from '../ports/solver.ts';
@@ -22,8 +23,7 @@ export async function carry(
 ): Promise<CertfleetError | undefined> {
   const { engine, holding, signal } = run;
   const { deployDeadlineMs } = engine.limits;
-  /** A target with other settings counts as another target. */
-  const key = `${target} ${settingsOf(run.job.wanted, target) ?? ''}`;
+  const key = turnOf(engine, run.job.wanted, target);
   const tooLate = () => {
     const seconds = Math.round(deployDeadlineMs / 1000);
     return fail('deploy/too-slow', { target, certificate: nameOf(run), seconds });
@@ -71,6 +71,10 @@ async function keepReceipt({ engine, holding, signal }: Run, sending: Sending): 
   if (sending.receipt === null || knowsSent(holding.lineage, sending)) return;
   await holding.apply(sent({ ...sending, now: engine.clock.now() }), signal);
 }
+
+/** The key of a target in this process. One with other settings, which may contain secrets, counts as another. */
+export const turnOf = ({ connect }: Engine, { deployers }: StoredSpec, target: string): string =>
+  `${target} ${connect.digest(deployers[target] ?? null)}`;
 
 /**
  * Changes a target while nothing else does: under the lock of its resource, across processes, or in turns with the

@@ -98,6 +98,8 @@ export interface Connections {
   readonly owner: string;
   looks(settings: PreflightSettings): Looks;
   readonly hooks: HookSurroundings;
+  /** A key for settings in a map of this process: they may contain secrets. */
+  digest(settings: unknown): string;
   /** Hash over all secrets of a spec's solver and deployers; a change since the last run clears the back-off. */
   credentialsOf(spec: StoredSpec): Promise<string>;
 }

@@ -1,9 +1,9 @@
-import { settingsOf, supersededAt, withoutSent } from '../core/deployments.ts';
+import { supersededAt, withoutSent } from '../core/deployments.ts';
 import { reasonOf } from '../core/errors.ts';
 import type { Deployment, Lineage, Sent } from '../core/lineage.ts';
 import { orAborted } from '../core/on-abort.ts';
 import type { StoredSpec } from '../core/spec.ts';
-import { inTurn } from './carry.ts';
+import { inTurn, turnOf } from './carry.ts';
 import { report } from './engine.ts';
 import type { Holding } from './leases/lease.ts';
 import type { Run } from './run.ts';
@@ -80,7 +80,7 @@ async function retireAt<V extends Pick<Sent, 'version'> & Partial<Sent>>(
         deadline.done();
       }
     };
-    const key = `${target} ${settingsOf(wanted, target) ?? ''}`;
+    const key = turnOf(engine, wanted, target);
     if (deployer.retire) await inTurn(engine, { deployer, key }, remove, signal);
     else gone.push(...versions);
     return { gone };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createIssuer } from '../../src/acme/issuer.ts';
+import { digestOf } from '../../src/compose/digest.ts';
 import { fail } from '../../src/core/errors.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
@@ -109,6 +110,7 @@ function createWorld() {
         },
         hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
+        digest: digestOf,
         credentialsOf: async () => '',
         roots: async () => '',
         externalAccount: async () => undefined,

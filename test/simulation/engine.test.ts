@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createIssuer } from '../../src/acme/issuer.ts';
+import { digestOf } from '../../src/compose/digest.ts';
 import { fail } from '../../src/core/errors.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
 import { Secret } from '../../src/core/secret.ts';
@@ -170,6 +171,7 @@ function createWorld(seed: number, failing?: string) {
         deployer: async () => deployer,
         hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
+        digest: digestOf,
         credentialsOf: async () => '',
         roots: async () => '',
         externalAccount: async () => undefined,

@@ -47,7 +47,7 @@ async function createHung(hangs: 'look' | 'stage' | 'activate', concurrent: bool
   };
   const to = (name: string, ...deploy: readonly string[]) => {
     const wanted = simulatedSpec(name, [`${name}.example.com`]);
-    const deployers = Object.fromEntries(deploy.map((target) => [target, { type: 'sim' }]));
+    const deployers = Object.fromEntries(deploy.map((target) => [target, { type: 'sim', token: 'hunter2' }]));
     return job({ ...wanted, spec: { ...wanted.spec, deploy }, deployers });
   };
   const at = (event: string): number => events.get(event) ?? Number.NaN;
@@ -80,6 +80,10 @@ describe('a target that hangs', () => {
       const lineages = await Promise.all(['a', 'b', 'c', 'd'].map((name) => world.readLineage(name)));
       expect(lineages.map((lineage) => lineage?.work)).toEqual([undefined, undefined, undefined, undefined]);
       expect(lineages[0]?.deployments).toMatchObject({ hung: { state: 'pending' }, works: { state: 'current' } });
+
+      expect([...pass.memory.hung].join(), 'keys contain no settings, which may be secret').toMatch(
+        /^hung (?!.*hunter2)./,
+      );
 
       // Later certificates of the same run fail at once; the next run tries again.
       await passing(clock, reconcile(pass, [to('e', 'hung')], signal));

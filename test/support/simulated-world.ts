@@ -1,4 +1,5 @@
 import { createIssuer } from '../../src/acme/issuer.ts';
+import { digestOf } from '../../src/compose/digest.ts';
 import { fail } from '../../src/core/errors.ts';
 import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
@@ -130,6 +131,7 @@ export async function createSimulatedWorld(
         deployer: async () => own.deployer ?? deployer,
         hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
+        digest: digestOf,
         credentialsOf: async () => '',
         roots: async () => '',
         externalAccount: async ({ issuer: { eab } }) =>
