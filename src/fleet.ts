@@ -69,7 +69,10 @@ export interface Fleet {
    */
   dryRun(request: Pick<RenewRequest, 'names' | 'hooks'>, signal: AbortSignal): Promise<readonly Outcome[]>;
   /** The stored settings of a certificate, and where they come from. Fails with `store/corrupt`. */
-  stored(name: string, signal: AbortSignal): Promise<Pick<Lineage, 'spec' | 'origin' | 'givenBack'> | undefined>;
+  stored(
+    name: string,
+    signal: AbortSignal,
+  ): Promise<Pick<Lineage, 'spec' | 'origin' | 'givenBack' | 'settingsLost'> | undefined>;
   /** Environment variables whose secrets are stored with a certificate, for a check of its settings. */
   keptEnvironment(name: string, signal: AbortSignal): Promise<Readonly<Record<string, string | undefined>>>;
   /** The status of the named certificates, whose keys are read, too, or of all. Only reads the store. */

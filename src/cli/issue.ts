@@ -3,6 +3,7 @@ import { type Identifier, identifierKey } from '../core/identifier.ts';
 import { notRenewedHere } from '../core/in-place.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { didYouMean } from '../core/nearest.ts';
+import { notRenewedWithoutSettings } from '../core/settings-lost.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 import { certificateFor } from './default-name.ts';
@@ -100,9 +101,15 @@ async function changeByFlags(session: Session, settings: Settings, described: st
 }
 
 /** Flags that only name a certificate of a configuration: most likely --config was forgotten. */
-function notOfFlags({ spec: { spec }, givenBack }: Pick<Lineage, 'spec' | 'givenBack'>): CertfleetError {
+function notOfFlags({
+  spec: { spec },
+  givenBack,
+  settingsLost,
+}: Pick<Lineage, 'spec' | 'givenBack' | 'settingsLost'>): CertfleetError {
   const { name, identifiers } = spec;
   if (givenBack) return fail('lineage/not-renewed', { name, ...notRenewedHere(givenBack) });
+  if (settingsLost)
+    return fail('lineage/not-renewed', { name, ...notRenewedWithoutSettings(name, identifiers.map(identifierKey)) });
   return fail('lineage/not-renewed', {
     name,
     why: 'a configuration that was not read declared it',

@@ -84,8 +84,8 @@ function details(lineage: LineageStatus, { deployers, solvers, now, width }: Det
     ['Not after', lineage.spec?.validity?.notAfter],
     ['Failed names', lineage.spec?.onFailedName === 'drop' ? 'left out' : undefined],
     ['Key', lineage.keyType && `${lineage.keyType}${lineage.spec?.reuseKey ? ', stays at renewals' : ''}`],
-    ['Solver', lineage.spec && solversText(lineage.spec)],
-    ...solvers,
+    ['Solver', lineage.settingsLost ? 'unknown' : lineage.spec && solversText(lineage.spec)],
+    ...(lineage.settingsLost ? [] : solvers),
     ['Issued by', lineage.issuerName],
     ['Chain', lineage.chain?.join(' → ')],
     ['Serial', lineage.serial],
@@ -138,9 +138,10 @@ const titles = 13;
 
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times in a row`);
 
-function declaredBy({ state, origin: from, givenBack }: LineageStatus): string | undefined {
+function declaredBy({ state, origin: from, givenBack, settingsLost }: LineageStatus): string | undefined {
   if (state === 'corrupt') return undefined; // its origin is in the document, which cannot be read
   if (givenBack) return `nothing any more (given back to certbot in ${givenBack.path} by \`import --undo\`)`;
+  if (settingsLost) return 'unknown (lost with its document)';
   const origin = from === 'command-line' ? '`certfleet issue` with flags, or an import' : 'the configuration';
   return state === 'undeclared' ? `nothing any more (formerly ${origin})` : origin;
 }

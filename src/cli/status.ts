@@ -1,6 +1,7 @@
 import { withLetters } from '../config/identifiers.ts';
 import { isFailure } from '../core/errors.ts';
 import { rolloverText } from '../core/rollover.ts';
+import { adviceWithoutSettings } from '../core/settings-lost.ts';
 import { spanText } from '../core/span.ts';
 import type { Fleet, LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
@@ -137,10 +138,15 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
       const pending = message.includes(target) ? '' : `${target} does not have it yet: `;
       remarks.push(`${name}: ${pending}${message}`);
     }
-  const { revoked, rolledBack, givenBack } = lineage;
+  const { revoked, rolledBack, givenBack, settingsLost } = lineage;
   if (givenBack)
     remarks.push(
       `${name} was given back to certbot in ${givenBack.path} by \`import --undo\` on ${dateText(givenBack.at, now)}, so it is not renewed here${notAfter ? `; what the store has expires on ${dateText(notAfter, now)}` : ''}.`,
+    );
+  else if (settingsLost)
+    remarks.push(
+      `${name} was made again after its document was lost, so it is not renewed${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
+      `  How it is renewed is lost: ${adviceWithoutSettings(name, lineage.identifiers)}.`,
     );
   else if (state === 'undeclared')
     remarks.push(

@@ -265,6 +265,20 @@ describe('store check --mend', () => {
     expect(await at.run('store', 'check', '--mend')).toMatchObject({ code: 0 });
   });
 
+  it('says of a certificate that was made again that its settings are unknown, until it is issued', async () => {
+    const at = await machine();
+    await at.remove('lineage');
+    await at.run('store', 'check', '--mend');
+    const line = '`certfleet issue --name abc -d abc.example.com --store /s` with the flags that it had';
+    const shown = await at.run('show', 'abc');
+    expect(shown.stdout).toContain('Declared by unknown (lost with its document) ');
+    expect(shown.stdout).toContain('Solver unknown ');
+    expect(shown.stdout).not.toMatch(/standalone|formerly/);
+    expect((await at.run('status')).stdout).toContain(line);
+    expect(await at.run('renew', 'abc')).toMatchObject({ code: 2, stderr: expect.stringContaining(line) });
+    expect((await at.run('renew')).stderr).toContain('its settings were lost with its document, so it is not renewed');
+  });
+
   it('takes the settings of a declared one from the configuration', async () => {
     const at = await machine();
     await at.remove('lineage');

@@ -1,5 +1,5 @@
 import { withLetters } from '../config/identifiers.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { adviceWithoutSettings } from '../core/settings-lost.ts';
 import { checkStore as check, type Mended } from '../whole-store.ts';
 import type { Run, Session } from './context.ts';
 import { failureData, failureText, printingOf } from './failure.ts';
@@ -48,8 +48,7 @@ async function mendedText(session: Session, one: Mended): Promise<string> {
   const aside = one.kept === undefined ? '' : ` What was there is now ${one.kept}.`;
   const made = `${withLetters(certificate)}: made again from version ${version}, which is valid until ${until}`;
   if (isDeclared) return `${made}; it is renewed and delivered as it is declared.${aside}`;
-  const line = `certfleet issue --name ${shellWord(certificate)} -d ${shellWord(identifiers.join(','))}`;
-  return `${made}. How it is renewed is lost: declare it, or run \`${line}\` with the flags that it had; it is not renewed before.${aside}`;
+  return `${made}. How it is renewed is lost: ${adviceWithoutSettings(certificate, identifiers)}; it is not renewed before.${aside}`;
 }
 
 const count = (number: number, what: string, many = `${what}s`): string => `${number} ${number === 1 ? what : many}`;

@@ -167,7 +167,10 @@ export async function mendAll(
     const declared = settings.certificates.find((one) => one.name === name);
     const wanted = declared ? storedSpecOf(settings, declared) : specOf(name, newest, { settings, accounts });
     const versions = widows.map(({ id, document: { chainPem: _chain, ...issued } }) => ({ id, ...issued }));
-    const lineage = after(undefined, rebuilt({ wanted, versions, renewal: renewalOfWidows(widows), now }))!;
+    const lineage = after(
+      undefined,
+      rebuilt({ wanted, versions, renewal: renewalOfWidows(widows), isDeclared: declared !== undefined, now }),
+    )!;
     let kept: string | undefined;
     try {
       kept = damaged.has(name) ? await store.setAside?.({ kind: 'lineage', name }, signal) : undefined;

@@ -37,6 +37,8 @@ export interface Lineage {
   readonly rolledBack?: { readonly at: string; readonly until: string };
   /** When `import --undo` gave it back to the client in this folder, which renews it since; it is renewed here no more. */
   readonly givenBack?: GivenBack;
+  /** Its document was lost and made again from its versions, so `spec` does not tell how it is renewed. */
+  readonly settingsLost?: true;
   /** When the private key was last exported, and where to. */
   readonly exports?: readonly ExportRecord[];
   /** Revocations that the CA has not confirmed yet: each is journalled before it is asked. */

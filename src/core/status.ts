@@ -60,6 +60,8 @@ export interface LineageStatus {
   readonly rolledBack?: { readonly at: string; readonly until: string };
   /** If it is undeclared: when `import --undo` gave it back to the client in this folder. */
   readonly givenBack?: GivenBack;
+  /** If it is undeclared: its document was lost and made again, so how it is renewed is not known. */
+  readonly settingsLost?: true;
   /** The last exports of its private key. */
   readonly exports?: readonly ExportRecord[];
   /** When `renew` will renew it; undefined if it never does. */
@@ -151,6 +153,7 @@ export function describeLineage(
     ...(lineage?.revoking ? { revoking: lineage.revoking } : {}),
     ...(lineage && isHeldBack(lineage, now) ? { rolledBack: lineage.rolledBack! } : {}),
     ...(lineage?.givenBack && state === 'undeclared' ? { givenBack: lineage.givenBack } : {}),
+    ...(lineage?.settingsLost && state === 'undeclared' ? { settingsLost: true } : {}),
     ...(lineage?.exports ? { exports: lineage.exports } : {}),
     ...(lineage?.current?.dropped ? { dropped: lineage.current.dropped } : {}),
     ...(lineage?.current?.chain ? { chain: lineage.current.chain } : {}),

@@ -37,7 +37,13 @@ const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   leased: work.leased(claim),
   trialBegun: work.trialBegun({ wanted, thumbprint: 'print', challenge: challenges[0] }, claim),
   imported: work.imported({ wanted, version, renewal: { at: now.toISOString(), source: 'lifetime' }, has: [], now }),
-  rebuilt: work.rebuilt({ wanted, versions: [version], renewal: { at: now.toISOString(), source: 'lifetime' }, now }),
+  rebuilt: work.rebuilt({
+    wanted,
+    versions: [version],
+    renewal: { at: now.toISOString(), source: 'lifetime' },
+    now,
+    isDeclared: false,
+  }),
   leftAlone: work.leftAlone({ target: 'edge', path: '/old', now }),
   beaten: work.beaten(),
   recordsKept: work.recordsKept([]),
@@ -565,4 +571,10 @@ describe('whatever dies or freezes in between', () => {
       expect([orders, refusals]).toEqual([3, 3]);
     });
   });
+});
+
+it('the settings of a certificate that was made again are known once a run has begun with others', () => {
+  const lost = work.after(undefined, one.rebuilt);
+  expect(lost).toHaveProperty('settingsLost', true);
+  expect(work.after(lost, one.begun)).not.toHaveProperty('settingsLost');
 });

@@ -204,7 +204,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     // Challenges of another spec are still journalled: keep that spec, whose solver can remove them.
     const keepsSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
     const stored: Omit<Lineage, 'origin' | 'spec' | 'deployments'> = lineage ?? { schema: 1, name: wanted.spec.name };
-    const { failure: _before, givenBack: _again, ...rest } = stored;
+    const { failure: _before, givenBack: _again, settingsLost: _known, ...rest } = stored;
     const failure = forgiven(wanted, lineage, facts, claim.now);
     const targets = [...wanted.spec.deploy, ...wanted.spec.endpoints];
     return {
@@ -308,7 +308,7 @@ export const imported = (facts: {
       spec: facts.wanted,
       deployments: {},
     };
-    const { failure: _before, givenBack: _again, rolledBack, ...stored } = lineage ?? fresh;
+    const { failure: _before, givenBack: _again, settingsLost: _known, rolledBack, ...stored } = lineage ?? fresh;
     // An import that was undone left it as if the configuration had declared it.
     const before: Lineage = facts.isDeclared
       ? stored
@@ -364,11 +364,12 @@ export const rebuilt = (facts: {
   readonly wanted: StoredSpec;
   readonly versions: readonly Version[];
   readonly renewal: Renewal;
+  readonly isDeclared: boolean;
   readonly now: Date;
 }): Transition => ({
   name: 'rebuilt',
   [change]: () => {
-    const { wanted, versions, renewal, now } = facts;
+    const { wanted, versions, renewal, isDeclared, now } = facts;
     const [current, previous] = [versions.at(-1), versions.at(-2)];
     if (!current) throw fail('bug/unexpected', { reason: `${wanted.spec.name} has no version` });
     return {
@@ -379,6 +380,7 @@ export const rebuilt = (facts: {
       current,
       ...(previous ? { previous } : {}),
       renewal,
+      ...(isDeclared ? {} : { settingsLost: true }),
       deployments: {},
       last: {
         at: now.toISOString(),

@@ -28,9 +28,10 @@ export async function renew(fleet: OpenFleet, request: RenewRequest, signal: Abo
 }
 
 /** Warns that a certificate is no longer declared. `renew` does this, because people look at its output. */
-function reportUndeclared(engine: Engine, { name, current, givenBack }: Lineage): void {
+function reportUndeclared(engine: Engine, { name, current, givenBack, settingsLost }: Lineage): void {
   // The other client renews what was given back to it.
   if (!current || givenBack || isStagingName(name)) return;
-  const message = `no longer declared, so it is not renewed; valid until ${current.facts.notAfter}`;
+  const why = settingsLost ? 'its settings were lost with its document' : 'no longer declared';
+  const message = `${why}, so it is not renewed; valid until ${current.facts.notAfter}`;
   report(engine, { level: 'warn', event: 'log', certificate: name, message });
 }

@@ -1,7 +1,9 @@
 import { fail } from '../core/errors.ts';
+import { identifierKey } from '../core/identifier.ts';
 import { isStagingName } from '../core/identifiers.ts';
 import { notRenewedHere } from '../core/in-place.ts';
 import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
+import { notRenewedWithoutSettings } from '../core/settings-lost.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { storedSpecOf } from '../core/stored-spec.ts';
 import type { Job } from '../engine/job.ts';
@@ -64,8 +66,14 @@ async function storedOfFlags(fleet: OpenFleet, name: string, signal: AbortSignal
 }
 
 /** Why a stored lineage is never renewed, and what to do about it. */
-const notRenewed = ({ name, givenBack }: Lineage): { readonly why: string; readonly advice: string } => {
+const notRenewed = ({
+  name,
+  givenBack,
+  settingsLost,
+  spec,
+}: Lineage): { readonly why: string; readonly advice: string } => {
   if (givenBack) return notRenewedHere(givenBack);
+  if (settingsLost) return notRenewedWithoutSettings(name, spec.spec.identifiers.map(identifierKey));
   return isStagingName(name)
     ? {
         why: 'only as a test certificate, which is not renewed',

@@ -1,0 +1,17 @@
+import { shellWord } from './shell-word.ts';
+
+/** What to do about a certificate whose settings were lost with its document. */
+export const adviceWithoutSettings = (name: string, identifiers: readonly string[]): string =>
+  `declare it, or run \`certfleet issue --name ${shellWord(name)} -d ${shellWord(identifiers.join(','))}\` with the flags that it had`;
+
+/** Why it is not renewed, for `lineage/not-renewed`. */
+export const notRenewedWithoutSettings = (
+  name: string,
+  identifiers: readonly string[],
+): { readonly why: string; readonly advice: string } => {
+  const advice = adviceWithoutSettings(name, identifiers);
+  return {
+    why: 'made again after its document was lost, and with it how it is renewed',
+    advice: `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`,
+  };
+};
