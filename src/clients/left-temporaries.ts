@@ -3,7 +3,7 @@ import { isTemporaryName, writerOf } from '../lib/files.ts';
 import type { FileStat, FilesWithin } from '../ports/files.ts';
 import type { World } from '../ports/world.ts';
 
-/** A write takes milliseconds. What is older was left behind, whoever wrote it. */
+/** A write takes milliseconds. An older one was left behind. */
 const oldMs = 60_000;
 
 /**

@@ -26,8 +26,8 @@ export default defineDeployer({
 for the files of acme.sh, dehydrated, lego and uacme. Where nothing else decides, use \`files\`: there, key and chain change
 in one step, while this deployer replaces one file after the other. Nothing is reloaded: list a \`command\` after this one.
 
-A file keeps its owner, its group and its mode, but other users never get to read a private key, and nobody but the owner
-gets to write a file. A new private key has mode 0600, whatever the umask. The folder must exist, and only root and the user
+A file keeps its owner, its group and its mode, but other users can never read a private key, and only the owner can
+write a file. A new private key has mode 0600, whatever the umask. The folder must exist, and only root and the user
 that runs certfleet may be able to change it and the way to it. Links of theirs are followed; anything but a regular file is
 refused. Access control lists of a file are not kept.`,
   connect({ options, name, world }) {

@@ -102,7 +102,7 @@ async function forgetHeld(
   const { failed } = await finishRevocations(engine, holding, signal);
   if (failed[0] && !force) throw failed[0].error;
   const { lineage } = holding;
-  // A person is told of records. Of many tests, none is.
+  // The report names the records that stay, but not when only test versions go.
   const records = given.versions ? {} : await recordsLeft(engine, lineage, signal);
   const { owed, unsure: found } = await removeAll(engine, holding, signal);
   // Once more with `--force` ends it.

@@ -84,7 +84,7 @@ export interface Link {
   readonly stats: fs.Stats;
 }
 
-/** Where a path leads, and the links that lead there, whoever can change them. */
+/** Where a path leads, and the links on the way, including those that others can change. */
 export function linksOn(path: string): { readonly at: string; readonly links: readonly Link[] } {
   const links: Link[] = [];
   const { at } = walk(path, undefined, {
@@ -116,7 +116,7 @@ interface Walked {
 
 /**
  * Walks as the kernel does: from `/`, link by link. By default, each folder is trusted before what is in it is looked
- * at, so nobody can change what was seen.
+ * at, so what was seen cannot change.
  */
 function walk(path: string, below?: string, judge: Judge = { folder: foreignParent, link: foreignIn }): Walked {
   const whole = path.startsWith('/') ? path : join(process.cwd(), '/') + path;

@@ -102,7 +102,7 @@ export interface Sight {
   /** Another process was working on it, so its result may be the answer. */
   hasWaited: boolean;
   isReported: boolean;
-  /** It wants no result, only to clean up if the holder is gone. */
+  /** It only cleans up if the holder is gone, and needs no result. */
   isSweep?: true;
 }
 
