@@ -1,4 +1,5 @@
 import { mostIdentifiers } from '../core/identifiers.ts';
+import { parseJson } from '../core/json.ts';
 import { remoteText } from '../core/remote-text.ts';
 import { dateMs, type RetryAfterLimits, retryAfterMs } from '../core/retry-after.ts';
 import type { HttpResponse } from '../ports/http.ts';
@@ -56,7 +57,7 @@ export function readObject(answer: Answer): Fields {
   if (!isJson(type)) throw new MalformedAnswer(`the content type is ${type || 'missing'}, not application/json`);
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder().decode(answer.body));
+    value = parseJson(new TextDecoder().decode(answer.body));
   } catch {
     throw new MalformedAnswer('the body is not JSON');
   }

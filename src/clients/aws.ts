@@ -1,4 +1,5 @@
 import type { CertfleetError } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
@@ -117,7 +118,7 @@ export function createAwsQuery(options: AwsOptions & { readonly version: string 
 
 /** @param target of the API, before the action: `CertificateManager` */
 export function createAwsJson(options: AwsOptions & { readonly target: string }): AwsJson {
-  const send = createSender(options, JSON.parse);
+  const send = createSender(options, parseJson);
   return {
     call: (action, params, read, call) => {
       const { values, secrets } = opened(params);

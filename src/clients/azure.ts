@@ -1,4 +1,5 @@
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Files } from '../ports/files.ts';
@@ -110,7 +111,7 @@ async function managedIdentityToken(
   try {
     const text = await server.text(`/metadata/identity/oauth2/token?${query}`, signal);
     if (text === undefined) throw new NoMetadata('it has no token');
-    return readBearerToken(JSON.parse(text), clock.now());
+    return readBearerToken(parseJson(text), clock.now());
   } catch (error) {
     if (signal.aborted || isFailure(error)) throw error;
     // A parser's message may show a part of the token.

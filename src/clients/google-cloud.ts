@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { toBase64url } from '../core/encoding.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
@@ -174,7 +175,7 @@ const advice =
 
 function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     throw new NoMetadata('its answer is not JSON');
   }

@@ -1,4 +1,5 @@
 import { type CertfleetError, isFailure, reasonOf } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
 import { cut, remoteText } from '../core/remote-text.ts';
 import { dateMs, retryAfterMs } from '../core/retry-after.ts';
 import type { Secret } from '../core/secret.ts';
@@ -158,7 +159,7 @@ const longestReason = 400;
 
 /** How HTTP APIs with JSON (or, with `parse`, XML) are called. */
 export function createJsonApi(options: JsonApiOptions): JsonApi {
-  const { http, clock, random, log, name, judge = judgeByStatus, parse = JSON.parse } = options;
+  const { http, clock, random, log, name, judge = judgeByStatus, parse = parseJson } = options;
   const budgetsMs = {
     limited: options.limitBudgetMs ?? defaultLimitBudgetMs,
     busy: options.busyBudgetMs ?? defaultBusyBudgetMs,

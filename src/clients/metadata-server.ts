@@ -1,4 +1,5 @@
 import { isFailure, reasonOf } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
 import { remoteText } from '../core/remote-text.ts';
 import { Secret } from '../core/secret.ts';
 import type { Http, HttpRequest } from '../ports/http.ts';
@@ -83,7 +84,7 @@ export interface KeyFields {
 export function readTemporaryKeys(text: string, names: KeyFields): TemporaryKeys {
   let fields: unknown;
   try {
-    fields = JSON.parse(text);
+    fields = parseJson(text);
   } catch {
     throw new NoMetadata('the answer with the keys is not JSON');
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { maxDocumentBytes, maxNameLength } from '../core/document-limits.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { isStoredName } from '../core/identifiers.ts';
+import { isDeepJson } from '../core/json.ts';
 import { decodeDocument, decodeLineage, encodeDocument, type Lineage } from '../core/lineage.ts';
 import { decodeLock } from '../core/lock.ts';
 import { type AccountFacts, createAccountUse, lacking, widowed } from '../core/store-parts.ts';
@@ -204,7 +205,7 @@ function documentIn(line: string, file: string): BackupDocument | string {
   const key = { kind: kind as Kind, name };
   if (bytes.length === 0 || bytes.length > maxDocumentBytes) return `${idOf(key)} is empty or too large`;
   if (sealedWith(bytes) !== undefined) return { key, bytes };
-  if (isDeep(bytes)) return `${idOf(key)} is nested too deeply`;
+  if (isDeepJson(Buffer.from(bytes).toString('latin1'))) return `${idOf(key)} is nested too deeply`;
   try {
     decodeDocument(bytes, { key: idOf(key), file }, []);
     withoutLease({ key, bytes }, file);
@@ -225,23 +226,6 @@ function isNameOf(kind: Kind, name: string): boolean {
 }
 
 const idForm = /^[\w-]{1,64}$/;
-
-/** Whether JSON nests more deeply than any document; who walks through it would run out of stack. */
-function isDeep(bytes: Uint8Array): boolean {
-  let [depth, isText] = [0, false];
-  for (let at = 0; at < bytes.length; at += 1) {
-    const sign = bytes[at];
-    if (isText && sign === 0x5c) at += 1;
-    else if (sign === 0x22) isText = !isText;
-    else if (!isText && (sign === 0x7b || sign === 0x5b)) depth += 1;
-    else if (!isText && (sign === 0x7d || sign === 0x5d)) depth -= 1;
-    if (depth > deepest) return true;
-  }
-  return false;
-}
-
-/** Settings nest six deep. Those of certfleet.yaml may be the user's own, so there is much room. */
-const deepest = 64;
 
 function parsed(line: string | undefined): Readonly<Record<string, unknown>> | undefined {
   try {

@@ -2,3 +2,26 @@
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 export type JsonObject = { readonly [key: string]: Json };
+
+/** Parses JSON from outside. Throws a SyntaxError for what is {@link isDeepJson too deep}, as for what is no JSON. */
+export function parseJson(text: string): unknown {
+  if (isDeepJson(text)) throw new SyntaxError('the JSON is nested too deeply');
+  return JSON.parse(text);
+}
+
+/** Whether JSON nests more deeply than any document or answer: code that walks through it would run out of stack. */
+export function isDeepJson(text: string): boolean {
+  let [depth, isText] = [0, false];
+  for (let at = 0; at < text.length; at += 1) {
+    const sign = text.charCodeAt(at);
+    if (isText && sign === 0x5c) at += 1;
+    else if (sign === 0x22) isText = !isText;
+    else if (!isText && (sign === 0x7b || sign === 0x5b)) depth += 1;
+    else if (!isText && (sign === 0x7d || sign === 0x5d)) depth -= 1;
+    if (depth > deepest) return true;
+  }
+  return false;
+}
+
+/** Settings nest six deep, and answers of APIs hardly more. Those of certfleet.yaml may be the user's own. */
+const deepest = 64;

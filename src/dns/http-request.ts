@@ -2,6 +2,7 @@ import { createDnsApi } from '../clients/dns-api.ts';
 import { type ApiAnswer, judgeByStatus, type Verdict } from '../clients/json-api.ts';
 import { endpointProblem, isApiEndpoint } from '../core/api-endpoint.ts';
 import { fail } from '../core/errors.ts';
+import { parseJson } from '../core/json.ts';
 import { Secret } from '../core/secret.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
@@ -102,7 +103,7 @@ function raw({ name, challenge }: DnsValue) {
 /** A server answers anything, so only the status counts. */
 const parse = (text: string): unknown => {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return text;
   }

@@ -251,6 +251,20 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
     });
   });
 
+  check('an answer that nests without end is an ordinary failure', async (bench) => {
+    for (const [status, inside] of [
+      [200, ''],
+      [400, '"no"'],
+    ] as const)
+      await atEachCall(bench, async ({ hitAll, change }) => {
+        hitAll({ kind: 'status', status, body: `${'['.repeat(50_000)}${inside}${']'.repeat(50_000)}` });
+        await change().catch(async (thrown) => {
+          const error = await failure(Promise.reject(thrown), bench);
+          assert.match(error.code, /^dns\//, error.message);
+        });
+      });
+  });
+
   check('after an answer that was lost, the same call leads to the same end', async (bench) => {
     await atEachCall(bench, async ({ hit, change, again, expected }) => {
       hit({ kind: 'lost' });
