@@ -178,7 +178,7 @@ describe('flags of a second issue', () => {
     const no = await typed('n\n');
     expect(no.status, no.stdout).toBe(2);
     expect(no.stdout).toMatch(/from now on\? \[y\/N\]/);
-    expect(no.stdout).toMatch(/nothing was changed/);
+    expect(no.stdout).toMatch(/nothing was\s+changed/);
     expect(await stored()).toEqual(before);
     expect(newOrders()).toEqual([1, 0]);
 
