@@ -2,6 +2,7 @@ import { connect } from './compose/connections.ts';
 import { type ComposeContext, secretsFrom, unknownType } from './compose/context.ts';
 import { keepCredentials, keptCredentials } from './compose/credentials.ts';
 import { withoutLiterals } from './compose/literals.ts';
+import { refuseHalfRestored } from './compose/restoring.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { type Environment, resolveOptions } from './config/options.ts';
 import { adapterEntry } from './config/registry.ts';
@@ -94,7 +95,7 @@ export async function openStore(settings: Settings, context: ComposeContext, sig
   if (isNew) {
     if (context.makeStore === false) throw await absent(plain, signal);
     await plain.check(signal);
-  }
+  } else await refuseHalfRestored(plain, signal);
   const { store, isPartly } = await openEncrypted(plain, { keys, random: world.random, isNew }, signal);
   if (isPartly) {
     const message = `the store ${store.location} is not encrypted yet: new keys and credentials are; run \`certfleet store encrypt\` for those that it has`;

@@ -3,6 +3,7 @@ import { type Checked, checkAll, type Mended, mendAll, type StoreFault } from '.
 import type { ComposeContext } from './compose/context.ts';
 import { withoutLiterals } from './compose/literals.ts';
 import { moveLiterals } from './compose/move-literals.ts';
+import { refuseHalfRestored } from './compose/restoring.ts';
 import { sealAll, unsealAll } from './compose/sealing.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { absent, connectStore, openStore, pki } from './compose.ts';
@@ -70,6 +71,7 @@ async function keysOf(settings: Settings, context: Context, which: string) {
 async function existing(settings: Settings, context: Context, signal: AbortSignal): Promise<Store> {
   const store = await connectStore(settings.store, context);
   if (!(await store.exists(signal))) throw await absent(store, signal);
+  await refuseHalfRestored(store, signal);
   return store;
 }
 
@@ -132,7 +134,7 @@ export interface Restored {
 
 /**
  * Writes a backup into a store that is not there yet. If keys are given, every secret must open with them. Fails with
- * `store/backup-damaged`, `store/wrong-key`, `store/not-empty`.
+ * `store/backup-damaged`, `store/wrong-key`, `store/not-empty`, `store/restoring`.
  */
 export async function restoreStore(
   { bytes, path }: { readonly bytes: Uint8Array; readonly path: string },
@@ -144,7 +146,7 @@ export async function restoreStore(
   const keys = await readStoreKeys(settings.storeKeys ?? [], context);
   const store = await connectStore(settings.store, context);
   if (keys.length > 0) await checkOpens(documents, { keys, store, path, context }, signal);
-  const certificates = await restoreAll(store, documents, signal);
+  const certificates = await restoreAll(store, documents, path, signal);
   await store.close?.();
   const isOpen = keys.length > 0 && documents.some(({ key, bytes: content }) => isOpenSecret(key, content));
   return { location: store.location, documents: documents.length, certificates, isOpen };

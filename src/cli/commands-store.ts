@@ -73,10 +73,11 @@ export const commandsOfStore: readonly Command[] = [
     name: 'restore',
     summary: 'make a store from a backup',
     description:
-      'The place of the store must be empty. A damaged file is refused before anything is written; if it is killed, run it ' +
-      'again. `certfleet renew` then continues what was in progress at the time of the backup.',
+      'The place of the store must be empty. A damaged file is refused before anything is written; if it is stopped, run it ' +
+      'again; other commands refuse the store before it has ended. `certfleet renew` then continues what was in progress at the time of the backup.',
     arguments: { text: '<file>', description: 'what `certfleet backup` wrote; - for stdin' },
     flags: [],
+    ifStopped: 'the restore has not ended: run it again, and it continues; no other command uses the store before',
     examples: [{ line: 'certfleet restore /var/backups/certfleet.backup', why: 'after the store was lost' }],
     load: async () => (await import('./backup.ts')).restore,
   },

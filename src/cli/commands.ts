@@ -19,6 +19,8 @@ export interface Command {
   readonly examples?: readonly { readonly line: string; readonly why: string }[];
   /** It may ask a person at the terminal to add a record by hand. */
   readonly asksPerson?: true;
+  /** What a signal leaves of it, in words, if it is no work that is journalled. */
+  readonly ifStopped?: string;
   /** @param parse reads another command line, for a command that stands for others */
   load(parse: (argv: readonly string[]) => Typed): Promise<Run>;
 }

@@ -39,9 +39,9 @@ export async function main(argv: readonly string[], given: CliContext): Promise<
     const { typed, inOwnWords } = await parse(argv, context);
     if ('exitCode' in typed) return typed.exitCode;
     const stop = new AbortController();
-    const { asksPerson } = typed.command;
+    const { asksPerson, ifStopped } = typed.command;
     const log = await openLog(typed.invocation, context);
-    session = openSession(context, typed.invocation, stop.signal, { log, asksPerson });
+    session = openSession(context, typed.invocation, stop.signal, { log, asksPerson, ifStopped });
     if (inOwnWords !== undefined) session.noteWhole(inOwnWords);
     const run = await typed.command.load((words) => parseArguments(words, context));
     return await interruptible(runAndClose(run, session), session, stop);
@@ -150,11 +150,7 @@ async function interruptible(running: Promise<number>, session: OpenSession, sto
       const budget = clock ? clock.sleep(budgetMs, over.signal).catch(() => undefined) : Promise.resolve();
       void budget.then(() => {
         if (over.signal.aborted) return;
-        session.note(
-          session.isInMemory()
-            ? 'Out of time. There is no store, so nothing is journalled: remove what is left yourself.'
-            : 'Out of time. The rest is journalled; the next run or `certfleet sweep` cleans it up.',
-        );
+        session.note(`Out of time. ${unfinished(session).outOfTime}`);
         resolve(reportStopped(session, name));
       });
     };
@@ -175,11 +171,7 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
   const { signal } = session;
   if (signal.reason instanceof Stopped) {
     session.note(
-      signal.reason.isAtQuestion
-        ? 'Stopped. Nothing was changed.'
-        : session.isInMemory()
-          ? 'Stopped. Nothing is journalled, because there is no store.'
-          : 'Stopped. Unfinished work was cleaned up or journalled; the next run continues it.',
+      signal.reason.isAtQuestion ? 'Stopped. Nothing was changed.' : `Stopped. ${unfinished(session).stopped}`,
     );
     return reportStopped(session, signal.reason.signalName);
   }
@@ -193,15 +185,34 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
   return failure.exitCode;
 }
 
+/** What has become of the work of a command that a signal stops: at once, in time, and briefly. */
+function unfinished(session: OpenSession): {
+  readonly outOfTime: string;
+  readonly stopped: string;
+  readonly brief: string;
+} {
+  const own = session.ifStopped;
+  if (own !== undefined) {
+    const text = `${own[0]?.toUpperCase() ?? ''}${own.slice(1)}.`;
+    return { outOfTime: text, stopped: text, brief: own };
+  }
+  if (session.isInMemory())
+    return {
+      outOfTime: 'There is no store, so nothing is journalled: remove what is left yourself.',
+      stopped: 'Nothing is journalled, because there is no store.',
+      brief: 'nothing is journalled',
+    };
+  return {
+    outOfTime: 'The rest is journalled; the next run or `certfleet sweep` cleans it up.',
+    stopped: 'Unfinished work was cleaned up or journalled; the next run continues it.',
+    brief: 'unfinished work was cleaned up or journalled',
+  };
+}
+
 function reportStopped(session: OpenSession, name: StopSignal): number {
   const code = exitOfSignal[name];
   const { reason } = session.signal;
-  const rest =
-    reason instanceof Stopped && reason.isAtQuestion
-      ? 'nothing was changed'
-      : session.isInMemory()
-        ? 'nothing is journalled'
-        : 'unfinished work was cleaned up or journalled';
+  const rest = reason instanceof Stopped && reason.isAtQuestion ? 'nothing was changed' : unfinished(session).brief;
   reportEnd(session, `stopped by ${name}; ${rest}`, code);
   return code;
 }

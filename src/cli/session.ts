@@ -29,6 +29,8 @@ export interface OpenSession extends Session {
   openedWorld(): World | undefined;
   /** Whether the fleet's store is gone with the process. */
   isInMemory(): boolean;
+  /** What a signal leaves of the command, if it is another thing than of others. */
+  readonly ifStopped: string | undefined;
   /** Whether a person is being asked. */
   isAsking(): boolean;
   stopProgress(): void;
@@ -40,7 +42,15 @@ export function openSession(
   given: CliContext,
   invocation: Invocation,
   signal: AbortSignal,
-  { log, asksPerson = false }: { readonly log?: LogFile | undefined; readonly asksPerson?: boolean | undefined } = {},
+  {
+    log,
+    asksPerson = false,
+    ifStopped,
+  }: {
+    readonly log?: LogFile | undefined;
+    readonly asksPerson?: boolean | undefined;
+    readonly ifStopped?: string | undefined;
+  } = {},
 ): OpenSession {
   let isAsking = false;
   const noting = (ask: CliContext['ask']): CliContext['ask'] =>
@@ -165,6 +175,7 @@ export function openSession(
     loaded: () => loadedSettings,
     openedWorld: () => openWorld,
     isInMemory: () => isInMemory,
+    ifStopped,
     isAsking: () => isAsking,
     stopProgress: () => progress.stop(),
     close: () => {

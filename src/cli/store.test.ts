@@ -157,6 +157,43 @@ describe('backup and restore', () => {
     });
   });
 
+  it('a restore that is stopped says what is true, and every command but itself refuses its store', async () => {
+    const { run, files, world } = await backedUp();
+    const handlers = new Map<string, () => void>();
+    let drafts = 0;
+    const stopping: World = {
+      ...world,
+      files: {
+        ...world.files,
+        draft: async (...args) => {
+          drafts += 1;
+          if (drafts === 2) handlers.get('SIGTERM')?.();
+          return world.files.draft(...args);
+        },
+      },
+    };
+    let stderr = '';
+    const code = await main(['restore', '/out/b', '--store', '/t'], {
+      env: {},
+      stdout: { write: () => undefined },
+      stderr: { write: (text) => (stderr += text) },
+      isTerminal: false,
+      world: stopping,
+      signals: { on: (name, handle) => void handlers.set(name, handle), off: () => undefined },
+    });
+    expect([code, stderr]).toEqual([143, expect.stringContaining('The restore has not ended: run it again')]);
+    expect(stderr).not.toContain('journalled');
+    const before = files.contents('/t');
+    for (const line of ['status', 'renew', 'renew --quiet', 'sweep', 'store check', 'backup /out/c', 'show abc'])
+      expect(await run(...line.split(' '), '--store', '/t'), line).toMatchObject({
+        code: 7,
+        stderr: expect.stringContaining('certfleet restore /out/b --store /t'),
+      });
+    expect(files.contents('/t')).toEqual(before);
+    expect(await run('restore', '/out/b', '--store', '/t')).toMatchObject({ code: 0 });
+    expect(await run('status', '--store', '/t')).toMatchObject({ code: 0 });
+  });
+
   it('to stdout has nothing else on it', async () => {
     const { run, files } = await backedUp();
     const { stdout } = await run('backup', '-', '--store', '/s');

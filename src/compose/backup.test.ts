@@ -1,16 +1,21 @@
 import { createHash } from 'node:crypto';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { Killed, mortalFiles } from '../../test/support/mortal-files.ts';
 import { storeWorld } from '../../test/support/store-world.ts';
+import { compose, openStore } from '../compose.ts';
 import { encodeDocument } from '../core/lineage.ts';
+import type { Settings } from '../core/spec.ts';
 import { testLineage, testSpec } from '../core/test-lineages.ts';
 import type { Files } from '../ports/files.ts';
 import type { Key, Store } from '../ports/store.ts';
+import type { World } from '../ports/world.ts';
 import fileStore from '../stores/file.ts';
 import { createMemoryStore } from '../stores/memory.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
+import { backUpStore, checkStore } from '../whole-store.ts';
 import { type Backup, backUp, readBackup, restoreAll } from './backup.ts';
+import { refuseHalfRestored, restoreMarkKey } from './restoring.ts';
 
 const { signal } = new AbortController();
 const at = new Date('2026-11-26T02:00:00Z');
@@ -167,27 +172,85 @@ it('a backup leaves out a secret in the clear of a store that has none, and name
   expect([made.damaged, made.missing, made.isOpen, made.certificates]).toEqual([['key/abc~v1'], [], false, 1]);
 });
 
-it('a restore that is killed before any change of a file can be repeated', async () => {
-  const source = createMemoryStore();
-  await renewed(source, 'v1');
-  for (const name of ['store', 'responder']) await write(source, { kind: 'meta', name }, { schema: 1, id: name });
-  const { text } = await backUp(source, at, signal);
-  const documents = readBackup(Buffer.from(text), 'backup');
+describe('a restore that ends before any change of a file', () => {
+  const source = async () => {
+    const store = createMemoryStore();
+    await renewed(store, 'v1');
+    for (const name of ['store', 'responder']) await write(store, { kind: 'meta', name }, { schema: 1, id: name });
+    const { text } = await backUp(store, at, signal);
+    return { text, documents: readBackup(Buffer.from(text), 'backup') };
+  };
   const clock = fakeClock();
+  const settings = { store: { type: 'file', path: '/s' } } as unknown as Settings;
   const open = (files: Files) =>
     fileStore.connect({ options: { path: '/s' }, name: 'store', world: storeWorld({ files, clock }) });
-  const whole = mortalFiles(
-    memoryFiles(() => clock.now()),
-    Number.POSITIVE_INFINITY,
-  );
-  await restoreAll(open(whole.files), documents, signal);
-  for (let killAt = 0; killAt < whole.changes(); killAt += 1) {
-    const disk = memoryFiles(() => clock.now());
-    const { files } = mortalFiles(disk, killAt);
-    await expect(restoreAll(open(files), documents, signal)).rejects.toThrow(Killed);
-    const store = open(disk);
-    // Killed after the very last document: it is there already.
-    if (!(await store.get({ kind: 'meta', name: 'store' }, signal))) await restoreAll(store, documents, signal);
-    expect(namesIn((await backUp(store, at, signal)).text).sort()).toEqual(namesIn(text).sort());
-  }
+
+  it.each([
+    ['is refused by other commands, and can be repeated', '/b'],
+    ['can be repeated with the backup in another place', '/moved'],
+  ])('%s', async (_what, file) => {
+    const { text, documents } = await source();
+    const whole = mortalFiles(
+      memoryFiles(() => clock.now()),
+      Number.POSITIVE_INFINITY,
+    );
+    await restoreAll(open(whole.files), documents, '/b', signal);
+    let refusals = 0;
+    for (let killAt = 0; killAt < whole.changes(); killAt += 1) {
+      const disk = memoryFiles(() => clock.now());
+      const { files } = mortalFiles(disk, killAt);
+      await expect(restoreAll(open(files), documents, '/b', signal)).rejects.toThrow(Killed);
+      const store = open(disk);
+      const world: World = { ...storeWorld({ files: disk, clock }), close: async () => undefined };
+      const context = { world, env: {}, reporter: { report: () => undefined } };
+      const listed = await Promise.all(
+        (['lineage', 'key', 'version', 'meta'] as const).map((kind) => store.list(kind, signal)),
+      );
+      const isBegun = listed.some(({ names }) => names.length > 0);
+      const isMarked = (await store.get(restoreMarkKey, signal)) !== undefined;
+      const before = disk.contents('/s');
+      const refused = { code: 'store/restoring', hint: expect.stringContaining('certfleet restore /b --store /s.') };
+      if (isMarked)
+        for (const use of [
+          () => openStore(settings, { ...context, makeStore: false }, signal),
+          () => compose(settings, context),
+          () => checkStore(settings, context, { mend: false }, signal),
+          () => backUpStore(settings, context, signal),
+          () => restoreAll(store, documents.slice(1), '/other', signal),
+        ]) {
+          refusals += 1;
+          await expect(use(), `killed at ${killAt}`).rejects.toMatchObject(refused);
+        }
+      expect(disk.contents('/s')).toEqual(before);
+      // Killed after the mark was deleted, it is whole.
+      const isWhole = isBegun && !isMarked;
+      if (isWhole)
+        await expect(restoreAll(store, documents, file, signal)).rejects.toMatchObject({ code: 'store/not-empty' });
+      else await restoreAll(store, documents, file, signal);
+      expect(namesIn((await backUp(store, at, signal)).text).sort()).toEqual(namesIn(text).sort());
+    }
+    expect(refusals).toBeGreaterThan(20);
+  });
+
+  it('is known as long as its signal stops it, at any document', async () => {
+    const { documents } = await source();
+    for (let stopAt = 1; stopAt <= documents.length + 1; stopAt += 1) {
+      const inner = createMemoryStore();
+      const stop = new AbortController();
+      let puts = 0;
+      const store: Store = {
+        ...inner,
+        put: async (...args) => {
+          puts += 1;
+          if (puts === stopAt) stop.abort(new Error('stopped'));
+          return inner.put(...args);
+        },
+      };
+      await expect(restoreAll(store, documents, '/b', stop.signal)).rejects.toThrow('stopped');
+      if (stopAt > 1)
+        await expect(refuseHalfRestored(inner, signal)).rejects.toMatchObject({ code: 'store/restoring' });
+      await restoreAll(inner, documents, '/b', signal);
+      await refuseHalfRestored(inner, signal);
+    }
+  });
 });

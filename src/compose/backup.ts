@@ -9,6 +9,7 @@ import { type AccountFacts, createAccountUse, lacking, widowed } from '../core/s
 import { after, restored } from '../core/work.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';
 import { forgedAmong, isOpenSecret, notSealed, sealedWith } from '../stores/encrypted.ts';
+import { readRestoreMark, restoreMarkKey, restoring } from './restoring.ts';
 
 /**
  * A backup is one text file of JSON lines:
@@ -237,19 +238,22 @@ function parsed(line: string | undefined): Readonly<Record<string, unknown>> | u
 }
 
 /**
- * Writes the documents of a backup into a store without any. The store's id comes last, so a restore that was killed can
- * be repeated. Fails with `store/not-empty`.
+ * Writes the documents of a backup into a store without any, between its mark and the end of it, so that a restore that
+ * was killed can be repeated, and is not taken for a store. Fails with `store/not-empty`, and with `store/restoring` if the
+ * restore of another backup has not ended.
+ *
+ * @param file the backup
  */
 export async function restoreAll(
   store: Store,
   documents: readonly BackupDocument[],
+  file: string,
   signal: AbortSignal,
 ): Promise<number> {
   const refused = () => fail('store/not-empty', { path: store.location });
   const isId = ({ key }: BackupDocument) => key.kind === 'meta' && key.name === 'store';
-  if (await store.get({ kind: 'meta', name: 'store' }, signal)) throw refused();
   const fresh = documents.map((document) => withoutLease(document, store.location));
-  await store.check(signal);
+  const revision = await begin(store, { documents, file }, signal);
   const write = async ({ key, bytes }: BackupDocument): Promise<void> => {
     try {
       await store.put(key, bytes, { ifRevision: null, signal });
@@ -263,7 +267,25 @@ export async function restoreAll(
   for (let done = 0; done < others.length; done += atOnce)
     await Promise.all(others.slice(done, done + atOnce).map(write));
   for (const one of fresh.filter(isId)) await write(one);
+  await store.delete(restoreMarkKey, { ifRevision: revision, signal });
   return fresh.filter(({ key }) => key.kind === 'lineage').length;
+}
+
+/** Writes the mark, or finds that of a restore of the same backup. Resolves with its revision. */
+async function begin(
+  store: Store,
+  { documents, file }: { readonly documents: readonly BackupDocument[]; readonly file: string },
+  signal: AbortSignal,
+): Promise<string> {
+  const hash = createHash('sha256');
+  for (const { key, bytes } of documents) hash.update(`${JSON.stringify(idOf(key))} ${bytes.length}\n`).update(bytes);
+  const sha256 = hash.digest('hex');
+  const begun = await readRestoreMark(store, signal);
+  if (begun && begun.mark.sha256 !== sha256) throw restoring(store, begun.mark);
+  if (begun) return begun.revision;
+  if (await store.get({ kind: 'meta', name: 'store' }, signal)) throw fail('store/not-empty', { path: store.location });
+  await store.check(signal);
+  return store.put(restoreMarkKey, encodeDocument({ schema: 1, sha256, file }), { ifRevision: null, signal });
 }
 
 const atOnce = 32;

@@ -860,6 +860,12 @@ export const errorTable = {
     retry: 'never',
     hint: 'Move it away first, or name another folder with --store.',
   },
+  'store/restoring': {
+    message: 'the restore of {file} into the store {path} has not ended, so the store lacks documents',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Run it again, and it continues: {command}. To restore another backup, move {path} away first.',
+  },
   'store/backup-damaged': {
     message: '{file} cannot be restored: {reason}; nothing was changed',
     blame: 'config',

@@ -27,7 +27,7 @@ function backedUpAfter(inner: Store, writes: number, at: Date) {
 
 async function restoredFrom(text: string): Promise<Store> {
   const store = createMemoryStore();
-  await restoreAll(store, readBackup(Buffer.from(text), 'backup'), signal);
+  await restoreAll(store, readBackup(Buffer.from(text), 'backup'), 'backup', signal);
   return store;
 }
 
