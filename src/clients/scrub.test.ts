@@ -10,6 +10,8 @@ const lines = (text: string, every: number) => text.replace(new RegExp(`.{${ever
 const coded = (prefix: string, radix: number, suffix: string) =>
   [...secret].map((one) => `${prefix}${one.charCodeAt(0).toString(radix).padStart(4, '0')}${suffix}`).join('');
 const bytes = Buffer.from(secret);
+const pairs = bytes.toString('hex').match(/../g)!;
+const broken = (by: string) => secret.match(/.{1,5}/g)!.join(by);
 
 describe('a secret is removed', () => {
   it.each<[string, string]>([
@@ -34,11 +36,45 @@ describe('a secret is removed', () => {
     ['in hex with blanks', lines(bytes.toString('hex'), 4)],
     ['broken into lines', lines(secret, 5)],
     ['broken into lines, in JSON', JSON.stringify(lines(secret, 5)).slice(1, -1)],
+    ['in hex with colons', pairs.join(':')],
+    ['in hex with hyphens', pairs.join('-')],
+    ['as a list of hexadecimal numbers', pairs.map((pair) => `0x${pair}`).join(', ')],
+    ['in HTML with numbers that have no end', coded('&#', 10, '')],
+    ['quoted-printable', secret.replaceAll('=', '=3D')],
+    ['quoted-printable, all of it', pairs.map((pair) => `=${pair.toUpperCase()}`).join('')],
+    ['quoted-printable with line breaks', broken('=\r\n')],
+    ...[
+      '<br>',
+      '<br />',
+      '<wbr/>',
+      '</b><b class="x">',
+      '-',
+      '\0',
+      '\u001b',
+      '\u001b[1;31m',
+      '\u00ad',
+      '\u200b',
+      '\ufeff',
+    ].map((by): [string, string] => [`broken by ${JSON.stringify(by)}`, broken(by)]),
+    ...['\0', '\u001b[0m'].map((by): [string, string] => [
+      `broken by ${JSON.stringify(by)}, in JSON`,
+      JSON.stringify(broken(by)).slice(1, -1),
+    ]),
     ['in part', secret.slice(0, 12)],
   ])('%s', (_how, shown) => {
     const clean = withoutSecrets(`before ${shown} after ${shown}.`, [new Secret(secret)]);
     // A line break after the last piece stays.
     expect(clean.replaceAll(/\r\n|\\r\\n/g, '')).toBe('before *** after ***.');
+  });
+
+  it.each(['Authorization: Bearer ', '{"token":"', 'user:', 'ab'])('from base64 of a text, behind %j', (prefix) => {
+    for (const form of ['base64', 'base64url'] as const) {
+      const shown = Buffer.from(`${prefix}${secret}"}`).toString(form);
+      const first = Math.ceil((prefix.length * 8) / 6);
+      const end = Math.floor(((prefix.length + secret.length) * 8) / 6);
+      const clean = `before ${shown.slice(0, first)}***${shown.slice(end)} after`;
+      expect(withoutSecrets(`before ${shown} after`, [new Secret(secret)])).toBe(clean);
+    }
   });
 
   it('with all others, where they overlap', () => {
@@ -51,7 +87,7 @@ describe('a secret is removed', () => {
     expect(withoutSecrets(text, [new Secret('abc'), new Secret('another-secret')])).toBe(text);
   });
 
-  it.each(['\\', '&amp;', '%25', 'Sw0rd/fi', '&', '%', ' \\u'])(
+  it.each(['\\', '&amp;', '%25', 'Sw0rd/fi', '&', '%', ' \\u', '=', '<b ', '<br>', '\u001b[1', '=3', '0x4'])(
     'from a long text of %j without a long wait',
     (part) => {
       const text = part.repeat(100_000 / part.length);
