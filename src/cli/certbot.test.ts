@@ -534,7 +534,9 @@ const rows: readonly Row[] = [
     what: 'programs in certbot’s folder that others can change',
     argv: 'certbot renew --config-dir /shared',
     ...{ files: { '/shared/renewal-hooks/pre/a.sh': '' }, mode: 0o755, code: 2, calls: [] },
-    warns: ['others can change them: /shared/renewal-hooks/pre/a.sh belongs to user 1000; run `chown root /shared'],
+    warns: [
+      'others can change them: /shared/renewal-hooks/pre/a.sh belongs to user 1000; run `sudo chown root /shared',
+    ],
   },
   {
     what: 'flags of one letter in one word',

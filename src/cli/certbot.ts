@@ -9,6 +9,7 @@ import { importedName, unnamed } from '../core/identifiers.ts';
 import { filesInPlace } from '../core/in-place.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { shellWord } from '../core/shell-word.ts';
+import { remedyOf } from '../core/untrusted-code.ts';
 import type { Fleet, LineageStatus } from '../fleet.ts';
 import { translate, withTranslated } from './certbot-flags.ts';
 import { nameInWords, webServed, webServerIn } from './certbot-web-server.ts';
@@ -279,9 +280,9 @@ async function directoryHooks(
   if (leavesFolders || !['certonly', 'run', 'renew'].includes(verb)) return {};
   const { hookFolders } = await import('../import/certbot/hooks.ts');
   const { files } = await session.world();
-  const folders = await hookFolders(files, certbotFolder(values, session), ({ reason, path, command, change }) =>
+  const folders = await hookFolders(files, certbotFolder(values, session), (foreign) =>
     fail('usage/invalid', {
-      what: `the programs in renewal-hooks would run, but others can change them: ${reason}; run \`${command} ${change} ${path}\` and look at its content, or add --no-directory-hooks`,
+      what: `the programs in renewal-hooks would run, but others can change them: ${foreign.reason}; ${remedyOf(foreign)} and look at its content, or add --no-directory-hooks`,
     }),
   );
   const all = Object.values(folders);

@@ -3,6 +3,7 @@ import { onAbort } from '../core/on-abort.ts';
 import type { Secret } from '../core/secret.ts';
 import { shellWord } from '../core/shell-word.ts';
 import { createTurns } from '../core/turns.ts';
+import { remedyOf } from '../core/untrusted-code.ts';
 import { userFolder } from '../lib/user-folder.ts';
 import type { Foreign } from '../ports/files.ts';
 import type { World } from '../ports/world.ts';
@@ -180,5 +181,5 @@ export function createSshNodes(options: SshNodesOptions, world: World): SshNodes
 
 export const secondsOf = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
 
-const untrusted = ({ path, reason, command, change }: Foreign): Error =>
-  new Error(`the host keys in ${path} cannot be trusted: ${reason}; \`${command} ${change} ${shellWord(path)}\``);
+const untrusted = (foreign: Foreign): Error =>
+  new Error(`the host keys in ${foreign.path} cannot be trusted: ${foreign.reason}; ${remedyOf(foreign)}`);

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { shellWord } from '../core/shell-word.ts';
 import type { Settings } from '../core/spec.ts';
+import { remedyOf } from '../core/untrusted-code.ts';
 import { registry as allAdapters } from '../generated/registry.ts';
 import type { Files, Foreign } from '../ports/files.ts';
 import { defaultPaths, defaultSettings } from './defaults.ts';
@@ -74,8 +74,8 @@ const maxFileBytes = 16 * 1024 * 1024;
  * has outside), the default one by its owner and mode. Not by its folders': a ConfigMap is mounted with mode 0777, and
  * another user cannot make a file that belongs to root.
  */
-const untrusted = ({ path, reason, command, change }: Foreign): Error =>
-  fail('config/untrusted', { file: path, reason, command: `${command} ${change} ${shellWord(path)}` });
+const untrusted = (foreign: Foreign): Error =>
+  fail('config/untrusted', { file: foreign.path, reason: foreign.reason, remedy: remedyOf(foreign) });
 
 async function read({
   file,

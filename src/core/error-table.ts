@@ -43,13 +43,13 @@ export const errorTable = {
       'the configuration {file} is refused, because it names commands that certfleet runs as this user: {reason}',
     blame: 'config',
     retry: 'never',
-    hint: 'Check what is in it, then `{command}`, or name it with --config if it is meant to be so.',
+    hint: 'Check what is in it, then {remedy}, or name it with --config if it is meant to be so.',
   },
   'config/untrusted-code': {
     message: '{path} is refused, because certfleet runs it as this user: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Check what is in it, then `{command}`.',
+    hint: 'Check what is in it, then {remedy}.',
   },
   'config/timer-not-started': {
     message: 'the files are in place, but `{command}` failed: {reason}',

@@ -1,17 +1,22 @@
 import { type CertfleetError, fail } from './errors.ts';
 import { shellWord } from './shell-word.ts';
 
-/** A file or folder that other users can change; see the port `Files`. */
+/** A file, folder or link that other users can change; see the port `Files`. */
 interface Foreign {
   readonly path: string;
   readonly reason: string;
-  readonly command: string;
+  readonly command: 'chown' | 'chmod' | 'rm' | 'none';
   readonly change: string;
   readonly needsRoot: boolean;
 }
 
-/** Code that certfleet would run is refused, because another user could change it. */
-export function untrustedCode(path: string, foreign: Foreign): CertfleetError {
-  const command = `${foreign.needsRoot ? 'sudo ' : ''}${foreign.command} ${foreign.change} ${shellWord(foreign.path)}`;
-  return fail('config/untrusted-code', { path, reason: foreign.reason, command });
+/** What to do about it, as the rest of a sentence. */
+export function remedyOf({ path, command, change, needsRoot }: Foreign): string {
+  if (command === 'none') return `choose another place than ${path}, which is open to all users`;
+  const words = [...(needsRoot ? ['sudo'] : []), command, ...(change === '' ? [] : [change]), shellWord(path)];
+  return `run \`${words.join(' ')}\``;
 }
+
+/** Code that certfleet would run is refused, because another user could change it. */
+export const untrustedCode = (path: string, foreign: Foreign): CertfleetError =>
+  fail('config/untrusted-code', { path, reason: foreign.reason, remedy: remedyOf(foreign) });

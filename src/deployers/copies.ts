@@ -2,7 +2,8 @@ import { dirname } from 'node:path';
 import { removeLeftTemporaries } from '../clients/left-temporaries.ts';
 import { onTarget, targetName } from '../clients/target.ts';
 import { fail } from '../core/errors.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { whyNoKeyFile } from '../core/key-file.ts';
+import { remedyOf } from '../core/untrusted-code.ts';
 import { defineDeployer, wholePath, z } from '../define.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import type { FileAttributes, FileStat, FilesWithin } from '../ports/files.ts';
@@ -27,7 +28,8 @@ for the files of acme.sh, dehydrated, lego and uacme. Where nothing else decides
 in one step, while this deployer replaces one file after the other. Nothing is reloaded: list a \`command\` after this one.
 
 A file keeps its owner, its group and its mode, but other users can never read a private key, and only the owner can
-write a file. A new private key has mode 0600, whatever the umask. The folder must exist, and only root and the user
+write a file. A private key is never written over a file of another user: give the file to root and to the group of the
+server that reads it (\`chown root:GROUP\`, \`chmod 640\`). A new private key has mode 0600, whatever the umask. The folder must exist, and only root and the user
 that runs certfleet may be able to change it and the way to it. Links of theirs are followed; anything but a regular file is
 refused. Access control lists of a file are not kept.`,
   connect({ options, name, world }) {
@@ -49,25 +51,25 @@ refused. Access control lists of a file are not kept.`,
     /** Works in the folder that the file is really in. Fails with `deploy/unsafe-folder`. */
     async function inFolder<T>(
       lineage: string,
-      at: string,
+      { at, isKey }: Pick<Copy, 'at' | 'isKey'>,
       work: (inside: FilesWithin, path: string) => Promise<T>,
     ): Promise<T> {
       const refuse = (reason: string) =>
         fail('deploy/unsafe-folder', { target, certificate: lineage, reason }, { cause: new Error(reason) });
       const { path, foreign } = await files.place(at);
-      if (foreign)
-        throw refuse(
-          `${foreign.reason}: \`${foreign.command} ${foreign.change} ${shellWord(foreign.path)}\` ends that`,
-        );
+      if (foreign) throw refuse(`${foreign.reason}: ${remedyOf(foreign)}`);
       return files.within(dirname(path), { owners: [], refuse }, async (inside) => {
-        const kind = (await inside.stat(path))?.kind ?? 'file';
-        if (kind !== 'file') throw refuse(`${path} is not a regular file: remove it, or name another path`);
+        const stat = await inside.stat(path);
+        if (stat && stat.kind !== 'file')
+          throw refuse(`${path} is not a regular file: remove it, or name another path`);
+        const problem = stat && isKey ? whyNoKeyFile(path, stat, inside.uid) : undefined;
+        if (problem !== undefined) throw refuse(problem);
         return work(inside, path);
       });
     }
 
     const put = (lineage: string, { at, content, isKey }: Copy): Promise<Before> =>
-      inFolder(lineage, at, async (inside, path) => {
+      inFolder(lineage, { at, isKey }, async (inside, path) => {
         const stat = await inside.stat(path);
         const before: Before = { at, content: stat && (await inside.read(path)), isKey };
         const attributes = attributesOf(stat, inside.uid, isKey);
@@ -79,7 +81,7 @@ refused. Access control lists of a file are not kept.`,
       });
 
     const putBack = (lineage: string, { content, ...copy }: Before): Promise<unknown> =>
-      content ? put(lineage, { ...copy, content }) : inFolder(lineage, copy.at, (inside, path) => inside.remove(path));
+      content ? put(lineage, { ...copy, content }) : inFolder(lineage, copy, (inside, path) => inside.remove(path));
 
     return {
       type: 'copies',
@@ -89,7 +91,7 @@ refused. Access control lists of a file are not kept.`,
         onTarget(target, version.lineage, signal, async () => {
           const found: { readonly at: string; readonly isThere: boolean; readonly isRight: boolean }[] = [];
           for (const { at, content, isKey } of copiesOf(version))
-            await inFolder(version.lineage, at, async (inside, path) => {
+            await inFolder(version.lineage, { at, isKey }, async (inside, path) => {
               const stat = await inside.stat(path);
               const isOpen = stat?.mode !== attributesOf(stat, inside.uid, isKey).mode;
               const isRight = !isOpen && isSame(await inside.read(path), content);
@@ -103,7 +105,7 @@ refused. Access control lists of a file are not kept.`,
         }),
       stage: (version, _note, signal) =>
         onTarget(target, version.lineage, signal, async () => {
-          for (const { at } of copiesOf(version)) await inFolder(version.lineage, at, async () => {});
+          for (const copy of copiesOf(version)) await inFolder(version.lineage, copy, async () => {});
           return null;
         }),
       activate: (version, _staged, _note, signal) =>

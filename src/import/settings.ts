@@ -3,8 +3,10 @@ import { foreignProgram } from '../clients/hook-programs.ts';
 import { isFailure, reasonOf } from '../core/errors.ts';
 import type { FoundCertificate, FoundSettings, Remark, Unusable } from '../core/found.ts';
 import { copiesTarget } from '../core/in-place.ts';
+import { whyNoKeyFile } from '../core/key-file.ts';
 import { knownIssuers } from '../core/known-issuers.ts';
 import type { Hooks, Settings } from '../core/spec.ts';
+import { remedyOf } from '../core/untrusted-code.ts';
 import type { Files } from '../ports/files.ts';
 import type { ImportContext } from './importer.ts';
 import { issuerFor } from './issuer.ts';
@@ -40,7 +42,7 @@ export async function whyNoHook({ wishes, solvers }: FoundSettings, { files, env
   for (const command of [...around, ...answers]) {
     const found = typeof command === 'string' ? await foreignProgram(files, command, env['HOME']) : undefined;
     if (found)
-      return `its hook ${found.program} would run as this user, but ${found.foreign.reason}: look at its content, and run \`${found.foreign.command} ${found.foreign.change} ${found.foreign.path}\``;
+      return `its hook ${found.program} would run as this user, but ${found.foreign.reason}: look at its content, and ${remedyOf(found.foreign)}`;
   }
   return undefined;
 }
@@ -131,7 +133,7 @@ export async function writesBack(
   for (const kind of ['privkey', 'cert', 'chain', 'fullchain'] as const) {
     const path = copies[kind];
     if (path === undefined) continue;
-    const problem = await whyNoPlace(files, path);
+    const problem = await whyNoPlace(files, path, kind === 'privkey');
     if (problem !== undefined) throw new Error(`new versions would be written to ${path}, but ${problem}`);
     byPath.set(path, kind);
     const mode = (await files.stat((await files.place(path)).path ?? path))?.mode ?? 0;
@@ -152,11 +154,12 @@ export interface WritesBack extends Pick<FoundSettings, 'deployers'> {
 }
 
 /** Why no file can be written to a path, in words; undefined if one can. */
-async function whyNoPlace(files: Files, path: string): Promise<string | undefined> {
+async function whyNoPlace(files: Files, path: string, isKey: boolean): Promise<string | undefined> {
   if (!isAbsolute(path)) return 'that is not an absolute path, so it depends on where the other client ran';
   const { path: real, foreign } = await files.place(path);
   if (foreign)
-    return `${foreign.reason}, and so could lead the private key elsewhere: run \`${foreign.command} ${foreign.change} ${foreign.path}\`, or have the files installed in another folder`;
-  const kind = (await files.stat(real))?.kind ?? 'file';
-  return kind === 'file' ? undefined : 'that is not a regular file';
+    return `${foreign.reason}, and so could lead the private key elsewhere: ${remedyOf(foreign)}, or have the files installed in another folder`;
+  const stat = await files.stat(real);
+  if ((stat?.kind ?? 'file') !== 'file') return 'that is not a regular file';
+  return stat && isKey ? whyNoKeyFile(real, stat, files.user()) : undefined;
 }

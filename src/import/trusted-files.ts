@@ -1,4 +1,5 @@
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { remedyOf } from '../core/untrusted-code.ts';
 import type { Files, Foreign } from '../ports/files.ts';
 
 /** The files of another client. */
@@ -11,11 +12,11 @@ export interface TrustedFiles {
   list(folder: string): Promise<readonly string[]>;
 }
 
-export const untrusted = (root: string, { reason, path, command, change }: Foreign): Error =>
+export const untrusted = (root: string, foreign: Foreign): Error =>
   fail('import/untrusted', {
     path: root,
-    reason,
-    advice: `Run \`${command} ${change} ${path}\`, and look at its content.`,
+    reason: foreign.reason,
+    advice: `Look at ${foreign.path}, and ${remedyOf(foreign)}.`,
   });
 
 /**

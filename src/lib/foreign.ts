@@ -19,12 +19,12 @@ export function foreignIn(path: string, stats: fs.Stats): Foreign | undefined {
   if (!process.geteuid) return undefined;
   if (!isTrusted(uid)) {
     const user = effectiveUid() === 0 ? 'root' : `${effectiveUid()}`;
-    const change = stats.isSymbolicLink() ? `-h ${user}` : user;
+    const isLink = stats.isSymbolicLink();
     return {
       path,
       reason: `${path} belongs to user ${uid}`,
-      command: 'chown',
-      change,
+      command: isLink ? 'rm' : 'chown',
+      change: isLink ? '' : user,
       needsRoot: effectiveUid() !== 0,
     };
   }
@@ -33,7 +33,9 @@ export function foreignIn(path: string, stats: fs.Stats): Foreign | undefined {
   const writers = (mode & 0o002) === 0 ? 'its group' : 'every user';
   const owner = uid === 0 ? 'root' : `user ${uid}`;
   const reason = `${path}, which belongs to ${owner}, can be changed by ${writers}`;
-  return { path, reason, command: 'chmod', change: 'go-w', needsRoot: uid === 0 && effectiveUid() !== 0 };
+  const needsRoot = uid === 0 && effectiveUid() !== 0;
+  if (isSticky(stats)) return { path, reason, command: 'none', change: '', needsRoot };
+  return { path, reason, command: 'chmod', change: 'go-w', needsRoot };
 }
 
 /** In a sticky folder, only the owners of the folder and of the entry can replace the entry. */
@@ -164,7 +166,7 @@ function walk(path: string, below?: string, judge: Judge = { folder: foreignPare
 
 function foreignParent(path: string, stats: fs.Stats): Foreign | undefined {
   const found = foreignIn(path, stats);
-  if (found?.command === 'chmod' && isSticky(stats)) return undefined;
+  if (found?.command === 'none') return undefined;
   if (found?.command === 'chown' && (stats.mode & 0o022) === 0 && isOutside(stats)) return undefined;
   return found;
 }

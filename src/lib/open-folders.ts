@@ -194,7 +194,7 @@ export function createFolders(): Folders {
   return { enter, leave, open };
 }
 
-const nameTheFolder = 'name the folder that it leads to';
+const nameTheFolder = 'remove it, and name the folder that the files are to go to';
 
 const realPathOf = ({ at, descriptor }: Folder): string =>
   descriptor === undefined ? fs.realpathSync(at) : fs.readlinkSync(at);

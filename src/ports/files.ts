@@ -58,8 +58,11 @@ export interface Foreign {
   readonly path: string;
   /** `/srv belongs to user 65534` */
   readonly reason: string;
-  /** The command that ends it, without the path: `chown` and `root`, or `chmod` and `go-w`. */
-  readonly command: 'chown' | 'chmod';
+  /**
+   * The command that ends it, without the path: `chown` and `root`, `chmod` and `go-w`, or `rm` for a link, because its
+   * owner chose where it leads. `none` for a sticky folder, which is meant for all.
+   */
+  readonly command: 'chown' | 'chmod' | 'rm' | 'none';
   readonly change: string;
   /** Only root can run it. */
   readonly needsRoot: boolean;

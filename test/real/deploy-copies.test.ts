@@ -76,16 +76,15 @@ describe.skipIf(!isRoot)('a file', () => {
   test.each([
     ['a new one', undefined, '0:0 600', '0:0 644'],
     ['a stricter mode', [0, 0o400], '0:0 400', '0:0 400'],
-    ['a group', [0, 0o640], '0:0 640', '0:0 640'],
-    ['another owner', [33, 0o600], '33:33 600', '33:33 600'],
+    ['a group', [0, 0o640, 33], '0:33 640', '0:33 640'],
     ['open to all', [0, 0o666], '0:0 640', '0:0 644'],
-    ['open to its group', [33, 0o770], '33:33 640', '33:33 640'],
+    ['open to its group', [0, 0o770, 33], '0:33 640', '0:33 640'],
   ] as const)('keeps owner and mode, and is closed to others: %s', async (_name, before, ofKey, ofCertificate) => {
     const folder = await temporaryFolder('copies');
     const [key, chain] = [join(folder, 'k'), join(folder, 'c')];
     for (const path of before ? [key, chain] : []) {
       writeFileSync(path, 'before');
-      chownSync(path, before![0], before![0]);
+      chownSync(path, before![0], before![2] ?? 0);
       chmodSync(path, before![1]);
     }
     const umask = process.umask(0);
@@ -95,6 +94,14 @@ describe.skipIf(!isRoot)('a file', () => {
     expect(readFileSync(key, 'utf8')).toBe(version.keyPem.reveal());
     expect(readFileSync(chain, 'utf8')).toBe(version.fullchainPem);
     expect(readdirSync(folder)).toHaveLength(2);
+  });
+
+  test('with a certificate alone keeps its owner, who gets no key', async () => {
+    const chain = join(await temporaryFolder('copies'), 'c');
+    writeFileSync(chain, 'before', { mode: 0o600 });
+    chownSync(chain, 33, 33);
+    await deploy(open({ fullchain: chain }), await make());
+    expect(rightsOf(chain)).toBe('33:33 600');
   });
 
   test('behind links of root is written, and the links stay', async () => {
@@ -147,7 +154,7 @@ describe.skipIf(!isRoot)('is refused, and nothing is written', () => {
         mkdirSync(join(folder, 'a'));
         chmodSync(join(folder, 'a'), 0o1777);
       },
-      /a, which belongs to root, can be changed by every user.*chmod go-w/,
+      /a, which belongs to root, can be changed by every user: choose another place/,
     ],
     [
       'a folder that its group can write',
@@ -168,7 +175,16 @@ describe.skipIf(!isRoot)('is refused, and nothing is written', () => {
         mkdirSync(join(folder, 'a'));
         linkOf(join(folder, 'a/key.pem'), join(precious, 'file'));
       },
-      /key\.pem belongs to user 65534/,
+      /key\.pem belongs to user 65534: run `rm \S+key\.pem`/,
+    ],
+    [
+      'a file of another user in what is now a folder of root',
+      (folder) => {
+        mkdirSync(join(folder, 'a'));
+        writeFileSync(join(folder, 'a/key.pem'), 'theirs', { mode: 0o640 });
+        give(join(folder, 'a/key.pem'));
+      },
+      /key\.pem belongs to user 65534, who could read each new private key: remove it, or, .*chown root:GROUP/,
     ],
     [
       'a link of root into a folder of another user',

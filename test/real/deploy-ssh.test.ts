@@ -192,7 +192,7 @@ openssl x509 -noout -fingerprint -sha256 -in "$RENEWED_LINEAGE/fullchain.pem" | 
     const cases: readonly [Record<string, unknown>, RegExp | undefined][] = [
       [{ knownHosts: empty }, /is not in \S+\/empty; nothing was sent.* ssh-keyscan -p \d+ 127.0.0.1 >> /],
       [{ knownHosts: join(folder, 'none') }, /there is no file \S+\/none, which `knownHosts` names/],
-      [{ knownHosts: open }, /the host keys in \S+\/open cannot be trusted: .* every user; `chmod go-w /],
+      [{ knownHosts: open }, /the host keys in \S+\/open cannot be trusted: .* every user; run `chmod go-w /],
       [{ knownHosts: second }, undefined],
       [{ hostKeys: [print], knownHosts: undefined }, undefined],
       [{ hostKeys: [`SHA256:${'A'.repeat(43)}`], knownHosts: undefined }, /is not one of `hostKeys`; nothing was sent/],

@@ -42,8 +42,8 @@ describeWith(programs, 'what other clients have', () => {
     dehydrated: join(folders.dehydrated, 'certs/dehydrated.example.test/fullchain.pem'),
     uacme: join(folders.uacme, 'uacme/other.example.test/cert.pem'),
   });
-  /** The private key that servers read, with the owner and the mode that it gets before the renewal. */
-  const keys = (): Record<keyof typeof folders, readonly [path: string, owner: number, mode: number]> => ({
+  /** The private key that servers read, with the group and the mode that it gets before the renewal. */
+  const keys = (): Record<keyof typeof folders, readonly [path: string, group: number, mode: number]> => ({
     'acme.sh': [join(dirname(installed), 'key.pem'), 33, 0o640],
     lego: [join(folders.lego, 'certificates/lego.example.test.key'), 0, 0o600],
     dehydrated: [join(folders.dehydrated, 'certs/dehydrated.example.test/privkey.pem'), 0, 0o600],
@@ -116,8 +116,8 @@ describeWith(programs, 'what other clients have', () => {
   it('is taken over without an order, and renewed with the same accounts', { timeout: 120_000 }, async () => {
     const before: Record<string, string> = {};
     for (const client of clients) {
-      const [key, owner, mode] = keys()[client];
-      if (isRoot) await chown(key, owner, owner);
+      const [key, group, mode] = keys()[client];
+      if (isRoot) await chown(key, 0, group);
       await chmod(key, mode);
       before[client] = await serialIn(served()[client]);
       const imported = await run('import', client, client === 'uacme' ? join(folders.uacme, 'uacme') : folders[client]);
@@ -139,10 +139,10 @@ describeWith(programs, 'what other clients have', () => {
     succeeded(await run('renew', '--force'));
     for (const client of clients) {
       expect(await serialIn(served()[client]), client).not.toBe(before[client]);
-      const [key, owner, mode] = keys()[client];
+      const [key, group, mode] = keys()[client];
       const { uid, gid, mode: after } = await stat(key);
       expect(after & 0o777, client).toBe(mode & 0o640);
-      if (isRoot) expect([uid, gid], client).toEqual([owner, owner]);
+      if (isRoot) expect([uid, gid], client).toEqual([0, group]);
       const certificate = new X509Certificate(await readFile(served()[client]));
       expect(certificate.checkPrivateKey(createPrivateKey(await readFile(key))), client).toBe(true);
       const { current } = await readLineage(store, names[client]);

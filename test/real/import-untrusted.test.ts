@@ -164,7 +164,7 @@ describe.skipIf(!isRoot)('an import', () => {
         chmodSync(join(base, 'tmp'), 0o1777);
         return join(base, 'tmp/key.pem');
       },
-      /tmp, which belongs to root, can be changed by every user.*chmod go-w/,
+      /tmp, which belongs to root, can be changed by every user.*choose another place than \S+\/tmp,/,
     ],
     [
       'a link of another user',
@@ -174,7 +174,17 @@ describe.skipIf(!isRoot)('an import', () => {
         give(join(base, 'app/key.pem'));
         return join(base, 'app/key.pem');
       },
-      /key\.pem belongs to user 65534/,
+      /key\.pem belongs to user 65534.*run `rm \S+\/app\/key\.pem`/,
+    ],
+    [
+      'a file of another user',
+      ({ base }) => {
+        mkdirSync(join(base, 'app'));
+        writeFileSync(join(base, 'app/key.pem'), 'theirs', { mode: 0o640 });
+        give(join(base, 'app/key.pem'));
+        return join(base, 'app/key.pem');
+      },
+      /app\/key\.pem belongs to user 65534, who could read each new private key: remove it/,
     ],
     [
       'a pipe',

@@ -91,7 +91,7 @@ describe.skipIf(!isRoot)('a store that another user can write', () => {
       what: 'its folder is sticky, but all can add to it',
       change: ({ root }) => chmodSync(root, 0o1777),
       reason: 'ROOT, which belongs to root, can be changed by every user',
-      remedy: 'chmod -R go-w ROOT',
+      remedy: 'choose another place than ROOT',
     },
     {
       what: 'its parent belongs to another user',
@@ -135,7 +135,7 @@ describe.skipIf(!isRoot)('a store that another user can write', () => {
         return join(open, 'link');
       },
       reason: `PARENT/open/link belongs to user ${stranger}`,
-      remedy: 'chown -h root PARENT/open/link',
+      remedy: 'rm PARENT/open/link',
     },
     {
       what: 'a link leads through a folder that all can write',
@@ -162,7 +162,7 @@ describe.skipIf(!isRoot)('a store that another user can write', () => {
       expect(error.code).toBe('store/untrusted');
       expect(error.exitCode).toBe(7);
       expect(error.message).toMatch(new RegExp(`: ${filled(reason, at)}$`));
-      expect(error.hint).toContain(`\`${filled(remedy, at)}\``);
+      expect(error.hint).toContain(remedy.startsWith('choose') ? filled(remedy, at) : `\`${filled(remedy, at)}\``);
     }
     expect(touched).toEqual([]);
   });

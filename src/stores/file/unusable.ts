@@ -1,5 +1,6 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
 import { shellWord } from '../../core/shell-word.ts';
+import { remedyOf } from '../../core/untrusted-code.ts';
 import type { Files, Foreign } from '../../ports/files.ts';
 
 const advices: Readonly<Record<string, string>> = {
@@ -64,8 +65,15 @@ export const refused = (path: string, reason: string, advice: string, cause?: un
   fail('store/unusable', { path, reason, advice }, { cause });
 
 /** Where others could write in the store, they may have written anywhere in it: the remedy is for all of it. */
-export function untrusted(root: string, { path, reason, command, change, needsRoot }: Foreign): CertfleetError {
-  const isInside = (path === root && !change.startsWith('-h')) || path.startsWith(`${root}/`);
+export function untrusted(root: string, foreign: Foreign): CertfleetError {
+  const { path, reason, command, change, needsRoot } = foreign;
+  if (command === 'rm' || command === 'none')
+    return fail('store/untrusted', {
+      path: root,
+      reason,
+      advice: `Check what is in the store, then ${remedyOf(foreign)}.`,
+    });
+  const isInside = path === root || path.startsWith(`${root}/`);
   const remedy = isInside ? `${command} -R ${change} ${shellWord(root)}` : `${command} ${change} ${shellWord(path)}`;
   const then = needsRoot ? 'then, as root,' : 'then';
   const first = command === 'chown' ? 'Run certfleet as that user (`docker run --user`). Or check' : 'Check';
