@@ -29,14 +29,14 @@ export type ExitCode = keyof typeof exitMeanings;
 export const exitPrecedence: readonly ExitCode[] = [1, 7, 2, 4, 5, 3, 6, 8, 0];
 
 /**
- * The exit code of a run, from its worst outcome and what is left outside. A pending deployment is 6, whatever its
+ * The exit code of a run, from its worst outcome, what is left outside, and hooks that were refused. A pending deployment is 6, whatever its
  * error's own code is.
  */
 export function exitCodeOf(outcomes: readonly Outcome[]): number {
   const codes = new Set<number>(
     outcomes.flatMap((outcome) => [
       outcome.result === 'failed' ? outcome.error.exitCode : outcome.result === 'pending' ? 6 : 0,
-      ...(outcome.left ?? []).map(({ code }) => exitCodeOfError(code)),
+      ...[...(outcome.left ?? []), ...(outcome.refusedHooks ?? [])].map(({ code }) => exitCodeOfError(code)),
     ]),
   );
   return exitPrecedence.find((code) => codes.has(code)) ?? 0;

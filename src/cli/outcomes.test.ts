@@ -129,6 +129,26 @@ it('says what is left outside, even with --quiet, and fails for it', async () =>
   expect(jsonLines(json).at(-1)).toMatchObject({ data: { exitCode: 5, outcomes: [{ left }, { left }, {}] } });
 });
 
+it('says which hooks are refused, even with --quiet, and fails for it', async () => {
+  const {
+    code,
+    message: reason,
+    hint,
+  } = fail('config/untrusted-code', {
+    ...{ path: '/opt/h.sh', reason: 'it can be changed by everyone', remedy: '`chmod go-w /opt/h.sh`' },
+  });
+  const refusedHooks = [{ what: 'the pre-hook `/opt/h.sh`', code, reason, hint }];
+  const renew = () => [{ ...unchanged('a'), refusedHooks }, { ...unchanged('b'), refusedHooks }, issued];
+  const said =
+    'a, b: the pre-hook `/opt/h.sh` does not run: /opt/h.sh is refused, because certfleet runs it as this user: it can be changed by everyone\n' +
+    '  Next: until this is mended, certificates are ordered without it. Check what is in it, then `chmod go-w /opt/h.sh`.\n';
+  expect(await commandLine({ fleet: { renew } }).run('renew', '--quiet')).toMatchObject({ code: 2, stderr: said });
+  const json = await commandLine({ fleet: { renew } }).run('renew', '--json');
+  expect(jsonLines(json).at(-1)).toMatchObject({
+    data: { exitCode: 2, outcomes: [{ refusedHooks }, { refusedHooks }, {}] },
+  });
+});
+
 it('names the renewal of a valid certificate after a forced one that failed', async () => {
   const renew = () => [{ ...failed, notDue: true as const, next: '2030-03-24T10:01:00Z' }];
   expect((await commandLine({ fleet: { renew } }).run('renew', '--force')).stderr).toContain(

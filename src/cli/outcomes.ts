@@ -99,7 +99,7 @@ export async function tellOutcomes(
       if (next !== undefined) session.print(`  ${next}`);
     }
   }
-  for (const line of leftTexts(outcomes)) session.complain(line);
+  for (const line of [...leftTexts(outcomes), ...hookTexts(outcomes)]) session.complain(line);
   for (const group of groupsOf(tooSlow)) session.complain(groupText(group, printing));
   if (session.quiet) return code;
   if (isMuch(idle))
@@ -133,6 +133,22 @@ function leftTexts(outcomes: readonly Outcome[]): readonly string[] {
     ...texts,
     '  Next: fix the problem, or remove it by hand; `certfleet renew` and `certfleet sweep` try again.',
   ];
+}
+
+/** The hooks that do not run: one text for each reason. */
+function hookTexts(outcomes: readonly Outcome[]): readonly string[] {
+  const found = new Map<string, { readonly names: Set<string>; readonly hint: string }>();
+  for (const { certificate, refusedHooks = [] } of outcomes)
+    for (const { what, reason, hint } of refusedHooks) {
+      const text = `${what} does not run: ${reason}`;
+      const one = found.get(text) ?? { names: new Set(), hint };
+      one.names.add(withLetters(certificate));
+      found.set(text, one);
+    }
+  return [...found].flatMap(([text, { names, hint }]) => [
+    `${shortList([...names])}: ${text}`,
+    `  Next: until this is mended, certificates are ordered without it. ${hint}`,
+  ]);
 }
 
 function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeContext): string {
@@ -255,5 +271,6 @@ const outcomeData = (outcome: Outcome): JsonObject => ({
   ...(outcome.byHand ? { byHand: true } : {}),
   ...(outcome.dropped ? { dropped: outcome.dropped.map((one) => ({ ...one })) } : {}),
   ...(outcome.left ? { left: outcome.left.map((one) => ({ ...one })) } : {}),
+  ...(outcome.refusedHooks ? { refusedHooks: outcome.refusedHooks.map((one) => ({ ...one })) } : {}),
   ...('error' in outcome ? failureData(outcome.error) : {}),
 });

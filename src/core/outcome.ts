@@ -6,6 +6,15 @@ import type { LastRun, Lineage } from './lineage.ts';
 import { nextTry, type Plan } from './plan.ts';
 import type { StoredSpec } from './spec.ts';
 
+/** A hook around the orders of a certificate that does not run. */
+export interface RefusedHook {
+  /** In words: ``the pre-hook `stop …` ``. */
+  readonly what: string;
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly hint: string;
+}
+
 /** The result of one pass for one certificate. */
 export type Outcome = {
   readonly certificate: string;
@@ -17,6 +26,8 @@ export type Outcome = {
   readonly byHand?: true;
   /** What it has left outside, because its removal was refused. */
   readonly left?: readonly LeftOutside[];
+  /** Its hooks that do not run, because other users can change their programs. */
+  readonly refusedHooks?: readonly RefusedHook[];
 } & (
   | { readonly result: 'issued' | 'renewed' | 'deployed'; readonly notAfter: string; readonly message: string }
   | {

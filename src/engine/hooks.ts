@@ -1,7 +1,9 @@
-import { reasonOf } from '../core/errors.ts';
+import { isFailure, reasonOf } from '../core/errors.ts';
 import { type AroundOrder, aroundOrder, briefHook, hooksKey } from '../core/hooks.ts';
 import type { HookUser, LockDocument } from '../core/lock.ts';
+import type { Outcome, RefusedHook } from '../core/outcome.ts';
 import { remoteLines } from '../core/remote-text.ts';
+import type { Hooks } from '../core/spec.ts';
 import { happenedWithin } from '../core/stored-time.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import { type Engine, report } from './engine.ts';
@@ -60,6 +62,50 @@ async function enter(engine: Engine, pair: AroundOrder, signal: AbortSignal): Pr
     signal,
   );
 }
+
+/**
+ * The outcomes with the hooks of their certificates that other users could change. They are looked at in every run, so
+ * that a person knows before the order that misses them.
+ */
+export async function withRefusedHooks(
+  { connect }: Engine,
+  hooksOf: ReadonlyMap<string, Hooks>,
+  outcomes: readonly Outcome[],
+): Promise<readonly Outcome[]> {
+  const looked = new Map<string, Promise<RefusedHook | undefined>>();
+  const look = (kind: 'pre-hook' | 'post-hook', command: string) => {
+    const key = `${kind} ${command}`;
+    const refusal = looked.get(key) ?? refusalOf(connect, kind, command);
+    looked.set(key, refusal);
+    return refusal;
+  };
+  const told = async (outcome: Outcome): Promise<Outcome> => {
+    const pairs = aroundOrder(hooksOf.get(outcome.certificate) ?? {});
+    const looks = pairs.flatMap(({ pre, post }) => [
+      ...(pre === undefined ? [] : [look('pre-hook', pre)]),
+      ...(post === undefined ? [] : [look('post-hook', post)]),
+    ]);
+    const refusedHooks = (await Promise.all(looks)).filter((one) => one !== undefined);
+    return refusedHooks.length > 0 ? { ...outcome, refusedHooks } : outcome;
+  };
+  return Promise.all(outcomes.map((outcome) => (hooksOf.has(outcome.certificate) ? told(outcome) : outcome)));
+}
+
+async function refusalOf(
+  { hooks }: Engine['connect'],
+  kind: 'pre-hook' | 'post-hook',
+  command: string,
+): Promise<RefusedHook | undefined> {
+  try {
+    await hooks.check(command);
+    return undefined;
+  } catch (error) {
+    if (!isFailure(error, 'config/untrusted-code')) return undefined; // running it will say so
+    return { what: nameOf(kind, command), code: error.code, reason: reasonOf(error), hint: error.hint };
+  }
+}
+
+const nameOf = (kind: 'pre-hook' | 'post-hook', command: string): string => `the ${kind} ${briefHook(command)}`;
 
 /** At the end of a run: runs the post-hooks that it owes. */
 export async function afterRun(engine: Engine, signal: AbortSignal): Promise<void> {
@@ -139,7 +185,7 @@ async function runHook(
   signal: AbortSignal,
   started: (who: ProcessIdentity) => Promise<void>,
 ): Promise<void> {
-  const shown = `the ${kind} ${briefHook(command)}`;
+  const shown = nameOf(kind, command);
   const data = { hook: kind };
   const failed = (why: string) =>
     // A post-hook that fails may leave a server stopped.

@@ -8,7 +8,7 @@ import type { Hooks } from '../core/spec.ts';
 import { warnOfEnding } from './ending-records.ts';
 import { type Engine, report, runOf } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
-import { afterRun, settleRuns } from './hooks.ts';
+import { afterRun, settleRuns, withRefusedHooks } from './hooks.ts';
 import { issue, newVisit } from './issue.ts';
 import { type Job, withHooksOfBefore } from './job.ts';
 import { type Errand, inLanes } from './lanes.ts';
@@ -31,8 +31,9 @@ export async function reconcile(
   const errands = jobs.map((job) => ({ ...atItsCa(engine, job), phase: phaseOf(job), run: visitsOf(engine, job) }));
   await probeThoseDown(engine, jobs, signal);
   reportPlanned(engine, jobs.length);
+  const hooksOf = new Map(jobs.map((job) => [job.wanted.spec.name, hooksIn(job)]));
   try {
-    return await inLanes(engine, errands, signal);
+    return await withRefusedHooks(engine, hooksOf, await inLanes(engine, errands, signal));
   } finally {
     await afterRun(engine, signal);
   }
@@ -60,10 +61,12 @@ export async function reconcileAll(
   const doubtful: typeof errands = [];
   const due: Job[] = [];
   let planned = 0;
+  const hooksOf = new Map<string, Hooks>();
   const watch = await watchStore(engine, signal);
 
   const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
     if (job && found && !(found instanceof Error)) warnOfEnding(engine, found);
+    if (job && (job.hooks ?? job.wanted.spec.hooks)) hooksOf.set(name, hooksIn(job));
     const idle = outcomeWithoutWork(engine, { name, job, found });
     if (idle) outcomes.set(name, idle);
     const hasLeft = found !== undefined && !(found instanceof Error) && whatIsLeft(engine, found) !== 'nothing';
@@ -124,7 +127,8 @@ export async function reconcileAll(
       outcomes.set(name, { ...failedBy(name, error), ...(outcome?.left ? { left: outcome.left } : {}) });
   }
   await tidyUp(engine, errands.length > 0, signal);
-  return [...outcomes.values()].filter((outcome) => outcome !== undefined);
+  const all = [...outcomes.values()].filter((outcome) => outcome !== undefined);
+  return hooksOf.size > 0 ? withRefusedHooks(engine, hooksOf, all) : all;
 }
 
 /**

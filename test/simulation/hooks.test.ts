@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fail } from '../../src/core/errors.ts';
 import { deployHookTarget, withDeployHook } from '../../src/core/hooks.ts';
 import { encodeDocument } from '../../src/core/lineage.ts';
 import type { Hooks, StoredSpec } from '../../src/core/spec.ts';
@@ -44,7 +45,12 @@ async function worldWithHooks() {
     };
     const freePorts = async () => void happened.push('ports are free');
     const check = async (line: string) => {
-      if (refused.has(line)) throw new Error('/opt/hook belongs to user 65534');
+      if (refused.has(line))
+        throw fail('config/untrusted-code', {
+          path: '/opt/hook',
+          reason: 'it belongs to user 65534',
+          remedy: 'look',
+        });
     };
     const hooks = { environment: () => ({ PATH: '/bin' }), check, freePorts };
     const end: Engine['processes']['end'] = async ({ pid: ended }) => void happened.push(`ended ${ended}`);
@@ -82,6 +88,23 @@ describe('hooks around the orders of a run', () => {
     expect(outcome).toMatchObject({ result: 'issued' });
     expect(world.happened).not.toContain('stop nginx');
     expect(world.happened).toContain('start nginx');
+  });
+
+  it.each([
+    ['stop nginx', 'the pre-hook `stop …`'],
+    ['start nginx', 'the post-hook `start …`'],
+  ])('that are refused are in the outcome of every run, until they are mended: %s', async (command, what) => {
+    const world = await worldWithHooks();
+    const spec = withHooks('a', around);
+    const refusedHooks = [{ what, code: 'config/untrusted-code', reason: expect.stringContaining('user 65534') }];
+    world.refused.add(command);
+    expect(await world.pass(world.replica(1), spec)).toMatchObject([{ result: 'issued', refusedHooks }]);
+    expect(await world.pass(world.replica(2), spec)).toMatchObject([{ result: 'unchanged', refusedHooks }]);
+    const [again] = await passing(world.clock, reconcile(world.replica(3), [job(spec)], signal));
+    expect(again).toMatchObject({ result: 'unchanged', refusedHooks });
+    world.refused.clear();
+    const [mended] = await world.pass(world.replica(4), spec);
+    expect([mended?.result, mended?.refusedHooks]).toEqual(['unchanged', undefined]);
   });
 
   it('run once each, before the first order and after the last, though two certificates share them', async () => {
