@@ -74,11 +74,19 @@ export function serviceAccountTokens(account: ServiceAccount, context: TokenCont
   }, clock);
 }
 
+// Parsing a PEM takes most of the time of a call. An entry lives as long as its Secret.
+const opened = new WeakMap<Secret, KeyObject>();
+
 /** A variable of the environment may have `\n` for the ends of the lines. */
 function privateKeyOf(secret: Secret, name: string): KeyObject {
+  const before = opened.get(secret);
+  if (before) return before;
   try {
     const key = createPrivateKey(secret.reveal().replaceAll('\\n', '\n'));
-    if (key.asymmetricKeyType === 'rsa') return key;
+    if (key.asymmetricKeyType === 'rsa') {
+      opened.set(secret, key);
+      return key;
+    }
   } catch {
     // The reason may show a part of it.
   }

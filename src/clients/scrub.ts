@@ -14,7 +14,7 @@ const beginning = 8;
 export function withoutSecrets(text: string, secrets: Iterable<Secret>): string {
   const plain = spelledPlainly(text);
   const found: (readonly [number, number])[] = [];
-  for (const form of formsOf(secrets)) {
+  for (const form of new Set([...secrets].flatMap((secret) => [...formsOf(secret)]))) {
     const needle = form.slice(0, form.length < 2 * beginning ? form.length : beginning);
     let from = 0;
     for (let at = plain.text.indexOf(needle); at >= 0; at = plain.text.indexOf(needle, from)) {
@@ -36,25 +36,28 @@ export function withoutSecrets(text: string, secrets: Iterable<Secret>): string 
   return clean + text.slice(shown);
 }
 
-/** Each secret in the spelling of {@link spelledPlainly}; one of several lines also line by line. */
-function formsOf(secrets: Iterable<Secret>): ReadonlySet<string> {
+const formsOfSecrets = new WeakMap<Secret, ReadonlySet<string>>();
+
+/** A secret in the spelling of {@link spelledPlainly}, made once; one of several lines also line by line. */
+function formsOf(secret: Secret): ReadonlySet<string> {
+  const known = formsOfSecrets.get(secret);
+  if (known) return known;
   const forms = new Set<string>();
-  for (const secret of secrets) {
-    const whole = secret.reveal();
-    if (whole.length < shortestSecret) continue;
-    const bytes = Buffer.from(whole);
-    const lines = whole.split(/\r?\n/).filter((line) => line.length > 20 && !line.startsWith('-----'));
-    const spelled = [
-      ...[whole, inUrl(whole), JSON.stringify(whole).slice(1, -1), whole.replaceAll('=', '=3D')],
-      ...[bytes.toString('base64'), bytes.toString('base64url'), bytes.toString('hex')],
-      ...[0, 1, 2].flatMap((before) => base64Within(bytes, before)),
-      ...(lines.length > 1 ? lines : []),
-    ];
-    for (const form of spelled) {
-      // At the end of a line, it looks like a line break of quoted-printable.
-      const text = spelledPlainly(form).text.replace(/(?<=.{8})=+$/, '');
-      if (text.length >= Math.min(shortestSecret, whole.length)) forms.add(text);
-    }
+  formsOfSecrets.set(secret, forms);
+  const whole = secret.reveal();
+  if (whole.length < shortestSecret) return forms;
+  const bytes = Buffer.from(whole);
+  const lines = whole.split(/\r?\n/).filter((line) => line.length > 20 && !line.startsWith('-----'));
+  const spelled = [
+    ...[whole, inUrl(whole), JSON.stringify(whole).slice(1, -1), whole.replaceAll('=', '=3D')],
+    ...[bytes.toString('base64'), bytes.toString('base64url'), bytes.toString('hex')],
+    ...[0, 1, 2].flatMap((before) => base64Within(bytes, before)),
+    ...(lines.length > 1 ? lines : []),
+  ];
+  for (const form of spelled) {
+    // At the end of a line, it looks like a line break of quoted-printable.
+    const text = spelledPlainly(form).text.replace(/(?<=.{8})=+$/, '');
+    if (text.length >= Math.min(shortestSecret, whole.length)) forms.add(text);
   }
   return forms;
 }
@@ -80,7 +83,10 @@ const pair = /(?:0x|=)(?<pair>[0-9a-f]{2})(?![0-9a-z])/;
 /** An escape of JSON, HTML or a URL, of which the first character may itself be escaped. */
 const escaped =
   /\\+(?:u(?<unicode>[0-9a-f]{4})|x(?<byte>[0-9a-f]{2})|[nrt])|&(?:amp;)*(?:#(?<decimal>\d{1,7});?|#x(?<hex>[0-9a-f]{1,6});?|(?<entity>amp|lt|gt|quot|apos|nbsp);)|%(?:25)*(?<percent>[0-9a-f]{2})/;
-const character = new RegExp(`${breaks.source}|${pair.source}|${escaped.source}|\\s+|\\\\+|.`, 'gisu');
+const character = new RegExp(
+  `${breaks.source}|${pair.source}|${escaped.source}|(?<run>[a-z1-9/+_.]+)|\\s+|\\\\+|.`,
+  'gisu',
+);
 /** Blanks, invisible characters, and what stands between the bytes of hex. */
 const isNothing = /^[\s\\:,\-\p{Cc}\p{Default_Ignorable_Code_Point}]/u;
 
@@ -97,7 +103,7 @@ function spelledPlainly(original: string): Plain {
   const [starts, ends]: [number[], number[]] = [[], []];
   for (const match of original.matchAll(character)) {
     const [whole] = match;
-    const { breaks, pair, unicode, byte, decimal, hex, entity, percent } = match.groups!;
+    const { breaks, pair, unicode, byte, decimal, hex, entity, percent, run } = match.groups!;
     const code = unicode ?? byte ?? hex ?? percent;
     const number = code === undefined ? Number(decimal ?? Number.NaN) : Number.parseInt(code, 16);
     const isEscape = whole.length > 1 && !Number.isNaN(number) && number <= 0x10_ff_ff;
@@ -106,8 +112,8 @@ function spelledPlainly(original: string): Plain {
     const small = one.toLowerCase();
     text += small;
     for (let at = 0; at < small.length; at += 1) {
-      starts.push(match.index);
-      ends.push(match.index + whole.length);
+      starts.push(match.index + (run === undefined ? 0 : at));
+      ends.push(match.index + (run === undefined ? whole.length : at + 1));
     }
   }
   return { text, starts, ends };

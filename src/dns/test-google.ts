@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
+import { generateKeyPairSync, verify } from 'node:crypto';
 import { Secret } from '../core/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
@@ -100,9 +100,7 @@ export function fakeGoogle(clock: Clock): FakeGoogle {
     const account = accounts[String(claim['iss'])];
     if (!account) return refuse('invalid_grant', 'Invalid grant: account not found');
     const signed = Buffer.from(parts.slice(0, 2).join('.'));
-    if (
-      !verify('RSA-SHA256', signed, createPublicKey(account.key.privateKey), Buffer.from(parts[2] ?? '', 'base64url'))
-    )
+    if (!verify('RSA-SHA256', signed, account.key.publicKey, Buffer.from(parts[2] ?? '', 'base64url')))
       return refuse('invalid_grant', 'Invalid JWT Signature.');
     const [iat, exp, now] = [Number(claim['iat']), Number(claim['exp']), clock.now().getTime() / 1000];
     if (!(iat <= now + 300 && exp > now && exp - iat <= 3_600))

@@ -22,7 +22,7 @@ export function endlessList(isSame: boolean): Fault {
       const page = first.get(key) ?? answer;
       first.set(key, page);
       last += 1;
-      return withNext(page, isSame ? 'again' : `page-${last}`);
+      return withNext(page, isSame ? 'again' : `page-${last}`, sizeOf(request));
     },
   };
 }
@@ -34,7 +34,14 @@ function keyOf({ url, headers }: FakeRequest): string {
   return JSON.stringify([url.pathname, headers['x-tc-action'], filters]);
 }
 
-function withNext({ status, headers = {}, body }: FakeAnswer, next: string): FakeAnswer {
+/** How many entries the client asks for. A page with fewer of them may be the last one. */
+const sizeOf = ({ url, text }: FakeRequest): number =>
+  Math.min(
+    500,
+    Number(/(?:limit|length|size|per_?page|items)\w*"?[:=]"?(\d+)/i.exec(`${url.search} ${text}`)?.[1] ?? 1),
+  );
+
+function withNext({ status, headers = {}, body }: FakeAnswer, next: string, size: number): FakeAnswer {
   const url = `https://next.test/?page=${next}&cursor=${next}&$skipToken=${next}`;
   if (typeof body === 'string') {
     const isTruncated = '<IsTruncated>true</IsTruncated>';
@@ -52,7 +59,7 @@ function withNext({ status, headers = {}, body }: FakeAnswer, next: string): Fak
         links: { pages: { next: url } },
       }
     : {};
-  const whole = full(body);
+  const whole = full(body, size);
   const meta = isObject(whole) && isObject(whole['meta']) ? { meta: { ...whole['meta'], links: { next } } } : {};
   return {
     status,
@@ -62,14 +69,16 @@ function withNext({ status, headers = {}, body }: FakeAnswer, next: string): Fak
 }
 
 /** With so many entries and such counts that there must be more. */
-function full(value: unknown): unknown {
+function full(value: unknown, size: number): unknown {
   if (Array.isArray(value))
-    return value.some(isObject) ? Array.from({ length: 500 }, (_, at) => value[at % value.length]) : value;
+    return value.some(isObject)
+      ? Array.from({ length: Math.max(size, value.length) }, (_, at) => value[at % value.length])
+      : value;
   if (!isObject(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, one]) => [
       name,
-      counts.test(name) && !isObject(one) && !Array.isArray(one) ? 1_000_000_000 : full(one),
+      counts.test(name) && !isObject(one) && !Array.isArray(one) ? 1_000_000_000 : full(one, size),
     ]),
   );
 }
