@@ -60,8 +60,9 @@ export async function watchStore(engine: Pick<Engine, 'store'>, signal: AbortSig
     /** Certificates that have no document although a version and its key are there: the versions, the newest last. */
     async missing(held: AbortSignal): Promise<ReadonlyMap<string, readonly Widow[]>> {
       const found = new Map<string, readonly Widow[]>();
+      // One that cannot be read has another fault.
       for (const [name, widows] of await widowsOf((one) => !names.has(one), held))
-        if (!(await store.get({ kind: 'lineage', name }, held))) found.set(name, widows);
+        if (!(await isThere(store, { kind: 'lineage', name }, held))) found.set(name, widows);
       return found;
     },
 

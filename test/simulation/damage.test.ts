@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fail } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/event.ts';
 import { encodeDocument } from '../../src/core/lineage.ts';
 import { exportCurrent } from '../../src/engine/export.ts';
@@ -62,6 +63,21 @@ describe('a pass', () => {
       { certificate: 'abc', result: 'failed', error: { code: 'store/lineage-missing' } },
     ]);
     expect([await readLineage(), orders()]).toEqual([undefined, before]);
+  });
+
+  it('goes on if a lineage that its scan did not see cannot be read', async () => {
+    const { store, replica, id } = await createWorld();
+    const scan: Store['scan'] = async function* (kind, s) {
+      if (kind !== 'lineage') yield* store.scan(kind, s);
+    };
+    const get: Store['get'] = async (key, s) => {
+      if (key.kind === 'lineage') throw fail('store/corrupt', { key: 'lineage/abc', reason: 'no JSON', file: '/s' });
+      return store.get(key, s);
+    };
+    const hidden = { ...store, scan, get };
+    expect(id).not.toBe('');
+    const outcomes = reconcileAll(replica(2, { store: hidden }), { jobs: [], jobOf: () => undefined }, signal);
+    expect(await outcomes).toEqual([]);
   });
 
   it('orders a declared one again once the version that is there is due', async () => {
