@@ -34,3 +34,24 @@ certificates:
   const stored = await read(text);
   expect(await read(await editableText(stored, registry))).toEqual(stored);
 });
+
+it('escapes what an editor does not show, so that what is seen is what is stored', async () => {
+  const signs = ['\u202e', '\u2066', '\u200b', '\u0085', '\u2028', '\ufeff', '\u00ad', '\u007f', '\u001b', '\u{e0041}'];
+  const post = `start it # ${signs.join('x')}\nthen "this" \\ über ${'and more '.repeat(20)}`;
+  const text = `
+issuers: { own: { directory: https://ca.test/dir, agreeToTerms: true } }
+solvers: { web: { type: http01-responder } }
+certificates: [{ name: abc, identifiers: [abc.example.com], hooks: { post: ${JSON.stringify(post)} } }]
+`;
+  const read = async (from: string) => {
+    const { settings, problems } = await settingsOf(from, {}, registry);
+    expect(problems).toEqual([]);
+    return storedSpecOf(settings!, settings!.certificates[0]!);
+  };
+  const stored = await read(text);
+  expect(stored.spec.hooks?.post).toBe(post);
+  const shown = await editableText(stored, registry);
+  expect(shown).toMatch(/^[\n\x20-\x7eü]*$/);
+  expect(shown).toContain('\\u202E');
+  expect((await read(shown)).spec.hooks?.post).toBe(post);
+});

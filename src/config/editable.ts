@@ -1,7 +1,8 @@
-import { stringify } from 'yaml';
+import { Document, Scalar, visit } from 'yaml';
 import { fail } from '../core/errors.ts';
 import { deployHookTarget } from '../core/hooks.ts';
 import { identifierKey } from '../core/identifier.ts';
+import { unseen } from '../core/remote-text.ts';
 import type { AdapterSettings, CertificateSpec, StoredSpec } from '../core/spec.ts';
 import { zoneSolversKey } from '../core/spec.ts';
 import { balancerIn, withoutBalancer } from './forward-rule.ts';
@@ -31,8 +32,25 @@ export async function editableText(stored: StoredSpec, registry: Registry): Prom
     preflight: stored.preflight,
   };
   const sections = Object.entries(parts).filter(([, value]) => Object.keys(value).length > 0);
-  return `${head(spec.name)}${sections.map(([key, value]) => stringify({ [key]: value })).join('')}`;
+  return `${head(spec.name)}${sections.map(([key, value]) => yamlOf({ [key]: value })).join('')}`;
 }
+
+/** As YAML in which characters that a terminal does not show, or that reorder the text, are escapes. */
+function yamlOf(value: object): string {
+  const document = new Document(value);
+  visit(document, {
+    Scalar: (_key, node) => {
+      // Only in double quotes are there escapes.
+      if (typeof node.value === 'string' && node.value.search(unseen) >= 0) node.type = Scalar.QUOTE_DOUBLE;
+    },
+  });
+  return document.toString().replace(unseen, (sign) => {
+    const code = sign.codePointAt(0) ?? 0;
+    return code > 0xffff ? `\\U${hex(code, 8)}` : `\\u${hex(code, 4)}`;
+  });
+}
+
+const hex = (code: number, digits: number): string => code.toString(16).toUpperCase().padStart(digits, '0');
 
 function certificateOf(spec: CertificateSpec): object {
   const { identifiers, solvers = {}, validity, deploy, hooks, ...rest } = spec;

@@ -2,7 +2,7 @@
 export const longestRemoteText = 4_000;
 
 // Control characters, invisible format characters (bidirectional ones too), lone surrogates, line separators.
-const dangerous = /(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+export const unseen = /(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const controls = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
 
 /**
@@ -19,7 +19,7 @@ export const remoteLines = (text: string, most: number = longestRemoteText): str
 
 /** Line breaks and tabs stay, every other character that {@link remoteText} removes is replaced; never shorter. */
 export const harmless = (text: string): string =>
-  /^[\t\n\x20-\x7e]*$/.test(text) ? text : text.replace(dangerous, '\ufffd');
+  /^[\t\n\x20-\x7e]*$/.test(text) ? text : text.replace(unseen, '\ufffd');
 
 /** The beginning of a text, of at most `most` characters, with an ellipsis if something is missing. */
 export const cut = (text: string, most: number): string =>

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -33,6 +33,20 @@ describe('editText', () => {
   ])('leaves nothing behind if %s', async (_what, env, message) => {
     await expect(edit(env)).rejects.toMatchObject({ code: 'usage/invalid', message: expect.stringMatching(message) });
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it.each([
+    ['is not there', 'none', 'no such file or folder'],
+    ['is a file', 'file', 'not a folder|a file'],
+  ])('names TMPDIR if its folder %s', async (_what, name, reason) => {
+    await writeFile(join(folder, 'file'), '');
+    vi.stubEnv('TMPDIR', join(folder, name));
+    await expect(edit({ EDITOR: 'true' })).rejects.toMatchObject({
+      code: 'usage/invalid',
+      message: expect.stringMatching(
+        new RegExp(`^no file can be made in ${join(folder, name)} \\(\\$TMPDIR\\): .*(${reason})`),
+      ),
+    });
   });
 
   it('keeps what was written if the editor fails after it', async () => {

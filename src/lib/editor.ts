@@ -37,7 +37,10 @@ export async function editText(
     throw fail('usage/invalid', {
       what: `other users could change what you edit in ${parent} ($TMPDIR): ${foreign.reason}; name another folder: TMPDIR=/var/tmp`,
     });
-  const folder = await mkdtemp(join(parent, 'certfleet-edit-')); // mode 0700
+  const folder = await mkdtemp(join(parent, 'certfleet-edit-')).catch((cause: unknown) => {
+    const what = `no file can be made in ${parent} ($TMPDIR): ${reasonOf(cause)}; name another folder: TMPDIR=/var/tmp`;
+    throw fail('usage/invalid', { what }, { cause });
+  }); // mode 0700
   const remove = () => rm(folder, { recursive: true, force: true });
   const path = join(folder, 'certfleet.yaml');
   await writeFile(path, text, { mode: 0o600 });
