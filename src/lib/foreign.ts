@@ -80,6 +80,19 @@ export function placeOf(path: string): Place {
   return foreign ? { foreign } : { path: at };
 }
 
+/**
+ * The first folder on the way to a path that belongs to another user or that every user may write, or the first link of
+ * another user; for a file that may be in a folder of a group, as `/var/log` is.
+ */
+export const foreignFolderOn = (path: string): Foreign | undefined =>
+  walk(path, undefined, {
+    folder: (at, stats) => {
+      const found = foreignParent(at, stats);
+      return found?.command === 'chmod' && (stats.mode & 0o002) === 0 ? undefined : found;
+    },
+    link: foreignIn,
+  }).found;
+
 /** A symbolic link on the way to a path. */
 export interface Link {
   readonly path: string;

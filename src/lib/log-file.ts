@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, reasonOf } from '../core/errors.ts';
-import { foreignOn } from './foreign.ts';
+import { foreignFolderOn, foreignOn } from './foreign.ts';
 import { isTrusted } from './owners.ts';
 
 /** A file that lines are appended to. */
@@ -39,10 +39,13 @@ export function openLogFile(path: string): LogFile {
 /**
  * The operator may name a pipe (`>(…)`) or a terminal, and then a line waits until it is read. Another user could put a
  * pipe that is not read there, which would stop the whole process; a link, to make root append to any file; or a file,
- * to read and change what is logged.
+ * to read and change what is logged. In a folder of his, he could replace the file.
  */
 function openToAppend(path: string): number {
   const at = followLinks(path);
+  const there = fs.lstatSync(at, { throwIfNoEntry: false });
+  const foreign = isInProc(at) || (there && !there.isFile()) ? undefined : foreignFolderOn(path);
+  if (foreign) throw new Error(`other users could replace it: ${foreign.reason}; name a file in another folder`);
   const file = open(at, O_NONBLOCK);
   try {
     const stats = fs.fstatSync(file);

@@ -213,6 +213,38 @@ describe('the log file', () => {
   });
 });
 
+describe.skipIf(!isRoot)('a log file in a folder of another user', () => {
+  const folders: readonly (readonly [string, (folder: string) => void, string])[] = [
+    ['belongs to another user', (folder) => chownSync(folder, stranger, stranger), `belongs to user ${stranger}`],
+    ['may be written by every user', (folder) => chmodSync(folder, 0o777), 'can be changed by every user'],
+  ];
+  it.each(
+    folders.flatMap(([what, open, reason]) =>
+      (['', 'below'] as const).map((below) => [what, below, open, reason] as const),
+    ),
+  )('is refused where it %s, and not made: %s', (_what, below, open, reason) => {
+    const folder = newPath('folder');
+    mkdirSync(join(folder, below), { recursive: true });
+    open(folder);
+    const path = join(folder, below, 'log');
+    expect(() => openLogFile(path)).toThrow(`--log-file ${path}: other users could replace it: ${folder}`);
+    expect(() => openLogFile(path)).toThrow(reason);
+    expect(() => openLogFile(linkTo(path))).toThrow(reason);
+    expect(readdirSync(join(folder, below))).toEqual([]);
+  });
+
+  it.each([
+    ['is sticky', 0o1777],
+    ['may be written by its group, as /var/log', 0o775],
+  ])('is made where it %s', (_what, mode) => {
+    const folder = newPath('folder');
+    mkdirSync(folder);
+    chmodSync(folder, mode);
+    openLogFile(join(folder, 'log')).close();
+    expect(readdirSync(folder)).toEqual(['log']);
+  });
+});
+
 function foreignLink(target: string): string {
   const link = linkTo(target);
   lchownSync(link, stranger, stranger);
