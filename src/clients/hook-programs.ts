@@ -12,22 +12,22 @@ export async function foreignProgram(
   command: string | readonly string[],
   home?: string,
 ): Promise<{ readonly program: string; readonly foreign: Foreign } | undefined> {
-  for (const { path, runs, isFolder } of programsNamed(command, home)) {
+  for (const { path, as, isFolder } of programsNamed(command, home)) {
     const programs = isFolder
       ? ((await files.list(path).catch(() => undefined)) ?? []).map((name) => join(path, name))
       : [path];
     for (const program of [...(isFolder ? [path] : []), ...programs]) {
       const foreign = await files.foreign(program).catch(() => undefined);
       // Data of another user may be an argument of a program.
-      if (foreign && (runs || (await isProgram(files, program)))) return { program, foreign };
+      if (foreign && (as === 'program' || (await mayRun(files, program, as)))) return { program, foreign };
     }
   }
   return undefined;
 }
 
-async function isProgram(files: Pick<Files, 'stat'>, path: string): Promise<boolean> {
+async function mayRun(files: Pick<Files, 'stat'>, path: string, as: 'file' | 'argument'): Promise<boolean> {
   const stat = await files.stat(path).catch(() => undefined);
-  return stat?.kind === 'symlink' || (stat?.kind === 'file' && (stat.mode & 0o111) !== 0);
+  return stat?.kind === 'symlink' || (stat?.kind === 'file' && (as === 'file' || (stat.mode & 0o111) !== 0));
 }
 
 /**

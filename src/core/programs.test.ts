@@ -3,10 +3,12 @@ import { expect, it } from 'vitest';
 import { programsIn } from './hooks.ts';
 import { programsNamed } from './programs.ts';
 
-/** What runs, and in parentheses what may be an argument. */
+/** What runs, in brackets what runs unless it is a folder, and in parentheses what may be an argument. */
 const said = (command: string | readonly string[]) =>
   programsNamed(command, '/home/me')
-    .map(({ path, runs, isFolder }) => (isFolder ? `${path}/*` : runs ? path : `(${path})`))
+    .map(({ path, as, isFolder }) =>
+      isFolder ? `${path}/*` : { program: path, file: `[${path}]`, argument: `(${path})` }[as],
+    )
     .join(' ');
 
 it.each<readonly [string | readonly string[], string]>([
@@ -14,7 +16,7 @@ it.each<readonly [string | readonly string[], string]>([
   ['systemctl reload nginx', ''],
   ['/opt/a /etc/b.conf', '/opt/a (/etc/b.conf)'],
   ['A=/opt/a /opt/b', '(/opt/a) /opt/b'],
-  ['cd /srv && /opt/a || /opt/b; /opt/c & /opt/d | /opt/e', '(/srv) /opt/a /opt/b /opt/c /opt/d /opt/e'],
+  ['cd /srv && /opt/a || /opt/b; /opt/c & /opt/d | /opt/e', '/srv /opt/a /opt/b /opt/c /opt/d /opt/e'],
   ['true\n/opt/a\n  /opt/b', '/opt/a /opt/b'],
   ['true \\\n/etc/x', '(/etc/x)'],
   ["'/opt/my hooks/a' x", '/opt/my hooks/a'],
@@ -24,14 +26,39 @@ it.each<readonly [string | readonly string[], string]>([
   ['( /opt/a ); { /opt/b; }', '/opt/a /opt/b'],
   ['(/opt/a)', '/opt/a'],
   ['sudo /opt/a', '/opt/a'],
-  ['sudo -u www /opt/a', '(/opt/a)'],
+  ['sudo -u www /opt/a', '/opt/a'],
   ['sh /opt/a.sh', '/opt/a.sh'],
-  ['/bin/bash -e /opt/a.sh /etc/b', '/bin/bash /opt/a.sh (/etc/b)'],
+  ['/bin/bash -e /opt/a.sh /etc/b', '/bin/bash /opt/a.sh [/etc/b]'],
   ['. /opt/a.sh', '/opt/a.sh'],
   ['env python3 /opt/a.py', '/opt/a.py'],
   ["sh -c 'cd; /opt/a && /opt/b'", '/opt/a /opt/b'],
   ["sh '/opt/my hooks/a'", '/opt/my hooks/a /opt/my'],
   ['echo $(/opt/a) `/opt/b`', '/opt/a /opt/b'],
+  ['echo "$(/opt/a)"', '/opt/a'],
+  ['cd /opt/x && ./hook.sh', '/opt/x'],
+  ['cd /opt/x; sh x.sh', '/opt/x'],
+  ['run-parts /opt/hooks.d', '/opt/hooks.d/*'],
+  ['for f in /opt/hooks.d/*.sh; do sh $f; done', '/opt/hooks.d/*'],
+  ['timeout 10 sh /opt/x.sh', '/opt/x.sh'],
+  ['nice -n 5 sh /opt/x.sh', '/opt/x.sh'],
+  ['flock /run/lock sh /opt/x.sh', '/run/lock /opt/x.sh'],
+  ['env -i sh /opt/x.sh', '/opt/x.sh'],
+  ['setsid -w sh /opt/x.sh', '/opt/x.sh'],
+  ['stdbuf -oL /opt/x.sh', '/opt/x.sh'],
+  ['bash -o pipefail /opt/x.sh', '/opt/x.sh'],
+  ['python3 -W ignore /opt/x.py', '/opt/x.py'],
+  ['python3 /root/a.py /home/b', '/root/a.py [/home/b]'],
+  ['perl -I/opt/lib /root/a.pl', '/opt/lib /root/a.pl'],
+  ['sh < /opt/x.sh', '/opt/x.sh'],
+  ['cat /opt/x.sh | sh', '/opt/x.sh'],
+  ['X=/opt/x.sh; sh $X', '/opt/x.sh'],
+  ['PATH=/opt/x:$PATH hook.sh', '/opt/x'],
+  ['export PATH="$PATH:/opt/x"; hook.sh', '/opt/x'],
+  ['find /opt/x -name y.sh -exec {} \\;', '/opt/x'],
+  ['find /opt/x -exec sh {} \\;', '/opt/x'],
+  ['sh /opt/$X/a.sh', '/opt'],
+  ['sh /opt/a.sh >> /var/log/a.log 2>/dev/null', '/opt/a.sh'],
+  ['run < /etc/b', ''],
   ['true > /var/log/a 2>> /var/log/b', ''],
   ['true # /opt/a', ''],
   ['~/a; $HOME/b; "$HOME/c"', '/home/me/a /home/me/b /home/me/c'],

@@ -1,56 +1,111 @@
 /** A path in a command that may be a program. */
 export interface NamedProgram {
   readonly path: string;
-  /** The command runs it, or has an interpreter read it. Otherwise it may also be an argument. */
-  readonly runs: boolean;
+  /**
+   * `program`: the command runs it, or something in it. `file`: it may do so, unless it is a folder. `argument`: it may be
+   * an argument only.
+   */
+  readonly as: 'program' | 'file' | 'argument';
   /** It runs all programs in this folder. */
   readonly isFolder?: true;
 }
 
 /** Words of a shell after which a command begins. */
 const keywords = /^(!|\{|\(|if|then|else|elif|while|until|do|time)$/;
-/** Programs that run what comes after them. */
-const wrappers = /^(sudo|doas|env|exec|command|nice|ionice|nohup|setsid|timeout|flock|chroot|systemd-run|xargs|eval)$/;
 /** Programs that read a script. */
 const interpreters =
-  /^(\.|source|(ba|da|z|k|a)?sh|busybox|python[\d.]*|perl[\d.]*|php[\d.]*|ruby[\d.]*|node|lua[\d.]*|make)$/;
+  /^(\.|source|(ba|da|z|k|a|c|tc|fi)?sh|busybox|(python|pypy|perl|php|ruby|node|nodejs|lua)[\d.-]*|bun|deno|java|make|[gmn]?awk|tclsh|expect)$/;
+/** What runs programs that its arguments name, or that are in a folder. */
+const runners =
+  /^(cd|pushd|for|eval|exec|command|env|sudo|doas|chroot|nice|ionice|nohup|setsid|timeout|flock|stdbuf|chrt|taskset|unshare|nsenter|systemd-run|xargs|parallel|watch|script|find|run-parts|start-stop-daemon)$/;
+/** Lists of folders in which a shell, the loader or an interpreter finds programs. */
+const searchPaths = /^([A-Z]*PATH|LD_PRELOAD|ENV|BASH_ENV)=/;
 
 const assignment = /^[A-Za-z_]\w*=/;
+const nameOf = (text: string): string => text.slice(text.lastIndexOf('/') + 1);
 
 /**
- * The programs that a command names by an absolute path, as far as its text shows: what a variable holds, or what the
- * program itself starts, is not seen. A string is a line for a shell; a list is a program and its arguments.
+ * The programs that a command names by an absolute path, as far as its text shows. If it names something that takes
+ * programs from elsewhere, such as an interpreter, each absolute path in it counts: what its options mean is not known. Not
+ * seen are relative paths, names that PATH leads to, and what a program itself starts. A string is a line for a shell; a
+ * list is a program and its arguments.
  */
 export function programsNamed(command: string | readonly string[], home = '/root'): readonly NamedProgram[] {
   const found: NamedProgram[] = [];
-  const add = (text: string, runs: boolean): void => {
-    const path = text.replace(/^(~|\$HOME|\$\{HOME\})(?=\/)/, home);
-    if (!path.startsWith('/') || /[$`\0]/.test(path)) return;
-    const folder = /^(.+)\/\*$/.exec(path)?.[1];
-    if (folder !== undefined) found.push({ path: folder, runs: true, isFolder: true });
-    else found.push({ path, runs });
-  };
-  const read = (words: readonly Word[]): void => {
-    let next: 'command' | 'script' | 'argument' = 'command';
-    for (const { text, isEnd, isQuoted } of words) {
-      if (isEnd) next = 'command';
-      else if (next === 'command' && !isQuoted && keywords.test(text)) continue;
-      else if (next === 'command' && !isQuoted && assignment.test(text)) add(text.replace(assignment, ''), false);
+  const isLine = typeof command === 'string';
+  const words = isLine ? wordsIn(command) : command.map((text, at) => ({ text, isQuoted: at > 0, isEnd: false }));
+  const whole = (text: string): string => text.replace(/^(~|\$HOME|\$\{HOME\})(?=\/)/, home);
+
+  const readCommands = (words: readonly Word[]): void => {
+    let isFirst = true;
+    for (const { text, isEnd, isQuoted, isInput } of words) {
+      if (isInput) continue;
+      if (isEnd) isFirst = true;
+      else if (isFirst && !isQuoted && keywords.test(text)) continue;
       else {
-        const name = text.slice(text.lastIndexOf('/') + 1);
-        add(text, next !== 'argument');
+        const isAssignment = isFirst && !isQuoted && assignment.test(text);
         // `--hook=/opt/hook`
-        if (/^-.*=/.test(text)) add(text.slice(text.indexOf('=') + 1), false);
-        // A line for another shell: `sh -c '…'`.
-        if (next !== 'command' && isQuoted && /[\s;&|]/.test(text)) read(wordsIn(text));
-        if (next === 'argument' || (next === 'script' && text.startsWith('-'))) continue;
-        next = wrappers.test(name) ? 'command' : interpreters.test(name) ? 'script' : 'argument';
+        const value = isAssignment || /^-.*=/.test(text) ? text.slice(text.indexOf('=') + 1) : undefined;
+        for (const one of [text, ...(value === undefined ? [] : [value])]) {
+          const path = whole(one);
+          if (!path.startsWith('/') || /[$`\0]/.test(path)) continue;
+          const folder = /^(.+)\/\*$/.exec(path)?.[1];
+          if (folder !== undefined) found.push({ path: folder, as: 'program', isFolder: true });
+          else found.push({ path, as: isFirst && one === text ? 'program' : 'argument' });
+        }
+        const inner = isFirst && !/`|\$\(/.test(text) ? undefined : lineIn({ text, isEnd, isQuoted });
+        if (inner) readCommands(inner);
+        if (!isAssignment) isFirst = false;
       }
     }
   };
-  const isLine = typeof command === 'string';
-  read(isLine ? wordsIn(command) : command.map((text, at) => ({ text, isQuoted: at > 0, isEnd: false })));
+
+  const readAll = (words: readonly Word[], hasRunner: boolean, hasParts: boolean): void => {
+    let as: 'program' | 'file' = 'program';
+    let afterInterpreter = false;
+    for (const word of words) {
+      const { text, isEnd } = word;
+      if (isEnd) [as, afterInterpreter] = ['program', false];
+      for (const path of isEnd ? [] : pathsIn(text, whole)) {
+        found.push({ ...path, as, ...(hasParts ? { isFolder: true } : {}) });
+        // `python3 /opt/a.py /home/x`: the folder is an argument of the script.
+        if (afterInterpreter && !hasRunner && !text.startsWith('-')) as = 'file';
+      }
+      if (!isEnd && interpreters.test(nameOf(text))) [as, afterInterpreter] = ['program', true];
+      const inner = lineIn(word);
+      if (inner) readAll(inner, hasRunner, hasParts);
+    }
+  };
+
+  const hasRunner = hasWord(words, (text) => runners.test(nameOf(text)) || searchPaths.test(text));
+  if (hasRunner || hasWord(words, (text) => interpreters.test(nameOf(text))))
+    readAll(
+      words,
+      hasRunner,
+      hasWord(words, (text) => nameOf(text) === 'run-parts'),
+    );
+  else readCommands(words);
   return found;
+}
+
+const hasWord = (words: readonly Word[], isIt: (text: string) => boolean): boolean =>
+  words.some((word) => !word.isEnd && (isIt(word.text) || hasWord(lineIn(word) ?? [], isIt)));
+
+/** A quoted word may be a line for another shell: `sh -c '…'`. */
+const lineIn = ({ text, isQuoted, isEnd }: Word): readonly Word[] | undefined =>
+  !isEnd && isQuoted && /[\s;&|<(`]/.test(text) ? wordsIn(text) : undefined;
+
+/** The absolute paths in a word: `PATH=/a:/b`, `-I/a`, `/a/*.sh`. What a glob or a variable stands for is in the folder. */
+function* pathsIn(word: string, whole: (text: string) => string): Generator<Omit<NamedProgram, 'as'>> {
+  const pieces = new Set([word, ...word.split(/[=:,]/)]);
+  for (const piece of pieces) {
+    const path = whole(piece.replace(/^(-\w+|[^\w.~$/-]+)(?=[/~$])/, ''));
+    if (!path.startsWith('/')) continue;
+    const [plain = ''] = path.split(/[*?[{}$`\0]/, 1);
+    if (plain === path) yield { path };
+    else
+      yield { path: plain.slice(0, plain.lastIndexOf('/')) || '/', ...(/[*?[]/.test(path) ? { isFolder: true } : {}) };
+  }
 }
 
 interface Word {
@@ -58,25 +113,27 @@ interface Word {
   readonly isQuoted: boolean;
   /** A line, a `;` or the like: a command begins after it. */
   readonly isEnd: boolean;
+  /** A command reads it: `< FILE`. */
+  readonly isInput?: boolean;
 }
 
-/** Splits a line as a shell does, without expanding anything. The target of a redirection is no word. */
+/** Splits a line as a shell does, without expanding anything. What a command writes to is no word. */
 function wordsIn(line: string): readonly Word[] {
   const words: Word[] = [];
   const token =
     /\s*(?:(\n|[;&|()]+|`|\$\()|(\d*[<>]+&?\s*)|#[^\n]*|((?:[^\s;&|()<>'"\\`]|\\[\s\S]|'[^']*'?|"(?:[^"\\]|\\[\s\S])*"?)+)|[\s\S])/y;
   const text = line.replace(/\\\n/g, ' ').replace(/\n/g, ' ;\n');
-  let isTarget = false;
+  let target: 'none' | 'input' | 'output' = 'none';
   for (;;) {
     const [whole, end, redirection, word] = token.exec(text) ?? [];
     if (whole === undefined) return words;
     if (end !== undefined) words.push({ text: end, isEnd: true, isQuoted: false });
     else if (redirection !== undefined) {
-      isTarget = true;
+      target = redirection.includes('<') ? 'input' : 'output';
       continue;
-    } else if (word !== undefined && !isTarget)
-      words.push({ text: plain(word), isEnd: false, isQuoted: /['"]/.test(word) });
-    isTarget = false;
+    } else if (word !== undefined && target !== 'output')
+      words.push({ text: plain(word), isEnd: false, isQuoted: /['"]/.test(word), isInput: target === 'input' });
+    target = 'none';
   }
 }
 

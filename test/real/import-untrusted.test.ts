@@ -242,7 +242,20 @@ describe.skipIf(!isRoot)('a hook that another user can change since', () => {
     const { world } = createDeployWorld();
     const open = (run: string) =>
       commandDeployer.connect({ options: commandDeployer.options.parse({ run, path: base }), name: 'x', world });
-    const lines = [hook, `true && ${hook} now`, `sh -c '. ${hook}'`, `X=${hook}; $X`, `[ -e / ] && sudo -n ${hook}`];
+    const lines = [
+      hook,
+      `true && ${hook} now`,
+      `sh -c '. ${hook}'`,
+      `X=${hook}; $X`,
+      `[ -e / ] && sudo -n ${hook}`,
+      `timeout 10 sh ${hook}`,
+      `bash -o pipefail ${hook}`,
+      `sh < ${hook}`,
+      `cat ${hook} | sh`,
+      `run-parts ${base}`,
+      `for f in ${base}/*.sh; do sh $f; done`,
+      `find ${base}/hook.sh -exec sh {} \\;`,
+    ];
     give(hook);
     for (const line of lines) {
       await open(line).stage(version, async () => {}, signal());
