@@ -4,7 +4,8 @@ import { isFailure, reasonOf } from '../core/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
 import { knownIssuers } from '../core/known-issuers.ts';
 import { shellWord } from '../core/shell-word.ts';
-import type { Importer } from './importer.ts';
+import { remedyOf } from '../core/untrusted-code.ts';
+import type { ImportContext, Importer } from './importer.ts';
 import { jsonIn, textsAt, urlAt } from './json.ts';
 import { keyFromPem } from './keys.ts';
 import { type Answering, accountName, certificateOr, settingsAt, standalone, writesBack } from './settings.ts';
@@ -88,6 +89,7 @@ export const dehydrated: Importer = {
                     } as const,
                   ]),
               ...answering.remarks,
+              ...(await whyNoAnswers(answering, context)),
               ...back.remarks,
               ...(hook === undefined ? [] : [{ kind: 'kept', text: `the hook ${hook} deploys, as before` } as const]),
             ],
@@ -169,6 +171,17 @@ function answeringOf(variables: ReadonlyMap<string, string>, base: string): Answ
     kind: 'dropped',
     text: `the challenge type ${challenge} in ${base}: choose another way with certfleet issue NAME --http or --dns. Until then, a renewal needs port 80 for itself`,
   });
+}
+
+/** What keeps the next renewal from answering with files. */
+async function whyNoAnswers({ solvers }: Answering, { files }: ImportContext): Promise<readonly Remark[]> {
+  const [folder] = (solvers['webroot']?.['folders'] ?? []) as readonly string[];
+  if (folder === undefined) return [];
+  const foreign = await files.foreign(folder).catch(() => undefined);
+  if (foreign?.command === 'rm')
+    return [{ kind: 'missing', text: `${foreign.reason}, so no answers are written there: ${remedyOf(foreign)}` }];
+  const isThere = (await files.list(folder).catch(() => [])) !== undefined;
+  return isThere ? [] : [{ kind: 'missing', text: `the folder ${folder}: make it before the next renewal` }];
 }
 
 async function accountIn(files: TrustedFiles, folder: string, directory: string): Promise<FoundAccount | undefined> {

@@ -224,6 +224,12 @@ describe('dehydrated', () => {
     });
   });
 
+  it('says that its folder of tokens is not there', async () => {
+    const { remarks } = await one('dehydrated', root, files(''));
+    const text = `the folder ${base}/acme-challenges: make it before the next renewal`;
+    expect(remarks).toContainEqual({ kind: 'missing', text });
+  });
+
   it('answers over DNS with its hook, which deploys too', async () => {
     const { settings } = await one('dehydrated', root, files('CHALLENGETYPE="dns-01"\nHOOK=/opt/hook.sh\n'));
     const call = (what: string) => `/opt/hook.sh ${what} "$CERTBOT_DOMAIN" "$CERTBOT_TOKEN" "$CERTBOT_VALIDATION"`;

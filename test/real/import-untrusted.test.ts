@@ -147,6 +147,33 @@ describe.skipIf(!isRoot)('an import', () => {
     expect(await outcome(client, folder)).toMatch(/a pipe of root/);
   });
 
+  test('of certbot follows no link of another user in live/', async () => {
+    const { base, folder } = await machineOf('certbot');
+    const live = join(folder, 'live/a.test');
+    for (const kind of ['fullchain', 'privkey']) {
+      mkdirSync(join(base, 'secret'), { recursive: true, mode: 0o700 });
+      writeFileSync(join(base, `secret/${kind}.pem`), readFileSync(join(live, `${kind}.pem`)), { mode: 0o600 });
+      execFileSync('rm', [join(live, `${kind}.pem`)]);
+      symlinkSync(join(base, `secret/${kind}.pem`), join(live, `${kind}.pem`));
+      give(join(live, `${kind}.pem`));
+    }
+    expect(await outcome('certbot', folder)).toMatch(/live\/a\.test\/\w+\.pem belongs to user 65534.*run `rm /s);
+    give(live);
+    expect(await outcome('certbot', folder)).toMatch(/live\/a\.test belongs to user 65534/);
+  });
+
+  test('of dehydrated says that a link of another user leads to its folder of tokens', async () => {
+    const { base, folder } = await machineOf('dehydrated');
+    const link = join(base, 'tokens');
+    symlinkSync('/root', link);
+    give(link);
+    writeFileSync(join(folder, 'config'), `WELLKNOWN=${link}\n`);
+    const context = { files: createFiles(), env: {}, registry, settings: defaultSettings({}), inPlace: false };
+    const found = await (await importers['dehydrated']!()).read(folder, context);
+    const text = expect.stringMatching(/tokens belongs to user 65534, so no answers .*run `rm \S+tokens`/);
+    expect(found.certificates[0]).toMatchObject({ remarks: expect.arrayContaining([{ kind: 'missing', text }]) });
+  });
+
   const paths: readonly (readonly [string, (machine: Machine) => string, RegExp])[] = [
     [
       'a folder of another user',

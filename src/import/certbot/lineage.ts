@@ -48,7 +48,8 @@ export async function readLive(
       if (next === undefined) break;
       file = resolve(dirname(file), next);
     }
-    const text = await trusted.linked(file);
+    // From the first link on: one of another user could lead to any file of root.
+    const text = await trusted.linked(link);
     if (text === undefined) throw new Error(`${link} leads to ${file}, which does not exist`);
     return { link, file, text };
   };
