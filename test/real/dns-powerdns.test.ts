@@ -109,7 +109,7 @@ describeWith(powerdnsPrograms, 'powerdns on PowerDNS', () => {
     const provider = connect();
     const change = { name: value.name, before: undefined, ttl: 60 };
     await provider.write('example.test', [{ ...change, add: ['abc'], remove: [], after: ['abc'] }], signal);
-    await until(() => notices > before, { what: 'a NOTIFY', deadlineMs: 5_000 });
+    await until(() => notices > before, { what: 'a NOTIFY', deadlineMs: 20_000 });
     await provider.write('example.test', [{ ...change, add: [], remove: ['abc'], after: [] }], signal);
     expect(await server.txt('example.test')).toEqual([]);
   });
