@@ -28,6 +28,22 @@ interface GroupStep extends Pick<Step, 'hitAll'> {
   add(): Promise<readonly { readonly value: DnsValue; readonly error?: unknown }[]>;
 }
 
+/** Whether the call with this number has been reached, until `end`. Calls that may fail do not count. */
+function fromCall(bench: Bench, at: number): { reached(request: FakeRequest): boolean; end(): void } {
+  let seen = -1;
+  let isOver = false;
+  return {
+    reached(request) {
+      if (isOver || bench.isOptional?.(request)) return false;
+      seen += 1;
+      return seen >= at;
+    },
+    end() {
+      isOver = true;
+    },
+  };
+}
+
 /** Runs once for each call that adding a value takes, and for each that removing it takes; then cleans up. */
 export async function atEachCall(bench: Bench, run: (step: Step) => Promise<void>): Promise<void> {
   for (const isRemoval of [false, true]) {
@@ -38,13 +54,7 @@ export async function atEachCall(bench: Bench, run: (step: Step) => Promise<void
       const change = (provider: Provider, signal = never()): Promise<unknown> =>
         isRemoval ? provider.remove(value, undefined, signal) : provider.add(value, signal);
       const provider = bench.connect();
-      let seen = -1;
-      let isOver = false;
-      const reached = (request: FakeRequest): boolean => {
-        if (isOver || bench.isOptional?.(request)) return false;
-        seen += 1;
-        return seen >= at;
-      };
+      const { reached, end } = fromCall(bench, at);
       await run({
         hit: (fault, then = () => {}) =>
           bench.api.fault(fault, {
@@ -65,7 +75,7 @@ export async function atEachCall(bench: Bench, run: (step: Step) => Promise<void
         isRemoval,
         callsBefore: () => required(bench, from).slice(0, at),
       });
-      isOver = true;
+      end();
       await cleanUp(bench, value);
     }
   }
@@ -83,13 +93,7 @@ export async function groupAtEachCall(bench: Bench, run: (step: GroupStep) => Pr
   const calls = required(bench, from).length;
   await cleanAll();
   for (let at = 1; at < calls; at += 1) {
-    let seen = -1;
-    let isOver = false;
-    const reached = (request: FakeRequest): boolean => {
-      if (isOver || bench.isOptional?.(request)) return false;
-      seen += 1;
-      return seen >= at;
-    };
+    const { reached, end } = fromCall(bench, at);
     await run({
       hitAll: (fault) => bench.api.fault(fault, { times: 1_000, on: reached }),
       async add() {
@@ -100,7 +104,7 @@ export async function groupAtEachCall(bench: Bench, run: (step: GroupStep) => Pr
         }));
       },
     });
-    isOver = true;
+    end();
     await cleanAll();
   }
 }
