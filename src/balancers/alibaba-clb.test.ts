@@ -393,7 +393,21 @@ describe('alibaba-clb', () => {
     const balancer = connect({ ...clb, world: { ...clb.world, http: () => http } }, { backend: { port: 8000 } });
     for (let asks = 0; asks < 2; asks++)
       expect(await balancer.backend!(signal)).toEqual({ server: 'i-node7', port: 8000, kind: 'ecs' });
+    expect(await balancer.hasServer!(await balancer.backend!(signal), signal)).toBe(true);
     expect(asked.filter((path) => path.endsWith('instance-id'))).toHaveLength(1);
+  });
+
+  it.each([
+    ['the listener leads to it', 'i-node1', [{ ServerId: 'i-node1', Port: 80, ServerHealthStatus: 'abnormal' }], true],
+    ['no listener leads to it', 'i-nope', [{ ServerId: 'i-node1', Port: 80, ServerHealthStatus: 'normal' }], false],
+    ['no listener is checked', 'i-node1', undefined, false],
+  ] as const)('knows that a server exists if %s', async (_what, serverId, health, expected) => {
+    const clb = testClb();
+    if (health) clb.health = [...health];
+    else clb.refuse('DescribeHealthStatus', 404, 'CheckedListenerNotFound');
+    const balancer = connect(clb, { backend: { serverId } });
+    expect(await balancer.hasServer!(await balancer.backend!(signal), signal)).toBe(expected);
+    expect(clb.actions().filter((action) => !action.startsWith('Describe'))).toEqual([]);
   });
 
   it('takes the server from the configuration, and refuses half a description', async () => {

@@ -187,6 +187,13 @@ goes on the HTTPS listener, since CAs follow redirects.`,
       matching: 'host-first',
       backend: backendOf,
 
+      async hasServer({ server }, signal) {
+        // The metadata server named it.
+        if (options.backend.serverId === undefined) return true;
+        const servers = await readHealth(clb, loadBalancer, await listenerOf(signal), signal);
+        return servers !== 'unchecked' && servers.some((there) => there.server === server);
+      },
+
       async inspect(signal) {
         const rules = await rulesNow(signal);
         seen = { rules, untilMs: clock.monotonicMs() + seenMs };

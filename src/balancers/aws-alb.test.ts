@@ -356,6 +356,8 @@ describe('aws-alb', () => {
     expect(await of({ backend: { ip: '10.0.0.5', outsideVpc: true } })).toEqual({
       ...{ server: '10.0.0.5', port: 30_080, kind: 'ip-outside-vpc' },
     });
+    const isSure = (more: Record<string, unknown>) => connect(more).hasServer?.({ server: 'i-0b', port: 1 }, signal);
+    expect([await isSure({ backend: { instanceId: 'i-0b' } }), await isSure({ backend: {} })]).toEqual([false, true]);
     const mixed = [
       { server: 'i-0b', port: 1, kind: 'instance' },
       { server: '10.0.0.5', port: 1, kind: 'ip' },

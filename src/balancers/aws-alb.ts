@@ -195,6 +195,9 @@ without its dashes, since AWS takes 32 characters.`,
         return { server: instanceId ?? (await instance.instanceId(signal)), port: own, kind: 'instance' };
       },
 
+      // The metadata server named it; what others exist, EC2 alone shows.
+      hasServer: async () => options.backend.instanceId === undefined && options.backend.ip === undefined,
+
       async inspect(signal) {
         const { listener, siblings } = await at.find(signal);
         const [rules = [], ...rest] = await Promise.all(

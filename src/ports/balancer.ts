@@ -33,6 +33,8 @@ export interface Balancer {
   readonly matching: 'host-first' | 'best';
   /** In the mode `forward`: where the balancer reaches the responder of this process. */
   backend?(signal: AbortSignal): Promise<Backend>;
+  /** Whether this server surely exists, as far as reading shows it. Without it, or if not, only `apply` shows it. */
+  hasServer?(backend: Backend, signal: AbortSignal): Promise<boolean>;
   /** Reads the listener and all its rules. */
   inspect(signal: AbortSignal): Promise<Inspection>;
   /**

@@ -153,6 +153,15 @@ describeWith(['pebble', ...bindPrograms], 'certfleet doctor', () => {
     expect(own.clb.snapshot()).toEqual(kept);
   });
 
+  it('cannot tell whether a server exists that the balancer leads nothing to', async () => {
+    const { shown, hops, status } = await (
+      await home(cluster, { balancer: { backend: { serverId: 'i-nope' } } })
+    ).doctor();
+    expect(shown).toContainEqual(['group', 'cannot-tell']);
+    expect(hops.find(({ at }) => at === 'group')?.finding).toContain('whether there is a server i-nope');
+    expect(status).toBe(0);
+  });
+
   it('a rule of others takes the path, or there is no room for one', async () => {
     const url = '/.well-known/acme-challenge/';
     const taken = await startCluster({ rules: [{ name: 'theirs', domain: 'abc.example.test', url }] });

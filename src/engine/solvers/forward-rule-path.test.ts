@@ -41,6 +41,7 @@ async function described({ rules = [], inspection, balancer, state, responder }:
   const made = {
     ...{ type: 'test', resource: 'lb', listener: '80', mode: 'forward', matching: 'host-first' },
     backend: async () => ({ server: 'i-1', port: 30_080 }),
+    hasServer: async () => true,
     state: async (wanted: unknown, receipt: unknown) => {
       asked.push([wanted, receipt]);
       return { ready: true };
@@ -100,6 +101,21 @@ describe('the path through a forward rule', () => {
       'a rule of the host excludes certfleet’s',
       { rules: [rule(own, { path: challengePath }), rule('shop', { host, path: '/shop' })], state: held },
       [['rule', 'broken', 'rule-of-others'], ['group', 'well'], responder],
+    ],
+    [
+      'a server that the balancer does not know yet',
+      { balancer: { hasServer: async () => false } },
+      [['rule', 'well'], ['group', 'cannot-tell'], responder],
+    ],
+    [
+      'a balancer that cannot say which servers there are',
+      { balancer: { hasServer: undefined! } },
+      [['rule', 'well'], ['group', 'cannot-tell'], responder],
+    ],
+    [
+      'a balancer that fails when it is asked for the server',
+      { balancer: { hasServer: () => Promise.reject(fail('usage/invalid', { what: 'no answer' })) } },
+      [['rule', 'well'], ['group', 'broken'], responder],
     ],
     [
       'an answer of the balancer itself',

@@ -135,7 +135,16 @@ async function comingGroup(balancer: Balancer, signal: AbortSignal): Promise<rea
   if (balancer.mode !== 'forward' || !balancer.backend) return [];
   try {
     const backend = await balancer.backend(signal);
-    return [{ at: 'group', state: 'well', finding: `during an order certfleet makes one with ${nameOf(backend)}` }];
+    const finding = `during an order certfleet makes one with ${nameOf(backend)}`;
+    if (await balancer.hasServer?.(backend, signal)) return [{ at: 'group', state: 'well', finding }];
+    return [
+      {
+        at: 'group',
+        state: 'cannot-tell',
+        finding: `${finding}; only then does ${balancer.resource} show whether there is a server ${backend.server}`,
+        advice: 'Compare the server in `backend` with the console of the cloud: an order fails if there is none.',
+      },
+    ];
   } catch (error) {
     signal.throwIfAborted();
     return [failedAt('group', error)];
