@@ -1,11 +1,12 @@
 import { type ComposeContext, compose } from './compose.ts';
 import type { AccountKeyType } from './core/account-key.ts';
 import type { Adoption, Found, UndoneImport } from './core/found.ts';
+import type { RunHooks } from './core/hooks.ts';
 import type { Identifier } from './core/identifier.ts';
 import type { Lineage } from './core/lineage.ts';
 import type { Outcome } from './core/outcome.ts';
 import type { Secret } from './core/secret.ts';
-import type { AdapterSettings, Hooks, Settings, StoredSpec } from './core/spec.ts';
+import type { AdapterSettings, Settings, StoredSpec } from './core/spec.ts';
 import type { StatelessAnswer } from './core/stateless.ts';
 import type { LineageStatus } from './core/status.ts';
 import type { ChangedAccount } from './engine/account-change.ts';
@@ -186,7 +187,7 @@ export interface RenewRequest {
   /** How long after this run the next one comes: what cannot wait for it is renewed now. */
   readonly nextRunMs?: number | undefined;
   /** The hooks of the certificates that this run renews, in place of their own. */
-  readonly hooks?: Hooks | undefined;
+  readonly hooks?: RunHooks | undefined;
 }
 
 export interface DnsTrialRequest {

@@ -1,13 +1,13 @@
 import { basename } from 'node:path';
 import { fail } from '../core/errors.ts';
-import { mergeHooks, programsIn } from '../core/hooks.ts';
+import { mergeHooks, programsIn, type RunHooks } from '../core/hooks.ts';
 import type { HookKind, Hooks } from '../core/spec.ts';
 import type { Session } from './context.ts';
 import { type Flags, listOf, textOf } from './flag-values.ts';
 
 /** The hooks that flags give, and those stored before; `none` removes one, with what runs before it. */
 export function hooksFromFlags(flags: Flags, before: Hooks = {}): { readonly hooks?: Hooks } {
-  const kept = mergeHooks(before, { first: inFolders(flags) });
+  const kept = mergeHooks(before, { first: inFolders(flags['hookFolders']), ...withoutFolders(flags) });
   const flagOf: Readonly<Record<HookKind, string>> = { pre: 'preHook', post: 'postHook', deploy: 'deployHook' };
   const hooks = Object.entries(flagOf).flatMap(([kind, flag]) => {
     const command = textOf(flags[flag]) ?? kept[kind as HookKind];
@@ -21,18 +21,24 @@ export function hooksFromFlags(flags: Flags, before: Hooks = {}): { readonly hoo
 }
 
 /** Of the folders of certbot whose programs run, which the last part of their paths says. */
-const inFolders = (flags: Flags): Pick<Hooks, HookKind> =>
-  Object.fromEntries(listOf(flags['hookFolders']).map((folder) => [basename(folder), programsIn(folder)]));
+const inFolders = (folders: Flags[string]): Pick<Hooks, HookKind> =>
+  Object.fromEntries(listOf(folders).map((folder) => [basename(folder), programsIn(folder)]));
+
+/** The programs that no longer run first. */
+const withoutFolders = ({ leftHookFolders }: Flags): Pick<RunHooks, 'without'> =>
+  leftHookFolders === undefined ? {} : { without: inFolders(leftHookFolders) };
 
 /** The hooks of one run, in place of the certificate's own. Fails with `usage/invalid` for `none`. */
-export function hooksOfRun(flags: Flags): { readonly hooks?: Hooks } {
+export function hooksOfRun(flags: Flags): { readonly hooks?: RunHooks } {
   const flag = ['pre', 'post', 'deploy'].find((kind) => textOf(flags[`${kind}Hook`]) === 'none');
   // It would be stored with a certificate made of flags, and a declared deploy hook would run in the next run.
   if (flag !== undefined)
     throw fail('usage/invalid', {
       what: `--${flag}-hook none: a run can replace a hook, but not leave it out; \`certfleet issue NAME --${flag}-hook none\` removes it from the certificate`,
     });
-  return hooksFromFlags(flags);
+  const without = withoutFolders(flags);
+  const { hooks } = hooksFromFlags(flags);
+  return hooks || without.without ? { hooks: { ...hooks, ...without } } : {};
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hooksFromFlags } from '../cli/hook-flags.ts';
-import { aroundOrder, briefHook, hookText, programsIn, wholeHook, withHooks } from './hooks.ts';
+import { aroundOrder, briefHook, hookText, programsIn, type RunHooks, wholeHook, withHooks } from './hooks.ts';
 import { inPlaceTarget } from './in-place.ts';
 import type { Hooks, StoredSpec } from './spec.ts';
 
@@ -20,7 +20,7 @@ const stored = (hooks: Hooks): StoredSpec => ({
 });
 
 describe('the hooks of a run', () => {
-  it.each<[string, Hooks, Hooks, string | undefined]>([
+  it.each<[string, Hooks, RunHooks, string | undefined]>([
     ['run in place of the certificate’s', { deploy: 'old' }, { deploy: 'new' }, 'new'],
     [
       'run after what comes first',
@@ -29,9 +29,17 @@ describe('the hooks of a run', () => {
       `s=0\n${folder}\n(\nnew # now\n) || s=$?\nexit $s`,
     ],
     ['leave what comes first', { first: { deploy: folder } }, {}, `s=0\n${folder}\nexit $s`],
+    ['leave out what came first', { first: { deploy: folder } }, { without: { deploy: folder } }, undefined],
+    [
+      'leave out only some of what came first',
+      { deploy: 'old', first: { deploy: `${folder}\nreload || s=$?` } },
+      { without: { deploy: folder, pre: folder } },
+      's=0\nreload || s=$?\n(\nold\n) || s=$?\nexit $s',
+    ],
     ['are none', {}, {}, undefined],
   ])('%s', (_, before, hooks, run) => {
     const { spec, deployers } = withHooks(stored(before), hooks);
+    expect(spec.hooks).not.toHaveProperty('without');
     const env = { RENEWED_LINEAGE: `${root}/live/Old Name` };
     expect(deployers['deploy-hook']).toEqual(
       run === undefined ? undefined : { type: 'command', run, timeout: '5m', env },

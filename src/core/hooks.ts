@@ -82,17 +82,28 @@ export function briefHook(hook: string): string {
 }
 
 /** The spec with other hooks; those that are not given stay. */
-export const withHooks = (stored: StoredSpec, hooks: Hooks): StoredSpec =>
+export const withHooks = (stored: StoredSpec, hooks: RunHooks): StoredSpec =>
   withDeployHook({ ...stored, spec: { ...stored.spec, hooks: mergeHooks(stored.spec.hooks, hooks) } });
 
+/** The hooks of one run. */
+export interface RunHooks extends Hooks {
+  /** The lines that no longer run first. */
+  readonly without?: Hooks['first'];
+}
+
 /** Hooks that replace others. What runs first is added to what ran first before, unless it is part of that. */
-export function mergeHooks(kept: Hooks = {}, { first: added = {}, ...own }: Hooks): Hooks {
-  const first: Partial<Record<HookKind, string>> = { ...kept.first };
+export function mergeHooks(kept: Hooks = {}, { first: added = {}, without = {}, ...own }: RunHooks): Hooks {
+  const { first: before, ...others } = kept;
+  const first: Partial<Record<HookKind, string>> = {};
+  for (const [kind, text] of Object.entries(before ?? {}) as [HookKind, string][]) {
+    const left = text.split('\n').filter((line) => line !== without[kind]);
+    if (left.length > 0) first[kind] = left.join('\n');
+  }
   for (const [kind, lines] of Object.entries(added) as [HookKind, string][]) {
     const before = first[kind];
     if (before?.includes(lines) !== true) first[kind] = before === undefined ? lines : `${lines}\n${before}`;
   }
-  return { ...kept, ...own, ...(Object.keys(first).length === 0 ? {} : { first }) };
+  return { ...others, ...own, ...(Object.keys(first).length === 0 ? {} : { first }) };
 }
 
 /** What runs around an order: a pair of hooks, of which one may be missing. */

@@ -1,13 +1,13 @@
 import { fail } from '../core/errors.ts';
 import type { Means } from '../core/failure.ts';
-import { withHooks } from '../core/hooks.ts';
+import { type RunHooks, withHooks } from '../core/hooks.ts';
 import { type Identifier, sameIdentifiers } from '../core/identifier.ts';
 import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { Plan } from '../core/plan.ts';
 import { sameResult, sameSpec } from '../core/same-spec.ts';
 import { whyNow } from '../core/schedule.ts';
-import type { Hooks, StoredSpec } from '../core/spec.ts';
+import type { StoredSpec } from '../core/spec.ts';
 
 /** What a pass should do for one certificate. */
 export interface Job extends Means {
@@ -32,7 +32,7 @@ export interface Job extends Means {
   /** No person is there to add records by hand. */
   readonly unattended?: boolean | undefined;
   /** The hooks of this run, in place of those of the certificate (`renew --deploy-hook`). */
-  readonly hooks?: Hooks | undefined;
+  readonly hooks?: RunHooks | undefined;
   /** `wanted` has the hooks of this run in place of those that the configuration declares. */
   readonly replacesDeclaredHooks?: true;
   /** Ignore the preflight's proven no (`--ignore-preflight`). */

@@ -1,10 +1,10 @@
 import { fail } from '../core/errors.ts';
-import { mergeHooks } from '../core/hooks.ts';
+import { mergeHooks, type RunHooks } from '../core/hooks.ts';
 import { stagingName } from '../core/identifiers.ts';
 import type { Hooks, StoredSpec } from '../core/spec.ts';
 
 /** The test certificate beside the real one, which is never deployed. Fails with `config/no-test-directory`. */
-export function forStaging(wanted: StoredSpec, hooks?: Hooks): StoredSpec {
+export function forStaging(wanted: StoredSpec, hooks?: RunHooks): StoredSpec {
   const { issuer, spec } = wanted;
   const directory = issuer.testDirectory ?? (issuer.test ? issuer.directory : undefined);
   if (directory === undefined) throw fail('config/no-test-directory', { issuer: spec.issuer });

@@ -11,6 +11,10 @@ const kinds = ['pre', 'deploy', 'post'] as const satisfies readonly HookKind[];
 /** In the renewal file, a deploy hook has its old name. */
 const keyOf = { pre: 'pre_hook', deploy: 'renew_hook', post: 'post_hook' } as const satisfies Record<HookKind, string>;
 
+/** Where certbot looks for programs. */
+export const allHookFolders = (root: string): readonly string[] =>
+  kinds.map((kind) => join(root, 'renewal-hooks', kind));
+
 /** The folders of `renewal-hooks` that contain programs; certbot runs those of every certificate. Fails with what `refuse` returns if others can change one. */
 export async function hookFolders(
   files: Files,
