@@ -6,6 +6,7 @@ import { shellWord } from '../core/shell-word.ts';
 import { untrustedCode } from '../core/untrusted-code.ts';
 import type { ProcessResult } from '../ports/processes.ts';
 import { type Apache, readApache } from './certbot-apache-config.ts';
+import { enhancementsText } from './certbot-enhancements.ts';
 import {
   answerOf,
   type Directive,
@@ -107,6 +108,11 @@ async function overNginx({ given, command, folder, port, session }: Found): Prom
       return adviceOf(
         [...new Set(others.flatMap((text) => text ?? []))],
         blocks,
+        enhancementsText(given.enhancements, 'nginx', {
+          chain: chain.replace(/fullchain\.pem$/, 'chain.pem'),
+          at: [...new Set(chosen.flatMap((one) => one.servers.map(({ at }) => at)))].join(', '),
+          folder: http?.startsWith('webroot:') ? http.slice('webroot:'.length).split(',')[0] : undefined,
+        }),
         `\`${[...command, '-s', 'reload'].map(shellWord).join(' ')}\``,
       );
     },
@@ -137,19 +143,23 @@ function nginxAnswers(
   if (first) {
     const why =
       first.answer.how === 'no' ? first.answer.why : `${first.server.at} serves a folder, other servers do not`;
-    const issuer = given.same.filter(([flag = '']) => ['--issuer', '--ca-file', '--staging'].includes(flag)).flat();
+    const file = join(
+      given.values.nginxRoot === undefined ? '/etc/nginx' : serverRoot(given, session),
+      'certfleet-challenges.conf',
+    );
+    const issuer = given.same.filter(([flag = '']) => ['--issuer', '--account', '--staging'].includes(flag)).flat();
     const line = ['certfleet stateless -d', chosen.map(({ name }) => name).join(','), ...issuer.map(shellWord)].join(
       ' ',
     );
     throw fail('usage/invalid', {
-      what: `certbot --nginx: nginx does not answer challenges for ${first.name} as it is configured (${why}). certfleet edits nothing: run \`${withPlaces(`${line} --proxy nginx`, session)} > /etc/nginx/certfleet-challenges.conf\`, write \`include /etc/nginx/certfleet-challenges.conf;\` as the first line of the server block at ${[...new Set((silent.length > 0 ? silent : answers).map(({ server }) => server.at))].join(' and at ')}, reload nginx, and type this again`,
+      what: `certbot --nginx: nginx does not answer challenges for ${first.name} as it is configured (${why}). certfleet edits nothing: run \`${withPlaces(`${line} --proxy nginx`, session)} > ${shellWord(file)}\`, write \`include ${file};\` as the first line of the server block at ${[...new Set((silent.length > 0 ? silent : answers).map(({ server }) => server.at))].join(' and at ')}, reload nginx, and type this again`,
     });
   }
   const roots = [...new Set(answers.flatMap(({ answer }) => (answer.how === 'webroot' ? [answer.folder] : [])))];
   return roots.length > 0 ? `webroot:${roots.join(',')}` : 'stateless';
 }
 
-/** A block for TLS that does what the one for HTTP does, without its redirects. */
+/** A block for TLS that does what the one for HTTP does, without its redirects and its answers to challenges. */
 function tlsBlock(
   names: readonly string[],
   plain: Server | undefined,
@@ -158,14 +168,29 @@ function tlsBlock(
   const isRedirect = ({ name, block = [] }: Directive) =>
     name === 'return' || (name === 'if' && block.some((inside) => inside.name === 'return'));
   const left = ['listen', 'server_name', 'ssl_certificate', 'ssl_certificate_key', 'rewrite'];
-  const rest = (plain?.directives ?? []).filter((one) => !left.includes(one.name) && !isRedirect(one));
+  const rest = ownDirectives(plain?.directives ?? []).filter((one) => !left.includes(one.name) && !isRedirect(one));
+  const serves = [...rest, ...(plain?.outer ?? [])].some(({ name }) => ['root', 'location'].includes(name));
+  const missing = `    # Add what serves these names: \`root FOLDER;\` or \`location / { proxy_pass http://ADDRESS; }\`
+`;
   const isOverIpv6 = plain?.listens.some(({ address, ...one }) => address === '[::]' && one.port === port) === true;
   return `server {
     listen 443 ssl;
 ${isOverIpv6 ? '    listen [::]:443 ssl;\n' : ''}    server_name ${names.join(' ')};
     ssl_certificate ${chain};
     ssl_certificate_key ${key};
-${nginxText(rest)}}`;
+${nginxText(rest)}${serves ? '' : missing}}`;
+}
+
+/** Without the lines of `certfleet stateless` and redirects to HTTPS, also inside of blocks. */
+function ownDirectives(directives: readonly Directive[]): readonly Directive[] {
+  return directives.flatMap((one) => {
+    const { name, args, block } = one;
+    if (args.some((word) => word.includes('$certfleet_'))) return [];
+    if (['return', 'rewrite'].includes(name) && args.some((word) => /^https:\/\//.test(word))) return [];
+    if (!block || block.length === 0) return [one];
+    const own = ownDirectives(block);
+    return own.length === 0 ? [] : [{ ...one, block: own }];
+  });
 }
 
 function changeOf({ at, directives, outer }: Server, name: string, wanted: string): string | undefined {
@@ -210,6 +235,7 @@ ${aliases.map((one) => `    ServerAlias ${one}\n`).join('')}    DocumentRoot ${(
       return adviceOf(
         changes,
         first === undefined ? [] : [block],
+        enhancementsText(given.enhancements, 'apache', { chain }),
         `\`${graceful}\` (TLS needs \`a2enmod ssl\` on Debian)`,
       );
     },
@@ -232,10 +258,16 @@ const filesOf = (folder: string, name: string): readonly [chain: string, key: st
   `${folder}/live/${name}/privkey.pem`,
 ];
 
-function adviceOf(changes: readonly string[], blocks: readonly string[], reload: string): string | undefined {
+function adviceOf(
+  changes: readonly string[],
+  blocks: readonly string[],
+  enhancements: string | undefined,
+  reload: string,
+): string | undefined {
   const parts = [
     ...(changes.length > 0 ? [`To use the certificate, change this:\n\n${changes.join('\n')}`] : []),
     ...(blocks.length > 0 ? [`To serve HTTPS, add this:\n\n${blocks.join('\n\n')}`] : []),
+    ...(enhancements === undefined ? [] : [enhancements]),
   ];
   return parts.length === 0 ? undefined : `${parts.join('\n\n')}\n\nThen ${reload}. certfleet edits no configuration.`;
 }

@@ -22,12 +22,16 @@ export interface CertbotWords {
   readonly trustsHooks: boolean;
   /** `--no-directory-hooks`. */
   readonly leavesFolders: boolean;
+  /** What certbot's installers would add to the configuration of the server. */
+  readonly enhancements: readonly Enhancement[];
   /** Flags that certfleet has too, in its own words, each with its value. */
   readonly same: readonly (readonly string[])[];
   /** The flags that are for an order, and not for `renew`, as they are typed. */
   readonly ofOrder: readonly string[];
   /** Flags for the DNS plugin and the key, which the parser of certfleet translates. */
   readonly others: readonly string[];
+  /** The certificate has settings that a configuration declares, or declared. */
+  readonly keepsSettings?: boolean;
   /** With `--nginx` and `--apache`, once the server's configuration has been read. */
   readonly served?: Served;
 }
@@ -43,6 +47,8 @@ export interface Served {
   /** The flags that name the nginx that was asked. */
   readonly nginx?: readonly string[];
 }
+
+export type Enhancement = '--redirect' | '--hsts' | '--uir' | '--staple-ocsp';
 
 type Kept =
   | 'name'
@@ -66,6 +72,7 @@ type Meaning =
   | { readonly does: 'choose'; readonly as: string }
   | { readonly does: 'author' | 'installer' | 'both' | 'domains' | 'webroot' | 'map' | 'other'; readonly takes: true }
   | { readonly does: 'expand' | 'unattended' | 'trust' | 'leave-folders' | 'nothing'; readonly takes?: true }
+  | { readonly does: 'enhance'; readonly as: Enhancement; readonly takes?: never }
   | { readonly does: 'refuse'; readonly why: string };
 
 const same = (as: string): Meaning => ({ does: 'same', as });
@@ -74,6 +81,7 @@ const keep = (as: Kept): Meaning => ({ does: 'keep', as, takes: true });
 const choose = (as: string): Meaning => ({ does: 'choose', as });
 const other: Meaning = { does: 'other', takes: true };
 const unattended: Meaning = { does: 'unattended' };
+const enhance = (as: Enhancement): Meaning => ({ does: 'enhance', as });
 const nothing: Meaning = { does: 'nothing' };
 const ignored: Meaning = { does: 'nothing', takes: true };
 
@@ -147,8 +155,9 @@ const meanings: Readonly<Record<string, Meaning>> = {
   ...{ '--work-dir': ignored, '--logs-dir': ignored, '--max-log-backups': ignored, '--user-agent': ignored },
   ...{ '--user-agent-comment': ignored, '--issuance-timeout': ignored },
   // Only certbot's installers use them.
-  ...{ '--redirect': nothing, '--no-redirect': nothing, '--hsts': nothing, '--no-hsts': nothing, '--uir': nothing },
-  ...{ '--no-uir': nothing, '--staple-ocsp': nothing, '--no-staple-ocsp': nothing },
+  ...{ '--redirect': enhance('--redirect'), '--hsts': enhance('--hsts'), '--uir': enhance('--uir') },
+  '--staple-ocsp': enhance('--staple-ocsp'),
+  ...{ '--no-redirect': nothing, '--no-hsts': nothing, '--no-uir': nothing, '--no-staple-ocsp': nothing },
   '--must-staple': { does: 'refuse', why: 'public CAs have ended OCSP, so a certificate cannot demand its answers' },
   '--csr': { does: 'refuse', why: 'certfleet makes the key and the request itself' },
   '--no-verify-ssl': {
@@ -188,6 +197,7 @@ function isOfOrder(meaning: Meaning): boolean {
     case 'unattended':
     case 'trust':
     case 'leave-folders':
+    case 'enhance':
     case 'refuse':
       return false;
     default:
@@ -208,6 +218,7 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     isUnattended: false,
     trustsHooks: false,
     leavesFolders: false,
+    enhancements: [] as Enhancement[],
     same: [] as (readonly string[])[],
     ofOrder: [] as string[],
     others: [] as string[],
@@ -285,6 +296,9 @@ export function readCertbot(words: readonly string[]): CertbotWords {
       case 'leave-folders':
         read.leavesFolders = true;
         break;
+      case 'enhance':
+        read.enhancements.push(meaning.as);
+        break;
       case 'other':
         read.others.push(flag, value());
         break;
@@ -309,6 +323,7 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     authenticator: rest.authenticators.at(-1),
     domains: [...new Set(domains)],
     webroots: [...new Set(webroots)],
+    enhancements: [...new Set(rest.enhancements)],
   };
 }
 

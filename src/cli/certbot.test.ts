@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, type CommandLine, commandLine, type Row } from '../../test/support/command-line.ts';
 import { fail } from '../core/errors.ts';
-import { deployHookTarget, programsIn } from '../core/hooks.ts';
+import { deployHookTarget, programsIn, type RunHooks } from '../core/hooks.ts';
 import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
-import type { IssueRequest, RenewRequest } from '../fleet.ts';
+import { statelessSnippet } from '../core/stateless.ts';
+import type { AccountStatus, Directory, IssueRequest, RenewRequest } from '../fleet.ts';
 import { valid } from './test-statuses.ts';
 
 const files = { '/etc/cloudflare.ini': 'dns_cloudflare_api_token = t0ken\n' };
@@ -13,6 +14,15 @@ const fleet = {
   delete: { certificate: 'example.com', keptBy: [], left: [], isDeclared: false },
   revoke: { certificate: 'example.com', revoked: [], isCurrent: true, isReplaced: false, outcomes: [] },
 } as const;
+
+const directory: Directory = {
+  ...{ termsOfService: undefined, caaIdentities: [], externalAccountRequired: false, clockSkewMs: undefined },
+  ...{ hasRenewalInfo: true, hasKeyChange: true, profiles: {} },
+};
+const openAccount: AccountStatus = {
+  ...{ id: 'a', name: 'default', directory: 'https://ca.test/dir', issuers: [], state: 'open', contacts: [] },
+  ...{ keyType: 'p256', thumbprint: 'print', certificates: [], replaced: [] },
+};
 
 /** Imported in place; certbot’s folder of it is still called Old Name. */
 const renamed = {
@@ -470,7 +480,6 @@ const rows: readonly Row[] = [
   ...[
     ['--webroot -w /other', '--webroot is not an option of it here'],
     ['--http-01-port 8080', '`certfleet certbot reconfigure --cert-name NAME`'],
-    ['--no-directory-hooks', '--no-directory-hooks is not an option of it here; `certfleet edit NAME`'],
     ['--preferred-chain X', '--preferred-chain is not an option of it here'],
     ['--key-type rsa', '--key-type is not an option of it here'],
     ['--allow-subset-of-names', '--allow-subset-of-names is not an option of it here'],
@@ -496,7 +505,7 @@ const rows: readonly Row[] = [
         argv: '--store /s certbot certbot renew -a webroot --webroot-path=/var/www/html -d new.example.com -q',
         ...refused,
         warns: [
-          'there is no certificate with exactly these names (new.example.com); get it with `certfleet --store /s certbot certonly -a webroot --webroot-path=/var/www/html -d new.example.com`',
+          'there is no certificate with exactly these names (new.example.com); get it with `certfleet --store /s certbot certonly -a webroot --webroot-path=/var/www/html -d new.example.com --agree-tos`',
         ],
       },
       {
@@ -504,7 +513,7 @@ const rows: readonly Row[] = [
         argv: 'certbot renew --dns-cloudflare --dns-cloudflare-api-token SECRETSECRET --dns-cloudflare-propagation-seconds=30 -d *.example.net --eab-hmac-key=SECRETSECRET',
         ...refused,
         warns: [
-          "`certfleet certbot certonly --dns-cloudflare --dns-cloudflare-api-token '***' --dns-cloudflare-propagation-seconds=30 -d '*.example.net' --eab-hmac-key=***`",
+          "`certfleet certbot certonly --dns-cloudflare --dns-cloudflare-api-token '***' --dns-cloudflare-propagation-seconds=30 -d '*.example.net' --eab-hmac-key=*** --agree-tos`",
         ],
         never: ['SECRETSECRET'],
       },
@@ -564,8 +573,8 @@ const rows: readonly Row[] = [
     }),
   ),
   ...[
-    ['certonly -d a.example --eab-kid x --eab-hmac-key ', ' --eab-hmac-key *** '],
-    ['certonly -d a.example --eab-kid=x --eab-hmac-key=', ' --eab-hmac-key *** '],
+    ['certonly --standalone -d a.example --eab-kid x --eab-hmac-key ', ' --eab-hmac-key *** '],
+    ['certonly --standalone -d a.example --eab-kid=x --eab-hmac-key=', ' --eab-hmac-key *** '],
     ['register -n --agree-tos --eab-kid x --eab-hmac-key ', ' --eab-hmac-key ***'],
     ['certonly -d a.example --dns-cloudflare --dns-cloudflare-api-key ', ' --dns-option apiKey=***'],
   ].map(
@@ -620,15 +629,192 @@ const rows: readonly Row[] = [
     warns: ["certfleet issue -d '*.example.org,example.org' --name example.org --deploy"],
   },
   {
-    what: 'a wildcard has its usual name where its domain has a certificate',
+    what: 'a wildcard has a number where its domain has a certificate, as with certbot',
     argv: 'certbot certonly --manual --preferred-challenges dns -d *.example.com',
     ...{ files, fleet },
-    warns: ["certfleet issue -d '*.example.com' --deploy"],
+    warns: ["certfleet issue -d '*.example.com' --name example.com-0001 --deploy"],
   },
   {
     what: 'the roots of a CA',
     argv: 'certbot certonly --standalone -d example.org --server https://ca.example/dir --ca-file /ca.pem',
     warns: ['--issuer https://ca.example/dir --ca-file /ca.pem --deploy'],
+  },
+  // As certbot, which keeps the names of a certificate that is named.
+  ...['', '--force-renewal'].map(
+    (flag): Row => ({
+      what: `--cert-name without -d ${flag}`,
+      argv: `certbot certonly --cert-name example.com -n ${flag}`.trim(),
+      fleet,
+      warns: [`certfleet issue -d example.com,www.example.com --name example.com${flag && ' --force'} `],
+    }),
+  ),
+  {
+    what: '--cert-name without -d, of a certificate that is not there',
+    argv: 'certbot certonly --cert-name exmaple.com --standalone',
+    ...{ fleet, code: 2 },
+    warns: ['certbot certonly: there is no certificate exmaple.com; did you mean "example.com"?; to get it, give its'],
+  },
+  {
+    what: '--cert-name without -d, of a certificate that certbot has',
+    argv: 'certbot certonly --cert-name example.org --standalone',
+    ...{ files: { '/etc/letsencrypt/renewal/example.org.conf': '' }, code: 2 },
+    warns: ['certbot has a certificate example.org in /etc/letsencrypt: take it over first'],
+  },
+  {
+    what: '--cert-name without -d, of a declared certificate',
+    argv: 'certbot certonly --cert-name abc --force-renewal',
+    files: declaredFile,
+    warns: ['certfleet issue abc --force '],
+  },
+  {
+    what: '--cert-name without -d, with an installer',
+    argv: 'certbot --nginx --cert-name example.com',
+    files: { '/usr/sbin/nginx': '' },
+    fleet,
+    prints: {
+      '/usr/sbin/nginx -T':
+        '# configuration file /etc/nginx/nginx.conf:\nhttp { server { listen 80 default_server; root /srv; } }\n',
+    },
+    warns: ['certfleet issue -d example.com,www.example.com --name example.com --http webroot:/srv'],
+  },
+  // As certbot, which asks before it opens an account.
+  ...(
+    [
+      [
+        'y',
+        '',
+        [],
+        0,
+        [
+          'ca.test/terms Have you read them, and do you agree? [y/N]',
+          '--issuer https://ca.test/dir --deploy files:/etc/letsencrypt --dns manual --agree-tos',
+        ],
+        [],
+      ],
+      [
+        'n',
+        '',
+        [],
+        2,
+        ['the agreement to the terms of service was not confirmed; nothing was changed'],
+        ['In certfleet'],
+      ],
+      ['y', '-n', [], 0, ['--dns manual '], ['[y/N]', 'manual --agree-tos']],
+      ['y', '-q', [], 0, [], ['[y/N]']],
+      ['y', '--agree-tos', [], 0, ['--agree-tos'], ['[y/N]']],
+      ['y', '', [openAccount], 0, ['--dns manual '], ['[y/N]', 'manual --agree-tos']],
+      [undefined, '', [], 0, ['--dns manual '], ['[y/N]', 'manual --agree-tos']],
+    ] as const
+  ).map(
+    ([typed, flag, accounts, code, warns, never]): Row => ({
+      what: `terms of service at a terminal: ${typed} ${flag} ${accounts.length}`,
+      argv: `certbot certonly --manual -d *.example.com --server https://ca.test/dir ${flag}`.trim(),
+      ...(typed === undefined ? {} : { typed }),
+      fleet: { accounts, directory: { ...directory, termsOfService: 'https://ca.test/terms' } },
+      ...{ code, warns, never },
+    }),
+  ),
+  {
+    what: 'no terms of service',
+    argv: 'certbot register --server https://ca.test/dir',
+    ...{ typed: 'n', fleet: { directory }, never: ['[y/N]'] },
+    warns: ['certfleet account open https://ca.test/dir'],
+  },
+  {
+    what: 'renew -d of other names where the account is open',
+    argv: 'certbot renew --webroot -w /srv -d new.example.com',
+    ...{ fleet: { ...fleet, accounts: [openAccount] }, code: 2 },
+    warns: ['get it with `certfleet certbot certonly --webroot -w /srv -d new.example.com`'],
+  },
+  // certbot asks for a plugin, or fails.
+  ...[
+    [
+      'certonly -d c.example.org -n --server https://ca.test/dir',
+      'certonly --standalone -d c.example.org -n --server https://ca.test/dir --agree-tos',
+    ],
+    ['-d c.example.org --agree-tos', '--standalone -d c.example.org --agree-tos'],
+    ['certbot run -d c.example.org --agree-tos', '--standalone -d c.example.org --agree-tos'],
+  ].map(
+    ([typed, proposed]): Row => ({
+      ...{ what: `no plugin: ${typed}`, argv: `certbot ${typed}`, code: 2, calls: ['status'] },
+      warns: [`say how to answer the CA: \`certfleet certbot ${proposed}\` where port 80 is free`],
+    }),
+  ),
+  {
+    what: 'no plugin, where one solver is declared',
+    argv: 'certbot certonly -d c.example.org',
+    files: declaredFile,
+    warns: ['certfleet issue -d c.example.org --deploy'],
+  },
+  ...['renew', 'certonly --standalone -d example.org', 'run --standalone -d example.org'].map(
+    (words): Row => ({
+      what: `${words} without the programs in certbot’s folder`,
+      argv: `certbot ${words} --no-directory-hooks --config-dir /shared`,
+      ...{ files: { '/shared/renewal-hooks/pre/a.sh': '' }, mode: 0o755 },
+      never: ['run, too'],
+    }),
+  ),
+  {
+    what: 'flags that only certbot’s installers carry out',
+    argv: 'certbot --nginx -d tls.example.org --redirect --hsts --uir --staple-ocsp --no-redirect',
+    files: { '/usr/sbin/nginx': '' },
+    prints: {
+      '/usr/sbin/nginx -T':
+        '# configuration file /etc/nginx/nginx.conf:\nhttp { server { listen 80; server_name tls.example.org; root /srv; } }\n',
+    },
+    says: [
+      'Not done, because certfleet edits no configuration; add this by hand:',
+      '--redirect, in the server block for HTTP (/etc/nginx/nginx.conf:1), in place of its own `location /`, beside `location ^~ /.well-known/acme-challenge/ { root /srv; }`:\n    location / { return 301 https://$host$request_uri; }\n',
+      '--hsts, in the server block for HTTPS:\n    add_header Strict-Transport-Security "max-age=31536000" always;\n',
+      '--uir, in the server block for HTTPS:\n    add_header Content-Security-Policy upgrade-insecure-requests;\n',
+      'ssl_trusted_certificate /etc/letsencrypt/live/tls.example.org/chain.pem;',
+    ],
+  },
+  {
+    what: 'flags that only certbot’s installers carry out, with Apache',
+    argv: 'certbot --apache -d example.org --redirect --hsts',
+    files: { '/usr/sbin/apachectl': '' },
+    prints: { '/usr/sbin/apachectl -S': 'Main DocumentRoot: "/var/www/html"\n' },
+    says: ['RewriteCond %{REQUEST_URI} !^/\\.well-known/', 'Header always set Strict-Transport-Security'],
+  },
+  {
+    what: 'flags that only certbot’s installers carry out, without one',
+    argv: 'certbot run --standalone -d example.org --redirect --hsts',
+    warns: ['--redirect, --hsts changes nothing: certfleet edits no configuration. With --nginx or --apache'],
+  },
+  // Nothing but a redirect and certfleet's own answers is in the block for HTTP.
+  ...[
+    ['', /ssl_certificate_key \S+;\n {4}# Add what serves these names: `root FOLDER;` or/, 'location'],
+    ['location / { return 301 https://$host$request_uri; }', /# Add what serves these names/, 'return'],
+    [
+      'location / { rewrite ^ https://b.test/ permanent; } location /a { alias /a; }',
+      /_key \S+;\n {4}location \/a \{/,
+      '# Add',
+    ],
+  ].map(
+    ([inside, says, never]): Row => ({
+      what: `the block to add for a block with only a redirect, ${String(inside)}`,
+      argv: 'certbot --nginx -d a.example.org',
+      files: { '/usr/sbin/nginx': '' },
+      prints: {
+        '/usr/sbin/nginx -T': `# configuration file /etc/nginx/nginx.conf:\nhttp { server { listen 80; server_name a.example.org;\n${statelessSnippet('nginx', [{ thumbprint: 'print', identifiers: [{ type: 'dns', value: 'a.example.org' }] }])}${String(inside)} return 301 https://$host$request_uri; } }\n`,
+      },
+      says: [says as RegExp],
+      never: ['certfleet_', '301', ...(never === 'location' ? [] : [never as string])],
+    }),
+  ),
+  {
+    what: 'the configuration to add, where another root of nginx is named',
+    argv: 'certbot --nginx --nginx-server-root /own -d a.example.org --agree-tos --server https://ca.test/dir --ca-file /ca.pem',
+    files: { '/usr/sbin/nginx': '' },
+    prints: {
+      '/usr/sbin/nginx -c /own/nginx.conf -T':
+        '# configuration file /own/nginx.conf:\nhttp { server { listen 80; server_name a.example.org; return 301 https://$host$request_uri; } }\n',
+    },
+    code: 2,
+    warns: [
+      'run `certfleet stateless -d a.example.org --issuer https://ca.test/dir --proxy nginx > /own/certfleet-challenges.conf`, write `include /own/certfleet-challenges.conf;` as',
+    ],
   },
   { what: 'no names', argv: 'certbot certonly', code: 2, warns: ['certbot certonly: give the names with -d'] },
   { what: 'nothing', argv: 'certbot', code: 2, warns: ['certbot run: give the names with -d'] },
@@ -679,12 +865,15 @@ it.each([
   ['certonly --standalone -d example.org --deploy-hook own', true],
   ['certonly --standalone -d example.org --deploy-hook own --no-directory-hooks', false],
   ['renew --deploy-hook own', true],
+  ['renew --deploy-hook own --no-directory-hooks', false],
 ])('%s runs the programs in certbot’s folder first: %s', async (words, runs) => {
   const given = { files: { '/le/renewal-hooks/deploy/a.sh': '', '/le/renewal-hooks/pre/b~': '' }, mode: 0o755 };
   const { calls } = await commandLine(given).run('certbot', ...words.split(' '), '--config-dir', '/le');
   const call = calls.at(-1) as IssueRequest & RenewRequest;
   const first = { deploy: programsIn('/le/renewal-hooks/deploy') };
-  expect(call.hooks ?? call.adHoc?.spec.hooks).toEqual({ deploy: 'own', ...(runs ? { first } : {}) });
+  const { without, ...hooks }: RunHooks = call.hooks ?? call.adHoc?.spec.hooks ?? {};
+  expect(hooks).toEqual({ deploy: 'own', ...(runs ? { first } : {}) });
+  if (!call.adHoc) expect(without?.deploy).toBe(runs ? undefined : programsIn('/le/renewal-hooks/deploy'));
   if (call.adHoc && runs)
     expect(call.adHoc.deployers[deployHookTarget]).toMatchObject({ env: { RENEWED_LINEAGE: '/le/live/example.org' } });
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { defaultPaths } from '../config/defaults.ts';
 import { lineageNameOf, parseIdentifiers, withLetters } from '../config/identifiers.ts';
+import { directoryOf } from '../config/issuers.ts';
 import { freeName } from '../core/default-name.ts';
 import { fail, isFailure } from '../core/errors.ts';
 import { deployHookTarget } from '../core/hooks.ts';
@@ -22,7 +23,7 @@ import {
   mayBeSecret,
   readCertbot,
 } from './certbot-words.ts';
-import type { Run, Session } from './context.ts';
+import type { Invocation, Run, Session } from './context.ts';
 import { wholePathOf, withPlaces } from './flag-values.ts';
 import { refuseMissingHooks } from './hook-flags.ts';
 import { isProgram } from './other-clients.ts';
@@ -32,18 +33,23 @@ import type { Typed } from './program.ts';
 export const certbotOf =
   (parse: (argv: readonly string[]) => Typed): Run =>
   async (session) => {
-    const { given, advice } = await withWebServer(await withCliIni(session), session);
+    const read = await withOwnName(await withCliIni(session), session);
+    const { given, advice } = await withWebServer(await withStoredNames(read, session), session);
     const words = await ownWords(given, session);
     const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
     const translated = await translate(words, registry);
     const typed = parse(translated.argv);
     if ('exitCode' in typed) return typed.exitCode;
-    const { flags, args } = translated.first === '' ? typed.invocation : withTranslated(typed, translated);
-    if (!given.trustsHooks) await refuseMissingHooks(flags, session);
-    session.noteWhole(`In certfleet’s own words: ${withPlaces(`certfleet ${translated.shown}`, session)}`);
+    const invocation = translated.first === '' ? typed.invocation : withTranslated(typed, translated);
+    const { args } = invocation;
+    if (!given.trustsHooks) await refuseMissingHooks(invocation.flags, session);
+    const agreed = await agreement(given, { words, invocation }, session);
+    const flags = { ...invocation.flags, ...(agreed ? { agreeTos: true } : {}) };
+    const own = `certfleet ${translated.shown}${agreed ? ' --agree-tos' : ''}`;
+    session.noteWhole(`In certfleet’s own words: ${withPlaces(own, session)}`);
     const folders = await directoryHooks(given, session);
     const run = await typed.command.load(parse);
-    const shown = async () => `certfleet ${translated.shown}`;
+    const shown = async () => own;
     const code = await run({
       ...session,
       invocation: { args, flags: { ...session.invocation.flags, ...flags, ...folders }, shown },
@@ -53,6 +59,21 @@ export const certbotOf =
     return code;
   };
 
+/** Whether a person agrees at the terminal to the terms of the CA, which no flag says. */
+async function agreement(
+  { verb, isUnattended, domains }: CertbotWords,
+  { words, invocation }: { readonly words: readonly string[]; readonly invocation: Invocation },
+  session: Session,
+): Promise<boolean> {
+  const isOrder = words[0] === 'issue';
+  if (isUnattended || session.json || session.quiet || !session.context.ask || invocation.flags['agreeTos'] === true)
+    return false;
+  if (!isOrder && verb !== 'register') return false;
+  const { agreesNow } = await import('./certbot-terms.ts');
+  const name = isOrder ? nameInWords(words, domains) : undefined;
+  return (await agreesNow(invocation, { name, fleet: await storedFleet(session) }, session)) === true;
+}
+
 /** `--nginx` and `--apache` in words of certfleet, from the configuration of the server. */
 async function withWebServer(
   given: CertbotWords,
@@ -61,7 +82,14 @@ async function withWebServer(
   const server = webServerIn(given);
   const { verb, values } = given;
   // `renew --nginx` says how all certificates were got; each keeps that.
-  if (server === undefined || !['certonly', 'run'].includes(verb)) return { given };
+  if (!['certonly', 'run'].includes(verb)) return { given };
+  if (server === undefined) {
+    if (given.enhancements.length > 0)
+      session.note(
+        `${given.enhancements.join(', ')} changes nothing: certfleet edits no configuration. With --nginx or --apache, it prints what to add.`,
+      );
+    return { given };
+  }
   const { served, advice } = await webServed(given, server, certbotFolder(values, session), session);
   const { deployHook } = served;
   if (deployHook === undefined) return { given: { ...given, served }, advice };
@@ -113,15 +141,10 @@ function refuseForeign(text: string, { path, isNamed }: { readonly path: string;
 const keyAndValue = /^\s*([a-z][\w-]*)\s*[=:]\s*(.*?)\s*$/i;
 
 /** Settings of an order change a certificate, so it must be said which one. */
-function refuseOfOrder({ ofOrder: [flag], leavesFolders, values: { name }, domains }: CertbotWords, session: Session) {
-  const what = (typed: string) => `certbot renew: ${typed} is not an option of it here`;
-  if (leavesFolders)
-    throw fail('usage/invalid', {
-      what: `${what('--no-directory-hooks')}; \`${withPlaces('certfleet edit NAME', session)}\` changes the hooks of a certificate`,
-    });
+function refuseOfOrder({ ofOrder: [flag], values: { name }, domains }: CertbotWords, session: Session) {
   if (flag === undefined || name !== undefined || domains.length > 0) return;
   throw fail('usage/invalid', {
-    what: `${what(flag)} without a certificate, because each keeps its settings: add -d with its names, or change them with \`${withPlaces('certfleet', session)} certbot reconfigure --cert-name NAME\``,
+    what: `certbot renew: ${flag} is not an option of it here without a certificate, because each keeps its settings: add -d with its names, or change them with \`${withPlaces('certfleet', session)} certbot reconfigure --cert-name NAME\``,
   });
 }
 
@@ -136,8 +159,7 @@ const wordsOfIni = (text: string): readonly string[] =>
   });
 
 /** The command of certfleet that does what a command of certbot does. Fails with `usage/invalid`. */
-async function ownWords(typed: CertbotWords, session: Session): Promise<readonly string[]> {
-  const given = await withOwnName(typed, session);
+async function ownWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
   const { verb, values, others, domains } = given;
   const same = given.same.flat();
   const named = values.name;
@@ -201,6 +223,28 @@ async function withOwnName(given: CertbotWords, session: Session): Promise<Certb
   return isClear ? named(own) : given;
 }
 
+/** Without `-d`, the named certificate keeps its names, as with certbot. Fails with `usage/invalid`. */
+async function withStoredNames(given: CertbotWords, session: Session): Promise<CertbotWords> {
+  const { verb, domains, values } = given;
+  const { name } = values;
+  if (!['certonly', 'run'].includes(verb) || name === undefined || domains.length > 0) return given;
+  const { certificates } = await session.settings();
+  const declared = certificates.find((one) => one.name === name);
+  if (declared) return { ...given, domains: declared.identifiers.map(({ value }) => value), keepsSettings: true };
+  const fleet = await storedFleet(session);
+  const all = ((await fleet?.status([], session.signal)) ?? []).filter(({ state }) => state !== 'test');
+  const stored = all.find((one) => one.name === name);
+  if (!stored) {
+    await refuseCertbots(certbotFolder(values, session), name, session);
+    const names = all.map((one) => one.name);
+    throw fail('usage/invalid', {
+      what: `certbot ${verb}: there is no certificate ${name}${didYouMean(name, names)}; to get it, give its names with -d`,
+    });
+  }
+  const { origin } = (await fleet?.stored(name, session.signal)) ?? {};
+  return { ...given, domains: stored.identifiers, keepsSettings: origin === 'configuration' };
+}
+
 /** Undefined if there is no store yet. */
 const storedFleet = (session: Session): Promise<Fleet | undefined> =>
   session.fleet({ makeStore: false }).catch((error: unknown) => {
@@ -216,9 +260,9 @@ async function renewWords(given: CertbotWords, session: Session): Promise<readon
   if (name === undefined) {
     if (domains.length === 0) return ['renew', ...forRenew(given)];
     const identifiers = parseIdentifiers(domains, 'the certificate');
-    await refuseCertbots(certbotFolder(given.values, session), nameAsCertbot(identifiers, new Set()), session);
+    await refuseCertbots(certbotFolder(given.values, session), nameAsCertbot(identifiers), session);
     throw fail('usage/invalid', {
-      what: `certbot renew: there is no certificate with exactly these names (${domains.join(', ')}); get it with \`${await certonlyLine(session)}\``,
+      what: `certbot renew: there is no certificate with exactly these names (${domains.join(', ')}); get it with \`${await lineAs('certonly', given, session)}\``,
     });
   }
   const changing = ofOrder.filter((flag) => !['-d', '--domain', '--domains'].includes(flag));
@@ -229,10 +273,16 @@ async function renewWords(given: CertbotWords, session: Session): Promise<readon
 }
 
 /** The same line for a certificate that is new, with `***` for what may be secret. */
-async function certonlyLine(session: Session): Promise<string> {
+async function lineAs(verb: string, given: CertbotWords, session: Session, ...more: string[]): Promise<string> {
   const { args } = session.invocation;
-  const verb = args.indexOf('renew');
-  const words = ['certonly', ...args.filter((word, at) => at > verb || (at < verb && !isProgram(word)))];
+  const typed = Math.max(args.indexOf(given.verb), args.findIndex((word) => !isProgram(word)) - 1);
+  const agrees = given.same.some(([flag]) => flag === '--agree-tos') || (await hasAccount(given, session));
+  const words = [
+    ...(verb === 'run' ? [] : [verb]),
+    ...more,
+    ...args.filter((word, at) => at > typed || (at < typed && !isProgram(word))),
+    ...(agrees ? [] : ['--agree-tos']),
+  ];
   const shown = words.map((word, at) => {
     const [flag] = /^--[^=]+(?==)/.exec(word) ?? [];
     if (flag !== undefined) return mayBeSecret(flag) ? `${flag}=***` : word;
@@ -272,13 +322,22 @@ async function namedByDomains(
   });
 }
 
+/** Whether an account of the CA is open, so that its terms were agreed to. */
+async function hasAccount({ same }: CertbotWords, session: Session): Promise<boolean> {
+  const accounts = (await (await storedFleet(session))?.accounts(session.signal)) ?? [];
+  const typed = same.findLast(([flag]) => flag === '--issuer')?.[1];
+  const directory = typed === undefined ? undefined : (directoryOf(typed)?.directory ?? typed);
+  return accounts.some((one) => one.state === 'open' && (directory === undefined || one.directory === directory));
+}
+
 /** certbot runs the programs in its `renewal-hooks`, whichever certificate it is; ours keep that for `renew`. */
 async function directoryHooks(
   { verb, values, leavesFolders }: CertbotWords,
   session: Session,
-): Promise<{ readonly hookFolders?: readonly string[] }> {
-  if (leavesFolders || !['certonly', 'run', 'renew'].includes(verb)) return {};
-  const { hookFolders } = await import('../import/certbot/hooks.ts');
+): Promise<{ readonly hookFolders?: readonly string[]; readonly leftHookFolders?: readonly string[] }> {
+  if (!['certonly', 'run', 'renew'].includes(verb)) return {};
+  const { allHookFolders, hookFolders } = await import('../import/certbot/hooks.ts');
+  if (leavesFolders) return { leftHookFolders: allHookFolders(certbotFolder(values, session)) };
   const { files } = await session.world();
   const folders = await hookFolders(files, certbotFolder(values, session), (foreign) =>
     fail('usage/invalid', {
@@ -342,9 +401,14 @@ function required(name: string | undefined, verb: string): readonly string[] {
 async function issueWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
   const { domains, same, others, values } = given;
   if (domains.length === 0) throw fail('usage/invalid', { what: `certbot ${given.verb}: give the names with -d` });
+  if (given.keepsSettings)
+    return ['issue', ...required(values.name, given.verb), ...solverWords(given), ...same.flat(), ...others];
   const subject = await subjectOf(given, session);
   const folder = certbotFolder(values, session);
-  if (!subject.isKnown) await refuseCertbots(folder, subject.name, session);
+  if (!subject.isKnown) {
+    await refuseCertbots(folder, subject.name, session);
+    await refuseWithoutPlugin(given, session);
+  }
   return [
     'issue',
     ...['-d', domains.join(',')],
@@ -356,6 +420,17 @@ async function issueWords(given: CertbotWords, session: Session): Promise<readon
     ...others,
     ...(await targetWords(given, subject, session)),
   ];
+}
+
+/** As certbot, which would ask, or fail; a declared solver is an answer. Fails with `usage/invalid`. */
+async function refuseWithoutPlugin(given: CertbotWords, session: Session): Promise<void> {
+  const { verb, authenticator, webroots, values, others } = given;
+  if (authenticator !== undefined || webroots.length > 0 || values.port !== undefined) return;
+  if (others.some((word) => /^--(certbot-.*:)?dns-/.test(word))) return;
+  if (Object.keys((await session.settings()).solvers).length === 1) return;
+  throw fail('usage/invalid', {
+    what: `certbot ${verb}: say how to answer the CA: \`${await lineAs(verb, given, session, '--standalone')}\` where port 80 is free; otherwise with --webroot -w FOLDER, --nginx, --apache, --dns-PROVIDER or --manual in place of --standalone`,
+  });
 }
 
 /** As certbot: FOLDER/live/NAME/fullchain.pem. A certificate that is there keeps its targets. */
@@ -423,7 +498,7 @@ async function subjectOf(
   const isPart = (one: (typeof all)[number]) => one.identifiers.every((value) => wanted.has(value));
   if (values.name !== undefined) return { name: values.name, isKnown: all.some(({ name }) => name === values.name) };
   const same = all.find((one) => isPart(one) && one.identifiers.length === wanted.size);
-  const own = nameAsCertbot(identifiers, new Set(all.map(({ name }) => name)));
+  const own = nameAsCertbot(identifiers);
   if (same) return { name: same.name, isKnown: true };
   const part = all.find((one) => isPart(one) && one.identifiers.length > 0);
   if (!part) return { name: freeName(own, all), isKnown: false };
@@ -443,13 +518,11 @@ async function agreesToExpand(part: LineageStatus, isUnattended: boolean, sessio
   return /^y(es)?$/i.test((await session.context.ask?.(question, session.signal)) ?? '');
 }
 
-/** A certificate for `*.example.com` is example.com, unless another one has that name. */
-function nameAsCertbot(identifiers: readonly Identifier[], taken: ReadonlySet<string>): string {
+/** A certificate for `*.example.com` is example.com. */
+function nameAsCertbot(identifiers: readonly Identifier[]): string {
   const [first, ...others] = identifiers;
-  const usual = lineageNameOf(identifiers);
-  if (!first || !isWildcard(first)) return usual;
-  const bare = lineageNameOf([{ ...first, value: baseName(first) }, ...others]);
-  return taken.has(bare) ? usual : bare;
+  if (!first || !isWildcard(first)) return lineageNameOf(identifiers);
+  return lineageNameOf([{ ...first, value: baseName(first) }, ...others]);
 }
 
 function solverWords({ authenticator, webroots, values, domains, served }: CertbotWords): readonly string[] {
