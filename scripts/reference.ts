@@ -347,6 +347,7 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'schedule.too-slow':
     'The interval of `renew --next-run` is too long for a certificate. `data`: `intervalMs`, `lifetimeMs`, `longestMs` (an interval that would do).',
   'sweep.cleaned': 'Something that a dead process left was removed.',
+  'sweep.unsure': 'What a dead process left may not be in the DNS provider’s list yet. It is looked for again.',
   'sweep.failed': 'Something that a dead process left could not be removed; the next pass tries again.',
   'deploy.alarm':
     'A target or endpoint still has the old version after `deployTimeout`. Level `alarm`. `data`: `target`, `since`.',

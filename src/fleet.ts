@@ -271,13 +271,16 @@ export interface Deleted extends Forgotten {
 
 export interface SweepReport {
   readonly cleaned: readonly string[];
+  /** What a removal may have missed, because the DNS provider may not list it yet. */
+  readonly unsure: readonly string[];
   /** Interrupted deployments that were finished. */
   readonly delivered: readonly string[];
   /** Certificates whose interrupted revocation was finished. */
   readonly revoked: readonly string[];
   readonly failed: readonly NotSwept[];
-  /** Tombstones that will be checked later. */
+  /** Tombstones that will be checked later, and when the first of them is due. RFC 3339. */
   readonly waiting: number;
+  readonly nextLook?: string;
 }
 
 /** Opens a fleet. Fails with `store/unusable` before any CA is called. */

@@ -57,7 +57,7 @@ export function plainProgress(stderr: Output, style: Style): Progress {
       if (settle(event)) return;
       // `run.*` is for programs, and `sweep` prints what it removed as its result.
       if (event.event.startsWith('run.') || toldInTheEnd.has(event.event) || isInward(event)) return;
-      if (event.level === 'info' && (results.has(event.event) || (sweeping && event.event === 'sweep.cleaned'))) return;
+      if (event.level === 'info' && (results.has(event.event) || (sweeping && sweeps.has(event.event)))) return;
       // Of many certificates, only what is not as it should be, and the result of each in the end.
       const isMuch = Math.max(planned, started.size) > fewCertificates;
       if (event.level === 'info' && moving.has(event.event) && isMuch) return;
@@ -75,6 +75,9 @@ const results: ReadonlySet<string> = new Set([
   ...['certificate.issued', 'renewal.scheduled', 'certificate.deployed'],
   ...['certificate.revoked', 'certificate.exported'],
 ]);
+
+/** What `sweep` prints as its result. */
+const sweeps: ReadonlySet<string> = new Set(['sweep.cleaned', 'sweep.unsure']);
 
 const finished: ReadonlySet<string> = new Set(['certificate.deployed', 'certificate.pending', 'certificate.failed']);
 /** Whether an event is about the store only: that a version became the current one. People see where it is deployed. */

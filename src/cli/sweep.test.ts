@@ -13,12 +13,20 @@ it.each<Row>([
     fleet: {
       sweep: {
         ...{ cleaned: ['TXT _acme-challenge.a.test'], failed: [{ what: 'b', reason: 'timed out' }] },
-        waiting: 2,
+        ...{ waiting: 2, nextLook: '2026-03-01T00:00:30.000Z' },
       },
     },
     code: 5,
-    says: ['removed: TXT _acme-challenge.a.test\nSweep: 1 removed, 1 could not be removed.\n2 removed earlier'],
+    says: ['removed: TXT _acme-challenge.a.test\nSweep: 1 removed, 1 could not be removed.\n2 may still appear: '],
     warns: ['could not remove b: timed out'],
+  },
+  {
+    what: 'does not call removed what the provider does not list yet',
+    argv: 'sweep',
+    fleet: { sweep: { unsure: ['TXT _acme-challenge.a.test'], waiting: 1, nextLook: '2026-03-01T00:00:30.000Z' } },
+    says: [
+      'TXT _acme-challenge.a.test: not seen in the provider’s list yet; it is looked for again\nSweep: 1 not in the provider’s list yet.\n1 may still appear: ',
+    ],
   },
   {
     what: 'says what was delivered and what was not',

@@ -4,7 +4,7 @@ import { cut, remoteText } from '../core/remote-text.ts';
 import { dateMs, retryAfterMs } from '../core/retry-after.ts';
 import type { Secret } from '../core/secret.ts';
 import { neverArrived } from '../core/unsent.ts';
-import { noteWrite } from '../core/writes.ts';
+import { noteRead, noteWrite } from '../core/writes.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
@@ -217,6 +217,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
       };
       const noteChange = () => {
         if (!call.readsOnly) noteWrite(signal);
+        else noteRead(signal);
       };
       /** Whether the call may be repeated although it may have had an effect; then waits a little. */
       const mayRepeat = async (why: string, hadNoEffect: boolean): Promise<boolean> => {

@@ -40,6 +40,7 @@ export type EventName =
   | 'renewal.early'
   | 'schedule.too-slow'
   | 'sweep.cleaned'
+  | 'sweep.unsure'
   | 'sweep.failed'
   | 'deploy.alarm'
   | 'hook.ran'

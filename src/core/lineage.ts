@@ -257,6 +257,8 @@ export interface Tombstone {
   readonly closedAt: string;
   /** Next check: 0 means 1 h after `closedAt`, 1 means 24 h after, -1 means at once, because the removal failed. */
   readonly looked: -1 | 0 | 1;
+  /** When the service lists it at the latest; until then, its removal may have missed it. Checked then, too. RFC 3339. */
+  readonly listedAt?: string;
   /** Its removal failed, and another process may still present it: two checks follow after the removal. */
   readonly late?: true;
   /** Why its removal was refused: it is certainly still there. */

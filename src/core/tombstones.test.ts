@@ -8,6 +8,7 @@ import {
   hasRoomForOrder,
   isDue,
   leftAgain,
+  missedFor,
   nameOfPresented,
   oneForEach,
   owedBy,
@@ -81,7 +82,15 @@ describe('a tombstone', () => {
       { looked: 0 },
     ],
   ])('%s', (_what, before, expected) => {
-    expect(afterLook({ ...stone, ...before })).toEqual(expected ? [{ ...stone, ...expected }] : []);
+    expect(afterLook({ ...stone, ...before }, hoursOn(24))).toEqual(expected ? [{ ...stone, ...expected }] : []);
+  });
+
+  it('of what a list may hide is due when the list has it, too, and is checked at 1 h and 24 h all the same', () => {
+    const missed = missedFor(stone, 360_000);
+    expect([0.09, 0.1].map((hours) => isDue(missed, hoursOn(hours)))).toEqual([false, true]);
+    expect(isDue(missedFor(stone, 2 * 3_600_000), hoursOn(1)), 'never later').toBe(true);
+    expect(afterLook(missed, hoursOn(0.1))).toEqual([stone]);
+    expect(afterLook(missed, hoursOn(1))).toEqual([{ ...stone, looked: 1 }]);
   });
 
   it('that could not be removed still waits for what may come late', () => {

@@ -149,14 +149,31 @@ export function hasRoomForOrder(lineage: Lineage, wanted: StoredSpec, now: Date)
   return encodeDocument(stones).length <= mostStonesBytes;
 }
 
-/** When a tombstone is checked: 1 h and 24 h after the close. */
+/** When a tombstone is checked at the latest: 1 h and 24 h after the close. */
 const looksAfterMs = [3_600_000, 24 * 3_600_000] as const;
 
-export const isDue = ({ looked, closedAt }: Tombstone, now: Date): boolean =>
-  looked === -1 || now.getTime() - Date.parse(closedAt) >= looksAfterMs[looked];
+export const dueAt = ({ looked, closedAt, listedAt }: Tombstone): number =>
+  looked === -1
+    ? Number.NEGATIVE_INFINITY
+    : Math.min(Date.parse(closedAt) + looksAfterMs[looked], listedAt === undefined ? Infinity : Date.parse(listedAt));
 
-/** A tombstone after a check that found or removed its value: after the first check, one more follows. */
-export function afterLook({ late, refused: _refused, ...stone }: Tombstone): readonly Tombstone[] {
-  if (stone.looked === -1 && late) return [{ ...stone, looked: 0 }];
+export const isDue = (stone: Tombstone, now: Date): boolean => now.getTime() >= dueAt(stone);
+
+/** The tombstone of what a removal may have missed, because the service lists it only after so many ms. */
+export const missedFor = (stone: Tombstone, ms: number): Tombstone => ({
+  ...stone,
+  listedAt: new Date(Date.parse(stone.closedAt) + ms).toISOString(),
+});
+
+/**
+ * A tombstone after a check that found or removed its value: after the check at 1 h, the one at 24 h follows. An earlier
+ * check, of what the service lists by then, replaces neither.
+ */
+export function afterLook(
+  { late, refused: _refused, listedAt: _listed, ...stone }: Tombstone,
+  now: Date,
+): readonly Tombstone[] {
+  if (stone.looked === -1) return late ? [{ ...stone, looked: 0 }] : [];
+  if (!isDue(stone, now)) return [stone];
   return stone.looked === 0 ? [{ ...stone, looked: 1 }] : [];
 }

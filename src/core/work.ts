@@ -882,7 +882,7 @@ export const swept = (facts: {
     const kept = tombstones.flatMap((stone) => {
       if (!facts.looked.has(stone)) return [stone];
       const stillThere = facts.looked.get(stone);
-      return stillThere ? [leftAgain(stone, stillThere)] : afterLook(stone);
+      return stillThere ? [leftAgain(stone, stillThere)] : afterLook(stone, facts.now);
     });
     const stones = oneForEach([...kept, ...closedStones(lineage, facts.left, facts.now)]);
     if (isOnlyOwing(lineage) && stones.length === 0) return undefined;

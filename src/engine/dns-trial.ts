@@ -4,7 +4,7 @@ import type { JournalledChallenge, Tombstone } from '../core/lineage.ts';
 import { untilAny } from '../core/on-abort.ts';
 import { provesNothingWritten } from '../core/proofs.ts';
 import type { StoredSpec } from '../core/spec.ts';
-import { owedBy, tombstoneOf } from '../core/tombstones.ts';
+import { missedFor, owedBy, tombstoneOf } from '../core/tombstones.ts';
 import { type Claim, swept, trialBegun } from '../core/work.ts';
 import type { DnsProviderTraits, DnsValue } from '../ports/dns-provider.ts';
 import { type Engine, report } from './engine.ts';
@@ -154,7 +154,10 @@ async function addAndRemove(parts: Parts, value: DnsValue): Promise<Partial<Tria
       : { error: undefined, isSure: true };
     const { lineage } = holding;
     const looked = stuck === undefined ? 0 : -1;
-    const stones = owedBy(lineage).map((one) => tombstoneOf(lineage.spec, one, engine.clock.now(), looked));
+    const lagMs = parts.hand.traits.listLagMs ?? 0;
+    const stones = owedBy(lineage)
+      .map((one) => tombstoneOf(lineage.spec, one, engine.clock.now(), looked))
+      .map((stone) => (looked === 0 ? missedFor(stone, lagMs) : stone));
     await close(engine, holding, isSure ? [] : stones);
     if (stuck === undefined) return added.result;
     const left = { zone: value.zone, name: value.name, value: value.value, reason: reasonOf(stuck) };

@@ -2,8 +2,9 @@ import { hasSuperseded, targetsToTry } from '../core/deployments.ts';
 import { isFailure, reasonOf } from '../core/errors.ts';
 import { type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
 import { untilAny } from '../core/on-abort.ts';
-import { isDue, isRule, nameOfPresented, owedBy, owesCleanup, type Presented } from '../core/tombstones.ts';
+import { dueAt, isRule, nameOfPresented, owedBy, owesCleanup, type Presented } from '../core/tombstones.ts';
 import { after, dueStones, leased, swept } from '../core/work.ts';
+import type { Removal } from '../core/writes.ts';
 import type { Engine } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
 import { settleRuns } from './hooks.ts';
@@ -30,14 +31,7 @@ const atOnce = 16;
  * did not, and revokes what was to be revoked. It does not issue certificates; the next run resumes that work.
  */
 export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept> {
-  const unreadable: NotSwept[] = [];
-  const lineages: Lineage[] = [];
-  for await (const page of engine.store.scan('lineage', signal))
-    for (const entry of page) {
-      const found = lineageOf(engine, entry);
-      if (found instanceof Error) unreadable.push(notSwept(entry.key.name, found));
-      else lineages.push(found);
-    }
+  const { lineages, unreadable } = await lineagesOf(engine, signal);
   const errands = lineages
     .filter((lineage) => whatIsLeft(engine, lineage) !== 'nothing')
     .map(({ name }) => ({ group: '', limit: () => atOnce, run: sweeperOf(engine, name) }));
@@ -45,14 +39,31 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
   await settleRuns(engine, signal);
   const done = [...(await inLanes(engine, errands, signal)), await sweepTokens(engine, signal)];
   await engine.store.tidy(signal);
-  const now = engine.clock.now();
+  // What is there now: this sweep has left some, and another process may have removed some.
+  const { lineages: rest } = await lineagesOf(engine, signal);
+  const looks = rest.flatMap(({ tombstones = [] }) => tombstones.map(dueAt)).filter((at) => Number.isFinite(at));
   return {
-    cleaned: done.flatMap(({ cleaned }) => cleaned),
-    delivered: done.flatMap(({ delivered }) => delivered),
-    revoked: done.flatMap(({ revoked }) => revoked),
-    failed: [...unreadable, ...done.flatMap(({ failed }) => failed)],
-    waiting: lineages.flatMap(({ tombstones = [] }) => tombstones).filter((stone) => !isDue(stone, now)).length,
+    ...merged(done),
+    failed: [...unreadable, ...merged(done).failed],
+    waiting: looks.length,
+    ...(looks.length > 0 ? { nextLook: new Date(Math.min(...looks)).toISOString() } : {}),
   };
+}
+
+/** All lineages, and what is to be said about those that cannot be read. */
+async function lineagesOf(
+  engine: Engine,
+  signal: AbortSignal,
+): Promise<{ readonly lineages: readonly Lineage[]; readonly unreadable: readonly NotSwept[] }> {
+  const lineages: Lineage[] = [];
+  const unreadable: NotSwept[] = [];
+  for await (const page of engine.store.scan('lineage', signal))
+    for (const entry of page) {
+      const found = lineageOf(engine, entry);
+      if (found instanceof Error) unreadable.push(notSwept(entry.key.name, found));
+      else lineages.push(found);
+    }
+  return { lineages, unreadable };
 }
 
 /**
@@ -193,7 +204,7 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   const { lineage } = holding;
   const now = engine.clock.now();
   const due = dueStones(lineage, now);
-  const { owed, left, leftStones } = await removeOwed(engine, holding, due, signal);
+  const { owed, left, leftStones, removals } = await removeOwed(engine, holding, due, signal);
   const retired = hasSuperseded(lineage, now)
     ? await retireSent({ engine, holding, signal }, lineage.spec, lineage)
     : undefined;
@@ -206,11 +217,15 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
 
   // A probe is nothing that a person has to know of.
   const isShown = (one: Presented) => !one.probe || isRule(one, lineage.spec);
-  // A check for late effects finds nothing, as a rule. What could not be removed before is another matter.
   const stuck = [...left, ...leftStones].filter(hasFailed).map(({ presented }) => presented);
-  const gone = [...owed, ...due.filter(({ looked }) => looked === -1)].filter(
-    (one) => isShown(one) && !stuck.includes(one),
-  );
+  const missed = [...left, ...leftStones].filter((one) => !hasFailed(one)).map(({ presented }) => presented);
+  // A check for late effects finds nothing, as a rule, and some solvers cannot tell.
+  const isGone = (one: Presented) => {
+    const removal = removals.get(one);
+    if (removal !== undefined || stuck.includes(one)) return removal === 'removed';
+    return !missed.includes(one) && !('looked' in one && one.looked !== -1);
+  };
+  const gone = [...owed, ...due].filter((one) => isShown(one) && isGone(one));
   const nameOf = (presented: Presented) => nameOfPresented(presented, lineage.spec);
   const of = (what: string) => `${lineage.name}: ${what}`;
   const kept = retired?.left ?? [];
@@ -227,9 +242,10 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
     verb: 'revoke' as const,
   }));
   const cleaned = gone.map((presented) => of(nameOf(presented)));
+  const unsure = missed.filter((one) => !isGone(one)).map((presented) => of(nameOf(presented)));
   if (retired && kept.length === 0) cleaned.push(of('superseded versions'));
   const revoked = revocations.done.map(({ serial }) => `${lineage.name} (serial ${serial})`);
-  return reported(engine, { ...nothing, cleaned, revoked, failed: [...unremoved, ...unrevoked] });
+  return reported(engine, { ...nothing, cleaned, unsure, revoked, failed: [...unremoved, ...unrevoked] });
 }
 
 /** Removes everything journalled and these tombstones' values, all at once. Resolves with what could not be removed. */
@@ -242,13 +258,16 @@ export async function removeOwed(
   readonly owed: readonly Presented[];
   readonly left: readonly Unremoved[];
   readonly leftStones: readonly Unremoved[];
+  readonly removals: ReadonlyMap<Presented, Removal>;
 }> {
   const { lineage } = holding;
   const owed = owedBy(lineage);
-  const options = { holding, signal };
+  const removals = new Map<Presented, Removal>();
+  const told = (presented: Presented, removal: Removal) => void removals.set(presented, removal);
+  const options = { holding, signal, told };
   const [left, leftStones] = await together([
     cleanUp(engine, lineage.spec, owed, options),
     cleanUp(engine, lineage.spec, stones, options),
   ]);
-  return { owed, left, leftStones };
+  return { owed, left, leftStones, removals };
 }

@@ -70,12 +70,14 @@ export interface Solver {
   /** Returns the receipt, or null if `cleanup` needs none, which saves a durable write. */
   present(challenge: SolverChallenge, note: Note, signal: AbortSignal): Promise<Json>;
   ready(challenge: SolverChallenge, receipt: Json, signal: AbortSignal): Promise<Readiness>;
+  /** A solver that can tell notes by the signal whether there was something to remove (`core/writes.ts`). */
   cleanup(challenge: SolverChallenge, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
   /**
    * Whether a removal that succeeded may have missed the answer: what was presented last may not be in the service's own
-   * list yet. The engine then keeps a tombstone, and cleans up again later.
+   * list yet. For so many ms it may be missed; undefined if it is found at once. The engine then keeps a tombstone,
+   * and cleans up again after that time, and later.
    */
-  mayMiss?(challenge: SolverChallenge, receipt: Json | undefined): boolean;
+  mayMissForMs?(challenge: SolverChallenge, receipt: Json | undefined): number | undefined;
   /**
    * Releases ports and child processes. Called once, when the process has finished its work. If other processes rely on
    * the solver, it may wait for them until the signal aborts; without a signal it ends at once.

@@ -224,7 +224,7 @@ describe('forgetting a lineage', () => {
       const solver: Solver = {
         ...world.solver,
         withdraw: async () => {},
-        mayMiss: () => true,
+        mayMissForMs: () => hour,
         cleanup: async (...args) => {
           if (world.clock.now().getTime() >= shownAt) await world.solver.cleanup(...args);
         },

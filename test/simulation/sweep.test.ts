@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/event.ts';
 import type { StoredSpec } from '../../src/core/spec.ts';
+import { noteRead, noteWrite } from '../../src/core/writes.ts';
 import * as sweeping from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
@@ -208,7 +209,7 @@ describe('tombstones', () => {
   });
 });
 
-it('what a removal may have missed is looked at an hour and a day later, and never waited for', async () => {
+it('what a removal may have missed is looked at after the lag, an hour and a day later, and never waited for', async () => {
   const world = await createSimulatedWorld();
   const cleaned: number[] = [];
   let isListed = false;
@@ -223,7 +224,7 @@ it('what a removal may have missed is looked at an hour and a day later, and nev
       cleaned.push(world.clock.now().getTime());
       if (isListed) await world.solver.cleanup(challenge, receipt, within);
     },
-    mayMiss: (_challenge, receipt) => receipt === undefined,
+    mayMissForMs: (_challenge, receipt) => (receipt === undefined ? 30 * 60_000 : undefined),
   };
   const begin = world.clock.now().getTime();
   expect(await issue(world.replica(1, { solver }), job(simulatedSpec('abc', ['example.com'])), signal)).toMatchObject({
@@ -232,6 +233,8 @@ it('what a removal may have missed is looked at an hour and a day later, and nev
   const sweepNow = () => sweep(world.replica(2, { solver }), signal);
   for (const [minutes, stones] of [
     [1, [0]],
+    [31, [0]],
+    [59, [0]],
     [61, [1]],
     [24 * 60 + 1, undefined],
     [48 * 60, undefined],
@@ -241,8 +244,73 @@ it('what a removal may have missed is looked at an hour and a day later, and nev
     expect(await sweepNow()).toMatchObject({ failed: [] });
     expect((await world.readLineage())?.tombstones?.map(({ looked }) => looked)).toEqual(stones);
   }
-  expect(cleaned.map((at) => Math.round((at - begin) / 60_000))).toEqual([0, 61, 24 * 60 + 1]);
+  expect(cleaned.map((at) => Math.round((at - begin) / 60_000))).toEqual([0, 31, 61, 24 * 60 + 1]);
   expect([...world.txt]).toEqual([]);
+});
+
+describe('what a sweep says of a list that lags', () => {
+  /** A killed run has added two values and knows no ids; the service lists them 30 s after that. */
+  async function killed() {
+    const world = await createSimulatedWorld({ clock });
+    let died = () => {};
+    const death = new Promise<void>((resolve) => (died = resolve));
+    const listedAt = world.clock.now().getTime() + 30_000;
+    const solver: Solver = {
+      ...world.solver,
+      cleanup: async (challenge, _receipt, within) => {
+        const isListed = world.clock.now().getTime() >= listedAt;
+        if (isListed && world.txt.delete(challenge.keyAuthorization)) noteWrite(within);
+        else noteRead(within);
+      },
+      mayMissForMs: () => 30_000,
+      ready: () => {
+        world.dead.add(1);
+        died();
+        return new Promise(() => {});
+      },
+    };
+    const spec = simulatedSpec('abc', ['example.com', '*.example.com']);
+    await Promise.race([issue(world.replica(1, { solver }), job(spec), signal), death]);
+    const messages: string[] = [];
+    const reporter = { report: ({ event, message }: Event) => void messages.push(`${event} ${message}`) };
+    const sweepNow = () => sweep({ ...world.replica(2, { solver }), reporter }, signal);
+    return { world, sweepNow, messages };
+  }
+  const challenges = ['abc: the dns-01 challenge of example.com', 'abc: the dns-01 challenge of *.example.com'];
+
+  it('is not removed before it is listed, removed and counted then, and checked twice without a word', async () => {
+    const { world, sweepNow, messages } = await killed();
+    const begin = world.clock.now().getTime();
+    const first = await sweepNow();
+    expect(first).toMatchObject({ cleaned: [], unsure: challenges, failed: [], waiting: 2 });
+    expect(Date.parse(first.nextLook ?? '') - begin).toBe(30_000);
+    expect(world.txt.size).toBe(2);
+    expect(messages.filter((one) => one.startsWith('sweep.'))).toEqual(
+      challenges.map((one) => `sweep.unsure not in the provider’s list yet: ${one}; it is looked for again`),
+    );
+    expect(await sweepNow()).toMatchObject({ cleaned: [], unsure: [], waiting: 2 });
+    for (const [seconds, cleaned, waiting] of [
+      [31, challenges, 2],
+      [3_601, [], 2],
+      [86_401, [], 0],
+    ] as const) {
+      world.clock.set(new Date(begin + seconds * 1_000));
+      expect(await sweepNow(), `after ${seconds} s`).toMatchObject({ cleaned, unsure: [], failed: [], waiting });
+      expect([...world.txt]).toEqual([]);
+    }
+  });
+
+  it('says what a late check removes', async () => {
+    const { world, sweepNow } = await killed();
+    const begin = world.clock.now().getTime();
+    const values = [...world.txt];
+    await sweepNow();
+    world.clock.set(new Date(begin + 31_000));
+    await sweepNow();
+    for (const value of values) world.txt.add(value);
+    world.clock.set(new Date(begin + 3_601_000));
+    expect(await sweepNow()).toMatchObject({ cleaned: challenges, failed: [] });
+  });
 });
 
 it('a run that was frozen checks its lease before it cleans up, and removes nothing of its successor', async () => {

@@ -243,7 +243,7 @@ export function commandLine(given: CommandLine = {}) {
       },
       sweep: async () => {
         calls.push('sweep');
-        return { cleaned: [], delivered: [], revoked: [], failed: [], waiting: 0, ...given.fleet?.sweep };
+        return { cleaned: [], unsure: [], delivered: [], revoked: [], failed: [], waiting: 0, ...given.fleet?.sweep };
       },
       tryDns: async (request, signal) => {
         const { told: _told, ...asked } = request;

@@ -11,6 +11,7 @@ import {
   printPersistRecord,
 } from '../../core/persist-record.ts';
 import { createSingleFlight } from '../../core/single-flight.ts';
+import { noteRemoval } from '../../core/writes.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import type { Log } from '../../ports/log.ts';
@@ -166,8 +167,10 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
       if (receipt === undefined || receipt === null) return;
       const value = txtOf(keptIn(receipt));
       visibility.forget(value);
-      await hands.of(value.zone).writer.remove(value, undefined, signal);
-      log.debug(`removed a TXT record at ${value.name} in the zone ${value.zone}`);
+      const removal = await hands.of(value.zone).writer.remove(value, undefined, signal);
+      noteRemoval(removal, signal);
+      const done = removal === 'absent' ? 'found no TXT record to remove' : 'removed a TXT record';
+      log.debug(`${done} at ${value.name} in the zone ${value.zone}`);
     },
   };
 }

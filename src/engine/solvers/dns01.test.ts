@@ -503,9 +503,13 @@ describe('what a provider needs', () => {
     await solver.cleanup(c, undefined, signal);
     expect(removals).toEqual([began, began]);
     const other = { ...(receipt as object), value: 'of another challenge' };
-    expect([receipt, undefined, other].map((one) => solver.mayMiss?.(c, one))).toEqual([false, true, true]);
+    expect([receipt, undefined, other].map((one) => solver.mayMissForMs?.(c, one))).toEqual([
+      undefined,
+      30_000,
+      30_000,
+    ]);
     const { connect: connectPrompt } = setUp(twoServers, { traits });
-    expect(connectPrompt(made).mayMiss?.(c, undefined)).toBe(false);
+    expect(connectPrompt(made).mayMissForMs?.(c, undefined)).toBe(undefined);
   });
 
   it('is asked once for all names of a zone whether it can write there, and again if it could not', async () => {

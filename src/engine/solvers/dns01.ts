@@ -4,6 +4,7 @@ import type { Hop } from '../../core/hop.ts';
 import { baseName } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
 import { txtNameOf } from '../../core/txt-name.ts';
+import { noteRemoval } from '../../core/writes.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import type { Solver, SolverChallenge } from '../../ports/solver.ts';
 import { createDnsPersist01, type PersistSolver } from './dns-persist01.ts';
@@ -93,14 +94,18 @@ export function createDns01(options: Dns01Options): Solver {
     async cleanup(challenge, receipt, signal) {
       const value = await recordOf(challenge, receipt, signal);
       visibility.forget(value);
-      await hands.of(value.zone).writer.remove(value, value.made, signal);
-      log.debug(`removed a TXT value at ${value.name} in the zone ${value.zone}`);
+      const removal = await hands.of(value.zone).writer.remove(value, value.made, signal);
+      noteRemoval(removal, signal);
+      const done = removal === 'absent' ? 'found no TXT value to remove' : 'removed a TXT value';
+      log.debug(`${done} at ${value.name} in the zone ${value.zone}`);
     },
 
-    mayMiss({ keyAuthorization }, receipt) {
+    mayMissForMs({ keyAuthorization }, receipt) {
       const known = readReceipt(receipt);
       const own = known?.value === toBase64url(options.sha256(keyAuthorization)) ? known : undefined;
-      return own ? mayMiss(hands.of(own.zone), own) : hands.all.some((hand) => mayMiss(hand, undefined));
+      if (own) return mayMissForMs(hands.of(own.zone), own);
+      const lags = hands.all.flatMap((hand) => mayMissForMs(hand, undefined) ?? []);
+      return lags.length > 0 ? Math.max(...lags) : undefined;
     },
 
     async close() {
@@ -121,7 +126,8 @@ function withPersist(dns01: Solver, persist: PersistSolver): Solver {
     present: (challenge, note, signal) => of(challenge).present(challenge, note, signal),
     ready: (challenge, receipt, signal) => of(challenge).ready(challenge, receipt, signal),
     cleanup: (challenge, receipt, signal) => of(challenge).cleanup(challenge, receipt, signal),
-    mayMiss: (challenge, receipt) => of(challenge) === dns01 && dns01.mayMiss?.(challenge, receipt) === true,
+    mayMissForMs: (challenge, receipt) =>
+      of(challenge) === dns01 ? dns01.mayMissForMs?.(challenge, receipt) : undefined,
   };
 }
 
@@ -130,9 +136,12 @@ function longestCleanup({ all }: Hands): Pick<Solver, 'cleanupBudgetMs'> {
   return budgets.length === 0 ? {} : { cleanupBudgetMs: Math.max(...budgets) };
 }
 
-/** Whether a removal from a list that lags may miss what was added. One value is found by its id. */
-const mayMiss = ({ provider, traits }: Pick<Hand, 'provider' | 'traits'>, receipt: Receipt | undefined): boolean =>
-  traits.listLagMs !== undefined && (!receipt || (provider.kind === 'values' && receipt.made === undefined));
+/** For how long a removal from a list that lags may miss what was added. One value is found by its id. */
+const mayMissForMs = (
+  { provider, traits }: Pick<Hand, 'provider' | 'traits'>,
+  receipt: Receipt | undefined,
+): number | undefined =>
+  !receipt || (provider.kind === 'values' && receipt.made === undefined) ? traits.listLagMs : undefined;
 
 interface Receipt extends Omit<DnsValue, 'ttl'> {
   readonly made?: string;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../core/errors.ts';
 import { createTurnsByKey } from '../../core/turns.ts';
-import { noteWrite } from '../../core/writes.ts';
+import { noteRead, noteWrite, type Removal } from '../../core/writes.ts';
 import type {
   DnsProvider,
   DnsProviderTraits,
@@ -43,6 +43,38 @@ function setsApi() {
     createZoneWriter({ provider: of, traits, clock, lock: (key, s, change) => turns(key, () => change(s), s) });
   return { sets, writes, hooks, provider, process, clock };
 }
+
+describe('a removal says whether there was something to remove', () => {
+  const value = at(zone, 'v');
+  const values = (remove: (over: AbortSignal, call: number) => void): DnsProvider => {
+    let call = 0;
+    return { kind: 'values', append: async () => undefined, remove: async (_v, _made, over) => remove(over, ++call) };
+  };
+  const lost = () => fail('dns/unreachable', { provider: 'api', reason: 'timed out' });
+  const { read: _none, ...blind } = setsApi().provider;
+  it.each<[string, DnsProvider | undefined, Removal]>([
+    ['with single values that it found', values(noteWrite), 'removed'],
+    ['with single values that it did not find', values(noteRead), 'absent'],
+    ['with a program that cannot tell', values(() => {}), undefined],
+    [
+      'after an answer that was lost',
+      values((over, call) => {
+        if (call > 1) return noteRead(over);
+        noteWrite(over);
+        throw lost();
+      }),
+      'removed',
+    ],
+    ['with sets', undefined, 'removed'],
+    ['with sets that cannot be read', blind, undefined],
+  ])('%s', async (_what, provider, expected) => {
+    const { sets, process } = setsApi();
+    sets.set(value.name, { values: ['theirs', 'v'] });
+    const { remove } = process(inSets, provider);
+    expect(await remove(value, undefined, signal)).toBe(expected);
+    if (!provider) expect(await remove(value, undefined, signal)).toBe('absent');
+  });
+});
 
 describe('a provider of whole sets', () => {
   it('gets all changes of a zone that are asked for at the same time in one write', async () => {

@@ -3,7 +3,7 @@ import { fail, isFailure } from '../../core/errors.ts';
 import { provesNothingWritten } from '../../core/proofs.ts';
 import { createTurns } from '../../core/turns.ts';
 import { neverArrived } from '../../core/unsent.ts';
-import { watchWrites } from '../../core/writes.ts';
+import { type Removal, removalBy, watchWrites } from '../../core/writes.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
   DnsProvider,
@@ -33,7 +33,7 @@ export type Exclusively = <T>(
 export interface ZoneWriter {
   add(value: DnsValue, signal: AbortSignal): Promise<string | undefined>;
   /** @param made what `add` returned */
-  remove(value: DnsValue, made: string | undefined, signal: AbortSignal): Promise<void>;
+  remove(value: DnsValue, made: string | undefined, signal: AbortSignal): Promise<Removal>;
 }
 
 /** How many times a batch is made again because a set changed, or because another process took over. */
@@ -61,18 +61,27 @@ export function createZoneWriter(options: ZoneWriterOptions): ZoneWriter {
     await pace(signal);
     return exclusively(traits.writes === 'zone' ? zone : name, signal, change);
   };
-  const one = <T>(value: DnsValue, signal: AbortSignal, change: (own: AbortSignal) => Promise<T>) =>
+  const one = <T>(
+    value: DnsValue,
+    signal: AbortSignal,
+    change: (own: AbortSignal, progress: Progress) => Promise<T>,
+  ): Promise<T> =>
     changed(value, signal, async (over) => {
       const progress = createProgress(calls);
       try {
-        return await progress.call(change, over);
+        return await progress.call((own) => change(own, progress), over);
       } catch (error) {
         throw progress.honest(error, value.name);
       }
     });
   return {
     add: (value, signal) => one(value, signal, (own) => provider.append(value, own)),
-    remove: (value, made, signal) => one(value, signal, (own) => provider.remove(value, made, own)),
+    remove: (value, made, signal) =>
+      one(value, signal, async (own, progress) => {
+        await provider.remove(value, made, own);
+        // The answer to an earlier call was lost, but it may have removed it.
+        return progress.wrote === 'no' ? removalBy(own) : 'removed';
+      }),
   };
 }
 
@@ -144,7 +153,12 @@ interface Commit {
   readonly progress: Progress;
 }
 
-type Batched = (ask: Ask, signal: AbortSignal) => Promise<unknown>;
+interface Result {
+  readonly error?: unknown;
+  readonly removal?: Removal;
+}
+
+type Batched = (ask: Ask, signal: AbortSignal) => Promise<Result>;
 
 /** Everything that is asked for at the same time, of one zone or of one name, becomes one write. */
 function createSetWriter(
@@ -162,14 +176,15 @@ function createSetWriter(
 ): ZoneWriter {
   const byResource = new Map<string, { readonly batched: Batched; callers: number }>();
 
-  async function ask(value: DnsValue, isRemoval: boolean, signal: AbortSignal): Promise<void> {
+  async function ask(value: DnsValue, isRemoval: boolean, signal: AbortSignal): Promise<Removal> {
     const resource = traits.writes === 'name' ? value.name : value.zone;
     const entry = byResource.get(resource) ?? { batched: batchesOf(value.zone, resource), callers: 0 };
     byResource.set(resource, entry);
     entry.callers += 1;
     try {
-      const error = await entry.batched({ value, isRemoval }, signal);
+      const { error, removal } = await entry.batched({ value, isRemoval }, signal);
       if (error !== undefined) throw error;
+      return removal;
     } finally {
       entry.callers -= 1;
       if (entry.callers === 0) byResource.delete(resource);
@@ -177,42 +192,48 @@ function createSetWriter(
   }
 
   const batchesOf = (zone: string, resource: string): Batched =>
-    createBatches<Ask, unknown>((asks, over) => commitOrEach(zone, resource, asks, over), pace);
+    createBatches<Ask, Result>((asks, over) => commitOrEach(zone, resource, asks, over), pace);
 
   /**
-   * A service that refuses one name refuses the whole write, so the names are then tried alone. Resolves with the error
-   * of each, or undefined.
+   * A service that refuses one name refuses the whole write, so the names are then tried alone. Resolves with the result
+   * of each.
    */
   async function commitOrEach(
     zone: string,
     resource: string,
     asks: readonly Ask[],
     signal: AbortSignal,
-  ): Promise<readonly unknown[]> {
+  ): Promise<readonly Result[]> {
     const whole = createProgress(calls);
     const commitThese = (these: readonly Ask[], progress: Progress) =>
       commit({ zone, resource, asks: these, progress }, signal).then(
-        () => undefined,
-        (error: unknown) => error,
+        (sets) => ({ sets }),
+        (error: unknown) => ({ error }),
       );
-    const error = await commitThese(asks, whole);
+    const all = await commitThese(asks, whole);
+    if ('sets' in all) return asks.map((ask) => ({ removal: removalOf(ask, all.sets) }));
     const names = new Set(asks.map(({ value }) => value.name));
-    if (names.size === 1 || !isFailure(error, 'dns/refused'))
-      return asks.map(({ value }) => whole.honest(error, value.name));
-    const errors = new Map<string, unknown>();
+    if (names.size === 1 || !isFailure(all.error, 'dns/refused'))
+      return asks.map(({ value }) => ({ error: whole.honest(all.error, value.name) }));
+    const results = new Map<string, (ask: Ask) => Result>();
     for (const name of names) {
       const own = createProgress(calls, whole);
       const alone = await commitThese(
         asks.filter(({ value }) => value.name === name),
         own,
       );
-      errors.set(name, own.honest(alone, name));
+      results.set(name, (ask) =>
+        'sets' in alone ? { removal: removalOf(ask, alone.sets) } : { error: own.honest(alone.error, name) },
+      );
     }
-    return asks.map(({ value }) => errors.get(value.name));
+    return asks.map((ask) => results.get(ask.value.name)?.(ask) ?? {});
   }
 
-  /** Reads, merges and writes; again if a set changed in between, or another process took over. */
-  async function commit({ zone, resource, asks, progress }: Commit, signal: AbortSignal): Promise<void> {
+  /** Reads, merges and writes; again if a set changed in between, or another process took over. Resolves with what it read. */
+  async function commit(
+    { zone, resource, asks, progress }: Commit,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, TxtSet> | undefined> {
     const names = [...new Set(asks.map(({ value }) => value.name))];
     for (let tries = 1; ; tries += 1) {
       try {
@@ -222,6 +243,7 @@ function createSetWriter(
           const needed = sets ? changes.filter(isNeeded) : changes;
           if (sets && traits.listLagMs === undefined && changes.every(isUntouched)) progress.untouched();
           if (needed.length > 0) await progress.call((own) => provider.write(zone, needed, own), over);
+          return sets;
         });
       } catch (error) {
         if (tries === mostTries || signal.aborted || !isFailure(error, 'dns/conflict', 'store/lease-lost')) throw error;
@@ -237,6 +259,12 @@ function createSetWriter(
     remove: (value, _made, signal) => ask(value, true, signal),
   };
 }
+
+/** @param sets as they were before the write */
+const removalOf = (
+  { value: { name, value }, isRemoval }: Ask,
+  sets: ReadonlyMap<string, TxtSet> | undefined,
+): Removal => (isRemoval && sets ? (sets.get(name)?.values.includes(value) ? 'removed' : 'absent') : undefined);
 
 /** The values of other programs stay, and so does the TTL that they gave the set. */
 function merged(name: string, before: TxtSet | undefined, asks: readonly Ask[]): SetChange {

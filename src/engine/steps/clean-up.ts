@@ -3,7 +3,16 @@ import { refusalOf } from '../../core/left-outside.ts';
 import type { Lineage, Tombstone } from '../../core/lineage.ts';
 import { untilAny } from '../../core/on-abort.ts';
 import type { StoredSpec } from '../../core/spec.ts';
-import { bySolver, isDue, nameOfPresented, owedBy, type Presented, tombstoneOf } from '../../core/tombstones.ts';
+import {
+  bySolver,
+  isDue,
+  missedFor,
+  nameOfPresented,
+  owedBy,
+  type Presented,
+  tombstoneOf,
+} from '../../core/tombstones.ts';
+import { type Removal, removalBy, watchWrites } from '../../core/writes.ts';
 import type { Solver } from '../../ports/solver.ts';
 import { type Engine, report } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
@@ -27,6 +36,8 @@ interface CleanUpOptions {
   readonly holding?: Holding;
   readonly signal?: AbortSignal;
   readonly budgetMs?: number;
+  /** Called with what was removed, or was not there, as far as the solver can tell. */
+  readonly told?: (presented: Presented, removal: Removal) => void;
 }
 
 /**
@@ -52,7 +63,7 @@ async function removeAll(
   engine: Engine,
   spec: StoredSpec,
   owed: readonly Presented[],
-  { holding, budgetMs, over }: Omit<CleanUpOptions, 'signal'> & { readonly over: AbortSignal },
+  { holding, budgetMs, told, over }: Omit<CleanUpOptions, 'signal'> & { readonly over: AbortSignal },
 ): Promise<readonly Unremoved[]> {
   const leave = (presented: Presented, error: unknown): Unremoved => {
     const refused = refusalOf(error);
@@ -60,21 +71,26 @@ async function removeAll(
     return { presented, stone, error };
   };
   const remove = async (solver: Solver, presented: Presented, within: AbortSignal): Promise<Unremoved | undefined> => {
+    const watch = watchWrites(within);
     const clean = async () => {
       if (presented.probe) return solver.withdraw?.(presented.identifier, within, isLate(presented));
-      return solver.cleanup(solverChallenge(spec, presented), presented.receipt, within);
+      return solver.cleanup(solverChallenge(spec, presented), presented.receipt, watch.signal);
     };
     try {
       await (holding ? holding.effect(within, clean) : clean());
+      told?.(presented, removalBy(watch.signal));
       // A check that is due is late enough to see everything.
       if (presented.probe || (isLate(presented) && isDue(presented, engine.clock.now()))) return undefined;
-      const isSure = solver.mayMiss?.(solverChallenge(spec, presented), presented.receipt) !== true;
-      return isSure ? undefined : { presented, stone: tombstoneOf(spec, presented, engine.clock.now()) };
+      const lagMs = solver.mayMissForMs?.(solverChallenge(spec, presented), presented.receipt);
+      if (lagMs === undefined) return undefined;
+      return { presented, stone: missedFor(tombstoneOf(spec, presented, engine.clock.now()), lagMs) };
     } catch (error) {
       const hint = isFailure(error, 'balancer/', 'dns/') ? `. ${error.hint}` : '';
       const what = `could not remove ${nameOfPresented(presented, spec)}: ${reasonOf(error)}${hint}`;
       if (!over.aborted) reportLeft(engine, spec, `${what}; a later sweep tries again`);
       return leave(presented, error);
+    } finally {
+      watch.done();
     }
   };
   try {
