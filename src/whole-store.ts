@@ -1,4 +1,4 @@
-import { type Backup, type BackupDocument, backUp, readBackup, restoreAll } from './compose/backup.ts';
+import { type Backup, type BackupDocument, backUp, isBackup, readBackup, restoreAll } from './compose/backup.ts';
 import { type Checked, checkAll, type Mended, mendAll, type StoreFault } from './compose/check.ts';
 import type { ComposeContext } from './compose/context.ts';
 import { withoutLiterals } from './compose/literals.ts';
@@ -74,6 +74,8 @@ async function existing(settings: Settings, context: Context, signal: AbortSigna
   await refuseHalfRestored(store, signal);
   return store;
 }
+
+export { isBackup };
 
 export interface BackedUp extends Backup {
   readonly location: string;

@@ -1,9 +1,11 @@
 import { dirname } from 'node:path';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { type BackedUp, backUpStore, restoreStore } from '../whole-store.ts';
+import { remedyOf } from '../core/untrusted-code.ts';
+import type { Foreign } from '../ports/files.ts';
+import { type BackedUp, backUpStore, isBackup, restoreStore } from '../whole-store.ts';
 import type { Run, Session } from './context.ts';
 import { wholePathOf } from './flag-values.ts';
-import { openToOthers, refuseInStore } from './outside-store.ts';
+import { inOurFolder, refuseInStore } from './outside-store.ts';
 
 /** The longest text that Node.js can hold: about 55,000 certificates. */
 const maxBytes = 512 * 1024 ** 2;
@@ -27,19 +29,21 @@ export const backup: Run = async (session) => {
 };
 
 async function write(session: Session, path: string, text: string): Promise<void> {
-  const { files } = await session.world();
-  const open = await openToOthers(dirname(path), 'the backup', files);
-  if (open) throw fail('usage/invalid', { what: `${path}: ${open}` });
-  // A device or a link such as /dev/stdout would be replaced by a file.
-  const there = await files.stat(path);
-  if (there?.kind === 'other' || (there?.kind === 'symlink' && /^\/(dev|proc)\//.test(path)))
-    throw fail('usage/invalid', { what: `${path} is not a file; \`certfleet backup -\` writes to stdout` });
-  // A call that waits for the disk, so that a signal which came while the backup was put together arrives before it.
-  await files.syncFolder(dirname(path)).catch(() => undefined);
-  session.signal.throwIfAborted();
-  await files.replace(path, text, { mode: 0o600 }).catch((error: unknown) => {
-    if (isFailure(error)) throw error;
-    throw fail('usage/invalid', { what: `${path}: ${reasonOf(error)}` });
+  const refuse = (why: string) => fail('usage/invalid', { what: `${path} ${why}` });
+  await inOurFolder(session, dirname(path), { what: 'the backup', place: path }, async (inside) => {
+    if (!(await inside.stat(dirname(path)))) throw refuse(`cannot be written: there is no folder ${dirname(path)}`);
+    // A device or a link such as /dev/stdout would be replaced by a file.
+    const there = await inside.stat(path);
+    if (there?.kind === 'other' || (there?.kind === 'symlink' && /^\/(dev|proc)\//.test(path)))
+      throw refuse('is not a file; `certfleet backup -` writes to stdout');
+    if (there?.kind === 'file' && there.size > 0 && session.invocation.flags['force'] !== true) {
+      const first = await inside.read(path, { firstBytes: 64 });
+      if (!first || !isBackup(first)) throw refuse('is no backup; add --force to write over it');
+    }
+    // A call that waits for the disk, so that a signal which came while the backup was put together arrives before it.
+    await inside.syncFolder(dirname(path));
+    session.signal.throwIfAborted();
+    await inside.replace(path, text, { mode: 0o600 });
   });
 }
 
@@ -66,7 +70,15 @@ export const restore: Run = async (session) => {
   const [given = ''] = session.invocation.args;
   const path = given === '-' ? '/dev/stdin' : wholePathOf('', given, session.context.env);
   const { files } = await session.world();
-  const bytes = await files.read(path, { named: true, maxBytes }).catch((error: unknown) => {
+  const trusted = (foreign: Foreign) =>
+    fail('store/backup-untrusted', {
+      file: path,
+      reason: foreign.reason,
+      advice: `Look at ${foreign.path}, and ${remedyOf(foreign)}; or restore another backup.`,
+    });
+  const options = { named: true, maxBytes, trusted, isWayTrusted: true } as const;
+  const bytes = await files.read(path, options).catch((error: unknown) => {
+    if (isFailure(error)) throw error;
     throw fail('usage/invalid', { what: `${path}: ${reasonOf(error)}` });
   });
   if (!bytes) throw fail('usage/invalid', { what: `there is no file ${path}` });

@@ -61,8 +61,8 @@ export const commandsOfStore: readonly Command[] = [
       'Other commands may run meanwhile: every certificate is in the backup with the keys that it needs. What is encrypted ' +
       'stays so, and no key is needed. Otherwise the file has private keys in the clear, and only its owner can read it. ' +
       'What targets have is not in it.',
-    arguments: { text: '<file>', description: 'the file, which is replaced; - for stdout' },
-    flags: [],
+    arguments: { text: '<file>', description: 'the file; an earlier backup is replaced; - for stdout' },
+    flags: [{ flags: '--force', description: 'write over the file, whatever it is' }],
     examples: [
       { line: 'certfleet backup /var/backups/certfleet.backup', why: 'once a day, from cron' },
       { line: 'certfleet backup - | ssh backup.example.com "cat > certfleet.backup"', why: 'to another machine' },

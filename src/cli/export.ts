@@ -4,11 +4,12 @@ import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { Secret } from '../core/secret.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { Exported, ExportRequest } from '../fleet.ts';
+import type { FilesWithin } from '../ports/files.ts';
 import type { Run, Session } from './context.ts';
 import { cutAt, listOf, textOf, wholePathOf } from './flag-values.ts';
 import { certificateNames } from './names.ts';
 import { reportStart } from './outcomes.ts';
-import { openToOthers, refuseInStore } from './outside-store.ts';
+import { inOurFolder, refuseInStore } from './outside-store.ts';
 
 /** `certfleet export NAME --out PATH`. */
 export const exportCertificate: Run = async (session) => {
@@ -59,21 +60,25 @@ function formatOf(flags: Flags, out: string): Format {
   throw fail('usage/invalid', { what: `--format ${typed}: write pem or pkcs12` });
 }
 
-/** Refuses to write over something, and into a folder where others could take the key. */
+const isForced = (session: Session): boolean => session.invocation.flags['force'] === true;
+const refused = (out: string, why: string) => fail('usage/invalid', { what: `--out ${out}: ${why}` });
+const taken = (out: string) => refused(out, 'there is something already; add --force to write over it');
+const inPlace = <T>(session: Session, folder: string, out: string, work: (inside: FilesWithin) => Promise<T>) =>
+  inOurFolder(session, folder, { what: 'the key', place: `--out ${out}` }, work);
+
+/** Refuses early to write over something, and into a folder where others could take the key. */
 async function refusePlace(session: Session, out: string, format: Format): Promise<void> {
-  const { files } = await session.world();
-  const refuse = (why: string) => fail('usage/invalid', { what: `--out ${out}: ${why}` });
-  const found = await files.stat(out);
-  const isOfItsKind =
-    format === 'folder' ? found?.kind === 'folder' : found?.kind === 'file' || found?.kind === 'symlink';
-  if (found && !isOfItsKind) throw refuse('this is something else; choose another name');
-  const isTaken = format === 'folder' ? ((await files.list(out)) ?? []).length > 0 : found !== undefined;
-  if (isTaken && session.invocation.flags['force'] !== true)
-    throw refuse('there is something already; add --force to write over it');
-  const folder = format === 'folder' && found ? out : dirname(out);
-  if (format !== 'folder' && (await files.stat(folder)) === undefined) throw refuse(`there is no folder ${folder}`);
-  const open = await openToOthers(folder, 'the key', files);
-  if (open) throw refuse(open);
+  const folder = dirname(out);
+  await inPlace(session, folder, out, async (inside) => {
+    if (format !== 'folder' && (await inside.stat(folder)) === undefined)
+      throw refused(out, `there is no folder ${folder}`);
+    const found = await inside.stat(out);
+    const isOfItsKind =
+      format === 'folder' ? found?.kind === 'folder' : found?.kind === 'file' || found?.kind === 'symlink';
+    if (found && !isOfItsKind) throw refused(out, 'this is something else; choose another name');
+    const isTaken = format === 'folder' ? ((await inside.list(out)) ?? []).length > 0 : found !== undefined;
+    if (isTaken && !isForced(session)) throw taken(out);
+  });
 }
 
 /** The password of --password, or one that a person types. */
@@ -148,13 +153,13 @@ async function write(
   all: readonly FileToWrite[],
   { out, format }: { readonly out: string; readonly format: Format },
 ): Promise<void> {
-  const { files } = await session.world();
-  try {
-    if (format === 'folder') await files.makeFolders(out, 0o700);
-    for (const { path, content } of all)
-      await files.replace(path, content instanceof Secret ? content.reveal() : content, { mode: 0o600 });
-  } catch (error) {
-    if (isFailure(error)) throw error;
-    throw fail('usage/invalid', { what: `--out ${out}: ${reasonOf(error)}` });
-  }
+  const write = async (inside: FilesWithin, { path, content }: FileToWrite): Promise<void> => {
+    const bytes = content instanceof Secret ? content.reveal() : content;
+    if (isForced(session)) await inside.replace(path, bytes, { mode: 0o600 });
+    else if (!(await inside.create(path, bytes, { mode: 0o600 }))) throw taken(out);
+  };
+  await inPlace(session, format === 'folder' ? out : dirname(out), out, async (inside) => {
+    if (format === 'folder') await inside.makeFolders(out, 0o700);
+    for (const one of all) await write(inside, one);
+  });
 }

@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path';
-import { fail } from '../core/errors.ts';
-import type { Files } from '../ports/files.ts';
+import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import type { Files, FilesWithin } from '../ports/files.ts';
 import type { Session } from './context.ts';
 
 /**
@@ -18,10 +18,29 @@ export async function refuseInStore(session: Session, path: string, why: string)
     throw fail('usage/invalid', { what: `${path} is in the store ${store['path']}: ${why}` });
 }
 
-/** Why no file with secrets may be in a folder, in words: others could take or replace it. Undefined if it may. */
-export async function openToOthers(folder: string, what: string, files: Files): Promise<string | undefined> {
-  const foreign = await files.foreign(folder);
-  return foreign && `others could take ${what} from there (${foreign.reason}); choose a folder that only you can write`;
+/**
+ * Works in a folder that only root and this user can change, so that others can neither take what is written there nor
+ * lead it elsewhere. Fails with `usage/invalid`.
+ *
+ * @param given what is written there, and the path as the user gave it
+ */
+export async function inOurFolder<T>(
+  session: Session,
+  folder: string,
+  { what, place }: { readonly what: string; readonly place: string },
+  work: (inside: FilesWithin) => Promise<T>,
+): Promise<T> {
+  const { files } = await session.world();
+  const refuse = (why: string) => fail('usage/invalid', { what: `${place}: ${why}` });
+  const guard = {
+    owners: [],
+    isPrivate: true,
+    refuse: (reason: string) =>
+      refuse(`others could take ${what} from there (${reason}); choose a folder that only you can write`),
+  } as const;
+  return files.within(folder, guard, work).catch((error: unknown) => {
+    throw error instanceof Error && 'code' in error && !isFailure(error) ? refuse(reasonOf(error)) : error;
+  });
 }
 
 /** As many links as Linux follows. */

@@ -120,10 +120,11 @@ it('writes no backup if it is stopped while it is put together', async () => {
     if (folder === '/s/meta') setImmediate(() => handlers.forEach((handle) => void handle()));
     return files.list(folder);
   };
+  const within: typeof files.within = (_folder, _guard, work) => work({ ...files, syncFolder: turn });
   const code = await main(['backup', '/out/b', '--store', '/s'], {
     ...{ env: {}, isTerminal: false, stdout: { write: () => {} }, stderr: { write: () => {} } },
     signals: { on: (_name, handle) => handlers.add(handle), off: (_name, handle) => handlers.delete(handle) },
-    world: { ...world, files: { ...files, list, syncFolder: turn } },
+    world: { ...world, files: { ...files, list, within } },
   });
   expect([code, files.contents('/out')]).toEqual([130, {}]);
 });

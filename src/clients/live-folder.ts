@@ -45,7 +45,7 @@ export interface LiveFiles extends Pick<Files, 'read'> {
   within<T>(folder: string, guard: FolderGuard, work: (inside: LiveFilesWithin) => Promise<T>): Promise<T>;
 }
 
-export interface LiveFilesWithin extends Omit<FilesWithin, 'append' | 'uid'> {
+export interface LiveFilesWithin extends Omit<FilesWithin, 'append' | 'create' | 'uid'> {
   /** The user that new files belong to; undefined if it is not known. */
   readonly uid: number | undefined;
 }

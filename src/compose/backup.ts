@@ -170,6 +170,10 @@ const versionsOf = ({ current, previous, work }: Lineage) =>
     ...[work?.version, work?.parked?.version].map((id) => ({ id: id ?? '', isStored: false })),
   ].filter(({ id }) => id !== '');
 
+/** Whether a file that begins like this is a backup, of this version or a later one. */
+export const isBackup = (first: Uint8Array): boolean =>
+  new TextDecoder().decode(first).startsWith(JSON.stringify({ certfleet: format.certfleet }).slice(0, -1));
+
 /** The documents of a backup. Fails with `store/backup-damaged`, naming `file`, unless it is whole. */
 export function readBackup(bytes: Uint8Array, file: string): readonly BackupDocument[] {
   const damaged = (reason: string) => fail('store/backup-damaged', { file, reason });

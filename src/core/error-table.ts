@@ -872,6 +872,12 @@ export const errorTable = {
     retry: 'never',
     hint: 'Use another backup.',
   },
+  'store/backup-untrusted': {
+    message: '{file} is refused, because a backup says which commands run as the user that runs certfleet: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: '{advice}',
+  },
   'store/in-use': {
     message:
       'a process was writing to the store {path} less than a minute ago, or still is, so a secret may stand in its file',

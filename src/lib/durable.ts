@@ -184,6 +184,21 @@ export async function replace(path: string, content: string | Uint8Array, attrib
   if (attributes.losable === undefined) await syncFolder(dirname(path));
 }
 
+/** Returns false if the name exists. */
+export async function create(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<boolean> {
+  const temporary = await draft(dirname(path), content, attributes);
+  try {
+    fs.linkSync(temporary, path);
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await removeQuietly(temporary);
+  }
+  await syncFolder(dirname(path));
+  return true;
+}
+
 export async function append(path: string, lines: string, links: 'followed' | 'refused'): Promise<void> {
   const flags = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | (links === 'followed' ? 0 : O_NOFOLLOW);
   const descriptor = fs.openSync(path, flags, 0o644);

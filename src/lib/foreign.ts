@@ -70,6 +70,20 @@ export function foreignOn(path: string, below?: string): Foreign | undefined {
 }
 
 /**
+ * Where a path leads and what is there, if only root and the effective user can change it and the way to it. Then nobody
+ * else can replace what was found, so it is what a later open of `at` finds. If nothing is there, others may be able to make it.
+ */
+export function trustedAt(
+  path: string,
+):
+  | { readonly foreign: Foreign; readonly stats?: undefined }
+  | { readonly foreign?: undefined; readonly at: string; readonly stats: fs.Stats | undefined } {
+  const { at, stats, found } = walk(path);
+  const foreign = found ?? (stats && foreignIn(at, stats));
+  return foreign ? { foreign } : { at, stats };
+}
+
+/**
  * Where a path leads, with every link followed, if only root and the effective user can change the folder and the way to
  * it. The file itself may belong to another user, to whom root has given it. A folder that does not exist is left to the
  * caller.

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { shellWord } from '../core/shell-word.ts';
 import type { FolderGuard } from '../ports/files.ts';
 import { codeOf } from './durable.ts';
-import { type Link, linksOn } from './foreign.ts';
+import { foreignIn, type Link, linksOn, trustedAt } from './foreign.ts';
 import { effectiveUid, isTrusted } from './owners.ts';
 
 // Other users may be able to change the folders that certificates and challenge files go to. Each link on the way to such
@@ -85,8 +85,8 @@ export function createFolders(): Folders {
    */
   const shared = new Map<string, { users: number; readonly open: Map<string, Folder> }>();
 
-  function open(root: string, { owners, refuse }: FolderGuard): OpenFolders {
-    const key = `${root}\n${owners}`;
+  function open(root: string, { owners, isPrivate, refuse }: FolderGuard): OpenFolders {
+    const key = `${root}\n${owners}\n${isPrivate}`;
     const common = shared.get(key) ?? { users: 0, open: new Map<string, Folder>() };
     common.users += 1;
     shared.set(key, common);
@@ -101,7 +101,12 @@ export function createFolders(): Folders {
       if (known) return known;
       if (path !== root && !isBelow(root, path)) throw new Error(`${path} is not in ${root}`);
       const parent = path === root ? undefined : folderAt(dirname(path));
-      const folder = parent ? enterBelow(path, parent) : enterRoot();
+      const folder = parent ? enterBelow(path, parent) : isPrivate ? enterPrivate() : enterRoot();
+      const foreign = isPrivate && foreignIn(path, statOf(folder));
+      if (foreign) {
+        leave(folder);
+        throw refuse(foreign.reason);
+      }
       if (owners !== 'any' && !isTrusted(folder.uid) && (!parent || !owners.includes(folder.uid))) {
         leave(folder);
         throw refuse(
@@ -137,6 +142,14 @@ export function createFolders(): Folders {
       throw wrong
         ? refuseLink(wrong.path === from ? path : wrong.path, wrong.stats, remedy(folder, at))
         : refuse(`${path} was made to lead elsewhere while it was opened: find out who changes it`);
+    }
+
+    /** What is there and cannot be changed by others is what is opened; what is not there may be made by them meanwhile. */
+    function enterPrivate(): Folder {
+      const found = trustedAt(root);
+      if (found.foreign) throw refuse(found.foreign.reason);
+      if (!found.stats) throw systemError('ENOENT', 'no such folder', root);
+      return enter(found.at, 'refused');
     }
 
     function enterRoot(): Folder {
@@ -195,6 +208,9 @@ export function createFolders(): Folders {
 }
 
 const nameTheFolder = 'remove it, and name the folder that the files are to go to';
+
+const statOf = ({ at, descriptor }: Folder): fs.Stats =>
+  descriptor === undefined ? fs.lstatSync(at) : fs.fstatSync(descriptor);
 
 const realPathOf = ({ at, descriptor }: Folder): string =>
   descriptor === undefined ? fs.realpathSync(at) : fs.readlinkSync(at);

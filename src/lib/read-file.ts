@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { Socket } from 'node:net';
 import type { ReadOptions } from '../ports/files.ts';
-import { foreignIn, foreignOn } from './foreign.ts';
+import { foreignIn, foreignOn, trustedAt } from './foreign.ts';
 import { effectiveUid } from './owners.ts';
 
 // Another user may have put a pipe, a link or a huge file where this program expects a small file. So open without
@@ -39,7 +39,7 @@ function open(path: string, flags: number): number {
 /** Reads a regular file, or throws. Does not follow a link unless the operator named the file. */
 export function readRegular(
   path: string,
-  { named, maxBytes = defaultMaxBytes, trusted, readable }: ReadOptions = {},
+  { named, maxBytes = defaultMaxBytes, firstBytes, trusted, readable }: ReadOptions = {},
 ): Buffer {
   const descriptor = open(path, O_RDONLY | O_NONBLOCK | (named ? 0 : O_NOFOLLOW));
   try {
@@ -48,6 +48,10 @@ export function readRegular(
     const foreign = trusted && foreignIn(path, stats);
     if (foreign) throw trusted(foreign);
     if (readable && isOpenToOthers(stats)) throw readable(`${path} can be read by other users`);
+    if (firstBytes !== undefined) {
+      const first = Buffer.alloc(firstBytes);
+      return first.subarray(0, fs.readSync(descriptor, first));
+    }
     return readOpen(path, descriptor, stats.size, maxBytes);
   } finally {
     fs.closeSync(descriptor);
@@ -78,6 +82,18 @@ function readOpen(path: string, descriptor: number, size: number, maxBytes: numb
     if (length > maxBytes) throw tooLarge(path, maxBytes);
     parts.push(part.subarray(0, got));
   }
+}
+
+/** Reads a file that only root and the effective user can change, and the way to it; undefined if there is none. */
+export async function readTrusted(
+  path: string,
+  options: ReadOptions & Required<Pick<ReadOptions, 'trusted'>>,
+): Promise<Buffer | undefined> {
+  const found = trustedAt(path);
+  if (found.foreign) throw options.trusted(found.foreign);
+  if (!found.stats) return undefined;
+  const { named: _named, ...others } = options;
+  return found.stats.isFile() ? readRegular(found.at, others) : readNamed(found.at, options);
 }
 
 /**

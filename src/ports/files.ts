@@ -44,8 +44,12 @@ export interface ReadOptions {
   readonly named?: true;
   /** A larger file is refused; 1 MiB by default. */
   readonly maxBytes?: number;
+  /** Reads only the beginning of a regular file, of any size. */
+  readonly firstBytes?: number;
   /** Refuses a regular file that users other than root and the effective user could write: makes the error. */
   readonly trusted?: (foreign: Foreign) => Error;
+  /** With `named` and `trusted`: also refuses a file if such users could change a folder or a link on the way to it. */
+  readonly isWayTrusted?: true;
   /**
    * Refuses a regular file that other users could read: makes the error. A file of root may be open to a group, because
    * there is no other way to hand one to another user (a mounted secret).
@@ -143,7 +147,15 @@ export interface FolderGuard {
    * or below is also followed if it leads to a folder of its owner, who could write there without us.
    */
   readonly owners: readonly number[] | 'any';
-  /** Makes the error for a link or an owner that is not allowed; the reason names path, owner and remedy. */
+  /**
+   * Only root and this user may be able to change the folder, each folder above it (a sticky one is safe if the way goes
+   * on in it) and each link on the way. So it is made only in a folder that others cannot change; a sticky one is not safe.
+   */
+  readonly isPrivate?: true;
+  /**
+   * Makes the error for a link or an owner that is not allowed; the reason names path, owner and remedy. With `isPrivate`,
+   * it says only what others can change.
+   */
   refuse(reason: string): Error;
 }
 
@@ -156,7 +168,9 @@ export interface FilesWithin
   /** The user that new files belong to. */
   readonly uid: number;
   /** The content of a file; undefined if there is nothing, or anything but a regular file. */
-  read(path: string): Promise<Uint8Array | undefined>;
+  read(path: string, options?: Pick<ReadOptions, 'firstBytes'>): Promise<Uint8Array | undefined>;
+  /** Writes a new file as `replace` does; returns false if there is anything at the path already. */
+  create(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<boolean>;
   /**
    * Appends whole lines to a file, durably and in one write, so that concurrent appends lose nothing. Keeps owner and
    * mode, follows a symlink of root or this user, and creates a missing file.

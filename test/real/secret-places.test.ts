@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -35,6 +36,7 @@ async function machine() {
   made += 1;
   const home = join(base, `${made}`);
   mkdirSync(home, { mode: 0o700 });
+  const world = storeWorld();
   const store = join(home, 'store');
   await open(store).put({ kind: 'meta', name: 'store' }, Buffer.from('{"schema":1,"id":"x"}'), {
     ifRevision: null,
@@ -47,11 +49,11 @@ async function machine() {
       stdout: { write: (text) => (stdout += text) },
       stderr: { write: (text) => (stderr += text) },
       isTerminal: false,
-      world: { ...storeWorld(), close: async () => undefined } as World,
+      world: { ...world, close: async () => undefined } as World,
     });
     return { code, stdout, stderr: stderr.replaceAll(/\s+/g, ' ') };
   };
-  return { home, store, run };
+  return { home, store, run, files: world.files };
 }
 
 /** Makes a folder that others can change, in `home`; returns the folder to write into. */
@@ -105,14 +107,13 @@ const places: readonly [string, (home: string) => string][] = [
 ];
 
 describe.skipIf(!isRoot)('a folder', () => {
-  it.each(places)('%s gets no backup, no key of the store and no folder for one', async (what, make) => {
+  it.each(places)('%s gets no backup, no key of the store and no folder for one', async (_what, make) => {
     const { home, run } = await machine();
     const folder = make(home);
     for (const line of [
       ['backup', join(folder, 'b')],
       ['store', 'key', join(folder, 'k')],
-      // In a sticky folder, nobody else can change a new folder of root.
-      ...(what.includes('sticky') ? [] : [['store', 'key', join(folder, 'new/k')]]),
+      ['store', 'key', join(folder, 'new/k')],
     ]) {
       const words = expect.stringMatching(/others could take the (backup|key) from there/);
       expect([line, await run(...line)]).toEqual([line, { code: 2, stdout: '', stderr: words }]);
@@ -153,6 +154,139 @@ describe.skipIf(!isRoot)('a folder', () => {
       code: 7,
       stderr: expect.stringContaining('the key of the store cannot be used: other users could know it or change it'),
     });
+  });
+});
+
+describe.skipIf(!isRoot)('a folder that is not there', () => {
+  const attacks: readonly [string, (path: string, home: string) => void][] = [
+    [
+      'made by another user',
+      (path) => {
+        mkdirSync(path, { mode: 0o777 });
+        chownSync(path, stranger, stranger);
+      },
+    ],
+    [
+      'replaced by a link of another user',
+      (path, home) => {
+        symlinkSync(join(home, 'precious'), path);
+        lchownSync(path, stranger, stranger);
+      },
+    ],
+  ];
+  it.each(
+    attacks.flatMap(([what, attack]) => [['backup'], ['store', 'key']].map((command) => ({ what, attack, command }))),
+  )('$command: $what between two looks gets nothing', async ({ attack, command }) => {
+    const { home, run, files } = await machine();
+    mkdirSync(join(home, 'precious'));
+    writeFileSync(join(home, 'precious/file'), 'x');
+    const sticky = join(home, 'sticky');
+    mkdirSync(sticky);
+    chmodSync(sticky, 0o1777);
+    const path = join(sticky, 'd');
+    // After each look at the place.
+    for (const name of ['foreign', 'stat', 'syncFolder', 'makeFolders'] as const) {
+      const look = files[name] as (...args: readonly unknown[]) => Promise<unknown>;
+      Object.assign(files, {
+        [name]: (...args: readonly unknown[]) =>
+          look(...args).finally(() => {
+            if (`${args[0]}/`.startsWith(`${path}/`) && !readdirSync(sticky).includes('d')) attack(path, home);
+          }),
+      });
+    }
+    expect(await run(...command, join(path, 'file'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(
+        command[0] === 'backup'
+          ? `there is no folder ${path}`
+          : `${sticky}, which belongs to root, can be changed by every user`,
+      ),
+    });
+    expect(readFileSync(join(home, 'precious/file'), 'utf8')).toBe('x');
+    expect(readdirSync(join(home, 'precious'))).toEqual(['file']);
+    if (existsSync(path)) expect(readdirSync(path)).not.toContainEqual(expect.stringContaining('certfleet'));
+  });
+});
+
+describe.skipIf(!isRoot)('a backup', () => {
+  /** Makes it one that another user can change; returns what is restored, and what is wrong. */
+  const changed: readonly [string, (backup: string, home: string) => readonly [string, string]][] = [
+    [
+      'of another user',
+      (backup) => {
+        chownSync(backup, stranger, stranger);
+        return [backup, `${backup} belongs to user ${stranger} Look at ${backup}, and run \`chown root ${backup}\``];
+      },
+    ],
+    [
+      'that all can write',
+      (backup) => {
+        chmodSync(backup, 0o666);
+        return [backup, `${backup}, which belongs to root, can be changed by every user`];
+      },
+    ],
+    [
+      'in a folder of another user',
+      (backup, home) => {
+        mkdirSync(join(home, 'theirs'));
+        renameSync(backup, join(home, 'theirs/b'));
+        chownSync(join(home, 'theirs'), stranger, stranger);
+        return [join(home, 'theirs/b'), `${join(home, 'theirs')} belongs to user ${stranger}`];
+      },
+    ],
+    [
+      'to which a link of another user leads',
+      (backup, home) => {
+        symlinkSync(backup, join(home, 'link'));
+        lchownSync(join(home, 'link'), stranger, stranger);
+        return [join(home, 'link'), `${join(home, 'link')} belongs to user ${stranger}`];
+      },
+    ],
+  ];
+  it.each(changed)('%s is not restored, because it has hooks', async (_what, change) => {
+    const { home, store, run } = await machine();
+    const backup = join(home, 'b');
+    expect(await run('backup', backup)).toMatchObject({ code: 0 });
+    rmSync(store, { recursive: true });
+    const [path, reason] = change(backup, home);
+    const refused = await run('restore', path);
+    expect(refused).toMatchObject({ code: 7, stdout: '' });
+    expect(refused.stderr).toContain(
+      `${path} is refused, because a backup says which commands run as the user that runs certfleet: ${reason}`,
+    );
+    expect(existsSync(store)).toBe(false);
+  });
+
+  it('of root is restored from a sticky folder, and by way of a link of root', async () => {
+    const { home, store, run } = await machine();
+    const sticky = join(home, 'sticky');
+    expect(await run('backup', join(home, 'b'))).toMatchObject({ code: 0 });
+    rmSync(store, { recursive: true });
+    mkdirSync(sticky);
+    chmodSync(sticky, 0o1777);
+    renameSync(join(home, 'b'), join(sticky, 'b'));
+    symlinkSync(join(sticky, 'b'), join(home, 'link'));
+    expect(await run('restore', join(home, 'link'))).toMatchObject({ code: 0 });
+  });
+
+  it('replaces an earlier one and an empty file, and nothing else', async () => {
+    const { home, run } = await machine();
+    const path = join(home, 'b');
+    writeFileSync(path, '');
+    expect(await run('backup', path)).toMatchObject({ code: 0 });
+    const first = readFileSync(path, 'utf8');
+    expect(await run('backup', path)).toMatchObject({ code: 0 });
+    for (const content of ['precious', `{"certfleet":"export"}\n`, 'x'.repeat(2 << 20)]) {
+      writeFileSync(path, content);
+      expect(await run('backup', path)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`${path} is no backup; add --force to write over it`),
+      });
+      expect(readFileSync(path, 'utf8')).toBe(content);
+    }
+    expect(await run('backup', path, '--force')).toMatchObject({ code: 0 });
+    expect(readFileSync(path, 'utf8').slice(0, 30)).toBe(first.slice(0, 30));
+    expect(readdirSync(home).sort()).toEqual(['b', 'store']);
   });
 });
 

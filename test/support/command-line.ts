@@ -28,6 +28,7 @@ import type {
   SweepReport,
   TrialReport,
 } from '../../src/fleet.ts';
+import type { FilesWithin, FolderGuard } from '../../src/ports/files.ts';
 import type { ProcessRequest } from '../../src/ports/processes.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { World } from '../../src/ports/world.ts';
@@ -198,6 +199,21 @@ export function commandLine(given: CommandLine = {}) {
         return names.length > 0
           ? [...new Set(names.map((path) => path.slice(folder.length + 1).split('/')[0]!))]
           : undefined;
+      },
+      within: async (
+        folder: string,
+        { isPrivate, refuse }: FolderGuard,
+        work: (inside: FilesWithin) => Promise<unknown>,
+      ) => {
+        const { files } = world;
+        const foreign = isPrivate && (await files.foreign(folder));
+        if (foreign) throw refuse(foreign.reason);
+        const create: FilesWithin['create'] = async (path, content, attributes) => {
+          if (await files.stat(path)) return false;
+          await files.replace(path, content, attributes);
+          return true;
+        };
+        return work({ ...files, create } as unknown as FilesWithin);
       },
     },
   } as unknown as World;

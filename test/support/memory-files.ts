@@ -67,6 +67,11 @@ export function memoryFiles(now: () => Date): MemoryFiles {
       return node?.kind === 'symlink' ? node.target : undefined;
     },
     replace: async (path, content, attributes) => write(path, content, attributes),
+    async create(path, content, attributes) {
+      if (nodes.has(clean(path))) return false;
+      write(path, content, attributes);
+      return true;
+    },
     async append(path, lines) {
       const before = nodes.get(clean(path));
       write(path, Buffer.concat([before?.content ?? new Uint8Array(), Buffer.from(lines)]), {
