@@ -21,6 +21,8 @@ interface Named {
    * way. They are also keys in a file of {@link credentialsFile}. Any option can have them, in its `.meta({ aliases })`.
    */
   readonly aliases?: readonly string[];
+  /** Other options of the adapter, without which this one is of no use. */
+  readonly needs?: readonly string[];
 }
 
 /**
@@ -66,11 +68,17 @@ export const endpoint = (title = 'The APIâ€™s address, if it is not the vendorâ€
 
 const unitNeeded = (count: number) => `needs a unit: write ${count}s, or another of ms, s, m, h and d`;
 
+const longestDays = 36_500;
+
 /** A duration as text (`500ms`, `8s`, `2m`, `6h`, `30d`); the adapter gets milliseconds. */
 export const duration = (title: string) =>
   z
     .string({ error: ({ input }) => (Number.isInteger(input) ? unitNeeded(input as number) : undefined) })
     .regex(durationPattern, { error: 'a duration is a whole number and ms, s, m, h or d, for example 30s' })
+    // Far more is no date any more. A text of another form is no number here, and has its error.
+    .refine((text) => !(durationMs(text) > longestDays * 86_400_000), {
+      error: `a duration is at most ${longestDays}d (100 years)`,
+    })
     .transform(durationMs)
     .meta({ title, format: 'duration' });
 
@@ -111,12 +119,15 @@ export const keyFiles = () => ({
 export const alibabaKeys = (prefixes: readonly string[] = ['dns_aliyun_']) => ({
   accessKeyId: secret('AccessKey ID', {
     aliases: ['ALIBABA_CLOUD_ACCESS_KEY_ID', 'ALICLOUD_ACCESS_KEY', 'Ali_Key', 'dns_aliyun_access_key'],
+    needs: ['accessKeySecret'],
   }).optional(),
   accessKeySecret: secret('AccessKey secret', {
     aliases: ['ALIBABA_CLOUD_ACCESS_KEY_SECRET', 'ALICLOUD_SECRET_KEY', 'Ali_Secret'],
+    needs: ['accessKeyId'],
   }).optional(),
   securityToken: secret('Security token, if the keys are temporary', {
     aliases: ['ALIBABA_CLOUD_SECURITY_TOKEN', 'ALICLOUD_SECURITY_TOKEN', 'sts_token'],
+    needs: ['accessKeyId', 'accessKeySecret'],
   }).optional(),
   credentials: credentialsFile(prefixes, { aliases: ['ALIBABA_CLOUD_CREDENTIALS_FILE'] }),
   profile: profile({ aliases: ['ALIBABA_CLOUD_PROFILE'] }),
@@ -127,9 +138,15 @@ export const alibabaKeys = (prefixes: readonly string[] = ['dns_aliyun_']) => ({
  * (ECS, EKS Pod Identity), else the role of the instance.
  */
 export const awsKeys = () => ({
-  accessKeyId: secret('Access key id', { aliases: ['AWS_ACCESS_KEY_ID'] }).optional(),
-  secretAccessKey: secret('Secret access key', { aliases: ['AWS_SECRET_ACCESS_KEY'] }).optional(),
-  sessionToken: secret('Session token, if the keys are temporary', { aliases: ['AWS_SESSION_TOKEN'] }).optional(),
+  accessKeyId: secret('Access key id', { aliases: ['AWS_ACCESS_KEY_ID'], needs: ['secretAccessKey'] }).optional(),
+  secretAccessKey: secret('Secret access key', {
+    aliases: ['AWS_SECRET_ACCESS_KEY'],
+    needs: ['accessKeyId'],
+  }).optional(),
+  sessionToken: secret('Session token, if the keys are temporary', {
+    aliases: ['AWS_SESSION_TOKEN'],
+    needs: ['accessKeyId', 'secretAccessKey'],
+  }).optional(),
   credentials: credentialsFile([], { aliases: ['AWS_SHARED_CREDENTIALS_FILE'] }),
   profile: profile({ aliases: ['AWS_PROFILE'] }),
   ...ofThisProcess({

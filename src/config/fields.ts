@@ -11,6 +11,8 @@ export interface OptionField extends OptionInfo {
   readonly defaultValue: unknown;
   /** Other names of it, in the environment and in files with credentials: those of lego, acme.sh and certbot. */
   readonly aliases: readonly string[];
+  /** Other options, without which this one is of no use. */
+  readonly needs: readonly string[];
   /** It names a file with credentials; the prefixes of the keys in it. */
   readonly credentials: readonly string[] | undefined;
   /** The platform gives it to each process anew, so it is not stored with a certificate. */
@@ -58,6 +60,7 @@ export const optionFields = (options: z.ZodObject): readonly OptionField[] =>
       // The schema's default is in milliseconds, but a person writes `2m`.
       defaultValue: meta['format'] === 'duration' && typeof fallback === 'number' ? durationText(fallback) : fallback,
       aliases: texts(meta['aliases']),
+      needs: texts(meta['needs']),
       ofThisProcess: meta['ofThisProcess'] === true,
       credentials: Array.isArray(meta['credentials']) ? texts(meta['credentials']) : undefined,
     };

@@ -292,6 +292,7 @@ describe('problems', () => {
       'certificates:\n  - name: a\n    identifiers:\n      - *.example.com\n',
       '4: this is not valid YAML: *.example.com without quotes is a YAML alias; put it in quotes: "*.example.com"',
     ],
+    [edited('9s', '999999999d'), '13: shutdownBudget: a duration is at most 36500d (100 years)'],
     [edited('9s', 'long'), '13: shutdownBudget: a duration is a whole number and ms, s, m, h or d, for example 30s'],
     [
       edited('http01Port: 5002', 'http01Port: 70000'),

@@ -72,9 +72,11 @@ export async function resolveOptions<Shape extends z.ZodObject>(
   for (const field of fields) {
     const given = found.get(field.name);
     if (given === undefined) {
-      if (!field.required) continue;
+      const user = fields.find(({ name, needs }) => found.has(name) && needs.includes(field.name));
+      if (!field.required && !user) continue;
       const where = file === undefined ? variableOf(definition, field.name, envPrefix) : file.whyNot(field);
-      missing.push(`the ${field.secret ? 'credential' : 'option'} "${field.name}" (${where})`);
+      const why = user ? `, without which "${user.name}" is of no use` : '';
+      missing.push(`the ${field.secret ? 'credential' : 'option'} "${field.name}" (${where})${why}`);
       continue;
     }
     const place = { ...context, what, option: field.name, secret: field.secret };
@@ -89,7 +91,10 @@ export async function resolveOptions<Shape extends z.ZodObject>(
   if (unknown !== undefined)
     throw fail('config/invalid', { file: what, problem: unknownKey(unknown, [], known).message });
   if (missing.length > 0)
-    throw fail('config/credential-missing', { what, credential: missing.join(', ').replace(/, ([^,]+)$/, ' and $1') });
+    throw fail('config/credential-missing', {
+      what,
+      credential: [missing.slice(0, -1).join(', '), missing.at(-1)].filter((part) => part !== '').join(' and '),
+    });
   const parsed = definition.options.safeParse(input);
   if (!parsed.success)
     throw fail('config/invalid', {
