@@ -97,6 +97,133 @@ it.each<Row>([
         : {}),
     }),
   ),
+  ...[
+    [
+      'accessKeyId: a',
+      2,
+      'is missing the credential "accessKeySecret" (CERTFLEET_ALIBABA_CLB_ACCESS_KEY_SECRET), without which "accessKeyId" is of no use',
+    ],
+    [
+      'accessKeySecret: s3cret',
+      2,
+      '"accessKeyId" (CERTFLEET_ALIBABA_CLB_ACCESS_KEY_ID), without which "accessKeySecret" is of no use',
+    ],
+    ['securityToken: t', 2, /"accessKeyId" .* and .*"accessKeySecret" .*without which "securityToken" is of no use/],
+    ['accessKeyId: a, accessKeySecret: b', 0, 'is valid'],
+    ['credentials: /half.ini', 2, '"accessKeySecret" (not in /half.ini: it has no key'],
+  ].map(
+    ([keys, code, says]): Row => ({
+      what: `half of the keys: ${String(keys)}`,
+      argv: check,
+      mode: 0o600,
+      files: {
+        '/c.yaml': `balancers: { slb: { type: alibaba-clb, region: a, loadBalancer: lb-1, ${String(keys)} } }\n`,
+        '/half.ini': 'dns_aliyun_access_key = LTAI\n',
+      },
+      code: Number(code),
+      says: [says as string | RegExp],
+      never: ['s3cret'],
+    }),
+  ),
+  ...(
+    [
+      [{}, 2, '/c.yaml:1: the CA file /ca.pem cannot be used: no such file'],
+      [{ '/ca.pem': 'no PEM' }, 2, '/c.yaml:1: the CA file /ca.pem cannot be used: it contains no PEM certificate'],
+      [{ '/ca.pem': '-----BEGIN CERTIFICATE-----\n' }, 0, 'is valid'],
+    ] as const
+  ).map(
+    ([files, code, says]): Row => ({
+      what: `opens a file of root certificates: ${says}`,
+      argv: check,
+      files: {
+        '/c.yaml': 'issuers: { own: { directory: "https://ca.test/d", caFile: /ca.pem } }\n',
+        ...files,
+      },
+      code,
+      says: [says],
+    }),
+  ),
+  ...(
+    [
+      ['persistFor: 90d', 'solvers.dns: persistFor has no effect without `challenge: dns-persist-01`'],
+      ['persistFor: 90d, challenge: dns-persist-01', undefined],
+      [
+        'zones: { hand.test: dns }',
+        'solvers.dns: zones names the solver "dns" itself for hand.test, which has no effect',
+      ],
+      ['zones: { hand.test: other }', undefined],
+    ] as const
+  ).map(
+    ([more, warns]): Row => ({
+      what: `says what has no effect: ${more}`,
+      argv: check,
+      files: {
+        '/c.yaml':
+          'solvers:\n  other: { type: dns01, provider: manual }\n' +
+          `  dns: { type: dns01, provider: manual, ${more} }\n`,
+      },
+      says: ['is valid'],
+      ...(warns === undefined ? { never: ['warning'] } : { warns: [warns] }),
+    }),
+  ),
+  ...(
+    [
+      [443, 80, true],
+      [80, 80, false],
+      [8080, 5002, false],
+    ] as const
+  ).map(
+    ([listener, http01Port, warns]): Row => ({
+      what: `HTTP-01 over the listener ${listener} where the CA connects to ${http01Port}`,
+      argv: check,
+      files: {
+        '/c.yaml':
+          `balancers: { slb: { type: alibaba-clb, region: a, loadBalancer: lb-1, listenerPort: ${listener} } }\n` +
+          `solvers: { web: { type: http01-forward-rule, balancer: slb } }\npreflight: { http01Port: ${http01Port} }\n`,
+      },
+      says: ['is valid'],
+      ...(warns
+        ? {
+            warns: [
+              'solvers.web: the CA connects to port 80 for HTTP-01, but balancers.slb changes the listener on port 443',
+            ],
+          }
+        : { never: ['warning'] }),
+    }),
+  ),
+  ...(
+    [
+      ['type: files, path: /srv', 2],
+      ['type: files, path: /srv/', 2],
+      ['type: files, path: /srv, certbotName: other, layout: certbot', 0],
+      ['type: files, path: /other', 0],
+    ] as const
+  ).map(
+    ([second, code]): Row => ({
+      what: `a second target for the same files: ${second}`,
+      argv: check,
+      files: {
+        '/c.yaml':
+          'issuers: { le: { directory: letsencrypt } }\nsolvers: { w: { type: http01-responder } }\n' +
+          `deployers:\n  one: { type: files, path: /srv }\n  two: { ${second} }\n` +
+          'certificates:\n  - { name: a, identifiers: [a.example.com], deploy: [one, two] }\n',
+      },
+      code,
+      says: [
+        code === 2
+          ? '/c.yaml:7: the certificate "a" is delivered twice to /srv, by the deployers "one" and "two"; leave one of them out'
+          : 'is valid',
+      ],
+    }),
+  ),
+  {
+    what: 'says that no certificate is declared',
+    argv: check,
+    files: { '/c.yaml': 'certificates: []\n' },
+    stdout: '/c.yaml is valid: 0 certificates, 0 issuers.\n',
+    warns: ['Next: it declares no certificate: add one under `certificates`, or run `certfleet issue -d NAME '],
+    never: ['missing certificates'],
+  },
   { what: 'says that there is no file', argv: 'config check', says: ['There is no configuration'] },
   {
     what: 'refuses a file that is named and not there',

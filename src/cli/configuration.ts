@@ -5,12 +5,11 @@ import { resolveOptions } from '../config/options.ts';
 import type { Problem } from '../config/problems.ts';
 import { type AdapterKind, adapterEntry, dns01Type } from '../config/registry.ts';
 import { CertfleetError } from '../core/errors.ts';
-import { identifierKey, identifierSet } from '../core/identifier.ts';
 import { shellWord } from '../core/shell-word.ts';
-import { shortList } from '../core/short-list.ts';
 import type { AdapterSettings, Settings } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 import { expandHome } from './flag-values.ts';
+import { caFileProblems, doubts, sameFiles, twins } from './settings-doubts.ts';
 
 /** `certfleet config check`: prints every problem as `file:line: …`, and checks that each secret can be read here. */
 export const checkConfig: Run = async (session) => {
@@ -33,8 +32,14 @@ export const checkConfig: Run = async (session) => {
     return 0;
   }
   if (settings) await warnOfLiterals(session, file, settings);
+  for (const message of settings ? doubts(settings) : []) warn(session, message);
   const found = settings
-    ? await placed(text, [...twins(settings), ...(await secretProblems(session, settings))])
+    ? await placed(text, [
+        ...twins(settings),
+        ...sameFiles(settings),
+        ...(await caFileProblems(settings, files)),
+        ...(await secretProblems(session, settings)),
+      ])
     : problems;
   for (const { line, message } of found) {
     session.printJson({ object: 'problem', file, ...(line === undefined ? {} : { line }), message });
@@ -60,22 +65,13 @@ export const checkConfig: Run = async (session) => {
   session.print(
     `${file} is valid: ${count(settings.certificates.length, 'certificate')}, ${count(Object.keys(settings.issuers).length, 'issuer')}.`,
   );
-  session.note('Next: `certfleet issue` gets the missing certificates; `certfleet status` shows all.');
+  session.note(
+    settings.certificates.length === 0
+      ? 'Next: it declares no certificate: add one under `certificates`, or run `certfleet issue -d NAME`.'
+      : 'Next: `certfleet issue` gets the missing certificates; `certfleet status` shows all.',
+  );
   return 0;
 };
-
-/** Certificates that are the same but for their names: each would cost an order, and count towards the CA's limits. */
-function twins({ certificates }: Settings): readonly Problem[] {
-  const first = new Map<string, string>();
-  return certificates.flatMap(({ name, identifiers, issuer, profile, keyType }, index) => {
-    const key = JSON.stringify([identifierSet(identifiers), issuer, profile, keyType]);
-    const other = first.get(key);
-    if (other === undefined) first.set(key, name);
-    if (other === undefined) return [];
-    const message = `the certificates "${other}" and "${name}" are the same: both are for ${shortList(identifiers.map(identifierKey))}; declare one, with the targets of both`;
-    return [{ path: ['certificates', index], message }];
-  });
-}
 
 function warn(session: Session, message: string): void {
   session.printJson({ object: 'warning', message });

@@ -176,8 +176,13 @@ describe('configuration', () => {
     await writeFile(secret, 'c2VjcmV0IG9mIHRoZSB0ZXN0\n', { mode: 0o600 });
     const credentials = join(dirname(file), 'dnspod.ini');
     await writeFile(credentials, dnspodFile, { mode: 0o600 });
-    const text = block.text.replaceAll(/"file:[^"]*"/g, `"file:${secret}"`);
-    await writeFile(file, text.replaceAll('/etc/certfleet/dnspod.ini', credentials));
+    const roots = join(dirname(file), 'private-ca.pem');
+    await writeFile(roots, '-----BEGIN CERTIFICATE-----\n');
+    const text = block.text
+      .replaceAll(/"file:[^"]*"/g, `"file:${secret}"`)
+      .replaceAll('/etc/certfleet/dnspod.ini', credentials)
+      .replaceAll('/etc/ssl/private-ca.pem', roots);
+    await writeFile(file, text);
     const said: string[] = [];
     const output = { write: (text: string) => said.push(text) };
     const named = [...block.text.matchAll(/env:([A-Z_]+)/g)].map(([, name]) => [name, 'secret']);
