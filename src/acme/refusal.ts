@@ -31,7 +31,9 @@ export function refusal(answer: Answer, issuer: string, ask: AskedFor): Certflee
   }
   if (problem === undefined || answer.status >= 500) {
     const status = problem ? `${answer.status} (${describeProblem(problem)})` : `HTTP ${answer.status}`;
-    return fail('acme/busy', { issuer, status, what }, { ...kept, ...at(waits) });
+    // A 404 may be about an order that the CA no longer has (`mayMeanOrderGone`).
+    const bare = problem === undefined && answer.status === 404 ? { problem: { status: 404 } } : kept;
+    return fail('acme/busy', { issuer, status, what }, { ...bare, ...at(waits) });
   }
   const pages = type === 'userActionRequired' ? pagesOf(answer, problem) : '';
   return fail(

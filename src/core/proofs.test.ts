@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from './errors.ts';
-import { provesNothingWritten, provesOrderDead, provesOrderGone } from './proofs.ts';
+import { mayMeanOrderGone, provesNothingWritten, provesOrderDead, provesOrderGone } from './proofs.ts';
 
 const [provider, reason] = ['Zones', 'no'];
 const change = { provider, name: '_acme-challenge.a.test', reason, advice: '' };
@@ -42,4 +42,19 @@ describe('what an error proves', () => {
     ['a type of another namespace', problem('urn:other:toString', 403), false],
     ['a timeout', fail('acme/timeout', { issuer: 'CA', what: 'it', seconds: 1 }), false],
   ])('%s: the order is gone: %s', (_what, error, expected) => expect(provesOrderGone(error)).toBe(expected));
+
+  const bare = (status: number, retryAt?: Date) =>
+    fail(
+      'acme/busy',
+      { issuer: 'CA', status: `HTTP ${status}`, what: 'the order' },
+      { problem: { status }, ...(retryAt ? { retryAt } : {}) },
+    );
+  it.each([
+    ['404', bare(404), true],
+    ['404 with Retry-After', bare(404, new Date()), false],
+    ['503', bare(503), false],
+    ['404 with a problem document', problem('about:blank', 404), false],
+  ])('%s: it takes another answer to know whether the order is gone: %s', (_what, error, expected) =>
+    expect(mayMeanOrderGone(error)).toBe(expected),
+  );
 });

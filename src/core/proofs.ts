@@ -127,7 +127,7 @@ export const provesOrderDead = (error: unknown): boolean =>
 
 /**
  * Whether a CA that answers the look at an order with this problem says that there is no such order for this account:
- * Boulder answers 404 and `malformed`, Pebble 404. After any other refusal (new terms of service, a firewall), the order
+ * Boulder answers 404 and `malformed`. After any other refusal (new terms of service, a firewall), the order
  * may still exist. Two of these types are also answers to a signature with a key that the account no longer has.
  */
 const orderGone: Readonly<Record<ProblemType, boolean>> = {
@@ -156,8 +156,16 @@ const orderGone: Readonly<Record<ProblemType, boolean>> = {
   userActionRequired: false,
 };
 
-export function provesOrderGone(error: unknown): boolean {
-  if (!isFailure(error, 'acme/problem')) return false;
-  const { status } = (error.problem ?? {}) as { readonly status?: number };
-  return status === 404 || orderGone[problemType(error) as ProblemType] === true;
-}
+export const provesOrderGone = (error: unknown): boolean =>
+  isFailure(error, 'acme/problem') &&
+  (statusOf(error) === 404 || orderGone[problemType(error) as ProblemType] === true);
+
+/**
+ * Whether the look at an order was answered with a 404 without a problem document: Pebble no longer has the order, or a
+ * proxy in front of the CA knows no path. Only another answer of the CA tells which.
+ */
+export const mayMeanOrderGone = (error: unknown): boolean =>
+  isFailure(error, 'acme/busy') && statusOf(error) === 404 && error.retryAt === undefined;
+
+const statusOf = ({ problem }: CertfleetError): number | undefined =>
+  ((problem ?? {}) as { readonly status?: number }).status;

@@ -16,6 +16,55 @@ const newOrdersSince = (world: World, from: number) =>
       problem ?? 'accepted',
     ]);
 
+describe('an order that the CA answers with a bare 404', () => {
+  const bare404 = { status: 404, html: '<h1>not found</h1>' };
+  const now = () => job(simulatedSpec(), { obeyBackoff: false });
+  /** A run that left an open order, of a first issue or of a renewal. */
+  async function withOpenOrder(isRenewal: boolean) {
+    const world = await createSimulatedWorld({ settings: { reuseOrders: false } });
+    if (isRenewal) {
+      await issue(world.replica(1), job(simulatedSpec()), signal);
+      world.pass(61 * dayMs);
+    }
+    const problem = { type: 'urn:ietf:params:acme:error:userActionRequired', detail: 'read it', status: 403 };
+    world.ca.failNext('finalize', { status: 403, problem });
+    expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'failed' });
+    const { version, order } = (await world.readLineage())?.work ?? {};
+    expect(order?.url).toBeDefined();
+    return { world, version, order };
+  }
+
+  it.each([
+    ['of a first issue', false, false],
+    ['of a renewal', true, false],
+    ['of a renewal, and the account too', true, true],
+  ])(
+    'is gone if the CA has lost the orders, %s: another one follows, with the same key',
+    async (_what, isRenewal, account) => {
+      const { world, version } = await withOpenOrder(isRenewal);
+      world.ca.state.orders.clear();
+      if (account) world.ca.state.accounts.clear();
+      world.ca.failNext('order', bare404);
+      const result = isRenewal ? 'renewed' : 'issued';
+      expect(await issue(world.replica(2), now(), signal)).toMatchObject({ result });
+      expect((await world.readLineage())?.current?.id).toBe(version);
+    },
+  );
+
+  it('is kept while a proxy answers everything so', async () => {
+    const { world, order } = await withOpenOrder(true);
+    for (const kind of ['order', 'newAccount'] as const) world.ca.failNext(kind, { ...bare404, times: 3 });
+    const failed = { result: 'failed', error: { code: 'acme/busy' } };
+    for (const pid of [2, 3, 4]) {
+      expect(await issue(world.replica(pid), now(), signal)).toMatchObject(failed);
+      expect((await world.readLineage())?.work?.order).toEqual(order);
+    }
+    const before = world.ca.accepted('newOrder');
+    expect(await issue(world.replica(5), now(), signal)).toMatchObject({ result: 'renewed' });
+    expect(world.ca.accepted('newOrder')).toBe(before);
+  });
+});
+
 describe('an order whose answer was lost', () => {
   it.each([
     ['returns the open order', true, 1],

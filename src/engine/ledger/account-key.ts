@@ -57,6 +57,21 @@ export async function hasNewKey({ engine, issuer, wanted, signal }: Asker, used:
   return thumbprint !== used.thumbprint;
 }
 
+/**
+ * Whether the CA says that it has this account, so what answers is the CA. Fails with `accountDoesNotExist` if it has
+ * not.
+ */
+export async function isKnown({ engine, issuer, wanted, signal }: Asker, used: AccountIssuer): Promise<boolean> {
+  const found = await readAccount(engine, wanted.issuer, signal);
+  if (!found) return false;
+  try {
+    return (await lookUp(issuer, found.document.keyPem, signal)).url === used.accountUrl;
+  } catch (error) {
+    if (signal.aborted || problemType(error) === 'accountDoesNotExist') throw error;
+    return false;
+  }
+}
+
 /** Whether the CA knows this key as that of the account, or takes no such keys. */
 async function askFor(
   issuer: Issuer,

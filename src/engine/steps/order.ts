@@ -1,12 +1,12 @@
 import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
 import { problemType } from '../../core/problem.ts';
-import { provesOrderGone } from '../../core/proofs.ts';
+import { mayMeanOrderGone, provesOrderGone } from '../../core/proofs.ts';
 import { hasRoomForOrder } from '../../core/tombstones.ts';
 import { datesToOrder } from '../../core/validity.ts';
 import { ordered, orderGivenUp } from '../../core/work.ts';
 import type { Order, OrderRequest } from '../../ports/issuer.ts';
 import { ask, isLost, noteIfDown } from '../ask.ts';
-import { hasNewKey } from '../ledger/account-key.ts';
+import { hasNewKey, isKnown } from '../ledger/account-key.ts';
 import { endHold } from '../ledger/ca-hold.ts';
 import { asWithdrawn } from '../looks/ca.ts';
 import { announce, nameOf, type OrderRun } from '../run.ts';
@@ -23,7 +23,11 @@ export async function keptOrder(run: OrderRun): Promise<Order | undefined> {
   const url = holding.work.order?.url;
   if (url === undefined) return undefined;
   const order = await ask(run, () => account.order(url, signal)).catch(async (error: unknown) => {
-    if (!provesOrderGone(error) || (await hasNewKey({ ...run, wanted: job.wanted }, account))) throw error;
+    const asker = { ...run, wanted: job.wanted };
+    const isGone = provesOrderGone(error)
+      ? !(await hasNewKey(asker, account))
+      : mayMeanOrderGone(error) && (await isKnown(asker, account));
+    if (!isGone) throw error;
     return undefined;
   });
   return order && order.status !== 'invalid' && !isExpired(run, order) ? order : undefined;
