@@ -34,6 +34,7 @@ it.each<Row>([
       '  edge keeps what it has.',
       '  It was not revoked, so it stays valid until 2027-02-22 (90 days).',
       '  Left behind: the dns-01 challenge of a.test could not be removed: refused.',
+      '  Nothing tries again to remove what is left behind: remove it by hand.',
       '  Next: remove it from the configuration, too; otherwise `certfleet renew --config /c.yaml` orders it again.',
       '',
     ].join('\n'),
@@ -45,10 +46,24 @@ it.each<Row>([
     calls: [{ name: 'abc', force: true }],
     stdout: [
       'abc: deleted from the store, with its keys',
-      '  In an hour, `certfleet renew` or `certfleet sweep` looks again for the dns-01 challenge of a.test, the dns-01 challenge of b.test, which the DNS provider may not list yet.',
+      '  The DNS provider may not list these yet, so `certfleet renew` and `certfleet sweep` look for them again: the dns-01 challenge of a.test, the dns-01 challenge of b.test.',
       '  Next: nothing to do; it will not be renewed.',
       '',
     ].join('\n'),
+  },
+  {
+    what: 'says apart what is left for good and what it looks for again',
+    argv: 'delete abc --force',
+    fleet: {
+      delete: {
+        ...gone,
+        left: ['the dns-01 challenge of a.test (TXT _acme-challenge.a.test Abc) could not be removed: refused'],
+        unsure: ['the dns-01 challenge of b.test'],
+      },
+    },
+    says: [
+      'Left behind: the dns-01 challenge of a.test (TXT _acme-challenge.a.test Abc) could not be removed: refused.\n  Nothing tries again to remove what is left behind: remove it by hand.\n  The DNS provider may not list these others yet, so `certfleet renew` and `certfleet sweep` look for them again: the dns-01 challenge of b.test.\n',
+    ],
   },
   {
     what: 'says what stays of commands, and of exports',

@@ -82,9 +82,10 @@ function remarksOf(deleted: Deleted, deployers: StoredSpec['deployers'], now: Da
         : `The TXT record at ${name} stays, and lets the account get certificates until you remove it: ${value}`,
     ),
     ...left.map((what) => `Left behind: ${what}.`),
+    ...(left.length > 0 ? ['Nothing tries again to remove what is left behind: remove it by hand.'] : []),
     ...(unsure.length > 0
       ? [
-          `In an hour, \`certfleet renew\` or \`certfleet sweep\` looks again for ${shortList(unsure)}, which the DNS provider may not list yet.`,
+          `The DNS provider may not list ${left.length > 0 ? 'these others' : 'these'} yet, so \`certfleet renew\` and \`certfleet sweep\` look for them again: ${shortList(unsure)}.`,
         ]
       : []),
     isDeclared

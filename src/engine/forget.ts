@@ -181,7 +181,10 @@ async function removeAll(
     owed: [
       ...all
         .filter(({ error }) => error !== undefined)
-        .map(({ presented, error }) => ({ what: nameOfPresented(presented, lineage.spec), error })),
+        .map(({ presented, place, error }) => ({
+          what: `${nameOfPresented(presented, lineage.spec)}${place === undefined ? '' : ` (${place})`}`,
+          error,
+        })),
       ...kept.map(({ target, error }) => ({ what: `what ${target} was sent`, error })),
       ...(await removeKeptRule(engine, lineage, signal)),
     ],

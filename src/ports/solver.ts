@@ -72,6 +72,8 @@ export interface Solver {
   ready(challenge: SolverChallenge, receipt: Json, signal: AbortSignal): Promise<Readiness>;
   /** A solver that can tell notes by the signal whether there was something to remove (`core/writes.ts`). */
   cleanup(challenge: SolverChallenge, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
+  /** Where a person finds the answer, to remove it by hand: the TXT name and value. */
+  placeOf?(challenge: SolverChallenge, receipt: Json | undefined): string | undefined;
   /**
    * Whether a removal that succeeded may have missed the answer: what was presented last may not be in the service's own
    * list yet. For so many ms it may be missed; undefined if it is found at once. The engine then keeps a tombstone,

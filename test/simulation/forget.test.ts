@@ -189,7 +189,8 @@ describe('forgetting a lineage', () => {
     const withdraw = async () => {
       throw new Error('no such folder');
     };
-    const broken = { ...world.solver, cleanup, withdraw };
+    const placeOf = () => 'TXT _acme-challenge.example.com v';
+    const broken = { ...world.solver, cleanup, withdraw, placeOf };
     const before = await world.readLineage();
     await expect(forget(world.replica(2, { solver: broken }), 'abc', { force: false }, signal)).rejects.toMatchObject({
       code: 'solver/not-removed',
@@ -203,7 +204,9 @@ describe('forgetting a lineage', () => {
     expect(forgotten?.left).toEqual([
       'the probe could not be removed: no such folder',
       ...Array.from({ length: 3 }, () =>
-        expect.stringMatching(/^the dns-01 challenge of example\.com could not be removed: .*the key was revoked/),
+        expect.stringMatching(
+          /^the dns-01 challenge of example\.com \(TXT _acme-challenge\.example\.com v\) could not be removed: .*the key was revoked/,
+        ),
       ),
     ]);
     expect(await documentsOf(world.store, 'abc')).toEqual([]);

@@ -503,6 +503,8 @@ describe('what a provider needs', () => {
     await solver.cleanup(c, undefined, signal);
     expect(removals).toEqual([began, began]);
     const other = { ...(receipt as object), value: 'of another challenge' };
+    const place = `TXT _acme-challenge.${c.identifier.value} ${valueFor(c)}`;
+    expect([receipt, undefined, other].map((one) => solver.placeOf?.(c, one))).toEqual([place, place, place]);
     expect([receipt, undefined, other].map((one) => solver.mayMissForMs?.(c, one))).toEqual([
       undefined,
       30_000,

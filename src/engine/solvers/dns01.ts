@@ -3,6 +3,7 @@ import { fail } from '../../core/errors.ts';
 import type { Hop } from '../../core/hop.ts';
 import { baseName } from '../../core/identifier.ts';
 import type { Json } from '../../core/json.ts';
+import { keptIn } from '../../core/kept-records.ts';
 import { txtNameOf } from '../../core/txt-name.ts';
 import { noteRemoval } from '../../core/writes.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
@@ -100,6 +101,12 @@ export function createDns01(options: Dns01Options): Solver {
       log.debug(`${done} at ${value.name} in the zone ${value.zone}`);
     },
 
+    placeOf(challenge, receipt) {
+      const value = toBase64url(options.sha256(challenge.keyAuthorization));
+      const known = readReceipt(receipt);
+      return placeText({ name: known?.value === value ? known.name : nameOf(challenge), value });
+    },
+
     mayMissForMs({ keyAuthorization }, receipt) {
       const known = readReceipt(receipt);
       const own = known?.value === toBase64url(options.sha256(keyAuthorization)) ? known : undefined;
@@ -126,10 +133,16 @@ function withPersist(dns01: Solver, persist: PersistSolver): Solver {
     present: (challenge, note, signal) => of(challenge).present(challenge, note, signal),
     ready: (challenge, receipt, signal) => of(challenge).ready(challenge, receipt, signal),
     cleanup: (challenge, receipt, signal) => of(challenge).cleanup(challenge, receipt, signal),
+    placeOf(challenge, receipt) {
+      if (of(challenge) === dns01) return dns01.placeOf?.(challenge, receipt);
+      return receipt ? placeText(keptIn(receipt)) : undefined;
+    },
     mayMissForMs: (challenge, receipt) =>
       of(challenge) === dns01 ? dns01.mayMissForMs?.(challenge, receipt) : undefined,
   };
 }
+
+const placeText = ({ name, value }: Pick<DnsValue, 'name' | 'value'>): string => `TXT ${name} ${value}`;
 
 function longestCleanup({ all }: Hands): Pick<Solver, 'cleanupBudgetMs'> {
   const budgets = all.flatMap(({ traits }) => traits.cleanupBudgetMs ?? []);

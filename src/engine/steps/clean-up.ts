@@ -26,6 +26,8 @@ const cleanupBudgetMs = 30_000;
 export interface Unremoved {
   readonly presented: Presented;
   readonly stone: Tombstone;
+  /** Where a person finds it. */
+  readonly place?: string;
   /** Undefined if nothing failed, but the removal may have missed it. */
   readonly error?: unknown;
 }
@@ -88,7 +90,8 @@ async function removeAll(
       const hint = isFailure(error, 'balancer/', 'dns/') ? `. ${error.hint}` : '';
       const what = `could not remove ${nameOfPresented(presented, spec)}: ${reasonOf(error)}${hint}`;
       if (!over.aborted) reportLeft(engine, spec, `${what}; a later sweep tries again`);
-      return leave(presented, error);
+      const place = presented.probe ? undefined : solver.placeOf?.(solverChallenge(spec, presented), presented.receipt);
+      return { ...leave(presented, error), ...(place === undefined ? {} : { place }) };
     } finally {
       watch.done();
     }
