@@ -136,22 +136,24 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
   return {
     async request(request) {
       request.signal.throwIfAborted();
+      let proxy: string | undefined;
       try {
         const url = parse(request.url);
-        const proxy = request.connectTo ? undefined : proxyFor(url, options.env);
+        proxy = request.connectTo ? undefined : proxyFor(url, options.env);
         return await (proxy === undefined ? direct(request, url) : overProxy(request, url, proxy));
       } catch (error) {
         if (request.signal.aborted) throw request.signal.reason;
         const about = { method: request.method, url: speakable(request.url) };
         if (error instanceof TooLate) {
           const reason = `no complete answer within ${timeoutOf(request) / 1000} s`;
-          throw fail('network/failed', { ...about, reason }, { cause: error });
+          throw fail('network/failed', { ...about, reason: ofProxy(reason, error, proxy) }, { cause: error });
         }
         if (error instanceof TooLarge) {
           throw fail('network/too-large', { ...about, limit: request.maxBytes ?? defaultMaxBytes });
         }
         if ((error as { code?: unknown }).code === 'config/ca-file-unusable') throw error;
-        throw fail('network/failed', { ...about, reason: wordsOf(error, clock.now()) }, { cause: error });
+        const reason = ofProxy(wordsOf(error, clock.now()), error, proxy);
+        throw fail('network/failed', { ...about, reason }, { cause: error });
       }
     },
 
@@ -269,6 +271,17 @@ function wordsOf(error: unknown, now: Date): string {
   if (refused) return `the proxy answered ${refused[1]} to CONNECT`;
   if (message === 'aborted' || code === 'UND_ERR_SOCKET') return 'the connection was closed';
   return reasonOf(error);
+}
+
+/** Behind a proxy, what connects is the proxy; the server itself is never reached directly. */
+const ofConnecting = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/;
+
+/** The reason with the proxy that it concerns, without its password. */
+function ofProxy(reason: string, error: unknown, proxy: string | undefined): string {
+  if (proxy === undefined) return reason;
+  const shown = speakable(proxy).replace(/\/$/, '');
+  const code = String((error as { code?: unknown }).code);
+  return ofConnecting.test(code) ? `the proxy ${shown}: ${reason}` : `${reason} (through the proxy ${shown})`;
 }
 
 const wrongDates: Readonly<Record<string, string>> = {

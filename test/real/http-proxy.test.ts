@@ -142,16 +142,23 @@ describe('a proxy from the environment', () => {
 
   test('that does not exist', async () => {
     const error = await failure(
-      client({ HTTPS_PROXY: 'http://127.0.0.1:1' }).request({ method: 'GET', url: 'https://ca.test/', signal }),
+      client({ HTTPS_PROXY: 'http://user:hunter2@127.0.0.1:1' }).request({
+        method: 'GET',
+        url: 'https://ca.test/',
+        signal,
+      }),
     );
-    expect(error.message).toContain('connection refused');
+    expect(error.message).toContain('the proxy http://127.0.0.1:1: connection refused');
+    expect(JSON.stringify([error, error.message])).not.toContain('hunter2');
   });
 
   test('has the same limits of size and time, and the same aborts', async () => {
     const made = client({ HTTPS_PROXY: `http://127.0.0.1:${proxyPort}` });
     const at = (path: string) => ({ method: 'GET' as const, url: `https://ca.test:${originTls}${path}`, signal });
     expect((await failure(made.request({ ...at('/endless'), maxBytes: 50_000 }))).code).toBe('network/too-large');
-    expect((await failure(made.request({ ...at('/never'), timeoutMs: 1_000 }))).message).toContain('within 1 s');
+    expect((await failure(made.request({ ...at('/never'), timeoutMs: 1_000 }))).message).toContain(
+      `within 1 s (through the proxy http://127.0.0.1:${proxyPort})`,
+    );
     const controller = new AbortController();
     const waiting = made.request({ ...at('/never'), signal: controller.signal });
     controller.abort(new Error('stop'));
