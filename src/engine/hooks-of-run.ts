@@ -34,12 +34,14 @@ export const newHooksOfRun = (id: string, unsettled: Set<string> = new Set()): H
 });
 
 /** Remembers an outcome for the post-hooks. */
-export function noteOutcome({ renewed, failed }: HooksOfRun, { name, identifiers }: CertificateSpec, outcome: Outcome) {
-  const { result } = outcome;
-  const names = identifiers.map(identifierKey);
-  if (result === 'issued' || result === 'renewed') renewed.set(name, names);
-  else if (result === 'failed') failed.set(name, names);
+export function noteOutcome(hooks: HooksOfRun, spec: CertificateSpec, { result }: Outcome): void {
+  if (result === 'issued' || result === 'renewed') noteRenewed(hooks, spec);
+  else if (result === 'failed') hooks.failed.set(spec.name, spec.identifiers.map(identifierKey));
 }
+
+/** Remembers a new certificate for the post-hooks; for certbot, too, it is renewed though a deploy hook fails. */
+export const noteRenewed = ({ renewed }: HooksOfRun, { name, identifiers }: CertificateSpec): void =>
+  void renewed.set(name, identifiers.map(identifierKey));
 
 /** How long a list in an environment variable may be: all of them and the arguments share 128 KiB on Linux. */
 const longestList = 16_000;

@@ -180,6 +180,22 @@ describe('hooks around the orders of a run', () => {
     expect(world.variables.at(-1)).toMatchObject({ RENEWED_DOMAINS: '', FAILED_DOMAINS: 'a.example.com' });
   });
 
+  it('a certificate whose delivery fails is renewed for the post-hook, but only by the run that got it', async () => {
+    const world = await worldWithHooks();
+    const failing: Deployer = { ...world.deployer, activate: () => Promise.reject(new Error('no')) };
+    const engine = (pid: number): Engine => {
+      const replica = world.replica(pid);
+      return { ...replica, connect: { ...replica.connect, deployer: async () => failing } };
+    };
+    const outcomes = await world.pass(engine(1), withHooks('a', around));
+    expect(outcomes).toMatchObject([{ result: 'pending' }]);
+    expect(world.variables.at(-1)).toMatchObject({ RENEWED_DOMAINS: 'a.example.com', FAILED_DOMAINS: '' });
+    const next = engine(2);
+    world.wait(dayMs);
+    expect(await world.pass(next, withHooks('a', around))).toMatchObject([{ result: 'pending' }]);
+    expect(next.memory.hooks.renewed.size).toBe(0);
+  });
+
   it('a failing hook stops nothing, and is reported without its arguments', async () => {
     const world = await worldWithHooks();
     world.answerWith(async (line) => ({ status: line.startsWith('stop') ? 5 : 0, stderr: 'no such unit' }));

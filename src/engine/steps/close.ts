@@ -6,6 +6,7 @@ import { isRetried, nextTry } from '../../core/plan.ts';
 import { cut } from '../../core/remote-text.ts';
 import { closed, failed, stopped } from '../../core/work.ts';
 import { report } from '../engine.ts';
+import { noteRenewed } from '../hooks-of-run.ts';
 import { nameOf, type Run } from '../run.ts';
 
 /** The results of the last steps of a run. */
@@ -43,6 +44,7 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
         : words[quiet],
     ...(error ? { code: error.code, hint: cut(error.hint, longestStored) } : {}),
   };
+  if (error && isIssue) noteRenewed(engine.memory.hooks, holding.lineage.spec.spec);
   await holding.apply(closed({ deployments, left, renewal, retired, last, now }), signal);
   return outcomeOfLast(holding.lineage, error);
 }
