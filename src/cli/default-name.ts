@@ -13,6 +13,8 @@ interface Place {
   readonly settings: Settings;
   /** Undefined if there is no store yet. */
   readonly fleet: Fleet | undefined;
+  /** Fails if the other flags are wrong, before a person is asked about the names. */
+  readonly check: (subject: Subject) => Promise<void>;
 }
 
 /**
@@ -25,6 +27,7 @@ export async function certificateFor(subject: Subject, place: Place): Promise<Su
   const { name: base, identifiers = [] } = subject;
   const members = await membersOf(base, place);
   const meant = meantBy(identifiers, base, members);
+  if (meant.is === 'more') await place.check({ ...subject, name: meant.name });
   if (meant.is === 'more') await confirmLoss(session, meant, identifiers, freeName(base, members));
   if (meant.is === 'new' && meant.name !== base)
     session.note(`${base} is a certificate for other names, so this one is called ${meant.name}.`);

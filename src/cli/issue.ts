@@ -8,7 +8,7 @@ import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 import { certificateFor } from './default-name.ts';
 import { textOf } from './flag-values.ts';
-import { describesCertificate, specFromFlags, subjectOf } from './flags.ts';
+import { describesCertificate, type Subject, specFromFlags, subjectOf } from './flags.ts';
 import { certificateNames } from './names.ts';
 import { reportStart, tellOutcomes } from './outcomes.ts';
 
@@ -80,7 +80,12 @@ async function changeByFlags(session: Session, settings: Settings, described: st
     if (!isFailure(error, 'store/absent')) throw error;
     return undefined;
   });
-  const subject = asked.isNamed ? asked : await certificateFor(asked, { session, settings, fleet });
+  const check = async (of: Subject): Promise<void> => {
+    const before = (await fleet?.stored(of.name, session.signal))?.spec;
+    // What a relative path becomes is said once, by the change itself.
+    if (before) await specFromFlags({ ...session, note: () => undefined }, settings, of, before);
+  };
+  const subject = asked.isNamed ? asked : await certificateFor(asked, { session, settings, fleet, check });
   const { name } = subject;
   if (settings.certificates.some((certificate) => certificate.name === name))
     throw fail('usage/invalid', {
