@@ -119,7 +119,7 @@ const rows: readonly Row[] = [
     fleet: { stored: { 'example.com': stored(solver) } },
     warns: ['`certfleet renew` needs none of them'],
     never: ['other settings'],
-    calls: ['status', { names: [], force: false }],
+    calls: ['status', { names: [], force: false }, 'status'],
   },
   {
     what: 'says which certificate has others',

@@ -90,12 +90,9 @@ async function linesFor(
   variables: Hourly['variables'],
 ): Promise<string> {
   const { context, invocation } = session;
-  const { program } = context;
-  const called =
-    program !== undefined && isAbsolute(program) && basename(program) === 'certfleet' ? program : 'certfleet';
   const config = textOf(invocation.flags['config']);
   const words = [
-    ...[called, command, '--quiet'],
+    ...[...(await calledAs(session)), command, '--quiet'],
     // cron runs in the home folder, where a relative path would mean another place.
     ...(config === undefined ? [] : ['--config', wholePathOf('--config ', config, context.env)]),
     ...(store === undefined ? [] : ['--store', store]),
@@ -103,6 +100,16 @@ async function linesFor(
   ];
   const { minute } = await timeOfMachine(session);
   return crontabLines({ command: words, minute, variables });
+}
+
+/** How cron calls certfleet: by its path, unless that is not known or cron finds it. */
+async function calledAs({ context: { program }, world }: Session): Promise<readonly string[]> {
+  if (program === undefined || !isAbsolute(program)) return ['certfleet'];
+  if (basename(program) === 'certfleet') return [program];
+  const { files } = await world();
+  for (const folder of [dirname(process.execPath), '/usr/bin', '/bin'])
+    if (await files.stat(`${folder}/certfleet`).catch(() => undefined)) return ['certfleet'];
+  return [process.execPath, program];
 }
 
 /**

@@ -70,9 +70,11 @@ async function installing(session: Session, world: World): Promise<Change> {
   const isSystemd =
     session.invocation.flags['cron'] !== true && (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
   const hourly = await hourlyOf(session, settings, world, isSystemd);
-  const missing = isSystemd ? undefined : await missingForCron(world, paths);
+  const missing = isSystemd ? undefined : await missingForCron(world, paths, session.json);
   if (missing !== undefined) {
-    session.noteWhole(crontabLines({ ...hourly, command: [...hourly.command, '--quiet'] }));
+    const text = crontabLines({ ...hourly, command: [...hourly.command, '--quiet'] });
+    session.printJson({ object: 'crontab', text });
+    session.noteWhole(text);
     throw fail('usage/invalid', { what: missing });
   }
   const wanted = isSystemd ? unitFiles(hourly, paths) : [cronFile(hourly, paths)];
@@ -101,17 +103,18 @@ async function installing(session: Session, world: World): Promise<Change> {
 }
 
 /** What cron lacks here to run the file, and the way out; undefined if it lacks nothing. */
-async function missingForCron({ files }: World, paths: DefaultPaths): Promise<string | undefined> {
+async function missingForCron({ files }: World, paths: DefaultPaths, json: boolean): Promise<string | undefined> {
+  const [line, lines] = json ? ['the line in "text"', 'what "text" has'] : ['the line above', 'what is above'];
   const isBooted = (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
   let hasCron = false;
   for (const path of paths.cron) hasCron ||= (await files.stat(path)) !== undefined;
   if (!hasCron)
     return isBooted
-      ? 'cron is not installed on this machine, so nothing would run the line above: leave out --cron, and systemd runs it'
-      : 'this machine has neither systemd nor cron, so nothing would run the line above: install cron and try again, or run the command once an hour in another way';
+      ? `cron is not installed on this machine, so nothing would run ${line}: leave out --cron, and systemd runs it`
+      : `this machine has neither systemd nor cron, so nothing would run ${line}: install cron and try again, or run the command once an hour in another way`;
   return (await files.stat(paths.cronFiles))?.kind === 'folder'
     ? undefined
-    : `this machine has neither systemd nor the folder ${paths.cronFiles}; add what is above to the crontab of root`;
+    : `this machine has neither systemd nor the folder ${paths.cronFiles}; add ${lines} to the crontab of root`;
 }
 
 async function uninstalling(session: Session, world: World): Promise<Change> {

@@ -180,6 +180,16 @@ it.each<Row>([
       "  Next: `certfleet renew --store '/my store'` renews it around 2027-01-23 (in 60 days).\n",
     warns: [/ \d{1,2} \* \* \* \* \/usr\/local\/bin\/certfleet renew --quiet --store '\/my store' /],
   },
+  ...(
+    [
+      [{}, / \* \S*node\S* \/opt\/certfleet\/dist\/cli\.js renew --quiet/],
+      [{ '/usr/bin/certfleet': '' }, / \* certfleet renew --quiet/],
+    ] as const
+  ).map(([files, line]) => ({
+    what: `gives cron the path of a program that is not among ${Object.keys(files).join(', ') || 'what cron finds'}`,
+    ...{ argv: abc, ...ends(issued), files, warns: [line] },
+    program: '/opt/certfleet/dist/cli.js',
+  })),
   {
     what: 'names the store in the commands of a failure, too',
     argv: `${abc} --store /s`,

@@ -1,5 +1,6 @@
 import { withLetters } from '../config/identifiers.ts';
 import { deployHookTarget } from '../core/hooks.ts';
+import { notRenewedHere } from '../core/in-place.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { shortList } from '../core/short-list.ts';
@@ -108,14 +109,25 @@ export async function tellOutcomes(
     session.print(
       `${waiting.length} certificates failed earlier and wait for their next try; \`certfleet status\` shows why and when.`,
     );
-  if (outcomes.length === 0)
-    session.print(
-      `${told.dryRun ? 'Nothing was tried: there' : 'There'} are no certificates yet. To get one: \`certfleet issue -d www.example.com --agree-tos\``,
-    );
+  if (outcomes.length === 0) session.print(await nothingText(session, told));
   const first = outcomes.find((outcome) => outcome.result === 'issued');
   if (told.command === 'issue' && !told.staging && first && !first.byHand) await adviseCrontab(session);
   if (outcomes.length > fewCertificates) session.print(summary(outcomes));
   return code;
+}
+
+/** Why a run had no certificate: there is none, or they are no longer renewed here. */
+async function nothingText(session: Session, { command, dryRun }: OutcomeContext): Promise<string> {
+  const nothing = dryRun ? 'Nothing was tried: ' : '';
+  const isAll = command === 'renew' && session.invocation.args.length === 0;
+  const all = isAll ? await (await session.fleet({ makeStore: false })).status([], session.signal) : [];
+  const given = all.filter(({ givenBack }) => givenBack !== undefined);
+  const [first] = given;
+  if (!first?.givenBack)
+    return `${nothing}${nothing ? 'there' : 'There'} are no certificates yet. To get one: \`certfleet issue -d www.example.com --agree-tos\``;
+  const paths = [...new Set(given.flatMap((one) => one.givenBack?.path ?? []))];
+  const names = shortList(given.map(({ name }) => withLetters(name)));
+  return `${nothing || 'Nothing to renew: '}${names} ${given.length === 1 ? 'was' : 'were'} given back to certbot in ${paths.join(', ')} by \`import --undo\`. ${notRenewedHere(first.givenBack).advice.replace(' it ', given.length === 1 ? ' it ' : ' them ')}`;
 }
 
 /** What certificates have left outside: one text for each reason, because a missing right concerns all of them. */

@@ -241,6 +241,23 @@ it.each<Row>([
     says: ['  Next: `certfleet renew` checks it again around 2026-11-24 16:00 UTC.\n'],
   },
   { what: 'helps where there is no certificate', argv: 'renew', says: ['There are no certificates yet'] },
+  ...[
+    ['renew', 'Nothing to renew: example.com, b were given back to certbot in /etc/letsencrypt by `import --undo`.'],
+    ['renew --dry-run', 'Nothing was tried: example.com, b were given back to certbot in /etc/letsencrypt by'],
+  ].map(
+    ([argv, says]): Row => ({
+      what: `says that certificates were given back, with ${argv}`,
+      argv: argv!,
+      fleet: {
+        status: ['example.com', 'b'].map((name) => ({
+          ...valid,
+          ...{ name, state: 'undeclared', givenBack: { at: '2026-11-23T10:00:00.000Z', path: '/etc/letsencrypt' } },
+        })),
+      },
+      says: [says!, '`certfleet import certbot /etc/letsencrypt --in-place` takes them over again'],
+      never: ['no certificates yet'],
+    }),
+  ),
   {
     what: 'says that a dry run had nothing to try, which is no failure, as with certbot',
     argv: 'renew --dry-run',

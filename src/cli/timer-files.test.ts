@@ -215,6 +215,16 @@ const rows: readonly Row[] = [
       /\d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew --quiet .* neither systemd nor the folder \/etc\/cron\.d; add what is above/,
     ],
   },
+  ...['', '--print'].map((flag) => ({
+    what: `has the line in its JSON where nothing would run it ${flag}`,
+    argv: `--json install-timer ${flag}`.trim(),
+    ...{ program, files: {}, code: 2 },
+    says: [
+      /"object":"crontab","text":" *\d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew --quiet/,
+      'nothing would run the line in',
+    ],
+    never: ['above'],
+  })),
   ...(
     [
       ['', {}, 'this machine has neither systemd nor cron'],
