@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, commandLine, type Row } from '../../test/support/command-line.ts';
 import type { Adopted, Adoption } from '../core/found.ts';
+import { valid } from './test-statuses.ts';
 
 const files = { '/etc/letsencrypt/renewal/a.test.conf': 'half' };
 const from = '/etc/letsencrypt/renewal/a.test.conf';
@@ -140,6 +141,24 @@ b.test: would be kept in the store, because certfleet has renewed it; it would b
         '/live/a.test: the certificate of before expired on 2026-10-01, and servers that read it get it when they are reloaded. Run `certbot renew` at once.',
       ],
     },
+    ...[false, true].map(
+      (isKnown): Row => ({
+        what: `${isKnown ? 'puts the rest back' : 'warns of another store'} where no certificate of the store has the folder`,
+        argv: 'import certbot --undo --quiet --store /other',
+        fleet: {
+          undone: { certificates: [], restored: [{ what: '/live/a.test' }] },
+          status: [
+            {
+              ...valid,
+              ...(isKnown ? { givenBack: { at: '2026-11-23T10:00:00.000Z', path: '/etc/letsencrypt' } } : {}),
+            },
+          ],
+        },
+        [isKnown ? 'never' : 'warns']: [
+          'Warning: the store /other delivers nothing into /etc/letsencrypt. If another store does, its next renewal',
+        ],
+      }),
+    ),
     {
       what: 'undoes nothing while another process works on a certificate',
       argv: 'import certbot --undo',

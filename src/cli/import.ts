@@ -229,6 +229,7 @@ async function undo(session: Session, root: string): Promise<number> {
   }
   const now = await session.now();
   const failed = certificates.filter(({ result }) => result === 'failed').map(({ certificate }) => certificate);
+  if (certificates.length === 0) await warnOfOtherStore(session, fleet, root);
   if (!session.quiet) for (const { what } of restored) session.print(`${what}: ${dryRun ? 'would be ' : ''}as before`);
   for (const { what, expired: since = '' } of expired)
     session.complain(
@@ -244,6 +245,16 @@ async function undo(session: Session, root: string): Promise<number> {
   else if (!dryRun) session.print(`${root} is as it was. certbot renews these certificates again, if its timer runs.`);
   if (dryRun) session.note('Next: the same without --dry-run.');
   return 0;
+}
+
+/** The folder knows what to put back even if the store is lost (decision 0032), but another store would deliver again. */
+async function warnOfOtherStore(session: Session, fleet: Fleet, root: string): Promise<void> {
+  const all = await fleet.status([], session.signal);
+  if (all.some(({ givenBack }) => givenBack?.path === root)) return;
+  const { path, type } = (await session.settings()).store;
+  session.complain(
+    `Warning: the store ${String(path ?? type)} delivers nothing into ${root}. If another store does, its next renewal writes there again: run the same with the --store of that one.`,
+  );
 }
 
 function tellUndone(session: Session, { certificate, result, reason, hint, left = [] }: Undone, dryRun: boolean): void {
