@@ -132,7 +132,7 @@ function convert(schema: z.ZodType): Schema {
       // Editors do not know certfleet's own keywords.
       const own = jsonSchema as Schema;
       const isSecret = own['secret'] === true;
-      for (const keyword of ['secret', 'aliases', 'credentials', 'ofThisProcess']) delete own[keyword];
+      for (const keyword of ['secret', 'aliases', 'needs', 'credentials', 'ofThisProcess']) delete own[keyword];
       if (!isSecret) return;
       jsonSchema.type = 'string';
       jsonSchema.description = 'file:/path (mode 0600), env:NAME, or the value itself';
