@@ -29,7 +29,7 @@ export function logLine({ time, level, certificate, message }: Event): string {
   return `${time} ${level.padEnd(5)} ${certificate === undefined ? text : about(certificate, text)}`;
 }
 
-/** Whether an event stays on the screen, and is printed even with `--quiet`. */
+/** Whether an event stays on the screen. */
 const isLasting = ({ event, level }: Event): boolean => level === 'alarm' || event === 'store.made';
 
 /** With `--quiet`: prints only what a person should see. */
@@ -37,7 +37,8 @@ export function quietProgress(stderr: Output, style: Style): Progress {
   const { write } = eventLines(stderr, style);
   return {
     report: (event) => {
-      if (isLasting(event)) write(event);
+      // That a store was made is a problem only where it goes with the container.
+      if (isLasting(event) && event.level !== 'info') write(event);
     },
     stop: () => {},
   };

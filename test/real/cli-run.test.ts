@@ -146,7 +146,7 @@ describe('a store that does not exist', () => {
     expect(await readdir(env.CERTFLEET_ROOT)).toEqual([]);
   });
 
-  it('is created by issue, and by renew if it is declared: both say so once, even with --quiet', async () => {
+  it('is created by issue, and by renew if it is declared: both say so once, and with --quiet not at all', async () => {
     const folder = await temporaryFolder('made');
     const [first, second] = [join(folder, 'first'), join(folder, 'second')];
     const config = await declared({ type: 'file', path: second });
@@ -155,8 +155,12 @@ describe('a store that does not exist', () => {
       [first, ['issue', '-d', 'www.cli.test', '--agree-tos', ...noCa, '--store', first]],
       [second, ['renew', '--config', config]],
     ] as const) {
-      const ended = await run(...argv, '--quiet');
-      expect(ended).toMatchObject({ code: 2, stdout: '' });
+      const quiet = await run(...argv, '--quiet');
+      expect(quiet).toMatchObject({ code: 2, stdout: '' });
+      expect(quiet.stderr).not.toContain(made(path));
+      await rm(path, { recursive: true });
+      const ended = await run(...argv);
+      expect(ended.code).toBe(2);
       expect(ended.stderr.startsWith(made(path))).toBe(true);
       expect((await run(...argv)).stderr).not.toContain(made(path));
     }
