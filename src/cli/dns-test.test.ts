@@ -55,6 +55,43 @@ it.each<Row>([
     says: ['TTL 600 s, although 60 s was asked for (minTtl is 60)'],
   },
   {
+    what: 'says that a shorter TTL is served',
+    argv: 'dns test rfc2136 example.com',
+    ...trying({ ttl: { sent: 600, served: 60 } }),
+    says: ['TTL 60 s, although 600 s was asked for'],
+    never: [', as asked'],
+  },
+  {
+    what: 'names the declared solver of a provider without credentials',
+    argv: 'dns test dnspod example.com --config /c.yaml',
+    files: {
+      '/c.yaml':
+        'solvers: { dp: { type: dns01, provider: dnspod, options: { secretId: "env:A", secretKey: "env:B" } } }\n',
+    },
+    env: { A: 'a', B: 'b' },
+    fleet: {
+      tryDns: () => {
+        throw fail('config/credential-missing', { what: 'dnspod', credential: 'the credential "secretId"' });
+      },
+    },
+    code: 2,
+    warns: ['dnspod is missing', /The configuration declares the solver "dp": `certfleet dns test dp example\.com/],
+  },
+  ...[0o644, 0o600].map(
+    (mode): Row => ({
+      what: `says who can read a file of credentials with a typo and the mode ${mode.toString(8)}`,
+      argv: 'dns test dnspod example.com --credentials /c.ini',
+      files: { '/c.ini': 'dns_dnspod_secret_id = x\ndns_dnspod_secrt_key = y\n' },
+      mode,
+      code: 2,
+      warns: [
+        'did you mean "dns_dnspod_secret_key"',
+        ...(mode === 0o644 ? ['the secret file /c.ini of dnspod can be read by every user: chmod 600 /c.ini'] : []),
+      ],
+      ...(mode === 0o600 ? { never: ['chmod'] } : {}),
+    }),
+  ),
+  {
     what: 'ends with the error’s exit code',
     argv: 'dns test rfc2136 example.com',
     ...trying({ error: fail('dns/refused', { provider: 'rfc2136', name: 'x', reason: 'no', advice: 'Check it.' }) }),

@@ -22,21 +22,40 @@ export const dnsTest: Run = async (session) => {
   const settings = await session.settings();
   const registry = session.context.registry ?? (await import('../generated/registry.ts')).registry;
   const solver = await solverToTry(session, settings, named, below);
-  await proveCredentials(solver, session, registry, undefined);
+  const orDeclared = (error: unknown) => withDeclared(error, { settings, solver, typed });
+  const failing = (error: unknown): never => {
+    throw orDeclared(error);
+  };
+  await proveCredentials(solver, session, registry, undefined).catch(failing);
   const { fleet, absent } = await openAny(session);
   const provider = String(solver.settings['provider']);
   const title = adapterEntry(registry, 'dns', provider)?.title ?? provider;
   if (!session.quiet) session.print(`Trying ${title} with ${withLetters(below)}.`);
   const told = teller(session, absent);
-  const report = await fleet.tryDns({ solver, below, record, told }, session.signal);
+  const report = await fleet.tryDns({ solver, below, record, told }, session.signal).catch(failing);
   const { error, ...rest } = report;
   session.printJson({ object: 'dns-test', solver: solver.name, provider, ...rest, ok: error === undefined });
   if (!session.quiet) for (const line of conclusions(report, title)) session.print(line);
-  if (error) throw withoutRenewal(error);
+  if (error) throw orDeclared(withoutRenewal(error));
   if (!session.quiet)
     session.noteWhole(`Next: get a certificate:\n  ${issueLine(session, solver.name, record, below, report)}`);
   return 0;
 };
+
+/** Without credentials, someone may have meant the declared solver that has this provider's. */
+function withDeclared<Thrown>(
+  error: Thrown,
+  { settings, solver, typed }: { readonly settings: Settings; readonly solver: NamedSolver; readonly typed: string },
+): Thrown | CertfleetError {
+  const { provider } = solver.settings;
+  const declared = Object.entries(settings.solvers).find(
+    ([, one]) => one.type === dns01Type && one['provider'] === provider,
+  )?.[0];
+  if (!isFailure(error, 'config/credential-missing') || declared === undefined || declared === solver.name)
+    return error;
+  const hint = `The configuration declares the solver "${declared}": \`certfleet dns test ${shellWord(declared)} ${shellWord(typed)}\` uses its credentials. ${error.hint}`;
+  return new CertfleetError(error.code, error.message, hint, error as FailOptions);
+}
 
 /** The command for a certificate over the same solver, to copy. */
 function issueLine(
@@ -172,13 +191,11 @@ function conclusions({ visible, ttl, traits, left, error }: TrialReport, title: 
     lines.push(`Visible everywhere after ${secondsText(ms)}; certfleet waits for at most ${limitText(limitMs)}.`);
   }
   if (ttl.served !== undefined) {
-    // A server that caches counts down.
-    const same = ttl.served <= ttl.sent;
-    lines.push(
-      same
-        ? `TTL ${ttl.served} s, as asked.`
-        : `TTL ${ttl.served} s, although ${ttl.sent} s was asked for (minTtl is ${traits.minTtl}): ${title} may not accept less.`,
-    );
+    const { served, sent } = ttl;
+    const odd = `TTL ${served} s, although ${sent} s was asked for`;
+    if (served === sent) lines.push(`TTL ${served} s, as asked.`);
+    else if (served > sent) lines.push(`${odd} (minTtl is ${traits.minTtl}): ${title} may not accept less.`);
+    else lines.push(`${odd}: ${title} has set another one, or a server that caches counts down.`);
   }
   if (left === undefined && error === undefined) lines.push('Nothing is left.');
   return lines;

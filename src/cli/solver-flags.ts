@@ -104,10 +104,15 @@ export async function proveCredentials(
   if (!entry) return;
   const { files } = await session.world();
   const { options } = dns01Settings(solver.settings);
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
   try {
-    await resolveOptions(await entry.load(), options, { env: session.context.env, files, name: provider });
+    await resolveOptions(await entry.load(), options, { env: session.context.env, files, name: provider, warn });
   } catch (error) {
-    if (!isKept || isFailure(error, 'config/secret-unreadable', 'config/credentials-unusable')) throw error;
+    if (isKept && !isFailure(error, 'config/secret-unreadable', 'config/credentials-unusable')) return;
+    // Without an error, what uses the credentials says so.
+    for (const message of warnings) session.complain(`warning: ${message}`);
+    throw error;
   }
 }
 
