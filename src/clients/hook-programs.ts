@@ -12,10 +12,13 @@ export async function foreignProgram(
   command: string | readonly string[],
   home?: string,
 ): Promise<{ readonly program: string; readonly foreign: Foreign } | undefined> {
-  for (const { path, as, isFolder } of programsNamed(command, home)) {
-    const programs = isFolder
-      ? ((await files.list(path).catch(() => undefined)) ?? []).map((name) => join(path, name))
-      : [path];
+  const namesIn = async (folder: string) => (await files.list(folder).catch(() => undefined)) ?? [];
+  for (const { path, as, isFolder, isPattern } of programsNamed(command, home)) {
+    const programs = isPattern
+      ? await matching(path, namesIn)
+      : isFolder
+        ? (await namesIn(path)).map((name) => join(path, name))
+        : [path];
     for (const program of [...(isFolder ? [path] : []), ...programs]) {
       const foreign = await files.foreign(program).catch(() => undefined);
       // Data of another user may be an argument of a program.
@@ -24,6 +27,37 @@ export async function foreignProgram(
   }
   return undefined;
 }
+
+/** More paths would take too long; what is left out is not checked. */
+const maxMatches = 10_000;
+
+/** The paths that a glob matches, and those to which it leads as far as they are there. */
+async function matching(pattern: string, namesIn: (folder: string) => Promise<readonly string[]>) {
+  let paths: readonly string[] = ['/'];
+  for (const part of pattern.split(/\/+/).filter(Boolean)) {
+    const isMatch = /[*?[]/.test(part) ? globOf(part) : undefined;
+    const found: string[] = [];
+    for (const path of paths) {
+      const names = isMatch ? (await namesIn(path)).filter((name) => isMatch.test(name)) : [part];
+      found.push(...names.map((name) => join(path, name)));
+      if (found.length > maxMatches) break;
+    }
+    paths = found;
+  }
+  return paths;
+}
+
+/** Brackets match any letter, which is more than a shell matches. A variable or an alternative matches anything. */
+const globOf = (part: string): RegExp => {
+  const any = part.replace(/\[[^\]]*\]?/g, '?').replace(/[$`{].*$/, '*');
+  return new RegExp(
+    `^${any
+      .replace(/[.+^|()\\{}$]/g, '\\$&')
+      .replace(/\*+/g, '.*')
+      .replaceAll('?', '.')}$`,
+    's',
+  );
+};
 
 async function mayRun(files: Pick<Files, 'stat'>, path: string, as: 'file' | 'argument'): Promise<boolean> {
   const stat = await files.stat(path).catch(() => undefined);

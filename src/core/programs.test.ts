@@ -6,8 +6,12 @@ import { programsNamed } from './programs.ts';
 /** What runs, in brackets what runs unless it is a folder, and in parentheses what may be an argument. */
 const said = (command: string | readonly string[]) =>
   programsNamed(command, '/home/me')
-    .map(({ path, as, isFolder }) =>
-      isFolder ? `${path}/*` : { program: path, file: `[${path}]`, argument: `(${path})` }[as],
+    .map(({ path, as, isFolder, isPattern }) =>
+      isPattern
+        ? `{${path}}`
+        : isFolder
+          ? `${path}/*`
+          : { program: path, file: `[${path}]`, argument: `(${path})` }[as],
     )
     .join(' ');
 
@@ -62,7 +66,40 @@ it.each<readonly [string | readonly string[], string]>([
   ['true > /var/log/a 2>> /var/log/b', ''],
   ['true # /opt/a', ''],
   ['~/a; $HOME/b; "$HOME/c"', '/home/me/a /home/me/b /home/me/c'],
-  ['$DIR/a; /opt/$X/a; ./a; a', ''],
+  ['$DIR/a; /opt/$X/a; ./a; a', '/a /opt'],
+  ['D=/opt/x; $D/hook.sh', '(/opt/x) /opt/x/hook.sh'],
+  ['export D=/opt; "$D"/x/hook.sh', '/opt/x/hook.sh'],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a shell's
+  ['D=/opt/x/; ${D}hook.sh', '(/opt/x/) /opt/x/hook.sh'],
+  ['D=/a; E=$D/b; [ -d $E ] && "$E/hook.sh"', '(/a) (/a/b) /a/b/hook.sh'],
+  ['D=/a; D=/b; $D/hook.sh', '(/a) (/b) /a/hook.sh /b/hook.sh'],
+  ['D=/opt/x; run --to $D/hook.sh', '(/opt/x) (/opt/x/hook.sh)'],
+  ['/opt/a*/hook.sh', '/opt/* {/opt/a*/hook.sh}'],
+  ['/opt/a*/b/*.sh', '/opt/* {/opt/a*/b/*.sh}'],
+  ['/bin/s[h] /opt/x.sh', '/bin/* /opt/x.sh'],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a shell's
+  ['${X:-/opt/hook.sh}', '/opt/hook.sh'],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a shell's
+  ['${X-/opt/hook.sh} a', '/opt/hook.sh'],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a shell's
+  ['"${X:=/opt/hook.sh}"', '/opt/hook.sh'],
+  ['$NOPE/opt/hook.sh', '/opt/hook.sh'],
+  ['S=sh; $S /opt/x.sh', '/opt/x.sh'],
+  ['set -- /opt/x; $1/hook.sh', '/opt/x /hook.sh'],
+  ['while read x; do $x; done </opt/x', '/opt/x'],
+  ['D=/opt/x; read D < /opt/y; $D/z', '/opt/x /opt/y /opt/x/z'],
+  ['cat /opt/x | $SHELL', '/opt/x'],
+  ['$(cat /opt/x)', '/opt/x'],
+  ['`cat /opt/x`', '/opt/x'],
+  ['"$(cat /opt/x)"', '/opt/x'],
+  ['bash -c "$\'/opt/hook.sh\'"', '/opt/hook.sh'],
+  ["trap '/opt/hook.sh' EXIT", '/opt/hook.sh'],
+  ['su root -c "sh /opt/x.sh"', '/opt/x.sh'],
+  // Data, though the words have variables and globs.
+  ['X=$(cat /etc/x); run --to /home/b', '(/etc/x) (/home/b)'],
+  ['cp $RENEWED_LINEAGE/fullchain.pem /home/b/', '(/home/b/)'],
+  ['cp /home/a/*.pem /home/b', '(/home/a/*.pem) (/home/b)'],
+  ['[ -d /home/b ] && chown $USER /home/b', '(/home/b)'],
   ['run --hook=/opt/a --to /opt/b', '(/opt/a) (/opt/b)'],
   [programsIn('/etc/hooks/deploy'), '/etc/hooks/deploy/*'],
   [['/opt/a', '-x', '/opt/b'], '/opt/a (/opt/b)'],

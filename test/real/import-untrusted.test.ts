@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, lchownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { defaultSettings } from '../../src/config/defaults.ts';
 import type { CertfleetError } from '../../src/core/errors.ts';
@@ -258,7 +258,8 @@ describe.skipIf(!isRoot)('an import', () => {
 
 describe.skipIf(!isRoot)('a hook that another user can change since', () => {
   const prepared = async () => {
-    const base = await temporaryFolder('hook');
+    const base = join(await temporaryFolder('hook'), 'hooks');
+    mkdirSync(base);
     const [hook, trace] = [join(base, 'hook.sh'), join(base, 'trace')];
     writeFileSync(hook, `#!/bin/sh\necho ran >> ${trace}\n`, { mode: 0o755 });
     return { base, hook, trace };
@@ -282,6 +283,16 @@ describe.skipIf(!isRoot)('a hook that another user can change since', () => {
       `run-parts ${base}`,
       `for f in ${base}/*.sh; do sh $f; done`,
       `find ${base}/hook.sh -exec sh {} \\;`,
+      `D=${base}; $D/hook.sh`,
+      `export D=${dirname(base)}; "$D"/${basename(base)}/hook.sh`,
+      `${base.slice(0, -1)}*/hook.sh`,
+      `${base.slice(0, -1)}?/h[o]ok.sh`,
+      `\${X:-${hook}}`,
+      `$NOPE${hook}`,
+      `S=sh; $S ${hook}`,
+      `while read x; do $x; done < ${hook}`,
+      `bash -c "$'${hook}'"`,
+      `$(cat ${hook})`,
     ];
     give(hook);
     for (const line of lines) {
