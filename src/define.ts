@@ -102,6 +102,19 @@ export const passEnvironment = () =>
       examples: [['DOCKER_HOST', 'KUBECONFIG']],
     });
 
+/** The name or the number of a user or group. YAML reads a number as one. */
+const nameOrNumber = () => z.union([z.string().min(1), z.number().int().min(0)]);
+
+/** Options of a deployer that gives its files to a user or group. */
+export const ownership = (place = '') => ({
+  owner: nameOrNumber()
+    .optional()
+    .meta({ title: `Owner of the files: a user name${place}, or a number`, examples: ['www-data'] }),
+  group: nameOrNumber()
+    .optional()
+    .meta({ title: `Group of the files: a name${place}, or a number`, examples: ['ssl-cert'] }),
+});
+
 /** Options of every deployer that writes files in certbot's layout. */
 export const keyFiles = () => ({
   mode: z

@@ -269,7 +269,10 @@ async function findOwnership(options: LiveFolderOptions): Promise<Omit<FileAttri
       .toString('utf8')
       .split('\n');
     const fields = lines.map((line) => line.split(':')).find((line) => line[0] === name);
-    if (fields?.[2] === undefined) throw new Error(`there is no ${what} "${name}" in ${file}; give it as a number`);
+    if (fields?.[2] === undefined) {
+      const advice = name.includes(':') ? 'write the user in `owner` and the group in `group`' : 'give it as a number';
+      throw new Error(`there is no ${what} "${name}" in ${file}; ${advice}`);
+    }
     return Number.parseInt(fields[2], 10);
   };
   const uid = await find(options.owner, '/etc/passwd', 'user');

@@ -1,6 +1,6 @@
 import { createCertbotFolder } from '../clients/certbot-folder.ts';
 import { createLiveDeployer } from '../clients/live-deployer.ts';
-import { defineDeployer, keyFiles, wholePath, z } from '../define.ts';
+import { defineDeployer, keyFiles, ownership, wholePath, z } from '../define.ts';
 
 export default defineDeployer({
   id: 'files',
@@ -11,16 +11,7 @@ export default defineDeployer({
       title: 'Root folder; `live/` and `archive/` are created in it',
       examples: ['/etc/certs'],
     }),
-    owner: z
-      .string()
-      .min(1)
-      .optional()
-      .meta({ title: 'Owner of the files: a user name or number', examples: ['www-data'] }),
-    group: z
-      .string()
-      .min(1)
-      .optional()
-      .meta({ title: 'Group of the files: a name or number', examples: ['ssl-cert'] }),
+    ...ownership(),
     layout: z
       .enum(['versions', 'certbot'])
       .default('versions')
@@ -57,8 +48,8 @@ before. \`certfleet import certbot --in-place\` sets it up, and \`certfleet impo
       root: options.path,
       keyMode,
       haproxyBundle: options.haproxyBundle,
-      ...(options.owner === undefined ? {} : { owner: options.owner }),
-      ...(options.group === undefined ? {} : { group: options.group }),
+      ...(options.owner === undefined ? {} : { owner: `${options.owner}` }),
+      ...(options.group === undefined ? {} : { group: `${options.group}` }),
     });
   },
 });

@@ -14,7 +14,7 @@ import { lastWords, targetName } from '../clients/target.ts';
 import { fail, isFailure, reasonOf } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import { shellWord } from '../core/shell-word.ts';
-import { defineDeployer, duration, keyFiles, secret, wholePath, z } from '../define.ts';
+import { defineDeployer, duration, keyFiles, ownership, secret, wholePath, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
 
 /** A node that hangs must leave the others most of `deployDeadline` (5 min): no command runs before all have the files. */
@@ -63,15 +63,7 @@ export default defineDeployer({
       title: 'Root folder on each node; `live/` and `archive/` are created in it',
       examples: ['/etc/certs'],
     }),
-    owner: z.string().min(1).optional().meta({ title: 'Owner of the files: a user name of the node, or a number' }),
-    group: z
-      .string()
-      .min(1)
-      .optional()
-      .meta({
-        title: 'Group of the files: a name of the node, or a number',
-        examples: ['ssl-cert'],
-      }),
+    ...ownership(' of the node'),
     ...keyFiles(),
     command: z
       .union([z.string().min(1), z.tuple([z.string().min(1)], z.string())])
@@ -139,8 +131,8 @@ The private key of the certificate is never part of a command line.`,
         root: options.path,
         keyMode: Number.parseInt(options.mode, 8),
         haproxyBundle: options.haproxyBundle,
-        ...(options.owner === undefined ? {} : { owner: options.owner }),
-        ...(options.group === undefined ? {} : { group: options.group }),
+        ...(options.owner === undefined ? {} : { owner: `${options.owner}` }),
+        ...(options.group === undefined ? {} : { group: `${options.group}` }),
         ...(command === undefined ? {} : { reload }),
       });
     }

@@ -650,8 +650,8 @@ export const registry: Registry = {
       since: "0.1.0",
       options: [
         {"name":"path","title":"Root folder; `live/` and `archive/` are created in it","secret":false,"required":true},
-        {"name":"owner","title":"Owner of the files: a user name or number","secret":false,"required":false},
-        {"name":"group","title":"Group of the files: a name or number","secret":false,"required":false},
+        {"name":"owner","title":"Owner of the files: a user name, or a number","secret":false,"required":false},
+        {"name":"group","title":"Group of the files: a name, or a number","secret":false,"required":false},
         {"name":"layout","title":"`certbot`: certbot’s own folders, with a link for each file and renewal/*.conf","secret":false,"required":false},
         {"name":"certbotName","title":"With `layout: certbot`: certbot’s name of the certificate, if it has another","secret":false,"required":false},
         {"name":"mode","title":"Mode of the private key; certificates are 0644","secret":false,"required":false},

@@ -113,7 +113,7 @@ describe('certbot’s layout', () => {
       path,
       haproxyBundle: true,
       mode: '0640',
-      ...(root ? { owner: 'daemon', group: '1' } : {}),
+      ...(root ? { owner: 'daemon', group: 1 } : {}),
     });
     await deploy(deployer, version);
     const bundle = join(path, 'live/www/haproxy.pem');
@@ -129,6 +129,9 @@ describe('certbot’s layout', () => {
 
   test('an unknown owner is reported', async () => {
     const path = await temporaryFolder('deploy');
+    await expect(deploy(open({ path, owner: '0:0' }), await make())).rejects.toMatchObject({
+      message: expect.stringContaining('write the user in `owner` and the group in `group`'),
+    });
     await expect(deploy(open({ path, owner: 'nobody-of-that-name' }), await make())).rejects.toMatchObject({
       code: 'deploy/target-failed',
       message: expect.stringContaining('there is no user "nobody-of-that-name" in /etc/passwd'),
