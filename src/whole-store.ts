@@ -112,17 +112,24 @@ export async function checkStore(
   const opened = await openStore(settings, { ...context, makeStore: false }, signal);
   const store = withoutLiterals(opened, world.random);
   const found = await checkAll({ store, pki, signal });
-  const mended = mend ? await mendAll(store, found, { settings, now: world.clock.now(), signal }) : [];
+  const { mended, failed } = mend
+    ? await mendAll(store, found, { settings, now: world.clock.now(), signal })
+    : { mended: [], failed: new Map<string, never>() };
   await opened.close?.();
   const isMended = ({ document: { kind, name } }: StoreFault) =>
     kind === 'lineage' && mended.some(({ certificate }) => certificate === name);
-  const faults = found.faults.filter((fault) => !isMended(fault));
+  const faults = found.faults
+    .filter((fault) => !isMended(fault))
+    .map((fault) => {
+      const error = fault.document.kind === 'lineage' ? failed.get(fault.document.name) : undefined;
+      return error ? { ...fault, error } : fault;
+    });
   const { documents, certificates, unused, lost } = found;
   return {
     ...{ location: store.location, unused, faults, mended },
     documents: documents + mended.filter(({ certificate }) => !found.damaged.has(certificate)).length,
     certificates: certificates + mended.length,
-    mendable: lost.size - mended.length,
+    mendable: lost.size - mended.length - failed.size,
   };
 }
 

@@ -321,6 +321,47 @@ certificates: [{ name: abc, identifiers: [abc.example.com], issuer: sim, solver:
     expect(await at.run('store', 'check')).toMatchObject({ code: 0, stderr: '' });
   });
 
+  it('goes on past a document that it cannot move away, and says what to do', async () => {
+    const at = await machine();
+    const [folder, file] = [fileOf(at, 'lineage'), fileOf(at, 'lineage', 'other')];
+    await at.files.remove(folder);
+    await at.files.makeFolders(folder, 0o700);
+    await at.files.replace(file, 'garbage', { mode: 0o600 });
+    const mended = await at.run('store', 'check', '--mend');
+    expect(mended).toMatchObject({ code: 7, stderr: '' });
+    expect(mended.stdout).toContain('other: made again from version');
+    expect(mended.stdout).toContain(`what stands in its place is no file, so it cannot be made again`);
+    expect(mended.stdout).toContain(`left unchanged in ${folder}. Restore it from a backup, or move it away.`);
+    await at.files.removeFolderIfEmpty(folder);
+    expect(await at.run('store', 'check', '--mend')).toMatchObject({ code: 0, stderr: '' });
+    expect(await at.lineage()).toMatchObject({ current: { id: at.id } });
+  });
+
+  it('keeps the latest revision if what stands after it is only a copy under another number', async () => {
+    const at = await machine();
+    await at.replace('lineage', { ...(await at.lineage()) });
+    const [path, before] = [fileOf(at, 'lineage'), await at.lineage()];
+    const copy = path.replace(/\d+$/, '999999999');
+    await at.files.link(path, copy);
+    expect(await at.run('store', 'check')).toMatchObject({ code: 7 });
+    const mended = await at.run('store', 'check', '--mend');
+    expect(mended).toMatchObject({ code: 0, stderr: '' });
+    expect(mended.stdout).toContain(
+      `abc: its revision ${path.split('@')[1]} is the latest again, written at ${new Date((await at.files.stat(path))!.modifiedMs).toISOString()}. What stood after it was a copy of that or an earlier one, and is now ${copy}.damaged`,
+    );
+    expect(await at.lineage()).toEqual(before);
+    expect(await at.run('store', 'check')).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('does not go back behind a copy to a revision before it', async () => {
+    const at = await machine();
+    await at.replace('lineage', { ...(await at.lineage()) });
+    const path = fileOf(at, 'lineage');
+    await at.files.link(path, path.replace(/\d+$/, '999999999'));
+    await at.files.remove(path);
+    expect((await at.run('store', 'check', '--mend')).stdout).toContain(`abc: made again from version ${at.id}`);
+  });
+
   it('does not call the key of a damaged certificate unused if it cannot mend it', async () => {
     const at = await machine();
     await at.remove('version');

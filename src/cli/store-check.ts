@@ -44,6 +44,8 @@ export const checkStore: Run = async (session) => {
 
 async function mendedText(session: Session, one: Mended): Promise<string> {
   const { certificate, version, notAfter, identifiers, isDeclared } = one;
+  if (one.standing)
+    return `${withLetters(certificate)}: its revision ${one.standing.revision} is the latest again, written at ${one.standing.at.toISOString()}. What stood after it was a copy of that or an earlier one, and is now ${one.kept}.`;
   const until = dateText(notAfter, await session.now());
   const aside = one.kept === undefined ? '' : ` What was there is now ${one.kept}.`;
   const made = `${withLetters(certificate)}: made again from version ${version}, which is valid until ${until}`;

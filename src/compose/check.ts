@@ -10,7 +10,7 @@ import { type AccountDocument, decoded } from '../engine/ledger/account.ts';
 import { lineageMissing, renewalOfWidows, type Widow, watchStore } from '../engine/store-faults.ts';
 import { readLineage } from '../engine/stored-lineage.ts';
 import type { Pki } from '../ports/pki.ts';
-import type { Entry, Key, Store } from '../ports/store.ts';
+import type { Entry, Key, SetAside, Store } from '../ports/store.ts';
 
 /** Something wrong with a store. */
 export interface StoreFault {
@@ -153,15 +153,18 @@ export interface Mended {
   readonly isDeclared: boolean;
   /** Where the damaged document is now. */
   readonly kept?: string;
+  /** It was not made again: this revision of it, which was written then, stands again. */
+  readonly standing?: SetAside['standing'];
 }
 
-/** Makes the documents of certificates again, as far as their versions tell. */
+/** Makes the documents of certificates again, as far as their versions tell; and says which could not be, and why. */
 export async function mendAll(
   store: Store,
   { lost, damaged, accounts }: Checked,
   { settings, now, signal }: { readonly settings: Settings; readonly now: Date; readonly signal: AbortSignal },
-): Promise<readonly Mended[]> {
+): Promise<{ readonly mended: readonly Mended[]; readonly failed: ReadonlyMap<string, CertfleetError> }> {
   const mended: Mended[] = [];
+  const failed = new Map<string, CertfleetError>();
   for (const [name, widows] of lost) {
     const newest = widows.at(-1)!;
     const declared = settings.certificates.find((one) => one.name === name);
@@ -171,13 +174,15 @@ export async function mendAll(
       undefined,
       rebuilt({ wanted, versions, renewal: renewalOfWidows(widows), isDeclared: declared !== undefined, now }),
     )!;
-    let kept: string | undefined;
+    let aside: SetAside | undefined;
     try {
-      kept = damaged.has(name) ? await store.setAside?.({ kind: 'lineage', name }, signal) : undefined;
-      await store.put({ kind: 'lineage', name }, encodeDocument(lineage), { ifRevision: null, signal });
+      aside = damaged.has(name) ? await store.setAside?.({ kind: 'lineage', name }, signal) : undefined;
+      if (!aside?.standing)
+        await store.put({ kind: 'lineage', name }, encodeDocument(lineage), { ifRevision: null, signal });
     } catch (error) {
-      if (!isFailure(error, 'store/conflict')) throw error;
-      continue; // another process has made it
+      if (isFailure(error, 'store/corrupt')) failed.set(name, error);
+      else if (!isFailure(error, 'store/conflict')) throw error;
+      continue; // or another process has made it
     }
     const { notAfter, identifiers } = newest.document.facts;
     const values = identifiers.map(({ value }) => value);
@@ -187,10 +192,10 @@ export async function mendAll(
       notAfter,
       identifiers: values,
       isDeclared: declared !== undefined,
-      ...(kept === undefined ? {} : { kept }),
+      ...aside,
     });
   }
-  return mended;
+  return { mended, failed };
 }
 
 /** What a version tells of its certificate's settings. It is renewed only once others take their place. */

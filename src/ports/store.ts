@@ -49,6 +49,14 @@ export interface Listing {
   readonly names: readonly string[];
 }
 
+/** What became of a document that could not be read. */
+export interface SetAside {
+  /** Where it is now. */
+  readonly kept: string;
+  /** The document as it stands again: its revision, and when that was written. */
+  readonly standing?: { readonly revision: number; readonly at: Date };
+}
+
 export interface Store {
   /** Where the store is, for messages: a path, a database URL without its password. */
   readonly location: string;
@@ -85,9 +93,10 @@ export interface Store {
   scrub?(kind: Kind, mayStay: (key: Key, bytes: Uint8Array) => boolean, signal: AbortSignal): Promise<Scrubbed>;
   /**
    * Makes room for a document that cannot be read any more: afterwards it does not exist, as if it had been deleted, and
-   * what there was of it is kept elsewhere. Resolves with that place, or with undefined if the document can be read.
+   * what there was of it is kept elsewhere. If that was only a copy beside the document, the document stands again.
+   * Resolves with undefined if the document can be read. Fails with `store/corrupt` if it cannot be moved.
    */
-  setAside?(key: Key, signal: AbortSignal): Promise<string | undefined>;
+  setAside?(key: Key, signal: AbortSignal): Promise<SetAside | undefined>;
   /** This process is done with it. What it made and no other process needs goes; the documents stay. */
   close?(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { toBase64url } from '../core/encoding.ts';
 import { type CertfleetError, fail } from '../core/errors.ts';
 import { createTurns } from '../core/turns.ts';
 import { defineStore, wholePath, z } from '../define.ts';
-import type { Key, Store } from '../ports/store.ts';
+import type { Key, SetAside, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
 import { encodeStored, noPredecessor, type StoredDocument } from './file/document.ts';
 import { type Content, type First, writeFirsts } from './file/firsts.ts';
@@ -67,7 +67,7 @@ function openFileStore(root: string, world: World): Store {
   const { files, random } = world;
   const trust = createTrust(root, files);
   const guarded = createGuard(root, files, () => trust.folder(root));
-  const { readFile, read, current, scan, list } = createReader(root, files, trust, guarded);
+  const { decoded, readFile, read, current, scan, list } = createReader(root, files, trust, guarded);
   /** The deletion markers that this process made and removes at its end. */
   const markers: (readonly [Place, number])[] = [];
 
@@ -265,14 +265,28 @@ function openFileStore(root: string, world: World): Store {
    * Writes a deletion marker on a revision that cannot be read. All that is there gets a second name before, which no
    * reader takes for a revision.
    */
-  async function setAside(key: Key, place: Place): Promise<string | undefined> {
+  async function setAside(key: Key, place: Place): Promise<SetAside | undefined> {
     const numbers = numbersOf(place.stem, await listed(place.folder));
     const number = numbers.at(-1);
     if (number === undefined) return undefined;
     const damaged = pathOf(place, number);
     const found = await readFile(damaged, number);
     if (found === undefined || (typeof found === 'object' && found.name === key.name)) return undefined;
-    if ((await files.stat(damaged))?.kind !== 'file') return undefined; // a folder cannot be linked
+    if ((await files.stat(damaged))?.kind !== 'file')
+      throw fail('store/corrupt', {
+        key: `${key.kind}/${key.name}`,
+        reason: 'what stands in its place is no file, so it cannot be made again',
+        file: damaged,
+      });
+    const standing = await standingBehind(key, place, numbers);
+    if (standing !== undefined) {
+      await files.link(damaged, `${damaged}.damaged`);
+      await files.syncFolder(place.folder);
+      await files.remove(damaged);
+      await files.syncFolder(place.folder);
+      const { modifiedMs } = (await files.stat(pathOf(place, standing)))!;
+      return { kept: `${damaged}.damaged`, standing: { revision: standing, at: new Date(modifiedMs) } };
+    }
     // A name that is taken is from a run that was killed here.
     for (const other of numbers)
       await files.link(pathOf(place, other), `${pathOf(place, other)}.${other === number ? 'damaged' : 'earlier'}`);
@@ -292,7 +306,20 @@ function openFileStore(root: string, world: World): Store {
     } finally {
       await files.remove(temporary);
     }
-    return `${damaged}.damaged`;
+    return { kept: `${damaged}.damaged` };
+  }
+
+  /**
+   * The number of the latest revision, if what stands after it is only a copy of it or of an earlier one under a number
+   * that was never written. A damaged file is not: it may have been a later revision, which knew of an order.
+   */
+  async function standingBehind(key: Key, place: Place, numbers: readonly number[]): Promise<number | undefined> {
+    const [number, latest] = [numbers.at(-2), await decoded(pathOf(place, numbers.at(-1)!))];
+    if (number === undefined || typeof latest !== 'object') return undefined;
+    if (latest.name !== key.name || latest.number > number) return undefined;
+    const document = await readFile(pathOf(place, number), number);
+    const isWhole = typeof document === 'object' && document.name === key.name && document.state === 'live';
+    return isWhole ? number : undefined;
   }
 
   const revisionOf = ({ number, nonce }: StoredDocument): string => `${number}-${nonce}`;

@@ -166,5 +166,5 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
     };
   }
 
-  return { readFile, read, current, scan, list };
+  return { decoded, readFile, read, current, scan, list };
 }
