@@ -29,7 +29,7 @@ export function logLine({ time, level, certificate, message }: Event): string {
   return `${time} ${level.padEnd(5)} ${certificate === undefined ? text : about(certificate, text)}`;
 }
 
-/** Whether an event stays on the screen. */
+/** Whether an event stays on the screen, and is printed even with `--quiet`. */
 const isLasting = ({ event, level }: Event): boolean => level === 'alarm' || event === 'store.made';
 
 /** With `--quiet`: prints only what a person should see. */
@@ -37,8 +37,7 @@ export function quietProgress(stderr: Output, style: Style): Progress {
   const { write } = eventLines(stderr, style);
   return {
     report: (event) => {
-      // That a store was made is a problem only where it goes with the container.
-      if (isLasting(event) && event.level !== 'info') write(event);
+      if (isLasting(event)) write(event);
     },
     stop: () => {},
   };
