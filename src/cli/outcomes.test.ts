@@ -436,6 +436,14 @@ it.each<Row>([
     warns: ['Next: fix the problem and run it again; `certfleet renew` does not retry it.'],
   },
   {
+    what: 'nor tells to fix what is over by itself',
+    argv: abc,
+    ...ends({ ...failedForNow, error: fail('acme/busy', { issuer: 'le', status: 'HTTP 429', what: 'it' }) }),
+    code: 4,
+    warns: ['Next: run it again later; `certfleet renew` does not retry it.'],
+    never: ['fix the problem', 'certfleet tries again'],
+  },
+  {
     what: 'nor for a test certificate',
     argv: `${abc} --staging`,
     ...ends(failed),

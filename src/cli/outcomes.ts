@@ -1,4 +1,5 @@
 import { withLetters } from '../config/identifiers.ts';
+import type { CertfleetError } from '../core/errors.ts';
 import { deployHookTarget } from '../core/hooks.ts';
 import { notRenewedHere } from '../core/in-place.ts';
 import type { JsonObject } from '../core/json.ts';
@@ -173,14 +174,20 @@ function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeCon
   if (group.every((one) => 'error' in one && one.error.code === 'account/rolling'))
     return 'Next: finish the rollover, or give it up; then run it again. `certfleet renew` goes on by itself.';
   // A check has refused the change before the certificate was touched.
-  if (next === undefined && told.changes)
-    return 'Next: fix the problem and run it again; its stored settings stay as they were.';
+  const isPassing = group.every((one) => 'error' in one && passes(one.error));
+  const again = isPassing ? 'run it again later' : 'fix the problem and run it again';
+  if (next === undefined && told.changes) return `Next: ${again}; its stored settings stay as they were.`;
+  if (next === undefined && isPassing && told.command === 'renew') return 'Next: the next `certfleet renew` tries again.';
   // A first `issue` by flags that failed before its order, or a document that `renew` cannot read.
-  if (next === undefined) return 'Next: fix the problem and run it again; `certfleet renew` does not retry it.';
+  if (next === undefined) return `Next: ${again}; \`certfleet renew\` does not retry it.`;
   if (group.every((one) => one.result === 'failed' && one.notDue))
     return `Next: fix the problem and run it again. ${group.length > 1 ? 'None of them is due' : 'Its certificate is not due'} before ${next}.`;
   return `Next: \`certfleet renew\` tries ${another ? 'the first of them ' : ''}again after ${next}.`;
 }
+
+/** Whether it may be over by itself, so that there is nothing to fix. A refusal with a problem document says what to do. */
+const passes = ({ code, retry, blame }: CertfleetError): boolean =>
+  retry === 'at' || (retry === 'later' && code !== 'acme/problem' && !['config', 'bug'].includes(blame));
 
 /** Whether a certificate failed earlier, and it is too early to try again. */
 const isWaiting = (outcome: Outcome): boolean => outcome.result === 'unchanged' && outcome.failing === true;

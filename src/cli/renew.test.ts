@@ -196,6 +196,16 @@ it.each<Row>([
     ],
   },
   {
+    what: 'says that the next run tries again, where nothing was stored of a failure that ends by itself',
+    argv: 'renew',
+    code: 5,
+    fleet: {
+      renew: () => [failedWith(fail('balancer/limited', { balancer: 'slb', action: 'x', reason: 'busy' }), 'abc')],
+    },
+    warns: ['Next: the next `certfleet renew` tries again.'],
+    never: ['fix the problem', 'certfleet tries again'],
+  },
+  {
     what: 'groups failures that are equal but for the name',
     argv: 'renew',
     code: 4,

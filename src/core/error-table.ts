@@ -369,7 +369,7 @@ export const errorTable = {
     message: '{issuer} refused {what} because of a rate limit: {detail}',
     blame: 'ca',
     retry: 'at',
-    hint: 'There is nothing to do: certfleet tries again when the CA allows it. See https://letsencrypt.org/docs/rate-limits/.',
+    hint: 'Wait until the CA allows it. See https://letsencrypt.org/docs/rate-limits/.',
   },
   'acme/account-deactivated': {
     message: 'the account {account} at {issuer} is deactivated and cannot be reactivated (RFC 8555 §7.3.6)',
@@ -394,7 +394,7 @@ export const errorTable = {
     message: '{issuer} answered {status} to {what}',
     blame: 'ca',
     retry: 'later',
-    hint: 'The CA is overloaded or down. certfleet tries again later.',
+    hint: 'The CA is overloaded or down.',
   },
   'acme/unreachable': {
     message: '{issuer} did not answer {what}: {reason}',
@@ -651,19 +651,19 @@ export const errorTable = {
     message: '{balancer} failed to answer {action}: {reason}',
     blame: 'provider',
     retry: 'later',
-    hint: 'The service is disturbed, or something in between answers in its place. certfleet tries again later.',
+    hint: 'The service is disturbed, or something in between answers in its place.',
   },
   'balancer/limited': {
     message: '{balancer} accepts no more calls at the moment ({action}): {reason}',
     blame: 'provider',
     retry: 'later',
-    hint: 'There is nothing to do: certfleet tries again. If it happens often, find out what else calls this API with the same account.',
+    hint: 'Wait until the limit has ended. If it happens often, find out what else calls this API with the same account.',
   },
   'balancer/busy': {
     message: '{balancer} was still applying another change after {seconds} s, so {action} was not done: {reason}',
     blame: 'provider',
     retry: 'later',
-    hint: 'certfleet tries again. If it stays so, look at the state of the load balancer in its console.',
+    hint: 'If it stays so, look at the state of the load balancer in its console.',
   },
   'balancer/not-found': {
     message: '{balancer}: {what} does not exist: {reason}',
@@ -675,7 +675,7 @@ export const errorTable = {
     message: '{balancer} has no room for {what}: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Remove what is no longer needed, or ask the provider for a higher quota; certfleet tries again.',
+    hint: 'Remove what is no longer needed, or ask the provider for a higher quota.',
   },
   'balancer/unsafe-rule': {
     message: '{balancer}: a rule for {host} would take other traffic of that host away: {reason}',
