@@ -4,6 +4,7 @@ import type { Outcome } from '../core/outcome.ts';
 import { shortList } from '../core/short-list.ts';
 import type { Session } from './context.ts';
 import { textWithPlaces } from './flag-values.ts';
+import { fewCertificates } from './progress.ts';
 import { about, type Style, styleOf, wrap } from './text.ts';
 
 /** Where a code is explained, relative to the package. For programs; people use `certfleet explain`. */
@@ -50,14 +51,51 @@ export type Failed = Extract<Outcome, { readonly error: CertfleetError }>;
 
 /**
  * Groups failures that read the same but for the certificate's name: a CA that is down would print a block for each of
- * forty certificates.
+ * forty certificates. If many differ only in other names, they are one group, too.
  */
 export function groupsOf(failures: readonly Failed[]): readonly (readonly Failed[])[] {
+  const alike = (group: readonly Failed[]) => {
+    const { code, message, hint } = withoutName(group[0]!);
+    return JSON.stringify([...standOf(group[0]!), code, withoutNames(message), withoutNames(hint)]);
+  };
+  return mergedIfMany(equalGroups(failures), alike);
+}
+
+/** Where the certificate stands after the failure. */
+const standOf = (failure: Failed): readonly unknown[] => [
+  failure.result,
+  failure.next !== undefined,
+  failure.result === 'failed' && failure.notDue === true,
+];
+
+/** Groups that are alike become one if people would not read them all. The order stays that of the first of each. */
+export function mergedIfMany<T>(
+  groups: readonly (readonly T[])[],
+  alike: (group: readonly T[]) => string,
+): readonly (readonly T[])[] {
+  const found = new Map<string, (readonly T[])[]>();
+  for (const group of groups) found.set(alike(group), [...(found.get(alike(group)) ?? []), group]);
+  return groups.flatMap((group) => {
+    const all = found.get(alike(group)) ?? [];
+    if (all.length <= fewCertificates) return [group];
+    return all[0] === group ? [all.flat()] : [];
+  });
+}
+
+/** Below a text that stands for several certificates, but has the names of one. */
+export const asExample = '  The others read the same, with their own names.';
+
+/** A text without names of hosts and times, to see whether two are alike. */
+export const withoutNames = (text: string): string =>
+  text
+    .replace(/(?<![\w.-])(\*\.)?([\w-]+\.)+[a-z][\w-]*/gi, 'NAME')
+    .replace(/\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?/g, 'TIME');
+
+function equalGroups(failures: readonly Failed[]): readonly (readonly Failed[])[] {
   const groups = new Map<string, Failed[]>();
   for (const failure of failures) {
     const { code, message, hint, retryAt } = withoutName(failure);
-    const next = [failure.next !== undefined, failure.result === 'failed' && failure.notDue === true];
-    const key = JSON.stringify([failure.result, next, code, message, hint, retryAt]);
+    const key = JSON.stringify([...standOf(failure), code, message, hint, retryAt]);
     groups.set(key, [...(groups.get(key) ?? []), failure]);
   }
   return [...groups.values()];
@@ -68,16 +106,26 @@ export function groupText(group: readonly Failed[], printing: Printing): string 
   const [first, another] = group;
   if (!first) return '';
   const names = group.map(({ certificate }) => certificate);
-  return failureText(another ? withoutName(first) : first.error, shortList(names), printing);
+  const shown = withoutName(first);
+  const isSame = group.every((one) => {
+    const { message, hint } = withoutName(one);
+    return message === shown.message && hint === shown.hint;
+  });
+  if (!isSame) return `${failureText(first.error, shortList(names), printing)}\n${asExample}`;
+  return failureText(another ? shown : first.error, shortList(names), printing);
 }
 
 /** The error with `NAME` for the certificate's name, and without it in front. */
 function withoutName({ certificate, error }: Failed): CertfleetError {
-  // Not within a longer name: `example.com` is not meant by `www.example.com`.
-  const name = new RegExp(`(?<![\\w.-])${certificate.replaceAll('.', '\\.')}(?![\\w-]|\\.\\w)`, 'g');
-  const message = error.message.replace(name, 'NAME').replace(/^NAME: /, '');
+  const message = nameless(error.message, certificate).replace(/^NAME: /, '');
   const { code, retryAt } = error;
-  return new CertfleetError(code, message, error.hint.replace(name, 'NAME'), retryAt ? { retryAt } : {});
+  return new CertfleetError(code, message, nameless(error.hint, certificate), retryAt ? { retryAt } : {});
+}
+
+/** A text with `NAME` for the certificate's name. */
+export function nameless(text: string, certificate: string): string {
+  // Not within a longer name: `example.com` is not meant by `www.example.com`.
+  return text.replace(new RegExp(`(?<![\\w.-])${certificate.replaceAll('.', '\\.')}(?![\\w-]|\\.\\w)`, 'g'), 'NAME');
 }
 
 /** For `--json`. */

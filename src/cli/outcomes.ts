@@ -177,7 +177,8 @@ function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeCon
   const isPassing = group.every((one) => 'error' in one && passes(one.error));
   const again = isPassing ? 'run it again later' : 'fix the problem and run it again';
   if (next === undefined && told.changes) return `Next: ${again}; its stored settings stay as they were.`;
-  if (next === undefined && isPassing && told.command === 'renew') return 'Next: the next `certfleet renew` tries again.';
+  if (next === undefined && isPassing && told.command === 'renew')
+    return 'Next: the next `certfleet renew` tries again.';
   // A first `issue` by flags that failed before its order, or a document that `renew` cannot read.
   if (next === undefined) return `Next: ${again}; \`certfleet renew\` does not retry it.`;
   if (group.every((one) => one.result === 'failed' && one.notDue))

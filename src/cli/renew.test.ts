@@ -196,6 +196,28 @@ it.each<Row>([
     ],
   },
   {
+    what: 'groups many failures that differ only in the names in their text',
+    argv: 'renew',
+    code: 3,
+    fleet: {
+      renew: () =>
+        Array.from({ length: 100 }, (_, i) => {
+          const names = { identifier: `www${i}.example.com`, wildcard: '*.example.com' };
+          return failedWith(fail('preflight/hides-wildcard', names), `c${i}`);
+        }),
+    },
+    stdout: '100 failed\n',
+    stderr: [
+      'c0, c1, c2 and 97 more: www0.example.com exists only through the wildcard record *.example.com:',
+      '  a TXT record below it would make its address vanish (RFC 4592)',
+      '  Add a record for www0.example.com itself, use HTTP-01, or request *.example.com instead.',
+      '  More: certfleet explain preflight/hides-wildcard',
+      '  The others read the same, with their own names.',
+      '  Next: fix the problem and run it again; `certfleet renew` does not retry it.',
+      '',
+    ].join('\n'),
+  },
+  {
     what: 'says that the next run tries again, where nothing was stored of a failure that ends by itself',
     argv: 'renew',
     code: 5,

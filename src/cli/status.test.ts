@@ -28,8 +28,44 @@ const corrupt: LineageStatus = {
 
 const ending = '2026-12-10T00:00:00.000Z';
 
+/** Failed alike, but at another minute, and perhaps with another name in the message. */
+const alike = (count: number, message: (n: number) => string): readonly LineageStatus[] =>
+  Array.from({ length: count }, (_, n) => ({
+    ...{ ...failing, name: `c${n}` },
+    failure: {
+      ...{ count: 1, message: message(n), hint: `Look at c${n}.` },
+      retryAt: `2026-11-24T11:${String(n % 60).padStart(2, '0')}:00Z`,
+    },
+  }));
+const hidden = (n: number) => `www${n}.example.com exists only through the wildcard record *.example.com`;
+
 describe('status', () => {
   it.each<Row>([
+    {
+      what: 'says once what is alike of many, with an example',
+      argv: 'status',
+      ...statuses(...alike(100, hidden)),
+      says: [
+        [
+          '',
+          'c0, c1, c2 and 97 more failed once: www0.example.com exists only through the wildcard record *.example.com',
+          '  Look at c0.',
+          '  `certfleet renew` tries again after 2026-11-24 11:00 UTC; `certfleet renew --force c0` tries now.',
+          '  The others read the same, with their own names.',
+          '',
+        ].join('\n'),
+      ],
+      never: ['www1.example.com'],
+    },
+    {
+      what: 'but of few each, and what is not alike',
+      argv: 'status',
+      ...statuses(...alike(5, hidden), ...alike(1, () => 'no DNS zone')),
+      says: [
+        ...Array.from({ length: 5 }, (_, n) => `c${n} failed once: ${hidden(n)}\n`),
+        'c0 failed once: no DNS zone\n',
+      ],
+    },
     {
       what: 'is a table with what comes next',
       argv: 'status',

@@ -2,9 +2,11 @@ import { withLetters } from '../config/identifiers.ts';
 import { isFailure } from '../core/errors.ts';
 import { rolloverText } from '../core/rollover.ts';
 import { adviceWithoutSettings } from '../core/settings-lost.ts';
+import { shortList } from '../core/short-list.ts';
 import { spanText } from '../core/span.ts';
 import type { Fleet, LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
+import { asExample, mergedIfMany, nameless, withoutNames } from './failure.ts';
 import { certificateNames } from './names.ts';
 import { formatTable } from './table.ts';
 import { dateText, fromNow } from './text.ts';
@@ -48,7 +50,7 @@ export const status: Run = async (session) => {
   // On a narrow screen, LEFT can go first (it follows from the date), then the targets (`certfleet show` lists them), then
   // the middle of long names.
   session.printWhole(formatTable(head, rows, width, { leaveOut: [3, 5], shorten: 0, cutLast: true }));
-  const remarks = [...all.flatMap((lineage) => remarksOf(lineage, now)), ...accountsText(all)];
+  const remarks = [...remarksOfAll(all, now), ...accountsText(all)];
   if (remarks.length > 0) session.print(`\n${remarks.join('\n')}`);
   const next = nextText(all, now);
   if (next !== undefined) session.print(`\n${next}`);
@@ -104,6 +106,39 @@ function deploymentText({ state: whole, deployments }: LineageStatus): string {
       state === 'current' ? target : `${target} (${state === 'intended' ? intended : state})`,
     )
     .join(', ');
+}
+
+interface Remark {
+  readonly name: string;
+  /** Its first line begins with the name; what belongs to it is indented below. */
+  readonly text: string;
+}
+
+/** The remarks on all certificates, in one text where many are alike. */
+function remarksOfAll(all: readonly LineageStatus[], now: Date): readonly string[] {
+  const remarks: Remark[] = [];
+  for (const lineage of all)
+    for (const line of remarksOf(lineage, now)) {
+      const above = line.startsWith('  ') ? remarks.pop() : undefined;
+      remarks.push({ name: lineage.name, text: above ? `${above.text}\n${line}` : line });
+    }
+  const groups = mergedIfMany(
+    remarks.map((remark) => [remark]),
+    ([remark]) => withoutNames(nameless(remark!.text, remark!.name)),
+  );
+  return groups.map(remarkText);
+}
+
+function remarkText(group: readonly Remark[]): string {
+  const [first, ...others] = group;
+  if (!first || others.length === 0) return first?.text ?? '';
+  const text = nameless(first.text, first.name);
+  const isSame = others.every((one) => nameless(one.text, one.name) === text);
+  const rest = (isSame ? text.replace(/^NAME/, '') : first.text.slice(first.name.length))
+    .replace(/^ is /, ' are ')
+    .replace(/^ was /, ' were ')
+    .replace(/^ lacks /, ' lack ');
+  return [`${shortList(group.map(({ name }) => name))}${rest}`, ...(isSame ? [] : [asExample])].join('\n');
 }
 
 function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
@@ -210,7 +245,7 @@ const toWorkOn: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired',
 function nextText(all: readonly LineageStatus[], now: Date): string | undefined {
   const isDue = (one: LineageStatus) => toWorkOn.has(one.state) || one.revoked?.isReplaced === true;
   const due = all.filter((lineage) => isDue(lineage) && !lineage.byHand && !waits(lineage, now));
-  if (due.length > 0) return `Next: \`certfleet renew\` works on ${due.map(({ name }) => name).join(', ')}.`;
+  if (due.length > 0) return `Next: \`certfleet renew\` works on ${shortList(due.map(({ name }) => name))}.`;
   if (all.every(({ state }) => state === 'test'))
     return 'Next: `certfleet issue` without --staging gets a real certificate.';
   const [next] = all

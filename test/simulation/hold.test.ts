@@ -37,19 +37,22 @@ it('a busy CA that names a time after the certificate expires holds its renewal 
 it.each([
   ['a time', { retryAfter: { seconds: 7_200 } }, 7_200],
   ['no time', {}, 60],
-])('a CA that limits requests for its directory, and names %s, is not asked again before that', async (_what, more, seconds) => {
-  const world = await createSimulatedWorld();
-  world.ca.failNext('directory', { status: 429, html: 'too many', times: 20, ...more });
-  const now = (name: string) => job(simulatedSpec(name, [`${name}.example.com`]), { obeyBackoff: false });
-  expect(await issue(world.replica(1), now('abc'), signal)).toMatchObject({ error: { code: 'acme/busy' } });
-  const since = world.clock.now().getTime();
-  const before = world.ca.requests.length;
-  for (const name of ['abc', 'other'])
-    expect(await issue(world.replica(2), now(name), signal)).toMatchObject({ error: { code: 'acme/hold' } });
-  expect(world.ca.requests.length).toBe(before);
-  const { until = '' } = (await holdOf(world.replica(1), directory, signal)) ?? {};
-  expect(Math.round((Date.parse(until) - since) / 1_000)).toBe(seconds);
-});
+])(
+  'a CA that limits requests for its directory, and names %s, is not asked again before that',
+  async (_what, more, seconds) => {
+    const world = await createSimulatedWorld();
+    world.ca.failNext('directory', { status: 429, html: 'too many', times: 20, ...more });
+    const now = (name: string) => job(simulatedSpec(name, [`${name}.example.com`]), { obeyBackoff: false });
+    expect(await issue(world.replica(1), now('abc'), signal)).toMatchObject({ error: { code: 'acme/busy' } });
+    const since = world.clock.now().getTime();
+    const before = world.ca.requests.length;
+    for (const name of ['abc', 'other'])
+      expect(await issue(world.replica(2), now(name), signal)).toMatchObject({ error: { code: 'acme/hold' } });
+    expect(world.ca.requests.length).toBe(before);
+    const { until = '' } = (await holdOf(world.replica(1), directory, signal)) ?? {};
+    expect(Math.round((Date.parse(until) - since) / 1_000)).toBe(seconds);
+  },
+);
 
 describe('a CA that takes no orders', () => {
   const newOrders = (world: World) => world.ca.requests.filter(({ kind }) => kind === 'newOrder').length;
