@@ -5,7 +5,6 @@ import type { Clock } from '../ports/clock.ts';
 import type { Directory } from '../ports/issuer.ts';
 import { type Answer, isFields, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';
 import { readIssuerDomainNames } from './issuer-domain-names.ts';
-import { unnamedLimitMs } from './refusal.ts';
 import type { Ask, Requests } from './requests.ts';
 
 /** The directory (RFC 8555 §7.1.1), with the URLs that only this folder needs. */
@@ -110,25 +109,14 @@ export function createDirectory(
   let refused: { readonly error: CertfleetError; readonly until: Date } | undefined;
   const share = createSingleFlight<Resources>();
 
-  /** It is for all requests, not for some names, so it holds like that of a busy CA. */
-  const limited = ({ status, retryAfterMs = unnamedLimitMs, receivedAt }: Answer): CertfleetError =>
-    fail(
-      'acme/busy',
-      { issuer: requests.name, status: `HTTP ${status}`, what: 'the request for its directory' },
-      { retryAt: new Date(receivedAt.getTime() + retryAfterMs) },
-    );
-
   const load = async (signal: AbortSignal): Promise<Resources> => {
     const ask: Ask = {
       what: 'the request for its directory',
       signal,
       maxBytes: directoryBytes,
       // A missing page means that the URL is wrong; 5xx and 429 mean that the CA is busy or limits requests.
-      refusal: (answer) => {
-        const { status } = answer;
-        if (status === 429) return limited(answer);
-        return status < 500 ? fail('acme/not-a-directory', { url, reason: `HTTP ${status}` }) : undefined;
-      },
+      refusal: ({ status }) =>
+        status < 500 && status !== 429 ? fail('acme/not-a-directory', { url, reason: `HTTP ${status}` }) : undefined,
     };
     try {
       const resources = readDirectory(await requests.get(url, ask));

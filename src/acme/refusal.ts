@@ -6,7 +6,7 @@ import { describeProblem, problemOf } from './problem.ts';
 import type { AskedFor } from './requests.ts';
 
 /** The wait for a limit without a time: the first step of the back-off, which continues from there. */
-export const unnamedLimitMs = 60_000;
+const unnamedLimitMs = 60_000;
 
 /**
  * The only place where an answer becomes an error.

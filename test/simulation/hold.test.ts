@@ -43,7 +43,7 @@ it.each([
     const world = await createSimulatedWorld();
     world.ca.failNext('directory', { status: 429, html: 'too many', times: 20, ...more });
     const now = (name: string) => job(simulatedSpec(name, [`${name}.example.com`]), { obeyBackoff: false });
-    expect(await issue(world.replica(1), now('abc'), signal)).toMatchObject({ error: { code: 'acme/busy' } });
+    expect(await issue(world.replica(1), now('abc'), signal)).toMatchObject({ error: { code: 'acme/rate-limited' } });
     const since = world.clock.now().getTime();
     const before = world.ca.requests.length;
     for (const name of ['abc', 'other'])

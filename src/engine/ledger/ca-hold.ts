@@ -74,6 +74,19 @@ export async function keepHold(
   await write(engine, directory, { since, until, ...(isDown ? { isDown } : {}) });
 }
 
+/**
+ * Remembers that a CA limits requests for its directory. That limit is about no name, so it holds all certificates, also
+ * a first `issue`, which stores nothing else.
+ */
+export async function keepLimit(
+  engine: Pick<Engine, 'store' | 'clock'>,
+  directory: string,
+  error: unknown,
+): Promise<void> {
+  if (!isFailure(error, 'acme/rate-limited') || !error.retryAt) return;
+  await write(engine, directory, { since: engine.clock.now().toISOString(), until: error.retryAt.toISOString() });
+}
+
 /** Forgets the hold, because the CA accepts orders again. */
 export async function endHold({ store }: Pick<Engine, 'store'>, directory: string): Promise<void> {
   const { signal } = new AbortController();

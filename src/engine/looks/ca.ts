@@ -7,11 +7,20 @@ import { spanText } from '../../core/span.ts';
 import type { CertificateSpec, IssuerSettings } from '../../core/spec.ts';
 import type { Directory, Issuer } from '../../ports/issuer.ts';
 import { type Asker, ask } from '../ask.ts';
+import type { Engine } from '../engine.ts';
+import { keepLimit } from '../ledger/ca-hold.ts';
 
 /** The CA's directory. Fails with `acme/clock-skew` if this machine's clock differs from the CA's. */
-export async function askDirectory(asker: Asker & { readonly issuer: Issuer }): Promise<Directory> {
-  const { issuer, signal } = asker;
-  const directory = await ask(asker, () => issuer.directory(signal), { isKnown: true });
+export async function askDirectory(
+  asker: Asker & { readonly engine: Pick<Engine, 'store'>; readonly issuer: Issuer },
+): Promise<Directory> {
+  const { engine, issuer, signal } = asker;
+  const directory = await ask(asker, () => issuer.directory(signal), { isKnown: true }).catch(
+    async (error: unknown) => {
+      await keepLimit(engine, issuer.directoryUrl, error).catch(() => undefined); // the CA will say it again
+      throw error;
+    },
+  );
   const { clockSkewMs = 0 } = directory;
   if (Math.abs(clockSkewMs) > longestSkewMs)
     throw fail('acme/clock-skew', { url: issuer.directoryUrl, span: spanText(Math.abs(clockSkewMs)) });
