@@ -159,12 +159,17 @@ async function identify(
         const { id } = decodeDocument<{ readonly id: string }>(entry.bytes, where, ['id']);
         return { storeId: () => id, isNew: false };
       }
+      if ((await store.list('lineage', signal)).names.length > 0) {
+        // Another process may have made the store just now.
+        if (await store.get(key, signal)) continue;
+        throw fail('store/id-missing', { path: store.location });
+      }
       const id = Buffer.from(world.random.bytes(12)).toString('base64url');
       await store.put(key, encodeDocument({ schema: 1, id }), { ifRevision: null, signal });
       return { storeId: () => id, isNew: true };
     } catch (error) {
       if (isFailure(error, 'store/conflict')) continue;
-      if (!isFailure(error, 'store/corrupt')) throw error;
+      if (!isFailure(error, 'store/corrupt') && !isFailure(error, 'store/id-missing')) throw error;
       const message = `${error.message}. ${error.hint} Balancers, certificate services and webroots are not touched before.`;
       reporter.report({ v: 1, time: world.clock.now().toISOString(), level: 'warn', event: 'log', message });
       const storeId = () => {

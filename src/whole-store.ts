@@ -1,5 +1,5 @@
 import { type Backup, type BackupDocument, backUp, isBackup, readBackup, restoreAll } from './compose/backup.ts';
-import { type Checked, checkAll, type Mended, mendAll, type StoreFault } from './compose/check.ts';
+import { type Checked, checkAll, type Mended, makeStoreId, mendAll, type StoreFault } from './compose/check.ts';
 import type { ComposeContext } from './compose/context.ts';
 import { withoutLiterals } from './compose/literals.ts';
 import { moveLiterals } from './compose/move-literals.ts';
@@ -94,6 +94,8 @@ export interface CheckedStore extends Pick<Checked, 'documents' | 'certificates'
   /** Faults that could be mended, and are not. */
   readonly mendable: number;
   readonly mended: readonly Mended[];
+  /** It had lost its id. */
+  readonly hasNewId: boolean;
 }
 
 export type { Mended };
@@ -115,21 +117,23 @@ export async function checkStore(
   const { mended, failed } = mend
     ? await mendAll(store, found, { settings, now: world.clock.now(), signal })
     : { mended: [], failed: new Map<string, never>() };
+  const lacksId = found.faults.some(({ error }) => error.code === 'store/id-missing');
+  const hasNewId = mend && lacksId && (await makeStoreId(store, world.random, signal));
   await opened.close?.();
   const isMended = ({ document: { kind, name } }: StoreFault) =>
     kind === 'lineage' && mended.some(({ certificate }) => certificate === name);
   const faults = found.faults
-    .filter((fault) => !isMended(fault))
+    .filter((fault) => !isMended(fault) && !(hasNewId && fault.error.code === 'store/id-missing'))
     .map((fault) => {
       const error = fault.document.kind === 'lineage' ? failed.get(fault.document.name) : undefined;
       return error ? { ...fault, error } : fault;
     });
   const { documents, certificates, unused, lost } = found;
   return {
-    ...{ location: store.location, unused, faults, mended },
+    ...{ location: store.location, unused, faults, mended, hasNewId },
     documents: documents + mended.filter(({ certificate }) => !found.damaged.has(certificate)).length,
     certificates: certificates + mended.length,
-    mendable: lost.size - mended.length - failed.size,
+    mendable: lost.size - mended.length - failed.size + (lacksId && !hasNewId ? 1 : 0),
   };
 }
 

@@ -321,6 +321,28 @@ certificates: [{ name: abc, identifiers: [abc.example.com], issuer: sim, solver:
     expect(await at.run('store', 'check')).toMatchObject({ code: 0, stderr: '' });
   });
 
+  it('names a lost id of the store, and makes another; no command takes the store for a new one', async () => {
+    const at = await machine();
+    const path = fileOf(at, 'meta', 'store');
+    await at.files.remove(path);
+    for (const folder of [path.slice(0, path.lastIndexOf('/')), '/s/meta']) await at.files.removeFolderIfEmpty(folder);
+    expect(await at.run('store', 'check')).toMatchObject({
+      code: 7,
+      stdout: expect.stringContaining('the document meta/store of /s is missing'),
+      stderr: expect.stringContaining('store check --mend'),
+    });
+    const status = await at.run('status');
+    expect(status.stderr).toContain('so the store has certificates and no id');
+    expect(status.stdout + status.stderr).not.toContain('new store');
+    expect(at.files.contents('/s/meta')).toEqual({});
+    expect(await at.run('store', 'check', '--mend')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('meta/store: made again with a new id'),
+    });
+    expect(await at.run('store', 'check')).toMatchObject({ code: 0 });
+    expect((await at.run('status')).stderr).not.toContain('no id');
+  });
+
   it('goes on past a document that it cannot move away, and says what to do', async () => {
     const at = await machine();
     const [folder, file] = [fileOf(at, 'lineage'), fileOf(at, 'lineage', 'other')];

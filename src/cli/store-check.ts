@@ -12,7 +12,7 @@ export const checkStore: Run = async (session) => {
   const context = { world, env, reporter: session.reporter };
   const mend = session.invocation.flags['mend'] === true;
   const found = await check(settings, context, { mend }, session.signal);
-  const { location, documents, certificates, faults, unused, mended, mendable } = found;
+  const { location, documents, certificates, faults, unused, mended, mendable, hasNewId } = found;
   const code = faults.length === 0 ? 0 : 7;
   const printing = { ...printingOf(session), width: stdout.columns ?? Number.POSITIVE_INFINITY };
   for (const { document, certificate, error } of faults) {
@@ -23,6 +23,12 @@ export const checkStore: Run = async (session) => {
   for (const one of mended) {
     session.printJson({ object: 'mended', document: `lineage/${one.certificate}`, ...one });
     session.print(await mendedText(session, one));
+  }
+  if (hasNewId) {
+    session.printJson({ object: 'mended', document: 'meta/store' });
+    session.print(
+      'meta/store: made again with a new id; `certfleet sweep --lost` finds what was uploaded under the old one.',
+    );
   }
   const summary = { documents, certificates, faults: faults.length, mended: mended.length };
   const left = unused.map(({ kind, name }) => `${kind}/${name}`);

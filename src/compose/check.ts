@@ -10,7 +10,23 @@ import { type AccountDocument, decoded } from '../engine/ledger/account.ts';
 import { lineageMissing, renewalOfWidows, type Widow, watchStore } from '../engine/store-faults.ts';
 import { readLineage } from '../engine/stored-lineage.ts';
 import type { Pki } from '../ports/pki.ts';
+import type { Random } from '../ports/random.ts';
 import type { Entry, Key, SetAside, Store } from '../ports/store.ts';
+
+/** The id of the store, under which it marks what it makes elsewhere. */
+const storeIdKey = { kind: 'meta', name: 'store' } as const;
+
+/** Gives a store that has lost its id another one. Returns false if it has one, even if it is damaged. */
+export async function makeStoreId(store: Store, random: Random, signal: AbortSignal): Promise<boolean> {
+  const id = Buffer.from(random.bytes(12)).toString('base64url');
+  try {
+    await store.put(storeIdKey, encodeDocument({ schema: 1, id }), { ifRevision: null, signal });
+    return true;
+  } catch (error) {
+    if (isFailure(error, 'store/conflict')) return false;
+    throw error;
+  }
+}
 
 /** Something wrong with a store. */
 export interface StoreFault {
@@ -52,6 +68,7 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
   const unread = new Set<string>();
   const damaged = new Set<string>();
   let documents = 0;
+  let hasId = false;
 
   /** Certificates come first: what comes later is compared with them. */
   const readers = {
@@ -95,6 +112,7 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
     for await (const page of store.scan(kind, signal))
       for (const entry of page) {
         documents += 1;
+        if (kind === 'meta' && entry.key.name === storeIdKey.name) hasId = true;
         try {
           if (kind === 'lineage') watch.saw(entry.key.name);
           if (entry.corrupt) throw entry.corrupt;
@@ -110,6 +128,8 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
           if (entry.corrupt && store.setAside) damaged.add(entry.key.name);
         }
       }
+  if (lineages.length > 0 && !hasId)
+    faults.push({ document: storeIdKey, error: fail('store/id-missing', { path: store.location }) });
   for (const [name, versions] of [...(await watch.missing(signal)), ...(await watch.behind(damaged, signal))]) {
     const fitting = versions.filter(({ id }) => !misfits.has(`${name}~${id}`));
     if (fitting.length === 0) continue;

@@ -830,6 +830,12 @@ export const errorTable = {
     retry: 'later',
     hint: 'Restore it from a backup, or run `certfleet store check --mend`, which makes it again from that version.',
   },
+  'store/id-missing': {
+    message: 'the document meta/store of {path} is missing, so the store has certificates and no id',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Restore it from a backup. Or run `certfleet store check --mend`, which makes a new id: what was uploaded to balancers and certificate services under the old one is then found only by `certfleet sweep --lost`.',
+  },
   'store/part-missing': {
     message: 'the document {key} is missing, though the certificate {name} needs it',
     blame: 'config',

@@ -367,7 +367,12 @@ function openFileStore(root: string, world: World): Store {
     scan,
     list,
     // An empty folder may be the mount point of a missing volume, but every store contains its own id.
-    exists: (signal) => guarded(signal, async () => (await files.list(join(root, 'meta'))) !== undefined),
+    exists: (signal) =>
+      guarded(signal, async () => {
+        // Its certificates, too: one that has lost `meta` is not a new one.
+        for (const kind of ['meta', 'lineage']) if ((await files.list(join(root, kind))) !== undefined) return true;
+        return false;
+      }),
     checkUnused: (signal) => guarded(signal, () => checkUnused(root, files)),
     check: (signal) => guarded(signal, () => checkFolder(root, world, trust)),
     tidy: (signal) => guarded(signal, () => tidyFolders(root, world, trust, signal)),
