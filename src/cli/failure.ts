@@ -66,6 +66,7 @@ const standOf = (failure: Failed): readonly unknown[] => [
   failure.result,
   failure.next !== undefined,
   failure.result === 'failed' && failure.notDue === true,
+  failure.result === 'failed' && failure.settingsStay === true,
 ];
 
 /** Groups that are alike become one if people would not read them all. The order stays that of the first of each. */

@@ -156,6 +156,22 @@ it('names the renewal of a valid certificate after a forced one that failed', as
   );
 });
 
+it.each([
+  ['issue', undefined, 'fix the problem and run it again'],
+  ['issue', new Date('2030-03-24T10:01:00Z'), 'wait until 2030-03-24 and run it again'],
+  ['renew', undefined, 'fix the problem and repeat the change with `certfleet issue`'],
+] as const)('says that settings stay if their change failed: %s, %s', async (command, retryAt, next) => {
+  const error = fail('acme/rate-limited', { issuer: 'le', what: 'newOrder', detail: '' }, retryAt ? { retryAt } : {});
+  const outcomes = () => [{ ...failed, error, settingsStay: true as const, notDue: true as const }];
+  const fleet = command === 'issue' ? { issue: outcomes } : { renew: outcomes };
+  const argv = command === 'issue' ? abc.split(' ') : ['renew'];
+  expect((await commandLine({ fleet }).run(...argv)).stderr).toContain(
+    `  Next: ${next}; the certificate and its stored settings stay as they were.\n`,
+  );
+  const json = await commandLine({ fleet }).run(...argv, '--json');
+  expect(jsonLines(json).at(-1)).toMatchObject({ data: { outcomes: [{ settingsStay: true }] } });
+});
+
 it('shortens the times in a failure for people', async () => {
   const error = fail('dns/needs-person', { name: 'abc', until: '; valid until 2027-02-26T19:10:58.000Z' });
   const renew = () => [{ ...failed, error }];

@@ -173,6 +173,14 @@ function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeCon
   // A rollover ends when a person ends it, at no time that is known.
   if (group.every((one) => 'error' in one && one.error.code === 'account/rolling'))
     return 'Next: finish the rollover, or give it up; then run it again. `certfleet renew` goes on by itself.';
+  if (group.every((one) => one.result === 'failed' && one.settingsStay)) {
+    const [retryAt] = group.flatMap((one) =>
+      'error' in one && one.error.retryAt ? [one.error.retryAt.toISOString()] : [],
+    );
+    const first = retryAt === undefined ? 'fix the problem' : `wait until ${dateText(retryAt, now)}`;
+    const again = told.command === 'issue' ? 'run it again' : 'repeat the change with `certfleet issue`';
+    return `Next: ${first} and ${again}; the certificate and its stored settings stay as they were.`;
+  }
   // A check has refused the change before the certificate was touched.
   const isPassing = group.every((one) => 'error' in one && passes(one.error));
   const again = isPassing ? 'run it again later' : 'fix the problem and run it again';
@@ -289,6 +297,7 @@ const outcomeData = (outcome: Outcome): JsonObject => ({
   ...(outcome.next === undefined ? {} : { next: outcome.next }),
   ...(isWaiting(outcome) ? { failing: true } : {}),
   ...(outcome.byHand ? { byHand: true } : {}),
+  ...(outcome.result === 'failed' && outcome.settingsStay ? { settingsStay: true } : {}),
   ...(outcome.dropped ? { dropped: outcome.dropped.map((one) => ({ ...one })) } : {}),
   ...(outcome.left ? { left: outcome.left.map((one) => ({ ...one })) } : {}),
   ...(outcome.refusedHooks ? { refusedHooks: outcome.refusedHooks.map((one) => ({ ...one })) } : {}),

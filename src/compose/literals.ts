@@ -2,8 +2,9 @@ import { createHmac } from 'node:crypto';
 import { inSolver, literalsOf } from '../config/literals.ts';
 import { isFailure } from '../core/errors.ts';
 import type { Json } from '../core/json.ts';
-import { encodeDocument, type Lineage } from '../core/lineage.ts';
+import { encodeDocument, type Lineage, type SettingsBefore } from '../core/lineage.ts';
 import { canonical } from '../core/same-spec.ts';
+import type { StoredSpec } from '../core/spec.ts';
 import { spreadable } from '../core/spreadable.ts';
 import { registry } from '../generated/registry.ts';
 import type { Random } from '../ports/random.ts';
@@ -159,6 +160,7 @@ function replaced(lineage: Lineage, change: (text: string) => string): Lineage {
   return {
     ...lineage,
     spec: mapTexts(lineage.spec as unknown as Json, change) as unknown as Lineage['spec'],
+    ...(lineage.work?.before ? { work: { ...lineage.work, before: withTexts(lineage.work.before, change) } } : {}),
     ...(lineage.tombstones
       ? { tombstones: mapTexts(lineage.tombstones as unknown as Json, change) as unknown as Lineage['tombstones'] }
       : {}),
@@ -170,6 +172,11 @@ function replaced(lineage: Lineage, change: (text: string) => string): Lineage {
     ),
   } as Lineage;
 }
+
+const withTexts = (before: SettingsBefore, change: (text: string) => string): SettingsBefore => ({
+  ...before,
+  spec: mapTexts(before.spec as unknown as Json, change) as unknown as StoredSpec,
+});
 
 function mapTexts(value: Json, change: (text: string) => string): Json {
   if (typeof value === 'string') return change(value);

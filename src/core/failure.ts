@@ -1,6 +1,6 @@
 import { backoffMs } from './backoff.ts';
 import type { CertfleetError } from './errors.ts';
-import type { Failure, Lineage } from './lineage.ts';
+import type { Failure, Lineage, SettingsBefore } from './lineage.ts';
 import { problemType } from './problem.ts';
 import { cut } from './remote-text.ts';
 import { endOfHold, longestRetryAfterMs } from './retry-after.ts';
@@ -119,6 +119,25 @@ export function forgiven(
   const failure = lineage?.failure;
   if (!failure || failureThatCounts(wanted, lineage, means, now)) return failure;
   return { ...failure, count: 0, retryAt: failure.at };
+}
+
+/**
+ * After a change of settings has failed, what is left of it for those of before: the failed validations, and the CA's hold
+ * if it holds these, too. Their own earlier failure counts again.
+ */
+export function failureBefore(
+  { spec, failure: earlier }: SettingsBefore,
+  lineage: Lineage & { readonly failure: Failure },
+  now: Date,
+): Failure | undefined {
+  const { holdUntil: _ofChange, validations, ...failure } = lineage.failure;
+  const hold = laterOf(earlier?.holdUntil, heldUntil(spec, lineage, now));
+  if (!earlier && !validations && hold === undefined) return undefined;
+  return {
+    ...(earlier ?? { ...failure, count: 0, retryAt: failure.at }),
+    ...(validations ? { validations } : {}),
+    ...(hold === undefined ? {} : { holdUntil: hold }),
+  };
 }
 
 const hourMs = 3_600_000;

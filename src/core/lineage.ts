@@ -180,11 +180,15 @@ export interface Work {
   readonly challenges: readonly JournalledChallenge[];
   /** An order that waits for its next try while this run only delivers the current version. */
   readonly parked?: Pick<Work, 'version' | 'order'>;
+  /** What a change by flags replaces. It comes back if the order fails while the certificate is still usable. */
+  readonly before?: SettingsBefore;
   /** Taken over from a process that may be alive: its changes may still take effect. */
   readonly takenOver?: boolean;
   /** No newOrder has been sent for this lineage. If it fails before the first one, the document is deleted. */
   readonly first?: true;
 }
+
+export type SettingsBefore = Pick<Lineage, 'spec' | 'credentials' | 'failure'>;
 
 /** The work that a later run resumes; undefined if there is none, or only a lease (a sweep takes one). */
 export const unfinishedWork = (lineage: Lineage | undefined): Work | undefined =>

@@ -44,6 +44,8 @@ export type Outcome = {
       readonly error: CertfleetError;
       /** It has a valid certificate that is not due, so `next` is its renewal. */
       readonly notDue?: true;
+      /** A change of its settings failed, so its settings and its certificate are those of before. */
+      readonly settingsStay?: true;
     }
 );
 

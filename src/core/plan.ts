@@ -148,7 +148,7 @@ function whyDue(
 export const isRetried = (
   wanted: StoredSpec,
   lineage: Lineage | undefined,
-  { retryAt }: Failure,
+  { retryAt }: Pick<Failure, 'retryAt'>,
   now: Date,
 ): boolean => {
   const at = Math.max(Date.parse(retryAt) || 0, now.getTime());

@@ -1,8 +1,8 @@
 import { identifierSet } from './identifier.ts';
-import { isOnlyOwing, type Lineage, unfinishedWork, type Work } from './lineage.ts';
+import { isOnlyOwing, type Lineage, type Renewal, unfinishedWork, type Version, type Work } from './lineage.ts';
 import type { StoredSpec } from './spec.ts';
 import { storable } from './storable.ts';
-import { testSpec } from './test-lineages.ts';
+import { testLineage, testSpec } from './test-lineages.ts';
 import { owedBy, owesCleanup, type Presented, specOfPresented } from './tombstones.ts';
 import { after, dueStones, type Transition } from './work.ts';
 
@@ -49,6 +49,8 @@ export class Model {
   /** Nothing can be removed: the DNS provider does not answer. */
   isStuck = false;
   largest = 0;
+  /** The settings that were last fulfilled, or stored by a delivery. */
+  settled: StoredSpec | undefined;
   account = 1;
   /** How often the account has got another key. */
   accountKeys = 0;
@@ -85,7 +87,25 @@ export class Model {
       this.expect(!this.isAsked, 'a lineage that has ordered is kept');
       this.isDoubtful = false;
     }
+    const { current, work, spec } = this.lineage ?? {};
+    if (current && (!work || (work.step === 'deploy' && !work.parked))) this.settled = spec;
     this.check();
+  }
+
+  /** A version whose certificate is valid for a few days, and when it is renewed. */
+  versionOf(id: string, { spec, issuer }: StoredSpec): { readonly version: Version; readonly renewal: Renewal } {
+    const inHours = (hours: number) => new Date(this.now.getTime() + hours * 3_600_000).toISOString();
+    const { facts } = testLineage.current;
+    const dates = { notBefore: inHours(0), notAfter: inHours(80) };
+    return {
+      version: {
+        id,
+        facts: { ...facts, ...dates, identifiers: spec.identifiers, serial: id },
+        directory: issuer.directory,
+        accountUrl: 'a',
+      },
+      renewal: { at: inHours(40), source: 'lifetime' },
+    };
   }
 
   expect(holds: boolean, what: string): void {

@@ -5,16 +5,16 @@ import { CertfleetError } from './errors.ts';
 import { sameIdentifiers } from './identifier.ts';
 import type { Json } from './json.ts';
 import { type Deployment, isOnlyOwing, type Lineage, type Tombstone, unfinishedWork } from './lineage.ts';
-import type { RevocationReason } from './revocation.ts';
-import { sameRequest } from './same-spec.ts';
+import { type RevocationReason, whyUnusable } from './revocation.ts';
+import { hasWanted, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import { partFor, partsOf } from './spec-parts.ts';
-import { testLineage } from './test-lineages.ts';
 import { type Model, type Order, requestOf, type Value, valueKey } from './test-model.ts';
 import { hasRoomForOrder, owedBy, specOfPresented, tombstoneOf } from './tombstones.ts';
 import {
   accountKeyChanged,
   accountLost,
+  after,
   begun,
   certificateRefused,
   challengeKey,
@@ -101,11 +101,17 @@ function* take(model: Model, process: Process, begin: (claim: Parameters<typeof 
 }
 
 /** engine/issue.ts */
-export function* issue(model: Model, process: Process, wanted: StoredSpec, aim: 'certificate' | 'delivery'): Path {
+export function* issue(
+  model: Model,
+  process: Process,
+  wanted: StoredSpec,
+  aim: 'certificate' | 'delivery',
+  isStored = false,
+): Path {
   const before = unfinishedWork(model.lineage);
   const same = model.lineage && before && sameRequest(model.lineage.spec, wanted) ? before : undefined;
   if (!same) model.letGo(() => true); // given up, by the user's own word
-  const facts = { wanted, origin: model.origin, aim, newId: model.next('version') };
+  const facts = { wanted, origin: model.origin, aim, newId: model.next('version'), isStored };
   // What was sent to a target stays there when it is dropped.
   for (const upload of model.uploads)
     if (!wanted.spec.deploy.some((target) => upload.startsWith(`${target} `))) model.uploads.delete(upload);
@@ -127,12 +133,23 @@ export function* issue(model: Model, process: Process, wanted: StoredSpec, aim: 
       model.apply(stopped({ asked: run.asked, left, now }));
     } else if (error instanceof CertfleetError) {
       const { work } = model;
-      model.apply(failed({ error, asked: run.asked, left, now }));
+      const end = failed({ error, asked: run.asked, left, now });
+      if (work.step !== 'deploy') checkFailed(model, after(model.lineage, end));
+      model.apply(end);
       if (!isResumedAfter(work, error, run.asked) && work.step !== 'deploy') model.removeVersions([work.version]);
       if (model.origin === 'command-line' && !model.isAsked && !model.isDoubtful)
         model.expect(model.leavesNothing(), 'a first try that came to no order leaves what it owes, or no document');
     } else throw error;
   }
+}
+
+/** After a failed order, a usable certificate has the settings that it was issued with; then its work may be given up. */
+function checkFailed(model: Model, lineage: Lineage | undefined): void {
+  const { settled, origin, now } = model;
+  if (!lineage?.current || whyUnusable(lineage, lineage.current, now) !== undefined) return;
+  if (origin === 'command-line' && settled && hasWanted(lineage, settled))
+    model.expect(sameSpec(lineage.spec, settled), 'a failed change leaves the settings of before');
+  if (hasWanted(lineage, lineage.spec) && !lineage.work) model.letGo(() => true);
 }
 
 function* removePast(model: Model, wanted: StoredSpec): Path {
@@ -224,10 +241,7 @@ function* makeVersionOf(model: Model, process: Process, run: Run, wanted: Stored
 function makeCurrent(model: Model, wanted: StoredSpec): void {
   const { version: id } = model.work;
   for (const order of model.orders) if (order.finalizedWith === id) order.keptFor = undefined;
-  const { facts } = testLineage.current;
-  const { identifiers } = wanted.spec;
-  const { directory } = wanted.issuer;
-  const version = { id, facts: { ...facts, identifiers, serial: id }, directory, accountUrl: 'a' };
+  const { version } = model.versionOf(id, wanted);
   const before = model.lineage?.current;
   model.apply(madeCurrent({ wanted, version, now: model.now }));
   model.expect(model.lineage?.previous === before, 'the version before can be put back');
@@ -338,7 +352,9 @@ function* deliver(model: Model, wanted: StoredSpec): Path {
   model.removeVersions(all.filter((id) => !retired.includes(id)));
   for (const upload of gone) model.uploads.delete(upload);
   const last = { at: since, result: 'issued', version, message: 'done' } as const;
-  model.apply(closed({ deployments, renewal: testLineage.renewal, retired, left, last, now: model.now }));
+  const { renewal } = model.versionOf(version, wanted);
+  const isNew = model.lineage?.last?.version !== version;
+  model.apply(closed({ deployments, renewal: isNew ? renewal : undefined, retired, left, last, now: model.now }));
 }
 
 /** steps/clean-up.ts: what is journalled is removed; what could not be comes back. */
@@ -365,15 +381,8 @@ export function* adopt(model: Model, wanted: StoredSpec): Path {
   yield* reach('their version', 'dies');
   model.versions.set(id, 'theirs');
   yield* reach('the import', 'dies');
-  const { facts } = testLineage.current;
-  const { identifiers } = wanted.spec;
-  const version = {
-    id,
-    facts: { ...facts, identifiers, serial: id },
-    directory: wanted.issuer.directory,
-    accountUrl: 'a',
-  };
-  model.apply(imported({ wanted, version, renewal: testLineage.renewal, has: [], now: model.now }));
+  const { version, renewal } = model.versionOf(id, wanted);
+  model.apply(imported({ wanted, version, renewal, has: [], now: model.now }));
   model.isAsked = true;
 }
 

@@ -1,4 +1,5 @@
 import { supersededAt } from './deployments.ts';
+import { isOnlyOwing } from './lineage.ts';
 import { sameRequest } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import type { Model } from './test-model.ts';
@@ -52,6 +53,12 @@ export function play(model: Model, program: Program): void {
     );
     live((process) => issue(model, process, wanted, aim));
   };
+  const renew = () => {
+    const { lineage } = model;
+    if (!lineage || isOnlyOwing(lineage)) return;
+    model.trace.push(`# ${pid + 1} renews it as it is stored`);
+    live((process) => issue(model, process, lineage.spec, 'certificate', true));
+  };
   const sweep = () => {
     model.trace.push(`# ${pid + 1} sweeps`);
     live((process) => sweepOf(model, process));
@@ -78,7 +85,19 @@ export function play(model: Model, program: Program): void {
     'revoke as superseded': (process) => revoke(model, process, 'superseded'),
     'revoke as compromised': (process) => revoke(model, process, 'keyCompromise'),
   };
-  const main = ['issue', 'another', 'deliver', 'deliver another', 'sweep', 'hour', 'day', 'stick', 'expire', 'thaw'];
+  const main = [
+    'issue',
+    'another',
+    'deliver',
+    'deliver another',
+    'sweep',
+    'hour',
+    'day',
+    'stick',
+    'expire',
+    'thaw',
+    'renew',
+  ];
   const things = [...main, ...Object.keys(side)];
   for (const number of between) {
     const thing = things[number % things.length] ?? '';
@@ -91,6 +110,7 @@ export function play(model: Model, program: Program): void {
     if (thing.endsWith('another')) wanted = choose(between, model.wanted);
     if (thing === 'issue' || thing === 'another') run(wanted, 'certificate');
     else if (thing.startsWith('deliver')) run(wanted, model.lineage?.current ? 'delivery' : 'certificate');
+    else if (thing === 'renew') renew();
     else if (thing === 'sweep') sweep();
     else if (thing === 'expire') model.expire();
     else if (thing === 'thaw') thaw();

@@ -545,15 +545,15 @@ describe('whatever dies or freezes in between', () => {
   describe('with a hundred names of the longest kind', () => {
     const suffix = `.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(32)}.example.test`;
     const names = Array.from({ length: 100 }, (_, n) => `${'a'.repeat(60)}${String(n).padStart(3, '0')}${suffix}`);
-    const wide = (reusesOrders: boolean) =>
-      new Model({ wanted: specsOf(names, names.slice(1)), origin: 'configuration', reusesOrders });
+    const wide = (reusesOrders: boolean, origin: Lineage['origin'] = 'configuration') =>
+      new Model({ wanted: specsOf(names, names.slice(1)), origin, reusesOrders });
 
     it('the document stays within its bound', () => {
       const long = fc.oneof(pathsWith(50), pathsWith(200));
       const between = fc.array(fc.nat({ max: 30 }), { maxLength: 12, size: 'max' });
       fc.assert(
-        fc.property(fc.noBias(fc.record({ path: long, between })), fc.boolean(), (program, reusesOrders) => {
-          const model = wide(reusesOrders);
+        fc.property(fc.noBias(fc.record({ path: long, between })), worlds, (program, { reusesOrders, origin }) => {
+          const model = wide(reusesOrders, origin);
           play(model, program);
           expect(model.largest).toBeLessThan(maxDocumentBytes);
         }),

@@ -1,12 +1,13 @@
 import { intended, type Sending, settingsOf, withSent } from './deployments.ts';
 import { type CertfleetError, fail, type RefusedName } from './errors.ts';
-import { failureAfter, forgiven, longestStored, type Means } from './failure.ts';
+import { failureAfter, failureBefore, forgiven, longestStored, type Means } from './failure.ts';
 import { joined } from './joined.ts';
 import type { Json } from './json.ts';
 import { afterOrder, recordsOf, withKept, withoutRefused } from './kept-records.ts';
 import {
   type Deployment,
   type ExportRecord,
+  type Failure,
   isOnlyOwing,
   type JournalledChallenge,
   type KeptRecord,
@@ -14,15 +15,17 @@ import {
   type Lease,
   type Lineage,
   type Renewal,
+  type SettingsBefore,
   type Tombstone,
   unfinishedWork,
   type Version,
   type Work,
 } from './lineage.ts';
+import { isRetried } from './plan.ts';
 import { provesOrderDead } from './proofs.ts';
 import { cut } from './remote-text.ts';
 import { endOfRollback, renewalByLifetime } from './renewal.ts';
-import type { RevocationIntent, RevocationReason } from './revocation.ts';
+import { type RevocationIntent, type RevocationReason, whyUnusable } from './revocation.ts';
 import { hasWanted, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec } from './spec.ts';
 import {
@@ -163,6 +166,8 @@ export interface Beginning extends Means {
   readonly aim: 'certificate' | 'delivery';
   /** For a new version: `20261124-173001-k3f9ab`. */
   readonly newId: string;
+  /** `wanted` was read from the store, so it is no change. */
+  readonly isStored?: boolean;
 }
 
 /**
@@ -190,8 +195,11 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
       version: lineage?.current?.id ?? facts.newId,
       ...(resumed ? parkedOf(resumed) : {}),
     };
+    const mayOrder = !onlyDelivers || forDelivery.parked !== undefined;
+    const replaced = mayOrder ? settingsReplaced(facts, lineage) : undefined;
     const work: Work = {
       ...(onlyDelivers ? forDelivery : forOrder),
+      ...(replaced ? { before: replaced } : {}),
       lease: claim.lease,
       directory: wanted.issuer.directory,
       startedAt: claim.now.toISOString(),
@@ -206,7 +214,10 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     const stored: Omit<Lineage, 'origin' | 'spec' | 'deployments'> = lineage ?? { schema: 1, name: wanted.spec.name };
     const { failure: _before, givenBack: _again, settingsLost: _known, ...rest } = stored;
     const failure = forgiven(wanted, lineage, facts, claim.now);
-    const targets = [...wanted.spec.deploy, ...wanted.spec.endpoints];
+    const targets = [wanted, ...(replaced ? [replaced.spec] : [])].flatMap(({ spec }) => [
+      ...spec.deploy,
+      ...spec.endpoints,
+    ]);
     return {
       ...withRetired(rest, resumed ? [] : versionsOf(before)),
       ...(failure ? { failure } : {}),
@@ -220,6 +231,24 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     };
   },
 });
+
+/** The settings that a change by flags replaces: those of before the first one, if an earlier change is unfinished. */
+function settingsReplaced(
+  { wanted, origin, isStored }: Beginning,
+  lineage: Lineage | undefined,
+): SettingsBefore | undefined {
+  if (!lineage?.current || lineage.origin !== 'command-line' || origin !== 'command-line') return undefined;
+  const { spec, credentials, failure } = lineage;
+  const unfinished = unfinishedWork(lineage)?.before;
+  // A run may have hooks of its own, and still changes nothing.
+  if (!unfinished && isStored) return undefined;
+  const before = unfinished ?? {
+    spec,
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(failure ? { failure } : {}),
+  };
+  return sameSpec(before.spec, wanted) ? undefined : before;
+}
 
 /** The versions that unfinished work is making, or has parked. */
 const versionsOf = (work: Work | undefined): readonly string[] =>
@@ -240,8 +269,8 @@ function parkedOf({ step, version, order, parked }: Work): Pick<Work, 'parked'> 
 }
 
 /** A parked order as work that the next run can resume. */
-const unparked = ({ parked, directory, startedAt }: Work): Work | undefined =>
-  parked && { step: 'lease', directory, startedAt, challenges: [], ...parked };
+const unparked = ({ parked, directory, startedAt, before }: Work): Work | undefined =>
+  parked && { step: 'lease', directory, startedAt, challenges: [], ...(before ? { before } : {}), ...parked };
 
 /** The lease alone, for a sweep: existing work stays, to be resumed later. */
 export const leased = (claim: Claim): Transition =>
@@ -612,7 +641,7 @@ export const madeCurrent = (facts: {
 }): Transition =>
   whileHeld('madeCurrent', (lineage) => {
     const { version, wanted, now } = facts;
-    const { order: _done, ...work } = withoutProbe(lineage.work, wanted);
+    const { order: _done, before: _replaced, ...work } = withoutProbe(lineage.work, wanted);
     const { rolledBack: _over, ...rest } = lineage;
     return {
       ...withCurrent(rest, version),
@@ -782,6 +811,9 @@ export const closed = (facts: {
 /**
  * The run failed. Remembers the back-off, the CA's hold, and the order if it may be alive. If there never was an order,
  * the document is deleted, so that a typo is not retried for ever; what could not be removed stays for the sweep.
+ *
+ * A certificate that is still usable keeps the settings that it was issued with, and one that is not due waits for its
+ * renewal time: the work is given up.
  */
 export const failed = (facts: {
   readonly error: CertfleetError;
@@ -792,9 +824,13 @@ export const failed = (facts: {
 }): Transition =>
   whileHeld('failed', (lineage) => {
     const { error, now } = facts;
-    const work = workAfterFailure(lineage.work, error, facts.asked);
+    const failure = failureAfter(lineage, error, now);
+    const back = settingsAfterFailure(lineage, failure, now);
+    const resumable = workAfterFailure(lineage.work, error, facts.asked);
+    const isGivenUp = back !== undefined || !isToRetry(lineage, failure, now);
+    const work = isGivenUp ? undefined : resumable;
     const stones = tombstonesAfter(lineage, facts.left, now);
-    const { work: over, failure: _before, ...rest } = lineage;
+    const { work: over, failure: _before, credentials, ...rest } = lineage;
     if (lineage.origin === 'command-line' && over.first && !work)
       return (
         stones.tombstones && {
@@ -803,11 +839,12 @@ export const failed = (facts: {
           work: { ...closedWork(over, undefined), step: 'close', version: '' },
         }
       );
+    const settings = { ...(credentials === undefined ? {} : { credentials }), failure };
     return {
-      ...rest,
+      ...withRetired(rest, resumable && isGivenUp ? versionsOf(over) : []),
       ...stones,
       ...(work ? { work } : {}),
-      failure: failureAfter(lineage, error, now),
+      ...(back ?? settings),
       last: {
         at: now.toISOString(),
         result: 'failed',
@@ -844,9 +881,25 @@ export const stopped = (facts: {
 /** The version already reported as issued; a later run that only delivers must not report it again. */
 const lastVersion = ({ last }: Lineage) => (last?.version === undefined ? {} : { version: last.version });
 
+/** The settings of before a change that failed, if the certificate is usable and is as they ask for. */
+function settingsAfterFailure(lineage: Held, failure: Failure, now: Date): SettingsBefore | undefined {
+  const { current, work } = lineage;
+  const { before } = work;
+  if (!before || !current || work.step === 'deploy') return undefined;
+  if (whyUnusable(lineage, current, now) !== undefined || !hasWanted(lineage, before.spec)) return undefined;
+  const { failure: _earlier, ...settings } = before;
+  const left = failureBefore(before, { ...lineage, failure }, now);
+  return { ...settings, ...(left ? { failure: left } : {}) };
+}
+
+/** Whether `renew` makes another try before the renewal time, or there is none. */
+const isToRetry = ({ work, ...lineage }: Held, failure: Failure, now: Date): boolean =>
+  work.step === 'deploy' || isRetried(lineage.spec, lineage, failure, now);
+
 /** The work to resume after a failure; undefined if newOrder was never sent. */
-function workAfterFailure(work: Work, error: CertfleetError, asked: boolean): Work | undefined {
-  if (work.step === 'deploy') return closedWork(work, undefined);
+function workAfterFailure(held: Work, error: CertfleetError, asked: boolean): Work | undefined {
+  if (held.step === 'deploy') return closedWork(held, undefined);
+  const { before: _replaced, ...work } = held;
   const { order } = work;
   // The next try uses the same key, but not the dead order.
   if (provesOrderDead(error) || !order) return closedWork(work, undefined);

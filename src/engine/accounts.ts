@@ -76,7 +76,11 @@ export async function knownAccounts(
     for (const entry of page) {
       if (entry.corrupt) continue;
       const lineage = readLineage(engine, entry);
-      used(lineage.spec.spec.issuer, lineage.spec.issuer).lineages.push(lineage);
+      const { spec, work } = lineage;
+      for (const { spec: own, issuer } of [spec, ...(work?.before ? [work.before.spec] : [])]) {
+        const { lineages } = used(own.issuer, issuer);
+        if (lineages.at(-1) !== lineage) lineages.push(lineage);
+      }
     }
   return (await allAccounts(engine, signal)).map((stored) => {
     const { directory, name = defaultAccount, keyPem, url = '' } = stored.document;

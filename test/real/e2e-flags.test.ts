@@ -202,6 +202,7 @@ describe('flags of a second issue', () => {
     succeeded(await first());
     const more = ['--dns', 'update', '--force', '--config', config, '--store', store];
     const unchecked = await stored();
+    const { spec: before } = await readLineage(store, name);
     const refused = await certfleet(['issue', name, ...more], { env });
     // No server answers there, so nothing of it is stored.
     expect(refused.status, stderrOf(refused)).toBe(5);
@@ -211,8 +212,16 @@ describe('flags of a second issue', () => {
     const failed = await certfleet(['issue', name, ...more], { env });
     expect(failed.status, stderrOf(failed)).toBe(5);
     expect(stderrOf(failed)).toContain('solver: webroot → update');
-    await rewriteLineage(store, name, ({ failure: _failed, work: _left, ...lineage }) => lineage);
+    expect(stderrOf(failed).replaceAll(/\s+/g, ' ')).toContain(
+      'the certificate and its stored settings stay as they were',
+    );
+    expect((await readLineage(store, name)).spec).toEqual(before);
 
+    // As if it had been stored without its secret.
+    await rewriteLineage(store, name, ({ spec: { spec, ...rest }, ...lineage }) => ({
+      ...lineage,
+      spec: { ...rest, spec: { ...spec, solver: 'update' }, solver: update },
+    }));
     const changed = await run('issue', name, '--dns-option', 'keyName=other');
     // Its secret was not stored, because the run failed: a mistyped one must not replace one that works.
     expect(changed.status, stderrOf(changed)).toBe(2);

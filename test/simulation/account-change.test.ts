@@ -13,7 +13,7 @@ import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createKillGate, killPlaces } from '../support/kill-gate.ts';
 import { passing } from '../support/passing-time.ts';
-import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
@@ -162,6 +162,7 @@ describe('a key rollover', () => {
     it('does not end an order that an earlier run left', async () => {
       const world = await issued({ settings: { reuseOrders: false } });
       const problem = { type: 'urn:ietf:params:acme:error:userActionRequired', detail: 'later', status: 403 };
+      world.pass(70 * dayMs); // the order of a certificate that is not due is given up
       world.ca.failNext('finalize', { problem });
       expect(await again(world, 2)).toMatchObject({ result: 'failed' });
       const orders = world.ca.state.orders.size;

@@ -4,6 +4,7 @@ import type { Deployment, LastRun, Renewal, Tombstone } from '../../core/lineage
 import { leftOf, type Outcome, outcomeOfLast } from '../../core/outcome.ts';
 import { isRetried, nextTry } from '../../core/plan.ts';
 import { cut } from '../../core/remote-text.ts';
+import { sameSpec } from '../../core/same-spec.ts';
 import { closed, failed, stopped } from '../../core/work.ts';
 import { report } from '../engine.ts';
 import { noteRenewed } from '../hooks-of-run.ts';
@@ -64,16 +65,23 @@ function allOf(errors: readonly CertfleetError[]): CertfleetError | undefined {
 export async function closeFailed(run: Run, error: CertfleetError, left: readonly Tombstone[]): Promise<Outcome> {
   const { engine, holding, learned } = run;
   const now = engine.clock.now();
+  const { before } = holding.work;
   await closeInTime(run, failed({ error, asked: learned.asked, left, now }));
-  const { failure, current } = holding.lineage;
+  const { lineage } = holding;
+  const { current } = lineage;
+  const settingsStay = before !== undefined && sameSpec(lineage.spec, before.spec);
+  const wanted = settingsStay ? lineage.spec : run.job.wanted;
+  // What is stored of a failed change does not make the certificate wait.
+  const failure = settingsStay && !lineage.failure?.count ? { retryAt: now.toISOString() } : lineage.failure;
   const { code, message } = error;
   const certificate = nameOf(run);
-  const data = failure ? { code, retryAt: failure.retryAt } : { code };
+  const data = failure && !settingsStay ? { code, retryAt: failure.retryAt } : { code };
   report(engine, { level: 'error', event: 'certificate.failed', certificate, message, data });
-  const outcome: Outcome = { certificate, result: 'failed', message, error, ...leftOf(holding.lineage) };
+  const stays = settingsStay ? { settingsStay } : {};
+  const outcome: Outcome = { certificate, result: 'failed', message, error, ...stays, ...leftOf(lineage) };
   if (!failure) return outcome;
-  const next = nextTry(run.job.wanted, holding.lineage, failure);
-  if (current && !isRetried(run.job.wanted, holding.lineage, failure, now)) return { ...outcome, next, notDue: true };
+  const next = nextTry(wanted, lineage, failure);
+  if (current && !isRetried(wanted, lineage, failure, now)) return { ...outcome, next, notDue: true };
   return { ...outcome, next: current && Date.parse(next) < now.getTime() ? now.toISOString() : next };
 }
 
