@@ -5,6 +5,7 @@ import { type MemoryFiles, memoryFiles } from '../../test/support/memory-files.t
 import { Secret } from '../core/secret.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { FilesWithin } from '../ports/files.ts';
+import { pki } from '../x509/pki.ts';
 import { testCertificate, testParty } from '../x509/test-certificates.ts';
 import { createCertbotFolder } from './certbot-folder.ts';
 import { kinds } from './certbot-place.ts';
@@ -150,8 +151,9 @@ describe('layout: certbot', () => {
 
   it.each([
     ['older', '2026-05-01T00:00:00.000Z', 'deploy/newer-there'],
+    ['older', '2026-05-01T00:00:00.000Z', undefined, 'taken over'],
     ['newer', '2026-07-01T00:00:00.000Z', undefined],
-  ])('over what certbot has renewed itself, writes no %s version', async (_, notBefore, code) => {
+  ])('over what certbot has renewed itself, writes no %s version (%s: %s, %s)', async (_, notBefore, code, taken?) => {
     const files = await certbots();
     const ca = testParty('CA');
     const live = testCertificate({
@@ -165,7 +167,8 @@ describe('layout: certbot', () => {
       await files.replaceLink(`${root}/live/a.test/${kind}.pem`, `../../archive/a.test/${kind}2.pem`);
     }
     const before = await treeOf(files);
-    const version = { ...v3, facts: { ...v3.facts, notBefore } };
+    const stored = taken ? [pki.readChain(live).facts.fingerprint] : [];
+    const version = { ...v3, facts: { ...v3.facts, notBefore }, stored };
     const admitted = await connect(files)
       .admit?.(version, signal)
       .catch((error: { code?: string }) => error.code);

@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { fail } from '../core/errors.ts';
 import { shellWord } from '../core/shell-word.ts';
@@ -45,12 +45,16 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
     });
   }
 
-  /** What certbot itself has renewed stays, unless the version is newer; what certfleet wrote may be rolled back. */
+  /**
+   * What certbot itself has renewed stays, unless the version is newer; what certfleet wrote, or has taken over, may be
+   * rolled back.
+   */
   async function refuseOlder(place: CertbotPlace, links: Links | undefined, version: VersionBundle): Promise<void> {
     if (!links) return;
     const { made = [] } = (await place.mark(place.archiveOf(links))) ?? {};
     if (made.includes(numberIn(links.cert))) return;
     const there = certificateIn(await place.text(resolve(place.live, links.cert)));
+    if (there && version.stored?.includes(fingerprintOf(there))) return;
     const from = there && new Date(there.validFrom);
     if (from === undefined || !(from.getTime() > Date.parse(version.facts.notBefore))) return;
     const words = { path: place.live, from: from.toISOString(), root: shellWord(root) };
@@ -174,6 +178,8 @@ function certificateIn(pem: string | undefined): X509Certificate | undefined {
     return undefined;
   }
 }
+
+const fingerprintOf = ({ raw }: X509Certificate): string => createHash('sha256').update(raw).digest('hex');
 
 /** Line ends and blank lines differ between clients. */
 const plain = (pem: string): string => pem.replaceAll(/\s+/g, '');

@@ -1,6 +1,6 @@
 import type { CertificateFacts } from '../core/certificate-facts.ts';
 import { fail, reasonOf } from '../core/errors.ts';
-import { decodeDocument, type Issued } from '../core/lineage.ts';
+import { decodeDocument, type Issued, type Lineage } from '../core/lineage.ts';
 import { Secret } from '../core/secret.ts';
 import { partMissing } from '../core/store-parts.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
@@ -77,6 +77,12 @@ export async function readBundle(engine: Engine, version: VersionRef, signal: Ab
     throw corrupt('key', 'the certificate of this version is for another key');
   return bundleOf(version, keyPem, chain);
 }
+
+/** A bundle for the targets of a lineage, which may have another version of it. */
+export const forTargets = (bundle: VersionBundle, { current, previous }: Lineage): VersionBundle => ({
+  ...bundle,
+  stored: [current, previous].flatMap((version) => (version ? [version.facts.fingerprint] : [])),
+});
 
 /** The same, from a version that was just issued. */
 export function bundleOf(

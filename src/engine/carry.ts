@@ -5,6 +5,7 @@ import type { StoredSpec } from '../core/spec.ts';
 import { sent } from '../core/work.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { Note } from '../ports/solver.ts';
+import { forTargets } from './bundles.ts';
 import type { Engine } from './engine.ts';
 import type { Holding } from './leases/lease.ts';
 import { nameOf, type Run } from './run.ts';
@@ -18,11 +19,12 @@ export interface Destination {
 /** Stages and activates a version on one target, within its deadline. Resolves with the error, if any. */
 export async function carry(
   run: Run,
-  bundle: VersionBundle,
+  version: VersionBundle,
   { target, deployer, again }: Destination & { readonly again: boolean },
 ): Promise<CertfleetError | undefined> {
   const { engine, holding, signal } = run;
   const { deployDeadlineMs } = engine.limits;
+  const bundle = forTargets(version, holding.lineage);
   const key = turnOf(engine, run.job.wanted, target);
   const tooLate = () => {
     const seconds = Math.round(deployDeadlineMs / 1000);

@@ -5,7 +5,7 @@ import { differences } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { rolledBack } from '../core/work.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
-import { readBundle } from './bundles.ts';
+import { forTargets, readBundle } from './bundles.ts';
 import { type Engine, report } from './engine.ts';
 import { underLease } from './leases/bare.ts';
 
@@ -30,7 +30,7 @@ export const rollBack = (
       if (reason !== undefined) throw fail('lineage/no-way-back', { name, reason });
       // Without its key, it could be neither delivered nor exported.
       const bundle = await readBundle(engine, { lineage: name, id: holding.lineage.previous!.id }, held);
-      await askTargets(engine, bundle, wanted, held);
+      await askTargets(engine, forTargets(bundle, holding.lineage), wanted, held);
       await holding.apply(rolledBack({ wanted, now }), held);
       const { current, previous } = holding.lineage;
       const message = `went back from version ${previous?.id} to ${current?.id}`;

@@ -98,4 +98,6 @@ export interface VersionBundle extends VersionRef {
   /** The rest of the chain; may be empty. */
   readonly chainPem: string;
   readonly fullchainPem: string;
+  /** Fingerprints of the versions that the store has: a target may show one of them that someone else brought there. */
+  readonly stored?: readonly string[];
 }

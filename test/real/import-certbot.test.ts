@@ -210,6 +210,23 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect(await treeOf(copy)).toEqual(was);
   });
 
+  it('goes back to its own version from one that certbot made and it took over', async () => {
+    const folder = await temporaryFolder('back');
+    const [copy, its] = [await copyTo(join(folder, 'etc'), untouched), ['--store', join(folder, 'store')]];
+    const name = 'a.example.test';
+    const link = () => readlink(join(copy, 'live', name, 'cert.pem'));
+    await run('import', 'certbot', copy, '--in-place', ...its);
+    succeeded(await run('renew', '--force', name, ...its));
+    const own = await link();
+    const forced = ['--force-renewal', '--no-random-sleep-on-renew', '--no-directory-hooks'];
+    await certbot.run(copy, 'renew', '--cert-name', name, ...forced);
+    expect((await run('rollback', name, ...its)).status, 'it was not taken over').toBe(6);
+    await run('import', 'certbot', copy, '--in-place', ...its);
+    expect(await link()).not.toBe(own);
+    succeeded(await run('rollback', name, ...its));
+    expect(await link()).toBe(own);
+  });
+
   it('follows the guide, line by line', async () => {
     const folder = await temporaryFolder('guide');
     const etc = await copyTo(join(folder, 'etc/letsencrypt'), untouched);
