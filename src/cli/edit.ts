@@ -1,5 +1,5 @@
 import { fail } from '../core/errors.ts';
-import { notRenewedHere } from '../core/in-place.ts';
+import { notRenewedHere } from '../core/not-renewed.ts';
 import { shellWord } from '../core/shell-word.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import { storedSpecOf } from '../core/stored-spec.ts';

@@ -1,9 +1,8 @@
 import { type CertfleetError, fail, isFailure } from '../core/errors.ts';
 import { type Identifier, identifierKey } from '../core/identifier.ts';
-import { notRenewedHere } from '../core/in-place.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { didYouMean } from '../core/nearest.ts';
-import { notRenewedWithoutSettings } from '../core/settings-lost.ts';
+import { notRenewedHere, notRenewedWithoutSettings } from '../core/not-renewed.ts';
 import type { Settings, StoredSpec } from '../core/spec.ts';
 import type { Run, Session } from './context.ts';
 import { certificateFor } from './default-name.ts';

@@ -1,7 +1,7 @@
 import { withLetters } from '../config/identifiers.ts';
 import type { CertfleetError } from '../core/errors.ts';
 import { deployHookTarget } from '../core/hooks.ts';
-import { notRenewedHere } from '../core/in-place.ts';
+import { notRenewedHere } from '../core/not-renewed.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { shortList } from '../core/short-list.ts';

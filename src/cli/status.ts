@@ -1,7 +1,7 @@
 import { withLetters } from '../config/identifiers.ts';
 import { isFailure } from '../core/errors.ts';
 import { rolloverText } from '../core/rollover.ts';
-import { adviceWithoutSettings } from '../core/settings-lost.ts';
+import { adviceWithoutSettings } from '../core/not-renewed.ts';
 import { shortList } from '../core/short-list.ts';
 import { spanText } from '../core/span.ts';
 import type { Fleet, LineageStatus } from '../fleet.ts';

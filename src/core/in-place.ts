@@ -1,5 +1,3 @@
-import type { GivenBack } from './lineage.ts';
-import { shellWord } from './shell-word.ts';
 import type { AdapterSettings } from './spec.ts';
 
 /** The name of the target that is another client's own folder. */
@@ -24,9 +22,3 @@ export const liveFolder = (settings: AdapterSettings | undefined, name: string):
 /** Whether a deployer writes into another client's own folder. */
 export const isInPlace = (settings: AdapterSettings | undefined, root: string): boolean =>
   settings?.type === 'files' && settings['layout'] === 'certbot' && settings['path'] === root;
-
-/** Why a certificate is not renewed that was given back, for `lineage/not-renewed`. */
-export const notRenewedHere = ({ path }: GivenBack): { readonly why: string; readonly advice: string } => ({
-  why: `it was given back to certbot in ${path} by \`import --undo\`, so it is not renewed here`,
-  advice: `\`certfleet import certbot ${shellWord(path)} --in-place\` takes it over again.`,
-});

@@ -4,7 +4,7 @@ import { fail, type RefusedName } from './errors.ts';
 import type { Json } from './json.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import type { RevocationIntent, RevocationRecord } from './revocation.ts';
-import type { AdapterSettings, PreflightSettings, StoredSpec, Wishes } from './spec.ts';
+import type { Presenter, StoredSpec, Wishes } from './spec.ts';
 
 /**
  * One spec's certificates through time, and all state about them, in one document.
@@ -235,16 +235,6 @@ export interface KeptRecord {
   readonly found?: true;
   /** About to be written: it may not be there. */
   readonly intended?: true;
-}
-
-/**
- * The solver that presented a challenge, as declared then; another one would find nothing to remove. Every tombstone
- * has a copy of about 200 bytes, so a hundred still fit in a document.
- */
-export interface Presenter {
-  readonly name: string;
-  readonly solver: AdapterSettings;
-  readonly preflight: PreflightSettings;
 }
 
 export interface Tombstone {

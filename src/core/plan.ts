@@ -1,11 +1,11 @@
 import { isByHand } from './by-hand.ts';
 import { targetsToDeploy, targetsToTry } from './deployments.ts';
+import { hasWanted } from './differences.ts';
 import { type Means, type Wait, waitOf } from './failure.ts';
 import { type Failure, type Lineage, unfinishedWork } from './lineage.ts';
 import { longestRetryAfterMs } from './retry-after.ts';
 import { isHeldBack, isStopped, revocationOf } from './revocation.ts';
 import type { Rollover } from './rollover.ts';
-import { hasWanted } from './same-spec.ts';
 import { type Early, whyNow } from './schedule.ts';
 import type { StoredSpec } from './spec.ts';
 import { isToCome } from './stored-time.ts';

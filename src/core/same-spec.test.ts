@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { hasWanted } from './differences.ts';
 import type { Lineage, Version } from './lineage.ts';
-import { canonical, hasWanted } from './same-spec.ts';
+import { canonical } from './same-spec.ts';
 import type { StoredSpec, Wishes } from './spec.ts';
 
 test.each([

@@ -1,7 +1,6 @@
 import { fail } from './errors.ts';
 import { baseName, type Identifier } from './identifier.ts';
-import type { Presenter } from './lineage.ts';
-import type { AdapterSettings, CertificateSpec, StoredSpec } from './spec.ts';
+import type { AdapterSettings, CertificateSpec, Presenter, StoredSpec } from './spec.ts';
 
 /** The names of a certificate's solvers. */
 export type NamedSolvers = Pick<CertificateSpec, 'solver' | 'solvers'>;

@@ -133,3 +133,13 @@ export interface StoredSpec {
   readonly deployers: Readonly<Record<string, AdapterSettings>>;
   readonly preflight: PreflightSettings;
 }
+
+/**
+ * The solver that presented a challenge, as declared then; another one would find nothing to remove. Every tombstone
+ * has a copy of about 200 bytes, so a hundred still fit in a document.
+ */
+export interface Presenter {
+  readonly name: string;
+  readonly solver: AdapterSettings;
+  readonly preflight: PreflightSettings;
+}

@@ -1,8 +1,8 @@
 import { type ChallengeType, staysAfterOrder } from './challenge-type.ts';
 import type { Json } from './json.ts';
-import { encodeDocument, type Lineage, type Presenter, type Tombstone, type Work } from './lineage.ts';
+import { encodeDocument, type Lineage, type Tombstone, type Work } from './lineage.ts';
 import { canonical } from './same-spec.ts';
-import type { StoredSpec } from './spec.ts';
+import type { Presenter, StoredSpec } from './spec.ts';
 import { partFor, partsOf, withSolver } from './spec-parts.ts';
 
 /** What a solver presented, with everything it needs to remove it. */

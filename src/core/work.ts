@@ -26,7 +26,8 @@ import { provesOrderDead } from './proofs.ts';
 import { cut } from './remote-text.ts';
 import { endOfRollback, renewalByLifetime } from './renewal.ts';
 import { type RevocationIntent, type RevocationReason, whyUnusable } from './revocation.ts';
-import { hasWanted, sameRequest, sameSpec } from './same-spec.ts';
+import { sameRequest, sameSpec } from './same-spec.ts';
+import { hasWanted } from './differences.ts';
 import type { StoredSpec } from './spec.ts';
 import {
   afterLook,

@@ -2,8 +2,9 @@ import { reasonOf } from '../core/errors.ts';
 import type { Adopted, FoundCertificate, Unusable } from '../core/found.ts';
 import { identifierSet } from '../core/identifier.ts';
 import { importedName } from '../core/identifiers.ts';
-import { type KeyType, keyTypeOfVersion, usualKeyType } from '../core/key-type.ts';
+import { type KeyType, usualKeyType } from '../core/key-type.ts';
 import type { Lineage } from '../core/lineage.ts';
+import { keyTypeOfVersion } from '../core/next-key.ts';
 import type { CertificateFacts } from '../ports/pki.ts';
 import type { Engine } from './engine.ts';
 

@@ -1,7 +1,7 @@
+import { differences } from '../core/differences.ts';
 import { fail } from '../core/errors.ts';
 import type { Lineage } from '../core/lineage.ts';
 import { whyUnusable } from '../core/revocation.ts';
-import { differences } from '../core/same-spec.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { rolledBack } from '../core/work.ts';
 import type { VersionBundle } from '../ports/deployer.ts';

@@ -1,9 +1,8 @@
 import { fail } from '../core/errors.ts';
 import { identifierKey } from '../core/identifier.ts';
 import { isStagingName } from '../core/identifiers.ts';
-import { notRenewedHere } from '../core/in-place.ts';
 import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
-import { notRenewedWithoutSettings } from '../core/settings-lost.ts';
+import { notRenewedHere, notRenewedWithoutSettings } from '../core/not-renewed.ts';
 import type { StoredSpec } from '../core/spec.ts';
 import { storedSpecOf } from '../core/stored-spec.ts';
 import type { Job } from '../engine/job.ts';

@@ -1,6 +1,6 @@
 import { isFailure, reasonOf } from '../../core/errors.ts';
-import type { nextKey } from '../../core/key-type.ts';
 import { encodeDocument, type Lineage } from '../../core/lineage.ts';
+import type { nextKey } from '../../core/next-key.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { VersionRef } from '../../ports/deployer.ts';
 import { type KeyDocument, keyOf, readKey, type VersionDocument } from '../bundles.ts';

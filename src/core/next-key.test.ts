@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { nextKey } from './key-type.ts';
 import type { Version } from './lineage.ts';
+import { nextKey } from './next-key.ts';
 import type { Wishes } from './spec.ts';
 
 const version = { id: 'v1' } as Version;

@@ -1,3 +1,4 @@
+import type { GivenBack } from './lineage.ts';
 import { shellWord } from './shell-word.ts';
 
 /** What to do about a certificate whose settings were lost with its document. */
@@ -15,3 +16,9 @@ export const notRenewedWithoutSettings = (
     advice: `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`,
   };
 };
+
+/** Why a certificate is not renewed that was given back, for `lineage/not-renewed`. */
+export const notRenewedHere = ({ path }: GivenBack): { readonly why: string; readonly advice: string } => ({
+  why: `it was given back to certbot in ${path} by \`import --undo\`, so it is not renewed here`,
+  advice: `\`certfleet import certbot ${shellWord(path)} --in-place\` takes it over again.`,
+});
