@@ -1,6 +1,6 @@
 import { optionFields } from '../src/config/fields.ts';
 import type { Registry } from '../src/config/registry.ts';
-import { spanText } from '../src/core/span.ts';
+import { spanText } from '../src/core/text/span.ts';
 import type { DnsProviderDefinition } from '../src/define.ts';
 import type { DnsProviderTraits } from '../src/ports/dns-provider.ts';
 import { code, table } from './markdown.ts';

@@ -1,7 +1,7 @@
 import { type Command, commands, type Flag, globalFlags } from '../src/cli/commands.ts';
 import { exitMeanings } from '../src/cli/exit-codes.ts';
 import { defaultPaths } from '../src/config/defaults.ts';
-import { homepage, version } from '../src/core/version.ts';
+import { homepage, version } from '../src/core/errors/version.ts';
 
 /** The manual page certfleet(1), made from the commands like their reference. */
 export function manPage(): string {

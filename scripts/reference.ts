@@ -9,10 +9,10 @@ import { forwardRuleOptions } from '../src/config/forward-rule.ts';
 import type { WithOptions } from '../src/config/options.ts';
 import { type AdapterKind, environmentName, type Registry } from '../src/config/registry.ts';
 import { configuration } from '../src/config/schema.ts';
-import { type ErrorCode, errorTable } from '../src/core/error-table.ts';
-import type { EventName } from '../src/core/event.ts';
-import { knownIssuers } from '../src/core/known-issuers.ts';
-import type { LineageStatus } from '../src/core/status.ts';
+import { knownIssuers } from '../src/core/ca/known-issuers.ts';
+import { type ErrorCode, errorTable } from '../src/core/errors/error-table.ts';
+import type { EventName } from '../src/core/plan/event.ts';
+import type { LineageStatus } from '../src/core/plan/status.ts';
 import { dnsProviderTable } from './dns-provider-table.ts';
 import { code, table } from './markdown.ts';
 

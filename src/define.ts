@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { endpointProblem, isApiEndpoint } from './core/api-endpoint.ts';
-import { isOwnVariable } from './core/hook-variables.ts';
-import type { Secret as SecretType } from './core/secret.ts';
-import { Secret } from './core/secret.ts';
-import { durationMs, durationPattern } from './core/span.ts';
+import type { Secret as SecretType } from './core/errors/secret.ts';
+import { Secret } from './core/errors/secret.ts';
+import { endpointProblem, isApiEndpoint } from './core/names/api-endpoint.ts';
+import { durationMs, durationPattern } from './core/text/span.ts';
+import { isOwnVariable } from './core/trust/hook-variables.ts';
 import type { Balancer } from './ports/balancer.ts';
 import type { Deployer } from './ports/deployer.ts';
 import type { DnsProvider, DnsProviderTraits } from './ports/dns-provider.ts';
@@ -198,7 +198,7 @@ export interface AdapterContext<Options> {
 export interface NamedBalancer {
   /** The options of the balancer, resolved by its own definition. */
   readonly options: unknown;
-  /** For the mark of what is uploaded (`core/own-mark.ts`): 12 hex digits, from the store's id. */
+  /** For the mark of what is uploaded (`core/path/own-mark.ts`): 12 hex digits, from the store's id. */
   readonly owner: string;
 }
 

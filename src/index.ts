@@ -8,12 +8,13 @@
  * ```
  */
 
-export type { Blame, ErrorCode, Retry } from './core/error-table.ts';
-export { CertfleetError, isFailure } from './core/errors.ts';
-export type { Event, EventName } from './core/event.ts';
-export type { Identifier } from './core/identifier.ts';
-export type { Outcome } from './core/outcome.ts';
-export { Secret } from './core/secret.ts';
+export type { Blame, ErrorCode, Retry } from './core/errors/error-table.ts';
+export { CertfleetError, isFailure } from './core/errors/errors.ts';
+export { Secret } from './core/errors/secret.ts';
+export { version } from './core/errors/version.ts';
+export type { Identifier } from './core/names/identifier.ts';
+export type { Event, EventName } from './core/plan/event.ts';
+export type { Outcome } from './core/plan/outcome.ts';
 export type {
   AdapterSettings,
   CertificateSpec,
@@ -21,8 +22,7 @@ export type {
   PreflightSettings,
   Settings,
   StoredSpec,
-} from './core/spec.ts';
-export { version } from './core/version.ts';
+} from './core/spec/spec.ts';
 export type { Fleet, IssueRequest, LineageStatus, RenewRequest, SweepReport } from './fleet.ts';
 export { openFleet } from './fleet.ts';
 export { createWorld } from './lib/world.ts';

@@ -1,6 +1,6 @@
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeLineage, encodeDocument, type Lineage } from '../../src/core/lineage.ts';
+import { decodeLineage, encodeDocument, type Lineage } from '../../src/core/lineage/lineage.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
 import fileStore from '../../src/stores/file.ts';

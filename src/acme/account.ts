@@ -1,6 +1,6 @@
-import { adviceOnEabKey } from '../core/eab-key.ts';
-import { type CertfleetError, fail } from '../core/errors.ts';
-import { adviceFor, shortType } from '../core/problem.ts';
+import { adviceOnEabKey } from '../core/ca/eab-key.ts';
+import { adviceFor, shortType } from '../core/ca/problem.ts';
+import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import type { AccountInfo, AccountRequest, ExternalAccount } from '../ports/issuer.ts';
 import { type Answer, readLocation, readObject, readOneOf } from './answer.ts';
 import type { Resources } from './directory.ts';

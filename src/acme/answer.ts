@@ -1,7 +1,7 @@
-import { mostIdentifiers } from '../core/identifiers.ts';
-import { parseJson } from '../core/json.ts';
-import { remoteText } from '../core/remote-text.ts';
-import { dateMs, type RetryAfterLimits, retryAfterMs } from '../core/retry-after.ts';
+import { dateMs, type RetryAfterLimits, retryAfterMs } from '../core/ca/retry-after.ts';
+import { remoteText } from '../core/errors/remote-text.ts';
+import { mostIdentifiers } from '../core/names/identifiers.ts';
+import { parseJson } from '../core/text/json.ts';
 import type { HttpResponse } from '../ports/http.ts';
 
 /** A CA's answer, not yet validated. */

@@ -1,5 +1,5 @@
-import { challengeTypes, staysAfterOrder } from '../core/challenge-type.ts';
-import { isToken } from '../core/encoding.ts';
+import { challengeTypes, staysAfterOrder } from '../core/ca/challenge-type.ts';
+import { isToken } from '../core/text/encoding.ts';
 import type { AcmeChallenge, Authorization } from '../ports/issuer.ts';
 import {
   type Answer,

@@ -1,6 +1,6 @@
-import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
-import { remoteText } from '../core/remote-text.ts';
-import { createSingleFlight } from '../core/single-flight.ts';
+import { createSingleFlight } from '../core/async/single-flight.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { remoteText } from '../core/errors/remote-text.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Directory } from '../ports/issuer.ts';
 import { type Answer, isFields, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';

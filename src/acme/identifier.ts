@@ -1,5 +1,5 @@
-import type { Identifier } from '../core/identifier.ts';
-import { canonicalAddress } from '../core/identifiers.ts';
+import type { Identifier } from '../core/names/identifier.ts';
+import { canonicalAddress } from '../core/names/identifiers.ts';
 import { isFields, MalformedAnswer } from './answer.ts';
 
 /** Reads a CA's identifier (RFC 8555 §9.7.7, RFC 8738 §3) and makes it canonical. */

@@ -1,6 +1,6 @@
-import { longestSkewMs } from '../core/clock-skew.ts';
-import { toBase64url } from '../core/encoding.ts';
-import { adviceFor, adviceOnOrder } from '../core/problem.ts';
+import { longestSkewMs } from '../core/ca/clock-skew.ts';
+import { adviceFor, adviceOnOrder } from '../core/ca/problem.ts';
+import { toBase64url } from '../core/text/encoding.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { AccountIssuer, Issuer } from '../ports/issuer.ts';

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:cry
 import { calculateJwkThumbprint, flattenedVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { bindAccount, createSigner } from './jws.ts';
 
 const pem = (key: { export(o: { type: 'pkcs8'; format: 'pem' }): string | Buffer }) =>

@@ -1,7 +1,7 @@
 import { createHash, createHmac, createPublicKey, sign } from 'node:crypto';
-import { openEabKey } from '../core/eab-key.ts';
-import { toBase64url } from '../core/encoding.ts';
-import type { Secret } from '../core/secret.ts';
+import { openEabKey } from '../core/ca/eab-key.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import { toBase64url } from '../core/text/encoding.ts';
 import type { ExternalAccount } from '../ports/issuer.ts';
 import { openKey } from '../x509/key.ts';
 

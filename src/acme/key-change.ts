@@ -1,4 +1,4 @@
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { Signer } from './jws.ts';
 import type { Requests, SignedAsk } from './requests.ts';
 

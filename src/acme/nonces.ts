@@ -1,4 +1,4 @@
-import { onAbort } from '../core/on-abort.ts';
+import { onAbort } from '../core/async/on-abort.ts';
 
 /** How many nonces to store: more than requests at once, and few enough that the oldest is still valid when used. */
 const mostKept = 32;

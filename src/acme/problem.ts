@@ -1,5 +1,5 @@
-import { shortType } from '../core/problem.ts';
-import { longestRemoteText, remoteText } from '../core/remote-text.ts';
+import { shortType } from '../core/ca/problem.ts';
+import { longestRemoteText, remoteText } from '../core/errors/remote-text.ts';
 import type { Problem } from '../ports/issuer.ts';
 import { type Answer, type Fields, isFields, mediaType, readObject, readText, readWebPage } from './answer.ts';
 import { readIdentifier } from './identifier.ts';

@@ -1,5 +1,5 @@
-import { type CertfleetError, fail } from '../core/errors.ts';
-import { adviceFor, shortType } from '../core/problem.ts';
+import { adviceFor, shortType } from '../core/ca/problem.ts';
+import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import type { Problem } from '../ports/issuer.ts';
 import { type Answer, readLink, readWebPage } from './answer.ts';
 import { describeProblem, problemOf } from './problem.ts';

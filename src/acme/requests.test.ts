@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { CertfleetError } from '../core/errors.ts';
-import { fail } from '../core/errors.ts';
-import { problemType } from '../core/problem.ts';
-import { Secret } from '../core/secret.ts';
+import { problemType } from '../core/ca/problem.ts';
+import type { CertfleetError } from '../core/errors/errors.ts';
+import { fail } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import { base, directoryBody, type Handler, orderBody, problem, readSigned, testCa } from './test-ca.ts';
 

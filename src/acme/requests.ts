@@ -1,5 +1,5 @@
-import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
-import { shortType } from '../core/problem.ts';
+import { shortType } from '../core/ca/problem.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http, HttpRequest } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';

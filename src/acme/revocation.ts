@@ -1,6 +1,6 @@
-import { toBase64url } from '../core/encoding.ts';
-import { fail } from '../core/errors.ts';
-import { problemType } from '../core/problem.ts';
+import { problemType } from '../core/ca/problem.ts';
+import { fail } from '../core/errors/errors.ts';
+import { toBase64url } from '../core/text/encoding.ts';
 import type { Revocation, Revoked } from '../ports/issuer.ts';
 import { splitPem } from '../x509/pem.ts';
 import type { Resources } from './directory.ts';

@@ -1,4 +1,4 @@
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 import type { Random } from '../ports/random.ts';
 import { type FakeClock, fakeClock } from '../testing/fake-clock.ts';

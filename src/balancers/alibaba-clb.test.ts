@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { keys, type TestClb, testClb } from '../clients/test-clb.ts';
-import { CertfleetError } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
-import { nameWithMark } from '../core/own-mark.ts';
+import { CertfleetError } from '../core/errors/errors.ts';
+import { nameWithMark } from '../core/path/own-mark.ts';
+import type { Json } from '../core/text/json.ts';
 import type { WantedRules } from '../ports/balancer.ts';
 import type { HttpRequest } from '../ports/http.ts';
 import definition from './alibaba-clb.ts';

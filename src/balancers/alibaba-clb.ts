@@ -13,9 +13,9 @@ import {
   shown,
 } from '../clients/alibaba-clb-rules.ts';
 import { type Fields, isRefusal, readString } from '../clients/json-api.ts';
-import { fail, isFailure } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
-import { markIn } from '../core/own-mark.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { markIn } from '../core/path/own-mark.ts';
+import type { Json } from '../core/text/json.ts';
 import { alibabaKeys, defineBalancer, endpoint, z } from '../define.ts';
 import type { Backend, Balancer, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';

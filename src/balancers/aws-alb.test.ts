@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { CertfleetError } from '../core/errors.ts';
-import { nameWithMark } from '../core/own-mark.ts';
-import { Secret } from '../core/secret.ts';
-import { watchWrites } from '../core/writes.ts';
+import { watchWrites } from '../core/async/writes.ts';
+import { CertfleetError } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { nameWithMark } from '../core/path/own-mark.ts';
 import type { WantedRules } from '../ports/balancer.ts';
 import type { World } from '../ports/world.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';

@@ -12,8 +12,8 @@ import {
   tokenPath,
   tokenRules,
 } from '../clients/marked-file.ts';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { markIn } from '../core/own-mark.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { markIn } from '../core/path/own-mark.ts';
 import { defineBalancer, wholePath, z } from '../define.ts';
 import type { Balancer } from '../ports/balancer.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { WantedRules } from '../ports/balancer.ts';
 import type { ProcessResult } from '../ports/processes.ts';
 import type { World } from '../ports/world.ts';

@@ -13,9 +13,9 @@ import {
 } from '../clients/marked-file.ts';
 import { runNginx } from '../clients/nginx.ts';
 import { lastWords } from '../clients/target.ts';
-import { parseEndpoint } from '../core/endpoint.ts';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { markIn } from '../core/own-mark.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { parseEndpoint } from '../core/names/endpoint.ts';
+import { markIn } from '../core/path/own-mark.ts';
 import { defineBalancer, passEnvironment, wholePath, z } from '../define.ts';
 import type { Balancer } from '../ports/balancer.ts';
 

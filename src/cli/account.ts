@@ -1,8 +1,8 @@
 import { directoryOf, issuerNameOf } from '../config/issuers.ts';
-import { type AccountKeyType, accountKeyTypes } from '../core/account-key.ts';
-import { addressOf, isAddress } from '../core/contact.ts';
-import { fail } from '../core/errors.ts';
-import { didYouMean } from '../core/nearest.ts';
+import { fail } from '../core/errors/errors.ts';
+import { addressOf, isAddress } from '../core/names/contact.ts';
+import { type AccountKeyType, accountKeyTypes } from '../core/spec/account-key.ts';
+import { didYouMean } from '../core/text/nearest.ts';
 import type { AccountStatus, Fleet } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
 import { given, textOf } from './flag-values.ts';

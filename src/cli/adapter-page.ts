@@ -9,7 +9,7 @@ import {
   environmentName,
   kindTitles,
 } from '../config/registry.ts';
-import { spanText } from '../core/span.ts';
+import { spanText } from '../core/text/span.ts';
 import type { DnsProviderTraits } from '../ports/dns-provider.ts';
 import { formatTable } from './table.ts';
 import { wrap } from './text.ts';

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { remedyOf } from '../core/untrusted-code.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { remedyOf } from '../core/trust/untrusted-code.ts';
 import type { Foreign } from '../ports/files.ts';
 import { type BackedUp, backUpStore, isBackup, restoreStore } from '../whole-store.ts';
 import type { Run, Session } from './context.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { behaves, commandLine, type Row } from '../../test/support/command-line.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import type { IssueRequest } from '../fleet.ts';
 
 const files = { '/etc/dnspod.ini': 'dns_dnspod_api_id = 1\ndns_dnspod_api_token = t0ken\n' };

@@ -1,8 +1,8 @@
 import { certbotNames, findProvider, lackingPlugins } from '../config/certbot-plugins.ts';
 import { adapterEntry, type Registry } from '../config/registry.ts';
-import { manualProvider } from '../core/by-hand.ts';
-import { fail } from '../core/errors.ts';
-import { didYouMean, nearest } from '../core/nearest.ts';
+import { fail } from '../core/errors/errors.ts';
+import { manualProvider } from '../core/spec/by-hand.ts';
+import { didYouMean, nearest } from '../core/text/nearest.ts';
 import { type KeyFlags, keyTypeOfFlags, takeKeyFlag } from './certbot-key-flags.ts';
 import type { Command } from './commands.ts';
 import type { FlagValue, Invocation } from './context.ts';

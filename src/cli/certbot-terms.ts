@@ -1,4 +1,4 @@
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Invocation, Session } from './context.ts';
 import { issuerFromFlags } from './issuer-flags.ts';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { lineageNameOf, parseIdentifiers } from '../config/identifiers.ts';
-import { fail } from '../core/errors.ts';
-import { isWildcard } from '../core/identifier.ts';
-import { shellWord } from '../core/shell-word.ts';
-import { untrustedCode } from '../core/untrusted-code.ts';
+import { fail } from '../core/errors/errors.ts';
+import { isWildcard } from '../core/names/identifier.ts';
+import { shellWord } from '../core/text/shell-word.ts';
+import { untrustedCode } from '../core/trust/untrusted-code.ts';
 import type { ProcessResult } from '../ports/processes.ts';
 import { type Apache, readApache } from './certbot-apache-config.ts';
 import { enhancementsText } from './certbot-enhancements.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, type CommandLine, commandLine, type Done, type Row } from '../../test/support/command-line.ts';
-import { fail } from '../core/errors.ts';
-import { deployHookTarget, programsIn, type RunHooks } from '../core/hooks.ts';
-import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
-import { statelessSnippet } from '../core/stateless.ts';
+import { fail } from '../core/errors/errors.ts';
+import { deployHookTarget, programsIn, type RunHooks } from '../core/spec/hooks.ts';
+import type { AdapterSettings, StoredSpec } from '../core/spec/spec.ts';
+import { statelessSnippet } from '../core/spec/stateless.ts';
 import type { AccountStatus, Directory, IssueRequest, RenewRequest } from '../fleet.ts';
 import { valid } from './test-statuses.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine, type Done, jsonLines } from '../../test/support/command-line.ts';
-import { fail } from '../core/errors.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import type { IssueRequest } from '../fleet.ts';
 import { valid } from './test-statuses.ts';
 

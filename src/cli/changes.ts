@@ -2,13 +2,13 @@ import { dns01Settings } from '../config/dns01.ts';
 import { optionFields } from '../config/fields.ts';
 import { withLetters } from '../config/identifiers.ts';
 import { type AdapterKind, adapterEntry, dns01Type, type Registry } from '../config/registry.ts';
-import { accountOf } from '../core/account.ts';
-import { deployHookTarget, hookText } from '../core/hooks.ts';
-import { identifierKey } from '../core/identifier.ts';
-import type { Json, JsonObject } from '../core/json.ts';
-import { canonical } from '../core/same-spec.ts';
-import { type AdapterSettings, type StoredSpec, tlsAlpn01PortOf } from '../core/spec.ts';
-import { partsOf } from '../core/spec-parts.ts';
+import { identifierKey } from '../core/names/identifier.ts';
+import { accountOf } from '../core/spec/account.ts';
+import { deployHookTarget, hookText } from '../core/spec/hooks.ts';
+import { canonical } from '../core/spec/same-spec.ts';
+import { type AdapterSettings, type StoredSpec, tlsAlpn01PortOf } from '../core/spec/spec.ts';
+import { partsOf } from '../core/spec/spec-parts.ts';
+import type { Json, JsonObject } from '../core/text/json.ts';
 import { solversText } from './names.ts';
 
 /** A changed setting of a certificate issued by flags. */

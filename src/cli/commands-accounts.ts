@@ -1,4 +1,4 @@
-import { accountKeyTypes } from '../core/account-key.ts';
+import { accountKeyTypes } from '../core/spec/account-key.ts';
 import type { Command } from './commands.ts';
 
 const which = {

@@ -1,4 +1,4 @@
-import { keyTypes } from '../core/key-type.ts';
+import { keyTypes } from '../core/spec/key-type.ts';
 import type { Flag } from './commands.ts';
 
 /** Flags of `issue` that say what the certificate shall be, besides its names; `wish-flags.ts` reads them. */

@@ -1,4 +1,4 @@
-import type { RevocationReason } from '../core/revocation.ts';
+import type { RevocationReason } from '../core/lineage/revocation.ts';
 import type { Command, Flag } from './commands.ts';
 
 /** The commands of this file take one certificate, as an argument or by the flag that certbot has. */

@@ -1,7 +1,7 @@
 import { certbotNames } from '../config/certbot-plugins.ts';
 import type { Registry } from '../config/registry.ts';
-import { errorTable } from '../core/error-table.ts';
-import { knownIssuers } from '../core/known-issuers.ts';
+import { knownIssuers } from '../core/ca/known-issuers.ts';
+import { errorTable } from '../core/errors/error-table.ts';
 import { importers } from '../import/importers.ts';
 import { certbotFlags, certbotVerbs } from './certbot-words.ts';
 import type { Command, Flag } from './commands.ts';

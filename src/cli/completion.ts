@@ -1,5 +1,5 @@
-import { fail } from '../core/errors.ts';
-import { didYouMean } from '../core/nearest.ts';
+import { fail } from '../core/errors/errors.ts';
+import { didYouMean } from '../core/text/nearest.ts';
 import type { WholeCommandLine } from './commands-machine.ts';
 import type { Run } from './context.ts';
 

@@ -1,5 +1,5 @@
 import type { LoadRequest } from '../config/load.ts';
-import type { Settings } from '../core/spec.ts';
+import type { Settings } from '../core/spec/spec.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Log } from '../ports/log.ts';
 import type { Person } from '../ports/person.ts';

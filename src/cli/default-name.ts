@@ -1,9 +1,9 @@
 import { withLetters } from '../config/identifiers.ts';
-import { freeName, type Meant, type Member, meantBy, numberedName } from '../core/default-name.ts';
-import { fail, isFailure } from '../core/errors.ts';
-import { type Identifier, identifierKey } from '../core/identifier.ts';
-import { shortList } from '../core/short-list.ts';
-import type { Settings } from '../core/spec.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { freeName, type Meant, type Member, meantBy, numberedName } from '../core/names/default-name.ts';
+import { type Identifier, identifierKey } from '../core/names/identifier.ts';
+import type { Settings } from '../core/spec/spec.ts';
+import { shortList } from '../core/text/short-list.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Session } from './context.ts';
 import type { Subject } from './flags.ts';

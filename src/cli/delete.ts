@@ -1,10 +1,10 @@
 import { withLetters } from '../config/identifiers.ts';
-import { fail } from '../core/errors.ts';
-import { deployHookTarget } from '../core/hooks.ts';
-import { remoteText } from '../core/remote-text.ts';
-import { shortList } from '../core/short-list.ts';
-import { spanText } from '../core/span.ts';
-import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import { remoteText } from '../core/errors/remote-text.ts';
+import { deployHookTarget } from '../core/spec/hooks.ts';
+import type { AdapterSettings, StoredSpec } from '../core/spec/spec.ts';
+import { shortList } from '../core/text/short-list.ts';
+import { spanText } from '../core/text/span.ts';
 import type { Deleted } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
 import { listOf } from './flag-values.ts';

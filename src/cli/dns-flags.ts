@@ -1,8 +1,8 @@
 import { dnsChallenges } from '../config/dns01.ts';
-import { fail } from '../core/errors.ts';
-import { didYouMean } from '../core/nearest.ts';
-import { durationPattern } from '../core/span.ts';
-import type { AdapterSettings } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { AdapterSettings } from '../core/spec/spec.ts';
+import { didYouMean } from '../core/text/nearest.ts';
+import { durationPattern } from '../core/text/span.ts';
 import { type Flags, textOf } from './flag-values.ts';
 
 /** The first flag that changes a DNS provider without choosing it. */

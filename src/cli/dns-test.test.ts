@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { behaves, type CommandLine, commandLine, jsonLines, type Row } from '../../test/support/command-line.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { TrialReport } from '../fleet.ts';
 
 const env = {

@@ -1,11 +1,11 @@
 import { parseIdentifier, withLetters } from '../config/identifiers.ts';
 import { adapterEntry, dns01Type } from '../config/registry.ts';
-import { canonicalName, isDnsName, parseServerAddress } from '../core/dns-name.ts';
-import { CertfleetError, type FailOptions, fail, isFailure } from '../core/errors.ts';
-import { baseName } from '../core/identifier.ts';
-import { shellWord } from '../core/shell-word.ts';
-import { spanText } from '../core/span.ts';
-import type { Settings } from '../core/spec.ts';
+import { CertfleetError, type FailOptions, fail, isFailure } from '../core/errors/errors.ts';
+import { canonicalName, isDnsName, parseServerAddress } from '../core/names/dns-name.ts';
+import { baseName } from '../core/names/identifier.ts';
+import type { Settings } from '../core/spec/spec.ts';
+import { shellWord } from '../core/text/shell-word.ts';
+import { spanText } from '../core/text/span.ts';
 import type { Fleet, TrialNews, TrialReport } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
 import { listOf, textOf } from './flag-values.ts';

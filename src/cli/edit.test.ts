@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine } from '../../test/support/command-line.ts';
-import { withDeployHook } from '../core/hooks.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import { withDeployHook } from '../core/spec/hooks.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import type { IssueRequest } from '../fleet.ts';
 
 const name = 'www.example.com';

@@ -1,8 +1,8 @@
-import { fail } from '../core/errors.ts';
-import { notRenewedHere } from '../core/not-renewed.ts';
-import { shellWord } from '../core/shell-word.ts';
-import type { Settings, StoredSpec } from '../core/spec.ts';
-import { storedSpecOf } from '../core/stored-spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import { notRenewedHere } from '../core/lineage/not-renewed.ts';
+import type { Settings, StoredSpec } from '../core/spec/spec.ts';
+import { storedSpecOf } from '../core/spec/stored-spec.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import type { Environment, Run, Session } from './context.ts';
 import { expandHome, listOf, textOf } from './flag-values.ts';
 import { confirmIssuer, reportChanges } from './issue.ts';
@@ -20,7 +20,7 @@ export const edit: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
   const found = await fleet.stored(name, session.signal);
   if (!found) {
-    const { didYouMeanName } = await import('../core/nearest.ts');
+    const { didYouMeanName } = await import('../core/text/nearest.ts');
     const names = (await fleet.status([], session.signal)).map((one) => one.name);
     throw fail('lineage/not-found', { name, nearest: didYouMeanName(name, names) });
   }

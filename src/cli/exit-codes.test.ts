@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { fail } from '../core/errors.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
 import { exitCodeOf, exitPrecedence } from './exit-codes.ts';
 import { unchanged } from './test-statuses.ts';
 

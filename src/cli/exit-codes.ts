@@ -1,7 +1,7 @@
-import type { ErrorCode } from '../core/error-table.ts';
-import { exitCodeOfError } from '../core/errors.ts';
-import type { Hop } from '../core/hop.ts';
-import type { Outcome } from '../core/outcome.ts';
+import type { ErrorCode } from '../core/errors/error-table.ts';
+import { exitCodeOfError } from '../core/errors/errors.ts';
+import type { Hop } from '../core/path/hop.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
 
 /** What each exit code means; docs/reference/exit-codes.md is made from it. */
 export const exitMeanings = {

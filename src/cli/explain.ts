@@ -1,7 +1,7 @@
-import { errorDetails } from '../core/error-details.ts';
-import { type ErrorCode, errorTable } from '../core/error-table.ts';
-import { exitCodeOfError, fail } from '../core/errors.ts';
-import { didYouMean } from '../core/nearest.ts';
+import { errorDetails } from '../core/errors/error-details.ts';
+import { type ErrorCode, errorTable } from '../core/errors/error-table.ts';
+import { exitCodeOfError, fail } from '../core/errors/errors.ts';
+import { didYouMean } from '../core/text/nearest.ts';
 import type { Run, Session } from './context.ts';
 import { wrap } from './text.ts';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { behaves, commandLine, type Row } from '../../test/support/command-line.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { Exported } from '../fleet.ts';
 
 const bundle = {

@@ -1,8 +1,8 @@
 import { dirname, join } from 'node:path';
 import { withLetters } from '../config/identifiers.ts';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import type { Exported, ExportRequest } from '../fleet.ts';
 import type { FilesWithin } from '../ports/files.ts';
 import type { Run, Session } from './context.ts';

@@ -1,7 +1,7 @@
-import { CertfleetError, isFailure } from '../core/errors.ts';
-import type { JsonObject } from '../core/json.ts';
-import type { Outcome } from '../core/outcome.ts';
-import { shortList } from '../core/short-list.ts';
+import { CertfleetError, isFailure } from '../core/errors/errors.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
+import type { JsonObject } from '../core/text/json.ts';
+import { shortList } from '../core/text/short-list.ts';
 import type { Session } from './context.ts';
 import { textWithPlaces } from './flag-values.ts';
 import { fewCertificates } from './progress.ts';

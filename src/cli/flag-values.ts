@@ -1,9 +1,9 @@
 import { isAbsolute, resolve } from 'node:path';
 import { checkOptions } from '../config/options.ts';
 import { type AdapterKind, adapterEntry, type Registry } from '../config/registry.ts';
-import { fail } from '../core/errors.ts';
-import { shellWord } from '../core/shell-word.ts';
-import type { AdapterSettings } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { AdapterSettings } from '../core/spec/spec.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import type { Environment, FlagValue, Session } from './context.ts';
 
 export type Flags = Session['invocation']['flags'];

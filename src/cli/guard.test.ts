@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type CommandLine, commandLine } from '../../test/support/command-line.ts';
-import { CertfleetError } from '../core/errors.ts';
-import type { Event } from '../core/event.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { CertfleetError } from '../core/errors/errors.ts';
+import type { Event } from '../core/plan/event.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
 import { guarded } from './guard.ts';
 import { failing, valid } from './test-statuses.ts';
 

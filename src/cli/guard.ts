@@ -1,5 +1,5 @@
-import { CertfleetError } from '../core/errors.ts';
-import { harmless, remoteText } from '../core/remote-text.ts';
+import { CertfleetError } from '../core/errors/errors.ts';
+import { harmless, remoteText } from '../core/errors/remote-text.ts';
 import type { Fleet } from '../fleet.ts';
 
 /**

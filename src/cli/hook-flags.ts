@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
-import { fail } from '../core/errors.ts';
-import { mergeHooks, programsIn, type RunHooks } from '../core/hooks.ts';
-import type { HookKind, Hooks } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import { mergeHooks, programsIn, type RunHooks } from '../core/spec/hooks.ts';
+import type { HookKind, Hooks } from '../core/spec/spec.ts';
 import type { Session } from './context.ts';
 import { type Flags, listOf, textOf } from './flag-values.ts';
 

@@ -1,5 +1,5 @@
-import { fail } from '../core/errors.ts';
-import type { AdapterSettings } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { AdapterSettings } from '../core/spec/spec.ts';
 import { refining } from './dns-flags.ts';
 import { type Flags, textOf } from './flag-values.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, commandLine, type Row } from '../../test/support/command-line.ts';
-import type { Adopted, Adoption } from '../core/found.ts';
+import type { Adopted, Adoption } from '../core/lineage/found.ts';
 import { valid } from './test-statuses.ts';
 
 const files = { '/etc/letsencrypt/renewal/a.test.conf': 'half' };

@@ -1,10 +1,18 @@
 import { join, resolve } from 'node:path';
 import { defaultPaths } from '../config/defaults.ts';
-import { fail, isFailure } from '../core/errors.ts';
-import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark, Undone } from '../core/found.ts';
-import { copiesTarget, inPlaceTarget } from '../core/in-place.ts';
-import { didYouMean } from '../core/nearest.ts';
-import type { AdapterSettings } from '../core/spec.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import type {
+  Adopted,
+  AdoptedAccount,
+  Adoption,
+  Found,
+  FoundCertificate,
+  Remark,
+  Undone,
+} from '../core/lineage/found.ts';
+import { copiesTarget, inPlaceTarget } from '../core/spec/in-place.ts';
+import type { AdapterSettings } from '../core/spec/spec.ts';
+import { didYouMean } from '../core/text/nearest.ts';
 import type { Fleet } from '../fleet.ts';
 import { importers } from '../import/importers.ts';
 import type { Run, Session } from './context.ts';

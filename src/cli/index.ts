@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { version } from '../core/version.ts';
+import { version } from '../core/errors/version.ts';
 
 // A run goes on even if its output cannot be written. If the reader exited (`| head`), that is fine; any other failure
 // is reported at the end.

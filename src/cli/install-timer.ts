@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { type DefaultPaths, defaultPaths } from '../config/defaults.ts';
-import { fail, reasonOf } from '../core/errors.ts';
-import type { Settings } from '../core/spec.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
+import type { Settings } from '../core/spec/spec.ts';
 import type { World } from '../ports/world.ts';
 import type { Run, Session } from './context.ts';
 import { scheduledIn, storeKeyFlags, storeOf, timeOfMachine } from './crontab.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine, type Done, jsonLines } from '../../test/support/command-line.ts';
-import { fail } from '../core/errors.ts';
-import type { Outcome } from '../core/outcome.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import type { IssueRequest } from '../fleet.ts';
 
 const tsig = {

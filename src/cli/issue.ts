@@ -1,9 +1,9 @@
-import { type CertfleetError, fail, isFailure } from '../core/errors.ts';
-import { type Identifier, identifierKey } from '../core/identifier.ts';
-import type { Lineage } from '../core/lineage.ts';
-import { didYouMean } from '../core/nearest.ts';
-import { notRenewedHere, notRenewedWithoutSettings } from '../core/not-renewed.ts';
-import type { Settings, StoredSpec } from '../core/spec.ts';
+import { type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import { notRenewedHere, notRenewedWithoutSettings } from '../core/lineage/not-renewed.ts';
+import { type Identifier, identifierKey } from '../core/names/identifier.ts';
+import type { Settings, StoredSpec } from '../core/spec/spec.ts';
+import { didYouMean } from '../core/text/nearest.ts';
 import type { Run, Session } from './context.ts';
 import { certificateFor } from './default-name.ts';
 import { textOf } from './flag-values.ts';

@@ -1,12 +1,12 @@
 import { eabFields, externalAccountOf, resolveExternalAccount } from '../config/external-account.ts';
 import { directoryOf, issuerNameOf } from '../config/issuers.ts';
-import { accountNameForm, accountNameRule } from '../core/account.ts';
-import { isAddress } from '../core/contact.ts';
-import { openEabKey } from '../core/eab-key.ts';
-import { fail, isFailure } from '../core/errors.ts';
-import { knownIssuerAt, knownIssuers, whyAccountNeeded } from '../core/known-issuers.ts';
-import { didYouMean } from '../core/nearest.ts';
-import type { IssuerSettings, Settings, StoredSpec } from '../core/spec.ts';
+import { openEabKey } from '../core/ca/eab-key.ts';
+import { knownIssuerAt, knownIssuers, whyAccountNeeded } from '../core/ca/known-issuers.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { isAddress } from '../core/names/contact.ts';
+import { accountNameForm, accountNameRule } from '../core/spec/account.ts';
+import type { IssuerSettings, Settings, StoredSpec } from '../core/spec/spec.ts';
+import { didYouMean } from '../core/text/nearest.ts';
 import type { Session } from './context.ts';
 import { given, keptPath, textOf } from './flag-values.ts';
 

@@ -1,4 +1,4 @@
-import type { KnownIssuer } from '../core/known-issuers.ts';
+import type { KnownIssuer } from '../core/ca/known-issuers.ts';
 
 /** What is known of a CA without asking it, on several lines. */
 export function issuerText(name: string, issuer: KnownIssuer): string {

@@ -1,5 +1,5 @@
 import { directoryOf } from '../config/issuers.ts';
-import { knownIssuerAt, knownIssuers } from '../core/known-issuers.ts';
+import { knownIssuerAt, knownIssuers } from '../core/ca/known-issuers.ts';
 import type { Directory } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
 import { issuerNamed } from './issuer-flags.ts';

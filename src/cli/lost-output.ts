@@ -1,4 +1,4 @@
-import { fail, reasonOf } from '../core/errors.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
 import { failureText } from './failure.ts';
 import { styleOf } from './text.ts';
 

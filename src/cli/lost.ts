@@ -1,5 +1,5 @@
-import { fail } from '../core/errors.ts';
-import { durationMs, durationPattern } from '../core/span.ts';
+import { fail } from '../core/errors/errors.ts';
+import { durationMs, durationPattern } from '../core/text/span.ts';
 import type { LostObject, LostRemoval } from '../fleet.ts';
 import type { Session } from './context.ts';
 import { exitCodeOfSweep } from './exit-codes.ts';

@@ -1,5 +1,5 @@
-import { asFailure } from '../core/errors.ts';
-import type { JsonObject } from '../core/json.ts';
+import { asFailure } from '../core/errors/errors.ts';
+import type { JsonObject } from '../core/text/json.ts';
 import type { CliContext, Invocation, LogFile, Output, Run, StopSignal } from './context.ts';
 import { detailOf, failureData, failureText, printingOf } from './failure.ts';
 import { wholePathOf } from './flag-values.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { commandLine } from '../../test/support/command-line.ts';
 import { withLetters } from '../config/identifiers.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { DeleteRequest } from '../fleet.ts';
 import { valid } from './test-statuses.ts';
 

@@ -1,9 +1,9 @@
 import { lineageNameOf, parseIdentifier, withLetters } from '../config/identifiers.ts';
-import { fail, isFailure } from '../core/errors.ts';
-import { identifierKey } from '../core/identifier.ts';
-import { isLineageName, isStagingName } from '../core/identifiers.ts';
-import { shortList } from '../core/short-list.ts';
-import type { NamedSolvers } from '../core/spec-parts.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { identifierKey } from '../core/names/identifier.ts';
+import { isLineageName, isStagingName } from '../core/names/identifiers.ts';
+import type { NamedSolvers } from '../core/spec/spec-parts.ts';
+import { shortList } from '../core/text/short-list.ts';
 import type { LineageStatus } from '../fleet.ts';
 import type { Session } from './context.ts';
 

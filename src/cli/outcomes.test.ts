@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { behaves, commandLine, type FleetCall, jsonLines, type Row } from '../../test/support/command-line.ts';
-import { fail } from '../core/errors.ts';
-import type { EventName } from '../core/event.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { EventName } from '../core/plan/event.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
 import { cronPath } from './crontab.ts';
 import { failing, unchanged, valid, waiting } from './test-statuses.ts';
 

@@ -1,5 +1,5 @@
 import { isAbsolute, join } from 'node:path';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import type { Files, FilesWithin } from '../ports/files.ts';
 import type { Session } from './context.ts';
 

@@ -1,5 +1,5 @@
-import { remoteText } from '../core/remote-text.ts';
-import type { AdapterSettings } from '../core/spec.ts';
+import { remoteText } from '../core/errors/remote-text.ts';
+import type { AdapterSettings } from '../core/spec/spec.ts';
 import type { Session } from './context.ts';
 
 type Deployers = Readonly<Record<string, AdapterSettings>>;

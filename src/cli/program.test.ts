@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, commandLine, jsonLines, type Row } from '../../test/support/command-line.ts';
-import { version } from '../core/version.ts';
+import { version } from '../core/errors/version.ts';
 
 const commands = ['issue', 'renew', 'status', 'show', 'sweep', 'providers', 'explain', 'config'];
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../core/errors.ts';
-import type { Event } from '../core/event.ts';
-import { spanText } from '../core/span.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { Event } from '../core/plan/event.ts';
+import { spanText } from '../core/text/span.ts';
 import { failureText } from './failure.ts';
 import { jsonProgress, liveProgress, plainProgress, quietProgress } from './progress.ts';
 import { formatTable } from './table.ts';

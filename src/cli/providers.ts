@@ -8,9 +8,9 @@ import {
   isModulePath,
   type Registry,
 } from '../config/registry.ts';
-import { fail } from '../core/errors.ts';
-import { type KnownIssuer, knownIssuers } from '../core/known-issuers.ts';
-import { didYouMean } from '../core/nearest.ts';
+import { type KnownIssuer, knownIssuers } from '../core/ca/known-issuers.ts';
+import { fail } from '../core/errors/errors.ts';
+import { didYouMean } from '../core/text/nearest.ts';
 import { adapterText, type Definition, describe } from './adapter-page.ts';
 import type { Run, Session } from './context.ts';
 import { wholePathOf } from './flag-values.ts';

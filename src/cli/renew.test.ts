@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, commandLine, type Row } from '../../test/support/command-line.ts';
-import { asFailure, type CertfleetError, fail } from '../core/errors.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { asFailure, type CertfleetError, fail } from '../core/errors/errors.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
 import type { LineageStatus } from '../fleet.ts';
 import { unchanged, valid, waiting } from './test-statuses.ts';
 

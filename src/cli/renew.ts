@@ -1,5 +1,5 @@
-import { fail } from '../core/errors.ts';
-import { durationMs, durationPattern } from '../core/span.ts';
+import { fail } from '../core/errors/errors.ts';
+import { durationMs, durationPattern } from '../core/text/span.ts';
 import type { LineageStatus } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
 import { adviseSweep } from './crontab.ts';
@@ -73,7 +73,7 @@ async function reportTooSlow(
   statuses: readonly LineageStatus[],
   nextRunMs: number,
 ): Promise<readonly Failed[]> {
-  const { lifetimeMsOf, tooSlow } = await import('../core/schedule.ts');
+  const { lifetimeMsOf, tooSlow } = await import('../core/plan/schedule.ts');
   const found: Failed[] = [];
   for (const { name, notBefore, notAfter } of statuses) {
     if (notBefore === undefined || notAfter === undefined) continue;

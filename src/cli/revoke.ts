@@ -1,9 +1,9 @@
 import { withLetters } from '../config/identifiers.ts';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { didYouMean } from '../core/nearest.ts';
-import { type RevocationReason, revocationReasons } from '../core/revocation.ts';
-import { Secret } from '../core/secret.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { type RevocationReason, revocationReasons } from '../core/lineage/revocation.ts';
+import { didYouMean } from '../core/text/nearest.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import type { ForeignCertificate, LineageStatus, RevokeAnswer, RevokeRequest } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
 import { listOf, textOf, wholePathOf } from './flag-values.ts';

@@ -1,4 +1,4 @@
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { Run } from './context.ts';
 import { listOf } from './flag-values.ts';
 import { certificateNames } from './names.ts';

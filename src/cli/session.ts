@@ -1,8 +1,8 @@
 import { loadSettings } from '../config/load.ts';
 import { isKeyReference } from '../config/store-key.ts';
-import { fail } from '../core/errors.ts';
-import type { Event } from '../core/event.ts';
-import type { Settings } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { Event } from '../core/plan/event.ts';
+import type { Settings } from '../core/spec/spec.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Log } from '../ports/log.ts';
 import type { Person } from '../ports/person.ts';

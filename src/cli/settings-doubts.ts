@@ -3,10 +3,10 @@ import { dns01Settings } from '../config/dns01.ts';
 import { balancerIn } from '../config/forward-rule.ts';
 import type { Problem } from '../config/problems.ts';
 import { dns01Type, forwardRuleType } from '../config/registry.ts';
-import { type CertfleetError, fail, reasonOf } from '../core/errors.ts';
-import { identifierKey, identifierSet } from '../core/identifier.ts';
-import { shortList } from '../core/short-list.ts';
-import type { AdapterSettings, Settings } from '../core/spec.ts';
+import { type CertfleetError, fail, reasonOf } from '../core/errors/errors.ts';
+import { identifierKey, identifierSet } from '../core/names/identifier.ts';
+import type { AdapterSettings, Settings } from '../core/spec/spec.ts';
+import { shortList } from '../core/text/short-list.ts';
 import type { Files } from '../ports/files.ts';
 
 // What `config check` says of settings that a run would accept.

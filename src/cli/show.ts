@@ -1,9 +1,9 @@
 import { withLetters } from '../config/identifiers.ts';
-import { fail } from '../core/errors.ts';
-import { hookText } from '../core/hooks.ts';
-import { didYouMeanName } from '../core/nearest.ts';
-import { remoteText } from '../core/remote-text.ts';
-import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import { remoteText } from '../core/errors/remote-text.ts';
+import { hookText } from '../core/spec/hooks.ts';
+import type { AdapterSettings, StoredSpec } from '../core/spec/spec.ts';
+import { didYouMeanName } from '../core/text/nearest.ts';
 import type { LineageStatus } from '../fleet.ts';
 import type { Run, Session } from './context.ts';
 import { certificateNames, solversText } from './names.ts';

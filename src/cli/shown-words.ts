@@ -1,6 +1,6 @@
 import { optionFields } from '../config/fields.ts';
 import { adapterEntry, type Registry } from '../config/registry.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import { type Flags, textOf } from './flag-values.ts';
 
 /**

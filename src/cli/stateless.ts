@@ -1,6 +1,6 @@
-import { fail } from '../core/errors.ts';
-import { identifierKey } from '../core/identifier.ts';
-import { statelessProxies, statelessSnippet } from '../core/stateless.ts';
+import { fail } from '../core/errors/errors.ts';
+import { identifierKey } from '../core/names/identifier.ts';
+import { statelessProxies, statelessSnippet } from '../core/spec/stateless.ts';
 import type { Run, Session } from './context.ts';
 import { textOf } from './flag-values.ts';
 import { specFromFlags, subjectOf } from './flags.ts';

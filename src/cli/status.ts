@@ -1,9 +1,9 @@
 import { withLetters } from '../config/identifiers.ts';
-import { isFailure } from '../core/errors.ts';
-import { rolloverText } from '../core/rollover.ts';
-import { adviceWithoutSettings } from '../core/not-renewed.ts';
-import { shortList } from '../core/short-list.ts';
-import { spanText } from '../core/span.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { adviceWithoutSettings } from '../core/lineage/not-renewed.ts';
+import { rolloverText } from '../core/lineage/rollover.ts';
+import { shortList } from '../core/text/short-list.ts';
+import { spanText } from '../core/text/span.ts';
 import type { Fleet, LineageStatus } from '../fleet.ts';
 import type { Run } from './context.ts';
 import { asExample, mergedIfMany, nameless, withoutNames } from './failure.ts';

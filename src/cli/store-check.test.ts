@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { createSimulatedWorld, issue, simulatedJob, simulatedSpec } from '../../test/support/simulated-world.ts';
 import { storeWorld } from '../../test/support/store-world.ts';
-import { encodeDocument } from '../core/lineage.ts';
+import { encodeDocument } from '../core/lineage/lineage.ts';
 import type { Key, Kind } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
 import fileStore from '../stores/file.ts';

@@ -1,5 +1,5 @@
 import { withLetters } from '../config/identifiers.ts';
-import { adviceWithoutSettings } from '../core/not-renewed.ts';
+import { adviceWithoutSettings } from '../core/lineage/not-renewed.ts';
 import { checkStore as check, type Mended } from '../whole-store.ts';
 import type { Run, Session } from './context.ts';
 import { failureData, failureText, printingOf } from './failure.ts';

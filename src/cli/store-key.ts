@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
-import { fail } from '../core/errors.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { fail } from '../core/errors/errors.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import { newStoreKey } from '../whole-store.ts';
 import type { Run } from './context.ts';
 import { wholePathOf } from './flag-values.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { storeWorld } from '../../test/support/store-world.ts';
-import { encodeDocument } from '../core/lineage.ts';
+import { encodeDocument } from '../core/lineage/lineage.ts';
 import type { World } from '../ports/world.ts';
 import fileStore from '../stores/file.ts';
 import { fakeClock } from '../testing/fake-clock.ts';

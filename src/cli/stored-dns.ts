@@ -1,9 +1,9 @@
 import { dns01Settings } from '../config/dns01.ts';
 import { dns01Type } from '../config/registry.ts';
-import { shortList } from '../core/short-list.ts';
-import { durationMs } from '../core/span.ts';
-import type { AdapterSettings } from '../core/spec.ts';
-import { partsOf } from '../core/spec-parts.ts';
+import type { AdapterSettings } from '../core/spec/spec.ts';
+import { partsOf } from '../core/spec/spec-parts.ts';
+import { shortList } from '../core/text/short-list.ts';
+import { durationMs } from '../core/text/span.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Session } from './context.ts';
 import { cutAt, listOf, textOf, wholePathOf } from './flag-values.ts';

@@ -1,4 +1,4 @@
-import type { Outcome } from '../core/outcome.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
 import type { LineageStatus } from '../fleet.ts';
 
 // Answers of a fleet, for the tests of this folder. Product code does not import it.

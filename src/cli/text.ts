@@ -1,5 +1,5 @@
 import truncatedWidth from 'fast-string-truncated-width';
-import { spanText } from '../core/span.ts';
+import { spanText } from '../core/text/span.ts';
 import type { CliContext } from './context.ts';
 
 /** Colours for a terminal, or none (without a terminal, with NO_COLOR or TERM=dumb). */

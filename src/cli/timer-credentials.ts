@@ -1,7 +1,7 @@
 import { basename, isAbsolute } from 'node:path';
 import { defaultPaths } from '../config/defaults.ts';
-import { fail } from '../core/errors.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { fail } from '../core/errors/errors.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import type { World } from '../ports/world.ts';
 import type { Session } from './context.ts';
 import { filesAt } from './files-at.ts';

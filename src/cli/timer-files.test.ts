@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { behaves, commandLine, type Row } from '../../test/support/command-line.ts';
 import { defaultPaths } from '../config/defaults.ts';
-import type { Outcome } from '../core/outcome.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
 import { cronFile, timeIn, unitFiles } from './timer-files.ts';
 
 const paths = defaultPaths({});

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DefaultPaths } from '../config/defaults.ts';
-import { fail } from '../core/errors.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { fail } from '../core/errors/errors.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 
 /** A file that `certfleet install-timer` writes. */
 export interface TimerFile {

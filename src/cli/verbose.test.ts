@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, commandLine, type FakeAnswers, jsonLines, type Row } from '../../test/support/command-line.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 
 /** A pass with a step and a request, that ends with a failure. */
 const renew: FakeAnswers['renew'] = (_request, { reporter, clock }) => {

@@ -1,9 +1,9 @@
 import { keyTypeNamed, wishesOf } from '../config/wishes.ts';
-import { fail } from '../core/errors.ts';
-import { type KeyType, keyTypes } from '../core/key-type.ts';
-import { didYouMean } from '../core/nearest.ts';
-import type { Wishes } from '../core/spec.ts';
-import { dateProblem } from '../core/validity.ts';
+import { fail } from '../core/errors/errors.ts';
+import { type KeyType, keyTypes } from '../core/spec/key-type.ts';
+import type { Wishes } from '../core/spec/spec.ts';
+import { dateProblem } from '../core/spec/validity.ts';
+import { didYouMean } from '../core/text/nearest.ts';
 import { type Flags, textOf } from './flag-values.ts';
 
 /** Flags that say what a certificate shall be, besides its names. */

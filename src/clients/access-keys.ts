@@ -1,4 +1,4 @@
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/errors/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type ApiCall, type ApiRequest, isRefusal, type JsonApi } from './json-api.ts';
 import { createRefreshed } from './refreshed.ts';

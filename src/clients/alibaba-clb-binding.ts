@@ -1,4 +1,4 @@
-import { shortList } from '../core/short-list.ts';
+import { shortList } from '../core/text/short-list.ts';
 
 // Which certificate an HTTPS listener serves for which name, and what has to change. Pure.
 

@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
-import { isFailure } from '../core/errors.ts';
-import { markIn, nameWithMark } from '../core/own-mark.ts';
-import { Secret } from '../core/secret.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { markIn, nameWithMark } from '../core/path/own-mark.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import { type Clb, listIn, tagsFor, tagsIn, textIn } from './alibaba-clb.ts';
 import { type Fields, isRefusal, readString } from './json-api.ts';

@@ -1,6 +1,6 @@
-import { healthCheckPath } from '../core/challenge-path.ts';
-import { fail } from '../core/errors.ts';
-import { markIn } from '../core/own-mark.ts';
+import { healthCheckPath } from '../core/ca/challenge-path.ts';
+import { fail } from '../core/errors/errors.ts';
+import { markIn } from '../core/path/own-mark.ts';
 import type { Backend, ListenerRule, WantedGroup, WantedRule, WantedRules } from '../ports/balancer.ts';
 import {
   type Clb,

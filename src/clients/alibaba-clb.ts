@@ -1,5 +1,5 @@
-import { fail, isFailure } from '../core/errors.ts';
-import { markIn } from '../core/own-mark.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { markIn } from '../core/path/own-mark.ts';
 import type { World } from '../ports/world.ts';
 import { type AlibabaParams, type AlibabaTrouble, createAlibaba } from './alibaba.ts';
 import { type AlibabaInstance, type AlibabaKeyOptions, alibabaInstance, alibabaKeys } from './alibaba-credentials.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { CertfleetError } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
+import { CertfleetError } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { Http, HttpRequest } from '../ports/http.ts';
 import { createFakeApi, type FakeAnswer } from '../testing/fake-api.ts';
 import { fakeClock } from '../testing/fake-clock.ts';

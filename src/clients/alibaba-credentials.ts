@@ -1,6 +1,6 @@
-import { fail } from '../core/errors.ts';
-import { canonicalAddress } from '../core/identifiers.ts';
-import type { Secret } from '../core/secret.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import { canonicalAddress } from '../core/names/identifiers.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import { fixedKeys, type KeySource, refreshedKeys, type TemporaryKeys } from './access-keys.ts';

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { CertfleetError } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
+import { CertfleetError } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import { fixedKeys, type KeySource } from './access-keys.ts';

@@ -1,5 +1,5 @@
-import type { CertfleetError } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
+import type { CertfleetError } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';

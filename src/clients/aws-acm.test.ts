@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import { createFakeApi } from '../testing/fake-api.ts';
 import { fakeClock } from '../testing/fake-clock.ts';

@@ -1,5 +1,5 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import type { AwsJson, AwsParams } from './aws.ts';
 import { type Tags, tagList } from './aws-elb.ts';

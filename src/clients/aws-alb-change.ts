@@ -1,7 +1,7 @@
-import { healthCheckPath } from '../core/challenge-path.ts';
-import { fail, isFailure } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
-import { markOf } from '../core/own-mark.ts';
+import { healthCheckPath } from '../core/ca/challenge-path.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { markOf } from '../core/path/own-mark.ts';
+import type { Json } from '../core/text/json.ts';
 import type { Backend, WantedGroup, WantedRule, WantedRules } from '../ports/balancer.ts';
 import type { AwsParams } from './aws.ts';
 import type { AlbPlace } from './aws-alb.ts';

@@ -1,4 +1,4 @@
-import { markIn } from '../core/own-mark.ts';
+import { markIn } from '../core/path/own-mark.ts';
 import { type Elb, type ElbGroup, mayBeMarked, tagKeys } from './aws-elb.ts';
 import type { ElbRule } from './aws-elb-rules.ts';
 

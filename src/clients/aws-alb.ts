@@ -1,5 +1,5 @@
-import { fail } from '../core/errors.ts';
-import { createSingleFlight } from '../core/single-flight.ts';
+import { createSingleFlight } from '../core/async/single-flight.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { World } from '../ports/world.ts';
 import { type AwsTrouble, createAwsJson, createAwsQuery } from './aws.ts';
 import { type Acm, createAcm } from './aws-acm.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { CertfleetError } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
+import type { CertfleetError } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { FileStat } from '../ports/files.ts';
 import type { Http, HttpRequest } from '../ports/http.ts';
 import { createFakeApi } from '../testing/fake-api.ts';

@@ -1,6 +1,6 @@
-import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
-import { canonicalAddress } from '../core/identifiers.ts';
-import { Secret } from '../core/secret.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { canonicalAddress } from '../core/names/identifiers.ts';
 import { userFolder } from '../lib/user-folder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Files } from '../ports/files.ts';

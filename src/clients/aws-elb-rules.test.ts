@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { markIn, nameWithMark } from '../core/own-mark.ts';
+import { markIn, nameWithMark } from '../core/path/own-mark.ts';
 import {
   type ElbRule,
   firstMatch,

@@ -1,4 +1,4 @@
-import { markIn } from '../core/own-mark.ts';
+import { markIn } from '../core/path/own-mark.ts';
 
 /** A rule of a listener, without its default rule. */
 export interface ElbRule {

@@ -1,5 +1,5 @@
-import { challengePath } from '../core/challenge-path.ts';
-import { markIn } from '../core/own-mark.ts';
+import { challengePath } from '../core/ca/challenge-path.ts';
+import { markIn } from '../core/path/own-mark.ts';
 import { type AwsParams, type AwsQuery, xmlMembers } from './aws.ts';
 import { type ElbRule, nameOfGroup } from './aws-elb-rules.ts';
 import { badList } from './balancer-errors.ts';

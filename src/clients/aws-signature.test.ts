@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { signV4 } from './aws-signature.ts';
 
 const keys = { id: new Secret('AKEXAMPLE'), secret: new Secret('SKEXAMPLE') };

@@ -1,6 +1,6 @@
-import type { CertfleetError } from '../core/errors.ts';
-import { parseJson } from '../core/json.ts';
-import { Secret } from '../core/secret.ts';
+import type { CertfleetError } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { parseJson } from '../core/text/json.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';

@@ -1,6 +1,6 @@
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { parseJson } from '../core/json.ts';
-import { Secret } from '../core/secret.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { parseJson } from '../core/text/json.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Files } from '../ports/files.ts';
 import type { Http } from '../ports/http.ts';

@@ -1,4 +1,4 @@
-import { type CertfleetError, fail } from '../core/errors.ts';
+import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import type { Trouble } from './json-api.ts';
 
 /** A trouble that also says what a code of the API means. */

@@ -1,4 +1,4 @@
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import {
   type ApiCall,
   type ApiRequest,

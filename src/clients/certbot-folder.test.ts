@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type MemoryFiles, memoryFiles } from '../../test/support/memory-files.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { FilesWithin } from '../ports/files.ts';
 import { pki } from '../x509/pki.ts';

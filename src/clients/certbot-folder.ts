@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { fail } from '../core/errors.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { fail } from '../core/errors/errors.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import type { Deployer, Restored, VersionBundle } from '../ports/deployer.ts';
 import type { Files } from '../ports/files.ts';
 import { CertbotPlace, type Kind, kinds, type Links, type Mark, markFile } from './certbot-place.ts';

@@ -1,4 +1,4 @@
-import { spanText } from '../core/span.ts';
+import { spanText } from '../core/text/span.ts';
 import type { ApiAnswer } from './json-api.ts';
 
 /** What to do if a service does not take this machine's time. @param most by how much the clocks may differ */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { World } from '../ports/world.ts';
 import { createFakeApi, type Fault } from '../testing/fake-api.ts';
 import { fakeClock } from '../testing/fake-clock.ts';

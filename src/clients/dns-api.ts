@@ -1,4 +1,4 @@
-import { type CertfleetError, fail } from '../core/errors.ts';
+import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import type { World } from '../ports/world.ts';
 import { createJsonApi, type JsonApi, type JsonApiOptions, type Trouble } from './json-api.ts';
 

@@ -1,5 +1,5 @@
-import { type CertfleetError, fail } from '../core/errors.ts';
-import type { Secret } from '../core/secret.ts';
+import { type CertfleetError, fail } from '../core/errors/errors.ts';
+import type { Secret } from '../core/errors/secret.ts';
 import type { DnsValue, ValuesProvider } from '../ports/dns-provider.ts';
 import type { Http } from '../ports/http.ts';
 import type { World } from '../ports/world.ts';

@@ -1,5 +1,5 @@
-import { relativeName } from '../core/dns-name.ts';
-import type { CertfleetError } from '../core/errors.ts';
+import type { CertfleetError } from '../core/errors/errors.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import type { KeySource } from './access-keys.ts';
 import { dnsError } from './dns-api.ts';
 import {

@@ -1,6 +1,6 @@
-import { relativeName } from '../core/dns-name.ts';
-import { Secret } from '../core/secret.ts';
-import { homepage, version } from '../core/version.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { homepage, version } from '../core/errors/version.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { createDnsApi } from './dns-api.ts';
 import {
   allPages,

@@ -1,8 +1,8 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
-import { toBase64url } from '../core/encoding.ts';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { parseJson } from '../core/json.ts';
-import { Secret } from '../core/secret.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { toBase64url } from '../core/text/encoding.ts';
+import { parseJson } from '../core/text/json.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import { type BearerToken, readBearerToken, tokenRefusal } from './bearer-token.ts';

@@ -1,7 +1,7 @@
-import { parseEndpoint } from '../core/endpoint.ts';
-import { isFailure, reasonOf } from '../core/errors.ts';
-import { remoteText } from '../core/remote-text.ts';
-import { createTurns } from '../core/turns.ts';
+import { createTurns } from '../core/async/turns.ts';
+import { isFailure, reasonOf } from '../core/errors/errors.ts';
+import { remoteText } from '../core/errors/remote-text.ts';
+import { parseEndpoint } from '../core/names/endpoint.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Streams } from '../ports/streams.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { programsNamed } from '../core/programs.ts';
-import { untrustedCode } from '../core/untrusted-code.ts';
+import { programsNamed } from '../core/trust/programs.ts';
+import { untrustedCode } from '../core/trust/untrusted-code.ts';
 import type { Files, Foreign } from '../ports/files.ts';
 
 /**

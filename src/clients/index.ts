@@ -1,6 +1,7 @@
 /** What an outside module needs to call an API (`certfleet/api`). */
-export { fail, isFailure, reasonOf } from '../core/errors.ts';
-export { noteWrite } from '../core/writes.ts';
+
+export { noteWrite } from '../core/async/writes.ts';
+export { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 export { badList, createDnsApi } from './dns-api.ts';
 export {
   type ApiAnswer,

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { CertfleetError } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
-import { neverArrived } from '../core/unsent.ts';
+import { CertfleetError } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { neverArrived } from '../core/errors/unsent.ts';
 import { createFakeApi, type Fault } from '../testing/fake-api.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import { balancerError } from './balancer-errors.ts';

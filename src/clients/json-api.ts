@@ -1,10 +1,10 @@
-import { type CertfleetError, isFailure, reasonOf } from '../core/errors.ts';
-import { parseJson } from '../core/json.ts';
-import { cut, remoteText } from '../core/remote-text.ts';
-import { dateMs, retryAfterMs } from '../core/retry-after.ts';
-import type { Secret } from '../core/secret.ts';
-import { neverArrived } from '../core/unsent.ts';
-import { noteRead, noteWrite } from '../core/writes.ts';
+import { noteRead, noteWrite } from '../core/async/writes.ts';
+import { dateMs, retryAfterMs } from '../core/ca/retry-after.ts';
+import { type CertfleetError, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { cut, remoteText } from '../core/errors/remote-text.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import { neverArrived } from '../core/errors/unsent.ts';
+import { parseJson } from '../core/text/json.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';

@@ -1,4 +1,4 @@
-import { reasonOf } from '../core/errors.ts';
+import { reasonOf } from '../core/errors/errors.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { createLiveFolder, type LiveFolder, type LiveFolderOptions } from './live-folder.ts';
 import { onTarget, targetName } from './target.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { FileAttributes, Files, FilesWithin, FolderEntry, FolderGuard } from '../ports/files.ts';
 

@@ -1,7 +1,7 @@
-import { isFailure, reasonOf } from '../core/errors.ts';
-import { parseJson } from '../core/json.ts';
-import { remoteText } from '../core/remote-text.ts';
-import { Secret } from '../core/secret.ts';
+import { isFailure, reasonOf } from '../core/errors/errors.ts';
+import { remoteText } from '../core/errors/remote-text.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { parseJson } from '../core/text/json.ts';
 import type { Http, HttpRequest } from '../ports/http.ts';
 import type { TemporaryKeys } from './access-keys.ts';
 import { isFields } from './json-api.ts';

@@ -1,4 +1,4 @@
-import { createSingleFlight } from '../core/single-flight.ts';
+import { createSingleFlight } from '../core/async/single-flight.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /** Something temporary, such as keys or a token. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { signBaidu } from './baidu-signature.ts';
 import { signJdcloud } from './jdcloud-signature.ts';
 import { canonicalQuery } from './query.ts';

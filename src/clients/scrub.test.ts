@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { withoutSecrets } from './scrub.ts';
 
 const secret = 'Sw0rd/fish+"& <tail>\\end=';

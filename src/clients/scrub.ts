@@ -1,4 +1,4 @@
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/errors/secret.ts';
 
 /** A shorter secret is none, and removing it would garble the text. */
 const shortestSecret = 4;

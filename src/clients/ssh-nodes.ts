@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { onAbort } from '../core/on-abort.ts';
-import type { Secret } from '../core/secret.ts';
-import { shellWord } from '../core/shell-word.ts';
-import { createTurns } from '../core/turns.ts';
-import { remedyOf } from '../core/untrusted-code.ts';
+import { onAbort } from '../core/async/on-abort.ts';
+import { createTurns } from '../core/async/turns.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import { shellWord } from '../core/text/shell-word.ts';
+import { remedyOf } from '../core/trust/untrusted-code.ts';
 import { userFolder } from '../lib/user-folder.ts';
 import type { Foreign } from '../ports/files.ts';
 import type { World } from '../ports/world.ts';

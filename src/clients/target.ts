@@ -1,6 +1,6 @@
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { remoteText } from '../core/remote-text.ts';
-import type { Secret } from '../core/secret.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { remoteText } from '../core/errors/remote-text.ts';
+import type { Secret } from '../core/errors/secret.ts';
 
 /** How messages name a deployer: `the deployer "web" (nginx)`. */
 export const targetName = (type: string, name: string): string => `the deployer "${name}" (${type})`;

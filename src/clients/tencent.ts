@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { CertfleetError } from '../core/errors.ts';
+import type { CertfleetError } from '../core/errors/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';

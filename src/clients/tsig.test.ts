@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { signMessage, type TsigAlgorithm, type TsigKey, verifyAnswer } from './tsig.ts';
 
 // Recorded between nsupdate and named (BIND 9.20.30): an update that adds a TXT record, and its answer. The key was

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/errors/secret.ts';
 import { classes, encodeName, encodeRecord, join, Reader, types, u16, u48 } from './dns-wire.ts';
 
 /** TSIG (RFC 8945): signs a message and verifies its answer with a shared secret. */

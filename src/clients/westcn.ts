@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { relativeName } from '../core/dns-name.ts';
-import { isFailure } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import type { Http } from '../ports/http.ts';
 import type { World } from '../ports/world.ts';

@@ -1,4 +1,4 @@
-import { createSingleFlight } from '../core/single-flight.ts';
+import { createSingleFlight } from '../core/async/single-flight.ts';
 import { refusalOf } from './json-api.ts';
 
 /** What an API knows a zone by, so that it is searched for once. */

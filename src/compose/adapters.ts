@@ -4,9 +4,9 @@ import { resolveExternalAccount } from '../config/external-account.ts';
 import { balancerIn, forwardRuleSettings, type NamedSettings, withoutBalancer } from '../config/forward-rule.ts';
 import { resolveOptions, type WithOptions } from '../config/options.ts';
 import { adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
-import { parseServerAddress } from '../core/dns-name.ts';
-import { fail } from '../core/errors.ts';
-import type { AdapterSettings, ExternalAccount, PreflightSettings, StoredSpec } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import { parseServerAddress } from '../core/names/dns-name.ts';
+import type { AdapterSettings, ExternalAccount, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
 import type { NamedBalancer, SolverContext, z } from '../define.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import type { ZoneHolder } from '../engine/solvers/zone-holders.ts';
@@ -20,7 +20,7 @@ import type { Solver } from '../ports/solver.ts';
 import type { World } from '../ports/world.ts';
 import { type ConnectContext, secretsFrom, unknownType } from './context.ts';
 
-/** The mark of a store's objects at a balancer (`core/own-mark.ts`). */
+/** The mark of a store's objects at a balancer (`core/path/own-mark.ts`). */
 export const ownerOf = (storeId: string): string =>
   createHash('sha256').update(`certfleet owner ${storeId}`).digest('hex').slice(0, 12);
 

@@ -1,10 +1,10 @@
-import { defaultAccount } from '../core/account.ts';
-import { type CertfleetError, fail, isFailure } from '../core/errors.ts';
-import { decodeDocument, encodeDocument, type Lineage } from '../core/lineage.ts';
-import { decodeLock } from '../core/lock.ts';
-import type { IssuerSettings, Settings, StoredSpec } from '../core/spec.ts';
-import { storedSpecOf } from '../core/stored-spec.ts';
-import { after, rebuilt } from '../core/work.ts';
+import { type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
+import { decodeDocument, encodeDocument, type Lineage } from '../core/lineage/lineage.ts';
+import { decodeLock } from '../core/lineage/lock.ts';
+import { after, rebuilt } from '../core/lineage/work/work.ts';
+import { defaultAccount } from '../core/spec/account.ts';
+import type { IssuerSettings, Settings, StoredSpec } from '../core/spec/spec.ts';
+import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import { type KeyDocument, readKey, type VersionDocument } from '../engine/bundles.ts';
 import { type AccountDocument, decoded } from '../engine/ledger/account.ts';
 import { lineageMissing, renewalOfWidows, type Widow, watchStore } from '../engine/store-faults.ts';

@@ -1,9 +1,9 @@
 import { captureFromEnvironment, type Environment } from '../config/options.ts';
 import { adaptersOf } from '../config/spec-adapters.ts';
-import { isFailure } from '../core/errors.ts';
-import { isStagingName, nameOfReal } from '../core/identifiers.ts';
-import { decodeDocument, encodeDocument } from '../core/lineage.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { decodeDocument, encodeDocument } from '../core/lineage/lineage.ts';
+import { isStagingName, nameOfReal } from '../core/names/identifiers.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import { registry } from '../generated/registry.ts';
 import { keepFromHooks } from '../lib/hook-environment.ts';
 import type { Entry, Store } from '../ports/store.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonical } from '../core/same-spec.ts';
+import { canonical } from '../core/spec/same-spec.ts';
 
 /** A key for settings in a map of this process. Settings may contain secrets, which must not become keys. */
 export const digestOf = (settings: unknown): string =>

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { storeWorld } from '../../test/support/store-world.ts';
-import { encodeDocument, type Lineage } from '../core/lineage.ts';
-import { canonical } from '../core/same-spec.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import { encodeDocument, type Lineage } from '../core/lineage/lineage.ts';
+import { canonical } from '../core/spec/same-spec.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import type { Key, Kind, Store } from '../ports/store.ts';
 import { openEncrypted, storeKeyOf } from '../stores/encrypted.ts';
 import fileStore from '../stores/file.ts';

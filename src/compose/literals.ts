@@ -1,12 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { inSolver, literalsOf } from '../config/literals.ts';
-import { isFailure } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
-import { encodeDocument, type Lineage, type SettingsBefore } from '../core/lineage.ts';
-import { canonical } from '../core/same-spec.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import { spreadable } from '../core/spreadable.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { encodeDocument, type Lineage, type SettingsBefore } from '../core/lineage/lineage.ts';
+import { canonical } from '../core/spec/same-spec.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
+import type { Json } from '../core/text/json.ts';
 import { registry } from '../generated/registry.ts';
+import { spreadable } from '../lib/spreadable.ts';
 import type { Random } from '../ports/random.ts';
 import type { Entry, Store } from '../ports/store.ts';
 import { changeCredentials, readCredentials } from './credentials.ts';

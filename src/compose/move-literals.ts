@@ -1,5 +1,5 @@
-import { fail, isFailure } from '../core/errors.ts';
-import { decodeLineage } from '../core/lineage.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { decodeLineage } from '../core/lineage/lineage.ts';
 import type { Entry, Key, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
 import type { CredentialDocument } from './credentials.ts';

@@ -1,6 +1,6 @@
-import { fail, isFailure } from '../core/errors.ts';
-import { decodeDocument } from '../core/lineage.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { decodeDocument } from '../core/lineage/lineage.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import type { Key, Store } from '../ports/store.ts';
 
 /**

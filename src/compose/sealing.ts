@@ -1,4 +1,4 @@
-import { type CertfleetError, fail, isFailure } from '../core/errors.ts';
+import { type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
 import type { Key, Kind, Store } from '../ports/store.ts';
 import { changeMarker, type Encryption, isSecret, openEncrypted, sealedWith, unmark } from '../stores/encrypted.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isFailure } from '../core/errors.ts';
+import { isFailure } from '../core/errors/errors.ts';
 import { storeKeyOf } from '../stores/encrypted.ts';
 import { readStoreKeys } from './store-keys.ts';
 

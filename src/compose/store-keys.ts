@@ -1,5 +1,5 @@
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import { keepFromHooks } from '../lib/hook-environment.ts';
 import { type StoreKey, storeKeyOf } from '../stores/encrypted.ts';
 import type { ComposeContext } from './context.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { spreadable } from '../core/spreadable.ts';
+import { spreadable } from '../lib/spreadable.ts';
 import type { Store } from '../ports/store.ts';
 import { openEncrypted, storeKeyOf } from '../stores/encrypted.ts';
 import { createMemoryStore } from '../stores/memory.ts';

@@ -1,4 +1,4 @@
-import { canonicalAddress } from '../core/identifiers.ts';
+import { canonicalAddress } from '../core/names/identifiers.ts';
 
 /** A host (a name, or an IP address without brackets) and a port. */
 export interface HostPort {

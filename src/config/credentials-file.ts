@@ -1,5 +1,5 @@
-import { pairIn } from '../core/key-value.ts';
-import { nearest } from '../core/nearest.ts';
+import { pairIn } from '../core/text/key-value.ts';
+import { nearest } from '../core/text/nearest.ts';
 import type { OptionField } from './fields.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { Settings } from '../core/spec.ts';
+import type { Settings } from '../core/spec/spec.ts';
 import type { Environment } from './options.ts';
 import { isKeyReference } from './store-key.ts';
 

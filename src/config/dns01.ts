@@ -1,6 +1,6 @@
-import { type ChallengeType, challengeTypes } from '../core/challenge-type.ts';
-import { isDnsName } from '../core/dns-name.ts';
-import { type AdapterSettings, zoneSolversKey } from '../core/spec.ts';
+import { type ChallengeType, challengeTypes } from '../core/ca/challenge-type.ts';
+import { isDnsName } from '../core/names/dns-name.ts';
+import { type AdapterSettings, zoneSolversKey } from '../core/spec/spec.ts';
 import { duration, z } from '../define.ts';
 import { dns01Type } from './registry.ts';
 import { resolverAddress } from './resolver-address.ts';

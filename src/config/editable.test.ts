@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { storedSpecOf } from '../core/stored-spec.ts';
+import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import { registry } from '../generated/registry.ts';
 import { editableText } from './editable.ts';
 import { settingsOf } from './settings.ts';

@@ -1,10 +1,10 @@
 import { Document, Scalar, visit } from 'yaml';
-import { fail } from '../core/errors.ts';
-import { deployHookTarget } from '../core/hooks.ts';
-import { identifierKey } from '../core/identifier.ts';
-import { unseen } from '../core/remote-text.ts';
-import type { AdapterSettings, CertificateSpec, StoredSpec } from '../core/spec.ts';
-import { zoneSolversKey } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import { unseen } from '../core/errors/remote-text.ts';
+import { identifierKey } from '../core/names/identifier.ts';
+import { deployHookTarget } from '../core/spec/hooks.ts';
+import type { AdapterSettings, CertificateSpec, StoredSpec } from '../core/spec/spec.ts';
+import { zoneSolversKey } from '../core/spec/spec.ts';
 import { balancerIn, withoutBalancer } from './forward-rule.ts';
 import { literalsOf } from './literals.ts';
 import type { Registry } from './registry.ts';

@@ -1,5 +1,5 @@
-import { fail, isFailure } from '../core/errors.ts';
-import type { AdapterSettings, ExternalAccount } from '../core/spec.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import type { AdapterSettings, ExternalAccount } from '../core/spec/spec.ts';
 import { secret, z } from '../define.ts';
 import { type ResolveContext, resolveOptions } from './options.ts';
 

@@ -1,5 +1,5 @@
-import { parseListenAddress } from '../core/listen-address.ts';
-import type { AdapterSettings } from '../core/spec.ts';
+import { parseListenAddress } from '../core/names/listen-address.ts';
+import type { AdapterSettings } from '../core/spec/spec.ts';
 import { duration, z } from '../define.ts';
 import { parseHostPort } from './addresses.ts';
 

@@ -1,4 +1,4 @@
-import type { AdapterSettings } from '../core/spec.ts';
+import type { AdapterSettings } from '../core/spec/spec.ts';
 import { type OptionField, optionFields } from './fields.ts';
 import type { Environment, WithOptions } from './options.ts';
 import { environmentName } from './registry.ts';

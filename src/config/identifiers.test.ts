@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { codePoint } from '../../test/support/any-text.ts';
-import { CertfleetError } from '../core/errors.ts';
-import { knownIssuers } from '../core/known-issuers.ts';
-import type { IssuerSettings } from '../core/spec.ts';
+import { knownIssuers } from '../core/ca/known-issuers.ts';
+import { CertfleetError } from '../core/errors/errors.ts';
+import type { IssuerSettings } from '../core/spec/spec.ts';
 import type { ChallengeType } from '../ports/solver.ts';
 import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
 import { isPublicIssuer, issuerNameOf } from './issuers.ts';

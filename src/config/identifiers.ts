@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { domainToASCII, domainToUnicode } from 'node:url';
-import { type ChallengeType, isOverDns } from '../core/challenge-type.ts';
-import { fail } from '../core/errors.ts';
-import { type Identifier, isWildcard } from '../core/identifier.ts';
+import { type ChallengeType, isOverDns } from '../core/ca/challenge-type.ts';
+import { fail } from '../core/errors/errors.ts';
+import { type Identifier, isWildcard } from '../core/names/identifier.ts';
 import {
   canonicalAddress,
   coveredByWildcard,
@@ -10,8 +10,8 @@ import {
   dnsNameProblem,
   mostIdentifiers,
   withoutDuplicates,
-} from '../core/identifiers.ts';
-import type { IssuerSettings } from '../core/spec.ts';
+} from '../core/names/identifiers.ts';
+import type { IssuerSettings } from '../core/spec/spec.ts';
 import { isPublicIssuer } from './issuers.ts';
 
 /**

@@ -1,6 +1,6 @@
-import { canonicalAddress } from '../core/identifiers.ts';
-import { type KnownIssuer, knownIssuerAt, knownIssuers } from '../core/known-issuers.ts';
-import type { IssuerSettings } from '../core/spec.ts';
+import { type KnownIssuer, knownIssuerAt, knownIssuers } from '../core/ca/known-issuers.ts';
+import { canonicalAddress } from '../core/names/identifiers.ts';
+import type { IssuerSettings } from '../core/spec/spec.ts';
 
 /** Finds an issuer by short name or directory URL; undefined if the text is neither. */
 export function directoryOf(text: string): { readonly directory: string; readonly known?: KnownIssuer } | undefined {

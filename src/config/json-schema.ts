@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JsonObject } from '../core/json.ts';
+import type { JsonObject } from '../core/text/json.ts';
 import { dns01Options } from './dns01.ts';
 import { optionFields } from './fields.ts';
 import { forwardRuleOptions } from './forward-rule.ts';

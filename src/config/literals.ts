@@ -1,5 +1,5 @@
-import type { AdapterSettings, Settings, StoredSpec } from '../core/spec.ts';
-import { zoneSolversKey } from '../core/spec.ts';
+import type { AdapterSettings, Settings, StoredSpec } from '../core/spec/spec.ts';
+import { zoneSolversKey } from '../core/spec/spec.ts';
 import { eabSettings, externalAccount } from './external-account.ts';
 import { optionFields } from './fields.ts';
 import { balancerIn, withoutBalancer } from './forward-rule.ts';

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import type { Settings } from '../core/spec.ts';
-import { remedyOf } from '../core/untrusted-code.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import type { Settings } from '../core/spec/spec.ts';
+import { remedyOf } from '../core/trust/untrusted-code.ts';
 import { registry as allAdapters } from '../generated/registry.ts';
 import type { Files, Foreign } from '../ports/files.ts';
 import { defaultPaths, defaultSettings } from './defaults.ts';

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CertfleetError } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
+import { CertfleetError } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { alibabaKeys, awsKeys, credentialsFile, duration, endpoint, profile, secret, z } from '../define.ts';
 import type { Files } from '../ports/files.ts';
 import {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
-import { CertfleetError, fail, reasonOf } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
-import type { AdapterSettings } from '../core/spec.ts';
+import { CertfleetError, fail, reasonOf } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import type { AdapterSettings } from '../core/spec/spec.ts';
 import type { Files, Foreign } from '../ports/files.ts';
 import {
   CredentialsProblem,

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import type { Identifier } from '../core/identifier.ts';
-import { knownIssuers } from '../core/known-issuers.ts';
-import type { Wishes } from '../core/spec.ts';
+import { knownIssuers } from '../core/ca/known-issuers.ts';
+import type { Identifier } from '../core/names/identifier.ts';
+import type { Wishes } from '../core/spec/spec.ts';
 import { checkOrder } from './order-limits.ts';
 
 const names = (count: number): readonly Identifier[] =>

@@ -1,9 +1,9 @@
-import { fail } from '../core/errors.ts';
-import type { Identifier } from '../core/identifier.ts';
-import { knownIssuerAt } from '../core/known-issuers.ts';
-import { profileProblem } from '../core/profiles.ts';
-import type { IssuerSettings, Wishes } from '../core/spec.ts';
-import { datesToOrder } from '../core/validity.ts';
+import { knownIssuerAt } from '../core/ca/known-issuers.ts';
+import { profileProblem } from '../core/ca/profiles.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { Identifier } from '../core/names/identifier.ts';
+import type { IssuerSettings, Wishes } from '../core/spec/spec.ts';
+import { datesToOrder } from '../core/spec/validity.ts';
 
 /**
  * Refuses what this CA is known to refuse, before anything is asked of it. Fails with `identifier/not-in-profile`,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { DnsProviderDefinition } from '../define.ts';
 import type { DnsProvider } from '../ports/dns-provider.ts';
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { CertfleetError } from '../core/errors.ts';
-import { nearest } from '../core/nearest.ts';
+import type { CertfleetError } from '../core/errors/errors.ts';
+import { nearest } from '../core/text/nearest.ts';
 import { knownKeys } from './fields.ts';
 
 /** One problem in a configuration. */

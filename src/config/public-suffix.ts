@@ -1,5 +1,5 @@
 import { parse as parseDomain } from 'tldts';
-import { baseName, type Identifier } from '../core/identifier.ts';
+import { baseName, type Identifier } from '../core/names/identifier.ts';
 
 // The only module that loads the public suffix list; import it lazily.
 

@@ -1,4 +1,4 @@
-import { forwardRuleType } from '../core/tombstones.ts';
+import { forwardRuleType } from '../core/lineage/tombstones.ts';
 import type {
   BalancerDefinition,
   DeployerDefinition,

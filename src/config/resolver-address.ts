@@ -1,4 +1,4 @@
-import { parseServerAddress } from '../core/dns-name.ts';
+import { parseServerAddress } from '../core/names/dns-name.ts';
 import { z } from '../define.ts';
 import { inBrackets, parseHostPort } from './addresses.ts';
 

@@ -1,8 +1,8 @@
-import { accountNameForm, accountNameRule } from '../core/account.ts';
-import { accountKeyTypes } from '../core/account-key.ts';
-import { isAddress } from '../core/contact.ts';
-import { isLineageName } from '../core/identifiers.ts';
-import { knownIssuers } from '../core/known-issuers.ts';
+import { knownIssuers } from '../core/ca/known-issuers.ts';
+import { isAddress } from '../core/names/contact.ts';
+import { isLineageName } from '../core/names/identifiers.ts';
+import { accountNameForm, accountNameRule } from '../core/spec/account.ts';
+import { accountKeyTypes } from '../core/spec/account-key.ts';
 import { duration, wholePath, z } from '../define.ts';
 import { parseHostPort } from './addresses.ts';
 import { eabFields } from './external-account.ts';

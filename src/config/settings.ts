@@ -1,12 +1,10 @@
 import { resolve } from 'node:path';
 import { loadAll as parseYaml, YAMLException } from 'js-yaml';
-import { accountKey, accountOf } from '../core/account.ts';
-import { CertfleetError, fail, isFailure } from '../core/errors.ts';
-import { isForEveryHook } from '../core/hook-variables.ts';
-import { deployHookTarget } from '../core/hooks.ts';
-import type { Identifier } from '../core/identifier.ts';
-import { knownIssuers, whyAccountNeeded } from '../core/known-issuers.ts';
-import { didYouMean } from '../core/nearest.ts';
+import { knownIssuers, whyAccountNeeded } from '../core/ca/known-issuers.ts';
+import { CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
+import type { Identifier } from '../core/names/identifier.ts';
+import { accountKey, accountOf } from '../core/spec/account.ts';
+import { deployHookTarget } from '../core/spec/hooks.ts';
 import type {
   AdapterSettings,
   CertificateSpec,
@@ -15,9 +13,11 @@ import type {
   Hooks,
   IssuerSettings,
   Settings,
-} from '../core/spec.ts';
-import { type NamedSolvers, solverNameOf, solversFor } from '../core/spec-parts.ts';
-import { statelessType } from '../core/stateless.ts';
+} from '../core/spec/spec.ts';
+import { type NamedSolvers, solverNameOf, solversFor } from '../core/spec/spec-parts.ts';
+import { statelessType } from '../core/spec/stateless.ts';
+import { didYouMean } from '../core/text/nearest.ts';
+import { isForEveryHook } from '../core/trust/hook-variables.ts';
 import { formatHostPort, parseHostPort } from './addresses.ts';
 import { defaultSettings } from './defaults.ts';
 import { challengesOf, dns01Options, withZoneSolvers } from './dns01.ts';

@@ -1,5 +1,5 @@
-import type { AdapterSettings, StoredSpec } from '../core/spec.ts';
-import { partsOf } from '../core/spec-parts.ts';
+import type { AdapterSettings, StoredSpec } from '../core/spec/spec.ts';
+import { partsOf } from '../core/spec/spec-parts.ts';
 import { withThoseElsewhere } from './dns01.ts';
 import { eabSettings, externalAccount } from './external-account.ts';
 import { balancerIn } from './forward-rule.ts';

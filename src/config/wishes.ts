@@ -1,6 +1,6 @@
-import { type KeyType, keyTypes } from '../core/key-type.ts';
-import type { Wishes } from '../core/spec.ts';
-import { dateProblem } from '../core/validity.ts';
+import { type KeyType, keyTypes } from '../core/spec/key-type.ts';
+import type { Wishes } from '../core/spec/spec.ts';
+import { dateProblem } from '../core/spec/validity.ts';
 import { z } from '../define.ts';
 
 const date = (title: string, example: string) =>

@@ -1,8 +1,8 @@
 import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { keys, type TestClb, testClb } from '../clients/test-clb.ts';
-import { nameWithMark } from '../core/own-mark.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { nameWithMark } from '../core/path/own-mark.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { pki } from '../x509/pki.ts';
 import { testCertificate, testParty } from '../x509/test-certificates.ts';

@@ -11,9 +11,9 @@ import {
 } from '../clients/alibaba-clb-certificates.ts';
 import { type Fields, isRefusal, readString, refusalOf } from '../clients/json-api.ts';
 import { onTarget, targetName } from '../clients/target.ts';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
-import { markIn } from '../core/own-mark.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { markIn } from '../core/path/own-mark.ts';
+import type { Json } from '../core/text/json.ts';
 import { defineDeployer, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 

@@ -3,9 +3,9 @@ import { type AlbOptions, connectAcm } from '../clients/aws-alb.ts';
 import { type ElbCertificate, type ElbListener, ownTags, type Tags, tagKeys, tagText } from '../clients/aws-elb.ts';
 import { isFields, isRefusal } from '../clients/json-api.ts';
 import { onTarget, targetName } from '../clients/target.ts';
-import { isFailure } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
-import { markIn, nameWithMark } from '../core/own-mark.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { markIn, nameWithMark } from '../core/path/own-mark.ts';
+import type { Json } from '../core/text/json.ts';
 import { defineDeployer, endpoint, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { refuseForeignPrograms } from '../clients/hook-programs.ts';
 import { createLiveDeployer, safeName } from '../clients/live-deployer.ts';
 import { lastWords, targetName } from '../clients/target.ts';
-import { fail } from '../core/errors.ts';
-import { identifierKey } from '../core/identifier.ts';
+import { fail } from '../core/errors/errors.ts';
+import { identifierKey } from '../core/names/identifier.ts';
 import { defineDeployer, duration, passEnvironment, wholePath, z } from '../define.ts';
 import { hookEnvironment } from '../lib/hook-environment.ts';
 

@@ -1,9 +1,9 @@
 import { dirname } from 'node:path';
 import { removeLeftTemporaries } from '../clients/left-temporaries.ts';
 import { onTarget, targetName } from '../clients/target.ts';
-import { fail } from '../core/errors.ts';
-import { whyNoKeyFile } from '../core/key-file.ts';
-import { remedyOf } from '../core/untrusted-code.ts';
+import { fail } from '../core/errors/errors.ts';
+import { whyNoKeyFile } from '../core/trust/key-file.ts';
+import { remedyOf } from '../core/trust/untrusted-code.ts';
 import { defineDeployer, wholePath, z } from '../define.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import type { FileAttributes, FileStat, FilesWithin } from '../ports/files.ts';

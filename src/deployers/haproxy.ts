@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { createHaproxyAdmin, isAdminWord, socketPattern } from '../clients/haproxy.ts';
 import { bundlePem } from '../clients/live-folder.ts';
 import { onTarget, targetName, withoutKey } from '../clients/target.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import { defineDeployer, wholePath, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { FilesWithin } from '../ports/files.ts';

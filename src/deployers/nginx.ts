@@ -1,7 +1,7 @@
 import { createLiveDeployer } from '../clients/live-deployer.ts';
 import { runNginx } from '../clients/nginx.ts';
 import { lastWords, targetName } from '../clients/target.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import { defineDeployer, passEnvironment, wholePath, z } from '../define.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 

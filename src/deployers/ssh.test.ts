@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { World } from '../ports/world.ts';
 import ssh from './ssh.ts';
 

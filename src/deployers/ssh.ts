@@ -11,9 +11,9 @@ import {
   secondsOf,
 } from '../clients/ssh-nodes.ts';
 import { lastWords, targetName } from '../clients/target.ts';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { identifierKey } from '../core/identifier.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { identifierKey } from '../core/names/identifier.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import { defineDeployer, duration, keyFiles, ownership, secret, wholePath, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { dnsApiContract } from '../testing/dns-api-contract.ts';
 import acmeDns from './acme-dns.ts';
 import bench, { storage, testAcmeDns, zone } from './test-acme-dns.ts';

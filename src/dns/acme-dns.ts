@@ -1,7 +1,7 @@
 import { createDnsApi } from '../clients/dns-api.ts';
 import { type ApiAnswer, isFields, isRefusal, judgeByStatus, readFields } from '../clients/json-api.ts';
-import { fail } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
+import { fail } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 const provider = 'acme-dns';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { ProcessRequest, ProcessResult } from '../ports/processes.ts';
 import type { World } from '../ports/world.ts';
 import acmesh from './acmesh.ts';

@@ -1,8 +1,8 @@
 import { cleaned } from '../clients/json-api.ts';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { pairIn } from '../core/key-value.ts';
-import { Secret } from '../core/secret.ts';
-import { untrustedCode } from '../core/untrusted-code.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { pairIn } from '../core/text/key-value.ts';
+import { untrustedCode } from '../core/trust/untrusted-code.ts';
 import { defineDnsProvider, duration, passEnvironment, secret, wholePath, z } from '../define.ts';
 import { hookEnvironment } from '../lib/hook-environment.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';

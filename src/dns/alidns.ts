@@ -3,8 +3,8 @@ import { alibabaInstance, alibabaKeys as keySource } from '../clients/alibaba-cr
 import { badList, dnsError } from '../clients/dns-api.ts';
 import { type Fields, isRefusal, readFields, readList, readString } from '../clients/json-api.ts';
 import { numberedPages } from '../clients/pages.ts';
-import { relativeName } from '../core/dns-name.ts';
-import type { CertfleetError } from '../core/errors.ts';
+import type { CertfleetError } from '../core/errors/errors.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { alibabaKeys, defineDnsProvider, endpoint, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 

@@ -14,9 +14,9 @@ import {
 import { type Page, readPages } from '../clients/pages.ts';
 import { setsByName } from '../clients/sets-by-name.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
-import { relativeName } from '../core/dns-name.ts';
-import { fail } from '../core/errors.ts';
-import { createTurns } from '../core/turns.ts';
+import { createTurns } from '../core/async/turns.ts';
+import { fail } from '../core/errors/errors.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 

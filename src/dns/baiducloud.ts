@@ -15,7 +15,7 @@ import {
 } from '../clients/json-api.ts';
 import { type Page, readPages } from '../clients/pages.ts';
 import { canonicalQuery } from '../clients/query.ts';
-import { relativeName } from '../core/dns-name.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 

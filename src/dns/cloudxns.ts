@@ -1,4 +1,4 @@
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
 import type { DnsProvider } from '../ports/dns-provider.ts';
 

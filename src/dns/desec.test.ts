@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createTurnsByKey } from '../core/turns.ts';
+import { createTurnsByKey } from '../core/async/turns.ts';
 import { createZoneWriter } from '../engine/solvers/zone-writer.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import { dnsApiContract } from '../testing/dns-api-contract.ts';

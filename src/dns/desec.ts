@@ -11,7 +11,7 @@ import {
 } from '../clients/json-api.ts';
 import { type Page, readPages } from '../clients/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
-import { relativeName } from '../core/dns-name.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 

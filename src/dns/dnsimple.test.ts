@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { dnsApiContract } from '../testing/dns-api-contract.ts';
 import dnsimple from './dnsimple.ts';
 import bench, { testDnsimple, tokens } from './test-dnsimple.ts';

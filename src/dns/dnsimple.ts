@@ -2,8 +2,8 @@ import { badList } from '../clients/dns-api.ts';
 import { createDnsRest, judgeWithReset, recordsProvider } from '../clients/dns-rest.ts';
 import { readFields, readList } from '../clients/json-api.ts';
 import { numberedPages } from '../clients/pages.ts';
-import { relativeName } from '../core/dns-name.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 const provider = 'DNSimple';

@@ -4,7 +4,7 @@ import { createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
 import { type ApiAnswer, isFields, judgeByStatus, readFields, readList, readString } from '../clients/json-api.ts';
 import { numberedPages } from '../clients/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
-import { relativeName } from '../core/dns-name.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 /** Its documents allow a clock to differ by so much. */

@@ -2,8 +2,8 @@ import { fixedKeys } from '../clients/access-keys.ts';
 import type { DnspodName, DnspodRecord } from '../clients/dnspod.ts';
 import { dnspodWithKeys } from '../clients/dnspod-keys.ts';
 import { dnspodWithToken } from '../clients/dnspod-token.ts';
-import { relativeName } from '../core/dns-name.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, Secret, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 

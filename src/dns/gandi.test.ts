@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { dnsApiContract } from '../testing/dns-api-contract.ts';
 import gandi from './gandi.ts';

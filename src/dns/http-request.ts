@@ -1,9 +1,9 @@
 import { createDnsApi } from '../clients/dns-api.ts';
 import { type ApiAnswer, judgeByStatus, type Verdict } from '../clients/json-api.ts';
-import { endpointProblem, isApiEndpoint } from '../core/api-endpoint.ts';
-import { fail } from '../core/errors.ts';
-import { parseJson } from '../core/json.ts';
-import { Secret } from '../core/secret.ts';
+import { fail } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { endpointProblem, isApiEndpoint } from '../core/names/api-endpoint.ts';
+import { parseJson } from '../core/text/json.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 

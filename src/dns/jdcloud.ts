@@ -15,8 +15,8 @@ import {
 import { numberedPages } from '../clients/pages.ts';
 import { canonicalQuery } from '../clients/query.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
-import { relativeName } from '../core/dns-name.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 

@@ -1,6 +1,6 @@
 import { createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
 import { readList } from '../clients/json-api.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 export default defineDnsProvider({

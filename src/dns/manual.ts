@@ -1,5 +1,5 @@
-import { manualProvider } from '../core/by-hand.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
+import { manualProvider } from '../core/spec/by-hand.ts';
 import { defineDnsProvider, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 

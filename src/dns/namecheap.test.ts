@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { dnsApiContract } from '../testing/dns-api-contract.ts';
 import namecheap from './namecheap.ts';
 import bench, { apiKey, apiUser, clientIp, testNamecheap } from './test-namecheap.ts';

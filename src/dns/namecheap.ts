@@ -1,8 +1,8 @@
 import { createDnsApi } from '../clients/dns-api.ts';
 import { type ApiAnswer, judgeByStatus, UnreadableAnswer, type Verdict } from '../clients/json-api.ts';
 import { parseXml, type XmlElement, xmlAt } from '../clients/xml.ts';
-import { relativeName } from '../core/dns-name.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { TxtSet } from '../ports/dns-provider.ts';
 

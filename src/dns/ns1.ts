@@ -1,6 +1,6 @@
 import { createDnsRest } from '../clients/dns-rest.ts';
 import { type Fields, readFields, readList, refusalOf, UnreadableAnswer } from '../clients/json-api.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 

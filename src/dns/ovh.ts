@@ -12,9 +12,9 @@ import {
   UnreadableAnswer,
   type Verdict,
 } from '../clients/json-api.ts';
-import { isApiEndpoint } from '../core/api-endpoint.ts';
-import { relativeName } from '../core/dns-name.ts';
-import { createSingleFlight } from '../core/single-flight.ts';
+import { createSingleFlight } from '../core/async/single-flight.ts';
+import { isApiEndpoint } from '../core/names/api-endpoint.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
 
 const title = 'OVHcloud';

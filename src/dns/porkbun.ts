@@ -10,8 +10,8 @@ import {
   UnreadableAnswer,
   type Verdict,
 } from '../clients/json-api.ts';
-import { relativeName } from '../core/dns-name.ts';
-import { isFailure } from '../core/errors.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { createZoneWriter } from '../engine/solvers/zone-writer.ts';
 import { dnsApiContract } from '../testing/dns-api-contract.ts';
 import powerdns from './powerdns.ts';

@@ -1,8 +1,8 @@
 import { createDnsRest, type RestCall } from '../clients/dns-rest.ts';
 import { type Fields, readFields, readList, readString, refusalOf } from '../clients/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
-import { fail, reasonOf } from '../core/errors.ts';
-import { createTurns } from '../core/turns.ts';
+import { createTurns } from '../core/async/turns.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, SetsProvider, TxtSet } from '../ports/dns-provider.ts';
 

@@ -1,8 +1,8 @@
 import { classes, encodeName, encodeRecord, encodeText, join, types, u16 } from '../clients/dns-wire.ts';
 import { signMessage, type TsigKey, type TsigVerdict, verifyAnswer } from '../clients/tsig.ts';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { neverArrived } from '../core/unsent.ts';
-import { noteWrite } from '../core/writes.ts';
+import { noteWrite } from '../core/async/writes.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { neverArrived } from '../core/errors/unsent.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
 import type { SetChange } from '../ports/dns-provider.ts';
 

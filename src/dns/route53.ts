@@ -5,8 +5,8 @@ import { dnsError } from '../clients/dns-api.ts';
 import { isRefusal, refusalOf } from '../clients/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
 import { createZoneCache } from '../clients/zone-cache.ts';
-import { fail } from '../core/errors.ts';
-import { createTurns } from '../core/turns.ts';
+import { createTurns } from '../core/async/turns.ts';
+import { fail } from '../core/errors/errors.ts';
 import { awsKeys, defineDnsProvider, endpoint, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 

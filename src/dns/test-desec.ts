@@ -1,5 +1,5 @@
-import { relativeName } from '../core/dns-name.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import type { World } from '../ports/world.ts';

@@ -1,4 +1,4 @@
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import { dnsApiBench, fakeZones } from '../testing/dns-api-bench.ts';

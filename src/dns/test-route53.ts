@@ -1,6 +1,6 @@
 import { signV4 } from '../clients/aws-signature.ts';
 import { parseXml, type XmlElement, xmlAt, xmlText } from '../clients/xml.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';

@@ -1,5 +1,5 @@
 import { resolveOptions, type WithOptions } from '../config/options.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { World } from '../ports/world.ts';
 import { fakeWorld } from '../testing/dns-api-bench.ts';
 import type { FakeApi } from '../testing/fake-api.ts';

@@ -3,7 +3,7 @@ import { createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
 import { type Fields, readFields, readList, readString } from '../clients/json-api.ts';
 import { type Page, readPages } from '../clients/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
-import { relativeName } from '../core/dns-name.ts';
+import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 export default defineDnsProvider({

@@ -1,5 +1,5 @@
 import { settingsPage, type WestRecords, westAccount, westKey } from '../clients/westcn.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 export default defineDnsProvider({

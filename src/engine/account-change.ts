@@ -1,9 +1,9 @@
-import { accountKey, accountOf } from '../core/account.ts';
-import { type AccountKeyType, keyTypeOfAccount } from '../core/account-key.ts';
-import { contactOf } from '../core/contact.ts';
-import { asFailure, fail, isFailure } from '../core/errors.ts';
-import { problemType } from '../core/problem.ts';
-import { Secret } from '../core/secret.ts';
+import { problemType } from '../core/ca/problem.ts';
+import { asFailure, fail, isFailure } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { contactOf } from '../core/names/contact.ts';
+import { accountKey, accountOf } from '../core/spec/account.ts';
+import { type AccountKeyType, keyTypeOfAccount } from '../core/spec/account-key.ts';
 import type { AccountIssuer, Issuer } from '../ports/issuer.ts';
 import { type AccountChange, type Dependent, dependentsOf } from './account-dependents.ts';
 import type { KnownAccount } from './accounts.ts';

@@ -1,5 +1,5 @@
-import type { AccountRef } from '../core/account.ts';
-import type { Lineage } from '../core/lineage.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import type { AccountRef } from '../core/spec/account.ts';
 import type { Engine } from './engine.ts';
 import { recordsOfAccount } from './republish.ts';
 import { proxiesOfAccount } from './stateless.ts';

@@ -1,5 +1,5 @@
-import { asFailure, fail } from '../core/errors.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import { asFailure, fail } from '../core/errors/errors.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import type { Engine } from './engine.ts';
 import { readOrCreate, registerStored } from './register.ts';
 import type { NamedIssuer } from './revoke.ts';

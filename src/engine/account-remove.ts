@@ -1,7 +1,7 @@
-import { accountKey } from '../core/account.ts';
-import { fail, isFailure } from '../core/errors.ts';
-import { problemType } from '../core/problem.ts';
-import { shortList } from '../core/short-list.ts';
+import { problemType } from '../core/ca/problem.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { accountKey } from '../core/spec/account.ts';
+import { shortList } from '../core/text/short-list.ts';
 import type { Issuer } from '../ports/issuer.ts';
 import type { ChangedAccount } from './account-change.ts';
 import type { KnownAccount } from './accounts.ts';

@@ -1,7 +1,7 @@
-import { accountKey, accountOf, defaultAccount } from '../core/account.ts';
-import type { Lineage } from '../core/lineage.ts';
-import { Secret } from '../core/secret.ts';
-import type { IssuerSettings } from '../core/spec.ts';
+import { Secret } from '../core/errors/secret.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import { accountKey, accountOf, defaultAccount } from '../core/spec/account.ts';
+import type { IssuerSettings } from '../core/spec/spec.ts';
 import type { Engine } from './engine.ts';
 import { allAccounts, rootsOf, type StoredAccount } from './ledger/account.ts';
 import { readLineage } from './stored-lineage.ts';

@@ -1,10 +1,10 @@
-import { reasonOf } from '../core/errors.ts';
-import type { Adopted, FoundCertificate, Unusable } from '../core/found.ts';
-import { identifierSet } from '../core/identifier.ts';
-import { importedName } from '../core/identifiers.ts';
-import { type KeyType, usualKeyType } from '../core/key-type.ts';
-import type { Lineage } from '../core/lineage.ts';
-import { keyTypeOfVersion } from '../core/next-key.ts';
+import { reasonOf } from '../core/errors/errors.ts';
+import type { Adopted, FoundCertificate, Unusable } from '../core/lineage/found.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import { keyTypeOfVersion } from '../core/lineage/next-key.ts';
+import { identifierSet } from '../core/names/identifier.ts';
+import { importedName } from '../core/names/identifiers.ts';
+import { type KeyType, usualKeyType } from '../core/spec/key-type.ts';
 import type { CertificateFacts } from '../ports/pki.ts';
 import type { Engine } from './engine.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import { ask } from './ask.ts';
 import type { Memory } from './engine.ts';

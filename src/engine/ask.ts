@@ -1,4 +1,4 @@
-import { isFailure } from '../core/errors.ts';
+import { isFailure } from '../core/errors/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Issuer } from '../ports/issuer.ts';
 import { type Engine, report } from './engine.ts';

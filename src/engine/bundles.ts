@@ -1,8 +1,8 @@
-import type { CertificateFacts } from '../core/certificate-facts.ts';
-import { fail, reasonOf } from '../core/errors.ts';
-import { decodeDocument, type Issued, type Lineage } from '../core/lineage.ts';
-import { Secret } from '../core/secret.ts';
-import { partMissing } from '../core/store-parts.ts';
+import type { CertificateFacts } from '../core/ca/certificate-facts.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { decodeDocument, type Issued, type Lineage } from '../core/lineage/lineage.ts';
+import { partMissing } from '../core/lineage/store-parts.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { Key } from '../ports/store.ts';
 import type { Engine } from './engine.ts';

@@ -1,8 +1,8 @@
-import { knowsSent, type Sending } from '../core/deployments.ts';
-import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
-import { orAborted } from '../core/on-abort.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import { sent } from '../core/work.ts';
+import { orAborted } from '../core/async/on-abort.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { knowsSent, type Sending } from '../core/lineage/deployments.ts';
+import { sent } from '../core/lineage/work/work.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { Note } from '../ports/solver.ts';
 import { forTargets } from './bundles.ts';

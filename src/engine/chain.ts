@@ -1,6 +1,6 @@
-import { fail, reasonOf } from '../core/errors.ts';
-import type { Secret } from '../core/secret.ts';
-import { certificateRefused } from '../core/work.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import { certificateRefused } from '../core/lineage/work/work.ts';
 import type { Pki } from '../ports/pki.ts';
 import { ask } from './ask.ts';
 import { report } from './engine.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { type CertfleetError, fail } from '../core/errors.ts';
-import { noteWrite } from '../core/writes.ts';
+import { noteWrite } from '../core/async/writes.ts';
+import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import type { DnsProvider, DnsProviderTraits, SetsProvider } from '../ports/dns-provider.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import { createMemoryStore } from '../stores/memory.ts';

@@ -1,8 +1,8 @@
-import { withoutNames } from '../core/dropped-names.ts';
-import type { RefusedName } from '../core/errors.ts';
-import { baseName } from '../core/identifier.ts';
-import type { Tombstone } from '../core/lineage.ts';
-import { namesDropped } from '../core/work.ts';
+import type { RefusedName } from '../core/errors/errors.ts';
+import { withoutNames } from '../core/lineage/dropped-names.ts';
+import type { Tombstone } from '../core/lineage/lineage.ts';
+import { namesDropped } from '../core/lineage/work/work.ts';
+import { baseName } from '../core/names/identifier.ts';
 import { report } from './engine.ts';
 import { nameOf, type OrderRun } from './run.ts';
 

@@ -1,6 +1,6 @@
-import { isWrittenByHand } from '../core/by-hand.ts';
-import { endingRecords } from '../core/kept-records.ts';
-import type { Lineage } from '../core/lineage.ts';
+import { endingRecords } from '../core/lineage/kept-records.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import { isWrittenByHand } from '../core/spec/by-hand.ts';
 import { type Engine, report } from './engine.ts';
 
 /** Warns, in every pass, of records that a person must write anew. Others are replaced by the next order. */

@@ -1,7 +1,7 @@
-import type { Event, EventName } from '../core/event.ts';
-import type { JsonObject } from '../core/json.ts';
-import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec.ts';
-import { createTurnsByKey } from '../core/turns.ts';
+import { createTurnsByKey } from '../core/async/turns.ts';
+import type { Event, EventName } from '../core/plan/event.ts';
+import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
+import type { JsonObject } from '../core/text/json.ts';
 import type { Balancer } from '../ports/balancer.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deployer } from '../ports/deployer.ts';
@@ -94,7 +94,7 @@ export interface Connections {
   forgetDeployed(lineage: string): Promise<void>;
   /** The declared balancers, and those of these stored specs; each once. */
   balancers(stored: readonly StoredSpec[]): Promise<readonly Balancer[]>;
-  /** The mark of this store's objects (`core/own-mark.ts`). */
+  /** The mark of this store's objects (`core/path/own-mark.ts`). */
   readonly owner: string;
   looks(settings: PreflightSettings): Looks;
   readonly hooks: HookSurroundings;

@@ -1,4 +1,4 @@
-import { isFailure } from '../core/errors.ts';
+import { isFailure } from '../core/errors/errors.ts';
 import type { Engine } from './engine.ts';
 import { type Done, type NotSwept, nothing, notSwept, reported } from './swept.ts';
 

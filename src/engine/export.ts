@@ -1,5 +1,5 @@
-import type { ExportRecord } from '../core/lineage.ts';
-import { exported, exportFailed } from '../core/work.ts';
+import type { ExportRecord } from '../core/lineage/lineage.ts';
+import { exported, exportFailed } from '../core/lineage/work/work.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import { readBundle } from './bundles.ts';
 import { type Engine, report } from './engine.ts';

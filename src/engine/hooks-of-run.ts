@@ -1,7 +1,7 @@
-import { identifierKey } from '../core/identifier.ts';
-import type { Outcome } from '../core/outcome.ts';
-import { createSingleFlight, type SingleFlight } from '../core/single-flight.ts';
-import type { CertificateSpec } from '../core/spec.ts';
+import { createSingleFlight, type SingleFlight } from '../core/async/single-flight.ts';
+import { identifierKey } from '../core/names/identifier.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
+import type { CertificateSpec } from '../core/spec/spec.ts';
 
 /** What a run remembers of hooks around its orders. */
 export interface HooksOfRun {

@@ -1,10 +1,10 @@
-import { isFailure, reasonOf } from '../core/errors.ts';
-import { type AroundOrder, aroundOrder, briefHook, hooksKey } from '../core/hooks.ts';
-import type { HookUser, LockDocument } from '../core/lock.ts';
-import type { Outcome, RefusedHook } from '../core/outcome.ts';
-import { remoteLines } from '../core/remote-text.ts';
-import type { Hooks } from '../core/spec.ts';
-import { happenedWithin } from '../core/stored-time.ts';
+import { isFailure, reasonOf } from '../core/errors/errors.ts';
+import { remoteLines } from '../core/errors/remote-text.ts';
+import type { HookUser, LockDocument } from '../core/lineage/lock.ts';
+import { happenedWithin } from '../core/lineage/stored-time.ts';
+import type { Outcome, RefusedHook } from '../core/plan/outcome.ts';
+import { type AroundOrder, aroundOrder, briefHook, hooksKey } from '../core/spec/hooks.ts';
+import type { Hooks } from '../core/spec/spec.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import { type Engine, report } from './engine.ts';
 import { postHookVariables } from './hooks-of-run.ts';

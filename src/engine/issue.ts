@@ -1,26 +1,12 @@
-import { accountKey, accountOf } from '../core/account.ts';
-import { targetsDropped } from '../core/deployments.ts';
-import { namesToDrop } from '../core/dropped-names.ts';
-import { asFailure, isFailure } from '../core/errors.ts';
-import { deployHookTarget } from '../core/hooks.ts';
-import { identifierKey, identifierSet } from '../core/identifier.ts';
-import { isStagingName } from '../core/identifiers.ts';
-import { usualKeyType } from '../core/key-type.ts';
-import type { Issued, Lineage, Tombstone, Version } from '../core/lineage.ts';
-import { nextKey } from '../core/next-key.ts';
-import { untilAny } from '../core/on-abort.ts';
-import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/outcome.ts';
-import { type Plan, planLineage } from '../core/plan.ts';
-import { problemType } from '../core/problem.ts';
-import type { Rollover } from '../core/rollover.ts';
-import { sameSpec } from '../core/same-spec.ts';
-import type { Early } from '../core/schedule.ts';
-import type { Secret } from '../core/secret.ts';
-import { shortList } from '../core/short-list.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import { statelessParts } from '../core/stateless.ts';
-import { datesToOrder } from '../core/validity.ts';
-import { newVersionId } from '../core/version-id.ts';
+import { untilAny } from '../core/async/on-abort.ts';
+import { problemType } from '../core/ca/problem.ts';
+import { asFailure, isFailure } from '../core/errors/errors.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import { targetsDropped } from '../core/lineage/deployments.ts';
+import { namesToDrop } from '../core/lineage/dropped-names.ts';
+import type { Issued, Lineage, Tombstone, Version } from '../core/lineage/lineage.ts';
+import { nextKey } from '../core/lineage/next-key.ts';
+import type { Rollover } from '../core/lineage/rollover.ts';
 import {
   accountKeyChanged,
   accountLost,
@@ -29,7 +15,21 @@ import {
   madeCurrent,
   orderFailed,
   pastRemoved,
-} from '../core/work.ts';
+} from '../core/lineage/work/work.ts';
+import { identifierKey, identifierSet } from '../core/names/identifier.ts';
+import { isStagingName } from '../core/names/identifiers.ts';
+import { newVersionId } from '../core/names/version-id.ts';
+import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../core/plan/outcome.ts';
+import { type Plan, planLineage } from '../core/plan/plan.ts';
+import type { Early } from '../core/plan/schedule.ts';
+import { accountKey, accountOf } from '../core/spec/account.ts';
+import { deployHookTarget } from '../core/spec/hooks.ts';
+import { usualKeyType } from '../core/spec/key-type.ts';
+import { sameSpec } from '../core/spec/same-spec.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
+import { statelessParts } from '../core/spec/stateless.ts';
+import { datesToOrder } from '../core/spec/validity.ts';
+import { shortList } from '../core/text/short-list.ts';
 import type { VersionBundle, VersionRef } from '../ports/deployer.ts';
 import type { AccountIssuer, Order } from '../ports/issuer.ts';
 import { noteIfDown } from './ask.ts';

@@ -1,13 +1,13 @@
-import { fail } from '../core/errors.ts';
-import type { Means } from '../core/failure.ts';
-import { type RunHooks, withHooks } from '../core/hooks.ts';
-import { type Identifier, sameIdentifiers } from '../core/identifier.ts';
-import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
-import type { Outcome } from '../core/outcome.ts';
-import type { Plan } from '../core/plan.ts';
-import { sameResult, sameSpec } from '../core/same-spec.ts';
-import { whyNow } from '../core/schedule.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { Means } from '../core/lineage/failure.ts';
+import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
+import { type Identifier, sameIdentifiers } from '../core/names/identifier.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
+import type { Plan } from '../core/plan/plan.ts';
+import { whyNow } from '../core/plan/schedule.ts';
+import { type RunHooks, withHooks } from '../core/spec/hooks.ts';
+import { sameResult, sameSpec } from '../core/spec/same-spec.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 
 /** What a pass should do for one certificate. */
 export interface Job extends Means {

@@ -1,4 +1,4 @@
-import { onAbort } from '../core/on-abort.ts';
+import { onAbort } from '../core/async/on-abort.ts';
 import type { Engine } from './engine.ts';
 import { type Busy, isBusy } from './leases/lease.ts';
 

@@ -1,8 +1,8 @@
-import type { Json } from '../core/json.ts';
-import type { Lease, Lineage } from '../core/lineage.ts';
-import { decodeLock, type LockDocument } from '../core/lock.ts';
-import { markIn } from '../core/own-mark.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import type { Lease, Lineage } from '../core/lineage/lineage.ts';
+import { decodeLock, type LockDocument } from '../core/lineage/lock.ts';
+import { markIn } from '../core/path/own-mark.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
+import type { Json } from '../core/text/json.ts';
 import type { Balancer, OwnedObject } from '../ports/balancer.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import { type Engine, report } from './engine.ts';

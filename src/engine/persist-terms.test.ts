@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Lineage } from '../core/lineage.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
 import type { Directory } from '../ports/issuer.ts';
 import { persistTerms } from './persist-terms.ts';
 import type { OrderRun } from './run.ts';

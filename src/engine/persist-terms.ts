@@ -1,4 +1,4 @@
-import { baseName, isWildcard } from '../core/identifier.ts';
+import { baseName, isWildcard } from '../core/names/identifier.ts';
 import type { AcmeChallenge, Directory } from '../ports/issuer.ts';
 import type { PersistTerms } from '../ports/solver.ts';
 import type { OrderRun } from './run.ts';

@@ -1,10 +1,10 @@
-import { asFailure, type CertfleetError, reasonOf } from '../core/errors.ts';
-import type { Means } from '../core/failure.ts';
-import { aroundOrder, countPreHooks, mergeHooks } from '../core/hooks.ts';
-import type { Lineage } from '../core/lineage.ts';
-import { leftOf, type Outcome, outcomeOfPlan } from '../core/outcome.ts';
-import { planLineage } from '../core/plan.ts';
-import type { Hooks } from '../core/spec.ts';
+import { asFailure, type CertfleetError, reasonOf } from '../core/errors/errors.ts';
+import type { Means } from '../core/lineage/failure.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import { leftOf, type Outcome, outcomeOfPlan } from '../core/plan/outcome.ts';
+import { planLineage } from '../core/plan/plan.ts';
+import { aroundOrder, countPreHooks, mergeHooks } from '../core/spec/hooks.ts';
+import type { Hooks } from '../core/spec/spec.ts';
 import { warnOfEnding } from './ending-records.ts';
 import { type Engine, report, runOf } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';

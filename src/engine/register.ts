@@ -1,8 +1,8 @@
-import { contactOf } from '../core/contact.ts';
-import { openEabKey } from '../core/eab-key.ts';
-import { isFailure } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
-import type { IssuerSettings, StoredSpec } from '../core/spec.ts';
+import { openEabKey } from '../core/ca/eab-key.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { contactOf } from '../core/names/contact.ts';
+import type { IssuerSettings, StoredSpec } from '../core/spec/spec.ts';
 import type { ExternalAccount, Issuer } from '../ports/issuer.ts';
 import { ask } from './ask.ts';
 import type { Engine } from './engine.ts';

@@ -1,10 +1,10 @@
-import { fail } from '../core/errors.ts';
-import { keptIn } from '../core/kept-records.ts';
-import type { KeptRecord, Lineage } from '../core/lineage.ts';
-import { untilAny } from '../core/on-abort.ts';
-import { parsePersistRecord } from '../core/persist-record.ts';
-import { partFor } from '../core/spec-parts.ts';
-import { type Claim, leased, recordsKept } from '../core/work.ts';
+import { untilAny } from '../core/async/on-abort.ts';
+import { parsePersistRecord } from '../core/ca/persist-record.ts';
+import { fail } from '../core/errors/errors.ts';
+import { keptIn } from '../core/lineage/kept-records.ts';
+import type { KeptRecord, Lineage } from '../core/lineage/lineage.ts';
+import { type Claim, leased, recordsKept } from '../core/lineage/work/work.ts';
+import { partFor } from '../core/spec/spec-parts.ts';
 import type { PersistTerms } from '../ports/solver.ts';
 import type { AccountChange, Dependent } from './account-dependents.ts';
 import type { Engine } from './engine.ts';

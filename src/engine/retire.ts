@@ -1,8 +1,8 @@
-import { supersededAt, withoutSent } from '../core/deployments.ts';
-import { reasonOf } from '../core/errors.ts';
-import type { Deployment, Lineage, Sent } from '../core/lineage.ts';
-import { orAborted } from '../core/on-abort.ts';
-import type { StoredSpec } from '../core/spec.ts';
+import { orAborted } from '../core/async/on-abort.ts';
+import { reasonOf } from '../core/errors/errors.ts';
+import { supersededAt, withoutSent } from '../core/lineage/deployments.ts';
+import type { Deployment, Lineage, Sent } from '../core/lineage/lineage.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import { inTurn, turnOf } from './carry.ts';
 import { report } from './engine.ts';
 import type { Holding } from './leases/lease.ts';

@@ -1,10 +1,10 @@
-import { fail, isFailure } from '../core/errors.ts';
-import type { Lineage, Version } from '../core/lineage.ts';
-import { type RevocationIntent, type RevocationReason, revocationReasons } from '../core/revocation.ts';
-import { Secret } from '../core/secret.ts';
-import type { IssuerSettings } from '../core/spec.ts';
-import { newVersionId } from '../core/version-id.ts';
-import { revocationMeant, revocationRefused, revoked } from '../core/work.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import type { Lineage, Version } from '../core/lineage/lineage.ts';
+import { type RevocationIntent, type RevocationReason, revocationReasons } from '../core/lineage/revocation.ts';
+import { revocationMeant, revocationRefused, revoked } from '../core/lineage/work/work.ts';
+import { newVersionId } from '../core/names/version-id.ts';
+import type { IssuerSettings } from '../core/spec/spec.ts';
 import type { Revocation, Revoked } from '../ports/issuer.ts';
 import { ask } from './ask.ts';
 import { readKey, readVersion } from './bundles.ts';

@@ -1,9 +1,9 @@
-import { differences } from '../core/differences.ts';
-import { fail } from '../core/errors.ts';
-import type { Lineage } from '../core/lineage.ts';
-import { whyUnusable } from '../core/revocation.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import { rolledBack } from '../core/work.ts';
+import { fail } from '../core/errors/errors.ts';
+import { differences } from '../core/lineage/differences.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import { whyUnusable } from '../core/lineage/revocation.ts';
+import { rolledBack } from '../core/lineage/work/work.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import type { VersionBundle } from '../ports/deployer.ts';
 import { forTargets, readBundle } from './bundles.ts';
 import { type Engine, report } from './engine.ts';

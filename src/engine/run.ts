@@ -1,6 +1,6 @@
-import type { Step } from '../core/lineage.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import { partsOf } from '../core/spec-parts.ts';
+import type { Step } from '../core/lineage/lineage.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
+import { partsOf } from '../core/spec/spec-parts.ts';
 import type { AccountIssuer, Directory, Issuer } from '../ports/issuer.ts';
 import type { Solver, SolverAccount } from '../ports/solver.ts';
 import { type Engine, report } from './engine.ts';

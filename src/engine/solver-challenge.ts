@@ -1,6 +1,6 @@
-import type { Identifier } from '../core/identifier.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import type { Presented } from '../core/tombstones.ts';
+import type { Presented } from '../core/lineage/tombstones.ts';
+import type { Identifier } from '../core/names/identifier.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import type { SolverChallenge } from '../ports/solver.ts';
 
 /**

@@ -1,10 +1,10 @@
-import { accountKey, accountOf } from '../core/account.ts';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { type Identifier, identifierKey } from '../core/identifier.ts';
-import type { Lineage } from '../core/lineage.ts';
-import { Secret } from '../core/secret.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import { type StatelessAnswer, statelessParts } from '../core/stateless.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import { type Identifier, identifierKey } from '../core/names/identifier.ts';
+import { accountKey, accountOf } from '../core/spec/account.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
+import { type StatelessAnswer, statelessParts } from '../core/spec/stateless.ts';
 import type { SolverAccount } from '../ports/solver.ts';
 import type { AccountChange, Dependent } from './account-dependents.ts';
 import type { Engine } from './engine.ts';

@@ -1,6 +1,6 @@
-import { asFailure, type CertfleetError, fail, isFailure } from '../core/errors.ts';
-import type { Lineage } from '../core/lineage.ts';
-import { renewalOfImported } from '../core/renewal.ts';
+import { asFailure, type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import { renewalOfImported } from '../core/lineage/renewal.ts';
 import {
   type AccountFacts,
   createAccountUse,
@@ -9,7 +9,7 @@ import {
   type Parts,
   partMissing,
   widowed,
-} from '../core/store-parts.ts';
+} from '../core/lineage/store-parts.ts';
 import type { Key, Store } from '../ports/store.ts';
 import { readBundle, readKey, readVersion, type VersionDocument } from './bundles.ts';
 import type { Engine } from './engine.ts';

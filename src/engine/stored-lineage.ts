@@ -1,5 +1,5 @@
-import { asFailure, type CertfleetError } from '../core/errors.ts';
-import { decodeLineage, type Lineage } from '../core/lineage.ts';
+import { asFailure, type CertfleetError } from '../core/errors/errors.ts';
+import { decodeLineage, type Lineage } from '../core/lineage/lineage.ts';
 import type { Entry, Kind } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
 

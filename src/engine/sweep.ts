@@ -1,10 +1,10 @@
-import { hasSuperseded, targetsToTry } from '../core/deployments.ts';
-import { isFailure, reasonOf } from '../core/errors.ts';
-import { type Lineage, type Tombstone, unfinishedWork } from '../core/lineage.ts';
-import { untilAny } from '../core/on-abort.ts';
-import { dueAt, isRule, nameOfPresented, owedBy, owesCleanup, type Presented } from '../core/tombstones.ts';
-import { after, dueStones, leased, swept } from '../core/work.ts';
-import type { Removal } from '../core/writes.ts';
+import { untilAny } from '../core/async/on-abort.ts';
+import type { Removal } from '../core/async/writes.ts';
+import { isFailure, reasonOf } from '../core/errors/errors.ts';
+import { hasSuperseded, targetsToTry } from '../core/lineage/deployments.ts';
+import { type Lineage, type Tombstone, unfinishedWork } from '../core/lineage/lineage.ts';
+import { dueAt, isRule, nameOfPresented, owedBy, owesCleanup, type Presented } from '../core/lineage/tombstones.ts';
+import { after, dueStones, leased, swept } from '../core/lineage/work/work.ts';
 import type { Engine } from './engine.ts';
 import { sweepTokens } from './expired-tokens.ts';
 import { settleRuns } from './hooks.ts';

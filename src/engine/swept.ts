@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../core/error-table.ts';
-import { asFailure, reasonOf } from '../core/errors.ts';
+import type { ErrorCode } from '../core/errors/error-table.ts';
+import { asFailure, reasonOf } from '../core/errors/errors.ts';
 import { type Engine, report } from './engine.ts';
 
 export interface Swept {

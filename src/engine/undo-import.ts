@@ -1,10 +1,10 @@
-import { asFailure } from '../core/errors.ts';
-import type { RestoredFiles, Undone, UndoneImport } from '../core/found.ts';
-import { inPlaceTarget, isInPlace } from '../core/in-place.ts';
-import type { Lineage } from '../core/lineage.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import { storable } from '../core/storable.ts';
-import { after, leftAlone } from '../core/work.ts';
+import { asFailure } from '../core/errors/errors.ts';
+import type { RestoredFiles, Undone, UndoneImport } from '../core/lineage/found.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import { storable } from '../core/lineage/storable.ts';
+import { after, leftAlone } from '../core/lineage/work/work.ts';
+import { inPlaceTarget, isInPlace } from '../core/spec/in-place.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import type { Deployer, Restored } from '../ports/deployer.ts';
 import { readBundle, readKey } from './bundles.ts';
 import type { Engine } from './engine.ts';

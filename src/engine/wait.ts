@@ -1,4 +1,4 @@
-import { untilAny } from '../core/on-abort.ts';
+import { untilAny } from '../core/async/on-abort.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /** The result of one look: done with a value, or not yet. */

@@ -1,4 +1,4 @@
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { ChangedAccount } from '../engine/account-change.ts';
 import { type AccountStatus, type KnownAccount, knownAccounts, statusOf } from '../engine/accounts.ts';
 import type { AccountRequest } from '../fleet.ts';

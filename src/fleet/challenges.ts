@@ -1,6 +1,6 @@
-import type { StoredSpec } from '../core/spec.ts';
-import { partsOf } from '../core/spec-parts.ts';
-import { type StatelessAnswer, statelessType } from '../core/stateless.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
+import { partsOf } from '../core/spec/spec-parts.ts';
+import { type StatelessAnswer, statelessType } from '../core/spec/stateless.ts';
 import type { TrialReport } from '../engine/dns-trial.ts';
 import type { CaaReport } from '../engine/looks/caa-report.ts';
 import type { DrawnPath } from '../engine/looks/doctor.ts';

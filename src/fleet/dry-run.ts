@@ -1,6 +1,6 @@
-import { fail, reasonOf } from '../core/errors.ts';
-import { nameOfReal } from '../core/identifiers.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
+import { nameOfReal } from '../core/names/identifiers.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
 import { type Engine, report } from '../engine/engine.ts';
 import { forget, versionsOf } from '../engine/forget.ts';
 import type { Job } from '../engine/job.ts';

@@ -1,4 +1,4 @@
-import type { Outcome } from '../core/outcome.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
 import type { Job } from '../engine/job.ts';
 import { reconcile } from '../engine/reconcile.ts';
 import type { IssueRequest } from '../fleet.ts';

@@ -1,5 +1,5 @@
-import { fail } from '../core/errors.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
 import { forget } from '../engine/forget.ts';
 import type { Job } from '../engine/job.ts';
 import { reconcile } from '../engine/reconcile.ts';

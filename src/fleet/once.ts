@@ -1,5 +1,5 @@
-import { isFailure } from '../core/errors.ts';
-import { encodeDocument } from '../core/lineage.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { encodeDocument } from '../core/lineage/lineage.ts';
 import type { OpenFleet } from './opened.ts';
 
 export async function once({ composed }: OpenFleet, what: string, signal: AbortSignal): Promise<boolean> {

@@ -1,5 +1,5 @@
 import type { Composed } from '../compose.ts';
-import type { Settings } from '../core/spec.ts';
+import type { Settings } from '../core/spec/spec.ts';
 
 /** What each method of a fleet works on. */
 export interface OpenFleet {

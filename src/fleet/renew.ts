@@ -1,6 +1,6 @@
-import { isStagingName } from '../core/identifiers.ts';
-import type { Lineage } from '../core/lineage.ts';
-import type { Outcome } from '../core/outcome.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import { isStagingName } from '../core/names/identifiers.ts';
+import type { Outcome } from '../core/plan/outcome.ts';
 import { type Engine, report } from '../engine/engine.ts';
 import type { Job } from '../engine/job.ts';
 import { reconcileAll } from '../engine/reconcile.ts';

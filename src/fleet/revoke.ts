@@ -1,5 +1,5 @@
-import { fail } from '../core/errors.ts';
-import { isReplaced } from '../core/revocation.ts';
+import { fail } from '../core/errors/errors.ts';
+import { isReplaced } from '../core/lineage/revocation.ts';
 import type { RevocationWish } from '../engine/revoke.ts';
 import type { ForeignCertificate, RevokeAnswer, RevokeRequest } from '../fleet.ts';
 import { issue } from './issue.ts';

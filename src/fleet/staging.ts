@@ -1,7 +1,7 @@
-import { fail } from '../core/errors.ts';
-import { mergeHooks, type RunHooks } from '../core/hooks.ts';
-import { stagingName } from '../core/identifiers.ts';
-import type { Hooks, StoredSpec } from '../core/spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import { stagingName } from '../core/names/identifiers.ts';
+import { mergeHooks, type RunHooks } from '../core/spec/hooks.ts';
+import type { Hooks, StoredSpec } from '../core/spec/spec.ts';
 
 /** The test certificate beside the real one, which is never deployed. Fails with `config/no-test-directory`. */
 export function forStaging(wanted: StoredSpec, hooks?: RunHooks): StoredSpec {

@@ -1,6 +1,6 @@
-import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import { describeLineage, type LineageStatus } from '../core/status.ts';
+import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
+import { describeLineage, type LineageStatus } from '../core/plan/status.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
 import type { Engine } from '../engine/engine.ts';
 import { rolloverOf } from '../engine/ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';

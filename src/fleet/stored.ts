@@ -1,7 +1,7 @@
-import { maxNameLength } from '../core/document-limits.ts';
-import { type CertfleetError, fail } from '../core/errors.ts';
-import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
-import { didYouMeanName } from '../core/nearest.ts';
+import { type CertfleetError, fail } from '../core/errors/errors.ts';
+import { maxNameLength } from '../core/lineage/document-limits.ts';
+import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
+import { didYouMeanName } from '../core/text/nearest.ts';
 import { lineageMissing, watchStore } from '../engine/store-faults.ts';
 import { lineageOf, readLineage } from '../engine/stored-lineage.ts';
 import type { OpenFleet } from './opened.ts';

@@ -1,10 +1,10 @@
-import { fail } from '../core/errors.ts';
-import { identifierKey } from '../core/identifier.ts';
-import { isStagingName } from '../core/identifiers.ts';
-import { isOnlyOwing, type Lineage } from '../core/lineage.ts';
-import { notRenewedHere, notRenewedWithoutSettings } from '../core/not-renewed.ts';
-import type { StoredSpec } from '../core/spec.ts';
-import { storedSpecOf } from '../core/stored-spec.ts';
+import { fail } from '../core/errors/errors.ts';
+import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
+import { notRenewedHere, notRenewedWithoutSettings } from '../core/lineage/not-renewed.ts';
+import { identifierKey } from '../core/names/identifier.ts';
+import { isStagingName } from '../core/names/identifiers.ts';
+import type { StoredSpec } from '../core/spec/spec.ts';
+import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import type { Job } from '../engine/job.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, notThere, readAll, readOne, type Stored } from './stored.ts';

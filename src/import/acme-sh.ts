@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { reasonOf } from '../core/errors.ts';
-import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { reasonOf } from '../core/errors/errors.ts';
+import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/lineage/found.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import { answeringOf } from './acme-sh-solvers.ts';
 import type { ImportContext, Importer } from './importer.ts';
 import { urlAt } from './json.ts';

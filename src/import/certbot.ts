@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import type { Found, FoundCertificate, Unusable } from '../core/found.ts';
-import { filesInPlace, inPlaceTarget } from '../core/in-place.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import type { Found, FoundCertificate, Unusable } from '../core/lineage/found.ts';
+import { filesInPlace, inPlaceTarget } from '../core/spec/in-place.ts';
 import type { Files } from '../ports/files.ts';
 import { readAccounts } from './certbot/accounts.ts';
 import { mergedWith } from './certbot/cli-ini.ts';

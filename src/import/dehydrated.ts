@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { addressOf } from '../core/contact.ts';
-import { isFailure, reasonOf } from '../core/errors.ts';
-import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
-import { knownIssuers } from '../core/known-issuers.ts';
-import { shellWord } from '../core/shell-word.ts';
-import { remedyOf } from '../core/untrusted-code.ts';
+import { knownIssuers } from '../core/ca/known-issuers.ts';
+import { isFailure, reasonOf } from '../core/errors/errors.ts';
+import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/lineage/found.ts';
+import { addressOf } from '../core/names/contact.ts';
+import { shellWord } from '../core/text/shell-word.ts';
+import { remedyOf } from '../core/trust/untrusted-code.ts';
 import type { ImportContext, Importer } from './importer.ts';
 import { jsonIn, textsAt, urlAt } from './json.ts';
 import { keyFromPem } from './keys.ts';

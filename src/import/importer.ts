@@ -1,7 +1,7 @@
 import type { Environment } from '../config/options.ts';
 import type { Registry } from '../config/registry.ts';
-import type { Found } from '../core/found.ts';
-import type { Settings } from '../core/spec.ts';
+import type { Found } from '../core/lineage/found.ts';
+import type { Settings } from '../core/spec/spec.ts';
 import type { Files } from '../ports/files.ts';
 
 /** Reads what another ACME client has. Writes nothing. */

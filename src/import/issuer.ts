@@ -1,6 +1,6 @@
 import { directoryOf, issuerNameOf } from '../config/issuers.ts';
-import type { FoundSettings } from '../core/found.ts';
-import type { Settings } from '../core/spec.ts';
+import type { FoundSettings } from '../core/lineage/found.ts';
+import type { Settings } from '../core/spec/spec.ts';
 
 /**
  * The issuer of a directory URL, with the account that the other client has there: a declared one, else one of its own.

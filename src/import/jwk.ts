@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 
 /** The private key in a JSON Web Key (RFC 7517), as PEM. Throws if it is none; the error does not repeat the text. */
 export function keyFromJwk(text: string): Secret {

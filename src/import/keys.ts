@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 
 /** A private key in PEM, of any form, as PKCS #8. Throws if it is none; the error does not repeat the text. */
 export function keyFromPem(text: string): Secret {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { addressOf } from '../core/contact.ts';
-import { isFailure, reasonOf } from '../core/errors.ts';
-import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
-import type { Settings } from '../core/spec.ts';
+import { isFailure, reasonOf } from '../core/errors/errors.ts';
+import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/lineage/found.ts';
+import { addressOf } from '../core/names/contact.ts';
+import type { Settings } from '../core/spec/spec.ts';
 import type { Importer } from './importer.ts';
 import { jsonIn, textAt, textsAt, urlAt, valueAt } from './json.ts';
 import { keyFromPem } from './keys.ts';

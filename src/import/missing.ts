@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { reasonOf } from '../core/errors.ts';
+import { reasonOf } from '../core/errors/errors.ts';
 import type { Files } from '../ports/files.ts';
 
 // What another client's settings name may be gone since its last renewal, which is up to months ago.

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
 import { defaultSettings } from '../config/defaults.ts';
-import type { Found, FoundCertificate } from '../core/found.ts';
+import type { Found, FoundCertificate } from '../core/lineage/found.ts';
 import { registry } from '../generated/registry.ts';
 import { importers } from './importers.ts';
 

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
-import { addressOf } from '../core/contact.ts';
-import { fail, reasonOf } from '../core/errors.ts';
-import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
+import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/lineage/found.ts';
+import { addressOf } from '../core/names/contact.ts';
 import type { ImportContext, Importer } from './importer.ts';
 import { jsonIn, listAt, textAt, textsAt, urlAt, valueAt } from './json.ts';
 import { keyFromDer, keyFromPem } from './keys.ts';

@@ -1,5 +1,5 @@
-import { fail, isFailure, reasonOf } from '../core/errors.ts';
-import { remedyOf } from '../core/untrusted-code.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { remedyOf } from '../core/trust/untrusted-code.ts';
 import type { Files, Foreign } from '../ports/files.ts';
 
 /** The files of another client. */

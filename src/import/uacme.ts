@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { reasonOf } from '../core/errors.ts';
-import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/found.ts';
+import { reasonOf } from '../core/errors/errors.ts';
+import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/lineage/found.ts';
 import type { Importer } from './importer.ts';
 import { keyFromPem } from './keys.ts';
 import { certificateOr, settingsAt, unknownSolver, usualDirectory, writesBack } from './settings.ts';

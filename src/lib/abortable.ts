@@ -1,4 +1,4 @@
-import { onAbort } from '../core/on-abort.ts';
+import { onAbort } from '../core/async/on-abort.ts';
 
 /**
  * Returns a promise that rejects when the signal aborts; then it calls the function that `begin` returned. Cheaper than

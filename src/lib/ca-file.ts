@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import tls from 'node:tls';
-import { fail, reasonOf } from '../core/errors.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
 import { readRegular } from './read-file.ts';
 
 /**

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { onAbort } from '../core/on-abort.ts';
+import { onAbort } from '../core/async/on-abort.ts';
 
 /** A TCP connection, tried at each address of the host. Rejects with the system's error, or the signal's reason. */
 export function connectTcp(

@@ -1,4 +1,4 @@
-import { canonicalAddress } from '../core/identifiers.ts';
+import { canonicalAddress } from '../core/names/identifiers.ts';
 import type { DnsAnswer, DnsRecord } from '../ports/dns.ts';
 
 /**

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fail, reasonOf } from '../core/errors.ts';
-import { shellWord } from '../core/shell-word.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import { foreignOn } from './foreign.ts';
 
 /** A text that a person has edited, and the file that it is in. */

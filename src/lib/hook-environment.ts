@@ -1,4 +1,4 @@
-import { isForEveryHook, isOwnVariable } from '../core/hook-variables.ts';
+import { isForEveryHook, isOwnVariable } from '../core/trust/hook-variables.ts';
 
 // The environment is the process's own, and so are the names of the secrets in it.
 const secretVariables = new Set<string>();

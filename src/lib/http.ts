@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import tls from 'node:tls';
-import { fail, reasonOf } from '../core/errors.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
 import type { Clock, Deadline } from '../ports/clock.ts';
 import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 import type { HttpOptions } from '../ports/world.ts';

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fail, reasonOf } from '../core/errors.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
 import { foreignFolderOn, foreignOn } from './foreign.ts';
 import { isTrusted } from './owners.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { Http } from '../ports/http.ts';
 import type { Vantage } from '../ports/vantage.ts';
 import { fakeClock } from '../testing/fake-clock.ts';

@@ -1,4 +1,4 @@
-import { isFailure, reasonOf } from '../core/errors.ts';
+import { isFailure, reasonOf } from '../core/errors/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { shellWord } from '../core/shell-word.ts';
+import { shellWord } from '../core/text/shell-word.ts';
 import type { FolderGuard } from '../ports/files.ts';
 import { codeOf } from './durable.ts';
 import { foreignIn, type Link, linksOn, trustedAt } from './foreign.ts';

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import * as modules from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { fail, reasonOf } from '../core/errors.ts';
-import { untrustedCode } from '../core/untrusted-code.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
+import { untrustedCode } from '../core/trust/untrusted-code.ts';
 import { foreignOn } from './foreign.ts';
 
 /**

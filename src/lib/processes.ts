@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { hostname } from 'node:os';
 import type { Writable } from 'node:stream';
-import { fail, reasonOf } from '../core/errors.ts';
-import { orAborted } from '../core/on-abort.ts';
+import { orAborted } from '../core/async/on-abort.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
 import type { Clock, Deadline } from '../ports/clock.ts';
 import type { Processes, ProcessIdentity, ProcessRequest, ProcessResult } from '../ports/processes.ts';
 import { groupRuns, isRunning, readHome, readStat } from './process-table.ts';

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { fail, reasonOf } from '../core/errors.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Streams } from '../ports/streams.ts';
 

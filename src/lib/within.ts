@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { createTurns } from '../core/turns.ts';
+import { createTurns } from '../core/async/turns.ts';
 import type { Files, FilesWithin, ReadOptions } from '../ports/files.ts';
 import {
   append,

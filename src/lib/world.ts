@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
-import { fail, reasonOf } from '../core/errors.ts';
-import { orAborted } from '../core/on-abort.ts';
+import { orAborted } from '../core/async/on-abort.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { Person } from '../ports/person.ts';

@@ -1,4 +1,4 @@
-import type { Json } from '../core/json.ts';
+import type { Json } from '../core/text/json.ts';
 import type { Readiness } from './solver.ts';
 
 /**
@@ -93,7 +93,7 @@ export interface WantedRules {
 }
 
 export interface WantedGroup {
-  /** At most 40 of `a-z0-9-`; see `core/own-mark.ts`. */
+  /** At most 40 of `a-z0-9-`; see `core/path/own-mark.ts`. */
   readonly name: string;
   readonly backends: readonly Backend[];
   /** For the tags of the group: the lineage that it was made for first. */

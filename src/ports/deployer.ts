@@ -1,5 +1,5 @@
-import type { Json } from '../core/json.ts';
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import type { Json } from '../core/text/json.ts';
 import type { OwnedObject } from './balancer.ts';
 import type { CertificateFacts } from './pki.ts';
 import type { Note } from './solver.ts';

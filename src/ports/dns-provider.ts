@@ -9,7 +9,7 @@
  * - Errors: `dns/refused`, `dns/limited` and `dns/clock-skew` mean that nothing was written; `dns/conflict`, that a
  *   set is no longer as it was read; after `dns/failed` (5xx, an unreadable answer), `dns/bad-answer` and
  *   `dns/unreachable` it is not known. `dns/unreachable` whose innermost cause is a refused connection or the like
- *   (`core/unsent.ts`) means that nothing was written.
+ *   (`core/errors/unsent.ts`) means that nothing was written.
  * - These are about the request that failed. A call that takes several passes its signal on to each, and what sends a
  *   request notes a write by it (`noteWrite`; `json-api` does). After a write, `dns01` makes every error `dns/failed`.
  */

@@ -37,7 +37,7 @@ export interface Dns {
   ): Promise<DnsAnswer>;
   /**
    * Sends a prepared message (an update, a signed one) and returns the raw reply; over TCP if asked for or truncated. An
-   * error has the operating system's as its `cause` only if the message had not been sent before (`core/unsent.ts`).
+   * error has the operating system's as its `cause` only if the message had not been sent before (`core/errors/unsent.ts`).
    */
   exchange(
     server: DnsServer,

@@ -1,5 +1,5 @@
-import type { Identifier } from '../core/identifier.ts';
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import type { Identifier } from '../core/names/identifier.ts';
 
 /**
  * A certificate authority with ACME (RFC 8555). The engine sees objects, never a JWS, a nonce or a URL scheme.

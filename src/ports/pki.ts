@@ -1,8 +1,8 @@
-import type { AccountKeyType } from '../core/account-key.ts';
-import type { CertificateFacts } from '../core/certificate-facts.ts';
-import type { Identifier } from '../core/identifier.ts';
-import type { KeyType } from '../core/key-type.ts';
-import type { Secret } from '../core/secret.ts';
+import type { CertificateFacts } from '../core/ca/certificate-facts.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import type { Identifier } from '../core/names/identifier.ts';
+import type { AccountKeyType } from '../core/spec/account-key.ts';
+import type { KeyType } from '../core/spec/key-type.ts';
 
 export type { CertificateFacts };
 

@@ -1,4 +1,4 @@
-import type { ProcessIdentity } from '../core/process-identity.ts';
+import type { ProcessIdentity } from '../core/lineage/process-identity.ts';
 
 export type { ProcessIdentity };
 

@@ -1,5 +1,5 @@
-import type { Identifier } from '../core/identifier.ts';
-import type { Json } from '../core/json.ts';
+import type { Identifier } from '../core/names/identifier.ts';
+import type { Json } from '../core/text/json.ts';
 import type { Probe, Readiness, SolverChallenge } from './solver.ts';
 
 /**

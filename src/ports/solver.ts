@@ -1,9 +1,9 @@
-import type { ChallengeType } from '../core/challenge-type.ts';
-import type { Hop } from '../core/hop.ts';
-import type { Identifier } from '../core/identifier.ts';
-import type { Json } from '../core/json.ts';
-import type { KeptRecord } from '../core/lineage.ts';
-import type { PersistAccount } from '../core/persist-record.ts';
+import type { ChallengeType } from '../core/ca/challenge-type.ts';
+import type { PersistAccount } from '../core/ca/persist-record.ts';
+import type { KeptRecord } from '../core/lineage/lineage.ts';
+import type { Identifier } from '../core/names/identifier.ts';
+import type { Hop } from '../core/path/hop.ts';
+import type { Json } from '../core/text/json.ts';
 
 export type { ChallengeType };
 
@@ -70,7 +70,7 @@ export interface Solver {
   /** Returns the receipt, or null if `cleanup` needs none, which saves a durable write. */
   present(challenge: SolverChallenge, note: Note, signal: AbortSignal): Promise<Json>;
   ready(challenge: SolverChallenge, receipt: Json, signal: AbortSignal): Promise<Readiness>;
-  /** A solver that can tell notes by the signal whether there was something to remove (`core/writes.ts`). */
+  /** A solver that can tell notes by the signal whether there was something to remove (`core/async/writes.ts`). */
   cleanup(challenge: SolverChallenge, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
   /** Where a person finds the answer, to remove it by hand: the TXT name and value. */
   placeOf?(challenge: SolverChallenge, receipt: Json | undefined): string | undefined;

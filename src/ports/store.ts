@@ -1,10 +1,10 @@
-import type { CertfleetError } from '../core/errors.ts';
+import type { CertfleetError } from '../core/errors/errors.ts';
 
 /**
  * Documents with compare-and-set. The store is the only memory: whatever must survive a crash or reach another process
  * is in it.
  *
- * - A document is at most 256 KiB (`core/document-limits.ts`).
+ * - A document is at most 256 KiB (`core/lineage/document-limits.ts`).
  * - A revision is opaque and never comes back for a key, even after delete and re-create.
  * - Once `put` has resolved, the document survives a power cut; until then, readers see the old one or the new one,
  *   never a part.

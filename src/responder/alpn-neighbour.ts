@@ -1,5 +1,5 @@
-import type { Identifier } from '../core/identifier.ts';
-import { challengeProtocol, serverNameOf } from '../core/tls-alpn.ts';
+import { challengeProtocol, serverNameOf } from '../core/ca/tls-alpn.ts';
+import type { Identifier } from '../core/names/identifier.ts';
 import type { Pki } from '../ports/pki.ts';
 import type { World } from '../ports/world.ts';
 import { healthMs, type Neighbour } from './port-claim.ts';

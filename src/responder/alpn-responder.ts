@@ -1,9 +1,9 @@
-import { isToken } from '../core/encoding.ts';
-import { fail } from '../core/errors.ts';
-import { type Identifier, identifierKey } from '../core/identifier.ts';
-import { type ListenAddress, parseListenAddress } from '../core/listen-address.ts';
-import type { Secret } from '../core/secret.ts';
-import { identifierOf, serverNameOf } from '../core/tls-alpn.ts';
+import { identifierOf, serverNameOf } from '../core/ca/tls-alpn.ts';
+import { fail } from '../core/errors/errors.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import { type Identifier, identifierKey } from '../core/names/identifier.ts';
+import { type ListenAddress, parseListenAddress } from '../core/names/listen-address.ts';
+import { isToken } from '../core/text/encoding.ts';
 import type { Pki } from '../ports/pki.ts';
 import type { AlpnResponder } from '../ports/responder.ts';
 import type { SolverChallenge } from '../ports/solver.ts';

@@ -1,8 +1,8 @@
 import { createServer, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import { dnsNameProblem } from '../core/identifiers.ts';
-import type { ListenAddress } from '../core/listen-address.ts';
-import { challengeProtocol } from '../core/tls-alpn.ts';
+import { challengeProtocol } from '../core/ca/tls-alpn.ts';
+import { dnsNameProblem } from '../core/names/identifiers.ts';
+import type { ListenAddress } from '../core/names/listen-address.ts';
 import type { Listening } from './port-claim.ts';
 
 export interface AlpnServerOptions {

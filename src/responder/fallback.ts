@@ -1,4 +1,4 @@
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { World } from '../ports/world.ts';
 import type { FallbackAnswer } from './server.ts';
 

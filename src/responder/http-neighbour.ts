@@ -1,4 +1,4 @@
-import { challengePath } from '../core/challenge-path.ts';
+import { challengePath } from '../core/ca/challenge-path.ts';
 import type { World } from '../ports/world.ts';
 import { healthMs, type Neighbour } from './port-claim.ts';
 import { healthPath, isHealthAnswer, portPath } from './server.ts';

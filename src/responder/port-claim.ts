@@ -1,6 +1,6 @@
-import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors.ts';
-import { formatListenAddress, type ListenAddress, localAddresses } from '../core/listen-address.ts';
-import { orAborted } from '../core/on-abort.ts';
+import { orAborted } from '../core/async/on-abort.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { formatListenAddress, type ListenAddress, localAddresses } from '../core/names/listen-address.ts';
 import { findPortHolder, type PortHolder } from '../lib/port-holder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';

@@ -1,6 +1,6 @@
-import { isToken } from '../core/encoding.ts';
-import { fail } from '../core/errors.ts';
-import { type ListenAddress, parseListenAddress } from '../core/listen-address.ts';
+import { fail } from '../core/errors/errors.ts';
+import { type ListenAddress, parseListenAddress } from '../core/names/listen-address.ts';
+import { isToken } from '../core/text/encoding.ts';
 import type { Responder } from '../ports/responder.ts';
 import type { Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';

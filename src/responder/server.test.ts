@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { challengePath } from '../core/challenge-path.ts';
-import { isToken } from '../core/encoding.ts';
+import { challengePath } from '../core/ca/challenge-path.ts';
+import { isToken } from '../core/text/encoding.ts';
 import { nameIn } from './server.ts';
 
 const token = fc.stringMatching(/^[A-Za-z0-9_-]{1,256}$/);

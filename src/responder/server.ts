@@ -6,10 +6,10 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { challengePath, healthCheckPath } from '../core/challenge-path.ts';
-import { isToken } from '../core/encoding.ts';
-import { reasonOf } from '../core/errors.ts';
-import type { ListenAddress } from '../core/listen-address.ts';
+import { challengePath, healthCheckPath } from '../core/ca/challenge-path.ts';
+import { reasonOf } from '../core/errors/errors.ts';
+import type { ListenAddress } from '../core/names/listen-address.ts';
+import { isToken } from '../core/text/encoding.ts';
 import type { Log } from '../ports/log.ts';
 import type { Listening } from './port-claim.ts';
 import { challengeForm, type StoreProof } from './store-proof.ts';

@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isIPv6, SocketAddress } from 'node:net';
-import { toBase64url } from '../core/encoding.ts';
-import { fail, isFailure } from '../core/errors.ts';
-import { decodeDocument, encodeDocument } from '../core/lineage.ts';
-import { Secret } from '../core/secret.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { decodeDocument, encodeDocument } from '../core/lineage/lineage.ts';
+import { toBase64url } from '../core/text/encoding.ts';
 import type { Random } from '../ports/random.ts';
 import type { Store } from '../ports/store.ts';
 

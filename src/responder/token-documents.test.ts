@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Store } from '../ports/store.ts';
 import { createTokenDocuments } from './token-documents.ts';

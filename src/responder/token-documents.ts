@@ -1,7 +1,7 @@
-import { isFailure } from '../core/errors.ts';
-import { orAborted } from '../core/on-abort.ts';
-import { createSingleFlight } from '../core/single-flight.ts';
-import { createTurns } from '../core/turns.ts';
+import { orAborted } from '../core/async/on-abort.ts';
+import { createSingleFlight } from '../core/async/single-flight.ts';
+import { createTurns } from '../core/async/turns.ts';
+import { isFailure } from '../core/errors/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Key, Store } from '../ports/store.ts';
 

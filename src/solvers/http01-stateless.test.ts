@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { World } from '../ports/world.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import http01Stateless from './http01-stateless.ts';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join, relative } from 'node:path';
 import { removeLeftTemporaries } from '../clients/left-temporaries.ts';
-import { isToken, toBase64url } from '../core/encoding.ts';
-import { type CertfleetError, fail, reasonOf } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
-import { createTurns } from '../core/turns.ts';
+import { createTurns } from '../core/async/turns.ts';
+import { type CertfleetError, fail, reasonOf } from '../core/errors/errors.ts';
+import { isToken, toBase64url } from '../core/text/encoding.ts';
+import type { Json } from '../core/text/json.ts';
 import { defineSolver, wholePath, z } from '../define.ts';
 import { isTemporaryName } from '../lib/files.ts';
 import type { FilesWithin } from '../ports/files.ts';

@@ -1,4 +1,4 @@
-import { parseListenAddress } from '../core/listen-address.ts';
+import { parseListenAddress } from '../core/names/listen-address.ts';
 import { defineSolver, z } from '../define.ts';
 import type { Solver } from '../ports/solver.ts';
 import { createAlpnResponder } from '../responder/alpn-responder.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { sealAll, unsealAll } from '../compose/sealing.ts';
-import { encodeDocument } from '../core/lineage.ts';
+import { encodeDocument } from '../core/lineage/lineage.ts';
 import type { Key, Kind, Store } from '../ports/store.ts';
 import { storeContract } from '../testing/store-contract.ts';
 import { openEncrypted, type StoreKey, storeKeyOf } from './encrypted.ts';

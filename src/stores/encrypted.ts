@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
-import { fail, isFailure } from '../core/errors.ts';
-import { decodeDocument, encodeDocument } from '../core/lineage.ts';
-import { spreadable } from '../core/spreadable.ts';
+import { fail, isFailure } from '../core/errors/errors.ts';
+import { decodeDocument, encodeDocument } from '../core/lineage/lineage.ts';
+import { spreadable } from '../lib/spreadable.ts';
 import type { Random } from '../ports/random.ts';
 import type { Entry, Key, Store } from '../ports/store.ts';
 

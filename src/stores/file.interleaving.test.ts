@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isFailure } from '../core/errors.ts';
+import { isFailure } from '../core/errors/errors.ts';
 import type { FileStat, Files } from '../ports/files.ts';
 import type { Key, Kind, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';

@@ -1,9 +1,9 @@
 import { join, resolve } from 'node:path';
-import { createBatches } from '../core/batches.ts';
-import { checkDocument } from '../core/document-limits.ts';
-import { toBase64url } from '../core/encoding.ts';
-import { type CertfleetError, fail } from '../core/errors.ts';
-import { createTurns } from '../core/turns.ts';
+import { createBatches } from '../core/async/batches.ts';
+import { createTurns } from '../core/async/turns.ts';
+import { type CertfleetError, fail } from '../core/errors/errors.ts';
+import { checkDocument } from '../core/lineage/document-limits.ts';
+import { toBase64url } from '../core/text/encoding.ts';
 import { defineStore, wholePath, z } from '../define.ts';
 import type { Key, SetAside, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';

@@ -1,5 +1,5 @@
-import { checkDocument } from '../core/document-limits.ts';
-import { type CertfleetError, fail } from '../core/errors.ts';
+import { type CertfleetError, fail } from '../core/errors/errors.ts';
+import { checkDocument } from '../core/lineage/document-limits.ts';
 import { defineStore, z } from '../define.ts';
 import type { Entry, Key, Store } from '../ports/store.ts';
 

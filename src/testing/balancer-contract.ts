@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { isFailure } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
-import { markIn, nameWithMark } from '../core/own-mark.ts';
-import { createTurns } from '../core/turns.ts';
+import { createTurns } from '../core/async/turns.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { markIn, nameWithMark } from '../core/path/own-mark.ts';
+import type { Json } from '../core/text/json.ts';
 import type { Backend, Balancer, WantedRule, WantedRules } from '../ports/balancer.ts';
 
 /** The `test` function of vitest or node:test. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { isFailure } from '../core/errors.ts';
-import type { Json } from '../core/json.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import type { Json } from '../core/text/json.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 
 /** The `test` function of vitest or node:test. */

@@ -1,4 +1,4 @@
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import type { DnsProviderDefinition, z } from '../define.ts';
 import type { DnsProvider, DnsValue } from '../ports/dns-provider.ts';
 import type { Http } from '../ports/http.ts';

@@ -11,7 +11,7 @@
  * Time is the fake clock's, and passes while a check runs. `clock.sleep` in a check or a fake works as usual.
  */
 import assert from 'node:assert/strict';
-import type { CertfleetError } from '../core/errors.ts';
+import type { CertfleetError } from '../core/errors/errors.ts';
 import type { DnsProvider } from '../ports/dns-provider.ts';
 import { atEachCall, groupAtEachCall } from './dns-api-steps.ts';
 import {

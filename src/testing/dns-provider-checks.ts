@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { CertfleetError } from '../core/errors.ts';
+import { CertfleetError } from '../core/errors/errors.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import type { DnsProviderBench, EngineBench } from './dns-provider-contract.ts';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createTurnsByKey } from '../core/turns.ts';
+import { createTurnsByKey } from '../core/async/turns.ts';
 import { createZoneWriter, type ZoneWriter } from '../engine/solvers/zone-writer.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsProvider, DnsProviderTraits, DnsValue } from '../ports/dns-provider.ts';

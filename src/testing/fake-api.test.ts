@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isFailure } from '../core/errors.ts';
-import { neverArrived } from '../core/unsent.ts';
+import { isFailure } from '../core/errors/errors.ts';
+import { neverArrived } from '../core/errors/unsent.ts';
 import type { HttpResponse } from '../ports/http.ts';
 import { createFakeApi, type Fault } from './fake-api.ts';
 import { fakeClock } from './fake-clock.ts';

@@ -1,5 +1,5 @@
-import { fail } from '../core/errors.ts';
-import { onAbort } from '../core/on-abort.ts';
+import { onAbort } from '../core/async/on-abort.ts';
+import { fail } from '../core/errors/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 

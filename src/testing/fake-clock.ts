@@ -1,4 +1,4 @@
-import { onAbort } from '../core/on-abort.ts';
+import { onAbort } from '../core/async/on-abort.ts';
 import type { Clock, Deadline } from '../ports/clock.ts';
 
 /** A clock that moves only when the test says so. Monotonic and wall-clock time move together. */

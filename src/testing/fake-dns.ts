@@ -1,5 +1,5 @@
-import { isDnsName, isWithin, parentName } from '../core/dns-name.ts';
-import { fail } from '../core/errors.ts';
+import { fail } from '../core/errors/errors.ts';
+import { isDnsName, isWithin, parentName } from '../core/names/dns-name.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../ports/dns.ts';
 import type { DnsValue, ValuesProvider } from '../ports/dns-provider.ts';

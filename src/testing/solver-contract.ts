@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Json } from '../core/json.ts';
+import type { Json } from '../core/text/json.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';
 
 /** The `test` function of vitest or node:test. */

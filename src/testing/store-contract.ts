@@ -1,5 +1,5 @@
-import { maxDocumentBytes } from '../core/document-limits.ts';
-import { type CertfleetError, isFailure } from '../core/errors.ts';
+import { type CertfleetError, isFailure } from '../core/errors/errors.ts';
+import { maxDocumentBytes } from '../core/lineage/document-limits.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';
 
 /** What the suite needs of a test framework; the functions of vitest and jest fit. */

@@ -1,4 +1,4 @@
-import { canonicalAddress } from '../core/identifiers.ts';
+import { canonicalAddress } from '../core/names/identifiers.ts';
 import { hex } from './der.ts';
 
 /** An IP address as a certificate holds it (RFC 5280 §4.2.1.6): 4 or 16 octets. */

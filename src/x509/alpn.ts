@@ -1,6 +1,6 @@
 import { createHash, sign } from 'node:crypto';
-import { type Identifier, identifierKey } from '../core/identifier.ts';
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import { type Identifier, identifierKey } from '../core/names/identifier.ts';
 import { extensionsOf, factsOf, parseCertificate } from './certificate.ts';
 import { encodeName, signatureBy } from './csr.ts';
 import { elementOf, encode, encodeOid, oids, tags } from './der.ts';

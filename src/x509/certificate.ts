@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { toBase64url } from '../core/encoding.ts';
-import type { Identifier } from '../core/identifier.ts';
-import { remoteText } from '../core/remote-text.ts';
+import { remoteText } from '../core/errors/remote-text.ts';
+import type { Identifier } from '../core/names/identifier.ts';
+import { toBase64url } from '../core/text/encoding.ts';
 import type { CertificateFacts } from '../ports/pki.ts';
 import { addressText } from './address.ts';
 import { elementOf, elementsOf, hex, oids, tags } from './der.ts';

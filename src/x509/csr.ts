@@ -1,6 +1,6 @@
 import { type KeyObject, sign } from 'node:crypto';
-import type { Identifier } from '../core/identifier.ts';
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/errors/secret.ts';
+import type { Identifier } from '../core/names/identifier.ts';
 import { addressOctets } from './address.ts';
 import { encode, encodeOid, oids, tags } from './der.ts';
 import { openKey } from './key.ts';

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
 import { keyTypeOf, makeKey, spkiOf } from './key.ts';
 import { insideKey } from './key-inside.ts';
 

@@ -1,8 +1,8 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { type AccountKeyType, keyTypeOfAccount } from '../core/account-key.ts';
-import { type KeyType, keyTypes, usualKeyType } from '../core/key-type.ts';
-import { Secret } from '../core/secret.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { type AccountKeyType, keyTypeOfAccount } from '../core/spec/account-key.ts';
+import { type KeyType, keyTypes, usualKeyType } from '../core/spec/key-type.ts';
 import { insideKey } from './key-inside.ts';
 
 /** A private key ready for use, with its subject public key info (RFC 5280 §4.1.2.7). */

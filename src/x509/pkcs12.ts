@@ -1,5 +1,5 @@
 import { createCipheriv, createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/errors/secret.ts';
 import type { Pkcs12Request } from '../ports/pki.ts';
 import { encode, encodeOid, tags } from './der.ts';
 import { openKey } from './key.ts';

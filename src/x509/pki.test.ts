@@ -7,10 +7,10 @@ import {
 } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
-import { longestSkewMs } from '../core/clock-skew.ts';
-import type { Identifier } from '../core/identifier.ts';
-import { remoteText } from '../core/remote-text.ts';
-import { Secret } from '../core/secret.ts';
+import { longestSkewMs } from '../core/ca/clock-skew.ts';
+import { remoteText } from '../core/errors/remote-text.ts';
+import { Secret } from '../core/errors/secret.ts';
+import type { Identifier } from '../core/names/identifier.ts';
 import { openKey } from './key.ts';
 import { toPem } from './pem.ts';
 import { pki } from './pki.ts';

@@ -1,5 +1,5 @@
-import { longestSkewMs } from '../core/clock-skew.ts';
-import { type Identifier, identifierKey } from '../core/identifier.ts';
+import { longestSkewMs } from '../core/ca/clock-skew.ts';
+import { type Identifier, identifierKey } from '../core/names/identifier.ts';
 import type { CertificateFacts, Pki } from '../ports/pki.ts';
 import { answersAlpn, makeAlpnCertificate } from './alpn.ts';
 import { commonName, factsOf, parseCertificate, sha256 } from './certificate.ts';

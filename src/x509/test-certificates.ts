@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import type { Identifier } from '../core/identifier.ts';
+import type { Identifier } from '../core/names/identifier.ts';
 import { addressOctets } from './address.ts';
 import { encode, encodeOid, oids, tags } from './der.ts';
 import { toPem } from './pem.ts';

@@ -1,7 +1,7 @@
 import { createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeDocument, type Lineage } from '../../src/core/lineage.ts';
+import { encodeDocument, type Lineage } from '../../src/core/lineage/lineage.ts';
 import { createFiles } from '../../src/lib/files.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { createIssuer } from '../../src/acme/issuer.ts';
-import { Secret } from '../../src/core/secret.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';

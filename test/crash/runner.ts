@@ -1,5 +1,5 @@
 import { loadSettings } from '../../src/config/load.ts';
-import { isFailure } from '../../src/core/errors.ts';
+import { isFailure } from '../../src/core/errors/errors.ts';
 import { openFleet } from '../../src/fleet.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';

@@ -1,7 +1,7 @@
 import { Resolver } from 'node:dns/promises';
 import { describe, it } from 'vitest';
 import { optionFields } from '../../src/config/fields.ts';
-import { Secret } from '../../src/core/secret.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
 import type { DnsProviderDefinition } from '../../src/define.ts';
 import { registry } from '../../src/generated/registry.ts';
 import { systemClock } from '../../src/lib/clock.ts';

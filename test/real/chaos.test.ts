@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Outcome } from '../../src/core/outcome.ts';
+import type { Outcome } from '../../src/core/plan/outcome.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { type Home, pebbleFleetBench } from '../support/fleet-bench.ts';
 import type { PebbleOptions } from '../support/pebble.ts';

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it, test } from 'vitest';
-import type { Event } from '../../src/core/event.ts';
+import type { Event } from '../../src/core/plan/event.ts';
 import { builtProgram } from '../support/built.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { atEnd, bareEnvironment, freePort, repositoryRoot, temporaryFolder, until } from '../support/service.ts';

@@ -1,10 +1,10 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import balancerDefinition from '../../src/balancers/alibaba-clb.ts';
-import type { CertfleetError } from '../../src/core/errors.ts';
-import type { Json } from '../../src/core/json.ts';
-import { markIn } from '../../src/core/own-mark.ts';
-import { Secret } from '../../src/core/secret.ts';
+import type { CertfleetError } from '../../src/core/errors/errors.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
+import { markIn } from '../../src/core/path/own-mark.ts';
+import type { Json } from '../../src/core/text/json.ts';
 import definition from '../../src/deployers/alibaba-clb.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';

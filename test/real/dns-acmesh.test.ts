@@ -2,8 +2,8 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CertfleetError } from '../../src/core/errors.ts';
-import { Secret } from '../../src/core/secret.ts';
+import type { CertfleetError } from '../../src/core/errors/errors.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
 import acmesh from '../../src/dns/acmesh.ts';
 import { password, testHttpRequest, username } from '../../src/dns/test-http-request.ts';
 import { systemClock } from '../../src/lib/clock.ts';

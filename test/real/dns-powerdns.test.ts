@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Secret } from '../../src/core/secret.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
 import powerdns from '../../src/dns/powerdns.ts';
 import { testLocks } from '../../src/engine/leases/test-locks.ts';
 import { createZoneWriter } from '../../src/engine/solvers/zone-writer.ts';

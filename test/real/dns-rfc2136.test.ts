@@ -4,7 +4,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Secret } from '../../src/core/secret.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
 import rfc2136 from '../../src/dns/rfc2136.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createWorld } from '../../src/lib/world.ts';

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Secret } from '../../src/core/secret.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
 import rfc2136 from '../../src/dns/rfc2136.ts';
 import { testLocks } from '../../src/engine/leases/test-locks.ts';
 import { createDns01 } from '../../src/engine/solvers/dns01.ts';

@@ -9,7 +9,7 @@ import { readCertbot } from '../../src/cli/certbot-words.ts';
 import { main } from '../../src/cli/main.ts';
 import { splitAtCertbot } from '../../src/cli/other-clients.ts';
 import { parseArguments } from '../../src/cli/program.ts';
-import { errorTable } from '../../src/core/error-table.ts';
+import { errorTable } from '../../src/core/errors/error-table.ts';
 import { registry } from '../../src/generated/registry.ts';
 import { commandLine } from '../support/command-line.ts';
 import { bareEnvironment, findProgram, repositoryRoot, temporaryFolder } from '../support/service.ts';

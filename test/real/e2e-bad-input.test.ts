@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { textWithPlaces } from '../../src/cli/flag-values.ts';
-import { errorTable } from '../../src/core/error-table.ts';
+import { errorTable } from '../../src/core/errors/error-table.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { buildCertfleet, type Certfleet, documents, filesBelow, type Ran, stderrOf } from '../support/e2e.ts';

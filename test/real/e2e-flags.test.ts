@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Lineage } from '../../src/core/lineage.ts';
+import type { Lineage } from '../../src/core/lineage/lineage.ts';
 import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import {

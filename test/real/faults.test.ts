@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Lineage } from '../../src/core/lineage.ts';
+import type { Lineage } from '../../src/core/lineage/lineage.ts';
 import { acmeProblem } from '../support/acme-ca.ts';
 import { type AcmeKind, type AcmeProxy, type Spoil, startAcmeProxy } from '../support/acme-proxy.ts';
 import { bindPrograms } from '../support/bind.ts';

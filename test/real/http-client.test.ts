@@ -8,7 +8,7 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { CertfleetError } from '../../src/core/errors.ts';
+import type { CertfleetError } from '../../src/core/errors/errors.ts';
 import { createHttp } from '../../src/lib/http.ts';
 import type { Http, HttpRequest } from '../../src/ports/http.ts';
 import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';

@@ -6,7 +6,7 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { CertfleetError } from '../../src/core/errors.ts';
+import type { CertfleetError } from '../../src/core/errors/errors.ts';
 import { createHttp } from '../../src/lib/http.ts';
 import type { Http } from '../../src/ports/http.ts';
 

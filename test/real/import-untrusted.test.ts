@@ -3,8 +3,8 @@ import { chmodSync, existsSync, lchownSync, mkdirSync, readFileSync, symlinkSync
 import { basename, dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { defaultSettings } from '../../src/config/defaults.ts';
-import type { CertfleetError } from '../../src/core/errors.ts';
-import type { Found } from '../../src/core/found.ts';
+import type { CertfleetError } from '../../src/core/errors/errors.ts';
+import type { Found } from '../../src/core/lineage/found.ts';
 import commandDeployer from '../../src/deployers/command.ts';
 import { registry } from '../../src/generated/registry.ts';
 import { importers } from '../../src/import/importers.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { main } from '../../src/cli/main.ts';
-import type { Lineage } from '../../src/core/lineage.ts';
+import type { Lineage } from '../../src/core/lineage/lineage.ts';
 import type { LineageStatus } from '../../src/fleet.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import fileStore from '../../src/stores/file.ts';

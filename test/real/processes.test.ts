@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { isFailure } from '../../src/core/errors.ts';
+import { isFailure } from '../../src/core/errors/errors.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { findPortHolder, listenersOf } from '../../src/lib/port-holder.ts';
 import { isRunning, parseStat, readStat } from '../../src/lib/process-table.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
-import { maxDocumentBytes } from '../../src/core/document-limits.ts';
+import { maxDocumentBytes } from '../../src/core/lineage/document-limits.ts';
 import type { Files } from '../../src/ports/files.ts';
 import type { RenewalAnswer } from '../support/acme-ca.ts';
 import type { AcmeProxy } from '../support/acme-proxy.ts';

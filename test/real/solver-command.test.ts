@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { isFailure } from '../../src/core/errors.ts';
-import { isForEveryHook } from '../../src/core/hook-variables.ts';
-import type { Json } from '../../src/core/json.ts';
+import { isFailure } from '../../src/core/errors/errors.ts';
+import type { Json } from '../../src/core/text/json.ts';
+import { isForEveryHook } from '../../src/core/trust/hook-variables.ts';
 import type { ProcessIdentity } from '../../src/ports/processes.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import command from '../../src/solvers/command.ts';

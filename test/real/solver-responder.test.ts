@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { isFailure } from '../../src/core/errors.ts';
+import { isFailure } from '../../src/core/errors/errors.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import { connect as connectAll } from '../../src/compose/connections.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import tlsAlpn01 from '../../src/solvers/tls-alpn01.ts';

@@ -13,8 +13,8 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { encodeDocument } from '../../src/core/lineage.ts';
-import { testLineage } from '../../src/core/test-lineages.ts';
+import { encodeDocument } from '../../src/core/lineage/lineage.ts';
+import { testLineage } from '../../src/core/lineage/test-lineages.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { buildCertfleet, type Certfleet, stderrOf } from '../support/e2e.ts';
 import {

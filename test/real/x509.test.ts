@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { expect, test } from 'vitest';
-import type { Identifier } from '../../src/core/identifier.ts';
+import type { Identifier } from '../../src/core/names/identifier.ts';
 import { pki } from '../../src/x509/pki.ts';
 
 const openssl = (args: readonly string[], input: Uint8Array) =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { encodeDocument } from '../../src/core/lineage.ts';
-import { Secret } from '../../src/core/secret.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
+import { encodeDocument } from '../../src/core/lineage/lineage.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { deactivate, rollover, updateContacts } from '../../src/engine/account-change.ts';
 import { openAccount } from '../../src/engine/account-open.ts';
 import { removeAccount } from '../../src/engine/account-remove.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Job } from '../../src/engine/job.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { Solver } from '../../src/ports/solver.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
+import { fail } from '../../src/core/errors/errors.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import type { Http } from '../../src/ports/http.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';

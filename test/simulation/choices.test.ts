@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Wishes } from '../../src/core/spec.ts';
+import type { Wishes } from '../../src/core/spec/spec.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Event } from '../../src/core/event.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import type { Event } from '../../src/core/plan/event.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 // Rows of a checklist for ACME clients in 2026 that no other simulation covers.

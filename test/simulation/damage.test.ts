@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import type { Event } from '../../src/core/event.ts';
-import { encodeDocument } from '../../src/core/lineage.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { encodeDocument } from '../../src/core/lineage/lineage.ts';
+import type { Event } from '../../src/core/plan/event.ts';
 import { exportCurrent } from '../../src/engine/export.ts';
 import { reconcileAll } from '../../src/engine/reconcile.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createIssuer } from '../../src/acme/issuer.ts';
 import { digestOf } from '../../src/compose/digest.ts';
-import { fail } from '../../src/core/errors.ts';
-import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/job.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';

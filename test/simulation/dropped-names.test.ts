@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import type { Wishes } from '../../src/core/spec.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import type { Wishes } from '../../src/core/spec/spec.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { acmeProblem } from '../support/acme-ca/problem.ts';
 import { passing } from '../support/passing-time.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { encodeDocument } from '../../src/core/lineage.ts';
-import type { Settings } from '../../src/core/spec.ts';
+import { encodeDocument } from '../../src/core/lineage/lineage.ts';
+import type { Settings } from '../../src/core/spec/spec.ts';
 import { dryRun } from '../../src/fleet/dry-run.ts';
 import type { OpenFleet } from '../../src/fleet/opened.ts';
 import type { Store } from '../../src/ports/store.ts';

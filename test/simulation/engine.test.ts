@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createIssuer } from '../../src/acme/issuer.ts';
 import { digestOf } from '../../src/compose/digest.ts';
-import { fail } from '../../src/core/errors.ts';
-import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
-import { Secret } from '../../src/core/secret.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
+import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import { sweep } from '../../src/engine/sweep.ts';

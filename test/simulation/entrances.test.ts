@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isFailure } from '../../src/core/errors.ts';
-import type { FoundCertificate } from '../../src/core/found.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
-import { owedBy } from '../../src/core/tombstones.ts';
+import { isFailure } from '../../src/core/errors/errors.ts';
+import type { FoundCertificate } from '../../src/core/lineage/found.ts';
+import { owedBy } from '../../src/core/lineage/tombstones.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { rollover } from '../../src/engine/account-change.ts';
 import { knownAccounts } from '../../src/engine/accounts.ts';
 import { adopt } from '../../src/engine/adopt.ts';

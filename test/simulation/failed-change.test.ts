@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { sameSpec } from '../../src/core/same-spec.ts';
-import type { StoredSpec, Wishes } from '../../src/core/spec.ts';
-import { describeLineage } from '../../src/core/status.ts';
+import { describeLineage } from '../../src/core/plan/status.ts';
+import { sameSpec } from '../../src/core/spec/same-spec.ts';
+import type { StoredSpec, Wishes } from '../../src/core/spec/spec.ts';
 import { madeOfFlags } from '../../src/fleet/wanted.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
 

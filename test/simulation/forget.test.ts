@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import { encodeDocument, isOnlyOwing, type Lineage } from '../../src/core/lineage.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { encodeDocument, isOnlyOwing, type Lineage } from '../../src/core/lineage/lineage.ts';
 import { forget } from '../../src/engine/forget.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import { encodeDocument } from '../../src/core/lineage.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type CaHold, holdOf, keepHold } from '../../src/engine/ledger/ca-hold.ts';
 import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';

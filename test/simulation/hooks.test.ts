@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import { deployHookTarget, withDeployHook } from '../../src/core/hooks.ts';
-import { encodeDocument } from '../../src/core/lineage.ts';
-import type { Hooks, StoredSpec } from '../../src/core/spec.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { encodeDocument } from '../../src/core/lineage/lineage.ts';
+import { deployHookTarget, withDeployHook } from '../../src/core/spec/hooks.ts';
+import type { Hooks, StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';
 import { sweep } from '../../src/engine/sweep.ts';

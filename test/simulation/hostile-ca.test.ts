@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { maxDocumentBytes } from '../../src/core/document-limits.ts';
-import { CertfleetError } from '../../src/core/errors.ts';
-import type { Event } from '../../src/core/event.ts';
-import { encodeDocument, type Tombstone } from '../../src/core/lineage.ts';
-import type { Outcome } from '../../src/core/outcome.ts';
+import { CertfleetError } from '../../src/core/errors/errors.ts';
+import { maxDocumentBytes } from '../../src/core/lineage/document-limits.ts';
+import { encodeDocument, type Tombstone } from '../../src/core/lineage/lineage.ts';
+import type { Event } from '../../src/core/plan/event.ts';
+import type { Outcome } from '../../src/core/plan/outcome.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';

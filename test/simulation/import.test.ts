@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Found, FoundCertificate } from '../../src/core/found.ts';
-import { inPlaceTarget } from '../../src/core/in-place.ts';
-import type { Lineage } from '../../src/core/lineage.ts';
-import { Secret } from '../../src/core/secret.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
+import type { Found, FoundCertificate } from '../../src/core/lineage/found.ts';
+import type { Lineage } from '../../src/core/lineage/lineage.ts';
+import { inPlaceTarget } from '../../src/core/spec/in-place.ts';
 import { adopt } from '../../src/engine/adopt.ts';
 import { readBundle } from '../../src/engine/bundles.ts';
 import type { Engine } from '../../src/engine/engine.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import { encodeDocument } from '../../src/core/lineage.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import type { Wishes } from '../../src/core/spec.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import type { Wishes } from '../../src/core/spec/spec.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
 

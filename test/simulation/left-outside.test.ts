@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { CertfleetError } from '../../src/core/errors.ts';
-import { fail } from '../../src/core/errors.ts';
-import { leftOutside } from '../../src/core/left-outside.ts';
+import type { CertfleetError } from '../../src/core/errors/errors.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { leftOutside } from '../../src/core/plan/left-outside.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { reconcileAll } from '../../src/engine/reconcile.ts';
 import * as sweeping from '../../src/engine/sweep.ts';

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import { encodeDocument } from '../../src/core/lineage.ts';
-import type { LockDocument } from '../../src/core/lock.ts';
-import { nameWithMark } from '../../src/core/own-mark.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { encodeDocument } from '../../src/core/lineage/lineage.ts';
+import type { LockDocument } from '../../src/core/lineage/lock.ts';
+import { nameWithMark } from '../../src/core/path/own-mark.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type LostRemoval, sweepLost } from '../../src/engine/lost.ts';
 import type { Balancer, OwnedObject } from '../../src/ports/balancer.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isDnsName, isWithin } from '../../src/core/dns-name.ts';
-import { fail, isFailure, reasonOf } from '../../src/core/errors.ts';
+import { fail, isFailure, reasonOf } from '../../src/core/errors/errors.ts';
+import { isDnsName, isWithin } from '../../src/core/names/dns-name.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { lookAtEndpoint } from '../../src/engine/looks/endpoint.ts';
 import { createLooks } from '../../src/engine/looks/looks.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
-import { planLineage } from '../../src/core/plan.ts';
-import { Secret } from '../../src/core/secret.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
+import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
+import { planLineage } from '../../src/core/plan/plan.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { sweep } from '../../src/engine/sweep.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { fillStore, nothing, type OldStore, oldStores } from '../support/old-store.ts';

@@ -1,9 +1,9 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import type { Event } from '../../src/core/event.ts';
-import { encodeDocument, type Tombstone } from '../../src/core/lineage.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { encodeDocument, type Tombstone } from '../../src/core/lineage/lineage.ts';
+import type { Event } from '../../src/core/plan/event.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';
 import { sweep } from '../../src/engine/sweep.ts';

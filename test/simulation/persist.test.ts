@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import type { Event } from '../../src/core/event.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
-import { noteWrite } from '../../src/core/writes.ts';
+import { noteWrite } from '../../src/core/async/writes.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import type { Event } from '../../src/core/plan/event.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { dependents, rollover } from '../../src/engine/account-change.ts';
 import { knownAccounts } from '../../src/engine/accounts.ts';
 import { forget } from '../../src/engine/forget.ts';

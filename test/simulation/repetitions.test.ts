@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
+import { fail } from '../../src/core/errors/errors.ts';
 import type { Http } from '../../src/ports/http.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { field, type Lie, lyingHttp, refused, type Seen } from '../support/hostile-ca.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { backUp, readBackup, restoreAll } from '../../src/compose/backup.ts';
-import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
+import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';

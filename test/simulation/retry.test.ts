@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type ErrorCode, type ErrorEntry, errorTable } from '../../src/core/error-table.ts';
-import { CertfleetError, fail } from '../../src/core/errors.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
-import { describeLineage } from '../../src/core/status.ts';
+import { type ErrorCode, type ErrorEntry, errorTable } from '../../src/core/errors/error-table.ts';
+import { CertfleetError, fail } from '../../src/core/errors/errors.ts';
+import { describeLineage } from '../../src/core/plan/status.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 

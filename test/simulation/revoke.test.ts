@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import type { RevocationReason } from '../../src/core/revocation.ts';
-import { Secret } from '../../src/core/secret.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
+import type { RevocationReason } from '../../src/core/lineage/revocation.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { readKey, readVersion } from '../../src/engine/bundles.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { forget } from '../../src/engine/forget.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { encodeDocument } from '../../src/core/lineage.ts';
-import type { StoredSpec, Wishes } from '../../src/core/spec.ts';
+import { encodeDocument } from '../../src/core/lineage/lineage.ts';
+import type { StoredSpec, Wishes } from '../../src/core/spec/spec.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';
 import { revokeVersions } from '../../src/engine/revoke.ts';
 import { rollBack } from '../../src/engine/rollback.ts';

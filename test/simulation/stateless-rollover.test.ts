@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
-import { statelessType } from '../../src/core/stateless.ts';
-import { describeLineage } from '../../src/core/status.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import { describeLineage } from '../../src/core/plan/status.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import { statelessType } from '../../src/core/spec/stateless.ts';
 import { giveUpRollover, rollover } from '../../src/engine/account-change.ts';
 import { type KnownAccount, knownAccounts } from '../../src/engine/accounts.ts';
 import type { Engine } from '../../src/engine/engine.ts';

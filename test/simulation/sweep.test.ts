@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import type { Event } from '../../src/core/event.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
-import { noteRead, noteWrite } from '../../src/core/writes.ts';
+import { noteRead, noteWrite } from '../../src/core/async/writes.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import type { Event } from '../../src/core/plan/event.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import * as sweeping from '../../src/engine/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';

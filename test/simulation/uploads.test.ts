@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../src/core/errors.ts';
-import type { StoredSpec } from '../../src/core/spec.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { forget } from '../../src/engine/forget.ts';
 import { reconcile } from '../../src/engine/reconcile.ts';

@@ -1,7 +1,7 @@
 import { createIssuer } from '../../src/acme/issuer.ts';
-import { baseName } from '../../src/core/identifier.ts';
-import { printPersistRecord } from '../../src/core/persist-record.ts';
-import { Secret } from '../../src/core/secret.ts';
+import { printPersistRecord } from '../../src/core/ca/persist-record.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
+import { baseName } from '../../src/core/names/identifier.ts';
 import { createWorld } from '../../src/lib/world.ts';
 
 // One order whose names are validated by dns-persist-01, by the account of a store (its document in ACCOUNT). Prints the

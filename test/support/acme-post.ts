@@ -1,5 +1,5 @@
 import { createSigner } from '../../src/acme/jws.ts';
-import { Secret } from '../../src/core/secret.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
 
 // One signed request by the account of a store, as a process sends it that is killed before it has kept the answer.
 // Run inside a network namespace, with the account's document in ACCOUNT:

@@ -1,5 +1,5 @@
 import balancer from '../../src/balancers/alibaba-clb.ts';
-import { Secret } from '../../src/core/secret.ts';
+import { Secret } from '../../src/core/errors/secret.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createHttp } from '../../src/lib/http.ts';
 import { systemRandom } from '../../src/lib/random.ts';

@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
 import type { CliContext, OpenFleet, StopSignal } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
-import { fail } from '../../src/core/errors.ts';
-import type { Adoption, Found, UndoneImport } from '../../src/core/found.ts';
-import type { Outcome } from '../../src/core/outcome.ts';
-import type { Settings, StoredSpec } from '../../src/core/spec.ts';
+import { fail } from '../../src/core/errors/errors.ts';
+import type { Adoption, Found, UndoneImport } from '../../src/core/lineage/found.ts';
+import type { Outcome } from '../../src/core/plan/outcome.ts';
+import type { Settings, StoredSpec } from '../../src/core/spec/spec.ts';
 import type { NamedIssuer } from '../../src/engine/revoke.ts';
 import type {
   AccountRequest,

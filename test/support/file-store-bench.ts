@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll, expect } from 'vitest';
-import { type CertfleetError, isFailure } from '../../src/core/errors.ts';
+import { type CertfleetError, isFailure } from '../../src/core/errors/errors.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createFiles } from '../../src/lib/files.ts';
 import type { Files } from '../../src/ports/files.ts';

@@ -1,12 +1,12 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { errorTable, exitCodes } from '../../src/core/error-table.ts';
-import type { CertfleetError } from '../../src/core/errors.ts';
-import type { Event } from '../../src/core/event.ts';
-import { decodeLineage, type Lineage } from '../../src/core/lineage.ts';
-import type { Outcome } from '../../src/core/outcome.ts';
-import type { AdapterSettings, CertificateSpec, Settings } from '../../src/core/spec.ts';
+import { errorTable, exitCodes } from '../../src/core/errors/error-table.ts';
+import type { CertfleetError } from '../../src/core/errors/errors.ts';
+import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
+import type { Event } from '../../src/core/plan/event.ts';
+import type { Outcome } from '../../src/core/plan/outcome.ts';
+import type { AdapterSettings, CertificateSpec, Settings } from '../../src/core/spec/spec.ts';
 import { type Fleet, type LineageStatus, openFleet } from '../../src/fleet.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import type { Kind } from '../../src/ports/store.ts';

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import fc from 'fast-check';
-import { fail } from '../../src/core/errors.ts';
+import { fail } from '../../src/core/errors/errors.ts';
 import type { Http, HttpRequest, HttpResponse } from '../../src/ports/http.ts';
 import { toPem } from '../../src/x509/pem.ts';
 import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';

@@ -6,7 +6,7 @@ import '../../src/dns/rfc2136.ts';
 import '../../src/engine/solvers/dns01.ts';
 import '../../src/solvers/command.ts';
 import '../../src/solvers/http01-webroot.ts';
-import { fail } from '../../src/core/errors.ts';
+import { fail } from '../../src/core/errors/errors.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Processes } from '../../src/ports/processes.ts';

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createIssuer } from '../../src/acme/issuer.ts';
-import { CertfleetError } from '../../src/core/errors.ts';
-import type { Identifier } from '../../src/core/identifier.ts';
-import { baseName } from '../../src/core/identifier.ts';
-import type { Secret } from '../../src/core/secret.ts';
+import { CertfleetError } from '../../src/core/errors/errors.ts';
+import type { Secret } from '../../src/core/errors/secret.ts';
+import type { Identifier } from '../../src/core/names/identifier.ts';
+import { baseName } from '../../src/core/names/identifier.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createHttp } from '../../src/lib/http.ts';
 import { systemRandom } from '../../src/lib/random.ts';

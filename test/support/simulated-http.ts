@@ -1,4 +1,4 @@
-import { fail } from '../../src/core/errors.ts';
+import { fail } from '../../src/core/errors/errors.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Log } from '../../src/ports/log.ts';
 import type { SimulatedCa } from './acme-ca.ts';

@@ -1,4 +1,4 @@
-import { isFailure } from '../../src/core/errors.ts';
+import { isFailure } from '../../src/core/errors/errors.ts';
 import fileStore from '../../src/stores/file.ts';
 import { storeWorld } from './store-world.ts';
 

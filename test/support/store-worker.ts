@@ -1,5 +1,5 @@
 import { writeSync } from 'node:fs';
-import { isFailure } from '../../src/core/errors.ts';
+import { isFailure } from '../../src/core/errors/errors.ts';
 import type { Store } from '../../src/ports/store.ts';
 import fileStore from '../../src/stores/file.ts';
 import { storeWorld } from './store-world.ts';

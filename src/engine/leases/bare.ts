@@ -1,6 +1,6 @@
-import type { Lineage } from '../../core/lineage.ts';
-import { untilAny } from '../../core/on-abort.ts';
-import { leased } from '../../core/work.ts';
+import { untilAny } from '../../core/async/on-abort.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import { leased } from '../../core/lineage/work/work.ts';
 import type { Engine } from '../engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, takeLease } from './lease.ts';
 

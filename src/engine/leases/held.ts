@@ -1,6 +1,6 @@
-import type { CertfleetError } from '../../core/errors.ts';
-import { isFailure } from '../../core/errors.ts';
-import type { Lease } from '../../core/lineage.ts';
+import type { CertfleetError } from '../../core/errors/errors.ts';
+import { isFailure } from '../../core/errors/errors.ts';
+import type { Lease } from '../../core/lineage/lineage.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Processes } from '../../ports/processes.ts';
 import type { Random } from '../../ports/random.ts';

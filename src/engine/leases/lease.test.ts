@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { fail, isFailure } from '../../core/errors.ts';
-import type { Lineage } from '../../core/lineage.ts';
-import { testSpec } from '../../core/test-lineages.ts';
-import { beaten, begun, type Claim, failed } from '../../core/work.ts';
+import { fail, isFailure } from '../../core/errors/errors.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import { testSpec } from '../../core/lineage/test-lineages.ts';
+import { beaten, begun, type Claim, failed } from '../../core/lineage/work/work.ts';
 import type { ProcessIdentity } from '../../ports/processes.ts';
 import type { Store } from '../../ports/store.ts';
 import { createMemoryStore } from '../../stores/memory.ts';

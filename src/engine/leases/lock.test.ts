@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fail, isFailure } from '../../core/errors.ts';
-import { decodeLock, type LockDocument, withListener } from '../../core/lock.ts';
+import { fail, isFailure } from '../../core/errors/errors.ts';
+import { decodeLock, type LockDocument, withListener } from '../../core/lineage/lock.ts';
 import type { ProcessIdentity } from '../../ports/processes.ts';
 import type { Store } from '../../ports/store.ts';
 import { createMemoryStore } from '../../stores/memory.ts';

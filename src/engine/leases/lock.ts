@@ -1,8 +1,8 @@
-import { fail, isFailure } from '../../core/errors.ts';
-import { encodeDocument } from '../../core/lineage.ts';
-import { decodeLock, type LockDocument } from '../../core/lock.ts';
-import { type ProcessIdentity, processText } from '../../core/process-identity.ts';
-import { createTurnsByKey } from '../../core/turns.ts';
+import { createTurnsByKey } from '../../core/async/turns.ts';
+import { fail, isFailure } from '../../core/errors/errors.ts';
+import { encodeDocument } from '../../core/lineage/lineage.ts';
+import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
+import { type ProcessIdentity, processText } from '../../core/lineage/process-identity.ts';
 import type { Processes } from '../../ports/processes.ts';
 import type { Random } from '../../ports/random.ts';
 import { Held, type HeldPorts, type Holdable, mayTake, newLease } from './held.ts';

@@ -1,7 +1,7 @@
-import { isFailure } from '../../core/errors.ts';
-import { problemType } from '../../core/problem.ts';
-import { Secret } from '../../core/secret.ts';
-import type { StoredSpec } from '../../core/spec.ts';
+import { problemType } from '../../core/ca/problem.ts';
+import { isFailure } from '../../core/errors/errors.ts';
+import { Secret } from '../../core/errors/secret.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { AccountInfo, AccountIssuer, Issuer } from '../../ports/issuer.ts';
 import type { Engine } from '../engine.ts';
 import { readAccount, readStored, type StoredAccount, writeAccount } from './account.ts';

@@ -1,9 +1,9 @@
-import { type AccountRef, accountKey, accountOf, defaultAccount } from '../../core/account.ts';
-import { decodeDocument, encodeDocument } from '../../core/lineage.ts';
-import { type Rollover, rolloverFor } from '../../core/rollover.ts';
-import { Secret } from '../../core/secret.ts';
-import type { IssuerSettings, StoredSpec } from '../../core/spec.ts';
-import { statelessParts } from '../../core/stateless.ts';
+import { Secret } from '../../core/errors/secret.ts';
+import { decodeDocument, encodeDocument } from '../../core/lineage/lineage.ts';
+import { type Rollover, rolloverFor } from '../../core/lineage/rollover.ts';
+import { type AccountRef, accountKey, accountOf, defaultAccount } from '../../core/spec/account.ts';
+import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
+import { statelessParts } from '../../core/spec/stateless.ts';
 import type { SolverAccount } from '../../ports/solver.ts';
 import type { Entry, Key, Store } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Lineage } from '../../core/lineage.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
 import { endOfCaHold } from './ca-hold.ts';
 
 const since = new Date('2026-11-24T12:00:00Z');

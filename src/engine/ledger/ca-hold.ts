@@ -1,7 +1,7 @@
-import { type CertfleetError, isFailure } from '../../core/errors.ts';
-import { decodeDocument, encodeDocument, type Lineage } from '../../core/lineage.ts';
-import { endOfHold, longestRetryAfterMs } from '../../core/retry-after.ts';
-import { isFromTheFuture, isToCome } from '../../core/stored-time.ts';
+import { endOfHold, longestRetryAfterMs } from '../../core/ca/retry-after.ts';
+import { type CertfleetError, isFailure } from '../../core/errors/errors.ts';
+import { decodeDocument, encodeDocument, type Lineage } from '../../core/lineage/lineage.ts';
+import { isFromTheFuture, isToCome } from '../../core/lineage/stored-time.ts';
 import type { Key } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
 import { ignoreConflict } from './conflict.ts';

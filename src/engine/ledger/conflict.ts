@@ -1,4 +1,4 @@
-import { isFailure } from '../../core/errors.ts';
+import { isFailure } from '../../core/errors/errors.ts';
 
 /** For a document about a CA: a conflict means that another process has just written the same. */
 export function ignoreConflict(error: unknown): void {

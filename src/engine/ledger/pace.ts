@@ -1,4 +1,4 @@
-import { createTurns } from '../../core/turns.ts';
+import { createTurns } from '../../core/async/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** How many orders a CA gets at once: at the start, at least, at most. */

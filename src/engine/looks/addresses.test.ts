@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../core/errors.ts';
+import { fail } from '../../core/errors/errors.ts';
 import type { DnsType } from '../../ports/dns.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { type FakeZone, fakeDns } from '../../testing/fake-dns.ts';

@@ -1,5 +1,5 @@
-import { fewAddresses } from '../../core/address.ts';
-import { isFailure, reasonOf } from '../../core/errors.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { fewAddresses } from '../../core/names/address.ts';
 import type { DnsAnswer, DnsType } from '../../ports/dns.ts';
 import type { AddressFinding } from '../engine.ts';
 import { chainLimit } from '../zones/limits.ts';

@@ -1,10 +1,10 @@
-import { longestSkewMs } from '../../core/clock-skew.ts';
-import { fail, isFailure } from '../../core/errors.ts';
-import { knownIssuerAt } from '../../core/known-issuers.ts';
-import { didYouMean } from '../../core/nearest.ts';
-import { adviceFor, problemType } from '../../core/problem.ts';
-import { spanText } from '../../core/span.ts';
-import type { CertificateSpec, IssuerSettings } from '../../core/spec.ts';
+import { longestSkewMs } from '../../core/ca/clock-skew.ts';
+import { knownIssuerAt } from '../../core/ca/known-issuers.ts';
+import { adviceFor, problemType } from '../../core/ca/problem.ts';
+import { fail, isFailure } from '../../core/errors/errors.ts';
+import type { CertificateSpec, IssuerSettings } from '../../core/spec/spec.ts';
+import { didYouMean } from '../../core/text/nearest.ts';
+import { spanText } from '../../core/text/span.ts';
 import type { Directory, Issuer } from '../../ports/issuer.ts';
 import { type Asker, ask } from '../ask.ts';
 import type { Engine } from '../engine.ts';

@@ -1,7 +1,7 @@
-import { type CaaRecord, pinningRecords } from '../../core/caa.ts';
-import { fail, isFailure, reasonOf } from '../../core/errors.ts';
-import { baseName, isWildcard } from '../../core/identifier.ts';
-import type { StoredSpec } from '../../core/spec.ts';
+import { type CaaRecord, pinningRecords } from '../../core/ca/caa.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { baseName, isWildcard } from '../../core/names/identifier.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { CaaFinding, Engine } from '../engine.ts';
 import { storedAccount } from '../ledger/account.ts';
 import { connectParts } from '../run.ts';

@@ -1,6 +1,6 @@
-import { parentName } from '../../core/dns-name.ts';
-import { fail, reasonOf } from '../../core/errors.ts';
-import { cut } from '../../core/remote-text.ts';
+import { fail, reasonOf } from '../../core/errors/errors.ts';
+import { cut } from '../../core/errors/remote-text.ts';
+import { parentName } from '../../core/names/dns-name.ts';
 import type { DnsAnswer, DnsRecord } from '../../ports/dns.ts';
 import type { CaaFinding, CaaQuestion } from '../engine.ts';
 import { chainLimit } from '../zones/limits.ts';

@@ -1,5 +1,5 @@
-import { canonical } from '../../core/same-spec.ts';
-import type { StoredSpec } from '../../core/spec.ts';
+import { canonical } from '../../core/spec/same-spec.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { Directory } from '../../ports/issuer.ts';
 import type { Engine } from '../engine.ts';
 import type { Job } from '../job.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../core/errors.ts';
-import type { StoredSpec } from '../../core/spec.ts';
+import { fail } from '../../core/errors/errors.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { DescribedPath, Solver } from '../../ports/solver.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import type { AddressFinding, Engine } from '../engine.ts';

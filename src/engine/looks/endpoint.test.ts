@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { fail } from '../../core/errors.ts';
-import { remoteText } from '../../core/remote-text.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { remoteText } from '../../core/errors/remote-text.ts';
 import type { CertificateFacts } from '../../ports/pki.ts';
 import type { Vantage } from '../../ports/vantage.ts';
 import { type EndpointLook, lookAtEndpoint } from './endpoint.ts';

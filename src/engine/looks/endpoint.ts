@@ -1,14 +1,14 @@
-import { fewAddresses } from '../../core/address.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { remoteText } from '../../core/errors/remote-text.ts';
+import { fewAddresses } from '../../core/names/address.ts';
 import {
   type AddressVerdict,
   type EndpointVerdict,
   judgeEndpoint,
   judgeFingerprint,
   parseEndpoint,
-} from '../../core/endpoint.ts';
-import { isFailure, reasonOf } from '../../core/errors.ts';
-import { identifierKey } from '../../core/identifier.ts';
-import { remoteText } from '../../core/remote-text.ts';
+} from '../../core/names/endpoint.ts';
+import { identifierKey } from '../../core/names/identifier.ts';
 import type { CertificateFacts, Pki } from '../../ports/pki.ts';
 import type { Vantage } from '../../ports/vantage.ts';
 

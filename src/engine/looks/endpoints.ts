@@ -1,6 +1,6 @@
-import { type EndpointVerdict, parseEndpoint } from '../../core/endpoint.ts';
-import { type CertfleetError, fail } from '../../core/errors.ts';
-import type { StoredSpec } from '../../core/spec.ts';
+import { type CertfleetError, fail } from '../../core/errors/errors.ts';
+import { type EndpointVerdict, parseEndpoint } from '../../core/names/endpoint.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { Engine } from '../engine.ts';
 import { waitFor } from '../wait.ts';
 import { lookAtEndpoint, mention } from './endpoint.ts';

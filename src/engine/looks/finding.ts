@@ -1,4 +1,4 @@
-import type { CertfleetError } from '../../core/errors.ts';
+import type { CertfleetError } from '../../core/errors/errors.ts';
 
 /**
  * The result of a check of something that the CA will check ("Preflight" in docs/architecture.md): pass, a proven no,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../core/errors.ts';
-import type { Identifier } from '../../core/identifier.ts';
+import { fail } from '../../core/errors/errors.ts';
+import type { Identifier } from '../../core/names/identifier.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { pki } from '../../x509/pki.ts';
 import type { Engine } from '../engine.ts';

@@ -1,8 +1,8 @@
-import { isForbiddenAddress, isPublicAddress } from '../../core/address.ts';
-import { reasonOf } from '../../core/errors.ts';
-import { remoteText } from '../../core/remote-text.ts';
-import { tlsAlpn01PortOf } from '../../core/spec.ts';
-import { challengeProtocol, serverNameOf } from '../../core/tls-alpn.ts';
+import { challengeProtocol, serverNameOf } from '../../core/ca/tls-alpn.ts';
+import { reasonOf } from '../../core/errors/errors.ts';
+import { remoteText } from '../../core/errors/remote-text.ts';
+import { isForbiddenAddress, isPublicAddress } from '../../core/names/address.ts';
+import { tlsAlpn01PortOf } from '../../core/spec/spec.ts';
 import type { Engine } from '../engine.ts';
 import type { Finding } from './finding.ts';
 import { type Answer, lookAtAddresses, type PathLook } from './path.ts';

@@ -1,8 +1,8 @@
-import { isForbiddenAddress, isPublicAddress } from '../../core/address.ts';
-import { reasonOf } from '../../core/errors.ts';
-import type { Identifier } from '../../core/identifier.ts';
-import { remoteText } from '../../core/remote-text.ts';
-import type { PreflightSettings } from '../../core/spec.ts';
+import { reasonOf } from '../../core/errors/errors.ts';
+import { remoteText } from '../../core/errors/remote-text.ts';
+import { isForbiddenAddress, isPublicAddress } from '../../core/names/address.ts';
+import type { Identifier } from '../../core/names/identifier.ts';
+import type { PreflightSettings } from '../../core/spec/spec.ts';
 import type { Deadline } from '../../ports/clock.ts';
 import type { Probe } from '../../ports/solver.ts';
 import type { Engine } from '../engine.ts';

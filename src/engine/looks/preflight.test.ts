@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../core/errors.ts';
+import { fail } from '../../core/errors/errors.ts';
 import type { Finding } from './finding.ts';
 import { verdictOn } from './preflight.ts';
 

@@ -1,8 +1,15 @@
-import { challengePath } from '../../core/challenge-path.ts';
-import { aboutNames, type CertfleetError, fail, isFailure, type RefusedName, reasonOf } from '../../core/errors.ts';
-import { baseName, type Identifier, isWildcard } from '../../core/identifier.ts';
-import type { PreflightSettings } from '../../core/spec.ts';
-import { happenedWithin } from '../../core/stored-time.ts';
+import { challengePath } from '../../core/ca/challenge-path.ts';
+import {
+  aboutNames,
+  type CertfleetError,
+  fail,
+  isFailure,
+  type RefusedName,
+  reasonOf,
+} from '../../core/errors/errors.ts';
+import { happenedWithin } from '../../core/lineage/stored-time.ts';
+import { baseName, type Identifier, isWildcard } from '../../core/names/identifier.ts';
+import type { PreflightSettings } from '../../core/spec/spec.ts';
 import type { Deadline } from '../../ports/clock.ts';
 import type { Prepared, Solver, SolverAccount, SolverChallenge } from '../../ports/solver.ts';
 import type { Engine, Looks } from '../engine.ts';

@@ -1,4 +1,4 @@
-import { overruled } from '../../core/work.ts';
+import { overruled } from '../../core/lineage/work/work.ts';
 import type { Run } from '../run.ts';
 import type { Finding } from './finding.ts';
 import { verdictOn } from './preflight.ts';

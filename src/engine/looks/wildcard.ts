@@ -1,4 +1,4 @@
-import { isWithin, parentName } from '../../core/dns-name.ts';
+import { isWithin, parentName } from '../../core/names/dns-name.ts';
 import type { DnsAnswer } from '../../ports/dns.ts';
 import { noSuchLabel } from '../zones/authorities.ts';
 import type { Zones } from '../zones/zone.ts';

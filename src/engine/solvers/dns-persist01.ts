@@ -1,7 +1,5 @@
-import { isFailure, reasonOf } from '../../core/errors.ts';
-import { baseName } from '../../core/identifier.ts';
-import { endingMs, keptIn, receiptOfKept } from '../../core/kept-records.ts';
-import type { KeptRecord } from '../../core/lineage.ts';
+import { createSingleFlight } from '../../core/async/single-flight.ts';
+import { noteRemoval } from '../../core/async/writes.ts';
 import {
   accountUriOf,
   type PersistWanted,
@@ -9,9 +7,11 @@ import {
   permits,
   persistLabel,
   printPersistRecord,
-} from '../../core/persist-record.ts';
-import { createSingleFlight } from '../../core/single-flight.ts';
-import { noteRemoval } from '../../core/writes.ts';
+} from '../../core/ca/persist-record.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { endingMs, keptIn, receiptOfKept } from '../../core/lineage/kept-records.ts';
+import type { KeptRecord } from '../../core/lineage/lineage.ts';
+import { baseName } from '../../core/names/identifier.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import type { Log } from '../../ports/log.ts';

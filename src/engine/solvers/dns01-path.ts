@@ -1,8 +1,8 @@
-import { isForbiddenAddress } from '../../core/address.ts';
-import { printServerAddress } from '../../core/dns-name.ts';
-import { isFailure, reasonOf } from '../../core/errors.ts';
-import { failedAt, type Hop } from '../../core/hop.ts';
-import { remoteText } from '../../core/remote-text.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { remoteText } from '../../core/errors/remote-text.ts';
+import { isForbiddenAddress } from '../../core/names/address.ts';
+import { printServerAddress } from '../../core/names/dns-name.ts';
+import { failedAt, type Hop } from '../../core/path/hop.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsProvider } from '../../ports/dns-provider.ts';

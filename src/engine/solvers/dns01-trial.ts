@@ -1,4 +1,4 @@
-import { fail, isFailure } from '../../core/errors.ts';
+import { fail, isFailure } from '../../core/errors/errors.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import { findHiddenWildcard } from '../looks/wildcard.ts';
 import { createServerPoll, labelOf, type Missing } from '../zones/server-poll.ts';

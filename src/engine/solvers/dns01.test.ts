@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../core/errors.ts';
+import { fail } from '../../core/errors/errors.ts';
 import type { DnsProvider, DnsValue, ValuesProvider } from '../../ports/dns-provider.ts';
 import type { SolverChallenge } from '../../ports/solver.ts';
 import { dnsProviderContract } from '../../testing/dns-provider-contract.ts';

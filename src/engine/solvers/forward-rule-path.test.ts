@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { challengePath } from '../../core/challenge-path.ts';
-import { fail } from '../../core/errors.ts';
-import type { ListenerState, LockDocument } from '../../core/lock.ts';
-import { nameWithMark } from '../../core/own-mark.ts';
+import { challengePath } from '../../core/ca/challenge-path.ts';
+import { fail } from '../../core/errors/errors.ts';
+import type { ListenerState, LockDocument } from '../../core/lineage/lock.ts';
+import { nameWithMark } from '../../core/path/own-mark.ts';
 import type { Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';
 import type { Locks } from '../leases/lock.ts';

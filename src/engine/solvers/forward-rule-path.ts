@@ -1,9 +1,9 @@
-import { challengePath } from '../../core/challenge-path.ts';
-import { isFailure } from '../../core/errors.ts';
-import { planRules, type RuleForm, safeForm } from '../../core/forward-rules.ts';
-import { failedAt, type Hop } from '../../core/hop.ts';
-import { markIn } from '../../core/own-mark.ts';
-import { winningRule } from '../../core/winning-rule.ts';
+import { challengePath } from '../../core/ca/challenge-path.ts';
+import { isFailure } from '../../core/errors/errors.ts';
+import { planRules, type RuleForm, safeForm } from '../../core/path/forward-rules.ts';
+import { failedAt, type Hop } from '../../core/path/hop.ts';
+import { markIn } from '../../core/path/own-mark.ts';
+import { winningRule } from '../../core/path/winning-rule.ts';
 import type { Backend, Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';
 import type { DescribedPath, Probe } from '../../ports/solver.ts';

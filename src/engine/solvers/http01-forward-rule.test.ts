@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { challengePath } from '../../core/challenge-path.ts';
-import { fail } from '../../core/errors.ts';
-import { decodeLock, type LockDocument } from '../../core/lock.ts';
-import { markOf } from '../../core/own-mark.ts';
-import { noteWrite } from '../../core/writes.ts';
+import { noteWrite } from '../../core/async/writes.ts';
+import { challengePath } from '../../core/ca/challenge-path.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
+import { markOf } from '../../core/path/own-mark.ts';
 import type { Backend, Balancer, ListenerRule, WantedRules } from '../../ports/balancer.ts';
 import type { ProcessIdentity } from '../../ports/processes.ts';
 import type { Responder } from '../../ports/responder.ts';

@@ -1,10 +1,10 @@
-import { challengePath } from '../../core/challenge-path.ts';
-import { isToken } from '../../core/encoding.ts';
-import { fail } from '../../core/errors.ts';
-import { type Refusal, safeForm } from '../../core/forward-rules.ts';
-import type { Identifier } from '../../core/identifier.ts';
-import type { RuleUser } from '../../core/lock.ts';
-import { createSingleFlight } from '../../core/single-flight.ts';
+import { createSingleFlight } from '../../core/async/single-flight.ts';
+import { challengePath } from '../../core/ca/challenge-path.ts';
+import { fail } from '../../core/errors/errors.ts';
+import type { RuleUser } from '../../core/lineage/lock.ts';
+import type { Identifier } from '../../core/names/identifier.ts';
+import { type Refusal, safeForm } from '../../core/path/forward-rules.ts';
+import { isToken } from '../../core/text/encoding.ts';
 import type { Backend, Balancer, Inspection } from '../../ports/balancer.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
@@ -29,7 +29,7 @@ export interface ForwardRuleOptions {
   readonly name: string;
   readonly responder: Responder;
   readonly locks: Locks;
-  /** The mark of this store's objects (`core/own-mark.ts`). */
+  /** The mark of this store's objects (`core/path/own-mark.ts`). */
   readonly owner: string;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,6 +1,6 @@
-import { createBriefMemory } from '../../core/brief-memory.ts';
-import { fail, isFailure, reasonOf } from '../../core/errors.ts';
-import { shortList } from '../../core/short-list.ts';
+import { createBriefMemory } from '../../core/async/brief-memory.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { shortList } from '../../core/text/short-list.ts';
 import type { DnsServer } from '../../ports/dns.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import type { Log } from '../../ports/log.ts';

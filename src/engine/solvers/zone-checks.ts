@@ -1,6 +1,6 @@
-import { createBriefMemory } from '../../core/brief-memory.ts';
-import { fail } from '../../core/errors.ts';
-import { createSingleFlight } from '../../core/single-flight.ts';
+import { createBriefMemory } from '../../core/async/brief-memory.ts';
+import { createSingleFlight } from '../../core/async/single-flight.ts';
+import { fail } from '../../core/errors/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { findHiddenWildcard } from '../looks/wildcard.ts';
 import { chainMs, createTimeLimit } from '../zones/limits.ts';

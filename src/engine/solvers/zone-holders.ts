@@ -1,5 +1,5 @@
-import { fail, isFailure, reasonOf } from '../../core/errors.ts';
-import { untilAny } from '../../core/on-abort.ts';
+import { untilAny } from '../../core/async/on-abort.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsProvider, DnsProviderTraits } from '../../ports/dns-provider.ts';

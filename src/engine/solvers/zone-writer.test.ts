@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../core/errors.ts';
-import { createTurnsByKey } from '../../core/turns.ts';
-import { noteRead, noteWrite, type Removal } from '../../core/writes.ts';
+import { createTurnsByKey } from '../../core/async/turns.ts';
+import { noteRead, noteWrite, type Removal } from '../../core/async/writes.ts';
+import { fail } from '../../core/errors/errors.ts';
 import type {
   DnsProvider,
   DnsProviderTraits,

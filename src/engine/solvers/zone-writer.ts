@@ -1,9 +1,9 @@
-import { createBatches } from '../../core/batches.ts';
-import { fail, isFailure } from '../../core/errors.ts';
-import { provesNothingWritten } from '../../core/proofs.ts';
-import { createTurns } from '../../core/turns.ts';
-import { neverArrived } from '../../core/unsent.ts';
-import { type Removal, removalBy, watchWrites } from '../../core/writes.ts';
+import { createBatches } from '../../core/async/batches.ts';
+import { createTurns } from '../../core/async/turns.ts';
+import { type Removal, removalBy, watchWrites } from '../../core/async/writes.ts';
+import { provesNothingWritten } from '../../core/ca/proofs.ts';
+import { fail, isFailure } from '../../core/errors/errors.ts';
+import { neverArrived } from '../../core/errors/unsent.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
   DnsProvider,

@@ -1,8 +1,7 @@
-import { isFailure, reasonOf } from '../../core/errors.ts';
-import { refusalOf } from '../../core/left-outside.ts';
-import type { Lineage, Tombstone } from '../../core/lineage.ts';
-import { untilAny } from '../../core/on-abort.ts';
-import type { StoredSpec } from '../../core/spec.ts';
+import { untilAny } from '../../core/async/on-abort.ts';
+import { type Removal, removalBy, watchWrites } from '../../core/async/writes.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import type { Lineage, Tombstone } from '../../core/lineage/lineage.ts';
 import {
   bySolver,
   isDue,
@@ -11,8 +10,9 @@ import {
   owedBy,
   type Presented,
   tombstoneOf,
-} from '../../core/tombstones.ts';
-import { type Removal, removalBy, watchWrites } from '../../core/writes.ts';
+} from '../../core/lineage/tombstones.ts';
+import { refusalOf } from '../../core/plan/left-outside.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { Solver } from '../../ports/solver.ts';
 import { type Engine, report } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';

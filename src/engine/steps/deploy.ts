@@ -1,3 +1,5 @@
+import { type ErrorCode, errorTable } from '../../core/errors/error-table.ts';
+import { CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
 import {
   type DeliveryResult,
   deploymentAfter,
@@ -6,13 +8,11 @@ import {
   settingsOf,
   targetsToDeploy,
   targetsToTry,
-} from '../../core/deployments.ts';
-import type { EndpointVerdict } from '../../core/endpoint.ts';
-import { type ErrorCode, errorTable } from '../../core/error-table.ts';
-import { CertfleetError, fail, isFailure } from '../../core/errors.ts';
-import { deployHookTarget } from '../../core/hooks.ts';
-import type { Deployment, Version } from '../../core/lineage.ts';
-import { revocationOf } from '../../core/revocation.ts';
+} from '../../core/lineage/deployments.ts';
+import type { Deployment, Version } from '../../core/lineage/lineage.ts';
+import { revocationOf } from '../../core/lineage/revocation.ts';
+import type { EndpointVerdict } from '../../core/names/endpoint.ts';
+import { deployHookTarget } from '../../core/spec/hooks.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import { readBundle } from '../bundles.ts';
 import { carry, targetError } from '../carry.ts';

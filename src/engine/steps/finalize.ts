@@ -1,6 +1,6 @@
-import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
-import { adviceFor, problemType } from '../../core/problem.ts';
-import type { Secret } from '../../core/secret.ts';
+import { adviceFor, problemType } from '../../core/ca/problem.ts';
+import { type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
+import type { Secret } from '../../core/errors/secret.ts';
 import type { Order, Problem } from '../../ports/issuer.ts';
 import { ask } from '../ask.ts';
 import { type Chain, preferred, readChain } from '../chain.ts';

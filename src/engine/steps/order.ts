@@ -1,9 +1,9 @@
-import { type CertfleetError, fail, isFailure } from '../../core/errors.ts';
-import { problemType } from '../../core/problem.ts';
-import { mayMeanOrderGone, provesOrderGone } from '../../core/proofs.ts';
-import { hasRoomForOrder } from '../../core/tombstones.ts';
-import { datesToOrder } from '../../core/validity.ts';
-import { ordered, orderGivenUp } from '../../core/work.ts';
+import { problemType } from '../../core/ca/problem.ts';
+import { mayMeanOrderGone, provesOrderGone } from '../../core/ca/proofs.ts';
+import { type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
+import { hasRoomForOrder } from '../../core/lineage/tombstones.ts';
+import { ordered, orderGivenUp } from '../../core/lineage/work/work.ts';
+import { datesToOrder } from '../../core/spec/validity.ts';
 import type { Order, OrderRequest } from '../../ports/issuer.ts';
 import { ask, isLost, noteIfDown } from '../ask.ts';
 import { hasNewKey, isKnown } from '../ledger/account-key.ts';

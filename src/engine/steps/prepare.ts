@@ -1,6 +1,6 @@
-import { fail } from '../../core/errors.ts';
-import { identifierKey } from '../../core/identifier.ts';
-import { shortList } from '../../core/short-list.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { identifierKey } from '../../core/names/identifier.ts';
+import { shortList } from '../../core/text/short-list.ts';
 import type { Prepared } from '../../ports/solver.ts';
 import { report } from '../engine.ts';
 import type { Finding } from '../looks/finding.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { fail } from '../../core/errors.ts';
-import type { Event } from '../../core/event.ts';
-import type { Failure, Lineage } from '../../core/lineage.ts';
-import { testLineage, testSpec } from '../../core/test-lineages.ts';
+import { fail } from '../../core/errors/errors.ts';
+import type { Failure, Lineage } from '../../core/lineage/lineage.ts';
+import { testLineage, testSpec } from '../../core/lineage/test-lineages.ts';
+import type { Event } from '../../core/plan/event.ts';
 import type { RenewalInfo } from '../../ports/issuer.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';

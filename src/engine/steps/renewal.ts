@@ -1,8 +1,8 @@
-import { isFailure, reasonOf } from '../../core/errors.ts';
-import { heldUntil } from '../../core/failure.ts';
-import type { Renewal } from '../../core/lineage.ts';
-import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../../core/renewal.ts';
-import { isHeldBack } from '../../core/revocation.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { heldUntil } from '../../core/lineage/failure.ts';
+import type { Renewal } from '../../core/lineage/lineage.ts';
+import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../../core/lineage/renewal.ts';
+import { isHeldBack } from '../../core/lineage/revocation.ts';
 import { ask } from '../ask.ts';
 import { report } from '../engine.ts';
 import { endOfCaHold } from '../ledger/ca-hold.ts';

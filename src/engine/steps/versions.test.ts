@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { encodeDocument } from '../../core/lineage.ts';
-import { testLineage } from '../../core/test-lineages.ts';
+import { encodeDocument } from '../../core/lineage/lineage.ts';
+import { testLineage } from '../../core/lineage/test-lineages.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { keyOf, type VersionDocument } from '../bundles.ts';
 import type { Engine } from '../engine.ts';

@@ -1,7 +1,7 @@
-import { isFailure, reasonOf } from '../../core/errors.ts';
-import { encodeDocument, type Lineage } from '../../core/lineage.ts';
-import type { nextKey } from '../../core/next-key.ts';
-import type { Secret } from '../../core/secret.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import type { Secret } from '../../core/errors/secret.ts';
+import { encodeDocument, type Lineage } from '../../core/lineage/lineage.ts';
+import type { nextKey } from '../../core/lineage/next-key.ts';
 import type { VersionRef } from '../../ports/deployer.ts';
 import { type KeyDocument, keyOf, readKey, type VersionDocument } from '../bundles.ts';
 import { type Engine, report } from '../engine.ts';

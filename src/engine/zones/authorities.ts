@@ -1,5 +1,5 @@
-import { isWithin, parentName } from '../../core/dns-name.ts';
-import { fail, isFailure, reasonOf } from '../../core/errors.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { isWithin, parentName } from '../../core/names/dns-name.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns, DnsAnswer, DnsRecord, DnsServer } from '../../ports/dns.ts';
 import { chainLimit, chainMs, createTimeLimit, mostAsked, mostReferrals, searchMs, serverMs } from './limits.ts';

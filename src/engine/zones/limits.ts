@@ -1,4 +1,4 @@
-import type { CertfleetError } from '../../core/errors.ts';
+import type { CertfleetError } from '../../core/errors/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** What name servers may cost, whatever they answer. */

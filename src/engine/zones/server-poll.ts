@@ -1,7 +1,7 @@
-import { createBriefMemory } from '../../core/brief-memory.ts';
-import { printServerAddress } from '../../core/dns-name.ts';
-import { isFailure, reasonOf } from '../../core/errors.ts';
-import { createTurnsByKey } from '../../core/turns.ts';
+import { createBriefMemory } from '../../core/async/brief-memory.ts';
+import { createTurnsByKey } from '../../core/async/turns.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { printServerAddress } from '../../core/names/dns-name.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import { mostAtOnce } from './limits.ts';

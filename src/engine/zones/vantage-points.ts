@@ -1,5 +1,5 @@
-import { printServerAddress } from '../../core/dns-name.ts';
-import { isFailure, reasonOf } from '../../core/errors.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { printServerAddress } from '../../core/names/dns-name.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns, DnsServer } from '../../ports/dns.ts';
 import { speaks } from './authorities.ts';

@@ -1,4 +1,4 @@
-import { createSingleFlight } from '../../core/single-flight.ts';
+import { createSingleFlight } from '../../core/async/single-flight.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** Limits for the TTL of a cached result: an order takes seconds, and a day-long NS record may be wrong. */

@@ -1,6 +1,6 @@
-import { fewAddresses } from '../../core/address.ts';
-import { isWithin, parentName, parseServerAddress } from '../../core/dns-name.ts';
-import { fail, isFailure } from '../../core/errors.ts';
+import { fail, isFailure } from '../../core/errors/errors.ts';
+import { fewAddresses } from '../../core/names/address.ts';
+import { isWithin, parentName, parseServerAddress } from '../../core/names/dns-name.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../../ports/dns.ts';
 import type { Log } from '../../ports/log.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { addressOf } from '../../core/contact.ts';
-import { isFailure, reasonOf } from '../../core/errors.ts';
-import type { FoundAccount, Remark } from '../../core/found.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import type { FoundAccount, Remark } from '../../core/lineage/found.ts';
+import { addressOf } from '../../core/names/contact.ts';
 import { jsonIn, textsAt, urlAt } from '../json.ts';
 import { keyFromJwk } from '../jwk.ts';
 import type { TrustedFiles } from '../trusted-files.ts';

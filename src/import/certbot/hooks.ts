@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { Remark } from '../../core/found.ts';
-import { ownHook, programsIn } from '../../core/hooks.ts';
-import type { HookKind, Hooks } from '../../core/spec.ts';
+import type { Remark } from '../../core/lineage/found.ts';
+import { ownHook, programsIn } from '../../core/spec/hooks.ts';
+import type { HookKind, Hooks } from '../../core/spec/spec.ts';
 import type { Files, Foreign } from '../../ports/files.ts';
 import { untrusted } from '../trusted-files.ts';
 import { type Section, textIn } from './config-obj.ts';

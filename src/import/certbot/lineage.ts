@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from 'node:path';
-import { Secret } from '../../core/secret.ts';
+import { Secret } from '../../core/errors/secret.ts';
 import type { Files } from '../../ports/files.ts';
 import type { TrustedFiles } from '../trusted-files.ts';
 import { type Section, textIn } from './config-obj.ts';

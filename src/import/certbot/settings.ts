@@ -1,7 +1,7 @@
-import type { FoundCertificate, FoundSettings, Remark } from '../../core/found.ts';
-import { importedName } from '../../core/identifiers.ts';
-import { type KeyType, keyTypes } from '../../core/key-type.ts';
-import type { Hooks } from '../../core/spec.ts';
+import type { FoundCertificate, FoundSettings, Remark } from '../../core/lineage/found.ts';
+import { importedName } from '../../core/names/identifiers.ts';
+import { type KeyType, keyTypes } from '../../core/spec/key-type.ts';
+import type { Hooks } from '../../core/spec/spec.ts';
 import type { ImportContext } from '../importer.ts';
 import { issuerFor } from '../issuer.ts';
 import { isTrueIn, type Section, textIn } from './config-obj.ts';

@@ -1,11 +1,11 @@
 import { findProvider, lackingPlugins } from '../../config/certbot-plugins.ts';
 import { optionFields } from '../../config/fields.ts';
 import { adapterEntry, dns01Type } from '../../config/registry.ts';
-import { manualProvider } from '../../core/by-hand.ts';
-import type { FoundSettings, Remark } from '../../core/found.ts';
-import type { Json } from '../../core/json.ts';
-import { nearest } from '../../core/nearest.ts';
-import type { AdapterSettings } from '../../core/spec.ts';
+import type { FoundSettings, Remark } from '../../core/lineage/found.ts';
+import { manualProvider } from '../../core/spec/by-hand.ts';
+import type { AdapterSettings } from '../../core/spec/spec.ts';
+import type { Json } from '../../core/text/json.ts';
+import { nearest } from '../../core/text/nearest.ts';
 import type { ImportContext } from '../importer.ts';
 import { whyNoFile, whyNoFolder } from '../missing.ts';
 import { listIn, type Section, textIn } from './config-obj.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type CertfleetError, fail, reasonOf } from '../../core/errors.ts';
+import { type CertfleetError, fail, reasonOf } from '../../core/errors/errors.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Entry, Key, Kind, Listing } from '../../ports/store.ts';
 import { decodeStored, type StoredDocument } from './document.ts';

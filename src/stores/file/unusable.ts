@@ -1,6 +1,6 @@
-import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors.ts';
-import { shellWord } from '../../core/shell-word.ts';
-import { remedyOf } from '../../core/untrusted-code.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { shellWord } from '../../core/text/shell-word.ts';
+import { remedyOf } from '../../core/trust/untrusted-code.ts';
 import type { Files, Foreign } from '../../ports/files.ts';
 
 const advices: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { toBase64url } from '../../core/encoding.ts';
-import { shellWord } from '../../core/shell-word.ts';
+import { toBase64url } from '../../core/text/encoding.ts';
+import { shellWord } from '../../core/text/shell-word.ts';
 import { isTemporaryName } from '../../lib/files.ts';
 import type { FileStat } from '../../ports/files.ts';
 import type { Kind } from '../../ports/store.ts';

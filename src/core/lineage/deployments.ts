@@ -1,0 +1,233 @@
+import type { CertfleetError } from '../errors/errors.ts';
+import { cut } from '../errors/remote-text.ts';
+import { canonical } from '../spec/same-spec.ts';
+import type { StoredSpec } from '../spec/spec.ts';
+import type { Json } from '../text/json.ts';
+import { type Deployment, type Lineage, type Sent, unfinishedWork } from './lineage.ts';
+import { isToCome } from './stored-time.ts';
+
+const minuteMs = 60_000;
+
+/** How long `renew` waits before it tries a version again on a target whose handshake it broke. */
+export const breakAgainMs = 24 * 60 * minuteMs;
+
+const dayMs = 24 * 60 * minuteMs;
+
+const longestPauseMs = 60 * minuteMs;
+
+/** How much of a target's message to store; a certificate may have many targets. */
+const longestOfTarget = 1_000;
+
+/**
+ * When `renew` tries a pending target again; undefined: at the next pass. The pause is a tenth of the time that it has
+ * been pending, so that a full disk or a closed socket that is mended within minutes costs no pause at all.
+ */
+export function nextTryAt(since: Date, now: Date): string | undefined {
+  const pauseMs = Math.min((now.getTime() - since.getTime()) / 10, longestPauseMs);
+  return pauseMs < minuteMs ? undefined : new Date(now.getTime() + pauseMs).toISOString();
+}
+
+/**
+ * When `renew` reloads again for an endpoint that does not serve what its targets have. One more reload comes with the
+ * next pass; after that 1, 10, 60 minutes pass, but the pass that finds it late raises the alarm.
+ */
+export function nextReloadAt(tries: number, lateAt: Date, now: Date): string | undefined {
+  if (tries < 2) return undefined;
+  const pauseMs = Math.min(minuteMs * 10 ** (tries - 2), longestPauseMs);
+  const untilLateMs = lateAt.getTime() - now.getTime();
+  return new Date(now.getTime() + (untilLateMs > 0 ? Math.min(pauseMs, untilLateMs) : pauseMs)).toISOString();
+}
+
+/** A target's settings, as text to compare; undefined for an endpoint. */
+export function settingsOf({ deployers }: StoredSpec, target: string): string | undefined {
+  const settings = deployers[target];
+  return settings && canonical(settings);
+}
+
+/**
+ * Whether a target got its version with other settings. Stores written before settings were kept have none to compare.
+ */
+export const hasOtherSettings = (wanted: StoredSpec, target: string, { settings }: Deployment): boolean =>
+  settings !== undefined && settings !== settingsOf(wanted, target);
+
+/** Whether a target is known to have the current version. */
+export const hasCurrent = ({ current, deployments }: Lineage, target: string): boolean =>
+  deployments[target]?.state === 'current' && deployments[target].version === current?.id;
+
+/** Targets and endpoints not known to have the current version, or that got it with other settings. */
+export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined): readonly string[] {
+  if (!lineage?.current) return [];
+  return [...wanted.spec.deploy, ...wanted.spec.endpoints].filter((target) => {
+    const deployment = lineage.deployments[target];
+    return !deployment || !hasCurrent(lineage, target) || hasOtherSettings(wanted, target, deployment);
+  });
+}
+
+/**
+ * Those of {@link targetsToDeploy} to try now. `renew` leaves a target alone until its next try, and leaves a command
+ * that waits for other targets alone until one of them may change. `issue` tries all.
+ */
+export function targetsToTry(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  now: Date,
+  obeyBackoff: boolean,
+): readonly string[] {
+  const lacking = targetsToDeploy(wanted, lineage);
+  if (!obeyBackoff || !lineage) return lacking;
+  const isPaused = (target: string): boolean => {
+    const deployment = lineage.deployments[target];
+    if (!deployment || hasOtherSettings(wanted, target, deployment)) return false; // new, or its settings were corrected
+    return deployment.retryAt !== undefined && isToCome(deployment.retryAt, breakAgainMs, now);
+  };
+  const ready = lacking.filter((target) => !isPaused(target));
+  return ready.filter((target) => {
+    const waitsFor = lineage.deployments[target]?.waitsFor;
+    return !waitsFor || waitsFor.some((other) => ready.includes(other) || hasCurrent(lineage, other));
+  });
+}
+
+/** Step 11: an intent for every target, except those whose result for this version is already known. */
+export function intended(
+  { deployments }: Lineage,
+  { spec }: StoredSpec,
+  version: string,
+  now: Date,
+): Readonly<Record<string, Deployment>> {
+  return Object.fromEntries(
+    [...spec.deploy, ...spec.endpoints].map((target) => {
+      const before = deployments[target];
+      if (before?.version === version && before.state !== 'intended') return [target, before];
+      const { took, sent } = before ?? {};
+      const intent = { version, state: 'intended', since: now.toISOString() } as const;
+      return [target, { ...intent, ...(took ? { took } : {}), ...(sent ? { sent } : {}) }];
+    }),
+  );
+}
+
+/** What a deployer has sent to a target, with a receipt to find it by. */
+export interface Sending extends Sent {
+  readonly target: string;
+}
+
+/** Whether a receipt is already in the document. */
+export const knowsSent = ({ deployments }: Lineage, { target, version, receipt }: Sending): boolean =>
+  deployments[target]?.sent?.some((one) => one.version === version && sameReceipt(one, { receipt })) ?? false;
+
+/** How many uploads a target remembers while nothing can be removed; `sweep --lost` finds older ones by their mark. */
+const mostSent = 16;
+
+/**
+ * A deployment with a receipt. It takes the place of an earlier one for the version, and of an equal one: that upload
+ * now has this version (a certificate that was imported again in place).
+ */
+export function withSent(before: Deployment | undefined, { version, receipt }: Sent, now: Date): Deployment {
+  const intent: Deployment = before ?? { version, state: 'intended', since: now.toISOString() };
+  const others = (intent.sent ?? []).filter((one) => one.version !== version && !sameReceipt(one, { receipt }));
+  return { ...intent, sent: [...others, { version, receipt }].slice(-mostSent) };
+}
+
+const sameReceipt = (a: { readonly receipt: Json }, b: { readonly receipt: Json }): boolean =>
+  canonical(a.receipt) === canonical(b.receipt);
+
+/** What a target was sent of versions that it no longer needs. The one before the current version stays. */
+export const supersededAt = (
+  { current, previous, deployments }: Pick<Lineage, 'current' | 'previous' | 'deployments'>,
+  target: string,
+): readonly Sent[] =>
+  (deployments[target]?.sent ?? []).filter(({ version }) => version !== current?.id && version !== previous?.id);
+
+/** What a target was sent and does not use, as far as the document knows. */
+export const unusedAt = ({ deployments }: Pick<Lineage, 'deployments'>, target: string): readonly Sent[] => {
+  const { state, version: used, sent = [] } = deployments[target] ?? {};
+  return sent.filter(({ version }) => state !== 'current' || version !== used);
+};
+
+/**
+ * Whether every target has the current version, and some still have superseded ones. A removal that failed is repeated
+ * after a day, because something may refer to the upload for as long as its owner likes.
+ */
+export const hasSuperseded = (lineage: Lineage, now: Date): boolean =>
+  unfinishedWork(lineage) === undefined &&
+  lineage.spec.spec.deploy.every((target) => hasCurrent(lineage, target)) &&
+  Object.keys(lineage.deployments).some((target) =>
+    supersededAt(lineage, target).some(({ keptAt }) => keptAt === undefined || isPast(keptAt, dayMs, now)),
+  );
+
+const isPast = (at: string, afterMs: number, now: Date): boolean => Date.parse(at) + afterMs <= now.getTime();
+
+/** A deployment after what is `gone` has been removed at the target, and the rest of `tried` could not be. */
+export function withoutSent(
+  { sent = [], ...deployment }: Deployment,
+  facts: { readonly tried: readonly Sent[]; readonly gone: readonly Sent[]; readonly now: Date },
+): Deployment {
+  const isIn = (list: readonly Sent[], { version }: Sent) => list.some((one) => one.version === version);
+  const left = sent
+    .filter((one) => !isIn(facts.gone, one))
+    .map((one) => (isIn(facts.tried, one) ? { ...one, keptAt: facts.now.toISOString() } : one));
+  return left.length > 0 ? { ...deployment, sent: left } : deployment;
+}
+
+/** Targets of the lineage's last spec that are no longer wanted. */
+export const targetsDropped = ({ spec: { spec: before } }: Lineage, { spec }: StoredSpec): readonly string[] =>
+  before.deploy.filter((target) => !spec.deploy.includes(target));
+
+/** The result of a run for one target or endpoint. */
+export interface DeliveryResult {
+  readonly error?: CertfleetError;
+  /** For a command, as in {@link Deployment}. */
+  readonly waitsFor?: readonly string[];
+  readonly took?: Readonly<Record<string, string>>;
+}
+
+/** The deployment to store for a target that a run tried. */
+export function deploymentAfter(
+  { error, waitsFor, took }: DeliveryResult,
+  facts: {
+    readonly old: Deployment | undefined;
+    /** The version's id. */
+    readonly version: string;
+    /** The target's settings, as text; undefined for an endpoint. */
+    readonly settings: string | undefined;
+    readonly now: Date;
+    /** How long a target may lack the version before an alarm is raised. */
+    readonly deployTimeoutMs: number;
+    /** The version broke a handshake, and the previous one was put back. */
+    readonly wentBack: boolean;
+  },
+): Deployment {
+  const { old, version, settings, now, wentBack } = facts;
+  const isSame = old?.version === version;
+  const sent = old?.sent;
+  const shared = {
+    version,
+    ...(settings === undefined ? {} : { settings }),
+    ...(took ? { took } : {}),
+    ...(sent ? { sent } : {}),
+  };
+  const hasIt = !error && !waitsFor;
+  const since = isSame && (old.state === 'current') === hasIt ? old.since : now.toISOString();
+  if (waitsFor && !error)
+    return {
+      ...shared,
+      state: 'pending',
+      since,
+      waitsFor,
+      message: cut(`waiting for ${waitsFor.join(', ')}`, longestOfTarget),
+    };
+  if (!error) return { ...shared, state: 'current', since };
+  const lateAt = new Date(Date.parse(since) + facts.deployTimeoutMs);
+  const tries = (isSame ? (old.tries ?? 0) : 0) + 1;
+  const pausedUntil = settings === undefined ? nextReloadAt(tries, lateAt, now) : nextTryAt(new Date(since), now);
+  const retryAt = wentBack ? new Date(now.getTime() + breakAgainMs).toISOString() : pausedUntil;
+  return {
+    ...shared,
+    state: 'pending',
+    since,
+    message: cut(error.message, longestOfTarget),
+    code: error.code,
+    tries,
+    ...(retryAt === undefined ? {} : { retryAt }),
+    ...(wentBack || lateAt <= now || old?.alarmed ? { alarmed: true } : {}),
+  };
+}

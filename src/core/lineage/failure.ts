@@ -1,0 +1,202 @@
+import { backoffMs } from '../ca/backoff.ts';
+import { problemType } from '../ca/problem.ts';
+import { endOfHold, longestRetryAfterMs } from '../ca/retry-after.ts';
+import type { CertfleetError } from '../errors/errors.ts';
+import { cut } from '../errors/remote-text.ts';
+import { sameRequest, sameSpec } from '../spec/same-spec.ts';
+import type { StoredSpec } from '../spec/spec.ts';
+import type { Failure, Lineage, SettingsBefore } from './lineage.ts';
+import { holdsBack, type Rollover, rolloverText } from './rollover.ts';
+import { happenedWithin, isFromTheFuture, isToCome } from './stored-time.ts';
+
+/** Why nothing is done about a certificate that is due, and until when. */
+export interface Wait {
+  /** RFC 3339. */
+  readonly until: string;
+  /**
+   * `back-off`: our own pause after a failure; a person can cut it short. `hold`: the CA asked us to wait, and
+   * `--force` does not override that. `down`: another certificate of this run has found that the CA accepts no orders.
+   * `rollover`: the account is getting another key, which has no end that is known.
+   */
+  readonly why: 'back-off' | 'hold' | 'down' | 'rollover';
+  /** For a person. */
+  readonly reason: string;
+  /** Whether it waits because it failed. */
+  readonly isFailing: boolean;
+}
+
+/** What a run works with. A change since the last run clears the back-off. */
+export interface Means {
+  /** Hash over the current secrets. */
+  readonly credentials?: string;
+  /** Why they cannot be read. The run fails with this once it has the lease, so that the failure is stored. */
+  readonly unusable?: CertfleetError;
+  /** URL of the account at the CA, if it is known. */
+  readonly account?: string;
+}
+
+/** What a certificate waits for; of our own back-off and the CA's hold, whichever ends later. */
+export function waitOf(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  facts: Means & {
+    readonly now: Date;
+    /** False for `issue` and `--force`, which obey only the CA. */
+    readonly obeyBackoff: boolean;
+    /** RFC 3339: until when the CA asked us to wait, whatever the certificate. */
+    readonly caHold?: string;
+    /** Whether another certificate of this run has found that the CA is down. */
+    readonly isDown?: boolean;
+    /** The rollover of its account that is under way. */
+    readonly rollover?: Rollover;
+  },
+): Wait | undefined {
+  const { now, rollover } = facts;
+  if (rollover && holdsBack(rollover, lineage, now))
+    return { until: now.toISOString(), why: 'rollover', reason: rolloverText(rollover), isFailing: false };
+  if (facts.isDown)
+    return {
+      until: now.toISOString(),
+      why: 'down',
+      reason: 'its CA accepts no orders at the moment',
+      isFailing: false,
+    };
+  const failure = failureThatCounts(wanted, lineage, facts, now);
+  const hold = laterOf(heldUntil(wanted, lineage, now), facts.caHold);
+  const until = laterOf(hold, facts.obeyBackoff ? failure?.retryAt : undefined);
+  if (until === undefined || Date.parse(until) <= now.getTime()) return undefined;
+  return {
+    until,
+    why: hold === undefined ? 'back-off' : 'hold',
+    reason: failure ? `failed earlier: ${failure.message}` : 'the CA asked us to wait (Retry-After)',
+    isFailing: failure !== undefined,
+  };
+}
+
+/**
+ * The last failure, if it still counts: not after a change of spec or credentials, not if it was about an account that
+ * another one has replaced, and not if a clock that was ahead wrote it.
+ */
+export function failureThatCounts(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  { credentials, account }: Means,
+  now: Date,
+): Failure | undefined {
+  const failure = lineage?.failure;
+  if (!failure || failure.count === 0 || isFromTheFuture(failure.at, now) || !sameSpec(lineage.spec, wanted))
+    return undefined;
+  if (credentials !== undefined && lineage.credentials !== undefined && credentials !== lineage.credentials)
+    return undefined;
+  if (account !== undefined && failure.account !== undefined && account !== failure.account) return undefined;
+  return failure;
+}
+
+/**
+ * Until when the CA asked us to wait with this certificate, if that time has not passed. A change of deployer, solver
+ * or credentials does not end the wait. A rate limit counts names, so it does not hold another set of names (Let's
+ * Encrypt suggests changing it); a busy CA holds every certificate.
+ */
+export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now: Date): string | undefined {
+  const { failure } = lineage ?? {};
+  if (!lineage || failure?.holdUntil === undefined || isFromTheFuture(failure.at, now)) return undefined;
+  const hold = failure.holdUntil;
+  if (!isToCome(hold, longestRetryAfterMs, now)) return undefined;
+  const isSame =
+    failure.code === 'acme/rate-limited'
+      ? sameRequest(lineage.spec, wanted)
+      : lineage.spec.issuer.directory === wanted.issuer.directory;
+  return isSame ? hold : undefined;
+}
+
+/** After a change that ends a failure, counts failures anew. The CA's hold and the failed validations stay. */
+export function forgiven(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  means: Means,
+  now: Date,
+): Failure | undefined {
+  const failure = lineage?.failure;
+  if (!failure || failureThatCounts(wanted, lineage, means, now)) return failure;
+  return { ...failure, count: 0, retryAt: failure.at };
+}
+
+/**
+ * After a change of settings has failed, what is left of it for those of before: the failed validations, and the CA's hold
+ * if it holds these, too. Their own earlier failure counts again.
+ */
+export function failureBefore(
+  { spec, failure: earlier }: SettingsBefore,
+  lineage: Lineage & { readonly failure: Failure },
+  now: Date,
+): Failure | undefined {
+  const { holdUntil: _ofChange, validations, ...failure } = lineage.failure;
+  const hold = laterOf(earlier?.holdUntil, heldUntil(spec, lineage, now));
+  if (!earlier && !validations && hold === undefined) return undefined;
+  return {
+    ...(earlier ?? { ...failure, count: 0, retryAt: failure.at }),
+    ...(validations ? { validations } : {}),
+    ...(hold === undefined ? {} : { holdUntil: hold }),
+  };
+}
+
+const hourMs = 3_600_000;
+/** How many failed validations of a name to remember; three are enough to stop an order. */
+const mostValidations = 10;
+/** How much of a message to store. */
+export const longestStored = 4_000;
+
+/**
+ * What to remember of a failed try: the count, the back-off, the CA's hold, the failed validations of the last hour.
+ */
+export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date): Failure {
+  const before = lineage.failure;
+  // A wrong clock, or another certfleet on the port, is not the certificate's fault: try again soon, and do not count
+  // it.
+  const isElsewhere = error.code === 'acme/clock-skew' || error.code === 'solver/port-held';
+  const count = isElsewhere ? Math.max(1, before?.count ?? 0) : (before?.count ?? 0) + 1;
+  const validityLeftMs = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
+  // A name that the CA's policy excludes stays excluded.
+  const retry = problemType(error) === 'rejectedIdentifier' ? 'never' : error.retry;
+  // Another service's limit (a DNS provider's) ends when it says. It is not the CA's, so it holds nothing else.
+  const isOthers = !error.code.startsWith('acme/');
+  const byBackoff = now.getTime() + backoffMs(isElsewhere ? 1 : count, validityLeftMs, retry);
+  const isLimit = error.code === 'acme/rate-limited';
+  const hold = error.retryAt && endOfHold(error.retryAt, { now, validityLeftMs, isLimit });
+  const validations = validationsAfter(before, error, now);
+  const { account } = (error.problem ?? {}) as { readonly account?: string };
+  return {
+    count,
+    at: now.toISOString(),
+    code: error.code,
+    message: cut(error.message, longestStored),
+    hint: cut(error.hint, longestStored),
+    retryAt: (isOthers && hold ? hold : new Date(Math.max(byBackoff, hold?.getTime() ?? 0))).toISOString(),
+    ...(hold && !isOthers ? { holdUntil: hold.toISOString() } : {}),
+    ...(Object.keys(validations).length > 0 ? { validations } : {}),
+    ...(before?.overruledAt === undefined ? {} : { overruledAt: before.overruledAt }),
+    ...(error.code === 'acme/account-deactivated' && account !== undefined ? { account } : {}),
+  };
+}
+
+function validationsAfter(
+  before: Failure | undefined,
+  error: CertfleetError,
+  now: Date,
+): Readonly<Record<string, readonly string[]>> {
+  const recent = Object.entries(before?.validations ?? {})
+    .map(([name, times]) => [name, times.filter((time) => happenedWithin(hourMs, time, now))] as const)
+    .filter(([, times]) => times.length > 0);
+  const validations = new Map(recent);
+  const failed =
+    error.code === 'acme/invalid-authorization'
+      ? (error.problem as { identifier?: { value?: string } } | undefined)?.identifier?.value
+      : undefined;
+  if (failed !== undefined)
+    validations.set(failed, [...(validations.get(failed) ?? []), now.toISOString()].slice(-mostValidations));
+  return Object.fromEntries(validations);
+}
+
+/** The later of two times, or the only one. */
+export const laterOf = (a: string | undefined, b: string | undefined) =>
+  a === undefined || (b !== undefined && Date.parse(b) > Date.parse(a)) ? b : a;

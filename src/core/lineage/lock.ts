@@ -1,0 +1,98 @@
+import type { AroundOrder } from '../spec/hooks.ts';
+import type { Json } from '../text/json.ts';
+import { decodeDocument, type Lease } from './lineage.ts';
+import type { ProcessIdentity } from './process-identity.ts';
+
+/**
+ * A resource that several certificates and processes change: `lock/<resource>`. It is the lock, and the journal of what
+ * certfleet has at a balancer: every rule is in it before the balancer is asked for it, and until it is gone there.
+ */
+export interface LockDocument {
+  readonly schema: 1;
+  readonly lease?: Lease;
+  /** By listener. */
+  readonly listeners?: Readonly<Record<string, ListenerState>>;
+  /** In `lock/hooks`: the runs between their pre-hook and their post-hook. */
+  readonly hooks?: readonly HookUser[];
+}
+
+/** A run whose pre-hook may have run, and that owes its post-hook. */
+export interface HookUser extends AroundOrder {
+  readonly by: ProcessIdentity;
+  /** Tells the runs of one process apart. */
+  readonly run?: string | undefined;
+  /** RFC 3339. */
+  readonly since: string;
+  /** The hook that was begun last. If certfleet is killed, it goes on. */
+  readonly running?: ProcessIdentity | undefined;
+}
+
+/** What certfleet has, or may have, on one listener. */
+export interface ListenerState {
+  /** The certificates that need the rules, by name; the last one that leaves removes them. */
+  readonly users: Readonly<Record<string, RuleUser>>;
+  /** Everything that may be at the balancer. */
+  readonly group?: StoredGroup;
+  readonly rules: readonly StoredRule[];
+  /** The balancer's ids, from the last time that everything was in place. */
+  readonly receipt?: Json;
+}
+
+export interface RuleUser {
+  /** RFC 3339. Where the balancer has no room for all, the first come first. */
+  readonly since: string;
+  readonly hosts: readonly string[];
+  /** Where this certificate's responder is, in the mode `forward`. */
+  readonly backend?: StoredBackend;
+  /** In the mode `fixed-response`. */
+  readonly answers?: readonly StoredAnswer[];
+  /** The rules stay when the order is done. */
+  readonly keep?: true;
+}
+
+export interface StoredBackend {
+  readonly server: string;
+  readonly port: number;
+  readonly address?: string;
+  readonly kind?: string;
+}
+
+export interface StoredAnswer {
+  readonly host: string;
+  readonly token: string;
+  readonly keyAuthorization: string;
+}
+
+export interface StoredGroup {
+  readonly name: string;
+  readonly lineage: string;
+}
+
+export interface StoredRule {
+  readonly name: string;
+  /** The certificate that it was made for. */
+  readonly lineage: string;
+  readonly host?: string;
+  readonly path: string;
+  readonly answer?: string;
+}
+
+export const decodeLock = (bytes: Uint8Array, resource: string, location: string): LockDocument =>
+  decodeDocument<LockDocument>(bytes, { key: `lock/${resource}`, file: location }, ['schema']);
+
+/** The document with another state of one listener; undefined if nothing is left in it. */
+export function withListener(
+  document: LockDocument,
+  listener: string,
+  state: ListenerState | undefined,
+): LockDocument | undefined {
+  const { [listener]: _before, ...others } = document.listeners ?? {};
+  const listeners = state && !isEmpty(state) ? { ...others, [listener]: state } : others;
+  const { listeners: _all, ...rest } = document;
+  return Object.keys(listeners).length === 0 && rest.lease === undefined
+    ? undefined
+    : { ...rest, ...(Object.keys(listeners).length === 0 ? {} : { listeners }) };
+}
+
+const isEmpty = ({ users, group, rules }: ListenerState): boolean =>
+  Object.keys(users).length === 0 && group === undefined && rules.length === 0;

@@ -1,0 +1,24 @@
+import { shellWord } from '../text/shell-word.ts';
+import type { GivenBack } from './lineage.ts';
+
+/** What to do about a certificate whose settings were lost with its document. */
+export const adviceWithoutSettings = (name: string, identifiers: readonly string[]): string =>
+  `declare it, or run \`certfleet issue --name ${shellWord(name)} -d ${shellWord(identifiers.join(','))}\` with the flags that it had`;
+
+/** Why it is not renewed, for `lineage/not-renewed`. */
+export const notRenewedWithoutSettings = (
+  name: string,
+  identifiers: readonly string[],
+): { readonly why: string; readonly advice: string } => {
+  const advice = adviceWithoutSettings(name, identifiers);
+  return {
+    why: 'made again after its document was lost, and with it how it is renewed',
+    advice: `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`,
+  };
+};
+
+/** Why a certificate is not renewed that was given back, for `lineage/not-renewed`. */
+export const notRenewedHere = ({ path }: GivenBack): { readonly why: string; readonly advice: string } => ({
+  why: `it was given back to certbot in ${path} by \`import --undo\`, so it is not renewed here`,
+  advice: `\`certfleet import certbot ${shellWord(path)} --in-place\` takes it over again.`,
+});

@@ -1,0 +1,17 @@
+import { remoteText } from '../errors/remote-text.ts';
+
+/** Identifies one process for ever; a pid alone is reused. */
+export interface ProcessIdentity {
+  readonly bootId: string;
+  /** The PID namespace (the link target of /proc/self/ns/pid). */
+  readonly pidNamespace: string;
+  readonly pid: number;
+  /** Field 22 of /proc/<pid>/stat, in clock ticks since boot. */
+  readonly startTime: string;
+  /** The name of its machine or container, for people. */
+  readonly host?: string;
+}
+
+/** `32 on node-a`, or `32` if its host was not stored. */
+export const processText = ({ pid, host }: Pick<ProcessIdentity, 'pid' | 'host'>): string =>
+  host === undefined ? String(pid) : `${pid} on ${remoteText(host)}`;

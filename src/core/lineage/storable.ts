@@ -1,0 +1,83 @@
+import { cut } from '../errors/remote-text.ts';
+import { maxDocumentBytes } from './document-limits.ts';
+import {
+  type Deployment,
+  encodeDocument,
+  type Failure,
+  type Lineage,
+  type Renewal,
+  type Tombstone,
+} from './lineage.ts';
+
+/**
+ * A lineage as it can be stored. If its document would be too large, it gives up what the engine does not need, the
+ * least important first: a refusal that is not remembered would be repeated by every run.
+ */
+export function storable(lineage: Lineage): { readonly lineage: Lineage; readonly bytes: Uint8Array } {
+  let [smaller, bytes] = [lineage, encodeDocument(lineage)];
+  for (const shrink of [shortTexts(500), shortTexts(0), withoutDetails, withFewerStones]) {
+    if (bytes.length <= maxDocumentBytes) break;
+    smaller = shrink(smaller);
+    bytes = encodeDocument(smaller);
+  }
+  return { lineage: smaller, bytes };
+}
+
+const replaceAll = <T, R>(record: Readonly<Record<string, T>>, change: (value: T) => R): Readonly<Record<string, R>> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+
+/** Cuts all messages; with `most` 0, only their codes are left. */
+const shortTexts =
+  (most: number) =>
+  (lineage: Lineage): Lineage => {
+    const short = (text: string) => (most === 0 ? '' : cut(text, most));
+    const { failure, last, deployments } = lineage;
+    return {
+      ...lineage,
+      ...(failure ? { failure: { ...failure, message: short(failure.message), hint: short(failure.hint) } } : {}),
+      ...(last
+        ? { last: { ...last, message: short(last.message), ...(last.hint ? { hint: short(last.hint) } : {}) } }
+        : {}),
+      ...(lineage.tombstones
+        ? {
+            tombstones: lineage.tombstones.map((stone) =>
+              stone.refused ? { ...stone, refused: { ...stone.refused, reason: short(stone.refused.reason) } } : stone,
+            ),
+          }
+        : {}),
+      deployments: replaceAll(
+        deployments,
+        (one): Deployment => (one.message === undefined ? one : { ...one, message: short(one.message) }),
+      ),
+    };
+  };
+
+/** Without links for people and the failed validations of the last hour. */
+function withoutDetails(lineage: Lineage): Lineage {
+  const { failure, renewal, ...rest } = lineage;
+  const { validations: _times, ...counted } = failure ?? {};
+  const { explanationUrl: _page, ...timed } = renewal ?? {};
+  return {
+    ...rest,
+    ...(failure ? { failure: counted as Failure } : {}),
+    ...(renewal ? { renewal: timed as Renewal } : {}),
+  };
+}
+
+/**
+ * With as many tombstones as fit. A check that only looks for late effects goes before a removal that failed. No
+ * order begins while the tombstones take more than their share, so only a spec of more than 100 KiB gets here.
+ */
+function withFewerStones(lineage: Lineage): Lineage {
+  const isOwed = ({ looked }: Tombstone) => looked === -1;
+  const stones = lineage.tombstones ?? [];
+  const { tombstones: _all, ...rest } = lineage;
+  let room = maxDocumentBytes - encodeDocument(rest).length - '"tombstones":[],'.length;
+  const kept = [...stones.filter(isOwed), ...stones.filter((stone) => !isOwed(stone))].filter((stone) => {
+    const bytes = encodeDocument(stone).length + 1;
+    if (bytes > room) return false;
+    room -= bytes;
+    return true;
+  });
+  return kept.length > 0 ? { ...rest, tombstones: kept } : rest;
+}

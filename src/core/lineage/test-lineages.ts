@@ -1,0 +1,42 @@
+import type { StoredSpec } from '../spec/spec.ts';
+import type { Lineage } from './lineage.ts';
+
+// A valid, delivered certificate for the unit tests of this folder. Product code does not import it.
+
+export const testSpec = {
+  spec: {
+    name: 'abc',
+    identifiers: [{ type: 'dns', value: 'abc.example.com' }],
+    issuer: 'le',
+    solver: 'web',
+    deploy: ['edge'],
+    endpoints: [],
+  },
+  issuer: { directory: 'https://ca.test/dir', email: [], agreeToTerms: true, test: true },
+  solver: { type: 'http01-webroot' },
+  deployers: { edge: { type: 'files' } },
+  preflight: { resolvers: [], http01Port: 80 },
+} as const satisfies StoredSpec;
+
+export const testLineage = {
+  schema: 1,
+  name: 'abc',
+  origin: 'configuration',
+  spec: testSpec,
+  current: {
+    id: 'v1',
+    directory: 'https://ca.test/dir',
+    accountUrl: 'https://ca.test/a/1',
+    facts: {
+      identifiers: [{ type: 'dns', value: 'abc.example.com' }],
+      notBefore: '2026-02-01T00:00:00Z',
+      notAfter: '2026-05-01T00:00:00Z',
+      serial: '01',
+      fingerprint: 'f',
+      spkiFingerprint: 's',
+      issuerName: 'CA',
+    },
+  },
+  renewal: { at: '2026-04-01T00:00:00.000Z', source: 'lifetime', checkAfter: '2026-03-02T00:00:00.000Z' },
+  deployments: { edge: { version: 'v1', state: 'current', since: '2026-02-01T00:00:00Z' } },
+} as const satisfies Lineage;

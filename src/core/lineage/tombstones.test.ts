@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import type { StoredSpec } from '../spec/spec.ts';
+import { maxDocumentBytes } from './document-limits.ts';
+import { encodeDocument, type Lineage, type Tombstone, type Work } from './lineage.ts';
+import { testLineage, testSpec } from './test-lineages.ts';
+import {
+  afterLook,
+  hasRoomForOrder,
+  isDue,
+  leftAgain,
+  missedFor,
+  nameOfPresented,
+  oneForEach,
+  owedBy,
+  owesCleanup,
+  presentedIn,
+  specOfPresented,
+  tombstoneOf,
+} from './tombstones.ts';
+
+const now = new Date('2026-03-01T00:00:00Z');
+const wanted: StoredSpec = testSpec;
+const challenge = { type: 'http-01', identifier: 'abc.example.com', token: 't' } as const;
+const work: Work = {
+  ...{ step: 'challenges', version: 'v2', directory: 'd', startedAt: '' },
+  ...{ challenges: [{ ...challenge, receipt: 'r' }], thumbprint: 'print' },
+};
+const presented = { ...challenge, receipt: 'r', thumbprint: 'print' };
+const stone = tombstoneOf(wanted, presented, now);
+const probe = { type: 'http-01', identifier: 'abc', token: '', thumbprint: '', probe: true } as const;
+
+describe('what the work owes', () => {
+  it.each<[string, Work | undefined, readonly unknown[]]>([
+    ['nothing where there is none', undefined, []],
+    ['nothing before anything was presented', { ...work, challenges: [] }, []],
+    ['its challenges, with the thumbprint', work, [presented]],
+    ['its probe', { ...work, challenges: [], probe: 'ours' }, [probe]],
+    ['the probe that was left, and its challenges', { ...work, probe: 'left' }, [probe, presented]],
+  ])('is %s', (_what, one, expected) => {
+    expect(owedBy({ name: 'abc', spec: wanted, ...(one ? { work: one } : {}) })).toEqual(expected);
+    expect(owesCleanup(one)).toBe(expected.length > 0);
+    expect(one ? presentedIn(one) : []).toEqual(expected.filter((it) => it !== probe));
+  });
+
+  it('has a name for people', () => {
+    const names = (type: string) =>
+      [presented, probe].map((one) => nameOfPresented(one, { ...wanted, solver: { type } }));
+    expect(names('http01-webroot')).toEqual(['the http-01 challenge of abc.example.com', 'the probe']);
+    expect(names('http01-forward-rule')[1]).toBe('the forward rule');
+  });
+});
+
+describe('a tombstone', () => {
+  it('has all that its removal needs, and the solver that presented', () => {
+    const { solver, preflight } = wanted;
+    const by = { name: 'web', solver, preflight };
+    expect(stone).toEqual({ ...presented, by, closedAt: now.toISOString(), looked: 0 });
+    expect(tombstoneOf(wanted, probe, now, -1)).toEqual({ ...probe, by, closedAt: now.toISOString(), looked: -1 });
+    const today: StoredSpec = { ...wanted, spec: { ...wanted.spec, solver: 'dns' }, solver: { type: 'dns01' } };
+    expect(specOfPresented(today, stone)).toEqual(wanted);
+    expect(specOfPresented(today, presented)).toBe(today);
+  });
+
+  const hoursOn = (hours: number): Date => new Date(now.getTime() + hours * 3_600_000);
+  it.each([
+    [-1, 0, true],
+    [0, 0.9, false],
+    [0, 1, true],
+    [1, 23.9, false],
+    [1, 24, true],
+  ] as const)('with looked %d is due after %d h: %s', (looked, hours, expected) => {
+    expect(isDue({ ...stone, looked }, hoursOn(hours))).toBe(expected);
+  });
+
+  it.each<[string, Pick<Tombstone, 'looked' | 'late'>, Pick<Tombstone, 'looked'> | undefined]>([
+    ['is checked once more after the first check', { looked: 0 }, { looked: 1 }],
+    ['is gone after the second', { looked: 1 }, undefined],
+    ['is gone after a removal that had failed', { looked: -1 }, undefined],
+    [
+      'is checked twice after a removal that had failed, for what may come late',
+      { looked: -1, late: true },
+      { looked: 0 },
+    ],
+  ])('%s', (_what, before, expected) => {
+    expect(afterLook({ ...stone, ...before }, hoursOn(24))).toEqual(expected ? [{ ...stone, ...expected }] : []);
+  });
+
+  it('of what a list may hide is due when the list has it, too, and is checked at 1 h and 24 h all the same', () => {
+    const missed = missedFor(stone, 360_000);
+    expect([0.09, 0.1].map((hours) => isDue(missed, hoursOn(hours)))).toEqual([false, true]);
+    expect(isDue(missedFor(stone, 2 * 3_600_000), hoursOn(1)), 'never later').toBe(true);
+    expect(afterLook(missed, hoursOn(0.1))).toEqual([stone]);
+    expect(afterLook(missed, hoursOn(1))).toEqual([{ ...stone, looked: 1 }]);
+  });
+
+  it('that could not be removed still waits for what may come late', () => {
+    const left: Tombstone = { ...stone, looked: -1 };
+    for (const before of [stone, { ...stone, looked: 1 }, { ...left, late: true }] as const)
+      expect(leftAgain(before, left)).toEqual({ ...left, late: true });
+    expect(leftAgain(left, left)).toEqual(left);
+    expect(leftAgain(left, stone)).toEqual(stone);
+  });
+
+  it('is one for each value and presenter, the latest one', () => {
+    const later: Tombstone = { ...stone, closedAt: hoursOn(1).toISOString() };
+    const others: readonly Tombstone[] = [
+      { ...stone, token: 'u' },
+      { ...stone, identifier: 'b.example.com' },
+      { ...stone, type: 'dns-01' },
+      { ...stone, by: { ...stone.by, name: 'other' } as Tombstone['by'] & object },
+    ];
+    expect(oneForEach([stone, ...others, later])).toEqual([later, ...others]);
+    const left: Tombstone = { ...stone, looked: -1 };
+    expect(oneForEach([stone, left])).toEqual([{ ...left, late: true }]);
+    expect(oneForEach([left, later])).toEqual([later]);
+  });
+});
+
+describe('hasRoomForOrder', () => {
+  const longest = (n: number) =>
+    `${String(n).padStart(3, '0')}.${'a'.repeat(60)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(44)}`;
+  const names = Array.from({ length: 100 }, (_, n) => longest(n));
+  const wide: StoredSpec = {
+    ...wanted,
+    spec: { ...wanted.spec, identifiers: names.map((value) => ({ type: 'dns', value })) },
+  };
+  const stones = (orders: number): readonly Tombstone[] =>
+    Array.from({ length: orders }, (_, order) =>
+      names.map((identifier) =>
+        tombstoneOf(
+          wide,
+          {
+            type: 'dns-01',
+            identifier,
+            token: `${order}`.padEnd(43),
+            thumbprint: ''.padEnd(43),
+            receipt: { value: ''.padEnd(43) },
+          },
+          now,
+        ),
+      ),
+    ).flat();
+
+  it('is there for two orders of a hundred of the longest names, and the document holds them', () => {
+    expect(names[0]).toHaveLength(237);
+    const lineage = (orders: number): Lineage => ({ ...testLineage, spec: wide, tombstones: stones(orders) });
+    expect([0, 1, 2].map((orders) => hasRoomForOrder(lineage(orders), wide, now))).toEqual([true, true, false]);
+    const facts = { ...testLineage.current.facts, identifiers: wide.spec.identifiers };
+    const version = { ...testLineage.current, facts };
+    expect(encodeDocument({ ...lineage(2), current: version, previous: version }).length).toBeLessThan(
+      maxDocumentBytes,
+    );
+  });
+
+  it('is there for any other certificate, however often its values could not be removed', () => {
+    expect(hasRoomForOrder({ ...testLineage, tombstones: Array(300).fill(stone) }, wanted, now)).toBe(true);
+  });
+});

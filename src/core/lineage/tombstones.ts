@@ -1,0 +1,179 @@
+import { type ChallengeType, staysAfterOrder } from '../ca/challenge-type.ts';
+import { canonical } from '../spec/same-spec.ts';
+import type { Presenter, StoredSpec } from '../spec/spec.ts';
+import { partFor, partsOf, withSolver } from '../spec/spec-parts.ts';
+import type { Json } from '../text/json.ts';
+import { encodeDocument, type Lineage, type Tombstone, type Work } from './lineage.ts';
+
+/** What a solver presented, with everything it needs to remove it. */
+export interface Presented {
+  readonly type: ChallengeType;
+  readonly identifier: string;
+  readonly token?: string;
+  readonly thumbprint: string;
+  /** For dns-account-01. */
+  readonly accountUrl?: string;
+  readonly receipt?: Json;
+  /** What the solver prepared (a probe, a forward rule) instead of a challenge; its identifier is the lineage's name. */
+  readonly probe?: true;
+  /** The solver that presented it; undefined means the one that the spec has for the identifier. */
+  readonly by?: Presenter;
+}
+
+/** The solver whose preparation, a rule, stays until the challenges are removed. */
+export const forwardRuleType = 'http01-forward-rule';
+
+/** Whether what a solver of a spec prepared is a forward rule. */
+export const ruleStays = (spec: StoredSpec): boolean =>
+  partsOf(spec).some(({ solver }) => solver.type === forwardRuleType);
+
+/** What a solver of this spec presented, in words. */
+export const nameOfPresented = (presented: Presented, spec: StoredSpec): string =>
+  presented.probe
+    ? isRule(presented, spec)
+      ? 'the forward rule'
+      : 'the probe'
+    : `the ${presented.type} challenge of ${presented.identifier}`;
+
+/** Whether it is what a solver prepared, and a forward rule. */
+export const isRule = (presented: Presented, spec: StoredSpec): boolean =>
+  presented.probe === true && ruleStays(specOfPresented(spec, presented));
+
+export const presentedIn = (work: Work): readonly Presented[] =>
+  work.challenges.map((challenge) => ({
+    ...challenge,
+    thumbprint: work.thumbprint ?? '',
+    ...(work.accountUrl === undefined ? {} : { accountUrl: work.accountUrl }),
+  }));
+
+/** Whether the work may have left something in the outside world. */
+export const owesCleanup = (work: Work | undefined): work is Work =>
+  work !== undefined && (work.probe !== undefined || work.challenges.some(({ type }) => !staysAfterOrder(type)));
+
+/** Everything the work may have left in the outside world. */
+export function owedBy({ name, work, spec }: Pick<Lineage, 'name' | 'work' | 'spec'>): readonly Presented[] {
+  if (!work) return [];
+  const presented = presentedIn(work).filter(({ type }) => !staysAfterOrder(type));
+  if (!work.probe) return presented;
+  const probe = { type: 'http-01', identifier: name, token: '', thumbprint: '', probe: true } as const;
+  const parts = partsOf(spec);
+  const probes = parts.length > 1 ? parts.map((part) => ({ ...probe, by: presenterOf(part) })) : [probe];
+  return [...probes, ...presented];
+}
+
+const presenterOf = ({ spec, solver, preflight }: StoredSpec): Presenter => ({ name: spec.solver, solver, preflight });
+
+/** @param looked 0: check again in an hour; -1: its removal failed, so check at the next sweep */
+export function tombstoneOf(
+  spec: StoredSpec,
+  presented: Presented,
+  now: Date,
+  looked: Tombstone['looked'] = 0,
+): Tombstone {
+  const { type, identifier, token, thumbprint, accountUrl, receipt, probe } = presented;
+  return {
+    type,
+    identifier,
+    ...(token === undefined ? {} : { token }),
+    thumbprint,
+    ...(type === 'dns-account-01' && accountUrl !== undefined ? { accountUrl } : {}),
+    ...(receipt === undefined ? {} : { receipt }),
+    ...(probe ? { probe } : {}),
+    by: presenterOf(specOfPresented(spec, presented)),
+    closedAt: now.toISOString(),
+    looked,
+  };
+}
+
+/** The spec with the solver that presented it. */
+export const specOfPresented = (
+  spec: StoredSpec,
+  { by, identifier }: Pick<Presented, 'by' | 'identifier'>,
+): StoredSpec => (by ? withSolver(spec, by) : partFor(spec, identifier));
+
+/** Groups what is owed by the spec with the solver that presented it. */
+export function bySolver<T extends Presented>(
+  spec: StoredSpec,
+  owed: readonly T[],
+): readonly (readonly [StoredSpec, readonly T[]])[] {
+  const groups = new Map<string, readonly [StoredSpec, T[]]>();
+  for (const presented of owed) {
+    const one = specOfPresented(spec, presented);
+    const key = canonical(presenterOf(one));
+    const group = groups.get(key) ?? ([one, []] as const);
+    group[1].push(presented);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+/**
+ * Keeps the latest tombstone for each value: every try of a kept order gets the same tokens, and the same values unless the
+ * account has got another key. A record of dns-persist-01 has no token; its receipt says which it is.
+ */
+export function oneForEach(stones: readonly Tombstone[]): readonly Tombstone[] {
+  const latest = new Map<string, Tombstone>();
+  for (const stone of stones) {
+    const { type, identifier, token, thumbprint, receipt, by } = stone;
+    const key = canonical([type, identifier, token ?? receipt ?? null, thumbprint, by ?? null]);
+    const before = latest.get(key);
+    latest.set(key, before ? leftAgain(before, stone) : stone);
+  }
+  return [...latest.values()];
+}
+
+/** A tombstone whose removal failed (again): it must still be checked for a late effect. */
+export const leftAgain = ({ refused, looked, late }: Tombstone, stone: Tombstone): Tombstone => ({
+  ...(refused ? { refused } : {}),
+  ...stone,
+  ...(stone.looked === -1 && (looked !== -1 || late) ? { late: true } : {}),
+});
+
+/** How much of a document tombstones may take: enough for two hundred names of the greatest length. */
+const mostStonesBytes = 144 * 1024;
+
+/**
+ * Whether the document has room for the challenges of another order, even if none of these, and nothing that is already
+ * journalled, can be removed.
+ */
+export function hasRoomForOrder(lineage: Lineage, wanted: StoredSpec, now: Date): boolean {
+  const { tombstones = [], spec } = lineage;
+  const unknown = { type: 'http-01', token: '.'.repeat(43), thumbprint: '.'.repeat(43) } as const;
+  const fresh = wanted.spec.identifiers.map(({ value }) => ({ ...unknown, identifier: value, receipt: unknown }));
+  const stones = [
+    // A large document gives up the reasons first.
+    ...tombstones.map(({ refused: _reason, ...stone }) => stone),
+    ...owedBy(lineage).map((presented) => tombstoneOf(spec, presented, now)),
+    ...fresh.map((presented) => tombstoneOf(wanted, presented, now)),
+  ];
+  return encodeDocument(stones).length <= mostStonesBytes;
+}
+
+/** When a tombstone is checked at the latest: 1 h and 24 h after the close. */
+const looksAfterMs = [3_600_000, 24 * 3_600_000] as const;
+
+export const dueAt = ({ looked, closedAt, listedAt }: Tombstone): number =>
+  looked === -1
+    ? Number.NEGATIVE_INFINITY
+    : Math.min(Date.parse(closedAt) + looksAfterMs[looked], listedAt === undefined ? Infinity : Date.parse(listedAt));
+
+export const isDue = (stone: Tombstone, now: Date): boolean => now.getTime() >= dueAt(stone);
+
+/** The tombstone of what a removal may have missed, because the service lists it only after so many ms. */
+export const missedFor = (stone: Tombstone, ms: number): Tombstone => ({
+  ...stone,
+  listedAt: new Date(Date.parse(stone.closedAt) + ms).toISOString(),
+});
+
+/**
+ * A tombstone after a check that found or removed its value: after the check at 1 h, the one at 24 h follows. An earlier
+ * check, of what the service lists by then, replaces neither.
+ */
+export function afterLook(
+  { late, refused: _refused, listedAt: _listed, ...stone }: Tombstone,
+  now: Date,
+): readonly Tombstone[] {
+  if (stone.looked === -1) return late ? [{ ...stone, looked: 0 }] : [];
+  if (!isDue(stone, now)) return [stone];
+  return stone.looked === 0 ? [{ ...stone, looked: 1 }] : [];
+}

@@ -1,0 +1,580 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fail } from '../../errors/errors.ts';
+import type { StoredSpec } from '../../spec/spec.ts';
+import { maxDocumentBytes } from '../document-limits.ts';
+import { isOnlyOwing, type Lineage, type Tombstone, type Work } from '../lineage.ts';
+import { testLineage } from '../test-lineages.ts';
+import { tombstoneOf } from '../tombstones.ts';
+import { Model, specsOf } from './test-model.ts';
+import { type Program, play } from './test-run.ts';
+import * as work from './work.ts';
+
+const now = new Date('2026-03-01T12:00:00Z');
+const holder = { bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' };
+const lease = { id: 'mine', holder, beat: 0 };
+const claim: work.Claim = { lease, isDoubtful: false, now };
+const url = 'https://ca.test/order/1';
+const [wanted, otherSolver, otherNames] = specsOf(['a.test', 'b.test'], ['c.test']) as [
+  StoredSpec,
+  StoredSpec,
+  StoredSpec,
+];
+const facts = { wanted, origin: 'command-line', aim: 'certificate', newId: 'v2' } as const;
+const version = { ...testLineage.current, id: 'v2' };
+const challenges = [
+  { type: 'http-01', identifier: 'a.test', token: 'ta' },
+  { type: 'http-01', identifier: 'b.test', token: 'tb' },
+] as const;
+const last = { at: now.toISOString(), result: 'renewed', message: '' } as const;
+const busy = fail('acme/busy', { issuer: 'CA', what: 'newOrder', status: 503 });
+const refused = fail('acme/invalid-authorization', {
+  ...{ issuer: 'CA', identifier: 'a.test', challenge: 'http-01', detail: '', advice: '' },
+});
+
+const one: Readonly<Record<work.TransitionName, work.Transition>> = {
+  begun: work.begun(facts, claim),
+  leased: work.leased(claim),
+  trialBegun: work.trialBegun({ wanted, thumbprint: 'print', challenge: challenges[0] }, claim),
+  imported: work.imported({ wanted, version, renewal: { at: now.toISOString(), source: 'lifetime' }, has: [], now }),
+  rebuilt: work.rebuilt({
+    wanted,
+    versions: [version],
+    renewal: { at: now.toISOString(), source: 'lifetime' },
+    now,
+    isDeclared: false,
+  }),
+  leftAlone: work.leftAlone({ target: 'edge', path: '/old', now }),
+  beaten: work.beaten(),
+  recordsKept: work.recordsKept([]),
+  released: work.released(),
+  restored: work.restored(),
+  pastRemoved: work.pastRemoved({ wanted, left: [], now }),
+  overruled: work.overruled(now),
+  orderGivenUp: work.orderGivenUp(),
+  ordered: work.ordered({ url }),
+  challengesIntended: work.challengesIntended({ thumbprint: 'print', accountUrl: 'a', challenges }),
+  receiptsKept: work.receiptsKept(new Map([['http-01 a.test', 'receipt']])),
+  presentFailed: work.presentFailed(new Map([['http-01 a.test', 'receipt']]), new Set(['http-01 b.test'])),
+  accountKeyChanged: work.accountKeyChanged({ left: [], now }),
+  accountLost: work.accountLost({ left: [], now }),
+  orderFailed: work.orderFailed({ left: [], now }),
+  certificateRefused: work.certificateRefused(),
+  namesDropped: work.namesDropped({ dropped: [{ identifier: 'b.test', reason: 'no' }], left: [], now }),
+  madeCurrent: work.madeCurrent({ wanted, version, now }),
+  sent: work.sent({ target: 'edge', version: 'v2', receipt: 'upload', now }),
+  revocationMeant: work.revocationMeant({
+    ...{ versions: ['v1'], reason: 'keyCompromise', by: 'account-key', newId: 'v3', now },
+  }),
+  revoked: work.revoked({ version: 'v1', reason: 'keyCompromise', when: 'now', now }),
+  revocationRefused: work.revocationRefused({ version: 'v1' }),
+  rolledBack: work.rolledBack({ wanted, now }),
+  exported: work.exported({ at: now.toISOString(), version: 'v1', format: 'pem', to: '/root/x' }),
+  exportFailed: work.exportFailed({ at: now.toISOString(), version: 'v1', format: 'pem', to: '/root/x' }),
+  closed: work.closed({ deployments: undefined, renewal: undefined, retired: [], left: [], last, now }),
+  failed: work.failed({ error: busy, asked: true, left: [], now }),
+  stopped: work.stopped({ asked: true, left: [], now }),
+  swept: work.swept({ looked: new Map(), left: [], now }),
+  forgotten: work.forgotten(),
+};
+
+/** The document after all of them. */
+const through = (lineage: Lineage | undefined, ...names: readonly (work.TransitionName | work.Transition)[]) => {
+  const all = names.map((name) => (typeof name === 'string' ? one[name] : name));
+  return all.reduce<Lineage | undefined>(work.after, lineage);
+};
+const idle: Lineage = { ...testLineage, origin: 'command-line', spec: wanted, last: { ...last, version: 'v1' } };
+/** One document for each phase; `first`: of a lineage that has no certificate yet. */
+const from = (lineage: Lineage | undefined) => ({
+  bare: () => through(lineage, 'leased') as Lineage,
+  begun: () => through(lineage, 'begun') as Lineage,
+  ordered: () => through(lineage, 'begun', 'ordered') as Lineage,
+  challenged: () => through(lineage, 'begun', 'ordered', 'challengesIntended') as Lineage,
+  current: () => through(lineage, 'begun', 'ordered', 'challengesIntended', 'madeCurrent') as Lineage,
+});
+const renewal = from(idle);
+const first = from(undefined);
+const workOf = (lineage: Lineage | undefined): Work => {
+  if (!lineage?.work) throw new Error('there is no work');
+  return lineage.work;
+};
+
+describe('the table of what may follow what', () => {
+  const phases: Readonly<Record<work.Phase, Lineage | undefined>> = {
+    absent: undefined,
+    idle,
+    interrupted: through(renewal.ordered(), 'released'),
+    bare: renewal.bare(),
+    begun: renewal.begun(),
+    ordered: renewal.ordered(),
+    challenged: renewal.challenged(),
+    current: renewal.current(),
+  };
+  it.each(Object.entries(phases))('%s is a phase', (phase, lineage) => expect(work.phaseOf(lineage)).toBe(phase));
+
+  const stays = { bare: 'bare', begun: 'begun', ordered: 'ordered', challenged: 'challenged', current: 'current' };
+  const left = { begun: 'interrupted', ordered: 'interrupted', challenged: 'interrupted', current: 'interrupted' };
+  /** The phase before → the phase after; any other fails. */
+  const table: Readonly<Record<work.TransitionName, Readonly<Record<string, string>>>> = {
+    begun: {
+      ...{ absent: 'begun', idle: 'begun', interrupted: 'begun', bare: 'begun' },
+      ...{ begun: 'begun', ordered: 'begun', challenged: 'begun', current: 'current' },
+    },
+    leased: { ...stays, idle: 'bare', interrupted: 'ordered' },
+    trialBegun: { absent: 'bare' },
+    imported: { absent: 'idle', idle: 'idle' },
+    rebuilt: { absent: 'idle' },
+    leftAlone: {
+      ...{ idle: 'idle', interrupted: 'idle', bare: 'idle' },
+      ...{ begun: 'idle', ordered: 'idle', challenged: 'idle', current: 'idle' },
+    },
+    beaten: stays,
+    recordsKept: stays,
+    released: { ...left, bare: 'idle' },
+    restored: { ...left, bare: 'idle' },
+    pastRemoved: { begun: 'begun', current: 'current' },
+    overruled: { begun: 'begun', ordered: 'ordered', challenged: 'challenged' },
+    orderGivenUp: { begun: 'begun' },
+    ordered: { begun: 'ordered' },
+    challengesIntended: { begun: 'challenged', ordered: 'challenged' },
+    receiptsKept: { challenged: 'challenged' },
+    presentFailed: { challenged: 'challenged' },
+    accountKeyChanged: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
+    accountLost: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
+    orderFailed: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
+    certificateRefused: { begun: 'begun', ordered: 'ordered', challenged: 'challenged' },
+    namesDropped: { begun: 'begun', ordered: 'begun', challenged: 'begun' },
+    madeCurrent: { begun: 'current', ordered: 'current', challenged: 'current' },
+    sent: { current: 'current' },
+    revocationMeant: stays,
+    revoked: stays,
+    revocationRefused: stays,
+    rolledBack: stays,
+    exported: stays,
+    exportFailed: stays,
+    closed: { current: 'idle' },
+    failed: left,
+    stopped: left,
+    swept: { ...left, bare: 'idle' },
+    forgotten: { bare: 'absent', begun: 'absent', ordered: 'absent', challenged: 'absent', current: 'absent' },
+  };
+  const withPrevious = (lineage: Lineage | undefined) =>
+    lineage && { ...lineage, previous: { ...testLineage.current, id: 'v0' } };
+  const cases = Object.entries(table).flatMap(([name, rows]) =>
+    Object.entries(phases).map(
+      ([phase, lineage]) =>
+        [name, phase, rows[phase], name === 'rolledBack' ? withPrevious(lineage) : lineage] as const,
+    ),
+  );
+  it.each(cases)('%s after %s: %s', (name, _phase, expected, lineage) => {
+    const transition = one[name as work.TransitionName];
+    if (expected !== undefined) return expect(work.phaseOf(work.after(lineage, transition))).toBe(expected);
+    return expect(() => work.after(lineage, transition)).toThrow(`${name} cannot follow`);
+  });
+});
+
+describe('begun', () => {
+  it('holds the intents of the order and of the probe, and nothing of before', () => {
+    const held = { lease, step: 'lease', version: 'v2', directory: wanted.issuer.directory, challenges: [] };
+    const intents = { order: {}, probe: 'ours', startedAt: now.toISOString() };
+    expect(renewal.begun().work).toEqual({ ...held, ...intents });
+    expect(first.begun()).toMatchObject({ name: 'abc', schema: 1, deployments: {}, work: { first: true } });
+  });
+
+  it.each<[string, Lineage, Partial<work.Beginning>, Partial<Work>]>([
+    ['keeps an order and its version', renewal.ordered(), { newId: 'v3' }, { version: 'v2', order: { url } }],
+    [
+      'doubts an order whose URL never came',
+      renewal.begun(),
+      { newId: 'v3' },
+      { version: 'v2', order: { doubtful: true } },
+    ],
+    [
+      'gives it up for other names',
+      renewal.ordered(),
+      { wanted: otherNames, newId: 'v3' },
+      { version: 'v3', order: {} },
+    ],
+    [
+      'parks it while it delivers',
+      renewal.ordered(),
+      { aim: 'delivery' },
+      { parked: { version: 'v2', order: { url } } },
+    ],
+    ['delivers first what was interrupted there', renewal.current(), {}, { step: 'deploy', version: 'v2' }],
+    [
+      'orders where there is nothing to deliver',
+      first.ordered(),
+      { aim: 'delivery' },
+      { step: 'lease', order: { url } },
+    ],
+    ['takes the probe of before for one that was left', renewal.begun(), {}, { probe: 'left' }],
+    ['keeps it, whatever is wanted', renewal.begun(), { wanted: otherNames, aim: 'delivery' }, { probe: 'left' }],
+    ['keeps the journal, whatever is wanted', renewal.challenged(), { wanted: otherNames }, { challenges }],
+  ])('%s', (_what, before, changed, expected) => {
+    const after = work.after(before, work.begun({ ...facts, ...changed }, claim));
+    expect(after?.work).toMatchObject(expected);
+  });
+
+  it('keeps the spec of what is to be removed, until it is', () => {
+    const begun = work.begun({ ...facts, wanted: otherSolver }, claim);
+    expect(work.after(renewal.challenged(), begun)?.spec).toEqual(wanted);
+    expect(work.after(renewal.ordered(), begun)?.spec).toEqual(otherSolver);
+    const removed = work.pastRemoved({ wanted: otherSolver, left: [], now });
+    const after = through(renewal.challenged(), begun, removed);
+    expect([after?.spec, workOf(after).challenges, workOf(after).probe]).toEqual([otherSolver, [], 'ours']);
+  });
+
+  it('forgets what was said of targets that are none any more', () => {
+    const before = {
+      ...idle,
+      deployments: { ...idle.deployments, gone: { version: 'v1', state: 'current', since: '' } },
+    };
+    expect(Object.keys(work.after(before as Lineage, one.begun)?.deployments ?? {})).toEqual(['edge']);
+  });
+
+  it.each([
+    ['a holder that may live', { ...claim, isDoubtful: true }, true],
+    ['a dead one', claim, undefined],
+  ])('and leased know from %s that something may come late', (_who, by, expected) => {
+    for (const taken of [work.begun(facts, by), work.leased(by)]) {
+      const after = work.after(renewal.challenged(), taken);
+      expect(workOf(after).takenOver).toBe(expected);
+      // Until the work is closed, whoever works on it.
+      expect(workOf(through(after, 'beaten', 'begun', 'leased')).takenOver).toBe(expected);
+    }
+  });
+});
+
+describe('towards a certificate', () => {
+  it('the dead order is gone before the next one is asked for', () => {
+    expect(workOf(through(renewal.ordered(), 'begun', 'orderGivenUp'))).toMatchObject({ order: { doubtful: true } });
+  });
+
+  it('the probe is taken back, and the lineage is no first try any more', () => {
+    for (const after of [first.ordered(), through(first.begun(), 'challengesIntended'), first.current()])
+      expect(workOf(after).probe).toBeUndefined();
+    expect([workOf(first.ordered()).first, workOf(first.current()).first]).toEqual([undefined, undefined]);
+  });
+
+  it('receipts stand with their challenges, and what was refused needs no removal', () => {
+    const [a, b] = challenges;
+    expect(workOf(through(renewal.challenged(), 'receiptsKept')).challenges).toEqual([{ ...a, receipt: 'receipt' }, b]);
+    expect(workOf(through(renewal.challenged(), 'presentFailed')).challenges).toEqual([{ ...a, receipt: 'receipt' }]);
+  });
+
+  it('dropped names stay with the work, however its orders end, until an order is dead for another reason', () => {
+    const dropped = [{ identifier: 'b.test', reason: 'no' }];
+    const narrowed = through(renewal.challenged(), 'namesDropped');
+    expect(workOf(narrowed)).toMatchObject({ step: 'lease', version: 'v2', challenges: [], order: { dropped } });
+    expect(workOf(narrowed).order).not.toHaveProperty('url');
+    expect(workOf(through(narrowed, 'ordered')).order).toMatchObject({ dropped, url: expect.any(String) });
+    expect(workOf(through(narrowed, 'orderGivenUp')).order).toEqual({ dropped, doubtful: true });
+    expect(workOf(through(narrowed, 'accountLost')).order).toEqual({ dropped });
+    expect(workOf(through(narrowed, 'ordered', 'accountLost')).order).toEqual({ dropped });
+  });
+
+  it.each(['accountLost', 'orderFailed'] as const)('%s takes the order along, and leaves the version', (name) => {
+    const after = workOf(through(renewal.challenged(), name));
+    expect(after).toMatchObject({ step: 'lease', version: 'v2', challenges: [] });
+    expect(after.order).toEqual({});
+  });
+
+  it('another key of the account leaves the order, whose challenges are presented anew', () => {
+    const after = workOf(through(renewal.challenged(), 'accountKeyChanged'));
+    expect(after).toMatchObject({ step: 'lease', version: 'v2', challenges: [], order: { url } });
+    const names = through(renewal.challenged(), 'namesDropped', 'ordered', 'accountKeyChanged');
+    expect(workOf(names).order).toMatchObject({ url, dropped: [{ identifier: 'b.test' }] });
+  });
+
+  it('a wrong certificate ends its order, and the version stays for the next one', () => {
+    const after = workOf(through(renewal.challenged(), 'certificateRefused', 'failed'));
+    expect([after.order, after.version]).toEqual([undefined, 'v2']);
+  });
+
+  it('a new version moves those before it on, once', () => {
+    const third = work.begun({ ...facts, newId: 'v3' }, claim);
+    const made = work.madeCurrent({ wanted, version: { ...version, id: 'v3' }, now });
+    const after = through(renewal.current(), 'closed', third, made);
+    expect([after?.current?.id, after?.previous?.id, after?.retired]).toEqual(['v3', 'v2', ['v1']]);
+    expect(after?.deployments).toEqual({ edge: { version: 'v3', state: 'intended', since: now.toISOString() } });
+    expect(workOf(after)).toMatchObject({ step: 'deploy', version: 'v3' });
+    expect(workOf(after).order).toBeUndefined();
+  });
+});
+
+describe('a version that is given up', () => {
+  const delivery = work.begun({ ...facts, aim: 'delivery' }, claim);
+  const others = work.begun({ ...facts, wanted: otherNames, newId: 'v3' }, claim);
+  it.each<[string, Parameters<typeof through>[1][], readonly string[] | undefined]>([
+    ['for other names is retired', ['begun', 'ordered', others], ['v2']],
+    ['while it is parked is retired', ['begun', 'ordered', delivery, others], ['v2']],
+    ['for a compromised key is retired', ['begun', 'ordered', 'released', 'leased', 'revocationMeant'], ['v2']],
+    ['for the client before is retired', ['begun', 'ordered', 'leftAlone'], ['v2']],
+    ['is none if the work is resumed', ['begun', 'ordered', 'begun'], undefined],
+    ['is none if it is current', ['begun', 'madeCurrent', others], undefined],
+  ])('%s', (_what, names, expected) => expect(through(idle, ...names)?.retired).toEqual(expected));
+});
+
+describe('imported', () => {
+  const imported = (id: string) =>
+    work.imported({ wanted, version: { ...version, id }, renewal: testLineage.renewal, has: [], now });
+  const idsAfter = (...names: Parameters<typeof through>[1][]) => {
+    const after = through(idle, ...names);
+    return [after?.current?.id, after?.previous?.id, after?.retired];
+  };
+
+  it.each<[string, Parameters<typeof through>[1][], (string | string[] | undefined)[]]>([
+    ['moves those before it on', [imported('v2'), imported('v3')], ['v3', 'v2', ['v1']]],
+    [
+      'retires no version after a rollback to the one before',
+      [imported('v2'), 'leased', 'rolledBack', 'released', imported('v2')],
+      ['v2', 'v1', undefined],
+    ],
+    ['brings a retired version back', [imported('v2'), imported('v3'), imported('v1')], ['v1', 'v3', ['v2']]],
+    ['moves nothing for the version that is current', [imported('v2'), imported('v2')], ['v2', 'v1', undefined]],
+  ])('%s', (_what, names, expected) => expect(idsAfter(...names)).toEqual(expected));
+});
+
+describe('what a target was sent', () => {
+  const sentV1: Lineage = {
+    ...idle,
+    deployments: { edge: { ...idle.deployments['edge']!, sent: [{ version: 'v1', receipt: 'first' }] } },
+  };
+  it('stands beside what it was sent before, from step 12 until the next version', () => {
+    const current = from(sentV1).current();
+    expect(current.deployments['edge']).toMatchObject({ state: 'intended', sent: [{ version: 'v1' }] });
+    for (const after of [
+      through(current, 'sent'),
+      through(current, 'sent', 'failed'),
+      through(current, 'sent', 'begun'),
+    ])
+      expect(after?.deployments['edge']?.sent).toEqual([
+        { version: 'v1', receipt: 'first' },
+        { version: 'v2', receipt: 'upload' },
+      ]);
+  });
+
+  it('is an intent for a target that was added', () => {
+    const added = work.sent({ target: 'other', version: 'v1', receipt: { id: 1 }, now });
+    const delivery = work.begun({ ...facts, aim: 'delivery' }, claim);
+    expect(through(idle, delivery, added)?.deployments['other']).toEqual({
+      ...{ version: 'v1', state: 'intended', since: now.toISOString() },
+      sent: [{ version: 'v1', receipt: { id: 1 } }],
+    });
+  });
+});
+
+describe('the end of a run', () => {
+  it('closed brings the parked order back', () => {
+    const delivery = work.begun({ ...facts, aim: 'delivery' }, claim);
+    const after = through(renewal.ordered(), 'failed', delivery, 'closed');
+    expect(after?.work).toEqual({
+      ...{ step: 'lease', version: 'v2', order: { url }, challenges: [] },
+      ...{ directory: wanted.issuer.directory, startedAt: now.toISOString() },
+    });
+    // The failure of the order that waits stands; a certificate ends it.
+    expect(after?.failure?.code).toBe('acme/busy');
+    expect(through(renewal.ordered(), 'failed', 'begun', 'madeCurrent', 'closed')?.failure).toBeUndefined();
+    expect(
+      through(renewal.ordered(), 'failed', delivery, 'failed', 'begun', 'stopped', 'begun', 'closed')?.work,
+    ).toEqual(after?.work);
+  });
+
+  it.each<[string, Lineage, Partial<Parameters<typeof work.failed>[0]>, Partial<Work> | undefined]>([
+    ['keeps an order that may live', renewal.challenged(), {}, { order: { url }, version: 'v2' }],
+    ['keeps the key of one that is dead', renewal.challenged(), { error: refused }, { version: 'v2' }],
+    ['keeps the key where newOrder was sent', renewal.begun(), {}, { order: {}, version: 'v2' }],
+    ['keeps nothing where none was sent', renewal.begun(), { asked: false }, undefined],
+    ['keeps a doubt', through(renewal.begun(), 'begun') as Lineage, { asked: false }, { order: { doubtful: true } }],
+    ['keeps a delivery', renewal.current(), {}, { step: 'deploy', version: 'v2' }],
+  ])('failed %s', (_what, before, changed, expected) => {
+    const after = work.after(before, work.failed({ error: busy, asked: true, left: [], now, ...changed }));
+    expect(after).toMatchObject({ failure: { count: 1 }, last: { result: 'failed' } });
+    if (!expected) return expect(after?.work).toBeUndefined();
+    expect(after?.work).toMatchObject(expected);
+    expect(after?.work?.order).toEqual(expected.order);
+    for (const gone of ['lease', 'probe', 'thumbprint', 'takenOver'] as const)
+      expect(after?.work?.[gone]).toBeUndefined();
+    return expect(after?.work?.challenges).toEqual([]);
+  });
+
+  it('of a delivery replaces no kept record while the order with the new one is parked', () => {
+    const record = {
+      identifier: 'a.test',
+      zone: 'test',
+      name: '_validation-persist.a.test',
+      directory: 'ca',
+      account: 'a',
+    };
+    const [old, fresh] = [
+      { ...record, value: 'old' },
+      { ...record, value: 'new', intended: true as const },
+    ];
+    const persist = { type: 'dns-persist-01', identifier: 'a.test' } as const;
+    const noted = (receipt: object) => work.receiptsKept(new Map([['dns-persist-01 a.test', receipt as never]]));
+    const intended = work.challengesIntended({ thumbprint: 'print', accountUrl: 'a', challenges: [persist] });
+    const delivery = work.begun({ ...facts, aim: 'delivery' }, claim);
+    const begun = through({ ...idle, kept: [old] }, 'begun', 'ordered', intended, noted(fresh));
+    const after = through(begun, delivery, 'closed');
+    expect([after?.kept, after?.tombstones]).toEqual([[old, fresh], undefined]);
+    // The order that the new one was for ends it.
+    const ended = through(after, 'begun', intended, noted(fresh), 'madeCurrent', 'closed');
+    expect([ended?.kept, ended?.tombstones?.length]).toEqual([[fresh], 1]);
+  });
+
+  it('stopped keeps all of it, and counts no failure', () => {
+    const after = through(renewal.challenged(), 'stopped');
+    expect(after).toMatchObject({ last: { result: 'stopped' }, work: { version: 'v2', order: { url } } });
+    expect(after?.failure).toBeUndefined();
+  });
+
+  describe('of a first try by flags', () => {
+    const before = work.failed({ error: busy, asked: false, left: [], now });
+    const probe = { type: 'http-01', identifier: 'abc', token: '', thumbprint: '', probe: true } as const;
+    const left = [tombstoneOf(wanted, probe, now, -1)];
+    const owing = work.failed({ error: busy, asked: false, left, now });
+
+    it('that came to no order leaves no document; one that is declared does, and so does any later one', () => {
+      expect(work.after(first.begun(), before)).toBeUndefined();
+      const declared = work.begun({ ...facts, origin: 'configuration' }, claim);
+      expect(through(undefined, declared, before)).toMatchObject({ failure: { count: 1 } });
+      for (const after of [
+        through(first.begun(), 'failed'),
+        through(first.ordered(), work.failed({ error: refused, asked: true, left: [], now }), 'begun', before),
+        through(first.begun(), 'begun', before),
+        // The first process may have sent newOrder before it died.
+        through(first.begun(), work.begun({ ...facts, wanted: otherNames }, claim), before),
+        through(renewal.begun(), before),
+      ])
+        expect(after?.failure?.count).toBeGreaterThan(0);
+    });
+
+    it('leaves what it owes, for the sweep alone', () => {
+      const after = work.after(first.begun(), owing) as Lineage;
+      expect(after).toMatchObject({ tombstones: left, work: { step: 'close', first: true } });
+      expect([isOnlyOwing(after), after.failure, after.work?.lease]).toEqual([true, undefined, undefined]);
+      expect(through(after, 'leased', 'released')).toEqual(after);
+
+      const taken = through(after, 'leased') as Lineage;
+      const [due = left[0]] = work.dueStones(taken, now);
+      const look = (stone: Tombstone | undefined) =>
+        work.swept({ looked: new Map([[due as Tombstone, stone]]), left: [], now });
+      expect(work.after(taken, look(left[0]))).toEqual(after);
+      expect(work.after(taken, look(undefined))).toBeUndefined();
+    });
+
+    it('may come to nothing again, and to an order', () => {
+      const after = work.after(first.begun(), owing);
+      expect(workOf(through(after, 'begun')).first).toBe(true);
+      expect(through(after, 'begun', before, 'leased', 'swept')).toMatchObject({ tombstones: left });
+      expect(through(after, 'begun', 'failed')?.failure?.count).toBe(1);
+    });
+  });
+});
+
+describe('tombstones', () => {
+  const [a] = challenges;
+  const presented = { ...a, thumbprint: 'print' };
+  const left = tombstoneOf(wanted, presented, now, -1);
+  const byDoubt = work.begun(facts, { ...claim, isDoubtful: true });
+  const closing = (stones: readonly Tombstone[]) => work.stopped({ asked: true, left: stones, now });
+
+  it('stand for what could not be removed, and nothing else', () => {
+    expect(through(renewal.challenged(), closing([left]))?.tombstones).toEqual([left]);
+    expect(through(renewal.challenged(), 'stopped')?.tombstones).toBeUndefined();
+  });
+
+  it('stand for all that a process presented which may live; what was not removed is looked at first', () => {
+    const stones = through(renewal.challenged(), byDoubt, closing([left]))?.tombstones;
+    expect(stones).toMatchObject([
+      { token: 'ta', looked: -1, late: true },
+      { token: 'tb', looked: 0 },
+    ]);
+  });
+
+  it('stand for what a sweep took over from a process that may live', () => {
+    const leased = work.leased({ ...claim, isDoubtful: true });
+    expect(through(renewal.challenged(), leased, 'swept')?.tombstones).toMatchObject([
+      { token: 'ta', looked: 0 },
+      { token: 'tb', looked: 0 },
+    ]);
+  });
+
+  it('wait for what may come late, also where a sweep could not remove it', () => {
+    const doubted: Tombstone = { ...left, looked: 0 };
+    const taken = through({ ...idle, tombstones: [doubted] }, 'leased');
+    const swept = work.swept({ looked: new Map([[doubted, left]]), left: [], now });
+    expect(work.after(taken, swept)?.tombstones).toEqual([{ ...left, late: true }]);
+  });
+
+  it('are kept by a sweep that did not look at them', () => {
+    const other = { ...left, token: 'other', looked: 0 } as const;
+    const before = { ...idle, tombstones: [left, other] };
+    const looked = new Map([[left as Tombstone, undefined]]);
+    expect(through(before, 'leased', work.swept({ looked, left: [], now }))?.tombstones).toEqual([other]);
+  });
+});
+
+describe('whatever dies or freezes in between', () => {
+  /** On the way one choice in so many does not go on. */
+  const pathsWith = (share: number) => {
+    const choices = { arbitrary: fc.integer({ min: 1, max: 30 }), weight: 1 };
+    return fc.array(fc.oneof({ arbitrary: fc.constant(0), weight: share - 1 }, choices), {
+      maxLength: 400,
+      size: 'max',
+    });
+  };
+  const programs: fc.Arbitrary<Program> = fc.noBias(
+    fc.record({
+      path: fc.oneof(pathsWith(4), pathsWith(8), pathsWith(20)),
+      between: fc.array(fc.nat({ max: 30 }), { maxLength: 24, size: 'max' }),
+    }),
+  );
+  const worlds = fc.record({ origin: fc.constantFrom('command-line', 'configuration'), reusesOrders: fc.boolean() });
+
+  it('nothing is forgotten, nothing is bought twice, and in the end it is issued and clean', () => {
+    fc.assert(
+      fc.property(programs, worlds, (program, world) =>
+        play(new Model({ ...world, wanted: specsOf(['a.test', 'b.test'], ['a.test']) }), program),
+      ),
+      { numRuns: process.env['CERTFLEET_LONG'] ? 3_000 : 100 },
+    );
+  });
+
+  describe('with a hundred names of the longest kind', () => {
+    const suffix = `.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(32)}.example.test`;
+    const names = Array.from({ length: 100 }, (_, n) => `${'a'.repeat(60)}${String(n).padStart(3, '0')}${suffix}`);
+    const wide = (reusesOrders: boolean, origin: Lineage['origin'] = 'configuration') =>
+      new Model({ wanted: specsOf(names, names.slice(1)), origin, reusesOrders });
+
+    it('the document stays within its bound', () => {
+      const long = fc.oneof(pathsWith(50), pathsWith(200));
+      const between = fc.array(fc.nat({ max: 30 }), { maxLength: 12, size: 'max' });
+      fc.assert(
+        fc.property(fc.noBias(fc.record({ path: long, between })), worlds, (program, { reusesOrders, origin }) => {
+          const model = wide(reusesOrders, origin);
+          play(model, program);
+          expect(model.largest).toBeLessThan(maxDocumentBytes);
+        }),
+        { numRuns: process.env['CERTFLEET_LONG'] ? 50 : 5, endOnFailure: true },
+      );
+    });
+
+    it('no more is ordered than it can remember, while nothing can be removed', () => {
+      const model = wide(false);
+      const [stick, expire, issue] = [7, 8, 0];
+      play(model, { path: [], between: [stick, ...Array(5).fill([issue, expire]).flat()] });
+      expect(model.largest).toBeLessThan(maxDocumentBytes);
+      const orders = model.trace.filter((line) => line === '→ ordered').length;
+      const refusals = model.trace.filter((line) => line === '→ failed').length;
+      expect([orders, refusals]).toEqual([3, 3]);
+    });
+  });
+});
+
+it('the settings of a certificate that was made again are known once a run has begun with others', () => {
+  const lost = work.after(undefined, one.rebuilt);
+  expect(lost).toHaveProperty('settingsLost', true);
+  expect(work.after(lost, one.begun)).not.toHaveProperty('settingsLost');
+});

@@ -1,0 +1,68 @@
+import { fail } from '../errors/errors.ts';
+
+/** A server that should serve the certificate: one of `endpoints:` of a spec. */
+export interface Endpoint {
+  /** A DNS name or an IP address without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * What an address serves. The state of an endpoint is that of its worst address.
+ *
+ * - `current`: the expected version;
+ * - `old`: the previous version;
+ * - `other`: any other certificate;
+ * - `handshake-failed`: it accepts connections but does not complete a TLS handshake;
+ * - `unreachable`: no connection, or the name has no address;
+ * - `cannot-tell`: this machine has no route to that address family (IPv6, say). An endpoint is in this state only if
+ *   all its addresses are.
+ */
+export type EndpointState = 'current' | 'old' | 'other' | 'unreachable' | 'handshake-failed' | 'cannot-tell';
+
+export interface AddressVerdict {
+  readonly address: string;
+  readonly state: EndpointState;
+  /** What it serves, or why no certificate was seen. */
+  readonly words: string;
+}
+
+export interface EndpointVerdict {
+  /** As written in the spec. */
+  readonly endpoint: string;
+  readonly state: EndpointState;
+  /** For a person, with the address it is about. */
+  readonly words: string;
+  readonly addresses: readonly AddressVerdict[];
+}
+
+/** `www.example.com`, `www.example.com:8443`, `192.0.2.1:443`, `[2001:db8::1]:443`; port 443 unless said. */
+export function parseEndpoint(text: string): Endpoint {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s[\]:/]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = match?.[3] === undefined ? 443 : Number.parseInt(match[3], 10);
+  if (host === undefined || port < 1 || port > 65_535)
+    throw fail('usage/invalid', { what: `"${text}" is not an endpoint; write it as host:port or [IPv6]:port` });
+  return { host: host.toLowerCase(), port };
+}
+
+export const printEndpoint = ({ host, port }: Endpoint): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
+/** Compares SHA-256 fingerprints (lower-case hex). */
+export const judgeFingerprint = (served: string, expected: string, previous?: string): 'current' | 'old' | 'other' =>
+  served === expected ? 'current' : served === previous ? 'old' : 'other';
+
+// From best to worst. A failed handshake is worse than no connection: it is what a bad deployment looks like, and
+// putting the previous version back repairs it. `cannot-tell` counts only if no other address says more.
+const badness: readonly EndpointState[] = ['cannot-tell', 'current', 'old', 'other', 'unreachable', 'handshake-failed'];
+
+/** The verdict on an endpoint, from its worst address. */
+export function judgeEndpoint(endpoint: string, addresses: readonly AddressVerdict[]): EndpointVerdict {
+  let worst: AddressVerdict | undefined;
+  for (const one of addresses) if (!worst || badness.indexOf(one.state) > badness.indexOf(worst.state)) worst = one;
+  if (!worst) return { endpoint, state: 'unreachable', words: 'its name has no address', addresses };
+  const rest = addresses.length - addresses.filter((one) => one.state === worst.state).length;
+  const words = `${worst.address}: ${worst.words}${rest > 0 ? ` (${rest} of ${addresses.length} addresses differ)` : ''}`;
+  return { endpoint, state: worst.state, words, addresses };
+}

@@ -1,0 +1,168 @@
+import type { Backend, Inspection, ListenerRule, WantedRule, WantedRules } from '../../ports/balancer.ts';
+import { challengePath } from '../ca/challenge-path.ts';
+import type { ListenerState, RuleUser, StoredGroup, StoredRule } from '../lineage/lock.ts';
+import { markIn, nameWithMark } from './own-mark.ts';
+
+/** A rule without its name. */
+export type RuleForm = Pick<StoredRule, 'host' | 'path' | 'answer'>;
+
+export type FormOrReason = { readonly form: RuleForm } | { readonly refused: string } | { readonly wait: string };
+
+/**
+ * The rule that sends `path` of a host to the responder and takes no other traffic away, or why there is none.
+ *
+ * Where rules of a host exclude all others (`host-first`), a host without rules of its own gets a rule for every host
+ * without rules, and a host with rules one beside them.
+ */
+export function safeForm(
+  host: string,
+  { path, answer }: Pick<RuleForm, 'path' | 'answer'>,
+  listener: {
+    readonly rules: readonly ListenerRule[];
+    readonly matching: 'host-first' | 'best';
+    readonly owner: string;
+  },
+): FormOrReason {
+  const { rules, matching, owner } = listener;
+  // Rules with the mark go away, so they do not make a host one that has rules of its own.
+  const foreign = rules.filter(({ name }) => markIn(name) === undefined);
+  const form: RuleForm = {
+    path,
+    ...(answer === undefined ? {} : { answer }),
+    ...hostOf(host, foreign, matching),
+  };
+  const twin = rules.find(
+    (rule) => rule.host === form.host && rule.path === path && markIn(rule.name)?.owner !== owner,
+  );
+  if (twin === undefined || matching === 'best') return { form };
+  const where = `the path ${path} of ${form.host ?? 'hosts without rules'}`;
+  return markIn(twin.name)
+    ? { wait: `another installation of certfleet uses ${where} (rule ${twin.name})` }
+    : { refused: `its rule ${twin.name} already ${twin.action} for ${where}` };
+}
+
+function hostOf(
+  host: string,
+  foreign: readonly ListenerRule[],
+  matching: 'host-first' | 'best',
+): { readonly host?: string } {
+  if (matching === 'best') return { host };
+  if (foreign.some((rule) => rule.host === host)) return { host };
+  const wildcards = foreign.flatMap((rule) => (rule.host !== undefined && covers(rule.host, host) ? [rule.host] : []));
+  const [closest] = wildcards.sort((a, b) => b.length - a.length);
+  return closest === undefined ? {} : { host: closest };
+}
+
+/** Whether a wildcard of a rule matches the host; at a balancer it stands for any number of labels. */
+const covers = (wildcard: string, host: string): boolean =>
+  wildcard.startsWith('*.') && host.endsWith(wildcard.slice(1));
+
+/** What there is to do on a listener. */
+export interface RulePlan {
+  /** What the balancer shall have. */
+  readonly wanted: WantedRules;
+  /** The state to store before the balancer is asked: everything that may be there until it has answered. */
+  readonly during: ListenerState;
+  /** The state to store afterwards. */
+  readonly after: ListenerState;
+  /** Why a user gets no rule, and for which host; or none yet. */
+  readonly refused: ReadonlyMap<string, Refusal>;
+  readonly waiting: ReadonlyMap<string, string>;
+}
+
+export interface Refusal {
+  readonly host: string;
+  readonly reason: string;
+}
+
+export interface PlanContext {
+  readonly owner: string;
+  readonly mode: 'forward' | 'fixed-response';
+  readonly matching: 'host-first' | 'best';
+  readonly inspection: Inspection;
+  readonly now: Date;
+  /** Twelve hex digits, new each time. */
+  readonly newId: () => string;
+}
+
+const dayMs = 24 * 3_600_000;
+/** When an object that is still there is surely a left-over; rules that are to stay get ten years. */
+const lifeMs = { order: dayMs, keep: 3_650 * dayMs } as const;
+
+/** Which rules and which group the users of a listener need, and how they fit into what is there. */
+export function planRules(before: ListenerState, context: PlanContext): RulePlan {
+  const { owner, mode, matching, inspection, now, newId } = context;
+  const { rules: listed, rulesLeft } = inspection;
+  const ours = listed.filter(({ name }) => markIn(name)?.owner === owner).length;
+  const refused = new Map<string, Refusal>();
+  const waiting = new Map<string, string>();
+  const rules: StoredRule[] = [];
+  const users = Object.entries(before.users).sort(([, a], [, b]) => (a.since < b.since ? -1 : 1));
+  const mark = (keep: boolean) => {
+    const expires = new Date(now.getTime() + (keep ? lifeMs.keep : lifeMs.order));
+    return nameWithMark({ owner, expires, id: newId() });
+  };
+  for (const [lineage, user] of users) {
+    const needed: RuleForm[] = [];
+    for (const one of neededBy(user, mode)) {
+      const found = safeForm(one.host, one, { rules: listed, matching, owner });
+      if ('refused' in found) refused.set(lineage, { host: one.host, reason: found.refused });
+      else if ('wait' in found) waiting.set(lineage, found.wait);
+      else if (![...rules, ...needed].some((rule) => isSame(rule, found.form))) needed.push(found.form);
+    }
+    if (refused.has(lineage) || waiting.has(lineage)) continue;
+    if (rules.length + needed.length > ours + rulesLeft) {
+      waiting.set(lineage, `the listener has no room for another rule (${listed.length} are there)`);
+      continue;
+    }
+    for (const form of needed) {
+      const known = before.rules.find((rule) => isSame(rule, form));
+      rules.push(known ?? { ...form, lineage, name: mark(user.keep === true) });
+    }
+  }
+  const accepted = Object.fromEntries(users.filter(([lineage]) => !refused.has(lineage)));
+  const backends = mode === 'forward' ? backendsOf(Object.values(accepted)) : [];
+  const needsGroup = mode === 'forward' && rules.length > 0;
+  const group: StoredGroup | undefined = needsGroup
+    ? (before.group ?? { name: mark(users.some(([, { keep }]) => keep)), lineage: users[0]![0] })
+    : undefined;
+  const receipt = before.receipt === undefined ? {} : { receipt: before.receipt };
+  const gone = before.rules.filter((rule) => !rules.includes(rule));
+  return {
+    wanted: { owner, rules: rules.map(wantedRule), ...(group ? { group: { ...group, backends } } : {}) },
+    during: {
+      users: accepted,
+      rules: [...rules, ...gone],
+      ...(group || before.group ? { group: (group ?? before.group)! } : {}),
+      ...receipt,
+    },
+    after: { users: accepted, rules, ...(group ? { group } : {}), ...receipt },
+    refused,
+    waiting,
+  };
+}
+
+/** What one user needs, in the form of rules for one host each. */
+function neededBy(
+  { hosts, answers = [] }: RuleUser,
+  mode: PlanContext['mode'],
+): readonly { readonly host: string; readonly path: string; readonly answer?: string }[] {
+  if (mode === 'forward') return hosts.map((host) => ({ host, path: challengePath }));
+  return answers.map(({ host, token, keyAuthorization }) => ({
+    host,
+    path: `${challengePath}${token}`,
+    answer: keyAuthorization,
+  }));
+}
+
+const isSame = (a: RuleForm, b: RuleForm): boolean => a.host === b.host && a.path === b.path && a.answer === b.answer;
+
+const wantedRule = (rule: StoredRule): WantedRule => rule;
+
+/** The backends of all users, each once. */
+function backendsOf(users: readonly RuleUser[]): readonly Backend[] {
+  const found = new Map<string, Backend>();
+  for (const { backend } of users)
+    if (backend) found.set(`${backend.server} ${backend.address ?? ''} ${backend.port}`, backend);
+  return [...found.values()];
+}

@@ -1,0 +1,52 @@
+import type { ErrorCode } from '../errors/error-table.ts';
+import { asFailure } from '../errors/errors.ts';
+
+/** One step of the CA's path to the answer, as `certfleet doctor` shows it. */
+export interface Hop {
+  readonly at: HopPlace;
+  readonly state: 'well' | 'cannot-tell' | 'broken';
+  readonly finding: string;
+  /** Why it is broken, or may be. */
+  readonly reason?: HopReason;
+  readonly advice?: string;
+  /** Of what is broken, for the exit code. */
+  readonly code?: ErrorCode;
+}
+
+export type HopPlace =
+  | 'name'
+  | 'alias'
+  | 'zone'
+  | 'server'
+  | 'solver'
+  | 'listener'
+  | 'rule'
+  | 'group'
+  | 'responder'
+  | 'health'
+  | 'answer';
+
+export type HopReason =
+  | 'hairpin-nat'
+  | 'ipv6-not-served'
+  | 'nobody-listens'
+  | 'not-fetched'
+  | 'redirect-elsewhere'
+  | 'redirect-listener'
+  | 'redirect-loses-path'
+  | 'redirect-loop'
+  | 'proxy-protocol'
+  | 'wrong-backend'
+  | 'no-healthy-backend'
+  | 'security-group'
+  | 'rule-of-others'
+  | 'no-room'
+  | 'waf'
+  | 'icp-filing';
+
+/** A hop at which something failed with an error. */
+export function failedAt(at: HopPlace, error: unknown): Hop {
+  const { code, message, hint } = asFailure(error);
+  const broken = { at, state: 'broken', finding: message, code, advice: hint } as const;
+  return code === 'balancer/redirects' ? { ...broken, reason: 'redirect-listener' } : broken;
+}

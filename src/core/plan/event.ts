@@ -1,0 +1,48 @@
+import type { JsonObject } from '../text/json.ts';
+
+/**
+ * Something that happened, for people and programs: one line of `--json`. Within one format version (`v`), no field is
+ * renamed or changes its meaning. Documented in docs/reference/events.md.
+ */
+export interface Event {
+  readonly v: 1;
+  /** RFC 3339, UTC. */
+  readonly time: string;
+  /** `debug` is shown only on request. */
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'alarm';
+  readonly event: EventName;
+  /** The lineage it is about, if any. */
+  readonly certificate?: string;
+  /** One sentence for a person; contains no secret. */
+  readonly message: string;
+  /** Details for programs, documented for each event. */
+  readonly data?: JsonObject;
+}
+
+export type EventName =
+  | 'run.started'
+  | 'run.planned'
+  | 'run.finished'
+  | 'store.made'
+  | 'certificate.changed'
+  | 'certificate.started'
+  | 'certificate.step'
+  | 'certificate.waiting'
+  | 'certificate.issued'
+  | 'certificate.deployed'
+  | 'certificate.pending'
+  | 'certificate.failed'
+  | 'certificate.revoked'
+  | 'certificate.rolled-back'
+  | 'certificate.exported'
+  | 'preflight.finding'
+  | 'renewal.scheduled'
+  | 'renewal.early'
+  | 'schedule.too-slow'
+  | 'sweep.cleaned'
+  | 'sweep.unsure'
+  | 'sweep.failed'
+  | 'deploy.alarm'
+  | 'hook.ran'
+  | 'hook.failed'
+  | 'log';

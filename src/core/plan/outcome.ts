@@ -1,0 +1,137 @@
+import { type ErrorCode, errorTable } from '../errors/error-table.ts';
+import { CertfleetError, fail, type RefusedName } from '../errors/errors.ts';
+import type { LastRun, Lineage } from '../lineage/lineage.ts';
+import { isByHand } from '../spec/by-hand.ts';
+import type { StoredSpec } from '../spec/spec.ts';
+import { type LeftOutside, leftOutside } from './left-outside.ts';
+import { nextTry, type Plan } from './plan.ts';
+
+/** A hook around the orders of a certificate that does not run. */
+export interface RefusedHook {
+  /** In words: ``the pre-hook `stop …` ``. */
+  readonly what: string;
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly hint: string;
+}
+
+/** The result of one pass for one certificate. */
+export type Outcome = {
+  readonly certificate: string;
+  /** When `renew` will next have something to do for it: RFC 3339. */
+  readonly next?: string;
+  /** Names that its certificate lacks, because they were refused. */
+  readonly dropped?: readonly RefusedName[];
+  /** A person must add its TXT records, so `renew` does not renew it. */
+  readonly byHand?: true;
+  /** What it has left outside, because its removal was refused. */
+  readonly left?: readonly LeftOutside[];
+  /** Its hooks that do not run, because other users can change their programs. */
+  readonly refusedHooks?: readonly RefusedHook[];
+} & (
+  | { readonly result: 'issued' | 'renewed' | 'deployed'; readonly notAfter: string; readonly message: string }
+  | {
+      readonly result: 'unchanged';
+      readonly notAfter?: string;
+      readonly message: string;
+      /** It failed earlier, and it is too early to try again. */
+      readonly failing?: boolean;
+    }
+  | { readonly result: 'pending'; readonly notAfter: string; readonly message: string; readonly error: CertfleetError }
+  | {
+      readonly result: 'failed';
+      readonly message: string;
+      readonly error: CertfleetError;
+      /** It has a valid certificate that is not due, so `next` is its renewal. */
+      readonly notDue?: true;
+      /** A change of its settings failed, so its settings and its certificate are those of before. */
+      readonly settingsStay?: true;
+    }
+);
+
+/**
+ * The result of the last run, from the document.
+ *
+ * @param error the run's own error, if at hand: it has more than the document keeps
+ */
+export function outcomeOfLast(lineage: Lineage, error?: CertfleetError): Outcome {
+  const { last, name, current, renewal, spec } = lineage;
+  if (!last) return { certificate: name, result: 'unchanged', message: 'another process worked on it' };
+  const next = {
+    ...(renewal ? { next: renewal.at } : {}),
+    ...(current?.dropped ? { dropped: current.dropped } : {}),
+    ...(isByHand(spec) ? { byHand: true as const } : {}),
+    ...leftOf(lineage),
+  };
+  return { ...resultOf(name, last, current?.facts.notAfter ?? '', error ?? errorOf(last)), ...next };
+}
+
+/** What a certificate has left outside, for its outcome. */
+export function leftOf(lineage: Lineage | undefined): Pick<Outcome, 'left'> {
+  const left = lineage?.tombstones ? leftOutside(lineage) : [];
+  return left.length > 0 ? { left } : {};
+}
+
+/** The error of a run, as far as it is stored. */
+const errorOf = ({ code, message, hint = '' }: LastRun): CertfleetError | undefined =>
+  code !== undefined && code in errorTable ? new CertfleetError(code as ErrorCode, message, hint, {}) : undefined;
+
+function resultOf(
+  certificate: string,
+  { result, message }: LastRun,
+  notAfter: string,
+  error: CertfleetError | undefined,
+): Outcome {
+  switch (result) {
+    case 'stopped':
+      return { certificate, result: 'failed', message, error: fail('store/lease-lost', { certificate }) };
+    case 'failed':
+      return { certificate, result, message, error: error ?? fail('store/lease-lost', { certificate }) };
+    case 'pending':
+      if (error) return { certificate, result, notAfter, message, error };
+      return { certificate, result: 'unchanged', notAfter, message };
+    default:
+      return { certificate, result, notAfter, message };
+  }
+}
+
+/** What to report for a plan that does nothing. */
+export function outcomeOfPlan(
+  { wanted, obeyBackoff }: { readonly wanted: StoredSpec; readonly obeyBackoff: boolean },
+  lineage: Lineage | undefined,
+  plan: Plan,
+): Outcome {
+  const certificate = wanted.spec.name;
+  const byHand = isByHand(wanted) ? { byHand: true as const } : {};
+  const next = { ...(plan.wakeAt === undefined ? {} : { next: plan.wakeAt }), ...byHand, ...leftOf(lineage) };
+  if (!obeyBackoff && plan.wait) {
+    const { until, why } = plan.wait;
+    const { issuer } = wanted.spec;
+    const error =
+      why === 'down'
+        ? fail('acme/down', { issuer })
+        : why === 'rollover'
+          ? fail('account/rolling', { certificate, reason: plan.wait.reason })
+          : fail('acme/hold', { issuer, certificate, until }, { retryAt: new Date(until) });
+    // A person may have asked for a new certificate before the old one is due.
+    const at = nextTry(wanted, lineage, { retryAt: until });
+    const retry = { next: at, ...(at === until ? {} : { notDue: true as const }) };
+    return { certificate, result: 'failed', message: error.message, error, ...next, ...retry };
+  }
+  const notAfter = lineage?.current?.facts.notAfter;
+  if (plan.byHand) {
+    const until = notAfter === undefined ? '' : `; the current certificate is valid until ${notAfter}`;
+    const error = fail('dns/needs-person', { name: certificate, until });
+    return { certificate, result: 'failed', message: error.message, error, ...next };
+  }
+  if (plan.pending && notAfter !== undefined) {
+    const { code, message } = plan.pending;
+    const known = code in errorTable ? (code as ErrorCode) : 'deploy/target-failed';
+    const error = new CertfleetError(known, message, `To try now, run \`certfleet issue ${certificate}\`.`, {});
+    return { certificate, result: 'pending', notAfter, message, error, ...next };
+  }
+  const valid = notAfter === undefined ? {} : { notAfter };
+  const failing = plan.wait?.isFailing ? { failing: true } : {};
+  const lacking = lineage?.current?.dropped ? { dropped: lineage.current.dropped } : {};
+  return { certificate, result: 'unchanged', message: plan.reason, ...failing, ...valid, ...lacking, ...next };
+}

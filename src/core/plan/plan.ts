@@ -1,0 +1,172 @@
+import { longestRetryAfterMs } from '../ca/retry-after.ts';
+import { targetsToDeploy, targetsToTry } from '../lineage/deployments.ts';
+import { hasWanted } from '../lineage/differences.ts';
+import { type Means, type Wait, waitOf } from '../lineage/failure.ts';
+import { type Failure, type Lineage, unfinishedWork } from '../lineage/lineage.ts';
+import { isHeldBack, isStopped, revocationOf } from '../lineage/revocation.ts';
+import type { Rollover } from '../lineage/rollover.ts';
+import { isToCome } from '../lineage/stored-time.ts';
+import { isByHand } from '../spec/by-hand.ts';
+import type { StoredSpec } from '../spec/spec.ts';
+import { type Early, whyNow } from './schedule.ts';
+
+/** What one pass does about one lineage, and when the next pass will have something to do. */
+export interface Plan {
+  /** `resume` finishes what a dead or stopped run began; `ask` only fetches the CA's renewal window. */
+  readonly action: 'issue' | 'renew' | 'resume' | 'deploy' | 'ask' | 'none';
+  /** Why, in words for a person. */
+  readonly reason: string;
+  /** RFC 3339; undefined if only a change of the spec can give it something to do. */
+  readonly wakeAt?: string;
+  /** Why a target still lacks the current version, if this pass does nothing about it. */
+  readonly pending?: { readonly code: string; readonly message: string };
+  /** Why it waits although it is due. */
+  readonly wait?: Wait;
+  /** It is renewed before its time, because the next run comes too late. */
+  readonly early?: Early;
+  /** It is due, but needs a person. */
+  readonly byHand?: true;
+}
+
+/**
+ * Decides what to do now for one lineage: a pure function of spec, lineage and time.
+ *
+ * @param wanted undefined if it is no longer declared; it is then left alone
+ * @param options.obeyBackoff false for `issue` by hand and `--force`
+ */
+export function planLineage(
+  wanted: StoredSpec | undefined,
+  lineage: Lineage | undefined,
+  now: Date,
+  options: Means & {
+    readonly obeyBackoff: boolean;
+    readonly force: boolean;
+    /** RFC 3339: until when the CA asked us to wait, whatever the certificate. */
+    readonly caHold?: string;
+    /** Deliver the current version to every target again, and order nothing. */
+    readonly redeploy?: boolean;
+    /** Whether another certificate of this run has found that the CA is down. */
+    readonly isDown?: boolean;
+    /** The rollover of its account that is under way, if its challenges depend on the key. */
+    readonly rollover?: Rollover;
+    /** How long after this run the next one comes: what cannot wait for it is renewed now. */
+    readonly nextRunMs?: number | undefined;
+    /** No person is there to add records by hand. */
+    readonly unattended?: boolean | undefined;
+  },
+): Plan {
+  if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
+  if (options.redeploy) return planRedeploy(wanted, lineage);
+  if (options.obeyBackoff && lineage?.current && isStopped(lineage)) {
+    const { reason } = revocationOf(lineage, lineage.current)!;
+    return { action: 'none', reason: `it was revoked (${reason}), so it is not renewed` };
+  }
+  const due = whyDue(wanted, lineage, now, options);
+  const wait = due && waitOf(wanted, lineage, { now, ...options });
+  if (wait) {
+    // Deliver the current version even while renewal is on hold.
+    const delivers = options.obeyBackoff || lineage?.work?.step === 'deploy';
+    const lacking = delivers ? targetsToTry(wanted, lineage, now, options.obeyBackoff) : [];
+    if (lacking.length > 0) return { ...deliveryTo(lacking), wakeAt: wait.until };
+    return { action: 'none', reason: wait.reason, wakeAt: wait.until, wait };
+  }
+  if (due && options.unattended && isByHand(wanted) && lineage?.work?.step !== 'deploy') {
+    const lacking = lineage?.current ? targetsToTry(wanted, lineage, now, options.obeyBackoff) : [];
+    if (lacking.length > 0) return deliveryTo(lacking);
+    return { action: 'none', reason: due.reason, byHand: true };
+  }
+  if (due) return due;
+
+  // From here on, there is a current certificate that is not due.
+  const renewal = lineage?.renewal;
+  const wakeAt = earlierOf(renewal?.at, renewal?.checkAfter);
+  const lacking = targetsToDeploy(wanted, lineage);
+  const toTry = lacking.length === 0 ? [] : targetsToTry(wanted, lineage, now, options.obeyBackoff);
+  if (toTry.length > 0) return { ...deliveryTo(toTry), ...(wakeAt ? { wakeAt } : {}) };
+  const [paused] = lacking.map((target) => lineage?.deployments[target]);
+  if (paused) {
+    const {
+      code = 'deploy/handshake-failed',
+      message = 'a target went back to the previous version',
+      retryAt,
+    } = paused;
+    const next = earlierOf(wakeAt, retryAt);
+    return { action: 'none', reason: message, pending: { code, message }, ...(next ? { wakeAt: next } : {}) };
+  }
+  if (lineage && isHeldBack(lineage, now))
+    return { action: 'none', reason: 'it was rolled back, and is not due yet', ...(wakeAt ? { wakeAt } : {}) };
+  if (renewal?.checkAfter === undefined || !isToCome(renewal.checkAfter, longestRetryAfterMs, now))
+    return { action: 'ask', reason: 'time to ask the CA for its renewal window', ...(wakeAt ? { wakeAt } : {}) };
+  return { action: 'none', reason: 'not due yet', ...(wakeAt ? { wakeAt } : {}) };
+}
+
+/** `renew --redeploy` does not look at whether the certificate is due; another pass does. */
+function planRedeploy({ spec }: StoredSpec, lineage: Lineage | undefined): Plan {
+  const at = lineage?.renewal?.at;
+  const wakeAt = at === undefined ? {} : { wakeAt: at };
+  if (!lineage?.current) return { action: 'none', reason: 'there is no certificate to deliver yet' };
+  const targets = [...spec.deploy, ...spec.endpoints];
+  if (targets.length === 0) return { action: 'none', reason: 'it has no target to deliver to', ...wakeAt };
+  return { action: 'deploy', reason: `delivering it again to ${targets.join(', ')}`, ...wakeAt };
+}
+
+const deliveryTo = (targets: readonly string[]): Pick<Plan, 'action' | 'reason'> => ({
+  action: 'deploy',
+  reason: `${targets.join(', ')} ${targets.length === 1 ? 'does' : 'do'} not have it yet`,
+});
+
+function whyDue(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  now: Date,
+  { force, nextRunMs }: { readonly force: boolean; readonly nextRunMs?: number | undefined },
+): Plan | undefined {
+  if (lineage?.work?.step === 'deploy') return { action: 'resume', reason: 'its deployment was interrupted' };
+  if (!lineage?.current) {
+    if (unfinishedWork(lineage)) return { action: 'resume', reason: 'an earlier run was interrupted' };
+    return { action: 'issue', reason: 'there is no certificate yet' };
+  }
+  if (!hasWanted(lineage, wanted))
+    return { action: 'renew', reason: 'its names, CA, key type, profile, dates or chain changed' };
+  if (lineage.current.compromised) return { action: 'renew', reason: 'its key is compromised' };
+  const revocation = revocationOf(lineage, lineage.current);
+  if (revocation) return { action: 'renew', reason: `it was revoked (${revocation.reason})` };
+  if (force) return { action: 'renew', reason: 'it was forced' };
+  if (unfinishedWork(lineage) && !isHeldBack(lineage, now))
+    return { action: 'resume', reason: 'an earlier run was interrupted' };
+  const at = lineage.renewal?.at;
+  if (at === undefined || Date.parse(at) <= now.getTime())
+    return {
+      action: 'renew',
+      reason: at === undefined ? 'its renewal time is not known' : `its renewal time was ${at}`,
+    };
+  const early = whyNow(lineage, now, nextRunMs);
+  return early && { action: 'renew', reason: early.reason, early };
+}
+
+/** Whether, after a failure, `renew` tries again before the renewal time: not if only a person had asked for a new one. */
+export const isRetried = (
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  { retryAt }: Pick<Failure, 'retryAt'>,
+  now: Date,
+): boolean => {
+  const at = Math.max(Date.parse(retryAt) || 0, now.getTime());
+  return whyDue(wanted, lineage, new Date(at), { force: false }) !== undefined;
+};
+
+/**
+ * When `renew` tries again after a failure: after the back-off, or not before the renewal time if only a person had
+ * asked for a new certificate. RFC 3339.
+ */
+export function nextTry(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  { retryAt }: Pick<Failure, 'retryAt'>,
+): string {
+  const isDue = whyDue(wanted, lineage, new Date(retryAt), { force: false }) !== undefined;
+  return isDue ? retryAt : (lineage?.renewal?.at ?? retryAt);
+}
+
+const earlierOf = (a: string | undefined, b: string | undefined) =>
+  a === undefined || (b !== undefined && Date.parse(b) < Date.parse(a)) ? b : a;

@@ -1,0 +1,113 @@
+import { type CertfleetError, fail } from '../errors/errors.ts';
+import type { Lineage } from '../lineage/lineage.ts';
+import { isFromTheFuture } from '../lineage/stored-time.ts';
+import type { AdapterSettings } from '../spec/spec.ts';
+import { spanText } from '../text/span.ts';
+
+// `renew --next-run 31d`: what a run must do because the next one comes only after an interval.
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/** A certificate's own dates. */
+interface Validity {
+  readonly notBefore: string;
+  readonly notAfter: string;
+}
+
+/** Both ends are included (RFC 5280 §4.1.2.5), and CAs write 89 days, 23:59:59 for 90 days. */
+export const lifetimeMsOf = ({ notBefore, notAfter }: Validity): number =>
+  Date.parse(notAfter) - Date.parse(notBefore) + 1_000;
+
+/**
+ * Whether runs at this interval keep a certificate of this lifetime valid. Twice the interval must be below it, so that
+ * the certificate survives one run that fails.
+ */
+export const holds = (intervalMs: number, lifetimeMs: number): boolean => 2 * intervalMs < lifetimeMs;
+
+/** The longest interval that holds a lifetime, in whole days if it is at least two, else in hours or minutes. */
+export function longestIntervalMs(lifetimeMs: number): number {
+  const most = Math.ceil(lifetimeMs / 2) - 1;
+  const unit = [dayMs, hourMs].find((ms) => most >= 2 * ms) ?? 60_000;
+  return Math.max(Math.floor(most / unit), 1) * unit;
+}
+
+/**
+ * Whether a solver changes something for an order that must not stay for long if the run is killed. A TXT record or a
+ * token file hurts no one.
+ */
+export const needsSweep = ({ type, keep }: AdapterSettings): boolean => type === 'http01-forward-rule' && keep !== true;
+
+/** What to say if the interval is too long for a certificate, with one that would do. */
+export function tooSlow(
+  certificate: string,
+  intervalMs: number,
+  lifetimeMs: number,
+): { readonly error: CertfleetError; readonly longestMs: number } | undefined {
+  if (holds(intervalMs, lifetimeMs)) return undefined;
+  const longestMs = longestIntervalMs(lifetimeMs);
+  const [interval, lifetime, longest] = [intervalMs, lifetimeMs, longestMs].map(spanText) as [string, string, string];
+  const flag = longest.replace(/ (\w)\w*$/, '$1');
+  return { longestMs, error: fail('schedule/too-slow', { certificate, interval, lifetime, longest, flag }) };
+}
+
+/** A renewal that cannot wait for the next run, although the certificate is not due. */
+export interface Early {
+  /** For a person. */
+  readonly reason: string;
+  /** The CA's window, if now is outside it. Let's Encrypt exempts only renewals inside it from its rate limits. */
+  readonly outside?: { readonly start: string; readonly end: string };
+}
+
+/**
+ * Why to renew before the renewal time: it comes before the next run, or the certificate would expire before the run
+ * after that. Undefined if it can wait, or if there is no certificate yet.
+ */
+export function whyEarly({ current, renewal }: Lineage, now: Date, nextRunMs: number): Early | undefined {
+  if (!current) return undefined;
+  const [next, afterNext] = [now.getTime() + nextRunMs, now.getTime() + 2 * nextRunMs];
+  const isDueBefore = renewal !== undefined && Date.parse(renewal.at) <= next;
+  const expiresBefore = Date.parse(current.facts.notAfter) <= afterNext;
+  if (!isDueBefore && !expiresBefore) return undefined;
+  if (isTooYoung(current, now, nextRunMs)) return undefined;
+  const reason = isDueBefore
+    ? `it is due at ${renewal.at}, before the next run (in ${spanText(nextRunMs)})`
+    : `it expires at ${current.facts.notAfter}, before the run after the next one (in ${spanText(2 * nextRunMs)})`;
+  const { window } = renewal ?? {};
+  const isInside = window && Date.parse(window.start) <= now.getTime() && now.getTime() < Date.parse(window.end);
+  if (!window || isInside) return { reason };
+  const { start, end } = window;
+  const counted = `that is outside the CA’s window (${start} to ${end}), so the CA’s rate limits count it`;
+  return { reason: `${reason}; ${counted}`, outside: { start, end } };
+}
+
+/** How far apart hourly runs may be: timers and the runs themselves are a few minutes late. */
+const hourlyMs = 65 * 60_000;
+
+/**
+ * Why a run must not leave a renewal to the next one: with `--next-run` as in {@link whyEarly}, else because the CA's
+ * window will be over an hour later. A window of Let's Encrypt's six-day certificates is about three hours long, and only
+ * renewals inside it are exempt from the rate limits; if no run falls into a window, the one before it renews.
+ */
+export function whyNow(lineage: Lineage, now: Date, nextRunMs: number | undefined): Early | undefined {
+  if (nextRunMs !== undefined) return whyEarly(lineage, now, nextRunMs);
+  const { current, renewal } = lineage;
+  if (!current || !renewal?.window) return undefined;
+  const { at, window } = renewal;
+  const end = Date.parse(window.end);
+  // The renewal time is after the window if the certificate is less than an hour old.
+  if (Date.parse(at) >= end || end > now.getTime() + hourlyMs || isTooYoung(current, now, 4 * hourMs)) return undefined;
+  return {
+    reason: `it is due at ${at}, and the CA’s window ends at ${window.end}, before the next run an hour from now`,
+  };
+}
+
+/**
+ * Whether it was issued so recently that a new certificate would not last much longer: a second run by hand, or a
+ * schedule that cannot hold the lifetime. Two days keep such runs below Let's Encrypt's limit of five certificates a
+ * week for the same names.
+ */
+function isTooYoung({ issuedAt, facts }: NonNullable<Lineage['current']>, now: Date, nextRunMs: number): boolean {
+  const issued = issuedAt === undefined || isFromTheFuture(issuedAt, now) ? facts.notBefore : issuedAt;
+  return now.getTime() - Date.parse(issued) < Math.min(nextRunMs / 4, 2 * dayMs);
+}

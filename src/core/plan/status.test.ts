@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import { fail } from '../errors/errors.ts';
+import type { Failure, Lineage } from '../lineage/lineage.ts';
+import { testLineage, testSpec } from '../lineage/test-lineages.ts';
+import { describeLineage } from './status.ts';
+
+const now = new Date('2026-03-01T00:00:00Z');
+const spec = testSpec;
+const lineage: Lineage = {
+  ...testLineage,
+  renewal: { at: '2026-04-01T00:00:00Z', source: 'ari', explanationUrl: 'https://ca.test/why' },
+};
+const wanted = { spec, origin: 'configuration' } as const;
+const at = (more: Partial<Parameters<typeof describeLineage>[1]> = {}) =>
+  describeLineage('abc', { wanted, lineage, corrupt: undefined, now, isWorking: false, ...more });
+
+describe('the status of a certificate', () => {
+  it('says what it is and what comes next', () => {
+    expect(at()).toMatchObject({
+      state: 'valid',
+      identifiers: ['abc.example.com'],
+      notAfter: '2026-05-01T00:00:00Z',
+      renewAt: '2026-04-01T00:00:00Z',
+      renewalSource: 'ari',
+      explanationUrl: 'https://ca.test/why',
+      deployments: [{ target: 'edge', state: 'current', version: 'v1' }],
+    });
+  });
+
+  it.each([
+    ['missing', { lineage: undefined }],
+    ['due', { now: new Date('2026-04-02T00:00:00Z') }],
+    ['expired', { now: new Date('2026-05-02T00:00:00Z') }],
+    ['working', { isWorking: true }],
+    ['pending', { lineage: { ...lineage, deployments: {} } }],
+    [
+      'failing',
+      {
+        now: new Date('2026-04-02T00:00:00Z'),
+        lineage: { ...lineage, failure: { count: 1, at: '', code: 'acme/busy', message: 'm', hint: 'h', retryAt: '' } },
+      },
+    ],
+  ] as const)('%s', (state, more) => {
+    expect(at(more).state).toBe(state);
+  });
+
+  it('is valid if a new one was only forced, and says that this failed', () => {
+    const forced = { count: 1, at: '2026-02-28T23:00:00Z', code: 'acme/busy', message: 'm', hint: 'h' };
+    for (const retryAt of ['2026-02-28T23:01:00Z', '2026-03-01T23:00:00Z'])
+      expect(at({ lineage: { ...lineage, failure: { ...forced, retryAt } } })).toMatchObject({
+        state: 'valid',
+        renewAt: '2026-04-01T00:00:00Z',
+        failure: { message: 'm', retryAt: '2026-04-01T00:00:00Z', notDue: true },
+      });
+  });
+
+  it('names the account, unless it is the default one', () => {
+    const bound = { ...spec, issuer: { ...spec.issuer, account: 'kid-1' } };
+    expect([at().account, at({ wanted: { ...wanted, spec: bound } }).account]).toEqual([undefined, 'kid-1']);
+  });
+
+  const failure = { count: 1, at: '', code: 'acme/busy', message: 'm', hint: 'h', retryAt: '2026-05-03T00:00:00Z' };
+  const hold = '2026-05-02T12:00:00Z';
+  it.each([
+    [
+      'an expired one that fails is expired, and says why',
+      { failure },
+      { state: 'expired', failure: { message: 'm' } },
+    ],
+    ['what the CA asked of this one', { failure: { ...failure, holdUntil: hold } }, { heldUntil: hold }],
+    ['what the CA asked of all', { caHold: '2026-05-02T13:00:00Z' }, { heldUntil: '2026-05-02T13:00:00Z' }],
+    [
+      'the later of both',
+      { failure: { ...failure, holdUntil: hold }, caHold: '2026-05-02T11:00:00Z' },
+      { heldUntil: hold },
+    ],
+  ])('%s', (_what, { caHold, ...more }: { caHold?: string; failure?: Failure }, expected) => {
+    const late = new Date('2026-05-02T00:00:00Z');
+    const held = caHold === undefined ? {} : { caHold };
+    expect(at({ now: late, lineage: { ...lineage, ...more }, ...held })).toMatchObject(expected);
+  });
+
+  it('holds nothing up that is not due', () => {
+    expect(at({ caHold: '2026-03-01T01:00:00Z' })).not.toHaveProperty('heldUntil');
+  });
+
+  it('says which records stay, and which end soon', () => {
+    const record = {
+      identifier: 'abc.example.com',
+      zone: 'example.com',
+      account: 'a',
+      directory: spec.issuer.directory,
+    };
+    const kept = [
+      { ...record, name: '_validation-persist.abc.example.com', value: 'v1', until: '2026-03-20T00:00:00Z' },
+      { ...record, name: '_validation-persist.abc.example.com', value: 'v2', until: '2026-06-20T00:00:00Z' },
+      // Of another CA, and of a name that the certificate no longer has.
+      { ...record, name: 'n', value: 'v3', until: '2026-03-20T00:00:00Z', directory: 'https://other.test/' },
+      { ...record, name: 'n', value: 'v4', until: '2026-03-20T00:00:00Z', identifier: 'old.example.com' },
+      { ...record, name: 'n', value: 'v5' },
+    ];
+    const endsOf = (one: Lineage) => at({ lineage: one }).records?.map(({ value, ends }) => [value, ends]);
+    const rest = ['v2', 'v3', 'v4', 'v5'].map((value) => [value, undefined]);
+    expect(endsOf({ ...lineage, kept })).toEqual([['v1', 'renewal'], ...rest]);
+    const byHand = { type: 'dns01', provider: 'manual', challenge: 'dns-persist-01' };
+    expect(endsOf({ ...lineage, kept, spec: { ...lineage.spec, solver: byHand } })).toEqual([
+      ['v1', 'person'],
+      ...rest,
+    ]);
+    expect(at()).not.toHaveProperty('records');
+  });
+
+  it('shows a document that cannot be read, and what to do', () => {
+    const corrupt = fail('store/corrupt', { key: 'lineage/abc', reason: 'torn', file: '/f' });
+    expect(at({ lineage: undefined, corrupt })).toMatchObject({
+      state: 'corrupt',
+      failure: { message: corrupt.message, hint: corrupt.hint },
+    });
+  });
+
+  it('knows a lineage that is declared nowhere by its own spec', () => {
+    expect(at({ wanted: undefined })).toMatchObject({ issuer: 'le', origin: 'configuration' });
+  });
+});

@@ -1,0 +1,242 @@
+import type { CertfleetError, RefusedName } from '../errors/errors.ts';
+import { targetsToDeploy } from '../lineage/deployments.ts';
+import { failureThatCounts, heldUntil, laterOf } from '../lineage/failure.ts';
+import { endingRecords } from '../lineage/kept-records.ts';
+import { type ExportRecord, type GivenBack, type Lineage, unfinishedWork } from '../lineage/lineage.ts';
+import { keyTypeOfVersion } from '../lineage/next-key.ts';
+import { processText } from '../lineage/process-identity.ts';
+import { isHeldBack, isStopped, type RevocationIntent, type RevocationRecord } from '../lineage/revocation.ts';
+import { holdsBack, type Rollover } from '../lineage/rollover.ts';
+import { isStagingName } from '../names/identifiers.ts';
+import { accountOf, defaultAccount } from '../spec/account.ts';
+import { isByHand, isWrittenByHand } from '../spec/by-hand.ts';
+import type { KeyType } from '../spec/key-type.ts';
+import type { CertificateSpec, StoredSpec } from '../spec/spec.ts';
+import { partsOf } from '../spec/spec-parts.ts';
+import type { LeftOutside } from './left-outside.ts';
+import { leftOf } from './outcome.ts';
+import { isRetried, nextTry } from './plan.ts';
+import { needsSweep } from './schedule.ts';
+
+/** Everything that `status` and `show` say about one certificate. */
+export interface LineageStatus {
+  readonly name: string;
+  readonly origin: 'command-line' | 'configuration';
+  readonly identifiers: readonly string[];
+  readonly issuer: string;
+  /** The name of the account, unless it is the default one. */
+  readonly account?: string;
+  /**
+   * `valid`, `due` (past its renewal time), `expired`, `missing` (none issued yet), `failing`, `working`, `interrupted`
+   * (the next `renew` continues), `pending` (not yet on every target), `revoked`, `undeclared` (no longer declared, so
+   * never renewed), `test` (made with --staging, never renewed), `corrupt` (a document of it is damaged or missing).
+   */
+  readonly state:
+    | 'valid'
+    | 'due'
+    | 'expired'
+    | 'missing'
+    | 'failing'
+    | 'working'
+    | 'interrupted'
+    | 'pending'
+    | 'revoked'
+    | 'undeclared'
+    | 'test'
+    | 'corrupt';
+  readonly notBefore?: string;
+  readonly notAfter?: string;
+  readonly serial?: string;
+  readonly issuerName?: string;
+  readonly keyType?: KeyType;
+  /** Names that it lacks, because they were refused; the next renewal asks for them again. */
+  readonly dropped?: readonly RefusedName[];
+  /** The common names of the issuers in its chain, from its own on. */
+  readonly chain?: readonly string[];
+  /** When and why its current certificate was revoked, and whether `renew` replaces it. */
+  readonly revoked?: RevocationRecord & { readonly isReplaced: boolean };
+  /** Revocations of its versions that are not finished; the next `renew` asks the CA again. */
+  readonly revoking?: readonly RevocationIntent[];
+  /** When a person went back to the previous version, while `renew` leaves that alone. */
+  readonly rolledBack?: { readonly at: string; readonly until: string };
+  /** If it is undeclared: when `import --undo` gave it back to the client in this folder. */
+  readonly givenBack?: GivenBack;
+  /** If it is undeclared: its document was lost and made again, so how it is renewed is not known. */
+  readonly settingsLost?: true;
+  /** The last exports of its private key. */
+  readonly exports?: readonly ExportRecord[];
+  /** When `renew` will renew it; undefined if it never does. */
+  readonly renewAt?: string;
+  readonly renewalSource?: 'ari' | 'lifetime';
+  readonly explanationUrl?: string;
+  readonly deployments: readonly {
+    readonly target: string;
+    readonly state: 'current' | 'pending' | 'intended';
+    readonly version: string;
+    /** Why the target does not have the current version yet. */
+    readonly message?: string;
+  }[];
+  /** Until when its CA asked us to wait; `--force` does not override that. */
+  readonly heldUntil?: string;
+  /** The rollover of its account that is under way: until it ends, it is not ordered. */
+  readonly rollover?: Rollover;
+  readonly failure?: {
+    readonly count: number;
+    readonly message: string;
+    readonly hint: string;
+    readonly retryAt: string;
+    /** The certificate is valid and not due: `renew` makes no other try before its renewal time. */
+    readonly notDue?: true;
+  };
+  /** The account with which it was issued is missing in the store. */
+  readonly accountMissing?: { readonly message: string; readonly hint: string };
+  readonly work?: { readonly step: string; readonly holder: string };
+  /** A killed run would leave a forward rule until the next `renew` or `sweep`. */
+  readonly needsSweep?: true;
+  /** Its TXT records that stay (dns-persist-01). */
+  readonly records?: readonly {
+    readonly name: string;
+    readonly value: string;
+    /** When it ends by itself. */
+    readonly until?: string;
+    /** It ends within 30 days: `renewal` writes the next one at the next renewal, or a `person` must. */
+    readonly ends?: 'renewal' | 'person';
+  }[];
+  /** A person must add its TXT records, so `renew` does not renew it. */
+  readonly byHand?: true;
+  /** What it has left outside, because its removal was refused. */
+  readonly left?: readonly LeftOutside[];
+  readonly spec?: CertificateSpec;
+}
+
+/** Describes one certificate as it is now. */
+export function describeLineage(
+  name: string,
+  {
+    wanted,
+    lineage,
+    corrupt,
+    now,
+    isWorking,
+    caHold,
+    rollover,
+    accountMissing,
+  }: {
+    readonly wanted: { readonly spec: StoredSpec; readonly origin: Lineage['origin'] } | undefined;
+    readonly lineage: Lineage | undefined;
+    /** Why the document cannot be read, or what the store lacks of the certificate. */
+    readonly corrupt: CertfleetError | undefined;
+    readonly accountMissing?: CertfleetError | undefined;
+    readonly now: Date;
+    /** Whether the holder of the lease may be alive. */
+    readonly isWorking: boolean;
+    /** Until when the CA asked us to wait with every certificate. */
+    readonly caHold?: string | undefined;
+    readonly rollover?: Rollover | undefined;
+  },
+): LineageStatus {
+  const spec = wanted?.spec ?? lineage?.spec;
+  const { facts, revoked } = lineage?.current ?? {};
+  const failure = spec && failureThatCounts(spec, lineage, {}, now);
+  const state = corrupt ? 'corrupt' : stateOf(wanted?.spec, lineage, now, isWorking);
+  const renewal = isRenewed(state) && !isStopped(lineage) ? lineage?.renewal : undefined;
+  const held = wanted && toObtain.has(state) ? laterOf(heldUntil(wanted.spec, lineage, now), caHold) : undefined;
+  return {
+    name,
+    origin: wanted?.origin ?? lineage?.origin ?? 'configuration',
+    identifiers: (spec?.spec.identifiers ?? []).map((identifier) => identifier.value),
+    issuer: spec?.spec.issuer ?? '',
+    state,
+    ...(facts
+      ? { notBefore: facts.notBefore, notAfter: facts.notAfter, serial: facts.serial, issuerName: facts.issuerName }
+      : {}),
+    ...(revoked ? { revoked: { ...revoked, isReplaced: isRenewed(state) && !isStopped(lineage) } } : {}),
+    ...(lineage?.revoking ? { revoking: lineage.revoking } : {}),
+    ...(lineage && isHeldBack(lineage, now) ? { rolledBack: lineage.rolledBack! } : {}),
+    ...(lineage?.givenBack && state === 'undeclared' ? { givenBack: lineage.givenBack } : {}),
+    ...(lineage?.settingsLost && state === 'undeclared' ? { settingsLost: true } : {}),
+    ...(lineage?.exports ? { exports: lineage.exports } : {}),
+    ...(lineage?.current?.dropped ? { dropped: lineage.current.dropped } : {}),
+    ...(lineage?.current?.chain ? { chain: lineage.current.chain } : {}),
+    ...(lineage?.current ? { keyType: keyTypeOfVersion(lineage.current) } : {}),
+    ...(renewal ? { renewAt: renewal.at, renewalSource: renewal.source } : {}),
+    ...(renewal?.explanationUrl === undefined ? {} : { explanationUrl: renewal.explanationUrl }),
+    deployments: Object.entries(lineage?.deployments ?? {}).map(([target, deployment]) => ({
+      target,
+      state: deployment.state,
+      version: deployment.version,
+      ...(deployment.message === undefined ? {} : { message: deployment.message }),
+    })),
+    ...(held === undefined ? {} : { heldUntil: held }),
+    ...(rollover && isRenewed(state) && holdsBack(rollover, lineage, now) ? { rollover } : {}),
+    ...(accountMissing ? { accountMissing: { message: accountMissing.message, hint: accountMissing.hint } } : {}),
+    ...(corrupt
+      ? { failure: { count: 1, message: corrupt.message, hint: corrupt.hint, retryAt: now.toISOString() } }
+      : failure
+        ? {
+            failure: {
+              count: failure.count,
+              message: failure.message,
+              hint: failure.hint,
+              retryAt: nextTry(spec, lineage, failure),
+              ...(isRetried(spec, lineage, failure, now) ? {} : { notDue: true as const }),
+            },
+          }
+        : {}),
+    ...(lineage?.work?.lease
+      ? { work: { step: lineage.work.step, holder: `process ${processText(lineage.work.lease.holder)}` } }
+      : {}),
+    ...(spec && partsOf(spec).some(({ solver }) => needsSweep(solver)) ? { needsSweep: true } : {}),
+    ...(spec && isByHand(spec) ? { byHand: true } : {}),
+    ...keptRecords(lineage, now),
+    ...leftOf(lineage),
+    ...(spec ? { ...accountName(spec), spec: spec.spec } : {}),
+  };
+}
+
+function accountName({ issuer }: StoredSpec): Pick<LineageStatus, 'account'> {
+  const { name } = accountOf(issuer);
+  return name === defaultAccount ? {} : { account: name };
+}
+
+function keptRecords(lineage: Lineage | undefined, now: Date): Pick<LineageStatus, 'records'> {
+  if (!lineage?.kept) return {};
+  const ending = endingRecords(lineage, now);
+  const by = isWrittenByHand(lineage.spec) ? ('person' as const) : ('renewal' as const);
+  const records = lineage.kept.map((record) => ({
+    name: record.name,
+    value: record.value,
+    ...(record.until === undefined ? {} : { until: record.until }),
+    ...(ending.includes(record) ? { ends: by } : {}),
+  }));
+  return { records };
+}
+
+/** States in which the next step needs the CA. */
+const toObtain: ReadonlySet<LineageStatus['state']> = new Set([
+  ...(['due', 'expired', 'missing', 'failing', 'interrupted', 'revoked'] as const),
+]);
+
+/** Whether `renew` ever renews a certificate in this state. */
+export const isRenewed = (state: LineageStatus['state']): boolean => state !== 'undeclared' && state !== 'test';
+
+function stateOf(
+  wanted: StoredSpec | undefined,
+  lineage: Lineage | undefined,
+  now: Date,
+  isWorking: boolean,
+): LineageStatus['state'] {
+  if (isWorking) return 'working';
+  if (!wanted) return lineage && isStagingName(lineage.name) ? 'test' : 'undeclared';
+  if (lineage?.current?.revoked) return 'revoked';
+  // What servers show comes first; `failure` says why there is no newer certificate.
+  const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
+  if (isExpired) return 'expired';
+  const failure = failureThatCounts(wanted, lineage, {}, now);
+  if (failure && isRetried(wanted, lineage, failure, now)) return 'failing';
+  if (unfinishedWork(lineage) || lineage?.revoking) return 'interrupted';
+  if (!lineage?.current) return 'missing';
+  if (targetsToDeploy(wanted, lineage).length > 0) return 'pending';
+  if (lineage.renewal && Date.parse(lineage.renewal.at) <= now.getTime()) return 'due';
+  return 'valid';
+}

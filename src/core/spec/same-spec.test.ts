@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { hasWanted } from '../lineage/differences.ts';
+import type { Lineage, Version } from '../lineage/lineage.ts';
+import { canonical } from './same-spec.ts';
+import type { StoredSpec, Wishes } from './spec.ts';
+
+test.each([
+  [{ b: 1, a: 'x' }, '{"a":"x","b":1}'],
+  [{ z: { d: null, c: true }, a: [{ y: 1, x: 2 }, 'b', 'a'] }, '{"a":[{"x":2,"y":1},"b","a"],"z":{"c":true,"d":null}}'],
+  [{ b: undefined, a: 1 }, '{"a":1}'],
+  [['b', undefined], '["b",null]'],
+  [null, 'null'],
+])('canonical text of %j', (value, text) => {
+  expect(canonical(value)).toBe(text);
+});
+
+describe('whether the current certificate is the wanted one', () => {
+  const names = [{ type: 'dns', value: 'example.com' }] as const;
+  const lineage = (issued: Partial<Version>) =>
+    ({ current: { directory: 'd', facts: { identifiers: names }, ...issued } }) as unknown as Lineage;
+  const wanted = (wishes: Wishes) =>
+    ({ spec: { identifiers: names, ...wishes }, issuer: { directory: 'd' } }) as unknown as StoredSpec;
+
+  test.each<[boolean, Partial<Version>, Wishes]>([
+    [true, {}, {}],
+    [true, {}, { keyType: 'p256' }],
+    [false, {}, { keyType: 'p384' }],
+    [true, { keyType: 'rsa2048' }, {}],
+    [false, { keyType: 'rsa2048' }, { keyType: 'p256' }],
+    [true, {}, { reuseKey: true }],
+    [false, { profile: 'shortlived' }, {}],
+    [false, { preferredChain: 'Root X' }, { preferredChain: 'Root Y' }],
+    [true, { validity: { notAfter: '30d' } }, { validity: { notAfter: '30d' } }],
+    [false, { validity: { notAfter: '30d' } }, { validity: { notAfter: '20d' } }],
+    [false, { validity: { notBefore: '-1h', notAfter: '30d' } }, { validity: { notAfter: '30d' } }],
+  ])('%s for %j and %j', (same, issued, wishes) => {
+    expect(hasWanted(lineage(issued), wanted(wishes))).toBe(same);
+  });
+});

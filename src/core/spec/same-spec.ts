@@ -1,0 +1,44 @@
+import { sameIdentifiers } from '../names/identifier.ts';
+import { sameAccount } from './account.ts';
+import type { StoredSpec, Wishes } from './spec.ts';
+
+/** JSON with sorted keys, so that equal values give equal text. */
+export const canonical = (value: unknown): string => JSON.stringify(sorted(value));
+
+// A replacer function would make JSON.stringify three times as slow.
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(sorted);
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value).sort()) copy[key] = sorted((value as Record<string, unknown>)[key]);
+  return copy;
+}
+
+/** Whether two specs are equal; a change clears the back-off. */
+export const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonical(a) === canonical(b);
+
+/** Whether two specs lead to the same order of the same account, so that one's order serves the other. */
+export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
+  sameAccount(a.issuer, b.issuer) &&
+  a.spec.keyType === b.spec.keyType &&
+  a.spec.onFailedName === b.spec.onFailedName &&
+  sameOrder(a.spec, b.spec) &&
+  sameIdentifiers(a.spec.identifiers, b.spec.identifiers);
+
+type Ordered = Pick<Wishes, 'profile' | 'validity' | 'preferredChain'>;
+
+/** Whether a certificate that one of them asks for serves the other. */
+const sameOrder = (a: Ordered, b: Ordered): boolean =>
+  a.profile === b.profile && a.preferredChain === b.preferredChain && sameValidity(a, b);
+
+export const sameValidity = ({ validity: a }: Ordered, { validity: b }: Ordered): boolean =>
+  a?.notBefore === b?.notBefore && a?.notAfter === b?.notAfter;
+
+/**
+ * Whether two specs ask for the same certificate on the same targets. Solvers may differ, because each node of a
+ * cluster may declare its own responder.
+ */
+export const sameResult = (a: StoredSpec, b: StoredSpec): boolean =>
+  sameRequest(a, b) &&
+  canonical([a.spec.deploy, a.spec.endpoints, a.deployers]) ===
+    canonical([b.spec.deploy, b.spec.endpoints, b.deployers]);

@@ -1,0 +1,145 @@
+import type { Identifier } from '../names/identifier.ts';
+import type { Json } from '../text/json.ts';
+import type { AccountKeyType } from './account-key.ts';
+import type { KeyType } from './key-type.ts';
+
+/** What a user may want of a certificate besides its names; whatever is left out is the CA's or certfleet's choice. */
+export interface Wishes {
+  readonly profile?: string;
+  /** Each a duration from now (`90d`, `-1h`) or a time in RFC 3339. */
+  readonly validity?: { readonly notBefore?: string; readonly notAfter?: string };
+  readonly keyType?: KeyType;
+  /** The next version gets the current one's key. */
+  readonly reuseKey?: boolean;
+  /** The common name of an issuer in the chain to choose, if the CA offers several. */
+  readonly preferredChain?: string;
+  /** `drop`: get the certificate without the names that the CA refuses. */
+  readonly onFailedName?: 'fail' | 'drop';
+}
+
+/** The certificate a user asks for: one entry of `certificates:` in the configuration, or one `issue` command. */
+export interface CertificateSpec extends Wishes {
+  /** The lineage's name: 1 to 100 of `[a-z0-9._-]` without a leading hyphen; a test lineage has `~staging` appended. */
+  readonly name: string;
+  readonly identifiers: readonly Identifier[];
+  /** Names of the declared issuer, solver and deployers. */
+  readonly issuer: string;
+  readonly solver: string;
+  /** The solvers of identifiers that have another one than `solver`, by the identifier's value. */
+  readonly solvers?: Readonly<Record<string, string>>;
+  readonly deploy: readonly string[];
+  /** `host:port`, checked over TLS after a deployment. */
+  readonly endpoints: readonly string[];
+  readonly hooks?: Hooks;
+}
+
+/** Shell commands around orders, as certbot has them. */
+export interface Hooks {
+  /** Runs before the order: once in a run, even if several certificates have it. */
+  readonly pre?: string;
+  /** Runs once after all certificates of the run, also after a failure. */
+  readonly post?: string;
+  /** Runs for each new certificate; it is a target of its own (`core/spec/hooks.ts`). */
+  readonly deploy?: string;
+  /**
+   * Shell lines that run before each of them and stay if flags replace it: what the client did for every certificate, from
+   * which this one was imported. They may set `s`, the exit code.
+   */
+  readonly first?: Pick<Hooks, HookKind>;
+}
+
+export type HookKind = 'pre' | 'post' | 'deploy';
+
+export interface IssuerSettings {
+  /** The directory URL, with short names resolved. */
+  readonly directory: string;
+  readonly email: readonly string[];
+  readonly agreeToTerms: boolean;
+  /** PEM file with more roots to trust for the CA's own HTTPS. */
+  readonly caFile?: string;
+  /** Trust no roots but those of `caFile`. */
+  readonly onlyThisCa?: boolean;
+  /** An untrusted CA (staging, Pebble, a private one): names need not be under a public suffix. */
+  readonly test: boolean;
+  /** The CA's directory for --staging and --dry-run, if it has one. */
+  readonly testDirectory?: string;
+  /** `renew` may open a new account in place of a deactivated one. */
+  readonly newAccount?: boolean;
+  /** The account's name (`core/spec/account.ts`). */
+  readonly account?: string;
+  /** External account binding (RFC 8555 §7.3.4): the CA's id and key for a customer. */
+  readonly eab?: ExternalAccount;
+  /** For a new account key; ES256 by default. */
+  readonly accountKey?: AccountKeyType;
+}
+
+export interface ExternalAccount {
+  readonly kid: string;
+  /** Needed once. A secret: still a reference (`file:…`, `env:…`), or the key itself if it stands in the configuration. */
+  readonly hmacKey?: string;
+  readonly algorithm?: 'HS256' | 'HS384' | 'HS512';
+}
+
+/** One adapter as declared: its type and options. Secrets are still references (`file:…`, `env:…`). */
+export interface AdapterSettings {
+  readonly type: string;
+  readonly [option: string]: Json;
+}
+
+/** Under this name, a stored solver has the settings of the other solvers that change some zones for it, by name. */
+export const zoneSolversKey = 'zoneSolvers';
+
+/** A validated configuration, or the defaults if there is none. */
+export interface Settings {
+  readonly store: AdapterSettings;
+  /** The configuration declares `store`, and --store does not override it, so `renew` may create it. */
+  readonly storeIsDeclared?: boolean;
+  /** Where the keys of an encrypted store are (`file:…`, `env:…`, `credential:…`); the first one seals, all open. */
+  readonly storeKeys?: readonly string[];
+  readonly issuers: Readonly<Record<string, IssuerSettings>>;
+  readonly balancers: Readonly<Record<string, AdapterSettings>>;
+  readonly solvers: Readonly<Record<string, AdapterSettings>>;
+  readonly deployers: Readonly<Record<string, AdapterSettings>>;
+  readonly certificates: readonly CertificateSpec[];
+  readonly preflight: PreflightSettings;
+  /** How long a run may clean up after a signal. */
+  readonly shutdownBudgetMs: number;
+  /** How long a lease lasts without a sign of life. */
+  readonly leaseTtlMs: number;
+  /** How long an endpoint may serve the old certificate before an alarm is raised. */
+  readonly deployTimeoutMs: number;
+  /** How long a deployment to one target may take. */
+  readonly deployDeadlineMs: number;
+}
+
+export interface PreflightSettings {
+  /** `address:port` of resolvers that see what the CA sees; if empty, the machine's own. */
+  readonly resolvers: readonly string[];
+  /** The port that the CA connects to for HTTP-01 (80; Pebble uses 5002). */
+  readonly http01Port: number;
+  /** The port for TLS-ALPN-01, if not 443 (Pebble uses 5001). */
+  readonly tlsAlpn01Port?: number;
+}
+
+export const tlsAlpn01PortOf = ({ tlsAlpn01Port }: PreflightSettings): number => tlsAlpn01Port ?? 443;
+
+/** Everything that `renew` needs to know about a certificate, kept in its lineage. */
+export interface StoredSpec {
+  readonly spec: CertificateSpec;
+  readonly issuer: IssuerSettings;
+  readonly solver: AdapterSettings;
+  /** The settings of those in `spec.solvers`, by name. */
+  readonly solvers?: Readonly<Record<string, AdapterSettings>>;
+  readonly deployers: Readonly<Record<string, AdapterSettings>>;
+  readonly preflight: PreflightSettings;
+}
+
+/**
+ * The solver that presented a challenge, as declared then; another one would find nothing to remove. Every tombstone
+ * has a copy of about 200 bytes, so a hundred still fit in a document.
+ */
+export interface Presenter {
+  readonly name: string;
+  readonly solver: AdapterSettings;
+  readonly preflight: PreflightSettings;
+}

@@ -1,0 +1,45 @@
+import { fail } from '../errors/errors.ts';
+import { durationMs, durationPattern } from '../text/span.ts';
+import type { Wishes } from './spec.ts';
+
+type Validity = NonNullable<Wishes['validity']>;
+
+const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+
+/** Milliseconds since 1970 of a duration from `now` (`90d`, `-1h`) or a time in RFC 3339; undefined for another text. */
+function instantOf(text: string, now: number): number | undefined {
+  const [, sign, length = ''] = /^([+-]?)(.*)$/.exec(text) ?? [];
+  if (durationPattern.test(length)) return now + durationMs(length) * (sign === '-' ? -1 : 1);
+  const at = time.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(at) ? undefined : at;
+}
+
+/** Why a text is no date of {@link Wishes.validity}; undefined if it is one. */
+export const dateProblem = (text: string): string | undefined =>
+  instantOf(text, 0) === undefined
+    ? 'write a duration from now, such as 30d or -1h, or a time like 2027-01-31T00:00:00Z'
+    : undefined;
+
+/** Renewal needs some of it: the CA's window counts only an hour after the issue. */
+const shortestMs = 2 * 3_600_000;
+
+/**
+ * The dates to order now, in RFC 3339. Fails with `config/validity` if the certificate could not be used now, because it
+ * is delivered at once, or could not be renewed in time.
+ */
+export function datesToOrder({ notBefore, notAfter }: Validity, now: Date): Validity {
+  const at = now.getTime();
+  const [from, end] = [notBefore, notAfter].map((text) => (text === undefined ? undefined : instantOf(text, at)));
+  const refuse = (given: string, reason: string) => fail('config/validity', { given, reason });
+  if (from !== undefined && from > at)
+    throw refuse(`notBefore ${notBefore}`, 'the certificate is delivered at once, and would not be valid yet');
+  if (end !== undefined && end < at + shortestMs)
+    throw refuse(`notAfter ${notAfter}`, end <= at ? 'that time has passed' : 'it must be at least two hours ahead');
+  return {
+    ...(from === undefined ? {} : { notBefore: inSeconds(from) }),
+    ...(end === undefined ? {} : { notAfter: inSeconds(end) }),
+  };
+}
+
+/** Certificates have whole seconds. */
+const inSeconds = (ms: number): string => new Date(Math.floor(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z');

@@ -1,0 +1,22 @@
+import { type CertfleetError, fail } from '../errors/errors.ts';
+import { shellWord } from '../text/shell-word.ts';
+
+/** A file, folder or link that other users can change; see the port `Files`. */
+interface Foreign {
+  readonly path: string;
+  readonly reason: string;
+  readonly command: 'chown' | 'chmod' | 'rm' | 'none';
+  readonly change: string;
+  readonly needsRoot: boolean;
+}
+
+/** What to do about it, as the rest of a sentence. */
+export function remedyOf({ path, command, change, needsRoot }: Foreign): string {
+  if (command === 'none') return `choose another place than ${path}, which is open to all users`;
+  const words = [...(needsRoot ? ['sudo'] : []), command, ...(change === '' ? [] : [change]), shellWord(path)];
+  return `run \`${words.join(' ')}\``;
+}
+
+/** Code that certfleet would run is refused, because another user could change it. */
+export const untrustedCode = (path: string, foreign: Foreign): CertfleetError =>
+  fail('config/untrusted-code', { path, reason: foreign.reason, remedy: remedyOf(foreign) });
