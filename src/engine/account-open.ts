@@ -2,7 +2,7 @@ import { asFailure, fail } from '../core/errors/errors.ts';
 import type { StoredSpec } from '../core/spec/spec.ts';
 import type { Engine } from './engine.ts';
 import { readOrCreate, registerStored } from './register.ts';
-import type { NamedIssuer } from './revoke.ts';
+import type { NamedIssuer } from '../core/spec/spec.ts';
 
 export interface OpenedAccount {
   readonly url: string;

@@ -10,7 +10,7 @@ import type { Entry } from '../ports/store.ts';
 import type { Engine } from './engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, refuseHeld, takeLease } from './leases/lease.ts';
 import { retireSent } from './retire.ts';
-import { finishRevocations } from './revoke.ts';
+import { finishRevocations } from './revocations.ts';
 import { deleteDocument, lineageOf, readLineage } from './stored-lineage.ts';
 import { removeOwed } from './sweep.ts';
 

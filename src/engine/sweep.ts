@@ -12,7 +12,7 @@ import { inLanes } from './lanes.ts';
 import { type Busy, firstSight, giveBack, type Holding, isBusy, type Sight, takeLease } from './leases/lease.ts';
 import { removeSentTooLate } from './lost.ts';
 import { retireSent } from './retire.ts';
-import { finishRevocations } from './revoke.ts';
+import { finishRevocations } from './revocations.ts';
 import type { Run } from './run.ts';
 import { cleanJournalled, cleanUp, hasFailed, type Unremoved } from './steps/clean-up.ts';
 import { closeDone } from './steps/close.ts';

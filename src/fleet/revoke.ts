@@ -75,7 +75,7 @@ async function revokeForeign(
   signal: AbortSignal,
 ): Promise<RevokeAnswer> {
   const { serial, notAfter } = engine.pki.readChain(foreign.certificatePem).facts;
-  const { revokeAt } = await import('../engine/revoke.ts');
+  const { revokeAt } = await import('../engine/revocations.ts');
   const when = await revokeAt(engine, { ...foreign, reason }, signal);
   return { revoked: [{ serial, notAfter, reason, when }], isCurrent: false, isReplaced: false, outcomes: [] };
 }

@@ -5,7 +5,7 @@ import { fail } from '../../src/core/errors/errors.ts';
 import type { Adoption, Found, UndoneImport } from '../../src/core/lineage/found.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
 import type { Settings, StoredSpec } from '../../src/core/spec/spec.ts';
-import type { NamedIssuer } from '../../src/engine/revoke.ts';
+import type { NamedIssuer } from '../../src/core/spec/spec.ts';
 import type {
   AccountRequest,
   AccountStatus,

@@ -143,3 +143,9 @@ export interface Presenter {
   readonly solver: AdapterSettings;
   readonly preflight: PreflightSettings;
 }
+
+/** A CA as configured. */
+export interface NamedIssuer {
+  readonly name: string;
+  readonly settings: IssuerSettings;
+}
