@@ -11,7 +11,7 @@ import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
 import { decodeDocument, encodeDocument } from './core/lineage/lineage.ts';
 import type { AdapterSettings, Settings, StoredSpec } from './core/spec/spec.ts';
 import { createEngine, type Engine, type EnginePorts } from './engine/engine.ts';
-import { createLocks } from './engine/leases/lock.ts';
+import { createLocks } from './engine/locks/lock.ts';
 import type { Dns01Options } from './engine/solvers/dns01.ts';
 import { registry } from './generated/registry.ts';
 import type { Store } from './ports/store.ts';

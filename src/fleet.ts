@@ -7,22 +7,21 @@ import type { Outcome } from './core/plan/outcome.ts';
 import type { LineageStatus } from './core/plan/status.ts';
 import type { AccountKeyType } from './core/spec/account-key.ts';
 import type { RunHooks } from './core/spec/hooks.ts';
-import type { AdapterSettings, Settings, StoredSpec } from './core/spec/spec.ts';
+import type { AdapterSettings, NamedIssuer, Settings, StoredSpec } from './core/spec/spec.ts';
 import type { StatelessAnswer } from './core/spec/stateless.ts';
-import type { ChangedAccount } from './engine/account-change.ts';
-import type { OpenedAccount } from './engine/account-open.ts';
-import type { AccountStatus } from './engine/accounts.ts';
-import type { AdoptOptions } from './engine/adopt.ts';
-import type { TrialNews, TrialReport } from './engine/dns-trial.ts';
-import type { Forgotten } from './engine/forget.ts';
+import type { AccountStatus } from './engine/accounts/accounts.ts';
+import type { ChangedAccount } from './engine/accounts/change.ts';
+import type { OpenedAccount } from './engine/accounts/open.ts';
+import type { AdoptOptions } from './engine/acts/adopt.ts';
+import type { TrialNews, TrialReport } from './engine/acts/dns-trial.ts';
+import type { Forgotten } from './engine/acts/forget.ts';
+import type { RevocationWish } from './engine/acts/revoke.ts';
+import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/delivery/lost.ts';
+import type { NotSwept } from './engine/delivery/swept.ts';
 import type { CaaReport } from './engine/looks/caa-report.ts';
 import type { DrawnPath } from './engine/looks/doctor.ts';
-import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/lost.ts';
-import type { RevokedVersion } from './engine/revocations.ts';
-import type { NamedIssuer } from './core/spec/spec.ts';
-import type { RevocationWish } from './engine/revoke.ts';
-import { sweep } from './engine/sweep.ts';
-import type { NotSwept } from './engine/swept.ts';
+import type { RevokedVersion } from './engine/pass/revocations.ts';
+import { sweep } from './engine/pass/sweep.ts';
 import { accountsOf, changeAccount, dependentsOf } from './fleet/accounts.ts';
 import { drawNamed, reportCaaOf, statelessOf, tryProvider } from './fleet/challenges.ts';
 import { dryRun } from './fleet/dry-run.ts';
@@ -308,14 +307,14 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     tryDns: (request, signal) => tryProvider(fleet, request, signal),
     adopt: async (found, options, signal) => {
       const declared = new Set(settings.certificates.map(({ name }) => name));
-      return (await import('./engine/adopt.ts')).adopt(engine, found, { declared, ...options }, signal);
+      return (await import('./engine/acts/adopt.ts')).adopt(engine, found, { declared, ...options }, signal);
     },
     undoImport: async (root, options, signal) =>
-      (await import('./engine/undo-import.ts')).undoImport(engine, root, options, signal),
+      (await import('./engine/acts/undo-import.ts')).undoImport(engine, root, options, signal),
     directory: ({ name, settings: asked }, signal) => engine.connect.issuer(name, asked).directory(signal),
     accounts: (signal) => accountsOf(fleet, signal),
     openAccount: async (issuer, signal) =>
-      (await import('./engine/account-open.ts')).openAccount(engine, issuer, signal),
+      (await import('./engine/accounts/open.ts')).openAccount(engine, issuer, signal),
     accountDependents: (id, what, signal) => dependentsOf(fleet, id, what, signal),
     changeAccount: (request, signal) => changeAccount(fleet, request, signal),
     once: (what, signal) => once(fleet, what, signal),

@@ -5,7 +5,7 @@ import { commandLine, jsonLines } from '../../test/support/command-line.ts';
 import { optionFields } from '../config/fields.ts';
 import { environmentName } from '../config/registry.ts';
 import type { CertfleetError } from '../core/errors/errors.ts';
-import { testLocks } from '../engine/leases/test-locks.ts';
+import { testLocks } from '../engine/locks/test-locks.ts';
 import { createDns01 } from '../engine/solvers/dns01.ts';
 import { createZones } from '../engine/zones/zone.ts';
 import { registry } from '../generated/registry.ts';

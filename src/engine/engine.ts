@@ -13,9 +13,9 @@ import type { Reporter } from '../ports/reporter.ts';
 import type { Solver } from '../ports/solver.ts';
 import type { Store } from '../ports/store.ts';
 import type { Vantage } from '../ports/vantage.ts';
-import { type HooksOfRun, newHooksOfRun } from './hooks-of-run.ts';
-import { createLocks, type Locks } from './leases/lock.ts';
-import { createPaces, type Paces } from './ledger/pace.ts';
+import { createLocks, type Locks } from './locks/lock.ts';
+import { type HooksOfRun, newHooksOfRun } from './memory/hooks-of-run.ts';
+import { createPaces, type Paces } from './memory/pace.ts';
 
 /** Everything that the engine uses. These are ports only, so it also runs on a simulated world. */
 export interface EnginePorts {

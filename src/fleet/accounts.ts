@@ -1,6 +1,6 @@
 import { fail } from '../core/errors/errors.ts';
-import type { ChangedAccount } from '../engine/account-change.ts';
-import { type AccountStatus, type KnownAccount, knownAccounts, statusOf } from '../engine/accounts.ts';
+import { type AccountStatus, type KnownAccount, knownAccounts, statusOf } from '../engine/accounts/accounts.ts';
+import type { ChangedAccount } from '../engine/accounts/change.ts';
 import type { AccountRequest } from '../fleet.ts';
 import type { OpenFleet } from './opened.ts';
 
@@ -13,7 +13,7 @@ export async function dependentsOf(
   what: 'rollover' | 'deactivate',
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const { dependents } = await import('../engine/account-change.ts');
+  const { dependents } = await import('../engine/accounts/change.ts');
   const found = await dependents(fleet.composed.engine, await knownById(fleet, id, signal), what);
   return found.map((one) => one.what);
 }
@@ -26,8 +26,8 @@ export async function changeAccount(
   const { engine } = fleet.composed;
   const account = await knownById(fleet, request.id, signal);
   if (request.what === 'remove')
-    return (await import('../engine/account-remove.ts')).removeAccount(engine, account, request.force, signal);
-  const { updateContacts, rollover, giveUpRollover, deactivate } = await import('../engine/account-change.ts');
+    return (await import('../engine/accounts/remove.ts')).removeAccount(engine, account, request.force, signal);
+  const { updateContacts, rollover, giveUpRollover, deactivate } = await import('../engine/accounts/change.ts');
   if (request.what === 'update') return updateContacts(engine, account, request.emails, signal);
   if (request.what === 'rollover') return rollover(engine, account, request.keyType, signal);
   if (request.what === 'rollover-abort') return giveUpRollover(engine, account, signal);

@@ -1,7 +1,7 @@
 import type { StoredSpec } from '../core/spec/spec.ts';
 import { partsOf } from '../core/spec/spec-parts.ts';
 import { type StatelessAnswer, statelessType } from '../core/spec/stateless.ts';
-import type { TrialReport } from '../engine/dns-trial.ts';
+import type { TrialReport } from '../engine/acts/dns-trial.ts';
 import type { CaaReport } from '../engine/looks/caa-report.ts';
 import type { DrawnPath } from '../engine/looks/doctor.ts';
 import type { DnsTrialRequest, StatelessRequest } from '../fleet.ts';
@@ -48,7 +48,7 @@ export async function statelessOf(
   // Only these: the CA of another certificate may have no test directory.
   const users = found.filter((spec) => partsOf(spec).some(({ solver }) => solver.type === statelessType));
   const specs = staging ? users.map((spec) => forStaging(spec)) : users;
-  const { statelessAnswers } = await import('../engine/stateless.ts');
+  const { statelessAnswers } = await import('../engine/accounts/stateless.ts');
   return statelessAnswers(fleet.composed.engine, specs, signal);
 }
 
@@ -57,7 +57,7 @@ export async function tryProvider(
   { solver, ...request }: DnsTrialRequest,
   signal: AbortSignal,
 ): Promise<TrialReport> {
-  const { tryDns } = await import('../engine/dns-trial.ts');
+  const { tryDns } = await import('../engine/acts/dns-trial.ts');
   const spec: StoredSpec = {
     spec: { name: solver.name, identifiers: [], issuer: '', solver: solver.name, deploy: [], endpoints: [] },
     issuer: { directory: '', email: [], agreeToTerms: false, test: false },

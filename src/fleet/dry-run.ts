@@ -1,10 +1,10 @@
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { nameOfReal } from '../core/names/identifiers.ts';
 import type { Outcome } from '../core/plan/outcome.ts';
+import { forget, versionsOf } from '../engine/acts/forget.ts';
 import { type Engine, report } from '../engine/engine.ts';
-import { forget, versionsOf } from '../engine/forget.ts';
-import type { Job } from '../engine/job.ts';
-import { reconcile } from '../engine/reconcile.ts';
+import { reconcile } from '../engine/pass/reconcile.ts';
+import type { Job } from '../engine/run/job.ts';
 import type { RenewRequest } from '../fleet.ts';
 import type { OpenFleet } from './opened.ts';
 import { forStaging } from './staging.ts';

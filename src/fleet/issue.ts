@@ -1,6 +1,6 @@
 import type { Outcome } from '../core/plan/outcome.ts';
-import type { Job } from '../engine/job.ts';
-import { reconcile } from '../engine/reconcile.ts';
+import { reconcile } from '../engine/pass/reconcile.ts';
+import type { Job } from '../engine/run/job.ts';
 import type { IssueRequest } from '../fleet.ts';
 import type { OpenFleet } from './opened.ts';
 import { forStaging } from './staging.ts';

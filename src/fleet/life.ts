@@ -1,8 +1,8 @@
 import { fail } from '../core/errors/errors.ts';
 import type { Outcome } from '../core/plan/outcome.ts';
-import { forget } from '../engine/forget.ts';
-import type { Job } from '../engine/job.ts';
-import { reconcile } from '../engine/reconcile.ts';
+import { forget } from '../engine/acts/forget.ts';
+import { reconcile } from '../engine/pass/reconcile.ts';
+import type { Job } from '../engine/run/job.ts';
 import type { Deleted, DeleteRequest, ExportRequest } from '../fleet.ts';
 import type { OpenFleet } from './opened.ts';
 import { isDeclared, notThere, readNamed } from './stored.ts';
@@ -25,7 +25,7 @@ export async function exportOne(
 ): Promise<void> {
   const { engine } = fleet.composed;
   await readNamed(fleet, name, signal);
-  const { exportCurrent } = await import('../engine/export.ts');
+  const { exportCurrent } = await import('../engine/acts/export.ts');
   const format = pkcs12 ? 'pkcs12' : 'pem';
   const done = await exportCurrent(engine, { name, to, format }, signal, async (bundle) => {
     if (!pkcs12) return write({ bundle });
@@ -40,7 +40,7 @@ export async function rollBackOne(fleet: OpenFleet, name: string, signal: AbortS
   const { engine } = fleet.composed;
   const lineage = await readNamed(fleet, name, signal);
   const found = wantedOf(fleet, lineage) ?? { wanted: lineage.spec, origin: lineage.origin };
-  const { rollBack } = await import('../engine/rollback.ts');
+  const { rollBack } = await import('../engine/acts/rollback.ts');
   if (!(await rollBack(engine, { name, wanted: found.wanted }, signal))) throw await notThere(fleet, name, signal);
   const job: Job = { ...found, force: false, redeploy: true, obeyBackoff: false, unattended: true };
   const [outcome] = await reconcile(engine, [job], signal);

@@ -1,6 +1,6 @@
 import { fail } from '../core/errors/errors.ts';
 import { isReplaced } from '../core/lineage/revocation.ts';
-import type { RevocationWish } from '../engine/revoke.ts';
+import type { RevocationWish } from '../engine/acts/revoke.ts';
 import type { ForeignCertificate, RevokeAnswer, RevokeRequest } from '../fleet.ts';
 import { issue } from './issue.ts';
 import type { OpenFleet } from './opened.ts';
@@ -32,7 +32,7 @@ async function revokeStored(
   signal: AbortSignal,
 ): Promise<RevokeAnswer> {
   const { name } = meant;
-  const { revokeVersions } = await import('../engine/revoke.ts');
+  const { revokeVersions } = await import('../engine/acts/revoke.ts');
   const revoked = await revokeVersions(fleet.composed.engine, meant, wish, signal);
   if (!revoked) throw await notThere(fleet, name, signal);
   const lineage = await readOne(fleet, name, signal);
@@ -75,7 +75,7 @@ async function revokeForeign(
   signal: AbortSignal,
 ): Promise<RevokeAnswer> {
   const { serial, notAfter } = engine.pki.readChain(foreign.certificatePem).facts;
-  const { revokeAt } = await import('../engine/revocations.ts');
+  const { revokeAt } = await import('../engine/pass/revocations.ts');
   const when = await revokeAt(engine, { ...foreign, reason }, signal);
   return { revoked: [{ serial, notAfter, reason, when }], isCurrent: false, isReplaced: false, outcomes: [] };
 }

@@ -4,7 +4,7 @@ import type { StoredSpec } from '../core/spec/spec.ts';
 import type { Engine } from '../engine/engine.ts';
 import { rolloverOf } from '../engine/ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
-import { lineageMissing, unusableVersion, watchStore } from '../engine/store-faults.ts';
+import { lineageMissing, unusableVersion, watchStore } from '../engine/pass/store-faults.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, readAll } from './stored.ts';
 import { allWanted, nameOfWanted } from './wanted.ts';

@@ -2,8 +2,8 @@ import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import { maxNameLength } from '../core/lineage/document-limits.ts';
 import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
 import { didYouMeanName } from '../core/text/nearest.ts';
-import { lineageMissing, watchStore } from '../engine/store-faults.ts';
-import { lineageOf, readLineage } from '../engine/stored-lineage.ts';
+import { lineageMissing, watchStore } from '../engine/pass/store-faults.ts';
+import { lineageOf, readLineage } from '../engine/run/stored-lineage.ts';
 import type { OpenFleet } from './opened.ts';
 
 /** Lineages by name; an error stands for a document that cannot be read. */

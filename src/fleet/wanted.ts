@@ -5,7 +5,7 @@ import { identifierKey } from '../core/names/identifier.ts';
 import { isStagingName } from '../core/names/identifiers.ts';
 import type { StoredSpec } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
-import type { Job } from '../engine/job.ts';
+import type { Job } from '../engine/run/job.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, notThere, readAll, readOne, type Stored } from './stored.ts';
 

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Secret } from '../../src/core/errors/secret.ts';
 import rfc2136 from '../../src/dns/rfc2136.ts';
-import { testLocks } from '../../src/engine/leases/test-locks.ts';
+import { testLocks } from '../../src/engine/locks/test-locks.ts';
 import { createDns01, type Dns01Options } from '../../src/engine/solvers/dns01.ts';
 import { createZones } from '../../src/engine/zones/zone.ts';
 import { createWorld } from '../../src/lib/world.ts';

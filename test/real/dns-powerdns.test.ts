@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/errors/secret.ts';
 import powerdns from '../../src/dns/powerdns.ts';
-import { testLocks } from '../../src/engine/leases/test-locks.ts';
+import { testLocks } from '../../src/engine/locks/test-locks.ts';
 import { createZoneWriter } from '../../src/engine/solvers/zone-writer.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import type { DnsValue } from '../../src/ports/dns-provider.ts';

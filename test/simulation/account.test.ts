@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
-import type { Job } from '../../src/engine/job.ts';
+import type { Job } from '../../src/engine/run/job.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';

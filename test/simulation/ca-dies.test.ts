@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
-import { reconcile } from '../../src/engine/reconcile.ts';
+import { reconcile } from '../../src/engine/pass/reconcile.ts';
 import type { Http } from '../../src/ports/http.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { passing } from '../support/passing-time.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { exportCurrent } from '../../src/engine/export.ts';
+import { exportCurrent } from '../../src/engine/acts/export.ts';
 import { createSimulatedWorld, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();

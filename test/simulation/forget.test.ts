@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
 import { encodeDocument, isOnlyOwing, type Lineage } from '../../src/core/lineage/lineage.ts';
-import { forget } from '../../src/engine/forget.ts';
-import { sweep } from '../../src/engine/sweep.ts';
+import { forget } from '../../src/engine/acts/forget.ts';
+import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
 import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';

@@ -3,7 +3,7 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type CaHold, holdOf, keepHold } from '../../src/engine/ledger/ca-hold.ts';
-import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';
+import { reconcile, reconcileAll } from '../../src/engine/pass/reconcile.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Issuer } from '../../src/ports/issuer.ts';
 import type { Store } from '../../src/ports/store.ts';

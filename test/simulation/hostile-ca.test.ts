@@ -5,7 +5,7 @@ import { maxDocumentBytes } from '../../src/core/lineage/document-limits.ts';
 import { encodeDocument, type Tombstone } from '../../src/core/lineage/lineage.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
-import { reconcile } from '../../src/engine/reconcile.ts';
+import { reconcile } from '../../src/engine/pass/reconcile.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';

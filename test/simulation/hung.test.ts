@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { reconcile } from '../../src/engine/reconcile.ts';
+import { reconcile } from '../../src/engine/pass/reconcile.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';

@@ -3,7 +3,7 @@ import { Secret } from '../../src/core/errors/secret.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
 import { planLineage } from '../../src/core/plan/plan.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
-import { sweep } from '../../src/engine/sweep.ts';
+import { sweep } from '../../src/engine/pass/sweep.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { fillStore, nothing, type OldStore, oldStores } from '../support/old-store.ts';
 import { foreignTxt, type OldWorld, oldWorld, webroot, zone } from '../support/old-world.ts';

@@ -5,8 +5,8 @@ import { encodeDocument, type Tombstone } from '../../src/core/lineage/lineage.t
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { reconcile, reconcileAll } from '../../src/engine/reconcile.ts';
-import { sweep } from '../../src/engine/sweep.ts';
+import { reconcile, reconcileAll } from '../../src/engine/pass/reconcile.ts';
+import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { passing } from '../support/passing-time.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
-import { sweep } from '../../src/engine/sweep.ts';
+import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';

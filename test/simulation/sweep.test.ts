@@ -3,7 +3,7 @@ import { noteRead, noteWrite } from '../../src/core/async/writes.ts';
 import { fail } from '../../src/core/errors/errors.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
-import * as sweeping from '../../src/engine/sweep.ts';
+import * as sweeping from '../../src/engine/pass/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { passing } from '../support/passing-time.ts';

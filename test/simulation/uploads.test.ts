@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import { forget } from '../../src/engine/acts/forget.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { forget } from '../../src/engine/forget.ts';
-import { reconcile } from '../../src/engine/reconcile.ts';
-import * as sweeping from '../../src/engine/sweep.ts';
+import { reconcile } from '../../src/engine/pass/reconcile.ts';
+import * as sweeping from '../../src/engine/pass/sweep.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { type CloudTargetOptions, createCloudTarget } from '../support/cloud-target.ts';

@@ -4,8 +4,7 @@ import { main } from '../../src/cli/main.ts';
 import { fail } from '../../src/core/errors/errors.ts';
 import type { Adoption, Found, UndoneImport } from '../../src/core/lineage/found.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
-import type { Settings, StoredSpec } from '../../src/core/spec/spec.ts';
-import type { NamedIssuer } from '../../src/core/spec/spec.ts';
+import type { NamedIssuer, Settings, StoredSpec } from '../../src/core/spec/spec.ts';
 import type {
   AccountRequest,
   AccountStatus,

@@ -6,8 +6,8 @@ import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../
 import type { Outcome } from '../../src/core/plan/outcome.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
-import type { Job } from '../../src/engine/job.ts';
-import { reconcile } from '../../src/engine/reconcile.ts';
+import { reconcile } from '../../src/engine/pass/reconcile.ts';
+import type { Job } from '../../src/engine/run/job.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';

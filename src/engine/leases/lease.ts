@@ -4,7 +4,7 @@ import { processText } from '../../core/lineage/process-identity.ts';
 import { storable } from '../../core/lineage/storable.ts';
 import { after, beaten, type Claim, released, type Transition } from '../../core/lineage/work/work.ts';
 import { type Engine, report } from '../engine.ts';
-import { Held, type Holdable, mayTake, newLease } from './held.ts';
+import { Held, type Holdable, mayTake, newLease } from '../locks/held.ts';
 
 /** How long to wait for another process before giving up with `store/busy`. Long enough for any wait for DNS. */
 const patienceMs = 15 * 60_000;

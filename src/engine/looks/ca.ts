@@ -6,9 +6,9 @@ import type { CertificateSpec, IssuerSettings } from '../../core/spec/spec.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import { spanText } from '../../core/text/span.ts';
 import type { Directory, Issuer } from '../../ports/issuer.ts';
-import { type Asker, ask } from '../ask.ts';
 import type { Engine } from '../engine.ts';
 import { keepLimit } from '../ledger/ca-hold.ts';
+import { type Asker, ask } from '../run/ask.ts';
 
 /** The CA's directory. Fails with `acme/clock-skew` if this machine's clock differs from the CA's. */
 export async function askDirectory(

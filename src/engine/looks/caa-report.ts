@@ -4,7 +4,7 @@ import { baseName, isWildcard } from '../../core/names/identifier.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { CaaFinding, Engine } from '../engine.ts';
 import { storedAccount } from '../ledger/account.ts';
-import { connectParts } from '../run.ts';
+import { connectParts } from '../run/run.ts';
 import { askDirectory } from './ca.ts';
 
 /** The CAA records of a certificate's names: those that pin them to its account, and what stands in the DNS. */

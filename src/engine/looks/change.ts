@@ -2,10 +2,10 @@ import { canonical } from '../../core/spec/same-spec.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { Directory } from '../../ports/issuer.ts';
 import type { Engine } from '../engine.ts';
-import type { Job } from '../job.ts';
 import { readAccount, storedAccount } from '../ledger/account.ts';
-import { connectParts } from '../run.ts';
-import { together } from '../wait.ts';
+import type { Job } from '../run/job.ts';
+import { connectParts } from '../run/run.ts';
+import { together } from '../run/wait.ts';
 import { askDirectory, checkMayRegister, checkProfile } from './ca.ts';
 import { preflightBeforeOrder, verdictOn, whyUnusable } from './preflight.ts';
 

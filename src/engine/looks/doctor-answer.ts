@@ -8,7 +8,7 @@ import { type PathAnswer, verdictOnAnswer } from '../../core/path/path-answer.ts
 import type { PreflightSettings, StoredSpec } from '../../core/spec/spec.ts';
 import type { Probe } from '../../ports/solver.ts';
 import type { Engine } from '../engine.ts';
-import { waitFor } from '../wait.ts';
+import { waitFor } from '../run/wait.ts';
 import { lookAtHandshake } from './handshake.ts';
 
 /** The CA allows 10 s for a request with its redirects; here, 5 s without an answer are enough to say so. */

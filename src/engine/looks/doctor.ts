@@ -9,7 +9,7 @@ import { shortList } from '../../core/text/short-list.ts';
 import type { DescribedPath, Solver, SolverAccount } from '../../ports/solver.ts';
 import type { Engine, Looks } from '../engine.ts';
 import { storedAccount } from '../ledger/account.ts';
-import { waitFor } from '../wait.ts';
+import { waitFor } from '../run/wait.ts';
 import { lookAtAnswerOverTls, lookAtAnswers } from './doctor-answer.ts';
 
 /** The CA's path for one identifier of a certificate, hop by hop. */

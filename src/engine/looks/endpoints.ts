@@ -2,7 +2,7 @@ import { type CertfleetError, fail } from '../../core/errors/errors.ts';
 import { type EndpointVerdict, parseEndpoint } from '../../core/names/endpoint.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { Engine } from '../engine.ts';
-import { waitFor } from '../wait.ts';
+import { waitFor } from '../run/wait.ts';
 import { lookAtEndpoint, mention } from './endpoint.ts';
 
 /** How long to watch an endpoint within a run. A reload takes milliseconds; after that, the endpoint is pending. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { Looks } from '../engine.ts';
+import { createMemory } from '../memory/zone-memory.ts';
 import type { Zones } from '../zones/zone.ts';
-import { createMemory } from '../zones/zone-memory.ts';
 import { lookUpAddresses } from './addresses.ts';
 import { checkCaa } from './caa.ts';
 

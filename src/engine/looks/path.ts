@@ -6,7 +6,7 @@ import type { PreflightSettings } from '../../core/spec/spec.ts';
 import type { Deadline } from '../../ports/clock.ts';
 import type { Probe } from '../../ports/solver.ts';
 import type { Engine } from '../engine.ts';
-import { waitFor } from '../wait.ts';
+import { waitFor } from '../run/wait.ts';
 import type { Finding } from './finding.ts';
 
 /** How long one HTTP request may take. The CA allows 10 s; if it takes more than 3 s here, the check cannot tell. */

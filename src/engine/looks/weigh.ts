@@ -1,5 +1,5 @@
 import { overruled } from '../../core/lineage/work/work.ts';
-import type { Run } from '../run.ts';
+import type { Run } from '../run/run.ts';
 import type { Finding } from './finding.ts';
 import { verdictOn } from './preflight.ts';
 

@@ -8,7 +8,7 @@ import { dnsProviderContract } from '../../testing/dns-provider-contract.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { type FakeZone, fakeDns, memoryDnsProvider } from '../../testing/fake-dns.ts';
 import { solverContract } from '../../testing/solver-contract.ts';
-import { testLocks } from '../leases/test-locks.ts';
+import { testLocks } from '../locks/test-locks.ts';
 import { createZones } from '../zones/zone.ts';
 import { createDns01, type Dns01Options } from './dns01.ts';
 

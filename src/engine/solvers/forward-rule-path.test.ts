@@ -5,7 +5,7 @@ import type { ListenerState, LockDocument } from '../../core/lineage/lock.ts';
 import { nameWithMark } from '../../core/path/own-mark.ts';
 import type { Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';
-import type { Locks } from '../leases/lock.ts';
+import type { Locks } from '../locks/lock.ts';
 import { describeForwardRule } from './forward-rule-path.ts';
 
 const owner = 'aaaaaaaaaaaa';

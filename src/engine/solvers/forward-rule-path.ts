@@ -7,7 +7,7 @@ import { winningRule } from '../../core/path/winning-rule.ts';
 import type { Backend, Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';
 import type { DescribedPath, Probe } from '../../ports/solver.ts';
-import type { Locks } from '../leases/lock.ts';
+import type { Locks } from '../locks/lock.ts';
 
 export interface ForwardRuleParts {
   readonly balancer: Balancer;

@@ -12,7 +12,7 @@ import type { Readiness, Solver, SolverChallenge } from '../../ports/solver.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../testing/fake-clock.ts';
 import { solverContract } from '../../testing/solver-contract.ts';
-import { createLocks } from '../leases/lock.ts';
+import { createLocks } from '../locks/lock.ts';
 import { createForwardRule, type ForwardRuleOptions } from './http01-forward-rule.ts';
 
 const { signal } = new AbortController();

@@ -10,7 +10,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
 import type { Responder } from '../../ports/responder.ts';
 import type { Readiness, Solver, SolverChallenge } from '../../ports/solver.ts';
-import type { Locks } from '../leases/lock.ts';
+import type { Locks } from '../locks/lock.ts';
 import { describeForwardRule } from './forward-rule-path.ts';
 import { createRuleKeeper, lookEveryMs, type UserChange, type WishOutcome } from './rule-keeper.ts';
 

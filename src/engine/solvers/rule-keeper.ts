@@ -8,7 +8,7 @@ import { planRules, type Refusal, type RulePlan } from '../../core/path/forward-
 import type { Balancer } from '../../ports/balancer.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Readiness } from '../../ports/solver.ts';
-import type { Locks } from '../leases/lock.ts';
+import type { Locks } from '../locks/lock.ts';
 
 /** Between two looks at the balancer's state, for all orders together. */
 export const lookEveryMs = 1_000;

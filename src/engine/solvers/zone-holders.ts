@@ -3,7 +3,7 @@ import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsProvider, DnsProviderTraits } from '../../ports/dns-provider.ts';
-import type { Locks } from '../leases/lock.ts';
+import type { Locks } from '../locks/lock.ts';
 import { overrideZones, type ZoneOverride, type Zones, zoneWith } from '../zones/zone.ts';
 import { createZoneWriter, type ZoneWriter } from './zone-writer.ts';
 

@@ -4,9 +4,9 @@ import { isWithin, parentName, parseServerAddress } from '../../core/names/dns-n
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../../ports/dns.ts';
 import type { Log } from '../../ports/log.ts';
+import { createMemory } from '../memory/zone-memory.ts';
 import { assemble, inOrder, lateFor, lookupFailed, note, soaFor, speaks } from './authorities.ts';
 import { createTimeLimit, mostServers, searchMs, serverMs } from './limits.ts';
-import { createMemory } from './zone-memory.ts';
 
 /**
  * Finds zones and their servers. Uses the resolvers to find names, but asks the zone's own servers for CNAMEs,

@@ -101,7 +101,7 @@ function* take(model: Model, process: Process, begin: (claim: Parameters<typeof 
   yield* reach('the lease');
 }
 
-/** engine/issue.ts */
+/** engine/path/issue.ts */
 export function* issue(
   model: Model,
   process: Process,
@@ -370,7 +370,7 @@ function* clean(model: Model, spec: StoredSpec): Path<readonly Tombstone[]> {
   return left;
 }
 
-/** engine/adopt.ts: a certificate of another client, which it had before or has got since. It takes no lease. */
+/** engine/acts/adopt.ts: a certificate of another client, which it had before or has got since. It takes no lease. */
 export function* adopt(model: Model, wanted: StoredSpec): Path {
   const which = yield* reach('their certificate', 'the first', 'a new one');
   if (which === 'a new one' || model.theirs.length === 0) model.theirs.push(model.next('theirs'));
@@ -387,7 +387,7 @@ export function* adopt(model: Model, wanted: StoredSpec): Path {
   model.isAsked = true;
 }
 
-/** engine/rollback.ts */
+/** engine/acts/rollback.ts */
 export function* rollBack(model: Model, process: Process, wanted: StoredSpec): Path {
   const { current, previous } = model.lineage ?? {};
   const isUsable =
@@ -400,7 +400,7 @@ export function* rollBack(model: Model, process: Process, wanted: StoredSpec): P
   model.apply(released());
 }
 
-/** engine/revoke.ts */
+/** engine/acts/revoke.ts */
 export function* revoke(model: Model, process: Process, reason: RevocationReason): Path {
   const { current } = model.lineage ?? {};
   if (!current) return;
@@ -416,7 +416,7 @@ export function* revoke(model: Model, process: Process, reason: RevocationReason
   model.apply(released());
 }
 
-/** engine/sweep.ts */
+/** engine/pass/sweep.ts */
 export function* sweep(model: Model, process: Process): Path {
   if (!model.lineage || !model.hasLeft()) return;
   yield* take(model, process, leased);

@@ -1,0 +1,94 @@
+import { Secret } from '../../core/errors/secret.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import { accountKey, accountOf, defaultAccount } from '../../core/spec/account.ts';
+import type { IssuerSettings } from '../../core/spec/spec.ts';
+import type { Engine } from '../engine.ts';
+import { allAccounts, rootsOf, type StoredAccount } from '../ledger/account.ts';
+import { readLineage } from '../run/stored-lineage.ts';
+
+/** An account of the store, and who uses it. */
+export interface KnownAccount {
+  readonly stored: StoredAccount;
+  readonly name: string;
+  /** The names of the issuers that use it; empty if none does. */
+  readonly issuers: readonly string[];
+  /** How to reach its CA. */
+  readonly settings: IssuerSettings;
+  /** The lineages that use it. */
+  readonly lineages: readonly Lineage[];
+  readonly thumbprint: string;
+}
+
+/** An account without its keys, as people and programs see it. */
+export interface AccountStatus {
+  /** Its document's name, which identifies it. */
+  readonly id: string;
+  readonly name: string;
+  readonly directory: string;
+  readonly issuers: readonly string[];
+  readonly state: 'open' | 'not open yet' | 'deactivated';
+  readonly url?: string;
+  readonly contacts: readonly string[];
+  readonly keyType: string;
+  readonly thumbprint: string;
+  /** RFC 3339: when the rollover began that is under way. `account rollover` goes on with it. */
+  readonly rolloverAt?: string;
+  readonly certificates: readonly string[];
+  /** URLs of deactivated accounts that it replaced. */
+  readonly replaced: readonly string[];
+}
+
+export function statusOf(engine: Engine, known: KnownAccount): AccountStatus {
+  const { stored, name, issuers, lineages, thumbprint } = known;
+  const { directory, url, contacts = [], rolloverAt, deactivatedAt, replaced = [], keyPem } = stored.document;
+  const isOpen = url !== undefined;
+  return {
+    ...{ id: stored.key.name, name, directory, issuers, thumbprint, contacts },
+    state: deactivatedAt !== undefined ? 'deactivated' : isOpen ? 'open' : 'not open yet',
+    ...(isOpen ? { url } : {}),
+    keyType: engine.pki.keyType(new Secret(keyPem)) ?? 'ed25519',
+    ...(rolloverAt === undefined ? {} : { rolloverAt }),
+    certificates: lineages.map((lineage) => lineage.name).sort(),
+    replaced: replaced.map((one) => one.url),
+  };
+}
+
+/**
+ * All accounts of the store.
+ *
+ * @param declared the issuers of the configuration
+ */
+export async function knownAccounts(
+  engine: Engine,
+  declared: Readonly<Record<string, IssuerSettings>>,
+  signal: AbortSignal,
+): Promise<readonly KnownAccount[]> {
+  const users = new Map<string, { issuers: Set<string>; settings: IssuerSettings; lineages: Lineage[] }>();
+  const used = (name: string, settings: IssuerSettings) => {
+    const key = accountKey(accountOf(settings));
+    const known = users.get(key) ?? { issuers: new Set(), settings, lineages: [] };
+    users.set(key, known);
+    known.issuers.add(name);
+    return known;
+  };
+  for (const [name, settings] of Object.entries(declared)) used(name, settings);
+  for await (const page of engine.store.scan('lineage', signal))
+    for (const entry of page) {
+      if (entry.corrupt) continue;
+      const lineage = readLineage(engine, entry);
+      const { spec, work } = lineage;
+      for (const { spec: own, issuer } of [spec, ...(work?.before ? [work.before.spec] : [])]) {
+        const { lineages } = used(own.issuer, issuer);
+        if (lineages.at(-1) !== lineage) lineages.push(lineage);
+      }
+    }
+  return (await allAccounts(engine, signal)).map((stored) => {
+    const { directory, name = defaultAccount, keyPem, url = '' } = stored.document;
+    const settingsAlone = { directory, email: [], agreeToTerms: true, test: false, ...rootsOf(stored.document) };
+    const nobody = { issuers: [], lineages: [], settings: settingsAlone };
+    const { issuers, lineages, settings } = users.get(accountKey({ directory, name })) ?? nobody;
+    const issuer = engine.connect.issuer([...issuers][0] ?? directory, settings);
+    const { thumbprint } = issuer.as({ keyPem: new Secret(keyPem), url });
+    return { stored, name, issuers: [...issuers], settings, lineages, thumbprint };
+  });
+}

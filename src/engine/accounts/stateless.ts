@@ -1,0 +1,118 @@
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { Secret } from '../../core/errors/secret.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import { type Identifier, identifierKey } from '../../core/names/identifier.ts';
+import { accountKey, accountOf } from '../../core/spec/account.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+import { type StatelessAnswer, statelessParts } from '../../core/spec/stateless.ts';
+import type { SolverAccount } from '../../ports/solver.ts';
+import type { Engine } from '../engine.ts';
+import { newAccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
+import { lookAtPath } from '../looks/path.ts';
+import type { AccountChange, Dependent } from './dependents.ts';
+
+/** How long all proxies of a certificate may take to answer. */
+const lookMs = 20_000;
+
+/**
+ * What the proxies must answer for these certificates, for each account. Makes the key of an account that does not exist
+ * yet; the CA gets it with the first order. While a rollover is under way, it is about the new key. Fails with
+ * `config/two-accounts` if one name has two accounts.
+ */
+export async function statelessAnswers(
+  engine: Engine,
+  specs: readonly StoredSpec[],
+  signal: AbortSignal,
+): Promise<readonly StatelessAnswer[]> {
+  const answers = new Map<
+    string,
+    { key: Omit<StatelessAnswer, 'identifiers'>; identifiers: Map<string, Identifier> }
+  >();
+  const seen = new Map<string, { readonly account: string; readonly issuer: string }>();
+  for (const part of specs.flatMap(statelessParts)) {
+    const { spec, issuer } = part;
+    const account = accountKey(accountOf(issuer));
+    const answer = answers.get(account) ?? { key: await keyOf(engine, part, signal), identifiers: new Map() };
+    answers.set(account, answer);
+    for (const identifier of spec.identifiers) {
+      const name = identifierKey(identifier);
+      const before = seen.get(name) ?? { account, issuer: spec.issuer };
+      if (before.account !== account)
+        throw fail('config/two-accounts', { solver: spec.solver, accounts: `${before.issuer}, ${spec.issuer}` });
+      seen.set(name, before);
+      answer.identifiers.set(name, identifier);
+    }
+  }
+  return [...answers.values()].map(({ key, identifiers }) => ({ ...key, identifiers: [...identifiers.values()] }));
+}
+
+async function keyOf(
+  engine: Engine,
+  { spec, issuer: settings }: StoredSpec,
+  signal: AbortSignal,
+): Promise<Omit<StatelessAnswer, 'identifiers'>> {
+  for (;;) {
+    const stored = await readAccount(engine, settings, signal);
+    if (stored) {
+      const { keyPem, url = '', rolloverAt, newKeys = [] } = stored.document;
+      const next = rolloverAt === undefined ? undefined : newKeys[0];
+      const issuer = engine.connect.issuer(spec.issuer, settings);
+      const { thumbprint } = issuer.as({ keyPem: new Secret(next ?? keyPem), url });
+      return next === undefined ? { thumbprint } : { thumbprint, isNext: true };
+    }
+    // If another process is first, its key is read.
+    const key = await engine.pki.newAccountKey(settings.accountKey);
+    await writeAccount(engine, newAccountDocument(settings, key), undefined, signal);
+  }
+}
+
+/** The proxies whose configuration has the thumbprint of an account. */
+export const proxiesOfAccount = (
+  engine: Engine,
+  lineages: readonly Lineage[],
+  { what }: AccountChange,
+): readonly Dependent[] =>
+  lineages.flatMap(({ name, spec }) =>
+    statelessParts(spec).map((part) => ({
+      certificate: name,
+      what:
+        what === 'rollover'
+          ? `${name}: the configuration of its proxies (certfleet stateless) has the thumbprint of the key; every proxy must answer with the new one before the CA gets it`
+          : `${name}: the configuration of its proxies (certfleet stateless) has the thumbprint of the key; a new account needs another one`,
+      async prepare({ url, newThumbprint: thumbprint }: AccountChange, signal: AbortSignal) {
+        if (thumbprint !== undefined) await checkProxies(engine, part, { url, thumbprint }, signal);
+      },
+    })),
+  );
+
+/** Asks every proxy for an answer with the new key. Fails with `account/proxies-behind`. */
+async function checkProxies(
+  engine: Engine,
+  { spec, ...part }: StoredSpec,
+  account: SolverAccount,
+  signal: AbortSignal,
+): Promise<void> {
+  const solver = await engine.connect.solver({ spec, ...part });
+  const { probe } = (await solver.prepare?.(spec.name, spec.identifiers, signal, account)) ?? {};
+  const { frontends } = part.solver;
+  const deadline = engine.clock.deadline(lookMs, signal);
+  try {
+    await Promise.all(
+      spec.identifiers.map(async (identifier) => {
+        await solver.preflight?.(identifier, deadline.signal, account);
+        if (!probe) return;
+        const look = { engine, settings: part.preflight, identifier, expected: probe, deadline };
+        const { verdict, finding, isWrong = false } = await lookAtPath(look);
+        // A machine that does not reach its own public address still reaches the proxies.
+        const isUnknown = verdict === 'cannot-tell' && !isWrong && Array.isArray(frontends) && frontends.length > 0;
+        if (verdict !== 'pass' && !isUnknown) throw new Error(finding);
+      }),
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isFailure(error, 'bug/')) throw error;
+    throw fail('account/proxies-behind', { name: spec.name, finding: reasonOf(error) }, { cause: error });
+  } finally {
+    deadline.done();
+  }
+}

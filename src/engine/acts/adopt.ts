@@ -1,0 +1,266 @@
+import { createTurns } from '../../core/async/turns.ts';
+import { asFailure, isFailure } from '../../core/errors/errors.ts';
+import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark } from '../../core/lineage/found.ts';
+import { encodeDocument, type Lineage, type Version } from '../../core/lineage/lineage.ts';
+import { renewalOfImported } from '../../core/lineage/renewal.ts';
+import { storable } from '../../core/lineage/storable.ts';
+import { after, imported, phaseOf } from '../../core/lineage/work/work.ts';
+import type { Identifier } from '../../core/names/identifier.ts';
+import { deployHookTarget, withDeployHook } from '../../core/spec/hooks.ts';
+import { joined } from '../../core/spec/joined.ts';
+import { type KeyType, usualKeyType } from '../../core/spec/key-type.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+import { solverSettings, solversFor } from '../../core/spec/spec-parts.ts';
+import type { CertificateFacts } from '../../ports/pki.ts';
+import type { Engine } from '../engine.ts';
+import { newAccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
+import { keyOf, type VersionDocument } from '../run/bundles.ts';
+import { lineageOf, readLineage } from '../run/stored-lineage.ts';
+import { createPlaces, type Placed, placeAll, readOne } from './adopted-names.ts';
+
+/** How many certificates are stored at once: the more, the more share an fsync. */
+const atOnce = 4_000;
+
+export interface AdoptOptions {
+  /** Say what would be done, and write nothing. */
+  readonly dryRun: boolean;
+  /** Keep certificates with the same names apart, because servers read the files of each. */
+  readonly keepDoubles?: boolean;
+  /** These deployers already have what they are to get. */
+  readonly has?: readonly string[];
+  /** Certificates of the configuration, which says where each goes. */
+  readonly declared?: ReadonlySet<string>;
+}
+
+/**
+ * Stores what another client has, and orders nothing. Once `signal` aborts, it begins no other certificate, and resolves
+ * with those that are stored. A kill at any point leaves whole certificates, and the next import
+ * does the rest: ids of versions come from the certificates, so nothing is stored twice.
+ */
+export async function adopt(
+  engine: Engine,
+  found: Found,
+  options: AdoptOptions,
+  signal: AbortSignal,
+): Promise<Adoption> {
+  const accounts: AdoptedAccount[] = [];
+  let known: ReadonlyMap<string, Known>;
+  try {
+    for (const account of found.accounts) accounts.push(await adoptAccount(engine, account, options, signal));
+    known = await storedLineages(engine, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return { accounts, certificates: [], remaining: found.certificates.length };
+  }
+  const urls = new Map(found.accounts.map(({ directory, name, url = '' }) => [`${directory} ${name}`, url]));
+  const lineages = [...known.values()].map(({ lineage }) => lineage);
+  const places = createPlaces(lineages, options.keepDoubles ?? false);
+  const placed = placeAll(
+    found.certificates.map((one) => readOne(engine, one)),
+    places,
+  );
+  const turns = createTurns(atOnce);
+  // All of them end before this does, so that a run that is stopped leaves no half written file.
+  const ended = await Promise.allSettled(
+    placed.map(async (one) =>
+      'result' in one
+        ? one
+        : turns.run(() => store(engine, { ...one, urls, known: known.get(one.name) }, options, signal), signal),
+    ),
+  );
+  const certificates = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = ended.find((one) => one.status === 'rejected' && one.reason !== signal.reason);
+  if (failed?.status === 'rejected') throw failed.reason;
+  const remaining = ended.length - certificates.length;
+  return { accounts, certificates, ...(remaining === 0 ? {} : { remaining }) };
+}
+
+async function adoptAccount(
+  engine: Engine,
+  account: Found['accounts'][number],
+  { dryRun }: AdoptOptions,
+  signal: AbortSignal,
+): Promise<AdoptedAccount> {
+  const { directory, name, keyPem, url, contacts, from } = account;
+  const settings = { directory, account: name, email: [], agreeToTerms: true, test: false };
+  const stored = await readAccount(engine, settings, signal);
+  if (stored) return { directory, name, from, result: 'unchanged' };
+  const document = {
+    ...newAccountDocument(settings, keyPem),
+    ...(url === undefined ? {} : { url }),
+    ...(contacts.length > 0 ? { contacts } : {}),
+  };
+  if (!dryRun) await writeAccount(engine, document, undefined, signal);
+  return { directory, name, from, result: 'imported' };
+}
+
+/** A stored lineage, and the revision at which it was read. */
+interface Known {
+  readonly lineage: Lineage;
+  readonly revision: string;
+}
+
+async function storedLineages(engine: Engine, signal: AbortSignal): Promise<ReadonlyMap<string, Known>> {
+  const lineages = new Map<string, Known>();
+  for await (const page of engine.store.scan('lineage', signal)) {
+    for (const entry of page) {
+      const lineage = lineageOf(engine, entry);
+      // A document that cannot be read keeps its name, because `put` refuses to replace it.
+      if (!(lineage instanceof Error)) lineages.set(lineage.name, { lineage, revision: entry.revision });
+    }
+  }
+  return lineages;
+}
+
+async function readKnown(engine: Engine, name: string, signal: AbortSignal): Promise<Known | undefined> {
+  const entry = await engine.store.get({ kind: 'lineage', name }, signal);
+  return entry && { lineage: readLineage(engine, entry), revision: entry.revision };
+}
+
+/** A certificate with what is known of the store. */
+interface Adopting extends Placed {
+  /** The URLs of accounts, by `<directory> <name>`. */
+  readonly urls: ReadonlyMap<string, string>;
+  readonly known: Known | undefined;
+}
+
+async function store(
+  engine: Engine,
+  { found, name, facts, chainPem, keyType, stays, urls, known }: Adopting,
+  { dryRun, has = [], declared }: AdoptOptions,
+  signal: AbortSignal,
+): Promise<Adopted> {
+  const wanted = withDeployHook(specOf(found, name, facts.identifiers));
+  const { directory, account = '' } = wanted.issuer;
+  const { profile, preferredChain } = wanted.spec;
+  const issued: Omit<Version, 'id' | 'facts'> = {
+    directory,
+    accountUrl: urls.get(`${directory} ${account}`) ?? '',
+    issuedAt: facts.notBefore,
+    ...(profile === undefined ? {} : { profile }),
+    ...(preferredChain === undefined ? {} : { preferredChain }),
+    ...(keyType === undefined || keyType === usualKeyType ? {} : { keyType }),
+  };
+  // The other client has run it.
+  const delivered = wanted.spec.deploy.includes(deployHookTarget) ? [...has, deployHookTarget] : has;
+  const id = versionId(facts);
+  const renewal = renewalOfImported(facts, found);
+  const stayed = {
+    certificate: name,
+    from: found.from,
+    remarks: [],
+    notAfter: facts.notAfter,
+    ...(name === found.name ? {} : { renamedFrom: found.name }),
+  };
+  const remarks = [...found.remarks, ...remarksOnKey(keyType, found.nextKeyType)];
+  const said = { ...stayed, remarks, renewAt: renewal.at };
+  const isDeclared = declared?.has(name) ?? false;
+  try {
+    // Read again only if another process has been faster since the scan.
+    for (let before = known; ; before = await readKnown(engine, name, signal)) {
+      const { lineage } = before ?? {};
+      const reason = lineage?.current?.id === id ? 'it is in the store already' : stays;
+      const added = lineage && !isDeclared ? addedTo(lineage, wanted) : undefined;
+      if (reason !== undefined && added === undefined) return { ...stayed, result: 'unchanged', reason };
+      const phase = phaseOf(lineage);
+      if (phase !== 'absent' && phase !== 'idle')
+        return { ...said, result: 'failed', reason: 'certfleet is working on it, or has unfinished work' };
+      const now = engine.clock.now();
+      if (reason !== undefined && lineage?.current) {
+        const { current: version, renewal: its = renewal } = lineage;
+        const ran = lineage.deployments[deployHookTarget]?.state === 'current';
+        const there = version.id !== id ? [] : ran ? delivered : has;
+        const next = after(lineage, imported({ wanted, version, renewal: its, has: there, now }));
+        const options = { ifRevision: before?.revision ?? null, signal };
+        if (!dryRun && next)
+          if (!(await stored(engine.store.put({ kind: 'lineage', name }, storable(next).bytes, options)))) continue;
+        return { ...stayed, result: 'joined', reason: `${reason}; ${added}` };
+      }
+      const version = { id, facts, ...issued };
+      const next = after(lineage, imported({ wanted, version, renewal, has: delivered, isDeclared, now }));
+      if (!dryRun && next) {
+        const document: VersionDocument = { chainPem, facts, ...issued };
+        await create(engine, 'key', { lineage: name, id }, { keyPem: found.keyPem.reveal() }, signal);
+        await create(engine, 'version', { lineage: name, id }, document, signal);
+        const options = { ifRevision: before?.revision ?? null, signal };
+        if (!(await stored(engine.store.put({ kind: 'lineage', name }, storable(next).bytes, options)))) continue;
+      }
+      return { ...said, result: lineage ? 'updated' : 'imported' };
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isFailure(error, 'store/unusable')) throw error;
+    return { ...said, result: 'failed', reason: asFailure(error).message };
+  }
+}
+
+/** What a stored lineage gets by another import, in words; undefined if nothing. */
+function addedTo({ origin, spec }: Lineage, wanted: StoredSpec): string | undefined {
+  const { deploy } = joined(spec, wanted).spec;
+  const added = deploy.filter((target) => !spec.spec.deploy.includes(target));
+  if (added.length > 0) return `from now on, it is delivered to ${added.join(', ')}, too`;
+  return origin === 'configuration' ? 'from now on, it is renewed again' : undefined;
+}
+
+/** Without a word, the next version has the same kind of key. */
+function remarksOnKey(keyType: KeyType | undefined, next: KeyType | undefined): readonly Remark[] {
+  if (keyType === undefined)
+    return [
+      {
+        kind: 'changed',
+        text: `its kind of key, which certfleet does not make: the next version gets ${usualKeyType}`,
+      },
+    ];
+  if (next === undefined || next === keyType) return [];
+  return [
+    {
+      kind: 'changed',
+      text: `the next key would have been ${next}; it will be ${keyType} as this one, unless you run \`certfleet issue\` with --key-type ${next}`,
+    },
+  ];
+}
+
+async function create(
+  engine: Engine,
+  kind: 'key' | 'version',
+  version: { readonly lineage: string; readonly id: string },
+  document: object,
+  signal: AbortSignal,
+): Promise<void> {
+  // If it is there, an earlier import was killed.
+  await stored(engine.store.put(keyOf(kind, version), encodeDocument(document), { ifRevision: null, signal }));
+}
+
+/** False if another process was faster. */
+const stored = (put: Promise<string>): Promise<boolean> =>
+  put.then(
+    () => true,
+    (error: unknown) => {
+      if (isFailure(error, 'store/conflict')) return false;
+      throw error;
+    },
+  );
+
+/** Of the form of all ids, but made of the certificate, so that it is the same at each import. */
+function versionId({ notBefore, fingerprint }: CertificateFacts): string {
+  const time = notBefore.replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  return `${time}-${fingerprint.slice(0, 6)}`;
+}
+
+function specOf(
+  { settings: { issuer, solver, solverOf, solvers, deployers, wishes, preflight } }: FoundCertificate,
+  name: string,
+  identifiers: readonly Identifier[],
+): StoredSpec {
+  const named = solversFor(identifiers, { solver, solvers: solverOf });
+  const spec = {
+    ...wishes,
+    name,
+    identifiers,
+    issuer: issuer.name,
+    ...named,
+    deploy: Object.keys(deployers),
+    endpoints: [],
+  };
+  return { spec, issuer: issuer.settings, ...solverSettings(spec, solvers), deployers, preflight };
+}

@@ -1,0 +1,157 @@
+import { asFailure } from '../../core/errors/errors.ts';
+import type { RestoredFiles, Undone, UndoneImport } from '../../core/lineage/found.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import { storable } from '../../core/lineage/storable.ts';
+import { after, leftAlone } from '../../core/lineage/work/work.ts';
+import { inPlaceTarget, isInPlace } from '../../core/spec/in-place.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+import type { Deployer, Restored } from '../../ports/deployer.ts';
+import type { Engine } from '../engine.ts';
+import { refuseHeld } from '../leases/lease.ts';
+import { sweeperOf } from '../pass/sweep.ts';
+import { readBundle, readKey } from '../run/bundles.ts';
+import { lineageOf } from '../run/stored-lineage.ts';
+import { forget } from './forget.ts';
+
+/**
+ * Makes another client's folder as it was before certfleet wrote into it. Everything is checked before anything is
+ * changed. Then the certificates go first, so that no `renew` delivers again; a kill in between leaves a folder in which
+ * the client can go on, and a second call finishes. A certificate that fails even so keeps its files, and no other does.
+ */
+export async function undoImport(
+  engine: Engine,
+  root: string,
+  { dryRun }: { readonly dryRun: boolean },
+  signal: AbortSignal,
+): Promise<UndoneImport> {
+  const found = await adopted(engine, root, signal);
+  const planned: (Adopted & { readonly undone: Undone })[] = [];
+  for (const one of found) planned.push({ ...one, undone: await plan(engine, one, signal) });
+  const failed = planned.map(({ undone }) => undone).filter(({ result }) => result === 'failed');
+  if (failed.length > 0) return { certificates: failed };
+  const deployer = await deployerOf(engine, root);
+  const restored = (await deployer.restore?.({ dryRun: true }, signal)) ?? [];
+  if (dryRun) return { certificates: planned.map(({ undone }) => undone), restored: filesOf(engine, restored) };
+
+  const certificates: Undone[] = [];
+  const except = new Set<string>();
+  for (const one of planned) {
+    const undone = await leave(engine, one, root, signal);
+    certificates.push(undone);
+    if (undone.result === 'failed') except.add(nameThere(one));
+  }
+  const done = (await deployer.restore?.({ dryRun: false, except }, signal)) ?? [];
+  const swept: Undone[] = [];
+  for (const one of certificates) swept.push(one.result === 'kept' ? await cleanUp(engine, one, signal) : one);
+  return { certificates: swept, restored: filesOf(engine, done) };
+}
+
+/** The deployer of the folder; it may be that no certificate of the store has it any more. */
+function deployerOf(engine: Engine, root: string): Promise<Deployer> {
+  const target = inPlaceTarget(root);
+  const spec: StoredSpec = {
+    spec: { name: '~undo', identifiers: [], issuer: '', solver: '', deploy: [target], endpoints: [] },
+    issuer: { directory: '', email: [], agreeToTerms: false, test: false },
+    solver: { type: '' },
+    deployers: { [target]: { type: 'files', path: root, layout: 'certbot' } },
+    preflight: { resolvers: [], http01Port: 80 },
+  };
+  return engine.connect.deployer(spec, target);
+}
+
+const filesOf = ({ clock }: Engine, restored: readonly Restored[]): readonly RestoredFiles[] =>
+  restored.map(({ what, notAfter }) => {
+    const isExpired = notAfter !== undefined && Date.parse(notAfter) <= clock.now().getTime();
+    return { what, ...(isExpired ? { expired: notAfter } : {}) };
+  });
+
+/** A certificate that is delivered into the folder. */
+interface Adopted {
+  readonly lineage: Lineage;
+  /** That of its document when it was looked at. */
+  readonly revision: string;
+  readonly target: string;
+}
+
+/** By name. */
+async function adopted(engine: Engine, root: string, signal: AbortSignal): Promise<readonly Adopted[]> {
+  const found: Adopted[] = [];
+  for await (const page of engine.store.scan('lineage', signal))
+    for (const entry of page) {
+      const lineage = lineageOf(engine, entry);
+      if (lineage instanceof Error) continue;
+      const { spec } = lineage;
+      const target = spec.spec.deploy.find((name) => isInPlace(spec.deployers[name], root));
+      if (target !== undefined) found.push({ lineage, revision: entry.revision, target });
+    }
+  return found.sort((a, b) => (a.lineage.name < b.lineage.name ? -1 : 1));
+}
+
+/** The name of its folder. */
+const nameThere = ({ lineage, target }: Adopted): string =>
+  String(lineage.spec.deployers[target]?.['certbotName'] ?? lineage.name);
+
+/** What is to become of it. A certificate that another process works on fails, and one that only failed does not. */
+async function plan(engine: Engine, { lineage, target }: Adopted, signal: AbortSignal): Promise<Undone> {
+  try {
+    refuseHeld(engine, lineage);
+    const kept = await keptBecause(engine, lineage, target, signal);
+    return {
+      certificate: lineage.name,
+      ...(kept === undefined ? { result: 'deleted' } : { result: 'kept', reason: kept }),
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    return failedBy(lineage.name, error);
+  }
+}
+
+function failedBy(certificate: string, error: unknown): Undone {
+  const { message, hint } = asFailure(error);
+  return { certificate, result: 'failed', reason: message, hint };
+}
+
+async function leave(
+  engine: Engine,
+  { lineage, revision, target, undone }: Adopted & { readonly undone: Undone },
+  path: string,
+  signal: AbortSignal,
+): Promise<Undone> {
+  const { name } = lineage;
+  try {
+    if (undone.result === 'deleted') {
+      const { left = [] } = (await forget(engine, name, { force: true }, signal)) ?? {};
+      return left.length > 0 ? { ...undone, left } : undone;
+    }
+    const next = after(lineage, leftAlone({ target, path, now: engine.clock.now() }));
+    const options = { ifRevision: revision, signal };
+    if (next) await engine.store.put({ kind: 'lineage', name }, storable(next).bytes, options);
+    return undone;
+  } catch (error) {
+    signal.throwIfAborted();
+    return failedBy(name, error);
+  }
+}
+
+/** Removes what a kept certificate left in the outside world, which the next sweep does otherwise. */
+async function cleanUp(engine: Engine, undone: Undone, signal: AbortSignal): Promise<Undone> {
+  const done = await sweeperOf(engine, undone.certificate)(signal);
+  const failed = 'busy' in done ? [] : done.failed;
+  return failed.length > 0 ? { ...undone, left: failed.map(({ what, reason }) => `${what}: ${reason}`) } : undone;
+}
+
+/** Why the store has the only copy of its keys; undefined if the folder has what it has. */
+async function keptBecause(
+  engine: Engine,
+  { name, spec, current, previous }: Lineage,
+  target: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (previous !== undefined) return 'certfleet has renewed it';
+  // A killed call has deleted the key already.
+  const version = { lineage: name, id: current?.id ?? '' };
+  if (current === undefined || !(await readKey(engine, version, signal))) return undefined;
+  const deployer = await engine.connect.deployer(spec, target);
+  const { state } = await deployer.look(await readBundle(engine, version, signal), signal);
+  return state === 'current' ? undefined : 'the folder no longer has it';
+}

@@ -1,0 +1,309 @@
+import { asFailure, type CertfleetError, reasonOf } from '../../core/errors/errors.ts';
+import type { Means } from '../../core/lineage/failure.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import { leftOf, type Outcome, outcomeOfPlan } from '../../core/plan/outcome.ts';
+import { planLineage } from '../../core/plan/plan.ts';
+import { aroundOrder, countPreHooks, mergeHooks } from '../../core/spec/hooks.ts';
+import type { Hooks } from '../../core/spec/spec.ts';
+import type { Done } from '../delivery/swept.ts';
+import { type Engine, report, runOf } from '../engine.ts';
+import { type Busy, isBusy } from '../leases/lease.ts';
+import { holdOf } from '../ledger/ca-hold.ts';
+import { afterRun, settleRuns, withRefusedHooks } from '../path/hooks.ts';
+import { issue, newVisit } from '../path/issue.ts';
+import { type Job, withHooksOfBefore } from '../run/job.ts';
+import { lineageOf } from '../run/stored-lineage.ts';
+import { warnOfEnding } from './ending-records.ts';
+import { sweepTokens } from './expired-tokens.ts';
+import { type Errand, inLanes } from './lanes.ts';
+import { lineageMissing, renewalOfWidows, watchStore } from './store-faults.ts';
+import { sweeperOf, whatIsLeft } from './sweep.ts';
+
+/** Makes one pass over many certificates. The outcomes are in the order of the jobs. */
+export async function reconcile(
+  process: Engine,
+  jobs: readonly Job[],
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  const engine = runOf(process);
+  await engine.store.check(signal);
+  if (jobs.some((job) => aroundOrder(hooksIn(job)).length > 0)) await settleRuns(engine, signal);
+  const errands = jobs.map((job) => ({ ...atItsCa(engine, job), phase: phaseOf(job), run: visitsOf(engine, job) }));
+  await probeThoseDown(engine, jobs, signal);
+  reportPlanned(engine, jobs.length);
+  const hooksOf = new Map(jobs.map((job) => [job.wanted.spec.name, hooksIn(job)]));
+  try {
+    return await withRefusedHooks(engine, hooksOf, await inLanes(engine, errands, signal));
+  } finally {
+    await afterRun(engine, signal);
+  }
+}
+
+/**
+ * The unattended pass: does every job that is due, and cleans up after dead processes. It plans while it scans the store,
+ * and keeps only the outcome of a certificate that is not due, so thousands of them are cheap. If nothing is due, it
+ * writes nothing.
+ *
+ * @param wanted.jobs jobs for certificates, stored or not; their outcomes come first, in this order
+ * @param wanted.jobOf the job for any other stored lineage
+ */
+export async function reconcileAll(
+  process: Engine,
+  wanted: { readonly jobs: readonly Job[]; readonly jobOf: (stored: Lineage) => Job | undefined },
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  const engine = runOf(process);
+  const jobs = new Map(wanted.jobs.map((job) => [job.wanted.spec.name, job]));
+  const outcomes = new Map<string, Outcome | undefined>([...jobs.keys()].map((name) => [name, undefined]));
+  const errands: Errand<{ readonly name: string; readonly outcome: Outcome | undefined; readonly hasLeft: boolean }>[] =
+    [];
+  // Certificates that failed last time come last. If the CA fails on one of them, the others have had their turn.
+  const doubtful: typeof errands = [];
+  const due: Job[] = [];
+  let planned = 0;
+  const hooksOf = new Map<string, Hooks>();
+  const watch = await watchStore(engine, signal);
+
+  const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
+    if (job && found && !(found instanceof Error)) warnOfEnding(engine, found);
+    if (job && (job.hooks ?? job.wanted.spec.hooks)) hooksOf.set(name, hooksIn(job));
+    const idle = outcomeWithoutWork(engine, { name, job, found });
+    if (idle) outcomes.set(name, idle);
+    const hasLeft = found !== undefined && !(found instanceof Error) && whatIsLeft(engine, found) !== 'nothing';
+    if (!hasLeft && (idle || !job)) return;
+    if (job && !idle) {
+      due.push(job);
+      if (isToDo(engine, job, found)) planned += 1;
+    }
+    const run = inOrder(engine, { job: idle ? undefined : job, name, hasLeft });
+    const hasFailed = found && !(found instanceof Error) && found.failure !== undefined;
+    (hasFailed ? doubtful : errands).push({
+      ...(job ? atItsCa(engine, job) : atTheSweep),
+      phase: job && !idle ? phaseOf(job) : 0,
+      run: async (s) => {
+        const outcome = await run(s);
+        return outcome && isBusy(outcome) ? outcome : { name, outcome, hasLeft };
+      },
+    });
+  };
+  for await (const page of engine.store.scan('lineage', signal))
+    for (const entry of page) {
+      const { name } = entry.key;
+      const found = lineageOf(engine, entry);
+      const job = jobs.get(name) ?? (found instanceof Error ? undefined : wanted.jobOf(found));
+      jobs.delete(name);
+      watch.saw(name, job && !(found instanceof Error) ? found : undefined);
+      plan(name, job, found);
+    }
+  await warnOfAccounts(engine, watch, signal);
+  for (const [name, versions] of await watch.missing(signal)) {
+    // What is there can be used, so order it again only once it is due.
+    const isDue = Date.parse(renewalOfWidows(versions).at) <= engine.clock.now().getTime();
+    if (jobs.has(name) && isDue) continue;
+    jobs.delete(name);
+    outcomes.set(name, failedBy(name, lineageMissing(name)));
+  }
+  for (const [name, job] of jobs) plan(name, job, undefined);
+  errands.push(...doubtful);
+
+  // The certificates may need the server that a killed run has stopped.
+  await settleRuns(engine, signal);
+  try {
+    if (errands.length > 0) {
+      await engine.store.check(signal);
+      await probeThoseDown(engine, due, signal);
+      reportPlanned(engine, planned);
+      for (const { name, outcome, hasLeft } of await inLanes(engine, errands, signal)) {
+        if (outcome) outcomes.set(name, outcome);
+        if (hasLeft) outcomes.set(name, await afterSweep(engine, name, outcomes.get(name), signal));
+      }
+    }
+  } finally {
+    await afterRun(engine, signal);
+  }
+  for (const { certificate: name, error } of await watch.lacking(signal)) {
+    const outcome = outcomes.get(name);
+    if (outcome === undefined || outcome.result === 'unchanged')
+      outcomes.set(name, { ...failedBy(name, error), ...(outcome?.left ? { left: outcome.left } : {}) });
+  }
+  await tidyUp(engine, errands.length > 0, signal);
+  const all = [...outcomes.values()].filter((outcome) => outcome !== undefined);
+  return hooksOf.size > 0 ? withRefusedHooks(engine, hooksOf, all) : all;
+}
+
+/**
+ * The outcome of a certificate that was swept, with what it has left outside now. That belongs to a run also if nothing
+ * else does, because the certificate is no longer declared.
+ */
+async function afterSweep(
+  engine: Engine,
+  name: string,
+  outcome: Outcome | undefined,
+  signal: AbortSignal,
+): Promise<Outcome | undefined> {
+  const entry = await engine.store.get({ kind: 'lineage', name }, signal);
+  const lineage = entry && lineageOf(engine, entry);
+  const { left } = leftOf(lineage instanceof Error ? undefined : lineage);
+  const { left: _before, ...rest } = outcome ?? { certificate: name, result: 'unchanged', message: 'not renewed' };
+  if (!left) return outcome && rest;
+  return { ...rest, left };
+}
+
+/** Warns of accounts that are missing, before an order opens others in their place. */
+async function warnOfAccounts(
+  engine: Engine,
+  watch: Awaited<ReturnType<typeof watchStore>>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { damaged, missing } = await watch.accounts(signal);
+  for (const { message, hint } of [...damaged, ...missing.map(({ error }) => error)])
+    report(engine, { level: 'warn', event: 'log', message: `${message}. ${hint}` });
+}
+
+/** Tidies up the store. A failure does not affect the outcomes; the next pass tries again. */
+async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal): Promise<void> {
+  try {
+    reportFailed(engine, await sweepTokens(engine, signal));
+    if (hasWritten) await engine.store.tidy(signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    reportFailed(engine, { failed: [{ what: 'the store', reason: reasonOf(error) }] });
+  }
+}
+
+const atTheSweep = { group: 'sweep', limit: () => 16 };
+
+/**
+ * For a CA that was down in the last run, or in an earlier one of this process, tries one certificate before all others, to
+ * find out whether it still is.
+ */
+async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: AbortSignal): Promise<void> {
+  for (const directory of new Set(jobs.map(({ wanted }) => wanted.issuer.directory))) {
+    // If the store fails, each certificate reports it.
+    const hold = await holdOf(engine, directory, signal).catch(() => undefined);
+    const pace = engine.memory.paces(directory);
+    if (hold?.isDown || pace.state() === 'down') pace.probe();
+  }
+}
+
+const hooksIn = ({ wanted, hooks }: Job): Hooks => mergeHooks(wanted.spec.hooks, hooks ?? {});
+
+/**
+ * A pre-hook may stop what other certificates need, such as the web server, so they come first; last come those with a
+ * pre-hook of their own besides the one that runs for all.
+ */
+const phaseOf = (job: Job): number => countPreHooks(hooksIn(job));
+
+const atItsCa = (engine: Engine, { wanted }: Job) => {
+  const { directory } = wanted.issuer;
+  const { lanes, onGrowth } = engine.memory.paces(directory);
+  return { group: directory, limit: lanes, onGrowth };
+};
+
+/** The outcome of a certificate that needs no work, or whose document cannot be read; otherwise undefined. */
+function outcomeWithoutWork(
+  engine: Engine,
+  {
+    name,
+    job,
+    found,
+  }: {
+    readonly name: string;
+    readonly job: Job | undefined;
+    readonly found: Lineage | CertfleetError | undefined;
+  },
+): Outcome | undefined {
+  if (found instanceof Error) return failedBy(name, found);
+  if (!found || !job) return undefined;
+  // Changed credentials may clear a failure, and the holder of a lease may be dead: both need a closer look.
+  if (found.failure || found.work?.lease) return undefined;
+  const today = withHooksOfBefore(job, found);
+  const plan = planLineage(today.wanted, found, engine.clock.now(), today);
+  return plan.action === 'none' ? outcomeOfPlan(today, found, plan) : undefined;
+}
+
+/** Whether a certificate is to be ordered or delivered, as far as can be told before a closer look. */
+function isToDo(engine: Engine, job: Job, found: Lineage | CertfleetError | undefined): boolean {
+  if (!found || found instanceof Error) return !found;
+  const today = withHooksOfBefore(job, found);
+  const { action } = planLineage(today.wanted, found, engine.clock.now(), today);
+  return action !== 'none' && action !== 'ask';
+}
+
+function reportPlanned(engine: Engine, certificates: number): void {
+  if (certificates === 0) return;
+  const message =
+    certificates === 1 ? 'there is 1 certificate to work on' : `there are ${certificates} certificates to work on`;
+  report(engine, { level: 'info', event: 'run.planned', message, data: { certificates } });
+}
+
+const failedBy = (certificate: string, error: CertfleetError): Outcome => ({
+  certificate,
+  result: 'failed',
+  message: error.message,
+  error,
+});
+
+/** Returns a function that tries a job once; it resolves with `Busy` while another process works on the certificate. */
+function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Outcome | Busy> {
+  let visit: ReturnType<typeof newVisit> | undefined;
+  return async (signal) => {
+    visit ??= newVisit(engine, { ...job, ...(await credentialsOf(engine, job, signal)) });
+    return issue(engine, visit, signal);
+  };
+}
+
+/** Secrets that cannot be read get a hash, too, so that the failure ends once they can. */
+async function credentialsOf({ connect }: Engine, { wanted }: Job, signal: AbortSignal): Promise<Means> {
+  try {
+    return { credentials: await connect.credentialsOf(wanted) };
+  } catch (error) {
+    signal.throwIfAborted();
+    return { credentials: 'unusable', unusable: asFailure(error, wanted.spec.name) };
+  }
+}
+
+/**
+ * Does the job, which removes what an earlier run presented, then sweeps the certificate: a job that only waits does not
+ * clean up.
+ */
+function inOrder(
+  engine: Engine,
+  { job, name, hasLeft }: { readonly job: Job | undefined; readonly name: string; readonly hasLeft: boolean },
+): (signal: AbortSignal) => Promise<Outcome | Busy | undefined> {
+  let outcome: Outcome | undefined;
+  const parts: ((signal: AbortSignal) => Promise<Busy | undefined>)[] = [];
+  if (job) {
+    const visits = visitsOf(engine, job);
+    parts.push(async (signal) => {
+      const result = await visits(signal);
+      if (isBusy(result)) return result;
+      outcome = result;
+      return undefined;
+    });
+  }
+  if (hasLeft) parts.push(reporting(engine, sweeperOf(engine, name)));
+  return async (signal) => {
+    for (let part = parts[0]; part; part = parts[0]) {
+      const busy = await part(signal);
+      if (busy) return busy;
+      parts.shift();
+    }
+    return outcome;
+  };
+}
+
+/** A sweeper that reports what it could not remove. Resolves with `Busy`, or with undefined when it is done. */
+const reporting =
+  (engine: Engine, sweep: ReturnType<typeof sweeperOf>) =>
+  async (signal: AbortSignal): Promise<Busy | undefined> => {
+    const done = await sweep(signal);
+    if (isBusy(done)) return done;
+    reportFailed(engine, done);
+    return undefined;
+  };
+
+function reportFailed(engine: Engine, { failed }: Pick<Done, 'failed'>): void {
+  for (const { what, reason } of failed)
+    report(engine, { level: 'warn', event: 'sweep.failed', message: `${what}: ${reason}` });
+}

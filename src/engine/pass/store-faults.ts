@@ -1,0 +1,167 @@
+import { asFailure, type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import { renewalOfImported } from '../../core/lineage/renewal.ts';
+import {
+  type AccountFacts,
+  createAccountUse,
+  lacking,
+  type MissingAccount,
+  type Parts,
+  partMissing,
+  widowed,
+} from '../../core/lineage/store-parts.ts';
+import type { Key, Store } from '../../ports/store.ts';
+import type { Engine } from '../engine.ts';
+import { decoded } from '../ledger/account.ts';
+import { readBundle, readKey, readVersion, type VersionDocument } from '../run/bundles.ts';
+import { readLineage } from '../run/stored-lineage.ts';
+
+/** A version whose lineage has no document, or a damaged one. */
+export interface Widow {
+  readonly id: string;
+  readonly document: VersionDocument;
+}
+
+export const lineageMissing = (name: string): CertfleetError => fail('store/lineage-missing', { name });
+
+/** When to renew a certificate of which only its versions are known. */
+export const renewalOfWidows = (versions: readonly Widow[]) => renewalOfImported(versions.at(-1)!.document.facts, {});
+
+/**
+ * Finds what a store lacks, beside a scan of its lineages: what they do not tell is listed, and opened only if it is
+ * suspicious. Make it before the scan, because lineages name what was made before them. Everything is looked at once more
+ * before it is said, because other processes may have made or deleted it since.
+ */
+export async function watchStore(engine: Pick<Engine, 'store'>, signal: AbortSignal) {
+  const { store } = engine;
+  const [key, version] = await Promise.all([store.list('key', signal), store.list('version', signal)]);
+  const parts: Parts = { key, version };
+  const names = new Set<string>();
+  const suspects: Lineage[] = [];
+  const use = createAccountUse(store.location);
+  async function widowsOf(isMeant: (lineage: string) => boolean, held: AbortSignal) {
+    const found = new Map<string, readonly Widow[]>();
+    for (const [name, ids] of widowed(parts, (one) => !isMeant(one))) {
+      const widows = await readWidows(engine, name, ids, held);
+      if (widows.length > 0) found.set(name, widows);
+    }
+    return found;
+  }
+
+  return {
+    /** @param lineage if its parts and its account are of interest */
+    saw(name: string, lineage?: Lineage): void {
+      names.add(name);
+      if (!lineage) return;
+      use.add(lineage);
+      if (lacking(parts, lineage).length > 0) suspects.push(lineage);
+    },
+
+    /** Certificates that have no document although a version and its key are there: the versions, the newest last. */
+    async missing(held: AbortSignal): Promise<ReadonlyMap<string, readonly Widow[]>> {
+      const found = new Map<string, readonly Widow[]>();
+      // One that cannot be read has another fault.
+      for (const [name, widows] of await widowsOf((one) => !names.has(one), held))
+        if (!(await isThere(store, { kind: 'lineage', name }, held))) found.set(name, widows);
+      return found;
+    },
+
+    /** Of certificates whose document is damaged, the same. */
+    behind: (damaged: ReadonlySet<string>, held: AbortSignal): Promise<ReadonlyMap<string, readonly Widow[]>> =>
+      widowsOf((one) => damaged.has(one), held),
+
+    /** What the current versions of certificates lack: the key or the chain. */
+    async lacking(held: AbortSignal): Promise<readonly MissingPart[]> {
+      const found: MissingPart[] = [];
+      for (const { name } of suspects) {
+        const entry = await store.get({ kind: 'lineage', name }, held);
+        for (const part of entry ? lacking(parts, readLineage(engine, entry)) : [])
+          if (!(await isThere(store, part, held)))
+            found.push({ certificate: name, part, error: partMissing(name, part, store.location) });
+      }
+      return found;
+    },
+
+    /** Accounts that certificates came from and that are missing, and why others cannot be read. */
+    async accounts(held: AbortSignal): Promise<Accounts> {
+      const accounts: AccountFacts[] = [];
+      const damaged: CertfleetError[] = [];
+      for await (const page of store.scan('account', held))
+        for (const entry of page)
+          try {
+            accounts.push(decoded(store, entry).document);
+          } catch (error) {
+            damaged.push(asFailure(error));
+          }
+      return { damaged, missing: damaged.length > 0 ? [] : use.missing(accounts) };
+    },
+  };
+}
+
+export interface MissingPart {
+  readonly certificate: string;
+  readonly part: Key;
+  readonly error: CertfleetError;
+}
+
+export interface Accounts {
+  readonly damaged: readonly CertfleetError[];
+  /** Empty if one is damaged, which may be it. */
+  readonly missing: readonly MissingAccount[];
+}
+
+/**
+ * Why the current version or its key cannot be used. Opens both, so it is for single certificates: for a thousand, it
+ * takes seconds.
+ */
+export async function unusableVersion(
+  engine: Engine,
+  { name, current }: Lineage,
+  signal: AbortSignal,
+): Promise<CertfleetError | undefined> {
+  if (!current) return undefined;
+  try {
+    await readBundle(engine, { lineage: name, id: current.id }, signal);
+    return undefined;
+  } catch (error) {
+    if (!isFailure(error, 'store/corrupt') && !isFailure(error, 'store/part-missing')) throw error;
+    // Another process may have deleted the certificate, or made another version current.
+    const entry = await engine.store.get({ kind: 'lineage', name }, signal);
+    return entry && readLineage(engine, entry).current?.id === current.id ? error : undefined;
+  }
+}
+
+/** The versions that can be used with their keys. */
+async function readWidows(
+  engine: Pick<Engine, 'store'>,
+  lineage: string,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly Widow[]> {
+  const found: Widow[] = [];
+  for (const id of ids)
+    try {
+      const document = await readVersion(engine, { lineage, id }, signal);
+      if (document && (await readKey(engine, { lineage, id }, signal))) found.push({ id, document });
+    } catch (error) {
+      if (!isFailure(error, 'store/corrupt')) throw error;
+    }
+  return found.sort(byAge);
+}
+
+/** CAs give several versions of one second the same `notBefore`; ids begin with the time of this machine. */
+function byAge(a: Widow, b: Widow): number {
+  const [one, other] = [a.document.facts, b.document.facts];
+  const ms = (later: string, earlier: string) => Date.parse(later) - Date.parse(earlier);
+  return ms(one.notBefore, other.notBefore) || ms(one.notAfter, other.notAfter) || (a.id < b.id ? -1 : 1);
+}
+
+/** Whether a document is there, even if it cannot be read. */
+const isThere = (store: Store, key: Key, signal: AbortSignal): Promise<boolean> =>
+  store.get(key, signal).then(
+    (entry) => entry !== undefined,
+    (error: unknown) => {
+      if (isFailure(error, 'store/corrupt')) return true;
+      throw error;
+    },
+  );

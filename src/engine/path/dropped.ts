@@ -1,0 +1,57 @@
+import type { RefusedName } from '../../core/errors/errors.ts';
+import { withoutNames } from '../../core/lineage/dropped-names.ts';
+import type { Tombstone } from '../../core/lineage/lineage.ts';
+import { namesDropped } from '../../core/lineage/work/work.ts';
+import { baseName } from '../../core/names/identifier.ts';
+import { report } from '../engine.ts';
+import { nameOf, type OrderRun } from '../run/run.ts';
+
+/** The run as far as the order goes: the names that were dropped are in no step from the preflight to the version. */
+export function withoutDropped(run: OrderRun): OrderRun {
+  const { job, parts, holding } = run;
+  const { dropped } = holding.work.order ?? {};
+  if (!dropped) return run;
+  const narrowed = parts.map((part) => ({ ...part, spec: withoutNames(part.spec, dropped) }));
+  return {
+    ...run,
+    job: { ...job, wanted: withoutNames(job.wanted, dropped) },
+    parts: narrowed.filter(({ spec }) => spec.spec.identifiers.length > 0),
+  };
+}
+
+/** Journals the names that are left out from now on, once their challenges are removed, and what could not be. */
+export async function dropNames(
+  run: OrderRun,
+  dropped: readonly RefusedName[],
+  left: readonly Tombstone[],
+): Promise<void> {
+  const { engine, holding, parts, learned, signal } = run;
+  await endOrder(run, dropped);
+  if (parts.some(({ solver }) => solver.stays)) learned.isPrepared = false;
+  await holding.apply(namesDropped({ dropped, left, now: engine.clock.now() }), signal);
+  for (const { identifier, reason } of dropped) {
+    const message = `${identifier} is left out, and tried again at the next renewal: ${reason}`;
+    report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
+  }
+}
+
+/**
+ * Ends the order of the names that are dropped, which may still be open: until then, no other order may replace the
+ * current certificate. An order dies with one of its authorizations (RFC 8555 §7.1.6, §7.5.2).
+ */
+async function endOrder(run: OrderRun, dropped: readonly RefusedName[]): Promise<void> {
+  const { account, holding, signal } = run;
+  const { url } = holding.work.order ?? {};
+  if (url === undefined) return;
+  const names = dropped.map(({ identifier }) => baseName({ type: 'dns', value: identifier }));
+  try {
+    const { status, authorizationUrls } = await account.order(url, signal);
+    if (status !== 'pending' && status !== 'ready') return;
+    for (const one of authorizationUrls)
+      if (names.includes(baseName((await account.authorization(one, signal)).identifier)))
+        await holding.effect(signal, () => account.deactivateAuthorization(one, signal));
+  } catch {
+    // It ends by itself within days.
+    signal.throwIfAborted();
+  }
+}

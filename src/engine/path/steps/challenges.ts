@@ -1,0 +1,360 @@
+import { type ChallengeType, isOverDns } from '../../../core/ca/challenge-type.ts';
+import { adviceFor, shortType } from '../../../core/ca/problem.ts';
+import { provesNothingWritten } from '../../../core/ca/proofs.ts';
+import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
+import type { JournalledChallenge } from '../../../core/lineage/lineage.ts';
+import { type Presented, presentedIn } from '../../../core/lineage/tombstones.ts';
+import { challengeKey, challengesIntended, presentFailed, receiptsKept } from '../../../core/lineage/work/work.ts';
+import { baseName, type Identifier } from '../../../core/names/identifier.ts';
+import { tlsAlpn01PortOf } from '../../../core/spec/spec.ts';
+import { partFor } from '../../../core/spec/spec-parts.ts';
+import { statelessType } from '../../../core/spec/stateless.ts';
+import type { Json } from '../../../core/text/json.ts';
+import { shortList } from '../../../core/text/short-list.ts';
+import type { Authorization, Order, Problem } from '../../../ports/issuer.ts';
+import type { PersistTerms, Solver } from '../../../ports/solver.ts';
+import { report } from '../../engine.ts';
+import type { Finding } from '../../looks/finding.ts';
+import { preflightAnswer } from '../../looks/preflight.ts';
+import { weigh } from '../../looks/weigh.ts';
+import { ask } from '../../run/ask.ts';
+import { announce, nameOf, type OrderRun, type Part } from '../../run/run.ts';
+import { solverChallenge } from '../../run/solver-challenge.ts';
+import { lingering, retryAtOf, together, waitFor } from '../../run/wait.ts';
+import { persistTerms } from '../persist-terms.ts';
+
+/** How long a solver may take to be ready. Slow secondaries and a load balancer's health checks need some of it. */
+const readyBudgetMs = 10 * 60_000;
+/** How long a wrong answer on the public path may take to become right (a file share, a cache). */
+const answerBudgetMs = 5_000;
+/** The pause before accepting a challenge again that failed without becoming invalid. It doubles each time. */
+const firstAgainMs = 2_000;
+/** The time for one last write after the run has failed. */
+const keepBudgetMs = 2_000;
+/** How long the CA may take to validate. Some CAs (Actalis) never fail a challenge. */
+const validationBudgetMs = 5 * 60_000;
+
+/** Steps 6a to 8: gets all authorizations of the order validated, at the same time. */
+export async function validate(run: OrderRun, order: Order): Promise<void> {
+  if (order.status !== 'pending') return;
+  const { engine, holding, account, parts, issuer, signal } = run;
+  const authorizations = await together(
+    order.authorizationUrls.map((url) => ask(run, () => account.authorization(url, signal))),
+  );
+  for (const { identifier } of authorizations) checkOrdered(run, identifier);
+  const failed = authorizations.filter(({ status }) => status !== 'pending' && status !== 'valid');
+  if (failed[0]) throw invalidAuthorization(run, failed[0], failed);
+  const pending = authorizations.filter(({ status }) => status === 'pending');
+  if (pending.length === 0) return;
+
+  const chosen = pending.map((authorization) => choose(run, authorization));
+  announce(
+    run,
+    'challenges',
+    `answering ${chosen.length} challenge${chosen.length === 1 ? '' : 's'} with ${shortList(parts.map(({ solver }) => solver.type))}`,
+  );
+  const { thumbprint, accountUrl } = account;
+  await holding.apply(challengesIntended({ thumbprint, accountUrl, challenges: chosen }), signal);
+  await presentAll(run, chosen);
+  await together(presentedIn(holding.work).map((presented) => untilReady(run, presented)));
+
+  announce(run, 'validate', `asking ${issuer.name} to validate`);
+  // Removing an answer while the CA validates would fail the order. So after a signal, wait for the verdict for a
+  // quarter of the shutdown budget; half of it is for the clean-up.
+  const done = await lingering(
+    engine.clock,
+    { signal, now: holding.lost, graceMs: engine.limits.shutdownBudgetMs / 4 },
+    (late) => together(chosen.map((one) => acceptAndWait({ ...run, signal: late }, one))),
+  );
+  const invalid = done.filter(({ status }) => status !== 'valid');
+  if (invalid[0]) throw invalidAuthorization(run, invalid[0], invalid);
+}
+
+/** A CA gets nothing answered, and nothing changed in a zone, for a name that was not ordered from it. */
+function checkOrdered({ issuer, job }: OrderRun, identifier: Identifier): void {
+  // Not every CA says that an authorization is for a wildcard.
+  if (job.wanted.spec.identifiers.some((one) => baseName(one) === baseName(identifier))) return;
+  const reason = `it is for ${identifier.value}, which was not ordered`;
+  throw fail('acme/malformed-answer', { issuer: issuer.name, what: 'the request for an authorization', reason });
+}
+
+/** Steps 6b and 6c: presents all challenges, and stores their receipts. */
+async function presentAll(run: OrderRun, chosen: readonly Chosen[]): Promise<void> {
+  const { holding, signal } = run;
+  const receipts = new Map<string, Json>();
+  const refused = new Set<string>();
+  const note = createNotes(run);
+  const all = presentedIn(holding.work).map((presented) => ({ presented, part: partOf(run, presented.identifier) }));
+  try {
+    await together(
+      all.map(async ({ presented, part }, index) => {
+        const key = challengeKey(presented);
+        const { solver } = part;
+        const remaining = all.slice(index + 1).filter((later) => later.part === part).length;
+        const persist = chosen.find((one) => challengeKey(one) === key)?.persist;
+        const subject = { ...solverChallenge(part.spec, presented, remaining), ...(persist ? { persist } : {}) };
+        const present = () => solver.present(subject, (receipt) => note(key, receipt), signal);
+        try {
+          receipts.set(key, await holding.effect(signal, present));
+        } catch (error) {
+          if (provesNothingWritten(error)) refused.add(key);
+          throw error;
+        }
+      }),
+    );
+  } catch (error) {
+    await keepWhatIs(run, receipts, refused);
+    throw error;
+  }
+  await keepReceipts(run, receipts);
+}
+
+/** Presenting one of them failed, or was aborted: stores the receipts of the others for the clean-up. */
+async function keepWhatIs(
+  { engine, holding }: OrderRun,
+  receipts: ReadonlyMap<string, Json>,
+  refused: ReadonlySet<string>,
+): Promise<void> {
+  const deadline = engine.clock.deadline(keepBudgetMs);
+  try {
+    await holding.apply(presentFailed(receipts, refused), deadline.signal);
+  } catch {
+    // The lease is lost, or the store does not answer. The clean-up can work from the intents alone.
+  } finally {
+    deadline.done();
+  }
+}
+
+/** Step 6c: stores the receipts, if there are any. */
+async function keepReceipts({ holding, signal }: OrderRun, receipts: ReadonlyMap<string, Json>): Promise<void> {
+  const says = (one: JournalledChallenge) => (receipts.get(challengeKey(one)) ?? one.receipt ?? null) !== null;
+  if (holding.work.challenges.some(says)) await holding.apply(receiptsKept(receipts), signal);
+}
+
+/** Notes that arrive during a write share the next one, because a certificate with many names has many notes. */
+function createNotes(run: OrderRun): (key: string, receipt: Json) => Promise<void> {
+  let pending = new Map<string, Json>();
+  let writing: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  return (key, receipt) => {
+    pending.set(key, receipt);
+    next ??= writing
+      .catch(() => {}) // the callers of that write got the error
+      .then(() => {
+        const batch = pending;
+        pending = new Map();
+        next = undefined;
+        writing = keepReceipts(run, batch);
+        return writing;
+      });
+    return next;
+  };
+}
+
+/** A challenge with its URLs at the CA, which every run fetches again, so they are not journalled. */
+interface Chosen extends JournalledChallenge {
+  readonly authorization: Authorization;
+  readonly challengeUrl: string;
+  /** For dns-persist-01. */
+  readonly persist?: PersistTerms;
+}
+
+function choose(run: OrderRun, authorization: Authorization): Chosen {
+  const { identifier, challenges } = authorization;
+  const { identifiers } = run.job.wanted.spec;
+  // Not every CA says that an authorization is for a wildcard, whose solver may be another one than the name's.
+  const meant = identifiers.filter((one) => baseName(one) === baseName(identifier));
+  const sorted = [...meant].sort((a, b) => Number(b.value === identifier.value) - Number(a.value === identifier.value));
+  for (const { value } of sorted) {
+    const { answers } = partOf(run, value).solver;
+    for (const type of answers) {
+      const challenge = challenges.find((one) => one.type === type);
+      if (!challenge) continue;
+      const { token, url: challengeUrl } = challenge;
+      const chosen = { type, identifier: value, authorization, challengeUrl };
+      const persist = type === 'dns-persist-01' ? persistTerms(run, value, challenge) : undefined;
+      if (persist) return { ...chosen, persist };
+      if (token === undefined || type === 'dns-persist-01') continue;
+      if (type !== answers[0]) reportInstead(run, value, { wanted: answers[0]!, type });
+      return { ...chosen, token };
+    }
+  }
+  const { solver, spec } = partOf(run, identifier.value);
+  throw fail('acme/no-usable-challenge', {
+    issuer: run.issuer.name,
+    offered: challenges.map(({ type }) => type).join(', ') || 'no challenge',
+    identifier: identifier.value,
+    solver: spec.spec.solver,
+    answers: solver.answers.join(', '),
+  });
+}
+
+/** The CA does not offer, for this name, the challenge that the solver prefers. */
+function reportInstead(run: OrderRun, identifier: string, types: Pick<Chosen, 'type'> & { readonly wanted: string }) {
+  const message = `${run.issuer.name} does not offer ${types.wanted} for ${identifier}; answering ${types.type}`;
+  report(run.engine, { level: 'info', event: 'log', certificate: nameOf(run), message });
+}
+
+/** The part of the certificate to which an identifier belongs. */
+function partOf({ parts, job }: OrderRun, identifier: string): Part {
+  const { solver } = partFor(job.wanted, identifier).spec;
+  const found = parts.find(({ spec }) => spec.spec.solver === solver);
+  if (!found) throw fail('bug/unexpected', { reason: `${identifier} has no solver` });
+  return found;
+}
+
+/** Step 7: waits until the solver is ready, then checks answers over HTTP and TLS by the public path. */
+async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
+  const { engine, holding, learned, signal } = run;
+  const { type, identifier } = presented;
+  const { solver, spec } = partOf(run, identifier);
+  const subject = solverChallenge(spec, presented);
+  const budgetMs = solver.readyBudgetMs ?? readyBudgetMs;
+  const waited = await waitFor<true>(
+    engine.clock,
+    // A short pause, so that it goes on within 200 ms of the last server's answer.
+    { budgetMs, firstMs: 5, mostMs: 100, signal },
+    async () => {
+      await holding.check(signal);
+      const now = await solver.ready(subject, presented.receipt ?? null, signal);
+      return now.ready ? { done: true } : { reason: now.reason, retryAfterMs: now.retryAfterMs };
+    },
+  );
+  if ('timedOut' in waited) throw notReady(solver, presented, { seconds: budgetMs / 1000, reason: waited.timedOut });
+  if (isOverDns(type) || learned.overruled) return;
+  let last: Finding | undefined;
+  const patienceMs = Math.max(answerBudgetMs, solver.settleMs ?? 0);
+  await waitFor<true>(engine.clock, { budgetMs: patienceMs, firstMs: 50, mostMs: 1_000, signal }, async () => {
+    last = await preflightAnswer(engine, spec.preflight, subject, signal);
+    return last.verdict === 'no' ? { reason: `${identifier}: ${last.finding}` } : { done: true };
+  });
+  if (last?.verdict === 'no') await weigh(run, [last]);
+}
+
+function notReady(
+  solver: Solver,
+  { type, identifier }: Presented,
+  { seconds, reason }: { readonly seconds: number; readonly reason: string },
+): CertfleetError {
+  if (type === 'dns-01')
+    return fail('dns/not-visible', { name: `_acme-challenge.${identifier}`, seconds, missing: reason, advice: '' });
+  return fail('solver/not-ready', { solver: solver.type, identifier, seconds, reason });
+}
+
+/** Step 8 for one authorization: accepts the challenge, and waits for the CA's verdict. */
+async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Chosen): Promise<Authorization> {
+  const { account, holding, signal } = run;
+  const { clock } = run.engine;
+  const before = authorization.challenges.find(({ url }) => url === challengeUrl);
+  const look = () => ask(run, () => account.authorization(authorization.url, signal));
+  /** Resolves with the CA's Retry-After, if any (RFC 8555 §8.2). */
+  const accept = (url: string) => holding.effect(signal, () => ask(run, () => account.accept(url, signal)));
+  let accepted: Awaited<ReturnType<typeof accept>> = {};
+  if (before?.status === 'pending') {
+    try {
+      accepted = await accept(before.url);
+    } catch (error) {
+      // The CA may have accepted it although the answer was lost. The authorization shows that, and asking is harmless.
+      if (!isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer', 'acme/problem')) throw error;
+      // A long Retry-After: the next run continues with the same order.
+      if (error.retryAt) throw error;
+      const now = await look();
+      if (now.status === 'pending' && now.challenges.find((c) => c.url === before.url)?.status === 'pending') {
+        if (isFailure(error, 'acme/problem')) throw error;
+        accepted = await accept(before.url);
+      }
+    }
+  }
+  let problem: Problem | undefined;
+  let [pauseMs, againMs] = [firstAgainMs, clock.monotonicMs() + firstAgainMs];
+  const waited = await waitFor<Authorization>(
+    clock,
+    // A test CA validates within 10 ms, a public one within seconds. None does it at once, so pause before the first
+    // look.
+    {
+      budgetMs: validationBudgetMs,
+      firstMs: 10,
+      mostMs: 2_000,
+      first: { reason: 'pending', ...accepted },
+      signal,
+    },
+    async () => {
+      const now = await look();
+      if (now.status !== 'pending') return { done: now };
+      const challenge = now.challenges.find((c) => c.url === before?.url);
+      problem = challenge?.error ?? problem;
+      // Some CAs (step-ca) try once, show the error in the challenge, and wait to be asked again (RFC 8555 §8.2).
+      if (challenge?.error && challenge.status === 'pending' && clock.monotonicMs() >= againMs) {
+        pauseMs *= 2;
+        againMs = clock.monotonicMs() + pauseMs;
+        await accept(challenge.url);
+      }
+      return { reason: 'pending', retryAfterMs: now.retryAfterMs };
+    },
+  );
+  if ('timedOut' in waited) {
+    const seen = problem === undefined ? '' : ` (the CA says: ${problem.detail})`;
+    throw fail(
+      'acme/timeout',
+      {
+        issuer: run.issuer.name,
+        what: `the validation of ${authorization.identifier.value}${seen}`,
+        seconds: validationBudgetMs / 1000,
+      },
+      { ...(problem === undefined ? {} : { problem }), ...retryAtOf(clock, waited) },
+    );
+  }
+  return waited.value;
+}
+
+/** @param all that failed; the message is about the first */
+function invalidAuthorization(
+  run: OrderRun,
+  authorization: Authorization,
+  all: readonly Authorization[],
+): CertfleetError {
+  const challenge = failedChallenge(authorization);
+  const problem = challenge?.error;
+  const names = all.map((one) => ({ identifier: one.identifier.value, reason: whyInvalid(one) }));
+  return fail(
+    'acme/invalid-authorization',
+    {
+      issuer: run.issuer.name,
+      identifier: authorization.identifier.value,
+      challenge: challenge?.type ?? 'its challenge',
+      detail: whyInvalid(authorization),
+      advice: adviceOn(challenge?.type, problem, run, authorization.identifier),
+    },
+    { problem: { ...problem, identifier: authorization.identifier }, names },
+  );
+}
+
+const failedChallenge = ({ challenges }: Authorization) =>
+  challenges.find((c) => c.error) ?? challenges.find((c) => c.status === 'invalid');
+
+const whyInvalid = (authorization: Authorization): string =>
+  failedChallenge(authorization)?.error?.detail ?? `its authorization is ${authorization.status}`;
+
+/** The advice after a failed validation: to open what the CA could not reach, or that of the problem type. */
+function adviceOn(
+  challengeType: string | undefined,
+  problem: Problem | undefined,
+  { directory, job }: OrderRun,
+  { value }: Identifier,
+): string {
+  const type = problem && shortType(problem.type);
+  const overDns = challengeType !== undefined && isOverDns(challengeType as ChallengeType);
+  const unreached = ['connection', 'unauthorized', 'incorrectResponse', ...(overDns ? ['dns'] : [])];
+  if (type !== undefined && !unreached.includes(type)) return adviceFor(type, directory.caaIdentities);
+  if (overDns)
+    return 'Check the delegation and DNSSEC of the zone, and that each of its name servers returns the TXT record to the whole internet.';
+  const { solver, preflight } = partFor(job.wanted, value);
+  const port = challengeType === 'tls-alpn-01' ? tlsAlpn01PortOf(preflight) : preflight.http01Port;
+  return `Check that port ${port} of every address of this name leads to ${answeringPlace(solver.type)} from the whole internet.`;
+}
+
+/** Where a challenge is answered, if not in certfleet. */
+function answeringPlace(solverType: string): string {
+  if (solverType === statelessType) return 'a proxy that has the configuration of `certfleet stateless`';
+  return solverType === 'http01-webroot' ? 'the web server that serves the webroot' : 'the solver';
+}

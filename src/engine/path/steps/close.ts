@@ -1,0 +1,100 @@
+import { CertfleetError, fail } from '../../../core/errors/errors.ts';
+import { cut } from '../../../core/errors/remote-text.ts';
+import { longestStored } from '../../../core/lineage/failure.ts';
+import type { Deployment, LastRun, Renewal, Tombstone } from '../../../core/lineage/lineage.ts';
+import { closed, failed, stopped } from '../../../core/lineage/work/work.ts';
+import { leftOf, type Outcome, outcomeOfLast } from '../../../core/plan/outcome.ts';
+import { isRetried, nextTry } from '../../../core/plan/plan.ts';
+import { sameSpec } from '../../../core/spec/same-spec.ts';
+import { report } from '../../engine.ts';
+import { noteRenewed } from '../../memory/hooks-of-run.ts';
+import { nameOf, type Run } from '../../run/run.ts';
+
+/** The results of the last steps of a run. */
+export interface Done {
+  /** Undefined if no target was touched. */
+  readonly deployed:
+    | { readonly errors: readonly CertfleetError[]; readonly deployments: Readonly<Record<string, Deployment>> }
+    | undefined;
+  readonly left: readonly Tombstone[];
+  readonly renewal: Renewal | undefined;
+  /** Retired versions that are still in the store. */
+  readonly retired: readonly string[];
+}
+
+/** Step 14: closes the work and releases the lease, in one write. */
+export async function closeDone(run: Run, { deployed, left, renewal, retired }: Done): Promise<Outcome> {
+  const { engine, holding, signal } = run;
+  const { current, previous, last: before } = holding.lineage;
+  if (!current) throw fail('bug/unexpected', { reason: `${nameOf(run)} was closed without a certificate` });
+  const now = engine.clock.now();
+  const { errors = [], deployments } = deployed ?? {};
+  const error = allOf(errors);
+  const isIssue = before?.version !== current.id;
+  const quiet = deployments ? 'deployed' : 'unchanged';
+  const words = { deployed: 'every target has it', unchanged: 'not due yet' } as const;
+  const last: LastRun = {
+    at: now.toISOString(),
+    // Judged by the document, because this process may have taken over a first issue that was already current.
+    result: error ? 'pending' : !isIssue ? quiet : previous ? 'renewed' : 'issued',
+    version: current.id,
+    message: error
+      ? cut(error.message, longestStored)
+      : isIssue
+        ? `valid until ${current.facts.notAfter}`
+        : words[quiet],
+    ...(error ? { code: error.code, hint: cut(error.hint, longestStored) } : {}),
+  };
+  if (error && isIssue) noteRenewed(engine.memory.hooks, holding.lineage.spec.spec);
+  await holding.apply(closed({ deployments, left, renewal, retired, last, now }), signal);
+  return outcomeOfLast(holding.lineage, error);
+}
+
+/** One error for all pending targets, with a line for each. It has the code of the first. */
+function allOf(errors: readonly CertfleetError[]): CertfleetError | undefined {
+  const [first] = errors;
+  const sameHint = errors.every(({ hint }) => hint === first?.hint);
+  const lines = new Set(errors.map(({ message, hint }) => (sameHint ? message : `${message}. ${hint}`)));
+  if (!first || lines.size === 1) return first;
+  const message = [`${lines.size} targets do not have it yet:`, ...lines].join('\n');
+  const hint = sameHint ? first.hint : '`certfleet renew` tries each of them again.';
+  return new CertfleetError(first.code, message, hint, {});
+}
+
+/** Ends a failed run: keeps work that can be resumed, the back-off and the CA's Retry-After. */
+export async function closeFailed(run: Run, error: CertfleetError, left: readonly Tombstone[]): Promise<Outcome> {
+  const { engine, holding, learned } = run;
+  const now = engine.clock.now();
+  const { before } = holding.work;
+  await closeInTime(run, failed({ error, asked: learned.asked, left, now }));
+  const { lineage } = holding;
+  const { current } = lineage;
+  const settingsStay = before !== undefined && sameSpec(lineage.spec, before.spec);
+  const wanted = settingsStay ? lineage.spec : run.job.wanted;
+  // What is stored of a failed change does not make the certificate wait.
+  const failure = settingsStay && !lineage.failure?.count ? { retryAt: now.toISOString() } : lineage.failure;
+  const { code, message } = error;
+  const certificate = nameOf(run);
+  const data = failure && !settingsStay ? { code, retryAt: failure.retryAt } : { code };
+  report(engine, { level: 'error', event: 'certificate.failed', certificate, message, data });
+  const stays = settingsStay ? { settingsStay } : {};
+  const outcome: Outcome = { certificate, result: 'failed', message, error, ...stays, ...leftOf(lineage) };
+  if (!failure) return outcome;
+  const next = nextTry(wanted, lineage, failure);
+  if (current && !isRetried(wanted, lineage, failure, now)) return { ...outcome, next, notDue: true };
+  return { ...outcome, next: current && Date.parse(next) < now.getTime() ? now.toISOString() : next };
+}
+
+/** Ends an aborted run: everything is kept for the next run, and it does not count as a failure. */
+export const closeStopped = (run: Run, left: readonly Tombstone[]): Promise<void> =>
+  closeInTime(run, stopped({ asked: run.learned.asked, left, now: run.engine.clock.now() }));
+
+/** Writes the end of an unfinished run, with a time budget of its own, because the caller's signal may have aborted. */
+async function closeInTime({ engine, holding }: Run, end: ReturnType<typeof failed>): Promise<void> {
+  const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
+  try {
+    await holding.apply(end, deadline.signal);
+  } finally {
+    deadline.done();
+  }
+}

@@ -1,0 +1,330 @@
+import { type ErrorCode, errorTable } from '../../../core/errors/error-table.ts';
+import { CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
+import {
+  type DeliveryResult,
+  deploymentAfter,
+  hasCurrent,
+  hasOtherSettings,
+  settingsOf,
+  targetsToDeploy,
+  targetsToTry,
+} from '../../../core/lineage/deployments.ts';
+import type { Deployment, Version } from '../../../core/lineage/lineage.ts';
+import { revocationOf } from '../../../core/lineage/revocation.ts';
+import type { EndpointVerdict } from '../../../core/names/endpoint.ts';
+import { deployHookTarget } from '../../../core/spec/hooks.ts';
+import type { Deployer, VersionBundle } from '../../../ports/deployer.ts';
+import { carry, targetError } from '../../delivery/carry.ts';
+import { retire } from '../../delivery/retire.ts';
+import { report } from '../../engine.ts';
+import { endpointError, lookAtAll, type Watched, watch } from '../../looks/endpoints.ts';
+import { readBundle } from '../../run/bundles.ts';
+import type { Job } from '../../run/job.ts';
+import { nameOf, type Run } from '../../run/run.ts';
+import { together } from '../../run/wait.ts';
+
+export interface Deployed {
+  /** Why targets and endpoints are pending, one for each. */
+  readonly errors: readonly CertfleetError[];
+  readonly deployments: Readonly<Record<string, Deployment>>;
+}
+
+/** What one run delivers. */
+interface Delivery {
+  readonly run: Run;
+  readonly version: Version;
+  readonly bundle: VersionBundle;
+  /** Deliver even to targets that already have the version. */
+  readonly again: boolean;
+  readonly results: Map<string, DeliveryResult>;
+}
+
+/**
+ * Step 12: delivers the current version to the targets that are due, checks what the endpoints serve, and puts the
+ * previous version back if one got worse. The result is stored when the work is closed; after a crash before that, the
+ * next run finds out by `look` what each target has.
+ *
+ * @param fresh the version, if this run has just issued it
+ */
+export async function deploy(run: Run, fresh: VersionBundle | undefined): Promise<Deployed | undefined> {
+  const { engine, job, holding, signal } = run;
+  const { wanted } = job;
+  const { lineage } = holding;
+  const { current: version, previous } = lineage;
+  const lacking = job.redeploy ? [...wanted.spec.deploy, ...wanted.spec.endpoints] : targetsToDeploy(wanted, lineage);
+  if (!version || lacking.length === 0) return undefined;
+  const bundle = fresh ?? (await readBundle(engine, { lineage: lineage.name, id: version.id }, signal));
+  const now = engine.clock.now();
+  const isLeft = leftTo(job, lacking);
+  const due = job.redeploy ? lacking : targetsToTry(wanted, lineage, now, job.obeyBackoff);
+  const toTry = due.filter((target) => !isLeft(target));
+  const watched = { wanted, current: version.facts.fingerprint, previous: previous?.facts.fingerprint };
+  const before = await lookAtAll(engine, watched, signal);
+
+  // If every target has the version, but an endpoint does not serve it, activate the targets again.
+  const isStuck = ({ endpoint, state }: EndpointVerdict) =>
+    toTry.includes(endpoint) &&
+    wanted.spec.deploy.every((target) => hasCurrent(lineage, target)) &&
+    lineage.deployments[endpoint]?.state === 'pending' &&
+    lineage.deployments[endpoint].version === version.id &&
+    state !== 'current' &&
+    state !== 'cannot-tell';
+  const again = job.redeploy || before.some(isStuck);
+  const all = await withCommands(
+    run,
+    wanted.spec.deploy.filter((target) => again || toTry.includes(target)),
+  );
+  const targets = all.filter((target) => !isLeft(target));
+  const paused = lacking.filter((target) => !toTry.includes(target) && !targets.includes(target));
+  const delivery: Delivery = { run, version, bundle, again, results: new Map() };
+  await deliver(delivery, targets);
+  const wayBack = wanted.spec.endpoints.length > 0 ? await wayBackOf(run) : undefined;
+  const broken = await watchEndpoints(delivery, { watched, before, paused, isFresh: fresh !== undefined, wayBack });
+  const wentBack = broken.length > 0 && typeof wayBack === 'object';
+  if (wentBack) await goBack(delivery, wayBack, targets, broken);
+  return await conclude(delivery, paused, wentBack);
+}
+
+/**
+ * Which targets are left to another process. As long as one of them lacks the version, so is what the endpoints serve.
+ */
+function leftTo({ only, wanted }: Job, lacking: readonly string[]): (target: string) => boolean {
+  const isOthers = only && wanted.spec.deploy.some((target) => lacking.includes(target) && !only.includes(target));
+  return (target) => isOthers === true && !only.includes(target);
+}
+
+/** The targets to try, and the commands listed after them, which must run if one of these takes the version. */
+async function withCommands({ engine, job, holding }: Run, targets: readonly string[]): Promise<readonly string[]> {
+  const { wanted } = job;
+  const { deploy } = wanted.spec;
+  const isIncluded = async (target: string, index: number): Promise<boolean> => {
+    if (targets.includes(target)) return true;
+    const { retryAt } = holding.lineage.deployments[target] ?? {};
+    if (retryAt !== undefined || !deploy.slice(0, index).some((other) => targets.includes(other))) return false;
+    const deployer = await engine.connect.deployer(wanted, target).catch(() => undefined);
+    return deployer?.runsAfter ?? false;
+  };
+  const included = await Promise.all(deploy.map(isIncluded));
+  return deploy.filter((_target, index) => included[index]);
+}
+
+/**
+ * Delivers to targets that take the certificate themselves at the same time. A command runs after the targets listed
+ * before it were tried, if one of them took this version since its last success. It is pending until all have it.
+ */
+async function deliver(delivery: Delivery, targets: readonly string[]): Promise<void> {
+  const { run, results } = delivery;
+  const { engine, job } = run;
+  const connected = new Map<string, Deployer>();
+  await together(
+    targets.map(async (target) => {
+      try {
+        connected.set(target, await engine.connect.deployer(job.wanted, target));
+      } catch (error) {
+        results.set(target, { error: targetError(run, target, error) });
+      }
+    }),
+  );
+  const all = [...connected];
+  const carriers = all.filter(([, deployer]) => !deployer.runsAfter);
+  await together(carriers.map(async ([target, deployer]) => deliverTo(delivery, target, deployer)));
+  for (const [target, deployer] of all) if (deployer.runsAfter) await runAfter(delivery, target, deployer);
+}
+
+async function deliverTo(delivery: Delivery, target: string, deployer: Deployer): Promise<void> {
+  const { run, version, bundle } = delivery;
+  const before = run.holding.lineage.deployments[target];
+  // The last delivery of this version did not succeed: stage and activate it again.
+  const isPending = before?.state === 'pending' && before.version === version.id;
+  const again = delivery.again || isPending || isOtherCommand(run, target, deployer);
+  const error = await carry(run, bundle, { target, deployer, again });
+  delivery.results.set(target, error ? { error } : {});
+}
+
+/** Whether a command is new or was changed: `look` finds the version in its folder, but not that another command ran. */
+function isOtherCommand({ job, holding }: Run, target: string, { runsAfter }: Deployer): boolean {
+  const before = holding.lineage.deployments[target];
+  return runsAfter === true && (before === undefined || hasOtherSettings(job.wanted, target, before));
+}
+
+/** Runs a command, after the targets listed before it. */
+async function runAfter(delivery: Delivery, target: string, deployer: Deployer): Promise<void> {
+  const { run, version, results } = delivery;
+  const { deploy } = run.job.wanted.spec;
+  const { lineage } = run.holding;
+  const listedBefore = deploy.slice(0, deploy.indexOf(target));
+  if (listedBefore.length === 0) return deliverTo(delivery, target, deployer);
+  const has = (other: string): boolean => {
+    const result = results.get(other);
+    return result ? !result.error && !result.waitsFor : hasCurrent(lineage, other);
+  };
+  const [having, waitsFor] = [listedBefore.filter(has), listedBefore.filter((other) => !has(other))];
+  const before = lineage.deployments[target];
+  const isOther = isOtherCommand(run, target, deployer);
+  const hasNews = isOther || having.some((other) => results.has(other) || before?.took?.[other] !== version.id);
+  let took = before?.took;
+  if (hasNews || (delivery.again && having.length > 0)) {
+    const error = await carry(run, delivery.bundle, { target, deployer, again: true });
+    if (error) {
+      // Forget what it had taken, so that it runs again in any case.
+      results.set(target, { error });
+      return;
+    }
+    took = { ...took, ...Object.fromEntries(having.map((other) => [other, version.id])) };
+  }
+  results.set(target, { ...(took ? { took } : {}), ...(waitsFor.length > 0 ? { waitsFor } : {}) });
+}
+
+/** Watches the endpoints, and stores the result of each. Resolves with those whose handshake this delivery broke. */
+async function watchEndpoints(
+  { run, version, results }: Delivery,
+  facts: {
+    readonly watched: Watched;
+    readonly before: readonly EndpointVerdict[];
+    readonly paused: readonly string[];
+    readonly isFresh: boolean;
+    readonly wayBack: WayBack | string | undefined;
+  },
+): Promise<readonly EndpointVerdict[]> {
+  const { engine, job, holding, signal } = run;
+  const { deployments } = holding.lineage;
+  const { endpoints } = job.wanted.spec;
+  const hasFailed = [...results.values()].some(({ error }) => error !== undefined);
+  const expected = hasFailed ? [] : endpoints.filter((endpoint) => !facts.paused.includes(endpoint));
+  const seen = await watch(engine, facts.watched, expected, signal);
+  // After an interrupted run, it is not known whether this version broke the handshake; assume that it did. If not,
+  // going back does not help, and the next try, a day later, will see that.
+  const wasInterrupted = ({ state, version: intended }: Deployment) =>
+    !facts.isFresh && state === 'intended' && intended === version.id;
+  const wasBroken = (endpoint: string): boolean => {
+    const deployment = deployments[endpoint];
+    if (deployment && wasInterrupted(deployment)) return false;
+    return facts.before.some((one) => one.endpoint === endpoint && one.state === 'handshake-failed');
+  };
+  for (const verdict of seen) {
+    // A paused endpoint that now serves the version has been repaired.
+    if (facts.paused.includes(verdict.endpoint) && verdict.state !== 'current') continue;
+    const stays = wasBroken(verdict.endpoint)
+      ? 'It did not before this deployment either'
+      : typeof facts.wayBack === 'string'
+        ? facts.wayBack
+        : undefined;
+    if (verdict.state === 'cannot-tell') {
+      const message = `could not check ${verdict.endpoint} from this machine: ${verdict.words}`;
+      report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
+    }
+    const error = endpointError(job.wanted, verdict, stays);
+    results.set(verdict.endpoint, error ? { error } : {});
+  }
+  return seen.filter(({ endpoint, state }) => state === 'handshake-failed' && !wasBroken(endpoint));
+}
+
+/** The previous version, to put back on the targets. */
+interface WayBack {
+  readonly version: Version;
+  readonly bundle: VersionBundle;
+}
+
+/** The version to go back to, never one that was revoked, or is to be; or why there is none, as a sentence. */
+async function wayBackOf({ engine, holding: { lineage }, signal }: Run): Promise<WayBack | string> {
+  const { name, previous: version } = lineage;
+  if (!version || version.compromised || revocationOf(lineage, version) !== undefined)
+    return 'There is no previous version to put back';
+  try {
+    return { version, bundle: await readBundle(engine, { lineage: name, id: version.id }, signal) };
+  } catch (error) {
+    if (!isFailure(error, 'store/corrupt') && !isFailure(error, 'store/part-missing')) throw error;
+    return `The previous version cannot be put back: ${error.message}`;
+  }
+}
+
+/** This delivery broke a handshake: puts the previous version back on its targets. */
+async function goBack(
+  delivery: Delivery,
+  wayBack: WayBack,
+  targets: readonly string[],
+  broken: readonly EndpointVerdict[],
+): Promise<void> {
+  const back: Delivery = { ...delivery, ...wayBack, again: true, results: new Map() };
+  await deliver(back, targets);
+  const endpoint = broken.map((verdict) => `${verdict.endpoint} (${verdict.words})`).join(', ');
+  for (const target of targets) {
+    const reason = `${target} went back to the previous version`;
+    const error = back.results.get(target)?.error ?? fail('deploy/handshake-failed', { endpoint, reason });
+    delivery.results.set(target, { ...back.results.get(target), error });
+  }
+}
+
+/** The deployments to store, and the errors of the pending targets. */
+async function conclude(delivery: Delivery, paused: readonly string[], wentBack: boolean): Promise<Deployed> {
+  const { run, results } = delivery;
+  const { engine, holding } = run;
+  const waiting = paused.filter((target) => !results.has(target));
+  const errors = waiting.flatMap((target) => stillWaits(run, target) ?? []);
+  const deployments: Record<string, Deployment> = { ...holding.lineage.deployments };
+  for (const [target, result] of results) {
+    const old = holding.lineage.deployments[target];
+    const deployment = deploymentAfter(result, {
+      old,
+      version: delivery.version.id,
+      settings: settingsOf(run.job.wanted, target),
+      now: engine.clock.now(),
+      deployTimeoutMs: engine.limits.deployTimeoutMs,
+      wentBack,
+    });
+    const { settings: _ofRun, ...withoutSettings } = deployment;
+    // The declared hook has not changed because this run had another one: the next run must not run it for that.
+    const isOfRun = run.job.replacesDeclaredHooks && target === deployHookTarget;
+    deployments[target] = isOfRun ? withoutSettings : deployment;
+    if (!result.error) continue;
+    errors.push(result.error);
+    const isAlarm = deployment.alarmed === true && !old?.alarmed;
+    reportPending(run, result.error, { target, since: deployment.since, isAlarm });
+  }
+  if (errors.length === 0) {
+    const targets = [...results.keys()];
+    const { deploy, endpoints } = run.job.wanted.spec;
+    const parts = [
+      ['deployed to', targets.filter((target) => deploy.includes(target))],
+      ['served at', targets.filter((target) => endpoints.includes(target))],
+    ] as const;
+    const message = parts
+      .flatMap(([words, names]) => (names.length > 0 ? `${words} ${names.join(', ')}` : []))
+      .join('; ');
+    report(engine, {
+      level: 'info',
+      event: 'certificate.deployed',
+      certificate: nameOf(run),
+      message,
+      data: { targets },
+    });
+    return { errors, deployments: await retire(run, run.job.wanted, deployments) };
+  }
+  return { errors, deployments };
+}
+
+/** Why a target that was not tried is pending, as stored by an earlier run. */
+function stillWaits({ job, holding }: Run, target: string): CertfleetError | undefined {
+  const deployment = holding.lineage.deployments[target];
+  const { code = '', message = 'a target went back to the previous version', retryAt } = deployment ?? {};
+  if (deployment?.state === 'intended')
+    return job.wanted.spec.deploy.includes(target)
+      ? fail('deploy/other-node', { target, certificate: job.wanted.spec.name })
+      : undefined; // an endpoint follows its targets
+  const known = code in errorTable ? (code as ErrorCode) : 'deploy/handshake-failed';
+  const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again after ${retryAt}.`;
+  return new CertfleetError(known, message, hint, {});
+}
+
+/** Reports a pending target, with an alarm once it has been pending for longer than `deployTimeout`. */
+function reportPending(
+  run: Run,
+  { code, message }: CertfleetError,
+  { target, since, isAlarm }: { readonly target: string; readonly since: string; readonly isAlarm: boolean },
+): void {
+  const news = { certificate: nameOf(run), data: { target, code } };
+  report(run.engine, { ...news, level: 'warn', event: 'certificate.pending', message });
+  if (!isAlarm) return;
+  const alarm = `${target} has been without the new certificate since ${since}: ${message}`;
+  report(run.engine, { ...news, level: 'alarm', event: 'deploy.alarm', message: alarm, data: { target, since, code } });
+}

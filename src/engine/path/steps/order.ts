@@ -1,0 +1,151 @@
+import { problemType } from '../../../core/ca/problem.ts';
+import { mayMeanOrderGone, provesOrderGone } from '../../../core/ca/proofs.ts';
+import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
+import { hasRoomForOrder } from '../../../core/lineage/tombstones.ts';
+import { ordered, orderGivenUp } from '../../../core/lineage/work/work.ts';
+import { datesToOrder } from '../../../core/spec/validity.ts';
+import type { Order, OrderRequest } from '../../../ports/issuer.ts';
+import { hasNewKey, isKnown } from '../../ledger/account-key.ts';
+import { endHold } from '../../ledger/ca-hold.ts';
+import { asWithdrawn } from '../../looks/ca.ts';
+import { ask, isLost, noteIfDown } from '../../run/ask.ts';
+import { announce, nameOf, type OrderRun } from '../../run/run.ts';
+
+/** How long to wait for a rate limit if an open order prevents `replaces`, which would be exempt from the limit. */
+const openOrderHoldMs = 3_600_000;
+
+/**
+ * The order of an earlier run, if it is still alive. A lineage has at most one. Fails with the CA's refusal if that is for
+ * the account's old key, and so says nothing about the order.
+ */
+export async function keptOrder(run: OrderRun): Promise<Order | undefined> {
+  const { account, holding, job, signal } = run;
+  const url = holding.work.order?.url;
+  if (url === undefined) return undefined;
+  const order = await ask(run, () => account.order(url, signal)).catch(async (error: unknown) => {
+    const asker = { ...run, wanted: job.wanted };
+    const isGone = provesOrderGone(error)
+      ? !(await hasNewKey(asker, account))
+      : mayMeanOrderGone(error) && (await isKnown(asker, account));
+    if (!isGone) throw error;
+    return undefined;
+  });
+  return order && order.status !== 'invalid' && !isExpired(run, order) ? order : undefined;
+}
+
+const isExpired = ({ engine }: OrderRun, { expires, status }: Order): boolean =>
+  expires !== undefined && Date.parse(expires) <= engine.clock.now().getTime() && status !== 'valid';
+
+/** Steps 5b and 5c: sends newOrder and journals its URL. Its intent was journalled with the lease. */
+export async function placeOrder(run: OrderRun): Promise<Order> {
+  const { engine, job, issuer, holding, learned, signal } = run;
+  const pace = engine.memory.paces(issuer.directoryUrl);
+  announce(run, 'order', 'ordering the certificate');
+  if (holding.work.order?.url !== undefined) await holding.apply(orderGivenUp(), signal);
+  const replaces = whatItReplaces(run);
+  const { identifiers, profile, validity = {} } = job.wanted.spec;
+  const request = {
+    identifiers,
+    ...(profile === undefined ? {} : { profile }),
+    ...datesToOrder(validity, engine.clock.now()),
+  };
+  learned.asked = true;
+  let order: Order;
+  try {
+    order = await orderOnce(run, request, replaces);
+  } catch (error) {
+    // If the CA is down, the failure says nothing about this order, so its next try keeps `replaces`.
+    if (isLost(error)) failIfDown(run, error);
+    noteIfDown(engine, issuer, error);
+    throw asWithdrawn(error, job.wanted.spec, run.directory.profiles);
+  }
+  const asked = { ...(replaces === undefined ? {} : { replaces }), ...(profile === undefined ? {} : { profile }) };
+  await holding.apply(ordered({ ...asked, url: order.url }), signal);
+  // If this fails, the next run finds out by itself.
+  if (pace.state() === 'probing') await endHold(engine, issuer.directoryUrl).catch(() => undefined);
+  pace.works();
+  return order;
+}
+
+/**
+ * Fails if another certificate of this run has found that the CA accepts no orders, or if the document has no room for
+ * the challenges of one.
+ */
+export function checkMayOrder(run: OrderRun): void {
+  const { engine, holding, job } = run;
+  failIfDown(run);
+  const { lineage } = holding;
+  if (hasRoomForOrder(lineage, job.wanted, engine.clock.now())) return;
+  const count = lineage.tombstones?.length ?? 0;
+  throw fail('solver/too-much-left', { certificate: nameOf(run), count });
+}
+
+function failIfDown(run: OrderRun, cause?: unknown): void {
+  const { engine, issuer } = run;
+  if (engine.memory.paces(issuer.directoryUrl).state() !== 'down') return;
+  throw fail('acme/down', { issuer: issuer.name }, { cause });
+}
+
+/** The ARI id of the certificate to replace, if this CA issued it (RFC 9773 §5). */
+function whatItReplaces({ holding, directory, issuer }: OrderRun): string | undefined {
+  const { current, failure } = holding.lineage;
+  if (!directory.hasRenewalInfo || current?.directory !== issuer.directoryUrl) return undefined;
+  // If the CA failed on `replaces` last time, omit it: it must never block a renewal.
+  const hasFailed = holding.work.order?.doubtful === true && failure?.code === 'acme/busy';
+  return hasFailed ? undefined : current.facts.ariId;
+}
+
+/**
+ * Sends newOrder, and repeats it without `replaces` if the CA refuses that, and after a lost answer. Boulder then
+ * returns the order that it has already opened; another CA may open a second one, which expires unused.
+ */
+async function orderOnce(run: OrderRun, request: OrderRequest, replaces: string | undefined): Promise<Order> {
+  try {
+    return await sendNewOrder(run, request, replaces);
+  } catch (error) {
+    if (replaces === undefined || !refusesReplaces(error)) throw error;
+    // `replaces` must never prevent a renewal (RFC 9773 §5): try without it.
+    return await sendNewOrder(run, request).catch((second: unknown) => {
+      if (!isAlreadyReplaced(error) || !isFailure(second, 'acme/rate-limited')) throw second;
+      return sendBehindOpenOrder(run, { ...request, replaces }, second);
+    });
+  }
+}
+
+function sendNewOrder(run: OrderRun, request: OrderRequest, replaces?: string): Promise<Order> {
+  const { account, holding, signal } = run;
+  const send = () => account.newOrder(replaces === undefined ? request : { ...request, replaces }, signal);
+  return holding.effect(signal, () =>
+    ask(run, send, { repeats: 1, repeatAfter: (error) => isFailure(error, 'acme/unreachable') }),
+  );
+}
+
+/**
+ * An open order, whose URL was lost in a crash, already replaces the predecessor, and a rate limit refuses an order
+ * without `replaces`. Boulder accepts `replaces` again once that order is dead. It does not say when, so the next try
+ * comes within an hour.
+ */
+async function sendBehindOpenOrder(run: OrderRun, request: OrderRequest, limit: CertfleetError): Promise<Order> {
+  try {
+    return await sendNewOrder(run, request);
+  } catch (error) {
+    if (!isAlreadyReplaced(error)) throw error;
+    const soon = run.engine.clock.now().getTime() + openOrderHoldMs;
+    const retryAt = new Date(Math.min(limit.retryAt?.getTime() ?? soon, soon));
+    const params = { issuer: run.issuer.name, certificate: nameOf(run), detail: limit.message };
+    throw fail('acme/open-order', params, { cause: limit, retryAt });
+  }
+}
+
+const isAlreadyReplaced = (error: unknown): boolean => problemType(error) === 'alreadyReplaced';
+
+/**
+ * Whether to try without `replaces`. Let's Encrypt answers alreadyReplaced, but for a predecessor of another account or
+ * CA, or with an unknown serial, answers differ by CA, so any refusal counts.
+ */
+const refusesReplaces = (error: unknown): boolean =>
+  (isFailure(error, 'acme/problem') && !aboutOtherThings.includes(problemType(error) ?? '')) ||
+  // Pebble answers 500 if it cannot find the predecessor. A CA that is really down will refuse the next try, too.
+  (isFailure(error, 'acme/busy') && error.retryAt === undefined);
+
+const aboutOtherThings: readonly string[] = ['rejectedIdentifier', 'accountDoesNotExist', 'invalidProfile'];

@@ -1,0 +1,97 @@
+import { fail } from '../../../core/errors/errors.ts';
+import { identifierKey } from '../../../core/names/identifier.ts';
+import { shortList } from '../../../core/text/short-list.ts';
+import type { Prepared } from '../../../ports/solver.ts';
+import { report } from '../../engine.ts';
+import type { Finding } from '../../looks/finding.ts';
+import { preflightBeforeOrder, saying, whyUnusable } from '../../looks/preflight.ts';
+import { weigh } from '../../looks/weigh.ts';
+import { announce, nameOf, type OrderRun, type Part, solverAccount } from '../../run/run.ts';
+import { together, waitFor } from '../../run/wait.ts';
+
+/** How long what was prepared may take to be in place. A load balancer's health checks need some of it. */
+const readyBudgetMs = 10 * 60_000;
+
+/**
+ * Step 3: makes the public path lead here, and checks what the CA will check. A probe file or a forward rule is an
+ * effect, and was journalled with the lease.
+ */
+export async function prepare(run: OrderRun): Promise<void> {
+  const { engine, job, holding, parts } = run;
+  announce(run, 'lease', 'checking what the CA will check');
+  const found = await together(parts.map((part) => lookAtPart(run, part)));
+  // A first issue can wait, so a mistyped server or key is reported before it costs an order.
+  const unusable = found.map(whyUnusable).find((error) => error !== undefined);
+  if (holding.work.first && !job.insists && unusable) throw unusable;
+  const findings = found.flat();
+  for (const finding of findings.filter(({ verdict }) => verdict !== 'pass')) {
+    const { verdict, identifier } = finding;
+    const message = finding.unusable ? `${saying(finding)}. ${finding.unusable.hint}` : saying(finding);
+    const news = { level: 'warn', event: 'preflight.finding', message } as const;
+    report(engine, { ...news, certificate: nameOf(run), data: { verdict, identifier } });
+  }
+  await weigh(run, findings);
+}
+
+async function lookAtPart(run: OrderRun, part: Part): Promise<readonly Finding[]> {
+  const { engine, holding, account, directory, signal } = run;
+  const { solver, spec } = part;
+  const prepared = await makeReady(run, part);
+  const subject = {
+    identifiers: spec.spec.identifiers,
+    solver,
+    settings: spec.preflight,
+    caaIdentities: directory.caaIdentities,
+    account: solverAccount(account),
+  };
+  let findings = await preflightBeforeOrder(engine, subject, prepared, signal);
+  const { again } = prepared;
+  if (again && findings.some(({ verdict }) => verdict !== 'pass')) {
+    const anew = await untilReady(run, part, await holding.effect(signal, () => again(signal)));
+    findings = await preflightBeforeOrder(engine, subject, anew, signal);
+  }
+  if (!solver.stays) await solver.withdraw?.(spec.spec.name, signal);
+  return findings;
+}
+
+/** A run that resumes an order makes what `stays` ready again. */
+export async function makeStayingReady(run: OrderRun): Promise<void> {
+  await together(run.parts.filter(({ solver }) => solver.stays).map((part) => makeReady(run, part)));
+}
+
+/** Prepares, and waits until it is in place. */
+async function makeReady(run: OrderRun, part: Part): Promise<Prepared> {
+  const { account, holding, signal } = run;
+  const { solver, spec } = part;
+  const { name, identifiers } = spec.spec;
+  if (!solver.prepare) return {};
+  const { prepare } = solver;
+  const make = () => prepare.call(solver, name, identifiers, signal, solverAccount(account));
+  return untilReady(run, part, await holding.effect(signal, make));
+}
+
+async function untilReady(run: OrderRun, { spec, solver }: Part, prepared: Prepared): Promise<Prepared> {
+  const { engine, holding, signal } = run;
+  const { name, identifiers } = spec.spec;
+  const { ready } = prepared;
+  if (!ready) return prepared;
+  const budgetMs = solver.readyBudgetMs ?? readyBudgetMs;
+  let told: string | undefined;
+  const waited = await waitFor<true>(engine.clock, { budgetMs, firstMs: 50, mostMs: 2_000, signal }, async () => {
+    await holding.check(signal);
+    const now = await ready(signal);
+    if (now.ready) return { done: true };
+    const message = `waiting for ${solver.type}: ${now.reason}`;
+    if (told !== message) report(engine, { level: 'info', event: 'log', certificate: name, message });
+    told = message;
+    return { reason: now.reason, retryAfterMs: now.retryAfterMs };
+  });
+  if (!('timedOut' in waited)) return prepared;
+  const identifier = shortList(identifiers.map(identifierKey));
+  throw fail('solver/not-ready', {
+    solver: solver.type,
+    identifier,
+    seconds: budgetMs / 1000,
+    reason: waited.timedOut,
+  });
+}

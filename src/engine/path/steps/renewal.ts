@@ -1,0 +1,94 @@
+import { isFailure, reasonOf } from '../../../core/errors/errors.ts';
+import { heldUntil } from '../../../core/lineage/failure.ts';
+import type { Renewal } from '../../../core/lineage/lineage.ts';
+import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../../../core/lineage/renewal.ts';
+import { isHeldBack } from '../../../core/lineage/revocation.ts';
+import { report } from '../../engine.ts';
+import { endOfCaHold } from '../../ledger/ca-hold.ts';
+import { ask } from '../../run/ask.ts';
+import { nameOf, type Run } from '../../run/run.ts';
+
+/** How long to wait for the CA's window. Without it, the lifetime decides. */
+const askMs = 15_000;
+
+/**
+ * When to renew the current version: by the CA's window if there is one (RFC 9773), else by its lifetime. Never fails.
+ * If the CA does not answer, it is asked again after its Retry-After, or within six hours.
+ */
+export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
+  const { engine, job, holding, signal } = run;
+  const { clock } = engine;
+  const { wanted } = job;
+  const { current, renewal: before } = holding.lineage;
+  if (!current) return undefined;
+  const now = clock.now();
+  // The window of a version that was replaced is past.
+  if (isHeldBack(holding.lineage, now)) return before;
+  const { facts } = current;
+  const { ariId } = facts;
+  // An expired certificate MUST NOT be asked about (RFC 9773 §4.3.3), nor can another CA's.
+  if (
+    ariId === undefined ||
+    Date.parse(facts.notAfter) <= now.getTime() ||
+    current.directory !== wanted.issuer.directory
+  )
+    return before ?? renewalByLifetime(current);
+  const hold = holdForWindow(run, now);
+  if (hold !== undefined)
+    return renewalWithoutAnswer(current, before, now, { retryAt: new Date(hold), isLimit: false });
+  // A CA that hangs would delay every certificate.
+  if (engine.memory.paces(current.directory).state() === 'down') return renewalWithoutAnswer(current, before, now);
+  const deadline = clock.deadline(askMs, signal);
+  try {
+    const issuer = engine.connect.issuer(wanted.spec.issuer, wanted.issuer);
+    const asker = { engine, issuer, signal: deadline.signal };
+    const answer = await ask(asker, () => issuer.renewalInfo(ariId, deadline.signal), { budgetMs: askMs });
+    if (!answer) return renewalWithoutAnswer(current, renewalByLifetime(current), now);
+    const renewal = renewalByWindow(current, answer, before, now, engine.random.number());
+    if (renewal.source === 'lifetime') {
+      const window = `the renewal window of ${wanted.spec.issuer} (${answer.start} to ${answer.end})`;
+      warn(
+        run,
+        `${window} cannot be right for a certificate valid from ${facts.notBefore} to ${facts.notAfter}; ignoring it`,
+      );
+    } else if (renewal.at !== before?.at || renewal.explanationUrl !== before.explanationUrl)
+      reportSchedule(run, renewal);
+    return renewal;
+  } catch (error) {
+    signal.throwIfAborted();
+    warn(run, `could not get the CA’s renewal window: ${reasonOf(error)}`);
+    const retryAt = isFailure(error) ? error.retryAt : undefined;
+    const named = retryAt && { retryAt, isLimit: isFailure(error, 'acme/rate-limited') };
+    return renewalWithoutAnswer(current, before, now, named);
+  } finally {
+    deadline.done();
+  }
+}
+
+/**
+ * Until when a busy CA is not asked for the window, RFC 3339. A rate limit is about orders, so it does not count: the
+ * window may have moved to now because of a revocation.
+ */
+function holdForWindow({ job, holding, caHold }: Run, now: Date): string | undefined {
+  const { lineage } = holding;
+  const own = lineage.failure?.code === 'acme/busy' ? heldUntil(job.wanted, lineage, now) : undefined;
+  return own ?? endOfCaHold(caHold, lineage, now);
+}
+
+/**
+ * Reports a new renewal time. An explanation URL means an incident or a revocation, which a person should read about.
+ */
+function reportSchedule(run: Run, { at, explanationUrl }: Renewal): void {
+  const { issuer } = run.job.wanted.spec;
+  const message = `will be renewed at ${at}, in the window that ${issuer} suggests`;
+  const news = { event: 'renewal.scheduled', certificate: nameOf(run) } as const;
+  const data = { at, source: 'ari' };
+  if (explanationUrl === undefined) report(run.engine, { ...news, level: 'info', message, data });
+  else {
+    const explained = `${message}; ${issuer} explains why at ${explanationUrl}`;
+    report(run.engine, { ...news, level: 'warn', message: explained, data: { ...data, explanationUrl } });
+  }
+}
+
+const warn = (run: Run, message: string): void =>
+  report(run.engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });

@@ -1,0 +1,130 @@
+import { fail } from '../../core/errors/errors.ts';
+import type { Means } from '../../core/lineage/failure.ts';
+import { isOnlyOwing, type Lineage } from '../../core/lineage/lineage.ts';
+import { type Identifier, sameIdentifiers } from '../../core/names/identifier.ts';
+import type { Outcome } from '../../core/plan/outcome.ts';
+import type { Plan } from '../../core/plan/plan.ts';
+import { whyNow } from '../../core/plan/schedule.ts';
+import { type RunHooks, withHooks } from '../../core/spec/hooks.ts';
+import { sameResult, sameSpec } from '../../core/spec/same-spec.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+
+/** What a pass should do for one certificate. */
+export interface Job extends Means {
+  readonly wanted: StoredSpec;
+  readonly origin: Lineage['origin'];
+  /**
+   * `wanted` was read from the store. If it has changed there since, the change counts; if it was deleted, it stays so.
+   */
+  readonly isStored?: true;
+  /** The identifiers that the lineage had when `wanted` was made; none if it was not there. */
+  readonly found?: readonly Identifier[];
+  /** Get a new certificate even if the current one is not due. */
+  readonly force: boolean;
+  /** `renew` obeys the back-off, but `issue` does not. */
+  readonly obeyBackoff: boolean;
+  /** Deliver to every target again. */
+  readonly redeploy?: boolean;
+  /** Deliver to these targets only: a sweep leaves those of another node alone. */
+  readonly only?: readonly string[];
+  /** How long after this run the next one comes. */
+  readonly nextRunMs?: number | undefined;
+  /** No person is there to add records by hand. */
+  readonly unattended?: boolean | undefined;
+  /** The hooks of this run, in place of those of the certificate (`renew --deploy-hook`). */
+  readonly hooks?: RunHooks | undefined;
+  /** `wanted` has the hooks of this run in place of those that the configuration declares. */
+  readonly replacesDeclaredHooks?: true;
+  /** Ignore the preflight's proven no (`--ignore-preflight`). */
+  readonly insists?: boolean;
+  /** Open a new account if the current one is deactivated. */
+  readonly newAccount?: boolean;
+  /** Stores the secrets from flags and environment for later runs. */
+  readonly keepCredentials?: (signal: AbortSignal) => Promise<void>;
+}
+
+/** The job with the stored settings as they are now; undefined if the certificate was deleted. */
+export function jobOfToday(job: Job, lineage: Lineage | undefined): Job | undefined {
+  if (!job.isStored) return withHooksOfBefore(job, lineage);
+  return lineage?.origin === job.origin ? { ...job, wanted: lineage.spec } : undefined;
+}
+
+/** Fails with `lineage/name-taken` if another process has since given the lineage other identifiers. */
+export function refuseOthers({ found, wanted: { spec } }: Job, lineage: Lineage | undefined): void {
+  if (!found || !lineage || isOnlyOwing(lineage)) return;
+  const { identifiers } = lineage.spec.spec;
+  if ([found, spec.identifiers].some((one) => sameIdentifiers(one, identifiers))) return;
+  throw fail('lineage/name-taken', { name: spec.name });
+}
+
+/** The hooks of the run become those of a certificate that it renews, so that a killed deploy hook is made up for. */
+export function withHooksOfRun(job: Job): Job {
+  if (!job.hooks) return job;
+  const isDeclared = job.origin === 'configuration';
+  const wanted = withHooks(job.wanted, job.hooks);
+  return { ...job, wanted, ...(isDeclared ? { replacesDeclaredHooks: true } : {}) };
+}
+
+/** With the hooks of the run, if an earlier run worked on the certificate with the same ones. */
+export function withHooksOfBefore(job: Job, lineage: Lineage | undefined): Job {
+  if (!job.hooks || !lineage) return job;
+  const hooked = withHooksOfRun(job);
+  return sameSpec(lineage.spec, hooked.wanted) ? hooked : job;
+}
+
+/** What to take the lease for; undefined if there is nothing to do. */
+export function aimOf(job: Job, lineage: Lineage | undefined, plan: Plan): 'certificate' | 'delivery' | undefined {
+  if (plan.action === 'deploy' || plan.action === 'ask') return 'delivery';
+  if (plan.action !== 'none') return 'certificate';
+  // New flags for a certificate that is not due: store them now, because `renew` needs them later.
+  const isNew = job.origin === 'command-line' && lineage?.current !== undefined && !plan.wait && !keeps(job, lineage);
+  return isNew ? 'delivery' : undefined;
+}
+
+/** Whether the job changes stored settings of a certificate by flags. */
+export const changesSettings = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
+  origin === 'command-line' && !sameSpec(lineage.spec, wanted);
+
+const keeps = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
+  lineage.origin === origin && sameSpec(lineage.spec, wanted);
+
+/**
+ * Whether another process's result answers this job: it must have worked on the same settings and, with `force` or a
+ * late next run, have tried to get a new certificate.
+ */
+export function answers({ spec, last }: Lineage, { wanted, origin, force, redeploy, nextRunMs }: Job): boolean {
+  if (redeploy) return false; // the other process may not have delivered to every target
+  if (!sameSpec(spec, wanted) && !(origin === 'configuration' && sameResult(spec, wanted))) return false;
+  return (
+    (!force && nextRunMs === undefined) ||
+    last?.result === 'issued' ||
+    last?.result === 'renewed' ||
+    last?.result === 'failed'
+  );
+}
+
+/** Whether a successful turn has not yet done what the job asks for. */
+export function isHalfDone(
+  { force, nextRunMs }: Job,
+  turn: {
+    readonly found: Lineage | undefined;
+    readonly now: Lineage;
+    readonly outcome: Outcome;
+    readonly at: Date;
+  },
+): boolean {
+  const { found, now, outcome, at } = turn;
+  if (outcome.result === 'failed') return false;
+  // The CA's renewal window turned out to be in the past: renew now (RFC 9773 §4.2).
+  const isDue = outcome.next !== undefined && Date.parse(outcome.next) <= at.getTime();
+  // It may also have turned out that it cannot wait for the next run.
+  const isEarly = whyNow(now, at, nextRunMs) !== undefined;
+  if (outcome.result === 'unchanged' && (isDue || isEarly)) return true;
+  // This turn only finished an interrupted deployment, but `force` asks for a new certificate.
+  return force && now.current?.id === found?.current?.id;
+}
+
+export function withNewSettings(job: Job, found: Lineage | undefined, outcome: Outcome): Outcome {
+  if (outcome.result !== 'unchanged' || !found || keeps(job, found)) return outcome;
+  return { ...outcome, message: 'its new settings are stored; the certificate itself is not due yet' };
+}

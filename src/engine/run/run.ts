@@ -1,0 +1,69 @@
+import type { Step } from '../../core/lineage/lineage.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+import { partsOf } from '../../core/spec/spec-parts.ts';
+import type { AccountIssuer, Directory, Issuer } from '../../ports/issuer.ts';
+import type { Solver, SolverAccount } from '../../ports/solver.ts';
+import { type Engine, report } from '../engine.ts';
+import type { Holding } from '../leases/lease.ts';
+import type { CaHold } from '../ledger/ca-hold.ts';
+import type { Job } from './job.ts';
+import { together } from './wait.ts';
+
+/** The work on one certificate under its lease. */
+export interface Run {
+  readonly engine: Engine;
+  readonly job: Job;
+  readonly holding: Holding;
+  /** The CA's hold, as stored when the run began. */
+  readonly caHold: CaHold | undefined;
+  /** Aborts with the caller's signal, or if the lease is lost. */
+  readonly signal: AbortSignal;
+  /** What the run learns on its way. */
+  readonly learned: {
+    /** newOrder may have reached the CA. */
+    asked: boolean;
+    /** Preflight is done; it is not repeated when the run starts over. */
+    isPrepared: boolean;
+    /** It goes on with an earlier run's order, whose answers it has removed. */
+    isResumed: boolean;
+    /** A proven no of the preflight is ignored. */
+    overruled: boolean;
+  };
+}
+
+/** A run that talks to its CA. */
+export interface OrderRun extends Run {
+  readonly issuer: Issuer;
+  readonly account: AccountIssuer;
+  readonly directory: Directory;
+  readonly parts: readonly Part[];
+}
+
+/** A solver of the certificate, and the certificate as it sees it: with the identifiers that it answers. */
+export interface Part {
+  readonly spec: StoredSpec;
+  readonly solver: Solver;
+}
+
+/** An open account as solvers see it. */
+export const solverAccount = ({ accountUrl, thumbprint }: AccountIssuer): SolverAccount => ({
+  url: accountUrl,
+  thumbprint,
+});
+
+/** Connects the solvers of a spec. */
+export const connectParts = ({ connect }: Engine, spec: StoredSpec): Promise<readonly Part[]> =>
+  together(partsOf(spec).map(async (part) => ({ spec: part, solver: await connect.solver(part) })));
+
+export const nameOf = ({ job }: Pick<Run, 'job'>): string => job.wanted.spec.name;
+
+/** Reports that a step begins. The crash tests name effects by it. */
+export function announce({ engine, job }: Pick<Run, 'engine' | 'job'>, step: Step, message: string): void {
+  report(engine, {
+    level: 'info',
+    event: 'certificate.step',
+    certificate: job.wanted.spec.name,
+    message,
+    data: { step },
+  });
+}

@@ -1,0 +1,28 @@
+import type { Presented } from '../../core/lineage/tombstones.ts';
+import type { Identifier } from '../../core/names/identifier.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+import type { SolverChallenge } from '../../ports/solver.ts';
+
+/**
+ * A journalled challenge in the form that solvers take. It needs only the account key's thumbprint (RFC 8555 §8.1), and
+ * for dns-account-01 the account's URL.
+ *
+ * @param remaining how many challenges of the order are presented after this one
+ */
+export function solverChallenge({ spec }: StoredSpec, presented: Presented, remaining = 0): SolverChallenge {
+  const { type, token = '', thumbprint, accountUrl } = presented;
+  const identifier: Identifier = spec.identifiers.find(({ value }) => value === presented.identifier) ?? {
+    type: 'dns',
+    value: presented.identifier,
+  };
+  return {
+    type,
+    identifier,
+    token,
+    keyAuthorization: token === '' ? '' : `${token}.${thumbprint}`,
+    ...(accountUrl === undefined ? {} : { accountUrl }),
+    lineage: spec.name,
+    allIdentifiers: spec.identifiers,
+    remaining,
+  };
+}

@@ -1,0 +1,29 @@
+import { asFailure, type CertfleetError } from '../../core/errors/errors.ts';
+import { decodeLineage, type Lineage } from '../../core/lineage/lineage.ts';
+import type { Entry, Kind } from '../../ports/store.ts';
+import type { Engine } from '../engine.ts';
+
+/** A lineage of a scan. Fails with `store/corrupt`. */
+export function readLineage({ store }: Pick<Engine, 'store'>, { key, bytes, corrupt }: Entry): Lineage {
+  if (corrupt) throw corrupt;
+  return decodeLineage(bytes, key.name, store.location);
+}
+
+/** Like {@link readLineage}, but returns the error. */
+export function lineageOf(engine: Pick<Engine, 'store'>, entry: Entry): Lineage | CertfleetError {
+  try {
+    return readLineage(engine, entry);
+  } catch (error) {
+    return asFailure(error);
+  }
+}
+
+export async function deleteDocument(
+  { store }: Pick<Engine, 'store'>,
+  kind: Kind,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const entry = await store.get({ kind, name }, signal);
+  if (entry) await store.delete({ kind, name }, { ifRevision: entry.revision, signal });
+}

@@ -1,0 +1,96 @@
+import { untilAny } from '../../core/async/on-abort.ts';
+import type { Clock } from '../../ports/clock.ts';
+
+/** The result of one look: done with a value, or not yet. */
+export type Sight<T> = { readonly done: T } | NotYet;
+
+/** Why it is not done yet, and the other side's Retry-After, if any. */
+interface NotYet {
+  readonly reason: string;
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** The last reason of a wait that ran out of time. */
+export interface TimedOut {
+  readonly timedOut: string;
+  /** The other side's Retry-After, which a later run must obey. */
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * The engine's only loop that waits. It looks, and looks again after a pause that grows by half from `firstMs` to
+ * `mostMs`, or after the other side's Retry-After if that is longer. `Retry-After: 0` is ignored, because asking
+ * without a pause would flood the other side.
+ */
+export async function waitFor<T>(
+  clock: Clock,
+  options: {
+    readonly budgetMs: number;
+    readonly firstMs: number;
+    readonly mostMs: number;
+    /** If given, pause before the first look, because it cannot be done yet. */
+    readonly first?: NotYet;
+    readonly signal: AbortSignal;
+  },
+  look: () => Promise<Sight<T>>,
+): Promise<{ readonly value: T } | TimedOut> {
+  const end = clock.monotonicMs() + options.budgetMs;
+  let pause = options.firstMs;
+  for (let known = options.first; ; known = undefined) {
+    const sight = known ?? (await look());
+    if ('done' in sight) return { value: sight.done };
+    const { reason, retryAfterMs } = sight;
+    const wait = Math.max(retryAfterMs ?? 0, pause);
+    if (clock.monotonicMs() + wait > end)
+      return { timedOut: reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+    await clock.sleep(wait, options.signal);
+    pause = Math.min(pause * 1.5, options.mostMs);
+  }
+}
+
+/** The `retryAt` of an error about a wait that ran out of time, from the other side's Retry-After. */
+export const retryAtOf = (clock: Clock, { retryAfterMs }: TimedOut): { readonly retryAt?: Date } =>
+  retryAfterMs === undefined ? {} : { retryAt: new Date(clock.now().getTime() + retryAfterMs) };
+
+/**
+ * Waits for all promises, then throws the first failure by position. Unlike after Promise.all, nothing is still running
+ * in the background when the caller cleans up.
+ */
+export async function together<T extends readonly unknown[]>(
+  promises: readonly [...{ readonly [K in keyof T]: Promise<T[K]> }],
+): Promise<T> {
+  const settled: readonly PromiseSettledResult<unknown>[] = await Promise.allSettled(promises);
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+  return settled.map((one) => (one as PromiseFulfilledResult<unknown>).value) as unknown as T;
+}
+
+/**
+ * Runs something that should not be interrupted: after `signal` aborts, it may go on for `graceMs`. `now` stops it at
+ * once.
+ */
+export async function lingering<T>(
+  clock: Clock,
+  options: { readonly signal: AbortSignal; readonly now: AbortSignal; readonly graceMs: number },
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { signal, now, graceMs } = options;
+  signal.throwIfAborted();
+  const late = new AbortController();
+  const over = new AbortController();
+  const begin = () => {
+    clock.sleep(graceMs, over.signal).then(
+      () => late.abort(signal.reason),
+      () => undefined,
+    );
+  };
+  signal.addEventListener('abort', begin, { once: true });
+  try {
+    const result = await untilAny([late.signal, now], run);
+    signal.throwIfAborted();
+    return result;
+  } finally {
+    signal.removeEventListener('abort', begin);
+    over.abort('it has ended');
+  }
+}
