@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { keys, type TestClb, testClb } from '../clients/test-clb.ts';
+import { keys, type TestClb, testClb } from '../clients/alibaba/test-clb.ts';
 import { CertfleetError } from '../core/errors/errors.ts';
 import { nameWithMark } from '../core/path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';

@@ -1,4 +1,4 @@
-import { type Clb, type ClbListener, connectClb, listIn } from '../clients/alibaba-clb.ts';
+import { type Clb, type ClbListener, connectClb, listIn } from '../clients/alibaba/clb.ts';
 import {
   about,
   converge,
@@ -11,8 +11,8 @@ import {
   readRules,
   serverIn,
   shown,
-} from '../clients/alibaba-clb-rules.ts';
-import { type Fields, isRefusal, readString } from '../clients/json-api.ts';
+} from '../clients/alibaba/clb-rules.ts';
+import { type Fields, isRefusal, readString } from '../clients/http/json-api.ts';
 import { fail, isFailure } from '../core/errors/errors.ts';
 import { markIn } from '../core/path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';

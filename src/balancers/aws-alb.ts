@@ -1,4 +1,4 @@
-import { connectElb } from '../clients/aws-alb.ts';
+import { connectElb } from '../clients/aws/alb.ts';
 import {
   createReconcile,
   ifThere,
@@ -8,10 +8,10 @@ import {
   type Receipt,
   type Round,
   readReceipt,
-} from '../clients/aws-alb-change.ts';
-import { createMarks } from '../clients/aws-alb-marks.ts';
-import { firstMatch } from '../clients/aws-elb-rules.ts';
-import { isRefusal } from '../clients/json-api.ts';
+} from '../clients/aws/alb-change.ts';
+import { createMarks } from '../clients/aws/alb-marks.ts';
+import { firstMatch } from '../clients/aws/elb-rules.ts';
+import { isRefusal } from '../clients/http/json-api.ts';
 import { awsKeys, defineBalancer, endpoint, z } from '../define.ts';
 import type { Balancer, OwnedObject, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';

@@ -1,5 +1,3 @@
-import { createHaproxySocket, isAdminWord, socketPattern } from '../clients/haproxy.ts';
-import { createHaproxyMap, type HaproxyMap, type MapEntry } from '../clients/haproxy-map.ts';
 import {
   answerForm,
   createMarkedFile,
@@ -11,7 +9,9 @@ import {
   piece,
   tokenPath,
   tokenRules,
-} from '../clients/marked-file.ts';
+} from '../clients/folders/marked-file.ts';
+import { createHaproxySocket, isAdminWord, socketPattern } from '../clients/haproxy/haproxy.ts';
+import { createHaproxyMap, type HaproxyMap, type MapEntry } from '../clients/haproxy/map.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { markIn } from '../core/path/own-mark.ts';
 import { defineBalancer, wholePath, z } from '../define.ts';

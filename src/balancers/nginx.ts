@@ -10,9 +10,9 @@ import {
   type TokenRule,
   tokenPath,
   tokenRules,
-} from '../clients/marked-file.ts';
+} from '../clients/folders/marked-file.ts';
+import { lastWords } from '../clients/folders/target.ts';
 import { runNginx } from '../clients/nginx.ts';
-import { lastWords } from '../clients/target.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { parseEndpoint } from '../core/names/endpoint.ts';
 import { markIn } from '../core/path/own-mark.ts';

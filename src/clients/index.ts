@@ -2,7 +2,7 @@
 
 export { noteWrite } from '../core/async/writes.ts';
 export { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
-export { badList, createDnsApi } from './dns-api.ts';
+export { badList, createDnsApi } from './http/dns-api.ts';
 export {
   type ApiAnswer,
   type ApiCall,
@@ -19,5 +19,5 @@ export {
   refusalOf,
   UnreadableAnswer,
   type Verdict,
-} from './json-api.ts';
-export { type Page, readPages } from './pages.ts';
+} from './http/json-api.ts';
+export { type Page, readPages } from './http/pages.ts';

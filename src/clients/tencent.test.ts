@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Secret } from '../core/errors/secret.ts';
 import { createFakeApi, type FakeAnswer } from '../testing/fake-api.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
-import { fixedKeys } from './access-keys.ts';
-import { dnsError } from './dns-api.ts';
+import { fixedKeys } from './http/access-keys.ts';
+import { dnsError } from './http/dns-api.ts';
 import { createTencent, signTc3 } from './tencent.ts';
 
 it('signs as tencentcloud-sdk-nodejs-common 4.1.220 does', () => {

@@ -4,8 +4,8 @@ import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { Random } from '../ports/random.ts';
-import { type AccessKeys, callWithKeys, type KeySource } from './access-keys.ts';
-import { clockAdvice } from './clock-advice.ts';
+import { type AccessKeys, callWithKeys, type KeySource } from './http/access-keys.ts';
+import { clockAdvice } from './http/clock-advice.ts';
 import {
   type ApiAnswer,
   createJsonApi,
@@ -15,7 +15,7 @@ import {
   readFields,
   type Trouble,
   type Verdict,
-} from './json-api.ts';
+} from './http/json-api.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();

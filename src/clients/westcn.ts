@@ -5,7 +5,7 @@ import { relativeName } from '../core/names/dns-name.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import type { Http } from '../ports/http.ts';
 import type { World } from '../ports/world.ts';
-import { badList, createDnsApi } from './dns-api.ts';
+import { badList, createDnsApi } from './http/dns-api.ts';
 import {
   type ApiAnswer,
   type Fields,
@@ -16,9 +16,9 @@ import {
   readList,
   UnreadableAnswer,
   type Verdict,
-} from './json-api.ts';
-import { numberedPages } from './pages.ts';
-import { fromTxtContent } from './txt-content.ts';
+} from './http/json-api.ts';
+import { numberedPages } from './http/pages.ts';
+import { fromTxtContent } from './http/txt-content.ts';
 
 /**
  * The records of West.cn, which two APIs reach: that of accounts, with the API password, and that of domains, with a key

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { createIssuer } from '../acme/issuer.ts';
+import { createLiveFolder } from '../clients/folders/live-folder.ts';
 import { refuseForeignPrograms } from '../clients/hook-programs.ts';
-import { createLiveFolder } from '../clients/live-folder.ts';
 import { parseHostPort } from '../config/addresses.ts';
 import { balancerIn } from '../config/forward-rule.ts';
 import type { Environment } from '../config/options.ts';

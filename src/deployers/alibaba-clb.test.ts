@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { keys, type TestClb, testClb } from '../clients/test-clb.ts';
+import { keys, type TestClb, testClb } from '../clients/alibaba/test-clb.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { nameWithMark } from '../core/path/own-mark.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';

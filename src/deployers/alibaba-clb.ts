@@ -1,5 +1,5 @@
-import { type ClbOptions, connectClb, LookAgain, listIn, textIn } from '../clients/alibaba-clb.ts';
-import { type Binding, coversName, planBinding, type Step, servedFor } from '../clients/alibaba-clb-binding.ts';
+import { type ClbOptions, connectClb, LookAgain, listIn, textIn } from '../clients/alibaba/clb.ts';
+import { type Binding, coversName, planBinding, type Step, servedFor } from '../clients/alibaba/clb-binding.ts';
 import {
   deleteCertificate,
   isVersion,
@@ -8,9 +8,9 @@ import {
   superseded,
   upload,
   uploadOf,
-} from '../clients/alibaba-clb-certificates.ts';
-import { type Fields, isRefusal, readString, refusalOf } from '../clients/json-api.ts';
-import { onTarget, targetName } from '../clients/target.ts';
+} from '../clients/alibaba/clb-certificates.ts';
+import { onTarget, targetName } from '../clients/folders/target.ts';
+import { type Fields, isRefusal, readString, refusalOf } from '../clients/http/json-api.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { markIn } from '../core/path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';

@@ -1,8 +1,8 @@
-import { type AcmCertificate, keyTypeOf, uncovered } from '../clients/aws-acm.ts';
-import { type AlbOptions, connectAcm } from '../clients/aws-alb.ts';
-import { type ElbCertificate, type ElbListener, ownTags, type Tags, tagKeys, tagText } from '../clients/aws-elb.ts';
-import { isFields, isRefusal } from '../clients/json-api.ts';
-import { onTarget, targetName } from '../clients/target.ts';
+import { type AcmCertificate, keyTypeOf, uncovered } from '../clients/aws/acm.ts';
+import { type AlbOptions, connectAcm } from '../clients/aws/alb.ts';
+import { type ElbCertificate, type ElbListener, ownTags, type Tags, tagKeys, tagText } from '../clients/aws/elb.ts';
+import { onTarget, targetName } from '../clients/folders/target.ts';
+import { isFields, isRefusal } from '../clients/http/json-api.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import { markIn, nameWithMark } from '../core/path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
+import { createLiveDeployer, safeName } from '../clients/folders/live-deployer.ts';
+import { lastWords, targetName } from '../clients/folders/target.ts';
 import { refuseForeignPrograms } from '../clients/hook-programs.ts';
-import { createLiveDeployer, safeName } from '../clients/live-deployer.ts';
-import { lastWords, targetName } from '../clients/target.ts';
 import { fail } from '../core/errors/errors.ts';
 import { identifierKey } from '../core/names/identifier.ts';
 import { defineDeployer, duration, passEnvironment, wholePath, z } from '../define.ts';

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
-import { removeLeftTemporaries } from '../clients/left-temporaries.ts';
-import { onTarget, targetName } from '../clients/target.ts';
+import { removeLeftTemporaries } from '../clients/folders/left-temporaries.ts';
+import { onTarget, targetName } from '../clients/folders/target.ts';
 import { fail } from '../core/errors/errors.ts';
 import { whyNoKeyFile } from '../core/trust/key-file.ts';
 import { remedyOf } from '../core/trust/untrusted-code.ts';

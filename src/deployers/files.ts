@@ -1,5 +1,5 @@
-import { createCertbotFolder } from '../clients/certbot-folder.ts';
-import { createLiveDeployer } from '../clients/live-deployer.ts';
+import { createCertbotFolder } from '../clients/folders/certbot-folder.ts';
+import { createLiveDeployer } from '../clients/folders/live-deployer.ts';
 import { defineDeployer, keyFiles, ownership, wholePath, z } from '../define.ts';
 
 export default defineDeployer({

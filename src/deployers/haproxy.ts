@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
-import { createHaproxyAdmin, isAdminWord, socketPattern } from '../clients/haproxy.ts';
-import { bundlePem } from '../clients/live-folder.ts';
-import { onTarget, targetName, withoutKey } from '../clients/target.ts';
+import { bundlePem } from '../clients/folders/live-folder.ts';
+import { onTarget, targetName, withoutKey } from '../clients/folders/target.ts';
+import { createHaproxyAdmin, isAdminWord, socketPattern } from '../clients/haproxy/haproxy.ts';
 import { fail } from '../core/errors/errors.ts';
 import { defineDeployer, wholePath, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';

@@ -1,6 +1,6 @@
-import { createLiveDeployer } from '../clients/live-deployer.ts';
+import { createLiveDeployer } from '../clients/folders/live-deployer.ts';
+import { lastWords, targetName } from '../clients/folders/target.ts';
 import { runNginx } from '../clients/nginx.ts';
-import { lastWords, targetName } from '../clients/target.ts';
 import { fail } from '../core/errors/errors.ts';
 import { defineDeployer, passEnvironment, wholePath, z } from '../define.ts';
 import type { VersionBundle } from '../ports/deployer.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { createLiveDeployer, type Reload } from '../clients/live-deployer.ts';
-import type { SshResult } from '../clients/ssh.ts';
+import { createLiveDeployer, type Reload } from '../clients/folders/live-deployer.ts';
+import { lastWords, targetName } from '../clients/folders/target.ts';
 import {
   createSshNodes,
   isNode,
@@ -9,8 +9,8 @@ import {
   parseNode,
   type SshNode,
   secondsOf,
-} from '../clients/ssh-nodes.ts';
-import { lastWords, targetName } from '../clients/target.ts';
+} from '../clients/ssh/nodes.ts';
+import type { SshResult } from '../clients/ssh/ssh.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { identifierKey } from '../core/names/identifier.ts';
 import { shellWord } from '../core/text/shell-word.ts';

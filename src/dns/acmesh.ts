@@ -1,4 +1,4 @@
-import { cleaned } from '../clients/json-api.ts';
+import { cleaned } from '../clients/http/json-api.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { pairIn } from '../core/text/key-value.ts';

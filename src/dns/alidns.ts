@@ -1,8 +1,8 @@
-import { type Alibaba, type AlibabaParams, type AlibabaTrouble, createAlibaba } from '../clients/alibaba.ts';
-import { alibabaInstance, alibabaKeys as keySource } from '../clients/alibaba-credentials.ts';
-import { badList, dnsError } from '../clients/dns-api.ts';
-import { type Fields, isRefusal, readFields, readList, readString } from '../clients/json-api.ts';
-import { numberedPages } from '../clients/pages.ts';
+import { type Alibaba, type AlibabaParams, type AlibabaTrouble, createAlibaba } from '../clients/alibaba/alibaba.ts';
+import { alibabaInstance, alibabaKeys as keySource } from '../clients/alibaba/credentials.ts';
+import { badList, dnsError } from '../clients/http/dns-api.ts';
+import { type Fields, isRefusal, readFields, readList, readString } from '../clients/http/json-api.ts';
+import { numberedPages } from '../clients/http/pages.ts';
 import type { CertfleetError } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { alibabaKeys, defineDnsProvider, endpoint, z } from '../define.ts';

@@ -1,6 +1,6 @@
 import { azureClouds, azureTokens, judgeAzure, judgeAzureTokens } from '../clients/azure.ts';
-import { callWithToken } from '../clients/bearer-token.ts';
-import { badList, createDnsApi } from '../clients/dns-api.ts';
+import { callWithToken } from '../clients/http/bearer-token.ts';
+import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiRequest,
   type Fields,
@@ -10,10 +10,10 @@ import {
   readString,
   refusalOf,
   UnreadableAnswer,
-} from '../clients/json-api.ts';
-import { type Page, readPages } from '../clients/pages.ts';
-import { setsByName } from '../clients/sets-by-name.ts';
-import { createZoneCache } from '../clients/zone-cache.ts';
+} from '../clients/http/json-api.ts';
+import { type Page, readPages } from '../clients/http/pages.ts';
+import { setsByName } from '../clients/http/sets-by-name.ts';
+import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';

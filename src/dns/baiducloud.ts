@@ -1,6 +1,5 @@
-import { callWithKeys, fixedKeys } from '../clients/access-keys.ts';
-import { signBaidu } from '../clients/baidu-signature.ts';
-import { badList, createDnsApi } from '../clients/dns-api.ts';
+import { callWithKeys, fixedKeys } from '../clients/http/access-keys.ts';
+import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -12,9 +11,10 @@ import {
   readString,
   refusalOf,
   type Verdict,
-} from '../clients/json-api.ts';
-import { type Page, readPages } from '../clients/pages.ts';
-import { canonicalQuery } from '../clients/query.ts';
+} from '../clients/http/json-api.ts';
+import { type Page, readPages } from '../clients/http/pages.ts';
+import { canonicalQuery } from '../clients/http/query.ts';
+import { signBaidu } from '../clients/signatures/baidu.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';

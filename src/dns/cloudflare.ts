@@ -1,4 +1,4 @@
-import { badList, createDnsApi } from '../clients/dns-api.ts';
+import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -11,10 +11,10 @@ import {
   readString,
   refusalOf,
   type Verdict,
-} from '../clients/json-api.ts';
-import { numberedPages } from '../clients/pages.ts';
-import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
-import { createZoneCache } from '../clients/zone-cache.ts';
+} from '../clients/http/json-api.ts';
+import { numberedPages } from '../clients/http/pages.ts';
+import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
+import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { fail } from '../core/errors/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';

@@ -1,5 +1,5 @@
-import { badList } from '../clients/dns-api.ts';
-import { createDnsRest } from '../clients/dns-rest.ts';
+import { badList } from '../clients/http/dns-api.ts';
+import { createDnsRest } from '../clients/http/dns-rest.ts';
 import {
   type ApiAnswer,
   type Fields,
@@ -8,9 +8,9 @@ import {
   readFields,
   readList,
   UnreadableAnswer,
-} from '../clients/json-api.ts';
-import { type Page, readPages } from '../clients/pages.ts';
-import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+} from '../clients/http/json-api.ts';
+import { type Page, readPages } from '../clients/http/pages.ts';
+import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';

@@ -1,7 +1,7 @@
-import { badList } from '../clients/dns-api.ts';
-import { createDnsRest, judgeWithReset, recordsProvider } from '../clients/dns-rest.ts';
-import { readFields, readList } from '../clients/json-api.ts';
-import { numberedPages } from '../clients/pages.ts';
+import { badList } from '../clients/http/dns-api.ts';
+import { createDnsRest, judgeWithReset, recordsProvider } from '../clients/http/dns-rest.ts';
+import { readFields, readList } from '../clients/http/json-api.ts';
+import { numberedPages } from '../clients/http/pages.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';

@@ -1,7 +1,7 @@
-import { fixedKeys } from '../clients/access-keys.ts';
-import type { DnspodName, DnspodRecord } from '../clients/dnspod.ts';
-import { dnspodWithKeys } from '../clients/dnspod-keys.ts';
-import { dnspodWithToken } from '../clients/dnspod-token.ts';
+import type { DnspodName, DnspodRecord } from '../clients/dnspod/dnspod.ts';
+import { dnspodWithKeys } from '../clients/dnspod/keys.ts';
+import { dnspodWithToken } from '../clients/dnspod/token.ts';
+import { fixedKeys } from '../clients/http/access-keys.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, Secret, secret, z } from '../define.ts';

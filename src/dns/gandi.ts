@@ -1,4 +1,4 @@
-import { createDnsRest } from '../clients/dns-rest.ts';
+import { createDnsRest } from '../clients/http/dns-rest.ts';
 import {
   type ApiAnswer,
   type Fields,
@@ -8,8 +8,8 @@ import {
   readList,
   refusalOf,
   UnreadableAnswer,
-} from '../clients/json-api.ts';
-import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+} from '../clients/http/json-api.ts';
+import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';

@@ -1,4 +1,4 @@
-import { createDnsRest } from '../clients/dns-rest.ts';
+import { createDnsRest } from '../clients/http/dns-rest.ts';
 import {
   type ApiAnswer,
   isFields,
@@ -7,7 +7,7 @@ import {
   readList,
   refusalOf,
   type Verdict,
-} from '../clients/json-api.ts';
+} from '../clients/http/json-api.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';

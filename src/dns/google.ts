@@ -1,11 +1,18 @@
-import { callWithToken } from '../clients/bearer-token.ts';
-import { badList, createDnsApi } from '../clients/dns-api.ts';
 import { googleInstance, judgeGoogle, judgeTokens, serviceAccountTokens } from '../clients/google-cloud.ts';
-import { type Fields, readFields, readList, readString, refusalOf, UnreadableAnswer } from '../clients/json-api.ts';
-import { type Page, readPages } from '../clients/pages.ts';
-import { setsByName } from '../clients/sets-by-name.ts';
-import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
-import { createZoneCache } from '../clients/zone-cache.ts';
+import { callWithToken } from '../clients/http/bearer-token.ts';
+import { badList, createDnsApi } from '../clients/http/dns-api.ts';
+import {
+  type Fields,
+  readFields,
+  readList,
+  readString,
+  refusalOf,
+  UnreadableAnswer,
+} from '../clients/http/json-api.ts';
+import { type Page, readPages } from '../clients/http/pages.ts';
+import { setsByName } from '../clients/http/sets-by-name.ts';
+import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
+import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail } from '../core/errors/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';

@@ -1,4 +1,4 @@
-import { createDnsRest, untilReset } from '../clients/dns-rest.ts';
+import { createDnsRest, untilReset } from '../clients/http/dns-rest.ts';
 import {
   type ApiAnswer,
   type Fields,
@@ -10,8 +10,8 @@ import {
   refusalOf,
   UnreadableAnswer,
   type Verdict,
-} from '../clients/json-api.ts';
-import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+} from '../clients/http/json-api.ts';
+import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';

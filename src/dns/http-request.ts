@@ -1,5 +1,5 @@
-import { createDnsApi } from '../clients/dns-api.ts';
-import { type ApiAnswer, judgeByStatus, type Verdict } from '../clients/json-api.ts';
+import { createDnsApi } from '../clients/http/dns-api.ts';
+import { type ApiAnswer, judgeByStatus, type Verdict } from '../clients/http/json-api.ts';
 import { fail } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { endpointProblem, isApiEndpoint } from '../core/names/api-endpoint.ts';

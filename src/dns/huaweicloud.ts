@@ -1,6 +1,5 @@
-import { callWithKeys, fixedKeys } from '../clients/access-keys.ts';
-import { badList, createDnsApi } from '../clients/dns-api.ts';
-import { signHuawei } from '../clients/huawei-signature.ts';
+import { callWithKeys, fixedKeys } from '../clients/http/access-keys.ts';
+import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -13,11 +12,12 @@ import {
   readString,
   refusalOf,
   type Verdict,
-} from '../clients/json-api.ts';
-import { readPages } from '../clients/pages.ts';
-import { setsByName } from '../clients/sets-by-name.ts';
-import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
-import { createZoneCache } from '../clients/zone-cache.ts';
+} from '../clients/http/json-api.ts';
+import { readPages } from '../clients/http/pages.ts';
+import { setsByName } from '../clients/http/sets-by-name.ts';
+import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
+import { createZoneCache } from '../clients/http/zone-cache.ts';
+import { signHuawei } from '../clients/signatures/huawei.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail } from '../core/errors/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';

@@ -1,6 +1,5 @@
-import { callWithKeys, fixedKeys } from '../clients/access-keys.ts';
-import { badList, createDnsApi } from '../clients/dns-api.ts';
-import { signJdcloud } from '../clients/jdcloud-signature.ts';
+import { callWithKeys, fixedKeys } from '../clients/http/access-keys.ts';
+import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -11,10 +10,11 @@ import {
   readList,
   refusalOf,
   type Verdict,
-} from '../clients/json-api.ts';
-import { numberedPages } from '../clients/pages.ts';
-import { canonicalQuery } from '../clients/query.ts';
-import { createZoneCache } from '../clients/zone-cache.ts';
+} from '../clients/http/json-api.ts';
+import { numberedPages } from '../clients/http/pages.ts';
+import { canonicalQuery } from '../clients/http/query.ts';
+import { createZoneCache } from '../clients/http/zone-cache.ts';
+import { signJdcloud } from '../clients/signatures/jdcloud.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';

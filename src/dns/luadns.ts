@@ -1,5 +1,5 @@
-import { createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
-import { readList } from '../clients/json-api.ts';
+import { createDnsRest, recordsProvider } from '../clients/http/dns-rest.ts';
+import { readList } from '../clients/http/json-api.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 

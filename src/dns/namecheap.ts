@@ -1,6 +1,6 @@
-import { createDnsApi } from '../clients/dns-api.ts';
-import { type ApiAnswer, judgeByStatus, UnreadableAnswer, type Verdict } from '../clients/json-api.ts';
-import { parseXml, type XmlElement, xmlAt } from '../clients/xml.ts';
+import { createDnsApi } from '../clients/http/dns-api.ts';
+import { type ApiAnswer, judgeByStatus, UnreadableAnswer, type Verdict } from '../clients/http/json-api.ts';
+import { parseXml, type XmlElement, xmlAt } from '../clients/http/xml.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';

@@ -1,5 +1,5 @@
-import { createDnsRest } from '../clients/dns-rest.ts';
-import { type Fields, readFields, readList, refusalOf, UnreadableAnswer } from '../clients/json-api.ts';
+import { createDnsRest } from '../clients/http/dns-rest.ts';
+import { type Fields, readFields, readList, refusalOf, UnreadableAnswer } from '../clients/http/json-api.ts';
 import { fail } from '../core/errors/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';

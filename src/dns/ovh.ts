@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createDnsApi } from '../clients/dns-api.ts';
+import { createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
@@ -11,7 +11,7 @@ import {
   refusalOf,
   UnreadableAnswer,
   type Verdict,
-} from '../clients/json-api.ts';
+} from '../clients/http/json-api.ts';
 import { createSingleFlight } from '../core/async/single-flight.ts';
 import { isApiEndpoint } from '../core/names/api-endpoint.ts';
 import { relativeName } from '../core/names/dns-name.ts';

@@ -1,4 +1,4 @@
-import { createDnsApi } from '../clients/dns-api.ts';
+import { createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
   type Fields,
@@ -9,7 +9,7 @@ import {
   readString,
   UnreadableAnswer,
   type Verdict,
-} from '../clients/json-api.ts';
+} from '../clients/http/json-api.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';

@@ -1,6 +1,6 @@
-import { createDnsRest, type RestCall } from '../clients/dns-rest.ts';
-import { type Fields, readFields, readList, readString, refusalOf } from '../clients/json-api.ts';
-import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { createDnsRest, type RestCall } from '../clients/http/dns-rest.ts';
+import { type Fields, readFields, readList, readString, refusalOf } from '../clients/http/json-api.ts';
+import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';

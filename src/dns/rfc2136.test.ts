@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { takeUpdates } from '../../test/support/update-server.ts';
-import { Reader } from '../clients/dns-wire.ts';
-import { signMessage } from '../clients/tsig.ts';
+import { Reader } from '../clients/dns-wire/dns-wire.ts';
+import { signMessage } from '../clients/dns-wire/tsig.ts';
 import { resolveOptions } from '../config/options.ts';
 import { fail } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';

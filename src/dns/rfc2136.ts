@@ -1,5 +1,5 @@
-import { classes, encodeName, encodeRecord, encodeText, join, types, u16 } from '../clients/dns-wire.ts';
-import { signMessage, type TsigKey, type TsigVerdict, verifyAnswer } from '../clients/tsig.ts';
+import { classes, encodeName, encodeRecord, encodeText, join, types, u16 } from '../clients/dns-wire/dns-wire.ts';
+import { signMessage, type TsigKey, type TsigVerdict, verifyAnswer } from '../clients/dns-wire/tsig.ts';
 import { noteWrite } from '../core/async/writes.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { neverArrived } from '../core/errors/unsent.ts';

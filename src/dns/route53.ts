@@ -1,10 +1,10 @@
-import { type AwsTrouble, createAwsRest } from '../clients/aws.ts';
-import { awsKeySource } from '../clients/aws-credentials.ts';
-import { createRoute53, type RecordChange, type RecordSet } from '../clients/aws-route53.ts';
-import { dnsError } from '../clients/dns-api.ts';
-import { isRefusal, refusalOf } from '../clients/json-api.ts';
-import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
-import { createZoneCache } from '../clients/zone-cache.ts';
+import { type AwsTrouble, createAwsRest } from '../clients/aws/aws.ts';
+import { awsKeySource } from '../clients/aws/credentials.ts';
+import { createRoute53, type RecordChange, type RecordSet } from '../clients/aws/route53.ts';
+import { dnsError } from '../clients/http/dns-api.ts';
+import { isRefusal, refusalOf } from '../clients/http/json-api.ts';
+import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
+import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail } from '../core/errors/errors.ts';
 import { awsKeys, defineDnsProvider, endpoint, z } from '../define.ts';

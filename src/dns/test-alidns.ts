@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { bodyHash, signAcs3 } from '../clients/alibaba-signature.ts';
-import { percentEncode } from '../clients/query.ts';
+import { percentEncode } from '../clients/http/query.ts';
+import { bodyHash, signAcs3 } from '../clients/signatures/alibaba.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import type { Clock } from '../ports/clock.ts';

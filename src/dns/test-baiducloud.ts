@@ -1,4 +1,4 @@
-import { signBaidu } from '../clients/baidu-signature.ts';
+import { signBaidu } from '../clients/signatures/baidu.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import type { Clock } from '../ports/clock.ts';

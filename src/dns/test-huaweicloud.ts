@@ -1,4 +1,4 @@
-import { signHuawei } from '../clients/huawei-signature.ts';
+import { signHuawei } from '../clients/signatures/huawei.ts';
 import { Secret } from '../core/errors/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';

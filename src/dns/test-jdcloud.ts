@@ -1,4 +1,4 @@
-import { signJdcloud } from '../clients/jdcloud-signature.ts';
+import { signJdcloud } from '../clients/signatures/jdcloud.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import type { Clock } from '../ports/clock.ts';

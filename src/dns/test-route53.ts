@@ -1,5 +1,5 @@
-import { signV4 } from '../clients/aws-signature.ts';
-import { parseXml, type XmlElement, xmlAt, xmlText } from '../clients/xml.ts';
+import { parseXml, type XmlElement, xmlAt, xmlText } from '../clients/http/xml.ts';
+import { signV4 } from '../clients/signatures/aws.ts';
 import { Secret } from '../core/errors/secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';

@@ -1,4 +1,4 @@
-import { signVolcengine } from '../clients/volcengine-signature.ts';
+import { signVolcengine } from '../clients/signatures/volcengine.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import type { Clock } from '../ports/clock.ts';

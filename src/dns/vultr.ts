@@ -1,8 +1,8 @@
-import { badList } from '../clients/dns-api.ts';
-import { createDnsRest, recordsProvider } from '../clients/dns-rest.ts';
-import { type Fields, readFields, readList, readString } from '../clients/json-api.ts';
-import { type Page, readPages } from '../clients/pages.ts';
-import { fromTxtContent, toTxtContent } from '../clients/txt-content.ts';
+import { badList } from '../clients/http/dns-api.ts';
+import { createDnsRest, recordsProvider } from '../clients/http/dns-rest.ts';
+import { type Fields, readFields, readList, readString } from '../clients/http/json-api.ts';
+import { type Page, readPages } from '../clients/http/pages.ts';
+import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 

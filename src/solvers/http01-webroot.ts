@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join, relative } from 'node:path';
-import { removeLeftTemporaries } from '../clients/left-temporaries.ts';
+import { removeLeftTemporaries } from '../clients/folders/left-temporaries.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { type CertfleetError, fail, reasonOf } from '../core/errors/errors.ts';
 import { isToken, toBase64url } from '../core/text/encoding.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { parseXml, type XmlElement, xmlAt, xmlText } from '../../src/clients/xml.ts';
+import { parseXml, type XmlElement, xmlAt, xmlText } from '../../src/clients/http/xml.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import route53 from '../../src/dns/route53.ts';
 import { checkSignature, fakeKeys, wrongSecret } from '../../src/dns/test-route53.ts';

@@ -17,7 +17,7 @@ import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createLiveFolder } from '../../src/clients/live-folder.ts';
+import { createLiveFolder } from '../../src/clients/folders/live-folder.ts';
 import { createFiles } from '../../src/lib/files.ts';
 import { createHttp } from '../../src/lib/http.ts';
 import { type LogFile, openLogFile } from '../../src/lib/log-file.ts';

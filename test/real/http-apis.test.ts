@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { fixedKeys } from '../../src/clients/access-keys.ts';
-import { createAlibaba } from '../../src/clients/alibaba.ts';
-import { alibabaInstance, alibabaKeys } from '../../src/clients/alibaba-credentials.ts';
-import { signAcs3 } from '../../src/clients/alibaba-signature.ts';
-import { balancerError } from '../../src/clients/balancer-errors.ts';
+import { createAlibaba } from '../../src/clients/alibaba/alibaba.ts';
+import { alibabaInstance, alibabaKeys } from '../../src/clients/alibaba/credentials.ts';
+import { fixedKeys } from '../../src/clients/http/access-keys.ts';
+import { balancerError } from '../../src/clients/http/balancer-errors.ts';
+import { signAcs3 } from '../../src/clients/signatures/alibaba.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { neverArrived } from '../../src/core/errors/unsent.ts';
 import { systemClock } from '../../src/lib/clock.ts';

@@ -1,0 +1,242 @@
+import type { CertfleetError } from '../../core/errors/errors.ts';
+import { Secret } from '../../core/errors/secret.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Http } from '../../ports/http.ts';
+import type { Log } from '../../ports/log.ts';
+import type { Random } from '../../ports/random.ts';
+import { type AccessKeys, callWithKeys, type KeySource } from '../http/access-keys.ts';
+import { clockAdvice } from '../http/clock-advice.ts';
+import {
+  type ApiAnswer,
+  type ApiRequest,
+  createJsonApi,
+  type Fields,
+  isFields,
+  judgeByStatus,
+  readFields,
+  type Trouble,
+  type Verdict,
+} from '../http/json-api.ts';
+import { canonicalQuery } from '../http/query.ts';
+import { bodyHash, signAcs3 } from '../signatures/alibaba.ts';
+
+/** A list becomes `Name.1`, `Name.2`, and a list of objects `Name.1.Key`. A secret is shown nowhere. */
+export type AlibabaParams = Readonly<
+  Record<
+    string,
+    string | number | boolean | Secret | undefined | readonly (string | Readonly<Record<string, string>>)[]
+  >
+>;
+
+/** A failed call, with what its code means. */
+export interface AlibabaTrouble extends Trouble {
+  readonly means?: 'not-found' | 'quota' | undefined;
+}
+
+export interface AlibabaCall {
+  readonly signal: AbortSignal;
+  /** It changes something, so it is never repeated after an answer that was lost. */
+  readonly mutates: boolean;
+  /** More codes that mean "wait and repeat" for this call, such as `RspoolVipExist` while a rule is being deleted. */
+  readonly busyCodes?: readonly string[];
+  /** How long to wait while the service is busy, in ms. */
+  readonly busyBudgetMs?: number;
+}
+
+export interface AlibabaOptions {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The adapter's name in the configuration, for debug lines. */
+  readonly name: string;
+  /** `https://slb.cn-hangzhou.aliyuncs.com` */
+  readonly endpoint: string;
+  /** `2014-05-15` */
+  readonly version: string;
+  /** The name of the service in RAM policies: `slb`. */
+  readonly ram: string;
+  readonly credentials: KeySource;
+  /** Sent as RegionId with each call, and named in policies. */
+  readonly regionId?: string;
+  /** Resources besides the service's own that the policy must name for an action. */
+  readonly alsoNeeds?: (action: string) => readonly string[];
+  /** Makes the adapter's error. */
+  readonly error: (trouble: AlibabaTrouble) => CertfleetError;
+  /** Called before each exchange with its action. */
+  readonly onCall?: (action: string) => void;
+  readonly limitBudgetMs?: number;
+  readonly busyBudgetMs?: number;
+}
+
+/** One RPC service of Alibaba Cloud (SLB, Alidns, CAS…), signed with ACS3-HMAC-SHA256. */
+export interface Alibaba {
+  /**
+   * The API ignores misspelt parameters silently.
+   *
+   * @param read reads the answer's object; may throw {@link UnreadableAnswer}
+   */
+  call<T>(action: string, params: AlibabaParams, read: (answer: Fields) => T, call: AlibabaCall): Promise<T>;
+}
+
+/** The service is still applying an earlier change: wait and repeat. */
+const busyCodes: readonly string[] = [
+  'BackendServer.configuring',
+  'DomainExtensionProcessing',
+  'OperationConflict',
+  'OperationFailed.ListenerStatusNotSupport',
+  'ServiceIsConfiguring',
+  'VServerGroupProcessing',
+];
+const clockCodes: readonly string[] = ['IllegalTimestamp', 'InvalidTimeStamp.Expired', 'InvalidTimeStamp.Format'];
+const expiredCodes = ['InvalidSecurityToken.Expired', 'InvalidSecurityToken.Malformed'] as const;
+
+export function createAlibaba(options: AlibabaOptions): Alibaba {
+  const { clock, random, regionId, credentials } = options;
+  const endpoint = new URL(options.endpoint);
+
+  /** One signed try. The nonce is new each time, because the API refuses a second request with the same one. */
+  const build = (action: string, params: Readonly<Record<string, string>>, keys: AccessKeys) => {
+    const headers: Record<string, string> = {
+      host: endpoint.host,
+      'x-acs-action': action,
+      'x-acs-version': options.version,
+      'x-acs-date': clock
+        .now()
+        .toISOString()
+        .replace(/\.\d+Z$/, 'Z'),
+      'x-acs-signature-nonce': Buffer.from(random.bytes(16)).toString('hex'),
+      'x-acs-content-sha256': bodyHash(''),
+      ...(keys.token === undefined ? {} : { 'x-acs-security-token': keys.token.reveal() }),
+    };
+    const authorization = signAcs3({
+      method: 'POST',
+      path: '/',
+      query: params,
+      headers,
+      accessKeyId: keys.id.reveal(),
+      accessKeySecret: keys.secret.reveal(),
+    });
+    // Also what is secret: the documents give the position `Query` to all parameters of these services, and the SDKs
+    // of the vendor send private keys so. Messages and logs never contain a query.
+    const text = canonicalQuery(params);
+    return {
+      method: 'POST',
+      url: `${endpoint.origin}/${text === '' ? '' : `?${text}`}`,
+      headers: { ...headers, accept: 'application/json', authorization },
+    } satisfies ApiRequest;
+  };
+
+  return {
+    call(action, params, read, call) {
+      const { values, secrets } = flattened({
+        ...(regionId === undefined ? {} : { RegionId: regionId }),
+        ...params,
+      });
+      const api = createJsonApi({
+        ...options,
+        error: (trouble) =>
+          options.error({ ...trouble, means: trouble.kind === 'refused' ? meaningOf(trouble) : undefined }),
+        judge: (answer) =>
+          judge(answer, {
+            action,
+            busy: [...busyCodes, ...(call.busyCodes ?? [])],
+            readsOnly: !call.mutates,
+            ram: options.ram,
+            regionId,
+            more: options.alsoNeeds?.(action) ?? [],
+          }),
+        ...(call.busyBudgetMs === undefined ? {} : { busyBudgetMs: call.busyBudgetMs }),
+      });
+      return callWithKeys(api, {
+        credentials,
+        expiredCodes,
+        secrets,
+        what: action,
+        build: (keys) => build(action, values, keys),
+        read: (answer) => read(readFields(answer.body, 'the object')),
+        readsOnly: !call.mutates,
+        signal: call.signal,
+      });
+    },
+  };
+}
+
+interface Judging {
+  readonly action: string;
+  readonly busy: readonly string[];
+  readonly readsOnly: boolean;
+  readonly ram: string;
+  readonly regionId: string | undefined;
+  /** More resources. */
+  readonly more: readonly string[];
+}
+
+function judge(answer: ApiAnswer, judging: Judging): Verdict {
+  const body = isFields(answer.body) ? answer.body : {};
+  const code = textOf(body['Code']);
+  const requestId = textOf(body['RequestId']) ?? answer.headers['x-acs-request-id'];
+  const words = {
+    ...(code === undefined ? {} : { code }),
+    ...(requestId === undefined ? {} : { requestId }),
+    // The message of SignatureDoesNotMatch repeats everything that was signed.
+    reason: textOf(body['Message'])?.replace(/\s*server string to sign is:.*$/is, '') ?? '',
+  };
+  if (code === undefined || (answer.status >= 200 && answer.status < 300)) return judgeByStatus(answer, words);
+  if (judging.busy.includes(code)) return { kind: 'busy', ...words };
+  if (code === 'Throttling' || code.startsWith('Throttling.')) return { kind: 'limited', ...words };
+  // Something in between sent the request twice. The first copy may have been done.
+  if (code === 'SignatureNonceUsed') return { kind: 'failed', ...words };
+  const advice = adviceOn(code, answer, body, judging);
+  const isClockSkew = clockCodes.includes(code);
+  return judgeByStatus(answer, { ...words, isClockSkew, ...(advice === undefined ? {} : { advice }) });
+}
+
+function adviceOn(code: string, answer: ApiAnswer, body: Fields, judging: Judging): string | undefined {
+  if (code.startsWith('Forbidden') || code.startsWith('NoPermission')) return missingPermission(body, judging);
+  if (clockCodes.includes(code)) return clockAdvice(answer, 'Alibaba Cloud', '15 minutes');
+  if (code.startsWith('InvalidAccessKeyId'))
+    return 'Check the AccessKey ID: it does not exist or is disabled. The RAM console lists the keys of each user.';
+  if (code === 'SignatureDoesNotMatch' || code === 'IncompleteSignature')
+    return 'Check the AccessKey secret: it does not belong to this AccessKey ID.';
+  if (code.startsWith('InvalidSecurityToken'))
+    return 'The security token is expired or belongs to other keys. Give all three anew, or let the role of the instance give them.';
+  return undefined;
+}
+
+/** Names the action and the smallest statement that permits it. */
+function missingPermission(body: Fields, { action, ram, regionId, more }: Judging): string {
+  const detail = body['AccessDeniedDetail'];
+  const said = isFields(detail) ? textOf(detail['AuthAction']) : undefined;
+  const needed = said !== undefined && /^[\w-]+:\w+$/.test(said) ? said : `${ram}:${action}`;
+  const own = `acs:${ram}:${regionId ?? '*'}:*:*`;
+  const resource = !needed.startsWith(`${ram}:`) ? '*' : more.length > 0 ? [own, ...more] : own;
+  const statement = JSON.stringify({ Effect: 'Allow', Action: needed, Resource: resource });
+  return `The RAM user or role lacks ${needed}. Add to its policy: ${statement}`;
+}
+
+function meaningOf({ code = '', status }: Trouble): AlibabaTrouble['means'] {
+  if (code.startsWith('InvalidAccessKeyId')) return undefined;
+  if (/NotFound|NotExist/.test(code) || status === 404) return 'not-found';
+  return /^TooMany|Quota|LimitExceed/i.test(code) ? 'quota' : undefined;
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+
+function flattened(params: AlibabaParams): { values: Readonly<Record<string, string>>; secrets: readonly Secret[] } {
+  const values: Record<string, string> = {};
+  const secrets: Secret[] = [];
+  for (const [name, value] of Object.entries(params)) {
+    if (value === undefined) continue;
+    if (value instanceof Secret) {
+      values[name] = value.reveal();
+      secrets.push(value);
+    } else if (typeof value !== 'object') values[name] = String(value);
+    else
+      for (const [at, item] of value.entries()) {
+        if (typeof item === 'string') values[`${name}.${at + 1}`] = item;
+        else for (const [key, part] of Object.entries(item)) values[`${name}.${at + 1}.${key}`] = part;
+      }
+  }
+  return { values, secrets };
+}

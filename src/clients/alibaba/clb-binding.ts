@@ -1,0 +1,97 @@
+import { shortList } from '../../core/text/short-list.ts';
+
+// Which certificate an HTTPS listener serves for which name, and what has to change. Pure.
+
+/** How an HTTPS listener is bound: ids of certificates. */
+export interface Binding {
+  readonly default: string | undefined;
+  readonly extensions: readonly Extension[];
+}
+
+/** A domain extension: a certificate for one name or `*.` below one. */
+export interface Extension {
+  readonly id: string;
+  readonly domain: string;
+  readonly certificate: string;
+}
+
+export interface WantedBinding {
+  readonly certificate: string;
+  /** All names of the certificate. */
+  readonly covers: readonly string[];
+  /** The names that the listener shall serve with it. */
+  readonly serves: readonly string[];
+  readonly mode: 'auto' | 'default' | 'extensions';
+  /** The names of the default certificate; undefined if that is not known. */
+  readonly defaultCovers: readonly string[] | undefined;
+  /** The default certificate is an older version of the same lineage. */
+  readonly defaultIsOlder: boolean;
+}
+
+export type Step =
+  | { readonly kind: 'default' }
+  | { readonly kind: 'set'; readonly extension: Extension }
+  | { readonly kind: 'create'; readonly domain: string };
+
+/** What has to be done, or why it must not be. */
+export type BindingPlan = { readonly steps: readonly Step[] } | { readonly refused: string };
+
+export const coversName = (covers: readonly string[], name: string): boolean =>
+  covers.some((one) => one === name || (one.startsWith('*.') && name.slice(name.indexOf('.')) === one.slice(1)));
+
+/** The extension that decides for a name: its own, else the longest `*.` above it. */
+const extensionFor = (extensions: readonly Extension[], name: string): Extension | undefined =>
+  extensions.find(({ domain }) => domain === name) ??
+  extensions
+    .filter(({ domain }) => domain.startsWith('*.') && name.endsWith(domain.slice(1)))
+    .sort((a, b) => b.domain.length - a.domain.length)[0];
+
+/** The id of the certificate that clients get for a name. */
+export const servedFor = (binding: Binding, name: string): string | undefined =>
+  extensionFor(binding.extensions, name)?.certificate ?? binding.default;
+
+/**
+ * - A name with an extension of its own gets the certificate there.
+ * - For the others it becomes the default certificate, if it covers all that the default one does: clients of other
+ *   names must not get a certificate that is not theirs. The default certificate is also replaced where it is only an
+ *   older version.
+ * - Otherwise, each of the other names gets an extension.
+ */
+export function planBinding(binding: Binding, wanted: WantedBinding): BindingPlan {
+  const { certificate, covers, serves, mode } = wanted;
+  const set = binding.extensions.filter(
+    ({ domain, certificate: there }) => serves.includes(domain) && there !== certificate,
+  );
+  const others = serves.filter((name) => !binding.extensions.some(({ domain }) => domain === name));
+  // An extension with `*.` decides for them, so that the default certificate does not matter.
+  const below = others.filter((name) => extensionFor(binding.extensions, name) !== undefined);
+  const byDefault = others.filter((name) => !below.includes(name));
+  const create = below.filter((name) => servedFor(binding, name) !== certificate);
+
+  const needsDefault = binding.default !== certificate && (byDefault.length > 0 || wanted.defaultIsOlder);
+  const lost = wanted.defaultCovers?.filter((name) => !coversName(covers, name));
+  const mayReplace = wanted.defaultCovers === undefined ? wanted.defaultIsOlder : lost!.length === 0;
+  const asDefault = needsDefault && mayReplace && mode !== 'extensions';
+  if (needsDefault && !asDefault) {
+    if (mode === 'default' && byDefault.length > 0) return { refused: whyNotDefault(mode, lost) };
+    create.push(...byDefault);
+  }
+  const address = create.find(isAddress);
+  if (address !== undefined)
+    return { refused: `${address} can be served by the default certificate only, and ${whyNotDefault(mode, lost)}` };
+  return {
+    steps: [
+      ...set.map((extension) => ({ kind: 'set', extension }) as const),
+      ...create.map((domain) => ({ kind: 'create', domain }) as const),
+      ...(asDefault ? [{ kind: 'default' } as const] : []),
+    ],
+  };
+}
+
+const isAddress = (name: string): boolean => /^[\d.]+$|:/.test(name);
+
+function whyNotDefault(mode: WantedBinding['mode'], lost: readonly string[] | undefined): string {
+  if (mode === 'extensions') return 'this deployer makes domain extensions only';
+  if (lost === undefined) return 'the API does not say which names the default certificate of the listener is for';
+  return `the default certificate of the listener is also for ${shortList(lost)}, which this one does not cover`;
+}

@@ -1,0 +1,258 @@
+import { fail, isFailure } from '../../core/errors/errors.ts';
+import { markIn } from '../../core/path/own-mark.ts';
+import type { World } from '../../ports/world.ts';
+import { balancerError } from '../http/balancer-errors.ts';
+import {
+  type Fields,
+  isRefusal,
+  readFields,
+  readList,
+  readString,
+  refusalOf,
+  UnreadableAnswer,
+} from '../http/json-api.ts';
+import { type AlibabaParams, type AlibabaTrouble, createAlibaba } from './alibaba.ts';
+import { type AlibabaInstance, type AlibabaKeyOptions, alibabaInstance, alibabaKeys } from './credentials.ts';
+
+/** The options that the balancer and the deployer share: those of the balancer. */
+export interface ClbOptions extends AlibabaKeyOptions {
+  readonly region: string;
+  readonly loadBalancer: string;
+  readonly endpoint?: string | undefined;
+}
+
+export interface ClbContext {
+  readonly options: ClbOptions;
+  /** How messages name it: `the balancer "slb" (alibaba-clb)`. */
+  readonly title: string;
+  /** The name in the configuration. */
+  readonly name: string;
+  readonly world: Pick<World, 'clock' | 'random' | 'log' | 'http'>;
+}
+
+/** A listener of the load balancer. */
+export interface ClbListener {
+  readonly port: number;
+  /** `http`, `https`, `tcp`, `udp` */
+  readonly protocol: string;
+  /** It redirects everything to the HTTPS listener on this port. */
+  readonly forwardsTo?: number;
+}
+
+/** Calls of one load balancer. Errors are `balancer/…`, with the API's request id. */
+export interface Clb {
+  readonly instance: AlibabaInstance;
+  /** A call that changes nothing. */
+  read<T>(action: string, params: AlibabaParams, parse: (answer: Fields) => T, signal: AbortSignal): Promise<T>;
+  /**
+   * A call that changes something, after waiting for earlier changes. Rejects with {@link LookAgain} if its answer was
+   * lost, or if `outdated` says so of the error.
+   */
+  change<T = void>(change: Change<T>, signal: AbortSignal): Promise<T>;
+  /** All listeners. Fails if the load balancer does not exist or is not running. */
+  listeners(signal: AbortSignal): Promise<readonly ClbListener[]>;
+  /** The address of the load balancer, as it was when the listeners were last read. */
+  address(): string | undefined;
+  /**
+   * Runs what reads first and then changes what differs, again while it ends in {@link LookAgain}: after a lost answer
+   * only a look tells whether the change was made.
+   */
+  untilKnown<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface Change<T> {
+  readonly action: string;
+  readonly params: AlibabaParams;
+  readonly parse?: (answer: Fields) => T;
+  /** More codes that mean "wait and repeat". */
+  readonly busy?: readonly string[];
+  /** Whether an error means that the state is not as it was read. */
+  readonly outdated?: (error: unknown) => boolean;
+}
+
+/** It is not known whether a change was made, or the state was not as read. */
+export class LookAgain {
+  readonly error: unknown;
+  /** Which change it was; another one means that there was progress in between. */
+  readonly change: string;
+
+  constructor(error: unknown, change: string) {
+    this.error = error;
+    this.change = change;
+  }
+}
+
+/** Besides those of every Alibaba API (help 35221, terraform-provider-alicloud). */
+const busyCodes = ['OperationBusy', 'ProcessingSameRequest', 'ServiceIsStopping', 'SystemBusy'] as const;
+/** A rule that was just deleted may still be counted as a user of its group. */
+export const groupInUse = ['RspoolVipExist', 'RspoolRuleExist'] as const;
+/** The documents use this code with status 404 for a group that does not exist. */
+const unknownGroup = 'InvalidParameter';
+
+/** For one change, of which a rule and a group need a dozen. */
+const mostLooks = 8;
+const firstPauseMs = 1_000;
+const longestPauseMs = 10_000;
+
+export function connectClb({ options, title, name, world }: ClbContext): Clb {
+  const { clock, random, log } = world;
+  const { region, loadBalancer } = options;
+  const http = world.http();
+  const instance = alibabaInstance({ http, name });
+  const error = (trouble: AlibabaTrouble) => balancerError(title, { ...trouble, ...meaningIn(trouble, options) });
+  const api = createAlibaba({
+    http,
+    clock,
+    random,
+    log,
+    name,
+    endpoint: options.endpoint ?? endpointOf(region),
+    version: '2014-05-15',
+    ram: 'slb',
+    regionId: region,
+    // A server is a resource of its own in policies (help 85924).
+    alsoNeeds: (action) => (/BackendServers$|^CreateVServerGroup$/.test(action) ? ['acs:ecs:*:*:instance/*'] : []),
+    credentials: alibabaKeys(options, { instance, clock, name }),
+    error,
+  });
+  const read: Clb['read'] = (action, params, parse, signal) =>
+    api.call(action, params, parse, { signal, mutates: false, busyCodes });
+  let address: string | undefined;
+
+  return {
+    instance,
+    read,
+    async change<T>({ action, params, parse, busy = [], outdated }: Change<T>, signal: AbortSignal): Promise<T> {
+      try {
+        const call = { signal, mutates: true, busyCodes: [...busyCodes, ...busy] };
+        return await api.call(action, params, (answer) => parse?.(answer) as T, call);
+      } catch (cause) {
+        if (signal.aborted) throw signal.reason;
+        if (isFailure(cause, 'balancer/unreachable', 'balancer/failed') || outdated?.(cause))
+          throw new LookAgain(cause, `${action} ${JSON.stringify(params)}`);
+        throw cause;
+      }
+    },
+    async listeners(signal) {
+      const { status, listeners, ...rest } = await read(
+        'DescribeLoadBalancerAttribute',
+        { LoadBalancerId: loadBalancer },
+        (answer) => ({
+          status: answer['LoadBalancerStatus'],
+          address: answer['Address'],
+          listeners: listIn(answer, 'ListenerPortsAndProtocol', 'ListenerPortAndProtocol').map(listenerOf),
+        }),
+        signal,
+      );
+      address = typeof rest.address === 'string' ? rest.address : undefined;
+      if (typeof status === 'string' && status !== 'active')
+        throw fail('balancer/refused', {
+          balancer: title,
+          action: 'all traffic',
+          reason: `${loadBalancer} in ${region} is ${status === 'locked' ? 'locked, perhaps because of a bill' : 'stopped'}`,
+          advice: 'Start it in the SLB console.',
+        });
+      return Promise.all(listeners.map((listener) => withForward(listener, signal)));
+    },
+    address: () => address,
+    async untilKnown(work, signal) {
+      let last: string | undefined;
+      for (let looks = 1; ; looks++) {
+        try {
+          return await work();
+        } catch (error) {
+          if (!(error instanceof LookAgain)) throw error;
+          if (error.change !== last) looks = 1;
+          last = error.change;
+          if (looks === mostLooks) throw error.error;
+          // A change whose answer was lost may still be under way.
+          await clock.sleep(Math.min(firstPauseMs * 2 ** (looks - 1), longestPauseMs), signal);
+        }
+      }
+    },
+    close: () => http.close(),
+  };
+
+  /** The list of listeners does not always say whether an HTTP listener redirects. */
+  async function withForward({ forward, ...listener }: ReadListener, signal: AbortSignal): Promise<ClbListener> {
+    if (forward !== undefined || listener.protocol !== 'http') return listener;
+    const about = { LoadBalancerId: loadBalancer, ListenerPort: listener.port };
+    const parse = (answer: Fields) => listenerOf({ ...answer, ListenerProtocol: 'http' });
+    const { forward: _known, ...whole } = await read('DescribeLoadBalancerHTTPListenerAttribute', about, parse, signal);
+    return whole;
+  }
+}
+
+interface ReadListener extends ClbListener {
+  readonly forward: boolean | undefined;
+}
+
+function listenerOf(fields: Fields): ReadListener {
+  const said = fields['ListenerForward'];
+  // The documents show `on` and `yes`.
+  const forward = typeof said === 'string' ? /^(on|yes|true)$/i.test(said) : undefined;
+  return {
+    port: readNumber(fields, 'ListenerPort'),
+    protocol: readString(fields, 'ListenerProtocol').toLowerCase(),
+    forward,
+    ...(forward ? { forwardsTo: readNumber(fields, 'ForwardPort') } : {}),
+  };
+}
+
+/** Whether the API says that a group does not exist. */
+export const isUnknownGroup = (error: unknown): boolean =>
+  isRefusal(error, unknownGroup) && refusalOf(error)?.status === 404;
+
+/** What a code of this API means, where it says more than that something does not exist. */
+function meaningIn(
+  { code = '', means, what }: AlibabaTrouble,
+  { region, loadBalancer }: ClbOptions,
+): { readonly means?: AlibabaTrouble['means']; readonly about?: string } {
+  const here = `${loadBalancer} in ${region}`;
+  if (code === 'InvalidRegionId.NotFound') return { means: 'not-found', about: `the region ${region}` };
+  if (code.startsWith('InvalidLoadBalancerId')) return { means: 'not-found', about: `the load balancer ${here}` };
+  if (/^(Checked)?ListenerNotFound$/.test(code)) return { means: 'not-found', about: `that listener of ${here}` };
+  if (code === 'InvalidServerId.NotFound' || code === 'ObtainIpFail')
+    return { means: 'not-found', about: `a running server as \`backend\` of ${here} names it` };
+  if (code === 'TooManyRules') return { means: 'quota', about: `more rules on a listener of ${here}` };
+  if (code === 'OverQuota')
+    return { means: 'quota', about: `another group, certificate or domain extension at ${here}` };
+  return means === undefined ? {} : { about: `something that ${what} needs at ${here}` };
+}
+
+/** The regions whose endpoint is the central one (endpoints of the product Slb, 2026-04). */
+const central = ['cn-hangzhou', 'cn-hangzhou-finance', 'cn-shanghai-finance-1', 'cn-shenzhen-finance-1'];
+
+const endpointOf = (region: string): string =>
+  central.includes(region) ? 'https://slb.aliyuncs.com' : `https://slb.${region}.aliyuncs.com`;
+
+/** `Rules: { Rule: […] }` */
+export const listIn = (fields: Fields, outer: string, inner: string): readonly Fields[] =>
+  readList(readFields(fields[outer], outer)[inner], inner);
+
+/** A number, which some answers write as text. */
+export function readNumber(fields: Fields, name: string): number {
+  const value = Number(fields[name] === '' ? Number.NaN : fields[name]);
+  if (Number.isInteger(value)) return value;
+  throw new UnreadableAnswer(`${name} is missing in its answer`);
+}
+
+export const textIn = (fields: Fields, name: string): string | undefined => {
+  const value = fields[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+};
+
+/** The tags of an object; undefined if the answer has none, which does not mean that the object has none. */
+export function tagsIn(fields: Fields): ReadonlyMap<string, string> | undefined {
+  const { Tags: tags } = fields as { readonly Tags?: { readonly Tag?: unknown } };
+  if (!Array.isArray(tags?.Tag) || tags.Tag.length === 0) return undefined;
+  return new Map(tags.Tag.map((tag: Fields) => [String(tag['TagKey']), String(tag['TagValue'])]));
+}
+
+/** For a new object: whose it is, for whom it was made, and from when on it can only be a left-over. */
+export const tagsFor = (name: string, more: Readonly<Record<string, string>>) => {
+  const mark = markIn(name);
+  const all = { ...(mark ? { owner: mark.owner, expires: mark.expires.toISOString() } : {}), ...more };
+  return Object.entries(all).map(([key, Value]) => ({ Key: `certfleet-${key}`, Value }));
+};

@@ -1,0 +1,119 @@
+import { fail } from '../../core/errors/errors.ts';
+import type { Secret } from '../../core/errors/secret.ts';
+import { canonicalAddress } from '../../core/names/identifiers.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Http } from '../../ports/http.ts';
+import { fixedKeys, type KeySource, refreshedKeys, type TemporaryKeys } from '../http/access-keys.ts';
+import { createMetadataServer, NoMetadata, readTemporaryKeys } from '../http/metadata-server.ts';
+
+/** The options of an adapter that name its keys. Where none is given, the role of the instance is used. */
+export interface AlibabaKeyOptions {
+  readonly accessKeyId?: Secret | undefined;
+  readonly accessKeySecret?: Secret | undefined;
+  /** Of temporary keys. */
+  readonly securityToken?: Secret | undefined;
+}
+
+export interface AlibabaInstanceOptions {
+  readonly http: Http;
+  /** The adapter's name in the configuration, for messages. */
+  readonly name: string;
+  /** Another metadata server, for tests. */
+  readonly metadata?: string;
+}
+
+/** What the ECS instance that certfleet runs on knows about itself. */
+export interface AlibabaInstance {
+  instanceId(signal: AbortSignal): Promise<string>;
+  regionId(signal: AbortSignal): Promise<string>;
+  privateAddress(signal: AbortSignal): Promise<string>;
+  /** The keys of its RAM role. */
+  roleKeys(signal: AbortSignal): Promise<TemporaryKeys>;
+}
+
+const roles = '/latest/meta-data/ram/security-credentials/';
+
+/** Fails with `config/no-metadata`. */
+export function alibabaInstance({
+  http,
+  name,
+  metadata = 'http://100.100.100.200',
+}: AlibabaInstanceOptions): AlibabaInstance {
+  const server = createMetadataServer({
+    http,
+    base: metadata,
+    token: {
+      path: '/latest/api/token',
+      ttlHeader: 'x-aliyun-ecs-metadata-token-ttl-seconds',
+      header: 'x-aliyun-ecs-metadata-token',
+    },
+  });
+  const asking = async <T>(fact: string, advice: string, ask: () => Promise<T>): Promise<T> => {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof NoMetadata)) throw error;
+      const source = 'the metadata server of this machine';
+      throw fail('config/no-metadata', { what: name, fact, source, reason: error.message, advice });
+    }
+  };
+  const fact = (what: string, path: string, advice: string, isFact: (text: string) => boolean, signal: AbortSignal) =>
+    asking(what, advice, async () => {
+      const text = await server.text(path, signal);
+      if (text === undefined || !isFact(text)) throw new NoMetadata(`${path} has no ${what}`);
+      return text;
+    });
+  return {
+    instanceId: (signal) =>
+      fact(
+        'instance id',
+        '/latest/meta-data/instance-id',
+        backendAdvice,
+        (text) => /^[\w-]{1,100}$/.test(text),
+        signal,
+      ),
+    privateAddress: (signal) =>
+      fact(
+        'private address',
+        '/latest/meta-data/private-ipv4',
+        backendAdvice,
+        (text) => canonicalAddress(text) !== undefined,
+        signal,
+      ),
+    regionId: (signal) =>
+      fact(
+        'region',
+        '/latest/meta-data/region-id',
+        'Give the `region`.',
+        (text) => /^[a-z0-9-]{1,60}$/.test(text),
+        signal,
+      ),
+    roleKeys: (signal) =>
+      asking('an AccessKey', keyAdvice, async () => {
+        const role = (await server.text(roles, signal))?.split('\n')[0]?.trim() ?? '';
+        if (role === '') throw new NoMetadata('no RAM role is attached to this instance');
+        const text = await server.text(`${roles}${encodeURIComponent(role)}`, signal);
+        if (text === undefined) throw new NoMetadata(`the role ${role} has no keys`);
+        return readTemporaryKeys(text, { id: 'AccessKeyId', secret: 'AccessKeySecret', token: 'SecurityToken' });
+      }),
+  };
+}
+
+const backendAdvice = 'Give `backend` with the id of the server and its port.';
+const keyAdvice =
+  'Give accessKeyId and accessKeySecret, or `credentials: FILE`, or attach a RAM role to the ECS instance that certfleet runs on.';
+
+/** The keys that are given, or those of the instance's role. */
+export function alibabaKeys(
+  options: AlibabaKeyOptions,
+  { instance, clock, name }: { readonly instance: AlibabaInstance; readonly clock: Clock; readonly name: string },
+): KeySource {
+  const { accessKeyId: id, accessKeySecret: secret, securityToken: token } = options;
+  if (id !== undefined && secret !== undefined) return fixedKeys({ id, secret, token });
+  if (id !== undefined || secret !== undefined || token !== undefined)
+    throw fail('config/credential-missing', {
+      what: name,
+      credential: `the credential "${id === undefined ? 'accessKeyId' : 'accessKeySecret'}", without which the others are of no use`,
+    });
+  return refreshedKeys((signal) => instance.roleKeys(signal), clock);
+}

@@ -1,0 +1,149 @@
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { Secret } from '../../core/errors/secret.ts';
+import type { VersionBundle } from '../../ports/deployer.ts';
+import { badList } from '../http/balancer-errors.ts';
+import { type Fields, isRefusal, readFields, readList, readString, UnreadableAnswer } from '../http/json-api.ts';
+import { readPages } from '../http/pages.ts';
+import type { AwsJson, AwsParams } from './aws.ts';
+import { type Tags, tagList } from './elb.ts';
+
+/** An imported certificate. */
+export interface AcmCertificate {
+  readonly arn: string;
+  /** At most 100 of them. */
+  readonly names: readonly string[];
+  /** `EC_prime256v1`, `RSA_2048`… */
+  readonly keyType: string;
+  readonly notAfter: Date;
+  readonly inUse: boolean;
+}
+
+/** What certfleet needs of AWS Certificate Manager (2015-12-08), as types. */
+export interface Acm {
+  /** The imported certificates of the account in this region. */
+  imported(signal: AbortSignal): Promise<readonly AcmCertificate[]>;
+  /** undefined if there is no such certificate. */
+  tags(arn: string, signal: AbortSignal): Promise<Tags | undefined>;
+  /** SHA-256 over the certificate's DER, lower-case hex; undefined if there is no such certificate. */
+  fingerprint(arn: string, signal: AbortSignal): Promise<string | undefined>;
+  /** All names of a certificate. */
+  names(arn: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Imports a version, in the place of `arn` if that is given: its listeners then serve this version. */
+  import(
+    version: VersionBundle,
+    as: { readonly arn: string } | { readonly tags: Tags },
+    signal: AbortSignal,
+  ): Promise<string>;
+  tag(arn: string, tags: Tags, signal: AbortSignal): Promise<void>;
+  /** Removes a certificate, if it is there and nothing refers to it. Returns whether it is gone. */
+  remove(arn: string, signal: AbortSignal): Promise<boolean>;
+}
+
+/** Without this list, ListCertificates leaves out all but RSA keys of 2048 bits. */
+const keyTypes = [
+  ...['RSA_1024', 'RSA_2048', 'RSA_3072', 'RSA_4096'],
+  ...['EC_prime256v1', 'EC_secp384r1', 'EC_secp521r1'],
+] as const;
+
+export function createAcm(acm: AwsJson): Acm {
+  const read = <T>(action: string, body: AwsParams, reader: (answer: Fields) => T, signal: AbortSignal) =>
+    acm.call(action, body, reader, { signal, mutates: false });
+  const ifThere = async <T>(call: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await call();
+    } catch (error) {
+      if (isRefusal(error, 'ResourceNotFoundException')) return undefined;
+      throw error;
+    }
+  };
+
+  return {
+    async imported(signal) {
+      const action = 'ListCertificates';
+      return readPages(badList(action), '', (token) => {
+        const NextToken = token === '' ? undefined : token;
+        const params = { Includes: { keyTypes }, MaxItems: 1000, NextToken };
+        return read(action, params, readSummaries, signal);
+      });
+    },
+    tags: (arn, signal) => ifThere(() => read('ListTagsForCertificate', { CertificateArn: arn }, readTags, signal)),
+    fingerprint: (arn, signal) =>
+      ifThere(() => read('GetCertificate', { CertificateArn: arn }, readFingerprint, signal)),
+    names: (arn, signal) => read('DescribeCertificate', { CertificateArn: arn }, readNames, signal),
+    import({ certPem, chainPem, keyPem }, as, signal) {
+      const body = {
+        Certificate: base64(certPem),
+        PrivateKey: new Secret(base64(keyPem.reveal())),
+        ...(chainPem.trim() === '' ? {} : { CertificateChain: base64(chainPem) }),
+        ...('arn' in as ? { CertificateArn: as.arn } : { Tags: tagList(as.tags) }),
+      };
+      const readArn = (answer: Fields) => readString(answer, 'CertificateArn');
+      return acm.call('ImportCertificate', body, readArn, { signal, mutates: true });
+    },
+    async tag(arn, tags, signal) {
+      const params = { CertificateArn: arn, Tags: tagList(tags) };
+      await acm.call('AddTagsToCertificate', params, () => {}, { signal, mutates: true });
+    },
+    async remove(arn, signal) {
+      try {
+        const params = { CertificateArn: arn };
+        await ifThere(() => acm.call('DeleteCertificate', params, () => {}, { signal, mutates: true }));
+        return true;
+      } catch (error) {
+        if (isRefusal(error, 'ResourceInUseException')) return false;
+        throw error;
+      }
+    },
+  };
+}
+
+function readSummaries(page: Fields) {
+  const list = readList(page['CertificateSummaryList'], 'CertificateSummaryList');
+  const found = list.filter((one) => one['Type'] === 'IMPORTED').map(readSummary);
+  const next = page['NextToken'];
+  return { found, next: typeof next === 'string' && next !== '' ? next : undefined };
+}
+
+function readTags(answer: Fields): Tags {
+  const list = readList(answer['Tags'], 'Tags');
+  return Object.fromEntries(list.map((one) => [readString(one, 'Key'), String(one['Value'] ?? '')]));
+}
+
+function readNames({ Certificate }: Fields): readonly string[] {
+  const { SubjectAlternativeNames: names } = readFields(Certificate, 'Certificate');
+  return Array.isArray(names) ? names.filter((one) => typeof one === 'string') : [];
+}
+
+/** SHA-256 over the certificate's DER. */
+function readFingerprint(answer: Fields): string {
+  const pem = readString(answer, 'Certificate');
+  try {
+    return createHash('sha256').update(new X509Certificate(pem).raw).digest('hex');
+  } catch {
+    throw new UnreadableAnswer('the certificate in its answer is none');
+  }
+}
+
+function readSummary(one: Fields): AcmCertificate {
+  const names = one['SubjectAlternativeNameSummaries'];
+  return {
+    arn: readString(one, 'CertificateArn'),
+    names: Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [],
+    keyType: String(one['KeyAlgorithm'] ?? ''),
+    notAfter: new Date(Number(one['NotAfter'] ?? 0) * 1000),
+    inUse: one['InUse'] === true,
+  };
+}
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+
+/** ACM's name of a key's type; a certificate can only be imported in the place of one with the same. */
+export function keyTypeOf({ keyPem }: VersionBundle): string {
+  const key = createPrivateKey(keyPem.reveal());
+  const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {};
+  return key.asymmetricKeyType === 'rsa' ? `RSA_${modulusLength}` : `EC_${namedCurve}`;
+}
+
+/** The names that a certificate with `names` does not cover. */
+export const uncovered = (wanted: readonly string[], names: readonly string[]): readonly string[] =>
+  wanted.filter((name) => !names.includes(name) && !names.includes(name.replace(/^[^.*]+/, '*')));

@@ -1,0 +1,281 @@
+import { join } from 'node:path';
+import { fail } from '../../core/errors/errors.ts';
+import type { Look, VersionBundle, VersionRef } from '../../ports/deployer.ts';
+import type { FileAttributes, Files, FilesWithin, FolderEntry, FolderGuard } from '../../ports/files.ts';
+
+/**
+ * certbot's folders, as servers and scripts know them:
+ *
+ *     <root>/archive/<name>/<version id>/{cert,chain,fullchain,privkey}.pem   (and haproxy.pem if asked for)
+ *     <root>/live/<name> → ../archive/<name>/<version id>
+ *
+ * Unlike certbot's, `live/<name>` is itself the symlink: one rename changes key and chain together, so a kill at any
+ * point leaves a complete version there.
+ *
+ * A {@link Mark} in `archive/<name>/` records which version the program that reads the folder was last reloaded with.
+ * Otherwise a crash between the rename and the reload would go unnoticed.
+ */
+export interface LiveFolder {
+  look(version: VersionBundle): Promise<Look>;
+  /** Writes the version's folder, without using it. Refuses a `live/<name>` that certfleet did not make. */
+  stage(version: VersionBundle): Promise<void>;
+  /** The version that `live/<name>` points to. */
+  inUse(lineage: string): Promise<string | undefined>;
+  /** Points `live/<name>` to a staged version, or removes it if undefined. */
+  use(lineage: string, id: string | undefined): Promise<void>;
+  /** Removes every version except the one in use and `old`, which a deployment may go back to. */
+  retire(old: VersionRef): Promise<void>;
+  /** Removes everything of a lineage. Fails if something in its folder is not certfleet's. */
+  forget(lineage: string): Promise<void>;
+  mark(lineage: string): Promise<Mark>;
+  setMark(lineage: string, mark: Mark): Promise<void>;
+}
+
+interface Mark {
+  /** The version of the last successful reload. */
+  readonly done?: string;
+  /** The version of a reload that has begun; the program may have read it or not. */
+  readonly trying?: string;
+  /** While `trying` is set: the version to point the link back to, or undefined to remove the link. */
+  readonly before?: string;
+}
+
+/** As much of the file system as a live folder needs: this machine's, or a node's over SFTP. */
+export interface LiveFiles extends Pick<Files, 'read'> {
+  within<T>(folder: string, guard: FolderGuard, work: (inside: LiveFilesWithin) => Promise<T>): Promise<T>;
+}
+
+export interface LiveFilesWithin extends Omit<FilesWithin, 'append' | 'create' | 'uid'> {
+  /** The user that new files belong to; undefined if it is not known. */
+  readonly uid: number | undefined;
+}
+
+export interface LiveFolderOptions {
+  readonly files: LiveFiles;
+  readonly root: string;
+  /** For messages: `the deployer "web" (nginx)`. */
+  readonly target: string;
+  /** For the mark's file name: several deployers may share a root. */
+  readonly markName?: string;
+  /** Of the private key and the bundle, which contains it; 0600 by default. Certificates are public: 0644. */
+  readonly keyMode?: number;
+  readonly owner?: string;
+  readonly group?: string;
+  /** Also write haproxy.pem: fullchain and key in one file. */
+  readonly haproxyBundle?: boolean;
+}
+
+export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
+  const { files, root, target } = options;
+  const archive = (lineage: string): string => join(root, 'archive', lineage);
+  const live = (lineage: string): string => join(root, 'live', lineage);
+  const markFile = (lineage: string): string => join(archive(lineage), `.${options.markName ?? 'mark'}.json`);
+
+  // The cause is the reason alone, for a message about several nodes.
+  const refuse = (certificate: string, reason: string) =>
+    fail('deploy/target-failed', { target, certificate, reason }, { cause: new Error(reason) });
+
+  /** The version that live/<name> points to, neither if it does not exist, `foreign` if certfleet did not make it. */
+  async function readLive(
+    inside: LiveFilesWithin,
+    lineage: string,
+  ): Promise<{ readonly id?: string; readonly foreign?: string }> {
+    // The name becomes part of a path, and the schema of names allows `..`.
+    if (lineage.startsWith('.')) throw refuse(lineage, 'a name that begins with a dot cannot be a folder here');
+    const path = live(lineage);
+    const stat = await inside.stat(path);
+    if (!stat) return {};
+    if (stat.kind !== 'symlink') {
+      const kind = stat.kind === 'other' ? 'pipe, socket or device' : stat.kind;
+      return { foreign: `${path} is a ${kind} that certfleet did not make` };
+    }
+    const link = (await inside.readLink(path)) ?? '';
+    const prefix = `../archive/${lineage}/`;
+    const id = link.startsWith(prefix) ? link.slice(prefix.length) : '';
+    if (!isName(id)) return { foreign: `${path} is a link to ${link} that certfleet did not make` };
+    return { id };
+  }
+
+  async function readMark(inside: LiveFilesWithin, lineage: string): Promise<Mark> {
+    const bytes = await inside.read(markFile(lineage));
+    if (!bytes) return {};
+    try {
+      const mark = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>;
+      const known = (['done', 'trying', 'before'] as const).filter((field) => isName(mark[field]));
+      return Object.fromEntries(known.map((field) => [field, mark[field]]));
+    } catch {
+      // Without the mark, the program is reloaded once more.
+      return {};
+    }
+  }
+
+  // Read once: user and group numbers do not change while a program runs.
+  let found: ReturnType<typeof findOwnership> | undefined;
+  const ownership = () => {
+    found ??= findOwnership(options);
+    return found;
+  };
+  const contents = async (version: VersionBundle) => contentsOf(version, options, await ownership());
+
+  async function within<T>(lineage: string, work: (inside: LiveFilesWithin) => Promise<T>): Promise<T> {
+    const { uid } = await ownership();
+    return files.within(
+      root,
+      {
+        owners: uid === undefined ? [] : [uid],
+        refuse: (reason) =>
+          fail('deploy/unsafe-folder', { target, certificate: lineage, reason }, { cause: new Error(reason) }),
+      },
+      work,
+    );
+  }
+
+  return {
+    look: (version) =>
+      within(version.lineage, async (inside) => {
+        const { id, foreign } = await readLive(inside, version.lineage);
+        if (foreign) return { state: 'absent', detail: foreign };
+        if (id === undefined) return { state: 'absent', detail: `${live(version.lineage)} does not exist` };
+        for (const file of await contents(version)) {
+          const difference = await compare(inside, join(archive(version.lineage), id, file.name), file);
+          if (difference) return { state: 'stale', detail: `${join(live(version.lineage), file.name)} ${difference}` };
+        }
+        return { state: 'current', detail: live(version.lineage) };
+      }),
+
+    stage: (version) =>
+      within(version.lineage, async (inside) => {
+        // Its folder would be the archive itself.
+        if (version.id === '') throw refuse(version.lineage, 'this version has no id');
+        const { foreign } = await readLive(inside, version.lineage);
+        if (foreign)
+          throw refuse(
+            version.lineage,
+            `${foreign}; it was left alone. Give this deployer another path, or move it away (and archive/${version.lineage}) once no server reads it`,
+          );
+        const folder = join(archive(version.lineage), version.id);
+        await inside.makeFolders(join(root, 'live'), 0o755);
+        const wanted = await contents(version);
+        if (await inside.createFolder(folder, 0o755, wanted)) return;
+        for (const file of wanted) {
+          const path = join(folder, file.name);
+          // Staged earlier and perhaps in use: leave files that are already right.
+          if (await compare(inside, path, file))
+            await inside.replace(path, file.content, { ...file.attributes, losable: 'name' });
+        }
+        await inside.syncFolder(folder);
+      }),
+
+    inUse: (lineage) => within(lineage, async (inside) => (await readLive(inside, lineage)).id),
+
+    use: (lineage, id) =>
+      within(lineage, async (inside) => {
+        const { id: now, foreign } = await readLive(inside, lineage);
+        if (foreign) throw refuse(lineage, `${foreign}; it was left alone`);
+        if (now === id) return;
+        if (id === undefined) await inside.remove(live(lineage));
+        else await inside.replaceLink(live(lineage), `../archive/${lineage}/${id}`);
+      }),
+
+    retire: (old) =>
+      within(old.lineage, async (inside) => {
+        const { id: current } = await readLive(inside, old.lineage);
+        const { done, before } = await readMark(inside, old.lineage);
+        for (const name of (await inside.list(archive(old.lineage))) ?? []) {
+          if ([current, old.id, done, before].includes(name) || name.startsWith('.')) continue;
+          // certbot keeps files here too, and so may people: remove only what certfleet could have written.
+          await inside.removeFolder(join(archive(old.lineage), name), (file) => ours.test(file));
+        }
+      }),
+
+    forget: (lineage) =>
+      within(lineage, async (inside) => {
+        if (lineage.startsWith('.')) return; // nothing was ever written for it
+        const { id } = await readLive(inside, lineage);
+        if (id !== undefined) await inside.remove(live(lineage));
+        for (const name of (await inside.list(archive(lineage))) ?? []) {
+          const path = join(archive(lineage), name);
+          if (name.startsWith('.')) await inside.remove(path);
+          else if (!(await inside.removeFolder(path, (file) => ours.test(file))))
+            throw refuse(lineage, `${path} contains something that certfleet did not make`);
+        }
+        await inside.removeFolderIfEmpty(archive(lineage));
+      }),
+
+    mark: (lineage) => within(lineage, (inside) => readMark(inside, lineage)),
+
+    setMark: (lineage, mark) =>
+      within(lineage, (inside) => inside.replace(markFile(lineage), `${JSON.stringify(mark)}\n`, { mode: 0o600 })),
+  };
+}
+
+/** Whether a version's id that was read from the disk is the name of a folder. */
+const isName = (id: unknown): id is string => typeof id === 'string' && /^[^./][^/]*$/.test(id);
+
+// Including the temporary files of lib/files.ts, which a kill may leave.
+const ours = /^((cert|chain|fullchain|privkey|haproxy)\.pem|\.certfleet-.*\.tmp)$/;
+
+function contentsOf(
+  version: VersionBundle,
+  options: LiveFolderOptions,
+  owner: Omit<FileAttributes, 'mode'>,
+): readonly FolderEntry[] {
+  const open = { mode: 0o644, ...owner };
+  const closed = { mode: options.keyMode ?? 0o600, ...owner };
+  const key = version.keyPem.reveal();
+  return [
+    { name: 'privkey.pem', content: key, attributes: closed },
+    { name: 'cert.pem', content: version.certPem, attributes: open },
+    // Even if it is empty, since scripts name its path.
+    { name: 'chain.pem', content: version.chainPem, attributes: open },
+    { name: 'fullchain.pem', content: version.fullchainPem, attributes: open },
+    ...(options.haproxyBundle
+      ? [{ name: 'haproxy.pem', content: bundlePem(version.fullchainPem, key), attributes: closed }]
+      : []),
+  ];
+}
+
+/** Chain and key in one file, as HAProxy reads it. No blank lines: they would end a payload on its admin socket. */
+export const bundlePem = (fullchainPem: string, keyPem: string): string =>
+  `${fullchainPem}\n${keyPem}`
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .map((line) => `${line}\n`)
+    .join('');
+
+/** How the file differs from the wanted one; undefined if it does not. */
+async function compare(inside: LiveFilesWithin, path: string, wanted: FolderEntry): Promise<string | undefined> {
+  const stat = await inside.stat(path);
+  const content = stat?.kind === 'file' ? await inside.read(path) : undefined;
+  if (!stat || !content) return 'is missing';
+  if (!Buffer.from(content).equals(Buffer.from(wanted.content))) return 'belongs to another version';
+  const { mode, uid, gid } = wanted.attributes;
+  if (stat.mode !== mode) return `has mode ${stat.mode.toString(8)} instead of ${mode.toString(8)}`;
+  const owner = uid ?? inside.uid;
+  // Without a wanted owner, root's files are as good as ours.
+  if (owner !== undefined && stat.uid !== owner && (uid !== undefined || stat.uid !== 0))
+    return `belongs to user ${stat.uid} instead of ${owner}`;
+  if (gid !== undefined && stat.gid !== gid) return `belongs to group ${stat.gid} instead of ${gid}`;
+  return undefined;
+}
+
+/** Looks names up in /etc/passwd and /etc/group. Users of a directory service must be given as numbers. */
+async function findOwnership(options: LiveFolderOptions): Promise<Omit<FileAttributes, 'mode'>> {
+  const find = async (name: string | undefined, file: string, what: string): Promise<number | undefined> => {
+    if (name === undefined) return undefined;
+    if (/^\d+$/.test(name)) return Number.parseInt(name, 10);
+    const lines = Buffer.from((await options.files.read(file, { named: true, maxBytes: 16 * 1024 * 1024 })) ?? '')
+      .toString('utf8')
+      .split('\n');
+    const fields = lines.map((line) => line.split(':')).find((line) => line[0] === name);
+    if (fields?.[2] === undefined) {
+      const advice = name.includes(':') ? 'write the user in `owner` and the group in `group`' : 'give it as a number';
+      throw new Error(`there is no ${what} "${name}" in ${file}; ${advice}`);
+    }
+    return Number.parseInt(fields[2], 10);
+  };
+  const uid = await find(options.owner, '/etc/passwd', 'user');
+  const gid = await find(options.group, '/etc/group', 'group');
+  return { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
+}

@@ -1,0 +1,46 @@
+import { type CertfleetError, fail } from '../../core/errors/errors.ts';
+import type { Trouble } from './json-api.ts';
+
+/** A trouble that also says what a code of the API means. */
+export interface BalancerTrouble extends Trouble {
+  /** The API says that something does not exist, or that there is no room for it. */
+  readonly means?: 'not-found' | 'quota' | undefined;
+  /** What does not exist, or has no room, in words. */
+  readonly about?: string | undefined;
+}
+
+/** The error of a list of AWS that cannot be read to its end, for `readPages`. */
+export const badList =
+  (action: string) =>
+  (reason: string): CertfleetError =>
+    fail('balancer/failed', { balancer: 'AWS', action, reason });
+
+/** The errors of a load balancer's API, for `createJsonApi`. Each ends with the API's request id. */
+export function balancerError(balancer: string, trouble: BalancerTrouble): CertfleetError {
+  const { kind, what: action, cause, means, about, advice } = trouble;
+  const id = trouble.requestId === undefined ? '' : ` (request ${trouble.requestId})`;
+  const code = trouble.code !== undefined && !trouble.reason.includes(trouble.code) ? `${trouble.code}: ` : '';
+  const reason = `${code}${trouble.reason.replace(/\.$/, '')}${id}`;
+  const options = { cause, ...(trouble.retryAt === undefined ? {} : { retryAt: trouble.retryAt }) };
+  if (kind === 'unreachable') return fail('balancer/unreachable', { balancer, action, reason }, options);
+  if (kind === 'failed') return fail('balancer/failed', { balancer, action, reason }, options);
+  if (kind === 'limited') return fail('balancer/limited', { balancer, action, reason }, options);
+  if (kind === 'busy') {
+    const seconds = Math.round(trouble.waitedMs / 1000);
+    return fail('balancer/busy', { balancer, action, seconds, reason }, options);
+  }
+  if (means === 'not-found')
+    return fail('balancer/not-found', { balancer, what: about ?? `what ${action} needs`, reason }, options);
+  if (means === 'quota')
+    return fail('balancer/quota', { balancer, what: about ?? `what ${action} adds`, reason }, options);
+  return fail(
+    'balancer/refused',
+    {
+      balancer,
+      action,
+      reason,
+      advice: advice ?? 'Check the settings of this balancer, the credentials and what they permit.',
+    },
+    options,
+  );
+}

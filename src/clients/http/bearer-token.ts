@@ -1,0 +1,63 @@
+import { Secret } from '../../core/errors/secret.ts';
+import {
+  type ApiCall,
+  type ApiRequest,
+  isFields,
+  type JsonApi,
+  readFields,
+  readString,
+  refusalOf,
+  UnreadableAnswer,
+} from './json-api.ts';
+import type { Refreshed } from './refreshed.ts';
+
+/** An OAuth 2.0 access token (RFC 6750). */
+export interface BearerToken {
+  readonly token: Secret;
+  readonly expires: Date;
+}
+
+/** Reads the answer of a token endpoint (RFC 6749 §5.1); Azure's metadata server has the seconds as text. */
+export function readBearerToken(body: unknown, now: Date): BearerToken {
+  const fields = readFields(body, 'the access token');
+  const token = readString(fields, 'access_token');
+  const seconds = Number(fields['expires_in'] || Number.NaN);
+  if (!/^[\x21-\x7e]+$/.test(token) || !(seconds > 0)) throw new UnreadableAnswer('the access token is no token');
+  return { token: new Secret(token), expires: new Date(now.getTime() + seconds * 1000) };
+}
+
+/** What a token endpoint says if it gives no token (RFC 6749 §5.2). */
+export function tokenRefusal(body: unknown): { readonly code: string; readonly reason: string } | undefined {
+  const fields = isFields(body) ? body : {};
+  const { error, error_description: said } = fields;
+  if (typeof error !== 'string') return undefined;
+  return { code: error, reason: typeof said === 'string' ? said : error };
+}
+
+export interface BearerCall<T> extends Omit<ApiCall<T>, 'build' | 'secrets'> {
+  readonly tokens: Refreshed<BearerToken>;
+  /** Builds one try, without the token. */
+  build(): ApiRequest;
+}
+
+/** Sends a call with a token, and once more with a new one if the service takes the old one no more. */
+export async function callWithToken<T>(api: JsonApi, { tokens, build, ...call }: BearerCall<T>): Promise<T> {
+  const secrets: Secret[] = [];
+  const once = () =>
+    api.call({
+      ...call,
+      secrets,
+      build: async (signal) => {
+        const { token } = await tokens.current(signal, call.about);
+        secrets.push(token);
+        const request = build();
+        return { ...request, headers: { ...request.headers, authorization: `Bearer ${token.reveal()}` } };
+      },
+    });
+  try {
+    return await once();
+  } catch (error) {
+    if (refusalOf(error)?.status !== 401 || !tokens.renew()) throw error;
+    return once();
+  }
+}

@@ -1,0 +1,25 @@
+import { createHash } from 'node:crypto';
+import type { AccessKeys } from '../http/access-keys.ts';
+import { type ScopedRequest, signScoped } from './scoped.ts';
+
+/** The headers of a request signed with Volcengine's HMAC-SHA256. */
+export const signVolcengine = (request: ScopedRequest, keys: AccessKeys): Readonly<Record<string, string>> =>
+  signScoped(
+    {
+      ...request,
+      headers: {
+        ...request.headers,
+        // The vendor's SDK leaves it out where there is no body.
+        ...(request.body === '' ? {} : { 'x-content-sha256': createHash('sha256').update(request.body).digest('hex') }),
+      },
+    },
+    keys,
+    {
+      algorithm: 'HMAC-SHA256',
+      keyPrefix: '',
+      terminator: 'request',
+      dateHeader: 'x-date',
+      tokenHeader: 'x-security-token',
+      encodesPathAgain: false,
+    },
+  );
