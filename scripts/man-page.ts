@@ -1,5 +1,5 @@
-import { type Command, commands, type Flag, globalFlags } from '../src/cli/commands.ts';
-import { exitMeanings } from '../src/cli/exit-codes.ts';
+import { type Command, commands, type Flag, globalFlags } from '../src/cli/commands/commands.ts';
+import { exitMeanings } from '../src/cli/output/exit-codes.ts';
 import { defaultPaths } from '../src/config/defaults.ts';
 import { homepage, version } from '../src/core/errors/version.ts';
 
@@ -7,7 +7,7 @@ import { homepage, version } from '../src/core/errors/version.ts';
 export function manPage(): string {
   const paths = defaultPaths({});
   return `${[
-    `.\\" Made by \`npm run build\` from src/cli/commands.ts.`,
+    `.\\" Made by \`npm run build\` from src/cli/commands/commands.ts.`,
     `.TH CERTFLEET 1 "" ${quoted(`certfleet ${version}`)} "certfleet"`,
     '.SH NAME',
     text('certfleet - get, renew and deliver HTTPS certificates from ACME CAs'),

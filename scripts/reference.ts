@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { commandGroups, commands, type Flag, globalFlags } from '../src/cli/commands.ts';
-import { exampleText } from '../src/cli/example.ts';
-import { exitMeanings, exitPrecedence } from '../src/cli/exit-codes.ts';
-import { explanationOf } from '../src/cli/explain.ts';
+import { commandGroups, commands, type Flag, globalFlags } from '../src/cli/commands/commands.ts';
+import { exampleText } from '../src/cli/commands/look/example.ts';
+import { explanationOf } from '../src/cli/commands/look/explain.ts';
+import { exitMeanings, exitPrecedence } from '../src/cli/output/exit-codes.ts';
 import { dns01Options } from '../src/config/dns01.ts';
 import { innermost, type OptionField, optionFields } from '../src/config/fields.ts';
 import { forwardRuleOptions } from '../src/config/forward-rule.ts';

@@ -3,8 +3,8 @@ import { type CommandLine, commandLine } from '../../test/support/command-line.t
 import { CertfleetError } from '../core/errors/errors.ts';
 import type { Event } from '../core/plan/event.ts';
 import type { Outcome } from '../core/plan/outcome.ts';
+import { failing, valid } from './commands/look/test-statuses.ts';
 import { guarded } from './guard.ts';
-import { failing, valid } from './test-statuses.ts';
 
 // Every command, with a fleet whose texts are as hostile as documents of an earlier version may be, in every form of
 // output. What this program itself writes to a terminal: colours, and moves of the cursor.

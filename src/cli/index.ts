@@ -15,7 +15,7 @@ function end(code: number): void {
   process.exitCode = code;
   process.stdout.write('', async (error) => {
     note(error);
-    if (lost) process.exitCode = (await import('./lost-output.ts')).tellLostOutput(lost, code, process);
+    if (lost) process.exitCode = (await import('./output/lost-output.ts')).tellLostOutput(lost, code, process);
     // After a signal, do not wait for a hook or a socket that may still be open.
     if (code >= 128) process.exit(code);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine } from '../../test/support/command-line.ts';
-import { commandGroups, commands } from './commands.ts';
-import { valid } from './test-statuses.ts';
+import { commandGroups, commands } from './commands/commands.ts';
+import { valid } from './commands/look/test-statuses.ts';
 
 /** A value for each required argument. */
 const argumentsOf = (text = ''): readonly string[] =>

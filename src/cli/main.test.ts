@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commandLine, type Done, type FakeAnswers, jsonLines } from '../../test/support/command-line.ts';
 import { fail } from '../core/errors/errors.ts';
-import { unchanged } from './test-statuses.ts';
+import { unchanged } from './commands/look/test-statuses.ts';
 
 describe('failures', () => {
   const broken = (error: unknown, env = {}) => {

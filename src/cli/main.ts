@@ -1,10 +1,10 @@
 import { asFailure } from '../core/errors/errors.ts';
 import type { JsonObject } from '../core/text/json.ts';
 import type { CliContext, Invocation, LogFile, Output, Run, StopSignal } from './context.ts';
-import { detailOf, failureData, failureText, printingOf } from './failure.ts';
-import { wholePathOf } from './flag-values.ts';
+import { wholePathOf } from './flags/values.ts';
 import { guarded } from './guard.ts';
 import { mayBeCertbots, splitAtCertbot } from './other-clients.ts';
+import { detailOf, failureData, failureText, printingOf } from './output/failure.ts';
 import { parseArguments, type Typed } from './program.ts';
 import { type OpenSession, openSession } from './session.ts';
 
@@ -72,9 +72,9 @@ async function parse(
   if (split) return { typed: withArguments(parseArguments(split.own, context), split.theirs) };
   const registryOf = async () => context.registry ?? (await import('../generated/registry.ts')).registry;
   const shown = async () =>
-    `certfleet ${await (await import('./shown-words.ts')).shownOf(argv, {}, await registryOf())}`;
+    `certfleet ${await (await import('./certbot/shown-words.ts')).shownOf(argv, {}, await registryOf())}`;
   if (!mayBeCertbots(argv)) return { typed: withShown(parseArguments(argv, context), shown) };
-  const { inOwnWords, translate, withTranslated } = await import('./certbot-flags.ts');
+  const { inOwnWords, translate, withTranslated } = await import('./certbot/flags.ts');
   const translated = await translate(argv, await registryOf());
   const typed = withShown(parseArguments(translated.argv, context), async () => `certfleet ${translated.shown}`);
   if ('exitCode' in typed || translated.first === '') return { typed };

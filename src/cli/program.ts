@@ -2,7 +2,7 @@ import { Command as Commander, CommanderError, InvalidArgumentError, Option } fr
 import { fail } from '../core/errors/errors.ts';
 import { version } from '../core/errors/version.ts';
 import { didYouMean } from '../core/text/nearest.ts';
-import { type Command, commandGroups, commands, type Flag, globalFlags } from './commands.ts';
+import { type Command, commandGroups, commands, type Flag, globalFlags } from './commands/commands.ts';
 import type { FlagValue, Invocation, Output } from './context.ts';
 import { wordHere } from './other-clients.ts';
 

@@ -9,7 +9,7 @@ import type { Person } from '../ports/person.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
 import type { CliContext, Environment, FlagValue, Invocation, LogFile, Session } from './context.ts';
-import { cutAt, expandHome, listOf, textWithPlaces, wholePathOf } from './flag-values.ts';
+import { cutAt, expandHome, listOf, textWithPlaces, wholePathOf } from './flags/values.ts';
 import { guarded, guardedFleet } from './guard.ts';
 import {
   jsonProgress,
@@ -19,8 +19,8 @@ import {
   plainProgress,
   quietProgress,
   verboseProgress,
-} from './progress.ts';
-import { fill, styleOf } from './text.ts';
+} from './output/progress.ts';
+import { fill, styleOf } from './output/text.ts';
 
 /** A session and its end. */
 export interface OpenSession extends Session {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
-import { exampleText } from '../cli/example.ts';
+import { exampleText } from '../cli/commands/look/example.ts';
 import { CertfleetError } from '../core/errors/errors.ts';
 import { z } from '../define.ts';
 import { registry } from '../generated/registry.ts';

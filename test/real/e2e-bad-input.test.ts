@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { textWithPlaces } from '../../src/cli/flag-values.ts';
+import { textWithPlaces } from '../../src/cli/flags/values.ts';
 import { errorTable } from '../../src/core/errors/error-table.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { manPage } from '../../scripts/man-page.ts';
-import { commands } from '../../src/cli/commands.ts';
+import { commands } from '../../src/cli/commands/commands.ts';
 import { builtProgram } from '../support/built.ts';
 import { buildCertfleet, type Certfleet, succeeded } from '../support/e2e.ts';
 import { findProgram, repositoryRoot, temporaryFolder } from '../support/service.ts';

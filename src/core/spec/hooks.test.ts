@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hooksFromFlags } from '../../cli/hook-flags.ts';
+import { hooksFromFlags } from '../../cli/flags/hooks.ts';
 import { aroundOrder, briefHook, hookText, programsIn, type RunHooks, wholeHook, withHooks } from './hooks.ts';
 import { inPlaceTarget } from './in-place.ts';
 import type { Hooks, StoredSpec } from './spec.ts';

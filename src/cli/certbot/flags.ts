@@ -1,0 +1,230 @@
+import { certbotNames, findProvider, lackingPlugins } from '../../config/certbot-plugins.ts';
+import { adapterEntry, type Registry } from '../../config/registry.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { manualProvider } from '../../core/spec/by-hand.ts';
+import { didYouMean, nearest } from '../../core/text/nearest.ts';
+import { type KeyFlags, keyTypeOfFlags, takeKeyFlag } from '../certbot-key-flags.ts';
+import type { Command } from '../commands/commands.ts';
+import type { FlagValue, Invocation } from '../context.ts';
+import { listOf } from '../flags/values.ts';
+import { shownOf } from './shown-words.ts';
+
+/** A day; more is a mistake. */
+const mostSeconds = 86_400;
+
+/** What certbot's flags mean here. */
+export interface Translated {
+  /** Without them. */
+  readonly argv: readonly string[];
+  /** In their place, as the parser would return them. */
+  readonly flags: Readonly<Record<string, FlagValue>>;
+  /** All that follows `certfleet`, as a person would type it, without secrets. */
+  readonly shown: string;
+  /** The first of them, for messages. */
+  readonly first: string;
+}
+
+/**
+ * Translates certbot's flags for a DNS plugin: `--dns-NAME`, `--authenticator dns-NAME` or `-a dns-NAME`,
+ * `--dns-NAME-credentials FILE`, `--dns-NAME-propagation-seconds N`, and `--dns-NAME-OPTION VALUE`, also with the prefix
+ * that older third-party plugins need; `--manual` with `--preferred-challenges dns`; and those for the key. Leaves unknown flags to the parser. Fails with `usage/invalid`.
+ */
+export async function translate(argv: readonly string[], registry: Registry): Promise<Translated> {
+  const rest: string[] = [];
+  const given: Given = { chosen: new Map(), options: [] };
+  const key: KeyFlags = {};
+  let challenges: string | undefined;
+  for (let at = 0; at < argv.length; at++) {
+    const word = argv[at]!;
+    const [flag, inline] = word.startsWith('--') && word.includes('=') ? cut(word) : [word, undefined];
+    const value = (): string => {
+      if (inline === undefined) at += 1;
+      const text = inline ?? argv[at];
+      if (text === undefined || text === '') throw fail('usage/invalid', { what: `${flag}: its value is missing` });
+      return text;
+    };
+    if (flag === '--manual') given.chosen.set(manualProvider, flag);
+    else if (flag === '-a' || flag === '--authenticator') await chooseByName(given, flag, value(), registry);
+    else if (flag === '--preferred-challenges') challenges = value();
+    else if (takeKeyFlag(key, flag, value)) continue;
+    else if (!(await takeDnsFlag(given, flag, value, registry))) rest.push(word);
+  }
+  // certbot tries HTTP first.
+  const isOverDns = /^\s*dns\b/.test(challenges ?? 'http');
+  if (given.chosen.has(manualProvider) && !isOverDns)
+    throw fail('usage/invalid', {
+      what: `${given.chosen.get(manualProvider)}: only DNS records can be added by hand here; add --preferred-challenges dns, or use --http webroot:FOLDER`,
+    });
+  if (challenges !== undefined && given.chosen.size === 0) rest.push('--preferred-challenges', challenges);
+  const { words, ...translated } = withKey(collected(given), key);
+  return { argv: rest, ...translated, shown: await shownOf([...rest, ...words], translated.flags, registry) };
+}
+
+interface Collected extends Pick<Translated, 'flags' | 'first'> {
+  /** Those flags, as a person would type them. */
+  readonly words: readonly string[];
+}
+
+function withKey(translated: Collected, key: KeyFlags): Collected {
+  const keyType = keyTypeOfFlags(key);
+  if (keyType === undefined) return translated;
+  const { first, flags, words } = translated;
+  return { first: first || '--key-type', flags: { ...flags, keyType }, words: [...words, '--key-type', keyType] };
+}
+
+interface Given {
+  /** The flag that chose it, by provider. */
+  readonly chosen: Map<string, string>;
+  readonly options: {
+    readonly flag: string;
+    readonly provider: string;
+    readonly option: string;
+    readonly value: string;
+  }[];
+}
+
+async function chooseByName(given: Given, flag: string, typed: string, registry: Registry): Promise<void> {
+  if (typed === 'manual') {
+    given.chosen.set(manualProvider, `${flag} manual`);
+    return;
+  }
+  const name = /^(?:[a-z0-9-]+:)?dns-([a-z0-9-]+)$/.exec(typed)?.[1];
+  if (name === undefined)
+    throw fail('usage/invalid', {
+      what: `${flag} ${typed}: write --http standalone, --http webroot:FOLDER or --dns PROVIDER`,
+    });
+  given.chosen.set(await providerNamed(name, registry), `${flag} ${typed}`);
+}
+
+async function takeDnsFlag(given: Given, flag: string, value: () => string, registry: Registry): Promise<boolean> {
+  const body = /^--(?:certbot-[a-z0-9-]+:)?dns-([a-z0-9-]+)$/.exec(flag)?.[1];
+  if (body === undefined || body === 'option') return false;
+  const [, named, suffix] = /^(.+)-(credentials|propagation-seconds)$/.exec(body) ?? [];
+  if (named !== undefined && suffix !== undefined) {
+    const provider = await providerNamed(named, registry);
+    given.options.push({ flag, provider, option: suffix, value: value() });
+    return true;
+  }
+  if (lackingPlugins.has(body) || (await findProvider(body, registry)) !== undefined) {
+    given.chosen.set(await providerNamed(body, registry), flag);
+    return true;
+  }
+  const labels = body.split('-');
+  for (let length = labels.length - 1; length > 0; length--) {
+    const provider = await findProvider(labels.slice(0, length).join('-'), registry);
+    if (provider === undefined) continue;
+    const options = await optionsOf(provider, registry);
+    const typed = labels.slice(length);
+    const option = options.find((name) => name.toLowerCase() === typed.join(''));
+    if (option === undefined)
+      throw fail('usage/invalid', {
+        what: `${flag}: the DNS provider ${provider} has no such option${guess(flag, typed.join('-'), [...options.map(inFlag), 'propagation-seconds'])}; \`certfleet providers ${provider}\` shows those that it has`,
+      });
+    given.options.push({ flag, provider, option, value: value() });
+    return true;
+  }
+  // `--dns-optoin` is not a provider.
+  if (nearest(body, ['option']) !== undefined) return false;
+  const meant = guess(flag, body, await providerNames(registry));
+  if (meant !== '') throw fail('usage/invalid', { what: `unknown option '${flag}'${meant}` });
+  return false;
+}
+
+/** `; did you mean --dns-cloudflare?` or nothing: the flag with its end as it is known. */
+function guess(flag: string, end: string, known: readonly string[]): string {
+  const near = nearest(end, known);
+  return near === undefined ? '' : `; did you mean ${flag.slice(0, -end.length)}${near}?`;
+}
+
+/** An option as certbot has it in a flag: `api-token`. */
+const inFlag = (option: string): string => option.replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
+
+async function providerNamed(name: string, registry: Registry): Promise<string> {
+  const provider = await findProvider(name, registry);
+  if (provider !== undefined) return provider;
+  throw fail('usage/invalid', {
+    what: `certfleet has no DNS provider "${name}"${didYouMean(name, await providerNames(registry)).replace('; ', ', ')}: \`certfleet providers\` lists those that it has, and for any other \`acmesh\` runs a script of acme.sh, and a solver of type \`command\` one of yours`,
+  });
+}
+
+async function providerNames(registry: Registry): Promise<readonly string[]> {
+  const ids = Object.keys(registry.dns);
+  return [...ids, ...(await Promise.all(ids.map((id) => certbotNames(id, registry)))).flat()];
+}
+
+async function optionsOf(provider: string, registry: Registry): Promise<readonly string[]> {
+  const definition = await adapterEntry(registry, 'dns', provider)?.load();
+  return Object.keys(definition?.options.shape ?? {});
+}
+
+function collected({ chosen, options }: Given): Collected {
+  const [first, second] = [...chosen];
+  if (first && second)
+    throw fail('usage/invalid', { what: `${first[1]} and ${second[1]} name two DNS providers: a certificate has one` });
+  const provider = first?.[0] ?? options[0]?.provider;
+  const other = options.find((one) => one.provider !== provider);
+  if (other)
+    throw fail('usage/invalid', { what: `${other.flag} is for another DNS provider than ${provider}: leave out one` });
+  const seconds = options.findLast(({ option }) => option === 'propagation-seconds');
+  if (seconds && !/^\d+$/.test(seconds.value))
+    throw fail('usage/invalid', { what: `${seconds.flag} ${seconds.value}: this is not a number of seconds` });
+  if (seconds && Number(seconds.value) > mostSeconds)
+    throw fail('usage/invalid', { what: `${seconds.flag} ${seconds.value}: at most ${mostSeconds} seconds` });
+  const dnsOption = options
+    .filter((one) => one !== seconds && one.option !== 'propagation-seconds')
+    .map(({ option, value }) => [option, value] as const);
+  const propagation = seconds && `${Number(seconds.value)}s`;
+  const dns = first?.[0];
+  return {
+    first: first?.[1] ?? options[0]?.flag ?? '',
+    flags: {
+      ...(dns === undefined ? {} : { dns }),
+      ...(dns === undefined && provider !== undefined
+        ? { impliedDns: provider, impliedBy: options[0]?.flag ?? '' }
+        : {}),
+      ...(dnsOption.length === 0 ? {} : { dnsOption: dnsOption.map(([option, value]) => `${option}=${value}`) }),
+      ...(propagation === undefined ? {} : { propagation }),
+    },
+    words: [
+      ...(dns === undefined ? [] : ['--dns', dns]),
+      ...dnsOption.flatMap(([option, value]) => ['--dns-option', `${option}=${value}`]),
+      ...(propagation === undefined ? [] : ['--propagation', propagation]),
+    ],
+  };
+}
+
+const cut = (word: string): readonly [string, string] => {
+  const at = word.indexOf('=');
+  return [word.slice(0, at), word.slice(at + 1)];
+};
+
+/** The invocation with translated flags added to those that the parser found. Fails with `usage/invalid`. */
+export function withTranslated(
+  { command, invocation }: Parsed,
+  { flags, first }: Pick<Translated, 'flags' | 'first'>,
+): Parsed['invocation'] {
+  if (!['issue', 'renew'].includes(command.name))
+    throw fail('usage/invalid', { what: `unknown option '${first}'; it is an option of \`certfleet issue\`` });
+  const { dns, dnsOption } = invocation.flags;
+  if (dns !== undefined && flags['dns'] !== undefined && dns !== flags['dns'])
+    throw fail('usage/invalid', {
+      what: `--dns ${String(dns)} and ${first} name two DNS providers: a certificate has one`,
+    });
+  const options = [...listOf(dnsOption), ...listOf(flags['dnsOption'])];
+  return {
+    ...invocation,
+    flags: { ...invocation.flags, ...flags, ...(options.length === 0 ? {} : { dnsOption: options }) },
+  };
+}
+
+interface Parsed {
+  readonly command: Pick<Command, 'name'>;
+  readonly invocation: Invocation;
+}
+
+/** One sentence with certfleet's own form of the command. */
+export function inOwnWords({ command }: Parsed, { shown }: Pick<Translated, 'shown'>): string {
+  if (command.name === 'renew')
+    return 'Flags of certbot: `certfleet renew` needs none of them, because the settings are stored with each certificate.';
+  return `Flags of certbot. In certfleet’s own words: certfleet ${shown}`;
+}

@@ -1,0 +1,33 @@
+import { optionFields } from '../../config/fields.ts';
+import { adapterEntry, type Registry } from '../../config/registry.ts';
+import { shellWord } from '../../core/text/shell-word.ts';
+import { type Flags, textOf } from '../flags/values.ts';
+
+/**
+ * Words as a person would type them, with `***` in place of each secret: commands refuse a secret that is typed, but what
+ * is printed before may be kept in a log.
+ *
+ * @param flags those translated, which may say which DNS provider it is
+ */
+export async function shownOf(words: readonly string[], flags: Flags, registry: Registry): Promise<string> {
+  const typed = words.flatMap((word, at) =>
+    word === '--dns' ? (words[at + 1] ?? []) : (/^--dns=(.*)/.exec(word)?.[1] ?? []),
+  );
+  const provider = textOf(flags['dns']) ?? textOf(flags['impliedDns']) ?? typed.at(-1) ?? '';
+  const definition = await adapterEntry(registry, 'dns', provider)?.load();
+  const fields = definition && optionFields(definition.options);
+  // Of a provider that is not known, every option may be secret.
+  const isSecret = (option: string) => fields?.find(({ name }) => name === option)?.secret ?? true;
+  return words
+    .map((word, at) => {
+      const before = words[at - 1] ?? '';
+      const [, flag = '', value = ''] =
+        /^(--(?:eab-hmac-key|dns-option))=(.*)$/s.exec(word) ??
+        (/^--(eab-hmac-key|dns-option)$/.test(before) ? ['', before, word] : []);
+      const [, option, text = value] = flag === '--dns-option' ? (/^([\w-]+)=(.*)$/s.exec(value) ?? []) : [];
+      const isHidden = flag !== '' && !/^(file|env):/.test(text) && (option === undefined || isSecret(option));
+      if (isHidden) return `${flag === before ? '' : `${flag}=`}${option === undefined ? '' : `${option}=`}***`;
+      return /^[\w./:@=,-]+$/.test(word) ? word : shellWord(word);
+    })
+    .join(' ');
+}

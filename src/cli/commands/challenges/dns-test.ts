@@ -1,0 +1,202 @@
+import { parseIdentifier, withLetters } from '../../../config/identifiers.ts';
+import { adapterEntry, dns01Type } from '../../../config/registry.ts';
+import { CertfleetError, type FailOptions, fail, isFailure } from '../../../core/errors/errors.ts';
+import { canonicalName, isDnsName, parseServerAddress } from '../../../core/names/dns-name.ts';
+import { baseName } from '../../../core/names/identifier.ts';
+import type { Settings } from '../../../core/spec/spec.ts';
+import { shellWord } from '../../../core/text/shell-word.ts';
+import { spanText } from '../../../core/text/span.ts';
+import type { Fleet, TrialNews, TrialReport } from '../../../fleet.ts';
+import type { Run, Session } from '../../context.ts';
+import { dnsSolver, type NamedSolver, proveCredentials } from '../../flags/solver.ts';
+import { listOf, textOf } from '../../flags/values.ts';
+import { styleOf, wrap } from '../../output/text.ts';
+
+/** `certfleet dns test PROVIDER ZONE` */
+export const dnsTest: Run = async (session) => {
+  const [named = '', typed = ''] = session.invocation.args;
+  const identifier = parseIdentifier(typed);
+  if (identifier.type === 'ip') throw fail('usage/invalid', { what: `${typed} is an address: name a zone` });
+  const below = baseName(identifier);
+  const record = recordFrom(session);
+  const settings = await session.settings();
+  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const solver = await solverToTry(session, settings, named, below);
+  const orDeclared = (error: unknown) => withDeclared(error, { settings, solver, typed });
+  const failing = (error: unknown): never => {
+    throw orDeclared(error);
+  };
+  await proveCredentials(solver, session, registry, undefined).catch(failing);
+  const { fleet, absent } = await openAny(session);
+  const provider = String(solver.settings['provider']);
+  const title = adapterEntry(registry, 'dns', provider)?.title ?? provider;
+  if (!session.quiet) session.print(`Trying ${title} with ${withLetters(below)}.`);
+  const told = teller(session, absent);
+  const report = await fleet.tryDns({ solver, below, record, told }, session.signal).catch(failing);
+  const { error, ...rest } = report;
+  session.printJson({ object: 'dns-test', solver: solver.name, provider, ...rest, ok: error === undefined });
+  if (!session.quiet) for (const line of conclusions(report, title)) session.print(line);
+  if (error) throw orDeclared(withoutRenewal(error));
+  if (!session.quiet)
+    session.noteWhole(`Next: get a certificate:\n  ${issueLine(session, solver.name, record, below, report)}`);
+  return 0;
+};
+
+/** Without credentials, someone may have meant the declared solver that has this provider's. */
+function withDeclared<Thrown>(
+  error: Thrown,
+  { settings, solver, typed }: { readonly settings: Settings; readonly solver: NamedSolver; readonly typed: string },
+): Thrown | CertfleetError {
+  const { provider } = solver.settings;
+  const declared = Object.entries(settings.solvers).find(
+    ([, one]) => one.type === dns01Type && one['provider'] === provider,
+  )?.[0];
+  if (!isFailure(error, 'config/credential-missing') || declared === undefined || declared === solver.name)
+    return error;
+  const hint = `The configuration declares the solver "${declared}": \`certfleet dns test ${shellWord(declared)} ${shellWord(typed)}\` uses its credentials. ${error.hint}`;
+  return new CertfleetError(error.code, error.message, hint, error as FailOptions);
+}
+
+/** The command for a certificate over the same solver, to copy. */
+function issueLine(
+  { invocation: { flags } }: Session,
+  solver: string,
+  record: string | undefined,
+  below: string,
+  { zone }: TrialReport,
+): string {
+  const name = record?.startsWith(label) ? record.slice(label.length) : below;
+  const names = name === zone ? `${name},'*.${name}'` : name;
+  const credentials = textOf(flags['credentials']);
+  const given = [
+    ...listOf(flags['dnsOption']).map((option) => ['--dns-option', option]),
+    ...(credentials === undefined ? [] : [['--dns-option', `credentials=${credentials}`]]),
+    ...(['config', 'store'] as const).flatMap((flag) => {
+      const value = textOf(flags[flag]);
+      return value === undefined ? [] : [[`--${flag}`, value]];
+    }),
+  ];
+  const words = ['--dns', solver, ...given.flat(), '--agree-tos'].map(shellWord);
+  return `certfleet issue -d ${names} ${words.join(' ')}`;
+}
+
+/** How the names of challenges begin. */
+const label = '_acme-challenge.';
+
+/** The error without the advice about `certfleet renew`, which repeats no test. */
+function withoutRenewal(error: CertfleetError): CertfleetError {
+  const hint = hints.get(error.code);
+  return hint === undefined ? error : new CertfleetError(error.code, error.message, hint, error as FailOptions);
+}
+
+const hints: ReadonlyMap<string, string> = new Map([
+  ['dns/limited', 'Nothing was changed. Try again later.'],
+  [
+    'dns/failed',
+    'The fault is on the provider’s side. Try again later; if it lasts, look at the provider’s status page.',
+  ],
+]);
+
+function recordFrom({ invocation }: Session): string | undefined {
+  const typed = textOf(invocation.flags['record']);
+  if (typed === undefined) return undefined;
+  const name = canonicalName(typed);
+  if (name === '' || !isDnsName(name))
+    throw fail('usage/invalid', { what: `--record ${typed}: this is not a DNS name` });
+  return name;
+}
+
+/** A declared solver, or a provider with options from flags and the environment. */
+async function solverToTry(session: Session, settings: Settings, named: string, zone: string): Promise<NamedSolver> {
+  const { flags } = session.invocation;
+  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const credentials = textOf(flags['credentials']);
+  const nameservers = listOf(flags['nameserver']);
+  const isDeclared = Object.hasOwn(settings.solvers, named);
+  if (isDeclared && credentials !== undefined)
+    throw fail('usage/invalid', {
+      what: `--credentials cannot change the declared solver "${named}": change its options in the configuration`,
+    });
+  const file = credentials === undefined ? [] : [`credentials=${credentials}`];
+  const dnsOption = [...listOf(flags['dnsOption']), ...file];
+  const withOptions: Session = {
+    ...session,
+    invocation: { ...session.invocation, flags: { ...flags, ...(dnsOption.length === 0 ? {} : { dnsOption }) } },
+  };
+  const choosing = { session: withOptions, settings, registry, kept: [] };
+  const solver = await dnsSolver(named, choosing, 'dns test');
+  if (solver.settings.type !== dns01Type)
+    throw fail('usage/invalid', { what: `dns test ${named}: only a solver of type ${dns01Type} has a DNS provider` });
+  const odd = nameservers.find((text) => !parseServerAddress(text));
+  if (odd !== undefined)
+    throw fail('usage/invalid', {
+      what: `--nameserver ${odd}: write an IP address, like 192.0.2.53 or [2001:db8::53]:53`,
+    });
+  if (nameservers.length === 0) return solver;
+  return { ...solver, settings: { ...solver.settings, dns: { zone, nameservers } } };
+}
+
+/** The fleet; without a store, one that stores nothing, and the error that says so. */
+async function openAny(session: Session): Promise<{ fleet: Fleet; absent?: CertfleetError }> {
+  try {
+    return { fleet: await session.fleet({ makeStore: false }) };
+  } catch (error) {
+    if (!isFailure(error, 'store/absent')) throw error;
+    return { fleet: await session.fleet({ makeStore: true, inMemory: true }), absent: error };
+  }
+}
+
+const labels = {
+  zone: 'zone',
+  check: 'credentials',
+  add: 'added',
+  visible: 'visible',
+  remove: 'removed',
+  gone: 'gone',
+} as const;
+
+/** Prints each step when it is made. */
+function teller(session: Session, absent: CertfleetError | undefined): (news: TrialNews) => void {
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const style = styleOf(session.context);
+  const indent = ' '.repeat(24);
+  return (news) => {
+    if ('step' in news) {
+      session.printJson({ object: 'dns-test-step', ...news });
+      const head = `${style.good('✓')} ${labels[news.step].padEnd(11)} ${secondsText(news.ms).padStart(8)}  `;
+      if (!session.quiet) session.printWhole(`${head}${wrap(news.finding, width - indent.length, indent)}`);
+    } else if ('waitsFor' in news) session.note(`waiting: ${news.waitsFor}`);
+    else if ('adds' in news) {
+      if (!absent) return;
+      const { name, value } = news.adds;
+      session.note(
+        `T${absent.message.slice(1)}, so nothing is journalled. If this is killed, remove the TXT value ${value} at ${name} yourself.`,
+      );
+    } else {
+      const { name, value, reason } = news.left;
+      const by = absent === undefined ? '`certfleet sweep` or the next test removes it' : 'remove it yourself';
+      session.complain(`The TXT value ${value} at ${name} is left (${reason}); ${by}.`);
+    }
+  };
+}
+
+const secondsText = (ms: number): string => `${(ms / 1_000).toFixed(ms < 9_950 ? 1 : 0)} s`;
+const limitText = (ms: number): string => (ms < 120_000 ? `${Math.round(ms / 1_000)} seconds` : spanText(ms));
+
+/** What was measured, beside what certfleet assumes of the service. */
+function conclusions({ visible, ttl, traits, left, error }: TrialReport, title: string): readonly string[] {
+  const lines: string[] = [];
+  if (visible) {
+    const { ms, limitMs } = visible;
+    lines.push(`Visible everywhere after ${secondsText(ms)}; certfleet waits for at most ${limitText(limitMs)}.`);
+  }
+  if (ttl.served !== undefined) {
+    const { served, sent } = ttl;
+    const odd = `TTL ${served} s, although ${sent} s was asked for`;
+    if (served === sent) lines.push(`TTL ${served} s, as asked.`);
+    else if (served > sent) lines.push(`${odd} (minTtl is ${traits.minTtl}): ${title} may not accept less.`);
+    else lines.push(`${odd}: ${title} has set another one, or a server that caches counts down.`);
+  }
+  if (left === undefined && error === undefined) lines.push('Nothing is left.');
+  return lines;
+}

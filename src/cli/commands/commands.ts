@@ -1,0 +1,212 @@
+import type { Run } from '../context.ts';
+import type { Typed } from '../program.ts';
+import { commandsOfAccounts } from './accounts/commands.ts';
+import { commandsOfChallenges } from './challenges/commands.ts';
+import { commandsOfLife } from './life/commands.ts';
+import { commandsOfMachine } from './machine.ts';
+import { commandsOfMoving } from './moving/commands.ts';
+import { commandsOfOrders } from './orders/commands.ts';
+import { commandsOfStore } from './store/commands.ts';
+
+/** The command line as data: the parser, the help and docs/reference/cli.md are made from it. */
+export interface Command {
+  /** As typed. A command in a group contains a space: `config check`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly arguments?: { readonly text: string; readonly description: string };
+  readonly flags: readonly Flag[];
+  readonly examples?: readonly { readonly line: string; readonly why: string }[];
+  /** It may ask a person at the terminal to add a record by hand. */
+  readonly asksPerson?: true;
+  /** What a signal leaves of it, in words, if it is no work that is journalled. */
+  readonly ifStopped?: string;
+  /** @param parse reads another command line, for a command that stands for others */
+  load(parse: (argv: readonly string[]) => Typed): Promise<Run>;
+}
+
+export interface Flag {
+  /** In commander's notation: `-d, --identifier <names>`. */
+  readonly flags: string;
+  readonly description: string;
+  /** All values that it takes, for the completion. */
+  readonly values?: readonly string[];
+  /** May be repeated, and split at commas. */
+  readonly list?: boolean;
+  /** May be repeated, but is not split at commas. */
+  readonly repeat?: boolean;
+  /** Other long names. */
+  readonly aliases?: readonly string[];
+}
+
+export const globalFlags: readonly Flag[] = [
+  {
+    flags: '--config <file>',
+    description: 'configuration file (default: /etc/certfleet/certfleet.yaml, if it exists)',
+  },
+  { flags: '--store <folder>', description: 'folder for state, keys and certificates (default: /var/lib/certfleet)' },
+  {
+    flags: '--store-key <where>',
+    description:
+      'key of an encrypted store: file:/path, env:NAME or credential:NAME (of systemd); of several, the first one encrypts',
+    repeat: true,
+  },
+  { flags: '--json', description: 'print one JSON event per line on stdout, for programs' },
+  { flags: '--quiet', description: 'print only failures, for cron' },
+  { flags: '-v, --verbose', description: 'show each step, and each request with its status and time' },
+  { flags: '--log-file <file>', description: 'append every step and request to a file that only its owner may read' },
+];
+
+export const commandGroups: Readonly<Record<string, string>> = {
+  account: 'show and change accounts at CAs',
+  config: 'check and describe the configuration',
+  dns: 'try a DNS provider',
+  store: 'check and encrypt the store',
+};
+
+export const commands: readonly Command[] = [
+  ...commandsOfOrders,
+  {
+    name: 'status',
+    summary: 'show all certificates and what comes next',
+    description:
+      'Private keys are opened only for certificates that are named; `certfleet store check` reads all. Exits with 7 if the store is damaged.',
+    arguments: { text: '[name...]', description: 'only these certificates (default: all)' },
+    flags: [],
+    load: async () => (await import('./look/status.ts')).status,
+  },
+  {
+    name: 'show',
+    summary: 'show everything about one certificate',
+    arguments: { text: '<name>', description: 'name of the certificate, as `certfleet status` shows it' },
+    flags: [],
+    load: async () => (await import('./look/show.ts')).show,
+  },
+  ...commandsOfLife,
+  {
+    name: 'sweep',
+    summary: 'clean up after killed processes',
+    description:
+      'Removes TXT records, token files and forward rules of runs that were killed, and ends solver hooks that still run. The command of ' +
+      'a deployer is not ended. Finishes their deliveries to targets that all nodes share, or that are on this machine. ' +
+      '`renew` does this, too. With --lost, it lists what carries certfleet’s mark at load balancers and their ' +
+      'certificate services, and that no journal of this store knows, for instance because its store was lost.',
+    flags: [
+      { flags: '--lost', description: 'list what no journal of this store knows, and remove nothing' },
+      { flags: '--owner <id>', description: 'with --lost: remove what belongs to this owner' },
+      {
+        flags: '--older-than <duration>',
+        description:
+          'with --owner: only what should have been gone for so long, such as 1d or 12h; required if the owner is another installation',
+      },
+    ],
+    examples: [
+      { line: 'certfleet sweep --lost', why: 'show left-overs of lost stores' },
+      { line: 'certfleet sweep --lost --owner 0123456789ab --older-than 1d', why: 'remove those of one of them' },
+    ],
+    load: async () => (await import('./look/sweep.ts')).sweep,
+  },
+  {
+    name: 'doctor',
+    summary: 'draw the path of the CA’s request for a certificate, and say where it breaks',
+    description:
+      'For each identifier: the addresses, the load balancer’s listener, the rule that wins for the challenge path, the ' +
+      'servers behind it, the responder, and the answer at every address; with DNS-01 the aliases, the zone and its ' +
+      'servers. It changes nothing (it listens on the responder’s port until it ends), and requests nothing from ' +
+      'link-local, metadata or, unless preflight.resolvers is set, private addresses. ✓ is well, ? cannot be told from ' +
+      'here, ✗ is broken. Exits with 0 if nothing is broken, else with the code of what is: 2 settings, 3 the answer by ' +
+      'the public path, 5 DNS, the load balancer or the responder.',
+    arguments: { text: '<name...>', description: 'certificates that are declared or stored' },
+    flags: [],
+    examples: [{ line: 'certfleet doctor www.example.com', why: 'find out why the CA does not get the answer' }],
+    load: async () => (await import('./look/doctor.ts')).doctor,
+  },
+  ...commandsOfChallenges,
+  ...commandsOfMoving,
+  ...commandsOfAccounts,
+  ...commandsOfStore,
+  {
+    name: 'providers',
+    summary: 'list DNS providers, solvers, deployers and CAs',
+    description:
+      'With an id, it shows one of them: its options, the environment variables and keys of a file with credentials that ' +
+      'give them, where to get a key and what that must be allowed to do, and an example for certfleet.yaml. Any other ' +
+      'word is searched for, also among the names that other clients use.',
+    arguments: { text: '[word]', description: 'the id of one, or a word to search for' },
+    flags: [],
+    examples: [
+      { line: 'certfleet providers rfc2136', why: 'what a DNS provider needs' },
+      { line: 'certfleet providers alibaba', why: 'everything for one vendor' },
+    ],
+    load: async () => (await import('./look/providers.ts')).providers,
+  },
+  {
+    name: 'dns test',
+    summary: 'try a DNS provider, without a certificate',
+    description:
+      'Adds a TXT value at a random name in the zone, waits until every authoritative server answers with it, removes it, ' +
+      'and prints how long each step took. No CA is asked. Exits with 2 if an option is missing or wrong, with 5 if the provider or a name server refused or failed. If the test is stopped or fails, it removes the value; if it ' +
+      'is killed, `certfleet sweep` or the next test does, if there is a store.',
+    arguments: {
+      text: '<provider> <zone>',
+      description: 'a DNS provider (see `certfleet providers`) or a declared solver, and the domain to try it with',
+    },
+    flags: [
+      {
+        flags: '--credentials <file>',
+        description: 'file with the provider’s credentials, as certbot and others have it',
+      },
+      {
+        flags: '--dns-option <key=value>',
+        description: 'option of the DNS provider; for a secret, key=file:/path or key=env:NAME',
+        repeat: true,
+      },
+      {
+        flags: '--record <name>',
+        description: 'add the value at this name, such as _acme-challenge.example.com, in place of a random one',
+      },
+      {
+        flags: '--nameserver <address>',
+        description: 'ask these servers of the zone, and do not look for them',
+        list: true,
+      },
+    ],
+    examples: [
+      { line: 'certfleet dns test rfc2136 example.com', why: 'with options from the environment' },
+      {
+        line: 'certfleet dns test dns example.com --config certfleet.yaml',
+        why: 'the solver `dns` that certfleet.yaml declares',
+      },
+    ],
+    asksPerson: true,
+    load: async () => (await import('./challenges/dns-test.ts')).dnsTest,
+  },
+  {
+    name: 'explain',
+    summary: 'explain an error code',
+    arguments: { text: '[code]', description: 'the code shown below an error (default: list all codes)' },
+    flags: [],
+    examples: [{ line: 'certfleet explain preflight/no', why: 'what it means, and whether certfleet tries again' }],
+    load: async () => (await import('./look/explain.ts')).explain,
+  },
+  ...commandsOfMachine(() => ({ commands, commandGroups, globalFlags })),
+  {
+    name: 'config check',
+    summary: 'list every problem in the configuration, with its line',
+    flags: [],
+    load: async () => (await import('./look/configuration.ts')).checkConfig,
+  },
+  {
+    name: 'config schema',
+    summary: 'print the JSON schema of the configuration, for editors',
+    flags: [],
+    load: async () => (await import('./look/configuration.ts')).printSchema,
+  },
+  {
+    name: 'config example',
+    summary: 'print an example configuration, with comments',
+    flags: [],
+    examples: [{ line: 'certfleet config example > certfleet.yaml', why: 'start from the example' }],
+    load: async () => (await import('./look/configuration.ts')).printExample,
+  },
+];

@@ -1,0 +1,151 @@
+import { fail } from '../../../core/errors/errors.ts';
+import { notRenewedHere } from '../../../core/lineage/not-renewed.ts';
+import type { Settings, StoredSpec } from '../../../core/spec/spec.ts';
+import { storedSpecOf } from '../../../core/spec/stored-spec.ts';
+import { shellWord } from '../../../core/text/shell-word.ts';
+import type { Environment, Run, Session } from '../../context.ts';
+import { certificateNames } from '../../flags/names.ts';
+import { expandHome, listOf, textOf } from '../../flags/values.ts';
+import { reportStart, tellOutcomes } from '../../output/outcomes.ts';
+import { confirmIssuer, reportChanges } from '../orders/issue.ts';
+
+/** `certfleet edit NAME`: what `issue NAME` with flags does, in an editor. */
+export const edit: Run = async (session) => {
+  const { args, flags } = session.invocation;
+  const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
+  if (name === undefined || another !== undefined)
+    throw fail('usage/invalid', { what: 'name the one certificate to edit: certfleet edit NAME' });
+  const settings = await session.settings();
+  await refuseDeclared(session, settings, name);
+  const fleet = await session.fleet({ makeStore: false });
+  const found = await fleet.stored(name, session.signal);
+  if (!found) {
+    const { didYouMeanName } = await import('../../../core/text/nearest.ts');
+    const names = (await fleet.status([], session.signal)).map((one) => one.name);
+    throw fail('lineage/not-found', { name, nearest: didYouMeanName(name, names) });
+  }
+  if (found.givenBack) throw fail('lineage/not-renewed', { name, ...notRenewedHere(found.givenBack) });
+  if (found.origin === 'configuration')
+    throw fail('lineage/not-renewed', {
+      name,
+      why: 'a configuration that was not read declared it',
+      advice: 'Name that configuration with --config, and change it there.',
+    });
+  const kept = found.spec;
+  const env = { ...(await fleet.keptEnvironment(name, session.signal)), ...session.context.env };
+  const wanted = await inEditor(session, kept, { preflight: settings.preflight, env });
+  if (!wanted) {
+    if (!session.quiet) session.print(`${name}: nothing was changed`);
+    return 0;
+  }
+  await confirmIssuer(session, kept, wanted);
+  await reportStart(session, 'edit');
+  await reportChanges(session, { wanted, kept, isAdopted: false });
+  const outcomes = await fleet.issue({ names: [], adHoc: wanted, force: false, staging: false }, session.signal);
+  return tellOutcomes(outcomes, session, { command: 'issue', changes: true, targets: wanted.spec.deploy });
+};
+
+/** Says where a declared certificate is changed: in its configuration, at that line. */
+async function refuseDeclared(session: Session, settings: Settings, name: string): Promise<void> {
+  const at = settings.certificates.findIndex((certificate) => certificate.name === name);
+  if (at < 0) return;
+  const { env } = session.context;
+  const { defaultPaths } = await import('../../../config/defaults.ts');
+  const typed = textOf(session.invocation.flags['config']);
+  const file = typed === undefined ? defaultPaths(env).configuration : expandHome('--config ', typed, env);
+  const { files } = await session.world();
+  const text = new TextDecoder().decode(await files.read(file, { named: true }).catch(() => undefined));
+  const { linesOf } = await import('../../../config/lines.ts');
+  const [line] = linesOf(text, [{ path: ['certificates', at, 'name'], message: '' }]);
+  throw fail('usage/invalid', {
+    what: `"${name}" is declared in the configuration: change it there (${line === undefined ? file : `${file}:${line}`})`,
+  });
+}
+
+interface Given extends Pick<Settings, 'preflight'> {
+  /** With the secrets that are stored with the certificate. */
+  readonly env: Environment;
+}
+
+/** The edited settings; undefined if they are the same. What is invalid is edited again, or kept in the file. */
+async function inEditor(session: Session, kept: StoredSpec, given: Given): Promise<StoredSpec | undefined> {
+  const open = session.context.editFile;
+  if (!open)
+    throw fail('usage/invalid', {
+      what: 'there is no editor here; change settings with flags: certfleet issue NAME …',
+    });
+  const { spec } = kept;
+  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const { editableText } = await import('../../../config/editable.ts');
+  const original = await editableText(kept, registry);
+  let text = original;
+  for (let complaints: readonly string[] = []; ; ) {
+    const edited = await open(withComplaints(text, complaints), session.signal);
+    const isSame = withoutComplaints(edited.text) === withoutComplaints(text);
+    const where = `what you wrote is in ${shellWord(edited.path)} until you delete it`;
+    if (session.signal.aborted) {
+      if (withoutComplaints(edited.text) === withoutComplaints(original)) await edited.remove();
+      else session.note(`Note: ${where}.`);
+      throw session.signal.reason;
+    }
+    text = withoutComplaints(edited.text);
+    if (text.trim() === '' || text === withoutComplaints(original)) {
+      await edited.remove();
+      return undefined;
+    }
+    const checked = await check(session, text, spec.name, given);
+    if ('wanted' in checked) {
+      await edited.remove();
+      return checked.wanted;
+    }
+    complaints = checked.complaints;
+    for (const one of complaints) session.complain(one);
+    const again = isSame ? 'n' : await askAgain(session, where);
+    if (again === undefined || /^n/i.test(again))
+      throw fail('usage/invalid', {
+        what: `the settings are not valid, and nothing was changed; ${where}`,
+      });
+    await edited.remove();
+  }
+}
+
+/** @param where the text is, in case that the answer is Ctrl-C */
+async function askAgain(session: Session, where: string): Promise<string | undefined> {
+  try {
+    return await session.context.ask?.('Edit it again? [Y/n] ', session.signal);
+  } catch (error) {
+    session.note(`Note: ${where}.`);
+    throw error;
+  }
+}
+
+async function check(
+  session: Session,
+  text: string,
+  name: string,
+  { preflight, env }: Given,
+): Promise<{ readonly wanted: StoredSpec } | { readonly complaints: readonly string[] }> {
+  const { checkConfiguration } = await import('../../../config/load.ts');
+  const { files } = await session.world();
+  const { registry } = session.context;
+  const given = { files, env, text, ...(registry ? { registry } : {}) };
+  const { settings, problems } = await checkConfiguration(given);
+  if (!settings)
+    return {
+      complaints: problems.map(({ line, message }) => (line === undefined ? message : `line ${line}: ${message}`)),
+    };
+  const [spec, another] = settings.certificates;
+  if (!spec || another) return { complaints: ['there must be exactly one certificate'] };
+  if (spec.name !== name) return { complaints: [`a certificate cannot be renamed: its name is ${name}`] };
+  const wanted = storedSpecOf(settings, spec);
+  return { wanted: /^preflight:/m.test(text) ? wanted : { ...wanted, preflight } };
+}
+
+const mark = '#! ';
+const withComplaints = (text: string, complaints: readonly string[]): string =>
+  [...complaints.map((one) => mark + one.replaceAll('\n', ' ')), text].join('\n');
+const withoutComplaints = (text: string): string =>
+  text
+    .split('\n')
+    .filter((line) => !line.startsWith(mark))
+    .join('\n');

@@ -1,0 +1,205 @@
+import { isIniKey, snakeCase, writtenKeys } from '../../../config/credentials-file.ts';
+import { innermost, type OptionField, optionFields } from '../../../config/fields.ts';
+import type { WithOptions } from '../../../config/options.ts';
+import {
+  type AdapterEntry,
+  type AdapterInfo,
+  type AdapterKind,
+  dns01Type,
+  environmentName,
+  kindTitles,
+} from '../../../config/registry.ts';
+import { spanText } from '../../../core/text/span.ts';
+import type { DnsProviderTraits } from '../../../ports/dns-provider.ts';
+import { formatTable } from '../../output/table.ts';
+import { wrap } from '../../output/text.ts';
+
+/** What a page needs of a definition. Only DNS providers have traits. */
+export type Definition = WithOptions & {
+  readonly title?: string;
+  readonly names?: readonly string[];
+  readonly apiDocs?: string;
+  readonly notes?: string;
+  readonly traits?: DnsProviderTraits;
+  readonly tested?: string;
+};
+
+/** An adapter with everything from its definition. */
+export interface Described extends Omit<AdapterInfo, 'options'> {
+  readonly apiDocs?: string | undefined;
+  readonly notes?: string | undefined;
+  readonly traits?: DnsProviderTraits | undefined;
+  readonly tested?: string | undefined;
+  readonly options: readonly DescribedOption[];
+  /** A part of certfleet.yaml that uses it. */
+  readonly example?: string;
+}
+
+type DescribedOption = Pick<OptionField, 'name' | 'title' | 'secret' | 'required' | 'examples'> & {
+  readonly description: string;
+  readonly values?: readonly string[];
+  readonly default?: unknown;
+  /** The environment variable that is read if the option is not given. */
+  readonly environment?: string;
+  /** Variables of other clients that are read after it. */
+  readonly aliases?: readonly string[];
+  /** Its keys in the file that the option `credentials` names, as other clients write them. */
+  readonly keys?: readonly string[];
+};
+
+export async function describe(kind: AdapterKind, { load, ...info }: AdapterEntry<Definition>): Promise<Described> {
+  const definition = await load();
+  const { options, apiDocs, notes, traits, tested, title } = definition;
+  const fields = optionFields(options);
+  const prefixes = fields.find((field) => field.credentials !== undefined)?.credentials;
+  return {
+    ...info,
+    ...(title === undefined ? {} : { title }),
+    apiDocs,
+    notes,
+    traits,
+    tested,
+    options: fields.map((field) => {
+      const { name, title, description, secret, required, examples, defaultValue } = field;
+      const values = valuesOf(field);
+      const aliases = field.aliases.filter((alias) => !isIniKey(alias));
+      return {
+        ...{ name, title, description, secret, required, examples },
+        ...(values.length > 0 ? { values } : {}),
+        ...(defaultValue === undefined ? {} : { default: defaultValue }),
+        ...(aliases.length === 0 ? {} : { aliases }),
+        ...(kind === 'solver' && info.id === dns01Type ? {} : { environment: environmentName(definition.id, name) }),
+        ...(prefixes === undefined || !mayBeInFile(field) ? {} : { keys: writtenKeys(field, prefixes) }),
+      };
+    }),
+    ...(kind === 'dns' ? { example: dnsExample(info.id, definition.id, fields) } : {}),
+  };
+}
+
+/** `config/options.ts` reads no other option from a file with credentials. */
+const mayBeInFile = ({ name, secret, takes, credentials }: OptionField): boolean =>
+  credentials === undefined && name !== 'profile' && (secret || (takes !== 'array' && takes !== 'other'));
+
+/** The allowed values of an option, if it is an enumeration. */
+function valuesOf({ schema }: OptionField): readonly string[] {
+  const { options = [] } = innermost(schema) as { readonly options?: readonly unknown[] };
+  return options.filter((value) => typeof value === 'string');
+}
+
+/** The least that makes a provider work: its required options, and its credentials in a file if it reads one. */
+function dnsExample(provider: string, id: string, fields: readonly OptionField[]): string {
+  const file = fields.find((field) => field.credentials !== undefined);
+  const written = fields.flatMap((field) => {
+    const { name, secret, required, examples, credentials } = field;
+    if (credentials !== undefined) return [`${name}: /etc/certfleet/${id}.ini`];
+    if (!required || (secret && file !== undefined)) return [];
+    if (secret) return [`${name}: "file:/etc/certfleet/${id}-${snakeCase(name).replaceAll('_', '-')}"`];
+    return [`${name}: ${JSON.stringify(examples[0] ?? valuesOf(field)[0] ?? '…')}`];
+  });
+  return `solvers:
+  dns:
+    type: dns01
+    provider: ${provider}${written.length === 0 ? '' : `\n    options:\n${written.map((line) => `      ${line}`).join('\n')}`}
+certificates:
+  - { name: example, identifiers: [example.com, "*.example.com"], issuer: letsencrypt, solver: dns }
+`;
+}
+
+export function adapterText(kind: AdapterKind, adapter: Described, width: number): string {
+  const { id, title, since, homepage, apiDocs, notes, traits, tested, example } = adapter;
+  const rows = adapter.options.map((option) => [
+    `  ${option.name}`,
+    option.required ? 'required' : '',
+    [
+      [option.title, option.description]
+        .filter((text) => text !== '')
+        .map((text) => text.replace(/\.$/, ''))
+        .join('. '),
+      ...remarksOf(option),
+      ...(option.environment === undefined
+        ? []
+        : [`Environment: ${[option.environment, ...(option.aliases ?? [])].join(', ')}`]),
+      ...(option.keys === undefined ? [] : [`In a file of credentials: ${option.keys.join(', ')}`]),
+    ].join('\n'),
+  ]);
+  const links = [homepage, apiDocs].flatMap((url) => (url === undefined ? [] : [`See ${url}\n`])).join('');
+  return [
+    `${id}: ${title} (${kindTitles[kind]}${since === '' ? '' : `, since ${since}`})`,
+    rows.length === 0 ? '  It has no options.' : formatTable(['  OPTION', '', 'MEANING'], rows, width),
+    ...(notes === undefined ? [] : [notesText(notes, width)]),
+    ...(traits === undefined ? [] : [wrap(traitsText(traits, tested), width)]),
+    ...(example === undefined
+      ? []
+      : [
+          `In certfleet.yaml:\n\n${example.replaceAll(/^(?=.)/gm, '    ').trimEnd()}`,
+          `To try it without a certificate:\n\n    certfleet dns test ${id} example.com`,
+        ]),
+    links,
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** What is known of the service, for people. */
+function traitsText(traits: DnsProviderTraits, tested: string | undefined): string {
+  const { minTtl, visibleMs, perMinute } = traits;
+  return [
+    minTtl > 0 ? `The shortest TTL is ${minTtl} s.` : '',
+    visibleMs === undefined
+      ? ''
+      : `A value is visible after at most ${visibleMs < 120_000 ? `${Math.ceil(visibleMs / 1_000)} s` : spanText(visibleMs)}.`,
+    perMinute === undefined ? '' : `The service takes ${perMinute} changes a minute.`,
+    tested === undefined
+      ? ''
+      : tested === 'documents only'
+        ? 'It was written from documents, and not tried with the service itself.'
+        : `Tested with ${tested}.`,
+  ]
+    .filter((sentence) => sentence !== '')
+    .join(' ');
+}
+
+function remarksOf({ secret, values, default: fallback, examples }: DescribedOption): readonly string[] {
+  if (secret) return ['A secret: write file:/path or env:NAME.'];
+  const written = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+  const remarks = [
+    ...(values === undefined ? [] : [`One of ${values.join(', ')}.`]),
+    ...(fallback === undefined || written(fallback) === '{}' ? [] : [`Default: ${written(fallback)}.`]),
+    ...(examples.length === 0 ? [] : [`For example ${examples.map(written).join(' or ')}.`]),
+  ];
+  return remarks.length === 0 ? [] : [remarks.join(' ')];
+}
+
+/**
+ * The notes of the reference as plain text: paragraphs are wrapped, lists stay lists, code is indented, and a link is
+ * followed by its target.
+ */
+function notesText(notes: string, width: number): string {
+  const fill = (text: string) => {
+    const indent = text.startsWith('- ') ? '  ' : '';
+    return wrap(text, width - indent.length, indent);
+  };
+  return notes
+    .split(/^(```[\s\S]*?^```)$/m)
+    .map((part) => {
+      if (part.startsWith('```'))
+        return part
+          .replaceAll(/^```.*\n?/gm, '')
+          .replaceAll(/^(?=.)/gm, '    ')
+          .trimEnd();
+      const lines = withPlainLinks(part)
+        .replaceAll(/(?<!\n)\n(?!\n|- |$)\s*/g, ' ')
+        .split('\n');
+      return lines.map(fill).join('\n');
+    })
+    .join('')
+    .trimEnd();
+}
+
+/** `[the guide](../guides/x.md#part)` becomes `the guide: docs/guides/x.md`. */
+const withPlainLinks = (text: string): string =>
+  text
+    .replaceAll(/<(https?:[^>\s]+)>/g, '$1')
+    .replaceAll(/\[([^\]]+)\]\(([^)#]*)[^)]*\)/g, (_link, words: string, target: string) =>
+      [words, target.replace(/^\.\.\//, 'docs/')].filter((part) => part !== '').join(': '),
+    );

@@ -1,0 +1,66 @@
+import { withLetters } from '../../../config/identifiers.ts';
+import { isFailure } from '../../../core/errors/errors.ts';
+import type { Hop } from '../../../core/path/hop.ts';
+import type { DrawnPath, Fleet } from '../../../fleet.ts';
+import type { Run, Session } from '../../context.ts';
+import { certificateNames } from '../../flags/names.ts';
+import { exitCodeOfHops } from '../../output/exit-codes.ts';
+import { wrap } from '../../output/text.ts';
+
+/** `certfleet doctor NAME…` */
+export const doctor: Run = async (session) => {
+  const names = await certificateNames(session, session.invocation.args);
+  const fleet = await openAny(session, names);
+  const paths = await fleet.doctor(names, session.signal);
+  for (const path of paths) session.printJson({ object: 'path', ...path });
+  const hops = paths.flatMap((path) => path.hops);
+  const code = exitCodeOfHops(hops);
+  const shown = session.quiet ? paths.filter((path) => path.hops.some(({ state }) => state === 'broken')) : paths;
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  for (const [index, path] of shown.entries()) session.printWhole(`${index > 0 ? '\n' : ''}${drawing(path, width)}`);
+  const [broken, unknown] = (['broken', 'cannot-tell'] as const).map(
+    (state) => hops.filter((hop) => hop.state === state).length,
+  );
+  const parts = [
+    ...(broken === 0 ? [] : [`${broken} broken`]),
+    ...(unknown === 0 ? [] : [`${unknown} that cannot be told from here`]),
+  ];
+  if (!session.quiet) session.print(`\nDoctor: ${parts.length === 0 ? 'all is well' : parts.join(', ')}.`);
+  return code;
+};
+
+/** The fleet; without a store, for certificates that are declared but were never issued, one that stores nothing. */
+async function openAny(session: Session, names: readonly string[]): Promise<Fleet> {
+  try {
+    return await session.fleet({ makeStore: false });
+  } catch (error) {
+    const { certificates } = await session.settings();
+    const areDeclared = names.every((name) => certificates.some((one) => one.name === name));
+    if (!isFailure(error, 'store/absent') || session.invocation.flags['store'] !== undefined || !areDeclared)
+      throw error;
+    return session.fleet({ makeStore: true, inMemory: true });
+  }
+}
+
+const marks = { well: '✓', 'cannot-tell': '?', broken: '✗' } as const;
+/** As wide as `responder`, the longest name of a hop. */
+const placeWidth = 9;
+
+/** One path: a line for each hop, and below it what to do. */
+function drawing({ certificate, identifier, challenge, solver, hops }: DrawnPath, width: number): string {
+  const indent = ' '.repeat(placeWidth + 7);
+  const room = Math.max(30, width - indent.length);
+  const lines = hops.flatMap((hop, index) => {
+    const branch = index === hops.length - 1 ? '└' : '├';
+    const rest = index === hops.length - 1 ? ' ' : '│';
+    const below = `  ${rest}${' '.repeat(placeWidth + 4)}`;
+    const head = `  ${branch} ${marks[hop.state]} ${hop.at.padEnd(placeWidth)} `;
+    const why =
+      hop.state === 'well' ? [] : advised(hop).map((text) => `${below}→ ${wrap(text, room - 2, `${below}  `)}`);
+    return [`${head}${wrap(hop.finding, room, below)}`, ...why];
+  });
+  return [`${certificate}: ${withLetters(identifier)} by ${challenge}, solver ${solver}`, ...lines].join('\n');
+}
+
+const advised = ({ advice, reason }: Hop): readonly string[] =>
+  advice === undefined || advice === '' ? [] : [`${advice}${reason === undefined ? '' : ` (${reason})`}`];

@@ -1,0 +1,89 @@
+import { fail } from '../../../core/errors/errors.ts';
+import { durationMs, durationPattern } from '../../../core/text/span.ts';
+import type { LostObject, LostRemoval } from '../../../fleet.ts';
+import type { Session } from '../../context.ts';
+import { type Flags, textOf } from '../../flags/values.ts';
+import { exitCodeOfSweep } from '../../output/exit-codes.ts';
+import { reportStart } from '../../output/outcomes.ts';
+import { formatTable } from '../../output/table.ts';
+import { dateText } from '../../output/text.ts';
+
+/** What `--owner` and `--older-than` ask to remove. Fails with `usage/invalid`. */
+export function removalOf(flags: Flags): Partial<LostRemoval> | undefined {
+  const [owner, age] = [textOf(flags['owner']), textOf(flags['olderThan'])];
+  if (owner === undefined && age === undefined) return undefined;
+  if (flags['lost'] !== true) throw fail('usage/invalid', { what: '--owner and --older-than belong to --lost' });
+  if (owner === undefined)
+    throw fail('usage/invalid', { what: '--older-than needs --owner ID: `certfleet sweep --lost` shows the ids' });
+  if (!/^[0-9a-f]{12}$/.test(owner))
+    throw fail('usage/invalid', {
+      what: `--owner ${owner}: write the 12 hex digits that \`certfleet sweep --lost\` shows`,
+    });
+  if (age === undefined) return { owner };
+  if (!durationPattern.test(age))
+    throw fail('usage/invalid', { what: `--older-than ${age}: write a duration such as 1d or 12h` });
+  return { owner, olderThanMs: durationMs(age) };
+}
+
+/** `certfleet sweep --lost`: a table of what no journal knows. Exits with 0, unless something failed. */
+export async function sweepLost(session: Session, removal: Partial<LostRemoval> | undefined): Promise<number> {
+  const fleet = await session.fleet({ makeStore: false });
+  await reportStart(session, 'sweep');
+  const { owner, olderThanMs } = removal ?? {};
+  // What is ours and lost cannot be needed. What belongs to another installation may be, as long as that is alive.
+  const isOurs = owner !== undefined && owner === fleet.owner();
+  if (owner !== undefined && !isOurs && olderThanMs === undefined)
+    throw fail('usage/invalid', {
+      what: `--owner ${owner} is another installation, which may still need what it made: add --older-than, such as 1d`,
+    });
+  const remove = owner === undefined ? undefined : { owner, olderThanMs: olderThanMs ?? Number.NEGATIVE_INFINITY };
+  const { lost, known, removed, failed } = await fleet.sweepLost(remove, session.signal);
+  const now = await session.now();
+  const code = exitCodeOfSweep(failed);
+  const isLeft = (one: LostObject) => one.isOurs || Date.parse(one.expires) <= now.getTime();
+  const left = lost.filter(isLeft);
+  const counts = [
+    ...(removal ? [`${removed.length} removed`] : []),
+    `${left.length} ${left.length === 1 ? 'is' : 'are'} lost`,
+    ...(left.length < lost.length ? [`${lost.length - left.length} may belong to other installations`] : []),
+    `${known} ${known === 1 ? 'is' : 'are'} known to this store`,
+  ];
+  const message = counts.join(', ');
+  for (const one of lost) session.printJson({ object: 'lost', ...one });
+  session.reporter.report({
+    v: 1,
+    time: now.toISOString(),
+    level: code === 0 ? 'info' : 'error',
+    event: 'run.finished',
+    message,
+    data: { exitCode: code, removed, lost: lost.map((one) => ({ ...one })), failed: failed.map((one) => ({ ...one })) },
+  });
+  for (const what of removed) session.print(`removed: ${what}`);
+  for (const { what, reason, verb = 'remove' } of failed) session.complain(`could not ${verb} ${what}: ${reason}`);
+  if (lost.length > 0) {
+    const rows = lost.map((one) => [
+      one.kind,
+      one.name,
+      one.at,
+      ownerText(one),
+      dateText(one.expires, now),
+      stateText(one, now),
+    ]);
+    const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+    session.printWhole(
+      formatTable(['KIND', 'NAME', 'AT', 'OWNER', 'EXPIRES', 'STATE'], rows, width, { leaveOut: [4] }),
+    );
+  }
+  session.print(`Sweep: ${message}.`);
+  if (left.length > 0 && !removal) {
+    const example = left.find((one) => one.isOurs) ?? left[0];
+    const age = example?.isOurs ? '' : ' --older-than 1d';
+    session.note(`Next: \`certfleet sweep --lost --owner ${example?.owner}${age}\` removes what that owner lost.`);
+  }
+  return code;
+}
+
+const ownerText = ({ owner, isOurs }: LostObject): string => (isOurs ? `${owner} (ours)` : owner);
+
+const stateText = ({ isInWork, expires }: LostObject, now: Date): string =>
+  isInWork ? 'a process is at work there' : Date.parse(expires) <= now.getTime() ? 'left over' : 'not expired yet';

@@ -1,0 +1,172 @@
+import { optionFields } from '../../../config/fields.ts';
+import {
+  type AdapterEntry,
+  type AdapterKind,
+  adapterEntry,
+  dns01Type,
+  forwardRuleType,
+  isModulePath,
+  type Registry,
+} from '../../../config/registry.ts';
+import { type KnownIssuer, knownIssuers } from '../../../core/ca/known-issuers.ts';
+import { fail } from '../../../core/errors/errors.ts';
+import { didYouMean } from '../../../core/text/nearest.ts';
+import type { Run, Session } from '../../context.ts';
+import { wholePathOf } from '../../flags/values.ts';
+import { issuerText } from '../../output/issuer-text.ts';
+import { formatTable } from '../../output/table.ts';
+import { fill } from '../../output/text.ts';
+import { adapterText, type Definition, describe } from './adapter-page.ts';
+
+const titles: Readonly<Record<AdapterKind, string>> = {
+  dns: 'DNS providers (--dns ID)',
+  solver: 'Solvers (`type` of a solver in the configuration)',
+  balancer: 'Load balancers (`type` of a balancer in the configuration)',
+  deployer: 'Deployers (`type` of a deployer in the configuration)',
+  store: 'Stores (`type` of the store in the configuration)',
+};
+
+/** The engine's own solver, which is not in the registry. */
+const dns01: AdapterEntry<Definition> = {
+  id: dns01Type,
+  title: 'DNS-01 through one of the DNS providers',
+  since: '0.1.0',
+  options: [],
+  load: async () => ({
+    id: dns01Type,
+    options: (await import('../../../config/dns01.ts')).dns01Options,
+    notes:
+      'Finds the zone, follows CNAMEs, and waits until every authoritative server answers with the record. ' +
+      '`certfleet providers` lists the DNS providers, and `certfleet providers ID` shows the options of one. ' +
+      'On the command line, use `--dns ID`.',
+  }),
+};
+
+/** The engine's solver for load balancers. */
+const forwardRule: AdapterEntry<Definition> = {
+  id: forwardRuleType,
+  title: 'HTTP-01 through a forward rule of one of the load balancers',
+  since: '0.1.0',
+  options: [],
+  load: async () => ({
+    id: forwardRuleType,
+    options: (await import('../../../config/forward-rule.ts')).forwardRuleOptions,
+    notes:
+      'Adds a rule to the balancer that sends the challenges of the names to this node, waits until it works, and ' +
+      'removes it when the order is done. `certfleet providers` lists the load balancers.',
+  }),
+};
+
+/** `certfleet providers [word]`. Lists from the registry; loads adapters only to show or to search them. */
+export const providers: Run = async (session) => {
+  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const wanted = session.invocation.args[0];
+  const all: Found = {
+    adapters: (Object.keys(titles) as AdapterKind[]).flatMap((kind) =>
+      [...Object.values<AdapterEntry<Definition>>(registry[kind]), ...(kind === 'solver' ? [dns01, forwardRule] : [])]
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .map((entry) => ({ kind, entry })),
+    ),
+    issuers: Object.entries(knownIssuers),
+  };
+  const outside = wanted !== undefined && isModulePath(wanted) ? outsideProvider(wanted, registry, session) : [];
+  const exact: Found = {
+    adapters: [...all.adapters.filter(({ entry }) => entry.id === wanted), ...outside],
+    issuers: all.issuers.filter(([name]) => name === wanted),
+  };
+  const found = wanted === undefined ? all : countOf(exact) > 0 ? exact : await search(wanted, all);
+  if (wanted !== undefined && countOf(found) === 0) {
+    const known = [...new Set([...all.adapters.map(({ entry }) => entry.id), ...Object.keys(knownIssuers)])];
+    throw fail('usage/invalid', {
+      what: `there is no adapter or CA "${wanted}"${didYouMean(wanted, known) || `; available: ${known.join(', ')}`}`,
+    });
+  }
+  const isPage = wanted !== undefined && (countOf(exact) > 0 || countOf(found) === 1);
+  if (session.json || isPage) return showEach(found, session);
+  list(found, session);
+  session.print(
+    '`certfleet providers ID` shows one of them with all its options; `certfleet providers WORD` searches.',
+  );
+  return 0;
+};
+
+/** A DNS provider in a file of the operator's. */
+function outsideProvider(path: string, registry: Registry, { context }: Session): Found['adapters'] {
+  const entry = adapterEntry(registry, 'dns', wholePathOf('', path, context.env));
+  return entry ? [{ kind: 'dns', entry }] : [];
+}
+
+interface Found {
+  readonly adapters: readonly { readonly kind: AdapterKind; readonly entry: AdapterEntry<Definition> }[];
+  readonly issuers: readonly (readonly [name: string, issuer: KnownIssuer])[];
+}
+
+const countOf = ({ adapters, issuers }: Found): number => adapters.length + issuers.length;
+
+/**
+ * What has a word in its name, title or addresses, or among the names that other clients have for it: `tencent`,
+ * `dns-dnspod`, `dns_cf` and `CF_Token`.
+ */
+async function search(word: string, { adapters, issuers }: Found): Promise<Found> {
+  const wordsOf = (text: string) =>
+    text
+      .toLowerCase()
+      .split(/[^a-z0-9\u0080-\uffff]+/)
+      .filter((one) => one !== '');
+  // Others say `dns-`, `dns_` and `certbot-dns-` before the name of a DNS provider.
+  const wanted = [word, word.replace(/^(certbot[-_])?dns[-_]/i, '')]
+    .map((one) => wordsOf(one).join(''))
+    .filter((one) => one !== '');
+  const has = (text: string) => {
+    const words = wordsOf(text);
+    return words.some((_, at) => wanted.some((one) => words.slice(at).join('').startsWith(one)));
+  };
+  const isFound = (texts: readonly (string | undefined)[]) => texts.some((text) => text !== undefined && has(text));
+  const matches = await Promise.all(
+    adapters.map(async ({ entry }) => {
+      const { options, apiDocs, names: others = [] } = await entry.load();
+      const names = optionFields(options).flatMap(({ aliases, credentials = [] }) => [...aliases, ...credentials]);
+      return isFound([entry.id, entry.title, entry.homepage, apiDocs, ...others, ...names]);
+    }),
+  );
+  return {
+    adapters: adapters.filter((_, index) => matches[index]),
+    issuers: issuers.filter(([name, issuer]) => isFound([name, issuer.title, issuer.directory])),
+  };
+}
+
+async function showEach({ adapters, issuers }: Found, session: Session): Promise<number> {
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  for (const { kind, entry } of adapters) {
+    const described = await describe(kind, entry);
+    session.printJson({ object: 'adapter', kind, ...described });
+    session.printWhole(adapterText(kind, described, width));
+  }
+  for (const [name, issuer] of issuers) {
+    session.printJson({ object: 'issuer', name, ...issuer });
+    session.printWhole(issuerText(name, issuer));
+  }
+  return 0;
+}
+
+function list({ adapters, issuers }: Found, session: Session): void {
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const print = (title: string, rows: readonly (readonly [string, string])[]) => {
+    if (rows.length === 0) return;
+    const table = formatTable(
+      ['', '', ''],
+      rows.map((row) => ['', ...row]),
+      width,
+    );
+    session.printWhole(`${fill(title, session.context.stdout.columns)}${table}\n`);
+  };
+  for (const kind of Object.keys(titles) as AdapterKind[])
+    print(
+      titles[kind],
+      adapters.filter((adapter) => adapter.kind === kind).map(({ entry }) => [entry.id, entry.title]),
+    );
+  print(
+    'CAs (--issuer NAME, or any ACME directory URL)',
+    issuers.map(([name, issuer]) => [name, issuer.title]),
+  );
+}

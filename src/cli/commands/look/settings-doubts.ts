@@ -1,0 +1,109 @@
+import { join, resolve } from 'node:path';
+import { dns01Settings } from '../../../config/dns01.ts';
+import { balancerIn } from '../../../config/forward-rule.ts';
+import type { Problem } from '../../../config/problems.ts';
+import { dns01Type, forwardRuleType } from '../../../config/registry.ts';
+import { type CertfleetError, fail, reasonOf } from '../../../core/errors/errors.ts';
+import { identifierKey, identifierSet } from '../../../core/names/identifier.ts';
+import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
+import { shortList } from '../../../core/text/short-list.ts';
+import type { Files } from '../../../ports/files.ts';
+
+// What `config check` says of settings that a run would accept.
+
+/** Certificates that are the same but for their names: each would cost an order, and count towards the CA's limits. */
+export function twins({ certificates }: Settings): readonly Problem[] {
+  const first = new Map<string, string>();
+  return certificates.flatMap(({ name, identifiers, issuer, profile, keyType }, index) => {
+    const key = JSON.stringify([identifierSet(identifiers), issuer, profile, keyType]);
+    const other = first.get(key);
+    if (other === undefined) first.set(key, name);
+    if (other === undefined) return [];
+    const message = `the certificates "${other}" and "${name}" are the same: both are for ${shortList(identifiers.map(identifierKey))}; declare one, with the targets of both`;
+    return [{ path: ['certificates', index], message }];
+  });
+}
+
+/** Targets of one certificate that write the same files. */
+export function sameFiles({ certificates, deployers }: Settings): readonly Problem[] {
+  return certificates.flatMap(({ name, deploy }, index) => {
+    const first = new Map<string, string>();
+    return deploy.flatMap((target, at) => {
+      const deployer = deployers[target];
+      const folder = deployer && folderOf(deployer, name);
+      if (folder === undefined) return [];
+      const other = first.get(folder);
+      if (other === undefined) first.set(folder, target);
+      if (other === undefined) return [];
+      const root = resolve(String(deployer?.['path']));
+      const message = `the certificate "${name}" is delivered twice to ${root}, by the deployers "${other}" and "${target}"; leave one of them out`;
+      return [{ path: ['certificates', index, 'deploy', at], message }];
+    });
+  });
+}
+
+function folderOf({ type, path, layout, certbotName }: AdapterSettings, name: string): string | undefined {
+  if (type !== 'files' || typeof path !== 'string') return undefined;
+  return join(resolve(path), 'live', layout === 'certbot' && typeof certbotName === 'string' ? certbotName : name);
+}
+
+/** Files of root certificates that no connection to the CA could use. */
+export async function caFileProblems({ issuers }: Settings, files: Pick<Files, 'read'>): Promise<readonly Problem[]> {
+  const found: Problem[] = [];
+  for (const [name, { caFile: file }] of Object.entries(issuers)) {
+    if (file === undefined) continue;
+    const reason = await whyUnusable(file, files);
+    if (reason === undefined) continue;
+    const error: CertfleetError = fail('config/ca-file-unusable', { file, reason });
+    found.push({ path: ['issuers', name, 'caFile'], message: `${error.message}. ${error.hint}`, error });
+  }
+  return found;
+}
+
+async function whyUnusable(file: string, files: Pick<Files, 'read'>): Promise<string | undefined> {
+  try {
+    const bytes = await files.read(file, { named: true });
+    if (bytes === undefined) return 'no such file';
+    const isPem = new TextDecoder().decode(bytes).includes('-----BEGIN CERTIFICATE-----');
+    return isPem ? undefined : 'it contains no PEM certificate';
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+/** Settings that do nothing, or do not what their author expects, in sentences. */
+export function doubts({ solvers, preflight }: Settings): readonly string[] {
+  return Object.entries(solvers).flatMap(([name, solver]) => {
+    if (solver.type === dns01Type) return idleOfDns01(name, solver);
+    return solver.type === forwardRuleType ? otherListener(name, solver, preflight) : [];
+  });
+}
+
+function idleOfDns01(name: string, solver: AdapterSettings): readonly string[] {
+  const { persistMs, challenge, elsewhere } = dns01Settings(solver);
+  const own = elsewhere.filter((one) => one.solver === name).map(({ zone }) => zone);
+  return [
+    ...(persistMs === undefined || challenge === 'dns-persist-01'
+      ? []
+      : [`solvers.${name}: persistFor has no effect without \`challenge: dns-persist-01\``]),
+    ...(own.length === 0
+      ? []
+      : [
+          `solvers.${name}: zones names the solver "${name}" itself for ${own.join(', ')}, which has no effect; name another solver, or leave it out`,
+        ]),
+  ];
+}
+
+/** CAs connect to port 80, whatever the balancer's listener is; an address translation before it may lead elsewhere. */
+function otherListener(
+  name: string,
+  solver: AdapterSettings,
+  { http01Port }: Settings['preflight'],
+): readonly string[] {
+  const balancer = balancerIn(solver);
+  const port = balancer?.settings['listenerPort'];
+  if (http01Port !== 80 || typeof port !== 'number' || port === http01Port) return [];
+  return [
+    `solvers.${name}: the CA connects to port 80 for HTTP-01, but balancers.${balancer?.name} changes the listener on port ${port}; leave out listenerPort, unless port 80 leads to that listener (a listener that redirects to it is followed by itself)`,
+  ];
+}

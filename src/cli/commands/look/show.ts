@@ -1,0 +1,153 @@
+import { withLetters } from '../../../config/identifiers.ts';
+import { fail } from '../../../core/errors/errors.ts';
+import { remoteText } from '../../../core/errors/remote-text.ts';
+import { hookText } from '../../../core/spec/hooks.ts';
+import type { AdapterSettings, StoredSpec } from '../../../core/spec/spec.ts';
+import { didYouMeanName } from '../../../core/text/nearest.ts';
+import type { LineageStatus } from '../../../fleet.ts';
+import type { Run, Session } from '../../context.ts';
+import { certificateNames, solversText } from '../../flags/names.ts';
+import { deployersOf, folderOf } from '../../output/places.ts';
+import { dateText, fromNow, wrap } from '../../output/text.ts';
+import { isLeftAlone } from './status.ts';
+
+/** `certfleet show NAME`. */
+export const show: Run = async (session) => {
+  const fleet = await session.fleet({ makeStore: false });
+  const [name = ''] = await certificateNames(session, session.invocation.args); // the parser requires one
+  const found = (await fleet.status([name], session.signal)).find((lineage) => lineage.name === name);
+  if (!found) {
+    const names = (await fleet.status([], session.signal)).map((lineage) => lineage.name);
+    throw fail('lineage/not-found', { name, nearest: didYouMeanName(name, names) });
+  }
+  session.printJson({ object: 'certificate', ...found });
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const deployers = await deployersOf(session, found.name);
+  const solvers = await placesOfSolvers(session, found);
+  session.printWhole(details(found, { deployers, solvers, now: await session.now(), width }));
+  return 0;
+};
+
+/** Where solvers put or serve their answers, as stored or declared. */
+async function placesOfSolvers(session: Session, { name, spec }: LineageStatus): Promise<readonly Row[]> {
+  if (!spec) return [];
+  const [fleet, settings] = [await session.fleet({ makeStore: false }), await session.settings()];
+  const stored = await fleet.stored(name, session.signal).catch(() => undefined);
+  const all = {
+    ...settings.solvers,
+    ...stored?.spec.solvers,
+    ...(stored ? { [spec.solver]: stored.spec.solver } : {}),
+  };
+  return [...new Set([spec.solver, ...Object.values(spec.solvers ?? {})])].flatMap((solver): readonly Row[] => {
+    const own: Partial<AdapterSettings> = all[solver] ?? {};
+    const { folders, listen } = own;
+    const places = Array.isArray(folders)
+      ? folders.join(', ')
+      : listen === undefined
+        ? ''
+        : `listens on ${String(listen)}`;
+    return places === '' ? [] : [['', remoteText(`${solver}: ${places}`)]];
+  });
+}
+
+type Row = readonly [string, string | undefined];
+
+interface Details {
+  readonly deployers: StoredSpec['deployers'];
+  readonly solvers: readonly Row[];
+  readonly now: Date;
+  readonly width: number;
+}
+
+function details(lineage: LineageStatus, { deployers, solvers, now, width }: Details): string {
+  const date = (iso: string | undefined) => iso && `${dateText(iso, now)} (${fromNow(iso, now)})`;
+  const { failure } = lineage;
+  const isCorrupt = lineage.state === 'corrupt';
+  const renewal = isLeftAlone(lineage)
+    ? 'never'
+    : lineage.renewAt &&
+      `${lineage.byHand ? 'by hand ' : ''}${date(lineage.renewAt)}, ${lineage.renewalSource === 'ari' ? 'as the CA suggests (ARI)' : 'from its lifetime'}`;
+  const rows: readonly (readonly [string, string | undefined])[] = [
+    ['Name', withLetters(lineage.name)],
+    ['State', lineage.state],
+    ['Identifiers', lineage.identifiers.map(withLetters).join(', ')],
+    ...(lineage.dropped ?? []).map(({ identifier, reason }): readonly [string, string] => [
+      'Left out',
+      `${withLetters(identifier)}: ${reason}`,
+    ]),
+    ['Declared by', declaredBy(lineage)],
+    ['Issuer', lineage.issuer],
+    ['Account', lineage.account],
+    ['Profile', lineage.spec?.profile],
+    ['Chain wanted', lineage.spec?.preferredChain],
+    ['Not before', lineage.spec?.validity?.notBefore],
+    ['Not after', lineage.spec?.validity?.notAfter],
+    ['Failed names', lineage.spec?.onFailedName === 'drop' ? 'left out' : undefined],
+    ['Key', lineage.keyType && `${lineage.keyType}${lineage.spec?.reuseKey ? ', stays at renewals' : ''}`],
+    ['Solver', lineage.settingsLost ? 'unknown' : lineage.spec && solversText(lineage.spec)],
+    ...(lineage.settingsLost ? [] : solvers),
+    ['Issued by', lineage.issuerName],
+    ['Chain', lineage.chain?.join(' → ')],
+    ['Serial', lineage.serial],
+    ['Valid from', date(lineage.notBefore)],
+    ['Valid until', date(lineage.notAfter)],
+    ['Rolled back', isLeftAlone(lineage) ? undefined : date(lineage.rolledBack?.at)],
+    ['Exported', lineage.exports?.map(({ at, to }) => `${dateText(at, now)} to ${to}`).join(', ')],
+    ['Revoked', lineage.revoked && `${date(lineage.revoked.at)}, ${lineage.revoked.reason}`],
+    ['Renewal', lineage.revoked?.isReplaced ? 'at the next run' : renewal],
+    ['Explained at', lineage.explanationUrl],
+    ...(lineage.records ?? []).flatMap(({ name, value, until }): readonly (readonly [string, string])[] => [
+      ['TXT record', `${name}, which stays${until === undefined ? '' : ` until ${date(until)}`}`],
+      ['', value],
+    ]),
+    ['In progress', lineage.work && `step ${lineage.work.step}, by ${lineage.work.holder}`],
+    ...lineage.deployments.flatMap(
+      ({ target, state, version, message }): readonly (readonly [string, string | undefined])[] => [
+        ['Target', `${target}: ${stateWords[state]} (version ${version})`],
+        ['', state === 'current' ? undefined : message],
+        ['Files', folderOf(target, lineage.name, deployers)],
+      ],
+    ),
+    ...(lineage.spec?.deploy ?? [])
+      .filter((target) => lineage.deployments.every((deployment) => deployment.target !== target))
+      .map((target): readonly [string, string] => ['Target', `${target}: not delivered yet`]),
+    ['Endpoints', lineage.spec?.endpoints.join(', ')],
+    ['Pre-hook', hookText(lineage.spec?.hooks, 'pre')],
+    ['Post-hook', hookText(lineage.spec?.hooks, 'post')],
+    ['Deploy hook', hookText(lineage.spec?.hooks, 'deploy')],
+    isCorrupt ? ['Problem', failure?.message] : ['Failed', failure && `${times(failure.count)}: ${failure.message}`],
+    ['What to do', failure?.hint],
+    [
+      'On hold',
+      lineage.heldUntil && `until ${date(lineage.heldUntil)}, as the CA asked; \`--force\` does not override it`,
+    ],
+    ['Next try', isCorrupt || isLeftAlone(lineage) || failure?.notDue ? undefined : date(failure?.retryAt)],
+    ...(lineage.left ?? []).map(({ what, reason }): readonly [string, string] => [
+      'Left outside',
+      `${what} could not be removed: ${reason}`,
+    ]),
+  ];
+  return rows
+    .filter((row): row is readonly [string, string] => row[1] !== undefined && row[1] !== '')
+    .map(([title, value]) => title.padEnd(titles) + wrap(value, Math.max(20, width - titles), ' '.repeat(titles)))
+    .join('\n');
+}
+
+/** The width of the titles. */
+const titles = 13;
+
+const times = (count: number): string => (count === 1 ? 'once' : `${count} times in a row`);
+
+function declaredBy({ state, origin: from, givenBack, settingsLost }: LineageStatus): string | undefined {
+  if (state === 'corrupt') return undefined; // its origin is in the document, which cannot be read
+  if (givenBack) return `nothing any more (given back to certbot in ${givenBack.path} by \`import --undo\`)`;
+  if (settingsLost) return 'unknown (lost with its document)';
+  const origin = from === 'command-line' ? '`certfleet issue` with flags, or an import' : 'the configuration';
+  return state === 'undeclared' ? `nothing any more (formerly ${origin})` : origin;
+}
+
+const stateWords = {
+  current: 'up to date',
+  pending: 'pending; `certfleet renew` tries again',
+  intended: 'interrupted; `certfleet renew` continues',
+} as const;

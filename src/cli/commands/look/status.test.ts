@@ -1,0 +1,473 @@
+import { describe, expect, it } from 'vitest';
+import { behaves, commandLine, jsonLines, type Row } from '../../../../test/support/command-line.ts';
+import type { LineageStatus } from '../../../fleet.ts';
+import { failing, valid } from './test-statuses.ts';
+
+const statuses = (...status: LineageStatus[]) => ({ fleet: { status } });
+const undeclared: LineageStatus = { ...valid, state: 'undeclared', origin: 'configuration' };
+const test: LineageStatus = { ...valid, state: 'test', name: 'abc~staging' };
+const pending: LineageStatus = {
+  ...valid,
+  state: 'pending',
+  deployments: [
+    { target: 'edge', state: 'pending', version: 'v1', message: 'no such socket' },
+    { target: 'web', state: 'current', version: 'v1', message: 'of yesterday' },
+  ],
+};
+const held: LineageStatus = {
+  ...failing,
+  failure: { ...failing.failure, retryAt: '2026-11-24T13:00:00Z' },
+  heldUntil: '2026-11-24T13:00:00Z',
+};
+const lacking: LineageStatus = { ...valid, dropped: [{ identifier: 'xn--fiqs8s.test', reason: 'no TXT record' }] };
+const international = { ...valid, name: 'xn--fiqs8s.test', identifiers: ['xn--fiqs8s.test', '*.xn--fiqs8s.test'] };
+const corrupt: LineageStatus = {
+  ...{ name: 'abc', origin: 'configuration', identifiers: [], issuer: '', deployments: [], state: 'corrupt' },
+  failure: { count: 1, message: 'it is spoiled', hint: 'Restore it.', retryAt: '2026-11-24T10:00:00Z' },
+};
+
+const ending = '2026-12-10T00:00:00.000Z';
+
+/** Failed alike, but at another minute, and perhaps with another name in the message. */
+const alike = (count: number, message: (n: number) => string): readonly LineageStatus[] =>
+  Array.from({ length: count }, (_, n) => ({
+    ...{ ...failing, name: `c${n}` },
+    failure: {
+      ...{ count: 1, message: message(n), hint: `Look at c${n}.` },
+      retryAt: `2026-11-24T11:${String(n % 60).padStart(2, '0')}:00Z`,
+    },
+  }));
+const hidden = (n: number) => `www${n}.example.com exists only through the wildcard record *.example.com`;
+
+describe('status', () => {
+  it.each<Row>([
+    {
+      what: 'says once what is alike of many, with an example',
+      argv: 'status',
+      ...statuses(...alike(100, hidden)),
+      says: [
+        [
+          '',
+          'c0, c1, c2 and 97 more failed once: www0.example.com exists only through the wildcard record *.example.com',
+          '  Look at c0.',
+          '  `certfleet renew` tries again after 2026-11-24 11:00 UTC; `certfleet renew --force c0` tries now.',
+          '  The others read the same, with their own names.',
+          '',
+        ].join('\n'),
+      ],
+      never: ['www1.example.com'],
+    },
+    {
+      what: 'but of few each, and what is not alike',
+      argv: 'status',
+      ...statuses(...alike(5, hidden), ...alike(1, () => 'no DNS zone')),
+      says: [
+        ...Array.from({ length: 5 }, (_, n) => `c${n} failed once: ${hidden(n)}\n`),
+        'c0 failed once: no DNS zone\n',
+      ],
+    },
+    {
+      what: 'is a table with what comes next',
+      argv: 'status',
+      ...statuses(valid, failing),
+      stdout: [
+        'NAME             STATE    VALID UNTIL  LEFT     RENEWAL               DEPLOYED TO',
+        'abc              valid    2027-02-22   89 days  2027-01-23 (CA)       edge',
+        'bad.example.com  failing  -            -        retry in 100 minutes  files (pending)',
+        '',
+        'bad.example.com failed 3 times: no DNS zone\ufffd[31m',
+        '  Check it.',
+        '  `certfleet renew` tries again after 2026-11-24 11:40 UTC; `certfleet renew --force bad.example.com` tries now.',
+        '',
+        'Next: `certfleet renew` renews abc around 2027-01-23 (in 59 days).',
+        '',
+      ].join('\n'),
+    },
+    {
+      what: 'shows a valid certificate as such, although a new one that was forced failed',
+      argv: 'status',
+      ...statuses({
+        ...valid,
+        failure: { count: 1, message: 'no DNS zone', hint: 'Check it.', retryAt: '2027-01-23T09:00:00Z', notDue: true },
+      }),
+      stdout: [
+        'NAME  STATE  VALID UNTIL  LEFT     RENEWAL          DEPLOYED TO',
+        'abc   valid  2027-02-22   89 days  2027-01-23 (CA)  edge',
+        '',
+        'abc is valid, but the last try to get a new one failed: no DNS zone',
+        '  Check it.',
+        '  It is not due before 2027-01-23; `certfleet renew --force abc` tries now.',
+        '',
+        'Next: `certfleet renew` renews abc around 2027-01-23 (in 59 days).',
+        '',
+      ].join('\n'),
+    },
+    {
+      what: 'says what a certificate has left outside',
+      argv: 'status',
+      ...statuses({ ...valid, left: [{ what: 'the forward rule', code: 'balancer/refused', reason: 'not allowed' }] }),
+      says: [
+        /^abc +valid /m,
+        '\nabc: could not remove the forward rule: not allowed\n  Fix the problem, or remove it by hand; `certfleet renew` and `certfleet sweep` try again.\n',
+      ],
+    },
+    {
+      what: 'says which names were dropped',
+      argv: 'status',
+      ...statuses(lacking),
+      says: [
+        /^abc +valid /m,
+        '\nabc lacks xn--fiqs8s.test (中国.test): no TXT record\n  The next renewal asks for it again; `certfleet renew --force abc` asks now.\n',
+      ],
+    },
+    {
+      what: 'says what a person must renew',
+      argv: 'status',
+      ...statuses({ ...valid, byHand: true }),
+      says: [
+        /^abc +valid .* by hand 2027-01-23 /m,
+        '\nabc is renewed by hand: run `certfleet issue abc` at a terminal, from 2027-01-23 on.\n',
+      ],
+      never: ['Next:'],
+    },
+    {
+      what: 'says which TXT records end soon',
+      argv: 'status',
+      ...statuses(
+        {
+          ...valid,
+          records: [
+            { name: 'x.test', value: 'v' },
+            { name: 'a.test', value: 'v', until: ending, ends: 'renewal' },
+          ],
+        },
+        {
+          ...{ ...valid, name: 'hand' },
+          records: ['b.test', 'c.test'].map((name) => ({ name, value: 'v', until: ending, ends: 'person' })),
+        },
+      ),
+      says: [
+        '\nabc: the TXT record at a.test ends on 2026-12-10; the next renewal writes a new one.\n',
+        '\nhand: the TXT record at b.test, and 1 more, end on 2026-12-10; run `certfleet issue hand --force` at a terminal to add the next one.\n',
+      ],
+      never: ['x.test'],
+    },
+    {
+      what: 'advises nothing that the CA has refused',
+      argv: 'status',
+      ...statuses(held),
+      says: [
+        /^bad\.example\.com +failing /m,
+        '\n  The CA asked us to wait until 2026-11-24 13:00 UTC, which `--force` does not override; then `certfleet renew` tries again.\n',
+      ],
+      never: ['--force bad', 'tries now', 'Next:'],
+    },
+    {
+      what: 'says that a busy CA holds up what is due',
+      argv: 'status',
+      ...statuses({ ...valid, state: 'due', heldUntil: '2026-11-24T13:00:00Z' }),
+      says: [
+        /^abc +due .* in 3 hours /m,
+        'abc: the CA asked us to wait until 2026-11-24 13:00 UTC, which `--force` does not override',
+      ],
+      never: ['works on abc'],
+    },
+    {
+      what: 'shows that a certificate has expired, and that it fails',
+      argv: 'status',
+      ...statuses({ ...failing, state: 'expired', notAfter: '2026-11-20T10:00:00Z' }),
+      says: [
+        /^bad\.example\.com +expired +2026-11-20 .*none +retry in 100 minutes /m,
+        'bad.example.com failed 3 times:',
+      ],
+      never: ['works on bad'],
+    },
+    {
+      what: 'names what is due',
+      argv: 'status',
+      ...statuses({ ...valid, state: 'due' }, valid),
+      says: ['Next: `certfleet renew` works on abc.'],
+    },
+    {
+      what: 'goes on with what was interrupted',
+      argv: 'status',
+      ...statuses({ ...valid, state: 'interrupted' }),
+      says: [/^abc +interrupted /m, 'Next: `certfleet renew` works on abc.'],
+    },
+    {
+      what: 'names a revocation that was interrupted',
+      argv: 'status',
+      ...statuses({
+        ...{ ...valid, state: 'interrupted' },
+        revoking: [{ version: 'v1', reason: 'keyCompromise', by: 'account-key', at: '2026-11-23T10:00:00Z' }],
+      }),
+      says: [
+        'abc: the revocation of version v1 (keyCompromise), begun on 2026-11-23 10:00 UTC, is not finished; the next `certfleet renew` asks the CA again.',
+      ],
+    },
+    {
+      what: 'says that another client renews what was given back to it, and nothing of a rollback',
+      argv: 'status',
+      ...statuses({
+        ...undeclared,
+        givenBack: { at: '2026-11-24T10:00:00Z', path: '/etc/letsencrypt' },
+        rolledBack: { at: '2026-11-24T10:00:00Z', until: '2027-01-23T10:00:00Z' },
+      }),
+      says: [
+        '\nabc was given back to certbot in /etc/letsencrypt by `import --undo` on 2026-11-24 10:00 UTC, so it is not renewed here; what the store has expires on 2027-02-22.\n',
+      ],
+      never: ['declared it', 'Declare it', 'rolled back', 'Next:'],
+    },
+    {
+      what: 'promises no renewal of what is not declared any more, or was a test',
+      argv: 'status',
+      ...statuses(undeclared, test),
+      says: [
+        /^abc +undeclared +2027-02-22 +89 days +never /m,
+        /^abc~staging +test +2027-02-22 +89 days +never /m,
+        '\nabc is no longer declared, so it is not renewed; it expires on 2027-02-22.\n  Declare it again, name the configuration that declares it with --config, or run `certfleet delete abc`.\n',
+      ],
+      never: ['Next:'],
+    },
+    {
+      what: 'says how to get a real certificate after a test',
+      argv: 'status',
+      ...statuses(test),
+      says: ['Next: `certfleet issue` without --staging gets a real certificate.'],
+    },
+    {
+      what: 'says why a target does not have it yet',
+      argv: 'status',
+      ...statuses(pending),
+      says: ['\n\nabc: edge does not have it yet: no such socket\n\nNext: `certfleet renew` works on abc.\n'],
+    },
+    {
+      what: 'says what is wrong with a document that cannot be read, and nothing that it does not know',
+      argv: 'status',
+      ...statuses(corrupt),
+      code: 7,
+      says: [/^abc +corrupt +- +- +- +-\n\nabc: it is spoiled\n {2}Restore it\.\n$/m],
+    },
+    {
+      what: 'finds an international name by its own letters, which take two columns each',
+      argv: 'status 中国.test abc',
+      ...statuses(international, valid),
+      says: [/^xn--fiqs8s\.test \(中国\.test\) {2}valid/m, /^abc {26}valid/m],
+    },
+    {
+      what: 'says what to do in an empty store',
+      argv: 'status',
+      stdout: 'There are no certificates yet.\n',
+      warns: ['--staging'],
+    },
+  ])('$what', behaves);
+
+  const deployments = [{ target: 'a-target-with-a-long-name', state: 'current', version: 'v1' }] as const;
+  const named = (letters: number, more: Partial<LineageStatus> = {}) =>
+    statuses({ ...valid, name: `${'a'.repeat(letters - 5)}.test`, deployments, ...more }, failing);
+  const soon = { state: 'interrupted', notAfter: '2026-11-28T09:00:00Z' } as const;
+
+  it.each([
+    [23, 90, {}, /^a{18}\.test {2}valid +2027-02-22 +89 days +2027-01-23 \(CA\) +a-targ.*…$/],
+    [23, 80, {}, /^a{18}\.test {2}valid +2027-02-22 +2027-01-23 \(CA\) +a-targ.*…$/],
+    [35, 80, {}, /^a{30}\.test {2}valid +2027-02-22 +2027-01-23 \(CA\)$/],
+    [100, 80, {}, /^a{17}…a{13}\.test {2}valid +2027-02-22 +2027-01-23 \(CA\)$/],
+    [23, 80, soon, /^a{18}\.test {2}interrupted +2026-11-28 09:00 UTC +2027-01-23 \(CA\)$/],
+  ])(
+    'a name of %i letters in %i columns: a row leaves out or cuts what matters least',
+    async (letters, columns, more, row) => {
+      const { stdout } = await commandLine({ ...named(letters, more), columns }).run('status');
+      const table = stdout.split('\n').slice(0, 3);
+      expect(table[1]).toMatch(row);
+      expect(table[2]).toContain('retry in 100 minutes');
+      expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(columns);
+    },
+  );
+
+  it('shortens a long name by the columns that its letters take', async () => {
+    const done = await commandLine({ ...statuses({ ...valid, name: `${'中'.repeat(30)}.test` }), columns: 60 }).run(
+      'status',
+    );
+    expect(done.stdout).toMatch(/^中{5}…中{3}\.test {3}valid +2027-02-22 +2027-01-23 \(CA\)$/m);
+  });
+
+  it('cuts nothing without a screen', async () => {
+    expect((await commandLine(named(80)).run('status')).stdout).not.toContain('…');
+  });
+
+  it('prints an object a line with --json', async () => {
+    expect(jsonLines(await commandLine(statuses(valid, failing)).run('status', '--json'))).toEqual([
+      { v: 1, object: 'certificate', ...valid },
+      { v: 1, object: 'certificate', ...failing, failure: { ...failing.failure, message: 'no DNS zone\ufffd[31m' } },
+    ]);
+  });
+});
+
+describe('show', () => {
+  const deploy = ['files:/etc/certs/', 'web', 'edge'];
+
+  it.each<Row>([
+    {
+      what: 'all of one',
+      argv: 'show abc',
+      ...statuses(valid),
+      says: [
+        'Valid until  2027-02-22 (in 89 days)\n',
+        'Renewal      2027-01-23 (in 59 days), as the CA suggests (ARI)\n',
+        'Target       edge: up to date (version v1)\n',
+      ],
+    },
+    {
+      what: 'what was chosen for it',
+      argv: 'show abc',
+      ...statuses({
+        ...valid,
+        account: 'kid-1',
+        spec: {
+          ...{ name: 'abc', identifiers: [], issuer: 'le', solver: 'web', deploy: [], endpoints: [] },
+          ...{ preferredChain: 'Root X', validity: { notAfter: '6d' }, onFailedName: 'drop' },
+        },
+      }),
+      says: ['Account      kid-1\n', 'Chain wanted Root X\n', 'Not after    6d\n', 'Failed names left out\n'],
+    },
+    {
+      what: 'where its solver answers',
+      argv: 'show abc --config /c.yaml',
+      files: { '/c.yaml': 'solvers: { web: { type: http01-webroot, folders: [/srv/a, /srv/b] } }' },
+      ...statuses({
+        ...valid,
+        spec: { name: 'abc', identifiers: [], issuer: 'le', solver: 'web', deploy: [], endpoints: [] },
+      }),
+      says: ['Solver       web\n             web: /srv/a, /srv/b\n'],
+    },
+    {
+      what: 'the TXT records that stay',
+      argv: 'show abc',
+      ...statuses({
+        ...valid,
+        records: [
+          { name: 'a.test', value: 'ca.test; accounturi=x' },
+          { name: 'b.test', value: 'v', until: ending },
+        ],
+      }),
+      says: [
+        'TXT record   a.test, which stays\n             ca.test; accounturi=x\n',
+        'TXT record   b.test, which stays until 2026-12-10 (in 15 days)\n             v\n',
+      ],
+    },
+    {
+      what: 'its key, its chain and the names that it lacks',
+      argv: 'show abc',
+      ...statuses({ ...lacking, keyType: 'rsa2048', chain: ['R10', 'ISRG Root X1'] }),
+      says: [
+        'Left out     xn--fiqs8s.test (中国.test): no TXT record\n',
+        'Key          rsa2048\n',
+        'Chain        R10 → ISRG Root X1\n',
+      ],
+    },
+    {
+      what: 'failures in a row',
+      argv: 'show bad.example.com',
+      ...statuses(failing),
+      says: ['Failed       3 times in a row: no DNS zone\ufffd[31m\n'],
+    },
+    {
+      what: 'a single failure',
+      argv: 'show bad.example.com',
+      ...statuses({ ...failing, failure: { ...failing.failure, count: 1 } }),
+      says: ['Failed       once: no DNS zone'],
+    },
+    {
+      what: 'what the CA asked for',
+      argv: 'show bad.example.com',
+      ...statuses(held),
+      says: ['On hold      until 2026-11-24 13:00 UTC (in 3 hours), as the CA asked; `--force` does not override it\n'],
+    },
+    {
+      what: 'work in progress',
+      argv: 'show abc',
+      ...statuses({ ...valid, work: { step: 'order', holder: 'process 7' } }),
+      says: ['In progress  step order, by process 7\n'],
+    },
+    {
+      what: 'what is not declared any more',
+      argv: 'show abc',
+      ...statuses(undeclared),
+      says: ['Declared by  nothing any more (formerly the configuration)\n', 'Renewal      never\n'],
+    },
+    {
+      what: 'why a target does not have it yet',
+      argv: 'show abc',
+      ...statuses(pending),
+      says: ['tries again (version v1)\n             no such socket\nTarget       web: up to date (version v1)'],
+    },
+    {
+      what: 'a document that cannot be read',
+      argv: 'show abc',
+      ...statuses(corrupt),
+      stdout: 'Name         abc\nState        corrupt\nProblem      it is spoiled\nWhat to do   Restore it.\n',
+    },
+    {
+      what: 'where the files are, and which targets have none yet',
+      argv: 'show abc --config /c.yaml',
+      files: { '/c.yaml': 'deployers: { web: { type: nginx, path: /etc/nginx/certs } }' },
+      ...statuses({
+        ...valid,
+        spec: { name: 'abc', identifiers: [], issuer: 'le', solver: 'web', deploy, endpoints: [] },
+        deployments: deploy.slice(0, 2).map((target) => ({ target, state: 'current', version: 'v1' })),
+      }),
+      says: [
+        [
+          'Target       files:/etc/certs/: up to date (version v1)',
+          'Files        /etc/certs/live/abc/',
+          'Target       web: up to date (version v1)',
+          'Files        /etc/nginx/certs/live/abc/',
+          'Target       edge: not delivered yet',
+        ].join('\n'),
+      ],
+    },
+    {
+      what: 'a narrow screen, by the columns that letters take',
+      argv: 'status',
+      columns: 60,
+      ...statuses({
+        ...valid,
+        deployments: [{ target: 'files:/证书/证书/证书', state: 'intended', version: 'v1' }],
+      }),
+      says: [/^abc .* files:\/证书\/证书…$/m],
+    },
+    {
+      what: 'a delivery that was interrupted',
+      argv: 'status',
+      ...statuses({ ...valid, deployments: [{ target: 'edge', state: 'intended', version: 'v1' }] }),
+      says: ['edge (interrupted)'],
+      never: ['intended'],
+    },
+    ...(['pending', 'working'] as const).map(
+      (state): Row => ({
+        what: `a delivery that has not begun, of a certificate that is ${state}`,
+        argv: 'status',
+        ...statuses({ ...valid, state, deployments: [{ target: 'edge', state: 'intended', version: 'v1' }] }),
+        says: ['edge (pending)'],
+        never: ['interrupted'],
+      }),
+    ),
+    {
+      what: 'an international name by its own letters',
+      argv: 'show 中国.test',
+      ...statuses(international),
+      says: [
+        'Name         xn--fiqs8s.test (中国.test)\n',
+        'Identifiers  xn--fiqs8s.test (中国.test), *.xn--fiqs8s.test (*.中国.test)\n',
+      ],
+    },
+    {
+      what: 'a guess at a name that is not there',
+      argv: 'show abd',
+      ...statuses(valid),
+      code: 2,
+      stdout: '',
+      warns: ['there is no certificate named "abd" in the configuration or in the store; did you mean "abc"?'],
+    },
+  ])('$what', behaves);
+});

@@ -1,0 +1,261 @@
+import { withLetters } from '../../../config/identifiers.ts';
+import { isFailure } from '../../../core/errors/errors.ts';
+import { adviceWithoutSettings } from '../../../core/lineage/not-renewed.ts';
+import { rolloverText } from '../../../core/lineage/rollover.ts';
+import { shortList } from '../../../core/text/short-list.ts';
+import { spanText } from '../../../core/text/span.ts';
+import type { Fleet, LineageStatus } from '../../../fleet.ts';
+import type { Run } from '../../context.ts';
+import { certificateNames } from '../../flags/names.ts';
+import { asExample, mergedIfMany, nameless, withoutNames } from '../../output/failure.ts';
+import { formatTable } from '../../output/table.ts';
+import { dateText, fromNow } from '../../output/text.ts';
+
+/**
+ * `certfleet status`: a table, and below it what needs attention. Exits with 0, whatever state the certificates are in,
+ * and with 7 if the store is damaged.
+ */
+export const status: Run = async (session) => {
+  let fleet: Fleet;
+  try {
+    fleet = await session.fleet({ makeStore: false });
+  } catch (error) {
+    if (!isFailure(error, 'store/absent') || session.invocation.flags['store'] !== undefined) throw error;
+    session.print(`There are no certificates: ${error.message}.`);
+    session.note(
+      'Next: `certfleet issue` creates the store. If there should be one, check the path (`store` in certfleet.yaml).',
+    );
+    return 0;
+  }
+  const all = await fleet.status(await certificateNames(session, session.invocation.args), session.signal);
+  const now = await session.now();
+  for (const lineage of all) session.printJson({ object: 'certificate', ...lineage });
+  const code = all.some(isDamaged) ? 7 : 0;
+  if (session.json) return code;
+  if (all.length === 0) {
+    session.print('There are no certificates yet.');
+    session.note('Next: `certfleet issue -d www.example.com --agree-tos --staging` gets a test certificate.');
+    return 0;
+  }
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const head = ['NAME', 'STATE', 'VALID UNTIL', 'LEFT', 'RENEWAL', 'DEPLOYED TO'];
+  const rows = all.map((lineage) => [
+    withLetters(lineage.name),
+    stateText(lineage),
+    lineage.notAfter ? dateText(lineage.notAfter, now) : '-',
+    leftText(lineage, now),
+    renewalText(lineage, now),
+    deploymentText(lineage),
+  ]);
+  // On a narrow screen, LEFT can go first (it follows from the date), then the targets (`certfleet show` lists them), then
+  // the middle of long names.
+  session.printWhole(formatTable(head, rows, width, { leaveOut: [3, 5], shorten: 0, cutLast: true }));
+  const remarks = [...remarksOfAll(all, now), ...accountsText(all)];
+  if (remarks.length > 0) session.print(`\n${remarks.join('\n')}`);
+  const next = nextText(all, now);
+  if (next !== undefined) session.print(`\n${next}`);
+  return code;
+};
+
+/** Whether the store lacks something of it, or cannot read it. */
+const isDamaged = ({ state, accountMissing }: LineageStatus): boolean =>
+  state === 'corrupt' || accountMissing !== undefined;
+
+/** Each missing account once. */
+const accountsText = (all: readonly LineageStatus[]): readonly string[] => [
+  ...new Set(all.flatMap(({ accountMissing: one }) => (one ? [`${one.message}\n  ${one.hint}`] : []))),
+];
+
+const stateText = ({ state, work }: LineageStatus): string =>
+  state === 'working' && work ? `working (${work.step})` : state;
+
+const leftText = ({ notAfter }: LineageStatus, now: Date): string => {
+  if (!notAfter) return '-';
+  const ms = Date.parse(notAfter) - now.getTime();
+  return ms > 0 ? spanText(ms) : 'none';
+};
+
+/** Whether `renew` leaves it alone, because it is no longer declared, a test certificate, or revoked for good. */
+export const isLeftAlone = ({ state, revoked }: LineageStatus): boolean =>
+  leftAlone.has(state) || (state === 'revoked' && revoked?.isReplaced === false);
+const leftAlone: ReadonlySet<LineageStatus['state']> = new Set(['undeclared', 'test']);
+
+/**
+ * When it is renewed, and whether the CA chose the time. The remarks below the table give the exact time of a retry.
+ */
+function renewalText(lineage: LineageStatus, now: Date): string {
+  const { state, renewAt, renewalSource, failure, heldUntil } = lineage;
+  if (isLeftAlone(lineage)) return 'never';
+  if (state === 'corrupt') return '-';
+  if (state === 'revoked' && !failure) return 'now';
+  if (failure && !failure.notDue)
+    return Date.parse(failure.retryAt) > now.getTime() ? `retry ${fromNow(failure.retryAt, now)}` : 'retry due';
+  if (heldUntil) return fromNow(heldUntil, now);
+  if (lineage.rollover && toWorkOn.has(state)) return 'waits';
+  if (!renewAt) return '-';
+  if (lineage.byHand) return `by hand ${dateText(renewAt, now)}`;
+  return `${dateText(renewAt, now)}${renewalSource === 'ari' ? ' (CA)' : ''}`;
+}
+
+function deploymentText({ state: whole, deployments }: LineageStatus): string {
+  if (deployments.length === 0) return '-';
+  // `intended` is for programs: no delivery has begun yet, such as after an import, or a run was interrupted before it.
+  const intended = whole === 'pending' || whole === 'working' ? 'pending' : 'interrupted';
+  return deployments
+    .map(({ target, state }) =>
+      state === 'current' ? target : `${target} (${state === 'intended' ? intended : state})`,
+    )
+    .join(', ');
+}
+
+interface Remark {
+  readonly name: string;
+  /** Its first line begins with the name; what belongs to it is indented below. */
+  readonly text: string;
+}
+
+/** The remarks on all certificates, in one text where many are alike. */
+function remarksOfAll(all: readonly LineageStatus[], now: Date): readonly string[] {
+  const remarks: Remark[] = [];
+  for (const lineage of all)
+    for (const line of remarksOf(lineage, now)) {
+      const above = line.startsWith('  ') ? remarks.pop() : undefined;
+      remarks.push({ name: lineage.name, text: above ? `${above.text}\n${line}` : line });
+    }
+  const groups = mergedIfMany(
+    remarks.map((remark) => [remark]),
+    ([remark]) => withoutNames(nameless(remark!.text, remark!.name)),
+  );
+  return groups.map(remarkText);
+}
+
+function remarkText(group: readonly Remark[]): string {
+  const [first, ...others] = group;
+  if (!first || others.length === 0) return first?.text ?? '';
+  const text = nameless(first.text, first.name);
+  const isSame = others.every((one) => nameless(one.text, one.name) === text);
+  const rest = (isSame ? text.replace(/^NAME/, '') : first.text.slice(first.name.length))
+    .replace(/^ is /, ' are ')
+    .replace(/^ was /, ' were ')
+    .replace(/^ lacks /, ' lack ');
+  return [`${shortList(group.map(({ name }) => name))}${rest}`, ...(isSame ? [] : [asExample])].join('\n');
+}
+
+function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
+  const { name, state, notAfter, failure, heldUntil, explanationUrl } = lineage;
+  const remarks: string[] = [];
+  if (failure?.notDue) {
+    remarks.push(`${name} is valid, but the last try to get a new one failed: ${failure.message}`);
+    if (failure.hint) remarks.push(`  ${failure.hint}`);
+    remarks.push(
+      `  It is not due before ${dateText(failure.retryAt, now)}; \`certfleet renew --force ${name}\` tries now.`,
+    );
+  } else if (failure) {
+    const times = failure.count === 1 ? 'failed once' : `failed ${failure.count} times`;
+    remarks.push(`${name}${state === 'corrupt' ? '' : ` ${times}`}: ${failure.message}`);
+    if (failure.hint) remarks.push(`  ${failure.hint}`);
+    if (heldUntil) remarks.push(`  The ${heldText(heldUntil, now)}`);
+    else if (state !== 'corrupt' && !isLeftAlone(lineage))
+      remarks.push(
+        `  \`certfleet renew\` tries again after ${dateText(failure.retryAt, now)}; \`certfleet renew --force ${name}\` tries now.`,
+      );
+  }
+  for (const { what, reason } of lineage.left ?? [])
+    remarks.push(
+      `${name}: could not remove ${what}: ${reason}`,
+      '  Fix the problem, or remove it by hand; `certfleet renew` and `certfleet sweep` try again.',
+    );
+  if (heldUntil && !failure) remarks.push(`${name}: the ${heldText(heldUntil, now)}`);
+  if (lineage.rollover) remarks.push(`${name} ${rolloverText(lineage.rollover)}.`);
+  for (const { target, state: where, message } of lineage.deployments)
+    if (where !== 'current' && message) {
+      // Most messages name the target themselves.
+      const pending = message.includes(target) ? '' : `${target} does not have it yet: `;
+      remarks.push(`${name}: ${pending}${message}`);
+    }
+  const { revoked, rolledBack, givenBack, settingsLost } = lineage;
+  if (givenBack)
+    remarks.push(
+      `${name} was given back to certbot in ${givenBack.path} by \`import --undo\` on ${dateText(givenBack.at, now)}, so it is not renewed here${notAfter ? `; what the store has expires on ${dateText(notAfter, now)}` : ''}.`,
+    );
+  else if (settingsLost)
+    remarks.push(
+      `${name} was made again after its document was lost, so it is not renewed${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
+      `  How it is renewed is lost: ${adviceWithoutSettings(name, lineage.identifiers)}.`,
+    );
+  else if (state === 'undeclared')
+    remarks.push(
+      `${name} is no longer declared, so it is not renewed${notAfter ? `; it expires on ${dateText(notAfter, now)}` : ''}.`,
+      `  Declare it again, name the configuration that declares it with --config, or run \`certfleet delete ${name}\`.`,
+    );
+  if (rolledBack && !isLeftAlone(lineage))
+    remarks.push(
+      `${name} was rolled back on ${dateText(rolledBack.at, now)}; \`certfleet issue ${name} --force\` gets a new one.`,
+    );
+  if (revoked) {
+    const next = revoked.isReplaced
+      ? 'the next `certfleet renew` gets another one'
+      : `it is not renewed; \`certfleet issue ${name}\` gets another one`;
+    remarks.push(`${name} was revoked on ${dateText(revoked.at, now)} (${revoked.reason}): ${next}.`);
+  }
+  for (const { version, reason, at } of lineage.revoking ?? [])
+    remarks.push(
+      `${name}: the revocation of version ${version} (${reason}), begun on ${dateText(at, now)}, is not finished; the next \`certfleet renew\` asks the CA again.`,
+    );
+  if (lineage.byHand && !isLeftAlone(lineage))
+    remarks.push(
+      `${name} is renewed by hand: run \`certfleet issue ${name}\` at a terminal${lineage.renewAt ? `, from ${dateText(lineage.renewAt, now)} on` : ''}.`,
+    );
+  if (!isLeftAlone(lineage)) remarks.push(...endingText(lineage, now));
+  for (const { identifier, reason } of lineage.dropped ?? [])
+    remarks.push(`${name} lacks ${withLetters(identifier)}: ${reason}`);
+  if (lineage.dropped && !isLeftAlone(lineage))
+    remarks.push(`  The next renewal asks for it again; \`certfleet renew --force ${name}\` asks now.`);
+  if (explanationUrl) remarks.push(`${name}: the CA explains its renewal time at ${explanationUrl}`);
+  return remarks;
+}
+
+/** Records that stay, and that end soon. Several names of a certificate end together. */
+export function endingText({ name, records = [] }: LineageStatus, now: Date): readonly string[] {
+  const ending = records.filter(({ ends }) => ends !== undefined);
+  const [first] = ending;
+  if (first?.until === undefined) return [];
+  const more = ending.length > 1 ? `, and ${ending.length - 1} more,` : '';
+  const isOver = Date.parse(first.until) <= now.getTime();
+  const next =
+    first.ends === 'person'
+      ? `run \`certfleet issue ${name} --force\` at a terminal to add the next one`
+      : 'the next renewal writes a new one';
+  return [
+    `${name}: the TXT record at ${first.name}${more} ${isOver ? 'ended' : ending.length > 1 ? 'end' : 'ends'} on ${dateText(first.until, now)}; ${next}.`,
+  ];
+}
+
+const heldText = (until: string, now: Date): string =>
+  `CA asked us to wait until ${dateText(until, now)}, which \`--force\` does not override; then \`certfleet renew\` tries again.`;
+
+/** Whether it is too early to try again. */
+const waits = ({ failure, heldUntil, rollover }: LineageStatus, now: Date): boolean =>
+  heldUntil !== undefined ||
+  rollover !== undefined ||
+  (failure !== undefined && !failure.notDue && Date.parse(failure.retryAt) > now.getTime());
+
+const toWorkOn: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'pending', 'missing', 'interrupted']);
+
+function nextText(all: readonly LineageStatus[], now: Date): string | undefined {
+  const isDue = (one: LineageStatus) => toWorkOn.has(one.state) || one.revoked?.isReplaced === true;
+  const due = all.filter((lineage) => isDue(lineage) && !lineage.byHand && !waits(lineage, now));
+  if (due.length > 0) return `Next: \`certfleet renew\` works on ${shortList(due.map(({ name }) => name))}.`;
+  if (all.every(({ state }) => state === 'test'))
+    return 'Next: `certfleet issue` without --staging gets a real certificate.';
+  const [next] = all
+    .filter(
+      (lineage) =>
+        lineage.renewAt && (!lineage.failure || lineage.failure.notDue) && !lineage.byHand && !isLeftAlone(lineage),
+    )
+    .sort((a, b) => Date.parse(a.renewAt!) - Date.parse(b.renewAt!));
+  return (
+    next &&
+    `Next: \`certfleet renew\` renews ${next.name} around ${dateText(next.renewAt!, now)} (${fromNow(next.renewAt!, now)}).`
+  );
+}

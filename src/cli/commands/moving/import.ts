@@ -1,0 +1,280 @@
+import { join, resolve } from 'node:path';
+import { defaultPaths } from '../../../config/defaults.ts';
+import { fail, isFailure } from '../../../core/errors/errors.ts';
+import type {
+  Adopted,
+  AdoptedAccount,
+  Adoption,
+  Found,
+  FoundCertificate,
+  Remark,
+  Undone,
+} from '../../../core/lineage/found.ts';
+import { copiesTarget, inPlaceTarget } from '../../../core/spec/in-place.ts';
+import type { AdapterSettings } from '../../../core/spec/spec.ts';
+import { didYouMean } from '../../../core/text/nearest.ts';
+import type { Fleet } from '../../../fleet.ts';
+import { importers } from '../../../import/importers.ts';
+import type { Run, Session } from '../../context.ts';
+import { deployersFromFlags } from '../../flags/flags.ts';
+import { expandHome, keptPath, withPlaces } from '../../flags/values.ts';
+import { onOneLine } from '../../guard.ts';
+import { dateText, type Style, styleOf } from '../../output/text.ts';
+import { scheduledIn, storeOf } from '../../timers/crontab.ts';
+import { type OtherTimer, timersOf } from '../../timers/other-timers.ts';
+
+/** `certfleet import CLIENT [PATH]`. */
+export const importClient: Run = async (session) => {
+  const { args, flags } = session.invocation;
+  const [client = '', path, more] = args;
+  const load = Object.hasOwn(importers, client) ? importers[client] : undefined;
+  if (!load) {
+    const known = Object.keys(importers);
+    throw fail('usage/invalid', {
+      what: `cannot import from "${client}"${didYouMean(client, known) || `; it knows ${known.join(', ')}`}`,
+    });
+  }
+  if (more !== undefined) throw fail('usage/invalid', { what: 'name one folder: certfleet import CLIENT PATH' });
+  const [importer, settings, { files }] = [await load(), await session.settings(), await session.world()];
+  const root = path === undefined ? usualPath(importer.path, session) : keptPath('', path, session);
+  const inPlace = flags['inPlace'] === true;
+  const dryRun = flags['dryRun'] === true;
+  if ((inPlace || flags['undo'] === true) && !importer.inPlace)
+    throw fail('usage/invalid', {
+      what: `${inPlace ? '--in-place' : '--undo'} is for certbot’s folder, not for that of ${client}`,
+    });
+  if (flags['undo'] === true) return undo(session, root);
+  if (inPlace && flags['deploy'] !== undefined)
+    throw fail('usage/invalid', { what: '--in-place and --deploy name two places for the files: leave out one' });
+  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const deployers = await deployersFromFlags(session, settings, registry);
+  if (importer.inPlace) refuseOwnFolder(deployers, importer.title, root);
+  const found = await importer.read(root, { files, env: session.context.env, registry, settings, inPlace });
+  // A folder above or below the right one has nothing to take over.
+  if (found.accounts.length + found.certificates.length === 0) throw fail('import/absent', { client, path: root });
+  const fleet = await openFleet(session, dryRun);
+  const options = {
+    dryRun,
+    has: [inPlace ? inPlaceTarget(root) : copiesTarget(root)],
+    ...(inPlace ? { keepDoubles: true } : {}),
+  };
+  const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
+  const paths = defaultPaths(session.context.env);
+  // Where a home folder is the usual place, that may be another user's.
+  const isUsual = path === undefined || !importer.path.startsWith('/') || root === usualPath(importer.path, session);
+  const timers = dryRun ? [] : await timersOf(client, files, paths, isUsual ? undefined : root);
+  const renewedBy = await scheduledIn('renew', files, paths, storeOf(session));
+  const hasTarget = inPlace || Object.keys(deployers).length > 0;
+  const told = importer.inPlace ? hasTarget : undefined;
+  const remarks = onOneLine(found.remarks);
+  return tell(session, { title: importer.title, root, dryRun, inPlace: told, remarks, adoption, timers, renewedBy });
+};
+
+/** A deployer with a layout of its own would not find its way there, and so fail at the first renewal. */
+function refuseOwnFolder(deployers: Readonly<Record<string, AdapterSettings>>, title: string, root: string): void {
+  for (const [name, { path }] of Object.entries(deployers))
+    if (typeof path === 'string' && resolve(path) === resolve(root))
+      throw fail('usage/invalid', {
+        what: `--deploy ${name}: ${root} is the folder of ${title} itself; to go on writing there, use --in-place`,
+      });
+}
+
+/** Below the folder that tests use in place of `/`. */
+const usualPath = (path: string, { context }: Session): string =>
+  path.startsWith('/') ? join(context.env['CERTFLEET_ROOT'] || '/', path) : expandHome('', path, context.env);
+
+/** A dry run makes no store. */
+async function openFleet(session: Session, dryRun: boolean): Promise<Fleet> {
+  if (!dryRun) return session.fleet({ makeStore: true });
+  try {
+    return await session.fleet({ makeStore: false });
+  } catch (error) {
+    if (!isFailure(error, 'store/absent')) throw error;
+    return session.fleet({ makeStore: true, inMemory: true });
+  }
+}
+
+function withDeployers(found: Found, deployers: Readonly<Record<string, AdapterSettings>>): Found {
+  const add = (one: FoundCertificate): FoundCertificate => ({
+    ...one,
+    settings: { ...one.settings, deployers: { ...deployers, ...one.settings.deployers } },
+  });
+  return { ...found, certificates: found.certificates.map((one) => ('reason' in one ? one : add(one))) };
+}
+
+interface Told {
+  /** The other client. */
+  readonly title: string;
+  readonly root: string;
+  readonly dryRun: boolean;
+  /** False if new versions could go into the client’s own folder, and go nowhere. */
+  readonly inPlace: boolean | undefined;
+  /** What concerns no single certificate. */
+  readonly remarks: readonly Remark[];
+  readonly adoption: Adoption;
+  /** What still starts it. */
+  readonly timers: readonly OtherTimer[];
+  /** What runs `certfleet renew` on this machine already. */
+  readonly renewedBy: string | undefined;
+}
+
+async function tell(
+  session: Session,
+  { title, root, dryRun, inPlace, remarks, adoption, timers, renewedBy }: Told,
+): Promise<number> {
+  const now = await session.now();
+  const style = styleOf({ isTerminal: session.context.isTerminal, env: session.context.env });
+  const { accounts, certificates, remaining = 0 } = adoption;
+  const total = certificates.length + remaining;
+  for (const account of accounts) session.printJson({ object: 'account', dryRun, ...account });
+  for (const certificate of certificates) session.printJson({ object: 'certificate', dryRun, ...certificate });
+  for (const timer of timers) session.printJson({ object: 'timer', ...timer });
+  for (const remark of remarks) session.printJson({ object: 'remark', ...remark });
+  const failed = certificates.filter(({ result }) => result === 'failed');
+  if (!session.quiet) {
+    for (const account of accounts) session.print(accountLine(account, dryRun));
+    for (const remark of remarks) session.print(remarkLine(withItsPlaces(remark, session), style));
+  }
+  for (const one of certificates) {
+    if (one.result === 'failed')
+      session.complain(`${style.bad(one.certificate)}: not taken over: ${one.reason}\n  ${one.from}`);
+    else if (!session.quiet) {
+      session.print(certificateLine(one, { dryRun, now, style }));
+      for (const remark of one.remarks) session.print(`  ${remarkLine(withItsPlaces(remark, session), style)}`);
+    }
+  }
+  const count = (...results: readonly Adopted['result'][]) =>
+    certificates.filter(({ result }) => results.includes(result)).length;
+  if (remaining > 0) {
+    session.complain(
+      `Stopped: ${count('imported', 'updated')} of ${total} ${total === 1 ? 'certificate' : 'certificates'} imported; run the same command again for the rest.`,
+    );
+    throw session.signal.reason;
+  }
+  if (session.quiet) return failed.length === 0 ? 0 : 2;
+  const parts = [
+    `${count('imported', 'updated')} of ${total} ${total === 1 ? 'certificate' : 'certificates'} ${dryRun ? 'would be taken over' : 'taken over'}`,
+    ...(count('unchanged', 'joined') > 0 ? [`${count('unchanged', 'joined')} already here`] : []),
+    ...(count('merged') > 0 ? [`${count('merged')} merged with others`] : []),
+    ...(count('left') > 0 ? [`${count('left')} left to ${title}`] : []),
+    ...(failed.length > 0 ? [`${failed.length} could not be`] : []),
+  ];
+  session.print(`\n${title} in ${root}: ${parts.join(', ')}. Nothing was ordered.`);
+  const goesNowhere = inPlace === false && count('imported', 'updated') > 0;
+  if (goesNowhere)
+    session.note(
+      `Nothing writes new versions into ${root}: servers that read it keep the old ones. To write them there, add --in-place.`,
+    );
+  const isThere = count('imported', 'updated', 'unchanged', 'joined') > 0;
+  if (dryRun) session.note(`Next: the same without --dry-run${goesNowhere ? ', and with --in-place' : ''}.`);
+  else if (isThere) session.note(nextText(session, renewedBy));
+  for (const { where, advice } of timers)
+    session.note(`${title} still renews: ${where} starts it. To stop it: ${advice}`);
+  return failed.length === 0 ? 0 : 2;
+}
+
+function nextText(session: Session, renewedBy: string | undefined): string {
+  const [status, timer] = ['certfleet status', 'certfleet install-timer'].map((command) =>
+    withPlaces(command, session),
+  );
+  if (renewedBy !== undefined) return `Next: \`${status}\` shows them. ${renewedBy} runs \`certfleet renew\` already.`;
+  return `Next: \`${status}\` shows them. Nothing on this machine runs \`certfleet renew\` yet, so they would expire: \`${timer}\` has it run once an hour.`;
+}
+
+const accountLine = ({ name, directory, result }: AdoptedAccount, dryRun: boolean): string =>
+  `account ${name} at ${directory}: ${result === 'unchanged' ? 'already here' : dryRun ? 'would be taken over' : 'taken over'}`;
+
+function certificateLine(
+  { certificate, from, result, reason, renamedFrom, notAfter, renewAt }: Adopted,
+  { dryRun, now, style }: { readonly dryRun: boolean; readonly now: Date; readonly style: Style },
+): string {
+  const name = renamedFrom === undefined ? certificate : `${renamedFrom} → ${certificate}`;
+  if (result === 'left') return `${style.warn(name)}: left alone: ${reason}`;
+  if (result === 'joined') return `${style.good(name)}: ${reason}`;
+  if (result === 'unchanged' || result === 'merged')
+    return `${name}: ${result === 'merged' ? 'merged' : 'not changed'}: ${reason}`;
+  const valid = notAfter === undefined ? '' : `; valid until ${dateText(notAfter, now)}`;
+  const renewed = renewAt === undefined ? '' : `, to be renewed on ${dateText(renewAt, now)}`;
+  const done = dryRun ? 'would be taken over' : result === 'updated' ? 'newer version taken over' : 'taken over';
+  return `${style.good(name)}: ${done} from ${from}${valid}${renewed}`;
+}
+
+/** With the store in the commands that it advises. */
+const withItsPlaces = ({ kind, text }: Remark, session: Session): Remark => ({
+  kind,
+  text: text.replaceAll(/certfleet issue [^\s:`]+/g, (command) => withPlaces(command, session)),
+});
+
+const remarkWords = { kept: '', changed: 'changed: ', dropped: 'not taken over: ', missing: 'missing: ' } as const;
+
+const remarkLine = ({ kind, text }: Remark, style: Style): string =>
+  `${kind === 'kept' ? '' : style.warn(remarkWords[kind])}${text}`;
+
+/** `certfleet import certbot --undo`. */
+async function undo(session: Session, root: string): Promise<number> {
+  if (session.invocation.flags['inPlace'] === true)
+    throw fail('usage/invalid', { what: '--undo undoes what --in-place began: leave out one' });
+  const dryRun = session.invocation.flags['dryRun'] === true;
+  const fleet = await session.fleet({ makeStore: false });
+  const { certificates, restored } = await fleet.undoImport(root, { dryRun }, session.signal);
+  const expired = restored?.filter((one) => one.expired !== undefined) ?? [];
+  for (const one of certificates) session.printJson({ object: 'certificate', dryRun, ...one });
+  session.printJson({
+    object: 'undone',
+    dryRun,
+    restored: restored?.map(({ what }) => what) ?? [],
+    ...(expired.length > 0 ? { expired: expired.map(({ what, expired: since }) => ({ path: what, since })) } : {}),
+    complete: restored !== undefined && certificates.every(({ result }) => result !== 'failed'),
+  });
+  for (const one of certificates) tellUndone(session, one, dryRun);
+  if (!restored) {
+    session.complain(`Nothing was changed: ${root} and the store are as they were.`);
+    return 2;
+  }
+  if (certificates.length + restored.length === 0) {
+    session.complain(`Nothing to undo: certfleet delivers no certificate into ${root}.`);
+    return 2;
+  }
+  const now = await session.now();
+  const failed = certificates.filter(({ result }) => result === 'failed').map(({ certificate }) => certificate);
+  if (certificates.length === 0) await warnOfOtherStore(session, fleet, root);
+  if (!session.quiet) for (const { what } of restored) session.print(`${what}: ${dryRun ? 'would be ' : ''}as before`);
+  for (const { what, expired: since = '' } of expired)
+    session.complain(
+      `${what}: the certificate of before expired on ${dateText(since, now)}, and servers that read it ${dryRun ? 'would get' : 'get'} it when they are reloaded. Run \`certbot renew\` at once.`,
+    );
+  if (failed.length > 0) {
+    session.complain(`The files of ${failed.join(', ')} were left as they are; the same command again does the rest.`);
+    return 2;
+  }
+  if (session.quiet) return 0;
+  const isLost = restored.length === 0 && certificates.every(({ result }) => result === 'kept');
+  if (isLost) session.print(`Nothing in ${root} ${dryRun ? 'would' : 'was to'} be put back.`);
+  else if (!dryRun) session.print(`${root} is as it was. certbot renews these certificates again, if its timer runs.`);
+  if (dryRun) session.note('Next: the same without --dry-run.');
+  return 0;
+}
+
+/** The folder knows what to put back even if the store is lost (decision 0032), but another store would deliver again. */
+async function warnOfOtherStore(session: Session, fleet: Fleet, root: string): Promise<void> {
+  const all = await fleet.status([], session.signal);
+  if (all.some(({ givenBack }) => givenBack?.path === root)) return;
+  const { path, type } = (await session.settings()).store;
+  session.complain(
+    `Warning: the store ${String(path ?? type)} delivers nothing into ${root}. If another store does, its next renewal writes there again: run the same with the --store of that one.`,
+  );
+}
+
+function tellUndone(session: Session, { certificate, result, reason, hint, left = [] }: Undone, dryRun: boolean): void {
+  const [deleted, kept, renewed] = dryRun
+    ? ['would be deleted', 'would be kept', 'would be renewed']
+    : ['deleted', 'kept', 'is renewed'];
+  if (result === 'failed') session.complain(`${certificate}: ${reason}${hint === undefined ? '' : `\n  ${hint}`}`);
+  else if (!session.quiet)
+    session.print(
+      result === 'deleted'
+        ? `${certificate}: ${deleted} from the store`
+        : `${certificate}: ${kept} in the store, because ${reason}; it ${renewed} no more. \`${withPlaces(`certfleet delete ${certificate}`, session)}\` deletes it`,
+    );
+  for (const what of left) session.complain(`${certificate}: ${what}`);
+}

@@ -1,0 +1,119 @@
+import { dns01Settings } from '../../../config/dns01.ts';
+import { optionFields } from '../../../config/fields.ts';
+import { withLetters } from '../../../config/identifiers.ts';
+import { type AdapterKind, adapterEntry, dns01Type, type Registry } from '../../../config/registry.ts';
+import { identifierKey } from '../../../core/names/identifier.ts';
+import { accountOf } from '../../../core/spec/account.ts';
+import { deployHookTarget, hookText } from '../../../core/spec/hooks.ts';
+import { canonical } from '../../../core/spec/same-spec.ts';
+import { type AdapterSettings, type StoredSpec, tlsAlpn01PortOf } from '../../../core/spec/spec.ts';
+import { partsOf } from '../../../core/spec/spec-parts.ts';
+import type { Json, JsonObject } from '../../../core/text/json.ts';
+import { solversText } from '../../flags/names.ts';
+
+/** A changed setting of a certificate issued by flags. */
+export interface Change {
+  readonly setting: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The settings of a stored certificate that `issue` changes, for a person to read. Secrets are hidden. */
+export async function changesOf(before: StoredSpec, after: StoredSpec, registry: Registry): Promise<readonly Change[]> {
+  const now = settingsOf(after);
+  const changes = settingsOf(before).flatMap(([setting, from], at): Change[] => {
+    const to = now[at]?.[1];
+    return canonical(from ?? null) === canonical(to ?? null) ? [] : [{ setting, from: textOf(from), to: textOf(to) }];
+  });
+  const options: Change[] = [];
+  const earlier = partsOf(before);
+  for (const { spec, solver } of partsOf(after)) {
+    const same = earlier.find((part) => part.spec.solver === spec.solver);
+    if (same) options.push(...(await optionChanges('solver', spec.solver, same.solver, solver, registry)));
+  }
+  for (const [name, settings] of Object.entries(after.deployers)) {
+    const same = before.deployers[name];
+    if (same && name !== deployHookTarget)
+      options.push(...(await optionChanges('deployer', name, same, settings, registry)));
+  }
+  const moved = changes.some(({ setting }) => setting === 'issuer');
+  return [
+    ...changes.filter(({ setting }) => !(moved && ['directory', 'test directory'].includes(setting))),
+    ...options,
+  ];
+}
+
+/** Every setting that flags can give, except adapter options. */
+function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly [string, Json | undefined])[] {
+  return [
+    ['identifiers', spec.identifiers.map((one) => withLetters(identifierKey(one)))],
+    ['issuer', spec.issuer],
+    ['directory', issuer.directory],
+    ['account', accountOf(issuer).name],
+    ['EAB key', issuer.eab?.hmacKey === undefined ? undefined : secretText(issuer.eab.hmacKey)],
+    ['EAB algorithm', issuer.eab?.algorithm],
+    ['e-mail', issuer.email],
+    ['terms of service', issuer.agreeToTerms ? 'agreed' : 'not agreed'],
+    ['CA file', issuer.caFile],
+    ['roots', issuer.onlyThisCa ? 'only the CA file' : 'the public ones too'],
+    ['test directory', issuer.testDirectory],
+    ['profile', spec.profile],
+    ['begins', spec.validity?.notBefore],
+    ['ends', spec.validity?.notAfter],
+    ['key type', spec.keyType],
+    ['chain', spec.preferredChain],
+    ['on a failed name', spec.onFailedName],
+    ['key', spec.reuseKey ? 'stays' : 'new each time'],
+    ['solver', solversText(spec)],
+    ['targets', spec.deploy.filter((target) => target !== deployHookTarget)],
+    ['endpoints', spec.endpoints],
+    ['pre-hook', hookText(spec.hooks, 'pre')],
+    ['post-hook', hookText(spec.hooks, 'post')],
+    ['deploy hook', hookText(spec.hooks, 'deploy')],
+    ['resolvers', preflight.resolvers],
+    ['HTTP-01 port', preflight.http01Port],
+    ['TLS-ALPN-01 port', tlsAlpn01PortOf(preflight)],
+  ];
+}
+
+/** The differences between two settings of one adapter. */
+async function optionChanges(
+  kind: AdapterKind,
+  name: string,
+  before: AdapterSettings,
+  after: AdapterSettings,
+  registry: Registry,
+): Promise<readonly Change[]> {
+  if (canonical(before) === canonical(after)) return [];
+  const [from, to] = [optionsOf(before), optionsOf(after)];
+  const isDns = after.type === dns01Type;
+  const entry = adapterEntry(registry, isDns ? 'dns' : kind, isDns ? dns01Settings(after).provider : after.type);
+  const fields = entry ? optionFields((await entry.load()).options) : [];
+  const isSecret = (key: string) => fields.some((field) => field.name === key && field.secret);
+  return [...new Set([...Object.keys(from), ...Object.keys(to)])]
+    .filter((key) => canonical(from[key] ?? null) !== canonical(to[key] ?? null))
+    .map((key) => ({
+      setting: `option ${key} of ${name}`,
+      from: isSecret(key) ? secretText(from[key]) : textOf(from[key]),
+      to: isSecret(key) ? secretText(to[key]) : textOf(to[key]),
+    }));
+}
+
+/** The options of an adapter; those of a DNS provider are one level deeper. */
+function optionsOf({ options, ...settings }: AdapterSettings): JsonObject {
+  if (settings.type === dns01Type) return { ...settings, ...(options as JsonObject | undefined) };
+  return options === undefined ? settings : { ...settings, options };
+}
+
+/** A reference to a secret (`file:…`, `env:…`) may be shown; the secret itself may not. */
+const secretText = (value: Json | undefined): string =>
+  value === undefined || (typeof value === 'string' && /^(file|env):/.test(value)) ? textOf(value) : hidden;
+
+function textOf(value: Json | undefined): string {
+  if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return 'none';
+  if (Array.isArray(value)) return value.map(textOf).join(', ');
+  // An object, such as a hook's environment, may contain a secret.
+  return typeof value === 'object' ? hidden : String(value);
+}
+
+const hidden = '(hidden)';

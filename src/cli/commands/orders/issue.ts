@@ -1,0 +1,167 @@
+import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
+import type { Lineage } from '../../../core/lineage/lineage.ts';
+import { notRenewedHere, notRenewedWithoutSettings } from '../../../core/lineage/not-renewed.ts';
+import { type Identifier, identifierKey } from '../../../core/names/identifier.ts';
+import type { Settings, StoredSpec } from '../../../core/spec/spec.ts';
+import { didYouMean } from '../../../core/text/nearest.ts';
+import type { Run, Session } from '../../context.ts';
+import { describesCertificate, type Subject, specFromFlags, subjectOf } from '../../flags/flags.ts';
+import { certificateNames } from '../../flags/names.ts';
+import { textOf } from '../../flags/values.ts';
+import { reportStart, tellOutcomes } from '../../output/outcomes.ts';
+import { certificateFor } from './default-name.ts';
+
+/** `certfleet issue`. */
+export const issue: Run = async (session) => {
+  const { flags } = session.invocation;
+  const args = await certificateNames(session, session.invocation.args);
+  const settings = await session.settings();
+  const dryRun = flags['dryRun'] === true;
+  const staging = dryRun || flags['staging'] === true;
+  const described = describesCertificate(flags);
+  if (!described && settings.certificates.length === 0 && args.length === 0)
+    throw fail('identifier/empty-list', { certificate: 'the certificate' });
+  const change = described ? await changeByFlags(session, settings, described) : undefined;
+  const adHoc = change?.wanted;
+  if (staging) refuseWithoutTestDirectory(settings, adHoc, args);
+  const makeStore = adHoc !== undefined || settings.certificates.length > 0;
+  const fleet = await session.fleet({ makeStore }).catch((error: unknown) => {
+    // Only a name was given, nothing is declared, and there is no store: the name is wrong.
+    throw isFailure(error, 'store/absent') ? fail('lineage/not-found', { name: args[0] ?? '', nearest: '' }) : error;
+  });
+  if (change?.kept && !staging) await confirmIssuer(session, change.kept, change.wanted);
+  await reportStart(session, 'issue');
+  if (change?.kept && !staging) await reportChanges(session, { ...change, kept: change.kept });
+  const outcomes = await fleet.issue(
+    {
+      names: args,
+      ...(adHoc ? { adHoc } : {}),
+      ...(change && !staging ? { found: change.found } : {}),
+      force: flags['force'] === true,
+      staging,
+      ...(flags['ignorePreflight'] === true ? { ignorePreflight: true } : {}),
+      ...(flags['newAccount'] === true ? { newAccount: true } : {}),
+    },
+    session.signal,
+  );
+  const isTaken = outcomes.some((outcome) => 'error' in outcome && outcome.error.code === 'lineage/name-taken');
+  // Another process was faster, so these identifiers now mean another certificate.
+  if (isTaken && change?.isNamed === false) return issue(session);
+  return tellOutcomes(outcomes, session, {
+    command: 'issue',
+    staging,
+    dryRun,
+    changes: change?.kept !== undefined,
+    targets: adHoc?.spec.deploy,
+  });
+};
+
+interface Changing {
+  readonly wanted: StoredSpec;
+  readonly kept: StoredSpec | undefined;
+  /** The identifiers that the certificate has; none if it is not there. */
+  readonly found: readonly Identifier[];
+  readonly isNamed: boolean;
+  /** A configuration declared it before. */
+  readonly isAdopted: boolean;
+}
+
+/** A certificate's settings by flags, and those stored before. Settings without a flag stay. */
+async function changeByFlags(session: Session, settings: Settings, described: string): Promise<Changing> {
+  const typed = session.invocation.args[0] ?? textOf(session.invocation.flags['name']);
+  const [named, another] = await certificateNames(session, session.invocation.args);
+  if (another !== undefined)
+    throw fail('usage/invalid', {
+      what: `${described} changes one certificate at a time, but "${named}" and "${another}" are two`,
+    });
+  const asked = subjectOf(session.invocation.flags, named);
+  const fleet = await session.fleet({ makeStore: false }).catch((error: unknown) => {
+    if (!isFailure(error, 'store/absent')) throw error;
+    return undefined;
+  });
+  const check = async (of: Subject): Promise<void> => {
+    const before = (await fleet?.stored(of.name, session.signal))?.spec;
+    // What a relative path becomes is said once, by the change itself.
+    if (before) await specFromFlags({ ...session, note: () => undefined }, settings, of, before);
+  };
+  const subject = asked.isNamed ? asked : await certificateFor(asked, { session, settings, fleet, check });
+  const { name } = subject;
+  if (settings.certificates.some((certificate) => certificate.name === name))
+    throw fail('usage/invalid', {
+      what: `"${name}" is declared in the configuration: change it there, or give another --name`,
+    });
+  const found = await fleet?.stored(name, session.signal);
+  const kept = found?.spec;
+  const isAdopted = found?.origin === 'configuration';
+  if (isAdopted && !subject.identifiers) throw notOfFlags(found);
+  if (!kept && (named !== undefined || !subject.identifiers)) {
+    const names = (await fleet?.status([], session.signal))?.map((one) => one.name) ?? [];
+    throw fail('usage/invalid', {
+      what: `there is no certificate "${typed}" to change with ${described}${didYouMean(name, names)}; to get a new one, give its names with -d (-d ${typed})`,
+    });
+  }
+  const wanted = await specFromFlags(session, settings, subject, kept);
+  return { wanted, kept, found: kept?.spec.identifiers ?? [], isNamed: asked.isNamed, isAdopted };
+}
+
+/** Flags that only name a certificate of a configuration: most likely --config was forgotten. */
+function notOfFlags({
+  spec: { spec },
+  givenBack,
+  settingsLost,
+}: Pick<Lineage, 'spec' | 'givenBack' | 'settingsLost'>): CertfleetError {
+  const { name, identifiers } = spec;
+  if (givenBack) return fail('lineage/not-renewed', { name, ...notRenewedHere(givenBack) });
+  if (settingsLost)
+    return fail('lineage/not-renewed', { name, ...notRenewedWithoutSettings(name, identifiers.map(identifierKey)) });
+  return fail('lineage/not-renewed', {
+    name,
+    why: 'a configuration that was not read declared it',
+    advice: `Name that configuration with --config and change it there, or give its names to change it by flags from now on: certfleet issue -d ${identifiers.map(identifierKey).join(',')}`,
+  });
+}
+
+/** Another CA has other limits, and may be less widely trusted, so a person at a terminal must confirm it. */
+export async function confirmIssuer(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {
+  if (session.json || kept.issuer.directory === wanted.issuer.directory) return;
+  const { name, issuer } = wanted.spec;
+  const other = issuer === kept.spec.issuer ? wanted.issuer.directory : issuer;
+  const question = `${name} is issued by ${kept.spec.issuer}. Get it from ${other} from now on? [y/N] `;
+  const answer = await session.context.ask?.(question, session.signal);
+  // Without a terminal, --issuer itself is the confirmation.
+  if (answer === undefined || /^y(es)?$/i.test(answer)) return;
+  throw fail('usage/not-confirmed', { what: `the new issuer of ${name}` });
+}
+
+export async function reportChanges(
+  session: Session,
+  { kept, wanted, isAdopted }: Pick<Changing, 'wanted' | 'isAdopted'> & { readonly kept: StoredSpec },
+): Promise<void> {
+  const { changesOf } = await import('./changes.ts');
+  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const time = (await session.now()).toISOString();
+  const adopted = { setting: 'settings from', from: 'a configuration', to: 'flags' };
+  const changes = await changesOf(kept, wanted, registry);
+  for (const { setting, from, to } of isAdopted ? [adopted, ...changes] : changes)
+    session.reporter.report({
+      v: 1,
+      time,
+      level: 'info',
+      event: 'certificate.changed',
+      certificate: wanted.spec.name,
+      message: `${setting}: ${from} → ${to}`,
+      data: { setting, from, to },
+    });
+}
+
+function refuseWithoutTestDirectory(settings: Settings, adHoc: StoredSpec | undefined, names: readonly string[]): void {
+  const asked = adHoc
+    ? [{ name: adHoc.spec.issuer, settings: adHoc.issuer }]
+    : settings.certificates
+        .filter(({ name }) => names.length === 0 || names.includes(name))
+        .map(({ issuer }) => ({ name: issuer, settings: settings.issuers[issuer] }));
+  const without = asked.find(
+    (issuer) => issuer.settings && issuer.settings.testDirectory === undefined && !issuer.settings.test,
+  );
+  if (without) throw fail('config/no-test-directory', { issuer: without.name });
+}

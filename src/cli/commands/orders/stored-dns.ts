@@ -1,0 +1,43 @@
+import { dns01Settings } from '../../../config/dns01.ts';
+import { dns01Type } from '../../../config/registry.ts';
+import type { AdapterSettings } from '../../../core/spec/spec.ts';
+import { partsOf } from '../../../core/spec/spec-parts.ts';
+import { shortList } from '../../../core/text/short-list.ts';
+import { durationMs } from '../../../core/text/span.ts';
+import type { Fleet } from '../../../fleet.ts';
+import type { Session } from '../../context.ts';
+import { cutAt, listOf, textOf, wholePathOf } from '../../flags/values.ts';
+
+/**
+ * `renew` with certbot's flags for a DNS plugin: the stored settings count, as everywhere in `renew`, and a note names
+ * the certificates that have others.
+ */
+export async function tellStored(session: Session, fleet: Fleet, names: readonly string[]): Promise<void> {
+  const { flags } = session.invocation;
+  const provider = textOf(flags['dns']) ?? textOf(flags['impliedDns']) ?? '';
+  const all = names.length > 0 ? names : (await fleet.status([], session.signal)).map(({ name }) => name);
+  const others: string[] = [];
+  for (const name of all) {
+    const stored = await fleet.stored(name, session.signal).catch(() => undefined);
+    if (stored && partsOf(stored.spec).some(({ solver }) => differs(solver, provider, session))) others.push(name);
+  }
+  const [first] = others;
+  if (first === undefined) return;
+  session.note(
+    `${shortList(others)} keep${others.length === 1 ? 's' : ''} other settings of the DNS provider ${provider}; to change them: certfleet issue ${first} with the same flags`,
+  );
+}
+
+function differs(solver: AdapterSettings, provider: string, { invocation, context }: Session): boolean {
+  const { flags } = invocation;
+  if (solver.type !== dns01Type) return false;
+  const stored = dns01Settings(solver);
+  if (stored.provider !== provider) return false;
+  const propagation = textOf(flags['propagation']);
+  if (propagation !== undefined && durationMs(propagation) !== (stored.propagationMs ?? 0)) return true;
+  return listOf(flags['dnsOption']).some((text) => {
+    const [option, value = ''] = cutAt(text, '=');
+    const wanted = option === 'credentials' ? wholePathOf('', value, context.env) : value;
+    return String(stored.options[option] ?? '') !== wanted;
+  });
+}

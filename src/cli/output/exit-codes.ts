@@ -1,0 +1,59 @@
+import type { ErrorCode } from '../../core/errors/error-table.ts';
+import { exitCodeOfError } from '../../core/errors/errors.ts';
+import type { Hop } from '../../core/path/hop.ts';
+import type { Outcome } from '../../core/plan/outcome.ts';
+
+/** What each exit code means; docs/reference/exit-codes.md is made from it. */
+export const exitMeanings = {
+  0: 'done, or nothing was due',
+  1: 'a bug in certfleet',
+  2: 'wrong usage or configuration (identifiers, flags, certfleet.yaml, credentials)',
+  3: 'the preflight proved that the CA would refuse, so the CA was not asked',
+  4: 'the CA refused, failed or could not be reached',
+  5: 'DNS, the load balancer or the solver failed, so the challenge could not be answered, or refused to remove it',
+  6: 'issued, but a deployment is pending; `certfleet renew` tries it again',
+  7: 'the store cannot be used, or another process must finish first: one that works on the certificate, or a rollover of its account',
+  8: 'done, but the interval of `renew --next-run` is too long for the lifetime of a certificate',
+  9: 'done, but the output could not be written (a full disk)',
+  130: 'stopped by SIGINT (Ctrl-C); unfinished work was cleaned up or journalled',
+  143: 'stopped by SIGTERM; unfinished work was cleaned up or journalled',
+} as const;
+
+export type ExitCode = keyof typeof exitMeanings;
+
+/**
+ * Which code wins if the certificates of one run ended differently: first what stops everything (a bug, the store),
+ * then what a person must fix, then what may pass by itself. A pending deployment comes after them, because it has a
+ * certificate, and a schedule that is too slow comes last, because nothing is wrong yet.
+ */
+export const exitPrecedence: readonly ExitCode[] = [1, 7, 2, 4, 5, 3, 6, 8, 0];
+
+/**
+ * The exit code of a run, from its worst outcome, what is left outside, and hooks that were refused. A pending deployment is 6, whatever its
+ * error's own code is.
+ */
+export function exitCodeOf(outcomes: readonly Outcome[]): number {
+  const codes = new Set<number>(
+    outcomes.flatMap((outcome) => [
+      outcome.result === 'failed' ? outcome.error.exitCode : outcome.result === 'pending' ? 6 : 0,
+      ...[...(outcome.left ?? []), ...(outcome.refusedHooks ?? [])].map(({ code }) => exitCodeOfError(code)),
+    ]),
+  );
+  return exitPrecedence.find((code) => codes.has(code)) ?? 0;
+}
+
+/** The exit code of `doctor`, from the worst of what is broken. */
+export function exitCodeOfHops(hops: readonly Pick<Hop, 'state' | 'code'>[]): number {
+  const broken = hops.filter(({ state }) => state === 'broken');
+  const codes = new Set<number>(broken.map(({ code }) => (code === undefined ? ofSolvers : exitCodeOfError(code))));
+  return exitPrecedence.find((one) => codes.has(one)) ?? 0;
+}
+
+/** The exit code for something that could not be removed because of an error without a code: the solver's. */
+const ofSolvers = 5;
+
+/** The exit code of a sweep, from the worst of what it could not do. */
+export function exitCodeOfSweep(failed: readonly { readonly code?: ErrorCode }[]): number {
+  const codes = new Set<number>(failed.map(({ code }) => (code === undefined ? ofSolvers : exitCodeOfError(code))));
+  return exitPrecedence.find((one) => codes.has(one)) ?? 0;
+}

@@ -1,0 +1,19 @@
+import type { KnownIssuer } from '../../core/ca/known-issuers.ts';
+
+/** What is known of a CA without asking it, on several lines. */
+export function issuerText(name: string, issuer: KnownIssuer): string {
+  const { title, directory, testDirectory, needsAccountBinding, accountBinding, needsEmail, facts } = issuer;
+  const eab = needsAccountBinding
+    ? ['  Accounts        only for its customers: give --eab-kid and --eab-hmac-key']
+    : [];
+  return [
+    `${name}: ${title} (CA)\n`,
+    `  Directory       ${directory}`,
+    `  With --staging  ${testDirectory ?? 'refused: it has no test directory'}`,
+    ...eab,
+    ...(accountBinding === undefined ? [] : [`  EAB keys        ${accountBinding}`]),
+    ...(needsEmail ? ['  E-mail          needed'] : []),
+    ...facts.map((fact, at) => `${at === 0 ? '\n' : ''}${fact}`),
+    '',
+  ].join('\n');
+}

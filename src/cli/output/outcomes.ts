@@ -1,0 +1,305 @@
+import { withLetters } from '../../config/identifiers.ts';
+import type { CertfleetError } from '../../core/errors/errors.ts';
+import { version } from '../../core/errors/version.ts';
+import { notRenewedHere } from '../../core/lineage/not-renewed.ts';
+import type { Outcome } from '../../core/plan/outcome.ts';
+import { deployHookTarget } from '../../core/spec/hooks.ts';
+import type { JsonObject } from '../../core/text/json.ts';
+import { shortList } from '../../core/text/short-list.ts';
+import { spanText } from '../../core/text/span.ts';
+import type { Session } from '../context.ts';
+import { adviseCrontab } from '../timers/crontab.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { detailOf, type Failed, failureData, groupsOf, groupText, printingOf } from './failure.ts';
+import { deployersOf, folderOf } from './places.ts';
+import { fewCertificates } from './progress.ts';
+import { dateText, fromNow, withDates } from './text.ts';
+
+export interface OutcomeContext {
+  /** `renew` summarizes certificates that are not due, if there are many. */
+  readonly command: 'issue' | 'renew';
+  readonly staging?: boolean;
+  readonly dryRun?: boolean;
+  /** It went back to its previous version. */
+  readonly rollback?: boolean;
+  /** `issue` changes settings of a stored certificate. */
+  readonly changes?: boolean;
+  /** `renew` renews what falls due before the next run. */
+  readonly renewsEarly?: boolean;
+  /** Certificates for which the interval of `renew --next-run` is too long. */
+  readonly tooSlow?: readonly Failed[];
+  /** The targets of a certificate issued by flags; those of declared ones are in the configuration. */
+  readonly targets?: readonly string[] | undefined;
+}
+
+/** Reports the first event of a run. */
+export async function reportStart(session: Session, command: string): Promise<void> {
+  session.reporter.report({
+    v: 1,
+    time: (await session.now()).toISOString(),
+    level: 'info',
+    event: 'run.started',
+    message: `certfleet ${version} ${command}`,
+    data: { command, version },
+  });
+}
+
+/** Prints how the run ended and what comes next. Resolves with the exit code. */
+export async function tellOutcomes(
+  outcomes: readonly Outcome[],
+  session: Session,
+  told: OutcomeContext,
+): Promise<number> {
+  const now = await session.now();
+  const { tooSlow = [] } = told;
+  const code = exitCodeOf([...outcomes, ...tooSlow]);
+  for (const outcome of outcomes)
+    if ('error' in outcome) session.debug(`${outcome.certificate}: ${detailOf(outcome.error)}`);
+  session.reporter.report({
+    v: 1,
+    time: now.toISOString(),
+    level: code === 0 ? 'info' : 'error',
+    event: 'run.finished',
+    message: summary(outcomes),
+    data: { exitCode: code, outcomes: outcomes.map(outcomeData) },
+  });
+  if (session.json) return code;
+  const usual = printingOf(session);
+  const printing = { ...usual, complete: (text: string) => withDates(usual.complete?.(text) ?? text, now) };
+  const { style } = printing;
+  const waiting = outcomes.filter(isWaiting);
+  const idle = outcomes.filter((outcome) => outcome.result === 'unchanged' && !isWaiting(outcome));
+  // One line for each is enough of what went well with many.
+  const isBrief = outcomes.length > fewCertificates && !session.verbose;
+  // People still read five lines of "not due"; a thousand would hide what happened.
+  // In a dry run, it says of each certificate why it was not tried.
+  const isMuch = (group: readonly Outcome[]) =>
+    told.command === 'renew' && !told.dryRun && group.length > fewCertificates;
+  const summed: ReadonlySet<Outcome> = new Set([idle, waiting].filter(isMuch).flat());
+  const renewAt =
+    session.quiet || told.dryRun || isMuch(idle) ? new Map<string, string>() : await renewalTimes(session, idle);
+  const groups = new Map(groupsOf(outcomes.filter((one) => 'error' in one)).map((group) => [group[0], group]));
+  for (const outcome of outcomes) {
+    if ('error' in outcome) {
+      const group = groups.get(outcome);
+      if (!group) continue; // printed with the first of its group
+      for (const one of group)
+        if (one.result === 'pending')
+          session.print(
+            `${style.warn(withLetters(one.certificate))}: ${untilText(one.notAfter, now)}; a deployment is pending`,
+          );
+      session.complain(groupText(group, printing));
+      if (outcome.result === 'pending') session.note('  Next: `certfleet renew` tries again.');
+      else session.complain(`  ${nextAfterFailure(group, now, told)}`);
+    } else if (!session.quiet && !summed.has(outcome)) {
+      session.print(successLine(outcome, now, told, style.good));
+      for (const { identifier, reason } of outcome.dropped ?? [])
+        session.print(`  ${style.warn('without')} ${withLetters(identifier)}: ${reason}`);
+      if (isBrief && !isWaiting(outcome) && !outcome.byHand) continue;
+      for (const line of await placeLines(outcome, told, session)) session.print(`  ${line}`);
+      const next = nextLine(outcome, now, told, renewAt.get(outcome.certificate));
+      if (next !== undefined) session.print(`  ${next}`);
+    }
+  }
+  for (const line of [...leftTexts(outcomes), ...hookTexts(outcomes)]) session.complain(line);
+  for (const group of groupsOf(tooSlow)) session.complain(groupText(group, printing));
+  if (session.quiet) return code;
+  if (isMuch(idle))
+    session.print(`${idle.length} certificates are not due; \`certfleet status\` shows when each will be renewed.`);
+  if (isMuch(waiting))
+    session.print(
+      `${waiting.length} certificates failed earlier and wait for their next try; \`certfleet status\` shows why and when.`,
+    );
+  if (outcomes.length === 0) session.print(await nothingText(session, told));
+  const first = outcomes.find((outcome) => outcome.result === 'issued');
+  if (told.command === 'issue' && !told.staging && first && !first.byHand) await adviseCrontab(session);
+  if (outcomes.length > fewCertificates) session.print(summary(outcomes));
+  return code;
+}
+
+/** Why a run had no certificate: there is none, or they are no longer renewed here. */
+async function nothingText(session: Session, { command, dryRun }: OutcomeContext): Promise<string> {
+  const nothing = dryRun ? 'Nothing was tried: ' : '';
+  const isAll = command === 'renew' && session.invocation.args.length === 0;
+  const all = isAll ? await (await session.fleet({ makeStore: false })).status([], session.signal) : [];
+  const given = all.filter(({ givenBack }) => givenBack !== undefined);
+  const [first] = given;
+  if (!first?.givenBack)
+    return `${nothing}${nothing ? 'there' : 'There'} are no certificates yet. To get one: \`certfleet issue -d www.example.com --agree-tos\``;
+  const paths = [...new Set(given.flatMap((one) => one.givenBack?.path ?? []))];
+  const names = shortList(given.map(({ name }) => withLetters(name)));
+  return `${nothing || 'Nothing to renew: '}${names} ${given.length === 1 ? 'was' : 'were'} given back to certbot in ${paths.join(', ')} by \`import --undo\`. ${notRenewedHere(first.givenBack).advice.replace(' it ', given.length === 1 ? ' it ' : ' them ')}`;
+}
+
+/** What certificates have left outside: one text for each reason, because a missing right concerns all of them. */
+function leftTexts(outcomes: readonly Outcome[]): readonly string[] {
+  const reasons = new Map<string, { readonly certificate: string; readonly what: string }[]>();
+  for (const { certificate, left = [] } of outcomes)
+    for (const { what, reason } of left) reasons.set(reason, [...(reasons.get(reason) ?? []), { certificate, what }]);
+  const texts = [...reasons].map(([reason, all]) => {
+    const names = shortList([...new Set(all.map(({ certificate }) => withLetters(certificate)))]);
+    const whats = shortList([...new Set(all.map(({ what }) => what))]);
+    return `${names}: could not remove ${whats}: ${reason}`;
+  });
+  if (texts.length === 0) return [];
+  return [
+    ...texts,
+    '  Next: fix the problem, or remove it by hand; `certfleet renew` and `certfleet sweep` try again.',
+  ];
+}
+
+/** The hooks that do not run: one text for each reason. */
+function hookTexts(outcomes: readonly Outcome[]): readonly string[] {
+  const found = new Map<string, { readonly names: Set<string>; readonly hint: string }>();
+  for (const { certificate, refusedHooks = [] } of outcomes)
+    for (const { what, reason, hint } of refusedHooks) {
+      const text = `${what} does not run: ${reason}`;
+      const one = found.get(text) ?? { names: new Set(), hint };
+      one.names.add(withLetters(certificate));
+      found.set(text, one);
+    }
+  return [...found].flatMap(([text, { names, hint }]) => [
+    `${shortList([...names])}: ${text}`,
+    `  Next: until this is mended, certificates are ordered without it. ${hint}`,
+  ]);
+}
+
+function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeContext): string {
+  const times = group.flatMap((one) => one.next ?? []).sort();
+  const [next, another] = new Set(times.map((time) => dateText(time, now)));
+  if (told.staging || told.dryRun) return 'Next: fix the problem and run it again.';
+  if (group.every((one) => 'error' in one && one.error.code === 'dns/needs-person'))
+    return `Next: run \`certfleet issue ${group.map(({ certificate }) => certificate).join(' ')}\` at a terminal.`;
+  // A rollover ends when a person ends it, at no time that is known.
+  if (group.every((one) => 'error' in one && one.error.code === 'account/rolling'))
+    return 'Next: finish the rollover, or give it up; then run it again. `certfleet renew` goes on by itself.';
+  if (group.every((one) => one.result === 'failed' && one.settingsStay)) {
+    const [retryAt] = group.flatMap((one) =>
+      'error' in one && one.error.retryAt ? [one.error.retryAt.toISOString()] : [],
+    );
+    const first = retryAt === undefined ? 'fix the problem' : `wait until ${dateText(retryAt, now)}`;
+    const again = told.command === 'issue' ? 'run it again' : 'repeat the change with `certfleet issue`';
+    return `Next: ${first} and ${again}; the certificate and its stored settings stay as they were.`;
+  }
+  // A check has refused the change before the certificate was touched.
+  const isPassing = group.every((one) => 'error' in one && passes(one.error));
+  const again = isPassing ? 'run it again later' : 'fix the problem and run it again';
+  if (next === undefined && told.changes) return `Next: ${again}; its stored settings stay as they were.`;
+  if (next === undefined && isPassing && told.command === 'renew')
+    return 'Next: the next `certfleet renew` tries again.';
+  // A first `issue` by flags that failed before its order, or a document that `renew` cannot read.
+  if (next === undefined) return `Next: ${again}; \`certfleet renew\` does not retry it.`;
+  if (group.every((one) => one.result === 'failed' && one.notDue))
+    return `Next: fix the problem and run it again. ${group.length > 1 ? 'None of them is due' : 'Its certificate is not due'} before ${next}.`;
+  return `Next: \`certfleet renew\` tries ${another ? 'the first of them ' : ''}again after ${next}.`;
+}
+
+/** Whether it may be over by itself, so that there is nothing to fix. A refusal with a problem document says what to do. */
+const passes = ({ code, retry, blame }: CertfleetError): boolean =>
+  retry === 'at' || (retry === 'later' && code !== 'acme/problem' && !['config', 'bug'].includes(blame));
+
+/** Whether a certificate failed earlier, and it is too early to try again. */
+const isWaiting = (outcome: Outcome): boolean => outcome.result === 'unchanged' && outcome.failing === true;
+
+type Success = Exclude<Outcome, { readonly result: 'failed' | 'pending' }>;
+
+function successLine(outcome: Success, now: Date, told: OutcomeContext, good: (text: string) => string): string {
+  const name = good(withLetters(outcome.certificate));
+  if (told.rollback) {
+    const until = outcome.notAfter === undefined ? '' : `; ${untilText(outcome.notAfter, now)}`;
+    return `${name}: went back to the previous version${until}`;
+  }
+  if (outcome.result === 'unchanged' || outcome.result === 'deployed') {
+    const valid = outcome.notAfter === undefined ? '' : `; ${untilText(outcome.notAfter, now)}`;
+    return `${name}: ${withoutName(outcome)}${valid}`;
+  }
+  const until = untilText(outcome.notAfter, now);
+  if (told.dryRun) return `${name}: the dry run succeeded (test certificate ${until}); nothing was deployed`;
+  return `${name}: ${outcome.result}${told.staging ? ' (an untrusted test certificate)' : ''}, ${until}`;
+}
+
+function untilText(notAfter: string, now: Date): string {
+  const left = Date.parse(notAfter) - now.getTime();
+  return left > 0
+    ? `valid until ${dateText(notAfter, now)} (${spanText(left)})`
+    : `expired on ${dateText(notAfter, now)}`;
+}
+
+/** Where to find the new certificate. */
+async function placeLines(
+  { certificate, result }: Success,
+  { targets, staging, dryRun }: OutcomeContext,
+  session: Session,
+): Promise<readonly string[]> {
+  if (staging || dryRun || result === 'unchanged') return [];
+  if (targets?.length === 0) return ['It is only in the store; `--deploy files:FOLDER` writes it to files.'];
+  const delivered = session.delivered.get(certificate) ?? [];
+  const deployers = delivered.length === 0 ? {} : await deployersOf(session, certificate);
+  return delivered.map((target) => {
+    if (target === deployHookTarget) return 'The deploy hook has run.';
+    const folder = folderOf(target, certificate, deployers);
+    if (folder !== undefined) return `Files: ${folder} (fullchain.pem, privkey.pem)`;
+    const isEndpoint = /:\d+$/.test(target) && !target.startsWith('files:');
+    return isEndpoint ? `Served at ${target}.` : `Deployed to ${target}.`;
+  });
+}
+
+/**
+ * When certificates that are not due will be renewed. Their own `next` may only be the next look at the CA's window.
+ */
+async function renewalTimes(session: Session, idle: readonly Outcome[]): Promise<ReadonlyMap<string, string>> {
+  if (idle.length === 0) return new Map();
+  const names = idle.map(({ certificate }) => certificate);
+  // The run has succeeded; a missing date must not make it fail.
+  const all = await (await session.fleet({ makeStore: false })).status(names, session.signal).catch(() => []);
+  return new Map(all.flatMap(({ name, renewAt, failure }) => (renewAt && !failure ? [[name, renewAt]] : [])));
+}
+
+function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: string | undefined): string | undefined {
+  if (told.rollback) return undefined;
+  if (told.dryRun && told.command === 'renew') return undefined;
+  if (told.staging || told.dryRun) return 'Next: run it without --staging or --dry-run to get the real certificate.';
+  const renews = (iso: string) => {
+    const when = `around ${dateText(iso, now)} (${fromNow(iso, now)})`;
+    if (outcome.byHand)
+      return `Next: run \`certfleet issue ${outcome.certificate}\` at a terminal ${when}; \`certfleet renew\` cannot renew it.`;
+    return told.renewsEarly ? `Next: it is due ${when}.` : `Next: \`certfleet renew\` renews it ${when}.`;
+  };
+  if (outcome.result === 'unchanged') {
+    if (renewAt !== undefined) return renews(renewAt);
+    if (isWaiting(outcome))
+      return outcome.next && `Next: \`certfleet renew\` tries again after ${dateText(outcome.next, now)}.`;
+    return outcome.next && `Next: \`certfleet renew\` checks it again around ${dateText(outcome.next, now)}.`;
+  }
+  return outcome.next && renews(outcome.next);
+}
+
+// The message may begin with the name, which is printed in front of it anyway.
+const withoutName = ({ certificate, message }: Outcome): string =>
+  message.startsWith(`${certificate}: `) ? message.slice(certificate.length + 2) : message;
+
+/** `2 issued, 1 failed`. */
+export function summary(outcomes: readonly Outcome[]): string {
+  const counts = new Map<string, number>();
+  for (const outcome of outcomes) {
+    const what = isWaiting(outcome) ? 'waiting after a failure' : outcome.result;
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  }
+  const words = [...counts].map(([result, count]) => `${count} ${result}`);
+  return words.length === 0 ? 'nothing to do' : words.join(', ');
+}
+
+const outcomeData = (outcome: Outcome): JsonObject => ({
+  certificate: outcome.certificate,
+  result: outcome.result,
+  message: outcome.message,
+  ...('notAfter' in outcome && outcome.notAfter !== undefined ? { notAfter: outcome.notAfter } : {}),
+  ...(outcome.next === undefined ? {} : { next: outcome.next }),
+  ...(isWaiting(outcome) ? { failing: true } : {}),
+  ...(outcome.byHand ? { byHand: true } : {}),
+  ...(outcome.result === 'failed' && outcome.settingsStay ? { settingsStay: true } : {}),
+  ...(outcome.dropped ? { dropped: outcome.dropped.map((one) => ({ ...one })) } : {}),
+  ...(outcome.left ? { left: outcome.left.map((one) => ({ ...one })) } : {}),
+  ...(outcome.refusedHooks ? { refusedHooks: outcome.refusedHooks.map((one) => ({ ...one })) } : {}),
+  ...('error' in outcome ? failureData(outcome.error) : {}),
+});

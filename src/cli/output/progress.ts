@@ -1,0 +1,202 @@
+import type { Event } from '../../core/plan/event.ts';
+import type { Reporter } from '../../ports/reporter.ts';
+import type { Output } from '../context.ts';
+import { about, cutTo, fill, type Style, withDates } from './text.ts';
+
+/** A reporter whose `stop` restores the terminal. */
+export interface Progress extends Reporter {
+  stop(): void;
+}
+
+/** With `--json`: prints every event as a line of JSON. */
+export const jsonProgress = (stdout: Output): Progress => ({
+  report: (event) => stdout.write(`${JSON.stringify(event)}\n`),
+  stop: () => {},
+});
+
+/** With `--verbose`: prints every event, with its time. */
+export const verboseProgress = (stderr: Output, style: Style): Progress => ({
+  report: (event) => {
+    const line = eventLine(event, style);
+    stderr.write(`${event.time.slice(11, 23)} ${event.level === 'debug' ? style.faint(line) : line}\n`);
+  },
+  stop: () => {},
+});
+
+/** An event as a line of the log file. */
+export function logLine({ time, level, certificate, message }: Event): string {
+  const text = message.replaceAll('\n', '\n  ');
+  return `${time} ${level.padEnd(5)} ${certificate === undefined ? text : about(certificate, text)}`;
+}
+
+/** Whether an event stays on the screen, and is printed even with `--quiet`. */
+const isLasting = ({ event, level }: Event): boolean => level === 'alarm' || event === 'store.made';
+
+/** With `--quiet`: prints only what a person should see. */
+export function quietProgress(stderr: Output, style: Style): Progress {
+  const { write } = eventLines(stderr, style);
+  return {
+    report: (event) => {
+      if (isLasting(event)) write(event);
+    },
+    stop: () => {},
+  };
+}
+
+/** Without a terminal (cron, a log): prints a line for each event. */
+export function plainProgress(stderr: Output, style: Style): Progress {
+  const { write, settle, rest } = eventLines(stderr, style);
+  let sweeping = false;
+  let planned = 0;
+  const started = new Set<string>();
+  return {
+    report: (event) => {
+      if (event.event === 'run.planned') planned = Number(event.data?.['certificates']);
+      if (event.event === 'certificate.started' && event.certificate !== undefined) started.add(event.certificate);
+      if (event.event === 'run.started') sweeping = event.data?.['command'] === 'sweep';
+      if (settle(event)) return;
+      // `run.*` is for programs, and `sweep` prints what it removed as its result.
+      if (event.event.startsWith('run.') || toldInTheEnd.has(event.event) || isInward(event)) return;
+      if (event.level === 'info' && (results.has(event.event) || (sweeping && sweeps.has(event.event)))) return;
+      // Of many certificates, only what is not as it should be, and the result of each in the end.
+      const isMuch = Math.max(planned, started.size) > fewCertificates;
+      if (event.level === 'info' && moving.has(event.event) && isMuch) return;
+      write(event);
+    },
+    stop: rest,
+  };
+}
+
+/** Up to so many, people read everything about each. */
+export const fewCertificates = 5;
+
+/** What the command prints as its result. */
+const results: ReadonlySet<string> = new Set([
+  ...['certificate.issued', 'renewal.scheduled', 'certificate.deployed'],
+  ...['certificate.revoked', 'certificate.exported'],
+]);
+
+/** What `sweep` prints as its result. */
+const sweeps: ReadonlySet<string> = new Set(['sweep.cleaned', 'sweep.unsure']);
+
+const finished: ReadonlySet<string> = new Set(['certificate.deployed', 'certificate.pending', 'certificate.failed']);
+/** Whether an event is about the store only: that a version became the current one. People see where it is deployed. */
+const isInward = ({ event, data }: Event): boolean => event === 'certificate.step' && data?.['step'] === 'deploy';
+/** Events that are printed at the end of the run, together with their hints. */
+const toldInTheEnd: ReadonlySet<string> = new Set(['certificate.failed', 'certificate.pending', 'schedule.too-slow']);
+const moving: ReadonlySet<string> = new Set([
+  'certificate.started',
+  'certificate.step',
+  'certificate.waiting',
+  'certificate.issued',
+  'preflight.finding',
+]);
+
+/**
+ * On a terminal: one line for each certificate in progress, redrawn in place on each event; warnings and alarms stay
+ * above. There is no timer, so a stopped process leaves nothing running.
+ */
+export function liveProgress(stderr: Output, style: Style): Progress {
+  const { write, settle, rest } = eventLines(stderr, style);
+  const active = new Map<string, string>();
+  let done = 0;
+  let drawn = 0;
+
+  const erase = () => {
+    // Move up over the drawn lines, and clear to the end of the screen.
+    if (drawn > 0) stderr.write(`\x1b[${drawn}A\r\x1b[J`);
+    drawn = 0;
+  };
+  const draw = () => {
+    const width = Math.max(20, stderr.columns ?? 80);
+    // Lines that wrap, or more lines than the screen has, could not be erased.
+    const most = Math.max(1, (stderr.rows ?? 24) - 3);
+    const lines = [...active].slice(-most).map(([name, message]) => cut(`  ${name}: ${message}`, width));
+    const hidden = active.size - lines.length;
+    if (hidden > 0 || done > 0) lines.unshift(cut(`  ${done} done, ${active.size} in progress`, width));
+    if (lines.length === 0) return;
+    stderr.write(`\x1b[?25l${lines.map((line) => `${style.faint(line)}\n`).join('')}`);
+    drawn = lines.length;
+  };
+
+  return {
+    report: (event) => {
+      if (event.event.startsWith('run.') || isInward(event)) return;
+      const name = event.certificate;
+      erase();
+      if (name !== undefined && finished.has(event.event)) {
+        if (active.delete(name)) done++;
+      } else if (name !== undefined && moving.has(event.event)) active.set(name, oneLine(messageOf(event)));
+      const isNews =
+        event.event === 'certificate.changed' || (event.level !== 'info' && !toldInTheEnd.has(event.event));
+      if (!settle(event) && (isLasting(event) || isNews)) write(event);
+      draw();
+    },
+    stop: () => {
+      const shown = drawn > 0;
+      erase();
+      rest();
+      active.clear();
+      done = 0;
+      if (shown) stderr.write('\x1b[?25h');
+    },
+  };
+}
+
+interface EventLines {
+  /** Writes an event as a line; a repeated warning only once. */
+  write(event: Event): void;
+  /**
+   * Holds back a preflight finding until the certificate continues, and drops it if the certificate fails with the same
+   * message. Returns whether the event was a finding.
+   */
+  settle(event: Event): boolean;
+  /** Writes the findings that are still held back. */
+  rest(): void;
+}
+
+function eventLines(stderr: Output, style: Style): EventLines {
+  const told = new Set<string>();
+  let findings: readonly Event[] = [];
+  const write = (event: Event) => {
+    const line = eventLine(event, style);
+    if (event.level !== 'info') {
+      if (told.has(line)) return;
+      told.add(line);
+    }
+    stderr.write(`${fill(line, stderr.columns)}\n`);
+  };
+  const release = (isSettled: (finding: Event) => boolean, message = '') => {
+    const settled = findings.filter(isSettled);
+    findings = findings.filter((finding) => !settled.includes(finding));
+    for (const finding of settled) if (!message.includes(finding.message)) write(finding);
+  };
+  return {
+    write,
+    settle: (event) => {
+      const isFinding = event.event === 'preflight.finding';
+      if (isFinding) findings = [...findings, event];
+      else if (event.certificate !== undefined)
+        release(
+          ({ certificate }) => certificate === event.certificate,
+          event.event === 'certificate.failed' ? event.message : '',
+        );
+      return isFinding;
+    },
+    rest: () => release(() => true),
+  };
+}
+
+const messageOf = ({ message, time }: Event): string => withDates(message, new Date(time));
+
+function eventLine(event: Event, style: Style): string {
+  const message = messageOf(event).replaceAll('\n', '\n  ');
+  const text = event.certificate === undefined ? message : about(event.certificate, message);
+  if (event.level === 'alarm') return style.bad(`ALARM: ${text}`);
+  if (event.level === 'error') return style.bad(`error: ${text}`);
+  return event.level === 'warn' ? style.warn(`warning: ${text}`) : text;
+}
+
+const oneLine = (text: string): string => text.replaceAll(/\s*\n\s*/g, ' ');
+// The last column stays free, because some terminals wrap after it.
+const cut = (text: string, width: number): string => cutTo(text, width - 1);

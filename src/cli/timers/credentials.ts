@@ -1,0 +1,79 @@
+import { basename, isAbsolute } from 'node:path';
+import { defaultPaths } from '../../config/defaults.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { shellWord } from '../../core/text/shell-word.ts';
+import type { World } from '../../ports/world.ts';
+import type { Session } from '../context.ts';
+import { listOf } from '../flags/values.ts';
+import { type LoadedCredential, loadedIn } from './files.ts';
+import { filesAt } from './files-at.ts';
+
+/**
+ * The systemd credentials that the unit loads: those of the flags, those that an earlier run wrote, and the key of the
+ * store if it is one. Fails with `usage/invalid` if the file of that key is not known.
+ */
+export async function credentialsOf(
+  session: Session,
+  { files }: World,
+  before: string | undefined,
+): Promise<readonly LoadedCredential[]> {
+  const { flags } = session.invocation;
+  const paths = defaultPaths(session.context.env);
+  const loaded = new Map<string, LoadedCredential>();
+  const add = (one: LoadedCredential) => loaded.set(one.name, one);
+  for (const one of loadedIn(before ?? '')) add(one);
+  for (const text of listOf(flags['credential'])) add(credentialIn('--credential', text, false));
+  for (const text of listOf(flags['encryptedCredential'])) add(credentialIn('--encrypted-credential', text, true));
+  // What `systemctl edit` added stays there.
+  const added = await filesAt(files, `${paths.units[0]}/certfleet.service.d`);
+  const isThere = (name: string) => loaded.has(name) || added.some(({ text }) => new Set(namesIn(text)).has(name));
+  for (const name of await keysOf(session)) {
+    if (isThere(name)) continue;
+    const places = [
+      { name, path: `${paths.encryptedCredentials}/${name}`, isEncrypted: true },
+      { name, path: `${paths.credentials}/${name}`, isEncrypted: false },
+    ];
+    const found = await firstOf(
+      places,
+      async ({ path }) => (await files.stat(path).catch(() => undefined)) !== undefined,
+    );
+    if (!found)
+      throw fail('usage/invalid', {
+        what: `the key of the store is the systemd credential ${name}, and the unit must load it: name its file with --credential ${shellWord(`${name}:/PATH`)}, or with --encrypted-credential if \`systemd-creds encrypt\` made it`,
+      });
+    add(found);
+  }
+  return [...loaded.values()];
+}
+
+/** cron passes no credentials. Fails with `usage/invalid` if one is needed. */
+export async function refuseCredentials(session: Session): Promise<void> {
+  const [name] = await keysOf(session);
+  if (name !== undefined)
+    throw fail('usage/invalid', {
+      what: `the key of the store is the systemd credential ${name}, which cron does not pass: use the timer of systemd, or a key in a file (storeKey: file:/PATH)`,
+    });
+}
+
+/** The names of the store's keys that are credentials. */
+async function keysOf(session: Session): Promise<readonly string[]> {
+  const { storeKeys = [] } = await session.settings();
+  return storeKeys.flatMap((where) => (where.startsWith('credential:') ? [where.slice('credential:'.length)] : []));
+}
+
+/** Of `NAME:/path`, or of a path, whose last part is then the name. */
+function credentialIn(flag: string, text: string, isEncrypted: boolean): LoadedCredential {
+  const [, typed, path = ''] = /^(?:([^:/]+):)?(.*)$/s.exec(text) ?? [];
+  const name = typed ?? basename(path);
+  if (!isAbsolute(path) || !/^[A-Za-z0-9_][\w.-]*$/.test(name))
+    throw fail('usage/invalid', { what: `${flag} ${text}: write NAME:/path, the absolute path of the file` });
+  return { name, path, isEncrypted };
+}
+
+const namesIn = (text: string): readonly string[] =>
+  [...text.matchAll(/^\s*(?:Load|Set)Credential(?:Encrypted)?=([^:\s]+)/gm)].map(([, name]) => name!);
+
+async function firstOf<T>(all: readonly T[], isIt: (one: T) => Promise<boolean>): Promise<T | undefined> {
+  for (const one of all) if (await isIt(one)) return one;
+  return undefined;
+}

@@ -1,0 +1,156 @@
+import { basename, dirname, isAbsolute } from 'node:path';
+import { type DefaultPaths, defaultPaths } from '../../config/defaults.ts';
+import type { Files } from '../../ports/files.ts';
+import type { Session } from '../context.ts';
+import { textOf, wholePathOf, withPlaces } from '../flags/values.ts';
+import { crontabLines, type Hourly } from './files.ts';
+import { filesAt, namesIn } from './files-at.ts';
+import { notSetBy, shellVariables } from './variables.ts';
+
+/** Suggests a crontab line for `renew`: once for each store, and not if this machine runs it already. */
+export const adviseCrontab = (session: Session): Promise<void> =>
+  advise(session, { command: 'renew', once: 'crontab', hint: cronHint(session) });
+
+/**
+ * Says that a run that is killed leaves its forward rule until the next run: once for each store, and not if this
+ * machine runs `sweep` already.
+ */
+export const adviseSweep = (session: Session): Promise<void> =>
+  advise(session, { command: 'sweep', once: 'sweep', hint: sweepHint });
+
+interface Advice {
+  readonly command: 'renew' | 'sweep';
+  /** What the store remembers it by. */
+  readonly once: string;
+  readonly hint: string;
+}
+
+async function advise(session: Session, { command, once, hint }: Advice): Promise<void> {
+  if (session.json || session.quiet) return;
+  const store = storeOf(session);
+  const { files } = await session.world();
+  const scheduled = await scheduledIn(command, files, defaultPaths(session.context.env), store);
+  if (scheduled !== undefined) return tellLacking(session, files, command, scheduled);
+  const fleet = await session.fleet({ makeStore: false });
+  // What was asked for is done, so do not fail for this.
+  if (!(await fleet.once(once, session.signal).catch(() => false))) return;
+  const { open, others } = await shellVariables(session);
+  const lines = await linesFor(command, session, store, open).catch(() => undefined);
+  if (lines === undefined) return;
+  session.note(`\n${hint}`);
+  session.noteWhole(`${cronPath(process.execPath)}${lines}`);
+  for (const name of others.keys()) session.note(`cron does not have ${name}: set it in a line above this one.`);
+  for (const key of await storeKeyFlags(session))
+    if (key.startsWith('env:'))
+      session.note(
+        `cron does not have ${key.slice(4)}: set it in a line above this one, or name a file with --store-key file:/path.`,
+      );
+}
+
+/** Says which variables of this run the scheduled one lacks. */
+async function tellLacking(session: Session, files: Files, command: string, scheduled: string): Promise<void> {
+  const lacking = await notSetBy(scheduled, files, await shellVariables(session));
+  if (lacking.length === 0) return;
+  const names = lacking.join(', ');
+  session.note(
+    `${scheduled} runs \`certfleet ${command}\` without ${names}, which this run had: run \`certfleet install-timer\` with ${lacking.length === 1 ? 'it' : 'them'}, or add what is needed there.`,
+  );
+}
+
+/** The store that is named on the command line. */
+export const storeOf = ({ context, invocation }: Session): string | undefined => {
+  const typed = textOf(invocation.flags['store']);
+  return typed === undefined ? undefined : wholePathOf('--store ', typed, context.env);
+};
+
+/**
+ * The flags that give another process the key of the store, if it came by a flag or the environment. A key that is
+ * itself in the environment cannot be given on.
+ */
+export async function storeKeyFlags({ settings, invocation, context }: Session): Promise<readonly string[]> {
+  const { storeKeys = [] } = await settings();
+  const isGiven = invocation.flags['storeKey'] !== undefined || storeKeys[0] === context.env['CERTFLEET_STORE_KEY'];
+  return isGiven ? storeKeys.flatMap((where) => ['--store-key', where]) : [];
+}
+
+const sweepHint =
+  'A run that is killed leaves its forward rule in the load balancer until the next run. To remove it within the hour, run ' +
+  '`certfleet sweep` once an hour too, for instance from a crontab:';
+
+const cronHint = (session: Session): string =>
+  `To renew all certificates automatically, run \`${withPlaces('certfleet install-timer', session)}\`, or ` +
+  'add this line to the crontab of the user that ' +
+  'runs certfleet (`crontab -e`), unless `certfleet renew` already runs regularly:';
+
+/** `renew` costs almost nothing if nothing is due, and six-day certificates cannot wait a day. */
+async function linesFor(
+  command: 'renew' | 'sweep',
+  session: Session,
+  store: string | undefined,
+  variables: Hourly['variables'],
+): Promise<string> {
+  const { context, invocation } = session;
+  const config = textOf(invocation.flags['config']);
+  const words = [
+    ...[...(await calledAs(session)), command, '--quiet'],
+    // cron runs in the home folder, where a relative path would mean another place.
+    ...(config === undefined ? [] : ['--config', wholePathOf('--config ', config, context.env)]),
+    ...(store === undefined ? [] : ['--store', store]),
+    ...(await storeKeyFlags(session)),
+  ];
+  const { minute } = await timeOfMachine(session);
+  return crontabLines({ command: words, minute, variables });
+}
+
+/** How cron calls certfleet: by its path, unless that is not known or cron finds it. */
+async function calledAs({ context: { program }, world }: Session): Promise<readonly string[]> {
+  if (program === undefined || !isAbsolute(program)) return ['certfleet'];
+  if (basename(program) === 'certfleet') return [program];
+  const { files } = await world();
+  for (const folder of [dirname(process.execPath), '/usr/bin', '/bin'])
+    if (await files.stat(`${folder}/certfleet`).catch(() => undefined)) return ['certfleet'];
+  return [process.execPath, program];
+}
+
+/**
+ * A time of the hour that depends on the machine, so that not all machines call the CA at once; on the path of the store
+ * where the machine has no name, as below CERTFLEET_ROOT.
+ */
+export async function timeOfMachine(session: Session): Promise<Required<Pick<Hourly, 'minute' | 'second'>>> {
+  const { files } = await session.world();
+  const { machine } = defaultPaths(session.context.env);
+  const found = await Promise.all(machine.map((path) => filesAt(files, path)));
+  const texts = found.flat().map(({ text }) => text);
+  const { path } = (await session.settings()).store;
+  let sum = 0;
+  // Coprime to 3600, so that every letter counts.
+  for (const letter of texts.join('') || String(path)) sum = (sum * 7_919 + letter.charCodeAt(0)) % 3_600;
+  return { minute: Math.floor(sum / 60), second: sum % 60 };
+}
+
+/** A PATH line for the crontab if `node` is not in /usr/bin or /bin, the only folders that cron searches. */
+export function cronPath(node: string): string {
+  const folder = dirname(node);
+  return folder === '/usr/bin' || folder === '/bin' ? '' : `  PATH=${folder}:/usr/bin:/bin\n`;
+}
+
+/** The crontab, or the unit with an enabled systemd timer, that runs a command for the store on this machine. */
+export async function scheduledIn(
+  command: 'renew' | 'sweep',
+  files: Files,
+  paths: DefaultPaths,
+  store: string | undefined,
+): Promise<string | undefined> {
+  const called = new RegExp(`\\bcertfleet\\b.*\\s${command}\\b`);
+  const runs = (text: string): boolean =>
+    text
+      .split('\n')
+      .filter((line) => !/^\s*#/.test(line) && called.test(line))
+      .some((line) => (store === undefined ? !/\s--store\b/.test(line) : line.replaceAll('\\%', '%').includes(store)));
+  for (const path of paths.crontabs) for (const one of await filesAt(files, path)) if (runs(one.text)) return one.path;
+  const timers = await namesIn(files, paths.timers);
+  for (const path of paths.units)
+    for (const one of timers.length > 0 ? await filesAt(files, path) : [])
+      if (timers.includes(basename(one.path).replace(/\.service$/, '.timer')) && runs(one.text)) return one.path;
+  return undefined;
+}

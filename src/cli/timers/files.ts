@@ -1,0 +1,168 @@
+import { join } from 'node:path';
+import type { DefaultPaths } from '../../config/defaults.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { shellWord } from '../../core/text/shell-word.ts';
+
+/** A file that `certfleet install-timer` writes. */
+export interface TimerFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** What runs once an hour, and when. */
+export interface Hourly {
+  readonly command: readonly string[];
+  readonly minute: number;
+  readonly second: number;
+  /** How long systemd waits for it to end after SIGTERM. */
+  readonly stopSeconds: number;
+  /** What systemd passes to it. */
+  readonly credentials: readonly LoadedCredential[];
+  /** What it gets of the environment of `install-timer`. Everyone can read the files. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** A credential of systemd: its name in the unit, and its file. */
+export interface LoadedCredential {
+  readonly name: string;
+  readonly path: string;
+  /** `systemd-creds encrypt` made the file. */
+  readonly isEncrypted: boolean;
+}
+
+/** In the first line of each file: a file without it is not ours, and stays as it is. */
+export const timerMark = '# Written by `certfleet install-timer`';
+const firstLines = `${timerMark}, which keeps the minute when it is run again.\n# \`certfleet install-timer --uninstall\` removes it.\n`;
+
+export const timerName = 'certfleet.timer';
+
+/** Where the files are: the two units, or the file of cron. */
+export const timerPlaces = ({ units, cronFiles }: Pick<DefaultPaths, 'units' | 'cronFiles'>) => ({
+  units: [join(units[0]!, 'certfleet.service'), join(units[0]!, timerName)],
+  cron: [join(cronFiles, 'certfleet')],
+});
+
+/**
+ * A service and its timer. What protects the keys without changing what a hook can do is set; what would change that
+ * (ProtectSystem, PrivateTmp, NoNewPrivileges) is not.
+ */
+export function unitFiles(
+  { command, minute, second, stopSeconds, credentials, variables }: Hourly,
+  paths: DefaultPaths,
+): readonly TimerFile[] {
+  const [service, timer] = timerPlaces(paths).units;
+  const at = [minute, second].map((number) => String(number).padStart(2, '0')).join(':');
+  return [
+    {
+      path: service!,
+      text: `${firstLines}# To change it, use \`systemctl edit certfleet.service\`.
+[Unit]
+Description=Renew and deliver certificates
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=oneshot
+# For options that are env:NAME, and for a proxy: NAME=VALUE lines, in a file that only root may read.
+EnvironmentFile=-/etc/certfleet/environment
+${Object.entries(variables).map(variableLine).join('')}${credentials.map(credentialLine).join('')}ExecStart=${command.map(systemdWord).join(' ')}
+# A little more than shutdownBudget: certfleet cleans up when stopped and journals the rest.
+TimeoutStopSec=${stopSeconds}
+# A server that a hook has started keeps running.
+KillMode=process
+# Keys must not get into a core dump.
+LimitCORE=0
+LockPersonality=yes
+RestrictRealtime=yes
+`,
+    },
+    {
+      path: timer!,
+      text: `${firstLines}# To change it, use \`systemctl edit ${timerName}\`.
+[Unit]
+Description=Renew certificates once an hour
+
+[Timer]
+OnCalendar=*-*-* *:${at}
+AccuracySec=1s
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+`,
+    },
+  ];
+}
+
+/** The file of cron, for a machine without systemd. */
+export function cronFile(hourly: Pick<Hourly, 'command' | 'minute' | 'variables'>, paths: DefaultPaths): TimerFile {
+  const variables = Object.entries(hourly.variables).map(([name, value]) => `${name}=${value}\n`);
+  return {
+    path: timerPlaces(paths).cron[0]!,
+    text: `${firstLines}PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+${variables.join('')}${hourly.minute} * * * * root ${commandInCron([...hourly.command, '--quiet'])}
+`,
+  };
+}
+
+/** The lines to add to a crontab by hand, indented. */
+export function crontabLines({ command, minute, variables }: Pick<Hourly, 'command' | 'minute' | 'variables'>): string {
+  const above = Object.entries(variables).map(([name, value]) => `  ${name}=${value}\n`);
+  return `${above.join('')}  ${minute} * * * * ${commandInCron(command)}`;
+}
+
+/** cron ends the command at a bare % and gives it what follows as input. */
+const commandInCron = (command: readonly string[]): string =>
+  command
+    .map((word) => shellWord(onOneLine(word)))
+    .join(' ')
+    .replaceAll('%', '\\%');
+
+/** The word; cron and systemd know no way to write one that goes on in the next line. Fails with `usage/invalid`. */
+function onOneLine(word: string): string {
+  if (!/[\u0000-\u001f\u007f]/.test(word)) return word;
+  throw fail('usage/invalid', {
+    what: `${JSON.stringify(word)}: a line break or another control character cannot be part of the command that a timer runs`,
+  });
+}
+
+/** The minute, and the second if there is one, of a file that {@link unitFiles} or {@link cronFile} made. */
+export function timeIn(text: string): { readonly minute: number; readonly second?: number } | undefined {
+  const found = /^OnCalendar=\*-\*-\* \*:(\d\d):(\d\d)$/m.exec(text) ?? /^(\d{1,2}) \* \* \* \* root /m.exec(text);
+  if (!found) return undefined;
+  const [, minute, second] = found;
+  return { minute: Number(minute), ...(second === undefined ? {} : { second: Number(second) }) };
+}
+
+/** Only % stands for something. */
+const variableLine = ([name, value]: readonly [string, string]): string =>
+  `Environment="${name}=${value.replaceAll('%', '%%')}"\n`;
+
+/** The variables in a file that {@link unitFiles} or {@link cronFile} made. */
+export function variablesIn(text: string): Readonly<Record<string, string>> {
+  const ofUnit = [...text.matchAll(/^Environment="(\w+)=(.+)"$/gm)].map(
+    ([, name, value]) => [name!, value!.replaceAll('%%', '%')] as const,
+  );
+  const ofCron = [...text.matchAll(/^(\w+)=(.+)\n(?=(?:.+\n)*\d+ \* \* \* \* root )/gm)].map(
+    ([, name, value]) => [name!, value!] as const,
+  );
+  return Object.fromEntries([...ofUnit, ...ofCron].filter(([name]) => name !== 'PATH'));
+}
+
+/** Everything after the colon is the path; % stands for something. */
+const credentialLine = ({ name, path, isEncrypted }: LoadedCredential): string =>
+  `LoadCredential${isEncrypted ? 'Encrypted' : ''}=${name}:${onOneLine(path).replaceAll('%', '%%')}\n`;
+
+/** The credentials that a unit of {@link unitFiles} loads. */
+export const loadedIn = (text: string): readonly LoadedCredential[] =>
+  [...text.matchAll(/^LoadCredential(Encrypted)?=([^:\n]+):(.+)$/gm)].map(([, encrypted, name, path]) => ({
+    name: name!,
+    path: path!.replaceAll('%%', '%'),
+    isEncrypted: encrypted !== undefined,
+  }));
+
+/** A word of ExecStart, where % and $ stand for something, and quotes are like those of C. */
+const systemdWord = (word: string): string => {
+  const escaped = onOneLine(word).replaceAll('%', '%%').replaceAll('$', '$$$$');
+  return /^[\w./:@%$+=,-]+$/.test(escaped) ? escaped : `"${escaped.replaceAll(/["\\]/g, '\\$&')}"`;
+};

@@ -1,0 +1,275 @@
+import { isAbsolute } from 'node:path';
+import { type DefaultPaths, defaultPaths } from '../../config/defaults.ts';
+import { fail, reasonOf } from '../../core/errors/errors.ts';
+import type { Settings } from '../../core/spec/spec.ts';
+import type { World } from '../../ports/world.ts';
+import type { Run, Session } from '../context.ts';
+import { textOf, wholePathOf } from '../flags/values.ts';
+import { credentialsOf, refuseCredentials } from './credentials.ts';
+import { scheduledIn, storeKeyFlags, storeOf, timeOfMachine } from './crontab.ts';
+import {
+  cronFile,
+  crontabLines,
+  type Hourly,
+  type TimerFile,
+  timeIn,
+  timerMark,
+  timerName,
+  timerPlaces,
+  unitFiles,
+  variablesIn,
+} from './files.ts';
+import { shellVariables, tellVariables } from './variables.ts';
+
+/** What is to be done; nothing of it is done before it was shown and confirmed. */
+interface Change {
+  readonly write: readonly TimerFile[];
+  readonly remove: readonly string[];
+  /** Arguments of systemctl, before files are removed and after files are written. */
+  readonly before: readonly (readonly string[])[];
+  readonly after: readonly (readonly string[])[];
+}
+
+/** `certfleet install-timer`. */
+export const installTimer: Run = async (session) => {
+  const { flags } = session.invocation;
+  const isPrint = flags['print'] === true;
+  const world = await session.world();
+  const change = flags['uninstall'] === true ? await uninstalling(session, world) : await installing(session, world);
+  const { write, remove } = change;
+  for (const { path, text } of write) session.printJson({ object: 'file', action: 'write', path, text });
+  for (const path of remove) session.printJson({ object: 'file', action: 'remove', path });
+  const isNothing = write.length + remove.length === 0;
+  if (isPrint && !isNothing) {
+    session.printWhole(shown(change));
+    return 0;
+  }
+  if (isNothing) {
+    session.print(
+      flags['uninstall'] === true ? 'There is no timer to remove.' : 'The timer is installed; nothing to do.',
+    );
+    return 0;
+  }
+  if (world.files.user() !== 0 && !session.context.env['CERTFLEET_ROOT'])
+    throw fail('usage/invalid', {
+      what: `install-timer changes files of root: run it as root, or with --print to see them`,
+    });
+  session.noteWhole(shown(change));
+  await confirm(session, [...write.map(({ path }) => path), ...remove].length);
+  await carryOut(change, session, world);
+  session.print(write.length > 0 ? `Installed: \`certfleet renew\` runs ${timeText(write)}.` : 'Removed.');
+  session.note(nextText(write));
+  return 0;
+};
+
+async function installing(session: Session, world: World): Promise<Change> {
+  const { files } = world;
+  const paths = defaultPaths(session.context.env);
+  const settings = await session.settings();
+  const places = timerPlaces(paths);
+  const isSystemd =
+    session.invocation.flags['cron'] !== true && (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
+  const hourly = await hourlyOf(session, settings, world, isSystemd);
+  const missing = isSystemd ? undefined : await missingForCron(world, paths, session.json);
+  if (missing !== undefined) {
+    const text = crontabLines({ ...hourly, command: [...hourly.command, '--quiet'] });
+    session.printJson({ object: 'crontab', text });
+    session.noteWhole(text);
+    throw fail('usage/invalid', { what: missing });
+  }
+  const wanted = isSystemd ? unitFiles(hourly, paths) : [cronFile(hourly, paths)];
+  for (const { path } of wanted)
+    if ((await ownership(path, world)) === 'foreign')
+      throw fail('usage/invalid', {
+        what: `${path} is there, and \`certfleet install-timer\` did not write it: remove it first`,
+      });
+  const write: TimerFile[] = [];
+  for (const file of wanted) if ((await textAt(file.path, world)) !== file.text) write.push(file);
+  const remove = await ours(isSystemd ? places.cron : places.units, world);
+  const isEnabled = (await files.list(paths.timers))?.includes(timerName) === true;
+  await tellOthers(session, world, [...places.units, ...places.cron]);
+  await tellStore(session, settings, world);
+  return {
+    // Writing the units again does no harm, and shows what is to be started.
+    write: isSystemd && !isEnabled ? wanted : write,
+    remove,
+    before: remove.length > 0 && !isSystemd ? [['disable', '--now', timerName]] : [],
+    after: isSystemd
+      ? [['daemon-reload'], ['enable', '--now', timerName]]
+      : remove.length > 0
+        ? [['daemon-reload']]
+        : [],
+  };
+}
+
+/** What cron lacks here to run the file, and the way out; undefined if it lacks nothing. */
+async function missingForCron({ files }: World, paths: DefaultPaths, json: boolean): Promise<string | undefined> {
+  const [line, lines] = json ? ['the line in "text"', 'what "text" has'] : ['the line above', 'what is above'];
+  const isBooted = (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
+  let hasCron = false;
+  for (const path of paths.cron) hasCron ||= (await files.stat(path)) !== undefined;
+  if (!hasCron)
+    return isBooted
+      ? `cron is not installed on this machine, so nothing would run ${line}: leave out --cron, and systemd runs it`
+      : `this machine has neither systemd nor cron, so nothing would run ${line}: install cron and try again, or run the command once an hour in another way`;
+  return (await files.stat(paths.cronFiles))?.kind === 'folder'
+    ? undefined
+    : `this machine has neither systemd nor the folder ${paths.cronFiles}; add ${lines} to the crontab of root`;
+}
+
+async function uninstalling(session: Session, world: World): Promise<Change> {
+  const { units, cron } = timerPlaces(defaultPaths(session.context.env));
+  const [ofSystemd, ofCron] = [await ours(units, world), await ours(cron, world)];
+  for (const path of [...units, ...cron])
+    if ((await ownership(path, world)) === 'foreign')
+      session.note(`${path} stays: \`certfleet install-timer\` did not write it.`);
+  const isSystemd = ofSystemd.length > 0;
+  return {
+    write: [],
+    remove: [...ofSystemd, ...ofCron],
+    before: isSystemd ? [['disable', '--now', timerName]] : [],
+    after: isSystemd ? [['daemon-reload']] : [],
+  };
+}
+
+/** The command with absolute paths, at the time of the files that are there, else at the time of this machine. */
+async function hourlyOf(session: Session, settings: Settings, world: World, isSystemd: boolean): Promise<Hourly> {
+  const { context, invocation } = session;
+  const { program } = context;
+  if (program === undefined || !isAbsolute(program))
+    throw fail('usage/invalid', { what: 'the path of certfleet is not known; call it by its absolute path' });
+  if (program.includes('/_npx/'))
+    throw fail('usage/invalid', {
+      what: `${program} is in a cache of npm that may be emptied: install certfleet first (npm install --global certfleet)`,
+    });
+  const paths = defaultPaths(context.env);
+  const { units, cron } = timerPlaces(paths);
+  const before = { minute: undefined as number | undefined, second: undefined as number | undefined };
+  let service: string | undefined;
+  let variables: Readonly<Record<string, string>> = {};
+  for (const path of [...units, ...cron]) {
+    const text = await textAt(path, world);
+    const ourText = text?.startsWith(timerMark) === true ? text : undefined;
+    const time = ourText === undefined ? undefined : timeIn(ourText);
+    if (path === units[0]) service = ourText;
+    variables = { ...variables, ...variablesIn(ourText ?? '') };
+    before.minute ??= time?.minute;
+    before.second ??= time?.second;
+  }
+  const time = await timeOfMachine(session);
+  const config = textOf(invocation.flags['config']);
+  const store = storeOf(session);
+  const keys = await storeKeyFlags(session);
+  const shell = await shellVariables(session);
+  await tellVariables(session, world, shell, isSystemd);
+  if (!isSystemd) await refuseCredentials(session);
+  return {
+    command: [
+      ...[process.execPath, program, 'renew'],
+      ...(config === undefined ? [] : ['--config', wholePathOf('--config ', config, context.env)]),
+      ...(store === undefined ? [] : ['--store', store]),
+      ...keys,
+    ],
+    minute: before.minute ?? time.minute,
+    second: before.second ?? time.second,
+    stopSeconds: Math.ceil(settings.shutdownBudgetMs / 1_000) + 7,
+    credentials: isSystemd ? await credentialsOf(session, world, service) : [],
+    // An empty variable takes away what an earlier run wrote.
+    variables: Object.fromEntries(
+      Object.entries({ ...variables, ...shell.open }).filter(([name]) => context.env[name] !== ''),
+    ),
+  };
+}
+
+/** Another crontab or unit that renews, too. Two runs do no harm, but one is enough. */
+async function tellOthers(session: Session, { files }: World, own: readonly string[]): Promise<void> {
+  const other = await scheduledIn('renew', files, defaultPaths(session.context.env), storeOf(session));
+  if (other !== undefined && !own.includes(other))
+    session.note(`${other} runs \`certfleet renew\` already; one of the two is enough.`);
+}
+
+async function tellStore(session: Session, settings: Settings, { files }: World): Promise<void> {
+  const { type, path } = settings.store;
+  if (type !== 'file' || typeof path !== 'string') return;
+  if (settings.storeIsDeclared === true && settings.certificates.length > 0) return;
+  if (await files.stat(path).catch(() => undefined)) return;
+  session.note(`There is no store at ${path} yet: \`certfleet renew\` fails until the first \`certfleet issue\`.`);
+}
+
+async function confirm(session: Session, count: number): Promise<void> {
+  if (session.invocation.flags['yes'] === true) return;
+  const question = `Change ${count === 1 ? 'this file' : `these ${count} files`}? [y/N] `;
+  const answer = session.json ? undefined : await session.context.ask?.(question, session.signal);
+  if (answer === undefined)
+    throw fail('usage/invalid', { what: 'without a terminal, install-timer changes nothing: add --yes' });
+  if (!/^y(es)?$/i.test(answer)) throw fail('usage/not-confirmed', { what: 'the change' });
+}
+
+async function carryOut({ write, remove, before, after }: Change, session: Session, world: World): Promise<void> {
+  const { files } = world;
+  for (const args of before) await systemctl(args, session, world);
+  for (const path of remove) await files.remove(path);
+  for (const { path, text } of write) {
+    await files.makeFolders(path.slice(0, path.lastIndexOf('/')), 0o755);
+    await files.replace(path, text, { mode: 0o644 });
+  }
+  for (const args of after) await systemctl(args, session, world);
+}
+
+/** Runs systemctl; below CERTFLEET_ROOT, it only changes the links there. */
+async function systemctl(args: readonly string[], { context, signal }: Session, world: World): Promise<void> {
+  const root = context.env['CERTFLEET_ROOT'];
+  if (root && args[0] === 'daemon-reload') return;
+  const command = ['systemctl', ...(root ? [`--root=${root}`] : []), ...args.filter((arg) => !root || arg !== '--now')];
+  const env = Object.fromEntries(
+    ['PATH', 'HOME', 'LANG', 'DBUS_SYSTEM_BUS_ADDRESS'].flatMap((name) => {
+      const value = context.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+  const failed = (reason: string, cause?: unknown) =>
+    fail('config/timer-not-started', { command: command.join(' '), reason }, { cause });
+  const { status, stderr } = await world.processes
+    .run({ command: command as [string, ...string[]], env, signal, timeoutMs: 60_000 })
+    .catch((error: unknown) => {
+      throw failed(reasonOf(error), error);
+    });
+  if (status !== 0) throw failed(stderr.trim() || `exit code ${status}`);
+}
+
+async function textAt(path: string, { files }: World): Promise<string | undefined> {
+  const bytes = await files.read(path, { named: true });
+  return bytes && new TextDecoder().decode(bytes);
+}
+
+async function ownership(path: string, world: World): Promise<'ours' | 'foreign' | 'absent'> {
+  const text = await textAt(path, world);
+  return text === undefined ? 'absent' : text.startsWith(timerMark) ? 'ours' : 'foreign';
+}
+
+async function ours(paths: readonly string[], world: World): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const path of paths) if ((await ownership(path, world)) === 'ours') found.push(path);
+  return found;
+}
+
+const shown = ({ write, remove, before, after }: Change): string =>
+  [
+    ...before.map((args) => `Run: systemctl ${args.join(' ')}`),
+    ...remove.map((path) => `Remove: ${path}`),
+    ...write.map(({ path, text }) => `Write: ${path}\n\n${text.replaceAll(/^(?=.)/gm, '    ')}`),
+    ...after.map((args) => `Run: systemctl ${args.join(' ')}`),
+  ].join('\n');
+
+function timeText(write: readonly TimerFile[]): string {
+  const time = write.map(({ text }) => timeIn(text)).find((one) => one !== undefined);
+  return time ? `at minute ${time.minute} of every hour` : 'once an hour';
+}
+
+function nextText(write: readonly TimerFile[]): string {
+  if (write.length === 0)
+    return 'Next: certificates are no longer renewed by themselves; run `certfleet renew` some other way.';
+  return write[0]!.path.endsWith('/certfleet')
+    ? 'Next: nothing to do; cron mails to root what fails.'
+    : `Next: \`systemctl list-timers ${timerName}\` shows the next run, \`journalctl -u certfleet\` what it did.`;
+}
