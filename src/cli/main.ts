@@ -1,9 +1,9 @@
 import { asFailure } from '../core/errors/errors.ts';
 import type { JsonObject } from '../core/text/json.ts';
+import { mayBeCertbots, splitAtCertbot } from '../migrate/other-clients.ts';
 import type { CliContext, Invocation, LogFile, Output, Run, StopSignal } from './context.ts';
 import { wholePathOf } from './flags/values.ts';
 import { guarded } from './guard.ts';
-import { mayBeCertbots, splitAtCertbot } from './other-clients.ts';
 import { detailOf, failureData, failureText, printingOf } from './output/failure.ts';
 import { parseArguments, type Typed } from './program.ts';
 import { type OpenSession, openSession } from './session.ts';

@@ -2,9 +2,9 @@ import { Command as Commander, CommanderError, InvalidArgumentError, Option } fr
 import { fail } from '../core/errors/errors.ts';
 import { version } from '../core/errors/version.ts';
 import { didYouMean } from '../core/text/nearest.ts';
+import { wordHere } from '../migrate/other-clients.ts';
 import { type Command, commandGroups, commands, type Flag, globalFlags } from './commands/commands.ts';
 import type { FlagValue, Invocation, Output } from './context.ts';
-import { wordHere } from './other-clients.ts';
 
 /** What was typed: a command to run, or the exit code if help was printed. */
 export type Typed = { readonly command: Command; readonly invocation: Invocation } | { readonly exitCode: number };

@@ -20,11 +20,11 @@ import {
   isSwitch,
   mayBeSecret,
   readCertbot,
-} from '../certbot-words.ts';
+} from '../../migrate/certbot/words.ts';
+import { isProgram } from '../../migrate/other-clients.ts';
 import type { Invocation, Run, Session } from '../context.ts';
 import { refuseMissingHooks } from '../flags/hooks.ts';
 import { wholePathOf, withPlaces } from '../flags/values.ts';
-import { isProgram } from '../other-clients.ts';
 import type { Typed } from '../program.ts';
 import { translate, withTranslated } from './flags.ts';
 import { nameInWords, webServed, webServerIn } from './web-server.ts';
@@ -336,7 +336,7 @@ async function directoryHooks(
   session: Session,
 ): Promise<{ readonly hookFolders?: readonly string[]; readonly leftHookFolders?: readonly string[] }> {
   if (!['certonly', 'run', 'renew'].includes(verb)) return {};
-  const { allHookFolders, hookFolders } = await import('../../import/certbot/hooks.ts');
+  const { allHookFolders, hookFolders } = await import('../../migrate/certbot/hooks.ts');
   if (leavesFolders) return { leftHookFolders: allHookFolders(certbotFolder(values, session)) };
   const { files } = await session.world();
   const folders = await hookFolders(files, certbotFolder(values, session), (foreign) =>

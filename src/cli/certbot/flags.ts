@@ -1,9 +1,9 @@
-import { certbotNames, findProvider, lackingPlugins } from '../../config/certbot-plugins.ts';
 import { adapterEntry, type Registry } from '../../config/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { manualProvider } from '../../core/spec/by-hand.ts';
 import { didYouMean, nearest } from '../../core/text/nearest.ts';
-import { type KeyFlags, keyTypeOfFlags, takeKeyFlag } from '../certbot-key-flags.ts';
+import { type KeyFlags, keyTypeOfFlags, takeKeyFlag } from '../../migrate/certbot/key-flags.ts';
+import { certbotNames, findProvider, lackingPlugins } from '../../migrate/certbot/plugins.ts';
 import type { Command } from '../commands/commands.ts';
 import type { FlagValue, Invocation } from '../context.ts';
 import { listOf } from '../flags/values.ts';

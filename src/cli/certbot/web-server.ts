@@ -4,8 +4,7 @@ import { fail } from '../../core/errors/errors.ts';
 import { isWildcard } from '../../core/names/identifier.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import { untrustedCode } from '../../core/trust/untrusted-code.ts';
-import type { ProcessResult } from '../../ports/processes.ts';
-import { type Apache, readApache } from '../certbot-apache-config.ts';
+import { type Apache, readApache } from '../../migrate/certbot/apache-config.ts';
 import {
   answerOf,
   type Directive,
@@ -15,8 +14,9 @@ import {
   serversFor,
   tlsServerFor,
   valueIn,
-} from '../certbot-nginx-config.ts';
-import type { CertbotWords, Served } from '../certbot-words.ts';
+} from '../../migrate/certbot/nginx-config.ts';
+import type { CertbotWords, Served } from '../../migrate/certbot/words.ts';
+import type { ProcessResult } from '../../ports/processes.ts';
 import type { Session } from '../context.ts';
 import { wholePathOf, withPlaces } from '../flags/values.ts';
 import { enhancementsText } from './enhancements.ts';

@@ -1,9 +1,9 @@
-import { certbotNames } from '../../config/certbot-plugins.ts';
 import type { Registry } from '../../config/registry.ts';
 import { knownIssuers } from '../../core/ca/known-issuers.ts';
 import { errorTable } from '../../core/errors/error-table.ts';
-import { importers } from '../../import/importers.ts';
-import { certbotFlags, certbotVerbs } from '../certbot-words.ts';
+import { certbotNames } from '../../migrate/certbot/plugins.ts';
+import { certbotFlags, certbotVerbs } from '../../migrate/certbot/words.ts';
+import { importers } from '../../migrate/importers.ts';
 import type { Command, Flag } from '../commands/commands.ts';
 import type { WholeCommandLine } from '../commands/machine.ts';
 

@@ -14,7 +14,7 @@ import { copiesTarget, inPlaceTarget } from '../../../core/spec/in-place.ts';
 import type { AdapterSettings } from '../../../core/spec/spec.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
 import type { Fleet } from '../../../fleet.ts';
-import { importers } from '../../../import/importers.ts';
+import { importers } from '../../../migrate/importers.ts';
 import type { Run, Session } from '../../context.ts';
 import { deployersFromFlags } from '../../flags/flags.ts';
 import { expandHome, keptPath, withPlaces } from '../../flags/values.ts';

@@ -1,5 +1,5 @@
-import { optionFields } from './fields.ts';
-import { adapterEntry, type Registry } from './registry.ts';
+import { optionFields } from '../../config/fields.ts';
+import { adapterEntry, type Registry } from '../../config/registry.ts';
 
 /** certbot's own DNS plugins without a counterpart. */
 export const lackingPlugins: ReadonlySet<string> = new Set(['gehirn', 'sakuracloud']);

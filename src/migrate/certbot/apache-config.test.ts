@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readApache } from './certbot-apache-config.ts';
+import { readApache } from './apache-config.ts';
 
 const printed = `VirtualHost configuration:
 *:443                  tls.a.test (/etc/apache2/sites-enabled/tls.conf:2)

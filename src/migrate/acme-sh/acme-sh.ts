@@ -1,14 +1,14 @@
 import { join } from 'node:path';
-import { reasonOf } from '../core/errors/errors.ts';
-import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/lineage/found.ts';
-import { shellWord } from '../core/text/shell-word.ts';
-import { answeringOf } from './acme-sh-solvers.ts';
-import type { ImportContext, Importer } from './importer.ts';
-import { urlAt } from './json.ts';
-import { beforeEndMs, keyFromPem } from './keys.ts';
-import { accountName, type Copies, certificateOr, settingsAt, writesBack } from './settings.ts';
-import { shellVariables } from './shell-variables.ts';
-import { openTrusted, readableFiles, type TrustedFiles } from './trusted-files.ts';
+import { reasonOf } from '../../core/errors/errors.ts';
+import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../../core/lineage/found.ts';
+import { shellWord } from '../../core/text/shell-word.ts';
+import type { ImportContext, Importer } from '../importer.ts';
+import { urlAt } from '../json.ts';
+import { beforeEndMs, keyFromPem } from '../keys.ts';
+import { accountName, type Copies, certificateOr, settingsAt, writesBack } from '../settings.ts';
+import { shellVariables } from '../shell-variables.ts';
+import { openTrusted, readableFiles, type TrustedFiles } from '../trusted-files.ts';
+import { answeringOf } from './solvers.ts';
 
 /** acme.sh’s folder: `account.conf`, `NAME[_ecc]/NAME.conf` for each certificate, `ca/HOST/PATH` for each account. */
 export const acmeSh: Importer = {

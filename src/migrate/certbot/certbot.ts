@@ -1,17 +1,17 @@
 import { basename, dirname, join } from 'node:path';
-import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
-import type { Found, FoundCertificate, Unusable } from '../core/lineage/found.ts';
-import { filesInPlace, inPlaceTarget } from '../core/spec/in-place.ts';
-import type { Files } from '../ports/files.ts';
-import { readAccounts } from './certbot/accounts.ts';
-import { mergedWith } from './certbot/cli-ini.ts';
-import { parseConfigObj, type Section, textIn } from './certbot/config-obj.ts';
-import { hookFolders } from './certbot/hooks.ts';
-import { readLive } from './certbot/lineage.ts';
-import { settingsOf } from './certbot/settings.ts';
-import type { Importer } from './importer.ts';
-import { whyNoHook, whyUnusable } from './settings.ts';
-import { openTrusted, readableFiles, type TrustedFiles } from './trusted-files.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import type { Found, FoundCertificate, Unusable } from '../../core/lineage/found.ts';
+import { filesInPlace, inPlaceTarget } from '../../core/spec/in-place.ts';
+import type { Files } from '../../ports/files.ts';
+import type { Importer } from '../importer.ts';
+import { whyNoHook, whyUnusable } from '../settings.ts';
+import { openTrusted, readableFiles, type TrustedFiles } from '../trusted-files.ts';
+import { readAccounts } from './accounts.ts';
+import { mergedWith } from './cli-ini.ts';
+import { parseConfigObj, type Section, textIn } from './config-obj.ts';
+import { hookFolders } from './hooks.ts';
+import { readLive } from './lineage.ts';
+import { settingsOf } from './settings.ts';
 
 /** certbot's configuration folder: `renewal/`, `live/`, `archive/`, `accounts/`, `renewal-hooks/`. */
 export const certbot: Importer = {

@@ -1,4 +1,3 @@
-import { findProvider, lackingPlugins } from '../../config/certbot-plugins.ts';
 import { optionFields } from '../../config/fields.ts';
 import { adapterEntry, dns01Type } from '../../config/registry.ts';
 import type { FoundSettings, Remark } from '../../core/lineage/found.ts';
@@ -9,6 +8,7 @@ import { nearest } from '../../core/text/nearest.ts';
 import type { ImportContext } from '../importer.ts';
 import { whyNoFile, whyNoFolder } from '../missing.ts';
 import { listIn, type Section, textIn } from './config-obj.ts';
+import { findProvider, lackingPlugins } from './plugins.ts';
 
 /** How to answer challenges, and what to say about it. */
 export interface Solvers extends Pick<FoundSettings, 'solver' | 'solvers' | 'solverOf'> {

@@ -1,6 +1,6 @@
-import { keyTypeNamed } from '../config/wishes.ts';
-import { fail } from '../core/errors/errors.ts';
-import { keyTypes } from '../core/spec/key-type.ts';
+import { keyTypeNamed } from '../../config/wishes.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { keyTypes } from '../../core/spec/key-type.ts';
 
 /** certbot's flags for the private key, by what they say. */
 export interface KeyFlags {

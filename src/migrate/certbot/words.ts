@@ -1,7 +1,7 @@
-import { fail } from '../core/errors/errors.ts';
-import { didYouMean } from '../core/text/nearest.ts';
-import { shortList } from '../core/text/short-list.ts';
-import { isProgram } from './other-clients.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { didYouMean } from '../../core/text/nearest.ts';
+import { shortList } from '../../core/text/short-list.ts';
+import { isProgram } from '../other-clients.ts';
 
 /** What one command line of certbot says, before it is known which command of certfleet does it. */
 export interface CertbotWords {

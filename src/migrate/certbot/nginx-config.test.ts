@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { statelessSnippet } from '../core/spec/stateless.ts';
-import { answerOf, nginxText, readNginx, serversFor, tlsServerFor } from './certbot-nginx-config.ts';
+import { statelessSnippet } from '../../core/spec/stateless.ts';
+import { answerOf, nginxText, readNginx, serversFor, tlsServerFor } from './nginx-config.ts';
 
 /** What `nginx -T` prints of a main file with these lines in its http block, and of other files. */
 const dump = (http: string, files: Readonly<Record<string, string>> = {}) =>
