@@ -1,6 +1,6 @@
 /**
  * `npm run gen`: writes src/generated/ and docs/reference/ from the adapters' definitions, the schema, the error table
- * and the commands. `--check` writes nothing, and fails if a file is out of date.
+ * and the commands, and biome.rooms.json from rooms.ts. `--check` writes nothing, and fails if a file is out of date.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -10,6 +10,7 @@ import { configurationJsonSchema } from '../src/config/json-schema.ts';
 import type { WithOptions } from '../src/config/options.ts';
 import { type AdapterEntry, type AdapterKind, adapterInfoOf, type Registry } from './adapters.ts';
 import { referencePages } from './reference.ts';
+import { roomsText } from './rooms.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const folders = {
@@ -109,6 +110,7 @@ async function main(check: boolean): Promise<number> {
   const registry = liveRegistry(all);
   const files = new Map<string, string>([
     ['src/generated/registry.ts', registryText(all)],
+    ['biome.rooms.json', roomsText()],
     [
       'docs/reference/certfleet.schema.json',
       `${JSON.stringify(await configurationJsonSchema(registry), undefined, 2)}\n`,
