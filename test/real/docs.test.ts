@@ -362,6 +362,12 @@ describe('links', () => {
     }
   });
 
+  it('every folder of the sources says what belongs there', async () => {
+    const entries = await readdir(join(repositoryRoot, 'src'), { recursive: true, withFileTypes: true });
+    const folders = entries.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+    expect(folders.filter((folder) => !existsSync(join(folder, 'README.md')))).toEqual([]);
+  });
+
   it('named source files exist', () => {
     const gone = paths
       .filter((path) => !path.startsWith('docs/reference/'))
