@@ -92,8 +92,8 @@ describe.each([
 ])('a list that %s', (_what, isSame) => {
   const source = (path: string) => readFileSync(new URL(path, folder), 'utf8');
   const clients: Readonly<Record<string, string>> = {
-    dnspod: '../clients/dnspod.ts',
-    route53: '../clients/aws-route53.ts',
+    dnspod: '../clients/dnspod/dnspod.ts',
+    route53: '../clients/aws/route53.ts',
     westcn: '../clients/westcn.ts',
   };
   const hasPages = (id: string) => /readPages|numberedPages/.test(source(clients[id] ?? `./${id}.ts`));
