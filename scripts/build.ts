@@ -43,7 +43,7 @@ const englishOnly: Plugin = {
  * the source says `import()` for, and what nobody else needs, is another file.
  */
 const files: CodeSplittingGroup[] = [
-  { name: 'version', test: /src\/core\/version\.ts$/, priority: 4 },
+  { name: 'version', test: /src\/core\/errors\/version\.ts$/, priority: 4 },
   { name: startName(join(root, 'src/cli/main.ts')), priority: 3 },
   { name: 'zod', test: /node_modules\/zod\//, priority: 2 },
   // Most passes need most of it.
