@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** `npm run test:long` (scripts/long.ts). */
+const isLong = Boolean(process.env['CERTFLEET_LONG']);
+
 // Two projects. The files of `unit` share one process per worker, which is 20 times faster for many small files; its
 // tests use no processes and no ports. `real` starts servers and child processes, and isolates each file.
 export default defineConfig({
@@ -25,7 +28,7 @@ export default defineConfig({
       {
         test: {
           name: 'real',
-          include: ['test/real/**/*.test.ts', 'test/crash/**/*.test.ts'],
+          include: ['test/real/**/*.test.ts', 'test/crash/**/*.test.ts', ...(isLong ? ['test/long/**/*.test.ts'] : [])],
           globalSetup: ['./test/support/built.ts'],
           pool: 'forks',
           // Real servers on two cores: generous limits, which only guard against a hang.
@@ -33,8 +36,9 @@ export default defineConfig({
           hookTimeout: 120_000,
           // They mostly wait: for health checks, time limits and other processes.
           maxWorkers: 3,
-          // Fifteen servers and their clients on two busy cores: one more try, which the end of the run reports.
-          retry: 1,
+          // Fifteen servers and their clients on two busy cores: one more try, which the end of the run reports. A long run
+          // is to find what fails once in a while.
+          retry: isLong ? 0 : 1,
           // After the unit tests, so that measurements of time are not disturbed.
           sequence: { groupOrder: 1 },
         },

@@ -128,7 +128,7 @@ async function main(check: boolean): Promise<number> {
   }
   for (const name of await readdir(join(root, 'src/generated')).catch(() => [])) {
     const file = `src/generated/${name}`;
-    if (files.has(file)) continue;
+    if (files.has(file) || name === 'README.md') continue;
     stale.push(file);
     if (!check) await rm(join(root, file));
   }
