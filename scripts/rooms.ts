@@ -83,7 +83,7 @@ export const houses: readonly House[] = [
   },
   {
     folder: 'clients',
-    besides: ['core/**', 'lib/**', 'ports/**', 'dns-packet', 'ssh2', 'node:crypto', 'node:path'],
+    besides: ['core/**', 'lib/**', 'ports/**', '@rgrove/parse-xml', 'ssh2', 'node:crypto', 'node:path'],
     limits: [],
     rooms: [
       { room: 'http' },

@@ -60,6 +60,32 @@ it.each([
   expect(() => parseXml(text)).toThrow();
 });
 
+it.each([
+  '<!DOCTYPE a><a/>',
+  '<!DOCTYPE a SYSTEM "https://ca.test/a.dtd"><a/>',
+  '<?php x ?><a/>',
+  '<a/><?php x ?>',
+  '<a>'.repeat(62) + '</a>'.repeat(62),
+  '<a>'.repeat(1_000_000),
+  '<a b="1" b="2"/>',
+  '<a>\u0001</a>',
+  '<a>&#xFFFE;</a>',
+])(
+  'refuses a document type, an instruction, a deep tree, a name used twice and what is no character: %.60j',
+  (text) => {
+    expect(() => parseXml(text)).toThrow();
+  },
+);
+
+it('reads as deep as it may be, and from where the text begins', () => {
+  expect(parseXml('<a>'.repeat(61) + '</a>'.repeat(61)).name).toBe('a');
+  expect(parseXml('\ufeff\r\n<?xml version="1.0"?>\r\n<a>1\r\n2\r3&#13;4</a>').text).toBe('1\n2\n3\r4');
+});
+
+it('takes an answer of line ends in no time', () => {
+  expect(parseXml(`<a>${'\r'.repeat(1_000_000)}</a>`).text).toBe('');
+});
+
 it('reads a large answer in no time', () => {
   const text = `<a>${'<b><c>x &amp; y</c></b>'.repeat(20_000)}</a>`;
   expect(parseXml(text).children).toHaveLength(20_000);
