@@ -1,7 +1,10 @@
+import fc from 'fast-check';
+import { load } from 'js-yaml';
 import { expect, it } from 'vitest';
+import { unseen } from '../core/errors/remote-text.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import { registry } from '../generated/registry.ts';
-import { editableText } from './editable.ts';
+import { editableText, yamlOf } from './editable.ts';
 import { settingsOf } from './settings.ts';
 
 it('writes references in place of what is stored inside, so that the same settings are read again', async () => {
@@ -54,4 +57,25 @@ certificates: [{ name: abc, identifiers: [abc.example.com], hooks: { post: ${JSO
   expect(shown).toMatch(/^[\n\x20-\x7eü]*$/);
   expect(shown).toContain('\\u202E');
   expect((await read(shown)).spec.hooks?.post).toBe(post);
+});
+
+it('writes any text so that it is read again, and all of it is seen', () => {
+  const sign = fc.oneof(
+    fc.constantFrom(
+      ...'\u202e\u200b\u0085\u2028\ufeff\u00ad\u007f\u001b\t\n\r "\'\\#:-?[]{},&*!|>%@`~\ud800',
+      '\u{e0041}',
+    ),
+    fc.constantFrom('a', 'ü', '漢', ' ', 'and more '),
+  );
+  const text = fc.oneof(
+    fc.array(sign, { maxLength: 60 }).map((signs) => signs.join('')),
+    fc.constantFrom('yes', '0x10', '~', 'null', '1_000', '2020-01-01', '<<', ''),
+  );
+  fc.assert(
+    fc.property(text, text, (key, value) => {
+      const written = yamlOf({ [key]: [value, { [key]: value, none: undefined }] });
+      expect(written.search(unseen)).toBe(-1);
+      expect(load(written)).toEqual({ [key]: [value, { [key]: value }] });
+    }),
+  );
 });

@@ -1,4 +1,4 @@
-import { Document, Scalar, visit } from 'yaml';
+import { DEFAULT_SCALAR_STYLE_RULES, dump, SCALAR_STYLE, type ScalarStyleRule } from 'js-yaml';
 import { fail } from '../core/errors/errors.ts';
 import { unseen } from '../core/errors/remote-text.ts';
 import { identifierKey } from '../core/names/identifier.ts';
@@ -15,8 +15,6 @@ const head = (
 # or one without a change, changes nothing. A new certificate is ordered only if the change needs one.
 # Options: certfleet config schema, or docs/reference/configuration.md. A secret is file:/path or env:NAME.
 `;
-
-// `yaml` loads slowly, so import this module only to edit.
 
 /** The stored settings of a certificate as the text of a configuration with this certificate alone. */
 export async function editableText(stored: StoredSpec, registry: Registry): Promise<string> {
@@ -36,19 +34,20 @@ export async function editableText(stored: StoredSpec, registry: Registry): Prom
 }
 
 /** As YAML in which characters that a terminal does not show, or that reorder the text, are escapes. */
-function yamlOf(value: object): string {
-  const document = new Document(value);
-  visit(document, {
-    Scalar: (_key, node) => {
-      // Only in double quotes are there escapes.
-      if (typeof node.value === 'string' && node.value.search(unseen) >= 0) node.type = Scalar.QUOTE_DOUBLE;
-    },
-  });
-  return document.toString().replace(unseen, (sign) => {
+export const yamlOf = (value: object): string =>
+  dump(value, {
+    noRefs: true,
+    skipInvalid: true, // undefined
+    scalarStyleRules: [quoteUnseen, ...Object.values(DEFAULT_SCALAR_STYLE_RULES)],
+  }).replace(unseen, (sign) => {
     const code = sign.codePointAt(0) ?? 0;
     return code > 0xffff ? `\\U${hex(code, 8)}` : `\\u${hex(code, 4)}`;
   });
-}
+
+/** Only in double quotes are there escapes. */
+const quoteUnseen: ScalarStyleRule = (layout) => {
+  if (layout.node.value.search(unseen) >= 0) layout.style = SCALAR_STYLE.DOUBLE_QUOTED;
+};
 
 const hex = (code: number, digits: number): string => code.toString(16).toUpperCase().padStart(digits, '0');
 

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { loadAll } from 'js-yaml';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
-import { parseAllDocuments } from 'yaml';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { type Ran, succeeded } from '../support/e2e.ts';
 import { type Image, makeImage, type RunOptions } from '../support/image.ts';
@@ -207,7 +207,7 @@ interface KubernetesContainer {
 }
 
 const kubernetesObjects = (): readonly KubernetesObject[] =>
-  parseAllDocuments(textOf('kubernetes/cronjob.yaml')).map((document) => document.toJS() as KubernetesObject);
+  loadAll(textOf('kubernetes/cronjob.yaml')) as readonly KubernetesObject[];
 
 describeWith(
   [
