@@ -1,9 +1,9 @@
-import { classes, encodeName, encodeRecord, encodeText, join, types, u16 } from '../clients/dns-wire/dns-wire.ts';
 import { signMessage, type TsigKey, type TsigVerdict, verifyAnswer } from '../clients/dns-wire/tsig.ts';
 import { noteWrite } from '../core/async/writes.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { neverArrived } from '../core/errors/unsent.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
+import { classes, encodeMessage, encodeRecord, encodeText, types } from '../lib/dns-wire.ts';
 import type { SetChange } from '../ports/dns-provider.ts';
 
 const provider = 'rfc2136';
@@ -117,7 +117,8 @@ The clocks of both machines must agree within five minutes. Answers are verified
       records: readonly Uint8Array[],
       signal: AbortSignal,
     ): Promise<void> => {
-      const id = world.random.bytes(2);
+      const [high = 0, low = 0] = world.random.bytes(2);
+      const id = (high << 8) | low;
       let last: unknown;
       for (const address of await addressesOf(host, signal)) {
         signal.throwIfAborted();
@@ -185,11 +186,8 @@ The clocks of both machines must agree within five minutes. Answers are verified
 });
 
 /** An UPDATE message: the zone is the question, and the changes are the records of the third section. */
-const updateMessage = (id: Uint8Array, zone: string, records: readonly Uint8Array[]): Uint8Array => {
-  const counts = [u16(1), u16(0), u16(records.length), u16(0)];
-  const question = [encodeName(zone), u16(types.SOA), u16(classes.IN)];
-  return join(id, u16(5 << 11), ...counts, ...question, ...records);
-};
+const updateMessage = (id: number, zone: string, authorities: readonly Uint8Array[]): Uint8Array =>
+  encodeMessage(id, 5 << 11, { name: zone, type: types.SOA }, { authorities });
 
 /** `host`, `host:port`, `[IPv6]:port` or a bare IPv6 address. */
 function splitServer(text: string): { readonly host: string; readonly port?: number } | undefined {

@@ -1,4 +1,5 @@
 import packet from 'dns-packet';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { answersQuestion, encodeQuestion, formatError, isTruncated, type Question } from './dns-message.ts';
 import { answerTo, askedName } from './test-answers.ts';
@@ -15,6 +16,29 @@ describe('a question', () => {
       flag_rd: false,
       additionals: [],
     });
+  });
+
+  it('has the bytes that dns-packet writes, whatever the name and type', () => {
+    const label = fc.stringMatching(/^[a-z0-9_-]{1,63}$/);
+    const asked = fc.record({
+      name: fc.array(label, { maxLength: 4 }).map((labels) => labels.join('.').slice(0, 253).replace(/\.$/, '')),
+      type: fc.constantFrom('A', 'AAAA', 'CAA', 'CNAME', 'NS', 'SOA', 'TXT'),
+      recursive: fc.boolean(),
+      edns: fc.boolean(),
+    });
+    const opt = { type: 'OPT', name: '.', udpPayloadSize: 1232, extendedRcode: 0, ednsVersion: 0, flags: 0 } as const;
+    fc.assert(
+      fc.property(fc.nat(0xffff), asked, (id, { name, type, recursive, edns }) => {
+        const expected = packet.encode({
+          type: 'query',
+          id,
+          flags: recursive ? packet.RECURSION_DESIRED : 0,
+          questions: [{ type, name, class: 'IN' }],
+          additionals: edns ? [{ ...opt, flag_do: false, options: [] }] : [],
+        });
+        expect(encodeQuestion(id, { name, type, recursive, edns })).toEqual(expected);
+      }),
+    );
   });
 });
 

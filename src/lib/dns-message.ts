@@ -1,7 +1,7 @@
-import packet from 'dns-packet';
 import type { DnsType } from '../ports/dns.ts';
+import { encodeMessage, encodeRecord, types } from './dns-wire.ts';
 
-/** Encodes questions (RFC 1035 §4), with `dns-packet`, and tells which answers belong to them. */
+/** Encodes questions (RFC 1035 §4), and tells which answers belong to them. */
 
 /** The size that is never fragmented (DNS flag day 2020). */
 const udpPayloadSize = 1232;
@@ -14,27 +14,13 @@ export interface Question {
   readonly edns: boolean;
 }
 
-export function encodeQuestion(id: number, question: Question): Buffer {
-  return packet.encode({
-    type: 'query',
-    id,
-    flags: question.recursive ? packet.RECURSION_DESIRED : 0,
-    questions: [{ type: question.type, name: question.name, class: 'IN' }],
-    additionals: question.edns
-      ? [
-          {
-            type: 'OPT',
-            name: '.',
-            udpPayloadSize,
-            extendedRcode: 0,
-            ednsVersion: 0,
-            flags: 0,
-            flag_do: false,
-            options: [],
-          },
-        ]
-      : [],
-  });
+/** The server shall ask others (RD). */
+const recursionDesired = 0x0100;
+
+export function encodeQuestion(id: number, { name, type, recursive, edns }: Question): Buffer {
+  // The class of OPT is the size.
+  const additionals = edns ? [encodeRecord('', types.OPT, udpPayloadSize, 0, new Uint8Array())] : [];
+  return encodeMessage(id, recursive ? recursionDesired : 0, { name, type: types[type] }, { additionals });
 }
 
 /**
