@@ -297,7 +297,10 @@ ${table(
     ],
     ['`NO_COLOR`', 'no colours on a terminal'],
     ['`CERTFLEET_DEBUG=1`', 'the same as `--verbose`'],
-    ['`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`', 'proxy for requests to the CA'],
+    [
+      '`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`',
+      'proxy for HTTP requests, and the hosts that need none: names with all below them, addresses, CIDR blocks (`10.0.0.0/8`, `fd00::/8`), each also with `:port`',
+    ],
   ],
 )}
 `;
