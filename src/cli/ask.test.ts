@@ -1,78 +1,84 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { askAt, askHiddenAt, type Input } from './ask.ts';
+import { askAt } from './ask.ts';
 
-function terminal() {
-  const input: EventEmitter & Input & { reading: boolean } = Object.assign(new EventEmitter(), {
+function terminal(isHidden: boolean, columns = 80) {
+  const raw: boolean[] = [];
+  const rest: string[] = [];
+  const input = Object.assign(new EventEmitter(), {
     reading: false,
+    setRawMode: (isRaw: boolean) => raw.push(isRaw),
+    unshift: (bytes: Uint8Array) => rest.push(Buffer.from(bytes).toString()),
     resume: () => Object.assign(input, { reading: true }),
     pause: () => Object.assign(input, { reading: false }),
   });
-  const shown: string[] = [];
+  let shown = '';
+  const output = { write: (text: string) => (shown += text), columns };
   const stop = new AbortController();
-  const answer = askAt(input, { write: (text) => shown.push(text) }, 'Go on? ', stop.signal);
-  return { input, stop, answer, shown: () => shown.join('') };
+  const interrupted = () => stop.abort(new Error('stopped'));
+  const asked = askAt(input, output, 'Go on? ', { signal: stop.signal, interrupted, isHidden });
+  const left = () => ['data', 'end', 'error'].map((event) => input.listenerCount(event));
+  return { input, raw, rest, stop, asked, left, shown: () => shown };
 }
 
-describe('a question at a terminal', () => {
-  it.each([
-    ['data', Buffer.from(' yes\n'), 'yes'],
-    ['end', undefined, ''],
-  ])('is answered by %s', async (event, chunk, expected) => {
-    const { input, answer, shown } = terminal();
-    expect([shown(), input.reading]).toEqual(['Go on? ', true]);
-    input.emit(event, chunk);
-    expect(await answer).toBe(expected);
-    expect([input.reading, input.listenerCount('data'), input.listenerCount('end')]).toEqual([false, 0, 0]);
+const first = Buffer.from('é').subarray(0, 1);
+const second = Buffer.from('é').subarray(1);
+const lines = [
+  ['typed at once', ['s3cret\r'], 's3cret'],
+  ['typed one by one, with a correction', ['s', '3', 'x', '\u007f', 'c\n'], 's3c'],
+  ['ended by Ctrl-D', ['abc\u0004'], 'abc'],
+  ['empty, ended by Ctrl-D', ['\u0004'], ''],
+  ['edited with the arrow keys', ['ac', '\u001b[D', 'b', '\u001b[C', '\u001b[A', '\u001b[B', 'd\r'], 'abcd'],
+  ['begun again with Ctrl-U', ['wrong', '\u0015', 'right\r'], 'right'],
+  ['with letters of more than one byte', [first, second, '漢\r'], 'é漢'],
+] as const;
+
+describe.each([
+  ['a question', false],
+  ['a secret', true],
+] as const)('%s at a terminal', (_what, isHidden) => {
+  it.each(lines)('is a line %s', async (_how, chunks, expected) => {
+    const { input, raw, asked, left, shown } = terminal(isHidden);
+    for (const chunk of chunks) input.emit('data', chunk);
+    expect(await asked).toBe(expected);
+    expect([raw, input.reading, left()]).toEqual([[true, false], false, [0, 0, 0]]);
+    if (isHidden) expect(shown()).toBe('Go on? \n');
+    else expect(shown()).toMatch(/Go on\? [\s\S]*\n$/);
   });
 
-  it('ends with the signal', async () => {
-    const { input, stop, answer } = terminal();
-    stop.abort(new Error('stopped'));
-    await expect(answer).rejects.toThrow('stopped');
-    expect([input.reading, input.listenerCount('data')]).toEqual([false, 0]);
+  it.each([
+    ['yes\rsecond\r', 'second\r'],
+    ['yes\r\nsecond\n', 'second\n'],
+    ['yes\n\n', '\n'],
+    ['yes\u0004more', 'more'],
+  ])('leaves what is behind %j for the next one', async (typed, behind) => {
+    const { input, rest, asked } = terminal(isHidden);
+    input.emit('data', Buffer.from(typed));
+    expect([await asked, rest]).toEqual(['yes', [behind]]);
+  });
+
+  it.each(['end', 'error'])('is empty if the terminal is closed (%s)', async (event) => {
+    const { input, raw, asked, left } = terminal(isHidden);
+    input.emit('data', 'y');
+    input.emit(event, new Error('EIO'));
+    expect([await asked, raw, left()]).toEqual(['', [true, false], [0, 0, 0]]);
+  });
+
+  it('is given up with Ctrl-C, and with the signal', async () => {
+    const typed = terminal(isHidden);
+    typed.input.emit('data', 'abc\u0003');
+    await expect(typed.asked).rejects.toThrow('stopped');
+    const stopped = terminal(isHidden);
+    stopped.stop.abort(new Error('stopped'));
+    await expect(stopped.asked).rejects.toThrow('stopped');
+    for (const { input, raw, left } of [typed, stopped])
+      expect([raw, input.reading, left()]).toEqual([[true, false], false, [0, 0, 0]]);
   });
 });
 
-describe('a secret', () => {
-  function terminal() {
-    const emitter = new EventEmitter();
-    const raw: boolean[] = [];
-    const input = Object.assign(emitter, {
-      setRawMode: (isRaw: boolean) => raw.push(isRaw),
-      resume: () => undefined,
-      pause: () => undefined,
-    });
-    let shown = '';
-    const output = { write: (text: string) => (shown += text) };
-    const stop = new AbortController();
-    const interrupted = () => stop.abort(new Error('stopped'));
-    const asked = askHiddenAt(input, output, 'Password: ', { signal: stop.signal, interrupted });
-    return { input, raw, asked, shown: () => shown };
-  }
-
-  it.each([
-    ['typed at once', ['s3cret\r'], 's3cret'],
-    ['typed one by one, with a correction', ['s', '3', 'x', '\u007f', 'c\n'], 's3c'],
-    ['ended by Ctrl-D', ['abc\u0004'], 'abc'],
-    ['edited with the arrow keys', ['ac', '\u001b[D', 'b', '\u001b[C', '\u001b[A', '\u001b[B', 'd\r'], 'abcd'],
-    ['begun again with Ctrl-U', ['wrong', '\u0015', 'right\r'], 'right'],
-    [
-      'with letters of more than one byte',
-      [Buffer.from('é').subarray(0, 1), Buffer.from('é').subarray(1), '漢\r'],
-      'é漢',
-    ],
-  ])('%s is not shown', async (_how, chunks, expected) => {
-    const { input, raw, asked, shown } = terminal();
-    for (const chunk of chunks) input.emit('data', chunk);
-    expect(await asked).toBe(expected);
-    expect([shown(), raw, input.listenerCount('data')]).toEqual(['Password: \n', [true, false], 0]);
-  });
-
-  it('is given up with Ctrl-C', async () => {
-    const { input, raw, asked } = terminal();
-    input.emit('data', 'abc\u0003');
-    await expect(asked).rejects.toThrow('stopped');
-    expect(raw).toEqual([true, false]);
-  });
+it('shows a line that is typed, without the spaces around it in the answer', async () => {
+  const { input, asked, shown } = terminal(false);
+  input.emit('data', ' yes \r');
+  expect(await asked).toBe('yes');
+  expect(shown()).toContain(' yes ');
 });

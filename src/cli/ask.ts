@@ -6,86 +6,83 @@ import type { Output } from './context.ts';
 
 /** Where lines are typed: the part of `process.stdin` that is used. */
 export interface Input {
-  once(event: 'data' | 'end', handler: (chunk?: unknown) => void): unknown;
-  off(event: 'data' | 'end', handler: (chunk?: unknown) => void): unknown;
-  resume(): unknown;
-  pause(): unknown;
-}
-
-/** Asks one question at a terminal, and resolves with the line typed. Rejects with the signal's reason. */
-export function askAt(input: Input, output: Output, question: string, signal: AbortSignal): Promise<string> {
-  signal.throwIfAborted();
-  output.write(question);
-  return new Promise((resolve, reject) => {
-    const end = (done: () => void) => {
-      input.off('data', answer);
-      input.off('end', answer);
-      signal.removeEventListener('abort', stop);
-      input.pause(); // reading from the terminal would keep the process alive
-      done();
-    };
-    // Ctrl-D counts as an empty answer.
-    const answer = (chunk?: unknown) => end(() => resolve(String(chunk ?? '').trim()));
-    const stop = () => end(() => reject(signal.reason));
-    input.once('data', answer);
-    input.once('end', answer);
-    signal.addEventListener('abort', stop);
-    input.resume();
-  });
-}
-
-/** The part of `process.stdin` that is used to read without showing what is typed. */
-export interface RawInput {
-  on(event: 'data' | 'end', handler: (chunk?: unknown) => void): unknown;
-  off(event: 'data' | 'end', handler: (chunk?: unknown) => void): unknown;
+  on(event: 'data' | 'end' | 'error', handler: (chunk?: unknown) => void): unknown;
+  off(event: 'data' | 'end' | 'error', handler: (chunk?: unknown) => void): unknown;
+  unshift(chunk: Uint8Array): unknown;
   resume(): unknown;
   pause(): unknown;
   setRawMode(isRaw: boolean): unknown;
 }
 
 /**
- * Asks for a secret at a terminal, which shows nothing of it; it can be edited as any line. Rejects with the signal's
- * reason; Ctrl-C, which a raw terminal does not turn into a signal, calls `interrupted`.
+ * Asks at a terminal, and resolves with the line typed, which can be edited; what is hidden is not shown. Ctrl-D ends the
+ * line, and a terminal that is closed gives an empty one. Rejects with the signal's reason; Ctrl-C, which a raw terminal
+ * does not turn into a signal, calls `interrupted`.
  */
-export function askHiddenAt(
-  input: RawInput,
+export function askAt(
+  input: Input,
   output: Output,
   question: string,
-  { signal, interrupted }: { readonly signal: AbortSignal; readonly interrupted: () => void },
+  {
+    signal,
+    interrupted,
+    isHidden = false,
+  }: { readonly signal: AbortSignal; readonly interrupted: () => void; readonly isHidden?: boolean },
 ): Promise<string> {
   signal.throwIfAborted();
-  output.write(question);
-  input.setRawMode(true);
   // readline leaves a listener at its input, which would keep the process alive at the terminal itself.
-  const keys = new PassThrough();
-  const nowhere = new Writable({ write: (_text, _encoding, done) => done() });
-  const line = createInterface({ input: keys, output: nowhere, terminal: true, historySize: 0 });
+  const keys = Object.assign(new PassThrough(), { setRawMode: (isRaw: boolean) => input.setRawMode(isRaw) });
+  const shown = new Writable({
+    decodeStrings: false,
+    write: (text, _encoding, done) => {
+      if (!isHidden) output.write(text);
+      done();
+    },
+  });
+  const screen = Object.assign(shown, output.columns === undefined ? {} : { columns: output.columns });
+  const line = createInterface({ input: keys, output: screen, terminal: true, historySize: 0, prompt: question });
+  if (isHidden) output.write(question);
+  line.prompt();
   return new Promise((resolve, reject) => {
+    let isEnded = false;
     const end = (done: () => void) => {
+      isEnded = true;
       input.off('data', read);
-      input.off('end', close);
+      input.off('end', closed);
+      input.off('error', closed);
       signal.removeEventListener('abort', stop);
       line.close();
-      input.setRawMode(false);
       input.pause(); // reading from the terminal would keep the process alive
-      output.write('\n');
       done();
     };
-    const close = () => {
-      const typed = line.line;
-      end(() => resolve(typed));
+    const endLine = (done: () => void) => {
+      output.write('\n');
+      end(done);
     };
-    const stop = () => end(() => reject(signal.reason));
-    const read = (chunk?: unknown) => void keys.write(chunk);
+    const closed = () => endLine(() => resolve(''));
+    const stop = () => endLine(() => reject(signal.reason));
+    // What was pasted or typed behind the line is for the next question.
+    const read = (chunk?: unknown) => {
+      const bytes = Buffer.from(chunk as Uint8Array);
+      const last = bytes.findIndex((byte) => lineEnds.includes(byte));
+      const rest = last < 0 ? bytes.length : last + 1 + Number(bytes[last] === 0x0d && bytes[last + 1] === 0x0a);
+      keys.write(bytes.subarray(0, last < 0 ? rest : last + 1));
+      if (isEnded && rest < bytes.length) input.unshift(bytes.subarray(rest));
+    };
     line.on('SIGINT', interrupted);
-    line.once('line', (typed) => end(() => resolve(typed)));
-    // Ctrl-D ends the line, as at any terminal; readline would delete a letter.
+    line.once('line', (typed) => (isHidden ? endLine : end)(() => resolve(isHidden ? typed : typed.trim())));
+    // readline would delete a letter.
     keys.prependListener('keypress', (_text: unknown, key?: Key) => {
-      if (key?.ctrl === true && key.name === 'd') close();
+      const typed = line.line;
+      if (key?.ctrl === true && key.name === 'd') endLine(() => resolve(isHidden ? typed : typed.trim()));
     });
     input.on('data', read);
-    input.on('end', close);
+    input.on('end', closed);
+    input.on('error', closed);
     signal.addEventListener('abort', stop);
     input.resume();
   });
 }
+
+/** Enter, a line end that was pasted, and Ctrl-D. */
+const lineEnds = [0x0d, 0x0a, 0x04];

@@ -29,15 +29,11 @@ if ((first === '--version' || first === '-V') && process.argv.length === 3) {
 } else {
   const { main } = await import('./main.ts');
   // Opening stdin takes longer than everything else here, so it is done only to ask a question.
-  const ask = async (question: string, signal: AbortSignal) =>
-    process.stdin.isTTY && process.stderr.isTTY
-      ? (await import('./ask.ts')).askAt(process.stdin, process.stderr, question, signal)
-      : undefined;
-  const askSecret = async (question: string, signal: AbortSignal) => {
+  const asking = (isHidden: boolean) => async (question: string, signal: AbortSignal) => {
     if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
-    const { askHiddenAt } = await import('./ask.ts');
+    const { askAt } = await import('./ask.ts');
     const interrupted = () => void process.kill(process.pid, 'SIGINT');
-    return askHiddenAt(process.stdin, process.stderr, question, { signal, interrupted });
+    return askAt(process.stdin, process.stderr, question, { signal, interrupted, isHidden });
   };
   const editFile = async (text: string, signal: AbortSignal) => {
     // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it opens the editor
@@ -52,8 +48,8 @@ if ((first === '--version' || first === '-V') && process.argv.length === 3) {
     isTerminal: process.stderr.isTTY === true,
     signals: process,
     exit: (exitCode) => process.exit(exitCode),
-    ask,
-    askSecret,
+    ask: asking(false),
+    askSecret: asking(true),
     editFile,
     ...(process.argv[1] === undefined ? {} : { program: process.argv[1] }),
   });
