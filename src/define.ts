@@ -147,8 +147,8 @@ export const alibabaKeys = (prefixes: readonly string[] = ['dns_aliyun_']) => ({
 });
 
 /**
- * The options that name the keys of an adapter of AWS: keys, else a web identity (IRSA), else a container's credentials
- * (ECS, EKS Pod Identity), else the role of the instance.
+ * The options that name the keys of an adapter of AWS: a role with its source, else keys, else a program, else a web
+ * identity (IRSA), else a container's credentials (ECS, EKS Pod Identity), else the role of the instance.
  */
 export const awsKeys = () => ({
   accessKeyId: secret('Access key id', { aliases: ['AWS_ACCESS_KEY_ID'], needs: ['secretAccessKey'] }).optional(),
@@ -162,8 +162,21 @@ export const awsKeys = () => ({
   }).optional(),
   credentials: credentialsFile([], { aliases: ['AWS_SHARED_CREDENTIALS_FILE'] }),
   profile: profile({ aliases: ['AWS_PROFILE'] }),
+  sourceProfile: text('The profile of the file whose keys assume the role `roleArn`', ['base']),
+  credentialSource: z
+    .enum(['Environment', 'Ec2InstanceMetadata', 'EcsContainer'])
+    .optional()
+    .meta({ title: 'What else assumes the role `roleArn`: the given keys, the EC2 instance or the container' }),
+  externalId: text('What the trust policy of this role asks for, if it does'),
+  credentialProcess: text('A program that prints the keys as JSON, and its arguments; no shell runs it', [
+    '/usr/local/bin/aws_signing_helper credential-process --certificate /etc/ssl/node.pem',
+  ]),
   ...ofThisProcess({
-    roleArn: ['The role of a web identity (IRSA)', 'AWS_ROLE_ARN'],
+    roleArn: [
+      'The role of a web identity (IRSA), or to assume with `sourceProfile` or `credentialSource`',
+      'AWS_ROLE_ARN',
+    ],
+    roleSessionName: ['The name of its sessions, if not certfleet', 'AWS_ROLE_SESSION_NAME'],
     webIdentityTokenFile: ['The file with its token', 'AWS_WEB_IDENTITY_TOKEN_FILE'],
     containerCredentialsPath: ['The path of a container’s credentials (ECS)', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'],
     containerCredentialsUrl: ['The URL of a container’s credentials', 'AWS_CONTAINER_CREDENTIALS_FULL_URI'],
@@ -174,16 +187,19 @@ export const awsKeys = () => ({
   }).optional(),
 });
 
+const text = (title: string, examples: readonly string[] = []) =>
+  z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ title, ...(examples.length === 0 ? {} : { examples }) });
+
 /** Options that the platform sets for each process, so that they are never stored with a certificate. */
 const ofThisProcess = <Name extends string>(options: Readonly<Record<Name, readonly [title: string, alias: string]>>) =>
   Object.fromEntries(
     Object.entries<readonly [string, string]>(options).map(([name, [title, alias]]) => [
       name,
-      z
-        .string()
-        .min(1)
-        .optional()
-        .meta({ title, aliases: [alias], ofThisProcess: true }),
+      text(title).meta({ title, aliases: [alias], ofThisProcess: true }),
     ]),
   ) as Readonly<Record<Name, z.ZodOptional<z.ZodString>>>;
 

@@ -68,7 +68,11 @@ async function mayRun(files: Pick<Files, 'stat'>, path: string, as: 'file' | 'ar
  * Before a hook runs as root: fails with `config/untrusted-code` if another user could change a program that it names.
  * Other users' own hooks are theirs, and often open to their group.
  */
-export async function refuseForeignPrograms(files: Files, command: string | readonly string[], home?: string) {
+export async function refuseForeignPrograms(
+  files: Pick<Files, 'foreign' | 'list' | 'stat' | 'user'>,
+  command: string | readonly string[],
+  home?: string,
+) {
   if (files.user() !== 0) return;
   const found = await foreignProgram(files, command, home);
   if (found) throw untrustedCode(found.program, found.foreign);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { CredentialsProblem, parseCredentials } from '../core/text/credentials-text.ts';
 import { credentialsFile, profile, secret, z } from '../define.ts';
-import { CredentialsProblem, optionsIn, parseCredentials, whyLacking } from './credentials-file.ts';
+import { optionsIn, whyLacking } from './credentials-file.ts';
 import { optionFields } from './fields.ts';
 
 const fields = optionFields(
@@ -59,6 +60,8 @@ describe('a file with credentials', () => {
     ['a comment', 'access_key_id = ab  # comment', 'ab'],
     ['quotes with #', 'access_key_id = "a # b" # comment', 'a # b'],
     ['spaces', '  access_key_id=a b  ', 'a b'],
+    ['quoted words', `access_key_id = "/opt/a b" "c"`, '"/opt/a b" "c"'],
+    ['a quote in quotes', `access_key_id = "a" b"`, 'a" b'],
     ['one quote', `access_key_id = it's`, "it's"],
     ['the same twice', 'access_key_id = ab\naccess_key_id = ab', 'ab'],
     ['an empty one first', 'access_key_id =\nAli_Key = ab', 'ab'],

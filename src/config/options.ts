@@ -3,15 +3,9 @@ import type { z } from 'zod';
 import { CertfleetError, fail, reasonOf } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import type { AdapterSettings } from '../core/spec/spec.ts';
+import { CredentialsProblem, parseCredentials } from '../core/text/credentials-text.ts';
 import type { Files, Foreign } from '../ports/files.ts';
-import {
-  CredentialsProblem,
-  mistyped,
-  optionsIn,
-  parseCredentials,
-  whyLacking,
-  writtenKeys,
-} from './credentials-file.ts';
+import { mistyped, optionsIn, whyLacking, writtenKeys } from './credentials-file.ts';
 import { innermost, type OptionField } from './fields.ts';
 import { type GivenOptions, givenOptions, variableOf } from './given.ts';
 import { type Problem, pathText, problemsOf, unknownKey, withoutEchoes } from './problems.ts';
@@ -130,7 +124,8 @@ async function openCredentials(
   const profile = chosen === undefined ? undefined : String(await openValue(chosen, { ...place, option: 'profile' }));
   const text = await readText(path, { ...place, secret: true });
   const prefixes = field.credentials ?? [];
-  // Lists and commands are not in such files, and who can write one must not choose what is run.
+  // Lists and commands are not in such files, and who can write one must not choose what is run. The one program that
+  // they may name (`credential_process`) is refused if anyone else can write the file.
   const isText = ({ takes, secret }: OptionField) => secret || (takes !== 'array' && takes !== 'other');
   const others = fields.filter((one) => one !== field && one.name !== 'profile' && isText(one));
   const secrets = others.filter((one) => one.secret);

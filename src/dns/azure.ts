@@ -1,4 +1,4 @@
-import { azureClouds, azureTokens, judgeAzure, judgeAzureTokens } from '../clients/azure.ts';
+import { azureClouds, azureTokens, judgeAzure, judgeAzureTokens } from '../clients/azure/azure.ts';
 import { callWithToken } from '../clients/http/bearer-token.ts';
 import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {

@@ -1,4 +1,4 @@
-import { googleInstance, judgeGoogle, judgeTokens, serviceAccountTokens } from '../clients/google-cloud.ts';
+import { googleInstance, judgeGoogle, judgeTokens, serviceAccountTokens } from '../clients/google/google-cloud.ts';
 import { callWithToken } from '../clients/http/bearer-token.ts';
 import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {

@@ -41,8 +41,12 @@ export default defineDnsProvider({
       }),
     endpoint: endpoint('The API’s address, if it is not that of the partition'),
   }),
-  notes: `Without keys, certfleet uses the role of what it runs on (EC2, ECS, EKS). The user or role needs this policy; put
-the id of the zone in the place of \`Z2FDTNDATAQYW2\`. With \`hostedZoneId\`, the last statement is not needed:
+  notes: `Without keys, certfleet uses the role of what it runs on (EC2, ECS, EKS). To use another role, name a file like
+\`~/.aws/config\` as \`credentials\` and a \`profile\` of it that has \`role_arn\` with \`source_profile\` or
+\`credential_source\`, or \`credential_process\`. The program is run without a shell; nobody but root and the user that runs
+certfleet may be able to change it or the file. Roles that ask for MFA are of no use without a person.
+
+The user or role needs this policy; put the id of the zone in the place of \`Z2FDTNDATAQYW2\`. With \`hostedZoneId\`, the last statement is not needed:
 
 \`\`\`json
 {
@@ -79,14 +83,14 @@ Values of other programs at the same name stay. A record with a routing policy (
   },
   connect({ options, name, world }) {
     const http = world.http();
-    const { clock, random, log, files } = world;
+    const { clock, random, log, files, processes } = world;
     const { region, hostedZoneId } = options;
     const place = placeOf(region);
     const route53 = createRoute53(
       createAwsRest({
         ...{ http, clock, random, log, name: provider, service: 'route53', region: place.region },
         endpoint: options.endpoint ?? place.endpoint,
-        credentials: awsKeySource(options, { http, clock, random, log, files, name, region }),
+        credentials: awsKeySource(options, { http, clock, random, log, files, processes, name, region }),
         error: errorOf,
       }),
     );

@@ -29,6 +29,13 @@ it.each<[WithOptions, string, string, object]>([
     keys('A1', 'S1'),
   ],
   [
+    route53,
+    'credentials',
+    '[default]\nrole_arn = arn:aws:iam::1:role/dns\nsource_profile = base\nexternal_id = x1\nrole_session_name = s1\n',
+    { roleArn: 'arn:aws:iam::1:role/dns', sourceProfile: 'base', externalId: 'x1', roleSessionName: 's1' },
+  ],
+  [route53, 'credentials', '[default]\ncredential_process = "/opt/a b" -x\n', { credentialProcess: '"/opt/a b" -x' }],
+  [
     azure,
     'credentials',
     // What `az ad sp create-for-rbac --sdk-auth` prints.

@@ -5,8 +5,9 @@ import { balancerError } from '../http/balancer-errors.ts';
 import { isRefusal } from '../http/json-api.ts';
 import { type Acm, createAcm } from './acm.ts';
 import { type AwsTrouble, createAwsJson, createAwsQuery } from './aws.ts';
-import { type AwsInstance, type AwsKeyOptions, awsInstance, awsKeySource } from './credentials.ts';
+import { type AwsInstance, awsInstance, awsKeySource } from './credentials.ts';
 import { createElb, type Elb, type ElbListener } from './elb.ts';
+import type { AwsKeyOptions } from './profile.ts';
 
 /** The options of the balancer `aws-alb` that its deployer needs too. */
 export interface AlbOptions extends AwsKeyOptions {
@@ -75,10 +76,10 @@ export function connectAcm(
 }
 
 function connectAws({ options, title, name, world }: ConnectContext) {
-  const { clock, random, log, files } = world;
+  const { clock, random, log, files, processes } = world;
   const { region } = options;
   const http = world.http();
-  const about = { http, clock, random, log, files, region, name: title };
+  const about = { http, clock, random, log, files, processes, region, name: title };
   const credentials = awsKeySource(options, about);
   const error = (trouble: AwsTrouble) => balancerError(title, trouble);
   const shared = { http, clock, random, log, name, region, credentials, error };

@@ -5,7 +5,8 @@ import type { FileStat } from '../../ports/files.ts';
 import type { Http, HttpRequest } from '../../ports/http.ts';
 import { createFakeApi } from '../../testing/fake-api.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
-import { type AwsKeyOptions, awsInstance, awsKeySource } from './credentials.ts';
+import { awsInstance, awsKeySource } from './credentials.ts';
+import type { AwsKeyOptions } from './profile.ts';
 
 const never = new AbortController().signal;
 
@@ -90,7 +91,11 @@ function bench(options: AwsKeyOptions = {}, { role = 'certfleet' } = {}) {
       read: async (path: string) =>
         contents[path] === undefined ? undefined : new TextEncoder().encode(contents[path]),
       stat: async (path: string) => (contents[path] === undefined ? undefined : ({ kind: 'file' } as FileStat)),
+      list: async () => undefined,
+      foreign: async () => undefined,
+      user: () => 0,
     },
+    processes: { run: () => expect.unreachable('no program is named') },
     home: '/nowhere',
     name: 'alb',
     region: 'eu-west-1',

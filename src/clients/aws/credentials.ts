@@ -1,14 +1,11 @@
-import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { fail } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { canonicalAddress } from '../../core/names/identifiers.ts';
 import { userFolder } from '../../lib/user-folder.ts';
-import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
-import type { Http } from '../../ports/http.ts';
-import type { Log } from '../../ports/log.ts';
-import type { Random } from '../../ports/random.ts';
+import type { Processes } from '../../ports/processes.ts';
 import { fixedKeys, type KeySource, refreshedKeys, type TemporaryKeys } from '../http/access-keys.ts';
-import { createJsonApi, judgeByStatus, UnreadableAnswer } from '../http/json-api.ts';
+import { askLocalService, askSource, readTokenFile } from '../http/identity-source.ts';
 import {
   createMetadataServer,
   type KeyFields,
@@ -16,38 +13,15 @@ import {
   NoMetadata,
   readTemporaryKeys,
 } from '../http/metadata-server.ts';
-import { canonicalQuery } from '../http/query.ts';
-import { parseXml, type XmlElement, xmlAt, xmlText } from '../http/xml.ts';
-import { awsEndpoint } from './aws.ts';
+import { keysOfProcess } from './credential-process.ts';
+import { type AwsKeyOptions, nextProfile } from './profile.ts';
+import { assumeRole, assumeRoleWithWebIdentity, type StsContext } from './sts.ts';
 
-/**
- * The options of an adapter that name its keys, as `awsKeys()` of define.ts declares them. The first of these that is
- * given is used: keys, a web identity (IRSA), a container's credentials (ECS, EKS Pod Identity), the instance's role.
- */
-export interface AwsKeyOptions {
-  readonly accessKeyId?: Secret | undefined;
-  readonly secretAccessKey?: Secret | undefined;
-  readonly sessionToken?: Secret | undefined;
-  readonly roleArn?: string | undefined;
-  readonly webIdentityTokenFile?: string | undefined;
-  readonly containerCredentialsPath?: string | undefined;
-  readonly containerCredentialsUrl?: string | undefined;
-  readonly containerToken?: Secret | undefined;
-  readonly containerTokenFile?: string | undefined;
-}
-
-export interface AwsKeyContext {
-  readonly http: Http;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly files: Pick<Files, 'read' | 'stat'>;
-  /** The adapter's name in the configuration, for messages. */
-  readonly name: string;
-  readonly region: string;
-  /** Other addresses, for tests. */
+export interface AwsKeyContext extends StsContext {
+  readonly files: Pick<Files, 'foreign' | 'list' | 'read' | 'stat' | 'user'>;
+  readonly processes: Pick<Processes, 'run'>;
+  /** Another metadata server, for tests. */
   readonly metadata?: string;
-  readonly stsEndpoint?: string;
   /** The user's home folder. */
   readonly home?: string;
 }
@@ -96,7 +70,7 @@ export function awsInstance({
   });
   const source = 'the metadata server of this machine';
   const ask = (what: string, path: string, help: string, isFact: (text: string) => boolean, signal: AbortSignal) =>
-    wording({ what: name, fact: what, source, advice: help }, async () => {
+    askSource({ what: name, fact: what, source, advice: help }, async () => {
       const text = await server.text(`/latest/meta-data/${path}`, signal);
       if (text === undefined || !isFact(text)) throw new NoMetadata(`/latest/meta-data/${path} has no ${what}`);
       return text;
@@ -109,7 +83,7 @@ export function awsInstance({
     region: (signal) =>
       ask('region', 'placement/region', 'Give the `region`.', (text) => /^[a-z0-9-]{1,60}$/.test(text), signal),
     roleKeys: (signal, help = advice) =>
-      wording({ what: name, fact, source, advice: help }, async () => {
+      askSource({ what: name, fact, source, advice: help }, async () => {
         const role = (await server.text(roles, signal))?.split('\n')[0]?.trim() ?? '';
         if (role === '') throw new NoMetadata('no IAM role is attached to this instance');
         const text = await server.text(`${roles}${encodeURIComponent(role)}`, signal);
@@ -121,22 +95,90 @@ export function awsInstance({
 
 /** The keys that are given, or the first source of temporary ones. Fails with `config/…` when they are used. */
 export function awsKeySource(options: AwsKeyOptions, context: AwsKeyContext): KeySource {
-  const { accessKeyId: id, secretAccessKey: secret, sessionToken: token } = options;
+  return keySource(options, context, [options.profile ?? 'default']);
+}
+
+/** @param seen the profiles on the way here, so that a circle of them ends */
+function keySource(options: AwsKeyOptions, context: AwsKeyContext, seen: readonly string[]): KeySource {
   const { clock, name } = context;
-  if (id !== undefined && secret !== undefined) return fixedKeys({ id, secret, token });
-  if (id !== undefined || secret !== undefined || token !== undefined)
+  const { roleArn, webIdentityTokenFile, credentialProcess, credentials } = options;
+  if (roleArn !== undefined && (options.sourceProfile ?? options.credentialSource) !== undefined)
+    return refreshedKeys((signal) => roleKeys({ ...options, roleArn }, context, seen, signal), clock);
+  const fixed = givenKeys(options, name);
+  if (fixed !== undefined) return fixed;
+  if (credentialProcess !== undefined) {
+    const program = { command: credentialProcess, file: credentials };
+    return refreshedKeys((signal) => keysOfProcess(program, context, signal), clock);
+  }
+  if (roleArn !== undefined && webIdentityTokenFile !== undefined) {
+    const asking = { what: name, fact, source: `AWS STS for the role ${roleArn}`, advice };
+    return refreshedKeys(
+      (signal) =>
+        askSource(asking, async () => {
+          const token = new Secret(await readTokenFile(webIdentityTokenFile, context.files));
+          return assumeRoleWithWebIdentity({ ...options, roleArn }, token, asking, context, signal);
+        }),
+      clock,
+    );
+  }
+  if (roleArn !== undefined)
     throw fail('config/credential-missing', {
       what: name,
-      credential: `the credential "${id === undefined ? 'accessKeyId' : 'secretAccessKey'}", without which the others are of no use`,
+      credential:
+        'one of the options "sourceProfile", "credentialSource" and "webIdentityTokenFile", without which "roleArn" is of no use',
     });
-  const { roleArn, webIdentityTokenFile } = options;
-  if (roleArn !== undefined && webIdentityTokenFile !== undefined)
-    return refreshedKeys((signal) => webIdentityKeys(roleArn, webIdentityTokenFile, context, signal), clock);
-  const container = containerUrl(options, name);
-  if (container !== undefined)
-    return refreshedKeys((signal) => containerKeys(container, options, context, signal), clock);
+  return containerSource(options, context) ?? instanceSource(context);
+}
+
+function givenKeys(options: AwsKeyOptions, name: string): KeySource | undefined {
+  const { accessKeyId: id, secretAccessKey: secret, sessionToken: token } = options;
+  if (id !== undefined && secret !== undefined) return fixedKeys({ id, secret, token });
+  if (id === undefined && secret === undefined && token === undefined) return undefined;
+  throw fail('config/credential-missing', {
+    what: name,
+    credential: `the credential "${id === undefined ? 'accessKeyId' : 'secretAccessKey'}", without which the others are of no use`,
+  });
+}
+
+function containerSource(options: AwsKeyOptions, context: AwsKeyContext): KeySource | undefined {
+  const url = containerUrl(options, context.name);
+  if (url === undefined) return undefined;
+  return refreshedKeys((signal) => containerKeys(url, options, context, signal), context.clock);
+}
+
+function instanceSource(context: AwsKeyContext): KeySource {
   const instance = awsInstance(context);
-  return refreshedKeys(async (signal) => instance.roleKeys(signal, await adviceWith(context)), clock);
+  return refreshedKeys(async (signal) => instance.roleKeys(signal, await adviceWith(context)), context.clock);
+}
+
+/** The keys of a role. The file is read each time, because the keys in it may have been replaced. */
+async function roleKeys(
+  options: AwsKeyOptions & { readonly roleArn: string },
+  context: AwsKeyContext,
+  seen: readonly string[],
+  signal: AbortSignal,
+): Promise<TemporaryKeys> {
+  const { roleArn, sourceProfile, credentialSource } = options;
+  const by = sourceProfile === undefined ? credentialSource : `the profile ${sourceProfile}`;
+  const source = `AWS STS for the role ${roleArn}`;
+  const help = `Let the trust policy of the role name the user or role of ${by}, and check \`externalId\` if the policy asks for one. A role that asks for MFA is of no use here.`;
+  const keys = await openSource(options, context, seen);
+  return assumeRole(options, keys, { what: context.name, fact, source, advice: help }, context, signal);
+}
+
+async function openSource(options: AwsKeyOptions, context: AwsKeyContext, seen: readonly string[]): Promise<KeySource> {
+  const { sourceProfile, credentialSource } = options;
+  const { name } = context;
+  if (sourceProfile !== undefined) {
+    const next = await nextProfile(sourceProfile, options.credentials, seen, context);
+    return keySource(next, context, [...seen, sourceProfile]);
+  }
+  if (credentialSource === 'Ec2InstanceMetadata') return instanceSource(context);
+  const isContainer = credentialSource === 'EcsContainer';
+  const found = isContainer ? containerSource(options, context) : givenKeys(options, name);
+  if (found !== undefined) return found;
+  const lacks = isContainer ? 'the address of the container’s credentials' : 'the credential "accessKeyId"';
+  throw fail('config/credential-missing', { what: name, credential: `${lacks} for its \`credentialSource\`` });
 }
 
 /** ECS and EKS; these addresses are the only ones besides loopback to which a token may go without TLS. */
@@ -157,8 +199,6 @@ function containerUrl(
   throw refuse('must be https, or http to this machine, ECS or EKS');
 }
 
-const seconds = 5;
-
 function containerKeys(
   url: URL,
   options: AwsKeyOptions,
@@ -166,99 +206,12 @@ function containerKeys(
   signal: AbortSignal,
 ): Promise<TemporaryKeys> {
   const source = `the container’s credentials at ${url.host}`;
-  return wording({ what: context.name, fact, source, advice }, async () => {
+  return askSource({ what: context.name, fact, source, advice }, async () => {
     const { containerTokenFile: file } = options;
-    const token = file === undefined ? options.containerToken?.reveal() : await readTokenFile(file, context);
-    // A line break would end the header.
-    if (token !== undefined && !/^[\x20-\x7e]*$/.test(token)) throw new NoMetadata('its token is not one line of text');
-    const connectTo = { address: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) };
-    const answer = await context.http.request({
-      method: 'GET',
-      url: url.href,
-      signal,
-      timeoutMs: seconds * 1000,
-      headers: token === undefined ? {} : { authorization: token },
-      // Off any proxy, as with a metadata server.
-      ...(url.protocol === 'http:' ? { connectTo } : {}),
-    });
+    const token = file === undefined ? options.containerToken?.reveal() : await readTokenFile(file, context.files);
+    const headers = token === undefined ? {} : { authorization: token };
+    const answer = await askLocalService(context.http, url, headers, signal);
     if (answer.status !== 200) throw new NoMetadata(`it answered HTTP ${answer.status}`);
     return readTemporaryKeys(new TextDecoder().decode(answer.body), keyFields);
   });
-}
-
-/** IAM roles for service accounts (EKS): the token of the pod against temporary keys. */
-function webIdentityKeys(
-  roleArn: string,
-  file: string,
-  context: AwsKeyContext,
-  signal: AbortSignal,
-): Promise<TemporaryKeys> {
-  const source = `AWS STS for the role ${roleArn}`;
-  const about = { what: context.name, fact, source, advice };
-  return wording(about, async () => {
-    const token = new Secret(await readTokenFile(file, context));
-    const api = createJsonApi({
-      ...context,
-      parse: parseXml,
-      judge: (answer) => {
-        const root = answer.body as XmlElement | undefined;
-        const code = root && xmlText(root, 'Error', 'Code');
-        const said = (root && xmlText(root, 'Error', 'Message')) ?? '';
-        return judgeByStatus(answer, code === undefined ? {} : { code, reason: `${code}: ${said}` });
-      },
-      error: ({ reason, cause }) => fail('config/no-metadata', { ...about, reason }, { cause }),
-    });
-    return api.call({
-      what: 'AssumeRoleWithWebIdentity',
-      build: () => ({
-        method: 'POST',
-        url: `${context.stsEndpoint ?? awsEndpoint('sts', context.region)}/`,
-        headers: { 'content-type': 'application/x-www-form-urlencoded' },
-        body: canonicalQuery({
-          Action: 'AssumeRoleWithWebIdentity',
-          Version: '2011-06-15',
-          RoleArn: roleArn,
-          RoleSessionName: 'certfleet',
-          WebIdentityToken: token.reveal(),
-        }),
-      }),
-      read: ({ body }) => {
-        const path = ['AssumeRoleWithWebIdentityResult', 'Credentials'];
-        const keys = xmlAt(body as XmlElement, ...path);
-        if (!keys) throw new UnreadableAnswer('Credentials are missing in its answer');
-        const fields = Object.fromEntries(keys.children.map(({ name, text }) => [name, text]));
-        return readTemporaryKeys(JSON.stringify(fields), { ...keyFields, token: 'SessionToken' });
-      },
-      readsOnly: true,
-      secrets: [token],
-      signal,
-    });
-  });
-}
-
-async function readTokenFile(file: string, { files }: AwsKeyContext): Promise<string> {
-  try {
-    const bytes = await files.read(file, { named: true });
-    const token = new TextDecoder().decode(bytes).trim();
-    if (token !== '') return token;
-  } catch (error) {
-    throw new NoMetadata(`the token file ${file} cannot be read: ${reasonOf(error)}`);
-  }
-  throw new NoMetadata(`the token file ${file} is missing or empty`);
-}
-
-type About = Readonly<Record<'what' | 'fact' | 'source' | 'advice', string>>;
-
-async function wording<T>(about: About, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    throw worded(about, error);
-  }
-}
-
-function worded(about: About, error: unknown): unknown | CertfleetError {
-  if (error instanceof NoMetadata) return fail('config/no-metadata', { ...about, reason: error.message });
-  if (!isFailure(error, 'network/')) return error;
-  return fail('config/no-metadata', { ...about, reason: reasonOf(error) }, { cause: error });
 }

@@ -4,8 +4,8 @@ export function pairIn(line: string): readonly [key: string, value: string] | un
   return pair ? [pair[1]!, unquoted(pair[2]!)] : undefined;
 }
 
-/** A quoted value as it is; otherwise up to a comment. */
+/** A quoted value as it is; otherwise up to a comment. Of several quoted words, as a command has them, none is opened. */
 function unquoted(value: string): string {
-  const quoted = /^(["'])(.*)\1\s*(?:\s#.*)?$/.exec(value);
+  const quoted = /^(["'])((?:(?!\1\s+["']).)*)\1\s*(?:\s#.*)?$/.exec(value);
   return quoted ? quoted[2]! : value.replace(/\s+#.*$/, '').trim();
 }

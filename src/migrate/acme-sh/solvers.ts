@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { CredentialsProblem, optionsIn, parseCredentials } from '../../config/credentials-file.ts';
+import { optionsIn } from '../../config/credentials-file.ts';
 import { optionFields } from '../../config/fields.ts';
 import { adapterEntry, dns01Type } from '../../config/registry.ts';
 import type { Remark } from '../../core/lineage/found.ts';
 import type { AdapterSettings } from '../../core/spec/spec.ts';
+import { CredentialsProblem, parseCredentials } from '../../core/text/credentials-text.ts';
 import type { ImportContext } from '../importer.ts';
 import { whyNoFolder } from '../missing.ts';
 import { type Answering, standalone } from '../settings.ts';

@@ -1,13 +1,13 @@
-import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
-import { Secret } from '../core/errors/secret.ts';
-import { parseJson } from '../core/text/json.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Files } from '../ports/files.ts';
-import type { Http } from '../ports/http.ts';
-import { type BearerToken, readBearerToken, tokenRefusal } from './http/bearer-token.ts';
-import { type ApiAnswer, isFields, type JsonApi, judgeByStatus, type Verdict } from './http/json-api.ts';
-import { createMetadataServer, NoMetadata } from './http/metadata-server.ts';
-import { createRefreshed, type Refreshed } from './http/refreshed.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { Secret } from '../../core/errors/secret.ts';
+import { parseJson } from '../../core/text/json.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Files } from '../../ports/files.ts';
+import type { Http } from '../../ports/http.ts';
+import { type BearerToken, readBearerToken, tokenRefusal } from '../http/bearer-token.ts';
+import { type ApiAnswer, isFields, type JsonApi, judgeByStatus, type Verdict } from '../http/json-api.ts';
+import { createMetadataServer, NoMetadata } from '../http/metadata-server.ts';
+import { createRefreshed, type Refreshed } from '../http/refreshed.ts';
 
 const publicCloud = { management: 'https://management.azure.com', login: 'https://login.microsoftonline.com' };
 const china = { management: 'https://management.chinacloudapi.cn', login: 'https://login.chinacloudapi.cn' };

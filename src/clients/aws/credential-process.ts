@@ -1,0 +1,97 @@
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { Secret } from '../../core/errors/secret.ts';
+import { commandWords } from '../../core/text/command-words.ts';
+import { parseJson } from '../../core/text/json.ts';
+import { untrustedCode } from '../../core/trust/untrusted-code.ts';
+import { hookEnvironment } from '../../lib/hook-environment.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Files } from '../../ports/files.ts';
+import type { Processes } from '../../ports/processes.ts';
+import { refuseForeignPrograms } from '../hook-programs.ts';
+import type { TemporaryKeys } from '../http/access-keys.ts';
+import { type Asking, askSource } from '../http/identity-source.ts';
+import { isFields } from '../http/json-api.ts';
+import { NoMetadata } from '../http/metadata-server.ts';
+
+export interface CredentialProcess {
+  readonly command: string;
+  /** The file that names the program, if the configuration does not. */
+  readonly file: string | undefined;
+}
+
+interface ProcessContext {
+  readonly files: Pick<Files, 'foreign' | 'list' | 'stat' | 'user'>;
+  readonly processes: Pick<Processes, 'run'>;
+  readonly clock: Clock;
+  /** The adapter's name in the configuration, for messages. */
+  readonly name: string;
+}
+
+/** It may ask a person at other places, but here no person waits. */
+const timeoutMs = 60_000;
+/** Without an end, the keys are those of a user. The program may have others by then. */
+const endlessMs = 3_600_000;
+
+/**
+ * The keys that a program prints (`credential_process`, version 1). No shell runs it, and as with a hook, nobody else may
+ * be able to change it; nor the file that names it. Nothing that it prints is shown, because any part may be a secret.
+ */
+export async function keysOfProcess(
+  { command, file }: CredentialProcess,
+  { files, processes, clock, name }: ProcessContext,
+  signal: AbortSignal,
+): Promise<TemporaryKeys> {
+  const [program, ...words] = commandWords(command) ?? [];
+  if (program === undefined) {
+    const problem =
+      '`credentialProcess` must be a program and its arguments: no shell runs it, so variables, pipes and the like have no meaning, and each quote needs its end';
+    throw fail('config/invalid', { file: file ?? name, problem });
+  }
+  const foreign = file === undefined ? undefined : await files.foreign(file);
+  if (file !== undefined && foreign) throw untrustedCode(file, foreign);
+  const env = hookEnvironment([]);
+  await refuseForeignPrograms(files, [program, ...words], env['HOME']);
+  const asking: Asking = {
+    what: name,
+    fact: 'an access key',
+    source: `the program ${program} (\`credentialProcess\`)`,
+    advice: `Run \`${program}\` with its arguments by hand; it must print one JSON object with Version 1 and the keys.`,
+  };
+  return askSource(asking, async () => {
+    const run = processes.run({ command: [program, ...words], env, cwd: '/', timeoutMs, signal });
+    const { status, stdout } = await run.catch((error: unknown) => {
+      // The message of the port has all arguments.
+      if (isFailure(error, 'process/failed')) throw new NoMetadata(`it cannot be run: ${reasonOf(error.cause)}`);
+      if (isFailure(error, 'process/timeout')) throw new NoMetadata(`it did not end within ${timeoutMs / 1_000} s`);
+      throw error;
+    });
+    if (status !== 0) throw new NoMetadata(`it ended with ${status}`);
+    return readKeys(stdout, clock.now());
+  });
+}
+
+function readKeys(text: string, now: Date): TemporaryKeys {
+  let fields: unknown;
+  try {
+    fields = parseJson(text);
+  } catch {
+    // The parser's message repeats a part of it.
+  }
+  if (!isFields(fields)) throw new NoMetadata('what it prints is not one JSON object of at most 64 KiB');
+  if (fields['Version'] !== 1) throw new NoMetadata('Version is not 1 in what it prints');
+  const read = (name: string): Secret => {
+    const value = fields[name];
+    if (typeof value === 'string' && value !== '') return new Secret(value);
+    throw new NoMetadata(`${name} is missing in what it prints`);
+  };
+  const { SessionToken: token, Expiration: end } = fields;
+  const expires = end === undefined ? new Date(now.getTime() + endlessMs) : new Date(String(end));
+  if (Number.isNaN(expires.getTime())) throw new NoMetadata('Expiration is no date in what it prints');
+  if (expires <= now) throw new NoMetadata('the keys that it prints have expired');
+  return {
+    id: read('AccessKeyId'),
+    secret: read('SecretAccessKey'),
+    ...(token === undefined ? {} : { token: read('SessionToken') }),
+    expires,
+  };
+}

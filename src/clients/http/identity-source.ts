@@ -1,0 +1,70 @@
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import type { Files } from '../../ports/files.ts';
+import type { Http, HttpResponse } from '../../ports/http.ts';
+import { NoMetadata } from './metadata-server.ts';
+
+/** What is asked for, for the error: who needs which fact, the source that did not give it, and what a person can do. */
+export type Asking = Readonly<Record<'what' | 'fact' | 'source' | 'advice', string>>;
+
+/** Makes the error `config/no-metadata` of a {@link NoMetadata} and of a source that does not answer. */
+export async function askSource<T>(asking: Asking, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof NoMetadata) throw fail('config/no-metadata', { ...asking, reason: error.message });
+    if (!isFailure(error, 'network/')) throw error;
+    throw fail('config/no-metadata', { ...asking, reason: reasonOf(error) }, { cause: error });
+  }
+}
+
+/** Tokens have a few kilobytes. */
+export const mostTokenBytes = 64 * 1024;
+
+/** A token that the platform keeps in a file and renews there, so it is read each time. */
+export async function readTokenFile(file: string, files: Pick<Files, 'read'>): Promise<string> {
+  try {
+    const bytes = await files.read(file, { named: true, maxBytes: mostTokenBytes });
+    const token = new TextDecoder().decode(bytes).trim();
+    if (token !== '') return token;
+  } catch (error) {
+    throw new NoMetadata(`the token file ${file} cannot be read: ${reasonOf(error)}`);
+  }
+  throw new NoMetadata(`the token file ${file} is missing or empty`);
+}
+
+/** This machine, and link-local addresses, which no router forwards. */
+const local = /^(127\.\d+\.\d+\.\d+|\[::1\]|169\.254\.\d+\.\d+)$/;
+
+/**
+ * The address of a platform's own service for credentials: https, or http to this machine. Anywhere else, the secret that
+ * is sent and the credentials that come back could be read on the way.
+ */
+export function localService(text: string, refuse: (reason: string) => Error): URL {
+  if (!URL.canParse(text)) throw refuse('is not a URL');
+  const url = new URL(text);
+  // Platforms write the name, which could lead elsewhere.
+  if (url.hostname === 'localhost') url.hostname = '127.0.0.1';
+  if (url.username !== '' || url.password !== '') throw refuse('must not have a user or password');
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && local.test(url.hostname))) return url;
+  throw refuse('must be https, or http to this machine or a link-local address');
+}
+
+const timeoutMs = 5_000;
+
+/** Asks such a service, off any proxy if it is on this machine. A header must be one line of text. */
+export function askLocalService(
+  http: Http,
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  // A line break would end the header.
+  for (const value of Object.values(headers))
+    if (!/^[\x20-\x7e]*$/.test(value)) throw new NoMetadata('its token is not one line of text');
+  const connectTo = { address: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) };
+  return http.request({
+    ...{ method: 'GET', url: url.href, signal, timeoutMs, headers, maxBytes: mostTokenBytes },
+    // A proxy would see or invent the credentials.
+    ...(url.protocol === 'http:' ? { connectTo } : {}),
+  });
+}
