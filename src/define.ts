@@ -128,7 +128,10 @@ export const keyFiles = () => ({
     .meta({ title: 'Also write haproxy.pem: chain and key in one file, with the key’s mode' }),
 });
 
-/** The options that name the keys of an adapter of Alibaba Cloud. Without any, the role of the instance is used. */
+/**
+ * The options that name the keys of an adapter of Alibaba Cloud: keys, else the role of the pod (RRSA), else that of the
+ * instance.
+ */
 export const alibabaKeys = (prefixes: readonly string[] = ['dns_aliyun_']) => ({
   accessKeyId: secret('AccessKey ID', {
     aliases: ['ALIBABA_CLOUD_ACCESS_KEY_ID', 'ALICLOUD_ACCESS_KEY', 'Ali_Key', 'dns_aliyun_access_key'],
@@ -144,6 +147,24 @@ export const alibabaKeys = (prefixes: readonly string[] = ['dns_aliyun_']) => ({
   }).optional(),
   credentials: credentialsFile(prefixes, { aliases: ['ALIBABA_CLOUD_CREDENTIALS_FILE'] }),
   profile: profile({ aliases: ['ALIBABA_CLOUD_PROFILE'] }),
+  ...ofThisProcess({
+    roleArn: ['The RAM role of the pod (RRSA)', 'ALIBABA_CLOUD_ROLE_ARN'],
+    oidcProviderArn: ['The OIDC provider of the cluster', 'ALIBABA_CLOUD_OIDC_PROVIDER_ARN'],
+    oidcTokenFile: ['The file with the token of the pod', 'ALIBABA_CLOUD_OIDC_TOKEN_FILE'],
+    roleSessionName: ['The name of the role’s sessions, if not certfleet', 'ALIBABA_CLOUD_ROLE_SESSION_NAME'],
+  }),
+  stsEndpoint: z
+    .string()
+    .refine((at) => /^[\w-]+(\.[\w-]+)+$/.test(at) || isApiEndpoint(at), {
+      error: 'write a host like sts-vpc.cn-hangzhou.aliyuncs.com',
+    })
+    .optional()
+    .meta({
+      title: 'The host of STS for the role of the pod, if not sts.aliyuncs.com',
+      examples: ['sts-vpc.cn-hangzhou.aliyuncs.com'],
+      aliases: ['ALIBABA_CLOUD_STS_ENDPOINT'],
+      ofThisProcess: true,
+    }),
 });
 
 /**

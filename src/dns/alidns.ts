@@ -26,8 +26,8 @@ export default defineDnsProvider({
     ...alibabaKeys(['dns_aliyun_', 'dns_alidns_']),
     endpoint: endpoint('The API’s address, if it is not https://alidns.aliyuncs.com'),
   }),
-  notes: `Make an AccessKey for a RAM user of its own at <https://ram.console.aliyun.com>. On an ECS instance with a RAM role, no
-key is needed. The user or role needs
+  notes: `Make an AccessKey for a RAM user of its own at <https://ram.console.aliyun.com>. On an ECS instance with a RAM role, and in
+a pod of ACK with RRSA, no key is needed. The user or role needs
 
 \`\`\`json
 {
@@ -52,8 +52,9 @@ key is needed. The user or role needs
   },
   connect({ name, options, world }) {
     const http = world.http();
-    const { clock, random, log } = world;
-    const credentials = keySource(options, { instance: alibabaInstance({ http, name }), clock, name });
+    const { clock, random, log, files } = world;
+    const instance = alibabaInstance({ http, name });
+    const credentials = keySource(options, { http, clock, random, log, files, instance, name });
     // Each call says in its errors which record and which zone it was about.
     const alidns = (at: Pick<DnsValue, 'zone' | 'name'>): Alibaba =>
       createAlibaba({

@@ -146,8 +146,9 @@ it('asks the metadata server directly, whatever proxy is set', async () => {
     }),
   );
   const { world } = worldOf({ HTTP_PROXY: 'http://127.0.0.1:9', HTTPS_PROXY: 'http://127.0.0.1:9' });
-  const instance = alibabaInstance({ http: world.http(), name: 'slb', metadata: origin });
+  const context = { ...world, http: world.http(), name: 'slb' };
+  const instance = alibabaInstance({ ...context, metadata: origin });
   expect(await instance.instanceId(signal)).toBe('i-bp1example');
-  const keys = await alibabaKeys({}, { instance, clock: world.clock, name: 'slb' }).keys(signal);
+  const keys = await alibabaKeys({}, { ...context, instance }).keys(signal);
   expect(keys.id.reveal()).toBe('STS.1');
 });

@@ -27,7 +27,7 @@ export interface ClbContext {
   readonly title: string;
   /** The name in the configuration. */
   readonly name: string;
-  readonly world: Pick<World, 'clock' | 'random' | 'log' | 'http'>;
+  readonly world: Pick<World, 'clock' | 'random' | 'log' | 'files' | 'http'>;
 }
 
 /** A listener of the load balancer. */
@@ -96,7 +96,7 @@ const firstPauseMs = 1_000;
 const longestPauseMs = 10_000;
 
 export function connectClb({ options, title, name, world }: ClbContext): Clb {
-  const { clock, random, log } = world;
+  const { clock, random, log, files } = world;
   const { region, loadBalancer } = options;
   const http = world.http();
   const instance = alibabaInstance({ http, name });
@@ -113,7 +113,7 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
     regionId: region,
     // A server is a resource of its own in policies (help 85924).
     alsoNeeds: (action) => (/BackendServers$|^CreateVServerGroup$/.test(action) ? ['acs:ecs:*:*:instance/*'] : []),
-    credentials: alibabaKeys(options, { instance, clock, name }),
+    credentials: alibabaKeys(options, { http, clock, random, log, files, instance, name }),
     error,
   });
   const read: Clb['read'] = (action, params, parse, signal) =>

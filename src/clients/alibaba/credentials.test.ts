@@ -48,12 +48,19 @@ function bench({ hardened = true, role = 'certfleet' } = {}) {
     close: async () => {},
   };
   const instance = alibabaInstance({ http, name: 'slb' });
-  const keys = alibabaKeys({}, { instance, clock, name: 'slb' });
+  const context = {
+    ...{ http, clock, name: 'slb' },
+    random: { bytes: (length: number) => new Uint8Array(length), number: () => 0 },
+    log: { debug: () => {}, info: () => {}, warn: () => {} },
+    files: { read: async () => undefined },
+  };
+  const keys = alibabaKeys({}, { ...context, instance });
   const idNow = async () => (await keys.keys(never)).id.reveal();
   return {
     clock,
     fake,
     instance,
+    context,
     keys,
     idNow,
     connected,
@@ -129,8 +136,8 @@ describe('the instance', () => {
 });
 
 it('uses given keys alone, and names the missing one', async () => {
-  const { instance, clock } = bench();
-  const context = { instance, clock, name: 'slb' };
+  const { instance, context: others } = bench();
+  const context = { ...others, instance };
   const [accessKeyId, accessKeySecret, securityToken] = [new Secret('a'), new Secret('b'), new Secret('c')];
   expect(await alibabaKeys({ accessKeyId, accessKeySecret }, context).keys(never)).toEqual({
     id: accessKeyId,

@@ -1,17 +1,25 @@
 import { fail } from '../../core/errors/errors.ts';
 import type { Secret } from '../../core/errors/secret.ts';
 import { canonicalAddress } from '../../core/names/identifiers.ts';
-import type { Clock } from '../../ports/clock.ts';
 import type { Http } from '../../ports/http.ts';
 import { fixedKeys, type KeySource, refreshedKeys, type TemporaryKeys } from '../http/access-keys.ts';
 import { createMetadataServer, NoMetadata, readTemporaryKeys } from '../http/metadata-server.ts';
+import { type OidcContext, oidcKeys } from './oidc.ts';
 
-/** The options of an adapter that name its keys. Where none is given, the role of the instance is used. */
+/**
+ * The options of an adapter that name its keys. Where none is given, the role of the pod is used (RRSA), else that of the
+ * instance.
+ */
 export interface AlibabaKeyOptions {
   readonly accessKeyId?: Secret | undefined;
   readonly accessKeySecret?: Secret | undefined;
   /** Of temporary keys. */
   readonly securityToken?: Secret | undefined;
+  readonly roleArn?: string | undefined;
+  readonly oidcProviderArn?: string | undefined;
+  readonly oidcTokenFile?: string | undefined;
+  readonly roleSessionName?: string | undefined;
+  readonly stsEndpoint?: string | undefined;
 }
 
 export interface AlibabaInstanceOptions {
@@ -101,19 +109,34 @@ export function alibabaInstance({
 
 const backendAdvice = 'Give `backend` with the id of the server and its port.';
 const keyAdvice =
-  'Give accessKeyId and accessKeySecret, or `credentials: FILE`, or attach a RAM role to the ECS instance that certfleet runs on.';
+  'Give accessKeyId and accessKeySecret, or `credentials: FILE`, or attach a RAM role to the ECS instance that certfleet runs on, or give the pod one (RRSA).';
 
-/** The keys that are given, or those of the instance's role. */
+/** The keys that are given, else those of the pod's role, else those of the instance's. */
 export function alibabaKeys(
   options: AlibabaKeyOptions,
-  { instance, clock, name }: { readonly instance: AlibabaInstance; readonly clock: Clock; readonly name: string },
+  { instance, ...context }: OidcContext & { readonly instance: AlibabaInstance },
 ): KeySource {
   const { accessKeyId: id, accessKeySecret: secret, securityToken: token } = options;
+  const { clock, name } = context;
   if (id !== undefined && secret !== undefined) return fixedKeys({ id, secret, token });
   if (id !== undefined || secret !== undefined || token !== undefined)
     throw fail('config/credential-missing', {
       what: name,
       credential: `the credential "${id === undefined ? 'accessKeyId' : 'accessKeySecret'}", without which the others are of no use`,
     });
-  return refreshedKeys((signal) => instance.roleKeys(signal), clock);
+  const { roleArn, oidcProviderArn, oidcTokenFile } = options;
+  if (oidcTokenFile === undefined && oidcProviderArn === undefined)
+    return refreshedKeys((signal) => instance.roleKeys(signal), clock);
+  if (roleArn === undefined || oidcProviderArn === undefined || oidcTokenFile === undefined) {
+    const lacks =
+      roleArn === undefined ? 'roleArn' : oidcProviderArn === undefined ? 'oidcProviderArn' : 'oidcTokenFile';
+    throw fail('config/credential-missing', {
+      what: name,
+      credential: `the option "${lacks}", without which the token of the pod is of no use`,
+    });
+  }
+  return refreshedKeys(
+    (signal) => oidcKeys({ ...options, roleArn, oidcProviderArn, oidcTokenFile }, context, signal),
+    clock,
+  );
 }
