@@ -239,7 +239,8 @@ export function captureFromEnvironment(
   for (const field of fields) {
     const given = found.get(field.name);
     const isNamed = given?.from === 'settings' && typeof given.value === 'string' && given.value.startsWith('env:');
-    const variable = isNamed ? String(given.value).slice(4) : field.secret ? given?.variable : undefined;
+    const isKept = field.secret && !field.ofThisProcess;
+    const variable = isNamed ? String(given.value).slice(4) : isKept ? given?.variable : undefined;
     const value = variable === undefined ? undefined : env[variable];
     if (variable !== undefined && value !== undefined && value !== '') captured[variable] = value;
   }

@@ -63,6 +63,18 @@ export default defineDnsProvider({
         aliases: ['AZURE_FEDERATED_TOKEN_FILE'],
         ofThisProcess: true,
       }),
+    identityEndpoint: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({
+        title: 'Where a managed identity gets tokens (App Service, Container Apps, Azure Arc)',
+        aliases: ['IDENTITY_ENDPOINT'],
+        ofThisProcess: true,
+      }),
+    identityHeader: secret('What proves that a request for one comes from the app', { aliases: ['IDENTITY_HEADER'] })
+      .meta({ ofThisProcess: true })
+      .optional(),
     credentials: credentialsFile(['dns_azure_', 'dns_azure_sp_']),
     environment: z
       .enum(Object.keys(azureClouds) as [keyof typeof azureClouds])
@@ -81,8 +93,8 @@ $ az ad sp create-for-rbac --name certfleet --role "DNS Zone Contributor" \\
 \`\`\`
 
 Its \`appId\` is the \`clientId\`, and \`password\` the \`clientSecret\`. With a role on the zone alone, give \`resourceGroup\`,
-because such an application may not list zones. Without a secret, certfleet uses the workload identity of the pod or the
-managed identity of the machine.`,
+because such an application may not list zones. Without a secret, certfleet uses the workload identity of the pod, or the
+managed identity of the app or machine: App Service, Container Apps, Azure Arc, virtual machines.`,
   traits: {
     // Each set is written with the version that was read, so only changes at one name conflict.
     writes: 'name',

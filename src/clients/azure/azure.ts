@@ -1,13 +1,13 @@
-import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { fail } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
-import { parseJson } from '../../core/text/json.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Http } from '../../ports/http.ts';
 import { type BearerToken, readBearerToken, tokenRefusal } from '../http/bearer-token.ts';
+import { askSource, readTokenFile } from '../http/identity-source.ts';
 import { type ApiAnswer, isFields, type JsonApi, judgeByStatus, type Verdict } from '../http/json-api.ts';
-import { createMetadataServer, NoMetadata } from '../http/metadata-server.ts';
 import { createRefreshed, type Refreshed } from '../http/refreshed.ts';
+import { type ManagedIdentity, managedIdentityToken } from './managed-identity.ts';
 
 const publicCloud = { management: 'https://management.azure.com', login: 'https://login.microsoftonline.com' };
 const china = { management: 'https://management.chinacloudapi.cn', login: 'https://login.chinacloudapi.cn' };
@@ -21,11 +21,10 @@ export const azureClouds = {
 
 /**
  * Who asks. The first of these that is given is used: a client secret, a federated token (workload identity on AKS),
- * the managed identity of the machine.
+ * the managed identity of the app or machine.
  */
-export interface AzureIdentity {
+export interface AzureIdentity extends ManagedIdentity {
   readonly tenantId?: string | undefined;
-  readonly clientId?: string | undefined;
   readonly clientSecret?: Secret | undefined;
   readonly federatedTokenFile?: string | undefined;
 }
@@ -46,16 +45,20 @@ export interface AzureTokenContext {
 /** Access tokens for the management API. Fails at once if an option is missing. */
 export function azureTokens(identity: AzureIdentity, context: AzureTokenContext): Refreshed<BearerToken> {
   const { tenantId, clientId, clientSecret, federatedTokenFile: file } = identity;
-  const { clock, name } = context;
-  if (clientSecret === undefined && file === undefined)
-    return createRefreshed((signal) => managedIdentityToken(clientId, context, signal), clock);
+  const { clock, files, name } = context;
+  if (clientSecret === undefined && file === undefined) {
+    const about = { ...context, resource: `${context.cloud.management}/`, advice };
+    return createRefreshed((signal) => managedIdentityToken(identity, about, signal), clock);
+  }
   if (tenantId === undefined || clientId === undefined)
     throw fail('config/credential-missing', {
       what: name,
       credential: `the option "${tenantId === undefined ? 'tenantId' : 'clientId'}"`,
     });
   return createRefreshed(async (signal, about) => {
-    const proof = clientSecret ?? new Secret(await readToken(file ?? '', context));
+    const asking = { what: name, fact: 'a federated token', source: `the file ${file}`, advice };
+    const federated = async () => new Secret(await readTokenFile(file ?? '', files));
+    const proof = clientSecret ?? (await askSource(asking, federated));
     const form =
       clientSecret === undefined
         ? {
@@ -83,43 +86,8 @@ export function azureTokens(identity: AzureIdentity, context: AzureTokenContext)
   }, clock);
 }
 
-async function readToken(file: string, { files, name }: AzureTokenContext): Promise<string> {
-  const refuse = (reason: string) =>
-    fail('config/no-metadata', { what: name, fact: 'a federated token', source: file, reason, advice });
-  let token: string;
-  try {
-    token = new TextDecoder().decode(await files.read(file, { named: true })).trim();
-  } catch (error) {
-    throw refuse(reasonOf(error));
-  }
-  if (token === '') throw refuse('it is missing or empty');
-  return token;
-}
-
 const advice =
   'Give `tenantId`, `clientId` and `clientSecret`, or give the machine or pod that certfleet runs on an identity.';
-
-/** Fails with `config/no-metadata`. */
-async function managedIdentityToken(
-  clientId: string | undefined,
-  { http, clock, cloud, name }: AzureTokenContext,
-  signal: AbortSignal,
-): Promise<BearerToken> {
-  const server = createMetadataServer({ http, base: 'http://169.254.169.254', headers: { metadata: 'true' } });
-  const query = new URLSearchParams({ 'api-version': '2018-02-01', resource: `${cloud.management}/` });
-  if (clientId !== undefined) query.set('client_id', clientId);
-  try {
-    const text = await server.text(`/metadata/identity/oauth2/token?${query}`, signal);
-    if (text === undefined) throw new NoMetadata('it has no token');
-    return readBearerToken(parseJson(text), clock.now());
-  } catch (error) {
-    if (signal.aborted || isFailure(error)) throw error;
-    // A parser's message may show a part of the token.
-    const reason = error instanceof NoMetadata ? error.message : 'its answer is not JSON with a token';
-    const source = 'the metadata server of this machine';
-    throw fail('config/no-metadata', { what: name, fact: 'an access token', source, reason, advice });
-  }
-}
 
 /** What the token endpoint says: its numbers are at the beginning of the sentence, and more lines follow. */
 export function judgeAzureTokens(answer: ApiAnswer): Verdict {

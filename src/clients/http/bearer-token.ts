@@ -17,11 +17,15 @@ export interface BearerToken {
   readonly expires: Date;
 }
 
-/** Reads the answer of a token endpoint (RFC 6749 §5.1); Azure's metadata server has the seconds as text. */
+/**
+ * Reads the answer of a token endpoint (RFC 6749 §5.1). Azure's metadata server has the seconds as text, and its App
+ * Service says only when the token ends.
+ */
 export function readBearerToken(body: unknown, now: Date): BearerToken {
   const fields = readFields(body, 'the access token');
   const token = readString(fields, 'access_token');
-  const seconds = Number(fields['expires_in'] || Number.NaN);
+  const { expires_in: left, expires_on: end } = fields;
+  const seconds = left === undefined ? Number(end || Number.NaN) - now.getTime() / 1000 : Number(left || Number.NaN);
   if (!/^[\x21-\x7e]+$/.test(token) || !(seconds > 0)) throw new UnreadableAnswer('the access token is no token');
   return { token: new Secret(token), expires: new Date(now.getTime() + seconds * 1000) };
 }

@@ -1,0 +1,98 @@
+import { fail } from '../../core/errors/errors.ts';
+import type { Secret } from '../../core/errors/secret.ts';
+import { parseJson } from '../../core/text/json.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Files } from '../../ports/files.ts';
+import type { Http } from '../../ports/http.ts';
+import { type BearerToken, readBearerToken } from '../http/bearer-token.ts';
+import { askLocalService, askSource, localService } from '../http/identity-source.ts';
+import { UnreadableAnswer } from '../http/json-api.ts';
+import { createMetadataServer, NoMetadata } from '../http/metadata-server.ts';
+
+/** The identity that Azure gives to what certfleet runs on. */
+export interface ManagedIdentity {
+  /** Of a user-assigned one. */
+  readonly clientId?: string | undefined;
+  /** Where App Service, Container Apps, Functions and Azure Arc give tokens; without one, the machine's metadata server. */
+  readonly identityEndpoint?: string | undefined;
+  /** Proves that a request comes from the app. Azure Arc has none, and puts a proof into a file instead. */
+  readonly identityHeader?: Secret | undefined;
+}
+
+export interface ManagedIdentityContext {
+  readonly http: Http;
+  readonly clock: Clock;
+  readonly files: Pick<Files, 'read'>;
+  /** The adapter's name in the configuration, for messages. */
+  readonly name: string;
+  /** What the token is for: a URL. */
+  readonly resource: string;
+  readonly advice: string;
+}
+
+/** Fails with `config/no-metadata`. */
+export function managedIdentityToken(
+  identity: ManagedIdentity,
+  { http, clock, files, name, resource, advice }: ManagedIdentityContext,
+  signal: AbortSignal,
+): Promise<BearerToken> {
+  const { clientId, identityEndpoint, identityHeader } = identity;
+  const refuse = (reason: string) =>
+    fail('config/invalid', { file: name, problem: `the address in \`identityEndpoint\` ${reason}` });
+  const endpoint = identityEndpoint === undefined ? undefined : localService(identityEndpoint, refuse);
+  const source =
+    endpoint === undefined ? 'the metadata server of this machine' : `the identity service at ${endpoint.host}`;
+  return askSource({ what: name, fact: 'an access token', source, advice }, async () => {
+    const text = await (endpoint === undefined
+      ? fromMachine()
+      : identityHeader === undefined
+        ? fromArc(endpoint)
+        : fromApp(endpoint, identityHeader));
+    try {
+      return readBearerToken(parseJson(text), clock.now());
+    } catch (error) {
+      // A parser's message may show a part of the token.
+      throw new NoMetadata(error instanceof UnreadableAnswer ? error.message : 'its answer is not JSON with a token');
+    }
+  });
+
+  function queryOf(version: string): URLSearchParams {
+    const query = new URLSearchParams({ 'api-version': version, resource });
+    if (clientId !== undefined) query.set('client_id', clientId);
+    return query;
+  }
+
+  async function fromMachine(): Promise<string> {
+    const server = createMetadataServer({ http, base: 'http://169.254.169.254', headers: { metadata: 'true' } });
+    const text = await server.text(`/metadata/identity/oauth2/token?${queryOf('2018-02-01')}`, signal);
+    if (text === undefined) throw new NoMetadata('it has no token');
+    return text;
+  }
+
+  async function fromApp(at: URL, header: Secret): Promise<string> {
+    at.search = String(queryOf('2019-08-01'));
+    const { status, body } = await askLocalService(http, at, { 'x-identity-header': header.reveal() }, signal);
+    if (status !== 200) throw new NoMetadata(`it answered HTTP ${status}`);
+    return new TextDecoder().decode(body);
+  }
+
+  /** It writes a key into a file that only some users may read, and who sends that key gets the token. */
+  async function fromArc(at: URL): Promise<string> {
+    if (clientId !== undefined)
+      throw new NoMetadata('Azure Arc has only the identity of the machine: leave out `clientId`');
+    at.search = String(queryOf('2020-06-01'));
+    const headers = { metadata: 'true' };
+    const asked = await askLocalService(http, at, headers, signal);
+    const path = /^Basic realm="?([^"]+)"?$/i.exec(asked.headers['www-authenticate'] ?? '')?.[1];
+    // Without this, whatever listens there could have any file of this machine sent to it.
+    if (asked.status !== 401 || path === undefined || !/^\/var\/opt\/azcmagent\/tokens\/[\w-]+\.key$/.test(path))
+      throw new NoMetadata(`it answered HTTP ${asked.status}, and did not name a key in /var/opt/azcmagent/tokens`);
+    const key = await files.read(path, { maxBytes: 4_096 }).catch(() => undefined);
+    if (key === undefined)
+      throw new NoMetadata(`the key ${path} cannot be read: certfleet must be root or in the group himds`);
+    const authorization = `Basic ${new TextDecoder().decode(key)}`;
+    const { status, body } = await askLocalService(http, at, { ...headers, authorization }, signal);
+    if (status !== 200) throw new NoMetadata(`it answered HTTP ${status}`);
+    return new TextDecoder().decode(body);
+  }
+}
