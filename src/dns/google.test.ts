@@ -154,6 +154,8 @@ it.each([
   [{ clientEmail }, 'privateKey'],
   [{ privateKey: new Secret(privateKeyPem) }, 'clientEmail'],
   [{ clientEmail, privateKey: new Secret(privateKeyPem) }, 'project'],
+  [{ audience: '//iam', credentials: '/file' }, 'project'],
+  [{ audience: '//iam', project }, 'credentials'],
   [{ ...keyOptions, privateKey: new Secret('none') }, '`privateKey` is no RSA key'],
 ])('names the option that is missing or wrong', (options, words) => {
   expect(() => start(options)).toThrow(words);

@@ -1,3 +1,4 @@
+import { externalAccountTokens, judgeFederation } from '../clients/google/external-account.ts';
 import { googleInstance, judgeGoogle, judgeTokens, serviceAccountTokens } from '../clients/google/google-cloud.ts';
 import { callWithToken } from '../clients/http/bearer-token.ts';
 import { badList, createDnsApi } from '../clients/http/dns-api.ts';
@@ -31,6 +32,10 @@ export default defineDnsProvider({
     credentials: credentialsFile(['dns_google_'], {
       aliases: ['GOOGLE_APPLICATION_CREDENTIALS', 'GCE_SERVICE_ACCOUNT_FILE'],
     }),
+    audience: z.string().min(1).optional().meta({
+      title: 'Provider of a workload identity pool, in a file of the type `external_account`',
+      description: 'It stands in the file; the rest of the file is read too.',
+    }),
     clientEmail: z
       .string()
       .regex(/^[^@\s]+@[^@\s]+$/, { error: 'write the address of a service account' })
@@ -63,6 +68,10 @@ export default defineDnsProvider({
 <https://console.cloud.google.com/iam-admin/serviceaccounts>. Without one, certfleet uses the service account of the
 machine, or of the pod on GKE.
 
+Outside of Google Cloud, it can be a file of the type \`external_account\` (workload identity federation) instead, with
+\`project\` beside it. The token of the other identity provider may come from a file, such as that of a Kubernetes service
+account, or from a URL; programs are not run for it.
+
 The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a role of your own with
 \`dns.managedZones.list\`, \`dns.resourceRecordSets.list\`, \`dns.resourceRecordSets.create\`,
 \`dns.resourceRecordSets.delete\`, \`dns.resourceRecordSets.update\` and \`dns.changes.create\`; with \`managedZone\`,
@@ -83,26 +92,42 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
         what: name,
         credential: clientEmail === undefined ? 'the option "clientEmail"' : 'the credential "privateKey"',
       });
-    if (clientEmail !== undefined && options.project === undefined)
+    const isKnown = clientEmail !== undefined || options.audience !== undefined;
+    if (isKnown && options.project === undefined)
       throw fail('config/credential-missing', { what: name, credential: 'the option "project"' });
+    if (clientEmail === undefined && options.audience !== undefined && options.credentials === undefined)
+      throw fail('config/credential-missing', {
+        what: name,
+        credential: 'the option "credentials": the file of the type external_account that has this audience',
+      });
     const http = world.http();
-    const { clock } = world;
+    const { clock, files } = world;
     const instance = googleInstance({ http, clock, name });
     const account =
-      clientEmail === undefined ? 'the service account of this machine' : 'the service account `clientEmail`';
+      clientEmail !== undefined
+        ? 'the service account `clientEmail`'
+        : options.audience !== undefined
+          ? 'the external account'
+          : 'the service account of this machine';
     const advice = (status: number | undefined, code: string | undefined) => adviceOn(status, code, account);
     const context = { world, http, provider, advice, secrets: [privateKey] };
     const api = createDnsApi({ ...context, judge: judgeGoogle });
-    const tokens =
-      clientEmail === undefined || privateKey === undefined
-        ? instance.tokens
-        : serviceAccountTokens(
-            { clientEmail, privateKey, privateKeyId, tokenUri },
-            { api: createDnsApi({ ...context, judge: judgeTokens }), clock, scope, name },
-          );
+    const tokens = openTokens();
     const base = `${options.endpoint ?? 'https://dns.googleapis.com'}/dns/v1/projects`;
     const turns = createTurns(mostReads);
     const zones = createZoneCache(findZone);
+
+    function openTokens() {
+      const about = { clock, scope, name };
+      if (clientEmail !== undefined && privateKey !== undefined)
+        return serviceAccountTokens(
+          { clientEmail, privateKey, privateKeyId, tokenUri },
+          { ...about, api: createDnsApi({ ...context, judge: judgeTokens }) },
+        );
+      if (options.audience === undefined || options.credentials === undefined) return instance.tokens;
+      const federation = { ...about, http, files, api: createDnsApi({ ...context, judge: judgeFederation }) };
+      return externalAccountTokens(options.credentials, federation);
+    }
 
     interface Call<T> {
       readonly path: string;

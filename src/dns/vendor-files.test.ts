@@ -21,6 +21,12 @@ const pem = { clientEmail: serviceAccount.client_email, privateKey: 'pem\n', pro
 it.each<[WithOptions, string, string, object]>([
   [google, 'credentials', JSON.stringify(serviceAccount), pem],
   [google, 'GOOGLE_APPLICATION_CREDENTIALS', JSON.stringify(serviceAccount), pem],
+  [
+    google,
+    'GOOGLE_APPLICATION_CREDENTIALS',
+    JSON.stringify({ type: 'external_account', audience: '//iam/p', credential_source: { file: '/run/token' } }),
+    { audience: '//iam/p' },
+  ],
   [route53, 'credentials', '[default]\naws_access_key_id = A1\naws_secret_access_key = S1\n', keys('A1', 'S1')],
   [
     route53,

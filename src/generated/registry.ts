@@ -215,6 +215,7 @@ export const registry: Registry = {
       homepage: "https://cloud.google.com/dns",
       options: [
         {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"audience","title":"Provider of a workload identity pool, in a file of the type `external_account`","secret":false,"required":false},
         {"name":"clientEmail","title":"Address of the service account","secret":false,"required":false},
         {"name":"privateKey","title":"Private key of the service account, PEM","secret":true,"required":false},
         {"name":"privateKeyId","title":"Id of this key","secret":false,"required":false},
