@@ -6,9 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { build, type CodeSplittingGroup, type Plugin } from 'rolldown';
 import { manPage } from './man-page.ts';
+import { bundledPackages, noticesText, sbomText } from './notices.ts';
 
 // The build: JavaScript by Rolldown, split so that `--version` loads almost nothing and every adapter is a file that is
-// read only if it is used; declarations by tsc; and the manual page.
+// read only if it is used; declarations by tsc; the manual page; and what is said about the packages in it.
 //
 //   npm run build                    → dist/
 //   npm run build -- --out DIR       elsewhere (for the tests)
@@ -94,7 +95,7 @@ interface BuildFailure {
 }
 
 async function buildJavaScript(folder: string): Promise<void> {
-  await build({
+  const { output } = await build({
     cwd: root,
     input: entries,
     platform: 'node',
@@ -121,6 +122,13 @@ async function buildJavaScript(folder: string): Promise<void> {
   if (!text.startsWith('#!')) await writeFile(cli, `#!/usr/bin/env node\n${text}`);
   await chmod(cli, 0o755);
   await writeFile(join(folder, 'certfleet.1'), manPage());
+  // What is in the files, after what nothing uses was left out.
+  const packages = await bundledPackages(
+    root,
+    output.flatMap((file) => (file.type === 'chunk' ? file.moduleIds : [])),
+  );
+  await writeFile(join(folder, 'THIRD-PARTY-NOTICES'), noticesText(packages));
+  await writeFile(join(folder, 'sbom.cdx.json'), await sbomText(root, packages));
 }
 
 async function buildDeclarations(folder: string): Promise<void> {

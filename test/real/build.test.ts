@@ -125,6 +125,8 @@ export default defineDnsProvider({
         'SECURITY.md',
         'dist/cli.js',
         'dist/types/index.d.ts',
+        'dist/THIRD-PARTY-NOTICES',
+        'dist/sbom.cdx.json',
         'docs/reference/errors.md',
       ]),
     );
@@ -142,8 +144,61 @@ export default defineDnsProvider({
     expect(packed.filter((path) => /\.test\.|\.(pem|key|env)$|fixture/.test(path))).toEqual([]);
   });
 
+  it('names every package of which it has code, and no other, in the notices and the SBOM', async () => {
+    // The source maps say where each line came from.
+    const maps = (await readdir(dist, { recursive: true })).filter((file) => file.endsWith('.map'));
+    const bundled = new Set<string>();
+    for (const file of maps) {
+      const { sources } = JSON.parse(await readFile(join(dist, file), 'utf8')) as { readonly sources: string[] };
+      for (const source of sources) {
+        const [, name] = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(source) ?? [];
+        if (name !== undefined) bundled.add(name);
+      }
+    }
+    expect(bundled.size).toBeGreaterThan(8);
+    // Its helper functions have no source of their own.
+    if ((await readdir(join(dist, 'chunks'))).some((file) => file.startsWith('rolldown-runtime')))
+      bundled.add('rolldown');
+    const versions = await Promise.all(
+      [...bundled].map(async (name) => {
+        const manifest = await readFile(join(repositoryRoot, 'node_modules', name, 'package.json'), 'utf8');
+        return `${name}@${(JSON.parse(manifest) as { version: string }).version}`;
+      }),
+    );
+    const wanted = versions.sort();
+
+    const notices = await readFile(join(dist, 'THIRD-PARTY-NOTICES'), 'utf8');
+    const parts = notices.split(/^─+$/m).slice(1);
+    expect(parts.map((part) => /^(\S+) \(/.exec(part.trim())?.[1])).toEqual(wanted);
+    // A licence, not only its name.
+    for (const part of parts) expect(part).toMatch(/permission|redistribution|granted|free and unencumbered/i);
+
+    const sbom = JSON.parse(await readFile(join(dist, 'sbom.cdx.json'), 'utf8'));
+    expect(sbom).toMatchObject({
+      ...{ bomFormat: 'CycloneDX', specVersion: '1.6', version: 1 },
+      serialNumber: expect.stringMatching(/^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/),
+      metadata: { component: { type: 'application', purl: `pkg:npm/certfleet@${version}` } },
+    });
+    expect(sbom.components).toEqual(
+      wanted.map((one) => {
+        const [, group, name, of] = /^(?:(@[^/]+)\/)?([^@]+)@(.+)$/.exec(one)!;
+        const purl = `pkg:npm/${one.replace(/^@/, '%40')}`;
+        return {
+          ...{ type: 'library', 'bom-ref': purl, purl, name, version: of },
+          ...(group === undefined ? {} : { group }),
+          licenses: [expect.anything()],
+          hashes: [{ alg: 'SHA-512', content: expect.stringMatching(/^[0-9a-f]{128}$/) }],
+        };
+      }),
+    );
+    expect(sbom.dependencies[0]).toEqual({
+      ref: `pkg:npm/certfleet@${version}`,
+      dependsOn: sbom.components.map(({ purl }: { purl: string }) => purl),
+    });
+  });
+
   it('contains no path of the machine it was built on', async () => {
-    const files = (await readdir(dist, { recursive: true })).filter((file) => /\.(js|d\.ts)$/.test(file));
+    const files = (await readdir(dist, { recursive: true })).filter((file) => /\.(js|d\.ts|json)$|NOTICES/.test(file));
     expect(files.length).toBeGreaterThan(20);
     for (const file of files) {
       expect((await readFile(join(dist, file), 'utf8')).includes(repositoryRoot), file).toBe(false);
