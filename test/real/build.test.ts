@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bareEnvironment, repositoryRoot } from '../support/service.ts';
 
@@ -142,6 +143,11 @@ export default defineDnsProvider({
     expect(links.length).toBeGreaterThan(5);
     expect(links.filter((link) => !packed.includes(link) && !packed.some((path) => path.startsWith(link)))).toEqual([]);
     expect(packed.filter((path) => /\.test\.|\.(pem|key|env)$|fixture/.test(path))).toEqual([]);
+  });
+
+  it('is a package without a fault that publint knows', async () => {
+    const { messages } = await publint({ pkgDir: folder, strict: true });
+    expect(messages.map(({ code, path, args }) => ({ code, path, args }))).toEqual([]);
   });
 
   it('names every package of which it has code, and no other, in the notices and the SBOM', async () => {
