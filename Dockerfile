@@ -2,11 +2,11 @@
 #
 #   docker build --tag certfleet .
 #
-# To build from exactly the same base again, name its digest; `docker buildx imagetools inspect node:22-slim` shows it:
+# To build from exactly the same base again, name its digest; `docker buildx imagetools inspect node:24-trixie-slim` shows it:
 #
 #   docker build --build-arg NODE_DIGEST=sha256:… --tag certfleet .
 
-ARG NODE_IMAGE=node:22-slim
+ARG NODE_IMAGE=node:24-trixie-slim
 ARG NODE_DIGEST=
 
 FROM ${NODE_IMAGE}${NODE_DIGEST:+@${NODE_DIGEST}} AS build

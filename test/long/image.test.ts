@@ -25,7 +25,7 @@ const valuesOf = (name: string, stage?: number) =>
 
 describe('the Dockerfile', () => {
   it('has two stages on a base whose name and digest are arguments', () => {
-    expect(valuesOf('ARG', 0)).toEqual(['NODE_IMAGE=node:22-slim', 'NODE_DIGEST=']);
+    expect(valuesOf('ARG', 0)).toEqual(['NODE_IMAGE=node:24-trixie-slim', 'NODE_DIGEST=']);
     // biome-ignore lint/suspicious/noTemplateCurlyInString: as in the Dockerfile
     const base = '${NODE_IMAGE}${NODE_DIGEST:+@${NODE_DIGEST}}';
     expect(valuesOf('FROM')).toEqual([`${base} AS build`, base]);
