@@ -29,6 +29,7 @@ const lines = [
   ['ended by Ctrl-D', ['abc\u0004'], 'abc'],
   ['empty, ended by Ctrl-D', ['\u0004'], ''],
   ['edited with the arrow keys', ['ac', '\u001b[D', 'b', '\u001b[C', '\u001b[A', '\u001b[B', 'd\r'], 'abcd'],
+  ['edited with keys that come at once', ['ac\u001b[Db\u001b[Cd\u0015abc\u001b[D\u007fd\r'], 'adc'],
   ['begun again with Ctrl-U', ['wrong', '\u0015', 'right\r'], 'right'],
   ['with letters of more than one byte', [first, second, '漢\r'], 'é漢'],
 ] as const;

@@ -61,13 +61,14 @@ export function askAt(
     };
     const closed = () => endLine(() => resolve(''));
     const stop = () => endLine(() => reject(signal.reason));
-    // What was pasted or typed behind the line is for the next question.
     const read = (chunk?: unknown) => {
       const bytes = Buffer.from(chunk as Uint8Array);
-      const last = bytes.findIndex((byte) => lineEnds.includes(byte));
-      const rest = last < 0 ? bytes.length : last + 1 + Number(bytes[last] === 0x0d && bytes[last + 1] === 0x0a);
-      keys.write(bytes.subarray(0, last < 0 ? rest : last + 1));
-      if (isEnded && rest < bytes.length) input.unshift(bytes.subarray(rest));
+      let at = 0;
+      // One by one, because readline takes what comes at once for a paste and puts it at the line's end.
+      while (!isEnded && at < bytes.length) keys.write(bytes.subarray(at, ++at));
+      if (bytes[at - 1] === 0x0d && bytes[at] === 0x0a) at++;
+      // What was pasted or typed behind the line is for the next question.
+      if (at < bytes.length) input.unshift(bytes.subarray(at));
     };
     line.on('SIGINT', interrupted);
     line.once('line', (typed) => (isHidden ? endLine : end)(() => resolve(isHidden ? typed : typed.trim())));
@@ -83,6 +84,3 @@ export function askAt(
     input.resume();
   });
 }
-
-/** Enter, a line end that was pasted, and Ctrl-D. */
-const lineEnds = [0x0d, 0x0a, 0x04];
