@@ -81,11 +81,23 @@ describe('the build', () => {
   it('declares types that consumers can compile against', async () => {
     const consumer = join(folder, 'consumer');
     await mkdir(join(consumer, 'node_modules/@types'), { recursive: true });
-    await symlink(folder, join(consumer, 'node_modules/certfleet'));
-    for (const name of ['zod', '@types/node']) {
+    // As npm would install it: what is in the pack, beside the dependencies that it declares.
+    const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', consumer], {
+      cwd: folder,
+    });
+    const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
+    const installed = join(consumer, 'node_modules/certfleet');
+    await mkdir(installed, { recursive: true });
+    await run('tar', ['-xzf', join(consumer, filename), '--strip-components=1', '-C', installed]);
+    const { dependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+    };
+    for (const name of [...Object.keys(dependencies), '@types/node', 'undici-types']) {
+      await mkdir(dirname(join(consumer, 'node_modules', name)), { recursive: true });
       await symlink(join(repositoryRoot, 'node_modules', name), join(consumer, 'node_modules', name));
     }
-    const settings = { module: 'nodenext', target: 'es2023', strict: true, noEmit: true, skipLibCheck: true };
+    // The declarations themselves are checked too, so everything that they import must be there.
+    const settings = { module: 'nodenext', target: 'es2023', strict: true, noEmit: true, skipLibCheck: false };
     await writeFile(join(consumer, 'package.json'), '{"type":"module"}');
     await writeFile(
       join(consumer, 'tsconfig.json'),
@@ -93,6 +105,8 @@ describe('the build', () => {
     );
     const use = `import { openFleet, type Fleet, type Settings, type World } from 'certfleet';
 import { defineDnsProvider, secret, z } from 'certfleet/define';
+export * as api from 'certfleet/api';
+export * as testing from 'certfleet/testing';
 export const open = (settings: Settings, world: World): Promise<Fleet> =>
   openFleet(settings, { world, env: {}, reporter: { report() {} } });
 export default defineDnsProvider({
