@@ -173,8 +173,8 @@ describe('createAlibaba', () => {
     ['InvalidParameter', 404, 'balancer/not-found', 'Check the region'],
     ['TooManyRules', 400, 'balancer/quota', 'Remove what is no longer needed'],
     ['UrlMalformed', 400, 'balancer/refused', 'Check the settings of this balancer'],
-    ['InternalError', 500, 'balancer/failed', 'tries again later'],
-    ['SignatureNonceUsed', 400, 'balancer/failed', 'tries again later'],
+    ['InternalError', 500, 'balancer/failed', 'The service is disturbed'],
+    ['SignatureNonceUsed', 400, 'balancer/failed', 'The service is disturbed'],
   ])('%s', async (code, status, expected, hint) => {
     const clock = fakeClock(undefined, { auto: true });
     const { alibaba, answers, fake } = bench({ clock });

@@ -332,7 +332,7 @@ describe('flags for a certificate that is stored', () => {
     const fleet = { stored: { [name]: stored }, issue: () => [refused] };
     const done = await again(`${name} --issuer ${other}`, { fleet });
     expect(done.code).toBe(4);
-    expect(done.stderr).toContain('Next: fix the problem and run it again; its stored settings stay as they were.');
+    expect(done.stderr).toContain('Next: run it again later; its stored settings stay as they were.');
   });
 
   describe('that a configuration declared', () => {
