@@ -49,9 +49,9 @@ export const houses: readonly House[] = [
       { room: 'spec' },
       { room: 'trust' },
       { room: 'lineage' },
-      { room: 'lineage/work' },
       { room: 'path' },
       { room: 'plan' },
+      { room: 'lineage/work' },
     ],
   },
   {
@@ -109,10 +109,13 @@ function from(house: House, { room }: Room, path: string): string {
   return named.startsWith('.') ? named : `./${named}`;
 }
 
-/** The rule that refuses every import which is not listed. */
+/** The rule that refuses every import which is not listed, and these rooms. */
 function ruleOf(house: House, one: Room, refused: readonly string[]) {
   const { folder, besides, limits, rooms } = house;
-  const before = one.only ?? rooms.slice(0, rooms.indexOf(one)).map(({ room }) => room);
+  const at = rooms.indexOf(one);
+  const before = one.only ?? rooms.slice(0, at).map(({ room }) => room);
+  const isWithin = (room: string) => [one.room, ...before].some((other) => room.startsWith(`${other}/`));
+  const later = rooms.slice(at + 1).flatMap(({ room }) => (isWithin(room) ? [room] : []));
   // `../**` would also be the rooms beside the one that this one is in.
   const filesOf = (room: string) => (one.room.startsWith(`${room}/`) ? `${room}/*.ts` : `${room}/**`);
   const inHouse = [...before.map(filesOf), ...(one.files ?? [])].map((path) => `${folder}/${path}`);
@@ -122,7 +125,7 @@ function ruleOf(house: House, one: Room, refused: readonly string[]) {
     '**',
     ...(one.apart ? [] : ['!./**']),
     ...[...paths, ...besides.filter((path) => !isFolder(path))].map((path) => `!${path}`),
-    ...refused.map((room) => from(house, one, `${folder}/${room}/**`)),
+    ...[...later, ...refused].map((room) => from(house, one, `${folder}/${room}/**`)),
   ];
   const message = `${folder}/${one.room} imports only rooms of ${folder} that scripts/rooms.ts names before it, and ${besides.join(', ')}.`;
   const limited = limits.map(({ module, names, why }) => ({
@@ -141,15 +144,13 @@ function overridesOf(house: House) {
     const { room, by } = one.kept ?? { by: [] };
     const mayImport = by.map((file) => at(`${one.room}/${file}`));
     const within = house.rooms.filter((other) => other.room.startsWith(`${one.room}/`));
-    const later = within.filter((other) => house.rooms.indexOf(other) > house.rooms.indexOf(one));
-    const refused = later.map((other) => other.room);
     const others = [...within.map((other) => at(`${other.room}/**`)), ...mayImport].map((path) => `!${path}`);
     return [
       {
         includes: [at(`${one.room}/**`), ...others, ...isTest],
-        ...ruleOf(house, one, [...refused, ...(room ? [room] : [])]),
+        ...ruleOf(house, one, room ? [room] : []),
       },
-      ...(mayImport.length > 0 ? [{ includes: mayImport, ...ruleOf(house, one, refused) }] : []),
+      ...(mayImport.length > 0 ? [{ includes: mayImport, ...ruleOf(house, one, []) }] : []),
     ];
   });
 }
