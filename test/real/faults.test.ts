@@ -267,8 +267,12 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
     bench.clock.shift(6.5 * hourMs);
     proxy.forget();
     expect(await home.renewOne()).toMatchObject({ result: 'unchanged' });
+    // The certificate is not due, so its window is asked for as usual; only orders are limited.
+    expect(proxy.requests.map(({ kind }) => kind)).toEqual(['directory', 'renewalInfo']);
+    proxy.forget();
     expect(errorOf(await home.issueOne({ force: true })).code).toBe('acme/hold');
-    expect(errorOf(await home.issueOne()).code).toBe('acme/hold');
+    // What was forced and failed does not make the certificate due.
+    expect(await home.issueOne()).toMatchObject({ result: 'unchanged' });
     expect(proxy.requests).toEqual([]);
     // Another deployer or solver does not end the CA's wait.
     const [certificate] = home.settings.certificates;
