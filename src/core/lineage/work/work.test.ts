@@ -516,6 +516,19 @@ describe('tombstones', () => {
   });
 });
 
+it('a change back that dies before the clean-up leaves the settings of before, also if it fails then', () => {
+  const dates = { notBefore: '2026-02-01T00:00:00Z', notAfter: '2026-05-01T00:00:00Z' };
+  const { identifiers } = wanted.spec;
+  const valid = {
+    ...idle,
+    current: { ...testLineage.current, facts: { ...testLineage.current.facts, ...dates, identifiers } },
+  };
+  const change = work.begun({ ...facts, wanted: otherSolver }, claim);
+  const ended = through(valid, change, 'begun', 'begun', 'pastRemoved', 'failed');
+  expect(ended?.spec).toEqual(wanted);
+  expect(through(valid, change, 'begun', 'begun', 'pastRemoved')?.work?.before).toBeUndefined();
+});
+
 describe('whatever dies or freezes in between', () => {
   /** On the way one choice in so many does not go on. */
   const pathsWith = (share: number) => {

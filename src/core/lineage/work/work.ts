@@ -197,7 +197,9 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
       ...(resumed ? parkedOf(resumed) : {}),
     };
     const mayOrder = !onlyDelivers || forDelivery.parked !== undefined;
-    const replaced = mayOrder ? settingsReplaced(facts, lineage) : undefined;
+    // Challenges of another spec are still journalled: keep that spec, whose solver can remove them.
+    const keepsSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
+    const replaced = mayOrder ? settingsReplaced(facts, lineage, keepsSpec) : undefined;
     const work: Work = {
       ...(onlyDelivers ? forDelivery : forOrder),
       ...(replaced ? { before: replaced } : {}),
@@ -210,8 +212,6 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
       ...(before?.probe ? { probe: 'left' } : onlyDelivers || facts.unusable ? {} : { probe: 'ours' }),
       ...(before?.takenOver || claim.isDoubtful ? { takenOver: true } : {}),
     };
-    // Challenges of another spec are still journalled: keep that spec, whose solver can remove them.
-    const keepsSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
     const stored: Omit<Lineage, 'origin' | 'spec' | 'deployments'> = lineage ?? { schema: 1, name: wanted.spec.name };
     const { failure: _before, givenBack: _again, settingsLost: _known, ...rest } = stored;
     const failure = forgiven(wanted, lineage, facts, claim.now);
@@ -233,10 +233,14 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
   },
 });
 
-/** The settings that a change by flags replaces: those of before the first one, if an earlier change is unfinished. */
+/**
+ * The settings that a change by flags replaces: those of before the first one, if an earlier change is unfinished. They
+ * are kept also by a change back to them, as long as the document keeps the settings of the change.
+ */
 function settingsReplaced(
   { wanted, origin, isStored }: Beginning,
   lineage: Lineage | undefined,
+  keepsSpec: boolean,
 ): SettingsBefore | undefined {
   if (!lineage?.current || lineage.origin !== 'command-line' || origin !== 'command-line') return undefined;
   const { spec, credentials, failure } = lineage;
@@ -248,7 +252,7 @@ function settingsReplaced(
     ...(credentials === undefined ? {} : { credentials }),
     ...(failure ? { failure } : {}),
   };
-  return sameSpec(before.spec, wanted) ? undefined : before;
+  return sameSpec(before.spec, wanted) && !keepsSpec ? undefined : before;
 }
 
 /** The versions that unfinished work is making, or has parked. */
@@ -502,12 +506,18 @@ export const pastRemoved = (facts: {
   readonly now: Date;
 }): Transition =>
   whileHeld('pastRemoved', (lineage) => {
-    const { probe: _removed, ...work } = lineage.work;
+    const { probe: _removed, before, ...work } = lineage.work;
     return {
       ...lineage,
       spec: facts.wanted,
       ...tombstonesAfter(lineage, facts.left, facts.now),
-      work: { ...work, challenges: [], ...(work.step === 'deploy' ? {} : { probe: 'ours' }) },
+      work: {
+        ...work,
+        // Nothing is changed any more if the settings are again those of before.
+        ...(before && !sameSpec(before.spec, facts.wanted) ? { before } : {}),
+        challenges: [],
+        ...(work.step === 'deploy' ? {} : { probe: 'ours' }),
+      },
     };
   });
 
