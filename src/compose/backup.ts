@@ -4,7 +4,8 @@ import { maxDocumentBytes, maxNameLength } from '../core/lineage/document-limits
 import { decodeDocument, decodeLineage, encodeDocument, type Lineage } from '../core/lineage/lineage.ts';
 import { decodeLock } from '../core/lineage/lock.ts';
 import { type AccountFacts, createAccountUse, lacking, widowed } from '../core/lineage/store-parts.ts';
-import { after, restored } from '../core/lineage/work/work.ts';
+import { restored } from '../core/lineage/work/lease.ts';
+import { after } from '../core/lineage/work/transition.ts';
 import { isStoredName } from '../core/names/identifiers.ts';
 import { isDeepJson } from '../core/text/json.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';

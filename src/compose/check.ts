@@ -1,7 +1,8 @@
 import { type CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
 import { decodeDocument, encodeDocument, type Lineage } from '../core/lineage/lineage.ts';
 import { decodeLock } from '../core/lineage/lock.ts';
-import { after, rebuilt } from '../core/lineage/work/work.ts';
+import { rebuilt } from '../core/lineage/work/acts.ts';
+import { after } from '../core/lineage/work/transition.ts';
 import { defaultAccount } from '../core/spec/account.ts';
 import type { IssuerSettings, Settings, StoredSpec } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';

@@ -8,7 +8,10 @@ import { type Deployment, encodeDocument, type Lineage, type Tombstone } from '.
 import { storable } from './storable.ts';
 import { testLineage, testSpec } from './test-lineages.ts';
 import { tombstoneOf } from './tombstones.ts';
-import { after, begun, challengesIntended, failed, ordered, receiptsKept } from './work/work.ts';
+import { failed } from './work/end.ts';
+import { begun } from './work/lease.ts';
+import { challengesIntended, ordered, receiptsKept } from './work/order.ts';
+import { after } from './work/transition.ts';
 
 const now = new Date('2026-03-01T12:00:00Z');
 const lease = { id: 'mine', holder: { bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' }, beat: 0 };

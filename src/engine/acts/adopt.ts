@@ -4,7 +4,8 @@ import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark
 import { encodeDocument, type Lineage, type Version } from '../../core/lineage/lineage.ts';
 import { renewalOfImported } from '../../core/lineage/renewal.ts';
 import { storable } from '../../core/lineage/storable.ts';
-import { after, imported, phaseOf } from '../../core/lineage/work/work.ts';
+import { imported } from '../../core/lineage/work/acts.ts';
+import { after, phaseOf } from '../../core/lineage/work/transition.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
 import { deployHookTarget, withDeployHook } from '../../core/spec/hooks.ts';
 import { joined } from '../../core/spec/joined.ts';

@@ -1,5 +1,5 @@
 import type { ExportRecord } from '../../core/lineage/lineage.ts';
-import { exported, exportFailed } from '../../core/lineage/work/work.ts';
+import { exported, exportFailed } from '../../core/lineage/work/acts.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
 import { type Engine, report } from '../engine.ts';
 import { underLease } from '../leases/bare.ts';

@@ -1,6 +1,6 @@
 import type { Lineage, Version } from '../../core/lineage/lineage.ts';
 import type { RevocationIntent, RevocationReason } from '../../core/lineage/revocation.ts';
-import { revocationMeant } from '../../core/lineage/work/work.ts';
+import { revocationMeant } from '../../core/lineage/work/acts.ts';
 import { newVersionId } from '../../core/names/version-id.ts';
 import { type Engine, report } from '../engine.ts';
 import { underLease } from '../leases/bare.ts';

@@ -2,7 +2,7 @@ import { fail } from '../../core/errors/errors.ts';
 import { differences } from '../../core/lineage/differences.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import { whyUnusable } from '../../core/lineage/revocation.ts';
-import { rolledBack } from '../../core/lineage/work/work.ts';
+import { rolledBack } from '../../core/lineage/work/acts.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
 import { type Engine, report } from '../engine.ts';

@@ -1,7 +1,7 @@
 import { orAborted } from '../../core/async/on-abort.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { knowsSent, type Sending } from '../../core/lineage/deployments.ts';
-import { sent } from '../../core/lineage/work/work.ts';
+import { sent } from '../../core/lineage/work/delivery.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import type { Note } from '../../ports/solver.ts';

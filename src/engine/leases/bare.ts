@@ -1,6 +1,6 @@
 import { untilAny } from '../../core/async/on-abort.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
-import { leased } from '../../core/lineage/work/work.ts';
+import { leased } from '../../core/lineage/work/lease.ts';
 import type { Engine } from '../engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, takeLease } from './lease.ts';
 

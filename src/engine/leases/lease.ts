@@ -2,7 +2,8 @@ import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { decodeLineage, type Lease, type Lineage, type Work } from '../../core/lineage/lineage.ts';
 import { processText } from '../../core/lineage/process-identity.ts';
 import { storable } from '../../core/lineage/storable.ts';
-import { after, beaten, type Claim, released, type Transition } from '../../core/lineage/work/work.ts';
+import { beaten, type Claim, released } from '../../core/lineage/work/lease.ts';
+import { after, type Transition } from '../../core/lineage/work/transition.ts';
 import { type Engine, report } from '../engine.ts';
 import { Held, type Holdable, mayTake, newLease } from '../locks/held.ts';
 

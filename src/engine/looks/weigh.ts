@@ -1,4 +1,4 @@
-import { overruled } from '../../core/lineage/work/work.ts';
+import { overruled } from '../../core/lineage/work/order.ts';
 import type { Run } from '../run/run.ts';
 import type { Finding } from './finding.ts';
 import { verdictOn } from './preflight.ts';

@@ -1,7 +1,7 @@
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { type RevocationIntent, type RevocationReason, revocationReasons } from '../../core/lineage/revocation.ts';
-import { revocationRefused, revoked } from '../../core/lineage/work/work.ts';
+import { revocationRefused, revoked } from '../../core/lineage/work/acts.ts';
 import type { NamedIssuer } from '../../core/spec/spec.ts';
 import type { Revocation, Revoked } from '../../ports/issuer.ts';
 import { type Engine, report } from '../engine.ts';

@@ -1,6 +1,6 @@
 import { fail, reasonOf } from '../../core/errors/errors.ts';
 import type { Secret } from '../../core/errors/secret.ts';
-import { certificateRefused } from '../../core/lineage/work/work.ts';
+import { certificateRefused } from '../../core/lineage/work/order.ts';
 import type { Pki } from '../../ports/pki.ts';
 import { report } from '../engine.ts';
 import { ask } from '../run/ask.ts';

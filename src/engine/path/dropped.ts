@@ -1,7 +1,7 @@
 import type { RefusedName } from '../../core/errors/errors.ts';
 import { withoutNames } from '../../core/lineage/dropped-names.ts';
 import type { Tombstone } from '../../core/lineage/lineage.ts';
-import { namesDropped } from '../../core/lineage/work/work.ts';
+import { namesDropped } from '../../core/lineage/work/order.ts';
 import { baseName } from '../../core/names/identifier.ts';
 import { report } from '../engine.ts';
 import { nameOf, type OrderRun } from '../run/run.ts';

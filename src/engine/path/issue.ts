@@ -7,15 +7,10 @@ import { namesToDrop } from '../../core/lineage/dropped-names.ts';
 import type { Issued, Lineage, Tombstone, Version } from '../../core/lineage/lineage.ts';
 import { nextKey } from '../../core/lineage/next-key.ts';
 import type { Rollover } from '../../core/lineage/rollover.ts';
-import {
-  accountKeyChanged,
-  accountLost,
-  begun,
-  isResumedAfter,
-  madeCurrent,
-  orderFailed,
-  pastRemoved,
-} from '../../core/lineage/work/work.ts';
+import { madeCurrent } from '../../core/lineage/work/delivery.ts';
+import { isResumedAfter } from '../../core/lineage/work/end.ts';
+import { begun } from '../../core/lineage/work/lease.ts';
+import { accountKeyChanged, accountLost, orderFailed, pastRemoved } from '../../core/lineage/work/order.ts';
 import { identifierKey, identifierSet } from '../../core/names/identifier.ts';
 import { isStagingName } from '../../core/names/identifiers.ts';
 import { newVersionId } from '../../core/names/version-id.ts';

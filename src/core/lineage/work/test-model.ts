@@ -4,7 +4,8 @@ import { isOnlyOwing, type Lineage, type Renewal, unfinishedWork, type Version, 
 import { storable } from '../storable.ts';
 import { testLineage, testSpec } from '../test-lineages.ts';
 import { owedBy, owesCleanup, type Presented, specOfPresented } from '../tombstones.ts';
-import { after, dueStones, type Transition } from './work.ts';
+import { dueStones } from './parts.ts';
+import { after, type Transition } from './transition.ts';
 
 // A small model of the outside world beside one lineage's document, for work.test.ts. No product code imports this.
 

@@ -11,40 +11,28 @@ import { withoutNames } from '../dropped-names.ts';
 import { type Deployment, isOnlyOwing, type Lineage, type Tombstone, unfinishedWork } from '../lineage.ts';
 import { type RevocationReason, whyUnusable } from '../revocation.ts';
 import { hasRoomForOrder, owedBy, specOfPresented, tombstoneOf } from '../tombstones.ts';
-import { type Model, type Order, requestOf, type Value, valueKey } from './test-model.ts';
+import { imported, revocationMeant, revoked, rolledBack } from './acts.ts';
+import { madeCurrent, sent } from './delivery.ts';
+import { closed, failed, isResumedAfter, stopped, swept } from './end.ts';
+import { begun, leased, released } from './lease.ts';
 import {
   accountKeyChanged,
   accountLost,
-  after,
-  begun,
   certificateRefused,
   challengeKey,
   challengesIntended,
-  closed,
-  dueStones,
-  failed,
-  imported,
-  isResumedAfter,
-  leased,
-  madeCurrent,
   namesDropped,
   ordered,
   orderFailed,
   orderGivenUp,
   overruled,
   pastRemoved,
-  phaseOf,
   presentFailed,
   receiptsKept,
-  released,
-  revocationMeant,
-  revoked,
-  rolledBack,
-  sent,
-  stopped,
-  swept,
-  type Transition,
-} from './work.ts';
+} from './order.ts';
+import { dueStones } from './parts.ts';
+import { type Model, type Order, requestOf, type Value, valueKey } from './test-model.ts';
+import { after, phaseOf, type Transition } from './transition.ts';
 
 // What the engine does with work.ts (issue.ts and sweep.ts, step by step), on a model of the outside world. For
 // work.test.ts; no product code imports this.

@@ -2,9 +2,9 @@ import { sameRequest } from '../../spec/same-spec.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
 import { supersededAt } from '../deployments.ts';
 import { isOnlyOwing } from '../lineage.ts';
+import { beaten } from './lease.ts';
 import type { Model } from './test-model.ts';
 import { adopt, issue, type Path, type Process, revoke, rollBack, sweep as sweepOf } from './test-path.ts';
-import { beaten } from './work.ts';
 
 // Processes that work on one lineage, die or freeze between any two steps, and follow each other. For work.test.ts; no
 // product code imports this.

@@ -8,7 +8,7 @@ import { testLineage } from '../test-lineages.ts';
 import { tombstoneOf } from '../tombstones.ts';
 import { Model, specsOf } from './test-model.ts';
 import { type Program, play } from './test-run.ts';
-import * as work from './work.ts';
+import * as work from './test-work.ts';
 
 const now = new Date('2026-03-01T12:00:00Z');
 const holder = { bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' };

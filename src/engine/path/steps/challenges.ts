@@ -4,7 +4,7 @@ import { provesNothingWritten } from '../../../core/ca/proofs.ts';
 import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
 import type { JournalledChallenge } from '../../../core/lineage/lineage.ts';
 import { type Presented, presentedIn } from '../../../core/lineage/tombstones.ts';
-import { challengeKey, challengesIntended, presentFailed, receiptsKept } from '../../../core/lineage/work/work.ts';
+import { challengeKey, challengesIntended, presentFailed, receiptsKept } from '../../../core/lineage/work/order.ts';
 import { baseName, type Identifier } from '../../../core/names/identifier.ts';
 import { tlsAlpn01PortOf } from '../../../core/spec/spec.ts';
 import { partFor } from '../../../core/spec/spec-parts.ts';

@@ -2,7 +2,7 @@ import { CertfleetError, fail } from '../../../core/errors/errors.ts';
 import { cut } from '../../../core/errors/remote-text.ts';
 import { longestStored } from '../../../core/lineage/failure.ts';
 import type { Deployment, LastRun, Renewal, Tombstone } from '../../../core/lineage/lineage.ts';
-import { closed, failed, stopped } from '../../../core/lineage/work/work.ts';
+import { closed, failed, stopped } from '../../../core/lineage/work/end.ts';
 import { leftOf, type Outcome, outcomeOfLast } from '../../../core/plan/outcome.ts';
 import { isRetried, nextTry } from '../../../core/plan/plan.ts';
 import { sameSpec } from '../../../core/spec/same-spec.ts';

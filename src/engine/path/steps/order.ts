@@ -2,7 +2,7 @@ import { problemType } from '../../../core/ca/problem.ts';
 import { mayMeanOrderGone, provesOrderGone } from '../../../core/ca/proofs.ts';
 import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
 import { hasRoomForOrder } from '../../../core/lineage/tombstones.ts';
-import { ordered, orderGivenUp } from '../../../core/lineage/work/work.ts';
+import { ordered, orderGivenUp } from '../../../core/lineage/work/order.ts';
 import { datesToOrder } from '../../../core/spec/validity.ts';
 import type { Order, OrderRequest } from '../../../ports/issuer.ts';
 import { hasNewKey, isKnown } from '../../ledger/account-key.ts';

@@ -1,0 +1,253 @@
+import { fail } from '../../errors/errors.ts';
+import { joined } from '../../spec/joined.ts';
+import type { StoredSpec } from '../../spec/spec.ts';
+import { intended, settingsOf } from '../deployments.ts';
+import {
+  type Deployment,
+  type ExportRecord,
+  type Lineage,
+  type Renewal,
+  unfinishedWork,
+  type Version,
+} from '../lineage.ts';
+import { endOfRollback } from '../renewal.ts';
+import type { RevocationIntent, RevocationReason } from '../revocation.ts';
+import { oneForEach, owedBy, tombstoneOf } from '../tombstones.ts';
+import { givenUp, versionsOf, withCurrent, withRetired } from './parts.ts';
+import { change, type Held, type Transition, whileHeld } from './transition.ts';
+
+/**
+ * A version that another client got, without an order. A lineage that is already stored keeps its settings, and gets the
+ * targets that it lacks.
+ *
+ * @param facts.has targets that already have the version
+ */
+export const imported = (facts: {
+  readonly wanted: StoredSpec;
+  readonly version: Version;
+  readonly renewal: Renewal;
+  readonly has: readonly string[];
+  /** The configuration says where it goes. */
+  readonly isDeclared?: boolean;
+  readonly now: Date;
+}): Transition => ({
+  name: 'imported',
+  [change]: (lineage) => {
+    const { version, renewal, has, now } = facts;
+    const fresh: Lineage = {
+      schema: 1,
+      name: facts.wanted.spec.name,
+      origin: 'command-line',
+      spec: facts.wanted,
+      deployments: {},
+    };
+    const { failure: _before, givenBack: _again, settingsLost: _known, rolledBack, ...stored } = lineage ?? fresh;
+    // An import that was undone left it as if the configuration had declared it.
+    const before: Lineage = facts.isDeclared
+      ? stored
+      : { ...stored, origin: 'command-line', spec: joined(stored.spec, facts.wanted) };
+    const { spec: wanted } = before;
+    const isNew = before.current?.id !== version.id;
+    const since = now.toISOString();
+    const there = has.filter((target) => wanted.spec.deploy.includes(target));
+    const delivered = there.map((target): [string, Deployment] => {
+      const settings = settingsOf(wanted, target);
+      return [
+        target,
+        { version: version.id, state: 'current', since, ...(settings === undefined ? {} : { settings }) },
+      ];
+    });
+    return {
+      ...withCurrent(before, version),
+      ...(rolledBack && !isNew ? { rolledBack } : {}),
+      renewal,
+      deployments: { ...intended(before, wanted, version.id, now), ...Object.fromEntries(delivered) },
+      last: { at: since, result: 'issued', version: version.id, message: 'it was taken over from another client' },
+    };
+  },
+});
+
+/**
+ * The document was lost, and its versions were not. How it is renewed is not known, so it is as if a configuration had
+ * declared it: it is renewed once one does, or once it is issued again by flags.
+ *
+ * @param facts.versions those with their keys, the newest last
+ */
+export const rebuilt = (facts: {
+  readonly wanted: StoredSpec;
+  readonly versions: readonly Version[];
+  readonly renewal: Renewal;
+  readonly isDeclared: boolean;
+  readonly now: Date;
+}): Transition => ({
+  name: 'rebuilt',
+  [change]: () => {
+    const { wanted, versions, renewal, isDeclared, now } = facts;
+    const [current, previous] = [versions.at(-1), versions.at(-2)];
+    if (!current) throw fail('bug/unexpected', { reason: `${wanted.spec.name} has no version` });
+    return {
+      schema: 1,
+      name: wanted.spec.name,
+      origin: 'configuration',
+      spec: wanted,
+      current,
+      ...(previous ? { previous } : {}),
+      renewal,
+      ...(isDeclared ? {} : { settingsLost: true }),
+      deployments: {},
+      last: {
+        at: now.toISOString(),
+        result: 'issued',
+        version: current.id,
+        message: 'its document was lost, and was made again from this version',
+      },
+    };
+  },
+});
+
+/**
+ * Its target is another client's again, but the store has versions that only certfleet got: they are kept and shown, and
+ * it is renewed no more. What was in progress, or had failed, is over; what it left in the outside world is for the next
+ * sweep. Its holder, if it has one, must be dead.
+ */
+export const leftAlone = ({
+  target,
+  path,
+  now,
+}: {
+  readonly target: string;
+  /** The other client's folder. */
+  readonly path: string;
+  readonly now: Date;
+}): Transition => ({
+  name: 'leftAlone',
+  [change]: (lineage) => {
+    if (!lineage) return undefined;
+    const { work: _over, failure: _failed, rolledBack: _back, tombstones = [], ...others } = lineage;
+    const rest = withRetired(others, versionsOf(unfinishedWork(lineage)));
+    const { spec, deployments } = rest;
+    const without = <T>({ [target]: _gone, ...left }: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
+      left as Readonly<Record<string, T>>;
+    const owed = owedBy(lineage).map((presented) => tombstoneOf(spec, presented, now, -1));
+    const stones = oneForEach([...tombstones, ...owed]);
+    return {
+      ...rest,
+      ...(stones.length > 0 ? { tombstones: stones } : {}),
+      // Not declared anywhere, so `renew` leaves it alone.
+      origin: 'configuration',
+      givenBack: { at: now.toISOString(), path },
+      spec: {
+        ...spec,
+        spec: { ...spec.spec, deploy: spec.spec.deploy.filter((one) => one !== target) },
+        deployers: without(spec.deployers),
+      },
+      deployments: without(deployments),
+    };
+  },
+});
+
+/**
+ * Versions are about to be revoked. If their key is compromised, unfinished work gets a new version id, and with it a new
+ * key: the stored one may be the same. Its order goes, because it may have been finalized with that key. A compromise that
+ * was journalled before stays one.
+ */
+export const revocationMeant = (facts: {
+  readonly versions: readonly string[];
+  readonly reason: RevocationReason;
+  readonly by: RevocationIntent['by'];
+  /** The id for unfinished work. */
+  readonly newId: string;
+  readonly now: Date;
+}): Transition =>
+  whileHeld('revocationMeant', (lineage) => {
+    const { versions, reason, by, newId, now } = facts;
+    const isCompromised = reason === 'keyCompromise';
+    const { current, previous, work, revoking = [] } = lineage;
+    const intents = versions.map((version): RevocationIntent => {
+      const before = revoking.find((one) => one.version === version);
+      return before?.reason === 'keyCompromise' ? { ...before, by } : { version, reason, by, at: now.toISOString() };
+    });
+    const mark = (version: Version): Version =>
+      isCompromised && versions.includes(version.id) ? { ...version, compromised: true } : version;
+    const { parked } = work;
+    const isUnfinished = work.step !== 'close' && work.step !== 'deploy';
+    return {
+      ...withRetired(lineage, isCompromised ? versionsOf(unfinishedWork(lineage)) : []),
+      ...(current ? { current: mark(current) } : {}),
+      ...(previous ? { previous: mark(previous) } : {}),
+      revoking: [...revoking.filter(({ version }) => !versions.includes(version)), ...intents],
+      work: isCompromised
+        ? {
+            ...work,
+            ...(isUnfinished ? { version: newId, order: givenUp(work) } : {}),
+            ...(parked ? { parked: { version: newId, order: givenUp(parked) } } : {}),
+          }
+        : work,
+    };
+  });
+
+const withoutIntent = ({ revoking = [], ...lineage }: Held, id: string): Held => {
+  const others = revoking.filter(({ version }) => version !== id);
+  return { ...lineage, ...(others.length > 0 ? { revoking: others } : {}) };
+};
+
+/** A version is revoked at the CA. It keeps the reason that it had first, if it had been revoked `before`. */
+export const revoked = (facts: {
+  readonly version: string;
+  readonly reason: RevocationReason;
+  readonly when: 'now' | 'before';
+  readonly now: Date;
+}): Transition =>
+  whileHeld('revoked', (lineage) => {
+    const { version: id, reason, when, now } = facts;
+    const mark = (version: Version): Version => {
+      const stays = when === 'before' && version.revoked !== undefined;
+      return version.id !== id || stays ? version : { ...version, revoked: { at: now.toISOString(), reason } };
+    };
+    const { current, previous } = lineage;
+    return {
+      ...withoutIntent(lineage, id),
+      ...(current ? { current: mark(current) } : {}),
+      ...(previous ? { previous: mark(previous) } : {}),
+    };
+  });
+
+/** The CA has refused a revocation for good. */
+export const revocationRefused = ({ version }: { readonly version: string }): Transition =>
+  whileHeld('revocationRefused', (lineage) => withoutIntent(lineage, version));
+
+/** A person goes back to the previous version; the current one takes its place. */
+export const rolledBack = ({ wanted, now }: { readonly wanted: StoredSpec; readonly now: Date }): Transition =>
+  whileHeld('rolledBack', (lineage) => {
+    const { current, previous, work } = lineage;
+    if (!current || !previous) throw fail('bug/unexpected', { reason: `${lineage.name} has no previous version` });
+    const until = endOfRollback(previous.facts, lineage.renewal, now);
+    return {
+      ...lineage,
+      current: previous,
+      previous: current,
+      renewal: { at: until, source: 'lifetime' },
+      rolledBack: { at: now.toISOString(), until },
+      deployments: intended(lineage, wanted, previous.id, now),
+      work: work.step === 'deploy' ? { ...work, version: previous.id } : work,
+      // The delivery that follows is no issue.
+      last: { at: now.toISOString(), result: 'unchanged', version: previous.id, message: 'it was rolled back' },
+    };
+  });
+
+/** How many exports a lineage remembers. */
+const mostExports = 10;
+
+/** The private key of a version is about to leave the store. */
+export const exported = (record: ExportRecord): Transition =>
+  whileHeld('exported', (lineage) => ({
+    ...lineage,
+    exports: [...(lineage.exports ?? []), record].slice(-mostExports),
+  }));
+
+/** It did not leave the store. */
+export const exportFailed = ({ at, to }: ExportRecord): Transition =>
+  whileHeld('exportFailed', ({ exports = [], ...lineage }) => {
+    const others = exports.filter((one) => one.at !== at || one.to !== to);
+    return { ...lineage, ...(others.length > 0 ? { exports: others } : {}) };
+  });

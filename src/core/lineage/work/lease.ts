@@ -1,0 +1,186 @@
+import { sameRequest, sameSpec } from '../../spec/same-spec.ts';
+import type { StoredSpec } from '../../spec/spec.ts';
+import { forgiven, type Means } from '../failure.ts';
+import {
+  isOnlyOwing,
+  type JournalledChallenge,
+  type Lease,
+  type Lineage,
+  type SettingsBefore,
+  unfinishedWork,
+  type Work,
+} from '../lineage.ts';
+import { owesCleanup } from '../tombstones.ts';
+import { parkedOf, versionsOf, withRetired } from './parts.ts';
+import { change, type Transition, whileHeld, withWork } from './transition.ts';
+
+/** What taking a lease adds to a document. */
+export interface Claim {
+  readonly lease: Lease;
+  /** The lease was taken from a holder that may be alive: its changes may still take effect. */
+  readonly isDoubtful: boolean;
+  readonly now: Date;
+}
+
+export interface Beginning extends Means {
+  readonly wanted: StoredSpec;
+  readonly origin: Lineage['origin'];
+  /** `certificate`: order one, or resume an order; `delivery`: only deliver the current version. */
+  readonly aim: 'certificate' | 'delivery';
+  /** For a new version: `20261124-173001-k3f9ab`. */
+  readonly newId: string;
+  /** `wanted` was read from the store, so it is no change. */
+  readonly isStored?: boolean;
+}
+
+/**
+ * Step 2: the lease, the spec, and the intents of the probe and the order, in one write. The journal of an earlier run
+ * stays; its order and key stay if the request is the same. `step` is this run's own: how far an earlier one came, its
+ * order and its journal say. The probe's intent stays until the order's URL is written or the work ends: `ours`, this run may have made it;
+ * `left`, an earlier one may have.
+ */
+export const begun = (facts: Beginning, claim: Claim): Transition => ({
+  name: 'begun',
+  [change]: (lineage) => {
+    const { wanted } = facts;
+    const before = unfinishedWork(lineage);
+    const sameJob = before !== undefined && lineage !== undefined && sameRequest(lineage.spec, wanted);
+    const resumed = sameJob ? before : undefined;
+    const onlyDelivers = lineage?.current !== undefined && (facts.aim === 'delivery' || resumed?.step === 'deploy');
+    const forOrder: Pick<Work, 'step' | 'version' | 'order' | 'first'> = {
+      step: 'lease',
+      version: resumed && resumed.step !== 'deploy' ? resumed.version : facts.newId,
+      order: resumed?.order ? doubted(resumed.order) : {},
+      ...(isFirst(lineage) ? { first: true } : {}),
+    };
+    const forDelivery: Pick<Work, 'step' | 'version' | 'parked'> = {
+      step: 'deploy',
+      version: lineage?.current?.id ?? facts.newId,
+      ...(resumed ? parkedOf(resumed) : {}),
+    };
+    const mayOrder = !onlyDelivers || forDelivery.parked !== undefined;
+    // Challenges of another spec are still journalled: keep that spec, whose solver can remove them.
+    const keepsSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
+    const replaced = mayOrder ? settingsReplaced(facts, lineage, keepsSpec) : undefined;
+    const work: Work = {
+      ...(onlyDelivers ? forDelivery : forOrder),
+      ...(replaced ? { before: replaced } : {}),
+      lease: claim.lease,
+      directory: wanted.issuer.directory,
+      startedAt: claim.now.toISOString(),
+      challenges: before?.challenges ?? [],
+      ...(before?.thumbprint === undefined ? {} : { thumbprint: before.thumbprint }),
+      ...(before?.accountUrl === undefined ? {} : { accountUrl: before.accountUrl }),
+      ...(before?.probe ? { probe: 'left' } : onlyDelivers || facts.unusable ? {} : { probe: 'ours' }),
+      ...(before?.takenOver || claim.isDoubtful ? { takenOver: true } : {}),
+    };
+    const stored: Omit<Lineage, 'origin' | 'spec' | 'deployments'> = lineage ?? { schema: 1, name: wanted.spec.name };
+    const { failure: _before, givenBack: _again, settingsLost: _known, ...rest } = stored;
+    const failure = forgiven(wanted, lineage, facts, claim.now);
+    const targets = [wanted, ...(replaced ? [replaced.spec] : [])].flatMap(({ spec }) => [
+      ...spec.deploy,
+      ...spec.endpoints,
+    ]);
+    return {
+      ...withRetired(rest, resumed ? [] : versionsOf(before)),
+      ...(failure ? { failure } : {}),
+      deployments: Object.fromEntries(
+        Object.entries(lineage?.deployments ?? {}).filter(([target]) => targets.includes(target)),
+      ),
+      origin: facts.origin,
+      spec: keepsSpec ? lineage.spec : wanted,
+      ...(facts.credentials === undefined ? {} : { credentials: facts.credentials }),
+      work,
+    };
+  },
+});
+
+/**
+ * The settings that a change by flags replaces: those of before the first one, if an earlier change is unfinished. They
+ * are kept also by a change back to them, as long as the document keeps the settings of the change.
+ */
+function settingsReplaced(
+  { wanted, origin, isStored }: Beginning,
+  lineage: Lineage | undefined,
+  keepsSpec: boolean,
+): SettingsBefore | undefined {
+  if (!lineage?.current || lineage.origin !== 'command-line' || origin !== 'command-line') return undefined;
+  const { spec, credentials, failure } = lineage;
+  const unfinished = unfinishedWork(lineage)?.before;
+  // A run may have hooks of its own, and still changes nothing.
+  if (!unfinished && isStored) return undefined;
+  const before = unfinished ?? {
+    spec,
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(failure ? { failure } : {}),
+  };
+  return sameSpec(before.spec, wanted) && !keepsSpec ? undefined : before;
+}
+
+/** Whether newOrder cannot have been sent for this lineage yet. A crash leaves its intent, a stop before it does not. */
+const isFirst = (lineage: Lineage | undefined): boolean =>
+  lineage === undefined || (lineage.work?.first === true && lineage.work.order === undefined);
+
+/** Without a URL, the CA may have received newOrder and only the answer was lost. */
+const doubted = (order: NonNullable<Work['order']>): NonNullable<Work['order']> =>
+  order.url === undefined ? { ...order, doubtful: true } : order;
+
+/** The lease alone, for a sweep: existing work stays, to be resumed later. */
+export const leased = (claim: Claim): Transition =>
+  whileHeld('leased', (lineage) => {
+    const { spec } = lineage;
+    const bare: Work = {
+      step: 'close',
+      version: '',
+      directory: spec.issuer.directory,
+      startedAt: claim.now.toISOString(),
+      challenges: [],
+    };
+    const doubtful = claim.isDoubtful ? { takenOver: true } : {};
+    return { ...lineage, work: { ...(lineage.work ?? bare), lease: claim.lease, ...doubtful } };
+  });
+
+/**
+ * The one value of a test of a DNS provider, journalled as a challenge of a first issue that never orders anything: a
+ * sweep removes it, and then the document.
+ */
+export const trialBegun = (
+  facts: { readonly wanted: StoredSpec; readonly thumbprint: string; readonly challenge: JournalledChallenge },
+  claim: Claim,
+): Transition => ({
+  name: 'trialBegun',
+  [change]: () => ({
+    schema: 1,
+    name: facts.wanted.spec.name,
+    origin: 'command-line',
+    spec: facts.wanted,
+    deployments: {},
+    work: {
+      ...{ step: 'close', version: '', directory: '', first: true },
+      lease: claim.lease,
+      startedAt: claim.now.toISOString(),
+      thumbprint: facts.thumbprint,
+      challenges: [facts.challenge],
+    },
+  }),
+});
+
+/** A sign of life: gives the document a new revision. */
+export const beaten = (): Transition =>
+  withWork('beaten', (work) => (work.lease ? { ...work, lease: { ...work.lease, beat: work.lease.beat + 1 } } : work));
+
+/** Gives the lease back. Work that can be resumed stays. */
+export const released = (): Transition =>
+  whileHeld('released', (lineage) => {
+    const { work, ...rest } = lineage;
+    const { lease: _given, ...left } = work;
+    return unfinishedWork(lineage) || isOnlyOwing(lineage) ? { ...rest, work: left } : rest;
+  });
+
+/** From a backup: the holder of the lease may be alive, but works on a store that is gone. */
+export const restored = (): Transition =>
+  whileHeld('restored', (lineage) => {
+    const { work, ...rest } = lineage;
+    const { lease: _of, ...left } = work;
+    return unfinishedWork(lineage) || isOnlyOwing(lineage) ? { ...rest, work: { ...left, takenOver: true } } : rest;
+  });

@@ -1,0 +1,152 @@
+import type { RefusedName } from '../../errors/errors.ts';
+import { sameSpec } from '../../spec/same-spec.ts';
+import type { StoredSpec } from '../../spec/spec.ts';
+import type { Json } from '../../text/json.ts';
+import { recordsOf, withKept, withoutRefused } from '../kept-records.ts';
+import type { JournalledChallenge, KeptRecord, Lineage, Tombstone, Work } from '../lineage.ts';
+import { droppedBefore, givenUp, tombstonesAfter, withoutProbe } from './parts.ts';
+import { type Held, type Transition, whileHeld, withWork } from './transition.ts';
+
+/** Records of dns-persist-01 that are written beside an order, since the account gets another key. */
+export const recordsKept = (records: readonly KeptRecord[]): Transition =>
+  whileHeld('recordsKept', ({ kept, ...lineage }) => ({
+    ...lineage,
+    ...withKept({ ...(kept ? { kept } : {}) }, records),
+  }));
+
+/**
+ * The challenges and the probe of an earlier run have been removed, except `left`. From here on, the document has today's spec, and
+ * the probe, if there will be one, is this run's own.
+ */
+export const pastRemoved = (facts: {
+  readonly wanted: StoredSpec;
+  readonly left: readonly Tombstone[];
+  readonly now: Date;
+}): Transition =>
+  whileHeld('pastRemoved', (lineage) => {
+    const { probe: _removed, before, ...work } = lineage.work;
+    return {
+      ...lineage,
+      spec: facts.wanted,
+      ...tombstonesAfter(lineage, facts.left, facts.now),
+      work: {
+        ...work,
+        // Nothing is changed any more if the settings are again those of before.
+        ...(before && !sameSpec(before.spec, facts.wanted) ? { before } : {}),
+        challenges: [],
+        ...(work.step === 'deploy' ? {} : { probe: 'ours' }),
+      },
+    };
+  });
+
+/** A proven no of the preflight is overridden; it may be overridden again a day from `now`. */
+export const overruled = (now: Date): Transition =>
+  whileHeld('overruled', (lineage) => {
+    const at = now.toISOString();
+    const none = { count: 0, at, code: 'preflight/no', message: '', hint: '', retryAt: at };
+    return { ...lineage, failure: { ...(lineage.failure ?? none), overruledAt: at } };
+  });
+
+/** A kept order is dead: removes its URL before newOrder, so that it is never taken for the new order's. */
+export const orderGivenUp = (): Transition => withWork('orderGivenUp', (work) => ({ ...work, order: givenUp(work) }));
+
+/** Step 5c: the CA's URL for the order. A probe has been taken back before; a forward rule stays. */
+export const ordered = (order: NonNullable<Work['order']> & { readonly url: string }): Transition =>
+  withWork('ordered', ({ first: _ordered, ...work }, lineage) => ({
+    ...withoutProbe(work, lineage.spec),
+    step: 'order',
+    order: { ...order, ...droppedBefore(work) },
+  }));
+
+/** Step 6a: every challenge that is about to be presented, in one write. */
+export const challengesIntended = (facts: {
+  readonly thumbprint: string;
+  readonly accountUrl: string;
+  readonly challenges: readonly JournalledChallenge[];
+}): Transition =>
+  withWork('challengesIntended', (work, lineage) => {
+    const { accountUrl: _earlier, ...rest } = withoutProbe(work, lineage.spec);
+    return {
+      ...rest,
+      step: 'challenges',
+      thumbprint: facts.thumbprint,
+      ...(facts.challenges.some(({ type }) => type === 'dns-account-01') ? { accountUrl: facts.accountUrl } : {}),
+      challenges: facts.challenges.map(({ type, identifier, token }) => ({
+        type,
+        identifier,
+        ...(token === undefined ? {} : { token }),
+      })),
+    };
+  });
+
+/** Identifies a challenge within an order. */
+export const challengeKey = ({ type, identifier }: Pick<JournalledChallenge, 'type' | 'identifier'>): string =>
+  `${type} ${identifier}`;
+
+/** With receipts in the journal; the records among them stay after the order. */
+function withReceipts(lineage: Held, receipts: ReadonlyMap<string, Json>): Held {
+  const { kept: _before, ...rest } = lineage;
+  const challenges = lineage.work.challenges.map((challenge) => {
+    const receipt = receipts.get(challengeKey(challenge));
+    return receipt === undefined ? challenge : { ...challenge, receipt };
+  });
+  const fresh = challenges.filter((challenge) => receipts.has(challengeKey(challenge)));
+  return { ...rest, ...withKept(lineage, recordsOf(fresh)), work: { ...lineage.work, challenges } };
+}
+
+/** Step 6c: the solvers' receipts, by {@link challengeKey}. */
+export const receiptsKept = (receipts: ReadonlyMap<string, Json>): Transition =>
+  whileHeld('receiptsKept', (lineage) => withReceipts(lineage, receipts));
+
+/** Presenting a challenge failed. Keeps the receipts of the others, and drops refused ones, which need no clean-up. */
+export const presentFailed = (receipts: ReadonlyMap<string, Json>, refused: ReadonlySet<string>): Transition =>
+  whileHeld('presentFailed', (lineage) => {
+    const noted = withReceipts(lineage, receipts);
+    const { kept: _before, work, ...rest } = noted;
+    const isRefused = (challenge: JournalledChallenge) => refused.has(challengeKey(challenge));
+    return {
+      ...rest,
+      ...withoutRefused(noted, work.challenges.filter(isRefused)),
+      work: { ...work, challenges: work.challenges.filter((challenge) => !isRefused(challenge)) },
+    };
+  });
+
+/** What a run has removed before it starts over. */
+interface Removed {
+  readonly left: readonly Tombstone[];
+  readonly now: Date;
+}
+
+const startedOver = (lineage: Held, { left, now }: Removed, order: Pick<Work, 'order'>): Lineage => {
+  const { order: _before, ...work } = lineage.work;
+  return {
+    ...lineage,
+    ...tombstonesAfter(lineage, left, now),
+    work: { ...work, ...order, step: 'lease', challenges: [] },
+  };
+};
+
+/** The account has another key: the run starts over with the same order, whose challenges have other answers now. */
+export const accountKeyChanged = (facts: Removed): Transition =>
+  whileHeld('accountKeyChanged', (lineage) => {
+    const { order } = lineage.work;
+    return startedOver(lineage, facts, order ? { order } : {});
+  });
+
+/** The account is gone, and its order with it: the run starts over with the same private key. */
+export const accountLost = (facts: Removed): Transition =>
+  whileHeld('accountLost', (lineage) => startedOver(lineage, facts, { order: droppedBefore(lineage.work) }));
+
+/** An earlier run's order has failed, perhaps because its answers were removed: the run starts over as in {@link accountLost}. */
+export const orderFailed = (facts: Removed): Transition =>
+  whileHeld('orderFailed', (lineage) => startedOver(lineage, facts, { order: droppedBefore(lineage.work) }));
+
+/** Some names were refused: their order is given up, and the next one, with the same private key, goes without them. */
+export const namesDropped = (facts: Removed & { readonly dropped: readonly RefusedName[] }): Transition =>
+  whileHeld('namesDropped', (lineage) => {
+    const { dropped: before = [] } = droppedBefore(lineage.work);
+    return startedOver(lineage, facts, { order: { dropped: [...before, ...facts.dropped] } });
+  });
+
+/** The certificate is not what was ordered. Drops the order, because downloading again would give the same one. */
+export const certificateRefused = (): Transition => withWork('certificateRefused', ({ order: _over, ...work }) => work);

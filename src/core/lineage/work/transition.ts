@@ -1,0 +1,111 @@
+import { fail } from '../../errors/errors.ts';
+import type { Lineage, Work } from '../lineage.ts';
+
+/**
+ * Every change of a lineage's document is a named pure function in this room. The engine decides when, and passes facts
+ * (an order's URL, receipts, a version, a failure); only this room builds documents. `mayFollow` says which change may
+ * follow which, and the properties in work.test.ts say what must never happen, wherever a process is killed.
+ */
+
+/**
+ * How far a lineage has come. From `begun` on, phases are listed in the order of the path; `interrupted` has no lease.
+ */
+export type Phase = 'absent' | 'idle' | 'interrupted' | 'bare' | 'begun' | 'ordered' | 'challenged' | 'current';
+
+export function phaseOf(lineage: Lineage | undefined): Phase {
+  if (!lineage) return 'absent';
+  const { work } = lineage;
+  if (!work) return 'idle';
+  if (!work.lease) return 'interrupted';
+  switch (work.step) {
+    case 'close':
+      return 'bare';
+    case 'lease':
+      return 'begun';
+    case 'order':
+      return 'ordered';
+    case 'challenges':
+      return 'challenged';
+    case 'deploy':
+      return 'current';
+    default: // `key`, `validate` and `finalize` are announced, and never written
+      throw fail('bug/unexpected', { reason: `${lineage.name} has the step ${work.step}` });
+  }
+}
+
+const inFlight = ['begun', 'ordered', 'challenged'] as const;
+
+export const held = ['bare', ...inFlight, 'current'] as const;
+
+/** The phases from which each transition may start. Any other is a bug, and throws. */
+const mayFollow = {
+  // The lease. It can be taken from a dead holder, whatever the phase.
+  begun: ['absent', 'idle', 'interrupted', ...held],
+  leased: ['idle', 'interrupted', ...held],
+  trialBegun: ['absent'],
+  imported: ['absent', 'idle'],
+  rebuilt: ['absent'],
+  leftAlone: ['idle', 'interrupted', ...held],
+  beaten: held,
+  recordsKept: held,
+  released: held,
+  restored: held,
+  // Towards a certificate.
+  pastRemoved: ['begun', 'current'],
+  overruled: inFlight,
+  orderGivenUp: ['begun'],
+  ordered: ['begun'],
+  challengesIntended: ['begun', 'ordered'], // a resumed order begins anew in its own run
+  receiptsKept: ['challenged'],
+  presentFailed: ['challenged'],
+  accountKeyChanged: inFlight,
+  accountLost: inFlight,
+  orderFailed: inFlight,
+  certificateRefused: inFlight,
+  namesDropped: inFlight,
+  madeCurrent: inFlight,
+  sent: ['current'],
+  revocationMeant: held,
+  revoked: held,
+  revocationRefused: held,
+  rolledBack: held,
+  exported: held,
+  exportFailed: held,
+  // The end of a run.
+  closed: ['current'],
+  failed: [...inFlight, 'current'],
+  stopped: [...inFlight, 'current'],
+  swept: held,
+  forgotten: held,
+} as const satisfies Record<string, readonly Phase[]>;
+
+export type TransitionName = keyof typeof mayFollow;
+
+export const change: unique symbol = Symbol('change');
+
+/** One change of a lineage. Opaque: only the functions below make one, and only {@link after} applies it. */
+export interface Transition {
+  readonly name: TransitionName;
+  readonly [change]: (lineage: Lineage | undefined) => Lineage | undefined;
+}
+
+/** The document after a transition; undefined means delete it. Fails with `bug/unexpected` outside the table. */
+export function after(lineage: Lineage | undefined, transition: Transition): Lineage | undefined {
+  const phase = phaseOf(lineage);
+  if (!(mayFollow[transition.name] as readonly Phase[]).includes(phase))
+    throw fail('bug/unexpected', {
+      reason: `${transition.name} cannot follow ${phase} (${lineage?.name ?? 'no lineage'})`,
+    });
+  return transition[change](lineage);
+}
+
+/** A lineage whose lease is held, as the table guarantees. */
+export type Held = Lineage & { readonly work: Work };
+
+export const whileHeld = (name: TransitionName, run: (lineage: Held) => Lineage | undefined): Transition => ({
+  name,
+  [change]: (lineage) => run(lineage as Held),
+});
+
+export const withWork = (name: TransitionName, run: (work: Work, lineage: Held) => Work): Transition =>
+  whileHeld(name, (lineage) => ({ ...lineage, work: run(lineage.work, lineage) }));
