@@ -89,6 +89,12 @@ function* take(model: Model, process: Process, begin: (claim: Parameters<typeof 
   yield* reach('the lease');
 }
 
+/** What was sent to a target stays there when the settings drop the target. */
+function leaveDropped(model: Model, { spec }: StoredSpec): void {
+  for (const upload of model.uploads)
+    if (!spec.deploy.some((target) => upload.startsWith(`${target} `))) model.uploads.delete(upload);
+}
+
 /** engine/path/issue.ts */
 export function* issue(
   model: Model,
@@ -101,9 +107,7 @@ export function* issue(
   const same = model.lineage && before && sameRequest(model.lineage.spec, wanted) ? before : undefined;
   if (!same) model.letGo(() => true); // given up, by the user's own word
   const facts = { wanted, origin: model.origin, aim, newId: model.next('version'), isStored };
-  // What was sent to a target stays there when it is dropped.
-  for (const upload of model.uploads)
-    if (!wanted.spec.deploy.some((target) => upload.startsWith(`${target} `))) model.uploads.delete(upload);
+  leaveDropped(model, wanted);
   yield* take(model, process, (claim) => begun(facts, claim));
   if (same && model.work.step !== 'deploy') {
     model.expect(model.work.version === same.version, 'what was interrupted is resumed with its key');
@@ -376,12 +380,15 @@ export function* adopt(model: Model, wanted: StoredSpec): Path {
 }
 
 /** engine/acts/rollback.ts */
-export function* rollBack(model: Model, process: Process, wanted: StoredSpec): Path {
-  const { current, previous } = model.lineage ?? {};
+export function* rollBack(model: Model, process: Process, declared: StoredSpec): Path {
+  const { current, previous, spec } = model.lineage ?? {};
+  // Settings given by flags are the stored ones.
+  const wanted = model.origin === 'command-line' && spec ? spec : declared;
   const isUsable =
     previous && !previous.compromised && sameIdentifiers(previous.facts.identifiers, wanted.spec.identifiers);
   if (!current || !isUsable) return;
   yield* take(model, process, leased);
+  leaveDropped(model, wanted);
   model.apply(rolledBack({ wanted, now: model.now }));
   model.expect(model.lineage?.previous?.id === current.id, 'the version that was current can be put back');
   yield* reach('rolled back');
