@@ -137,7 +137,7 @@ const certificate = z.strictObject({
       deploy: hook('Runs for each new certificate, after its targets', 'systemctl reload postfix'),
       first: z.strictObject({ pre: z.string(), post: z.string(), deploy: z.string() }).partial().optional().meta({
         title:
-          'Shell lines that run before each of these, also if flags of `renew` replace it; `import` writes them, such as for the programs in certbot’s `renewal-hooks`. They may set `s`, the exit code',
+          'Shell lines that run before each of these, also if flags of `renew` replace it; `import` writes them, such as for the programs in certbot’s `renewal-hooks`. A line may set the variable `s`, which becomes the exit code',
       }),
     })
     .optional()

@@ -112,7 +112,7 @@ describe('a rollback', () => {
   });
 
   it.each<[string, (world: Awaited<ReturnType<typeof renewedWorld>>) => Promise<unknown>, RegExp]>([
-    ['an expired one', async (world) => world.pass(40 * dayMs), /the version before expired on \d{4}-\d\d-\d\d$/],
+    ['an expired one', async (world) => world.pass(40 * dayMs), /the previous version expired on \d{4}-\d\d-\d\d$/],
     [
       'a revoked one',
       async (world) => {
@@ -120,17 +120,17 @@ describe('a rollback', () => {
         const which = { name: 'abc', which: world.first.id };
         await passing(world.clock, revokeVersions(world.replica(5), which, wish, signal));
       },
-      /the version before was revoked on \d{4}-\d\d-\d\d \(superseded\)/,
+      /the previous version was revoked on \d{4}-\d\d-\d\d \(superseded\)/,
     ],
     [
       'one with a compromised key',
       (world) => world.editLineage((one) => ({ ...one, previous: { ...one.previous!, compromised: true } })),
-      /the version before has a compromised key/,
+      /the previous version has a compromised key/,
     ],
     [
       'one that is not there',
       (world) => world.editLineage(({ previous: _gone, ...one }) => one),
-      /has no version before the current one/,
+      /has no previous version/,
     ],
   ])('to %s is refused, and changes nothing', async (_what, make, message) => {
     const world = await renewedWorld();
@@ -150,7 +150,7 @@ describe('a rollback', () => {
   ])('to one with other %s than today is refused', async (what, wanted) => {
     const world = await renewedWorld();
     await expect(world.back(wanted)).rejects.toMatchObject({
-      message: expect.stringContaining(`differs from the settings of today in its ${what}`),
+      message: expect.stringContaining(`differs from the current settings in its ${what}`),
     });
   });
 });

@@ -379,7 +379,7 @@ export const errorTable = {
   },
   'acme/open-order': {
     message:
-      '{detail}; renewals such as {certificate} are exempt from this limit, but {issuer} does not accept this one while an earlier order for it is open, whose URL was lost in a crash',
+      '{detail}; renewals such as {certificate} are exempt from this limit, but {issuer} does not accept this one, because an earlier order for it is still open, and its URL was lost in a crash',
     blame: 'ca',
     retry: 'at',
     hint: 'There is nothing to do: certfleet tries again every hour, and succeeds once {issuer} has dropped the earlier order.',
@@ -424,7 +424,7 @@ export const errorTable = {
     message: 'the issuer {issuer} does not offer the profile "{profile}" any more: {detail}',
     blame: 'config',
     retry: 'never',
-    hint: 'Choose another one with --profile, or with `profile` in certfleet.yaml{others}, or leave it out; the next run then orders anew, with the same private key. Until then it asks once a day for this profile, and the certificate before stays in use.',
+    hint: 'Choose another one with --profile, or with `profile` in certfleet.yaml{others}, or leave it out; the next run then orders anew, with the same private key. Until then it asks for this profile once a day, and the previous certificate stays in use.',
   },
   'acme/no-usable-challenge': {
     message: '{issuer} offers {offered} for {identifier}, but {solver} answers {answers}',
@@ -714,7 +714,7 @@ export const errorTable = {
       'deploying {certificate} to {target} was refused: certbot has renewed it, and its version in {path} is newer (valid from {from})',
     blame: 'config',
     retry: 'later',
-    hint: 'Take over the newer version with `certfleet import certbot {root} --in-place`, and stop certbot, so that not both renew.',
+    hint: 'Take over the newer version with `certfleet import certbot {root} --in-place`, and stop certbot, so that only one of them renews.',
   },
   'deploy/config-test-failed': {
     message: '{target}: the configuration test failed after {certificate} was written: {output}',
@@ -889,7 +889,7 @@ export const errorTable = {
       'a process was writing to the store {path} less than a minute ago, or still is, so a secret may stand in its file',
     blame: 'config',
     retry: 'later',
-    hint: 'Run the command again in a minute; it continues where it stopped. A file that a killed process left is taken for one only then, because another machine may be writing it.',
+    hint: 'Run the command again in a minute; it continues where it stopped. Until then, a file that a killed process left looks like one that another machine is writing.',
   },
   'store/key-unusable': {
     message: 'the key of the store cannot be used: {reason}',

@@ -109,7 +109,7 @@ export interface Adoption {
 /** What became of a certificate when an import was undone. */
 export interface Undone {
   readonly certificate: string;
-  /** `kept`: the store keeps it, because the other client’s folder does not have its keys; it is renewed no more. */
+  /** `kept`: the store keeps it, because the other client’s folder does not have its keys; it is no longer renewed. */
   readonly result: 'deleted' | 'kept' | 'failed';
   /** Why, unless it was deleted. */
   readonly reason?: string;

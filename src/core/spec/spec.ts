@@ -43,7 +43,7 @@ export interface Hooks {
   readonly deploy?: string;
   /**
    * Shell lines that run before each of them and stay if flags replace it: what the client did for every certificate, from
-   * which this one was imported. They may set `s`, the exit code.
+   * which this one was imported. A line may set the variable `s`, which becomes the exit code.
    */
   readonly first?: Pick<Hooks, HookKind>;
 }

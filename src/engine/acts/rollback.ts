@@ -56,11 +56,11 @@ async function askTargets(
 
 function whyNoWayBack(lineage: Lineage, wanted: StoredSpec, now: Date): string | undefined {
   const { previous } = lineage;
-  if (!previous) return 'the store has no version before the current one';
+  if (!previous) return 'the store has no previous version';
   const why = whyUnusable(lineage, previous, now);
-  if (why !== undefined) return `the version before ${why}`;
+  if (why !== undefined) return `the previous version ${why}`;
   // `renew` would replace it at once.
   const differing = differences(previous, wanted);
   if (differing.length === 0) return undefined;
-  return `the version before differs from the settings of today in its ${differing.join(', ')}`;
+  return `the previous version differs from the current settings in its ${differing.join(', ')}`;
 }

@@ -98,7 +98,7 @@ export const commandsOfLife: readonly Command[] = [
     summary: 'go back to the previous version of a certificate, and deliver it',
     description:
       'For instance, if clients do not accept the new one. Refuses if the previous version is expired, revoked or ' +
-      'compromised, or differs from the settings of today. `certfleet renew` then leaves it alone until the newer one ' +
+      'compromised, or differs from the current settings. `certfleet renew` then leaves it alone until the newer one ' +
       'would have been renewed, or two thirds of its time are over. Rolling back once more returns to the newer one.',
     arguments: oneName,
     flags: [nameFlag],

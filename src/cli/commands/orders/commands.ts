@@ -74,7 +74,7 @@ export const commandsOfOrders: readonly Command[] = [
       {
         flags: '--propagation <duration>',
         description:
-          'with --dns: ask the authoritative servers at least so long, such as 30s, and order only if they still have the record then; `none` for no least time',
+          'with --dns: wait at least this long for the authoritative servers, such as 30s, and order only if they still have the record then; `none` to not wait',
       },
       {
         flags: '--challenge <type>',

@@ -107,7 +107,7 @@ export const rebuilt = (facts: {
 
 /**
  * Its target is another client's again, but the store has versions that only certfleet got: they are kept and shown, and
- * it is renewed no more. What was in progress, or had failed, is over; what it left in the outside world is for the next
+ * it is no longer renewed. What was in progress, or had failed, is over; what it left in the outside world is for the next
  * sweep. Its holder, if it has one, must be dead.
  */
 export const leftAlone = ({
