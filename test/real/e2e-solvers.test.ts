@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { bindPrograms } from '../support/bind.ts';
 import {
   type Bench,
@@ -34,10 +35,14 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a certificate with two sol
   stopAllAfterwards();
   let bench: Bench;
   let home: Home;
+  let proxy: AcmeProxy;
   beforeAll(async () => {
     const records = ['@ A 127.0.0.1', 'abc A 127.0.0.1', '*.sub A 127.0.0.1'];
     bench = await startBench({ bind: { zones: [{ name: 'example.test', records }] } });
-    home = await bench.home(both);
+    const { directoryUrl, caFile } = bench.pebble;
+    proxy = await startAcmeProxy({ directoryUrl, caFile });
+    const issuer = { directory: proxy.directoryUrl, caFile: proxy.caFile, agreeToTerms: true, test: true };
+    home = await bench.home((configuration) => ({ ...both(configuration), issuers: { pebble: issuer } }));
   });
 
   const challenges = async () => (await bench.bind.txt('example.test')).filter(({ name }) => name.startsWith('_acme'));
@@ -46,8 +51,14 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a certificate with two sol
 
   it('is checked, killed between present and accept, swept, and issued', async () => {
     succeeded(await home.certfleet(['config', 'check']));
-    const killWhen = until(async () => (await challenges()).length > 0, { what: 'the value is there', everyMs: 1 });
+    let release = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    const held = proxy.fault({ on: 'challenge', what: { type: 'hold', when: 'before', until: released } });
+    const killWhen = until(() => held.hits > 0, { what: 'the CA is told that an answer is ready' });
     const killed = await home.certfleet(['issue'], { killWhen });
+    release();
+    proxy.clear();
+    expect((await challenges()).length).toBe(1);
     expect(killed.status, killed.stdout + killed.stderr).toBe('SIGKILL');
     const { work } = await readLineage(home.store, 'abc');
     expect(work?.challenges.map(({ type, identifier }) => `${type} ${identifier}`).sort()).toEqual([
