@@ -42,6 +42,7 @@ export const houses: readonly House[] = [
     ],
     rooms: [
       { room: 'text' },
+      { room: 'errors/areas', files: ['errors/error-entry.ts', 'errors/version.ts'] },
       { room: 'errors' },
       { room: 'async' },
       { room: 'names' },

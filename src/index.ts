@@ -8,7 +8,8 @@
  * ```
  */
 
-export type { Blame, ErrorCode, Retry } from './core/errors/error-table.ts';
+export type { Blame, Retry } from './core/errors/error-entry.ts';
+export type { ErrorCode } from './core/errors/error-table.ts';
 export { CertfleetError, isFailure } from './core/errors/errors.ts';
 export { Secret } from './core/errors/secret.ts';
 export { version } from './core/errors/version.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ErrorCode, type ErrorEntry, errorTable } from '../../src/core/errors/error-table.ts';
+import type { ErrorEntry } from '../../src/core/errors/error-entry.ts';
+import { type ErrorCode, errorTable } from '../../src/core/errors/error-table.ts';
 import { CertfleetError, fail } from '../../src/core/errors/errors.ts';
 import { describeLineage } from '../../src/core/plan/status.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';

@@ -1,4 +1,4 @@
-import type { Retry } from '../errors/error-table.ts';
+import type { Retry } from '../errors/error-entry.ts';
 
 const minute = 60_000;
 const day = 1440 * minute;

@@ -1,4 +1,5 @@
-import { type Blame, type ErrorCode, errorTable, exitCodes, exitCodesOfCodes, type Retry } from './error-table.ts';
+import type { Blame, Retry } from './error-entry.ts';
+import { type ErrorCode, errorTable, exitCodes, exitCodesOfCodes } from './error-table.ts';
 import { remoteLines } from './remote-text.ts';
 
 type Placeholders<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;

@@ -1,0 +1,155 @@
+import type { ErrorEntry } from '../error-entry.ts';
+
+/** DNS and solvers: exit 5. */
+export const challenges = {
+  'dns/zone-not-found': {
+    message: 'no DNS zone was found for {name}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Check that the domain is delegated, or declare the solver in certfleet.yaml with `dns`: its `zone` and `nameservers`.',
+  },
+  'dns/no-nameserver': {
+    message: 'no authoritative name server of {zone} could be found: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check the NS records of the zone, or declare the solver in certfleet.yaml with `dns`: its `zone` and `nameservers`.',
+  },
+  'dns/lookup-failed': {
+    message: 'the name server {server} did not answer {question}: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'SERVFAIL, REFUSED and NOTIMP are the server’s own words: mend it, or its zone. Otherwise check that it can be reached from here over UDP and TCP port 53.',
+  },
+  'dns/not-visible': {
+    message: 'the TXT record {name} was not on every authoritative server after {seconds} s: {missing}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'The CA was not asked. {advice}',
+  },
+  'dns/delegated': {
+    message: '{name} is an alias (CNAME) of {target}, and {provider} cannot change the zone {zone}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: '{advice}',
+  },
+  'dns/cname-loop': {
+    message: 'the CNAME records at {name} form a loop, or a chain of more than {limit}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Correct the CNAME records.',
+  },
+  'dns/refused': {
+    message: '{provider} refused to change {name}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Nothing was changed. {advice}',
+  },
+  'dns/limited': {
+    message: '{provider} takes no more requests for now: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'Nothing was changed. Try again when the limit has ended.',
+  },
+  'dns/failed': {
+    message: '{provider} failed to change {name}: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'The fault is on the provider’s side. Try again later; if it lasts, look at the provider’s status page.',
+  },
+  'dns/script-failed': {
+    message: '{script} failed to change {name}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'It is not known whether something was changed. {advice}',
+  },
+  'dns/needs-person': {
+    message: 'a person must add the TXT records of {name} by hand, at a terminal{until}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Run `certfleet issue` with its name at a terminal. To renew without a person, choose a DNS provider with an API (`certfleet providers`).',
+  },
+  'dns/conflict': {
+    message: '{provider} did not change {name}, because another program changes it at the same time: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'Nothing was changed. Try again.',
+  },
+  'dns/clock-skew': {
+    message: '{provider} refused to change {name}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Set the clocks of this machine and of the server (NTP): they may differ by at most five minutes.',
+  },
+  'dns/unreachable': {
+    message: '{provider} could not be reached: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check the server’s address and the network.',
+  },
+  'dns/bad-answer': {
+    message: '{provider} gave an answer that cannot be trusted: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'If the provider uses TSIG, check the key on both sides, and the clocks.',
+  },
+  'solver/port-taken': {
+    message: 'the responder cannot listen on {address}: {holder} is using the port',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Stop that program, listen on another port behind your load balancer, or use `--http webroot:FOLDER`.',
+  },
+  'solver/port-held': {
+    message: 'the responder cannot listen on {address}: {holder} is using the port',
+    blame: 'config',
+    retry: 'later',
+    hint: 'It releases the port when its orders are done. If it is suspended, resume it (`kill -CONT` and its pid) or end it: the next run finishes its work.',
+  },
+  'solver/cannot-listen': {
+    message: 'the responder cannot listen on {address}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Ports below 1024 need root or CAP_NET_BIND_SERVICE.',
+  },
+  'solver/webroot-unwritable': {
+    message: 'the webroot {folder} cannot be written to: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Give the folder that the web server serves, and let this user write to it.',
+  },
+  'solver/hook-failed': {
+    message: 'the hook `{command}` ended with {status}: {output}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'To find out why, run it by hand with the CERTBOT_* variables set.',
+  },
+  'solver/too-much-left': {
+    message: '{count} challenges of earlier tries for {certificate} could not be removed, or must still be checked',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'Run `certfleet sweep`, which removes them or says why it cannot. Until then there is no room to journal another order.',
+  },
+  'solver/not-removed': {
+    message: '{certificate}: {what} could not be removed: {reason}',
+    blame: 'provider',
+    retry: 'later',
+    hint: 'Nothing was deleted. Run `certfleet delete {certificate}` again when that works, or add --force to leave it behind.',
+  },
+  'solver/wrong-answer': {
+    message: '{what} answers the challenge path of {identifier} with {answer}',
+    blame: 'config',
+    retry: 'later',
+    hint: '{advice}',
+  },
+  'solver/frontend-silent': {
+    message: 'the proxy at {frontend} does not answer: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check that it runs, and that this machine may connect to it; or take it out of `frontends` of the solver.',
+  },
+  'solver/not-ready': {
+    message: '{solver} was not ready for {identifier} after {seconds} s: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'The CA was not asked.',
+  },
+} as const satisfies Record<string, ErrorEntry>;

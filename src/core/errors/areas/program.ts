@@ -1,0 +1,42 @@
+import type { ErrorEntry } from '../error-entry.ts';
+import { homepage } from '../version.ts';
+
+/** Network, processes, output and bugs. */
+export const program = {
+  'network/failed': {
+    message: '{method} {url}: {reason}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check the network and the proxy settings.',
+  },
+  'network/too-large': {
+    message: '{method} {url}: the answer is larger than {limit} bytes',
+    blame: 'network',
+    retry: 'later',
+    hint: 'Check that no proxy or captive portal answers in place of the server.',
+  },
+  'process/failed': {
+    message: '`{command}` could not be started: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Check that the program is installed and that this user may run it.',
+  },
+  'process/timeout': {
+    message: '`{command}` did not finish within {seconds} s and was stopped',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Run it by hand to see what it waits for. certfleet gives it no terminal, and only a few environment variables.',
+  },
+  'output/lost': {
+    message: 'the output could not be written: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'The command itself has done its work. Free some disk space, or send the output elsewhere.',
+  },
+  'bug/unexpected': {
+    message: 'something went wrong inside certfleet: {reason}',
+    blame: 'bug',
+    retry: 'later',
+    hint: `Please report it at ${homepage}/issues with the output of \`--json\`. Nothing in the store is lost.`,
+  },
+} as const satisfies Record<string, ErrorEntry>;
