@@ -4,11 +4,12 @@ import { keepCredentials, keptCredentials } from './compose/credentials.ts';
 import { withoutLiterals } from './compose/literals.ts';
 import { passingVolume } from './compose/passing-volume.ts';
 import { refuseHalfRestored } from './compose/restoring.ts';
+import { makeStoreId, storeIdKey } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { type Environment, resolveOptions } from './config/options.ts';
 import { adapterEntry } from './config/registry.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
-import { decodeDocument, encodeDocument } from './core/lineage/lineage.ts';
+import { decodeDocument } from './core/lineage/lineage.ts';
 import type { AdapterSettings, Settings, StoredSpec } from './core/spec/spec.ts';
 import { createEngine, type Engine, type EnginePorts } from './engine/engine.ts';
 import { createLocks } from './engine/locks/lock.ts';
@@ -150,25 +151,22 @@ async function identify(
   { world, reporter }: ComposeContext,
   signal: AbortSignal,
 ): Promise<{ readonly storeId: () => string; readonly isNew: boolean }> {
-  const key = { kind: 'meta', name: 'store' } as const;
   const where = { key: 'meta/store', file: store.location };
   for (;;) {
     try {
-      const entry = await store.get(key, signal);
+      const entry = await store.get(storeIdKey, signal);
       if (entry) {
         const { id } = decodeDocument<{ readonly id: string }>(entry.bytes, where, ['id']);
         return { storeId: () => id, isNew: false };
       }
       if ((await store.list('lineage', signal)).names.length > 0) {
         // Another process may have made the store just now.
-        if (await store.get(key, signal)) continue;
+        if (await store.get(storeIdKey, signal)) continue;
         throw fail('store/id-missing', { path: store.location });
       }
-      const id = Buffer.from(world.random.bytes(12)).toString('base64url');
-      await store.put(key, encodeDocument({ schema: 1, id }), { ifRevision: null, signal });
-      return { storeId: () => id, isNew: true };
+      const id = await makeStoreId(store, world.random, signal);
+      if (id !== undefined) return { storeId: () => id, isNew: true };
     } catch (error) {
-      if (isFailure(error, 'store/conflict')) continue;
       if (!isFailure(error, 'store/corrupt') && !isFailure(error, 'store/id-missing')) throw error;
       const message = `${error.message}. ${error.hint} Balancers, certificate services and webroots are not touched before.`;
       reporter.report({ v: 1, time: world.clock.now().toISOString(), level: 'warn', event: 'log', message });

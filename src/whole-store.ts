@@ -1,10 +1,11 @@
 import { type Backup, type BackupDocument, backUp, isBackup, readBackup, restoreAll } from './compose/backup.ts';
-import { type Checked, checkAll, type Mended, makeStoreId, mendAll, type StoreFault } from './compose/check.ts';
+import { type Checked, checkAll, type Mended, mendAll, type StoreFault } from './compose/check.ts';
 import type { ComposeContext } from './compose/context.ts';
 import { withoutLiterals } from './compose/literals.ts';
 import { moveLiterals } from './compose/move-literals.ts';
 import { refuseHalfRestored } from './compose/restoring.ts';
 import { sealAll, unsealAll } from './compose/sealing.ts';
+import { makeStoreId } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { absent, connectStore, openStore, pki } from './compose.ts';
 import { fail, isFailure, reasonOf } from './core/errors/errors.ts';
@@ -118,7 +119,7 @@ export async function checkStore(
     ? await mendAll(store, found, { settings, now: world.clock.now(), signal })
     : { mended: [], failed: new Map<string, never>() };
   const lacksId = found.faults.some(({ error }) => error.code === 'store/id-missing');
-  const hasNewId = mend && lacksId && (await makeStoreId(store, world.random, signal));
+  const hasNewId = mend && lacksId && (await makeStoreId(store, world.random, signal)) !== undefined;
   await opened.close?.();
   const isMended = ({ document: { kind, name } }: StoreFault) =>
     kind === 'lineage' && mended.some(({ certificate }) => certificate === name);

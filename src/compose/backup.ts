@@ -11,6 +11,7 @@ import { isDeepJson } from '../core/text/json.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';
 import { forgedAmong, isOpenSecret, notSealed, sealedWith } from '../stores/encrypted.ts';
 import { readRestoreMark, restoreMarkKey, restoring } from './restoring.ts';
+import { storeIdKey } from './store-id.ts';
 
 /**
  * A backup is one text file of JSON lines:
@@ -288,7 +289,7 @@ async function begin(
   const begun = await readRestoreMark(store, signal);
   if (begun && begun.mark.sha256 !== sha256) throw restoring(store, begun.mark);
   if (begun) return begun.revision;
-  if (await store.get({ kind: 'meta', name: 'store' }, signal)) throw fail('store/not-empty', { path: store.location });
+  if (await store.get(storeIdKey, signal)) throw fail('store/not-empty', { path: store.location });
   await store.check(signal);
   return store.put(restoreMarkKey, encodeDocument({ schema: 1, sha256, file }), { ifRevision: null, signal });
 }

@@ -11,23 +11,8 @@ import { lineageMissing, renewalOfWidows, type Widow, watchStore } from '../engi
 import { type KeyDocument, readKey, type VersionDocument } from '../engine/run/bundles.ts';
 import { readLineage } from '../engine/run/stored-lineage.ts';
 import type { Pki } from '../ports/pki.ts';
-import type { Random } from '../ports/random.ts';
 import type { Entry, Key, SetAside, Store } from '../ports/store.ts';
-
-/** The id of the store, under which it marks what it makes elsewhere. */
-const storeIdKey = { kind: 'meta', name: 'store' } as const;
-
-/** Gives a store that has lost its id another one. Returns false if it has one, even if it is damaged. */
-export async function makeStoreId(store: Store, random: Random, signal: AbortSignal): Promise<boolean> {
-  const id = Buffer.from(random.bytes(12)).toString('base64url');
-  try {
-    await store.put(storeIdKey, encodeDocument({ schema: 1, id }), { ifRevision: null, signal });
-    return true;
-  } catch (error) {
-    if (isFailure(error, 'store/conflict')) return false;
-    throw error;
-  }
-}
+import { storeIdKey } from './store-id.ts';
 
 /** Something wrong with a store. */
 export interface StoreFault {
