@@ -3,6 +3,7 @@ import type { Secret } from '../../core/errors/secret.ts';
 import { canonicalAddress } from '../../core/names/identifiers.ts';
 import type { Http } from '../../ports/http.ts';
 import { fixedKeys, type KeySource, refreshedKeys, type TemporaryKeys } from '../http/access-keys.ts';
+import { askSource } from '../http/identity-source.ts';
 import { createMetadataServer, NoMetadata, readTemporaryKeys } from '../http/metadata-server.ts';
 import { type OidcContext, oidcKeys } from './oidc.ts';
 
@@ -56,15 +57,9 @@ export function alibabaInstance({
       header: 'x-aliyun-ecs-metadata-token',
     },
   });
-  const asking = async <T>(fact: string, advice: string, ask: () => Promise<T>): Promise<T> => {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!(error instanceof NoMetadata)) throw error;
-      const source = 'the metadata server of this machine';
-      throw fail('config/no-metadata', { what: name, fact, source, reason: error.message, advice });
-    }
-  };
+  const source = 'the metadata server of this machine';
+  const asking = <T>(fact: string, advice: string, ask: () => Promise<T>): Promise<T> =>
+    askSource({ what: name, fact, source, advice }, ask);
   const fact = (what: string, path: string, advice: string, isFact: (text: string) => boolean, signal: AbortSignal) =>
     asking(what, advice, async () => {
       const text = await server.text(path, signal);

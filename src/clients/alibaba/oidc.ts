@@ -1,4 +1,3 @@
-import { fail } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
@@ -6,7 +5,7 @@ import type { Http } from '../../ports/http.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Random } from '../../ports/random.ts';
 import type { TemporaryKeys } from '../http/access-keys.ts';
-import { type Asking, askSource, mostTokenBytes, readTokenFile } from '../http/identity-source.ts';
+import { type Asking, askSource, mostTokenBytes, readTokenFile, refusedBy } from '../http/identity-source.ts';
 import { type ApiAnswer, createJsonApi, isFields, judgeByStatus, readFields, type Verdict } from '../http/json-api.ts';
 import { readTemporaryKeys } from '../http/metadata-server.ts';
 import { canonicalQuery } from '../http/query.ts';
@@ -46,12 +45,7 @@ export function oidcKeys(role: OidcRole, context: OidcContext, signal: AbortSign
     const api = createJsonApi({
       ...context,
       judge,
-      error: ({ code, reason, cause }) =>
-        fail(
-          'config/no-metadata',
-          { ...asking, reason: code === undefined ? reason : `${code}: ${reason}` },
-          { cause },
-        ),
+      error: refusedBy(asking),
     });
     return api.call({
       what: 'AssumeRoleWithOIDC',

@@ -1,11 +1,10 @@
-import { fail } from '../../core/errors/errors.ts';
 import type { Secret } from '../../core/errors/secret.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Http } from '../../ports/http.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Random } from '../../ports/random.ts';
 import type { KeySource, TemporaryKeys } from '../http/access-keys.ts';
-import { type Asking, mostTokenBytes } from '../http/identity-source.ts';
+import { type Asking, mostTokenBytes, refusedBy } from '../http/identity-source.ts';
 import { createJsonApi, judgeByStatus, UnreadableAnswer } from '../http/json-api.ts';
 import { readTemporaryKeys } from '../http/metadata-server.ts';
 import { canonicalQuery } from '../http/query.ts';
@@ -48,7 +47,7 @@ export function assumeRole(
 ): Promise<TemporaryKeys> {
   const sts = createAwsQuery({
     ...{ ...context, version, credentials: source, service: 'sts', endpoint: context.stsEndpoint },
-    error: ({ code, reason, cause }) => refused(asking, code, reason, cause),
+    error: refusedBy(asking),
   });
   const { externalId } = role;
   const params = { ...sessionOf(role), ExternalId: externalId };
@@ -72,7 +71,7 @@ export function assumeRoleWithWebIdentity(
       const reason = (root && xmlText(root, 'Error', 'Message')) ?? '';
       return judgeByStatus(answer, code === undefined ? {} : { code, reason });
     },
-    error: ({ code, reason, cause }) => refused(asking, code, reason, cause),
+    error: refusedBy(asking),
   });
   return api.call({
     what: 'AssumeRoleWithWebIdentity',
@@ -93,9 +92,6 @@ export function assumeRoleWithWebIdentity(
     signal,
   });
 }
-
-const refused = (asking: Asking, code: string | undefined, reason: string, cause: unknown) =>
-  fail('config/no-metadata', { ...asking, reason: code === undefined ? reason : `${code}: ${reason}` }, { cause });
 
 function keysIn(keys: XmlElement | undefined): TemporaryKeys {
   if (!keys) throw new UnreadableAnswer('Credentials are missing in its answer');

@@ -17,6 +17,20 @@ export async function askSource<T>(asking: Asking, ask: () => Promise<T>): Promi
   }
 }
 
+/** What a service that exchanges tokens refuses, as `config/no-metadata`. */
+export const refusedBy =
+  (asking: Asking) =>
+  ({
+    code,
+    reason,
+    cause,
+  }: {
+    readonly code?: string | undefined;
+    readonly reason: string;
+    readonly cause?: unknown;
+  }) =>
+    fail('config/no-metadata', { ...asking, reason: code === undefined ? reason : `${code}: ${reason}` }, { cause });
+
 /** Tokens have a few kilobytes. */
 export const mostTokenBytes = 64 * 1024;
 
