@@ -75,9 +75,15 @@ export function mergedIfMany<T>(
   alike: (group: readonly T[]) => string,
 ): readonly (readonly T[])[] {
   const found = new Map<string, (readonly T[])[]>();
-  for (const group of groups) found.set(alike(group), [...(found.get(alike(group)) ?? []), group]);
-  return groups.flatMap((group) => {
-    const all = found.get(alike(group)) ?? [];
+  const alikes = groups.map((group) => {
+    const key = alike(group);
+    const all = found.get(key) ?? [];
+    all.push(group);
+    found.set(key, all);
+    return all;
+  });
+  return groups.flatMap((group, index) => {
+    const all = alikes[index]!;
     if (all.length <= fewCertificates) return [group];
     return all[0] === group ? [all.flat()] : [];
   });

@@ -34,7 +34,7 @@ import { dueStones } from './parts.ts';
 import { type Model, type Order, requestOf, type Value, valueKey } from './test-model.ts';
 import { after, phaseOf, type Transition } from './transition.ts';
 
-// What the engine does with work.ts (issue.ts and sweep.ts, step by step), on a model of the outside world. For
+// What the engine does with these changes (issue.ts and sweep.ts, step by step), on a model of the outside world. For
 // work.test.ts; no product code imports this.
 
 /** A point on the path, and what may happen there. The first choice continues the path. */
