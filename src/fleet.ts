@@ -17,7 +17,7 @@ import type { TrialNews, TrialReport } from './engine/acts/dns-trial.ts';
 import type { Forgotten } from './engine/acts/forget.ts';
 import type { RevocationWish } from './engine/acts/revoke.ts';
 import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/delivery/lost.ts';
-import type { NotSwept } from './engine/delivery/swept.ts';
+import type { Swept } from './engine/delivery/swept.ts';
 import type { CaaReport } from './engine/looks/caa-report.ts';
 import type { DrawnPath } from './engine/looks/doctor.ts';
 import type { RevokedVersion } from './engine/pass/revocations.ts';
@@ -270,19 +270,7 @@ export interface Deleted extends Forgotten {
   readonly isDeclared: boolean;
 }
 
-export interface SweepReport {
-  readonly cleaned: readonly string[];
-  /** What a removal may have missed, because the DNS provider may not list it yet. */
-  readonly unsure: readonly string[];
-  /** Interrupted deployments that were finished. */
-  readonly delivered: readonly string[];
-  /** Certificates whose interrupted revocation was finished. */
-  readonly revoked: readonly string[];
-  readonly failed: readonly NotSwept[];
-  /** Tombstones that will be checked later, and when the first of them is due. RFC 3339. */
-  readonly waiting: number;
-  readonly nextLook?: string;
-}
+export type SweepReport = Swept;
 
 /** Opens a fleet. Fails with `store/unusable` before any CA is called. */
 export async function openFleet(settings: Settings, context: ComposeContext): Promise<Fleet> {
