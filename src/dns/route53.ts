@@ -43,8 +43,8 @@ export default defineDnsProvider({
   }),
   notes: `Without keys, certfleet uses the role of what it runs on (EC2, ECS, EKS). To use another role, name a file like
 \`~/.aws/config\` as \`credentials\` and a \`profile\` of it that has \`role_arn\` with \`source_profile\` or
-\`credential_source\`, or \`credential_process\`. The program is run without a shell; nobody but root and the user that runs
-certfleet may be able to change it or the file. Roles that ask for MFA are of no use without a person.
+\`credential_source\`, or \`credential_process\`. The program is run without a shell; no user but root and the one that
+runs certfleet may be able to change it or the file. A role that asks for MFA cannot be used.
 
 The user or role needs this policy; put the id of the zone in the place of \`Z2FDTNDATAQYW2\`. With \`hostedZoneId\`, the last statement is not needed:
 

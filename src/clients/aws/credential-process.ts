@@ -33,8 +33,8 @@ const timeoutMs = 60_000;
 const endlessMs = 3_600_000;
 
 /**
- * The keys that a program prints (`credential_process`, version 1). No shell runs it, and as with a hook, nobody else may
- * be able to change it; nor the file that names it. Nothing that it prints is shown, because any part may be a secret.
+ * The keys that a program prints (`credential_process`, version 1). No shell runs it. As with a hook, no other user may be
+ * able to change it or the file that names it. Nothing that it prints is shown, because any part may be a secret.
  */
 export async function keysOfProcess(
   { command, file }: CredentialProcess,
