@@ -250,7 +250,7 @@ describeWith(['pebble', ...bindPrograms], 'certfleet doctor', () => {
 
   it('nobody listens', async () => {
     const at = await home(cluster, responder(await freePort()));
-    expect((await at.doctor()).shown.at(-1)).toEqual(['answer', 'broken', 'nobody-listens']);
+    expect((await at.doctor()).shown.at(-1)).toEqual(['answer', 'broken', 'nothing-listens']);
   });
 
   it('walks from the name to the servers of the zone with DNS-01', async () => {

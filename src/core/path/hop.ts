@@ -29,7 +29,7 @@ export type HopPlace =
 export type HopReason =
   | 'hairpin-nat'
   | 'ipv6-not-served'
-  | 'nobody-listens'
+  | 'nothing-listens'
   | 'not-fetched'
   | 'redirect-elsewhere'
   | 'redirect-listener'

@@ -101,13 +101,13 @@ describe('what the answer of one address says', () => {
     {
       what: 'a public address that refuses',
       answer: failed('connect', 'ECONNREFUSED'),
-      is: [unknown, 'nobody-listens'],
+      is: [unknown, 'nothing-listens'],
     },
     {
       what: 'an address that refuses, as the CA sees it',
       answer: failed('connect', 'ECONNREFUSED'),
       at: { seesAsTheCa: true },
-      is: [broken, 'nobody-listens'],
+      is: [broken, 'nothing-listens'],
     },
     {
       what: 'IPv6 without a route',

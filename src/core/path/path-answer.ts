@@ -149,7 +149,7 @@ function failure(answer: PathAnswer & { readonly kind: 'failed' }, context: Answ
   if (code === 'ECONNREFUSED')
     return {
       ...(isProof && context.seesAsTheCa ? brokenPath : unknown),
-      reason: 'nobody-listens',
+      reason: 'nothing-listens',
       finding: `${silent}; nothing listens there${context.seesAsTheCa ? '' : ', or this network does not lead its own public address back (hairpin NAT)'}`,
       advice: 'Check that the balancer has a running listener on this port.',
     };
