@@ -132,7 +132,7 @@ goes on the HTTPS listener, since CAs follow redirects.`,
       }
     }
 
-    /** Undefined if the load balancer has it no more: its rules went with it. */
+    /** Undefined if the load balancer no longer has it: its rules went with it. */
     async function listenerIfThere(signal: AbortSignal): Promise<ClbListener | undefined> {
       try {
         return await listenerOf(signal);

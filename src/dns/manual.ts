@@ -85,7 +85,7 @@ function addText(values: readonly DnsValue[]): string {
     `Add ${count} where the DNS of ${zonesOf(values)} is managed:`,
     '',
     ...recordLines(values),
-    ...(values.some(({ stays }) => stays) ? ['It stays there, so that renewals need nobody.'] : []),
+    ...(values.some(({ stays }) => stays) ? ['It stays there, so renewals need no person.'] : []),
     ...(shared ? ['Records of the same name are separate records: add each, and keep the others.'] : []),
     'certfleet waits until every name server has them, and then goes on by itself.',
   ].join('\n');

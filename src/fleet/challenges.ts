@@ -17,7 +17,7 @@ export async function drawNamed(
 ): Promise<readonly DrawnPath[]> {
   const { drawPaths } = await import('../engine/looks/doctor.ts');
   const drawn: DrawnPath[] = [];
-  // Also one that is renewed no more: its name may still lead somewhere.
+  // Also one that is no longer renewed: its name may still lead somewhere.
   for (const spec of await specsOf(fleet, names, signal))
     drawn.push(...(await drawPaths(fleet.composed.engine, spec, signal)));
   return drawn;

@@ -48,7 +48,7 @@ export function readableFiles(files: Files, client: string): Files {
 const shown = (path: string): string => (path.length > 300 ? `${path.slice(0, 300)}…` : path);
 
 /**
- * What is imported says which commands run as this user, so nobody else may be able to write it: neither the folder, nor
+ * What is imported says which commands run as this user, so no other user may be able to write it: neither the folder, nor
  * the files in it. Fails with `import/absent`, `import/untrusted`, `import/unreadable` and `import/damaged`.
  */
 export async function openTrusted(all: Files, root: string, client: string): Promise<TrustedFiles> {

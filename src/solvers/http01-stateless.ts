@@ -24,7 +24,7 @@ export default defineSolver({
     'solver; see the [guide](../guides/stateless-challenges.md). Before each order, certfleet asks every address of each',
     'name, and every one of `frontends`, with a random token.',
     '',
-    'The thumbprint is no secret: the CA’s challenges show it to anyone. But whoever has the account’s key can get',
+    'The thumbprint is no secret: the CA’s challenges show it to anyone. But anyone who has the account’s key can get',
     'certificates for these names while the configuration stands. All certificates of the solver must have the same',
     'account. A test order (`--staging`) has another account, and needs the configuration of `certfleet stateless',
     '--staging`.',

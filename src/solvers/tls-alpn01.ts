@@ -11,7 +11,7 @@ export default defineSolver({
   since: '0.1.0',
   notes: [
     'Answers on port 443, with a certificate made for each challenge, so port 80 may stay closed. It listens while an order',
-    'needs it, and speaks the protocol `acme-tls/1` only. Behind a proxy that has port 443, let that pass on the connections',
+    'needs it, and answers only the protocol `acme-tls/1`. If a proxy has port 443, let it pass on the connections',
     'of `acme-tls/1` without ending TLS, and listen on another port; see the',
     '[guide](../guides/answer-on-port-443.md).',
     '',

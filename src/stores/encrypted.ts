@@ -178,7 +178,7 @@ function encrypted(inner: Store, { keys, random }: Encryption): Store {
 
   /**
    * Another process may have encrypted the store since it was opened, or changed its key. So ask before each secret: it
-   * would stand in the clear, or nobody would have its key.
+   * would stand in the clear, or its key would be lost.
    */
   async function admit(signal: AbortSignal): Promise<void> {
     await (writing

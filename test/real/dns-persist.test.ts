@@ -138,7 +138,7 @@ describeWith(bindPrograms, 'conformance 17: a record that stays, in BIND', () =>
       };
       const ran = await run(['issue'], { terminal: { script, typed: '' }, seen });
       succeeded(ran);
-      expect(ran.stdout).toContain('It stays there, so that renewals need nobody.');
+      expect(ran.stdout).toContain('It stays there, so renewals need no person.');
       expect(ran.stdout).not.toContain('You can now remove');
       const there = await bind.txt(zone);
       await rewriteLineage(store, 'once', (lineage) => ({

@@ -135,7 +135,7 @@ export interface Place {
   readonly title: string;
   readonly loadBalancer: string;
   readonly ruleQuota: number;
-  /** Undefined if the load balancer has it no more, so that only groups can be left. */
+  /** Undefined if the load balancer no longer has it, so that only groups can be left. */
   readonly listener: ClbListener | undefined;
   /** Its rules, if they were read a moment ago. */
   readonly rules?: readonly Rule[] | undefined;

@@ -44,7 +44,7 @@ export interface BearerCall<T> extends Omit<ApiCall<T>, 'build' | 'secrets'> {
   build(): ApiRequest;
 }
 
-/** Sends a call with a token, and once more with a new one if the service takes the old one no more. */
+/** Sends a call with a token, and once more with a new one if the service no longer takes the old one. */
 export async function callWithToken<T>(api: JsonApi, { tokens, build, ...call }: BearerCall<T>): Promise<T> {
   const secrets: Secret[] = [];
   const once = () =>

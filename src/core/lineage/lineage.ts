@@ -35,7 +35,7 @@ export interface Lineage {
   readonly kept?: readonly KeptRecord[];
   /** After a rollback, `renew` neither replaces the current version before this time nor asks the CA when to. */
   readonly rolledBack?: { readonly at: string; readonly until: string };
-  /** When `import --undo` gave it back to the client in this folder, which renews it since; it is renewed here no more. */
+  /** When `import --undo` gave it back to the client in this folder, which has renewed it since; it is no longer renewed here. */
   readonly givenBack?: GivenBack;
   /** Its document was lost and made again from its versions, so `spec` does not tell how it is renewed. */
   readonly settingsLost?: true;

@@ -173,14 +173,14 @@ function redirect(answer: PathAnswer & { readonly kind: 'redirect' }, base: Hop,
         ...base,
         reason: 'redirect-loses-path',
         finding: `${base.finding} redirects ${shown(path)} to ${to}, which loses the path`,
-        advice: `Redirect with the path ("return 301 https://$host$request_uri" in nginx), or except ${challengePath} of ${host} from the redirect.`,
+        advice: `Redirect with the path ("return 301 https://$host$request_uri" in nginx), or exclude ${challengePath} of ${host} from the redirect.`,
       };
     case 'elsewhere':
       return {
         ...base,
         reason: 'redirect-elsewhere',
         finding: `${base.finding} redirects to ${to}; a CA follows http on port 80 and https on port 443 only`,
-        advice: `Except ${challengePath} of ${host} from the redirect.`,
+        advice: `Exclude ${challengePath} of ${host} from the redirect.`,
       };
     case 'nowhere':
       return {
@@ -188,14 +188,14 @@ function redirect(answer: PathAnswer & { readonly kind: 'redirect' }, base: Hop,
         ...unknown,
         reason: 'redirect-elsewhere',
         finding: `${base.finding} redirects to ${to}, and no address of that host was found`,
-        advice: `Give that host an address, or except ${challengePath} of ${host} from the redirect.`,
+        advice: `Give that host an address, or exclude ${challengePath} of ${host} from the redirect.`,
       };
     default:
       return {
         ...base,
         reason: 'redirect-loop',
         finding: `${base.finding} redirects more than ten times, last to ${to}`,
-        advice: `Except ${challengePath} of ${host} from the redirect.`,
+        advice: `Exclude ${challengePath} of ${host} from the redirect.`,
       };
   }
 }

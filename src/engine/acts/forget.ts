@@ -199,7 +199,7 @@ function refuseLeft({ name }: Lineage, [first]: readonly NotRemoved[]): void {
   throw fail('solver/not-removed', { certificate: name, what, reason: reasonOf(error) }, { cause: error });
 }
 
-/** Removes what commands got in the store's own folder, also those that are targets no more: it contains keys. */
+/** Removes what commands got in the store's own folder, also those that are no longer targets: it contains keys. */
 async function removeCopies(
   { connect }: Engine,
   holding: Holding,

@@ -3,7 +3,7 @@ import type { Files, Foreign, ReadOptions } from '../../ports/files.ts';
 import { untrusted } from './unusable.ts';
 
 /**
- * What a store contains says which commands to run, so nobody but root and the effective user may be able to write it:
+ * What a store contains says which commands to run, so only root and the effective user may be able to write it:
  * neither on the way to its folder, nor in it. If it was open to others before, they may have left folders and files.
  */
 export interface Trust {

@@ -78,7 +78,7 @@ function warn(session: Session, message: string): void {
   session.note(`warning: ${message}`);
 }
 
-/** Whoever can read the file has the secrets in it. */
+/** Anyone who can read the file has the secrets in it. */
 async function warnOfLiterals(session: Session, file: string, settings: Settings): Promise<void> {
   const { files } = await session.world();
   const stat = await files.stat(file);

@@ -121,7 +121,7 @@ certbot in /etc/letsencrypt: 1 of 1 certificate taken over. Nothing was ordered.
       fleet: { undone: { certificates: [deleted, kept], restored: [{ what: '/live/a.test' }] } },
       calls: [{ undo: true }],
       stdout: `a.test: would be deleted from the store
-b.test: would be kept in the store, because certfleet has renewed it; it would be renewed no more. \`certfleet delete b.test\` deletes it
+b.test: would be kept in the store, because certfleet has renewed it; it would no longer be renewed. \`certfleet delete b.test\` deletes it
 /live/a.test: would be as before
 `,
       warns: ['Next: the same without --dry-run.'],

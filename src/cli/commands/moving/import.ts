@@ -267,14 +267,14 @@ async function warnOfOtherStore(session: Session, fleet: Fleet, root: string): P
 
 function tellUndone(session: Session, { certificate, result, reason, hint, left = [] }: Undone, dryRun: boolean): void {
   const [deleted, kept, renewed] = dryRun
-    ? ['would be deleted', 'would be kept', 'would be renewed']
-    : ['deleted', 'kept', 'is renewed'];
+    ? ['would be deleted', 'would be kept', 'would no longer be renewed']
+    : ['deleted', 'kept', 'is no longer renewed'];
   if (result === 'failed') session.complain(`${certificate}: ${reason}${hint === undefined ? '' : `\n  ${hint}`}`);
   else if (!session.quiet)
     session.print(
       result === 'deleted'
         ? `${certificate}: ${deleted} from the store`
-        : `${certificate}: ${kept} in the store, because ${reason}; it ${renewed} no more. \`${withPlaces(`certfleet delete ${certificate}`, session)}\` deletes it`,
+        : `${certificate}: ${kept} in the store, because ${reason}; it ${renewed}. \`${withPlaces(`certfleet delete ${certificate}`, session)}\` deletes it`,
     );
   for (const what of left) session.complain(`${certificate}: ${what}`);
 }

@@ -45,7 +45,7 @@ export const challenges = {
     hint: 'Nothing was changed. {advice}',
   },
   'dns/limited': {
-    message: '{provider} takes no more requests for now: {reason}',
+    message: '{provider} accepts no more requests for now: {reason}',
     blame: 'provider',
     retry: 'later',
     hint: 'Nothing was changed. Try again when the limit has ended.',
