@@ -2,6 +2,7 @@ import { type ChallengeType, challengeTypes } from '../core/ca/challenge-type.ts
 import { isDnsName } from '../core/names/dns-name.ts';
 import { type AdapterSettings, zoneSolversKey } from '../core/spec/spec.ts';
 import { duration, z } from '../define.ts';
+import { oneOf } from './problems.ts';
 import { dns01Type } from './registry.ts';
 import { resolverAddress } from './resolver-address.ts';
 
@@ -27,7 +28,7 @@ export const dns01Options = z.strictObject({
         .min(1)
         .meta({ title: 'The zone to change', examples: ['example.com'] }),
       nameservers: z
-        .array(z.string().min(1))
+        .array(resolverAddress())
         .min(1)
         .meta({ title: 'Servers to ask, as address or address:port', examples: [['192.0.2.53', '192.0.2.54:5353']] }),
     })
@@ -45,11 +46,14 @@ export const dns01Options = z.strictObject({
       title: 'Zones that another of `solvers` changes, because a CNAME leads there and another provider has them',
       examples: [{ 'example.net': 'otherSolver' }],
     }),
-  challenge: z.enum(dnsChallenges).default('dns-01').meta({
-    title: 'The challenge to answer',
-    description:
-      'dns-account-01 has a label made of the account’s URL in front of `_acme-challenge`, so that several installations can have a CNAME of their own for one name. The CA must offer it. dns-persist-01 needs one record that stays, `_validation-persist`, so a renewal changes nothing; where the CA does not offer it, dns-01 is answered.',
-  }),
+  challenge: z
+    .enum(dnsChallenges, { error: oneOf(dnsChallenges) })
+    .default('dns-01')
+    .meta({
+      title: 'The challenge to answer',
+      description:
+        'dns-account-01 has a label made of the account’s URL in front of `_acme-challenge`, so that several installations can have a CNAME of their own for one name. The CA must offer it. dns-persist-01 needs one record that stays, `_validation-persist`, so a renewal changes nothing; where the CA does not offer it, dns-01 is answered.',
+    }),
   persistFor: duration(
     'dns-persist-01: how long a record is good (`persistUntil`); for ever by default. A new one is written 30 days before its end, or when a third of its time is left',
   ).optional(),

@@ -5,7 +5,7 @@ import { unseen } from '../core/errors/remote-text.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import { registry } from '../generated/registry.ts';
 import { editableText, yamlOf } from './editable.ts';
-import { settingsOf } from './settings.ts';
+import { settingsOf } from './yaml.ts';
 
 it('writes references in place of what is stored inside, so that the same settings are read again', async () => {
   const text = `

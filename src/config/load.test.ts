@@ -113,7 +113,7 @@ describe('loadSettings', () => {
     expect(issuers['own']).toMatchObject({ caFile: '/ca.pem', onlyThisCa: true });
     expect((await load(own(', caFile: /ca.pem, onlyThisCa: false'))).issuers['own']).not.toHaveProperty('onlyThisCa');
     expect(await problemsIn(own(', onlyThisCa: true'))).toEqual([
-      '1: issuers.own: onlyThisCa needs caFile, the PEM file with the only root certificates to trust',
+      '1: issuers.own.onlyThisCa needs issuers.own.caFile, the PEM file with the only root certificates to trust',
     ]);
   });
 
@@ -294,10 +294,7 @@ describe('problems', () => {
     ],
     [edited('9s', '999999999d'), '13: shutdownBudget: a duration is at most 36500d (100 years)'],
     [edited('9s', 'long'), '13: shutdownBudget: a duration is a whole number and ms, s, m, h or d, for example 30s'],
-    [
-      edited('http01Port: 5002', 'http01Port: 70000'),
-      '12: preflight.http01Port: too big: expected number to be <=65535',
-    ],
+    [edited('http01Port: 5002', 'http01Port: 70000'), '12: preflight.http01Port: must be a number from 1 to 65535'],
     [
       edited('"abc.example.com:443"', 'abc.example.com'),
       '10: certificates[0].endpoints[0]: must be an address and a port, like www.example.com:443',

@@ -48,8 +48,8 @@ export async function loadSettings(request: LoadRequest): Promise<Settings> {
 export async function checkConfiguration(request: LoadRequest): Promise<CheckedConfiguration> {
   const { file, text } = await read(request);
   if (text === undefined) return { file, text, settings: defaultSettings(request.env), problems: [] };
-  // Imported here, because a run with flags alone needs neither the YAML parser nor the schema.
-  const { settingsOf } = await import('./settings.ts');
+  // Imported here, because a run with flags alone does not need the YAML parser.
+  const { settingsOf } = await import('./yaml.ts');
   const { settings, problems } = await settingsOf(
     text,
     request.env,

@@ -181,7 +181,7 @@ describe('environment', () => {
 describe('checkOptions', () => {
   it('finds every problem without reading a secret', () => {
     const settings = { type: 'example-dns', server: '', token: 5, portt: 1, timeout: 'x' } as never;
-    const found = checkOptions(definition, settings, {}, ['solvers', 'dns']);
+    const found = checkOptions(definition, settings, {}, { base: ['solvers', 'dns'] });
     expect(found.map(({ path }) => path.join('.'))).toEqual([
       'solvers.dns.portt',
       'solvers.dns.token',
@@ -191,7 +191,9 @@ describe('checkOptions', () => {
   });
 
   it('allows missing secrets, and missing options that the environment has', () => {
-    expect(checkOptions(definition, { type: 'example-dns' }, { CERTFLEET_EXAMPLE_DNS_SERVER: 's' }, [])).toEqual([]);
+    expect(
+      checkOptions(definition, { type: 'example-dns' }, { CERTFLEET_EXAMPLE_DNS_SERVER: 's' }, { base: [] }),
+    ).toEqual([]);
   });
 });
 
@@ -234,7 +236,7 @@ describe('references of any option', () => {
 
   it('checks what is known before files are read', () => {
     const check = (settings: object, env = {}) =>
-      checkOptions(definition, { type: 'example-dns', server: 's', ...settings } as never, env, []).map(
+      checkOptions(definition, { type: 'example-dns', server: 's', ...settings } as never, env, { base: [] }).map(
         (one) => one.message,
       );
     expect(check({ port: 'file:/port', timeout: 'env:TIMEOUT' })).toEqual([]);
@@ -387,9 +389,11 @@ describe('aliases and files with credentials', () => {
   });
 
   it('checks nothing that the file may have', () => {
-    expect(checkOptions(cloud, { type: 'cloud', credentials: '/c.ini' }, {}, [])).toEqual([]);
-    expect(checkOptions(cloud, { type: 'cloud', credentials: 'c.ini' }, {}, [])).toHaveLength(1);
-    expect(checkOptions(cloud, { type: 'cloud' }, {}, [])).toEqual([expect.objectContaining({ missing: true })]);
+    expect(checkOptions(cloud, { type: 'cloud', credentials: '/c.ini' }, {}, { base: [] })).toEqual([]);
+    expect(checkOptions(cloud, { type: 'cloud', credentials: 'c.ini' }, {}, { base: [] })).toHaveLength(1);
+    expect(checkOptions(cloud, { type: 'cloud' }, {}, { base: [] })).toEqual([
+      expect.objectContaining({ missing: true }),
+    ]);
   });
 
   it('warns of a file that every user can read', async () => {
@@ -453,7 +457,7 @@ describe('the keys of clouds', () => {
   });
 
   it('sends keys to no endpoint without TLS', () => {
-    const check = (url: string) => checkOptions(alibaba, { type: 'clb', endpoint: url }, {}, []).length;
+    const check = (url: string) => checkOptions(alibaba, { type: 'clb', endpoint: url }, {}, { base: [] }).length;
     expect([check('https://slb.test'), check('http://127.0.0.1:1'), check('http://slb.test')]).toEqual([0, 0, 1]);
   });
 });

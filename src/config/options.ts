@@ -8,7 +8,7 @@ import type { Files, Foreign } from '../ports/files.ts';
 import { mistyped, optionsIn, whyLacking, writtenKeys } from './credentials-file.ts';
 import { innermost, type OptionField } from './fields.ts';
 import { type GivenOptions, givenOptions, variableOf } from './given.ts';
-import { type Problem, pathText, problemsOf, unknownKey, withoutEchoes } from './problems.ts';
+import { keys, type Part, type Problem, problemsOf, unknownKey, withoutEchoes } from './problems.ts';
 
 /** The part of an adapter's definition that its options need. */
 export interface WithOptions<Shape extends z.ZodObject = z.ZodObject> {
@@ -82,8 +82,7 @@ export async function resolveOptions<Shape extends z.ZodObject>(
       input[field.name] = new Secret(value as string);
     } else input[field.name] = fromText(field, value);
   }
-  if (unknown !== undefined)
-    throw fail('config/invalid', { file: what, problem: unknownKey(unknown, [], known).message });
+  if (unknown !== undefined) throw fail('config/invalid', { file: what, problem: unknownKey(unknown, known).message });
   if (missing.length > 0)
     throw fail('config/credential-missing', {
       what,
@@ -162,14 +161,15 @@ export function checkOptions(
   definition: WithOptions,
   settings: AdapterSettings,
   env: Environment,
-  base: readonly PropertyKey[],
+  part: Part,
 ): readonly Problem[] {
+  const { base, places = keys } = part;
   const options = givenOptions(definition, { settings, env });
   const { fields } = options;
   const known = fields.map((field) => field.name);
   const problems: Problem[] = Object.keys(settings)
     .filter((key) => key !== 'type' && !known.includes(key))
-    .map((key) => unknownKey(key, base, known));
+    .map((key) => unknownKey(key, known, part));
   const found = options.find();
   const input: Record<string, unknown> = {};
   /** Options whose value is not known before a file is read. */
@@ -179,10 +179,10 @@ export function checkOptions(
     const given = found.get(field.name)?.value;
     const reference = typeof given === 'string' && /^(file|env):/.test(given) ? given : undefined;
     if (reference?.startsWith('file:') && !reference.startsWith('file:/'))
-      problems.push({ path, message: `${pathText(path)}: write an absolute path: file:/path` });
+      problems.push({ path, message: `${places.at(path)}: write an absolute path: file:/path` });
     if (field.secret) {
       if (given !== undefined && typeof given !== 'string')
-        problems.push({ path, message: `${field.name} must be text: put it in quotes, or use file:/path` });
+        problems.push({ path, message: `${places.at(path)} must be text: put it in quotes, or use file:/path` });
       if (given !== undefined || field.required) input[field.name] = new Secret('');
     } else if (given === undefined) {
       if (options.credentials !== undefined) unread.add(field.name);
@@ -198,7 +198,7 @@ export function checkOptions(
   }
   const parsed = definition.options.safeParse(input);
   if (parsed.success) return problems;
-  const issues = problemsOf(parsed.error, definition.options, input, base).filter(({ path }) => {
+  const issues = problemsOf(parsed.error, definition.options, input, part).filter(({ path }) => {
     const [option] = path.slice(base.length);
     // A rule about several options cannot be checked before all are known.
     return option === undefined ? unread.size === 0 : !unread.has(String(option));

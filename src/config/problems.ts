@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { CertfleetError } from '../core/errors/errors.ts';
-import { nearest } from '../core/text/nearest.ts';
+import { didYouMean, nearest } from '../core/text/nearest.ts';
 import { knownKeys } from './fields.ts';
 
 /** One problem in a configuration. */
@@ -28,36 +28,61 @@ export const pathText = (path: readonly PropertyKey[]): string =>
     return text === '' ? String(part) : `${text}.${String(part)}`;
   }, '');
 
+/** How messages call what is at a path: by the keys of a file, or by the flags of a command. */
+export interface Places {
+  /** `certificates[0].keyType`, or `--key-type rsa1`. */
+  at(path: readonly PropertyKey[]): string;
+  /** ` in solvers.web`, after what is in that group; nothing for flags, which are named as a whole. */
+  within(path: readonly PropertyKey[]): string;
+}
+
+/** Those of a file. */
+export const keys: Places = {
+  at: pathText,
+  within: (path) => (path.length === 0 ? '' : ` in ${pathText(path)}`),
+};
+
+/** A part of a configuration that is checked by itself. */
+export interface Part {
+  /** Its path in the whole configuration. */
+  readonly base: readonly PropertyKey[];
+  readonly places?: Places;
+}
+
+const whole: Part = { base: [] };
+
 /**
  * Words zod's findings, with the nearest known key for an unknown one.
  *
  * @param value the checked value, to distinguish missing from wrong values
- * @param base the path of `value` in the whole configuration
  */
 export const problemsOf = (
   error: { readonly issues: readonly z.core.$ZodIssue[] },
   schema: z.ZodType,
   value: unknown,
-  base: readonly PropertyKey[] = [],
+  part: Part = whole,
 ): readonly Problem[] =>
   withoutEchoes(
     error.issues.flatMap((issue): Problem[] => {
+      const { base, places = keys } = part;
       const path = [...base, ...issue.path];
       if (issue.code === 'unrecognized_keys')
-        return issue.keys.map((key) => unknownKey(key, path, knownKeys(schema, issue.path) ?? []));
-      const where = pathText(path) || 'the configuration';
+        return issue.keys.map((key) => unknownKey(key, knownKeys(schema, issue.path) ?? [], { ...part, base: path }));
+      const where = places.at(path) || 'the configuration';
       const given = valueAt(value, issue.path);
-      if (given === undefined || given === null) {
+      if (given === undefined || given === null)
         // "is missing" is clearer than any message about a wrong type.
-        const parent = pathText(path.slice(0, -1));
         return [
-          { path, missing: true, message: `"${String(path.at(-1) ?? '')}" is missing${parent ? ` in ${parent}` : ''}` },
+          {
+            path,
+            missing: true,
+            message: `"${String(path.at(-1) ?? '')}" is missing${places.within(path.slice(0, -1))}`,
+          },
         ];
-      }
       const ofGroup = issue.code === 'invalid_union' && kindOf(given) === kindOf({}) && issue.errors.find(isDeeper);
       if (ofGroup) {
         const issues = ofGroup.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
-        return [...problemsOf({ issues }, schema, value, base)];
+        return [...problemsOf({ issues }, schema, value, part)];
       }
       const [ofKey] = issue.code === 'invalid_key' ? issue.issues : [];
       if (ofKey) return [{ path, onKey: true, message: `${where} ${lowerFirst(ofKey.message)}` }];
@@ -85,19 +110,24 @@ export function withoutEchoes(problems: readonly Problem[]): readonly Problem[] 
   return problems.filter((problem) => !(problem.missing && meant.has(pathText(problem.path))));
 }
 
-/** The problem of an unknown key. */
-export const unknownKey = (key: string, path: readonly PropertyKey[], known: readonly string[]): Problem => {
-  const where = pathText(path);
+/** The problem of an unknown key in a group. */
+export const unknownKey = (key: string, known: readonly string[], { base, places = keys }: Part = whole): Problem => {
   const meant = nearest(key, known);
   const all = known.length > 0 ? `; available: ${known.join(', ')}` : '';
   const list = meant === undefined ? all : `; did you mean "${meant}"?`;
   return {
-    path: [...path, key],
+    path: [...base, key],
     onKey: true,
     ...(meant === undefined ? {} : { meant }),
-    message: `unknown key "${shortened(key)}"${where ? ` in ${where}` : ''}${list}`,
+    message: `unknown key "${shortened(key)}"${places.within(base)}${list}`,
   };
 };
+
+/** The message about a word that is none of these. */
+export const oneOf =
+  (words: readonly string[]) =>
+  ({ input }: { readonly input?: unknown }): string =>
+    `write one of ${words.join(', ')}${typeof input === 'string' ? didYouMean(input, words) : ''}`;
 
 const typeWords: Readonly<Record<string, string>> = {
   string: 'text',

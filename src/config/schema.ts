@@ -6,6 +6,7 @@ import { accountKeyTypes } from '../core/spec/account-key.ts';
 import { duration, wholePath, z } from '../define.ts';
 import { parseHostPort } from './addresses.ts';
 import { eabFields } from './external-account.ts';
+import { oneOf } from './problems.ts';
 import { bracketsOr, resolverAddress } from './resolver-address.ts';
 import { isKeyReference } from './store-key.ts';
 import { wishes } from './wishes.ts';
@@ -72,7 +73,7 @@ const issuer = z.strictObject({
     title: 'External account binding (EAB), for a CA that opens accounts only for its customers',
   }),
   accountKey: z
-    .enum(accountKeyTypes)
+    .enum(accountKeyTypes, { error: oneOf(accountKeyTypes) })
     .optional()
     .meta({ title: 'Type of a new account key: ES256 (default), ES384, RS256 or EdDSA, which few CAs accept' }),
 });
@@ -89,6 +90,11 @@ const hostPort = (example: string) =>
   z.string().refine((text) => parseHostPort(text) !== undefined, {
     error: bracketsOr(`must be an address and a port, like ${example}`),
   });
+
+const port = () => {
+  const error = 'must be a number from 1 to 65535';
+  return z.int({ error }).min(1, { error }).max(65_535, { error });
+};
 
 const identifier = z.union([z.string(), z.strictObject({ name: z.string(), solver: z.string().min(1) })], {
   error: 'write a name or an address in quotes, or one with its solver, like { name: "*.example.net", solver: dns }',
@@ -175,16 +181,10 @@ export const configuration = z.strictObject({
           title: 'Resolvers that see what the CA sees; the machine’s own if empty',
           examples: [['1.1.1.1', '9.9.9.9:53']],
         }),
-      http01Port: z
-        .int()
-        .min(1)
-        .max(65_535)
+      http01Port: port()
         .default(80)
         .meta({ title: 'Port that the CA connects to for HTTP-01: 80, except for test CAs' }),
-      tlsAlpn01Port: z
-        .int()
-        .min(1)
-        .max(65_535)
+      tlsAlpn01Port: port()
         .optional()
         .meta({ title: 'Port that the CA connects to for TLS-ALPN-01: 443, except for test CAs' }),
     })

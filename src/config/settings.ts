@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
-import { loadAll as parseYaml, YAMLException } from 'js-yaml';
-import { knownIssuers, whyAccountNeeded } from '../core/ca/known-issuers.ts';
+import { type KnownIssuer, knownIssuers } from '../core/ca/known-issuers.ts';
 import { CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
 import type { Identifier } from '../core/names/identifier.ts';
 import { accountKey, accountOf } from '../core/spec/account.ts';
@@ -27,7 +26,7 @@ import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifie
 import { directoryOf } from './issuers.ts';
 import { checkOptions, type Environment, secretVariables, type WithOptions } from './options.ts';
 import { checkOrder } from './order-limits.ts';
-import { type Problem, pathText, problemsOf } from './problems.ts';
+import { keys, type Places, type Problem, problemsOf } from './problems.ts';
 import {
   type AdapterKind,
   adapterEntry,
@@ -41,49 +40,47 @@ import {
 import { type Configuration, configuration } from './schema.ts';
 import { wishesOf } from './wishes.ts';
 
-/** The settings in the text of certfleet.yaml, or all its problems. */
-export async function settingsOf(
-  text: string,
-  env: Environment,
-  registry: Registry,
-  folder?: string,
+/** What is known besides the configuration itself. */
+export interface Surroundings {
+  readonly env: Environment;
+  readonly registry: Registry;
+  /** That of the configuration's file, from which paths of modules may begin. */
+  readonly folder?: string | undefined;
+  /** How messages call what is in the configuration; by default as the keys of a file. */
+  readonly places?: Places;
+  /** Checked settings that certificates may name, too. */
+  readonly declared?: Declared;
+  /** Without it, the dates of a certificate are not compared with today's. */
+  readonly now?: Date;
+}
+
+/** The settings in a configuration, a file's or that of flags, or all its problems. */
+export async function settingsIn(
+  value: unknown,
+  { env, registry, folder, places = keys, declared = nothing, now }: Surroundings,
 ): Promise<{ readonly settings: Settings | undefined; readonly problems: readonly Problem[] }> {
-  let value: unknown;
-  try {
-    const documents = parseYaml(text);
-    if (documents.length > 1)
-      return {
-        settings: undefined,
-        problems: [{ path: [], message: 'there are several YAML documents; write only one' }],
-      };
-    value = documents[0] ?? {};
-  } catch (cause) {
-    if (!(cause instanceof YAMLException)) throw cause;
-    return { settings: undefined, problems: [yamlProblem(cause)] };
-  }
   const parsed = configuration.safeParse(value);
-  if (!parsed.success) return { settings: undefined, problems: problemsOf(parsed.error, configuration, value) };
+  if (!parsed.success)
+    return { settings: undefined, problems: problemsOf(parsed.error, configuration, value, { base: [], places }) };
   const problems: Problem[] = [];
   const variables = { hookVariables: [], secretVariables: [] };
-  const settings = await build(parsed.data, { env, registry, folder, problems, ...variables });
+  const settings = await build(parsed.data, { env, registry, folder, places, declared, now, problems, ...variables });
   return { settings: problems.length === 0 ? settings : undefined, problems };
 }
 
-function yamlProblem(cause: YAMLException): Problem {
-  const { line, position, buffer = '' } = cause.mark ?? {};
-  // In YAML, an asterisk without quotes begins the name of an alias, so this is a wildcard without quotes.
-  const alias = /^\*[^\s,[\]{}]*/.exec(buffer.slice(Math.max(0, (position ?? 0) - 1)))?.[0];
-  const reason =
-    alias === undefined ? cause.reason : `${alias} without quotes is a YAML alias; put it in quotes: "${alias}"`;
-  const message = `this is not valid YAML: ${reason}`;
-  return { path: [], message, ...(typeof line === 'number' ? { line: line + 1 } : {}) };
-}
+/** What certificates name. */
+export type Declared = Pick<Settings, 'issuers' | 'balancers' | 'solvers' | 'deployers'>;
+
+const nothing: Declared = { issuers: {}, balancers: {}, solvers: {}, deployers: {} };
 
 interface Building {
   readonly env: Environment;
   readonly registry: Registry;
   /** That of the configuration, from which paths of modules may begin. */
   readonly folder: string | undefined;
+  readonly places: Places;
+  readonly declared: Declared;
+  readonly now: Date | undefined;
   readonly problems: Problem[];
   /** The variables that hooks shall get, and those that hold secrets: no variable may be both. */
   readonly hookVariables: { readonly path: Path; readonly name: string }[];
@@ -104,6 +101,13 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
   const issuers = Object.fromEntries(
     Object.entries(parsed.issuers).map(([name, issuer]) => [name, issuerOf(issuer, ['issuers', name], building)]),
   );
+  const { declared } = building;
+  const all: Declared = {
+    issuers: { ...declared.issuers, ...issuers },
+    balancers: { ...declared.balancers, ...balancers },
+    solvers: { ...declared.solvers, ...solvers },
+    deployers: { ...declared.deployers, ...deployers },
+  };
   await checkAdapter('store', store, ['store'], building);
   for (const [name, balancer] of Object.entries(balancers))
     await checkAdapter('balancer', balancer, ['balancers', name], building);
@@ -111,12 +115,14 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     await checkAdapter('solver', solver, ['solvers', name], building);
   for (const [name, deployer] of Object.entries(deployers))
     await checkAdapter('deployer', deployer, ['deployers', name], building);
-  for (const [name, solver] of Object.entries(solvers)) checkZones(solver, ['solvers', name], solvers, building);
+  for (const [name, solver] of Object.entries(solvers)) checkZones(solver, ['solvers', name], all.solvers, building);
   for (const [name, solver] of Object.entries(solvers))
-    if (solver.type === forwardRuleType) checkBalancerOf(solver, { path: ['solvers', name], balancers }, building);
+    if (solver.type === forwardRuleType)
+      checkBalancerOf(solver, { path: ['solvers', name], balancers: all.balancers }, building);
   for (const [name, deployer] of Object.entries(deployers)) {
     const needed = (await adapterEntry(building.registry, 'deployer', deployer.type)?.load())?.balancer;
-    if (needed !== undefined) checkBalancerOf(deployer, { path: ['deployers', name], balancers, needed }, building);
+    if (needed !== undefined)
+      checkBalancerOf(deployer, { path: ['deployers', name], balancers: all.balancers, needed }, building);
   }
   checkHookVariables(building);
   const certificates: CertificateSpec[] = [];
@@ -129,17 +135,23 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
         message: `the certificate name "${certificate.name}" is used twice; every certificate needs its own`,
       });
     seen.add(certificate.name);
-    certificates.push(await certificateOf(certificate, path, { issuers, solvers, deployers }, building));
+    certificates.push(await certificateOf(certificate, path, all, building));
   }
-  checkStateless({ certificates, issuers, solvers }, building);
+  checkStateless({ certificates, ...all }, building);
   return {
     store,
     storeIsDeclared: parsed.store !== undefined,
     storeKeys: parsed.storeKey ?? defaults.storeKeys ?? [],
-    issuers,
-    balancers,
-    solvers: mapOf(solvers, (solver) => withZoneSolvers(withBalancer(solver, balancers), solvers)),
-    deployers: mapOf(deployers, (deployer) => withBalancerOfDelivery(deployer, balancers)),
+    issuers: all.issuers,
+    balancers: all.balancers,
+    solvers: {
+      ...declared.solvers,
+      ...mapOf(solvers, (solver) => withZoneSolvers(withBalancer(solver, all.balancers), all.solvers)),
+    },
+    deployers: {
+      ...declared.deployers,
+      ...mapOf(deployers, (deployer) => withBalancerOfDelivery(deployer, all.balancers)),
+    },
     certificates,
     preflight: {
       resolvers: parsed.preflight.resolvers.map((text) => formatHostPort(parseHostPort(text, 53)!)), // checked by the schema
@@ -155,8 +167,11 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
 
 type Path = readonly PropertyKey[];
 
+const accountNeeded = ({ title, accountBinding = '' }: KnownIssuer): CertfleetError =>
+  fail('config/account-needed', { issuer: title, where: accountBinding });
+
 function issuerOf(issuer: Configuration['issuers'][string], path: Path, building: Building): IssuerSettings {
-  const { problems } = building;
+  const { problems, places } = building;
   const found = directoryOf(issuer.directory);
   if (!found)
     problems.push({
@@ -164,17 +179,17 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, building
       message: `the directory "${issuer.directory}" is neither an https:// URL nor a known CA${didYouMean(issuer.directory, Object.keys(knownIssuers))}`,
     });
   if (found?.known?.needsAccountBinding && issuer.eab === undefined && issuer.account === undefined)
-    problems.push({ path: [...path, 'directory'], message: whyAccountNeeded(found.known) });
+    collectError(problems, [...path, 'directory'], accountNeeded(found.known));
   if (issuer.onlyThisCa && issuer.caFile === undefined)
     problems.push({
       path: [...path, 'onlyThisCa'],
-      message: `${pathText(path)}: onlyThisCa needs caFile, the PEM file with the only root certificates to trust`,
+      message: `${places.at([...path, 'onlyThisCa'])} needs ${places.at([...path, 'caFile'])}, the PEM file with the only root certificates to trust`,
     });
   const testing = issuer.testDirectory === undefined ? undefined : directoryOf(issuer.testDirectory);
   if (issuer.testDirectory !== undefined && !testing)
     problems.push({
       path: [...path, 'testDirectory'],
-      message: `the directory "${issuer.testDirectory}" must be an https:// URL`,
+      message: `the directory "${issuer.testDirectory}" is neither an https:// URL nor a known CA${didYouMean(issuer.testDirectory, Object.keys(knownIssuers))}`,
     });
   const testDirectory = testing?.directory ?? found?.known?.testDirectory;
   return {
@@ -196,7 +211,10 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, building
 
 function checkedExternalAccount(eab: ExternalAccount, path: Path, building: Building): ExternalAccount {
   // Without a key, an account that is already open can be used.
-  const problems = checkOptions(externalAccount, eabSettings(eab), building.env, path);
+  const problems = checkOptions(externalAccount, eabSettings(eab), building.env, {
+    base: path,
+    places: building.places,
+  });
   building.problems.push(...problems.filter(({ missing }) => missing !== true));
   collectVariables(externalAccount, eabSettings(eab), path, building);
   return eab;
@@ -209,7 +227,7 @@ async function checkAdapter(
   path: Path,
   building: Building,
 ): Promise<void> {
-  const { env, registry, problems } = building;
+  const { env, registry, problems, places } = building;
   if (kind === 'solver' && settings.type === dns01Type) return checkDns01(settings, path, building);
   if (kind === 'solver' && settings.type === forwardRuleType) return checkForwardRule(settings, path, building);
   const entry = adapterEntry(registry, kind, settings.type);
@@ -220,7 +238,7 @@ async function checkAdapter(
   const definition = await entry.load();
   // Whether the balancer is named, and declared, is checked with the other references.
   const isBalancer = (problem: Problem) => 'balancer' in definition && problem.path.at(-1) === 'balancer';
-  problems.push(...checkOptions(definition, settings, env, path).filter((problem) => !isBalancer(problem)));
+  problems.push(...checkOptions(definition, settings, env, { base: path, places }).filter((one) => !isBalancer(one)));
   collectVariables(definition, settings, path, building);
 }
 
@@ -234,24 +252,24 @@ function collectVariables(definition: WithOptions, settings: AdapterSettings, pa
 }
 
 /** Refuses to pass a variable on to a hook that `env:NAME` names as a secret. */
-function checkHookVariables({ hookVariables, secretVariables, problems }: Building): void {
+function checkHookVariables({ hookVariables, secretVariables, places, problems }: Building): void {
   for (const { path, name } of hookVariables) {
     const secret = secretVariables.find((one) => one.name === name);
     if (secret === undefined) continue;
-    const message = `${pathText(path)}: ${name} is the secret of ${pathText(secret.path)}, which no hook may get; give the hook a variable or file of its own`;
+    const message = `${places.at(path)}: ${name} is the secret of ${places.at(secret.path)}, which no hook may get; give the hook a variable or file of its own`;
     problems.push({ path, message });
   }
   for (const { path, name } of secretVariables) {
     if (!isForEveryHook(name)) continue;
-    const message = `${pathText(path)}: every hook gets the variable ${name}; put the secret into one with another name`;
+    const message = `${places.at(path)}: every hook gets the variable ${name}; put the secret into one with another name`;
     problems.push({ path, message });
   }
 }
 
-function checkForwardRule(settings: AdapterSettings, path: Path, { problems }: Building): void {
+function checkForwardRule(settings: AdapterSettings, path: Path, { places, problems }: Building): void {
   const { type: _type, ...rest } = settings;
   const parsed = forwardRuleOptions.safeParse(rest);
-  if (!parsed.success) problems.push(...problemsOf(parsed.error, forwardRuleOptions, rest, path));
+  if (!parsed.success) problems.push(...problemsOf(parsed.error, forwardRuleOptions, rest, { base: path, places }));
 }
 
 /** The balancer that a solver or deployer names must be declared, and of the type that the deployer needs. */
@@ -266,10 +284,10 @@ function checkBalancerOf(
     readonly balancers: Readonly<Record<string, AdapterSettings>>;
     readonly needed?: string;
   },
-  { problems }: Building,
+  { places, problems }: Building,
 ): void {
   const { balancer } = settings;
-  const where = pathText(path);
+  const where = places.at(path);
   if (typeof balancer !== 'string') {
     // The options of the solver say so themselves.
     const message = `${where}: name the load balancer in balancer, one of those under balancers`;
@@ -308,7 +326,7 @@ function checkStateless(
     const accounts = new Map(named.reverse());
     if (accounts.size < 2) continue;
     const error = fail('config/two-accounts', { solver: name, accounts: [...accounts.values()].reverse().join(', ') });
-    problems.push({ path: ['solvers', name], message: `${error.message}. ${error.hint}`, error });
+    collectError(problems, ['solvers', name], error);
   }
 }
 
@@ -317,10 +335,10 @@ function checkZones(
   { type, zones }: AdapterSettings,
   path: Path,
   solvers: Readonly<Record<string, AdapterSettings>>,
-  { problems }: Building,
+  { places, problems }: Building,
 ): void {
   if (type !== dns01Type || typeof zones !== 'object' || zones === null) return;
-  const where = pathText(path);
+  const where = places.at(path);
   for (const [zone, name] of Object.entries(zones)) {
     if (typeof name !== 'string') continue; // the options say so
     const at = [...path, 'zones', zone];
@@ -338,7 +356,7 @@ const mapOf = <T>(record: Readonly<Record<string, T>>, change: (value: T) => T):
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 
 /** A `dns01` solver whose provider is a module of the operator's names it by its whole path. */
-function withModule(solver: AdapterSettings, path: Path, { folder, problems }: Building): AdapterSettings {
+function withModule(solver: AdapterSettings, path: Path, { folder, places, problems }: Building): AdapterSettings {
   const { module, ...rest } = solver;
   if (solver.type !== dns01Type) return solver;
   const key = module === undefined ? 'provider' : 'module';
@@ -347,22 +365,22 @@ function withModule(solver: AdapterSettings, path: Path, { folder, problems }: B
   if (module !== undefined && rest['provider'] !== undefined)
     problems.push({
       path: at,
-      message: `${pathText(path)}: name the provider with \`provider\` or \`module\`, not with both`,
+      message: `${places.at(path)}: name the provider with \`provider\` or \`module\`, not with both`,
     });
   else if (module !== undefined && typeof given !== 'string')
-    problems.push({ path: at, message: `${pathText(at)}: write the path of a JavaScript file` });
+    problems.push({ path: at, message: `${places.at(at)}: write the path of a JavaScript file` });
   if (typeof given !== 'string' || (module === undefined && !isModulePath(given))) return solver;
   if (folder === undefined && !given.startsWith('/'))
-    problems.push({ path: at, message: `${pathText(at)}: write an absolute path` });
+    problems.push({ path: at, message: `${places.at(at)}: write an absolute path` });
   return { ...rest, type: solver.type, provider: resolve(folder ?? '/', given) };
 }
 
 async function checkDns01(settings: AdapterSettings, path: Path, building: Building): Promise<void> {
-  const { env, registry, problems } = building;
+  const { env, registry, places, problems } = building;
   const { type: _type, ...rest } = settings;
   const parsed = dns01Options.safeParse(rest);
   if (!parsed.success) {
-    problems.push(...problemsOf(parsed.error, dns01Options, rest, path));
+    problems.push(...problemsOf(parsed.error, dns01Options, rest, { base: path, places }));
     return;
   }
   const { provider, options } = parsed.data;
@@ -378,10 +396,10 @@ async function checkDns01(settings: AdapterSettings, path: Path, building: Build
     if (parsed.data.challenge === 'dns-persist-01' && definition.traits.keepsLast !== undefined)
       problems.push({
         path: [...path, 'challenge'],
-        message: `${pathText(path)}: ${provider} cannot answer dns-persist-01, since it keeps only the last ${definition.traits.keepsLast} values of a name`,
+        message: `${places.at(path)}: ${provider} cannot answer dns-persist-01, since it keeps only the last ${definition.traits.keepsLast} values of a name`,
       });
     const given = { ...options, type: provider } as AdapterSettings;
-    problems.push(...checkOptions(definition, given, env, [...path, 'options']));
+    problems.push(...checkOptions(definition, given, env, { base: [...path, 'options'], places }));
     collectVariables(definition, given, [...path, 'options'], building);
   }
 }
@@ -392,17 +410,11 @@ export function unknownType(registry: Registry, kind: AdapterKind, type: string)
   return `there is no ${kindTitles[kind]} "${type}"${didYouMean(type, known) || `; available: ${known.join(', ')}`}`;
 }
 
-interface Declared {
-  readonly issuers: Readonly<Record<string, IssuerSettings>>;
-  readonly solvers: Readonly<Record<string, AdapterSettings>>;
-  readonly deployers: Readonly<Record<string, AdapterSettings>>;
-}
-
 async function certificateOf(
   certificate: Configuration['certificates'][number],
   path: Path,
   declared: Declared,
-  { problems }: Building,
+  { now, problems }: Building,
 ): Promise<CertificateSpec> {
   const where = `the certificate "${certificate.name}"`;
   /** The given name, or the only one declared; otherwise a problem. */
@@ -475,11 +487,12 @@ async function certificateOf(
           return { name, answers: challengesOf(declared.solvers[name]!) };
         },
       });
-      checkOrder({
+      const order = {
         identifiers,
         issuer: { name: issuer, settings: declared.issuers[issuer]! },
         wishes: wishesOf(certificate),
-      });
+      };
+      checkOrder(order, now);
     });
   }
   return {
@@ -520,6 +533,9 @@ async function collect(problems: Problem[], path: Path, check: () => unknown): P
     await check();
   } catch (error) {
     if (!(error instanceof CertfleetError)) throw error;
-    problems.push({ path, message: `${error.message}. ${error.hint}`, error });
+    collectError(problems, path, error);
   }
 }
+
+const collectError = (problems: Problem[], path: Path, error: CertfleetError): void =>
+  void problems.push({ path, message: `${error.message}. ${error.hint}`, error });

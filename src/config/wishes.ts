@@ -2,6 +2,7 @@ import { type KeyType, keyTypes } from '../core/spec/key-type.ts';
 import type { Wishes } from '../core/spec/spec.ts';
 import { dateProblem } from '../core/spec/validity.ts';
 import { z } from '../define.ts';
+import { oneOf } from './problems.ts';
 
 const date = (title: string, example: string) =>
   z
@@ -24,7 +25,7 @@ export const wishes = {
   notBefore: date('When it begins to be valid', '-1h'),
   notAfter: date('When its validity ends', '30d'),
   keyType: z
-    .enum(keyTypes)
+    .enum(keyTypes, { error: oneOf(keyTypes) })
     .optional()
     .meta({
       title: 'Type of the private key',
@@ -45,7 +46,7 @@ export const wishes = {
       description: 'If no chain has it, the CA’s usual one is used, with a warning.',
       examples: ['ISRG Root X1'],
     }),
-  onFailedName: z.enum(['fail', 'drop']).optional().meta({
+  onFailedName: z.enum(['fail', 'drop'], { error: 'write fail or drop' }).optional().meta({
     title: 'If a name is refused: `fail` orders nothing (the default), `drop` goes on without it',
     description: 'A dropped name is asked for again at the next renewal. At least one name must remain.',
   }),

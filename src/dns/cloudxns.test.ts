@@ -20,7 +20,7 @@ it.each([
 
 it('is a problem of the configuration, without any call', () => {
   const settings = { type: 'cloudxns', credentials: '/etc/letsencrypt/cloudxns.ini' };
-  const problems = checkOptions(cloudxns, settings as never, {}, ['solvers', 'dns', 'options']);
+  const problems = checkOptions(cloudxns, settings as never, {}, { base: ['solvers', 'dns', 'options'] });
   expect(problems).toMatchObject([{ message: expect.stringMatching(answer) }]);
   expect(() => cloudxns.connect({ name: 'dns', world: {} as World, options: {} })).toThrow(answer);
 });

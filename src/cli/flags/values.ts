@@ -79,7 +79,7 @@ export async function checkAdapter(
   const entry = adapterEntry(registry, kind, options.type);
   if (!entry) throw fail('usage/invalid', { what: `${flag}: there is no ${kind} "${options.type}"` });
   // resolveOptions reports a missing option of a DNS provider, and names its environment variable as well.
-  const problems = checkOptions(await entry.load(), options, session.context.env, []).filter(
+  const problems = checkOptions(await entry.load(), options, session.context.env, { base: [] }).filter(
     ({ missing }) => kind !== 'dns' || missing !== true,
   );
   if (problems.length > 0)

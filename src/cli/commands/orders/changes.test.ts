@@ -44,7 +44,7 @@ const overDns: StoredSpec = {
     type: 'dns01',
     provider: 'rfc2136',
     options: { server: 'ns1', keyName: 'a', secret: 'env:MINE' },
-    dns: { zone: 'example.com', nameservers: ['ns1'] },
+    dns: { zone: 'example.com', nameservers: ['192.0.2.53'] },
   },
 };
 
@@ -198,7 +198,7 @@ describe('flags for a certificate that is stored', () => {
       wanted: {
         solver: {
           options: { server: 'ns1', keyName: 'b', secret: 'env:MINE' },
-          dns: { zone: 'example.com', nameservers: ['ns1'] },
+          dns: { zone: 'example.com', nameservers: ['192.0.2.53'] },
         },
       },
       says: ['option keyName of rfc2136: a → b'],

@@ -46,6 +46,12 @@ export const configuration = {
     retry: 'later',
     hint: 'Set the environment variable, or write `file:/path` (mode 0600) in the configuration. For a DNS provider on the command line, use --dns-option KEY=VALUE, or KEY=file:/path for a secret.',
   },
+  'config/account-needed': {
+    message: '{issuer} opens accounts only for its customers (external account binding)',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Give --eab-kid and --eab-hmac-key (`eab` in the configuration), or name an account that is open with --account (`account`). EAB keys: {where}',
+  },
   'config/eab-key-missing': {
     message: 'the account at {issuer} cannot be opened: {reason}',
     blame: 'config',
