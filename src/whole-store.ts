@@ -39,7 +39,7 @@ export interface Rewritten {
 export async function encryptStore(settings: Settings, context: Context, signal: AbortSignal): Promise<Rewritten> {
   const [plain, keys] = await Promise.all([
     existing(settings, context, signal),
-    keysOf(settings, context, '; `certfleet store key FILE` makes one'),
+    keysOf(settings, context, ' (`certfleet store key FILE` makes one)'),
   ]);
   const encryption = { keys, random: context.world.random };
   const { store: sealed } = await openEncrypted(plain, { ...encryption, isNew: false }, signal);
@@ -63,9 +63,7 @@ export async function decryptStore(settings: Settings, context: Context, signal:
 async function keysOf(settings: Settings, context: Context, which: string) {
   const keys = await readStoreKeys(settings.storeKeys ?? [], context);
   if (keys.length > 0) return keys;
-  throw fail('usage/invalid', {
-    what: `name a key: --store-key file:/path, or \`storeKey\` in certfleet.yaml${which}`,
-  });
+  throw fail('usage/store-key-missing', { which });
 }
 
 /** The store as it is on its medium. */

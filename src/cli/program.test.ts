@@ -26,21 +26,21 @@ describe('help', () => {
 
 describe('a command line that cannot be parsed', () => {
   it.each([
-    ['isue', "unknown command 'isue' (Did you mean issue?)"],
+    ['isue', "unknown command 'isue' (Did you mean issue?)", 'usage/unknown-command'],
     ['show', "missing required argument 'name'"],
     ['renew --store', "option '--store <folder>' argument missing"],
     ['status --store ', "option '--store <folder>' argument '' is invalid. It must not be empty."],
     ['status --store=', "option '--store <folder>' argument '' is invalid. It must not be empty."],
     ['status --config=', "option '--config <file>' argument '' is invalid. It must not be empty."],
     ['issue -d ', "option '-d, --identifier <names>' argument '' is invalid. It must not be empty."],
-    ['status --nope', "unknown option '--nope'"],
-    ['config chekc', "unknown command 'chekc' (Did you mean check?)"],
-    ['help renwe', `unknown command 'renwe'; did you mean "renew"?`],
-  ])('%s: %s', async (argv, words) => {
+    ['status --nope', "unknown option '--nope'", 'usage/unknown-option'],
+    ['config chekc', "unknown command 'chekc' (Did you mean check?)", 'usage/unknown-command'],
+    ['help renwe', `unknown command 'renwe'; did you mean "renew"?`, 'usage/unknown-command'],
+  ])('%s: %s', async (argv, words, code = 'usage/invalid') => {
     const done = await commandLine().run(...argv.split(' '));
     expect(done).toMatchObject({ code: 2, stdout: '' });
     expect(done.stderr).toContain(
-      `certfleet: ${words}\n  See \`certfleet --help\`.\n  More: certfleet explain usage/invalid\n`,
+      `certfleet: ${words}\n  See \`certfleet --help\`.\n  More: certfleet explain ${code}\n`,
     );
   });
 
@@ -91,7 +91,7 @@ describe('a command line that cannot be parsed', () => {
         v: 1,
         time: '2026-11-24T10:00:00.000Z',
         event: 'run.finished',
-        data: expect.objectContaining({ exitCode: 2, code: 'usage/invalid' }),
+        data: expect.objectContaining({ exitCode: 2, code: 'usage/unknown-command' }),
       }),
     ]);
   });

@@ -1,5 +1,5 @@
 import { Command as Commander, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { fail } from '../core/errors/errors.ts';
+import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import { version } from '../core/errors/version.ts';
 import { didYouMean } from '../core/text/nearest.ts';
 import { wordHere } from '../migrate/other-clients.ts';
@@ -48,11 +48,12 @@ export function parseArguments(
   const [help, asked] = argv;
   // Commander would print the whole help, without saying what is wrong.
   if (help === 'help' && asked !== undefined && !program.commands.some((command) => command.name() === asked))
-    throw fail('usage/invalid', {
-      what: `unknown command '${asked}'${didYouMean(
+    throw fail('usage/unknown-command', {
+      command: asked,
+      advice: didYouMean(
         asked,
         program.commands.map((command) => command.name()),
-      )}`,
+      ),
     });
   try {
     program.parse(argv, { from: 'user' });
@@ -61,14 +62,14 @@ export function parseArguments(
     if (error.exitCode === 0) return { exitCode: 0 };
     // Without a command, the help went to stderr; a script must notice.
     if (error.code === 'commander.help') {
-      if (isJson) throw fail('usage/invalid', { what: withoutCommand(argv) });
+      if (isJson) throw fail('usage/command-missing', { commands: commandsOf(argv).join(', ') });
       return { exitCode: 2 };
     }
-    throw fail('usage/invalid', { what: wordsOf(error) });
+    throw asUsage(error);
   }
   // An empty shell variable.
   if (typed && 'invocation' in typed && typed.invocation.args.some((arg) => arg.trim() === ''))
-    throw fail('usage/invalid', { what: `certfleet ${typed.command.name}: an argument is empty` });
+    throw fail('usage/argument-empty', { command: typed.command.name });
   return typed ?? { exitCode: 2 };
 }
 
@@ -78,24 +79,26 @@ const asJson = (stdout: Output): Output => ({
   write: (text) => stdout.write(`${JSON.stringify({ v: 1, object: 'text', text })}\n`),
 });
 
-/** `store` alone is a group. */
-function withoutCommand(argv: readonly string[]): string {
+/** The commands to choose from; `store` alone is a group. */
+function commandsOf(argv: readonly string[]): readonly string[] {
   const group = argv.find((word) => Object.hasOwn(commandGroups, word));
   const names = commands.map(({ name }) => name).filter((name) => group === undefined || name.startsWith(`${group} `));
-  return `a command is missing: ${names.map((name) => `certfleet ${name}`).join(', ')}`;
+  return names.map((name) => `certfleet ${name}`);
 }
 
 /** Commander's sentence, or what to write instead for a word of another client. */
-function wordsOf({ message }: CommanderError): string {
+function asUsage({ message }: CommanderError): CertfleetError {
   const sentence = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
-  const [, what, typed = ''] = /^(unknown (?:command|option)) '([^'=]+)/.exec(sentence) ?? [];
-  if (what === undefined) return sentence;
-  const here = wordHere(typed);
-  if (here !== undefined) return `${what} '${typed}'; ${here}`;
+  const [, what, typed, rest = ''] = /^unknown (command|option) '([^'=]+)[^']*'(.*)/.exec(sentence) ?? [];
+  if (typed === undefined) return fail('usage/invalid', { what: sentence });
   const owner = commands.find(({ flags }) =>
     flags.some((flag) => [...flag.flags.split(/[ ,]+/), ...(flag.aliases ?? [])].includes(typed)),
   );
-  return owner ? `${what} '${typed}'; it is an option of \`certfleet ${owner.name}\`` : sentence;
+  const here = wordHere(typed) ?? (owner && `it is an option of \`certfleet ${owner.name}\``);
+  const advice = here === undefined ? rest : `; ${here}`;
+  return what === 'command'
+    ? fail('usage/unknown-command', { command: typed, advice })
+    : fail('usage/unknown-option', { option: typed, advice });
 }
 
 const configure = (

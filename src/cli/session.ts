@@ -230,10 +230,10 @@ function storeKeysOf(given: FlagValue, env: Environment): readonly string[] {
     const [kind, path] = cutAt(text, ':');
     const where = kind === 'file' && path ? `file:${wholePathOf('--store-key file:', path, env)}` : text;
     if (isKeyReference(where)) return where;
+    const form = 'file:/path, env:NAME or credential:NAME';
     // Without the text: it may be the key. A key has no colon.
-    const why = text.includes(':')
-      ? 'it names no place of a key'
-      : 'every user of this machine can see a key on the command line';
-    throw fail('usage/invalid', { what: `--store-key: ${why}; write file:/path, env:NAME or credential:NAME` });
+    if (text.includes(':'))
+      throw fail('usage/invalid-value', { typed: '--store-key', form: `the place of a key: ${form}` });
+    throw fail('usage/secret-visible', { flag: '--store-key', form });
   });
 }

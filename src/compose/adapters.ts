@@ -192,6 +192,6 @@ export function resolversOf(world: World, settings: PreflightSettings): readonly
 
 function serverAt(text: string, option: string): DnsServer {
   const server = parseServerAddress(text);
-  if (!server) throw fail('usage/invalid', { what: `"${text}" in ${option} is not an IP address` });
+  if (!server) throw fail('usage/invalid-value', { typed: `"${text}" in ${option}`, form: 'an IP address' });
   return server;
 }

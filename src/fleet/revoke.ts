@@ -53,10 +53,7 @@ function refuseUnusable({ composed }: OpenFleet, { certificatePem, keyPem }: For
   reading('the private key', () => pki.keyType(keyPem));
   // With its own names, at a time when it is valid, only the key can be wrong.
   const reason = pki.mismatch(certificatePem, keyPem, identifiers, new Date(notBefore));
-  if (reason !== undefined)
-    throw fail('usage/invalid', {
-      what: `the key does not belong to this certificate: ${reason}; nothing was revoked`,
-    });
+  if (reason !== undefined) throw fail('usage/key-mismatch', { reason });
 }
 
 /** Reads what a file has. Fails with `usage/invalid`. */
@@ -64,7 +61,11 @@ function reading<T>(what: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    throw fail('usage/invalid', { what: `${what} in the file cannot be read; nothing was revoked` }, { cause });
+    throw fail(
+      'usage/file-unreadable',
+      { typed: `${what} in the file`, reason: 'it cannot be read, and nothing was revoked' },
+      { cause },
+    );
   }
 }
 

@@ -26,12 +26,30 @@ describe('editText', () => {
   });
 
   it.each([
-    ['there is neither a terminal nor an editor', { VISUAL: '', EDITOR: '' }, /needs a terminal, or an editor/],
-    ['the editor removes the file', { EDITOR: 'rm' }, /has removed the file, and nothing was changed$/],
-    ['the editor fails', { EDITOR: 'sh -c "exit 3"' }, /ended with 3, and nothing was changed$/],
-    ['there is no such editor', { EDITOR: '/no/such/editor 2>&- ' }, /ended with 127, and nothing was changed$/],
-  ])('leaves nothing behind if %s', async (_what, env, message) => {
-    await expect(edit(env)).rejects.toMatchObject({ code: 'usage/invalid', message: expect.stringMatching(message) });
+    [
+      'there is neither a terminal nor an editor',
+      { VISUAL: '', EDITOR: '' },
+      /^`certfleet edit` needs a terminal/,
+      'needs-terminal',
+    ],
+    [
+      'the editor removes the file',
+      { EDITOR: 'rm' },
+      /has removed the file, and nothing was changed$/,
+      'editor-failed',
+    ],
+    ['the editor fails', { EDITOR: 'sh -c "exit 3"' }, /ended with 3, and nothing was changed$/, 'editor-failed'],
+    [
+      'there is no such editor',
+      { EDITOR: '/no/such/editor 2>&- ' },
+      /ended with 127, and nothing was changed$/,
+      'editor-failed',
+    ],
+  ])('leaves nothing behind if %s', async (_what, env, message, code) => {
+    await expect(edit(env)).rejects.toMatchObject({
+      code: `usage/${code}`,
+      message: expect.stringMatching(message),
+    });
     expect(await readdir(folder)).toEqual([]);
   });
 
@@ -42,10 +60,11 @@ describe('editText', () => {
     await writeFile(join(folder, 'file'), '');
     vi.stubEnv('TMPDIR', join(folder, name));
     await expect(edit({ EDITOR: 'true' })).rejects.toMatchObject({
-      code: 'usage/invalid',
+      code: 'usage/place-unwritable',
       message: expect.stringMatching(
-        new RegExp(`^no file can be made in ${join(folder, name)} \\(\\$TMPDIR\\): .*(${reason})`),
+        new RegExp(`^${join(folder, name)} \\(\\$TMPDIR\\) cannot be written: .*(${reason})`),
       ),
+      hint: expect.stringContaining('TMPDIR='),
     });
   });
 

@@ -26,20 +26,27 @@ export async function editText(
 ): Promise<Edited> {
   const editor = env['VISUAL'] || env['EDITOR'] || (isTerminal ? 'vi' : undefined);
   if (editor === undefined)
-    throw fail('usage/invalid', {
-      what: '`certfleet edit` needs a terminal, or an editor named by $VISUAL or $EDITOR',
+    throw fail('usage/needs-terminal', {
+      what: '`certfleet edit`',
+      advice: 'Name an editor that needs none with $VISUAL or $EDITOR.',
     });
   signal.throwIfAborted();
   // Settings name hooks. Who can rename the new folder can put another one, with other settings, in its place.
   const parent = tmpdir();
+  const hint = 'Name another folder: TMPDIR=/var/tmp';
   const foreign = foreignOn(join(parent, 'certfleet-edit'));
   if (foreign)
-    throw fail('usage/invalid', {
-      what: `other users could change what you edit in ${parent} ($TMPDIR): ${foreign.reason}; name another folder: TMPDIR=/var/tmp`,
-    });
+    throw fail(
+      'usage/place-untrusted',
+      {
+        place: `${parent} ($TMPDIR)`,
+        harm: 'change what you edit there',
+        reason: foreign.reason,
+      },
+      { hint },
+    );
   const folder = await mkdtemp(join(parent, 'certfleet-edit-')).catch((cause: unknown) => {
-    const what = `no file can be made in ${parent} ($TMPDIR): ${reasonOf(cause)}; name another folder: TMPDIR=/var/tmp`;
-    throw fail('usage/invalid', { what }, { cause });
+    throw fail('usage/place-unwritable', { place: `${parent} ($TMPDIR)`, reason: reasonOf(cause) }, { cause, hint });
   }); // mode 0700
   const remove = () => rm(folder, { recursive: true, force: true });
   const path = join(folder, 'certfleet.yaml');
@@ -58,15 +65,15 @@ export async function editText(
       throw fail('process/failed', { command: editor, reason: reasonOf(cause) }, { cause });
     })
     .finally(() => signal.removeEventListener('abort', end));
-  const unchanged = async (what: string, edited: string | undefined) => {
+  const unchanged = async (outcome: string, edited: string | undefined) => {
     const isWorthKeeping = edited !== undefined && edited !== text;
     if (!isWorthKeeping) await remove();
     const where = isWorthKeeping ? `; what you wrote is in ${shellWord(path)} until you delete it` : '';
-    return fail('usage/invalid', { what: `${what}, and nothing was changed${where}` });
+    return fail('usage/editor-failed', { editor, outcome, where });
   };
   const edited = await readFile(path, 'utf8').catch(() => undefined);
   if (signal.aborted && edited !== undefined) return { text: edited, path, remove };
-  if (status !== 0) throw await unchanged(`the editor \`${editor}\` ended with ${status}`, edited);
-  if (edited === undefined) throw await unchanged(`the editor \`${editor}\` has removed the file`, edited);
+  if (status !== 0) throw await unchanged(`ended with ${status}`, edited);
+  if (edited === undefined) throw await unchanged('has removed the file', edited);
   return { text: edited, path, remove };
 }

@@ -22,7 +22,7 @@ export function openLogFile(path: string): LogFile {
   try {
     file = openToAppend(path);
   } catch (cause) {
-    throw fail('usage/invalid', { what: `--log-file ${path}: ${reasonOf(cause)}` }, { cause });
+    throw fail('usage/place-unwritable', { place: `--log-file ${path}`, reason: reasonOf(cause) }, { cause });
   }
   return {
     write(line) {

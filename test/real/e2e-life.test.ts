@@ -66,7 +66,7 @@ describe('certfleet revoke', () => {
     const name = 'over.example.test';
     await issue(name);
     const refused = await run('revoke', name);
-    expect([refused.status, stderrOf(refused)]).toEqual([2, expect.stringContaining('add --yes')]);
+    expect([refused.status, stderrOf(refused)]).toEqual([2, expect.stringContaining('Add --yes')]);
     succeeded(await run('revoke', name, '--reason', 'cessationOfOperation', '--yes'));
     const again = await run('revoke', name, '--reason', 'cessationOfOperation', '--yes');
     succeeded(again);

@@ -227,7 +227,9 @@ describe.skipIf(!isRoot)('a log file in a folder of another user', () => {
     mkdirSync(join(folder, below), { recursive: true });
     open(folder);
     const path = join(folder, below, 'log');
-    expect(() => openLogFile(path)).toThrow(`--log-file ${path}: other users could replace it: ${folder}`);
+    expect(() => openLogFile(path)).toThrow(
+      `--log-file ${path} cannot be written: other users could replace it: ${folder}`,
+    );
     expect(() => openLogFile(path)).toThrow(reason);
     expect(() => openLogFile(linkTo(path))).toThrow(reason);
     expect(readdirSync(join(folder, below))).toEqual([]);

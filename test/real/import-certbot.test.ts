@@ -308,7 +308,10 @@ describe('certfleet import', () => {
   });
 
   it.each([
-    [['import', 'certbt'], 'cannot import from "certbt"; did you mean "certbot"?'],
+    [
+      ['import', 'certbt'],
+      'import certbt: write one of certbot, acme.sh, lego, dehydrated, uacme, traefik; did you mean "certbot"?',
+    ],
     [['import', 'certbot', '/nowhere'], 'there are no files of certbot in /nowhere'],
     [['import', 'certbot', '/usr'], 'there are no files of certbot in /usr'],
     [

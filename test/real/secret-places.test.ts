@@ -115,7 +115,7 @@ describe.skipIf(!isRoot)('a folder', () => {
       ['store', 'key', join(folder, 'k')],
       ['store', 'key', join(folder, 'new/k')],
     ]) {
-      const words = expect.stringMatching(/others could take the (backup|key) from there/);
+      const words = expect.stringMatching(/other users could take the (backup|key) from there/);
       expect([line, await run(...line)]).toEqual([line, { code: 2, stdout: '', stderr: words }]);
     }
     expect(readdirSync(folder)).toEqual([]);
@@ -129,7 +129,7 @@ describe.skipIf(!isRoot)('a folder', () => {
       vi.stubEnv('TMPDIR', folder);
       const edited = editText('old\n', { EDITOR: 'echo new >' }, { isTerminal: false, signal });
       await expect(edited).rejects.toMatchObject({
-        code: 'usage/invalid',
+        code: 'usage/place-untrusted',
         message: expect.stringContaining('other users could change what you edit'),
       });
       expect(readdirSync(folder)).toEqual([]);
@@ -280,7 +280,7 @@ describe.skipIf(!isRoot)('a backup', () => {
       writeFileSync(path, content);
       expect(await run('backup', path)).toMatchObject({
         code: 2,
-        stderr: expect.stringContaining(`${path} is no backup; add --force to write over it`),
+        stderr: expect.stringContaining(`${path}: there is already a file that is no backup`),
       });
       expect(readFileSync(path, 'utf8')).toBe(content);
     }

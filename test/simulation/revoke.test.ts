@@ -73,12 +73,12 @@ describe('a revocation', () => {
         signal,
       );
     await expect(ask(await engine.pki.newKey())).rejects.toMatchObject({
-      code: 'usage/invalid',
+      code: 'usage/key-mismatch',
       message: expect.stringContaining('the key does not belong to this certificate'),
     });
     await expect(ask(new Secret('-----BEGIN PRIVATE KEY-----\nAAAA\n'))).rejects.toMatchObject({
-      code: 'usage/invalid',
-      message: 'the private key in the file cannot be read; nothing was revoked',
+      code: 'usage/file-unreadable',
+      message: 'the private key in the file: it cannot be read, and nothing was revoked',
     });
     expect(await world.atCa()).not.toMatchObject({ revoked: true });
     const ownKey = await readKey(engine, version, signal);
@@ -97,8 +97,8 @@ describe('a revocation', () => {
         signal,
       );
       await expect(asked).rejects.toMatchObject({
-        code: 'usage/invalid',
-        message: 'the certificate in the file cannot be read; nothing was revoked',
+        code: 'usage/file-unreadable',
+        message: 'the certificate in the file: it cannot be read, and nothing was revoked',
       });
     },
   );

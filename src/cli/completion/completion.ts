@@ -19,8 +19,10 @@ export const completionOf =
     const { completed, shells } = await import('./words.ts');
     const known = shells.find((one) => one === shell);
     if (known === undefined)
-      throw fail('usage/invalid', {
-        what: `completion ${shell}: write one of ${shells.join(', ')}${didYouMean(shell, shells)}`,
+      throw fail('usage/unknown-value', {
+        typed: `completion ${shell}`,
+        known: `one of ${shells.join(', ')}`,
+        nearest: didYouMean(shell, shells),
       });
     const { scripts } = await import('./scripts.ts');
     const registry = session.context.registry ?? (await import('../../generated/registry.ts')).registry;

@@ -10,7 +10,7 @@ import { filesAt } from './files-at.ts';
 
 /**
  * The systemd credentials that the unit loads: those of the flags, those that an earlier run wrote, and the key of the
- * store if it is one. Fails with `usage/invalid` if the file of that key is not known.
+ * store if it is one. Fails with `usage/timer-credential` if the file of that key is not known.
  */
 export async function credentialsOf(
   session: Session,
@@ -37,21 +37,19 @@ export async function credentialsOf(
       places,
       async ({ path }) => (await files.stat(path).catch(() => undefined)) !== undefined,
     );
-    if (!found)
-      throw fail('usage/invalid', {
-        what: `the key of the store is the systemd credential ${name}, and the unit must load it: name its file with --credential ${shellWord(`${name}:/PATH`)}, or with --encrypted-credential if \`systemd-creds encrypt\` made it`,
-      });
+    if (!found) throw fail('usage/timer-credential', { name, form: shellWord(`${name}:/PATH`) });
     add(found);
   }
   return [...loaded.values()];
 }
 
-/** cron passes no credentials. Fails with `usage/invalid` if one is needed. */
+/** cron passes no credentials. Fails with `usage/timer-impossible` if one is needed. */
 export async function refuseCredentials(session: Session): Promise<void> {
   const [name] = await keysOf(session);
   if (name !== undefined)
-    throw fail('usage/invalid', {
-      what: `the key of the store is the systemd credential ${name}, which cron does not pass: use the timer of systemd, or a key in a file (storeKey: file:/PATH)`,
+    throw fail('usage/timer-impossible', {
+      reason: `the key of the store is the systemd credential ${name}, which cron does not pass`,
+      advice: 'Use the timer of systemd, or a key in a file (storeKey: file:/PATH).',
     });
 }
 
@@ -66,7 +64,7 @@ function credentialIn(flag: string, text: string, isEncrypted: boolean): LoadedC
   const [, typed, path = ''] = /^(?:([^:/]+):)?(.*)$/s.exec(text) ?? [];
   const name = typed ?? basename(path);
   if (!isAbsolute(path) || !/^[A-Za-z0-9_][\w.-]*$/.test(name))
-    throw fail('usage/invalid', { what: `${flag} ${text}: write NAME:/path, the absolute path of the file` });
+    throw fail('usage/invalid-value', { typed: `${flag} ${text}`, form: 'NAME:/path, the absolute path of the file' });
   return { name, path, isEncrypted };
 }
 

@@ -172,7 +172,8 @@ const rows: readonly Row[] = [
     files: systemd,
     code: 2,
     warns: [
-      'the systemd credential store.key, and the unit must load it: name its file with --credential store.key:/PATH',
+      'the systemd credential store.key, and the unit must load it',
+      'Name its file with --credential store.key:/PATH',
     ],
   },
   {
@@ -203,7 +204,7 @@ const rows: readonly Row[] = [
     program,
     files: { ...cronFolder, '/etc/cron.d/certfleet': '1 * * * * root certfleet renew\n' },
     code: 2,
-    warns: ['/etc/cron.d/certfleet is there, and `certfleet install-timer` did not write it: remove it first'],
+    warns: ['/etc/cron.d/certfleet is there, and `certfleet install-timer` did not write it', 'Remove it first'],
   },
   {
     what: 'says which line to add where there is neither systemd nor cron.d',
@@ -212,7 +213,7 @@ const rows: readonly Row[] = [
     files: { '/usr/sbin/cron': '' },
     code: 2,
     warns: [
-      /\d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew --quiet .* neither systemd nor the folder \/etc\/cron\.d; add what is above/,
+      /\d+ \* \* \* \* \S+ \/usr\/local\/bin\/certfleet renew --quiet .* neither systemd nor the folder \/etc\/cron\.d +Add what is above to the crontab of root/,
     ],
   },
   ...['', '--print'].map((flag) => ({
@@ -231,7 +232,7 @@ const rows: readonly Row[] = [
       // e2fsprogs brings the folder, and cron is another package.
       [' --yes', { '/etc/cron.d/e2scrub_all': '' }, 'this machine has neither systemd nor cron'],
       [' --print', {}, 'this machine has neither systemd nor cron'],
-      [' --cron --yes', { ...systemd, '/etc/cron.d/e2scrub_all': '' }, 'leave out --cron, and systemd runs it'],
+      [' --cron --yes', { ...systemd, '/etc/cron.d/e2scrub_all': '' }, 'Leave out --cron, and systemd runs it.'],
     ] as const
   ).map(([flags, files, reason]) => ({
     what: `installs nothing where nothing would run it: install-timer${flags}, ${Object.keys(files).join(', ')}`,
@@ -324,14 +325,14 @@ const rows: readonly Row[] = [
     argv: 'install-timer --cron --print',
     program: '/root/.npm/_npx/ab12/node_modules/.bin/certfleet',
     code: 2,
-    warns: ['install certfleet first'],
+    warns: ['Install certfleet first'],
   },
   {
     what: 'changes nothing without a terminal and without --yes',
     argv: 'install-timer --cron',
     program,
     code: 2,
-    warns: ['without a terminal, install-timer changes nothing: add --yes'],
+    warns: ['the change must be confirmed', 'nothing was changed', 'Add --yes'],
   },
   {
     what: 'changes nothing after a no',

@@ -118,12 +118,10 @@ const commandInCron = (command: readonly string[]): string =>
     .join(' ')
     .replaceAll('%', '\\%');
 
-/** The word; cron and systemd know no way to write one that goes on in the next line. Fails with `usage/invalid`. */
+/** The word; cron and systemd know no way to write one that goes on in the next line. Fails with `usage/control-character`. */
 function onOneLine(word: string): string {
   if (!/[\u0000-\u001f\u007f]/.test(word)) return word;
-  throw fail('usage/invalid', {
-    what: `${JSON.stringify(word)}: a line break or another control character cannot be part of the command that a timer runs`,
-  });
+  throw fail('usage/control-character', { word: JSON.stringify(word) });
 }
 
 /** The minute, and the second if there is one, of a file that {@link unitFiles} or {@link cronFile} made. */

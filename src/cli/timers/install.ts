@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { type DefaultPaths, defaultPaths } from '../../config/defaults.ts';
-import { fail, reasonOf } from '../../core/errors/errors.ts';
+import { type ErrorParams, fail, reasonOf } from '../../core/errors/errors.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import type { World } from '../../ports/world.ts';
 import type { Run, Session } from '../context.ts';
@@ -51,9 +51,7 @@ export const installTimer: Run = async (session) => {
     return 0;
   }
   if (world.files.user() !== 0 && !session.context.env['CERTFLEET_ROOT'])
-    throw fail('usage/invalid', {
-      what: `install-timer changes files of root: run it as root, or with --print to see them`,
-    });
+    throw fail('usage/needs-root', { command: 'install-timer', otherwise: ', or with --print to see them' });
   session.noteWhole(shown(change));
   await confirm(session, [...write.map(({ path }) => path), ...remove].length);
   await carryOut(change, session, world);
@@ -75,13 +73,14 @@ async function installing(session: Session, world: World): Promise<Change> {
     const text = crontabLines({ ...hourly, command: [...hourly.command, '--quiet'] });
     session.printJson({ object: 'crontab', text });
     session.noteWhole(text);
-    throw fail('usage/invalid', { what: missing });
+    throw fail('usage/timer-impossible', missing);
   }
   const wanted = isSystemd ? unitFiles(hourly, paths) : [cronFile(hourly, paths)];
   for (const { path } of wanted)
     if ((await ownership(path, world)) === 'foreign')
-      throw fail('usage/invalid', {
-        what: `${path} is there, and \`certfleet install-timer\` did not write it: remove it first`,
+      throw fail('usage/timer-impossible', {
+        reason: `${path} is there, and \`certfleet install-timer\` did not write it`,
+        advice: 'Remove it first.',
       });
   const write: TimerFile[] = [];
   for (const file of wanted) if ((await textAt(file.path, world)) !== file.text) write.push(file);
@@ -103,18 +102,31 @@ async function installing(session: Session, world: World): Promise<Change> {
 }
 
 /** What cron lacks here to run the file, and the way out; undefined if it lacks nothing. */
-async function missingForCron({ files }: World, paths: DefaultPaths, json: boolean): Promise<string | undefined> {
+async function missingForCron(
+  { files }: World,
+  paths: DefaultPaths,
+  json: boolean,
+): Promise<ErrorParams<'usage/timer-impossible'> | undefined> {
   const [line, lines] = json ? ['the line in "text"', 'what "text" has'] : ['the line above', 'what is above'];
   const isBooted = (await files.stat(paths.bootedBySystemd))?.kind === 'folder';
   let hasCron = false;
   for (const path of paths.cron) hasCron ||= (await files.stat(path)) !== undefined;
   if (!hasCron)
     return isBooted
-      ? `cron is not installed on this machine, so nothing would run ${line}: leave out --cron, and systemd runs it`
-      : `this machine has neither systemd nor cron, so nothing would run ${line}: install cron and try again, or run the command once an hour in another way`;
+      ? {
+          reason: `cron is not installed on this machine, so nothing would run ${line}`,
+          advice: 'Leave out --cron, and systemd runs it.',
+        }
+      : {
+          reason: `this machine has neither systemd nor cron, so nothing would run ${line}`,
+          advice: 'Install cron and try again, or run the command once an hour in another way.',
+        };
   return (await files.stat(paths.cronFiles))?.kind === 'folder'
     ? undefined
-    : `this machine has neither systemd nor the folder ${paths.cronFiles}; add ${lines} to the crontab of root`;
+    : {
+        reason: `this machine has neither systemd nor the folder ${paths.cronFiles}`,
+        advice: `Add ${lines} to the crontab of root.`,
+      };
 }
 
 async function uninstalling(session: Session, world: World): Promise<Change> {
@@ -137,10 +149,14 @@ async function hourlyOf(session: Session, settings: Settings, world: World, isSy
   const { context, invocation } = session;
   const { program } = context;
   if (program === undefined || !isAbsolute(program))
-    throw fail('usage/invalid', { what: 'the path of certfleet is not known; call it by its absolute path' });
+    throw fail('usage/timer-impossible', {
+      reason: 'the path of certfleet is not known',
+      advice: 'Call it by its absolute path.',
+    });
   if (program.includes('/_npx/'))
-    throw fail('usage/invalid', {
-      what: `${program} is in a cache of npm that may be emptied: install certfleet first (npm install --global certfleet)`,
+    throw fail('usage/timer-impossible', {
+      reason: `${program} is in a cache of npm that may be emptied`,
+      advice: 'Install certfleet first: npm install --global certfleet',
     });
   const paths = defaultPaths(context.env);
   const { units, cron } = timerPlaces(paths);
@@ -200,8 +216,7 @@ async function confirm(session: Session, count: number): Promise<void> {
   if (session.invocation.flags['yes'] === true) return;
   const question = `Change ${count === 1 ? 'this file' : `these ${count} files`}? [y/N] `;
   const answer = session.json ? undefined : await session.context.ask?.(question, session.signal);
-  if (answer === undefined)
-    throw fail('usage/invalid', { what: 'without a terminal, install-timer changes nothing: add --yes' });
+  if (answer === undefined) throw fail('usage/needs-yes', { what: 'the change' });
   if (!/^y(es)?$/i.test(answer)) throw fail('usage/not-confirmed', { what: 'the change' });
 }
 

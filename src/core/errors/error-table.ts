@@ -8,11 +8,13 @@ import { preflight } from './areas/preflight.ts';
 import { program } from './areas/program.ts';
 import { schedule } from './areas/schedule.ts';
 import { store } from './areas/store.ts';
+import { usage } from './areas/usage.ts';
 
 /**
  * Every error that certfleet reports, in one table. The area before the slash decides the exit code (`exitCodes`).
  */
 export const errorTable = {
+  ...usage,
   ...configuration,
   ...accounts,
   ...preflight,

@@ -42,7 +42,7 @@ export function parseEndpoint(text: string): Endpoint {
   const host = match?.[1] ?? match?.[2];
   const port = match?.[3] === undefined ? 443 : Number.parseInt(match[3], 10);
   if (host === undefined || port < 1 || port > 65_535)
-    throw fail('usage/invalid', { what: `"${text}" is not an endpoint; write it as host:port or [IPv6]:port` });
+    throw fail('usage/invalid-value', { typed: `the endpoint "${text}"`, form: 'host:port or [IPv6]:port' });
   return { host: host.toLowerCase(), port };
 }
 

@@ -194,8 +194,8 @@ const normalName = (name: string): string => name.toLowerCase().replace(/\.$/, '
 
 function namedServer(text: string): ZoneServer {
   const server = parseServerAddress(text);
-  const problem = `"${text}" in dns.nameservers is not an IP address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353`;
-  if (!server) throw fail('usage/invalid', { what: problem });
+  const form = 'an IP address, like 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353';
+  if (!server) throw fail('usage/invalid-value', { typed: `"${text}" in dns.nameservers`, form });
   return { ...server, name: text };
 }
 

@@ -137,12 +137,19 @@ describe('certfleet account', () => {
       calls: [{ id: one.accounts[0]!.id, what: 'update', emails: [] }],
       says: ['it has no address now.'],
     },
-    { what: 'update: no address', argv: 'account update', fleet: one, code: 2, calls: [], warns: ['--email none'] },
+    {
+      what: 'update: no address',
+      argv: 'account update',
+      fleet: one,
+      code: 2,
+      calls: [],
+      warns: ['name the new addresses, or `none`: `certfleet account update --email'],
+    },
     ...['x', 'mailto:x@example.com', 'a@b@example.com'].map((email) => ({
       what: `update: a wrong one, ${email}`,
       argv: `account update --email ${email}`,
       fleet: one,
-      ...{ code: 2, calls: [], warns: [`--email ${email}: this is not an e-mail address`] },
+      ...{ code: 2, calls: [], warns: [`--email ${email}: write an e-mail address`] },
     })),
     {
       what: 'rollover',
@@ -172,7 +179,7 @@ describe('certfleet account', () => {
       fleet: one,
       code: 2,
       calls: [],
-      warns: ['for ever', 'These certificates use it: www.example.com', 'confirm this with --yes'],
+      warns: ['for ever', 'These certificates use it: www.example.com', 'must be confirmed', 'Add --yes'],
     },
     {
       what: 'deactivate: one that the CA has not opened',

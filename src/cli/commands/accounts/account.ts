@@ -81,9 +81,12 @@ export const openAccount: Run = async (session) => {
 export const updateAccount: Run = async (session) => {
   const emails = given(session.invocation.flags, 'email');
   const odd = emails?.find((address) => !isAddress(address));
-  if (odd !== undefined) throw fail('usage/invalid', { what: `--email ${odd}: this is not an e-mail address` });
+  if (odd !== undefined) throw fail('usage/invalid-value', { typed: `--email ${odd}`, form: 'an e-mail address' });
   if (emails === undefined)
-    throw fail('usage/invalid', { what: 'give the new addresses with --email, or --email none for none' });
+    throw fail('usage/arguments', {
+      what: 'the new addresses, or `none`',
+      form: 'certfleet account update --email ADDRESSES',
+    });
   const { fleet, account } = await chosen(session);
   const { contacts } = await fleet.changeAccount({ id: account.id, what: 'update', emails }, session.signal);
   const kept = contacts.map(addressOf);
@@ -101,8 +104,10 @@ export const rolloverAccount: Run = async (session) => {
   const typed = textOf(session.invocation.flags['accountKey']);
   const keyType = accountKeyTypes.find((one) => one === typed);
   if (typed !== undefined && keyType === undefined)
-    throw fail('usage/invalid', {
-      what: `--account-key ${typed}: write ${accountKeyTypes.join(', ')}${didYouMean(typed, accountKeyTypes)}`,
+    throw fail('usage/unknown-value', {
+      typed: `--account-key ${typed}`,
+      known: accountKeyTypes.join(', '),
+      nearest: didYouMean(typed, accountKeyTypes),
     });
   const { fleet, account } = await chosen(session);
   if (session.invocation.flags['abort'] === true) return giveUp(session, fleet, account);
@@ -178,7 +183,7 @@ async function confirm(session: Session, account: AccountStatus): Promise<void> 
   if (session.invocation.flags['yes'] === true) return;
   const what = `the end of the account ${labelOf(account)}`;
   const answer = session.json ? undefined : await session.context.ask?.('Close it? [y/N] ', session.signal);
-  if (answer === undefined) throw fail('usage/invalid', { what: 'without a terminal, confirm this with --yes' });
+  if (answer === undefined) throw fail('usage/needs-yes', { what });
   if (!/^y(es)?$/i.test(answer)) throw fail('usage/not-confirmed', { what });
 }
 
@@ -208,10 +213,7 @@ async function chosen(session: Session): Promise<{ readonly fleet: Fleet; readon
   if (found && !another) return { fleet, account: found };
   const which = [typed, ...(name === undefined ? [] : [`named ${name}`])].filter((one) => one !== undefined).join(' ');
   const list = (found ? meant : accounts).map(labelOf).join('; ');
-  if (found)
-    throw fail('usage/invalid', {
-      what: `there are several accounts${which === '' ? '' : ` at ${which}`}; name one with its issuer and --account: ${list}`,
-    });
+  if (found) throw fail('account/several', { which: which === '' ? '' : ` at ${which}`, accounts: list });
   const advice = accounts.length === 0 ? '`certfleet issue` opens one.' : `There are: ${list}.`;
   throw fail('account/not-found', { which: which === '' ? '' : ` ${which}`, advice });
 }

@@ -167,7 +167,12 @@ it.each<Row>([
     never: ['certfleet renew'],
   },
   { what: 'needs a zone', argv: 'dns test rfc2136', code: 2, warns: ["missing required argument 'zone'"] },
-  { what: 'refuses an address', argv: 'dns test rfc2136 192.0.2.1', code: 2, warns: ['name a zone'] },
+  {
+    what: 'refuses an address',
+    argv: 'dns test rfc2136 192.0.2.1',
+    code: 2,
+    warns: ['192.0.2.1: write the name of a zone'],
+  },
   {
     what: 'names the missing option before anything is changed',
     argv: 'dns test rfc2136 example.com',

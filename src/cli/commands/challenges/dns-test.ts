@@ -16,7 +16,8 @@ import { styleOf, wrap } from '../../output/text.ts';
 export const dnsTest: Run = async (session) => {
   const [named = '', typed = ''] = session.invocation.args;
   const identifier = parseIdentifier(typed);
-  if (identifier.type === 'ip') throw fail('usage/invalid', { what: `${typed} is an address: name a zone` });
+  if (identifier.type === 'ip')
+    throw fail('usage/invalid-value', { typed, form: 'the name of a zone, not an address' });
   const below = baseName(identifier);
   const record = recordFrom(session);
   const settings = await session.settings();
@@ -102,7 +103,7 @@ function recordFrom({ invocation }: Session): string | undefined {
   if (typed === undefined) return undefined;
   const name = canonicalName(typed);
   if (name === '' || !isDnsName(name))
-    throw fail('usage/invalid', { what: `--record ${typed}: this is not a DNS name` });
+    throw fail('usage/invalid-value', { typed: `--record ${typed}`, form: 'a DNS name' });
   return name;
 }
 
@@ -114,9 +115,7 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
   const nameservers = listOf(flags['nameserver']);
   const isDeclared = Object.hasOwn(settings.solvers, named);
   if (isDeclared && credentials !== undefined)
-    throw fail('usage/invalid', {
-      what: `--credentials cannot change the declared solver "${named}": change its options in the configuration`,
-    });
+    throw fail('usage/declared-solver', { flag: '--credentials', name: named });
   const file = credentials === undefined ? [] : [`credentials=${credentials}`];
   const dnsOption = [...listOf(flags['dnsOption']), ...file];
   const withOptions: Session = {
@@ -126,11 +125,16 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
   const choosing = { session: withOptions, settings, registry, kept: [] };
   const solver = await dnsSolver(named, choosing, 'dns test');
   if (solver.settings.type !== dns01Type)
-    throw fail('usage/invalid', { what: `dns test ${named}: only a solver of type ${dns01Type} has a DNS provider` });
+    throw fail('usage/not-applicable', {
+      typed: `dns test ${named}`,
+      reason: `only a solver of type ${dns01Type} has a DNS provider`,
+      advice: 'Name a DNS provider, or a solver of that type.',
+    });
   const odd = nameservers.find((text) => !parseServerAddress(text));
   if (odd !== undefined)
-    throw fail('usage/invalid', {
-      what: `--nameserver ${odd}: write an IP address, like 192.0.2.53 or [2001:db8::53]:53`,
+    throw fail('usage/invalid-value', {
+      typed: `--nameserver ${odd}`,
+      form: 'an IP address, like 192.0.2.53 or [2001:db8::53]:53',
     });
   if (nameservers.length === 0) return solver;
   return { ...solver, settings: { ...solver.settings, dns: { zone, nameservers } } };

@@ -1,6 +1,7 @@
 import { fail } from '../../../core/errors/errors.ts';
 import { identifierKey } from '../../../core/names/identifier.ts';
 import { statelessProxies, statelessSnippet } from '../../../core/spec/stateless.ts';
+import { didYouMean } from '../../../core/text/nearest.ts';
 import type { Run, Session } from '../../context.ts';
 import { specFromFlags, subjectOf } from '../../flags/flags.ts';
 import { certificateNames, solversText } from '../../flags/names.ts';
@@ -19,8 +20,12 @@ export const stateless: Run = async (session) => {
   const { flags } = session.invocation;
   const typed = textOf(flags['proxy']);
   const proxies = statelessProxies.filter((proxy) => typed === undefined || proxy === typed);
-  if (proxies.length === 0)
-    throw fail('usage/invalid', { what: `--proxy ${typed}: write ${statelessProxies.join(' or ')}` });
+  if (typed !== undefined && proxies.length === 0)
+    throw fail('usage/unknown-value', {
+      typed: `--proxy ${typed}`,
+      known: statelessProxies.join(' or '),
+      nearest: didYouMean(typed, statelessProxies),
+    });
   const adHoc = flags['identifier'] === undefined ? undefined : await described(session);
   const fleet = await session.fleet({ makeStore: true });
   const names = adHoc ? [] : await certificateNames(session, session.invocation.args);
@@ -30,8 +35,10 @@ export const stateless: Run = async (session) => {
     const [name] = names;
     const found = name === undefined ? undefined : await fleet.stored(name, session.signal);
     const whose = found ? `${name} answers with the solver ${solversText(found.spec.spec)}` : 'no certificate has one';
-    throw fail('usage/invalid', {
-      what: `this is for a solver of type http01-stateless, but ${whose}: name other names with -d, or declare the solver`,
+    throw fail('usage/not-applicable', {
+      typed: '`certfleet stateless`',
+      reason: `it is for a solver of type http01-stateless, but ${whose}`,
+      advice: 'Name other names with -d, or declare the solver.',
     });
   }
   for (const proxy of proxies) {

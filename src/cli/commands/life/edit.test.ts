@@ -164,7 +164,9 @@ certificates:
     };
     const done = await commandLine({ files, edits: (text) => text }).run('edit', name, '--config', '/c.yaml');
     expect(done.code).toBe(2);
-    expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain('change it there (/c.yaml:5)');
+    expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain(
+      'in the configuration (/c.yaml:5), and can only be changed there',
+    );
   });
 
   it('knows no other name', async () => {

@@ -14,7 +14,7 @@ export const edit: Run = async (session) => {
   const { args, flags } = session.invocation;
   const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   if (name === undefined || another !== undefined)
-    throw fail('usage/invalid', { what: 'name the one certificate to edit: certfleet edit NAME' });
+    throw fail('usage/arguments', { what: 'the one certificate to edit', form: 'certfleet edit NAME' });
   const settings = await session.settings();
   await refuseDeclared(session, settings, name);
   const fleet = await session.fleet({ makeStore: false });
@@ -57,8 +57,10 @@ async function refuseDeclared(session: Session, settings: Settings, name: string
   const text = new TextDecoder().decode(await files.read(file, { named: true }).catch(() => undefined));
   const { linesOf } = await import('../../../config/lines.ts');
   const [line] = linesOf(text, [{ path: ['certificates', at, 'name'], message: '' }]);
-  throw fail('usage/invalid', {
-    what: `"${name}" is declared in the configuration: change it there (${line === undefined ? file : `${file}:${line}`})`,
+  throw fail('usage/declared', {
+    name,
+    where: ` (${line === undefined ? file : `${file}:${line}`})`,
+    otherwise: '',
   });
 }
 
@@ -71,8 +73,9 @@ interface Given extends Pick<Settings, 'preflight'> {
 async function inEditor(session: Session, kept: StoredSpec, given: Given): Promise<StoredSpec | undefined> {
   const open = session.context.editFile;
   if (!open)
-    throw fail('usage/invalid', {
-      what: 'there is no editor here; change settings with flags: certfleet issue NAME …',
+    throw fail('usage/needs-terminal', {
+      what: '`certfleet edit`',
+      advice: 'Change settings with flags: certfleet issue NAME …',
     });
   const { spec } = kept;
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
@@ -101,10 +104,7 @@ async function inEditor(session: Session, kept: StoredSpec, given: Given): Promi
     complaints = checked.complaints;
     for (const one of complaints) session.complain(one);
     const again = isSame ? 'n' : await askAgain(session, where);
-    if (again === undefined || /^n/i.test(again))
-      throw fail('usage/invalid', {
-        what: `the settings are not valid, and nothing was changed; ${where}`,
-      });
+    if (again === undefined || /^n/i.test(again)) throw fail('usage/edit-invalid', { name: spec.name, where });
     await edited.remove();
   }
 }

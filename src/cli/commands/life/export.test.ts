@@ -75,7 +75,11 @@ it.each<Row>(
       warns: ['every user of this machine'],
       never: ['s3cret'],
     },
-    { what: 'no password', argv: 'export abc --out /x.p12', warns: ['a PKCS#12 file needs a password'] },
+    {
+      what: 'no password',
+      argv: 'export abc --out /x.p12',
+      warns: ['typing the password of a PKCS#12 file needs a terminal', 'Add --password file:/path or env:NAME'],
+    },
     { what: 'a variable that is not set', argv: 'export abc --out /x.p12 --password env:PW', warns: ['is not set'] },
     {
       what: 'a password that Java cannot read',
@@ -86,33 +90,37 @@ it.each<Row>(
     {
       what: 'a password for PEM',
       argv: 'export abc --out /x.pem --password env:PW',
-      warns: ['--password is for PKCS#12'],
+      warns: ['--password needs --format pkcs12'],
     },
     {
       what: 'a file that is there',
       argv: 'export abc --out /there/x.pem',
       files,
-      warns: ['add --force to write over it'],
+      warns: ['or add --force to write over it'],
     },
     {
       what: 'a device, which a file would take the place of',
       argv: 'export abc --out /dev/full --format pkcs12 --force',
       files: { '/dev/full': '' },
-      warns: ['this is something else'],
+      warns: ['--out /dev/full cannot be written: it is something else'],
     },
     {
       what: 'a folder that is not empty',
       argv: 'export abc --out /there',
       files,
-      warns: ['add --force to write over it'],
+      warns: ['or add --force to write over it'],
     },
     {
       what: 'a folder of others',
       argv: 'export abc --out /shared/x.pem',
-      warns: ['others could take the key from there'],
+      warns: ['other users could take the key from there'],
     },
     { what: 'a folder that is not there', argv: 'export abc --out /none/x.pem', warns: ['there is no folder /none'] },
-    { what: 'stdout', argv: 'export abc --out -', warns: ['a private key is written only to a file'] },
+    {
+      what: 'stdout',
+      argv: 'export abc --out -',
+      warns: ['--out -: write the name of a file or a folder: a private key goes nowhere else'],
+    },
     { what: 'an unknown format', argv: 'export abc --out /x --format der', warns: ['write pem or pkcs12'] },
   ].map((row) => ({ ...row, code: 2, calls: [] })),
 )('export refuses $what', behaves);

@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { withLetters } from '../../../config/identifiers.ts';
 import { fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { Secret } from '../../../core/errors/secret.ts';
+import { didYouMean } from '../../../core/text/nearest.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Exported, ExportRequest } from '../../../fleet.ts';
 import type { FilesWithin } from '../../../ports/files.ts';
@@ -17,11 +18,15 @@ export const exportCertificate: Run = async (session) => {
   const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   const typed = textOf(flags['out']);
   if (name === undefined || another !== undefined || typed === undefined)
-    throw fail('usage/invalid', {
-      what: 'name the one certificate to export, and where to: certfleet export NAME --out FILE.p12, FILE.pem or FOLDER',
+    throw fail('usage/arguments', {
+      what: 'the one certificate to export, and where to',
+      form: 'certfleet export NAME --out FILE.p12|FILE.pem|FOLDER',
     });
   if (typed === '-')
-    throw fail('usage/invalid', { what: '--out -: a private key is written only to a file; name one' });
+    throw fail('usage/invalid-value', {
+      typed: '--out -',
+      form: 'the name of a file or a folder: a private key goes nowhere else',
+    });
   const out = wholePathOf('--out ', typed, session.context.env);
   const format = formatOf(flags, out);
   await refuseInStore(session, out, 'the key would stand in the clear in every copy of the store');
@@ -57,12 +62,16 @@ function formatOf(flags: Flags, out: string): Format {
   if (typed === undefined) return byName;
   if (typed === 'pem') return byName === 'pkcs12' ? 'pem' : byName;
   if (typed === 'pkcs12') return 'pkcs12';
-  throw fail('usage/invalid', { what: `--format ${typed}: write pem or pkcs12` });
+  throw fail('usage/unknown-value', {
+    typed: `--format ${typed}`,
+    known: 'pem or pkcs12',
+    nearest: didYouMean(typed, ['pem', 'pkcs12']),
+  });
 }
 
 const isForced = (session: Session): boolean => session.invocation.flags['force'] === true;
-const refused = (out: string, why: string) => fail('usage/invalid', { what: `--out ${out}: ${why}` });
-const taken = (out: string) => refused(out, 'there is something already; add --force to write over it');
+const refused = (out: string, why: string) => fail('usage/place-unwritable', { place: `--out ${out}`, reason: why });
+const taken = (out: string) => fail('usage/place-taken', { place: `--out ${out}`, found: 'something' });
 const inPlace = <T>(session: Session, folder: string, out: string, work: (inside: FilesWithin) => Promise<T>) =>
   inOurFolder(session, folder, { what: 'the key', place: `--out ${out}` }, work);
 
@@ -75,7 +84,7 @@ async function refusePlace(session: Session, out: string, format: Format): Promi
     const found = await inside.stat(out);
     const isOfItsKind =
       format === 'folder' ? found?.kind === 'folder' : found?.kind === 'file' || found?.kind === 'symlink';
-    if (found && !isOfItsKind) throw refused(out, 'this is something else; choose another name');
+    if (found && !isOfItsKind) throw refused(out, 'it is something else');
     const isTaken = format === 'folder' ? ((await inside.list(out)) ?? []).length > 0 : found !== undefined;
     if (isTaken && !isForced(session)) throw taken(out);
   });
@@ -87,15 +96,13 @@ async function protection(session: Session): Promise<NonNullable<ExportRequest['
   const password = await passwordFrom(session);
   // Java reads no others.
   if (!/^[\x20-\x7e]+$/.test(password.reveal()))
-    throw fail('usage/invalid', {
-      what: 'the password must not be empty, and have only letters, digits and signs of ASCII',
-    });
+    throw fail('usage/password-unusable', { reason: 'it is empty, or has a character outside ASCII' });
   return { password, isLegacy: flags['legacy'] === true };
 }
 
 function refuseProtection(flags: Flags): undefined {
   const given = ['password', 'legacy'].find((flag) => flags[flag] !== undefined);
-  if (given) throw fail('usage/invalid', { what: `--${given} is for PKCS#12: add --format pkcs12` });
+  if (given) throw fail('usage/flag-needs', { flag: `--${given}`, needed: '--format pkcs12' });
   return undefined;
 }
 
@@ -105,20 +112,18 @@ async function passwordFrom(session: Session): Promise<Secret> {
   const [kind, rest = ''] = cutAt(typed, ':');
   if (kind === 'env') {
     const value = session.context.env[rest];
-    if (value === undefined) throw fail('usage/invalid', { what: `--password env:${rest}: the variable is not set` });
+    if (value === undefined) throw fail('usage/password-unusable', { reason: `the variable ${rest} is not set` });
     return new Secret(value);
   }
   if (kind !== 'file')
-    throw fail('usage/invalid', {
-      what: '--password: every user of this machine can see a secret on the command line; write --password file:/path or env:NAME',
-    });
+    throw fail('usage/secret-visible', { flag: '--password', form: '--password file:/path or env:NAME' });
   const path = wholePathOf('--password file:', rest, session.context.env);
-  const refused = (why: string) => fail('usage/invalid', { what: `--password file:${rest}: ${why}` });
+  const unreadable = (reason: string) => fail('usage/file-unreadable', { typed: `--password file:${rest}`, reason });
   const { files } = await session.world();
   const bytes = await files.read(path, { named: true }).catch((error: unknown) => {
-    throw isFailure(error) ? error : refused(reasonOf(error));
+    throw isFailure(error) ? error : unreadable(reasonOf(error));
   });
-  if (!bytes) throw refused('there is no such file');
+  if (!bytes) throw unreadable('there is no such file');
   const stat = await files.stat(path);
   if (stat?.kind === 'file' && (stat.mode & 0o007) !== 0)
     session.complain(`warning: the password file ${path} can be read by every user: chmod 600 ${shellWord(path)}`);
@@ -129,9 +134,12 @@ async function askPassword(session: Session): Promise<Secret> {
   const ask = session.json ? undefined : session.context.askSecret;
   const first = await ask?.('Password for the PKCS#12 file: ', session.signal);
   if (first === undefined)
-    throw fail('usage/invalid', { what: 'a PKCS#12 file needs a password: add --password file:/path or env:NAME' });
+    throw fail('usage/needs-terminal', {
+      what: 'typing the password of a PKCS#12 file',
+      advice: 'Add --password file:/path or env:NAME.',
+    });
   const second = await ask?.('The same once more: ', session.signal);
-  if (first !== second) throw fail('usage/invalid', { what: 'the two passwords differ' });
+  if (first !== second) throw fail('usage/password-unusable', { reason: 'the two that you typed differ' });
   return new Secret(first);
 }
 

@@ -65,7 +65,7 @@ it.each<Row>([
     fleet: { revoke: answer },
     code: 2,
     calls: ['status'],
-    warns: ['a revocation cannot be taken back: to revoke abc, add --yes'],
+    warns: ['the revocation of abc, which cannot be taken back, must be confirmed', 'Add --yes'],
   },
   { what: 'needs one name', argv: 'revoke', code: 2, calls: [], warns: ['name the one certificate to revoke'] },
   {
@@ -79,7 +79,7 @@ it.each<Row>([
     what: 'knows its reasons',
     argv: 'revoke abc --reason superceded',
     code: 2,
-    warns: ['--reason superceded: there is no such reason; did you mean "superseded"?'],
+    warns: ['--reason superceded: write one of unspecified, ', 'did you mean "superseded"?'],
   },
   {
     what: 'knows its signers',

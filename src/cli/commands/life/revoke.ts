@@ -1,5 +1,5 @@
 import { withLetters } from '../../../config/identifiers.ts';
-import { fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
+import { type FailOptions, fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { Secret } from '../../../core/errors/secret.ts';
 import { type RevocationReason, revocationReasons } from '../../../core/lineage/revocation.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
@@ -18,8 +18,9 @@ export const revoke: Run = async (session) => {
   const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   const file = textOf(flags['certPath']);
   if (another !== undefined || (name === undefined) === (file === undefined))
-    throw fail('usage/invalid', {
-      what: 'name the one certificate to revoke: certfleet revoke NAME, or --cert-path FILE',
+    throw fail('usage/arguments', {
+      what: 'the one certificate to revoke',
+      form: 'certfleet revoke NAME|--cert-path FILE',
     });
   const reason = reasonFrom(flags);
   const by = signerFrom(flags);
@@ -47,15 +48,28 @@ function reasonFrom(flags: Flags): RevocationReason {
   // certbot writes them in small letters.
   const reason = known.find((one) => one.toLowerCase() === typed.toLowerCase());
   if (reason) return reason;
-  const guess = didYouMean(typed, known) || `; one of ${known.join(', ')}`;
-  throw fail('usage/invalid', { what: `--reason ${typed}: there is no such reason${guess}` });
+  throw fail('usage/unknown-value', {
+    typed: `--reason ${typed}`,
+    known: `one of ${known.join(', ')}`,
+    nearest: didYouMean(typed, known),
+  });
 }
+
+const signers = ['account-key', 'certificate-key'] as const;
 
 function signerFrom(flags: Flags): RevokeRequest['by'] {
   const typed = textOf(flags['with']) ?? 'account-key';
-  if (typed === 'account-key' || typed === 'certificate-key') return typed;
-  throw fail('usage/invalid', { what: `--with ${typed}: write account-key or certificate-key` });
+  const signer = signers.find((one) => one === typed);
+  if (signer) return signer;
+  throw fail('usage/unknown-value', {
+    typed: `--with ${typed}`,
+    known: signers.join(' or '),
+    nearest: didYouMean(typed, signers),
+  });
 }
+
+const unreadable = (typed: string, reason: string, options?: FailOptions) =>
+  fail('usage/file-unreadable', { typed, reason }, options);
 
 /** The certificate of --cert-path, and the key of --key-path. */
 async function readForeign(session: Session, file: string): Promise<ForeignCertificate> {
@@ -63,15 +77,15 @@ async function readForeign(session: Session, file: string): Promise<ForeignCerti
   const keyFile = textOf(flags['keyPath']);
   const certificatePem = await readNamed(session, '--cert-path', file);
   if (!certificatePem.includes('-----BEGIN CERTIFICATE-----'))
-    throw fail('usage/invalid', { what: `--cert-path ${file}: this is not a certificate in PEM` });
+    throw unreadable(`--cert-path ${file}`, 'this is not a certificate in PEM');
   const issuer = issuerFromFlags(session, await session.settings(), undefined);
   if (keyFile === undefined) return { certificatePem, issuer };
   const keyPem = new Secret(await readNamed(session, '--key-path', keyFile));
   if (!/-----BEGIN (\w+ )?PRIVATE KEY-----/.test(keyPem.reveal()))
-    throw fail('usage/invalid', { what: `--key-path ${keyFile}: this is not a private key in PEM` });
+    throw unreadable(`--key-path ${keyFile}`, 'this is not a private key in PEM');
   if (/-----BEGIN ENCRYPTED |^Proc-Type: 4,ENCRYPTED/m.test(keyPem.reveal()))
-    throw fail('usage/invalid', {
-      what: `--key-path ${keyFile}: this key is encrypted; \`openssl pkey -in ${shellWord(keyFile)}\` prints it decrypted`,
+    throw unreadable(`--key-path ${keyFile}`, 'this key is encrypted', {
+      hint: `\`openssl pkey -in ${shellWord(keyFile)}\` prints it decrypted.`,
     });
   return { certificatePem, issuer, keyPem };
 }
@@ -79,11 +93,10 @@ async function readForeign(session: Session, file: string): Promise<ForeignCerti
 async function readNamed(session: Session, flag: string, file: string): Promise<string> {
   const path = wholePathOf(`${flag} `, file, session.context.env);
   const { files } = await session.world();
-  const refused = (why: string) => fail('usage/invalid', { what: `${flag} ${file}: ${why}` });
   const bytes = await files.read(path, { named: true }).catch((error: unknown) => {
-    throw isFailure(error) ? error : refused(reasonOf(error));
+    throw isFailure(error) ? error : unreadable(`${flag} ${file}`, reasonOf(error));
   });
-  if (!bytes) throw refused('there is no such file');
+  if (!bytes) throw unreadable(`${flag} ${file}`, 'there is no such file');
   return new TextDecoder().decode(bytes);
 }
 
@@ -103,9 +116,9 @@ async function confirm(
         `Revoke the certificate ${shown}${until} for ever (reason: ${reason})? [y/N] `,
         session.signal,
       );
-  if (answer === undefined)
-    throw fail('usage/invalid', { what: `a revocation cannot be taken back: to revoke ${shown}, add --yes` });
-  if (!/^y(es)?$/i.test(answer)) throw fail('usage/not-confirmed', { what: `the revocation of ${shown}` });
+  const revocation = `the revocation of ${shown}`;
+  if (answer === undefined) throw fail('usage/needs-yes', { what: `${revocation}, which cannot be taken back,` });
+  if (!/^y(es)?$/i.test(answer)) throw fail('usage/not-confirmed', { what: revocation });
 }
 
 /** What was done, and what comes next. */

@@ -43,12 +43,15 @@ Exit code 5 · for you to fix · \`certfleet renew\` tries again, with growing p
     what: 'a code whose area is known',
     argv: 'explain usage/whatever-this-is',
     code: 2,
-    warns: ['there is no error code "usage/whatever-this-is"; available: usage/invalid'],
+    warns: ['there is no error code "usage/whatever-this-is"; available: usage/invalid, usage/unknown-command, '],
   },
   {
     what: 'all codes by area, without one',
     argv: 'explain',
-    says: [/^usage \(exit code 2\)\n {2}usage\/invalid\n/, /\n\ndns \(exit code 5\)\n( {2}dns\/[a-z-]+\n)+\n/],
+    says: [
+      /^usage \(exit code 2\)\n {2}usage\/invalid\n( {2}usage\/[a-z-]+\n)+\n/,
+      /\n\ndns \(exit code 5\)\n( {2}dns\/[a-z-]+\n)+\n/,
+    ],
     warns: ['`certfleet explain CODE` explains one.'],
   },
   {

@@ -12,7 +12,13 @@ import { wrap } from '../../output/text.ts';
 export const explain: Run = async (session) => {
   const code = session.invocation.args[0];
   if (code === undefined) return list(session);
-  if (!isErrorCode(code)) throw fail('usage/invalid', { what: `there is no error code "${code}"${suggestion(code)}` });
+  if (!isErrorCode(code))
+    throw fail('usage/unknown-name', {
+      kind: 'error code',
+      name: code,
+      nearest: suggestion(code),
+      advice: '`certfleet explain` lists all of them.',
+    });
   session.printJson(objectOf(code));
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
   session.printWhole([code, ...explanationOf(code)].map((paragraph) => wrap(paragraph, width)).join('\n\n'));

@@ -45,7 +45,9 @@ it.each<Row>([
     argv: 'sweep --lost --owner bbbbbbbbbbbb',
     code: 2,
     calls: [],
-    warns: [/--owner bbbbbbbbbbbb is another installation, which may still need what it made: add --older-than/],
+    warns: [
+      /--owner bbbbbbbbbbbb needs --older-than, such as 1d: it is another installation, which may still need what it made/,
+    ],
   },
   { what: 'refuses an id that cannot be one', argv: 'sweep --lost --owner me', code: 2, warns: [/--owner me: write/] },
   {
@@ -54,7 +56,12 @@ it.each<Row>([
     code: 2,
     warns: [/--older-than needs --owner/],
   },
-  { what: 'refuses an owner without --lost', argv: 'sweep --owner aaaaaaaaaaaa', code: 2, warns: [/belong to --lost/] },
+  {
+    what: 'refuses an owner without --lost',
+    argv: 'sweep --owner aaaaaaaaaaaa',
+    code: 2,
+    warns: [/--owner needs --lost/],
+  },
   {
     what: 'refuses an age without a unit',
     argv: 'sweep --lost --owner aaaaaaaaaaaa --older-than 1',

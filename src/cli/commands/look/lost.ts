@@ -8,20 +8,25 @@ import { reportStart } from '../../output/outcomes.ts';
 import { formatTable } from '../../output/table.ts';
 import { dateText } from '../../output/text.ts';
 
-/** What `--owner` and `--older-than` ask to remove. Fails with `usage/invalid`. */
+/** What `--owner` and `--older-than` ask to remove. Fails with `usage/…`. */
 export function removalOf(flags: Flags): Partial<LostRemoval> | undefined {
   const [owner, age] = [textOf(flags['owner']), textOf(flags['olderThan'])];
   if (owner === undefined && age === undefined) return undefined;
-  if (flags['lost'] !== true) throw fail('usage/invalid', { what: '--owner and --older-than belong to --lost' });
+  if (flags['lost'] !== true)
+    throw fail('usage/flag-needs', { flag: owner === undefined ? '--older-than' : '--owner', needed: '--lost' });
   if (owner === undefined)
-    throw fail('usage/invalid', { what: '--older-than needs --owner ID: `certfleet sweep --lost` shows the ids' });
+    throw fail('usage/flag-needs', {
+      flag: '--older-than',
+      needed: '--owner ID: `certfleet sweep --lost` shows the ids',
+    });
   if (!/^[0-9a-f]{12}$/.test(owner))
-    throw fail('usage/invalid', {
-      what: `--owner ${owner}: write the 12 hex digits that \`certfleet sweep --lost\` shows`,
+    throw fail('usage/invalid-value', {
+      typed: `--owner ${owner}`,
+      form: 'the 12 hex digits that `certfleet sweep --lost` shows',
     });
   if (age === undefined) return { owner };
   if (!durationPattern.test(age))
-    throw fail('usage/invalid', { what: `--older-than ${age}: write a duration such as 1d or 12h` });
+    throw fail('usage/invalid-value', { typed: `--older-than ${age}`, form: 'a duration such as 1d or 12h' });
   return { owner, olderThanMs: durationMs(age) };
 }
 
@@ -33,8 +38,9 @@ export async function sweepLost(session: Session, removal: Partial<LostRemoval> 
   // What is ours and lost cannot be needed. What belongs to another installation may be, as long as that is alive.
   const isOurs = owner !== undefined && owner === fleet.owner();
   if (owner !== undefined && !isOurs && olderThanMs === undefined)
-    throw fail('usage/invalid', {
-      what: `--owner ${owner} is another installation, which may still need what it made: add --older-than, such as 1d`,
+    throw fail('usage/flag-needs', {
+      flag: `--owner ${owner}`,
+      needed: '--older-than, such as 1d: it is another installation, which may still need what it made',
     });
   const remove = owner === undefined ? undefined : { owner, olderThanMs: olderThanMs ?? Number.NEGATIVE_INFINITY };
   const { lost, known, removed, failed } = await fleet.sweepLost(remove, session.signal);

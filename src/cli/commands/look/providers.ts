@@ -77,8 +77,11 @@ export const providers: Run = async (session) => {
   const found = wanted === undefined ? all : countOf(exact) > 0 ? exact : await search(wanted, all);
   if (wanted !== undefined && countOf(found) === 0) {
     const known = [...new Set([...all.adapters.map(({ entry }) => entry.id), ...Object.keys(knownIssuers)])];
-    throw fail('usage/invalid', {
-      what: `there is no adapter or CA "${wanted}"${didYouMean(wanted, known) || `; available: ${known.join(', ')}`}`,
+    throw fail('usage/unknown-name', {
+      kind: 'adapter or CA',
+      name: wanted,
+      nearest: didYouMean(wanted, known) || `; available: ${known.join(', ')}`,
+      advice: '`certfleet providers` lists all of them.',
     });
   }
   const isPage = wanted !== undefined && (countOf(exact) > 0 || countOf(found) === 1);

@@ -108,12 +108,16 @@ certbot in /etc/letsencrypt: 1 of 1 certificate taken over. Nothing was ordered.
     ...['/etc/letsencrypt', '/etc/letsencrypt/'].map((folder) => ({
       what: `refuses to deliver into ${folder} with another layout`,
       ...{ argv: `import certbot --deploy files:${folder}`, files, code: 2, calls: [] },
-      warns: ['/etc/letsencrypt is the folder of certbot itself; to go on writing there, use --in-place'],
+      warns: ['/etc/letsencrypt is the folder of certbot itself', 'To go on writing there, use --in-place'],
     })),
     {
       what: 'refuses --undo with --in-place',
       argv: 'import certbot --undo --in-place',
-      ...{ code: 2, calls: [], warns: ['--undo undoes what --in-place began: leave out one'] },
+      ...{
+        code: 2,
+        calls: [],
+        warns: ['--undo and --in-place cannot be used together: the first undoes what the second began'],
+      },
     },
     {
       what: 'says what an undo would do',

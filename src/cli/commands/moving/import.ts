@@ -30,22 +30,30 @@ export const importClient: Run = async (session) => {
   const load = Object.hasOwn(importers, client) ? importers[client] : undefined;
   if (!load) {
     const known = Object.keys(importers);
-    throw fail('usage/invalid', {
-      what: `cannot import from "${client}"${didYouMean(client, known) || `; it knows ${known.join(', ')}`}`,
+    throw fail('usage/unknown-value', {
+      typed: `import ${client}`,
+      known: `one of ${known.join(', ')}`,
+      nearest: didYouMean(client, known),
     });
   }
-  if (more !== undefined) throw fail('usage/invalid', { what: 'name one folder: certfleet import CLIENT PATH' });
+  if (more !== undefined) throw fail('usage/arguments', { what: 'one folder', form: 'certfleet import CLIENT PATH' });
   const [importer, settings, { files }] = [await load(), await session.settings(), await session.world()];
   const root = path === undefined ? usualPath(importer.path, session) : keptPath('', path, session);
   const inPlace = flags['inPlace'] === true;
   const dryRun = flags['dryRun'] === true;
   if ((inPlace || flags['undo'] === true) && !importer.inPlace)
-    throw fail('usage/invalid', {
-      what: `${inPlace ? '--in-place' : '--undo'} is for certbot’s folder, not for that of ${client}`,
+    throw fail('usage/not-applicable', {
+      typed: inPlace ? '--in-place' : '--undo',
+      reason: `it is for certbot’s folder, not for that of ${client}`,
+      advice: 'Leave it out.',
     });
   if (flags['undo'] === true) return undo(session, root);
   if (inPlace && flags['deploy'] !== undefined)
-    throw fail('usage/invalid', { what: '--in-place and --deploy name two places for the files: leave out one' });
+    throw fail('usage/flags-exclude', {
+      one: '--in-place',
+      other: '--deploy',
+      reason: 'they name two places for the files',
+    });
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
   const deployers = await deployersFromFlags(session, settings, registry);
   if (importer.inPlace) refuseOwnFolder(deployers, importer.title, root);
@@ -74,8 +82,10 @@ export const importClient: Run = async (session) => {
 function refuseOwnFolder(deployers: Readonly<Record<string, AdapterSettings>>, title: string, root: string): void {
   for (const [name, { path }] of Object.entries(deployers))
     if (typeof path === 'string' && resolve(path) === resolve(root))
-      throw fail('usage/invalid', {
-        what: `--deploy ${name}: ${root} is the folder of ${title} itself; to go on writing there, use --in-place`,
+      throw fail('usage/not-applicable', {
+        typed: `--deploy ${name}`,
+        reason: `${root} is the folder of ${title} itself`,
+        advice: 'To go on writing there, use --in-place.',
       });
 }
 
@@ -213,7 +223,11 @@ const remarkLine = ({ kind, text }: Remark, style: Style): string =>
 /** `certfleet import certbot --undo`. */
 async function undo(session: Session, root: string): Promise<number> {
   if (session.invocation.flags['inPlace'] === true)
-    throw fail('usage/invalid', { what: '--undo undoes what --in-place began: leave out one' });
+    throw fail('usage/flags-exclude', {
+      one: '--undo',
+      other: '--in-place',
+      reason: 'the first undoes what the second began',
+    });
   const dryRun = session.invocation.flags['dryRun'] === true;
   const fleet = await session.fleet({ makeStore: false });
   const { certificates, restored } = await fleet.undoImport(root, { dryRun }, session.signal);

@@ -419,16 +419,20 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       ['-d example.com --resolver 2001:db8::1:53', 'put the IPv6 address in brackets, like [2001:db8::1]:53'],
       ['-d example.com --email ops', 'not an e-mail address'],
       ['-d example.com --http01-port 0', 'from 1 to 65535'],
+      ['abc --name xyz --profile x', 'a certificate cannot be renamed'],
+    ],
+    'usage/nothing-to-change': [
       [
         'www.example.org --agree-tos',
         'there is no certificate "www.example.org" to change with --agree-tos',
         '-d www.example.org',
       ],
       ['abc -d example.com', 'there is no certificate "abc" to change with -d', 'give its names with -d (-d abc)'],
-      ['abc xyz --profile x', '--profile changes one certificate at a time'],
-      ['abc --name xyz --profile x', 'a certificate cannot be renamed'],
-      ['-d example.com --isuer x', "unknown option '--isuer'", 'Did you mean --issuer?'],
     ],
+    'usage/one-at-a-time': [
+      ['abc xyz --profile x', '--profile changes one certificate at a time, but "abc" and "xyz" are two', 'Run'],
+    ],
+    'usage/unknown-option': [['-d example.com --isuer x', "unknown option '--isuer'", 'Did you mean --issuer?']],
   };
 
   it.each(Object.entries(refused).flatMap(([code, rows]) => rows.map(([argv, ...words]) => ({ argv, code, words }))))(

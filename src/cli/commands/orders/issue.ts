@@ -70,10 +70,7 @@ interface Changing {
 async function changeByFlags(session: Session, settings: Settings, described: string): Promise<Changing> {
   const typed = session.invocation.args[0] ?? textOf(session.invocation.flags['name']);
   const [named, another] = await certificateNames(session, session.invocation.args);
-  if (another !== undefined)
-    throw fail('usage/invalid', {
-      what: `${described} changes one certificate at a time, but "${named}" and "${another}" are two`,
-    });
+  if (another !== undefined) throw fail('usage/one-at-a-time', { what: described, one: named!, other: another });
   const asked = subjectOf(session.invocation.flags, named);
   const fleet = await session.fleet({ makeStore: false }).catch((error: unknown) => {
     if (!isFailure(error, 'store/absent')) throw error;
@@ -87,18 +84,14 @@ async function changeByFlags(session: Session, settings: Settings, described: st
   const subject = asked.isNamed ? asked : await certificateFor(asked, { session, settings, fleet, check });
   const { name } = subject;
   if (settings.certificates.some((certificate) => certificate.name === name))
-    throw fail('usage/invalid', {
-      what: `"${name}" is declared in the configuration: change it there, or give another --name`,
-    });
+    throw fail('usage/declared', { name, where: '', otherwise: ', or give another --name' });
   const found = await fleet?.stored(name, session.signal);
   const kept = found?.spec;
   const isAdopted = found?.origin === 'configuration';
   if (isAdopted && !subject.identifiers) throw notOfFlags(found);
   if (!kept && (named !== undefined || !subject.identifiers)) {
     const names = (await fleet?.status([], session.signal))?.map((one) => one.name) ?? [];
-    throw fail('usage/invalid', {
-      what: `there is no certificate "${typed}" to change with ${described}${didYouMean(name, names)}; to get a new one, give its names with -d (-d ${typed})`,
-    });
+    throw fail('usage/nothing-to-change', { name: typed!, what: described, nearest: didYouMean(name, names) });
   }
   const wanted = await specFromFlags(session, settings, subject, kept);
   return { wanted, kept, found: kept?.spec.identifiers ?? [], isNamed: asked.isNamed, isAdopted };

@@ -39,7 +39,7 @@ it.each<Row>([
     what: 'refuses --redeploy with --force',
     argv: 'renew --redeploy --force',
     code: 2,
-    warns: ['--redeploy orders nothing, and --force orders'],
+    warns: ['--redeploy and --force cannot be used together: the first orders nothing'],
     calls: [],
   },
   ...['--pre-hook', '--post-hook', '--deploy-hook'].map((flag) => ({
@@ -67,7 +67,7 @@ it.each<Row>([
     what: 'refuses --redeploy with --next-run',
     argv: 'renew --redeploy --next-run 1d',
     code: 2,
-    warns: ['--redeploy orders nothing, and --next-run orders'],
+    warns: ['--redeploy and --next-run cannot be used together: the first orders nothing'],
   },
   {
     what: 'ends with 8 if the interval is too long for certificates, with --quiet too',

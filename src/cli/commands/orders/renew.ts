@@ -16,17 +16,19 @@ export const renew: Run = async (session) => {
   const nextRunMs = nextRunMsOf(flags);
   const orders = force ? '--force' : nextRunMs === undefined ? undefined : '--next-run';
   if (orders !== undefined && redeploy)
-    throw fail('usage/invalid', { what: `--redeploy orders nothing, and ${orders} orders: leave out one of them` });
+    throw fail('usage/flags-exclude', { one: '--redeploy', other: orders, reason: 'the first orders nothing' });
   // Any other missing store is a mistyped path. Creating it would order everything again, or let it expire silently.
   const { certificates, storeIsDeclared } = await session.settings();
   const fleet = await session.fleet({ makeStore: storeIsDeclared === true && certificates.length > 0 });
   const names = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   await reportStart(session, 'renew');
   if (flags['dryRun'] === true) {
-    const other = ['force', 'redeploy', 'nextRun'].find((flag) => flags[flag] !== undefined);
+    const other = force ? '--force' : redeploy ? '--redeploy' : nextRunMs === undefined ? undefined : '--next-run';
     if (other !== undefined)
-      throw fail('usage/invalid', {
-        what: '--dry-run always orders a test certificate: leave out --force, --redeploy and --next-run',
+      throw fail('usage/flags-exclude', {
+        one: '--dry-run',
+        other,
+        reason: 'a dry run always orders a test certificate, and delivers nothing',
       });
     const tried = await fleet.dryRun({ names, ...hooksOfRun(flags) }, session.signal);
     return tellOutcomes(tried, session, { command: 'renew', dryRun: true });
@@ -61,8 +63,9 @@ function nextRunMsOf(flags: Flags): number | undefined {
   if (text === undefined) return undefined;
   const ms = durationPattern.test(text) ? durationMs(text) : 0;
   if (ms < 60_000 || ms > longestMs)
-    throw fail('usage/invalid', {
-      what: `--next-run ${text}: write how long after this run the next one comes, from 1m to 366d, such as 31d or 12h`,
+    throw fail('usage/invalid-value', {
+      typed: `--next-run ${text}`,
+      form: 'how long after this run the next one comes, from 1m to 366d, such as 31d or 12h',
     });
   return ms;
 }

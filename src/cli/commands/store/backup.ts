@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
+import { type FailOptions, fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { remedyOf } from '../../../core/trust/untrusted-code.ts';
 import type { Foreign } from '../../../ports/files.ts';
 import { type BackedUp, backUpStore, isBackup, restoreStore } from '../../../whole-store.ts';
@@ -16,8 +16,10 @@ export const backup: Run = async (session) => {
   const { stdout } = session.context;
   const isPiped = given === '-';
   if (isPiped && (stdout.columns !== undefined || session.json))
-    throw fail('usage/invalid', {
-      what: 'backup -: the output is the backup, so send it to a file or a program, without --json',
+    throw fail('usage/not-applicable', {
+      typed: 'backup -',
+      reason: 'the output is the backup itself',
+      advice: 'Send it to a file or a program, without --json.',
     });
   const path = wholePathOf('', given, session.context.env);
   if (!isPiped) await refuseInStore(session, path, 'it would be lost with the store');
@@ -29,16 +31,18 @@ export const backup: Run = async (session) => {
 };
 
 async function write(session: Session, path: string, text: string): Promise<void> {
-  const refuse = (why: string) => fail('usage/invalid', { what: `${path} ${why}` });
+  const refuse = (reason: string, options?: FailOptions) =>
+    fail('usage/place-unwritable', { place: path, reason }, options);
   await inOurFolder(session, dirname(path), { what: 'the backup', place: path }, async (inside) => {
-    if (!(await inside.stat(dirname(path)))) throw refuse(`cannot be written: there is no folder ${dirname(path)}`);
+    if (!(await inside.stat(dirname(path)))) throw refuse(`there is no folder ${dirname(path)}`);
     // A device or a link such as /dev/stdout would be replaced by a file.
     const there = await inside.stat(path);
     if (there?.kind === 'other' || (there?.kind === 'symlink' && /^\/(dev|proc)\//.test(path)))
-      throw refuse('is not a file; `certfleet backup -` writes to stdout');
+      throw refuse('it is not a file', { hint: '`certfleet backup -` writes to stdout.' });
     if (there?.kind === 'file' && there.size > 0 && session.invocation.flags['force'] !== true) {
       const first = await inside.read(path, { firstBytes: 64 });
-      if (!first || !isBackup(first)) throw refuse('is no backup; add --force to write over it');
+      if (!first || !isBackup(first))
+        throw fail('usage/place-taken', { place: path, found: 'a file that is no backup' });
     }
     // A call that waits for the disk, so that a signal which came while the backup was put together arrives before it.
     await inside.syncFolder(dirname(path));
@@ -79,9 +83,9 @@ export const restore: Run = async (session) => {
   const options = { named: true, maxBytes, trusted, isWayTrusted: true } as const;
   const bytes = await files.read(path, options).catch((error: unknown) => {
     if (isFailure(error)) throw error;
-    throw fail('usage/invalid', { what: `${path}: ${reasonOf(error)}` });
+    throw fail('usage/file-unreadable', { typed: path, reason: reasonOf(error) });
   });
-  if (!bytes) throw fail('usage/invalid', { what: `there is no file ${path}` });
+  if (!bytes) throw fail('usage/file-unreadable', { typed: path, reason: 'there is no such file' });
   const restored = await restoreStore({ bytes, path }, ...(await storeOf(session)));
   const { location, documents, certificates, isOpen } = restored;
   session.printJson({ object: 'restore', store: location, path, documents, certificates });

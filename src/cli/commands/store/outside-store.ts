@@ -5,7 +5,7 @@ import type { Session } from '../../context.ts';
 
 /**
  * Refuses a path in the folder of the store for a file with secrets: it would be in each copy of the store, and `store
- * encrypt` would not know it. Fails with `usage/invalid`.
+ * encrypt` would not know it. Fails with `usage/place-in-store`.
  *
  * @param why what is wrong with it, for a person
  */
@@ -15,12 +15,12 @@ export async function refuseInStore(session: Session, path: string, why: string)
   if (typeof store['path'] !== 'string') return;
   const [folder, place] = [await followed(store['path'], files), await followed(path, files)];
   if (`${place}/`.startsWith(`${folder}/`))
-    throw fail('usage/invalid', { what: `${path} is in the store ${store['path']}: ${why}` });
+    throw fail('usage/place-in-store', { place: path, store: store['path'], reason: why });
 }
 
 /**
  * Works in a folder that only root and this user can change, so that others can neither take what is written there nor
- * lead it elsewhere. Fails with `usage/invalid`.
+ * lead it elsewhere. Fails with `usage/place-untrusted` or `usage/place-unwritable`.
  *
  * @param given what is written there, and the path as the user gave it
  */
@@ -31,15 +31,15 @@ export async function inOurFolder<T>(
   work: (inside: FilesWithin) => Promise<T>,
 ): Promise<T> {
   const { files } = await session.world();
-  const refuse = (why: string) => fail('usage/invalid', { what: `${place}: ${why}` });
   const guard = {
     owners: [],
     isPrivate: true,
-    refuse: (reason: string) =>
-      refuse(`others could take ${what} from there (${reason}); choose a folder that only you can write`),
+    refuse: (reason: string) => fail('usage/place-untrusted', { place, harm: `take ${what} from there`, reason }),
   } as const;
   return files.within(folder, guard, work).catch((error: unknown) => {
-    throw error instanceof Error && 'code' in error && !isFailure(error) ? refuse(reasonOf(error)) : error;
+    throw error instanceof Error && 'code' in error && !isFailure(error)
+      ? fail('usage/place-unwritable', { place, reason: reasonOf(error) })
+      : error;
   });
 }
 

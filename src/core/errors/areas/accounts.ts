@@ -2,6 +2,12 @@ import type { ErrorEntry } from '../error-entry.ts';
 
 /** Accounts: exit 2. */
 export const accounts = {
+  'account/several': {
+    message: 'there are several accounts{which}: {accounts}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Name one with its issuer and --account.',
+  },
   'account/not-found': {
     message: 'there is no account{which} in this store',
     blame: 'config',

@@ -1,14 +1,7 @@
 import type { ErrorEntry } from '../error-entry.ts';
 
-/** Usage, configuration, identifiers, imports and lineages: exit 2. */
+/** Configuration, identifiers and lineages: exit 2. */
 export const configuration = {
-  'usage/invalid': { message: '{what}', blame: 'config', retry: 'never', hint: 'See `certfleet --help`.' },
-  'usage/not-confirmed': {
-    message: '{what} was not confirmed; nothing was changed',
-    blame: 'config',
-    retry: 'never',
-    hint: 'Run it again and answer `y` to confirm. Without a terminal, certfleet does not ask.',
-  },
   'config/unreadable': {
     message: 'the configuration {file} cannot be read: {reason}',
     blame: 'config',
