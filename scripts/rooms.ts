@@ -77,7 +77,7 @@ export const houses: readonly House[] = [
       { room: 'accounts', ...engine },
       { room: 'delivery', ...engine },
       { room: 'path/steps', files: ['engine.ts', 'path/chain.ts', 'path/persist-terms.ts'], apart: true },
-      { room: 'path', ...engine, ...steps('issue.ts') },
+      { room: 'path', ...engine, ...steps('issue.ts', 'obtain.ts', 'end-early.ts') },
       { room: 'pass', ...engine, ...steps('sweep.ts') },
       { room: 'acts', ...engine, ...steps() },
     ],

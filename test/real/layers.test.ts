@@ -36,7 +36,7 @@ const foreign: Readonly<Record<string, readonly string[]>> = {
     'node:fs/promises',
     'node:crypto',
   ],
-  // A step imports neither another step nor the path, and only issue.ts and sweep.ts import steps.
+  // A step imports neither another step nor the path, and only issue.ts, obtain.ts, end-early.ts and sweep.ts import steps.
   'src/engine/path/steps/planted': ['./deploy.ts', '../issue.ts', '../../pass/sweep.ts', '../../../lib/clock.ts'],
   'src/engine/path/planted': ['./steps/deploy.ts', '../../lib/clock.ts'],
   'src/engine/pass/planted': ['../path/steps/deploy.ts', '../../lib/clock.ts'],
@@ -177,6 +177,8 @@ const allowed: readonly Plant[] = [
   plant('src/engine/run/planted', value('../../core/errors/errors.ts'), undefined),
   plant('src/engine/run/planted', value('../engine.ts'), undefined),
   ['src/engine/path/issue.ts', value('./steps/deploy.ts'), undefined],
+  ['src/engine/path/obtain.ts', value('./steps/prepare.ts'), undefined],
+  ['src/engine/path/end-early.ts', value('./steps/close.ts'), undefined],
   ['src/engine/pass/sweep.ts', value('../path/steps/deploy.ts'), undefined],
   plant('src/dns/planted', value('../define.ts'), undefined),
   plant('src/dns/planted', value('../clients/folders/target.ts'), undefined),

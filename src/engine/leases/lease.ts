@@ -122,15 +122,70 @@ export const sightOfLoser = (engine: Engine, { name, last }: Lineage): Sight => 
   isReported: true,
 });
 
-export type Taken =
-  | { readonly holding: Holding }
-  /** Another process did the work while this one waited. */
-  | { readonly finished: Lineage }
-  | Busy;
+/** What one look at the document of a lineage shows. */
+type Seen = Busy | Finished | Free;
+
+/** Another process did the work while this one waited. */
+interface Finished {
+  readonly finished: Lineage;
+}
+
+/** No process that may be alive works on the lineage, so its lease can be taken. */
+interface Free {
+  readonly sight: Sight;
+  readonly lineage: Lineage | undefined;
+  readonly revision: string | null;
+  /** What taking the lease would add to the document. */
+  readonly claim: Claim;
+}
+
+/** Looks once whether the lease of a lineage can be taken. Never waits for another process. */
+export async function lookAt(engine: Engine, sight: Sight, signal: AbortSignal): Promise<Seen> {
+  const { clock, store, processes } = engine;
+  const { name } = sight;
+  const entry = await store.get({ kind: 'lineage', name }, signal);
+  const lineage = entry && decodeLineage(entry.bytes, name, store.location);
+  const lease = lineage?.work?.lease;
+  if (sight.isFirst) sight.lastAt = lineage?.last?.at;
+  sight.isFirst = false;
+  if (entry && lease && !mayTake(engine, sight, lease, entry)) return wait(engine, sight, lease);
+  // After a sweep, which leaves no result, or a stopped run, this process does the work itself.
+  const { at, result } = lineage?.last ?? {};
+  if (sight.hasWaited && lineage && !lease && at !== sight.lastAt && result !== 'stopped') return { finished: lineage };
+  const isDoubtful = lease !== undefined && processes.look(lease.holder) !== 'dead';
+  const claim = { lease: newLease(engine), isDoubtful, now: clock.now() };
+  return { sight, lineage, revision: entry?.revision ?? null, claim };
+}
 
 /**
- * Tries once to take the lease of a lineage, with one compare-and-set that also begins the work's journal. Never waits
- * for another process; the caller does other work and tries again.
+ * Takes the lease of a lineage that was seen free, with one compare-and-set that also begins the journal of the work.
+ *
+ * @returns undefined if another process was faster; the caller looks again
+ */
+export async function take(
+  engine: Engine,
+  { sight, lineage, revision: ifRevision }: Free,
+  begin: Transition,
+  signal: AbortSignal,
+): Promise<Holding | undefined> {
+  const { clock, store } = engine;
+  const begun = after(lineage, begin);
+  if (!begun) throw fail('bug/unexpected', { reason: `nothing is left of ${sight.name} to work on` });
+  const next = storable(begun);
+  const atMs = clock.monotonicMs();
+  try {
+    const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision, signal });
+    return new Holding(engine, { lineage: next.lineage, revision, atMs });
+  } catch (error) {
+    if (!isFailure(error, 'store/conflict')) throw error;
+    // The result of the other process may be the answer.
+    sight.hasWaited = true;
+    return undefined;
+  }
+}
+
+/**
+ * {@link lookAt} and {@link take} in one, for a caller that needs nothing in between.
  *
  * @param begin decides from the current document what to write; undefined if there is nothing to do
  */
@@ -139,37 +194,14 @@ export async function takeLease(
   sight: Sight,
   begin: (lineage: Lineage | undefined, claim: Claim) => Transition | undefined,
   signal: AbortSignal,
-): Promise<Taken | undefined> {
-  const { clock, store, processes } = engine;
-  const { name } = sight;
+): Promise<{ readonly holding: Holding } | Finished | Busy | undefined> {
   for (;;) {
-    const entry = await store.get({ kind: 'lineage', name }, signal);
-    const lineage = entry && decodeLineage(entry.bytes, name, store.location);
-    const lease = lineage?.work?.lease;
-    if (sight.isFirst) sight.lastAt = lineage?.last?.at;
-    sight.isFirst = false;
-    if (entry && lease && !mayTake(engine, sight, lease, entry)) return wait(engine, sight, lease);
-    // After a sweep, which leaves no result, or a stopped run, this process does the work itself.
-    const { at, result } = lineage?.last ?? {};
-    if (sight.hasWaited && lineage && !lease && at !== sight.lastAt && result !== 'stopped')
-      return { finished: lineage };
-    const isDoubtful = lease !== undefined && processes.look(lease.holder) !== 'dead';
-    const transition = begin(lineage, { lease: newLease(engine), isDoubtful, now: clock.now() });
-    const begun = transition && after(lineage, transition);
-    if (!begun) return undefined;
-    const next = storable(begun);
-    const atMs = clock.monotonicMs();
-    try {
-      const revision = await store.put({ kind: 'lineage', name }, next.bytes, {
-        ifRevision: entry?.revision ?? null,
-        signal,
-      });
-      return { holding: new Holding(engine, { lineage: next.lineage, revision, atMs }) };
-    } catch (error) {
-      if (!isFailure(error, 'store/conflict')) throw error;
-      // Another process was slightly faster, so its result may be the answer.
-      sight.hasWaited = true;
-    }
+    const seen = await lookAt(engine, sight, signal);
+    if (!('claim' in seen)) return seen;
+    const transition = begin(seen.lineage, seen.claim);
+    if (!transition) return undefined;
+    const holding = await take(engine, seen, transition, signal);
+    if (holding) return { holding };
   }
 }
 

@@ -30,6 +30,13 @@ export interface Locks {
     work: (held: HeldLock) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T>;
+  /** As {@link Locks.with}, for a `begin` that plans what `work` does. */
+  withPlan<T, P>(
+    resource: string,
+    begin: (document: LockDocument) => Promise<{ readonly document: LockDocument; readonly plan: P }>,
+    work: (held: HeldLock, plan: P) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T>;
   /** The document as it is now. */
   read(resource: string, signal: AbortSignal): Promise<LockDocument>;
 }
@@ -59,11 +66,11 @@ export function createLocks(ports: LockPorts): Locks {
     return entry ? decodeLock(entry.bytes, resource, store.location) : free;
   }
 
-  async function take(
+  async function take<P>(
     resource: string,
-    begin: (document: LockDocument) => LockDocument | Promise<LockDocument>,
+    begin: (document: LockDocument) => Promise<{ readonly document: LockDocument; readonly plan: P }>,
     signal: AbortSignal,
-  ): Promise<Held<LockDocument>> {
+  ): Promise<{ readonly held: Held<LockDocument>; readonly plan: P }> {
     const sinceMs = clock.monotonicMs();
     const sight = { revision: '', movedMs: sinceMs };
     for (;;) {
@@ -74,12 +81,13 @@ export function createLocks(ports: LockPorts): Locks {
         await clock.sleep(Math.min(limits.leaseTtlMs / 10, 250), signal);
         continue;
       }
-      const document = { ...(await begin(found)), lease: newLease(ports) };
+      const { document: begun, plan } = await begin(found);
+      const document = { ...begun, lease: newLease(ports) };
       const atMs = clock.monotonicMs();
       try {
         const ifRevision = entry?.revision ?? null;
         const revision = await store.put(keyOf(resource), encodeDocument(document), { ifRevision, signal });
-        return new Held(ports, holdable(resource), { document, revision, atMs });
+        return { held: new Held(ports, holdable(resource), { document, revision, atMs }), plan };
       } catch (error) {
         if (!isFailure(error, 'store/conflict')) throw error;
       }
@@ -116,33 +124,38 @@ export function createLocks(ports: LockPorts): Locks {
   const isUnused = ({ listeners = {}, hooks = [] }: LockDocument): boolean =>
     Object.keys(listeners).length === 0 && hooks.length === 0;
 
+  const withPlan: Locks['withPlan'] = (resource, begin, work, signal) =>
+    turns(
+      resource,
+      async () => {
+        const { held, plan } = await take(resource, begin, signal);
+        const stop = held.keepAlive();
+        let change = (document: LockDocument) => (isUnused(document) ? undefined : document);
+        const own: HeldLock = {
+          get document() {
+            return held.document;
+          },
+          lost: held.lost,
+          effect: (s, run) => held.effect(s, run),
+          write: (next, s) => held.write(next, s),
+          leave: (last) => {
+            change = last;
+          },
+        };
+        try {
+          return await work(own, plan);
+        } finally {
+          stop();
+          if (!held.lost.aborted) await release(held, change);
+        }
+      },
+      signal,
+    );
+
   return {
     read,
+    withPlan,
     with: (resource, begin, work, signal) =>
-      turns(
-        resource,
-        async () => {
-          const held = await take(resource, begin, signal);
-          const stop = held.keepAlive();
-          let change = (document: LockDocument) => (isUnused(document) ? undefined : document);
-          try {
-            return await work({
-              get document() {
-                return held.document;
-              },
-              lost: held.lost,
-              effect: (s, run) => held.effect(s, run),
-              write: (next, s) => held.write(next, s),
-              leave: (last) => {
-                change = last;
-              },
-            });
-          } finally {
-            stop();
-            if (!held.lost.aborted) await release(held, change);
-          }
-        },
-        signal,
-      ),
+      withPlan(resource, async (document) => ({ document: await begin(document), plan: undefined }), work, signal),
   };
 }

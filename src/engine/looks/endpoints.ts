@@ -60,14 +60,14 @@ export async function watch(
   expected: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly EndpointVerdict[]> {
-  let seen: readonly EndpointVerdict[] = [];
   const budgetMs = expected.length > 0 ? Math.min(watchBudgetMs, engine.limits.deployTimeoutMs) : 0;
-  await waitFor<true>(engine.clock, { budgetMs, firstMs: 20, mostMs: 500, signal }, async () => {
-    seen = await lookAtAll(engine, watched, signal);
+  const times = { budgetMs, firstMs: 20, mostMs: 500, signal };
+  const waited = await waitFor<readonly EndpointVerdict[]>(engine.clock, times, async () => {
+    const seen = await lookAtAll(engine, watched, signal);
     const late = seen.find((verdict) => expected.includes(verdict.endpoint) && endpointError(watched.wanted, verdict));
-    return late ? { reason: late.words } : { done: true };
+    return late ? { reason: late.words, seen } : { done: seen };
   });
-  return seen;
+  return 'value' in waited ? waited.value : (waited.seen ?? []);
 }
 
 /** @param stays why the previous version is not put back after a failed handshake; undefined if it is */

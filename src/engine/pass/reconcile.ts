@@ -10,7 +10,8 @@ import { type Engine, report, runOf } from '../engine.ts';
 import { type Busy, isBusy } from '../leases/lease.ts';
 import { holdOf } from '../ledger/ca-hold.ts';
 import { afterRun, settleRuns, withRefusedHooks } from '../path/hooks.ts';
-import { issue, newVisit } from '../path/issue.ts';
+import { issue } from '../path/issue.ts';
+import { newVisit } from '../path/visit.ts';
 import { type Job, withHooksOfBefore } from '../run/job.ts';
 import { lineageOf } from '../run/stored-lineage.ts';
 import { warnOfEnding } from './ending-records.ts';
@@ -271,25 +272,16 @@ function inOrder(
   engine: Engine,
   { job, name, hasLeft }: { readonly job: Job | undefined; readonly name: string; readonly hasLeft: boolean },
 ): (signal: AbortSignal) => Promise<Outcome | Busy | undefined> {
+  const visits = job && visitsOf(engine, job);
+  const sweeper = hasLeft ? reporting(engine, sweeperOf(engine, name)) : undefined;
   let outcome: Outcome | undefined;
-  const parts: ((signal: AbortSignal) => Promise<Busy | undefined>)[] = [];
-  if (job) {
-    const visits = visitsOf(engine, job);
-    parts.push(async (signal) => {
+  return async (signal) => {
+    if (visits && !outcome) {
       const result = await visits(signal);
       if (isBusy(result)) return result;
       outcome = result;
-      return undefined;
-    });
-  }
-  if (hasLeft) parts.push(reporting(engine, sweeperOf(engine, name)));
-  return async (signal) => {
-    for (let part = parts[0]; part; part = parts[0]) {
-      const busy = await part(signal);
-      if (busy) return busy;
-      parts.shift();
     }
-    return outcome;
+    return (await sweeper?.(signal)) ?? outcome;
   };
 }
 

@@ -2,17 +2,19 @@ import { untilAny } from '../../core/async/on-abort.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** The result of one look: done with a value, or not yet. */
-export type Sight<T> = { readonly done: T } | NotYet;
+export type Sight<T> = { readonly done: T } | NotYet<T>;
 
-/** Why it is not done yet, and the other side's Retry-After, if any. */
-interface NotYet {
+/** Why it is not done yet, what was seen all the same, and the other side's Retry-After, if any. */
+interface NotYet<T> {
   readonly reason: string;
+  readonly seen?: T;
   readonly retryAfterMs?: number | undefined;
 }
 
 /** The last reason of a wait that ran out of time. */
-export interface TimedOut {
+export interface TimedOut<T = unknown> {
   readonly timedOut: string;
+  readonly seen?: T;
   /** The other side's Retry-After, which a later run must obey. */
   readonly retryAfterMs?: number;
 }
@@ -29,20 +31,24 @@ export async function waitFor<T>(
     readonly firstMs: number;
     readonly mostMs: number;
     /** If given, pause before the first look, because it cannot be done yet. */
-    readonly first?: NotYet;
+    readonly first?: NotYet<T>;
     readonly signal: AbortSignal;
   },
   look: () => Promise<Sight<T>>,
-): Promise<{ readonly value: T } | TimedOut> {
+): Promise<{ readonly value: T } | TimedOut<T>> {
   const end = clock.monotonicMs() + options.budgetMs;
   let pause = options.firstMs;
   for (let known = options.first; ; known = undefined) {
     const sight = known ?? (await look());
     if ('done' in sight) return { value: sight.done };
-    const { reason, retryAfterMs } = sight;
+    const { reason, retryAfterMs, seen } = sight;
     const wait = Math.max(retryAfterMs ?? 0, pause);
     if (clock.monotonicMs() + wait > end)
-      return { timedOut: reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      return {
+        timedOut: reason,
+        ...(seen === undefined ? {} : { seen }),
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      };
     await clock.sleep(wait, options.signal);
     pause = Math.min(pause * 1.5, options.mostMs);
   }

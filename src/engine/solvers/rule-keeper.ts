@@ -109,8 +109,7 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
   }
 
   async function changeOnce(asked: readonly Wish[], applied: Applied, signal: AbortSignal): Promise<RulePlan> {
-    let plan: RulePlan | undefined;
-    const begin = async (document: LockDocument): Promise<LockDocument> => {
+    const begin = async (document: LockDocument) => {
       const before = stateOf(document);
       const users: Record<string, RuleUser> = { ...before.users };
       for (const { lineage, change: toUser } of asked) {
@@ -119,23 +118,22 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
         else delete users[lineage];
       }
       const inspection = await balancer.inspect(signal);
-      plan = planRules({ ...before, users }, { owner, mode, matching, inspection, now: clock.now(), newId });
+      const plan = planRules({ ...before, users }, { owner, mode, matching, inspection, now: clock.now(), newId });
       // An empty state is stored too: the lease is in the document.
-      return withListener(document, listener, plan.during) ?? { schema: 1 };
+      return { plan, document: withListener(document, listener, plan.during) ?? ({ schema: 1 } as const) };
     };
-    return locks.with(
+    return locks.withPlan(
       resource,
       begin,
-      async (held) => {
-        const made = plan!; // by begin
+      async (held, plan) => {
         const known = stateOf(held.document).receipt;
         const receipt = await untilAny([signal, held.lost], (over) =>
-          held.effect(over, () => applied(over, (own) => balancer.apply(made.wanted, known, own))),
+          held.effect(over, () => applied(over, (own) => balancer.apply(plan.wanted, known, own))),
         );
-        latest = { plan: made, receipt };
+        latest = { plan, receipt };
         looked = undefined;
-        held.leave((document) => withListener(document, listener, { ...made.after, receipt }));
-        return made;
+        held.leave((document) => withListener(document, listener, { ...plan.after, receipt }));
+        return plan;
       },
       signal,
     );

@@ -222,13 +222,13 @@ async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
   );
   if ('timedOut' in waited) throw notReady(solver, presented, { seconds: budgetMs / 1000, reason: waited.timedOut });
   if (isOverDns(type) || learned.overruled) return;
-  let last: Finding | undefined;
   const patienceMs = Math.max(answerBudgetMs, solver.settleMs ?? 0);
-  await waitFor<true>(engine.clock, { budgetMs: patienceMs, firstMs: 50, mostMs: 1_000, signal }, async () => {
-    last = await preflightAnswer(engine, spec.preflight, subject, signal);
-    return last.verdict === 'no' ? { reason: `${identifier}: ${last.finding}` } : { done: true };
+  const times = { budgetMs: patienceMs, firstMs: 50, mostMs: 1_000, signal };
+  const looked = await waitFor<Finding>(engine.clock, times, async () => {
+    const seen = await preflightAnswer(engine, spec.preflight, subject, signal);
+    return seen.verdict === 'no' ? { reason: `${identifier}: ${seen.finding}`, seen } : { done: seen };
   });
-  if (last?.verdict === 'no') await weigh(run, [last]);
+  if ('timedOut' in looked && looked.seen) await weigh(run, [looked.seen]);
 }
 
 function notReady(

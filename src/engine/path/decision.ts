@@ -1,0 +1,60 @@
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import type { Rollover } from '../../core/lineage/rollover.ts';
+import { type Plan, planLineage } from '../../core/plan/plan.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+import { type CaHold, endOfCaHold } from '../ledger/ca-hold.ts';
+import { aimOf, changesSettings, type Job, jobOfToday, withHooksOfRun } from '../run/job.ts';
+
+/** What to do now about one certificate. `job` is the job with the settings of today. */
+export type Decision =
+  | ({ readonly action: 'nothing' } & Planned)
+  /** Its CA accepts no orders, and this run may try the CA again. */
+  | ({ readonly action: 'wait' } & Planned)
+  | ({ readonly action: 'take-lease'; readonly aim: 'certificate' | 'delivery' } & Planned)
+  | AskFirst;
+
+interface Planned {
+  readonly job: Job;
+  readonly plan: Plan;
+}
+
+/** Something must be found out before the lease is taken. */
+export type AskFirst =
+  /** The URL of its account: a failure for a deactivated account ends when the account changes. */
+  | { readonly action: 'ask-first'; readonly about: 'account' }
+  /** Whether settings that `issue` changes can be used. */
+  | { readonly action: 'ask-first'; readonly about: 'settings'; readonly job: Job; readonly before: StoredSpec };
+
+/** What is known when it is decided. */
+export interface Known {
+  readonly lineage: Lineage | undefined;
+  /** The settings that `issue` changes have been checked. */
+  readonly isChecked: boolean;
+  readonly caHold: CaHold | undefined;
+  /** Whether another certificate of this run has found that the CA is down. */
+  readonly isDown: boolean;
+  readonly rollover: Rollover | undefined;
+  readonly now: Date;
+}
+
+/** Decides what to do now about one certificate: a pure function of its job, its document and what else is known. */
+export function decide(given: Job, known: Known): Decision {
+  const { lineage } = known;
+  const job = jobOfToday(given, lineage);
+  if (!job) return { action: 'nothing', job: given, plan: { action: 'none', reason: 'it is no longer there' } };
+  if (lineage?.failure?.account !== undefined && job.account === undefined)
+    return { action: 'ask-first', about: 'account' };
+  const plan = planFor(job, known);
+  const aim = aimOf(job, lineage, plan);
+  if (!aim) return { action: plan.wait?.why === 'down' ? 'wait' : 'nothing', job, plan };
+  const hooked = aim === 'certificate' ? withHooksOfRun(job) : job;
+  if (lineage && !known.isChecked && changesSettings(hooked, lineage))
+    return { action: 'ask-first', about: 'settings', job, before: lineage.spec };
+  return { action: 'take-lease', aim, job: hooked, plan };
+}
+
+function planFor(job: Job, { lineage, caHold, isDown, rollover, now }: Known): Plan {
+  const held = endOfCaHold(caHold, lineage, now);
+  const waits = { ...(held === undefined ? {} : { caHold: held }), ...(rollover ? { rollover } : {}) };
+  return planLineage(job.wanted, lineage, now, { ...job, isDown, ...waits });
+}

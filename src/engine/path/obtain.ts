@@ -1,0 +1,222 @@
+import { problemType } from '../../core/ca/problem.ts';
+import { isFailure } from '../../core/errors/errors.ts';
+import type { Secret } from '../../core/errors/secret.ts';
+import { namesToDrop } from '../../core/lineage/dropped-names.ts';
+import type { Issued, Version } from '../../core/lineage/lineage.ts';
+import { nextKey } from '../../core/lineage/next-key.ts';
+import { madeCurrent } from '../../core/lineage/work/delivery.ts';
+import { accountKeyChanged, accountLost, orderFailed } from '../../core/lineage/work/order.ts';
+import { identifierSet } from '../../core/names/identifier.ts';
+import { isStagingName } from '../../core/names/identifiers.ts';
+import { accountKey, accountOf } from '../../core/spec/account.ts';
+import { usualKeyType } from '../../core/spec/key-type.ts';
+import { statelessParts } from '../../core/spec/stateless.ts';
+import { datesToOrder } from '../../core/spec/validity.ts';
+import type { VersionBundle, VersionRef } from '../../ports/deployer.ts';
+import type { AccountIssuer, Order } from '../../ports/issuer.ts';
+import { report } from '../engine.ts';
+import { askDirectory, checkProfile } from '../looks/ca.ts';
+import { noteIfDown } from '../run/ask.ts';
+import { bundleOf, readBundle, readVersion } from '../run/bundles.ts';
+import { announce, connectParts, type OrderRun, type Run } from '../run/run.ts';
+import { together } from '../run/wait.ts';
+import type { Chain } from './chain.ts';
+import { dropNames, withoutDropped } from './dropped.ts';
+import { beforeOrder } from './hooks.ts';
+import {
+  accountInsteadOf,
+  accountWithNewKey,
+  isForgotten,
+  openAccount,
+  openForProxies,
+  reopenAccount,
+} from './steps/account.ts';
+import { validate } from './steps/challenges.ts';
+import { cleanJournalled } from './steps/clean-up.ts';
+import { finalize } from './steps/finalize.ts';
+import { checkMayOrder, keptOrder, placeOrder } from './steps/order.ts';
+import { makeStayingReady, prepare } from './steps/prepare.ts';
+import { obtainKey, storeVersion } from './steps/versions.ts';
+
+/** Step 0 and steps 3 to 11, starting where an earlier run ended; only step 11 if the version is already stored. */
+export async function obtain(run: Run): Promise<VersionBundle> {
+  const { engine, job, holding, signal } = run;
+  const { spec, issuer } = job.wanted;
+  const version = { lineage: spec.name, id: holding.work.version };
+  const stored = await readVersion(engine, version, signal);
+  if (stored) {
+    const { chainPem: _chain, ...facts } = stored;
+    await makeCurrent(run, { id: version.id, ...facts });
+    return readBundle(engine, version, signal);
+  }
+  // For the same names and profile, Boulder returns the open order again, which two lineages would then finalize with
+  // two keys. This does not see other processes; there, one of the two fails and tries again.
+  const request = `${accountKey(accountOf(issuer))} ${spec.profile ?? ''} ${identifierSet(spec.identifiers)}`;
+  return engine.memory.orderTurns(request, () => obtainInTurn(run), signal);
+}
+
+async function obtainInTurn(run: Run): Promise<VersionBundle> {
+  const ready = await openCa(run);
+  await beforeOrder(run);
+  try {
+    return await makeVersion(ready);
+  } catch (error) {
+    const changed = await accountAfter(ready, error);
+    if (!changed) throw error;
+    // Once. What was presented is for the account or its key of before.
+    await startOver(ready, changed.transition);
+    return makeVersion({ ...ready, account: changed.account });
+  }
+}
+
+/** Removes what was presented; the run starts over with the same private key. */
+async function startOver(run: OrderRun, transition: typeof accountLost): Promise<void> {
+  const { engine, job, holding, learned, parts, signal } = run;
+  const left = await cleanJournalled(run, job.wanted);
+  if (parts.some(({ solver }) => solver.stays)) learned.isPrepared = false;
+  await holding.apply(transition({ left, now: engine.clock.now() }), signal);
+}
+
+/** The account to continue with, if the error was about the account, and what became of the order; otherwise undefined. */
+async function accountAfter(
+  run: OrderRun,
+  error: unknown,
+): Promise<{ readonly account: AccountIssuer; readonly transition: typeof accountLost } | undefined> {
+  const { account, job } = run;
+  const customer = { ...run, wanted: job.wanted };
+  // The CA has forgotten the account (a test CA was restarted).
+  if (isForgotten(error)) return { account: await reopenAccount(customer, account), transition: accountLost };
+  if (isFailure(error, 'acme/invalid-authorization')) return undefined;
+  const type = problemType(error);
+  // What CAs answer to a signature with the key that the account had before.
+  if (type !== 'unauthorized' && type !== 'malformed') return undefined;
+  const renewed = await accountWithNewKey(customer, account);
+  if (renewed) return { account: renewed, transition: accountKeyChanged };
+  if (type !== 'unauthorized') return undefined;
+  const instead = await accountInsteadOf(customer, account, job.newAccount ?? false);
+  return instead && { account: instead, transition: accountLost };
+}
+
+/** Step 0: the directory, the clock, the solvers and the account. */
+async function openCa(run: Run): Promise<OrderRun> {
+  const { engine, job, holding, signal } = run;
+  const { spec, issuer: settings } = job.wanted;
+  const issuer = engine.connect.issuer(spec.issuer, settings);
+  const downIf = (error: unknown) => {
+    noteIfDown(engine, issuer, error);
+    throw error;
+  };
+  const [parts, directory] = await together([
+    connectParts(engine, job.wanted),
+    askDirectory({ engine, issuer, signal }).catch(downIf),
+  ]);
+  if (holding.work.order?.url === undefined) {
+    checkProfile(spec, directory.profiles);
+    datesToOrder(spec.validity ?? {}, engine.clock.now());
+  }
+  if (spec.profile !== undefined && Object.keys(directory.profiles).length === 0) {
+    const message = `${spec.issuer} lists no profiles, so it may ignore the profile ${spec.profile}`;
+    report(engine, { level: 'warn', event: 'log', certificate: spec.name, message });
+  }
+  const customer = { engine, issuer, wanted: job.wanted, signal };
+  const isStateless = statelessParts(job.wanted).length > 0;
+  const opening = isStateless ? openForProxies(customer, holding.lineage) : openAccount(customer);
+  const account = await opening.catch(downIf);
+  return { ...run, issuer, account, directory, parts };
+}
+
+/**
+ * Steps 3 to 11 with an open account; again without the names that were refused, if the spec allows that. An order of an
+ * earlier run may fail because its answers were removed while the CA validated, which says nothing about the names: then
+ * again with a new order.
+ */
+async function makeVersion(run: OrderRun): Promise<VersionBundle> {
+  for (;;) {
+    const narrowed = withoutDropped(run);
+    try {
+      return await makeVersionOf(narrowed);
+    } catch (error) {
+      if (run.learned.isResumed && isFailure(error, 'acme/invalid-authorization')) {
+        await startOver(run, orderFailed);
+        continue;
+      }
+      const dropped = namesToDrop(error, narrowed.job.wanted.spec);
+      if (dropped.length === 0) throw error;
+      await dropNames(run, dropped, await cleanJournalled(run, run.job.wanted));
+    }
+  }
+}
+
+async function makeVersionOf(run: OrderRun): Promise<VersionBundle> {
+  const { engine, job, holding, issuer, learned, signal } = run;
+  const { spec } = job.wanted;
+  const version = { lineage: spec.name, id: holding.work.version };
+  // The order of an earlier run, if its URL is known and the CA says that it is alive.
+  const kept = await keptOrder(run);
+  learned.isResumed = kept?.status === 'pending';
+  if (!kept) {
+    if (!learned.isPrepared) await prepare(run);
+    learned.isPrepared = true;
+  } else if (kept.status === 'pending') await makeStayingReady(run);
+  const pace = engine.memory.paces(issuer.directoryUrl);
+  const { keyPem, chain } = await pace.inTurn(() => obtainChain(run, version, kept), signal);
+  const { facts, chainPem } = chain;
+  const current = { facts, ...issuedWith(run, keyPem, chain) };
+  await holding.check(signal);
+  await storeVersion(engine, version, { ...current, chainPem }, signal);
+  const words = `${holding.lineage.current ? 'renewed' : 'issued'}, valid until ${facts.notAfter}`;
+  const data = { serial: facts.serial, notAfter: facts.notAfter, version: version.id };
+  report(engine, { level: 'info', event: 'certificate.issued', certificate: spec.name, message: words, data });
+  await makeCurrent(run, { id: version.id, ...current });
+  return bundleOf(version, keyPem, chain);
+}
+
+/** What the new version was asked for, and got. */
+function issuedWith({ engine, job, issuer, account, holding }: OrderRun, keyPem: Secret, { issuers }: Chain): Issued {
+  const { profile, validity, preferredChain } = job.wanted.spec;
+  const { dropped } = holding.work.order ?? {};
+  const keyType = engine.pki.keyType(keyPem);
+  return {
+    directory: issuer.directoryUrl,
+    accountUrl: account.accountUrl,
+    chain: issuers,
+    ...(dropped ? { dropped } : {}),
+    issuedAt: engine.clock.now().toISOString(),
+    ...(profile === undefined ? {} : { profile }),
+    ...(validity === undefined ? {} : { validity }),
+    ...(preferredChain === undefined ? {} : { preferredChain }),
+    ...(keyType === undefined || keyType === usualKeyType ? {} : { keyType }),
+  };
+}
+
+/** Steps 4 to 10: one order in flight at the CA. */
+async function obtainChain(
+  run: OrderRun,
+  version: VersionRef,
+  kept: Order | undefined,
+): Promise<{ readonly keyPem: Secret; readonly chain: Chain }> {
+  const { engine, job, holding, signal } = run;
+  if (!kept) checkMayOrder(run);
+  // After the first order, `renew` takes over, and has only the stored credentials.
+  if (holding.work.first) await job.keepCredentials?.(signal);
+  const keyPem = await obtainKey(engine, version, nextKey(job.wanted.spec, holding.lineage.current), signal);
+  const order = kept ?? (await placeOrder(run));
+  await validate(run, order); // steps 6 to 8; nothing to do for an order that is ready, being signed, or signed
+  const chain = await finalize(run, order, keyPem);
+  if (isStagingName(job.wanted.spec.name)) await giveUpAuthorizations(run, order);
+  return { keyPem, chain };
+}
+
+/** After a test: with an authorization that the CA reuses, the next test would not try the challenge again. */
+async function giveUpAuthorizations({ account, signal }: OrderRun, order: Order): Promise<void> {
+  const all = order.authorizationUrls.map((url) => account.deactivateAuthorization(url, signal));
+  await Promise.allSettled(all); // the certificate is there in any case
+  signal.throwIfAborted();
+}
+
+/** Step 11: makes a version the current one, and journals every target's intent in the same write. */
+async function makeCurrent(run: Run, version: Version): Promise<void> {
+  const { engine, job, holding, signal } = run;
+  await holding.apply(madeCurrent({ wanted: job.wanted, version, now: engine.clock.now() }), signal);
+  announce(run, 'deploy', 'the new version is now the current one');
+}

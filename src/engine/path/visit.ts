@@ -1,0 +1,24 @@
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import type { Engine } from '../engine.ts';
+import { firstSight, type Sight } from '../leases/lease.ts';
+import type { Job } from '../run/job.ts';
+
+/** One job over several tries, because another process may be working on the certificate at first. */
+export interface Visit {
+  job: Job;
+  sight: Sight;
+  /** Settings that `issue` changes have been checked. */
+  isChecked?: true;
+  /** It found that the key of its account is being changed. */
+  hasMetRollover?: true;
+  /** What this process was doing when it lost its lease. It is undone once the new holder has finished. */
+  lost?: Lineage;
+}
+
+export function newVisit(engine: Engine, job: Job): Visit {
+  const sight = firstSight(engine, job.wanted.spec.name);
+  const { keepCredentials } = job;
+  if (!keepCredentials) return { job, sight };
+  let kept: Promise<void> | undefined;
+  return { job: { ...job, keepCredentials: (signal) => (kept ??= keepCredentials(signal)) }, sight };
+}
