@@ -1,83 +1,50 @@
-/**
- * Commands and flags of certbot, lego and acme.sh, and what to use instead, for people who type them out of habit.
- * docs/guides/coming-from-certbot.md has longer lists, and says what works differently.
- */
+import { certbotVerbs, insteadOf, native, noStapling } from './certbot/options.ts';
+import { isOfDnsPlugin } from './certbot/plugin-flags.ts';
+
+/** Commands and flags of lego and acme.sh, and what to use instead; those of certbot are in its table. */
 const words: Readonly<Record<string, string>> = {
-  certonly: '`certfleet issue -d NAME`, or `certfleet certbot certonly`,',
-  run: '`certfleet issue -d NAME`, or `certfleet certbot run`,',
   obtain: '`certfleet issue -d NAME`',
-  certificates: '`certfleet status`',
   list: '`certfleet status`',
-  plugins: '`certfleet providers`',
-  reconfigure: '`certfleet issue NAME` with the flags that change',
-  install: '`certfleet renew --redeploy`',
   '--remove': '`certfleet delete NAME`',
   '--issue': '`certfleet issue -d NAME`',
   '--renew': '`certfleet renew`',
-  '-m': '`--email`',
-  '--server': '`--issuer`',
   '-s': '`--issuer`',
   '--accept-tos': '`--agree-tos`',
-  '--cert-name': '`--name`',
-  '--test-cert': '`--staging`',
   '--test': '`--staging`',
-  '--preferred-profile': '`--profile`',
-  '--standalone': '`--http standalone`',
   '--http.port': '`--http standalone:ADDRESS:PORT`',
-  '--webroot': '`--http webroot:FOLDER`',
-  '--webroot-path': '`--http webroot:FOLDER`',
   '--http.webroot': '`--http webroot:FOLDER`',
-  '-w': '`--http webroot:FOLDER`',
-  '--manual-auth-hook': 'a solver of type `command`',
-  '--manual-cleanup-hook': 'a solver of type `command`',
   '--alpn': '`--tls-alpn`',
   '--tls': '`--tls-alpn`',
   '--tls.port': '`--tls-alpn ADDRESS:PORT`',
   '--stateless': '`--http stateless`, after `certfleet stateless -d NAME`',
   '--dns.resolvers': '`--resolver`',
-  '--nginx': '`certfleet certbot --nginx`, or `--http webroot:FOLDER` with `--deploy nginx:FOLDER`,',
-  '--apache': '`certfleet certbot --apache`, or `--http webroot:FOLDER` with `--deploy files:FOLDER`,',
   '--reloadcmd': 'a deployer of type `command`',
-  '--preferred-challenges': '`--http` or `--dns`',
-  '--force-renewal': '`--force`',
   '--force-renew': '`--force`',
-  '--config-dir': '`--store`',
   '--path': '`--store`',
   '--hmac': '`--eab-hmac-key`',
   '--kid': '`--eab-kid`',
 };
 
-const asksRarely =
-  'not needed: certfleet asks only on a terminal, and only before a certificate moves to another CA or loses names';
-const noStapling =
-  'CAs have ended OCSP, so there is nothing to staple: Let’s Encrypt refuses such requests since 2025, and clients would reject a certificate without the staple';
-
 /** Words without a counterpart. */
 const without: Readonly<Record<string, string>> = {
-  register: 'not needed: `certfleet issue` opens the account',
-  '--non-interactive': asksRarely,
-  '-n': asksRarely,
-  '--must-staple': noStapling,
   '--ocsp-must-staple': noStapling,
   '--ocsp': noStapling,
   '--days': 'not needed: the CA or the lifetime decides when `certfleet renew` renews',
-  '--expand':
-    'not needed: `certfleet issue NAME -d NAMES` takes the new list of names, and `certfleet issue -d NAMES` adds names',
 };
 
 /** What to do instead of another client's command or flag, as a clause; undefined for an unknown word. */
 export function wordHere(typed: string): string | undefined {
   if (Object.hasOwn(words, typed)) return `use ${words[typed]} instead`;
-  return Object.hasOwn(without, typed) ? without[typed] : undefined;
+  if (Object.hasOwn(without, typed)) return without[typed];
+  return Object.hasOwn(certbotVerbs, typed) ? certbotVerbs[typed]?.instead : insteadOf(typed);
 }
 
-/** Whether there may be flags of certbot, so that `certbot-flags.ts` must be loaded. */
+/** Whether there may be flags of certbot that `certfleet issue` takes as they stand, so that `translate` must be loaded. */
 export const mayBeCertbots = (argv: readonly string[]): boolean =>
-  argv.some((word) =>
-    /^(--dns-(?!option(=|$))|--certbot-dns-|(--authenticator|--rsa-key-size|--elliptic-curve)(=|$)|-a$|--manual$)/.test(
-      word,
-    ),
-  );
+  argv.some((word) => {
+    const [flag = ''] = word.split('=', 1);
+    return flag === '--dns-option' ? false : isOfDnsPlugin(flag) || native.has(flag);
+  });
 
 /** certfleet's flags before and after the word `certbot`, with that word, and the rest, which is certbot's. */
 export interface SplitAtCertbot {

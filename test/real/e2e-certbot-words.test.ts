@@ -1,11 +1,15 @@
+import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
+import { optionOfFlag } from '../../src/migrate/certbot/options.ts';
+import { isOfDnsPlugin } from '../../src/migrate/certbot/plugin-flags.ts';
 import { buildCertfleet, type Certfleet, type Ran, succeeded } from '../support/e2e.ts';
 import { startPebble } from '../support/pebble.ts';
-import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
+import { atEnd, bareEnvironment, freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 // What a user of certbot types, with `certfleet` in front, and a real CA.
@@ -126,5 +130,18 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'command lines of certbot', () =
     );
     succeeded(ran);
     expect(await serial(host)).toMatch(/^[0-9A-F]+$/);
+  });
+});
+
+describeWith(['certbot'], 'the table of certbot’s options', () => {
+  it('has every option of certbot itself', async () => {
+    const { stdout } = await promisify(execFile)('certbot', ['--help', 'all'], { env: bareEnvironment() });
+    const all = new Set(
+      [...stdout.matchAll(/^ {2}(-.*?)(?: {2}|$)/gm)].flatMap(([, names]) => names!.match(/(?<![\w-])--?[a-z][\w-]*/g)),
+    );
+    expect(all.size).toBeGreaterThan(90);
+    // The first belong to the program and not to a command; `-vvv` is only an example.
+    const others = /^(-h|--help|--version|-vvv)$/;
+    expect([...all].filter((flag) => !others.test(flag!) && !isOfDnsPlugin(flag!) && !optionOfFlag(flag!))).toEqual([]);
   });
 });

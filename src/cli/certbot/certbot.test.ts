@@ -232,7 +232,7 @@ const rows: readonly Row[] = [
     what: 'a shortened flag must be one',
     argv: 'certbot certonly --re -d example.org',
     code: 2,
-    warns: ["certbot: '--re' may be --reason, --renew-by-default, --renew-hook"],
+    warns: ["certbot: '--re' may be --reason, --redirect, --register-unsafely-without-email and 6 more"],
   },
   {
     what: 'an option of a DNS plugin is named with its nearest',

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { defaultPaths } from '../../config/defaults.ts';
 import { lineageNameOf, parseIdentifiers, withLetters } from '../../config/identifiers.ts';
 import { directoryOf } from '../../config/issuers.ts';
-import { fail, isFailure } from '../../core/errors/errors.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { freeName } from '../../core/names/default-name.ts';
 import { baseName, type Identifier, isWildcard } from '../../core/names/identifier.ts';
 import { importedName, unnamed } from '../../core/names/identifiers.ts';
@@ -12,15 +12,10 @@ import { didYouMean } from '../../core/text/nearest.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import { remedyOf } from '../../core/trust/untrusted-code.ts';
 import type { Fleet, LineageStatus } from '../../fleet.ts';
-import {
-  type CertbotWords,
-  certbotVerbs,
-  flagsOfRenew,
-  isKnown,
-  isSwitch,
-  mayBeSecret,
-  readCertbot,
-} from '../../migrate/certbot/words.ts';
+import { readCliIni, wordsOfIni } from '../../migrate/certbot/cli-ini.ts';
+import { certbotOptions, certbotVerbs } from '../../migrate/certbot/options.ts';
+import { mayBeSecret } from '../../migrate/certbot/plugin-flags.ts';
+import { type CertbotWords, readCertbot } from '../../migrate/certbot/words.ts';
 import { isProgram } from '../../migrate/other-clients.ts';
 import type { Invocation, Run, Session } from '../context.ts';
 import { refuseMissingHooks } from '../flags/hooks.ts';
@@ -120,25 +115,23 @@ async function withCliIni(session: Session): Promise<CertbotWords> {
     throw fail('usage/invalid', { what: `--config ${cliIni}: there is no such file` });
   if (!bytes) return typed;
   session.debug(`flags of ${path} count, too`);
-  const text = new TextDecoder().decode(bytes);
-  refuseForeign(text, { path, isNamed: cliIni !== undefined });
-  const whole = readCertbot([...wordsOfIni(text), ...args]);
+  const whole = readCertbot([...iniWords(new TextDecoder().decode(bytes), path, cliIni !== undefined), ...args]);
   // The file may have flags for orders, which choose no certificate to renew.
   return typed.verb === 'renew' ? { ...whole, domains: typed.domains, ofOrder: typed.ofOrder } : whole;
 }
 
 /** Fails with `usage/invalid` if the file has what certbot does not know, as certfleet's own configuration does. */
-function refuseForeign(text: string, { path, isNamed }: { readonly path: string; readonly isNamed: boolean }): void {
-  for (const [at, line] of text.split('\n').entries()) {
-    const [, key, value = ''] = keyAndValue.exec(line) ?? [];
-    if (key === undefined || /^false$/i.test(value) || isKnown(`--${key}`)) continue;
-    const hint = '; a --config behind `certbot` is its cli.ini: put certfleet’s own --config before the word `certbot`';
-    throw fail('usage/invalid', { what: `${path}:${at + 1}: certbot has no option "${key}"${isNamed ? hint : ''}` });
+function iniWords(text: string, path: string, isNamed: boolean): readonly string[] {
+  const hint = '; a --config behind `certbot` is its cli.ini: put certfleet’s own --config before the word `certbot`';
+  try {
+    return wordsOfIni(readCliIni(text), ({ key, line }) =>
+      fail('usage/invalid', { what: `${path}:${line}: certbot has no option "${key}"${isNamed ? hint : ''}` }),
+    );
+  } catch (error) {
+    if (isFailure(error)) throw error;
+    throw fail('usage/invalid', { what: `${path}: ${reasonOf(error)}` });
   }
 }
-
-/** A line of certbot's configuration file. */
-const keyAndValue = /^\s*([a-z][\w-]*)\s*[=:]\s*(.*?)\s*$/i;
 
 /** Settings of an order change a certificate, so it must be said which one. */
 function refuseOfOrder({ ofOrder: [flag], values: { name }, domains }: CertbotWords, session: Session) {
@@ -147,16 +140,6 @@ function refuseOfOrder({ ofOrder: [flag], values: { name }, domains }: CertbotWo
     what: `certbot renew: ${flag} is not an option of it here without a certificate, because each keeps its settings: add -d with its names, or change them with \`${withPlaces('certfleet', session)} certbot reconfigure --cert-name NAME\``,
   });
 }
-
-/** The flags that are not typed but written as `key = value`; a switch has the words of certbot's parser. */
-const wordsOfIni = (text: string): readonly string[] =>
-  text.split('\n').flatMap((line) => {
-    const [, key, value = ''] = keyAndValue.exec(line) ?? [];
-    if (key === undefined || /^false$/i.test(value)) return [];
-    if (/^(yes|on|1|true)$/i.test(value) && isSwitch(`--${key}`)) return [`--${key}`];
-    if (/^(no|off|0)$/i.test(value) && isSwitch(`--${key}`)) return [];
-    return [`--${key}=${value.replaceAll(/^(["'])(.*)\1$/g, '$2')}`];
-  });
 
 /** The command of certfleet that does what a command of certbot does. Fails with `usage/invalid`. */
 async function ownWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
@@ -195,14 +178,15 @@ async function ownWords(given: CertbotWords, session: Session): Promise<readonly
       return ['account', 'update', ...ofAccount(given, ['--email'])];
     case 'unregister':
       return ['account', 'deactivate', ...ofAccount(given, []), ...(given.isUnattended ? ['--yes'] : [])];
-    case 'install':
-    case 'enhance':
-      throw fail('usage/invalid', { what: `certbot ${verb}: ${noInstaller}` });
     default:
-      throw fail('usage/invalid', {
-        what: `certbot ${verb}: there is no such command here${didYouMean(verb, certbotVerbs) || `; there are ${certbotVerbs.join(', ')}`}`,
-      });
+      throw fail('usage/invalid', { what: `certbot ${verb}: ${whyNoVerb(verb)}` });
   }
+}
+
+function whyNoVerb(verb: string): string {
+  if (certbotVerbs[verb]?.refused) return noInstaller;
+  const known = Object.keys(certbotVerbs).filter((one) => certbotVerbs[one]?.refused !== true);
+  return `there is no such command here${didYouMean(verb, known) || `; there are ${known.join(', ')}`}`;
 }
 
 /** An imported certificate may have another name here, and keeps certbot's for its folder. */
@@ -352,6 +336,11 @@ async function directoryHooks(
 
 const certbotFolder = ({ configDir }: CertbotWords['values'], { context: { env } }: Session): string =>
   configDir === undefined ? defaultPaths(env).certbot : wholePathOf('', configDir, env);
+
+/** The flags of `certfleet renew`, which work there as certbot's. */
+const flagsOfRenew = certbotOptions().flatMap(({ scope, same }) =>
+  scope === 'renew' && same !== undefined ? [same] : [],
+);
 
 /** What `renew` takes; certbot's --dry-run goes over --force-renewal. */
 function forRenew({ same }: CertbotWords): readonly string[] {

@@ -1,4 +1,4 @@
-import type { Enhancement } from '../../migrate/certbot/words.ts';
+import type { Enhancement } from '../../migrate/certbot/said.ts';
 
 /** What certbot's installers would write for a flag, and where. */
 interface Lines {

@@ -2,7 +2,8 @@ import { adapterEntry, type Registry } from '../../config/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { manualProvider } from '../../core/spec/by-hand.ts';
 import { didYouMean, nearest } from '../../core/text/nearest.ts';
-import { type KeyFlags, keyTypeOfFlags, takeKeyFlag } from '../../migrate/certbot/key-flags.ts';
+import { keyTypeOfFlags } from '../../migrate/certbot/key-type.ts';
+import { type KeyPart, native, optionOfFlag } from '../../migrate/certbot/options.ts';
 import { certbotNames, findProvider, lackingPlugins } from '../../migrate/certbot/plugins.ts';
 import type { Command } from '../commands/commands.ts';
 import type { FlagValue, Invocation } from '../context.ts';
@@ -32,7 +33,7 @@ export interface Translated {
 export async function translate(argv: readonly string[], registry: Registry): Promise<Translated> {
   const rest: string[] = [];
   const given: Given = { chosen: new Map(), options: [] };
-  const key: KeyFlags = {};
+  const key: Partial<Record<KeyPart, string>> = {};
   let challenges: string | undefined;
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at]!;
@@ -43,10 +44,12 @@ export async function translate(argv: readonly string[], registry: Registry): Pr
       if (text === undefined || text === '') throw fail('usage/invalid', { what: `${flag}: its value is missing` });
       return text;
     };
-    if (flag === '--manual') given.chosen.set(manualProvider, flag);
-    else if (flag === '-a' || flag === '--authenticator') await chooseByName(given, flag, value(), registry);
-    else if (flag === '--preferred-challenges') challenges = value();
-    else if (takeKeyFlag(key, flag, value)) continue;
+    const { answer, part, keep } = optionOfFlag(flag) ?? {};
+    if (answer === 'manual') given.chosen.set(manualProvider, flag);
+    else if (part !== undefined) key[part] = value();
+    else if (keep === 'challenges') challenges = value();
+    // Of those that stand as they are, `-a` is left.
+    else if (native.has(flag)) await chooseByName(given, flag, value(), registry);
     else if (!(await takeDnsFlag(given, flag, value, registry))) rest.push(word);
   }
   // certbot tries HTTP first.
@@ -65,7 +68,7 @@ interface Collected extends Pick<Translated, 'flags' | 'first'> {
   readonly words: readonly string[];
 }
 
-function withKey(translated: Collected, key: KeyFlags): Collected {
+function withKey(translated: Collected, key: Readonly<Partial<Record<KeyPart, string>>>): Collected {
   const keyType = keyTypeOfFlags(key);
   if (keyType === undefined) return translated;
   const { first, flags, words } = translated;

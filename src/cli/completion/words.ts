@@ -1,8 +1,8 @@
 import type { Registry } from '../../config/registry.ts';
 import { knownIssuers } from '../../core/ca/known-issuers.ts';
 import { errorTable } from '../../core/errors/error-table.ts';
+import { certbotOptions, certbotVerbs, type ValueKind } from '../../migrate/certbot/options.ts';
 import { certbotNames } from '../../migrate/certbot/plugins.ts';
-import { certbotFlags, certbotVerbs } from '../../migrate/certbot/words.ts';
 import { importers } from '../../migrate/importers.ts';
 import type { Command, Flag } from '../commands/commands.ts';
 import type { WholeCommandLine } from '../commands/machine.ts';
@@ -75,30 +75,30 @@ export async function completed(
     {
       name: 'certbot',
       flags: [...(await flagsOfCertbot(registry)), ...common],
-      next: { args: [certbotVerbs], isList: false },
+      next: { args: [verbsOfCertbot], isList: false },
     },
   ];
 }
+
+const verbsOfCertbot = Object.keys(certbotVerbs).filter((verb) => certbotVerbs[verb]?.refused !== true);
 
 /** certbot's own flags, with those of its plugins for DNS providers. */
 async function flagsOfCertbot(registry: Registry): Promise<readonly CompletedFlag[]> {
   const names = await Promise.all(Object.keys(registry.dns).map((id) => certbotNames(id, registry)));
   const plugins = names.flat().map((name) => `dns-${name}`);
-  const words: Readonly<Record<string, Candidates>> = {
-    ...{ '--cert-name': 'certificate', '--cert-path': 'file', '--key-path': 'file', '-c': 'file', '--config': 'file' },
-    ...{
-      '-w': 'folder',
-      '--webroot-path': 'folder',
-      '--config-dir': 'folder',
-      '--preferred-challenges': ['http', 'dns'],
-    },
-    ...{ '-a': ['standalone', 'webroot', 'manual', ...plugins], '--server': Object.keys(knownIssuers) },
-  };
   const description = 'as with certbot';
+  const candidatesOf = (kind: ValueKind): Candidates => {
+    if (kind === 'text') return [];
+    if (kind === 'ca') return Object.keys(knownIssuers);
+    return kind === 'plugin' ? ['standalone', 'webroot', 'manual', ...plugins] : kind;
+  };
   return [
-    ...certbotFlags().map(({ flag, takes }) => ({
-      ...{ names: [flag], description, value: takes ? (words[flag] ?? []) : undefined },
-    })),
+    ...certbotOptions()
+      .filter(({ refused }) => refused !== true)
+      .flatMap(({ flags, value: kind }) => {
+        const value = kind === undefined ? undefined : candidatesOf(kind);
+        return flags.split(' ').map((flag) => ({ names: [flag], description, value }));
+      }),
     ...plugins.flatMap((plugin) => [
       { names: [`--${plugin}`], description, value: undefined },
       { names: [`--${plugin}-credentials`], description, value: 'file' as const },

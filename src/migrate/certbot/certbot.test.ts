@@ -296,7 +296,7 @@ describe('a renewal file', () => {
       'must_staple',
       'authenticator = standalone\nmust_staple = True',
       { standalone: {} },
-      'must_staple: Let’s Encrypt ended OCSP',
+      'must_staple: CAs have ended OCSP',
     ],
   ])('for %s', async (_, params, solvers, dropped) => {
     const { settings, remarks } = await read({ params });

@@ -7,8 +7,8 @@ import type { Importer } from '../importer.ts';
 import { whyNoHook, whyUnusable } from '../settings.ts';
 import { openTrusted, readableFiles, type TrustedFiles } from '../trusted-files.ts';
 import { readAccounts } from './accounts.ts';
-import { mergedWith } from './cli-ini.ts';
-import { parseConfigObj, type Section, textIn } from './config-obj.ts';
+import { mergedWith, readCliIni, renewalsOfIni } from './cli-ini.ts';
+import { parseConfigObj, textIn } from './config-obj.ts';
 import { hookFolders } from './hooks.ts';
 import { readLive } from './lineage.ts';
 import { settingsOf } from './settings.ts';
@@ -23,7 +23,7 @@ export const certbot: Importer = {
     const files = await openTrusted(context.files, root, 'certbot');
     const readable = readableFiles(context.files, 'certbot');
     const { accounts, remarks } = await readAccounts(files, root);
-    const cliIni = await readCliIni(files, root);
+    const ofIni = await cliIniIn(files, root);
     const shared = {
       accounts: new Set(accounts.map(({ directory, name }) => `${directory} ${name}`)),
       folders: await hookFolders(readable, root),
@@ -35,17 +35,18 @@ export const certbot: Importer = {
     for (const file of await files.list(join(root, 'renewal'))) {
       if (!file.endsWith('.conf')) continue;
       const name = file.slice(0, -'.conf'.length);
-      const one = await readOne(files, { root, name, cliIni, readable, ...shared });
+      const one = await readOne(files, { root, name, ofIni, readable, ...shared });
       certificates.push(withoutSecond(one, inFolder));
     }
     return { accounts, certificates, remarks };
   },
 };
 
-async function readCliIni(files: TrustedFiles, root: string): Promise<Section | undefined> {
+/** What `cli.ini` says of all renewals. */
+async function cliIniIn(files: TrustedFiles, root: string): Promise<ReadonlyMap<string, string>> {
   const text = await files.text(join(root, 'cli.ini'));
   try {
-    return text === undefined ? undefined : parseConfigObj(text);
+    return renewalsOfIni(readCliIni(text ?? ''));
   } catch (error) {
     throw fail('import/damaged', { client: 'certbot', path: join(root, 'cli.ini'), reason: reasonOf(error) });
   }
@@ -58,13 +59,13 @@ async function readOne(
   {
     root,
     name,
-    cliIni,
+    ofIni,
     readable,
     ...shared
   }: Shared & {
     readonly root: string;
     readonly name: string;
-    readonly cliIni: Section | undefined;
+    readonly ofIni: ReadonlyMap<string, string>;
     readonly readable: Files;
   },
 ): Promise<FoundCertificate | Unusable> {
@@ -76,7 +77,7 @@ async function readOne(
       return { name, from, reason: 'autorenew is False, so certbot does not renew it', isLeft: true };
     const { chainPem, keyPem, fullchain } = await readLive({ files: readable, trusted: files }, root, conf);
     if (!params) throw new Error('the section [renewalparams] is missing; was the file half written?');
-    const settled = await settingsOf(conf, mergedWith(cliIni, params), { name, ...shared });
+    const settled = await settingsOf(conf, mergedWith(ofIni, params), { name, ...shared });
     const problem = await whyNoHook(settled.settings, shared.context);
     if (problem !== undefined) return { name, from, reason: problem };
     const one = { name, from, chainPem, keyPem, ...settled };

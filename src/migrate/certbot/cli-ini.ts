@@ -1,26 +1,62 @@
-import { type Section, textIn } from './config-obj.ts';
+import type { Section } from './config-obj.ts';
+import { optionOfFlag, optionOfKey } from './options.ts';
+import { isOfDnsPlugin } from './plugin-flags.ts';
+import { isKnown, isSwitch } from './words.ts';
 
-/** Names of cli.ini that renewal files call otherwise. */
-const others: Readonly<Record<string, string>> = {
-  deploy_hook: 'renew_hook',
-  preferred_challenges: 'pref_challs',
-};
+/** One line of certbot's `cli.ini`. */
+export interface CliIniLine {
+  /** As it stands there, which is a flag without its hyphens, or with `_` in place of `-`. */
+  readonly key: string;
+  readonly value: string;
+  readonly line: number;
+}
 
-/** What cli.ini may say that a renewal is done with; the rest is for the terminal, or for new certificates. */
-const used: ReadonlySet<string> = new Set([
-  ...['server', 'authenticator', 'installer', 'webroot_path', 'pref_challs', 'pre_hook', 'post_hook', 'renew_hook'],
-  ...['key_type', 'rsa_key_size', 'elliptic_curve', 'reuse_key', 'preferred_chain', 'preferred_profile'],
-  ...['must_staple', 'directory_hooks', 'http01_port', 'http01_address'],
-]);
+/** `key = value`, `key: value`, `key value` or a switch, as certbot's parser (ConfigArgParse) takes them. */
+const form = /^([^:=;#\s]+)\s*(?:[:=\s]\s*(["']?)(.*?)\2)?\s*(?:\s[;#].*)?$/;
+
+/** Reads the file. Throws a plain Error that names the line, and never its content. */
+export function readCliIni(text: string): readonly CliIniLine[] {
+  return text
+    .replace(/^\ufeff/, '')
+    .split(/\r?\n/)
+    .flatMap((whole, at) => {
+      const line = whole.trim();
+      if (line === '' || /^([#;[]|---)/.test(line)) return [];
+      const [, key, , value] = form.exec(line) ?? [];
+      if (key === undefined) throw new Error(`line ${at + 1} is not \`key = value\``);
+      return [{ key, value: value ?? 'true', line: at + 1 }];
+    });
+}
+
+const isNo = (value: string): boolean => /^(false|no|off|0)$/i.test(value);
+const isYes = (value: string): boolean => /^(true|yes|on|1)$/i.test(value);
+
+/** The flags that are not typed but written there. Calls `unknown` for a key that is none of certbot's. */
+export const wordsOfIni = (lines: readonly CliIniLine[], unknown: (line: CliIniLine) => Error): readonly string[] =>
+  lines.flatMap((one) => {
+    const flag = `--${one.key}`;
+    if (/^false$/i.test(one.value)) return [];
+    if (!isKnown(flag)) throw unknown(one);
+    if (isSwitch(flag) && isNo(one.value)) return [];
+    return isSwitch(flag) && isYes(one.value) ? [flag] : [`${flag}=${one.value}`];
+  });
+
+/** What the file says of renewals, by the keys of renewal files. */
+export function renewalsOfIni(lines: readonly CliIniLine[]): ReadonlyMap<string, string> {
+  const values = new Map<string, string>();
+  for (const { key, value } of lines) {
+    const flag = `--${key.replaceAll('_', '-')}`;
+    const plain = key.replaceAll('-', '_');
+    const option = optionOfFlag(flag) ?? optionOfKey(plain);
+    if (isOfDnsPlugin(flag)) values.set(plain, value);
+    if (option?.renews === undefined || option.keys === undefined) continue;
+    // `--no-directory-hooks` has the key `directory_hooks`.
+    const isOpposite = flag.startsWith('--no-') && isYes(value);
+    values.set(option.keys.split(' ')[0]!, isOpposite ? 'False' : value);
+  }
+  return values;
+}
 
 /** The settings of a certificate: those of its renewal file, and before them those of cli.ini, as in certbot. */
-export function mergedWith(cliIni: Section | undefined, params: Section): Section {
-  const values = new Map(params.values);
-  for (const key of cliIni?.values.keys() ?? []) {
-    const plain = key.replaceAll('-', '_');
-    const name = others[plain] ?? plain;
-    const value = textIn(cliIni, key);
-    if (value !== undefined && used.has(name)) values.set(name, value);
-  }
-  return { values, sections: params.sections };
-}
+export const mergedWith = (ofIni: ReadonlyMap<string, string>, { values, sections }: Section): Section =>
+  ofIni.size === 0 ? { values, sections } : { values: new Map([...values, ...ofIni]), sections };

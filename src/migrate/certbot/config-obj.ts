@@ -105,6 +105,3 @@ export const listIn = (section: Section | undefined, key: string): readonly stri
   if (value === undefined || value === 'None' || value === '') return [];
   return typeof value === 'string' ? [value] : value;
 };
-
-export const isTrueIn = (section: Section | undefined, key: string): boolean =>
-  /^(true|yes|on|1)$/i.test(textIn(section, key) ?? '');

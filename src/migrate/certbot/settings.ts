@@ -1,34 +1,17 @@
 import type { FoundCertificate, FoundSettings, Remark } from '../../core/lineage/found.ts';
 import { importedName } from '../../core/names/identifiers.ts';
-import { type KeyType, keyTypes } from '../../core/spec/key-type.ts';
 import type { Hooks } from '../../core/spec/spec.ts';
 import type { ImportContext } from '../importer.ts';
 import { issuerFor } from '../issuer.ts';
-import { isTrueIn, type Section, textIn } from './config-obj.ts';
+import { type Section, textIn } from './config-obj.ts';
 import { hooksOf } from './hooks.ts';
+import { keyTypeOfPart } from './key-type.ts';
+import { certbotOptions, optionOfKey } from './options.ts';
+import { isKeyOfPlugin } from './plugin-flags.ts';
 import { solversOf } from './solvers.ts';
 
 /** What certbot uses if a renewal file names no server, and the one that took the place of its first. */
 const usualServer = 'https://acme-v02.api.letsencrypt.org/directory';
-
-/** Settings that are read here, or that say nothing about renewals. */
-const understood = new RegExp(
-  `^(${[
-    ...['account', 'server', 'authenticator', 'installer', 'webroot_path', 'pref_challs', 'directory_hooks'],
-    ...[
-      'pre_hook',
-      'post_hook',
-      'renew_hook',
-      'manual_auth_hook',
-      'manual_cleanup_hook',
-      'manual_public_ip_logging_ok',
-    ],
-    ...['key_type', 'rsa_key_size', 'elliptic_curve', 'reuse_key', 'preferred_chain', 'must_staple', 'autorenew'],
-    ...['preferred_profile', 'required_profile', 'allow_subset_of_names', 'http01_port', 'http01_address'],
-    ...['config_dir', 'work_dir', 'logs_dir', 'cert_name', 'agree_tos', 'email', 'noninteractive_mode', 'tos'],
-    String.raw`(nginx|apache)_\w+|(\w+:)?dns_\w+|standalone_\w+|user_agent\w*|max_log_backups|verb`,
-  ].join('|')})$`,
-);
 
 const reloads: Readonly<Record<string, string>> = { nginx: 'nginx -s reload', apache: 'apache2ctl graceful' };
 
@@ -84,7 +67,8 @@ export async function settingsOf(
   else if (installer !== '') remarks.push({ kind: 'dropped', text: `the installer ${installer}` });
   const wishes = wishesOf(params, remarks);
   for (const key of params.values.keys())
-    if (!understood.test(key)) remarks.push({ kind: 'dropped', text: `${key}: certfleet has no such setting` });
+    if (!optionOfKey(key) && !isKeyOfPlugin(key))
+      remarks.push({ kind: 'dropped', text: `${key}: certfleet has no such setting` });
   const { solver, solverOf, solvers: all } = solvers;
   const allHooks = reload === undefined ? hooks : withReload(hooks, reload);
   const before = renewBefore(textIn(conf, 'renew_before_expiry'), remarks);
@@ -112,40 +96,33 @@ function withReload(hooks: Hooks, reload: string): Hooks {
   return { ...hooks, first: { ...hooks.first, deploy: lines.join('\n') } };
 }
 
+/** What the table of options makes of each key by itself, in the order of the table. */
 function wishesOf(params: Section, remarks: Remark[]): FoundSettings['wishes'] {
-  const chain = textIn(params, 'preferred_chain');
-  const profile = textIn(params, 'required_profile') ?? textIn(params, 'preferred_profile');
-  const reuses = isTrueIn(params, 'reuse_key');
-  const drops = isTrueIn(params, 'allow_subset_of_names');
-  if (chain !== undefined) remarks.push({ kind: 'kept', text: `preferred chain: ${chain}` });
-  if (profile !== undefined) remarks.push({ kind: 'kept', text: `profile: ${profile}` });
-  if (reuses) remarks.push({ kind: 'kept', text: 'the next version gets the same key' });
-  if (drops) remarks.push({ kind: 'kept', text: 'names that fail are left out' });
-  if (isTrueIn(params, 'must_staple'))
-    remarks.push({
-      kind: 'dropped',
-      text: 'must_staple: Let’s Encrypt ended OCSP in 2025, and a certificate that demands it could not be served',
-    });
-  return {
-    ...(chain === undefined ? {} : { preferredChain: chain }),
-    ...(profile === undefined ? {} : { profile }),
-    ...(reuses ? { reuseKey: true } : {}),
-    ...(drops ? { onFailedName: 'drop' } : {}),
-  };
+  let wishes: FoundSettings['wishes'] = {};
+  for (const { keys, become } of becoming) {
+    const value = keys.map((key) => textIn(params, key)).find((text) => text !== undefined);
+    const renewed = value === undefined ? undefined : become(value);
+    if (!renewed) continue;
+    wishes = { ...wishes, ...renewed.wishes };
+    remarks.push(renewed.remark);
+  }
+  return wishes;
 }
 
-const curves: Readonly<Record<string, KeyType>> = { secp256r1: 'p256', secp384r1: 'p384' };
+const becoming = certbotOptions().flatMap(({ keys = '', renews }) =>
+  typeof renews === 'function' ? [{ keys: keys.split(' '), become: renews }] : [],
+);
 
 /** Undefined if the file does not say, or if certfleet makes no such key. */
 function nextKeyTypeOf(params: Section, remarks: Remark[]): Pick<FoundCertificate, 'nextKeyType'> {
   const type = textIn(params, 'key_type');
   if (type === undefined) return {};
-  const [size, curve] = [textIn(params, 'rsa_key_size') ?? '2048', textIn(params, 'elliptic_curve') ?? 'secp256r1'];
-  const wanted = type === 'rsa' ? `rsa${size}` : curves[curve];
-  const known = keyTypes.find((one) => one === wanted);
+  const [key, usual] =
+    type === 'rsa' ? (['rsa_key_size', '2048'] as const) : (['elliptic_curve', 'secp256r1'] as const);
+  const value = textIn(params, key) ?? usual;
+  const known = keyTypeOfPart(type === 'rsa' ? 'size' : 'curve', value);
   if (known !== undefined) return { nextKeyType: known };
-  const key = type === 'rsa' ? `rsa_key_size = ${size}` : `elliptic_curve = ${curve}`;
-  remarks.push({ kind: 'dropped', text: `${key}: certfleet makes no such key` });
+  remarks.push({ kind: 'dropped', text: `${key} = ${value}: certfleet makes no such key` });
   return {};
 }
 

@@ -1,0 +1,27 @@
+import { keyTypeNamed } from '../../config/wishes.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { type KeyType, keyTypes } from '../../core/spec/key-type.ts';
+import type { KeyPart } from './options.ts';
+
+const kinds = { size: 'rsa', curve: 'p' } as const;
+
+/** The key that certbot's size or curve means; undefined if certfleet makes no such key. */
+export function keyTypeOfPart(part: 'size' | 'curve', text: string): KeyType | undefined {
+  const type = keyTypeNamed(part === 'size' ? `rsa${text}` : text);
+  return type?.startsWith(kinds[part]) ? type : undefined;
+}
+
+/** `--key-type rsa --rsa-key-size 4096` is `--key-type rsa4096`. Like certbot, leaves the size of a type not chosen. */
+export function keyTypeOfFlags({ type, size, curve }: Readonly<Partial<Record<KeyPart, string>>>): string | undefined {
+  const chosen = type ?? (size === undefined ? 'ecdsa' : 'rsa');
+  if (chosen === 'rsa' && size !== undefined) return named('--rsa-key-size', 'size', size);
+  if (chosen === 'ecdsa' && curve !== undefined) return named('--elliptic-curve', 'curve', curve);
+  return type;
+}
+
+function named(flag: string, part: 'size' | 'curve', text: string): KeyType {
+  const type = keyTypeOfPart(part, text);
+  if (type !== undefined) return type;
+  const known = keyTypes.filter((one) => one.startsWith(kinds[part])).join(', ');
+  throw fail('usage/invalid', { what: `${flag} ${text}: certfleet makes keys of the types ${known}` });
+}
