@@ -13,6 +13,7 @@ import { knownIssuers } from '../src/core/ca/known-issuers.ts';
 import { type ErrorCode, errorTable } from '../src/core/errors/error-table.ts';
 import type { EventName } from '../src/core/plan/event.ts';
 import type { LineageStatus } from '../src/core/plan/status.ts';
+import { certbotPage } from './certbot-page.ts';
 import { dnsProviderTable } from './dns-provider-table.ts';
 import { code, table } from './markdown.ts';
 
@@ -36,6 +37,7 @@ export async function referencePages(registry: Registry): Promise<readonly (read
       ),
     ],
     ['cli.md', commandPage()],
+    ['certbot.md', certbotPage(madeBy)],
     ['errors.md', errorPage()],
     ['events.md', eventPage()],
     ['exit-codes.md', exitCodePage()],
