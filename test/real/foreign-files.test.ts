@@ -206,7 +206,7 @@ describe('the log file', () => {
     const [path, reason] = make(victim);
     const before = readdirSync(base);
     expect(() => openLogFile(path)).toThrow(
-      new RegExp(`--log-file ${path}: ${reason} ${stranger}, .*; name another file, or remove it`),
+      new RegExp(`--log-file ${path} cannot be written: ${reason} ${stranger}, .*; name another file, or remove it`),
     );
     expect(readFileSync(victim, 'utf8')).toBe('as it was');
     expect(readdirSync(base)).toEqual(before);

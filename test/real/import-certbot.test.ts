@@ -316,9 +316,12 @@ describe('certfleet import', () => {
     [['import', 'certbot', '/usr'], 'there are no files of certbot in /usr'],
     [
       ['import', 'certbot', '/nowhere', '--in-place', '--deploy', 'files:/x'],
-      '--in-place and --deploy name two places',
+      '--in-place and --deploy cannot be used together: they name two places',
     ],
-    [['import', 'certbot', '/nowhere', '--undo', '--in-place'], '--undo undoes what --in-place began'],
+    [
+      ['import', 'certbot', '/nowhere', '--undo', '--in-place'],
+      '--undo and --in-place cannot be used together: the first undoes what the second began',
+    ],
   ])('%j is refused', async (args, message) => {
     const ran = await certfleet([...args, '--store', join(await temporaryFolder('none'), 'store')]);
     expect(ran.status).toBe(2);
