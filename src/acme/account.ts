@@ -1,6 +1,7 @@
 import { adviceOnEabKey } from '../core/ca/eab-key.ts';
 import { adviceFor, shortType } from '../core/ca/problem.ts';
 import { type CertfleetError, fail } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import type { AccountInfo, AccountRequest, ExternalAccount } from '../ports/issuer.ts';
 import { type Answer, readLocation, readObject, readOneOf } from './answer.ts';
 import type { Resources } from './directory.ts';
@@ -34,12 +35,12 @@ export async function openAccount(
   };
   const answer = await requests.change(
     newAccount,
-    {
-      ...(request.agreeToTerms ? { termsOfServiceAgreed: true } : {}),
-      ...(request.contacts.length > 0 ? { contact: request.contacts } : {}),
-      ...(request.onlyExisting ? { onlyReturnExisting: true } : {}),
-      ...(externalAccount ? { externalAccountBinding: bindAccount(signer, externalAccount, newAccount) } : {}),
-    },
+    present({
+      termsOfServiceAgreed: request.agreeToTerms || undefined,
+      contact: request.contacts.length > 0 ? request.contacts : undefined,
+      onlyReturnExisting: request.onlyExisting || undefined,
+      externalAccountBinding: externalAccount && bindAccount(signer, externalAccount, newAccount),
+    }),
     ask,
   );
   const { url, account } = requests.parse(ask, () => ({

@@ -1,5 +1,6 @@
 import { challengeTypes, staysAfterOrder } from '../core/ca/challenge-type.ts';
 import { isToken } from '../core/text/encoding.ts';
+import { present } from '../core/text/present.ts';
 import type { AcmeChallenge, Authorization } from '../ports/issuer.ts';
 import {
   type Answer,
@@ -71,7 +72,7 @@ function readPersist(fields: Fields, answer: Answer): Pick<AcmeChallenge, 'persi
   const { accounturi } = fields;
   if (!issuerDomainNames || !isUrl(fields['url'], answer)) return {};
   if (accounturi !== undefined && typeof accounturi !== 'string') return {};
-  return { persist: { issuerDomainNames, ...(accounturi === undefined ? {} : { accountUri: accounturi }) } };
+  return { persist: { issuerDomainNames, ...present({ accountUri: accounturi }) } };
 }
 
 function isUrl(value: unknown, answer: Answer): boolean {

@@ -1,3 +1,4 @@
+import { present } from '../core/text/present.ts';
 import type { Order, OrderRequest } from '../ports/issuer.ts';
 import {
   type Answer,
@@ -37,8 +38,5 @@ export function readOrder(answer: Answer, url: string): Order {
 /** The payload of newOrder (RFC 8555 §7.4; `replaces`: RFC 9773 §5; `profile`: draft-ietf-acme-profiles §4). */
 export const orderPayload = ({ identifiers, replaces, profile, notBefore, notAfter }: OrderRequest) => ({
   identifiers: identifiers.map(({ type, value }) => ({ type, value })),
-  ...(replaces === undefined ? {} : { replaces }),
-  ...(profile === undefined ? {} : { profile }),
-  ...(notBefore === undefined ? {} : { notBefore }),
-  ...(notAfter === undefined ? {} : { notAfter }),
+  ...present({ replaces, profile, notBefore, notAfter }),
 });

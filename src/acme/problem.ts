@@ -1,5 +1,6 @@
 import { shortType } from '../core/ca/problem.ts';
 import { longestRemoteText, remoteText } from '../core/errors/remote-text.ts';
+import { present } from '../core/text/present.ts';
 import type { Problem } from '../ports/issuer.ts';
 import { type Answer, type Fields, isFields, mediaType, readObject, readText, readWebPage } from './answer.ts';
 import { readIdentifier } from './identifier.ts';
@@ -39,8 +40,7 @@ function readBare(value: Fields, most: number): Problem {
   const algorithms = readAlgorithms(value['algorithms']);
   return {
     ...problem,
-    ...(instance === undefined ? {} : { instance }),
-    ...(algorithms.length === 0 ? {} : { algorithms }),
+    ...present({ instance, algorithms: algorithms.length === 0 ? undefined : algorithms }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { shortType } from '../core/ca/problem.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http, HttpRequest } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
@@ -162,7 +163,7 @@ export function createRequests(options: RequestsOptions): Requests {
       url,
       headers: {
         'content-type': 'application/jose+json',
-        ...(ask.accept === undefined ? {} : { accept: ask.accept }),
+        ...present({ accept: ask.accept }),
       },
     };
     let nonce = await nonces.take(ask.signal);

@@ -1,6 +1,7 @@
 import { problemType } from '../core/ca/problem.ts';
 import { fail } from '../core/errors/errors.ts';
 import { toBase64url } from '../core/text/encoding.ts';
+import { present } from '../core/text/present.ts';
 import type { Revocation, Revoked } from '../ports/issuer.ts';
 import { splitPem } from '../x509/pem.ts';
 import type { Resources } from './directory.ts';
@@ -16,7 +17,7 @@ export async function revoke(
   if (revokeCert === undefined) throw fail('acme/cannot', { issuer: requests.name, what: 'revoke a certificate' });
   const [leaf] = splitPem(certificatePem);
   if (leaf === undefined) throw fail('bug/unexpected', { reason: 'there is no certificate to revoke' });
-  const payload = { certificate: toBase64url(leaf), ...(reason === undefined ? {} : { reason }) };
+  const payload = { certificate: toBase64url(leaf), ...present({ reason }) };
   try {
     await requests.change(revokeCert, payload, ask);
     return 'now';

@@ -3,6 +3,7 @@ import { keys, type TestClb, testClb } from '../clients/alibaba/test-clb.ts';
 import { CertfleetError } from '../core/errors/errors.ts';
 import { nameWithMark } from '../core/path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
+import { present } from '../core/text/present.ts';
 import type { WantedRules } from '../ports/balancer.ts';
 import type { HttpRequest } from '../ports/http.ts';
 import definition from './alibaba-clb.ts';
@@ -36,7 +37,7 @@ const wanting = (hosts: readonly (string | undefined)[] = [undefined], backends 
     name: named(100 + at),
     lineage: 'www',
     path,
-    ...(host === undefined ? {} : { host }),
+    ...present({ host }),
   })),
 });
 const nothing: WantedRules = { owner, rules: [] };

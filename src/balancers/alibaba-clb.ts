@@ -16,6 +16,7 @@ import { type Fields, isRefusal, readString } from '../clients/http/json-api.ts'
 import { fail, isFailure } from '../core/errors/errors.ts';
 import { markIn } from '../core/path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
+import { present } from '../core/text/present.ts';
 import { alibabaKeys, defineBalancer, endpoint, z } from '../define.ts';
 import type { Backend, Balancer, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';
@@ -203,8 +204,10 @@ goes on the HTTPS listener, since CAs follow redirects.`,
         return {
           rules: rules.map(shown),
           rulesLeft: Math.max(0, options.ruleQuota - rules.length),
-          ...(elsewhere === undefined ? {} : { listener }),
-          ...(address === undefined ? {} : { addresses: [address] }),
+          ...present({
+            listener: elsewhere === undefined ? undefined : listener,
+            addresses: address === undefined ? undefined : [address],
+          }),
         };
       },
 
@@ -277,7 +280,7 @@ async function describeOwn(
   signal: AbortSignal,
 ): Promise<Backend> {
   const server = serverId ?? (await clb.instance.instanceId(signal));
-  return { server, port, kind: type, ...(serverIp === undefined ? {} : { address: serverIp }) };
+  return { server, port, kind: type, ...present({ address: serverIp }) };
 }
 
 // ── whether it works ─────────────────────────────────────────────────────────────────────────────────────────────

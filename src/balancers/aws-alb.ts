@@ -12,6 +12,7 @@ import {
 import { createMarks } from '../clients/aws/alb-marks.ts';
 import { firstMatch } from '../clients/aws/elb-rules.ts';
 import { isRefusal } from '../clients/http/json-api.ts';
+import { present } from '../core/text/present.ts';
 import { awsKeys, defineBalancer, endpoint, z } from '../define.ts';
 import type { Balancer, OwnedObject, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';
@@ -212,8 +213,7 @@ without its dashes, since AWS takes 32 characters.`,
               (rule.paths ?? [undefined]).map((path) => ({
                 name: shown,
                 action: rule.action,
-                ...(host === undefined ? {} : { host }),
-                ...(path === undefined ? {} : { path: path.replace(/\*$/, '') }),
+                ...present({ host, path: path?.replace(/\*$/, '') }),
               })),
             );
           }),

@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { CertfleetError } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
@@ -104,7 +105,7 @@ export function createTencent(options: TencentOptions): Tencent {
         'x-tc-version': version,
         'x-tc-timestamp': String(timestamp),
         'x-tc-language': 'en-US',
-        ...(keys.token === undefined ? {} : { 'x-tc-token': keys.token.reveal() }),
+        ...present({ 'x-tc-token': keys.token?.reveal() }),
         authorization,
       },
       body,
@@ -118,7 +119,7 @@ export function createTencent(options: TencentOptions): Tencent {
         credentials,
         expiredCodes: ['AuthFailure.TokenFailure'],
         what: action,
-        ...(about === undefined ? {} : { about }),
+        ...present({ about }),
         build: (keys) => build(action, JSON.stringify(params), keys),
         read: ({ body }) => read(readFields(readFields(body, 'the object')['Response'], 'Response')),
         readsOnly,
@@ -138,14 +139,14 @@ function judge(answer: ApiAnswer, permission: string): Verdict {
   const words = {
     code,
     reason: String(error['Message'] ?? ''),
-    ...(typeof requestId === 'string' ? { requestId } : {}),
+    ...present({ requestId: typeof requestId === 'string' ? requestId : undefined }),
   };
   if (code.startsWith('RequestLimitExceeded')) return { kind: 'limited', ...words };
   if (code.startsWith('InternalError') || code.startsWith('ResourceUnavailable') || failed.includes(code))
     return { kind: 'failed', ...words };
   const advice = adviceOn(code, answer, permission);
   const isClockSkew = code === clockSkewCode;
-  return { kind: 'refused', ...words, isClockSkew, ...(advice === undefined ? {} : { advice }) };
+  return { kind: 'refused', ...words, isClockSkew, ...present({ advice }) };
 }
 
 /** The call was not understood, or not finished in time. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { keys, type TestClb, testClb } from '../clients/alibaba/test-clb.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { nameWithMark } from '../core/path/own-mark.ts';
+import { present } from '../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { pki } from '../x509/pki.ts';
 import { testCertificate, testParty } from '../x509/test-certificates.ts';
@@ -37,7 +38,7 @@ function bench({ names = ['www.example.test'] as readonly string[] | undefined, 
     ServerCertificateName: 'by-hand',
     Fingerprint: '00:01',
     CreateTimeStamp: 1,
-    ...(names === undefined ? {} : { SubjectAlternativeNames: { SubjectAlternativeName: [...names] } }),
+    ...present({ SubjectAlternativeNames: names && { SubjectAlternativeName: [...names] } }),
   });
   const balancer = { region: 'cn-test', loadBalancer: 'lb-1', endpoint: 'http://127.0.0.1:1', ...keys };
   const connect = (): Deployer =>

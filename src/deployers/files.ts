@@ -1,5 +1,6 @@
 import { createCertbotFolder } from '../clients/folders/certbot-folder.ts';
 import { createLiveDeployer } from '../clients/folders/live-deployer.ts';
+import { present } from '../core/text/present.ts';
 import { defineDeployer, keyFiles, ownership, wholePath, z } from '../define.ts';
 
 export default defineDeployer({
@@ -48,8 +49,10 @@ before. \`certfleet import certbot --in-place\` sets it up, and \`certfleet impo
       root: options.path,
       keyMode,
       haproxyBundle: options.haproxyBundle,
-      ...(options.owner === undefined ? {} : { owner: `${options.owner}` }),
-      ...(options.group === undefined ? {} : { group: `${options.group}` }),
+      ...present({
+        owner: options.owner === undefined ? undefined : `${options.owner}`,
+        group: options.group === undefined ? undefined : `${options.group}`,
+      }),
     });
   },
 });

@@ -13,6 +13,7 @@ import {
 import type { SshResult } from '../clients/ssh/ssh.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { identifierKey } from '../core/names/identifier.ts';
+import { present } from '../core/text/present.ts';
 import { shellWord } from '../core/text/shell-word.ts';
 import { defineDeployer, duration, keyFiles, ownership, secret, wholePath, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
@@ -131,9 +132,11 @@ The private key of the certificate is never part of a command line.`,
         root: options.path,
         keyMode: Number.parseInt(options.mode, 8),
         haproxyBundle: options.haproxyBundle,
-        ...(options.owner === undefined ? {} : { owner: `${options.owner}` }),
-        ...(options.group === undefined ? {} : { group: `${options.group}` }),
-        ...(command === undefined ? {} : { reload }),
+        ...present({
+          owner: options.owner === undefined ? undefined : `${options.owner}`,
+          group: options.group === undefined ? undefined : `${options.group}`,
+          reload: command === undefined ? undefined : reload,
+        }),
       });
     }
 

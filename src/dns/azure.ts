@@ -17,6 +17,7 @@ import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 
@@ -139,8 +140,8 @@ managed identity of the app or machine: App Service, Container Apps, Azure Arc, 
         build: () => ({
           method,
           url: `${base}${path}?${new URLSearchParams({ 'api-version': '2018-05-01', ...query })}`,
-          headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          headers: { ...headers, ...present({ 'content-type': body && 'application/json' }) },
+          ...present({ body: body && JSON.stringify(body) }),
         }),
         read: (answer) => read(method === 'DELETE' ? {} : readFields(answer.body, 'the object')),
         // A change names the version before it, so that a repeated one changes nothing: it is refused.
@@ -200,7 +201,7 @@ managed identity of the app or machine: App Service, Container Apps, Azure Arc, 
       const properties = {
         TTL: ttl,
         TXTRecords: after.map((value) => ({ value: strings(value) })),
-        ...(known?.metadata === undefined ? {} : { metadata: known.metadata }),
+        ...present({ metadata: known?.metadata }),
       };
       try {
         await zones.use(zone, signal, (at) => {

@@ -16,6 +16,7 @@ import { type Page, readPages } from '../clients/http/pages.ts';
 import { canonicalQuery } from '../clients/http/query.ts';
 import { signBaidu } from '../clients/signatures/baidu.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
@@ -82,7 +83,7 @@ export default defineDnsProvider({
           const signed = signBaidu({ method, url, headers, now: world.clock.now() }, keys);
           return {
             ...{ method, url: url.href, headers: signed },
-            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+            ...present({ body: body && JSON.stringify(body) }),
           };
         },
         read: (answer) => read(answer.body),
@@ -97,7 +98,7 @@ export default defineDnsProvider({
     async function find({ zone, name: about, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const rr = relativeName(about, zone);
       const all = await readPages(badList(provider, about), '', (marker) => {
-        const query = { rr, maxKeys: '1000', ...(marker === '' ? {} : { marker }) };
+        const query = { rr, maxKeys: '1000', ...present({ marker: marker === '' ? undefined : marker }) };
         return call({ zone, query, about, read: readPage }, signal);
       });
       // The documents do not say that the filter is exact.
@@ -150,9 +151,11 @@ function judge(answer: ApiAnswer): Verdict {
   const { code, message, requestId } = isFields(answer.body) ? answer.body : {};
   if (answer.status < 400) return judgeByStatus(answer);
   const words = {
-    ...(typeof code === 'string' ? { code } : {}),
-    ...(typeof message === 'string' ? { reason: message } : {}),
-    ...(typeof requestId === 'string' ? { requestId } : {}),
+    ...present({
+      code: typeof code === 'string' ? code : undefined,
+      reason: typeof message === 'string' ? message : undefined,
+      requestId: typeof requestId === 'string' ? requestId : undefined,
+    }),
     isClockSkew: typeof code === 'string' && /Expired|Timestamp|DateHeader/.test(code),
   };
   if (/Limit|Throttl|TooManyRequests/.test(words.code ?? ''))

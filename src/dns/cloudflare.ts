@@ -16,6 +16,7 @@ import { numberedPages } from '../clients/http/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { fail } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
@@ -118,8 +119,8 @@ so that \`token\` needs only the first.
         build: () => ({
           method,
           url: `${base}${path}`,
-          headers: { ...headers(as), ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          headers: { ...headers(as), ...present({ 'content-type': body && 'application/json' }) },
+          ...present({ body: body && JSON.stringify(body) }),
         }),
         read: (answer) => read(readFields(answer.body, 'the object')),
       });

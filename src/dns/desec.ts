@@ -12,6 +12,7 @@ import {
 import { type Page, readPages } from '../clients/http/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 
@@ -130,11 +131,14 @@ function readPage({ body, headers }: ApiAnswer): Page<readonly [string, TxtSet],
 
 function toSet({ records, ttl }: Fields): TxtSet {
   if (!Array.isArray(records)) throw new UnreadableAnswer('the records are missing in its answer');
-  return { values: records.map((one) => fromTxtContent(String(one))), ...(typeof ttl === 'number' ? { ttl } : {}) };
+  return {
+    values: records.map((one) => fromTxtContent(String(one))),
+    ...present({ ttl: typeof ttl === 'number' ? ttl : undefined }),
+  };
 }
 
 const toRrset = ({ name, after, ttl }: SetChange, zone: string): object => ({
   ...{ subname: relativeName(name, zone, ''), type: 'TXT' },
-  ...(after.length > 0 ? { ttl } : {}),
+  ...present({ ttl: after.length > 0 ? ttl : undefined }),
   records: after.map(toTxtContent),
 });

@@ -10,6 +10,7 @@ import {
 } from '../clients/http/json-api.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 
@@ -67,7 +68,7 @@ others get "Authenticated user is not allowed access".`,
             const ttl = Number(records[0]!['ttl']);
             return {
               values: records.map((one) => String(one['data'])),
-              ...(Number.isInteger(ttl) && ttl >= 600 ? { ttl } : {}),
+              ...present({ ttl: Number.isInteger(ttl) && ttl >= 600 ? ttl : undefined }),
             };
           },
         },

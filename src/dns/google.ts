@@ -16,6 +16,7 @@ import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 
@@ -149,7 +150,7 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
           method: body === undefined ? 'GET' : 'POST',
           url: `${base}/${encodeURIComponent(project)}/${path}${search}`,
           headers,
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...present({ body: body && JSON.stringify(body) }),
         }),
         read: (answer) => read(readFields(answer.body, 'the object')),
         // A change names the whole set before it, so that a repeated one changes nothing: it is refused.
@@ -172,7 +173,7 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
         );
       }
       const all = await readPages(badList(provider, zone), '', (pageToken) => {
-        const query = { dnsName: `${zone}.`, ...(pageToken === '' ? {} : { pageToken }) };
+        const query = { dnsName: `${zone}.`, ...present({ pageToken: pageToken === '' ? undefined : pageToken }) };
         return call({ path: 'managedZones', query, about: zone, read: readZones }, signal);
       });
       const found = all.filter(({ dnsName }) => dnsName === `${zone}.`);

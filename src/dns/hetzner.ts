@@ -14,6 +14,7 @@ import {
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { TxtSet } from '../ports/dns-provider.ts';
 
@@ -91,7 +92,7 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
     ): Promise<void> {
       const path = `/zones/${zone}/rrsets/${relativeName(name, zone)}/TXT/actions/${what}`;
       const records = values.map((value) => ({ value: toTxtContent(value) }));
-      const body = { ...(ttl === undefined ? {} : { ttl }), records };
+      const body = { ...present({ ttl }), records };
       try {
         const action = await rest.call({ zone, about: name, method: 'POST', path, body, read: readAction }, signal);
         await finish(action, zone, name, signal);
@@ -158,17 +159,17 @@ function readAction({ body }: ApiAnswer): Fields {
 function toSet({ records, ttl }: Fields): TxtSet {
   if (!Array.isArray(records)) throw new UnreadableAnswer('the records are missing in its answer');
   const values = records.map((record) => fromTxtContent(readString(readFields(record, 'a record'), 'value')));
-  return { values, ...(typeof ttl === 'number' ? { ttl } : {}) };
+  return { values, ...present({ ttl: typeof ttl === 'number' ? ttl : undefined }) };
 }
 
 function judge(answer: ApiAnswer): Verdict {
   const { status, body } = answer;
   const error = isFields(body) && isFields(body['error']) ? body['error'] : {};
   const code = typeof error['code'] === 'string' ? error['code'] : undefined;
-  const verdict = judgeByStatus(answer, {
-    ...(code === undefined ? {} : { code }),
-    ...(typeof error['message'] === 'string' ? { reason: error['message'] } : {}),
-  });
+  const verdict = judgeByStatus(
+    answer,
+    present({ code, reason: typeof error['message'] === 'string' ? error['message'] : undefined }),
+  );
   // An earlier action is still at work on the zone.
   if (status === 423 || code === 'locked' || code === 'conflict')
     return { kind: 'busy', reason: 'reason' in verdict ? verdict.reason : `HTTP ${status}` };

@@ -20,6 +20,7 @@ import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { signHuawei } from '../clients/signatures/huawei.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 
@@ -108,10 +109,10 @@ A set that another program changes in the same second as certfleet may lose that
           const text = body === undefined ? '' : JSON.stringify(body);
           const headers = {
             'content-type': 'application/json',
-            ...(projectId === undefined ? {} : { 'x-project-id': projectId }),
+            ...present({ 'x-project-id': projectId }),
           };
           const signed = signHuawei({ method, url, headers, body: text, now: world.clock.now() }, keys);
-          return { method, url: url.href, headers: signed, ...(body === undefined ? {} : { body: text }) };
+          return { method, url: url.href, headers: signed, ...present({ body: body && text }) };
         },
         read: (answer) => read(readFields(answer.body, 'the object')),
         // A set that is created twice is refused, and one that is written or deleted twice stays the same.
@@ -176,7 +177,7 @@ A set that another program changes in the same second as certfleet may lose that
             {
               ...{ method, about, read: (set: Fields) => readString(set, 'id') },
               path: id === undefined ? path : `${path}/${id}`,
-              ...(method === 'DELETE' ? {} : { body }),
+              ...present({ body: method === 'DELETE' ? undefined : body }),
             },
             signal,
           ),
@@ -243,7 +244,11 @@ function judge(answer: ApiAnswer): Verdict {
   if (answer.status < 400 || typeof code !== 'string') return judgeByStatus(answer);
   const message = [body['message'], body['error_msg']].find((one) => typeof one === 'string') ?? '';
   const requestId = body['request_id'] ?? answer.headers['x-request-id'];
-  const words = { code, reason: String(message), ...(typeof requestId === 'string' ? { requestId } : {}) };
+  const words = {
+    code,
+    reason: String(message),
+    ...present({ requestId: typeof requestId === 'string' ? requestId : undefined }),
+  };
   if (code === 'DNS.0314') return { kind: 'busy', ...words };
   if (limits.includes(code)) return { kind: 'limited', ...words };
   // The gateway has one code for all that is wrong with a signature, and takes a quarter of an hour.

@@ -17,6 +17,7 @@ import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { signJdcloud } from '../clients/signatures/jdcloud.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
@@ -90,7 +91,7 @@ export default defineDnsProvider({
           const nonce = Buffer.from(world.random.bytes(16)).toString('hex');
           const place = { region, service: 'domainservice', now: world.clock.now(), nonce };
           const signed = signJdcloud({ method, url, headers, body: text, ...place }, keys);
-          return { method, url: url.href, headers: signed, ...(body === undefined ? {} : { body: text }) };
+          return { method, url: url.href, headers: signed, ...present({ body: body && text }) };
         },
         read: (answer) => read(readFields(answer.body, 'the object')),
         readsOnly: method === 'GET',
@@ -186,7 +187,7 @@ function judge(answer: ApiAnswer): Verdict {
   const reason = String(error['message'] ?? '');
   const words = {
     ...{ reason, code: String(error['status'] ?? error['code']) },
-    ...(typeof requestId === 'string' ? { requestId } : {}),
+    ...present({ requestId: typeof requestId === 'string' ? requestId : undefined }),
     isClockSkew: /expired|x-jdcloud-date|timestamp/i.test(reason),
   };
   // An error may come with status 200.

@@ -1,6 +1,7 @@
 import { createDnsRest } from '../clients/http/dns-rest.ts';
 import { type Fields, readFields, readList, refusalOf, UnreadableAnswer } from '../clients/http/json-api.ts';
 import { fail } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 
@@ -112,5 +113,9 @@ function toSet(record: Fields): TxtSet {
   const answers = readList(record['answers'], 'the list of answers');
   if (!answers.every(({ answer }) => Array.isArray(answer))) throw new UnreadableAnswer('an answer has no text');
   const { ttl } = record;
-  return { values: answers.map(textOf), tag: JSON.stringify(answers), ...(typeof ttl === 'number' ? { ttl } : {}) };
+  return {
+    values: answers.map(textOf),
+    tag: JSON.stringify(answers),
+    ...present({ ttl: typeof ttl === 'number' ? ttl : undefined }),
+  };
 }

@@ -3,6 +3,7 @@ import { type Fields, readFields, readList, readString, refusalOf } from '../cli
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, SetsProvider, TxtSet } from '../ports/dns-provider.ts';
 
@@ -167,7 +168,7 @@ const toSet = (rrset: Fields): TxtSet => {
     values: served!,
     // Records that are not served are written back as they are.
     tag: JSON.stringify(disabled),
-    ...(typeof rrset['ttl'] === 'number' ? { ttl: rrset['ttl'] } : {}),
+    ...present({ ttl: typeof rrset['ttl'] === 'number' ? rrset['ttl'] : undefined }),
   };
 };
 

@@ -1,5 +1,6 @@
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
@@ -216,7 +217,7 @@ export function fakeAzure(clock: Clock, { withPrivateZones = true } = {}): FakeA
     if (!records.every(isRecord)) return bad('TXTRecords');
     if (new Set(records.map(({ value }) => value.join(''))).size < records.length) return bad('TXTRecords: duplicates');
     if (!isMet(request, before)) return refuse(412, 'PreconditionFailed', 'The condition of this request is not met.');
-    const set = { etag: newEtag(), TTL, TXTRecords: records, ...(tags === undefined ? {} : { metadata: tags }) };
+    const set = { etag: newEtag(), TTL, TXTRecords: records, ...present({ metadata: tags }) };
     zone.sets.set(name, set);
     return { status: before ? 200 : 201, body: setBody(zone, name, set) };
   };
@@ -243,7 +244,10 @@ export function fakeAzure(clock: Clock, { withPrivateZones = true } = {}): FakeA
         const from = Number(url.searchParams.get('$skipToken') ?? 0);
         const next = new URL(`${management}${url.pathname}?api-version=2018-05-01&$skipToken=${from + mostOnPage}`);
         const value = zones.slice(from, from + mostOnPage).map(zoneBody);
-        return { status: 200, body: { value, ...(from + mostOnPage < zones.length ? { nextLink: next.href } : {}) } };
+        return {
+          status: 200,
+          body: { value, ...present({ nextLink: from + mostOnPage < zones.length ? next.href : undefined }) },
+        };
       }),
       [`GET ${zoneRoute}`]: inZone((zone) => ({ status: 200, body: zoneBody(zone) }), false),
       [`GET ${zoneRoute}/TXT/:name`]: inZone((zone, { params }) => {

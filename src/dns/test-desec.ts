@@ -1,5 +1,6 @@
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import type { World } from '../ports/world.ts';
@@ -99,7 +100,11 @@ export function testDesec(clock: Clock, limited = false) {
     }));
     const link = (at: number | '', rel: string) => `<${url.origin}${url.pathname}?cursor=${at}>; rel="${rel}"`;
     const links = [link('', 'first'), ...(from + pageSize < found.length ? [link(from + pageSize, 'next')] : [])];
-    return { status: 200, body: shown, ...(cursor === null ? {} : { headers: { link: links.join(', ') } }) };
+    return {
+      status: 200,
+      body: shown,
+      ...present({ headers: cursor === null ? undefined : { link: links.join(', ') } }),
+    };
   }
 
   function patch(domain: (typeof domains)[string], request: FakeRequest): FakeAnswer {

@@ -1,5 +1,6 @@
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
@@ -120,7 +121,7 @@ export default dnsApiBench(godaddy, {
       ...{ kind: 'status', status: 429 },
       body: {
         ...{ code: 'TOO_MANY_REQUESTS', message: 'Too many requests received within interval' },
-        ...(retryAfterSec === undefined ? {} : { retryAfterSec }),
+        ...present({ retryAfterSec }),
       },
     }),
     saysWhen: true,

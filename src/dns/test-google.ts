@@ -1,5 +1,6 @@
 import { generateKeyPairSync, verify } from 'node:crypto';
 import { Secret } from '../core/errors/secret.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
@@ -149,7 +150,7 @@ export function fakeGoogle(clock: Clock): FakeGoogle {
     const from = Number(url.searchParams.get('pageToken') ?? 0);
     const next = from + size < items.length ? { nextPageToken: String(from + size) } : {};
     const list = items.slice(from, from + size);
-    return { status: 200, body: { kind, ...(list.length > 0 ? { [field]: list } : {}), ...next } };
+    return { status: 200, body: { kind, ...present({ [field]: list.length > 0 ? list : undefined }), ...next } };
   };
 
   const zoneBody = ({ name, dnsName, visibility }: FakeZone) => ({

@@ -1,6 +1,7 @@
 import { signJdcloud } from '../clients/signatures/jdcloud.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
@@ -87,7 +88,10 @@ function fakeJdcloud(clock: Clock): FakeDnsService {
     };
     return {
       status: 200,
-      body: { requestId: 'b1', result: { ...(dataList.length > 0 ? { dataList } : {}), ...totals } },
+      body: {
+        requestId: 'b1',
+        result: { ...present({ dataList: dataList.length > 0 ? dataList : undefined }), ...totals },
+      },
     };
   };
 

@@ -1,5 +1,6 @@
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
@@ -10,7 +11,7 @@ export const token = 't0ken-of-this-account-0123456789abcdef';
 const readOnlyToken = 'a-token-th4t-only-reads-0123456789abcdef';
 
 const refusal = (status: number, reason: string, field?: string): FakeAnswer =>
-  answer(status, { errors: [{ reason, ...(field === undefined ? {} : { field }) }] });
+  answer(status, { errors: [{ reason, ...present({ field }) }] });
 
 /** Larger values of a TTL than these are not rounded here. */
 const ttls = [0, 30, 120, 300, 3_600, 7_200, 14_400, 28_800, 57_600, 86_400];

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
@@ -20,7 +21,7 @@ const refusal = (status: number, errorCode: string | undefined, message: string)
   body: {
     class: `Client::${status}`,
     message,
-    ...(errorCode === undefined ? {} : { errorCode, httpCode: `${status}` }),
+    ...present({ errorCode, httpCode: errorCode === undefined ? undefined : `${status}` }),
   },
 });
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-bench.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
@@ -32,7 +33,7 @@ function refuse(errcode: number, message: string): FakeAnswer {
 }
 const fine = (data?: object): FakeAnswer => ({
   status: 200,
-  body: { result: 200, clientid: '54880064508339547956', ...(data === undefined ? {} : { data }) },
+  body: { result: 200, clientid: '54880064508339547956', ...present({ data }) },
 });
 
 /** The calls of West.cn's API that concern records. */

@@ -1,5 +1,6 @@
 import { resolveOptions, type WithOptions } from '../config/options.ts';
 import { Secret } from '../core/errors/secret.ts';
+import { present } from '../core/text/present.ts';
 import type { World } from '../ports/world.ts';
 import { fakeWorld } from '../testing/dns-api-bench.ts';
 import type { FakeApi } from '../testing/fake-api.ts';
@@ -30,7 +31,7 @@ export async function optionsFrom(
   const text = 'file' in from ? from.file : undefined;
   const { options } = await resolveOptions(
     definition,
-    { type: definition.id, ...(text === undefined ? {} : { credentials: '/credentials' }) } as never,
+    { type: definition.id, ...present({ credentials: text === undefined ? undefined : '/credentials' }) } as never,
     {
       env: 'env' in from ? from.env : {},
       files: {

@@ -17,6 +17,7 @@ import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { signVolcengine } from '../clients/signatures/volcengine.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
@@ -86,7 +87,7 @@ all.`,
           const place = { region, service: 'DNS', now: world.clock.now() };
           const signed = signVolcengine({ method, url, headers: {}, body: text, ...place }, keys);
           const headers = body === undefined ? signed : { ...signed, 'content-type': 'application/json' };
-          return { method, url: url.href, headers, ...(body === undefined ? {} : { body: text }) };
+          return { method, url: url.href, headers, ...present({ body: body && text }) };
         },
         read: (answer) => read(readFields(readFields(answer.body, 'the object')['Result'] ?? {}, 'Result')),
         readsOnly: body === undefined,
@@ -197,7 +198,7 @@ function judge(answer: ApiAnswer): Verdict {
   const words = {
     code: String(code),
     reason: String(message ?? ''),
-    ...(typeof requestId === 'string' ? { requestId } : {}),
+    ...present({ requestId: typeof requestId === 'string' ? requestId : undefined }),
     isClockSkew: code === 'InvalidTimestamp',
   };
   if (limits.includes(words.code)) return { kind: 'limited', ...words };

@@ -4,6 +4,7 @@ import { type Fields, readFields, readList, readString } from '../clients/http/j
 import { type Page, readPages } from '../clients/http/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 export default defineDnsProvider({
@@ -54,7 +55,10 @@ export default defineDnsProvider({
           ),
         async records(zone, { name, value }, signal) {
           const all = await readPages(badList('Vultr', name), '', (cursor) => {
-            const query = new URLSearchParams({ per_page: '500', ...(cursor === '' ? {} : { cursor }) });
+            const query = new URLSearchParams({
+              per_page: '500',
+              ...present({ cursor: cursor === '' ? undefined : cursor }),
+            });
             return rest.call({ zone, about: name, path: `/${zone}/records?${query}`, read: readPage }, signal);
           });
           const host = relativeName(name, zone, '');

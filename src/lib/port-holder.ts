@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { present } from '../core/text/present.ts';
 import { isTrusted } from './owners.ts';
 
 /** A listening TCP socket in /proc/net/tcp (include/net/tcp_states.h). */
@@ -73,7 +74,7 @@ export async function findPortHolder(port: number): Promise<PortHolder | undefin
   if (pid === undefined) return undefined;
   const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
   return {
-    ...(isTrusted(uid) ? {} : { otherUser: uid }),
+    ...present({ otherUser: isTrusted(uid) ? undefined : uid }),
     name: read(`/proc/${pid}/comm`).trim() || 'a process',
     pid: Number(pid),
     isCertfleet: read(`/proc/${pid}/cmdline`)

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Writable } from 'node:stream';
 import { orAborted } from '../core/async/on-abort.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock, Deadline } from '../ports/clock.ts';
 import type { Processes, ProcessIdentity, ProcessRequest, ProcessResult } from '../ports/processes.ts';
 import { groupRuns, isRunning, readHome, readStat } from './process-table.ts';
@@ -120,7 +121,7 @@ export function createProcesses(clock: Clock): Processes {
       // does not reach it.
       child = spawn(program, args, {
         env: { ...request.env },
-        ...(request.cwd === undefined ? {} : { cwd: request.cwd }),
+        ...present({ cwd: request.cwd }),
         detached: true,
         stdio: ['pipe', 'pipe', 'pipe', ...(onStart ? (['pipe'] as const) : [])],
       });

@@ -4,6 +4,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { createTurns } from '../core/async/turns.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Vantage } from '../ports/vantage.ts';
 import { abortable } from './abortable.ts';
@@ -147,8 +148,10 @@ const handshake = (
       host: endpoint.address,
       port: endpoint.port,
       // RFC 6066 §3: no IP address in SNI.
-      ...(endpoint.serverName !== '' && net.isIP(endpoint.serverName) === 0 ? { servername: endpoint.serverName } : {}),
-      ...(endpoint.protocol === undefined ? {} : { ALPNProtocols: [endpoint.protocol] }),
+      ...present({
+        servername: endpoint.serverName !== '' && net.isIP(endpoint.serverName) === 0 ? endpoint.serverName : undefined,
+        ALPNProtocols: endpoint.protocol === undefined ? undefined : [endpoint.protocol],
+      }),
       // The certificate is compared with the deployed one, whether trusted or not.
       rejectUnauthorized: false,
     });

@@ -1,4 +1,5 @@
 import { fail } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import type { World } from '../ports/world.ts';
 import type { FallbackAnswer } from './server.ts';
 
@@ -29,7 +30,11 @@ export function createFallback(
       if (address === undefined)
         throw fail('network/failed', { method: 'GET', url, reason: `${to.host} has no address` });
       const { status, body, location } = await vantage.get(url, { address, port: to.port }, signal);
-      return { status, body, ...(location !== undefined && plainLocation.test(location) ? { location } : {}) };
+      return {
+        status,
+        body,
+        ...present({ location: location !== undefined && plainLocation.test(location) ? location : undefined }),
+      };
     } finally {
       const rest = (open.get(url) ?? 1) - 1;
       if (rest === 0) open.delete(url);

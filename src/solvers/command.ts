@@ -7,6 +7,7 @@ import { baseName } from '../core/names/identifier.ts';
 import { shortCommand } from '../core/spec/hooks.ts';
 import { isToken, toBase64url } from '../core/text/encoding.ts';
 import type { Json } from '../core/text/json.ts';
+import { present } from '../core/text/present.ts';
 import { defineSolver, duration, passEnvironment, z } from '../define.ts';
 import { hookEnvironment } from '../lib/hook-environment.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
@@ -75,7 +76,7 @@ export default defineSolver({
           env: { ...env, ...variables(challenge), ...more },
           timeoutMs: options.timeout,
           signal,
-          ...(onStart && { onStart }),
+          ...present({ onStart }),
         })
         .catch((error: unknown) => {
           throw withoutArguments(error, command, options.timeout);
@@ -141,14 +142,14 @@ export default defineSolver({
       return {
         CERTBOT_DOMAIN: baseName(identifier),
         CERTBOT_VALIDATION: isDns ? dns01Value(keyAuthorization) : keyAuthorization,
-        ...(!isDns && { CERTBOT_TOKEN: token }),
+        ...present({ CERTBOT_TOKEN: isDns ? undefined : token }),
         // Without `*.`, and perhaps with repeated names, as in certbot.
         CERTBOT_ALL_DOMAINS: allIdentifiers.map(baseName).join(','),
         CERTBOT_REMAINING_CHALLENGES: String(remaining),
         CERTFLEET_CERTIFICATE: lineage,
         CERTFLEET_IDENTIFIER: identifier.value,
         CERTFLEET_CHALLENGE: type,
-        ...(isDns && { CERTFLEET_RECORD: `_acme-challenge.${baseName(identifier)}` }),
+        ...present({ CERTFLEET_RECORD: isDns ? `_acme-challenge.${baseName(identifier)}` : undefined }),
       };
     }
   },

@@ -1,4 +1,5 @@
 import { Secret } from '../core/errors/secret.ts';
+import { present } from '../core/text/present.ts';
 import type { DnsProviderDefinition, z } from '../define.ts';
 import type { DnsProvider, DnsValue } from '../ports/dns-provider.ts';
 import type { Http } from '../ports/http.ts';
@@ -88,7 +89,7 @@ export function dnsApiBench<Shape extends z.ZodObject, Provider extends DnsProvi
       connectRefused: () => connect(refused),
       connectUnreachable: () => connect({}, nowhere),
       connectElsewhere: () => connect({ endpoint: 'http://127.0.0.1:9' } as unknown as Partial<z.input<Shape>>),
-      ...(readOnly === undefined ? {} : { connectReadOnly: () => connect(readOnly) }),
+      ...present({ connectReadOnly: readOnly && (() => connect(readOnly)) }),
       values: async (name) => service.values(name),
       plant: async (value) => service.plant(value),
       secrets: [...new Set([...secrets, ...others])],

@@ -10,8 +10,10 @@
  *
  * Time is the fake clock's, and passes while a check runs. `clock.sleep` in a check or a fake works as usual.
  */
+
 import assert from 'node:assert/strict';
 import type { CertfleetError } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import type { DnsProvider } from '../ports/dns-provider.ts';
 import { atEachCall, groupAtEachCall } from './dns-api-steps.ts';
 import {
@@ -372,7 +374,7 @@ function assertNames({ message, hint }: CertfleetError, words: readonly string[]
 
 const limitsOf = (bench: Bench): readonly NonNullable<DnsApiBench['limit']>[] => [
   {
-    fault: (retryAfter) => ({ kind: 'limited', ...(retryAfter === undefined ? {} : { retryAfter }) }),
+    fault: (retryAfter) => ({ kind: 'limited', ...present({ retryAfter }) }),
     saysWhen: true,
   },
   ...(bench.limit ? [bench.limit] : []),

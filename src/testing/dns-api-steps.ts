@@ -1,3 +1,4 @@
+import { present } from '../core/text/present.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import { challengeIn, cleanUp, expectAt, listed, never } from './dns-provider-checks.ts';
 import type { DnsProviderBench, EngineBench } from './dns-provider-contract.ts';
@@ -100,7 +101,7 @@ export async function groupAtEachCall(bench: Bench, run: (step: GroupStep) => Pr
         const done = await addAll(bench.connect());
         return done.map((one, index) => ({
           value: values[index]!,
-          ...(one.status === 'rejected' ? { error: one.reason } : {}),
+          ...present({ error: one.status === 'rejected' ? one.reason : undefined }),
         }));
       },
     });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createTurnsByKey } from '../core/async/turns.ts';
+import { present } from '../core/text/present.ts';
 import { createZoneWriter, type ZoneWriter } from '../engine/solvers/zone-writer.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DnsProvider, DnsProviderTraits, DnsValue } from '../ports/dns-provider.ts';
@@ -73,7 +74,7 @@ function asTheEngine<Of extends DnsProviderBench>(bench: Of): EngineBench<Of> {
     const { check } = provider;
     return {
       ...writer,
-      ...(check === undefined ? {} : { check: (zone, signal) => check.call(provider, zone, signal) }),
+      ...present({ check: check && ((zone: string, signal: AbortSignal) => check.call(provider, zone, signal)) }),
       close: async () => provider.close?.(),
     };
   };

@@ -1,5 +1,6 @@
 import type { CertfleetError } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
+import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Http } from '../../ports/http.ts';
 import type { Log } from '../../ports/log.ts';
@@ -107,7 +108,7 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
         .replace(/\.\d+Z$/, 'Z'),
       'x-acs-signature-nonce': Buffer.from(random.bytes(16)).toString('hex'),
       'x-acs-content-sha256': bodyHash(''),
-      ...(keys.token === undefined ? {} : { 'x-acs-security-token': keys.token.reveal() }),
+      ...present({ 'x-acs-security-token': keys.token?.reveal() }),
     };
     const authorization = signAcs3({
       method: 'POST',
@@ -130,7 +131,7 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
   return {
     call(action, params, read, call) {
       const { values, secrets } = flattened({
-        ...(regionId === undefined ? {} : { RegionId: regionId }),
+        ...present({ RegionId: regionId }),
         ...params,
       });
       const api = createJsonApi({
@@ -146,7 +147,7 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
             regionId,
             more: options.alsoNeeds?.(action) ?? [],
           }),
-        ...(call.busyBudgetMs === undefined ? {} : { busyBudgetMs: call.busyBudgetMs }),
+        ...present({ busyBudgetMs: call.busyBudgetMs }),
       });
       return callWithKeys(api, {
         credentials,
@@ -177,8 +178,7 @@ function judge(answer: ApiAnswer, judging: Judging): Verdict {
   const code = textOf(body['Code']);
   const requestId = textOf(body['RequestId']) ?? answer.headers['x-acs-request-id'];
   const words = {
-    ...(code === undefined ? {} : { code }),
-    ...(requestId === undefined ? {} : { requestId }),
+    ...present({ code, requestId }),
     // The message of SignatureDoesNotMatch repeats everything that was signed.
     reason: textOf(body['Message'])?.replace(/\s*server string to sign is:.*$/is, '') ?? '',
   };
@@ -189,7 +189,7 @@ function judge(answer: ApiAnswer, judging: Judging): Verdict {
   if (code === 'SignatureNonceUsed') return { kind: 'failed', ...words };
   const advice = adviceOn(code, answer, body, judging);
   const isClockSkew = clockCodes.includes(code);
-  return judgeByStatus(answer, { ...words, isClockSkew, ...(advice === undefined ? {} : { advice }) });
+  return judgeByStatus(answer, { ...words, isClockSkew, ...present({ advice }) });
 }
 
 function adviceOn(code: string, answer: ApiAnswer, body: Fields, judging: Judging): string | undefined {

@@ -1,6 +1,7 @@
 import { healthCheckPath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { markIn } from '../../core/path/own-mark.ts';
+import { present } from '../../core/text/present.ts';
 import type { Backend, ListenerRule, WantedGroup, WantedRule, WantedRules } from '../../ports/balancer.ts';
 import { type Fields, isRefusal, readString } from '../http/json-api.ts';
 import {
@@ -84,8 +85,7 @@ function ruleIn(fields: Fields): Rule {
 export const shown = ({ name, host, path, group }: Rule): ListenerRule => ({
   name,
   action: `forwards to ${group ?? 'no group'}`,
-  ...(host === undefined ? {} : { host }),
-  ...(path === undefined ? {} : { path }),
+  ...present({ host, path }),
 });
 
 export const readGroups = (clb: Clb, LoadBalancerId: string, signal: AbortSignal) =>
@@ -120,7 +120,7 @@ export function serverIn(fields: Fields): Backend {
     server: readString(fields, 'ServerId'),
     port: readNumber(fields, 'Port'),
     kind: textIn(fields, 'Type') ?? 'ecs',
-    ...(address === undefined ? {} : { address }),
+    ...present({ address }),
   };
 }
 
@@ -307,7 +307,7 @@ const serverList = (backends: readonly Backend[]): string =>
       Port: String(port),
       Weight: '100',
       Type: kind,
-      ...(address === undefined ? {} : { ServerIp: address }),
+      ...present({ ServerIp: address }),
     })),
   );
 
@@ -374,7 +374,7 @@ async function createRules(
   for (const some of inTens(wanted)) {
     const list = some.map(({ name, host, path }) => ({
       RuleName: name,
-      ...(host === undefined ? {} : { Domain: host.toLowerCase() }),
+      ...present({ Domain: host?.toLowerCase() }),
       Url: path,
       VServerGroupId,
     }));

@@ -1,5 +1,6 @@
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import { markIn } from '../../core/path/own-mark.ts';
+import { present } from '../../core/text/present.ts';
 import type { World } from '../../ports/world.ts';
 import { balancerError } from '../http/balancer-errors.ts';
 import {
@@ -196,7 +197,7 @@ function listenerOf(fields: Fields): ReadListener {
     port: readNumber(fields, 'ListenerPort'),
     protocol: readString(fields, 'ListenerProtocol').toLowerCase(),
     forward,
-    ...(forward ? { forwardsTo: readNumber(fields, 'ForwardPort') } : {}),
+    ...present({ forwardsTo: forward ? readNumber(fields, 'ForwardPort') : undefined }),
   };
 }
 
@@ -253,6 +254,6 @@ export function tagsIn(fields: Fields): ReadonlyMap<string, string> | undefined 
 /** For a new object: whose it is, for whom it was made, and from when on it can only be a left-over. */
 export const tagsFor = (name: string, more: Readonly<Record<string, string>>) => {
   const mark = markIn(name);
-  const all = { ...(mark ? { owner: mark.owner, expires: mark.expires.toISOString() } : {}), ...more };
+  const all = { ...present({ owner: mark?.owner, expires: mark?.expires.toISOString() }), ...more };
   return Object.entries(all).map(([key, Value]) => ({ Key: `certfleet-${key}`, Value }));
 };

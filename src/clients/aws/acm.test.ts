@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { rsaKeyPem } from '../../../test/support/rsa-keys.ts';
 import { Secret } from '../../core/errors/secret.ts';
+import { present } from '../../core/text/present.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
 import { createFakeApi } from '../../testing/fake-api.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
@@ -43,7 +44,7 @@ describe('certificates in ACM', () => {
       CertificateSummaryList: [
         { CertificateArn: `arn:${from}`, Type, KeyAlgorithm: 'EC_prime256v1', NotAfter: 1.5, InUse: true },
       ],
-      ...(from === 1 ? { NextToken: 'more' } : {}),
+      ...present({ NextToken: from === 1 ? 'more' : undefined }),
     });
     const api: AwsJson = {
       call: async (_action, params, read) => {

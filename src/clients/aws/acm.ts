@@ -1,5 +1,6 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { Secret } from '../../core/errors/secret.ts';
+import { present } from '../../core/text/present.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
 import { badList } from '../http/balancer-errors.ts';
 import { type Fields, isRefusal, readFields, readList, readString, UnreadableAnswer } from '../http/json-api.ts';
@@ -74,7 +75,7 @@ export function createAcm(acm: AwsJson): Acm {
       const body = {
         Certificate: base64(certPem),
         PrivateKey: new Secret(base64(keyPem.reveal())),
-        ...(chainPem.trim() === '' ? {} : { CertificateChain: base64(chainPem) }),
+        ...present({ CertificateChain: chainPem.trim() === '' ? undefined : base64(chainPem) }),
         ...('arn' in as ? { CertificateArn: as.arn } : { Tags: tagList(as.tags) }),
       };
       const readArn = (answer: Fields) => readString(answer, 'CertificateArn');

@@ -2,6 +2,7 @@ import { healthCheckPath } from '../../core/ca/challenge-path.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import { markOf } from '../../core/path/own-mark.ts';
 import type { Json } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
 import type { Backend, WantedGroup, WantedRule, WantedRules } from '../../ports/balancer.ts';
 import { isFields, isRefusal } from '../http/json-api.ts';
 import type { AlbPlace } from './alb.ts';
@@ -21,7 +22,7 @@ const emptyReceipt: Receipt = { rules: {} };
 export function readReceipt(known: Json | undefined): Receipt {
   if (!isFields(known) || !isFields(known['rules'])) return emptyReceipt;
   const { rules, group } = known as unknown as Receipt;
-  return { rules, ...(group ? { group } : {}) };
+  return { rules, ...present({ group }) };
 }
 
 /** How many calls of a change succeeded. */
@@ -97,7 +98,7 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
     }
     return {
       rules: arns,
-      ...(wanted.group && group !== undefined ? { group: { name: wanted.group.name, arn: group } } : {}),
+      ...present({ group: wanted.group && group !== undefined ? { name: wanted.group.name, arn: group } : undefined }),
     };
   }
 

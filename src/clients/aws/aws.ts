@@ -1,6 +1,7 @@
 import type { CertfleetError } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { parseJson } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Http } from '../../ports/http.ts';
 import type { Log } from '../../ports/log.ts';
@@ -182,17 +183,17 @@ function createSender(options: AwsOptions, parse: (text: string) => unknown) {
       error: (trouble) =>
         options.error({ ...trouble, means: trouble.kind === 'refused' ? meaningOf(trouble) : undefined }),
       judge: (answer) => judge(answer, judging),
-      ...(call.busyBudgetMs === undefined ? {} : { busyBudgetMs: call.busyBudgetMs }),
+      ...present({ busyBudgetMs: call.busyBudgetMs }),
     });
     return callWithKeys(api, {
       credentials,
       expiredCodes,
       secrets,
       what: action,
-      ...(call.about === undefined ? {} : { about: call.about }),
+      ...present({ about: call.about }),
       build: (keys) => {
         const signed = signV4({ method, url, headers, body, region, service, now: clock.now() }, keys);
-        return { method, url: url.href, headers: signed, ...(method === 'POST' ? { body } : {}) };
+        return { method, url: url.href, headers: signed, ...present({ body: method === 'POST' ? body : undefined }) };
       },
       read,
       readsOnly: !call.mutates,
@@ -211,8 +212,7 @@ interface Said {
 function judge(answer: ApiAnswer, judging: { action: string; service: string; busy: readonly string[] }): Verdict {
   const { code, message, requestId } = isXml(answer.body) ? saidInXml(answer.body, answer) : saidInJson(answer);
   const words = {
-    ...(code === undefined ? {} : { code }),
-    ...(requestId === undefined ? {} : { requestId }),
+    ...present({ code, requestId }),
     // The message of a wrong signature repeats everything that was signed.
     reason: message.replace(/\s*The Canonical String for this request should have been.*$/is, ''),
   };
@@ -221,7 +221,7 @@ function judge(answer: ApiAnswer, judging: { action: string; service: string; bu
   if (throttling.includes(code)) return { kind: 'limited', ...words };
   const advice = adviceOn(code, message, answer, judging);
   const isClockSkew = isSkewed(code, message);
-  return judgeByStatus(answer, { ...words, isClockSkew, ...(advice === undefined ? {} : { advice }) });
+  return judgeByStatus(answer, { ...words, isClockSkew, ...present({ advice }) });
 }
 
 const isXml = (body: unknown): body is XmlElement => isFields(body) && Array.isArray(body['children']);

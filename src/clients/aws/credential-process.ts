@@ -2,6 +2,7 @@ import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { commandWords } from '../../core/text/command-words.ts';
 import { parseJson } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
 import { untrustedCode } from '../../core/trust/untrusted-code.ts';
 import { hookEnvironment } from '../../lib/hook-environment.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -91,7 +92,7 @@ function readKeys(text: string, now: Date): TemporaryKeys {
   return {
     id: read('AccessKeyId'),
     secret: read('SecretAccessKey'),
-    ...(token === undefined ? {} : { token: read('SessionToken') }),
+    ...present({ token: token === undefined ? undefined : read('SessionToken') }),
     expires,
   };
 }

@@ -1,5 +1,6 @@
 import { challengePath } from '../../core/ca/challenge-path.ts';
 import { markIn } from '../../core/path/own-mark.ts';
+import { present } from '../../core/text/present.ts';
 import { badList } from '../http/balancer-errors.ts';
 import { isRefusal, UnreadableAnswer } from '../http/json-api.ts';
 import { readPages } from '../http/pages.ts';
@@ -151,7 +152,7 @@ export function createElb(aws: AwsQuery): Elb {
         signal,
       ),
     change: (action, params, signal, busyCodes) =>
-      aws.call(action, params, () => {}, { signal, mutates: true, ...(busyCodes === undefined ? {} : { busyCodes }) }),
+      aws.call(action, params, () => {}, { signal, mutates: true, ...present({ busyCodes }) }),
     make: (action, params, [list, name], signal) => {
       const readMade = (result: XmlElement): string => {
         const [made] = xmlMembers(result, list);
@@ -229,7 +230,7 @@ function readRule(element: XmlElement): ElbRule | undefined {
     hasOtherConditions: conditions.some((one) => !known.includes(text(one, 'Field'))),
     action: last ? actionText(last) : 'does nothing',
     groups: actions.flatMap(groupsOf),
-    ...(isFixed ? { answer: xmlText(last, 'FixedResponseConfig', 'MessageBody') ?? '' } : {}),
+    ...present({ answer: isFixed ? (xmlText(last, 'FixedResponseConfig', 'MessageBody') ?? '') : undefined }),
   };
 }
 
@@ -273,7 +274,7 @@ export function ownTags(name: string, lineage: string): Record<string, string> {
   const mark = markIn(name);
   return {
     [tagKeys.name]: name,
-    ...(mark === undefined ? {} : { [tagKeys.owner]: mark.owner, [tagKeys.expires]: mark.expires.toISOString() }),
+    ...present({ [tagKeys.owner]: mark?.owner, [tagKeys.expires]: mark?.expires.toISOString() }),
     [tagKeys.lineage]: tagText(lineage),
   };
 }

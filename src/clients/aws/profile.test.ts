@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../core/errors/secret.ts';
+import { present } from '../../core/text/present.ts';
 import type { Foreign } from '../../ports/files.ts';
 import type { ProcessRequest } from '../../ports/processes.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../../testing/fake-api.ts';
@@ -69,7 +70,11 @@ function fakeSts(clock: ReturnType<typeof fakeClock>) {
     const secret = secrets.get(id);
     const token = headers['x-amz-security-token'];
     if (secret === undefined || (id.startsWith('ASIA') && token !== `token-of-${id}`)) return undefined;
-    const keys = { id: new Secret(id), secret: new Secret(secret), ...(token ? { token: new Secret(token) } : {}) };
+    const keys = {
+      id: new Secret(id),
+      secret: new Secret(secret),
+      ...present({ token: token ? new Secret(token) : undefined }),
+    };
     const names = ['content-type'].map((name) => [name, headers[name] ?? '']);
     const expected = signV4(
       {

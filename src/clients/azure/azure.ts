@@ -1,5 +1,6 @@
 import { fail } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
+import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Http } from '../../ports/http.ts';
@@ -70,7 +71,7 @@ export function azureTokens(identity: AzureIdentity, context: AzureTokenContext)
     const scope = `${context.cloud.management}/.default`;
     return context.api.call({
       what: 'the access token',
-      ...(about === undefined ? {} : { about }),
+      ...present({ about }),
       build: () => ({
         method: 'POST',
         url: `${login}/${encodeURIComponent(tenantId)}/oauth2/v2.0/token`,
@@ -117,6 +118,6 @@ export function judgeAzure(answer: ApiAnswer): Verdict {
   return judgeByStatus(answer, {
     code,
     reason: typeof message === 'string' ? message : '',
-    ...(requestId === undefined ? {} : { requestId }),
+    ...present({ requestId }),
   });
 }

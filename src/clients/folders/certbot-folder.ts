@@ -1,6 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { fail } from '../../core/errors/errors.ts';
+import { present } from '../../core/text/present.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import type { Deployer, Restored, VersionBundle } from '../../ports/deployer.ts';
 import type { Files } from '../../ports/files.ts';
@@ -94,7 +95,7 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
         const number = isBegun ? last : last + 1;
         await inside.makeFolders(archive, 0o700);
         if (!isBegun) {
-          const first = mark ?? { name: place.name, ...(links ? { before: links } : {}) };
+          const first = mark ?? { name: place.name, ...present({ before: links }) };
           await place.setMark(archive, { ...first, made: [...(mark?.made ?? []), number] });
         }
         for (const kind of kinds) {
@@ -143,7 +144,7 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
           if (!dryRun) await restore(own, archive, mark, links);
           restored.push({
             what: own.live,
-            ...(notAfter === undefined ? {} : { notAfter: new Date(notAfter).toISOString() }),
+            ...present({ notAfter: notAfter === undefined ? undefined : new Date(notAfter).toISOString() }),
           });
         });
       }

@@ -1,4 +1,5 @@
 import { reasonOf } from '../../core/errors/errors.ts';
+import { present } from '../../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import { createLiveFolder, type LiveFolder, type LiveFolderOptions } from './live-folder.ts';
 import { onTarget, targetName } from './target.ts';
@@ -39,8 +40,7 @@ export function createLiveDeployer({ type, name, reload, runsAfter, ...options }
   return {
     type,
     scope: 'node',
-    ...(reload ? {} : { concurrent: true }),
-    ...(runsAfter ? { runsAfter } : {}),
+    ...present({ concurrent: reload ? undefined : true, runsAfter }),
     look: (version, signal) =>
       onTarget(target, version.lineage, signal, async () => {
         const look = await folder.look(version);
@@ -77,7 +77,7 @@ async function activate(
   const before = mark.trying === undefined ? await folder.inUse(lineage) : mark.before;
   const goBack = () => folder.use(lineage, before);
   const done = mark.done === undefined ? {} : { done: mark.done };
-  await folder.setMark(lineage, { ...done, trying: id, ...(before === undefined ? {} : { before }) });
+  await folder.setMark(lineage, { ...done, trying: id, ...present({ before }) });
   await folder.use(lineage, id);
   try {
     await reload.check?.(version, signal);

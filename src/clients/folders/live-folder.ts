@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fail } from '../../core/errors/errors.ts';
+import { present } from '../../core/text/present.ts';
 import type { Look, VersionBundle, VersionRef } from '../../ports/deployer.ts';
 import type { FileAttributes, Files, FilesWithin, FolderEntry, FolderGuard } from '../../ports/files.ts';
 
@@ -277,5 +278,5 @@ async function findOwnership(options: LiveFolderOptions): Promise<Omit<FileAttri
   };
   const uid = await find(options.owner, '/etc/passwd', 'user');
   const gid = await find(options.group, '/etc/group', 'group');
-  return { ...(uid === undefined ? {} : { uid }), ...(gid === undefined ? {} : { gid }) };
+  return present({ uid, gid });
 }

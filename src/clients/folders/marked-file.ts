@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { fail, reasonOf } from '../../core/errors/errors.ts';
 import { markIn, markOf } from '../../core/path/own-mark.ts';
+import { present } from '../../core/text/present.ts';
 import type { OwnedObject, WantedRules } from '../../ports/balancer.ts';
 import type { Files, FilesWithin } from '../../ports/files.ts';
 
@@ -52,7 +53,7 @@ export const namesIn = (pieces: MarkedText): readonly string[] =>
 export const piece = (name: string, line?: string): Piece => ({
   name,
   text: `# certfleet ${name}\n${line === undefined ? '' : `${line}\n`}`,
-  ...(line === undefined ? {} : { line }),
+  ...present({ line }),
 });
 
 /** @param isOurs whether a line can be one of ours, since only then is it part of the comment before it */
@@ -70,7 +71,7 @@ export function parseMarked(text: string, isOurs: (line: string) => boolean): Ma
     const line = next.replace(/\r?\n$/, '');
     const isPair = isOurs(line);
     if (isPair) at += 1;
-    pieces.push({ name, text: comment + (isPair ? next : ''), ...(isPair ? { line } : {}) });
+    pieces.push({ name, text: comment + (isPair ? next : ''), ...present({ line: isPair ? line : undefined }) });
   }
   return pieces;
 }

@@ -2,6 +2,7 @@ import { fail, reasonOf } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { isApiEndpoint } from '../../core/names/api-endpoint.ts';
 import { parseJson } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Http } from '../../ports/http.ts';
@@ -65,7 +66,7 @@ export function externalAccountTokens(file: string, context: ExternalAccountCont
     const account = await readAccount(file, context);
     const { impersonationUrl, lifetimeS } = account;
     const subject = await subjectToken(account, context, signal);
-    const call = { ...(about === undefined ? {} : { about }), readsOnly: true, maxBytes: mostTokenBytes, signal };
+    const call = { ...present({ about }), readsOnly: true, maxBytes: mostTokenBytes, signal };
     const federated = await api.call({
       ...call,
       what: 'the access token',

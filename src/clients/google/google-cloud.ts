@@ -3,6 +3,7 @@ import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { toBase64url } from '../../core/text/encoding.ts';
 import { parseJson } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Http } from '../../ports/http.ts';
 import { type BearerToken, readBearerToken, tokenRefusal } from '../http/bearer-token.ts';
@@ -41,7 +42,7 @@ export function serviceAccountTokens(account: ServiceAccount, context: TokenCont
   const assertion = (): Secret => {
     const seconds = Math.floor(clock.now().getTime() / 1000);
     const times = { iat: seconds, exp: seconds + lifetimeS };
-    const header = { alg: 'RS256', typ: 'JWT', ...(account.privateKeyId ? { kid: account.privateKeyId } : {}) };
+    const header = { alg: 'RS256', typ: 'JWT', ...present({ kid: account.privateKeyId || undefined }) };
     const parts = [header, { iss: account.clientEmail, scope, aud: url, ...times }];
     const signed = parts.map((part) => toBase64url(Buffer.from(JSON.stringify(part)))).join('.');
     return new Secret(`${signed}.${toBase64url(sign('RSA-SHA256', Buffer.from(signed), key))}`);
@@ -51,7 +52,7 @@ export function serviceAccountTokens(account: ServiceAccount, context: TokenCont
     const secrets: Secret[] = [account.privateKey];
     return api.call({
       what: 'the access token',
-      ...(about === undefined ? {} : { about }),
+      ...present({ about }),
       build: () => {
         const signed = assertion();
         secrets.push(signed);
@@ -121,7 +122,7 @@ export function judgeGoogle(answer: ApiAnswer): Verdict {
   const [first] = Array.isArray(errors) ? errors.filter(isFields) : [];
   const code = first?.['reason'] ?? error['status'];
   const reason = typeof message === 'string' ? message : '';
-  const words = { reason, ...(typeof code === 'string' ? { code } : {}) };
+  const words = { reason, ...present({ code: typeof code === 'string' ? code : undefined }) };
   return answer.status >= 400 && limits.includes(code) ? { kind: 'limited', ...words } : judgeByStatus(answer, words);
 }
 

@@ -1,3 +1,4 @@
+import { present } from '../../core/text/present.ts';
 import { type HaproxySocket, refusal } from './haproxy.ts';
 
 /**
@@ -24,7 +25,7 @@ const atOnce = 40;
 
 export function createHaproxyMap({ place, ask }: HaproxySocket, file: string): HaproxyMap {
   async function change(effect: string, command: string, signal: AbortSignal, payload?: string): Promise<void> {
-    const answer = await ask(command, signal, { effect, ...(payload === undefined ? {} : { payload }) });
+    const answer = await ask(command, signal, { effect, ...present({ payload }) });
     const words = answer.split('\n').filter((line) => line !== '' && line !== 'Key not found.');
     if (words.length > 0) throw refusal(effect, words.join('\n'));
   }

@@ -1,4 +1,5 @@
 import type { Secret } from '../../core/errors/secret.ts';
+import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { type ApiCall, type ApiRequest, isRefusal, type JsonApi } from './json-api.ts';
 import { createRefreshed } from './refreshed.ts';
@@ -30,7 +31,7 @@ export function fixedKeys({
   secret,
   token,
 }: Omit<AccessKeys, 'token'> & { token?: Secret | undefined }): KeySource {
-  const keys = { id, secret, ...(token === undefined ? {} : { token }) };
+  const keys = { id, secret, ...present({ token }) };
   return { keys: async () => keys, renew: () => false };
 }
 

@@ -1,4 +1,5 @@
 import { type CertfleetError, fail } from '../../core/errors/errors.ts';
+import { present } from '../../core/text/present.ts';
 import type { Trouble } from './json-api.ts';
 
 /** A trouble that also says what a code of the API means. */
@@ -21,7 +22,7 @@ export function balancerError(balancer: string, trouble: BalancerTrouble): Certf
   const id = trouble.requestId === undefined ? '' : ` (request ${trouble.requestId})`;
   const code = trouble.code !== undefined && !trouble.reason.includes(trouble.code) ? `${trouble.code}: ` : '';
   const reason = `${code}${trouble.reason.replace(/\.$/, '')}${id}`;
-  const options = { cause, ...(trouble.retryAt === undefined ? {} : { retryAt: trouble.retryAt }) };
+  const options = { cause, ...present({ retryAt: trouble.retryAt }) };
   if (kind === 'unreachable') return fail('balancer/unreachable', { balancer, action, reason }, options);
   if (kind === 'failed') return fail('balancer/failed', { balancer, action, reason }, options);
   if (kind === 'limited') return fail('balancer/limited', { balancer, action, reason }, options);

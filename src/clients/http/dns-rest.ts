@@ -1,5 +1,6 @@
 import { type CertfleetError, fail } from '../../core/errors/errors.ts';
 import type { Secret } from '../../core/errors/secret.ts';
+import { present } from '../../core/text/present.ts';
 import type { DnsValue, ValuesProvider } from '../../ports/dns-provider.ts';
 import type { Http } from '../../ports/http.ts';
 import type { World } from '../../ports/world.ts';
@@ -54,7 +55,7 @@ export function createDnsRest(options: DnsRestOptions): DnsRest {
       const api = createDnsApi({
         ...{ world, http, provider, endpoint },
         advice: (status) => advice(status, zone),
-        ...(judge === undefined ? {} : { judge }),
+        ...present({ judge }),
       });
       return api.call({
         ...{ what: `the zone ${zone}`, about, read, secrets, signal },
@@ -64,11 +65,11 @@ export function createDnsRest(options: DnsRestOptions): DnsRest {
           ...{ method, url: `${base}${path}` },
           headers: {
             accept: 'application/json',
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...present({ 'content-type': body && 'application/json' }),
             ...headers(),
             ...more,
           },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          ...present({ body: body && JSON.stringify(body) }),
         }),
       });
     },

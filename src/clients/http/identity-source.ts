@@ -1,4 +1,5 @@
 import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { present } from '../../core/text/present.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Http, HttpResponse } from '../../ports/http.ts';
 import { NoMetadata } from './metadata-server.ts';
@@ -79,6 +80,6 @@ export function askLocalService(
   return http.request({
     ...{ method: 'GET', url: url.href, signal, timeoutMs, headers, maxBytes: mostTokenBytes },
     // A proxy would see or invent the credentials.
-    ...(url.protocol === 'http:' ? { connectTo } : {}),
+    ...present({ connectTo: url.protocol === 'http:' ? connectTo : undefined }),
   });
 }

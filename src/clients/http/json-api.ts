@@ -5,6 +5,7 @@ import { cut, remoteText } from '../../core/errors/remote-text.ts';
 import type { Secret } from '../../core/errors/secret.ts';
 import { neverArrived } from '../../core/errors/unsent.ts';
 import { parseJson } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Http, HttpRequest, HttpResponse } from '../../ports/http.ts';
 import type { Log } from '../../ports/log.ts';
@@ -169,7 +170,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
     const request = await build(signal);
     signal.throwIfAborted();
     options.onCall?.(what);
-    const response = await http.request({ ...request, signal, ...(maxBytes === undefined ? {} : { maxBytes }) });
+    const response = await http.request({ ...request, signal, ...present({ maxBytes }) });
     return { ...parsed(response, parse, options.charset), clockAheadMs: clockAhead(response, clock.now()) };
   };
 
@@ -260,7 +261,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
         const spent = spentMs[verdict.kind];
         if (spent + pauseMs > budgetsMs[verdict.kind]) {
           const retryAt = told === undefined ? undefined : new Date(clock.now().getTime() + told);
-          throw trouble(verdict.kind, verdict, { status, ...(retryAt === undefined ? {} : { retryAt }) });
+          throw trouble(verdict.kind, verdict, { status, ...present({ retryAt }) });
         }
         // A Retry-After of 0 must not become a busy loop.
         const waits = Math.max(pauseMs, told === undefined ? 0 : firstPauseMs / 4);

@@ -6,6 +6,7 @@ import {
   XmlProcessingInstruction,
   XmlText,
 } from '@rgrove/parse-xml';
+import { present } from '../../core/text/present.ts';
 
 /**
  * Reads the XML that HTTP APIs answer with: elements, text, character references and CDATA. A document type and
@@ -45,7 +46,7 @@ function elementOf({ name, children, attributes }: Element, depth: number): XmlE
     name: localName(name),
     children: elements,
     text: elements.length > 0 ? '' : said.trim(),
-    ...(Object.keys(attributes).length > 0 ? { attributes } : {}),
+    ...present({ attributes: Object.keys(attributes).length > 0 ? attributes : undefined }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { present } from '../../core/text/present.ts';
 import type { AccessKeys } from '../http/access-keys.ts';
 import { canonicalQuery, percentEncode } from '../http/query.ts';
 import type { ScopedRequest } from './scoped.ts';
@@ -19,7 +20,7 @@ export function signBaidu(
     ...request.headers,
     host: url.host,
     'x-bce-date': time,
-    ...(keys.token === undefined ? {} : { 'x-bce-security-token': keys.token.reveal() }),
+    ...present({ 'x-bce-security-token': keys.token?.reveal() }),
   };
   const names = Object.keys(headers).sort();
   const canonical = [

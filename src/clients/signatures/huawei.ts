@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import { present } from '../../core/text/present.ts';
 import type { AccessKeys } from '../http/access-keys.ts';
 import { canonicalQuery, percentEncode } from '../http/query.ts';
 
@@ -21,7 +22,7 @@ export function signHuawei(request: HuaweiRequest, keys: AccessKeys): Readonly<R
     ...request.headers,
     host: url.host,
     'x-sdk-date': time,
-    ...(keys.token === undefined ? {} : { 'x-security-token': keys.token.reveal() }),
+    ...present({ 'x-security-token': keys.token?.reveal() }),
   };
   const names = Object.keys(headers).sort();
   const path = decodeURIComponent(url.pathname).split('/').map(percentEncode).join('/');

@@ -45,8 +45,8 @@ export function signScoped(
     ...request.headers,
     host: url.host,
     [scheme.dateHeader]: time,
-    ...(keys.token === undefined ? {} : { [scheme.tokenHeader]: keys.token.reveal() }),
   };
+  if (keys.token) headers[scheme.tokenHeader] = keys.token.reveal();
   const names = Object.keys(headers).sort();
   const canonical = [
     request.method,

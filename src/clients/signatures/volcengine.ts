@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { present } from '../../core/text/present.ts';
 import type { AccessKeys } from '../http/access-keys.ts';
 import { type ScopedRequest, signScoped } from './scoped.ts';
 
@@ -10,7 +11,9 @@ export const signVolcengine = (request: ScopedRequest, keys: AccessKeys): Readon
       headers: {
         ...request.headers,
         // The vendor's SDK leaves it out where there is no body.
-        ...(request.body === '' ? {} : { 'x-content-sha256': createHash('sha256').update(request.body).digest('hex') }),
+        ...present({
+          'x-content-sha256': request.body === '' ? undefined : createHash('sha256').update(request.body).digest('hex'),
+        }),
       },
     },
     keys,

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import type { Attributes, SFTPWrapper } from 'ssh2';
+import { present } from '../../core/text/present.ts';
 import type { FileAttributes, FileStat, FolderGuard } from '../../ports/files.ts';
 import type { Random } from '../../ports/random.ts';
 import type { LiveFiles, LiveFilesWithin } from '../folders/live-folder.ts';
@@ -254,7 +255,7 @@ const codeOf = (error: unknown): number | undefined => {
 function spoken(error: Error, path: string): Error {
   const code = codeOf(error);
   const text = (code === undefined ? undefined : words[code]) ?? error.message;
-  return Object.assign(new Error(text, { cause: error }), { path, ...(code === undefined ? {} : { code }) });
+  return Object.assign(new Error(text, { cause: error }), { path, ...present({ code }) });
 }
 
 function statOf(found: Attributes): FileStat {
