@@ -1,14 +1,14 @@
 import { createHash, sign } from 'node:crypto';
 import type { Secret } from '../core/errors/secret.ts';
 import { type Identifier, identifierKey } from '../core/names/identifier.ts';
-import { extensionsOf, factsOf, parseCertificate } from './certificate.ts';
+import { factsOf, parseCertificate } from './certificate.ts';
 import { encodeName, signatureBy } from './csr.ts';
 import { elementOf, encode, encodeOid, oids, tags } from './der.ts';
 import { openKey } from './key.ts';
 import { toPem } from './pem.ts';
 
-const { sequence, set, integer, bitString, octetString, contextParts } = tags;
-const [boolean, utf8String, utcTime, generalizedTime] = [0x01, 0x0c, 0x17, 0x18];
+const { boolean, sequence, set, integer, bitString, octetString, contextParts, utcTime, generalizedTime } = tags;
+const utf8String = 0x0c;
 
 /** Clocks of other machines may be slow or fast; nobody checks these dates, but some clients log them. */
 const dayMs = 86_400_000;
@@ -59,7 +59,7 @@ export function answersAlpn(der: Uint8Array, identifier: Identifier, keyAuthoriz
   try {
     const certificate = parseCertificate(der);
     const names = factsOf(certificate).identifiers;
-    const value = extensionsOf(certificate).get(oids.acmeIdentifier);
+    const value = certificate.fields.extensions.get(oids.acmeIdentifier);
     if (value === undefined || names.length !== 1 || identifierKey(names[0]!) !== identifierKey(identifier))
       return false;
     return Buffer.from(elementOf(value, octetString).content).equals(digestOf(keyAuthorization));

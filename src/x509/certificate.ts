@@ -1,34 +1,60 @@
-import { createHash, X509Certificate } from 'node:crypto';
+import { hash, X509Certificate } from 'node:crypto';
 import { remoteText } from '../core/errors/remote-text.ts';
 import type { Identifier } from '../core/names/identifier.ts';
 import { toBase64url } from '../core/text/encoding.ts';
 import type { CertificateFacts } from '../ports/pki.ts';
 import { addressText } from './address.ts';
-import { elementOf, elementsOf, hex, oids, tags } from './der.ts';
+import { checkDer, type Element, elementOf, elementsOf, hex, oids, tags } from './der.ts';
 
-// node:crypto reads most of a certificate. Read here from the DER: the serial with its leading zero, the authority key
-// identifier, and the alternative names, whose text form is ambiguous.
+// node:crypto takes 0.3 ms to open a certificate, because it decodes the public key. An import of thousands needs only the
+// facts, so they are read from the DER here, and node:crypto opens a certificate when something is verified with it.
+// Of what OpenSSL refuses, only names that are not UTF-8 are accepted here.
 
 export interface Certificate {
   readonly der: Uint8Array;
+  /** Throws a plain Error if OpenSSL cannot read it. */
   readonly x509: X509Certificate;
+  readonly fields: Tbs;
 }
 
-// Parsing takes 0.3 ms, one certificate is read three times while up to 255 others are, and many share an issuer.
+class Parsed implements Certificate {
+  readonly der: Uint8Array;
+  readonly fields: Tbs;
+  #x509: X509Certificate | undefined;
+
+  constructor(der: Uint8Array) {
+    this.der = der;
+    this.fields = readTbs(der);
+  }
+
+  get x509(): X509Certificate {
+    try {
+      this.#x509 ??= new X509Certificate(this.der);
+      return this.#x509;
+    } catch (error) {
+      throw unreadable(error);
+    }
+  }
+}
+
+const unreadable = (cause: unknown): Error => new Error('a certificate cannot be read', { cause });
+
+// One certificate is read three times while up to 255 others are, and many share an issuer.
 const parsed = new Map<string, Certificate>();
 const mostParsed = 512;
 
+/** Throws a plain Error if it is no certificate. */
 export function parseCertificate(der: Uint8Array): Certificate {
   const key = Buffer.from(der).toString('latin1');
   const known = parsed.get(key);
   if (known) return known;
   try {
-    const certificate = { der, x509: new X509Certificate(der) };
+    const certificate = new Parsed(der);
     if (parsed.size >= mostParsed) parsed.clear();
     parsed.set(key, certificate);
     return certificate;
   } catch (error) {
-    throw new Error('a certificate cannot be read', { cause: error });
+    throw unreadable(error);
   }
 }
 
@@ -48,22 +74,44 @@ const bounded = (what: string, octets: Uint8Array | undefined): void => {
   if (octets && octets.length > mostOctets) throw new Error(`its ${what} has ${octets.length} octets`);
 };
 
-function readFacts({ der, x509 }: Certificate): CertificateFacts {
-  const { serial, spki, extensions } = readTbs(der);
-  const keyIdentifier = readKeyIdentifier(extensions.get(oids.authorityKeyIdentifier));
+function readFacts(certificate: Certificate): CertificateFacts {
+  const { serial, spki, extensions, validity } = certificate.fields;
+  const keyIdentifier = keyIdOfIssuer(certificate);
   bounded('serial number', serial);
   bounded('authority key identifier', keyIdentifier);
+  const [notBefore, notAfter] = validity.map(timeText);
   const facts: CertificateFacts = {
     identifiers: readAlternativeNames(extensions.get(oids.subjectAltName)),
-    notBefore: new Date(x509.validFrom).toISOString(),
-    notAfter: new Date(x509.validTo).toISOString(),
+    notBefore: notBefore ?? new Date(certificate.x509.validFrom).toISOString(),
+    notAfter: notAfter ?? new Date(certificate.x509.validTo).toISOString(),
     serial: hex(serial),
-    fingerprint: sha256(der),
+    fingerprint: sha256(certificate.der),
     spkiFingerprint: sha256(spki),
-    issuerName: nameText(x509.issuer),
+    issuerName: issuerNameOf(certificate),
   };
   // RFC 9773 §4.1
   return keyIdentifier ? { ...facts, ariId: `${toBase64url(keyIdentifier)}.${toBase64url(serial)}` } : facts;
+}
+
+/** RFC 5280 §4.1.2.5: YYMMDDHHMMSSZ, or with four digits of the year; undefined for any other form. */
+function timeText({ content }: Element): string | undefined {
+  const [, century, decade, month, day, hour, minute, second] =
+    /^(\d\d)?(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(Buffer.from(content).toString('latin1')) ?? [];
+  if (decade === undefined) return undefined;
+  const year = `${century ?? (Number(decade) < 50 ? '20' : '19')}${decade}`;
+  const time = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`);
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+/** The text of an issuer's name, which thousands of certificates share, by its DER. */
+const issuerNames = new Map<string, string>();
+
+function issuerNameOf(certificate: Certificate): string {
+  const key = Buffer.from(certificate.fields.issuer).toString('latin1');
+  const name = issuerNames.get(key) ?? nameText(certificate.x509.issuer);
+  if (issuerNames.size >= mostParsed) issuerNames.clear();
+  issuerNames.set(key, name);
+  return name;
 }
 
 /** A distinguished name on one line, for people. */
@@ -74,48 +122,121 @@ export const nameText = (name: string | undefined): string =>
 export const commonName = (name: string): string => nameText(/^CN=(.*)$/m.exec(name)?.[1] ?? name);
 
 /** SHA-256 in lower-case hex. */
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+export const sha256 = (bytes: Uint8Array): string => hash('sha256', bytes, 'hex');
 
-/** The values of its extensions, by OBJECT IDENTIFIER. */
-export const extensionsOf = ({ der }: Certificate): Tbs['extensions'] => readTbs(der).extensions;
+/** Whether it may be a CA: without this extension, or with an empty one, OpenSSL's answer is no. */
+export const isCa = (certificate: Certificate): boolean => {
+  const constraints = certificate.fields.extensions.get(oids.basicConstraints);
+  return constraints !== undefined && constraints.length > emptySequenceLength && certificate.x509.ca;
+};
+
+const emptySequenceLength = 2;
 
 interface Tbs {
   readonly serial: Uint8Array;
-  /** SubjectPublicKeyInfo, DER. Through node:crypto it would take 90 µs. */
+  /** Names, DER. */
+  readonly issuer: Uint8Array;
+  readonly subject: Uint8Array;
+  /** notBefore and notAfter. */
+  readonly validity: readonly Element[];
+  /** SubjectPublicKeyInfo, DER. */
   readonly spki: Uint8Array;
+  /** Their values, by OBJECT IDENTIFIER. */
   readonly extensions: ReadonlyMap<string, Uint8Array>;
 }
 
-/** RFC 5280 §4.1: serial number, public key, and extensions by their OBJECT IDENTIFIER. */
+/** RFC 5280 §4.1. Throws a plain Error for any other structure. */
 function readTbs(der: Uint8Array): Tbs {
-  const [tbs] = elementsOf(elementOf(der, tags.sequence).content);
-  const fields = elementsOf(tbs?.content ?? new Uint8Array());
-  // [0] version comes first, except in certificates of version 1.
-  const serialAt = fields.findIndex(({ tag }) => tag === tags.integer);
-  const serial = fields[serialAt];
-  if (!serial) throw new Error('the certificate has no serial number');
-  // serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo
-  const spki = fields[serialAt + 5];
-  if (!spki) throw new Error('the certificate has no public key');
-  const extensions = new Map<string, Uint8Array>();
-  const wrapper = fields.find(({ tag }) => tag === tags.contextParts(3));
-  if (wrapper) {
-    for (const extension of elementsOf(elementOf(wrapper.content, tags.sequence).content)) {
-      // extnID, critical DEFAULT FALSE, extnValue
-      const parts = elementsOf(extension.content);
-      const [id, value] = [parts[0], parts.at(-1)];
-      if (id?.tag === tags.objectIdentifier && value?.tag === tags.octetString)
-        extensions.set(hex(id.content), value.content);
+  checkDer(der);
+  const { sequence, integer, bitString, context, contextParts } = tags;
+  const [tbs, signedWith] = expected(elementsOf(elementOf(der, sequence).content), [sequence, sequence, bitString]);
+  const all = elementsOf(tbs!.content);
+  // Certificates of version 1 do not say so.
+  const isNumbered = all[0]?.tag === contextParts(0);
+  if (isNumbered) elementOf(all[0]!.content, integer);
+  const fields = isNumbered ? all.slice(1) : all;
+  const [serial, algorithm, issuer, validity, subject, spki] = expected(fields.slice(0, 6), [
+    integer,
+    sequence,
+    sequence,
+    sequence,
+    sequence,
+    sequence,
+  ]);
+  const times = elementsOf(validity!.content);
+  if (times.length !== 2 || times.some(({ tag }) => tag !== tags.utcTime && tag !== tags.generalizedTime))
+    throw otherStructure();
+  const [keyKind] = expected(elementsOf(spki!.content), [sequence, bitString]);
+  for (const one of [signedWith!, algorithm!, keyKind!]) checkAlgorithm(one);
+  for (const one of [issuer!, subject!]) checkName(one);
+  // [1] and [2] are unique identifiers, which no certificate of today has.
+  const more = fields.slice(6);
+  const wrapper = more.find(({ tag }) => tag === contextParts(3));
+  if (more.some((one) => one !== wrapper && ![context(1), context(2)].includes(one.tag))) throw otherStructure();
+  const listed = wrapper ? elementsOf(elementOf(wrapper.content, sequence).content) : [];
+  const extensions = listed.map((extension): [string, Uint8Array] => {
+    expected([extension], [sequence]);
+    // extnID, critical DEFAULT FALSE, extnValue
+    const parts = elementsOf(extension.content);
+    const tagsOf =
+      parts.length === 3
+        ? [tags.objectIdentifier, tags.boolean, tags.octetString]
+        : [tags.objectIdentifier, tags.octetString];
+    expected(parts, tagsOf);
+    return [hex(parts[0]!.content), parts.at(-1)!.content];
+  });
+  return {
+    serial: serial!.content,
+    issuer: issuer!.whole,
+    subject: subject!.whole,
+    validity: times,
+    spki: spki!.whole,
+    extensions: new Map(extensions),
+  };
+}
+
+/** RFC 5280 §4.1.1.2: an OBJECT IDENTIFIER, and parameters of any kind. */
+function checkAlgorithm({ content }: Element): void {
+  const parts = elementsOf(content);
+  expected(parts.slice(0, 1), [tags.objectIdentifier]);
+  expected(parts.slice(2), []);
+}
+
+/** RFC 5280 §4.1.2.4: sets of attributes, each an OBJECT IDENTIFIER and a text. */
+function checkName({ content }: Element): void {
+  for (const set of elementsOf(content)) {
+    expected([set], [tags.set]);
+    for (const attribute of elementsOf(set.content)) {
+      const parts = expected([attribute], [tags.sequence]).flatMap((one) => elementsOf(one.content));
+      expected(parts.slice(0, 1), [tags.objectIdentifier]);
+      if (parts.length !== 2) throw otherStructure();
     }
   }
-  return { serial: serial.content, spki: spki.whole, extensions };
+}
+
+const otherStructure = (): Error => new Error('it has another structure than a certificate');
+
+/** Throws a plain Error unless the elements have exactly these tags. */
+function expected(elements: readonly Element[], tags: readonly number[]): readonly Element[] {
+  if (elements.length !== tags.length || elements.some(({ tag }, at) => tag !== tags[at])) throw otherStructure();
+  return elements;
 }
 
 /** RFC 5280 §4.2.1.1: keyIdentifier is [0]; old certificates also have issuer and serial. */
-function readKeyIdentifier(extension: Uint8Array | undefined): Uint8Array | undefined {
+export function keyIdOfIssuer({ fields }: Certificate): Uint8Array | undefined {
+  const extension = fields.extensions.get(oids.authorityKeyIdentifier);
   if (!extension) return undefined;
   return elementsOf(elementOf(extension, tags.sequence).content).find(({ tag }) => tag === tags.context(0))?.content;
 }
+
+/** RFC 5280 §4.2.1.2 */
+export function keyIdOf({ fields }: Certificate): Uint8Array | undefined {
+  const extension = fields.extensions.get(oids.subjectKeyIdentifier);
+  return extension && elementOf(extension, tags.octetString).content;
+}
+
+export const sameBytes = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
+  b !== undefined && Buffer.compare(a, b) === 0;
 
 /** RFC 5280 §4.2.1.6: dNSName is [2], iPAddress is [7]; other kinds of names are not identifiers. Each only once. */
 function readAlternativeNames(extension: Uint8Array | undefined): readonly Identifier[] {

@@ -1,5 +1,13 @@
 import type { KeyObject } from 'node:crypto';
-import { type Certificate, nameText, parseCertificate } from './certificate.ts';
+import {
+  type Certificate,
+  isCa,
+  keyIdOf,
+  keyIdOfIssuer,
+  nameText,
+  parseCertificate,
+  sameBytes,
+} from './certificate.ts';
 import { splitPem } from './pem.ts';
 
 /**
@@ -12,13 +20,13 @@ export function orderedChain(chainPem: string): readonly [Certificate, ...Certif
   // The leaf should come first. If it does not, it is the one that is not a CA.
   const leafAt = Math.max(
     0,
-    rest.findIndex(({ x509 }) => !x509.ca),
+    rest.findIndex((one) => !isCa(one)),
   );
   const [leaf] = rest.splice(leafAt, 1);
   if (!leaf) throw new Error('it contains no certificate');
   const chain: [Certificate, ...Certificate[]] = [leaf];
   for (let last = leaf; ; ) {
-    const issuerAt = rest.findIndex(({ x509 }) => last.x509.checkIssued(x509));
+    const issuerAt = rest.findIndex((one) => isIssuer(one, last));
     const [issuer] = issuerAt < 0 ? [] : rest.splice(issuerAt, 1);
     if (!issuer) return [...chain, ...rest];
     chain.push(issuer);
@@ -27,8 +35,16 @@ export function orderedChain(chainPem: string): readonly [Certificate, ...Certif
 }
 
 function withoutRepeats(certificates: readonly Certificate[]): Certificate[] {
-  const seen = new Set<string>();
-  return certificates.filter(({ x509 }) => !seen.has(x509.fingerprint256) && seen.add(x509.fingerprint256));
+  const seen = new Map(certificates.map((one) => [Buffer.from(one.der).toString('latin1'), one]));
+  return [...seen.values()];
+}
+
+/** Whether it is the issuer, by name and key; the signature is not checked. */
+function isIssuer(issuer: Certificate, certificate: Certificate): boolean {
+  const [named, key] = [certificate.fields.issuer, keyIdOfIssuer(certificate)];
+  const isNamed = key !== undefined && sameBytes(named, issuer.fields.subject) && sameBytes(key, keyIdOf(issuer));
+  // OpenSSL compares names that are written in two ways.
+  return isNamed || certificate.x509.checkIssued(issuer.x509);
 }
 
 /**

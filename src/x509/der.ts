@@ -9,11 +9,14 @@ export interface Element {
 }
 
 export const tags = {
+  boolean: 0x01,
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
   null: 0x05,
   objectIdentifier: 0x06,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
   sequence: 0x30,
   set: 0x31,
   /** `[n]`, primitive and constructed. */
@@ -25,8 +28,10 @@ export const tags = {
 export const oids = {
   subjectAltName: '551d11', // 2.5.29.17
   commonName: '550403', // 2.5.4.3
+  basicConstraints: '551d13', // 2.5.29.19
   acmeIdentifier: '2b0601050507011f', // 1.3.6.1.5.5.7.1.31, RFC 8737 §6.1
   authorityKeyIdentifier: '551d23', // 2.5.29.35
+  subjectKeyIdentifier: '551d0e', // 2.5.29.14
   extensionRequest: '2a864886f70d01090e', // 1.2.840.113549.1.9.14, RFC 2985 §5.4.2
   ecdsaWithSha256: '2a8648ce3d040302', // 1.2.840.10045.4.3.2, RFC 5758 §3.2
   ecdsaWithSha384: '2a8648ce3d040303', // 1.2.840.10045.4.3.3
@@ -55,6 +60,41 @@ export function elementsOf(bytes: Uint8Array): readonly Element[] {
     offset = end;
   }
   return elements;
+}
+
+/** Throws a plain Error unless all of it is DER, down to the values that it is made of. */
+export function checkDer(bytes: Uint8Array): void {
+  for (const { tag, content } of elementsOf(bytes)) {
+    if ((tag & constructed) !== 0) checkDer(content);
+    else if (!isValue(tag, content)) throw new Error('it is not DER');
+  }
+}
+
+const constructed = 0x20;
+
+/** X.690 §8.2, §8.3, §8.6, §8.19 and §11. */
+function isValue(tag: number, content: Uint8Array): boolean {
+  const [first = 0, second = 0] = content;
+  switch (tag) {
+    case tags.boolean:
+      return content.length === 1;
+    case tags.integer:
+      // In as few octets as possible.
+      return content.length === 1 || (content.length > 1 && first !== (second < 0x80 ? 0 : 0xff));
+    case tags.bitString:
+      return content.length > 0 && first < 8;
+    case tags.null:
+      return content.length === 0;
+    case tags.objectIdentifier:
+      // Each number in as few octets as possible, and whole.
+      return (
+        content.length > 0 &&
+        content.at(-1)! < 0x80 &&
+        content.every((octet, at) => octet !== 0x80 || (content[at - 1] ?? 0) >= 0x80)
+      );
+    default:
+      return true;
+  }
 }
 
 /** Reads exactly one element. */

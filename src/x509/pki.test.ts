@@ -4,6 +4,7 @@ import {
   createPublicKey,
   generateKeyPairSync,
   type KeyPairKeyObjectResult,
+  X509Certificate,
 } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
@@ -11,6 +12,7 @@ import { longestSkewMs } from '../core/ca/clock-skew.ts';
 import { remoteText } from '../core/errors/remote-text.ts';
 import { Secret } from '../core/errors/secret.ts';
 import type { Identifier } from '../core/names/identifier.ts';
+import { parseCertificate } from './certificate.ts';
 import { openKey } from './key.ts';
 import { toPem } from './pem.ts';
 import { pki } from './pki.ts';
@@ -143,6 +145,32 @@ describe('readChain', () => {
     ['a block that is not a certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'],
   ])('says what is wrong: %s', (_what, text) => {
     expect(() => pki.readChain(text)).toThrow(/certificate/);
+  });
+});
+
+describe('a damaged certificate', () => {
+  // Certificates are opened by OpenSSL only when they must verify something.
+  test('is refused where OpenSSL refuses it, except in the text of a name', () => {
+    const der = Buffer.from(leafPem.replace(/-----.*-----|\n/g, ''), 'base64');
+    const issuerText = der.indexOf('Test Intermediate');
+    const fields = [...der.keys()].filter((at) => at < issuerText - 2 || at >= issuerText + 'Test Intermediate'.length);
+    const isAccepted = (read: () => unknown): boolean => {
+      try {
+        read();
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    const wrongly = fields.flatMap((at) =>
+      [0x00, 0x05, 0x80, der[at]! ^ 1].flatMap((octet) => {
+        const damaged = Buffer.from(der);
+        damaged[at] = octet;
+        if (!isAccepted(() => parseCertificate(damaged)) || isAccepted(() => new X509Certificate(damaged))) return [];
+        return [`octet ${at}: ${octet} in place of ${der[at]}`];
+      }),
+    );
+    expect(wrongly).toEqual([]);
   });
 });
 

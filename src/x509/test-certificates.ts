@@ -29,8 +29,7 @@ export const testParty = (name: string): TestParty => ({
   key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
 });
 
-const { sequence, set, integer, bitString, octetString, context, contextParts } = tags;
-const basicConstraints = '551d13';
+const { boolean, sequence, set, integer, bitString, octetString, context, contextParts } = tags;
 
 const nameOf = (text: string) =>
   text === ''
@@ -51,7 +50,8 @@ export function testCertificate(options: TestCertificate): string {
   const { issuer, identifiers = [], serial = Uint8Array.of(1) } = options;
   const algorithm = encode(sequence, encodeOid(oids.ecdsaWithSha256));
   const extensions: Uint8Array[] = [];
-  if (options.isCa) extensions.push(extension(basicConstraints, encode(sequence, encode(0x01, Uint8Array.of(0xff)))));
+  if (options.isCa)
+    extensions.push(extension(oids.basicConstraints, encode(sequence, encode(boolean, Uint8Array.of(0xff)))));
   if (!options.withoutKeyIdentifier)
     extensions.push(extension(oids.authorityKeyIdentifier, encode(sequence, encode(context(0), keyId(issuer.key)))));
   if (identifiers.length > 0) {
