@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * One document as a file: a line of text that describes it, then the bytes.
@@ -28,8 +28,9 @@ export const noPredecessor = '-';
 const magic = 'certfleet 1';
 const newline = 0x0a;
 
+// In one call, which makes no object: half of the time of createHash.
 const digestOf = (fields: string, bytes: Uint8Array): string =>
-  createHash('sha256').update(fields).update(bytes).digest('hex').slice(0, 32);
+  hash('sha256', Buffer.concat([Buffer.from(fields), bytes]), 'hex').slice(0, 32);
 
 export function encodeStored(document: StoredDocument): Uint8Array {
   const { state, number, nonce, after, bytes, name } = document;

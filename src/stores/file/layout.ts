@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Key } from '../../ports/store.ts';
 
@@ -18,7 +18,7 @@ export interface Place {
   readonly stem: string;
 }
 
-const sha = (algorithm: string, text: string): string => createHash(algorithm).update(text).digest('hex');
+const sha = (algorithm: string, text: string): string => hash(algorithm, text, 'hex');
 
 export const stemOf = (name: string): string => (plainName.test(name) ? name : `=${sha('sha256', name)}`);
 
