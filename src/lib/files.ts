@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { FileStat, Files, ReadOptions } from '../ports/files.ts';
 import { codeOf, draft, makeFolder, remove, removeFolderIfEmpty, replace, syncFolder, unless } from './durable.ts';
-import { foreignOn, placeOf } from './foreign.ts';
+import { foreignOn, placeOf, type SeenFolders } from './foreign.ts';
 import { effectiveUid } from './owners.ts';
 import { readNamed, readRegular, readTrusted } from './read-file.ts';
 import { createWithin } from './within.ts';
@@ -82,8 +82,8 @@ export function createFiles(): Files {
     async foreign(path, below) {
       return foreignOn(path, below);
     },
-    async place(path) {
-      return placeOf(path);
+    async place(path, seen) {
+      return placeOf(path, seen as SeenFolders | undefined);
     },
     async stat(path) {
       const stats = statOf(path);

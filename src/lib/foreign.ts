@@ -83,13 +83,16 @@ export function trustedAt(
   return foreign ? { foreign } : { at, stats };
 }
 
+/** Folders that were found safe, as was the way to them, so that no other user can have changed them since. */
+export type SeenFolders = Map<string, fs.Stats>;
+
 /**
  * Where a path leads, with every link followed, if only root and the effective user can change the folder and the way to
  * it. The file itself may belong to another user, to whom root has given it. A folder that does not exist is left to the
  * caller.
  */
-export function placeOf(path: string): Place {
-  const { at, found, folder } = walk(path);
+export function placeOf(path: string, seen?: SeenFolders): Place {
+  const { at, found, folder } = walk(path, undefined, usualJudge, seen);
   const foreign = found ?? (folder && foreignIn(folder.at, folder.stats));
   return foreign ? { foreign } : { path: at };
 }
@@ -147,14 +150,14 @@ interface Walked {
  * Walks as the kernel does: from `/`, link by link. By default, each folder is trusted before what is in it is looked
  * at, so what was seen cannot change.
  */
-function walk(path: string, below?: string, judge: Judge = { folder: foreignParent, link: foreignIn }): Walked {
+function walk(path: string, below?: string, judge = usualJudge, seen: SeenFolders = new Map()): Walked {
   const whole = path.startsWith('/') ? path : join(process.cwd(), '/') + path;
   const start = below !== undefined && whole.startsWith(`${below}/`) ? below : '/';
   const todo = whole.slice(start.length).split('/').filter(Boolean);
   let at = start;
   let folder: Walked['folder'];
   // What is known of `below` already costs no call: a scan asks for thousands of documents.
-  let stats = start === '/' ? fs.lstatSync('/') : undefined;
+  let stats = start === '/' ? (seen.get('/') ?? fs.lstatSync('/')) : undefined;
   const inRoot = stats && judge.folder('/', stats);
   if (inRoot) return { at, found: inRoot };
   for (let links = 0; ; ) {
@@ -163,12 +166,13 @@ function walk(path: string, below?: string, judge: Judge = { folder: foreignPare
     if (part === '.') continue;
     if (part === '..') {
       at = dirname(at);
-      stats = fs.lstatSync(at);
+      stats = seen.get(at) ?? fs.lstatSync(at);
       continue;
     }
     if (stats?.isDirectory()) folder = { at, stats };
     const next = join(at, part);
-    const there = statOf(next);
+    const before = seen.get(next);
+    const there = before ?? statOf(next);
     if (!there) return { at: join(next, ...todo), folder };
     if (there.isSymbolicLink()) {
       // What it names may be anywhere.
@@ -181,15 +185,23 @@ function walk(path: string, below?: string, judge: Judge = { folder: foreignPare
       const target = fs.readlinkSync(next);
       todo.unshift(...target.split('/').filter(Boolean));
       if (target.startsWith('/')) at = '/';
-      stats = fs.lstatSync(at);
+      stats = seen.get(at) ?? fs.lstatSync(at);
       continue;
     }
-    const found = todo.length > 0 ? judge.folder(next, there) : undefined;
-    if (found) return { at: next, found };
+    if (todo.length > 0 && !before) {
+      const found = judge.folder(next, there);
+      if (found) return { at: next, found };
+      if (there.isDirectory()) seen.set(next, there);
+    }
     at = next;
     stats = there;
   }
 }
+
+const usualJudge: Judge = {
+  folder: foreignParent,
+  link: foreignIn,
+};
 
 function foreignParent(path: string, stats: fs.Stats): Foreign | undefined {
   const found = foreignIn(path, stats);

@@ -58,6 +58,7 @@ export async function openTrusted(all: Files, root: string, client: string): Pro
   if (foreign) throw refuse(foreign);
   if ((await files.list(root)) === undefined) throw fail('import/absent', { client, path: shown(root) });
   const safe = new Set([root]);
+  const seen = new Map<string, unknown>();
   const check = async (folder: string) => {
     if (safe.has(folder)) return;
     const inFolder = await files.foreign(folder);
@@ -74,7 +75,7 @@ export async function openTrusted(all: Files, root: string, client: string): Pro
       return read(path, maxBytes);
     },
     async linked(path) {
-      const place = await files.place(path);
+      const place = await files.place(path, seen);
       if (place.foreign) throw refuse(place.foreign);
       return read(place.path);
     },

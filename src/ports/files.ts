@@ -101,8 +101,10 @@ export interface Files {
   /**
    * Where a file is, or would be made, with links followed. Unlike with `foreign`, a sticky folder is not safe for it, and
    * the file itself may belong to another user: in a folder of root, only root can have given it to him.
+   *
+   * @param seen for many paths: a folder that a call with the same map has found safe is not looked at again
    */
-  place(path: string): Promise<Place>;
+  place(path: string, seen?: Map<string, unknown>): Promise<Place>;
   /** undefined if there is nothing. Does not follow a symlink. */
   stat(path: string): Promise<FileStat | undefined>;
   /** The names in a folder, or undefined if there is no such folder. */
