@@ -8,7 +8,7 @@ const isLong = Boolean(process.env['CERTFLEET_LONG']);
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/closing-line-reporter.ts'],
-    globalSetup: ['./test/support/skipped.ts', './test/support/own-root.ts'],
+    globalSetup: ['./test/support/skipped.ts', './test/support/own-root.ts', './test/support/run-seed.ts'],
     coverage: { include: ['src/**/*.ts'], exclude: ['src/generated/**'], reporter: ['text', 'html'] },
     projects: [
       {
@@ -22,6 +22,7 @@ export default defineConfig({
           // Also on two cores, where one would be left to vitest itself.
           maxWorkers: 2,
           experimental: { fsModuleCache: true },
+          setupFiles: ['./test/support/seeded-properties.ts'],
           sequence: { groupOrder: 0 },
         },
       },

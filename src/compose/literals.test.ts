@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
+import { randomOf, seeded } from '../../test/support/seeded.ts';
 import { storeWorld } from '../../test/support/store-world.ts';
 import { encodeDocument, type Lineage } from '../core/lineage/lineage.ts';
 import { canonical } from '../core/spec/same-spec.ts';
@@ -14,7 +15,7 @@ import { moveLiterals } from './move-literals.ts';
 import { sealAll } from './sealing.ts';
 
 const { signal } = new AbortController();
-const random = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)), number: Math.random };
+const random = randomOf(seeded('literals'));
 
 /** Literals in every place that settings can have them, each with its name in it. */
 function spec(name = 'abc', tsig = 'planted-tsig'): StoredSpec {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type MemoryFiles, memoryFiles } from '../../test/support/memory-files.ts';
 import { Killed, mortalFiles } from '../../test/support/mortal-files.ts';
+import { randomOf, seeded } from '../../test/support/seeded.ts';
 import { storeWorld } from '../../test/support/store-world.ts';
 import type { Files } from '../ports/files.ts';
 import type { Key, Store } from '../ports/store.ts';
@@ -12,7 +13,7 @@ import { sealAll, unsealAll } from './sealing.ts';
 // `store encrypt` on the file store, on a disk in memory: killed before every change of a file, and run again.
 
 const { signal } = new AbortController();
-const random = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)), number: Math.random };
+const random = randomOf(seeded('sealing'));
 const [ours, theirs] = [storeKeyOf(new Uint8Array(32).fill(1)), storeKeyOf(new Uint8Array(32).fill(2))];
 
 const account: Key = { kind: 'account', name: 'https://ca.test/directory' };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { randomOf, seeded } from '../../test/support/seeded.ts';
 import { spreadable } from '../lib/spreadable.ts';
 import type { Store } from '../ports/store.ts';
 import { openEncrypted, storeKeyOf } from '../stores/encrypted.ts';
@@ -6,7 +7,7 @@ import { createMemoryStore } from '../stores/memory.ts';
 import { withoutLiterals } from './literals.ts';
 
 const { signal } = new AbortController();
-const random = { bytes: (count: number) => crypto.getRandomValues(new Uint8Array(count)), number: Math.random };
+const random = randomOf(seeded('store of class'));
 
 /** A store as somebody else may write it: its methods are those of its class. */
 class ClassStore implements Store {

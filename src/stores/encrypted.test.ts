@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { randomOf, seeded } from '../../test/support/seeded.ts';
 import { sealAll, unsealAll } from '../compose/sealing.ts';
 import { encodeDocument } from '../core/lineage/lineage.ts';
 import type { Key, Kind, Store } from '../ports/store.ts';
@@ -7,7 +8,7 @@ import { openEncrypted, type StoreKey, storeKeyOf } from './encrypted.ts';
 import { createMemoryStore } from './memory.ts';
 
 const { signal } = new AbortController();
-const random = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)), number: Math.random };
+const random = randomOf(seeded('encrypted'));
 const [ours, theirs] = [storeKeyOf(new Uint8Array(32).fill(1)), storeKeyOf(new Uint8Array(32).fill(2))];
 const secret = encodeDocument({ schema: 1, secret: 'planted' });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { chanceOf, firstSeed } from '../../test/support/seeded.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import type { FileStat, Files } from '../ports/files.ts';
 import type { Key, Kind, Store } from '../ports/store.ts';
@@ -10,15 +11,10 @@ import fileStore from './file.ts';
 // until it is picked at random. Some are killed anywhere. What test/real/store-torture.test.ts does with signals, on a
 // file system in memory: thousands of orders, and each can be repeated by its seed.
 
-/** mulberry32. */
-function seeded(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
+/** Draws a whole number below another. */
+function drawing(seed: number): (below: number) => number {
+  const chance = chanceOf(seed);
+  return (below) => Math.floor(chance() * below);
 }
 
 interface Inode {
@@ -130,7 +126,7 @@ const conflictIsFine = (error: unknown): void => {
 /** Runs processes in an order that the seed decides; answers everything they did, and what is there in the end. */
 async function play(kind: Kind, seed: number, { scrubs = false } = {}) {
   const document: Key = { kind, name: 'a' };
-  const pick = seeded(seed);
+  const pick = drawing(seed);
   const clock = fakeClock(new Date('2026-11-24T10:00:00Z'));
   const disk = new Disk(clock.now().getTime());
   const acts: Act[] = [];
@@ -257,10 +253,9 @@ describe('several processes on one document', () => {
   it.each(['token', 'lineage'] as const)(
     'of the kind %s lose no acknowledged write and raise nothing',
     async (kind) => {
-      const first = Number(process.env['CERTFLEET_SEED'] ?? 1);
       const orders = process.env['CERTFLEET_LONG'] ? 50_000 : 400;
       let anew = 0;
-      for (let seed = first; seed < first + orders; seed += 1) {
+      for (let seed = firstSeed; seed < firstSeed + orders; seed += 1) {
         const played = await play(kind, seed);
         expect(violations(played), `seed ${seed}: ${JSON.stringify(played)}`).toEqual([]);
         const begun = played.acts.filter(
@@ -276,9 +271,8 @@ describe('several processes on one document', () => {
   it.each(['key', 'account'] as const)(
     'of the kind %s lose no acknowledged write to a scrub',
     async (kind) => {
-      const first = Number(process.env['CERTFLEET_SEED'] ?? 1);
       const orders = process.env['CERTFLEET_LONG'] ? 50_000 : 400;
-      for (let seed = first; seed < first + orders; seed += 1) {
+      for (let seed = firstSeed; seed < firstSeed + orders; seed += 1) {
         const played = await play(kind, seed, { scrubs: true });
         expect(violations(played), `seed ${seed}: ${JSON.stringify(played)}`).toEqual([]);
       }

@@ -6,7 +6,16 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { currentKeyFits, documents, openState, readLineage, rewriteLineage } from './inspect.ts';
-import { challengeFiles, comesByChance, hookName, pointsTimeout, type Rig, type State, startRig } from './rig.ts';
+import {
+  challengeFiles,
+  comesByChance,
+  hookName,
+  pointsTimeout,
+  type Rig,
+  type State,
+  samplePoints,
+  startRig,
+} from './rig.ts';
 
 const run = promisify(execFile);
 
@@ -16,8 +25,7 @@ const run = promisify(execFile);
  *
  * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
  */
-const samples = process.env.CERTFLEET_LONG ? Number.POSITIVE_INFINITY : 5;
-const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Date.now() / 1000) % 100_000);
+const samples = 5;
 
 const foreign = 'somebody-else';
 
@@ -37,7 +45,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
 
       it('of a first issue', { timeout: pointsTimeout }, async () => {
         const names = await namesOf(await rig.state(solver), 'issue');
-        for (const point of pick(pointsOf(names), `${solver} issue`))
+        for (const point of samplePoints(pointsOf(names), samples, `${solver} issue`))
           await killAt(() => rig.state(solver), 'issue', point);
       });
 
@@ -51,7 +59,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
         }));
         const names = await namesOf(await rig.state(solver, issued), 'renew');
         expect(names.some((name) => name.includes('POST'))).toBe(true);
-        for (const point of pick(pointsOf(names), `${solver} renewal`))
+        for (const point of samplePoints(pointsOf(names), samples, `${solver} renewal`))
           await killAt(() => rig.state(solver, issued), 'renew', point, issued);
       });
     });
@@ -144,17 +152,3 @@ async function isHookRunning(): Promise<boolean> {
 
 const pointsOf = (names: readonly string[]): readonly string[] =>
   names.flatMap((name) => [`${name}@before`, `${name}@after`]);
-
-/** A sample without replacement, the same for the same seed. */
-function pick(points: readonly string[], title: string): readonly string[] {
-  if (points.length <= samples) return points;
-  process.stderr.write(`${title}: ${samples} of ${points.length} kill points, CERTFLEET_SEED=${seed}\n`);
-  let state = seed;
-  const random = () => {
-    // A linear congruential generator (Numerical Recipes), good enough for a sample.
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
-    return state / 2 ** 32;
-  };
-  const left = [...points];
-  return Array.from({ length: samples }, () => left.splice(Math.floor(random() * left.length), 1)[0] as string);
-}

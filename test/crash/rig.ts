@@ -6,6 +6,7 @@ import { build } from 'esbuild';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { type Bind, startBind } from '../support/bind.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
+import { seed, seeded } from '../support/seeded.ts';
 import { atEnd, repositoryRoot, temporaryFolder } from '../support/service.ts';
 import type { RunnerRequest } from './runner.ts';
 
@@ -256,7 +257,6 @@ export const challengeFiles = (rig: Rig): Promise<readonly string[]> =>
 export const isLong = Boolean(process.env.CERTFLEET_LONG);
 /** Time limit of a test with many points, in ms: a guard against a hang. All points at 2 s each take half an hour. */
 export const pointsTimeout = isLong ? 7_200_000 : 180_000;
-export const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Date.now() / 1000) % 100_000);
 
 /**
  * A sample of the points: one of each stretch of equal length, so that no step is left out; the same for the same seed.
@@ -265,13 +265,7 @@ export const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Date.now() /
 export function samplePoints(points: readonly string[], count: number, title: string): readonly string[] {
   if (isLong || points.length <= count) return points;
   process.stderr.write(`${title}: ${count} of ${points.length} points, CERTFLEET_SEED=${seed}\n`);
-  let state = seed;
-  const random = () => {
-    // A linear congruential generator (Numerical Recipes), good enough for a sample.
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
-    return state / 2 ** 32;
-  };
-  random(); // the first numbers of neighbouring seeds are nearly the same
+  const random = seeded(title);
   const stretch = points.length / count;
   return Array.from({ length: count }, (_, i) => points[Math.floor((i + random()) * stretch)] as string);
 }

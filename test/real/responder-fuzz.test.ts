@@ -13,6 +13,7 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { codePoint } from '../support/any-text.ts';
 import { atEnd, until } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
+import '../support/seeded-properties.ts';
 
 // Everything that a challenge request can be: methods, targets, headers, sizes, pieces, half requests, and many
 // connections at once. The responder goes on, answers nothing but tokens and proofs, and prints nothing of it.

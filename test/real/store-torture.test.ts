@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { isTemporaryName } from '../../src/lib/files.ts';
 import fileStore from '../../src/stores/file.ts';
+import { seed, seeded } from '../support/seeded.ts';
 import { until } from '../support/service.ts';
 import type { Tally } from '../support/store-worker.ts';
 import { storeWorld } from '../support/store-world.ts';
@@ -41,17 +42,6 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** mulberry32: small, and the printed seed repeats the signals (but not their timing). */
-function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Starts a worker. Each line is one write to the pipe, so lines are complete. */
 function startWorker(slot: number, id: string, lines: string[], limit = 0): Promise<void> {
   const child = spawn(process.execPath, [program, root, id, String(limit)], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -75,8 +65,8 @@ async function tally(name: string): Promise<Tally> {
 describe('the file store under signals', () => {
   const timeout = tortureMs + 3 * budgetMs;
   it('loses and repeats no acknowledged write of several processes', { timeout }, async () => {
-    const seed = Number(process.env.CERTFLEET_SEED ?? Math.floor(Math.random() * 2 ** 31));
-    const random = seeded(seed);
+    // The seed repeats the signals, but not their timing.
+    const random = seeded('store torture');
     const lines: string[] = [];
     const ends: Promise<void>[] = [];
     let kills = 0;

@@ -13,6 +13,7 @@ import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
 import { mortal, passing } from '../support/passing-time.ts';
+import { randomOf, seeded } from '../support/seeded.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
 import { issue as issueIn } from '../support/simulated-world.ts';
 
@@ -68,7 +69,7 @@ function createWorld() {
     return { certificateDer: new Uint8Array(Buffer.from(base64, 'base64')) };
   }
 
-  const random = { bytes: (n: number) => crypto.getRandomValues(new Uint8Array(n)), number: Math.random };
+  const random = randomOf(seeded('deploy'));
   const issuer = createIssuer({
     name: 'sim',
     directoryUrl: 'https://ca.test/directory',

@@ -17,8 +17,8 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
-import { chanceOf } from '../support/chance.ts';
 import { passing } from '../support/passing-time.ts';
+import { chanceOf, firstSeed } from '../support/seeded.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
 import { issue, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -27,7 +27,6 @@ import { issue, simulatedSpec } from '../support/simulated-world.ts';
  * seed decides all of this. In every case: one certificate, one finalize, the matching key, nothing left behind.
  */
 const seeds = process.env.CERTFLEET_LONG ? 1_000 : 15;
-const firstSeed = Number(process.env.CERTFLEET_SEED ?? 1);
 const { signal } = new AbortController();
 const foreign = 'somebody-else';
 

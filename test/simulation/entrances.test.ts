@@ -16,8 +16,8 @@ import { readBundle, readKey, readVersion } from '../../src/engine/run/bundles.t
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { pki } from '../../src/x509/pki.ts';
-import { chanceOf } from '../support/chance.ts';
 import { passing } from '../support/passing-time.ts';
+import { chanceOf, firstSeed } from '../support/seeded.ts';
 import { httpTo } from '../support/simulated-http.ts';
 import {
   createSimulatedWorld,
@@ -34,7 +34,6 @@ import {
  * names every value in the zone, and no key has two valid certificates. In the end all is issued, delivered and clean.
  */
 const seeds = process.env.CERTFLEET_LONG ? 150 : 8;
-const firstSeed = Number(process.env.CERTFLEET_SEED ?? 1);
 const steps = 12;
 const { signal } = new AbortController();
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;

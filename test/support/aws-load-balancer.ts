@@ -3,6 +3,7 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import tls from 'node:tls';
 import { listIn, type Moto, type Tree, textIn, textsIn } from './moto.ts';
+import { seeded } from './seeded.ts';
 
 /** The data plane of an Application Load Balancer: moto holds rules and forwards nothing, so this applies them. */
 export interface LoadBalancer {
@@ -66,6 +67,7 @@ interface Target {
 const checkTimeoutMs = 1_000;
 
 export async function startLoadBalancer(options: LoadBalancerOptions): Promise<LoadBalancer> {
+  const chance = seeded('load balancer');
   const { moto, addresses, speed } = options;
   const agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
   const rules = new Map<string, readonly Rule[]>();
@@ -189,7 +191,7 @@ export async function startLoadBalancer(options: LoadBalancerOptions): Promise<L
     const { targets = [] } = groups.get(arn) ?? {};
     const healthy = targets.filter(({ state }) => state === 'healthy');
     const usable = healthy.length > 0 ? healthy : targets.every(({ state }) => state === 'unhealthy') ? targets : [];
-    return usable[Math.floor(Math.random() * usable.length)];
+    return usable[Math.floor(chance() * usable.length)];
   }
 
   async function listen(arn: string, listenerPort: number, isTls: boolean): Promise<void> {
@@ -257,7 +259,7 @@ export async function startLoadBalancer(options: LoadBalancerOptions): Promise<L
 
   function forward({ request, response }: Exchange, weighted: readonly (readonly [string, number])[]): void {
     const drawn = weighted.flatMap(([group, weight]) => Array<string>(weight).fill(group));
-    const target = targetOf(drawn[Math.floor(Math.random() * drawn.length)] ?? '');
+    const target = targetOf(drawn[Math.floor(chance() * drawn.length)] ?? '');
     if (!target) {
       refuse(response, 503);
       return;

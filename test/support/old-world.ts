@@ -17,6 +17,7 @@ import { fakeDns } from '../../src/testing/fake-dns.ts';
 import { createSimulatedCa, type SimulatedCa } from './acme-ca.ts';
 import { memoryFiles } from './memory-files.ts';
 import type { OldStore, TxtValue } from './old-store.ts';
+import { randomOf, seeded } from './seeded.ts';
 import { httpTo } from './simulated-http.ts';
 import { takeUpdates } from './update-server.ts';
 
@@ -88,7 +89,7 @@ export async function oldWorld(old: OldStore) {
 
   const world: World = {
     clock,
-    random: { bytes: (n) => crypto.getRandomValues(new Uint8Array(n)), number: Math.random },
+    random: randomOf(seeded('old world')),
     files,
     processes,
     dns: { ...dns, exchange: takeUpdates(dns, tsigSecret, clock.now) },

@@ -18,6 +18,7 @@ import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa, type SimulatedCaOptions } from './acme-ca.ts';
 import { mortal, passing } from './passing-time.ts';
+import { randomOf, seeded } from './seeded.ts';
 import { httpTo, silent } from './simulated-http.ts';
 
 /** What differs in one process of the simulated world. */
@@ -48,15 +49,17 @@ export async function createSimulatedWorld(
     readonly reporter?: Reporter;
     /** For a history that a seed decides. */
     readonly chance?: () => number;
+    /** What the program draws of a window, in place of chance. */
+    readonly drawn?: number;
   } = {},
 ) {
   const clock = options.clock ?? fakeClock();
   const store = createMemoryStore();
   const txt = new Set<string>();
-  const { chance } = options;
+  const { chance = seeded('simulated world'), drawn } = options;
   const ca = createSimulatedCa({
     clock,
-    ...(chance ? { random: chance } : {}),
+    random: chance,
     settings: {
       validate: async (_identifier, _challenge, keyAuthorization) =>
         txt.has(keyAuthorization)
@@ -87,13 +90,7 @@ export async function createSimulatedWorld(
     activate: async (version) => void delivered.push(version.id),
   };
   const dead = new Set<number>();
-  const random = {
-    bytes: (n: number) =>
-      chance
-        ? Uint8Array.from({ length: n }, () => Math.floor(chance() * 256))
-        : crypto.getRandomValues(new Uint8Array(n)),
-    number: chance ?? Math.random,
-  };
+  const random = { ...randomOf(chance), ...(drawn === undefined ? {} : { number: () => drawn }) };
   const nowhere = () => Promise.reject(fail('network/failed', { method: 'GET', url: '', reason: 'no network here' }));
 
   function replica(pid: number, own: ReplicaOptions = {}): Engine {

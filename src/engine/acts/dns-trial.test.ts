@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { randomOf, seeded } from '../../../test/support/seeded.ts';
 import { noteWrite } from '../../core/async/writes.ts';
 import { type CertfleetError, fail } from '../../core/errors/errors.ts';
 import type { DnsProvider, DnsProviderTraits, SetsProvider } from '../../ports/dns-provider.ts';
@@ -62,7 +63,7 @@ function setUp(
   );
   const store = createMemoryStore();
   const reporter: Reporter = { report: () => {} };
-  const random = { bytes: (n: number) => crypto.getRandomValues(new Uint8Array(n)), number: Math.random };
+  const random = randomOf(seeded('dns trial'));
   const processes = {
     self: () => ({ bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' }),
     look: () => 'alive' as const,

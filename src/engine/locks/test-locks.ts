@@ -1,3 +1,4 @@
+import { randomOf, seeded } from '../../../test/support/seeded.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Store } from '../../ports/store.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
@@ -7,7 +8,7 @@ import { createLocks, type Locks } from './lock.ts';
 export const testLocks = (clock: Clock, store: Store = createMemoryStore(), pid = 1): Locks =>
   createLocks({
     ...{ store, clock },
-    random: { bytes: (n) => crypto.getRandomValues(new Uint8Array(n)), number: Math.random },
+    random: randomOf(seeded('locks')),
     processes: {
       self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),
       look: () => 'alive',

@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { randomOf, seeded } from '../../../test/support/seeded.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { DnsProvider, DnsValue, ValuesProvider } from '../../ports/dns-provider.ts';
 import type { SolverChallenge } from '../../ports/solver.ts';
@@ -48,8 +49,9 @@ function setUp(zones = twoServers, more: Partial<Dns01Options> = {}) {
 }
 
 let counter = 0;
+const { bytes } = randomOf(seeded('dns01'));
 function challenge(name = `n${++counter}.example.com`): SolverChallenge {
-  const token = randomBytes(16).toString('base64url');
+  const token = Buffer.from(bytes(16)).toString('base64url');
   const identifier = { type: 'dns', value: name } as const;
   return {
     ...{ type: 'dns-01', identifier, token, keyAuthorization: `${token}.thumbprint`, lineage: 'test' },

@@ -1,4 +1,5 @@
 import type { AcmeKind } from '../acme-kind.ts';
+import { seeded } from '../seeded.ts';
 import { createAuthority } from './issuance.ts';
 import { readSigned, type Signed } from './jws.ts';
 import { createOrders } from './orders.ts';
@@ -92,7 +93,7 @@ const defaults = (): Settings => ({
 
 export function createSimulatedCa(options: SimulatedCaOptions = {}): SimulatedCa {
   const now = () => options.clock?.now() ?? new Date();
-  const random = options.random ?? Math.random;
+  const random = options.random ?? seeded('simulated CA');
   const settings: Settings = { ...defaults(), ...options.settings };
   const state = emptyState();
   const authority = createAuthority(now());

@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { elementOf, elementsOf, encode, encodeOid, oids, tags } from '../../../src/x509/der.ts';
 import { toPem } from '../../../src/x509/pem.ts';
+import { seeded } from '../seeded.ts';
 import type { Identifier, Profile } from './state.ts';
 
 // Nothing here waits: a simulation on a fake clock must not depend on how long a signature takes.
@@ -43,6 +44,8 @@ const serverAuth = '2b06010505070301'; // 1.3.6.1.5.5.7.3.1
 const dayMs = 86_400_000;
 
 export function createAuthority(now: Date): Authority {
+  const chance = seeded('authority');
+  const newSerial = () => serialOf(chance);
   const root = newParty('Simulated Root');
   const intermediate = newParty('Simulated Intermediate');
   // Long before and after any time that a test sets.
@@ -178,10 +181,11 @@ const subjectAltName = (identifiers: readonly Identifier[], critical: boolean) =
 };
 
 /** 16 random octets; half of them need a leading 00 to stay positive, which an ARI id must keep (RFC 9773 §4.1). */
-function newSerial(): Uint8Array {
-  const random = randomBytes(16);
-  if (random[0] === 0) random[0] = 1; // else DER would want it shorter
-  return (random[0] ?? 0) < 0x80 ? random : Buffer.concat([Buffer.from([0]), random]);
+function serialOf(chance: () => number): Uint8Array {
+  // Not 0, or else DER would have it shorter.
+  const first = 1 + Math.floor(chance() * 255);
+  const rest = randomBytes(15);
+  return Buffer.concat([first < 0x80 ? Buffer.of(first) : Buffer.of(0, first), rest]);
 }
 
 /** RFC 5280 §4.2.1.2: the SHA-1 of the key's bits. */

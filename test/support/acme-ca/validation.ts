@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import * as dnsPacket from 'dns-packet';
 import { ask } from '../https.ts';
@@ -75,7 +75,7 @@ const textOf = (data: dnsPacket.TxtAnswer['data']): string =>
 
 function askTxt(server: string, name: string): Promise<readonly dnsPacket.Answer[]> {
   const [address, port] = server.split(':');
-  const id = Math.floor(Math.random() * 65_536);
+  const id = randomInt(65_536);
   const socket = createSocket('udp4');
   const question = dnsPacket.encode({
     type: 'query',

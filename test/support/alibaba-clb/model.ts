@@ -1,6 +1,7 @@
+import { chanceOf } from '../seeded.ts';
 import type { AlibabaClbOptions, Behaviour, HealthCheckOptions, Quotas } from './options.ts';
 import { quotas, strictBehaviour } from './options.ts';
-import { createRandom, letters } from './random.ts';
+import { letters } from './random.ts';
 
 // What the API describes and changes. The data plane works on a copy that is made when a change has ended.
 
@@ -151,7 +152,7 @@ export const healthCheck = (options: HealthCheckOptions = {}): HealthCheck => ({
 export const listenerKey = ({ protocol, port }: Pick<Listener, 'protocol' | 'port'>): string => `${protocol}:${port}`;
 
 export function createCloud(options: AlibabaClbOptions): Cloud {
-  const random = createRandom(options.seed ?? 1);
+  const random = chanceOf(options.seed ?? 1);
   const region = options.region ?? 'cn-hangzhou';
   const servers = new Map<string, Server>();
   for (const [index, [id, given]] of Object.entries(options.servers).entries()) {
