@@ -151,7 +151,7 @@ server {
     const said = stderrOf(refused);
     expect(said).toContain(`${sites}/c.conf:5 answers every request with \`return\``);
     expect(said).toContain(`as the first line of the server block at ${sites}/c.conf:1, reload nginx`);
-    const [, own = ''] = /run `certfleet (stateless .*?) > \S+`/.exec(said) ?? [];
+    const [, own = ''] = /Run `certfleet (stateless .*?) > \S+`/.exec(said) ?? [];
     const snippet = await plain(...own.replace(/ --(config|store) \S+/g, '').split(' '));
     succeeded(snippet);
     const file = join(folder, 'certfleet-challenges.conf');

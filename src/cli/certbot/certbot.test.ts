@@ -226,13 +226,13 @@ const rows: readonly Row[] = [
     what: 'a mistyped flag is named with its nearest',
     argv: 'certbot certonly --standalnoe -d example.org',
     code: 2,
-    warns: ['certbot: unknown option \'--standalnoe\'; did you mean "--standalone"?'],
+    warns: ['unknown option \'--standalnoe\'; did you mean "--standalone"?'],
   },
   {
     what: 'a shortened flag must be one',
     argv: 'certbot certonly --re -d example.org',
     code: 2,
-    warns: ["certbot: '--re' may be --reason, --redirect, --register-unsafely-without-email and 6 more"],
+    warns: ["unknown option '--re'; it may be --reason, --redirect, --register-unsafely-without-email and 6 more"],
   },
   {
     what: 'an option of a DNS plugin is named with its nearest',
@@ -245,10 +245,7 @@ const rows: readonly Row[] = [
     what: 'an installer',
     argv: 'certbot --nginx -d example.org',
     code: 2,
-    warns: [
-      'certbot --nginx: there is no nginx here (looked for nginx in /usr/sbin, /usr/local/sbin, ',
-      'or use --webroot -w FOLDER',
-    ],
+    warns: ['there is no nginx here: looked for nginx in /usr/sbin, /usr/local/sbin, ', 'or use --webroot -w FOLDER'],
   },
   {
     what: 'an installer in a place that others can change',
@@ -289,7 +286,7 @@ const rows: readonly Row[] = [
     prints: { '/usr/sbin/apachectl -S': '*:80  example.org (/etc/apache2/a.conf:1)\n' },
     code: 2,
     warns: [
-      'from a folder (/etc/apache2/a.conf:2: Redirect / https://example.org/). certfleet edits nothing: add `Alias',
+      'Apache does not answer challenges for example.org as it is configured: its virtual host serves no folder for them (/etc/apache2/a.conf:2: Redirect / https://example.org/) certfleet edits no configuration of a web server. Add `Alias',
     ],
   },
   {
@@ -298,7 +295,7 @@ const rows: readonly Row[] = [
     files: { '/usr/sbin/nginx': '' },
     code: 2,
     warns: [
-      'certbot --nginx: the wildcard *.example.org is validated over DNS: use --dns-PROVIDER in place of --nginx',
+      'the wildcard "*.example.org" can only be validated over DNS, but --nginx answers http-01 Use --dns-PROVIDER in place of --nginx',
     ],
   },
   {
@@ -356,14 +353,16 @@ const rows: readonly Row[] = [
     what: 'an installer without a certificate',
     argv: 'certbot install --nginx',
     code: 2,
-    warns: ['certbot install: certfleet does not edit the configuration of a web server: get the certificate with'],
+    warns: [
+      '`certbot install` is refused: certfleet edits no configuration of a web server Get the certificate with --nginx or',
+    ],
   },
   {
     what: 'names that a certificate has in part, without --expand',
     argv: 'certbot certonly --standalone -d example.com,www.example.com,more.example.com',
     fleet,
     code: 2,
-    warns: ['example.com has some of these names (example.com, www.example.com): add --expand'],
+    warns: ['example.com has some of these names (example.com, www.example.com) Add --expand'],
   },
   {
     what: 'more names than a certificate has, after a yes',
@@ -428,7 +427,9 @@ const rows: readonly Row[] = [
     argv: 'certbot certonly --standalone -d example.org',
     files: { '/etc/letsencrypt/renewal/example.org.conf': '' },
     code: 2,
-    warns: ['take it over first, with `certfleet import certbot /etc/letsencrypt --in-place`'],
+    warns: [
+      'certbot has a certificate example.org in /etc/letsencrypt, which certfleet has not taken over Take over what is there first, with `certfleet import certbot /etc/letsencrypt --in-place`',
+    ],
   },
   {
     what: 'a certificate that certbot has in another folder',
@@ -444,9 +445,7 @@ const rows: readonly Row[] = [
       files: { '/etc/letsencrypt/renewal/example.org.conf': '' },
       fleet: where.endsWith('store') ? { open: absent } : { status: [] },
       code: 2,
-      warns: [
-        `certbot ${where.split(' ')[0]}: certfleet has no certificates yet, but certbot has some in /etc/letsencrypt`,
-      ],
+      warns: ['certbot has certificates in /etc/letsencrypt, which certfleet has not taken over Take over'],
     }),
   ),
   {
@@ -458,7 +457,7 @@ const rows: readonly Row[] = [
     what: 'manual over HTTP without hooks',
     argv: 'certbot certonly --manual -d example.org',
     code: 2,
-    warns: ['--manual: only DNS records can be added by hand here'],
+    warns: ['--manual does not apply here: only DNS records can be added by hand'],
   },
   {
     what: 'deletes after a yes',
@@ -478,15 +477,30 @@ const rows: readonly Row[] = [
     what: 'deletes nothing with --dry-run',
     argv: 'certbot delete --cert-name example.com -n --dry-run',
     ...{ fleet, code: 2, calls: ['status'] },
-    warns: ['certbot delete: --dry-run is for certonly and renew'],
+    warns: ['--dry-run does not apply here: `certbot delete` has no dry run'],
   },
   ...[
-    ['--webroot -w /other', '--webroot is not an option of it here'],
+    [
+      '--webroot -w /other',
+      '--webroot does not apply here: `certbot renew` without a certificate keeps the settings of each',
+    ],
     ['--http-01-port 8080', '`certfleet certbot reconfigure --cert-name NAME`'],
-    ['--preferred-chain X', '--preferred-chain is not an option of it here'],
-    ['--key-type rsa', '--key-type is not an option of it here'],
-    ['--allow-subset-of-names', '--allow-subset-of-names is not an option of it here'],
-    ['--dns-cloudflare', '--dns-cloudflare is not an option of it here'],
+    [
+      '--preferred-chain X',
+      '--preferred-chain does not apply here: `certbot renew` without a certificate keeps the settings of each',
+    ],
+    [
+      '--key-type rsa',
+      '--key-type does not apply here: `certbot renew` without a certificate keeps the settings of each',
+    ],
+    [
+      '--allow-subset-of-names',
+      '--allow-subset-of-names does not apply here: `certbot renew` without a certificate keeps the settings of each',
+    ],
+    [
+      '--dns-cloudflare',
+      '--dns-cloudflare does not apply here: `certbot renew` without a certificate keeps the settings of each',
+    ],
   ].map(
     ([flags, warns]): Row => ({
       ...{ what: `renew ${flags}`, argv: `certbot renew ${flags}`, fleet, code: 2, calls: [], warns: [warns!] },
@@ -496,7 +510,9 @@ const rows: readonly Row[] = [
     what: 'renew -d with only some names of a certificate',
     argv: 'certbot renew -d example.com --force-renewal',
     ...{ fleet, code: 2, calls: ['status'] },
-    warns: ['certbot renew: -d: name the certificate with --cert-name example.com, and leave out -d, because it has'],
+    warns: [
+      '-d names only some of the domains of example.com Leave out -d, and name the certificate with --cert-name example.com',
+    ],
   },
   // The same, whether there is a store or not; certbot orders nothing either.
   ...[fleet, { open: absent }].flatMap((answers): readonly Row[] => {
@@ -508,7 +524,7 @@ const rows: readonly Row[] = [
         argv: '--store /s certbot certbot renew -a webroot --webroot-path=/var/www/html -d new.example.com -q',
         ...refused,
         warns: [
-          'there is no certificate with exactly these names (new.example.com); get it with `certfleet --store /s certbot certonly -a webroot --webroot-path=/var/www/html -d new.example.com --agree-tos`',
+          'there is no certificate with exactly these names (new.example.com) Get it with `certfleet --store /s certbot certonly -a webroot --webroot-path=/var/www/html -d new.example.com --agree-tos`',
         ],
       },
       {
@@ -526,7 +542,9 @@ const rows: readonly Row[] = [
     what: 'renew -d where certbot has the certificate, and others are stored',
     argv: 'certbot renew -d example.org',
     ...{ fleet, code: 2, files: { '/etc/letsencrypt/renewal/example.org.conf': '' } },
-    warns: ['certbot has a certificate example.org in /etc/letsencrypt: take it over first, with `certfleet import'],
+    warns: [
+      'certbot has a certificate example.org in /etc/letsencrypt, which certfleet has not taken over Take over what is there first, with `certfleet import',
+    ],
   },
   {
     what: 'renew of a declared certificate with its settings',
@@ -547,7 +565,7 @@ const rows: readonly Row[] = [
     argv: 'certbot renew --config-dir /shared',
     ...{ files: { '/shared/renewal-hooks/pre/a.sh': '' }, mode: 0o755, code: 2, calls: [] },
     warns: [
-      'others can change them: /shared/renewal-hooks/pre/a.sh belongs to user 1000; run `sudo chown root /shared',
+      '/shared/renewal-hooks/pre/a.sh is refused, because certfleet runs it as this user: /shared/renewal-hooks/pre/a.sh belongs to user 1000 Check what is in it, then run `sudo chown root /shared/renewal-hooks/pre/a.sh`, or leave out renewal-hooks with --no-directory-hooks.',
     ],
   },
   {
@@ -562,11 +580,17 @@ const rows: readonly Row[] = [
     warns: ["certfleet revoke 'example.com~staging' --yes"],
   },
   ...[
-    ['-d --config-dir /le', '-d: its value is missing'],
+    ['-d --config-dir /le', '-d needs a value'],
     ['-d example.org --standalone --preferred-challenges foo', '--preferred-challenges foo: write http or dns'],
-    ['-d example.org --webroot -w /srv --standalone', 'webroot and standalone both say how to answer'],
-    ['-d example.org --standalone --force-renewal=yes', '--force-renewal takes no value: leave out =yes'],
-    ['-d example.org --dns-cloudflare=1', '--dns-cloudflare takes no value: leave out =1'],
+    [
+      '-d example.org --webroot -w /srv --standalone',
+      '--webroot and --standalone cannot be used together: both say how to answer',
+    ],
+    [
+      '-d example.org --standalone --force-renewal=yes',
+      '--force-renewal=yes does not apply here: it takes no value Write only --force-renewal.',
+    ],
+    ['-d example.org --dns-cloudflare=1', '--dns-cloudflare=1 does not apply here: it takes no value'],
     ['-d example.org --standalone --pre-hook missing', '--pre-hook missing: not found in /usr/local/sbin:'],
     ['-d example.org --standalone --deploy-hook /missing.sh', '--deploy-hook /missing.sh: there is no such program'],
     ['--manual --manual-auth-hook missing -d example.org', '--auth-hook missing: not found in'],
@@ -609,21 +633,19 @@ const rows: readonly Row[] = [
     what: 'a switch with an odd value in the configuration file of certbot',
     argv: 'certbot certonly --standalone -d example.org',
     ...{ files: { '/etc/letsencrypt/cli.ini': 'agree-tos = perhaps\n' }, code: 2 },
-    warns: ['--agree-tos takes no value: leave out =perhaps'],
+    warns: ['--agree-tos=perhaps does not apply here: it takes no value'],
   },
   {
     what: 'certfleet’s own configuration behind the word certbot',
     argv: 'certbot certonly --standalone -d example.org --config /c.yaml',
     ...{ files: { '/c.yaml': '# mine\nstore: /srv\n' }, code: 2 },
-    warns: [
-      '/c.yaml:2: certbot has no option "store"; a --config behind `certbot` is its cli.ini: put certfleet’s own',
-    ],
+    warns: ['/c.yaml:2: certbot has no option "store" A --config behind `certbot` is its cli.ini: put certfleet’s own'],
   },
   {
     what: 'an unknown option in the configuration file of certbot',
     argv: 'certbot certonly --standalone -d example.org',
     ...{ files: { '/etc/letsencrypt/cli.ini': 'agree-tos = true\ncolour = red\n' }, code: 2 },
-    warns: ['/etc/letsencrypt/cli.ini:2: certbot has no option "colour" See'],
+    warns: ['/etc/letsencrypt/cli.ini:2: certbot has no option "colour" Correct or remove the line.'],
   },
   {
     what: 'a wildcard has the name of its domain',
@@ -655,13 +677,13 @@ const rows: readonly Row[] = [
     what: '--cert-name without -d, of a certificate that is not there',
     argv: 'certbot certonly --cert-name exmaple.com --standalone',
     ...{ fleet, code: 2 },
-    warns: ['certbot certonly: there is no certificate exmaple.com; did you mean "example.com"?; to get it, give its'],
+    warns: ['there is no certificate "exmaple.com"; did you mean "example.com"? To get it, give its'],
   },
   {
     what: '--cert-name without -d, of a certificate that certbot has',
     argv: 'certbot certonly --cert-name example.org --standalone',
     ...{ files: { '/etc/letsencrypt/renewal/example.org.conf': '' }, code: 2 },
-    warns: ['certbot has a certificate example.org in /etc/letsencrypt: take it over first'],
+    warns: ['certbot has a certificate example.org in /etc/letsencrypt, which certfleet has not taken over Take'],
   },
   {
     what: '--cert-name without -d, of a declared certificate',
@@ -727,7 +749,7 @@ const rows: readonly Row[] = [
     what: 'renew -d of other names where the account is open',
     argv: 'certbot renew --webroot -w /srv -d new.example.com',
     ...{ fleet: { ...fleet, accounts: [openAccount] }, code: 2 },
-    warns: ['get it with `certfleet certbot certonly --webroot -w /srv -d new.example.com`'],
+    warns: ['Get it with `certfleet certbot certonly --webroot -w /srv -d new.example.com`'],
   },
   // certbot asks for a plugin, or fails.
   ...[
@@ -740,7 +762,9 @@ const rows: readonly Row[] = [
   ].map(
     ([typed, proposed]): Row => ({
       ...{ what: `no plugin: ${typed}`, argv: `certbot ${typed}`, code: 2, calls: ['status'] },
-      warns: [`say how to answer the CA: \`certfleet certbot ${proposed}\` where port 80 is free`],
+      warns: [
+        `the command does not say how to answer the challenges of the CA Where port 80 is free, type \`certfleet certbot ${proposed}\`.`,
+      ],
     }),
   ),
   {
@@ -816,11 +840,21 @@ const rows: readonly Row[] = [
     },
     code: 2,
     warns: [
-      'run `certfleet stateless -d a.example.org --issuer https://ca.test/dir --proxy nginx > /own/certfleet-challenges.conf`, write `include /own/certfleet-challenges.conf;` as',
+      'Run `certfleet stateless -d a.example.org --issuer https://ca.test/dir --proxy nginx > /own/certfleet-challenges.conf`, write `include /own/certfleet-challenges.conf;` as',
     ],
   },
-  { what: 'no names', argv: 'certbot certonly', code: 2, warns: ['certbot certonly: give the names with -d'] },
-  { what: 'nothing', argv: 'certbot', code: 2, warns: ['certbot run: give the names with -d'] },
+  {
+    what: 'no names',
+    argv: 'certbot certonly',
+    code: 2,
+    warns: ['name the domains of the certificate: `certfleet certbot certonly -d NAME`'],
+  },
+  {
+    what: 'nothing',
+    argv: 'certbot',
+    code: 2,
+    warns: ['name the domains of the certificate: `certfleet certbot run -d NAME`'],
+  },
   {
     what: 'accounts',
     argv: 'certbot update_account --email ops@example.com --server https://ca.example/dir',

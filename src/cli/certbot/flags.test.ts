@@ -74,7 +74,7 @@ it.each(plugins)('knows certbot’s plugin %s, or says in one sentence that it i
   const isLacking = name === 'gehirn' || name === 'sakuracloud';
   const provider = name === 'nsone' ? 'ns1' : name;
   const words = isLacking
-    ? `has no DNS provider "${name}": `
+    ? `certfleet has no DNS provider "${name}" `
     : `--dns ${provider} --dns-option credentials=/none.ini --propagation 9s`;
   expect(stderr.replaceAll(/\s+/g, ' ')).toContain(words);
 });
@@ -143,7 +143,7 @@ const rows: readonly Row[] = [
     what: 'has no gehirn',
     argv: ['issue', ...names, '--dns-gehirn'],
     code: 2,
-    warns: ['certfleet has no DNS provider "gehirn": `certfleet providers` lists those that it has'],
+    warns: ['certfleet has no DNS provider "gehirn" `certfleet providers` lists those that it has'],
   },
   {
     what: 'has no plugin that exists nowhere',
@@ -155,31 +155,31 @@ const rows: readonly Row[] = [
     what: 'refuses two plugins',
     argv: ['issue', ...names, '--dns-dnspod', '--dns-cloudflare'],
     code: 2,
-    warns: ['--dns-dnspod and --dns-cloudflare name two DNS providers'],
+    warns: ['--dns-dnspod and --dns-cloudflare cannot be used together: they name two DNS providers'],
   },
   {
     what: 'refuses credentials of another one',
     argv: ['issue', ...names, '--dns-dnspod', '--dns-cloudflare-credentials', '/x.ini'],
     code: 2,
-    warns: ['--dns-cloudflare-credentials is for another DNS provider than dnspod'],
+    warns: ['--dns-dnspod and --dns-cloudflare-credentials cannot be used together: they name two DNS providers'],
   },
   {
     what: 'refuses what is no number',
     argv: ['issue', ...names, '--dns-dnspod', '--dns-dnspod-propagation-seconds', 'soon'],
     code: 2,
-    warns: ['--dns-dnspod-propagation-seconds soon: this is not a number of seconds'],
+    warns: ['--dns-dnspod-propagation-seconds soon: write a number of seconds, at most 86400'],
   },
   {
     what: 'refuses an option that the provider lacks',
     argv: ['issue', ...names, '--dns-dnspod', '--dns-dnspod-colour', 'red'],
     code: 2,
-    warns: ['--dns-dnspod-colour: the DNS provider dnspod has no such option'],
+    warns: ["unknown option '--dns-dnspod-colour': the DNS provider dnspod has no such option"],
   },
   {
     what: 'refuses a value that is missing',
     argv: ['issue', ...names, '--dns-dnspod', '--dns-dnspod-credentials'],
     code: 2,
-    warns: ['--dns-dnspod-credentials: its value is missing'],
+    warns: ['--dns-dnspod-credentials needs a value'],
   },
   {
     what: 'guesses a mistyped plugin',
@@ -191,7 +191,7 @@ const rows: readonly Row[] = [
     what: 'guesses a mistyped plugin before a known option',
     argv: ['issue', ...names, '--dns-clodflare-credentials', '/x.ini'],
     code: 2,
-    warns: ['certfleet has no DNS provider "clodflare", did you mean "cloudflare"?'],
+    warns: ['certfleet has no DNS provider "clodflare" Did you mean "cloudflare"?'],
   },
   {
     what: 'guesses a mistyped option',
@@ -203,7 +203,7 @@ const rows: readonly Row[] = [
     what: 'refuses to wait for years',
     argv: ['issue', ...names, '--dns-dnspod', '--dns-dnspod-propagation-seconds', '99999999'],
     code: 2,
-    warns: ['--dns-dnspod-propagation-seconds 99999999: at most 86400 seconds'],
+    warns: ['--dns-dnspod-propagation-seconds 99999999: write a number of seconds, at most 86400'],
   },
   {
     what: 'refuses two values of one option',
@@ -239,7 +239,7 @@ const rows: readonly Row[] = [
     what: 'has no person for HTTP',
     argv: ['issue', ...names, '--manual'],
     code: 2,
-    warns: ['--manual: only DNS records can be added by hand here; add --preferred-challenges dns'],
+    warns: ['--manual does not apply here: only DNS records can be added by hand Add --preferred-challenges dns'],
   },
   {
     what: 'leaves preferred challenges alone without a plugin',

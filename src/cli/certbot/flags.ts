@@ -1,7 +1,7 @@
 import { adapterEntry, type Registry } from '../../config/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { manualProvider } from '../../core/spec/by-hand.ts';
-import { didYouMean, nearest } from '../../core/text/nearest.ts';
+import { nearest } from '../../core/text/nearest.ts';
 import { keyTypeOfFlags } from '../../migrate/certbot/key-type.ts';
 import { type KeyPart, native, optionOfFlag } from '../../migrate/certbot/options.ts';
 import { certbotNames, findProvider, lackingPlugins } from '../../migrate/certbot/plugins.ts';
@@ -10,6 +10,7 @@ import type { FlagValue, Invocation } from '../context.ts';
 import { listOf } from '../flags/values.ts';
 import { shownOf } from './shown-words.ts';
 
+const oneProvider = 'they name two DNS providers, and a certificate has one';
 /** A day; more is a mistake. */
 const mostSeconds = 86_400;
 
@@ -28,7 +29,7 @@ export interface Translated {
 /**
  * Translates certbot's flags for a DNS plugin: `--dns-NAME`, `--authenticator dns-NAME` or `-a dns-NAME`,
  * `--dns-NAME-credentials FILE`, `--dns-NAME-propagation-seconds N`, and `--dns-NAME-OPTION VALUE`, also with the prefix
- * that older third-party plugins need; `--manual` with `--preferred-challenges dns`; and those for the key. Leaves unknown flags to the parser. Fails with `usage/invalid`.
+ * that older third-party plugins need; `--manual` with `--preferred-challenges dns`; and those for the key. Leaves unknown flags to the parser. Fails with a code of `usage/`.
  */
 export async function translate(argv: readonly string[], registry: Registry): Promise<Translated> {
   const rest: string[] = [];
@@ -41,7 +42,7 @@ export async function translate(argv: readonly string[], registry: Registry): Pr
     const value = (): string => {
       if (inline === undefined) at += 1;
       const text = inline ?? argv[at];
-      if (text === undefined || text === '') throw fail('usage/invalid', { what: `${flag}: its value is missing` });
+      if (text === undefined || text === '') throw fail('usage/flag-needs', { flag, needed: 'a value' });
       return text;
     };
     const { answer, part, keep } = optionOfFlag(flag) ?? {};
@@ -55,8 +56,10 @@ export async function translate(argv: readonly string[], registry: Registry): Pr
   // certbot tries HTTP first.
   const isOverDns = /^\s*dns\b/.test(challenges ?? 'http');
   if (given.chosen.has(manualProvider) && !isOverDns)
-    throw fail('usage/invalid', {
-      what: `${given.chosen.get(manualProvider)}: only DNS records can be added by hand here; add --preferred-challenges dns, or use --http webroot:FOLDER`,
+    throw fail('usage/not-applicable', {
+      typed: given.chosen.get(manualProvider)!,
+      reason: 'only DNS records can be added by hand',
+      advice: 'Add --preferred-challenges dns, or use --http webroot:FOLDER.',
     });
   if (challenges !== undefined && given.chosen.size === 0) rest.push('--preferred-challenges', challenges);
   const { words, ...translated } = withKey(collected(given), key);
@@ -93,8 +96,10 @@ async function chooseByName(given: Given, flag: string, typed: string, registry:
   }
   const name = /^(?:[a-z0-9-]+:)?dns-([a-z0-9-]+)$/.exec(typed)?.[1];
   if (name === undefined)
-    throw fail('usage/invalid', {
-      what: `${flag} ${typed}: write --http standalone, --http webroot:FOLDER or --dns PROVIDER`,
+    throw fail('usage/unknown-value', {
+      typed: `${flag} ${typed}`,
+      known: '--http standalone, --http webroot:FOLDER or --dns PROVIDER',
+      nearest: '',
     });
   given.chosen.set(await providerNamed(name, registry), `${flag} ${typed}`);
 }
@@ -120,16 +125,21 @@ async function takeDnsFlag(given: Given, flag: string, value: () => string, regi
     const typed = labels.slice(length);
     const option = options.find((name) => name.toLowerCase() === typed.join(''));
     if (option === undefined)
-      throw fail('usage/invalid', {
-        what: `${flag}: the DNS provider ${provider} has no such option${guess(flag, typed.join('-'), [...options.map(inFlag), 'propagation-seconds'])}; \`certfleet providers ${provider}\` shows those that it has`,
-      });
+      throw fail(
+        'usage/unknown-option',
+        {
+          option: flag,
+          advice: `: the DNS provider ${provider} has no such option${guess(flag, typed.join('-'), [...options.map(inFlag), 'propagation-seconds'])}`,
+        },
+        { hint: `\`certfleet providers ${provider}\` shows those that it has.` },
+      );
     given.options.push({ flag, provider, option, value: value() });
     return true;
   }
   // `--dns-optoin` is not a provider.
   if (nearest(body, ['option']) !== undefined) return false;
   const meant = guess(flag, body, await providerNames(registry));
-  if (meant !== '') throw fail('usage/invalid', { what: `unknown option '${flag}'${meant}` });
+  if (meant !== '') throw fail('usage/unknown-option', { option: flag, advice: meant });
   return false;
 }
 
@@ -145,9 +155,9 @@ const inFlag = (option: string): string => option.replaceAll(/([a-z0-9])([A-Z])/
 async function providerNamed(name: string, registry: Registry): Promise<string> {
   const provider = await findProvider(name, registry);
   if (provider !== undefined) return provider;
-  throw fail('usage/invalid', {
-    what: `certfleet has no DNS provider "${name}"${didYouMean(name, await providerNames(registry)).replace('; ', ', ')}: \`certfleet providers\` lists those that it has, and for any other \`acmesh\` runs a script of acme.sh, and a solver of type \`command\` one of yours`,
-  });
+  const near = nearest(name, await providerNames(registry));
+  const hint = `${near === undefined ? '' : `Did you mean "${near}"? `}\`certfleet providers\` lists those that it has. For any other, \`acmesh\` runs a script of acme.sh, and a solver of type \`command\` one of yours.`;
+  throw fail('config/unknown-type', { kind: 'DNS provider', name }, { hint });
 }
 
 async function providerNames(registry: Registry): Promise<readonly string[]> {
@@ -162,17 +172,21 @@ async function optionsOf(provider: string, registry: Registry): Promise<readonly
 
 function collected({ chosen, options }: Given): Collected {
   const [first, second] = [...chosen];
-  if (first && second)
-    throw fail('usage/invalid', { what: `${first[1]} and ${second[1]} name two DNS providers: a certificate has one` });
+  if (first && second) throw fail('usage/flags-exclude', { one: first[1], other: second[1], reason: oneProvider });
   const provider = first?.[0] ?? options[0]?.provider;
   const other = options.find((one) => one.provider !== provider);
   if (other)
-    throw fail('usage/invalid', { what: `${other.flag} is for another DNS provider than ${provider}: leave out one` });
+    throw fail('usage/flags-exclude', {
+      one: first?.[1] ?? options[0]!.flag,
+      other: other.flag,
+      reason: oneProvider,
+    });
   const seconds = options.findLast(({ option }) => option === 'propagation-seconds');
-  if (seconds && !/^\d+$/.test(seconds.value))
-    throw fail('usage/invalid', { what: `${seconds.flag} ${seconds.value}: this is not a number of seconds` });
-  if (seconds && Number(seconds.value) > mostSeconds)
-    throw fail('usage/invalid', { what: `${seconds.flag} ${seconds.value}: at most ${mostSeconds} seconds` });
+  if (seconds && !(/^\d+$/.test(seconds.value) && Number(seconds.value) <= mostSeconds))
+    throw fail('usage/invalid-value', {
+      typed: `${seconds.flag} ${seconds.value}`,
+      form: `a number of seconds, at most ${mostSeconds}`,
+    });
   const dnsOption = options
     .filter((one) => one !== seconds && one.option !== 'propagation-seconds')
     .map(({ option, value }) => [option, value] as const);
@@ -201,18 +215,16 @@ const cut = (word: string): readonly [string, string] => {
   return [word.slice(0, at), word.slice(at + 1)];
 };
 
-/** The invocation with translated flags added to those that the parser found. Fails with `usage/invalid`. */
+/** The invocation with translated flags added to those that the parser found. Fails with a code of `usage/`. */
 export function withTranslated(
   { command, invocation }: Parsed,
   { flags, first }: Pick<Translated, 'flags' | 'first'>,
 ): Parsed['invocation'] {
   if (!['issue', 'renew'].includes(command.name))
-    throw fail('usage/invalid', { what: `unknown option '${first}'; it is an option of \`certfleet issue\`` });
+    throw fail('usage/unknown-option', { option: first, advice: '; it is an option of `certfleet issue`' });
   const { dns, dnsOption } = invocation.flags;
   if (dns !== undefined && flags['dns'] !== undefined && dns !== flags['dns'])
-    throw fail('usage/invalid', {
-      what: `--dns ${String(dns)} and ${first} name two DNS providers: a certificate has one`,
-    });
+    throw fail('usage/flags-exclude', { one: `--dns ${String(dns)}`, other: first, reason: oneProvider });
   const options = [...listOf(dnsOption), ...listOf(flags['dnsOption'])];
   return {
     ...invocation,

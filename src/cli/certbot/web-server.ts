@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { lineageNameOf, parseIdentifiers } from '../../config/identifiers.ts';
+import { parseIdentifiers } from '../../config/identifiers.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { isWildcard } from '../../core/names/identifier.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
@@ -20,6 +20,7 @@ import type { ProcessResult } from '../../ports/processes.ts';
 import type { Session } from '../context.ts';
 import { wholePathOf, withPlaces } from '../flags/values.ts';
 import { enhancementsText } from './enhancements.ts';
+import { namesMissing } from './suggestions.ts';
 
 /** Where packages and `make install` put programs; PATH may lead elsewhere. */
 const folders = ['/usr/sbin', '/usr/local/sbin', '/usr/bin', '/usr/local/bin', '/usr/local/nginx/sbin', '/sbin'];
@@ -45,7 +46,7 @@ export function webServerIn({ authenticator, installer }: CertbotWords): WebServ
 
 /**
  * `--nginx` and `--apache`: reads from the server's configuration how the names can be answered, and changes nothing of
- * it. Fails with `usage/invalid`, with what to add to the configuration.
+ * it. Fails with `usage/web-server-silent`, with what to add to the configuration.
  *
  * @param folder the root of `live/`
  */
@@ -119,7 +120,7 @@ async function overNginx({ given, command, folder, port, session }: Found): Prom
   };
 }
 
-/** What to write after --http. Fails with `usage/invalid`. */
+/** What to write after --http. Fails with a code of `usage/`. */
 function nginxAnswers(
   chosen: readonly { readonly name: string; readonly servers: readonly Server[] }[],
   {
@@ -134,8 +135,11 @@ function nginxAnswers(
   );
   const unserved = chosen.filter(({ servers }) => servers.length === 0).map(({ name }) => name);
   if (unserved.length > 0)
-    throw fail('usage/invalid', {
-      what: `certbot --nginx: nginx has no server on port ${port}, which has to answer for ${unserved.join(', ')}: add \`server { listen ${port}; server_name ${unserved.join(' ')}; location ^~ /.well-known/acme-challenge/ { root /var/www/html; } }\`, reload nginx, and type this again`,
+    throw fail('usage/web-server-silent', {
+      server: 'nginx',
+      names: unserved.join(', '),
+      reason: `it has no server on port ${port} for them`,
+      advice: `Add \`server { listen ${port}; server_name ${unserved.join(' ')}; location ^~ /.well-known/acme-challenge/ { root /var/www/html; } }\`, reload nginx, and type this again.`,
     });
   const silent = answers.filter(({ answer }) => answer.how === 'no');
   const isMixed = new Set(answers.map(({ answer }) => answer.how)).size > 1;
@@ -151,8 +155,11 @@ function nginxAnswers(
     const line = ['certfleet stateless -d', chosen.map(({ name }) => name).join(','), ...issuer.map(shellWord)].join(
       ' ',
     );
-    throw fail('usage/invalid', {
-      what: `certbot --nginx: nginx does not answer challenges for ${first.name} as it is configured (${why}). certfleet edits nothing: run \`${withPlaces(`${line} --proxy nginx`, session)} > ${shellWord(file)}\`, write \`include ${file};\` as the first line of the server block at ${[...new Set((silent.length > 0 ? silent : answers).map(({ server }) => server.at))].join(' and at ')}, reload nginx, and type this again`,
+    throw fail('usage/web-server-silent', {
+      server: 'nginx',
+      names: first.name,
+      reason: why,
+      advice: `Run \`${withPlaces(`${line} --proxy nginx`, session)} > ${shellWord(file)}\`, write \`include ${file};\` as the first line of the server block at ${[...new Set((silent.length > 0 ? silent : answers).map(({ server }) => server.at))].join(' and at ')}, reload nginx, and type this again.`,
     });
   }
   const roots = [...new Set(answers.flatMap(({ answer }) => (answer.how === 'webroot' ? [answer.folder] : [])))];
@@ -246,8 +253,11 @@ function apacheAnswers(names: readonly string[], apache: Apache, port: number): 
   const roots = names.map((name) => {
     const host = apache.hostFor(name, port);
     if (host?.redirect === undefined) return host?.root ?? apache.root;
-    throw fail('usage/invalid', {
-      what: `certbot --apache: Apache does not serve challenges for ${name} from a folder (${host.redirect}). certfleet edits nothing: add \`Alias /.well-known/acme-challenge/ /var/www/html/.well-known/acme-challenge/\` before it, reload Apache, and use \`--webroot -w /var/www/html\` in place of --apache`,
+    throw fail('usage/web-server-silent', {
+      server: 'Apache',
+      names: name,
+      reason: `its virtual host serves no folder for them (${host.redirect})`,
+      advice: `Add \`Alias /.well-known/acme-challenge/ /var/www/html/.well-known/acme-challenge/\` before it, reload Apache, and use \`--webroot -w /var/www/html\` in place of --apache.`,
     });
   });
   return `webroot:${[...new Set(roots)].join(',')}`;
@@ -272,31 +282,23 @@ function adviceOf(
   return parts.length === 0 ? undefined : `${parts.join('\n\n')}\n\nThen ${reload}. certfleet edits no configuration.`;
 }
 
-/** The names to get. Fails with `usage/invalid`. */
+/** The names to get. Fails with a code of `usage/`. */
 function namesFor(
   { domains, verb, authenticator }: CertbotWords,
   flag: string,
   served: readonly string[],
 ): readonly string[] {
   const known = [...new Set(served)].filter((name) => /^[a-z0-9.-]+\.[a-z0-9-]+$/i.test(name));
-  if (domains.length === 0)
-    throw fail('usage/invalid', {
-      what: `certbot ${verb}: give the names with -d${known.length > 0 ? `; the server has ${known.join(', ')}` : ''}`,
-    });
+  if (domains.length === 0) throw namesMissing(verb, known);
   const identifiers = parseIdentifiers(domains, 'the certificate');
   const wildcard = flag === `--${authenticator}` ? identifiers.find(isWildcard) : undefined;
   if (wildcard)
-    throw fail('usage/invalid', {
-      what: `certbot ${flag}: the wildcard ${wildcard.value} is validated over DNS: use --dns-PROVIDER in place of ${flag}`,
-    });
+    throw fail(
+      'identifier/wildcard-needs-dns',
+      { value: wildcard.value, solver: flag, answers: 'http-01' },
+      { hint: `Use --dns-PROVIDER in place of ${flag}.` },
+    );
   return identifiers.map(({ value }) => value);
-}
-
-/** The name of the certificate that a translated line is about. */
-export function nameInWords([, second = '', ...words]: readonly string[], domains: readonly string[]): string {
-  const at = words.indexOf('--name');
-  if (at >= 0) return words[at + 1]!;
-  return second.startsWith('-') ? lineageNameOf(parseIdentifiers(domains, 'the certificate')) : second;
 }
 
 /** The server's own program, in the usual places or where certbot's flag says. Fails if others can change it. */
@@ -315,8 +317,10 @@ async function commandOf(
   let program: string | undefined;
   for (const path of places) if (program === undefined && (await files.stat(path))) program = path;
   if (program === undefined)
-    throw fail('usage/invalid', {
-      what: `certbot --${server}: there is no ${titles[server]} here (looked for ${named ?? programs[server].join(', ')}${named?.includes('/') ? '' : ` in ${folders.join(', ')}`}); name its program with --${server}-ctl, or use --webroot -w FOLDER`,
+    throw fail('usage/web-server-absent', {
+      server: titles[server],
+      places: `${named ?? programs[server].join(', ')}${named?.includes('/') ? '' : ` in ${folders.join(', ')}`}`,
+      flag: `--${server}-ctl`,
     });
   const foreign = await files.foreign(program);
   if (foreign) throw untrustedCode(program, foreign);
@@ -340,5 +344,5 @@ async function run(
   });
   if (done.status === 0) return done;
   const said = (done.stderr.trim() || done.stdout.trim()).split('\n').slice(-3).join(' ');
-  throw fail('usage/invalid', { what: `certbot: \`${command.join(' ')}\` ended with ${done.status}: ${said}` });
+  throw fail('usage/web-server-failed', { command: command.join(' '), status: done.status, output: said });
 }

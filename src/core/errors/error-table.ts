@@ -1,6 +1,7 @@
 import { accounts } from './areas/accounts.ts';
 import { balancers } from './areas/balancers.ts';
 import { ca } from './areas/ca.ts';
+import { certbot } from './areas/certbot.ts';
 import { challenges } from './areas/challenges.ts';
 import { configuration } from './areas/configuration.ts';
 import { deployment } from './areas/deployment.ts';
@@ -15,6 +16,7 @@ import { usage } from './areas/usage.ts';
  */
 export const errorTable = {
   ...usage,
+  ...certbot,
   ...configuration,
   ...accounts,
   ...preflight,

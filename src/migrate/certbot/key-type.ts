@@ -1,7 +1,7 @@
 import { keyTypeNamed } from '../../config/wishes.ts';
 import { fail } from '../../core/errors/errors.ts';
-import { type KeyType, keyTypes } from '../../core/spec/key-type.ts';
-import type { KeyPart } from './options.ts';
+import type { KeyType } from '../../core/spec/key-type.ts';
+import { type KeyPart, keyCurves, keySizes } from './options.ts';
 
 const kinds = { size: 'rsa', curve: 'p' } as const;
 
@@ -22,6 +22,6 @@ export function keyTypeOfFlags({ type, size, curve }: Readonly<Partial<Record<Ke
 function named(flag: string, part: 'size' | 'curve', text: string): KeyType {
   const type = keyTypeOfPart(part, text);
   if (type !== undefined) return type;
-  const known = keyTypes.filter((one) => one.startsWith(kinds[part])).join(', ');
-  throw fail('usage/invalid', { what: `${flag} ${text}: certfleet makes keys of the types ${known}` });
+  const known = (part === 'size' ? keySizes : keyCurves).join(', ');
+  throw fail('usage/unknown-value', { typed: `${flag} ${text}`, known, nearest: '' });
 }

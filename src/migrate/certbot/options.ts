@@ -67,6 +67,10 @@ export const listIn = (text: string): readonly string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
+/** Those that certfleet makes. */
+export const keySizes = ['2048', '3072', '4096'] as const;
+export const keyCurves = ['secp256r1', 'secp384r1'] as const;
+
 const asksRarely =
   'not needed: certfleet asks only on a terminal, and only before a certificate moves to another CA or loses names';
 export const noStapling =
@@ -243,7 +247,7 @@ const table = (): readonly CertbotOption[] => [
   },
   {
     flags: '--rsa-key-size',
-    value: ['2048', '3072', '4096'],
+    value: keySizes,
     part: 'size',
     scope: 'order',
     keys: 'rsa_key_size',
@@ -252,7 +256,7 @@ const table = (): readonly CertbotOption[] => [
   },
   {
     flags: '--elliptic-curve',
-    value: ['secp256r1', 'secp384r1'],
+    value: keyCurves,
     part: 'curve',
     scope: 'order',
     keys: 'elliptic_curve',
@@ -461,7 +465,10 @@ function readWebrootMap({ domains, webroots }: Said, text: string): void {
   }
   const entries = typeof map === 'object' && map !== null ? Object.entries(map) : [];
   if (entries.length === 0 || entries.some(([, folder]) => typeof folder !== 'string'))
-    throw fail('usage/invalid', { what: `--webroot-map: write an object like {"www.example.com": "/var/www/html"}` });
+    throw fail('usage/invalid-value', {
+      typed: '--webroot-map',
+      form: 'an object like {"www.example.com": "/var/www/html"}',
+    });
   for (const [names, path] of entries as [string, string][]) {
     domains.push(...listIn(names));
     webroots.push(path);

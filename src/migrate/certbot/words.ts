@@ -33,7 +33,7 @@ export interface Served {
   readonly nginx?: readonly string[];
 }
 
-/** Reads what is typed after `certfleet certbot`. Fails with `usage/invalid`. */
+/** Reads what is typed after `certfleet certbot`. Fails with a code of `usage/`. */
 export function readCertbot(words: readonly string[]): CertbotWords {
   const said = newSaid();
   const verbs: string[] = [];
@@ -48,11 +48,15 @@ export function readCertbot(words: readonly string[]): CertbotWords {
       const text = inline ?? words[++at];
       // A word with a blank is a value: a command, for example.
       if (text === undefined || text === '' || (inline === undefined && /^--?[a-z]\S*$/.test(text)))
-        throw fail('usage/invalid', { what: `${typed}: its value is missing` });
+        throw fail('usage/flag-needs', { flag: typed, needed: 'a value' });
       return text;
     };
     if (inline !== undefined && isSwitch(typed))
-      throw fail('usage/invalid', { what: `${typed} takes no value: leave out =${inline}` });
+      throw fail('usage/not-applicable', {
+        typed: `${typed}=${inline}`,
+        reason: 'it takes no value',
+        advice: `Write only ${typed}.`,
+      });
     if (isOfDnsPlugin(typed)) {
       said.ofOrder.push(typed);
       said.others.push(typed, ...(isChoice(typed) ? [] : [value()]));
@@ -60,7 +64,7 @@ export function readCertbot(words: readonly string[]): CertbotWords {
       continue;
     }
     const { flag, option } = wholeFlag(typed);
-    if (option.refused) throw fail('usage/invalid', { what: `${flag}: ${option.why}` });
+    if (option.refused) throw fail('usage/certbot-refused', { word: flag, reason: option.why ?? '' });
     if (option.scope === 'order') said.ofOrder.push(typed);
     take(option, { flag, said, value: option.value === undefined ? undefined : value() });
   }
@@ -70,7 +74,12 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     verbs.findIndex((word) => !isProgram(word)),
   );
   const [verb = 'run', more] = verbs.slice(first);
-  if (more !== undefined) throw fail('usage/invalid', { what: `certbot ${verb} takes no argument: ${more}` });
+  if (more !== undefined)
+    throw fail('usage/not-applicable', {
+      typed: more,
+      reason: `\`certbot ${verb}\` takes no argument`,
+      advice: 'Name a certificate with --cert-name, or domains with -d.',
+    });
   return {
     ...said,
     verb,
@@ -95,7 +104,7 @@ function take(
   else read?.(said, value ?? '');
 }
 
-/** Whether a flag has no value. Fails with `usage/invalid` for an unknown one. */
+/** Whether a flag has no value. Fails with `usage/unknown-option`. */
 export const isSwitch = (typed: string): boolean =>
   isOfDnsPlugin(typed) ? isChoice(typed) : wholeFlag(typed).option.value === undefined;
 
@@ -103,7 +112,7 @@ export const isSwitch = (typed: string): boolean =>
 export const isKnown = (typed: string): boolean =>
   isOfDnsPlugin(typed) || allFlags().some((flag) => flag === typed || (typed.length > 2 && flag.startsWith(typed)));
 
-/** The flag itself, or the only one that begins so, as certbot takes it too. Fails with `usage/invalid`. */
+/** The flag itself, or the only one that begins so, as certbot takes it too. Fails with `usage/unknown-option`. */
 function wholeFlag(typed: string): { readonly flag: string; readonly option: CertbotOption } {
   const known = optionOfFlag(typed);
   if (known) return { flag: typed, option: known };
@@ -114,6 +123,6 @@ function wholeFlag(typed: string): { readonly flag: string; readonly option: Cer
     : [];
   const [first, ...more] = new Set(begun.map((flag) => optionOfFlag(flag)!));
   if (first && more.length === 0) return { flag: begun[0]!, option: first };
-  if (first) throw fail('usage/invalid', { what: `certbot: '${typed}' may be ${shortList(begun)}: write it out` });
-  throw fail('usage/invalid', { what: `certbot: unknown option '${typed}'${didYouMean(typed, allFlags())}` });
+  const advice = first ? `; it may be ${shortList(begun)}` : didYouMean(typed, allFlags());
+  throw fail('usage/unknown-option', { option: typed, advice });
 }

@@ -131,8 +131,8 @@ describe('flags', () => {
     ['--not-after soon', '--not-after soon: write a duration from now'],
     ['--not-after 30d', 'the issuer letsencrypt does not let its customers choose'],
     ['--key-type rsa1024', '--key-type rsa1024: write one of p256, p384, rsa2048, rsa3072, rsa4096'],
-    ['--rsa-key-size 1024', '--rsa-key-size 1024: certfleet makes keys of the types rsa2048, rsa3072, rsa4096'],
-    ['--elliptic-curve secp521r1', '--elliptic-curve secp521r1: certfleet makes keys of the types p256, p384'],
+    ['--rsa-key-size 1024', '--rsa-key-size 1024: write 2048, 3072, 4096'],
+    ['--elliptic-curve secp521r1', '--elliptic-curve secp521r1: write secp256r1, secp384r1'],
   ])('refuse a key that certfleet does not make: %s', async (flags, words) => {
     const done = await issue(`-d example.com --agree-tos ${flags}`);
     expect(done).toMatchObject({ code: 2, calls: [] });

@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { defaultPaths } from '../../config/defaults.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { readCliIni, wordsOfIni } from '../../migrate/certbot/cli-ini.ts';
+import { type CertbotWords, readCertbot } from '../../migrate/certbot/words.ts';
+import type { Session } from '../context.ts';
+import { wholePathOf, withPlaces } from '../flags/values.ts';
+
+/** What is typed, after what certbot's own configuration file says. Fails with a code of `usage/`. */
+export async function withCliIni(session: Session): Promise<CertbotWords> {
+  const { args } = session.invocation;
+  const typed = readCertbot(args);
+  if (typed.verb === 'renew') refuseOfOrder(typed, session);
+  const [how, other] = new Set(typed.authenticators);
+  if (other !== undefined)
+    throw fail('usage/flags-exclude', {
+      one: pluginFlag(how!),
+      other: pluginFlag(other),
+      reason: 'both say how to answer',
+    });
+  const { env } = session.context;
+  const { cliIni, configDir } = typed.values;
+  const path =
+    cliIni === undefined
+      ? join(configDir === undefined ? defaultPaths(env).certbot : wholePathOf('', configDir, env), 'cli.ini')
+      : wholePathOf('--config ', cliIni, env);
+  const { files } = await session.world();
+  const bytes = await files.read(path, { named: true });
+  if (!bytes && cliIni !== undefined)
+    throw fail('usage/file-unreadable', { typed: `--config ${cliIni}`, reason: 'there is no such file' });
+  if (!bytes) return typed;
+  session.debug(`flags of ${path} count, too`);
+  const whole = readCertbot([...iniWords(new TextDecoder().decode(bytes), path, cliIni !== undefined), ...args]);
+  // The file may have flags for orders, which choose no certificate to renew.
+  return typed.verb === 'renew' ? { ...whole, domains: typed.domains, ofOrder: typed.ofOrder } : whole;
+}
+
+/** Fails with a code of `usage/` if the file has what certbot does not know, as certfleet's own configuration does. */
+function iniWords(text: string, path: string, isNamed: boolean): readonly string[] {
+  const hint = 'A --config behind `certbot` is its cli.ini: put certfleet’s own --config before the word `certbot`.';
+  try {
+    return wordsOfIni(readCliIni(text), ({ key, line }) =>
+      fail('usage/certbot-setting', { path, line, key }, isNamed ? { hint } : {}),
+    );
+  } catch (error) {
+    if (isFailure(error)) throw error;
+    throw fail('usage/file-unreadable', { typed: path, reason: reasonOf(error) });
+  }
+}
+
+/** Settings of an order change a certificate, so it must be said which one. */
+function refuseOfOrder({ ofOrder: [flag], values: { name }, domains }: CertbotWords, session: Session) {
+  if (flag === undefined || name !== undefined || domains.length > 0) return;
+  throw fail('usage/not-applicable', {
+    typed: flag,
+    reason: '`certbot renew` without a certificate keeps the settings of each',
+    advice: `Add -d with the names of one, or change its settings with \`${withPlaces('certfleet certbot', session)} reconfigure --cert-name NAME\`.`,
+  });
+}
+
+/** The flag for a plugin: `--webroot`. */
+const pluginFlag = (name: string): string => (/^[a-z0-9-]+$/.test(name) ? `--${name}` : `-a ${name}`);
