@@ -1,6 +1,7 @@
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { nameOfReal } from '../core/names/identifiers.ts';
 import type { Outcome } from '../core/plan/outcome.ts';
+import { present } from '../core/text/present.ts';
 import { forget, versionsOf } from '../engine/acts/forget.ts';
 import { type Engine, report } from '../engine/engine.ts';
 import { reconcile } from '../engine/pass/reconcile.ts';
@@ -84,5 +85,5 @@ async function inTime<T>({ clock }: Engine, budgetMs: number, work: (signal: Abo
 function reportStays(engine: Engine, error: unknown, certificate?: string): undefined {
   const what = certificate === undefined ? 'the test certificates stay' : 'the test certificate stays';
   const message = `${what} in the store: ${reasonOf(error)}`;
-  report(engine, { level: 'warn', event: 'log', ...(certificate === undefined ? {} : { certificate }), message });
+  report(engine, { level: 'warn', event: 'log', ...present({ certificate }), message });
 }

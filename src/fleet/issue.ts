@@ -1,4 +1,5 @@
 import type { Outcome } from '../core/plan/outcome.ts';
+import { present } from '../core/text/present.ts';
 import { reconcile } from '../engine/pass/reconcile.ts';
 import type { Job } from '../engine/run/job.ts';
 import type { IssueRequest } from '../fleet.ts';
@@ -20,7 +21,7 @@ export async function issue(fleet: OpenFleet, request: IssueRequest, signal: Abo
     if (origin === 'configuration') return job;
     // Only `issue` replaces stored credentials; `renew` may run in any environment.
     const { found } = request;
-    return { ...job, ...(found ? { found } : {}), keepCredentials: (s) => fleet.composed.keepCredentials(wanted, s) };
+    return { ...job, ...present({ found }), keepCredentials: (s) => fleet.composed.keepCredentials(wanted, s) };
   });
   return reconcile(fleet.composed.engine, jobs, signal);
 }

@@ -2,6 +2,7 @@ import { fail } from '../core/errors/errors.ts';
 import { stagingName } from '../core/names/identifiers.ts';
 import { mergeHooks, type RunHooks } from '../core/spec/hooks.ts';
 import type { Hooks, StoredSpec } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 
 /** The test certificate beside the real one, which is never deployed. Fails with `config/no-test-directory`. */
 export function forStaging(wanted: StoredSpec, hooks?: RunHooks): StoredSpec {
@@ -27,6 +28,6 @@ export function forStaging(wanted: StoredSpec, hooks?: RunHooks): StoredSpec {
 
 /** As with certbot, a test runs the hooks around the order, which may free a port for it, and no deploy hook. */
 function testHooks({ deploy: _own, first: { deploy: _first, ...first } = {}, ...around }: Hooks) {
-  const hooks: Hooks = { ...around, ...(Object.keys(first).length > 0 ? { first } : {}) };
+  const hooks: Hooks = { ...around, ...present({ first: Object.keys(first).length > 0 ? first : undefined }) };
   return Object.keys(hooks).length === 0 ? {} : { hooks };
 }

@@ -1,6 +1,7 @@
 import { CertfleetError, isFailure } from '../../core/errors/errors.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import type { JsonObject } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
 import { shortList } from '../../core/text/short-list.ts';
 import type { Session } from '../context.ts';
 import { textWithPlaces } from '../flags/values.ts';
@@ -140,7 +141,7 @@ export const failureData = (error: CertfleetError): JsonObject => ({
   code: error.code,
   hint: error.hint,
   docs: docsOf(error.code),
-  ...(error.retryAt ? { retryAt: error.retryAt.toISOString() } : {}),
+  ...present({ retryAt: error.retryAt?.toISOString() }),
 });
 
 /**

@@ -3,6 +3,7 @@ import { behaves, commandLine, type FleetCall, jsonLines, type Row } from '../..
 import { fail } from '../../core/errors/errors.ts';
 import type { EventName } from '../../core/plan/event.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
+import { present } from '../../core/text/present.ts';
 import { failing, unchanged, valid, waiting } from '../commands/look/test-statuses.ts';
 import { cronPath } from '../timers/crontab.ts';
 
@@ -91,9 +92,12 @@ it.each([
 ] as const)('%s fills the screen: no line is longer, and none is cut', async (argv, given) => {
   const [narrow, whole] = await Promise.all(
     [50, undefined].map((columns) =>
-      commandLine({ isTerminal: true, env: { NO_COLOR: '1' }, ...given, ...(columns ? { columns } : {}) }).run(
-        ...argv.split(' '),
-      ),
+      commandLine({
+        isTerminal: true,
+        env: { NO_COLOR: '1' },
+        ...given,
+        ...present({ columns: columns || undefined }),
+      }).run(...argv.split(' ')),
     ),
   );
   if (!narrow || !whole) throw new Error('two runs');
@@ -348,7 +352,7 @@ it.each<Row>([
     files: {
       [path]: text,
       '/etc/certfleet/environment': 'NODE_EXTRA_CA_CERTS=/ca.pem\n',
-      ...(path === unit ? { '/etc/systemd/system/timers.target.wants/tls.timer': '' } : {}),
+      ...present({ '/etc/systemd/system/timers.target.wants/tls.timer': path === unit ? '' : undefined }),
     },
     ...ends(issued),
     warns: isLacking
@@ -377,7 +381,7 @@ it.each<Row>([
       'abc: renewed, valid until 2027-02-22 (90 days)\n  Deployed to edge.\n' +
       '  Next: `certfleet renew` renews it around 2027-01-23 (in 60 days).\n',
     warns: ['working on abc.example.com'],
-    ...(isTerminal ? {} : { stderr: 'abc: working on abc.example.com\n' }),
+    ...present({ stderr: isTerminal ? undefined : 'abc: working on abc.example.com\n' }),
   })),
   {
     what: 'does not say it of one that was not due',

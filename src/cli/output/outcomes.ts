@@ -5,6 +5,7 @@ import { notRenewedHere } from '../../core/lineage/not-renewed.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
 import type { JsonObject } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
 import { shortList } from '../../core/text/short-list.ts';
 import { spanText } from '../../core/text/span.ts';
 import type { Session } from '../context.ts';
@@ -293,13 +294,15 @@ const outcomeData = (outcome: Outcome): JsonObject => ({
   certificate: outcome.certificate,
   result: outcome.result,
   message: outcome.message,
-  ...('notAfter' in outcome && outcome.notAfter !== undefined ? { notAfter: outcome.notAfter } : {}),
-  ...(outcome.next === undefined ? {} : { next: outcome.next }),
-  ...(isWaiting(outcome) ? { failing: true } : {}),
-  ...(outcome.byHand ? { byHand: true } : {}),
-  ...(outcome.result === 'failed' && outcome.settingsStay ? { settingsStay: true } : {}),
-  ...(outcome.dropped ? { dropped: outcome.dropped.map((one) => ({ ...one })) } : {}),
-  ...(outcome.left ? { left: outcome.left.map((one) => ({ ...one })) } : {}),
-  ...(outcome.refusedHooks ? { refusedHooks: outcome.refusedHooks.map((one) => ({ ...one })) } : {}),
+  ...present({
+    notAfter: 'notAfter' in outcome ? outcome.notAfter : undefined,
+    next: outcome.next,
+    failing: isWaiting(outcome) ? true : undefined,
+    byHand: outcome.byHand,
+    settingsStay: outcome.result === 'failed' && outcome.settingsStay ? true : undefined,
+    dropped: outcome.dropped?.map((one) => ({ ...one })),
+    left: outcome.left?.map((one) => ({ ...one })),
+    refusedHooks: outcome.refusedHooks?.map((one) => ({ ...one })),
+  }),
   ...('error' in outcome ? failureData(outcome.error) : {}),
 });

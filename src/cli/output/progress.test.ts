@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../core/errors/errors.ts';
 import type { Event } from '../../core/plan/event.ts';
+import { present } from '../../core/text/present.ts';
 import { spanText } from '../../core/text/span.ts';
 import { failureText } from './failure.ts';
 import { jsonProgress, liveProgress, plainProgress, quietProgress } from './progress.ts';
@@ -19,7 +20,7 @@ const event = (
   level,
   event: name,
   message,
-  ...(certificate === undefined ? {} : { certificate }),
+  ...present({ certificate }),
 });
 
 /** A terminal of the few control sequences that are used: what a person would see. */

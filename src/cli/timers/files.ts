@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { DefaultPaths } from '../../config/defaults.ts';
 import { fail } from '../../core/errors/errors.ts';
+import { present } from '../../core/text/present.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 
 /** A file that `certfleet install-timer` writes. */
@@ -129,7 +130,7 @@ export function timeIn(text: string): { readonly minute: number; readonly second
   const found = /^OnCalendar=\*-\*-\* \*:(\d\d):(\d\d)$/m.exec(text) ?? /^(\d{1,2}) \* \* \* \* root /m.exec(text);
   if (!found) return undefined;
   const [, minute, second] = found;
-  return { minute: Number(minute), ...(second === undefined ? {} : { second: Number(second) }) };
+  return { minute: Number(minute), ...present({ second: second === undefined ? undefined : Number(second) }) };
 }
 
 /** Only % stands for something. */

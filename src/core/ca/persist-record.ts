@@ -1,4 +1,5 @@
 import { toBase64url } from '../text/encoding.ts';
+import { present } from '../text/present.ts';
 
 /** The label before a name, at which its records of dns-persist-01 are. */
 export const persistLabel = '_validation-persist';
@@ -73,7 +74,7 @@ export function parsePersistRecord(value: string): PersistRecord | undefined {
     issuer,
     accountUri,
     wildcard: tags.get('policy')?.toLowerCase() === 'wildcard',
-    ...(until === undefined ? {} : { until: new Date(Number(until) * 1000) }),
+    ...present({ until: until === undefined ? undefined : new Date(Number(until) * 1000) }),
   };
 }
 

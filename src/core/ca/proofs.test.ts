@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../errors/errors.ts';
+import { present } from '../text/present.ts';
 import { mayMeanOrderGone, provesNothingWritten, provesOrderDead, provesOrderGone } from './proofs.ts';
 
 const [provider, reason] = ['Zones', 'no'];
@@ -47,7 +48,7 @@ describe('what an error proves', () => {
     fail(
       'acme/busy',
       { issuer: 'CA', status: `HTTP ${status}`, what: 'the order' },
-      { problem: { status }, ...(retryAt ? { retryAt } : {}) },
+      { problem: { status }, ...present({ retryAt }) },
     );
   it.each([
     ['404', bare(404), true],

@@ -1,3 +1,4 @@
+import { present } from '../text/present.ts';
 import type { Blame, Retry } from './error-entry.ts';
 import { type ErrorCode, errorTable, exitCodes, exitCodesOfCodes } from './error-table.ts';
 import { remoteLines } from './remote-text.ts';
@@ -154,6 +155,6 @@ function changed(
   }: { readonly hint?: string; readonly names?: readonly RefusedName[] | undefined },
 ): CertfleetError {
   const { code, message, cause, retryAt, problem, stack } = error;
-  const options = { cause, problem, ...(names ? { names } : {}), ...(retryAt === undefined ? {} : { retryAt }) };
+  const options = { cause, problem, ...present({ names, retryAt }) };
   return Object.assign(new CertfleetError(code, message, hint, options), { stack });
 }

@@ -3,6 +3,7 @@ import { cut } from '../errors/remote-text.ts';
 import { canonical } from '../spec/same-spec.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import type { Json } from '../text/json.ts';
+import { present } from '../text/present.ts';
 import { type Deployment, type Lineage, type Sent, unfinishedWork } from './lineage.ts';
 import { isToCome } from './stored-time.ts';
 
@@ -100,7 +101,7 @@ export function intended(
       if (before?.version === version && before.state !== 'intended') return [target, before];
       const { took, sent } = before ?? {};
       const intent = { version, state: 'intended', since: now.toISOString() } as const;
-      return [target, { ...intent, ...(took ? { took } : {}), ...(sent ? { sent } : {}) }];
+      return [target, { ...intent, ...present({ took, sent }) }];
     }),
   );
 }
@@ -201,9 +202,7 @@ export function deploymentAfter(
   const sent = old?.sent;
   const shared = {
     version,
-    ...(settings === undefined ? {} : { settings }),
-    ...(took ? { took } : {}),
-    ...(sent ? { sent } : {}),
+    ...present({ settings, took, sent }),
   };
   const hasIt = !error && !waitsFor;
   const since = isSame && (old.state === 'current') === hasIt ? old.since : now.toISOString();
@@ -227,7 +226,6 @@ export function deploymentAfter(
     message: cut(error.message, longestOfTarget),
     code: error.code,
     tries,
-    ...(retryAt === undefined ? {} : { retryAt }),
-    ...(wentBack || lateAt <= now || old?.alarmed ? { alarmed: true } : {}),
+    ...present({ retryAt, alarmed: wentBack || lateAt <= now || old?.alarmed ? true : undefined }),
   };
 }

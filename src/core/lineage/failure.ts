@@ -5,6 +5,7 @@ import type { CertfleetError } from '../errors/errors.ts';
 import { cut } from '../errors/remote-text.ts';
 import { sameRequest, sameSpec } from '../spec/same-spec.ts';
 import type { StoredSpec } from '../spec/spec.ts';
+import { present } from '../text/present.ts';
 import type { Failure, Lineage, SettingsBefore } from './lineage.ts';
 import { holdsBack, type Rollover, rolloverText } from './rollover.ts';
 import { happenedWithin, isFromTheFuture, isToCome } from './stored-time.ts';
@@ -135,8 +136,7 @@ export function failureBefore(
   if (!earlier && !validations && hold === undefined) return undefined;
   return {
     ...(earlier ?? { ...failure, count: 0, retryAt: failure.at }),
-    ...(validations ? { validations } : {}),
-    ...(hold === undefined ? {} : { holdUntil: hold }),
+    ...present({ validations, holdUntil: hold }),
   };
 }
 
@@ -172,10 +172,12 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
     message: cut(error.message, longestStored),
     hint: cut(error.hint, longestStored),
     retryAt: (isOthers && hold ? hold : new Date(Math.max(byBackoff, hold?.getTime() ?? 0))).toISOString(),
-    ...(hold && !isOthers ? { holdUntil: hold.toISOString() } : {}),
-    ...(Object.keys(validations).length > 0 ? { validations } : {}),
-    ...(before?.overruledAt === undefined ? {} : { overruledAt: before.overruledAt }),
-    ...(error.code === 'acme/account-deactivated' && account !== undefined ? { account } : {}),
+    ...present({
+      holdUntil: hold && !isOthers ? hold.toISOString() : undefined,
+      validations: Object.keys(validations).length > 0 ? validations : undefined,
+      overruledAt: before?.overruledAt,
+      account: error.code === 'acme/account-deactivated' && account !== undefined ? account : undefined,
+    }),
   };
 }
 

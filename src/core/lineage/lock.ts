@@ -1,5 +1,6 @@
 import type { AroundOrder } from '../spec/hooks.ts';
 import type { Json } from '../text/json.ts';
+import { present } from '../text/present.ts';
 import { decodeDocument, type Lease } from './lineage.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
@@ -91,7 +92,7 @@ export function withListener(
   const { listeners: _all, ...rest } = document;
   return Object.keys(listeners).length === 0 && rest.lease === undefined
     ? undefined
-    : { ...rest, ...(Object.keys(listeners).length === 0 ? {} : { listeners }) };
+    : { ...rest, ...present({ listeners: Object.keys(listeners).length === 0 ? undefined : listeners }) };
 }
 
 const isEmpty = ({ users, group, rules }: ListenerState): boolean =>

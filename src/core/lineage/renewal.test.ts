@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { backoffMs } from '../ca/backoff.ts';
+import { present } from '../text/present.ts';
 import { renewalByLifetime, renewalByWindow, renewalOfImported, renewalWithoutAnswer } from './renewal.ts';
 
 const day = 86_400_000;
@@ -110,7 +111,7 @@ describe('renewal by the CA’s window', () => {
     ['at once where a clock that was ahead wrote the time of the issue', 400, at(6)],
   ])('never follows an issue within the hour: a window in the past is kept %s', (_what, issued, expected) => {
     const past = { ...window, start: at(6), end: at(7) };
-    const version = { facts: facts(90), ...(issued === undefined ? {} : { issuedAt: at(issued) }) };
+    const version = { facts: facts(90), ...present({ issuedAt: issued === undefined ? undefined : at(issued) }) };
     const renewal = renewalByWindow(version, past, undefined, now, 0);
     expect(renewal.at).toBe(expected);
     expect(renewalByWindow(version, past, renewal, now, 0.9).at).toBe(expected);

@@ -1,3 +1,4 @@
+import { present } from '../text/present.ts';
 import type { FoundCertificate } from './found.ts';
 import type { Renewal } from './lineage.ts';
 import { isFromTheFuture } from './stored-time.ts';
@@ -78,7 +79,7 @@ export function renewalByWindow(
     at: new Date(Math.max(drawn, soonest)).toISOString(),
     source: 'ari',
     window,
-    ...(answer.explanationUrl === undefined ? {} : { explanationUrl: answer.explanationUrl }),
+    ...present({ explanationUrl: answer.explanationUrl }),
     checkAfter,
   };
 }

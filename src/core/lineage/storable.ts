@@ -1,4 +1,5 @@
 import { cut } from '../errors/remote-text.ts';
+import { present } from '../text/present.ts';
 import { maxDocumentBytes } from './document-limits.ts';
 import {
   type Deployment,
@@ -34,17 +35,17 @@ const shortTexts =
     const { failure, last, deployments } = lineage;
     return {
       ...lineage,
-      ...(failure ? { failure: { ...failure, message: short(failure.message), hint: short(failure.hint) } } : {}),
-      ...(last
-        ? { last: { ...last, message: short(last.message), ...(last.hint ? { hint: short(last.hint) } : {}) } }
-        : {}),
-      ...(lineage.tombstones
-        ? {
-            tombstones: lineage.tombstones.map((stone) =>
-              stone.refused ? { ...stone, refused: { ...stone.refused, reason: short(stone.refused.reason) } } : stone,
-            ),
-          }
-        : {}),
+      ...present({
+        failure: failure && { ...failure, message: short(failure.message), hint: short(failure.hint) },
+        last: last && {
+          ...last,
+          message: short(last.message),
+          ...present({ hint: last.hint ? short(last.hint) : undefined }),
+        },
+        tombstones: lineage.tombstones?.map((stone) =>
+          stone.refused ? { ...stone, refused: { ...stone.refused, reason: short(stone.refused.reason) } } : stone,
+        ),
+      }),
       deployments: replaceAll(
         deployments,
         (one): Deployment => (one.message === undefined ? one : { ...one, message: short(one.message) }),
@@ -59,8 +60,7 @@ function withoutDetails(lineage: Lineage): Lineage {
   const { explanationUrl: _page, ...timed } = renewal ?? {};
   return {
     ...rest,
-    ...(failure ? { failure: counted as Failure } : {}),
-    ...(renewal ? { renewal: timed as Renewal } : {}),
+    ...present({ failure: failure && (counted as Failure), renewal: renewal && (timed as Renewal) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../spec/spec.ts';
+import { present } from '../text/present.ts';
 import { maxDocumentBytes } from './document-limits.ts';
 import { encodeDocument, type Lineage, type Tombstone, type Work } from './lineage.ts';
 import { testLineage, testSpec } from './test-lineages.ts';
@@ -37,7 +38,7 @@ describe('what the work owes', () => {
     ['its probe', { ...work, challenges: [], probe: 'ours' }, [probe]],
     ['the probe that was left, and its challenges', { ...work, probe: 'left' }, [probe, presented]],
   ])('is %s', (_what, one, expected) => {
-    expect(owedBy({ name: 'abc', spec: wanted, ...(one ? { work: one } : {}) })).toEqual(expected);
+    expect(owedBy({ name: 'abc', spec: wanted, ...present({ work: one }) })).toEqual(expected);
     expect(owesCleanup(one)).toBe(expected.length > 0);
     expect(one ? presentedIn(one) : []).toEqual(expected.filter((it) => it !== probe));
   });

@@ -3,6 +3,7 @@ import { canonical } from '../spec/same-spec.ts';
 import type { Presenter, StoredSpec } from '../spec/spec.ts';
 import { partFor, partsOf, withSolver } from '../spec/spec-parts.ts';
 import type { Json } from '../text/json.ts';
+import { present } from '../text/present.ts';
 import { encodeDocument, type Lineage, type Tombstone, type Work } from './lineage.ts';
 
 /** What a solver presented, with everything it needs to remove it. */
@@ -43,7 +44,7 @@ export const presentedIn = (work: Work): readonly Presented[] =>
   work.challenges.map((challenge) => ({
     ...challenge,
     thumbprint: work.thumbprint ?? '',
-    ...(work.accountUrl === undefined ? {} : { accountUrl: work.accountUrl }),
+    ...present({ accountUrl: work.accountUrl }),
   }));
 
 /** Whether the work may have left something in the outside world. */
@@ -74,11 +75,13 @@ export function tombstoneOf(
   return {
     type,
     identifier,
-    ...(token === undefined ? {} : { token }),
+    ...present({ token }),
     thumbprint,
-    ...(type === 'dns-account-01' && accountUrl !== undefined ? { accountUrl } : {}),
-    ...(receipt === undefined ? {} : { receipt }),
-    ...(probe ? { probe } : {}),
+    ...present({
+      accountUrl: type === 'dns-account-01' && accountUrl !== undefined ? accountUrl : undefined,
+      receipt,
+      probe,
+    }),
     by: presenterOf(specOfPresented(spec, presented)),
     closedAt: now.toISOString(),
     looked,
@@ -124,9 +127,9 @@ export function oneForEach(stones: readonly Tombstone[]): readonly Tombstone[] {
 
 /** A tombstone whose removal failed (again): it must still be checked for a late effect. */
 export const leftAgain = ({ refused, looked, late }: Tombstone, stone: Tombstone): Tombstone => ({
-  ...(refused ? { refused } : {}),
+  ...present({ refused }),
   ...stone,
-  ...(stone.looked === -1 && (looked !== -1 || late) ? { late: true } : {}),
+  ...present({ late: stone.looked === -1 && (looked !== -1 || late) ? true : undefined }),
 });
 
 /** How much of a document tombstones may take: enough for two hundred names of the greatest length. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ListenerRule } from '../../ports/balancer.ts';
 import { challengePath } from '../ca/challenge-path.ts';
 import type { ListenerState, RuleUser } from '../lineage/lock.ts';
+import { present } from '../text/present.ts';
 import { type PlanContext, planRules, safeForm } from './forward-rules.ts';
 import { nameWithMark } from './own-mark.ts';
 
@@ -11,8 +12,7 @@ const now = new Date('2026-11-25T12:00:00Z');
 const rule = (name: string, host?: string, path?: string): ListenerRule => ({
   name,
   action: 'forwards to rsp-web',
-  ...(host === undefined ? {} : { host }),
-  ...(path === undefined ? {} : { path }),
+  ...present({ host, path }),
 });
 const marked = (by: string) => nameWithMark({ owner: by, expires: now, id: 'aaaaaaaaaaaa' });
 

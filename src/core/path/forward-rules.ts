@@ -1,6 +1,7 @@
 import type { Backend, Inspection, ListenerRule, WantedRule, WantedRules } from '../../ports/balancer.ts';
 import { challengePath } from '../ca/challenge-path.ts';
 import type { ListenerState, RuleUser, StoredGroup, StoredRule } from '../lineage/lock.ts';
+import { present } from '../text/present.ts';
 import { markIn, nameWithMark } from './own-mark.ts';
 
 /** A rule without its name. */
@@ -28,7 +29,7 @@ export function safeForm(
   const foreign = rules.filter(({ name }) => markIn(name) === undefined);
   const form: RuleForm = {
     path,
-    ...(answer === undefined ? {} : { answer }),
+    ...present({ answer }),
     ...hostOf(host, foreign, matching),
   };
   const twin = rules.find(
@@ -129,14 +130,14 @@ export function planRules(before: ListenerState, context: PlanContext): RulePlan
   const receipt = before.receipt === undefined ? {} : { receipt: before.receipt };
   const gone = before.rules.filter((rule) => !rules.includes(rule));
   return {
-    wanted: { owner, rules: rules.map(wantedRule), ...(group ? { group: { ...group, backends } } : {}) },
+    wanted: { owner, rules: rules.map(wantedRule), ...present({ group: group && { ...group, backends } }) },
     during: {
       users: accepted,
       rules: [...rules, ...gone],
-      ...(group || before.group ? { group: (group ?? before.group)! } : {}),
+      ...present({ group: group || before.group ? (group ?? before.group)! : undefined }),
       ...receipt,
     },
-    after: { users: accepted, rules, ...(group ? { group } : {}), ...receipt },
+    after: { users: accepted, rules, ...present({ group }), ...receipt },
     refused,
     waiting,
   };

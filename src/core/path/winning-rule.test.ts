@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
 import type { ListenerRule } from '../../ports/balancer.ts';
+import { present } from '../text/present.ts';
 import { winningRule } from './winning-rule.ts';
 
 const rule = (name: string, host?: string, path?: string): ListenerRule => ({
   name,
   action: 'forwards',
-  ...(host === undefined ? {} : { host }),
-  ...(path === undefined ? {} : { path }),
+  ...present({ host, path }),
 });
 const path = '/.well-known/acme-challenge/';
 

@@ -3,6 +3,7 @@ import { CertfleetError, fail, type RefusedName } from '../errors/errors.ts';
 import type { LastRun, Lineage } from '../lineage/lineage.ts';
 import { isByHand } from '../spec/by-hand.ts';
 import type { StoredSpec } from '../spec/spec.ts';
+import { present } from '../text/present.ts';
 import { type LeftOutside, leftOutside } from './left-outside.ts';
 import { nextTry, type Plan } from './plan.ts';
 
@@ -58,9 +59,7 @@ export function outcomeOfLast(lineage: Lineage, error?: CertfleetError): Outcome
   const { last, name, current, renewal, spec } = lineage;
   if (!last) return { certificate: name, result: 'unchanged', message: 'another process worked on it' };
   const next = {
-    ...(renewal ? { next: renewal.at } : {}),
-    ...(current?.dropped ? { dropped: current.dropped } : {}),
-    ...(isByHand(spec) ? { byHand: true as const } : {}),
+    ...present({ next: renewal?.at, dropped: current?.dropped, byHand: isByHand(spec) ? (true as const) : undefined }),
     ...leftOf(lineage),
   };
   return { ...resultOf(name, last, current?.facts.notAfter ?? '', error ?? errorOf(last)), ...next };
@@ -103,7 +102,7 @@ export function outcomeOfPlan(
 ): Outcome {
   const certificate = wanted.spec.name;
   const byHand = isByHand(wanted) ? { byHand: true as const } : {};
-  const next = { ...(plan.wakeAt === undefined ? {} : { next: plan.wakeAt }), ...byHand, ...leftOf(lineage) };
+  const next = { ...present({ next: plan.wakeAt }), ...byHand, ...leftOf(lineage) };
   if (!obeyBackoff && plan.wait) {
     const { until, why } = plan.wait;
     const { issuer } = wanted.spec;
@@ -115,7 +114,7 @@ export function outcomeOfPlan(
           : fail('acme/hold', { issuer, certificate, until }, { retryAt: new Date(until) });
     // A person may have asked for a new certificate before the old one is due.
     const at = nextTry(wanted, lineage, { retryAt: until });
-    const retry = { next: at, ...(at === until ? {} : { notDue: true as const }) };
+    const retry = { next: at, ...present({ notDue: at === until ? undefined : (true as const) }) };
     return { certificate, result: 'failed', message: error.message, error, ...next, ...retry };
   }
   const notAfter = lineage?.current?.facts.notAfter;

@@ -8,6 +8,7 @@ import type { Rollover } from '../lineage/rollover.ts';
 import { isToCome } from '../lineage/stored-time.ts';
 import { isByHand } from '../spec/by-hand.ts';
 import type { StoredSpec } from '../spec/spec.ts';
+import { present } from '../text/present.ts';
 import { type Early, whyNow } from './schedule.ts';
 
 /** What one pass does about one lineage, and when the next pass will have something to do. */
@@ -82,7 +83,7 @@ export function planLineage(
   const wakeAt = earlierOf(renewal?.at, renewal?.checkAfter);
   const lacking = targetsToDeploy(wanted, lineage);
   const toTry = lacking.length === 0 ? [] : targetsToTry(wanted, lineage, now, options.obeyBackoff);
-  if (toTry.length > 0) return { ...deliveryTo(toTry), ...(wakeAt ? { wakeAt } : {}) };
+  if (toTry.length > 0) return { ...deliveryTo(toTry), ...present({ wakeAt }) };
   const [paused] = lacking.map((target) => lineage?.deployments[target]);
   if (paused) {
     const {
@@ -91,13 +92,13 @@ export function planLineage(
       retryAt,
     } = paused;
     const next = earlierOf(wakeAt, retryAt);
-    return { action: 'none', reason: message, pending: { code, message }, ...(next ? { wakeAt: next } : {}) };
+    return { action: 'none', reason: message, pending: { code, message }, ...present({ wakeAt: next }) };
   }
   if (lineage && isHeldBack(lineage, now))
-    return { action: 'none', reason: 'it was rolled back, and is not due yet', ...(wakeAt ? { wakeAt } : {}) };
+    return { action: 'none', reason: 'it was rolled back, and is not due yet', ...present({ wakeAt }) };
   if (renewal?.checkAfter === undefined || !isToCome(renewal.checkAfter, longestRetryAfterMs, now))
-    return { action: 'ask', reason: 'time to ask the CA for its renewal window', ...(wakeAt ? { wakeAt } : {}) };
-  return { action: 'none', reason: 'not due yet', ...(wakeAt ? { wakeAt } : {}) };
+    return { action: 'ask', reason: 'time to ask the CA for its renewal window', ...present({ wakeAt }) };
+  return { action: 'none', reason: 'not due yet', ...present({ wakeAt }) };
 }
 
 /** `renew --redeploy` does not look at whether the certificate is due; another pass does. */

@@ -13,6 +13,7 @@ import { isByHand, isWrittenByHand } from '../spec/by-hand.ts';
 import type { KeyType } from '../spec/key-type.ts';
 import type { CertificateSpec, StoredSpec } from '../spec/spec.ts';
 import { partsOf } from '../spec/spec-parts.ts';
+import { present } from '../text/present.ts';
 import type { LeftOutside } from './left-outside.ts';
 import { leftOf } from './outcome.ts';
 import { isRetried, nextTry } from './plan.ts';
@@ -147,29 +148,35 @@ export function describeLineage(
     identifiers: (spec?.spec.identifiers ?? []).map((identifier) => identifier.value),
     issuer: spec?.spec.issuer ?? '',
     state,
-    ...(facts
-      ? { notBefore: facts.notBefore, notAfter: facts.notAfter, serial: facts.serial, issuerName: facts.issuerName }
-      : {}),
-    ...(revoked ? { revoked: { ...revoked, isReplaced: isRenewed(state) && !isStopped(lineage) } } : {}),
-    ...(lineage?.revoking ? { revoking: lineage.revoking } : {}),
-    ...(lineage && isHeldBack(lineage, now) ? { rolledBack: lineage.rolledBack! } : {}),
-    ...(lineage?.givenBack && state === 'undeclared' ? { givenBack: lineage.givenBack } : {}),
-    ...(lineage?.settingsLost && state === 'undeclared' ? { settingsLost: true } : {}),
-    ...(lineage?.exports ? { exports: lineage.exports } : {}),
-    ...(lineage?.current?.dropped ? { dropped: lineage.current.dropped } : {}),
-    ...(lineage?.current?.chain ? { chain: lineage.current.chain } : {}),
-    ...(lineage?.current ? { keyType: keyTypeOfVersion(lineage.current) } : {}),
-    ...(renewal ? { renewAt: renewal.at, renewalSource: renewal.source } : {}),
-    ...(renewal?.explanationUrl === undefined ? {} : { explanationUrl: renewal.explanationUrl }),
+    ...present({
+      notBefore: facts?.notBefore,
+      notAfter: facts?.notAfter,
+      serial: facts?.serial,
+      issuerName: facts?.issuerName,
+      revoked: revoked && { ...revoked, isReplaced: isRenewed(state) && !isStopped(lineage) },
+      revoking: lineage?.revoking,
+      rolledBack: lineage && isHeldBack(lineage, now) ? lineage.rolledBack! : undefined,
+      givenBack: lineage?.givenBack && state === 'undeclared' ? lineage.givenBack : undefined,
+      settingsLost: lineage?.settingsLost && state === 'undeclared' ? true : undefined,
+      exports: lineage?.exports,
+      dropped: lineage?.current?.dropped,
+      chain: lineage?.current?.chain,
+      keyType: lineage?.current && keyTypeOfVersion(lineage.current),
+      renewAt: renewal?.at,
+      renewalSource: renewal?.source,
+      explanationUrl: renewal?.explanationUrl,
+    }),
     deployments: Object.entries(lineage?.deployments ?? {}).map(([target, deployment]) => ({
       target,
       state: deployment.state,
       version: deployment.version,
-      ...(deployment.message === undefined ? {} : { message: deployment.message }),
+      ...present({ message: deployment.message }),
     })),
-    ...(held === undefined ? {} : { heldUntil: held }),
-    ...(rollover && isRenewed(state) && holdsBack(rollover, lineage, now) ? { rollover } : {}),
-    ...(accountMissing ? { accountMissing: { message: accountMissing.message, hint: accountMissing.hint } } : {}),
+    ...present({
+      heldUntil: held,
+      rollover: rollover && isRenewed(state) && holdsBack(rollover, lineage, now) ? rollover : undefined,
+      accountMissing: accountMissing && { message: accountMissing.message, hint: accountMissing.hint },
+    }),
     ...(corrupt
       ? { failure: { count: 1, message: corrupt.message, hint: corrupt.hint, retryAt: now.toISOString() } }
       : failure
@@ -179,18 +186,22 @@ export function describeLineage(
               message: failure.message,
               hint: failure.hint,
               retryAt: nextTry(spec, lineage, failure),
-              ...(isRetried(spec, lineage, failure, now) ? {} : { notDue: true as const }),
+              ...present({ notDue: isRetried(spec, lineage, failure, now) ? undefined : (true as const) }),
             },
           }
         : {}),
-    ...(lineage?.work?.lease
-      ? { work: { step: lineage.work.step, holder: `process ${processText(lineage.work.lease.holder)}` } }
-      : {}),
-    ...(spec && partsOf(spec).some(({ solver }) => needsSweep(solver)) ? { needsSweep: true } : {}),
-    ...(spec && isByHand(spec) ? { byHand: true } : {}),
+    ...present({
+      work: lineage?.work?.lease && {
+        step: lineage.work.step,
+        holder: `process ${processText(lineage.work.lease.holder)}`,
+      },
+      needsSweep: spec && partsOf(spec).some(({ solver }) => needsSweep(solver)) ? true : undefined,
+      byHand: spec && isByHand(spec) ? true : undefined,
+    }),
     ...keptRecords(lineage, now),
     ...leftOf(lineage),
-    ...(spec ? { ...accountName(spec), spec: spec.spec } : {}),
+    ...(spec && accountName(spec)),
+    ...present({ spec: spec?.spec }),
   };
 }
 
@@ -206,8 +217,7 @@ function keptRecords(lineage: Lineage | undefined, now: Date): Pick<LineageStatu
   const records = lineage.kept.map((record) => ({
     name: record.name,
     value: record.value,
-    ...(record.until === undefined ? {} : { until: record.until }),
-    ...(ending.includes(record) ? { ends: by } : {}),
+    ...present({ until: record.until, ends: ending.includes(record) ? by : undefined }),
   }));
   return { records };
 }

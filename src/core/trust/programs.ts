@@ -1,3 +1,5 @@
+import { present } from '../text/present.ts';
+
 /** A path in a command that may be a program. */
 export interface NamedProgram {
   readonly path: string;
@@ -75,7 +77,7 @@ export function programsNamed(command: string | readonly string[], home = '/root
       const { text, isEnd } = word;
       if (isEnd) [as, afterInterpreter] = ['program', false];
       for (const path of isEnd ? [] : pathsIn(text, whole)) {
-        found.push({ ...path, as, ...(hasParts ? { isFolder: true } : {}) });
+        found.push({ ...path, as, ...present({ isFolder: hasParts || undefined }) });
         // `python3 /opt/a.py /home/x`: the folder is an argument of the script.
         if (afterInterpreter && !hasRunner && !text.startsWith('-')) as = 'file';
       }
@@ -144,8 +146,7 @@ function withValues(words: readonly Word[]): readonly Word[] {
       );
     return all.map((text, at) => ({
       ...word,
-      ...(text.length > maxWord ? {} : { text }),
-      ...(at > 0 ? { isOther: true } : {}),
+      ...present({ text: text.length > maxWord ? undefined : text, isOther: at > 0 ? true : undefined }),
     }));
   });
 }
@@ -176,7 +177,7 @@ function* pathsIn(word: string, whole: (text: string) => string): Generator<Omit
       if (seen.has(path)) continue;
       seen.add(path);
       if (plain === path) yield { path };
-      else yield { path: folder, ...(isGlob ? { isFolder: true } : {}) };
+      else yield { path: folder, ...present({ isFolder: isGlob || undefined }) };
       if (isGlob && path.slice(plain.length).includes('/')) yield { path, isPattern: true };
     }
 }

@@ -2,6 +2,7 @@ import { Secret } from '../../core/errors/secret.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import { accountKey, accountOf, defaultAccount } from '../../core/spec/account.ts';
 import type { IssuerSettings } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { Engine } from '../engine.ts';
 import { allAccounts, rootsOf, type StoredAccount } from '../ledger/account.ts';
 import { readLineage } from '../run/stored-lineage.ts';
@@ -45,9 +46,9 @@ export function statusOf(engine: Engine, known: KnownAccount): AccountStatus {
   return {
     ...{ id: stored.key.name, name, directory, issuers, thumbprint, contacts },
     state: deactivatedAt !== undefined ? 'deactivated' : isOpen ? 'open' : 'not open yet',
-    ...(isOpen ? { url } : {}),
+    ...present({ url: isOpen ? url : undefined }),
     keyType: engine.pki.keyType(new Secret(keyPem)) ?? 'ed25519',
-    ...(rolloverAt === undefined ? {} : { rolloverAt }),
+    ...present({ rolloverAt }),
     certificates: lineages.map((lineage) => lineage.name).sort(),
     replaced: replaced.map((one) => one.url),
   };

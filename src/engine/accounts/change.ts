@@ -4,6 +4,7 @@ import { Secret } from '../../core/errors/secret.ts';
 import { contactOf } from '../../core/names/contact.ts';
 import { accountKey, accountOf } from '../../core/spec/account.ts';
 import { type AccountKeyType, keyTypeOfAccount } from '../../core/spec/account-key.ts';
+import { present } from '../../core/text/present.ts';
 import type { AccountIssuer, Issuer } from '../../ports/issuer.ts';
 import type { Engine } from '../engine.ts';
 import { refuseHeld } from '../leases/lease.ts';
@@ -132,7 +133,7 @@ export async function giveUpRollover(
     stored = (await readStored(engine, stored.key, signal)) ?? { ...stored, document };
   }
   const now = { ...opened, stored };
-  return { ...(await done(now)), ...(hasEnded(now) ? { wasDone: true } : {}) };
+  return { ...(await done(now)), ...present({ wasDone: hasEnded(now) ? true : undefined }) };
 }
 
 /** Whether an earlier rollover has turned out to have had its effect. */

@@ -12,6 +12,7 @@ import { joined } from '../../core/spec/joined.ts';
 import { type KeyType, usualKeyType } from '../../core/spec/key-type.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { solverSettings, solversFor } from '../../core/spec/spec-parts.ts';
+import { present } from '../../core/text/present.ts';
 import type { CertificateFacts } from '../../ports/pki.ts';
 import type { Engine } from '../engine.ts';
 import { newAccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
@@ -73,7 +74,7 @@ export async function adopt(
   const failed = ended.find((one) => one.status === 'rejected' && one.reason !== signal.reason);
   if (failed?.status === 'rejected') throw failed.reason;
   const remaining = ended.length - certificates.length;
-  return { accounts, certificates, ...(remaining === 0 ? {} : { remaining }) };
+  return { accounts, certificates, ...present({ remaining: remaining === 0 ? undefined : remaining }) };
 }
 
 async function adoptAccount(
@@ -88,8 +89,7 @@ async function adoptAccount(
   if (stored) return { directory, name, from, result: 'unchanged' };
   const document = {
     ...newAccountDocument(settings, keyPem),
-    ...(url === undefined ? {} : { url }),
-    ...(contacts.length > 0 ? { contacts } : {}),
+    ...present({ url, contacts: contacts.length > 0 ? contacts : undefined }),
   };
   if (!dryRun) await writeAccount(engine, document, undefined, signal);
   return { directory, name, from, result: 'imported' };
@@ -138,9 +138,11 @@ async function store(
     directory,
     accountUrl: urls.get(`${directory} ${account}`) ?? '',
     issuedAt: facts.notBefore,
-    ...(profile === undefined ? {} : { profile }),
-    ...(preferredChain === undefined ? {} : { preferredChain }),
-    ...(keyType === undefined || keyType === usualKeyType ? {} : { keyType }),
+    ...present({
+      profile,
+      preferredChain,
+      keyType: keyType === undefined || keyType === usualKeyType ? undefined : keyType,
+    }),
   };
   // The other client has run it.
   const delivered = wanted.spec.deploy.includes(deployHookTarget) ? [...has, deployHookTarget] : has;
@@ -151,7 +153,7 @@ async function store(
     from: found.from,
     remarks: [],
     notAfter: facts.notAfter,
-    ...(name === found.name ? {} : { renamedFrom: found.name }),
+    ...present({ renamedFrom: name === found.name ? undefined : found.name }),
   };
   const remarks = [...found.remarks, ...remarksOnKey(keyType, found.nextKeyType)];
   const said = { ...stayed, remarks, renewAt: renewal.at };

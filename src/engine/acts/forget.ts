@@ -7,6 +7,7 @@ import { forgotten } from '../../core/lineage/work/end.ts';
 import { leased } from '../../core/lineage/work/lease.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
 import { partsOf } from '../../core/spec/spec-parts.ts';
+import { present } from '../../core/text/present.ts';
 import type { Entry } from '../../ports/store.ts';
 import { retireSent } from '../delivery/retire.ts';
 import type { Engine } from '../engine.ts';
@@ -63,8 +64,7 @@ export async function forget(
   );
   if (!taken) return undefined;
   // Another process took the lease first, and may have delivered since.
-  if (isBusy(taken) || 'finished' in taken)
-    return forget(engine, name, { force, ...(versions ? { versions } : {}) }, signal);
+  if (isBusy(taken) || 'finished' in taken) return forget(engine, name, { force, ...present({ versions }) }, signal);
   const { holding } = taken;
   const stop = holding.keepAlive();
   try {
@@ -126,14 +126,16 @@ async function forgetHeld(
   return {
     certificate: lineage.name,
     keptBy: keepersOf(lineage),
-    ...(exports.length > 0 ? { exported: [...new Set(exports.map(({ to }) => to))] } : {}),
+    ...present({ exported: exports.length > 0 ? [...new Set(exports.map(({ to }) => to))] : undefined }),
     ...records,
-    ...(notAfter === undefined ? {} : { notAfter }),
+    ...present({ notAfter }),
     left: [
       ...left.map(({ what, error }) => `${what} could not be removed: ${reasonOf(error)}`),
       ...failed.map(({ version, error }) => `version ${version} could not be revoked: ${reasonOf(error)}`),
     ],
-    ...(unsure.length > 0 ? { unsure: unsure.map(({ presented }) => nameOfPresented(presented, lineage.spec)) } : {}),
+    ...present({
+      unsure: unsure.length > 0 ? unsure.map(({ presented }) => nameOfPresented(presented, lineage.spec)) : undefined,
+    }),
   };
 }
 

@@ -6,6 +6,7 @@ import { leftAlone } from '../../core/lineage/work/acts.ts';
 import { after } from '../../core/lineage/work/transition.ts';
 import { inPlaceTarget, isInPlace } from '../../core/spec/in-place.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { Deployer, Restored } from '../../ports/deployer.ts';
 import type { Engine } from '../engine.ts';
 import { refuseHeld } from '../leases/lease.ts';
@@ -63,7 +64,7 @@ function deployerOf(engine: Engine, root: string): Promise<Deployer> {
 const filesOf = ({ clock }: Engine, restored: readonly Restored[]): readonly RestoredFiles[] =>
   restored.map(({ what, notAfter }) => {
     const isExpired = notAfter !== undefined && Date.parse(notAfter) <= clock.now().getTime();
-    return { what, ...(isExpired ? { expired: notAfter } : {}) };
+    return { what, ...present({ expired: isExpired ? notAfter : undefined }) };
   });
 
 /** A certificate that is delivered into the folder. */

@@ -2,6 +2,7 @@ import { problemType } from '../../core/ca/problem.ts';
 import { isFailure } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { AccountInfo, AccountIssuer, Issuer } from '../../ports/issuer.ts';
 import type { Engine } from '../engine.ts';
 import { readAccount, readStored, type StoredAccount, writeAccount } from './account.ts';
@@ -38,8 +39,7 @@ export async function settleKey(
   const isOver = rolloverAt === undefined || left[0] !== newKeys[0];
   const now = {
     ...document,
-    ...(left.length === 0 ? {} : { newKeys: left }),
-    ...(isOver ? {} : { rolloverAt }),
+    ...present({ newKeys: left.length === 0 ? undefined : left, rolloverAt: isOver ? undefined : rolloverAt }),
   };
   await writeAccount(engine, now, found, signal);
   return (await readStored(engine, found.key, signal)) ?? found;

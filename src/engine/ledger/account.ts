@@ -4,6 +4,7 @@ import { type Rollover, rolloverFor } from '../../core/lineage/rollover.ts';
 import { type AccountRef, accountKey, accountOf, defaultAccount } from '../../core/spec/account.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
 import { statelessParts } from '../../core/spec/stateless.ts';
+import { present } from '../../core/text/present.ts';
 import type { SolverAccount } from '../../ports/solver.ts';
 import type { Entry, Key, Store } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
@@ -60,10 +61,8 @@ export const newAccountDocument = (settings: IssuerSettings, keyPem: Secret): Ac
 export const rootsOf = ({
   caFile,
   onlyThisCa,
-}: Pick<IssuerSettings, 'caFile' | 'onlyThisCa'>): Pick<IssuerSettings, 'caFile' | 'onlyThisCa'> => ({
-  ...(caFile === undefined ? {} : { caFile }),
-  ...(onlyThisCa === undefined ? {} : { onlyThisCa }),
-});
+}: Pick<IssuerSettings, 'caFile' | 'onlyThisCa'>): Pick<IssuerSettings, 'caFile' | 'onlyThisCa'> =>
+  present({ caFile, onlyThisCa });
 
 /** The stored account of an issuer. */
 export async function readAccount(

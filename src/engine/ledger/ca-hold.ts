@@ -2,6 +2,7 @@ import { endOfHold, longestRetryAfterMs } from '../../core/ca/retry-after.ts';
 import { type CertfleetError, isFailure } from '../../core/errors/errors.ts';
 import { decodeDocument, encodeDocument, type Lineage } from '../../core/lineage/lineage.ts';
 import { isFromTheFuture, isToCome } from '../../core/lineage/stored-time.ts';
+import { present } from '../../core/text/present.ts';
 import type { Key } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
 import { ignoreConflict } from './conflict.ts';
@@ -71,7 +72,7 @@ export async function keepHold(
   // If this certificate got no Retry-After, keep the one that another certificate got.
   const before = named ? undefined : await holdOf(engine, directory, new AbortController().signal);
   const until = named?.toISOString() ?? endOfCaHold(before, undefined, now) ?? since;
-  await write(engine, directory, { since, until, ...(isDown ? { isDown } : {}) });
+  await write(engine, directory, { since, until, ...present({ isDown: isDown || undefined }) });
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type CertfleetError, fail } from '../../core/errors/errors.ts';
 import { type EndpointVerdict, parseEndpoint } from '../../core/names/endpoint.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { Engine } from '../engine.ts';
 import { waitFor } from '../run/wait.ts';
 import { lookAtEndpoint, mention } from './endpoint.ts';
@@ -35,8 +36,7 @@ export async function lookAtAll(
   };
   const look = {
     expectFingerprint: current,
-    ...(previous === undefined ? {} : { previousFingerprint: previous }),
-    ...(serverName === undefined ? {} : { serverName }),
+    ...present({ previousFingerprint: previous, serverName }),
     vantage: engine.vantage,
     pki: engine.pki,
     resolve,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../core/errors/errors.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
+import { present } from '../../core/text/present.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { pki } from '../../x509/pki.ts';
 import type { Engine } from '../engine.ts';
@@ -37,7 +38,7 @@ async function look(handshake: Handshake, given: Given = {}) {
       },
     },
   } as unknown as Engine;
-  const settings = { resolvers: [], http01Port: 80, ...(asTheCa ? { tlsAlpn01Port: 5001 } : {}) };
+  const settings = { resolvers: [], http01Port: 80, ...present({ tlsAlpn01Port: asTheCa ? 5001 : undefined }) };
   const of = { engine, settings, identifier, expected, deadline: clock.deadline(10_000) };
   return { ...(await lookAtHandshake(of, { onlyAsTheCa })), asked };
 }

@@ -3,6 +3,7 @@ import { remoteText } from '../../core/errors/remote-text.ts';
 import { isForbiddenAddress, isPublicAddress } from '../../core/names/address.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
 import type { PreflightSettings } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { Deadline } from '../../ports/clock.ts';
 import type { Probe } from '../../ports/solver.ts';
 import type { Engine } from '../engine.ts';
@@ -137,7 +138,7 @@ async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean):
         verdict: proof,
         finding: `http://${host}${expected.shownPath ?? expected.path} at ${address} returns ${wrong}`,
         isWrong: true,
-        ...(gatewayStatuses.includes(answer.status) ? { noBackend: true } : {}),
+        ...present({ noBackend: gatewayStatuses.includes(answer.status) ? true : undefined }),
       };
     }
     return { verdict: proof, finding: `${address} redirects more than ${redirectLimit} times` };

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { present } from '../../core/text/present.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { type Errand, inLanes } from './lanes.ts';
 
@@ -38,7 +39,7 @@ function bench() {
     return {
       group,
       limit,
-      ...(onGrowth ? { onGrowth } : {}),
+      ...present({ onGrowth }),
       async run(signal) {
         log.push(`${left > 0 ? 'tries' : 'begins'} ${name} at ${clock.monotonicMs()}`);
         if (left > 0) {

@@ -5,6 +5,7 @@ import { leftOf, type Outcome, outcomeOfPlan } from '../../core/plan/outcome.ts'
 import { planLineage } from '../../core/plan/plan.ts';
 import { aroundOrder, countPreHooks, mergeHooks } from '../../core/spec/hooks.ts';
 import type { Hooks } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { Done } from '../delivery/swept.ts';
 import { type Engine, report, runOf } from '../engine.ts';
 import { type Busy, isBusy } from '../leases/lease.ts';
@@ -125,7 +126,7 @@ export async function reconcileAll(
   for (const { certificate: name, error } of await watch.lacking(signal)) {
     const outcome = outcomes.get(name);
     if (outcome === undefined || outcome.result === 'unchanged')
-      outcomes.set(name, { ...failedBy(name, error), ...(outcome?.left ? { left: outcome.left } : {}) });
+      outcomes.set(name, { ...failedBy(name, error), ...present({ left: outcome?.left }) });
   }
   await tidyUp(engine, errands.length > 0, signal);
   const all = [...outcomes.values()].filter((outcome) => outcome !== undefined);

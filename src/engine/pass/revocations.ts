@@ -3,6 +3,7 @@ import { Secret } from '../../core/errors/secret.ts';
 import { type RevocationIntent, type RevocationReason, revocationReasons } from '../../core/lineage/revocation.ts';
 import { revocationRefused, revoked } from '../../core/lineage/work/acts.ts';
 import type { NamedIssuer } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { Revocation, Revoked } from '../../ports/issuer.ts';
 import { type Engine, report } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
@@ -74,7 +75,7 @@ async function revokeOne(
   const issuer = { name: spec.spec.issuer, settings: { ...spec.issuer, directory } };
   const keyPem = by === 'certificate-key' ? await readKey(engine, version, signal) : undefined;
   const when = await holding.effect(signal, () =>
-    revokeAt(engine, { issuer, certificatePem, reason, ...(keyPem ? { keyPem } : {}) }, signal),
+    revokeAt(engine, { issuer, certificatePem, reason, ...present({ keyPem }) }, signal),
   );
   const first = [current, previous].find((one) => one?.id === id)?.revoked;
   await holding.apply(revoked({ version: id, reason, when, now }), signal);

@@ -8,6 +8,7 @@ import { swept } from '../../core/lineage/work/end.ts';
 import { leased } from '../../core/lineage/work/lease.ts';
 import { dueStones } from '../../core/lineage/work/parts.ts';
 import { after } from '../../core/lineage/work/transition.ts';
+import { present } from '../../core/text/present.ts';
 import { removeSentTooLate } from '../delivery/lost.ts';
 import { retireSent } from '../delivery/retire.ts';
 import { type Done, merged, type NotSwept, nothing, notSwept, reported, type Swept } from '../delivery/swept.ts';
@@ -49,7 +50,7 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
     ...merged(done),
     failed: [...unreadable, ...merged(done).failed],
     waiting: looks.length,
-    ...(looks.length > 0 ? { nextLook: new Date(Math.min(...looks)).toISOString() } : {}),
+    ...present({ nextLook: looks.length > 0 ? new Date(Math.min(...looks)).toISOString() : undefined }),
   };
 }
 
@@ -238,7 +239,7 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   ].map(({ what, error }) => ({
     what: of(what),
     reason: `${reasonOf(error)}; the next sweep tries again`,
-    ...(isFailure(error) ? { code: error.code } : {}),
+    ...present({ code: isFailure(error) ? error.code : undefined }),
   }));
   const unrevoked = revocations.failed.map(({ version, error }) => ({
     ...notSwept(of(`version ${version}`), error),

@@ -8,6 +8,7 @@ import { whyNow } from '../../core/plan/schedule.ts';
 import { type RunHooks, withHooks } from '../../core/spec/hooks.ts';
 import { sameResult, sameSpec } from '../../core/spec/same-spec.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 
 /** What a pass should do for one certificate. */
 export interface Job extends Means {
@@ -62,7 +63,7 @@ export function withHooksOfRun(job: Job): Job {
   if (!job.hooks) return job;
   const isDeclared = job.origin === 'configuration';
   const wanted = withHooks(job.wanted, job.hooks);
-  return { ...job, wanted, ...(isDeclared ? { replacesDeclaredHooks: true } : {}) };
+  return { ...job, wanted, ...present({ replacesDeclaredHooks: isDeclared || undefined }) };
 }
 
 /** With the hooks of the run, if an earlier run worked on the certificate with the same ones. */

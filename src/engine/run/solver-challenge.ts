@@ -1,6 +1,7 @@
 import type { Presented } from '../../core/lineage/tombstones.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { SolverChallenge } from '../../ports/solver.ts';
 
 /**
@@ -20,7 +21,7 @@ export function solverChallenge({ spec }: StoredSpec, presented: Presented, rema
     identifier,
     token,
     keyAuthorization: token === '' ? '' : `${token}.${thumbprint}`,
-    ...(accountUrl === undefined ? {} : { accountUrl }),
+    ...present({ accountUrl }),
     lineage: spec.name,
     allIdentifiers: spec.identifiers,
     remaining,

@@ -1,4 +1,5 @@
 import { untilAny } from '../../core/async/on-abort.ts';
+import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** The result of one look: done with a value, or not yet. */
@@ -46,8 +47,7 @@ export async function waitFor<T>(
     if (clock.monotonicMs() + wait > end)
       return {
         timedOut: reason,
-        ...(seen === undefined ? {} : { seen }),
-        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+        ...present({ seen, retryAfterMs }),
       };
     await clock.sleep(wait, options.signal);
     pause = Math.min(pause * 1.5, options.mostMs);

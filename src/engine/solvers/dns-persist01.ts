@@ -12,6 +12,7 @@ import { isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { endingMs, keptIn, receiptOfKept } from '../../core/lineage/kept-records.ts';
 import type { KeptRecord } from '../../core/lineage/lineage.ts';
 import { baseName } from '../../core/names/identifier.ts';
+import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import type { Log } from '../../ports/log.ts';
@@ -76,7 +77,7 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
     const [issuer = ''] = issuers;
     return printPersistRecord({
       ...{ issuer, accountUri, wildcard },
-      ...(until === undefined ? {} : { until: new Date(until) }),
+      ...present({ until: until === undefined ? undefined : new Date(until) }),
     });
   }
 
@@ -118,7 +119,7 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
     const recordOf = (value: string): KeptRecord => {
       const until = parsePersistRecord(value)?.until;
       const facts = { identifier: challenge.identifier.value, ...target, value, directory, account: account.url };
-      return { ...facts, ...(until ? { until: until.toISOString() } : {}) };
+      return { ...facts, ...present({ until: until?.toISOString() }) };
     };
     /** A record that is there needs no write; certfleet may have written it before. */
     const use = async (value: string): Promise<KeptRecord> => {

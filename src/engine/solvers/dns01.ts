@@ -6,6 +6,7 @@ import { baseName } from '../../core/names/identifier.ts';
 import type { Hop } from '../../core/path/hop.ts';
 import { isToken, toBase64url } from '../../core/text/encoding.ts';
 import type { Json } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import type { Solver, SolverChallenge } from '../../ports/solver.ts';
 import { createDnsPersist01, type PersistSolver } from './dns-persist01.ts';
@@ -166,7 +167,7 @@ function readReceipt(receipt: Json | undefined): Receipt | undefined {
   if (typeof receipt !== 'object' || receipt === null || Array.isArray(receipt)) return undefined;
   const { zone, name, value, made } = receipt as { readonly [key: string]: Json };
   if (typeof zone !== 'string' || typeof name !== 'string' || typeof value !== 'string') return undefined;
-  return { zone, name, value, ...(typeof made === 'string' ? { made } : {}) };
+  return { zone, name, value, ...present({ made: typeof made === 'string' ? made : undefined }) };
 }
 
 const noAccount: Hop = {

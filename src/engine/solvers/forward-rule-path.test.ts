@@ -3,6 +3,7 @@ import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { ListenerState, LockDocument } from '../../core/lineage/lock.ts';
 import { nameWithMark } from '../../core/path/own-mark.ts';
+import { present } from '../../core/text/present.ts';
 import type { Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';
 import type { Locks } from '../locks/lock.ts';
@@ -48,7 +49,7 @@ async function described({ rules = [], inspection, balancer, state, responder }:
     },
     ...balancer,
   } as unknown as Balancer;
-  const document: LockDocument = { schema: 1, ...(state ? { listeners: { '80': state } } : {}) };
+  const document: LockDocument = { schema: 1, ...present({ listeners: state && { '80': state } }) };
   const path = await describeForwardRule(
     {
       balancer: made,

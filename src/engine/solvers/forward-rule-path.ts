@@ -4,6 +4,7 @@ import { planRules, type RuleForm, safeForm } from '../../core/path/forward-rule
 import { failedAt, type Hop } from '../../core/path/hop.ts';
 import { markIn } from '../../core/path/own-mark.ts';
 import { winningRule } from '../../core/path/winning-rule.ts';
+import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';
 import type { DescribedPath, Probe } from '../../ports/solver.ts';
@@ -50,7 +51,7 @@ export async function describeForwardRule(
   const older =
     own ?? (mode === 'forward' ? rules.find((rule) => isOwn(rule) && (rule.host ?? host) === host) : undefined);
   const winner = winningRule({ host, path: challengePath }, { rules, matching }, older);
-  const here = { ...(addresses ? { addresses } : {}) };
+  const here = present({ addresses });
   if (older) {
     const wins = winner === older;
     const rule = wins ? ownRule(older, host) : losing(older, winner, host);
@@ -58,8 +59,7 @@ export async function describeForwardRule(
     const health = await healthOf(parts, inspection, signal);
     return {
       hops: [listener, rule, ...health.hops, ...answering.hops],
-      ...(probe ? { probe } : {}),
-      ...(wins && health.healthy ? { healthy: health.healthy } : {}),
+      ...present({ probe, healthy: wins && health.healthy ? health.healthy : undefined }),
       ...here,
     };
   }

@@ -5,6 +5,7 @@ import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
 import { markOf } from '../../core/path/own-mark.ts';
+import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, ListenerRule, WantedRules } from '../../ports/balancer.ts';
 import type { ProcessIdentity } from '../../ports/processes.ts';
 import type { Responder } from '../../ports/responder.ts';
@@ -42,8 +43,7 @@ function world({
   const apply = (wanted: WantedRules) => {
     const own = wanted.rules.map(({ name, host, path, answer }) => ({
       ...{ name, path, action: 'forwards' },
-      ...(host === undefined ? {} : { host }),
-      ...(answer === undefined ? {} : { answer }),
+      ...present({ host, answer }),
     }));
     cloud.rules = [...cloud.rules.filter((rule) => !isOurs(rule)), ...own];
     cloud.group = wanted.group;

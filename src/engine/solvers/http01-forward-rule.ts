@@ -5,6 +5,7 @@ import type { RuleUser } from '../../core/lineage/lock.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
 import { type Refusal, safeForm } from '../../core/path/forward-rules.ts';
 import { isToken } from '../../core/text/encoding.ts';
+import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, Inspection } from '../../ports/balancer.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
@@ -121,8 +122,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
       const user: RuleUser = {
         since: now,
         hosts,
-        ...(backend ? { backend } : {}),
-        ...(options.keep ? { keep: true } : {}),
+        ...present({ backend, keep: options.keep || undefined }),
       };
       const make = async (within: AbortSignal) => {
         const change: UserChange = (before) => ({ ...user, since: before?.since ?? now });

@@ -1,5 +1,6 @@
 import { createBriefMemory } from '../../core/async/brief-memory.ts';
 import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { present } from '../../core/text/present.ts';
 import { shortList } from '../../core/text/short-list.ts';
 import type { DnsServer } from '../../ports/dns.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
@@ -97,8 +98,7 @@ export function createVisibility(options: VisibilityOptions): Visibility {
       });
       if (isRewriting) await writeAgain(value, signal);
       const { reason, advice, retryAfterMs } = lacks;
-      if (waitedMs < timeoutMs)
-        return { ready: false, reason, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      if (waitedMs < timeoutMs) return { ready: false, reason, ...present({ retryAfterMs }) };
       looks.delete(key);
       const seconds = Math.round(timeoutMs / 1000);
       throw fail('dns/not-visible', { name: value.name, seconds, missing: reason, advice });

@@ -3,6 +3,7 @@ import { fail } from '../../../core/errors/errors.ts';
 import { addressOf, isAddress } from '../../../core/names/contact.ts';
 import { type AccountKeyType, accountKeyTypes } from '../../../core/spec/account-key.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
+import { present } from '../../../core/text/present.ts';
 import type { AccountStatus, Fleet } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { issuerFromFlags, proveEabKey, refuseWithoutAccount } from '../../flags/issuer.ts';
@@ -66,7 +67,7 @@ export const showAccount: Run = async (session) => {
 export const openAccount: Run = async (session) => {
   const { args, flags } = session.invocation;
   const [typed] = args;
-  const invocation = { args, flags: { ...flags, ...(typed === undefined ? {} : { issuer: typed }) } };
+  const invocation = { args, flags: { ...flags, ...present({ issuer: typed }) } };
   const issuer = issuerFromFlags({ ...session, invocation }, await session.settings(), undefined);
   refuseWithoutAccount(issuer);
   await proveEabKey(issuer, session);

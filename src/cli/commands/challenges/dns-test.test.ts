@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { behaves, type CommandLine, commandLine, jsonLines, type Row } from '../../../../test/support/command-line.ts';
 import { fail } from '../../../core/errors/errors.ts';
+import { present } from '../../../core/text/present.ts';
 import type { TrialReport } from '../../../fleet.ts';
 
 const env = {
@@ -88,7 +89,7 @@ it.each<Row>([
         'did you mean "dns_dnspod_secret_key"',
         ...(mode === 0o644 ? ['the secret file /c.ini of dnspod can be read by every user: chmod 600 /c.ini'] : []),
       ],
-      ...(mode === 0o600 ? { never: ['chmod'] } : {}),
+      ...present({ never: mode === 0o600 ? ['chmod'] : undefined }),
     }),
   ),
   {

@@ -4,6 +4,7 @@ import { CertfleetError, type FailOptions, fail, isFailure } from '../../../core
 import { canonicalName, isDnsName, parseServerAddress } from '../../../core/names/dns-name.ts';
 import { baseName } from '../../../core/names/identifier.ts';
 import type { Settings } from '../../../core/spec/spec.ts';
+import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import { spanText } from '../../../core/text/span.ts';
 import type { Fleet, TrialNews, TrialReport } from '../../../fleet.ts';
@@ -120,7 +121,10 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
   const dnsOption = [...listOf(flags['dnsOption']), ...file];
   const withOptions: Session = {
     ...session,
-    invocation: { ...session.invocation, flags: { ...flags, ...(dnsOption.length === 0 ? {} : { dnsOption }) } },
+    invocation: {
+      ...session.invocation,
+      flags: { ...flags, ...present({ dnsOption: dnsOption.length === 0 ? undefined : dnsOption }) },
+    },
   };
   const choosing = { session: withOptions, settings, registry, kept: [] };
   const solver = await dnsSolver(named, choosing, 'dns test');

@@ -2,6 +2,7 @@ import { fail } from '../../../core/errors/errors.ts';
 import { identifierKey } from '../../../core/names/identifier.ts';
 import { statelessProxies, statelessSnippet } from '../../../core/spec/stateless.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
+import { present } from '../../../core/text/present.ts';
 import type { Run, Session } from '../../context.ts';
 import { specFromFlags, subjectOf } from '../../flags/flags.ts';
 import { certificateNames, solversText } from '../../flags/names.ts';
@@ -29,7 +30,7 @@ export const stateless: Run = async (session) => {
   const adHoc = flags['identifier'] === undefined ? undefined : await described(session);
   const fleet = await session.fleet({ makeStore: true });
   const names = adHoc ? [] : await certificateNames(session, session.invocation.args);
-  const request = { names, staging: flags['staging'] === true, ...(adHoc ? { adHoc } : {}) };
+  const request = { names, staging: flags['staging'] === true, ...present({ adHoc }) };
   const answers = await fleet.stateless(request, session.signal);
   if (answers.length === 0) {
     const [name] = names;

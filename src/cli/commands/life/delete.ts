@@ -3,6 +3,7 @@ import { fail } from '../../../core/errors/errors.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
 import { deployHookTarget } from '../../../core/spec/hooks.ts';
 import type { AdapterSettings, StoredSpec } from '../../../core/spec/spec.ts';
+import { present } from '../../../core/text/present.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import { spanText } from '../../../core/text/span.ts';
 import type { Deleted } from '../../../fleet.ts';
@@ -36,8 +37,7 @@ export const deleteCertificate: Run = async (session) => {
     message,
     data: {
       ...{ exitCode: 0, keptBy, left, records, isDeclared },
-      ...(unsure.length > 0 ? { unsure } : {}),
-      ...(notAfter === undefined ? {} : { notAfter }),
+      ...present({ unsure: unsure.length > 0 ? unsure : undefined, notAfter }),
     },
   });
   if (session.quiet) return 0;

@@ -2,6 +2,7 @@ import { fail } from '../../../core/errors/errors.ts';
 import { notRenewedHere } from '../../../core/lineage/not-renewed.ts';
 import type { Settings, StoredSpec } from '../../../core/spec/spec.ts';
 import { storedSpecOf } from '../../../core/spec/stored-spec.ts';
+import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Environment, Run, Session } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';
@@ -128,7 +129,7 @@ async function check(
   const { checkConfiguration } = await import('../../../config/load.ts');
   const { files } = await session.world();
   const { registry } = session.context;
-  const given = { files, env, text, ...(registry ? { registry } : {}) };
+  const given = { files, env, text, ...present({ registry }) };
   const { settings, problems } = await checkConfiguration(given);
   if (!settings)
     return {

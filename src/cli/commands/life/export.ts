@@ -3,6 +3,7 @@ import { withLetters } from '../../../config/identifiers.ts';
 import { fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { Secret } from '../../../core/errors/secret.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
+import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Exported, ExportRequest } from '../../../fleet.ts';
 import type { FilesWithin } from '../../../ports/files.ts';
@@ -36,7 +37,7 @@ export const exportCertificate: Run = async (session) => {
   await reportStart(session, 'export');
   const paths: string[] = [];
   const request: ExportRequest = {
-    ...{ name, to: out, ...(pkcs12 ? { pkcs12 } : {}) },
+    ...{ name, to: out, ...present({ pkcs12 }) },
     async write(exported) {
       const files = filesOf(exported, out, format);
       await write(session, files, { out, format });

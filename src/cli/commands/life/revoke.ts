@@ -3,6 +3,7 @@ import { type FailOptions, fail, isFailure, reasonOf } from '../../../core/error
 import { Secret } from '../../../core/errors/secret.ts';
 import { type RevocationReason, revocationReasons } from '../../../core/lineage/revocation.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
+import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import type { ForeignCertificate, LineageStatus, RevokeAnswer, RevokeRequest } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
@@ -138,7 +139,7 @@ async function tell(session: Session, answer: RevokeAnswer, reason: RevocationRe
       time: (await session.now()).toISOString(),
       level: 'info',
       event: 'run.finished',
-      ...(certificate === undefined ? {} : { certificate }),
+      ...present({ certificate }),
       message: message.split('\n').join('; '),
       data: { exitCode: 0, ...data },
     });

@@ -9,6 +9,7 @@ import {
   environmentName,
   kindTitles,
 } from '../../../config/registry.ts';
+import { present } from '../../../core/text/present.ts';
 import { spanText } from '../../../core/text/span.ts';
 import type { DnsProviderTraits } from '../../../ports/dns-provider.ts';
 import { formatTable } from '../../output/table.ts';
@@ -54,7 +55,7 @@ export async function describe(kind: AdapterKind, { load, ...info }: AdapterEntr
   const prefixes = fields.find((field) => field.credentials !== undefined)?.credentials;
   return {
     ...info,
-    ...(title === undefined ? {} : { title }),
+    ...present({ title }),
     apiDocs,
     notes,
     traits,
@@ -65,14 +66,16 @@ export async function describe(kind: AdapterKind, { load, ...info }: AdapterEntr
       const aliases = field.aliases.filter((alias) => !isIniKey(alias));
       return {
         ...{ name, title, description, secret, required, examples },
-        ...(values.length > 0 ? { values } : {}),
-        ...(defaultValue === undefined ? {} : { default: defaultValue }),
-        ...(aliases.length === 0 ? {} : { aliases }),
-        ...(kind === 'solver' && info.id === dns01Type ? {} : { environment: environmentName(definition.id, name) }),
-        ...(prefixes === undefined || !mayBeInFile(field) ? {} : { keys: writtenKeys(field, prefixes) }),
+        ...present({
+          values: values.length > 0 ? values : undefined,
+          default: defaultValue,
+          aliases: aliases.length === 0 ? undefined : aliases,
+          environment: kind === 'solver' && info.id === dns01Type ? undefined : environmentName(definition.id, name),
+          keys: prefixes === undefined || !mayBeInFile(field) ? undefined : writtenKeys(field, prefixes),
+        }),
       };
     }),
-    ...(kind === 'dns' ? { example: dnsExample(info.id, definition.id, fields) } : {}),
+    ...present({ example: kind === 'dns' ? dnsExample(info.id, definition.id, fields) : undefined }),
   };
 }
 

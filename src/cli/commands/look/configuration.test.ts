@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { behaves, commandLine, jsonLines, type Row } from '../../../../test/support/command-line.ts';
+import { present } from '../../../core/text/present.ts';
 
 const example = (await commandLine().run('config', 'example')).stdout;
 const faulty = { '/c.yaml': 'stoer: {}\nleaseTtl: 5\n' };
@@ -89,12 +90,12 @@ it.each<Row>([
           `  - { name: a, identifiers: [a.example.com, b.example.com] }\n  - { name: ${more}, identifiers: [b.example.com, a.example.com] }\n`,
       },
       code: Number(code),
-      ...(code === 2
-        ? {
-            stdout:
-              '/c.yaml:5: the certificates "a" and "b" are the same: both are for b.example.com, a.example.com; declare one, with the targets of both\n',
-          }
-        : {}),
+      ...present({
+        stdout:
+          code === 2
+            ? '/c.yaml:5: the certificates "a" and "b" are the same: both are for b.example.com, a.example.com; declare one, with the targets of both\n'
+            : undefined,
+      }),
     }),
   ),
   ...[

@@ -6,6 +6,7 @@ import type { Problem } from '../../../config/problems.ts';
 import { type AdapterKind, adapterEntry, dns01Type } from '../../../config/registry.ts';
 import { CertfleetError } from '../../../core/errors/errors.ts';
 import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
+import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Run, Session } from '../../context.ts';
 import { expandHome } from '../../flags/values.ts';
@@ -18,7 +19,7 @@ export const checkConfig: Run = async (session) => {
   const registry = context.registry ?? (await import('../../../generated/registry.ts')).registry;
   const { files } = await session.world();
   const { file, text, settings, problems } = await checkConfiguration({
-    ...(typeof config === 'string' ? { file: expandHome('--config ', config, context.env) } : {}),
+    ...present({ file: typeof config === 'string' ? expandHome('--config ', config, context.env) : undefined }),
     files,
     env: context.env,
     registry,
@@ -42,7 +43,7 @@ export const checkConfig: Run = async (session) => {
       ])
     : problems;
   for (const { line, message } of found) {
-    session.printJson({ object: 'problem', file, ...(line === undefined ? {} : { line }), message });
+    session.printJson({ object: 'problem', file, ...present({ line }), message });
     session.print(`${file}${line === undefined ? '' : `:${line}`}: ${message}`);
   }
   session.printJson({
@@ -97,7 +98,7 @@ async function placed(text: string, problems: readonly Problem[]): Promise<reado
   const { linesOf } = await import('../../../config/lines.ts');
   return linesOf(text, problems).map((line, index) => ({
     ...problems[index]!,
-    ...(line === undefined ? {} : { line }),
+    ...present({ line }),
   }));
 }
 

@@ -4,6 +4,7 @@ import { remoteText } from '../../../core/errors/remote-text.ts';
 import { hookText } from '../../../core/spec/hooks.ts';
 import type { AdapterSettings, StoredSpec } from '../../../core/spec/spec.ts';
 import { didYouMeanName } from '../../../core/text/nearest.ts';
+import { present } from '../../../core/text/present.ts';
 import type { LineageStatus } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { certificateNames, solversText } from '../../flags/names.ts';
@@ -36,7 +37,7 @@ async function placesOfSolvers(session: Session, { name, spec }: LineageStatus):
   const all = {
     ...settings.solvers,
     ...stored?.spec.solvers,
-    ...(stored ? { [spec.solver]: stored.spec.solver } : {}),
+    ...present({ [spec.solver]: stored?.spec.solver }),
   };
   return [...new Set([spec.solver, ...Object.values(spec.solvers ?? {})])].flatMap((solver): readonly Row[] => {
     const own: Partial<AdapterSettings> = all[solver] ?? {};

@@ -1,3 +1,4 @@
+import { present } from '../../../core/text/present.ts';
 import type { Run } from '../../context.ts';
 import { exitCodeOfSweep } from '../../output/exit-codes.ts';
 import { reportStart } from '../../output/outcomes.ts';
@@ -33,7 +34,7 @@ export const sweep: Run = async (session) => {
     message,
     data: {
       ...{ exitCode: code, cleaned, unsure, delivered, revoked, failed: failed.map((one) => ({ ...one })), waiting },
-      ...(nextLook === undefined ? {} : { nextLook }),
+      ...present({ nextLook }),
     },
   });
   if (session.quiet && failed.length === 0) return code;

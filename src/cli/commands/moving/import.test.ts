@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, commandLine, type Row } from '../../../../test/support/command-line.ts';
 import type { Adopted, Adoption } from '../../../core/lineage/found.ts';
+import { present } from '../../../core/text/present.ts';
 import { valid } from '../look/test-statuses.ts';
 
 const files = { '/etc/letsencrypt/renewal/a.test.conf': 'half' };
@@ -154,7 +155,9 @@ b.test: would be kept in the store, because certfleet has renewed it; it would n
           status: [
             {
               ...valid,
-              ...(isKnown ? { givenBack: { at: '2026-11-23T10:00:00.000Z', path: '/etc/letsencrypt' } } : {}),
+              ...present({
+                givenBack: isKnown ? { at: '2026-11-23T10:00:00.000Z', path: '/etc/letsencrypt' } : undefined,
+              }),
             },
           ],
         },

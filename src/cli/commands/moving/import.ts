@@ -13,6 +13,7 @@ import type {
 import { copiesTarget, inPlaceTarget } from '../../../core/spec/in-place.ts';
 import type { AdapterSettings } from '../../../core/spec/spec.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
+import { present } from '../../../core/text/present.ts';
 import type { Fleet } from '../../../fleet.ts';
 import { importers } from '../../../migrate/importers.ts';
 import type { Run, Session } from '../../context.ts';
@@ -64,7 +65,7 @@ export const importClient: Run = async (session) => {
   const options = {
     dryRun,
     has: [inPlace ? inPlaceTarget(root) : copiesTarget(root)],
-    ...(inPlace ? { keepDoubles: true } : {}),
+    ...present({ keepDoubles: inPlace || undefined }),
   };
   const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
   const paths = defaultPaths(session.context.env);
@@ -237,7 +238,9 @@ async function undo(session: Session, root: string): Promise<number> {
     object: 'undone',
     dryRun,
     restored: restored?.map(({ what }) => what) ?? [],
-    ...(expired.length > 0 ? { expired: expired.map(({ what, expired: since }) => ({ path: what, since })) } : {}),
+    ...present({
+      expired: expired.length > 0 ? expired.map(({ what, expired: since }) => ({ path: what, since })) : undefined,
+    }),
     complete: restored !== undefined && certificates.every(({ result }) => result !== 'failed'),
   });
   for (const one of certificates) tellUndone(session, one, dryRun);

@@ -4,6 +4,7 @@ import { notRenewedHere, notRenewedWithoutSettings } from '../../../core/lineage
 import { type Identifier, identifierKey } from '../../../core/names/identifier.ts';
 import type { Settings, StoredSpec } from '../../../core/spec/spec.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
+import { present } from '../../../core/text/present.ts';
 import type { Run, Session } from '../../context.ts';
 import { describesCertificate, type Subject, specFromFlags, subjectOf } from '../../flags/flags.ts';
 import { certificateNames } from '../../flags/names.ts';
@@ -35,12 +36,13 @@ export const issue: Run = async (session) => {
   const outcomes = await fleet.issue(
     {
       names: args,
-      ...(adHoc ? { adHoc } : {}),
-      ...(change && !staging ? { found: change.found } : {}),
+      ...present({ adHoc, found: change && !staging ? change.found : undefined }),
       force: flags['force'] === true,
       staging,
-      ...(flags['ignorePreflight'] === true ? { ignorePreflight: true } : {}),
-      ...(flags['newAccount'] === true ? { newAccount: true } : {}),
+      ...present({
+        ignorePreflight: flags['ignorePreflight'] === true ? true : undefined,
+        newAccount: flags['newAccount'] === true ? true : undefined,
+      }),
     },
     session.signal,
   );

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { behaves, commandLine, type Row } from '../../../../test/support/command-line.ts';
 import { asFailure, type CertfleetError, fail } from '../../../core/errors/errors.ts';
 import type { Outcome } from '../../../core/plan/outcome.ts';
+import { present } from '../../../core/text/present.ts';
 import type { LineageStatus } from '../../../fleet.ts';
 import { unchanged, valid, waiting } from '../look/test-statuses.ts';
 
@@ -188,7 +189,8 @@ it.each<Row>([
     argv: 'renew --force',
     code: 4,
     fleet: {
-      renew: () => [0, 1, 2, 3].map((i) => ({ ...down(`c${i}`, i), ...(i > 1 ? { notDue: true as const } : {}) })),
+      renew: () =>
+        [0, 1, 2, 3].map((i) => ({ ...down(`c${i}`, i), ...present({ notDue: i > 1 ? (true as const) : undefined }) })),
     },
     warns: [
       /^c0, c1: .* Next: `certfleet renew` tries the first of them again after 2026-11-24 16:00 UTC\. c2, c3: /,

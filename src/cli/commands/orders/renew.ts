@@ -1,4 +1,5 @@
 import { fail } from '../../../core/errors/errors.ts';
+import { present } from '../../../core/text/present.ts';
 import { durationMs, durationPattern } from '../../../core/text/span.ts';
 import type { LineageStatus } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
@@ -36,8 +37,7 @@ export const renew: Run = async (session) => {
   const request = {
     names,
     force,
-    ...(redeploy ? { redeploy } : {}),
-    ...(nextRunMs === undefined ? {} : { nextRunMs }),
+    ...present({ redeploy: redeploy || undefined, nextRunMs }),
     ...hooksOfRun(flags),
   };
   const isOfCertbot = flags['dns'] !== undefined || flags['impliedDns'] !== undefined;

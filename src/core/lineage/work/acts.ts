@@ -1,6 +1,7 @@
 import { fail } from '../../errors/errors.ts';
 import { joined } from '../../spec/joined.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
+import { present } from '../../text/present.ts';
 import { intended, settingsOf } from '../deployments.ts';
 import {
   type Deployment,
@@ -52,14 +53,11 @@ export const imported = (facts: {
     const there = has.filter((target) => wanted.spec.deploy.includes(target));
     const delivered = there.map((target): [string, Deployment] => {
       const settings = settingsOf(wanted, target);
-      return [
-        target,
-        { version: version.id, state: 'current', since, ...(settings === undefined ? {} : { settings }) },
-      ];
+      return [target, { version: version.id, state: 'current', since, ...present({ settings }) }];
     });
     return {
       ...withCurrent(before, version),
-      ...(rolledBack && !isNew ? { rolledBack } : {}),
+      ...present({ rolledBack: rolledBack && !isNew ? rolledBack : undefined }),
       renewal,
       deployments: { ...intended(before, wanted, version.id, now), ...Object.fromEntries(delivered) },
       last: { at: since, result: 'issued', version: version.id, message: 'it was taken over from another client' },
@@ -91,9 +89,9 @@ export const rebuilt = (facts: {
       origin: 'configuration',
       spec: wanted,
       current,
-      ...(previous ? { previous } : {}),
+      ...present({ previous }),
       renewal,
-      ...(isDeclared ? {} : { settingsLost: true }),
+      ...present({ settingsLost: isDeclared ? undefined : true }),
       deployments: {},
       last: {
         at: now.toISOString(),
@@ -132,7 +130,7 @@ export const leftAlone = ({
     const stones = oneForEach([...tombstones, ...owed]);
     return {
       ...rest,
-      ...(stones.length > 0 ? { tombstones: stones } : {}),
+      ...present({ tombstones: stones.length > 0 ? stones : undefined }),
       // Not declared anywhere, so `renew` leaves it alone.
       origin: 'configuration',
       givenBack: { at: now.toISOString(), path },
@@ -173,14 +171,16 @@ export const revocationMeant = (facts: {
     const isUnfinished = work.step !== 'close' && work.step !== 'deploy';
     return {
       ...withRetired(lineage, isCompromised ? versionsOf(unfinishedWork(lineage)) : []),
-      ...(current ? { current: mark(current) } : {}),
-      ...(previous ? { previous: mark(previous) } : {}),
+      ...present({ current: current && mark(current), previous: previous && mark(previous) }),
       revoking: [...revoking.filter(({ version }) => !versions.includes(version)), ...intents],
       work: isCompromised
         ? {
             ...work,
-            ...(isUnfinished ? { version: newId, order: givenUp(work) } : {}),
-            ...(parked ? { parked: { version: newId, order: givenUp(parked) } } : {}),
+            ...present({
+              version: isUnfinished ? newId : undefined,
+              order: isUnfinished ? givenUp(work) : undefined,
+              parked: parked && { version: newId, order: givenUp(parked) },
+            }),
           }
         : work,
     };
@@ -188,7 +188,7 @@ export const revocationMeant = (facts: {
 
 const withoutIntent = ({ revoking = [], ...lineage }: Held, id: string): Held => {
   const others = revoking.filter(({ version }) => version !== id);
-  return { ...lineage, ...(others.length > 0 ? { revoking: others } : {}) };
+  return { ...lineage, ...present({ revoking: others.length > 0 ? others : undefined }) };
 };
 
 /** A version is revoked at the CA. It keeps the reason that it had first, if it had been revoked `before`. */
@@ -207,8 +207,7 @@ export const revoked = (facts: {
     const { current, previous } = lineage;
     return {
       ...withoutIntent(lineage, id),
-      ...(current ? { current: mark(current) } : {}),
-      ...(previous ? { previous: mark(previous) } : {}),
+      ...present({ current: current && mark(current), previous: previous && mark(previous) }),
     };
   });
 
@@ -249,5 +248,5 @@ export const exported = (record: ExportRecord): Transition =>
 export const exportFailed = ({ at, to }: ExportRecord): Transition =>
   whileHeld('exportFailed', ({ exports = [], ...lineage }) => {
     const others = exports.filter((one) => one.at !== at || one.to !== to);
-    return { ...lineage, ...(others.length > 0 ? { exports: others } : {}) };
+    return { ...lineage, ...present({ exports: others.length > 0 ? others : undefined }) };
   });

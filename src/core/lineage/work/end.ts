@@ -2,6 +2,7 @@ import { provesOrderDead } from '../../ca/proofs.ts';
 import type { CertfleetError } from '../../errors/errors.ts';
 import { cut } from '../../errors/remote-text.ts';
 import { isRetried } from '../../plan/plan.ts';
+import { present } from '../../text/present.ts';
 import { hasWanted } from '../differences.ts';
 import { failureAfter, failureBefore, longestStored } from '../failure.ts';
 import { afterOrder } from '../kept-records.ts';
@@ -51,12 +52,14 @@ export const closed = (facts: {
     return {
       ...rest,
       ...tombstonesAfter(lineage, [...facts.left, ...stones], facts.now),
-      ...(kept.length > 0 ? { kept } : {}),
-      ...(stands ? { failure } : {}),
-      ...(waiting ? { work: waiting } : {}),
-      ...(renewal ? { renewal } : {}),
-      ...(facts.deployments ? { deployments: facts.deployments } : {}),
-      ...(facts.retired.length > 0 ? { retired: facts.retired } : {}),
+      ...present({
+        kept: kept.length > 0 ? kept : undefined,
+        failure: stands ? failure : undefined,
+        work: waiting,
+        renewal,
+        deployments: facts.deployments,
+        retired: facts.retired.length > 0 ? facts.retired : undefined,
+      }),
       last: facts.last,
     };
   });
@@ -92,11 +95,11 @@ export const failed = (facts: {
           work: { ...closedWork(over, undefined), step: 'close', version: '' },
         }
       );
-    const settings = { ...(credentials === undefined ? {} : { credentials }), failure };
+    const settings = { ...present({ credentials }), failure };
     return {
       ...withRetired(rest, resumable && isGivenUp ? versionsOf(over) : []),
       ...stones,
-      ...(work ? { work } : {}),
+      ...present({ work }),
       ...(back ?? settings),
       last: {
         at: now.toISOString(),
@@ -142,7 +145,7 @@ function settingsAfterFailure(lineage: Held, failure: Failure, now: Date): Setti
   if (whyUnusable(lineage, current, now) !== undefined || !hasWanted(lineage, before.spec)) return undefined;
   const { failure: _earlier, ...settings } = before;
   const left = failureBefore(before, { ...lineage, failure }, now);
-  return { ...settings, ...(left ? { failure: left } : {}) };
+  return { ...settings, ...present({ failure: left }) };
 }
 
 /** Whether `renew` makes another try before the renewal time, or there is none. */
@@ -170,7 +173,7 @@ const mayExist = (order: Work['order'], asked: boolean): boolean =>
 const closedWork = (work: Work, order: Work['order']): Work => {
   const { lease: _given, order: _order, probe: _probe, ...others } = work;
   const { thumbprint: _print, accountUrl: _url, takenOver: _over, ...rest } = others;
-  return { ...rest, challenges: [], ...(order ? { order } : {}) };
+  return { ...rest, challenges: [], ...present({ order }) };
 };
 
 /** Takes what a sweep removed out of the journal, and gives the lease back. The work itself is left to be resumed. */
@@ -195,9 +198,11 @@ export const swept = (facts: {
     const isKept = unfinishedWork(lineage) || isOnlyOwing(lineage);
     return {
       ...rest,
-      ...(facts.deployments ? { deployments: facts.deployments } : {}),
-      ...(stones.length > 0 ? { tombstones: stones } : {}),
-      ...(isKept ? { work: sweptWork(work) } : {}),
+      ...present({
+        deployments: facts.deployments,
+        tombstones: stones.length > 0 ? stones : undefined,
+        work: isKept ? sweptWork(work) : undefined,
+      }),
     };
   });
 

@@ -1,5 +1,6 @@
 import { sameRequest, sameSpec } from '../../spec/same-spec.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
+import { present } from '../../text/present.ts';
 import { forgiven, type Means } from '../failure.ts';
 import {
   isOnlyOwing,
@@ -51,7 +52,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
       step: 'lease',
       version: resumed && resumed.step !== 'deploy' ? resumed.version : facts.newId,
       order: resumed?.order ? doubted(resumed.order) : {},
-      ...(isFirst(lineage) ? { first: true } : {}),
+      ...present({ first: isFirst(lineage) ? true : undefined }),
     };
     const forDelivery: Pick<Work, 'step' | 'version' | 'parked'> = {
       step: 'deploy',
@@ -64,15 +65,14 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     const replaced = mayOrder ? settingsReplaced(facts, lineage, keepsSpec) : undefined;
     const work: Work = {
       ...(onlyDelivers ? forDelivery : forOrder),
-      ...(replaced ? { before: replaced } : {}),
+      ...present({ before: replaced }),
       lease: claim.lease,
       directory: wanted.issuer.directory,
       startedAt: claim.now.toISOString(),
       challenges: before?.challenges ?? [],
-      ...(before?.thumbprint === undefined ? {} : { thumbprint: before.thumbprint }),
-      ...(before?.accountUrl === undefined ? {} : { accountUrl: before.accountUrl }),
+      ...present({ thumbprint: before?.thumbprint, accountUrl: before?.accountUrl }),
       ...(before?.probe ? { probe: 'left' } : onlyDelivers || facts.unusable ? {} : { probe: 'ours' }),
-      ...(before?.takenOver || claim.isDoubtful ? { takenOver: true } : {}),
+      ...present({ takenOver: before?.takenOver || claim.isDoubtful ? true : undefined }),
     };
     const stored: Omit<Lineage, 'origin' | 'spec' | 'deployments'> = lineage ?? { schema: 1, name: wanted.spec.name };
     const { failure: _before, givenBack: _again, settingsLost: _known, ...rest } = stored;
@@ -83,13 +83,13 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     ]);
     return {
       ...withRetired(rest, resumed ? [] : versionsOf(before)),
-      ...(failure ? { failure } : {}),
+      ...present({ failure }),
       deployments: Object.fromEntries(
         Object.entries(lineage?.deployments ?? {}).filter(([target]) => targets.includes(target)),
       ),
       origin: facts.origin,
       spec: keepsSpec ? lineage.spec : wanted,
-      ...(facts.credentials === undefined ? {} : { credentials: facts.credentials }),
+      ...present({ credentials: facts.credentials }),
       work,
     };
   },
@@ -111,8 +111,7 @@ function settingsReplaced(
   if (!unfinished && isStored) return undefined;
   const before = unfinished ?? {
     spec,
-    ...(credentials === undefined ? {} : { credentials }),
-    ...(failure ? { failure } : {}),
+    ...present({ credentials, failure }),
   };
   return sameSpec(before.spec, wanted) && !keepsSpec ? undefined : before;
 }

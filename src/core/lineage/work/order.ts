@@ -2,6 +2,7 @@ import type { RefusedName } from '../../errors/errors.ts';
 import { sameSpec } from '../../spec/same-spec.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
 import type { Json } from '../../text/json.ts';
+import { present } from '../../text/present.ts';
 import { recordsOf, withKept, withoutRefused } from '../kept-records.ts';
 import type { JournalledChallenge, KeptRecord, Lineage, Tombstone, Work } from '../lineage.ts';
 import { droppedBefore, givenUp, tombstonesAfter, withoutProbe } from './parts.ts';
@@ -11,7 +12,7 @@ import { type Held, type Transition, whileHeld, withWork } from './transition.ts
 export const recordsKept = (records: readonly KeptRecord[]): Transition =>
   whileHeld('recordsKept', ({ kept, ...lineage }) => ({
     ...lineage,
-    ...withKept({ ...(kept ? { kept } : {}) }, records),
+    ...withKept(present({ kept }), records),
   }));
 
 /**
@@ -32,9 +33,9 @@ export const pastRemoved = (facts: {
       work: {
         ...work,
         // Nothing is changed any more if the settings are again those of before.
-        ...(before && !sameSpec(before.spec, facts.wanted) ? { before } : {}),
+        ...present({ before: before && !sameSpec(before.spec, facts.wanted) ? before : undefined }),
         challenges: [],
-        ...(work.step === 'deploy' ? {} : { probe: 'ours' }),
+        ...present({ probe: work.step === 'deploy' ? undefined : 'ours' }),
       },
     };
   });
@@ -70,11 +71,13 @@ export const challengesIntended = (facts: {
       ...rest,
       step: 'challenges',
       thumbprint: facts.thumbprint,
-      ...(facts.challenges.some(({ type }) => type === 'dns-account-01') ? { accountUrl: facts.accountUrl } : {}),
+      ...present({
+        accountUrl: facts.challenges.some(({ type }) => type === 'dns-account-01') ? facts.accountUrl : undefined,
+      }),
       challenges: facts.challenges.map(({ type, identifier, token }) => ({
         type,
         identifier,
-        ...(token === undefined ? {} : { token }),
+        ...present({ token }),
       })),
     };
   });

@@ -1,4 +1,5 @@
 import type { StoredSpec } from '../../spec/spec.ts';
+import { present } from '../../text/present.ts';
 import type { Lineage, Tombstone, Version, Work } from '../lineage.ts';
 import { isDue, isRule, oneForEach, owedBy, type Presented, ruleStays, tombstoneOf } from '../tombstones.ts';
 import type { Held } from './transition.ts';
@@ -10,12 +11,12 @@ export const versionsOf = (work: Work | undefined): readonly string[] =>
 /** The order, and the id of its key, that a run which only delivers must leave alone. */
 export function parkedOf({ step, version, order, parked }: Work): Pick<Work, 'parked'> {
   if (step === 'deploy') return parked ? { parked } : {};
-  return { parked: { version, ...(order ? { order } : {}) } };
+  return { parked: { version, ...present({ order }) } };
 }
 
 /** A parked order as work that the next run can resume. */
 export const unparked = ({ parked, directory, startedAt, before }: Work): Work | undefined =>
-  parked && { step: 'lease', directory, startedAt, challenges: [], ...(before ? { before } : {}), ...parked };
+  parked && { step: 'lease', directory, startedAt, challenges: [], ...present({ before }), ...parked };
 
 /** With this version as the current one. The one before becomes the previous one, and an older one is retired. */
 export function withCurrent(lineage: Lineage, version: Version): Lineage {

@@ -10,6 +10,7 @@ import { tlsAlpn01PortOf } from '../../../core/spec/spec.ts';
 import { partFor } from '../../../core/spec/spec-parts.ts';
 import { statelessType } from '../../../core/spec/stateless.ts';
 import type { Json } from '../../../core/text/json.ts';
+import { present } from '../../../core/text/present.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import type { Authorization, Order, Problem } from '../../../ports/issuer.ts';
 import type { PersistTerms, Solver } from '../../../ports/solver.ts';
@@ -92,10 +93,10 @@ async function presentAll(run: OrderRun, chosen: readonly Chosen[]): Promise<voi
         const { solver } = part;
         const remaining = all.slice(index + 1).filter((later) => later.part === part).length;
         const persist = chosen.find((one) => challengeKey(one) === key)?.persist;
-        const subject = { ...solverChallenge(part.spec, presented, remaining), ...(persist ? { persist } : {}) };
-        const present = () => solver.present(subject, (receipt) => note(key, receipt), signal);
+        const subject = { ...solverChallenge(part.spec, presented, remaining), ...present({ persist }) };
+        const presentOne = () => solver.present(subject, (receipt) => note(key, receipt), signal);
         try {
-          receipts.set(key, await holding.effect(signal, present));
+          receipts.set(key, await holding.effect(signal, presentOne));
         } catch (error) {
           if (provesNothingWritten(error)) refused.add(key);
           throw error;
@@ -301,7 +302,7 @@ async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Cho
         what: `the validation of ${authorization.identifier.value}${seen}`,
         seconds: validationBudgetMs / 1000,
       },
-      { ...(problem === undefined ? {} : { problem }), ...retryAtOf(clock, waited) },
+      { ...present({ problem }), ...retryAtOf(clock, waited) },
     );
   }
   return waited.value;

@@ -13,6 +13,7 @@ import {
 } from '../../../core/lineage/tombstones.ts';
 import { refusalOf } from '../../../core/plan/left-outside.ts';
 import type { StoredSpec } from '../../../core/spec/spec.ts';
+import { present } from '../../../core/text/present.ts';
 import type { Solver } from '../../../ports/solver.ts';
 import { type Engine, report } from '../../engine.ts';
 import type { Holding } from '../../leases/lease.ts';
@@ -69,7 +70,7 @@ async function removeAll(
 ): Promise<readonly Unremoved[]> {
   const leave = (presented: Presented, error: unknown): Unremoved => {
     const refused = refusalOf(error);
-    const stone = { ...tombstoneOf(spec, presented, engine.clock.now(), -1), ...(refused ? { refused } : {}) };
+    const stone = { ...tombstoneOf(spec, presented, engine.clock.now(), -1), ...present({ refused }) };
     return { presented, stone, error };
   };
   const remove = async (solver: Solver, presented: Presented, within: AbortSignal): Promise<Unremoved | undefined> => {
@@ -91,7 +92,7 @@ async function removeAll(
       const what = `could not remove ${nameOfPresented(presented, spec)}: ${reasonOf(error)}${hint}`;
       if (!over.aborted) reportLeft(engine, spec, `${what}; a later sweep tries again`);
       const place = presented.probe ? undefined : solver.placeOf?.(solverChallenge(spec, presented), presented.receipt);
-      return { ...leave(presented, error), ...(place === undefined ? {} : { place }) };
+      return { ...leave(presented, error), ...present({ place }) };
     } finally {
       watch.done();
     }
@@ -126,7 +127,7 @@ export async function cleanJournalled(
   spec: StoredSpec,
   budgetMs?: number,
 ): Promise<readonly Tombstone[]> {
-  const options = { holding, ...(budgetMs === undefined ? {} : { budgetMs }) };
+  const options = { holding, ...present({ budgetMs }) };
   // It rejects only if the lease is lost, which the next write reports.
   const left = await cleanUp(engine, spec, owedBy(holding.lineage), options).catch(() => []);
   return left.map(({ stone }) => stone);

@@ -6,6 +6,7 @@ import { closed, failed, stopped } from '../../../core/lineage/work/end.ts';
 import { leftOf, type Outcome, outcomeOfLast } from '../../../core/plan/outcome.ts';
 import { isRetried, nextTry } from '../../../core/plan/plan.ts';
 import { sameSpec } from '../../../core/spec/same-spec.ts';
+import { present } from '../../../core/text/present.ts';
 import { report } from '../../engine.ts';
 import { noteRenewed } from '../../memory/hooks-of-run.ts';
 import { nameOf, type Run } from '../../run/run.ts';
@@ -43,7 +44,7 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
       : isIssue
         ? `valid until ${current.facts.notAfter}`
         : words[quiet],
-    ...(error ? { code: error.code, hint: cut(error.hint, longestStored) } : {}),
+    ...present({ code: error?.code, hint: error && cut(error.hint, longestStored) }),
   };
   if (error && isIssue) noteRenewed(engine.memory.hooks, holding.lineage.spec.spec);
   await holding.apply(closed({ deployments, left, renewal, retired, last, now }), signal);

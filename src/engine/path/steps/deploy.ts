@@ -13,6 +13,7 @@ import type { Deployment, Version } from '../../../core/lineage/lineage.ts';
 import { revocationOf } from '../../../core/lineage/revocation.ts';
 import type { EndpointVerdict } from '../../../core/names/endpoint.ts';
 import { deployHookTarget } from '../../../core/spec/hooks.ts';
+import { present } from '../../../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../../../ports/deployer.ts';
 import { carry, targetError } from '../../delivery/carry.ts';
 import { retire } from '../../delivery/retire.ts';
@@ -172,7 +173,7 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
     }
     took = { ...took, ...Object.fromEntries(having.map((other) => [other, version.id])) };
   }
-  results.set(target, { ...(took ? { took } : {}), ...(waitsFor.length > 0 ? { waitsFor } : {}) });
+  results.set(target, present({ took, waitsFor: waitsFor.length > 0 ? waitsFor : undefined }));
 }
 
 /** Watches the endpoints, and stores the result of each. Resolves with those whose handshake this delivery broke. */

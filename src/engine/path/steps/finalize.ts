@@ -1,6 +1,7 @@
 import { adviceFor, problemType } from '../../../core/ca/problem.ts';
 import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
 import type { Secret } from '../../../core/errors/secret.ts';
+import { present } from '../../../core/text/present.ts';
 import type { Order, Problem } from '../../../ports/issuer.ts';
 import { asWithdrawn } from '../../looks/ca.ts';
 import { ask } from '../../run/ask.ts';
@@ -58,7 +59,7 @@ async function untilOver(run: OrderRun, first: Order, keyPem: Secret): Promise<O
   const waited = await waitFor<Order>(
     engine.clock,
     // A test CA signs within milliseconds, a public one within seconds: look quickly at first, then every 3 s.
-    { budgetMs: finalizeBudgetMs, firstMs: 10, mostMs: 3_000, signal, ...(csr ? {} : { first: seen() }) },
+    { budgetMs: finalizeBudgetMs, firstMs: 10, mostMs: 3_000, signal, ...present({ first: csr ? undefined : seen() }) },
     async () => {
       // All authorizations are valid, so the order must be ready by now; not fetching it first saves a request.
       // Otherwise the CA answers orderNotReady (RFC 8555 §7.4), which is harmless.

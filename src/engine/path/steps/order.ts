@@ -4,6 +4,7 @@ import { type CertfleetError, fail, isFailure } from '../../../core/errors/error
 import { hasRoomForOrder } from '../../../core/lineage/tombstones.ts';
 import { ordered, orderGivenUp } from '../../../core/lineage/work/order.ts';
 import { datesToOrder } from '../../../core/spec/validity.ts';
+import { present } from '../../../core/text/present.ts';
 import type { Order, OrderRequest } from '../../../ports/issuer.ts';
 import { hasNewKey, isKnown } from '../../ledger/account-key.ts';
 import { endHold } from '../../ledger/ca-hold.ts';
@@ -46,7 +47,7 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
   const { identifiers, profile, validity = {} } = job.wanted.spec;
   const request = {
     identifiers,
-    ...(profile === undefined ? {} : { profile }),
+    ...present({ profile }),
     ...datesToOrder(validity, engine.clock.now()),
   };
   learned.asked = true;
@@ -59,7 +60,7 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
     noteIfDown(engine, issuer, error);
     throw asWithdrawn(error, job.wanted.spec, run.directory.profiles);
   }
-  const asked = { ...(replaces === undefined ? {} : { replaces }), ...(profile === undefined ? {} : { profile }) };
+  const asked = present({ replaces, profile });
   await holding.apply(ordered({ ...asked, url: order.url }), signal);
   // If this fails, the next run finds out by itself.
   if (pace.state() === 'probing') await endHold(engine, issuer.directoryUrl).catch(() => undefined);

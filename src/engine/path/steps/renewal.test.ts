@@ -3,6 +3,7 @@ import { fail } from '../../../core/errors/errors.ts';
 import type { Failure, Lineage } from '../../../core/lineage/lineage.ts';
 import { testLineage, testSpec } from '../../../core/lineage/test-lineages.ts';
 import type { Event } from '../../../core/plan/event.ts';
+import { present } from '../../../core/text/present.ts';
 import type { RenewalInfo } from '../../../ports/issuer.ts';
 import { createMemoryStore } from '../../../stores/memory.ts';
 import { fakeClock } from '../../../testing/fake-clock.ts';
@@ -88,7 +89,7 @@ describe('the question for the renewal window', () => {
     const explained = async () => ({ ...(await revoked()), explanationUrl: 'https://ca.test/why' });
     const first = await ask(lineage, explained);
     expect(first.reported).toEqual([['warn', expect.stringContaining('explains why at https://ca.test/why')]]);
-    expect((await ask({ ...lineage, ...(first.kept ? { renewal: first.kept } : {}) }, explained)).reported).toEqual([]);
+    expect((await ask({ ...lineage, ...present({ renewal: first.kept }) }, explained)).reported).toEqual([]);
     // Explained only later, for the same window.
     const { explanationUrl: _none, ...unexplained } = first.kept ?? { at: '', source: 'ari' as const };
     expect((await ask({ ...lineage, renewal: unexplained }, explained)).reported).toHaveLength(1);
