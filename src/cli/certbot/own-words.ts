@@ -80,10 +80,9 @@ async function renewWords(given: CertbotWords, session: Session): Promise<readon
     const command = await lineAs('certonly', given, session);
     throw fail('usage/certbot-no-such-names', { names: domains.join(', '), command });
   }
-  const changing = ofOrder.filter((flag) => !['-d', '--domain', '--domains'].includes(flag));
-  if (changing.length === 0) return ['renew', name, ...forRenew(given)];
+  if (ofOrder.length === 0) return ['renew', name, ...forRenew(given)];
   if (!found?.isDeclared) return ['issue', name, ...solverWords(given), ...given.same.flat(), ...given.others];
-  session.note(`${name} is declared in the configuration, so ${changing.join(', ')} changes nothing.`);
+  session.note(`${name} is declared in the configuration, so ${ofOrder.join(', ')} changes nothing.`);
   return ['renew', name, ...forRenew(given)];
 }
 

@@ -88,7 +88,6 @@ const table = (): readonly CertbotOption[] => [
   {
     flags: '-d --domains --domain --ip-address',
     value: 'text',
-    scope: 'order',
     read: ({ domains }, value) => domains.push(...listIn(value)),
     own: '`-d`',
   },
