@@ -11,7 +11,7 @@ import { adapterEntry } from './config/registry.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
 import { decodeDocument } from './core/lineage/lineage.ts';
 import type { AdapterSettings, Settings, StoredSpec } from './core/spec/spec.ts';
-import { createEngine, type Engine, type EnginePorts } from './engine/engine.ts';
+import { createEngineProcess, type EnginePorts, type EngineProcess } from './engine/engine.ts';
 import { createLocks } from './engine/locks/lock.ts';
 import type { Dns01Options } from './engine/solvers/dns01.ts';
 import { registry } from './generated/registry.ts';
@@ -23,7 +23,7 @@ export { type ComposeContext, pki };
 
 /** The running objects that `fleet.ts` uses. */
 export interface Composed {
-  readonly engine: Engine;
+  readonly process: EngineProcess;
   /** A spec for each declared deployer, because one of no certificate may have something, too. */
   readonly declared: readonly StoredSpec[];
   /** No person is there to add records by hand. */
@@ -49,7 +49,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
   const locks = createLocks({ store, clock, random, processes, limits });
   const connections = connect({ ...context, store, storeId, locks, balancers: settings.balancers });
   return {
-    engine: createEngine(
+    process: createEngineProcess(
       {
         store,
         clock: world.clock,

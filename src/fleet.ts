@@ -18,6 +18,7 @@ import type { Forgotten } from './engine/acts/forget.ts';
 import type { RevocationWish } from './engine/acts/revoke.ts';
 import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/delivery/lost.ts';
 import type { Swept } from './engine/delivery/swept.ts';
+import { inPass } from './engine/engine.ts';
 import type { CaaReport } from './engine/looks/caa-report.ts';
 import type { DrawnPath } from './engine/looks/doctor.ts';
 import type { RevokedVersion } from './engine/pass/revocations.ts';
@@ -275,39 +276,43 @@ export type SweepReport = Swept;
 /** Opens a fleet. Fails with `store/unusable` before any CA is called. */
 export async function openFleet(settings: Settings, context: ComposeContext): Promise<Fleet> {
   const composed = await compose(settings, context);
-  const { engine } = composed;
-  const fleet: OpenFleet = { settings, composed };
+  const { process } = composed;
+  const pass = <T>(run: (fleet: OpenFleet) => Promise<T>): Promise<T> =>
+    inPass(process, (engine) => run({ settings, composed, engine }));
   return {
-    owner: () => engine.connect.owner,
-    issue: (request, signal) => issue(fleet, request, signal),
-    renew: (request, signal) => renew(fleet, request, signal),
-    dryRun: (request, signal) => dryRun(fleet, request, signal),
-    stored: (name, signal) => readOne(fleet, name, signal),
+    owner: () => process.connect.owner,
+    issue: (request, signal) => pass((fleet) => issue(fleet, request, signal)),
+    renew: (request, signal) => pass((fleet) => renew(fleet, request, signal)),
+    dryRun: (request, signal) => pass((fleet) => dryRun(fleet, request, signal)),
+    stored: (name, signal) => pass((fleet) => readOne(fleet, name, signal)),
     keptEnvironment: (name) => composed.keptEnvironment(name),
-    status: (names, signal) => statusOf(fleet, names, signal),
-    doctor: (names, signal) => drawNamed(fleet, names, signal),
-    caa: (names, signal) => reportCaaOf(fleet, names, signal),
-    stateless: (request, signal) => statelessOf(fleet, request, signal),
-    delete: (request, signal) => deleteOne(fleet, request, signal),
-    revoke: (request, signal) => revoke(fleet, request, signal),
-    export: (request, signal) => exportOne(fleet, request, signal),
-    rollback: (name, signal) => rollBackOne(fleet, name, signal),
-    tryDns: (request, signal) => tryProvider(fleet, request, signal),
-    adopt: async (found, options, signal) => {
-      const declared = new Set(settings.certificates.map(({ name }) => name));
-      return (await import('./engine/acts/adopt.ts')).adopt(engine, found, { declared, ...options }, signal);
-    },
-    undoImport: async (root, options, signal) =>
-      (await import('./engine/acts/undo-import.ts')).undoImport(engine, root, options, signal),
-    directory: ({ name, settings: asked }, signal) => engine.connect.issuer(name, asked).directory(signal),
-    accounts: (signal) => accountsOf(fleet, signal),
-    openAccount: async (issuer, signal) =>
-      (await import('./engine/accounts/open.ts')).openAccount(engine, issuer, signal),
-    accountDependents: (id, what, signal) => dependentsOf(fleet, id, what, signal),
-    changeAccount: (request, signal) => changeAccount(fleet, request, signal),
-    once: (what, signal) => once(fleet, what, signal),
-    sweep: (signal) => sweep(engine, signal),
-    sweepLost: (remove, signal) => sweepLost(engine, composed.declared, remove, signal),
+    status: (names, signal) => pass((fleet) => statusOf(fleet, names, signal)),
+    doctor: (names, signal) => pass((fleet) => drawNamed(fleet, names, signal)),
+    caa: (names, signal) => pass((fleet) => reportCaaOf(fleet, names, signal)),
+    stateless: (request, signal) => pass((fleet) => statelessOf(fleet, request, signal)),
+    delete: (request, signal) => pass((fleet) => deleteOne(fleet, request, signal)),
+    revoke: (request, signal) => pass((fleet) => revoke(fleet, request, signal)),
+    export: (request, signal) => pass((fleet) => exportOne(fleet, request, signal)),
+    rollback: (name, signal) => pass((fleet) => rollBackOne(fleet, name, signal)),
+    tryDns: (request, signal) => pass((fleet) => tryProvider(fleet, request, signal)),
+    adopt: (found, options, signal) =>
+      pass(async ({ engine }) => {
+        const declared = new Set(settings.certificates.map(({ name }) => name));
+        return (await import('./engine/acts/adopt.ts')).adopt(engine, found, { declared, ...options }, signal);
+      }),
+    undoImport: (root, options, signal) =>
+      pass(async ({ engine }) =>
+        (await import('./engine/acts/undo-import.ts')).undoImport(engine, root, options, signal),
+      ),
+    directory: ({ name, settings: asked }, signal) => process.connect.issuer(name, asked).directory(signal),
+    accounts: (signal) => pass((fleet) => accountsOf(fleet, signal)),
+    openAccount: (issuer, signal) =>
+      pass(async ({ engine }) => (await import('./engine/accounts/open.ts')).openAccount(engine, issuer, signal)),
+    accountDependents: (id, what, signal) => pass((fleet) => dependentsOf(fleet, id, what, signal)),
+    changeAccount: (request, signal) => pass((fleet) => changeAccount(fleet, request, signal)),
+    once: (what, signal) => pass((fleet) => once(fleet, what, signal)),
+    sweep: (signal) => pass(({ engine }) => sweep(engine, signal)),
+    sweepLost: (remove, signal) => pass(({ engine }) => sweepLost(engine, composed.declared, remove, signal)),
     close: (signal) => composed.close(signal),
   };
 }

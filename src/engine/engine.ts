@@ -1,11 +1,10 @@
-import { createTurnsByKey } from '../core/async/turns.ts';
 import type { Event, EventName } from '../core/plan/event.ts';
 import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
 import type { JsonObject } from '../core/text/json.ts';
 import type { Balancer } from '../ports/balancer.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deployer } from '../ports/deployer.ts';
-import type { AccountIssuer, ExternalAccount, Issuer } from '../ports/issuer.ts';
+import type { ExternalAccount, Issuer } from '../ports/issuer.ts';
 import type { Pki } from '../ports/pki.ts';
 import type { Processes } from '../ports/processes.ts';
 import type { Random } from '../ports/random.ts';
@@ -14,8 +13,8 @@ import type { Solver } from '../ports/solver.ts';
 import type { Store } from '../ports/store.ts';
 import type { Vantage } from '../ports/vantage.ts';
 import { createLocks, type Locks } from './locks/lock.ts';
-import { type HooksOfRun, newHooksOfRun } from './memory/hooks-of-run.ts';
-import { createPaces, type Paces } from './memory/pace.ts';
+import { createMemory, type Memory } from './memory/memory.ts';
+import { newPass, type Pass } from './memory/pass.ts';
 
 /** Everything that the engine uses. These are ports only, so it also runs on a simulated world. */
 export interface EnginePorts {
@@ -39,46 +38,35 @@ export interface EnginePorts {
   };
 }
 
-/** What a process remembers between certificates. Nothing in it has to survive the process. */
-export interface Memory {
-  /** Accounts by `accountKey`, so that a hundred certificates open an account only once. */
-  readonly accounts: Map<string, Promise<AccountIssuer>>;
-  /** Allows one order at a time for the same names at the same CA. */
-  readonly orderTurns: ReturnType<typeof createTurnsByKey>;
-  /** Allows one deployment at a time on a target that cannot handle several. */
-  readonly targetTurns: ReturnType<typeof createTurnsByKey>;
-  /** Targets that missed their deadline, so that other certificates of this run do not wait for them. */
-  readonly hung: Set<string>;
-  /** By directory URL: how many certificates to send to each CA at once, and whether it is down. */
-  readonly paces: Paces;
-  /** Of one run: each has its own (`runOf`). */
-  readonly hooks: HooksOfRun;
-}
-
-export interface Engine extends EnginePorts {
+/** What the engine has for as long as its process lives. */
+export interface EngineProcess extends EnginePorts {
   /** On what several certificates share. */
   readonly locks: Locks;
   readonly memory: Memory;
 }
 
+/** The engine, for one pass. */
+export interface Engine extends EngineProcess {
+  readonly pass: Pass;
+}
+
 /** @param locks shared with the solvers of this process, which take them too */
-export const createEngine = (ports: EnginePorts, locks: Locks = createLocks(ports)): Engine => ({
+export const createEngineProcess = (ports: EnginePorts, locks: Locks = createLocks(ports)): EngineProcess => ({
   ...ports,
   locks,
-  memory: {
-    accounts: new Map(),
-    orderTurns: createTurnsByKey(),
-    targetTurns: createTurnsByKey(),
-    hung: new Set(),
-    paces: createPaces(ports.clock),
-    hooks: newHooksOfRun(''),
-  },
+  memory: createMemory(ports.clock),
 });
 
-/** The engine for one run, which shares everything but its hooks with the other runs of this process. */
-export function runOf(engine: Engine): Engine {
-  const id = Buffer.from(engine.random.bytes(8)).toString('hex');
-  return { ...engine, memory: { ...engine.memory, hooks: newHooksOfRun(id, engine.memory.hooks.unsettled) } };
+/** Makes one pass: everything that a person or a timer asks for at once. Only {@link Memory} outlives it. */
+export async function inPass<T>(process: EngineProcess, run: (engine: Engine) => Promise<T>): Promise<T> {
+  const { memory, clock, random } = process;
+  const pass = newPass(Buffer.from(random.bytes(8)).toString('hex'), clock, memory);
+  memory.passes.add(pass.id);
+  try {
+    return await run({ ...process, pass });
+  } finally {
+    memory.passes.delete(pass.id);
+  }
 }
 
 /** Turns settings into running objects, each made only once (compose.ts). */

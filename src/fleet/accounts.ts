@@ -5,7 +5,7 @@ import type { AccountRequest } from '../fleet.ts';
 import type { OpenFleet } from './opened.ts';
 
 export const accountsOf = async (fleet: OpenFleet, signal: AbortSignal): Promise<readonly AccountStatus[]> =>
-  (await known(fleet, signal)).map((one) => statusOf(fleet.composed.engine, one));
+  (await known(fleet, signal)).map((one) => statusOf(fleet.engine, one));
 
 export async function dependentsOf(
   fleet: OpenFleet,
@@ -14,7 +14,7 @@ export async function dependentsOf(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const { dependents } = await import('../engine/accounts/change.ts');
-  const found = await dependents(fleet.composed.engine, await knownById(fleet, id, signal), what);
+  const found = await dependents(fleet.engine, await knownById(fleet, id, signal), what);
   return found.map((one) => one.what);
 }
 
@@ -23,7 +23,7 @@ export async function changeAccount(
   request: AccountRequest,
   signal: AbortSignal,
 ): Promise<ChangedAccount> {
-  const { engine } = fleet.composed;
+  const { engine } = fleet;
   const account = await knownById(fleet, request.id, signal);
   if (request.what === 'remove')
     return (await import('../engine/accounts/remove.ts')).removeAccount(engine, account, request.force, signal);
@@ -34,8 +34,8 @@ export async function changeAccount(
   return deactivate(engine, account, signal);
 }
 
-const known = ({ composed, settings }: OpenFleet, signal: AbortSignal): Promise<readonly KnownAccount[]> =>
-  knownAccounts(composed.engine, settings.issuers, signal);
+const known = ({ engine, settings }: OpenFleet, signal: AbortSignal): Promise<readonly KnownAccount[]> =>
+  knownAccounts(engine, settings.issuers, signal);
 
 async function knownById(fleet: OpenFleet, id: string, signal: AbortSignal): Promise<KnownAccount> {
   const found = (await known(fleet, signal)).find(({ stored }) => stored.key.name === id);

@@ -18,8 +18,7 @@ export async function drawNamed(
   const { drawPaths } = await import('../engine/looks/doctor.ts');
   const drawn: DrawnPath[] = [];
   // Also one that is no longer renewed: its name may still lead somewhere.
-  for (const spec of await specsOf(fleet, names, signal))
-    drawn.push(...(await drawPaths(fleet.composed.engine, spec, signal)));
+  for (const spec of await specsOf(fleet, names, signal)) drawn.push(...(await drawPaths(fleet.engine, spec, signal)));
   return drawn;
 }
 
@@ -30,8 +29,7 @@ export async function reportCaaOf(
 ): Promise<readonly CaaReport[]> {
   const { reportCaa } = await import('../engine/looks/caa-report.ts');
   const reports: CaaReport[] = [];
-  for (const spec of await specsOf(fleet, names, signal))
-    reports.push(await reportCaa(fleet.composed.engine, spec, signal));
+  for (const spec of await specsOf(fleet, names, signal)) reports.push(await reportCaa(fleet.engine, spec, signal));
   return reports;
 }
 
@@ -49,11 +47,11 @@ export async function statelessOf(
   const users = found.filter((spec) => partsOf(spec).some(({ solver }) => solver.type === statelessType));
   const specs = staging ? users.map((spec) => forStaging(spec)) : users;
   const { statelessAnswers } = await import('../engine/accounts/stateless.ts');
-  return statelessAnswers(fleet.composed.engine, specs, signal);
+  return statelessAnswers(fleet.engine, specs, signal);
 }
 
 export async function tryProvider(
-  { settings, composed }: OpenFleet,
+  { settings, composed, engine }: OpenFleet,
   { solver, ...request }: DnsTrialRequest,
   signal: AbortSignal,
 ): Promise<TrialReport> {
@@ -65,5 +63,5 @@ export async function tryProvider(
     deployers: {},
     preflight: settings.preflight,
   };
-  return tryDns(composed.engine, await composed.dns01(spec), { ...request, spec }, signal);
+  return tryDns(engine, await composed.dns01(spec), { ...request, spec }, signal);
 }

@@ -17,7 +17,7 @@ export async function dryRun(
   { names, hooks }: Pick<RenewRequest, 'names' | 'hooks'>,
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
-  const { engine } = fleet.composed;
+  const { engine } = fleet;
   const stored = await readAll(fleet, signal);
   const all = names.length > 0 ? await declaredOrNamed(fleet, names, signal) : allWanted(fleet, stored);
   // As `renew` would do it, without a person; and always with an order, because "not due" would prove nothing.

@@ -23,5 +23,5 @@ export async function issue(fleet: OpenFleet, request: IssueRequest, signal: Abo
     const { found } = request;
     return { ...job, ...present({ found }), keepCredentials: (s) => fleet.composed.keepCredentials(wanted, s) };
   });
-  return reconcile(fleet.composed.engine, jobs, signal);
+  return reconcile(fleet.engine, jobs, signal);
 }

@@ -13,7 +13,7 @@ export async function deleteOne(
   { name, force }: DeleteRequest,
   signal: AbortSignal,
 ): Promise<Deleted> {
-  const forgotten = await forget(fleet.composed.engine, name, { force }, signal);
+  const forgotten = await forget(fleet.engine, name, { force }, signal);
   if (!forgotten) throw await notThere(fleet, name, signal);
   return { ...forgotten, isDeclared: isDeclared(fleet, name) };
 }
@@ -23,7 +23,7 @@ export async function exportOne(
   { name, to, pkcs12, write }: ExportRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const { engine } = fleet.composed;
+  const { engine } = fleet;
   await readNamed(fleet, name, signal);
   const { exportCurrent } = await import('../engine/acts/export.ts');
   const format = pkcs12 ? 'pkcs12' : 'pem';
@@ -37,7 +37,7 @@ export async function exportOne(
 }
 
 export async function rollBackOne(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Outcome> {
-  const { engine } = fleet.composed;
+  const { engine } = fleet;
   const lineage = await readNamed(fleet, name, signal);
   const found = wantedOf(fleet, lineage) ?? { wanted: lineage.spec, origin: lineage.origin };
   const { rollBack } = await import('../engine/acts/rollback.ts');

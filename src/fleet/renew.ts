@@ -9,7 +9,7 @@ import type { OpenFleet } from './opened.ts';
 import { declaredOrNamed, madeOfFlags, type Wanted } from './wanted.ts';
 
 export async function renew(fleet: OpenFleet, request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]> {
-  const { engine } = fleet.composed;
+  const { engine } = fleet;
   const { names, force, redeploy = false, nextRunMs, hooks } = request;
   const obeyBackoff = !force && !redeploy;
   // Field by field, because a spread costs as much as the rest of the plan for a certificate that is not due.

@@ -33,7 +33,7 @@ async function revokeStored(
 ): Promise<RevokeAnswer> {
   const { name } = meant;
   const { revokeVersions } = await import('../engine/acts/revoke.ts');
-  const revoked = await revokeVersions(fleet.composed.engine, meant, wish, signal);
+  const revoked = await revokeVersions(fleet.engine, meant, wish, signal);
   if (!revoked) throw await notThere(fleet, name, signal);
   const lineage = await readOne(fleet, name, signal);
   const { revoked: record, compromised = false } = lineage?.current ?? {};
@@ -46,8 +46,8 @@ async function revokeStored(
 }
 
 /** Not every CA compares them, and a wrong path must not revoke a certificate for ever. */
-function refuseUnusable({ composed }: OpenFleet, { certificatePem, keyPem }: ForeignCertificate): void {
-  const { pki } = composed.engine;
+function refuseUnusable({ engine }: OpenFleet, { certificatePem, keyPem }: ForeignCertificate): void {
+  const { pki } = engine;
   const { identifiers, notBefore } = reading('the certificate', () => pki.readChain(certificatePem)).facts;
   if (!keyPem) return;
   reading('the private key', () => pki.keyType(keyPem));
@@ -70,7 +70,7 @@ function reading<T>(what: string, read: () => T): T {
 }
 
 async function revokeForeign(
-  { composed: { engine } }: OpenFleet,
+  { engine }: OpenFleet,
   foreign: ForeignCertificate,
   reason: RevocationWish['reason'],
   signal: AbortSignal,
@@ -87,7 +87,7 @@ async function findVersion(
   { certificatePem }: ForeignCertificate,
   signal: AbortSignal,
 ): Promise<Meant | undefined> {
-  const { fingerprint } = fleet.composed.engine.pki.readChain(certificatePem).facts;
+  const { fingerprint } = fleet.engine.pki.readChain(certificatePem).facts;
   for (const [name, found] of await readAll(fleet, signal)) {
     if (found instanceof Error) continue;
     const version = [found.current, found.previous].find((one) => one?.facts.fingerprint === fingerprint);

@@ -14,7 +14,7 @@ export async function statusOf(
   names: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly LineageStatus[]> {
-  const { engine } = fleet.composed;
+  const { engine } = fleet;
   const watch = await watchStore(engine, signal);
   const stored = await readAll(fleet, signal);
   const wanted = new Map(allWanted(fleet, stored).map((one) => [nameOfWanted(one), one]));

@@ -9,21 +9,17 @@ import type { OpenFleet } from './opened.ts';
 /** Lineages by name; an error stands for a document that cannot be read. */
 export type Stored = ReadonlyMap<string, Lineage | CertfleetError>;
 
-export async function readAll({ composed }: OpenFleet, signal: AbortSignal): Promise<Stored> {
+export async function readAll({ engine }: OpenFleet, signal: AbortSignal): Promise<Stored> {
   const stored = new Map<string, Lineage | CertfleetError>();
-  for await (const page of composed.engine.store.scan('lineage', signal))
-    for (const entry of page) stored.set(entry.key.name, lineageOf(composed.engine, entry));
+  for await (const page of engine.store.scan('lineage', signal))
+    for (const entry of page) stored.set(entry.key.name, lineageOf(engine, entry));
   return stored;
 }
 
-export async function readOne(
-  { composed }: OpenFleet,
-  name: string,
-  signal: AbortSignal,
-): Promise<Lineage | undefined> {
+export async function readOne({ engine }: OpenFleet, name: string, signal: AbortSignal): Promise<Lineage | undefined> {
   if (name === '' || name.length > maxNameLength) return undefined; // no store accepts such a name
-  const entry = await composed.engine.store.get({ kind: 'lineage', name }, signal);
-  const lineage = entry && readLineage(composed.engine, entry);
+  const entry = await engine.store.get({ kind: 'lineage', name }, signal);
+  const lineage = entry && readLineage(engine, entry);
   return lineage && !isOnlyOwing(lineage) ? lineage : undefined;
 }
 
@@ -43,7 +39,7 @@ export async function notThere(fleet: OpenFleet, name: string, signal: AbortSign
 }
 
 /** Certificates without a document, of which a version and its key are there. */
-async function missingAmong({ composed: { engine } }: OpenFleet, signal: AbortSignal): Promise<ReadonlySet<string>> {
+async function missingAmong({ engine }: OpenFleet, signal: AbortSignal): Promise<ReadonlySet<string>> {
   const watch = await watchStore(engine, signal);
   for await (const page of engine.store.scan('lineage', signal)) for (const { key } of page) watch.saw(key.name);
   return new Set((await watch.missing(signal)).keys());

@@ -94,8 +94,8 @@ test('a secret that the settings of the certificate read from a variable does no
     deployers: { hook: { type: 'command', run: `env > ${path}/env`, passEnvironment: ['TSIG_OF_THIS_TEST'] } },
     preflight: { resolvers: ['127.0.0.1:1'], http01Port: 80 },
   };
-  await composed.engine.connect.solver(spec);
-  await deploy(await composed.engine.connect.deployer(spec, 'hook'), await make());
+  await composed.process.connect.solver(spec);
+  await deploy(await composed.process.connect.deployer(spec, 'hook'), await make());
   delete process.env['TSIG_OF_THIS_TEST'];
   await composed.close();
   const seen = await readFile(join(path, 'env'), 'utf8');

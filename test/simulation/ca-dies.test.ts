@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
-import { reconcile } from '../../src/engine/pass/reconcile.ts';
 import type { Http } from '../../src/ports/http.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
+import { reconcile } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -82,5 +82,17 @@ describe('once a dead CA is back', () => {
     await world.clock.advance(3 * 60 * minuteMs);
     const later = await run(engine);
     expect(later.issued.sort()).toEqual([...failed, ...untouched].sort());
+  });
+
+  it('the next pass of the same process, two minutes later, asks it again, with one certificate', async () => {
+    const { world, askedMs, run } = await dyingCa('refuses connections', 20 * minuteMs);
+    const engine = world.replica(1);
+    const { untouched } = await run(engine);
+    await world.clock.advance(2 * minuteMs);
+    const before = askedMs.length;
+    const later = await run(engine);
+    expect(askedMs.length).toBeGreaterThan(before);
+    expect(later.failed.length, 'one is a probe').toBe(1);
+    expect(later.untouched.length).toBeGreaterThanOrEqual(untouched.length - 1);
   });
 });

@@ -3,8 +3,8 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import { exportCurrent } from '../../src/engine/acts/export.ts';
-import { reconcileAll } from '../../src/engine/pass/reconcile.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
+import { reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
 

@@ -4,14 +4,14 @@ import { digestOf } from '../../src/compose/digest.ts';
 import { fail } from '../../src/core/errors/errors.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
-import { createEngine, type Engine } from '../../src/engine/engine.ts';
-import { reconcile } from '../../src/engine/pass/reconcile.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
+import { engineOf, reconcile } from '../support/passes.ts';
 import { mortal, passing } from '../support/passing-time.ts';
 import { randomOf, seeded } from '../support/seeded.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
@@ -80,7 +80,7 @@ function createWorld() {
     log: silent,
   });
   const process = (pid: number): Engine =>
-    createEngine({
+    engineOf({
       store,
       clock: mortal(clock, () => dead.has(pid)),
       random,

@@ -33,7 +33,7 @@ async function readsOf(count: number) {
     ...{ certificates: specs.map(({ spec }) => ({ ...spec, deploy: [] })), deployers: {}, preflight },
     ...{ issuers: { sim: issuer }, solvers: { sim: solver } },
   } as unknown as Settings;
-  const fleet = { settings, composed: { engine } } as unknown as OpenFleet;
+  const fleet = { settings, engine } as unknown as OpenFleet;
   const outcomes = await passing(world.clock, dryRun(fleet, { names: [] }, signal));
   expect(outcomes.map(({ result }) => result)).toEqual(specs.map(() => 'issued'));
   for (const kind of ['key', 'version', 'lineage'] as const)
@@ -57,7 +57,7 @@ it('says of each certificate that was not tried how it can be', async () => {
     ...{ issuers: { sim: own.issuer, private: byFlags.issuer }, solvers: { sim: own.solver }, deployers: {} },
     preflight: own.preflight,
   } as unknown as Settings;
-  const fleet = { settings, composed: { engine: world.replica(1) } } as unknown as OpenFleet;
+  const fleet = { settings, engine: world.replica(1) } as unknown as OpenFleet;
   const outcomes = await passing(world.clock, dryRun(fleet, { names: [] }, signal));
   expect(outcomes.map(({ certificate, result, message }) => [certificate, result, message])).toEqual([
     ['own', 'issued', expect.anything()],

@@ -5,8 +5,7 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
-import { createEngine, type Engine } from '../../src/engine/engine.ts';
-import { reconcile } from '../../src/engine/pass/reconcile.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Http } from '../../src/ports/http.ts';
@@ -17,6 +16,7 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
+import { engineOf, reconcile } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { chanceOf, firstSeed } from '../support/seeded.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
@@ -144,7 +144,7 @@ function createWorld(seed: number, failing?: string) {
       log: silent,
     });
     const self: ProcessIdentity = { bootId: 'b', pidNamespace: 'n', pid, startTime: '1' };
-    const context = createEngine({
+    const context = engineOf({
       store: gatedStore,
       clock,
       random: { bytes: (n) => Uint8Array.from({ length: n }, () => Math.floor(chance() * 256)), number: chance },

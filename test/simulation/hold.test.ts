@@ -3,10 +3,11 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { type CaHold, holdOf, keepHold } from '../../src/engine/ledger/ca-hold.ts';
-import { reconcile, reconcileAll } from '../../src/engine/pass/reconcile.ts';
+import { reconcile as reconcileInPass } from '../../src/engine/pass/reconcile.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Issuer } from '../../src/ports/issuer.ts';
 import type { Store } from '../../src/ports/store.ts';
+import { reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -84,7 +85,7 @@ describe('a CA that takes no orders', () => {
       asked += 1;
       return newOrder(clock);
     });
-    const outcomes = await passing(clock, reconcile(engine, many, signal));
+    const outcomes = await passing(clock, reconcileInPass(engine, many, signal));
     const tried = outcomes.filter(({ result }) => result === 'failed');
     expect(tried.length).toBeLessThanOrEqual(32);
     const codes = tried.map((outcome) => ('error' in outcome ? outcome.error.code : ''));
@@ -103,7 +104,9 @@ describe('a CA that takes no orders', () => {
 
     // By hand, each says why it fails.
     const byHand = job(simulatedSpec('hand'), { obeyBackoff: false });
-    expect(await issue(engine, byHand, signal)).toMatchObject({ result: 'failed', error: { code: 'acme/down' } });
+    expect(await passing(clock, reconcileInPass(engine, [byHand], signal))).toMatchObject([
+      { result: 'failed', error: { code: 'acme/down' } },
+    ]);
   });
 
   it('gets only one certificate in the next run', async () => {
@@ -142,7 +145,7 @@ describe('a CA that takes no orders', () => {
     const until = new Date(world.clock.now().getTime() + hours).toISOString();
     await putHold(world, { until });
     const engine = world.replica(1);
-    engine.memory.paces(directory).failed();
+    engine.pass.cas(directory).failed();
     await keepHold(engine, directory, fail('acme/down', { issuer: 'sim' }));
     expect(await holdOf(engine, directory, signal)).toMatchObject({ until, isDown: true });
   });
@@ -174,9 +177,10 @@ describe('a CA that takes no orders', () => {
     await issue(world.replica(1), job(simulatedSpec()), signal);
     world.pass(2 * dayMs);
     const engine = world.replica(2);
-    engine.memory.paces(directory).failed();
+    engine.pass.cas(directory).failed();
     const before = world.ca.requests.length;
-    expect(await issue(engine, job(simulatedSpec()), signal)).toMatchObject({ result: 'unchanged' });
+    const outcomes = await passing(world.clock, reconcileInPass(engine, [job(simulatedSpec())], signal));
+    expect(outcomes).toMatchObject([{ result: 'unchanged' }]);
     expect(world.ca.requests.length).toBe(before);
   });
 });

@@ -3,11 +3,13 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import { deployHookTarget, withDeployHook } from '../../src/core/spec/hooks.ts';
 import type { Hooks, StoredSpec } from '../../src/core/spec/spec.ts';
-import type { Engine } from '../../src/engine/engine.ts';
-import { reconcile, reconcileAll } from '../../src/engine/pass/reconcile.ts';
+import { type Engine, inPass } from '../../src/engine/engine.ts';
+import { createLocks } from '../../src/engine/locks/lock.ts';
+import { reconcile as reconcileOnce } from '../../src/engine/pass/reconcile.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { ProcessRequest, ProcessResult } from '../../src/ports/processes.ts';
+import { reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -165,6 +167,41 @@ describe('hooks around the orders of a run', () => {
     expect(world.happened).toEqual(['stop nginx', 'certificate.issued a', 'ports are free', 'start nginx']);
   });
 
+  it('run again in the next pass of the same process, if something is due', async () => {
+    const world = await worldWithHooks();
+    const engine = world.replica(1);
+    const spec = withHooks('a', around);
+    const once = ['stop nginx', 'certificate.issued a', 'ports are free', 'start nginx'];
+    await world.pass(engine, spec);
+    await world.pass(engine, spec);
+    expect(world.happened).toEqual(once);
+    world.wait(70 * dayMs);
+    await world.pass(engine, spec);
+    expect(world.happened).toEqual([...once, ...once]);
+  });
+
+  it('the next pass of the same process runs a post-hook that one could not', async () => {
+    const world = await worldWithHooks();
+    const engine = world.replica(1);
+    let isFull = true;
+    const full = fail('store/unusable', { path: '/store', reason: 'no space left on the disk', advice: '' });
+    const store: Engine['store'] = {
+      ...engine.store,
+      put: (key, ...rest) =>
+        isFull && key.name === 'hooks' && world.happened.includes('ports are free')
+          ? Promise.reject(full)
+          : engine.store.put(key, ...rest),
+    };
+    const filling = { ...engine, store, locks: createLocks({ ...engine, store }) };
+    await world.pass(filling, withHooks('a', around));
+    expect(world.happened.slice(0, 3)).toEqual(['stop nginx', 'certificate.issued a', 'ports are free']);
+    expect(world.happened).not.toContain('start nginx');
+    isFull = false;
+    await world.pass(filling, withHooks('a', around));
+    expect(world.happened.slice(-2)).toEqual(['ports are free', 'start nginx']);
+    expect(await world.journal()).toBeUndefined();
+  });
+
   it('the post-hook runs after a failure, too, and learns the names', async () => {
     const world = await worldWithHooks();
     const engine = world.replica(1);
@@ -192,8 +229,14 @@ describe('hooks around the orders of a run', () => {
     expect(world.variables.at(-1)).toMatchObject({ RENEWED_DOMAINS: 'a.example.com', FAILED_DOMAINS: '' });
     const next = engine(2);
     world.wait(dayMs);
-    expect(await world.pass(next, withHooks('a', around))).toMatchObject([{ result: 'pending' }]);
-    expect(next.memory.hooks.renewed.size).toBe(0);
+    const jobs = [job(withHooks('a', around))];
+    await passing(
+      world.clock,
+      inPass(next, async (one) => {
+        expect(await reconcileOnce(one, jobs, signal)).toMatchObject([{ result: 'pending' }]);
+        expect(one.pass.hooks.renewed.size).toBe(0);
+      }),
+    );
   });
 
   it('a failing hook stops nothing, and is reported without its arguments', async () => {
@@ -275,7 +318,7 @@ describe('hooks around the orders of a run', () => {
   it('leave the post-hook to another run that still needs the server stopped, and the pre-hook to the first', async () => {
     const world = await worldWithHooks();
     const by = world.replica(7).processes.self();
-    const other = { ...around, by, since: world.clock.now().toISOString() };
+    const other = { ...around, by, run: 'other', since: world.clock.now().toISOString() };
     const document = encodeDocument({ schema: 1, hooks: [other] });
     await world.store.put({ kind: 'lock', name: 'hooks' }, document, { ifRevision: null, signal });
     await world.pass(world.replica(1), withHooks('a', around));
@@ -290,7 +333,7 @@ describe('hooks around the orders of a run', () => {
   it('of another machine are left alone, and forgotten after a week', async () => {
     const world = await worldWithHooks();
     const by = { bootId: 'other', pidNamespace: 'n', pid: 1, startTime: '1' };
-    const foreign = { ...around, by, since: world.clock.now().toISOString() };
+    const foreign = { ...around, by, run: 'other', since: world.clock.now().toISOString() };
     const document = encodeDocument({ schema: 1, hooks: [foreign] });
     await world.store.put({ kind: 'lock', name: 'hooks' }, document, { ifRevision: null, signal });
     const spec = withHooks('a', around);

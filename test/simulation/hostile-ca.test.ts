@@ -5,13 +5,13 @@ import { maxDocumentBytes } from '../../src/core/lineage/document-limits.ts';
 import { encodeDocument, type Tombstone } from '../../src/core/lineage/lineage.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
-import { reconcile } from '../../src/engine/pass/reconcile.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import type { FakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { chains, field, type Lie, lie, lyingHttp, refused, type Seen, served } from '../support/hostile-ca.ts';
+import { reconcile } from '../support/passes.ts';
 import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 /**

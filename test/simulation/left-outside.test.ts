@@ -3,8 +3,8 @@ import type { CertfleetError } from '../../src/core/errors/errors.ts';
 import { fail } from '../../src/core/errors/errors.ts';
 import { leftOutside } from '../../src/core/plan/left-outside.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { reconcileAll } from '../../src/engine/pass/reconcile.ts';
 import * as sweeping from '../../src/engine/pass/sweep.ts';
+import { reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 

@@ -5,10 +5,10 @@ import { encodeDocument, type Tombstone } from '../../src/core/lineage/lineage.t
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { reconcile, reconcileAll } from '../../src/engine/pass/reconcile.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
+import { reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 

@@ -8,7 +8,6 @@ import { knownAccounts } from '../../src/engine/accounts/accounts.ts';
 import { dependents, rollover } from '../../src/engine/accounts/change.ts';
 import { forget } from '../../src/engine/acts/forget.ts';
 import { testLocks } from '../../src/engine/locks/test-locks.ts';
-import { reconcileAll } from '../../src/engine/pass/reconcile.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import { createDns01, type Dns01Options } from '../../src/engine/solvers/dns01.ts';
 import { createZones } from '../../src/engine/zones/zone.ts';
@@ -17,6 +16,7 @@ import type { Solver } from '../../src/ports/solver.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { fakeDns, memoryDnsProvider } from '../../src/testing/fake-dns.ts';
 import type { Settings } from '../support/acme-ca.ts';
+import { reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { reconcile } from '../../src/engine/pass/reconcile.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
+import { reconcile } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 

@@ -7,7 +7,6 @@ import { forget } from '../../src/engine/acts/forget.ts';
 import { type RevocationWish, revokeVersions } from '../../src/engine/acts/revoke.ts';
 import { rollBack } from '../../src/engine/acts/rollback.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { reconcileAll } from '../../src/engine/pass/reconcile.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import { readKey, readVersion } from '../../src/engine/run/bundles.ts';
 import type { OpenFleet } from '../../src/fleet/opened.ts';
@@ -15,6 +14,7 @@ import { revoke } from '../../src/fleet/revoke.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createKillGate, killPlaces } from '../support/kill-gate.ts';
+import { reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -68,7 +68,7 @@ describe('a revocation', () => {
     const issuer = { name: 'ca', settings: world.wanted.issuer };
     const ask = (keyPem: Secret) =>
       revoke(
-        { composed: { engine } } as OpenFleet,
+        { engine } as OpenFleet,
         { what: { certificatePem, issuer, keyPem }, reason: 'unspecified', by: 'account-key' },
         signal,
       );
@@ -92,7 +92,7 @@ describe('a revocation', () => {
       const world = await worldWith();
       const what = { certificatePem, issuer: { name: 'ca', settings: world.wanted.issuer } };
       const asked = revoke(
-        { composed: { engine: world.replica(2) } } as OpenFleet,
+        { engine: world.replica(2) } as OpenFleet,
         { what, reason: 'unspecified', by: 'account-key' },
         signal,
       );

@@ -3,8 +3,8 @@ import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { StoredSpec, Wishes } from '../../src/core/spec/spec.ts';
 import { revokeVersions } from '../../src/engine/acts/revoke.ts';
 import { rollBack } from '../../src/engine/acts/rollback.ts';
-import { reconcile } from '../../src/engine/pass/reconcile.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
+import { reconcile } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 

@@ -3,11 +3,11 @@ import { fail } from '../../src/core/errors/errors.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { forget } from '../../src/engine/acts/forget.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { reconcile } from '../../src/engine/pass/reconcile.ts';
 import * as sweeping from '../../src/engine/pass/sweep.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { type CloudTargetOptions, createCloudTarget } from '../support/cloud-target.ts';
+import { reconcile } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import {
   createSimulatedWorld,

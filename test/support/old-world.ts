@@ -8,6 +8,7 @@ import '../../src/solvers/command.ts';
 import '../../src/solvers/http01-webroot.ts';
 import { fail } from '../../src/core/errors/errors.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { newPass } from '../../src/engine/memory/pass.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Processes } from '../../src/ports/processes.ts';
 import type { World } from '../../src/ports/world.ts';
@@ -143,7 +144,7 @@ export async function oldWorld(old: OldStore) {
     async open(pid: number): Promise<Engine> {
       const self = { bootId: 'boot', pidNamespace: 'pid:[1]', pid, startTime: '1' };
       const own: World = { ...world, processes: { ...processes, self: () => self } };
-      const { engine } = await compose(
+      const { process } = await compose(
         {
           store: { type: 'file', path: storePath },
           issuers: {},
@@ -160,8 +161,9 @@ export async function oldWorld(old: OldStore) {
         { world: own, reporter: { report() {} }, env: {} },
       );
       return {
-        ...engine,
-        connect: { ...engine.connect, deployer: async (_spec, name) => deployer(name) },
+        ...process,
+        pass: newPass('test', clock, process.memory),
+        connect: { ...process.connect, deployer: async (_spec, name) => deployer(name) },
       };
     },
     store: () => fileStore.connect({ options: { path: storePath }, name: 'store', world }),

@@ -5,8 +5,7 @@ import { Secret } from '../../src/core/errors/secret.ts';
 import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage/lineage.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
-import { createEngine, type Engine } from '../../src/engine/engine.ts';
-import { reconcile } from '../../src/engine/pass/reconcile.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Http } from '../../src/ports/http.ts';
@@ -17,6 +16,7 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa, type SimulatedCaOptions } from './acme-ca.ts';
+import { engineOf, reconcile } from './passes.ts';
 import { mortal, passing } from './passing-time.ts';
 import { randomOf, seeded } from './seeded.ts';
 import { httpTo, silent } from './simulated-http.ts';
@@ -106,7 +106,7 @@ export async function createSimulatedWorld(
       userAgent: 'simulation',
       log: silent,
     });
-    return createEngine({
+    return engineOf({
       store: own.store ?? store,
       clock: mortal(theirClock, () => dead.has(pid)),
       random,

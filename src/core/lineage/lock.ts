@@ -20,8 +20,8 @@ export interface LockDocument {
 /** A run whose pre-hook may have run, and that owes its post-hook. */
 export interface HookUser extends AroundOrder {
   readonly by: ProcessIdentity;
-  /** Tells the runs of one process apart. */
-  readonly run?: string | undefined;
+  /** Tells the passes of one process apart. */
+  readonly run: string;
   /** RFC 3339. */
   readonly since: string;
   /** The hook that was begun last. If certfleet is killed, it goes on. */

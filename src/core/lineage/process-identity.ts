@@ -12,6 +12,9 @@ export interface ProcessIdentity {
   readonly host?: string;
 }
 
+export const isSameProcess = (a: ProcessIdentity, b: ProcessIdentity): boolean =>
+  a.bootId === b.bootId && a.pidNamespace === b.pidNamespace && a.pid === b.pid && a.startTime === b.startTime;
+
 /** `32 on node-a`, or `32` if its host was not stored. */
 export const processText = ({ pid, host }: Pick<ProcessIdentity, 'pid' | 'host'>): string =>
   host === undefined ? String(pid) : `${pid} on ${remoteText(host)}`;

@@ -31,7 +31,7 @@ export async function carry(
     return fail('deploy/too-slow', { target, certificate: nameOf(run), seconds });
   };
   const work = async (locked: Holding['effect']): Promise<CertfleetError | undefined> => {
-    if (engine.memory.hung.has(key)) return tooLate();
+    if (engine.pass.hung.has(key)) return tooLate();
     const deadline = engine.clock.deadline(deployDeadlineMs, signal);
     const note = (receipt: Parameters<Note>[0]) => {
       deadline.signal.throwIfAborted(); // an abandoned call must not write into a document that is closed
@@ -51,7 +51,7 @@ export async function carry(
       return undefined;
     } catch (error) {
       if (!deadline.expired) throw error;
-      engine.memory.hung.add(key);
+      engine.pass.hung.add(key);
       return tooLate();
     } finally {
       deadline.done();

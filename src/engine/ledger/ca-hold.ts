@@ -58,14 +58,14 @@ export function endOfCaHold(hold: CaHold | undefined, lineage: Lineage | undefin
  * it is stored with the certificate instead.
  */
 export async function keepHold(
-  engine: Pick<Engine, 'store' | 'clock' | 'memory'>,
+  engine: Pick<Engine, 'store' | 'clock' | 'pass'>,
   directory: string,
   error: CertfleetError,
 ): Promise<void> {
   const named = error.code === 'acme/busy' ? error.retryAt : undefined;
   // Without an answer from the directory, its URL may be wrong: that is no reason to store something about it.
   const wasReached = error.code !== 'acme/directory-unreachable';
-  const isDown = wasReached && engine.memory.paces(directory).state() === 'down';
+  const isDown = wasReached && engine.pass.cas(directory).state() === 'down';
   if (!named && !isDown) return;
   const now = engine.clock.now();
   const since = now.toISOString();

@@ -1,6 +1,6 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { Looks } from '../engine.ts';
-import { createMemory } from '../memory/zone-memory.ts';
+import { createZoneMemory } from '../memory/zone-memory.ts';
 import type { Zones } from '../zones/zone.ts';
 import { lookUpAddresses } from './addresses.ts';
 import { checkCaa } from './caa.ts';
@@ -13,7 +13,7 @@ const mostRecords = 64;
  * checked before the order and again before the validation, and many certificates may share a domain's CAA.
  */
 export function createLooks(zones: Zones, clock: Clock, asTheCa: boolean): Looks {
-  const remember = createMemory(clock);
+  const remember = createZoneMemory(clock);
   const kept: Zones = {
     ...zones,
     resolve: (question, signal) =>

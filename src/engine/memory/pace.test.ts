@@ -64,59 +64,16 @@ describe('how many certificates a CA is given at once', () => {
   });
 });
 
-it('lets as many orders run as its limit allows, more once that has grown, and twice as many certificates', async () => {
-  const { pace, round } = bench();
-  const ends: (() => void)[] = [];
-  const all = Array.from({ length: 100 }, () =>
-    pace.inTurn(() => new Promise<void>((end) => void ends.push(end)), new AbortController().signal),
-  );
-  const turn = () => new Promise((done) => setImmediate(done));
-  await turn();
-  expect([ends.length, pace.lanes()], 'before the first order is accepted').toEqual([32, 32]);
-  pace.works();
-  expect(pace.lanes()).toBe(64);
-  round(50);
-  await turn();
-  expect([ends.length, pace.lanes()]).toEqual([64, 128]);
-  for (const [index, ended] of all.entries()) {
-    ends[index]?.();
-    await ended;
-  }
-  expect(ends).toHaveLength(100);
+it('forgets its best round once the CA has not answered for an hour', () => {
+  const { pace, during, round } = bench();
+  round(5);
+  expect(round(900), 'far slower than the best').toBe(32);
+  during(3_600_000, 0, pace.answered);
+  expect(round(900)).toBe(64);
 });
 
-describe('a CA that was down', () => {
-  it('is given one, and all as soon as it takes an order', () => {
-    const { pace } = bench();
-    let told = 0;
-    pace.onGrowth(() => {
-      told += 1;
-    });
-    pace.probe();
-    expect([pace.state(), pace.limit()]).toEqual(['probing', 1]);
-    pace.works();
-    expect([pace.state(), pace.limit(), told]).toEqual(['works', 32, 1]);
-  });
-
-  it('stays down for this run, and what is known is not asked for again', () => {
-    const { pace } = bench();
-    expect(pace.state()).toBe('unknown');
-    pace.probe();
-    pace.failed();
-    pace.probe();
-    expect(pace.state()).toBe('down');
-    const { pace: other } = bench();
-    other.works();
-    other.probe();
-    expect([other.state(), other.limit()]).toEqual(['works', 32]);
-  });
-
-  it('says nothing of another CA', () => {
-    const paces = createPaces(fakeClock());
-    paces('https://a.test/').failed();
-    expect(['https://a.test/', 'https://b.test/'].map((directory) => paces(directory).state())).toEqual([
-      'down',
-      'unknown',
-    ]);
-  });
+it('is that of one CA', () => {
+  const paces = createPaces(fakeClock());
+  paces('https://a.test/').strained(0);
+  expect(['https://a.test/', 'https://b.test/'].map((directory) => paces(directory).limit())).toEqual([16, 32]);
 });

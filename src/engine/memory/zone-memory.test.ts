@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { fakeClock } from '../../testing/fake-clock.ts';
-import { createMemory } from './zone-memory.ts';
+import { createZoneMemory } from './zone-memory.ts';
 
 const { signal } = new AbortController();
 
 it('forgets the oldest result once it has thousands, and never keeps a large one', async () => {
-  const remember = createMemory(fakeClock());
+  const remember = createZoneMemory(fakeClock());
   let found = 0;
   const ask = (key: string, isLarge = false) =>
     remember(key, signal, async () => ({ value: ++found, ttl: 3_600, isLarge }));

@@ -9,7 +9,7 @@ const longestMs = 3_600_000;
 const mostKept = 4_096;
 
 /** Caches results for their TTL, the oldest ones only as long as there is room. Callers that ask for the same at the same time share one search. */
-export function createMemory(clock: Clock) {
+export function createZoneMemory(clock: Clock) {
   const kept = new Map<string, { readonly value: unknown; readonly until: number }>();
   const share = createSingleFlight<unknown>();
 

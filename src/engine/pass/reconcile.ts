@@ -7,7 +7,7 @@ import { aroundOrder, countPreHooks, mergeHooks } from '../../core/spec/hooks.ts
 import type { Hooks } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
 import type { Done } from '../delivery/swept.ts';
-import { type Engine, report, runOf } from '../engine.ts';
+import { type Engine, report } from '../engine.ts';
 import { type Busy, isBusy } from '../leases/lease.ts';
 import { holdOf } from '../ledger/ca-hold.ts';
 import { afterRun, settleRuns, withRefusedHooks } from '../path/hooks.ts';
@@ -23,11 +23,10 @@ import { sweeperOf, whatIsLeft } from './sweep.ts';
 
 /** Makes one pass over many certificates. The outcomes are in the order of the jobs. */
 export async function reconcile(
-  process: Engine,
+  engine: Engine,
   jobs: readonly Job[],
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
-  const engine = runOf(process);
   await engine.store.check(signal);
   if (jobs.some((job) => aroundOrder(hooksIn(job)).length > 0)) await settleRuns(engine, signal);
   const errands = jobs.map((job) => ({ ...atItsCa(engine, job), phase: phaseOf(job), run: visitsOf(engine, job) }));
@@ -50,11 +49,10 @@ export async function reconcile(
  * @param wanted.jobOf the job for any other stored lineage
  */
 export async function reconcileAll(
-  process: Engine,
+  engine: Engine,
   wanted: { readonly jobs: readonly Job[]; readonly jobOf: (stored: Lineage) => Job | undefined },
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
-  const engine = runOf(process);
   const jobs = new Map(wanted.jobs.map((job) => [job.wanted.spec.name, job]));
   const outcomes = new Map<string, Outcome | undefined>([...jobs.keys()].map((name) => [name, undefined]));
   const errands: Errand<{ readonly name: string; readonly outcome: Outcome | undefined; readonly hasLeft: boolean }>[] =
@@ -176,15 +174,13 @@ async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal):
 const atTheSweep = { group: 'sweep', limit: () => 16 };
 
 /**
- * For a CA that was down in the last run, or in an earlier one of this process, tries one certificate before all others, to
- * find out whether it still is.
+ * For a CA that was down in the last pass, tries one certificate before all others, to find out whether it still is.
  */
 async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: AbortSignal): Promise<void> {
   for (const directory of new Set(jobs.map(({ wanted }) => wanted.issuer.directory))) {
     // If the store fails, each certificate reports it.
     const hold = await holdOf(engine, directory, signal).catch(() => undefined);
-    const pace = engine.memory.paces(directory);
-    if (hold?.isDown || pace.state() === 'down') pace.probe();
+    if (hold?.isDown) engine.pass.cas(directory).probe();
   }
 }
 
@@ -198,7 +194,7 @@ const phaseOf = (job: Job): number => countPreHooks(hooksIn(job));
 
 const atItsCa = (engine: Engine, { wanted }: Job) => {
   const { directory } = wanted.issuer;
-  const { lanes, onGrowth } = engine.memory.paces(directory);
+  const { lanes, onGrowth } = engine.pass.cas(directory);
   return { group: directory, limit: lanes, onGrowth };
 };
 

@@ -1,6 +1,7 @@
 import { isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { remoteLines } from '../../core/errors/remote-text.ts';
 import type { HookUser, LockDocument } from '../../core/lineage/lock.ts';
+import { isSameProcess } from '../../core/lineage/process-identity.ts';
 import { happenedWithin } from '../../core/lineage/stored-time.ts';
 import type { Outcome, RefusedHook } from '../../core/plan/outcome.ts';
 import { type AroundOrder, aroundOrder, briefHook, hooksKey } from '../../core/spec/hooks.ts';
@@ -8,7 +9,7 @@ import type { Hooks } from '../../core/spec/spec.ts';
 import type { ProcessIdentity } from '../../ports/processes.ts';
 import { type Engine, report } from '../engine.ts';
 import type { HeldLock } from '../locks/lock.ts';
-import { postHookVariables } from '../memory/hooks-of-run.ts';
+import { postHookVariables } from '../memory/hooks-of-pass.ts';
 import type { Run } from '../run/run.ts';
 
 /**
@@ -26,7 +27,7 @@ const foreignMs = 7 * 86_400_000;
 
 /** Before the order of a certificate: runs its pre-hooks that this run has not yet run, and journals its post-hooks. */
 export async function beforeOrder({ engine, job, signal }: Run): Promise<void> {
-  const { entered, entering } = engine.memory.hooks;
+  const { entered, entering } = engine.pass.hooks;
   for (const pair of aroundOrder(job.wanted.spec.hooks ?? {})) {
     const key = hooksKey(pair);
     if (entered.has(key)) continue;
@@ -39,7 +40,7 @@ export async function beforeOrder({ engine, job, signal }: Run): Promise<void> {
 }
 
 async function enter(engine: Engine, pair: AroundOrder, signal: AbortSignal): Promise<void> {
-  const { id, ran } = engine.memory.hooks;
+  const { id, hooks } = engine.pass;
   const key = hooksKey(pair);
   const isOurs = (user: HookUser) => user.run === id && hooksKey(user) === key;
   const user: HookUser = { ...pair, by: engine.processes.self(), run: id, since: engine.clock.now().toISOString() };
@@ -47,16 +48,16 @@ async function enter(engine: Engine, pair: AroundOrder, signal: AbortSignal): Pr
     resource,
     ({ hooks = [], ...document }) => ({ ...document, hooks: [...hooks.filter((one) => !isOurs(one)), user] }),
     async (held) => {
-      engine.memory.hooks.owes = true;
+      hooks.owes = true;
       const { pre } = pair;
       const others = usersIn(held).filter((one) => !isOver(engine, one) && engine.processes.look(one.by) === 'alive');
-      if (pre === undefined || ran.has(pre) || others.some((one) => one.pre === pre)) return;
+      if (pre === undefined || hooks.ran.has(pre) || others.some((one) => one.pre === pre)) return;
       const change = (running: ProcessIdentity | undefined) => (document: LockDocument) => ({
         ...document,
         hooks: (document.hooks ?? []).map((one) => (isOurs(one) ? { ...one, running } : one)),
       });
       await runHook(engine, ['pre-hook', pre], {}, signal, (who) => held.write(change(who), signal));
-      ran.add(pre);
+      hooks.ran.add(pre);
       held.leave(change(undefined));
     },
     signal,
@@ -109,7 +110,7 @@ const nameOf = (kind: 'pre-hook' | 'post-hook', command: string): string => `the
 
 /** At the end of a run: runs the post-hooks that it owes. */
 export async function afterRun(engine: Engine, signal: AbortSignal): Promise<void> {
-  if (engine.memory.hooks.owes) await settleRuns(engine, signal);
+  if (engine.pass.hooks.owes) await settleRuns(engine, signal);
 }
 
 /**
@@ -117,7 +118,7 @@ export async function afterRun(engine: Engine, signal: AbortSignal): Promise<voi
  * left to that run. Never fails: before a run, its certificates can be tried all the same, and at its end they are done.
  */
 export async function settleRuns(engine: Engine, signal: AbortSignal): Promise<void> {
-  const { memory, clock, locks } = engine;
+  const { clock, locks } = engine;
   // Not the run's signal: a server that a pre-hook has stopped must start again after Ctrl-C, too.
   const deadline = clock.deadline(settleMs);
   try {
@@ -130,9 +131,7 @@ export async function settleRuns(engine: Engine, signal: AbortSignal): Promise<v
       (held) => settle(engine, held, deadline.signal),
       deadline.signal,
     );
-    memory.hooks.unsettled.clear();
   } catch (error) {
-    if (memory.hooks.owes) memory.hooks.unsettled.add(memory.hooks.id);
     const message = `post-hooks: ${reasonOf(error)}; the next run tries again`;
     report(engine, { level: 'alarm', event: 'hook.failed', message });
   } finally {
@@ -161,7 +160,7 @@ async function settle(engine: Engine, held: HeldLock, signal: AbortSignal): Prom
         }),
         signal,
       );
-    await runHook(engine, ['post-hook', post], postHookVariables(engine.memory.hooks), signal, started);
+    await runHook(engine, ['post-hook', post], postHookVariables(engine.pass.hooks), signal, started);
   }
   held.leave(({ hooks: _before, ...document }) => {
     const kept = others.filter(
@@ -171,9 +170,9 @@ async function settle(engine: Engine, held: HeldLock, signal: AbortSignal): Prom
   });
 }
 
-/** Whether a run is at its end: this one, one of this process that failed to settle, or one that was killed here. */
-const isOver = ({ processes, memory: { hooks } }: Engine, { by, run }: HookUser): boolean =>
-  (run !== undefined && (run === hooks.id || hooks.unsettled.has(run))) || processes.look(by) === 'dead';
+/** Whether a pass is at its end: this one, one of this process that failed to settle, or one that was killed here. */
+const isOver = ({ processes, memory, pass }: Engine, { by, run }: HookUser): boolean =>
+  isSameProcess(by, processes.self()) ? run === pass.id || !memory.passes.has(run) : processes.look(by) === 'dead';
 
 const usersIn = ({ document }: HeldLock): readonly HookUser[] => document.hooks ?? [];
 

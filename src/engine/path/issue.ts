@@ -17,7 +17,7 @@ import { type Busy, firstSight, isBusy, lookAt, take } from '../leases/lease.ts'
 import { readAccount, rolloverOf } from '../ledger/account.ts';
 import { holdOf } from '../ledger/ca-hold.ts';
 import { checkChange } from '../looks/change.ts';
-import { noteOutcome } from '../memory/hooks-of-run.ts';
+import { noteOutcome } from '../memory/hooks-of-pass.ts';
 import { answers, isHalfDone, type Job, refuseOthers, withNewSettings } from '../run/job.ts';
 import type { Run } from '../run/run.ts';
 import { together } from '../run/wait.ts';
@@ -34,7 +34,7 @@ import type { Visit } from './visit.ts';
 /** {@link takeTurns}, and remembers the outcome for the post-hooks of the run. */
 export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy> {
   const outcome = await takeTurns(engine, visit, signal);
-  if (!isBusy(outcome)) noteOutcome(engine.memory.hooks, visit.job.wanted.spec, outcome);
+  if (!isBusy(outcome)) noteOutcome(engine.pass.hooks, visit.job.wanted.spec, outcome);
   return outcome;
 }
 
@@ -75,7 +75,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   }
   const { lineage, claim } = seen;
   refuseOthers(job, lineage);
-  const isDown = engine.memory.paces(directory).state() === 'down';
+  const isDown = engine.pass.cas(directory).state() === 'down';
   const known = { lineage, isChecked: visit.isChecked === true, caHold, rollover, isDown, now: claim.now };
   const decision = decide(job, known);
   if (decision.action === 'take-lease') {
@@ -95,7 +95,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
     return 'again';
   }
   if (decision.action === 'wait') {
-    const pace = engine.memory.paces(directory);
+    const pace = engine.pass.cas(directory);
     const pauseMs = pace.nextProbe();
     if (pauseMs) return { busy: true, pauseMs };
     if (pace.state() !== 'down') return 'again';

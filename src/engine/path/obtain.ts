@@ -158,7 +158,7 @@ async function makeVersionOf(run: OrderRun): Promise<VersionBundle> {
     if (!learned.isPrepared) await prepare(run);
     learned.isPrepared = true;
   } else if (kept.status === 'pending') await makeStayingReady(run);
-  const pace = engine.memory.paces(issuer.directoryUrl);
+  const pace = engine.pass.cas(issuer.directoryUrl);
   const { keyPem, chain } = await pace.inTurn(() => obtainChain(run, version, kept), signal);
   const { facts, chainPem } = chain;
   const current = { facts, ...issuedWith(run, keyPem, chain) };

@@ -1,15 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../core/errors/errors.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
-import type { Memory } from '../engine.ts';
-import { createPaces } from '../memory/pace.ts';
+import { createMemory } from '../memory/memory.ts';
+import { newPass } from '../memory/pass.ts';
 import { ask } from './ask.ts';
 
 /** Calls that are refused `times` times, each with a Retry-After of so many ms. */
 function refusing(times: number, retryAfterMs: number) {
   const clock = fakeClock(undefined, { auto: true });
+  const memory = createMemory(clock);
   const asker = {
-    engine: { clock, memory: { paces: createPaces(clock) } as Memory },
+    engine: { clock, memory, pass: newPass('test', clock, memory) },
     issuer: { directoryUrl: 'https://ca.test/directory' },
     signal: new AbortController().signal,
   };

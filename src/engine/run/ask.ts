@@ -5,7 +5,7 @@ import { type Engine, report } from '../engine.ts';
 
 /** What is needed to ask a CA; an {@link import('./run.ts').OrderRun} is one. */
 export interface Asker {
-  readonly engine: Pick<Engine, 'clock' | 'memory'>;
+  readonly engine: Pick<Engine, 'clock' | 'memory' | 'pass'>;
   readonly issuer: Pick<Issuer, 'directoryUrl'>;
   readonly signal: AbortSignal;
 }
@@ -38,7 +38,7 @@ export async function ask<T>(
     readonly isKnown?: boolean;
   } = {},
 ): Promise<T> {
-  const { clock, memory } = engine;
+  const { clock, memory, pass } = engine;
   const pace = memory.paces(issuer.directoryUrl);
   const endMs = clock.monotonicMs() + budgetMs;
   const tried = { lost: 0, refused: 0 };
@@ -53,7 +53,12 @@ export async function ask<T>(
       const pauseMs = repeatAfter(error)
         ? pauseAfterLost(tried.lost++, repeats)
         : pauseNamed(error, tried.refused++, clock);
-      if (pauseMs === undefined || clock.monotonicMs() + pauseMs > endMs || pace.state() === 'down') throw error;
+      if (
+        pauseMs === undefined ||
+        clock.monotonicMs() + pauseMs > endMs ||
+        pass.cas(issuer.directoryUrl).state() === 'down'
+      )
+        throw error;
       await clock.sleep(pauseMs, signal);
     }
   }
@@ -81,7 +86,7 @@ export function noteIfDown(
   error: unknown,
 ) {
   if (!isLost(error) && !isFailure(error, 'acme/directory-unreachable')) return;
-  if (!engine.memory.paces(directoryUrl).failed()) return;
+  if (!engine.pass.cas(directoryUrl).failed()) return;
   const message = `${name} does not answer; waiting, and trying it with one certificate a minute, at most three times`;
   report(engine, { level: 'warn', event: 'log', message });
 }

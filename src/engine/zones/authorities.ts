@@ -1,7 +1,8 @@
 import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { isWithin, parentName } from '../../core/names/dns-name.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Dns, DnsAnswer, DnsRecord, DnsServer } from '../../ports/dns.ts';
+import type { Dns, DnsAnswer, DnsRecord } from '../../ports/dns.ts';
+import type { SilentServers } from '../memory/silent-servers.ts';
 import { chainLimit, chainMs, createTimeLimit, mostAsked, mostReferrals, searchMs, serverMs } from './limits.ts';
 import type { Question, Spoken, ZoneServer, Zones } from './zone.ts';
 
@@ -14,7 +15,7 @@ export const noSuchLabel = 'certfleet-no-such-name';
 interface Parts extends Pick<Zones, 'resolve' | 'findZone' | 'nameservers'> {
   readonly dns: Dns;
   readonly clock: Clock;
-  readonly silent: Set<string>;
+  readonly silent: SilentServers;
   /** Zones that the operator named. Nothing below one is another zone, whatever its servers say. */
   readonly pinned?: { has(zone: string): boolean };
 }
@@ -28,7 +29,7 @@ export function assemble({ dns, clock, silent, resolve, findZone, nameservers, p
 
   async function askServers(zone: string, question: Question, signal: AbortSignal, referrals = 0): Promise<Spoken> {
     let reason = '';
-    const servers = inOrder(await nameservers(zone, signal), silent);
+    const servers = silent.inOrder(await nameservers(zone, signal));
     for (const server of servers.slice(0, mostAsked)) {
       const answer = await askServer(server, question, signal);
       if (typeof answer === 'string') {
@@ -57,7 +58,7 @@ export function assemble({ dns, clock, silent, resolve, findZone, nameservers, p
     } catch (error) {
       signal.throwIfAborted();
       if (!limit.expired && !isFailure(error, 'dns/lookup-failed')) throw error;
-      note(silent, server);
+      silent.note(server);
       return limit.expired ? `${server.name} does not answer` : reasonOf(error);
     } finally {
       limit.done();
@@ -127,19 +128,6 @@ function deepest(zone: string, name: string, answer: DnsAnswer): string {
 }
 
 const isBelow = (name: string, zone: string): boolean => name !== zone && isWithin(name, zone);
-
-const keyOf = (server: DnsServer): string => `${server.address} ${server.port}`;
-
-export const inOrder = <T extends DnsServer>(servers: readonly T[], last: ReadonlySet<string>): readonly T[] => [
-  ...servers.filter((server) => !last.has(keyOf(server))),
-  ...servers.filter((server) => last.has(keyOf(server))),
-];
-
-/** Remembers a silent server; forgets all of them rather than keep what a hostile zone invents. */
-export function note(silent: Set<string>, server: DnsServer): void {
-  if (silent.size >= 1_024) silent.clear();
-  silent.add(keyOf(server));
-}
 
 export const lateFor = (question: Question) => (ms: number) =>
   lookupFailed('of its zone', question, `all servers together took longer than ${ms / 1000} s`);

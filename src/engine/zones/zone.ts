@@ -4,8 +4,9 @@ import { isWithin, parentName, parseServerAddress } from '../../core/names/dns-n
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns, DnsAnswer, DnsRecord, DnsServer, DnsType } from '../../ports/dns.ts';
 import type { Log } from '../../ports/log.ts';
-import { createMemory } from '../memory/zone-memory.ts';
-import { assemble, inOrder, lateFor, lookupFailed, note, soaFor, speaks } from './authorities.ts';
+import { createSilentServers } from '../memory/silent-servers.ts';
+import { createZoneMemory } from '../memory/zone-memory.ts';
+import { assemble, lateFor, lookupFailed, soaFor, speaks } from './authorities.ts';
 import { createTimeLimit, mostServers, searchMs, serverMs } from './limits.ts';
 
 /**
@@ -72,14 +73,13 @@ export interface ZonesOptions {
 }
 
 export function createZones({ dns, clock, resolvers, log, port = 53 }: ZonesOptions): Zones {
-  const remember = createMemory(clock);
-  // For the rest of this run, ask servers that were silent last.
-  const silent = new Set<string>();
+  const remember = createZoneMemory(clock);
+  const silent = createSilentServers(clock);
   const within = createTimeLimit(clock);
 
   async function resolve(question: Question, signal: AbortSignal): Promise<DnsAnswer> {
     let last: unknown;
-    const queue = inOrder(resolvers, silent);
+    const queue = silent.inOrder(resolvers);
     for (const [at, resolver] of queue.entries()) {
       // The last one may take all the remaining time.
       const limit = at < queue.length - 1 ? clock.deadline(serverMs, signal) : undefined;
@@ -90,7 +90,7 @@ export function createZones({ dns, clock, resolvers, log, port = 53 }: ZonesOpti
       } catch (error) {
         signal.throwIfAborted();
         if (!limit?.expired && !isFailure(error, 'dns/lookup-failed')) throw error;
-        note(silent, resolver);
+        silent.note(resolver);
         last = limit?.expired ? lookupFailed(resolver.address, question, 'no answer in time') : error;
       } finally {
         limit?.done();
@@ -179,7 +179,7 @@ export function overrideZones(
   return assemble({
     dns,
     clock,
-    silent: new Set(),
+    silent: createSilentServers(clock),
     pinned: named,
     resolve: zones.resolve,
     async findZone(name, signal) {

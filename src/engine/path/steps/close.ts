@@ -8,7 +8,7 @@ import { isRetried, nextTry } from '../../../core/plan/plan.ts';
 import { sameSpec } from '../../../core/spec/same-spec.ts';
 import { present } from '../../../core/text/present.ts';
 import { report } from '../../engine.ts';
-import { noteRenewed } from '../../memory/hooks-of-run.ts';
+import { noteRenewed } from '../../memory/hooks-of-pass.ts';
 import { nameOf, type Run } from '../../run/run.ts';
 
 /** The results of the last steps of a run. */
@@ -46,7 +46,7 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
         : words[quiet],
     ...present({ code: error?.code, hint: error && cut(error.hint, longestStored) }),
   };
-  if (error && isIssue) noteRenewed(engine.memory.hooks, holding.lineage.spec.spec);
+  if (error && isIssue) noteRenewed(engine.pass.hooks, holding.lineage.spec.spec);
   await holding.apply(closed({ deployments, left, renewal, retired, last, now }), signal);
   return outcomeOfLast(holding.lineage, error);
 }

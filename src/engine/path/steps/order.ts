@@ -40,7 +40,7 @@ const isExpired = ({ engine }: OrderRun, { expires, status }: Order): boolean =>
 /** Steps 5b and 5c: sends newOrder and journals its URL. Its intent was journalled with the lease. */
 export async function placeOrder(run: OrderRun): Promise<Order> {
   const { engine, job, issuer, holding, learned, signal } = run;
-  const pace = engine.memory.paces(issuer.directoryUrl);
+  const pace = engine.pass.cas(issuer.directoryUrl);
   announce(run, 'order', 'ordering the certificate');
   if (holding.work.order?.url !== undefined) await holding.apply(orderGivenUp(), signal);
   const replaces = whatItReplaces(run);
@@ -83,7 +83,7 @@ export function checkMayOrder(run: OrderRun): void {
 
 function failIfDown(run: OrderRun, cause?: unknown): void {
   const { engine, issuer } = run;
-  if (engine.memory.paces(issuer.directoryUrl).state() !== 'down') return;
+  if (engine.pass.cas(issuer.directoryUrl).state() !== 'down') return;
   throw fail('acme/down', { issuer: issuer.name }, { cause });
 }
 

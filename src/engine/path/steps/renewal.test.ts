@@ -8,7 +8,8 @@ import type { RenewalInfo } from '../../../ports/issuer.ts';
 import { createMemoryStore } from '../../../stores/memory.ts';
 import { fakeClock } from '../../../testing/fake-clock.ts';
 import type { Engine } from '../../engine.ts';
-import { createPaces } from '../../memory/pace.ts';
+import { createMemory } from '../../memory/memory.ts';
+import { newPass } from '../../memory/pass.ts';
 import type { Run } from '../../run/run.ts';
 import { askRenewalInfo } from './renewal.ts';
 
@@ -20,10 +21,11 @@ const ask = (lineage: Lineage, answer: () => Promise<RenewalInfo | undefined>) =
   let asked = 0;
   const reported: Event[] = [];
   const clock = fakeClock(now);
+  const memory = createMemory(clock);
   const engine = {
     store: createMemoryStore(),
     clock,
-    memory: { paces: createPaces(clock) },
+    ...{ memory, pass: newPass('test', clock, memory) },
     random: { number: () => 0 },
     reporter: { report: (event: Event) => void reported.push(event) },
     connect: {

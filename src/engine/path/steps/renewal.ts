@@ -37,7 +37,7 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
   if (hold !== undefined)
     return renewalWithoutAnswer(current, before, now, { retryAt: new Date(hold), isLimit: false });
   // A CA that hangs would delay every certificate.
-  if (engine.memory.paces(current.directory).state() === 'down') return renewalWithoutAnswer(current, before, now);
+  if (engine.pass.cas(current.directory).state() === 'down') return renewalWithoutAnswer(current, before, now);
   const deadline = clock.deadline(askMs, signal);
   try {
     const issuer = engine.connect.issuer(wanted.spec.issuer, wanted.issuer);

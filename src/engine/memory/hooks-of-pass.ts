@@ -3,10 +3,8 @@ import { identifierKey } from '../../core/names/identifier.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import type { CertificateSpec } from '../../core/spec/spec.ts';
 
-/** What a run remembers of hooks around its orders. */
-export interface HooksOfRun {
-  /** Which run of this process it is. */
-  readonly id: string;
+/** What a pass remembers of the hooks around its orders. */
+export interface HooksOfPass {
   /** A post-hook is journalled that has not run yet. */
   owes: boolean;
   /** The pairs that are journalled and whose pre-hook has run, by `hooksKey`. */
@@ -18,36 +16,32 @@ export interface HooksOfRun {
   /** The names of the certificates that were renewed, and of those that failed, by certificate. */
   readonly renewed: Map<string, readonly string[]>;
   readonly failed: Map<string, readonly string[]>;
-  /** Runs of this process that ended without their post-hooks, by `id`: the next one makes up for them. */
-  readonly unsettled: Set<string>;
 }
 
-export const newHooksOfRun = (id: string, unsettled: Set<string> = new Set()): HooksOfRun => ({
-  id,
+export const newHooksOfPass = (): HooksOfPass => ({
   owes: false,
   entered: new Set(),
   ran: new Set(),
   entering: createSingleFlight(),
   renewed: new Map(),
   failed: new Map(),
-  unsettled,
 });
 
 /** Remembers an outcome for the post-hooks. */
-export function noteOutcome(hooks: HooksOfRun, spec: CertificateSpec, { result }: Outcome): void {
+export function noteOutcome(hooks: HooksOfPass, spec: CertificateSpec, { result }: Outcome): void {
   if (result === 'issued' || result === 'renewed') noteRenewed(hooks, spec);
   else if (result === 'failed') hooks.failed.set(spec.name, spec.identifiers.map(identifierKey));
 }
 
 /** Remembers a new certificate for the post-hooks; for certbot, too, it is renewed though a deploy hook fails. */
-export const noteRenewed = ({ renewed }: HooksOfRun, { name, identifiers }: CertificateSpec): void =>
+export const noteRenewed = ({ renewed }: HooksOfPass, { name, identifiers }: CertificateSpec): void =>
   void renewed.set(name, identifiers.map(identifierKey));
 
 /** How long a list in an environment variable may be: all of them and the arguments share 128 KiB on Linux. */
 const longestList = 16_000;
 
 /** certbot's variables for post-hooks. */
-export const postHookVariables = ({ renewed, failed }: HooksOfRun): Readonly<Record<string, string>> => ({
+export const postHookVariables = ({ renewed, failed }: HooksOfPass): Readonly<Record<string, string>> => ({
   RENEWED_DOMAINS: listOf(renewed),
   FAILED_DOMAINS: listOf(failed),
 });

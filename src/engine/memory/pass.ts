@@ -1,0 +1,30 @@
+import type { Clock } from '../../ports/clock.ts';
+import { type CaOfPass, createCaOfPass } from './ca-of-pass.ts';
+import { type HooksOfPass, newHooksOfPass } from './hooks-of-pass.ts';
+import type { Memory } from './memory.ts';
+
+/** What one pass has done and found out. It ends with the pass: the next one runs hooks again, and asks again who was down. */
+export interface Pass {
+  /** Tells the passes of one process apart. */
+  readonly id: string;
+  /** The hooks around its orders. */
+  readonly hooks: HooksOfPass;
+  /** Targets that missed their deadline, so that its other certificates do not wait for them. */
+  readonly hung: Set<string>;
+  /** By directory URL: whether the CA is down, and how many certificates may be in work. */
+  readonly cas: (directory: string) => CaOfPass;
+}
+
+export function newPass(id: string, clock: Pick<Clock, 'monotonicMs'>, { paces }: Pick<Memory, 'paces'>): Pass {
+  const cas = new Map<string, CaOfPass>();
+  return {
+    id,
+    hooks: newHooksOfPass(),
+    hung: new Set(),
+    cas(directory) {
+      const ca = cas.get(directory) ?? createCaOfPass(clock, paces(directory));
+      cas.set(directory, ca);
+      return ca;
+    },
+  };
+}
