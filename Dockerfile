@@ -23,13 +23,17 @@ FROM ${NODE_IMAGE}${NODE_DIGEST:+@${NODE_DIGEST}}
 # A fixed number, so that `chown 10001` on the host is right for every version of the image.
 RUN groupadd --gid 10001 certfleet \
   && useradd --uid 10001 --gid 10001 --home-dir /var/lib/certfleet --no-create-home --shell /usr/sbin/nologin certfleet \
-  && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/certfleet \
+  && install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/certfleet /var/cache/certfleet \
   && install --directory --owner=10001 --group=10001 --mode=0755 /certs /etc/letsencrypt \
   && install --directory /etc/certfleet \
-  && ln -s /opt/certfleet/dist/cli.js /usr/local/bin/certfleet
+  && ln -s /opt/certfleet/dist/cli.cjs /usr/local/bin/certfleet
 COPY --from=build /opt/certfleet /opt/certfleet
 ENV NODE_ENV=production
+# Not in the home folder, which is the store.
+ENV CERTFLEET_CODE_CACHE=/var/cache/certfleet
 USER 10001:10001
+# Fills the cache with the compiled code of what every command needs.
+RUN certfleet status
 # The store: without it, the next run would order every certificate again.
 VOLUME /var/lib/certfleet
 # The responder of the documents' examples.

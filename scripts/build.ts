@@ -1,10 +1,17 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { build, type CodeSplittingGroup, type Plugin } from 'rolldown';
+import {
+  build,
+  type CodeSplittingGroup,
+  type InputOptions,
+  type OutputChunk,
+  type OutputOptions,
+  type Plugin,
+} from 'rolldown';
 import { manPage } from './man-page.ts';
 import { bundledPackages, noticesText, sbomText } from './notices.ts';
 
@@ -22,8 +29,8 @@ const { values: flags } = parseArgs({
 });
 const out = resolve(flags.out);
 
-const entries: Readonly<Record<string, string>> = {
-  cli: 'src/cli/index.ts',
+/** What others import. */
+const library: Readonly<Record<string, string>> = {
   index: 'src/index.ts',
   api: 'src/clients/index.ts',
   define: 'src/define.ts',
@@ -44,7 +51,6 @@ const englishOnly: Plugin = {
  * the source says `import()` for, and what nobody else needs, is another file.
  */
 const files: CodeSplittingGroup[] = [
-  { name: 'version', test: /src\/core\/errors\/version\.ts$/, priority: 4 },
   { name: startName(join(root, 'src/cli/main.ts')), priority: 3 },
   { name: 'zod', test: /node_modules\/zod\//, priority: 2 },
   // Most passes need most of it.
@@ -65,6 +71,26 @@ function startName(entry: string): CodeSplittingGroup['name'] {
     }
   };
 }
+
+/** CommonJS, because only that can be loaded with code that V8 compiled before (decision 0034). */
+const output: OutputOptions = {
+  format: 'cjs',
+  // Half of a cold start is reading source text. Names stay, so that stack traces are readable.
+  minify: { compress: { keepNames: { function: true, class: true } }, mangle: false, codegen: true },
+  comments: { legal: true, annotation: false, jsdoc: false },
+  // For --enable-source-maps and debuggers; node does not read them by default.
+  sourcemap: true,
+  sourcemapExcludeSources: true,
+};
+
+const input: InputOptions = {
+  cwd: root,
+  platform: 'node',
+  // Native parts of ssh2, which it does without: a build that needs no compiler is the same on every machine.
+  external: [/\.node$/, 'cpu-features'],
+  plugins: [englishOnly],
+  logLevel: 'silent',
+};
 
 // Built beside the old one and swapped by rename, so that a certfleet that runs from dist never sees half of it.
 const drafts = out === join(root, 'dist') ? join(root, '.cache') : dirname(out);
@@ -95,40 +121,50 @@ interface BuildFailure {
 }
 
 async function buildJavaScript(folder: string): Promise<void> {
-  const { output } = await build({
-    cwd: root,
-    input: entries,
-    platform: 'node',
-    // Native parts of ssh2, which it does without: a build that needs no compiler is the same on every machine.
-    external: [/\.node$/, 'cpu-features'],
-    // ssh2 reads it at start, though it needs no file.
-    transform: { target: 'node20.19', define: { __dirname: 'import.meta.dirname' } },
-    plugins: [englishOnly],
+  const { output: chunks } = await build({
+    ...input,
+    input: { run: 'src/cli/run.ts', ...library },
+    transform: { target: 'node20.19' },
     output: {
-      dir: folder,
-      chunkFileNames: 'chunks/[name]-[hash].js',
+      ...output,
+      dir: join(folder, 'chunks'),
+      entryFileNames: '[name]-[hash].cjs',
+      chunkFileNames: '[name]-[hash].cjs',
       codeSplitting: { groups: files },
-      // Half of a cold start is reading source text. Names stay, so that stack traces are readable.
-      minify: { compress: { keepNames: { function: true, class: true } }, mangle: false, codegen: true },
-      comments: { legal: true, annotation: false, jsdoc: false },
-      // For --enable-source-maps and debuggers; node does not read them by default.
-      sourcemap: true,
-      sourcemapExcludeSources: true,
     },
-    logLevel: 'silent',
   });
-  const cli = join(folder, 'cli.js');
-  const text = await readFile(cli, 'utf8');
-  if (!text.startsWith('#!')) await writeFile(cli, `#!/usr/bin/env node\n${text}`);
-  await chmod(cli, 0o755);
+  const entries = chunks.filter((file) => file.type === 'chunk' && file.isEntry) as OutputChunk[];
+  const builtRun = entries.find(({ name }) => name === 'run')!;
+  const { output: start } = await build({
+    ...input,
+    input: { cli: 'src/cli/index.ts' },
+    external: ['./run.ts'],
+    transform: { target: 'node20.19', define: { builtRun: JSON.stringify(`chunks/${builtRun.fileName}`) } },
+    output: {
+      ...output,
+      dir: folder,
+      entryFileNames: '[name].cjs',
+      chunkFileNames: 'chunks/[name]-[hash].cjs',
+    },
+  });
+  for (const { name, fileName, exports } of entries)
+    if (name in library) await writeFile(join(folder, `${name}.js`), facade(fileName, exports));
+  await chmod(join(folder, 'cli.cjs'), 0o755);
   await writeFile(join(folder, 'certfleet.1'), manPage());
   // What is in the files, after what nothing uses was left out.
   const packages = await bundledPackages(
     root,
-    output.flatMap((file) => (file.type === 'chunk' ? file.moduleIds : [])),
+    [...chunks, ...start].flatMap((file) => (file.type === 'chunk' ? file.moduleIds : [])),
   );
   await writeFile(join(folder, 'THIRD-PARTY-NOTICES'), noticesText(packages));
   await writeFile(join(folder, 'sbom.cdx.json'), await sbomText(root, packages));
+}
+
+/** A module with the exports of a file of the build. Whoever loads it, each file is there once. */
+function facade(fileName: string, exports: readonly string[]): string {
+  return `import { createRequire } from 'node:module';
+export const { ${exports.join(', ')} } = createRequire(import.meta.url)('./chunks/${fileName}');
+`;
 }
 
 async function buildDeclarations(folder: string): Promise<void> {

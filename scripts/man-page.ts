@@ -25,6 +25,10 @@ export function manPage(): string {
     ...Object.entries(exitMeanings).map(([code, meaning]) => `.TP\n.B ${code}\n${text(meaning)}`),
     '.SH ENVIRONMENT',
     item('CERTFLEET_DEBUG', 'if it is 1, the same as --verbose'),
+    item(
+      'CERTFLEET_CODE_CACHE',
+      'absolute path of the folder that keeps compiled code between runs, or `off`; default: /var/cache/certfleet for root, else certfleet in $XDG_CACHE_HOME or ~/.cache',
+    ),
     item('NO_COLOR', 'no colours on a terminal'),
     text(
       'Options of DNS providers and other adapters have variables of their own; `certfleet providers ID` lists them.',

@@ -26,7 +26,7 @@ const failed = lines.filter((line) => {
   }
   console.error(`\nNode ${line}`);
   const tests = run(node, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', 'unit']);
-  const cli = join(root, 'dist/cli.js');
+  const cli = join(root, 'dist/cli.cjs');
   return !(tests && (!existsSync(cli) || run(node, [cli, '--version'])));
 });
 

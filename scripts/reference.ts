@@ -300,6 +300,10 @@ ${table(
     ['`NO_COLOR`', 'no colours on a terminal'],
     ['`CERTFLEET_DEBUG=1`', 'the same as `--verbose`'],
     [
+      '`CERTFLEET_CODE_CACHE`',
+      'absolute path of the folder that keeps compiled code between runs, or `off`. Default: `/var/cache/certfleet` for root, else `certfleet` in `$XDG_CACHE_HOME` or `~/.cache`. A folder that other users can write is not used',
+    ],
+    [
       '`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`',
       'proxy for HTTP requests, and the hosts that need none: names with all below them, addresses, CIDR blocks (`10.0.0.0/8`, `fd00::/8`), each also with `:port`',
     ],

@@ -100,12 +100,12 @@ async function packDebian(source: string): Promise<string> {
     filter: (path) => !/\/types$|\.map$|\/certfleet\.1$/.test(path),
   });
   await copyFile(join(source, 'package.json'), at('usr/lib/certfleet/package.json'));
-  const cli = 'usr/lib/certfleet/dist/cli.js';
+  const cli = 'usr/lib/certfleet/dist/cli.cjs';
   // Policy 10.4: not whichever node is first on PATH.
   const text = (await readFile(at(cli), 'utf8')).replace(/^#!.*\n/, '#!/usr/bin/node\n');
   await write(cli, text, 0o755);
   await mkdir(at('usr/bin'), { recursive: true });
-  await symlink('../lib/certfleet/dist/cli.js', at('usr/bin/certfleet'));
+  await symlink('../lib/certfleet/dist/cli.cjs', at('usr/bin/certfleet'));
 
   await write('usr/share/man/man1/certfleet.1.gz', await zipped('dist/certfleet.1'));
   const completions = {
@@ -114,7 +114,9 @@ async function packDebian(source: string): Promise<string> {
     fish: 'usr/share/fish/vendor_completions.d/certfleet.fish',
   };
   for (const [shell, path] of Object.entries(completions)) {
-    const { stdout } = await run(process.execPath, [join(source, 'dist/cli.js'), 'completion', shell]);
+    const { stdout } = await run(process.execPath, [join(source, 'dist/cli.cjs'), 'completion', shell], {
+      env: { ...process.env, CERTFLEET_CODE_CACHE: 'off' },
+    });
     await write(path, stdout);
   }
   const documents = 'usr/share/doc/certfleet';

@@ -6,7 +6,7 @@ import { startNginx } from '../../test/support/nginx.ts';
 import { type Pebble, startPebble } from '../../test/support/pebble.ts';
 import { repositoryRoot, temporaryFolder } from '../../test/support/service.ts';
 
-export const cli = join(repositoryRoot, 'dist/cli.js');
+export const cli = join(repositoryRoot, 'dist/cli.cjs');
 export const node = process.execPath;
 
 /** How much of a row is measured. */
@@ -33,6 +33,8 @@ export interface Rig extends Size {
 
 export async function startRig(size: Size): Promise<Rig> {
   const folder = await temporaryFolder('bench');
+  // Also for what is measured: the code cache is below it.
+  process.env['CERTFLEET_ROOT'] = join(folder, 'root');
   const webroot = join(folder, 'webroot');
   await mkdir(webroot, { mode: 0o755 });
   const bind = await startBind({

@@ -26,7 +26,7 @@ export function holds(condition: unknown, otherwise: string): asserts condition 
   if (!condition) throw new DoesNotHold(otherwise);
 }
 
-const cli = join(repositoryRoot, 'dist/cli.js');
+const cli = join(repositoryRoot, 'dist/cli.cjs');
 
 export interface Ended {
   readonly code: number | null;
@@ -50,6 +50,7 @@ export async function certfleet(args: readonly string[], options: Options): Prom
   if (!options.silent) typed(`certfleet ${args.join(' ')}`);
   const child = spawn(process.execPath, [cli, ...args, '--config', 'certfleet.yaml'], {
     cwd: options.cwd,
+    env: { ...process.env, CERTFLEET_CODE_CACHE: 'off' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   options.onStart?.(() => child.kill('SIGKILL'));

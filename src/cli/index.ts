@@ -1,57 +1,29 @@
 #!/usr/bin/env node
+// biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, and this is less than a stream
+import { writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { version } from '../core/errors/version.ts';
 
-// A run goes on even if its output cannot be written. If the reader exited (`| head`), that is fine; any other failure
-// is reported at the end.
-let lost: Error | undefined;
-const note = (error?: NodeJS.ErrnoException | null) => {
-  if (error && error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') lost ??= error;
-};
-process.stdout.on('error', note);
-process.stderr.on('error', () => {});
+/** Of the build: the file that has `run.ts`. */
+declare const builtRun: string | undefined;
 
-/** Sets the exit code, once all output has been written or has failed. */
-function end(code: number): void {
-  process.exitCode = code;
-  process.stdout.write('', async (error) => {
-    note(error);
-    if (lost) process.exitCode = (await import('./output/lost-output.ts')).tellLostOutput(lost, code, process);
-    // After a signal, do not wait for a hook or a socket that may still be open.
-    if (code >= 128) process.exit(code);
-  });
+// Scripts and package tests often ask for `--version`, so nothing else is loaded for it, not even the stream of stdout.
+const [first, ...others] = process.argv.slice(2);
+const isVersionAsked = (first === '--version' || first === '-V') && others.length === 0;
+if (!isVersionAsked || !isWritten(`${version}\n`)) void load().then(({ run }) => run());
+
+/** False if the output is full, closed or broken; then `run` prints it again, and says what is wrong. */
+function isWritten(text: string): boolean {
+  try {
+    return writeSync(1, text) === text.length;
+  } catch {
+    return false;
+  }
 }
 
-// Scripts and package tests often ask for `--version`, so nothing else is loaded for it.
-const first = process.argv[2];
-if ((first === '--version' || first === '-V') && process.argv.length === 3) {
-  process.stdout.write(`${version}\n`);
-  end(0);
-} else {
-  const { main } = await import('./main.ts');
-  // Opening stdin takes longer than everything else here, so it is done only to ask a question.
-  const asking = (isHidden: boolean) => async (question: string, signal: AbortSignal) => {
-    if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
-    const { askAt } = await import('./ask.ts');
-    const interrupted = () => void process.kill(process.pid, 'SIGINT');
-    return askAt(process.stdin, process.stderr, question, { signal, interrupted, isHidden });
-  };
-  const editFile = async (text: string, signal: AbortSignal) => {
-    // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it opens the editor
-    const { editText } = await import('../lib/editor.ts');
-    const isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-    return editText(text, process.env, { isTerminal, signal });
-  };
-  const code = await main(process.argv.slice(2), {
-    env: process.env,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    isTerminal: process.stderr.isTTY === true,
-    signals: process,
-    exit: (exitCode) => process.exit(exitCode),
-    ask: asking(false),
-    askSecret: asking(true),
-    editFile,
-    ...(process.argv[1] === undefined ? {} : { program: process.argv[1] }),
-  });
-  end(code);
+async function load(): Promise<typeof import('./run.ts')> {
+  if (typeof builtRun === 'undefined') return import('./run.ts');
+  // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it loads itself
+  const { loadBuilt } = await import('../lib/code-cache.ts');
+  return loadBuilt<typeof import('./run.ts')>(join(import.meta.dirname, builtRun));
 }

@@ -58,7 +58,7 @@ export interface PortHolder {
 }
 
 /** Whether a command line is certfleet's, as a person or a supervisor runs it. */
-const certfleetPath = /(^|\/)certfleet(\.[cm]?js|\/dist\/cli\.js)?$/;
+const certfleetPath = /(^|\/)certfleet(\.[cm]?js|\/dist\/cli\.cjs)?$/;
 
 /**
  * Finds the process that listens on a TCP port of this machine. undefined if there is none or it cannot be seen: it is

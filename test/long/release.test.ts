@@ -53,7 +53,7 @@ describeWith(['dpkg', 'dpkg-deb', 'sha256sum'], 'a release', () => {
     // Nothing that others may write, and only one program.
     expect(
       lines.filter((line) => !/^(drwxr-xr-x|-rw-r--r--|lrwxrwxrwx) /.test(line)).map((line) => line.split(' ').at(-1)),
-    ).toEqual(['./usr/lib/certfleet/dist/cli.js']);
+    ).toEqual(['./usr/lib/certfleet/dist/cli.cjs']);
     expect(
       lines.filter((line) => !/ \.\/(usr\/(|bin\/|lib\/|share\/).*)?$/.test(line) && !line.startsWith('l')),
     ).toEqual([]);
@@ -80,7 +80,7 @@ describeWith(['dpkg', 'dpkg-deb', 'sha256sum'], 'a release', () => {
     const { root, said } = await install('20.19.2+dfsg-1');
     expect(said).toBe('');
 
-    expect(await readlink(join(root, 'usr/bin/certfleet'))).toBe('../lib/certfleet/dist/cli.js');
+    expect(await readlink(join(root, 'usr/bin/certfleet'))).toBe('../lib/certfleet/dist/cli.cjs');
     const cli = join(root, 'usr/bin/certfleet');
     expect((await readFile(cli, 'utf8')).startsWith('#!/usr/bin/node\n')).toBe(true);
     const certfleet = (...args: readonly string[]) =>

@@ -39,12 +39,12 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-/** A file and its static imports: what node reads before the first line runs. */
+/** A file and what it requires at once: what node reads before the first line runs. */
 async function loadedAtStart(file: string, seen = new Set<string>()): Promise<Set<string>> {
   if (seen.has(file)) return seen;
   seen.add(file);
   const text = await readFile(file, 'utf8');
-  for (const [, from] of text.matchAll(/^(?:import|export)\b[^'"()]*["'](\.[^"']+)["']/gm)) {
+  for (const [, from] of text.matchAll(/[=,;]require\(["'](\.[^"']+)["']\)/g)) {
     await loadedAtStart(join(dirname(file), from!), seen);
   }
   return seen;
@@ -52,7 +52,7 @@ async function loadedAtStart(file: string, seen = new Set<string>()): Promise<Se
 
 describe('the build', () => {
   it('makes a command line that prints its version', async () => {
-    const cli = join(dist, 'cli.js');
+    const cli = join(dist, 'cli.cjs');
     expect((await stat(cli)).mode & 0o777).toBe(0o755);
     expect((await readFile(cli, 'utf8')).startsWith('#!/usr/bin/env node\n')).toBe(true);
     const { stdout, stderr } = await run(cli, ['--version'], { cwd: '/', env: bareEnvironment() });
@@ -60,7 +60,7 @@ describe('the build', () => {
   });
 
   it('loads almost nothing for --version', async () => {
-    const files = await loadedAtStart(join(dist, 'cli.js'));
+    const files = await loadedAtStart(join(dist, 'cli.cjs'));
     let bytes = 0;
     for (const file of files) bytes += (await stat(file)).size;
     // The entry has a few lines; with any library it would be ten times this.
@@ -138,7 +138,7 @@ export default defineDnsProvider({
         'package.json',
         'LICENSE',
         'SECURITY.md',
-        'dist/cli.js',
+        'dist/cli.cjs',
         'dist/types/index.d.ts',
         'dist/THIRD-PARTY-NOTICES',
         'dist/sbom.cdx.json',

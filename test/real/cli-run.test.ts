@@ -137,7 +137,7 @@ describe('a store that does not exist', () => {
   );
 
   it('is reported by status without a named store, and by issue of a name', async () => {
-    const env = { CERTFLEET_ROOT: await temporaryFolder('root') };
+    const env = { CERTFLEET_ROOT: await temporaryFolder('root'), CERTFLEET_CODE_CACHE: 'off' };
     const looked = await start(['status'], env).ended;
     expect(looked).toMatchObject({ code: 0, stdout: expect.stringContaining('there is no store at ') });
     expect(await start(['issue', 'www.example.com'], env).ended).toMatchObject({ code: 2 });
@@ -192,7 +192,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
       /^www\.cli\.test: issued, valid until \d{4}-\d\d-\d\d \(\d+ days\)\n {2}Files: \S+\/live\/www\.cli\.test\/ \(fullchain\.pem, privkey\.pem\)\n {2}Next: `certfleet renew[^`]*` renews it around /,
     );
     // Cron would not find the program of a test by its name.
-    expect(issued.stderr).toMatch(/^ *\d+ \* \* \* \* \S+ \S+\/cli\.js renew --quiet --store /m);
+    expect(issued.stderr).toMatch(/^ *\d+ \* \* \* \* \S+ \S+\/cli\.cjs renew --quiet --store /m);
     const live = join(certs, 'live', 'www.cli.test');
     const first = await readFile(join(live, 'fullchain.pem'), 'utf8');
     expect((await stat(join(live, 'privkey.pem'))).mode & 0o777).toBe(0o600);

@@ -48,7 +48,7 @@ describe('CERTFLEET_ROOT', () => {
     )) {
       const text = await readFile(join(repositoryRoot, 'test', file), 'utf8');
       if (file === 'support/built.ts') continue; // It starts the build, not the program.
-      if (/['/]cli\.js'/.test(text) && /\b(spawn|execFile)\b/.test(text))
+      if (/['/]cli\.cjs'/.test(text) && /\b(spawn|execFile)\b/.test(text))
         expect(text, file).toContain('bareEnvironment');
     }
   });

@@ -140,7 +140,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'secrets', () => {
 
   it('the search would have found them, and saw the running program', async () => {
     const all = [...commandLines].join('\n');
-    expect(all).toContain(`cli.js\0issue\0--quiet\0--log-file\0${log}\0--config\0${home.config}`);
+    expect(all).toContain(`cli.cjs\0issue\0--quiet\0--log-file\0${log}\0--config\0${home.config}`);
     expect(all).toContain('/bin/sh\0-c\0env >> ');
     const files = [...(await filesBelow(home.store)).values()].map((bytes) => bytes.toString('latin1')).join('\n');
     const [pem] = [...(await documents(home.store, 'key')).values()].flatMap(privateKeysIn);

@@ -24,5 +24,5 @@ export default async function setup(): Promise<() => Promise<void>> {
 export function builtProgram(): string {
   const dist = process.env[variable];
   if (dist === undefined) throw new Error(`${variable} is missing: run this test with \`vitest --project real\``);
-  return join(dist, 'cli.js');
+  return join(dist, 'cli.cjs');
 }

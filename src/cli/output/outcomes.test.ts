@@ -202,13 +202,13 @@ it.each<Row>([
   },
   ...(
     [
-      [{}, / \* \S*node\S* \/opt\/certfleet\/dist\/cli\.js renew --quiet/],
+      [{}, / \* \S*node\S* \/opt\/certfleet\/dist\/cli\.cjs renew --quiet/],
       [{ '/usr/bin/certfleet': '' }, / \* certfleet renew --quiet/],
     ] as const
   ).map(([files, line]) => ({
     what: `gives cron the path of a program that is not among ${Object.keys(files).join(', ') || 'what cron finds'}`,
     ...{ argv: abc, ...ends(issued), files, warns: [line] },
-    program: '/opt/certfleet/dist/cli.js',
+    program: '/opt/certfleet/dist/cli.cjs',
   })),
   {
     what: 'names the store in the commands of a failure, too',
