@@ -12,11 +12,24 @@ export const guarded = <T>(value: T): T => withTexts(value, harmless);
 export const onOneLine = <T>(value: T): T => withTexts(value, remoteText);
 
 function withTexts<T>(value: T, change: (text: string) => string): T {
+  // Nearly always, and a run may have thousands of outcomes.
+  if (isFine(value, change)) return value;
   if (typeof value === 'string') return change(value) as T;
-  if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((one) => withTexts(one, change)) as T;
   if (value instanceof CertfleetError) return guardedError(value) as T;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [change(key), withTexts(one, change)])) as T;
+  return Object.fromEntries(
+    Object.entries(value as object).map(([key, one]) => [change(key), withTexts(one, change)]),
+  ) as T;
+}
+
+function isFine(value: unknown, change: (text: string) => string): boolean {
+  if (typeof value === 'string') return change(value) === value;
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every((one) => isFine(one, change));
+  if (value instanceof CertfleetError) return guardedError(value) === value;
+  for (const key in value)
+    if (change(key) !== key || !isFine((value as Record<string, unknown>)[key], change)) return false;
+  return true;
 }
 
 function guardedError(error: CertfleetError): CertfleetError {
