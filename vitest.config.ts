@@ -22,7 +22,7 @@ export default defineConfig({
           // Also on two cores, where one would be left to vitest itself.
           maxWorkers: 2,
           experimental: { fsModuleCache: true },
-          setupFiles: ['./test/support/seeded-properties.ts'],
+          setupFiles: ['./test/support/seeded-setup.ts'],
           sequence: { groupOrder: 0 },
         },
       },

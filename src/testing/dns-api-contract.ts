@@ -169,81 +169,75 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
   });
 
   check('waits for a limit that is short', async (bench) => {
-    for (const { fault, saysWhen } of limitsOf(bench))
-      await atEachCall(bench, async ({ hit, change, expected }) => {
-        hit(fault(2));
-        const began = bench.clock.monotonicMs();
-        await change();
-        assert.ok(!saysWhen || bench.clock.monotonicMs() - began >= 2_000, 'it did not wait');
-        await expected();
-      });
+    await atEachCall(bench, limitsOf(bench), async ({ hit, change, expected }, { fault, saysWhen }) => {
+      hit(fault(2));
+      const began = bench.clock.monotonicMs();
+      await change();
+      assert.ok(!saysWhen || bench.clock.monotonicMs() - began >= 2_000, 'it did not wait');
+      await expected();
+    });
   });
 
   check('a limit that lasts is dns/limited, with the time if the service says it', async (bench) => {
-    for (const { fault, saysWhen } of limitsOf(bench))
-      for (const seconds of [3_600, undefined])
-        await atEachCall(bench, async ({ hitAll, change, callsBefore }) => {
-          hitAll(fault(seconds));
-          const began = bench.clock.monotonicMs();
-          const error = await failure(change(), bench);
-          const wrote = hasWritten(bench, callsBefore());
-          assert.equal(error.code, wrote ? 'dns/failed' : 'dns/limited');
-          const inMs = error.retryAt && error.retryAt.getTime() - bench.clock.now().getTime();
-          if (seconds !== undefined && saysWhen) assert.ok(Math.abs((inMs ?? 0) - seconds * 1000) < 5_000, `${inMs}`);
-          else assert.equal(error.retryAt, undefined);
-          assert.ok(bench.clock.monotonicMs() - began < 180_000, 'it waited too long');
-        });
+    const limits = limitsOf(bench).flatMap((limit) => [3_600, undefined].map((seconds) => ({ ...limit, seconds })));
+    await atEachCall(bench, limits, async ({ hitAll, change, callsBefore }, { fault, saysWhen, seconds }) => {
+      hitAll(fault(seconds));
+      const began = bench.clock.monotonicMs();
+      const error = await failure(change(), bench);
+      const wrote = hasWritten(bench, callsBefore());
+      assert.equal(error.code, wrote ? 'dns/failed' : 'dns/limited');
+      const inMs = error.retryAt && error.retryAt.getTime() - bench.clock.now().getTime();
+      if (seconds !== undefined && saysWhen) assert.ok(Math.abs((inMs ?? 0) - seconds * 1000) < 5_000, `${inMs}`);
+      else assert.equal(error.retryAt, undefined);
+      assert.ok(bench.clock.monotonicMs() - began < 180_000, 'it waited too long');
+    });
   });
 
   check('after a write, no error says that nothing was written', async (bench) => {
-    for (const fault of refusalsOf(bench)) {
-      await atEachCall(bench, async ({ hitAll, change, isRemoval, callsBefore, expected }) => {
-        hitAll(fault);
-        const error = await change().then(
-          () => undefined,
-          (thrown: unknown) => failure(Promise.reject(thrown), bench),
-        );
-        // A removal that is refused at its second step may be complete, and so may an addition.
-        if (error === undefined) return expected();
-        const wrote = hasWritten(bench, callsBefore());
-        if (wrote) assert.match(error.code, /^dns\/(failed|bad-answer)$/, `${isRemoval}: ${error.message}`);
-      });
-      // What a service keeps cannot be cleaned up between two tries.
-      if (bench.traits.keepsLast !== undefined) continue;
-      await groupAtEachCall(bench, async ({ hitAll, add }) => {
-        hitAll(fault);
-        for (const { value, error } of await add()) {
-          if (error === undefined) continue;
-          const isThere = (await valuesAt(bench, value)).includes(value.value);
-          const { code } = await failure(Promise.reject(error), bench);
-          if (isThere) assert.match(code, /^dns\/(failed|bad-answer)$/, `${value.name} is there`);
-        }
-      });
-    }
+    await atEachCall(bench, refusalsOf(bench), async ({ hitAll, change, isRemoval, callsBefore, expected }, fault) => {
+      hitAll(fault);
+      const error = await change().then(
+        () => undefined,
+        (thrown: unknown) => failure(Promise.reject(thrown), bench),
+      );
+      // A removal that is refused at its second step may be complete, and so may an addition.
+      if (error === undefined) return expected();
+      const wrote = hasWritten(bench, callsBefore());
+      if (wrote) assert.match(error.code, /^dns\/(failed|bad-answer)$/, `${isRemoval}: ${error.message}`);
+    });
+    // What a service keeps cannot be cleaned up between two tries.
+    if (bench.traits.keepsLast !== undefined) return;
+    await groupAtEachCall(bench, refusalsOf(bench), async ({ hitAll, add }, fault) => {
+      hitAll(fault);
+      for (const { value, error } of await add()) {
+        if (error === undefined) continue;
+        const isThere = (await valuesAt(bench, value)).includes(value.value);
+        const { code } = await failure(Promise.reject(error), bench);
+        if (isThere) assert.match(code, /^dns\/(failed|bad-answer)$/, `${value.name} is there`);
+      }
+    });
   });
 
   check('a service that is broken is dns/failed, with a hint about nothing else', async (bench) => {
-    for (const fault of broken)
-      await atEachCall(bench, async ({ hitAll, change }) => {
-        hitAll(fault);
-        const error = await failure(change(), bench);
-        assertBroken(error, bench);
-      });
+    await atEachCall(bench, broken, async ({ hitAll, change }, fault) => {
+      hitAll(fault);
+      const error = await failure(change(), bench);
+      assertBroken(error, bench);
+    });
   });
 
   check('after one broken answer, the same call leads to the same end', async (bench) => {
-    for (const fault of broken)
-      await atEachCall(bench, async ({ hit, change, again, expected }) => {
-        hit(fault);
-        await change().catch(async (error) => assertBroken(await failure(Promise.reject(error), bench), bench));
-        await again();
-        await expected();
-      });
+    await atEachCall(bench, broken, async ({ hit, change, again, expected }, fault) => {
+      hit(fault);
+      await change().catch(async (error) => assertBroken(await failure(Promise.reject(error), bench), bench));
+      await again();
+      await expected();
+    });
   });
 
   check('an empty object is no list', async (bench) => {
-    await atEachCall(bench, async ({ hitAll, change, expected }) => {
-      hitAll({ kind: 'status', status: 200, body: {} }, (request) => !isWrite(bench, request));
+    await atEachCall(bench, [{}], async ({ hitAll, change, expected }, body) => {
+      hitAll({ kind: 'status', status: 200, body }, (request) => !isWrite(bench, request));
       const error = await change().then(
         () => undefined,
         (thrown: unknown) => failure(Promise.reject(thrown), bench),
@@ -254,22 +248,22 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
   });
 
   check('an answer that nests without end is an ordinary failure', async (bench) => {
-    for (const [status, inside] of [
+    const answers = [
       [200, ''],
       [400, '"no"'],
-    ] as const)
-      await atEachCall(bench, async ({ hitAll, change }) => {
-        hitAll({ kind: 'status', status, body: `${'['.repeat(50_000)}${inside}${']'.repeat(50_000)}` });
-        await change().catch(async (thrown) => {
-          const error = await failure(Promise.reject(thrown), bench);
-          assert.match(error.code, /^dns\//, error.message);
-        });
+    ] as const;
+    await atEachCall(bench, answers, async ({ hitAll, change }, [status, inside]) => {
+      hitAll({ kind: 'status', status, body: `${'['.repeat(50_000)}${inside}${']'.repeat(50_000)}` });
+      await change().catch(async (thrown) => {
+        const error = await failure(Promise.reject(thrown), bench);
+        assert.match(error.code, /^dns\//, error.message);
       });
+    });
   });
 
   check('after an answer that was lost, the same call leads to the same end', async (bench) => {
-    await atEachCall(bench, async ({ hit, change, again, expected }) => {
-      hit({ kind: 'lost' });
+    await atEachCall(bench, [{ kind: 'lost' } as const], async ({ hit, change, again, expected }, fault) => {
+      hit(fault);
       await change().catch(async (thrown) => {
         const error = await failure(Promise.reject(thrown), bench);
         assert.match(error.code, /^dns\/(unreachable|failed)$/);
@@ -298,15 +292,15 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
   });
 
   check('abort during any call, and while it waits for a limit', async (bench) => {
-    for (const fault of [{ kind: 'hang' }, { kind: 'limited', retryAfter: 30 }] satisfies Fault[])
-      await atEachCall(bench, async ({ hit, change, again, expected }) => {
-        const stopping = new AbortController();
-        const reason = new Error('stopped');
-        hit(fault, () => void bench.clock.sleep(5_000, never()).then(() => stopping.abort(reason)));
-        await assert.rejects(change(stopping.signal), (error) => error === reason);
-        await again();
-        await expected();
-      });
+    const faults: readonly Fault[] = [{ kind: 'hang' }, { kind: 'limited', retryAfter: 30 }];
+    await atEachCall(bench, faults, async ({ hit, change, again, expected }, fault) => {
+      const stopping = new AbortController();
+      const reason = new Error('stopped');
+      hit(fault, () => void bench.clock.sleep(5_000, never()).then(() => stopping.abort(reason)));
+      await assert.rejects(change(stopping.signal), (error) => error === reason);
+      await again();
+      await expected();
+    });
   });
 
   check('no more calls at once and a minute than the service allows', async (bench) => {
@@ -333,11 +327,10 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
       faults.push({ kind: 'echo', part });
       if (bench.refusal) faults.push({ kind: 'echo', part, answer: bench.refusal });
     }
-    for (const fault of faults)
-      await atEachCall(bench, async ({ hitAll, change }) => {
-        hitAll(fault);
-        await change().catch((error) => failure(Promise.reject(error), bench));
-      });
+    await atEachCall(bench, faults, async ({ hitAll, change }, fault) => {
+      hitAll(fault);
+      await change().catch((error) => failure(Promise.reject(error), bench));
+    });
   });
 }
 

@@ -3,6 +3,7 @@ import type { DnsValue } from '../ports/dns-provider.ts';
 import { challengeIn, cleanUp, expectAt, listed, never } from './dns-provider-checks.ts';
 import type { DnsProviderBench, EngineBench } from './dns-provider-contract.ts';
 import type { FakeApi, FakeCall, FakeRequest, Fault } from './fake-api.ts';
+import { sampleOf } from './sample.ts';
 
 type Bench = EngineBench<DnsProviderBench & { readonly api: FakeApi; isOptional?(request: FakeRequest): boolean }>;
 type Provider = ReturnType<Bench['connect']>;
@@ -45,45 +46,58 @@ function fromCall(bench: Bench, at: number): { reached(request: FakeRequest): bo
   };
 }
 
-/** Runs once for each call that adding a value takes, and for each that removing it takes; then cleans up. */
-export async function atEachCall(bench: Bench, run: (step: Step) => Promise<void>): Promise<void> {
-  for (const isRemoval of [false, true]) {
-    const calls = await callsOf(bench, isRemoval);
-    for (let at = 0; at < calls; at += 1) {
-      const value = await begun(bench, isRemoval);
-      const from = bench.api.calls.length;
-      const change = (provider: Provider, signal = never()): Promise<unknown> =>
-        isRemoval ? provider.remove(value, undefined, signal) : provider.add(value, signal);
-      const provider = bench.connect();
-      const { reached, end } = fromCall(bench, at);
-      await run({
-        hit: (fault, then = () => {}) =>
-          bench.api.fault(fault, {
-            on: (request) => {
-              if (!reached(request)) return false;
-              then();
-              return true;
-            },
-          }),
-        hitAll: (fault, which = () => true) =>
-          bench.api.fault(fault, { times: 1_000, on: (request) => reached(request) && which(request) }),
-        change: (signal) => change(provider, signal),
-        async again() {
-          await listed(bench);
-          await change(bench.connect());
-        },
-        expected: () => expectAt(bench, value, [value.value], isRemoval ? [value.value] : []),
-        isRemoval,
-        callsBefore: () => required(bench, from).slice(0, at),
-      });
-      end();
-      await cleanUp(bench, value);
-    }
+/**
+ * Runs each case once for each call that adding a value takes, and for each that removing it takes, or a sample of these;
+ * then cleans up.
+ */
+export async function atEachCall<Case>(
+  bench: Bench,
+  cases: readonly Case[],
+  run: (step: Step, one: Case) => Promise<void>,
+): Promise<void> {
+  const places: { readonly isRemoval: boolean; readonly at: number }[] = [];
+  for (const isRemoval of [false, true])
+    for (let at = 0, calls = await callsOf(bench, isRemoval); at < calls; at += 1) places.push({ isRemoval, at });
+  const all = cases.flatMap((one) => places.map((place) => ({ ...place, one })));
+  for (const { isRemoval, at, one } of sampleOf(all, 2 * cases.length)) {
+    const value = await begun(bench, isRemoval);
+    const from = bench.api.calls.length;
+    const change = (provider: Provider, signal = never()): Promise<unknown> =>
+      isRemoval ? provider.remove(value, undefined, signal) : provider.add(value, signal);
+    const provider = bench.connect();
+    const { reached, end } = fromCall(bench, at);
+    const step: Step = {
+      hit: (fault, then = () => {}) =>
+        bench.api.fault(fault, {
+          on: (request) => {
+            if (!reached(request)) return false;
+            then();
+            return true;
+          },
+        }),
+      hitAll: (fault, which = () => true) =>
+        bench.api.fault(fault, { times: 1_000, on: (request) => reached(request) && which(request) }),
+      change: (signal) => change(provider, signal),
+      async again() {
+        await listed(bench);
+        await change(bench.connect());
+      },
+      expected: () => expectAt(bench, value, [value.value], isRemoval ? [value.value] : []),
+      isRemoval,
+      callsBefore: () => required(bench, from).slice(0, at),
+    };
+    await run(step, one);
+    end();
+    await cleanUp(bench, value);
   }
 }
 
-/** Runs once for each call that adding three values takes; then cleans up. */
-export async function groupAtEachCall(bench: Bench, run: (step: GroupStep) => Promise<void>): Promise<void> {
+/** Runs each case once for each call that adding three values takes, or a sample of these; then cleans up. */
+export async function groupAtEachCall<Case>(
+  bench: Bench,
+  cases: readonly Case[],
+  run: (step: GroupStep, one: Case) => Promise<void>,
+): Promise<void> {
   const values = ['n1', 'n2', 'n3'].map((host) => challengeIn(bench, host));
   const addAll = (provider: Provider) => Promise.allSettled(values.map((value) => provider.add(value, never())));
   const cleanAll = async () => {
@@ -93,18 +107,20 @@ export async function groupAtEachCall(bench: Bench, run: (step: GroupStep) => Pr
   await addAll(bench.connect());
   const calls = required(bench, from).length;
   await cleanAll();
-  for (let at = 1; at < calls; at += 1) {
+  const all = cases.flatMap((one) => Array.from({ length: calls - 1 }, (_, before) => ({ at: before + 1, one })));
+  for (const { at, one } of sampleOf(all, cases.length)) {
     const { reached, end } = fromCall(bench, at);
-    await run({
+    const step: GroupStep = {
       hitAll: (fault) => bench.api.fault(fault, { times: 1_000, on: reached }),
       async add() {
         const done = await addAll(bench.connect());
-        return done.map((one, index) => ({
+        return done.map((each, index) => ({
           value: values[index]!,
-          ...present({ error: one.status === 'rejected' ? one.reason : undefined }),
+          ...present({ error: each.status === 'rejected' ? each.reason : undefined }),
         }));
       },
-    });
+    };
+    await run(step, one);
     end();
     await cleanAll();
   }

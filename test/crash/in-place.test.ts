@@ -4,13 +4,13 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
+import { isLong } from '../support/seeded.ts';
 import { bareEnvironment, temporaryFolder } from '../support/service.ts';
 import { treeOf } from '../support/tree.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { readLineage } from './inspect.ts';
 import {
   comesByChance,
-  isLong,
   pointsTimeout,
   type Ran,
   type Rig,

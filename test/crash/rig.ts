@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { type Bind, startBind } from '../support/bind.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
-import { seed, seeded } from '../support/seeded.ts';
+import { isLong, seed, seeded } from '../support/seeded.ts';
 import { atEnd, repositoryRoot, temporaryFolder } from '../support/service.ts';
 import type { RunnerRequest } from './runner.ts';
 
@@ -253,8 +253,6 @@ export const challengeFiles = (rig: Rig): Promise<readonly string[]> =>
 
 // ── samples ──
 
-/** `npm run test:long` runs all points. */
-export const isLong = Boolean(process.env.CERTFLEET_LONG);
 /** Time limit of a test with many points, in ms: a guard against a hang. All points at 2 s each take half an hour. */
 export const pointsTimeout = isLong ? 7_200_000 : 180_000;
 

@@ -12,7 +12,7 @@ import { createDns } from '../../src/lib/dns.ts';
 import { bindPrograms, startBind } from '../support/bind.ts';
 import { freePort } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import '../support/seeded-properties.ts';
+import '../support/seeded-setup.ts';
 
 stopAllAfterwards();
 

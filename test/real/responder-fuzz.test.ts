@@ -13,7 +13,7 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { codePoint } from '../support/any-text.ts';
 import { atEnd, until } from '../support/service.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
-import '../support/seeded-properties.ts';
+import '../support/seeded-setup.ts';
 
 // Everything that a challenge request can be: methods, targets, headers, sizes, pieces, half requests, and many
 // connections at once. The responder goes on, answers nothing but tokens and proofs, and prints nothing of it.
@@ -51,7 +51,7 @@ const headers = fc.oneof(
   fc.constantFrom('Content-Length: 5', 'Content-Length: 99999999999999999999', 'Transfer-Encoding: chunked', 'Host: b'),
   fc.constantFrom('X-Forwarded-For: \x1b]0;owned\x07', 'Referer: \u202e', ': ', 'X', ' folded'),
   fc
-    .tuple(fc.string({ unit: codePoint, maxLength: 15 }), fc.string({ unit: 'binary', maxLength: 40 }))
+    .tuple(fc.string({ unit: codePoint, maxLength: 15 }), fc.string({ unit: codePoint, maxLength: 40 }))
     .map(([name, value]) => `${name}: ${value}`),
   fc.nat(12_000).map((length) => `Cookie: ${'c'.repeat(length)}`),
 );

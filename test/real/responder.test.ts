@@ -6,7 +6,7 @@ import type { Listening } from '../../src/responder/port-claim.ts';
 import { type ChallengeServerOptions, createChallengeServer, type FallbackAnswer } from '../../src/responder/server.ts';
 import type { StoreProof } from '../../src/responder/store-proof.ts';
 import { codePoint } from '../support/any-text.ts';
-import '../support/seeded-properties.ts';
+import '../support/seeded-setup.ts';
 
 // Sends raw bytes to the challenge server; most of them no HTTP client would send.
 

@@ -13,7 +13,7 @@ import { type Nginx, startNginx } from '../support/nginx.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { findProgram, freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import '../support/seeded-properties.ts';
+import '../support/seeded-setup.ts';
 
 // nginx and HAProxy answer from their configuration alone, which `certfleet stateless` prints.
 

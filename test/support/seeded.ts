@@ -5,6 +5,9 @@ export const runSeedVariable = 'CERTFLEET_RUN_SEED';
 
 const given = process.env['CERTFLEET_SEED'];
 
+/** `npm run test:long`: all cases, where `npm test` tries a sample. */
+export const isLong = Boolean(process.env['CERTFLEET_LONG']);
+
 /** The seed of this run. Its end prints it, and `CERTFLEET_SEED` repeats it. */
 export const seed = Number(given ?? process.env[runSeedVariable] ?? 1);
 
