@@ -11,6 +11,7 @@ import { adapterEntry } from './config/registry.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
 import { decodeDocument } from './core/lineage/lineage.ts';
 import type { AdapterSettings, Settings, StoredSpec } from './core/spec/spec.ts';
+import type { OwnedSolver } from './core/spec/spec-parts.ts';
 import { createEngineProcess, type EnginePorts, type EngineProcess } from './engine/engine.ts';
 import { createLocks } from './engine/locks/lock.ts';
 import type { Dns01Options } from './engine/solvers/dns01.ts';
@@ -33,7 +34,7 @@ export interface Composed {
   /** What `keepCredentials` stored for a lineage. */
   keptEnvironment(name: string): Promise<Environment>;
   /** What the solver `dns01` of a spec is made of. The caller closes the provider. */
-  dns01(spec: StoredSpec): Promise<Dns01Options>;
+  dns01(part: OwnedSolver): Promise<Dns01Options>;
   close(signal?: AbortSignal): Promise<void>;
 }
 
@@ -81,10 +82,10 @@ const limitsOf = (settings: Settings): EnginePorts['limits'] => ({
 });
 
 function declaredDeployers({ deployers, preflight }: Settings): readonly StoredSpec[] {
-  const spec = { name: '~declared', identifiers: [], issuer: '', solver: '', endpoints: [] } as const;
-  const issuer = { directory: '', email: [], agreeToTerms: false, test: false } as const;
-  const deploy = Object.keys(deployers);
-  return deploy.length > 0 ? [{ spec: { ...spec, deploy }, issuer, solver: { type: '' }, deployers, preflight }] : [];
+  const targets = Object.entries(deployers).map(([name, settings]) => ({ name, settings }));
+  if (targets.length === 0) return [];
+  const issuer = { name: '', settings: { directory: '', email: [], agreeToTerms: false, test: false } };
+  return [{ name: '~declared', identifiers: [], issuer, parts: [], targets, endpoints: [], preflight }];
 }
 
 /** The store with its secrets opened, encrypted if there is a key. Tests a new one before it is used. */

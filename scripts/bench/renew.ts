@@ -87,7 +87,7 @@ async function cloneOurs(rig: Rig, model: string, to: string, count: number): Pr
       ...lineage,
       name,
       origin: 'command-line',
-      spec: { ...lineage.spec, spec: { ...lineage.spec.spec, name, identifiers } },
+      spec: { ...lineage.spec, name, identifiers, parts: lineage.spec.parts.map((part) => ({ ...part, identifiers })) },
       current: { ...current, facts: { ...current.facts, identifiers } },
       renewal: { ...renewal, checkAfter: new Date(Date.now() + day).toISOString() },
     };

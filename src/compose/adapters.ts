@@ -6,7 +6,8 @@ import { resolveOptions, type WithOptions } from '../config/options.ts';
 import { adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
 import { fail } from '../core/errors/errors.ts';
 import { parseServerAddress } from '../core/names/dns-name.ts';
-import type { AdapterSettings, ExternalAccount, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
+import type { AdapterSettings, ExternalAccount, PreflightSettings } from '../core/spec/spec.ts';
+import type { OwnedSolver } from '../core/spec/spec-parts.ts';
 import type { NamedBalancer, SolverContext, z } from '../define.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import type { ZoneHolder } from '../engine/solvers/zone-holders.ts';
@@ -92,14 +93,14 @@ export interface SolverParts extends ConnectContext {
 /** What the solver `dns01` of a spec is made of. */
 export async function dns01PartsOf(
   context: Omit<SolverParts, 'responders'>,
-  spec: StoredSpec,
+  { solver: { name, settings }, preflight }: OwnedSolver,
 ): Promise<{ parts: Dns01Options; credentials: string }> {
   const { world, zonesOf, locks } = context;
-  const settings = dns01Settings(spec.solver);
-  const { challenge, persistMs, ignoreNameservers, vantagePoints } = settings;
-  const own = await zoneHolderOf(context, spec.spec.solver, settings);
+  const dns01 = dns01Settings(settings);
+  const { challenge, persistMs, ignoreNameservers, vantagePoints } = dns01;
+  const own = await zoneHolderOf(context, name, dns01);
   const others = await Promise.all(
-    settings.elsewhere.map(async ({ zone, solver, settings: theirs }) => {
+    dns01.elsewhere.map(async ({ zone, solver, settings: theirs }) => {
       const { holder, credentials } = await zoneHolderOf(context, solver, dns01Settings(theirs));
       return { holder: { ...holder, zone, solver }, credentials };
     }),
@@ -107,7 +108,7 @@ export async function dns01PartsOf(
   const parts = {
     ...own.holder,
     elsewhere: others.map(({ holder }) => holder),
-    ...{ challenge, persistMs, locks, ignoreNameservers, zones: zonesOf(spec.preflight) },
+    ...{ challenge, persistMs, locks, ignoreNameservers, zones: zonesOf(preflight) },
     vantagePoints: vantagePoints.map((text) => serverAt(text, 'vantagePoints')),
     ...{ dns: world.dns, clock: world.clock, log: world.log },
     sha256: (data: string | Uint8Array) => createHash('sha256').update(data).digest(),
@@ -138,17 +139,17 @@ async function zoneHolderOf(
 
 export async function connectSolver(
   context: SolverParts,
-  spec: StoredSpec,
+  part: OwnedSolver,
 ): Promise<{ solver: Solver; credentials: string }> {
   const { world, store, storeId, responders } = context;
-  const name = spec.spec.solver;
-  if (spec.solver.type === forwardRuleType) {
+  const { name, settings } = part.solver;
+  if (settings.type === forwardRuleType) {
     const [{ createForwardRule }, { createResponder }] = await Promise.all([
       import('../engine/solvers/http01-forward-rule.ts'),
       import('../responder/responder.ts'),
     ]);
-    const { listen, fallback, keep, timeoutMs } = forwardRuleSettings(spec.solver);
-    const named = await balancerOf(context, balancerIn(spec.solver));
+    const { listen, fallback, keep, timeoutMs } = forwardRuleSettings(settings);
+    const named = await balancerOf(context, balancerIn(settings));
     const solver = createForwardRule({
       balancer: named.connect(),
       name: named.name,
@@ -162,17 +163,17 @@ export async function connectSolver(
     });
     return { solver, credentials: named.credentials };
   }
-  if (spec.solver.type === dns01Type) {
+  if (settings.type === dns01Type) {
     const [{ createDns01 }, { parts, credentials }] = await Promise.all([
       import('../engine/solvers/dns01.ts'),
-      dns01PartsOf(context, spec),
+      dns01PartsOf(context, part),
     ]);
     return { solver: createDns01(parts), credentials };
   }
-  const entry = adapterEntry(registry, 'solver', spec.solver.type);
-  if (!entry) throw unknownType('solver', spec.solver.type);
+  const entry = adapterEntry(registry, 'solver', settings.type);
+  if (!entry) throw unknownType('solver', settings.type);
   const definition = await entry.load();
-  const resolved = await optionsOf(context, definition, spec.solver, name);
+  const resolved = await optionsOf(context, definition, settings, name);
   return {
     solver: definition.connect({
       ...{ options: resolved.options, name, world, store, ...responders },

@@ -220,18 +220,14 @@ function specOf(
     ...(account?.name === undefined || account.name === defaultAccount ? {} : { account: account.name }),
     ...(declared || account?.caFile === undefined ? {} : { caFile: account.caFile }),
   };
-  const spec = {
-    ...{
-      name,
-      identifiers: facts.identifiers,
-      issuer: issuer ?? directory,
-      solver: 'standalone',
-      deploy: [],
-      endpoints: [],
-    },
+  const { identifiers } = facts;
+  const solver = { name: 'standalone', settings: { type: 'http01-responder' } };
+  return {
+    ...{ name, identifiers, preflight, targets: [], endpoints: [] },
+    issuer: { name: issuer ?? directory, settings: known },
+    parts: [{ solver, identifiers }],
     ...(profile === undefined ? {} : { profile }),
     ...(keyType === undefined ? {} : { keyType }),
     ...(preferredChain === undefined ? {} : { preferredChain }),
   };
-  return { spec, issuer: known, solver: { type: 'http01-responder' }, deployers: {}, preflight };
 }

@@ -8,7 +8,7 @@ import { balancerIn } from '../config/forward-rule.ts';
 import type { Environment } from '../config/options.ts';
 import { canonical } from '../core/spec/same-spec.ts';
 import type { PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
-import { partsOf } from '../core/spec/spec-parts.ts';
+import { type OwnedSolver, partsOf, targetNames, targetOf } from '../core/spec/spec-parts.ts';
 import type { SolverContext } from '../define.ts';
 import type { Connections, Looks } from '../engine/engine.ts';
 import { createLooks } from '../engine/looks/looks.ts';
@@ -40,7 +40,7 @@ const connectionsToCa = 64;
 
 export interface ComposedConnections extends Connections {
   /** What the solver `dns01` of a spec is made of, for a test of its DNS provider. The caller closes the provider. */
-  dns01(spec: StoredSpec): Promise<Dns01Options>;
+  dns01(part: OwnedSolver): Promise<Dns01Options>;
   close(signal?: AbortSignal): Promise<void>;
 }
 
@@ -61,29 +61,31 @@ export function connect(context: ConnectContext): ComposedConnections {
   async function shared<T>(
     made: Map<string, Promise<T>>,
     settings: unknown,
-    spec: StoredSpec,
+    owner: { readonly name: string },
     make: (env: Environment) => Promise<T>,
   ): Promise<T> {
-    const kept = await keptBy(spec);
+    const kept = await keptBy(owner);
     return once(made, digestOf([settings, kept]), () => make({ ...kept, ...env }));
   }
 
-  const keptBy = ({ spec: { name } }: StoredSpec) => once(keptOf, name, () => keptCredentials(store, name));
+  const keptBy = ({ name }: { readonly name: string }) => once(keptOf, name, () => keptCredentials(store, name));
 
-  const solverOf = (spec: StoredSpec) =>
-    shared(solvers, [spec.spec.solver, spec.solver, spec.preflight], spec, (own) =>
-      connectSolver({ ...context, env: own, zonesOf, responders: { responder, alpnResponder } }, spec),
+  const solverOf = (part: OwnedSolver) =>
+    shared(solvers, [part.solver, part.preflight], part, (own) =>
+      connectSolver({ ...context, env: own, zonesOf, responders: { responder, alpnResponder } }, part),
     );
-  const deployerOf = (spec: StoredSpec, target: string) =>
-    shared(deployers, [target, spec.deployers[target] ?? null], spec, (own) =>
-      connectDeployer({ ...context, env: own }, target, spec.deployers[target]),
+  const deployerOf = (spec: StoredSpec, name: string) => {
+    const target = targetOf(spec, name);
+    return shared(deployers, target ?? name, spec, (own) =>
+      connectDeployer({ ...context, env: own }, name, target?.settings),
     );
+  };
 
   async function externalAccountOf(spec: StoredSpec) {
-    const { eab } = spec.issuer;
+    const { eab } = spec.issuer.settings;
     if (!eab) return undefined;
     const own = { ...(await keptBy(spec)), ...env };
-    return readExternalAccount({ ...context, env: own }, eab, spec.spec.issuer);
+    return readExternalAccount({ ...context, env: own }, eab, spec.issuer.name);
   }
 
   const responder: SolverContext<unknown>['responder'] = ({ listen, fallback }, create) => {
@@ -139,8 +141,8 @@ export function connect(context: ConnectContext): ComposedConnections {
       const bytes = caFile === undefined ? undefined : await world.files.read(caFile);
       return new TextDecoder().decode(bytes);
     },
-    solver: async (spec) => (await solverOf(spec)).solver,
-    dns01: async (spec) => (await dns01PartsOf({ ...context, zonesOf }, spec)).parts,
+    solver: async (part) => (await solverOf(part)).solver,
+    dns01: async (part) => (await dns01PartsOf({ ...context, zonesOf }, part)).parts,
     deployer: async (spec, target) => (await deployerOf(spec, target)).deployer,
     async forgetDeployed(lineage) {
       const { files } = world;
@@ -156,8 +158,8 @@ export function connect(context: ConnectContext): ComposedConnections {
     },
     async balancers(stored) {
       const declared = Object.entries(context.balancers).map(([name, settings]) => ({ name, settings }));
-      const named = stored.flatMap(({ solver, solvers, deployers: all }) =>
-        [solver, ...Object.values(solvers ?? {}), ...Object.values(all)].flatMap((one) => balancerIn(one) ?? []),
+      const named = stored.flatMap(({ parts, targets }) =>
+        [...parts.map(({ solver }) => solver), ...targets].flatMap(({ settings }) => balancerIn(settings) ?? []),
       );
       const all = new Map([...named, ...declared].map((one) => [digestOf(one.settings), one]));
       return Promise.all(
@@ -190,7 +192,7 @@ export function connect(context: ConnectContext): ComposedConnections {
       // Only an account that is not open yet needs the key, so it may be gone.
       const bound = await externalAccountOf(spec).catch(() => undefined);
       if (bound) hash.update(bound.credentials);
-      for (const target of spec.spec.deploy) hash.update((await deployerOf(spec, target)).credentials);
+      for (const target of targetNames(spec)) hash.update((await deployerOf(spec, target)).credentials);
       return hash.digest('hex');
     },
     async close(signal) {

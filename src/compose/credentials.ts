@@ -71,7 +71,7 @@ export async function keptCredentials(store: Store, lineage: string): Promise<En
 export const keepCredentials = (store: Store, env: Environment, spec: StoredSpec, signal: AbortSignal): Promise<void> =>
   changeCredentials(
     store,
-    spec.spec.name,
+    spec.name,
     async (document) => {
       const captured = await captureFor(spec, { ...document.env, ...env });
       return Object.keys(captured).length === 0 ? document : { ...document, env: captured };

@@ -21,22 +21,32 @@ const random = randomOf(seeded('literals'));
 function spec(name = 'abc', tsig = 'planted-tsig'): StoredSpec {
   const dns = { type: 'dns01', provider: 'rfc2136', options: { server: '192.0.2.1', keyName: 'k', secret: tsig } };
   const balancer = { type: 'alibaba-clb', accessKeyId: 'planted-id', accessKeySecret: 'planted "quoted" secret' };
+  const named = { balancer: 'lb', balancerSettings: balancer };
+  const identifiers = [{ type: 'dns', value: 'abc.test' }] as const;
   return {
-    spec: {
-      ...{ name, identifiers: [{ type: 'dns', value: 'abc.test' }], issuer: 'ca', solver: 'dns' },
-      ...{ solvers: { 'abc.test': 'rule' }, deploy: ['clb'], endpoints: [] },
-    },
+    ...{ name, identifiers, endpoints: [] },
     issuer: {
-      ...{ directory: 'https://ca.test/', email: [], agreeToTerms: true, test: true },
-      eab: { kid: 'kid-1', hmacKey: 'planted-eab' },
+      name: 'ca',
+      settings: {
+        ...{ directory: 'https://ca.test/', email: [], agreeToTerms: true, test: true },
+        eab: { kid: 'kid-1', hmacKey: 'planted-eab' },
+      },
     },
-    solver: {
-      ...dns,
-      zones: { 'other.test': 'other' },
-      zoneSolvers: { other: { ...dns, provider: 'cloudflare', options: { token: 'planted-token' } } },
-    },
-    solvers: { rule: { type: 'http01-forward-rule', balancer: 'lb', balancerSettings: balancer } },
-    deployers: { clb: { type: 'alibaba-clb', balancer: 'lb', balancerSettings: balancer } },
+    parts: [
+      {
+        solver: {
+          name: 'dns',
+          settings: {
+            ...dns,
+            zones: { 'other.test': 'other' },
+            zoneSolvers: { other: { ...dns, provider: 'cloudflare', options: { token: 'planted-token' } } },
+          },
+        },
+        identifiers: [],
+      },
+      { solver: { name: 'rule', settings: { type: 'http01-forward-rule', ...named } }, identifiers },
+    ],
+    targets: [{ name: 'clb', settings: { type: 'alibaba-clb', ...named } }],
     preflight: { resolvers: [], http01Port: 80 },
   };
 }
@@ -48,9 +58,11 @@ function lineage(name = 'abc', tsig = 'planted-tsig'): Lineage {
   return {
     ...{ schema: 1, name, origin: 'configuration', spec: wanted },
     deployments: {
-      clb: { version: 'v1', state: 'current', since: '', settings: canonical(wanted.deployers['clb']) },
+      clb: { version: 'v1', state: 'current', since: '', settings: canonical(wanted.targets[0]?.settings) },
     },
-    tombstones: [{ ...stone, closedAt: '', by: { name: 'dns', solver: before, preflight: wanted.preflight } }],
+    tombstones: [
+      { ...stone, closedAt: '', by: { solver: { name: 'dns', settings: before }, preflight: wanted.preflight } },
+    ],
   };
 }
 

@@ -46,10 +46,12 @@ export function withoutLiterals(
 
   /** The literals of a lineage. Many have the same settings, so each is looked through once. */
   async function literalsIn({ spec, tombstones = [] }: Lineage): Promise<ReadonlySet<string>> {
-    const { solver, solvers, deployers, issuer } = spec;
-    const presenters = tombstones.flatMap(({ by }) => (by ? [by.solver] : []));
+    const { parts: solvers, targets, issuer } = spec;
+    const presenters = tombstones.flatMap(({ by }) => (by ? [by.solver.settings] : []));
     const parts = [
-      once(literals, digestOf([solver, solvers, deployers, issuer]), () => literalsOf(spec, registry)),
+      once(literals, digestOf([solvers.map(({ solver }) => solver), targets, issuer]), () =>
+        literalsOf(spec, registry),
+      ),
       ...presenters.map((one) => once(literals, digestOf(one), () => inSolver(one, registry))),
     ];
     return new Set((await Promise.all(parts)).flat());
@@ -148,7 +150,7 @@ function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise
 function decode(bytes: Uint8Array): Lineage | undefined {
   try {
     const lineage = JSON.parse(new TextDecoder().decode(bytes)) as Lineage;
-    return typeof lineage.spec?.solver === 'object' && typeof lineage.deployments === 'object' ? lineage : undefined;
+    return Array.isArray(lineage.spec?.parts) && typeof lineage.deployments === 'object' ? lineage : undefined;
   } catch {
     return undefined;
   }

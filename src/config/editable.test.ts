@@ -52,11 +52,11 @@ certificates: [{ name: abc, identifiers: [abc.example.com], hooks: { post: ${JSO
     return storedSpecOf(settings!, settings!.certificates[0]!);
   };
   const stored = await read(text);
-  expect(stored.spec.hooks?.post).toBe(post);
+  expect(stored.hooks?.post).toBe(post);
   const shown = await editableText(stored, registry);
   expect(shown).toMatch(/^[\n\x20-\x7eü]*$/);
   expect(shown).toContain('\\u202E');
-  expect((await read(shown)).spec.hooks?.post).toBe(post);
+  expect((await read(shown)).hooks?.post).toBe(post);
 });
 
 it('writes any text so that it is read again, and all of it is seen', () => {

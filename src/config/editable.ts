@@ -5,6 +5,7 @@ import { identifierKey } from '../core/names/identifier.ts';
 import { deployHookTarget } from '../core/spec/hooks.ts';
 import type { AdapterSettings, CertificateSpec, StoredSpec } from '../core/spec/spec.ts';
 import { zoneSolversKey } from '../core/spec/spec.ts';
+import { declaredAs } from '../core/spec/spec-parts.ts';
 import { balancerIn, withoutBalancer } from './forward-rule.ts';
 import { literalsOf } from './literals.ts';
 import type { Registry } from './registry.ts';
@@ -18,19 +19,19 @@ const head = (
 
 /** The stored settings of a certificate as the text of a configuration with this certificate alone. */
 export async function editableText(stored: StoredSpec, registry: Registry): Promise<string> {
-  const { spec } = stored;
+  const { name, issuer } = stored;
   if ((await literalsOf(stored, registry)).length > 0)
     throw fail('usage/invalid', {
-      what: `the settings of ${spec.name} contain a secret, which must not be in a file of an editor; change them with flags: certfleet issue ${spec.name} …`,
+      what: `the settings of ${name} contain a secret, which must not be in a file of an editor; change them with flags: certfleet issue ${name} …`,
     });
   const parts = {
-    certificates: [certificateOf(spec)],
-    issuers: { [spec.issuer]: stored.issuer },
+    certificates: [certificateOf(declaredAs(stored))],
+    issuers: { [issuer.name]: issuer.settings },
     ...adaptersOf(stored),
     preflight: stored.preflight,
   };
   const sections = Object.entries(parts).filter(([, value]) => Object.keys(value).length > 0);
-  return `${head(spec.name)}${sections.map(([key, value]) => yamlOf({ [key]: value })).join('')}`;
+  return `${head(name)}${sections.map(([key, value]) => yamlOf({ [key]: value })).join('')}`;
 }
 
 /** As YAML in which characters that a terminal does not show, or that reorder the text, are escapes. */
@@ -67,7 +68,7 @@ function certificateOf(spec: CertificateSpec): object {
 }
 
 /** Solvers, deployers and load balancers by name, with references in place of what is stored inside. */
-function adaptersOf({ spec, solver, solvers = {}, deployers }: StoredSpec): Readonly<Record<string, object>> {
+function adaptersOf({ parts, targets }: StoredSpec): Readonly<Record<string, object>> {
   const balancers: Record<string, AdapterSettings> = {};
   const named = new Map<string, AdapterSettings>();
   const plain = (settings: AdapterSettings): AdapterSettings => {
@@ -78,12 +79,11 @@ function adaptersOf({ spec, solver, solvers = {}, deployers }: StoredSpec): Read
       if (!named.has(name)) named.set(name, plain(one));
     return own as AdapterSettings;
   };
-  for (const [name, settings] of Object.entries({ ...solvers, [spec.solver]: solver }))
-    named.set(name, plain(settings));
-  const targets = Object.entries(deployers).filter(([target]) => target !== deployHookTarget);
+  for (const { solver } of parts) named.set(solver.name, plain(solver.settings));
+  const deployers = targets.filter(({ name }) => name !== deployHookTarget);
   return {
     solvers: Object.fromEntries(named),
-    deployers: Object.fromEntries(targets.map(([target, settings]) => [target, plain(settings)])),
+    deployers: Object.fromEntries(deployers.map(({ name, settings }) => [name, plain(settings)])),
     balancers,
   };
 }

@@ -8,14 +8,17 @@ import { type AdapterKind, adapterEntry, dns01Type, forwardRuleType, type Regist
 
 /** Secrets that stand in settings themselves, not as `file:…` or `env:…`: all of a certificate's adapters. */
 export async function literalsOf(
-  { solver, solvers = {}, deployers, issuer }: Omit<StoredSpec, 'spec' | 'preflight'>,
+  { parts, targets, issuer }: Pick<StoredSpec, 'parts' | 'targets' | 'issuer'>,
   registry: Registry,
 ): Promise<readonly string[]> {
   const found = await Promise.all([
-    ...[solver, ...Object.values(solvers)].map((one) => inSolver(one, registry)),
-    ...Object.values(deployers).map((one) => inDeployer(one, registry)),
+    ...parts.map(({ solver }) => inSolver(solver.settings, registry)),
+    ...targets.map(({ settings }) => inDeployer(settings, registry)),
   ]);
-  return [...(issuer.eab ? inOptions(externalAccount, eabSettings(issuer.eab)) : []), ...found.flat()];
+  return [
+    ...(issuer.settings.eab ? inOptions(externalAccount, eabSettings(issuer.settings.eab)) : []),
+    ...found.flat(),
+  ];
 }
 
 /** The same of a whole configuration. */

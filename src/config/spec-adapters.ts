@@ -1,5 +1,4 @@
 import type { AdapterSettings, StoredSpec } from '../core/spec/spec.ts';
-import { partsOf } from '../core/spec/spec-parts.ts';
 import { withThoseElsewhere } from './dns01.ts';
 import { eabSettings, externalAccount } from './external-account.ts';
 import { balancerIn } from './forward-rule.ts';
@@ -14,21 +13,19 @@ export async function adaptersOf(registry: Registry, spec: StoredSpec): Promise<
   const add = async (entry: AdapterEntry<WithOptions> | undefined, settings: AdapterSettings) => {
     if (entry) found.push([await entry.load(), settings]);
   };
-  const { eab } = spec.issuer;
+  const { eab } = spec.issuer.settings;
   if (eab) found.push([externalAccount, eabSettings(eab)]);
-  const solvers = partsOf(spec).map(({ solver }) => solver);
+  const solvers = spec.parts.map(({ solver }) => solver.settings);
   for (const solver of solvers) {
     if (solver.type === dns01Type) {
       for (const { provider, options } of withThoseElsewhere(solver))
         await add(adapterEntry(registry, 'dns', provider), options);
     } else if (solver.type !== forwardRuleType) await add(adapterEntry(registry, 'solver', solver.type), solver);
   }
-  const named = [...solvers, ...spec.spec.deploy.flatMap((target) => spec.deployers[target] ?? [])];
+  const deployers = spec.targets.map(({ settings }) => settings);
+  const named = [...solvers, ...deployers];
   for (const { settings } of named.flatMap((one) => balancerIn(one) ?? []))
     await add(adapterEntry(registry, 'balancer', settings.type), settings);
-  for (const target of spec.spec.deploy) {
-    const settings = spec.deployers[target];
-    if (settings) await add(adapterEntry(registry, 'deployer', settings.type), settings);
-  }
+  for (const settings of deployers) await add(adapterEntry(registry, 'deployer', settings.type), settings);
   return found;
 }

@@ -1,5 +1,6 @@
 import type { Event, EventName } from '../core/plan/event.ts';
 import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
+import type { OwnedSolver } from '../core/spec/spec-parts.ts';
 import type { JsonObject } from '../core/text/json.ts';
 import type { Balancer } from '../ports/balancer.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -76,7 +77,7 @@ export interface Connections {
   externalAccount(spec: StoredSpec): Promise<ExternalAccount | undefined>;
   /** The certificates of the issuer's `caFile`, PEM; empty if it has none. */
   roots(settings: IssuerSettings): Promise<string>;
-  solver(spec: StoredSpec): Promise<Solver>;
+  solver(part: OwnedSolver): Promise<Solver>;
   deployer(spec: StoredSpec, target: string): Promise<Deployer>;
   /** Removes the files of a lineage, with its keys, that commands got in the store's own folder. */
   forgetDeployed(lineage: string): Promise<void>;

@@ -1,6 +1,5 @@
 import type { StoredSpec } from '../core/spec/spec.ts';
-import { partsOf } from '../core/spec/spec-parts.ts';
-import { type StatelessAnswer, statelessType } from '../core/spec/stateless.ts';
+import { type StatelessAnswer, statelessParts } from '../core/spec/stateless.ts';
 import type { TrialReport } from '../engine/acts/dns-trial.ts';
 import type { CaaReport } from '../engine/looks/caa-report.ts';
 import type { DrawnPath } from '../engine/looks/doctor.ts';
@@ -44,7 +43,7 @@ export async function statelessOf(
       ? await specsOf(fleet, names, signal)
       : allWanted(fleet, await readAll(fleet, signal)).map(({ wanted }) => wanted);
   // Only these: the CA of another certificate may have no test directory.
-  const users = found.filter((spec) => partsOf(spec).some(({ solver }) => solver.type === statelessType));
+  const users = found.filter((spec) => statelessParts(spec).length > 0);
   const specs = staging ? users.map((spec) => forStaging(spec)) : users;
   const { statelessAnswers } = await import('../engine/accounts/stateless.ts');
   return statelessAnswers(fleet.engine, specs, signal);
@@ -57,11 +56,10 @@ export async function tryProvider(
 ): Promise<TrialReport> {
   const { tryDns } = await import('../engine/acts/dns-trial.ts');
   const spec: StoredSpec = {
-    spec: { name: solver.name, identifiers: [], issuer: '', solver: solver.name, deploy: [], endpoints: [] },
-    issuer: { directory: '', email: [], agreeToTerms: false, test: false },
-    solver: solver.settings,
-    deployers: {},
+    ...{ name: solver.name, identifiers: [], targets: [], endpoints: [] },
+    issuer: { name: '', settings: { directory: '', email: [], agreeToTerms: false, test: false } },
+    parts: [{ solver, identifiers: [] }],
     preflight: settings.preflight,
   };
-  return tryDns(engine, await composed.dns01(spec), { ...request, spec }, signal);
+  return tryDns(engine, await composed.dns01({ ...spec, solver }), { ...request, spec }, signal);
 }

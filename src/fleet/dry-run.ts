@@ -33,28 +33,29 @@ export async function dryRun(
     // After a signal, too: a test that failed would be shown by `status` for ever.
     await forgetTests(
       engine,
-      jobs.map(({ wanted }) => wanted.spec.name).filter((name) => !stored.has(name)),
+      jobs.map(({ wanted }) => wanted.name).filter((name) => !stored.has(name)),
     );
   }
 }
 
-const canTry = ({ wanted: { issuer } }: Wanted): boolean => issuer.test || issuer.testDirectory !== undefined;
+const canTry = ({ wanted: { issuer } }: Wanted): boolean =>
+  issuer.settings.test || issuer.settings.testDirectory !== undefined;
 
-function notTried({ wanted: { spec }, isStored }: Wanted): Outcome {
-  const { name, issuer } = spec;
+function notTried({ wanted, isStored }: Wanted): Outcome {
+  const { name, issuer } = wanted;
   const how = isStored
     ? `\`certfleet issue ${name} --test-directory URL\` names one`
     : '`testDirectory` of the issuer names one';
   return {
     certificate: name,
     result: 'unchanged',
-    message: `not tried, because ${issuer} has no test directory; ${how}`,
+    message: `not tried, because ${issuer.name} has no test directory; ${how}`,
   };
 }
 
-function refused({ wanted: { spec } }: Wanted): Outcome {
-  const error = fail('config/no-test-directory', { issuer: spec.issuer });
-  return { certificate: spec.name, result: 'failed', message: error.message, error };
+function refused({ wanted }: Wanted): Outcome {
+  const error = fail('config/no-test-directory', { issuer: wanted.issuer.name });
+  return { certificate: wanted.name, result: 'failed', message: error.message, error };
 }
 
 /** How long the look for the keys of the tests may take: it reads all keys of the store. */

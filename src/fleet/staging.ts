@@ -6,23 +6,17 @@ import { present } from '../core/text/present.ts';
 
 /** The test certificate beside the real one, which is never deployed. Fails with `config/no-test-directory`. */
 export function forStaging(wanted: StoredSpec, hooks?: RunHooks): StoredSpec {
-  const { issuer, spec } = wanted;
-  const directory = issuer.testDirectory ?? (issuer.test ? issuer.directory : undefined);
-  if (directory === undefined) throw fail('config/no-test-directory', { issuer: spec.issuer });
+  const { name: issuer, settings } = wanted.issuer;
+  const directory = settings.testDirectory ?? (settings.test ? settings.directory : undefined);
+  if (directory === undefined) throw fail('config/no-test-directory', { issuer });
   // Messages about the test must not look as if the real CA had been asked.
-  const testIssuer = issuer.testDirectory === undefined ? spec.issuer : `${spec.issuer} (staging)`;
+  const testIssuer = settings.testDirectory === undefined ? issuer : `${issuer} (staging)`;
   return {
     ...wanted,
-    spec: {
-      ...spec,
-      name: stagingName(spec.name),
-      issuer: testIssuer,
-      deploy: [],
-      endpoints: [],
-      ...testHooks(mergeHooks(spec.hooks, hooks ?? {})),
-    },
-    issuer: { ...issuer, directory, test: true },
-    deployers: {},
+    name: stagingName(wanted.name),
+    issuer: { name: testIssuer, settings: { ...settings, directory, test: true } },
+    ...{ targets: [], endpoints: [] },
+    ...testHooks(mergeHooks(wanted.hooks, hooks ?? {})),
   };
 }
 

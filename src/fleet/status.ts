@@ -40,7 +40,7 @@ export async function statusOf(
     const corrupt = found instanceof Error ? found : (lacks ?? unusable);
     const accountMissing = withoutAccount.get(name);
     const isWorking = isHeld(engine, lineage);
-    const caHold = endOfCaHold(await holdAt(one?.wanted.issuer.directory), lineage, now);
+    const caHold = endOfCaHold(await holdAt(one?.wanted.issuer.settings.directory), lineage, now);
     const declaredAs = one && { spec: one.wanted, origin: one.origin };
     const rollover = await rolloverFor(one?.wanted);
     return describeLineage(name, {

@@ -12,7 +12,7 @@ import { notFound, notThere, readAll, readOne, type Stored } from './stored.ts';
 /** The settings of a certificate, and where they come from. */
 export type Wanted = Pick<Job, 'wanted' | 'origin' | 'isStored'>;
 
-export const nameOfWanted = ({ wanted }: Wanted): string => wanted.spec.name;
+export const nameOfWanted = ({ wanted }: Wanted): string => wanted.name;
 
 const allDeclared = ({ settings }: OpenFleet): readonly Wanted[] =>
   settings.certificates.map((spec) => ({ wanted: storedSpecOf(settings, spec), origin: 'configuration' }));
@@ -72,7 +72,7 @@ const notRenewed = ({
   spec,
 }: Lineage): { readonly why: string; readonly advice: string } => {
   if (givenBack) return notRenewedHere(givenBack);
-  if (settingsLost) return notRenewedWithoutSettings(name, spec.spec.identifiers.map(identifierKey));
+  if (settingsLost) return notRenewedWithoutSettings(name, spec.identifiers.map(identifierKey));
   return isStagingName(name)
     ? {
         why: 'only as a test certificate, which is not renewed',

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { compose } from '../../src/compose.ts';
 import { defaultSettings } from '../../src/config/defaults.ts';
-import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import { partsOf } from '../../src/core/spec/spec-parts.ts';
 import { isForEveryHook } from '../../src/core/trust/hook-variables.ts';
 import command from '../../src/deployers/command.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
+import { storedOf } from '../support/declared.ts';
 import { createDeployWorld, findKeyFiles } from '../support/deploy-world.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { createVersionMaker, fingerprintOfFile, type VersionMaker } from '../support/versions.ts';
@@ -87,14 +88,14 @@ test('a secret that the settings of the certificate read from a variable does no
   const world = createWorld({ env, log: { debug() {}, info() {}, warn() {} } });
   const composed = await compose({ ...defaultSettings({}), store: { type: 'file', path } }, { world, env, reporter });
   const rfc2136 = { server: '127.0.0.1:1', keyName: 'key', secret: 'env:TSIG_OF_THIS_TEST' };
-  const spec: StoredSpec = {
+  const spec = storedOf({
     spec: { name: 'www', identifiers: [], issuer: 'ca', solver: 'dns', deploy: ['hook'], endpoints: [] },
     issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true },
     solver: { type: 'dns01', provider: 'rfc2136', options: rfc2136 },
     deployers: { hook: { type: 'command', run: `env > ${path}/env`, passEnvironment: ['TSIG_OF_THIS_TEST'] } },
     preflight: { resolvers: ['127.0.0.1:1'], http01Port: 80 },
-  };
-  await composed.process.connect.solver(spec);
+  });
+  await composed.process.connect.solver(partsOf(spec)[0]!);
   await deploy(await composed.process.connect.deployer(spec, 'hook'), await make());
   delete process.env['TSIG_OF_THIS_TEST'];
   await composed.close();

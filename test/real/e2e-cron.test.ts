@@ -199,7 +199,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     expect(await fingerprintOfFile(join(declared, live))).toBe(await fingerprintOfFile(join(certs, live)));
     expect(await readLineage(store, 'over.example.test')).toMatchObject({
       origin: 'configuration',
-      spec: { spec: { deploy: ['elsewhere'] } },
+      spec: { targets: [{ name: 'elsewhere' }] },
     });
     const before = await fingerprintOfFile(join(certs, live));
     succeeded(await cron(store, '--config', config, '--force'));

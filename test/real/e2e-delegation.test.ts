@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { bindPrograms } from '../support/bind.ts';
+import { declaredOf } from '../support/declared.ts';
 import {
   type Bench,
   type Configuration,
@@ -96,7 +97,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a delegated challenge', ()
     expect(outcomesOf(ran)).toEqual([expect.objectContaining({ certificate: 'wildcard', result: 'issued' })]);
     expect(await values()).toEqual([]);
     const { spec } = await readLineage(home.store, 'wildcard');
-    expect(spec.solver).toMatchObject({ zoneSolvers: { other: { provider: 'rfc2136' } } });
+    expect(declaredOf(spec).solver).toMatchObject({ zoneSolvers: { other: { provider: 'rfc2136' } } });
     const drawn = await home.certfleet(['doctor', 'wildcard']);
     succeeded(drawn);
     expect(drawn.stdout.replaceAll(/[\s│]+/g, ' ')).toContain(

@@ -5,6 +5,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Lineage } from '../../src/core/lineage/lineage.ts';
 import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
+import { declaredOf, storedOf } from '../support/declared.ts';
 import {
   buildCertfleet,
   type Certfleet,
@@ -65,13 +66,8 @@ describe('flags of a second issue', () => {
       ...['--resolver', '127.0.0.1:1', '--profile', 'default', '--ignore-preflight'],
     );
   const stored = async () => {
-    const { spec } = await readLineage(store, name);
-    return {
-      ...spec.spec,
-      email: spec.issuer.email,
-      agreed: spec.issuer.agreeToTerms,
-      resolvers: spec.preflight.resolvers,
-    };
+    const { spec, issuer, preflight } = declaredOf((await readLineage(store, name)).spec);
+    return { ...spec, email: issuer.email, agreed: issuer.agreeToTerms, resolvers: preflight.resolvers };
   };
 
   it('one more flag keeps the CA, the e-mail, the targets and all other settings', async () => {
@@ -155,7 +151,7 @@ describe('flags of a second issue', () => {
     ] as const)
       expect((await run('issue', name, '--issuer', url, '--ca-file', file, '--agree-tos')).status).not.toBe(0);
     expect((await readLineage(store, name)).spec.issuer, 'still the first CA, with its file and terms').toEqual(issuer);
-    expect(issuer).toMatchObject({ directory: ca.directoryUrl, caFile: ca.caFile, agreeToTerms: true });
+    expect(issuer.settings).toMatchObject({ directory: ca.directoryUrl, caFile: ca.caFile, agreeToTerms: true });
 
     succeeded(await run('issue', name, ...more, '--agree-tos'));
     expect(newOrders()).toEqual([1, 1]);
@@ -218,10 +214,11 @@ describe('flags of a second issue', () => {
     expect((await readLineage(store, name)).spec).toEqual(before);
 
     // As if it had been stored without its secret.
-    await rewriteLineage(store, name, ({ spec: { spec, ...rest }, ...lineage }) => ({
-      ...lineage,
-      spec: { ...rest, spec: { ...spec, solver: 'update' }, solver: update },
-    }));
+    await rewriteLineage(store, name, (lineage) => {
+      const declared = declaredOf(lineage.spec);
+      const spec = storedOf({ ...declared, spec: { ...declared.spec, solver: 'update' }, solver: update });
+      return { ...lineage, spec };
+    });
     const changed = await run('issue', name, '--dns-option', 'keyName=other');
     // Its secret was not stored, because the run failed: a mistyped one must not replace one that works.
     expect(changed.status, stderrOf(changed)).toBe(2);
@@ -233,7 +230,10 @@ describe('flags of a second issue', () => {
     );
     succeeded(again);
     expect(again.stdout).toMatch(/its new settings are stored/);
-    expect((await readLineage(store, name)).spec.solver).toMatchObject({ options: { server, keyName: 'other' }, dns });
+    expect(declaredOf((await readLineage(store, name)).spec).solver).toMatchObject({
+      options: { server, keyName: 'other' },
+      dns,
+    });
     // Now it is stored, and stays when something else changes without it.
     succeeded(await run('issue', name, '--email', 'none'));
     expect((await documents(store, 'credential')).get(name)).toContain(env.CERTFLEET_RFC2136_SECRET);
@@ -266,13 +266,16 @@ describe('flags of a second issue', () => {
       certfleet(['issue', name, '--ignore-preflight', '--store', store, ...flags], { env });
     succeeded(await issue('--ca-file', another));
     const before = await readLineage(store, name);
-    expect(before.spec.issuer).toMatchObject({ caFile: another });
+    expect(before.spec.issuer.settings).toMatchObject({ caFile: another });
     const refused = await issue('--only-this-ca');
     expect(refused.status, stderrOf(refused)).toBe(4);
     expect(stderrOf(refused)).toContain('acme/directory-unreachable');
     expect(await readLineage(store, name)).toEqual(before);
     succeeded(await issue('--only-this-ca', '--ca-file', ca.caFile));
-    expect((await readLineage(store, name)).spec.issuer).toMatchObject({ caFile: ca.caFile, onlyThisCa: true });
+    expect((await readLineage(store, name)).spec.issuer.settings).toMatchObject({
+      caFile: ca.caFile,
+      onlyThisCa: true,
+    });
   });
 
   it('an unknown name is not a new certificate', async () => {
@@ -294,7 +297,7 @@ describe('flags of a second issue', () => {
     const lineages = async () =>
       Object.fromEntries(
         [...(await documents(store, 'lineage')).values()].map((text) => {
-          const { spec } = (JSON.parse(text) as Lineage).spec;
+          const { spec } = JSON.parse(text) as Lineage;
           return [spec.name, spec.identifiers.map(({ value }) => value).join(' ')];
         }),
       );
@@ -354,7 +357,7 @@ describe('flags of a second issue', () => {
     succeeded(await run('issue', '-d', name, ...common, '--http', 'hook', '--config', config));
     // Without the configuration: the solver stays as it was declared.
     succeeded(await run('issue', name, '--deploy', targetOf('a')));
-    expect((await readLineage(store, name)).spec).toMatchObject({
+    expect(declaredOf((await readLineage(store, name)).spec)).toMatchObject({
       spec: { solver: 'hook' },
       solver: { env: { ID: '1' } },
     });

@@ -248,7 +248,7 @@ describe('certfleet edit', () => {
     expect(stderrOf(done)).toContain('key type: none → p384');
     expect(done.stdout).toContain('edited.example.test: renewed');
     const { spec, current } = await readLineage(store, name);
-    expect([spec.spec.deploy, current?.keyType]).toEqual([[], 'p384']);
+    expect([spec.targets, current?.keyType]).toEqual([[], 'p384']);
     const wrong = await edit("sed -i 's/keyType: .*/keyType: dsa/'");
     expect(wrong.status).toBe(2);
     const [, kept = ''] = /is in (\S+)/.exec(stderrOf(wrong)) ?? [];

@@ -3,6 +3,7 @@ import { cp, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Certbot, certbotPrograms, startCertbot } from '../support/certbot.ts';
+import { declaredOf } from '../support/declared.ts';
 import { buildCertfleet, type Certfleet, outcomesOf, readLineage, succeeded } from '../support/e2e.ts';
 import { repositoryRoot, temporaryFolder } from '../support/service.ts';
 import { treeOf } from '../support/tree.ts';
@@ -74,14 +75,14 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect(proxy.requests).toEqual([]);
     expect(await treeOf(root)).toEqual(before);
     const [a, renamed, second] = await Promise.all(names.map((name) => readLineage(store, name)));
-    expect(a?.spec).toMatchObject({
+    expect(declaredOf(a!.spec)).toMatchObject({
       solver: { type: 'http01-webroot', folders: [webroots[1]] },
       solvers: { webroot: { folders: [webroots[0]] } },
       spec: { solver: 'webroot-2', solvers: { 'a.example.test': 'webroot' }, reuseKey: true },
     });
     expect([a, renamed, second].map((one) => one?.current?.keyType)).toEqual(['rsa2048', 'p384', undefined]);
-    expect(renamed?.spec.spec.preferredChain).toBe('Pebble Root CA');
-    const accounts = [a, renamed, second].map((one) => one?.spec.issuer.account);
+    expect(renamed?.spec.preferredChain).toBe('Pebble Root CA');
+    const accounts = [a, renamed, second].map((one) => one?.spec.issuer.settings.account);
     expect(new Set(accounts).size).toBe(2);
     expect(accounts[0]).toBe(accounts[1]);
   });

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import { connect as connectAll } from '../../src/compose/connections.ts';
-import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import tlsAlpn01 from '../../src/solvers/tls-alpn01.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { solverContract } from '../../src/testing/solver-contract.ts';
+import { declaredOf } from '../support/declared.ts';
 import { buildCertfleet, type Certfleet, documents, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { respondersOf } from '../support/responders.ts';
@@ -74,12 +74,12 @@ it('listens again for the next order after its port was freed for a post-hook', 
     ...{ world, store, storeId: () => storeId, env: {}, balancers: {}, reporter: { report() {} } },
     locks: {} as never, // for zones and balancers only
   });
-  const spec = {
-    ...{ spec: { name: 'abc', identifiers: [], solver: 'tls' }, preflight: { resolvers: [], http01Port: 80 } },
-    solver: { type: 'tls-alpn01', listen: `127.0.0.1:${port}` },
-  } as unknown as StoredSpec;
+  const part = {
+    ...{ name: 'abc', preflight: { resolvers: [], http01Port: 80 } },
+    solver: { name: 'tls', settings: { type: 'tls-alpn01', listen: `127.0.0.1:${port}` } },
+  };
   for (let order = 0; order < 2; order += 1) {
-    const solver = await connections.solver(spec);
+    const solver = await connections.solver(part);
     await solver.prepare?.('abc', [], signal());
     expect(await portAccepts(port)).toBe(true);
     await connections.hooks.freePorts(signal());
@@ -220,7 +220,7 @@ describeWith(['pebble'], 'tls-alpn-01 with Pebble', () => {
     succeeded(await certfleet(['issue', ...names, ...flags('--tls-alpn', listen()), '--store', store]));
     succeeded(await certfleet(['renew', '--force', '--store', store]));
     const { spec, current } = await readLineage(store, 'a.example.test');
-    expect(spec.solver).toEqual({ type: 'tls-alpn01', shared: false, listen: listen() });
+    expect(declaredOf(spec).solver).toEqual({ type: 'tls-alpn01', shared: false, listen: listen() });
     expect(current?.facts.identifiers).toHaveLength(2);
     expect((await documents(store, 'token')).size).toBe(0);
     const drawn = await certfleet(['doctor', 'a.example.test', '--store', store]);

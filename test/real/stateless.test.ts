@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { beforeAll, expect, it } from 'vitest';
 import type { Identifier } from '../../src/core/names/identifier.ts';
 import { statelessSnippet } from '../../src/core/spec/stateless.ts';
+import { declaredOf } from '../support/declared.ts';
 import { buildCertfleet, type Certfleet, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
@@ -90,7 +91,7 @@ describeWith(['pebble', 'nginx', 'haproxy'], 'http01-stateless', () => {
     const haproxy = await serveWithHaproxy(await print('haproxy'));
     succeeded(await issue(store, `stateless:127.0.0.1:${haproxy.httpPort}`));
     const { spec, current } = await readLineage(store, names[0]!);
-    expect(spec.solver).toEqual({ type: 'http01-stateless', frontends: [`127.0.0.1:${haproxy.httpPort}`] });
+    expect(declaredOf(spec).solver).toEqual({ type: 'http01-stateless', frontends: [`127.0.0.1:${haproxy.httpPort}`] });
     succeeded(await certfleet(['renew', '--force', '--store', store]));
     expect((await readLineage(store, names[0]!)).current?.id).not.toBe(current?.id);
     const drawn = await certfleet(['doctor', names[0]!, '--store', store]);

@@ -298,7 +298,7 @@ describe.skipIf(!isRoot)('the command line', () => {
       identifier: 'abc.example.com',
       token: 'dG9rZW4',
       thumbprint: 'x',
-      by: { name: 'web', solver, preflight: testLineage.spec.preflight },
+      by: { solver: { name: 'web', settings: solver }, preflight: testLineage.spec.preflight },
       closedAt: '2026-01-01T00:00:00.000Z',
       looked: 0,
     };

@@ -13,13 +13,20 @@ import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createKillGate, killPlaces } from '../support/kill-gate.ts';
 import { passing } from '../support/passing-time.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob as job,
+  simulatedSpec,
+  withCa,
+} from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 const specOf = (name: string, email: readonly string[] = []): StoredSpec => {
   const spec = simulatedSpec(name, [`${name}.example.com`]);
-  return { ...spec, issuer: { ...spec.issuer, email } };
+  return withCa(spec, { email });
 };
 
 /** One certificate with its account. */
@@ -190,7 +197,7 @@ describe('a key rollover', () => {
       const { keyPem, newKeys, url = '' } = await documentOf(world);
       const late = world
         .replica(2)
-        .connect.issuer('sim', specOf('one').issuer)
+        .connect.issuer('sim', specOf('one').issuer.settings)
         .as({ keyPem: new Secret(keyPem), url });
       let isSent = false;
       const solver: Solver = {
@@ -257,7 +264,7 @@ describe('deactivation', () => {
 describe('opening', () => {
   it('before the first certificate gives it that account, and is done once', async () => {
     const world = await createSimulatedWorld();
-    const named = { name: 'sim', settings: specOf('one').issuer };
+    const named = { name: 'sim', settings: specOf('one').issuer.settings };
     const open = (pid: number) => passing(world.clock, openAccount(world.replica(pid), named, signal));
     const [first, again] = [await open(1), await open(2)];
     expect([first.wasOpen, again]).toEqual([false, { url: first.url, wasOpen: true }]);
@@ -324,7 +331,7 @@ describe('removal', () => {
     const trusting = (caFile: string | undefined) => {
       const roots = caFile === undefined ? {} : { caFile, onlyThisCa: true };
       const { wanted } = byFlags;
-      return { ...byFlags, wanted: { ...wanted, issuer: { ...wanted.issuer, account: 'second', ...roots } } };
+      return { ...byFlags, wanted: withCa(wanted, { account: 'second', ...roots }) };
     };
     for (const caFile of [first, 'ca.pem']) {
       world.ca.failNext('newAccount', { problem: refusal });

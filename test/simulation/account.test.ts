@@ -1,15 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import type { IssuerSettings, StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob as job,
+  simulatedSpec,
+  withCa,
+} from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const specOf = (name: string, email: readonly string[] = []): StoredSpec => {
   const spec = simulatedSpec(name, [`${name}.example.com`]);
-  return { ...spec, issuer: { ...spec.issuer, email } };
+  return withCa(spec, { email });
 };
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 const countOf = (world: World, kind: string) => world.ca.requests.filter((request) => request.kind === kind).length;
@@ -98,9 +105,9 @@ describe('the account at a CA', () => {
   it('is one of several at the same CA, each with its own name, key and certificates', async () => {
     const world = await createSimulatedWorld();
     const engine = world.replica(1);
-    const of = (name: string, account: Partial<StoredSpec['issuer']>): StoredSpec => {
+    const of = (name: string, account: Partial<IssuerSettings>): StoredSpec => {
       const spec = specOf(name);
-      return { ...spec, issuer: { ...spec.issuer, ...account } };
+      return withCa(spec, { ...account });
     };
     const specs = [
       of('one', {}),
@@ -110,7 +117,7 @@ describe('the account at a CA', () => {
     ];
     const outcomes = await Promise.all(specs.map((spec) => issue(engine, job(spec), signal)));
     expect(outcomes.map(({ result }) => result)).toEqual(Array(4).fill('issued'));
-    const urls = await Promise.all(specs.map(({ spec }) => world.readLineage(spec.name)));
+    const urls = await Promise.all(specs.map(({ name }) => world.readLineage(name)));
     const [one, two, three, four] = urls.map((lineage) => lineage?.current?.accountUrl);
     expect(new Set([one, two, three]).size).toBe(3);
     expect(four).toBe(two);
@@ -127,7 +134,7 @@ describe('the account at a CA', () => {
     const before = (await world.readLineage())?.work;
     expect(before?.order?.url).toBeDefined();
     const spec = specOf('abc');
-    const other = { ...spec, issuer: { ...spec.issuer, account: 'other' } };
+    const other = withCa(spec, { account: 'other' });
     expect(await issue(world.replica(1), job(other), signal)).toMatchObject({ result: 'issued' });
     expect((await world.readLineage())?.current?.id).not.toBe(before?.version);
     expect(world.ca.state.accounts.size).toBe(2);
@@ -155,7 +162,7 @@ describe('the account at a CA', () => {
     const boundTo = (kid: string, hmacKey: string, algorithm?: 'HS384'): StoredSpec => {
       const spec = specOf('abc');
       const eab = { kid, hmacKey, ...(algorithm === undefined ? {} : { algorithm }) };
-      return { ...spec, issuer: { ...spec.issuer, eab } };
+      return withCa(spec, { eab });
     };
     const atSuchCa = (settings = {}) => createSimulatedWorld({ settings: { externalAccounts: keys, ...settings } });
     const accounts = (world: World) => [...world.ca.state.accounts.values()].map((one) => one.externalAccount);
@@ -192,7 +199,7 @@ describe('the account at a CA', () => {
       const world = await atSuchCa();
       await issue(world.replica(1), job(boundTo('kid-1', keys['kid-1'])), signal);
       const spec = boundTo('kid-1', keys['kid-1']);
-      const other = { ...spec, issuer: { ...spec.issuer, account: 'other' } };
+      const other = withCa(spec, { account: 'other' });
       const outcome = await issue(world.replica(1), job(other, { force: true }), signal);
       expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/external-account-refused' } });
       expect('error' in outcome && outcome.error.hint).toContain('one account');
@@ -213,7 +220,7 @@ describe('the account at a CA', () => {
       const world = await atSuchCa();
       await issue(world.replica(1), job(boundTo('kid-1', keys['kid-1'])), signal);
       const spec = specOf('abc');
-      const named = { ...spec, issuer: { ...spec.issuer, account: 'kid-1' } };
+      const named = withCa(spec, { account: 'kid-1' });
       expect(await issue(world.replica(2), job(named, { force: true }), signal)).toMatchObject({ result: 'renewed' });
     });
   });
@@ -221,14 +228,14 @@ describe('the account at a CA', () => {
   it.each(['ES256', 'ES384', 'RS256', 'EdDSA'] as const)('may have a key of type %s', async (accountKey) => {
     const world = await createSimulatedWorld();
     const spec = specOf('abc');
-    const wanted = { ...spec, issuer: { ...spec.issuer, accountKey } };
+    const wanted = withCa(spec, { accountKey });
     expect(await issue(world.replica(1), job(wanted), signal)).toMatchObject({ result: 'issued' });
   });
 
   it('with a key of a type that the CA refuses: the error names those that it accepts', async () => {
     const world = await createSimulatedWorld({ settings: { algorithms: ['ES256', 'RS256'] } });
     const spec = specOf('abc');
-    const wanted = { ...spec, issuer: { ...spec.issuer, accountKey: 'EdDSA' as const } };
+    const wanted = withCa(spec, { accountKey: 'EdDSA' as const });
     const outcome = await issue(world.replica(1), job(wanted), signal);
     expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/problem' } });
     expect(outcome.message).toContain('it accepts ES256, RS256');
@@ -248,7 +255,7 @@ describe('the account at a CA', () => {
       const entry = await world.store.get({ kind: 'account', name: 'https://ca.test/directory~default' }, signal);
       return JSON.parse(new TextDecoder().decode(entry?.bytes)) as { keyPem: string; url: string; replaced: unknown };
     };
-    const allowing = (spec: StoredSpec): StoredSpec => ({ ...spec, issuer: { ...spec.issuer, newAccount: true } });
+    const allowing = (spec: StoredSpec): StoredSpec => withCa(spec, { newAccount: true });
 
     it('is reported, and no other account is opened without permission', async () => {
       const world = await deactivated();

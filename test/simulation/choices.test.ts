@@ -6,7 +6,7 @@ const { signal } = new AbortController();
 
 const job = (wishes: Wishes, rules: { readonly obeyBackoff?: boolean } = {}) => {
   const wanted = simulatedSpec();
-  return simulatedJob({ ...wanted, spec: { ...wanted.spec, ...wishes } }, rules);
+  return simulatedJob({ ...wanted, ...wishes }, rules);
 };
 const day90 = { description: '', validityMs: 90 * dayMs, commonName: false, subjectKeyIdentifier: false };
 

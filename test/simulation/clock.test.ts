@@ -7,7 +7,7 @@ const spec = simulatedSpec();
 
 /** The same process with a clock that is ahead of the CA's. */
 function aheadOf(engine: Engine, ms: number): Engine {
-  const issuer = engine.connect.issuer(spec.spec.issuer, spec.issuer);
+  const issuer = engine.connect.issuer(spec.issuer.name, spec.issuer.settings);
   const directory = async () => ({ ...(await issuer.directory(signal)), clockSkewMs: ms });
   return {
     ...engine,

@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import { targetOf } from '../../src/core/spec/spec-parts.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob as job,
+  simulatedSpec,
+  targetsOf,
+} from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 
@@ -33,24 +41,22 @@ async function deliveries() {
       reporter: { report: (event) => void events.push(event) },
       connect: {
         ...made.connect,
-        deployer: async (spec, target) => deployerOf(target, `${target}${spec.deployers[target]?.['at'] ?? ''}`),
+        deployer: async (spec, target) =>
+          deployerOf(target, `${target}${targetOf(spec, target)?.settings['at'] ?? ''}`),
       },
     };
   };
   const spec = (...deploy: readonly string[]): StoredSpec => {
-    const base = simulatedSpec();
-    return {
-      ...base,
-      spec: { ...base.spec, deploy },
-      deployers: Object.fromEntries(deploy.map((target) => [target, { type: 'sim' }])),
-    };
+    return { ...simulatedSpec(), targets: targetsOf(...deploy) };
   };
   return { world, delivered, broken, engine, spec, events };
 }
 
 const withPlace = (wanted: StoredSpec, target: string): StoredSpec => ({
   ...wanted,
-  deployers: { ...wanted.deployers, [target]: { type: 'sim', at: ' elsewhere' } },
+  targets: wanted.targets.map((one) =>
+    one.name === target ? { name: target, settings: { type: 'sim', at: ' elsewhere' } } : one,
+  ),
 });
 
 it('says of a deploy hook that is removed that it no longer runs', async () => {

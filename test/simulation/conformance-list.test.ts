@@ -4,7 +4,14 @@ import { describe, expect, it } from 'vitest';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { repositoryRoot } from '../support/service.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob as job,
+  simulatedSpec,
+  targetsOf,
+} from '../support/simulated-world.ts';
 
 // A checklist of 26 points for ACME clients in 2026. Those that need only the engine are tested here, and the table
 // names the tests of the others. Point 7 and the second half of 24 (another CA takes over) come with the daemon.
@@ -156,12 +163,7 @@ describe('conformance 24: a CA that is down', () => {
       activate: async ({ id }) => void given.push(id),
       look: async () => ({ state: 'absent', detail: '' }),
     };
-    const { spec, ...rest } = simulatedSpec();
-    const more = {
-      ...rest,
-      spec: { ...spec, deploy: ['target', 'new'] },
-      deployers: { target: { type: 'sim' }, new: { type: 'sim' } },
-    };
+    const more = { ...simulatedSpec(), targets: targetsOf('target', 'new') };
     const outcome = await issue(world.replica(2, { deployer }), job(more), signal);
     expect(outcome).toMatchObject({ result: 'deployed' });
     expect(given).toContain((await world.readLineage())?.current?.id);

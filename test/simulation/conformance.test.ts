@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob as job,
+  simulatedSpec,
+  withCa,
+} from '../support/simulated-world.ts';
 
 // Rows of a checklist for ACME clients in 2026 that no other simulation covers.
 
@@ -72,7 +79,7 @@ describe('an order that replaces a certificate', () => {
 
   it('is sent without `replaces` if another account ordered it', async () => {
     const spec = simulatedSpec();
-    const other: StoredSpec = { ...spec, issuer: { ...spec.issuer, account: 'other' } };
+    const other: StoredSpec = withCa(spec, { account: 'other' });
     expect(await renewing(() => undefined, other)).toEqual(['replaces', 'plain']);
   });
 

@@ -4,6 +4,7 @@ import { digestOf } from '../../src/compose/digest.ts';
 import { fail } from '../../src/core/errors/errors.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import { targetOf } from '../../src/core/spec/spec-parts.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
@@ -15,7 +16,7 @@ import { engineOf, reconcile } from '../support/passes.ts';
 import { mortal, passing } from '../support/passing-time.ts';
 import { randomOf, seeded } from '../support/seeded.ts';
 import { httpTo, silent } from '../support/simulated-http.ts';
-import { issue as issueIn } from '../support/simulated-world.ts';
+import { issue as issueIn, simulatedSpec, targetsOf } from '../support/simulated-world.ts';
 
 // Deliveries in a simulated world: targets that remember their version, and an endpoint that serves what `edge` has.
 
@@ -105,8 +106,8 @@ function createWorld() {
           ready: async () => ({ ready: true }),
           cleanup: async () => undefined,
         }),
-        deployer: async ({ deployers }, target) => {
-          const path = deployers[target]?.['path'];
+        deployer: async (spec, target) => {
+          const path = targetOf(spec, target)?.settings['path'];
           return deployerOf(path === undefined ? target : `${target} in ${path}`);
         },
         hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
@@ -146,26 +147,13 @@ function createWorld() {
 }
 
 function specOf(...deploy: readonly string[]): StoredSpec {
-  return {
-    spec: {
-      name: 'abc',
-      identifiers: [{ type: 'dns', value: 'example.com' }],
-      issuer: 'sim',
-      solver: 'sim',
-      deploy,
-      endpoints: [endpoint],
-    },
-    issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true },
-    solver: { type: 'sim' },
-    deployers: Object.fromEntries(deploy.map((target) => [target, { type: 'sim' }])),
-    preflight: { resolvers: [], http01Port: 80 },
-  };
+  return { ...simulatedSpec(), targets: targetsOf(...deploy), endpoints: [endpoint] };
 }
 
 /** The same with another place for one target. */
 const moved = (wanted: StoredSpec, target: string, path: string): StoredSpec => ({
   ...wanted,
-  deployers: { ...wanted.deployers, [target]: { type: 'sim', path } },
+  targets: wanted.targets.map((one) => (one.name === target ? { name: target, settings: { type: 'sim', path } } : one)),
 });
 
 const issue = (world: World, job: Job) => issueIn(world.process(1), job, signal);
@@ -190,7 +178,7 @@ it('says for each target on a separate line why it lacks the version, and what t
   world.hooks.activated = async (target) => {
     throw new Error(`${target} is full`);
   };
-  const only = { ...specOf('edge', 'other'), spec: { ...specOf('edge', 'other').spec, endpoints: [] } };
+  const only = { ...specOf('edge', 'other'), endpoints: [] };
   const outcome = await renew(world, only);
   const targets = 'deploying abc to edge failed: edge is full\ndeploying abc to other failed: other is full';
   expect(outcome).toMatchObject({ result: 'pending', message: `2 targets do not have it yet:\n${targets}` });

@@ -10,7 +10,7 @@ const { signal } = new AbortController();
 const names = ['a.test', 'b.test', 'c.test'];
 const job = (wishes: Wishes = { onFailedName: 'drop' }, all: readonly string[] = names) => {
   const wanted = simulatedSpec('abc', all);
-  return simulatedJob({ ...wanted, spec: { ...wanted.spec, ...wishes } });
+  return simulatedJob({ ...wanted, ...wishes });
 };
 
 /** A CA where the validation of some names fails; they may change. */

@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest';
 import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { Settings } from '../../src/core/spec/spec.ts';
+import { declaredAs } from '../../src/core/spec/spec-parts.ts';
 import { dryRun } from '../../src/fleet/dry-run.ts';
 import type { OpenFleet } from '../../src/fleet/opened.ts';
 import type { Store } from '../../src/ports/store.ts';
+import { declaredOf } from '../support/declared.ts';
 import { passing } from '../support/passing-time.ts';
-import { createSimulatedWorld, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, simulatedSpec, withCa } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 
@@ -28,9 +30,9 @@ async function readsOf(count: number) {
   };
   const engine = world.replica(1, { store });
   const specs = Array.from({ length: count }, (_, i) => simulatedSpec(`c${i}`, [`c${i}.example.com`]));
-  const { issuer, solver, preflight } = specs[0]!;
+  const { issuer, solver, preflight } = declaredOf(specs[0]!);
   const settings = {
-    ...{ certificates: specs.map(({ spec }) => ({ ...spec, deploy: [] })), deployers: {}, preflight },
+    ...{ certificates: specs.map((spec) => ({ ...declaredAs(spec), deploy: [] })), deployers: {}, preflight },
     ...{ issuers: { sim: issuer }, solvers: { sim: solver } },
   } as unknown as Settings;
   const fleet = { settings, engine } as unknown as OpenFleet;
@@ -43,8 +45,9 @@ async function readsOf(count: number) {
 
 it('says of each certificate that was not tried how it can be', async () => {
   const world = await createSimulatedWorld();
-  const own = { ...simulatedSpec('own', ['own.example.com']), deployers: {} };
-  const byFlags = { ...own, spec: { ...own.spec, name: 'flags', deploy: [] }, issuer: { ...own.issuer, test: false } };
+  const stored = simulatedSpec('own', ['own.example.com']);
+  const own = declaredOf(stored);
+  const byFlags = { ...withCa(stored, { test: false }), name: 'flags', targets: [] };
   const document = { schema: 1, name: 'flags', origin: 'command-line', spec: byFlags, deployments: {} };
   await world.store.put({ kind: 'lineage', name: 'flags' }, encodeDocument(document), { ifRevision: null, signal });
   const settings = {
@@ -54,7 +57,7 @@ it('says of each certificate that was not tried how it can be', async () => {
         { ...own.spec, name: 'private', issuer: 'private', deploy: [] },
       ],
     },
-    ...{ issuers: { sim: own.issuer, private: byFlags.issuer }, solvers: { sim: own.solver }, deployers: {} },
+    ...{ issuers: { sim: own.issuer, private: byFlags.issuer.settings }, solvers: { sim: own.solver }, deployers: {} },
     preflight: own.preflight,
   } as unknown as Settings;
   const fleet = { settings, engine: world.replica(1) } as unknown as OpenFleet;

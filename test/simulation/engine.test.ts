@@ -57,17 +57,10 @@ function createWorld(seed: number, failing?: string) {
           : { type: 'urn:ietf:params:acme:error:dns', detail: 'no such value', status: 400 },
     },
   });
-  const whole = simulatedSpec('abc', ['example.com', '*.example.com']);
+  const names = ['example.com', '*.example.com'];
   const spec: StoredSpec = failing
-    ? {
-        ...whole,
-        spec: {
-          ...whole.spec,
-          identifiers: [...whole.spec.identifiers, { type: 'dns', value: failing }],
-          onFailedName: 'drop',
-        },
-      }
-    : whole;
+    ? { ...simulatedSpec('abc', [...names, failing]), onFailedName: 'drop' }
+    : simulatedSpec('abc', names);
 
   /** A process. `killAt` is the number of the gate where it dies. */
   function replica(pid: number, killAt: number, faultRate: number): Replica {
@@ -136,7 +129,7 @@ function createWorld(seed: number, failing?: string) {
     };
     const issuer = createIssuer({
       name: 'sim',
-      directoryUrl: spec.issuer.directory,
+      directoryUrl: spec.issuer.settings.directory,
       http,
       clock,
       random: { bytes: (n) => Uint8Array.from({ length: n }, () => Math.floor(chance() * 256)), number: chance },

@@ -15,6 +15,7 @@ import { readBundle, readKey, readVersion } from '../../src/engine/run/bundles.t
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { pki } from '../../src/x509/pki.ts';
+import { declaredOf } from '../support/declared.ts';
 import { reconcile } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { chanceOf, firstSeed } from '../support/seeded.ts';
@@ -41,10 +42,10 @@ type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 /** An import takes no version that is older than certfleet's own, so every other walk begins without orders. */
 const opening = { steps: 7, entrances: ['import', 'rollback', 'deliver'] };
 
-const names = (all: readonly string[], onFailedName?: 'drop'): StoredSpec => {
-  const { spec, ...rest } = simulatedSpec('abc', all);
-  return { ...rest, spec: { ...spec, ...(onFailedName ? { onFailedName } : {}) } };
-};
+const names = (all: readonly string[], onFailedName?: 'drop'): StoredSpec => ({
+  ...simulatedSpec('abc', all),
+  ...(onFailedName ? { onFailedName } : {}),
+});
 const wishes = [names(['a.test', 'b.test']), names(['a.test', 'b.test', 'fails.test'], 'drop'), names(['a.test'])];
 
 const der = { type: 'spki', format: 'der' } as const;
@@ -57,7 +58,7 @@ async function certificatesOf(other: World): Promise<readonly FoundCertificate[]
     await issue(other.replica(1), simulatedJob(wishes[0]!, { force: true }), signal);
     const { current } = (await other.readLineage())!;
     const bundle = await readBundle(other.replica(1), { lineage: 'abc', id: current!.id }, signal);
-    const { issuer, solver, deployers, preflight } = simulatedSpec();
+    const { issuer, solver, deployers, preflight } = declaredOf(simulatedSpec());
     found.push({
       ...{ name: 'abc', from: '/old/abc', keyPem: bundle.keyPem, chainPem: bundle.fullchainPem, remarks: [] },
       settings: {

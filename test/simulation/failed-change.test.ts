@@ -3,15 +3,15 @@ import { describeLineage } from '../../src/core/plan/status.ts';
 import { sameSpec } from '../../src/core/spec/same-spec.ts';
 import type { StoredSpec, Wishes } from '../../src/core/spec/spec.ts';
 import { madeOfFlags } from '../../src/fleet/wanted.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec, withCa } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const later = (type: string) => ({ type: `urn:ietf:params:acme:error:${type}`, detail: 'no', status: 403 });
 
-const withWishes = (names: readonly string[], wishes: Wishes = {}): StoredSpec => {
-  const { spec, ...rest } = simulatedSpec('abc', names);
-  return { ...rest, spec: { ...spec, ...wishes } };
-};
+const withWishes = (names: readonly string[], wishes: Wishes = {}): StoredSpec => ({
+  ...simulatedSpec('abc', names),
+  ...wishes,
+});
 const stored = withWishes(['a.test']);
 const others = withWishes(['a.test', 'fails.test']);
 
@@ -63,7 +63,7 @@ async function expectAsBefore(world: World): Promise<void> {
 
 describe('a change of a valid certificate that fails', () => {
   const solver = { ...stored, solver: { type: 'sim', folder: '/new' } };
-  const elsewhere = { ...stored, issuer: { ...stored.issuer, directory: 'https://other.test/directory' } };
+  const elsewhere = withCa(stored, { directory: 'https://other.test/directory' });
   const refused = (world: World, kind: 'newOrder' | 'finalize') =>
     world.ca.failNext(kind, { problem: later('rejectedIdentifier'), status: 403 });
   const limited = (world: World) =>
@@ -114,7 +114,7 @@ describe('a change of a valid certificate that fails', () => {
   it('keeps targets that it would have dropped, with what they have', async () => {
     const world = await begin();
     const { deployments } = await world.lineage();
-    const wanted = { ...others, spec: { ...others.spec, deploy: [] }, deployers: {} };
+    const wanted = { ...others, targets: [] };
     expect(await world.change(wanted)).toMatchObject({ settingsStay: true });
     expect((await world.lineage()).deployments).toEqual(deployments);
     await expectAsBefore(world);

@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
+import { withSolver as solvedBy } from '../../src/core/lineage/test-lineages.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine, Looks } from '../../src/engine/engine.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { acmeProblem } from '../support/acme-ca.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob as job,
+  simulatedSpec,
+  withCa,
+} from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
@@ -26,7 +34,7 @@ type Mistake = (engine: Engine) => Engine;
 const withDirectory =
   (change: object): Mistake =>
   (engine) => {
-    const issuer = engine.connect.issuer('sim', simulatedSpec().issuer);
+    const issuer = engine.connect.issuer('sim', simulatedSpec().issuer.settings);
     const directory = async () => ({ ...(await issuer.directory(signal)), ...change });
     return { ...engine, connect: { ...engine.connect, issuer: () => ({ ...issuer, directory }) } };
   };
@@ -130,8 +138,8 @@ describe('a first issue by flags', () => {
 
 describe('changed settings of a certificate by flags', () => {
   const agreed = simulatedSpec();
-  const other: StoredSpec = { ...agreed, issuer: { ...agreed.issuer, directory: 'https://other.test/directory' } };
-  const elsewhere: StoredSpec = { ...agreed, solver: { type: 'sim', folders: '/mistyped' } };
+  const other: StoredSpec = withCa(agreed, { directory: 'https://other.test/directory' });
+  const elsewhere = solvedBy(agreed, { type: 'sim', folders: '/mistyped' }, 'sim');
   const folder = fail('solver/webroot-unwritable', { folder: '/mistyped', reason: 'no such folder' });
   const noFolderThere = withSolver({ preflight: () => Promise.reject(folder) });
   const noServer = withSolver({
@@ -142,15 +150,18 @@ describe('changed settings of a certificate by flags', () => {
     reason: 'no such host',
   });
   const noCa: Mistake = (engine) => {
-    const issuer = engine.connect.issuer('sim', agreed.issuer);
+    const issuer = engine.connect.issuer('sim', agreed.issuer.settings);
     const directory = () => Promise.reject(unreachable);
     return { ...engine, connect: { ...engine.connect, issuer: () => ({ ...issuer, directory }) } };
   };
-  const notAgreed = { ...other, issuer: { ...other.issuer, agreeToTerms: false } };
+  const notAgreed = withCa(other, { agreeToTerms: false });
   const atOther =
     (change: object): Mistake =>
     (engine) => {
-      const issuer = { ...engine.connect.issuer('sim', agreed.issuer), directoryUrl: other.issuer.directory };
+      const issuer = {
+        ...engine.connect.issuer('sim', agreed.issuer.settings),
+        directoryUrl: other.issuer.settings.directory,
+      };
       const directory = async () => ({ ...(await issuer.directory(signal)), ...change });
       return { ...engine, connect: { ...engine.connect, issuer: () => ({ ...issuer, directory }) } };
     };
@@ -166,7 +177,7 @@ describe('changed settings of a certificate by flags', () => {
     [
       'a profile that the CA lacks',
       'config/unknown-profile',
-      { ...agreed, spec: { ...agreed.spec, profile: 'short' } },
+      { ...agreed, profile: 'short' },
       withDirectory({ profiles: { classic: '' } }),
     ],
     ['a folder that is not there', 'solver/webroot-unwritable', elsewhere, noFolderThere],

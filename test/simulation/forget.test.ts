@@ -50,7 +50,7 @@ async function owe(world: World): Promise<void> {
     work: {
       step: 'challenges',
       version: '20260101-000000-abcdef',
-      directory: lineage.spec.issuer.directory,
+      directory: lineage.spec.issuer.settings.directory,
       startedAt: stone.closedAt,
       order: { url: 'https://ca.test/order/1' },
       probe: 'ours',

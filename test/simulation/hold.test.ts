@@ -61,7 +61,7 @@ describe('a CA that takes no orders', () => {
 
   /** A CA whose newOrder ends like this. */
   const withNewOrder = (engine: Engine, newOrder: () => Promise<never>): Engine => {
-    const issuer = engine.connect.issuer('sim', simulatedSpec().issuer);
+    const issuer = engine.connect.issuer('sim', simulatedSpec().issuer.settings);
     const as: Issuer['as'] = (account) => ({ ...issuer.as(account), newOrder });
     return { ...engine, connect: { ...engine.connect, issuer: () => ({ ...issuer, as }) } };
   };
@@ -190,7 +190,7 @@ it('a certificate on which its CA always fails does not keep others from being i
   const jobs = ['broken', 'b', 'c'].map((name) => job(simulatedSpec(name, [`${name}.example.com`])));
   const engine = (pid: number): Engine => {
     const replica = world.replica(pid);
-    const issuer = replica.connect.issuer('sim', simulatedSpec().issuer);
+    const issuer = replica.connect.issuer('sim', simulatedSpec().issuer.settings);
     const refusal = fail('acme/busy', { issuer: 'sim', status: 500, what: 'the new order' });
     const as: Issuer['as'] = (account) => ({
       ...issuer.as(account),

@@ -3,6 +3,7 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import { deployHookTarget, withDeployHook } from '../../src/core/spec/hooks.ts';
 import type { Hooks, StoredSpec } from '../../src/core/spec/spec.ts';
+import { targetOf } from '../../src/core/spec/spec-parts.ts';
 import { type Engine, inPass } from '../../src/engine/engine.ts';
 import { createLocks } from '../../src/engine/locks/lock.ts';
 import { reconcile as reconcileOnce } from '../../src/engine/pass/reconcile.ts';
@@ -18,7 +19,7 @@ const around: Hooks = { pre: 'stop nginx', post: 'start nginx' };
 
 const withHooks = (name: string, hooks: Hooks): StoredSpec => {
   const stored = simulatedSpec(name, [`${name}.example.com`]);
-  return withDeployHook({ ...stored, spec: { ...stored.spec, hooks } });
+  return withDeployHook({ ...stored, hooks });
 };
 
 /** A simulated world in which hooks run, and in which everything that happens is in one list. */
@@ -371,14 +372,14 @@ async function worldOfCommands(deploy: readonly string[], origin: 'configuration
   const world = await createSimulatedWorld();
   const happened: string[] = [];
   let [has, pid] = ['', 0];
-  const commandOf = ({ deployers }: StoredSpec): Deployer => ({
+  const commandOf = (spec: StoredSpec): Deployer => ({
     type: 'command',
     scope: 'node',
     runsAfter: true,
     look: async ({ id }) => ({ state: has === id ? 'current' : 'absent', detail: '' }),
     stage: async () => null,
     async activate({ id }) {
-      const run = String(deployers[deployHookTarget]?.['run']);
+      const run = String(targetOf(spec, deployHookTarget)?.settings['run']);
       happened.push(run);
       if (run === 'fail') throw new Error('exit 1');
       has = id;
@@ -396,8 +397,8 @@ async function worldOfCommands(deploy: readonly string[], origin: 'configuration
     const deployer: Engine['connect']['deployer'] = async (wanted, target) =>
       target === deployHookTarget ? commandOf(wanted) : world.deployer;
     const hooked = withHooks('a', hook === undefined ? {} : { deploy: hook });
-    const others = hooked.spec.deploy.filter((target) => target === deployHookTarget || deploy.includes(target));
-    const wanted = { ...hooked, spec: { ...hooked.spec, deploy: others } };
+    const targets = hooked.targets.filter(({ name }) => name === deployHookTarget || deploy.includes(name));
+    const wanted = { ...hooked, targets };
     const jobs = [{ ...job(wanted), origin, ...rules }];
     const connected = { ...engine, connect: { ...engine.connect, deployer } };
     const done =
@@ -412,11 +413,11 @@ async function worldOfCommands(deploy: readonly string[], origin: 'configuration
 describe('a deploy hook', () => {
   it('is a target, after all others, and keeps the options of a command', () => {
     const stored = withHooks('a', { deploy: 'reload' });
-    expect(stored.spec.deploy).toEqual(['target', deployHookTarget]);
-    expect(stored.deployers[deployHookTarget]).toEqual({ type: 'command', run: 'reload', timeout: '5m' });
+    const hook = { name: deployHookTarget, settings: { type: 'command', run: 'reload', timeout: '5m' } };
+    expect(stored.targets).toEqual([...simulatedSpec().targets, hook]);
     expect(withDeployHook(stored)).toEqual(stored);
-    const { hooks: _removed, ...spec } = stored.spec;
-    expect(withDeployHook({ ...stored, spec })).toEqual(simulatedSpec('a', ['a.example.com']));
+    const { hooks: _removed, ...spec } = stored;
+    expect(withDeployHook(spec)).toEqual(simulatedSpec('a', ['a.example.com']));
   });
 
   it('of one run is of those that it renews only, and is made up for by the next such run', async () => {

@@ -47,8 +47,8 @@ async function createHung(hangs: 'look' | 'stage' | 'activate', concurrent: bool
   };
   const to = (name: string, ...deploy: readonly string[]) => {
     const wanted = simulatedSpec(name, [`${name}.example.com`]);
-    const deployers = Object.fromEntries(deploy.map((target) => [target, { type: 'sim', token: 'hunter2' }]));
-    return job({ ...wanted, spec: { ...wanted.spec, deploy }, deployers });
+    const targets = deploy.map((target) => ({ name: target, settings: { type: 'sim', token: 'hunter2' } }));
+    return job({ ...wanted, targets });
   };
   const at = (event: string): number => events.get(event) ?? Number.NaN;
   return { clock, world, engine, to, calls, at };

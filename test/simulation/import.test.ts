@@ -10,6 +10,7 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { readBundle } from '../../src/engine/run/bundles.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
+import { declaredOf } from '../support/declared.ts';
 import { passing } from '../support/passing-time.ts';
 import { httpTo } from '../support/simulated-http.ts';
 import {
@@ -33,7 +34,7 @@ async function made(other: World, name: string, names?: readonly string[]): Prom
   await issue(engine, simulatedJob(simulatedSpec(name, names), { force: true }), signal);
   const lineage = await other.readLineage(name);
   const bundle = await readBundle(engine, { lineage: name, id: lineage!.current!.id }, signal);
-  const { issuer, solver, preflight } = simulatedSpec();
+  const { issuer, solver, preflight } = declaredOf(simulatedSpec());
   return {
     name,
     from: `/old/${name}`,
@@ -95,7 +96,7 @@ describe('adopt', () => {
   it('keeps the keys of both versions when a version is imported again that was rolled back', async () => {
     const { other, world } = await worlds();
     const delivering = (one: FoundCertificate): FoundCertificate => {
-      const { deployers } = simulatedSpec();
+      const { deployers } = declaredOf(simulatedSpec());
       return { ...one, settings: { ...one.settings, deployers } };
     };
     const first = delivering(await made(other, 'abc'));
@@ -286,8 +287,10 @@ describe('an import in place of what is stored', () => {
     expect(await resultsOf(world.replica(1), found, writeInPlace)).toEqual([['abc', 'unchanged']]);
     expect(await world.readLineage()).toMatchObject({
       spec: {
-        spec: { deploy: [target, 'deploy-hook'] },
-        deployers: { 'deploy-hook': { run: 'reload', env: { RENEWED_LINEAGE: `${root}/live/abc` } } },
+        targets: [
+          { name: target },
+          { name: 'deploy-hook', settings: { run: 'reload', env: { RENEWED_LINEAGE: `${root}/live/abc` } } },
+        ],
       },
       deployments: { [target]: { state: 'current' } },
     });
@@ -303,7 +306,7 @@ describe('an import in place of what is stored', () => {
     other.pass(30 * dayMs);
     const fresh = foundOf(inPlace(await made(other, 'abc')));
     expect(await resultsOf(world.replica(1), fresh, writeInPlace)).toEqual([['abc', 'updated']]);
-    expect((await world.readLineage())?.spec.spec.deploy).toEqual([target, 'deploy-hook']);
+    expect((await world.readLineage())?.spec.targets.map(({ name }) => name)).toEqual([target, 'deploy-hook']);
   });
 
   it('ends a rollback by a newer version, and not by the same one', async () => {
@@ -373,7 +376,7 @@ describe('undoImport', () => {
       expect(await world.readLineage('xyz')).toBeUndefined();
       expect(await world.readLineage()).toMatchObject({
         origin: 'configuration',
-        spec: { spec: { deploy: ['deploy-hook'] } },
+        spec: { targets: [{ name: 'deploy-hook' }] },
       });
       expect(restored).toContain('abc');
       if (!killed.died()) break;

@@ -169,7 +169,7 @@ it.each(['configuration', 'command-line'] as const)(
     const profile = { description: '', validityMs: 90 * dayMs };
     const world = await createSimulatedWorld({ settings: { profiles: { classic: profile, shortlived: profile } } });
     const spec = simulatedSpec();
-    const wanted = { ...spec, spec: { ...spec.spec, profile: 'shortlive' } };
+    const wanted = { ...spec, profile: 'shortlive' };
     const outcome = await issue(world.replica(1), { ...job(wanted), origin }, signal);
     expect(outcome).toMatchObject({
       result: 'failed',
@@ -243,8 +243,8 @@ describe('a certificate that was not there when it was named', () => {
       'lineage/name-taken',
     ]);
     const issued = outcomes.findIndex(({ result }) => result === 'issued');
-    expect((await world.readLineage())?.spec.spec.identifiers).toEqual(
-      [byName('a.example.com'), byName('b.example.com')][issued]?.wanted.spec.identifiers,
+    expect((await world.readLineage())?.spec.identifiers).toEqual(
+      [byName('a.example.com'), byName('b.example.com')][issued]?.wanted.identifiers,
     );
     expect(world.ca.accepted('newOrder')).toBe(1);
   });

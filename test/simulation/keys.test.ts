@@ -10,7 +10,7 @@ type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 
 const job = (wishes: Wishes, force = false) => {
   const wanted = simulatedSpec();
-  return simulatedJob({ ...wanted, spec: { ...wanted.spec, ...wishes } }, { force });
+  return simulatedJob({ ...wanted, ...wishes }, { force });
 };
 const orders = ({ ca }: World) => ca.accepted('newOrder');
 const current = async (world: World) => (await world.readLineage())?.current;

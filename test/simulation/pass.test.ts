@@ -10,7 +10,14 @@ import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob as job,
+  simulatedSpec,
+  targetsOf,
+} from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const directory = 'https://ca.test/directory';
@@ -158,11 +165,7 @@ describe('a certificate made by flags that is due', () => {
   });
 
   it('keeps settings that changed after the scan', async () => {
-    const more: StoredSpec = {
-      ...simulatedSpec(),
-      spec: { ...simulatedSpec().spec, deploy: ['target', 'other'] },
-      deployers: { target: { type: 'sim' }, other: { type: 'sim' } },
-    };
+    const more: StoredSpec = { ...simulatedSpec(), targets: targetsOf('target', 'other') };
     const { outcomes, lineage } = await passAfter((world) => issue(world.replica(3), byFlags(more), signal));
     expect(outcomes).toMatchObject([{ result: 'unchanged' }]);
     expect(lineage?.spec).toEqual(more);

@@ -5,7 +5,7 @@ import type { Engine } from '../../src/engine/engine.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import { reconcile } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
-import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import { createSimulatedWorld, simulatedJob as job, simulatedSpec, targetsOf } from '../support/simulated-world.ts';
 
 // Two targets that carry the certificate and two commands that act on what the targets before them have, in any order.
 // Targets fail, processes die, and new versions come: no reload is lost, none is held up, and none is made for nothing.
@@ -25,11 +25,7 @@ interface Success {
 
 async function createDeliveries(order: readonly Target[]) {
   const world = await createSimulatedWorld();
-  const spec: StoredSpec = {
-    ...simulatedSpec(),
-    spec: { ...simulatedSpec().spec, deploy: order },
-    deployers: Object.fromEntries(order.map((target) => [target, { type: 'sim' }])),
-  };
+  const spec: StoredSpec = { ...simulatedSpec(), targets: targetsOf(...order) };
   const has = new Map<string, string>();
   const successes: Success[] = [];
   let broken: ReadonlySet<string> = new Set();

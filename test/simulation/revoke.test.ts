@@ -21,13 +21,10 @@ import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec 
 const { signal } = new AbortController();
 
 /** A world with a certificate; `spec` may change what is asked for. */
-async function worldWith(
-  spec: Partial<StoredSpec['spec']> = {},
-  options: Parameters<typeof createSimulatedWorld>[0] = {},
-) {
+async function worldWith(spec: Partial<StoredSpec> = {}, options: Parameters<typeof createSimulatedWorld>[0] = {}) {
   const world = await createSimulatedWorld(options);
   const stored = simulatedSpec();
-  const wanted: StoredSpec = { ...stored, spec: { ...stored.spec, ...spec } };
+  const wanted: StoredSpec = { ...stored, ...spec };
   await issue(world.replica(1), job(wanted), signal);
   const revoke = (wish: Partial<RevocationWish> & { readonly which?: string } = {}, engine = world.replica(2)) => {
     const { which, ...rest } = wish;
@@ -65,7 +62,7 @@ describe('a revocation', () => {
     const { current } = await world.lineage();
     const version = { lineage: 'abc', id: current.id };
     const certificatePem = (await readVersion(engine, version, signal))!.chainPem;
-    const issuer = { name: 'ca', settings: world.wanted.issuer };
+    const issuer = { name: 'ca', settings: world.wanted.issuer.settings };
     const ask = (keyPem: Secret) =>
       revoke(
         { engine } as OpenFleet,
@@ -90,7 +87,7 @@ describe('a revocation', () => {
     'of a certificate in a file that cannot be read is refused: %j',
     async (certificatePem) => {
       const world = await worldWith();
-      const what = { certificatePem, issuer: { name: 'ca', settings: world.wanted.issuer } };
+      const what = { certificatePem, issuer: { name: 'ca', settings: world.wanted.issuer.settings } };
       const asked = revoke(
         { engine: world.replica(2) } as OpenFleet,
         { what, reason: 'unspecified', by: 'account-key' },

@@ -36,10 +36,7 @@ async function renewedWorld() {
   return { ...world, wanted, lineage, damage, first: previous!, second: current!, back, renew };
 }
 
-const withWishes = (wishes: Wishes): StoredSpec => {
-  const { spec, ...rest } = simulatedSpec();
-  return { ...rest, spec: { ...spec, ...wishes } };
-};
+const withWishes = (wishes: Wishes): StoredSpec => ({ ...simulatedSpec(), ...wishes });
 
 describe('a rollback', () => {
   it('delivers the previous version, which renew leaves alone until it is due, and then replaces', async () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
+import { withSolver } from '../../src/core/lineage/test-lineages.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import { type OwnedSolver, partsFrom } from '../../src/core/spec/spec-parts.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
@@ -12,12 +14,11 @@ import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec 
 const { signal } = new AbortController();
 const names = ['example.com', '*.example.com', 'www.example.net'];
 const one = simulatedSpec('abc', names);
-const mixed: StoredSpec = {
+const solvedBy = (solvers: Readonly<Record<string, string>>): StoredSpec => ({
   ...one,
-  spec: { ...one.spec, solver: 'web', solvers: { '*.example.com': 'dns' } },
-  solver: { type: 'web' },
-  solvers: { dns: { type: 'dns' } },
-};
+  parts: partsFrom({ ...one, solver: 'web', solvers }, { web: { type: 'web' }, dns: { type: 'dns' } }),
+});
+const mixed = solvedBy({ '*.example.com': 'dns' });
 
 type SimulatedWorld = Awaited<ReturnType<typeof createSimulatedWorld>>;
 
@@ -51,7 +52,7 @@ function solversOf(world: SimulatedWorld, broken: Record<string, Partial<Solver>
     ...broken[type],
   });
   const made: Record<string, Solver> = { web: make('web'), dns: make('dns') };
-  const solver = async ({ solver: { type } }: StoredSpec): Promise<Solver> => made[type] as Solver;
+  const solver = async ({ solver: { settings } }: OwnedSolver): Promise<Solver> => made[settings.type] as Solver;
   return { calls, seen, solver };
 }
 
@@ -118,17 +119,15 @@ describe('a certificate with two solvers', () => {
       result: 'issued',
     });
     const stones = (await world.readLineage())?.tombstones ?? [];
-    expect(stones.map(({ identifier, by }) => `${identifier} by ${by?.name} ${by?.solver.type}`).sort()).toEqual([
-      '*.example.com by dns dns',
-      'example.com by web web',
-      'www.example.net by web web',
-    ]);
+    expect(
+      stones.map(({ identifier, by }) => `${identifier} by ${by?.solver.name} ${by?.solver.settings.type}`).sort(),
+    ).toEqual(['*.example.com by dns dns', 'example.com by web web', 'www.example.net by web web']);
     const left = [...world.txt];
     expect(left).toHaveLength(3);
     // Today all names have one new solver, which knows nothing of what the others presented.
-    const moved: StoredSpec = { ...one, spec: { ...one.spec, solver: 'new' }, solver: { type: 'new' } };
-    const solver = async (spec: StoredSpec): Promise<Solver> =>
-      spec.solver.type === 'new' ? { ...world.solver, cleanup: async () => undefined } : old.solver(spec);
+    const moved = withSolver(one, { type: 'new' }, 'new');
+    const solver = async (part: OwnedSolver): Promise<Solver> =>
+      part.solver.name === 'new' ? { ...world.solver, cleanup: async () => undefined } : old.solver(part);
     world.pass(70 * dayMs);
     await issue(world.replica(2, { solver }), job(moved), signal);
     isDown = false;
@@ -176,10 +175,7 @@ describe('a certificate with two solvers', () => {
     const world = await createSimulatedWorld();
     const { solver } = solversOf(world);
     await issue(world.replica(1, { solver }), job(mixed), signal);
-    const moved: StoredSpec = {
-      ...mixed,
-      spec: { ...mixed.spec, solvers: { ...mixed.spec.solvers, 'www.example.net': 'dns' } },
-    };
+    const moved = solvedBy({ '*.example.com': 'dns', 'www.example.net': 'dns' });
     expect(await issue(world.replica(2, { solver }), job(moved), signal)).toMatchObject({ result: 'unchanged' });
     expect(world.ca.accepted('newOrder')).toBe(1);
   });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
+import { withSolver } from '../../src/core/lineage/test-lineages.ts';
 import { describeLineage } from '../../src/core/plan/status.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import { partsOf } from '../../src/core/spec/spec-parts.ts';
 import { statelessType } from '../../src/core/spec/stateless.ts';
 import { type KnownAccount, knownAccounts } from '../../src/engine/accounts/accounts.ts';
 import { giveUpRollover, rollover } from '../../src/engine/accounts/change.ts';
@@ -21,10 +23,8 @@ import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec 
 const { signal } = new AbortController();
 type World = Awaited<ReturnType<typeof proxied>>;
 
-const specOf = (name: string): StoredSpec => {
-  const spec = simulatedSpec(name, [`${name}.example.com`]);
-  return { ...spec, solver: { type: statelessType } };
-};
+const specOf = (name: string): StoredSpec =>
+  withSolver(simulatedSpec(name, [`${name}.example.com`]), { type: statelessType });
 
 /** A certificate whose challenges two proxies answer. */
 async function proxied(between?: (honest: Http) => Http) {
@@ -243,7 +243,7 @@ describe('giving up', () => {
     await expect(roll(world)).rejects.toMatchObject(behind);
     await world.configure(0, 1);
     const slow = world.replica(2);
-    const solver = await slow.connect.solver(specOf('one'));
+    const solver = await slow.connect.solver(partsOf(specOf('one'))[0]!);
     const late: Engine = {
       ...slow,
       connect: {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { noteRead, noteWrite } from '../../src/core/async/writes.ts';
 import { fail } from '../../src/core/errors/errors.ts';
+import { withSolver } from '../../src/core/lineage/test-lineages.ts';
 import type { Event } from '../../src/core/plan/event.ts';
-import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import type { OwnedSolver } from '../../src/core/spec/spec-parts.ts';
 import * as sweeping from '../../src/engine/pass/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
@@ -195,10 +196,10 @@ describe('tombstones', () => {
     };
     // Like a webroot after DNS: it finds nothing to remove and succeeds.
     const today: Solver = { ...world.solver, type: 'other', cleanup: async () => undefined };
-    const solver = async ({ solver: { type } }: StoredSpec) => (type === 'sim' ? old : today);
+    const solver = async ({ solver: { settings } }: OwnedSolver) => (settings.type === 'sim' ? old : today);
     await issue(world.replica(1, { solver }), job(spec), signal);
     const [left] = [...world.txt];
-    const moved: StoredSpec = { ...spec, spec: { ...spec.spec, solver: 'other' }, solver: { type: 'other' } };
+    const moved = withSolver(spec, { type: 'other' }, 'other');
     world.pass(70 * dayMs);
     await issue(world.replica(2, { solver }), job(moved), signal);
     expect((await sweep(world.replica(3, { solver }), signal)).failed).toHaveLength(1);

@@ -139,7 +139,7 @@ describe('an upload that is replaced', () => {
 it('a version that breaks the handshake goes back to the upload before, and its own stays known', async () => {
   const world = await createWorld();
   const endpoint = '192.0.2.9:443';
-  const wanted = { ...spec, spec: { ...spec.spec, endpoints: [endpoint] } };
+  const wanted = { ...spec, endpoints: [endpoint] };
   const chains = new Map<string, string>();
   let broken = '';
   const { deployer } = world.cloud;
@@ -245,8 +245,8 @@ describe('a sweep after a process that was killed in its delivery', () => {
   it('delivers to the targets that all nodes share, and leaves the others', async () => {
     const world = await createWorld();
     const node = createCloudTarget({ scope: 'node' });
-    const both = { ...spec, spec: { ...spec.spec, deploy: ['target', 'node'] } };
-    const wanted = { ...both, deployers: { ...spec.deployers, node: { type: 'sim', path: '/srv' } } };
+    const targets = [...spec.targets, { name: 'node', settings: { type: 'sim', path: '/srv' } }];
+    const wanted = { ...spec, targets };
     const engine = (pid: number): Engine => {
       const replica = world.replica(pid);
       const deployer = async (_spec: StoredSpec, target: string) =>

@@ -4,7 +4,8 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage/lineage.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
-import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import type { IssuerSettings, StoredSpec } from '../../src/core/spec/spec.ts';
+import type { OwnedSolver } from '../../src/core/spec/spec-parts.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
@@ -25,7 +26,7 @@ import { httpTo, silent } from './simulated-http.ts';
 export interface ReplicaOptions {
   readonly leaseTtlMs?: number;
   readonly store?: Store;
-  readonly solver?: Solver | ((spec: StoredSpec) => Promise<Solver>);
+  readonly solver?: Solver | ((part: OwnedSolver) => Promise<Solver>);
   readonly deployer?: Deployer;
   /** Stands between this process and the CA. */
   readonly between?: (honest: Http) => Http;
@@ -131,8 +132,11 @@ export async function createSimulatedWorld(
         digest: digestOf,
         credentialsOf: async () => '',
         roots: async () => '',
-        externalAccount: async ({ issuer: { eab } }) =>
-          eab && { kid: eab.kid, hmacKey: new Secret(eab.hmacKey ?? ''), algorithm: eab.algorithm ?? 'HS256' },
+        externalAccount: async ({
+          issuer: {
+            settings: { eab },
+          },
+        }) => eab && { kid: eab.kid, hmacKey: new Secret(eab.hmacKey ?? ''), algorithm: eab.algorithm ?? 'HS256' },
         looks: () => ({
           asTheCa: true,
           addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),
@@ -187,21 +191,25 @@ export async function createSimulatedWorld(
 }
 
 export function simulatedSpec(name = 'abc', names: readonly string[] = ['example.com']): StoredSpec {
+  const identifiers = names.map((value) => ({ type: 'dns', value }) as const);
+  const settings = { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true };
   return {
-    spec: {
-      name,
-      identifiers: names.map((value) => ({ type: 'dns', value })),
-      issuer: 'sim',
-      solver: 'sim',
-      deploy: ['target'],
-      endpoints: [],
-    },
-    issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true },
-    solver: { type: 'sim' },
-    deployers: { target: { type: 'sim' } },
+    ...{ name, identifiers, endpoints: [] },
+    issuer: { name: 'sim', settings },
+    parts: [{ solver: { name: 'sim', settings: { type: 'sim' } }, identifiers }],
+    targets: targetsOf('target'),
     preflight: { resolvers: [], http01Port: 80 },
   };
 }
+
+export const targetsOf = (...names: readonly string[]): StoredSpec['targets'] =>
+  names.map((name) => ({ name, settings: { type: 'sim' } }));
+
+/** A spec with other settings of its CA. */
+export const withCa = (spec: StoredSpec, settings: Partial<IssuerSettings>): StoredSpec => ({
+  ...spec,
+  issuer: { ...spec.issuer, settings: { ...spec.issuer.settings, ...settings } },
+});
 
 export const simulatedJob = (
   wanted: StoredSpec,

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, type CommandLine, commandLine, type Done, type Row } from '../../../test/support/command-line.ts';
+import { type Declared, storedOf } from '../../../test/support/declared.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { deployHookTarget, programsIn, type RunHooks } from '../../core/spec/hooks.ts';
 import type { AdapterSettings, StoredSpec } from '../../core/spec/spec.ts';
+import { targetOf } from '../../core/spec/spec-parts.ts';
 import { statelessSnippet } from '../../core/spec/stateless.ts';
 import type { AccountStatus, Directory, IssueRequest, RenewRequest } from '../../fleet.ts';
 import { valid } from '../commands/look/test-statuses.ts';
@@ -25,25 +27,30 @@ const openAccount: AccountStatus = {
 };
 
 /** Imported in place; certbot’s folder of it is still called Old Name. */
-const renamed = {
-  spec: { name: 'new-name', identifiers: [], issuer: '', solver: '', deploy: [], endpoints: [] },
+const renamed = storedOf({
+  spec: { name: 'new-name', identifiers: [], issuer: '', solver: '', deploy: ['files:/le'], endpoints: [] },
   issuer: { directory: '', email: [], agreeToTerms: true, test: false },
   solver: { type: 'command' },
   deployers: { 'files:/le': { type: 'files', path: '/le', layout: 'certbot', certbotName: 'Old Name' } },
   preflight: { resolvers: [], http01Port: 80 },
-} as const;
+});
 
 /** What flags stored of a certificate of some names. */
-const storedAs = (name: string, names: readonly string[], solver: AdapterSettings): StoredSpec => ({
-  spec: {
-    ...{ name, identifiers: names.map((value) => ({ type: 'dns' as const, value })), issuer: 'letsencrypt' },
-    ...{ solver: 'web', deploy: [], endpoints: [] },
-  },
-  issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: false },
-  solver,
-  deployers: {},
-  preflight: { resolvers: [], http01Port: 80 },
-});
+const storedAs = (
+  name: string,
+  names: readonly string[],
+  solver: AdapterSettings,
+  deployers: Declared['deployers'] = {},
+): StoredSpec =>
+  storedOf({
+    spec: {
+      ...{ name, identifiers: names.map((value) => ({ type: 'dns' as const, value })), issuer: 'letsencrypt' },
+      ...{ solver: 'web', deploy: Object.keys(deployers), endpoints: [] },
+    },
+    issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: false },
+    ...{ solver, deployers },
+    preflight: { resolvers: [], http01Port: 80 },
+  });
 const known = (name: string, names: readonly string[], solver: AdapterSettings) => ({
   status: [{ ...valid, name, identifiers: names }],
   stored: { [name]: storedAs(name, names, solver) },
@@ -334,10 +341,12 @@ const rows: readonly Row[] = [
       fleet: {
         status: [{ ...valid, name: 'example.org', identifiers: ['example.org'] }],
         stored: {
-          'example.org': {
-            ...storedAs('example.org', ['example.org'], { type: 'http01-responder' }),
-            deployers: deployers as StoredSpec['deployers'],
-          },
+          'example.org': storedAs(
+            'example.org',
+            ['example.org'],
+            { type: 'http01-responder' },
+            deployers as Declared['deployers'],
+          ),
         },
       },
       files: { '/usr/sbin/nginx': '' },
@@ -908,18 +917,20 @@ it.each([
   const done = await commandLine(given).run('certbot', ...words.split(' '), '--config-dir', '/le');
   const call = requestOf(done) as IssueRequest & RenewRequest;
   const first = { deploy: programsIn('/le/renewal-hooks/deploy') };
-  const { without, ...hooks }: RunHooks = call.hooks ?? call.adHoc?.spec.hooks ?? {};
+  const { without, ...hooks }: RunHooks = call.hooks ?? call.adHoc?.hooks ?? {};
   expect(hooks).toEqual({ deploy: 'own', ...(runs ? { first } : {}) });
   if (!call.adHoc) expect(without?.deploy).toBe(runs ? undefined : programsIn('/le/renewal-hooks/deploy'));
   if (call.adHoc && runs)
-    expect(call.adHoc.deployers[deployHookTarget]).toMatchObject({ env: { RENEWED_LINEAGE: '/le/live/example.org' } });
+    expect(targetOf(call.adHoc, deployHookTarget)?.settings).toMatchObject({
+      env: { RENEWED_LINEAGE: '/le/live/example.org' },
+    });
 });
 
 it('has hooks answer', async () => {
   const { calls } = await commandLine().run(
     ...['issue', '-d', 'example.org', '--http', 'hook', '--auth-hook', 'put it', '--cleanup-hook', 'take it'],
   );
-  expect((calls[0] as IssueRequest).adHoc?.solver).toEqual({
+  expect((calls[0] as IssueRequest).adHoc?.parts[0]?.solver.settings).toEqual({
     ...{ type: 'command', challenge: 'http-01', present: 'put it', cleanup: 'take it' },
   });
 });

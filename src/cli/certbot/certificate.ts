@@ -20,7 +20,7 @@ export async function withOwnName(given: CertbotWords, session: Session): Promis
   if (!fleet || names.includes(typed)) return given;
   for (const name of names) {
     const { spec } = (await fleet.stored(name, session.signal)) ?? {};
-    if (Object.values(spec?.deployers ?? {}).some(({ certbotName }) => certbotName === typed)) return named(name);
+    if (spec?.targets.some(({ settings }) => settings['certbotName'] === typed)) return named(name);
   }
   const own = importedName(typed);
   // Other names may have become the same word, with a number.

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { behaves, commandLine, type Row } from '../../../test/support/command-line.ts';
-import type { StoredSpec } from '../../core/spec/spec.ts';
+import { storedOf } from '../../../test/support/declared.ts';
+import type { AdapterSettings, StoredSpec } from '../../core/spec/spec.ts';
 import type { IssueRequest } from '../../fleet.ts';
 
 const files = { '/etc/dnspod.ini': 'dns_dnspod_api_id = 1\ndns_dnspod_api_token = t0ken\n' };
@@ -21,7 +22,7 @@ const solver = {
 async function solverOf(argv: readonly string[], more: object = {}) {
   const done = await commandLine({ files, ...more }).run('issue', ...argv);
   const [call] = done.calls as readonly IssueRequest[];
-  return { solver: call?.adHoc?.solver, identifiers: call?.adHoc?.spec.identifiers, stderr: done.stderr };
+  return { solver: call?.adHoc?.parts[0]?.solver.settings, identifiers: call?.adHoc?.identifiers, stderr: done.stderr };
 }
 
 it.each([
@@ -86,14 +87,15 @@ it('says certfleet’s own form, for a shell', async () => {
   );
 });
 
-const stored = (options: StoredSpec['solver']): StoredSpec => ({
-  spec: {
-    ...{ name: 'example.com', identifiers: [{ type: 'dns', value: 'example.com' } as const], issuer: 'letsencrypt' },
-    ...{ solver: 'dnspod', deploy: [], endpoints: [] },
-  },
-  issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true },
-  ...{ solver: options, deployers: {}, preflight: { resolvers: [], http01Port: 80 } },
-});
+const stored = (options: AdapterSettings): StoredSpec =>
+  storedOf({
+    spec: {
+      ...{ name: 'example.com', identifiers: [{ type: 'dns', value: 'example.com' } as const], issuer: 'letsencrypt' },
+      ...{ solver: 'dnspod', deploy: [], endpoints: [] },
+    },
+    issuer: { directory: 'https://ca.test/directory', email: [], agreeToTerms: true, test: true },
+    ...{ solver: options, deployers: {}, preflight: { resolvers: [], http01Port: 80 } },
+  });
 
 it('changes the credentials of a stored certificate, as certbot does', async () => {
   const fleet = { stored: { 'example.com': stored({ ...solver, options: { credentials: '/old.ini' } }) } };

@@ -2,6 +2,7 @@ import { lineageNameOf, parseIdentifiers } from '../../config/identifiers.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
 import { filesInPlace } from '../../core/spec/in-place.ts';
+import { targetNames } from '../../core/spec/spec-parts.ts';
 import type { CertbotWords } from '../../migrate/certbot/words.ts';
 import type { Session } from '../context.ts';
 import { subjectOf } from './certificate.ts';
@@ -55,14 +56,14 @@ async function targetWords(
   ];
   if (!isKnown) return wordsOf(served?.deploy ?? [usual], served?.nginx);
   if (!served) return [];
-  const { spec, deployers = {} } = (await (await storedFleet(session))?.stored(name, session.signal))?.spec ?? {};
+  const { targets = [] } = (await (await storedFleet(session))?.stored(name, session.signal))?.spec ?? {};
   const isNamed = values.nginxCtl !== undefined || values.nginxRoot !== undefined;
   // Unless it is said which nginx it is, the target keeps its own commands.
-  if (Object.keys(deployers).some((target) => target.startsWith('nginx:'))) return isNamed ? (served.nginx ?? []) : [];
-  const isServed = Object.values(deployers).some(
-    (one) => one.type === 'nginx' || filesInPlace(one, name) !== undefined,
+  if (targets.some((target) => target.name.startsWith('nginx:'))) return isNamed ? (served.nginx ?? []) : [];
+  const isServed = targets.some(
+    ({ settings }) => settings.type === 'nginx' || filesInPlace(settings, name) !== undefined,
   );
-  const others = (spec?.deploy ?? []).filter((target) => target !== deployHookTarget && target !== usual);
+  const others = targetNames({ targets }).filter((target) => target !== deployHookTarget && target !== usual);
   return isServed ? [] : wordsOf([...others, ...served.deploy], served.nginx);
 }
 

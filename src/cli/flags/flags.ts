@@ -10,7 +10,7 @@ import type { Identifier } from '../../core/names/identifier.ts';
 import { isLineageName } from '../../core/names/identifiers.ts';
 import { withDeployHook } from '../../core/spec/hooks.ts';
 import type { AdapterSettings, PreflightSettings, Settings, StoredSpec } from '../../core/spec/spec.ts';
-import { solverNameOf, solverSettings } from '../../core/spec/spec-parts.ts';
+import { partsFrom, solverNameOf } from '../../core/spec/spec-parts.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import type { Session } from '../context.ts';
 import { hooksFromFlags } from './hooks.ts';
@@ -99,7 +99,7 @@ export async function specFromFlags(
 ): Promise<StoredSpec> {
   const { flags } = session.invocation;
   const registry = session.context.registry ?? (await import('../../generated/registry.ts')).registry;
-  const identifiers = subject.identifiers ?? kept?.spec.identifiers ?? [];
+  const identifiers = subject.identifiers ?? kept?.identifiers ?? [];
   const issuer = issuerFromFlags(session, settings, kept);
   refuseWithoutAccount(issuer);
   const solvers = await solversFromFlags({ session, settings, registry }, identifiers, kept);
@@ -112,30 +112,25 @@ export async function specFromFlags(
       return { name, answers: challengesOf(settingsOfSolvers[name]!) };
     },
   });
-  const wishes = wishesFromFlags(flags, kept?.spec);
+  const wishes = wishesFromFlags(flags, kept);
   checkOrder({ identifiers, issuer, wishes }, await session.now());
   await proveEabKey(issuer, session);
   for (const solver of solvers.all) await proveCredentials(solver, session, registry, kept);
   const keepsTargets = kept !== undefined && flags['deploy'] === undefined;
-  const targets = keepsTargets ? kept.deployers : await deployersFromFlags(session, settings, registry);
-  const deployers = withNginx(targets, session);
-  const deploy = keepsTargets ? kept.spec.deploy : Object.keys(deployers);
+  const targets = keepsTargets
+    ? kept.targets
+    : Object.entries(await deployersFromFlags(session, settings, registry)).map(([name, one]) => ({
+        ...{ name, settings: one },
+      }));
   const endpoints = given(flags, 'endpoint')?.map((text) => hostPort('--endpoint', text, 443));
-  const spec = {
-    name: subject.name,
-    identifiers,
-    issuer: issuer.name,
-    ...solvers.named,
-    deploy,
-    endpoints: endpoints ?? kept?.spec.endpoints ?? [],
-    ...wishes,
-    ...hooksFromFlags(flags, kept?.spec.hooks),
-  };
+  const { name } = subject;
   return withDeployHook({
-    spec,
-    issuer: issuer.settings,
-    ...solverSettings(spec, settingsOfSolvers),
-    deployers,
+    ...{ name, identifiers, issuer },
+    parts: partsFrom({ name, identifiers, ...solvers.named }, settingsOfSolvers),
+    targets: withNginx(targets, session),
+    endpoints: endpoints ?? kept?.endpoints ?? [],
+    ...wishes,
+    ...hooksFromFlags(flags, kept?.hooks),
     preflight: preflightFromFlags(flags, kept?.preflight ?? settings.preflight),
   });
 }
@@ -172,13 +167,13 @@ export async function deployersFromFlags(
   return deployers;
 }
 
-/** The deployers with the nginx that flags name, which those of a configuration name themselves. Fails with `usage/invalid`. */
-function withNginx(deployers: Readonly<Record<string, AdapterSettings>>, session: Session) {
+/** The targets with the nginx that flags name, which those of a configuration name themselves. Fails with `usage/invalid`. */
+function withNginx(targets: StoredSpec['targets'], session: Session): StoredSpec['targets'] {
   const { flags } = session.invocation;
   const flag = nginxFlags.find((name) => flags[name] !== undefined);
-  if (flag === undefined) return deployers;
-  const found = Object.entries(deployers).filter(([target]) => target.startsWith('nginx:'));
-  if (found.length === 0)
+  if (flag === undefined) return targets;
+  const isNginx = ({ name }: StoredSpec['targets'][number]) => name.startsWith('nginx:');
+  if (!targets.some(isNginx))
     throw fail('usage/invalid', {
       what: `--${flag === 'nginxCtl' ? 'nginx-ctl' : 'nginx-server-root'}: the certificate goes to no nginx: add --deploy nginx:FOLDER`,
     });
@@ -188,7 +183,7 @@ function withNginx(deployers: Readonly<Record<string, AdapterSettings>>, session
     ...(root === undefined ? [] : ['-c', join(keptPath('--nginx-server-root ', root, session), 'nginx.conf')]),
   ];
   const commands = { test: [...command, '-t'], reload: [...command, '-s', 'reload'] };
-  return { ...deployers, ...Object.fromEntries(found.map(([target, one]) => [target, { ...one, ...commands }])) };
+  return targets.map((one) => (isNginx(one) ? { ...one, settings: { ...one.settings, ...commands } } : one));
 }
 
 function preflightFromFlags(flags: Flags, before: PreflightSettings): PreflightSettings {

@@ -33,17 +33,15 @@ interface NamedIssuer {
 export function issuerFromFlags(session: Session, settings: Settings, kept: StoredSpec | undefined): NamedIssuer {
   const { flags } = session.invocation;
   const chosen =
-    kept && flags['issuer'] === undefined
-      ? { name: kept.spec.issuer, settings: kept.issuer }
-      : chosenIssuer(textOf(flags['issuer']), settings, '--issuer ');
-  const isSame = kept?.issuer.directory === chosen.settings.directory;
+    kept && flags['issuer'] === undefined ? kept.issuer : chosenIssuer(textOf(flags['issuer']), settings, '--issuer ');
+  const isSame = kept?.issuer.settings.directory === chosen.settings.directory;
   // Another CA has other terms and another root, but the e-mail address stays.
-  const base = isSame ? { ...kept.issuer, ...chosen.settings } : chosen.settings;
-  const email = given(flags, 'email') ?? firstOf(chosen.settings.email, kept?.issuer.email ?? []);
+  const base = isSame ? { ...kept.issuer.settings, ...chosen.settings } : chosen.settings;
+  const email = given(flags, 'email') ?? firstOf(chosen.settings.email, kept?.issuer.settings.email ?? []);
   const odd = email.find((address) => !isAddress(address));
   if (odd !== undefined) throw fail('usage/invalid', { what: `--email ${odd}: this is not an e-mail address` });
   const agreeToTerms =
-    flags['agreeTos'] === true || chosen.settings.agreeToTerms || (isSame && kept.issuer.agreeToTerms);
+    flags['agreeTos'] === true || chosen.settings.agreeToTerms || (isSame && kept.issuer.settings.agreeToTerms);
   const bound = withExternalAccount(withTestDirectory(withRoots(base, session), session), session);
   return { name: chosen.name, settings: { ...bound, email, agreeToTerms } };
 }

@@ -6,7 +6,7 @@ import { type ChallengeType, isOverDns } from '../../core/ca/challenge-type.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import { type Identifier, isWildcard } from '../../core/names/identifier.ts';
 import type { AdapterSettings, Settings, StoredSpec } from '../../core/spec/spec.ts';
-import { type NamedSolvers, partsOf, solverNameOf, solversFor } from '../../core/spec/spec-parts.ts';
+import { declaredAs, type NamedSolvers, solverNameOf, solversFor } from '../../core/spec/spec-parts.ts';
 import type { Json, JsonObject } from '../../core/text/json.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import type { FlagValue, Session } from '../context.ts';
@@ -45,7 +45,7 @@ export async function solversFromFlags(
   identifiers: readonly Identifier[],
   kept: StoredSpec | undefined,
 ): Promise<Solvers> {
-  const stored = kept ? partsOf(kept).map((part) => ({ name: part.spec.solver, settings: part.solver })) : [];
+  const stored = kept ? kept.parts.map(({ solver }) => solver) : [];
   const choosing = { ...sources, kept: stored };
   const { flags } = sources.session.invocation;
   refuseIdleHooks(flags);
@@ -61,12 +61,13 @@ export async function solversFromFlags(
 
 /** The stored solver of each identifier; a new wildcard gets the one that answers over DNS. */
 function keptSolvers(kept: StoredSpec, identifiers: readonly Identifier[]): NamedSolvers {
-  const { solver, solvers } = kept.spec;
-  if (!solvers) return { solver };
-  const overDns = partsOf(kept).find((part) => challengesOf(part.solver).some(isOverDns))?.spec.solver ?? solver;
+  const declared = declaredAs(kept);
+  const { solver } = declared;
+  if (!declared.solvers) return { solver };
+  const overDns = kept.parts.find((part) => challengesOf(part.solver.settings).some(isOverDns))?.solver.name ?? solver;
   const others = identifiers.map((one) => {
-    const isNew = kept.spec.identifiers.every(({ value }) => value !== one.value);
-    return [one.value, isNew && isWildcard(one) ? overDns : solverNameOf(kept.spec, one)] as const;
+    const isNew = kept.identifiers.every(({ value }) => value !== one.value);
+    return [one.value, isNew && isWildcard(one) ? overDns : solverNameOf(declared, one)] as const;
   });
   return solversFor(identifiers, { solver, solvers: Object.fromEntries(others) });
 }
@@ -98,7 +99,7 @@ export async function proveCredentials(
 ): Promise<void> {
   const provider = providerOf(solver);
   if (provider === undefined) return;
-  const isKept = kept !== undefined && partsOf(kept).some((part) => providerOf({ settings: part.solver }) === provider);
+  const isKept = kept?.parts.some(({ solver: one }) => providerOf(one) === provider) === true;
   if (isKept && session.invocation.flags['dnsOption'] === undefined) return;
   const entry = adapterEntry(registry, 'dns', provider);
   if (!entry) return;

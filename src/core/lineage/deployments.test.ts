@@ -25,10 +25,15 @@ import { testLineage, testSpec } from './test-lineages.ts';
 const now = new Date('2026-03-01T00:00:00Z');
 const minutesOn = (minutes: number): Date => new Date(now.getTime() + minutes * 60_000);
 const endpoint = 'www.example.com:443';
+const targetsNamed = (...names: readonly string[]) =>
+  names.map((name) => ({
+    name,
+    settings: name === 'reload' ? { type: 'command' } : { type: 'files', path: '/etc/b' },
+  }));
 const wanted: StoredSpec = {
   ...testSpec,
-  spec: { ...testSpec.spec, deploy: ['edge', 'reload'], endpoints: [endpoint] },
-  deployers: { edge: { type: 'files', path: '/etc/b' }, reload: { type: 'command' } },
+  targets: targetsNamed('edge', 'reload'),
+  endpoints: [endpoint],
 };
 const settings = '{"path":"/etc/b","type":"files"}';
 const current: Deployment = { version: 'v1', state: 'current', since: '2026-02-01T00:00:00Z' };
@@ -91,14 +96,14 @@ describe('targetsToDeploy and targetsToTry', () => {
   });
 
   it('include a command as soon as one of the targets that it waits for may change', () => {
-    const more = { ...wanted, spec: { ...wanted.spec, deploy: ['edge', 'more', 'reload'], endpoints: [] } };
+    const more = { ...wanted, targets: targetsNamed('edge', 'more', 'reload'), endpoints: [] };
     const lineage = lineageWith({ edge: paused, more: pending, reload: { ...pending, waitsFor: ['edge', 'more'] } });
     expect(targetsToTry(more, lineage, now, true)).toEqual(['more', 'reload']);
   });
 
   it('are all that are wanted and new, none that is wanted no longer, and none without a certificate', () => {
     const lineage = lineageWith({ gone: pending });
-    const more = { ...wanted, spec: { ...wanted.spec, deploy: ['edge', 'new', 'reload'] } };
+    const more = { ...wanted, targets: targetsNamed('edge', 'new', 'reload') };
     expect(targetsToDeploy(more, lineage)).toEqual(['new']);
     const { current: _none, ...missing } = lineage;
     for (const one of [undefined, missing]) expect(targetsToDeploy(wanted, one)).toEqual([]);
@@ -157,7 +162,7 @@ describe('intended', () => {
     ],
   ])('%s', (_what, before, expected) => {
     const lineage = { ...testLineage, deployments: before ? { edge: before } : {} };
-    const only = { ...wanted, spec: { ...wanted.spec, deploy: ['edge'], endpoints: [] } };
+    const only = { ...wanted, targets: wanted.targets.slice(0, 1), endpoints: [] };
     expect(intended(lineage, only, 'v2', now)).toEqual({ edge: expected });
   });
 
@@ -225,7 +230,7 @@ describe('what a target was sent', () => {
 });
 
 it('targetsDropped are those of the last spec that are wanted no longer', () => {
-  const less = { ...wanted, spec: { ...wanted.spec, deploy: ['reload', 'new'] } };
+  const less = { ...wanted, targets: targetsNamed('reload', 'new') };
   expect(targetsDropped(lineageWith({}), less)).toEqual(['edge']);
 });
 

@@ -2,6 +2,7 @@ import type { CertfleetError } from '../errors/errors.ts';
 import { cut } from '../errors/remote-text.ts';
 import { canonical } from '../spec/same-spec.ts';
 import type { StoredSpec } from '../spec/spec.ts';
+import { targetNames, targetOf, targetsAndEndpoints } from '../spec/spec-parts.ts';
 import type { Json } from '../text/json.ts';
 import { present } from '../text/present.ts';
 import { type Deployment, type Lineage, type Sent, unfinishedWork } from './lineage.ts';
@@ -40,9 +41,9 @@ export function nextReloadAt(tries: number, lateAt: Date, now: Date): string | u
 }
 
 /** A target's settings, as text to compare; undefined for an endpoint. */
-export function settingsOf({ deployers }: StoredSpec, target: string): string | undefined {
-  const settings = deployers[target];
-  return settings && canonical(settings);
+export function settingsOf(stored: StoredSpec, target: string): string | undefined {
+  const found = targetOf(stored, target);
+  return found && canonical(found.settings);
 }
 
 /**
@@ -58,7 +59,7 @@ export const hasCurrent = ({ current, deployments }: Lineage, target: string): b
 /** Targets and endpoints not known to have the current version, or that got it with other settings. */
 export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined): readonly string[] {
   if (!lineage?.current) return [];
-  return [...wanted.spec.deploy, ...wanted.spec.endpoints].filter((target) => {
+  return targetsAndEndpoints(wanted).filter((target) => {
     const deployment = lineage.deployments[target];
     return !deployment || !hasCurrent(lineage, target) || hasOtherSettings(wanted, target, deployment);
   });
@@ -91,12 +92,12 @@ export function targetsToTry(
 /** Step 11: an intent for every target, except those whose result for this version is already known. */
 export function intended(
   { deployments }: Lineage,
-  { spec }: StoredSpec,
+  spec: StoredSpec,
   version: string,
   now: Date,
 ): Readonly<Record<string, Deployment>> {
   return Object.fromEntries(
-    [...spec.deploy, ...spec.endpoints].map((target) => {
+    targetsAndEndpoints(spec).map((target) => {
       const before = deployments[target];
       if (before?.version === version && before.state !== 'intended') return [target, before];
       const { took, sent } = before ?? {};
@@ -150,7 +151,7 @@ export const unusedAt = ({ deployments }: Pick<Lineage, 'deployments'>, target: 
  */
 export const hasSuperseded = (lineage: Lineage, now: Date): boolean =>
   unfinishedWork(lineage) === undefined &&
-  lineage.spec.spec.deploy.every((target) => hasCurrent(lineage, target)) &&
+  lineage.spec.targets.every(({ name: target }) => hasCurrent(lineage, target)) &&
   Object.keys(lineage.deployments).some((target) =>
     supersededAt(lineage, target).some(({ keptAt }) => keptAt === undefined || isPast(keptAt, dayMs, now)),
   );
@@ -170,8 +171,8 @@ export function withoutSent(
 }
 
 /** Targets of the lineage's last spec that are no longer wanted. */
-export const targetsDropped = ({ spec: { spec: before } }: Lineage, { spec }: StoredSpec): readonly string[] =>
-  before.deploy.filter((target) => !spec.deploy.includes(target));
+export const targetsDropped = ({ spec: before }: Lineage, spec: StoredSpec): readonly string[] =>
+  targetNames(before).filter((target) => !targetOf(spec, target));
 
 /** The result of a run for one target or endpoint. */
 export interface DeliveryResult {

@@ -9,10 +9,10 @@ export const hasWanted = ({ current }: Lineage, wanted: StoredSpec): boolean =>
   current !== undefined && differences(current, wanted).length === 0;
 
 /** In what a version is not as the spec asks, in words. */
-export function differences(version: Version, { spec, issuer }: StoredSpec): readonly string[] {
+export function differences(version: Version, spec: StoredSpec): readonly string[] {
   const same = {
     names: sameIdentifiers(namesOf(version, spec), spec.identifiers),
-    CA: version.directory === issuer.directory,
+    CA: version.directory === spec.issuer.settings.directory,
     // A type that is not named stays as it is.
     'key type': spec.keyType === undefined || spec.keyType === keyTypeOfVersion(version),
     profile: version.profile === spec.profile,

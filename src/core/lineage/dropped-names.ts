@@ -3,6 +3,7 @@ import { isFailure, type RefusedName } from '../errors/errors.ts';
 import { remoteText } from '../errors/remote-text.ts';
 import { baseName, type Identifier } from '../names/identifier.ts';
 import type { CertificateSpec, StoredSpec } from '../spec/spec.ts';
+import { withIdentifiers } from '../spec/spec-parts.ts';
 
 /** Errors that may be about some names of a certificate only, and last. A rate limit ends by itself. */
 const aboutNames = [
@@ -68,6 +69,5 @@ const isNamedIn = (text: string, name: string): boolean =>
 /** The spec as it is ordered without some of its names. */
 export function withoutNames(stored: StoredSpec, dropped: readonly RefusedName[]): StoredSpec {
   const left = new Set(dropped.map(({ identifier }) => identifier));
-  const { spec } = stored;
-  return { ...stored, spec: { ...spec, identifiers: spec.identifiers.filter(({ value }) => !left.has(value)) } };
+  return withIdentifiers(stored, ({ value }) => !left.has(value));
 }

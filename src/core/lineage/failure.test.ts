@@ -14,19 +14,20 @@ import {
   waitOf,
 } from './failure.ts';
 import type { Failure, Lineage } from './lineage.ts';
-import { testLineage, testSpec } from './test-lineages.ts';
+import { testLineage, testSpec, withNames, withSolver } from './test-lineages.ts';
 
 const now = new Date('2026-03-01T00:00:00Z');
 const minutesOn = (minutes: number): string => new Date(now.getTime() + minutes * 60_000).toISOString();
 const dayMinutes = 24 * 60;
 
 const wanted: StoredSpec = testSpec;
-const otherSolver: StoredSpec = { ...wanted, solver: { type: 'http01-responder' } };
-const otherNames: StoredSpec = {
+const otherSolver = withSolver(wanted, { type: 'http01-responder' });
+const otherNames = withNames(wanted, ['other.example.com']);
+const { name: issuer, settings: ca } = testSpec.issuer;
+const otherCa: StoredSpec = {
   ...wanted,
-  spec: { ...wanted.spec, identifiers: [{ type: 'dns', value: 'other.example.com' }] },
+  issuer: { name: issuer, settings: { ...ca, directory: 'https://other.test/dir' } },
 };
-const otherCa: StoredSpec = { ...wanted, issuer: { ...wanted.issuer, directory: 'https://other.test/dir' } };
 
 const failure: Failure = {
   ...{ count: 2, at: now.toISOString(), code: 'acme/busy', message: 'busy', hint: '', retryAt: minutesOn(10) },

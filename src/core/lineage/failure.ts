@@ -106,7 +106,7 @@ export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now:
   const isSame =
     failure.code === 'acme/rate-limited'
       ? sameRequest(lineage.spec, wanted)
-      : lineage.spec.issuer.directory === wanted.issuer.directory;
+      : lineage.spec.issuer.settings.directory === wanted.issuer.settings.directory;
   return isSame ? hold : undefined;
 }
 

@@ -48,8 +48,8 @@ export const endingRecords = ({ kept = [], spec }: Pick<Lineage, 'kept' | 'spec'
     ({ until, directory, identifier }) =>
       until !== undefined &&
       Date.parse(until) - now.getTime() < endingMs &&
-      directory === spec.issuer.directory &&
-      spec.spec.identifiers.some(({ value }) => value === identifier),
+      directory === spec.issuer.settings.directory &&
+      spec.identifiers.some(({ value }) => value === identifier),
   );
 
 /**

@@ -17,13 +17,13 @@ export interface Rollover {
   readonly command: string;
 }
 
-export function rolloverFor({ spec, issuer }: StoredSpec, startedAt: string): Rollover {
-  const { name } = accountOf(issuer);
+export function rolloverFor({ issuer }: StoredSpec, startedAt: string): Rollover {
+  const { name } = accountOf(issuer.settings);
   const isDefault = name === defaultAccount;
   return {
     startedAt,
-    account: isDefault ? spec.issuer : `${spec.issuer} (${name})`,
-    command: `certfleet account rollover ${shellWord(spec.issuer)}${isDefault ? '' : ` --account ${shellWord(name)}`}`,
+    account: isDefault ? issuer.name : `${issuer.name} (${name})`,
+    command: `certfleet account rollover ${shellWord(issuer.name)}${isDefault ? '' : ` --account ${shellWord(name)}`}`,
   };
 }
 

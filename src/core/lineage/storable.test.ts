@@ -6,7 +6,7 @@ import type { StoredSpec } from '../spec/spec.ts';
 import { maxDocumentBytes } from './document-limits.ts';
 import { type Deployment, encodeDocument, type Lineage, type Tombstone } from './lineage.ts';
 import { storable } from './storable.ts';
-import { testLineage, testSpec } from './test-lineages.ts';
+import { testLineage, testSpec, withSolver } from './test-lineages.ts';
 import { tombstoneOf } from './tombstones.ts';
 import { failed } from './work/end.ts';
 import { begun } from './work/lease.ts';
@@ -35,10 +35,8 @@ function middle(shape: Shape): Lineage {
   );
   const targets = Array.from({ length: shape.targets }, (_, n) => `target-${n}`);
   const wanted: StoredSpec = {
-    ...testSpec,
-    spec: { ...testSpec.spec, identifiers, deploy: targets },
-    solver: { type: 'command', run: 'x'.repeat(shape.setting) },
-    deployers: Object.fromEntries(targets.map((target) => [target, { type: 'files', path: `/srv/${target}` }])),
+    ...withSolver({ ...testSpec, identifiers }, { type: 'command', run: 'x'.repeat(shape.setting) }),
+    targets: targets.map((name) => ({ name, settings: { type: 'files', path: `/srv/${name}` } })),
   };
   const facts = { ...testLineage.current.facts, identifiers };
   const deployment: Deployment = {

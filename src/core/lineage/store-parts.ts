@@ -77,12 +77,12 @@ export function createAccountUse(path: string) {
   return {
     add({ name, current, spec: { issuer } }: Lineage): void {
       // Imported certificates may have no URL; one of another CA says nothing of the account at this one.
-      if (!current?.accountUrl || current.directory !== issuer.directory || isStagingName(name)) return;
-      const account = accountKey(accountOf(issuer));
+      if (!current?.accountUrl || current.directory !== issuer.settings.directory || isStagingName(name)) return;
+      const account = accountKey(accountOf(issuer.settings));
       const use = uses.get(`${account} ${current.accountUrl}`);
       if (use) use.certificates.push(name);
       else {
-        const first = { directory: issuer.directory, account, url: current.accountUrl, certificates: [name] };
+        const first = { directory: issuer.settings.directory, account, url: current.accountUrl, certificates: [name] };
         uses.set(`${account} ${current.accountUrl}`, first);
       }
     },

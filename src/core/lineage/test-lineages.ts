@@ -1,22 +1,34 @@
-import type { StoredSpec } from '../spec/spec.ts';
+import type { AdapterSettings, StoredSpec } from '../spec/spec.ts';
 import type { Lineage } from './lineage.ts';
 
 // A valid, delivered certificate for the unit tests of this folder. Product code does not import it.
 
 export const testSpec = {
-  spec: {
-    name: 'abc',
-    identifiers: [{ type: 'dns', value: 'abc.example.com' }],
-    issuer: 'le',
-    solver: 'web',
-    deploy: ['edge'],
-    endpoints: [],
-  },
-  issuer: { directory: 'https://ca.test/dir', email: [], agreeToTerms: true, test: true },
-  solver: { type: 'http01-webroot' },
-  deployers: { edge: { type: 'files' } },
+  name: 'abc',
+  identifiers: [{ type: 'dns', value: 'abc.example.com' }],
+  issuer: { name: 'le', settings: { directory: 'https://ca.test/dir', email: [], agreeToTerms: true, test: true } },
+  parts: [
+    {
+      solver: { name: 'web', settings: { type: 'http01-webroot' } },
+      identifiers: [{ type: 'dns', value: 'abc.example.com' }],
+    },
+  ],
+  targets: [{ name: 'edge', settings: { type: 'files' } }],
+  endpoints: [],
   preflight: { resolvers: [], http01Port: 80 },
 } as const satisfies StoredSpec;
+
+/** A spec with one solver for all of its names. */
+export const withSolver = (spec: StoredSpec, settings: AdapterSettings, name = 'web'): StoredSpec => ({
+  ...spec,
+  parts: [{ solver: { name, settings }, identifiers: spec.identifiers }],
+});
+
+/** A spec with other names, all for its first solver. */
+export const withNames = (spec: StoredSpec, names: readonly string[]): StoredSpec => {
+  const identifiers = names.map((value) => ({ type: 'dns', value }) as const);
+  return { ...spec, identifiers, parts: spec.parts.slice(0, 1).map((part) => ({ ...part, identifiers })) };
+};
 
 export const testLineage = {
   schema: 1,

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../spec/spec.ts';
+import { partsOf } from '../spec/spec-parts.ts';
 import { present } from '../text/present.ts';
 import { maxDocumentBytes } from './document-limits.ts';
 import { encodeDocument, type Lineage, type Tombstone, type Work } from './lineage.ts';
-import { testLineage, testSpec } from './test-lineages.ts';
+import { testLineage, testSpec, withNames, withSolver } from './test-lineages.ts';
 import {
   afterLook,
   hasRoomForOrder,
@@ -14,8 +15,8 @@ import {
   oneForEach,
   owedBy,
   owesCleanup,
+  partOfPresented,
   presentedIn,
-  specOfPresented,
   tombstoneOf,
 } from './tombstones.ts';
 
@@ -44,8 +45,7 @@ describe('what the work owes', () => {
   });
 
   it('has a name for people', () => {
-    const names = (type: string) =>
-      [presented, probe].map((one) => nameOfPresented(one, { ...wanted, solver: { type } }));
+    const names = (type: string) => [presented, probe].map((one) => nameOfPresented(one, withSolver(wanted, { type })));
     expect(names('http01-webroot')).toEqual(['the http-01 challenge of abc.example.com', 'the probe']);
     expect(names('http01-forward-rule')[1]).toBe('the forward rule');
   });
@@ -53,13 +53,13 @@ describe('what the work owes', () => {
 
 describe('a tombstone', () => {
   it('has all that its removal needs, and the solver that presented', () => {
-    const { solver, preflight } = wanted;
-    const by = { name: 'web', solver, preflight };
+    const { preflight } = wanted;
+    const by = { solver: testSpec.parts[0].solver, preflight };
     expect(stone).toEqual({ ...presented, by, closedAt: now.toISOString(), looked: 0 });
     expect(tombstoneOf(wanted, probe, now, -1)).toEqual({ ...probe, by, closedAt: now.toISOString(), looked: -1 });
-    const today: StoredSpec = { ...wanted, spec: { ...wanted.spec, solver: 'dns' }, solver: { type: 'dns01' } };
-    expect(specOfPresented(today, stone)).toEqual(wanted);
-    expect(specOfPresented(today, presented)).toBe(today);
+    const today = withSolver(wanted, { type: 'dns01' }, 'dns');
+    expect([partOfPresented(today, stone)]).toEqual(partsOf(wanted));
+    expect([partOfPresented(today, presented)]).toEqual(partsOf(today));
   });
 
   const hoursOn = (hours: number): Date => new Date(now.getTime() + hours * 3_600_000);
@@ -121,10 +121,7 @@ describe('hasRoomForOrder', () => {
   const longest = (n: number) =>
     `${String(n).padStart(3, '0')}.${'a'.repeat(60)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(44)}`;
   const names = Array.from({ length: 100 }, (_, n) => longest(n));
-  const wide: StoredSpec = {
-    ...wanted,
-    spec: { ...wanted.spec, identifiers: names.map((value) => ({ type: 'dns', value })) },
-  };
+  const wide = withNames(wanted, names);
   const stones = (orders: number): readonly Tombstone[] =>
     Array.from({ length: orders }, (_, order) =>
       names.map((identifier) =>
@@ -146,7 +143,7 @@ describe('hasRoomForOrder', () => {
     expect(names[0]).toHaveLength(237);
     const lineage = (orders: number): Lineage => ({ ...testLineage, spec: wide, tombstones: stones(orders) });
     expect([0, 1, 2].map((orders) => hasRoomForOrder(lineage(orders), wide, now))).toEqual([true, true, false]);
-    const facts = { ...testLineage.current.facts, identifiers: wide.spec.identifiers };
+    const facts = { ...testLineage.current.facts, identifiers: wide.identifiers };
     const version = { ...testLineage.current, facts };
     expect(encodeDocument({ ...lineage(2), current: version, previous: version }).length).toBeLessThan(
       maxDocumentBytes,

@@ -1,7 +1,7 @@
 import { type ChallengeType, staysAfterOrder } from '../ca/challenge-type.ts';
 import { canonical } from '../spec/same-spec.ts';
 import type { Presenter, StoredSpec } from '../spec/spec.ts';
-import { partFor, partsOf, withSolver } from '../spec/spec-parts.ts';
+import { type PartSpec, partFor, partsOf } from '../spec/spec-parts.ts';
 import type { Json } from '../text/json.ts';
 import { present } from '../text/present.ts';
 import { encodeDocument, type Lineage, type Tombstone, type Work } from './lineage.ts';
@@ -25,8 +25,8 @@ export interface Presented {
 export const forwardRuleType = 'http01-forward-rule';
 
 /** Whether what a solver of a spec prepared is a forward rule. */
-export const ruleStays = (spec: StoredSpec): boolean =>
-  partsOf(spec).some(({ solver }) => solver.type === forwardRuleType);
+export const ruleStays = ({ parts }: Pick<StoredSpec, 'parts'>): boolean =>
+  parts.some(({ solver }) => solver.settings.type === forwardRuleType);
 
 /** What a solver of this spec presented, in words. */
 export const nameOfPresented = (presented: Presented, spec: StoredSpec): string =>
@@ -38,7 +38,7 @@ export const nameOfPresented = (presented: Presented, spec: StoredSpec): string 
 
 /** Whether it is what a solver prepared, and a forward rule. */
 export const isRule = (presented: Presented, spec: StoredSpec): boolean =>
-  presented.probe === true && ruleStays(specOfPresented(spec, presented));
+  presented.probe === true && ruleStays({ parts: [partOfPresented(spec, presented)] });
 
 export const presentedIn = (work: Work): readonly Presented[] =>
   work.challenges.map((challenge) => ({
@@ -62,7 +62,7 @@ export function owedBy({ name, work, spec }: Pick<Lineage, 'name' | 'work' | 'sp
   return [...probes, ...presented];
 }
 
-const presenterOf = ({ spec, solver, preflight }: StoredSpec): Presenter => ({ name: spec.solver, solver, preflight });
+const presenterOf = ({ solver, preflight }: PartSpec): Presenter => ({ solver, preflight });
 
 /** @param looked 0: check again in an hour; -1: its removal failed, so check at the next sweep */
 export function tombstoneOf(
@@ -82,26 +82,26 @@ export function tombstoneOf(
       receipt,
       probe,
     }),
-    by: presenterOf(specOfPresented(spec, presented)),
+    by: presenterOf(partOfPresented(spec, presented)),
     closedAt: now.toISOString(),
     looked,
   };
 }
 
-/** The spec with the solver that presented it. */
-export const specOfPresented = (
+/** The certificate as the solver sees it that presented it. */
+export const partOfPresented = (
   spec: StoredSpec,
   { by, identifier }: Pick<Presented, 'by' | 'identifier'>,
-): StoredSpec => (by ? withSolver(spec, by) : partFor(spec, identifier));
+): PartSpec => (by ? { ...by, name: spec.name, identifiers: spec.identifiers } : partFor(spec, identifier));
 
-/** Groups what is owed by the spec with the solver that presented it. */
+/** Groups what is owed by the solver that presented it. */
 export function bySolver<T extends Presented>(
   spec: StoredSpec,
   owed: readonly T[],
-): readonly (readonly [StoredSpec, readonly T[]])[] {
-  const groups = new Map<string, readonly [StoredSpec, T[]]>();
+): readonly (readonly [PartSpec, readonly T[]])[] {
+  const groups = new Map<string, readonly [PartSpec, T[]]>();
   for (const presented of owed) {
-    const one = specOfPresented(spec, presented);
+    const one = partOfPresented(spec, presented);
     const key = canonical(presenterOf(one));
     const group = groups.get(key) ?? ([one, []] as const);
     group[1].push(presented);
@@ -142,7 +142,7 @@ const mostStonesBytes = 144 * 1024;
 export function hasRoomForOrder(lineage: Lineage, wanted: StoredSpec, now: Date): boolean {
   const { tombstones = [], spec } = lineage;
   const unknown = { type: 'http-01', token: '.'.repeat(43), thumbprint: '.'.repeat(43) } as const;
-  const fresh = wanted.spec.identifiers.map(({ value }) => ({ ...unknown, identifier: value, receipt: unknown }));
+  const fresh = wanted.identifiers.map(({ value }) => ({ ...unknown, identifier: value, receipt: unknown }));
   const stones = [
     // A large document gives up the reasons first.
     ...tombstones.map(({ refused: _reason, ...stone }) => stone),

@@ -100,12 +100,12 @@ export function outcomeOfPlan(
   lineage: Lineage | undefined,
   plan: Plan,
 ): Outcome {
-  const certificate = wanted.spec.name;
+  const certificate = wanted.name;
   const byHand = isByHand(wanted) ? { byHand: true as const } : {};
   const next = { ...present({ next: plan.wakeAt }), ...byHand, ...leftOf(lineage) };
   if (!obeyBackoff && plan.wait) {
     const { until, why } = plan.wait;
-    const { issuer } = wanted.spec;
+    const issuer = wanted.issuer.name;
     const error =
       why === 'down'
         ? fail('acme/down', { issuer })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Lineage } from '../lineage/lineage.ts';
-import { testLineage, testSpec } from '../lineage/test-lineages.ts';
+import { testLineage, testSpec, withNames, withSolver } from '../lineage/test-lineages.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { planLineage } from './plan.ts';
 
@@ -31,18 +31,16 @@ describe('planLineage', () => {
   it('renews at the renewal time, when forced, and when names, CA or profile change', () => {
     expect(planLineage(spec, lineage, new Date('2026-04-01T00:00:00Z'), rules).action).toBe('renew');
     expect(planLineage(spec, lineage, now, { ...rules, force: true }).action).toBe('renew');
-    const names = { ...spec, spec: { ...spec.spec, identifiers: [{ type: 'dns', value: 'x.example.com' } as const] } };
+    const names = withNames(spec, ['x.example.com']);
     expect(planLineage(names, lineage, now, rules).action).toBe('renew');
-    expect(
-      planLineage({ ...spec, issuer: { ...spec.issuer, directory: 'https://o.test/' } }, lineage, now, rules).action,
-    ).toBe('renew');
-    expect(planLineage({ ...spec, spec: { ...spec.spec, profile: 'shortlived' } }, lineage, now, rules).action).toBe(
-      'renew',
-    );
+    const { name, settings } = spec.issuer;
+    const issuer = { name, settings: { ...settings, directory: 'https://o.test/' } };
+    expect(planLineage({ ...spec, issuer }, lineage, now, rules).action).toBe('renew');
+    expect(planLineage({ ...spec, profile: 'shortlived' }, lineage, now, rules).action).toBe('renew');
   });
 
   it('leaves what a person must do to a person, but delivers what there is', () => {
-    const byHand: StoredSpec = { ...spec, solver: { type: 'dns01', provider: 'manual' } };
+    const byHand = withSolver(spec, { type: 'dns01', provider: 'manual' });
     const due: Lineage = { ...lineage, spec: byHand, renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' } };
     const unattended = { ...rules, unattended: true };
     const waits = { action: 'none', reason: 'its renewal time was 2026-02-28T00:00:00Z', byHand: true };
@@ -114,7 +112,7 @@ describe('planLineage', () => {
   it('delivers again to every target when asked to, and orders nothing, whatever else is due', () => {
     const again = { ...rules, redeploy: true };
     const delivered = { action: 'deploy', reason: 'delivering it again to edge, www.example.com:443' };
-    const both = { ...spec, spec: { ...spec.spec, endpoints: ['www.example.com:443'] } };
+    const both = { ...spec, endpoints: ['www.example.com:443'] };
     const cases: readonly Lineage[] = [
       lineage,
       { ...lineage, renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' } },
@@ -123,7 +121,7 @@ describe('planLineage', () => {
     ];
     for (const one of cases) expect(planLineage(both, one, now, again)).toMatchObject(delivered);
     expect(planLineage(both, cases[1], now, again).wakeAt).toBe('2026-02-28T00:00:00Z');
-    const bare = { ...spec, spec: { ...spec.spec, deploy: [], endpoints: [] } };
+    const bare = { ...spec, targets: [], endpoints: [] };
     expect(planLineage(bare, lineage, now, again)).toMatchObject({
       action: 'none',
       reason: 'it has no target to deliver to',

@@ -8,6 +8,7 @@ import type { Rollover } from '../lineage/rollover.ts';
 import { isToCome } from '../lineage/stored-time.ts';
 import { isByHand } from '../spec/by-hand.ts';
 import type { StoredSpec } from '../spec/spec.ts';
+import { targetsAndEndpoints } from '../spec/spec-parts.ts';
 import { present } from '../text/present.ts';
 import { type Early, whyNow } from './schedule.ts';
 
@@ -102,11 +103,11 @@ export function planLineage(
 }
 
 /** `renew --redeploy` does not look at whether the certificate is due; another pass does. */
-function planRedeploy({ spec }: StoredSpec, lineage: Lineage | undefined): Plan {
+function planRedeploy(spec: StoredSpec, lineage: Lineage | undefined): Plan {
   const at = lineage?.renewal?.at;
   const wakeAt = at === undefined ? {} : { wakeAt: at };
   if (!lineage?.current) return { action: 'none', reason: 'there is no certificate to deliver yet' };
-  const targets = [...spec.deploy, ...spec.endpoints];
+  const targets = targetsAndEndpoints(spec);
   if (targets.length === 0) return { action: 'none', reason: 'it has no target to deliver to', ...wakeAt };
   return { action: 'deploy', reason: `delivering it again to ${targets.join(', ')}`, ...wakeAt };
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Lineage } from '../lineage/lineage.ts';
 import { renewalByLifetime, renewalByWindow } from '../lineage/renewal.ts';
-import { testLineage, testSpec } from '../lineage/test-lineages.ts';
+import { testLineage, testSpec, withSolver } from '../lineage/test-lineages.ts';
 import { planLineage } from './plan.ts';
 import { holds, lifetimeMsOf, longestIntervalMs, needsSweep, tooSlow, whyEarly } from './schedule.ts';
 import { describeLineage } from './status.ts';
@@ -104,7 +104,7 @@ it.each([
 ])('a killed run with %j must be swept soon: %s', (solver, expected) => {
   expect(needsSweep(solver)).toBe(expected);
   const described = describeLineage('abc', {
-    wanted: { spec: { ...testSpec, solver }, origin: 'configuration' },
+    wanted: { spec: withSolver(testSpec, solver), origin: 'configuration' },
     ...{ lineage: testLineage, corrupt: undefined, now: new Date(start), isWorking: false },
   });
   expect(described.needsSweep).toBe(expected ? true : undefined);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../errors/errors.ts';
 import type { Failure, Lineage } from '../lineage/lineage.ts';
-import { testLineage, testSpec } from '../lineage/test-lineages.ts';
+import { testLineage, testSpec, withSolver } from '../lineage/test-lineages.ts';
 import { describeLineage } from './status.ts';
 
 const now = new Date('2026-03-01T00:00:00Z');
@@ -55,7 +55,10 @@ describe('the status of a certificate', () => {
   });
 
   it('names the account, unless it is the default one', () => {
-    const bound = { ...spec, issuer: { ...spec.issuer, account: 'kid-1' } };
+    const bound = {
+      ...spec,
+      issuer: { ...spec.issuer, settings: { ...spec.issuer.settings, account: 'kid-1' } },
+    };
     expect([at().account, at({ wanted: { ...wanted, spec: bound } }).account]).toEqual([undefined, 'kid-1']);
   });
 
@@ -89,7 +92,7 @@ describe('the status of a certificate', () => {
       identifier: 'abc.example.com',
       zone: 'example.com',
       account: 'a',
-      directory: spec.issuer.directory,
+      directory: spec.issuer.settings.directory,
     };
     const kept = [
       { ...record, name: '_validation-persist.abc.example.com', value: 'v1', until: '2026-03-20T00:00:00Z' },
@@ -103,10 +106,7 @@ describe('the status of a certificate', () => {
     const rest = ['v2', 'v3', 'v4', 'v5'].map((value) => [value, undefined]);
     expect(endsOf({ ...lineage, kept })).toEqual([['v1', 'renewal'], ...rest]);
     const byHand = { type: 'dns01', provider: 'manual', challenge: 'dns-persist-01' };
-    expect(endsOf({ ...lineage, kept, spec: { ...lineage.spec, solver: byHand } })).toEqual([
-      ['v1', 'person'],
-      ...rest,
-    ]);
+    expect(endsOf({ ...lineage, kept, spec: withSolver(lineage.spec, byHand) })).toEqual([['v1', 'person'], ...rest]);
     expect(at()).not.toHaveProperty('records');
   });
 

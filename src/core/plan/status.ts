@@ -12,7 +12,7 @@ import { accountOf, defaultAccount } from '../spec/account.ts';
 import { isByHand, isWrittenByHand } from '../spec/by-hand.ts';
 import type { KeyType } from '../spec/key-type.ts';
 import type { CertificateSpec, StoredSpec } from '../spec/spec.ts';
-import { partsOf } from '../spec/spec-parts.ts';
+import { declaredAs } from '../spec/spec-parts.ts';
 import { present } from '../text/present.ts';
 import type { LeftOutside } from './left-outside.ts';
 import { leftOf } from './outcome.ts';
@@ -145,8 +145,8 @@ export function describeLineage(
   return {
     name,
     origin: wanted?.origin ?? lineage?.origin ?? 'configuration',
-    identifiers: (spec?.spec.identifiers ?? []).map((identifier) => identifier.value),
-    issuer: spec?.spec.issuer ?? '',
+    identifiers: (spec?.identifiers ?? []).map((identifier) => identifier.value),
+    issuer: spec?.issuer.name ?? '',
     state,
     ...present({
       notBefore: facts?.notBefore,
@@ -195,18 +195,18 @@ export function describeLineage(
         step: lineage.work.step,
         holder: `process ${processText(lineage.work.lease.holder)}`,
       },
-      needsSweep: spec && partsOf(spec).some(({ solver }) => needsSweep(solver)) ? true : undefined,
+      needsSweep: spec?.parts.some(({ solver }) => needsSweep(solver.settings)) ? true : undefined,
       byHand: spec && isByHand(spec) ? true : undefined,
     }),
     ...keptRecords(lineage, now),
     ...leftOf(lineage),
     ...(spec && accountName(spec)),
-    ...present({ spec: spec?.spec }),
+    ...present({ spec: spec && declaredAs(spec) }),
   };
 }
 
 function accountName({ issuer }: StoredSpec): Pick<LineageStatus, 'account'> {
-  const { name } = accountOf(issuer);
+  const { name } = accountOf(issuer.settings);
   return name === defaultAccount ? {} : { account: name };
 }
 

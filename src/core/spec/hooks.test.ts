@@ -3,19 +3,21 @@ import { hooksFromFlags } from '../../cli/flags/hooks.ts';
 import { aroundOrder, briefHook, hookText, programsIn, type RunHooks, wholeHook, withHooks } from './hooks.ts';
 import { inPlaceTarget } from './in-place.ts';
 import type { Hooks, StoredSpec } from './spec.ts';
+import { targetOf } from './spec-parts.ts';
 
 const root = '/etc/letsencrypt';
 const folder = 'for f in /hooks/*; do "$f" || s=$?; done';
 
+const inPlace = {
+  name: inPlaceTarget(root),
+  settings: { type: 'files', path: root, layout: 'certbot', certbotName: 'Old Name' },
+};
+
 /** A certificate that was imported in place, under another name than certbot’s. */
 const stored = (hooks: Hooks): StoredSpec => ({
-  spec: {
-    ...{ name: 'old-name', identifiers: [], issuer: '', solver: '', endpoints: [], hooks },
-    deploy: [inPlaceTarget(root)],
-  },
-  issuer: { directory: '', email: [], agreeToTerms: true, test: false },
-  solver: { type: 'command' },
-  deployers: { [inPlaceTarget(root)]: { type: 'files', path: root, layout: 'certbot', certbotName: 'Old Name' } },
+  ...{ name: 'old-name', identifiers: [], parts: [], endpoints: [], hooks },
+  issuer: { name: '', settings: { directory: '', email: [], agreeToTerms: true, test: false } },
+  targets: [inPlace],
   preflight: { resolvers: [], http01Port: 80 },
 });
 
@@ -38,13 +40,11 @@ describe('the hooks of a run', () => {
     ],
     ['are none', {}, {}, undefined],
   ])('%s', (_, before, hooks, run) => {
-    const { spec, deployers } = withHooks(stored(before), hooks);
+    const spec = withHooks(stored(before), hooks);
     expect(spec.hooks).not.toHaveProperty('without');
     const env = { RENEWED_LINEAGE: `${root}/live/Old Name` };
-    expect(deployers['deploy-hook']).toEqual(
-      run === undefined ? undefined : { type: 'command', run, timeout: '5m', env },
-    );
-    expect(spec.deploy).toEqual([inPlaceTarget(root), ...(run === undefined ? [] : ['deploy-hook'])]);
+    const hook = { name: 'deploy-hook', settings: { type: 'command', run, timeout: '5m', env } };
+    expect(spec.targets).toEqual(run === undefined ? [inPlace] : [inPlace, hook]);
   });
 
   // certbot, too, runs such a program once.
@@ -60,7 +60,7 @@ describe('the hooks of a run', () => {
     const hooks = { pre: own, deploy: own, post: own, first: { pre: lines, deploy: lines, post: lines } };
     const first = `s=0\n${lines}\nexit $s`;
     expect(aroundOrder(hooks)).toEqual([{ pre: first, post: first }, ...(isLeft ? [] : [{ pre: own, post: own }])]);
-    const run = withHooks(stored({}), hooks).deployers['deploy-hook']?.['run'];
+    const run = targetOf(withHooks(stored({}), hooks), 'deploy-hook')?.settings['run'];
     expect(run).toBe(isLeft ? first : `s=0\n${lines}\n(\n${own}\n) || s=$?\nexit $s`);
     expect(hookText(hooks, 'pre')?.split(', then ')).toHaveLength(isLeft ? 2 : 3);
   });

@@ -8,28 +8,21 @@ export const deployHookTarget = 'deploy-hook';
 
 /** The spec with the target that its deploy hook is. Every spec that is stored has passed through this. */
 export function withDeployHook(stored: StoredSpec): StoredSpec {
-  const run = wholeHook(stored.spec.hooks, 'deploy');
-  if (run === undefined && !stored.spec.deploy.includes(deployHookTarget)) return stored;
-  const { [deployHookTarget]: _before, ...others } = stored.deployers;
-  const deploy = stored.spec.deploy.filter((target) => target !== deployHookTarget);
-  if (run === undefined) return { ...stored, spec: { ...stored.spec, deploy }, deployers: others };
+  const { name, hooks } = stored;
+  const run = wholeHook(hooks, 'deploy');
+  const others = stored.targets.filter((target) => target.name !== deployHookTarget);
+  if (run === undefined) return others.length === stored.targets.length ? stored : { ...stored, targets: others };
   // The programs of certbot's folder may look for the path that it has there.
-  const folderOf = stored.spec.hooks?.first?.deploy === undefined ? filesInPlace : liveFolder;
-  const [there] = deploy.flatMap((target) => folderOf(others[target], stored.spec.name) ?? []);
-  return {
-    ...stored,
-    // Last, because it may act on what the other targets have.
-    spec: { ...stored.spec, deploy: [...deploy, deployHookTarget] },
-    deployers: {
-      ...others,
-      [deployHookTarget]: {
-        // certbot has no limit; this is that of a whole delivery.
-        ...{ type: 'command', run, timeout: '5m' },
-        // As with certbot, the hook finds the files where servers read them.
-        ...(there === undefined ? {} : { env: { RENEWED_LINEAGE: there } }),
-      },
-    },
+  const folderOf = hooks?.first?.deploy === undefined ? filesInPlace : liveFolder;
+  const [there] = others.flatMap(({ settings }) => folderOf(settings, name) ?? []);
+  const settings = {
+    // certbot has no limit; this is that of a whole delivery.
+    ...{ type: 'command', run, timeout: '5m' },
+    // As with certbot, the hook finds the files where servers read them.
+    ...(there === undefined ? {} : { env: { RENEWED_LINEAGE: there } }),
   };
+  // Last, because it may act on what the other targets have.
+  return { ...stored, targets: [...others, { name: deployHookTarget, settings }] };
 }
 
 /**
@@ -83,7 +76,7 @@ export function briefHook(hook: string): string {
 
 /** The spec with other hooks; those that are not given stay. */
 export const withHooks = (stored: StoredSpec, hooks: RunHooks): StoredSpec =>
-  withDeployHook({ ...stored, spec: { ...stored.spec, hooks: mergeHooks(stored.spec.hooks, hooks) } });
+  withDeployHook({ ...stored, hooks: mergeHooks(stored.hooks, hooks) });
 
 /** The hooks of one run. */
 export interface RunHooks extends Hooks {

@@ -19,7 +19,7 @@ describe('whether the current certificate is the wanted one', () => {
   const lineage = (issued: Partial<Version>) =>
     ({ current: { directory: 'd', facts: { identifiers: names }, ...issued } }) as unknown as Lineage;
   const wanted = (wishes: Wishes) =>
-    ({ spec: { identifiers: names, ...wishes }, issuer: { directory: 'd' } }) as unknown as StoredSpec;
+    ({ identifiers: names, ...wishes, issuer: { settings: { directory: 'd' } } }) as unknown as StoredSpec;
 
   test.each<[boolean, Partial<Version>, Wishes]>([
     [true, {}, {}],

@@ -19,11 +19,11 @@ export const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonical(a) 
 
 /** Whether two specs lead to the same order of the same account, so that one's order serves the other. */
 export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
-  sameAccount(a.issuer, b.issuer) &&
-  a.spec.keyType === b.spec.keyType &&
-  a.spec.onFailedName === b.spec.onFailedName &&
-  sameOrder(a.spec, b.spec) &&
-  sameIdentifiers(a.spec.identifiers, b.spec.identifiers);
+  sameAccount(a.issuer.settings, b.issuer.settings) &&
+  a.keyType === b.keyType &&
+  a.onFailedName === b.onFailedName &&
+  sameOrder(a, b) &&
+  sameIdentifiers(a.identifiers, b.identifiers);
 
 type Ordered = Pick<Wishes, 'profile' | 'validity' | 'preferredChain'>;
 
@@ -39,6 +39,4 @@ export const sameValidity = ({ validity: a }: Ordered, { validity: b }: Ordered)
  * cluster may declare its own responder.
  */
 export const sameResult = (a: StoredSpec, b: StoredSpec): boolean =>
-  sameRequest(a, b) &&
-  canonical([a.spec.deploy, a.spec.endpoints, a.deployers]) ===
-    canonical([b.spec.deploy, b.spec.endpoints, b.deployers]);
+  sameRequest(a, b) && canonical([a.targets, a.endpoints]) === canonical([b.targets, b.endpoints]);

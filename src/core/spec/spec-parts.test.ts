@@ -4,35 +4,47 @@ import { testSpec } from '../lineage/test-lineages.ts';
 import { bySolver, nameOfPresented, owedBy, ruleStays, tombstoneOf } from '../lineage/tombstones.ts';
 import { isByHand } from './by-hand.ts';
 import type { CertificateSpec, StoredSpec } from './spec.ts';
-import { partFor, partsOf, solverSettings, solversFor } from './spec-parts.ts';
+import { declaredAs, partFor, partsFrom, partsOf, solversFor, withIdentifiers } from './spec-parts.ts';
 
 const [web, dns, lb] = [{ type: 'http01-webroot' }, { type: 'dns01', provider: 'p' }, { type: 'http01-forward-rule' }];
+const all = { web, dns, lb };
 const name = (value: string) => ({ type: 'dns', value }) as const;
 const names = ['example.com', '*.example.com', 'www.example.net', '*.example.org'];
 const spec: CertificateSpec = {
-  ...testSpec.spec,
+  ...declaredAs(testSpec),
   identifiers: names.map(name),
   solver: 'web',
   solvers: { '*.example.com': 'dns', 'www.example.net': 'lb', '*.example.org': 'dns' },
 };
-const stored: StoredSpec = { ...testSpec, spec, solver: web, solvers: { dns, lb } };
+const stored: StoredSpec = { ...testSpec, identifiers: spec.identifiers, parts: partsFrom(spec, all) };
 const { preflight } = stored;
-const by = (solver: 'web' | 'dns' | 'lb') => ({ name: solver, solver: { web, dns, lb }[solver], preflight });
+const by = (solver: 'web' | 'dns' | 'lb') => ({ solver: { name: solver, settings: all[solver] }, preflight });
 
 describe('a certificate with several solvers', () => {
   it('has a part for each, with its identifiers', () => {
-    const seen = partsOf(stored).map((part) => [part.spec.solver, part.solver, part.spec.identifiers]);
+    const seen = partsOf(stored).map(({ solver, identifiers }) => [solver.name, solver.settings, identifiers]);
     expect(seen).toEqual([
       ['web', web, [name('example.com')]],
       ['dns', dns, [name('*.example.com'), name('*.example.org')]],
       ['lb', lb, [name('www.example.net')]],
     ]);
-    for (const part of partsOf(stored)) {
-      expect([part.solvers, part.spec.solvers]).toEqual([undefined, undefined]);
-      expect(partsOf(part)).toEqual([part]);
-    }
-    expect(partsOf(testSpec)).toEqual([testSpec]);
+    for (const part of partsOf(stored)) expect(part).toMatchObject({ name: 'abc', preflight });
     expect(ruleStays(stored)).toBe(true);
+  });
+
+  it('is declared with the names of its adapters', () => {
+    expect(declaredAs(stored)).toEqual(spec);
+    expect(declaredAs(testSpec)).toMatchObject({ issuer: 'le', solver: 'web', deploy: ['edge'] });
+    expect(declaredAs(testSpec)).not.toHaveProperty('solvers');
+  });
+
+  it('has no part without an identifier', () => {
+    const left = withIdentifiers(stored, ({ value }) => !value.endsWith('example.com'));
+    expect(left.identifiers).toEqual([name('www.example.net'), name('*.example.org')]);
+    expect(left.parts.map(({ solver, identifiers }) => [solver.name, identifiers])).toEqual([
+      ['dns', [name('*.example.org')]],
+      ['lb', [name('www.example.net')]],
+    ]);
   });
 
   it.each([
@@ -42,12 +54,12 @@ describe('a certificate with several solvers', () => {
     ['example.org', 'dns'],
     ['www.example.net', 'lb'],
   ])('answers for %s with %s', (value, solver) => {
-    expect(partFor(stored, value).spec.solver).toBe(solver);
+    expect(partFor(stored, value).solver.name).toBe(solver);
   });
 
   it('fails for a solver without settings', () => {
-    expect(() => partsOf({ ...stored, solvers: { lb } })).toThrow('the settings of abc lack the solver dns');
-    expect(() => solverSettings(spec, { web, dns })).toThrow('the settings of abc lack the solver lb');
+    expect(() => partsFrom(spec, { web, lb })).toThrow('the settings of abc lack the solver dns');
+    expect(() => partsFrom(spec, { web, dns })).toThrow('the settings of abc lack the solver lb');
   });
 
   it('owes each solver its probe and its challenges, and their tombstones name it', () => {
@@ -66,15 +78,16 @@ describe('a certificate with several solvers', () => {
     ]);
     const stones = owed.map((one) => tombstoneOf(stored, one, new Date(0)));
     expect(stones.map((stone) => stone.by)).toEqual([by('web'), by('dns'), by('lb'), by('web'), by('dns')]);
-    const groups = bySolver(stored, owed).map(([part, theirs]) => [part.spec.solver, part.solver, theirs.length]);
+    const groups = bySolver(stored, owed).map(([{ solver }, theirs]) => [solver.name, solver.settings, theirs.length]);
     expect(groups).toEqual([
       ['web', web, 2],
       ['dns', dns, 2],
       ['lb', lb, 1],
     ]);
     // A later spec has other solvers; the tombstones keep theirs.
-    const today = { ...testSpec, spec: { ...spec, solver: 'new', solvers: { '*.example.com': 'other' } } };
-    expect(bySolver(today, stones).map(([part]) => part.solver)).toEqual([web, dns, lb]);
+    const named = { solver: 'new', solvers: { '*.example.com': 'other' } };
+    const today = { ...stored, parts: partsFrom({ ...spec, ...named }, { new: lb, other: web }) };
+    expect(bySolver(today, stones).map(([part]) => part.solver.settings)).toEqual([web, dns, lb]);
   });
 });
 
@@ -110,5 +123,5 @@ it.each([
   [false, { type: 'dns01', provider: 'p', zoneSolvers: { other: dns } }],
   [true, { type: 'dns01', provider: 'p', zoneSolvers: { other: { type: 'dns01', provider: 'manual' } } }],
 ])('needs a person at a terminal: %s, for %j in one of its parts', (expected, solver) => {
-  expect(isByHand({ ...stored, solvers: { dns: solver, lb } })).toBe(expected);
+  expect(isByHand({ ...stored, parts: partsFrom(spec, { web, dns: solver, lb }) })).toBe(expected);
 });

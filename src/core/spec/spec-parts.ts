@@ -1,68 +1,59 @@
 import { fail } from '../errors/errors.ts';
 import { baseName, type Identifier } from '../names/identifier.ts';
-import type { AdapterSettings, CertificateSpec, Presenter, StoredSpec } from './spec.ts';
+import type { AdapterSettings, CertificateSpec, NamedAdapter, Part, Presenter, StoredSpec } from './spec.ts';
+
+/** A solver of a certificate, with everything it needs. */
+export interface OwnedSolver extends Presenter {
+  /** That of the certificate, which may have credentials of its own. */
+  readonly name: string;
+}
+
+/** A certificate as one of its solvers sees it, with the identifiers that this one answers. */
+export interface PartSpec extends OwnedSolver, Part {}
+
+export const partsOf = ({ name, parts, preflight }: StoredSpec): readonly PartSpec[] =>
+  parts.map((part) => ({ name, ...part, preflight }));
+
+/** The part that answers for an identifier, which a CA may give without the `*.` of the order. */
+export function partFor(stored: StoredSpec, value: string): PartSpec {
+  const parts = partsOf(stored);
+  const has = (isIt: (one: Identifier) => boolean) => parts.find(({ identifiers }) => identifiers.some(isIt));
+  const found = has((one) => one.value === value) ?? has((one) => baseName(one) === value) ?? parts[0];
+  if (!found) throw fail('bug/unexpected', { reason: `the settings of ${stored.name} lack a solver` });
+  return found;
+}
+
+/** The spec with some of its identifiers only. */
+export function withIdentifiers<T extends StoredSpec>(stored: T, isKept: (one: Identifier) => boolean): T {
+  const parts = stored.parts.map((part) => ({ ...part, identifiers: part.identifiers.filter(isKept) }));
+  return {
+    ...stored,
+    identifiers: stored.identifiers.filter(isKept),
+    parts: parts.filter(({ identifiers }) => identifiers.length > 0),
+  };
+}
 
 /** The names of a certificate's solvers. */
 export type NamedSolvers = Pick<CertificateSpec, 'solver' | 'solvers'>;
-
-/**
- * A certificate whose identifiers have different solvers, seen by each of them: a spec with that solver alone and the
- * identifiers that it answers. A spec with one solver is its own only part.
- */
-export function partsOf(stored: StoredSpec): readonly StoredSpec[] {
-  const { spec } = stored;
-  if (!spec.solvers) return [stored];
-  const names = new Set(spec.identifiers.map((identifier) => solverNameOf(spec, identifier)));
-  return [...names].map((name) => ({
-    ...withSolver(stored, { name, solver: settingsOf(stored, name), preflight: stored.preflight }),
-    spec: {
-      ...withoutSolvers(spec),
-      solver: name,
-      identifiers: spec.identifiers.filter((identifier) => solverNameOf(spec, identifier) === name),
-    },
-  }));
-}
 
 /** The name of the solver that answers for an identifier. */
 export const solverNameOf = ({ solver, solvers }: NamedSolvers, { value }: Identifier): string =>
   (solvers && Object.hasOwn(solvers, value) ? solvers[value] : undefined) ?? solver;
 
-/** The part that answers for an identifier, which a CA may give without the `*.` of the order. */
-export function partFor(stored: StoredSpec, value: string): StoredSpec {
-  const parts = partsOf(stored);
-  const has = (isIt: (one: Identifier) => boolean) => parts.find(({ spec }) => spec.identifiers.some(isIt));
-  return has((one) => one.value === value) ?? has((one) => baseName(one) === value) ?? parts[0] ?? stored;
-}
-
-/** The spec with one solver for all of its identifiers. */
-export function withSolver(stored: StoredSpec, { name, solver, preflight }: Presenter): StoredSpec {
-  const { solvers: _others, ...rest } = stored;
-  return { ...rest, spec: { ...withoutSolvers(stored.spec), solver: name }, solver, preflight };
-}
-
-function withoutSolvers({ solvers: _others, ...spec }: CertificateSpec): CertificateSpec {
-  return spec;
-}
-
-function settingsOf({ spec, solver, solvers }: StoredSpec, name: string): StoredSpec['solver'] {
-  const found = name === spec.solver ? solver : solvers?.[name];
-  if (!found) throw fail('bug/unexpected', { reason: `the settings of ${spec.name} lack the solver ${name}` });
-  return found;
-}
-
-/** The settings of all solvers of a spec, out of these. */
-export function solverSettings(
-  { name: certificate, solver: main, solvers }: CertificateSpec,
-  all: Readonly<Record<string, AdapterSettings>>,
-): Pick<StoredSpec, 'solver' | 'solvers'> {
-  const find = (name: string): AdapterSettings => {
-    const found = Object.hasOwn(all, name) ? all[name] : undefined;
-    if (!found) throw fail('bug/unexpected', { reason: `the settings of ${certificate} lack the solver ${name}` });
-    return found;
-  };
-  const solver = find(main);
-  if (!solvers) return { solver };
-  return { solver, solvers: Object.fromEntries(Object.values(solvers).map((name) => [name, find(name)])) };
+/** The parts of a certificate whose solvers have these settings. */
+export function partsFrom(
+  certificate: Pick<CertificateSpec, 'name' | 'identifiers'> & NamedSolvers,
+  settings: Readonly<Record<string, AdapterSettings>>,
+): readonly Part[] {
+  const { name: owner, identifiers, solver, solvers = {} } = certificate;
+  return [...new Set([solver, ...Object.values(solvers)])].map((name) => {
+    const found = Object.hasOwn(settings, name) ? settings[name] : undefined;
+    if (!found) throw fail('bug/unexpected', { reason: `the settings of ${owner} lack the solver ${name}` });
+    return {
+      solver: { name, settings: found },
+      identifiers: identifiers.filter((one) => solverNameOf(certificate, one) === name),
+    };
+  });
 }
 
 /** The solvers of these identifiers: each has its own one in `solvers`, or `solver`. */
@@ -77,3 +68,33 @@ export function solversFor(identifiers: readonly Identifier[], { solver, solvers
   if (own.length === identifiers.length) return solversFor(identifiers, { solver: first[1], solvers });
   return { solver, solvers: Object.fromEntries(own) };
 }
+
+/** A stored certificate as it is declared. */
+export function declaredAs({ issuer, parts, targets, preflight: _own, ...certificate }: StoredSpec): CertificateSpec {
+  const { name, identifiers, ...rest } = certificate;
+  const [usual, ...others] = parts;
+  const solvers = others.flatMap(({ solver, identifiers: theirs }) =>
+    theirs.map(({ value }) => [value, solver.name] as const),
+  );
+  return {
+    ...{ name, identifiers },
+    issuer: issuer.name,
+    solver: usual?.solver.name ?? '',
+    ...(solvers.length === 0 ? {} : { solvers: Object.fromEntries(solvers) }),
+    deploy: targetNames({ targets }),
+    ...rest,
+  };
+}
+
+export const targetNames = ({ targets }: Pick<StoredSpec, 'targets'>): readonly string[] =>
+  targets.map(({ name }) => name);
+
+/** All that is delivered to or checked, by name: the targets, and then the endpoints. */
+export const targetsAndEndpoints = (stored: Pick<StoredSpec, 'targets' | 'endpoints'>): readonly string[] => [
+  ...targetNames(stored),
+  ...stored.endpoints,
+];
+
+/** What is stored of a target. */
+export const targetOf = ({ targets }: Pick<StoredSpec, 'targets'>, target: string): NamedAdapter | undefined =>
+  targets.find(({ name }) => name === target);

@@ -17,20 +17,24 @@ export interface Wishes {
   readonly onFailedName?: 'fail' | 'drop';
 }
 
-/** The certificate a user asks for: one entry of `certificates:` in the configuration, or one `issue` command. */
-export interface CertificateSpec extends Wishes {
+/** What is wanted of a certificate, besides its CA, its solvers and its targets. */
+interface Certificate extends Wishes {
   /** The lineage's name: 1 to 100 of `[a-z0-9._-]` without a leading hyphen; a test lineage has `~staging` appended. */
   readonly name: string;
   readonly identifiers: readonly Identifier[];
+  /** `host:port`, checked over TLS after a deployment. */
+  readonly endpoints: readonly string[];
+  readonly hooks?: Hooks;
+}
+
+/** The certificate a user asks for: one entry of `certificates:` in the configuration. It names what it uses. */
+export interface CertificateSpec extends Certificate {
   /** Names of the declared issuer, solver and deployers. */
   readonly issuer: string;
   readonly solver: string;
   /** The solvers of identifiers that have another one than `solver`, by the identifier's value. */
   readonly solvers?: Readonly<Record<string, string>>;
   readonly deploy: readonly string[];
-  /** `host:port`, checked over TLS after a deployment. */
-  readonly endpoints: readonly string[];
-  readonly hooks?: Hooks;
 }
 
 /** Shell commands around orders, as certbot has them. */
@@ -124,14 +128,25 @@ export interface PreflightSettings {
 export const tlsAlpn01PortOf = ({ tlsAlpn01Port }: PreflightSettings): number => tlsAlpn01Port ?? 443;
 
 /** Everything that `renew` needs to know about a certificate, kept in its lineage. */
-export interface StoredSpec {
-  readonly spec: CertificateSpec;
-  readonly issuer: IssuerSettings;
-  readonly solver: AdapterSettings;
-  /** The settings of those in `spec.solvers`, by name. */
-  readonly solvers?: Readonly<Record<string, AdapterSettings>>;
-  readonly deployers: Readonly<Record<string, AdapterSettings>>;
+export interface StoredSpec extends Certificate {
+  readonly issuer: NamedIssuer;
+  /** Its solvers, the usual one first; each identifier is in one part. */
+  readonly parts: readonly Part[];
+  /** Where it is delivered, in this order. */
+  readonly targets: readonly NamedAdapter[];
   readonly preflight: PreflightSettings;
+}
+
+/** An adapter as configured. */
+export interface NamedAdapter {
+  readonly name: string;
+  readonly settings: AdapterSettings;
+}
+
+/** A solver of a certificate, and the identifiers that it answers. */
+export interface Part {
+  readonly solver: NamedAdapter;
+  readonly identifiers: readonly Identifier[];
 }
 
 /**
@@ -139,8 +154,7 @@ export interface StoredSpec {
  * has a copy of about 200 bytes, so a hundred still fit in a document.
  */
 export interface Presenter {
-  readonly name: string;
-  readonly solver: AdapterSettings;
+  readonly solver: NamedAdapter;
   readonly preflight: PreflightSettings;
 }
 

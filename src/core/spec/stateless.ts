@@ -1,13 +1,13 @@
 import { baseName, type Identifier } from '../names/identifier.ts';
 import type { StoredSpec } from './spec.ts';
-import { partsOf } from './spec-parts.ts';
+import { type PartSpec, partsOf } from './spec-parts.ts';
 
 /** The solver whose answers are in the configuration of proxies. */
 export const statelessType = 'http01-stateless';
 
 /** The parts of a certificate whose challenges proxies answer themselves, from the thumbprint of its account. */
-export const statelessParts = (spec: StoredSpec): readonly StoredSpec[] =>
-  partsOf(spec).filter(({ solver }) => solver.type === statelessType);
+export const statelessParts = (spec: StoredSpec): readonly PartSpec[] =>
+  partsOf(spec).filter(({ solver }) => solver.settings.type === statelessType);
 
 /** The proxies for which there are snippets. */
 export const statelessProxies = ['nginx', 'haproxy'] as const;

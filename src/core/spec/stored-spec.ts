@@ -1,18 +1,21 @@
 import { fail } from '../errors/errors.ts';
 import { withDeployHook } from './hooks.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './spec.ts';
-import { solverSettings } from './spec-parts.ts';
+import { partsFrom } from './spec-parts.ts';
 
 /** A declared certificate with everything it refers to, so that its lineage does not need the configuration. */
 export function storedSpecOf(settings: Settings, spec: CertificateSpec): StoredSpec {
-  const issuer = settings.issuers[spec.issuer];
+  const { issuer: name, solver: _solver, solvers: _solvers, deploy, ...certificate } = spec;
+  const issuer = settings.issuers[name];
   if (!issuer) throw fail('bug/unexpected', { reason: `the settings of ${spec.name} are incomplete` });
-  const deployers = Object.fromEntries(
-    spec.deploy.flatMap((name) => {
-      const deployer = settings.deployers[name];
-      return deployer ? [[name, deployer]] : [];
+  return withDeployHook({
+    ...certificate,
+    issuer: { name, settings: issuer },
+    parts: partsFrom(spec, settings.solvers),
+    targets: deploy.flatMap((target) => {
+      const deployer = settings.deployers[target];
+      return deployer ? [{ name: target, settings: deployer }] : [];
     }),
-  );
-  const { preflight } = settings;
-  return withDeployHook({ spec, issuer, ...solverSettings(spec, settings.solvers), deployers, preflight });
+    preflight: settings.preflight,
+  });
 }

@@ -78,8 +78,8 @@ export async function knownAccounts(
       if (entry.corrupt) continue;
       const lineage = readLineage(engine, entry);
       const { spec, work } = lineage;
-      for (const { spec: own, issuer } of [spec, ...(work?.before ? [work.before.spec] : [])]) {
-        const { lineages } = used(own.issuer, issuer);
+      for (const { issuer } of [spec, ...(work?.before ? [work.before.spec] : [])]) {
+        const { lineages } = used(issuer.name, issuer.settings);
         if (lineages.at(-1) !== lineage) lineages.push(lineage);
       }
     }

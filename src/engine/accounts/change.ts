@@ -232,7 +232,7 @@ async function refuseIfBusy({ engine, known, signal }: Open): Promise<void> {
       if (entry.corrupt) continue;
       const lineage = readLineage(engine, entry);
       const step = lineage.work?.step;
-      if (step === 'deploy' || step === 'close' || accountKey(accountOf(lineage.spec.issuer)) !== id) continue;
+      if (step === 'deploy' || step === 'close' || accountKey(accountOf(lineage.spec.issuer.settings)) !== id) continue;
       refuseHeld(engine, lineage);
     }
 }

@@ -32,9 +32,7 @@ export async function openAccount(
 const nobody = '~account';
 
 const withoutCertificate = (issuer: string, settings: NamedIssuer['settings']): StoredSpec => ({
-  spec: { name: nobody, identifiers: [], issuer, solver: '', deploy: [], endpoints: [] },
-  issuer: settings,
-  solver: { type: '' },
-  deployers: {},
+  ...{ name: nobody, identifiers: [], parts: [], targets: [], endpoints: [] },
+  issuer: { name: issuer, settings },
   preflight: { resolvers: [], http01Port: 80 },
 });

@@ -24,9 +24,9 @@ export const contactsOf = ({ email }: IssuerSettings): readonly string[] => emai
 export async function readOrCreate(customer: Customer): Promise<StoredAccount> {
   const { engine, wanted, signal } = customer;
   for (;;) {
-    const found = await readAccount(engine, wanted.issuer, signal);
-    if (found && knowsRoots(found, wanted.issuer)) return found;
-    if (found) await writeAccount(engine, { ...found.document, ...rootsOf(wanted.issuer) }, found, signal);
+    const found = await readAccount(engine, wanted.issuer.settings, signal);
+    if (found && knowsRoots(found, wanted.issuer.settings)) return found;
+    if (found) await writeAccount(engine, { ...found.document, ...rootsOf(wanted.issuer.settings) }, found, signal);
     else await createKey(customer);
   }
 }
@@ -39,16 +39,17 @@ const knowsRoots = ({ document }: StoredAccount, { caFile }: IssuerSettings): bo
 export async function registerStored(customer: Customer, found: StoredAccount): Promise<string> {
   const { engine, wanted, signal } = customer;
   const url = await register(customer, new Secret(found.document.keyPem));
-  const opened = { ...found.document, url, contacts: wanted.issuer.email };
+  const opened = { ...found.document, url, contacts: wanted.issuer.settings.email };
   await writeAccount(engine, opened, found, signal);
   // A person has removed it meanwhile; its key must not be lost.
-  if (!(await readAccount(engine, wanted.issuer, signal))) await writeAccount(engine, opened, undefined, signal);
+  if (!(await readAccount(engine, wanted.issuer.settings, signal)))
+    await writeAccount(engine, opened, undefined, signal);
   return url;
 }
 
 async function createKey(customer: Customer): Promise<void> {
   const { engine, issuer, wanted, signal } = customer;
-  const settings = wanted.issuer;
+  const { settings } = wanted.issuer;
   const directory = await ask(customer, () => issuer.directory(signal), { isKnown: true });
   checkMayRegister(issuer, settings, directory);
   await readExternalAccount(customer);
@@ -65,7 +66,7 @@ const repeats = 2;
 /** newAccount: opens the account of this key, or finds it. Returns its URL. */
 async function register(customer: Customer, keyPem: Secret): Promise<string> {
   const { issuer, wanted, signal } = customer;
-  const settings = wanted.issuer;
+  const { settings } = wanted.issuer;
   const { agreeToTerms } = settings;
   checkTerms(issuer, settings, await ask(customer, () => issuer.directory(signal), { isKnown: true }));
   const externalAccount = await readExternalAccount(customer);

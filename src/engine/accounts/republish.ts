@@ -101,7 +101,7 @@ async function writeAnew(
   const part = partFor(spec, record.identifier);
   const solver = await engine.connect.solver(part);
   // The name may be gone, and the solver another one today.
-  const isUsed = spec.spec.identifiers.some(({ value }) => value === record.identifier);
+  const isUsed = spec.identifiers.some(({ value }) => value === record.identifier);
   const persist = termsFor(record, change, holding.lineage);
   if (!persist || !isUsed || !solver.answers.includes('dns-persist-01')) return;
   const presented = { type: 'dns-persist-01', identifier: record.identifier, thumbprint: '' } as const;

@@ -3,7 +3,8 @@ import { Secret } from '../../core/errors/secret.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import { type Identifier, identifierKey } from '../../core/names/identifier.ts';
 import { accountKey, accountOf } from '../../core/spec/account.ts';
-import type { StoredSpec } from '../../core/spec/spec.ts';
+import type { NamedIssuer, StoredSpec } from '../../core/spec/spec.ts';
+import type { PartSpec } from '../../core/spec/spec-parts.ts';
 import { type StatelessAnswer, statelessParts } from '../../core/spec/stateless.ts';
 import type { SolverAccount } from '../../ports/solver.ts';
 import type { Engine } from '../engine.ts';
@@ -29,16 +30,17 @@ export async function statelessAnswers(
     { key: Omit<StatelessAnswer, 'identifiers'>; identifiers: Map<string, Identifier> }
   >();
   const seen = new Map<string, { readonly account: string; readonly issuer: string }>();
-  for (const part of specs.flatMap(statelessParts)) {
-    const { spec, issuer } = part;
-    const account = accountKey(accountOf(issuer));
-    const answer = answers.get(account) ?? { key: await keyOf(engine, part, signal), identifiers: new Map() };
+  for (const { issuer, solver, identifiers } of specs.flatMap((spec) =>
+    statelessParts(spec).map((part) => ({ ...part, issuer: spec.issuer })),
+  )) {
+    const account = accountKey(accountOf(issuer.settings));
+    const answer = answers.get(account) ?? { key: await keyOf(engine, issuer, signal), identifiers: new Map() };
     answers.set(account, answer);
-    for (const identifier of spec.identifiers) {
+    for (const identifier of identifiers) {
       const name = identifierKey(identifier);
-      const before = seen.get(name) ?? { account, issuer: spec.issuer };
+      const before = seen.get(name) ?? { account, issuer: issuer.name };
       if (before.account !== account)
-        throw fail('config/two-accounts', { solver: spec.solver, accounts: `${before.issuer}, ${spec.issuer}` });
+        throw fail('config/two-accounts', { solver: solver.name, accounts: `${before.issuer}, ${issuer.name}` });
       seen.set(name, before);
       answer.identifiers.set(name, identifier);
     }
@@ -48,7 +50,7 @@ export async function statelessAnswers(
 
 async function keyOf(
   engine: Engine,
-  { spec, issuer: settings }: StoredSpec,
+  { name, settings }: NamedIssuer,
   signal: AbortSignal,
 ): Promise<Omit<StatelessAnswer, 'identifiers'>> {
   for (;;) {
@@ -56,7 +58,7 @@ async function keyOf(
     if (stored) {
       const { keyPem, url = '', rolloverAt, newKeys = [] } = stored.document;
       const next = rolloverAt === undefined ? undefined : newKeys[0];
-      const issuer = engine.connect.issuer(spec.issuer, settings);
+      const issuer = engine.connect.issuer(name, settings);
       const { thumbprint } = issuer.as({ keyPem: new Secret(next ?? keyPem), url });
       return next === undefined ? { thumbprint } : { thumbprint, isNext: true };
     }
@@ -88,17 +90,17 @@ export const proxiesOfAccount = (
 /** Asks every proxy for an answer with the new key. Fails with `account/proxies-behind`. */
 async function checkProxies(
   engine: Engine,
-  { spec, ...part }: StoredSpec,
+  part: PartSpec,
   account: SolverAccount,
   signal: AbortSignal,
 ): Promise<void> {
-  const solver = await engine.connect.solver({ spec, ...part });
-  const { probe } = (await solver.prepare?.(spec.name, spec.identifiers, signal, account)) ?? {};
-  const { frontends } = part.solver;
+  const solver = await engine.connect.solver(part);
+  const { probe } = (await solver.prepare?.(part.name, part.identifiers, signal, account)) ?? {};
+  const { frontends } = part.solver.settings;
   const deadline = engine.clock.deadline(lookMs, signal);
   try {
     await Promise.all(
-      spec.identifiers.map(async (identifier) => {
+      part.identifiers.map(async (identifier) => {
         await solver.preflight?.(identifier, deadline.signal, account);
         if (!probe) return;
         const look = { engine, settings: part.preflight, identifier, expected: probe, deadline };
@@ -111,7 +113,7 @@ async function checkProxies(
   } catch (error) {
     signal.throwIfAborted();
     if (isFailure(error, 'bug/')) throw error;
-    throw fail('account/proxies-behind', { name: spec.name, finding: reasonOf(error) }, { cause: error });
+    throw fail('account/proxies-behind', { name: part.name, finding: reasonOf(error) }, { cause: error });
   } finally {
     deadline.done();
   }

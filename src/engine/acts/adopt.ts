@@ -11,7 +11,7 @@ import { deployHookTarget, withDeployHook } from '../../core/spec/hooks.ts';
 import { joined } from '../../core/spec/joined.ts';
 import { type KeyType, usualKeyType } from '../../core/spec/key-type.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
-import { solverSettings, solversFor } from '../../core/spec/spec-parts.ts';
+import { partsFrom, solversFor, targetNames, targetOf } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
 import type { CertificateFacts } from '../../ports/pki.ts';
 import type { Engine } from '../engine.ts';
@@ -132,8 +132,8 @@ async function store(
   signal: AbortSignal,
 ): Promise<Adopted> {
   const wanted = withDeployHook(specOf(found, name, facts.identifiers));
-  const { directory, account = '' } = wanted.issuer;
-  const { profile, preferredChain } = wanted.spec;
+  const { directory, account = '' } = wanted.issuer.settings;
+  const { profile, preferredChain } = wanted;
   const issued: Omit<Version, 'id' | 'facts'> = {
     directory,
     accountUrl: urls.get(`${directory} ${account}`) ?? '',
@@ -145,7 +145,7 @@ async function store(
     }),
   };
   // The other client has run it.
-  const delivered = wanted.spec.deploy.includes(deployHookTarget) ? [...has, deployHookTarget] : has;
+  const delivered = targetOf(wanted, deployHookTarget) ? [...has, deployHookTarget] : has;
   const id = versionId(facts);
   const renewal = renewalOfImported(facts, found);
   const stayed = {
@@ -199,8 +199,7 @@ async function store(
 
 /** What a stored lineage gets by another import, in words; undefined if nothing. */
 function addedTo({ origin, spec }: Lineage, wanted: StoredSpec): string | undefined {
-  const { deploy } = joined(spec, wanted).spec;
-  const added = deploy.filter((target) => !spec.spec.deploy.includes(target));
+  const added = targetNames(joined(spec, wanted)).filter((target) => !targetOf(spec, target));
   if (added.length > 0) return `from now on, it is delivered to ${added.join(', ')}, too`;
   return origin === 'configuration' ? 'from now on, it is renewed again' : undefined;
 }
@@ -256,14 +255,11 @@ function specOf(
   identifiers: readonly Identifier[],
 ): StoredSpec {
   const named = solversFor(identifiers, { solver, solvers: solverOf });
-  const spec = {
+  return {
     ...wishes,
-    name,
-    identifiers,
-    issuer: issuer.name,
-    ...named,
-    deploy: Object.keys(deployers),
+    ...{ name, identifiers, issuer, preflight },
+    parts: partsFrom({ name, identifiers, ...named }, solvers),
+    targets: Object.entries(deployers).map(([target, settings]) => ({ name: target, settings })),
     endpoints: [],
   };
-  return { spec, issuer: issuer.settings, ...solverSettings(spec, solvers), deployers, preflight };
 }

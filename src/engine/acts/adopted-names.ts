@@ -38,8 +38,8 @@ export function createPlaces(lineages: readonly Lineage[], keepDoubles: boolean)
   for (const { name, spec, current } of lineages)
     take(places, {
       name,
-      names: identifierSet(spec.spec.identifiers),
-      directory: spec.issuer.directory,
+      names: identifierSet(spec.identifiers),
+      directory: spec.issuer.settings.directory,
       keyType: current && keyTypeOfVersion(current),
       facts: current?.facts,
     });

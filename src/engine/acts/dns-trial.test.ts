@@ -81,9 +81,10 @@ function setUp(
     ...more(dns),
   };
   const spec = {
-    spec: { name: 'dns', identifiers: [], issuer: '', solver: 'dns', deploy: [], endpoints: [] },
-    issuer: { directory: '', email: [], agreeToTerms: false, test: false },
-    ...{ solver: { type: 'dns01' }, deployers: {}, preflight: { resolvers: [], http01Port: 80 } },
+    ...{ name: 'dns', identifiers: [], targets: [], endpoints: [] },
+    issuer: { name: '', settings: { directory: '', email: [], agreeToTerms: false, test: false } },
+    parts: [{ solver: { name: 'dns', settings: { type: 'dns01' } }, identifiers: [] }],
+    preflight: { resolvers: [], http01Port: 80 },
   };
   const news: TrialNews[] = [];
   const told = (one: TrialNews) => void news.push(one);

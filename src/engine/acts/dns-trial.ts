@@ -109,7 +109,7 @@ export async function tryDns(
     const value = toBase64url(dns01.sha256(keyAuthorization));
     const receipt = { zone: target.zone, name: target.name, value };
     const challenge: JournalledChallenge = { type: 'dns-01', identifier, token, receipt };
-    const spec = { ...request.spec, spec: { ...request.spec.spec, name: `${prefix}${id}` } };
+    const spec = { ...request.spec, name: `${prefix}${id}` };
     const holding = await journal(engine, spec, challenge, signal);
     request.told({ adds: receipt });
     found = { zone: target.zone, name: target.name };
@@ -266,9 +266,9 @@ async function journal(
   signal: AbortSignal,
 ): Promise<Holding> {
   const begin = (_absent: unknown, claim: Claim) => trialBegun({ wanted, thumbprint, challenge }, claim);
-  const taken = await takeLease(engine, firstSight(engine, wanted.spec.name), begin, signal);
+  const taken = await takeLease(engine, firstSight(engine, wanted.name), begin, signal);
   if (taken && 'holding' in taken) return taken.holding;
-  throw fail('bug/unexpected', { reason: `another process has the name ${wanted.spec.name}` });
+  throw fail('bug/unexpected', { reason: `another process has the name ${wanted.name}` });
 }
 
 /** Deletes the journal, or leaves it to the next sweep. The caller's signal may have aborted. */

@@ -223,7 +223,9 @@ async function removeKeptRule(
   signal: AbortSignal,
 ): Promise<readonly NotRemoved[]> {
   const left: NotRemoved[] = [];
-  for (const part of partsOf(spec).filter((one) => ruleStays(one) && one.solver['keep'] === true)) {
+  for (const part of partsOf(spec).filter(
+    (one) => ruleStays({ parts: [one] }) && one.solver.settings['keep'] === true,
+  )) {
     try {
       const solver = await engine.connect.solver(part);
       await solver.forget?.(name, signal);

@@ -4,6 +4,7 @@ import type { Lineage } from '../../core/lineage/lineage.ts';
 import { whyUnusable } from '../../core/lineage/revocation.ts';
 import { rolledBack } from '../../core/lineage/work/acts.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
+import { targetNames } from '../../core/spec/spec-parts.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
 import { type Engine, report } from '../engine.ts';
 import { underLease } from '../leases/bare.ts';
@@ -48,7 +49,7 @@ async function askTargets(
   wanted: StoredSpec,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const target of wanted.spec.deploy) {
+  for (const target of targetNames(wanted)) {
     const deployer = await engine.connect.deployer(wanted, target).catch(() => undefined);
     await deployer?.admit?.(bundle, signal);
   }

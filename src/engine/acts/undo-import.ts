@@ -6,6 +6,7 @@ import { leftAlone } from '../../core/lineage/work/acts.ts';
 import { after } from '../../core/lineage/work/transition.ts';
 import { inPlaceTarget, isInPlace } from '../../core/spec/in-place.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
+import { targetOf } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
 import type { Deployer, Restored } from '../../ports/deployer.ts';
 import type { Engine } from '../engine.ts';
@@ -52,10 +53,9 @@ export async function undoImport(
 function deployerOf(engine: Engine, root: string): Promise<Deployer> {
   const target = inPlaceTarget(root);
   const spec: StoredSpec = {
-    spec: { name: '~undo', identifiers: [], issuer: '', solver: '', deploy: [target], endpoints: [] },
-    issuer: { directory: '', email: [], agreeToTerms: false, test: false },
-    solver: { type: '' },
-    deployers: { [target]: { type: 'files', path: root, layout: 'certbot' } },
+    ...{ name: '~undo', identifiers: [], parts: [], endpoints: [] },
+    issuer: { name: '', settings: { directory: '', email: [], agreeToTerms: false, test: false } },
+    targets: [{ name: target, settings: { type: 'files', path: root, layout: 'certbot' } }],
     preflight: { resolvers: [], http01Port: 80 },
   };
   return engine.connect.deployer(spec, target);
@@ -82,16 +82,15 @@ async function adopted(engine: Engine, root: string, signal: AbortSignal): Promi
     for (const entry of page) {
       const lineage = lineageOf(engine, entry);
       if (lineage instanceof Error) continue;
-      const { spec } = lineage;
-      const target = spec.spec.deploy.find((name) => isInPlace(spec.deployers[name], root));
-      if (target !== undefined) found.push({ lineage, revision: entry.revision, target });
+      const target = lineage.spec.targets.find(({ settings }) => isInPlace(settings, root));
+      if (target) found.push({ lineage, revision: entry.revision, target: target.name });
     }
   return found.sort((a, b) => (a.lineage.name < b.lineage.name ? -1 : 1));
 }
 
 /** The name of its folder. */
 const nameThere = ({ lineage, target }: Adopted): string =>
-  String(lineage.spec.deployers[target]?.['certbotName'] ?? lineage.name);
+  String(targetOf(lineage.spec, target)?.settings['certbotName'] ?? lineage.name);
 
 /** What is to become of it. A certificate that another process works on fails, and one that only failed does not. */
 async function plan(engine: Engine, { lineage, target }: Adopted, signal: AbortSignal): Promise<Undone> {

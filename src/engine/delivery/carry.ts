@@ -3,6 +3,7 @@ import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/error
 import { knowsSent, type Sending } from '../../core/lineage/deployments.ts';
 import { sent } from '../../core/lineage/work/delivery.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
+import { targetOf } from '../../core/spec/spec-parts.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import type { Note } from '../../ports/solver.ts';
 import type { Engine } from '../engine.ts';
@@ -75,8 +76,8 @@ async function keepReceipt({ engine, holding, signal }: Run, sending: Sending): 
 }
 
 /** The key of a target in this process. One with other settings, which may contain secrets, counts as another. */
-export const turnOf = ({ connect }: Engine, { deployers }: StoredSpec, target: string): string =>
-  `${target} ${connect.digest(deployers[target] ?? null)}`;
+export const turnOf = ({ connect }: Engine, wanted: StoredSpec, target: string): string =>
+  `${target} ${connect.digest(targetOf(wanted, target) ?? null)}`;
 
 /**
  * Changes a target while nothing else does: under the lock of its resource, across processes, or in turns with the

@@ -2,6 +2,7 @@ import type { Lease, Lineage } from '../../core/lineage/lineage.ts';
 import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
 import { markIn } from '../../core/path/own-mark.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
+import { targetNames } from '../../core/spec/spec-parts.ts';
 import type { Json } from '../../core/text/json.ts';
 import type { Balancer, OwnedObject } from '../../ports/balancer.ts';
 import type { Deployer } from '../../ports/deployer.ts';
@@ -92,7 +93,7 @@ export async function sweepLost(
 export async function removeSentTooLate(engine: Engine, spec: StoredSpec, signal: AbortSignal): Promise<void> {
   const failed: NotSwept[] = [];
   const removal = { owner: engine.connect.owner, olderThanMs: Number.NEGATIVE_INFINITY };
-  for (const target of spec.spec.deploy) {
+  for (const target of targetNames(spec)) {
     try {
       const deployer = await engine.connect.deployer(spec, target);
       if (!deployer.owned || deployer.resource === undefined) continue;
@@ -108,7 +109,7 @@ export async function removeSentTooLate(engine: Engine, spec: StoredSpec, signal
     report(engine, {
       level: 'warn',
       event: 'sweep.failed',
-      certificate: spec.spec.name,
+      certificate: spec.name,
       message: `${what}: ${reason}`,
     });
 }
@@ -240,7 +241,7 @@ function addTexts(value: Json | undefined, texts: Set<string>): void {
 async function isDelivering(engine: Engine, { deployer }: Place, { working }: Journal): Promise<boolean> {
   if (!deployer) return false;
   for (const { spec } of working)
-    for (const target of spec.spec.deploy)
+    for (const target of targetNames(spec))
       if (isSame(await engine.connect.deployer(spec, target).catch(() => undefined), deployer)) return true;
   return false;
 }
@@ -275,7 +276,7 @@ async function placesOf(
   const specs = [...declared, ...stored.map((lineage) => lineage.spec)];
   await add('what the balancers have', () => engine.connect.balancers(specs), placeOfBalancer);
   for (const spec of specs)
-    for (const target of spec.spec.deploy)
+    for (const target of targetNames(spec))
       await add(
         `what ${target} has`,
         async () => [await engine.connect.deployer(spec, target)].filter(({ owned }) => owned !== undefined),

@@ -3,6 +3,7 @@ import { reasonOf } from '../../core/errors/errors.ts';
 import { supersededAt, withoutSent } from '../../core/lineage/deployments.ts';
 import type { Deployment, Lineage, Sent } from '../../core/lineage/lineage.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
+import { targetNames } from '../../core/spec/spec-parts.ts';
 import { report } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
 import type { Run } from '../run/run.ts';
@@ -26,7 +27,7 @@ export interface Unretired {
 export async function retire(worker: Worker, wanted: StoredSpec, deployments: Deployments): Promise<Deployments> {
   const { lineage } = worker.holding;
   const { previous } = lineage;
-  for (const target of wanted.spec.deploy) {
+  for (const target of targetNames(wanted)) {
     if (deployments[target]?.sent !== undefined || !previous) continue;
     const { error } = await retireAt(worker, { wanted, target }, [{ version: previous.id }]);
     if (error !== undefined) warn(worker, { target, error });
@@ -68,7 +69,7 @@ async function retireAt<V extends Pick<Sent, 'version'> & Partial<Sent>>(
       const deadline = engine.clock.deadline(engine.limits.deployDeadlineMs, signal);
       try {
         for (const one of versions) {
-          const old = { lineage: wanted.spec.name, id: one.version };
+          const old = { lineage: wanted.name, id: one.version };
           const run = async () => deployer.retire?.(old, one.receipt, deadline.signal);
           await orAborted(
             holding.effect(deadline.signal, () => locked(deadline.signal, run)),

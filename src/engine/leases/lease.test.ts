@@ -33,7 +33,7 @@ function process(store: Store, pid: number, dead: ReadonlySet<number> = new Set(
 
 const begin = (_lineage: Lineage | undefined, claim: Claim) =>
   begun({ wanted: testSpec, origin: 'configuration', aim: 'certificate', newId: 'v1' }, claim);
-const visit = (engine: Engine) => firstSight(engine, testSpec.spec.name);
+const visit = (engine: Engine) => firstSight(engine, testSpec.name);
 
 /** Comes back until the lease is taken or somebody has finished, as the lanes do. */
 async function take(engine: Engine) {

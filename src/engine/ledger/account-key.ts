@@ -50,7 +50,7 @@ export async function settleKey(
  * killed while it did. The CA refuses everything that is signed with the old key, as `malformed` or `unauthorized`.
  */
 export async function hasNewKey({ engine, issuer, wanted, signal }: Asker, used: AccountIssuer): Promise<boolean> {
-  const found = await readAccount(engine, wanted.issuer, signal);
+  const found = await readAccount(engine, wanted.issuer.settings, signal);
   if (found?.document.url !== used.accountUrl) return false;
   const { document } = await settleKey(engine, issuer, found, signal);
   const { thumbprint } = issuer.as({ keyPem: new Secret(document.keyPem), url: used.accountUrl });
@@ -62,7 +62,7 @@ export async function hasNewKey({ engine, issuer, wanted, signal }: Asker, used:
  * not.
  */
 export async function isKnown({ engine, issuer, wanted, signal }: Asker, used: AccountIssuer): Promise<boolean> {
-  const found = await readAccount(engine, wanted.issuer, signal);
+  const found = await readAccount(engine, wanted.issuer.settings, signal);
   if (!found) return false;
   try {
     return (await lookUp(issuer, found.document.keyPem, signal)).url === used.accountUrl;

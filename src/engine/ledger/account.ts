@@ -107,13 +107,13 @@ export async function allAccounts(
 /** The stored account of a certificate as solvers see it; undefined if there is none. No CA is asked. */
 export async function storedAccount(
   engine: Pick<Engine, 'store' | 'connect'>,
-  { spec, issuer: settings }: StoredSpec,
+  { issuer: { name, settings } }: StoredSpec,
   signal: AbortSignal,
 ): Promise<SolverAccount | undefined> {
   const document = (await readAccount(engine, settings, signal))?.document;
   if (!document) return undefined;
   const { keyPem, url } = document;
-  const issuer = engine.connect.issuer(spec.issuer, settings);
+  const issuer = engine.connect.issuer(name, settings);
   return { url, thumbprint: issuer.as({ keyPem: new Secret(keyPem), url: url ?? '' }).thumbprint };
 }
 
@@ -124,7 +124,7 @@ export async function rolloverOf(
   signal: AbortSignal,
 ): Promise<Rollover | undefined> {
   if (statelessParts(wanted).length === 0) return undefined;
-  const startedAt = (await readAccount(engine, wanted.issuer, signal))?.document.rolloverAt;
+  const startedAt = (await readAccount(engine, wanted.issuer.settings, signal))?.document.rolloverAt;
   return startedAt === undefined ? undefined : rolloverFor(wanted, startedAt);
 }
 

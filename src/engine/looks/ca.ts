@@ -2,7 +2,7 @@ import { longestSkewMs } from '../../core/ca/clock-skew.ts';
 import { knownIssuerAt } from '../../core/ca/known-issuers.ts';
 import { adviceFor, problemType } from '../../core/ca/problem.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
-import type { CertificateSpec, IssuerSettings } from '../../core/spec/spec.ts';
+import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import { spanText } from '../../core/text/span.ts';
 import type { Directory, Issuer } from '../../ports/issuer.ts';
@@ -28,7 +28,7 @@ export async function askDirectory(
 }
 
 /** Fails if the CA lists its profiles, but not this one (draft-ietf-acme-profiles). */
-export function checkProfile({ issuer, profile }: CertificateSpec, listed: Directory['profiles']): void {
+export function checkProfile({ issuer: { name: issuer }, profile }: StoredSpec, listed: Directory['profiles']): void {
   const profiles = Object.keys(listed);
   if (profile === undefined || profiles.length === 0 || profiles.includes(profile)) return;
   const nearest = didYouMean(profile, profiles);
@@ -41,7 +41,7 @@ export function checkProfile({ issuer, profile }: CertificateSpec, listed: Direc
  */
 export function asWithdrawn(
   error: unknown,
-  { issuer, profile }: CertificateSpec,
+  { issuer: { name: issuer }, profile }: StoredSpec,
   listed: Directory['profiles'],
 ): unknown {
   if (profile === undefined || problemType(error) !== 'invalidProfile' || !isFailure(error)) return error;

@@ -26,15 +26,14 @@ const lookMs = 15_000;
 
 /** Asks the CA for its name in CAA records, and the DNS for those that stand there. Changes nothing. */
 export async function reportCaa(engine: Engine, wanted: StoredSpec, signal: AbortSignal): Promise<CaaReport> {
-  const { spec } = wanted;
-  const issuer = engine.connect.issuer(spec.issuer, wanted.issuer);
+  const issuer = engine.connect.issuer(wanted.issuer.name, wanted.issuer.settings);
   const { caaIdentities } = await askDirectory({ engine, issuer, signal });
   const [identity] = caaIdentities;
-  if (identity === undefined) throw fail('acme/no-caa-identity', { issuer: spec.issuer });
+  if (identity === undefined) throw fail('acme/no-caa-identity', { issuer: wanted.issuer.name });
   const accountUrl = (await storedAccount(engine, wanted, signal))?.url;
   const parts = await connectParts(engine, wanted);
   const pinned = parts.flatMap(({ spec: part, solver }) =>
-    part.spec.identifiers.map((identifier) => ({ identifier, methods: solver.answers })),
+    part.identifiers.map((identifier) => ({ identifier, methods: solver.answers })),
   );
   const looks = engine.connect.looks(wanted.preflight);
   const deadline = engine.clock.deadline(lookMs, signal);
@@ -54,7 +53,7 @@ export async function reportCaa(engine: Engine, wanted: StoredSpec, signal: Abor
     });
     const all = await Promise.all(names);
     signal.throwIfAborted();
-    return { certificate: spec.name, issuer: spec.issuer, accountUrl, names: all };
+    return { certificate: wanted.name, issuer: wanted.issuer.name, accountUrl, names: all };
   } finally {
     deadline.done();
   }

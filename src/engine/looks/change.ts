@@ -15,20 +15,17 @@ import { preflightBeforeOrder, verdictOn, whyUnusable } from './preflight.ts';
  */
 export async function checkChange(engine: Engine, job: Job, before: StoredSpec, signal: AbortSignal): Promise<void> {
   const { wanted } = job;
-  const ofCa = ({ spec, issuer }: StoredSpec) => canonical([issuer, spec.profile]);
-  const ofSolver = ({ spec, issuer, solver, solvers, preflight }: StoredSpec) =>
-    canonical([spec.identifiers, spec.solvers ?? {}, solver, solvers ?? {}, preflight, issuer.directory]);
+  const ofCa = ({ issuer, profile }: StoredSpec) => canonical([issuer.settings, profile]);
+  const ofSolver = ({ identifiers, parts, preflight, issuer }: StoredSpec) =>
+    canonical([identifiers, parts, preflight, issuer.settings.directory]);
   const directory = ofCa(before) === ofCa(wanted) ? undefined : await checkCa(engine, wanted, signal);
   if (ofSolver(before) !== ofSolver(wanted)) await checkSolver(engine, job, directory, signal);
 }
 
 /** Whether the CA answers, and has the profile and an account, or would open one. */
-async function checkCa(
-  engine: Engine,
-  { spec, issuer: settings }: StoredSpec,
-  signal: AbortSignal,
-): Promise<Directory> {
-  const issuer = engine.connect.issuer(spec.issuer, settings);
+async function checkCa(engine: Engine, spec: StoredSpec, signal: AbortSignal): Promise<Directory> {
+  const { name, settings } = spec.issuer;
+  const issuer = engine.connect.issuer(name, settings);
   const directory = await askDirectory({ engine, issuer, signal });
   checkProfile(spec, directory.profiles);
   const account = await readAccount(engine, settings, signal);
@@ -46,7 +43,7 @@ async function checkSolver(
   const parts = await connectParts(engine, wanted);
   const looked = parts.map(({ spec, solver }) => {
     const subject = {
-      identifiers: spec.spec.identifiers,
+      identifiers: spec.identifiers,
       solver,
       settings: spec.preflight,
       caaIdentities: directory?.caaIdentities ?? [],

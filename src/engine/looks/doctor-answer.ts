@@ -60,7 +60,7 @@ export async function lookAtAnswerOverTls(
     spec,
     identifier,
     expected,
-  }: { readonly spec: StoredSpec; readonly identifier: Identifier; readonly expected: string },
+  }: { readonly spec: Pick<StoredSpec, 'preflight'>; readonly identifier: Identifier; readonly expected: string },
   signal: AbortSignal,
 ): Promise<Hop> {
   const deadline = engine.clock.deadline(2 * getMs, signal);

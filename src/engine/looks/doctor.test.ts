@@ -10,8 +10,10 @@ const host = 'www.example.test';
 const path = '/.well-known/acme-challenge/health';
 const probe = { path, body: 'proof' };
 const spec = {
-  spec: { name: 'www', identifiers: [{ type: 'dns', value: host }], solver: 'web' },
-  issuer: { directory: 'https://ca.test/dir' },
+  name: 'www',
+  identifiers: [{ type: 'dns', value: host }],
+  issuer: { settings: { directory: 'https://ca.test/dir' } },
+  parts: [{ solver: { name: 'web', settings: { type: 'web' } }, identifiers: [{ type: 'dns', value: host }] }],
   preflight: { resolvers: [], http01Port: 80 },
 } as unknown as StoredSpec;
 

@@ -4,7 +4,7 @@ import { isFailure } from '../../core/errors/errors.ts';
 import { baseName, type Identifier } from '../../core/names/identifier.ts';
 import { failedAt, type Hop } from '../../core/path/hop.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
-import { partsOf } from '../../core/spec/spec-parts.ts';
+import { type PartSpec, partsOf } from '../../core/spec/spec-parts.ts';
 import { shortList } from '../../core/text/short-list.ts';
 import type { DescribedPath, Solver, SolverAccount } from '../../ports/solver.ts';
 import type { Engine, Looks } from '../engine.ts';
@@ -33,24 +33,24 @@ const healthyMs = 15_000;
 export async function drawPaths(engine: Engine, spec: StoredSpec, signal: AbortSignal): Promise<readonly DrawnPath[]> {
   const turns = createTurns(mostAtOnce);
   const account = await storedAccount(engine, spec, signal);
-  const parts = partsOf(spec).map((part) => ({ spec: part, account }));
+  const parts = partsOf(spec).map((part) => ({ part, account }));
   const paths = await Promise.all(parts.map((part) => drawPart(engine, part, turns, signal)));
   const drawn = new Map(paths.flat().map((path) => [path.identifier, path]));
-  return spec.spec.identifiers.flatMap(({ value }) => drawn.get(value) ?? []);
+  return spec.identifiers.flatMap(({ value }) => drawn.get(value) ?? []);
 }
 
 /** Those that one solver of the certificate answers. */
 async function drawPart(
   engine: Engine,
-  { spec, account }: Omit<Drawing, 'solver'>,
+  { part, account }: Omit<Drawing, 'solver'>,
   turns: Turns,
   signal: AbortSignal,
 ): Promise<readonly DrawnPath[]> {
-  const { name: certificate, identifiers, solver: solverName } = spec.spec;
+  const { name: certificate, identifiers } = part;
   let solver: Solver | undefined;
   let broken: Hop | undefined;
   try {
-    solver = await engine.connect.solver(spec);
+    solver = await engine.connect.solver(part);
   } catch (error) {
     broken = failedAt('solver', error);
   }
@@ -58,15 +58,15 @@ async function drawPart(
     identifiers.map(async (identifier) => {
       const hops = broken
         ? [broken]
-        : await turns.run(() => draw(engine, { spec, account, solver: solver! }, identifier, signal), signal);
+        : await turns.run(() => draw(engine, { part, account, solver: solver! }, identifier, signal), signal);
       const challenge = solver?.answers[0] ?? 'http-01';
-      return { certificate, identifier: identifier.value, challenge, solver: solverName, hops };
+      return { certificate, identifier: identifier.value, challenge, solver: part.solver.name, hops };
     }),
   );
 }
 
 interface Drawing {
-  readonly spec: StoredSpec;
+  readonly part: PartSpec;
   readonly account: SolverAccount | undefined;
   readonly solver: Solver;
 }
@@ -77,8 +77,8 @@ async function draw(
   identifier: Identifier,
   signal: AbortSignal,
 ): Promise<readonly Hop[]> {
-  const { spec, solver } = drawing;
-  const looks = engine.connect.looks(spec.preflight);
+  const { part, solver } = drawing;
+  const looks = engine.connect.looks(part.preflight);
   const overDns = solver.answers.every(isOverDns);
   const [name, path] = await Promise.all([
     !overDns ? lookAtName(looks, identifier, signal) : undefined,
@@ -88,12 +88,12 @@ async function draw(
   const { handshake } = path;
   if (handshake) {
     const expected = handshake(identifier);
-    return [name.hop, ...path.hops, await lookAtAnswerOverTls(engine, { spec, identifier, expected }, signal)];
+    return [name.hop, ...path.hops, await lookAtAnswerOverTls(engine, { spec: part, identifier, expected }, signal)];
   }
   const health = await lookAtHealth(engine, path, signal);
   const { addresses } = name;
   const answers = await lookAtAnswers(engine, {
-    settings: spec.preflight,
+    settings: part.preflight,
     identifier,
     addresses,
     own: path.addresses ?? [],

@@ -22,7 +22,7 @@ function look(named: Partial<AddressFinding> | undefined, system: readonly strin
       readChain: () => ({ facts: { fingerprint: 'ab', identifiers: [], serial: '1', notAfter: '', issuerName: 'CA' } }),
     },
   } as unknown as Engine;
-  const wanted = { spec: { identifiers: [], endpoints: ['WWW.example.test:443'] }, preflight: {} };
+  const wanted = { identifiers: [], endpoints: ['WWW.example.test:443'], preflight: {} };
   const watched = { wanted, current: 'ab', previous: undefined } as unknown as Watched;
   return lookAtAll(engine, watched, signal).then(([verdict]) => ({ verdict, handshakes }));
 }

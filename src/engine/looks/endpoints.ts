@@ -23,9 +23,8 @@ export async function lookAtAll(
   { wanted, current, previous }: Watched,
   signal: AbortSignal,
 ): Promise<readonly EndpointVerdict[]> {
-  const { spec, preflight } = wanted;
-  const looks = engine.connect.looks(preflight);
-  const serverName = spec.identifiers.find(({ type }) => type === 'dns')?.value.replace(/^\*\./, 'any.');
+  const looks = engine.connect.looks(wanted.preflight);
+  const serverName = wanted.identifiers.find(({ type }) => type === 'dns')?.value.replace(/^\*\./, 'any.');
   const left = new Map<string, number>();
   const resolve = async (host: string, s: AbortSignal): Promise<readonly string[]> => {
     if (!looks.asTheCa) return engine.lookup(host, s);
@@ -42,7 +41,7 @@ export async function lookAtAll(
     resolve,
   };
   return Promise.all(
-    spec.endpoints.map(async (endpoint) => {
+    wanted.endpoints.map(async (endpoint) => {
       const verdict = await lookAtEndpoint({ ...look, endpoint }, signal);
       return mention(left.get(parseEndpoint(endpoint).host) ?? 0, verdict);
     }),
@@ -72,7 +71,7 @@ export async function watch(
 
 /** @param stays why the previous version is not put back after a failed handshake; undefined if it is */
 export function endpointError(
-  { spec }: StoredSpec,
+  { name: certificate }: StoredSpec,
   { endpoint, state, words }: EndpointVerdict,
   stays?: string,
 ): CertfleetError | undefined {
@@ -87,6 +86,6 @@ export function endpointError(
     case 'unreachable':
       return fail('deploy/no-answer', { endpoint, reason: words });
     default:
-      return fail('deploy/still-old', { endpoint, certificate: spec.name, served: words });
+      return fail('deploy/still-old', { endpoint, certificate, served: words });
   }
 }

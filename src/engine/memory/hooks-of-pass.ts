@@ -1,7 +1,7 @@
 import { createSingleFlight, type SingleFlight } from '../../core/async/single-flight.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
-import type { CertificateSpec } from '../../core/spec/spec.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
 
 /** What a pass remembers of the hooks around its orders. */
 export interface HooksOfPass {
@@ -28,13 +28,13 @@ export const newHooksOfPass = (): HooksOfPass => ({
 });
 
 /** Remembers an outcome for the post-hooks. */
-export function noteOutcome(hooks: HooksOfPass, spec: CertificateSpec, { result }: Outcome): void {
+export function noteOutcome(hooks: HooksOfPass, spec: StoredSpec, { result }: Outcome): void {
   if (result === 'issued' || result === 'renewed') noteRenewed(hooks, spec);
   else if (result === 'failed') hooks.failed.set(spec.name, spec.identifiers.map(identifierKey));
 }
 
 /** Remembers a new certificate for the post-hooks; for certbot, too, it is renewed though a deploy hook fails. */
-export const noteRenewed = ({ renewed }: HooksOfPass, { name, identifiers }: CertificateSpec): void =>
+export const noteRenewed = ({ renewed }: HooksOfPass, { name, identifiers }: StoredSpec): void =>
   void renewed.set(name, identifiers.map(identifierKey));
 
 /** How long a list in an environment variable may be: all of them and the arguments share 128 KiB on Linux. */

@@ -32,7 +32,7 @@ export async function reconcile(
   const errands = jobs.map((job) => ({ ...atItsCa(engine, job), phase: phaseOf(job), run: visitsOf(engine, job) }));
   await probeThoseDown(engine, jobs, signal);
   reportPlanned(engine, jobs.length);
-  const hooksOf = new Map(jobs.map((job) => [job.wanted.spec.name, hooksIn(job)]));
+  const hooksOf = new Map(jobs.map((job) => [job.wanted.name, hooksIn(job)]));
   try {
     return await withRefusedHooks(engine, hooksOf, await inLanes(engine, errands, signal));
   } finally {
@@ -53,7 +53,7 @@ export async function reconcileAll(
   wanted: { readonly jobs: readonly Job[]; readonly jobOf: (stored: Lineage) => Job | undefined },
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
-  const jobs = new Map(wanted.jobs.map((job) => [job.wanted.spec.name, job]));
+  const jobs = new Map(wanted.jobs.map((job) => [job.wanted.name, job]));
   const outcomes = new Map<string, Outcome | undefined>([...jobs.keys()].map((name) => [name, undefined]));
   const errands: Errand<{ readonly name: string; readonly outcome: Outcome | undefined; readonly hasLeft: boolean }>[] =
     [];
@@ -66,7 +66,7 @@ export async function reconcileAll(
 
   const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
     if (job && found && !(found instanceof Error)) warnOfEnding(engine, found);
-    if (job && (job.hooks ?? job.wanted.spec.hooks)) hooksOf.set(name, hooksIn(job));
+    if (job && (job.hooks ?? job.wanted.hooks)) hooksOf.set(name, hooksIn(job));
     const idle = outcomeWithoutWork(engine, { name, job, found });
     if (idle) outcomes.set(name, idle);
     const hasLeft = found !== undefined && !(found instanceof Error) && whatIsLeft(engine, found) !== 'nothing';
@@ -177,14 +177,14 @@ const atTheSweep = { group: 'sweep', limit: () => 16 };
  * For a CA that was down in the last pass, tries one certificate before all others, to find out whether it still is.
  */
 async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: AbortSignal): Promise<void> {
-  for (const directory of new Set(jobs.map(({ wanted }) => wanted.issuer.directory))) {
+  for (const directory of new Set(jobs.map(({ wanted }) => wanted.issuer.settings.directory))) {
     // If the store fails, each certificate reports it.
     const hold = await holdOf(engine, directory, signal).catch(() => undefined);
     if (hold?.isDown) engine.pass.cas(directory).probe();
   }
 }
 
-const hooksIn = ({ wanted, hooks }: Job): Hooks => mergeHooks(wanted.spec.hooks, hooks ?? {});
+const hooksIn = ({ wanted, hooks }: Job): Hooks => mergeHooks(wanted.hooks, hooks ?? {});
 
 /**
  * A pre-hook may stop what other certificates need, such as the web server, so they come first; last come those with a
@@ -193,7 +193,7 @@ const hooksIn = ({ wanted, hooks }: Job): Hooks => mergeHooks(wanted.spec.hooks,
 const phaseOf = (job: Job): number => countPreHooks(hooksIn(job));
 
 const atItsCa = (engine: Engine, { wanted }: Job) => {
-  const { directory } = wanted.issuer;
+  const { directory } = wanted.issuer.settings;
   const { lanes, onGrowth } = engine.pass.cas(directory);
   return { group: directory, limit: lanes, onGrowth };
 };
@@ -257,7 +257,7 @@ async function credentialsOf({ connect }: Engine, { wanted }: Job, signal: Abort
     return { credentials: await connect.credentialsOf(wanted) };
   } catch (error) {
     signal.throwIfAborted();
-    return { credentials: 'unusable', unusable: asFailure(error, wanted.spec.name) };
+    return { credentials: 'unusable', unusable: asFailure(error, wanted.name) };
   }
 }
 

@@ -72,7 +72,7 @@ async function revokeOne(
     await holding.apply(revoked({ version: id, reason, when: 'now', now }), signal);
     return undefined;
   }
-  const issuer = { name: spec.spec.issuer, settings: { ...spec.issuer, directory } };
+  const issuer = { ...spec.issuer, settings: { ...spec.issuer.settings, directory } };
   const keyPem = by === 'certificate-key' ? await readKey(engine, version, signal) : undefined;
   const when = await holding.effect(signal, () =>
     revokeAt(engine, { issuer, certificatePem, reason, ...present({ keyPem }) }, signal),

@@ -8,6 +8,7 @@ import { swept } from '../../core/lineage/work/end.ts';
 import { leased } from '../../core/lineage/work/lease.ts';
 import { dueStones } from '../../core/lineage/work/parts.ts';
 import { after } from '../../core/lineage/work/transition.ts';
+import { targetOf } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
 import { removeSentTooLate } from '../delivery/lost.ts';
 import { retireSent } from '../delivery/retire.ts';
@@ -100,7 +101,7 @@ async function targetsToFinish(engine: Engine, lineage: Lineage): Promise<readon
   if (work?.step !== 'deploy') return [];
   const isOfThisNode = work.lease !== undefined && engine.processes.look(work.lease.holder) === 'dead';
   const due = targetsToTry(spec, lineage, engine.clock.now(), true);
-  const lacking = due.filter((target) => spec.spec.deploy.includes(target));
+  const lacking = due.filter((target) => targetOf(spec, target));
   const scopes = await Promise.all(
     lacking.map((target) =>
       engine.connect.deployer(spec, target).then(

@@ -36,10 +36,10 @@ async function checkChain(
   }
   const { certificates } = chain;
   const now = engine.clock.now();
-  const mismatch = engine.pki.mismatch(certificates[0] ?? '', keyPem, job.wanted.spec.identifiers, now);
+  const mismatch = engine.pki.mismatch(certificates[0] ?? '', keyPem, job.wanted.identifiers, now);
   if (mismatch !== undefined) return { reason: mismatch };
   // Only a private CA without an intermediate sends a leaf alone; its root is then in the issuer's `caFile`.
-  const roots = certificates.length > 1 ? '' : await engine.connect.roots(job.wanted.issuer);
+  const roots = certificates.length > 1 ? '' : await engine.connect.roots(job.wanted.issuer.settings);
   const broken = engine.pki.brokenChain(certificates, roots, now);
   if (broken !== undefined) return { reason: broken };
   return { chain: { ...chain, chainPem: certificates.join(''), issuers: engine.pki.issuerNames(certificates) } };
@@ -58,7 +58,7 @@ export async function preferred(
   { alternates, keyPem }: { readonly alternates: readonly string[]; readonly keyPem: Secret },
 ): Promise<Chain> {
   const { account, issuer, job, signal } = run;
-  const { preferredChain: wanted } = job.wanted.spec;
+  const { preferredChain: wanted } = job.wanted;
   if (wanted === undefined || usual.issuers.includes(wanted)) return usual;
   const offered = [usual.issuers.join(' → ')];
   for (const url of alternates.slice(0, mostAlternates)) {

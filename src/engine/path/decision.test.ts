@@ -8,7 +8,10 @@ import { decide, type Known } from './decision.ts';
 const now = new Date('2026-03-01T12:00:00Z');
 const due: Lineage = { ...testLineage, renewal: { ...testLineage.renewal, at: '2026-03-01T00:00:00.000Z' } };
 const job: Job = { wanted: testSpec, origin: 'configuration', force: false, obeyBackoff: true };
-const withTarget: StoredSpec = { ...testSpec, spec: { ...testSpec.spec, deploy: ['edge', 'other'] } };
+const withTarget: StoredSpec = {
+  ...testSpec,
+  targets: [...testSpec.targets, { name: 'other', settings: { type: 'files' } }],
+};
 const hooks = { post: 'start' };
 const failure: Failure = {
   count: 1,

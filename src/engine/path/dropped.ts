@@ -3,6 +3,7 @@ import { withoutNames } from '../../core/lineage/dropped-names.ts';
 import type { Tombstone } from '../../core/lineage/lineage.ts';
 import { namesDropped } from '../../core/lineage/work/order.ts';
 import { baseName } from '../../core/names/identifier.ts';
+import { partsOf } from '../../core/spec/spec-parts.ts';
 import { report } from '../engine.ts';
 import { nameOf, type OrderRun } from '../run/run.ts';
 
@@ -11,11 +12,15 @@ export function withoutDropped(run: OrderRun): OrderRun {
   const { job, parts, holding } = run;
   const { dropped } = holding.work.order ?? {};
   if (!dropped) return run;
-  const narrowed = parts.map((part) => ({ ...part, spec: withoutNames(part.spec, dropped) }));
+  const wanted = withoutNames(job.wanted, dropped);
+  const left = partsOf(wanted);
   return {
     ...run,
-    job: { ...job, wanted: withoutNames(job.wanted, dropped) },
-    parts: narrowed.filter(({ spec }) => spec.spec.identifiers.length > 0),
+    job: { ...job, wanted },
+    parts: parts.flatMap((part) => {
+      const spec = left.find(({ solver }) => solver.name === part.spec.solver.name);
+      return spec ? [{ ...part, spec }] : [];
+    }),
   };
 }
 

@@ -48,7 +48,7 @@ async function closeEarly(
     await closeStopped(run, left);
     return 'again';
   }
-  await keepHold(engine, job.wanted.issuer.directory, failure).catch(() => undefined); // the lineage also stores it
+  await keepHold(engine, job.wanted.issuer.settings.directory, failure).catch(() => undefined); // the lineage also stores it
   const { work: ended } = holding;
   const outcome = await closeFailed(run, failure, left);
   // Not before the write: until then, another process may take the work over, and with it the key.

@@ -28,7 +28,7 @@ const foreignMs = 7 * 86_400_000;
 /** Before the order of a certificate: runs its pre-hooks that this run has not yet run, and journals its post-hooks. */
 export async function beforeOrder({ engine, job, signal }: Run): Promise<void> {
   const { entered, entering } = engine.pass.hooks;
-  for (const pair of aroundOrder(job.wanted.spec.hooks ?? {})) {
+  for (const pair of aroundOrder(job.wanted.hooks ?? {})) {
     const key = hooksKey(pair);
     if (entered.has(key)) continue;
     const entry = async () => {

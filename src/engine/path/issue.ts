@@ -34,7 +34,7 @@ import type { Visit } from './visit.ts';
 /** {@link takeTurns}, and remembers the outcome for the post-hooks of the run. */
 export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy> {
   const outcome = await takeTurns(engine, visit, signal);
-  if (!isBusy(outcome)) noteOutcome(engine.pass.hooks, visit.job.wanted.spec, outcome);
+  if (!isBusy(outcome)) noteOutcome(engine.pass.hooks, visit.job.wanted, outcome);
   return outcome;
 }
 
@@ -64,7 +64,7 @@ async function takeTurns(engine: Engine, visit: Visit, signal: AbortSignal): Pro
 /** One look at the document, and what follows from it; `again` if that did not finish the job. */
 async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy | 'again'> {
   const { job } = visit;
-  const { directory } = job.wanted.issuer;
+  const { directory } = job.wanted.issuer.settings;
   const caHold = await holdOf(engine, directory, signal);
   const rollover = await rolloverOf(engine, job.wanted, signal);
   const seen = await lookAt(engine, visit.sight, signal);
@@ -114,7 +114,7 @@ async function undoLost(engine: Engine, visit: Visit, signal: AbortSignal): Prom
 
 async function askFirst(engine: Engine, visit: Visit, question: AskFirst, signal: AbortSignal): Promise<void> {
   if (question.about === 'account') {
-    const account = await readAccount(engine, visit.job.wanted.issuer, signal);
+    const account = await readAccount(engine, visit.job.wanted.issuer.settings, signal);
     visit.job = { ...visit.job, account: account?.document.url ?? '' };
     return;
   }
@@ -154,9 +154,8 @@ async function workUntil(given: Omit<Run, 'learned'>, visit: Visit, signal: Abor
 }
 
 function reportStarted(engine: Engine, { wanted }: Job, found: Lineage | undefined, early: Early | undefined): void {
-  const { spec } = wanted;
-  const certificate = spec.name;
-  const shown = shortList(spec.identifiers.map(identifierKey));
+  const { name: certificate, identifiers } = wanted;
+  const shown = shortList(identifiers.map(identifierKey));
   report(engine, { level: 'info', event: 'certificate.started', certificate, message: `working on ${shown}` });
   if (early) {
     const { reason, outside } = early;

@@ -41,8 +41,8 @@ import { obtainKey, storeVersion } from './steps/versions.ts';
 /** Step 0 and steps 3 to 11, starting where an earlier run ended; only step 11 if the version is already stored. */
 export async function obtain(run: Run): Promise<VersionBundle> {
   const { engine, job, holding, signal } = run;
-  const { spec, issuer } = job.wanted;
-  const version = { lineage: spec.name, id: holding.work.version };
+  const { name, issuer, profile, identifiers } = job.wanted;
+  const version = { lineage: name, id: holding.work.version };
   const stored = await readVersion(engine, version, signal);
   if (stored) {
     const { chainPem: _chain, ...facts } = stored;
@@ -51,7 +51,7 @@ export async function obtain(run: Run): Promise<VersionBundle> {
   }
   // For the same names and profile, Boulder returns the open order again, which two lineages would then finalize with
   // two keys. This does not see other processes; there, one of the two fails and tries again.
-  const request = `${accountKey(accountOf(issuer))} ${spec.profile ?? ''} ${identifierSet(spec.identifiers)}`;
+  const request = `${accountKey(accountOf(issuer.settings))} ${profile ?? ''} ${identifierSet(identifiers)}`;
   return engine.memory.orderTurns(request, () => obtainInTurn(run), signal);
 }
 
@@ -100,26 +100,26 @@ async function accountAfter(
 /** Step 0: the directory, the clock, the solvers and the account. */
 async function openCa(run: Run): Promise<OrderRun> {
   const { engine, job, holding, signal } = run;
-  const { spec, issuer: settings } = job.wanted;
-  const issuer = engine.connect.issuer(spec.issuer, settings);
+  const { wanted } = job;
+  const issuer = engine.connect.issuer(wanted.issuer.name, wanted.issuer.settings);
   const downIf = (error: unknown) => {
     noteIfDown(engine, issuer, error);
     throw error;
   };
   const [parts, directory] = await together([
-    connectParts(engine, job.wanted),
+    connectParts(engine, wanted),
     askDirectory({ engine, issuer, signal }).catch(downIf),
   ]);
   if (holding.work.order?.url === undefined) {
-    checkProfile(spec, directory.profiles);
-    datesToOrder(spec.validity ?? {}, engine.clock.now());
+    checkProfile(wanted, directory.profiles);
+    datesToOrder(wanted.validity ?? {}, engine.clock.now());
   }
-  if (spec.profile !== undefined && Object.keys(directory.profiles).length === 0) {
-    const message = `${spec.issuer} lists no profiles, so it may ignore the profile ${spec.profile}`;
-    report(engine, { level: 'warn', event: 'log', certificate: spec.name, message });
+  if (wanted.profile !== undefined && Object.keys(directory.profiles).length === 0) {
+    const message = `${wanted.issuer.name} lists no profiles, so it may ignore the profile ${wanted.profile}`;
+    report(engine, { level: 'warn', event: 'log', certificate: wanted.name, message });
   }
-  const customer = { engine, issuer, wanted: job.wanted, signal };
-  const isStateless = statelessParts(job.wanted).length > 0;
+  const customer = { engine, issuer, wanted, signal };
+  const isStateless = statelessParts(wanted).length > 0;
   const opening = isStateless ? openForProxies(customer, holding.lineage) : openAccount(customer);
   const account = await opening.catch(downIf);
   return { ...run, issuer, account, directory, parts };
@@ -140,7 +140,7 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
         await startOver(run, orderFailed);
         continue;
       }
-      const dropped = namesToDrop(error, narrowed.job.wanted.spec);
+      const dropped = namesToDrop(error, narrowed.job.wanted);
       if (dropped.length === 0) throw error;
       await dropNames(run, dropped, await cleanJournalled(run, run.job.wanted));
     }
@@ -149,8 +149,7 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
 
 async function makeVersionOf(run: OrderRun): Promise<VersionBundle> {
   const { engine, job, holding, issuer, learned, signal } = run;
-  const { spec } = job.wanted;
-  const version = { lineage: spec.name, id: holding.work.version };
+  const version = { lineage: job.wanted.name, id: holding.work.version };
   // The order of an earlier run, if its URL is known and the CA says that it is alive.
   const kept = await keptOrder(run);
   learned.isResumed = kept?.status === 'pending';
@@ -166,14 +165,14 @@ async function makeVersionOf(run: OrderRun): Promise<VersionBundle> {
   await storeVersion(engine, version, { ...current, chainPem }, signal);
   const words = `${holding.lineage.current ? 'renewed' : 'issued'}, valid until ${facts.notAfter}`;
   const data = { serial: facts.serial, notAfter: facts.notAfter, version: version.id };
-  report(engine, { level: 'info', event: 'certificate.issued', certificate: spec.name, message: words, data });
+  report(engine, { level: 'info', event: 'certificate.issued', certificate: job.wanted.name, message: words, data });
   await makeCurrent(run, { id: version.id, ...current });
   return bundleOf(version, keyPem, chain);
 }
 
 /** What the new version was asked for, and got. */
 function issuedWith({ engine, job, issuer, account, holding }: OrderRun, keyPem: Secret, { issuers }: Chain): Issued {
-  const { profile, validity, preferredChain } = job.wanted.spec;
+  const { profile, validity, preferredChain } = job.wanted;
   const { dropped } = holding.work.order ?? {};
   const keyType = engine.pki.keyType(keyPem);
   return {
@@ -199,11 +198,11 @@ async function obtainChain(
   if (!kept) checkMayOrder(run);
   // After the first order, `renew` takes over, and has only the stored credentials.
   if (holding.work.first) await job.keepCredentials?.(signal);
-  const keyPem = await obtainKey(engine, version, nextKey(job.wanted.spec, holding.lineage.current), signal);
+  const keyPem = await obtainKey(engine, version, nextKey(job.wanted, holding.lineage.current), signal);
   const order = kept ?? (await placeOrder(run));
   await validate(run, order); // steps 6 to 8; nothing to do for an order that is ready, being signed, or signed
   const chain = await finalize(run, order, keyPem);
-  if (isStagingName(job.wanted.spec.name)) await giveUpAuthorizations(run, order);
+  if (isStagingName(job.wanted.name)) await giveUpAuthorizations(run, order);
   return { keyPem, chain };
 }
 

@@ -9,7 +9,7 @@ const identifiers = ['example.com', '*.example.com', 'www.example.com'].map((val
 
 const run = (directory: Partial<Directory>, lineage: Partial<Lineage> = {}) =>
   ({
-    job: { wanted: { spec: { identifiers } } },
+    job: { wanted: { identifiers } },
     holding: { lineage },
     account: { accountUrl: url, thumbprint: 'print' },
     directory: { caaIdentities: ['ca.test', 'www.ca.test'], ...directory },

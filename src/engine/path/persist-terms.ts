@@ -19,7 +19,7 @@ export function persistTerms(
   const hashPrefix = directory.accountHashPrefix;
   if (hashPrefix === undefined && accountUri !== undefined && !isOfCa(accountUri, account.accountUrl)) return undefined;
   if (hashPrefix !== undefined && !isDisclosed(issuerDomainNames, directory)) return undefined;
-  const { identifiers } = job.wanted.spec;
+  const { identifiers } = job.wanted;
   const name = baseName({ type: 'dns', value: identifier });
   const { kept = [] } = holding.lineage;
   return {

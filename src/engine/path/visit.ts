@@ -16,7 +16,7 @@ export interface Visit {
 }
 
 export function newVisit(engine: Engine, job: Job): Visit {
-  const sight = firstSight(engine, job.wanted.spec.name);
+  const sight = firstSight(engine, job.wanted.name);
   const { keepCredentials } = job;
   if (!keepCredentials) return { job, sight };
   let kept: Promise<void> | undefined;

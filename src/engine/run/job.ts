@@ -51,9 +51,9 @@ export function jobOfToday(job: Job, lineage: Lineage | undefined): Job | undefi
 }
 
 /** Fails with `lineage/name-taken` if another process has since given the lineage other identifiers. */
-export function refuseOthers({ found, wanted: { spec } }: Job, lineage: Lineage | undefined): void {
+export function refuseOthers({ found, wanted: spec }: Job, lineage: Lineage | undefined): void {
   if (!found || !lineage || isOnlyOwing(lineage)) return;
-  const { identifiers } = lineage.spec.spec;
+  const { identifiers } = lineage.spec;
   if ([found, spec.identifiers].some((one) => sameIdentifiers(one, identifiers))) return;
   throw fail('lineage/name-taken', { name: spec.name });
 }

@@ -1,6 +1,6 @@
 import type { Step } from '../../core/lineage/lineage.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
-import { partsOf } from '../../core/spec/spec-parts.ts';
+import { type PartSpec, partsOf } from '../../core/spec/spec-parts.ts';
 import type { AccountIssuer, Directory, Issuer } from '../../ports/issuer.ts';
 import type { Solver, SolverAccount } from '../../ports/solver.ts';
 import { type Engine, report } from '../engine.ts';
@@ -41,7 +41,7 @@ export interface OrderRun extends Run {
 
 /** A solver of the certificate, and the certificate as it sees it: with the identifiers that it answers. */
 export interface Part {
-  readonly spec: StoredSpec;
+  readonly spec: PartSpec;
   readonly solver: Solver;
 }
 
@@ -55,14 +55,14 @@ export const solverAccount = ({ accountUrl, thumbprint }: AccountIssuer): Solver
 export const connectParts = ({ connect }: Engine, spec: StoredSpec): Promise<readonly Part[]> =>
   together(partsOf(spec).map(async (part) => ({ spec: part, solver: await connect.solver(part) })));
 
-export const nameOf = ({ job }: Pick<Run, 'job'>): string => job.wanted.spec.name;
+export const nameOf = ({ job }: Pick<Run, 'job'>): string => job.wanted.name;
 
 /** Reports that a step begins. The crash tests name effects by it. */
 export function announce({ engine, job }: Pick<Run, 'engine' | 'job'>, step: Step, message: string): void {
   report(engine, {
     level: 'info',
     event: 'certificate.step',
-    certificate: job.wanted.spec.name,
+    certificate: job.wanted.name,
     message,
     data: { step },
   });

@@ -10,7 +10,11 @@ import type { SolverChallenge } from '../../ports/solver.ts';
  *
  * @param remaining how many challenges of the order are presented after this one
  */
-export function solverChallenge({ spec }: StoredSpec, presented: Presented, remaining = 0): SolverChallenge {
+export function solverChallenge(
+  spec: Pick<StoredSpec, 'name' | 'identifiers'>,
+  presented: Presented,
+  remaining = 0,
+): SolverChallenge {
   const { type, token = '', thumbprint, accountUrl } = presented;
   const identifier: Identifier = spec.identifiers.find(({ value }) => value === presented.identifier) ?? {
     type: 'dns',

@@ -1,5 +1,6 @@
 import { fail } from '../../../core/errors/errors.ts';
 import { identifierKey } from '../../../core/names/identifier.ts';
+import { declaredAs } from '../../../core/spec/spec-parts.ts';
 import { statelessProxies, statelessSnippet } from '../../../core/spec/stateless.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
 import { present } from '../../../core/text/present.ts';
@@ -35,7 +36,9 @@ export const stateless: Run = async (session) => {
   if (answers.length === 0) {
     const [name] = names;
     const found = name === undefined ? undefined : await fleet.stored(name, session.signal);
-    const whose = found ? `${name} answers with the solver ${solversText(found.spec.spec)}` : 'no certificate has one';
+    const whose = found
+      ? `${name} answers with the solver ${solversText(declaredAs(found.spec))}`
+      : 'no certificate has one';
     throw fail('usage/not-applicable', {
       typed: '`certfleet stateless`',
       reason: `it is for a solver of type http01-stateless, but ${whose}`,

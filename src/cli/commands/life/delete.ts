@@ -2,7 +2,7 @@ import { withLetters } from '../../../config/identifiers.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
 import { deployHookTarget } from '../../../core/spec/hooks.ts';
-import type { AdapterSettings, StoredSpec } from '../../../core/spec/spec.ts';
+import type { AdapterSettings } from '../../../core/spec/spec.ts';
 import { present } from '../../../core/text/present.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import { spanText } from '../../../core/text/span.ts';
@@ -11,7 +11,7 @@ import type { Run, Session } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';
 import { listOf } from '../../flags/values.ts';
 import { reportStart } from '../../output/outcomes.ts';
-import { deployersOf, folderOf } from '../../output/places.ts';
+import { type Deployers, deployersOf, folderOf } from '../../output/places.ts';
 import { dateText } from '../../output/text.ts';
 
 /** `certfleet delete NAME`. */
@@ -54,7 +54,7 @@ async function confirm(session: Session, name: string): Promise<void> {
 }
 
 /** What stays in place, and what comes next. */
-function remarksOf(deleted: Deleted, deployers: StoredSpec['deployers'], now: Date): readonly string[] {
+function remarksOf(deleted: Deleted, deployers: Deployers, now: Date): readonly string[] {
   const { certificate, keptBy, notAfter, left, unsure = [], records = [], exported = [], isDeclared } = deleted;
   const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();
   const targets = keptBy.map((target) => {

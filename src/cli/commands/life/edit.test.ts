@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine } from '../../../../test/support/command-line.ts';
-import { withDeployHook } from '../../../core/spec/hooks.ts';
-import type { StoredSpec } from '../../../core/spec/spec.ts';
+import { type Declared, storedOf } from '../../../../test/support/declared.ts';
 import type { IssueRequest } from '../../../fleet.ts';
 
 const name = 'www.example.com';
-const kept: StoredSpec = withDeployHook({
+const declared: Declared = {
   spec: {
     name,
     identifiers: [name, '*.example.net'].map((value) => ({ type: 'dns', value })),
@@ -34,7 +33,8 @@ const kept: StoredSpec = withDeployHook({
   },
   deployers: { 'files:/etc/certs': { type: 'files', path: '/etc/certs' } },
   preflight: { resolvers: ['9.9.9.9:53'], http01Port: 80 },
-});
+};
+const kept = storedOf(declared);
 
 const edit = async (edits: (text: string) => string, more: CommandLine = {}) => {
   const shown: string[] = [];
@@ -57,7 +57,7 @@ describe('edit', () => {
     );
     expect(shown[0]).toMatch(/^# The settings of www\.example\.com, as in certfleet\.yaml\./);
     expect(code).toBe(0);
-    expect(adHoc).toEqual({ ...kept, spec: { ...kept.spec, keyType: 'rsa2048' } });
+    expect(adHoc).toEqual({ ...kept, keyType: 'rsa2048' });
     expect(stderr).toContain('key type: p384 → rsa2048');
     expect(written).toEqual({});
   });
@@ -69,17 +69,16 @@ describe('edit', () => {
         .replace(/ +- files:.*\n/, '')
         .replace('deploy:\n', 'deploy: []\n'),
     );
-    expect([adHoc?.spec.hooks, adHoc?.spec.deploy, adHoc?.deployers]).toEqual([
-      { pre: 'stop it', first: { pre: 'warn all' } },
-      [],
-      {},
-    ]);
+    expect([adHoc?.hooks, adHoc?.targets]).toEqual([{ pre: 'stop it', first: { pre: 'warn all' } }, []]);
   });
 
   it('adds a folder for files, which needs no deployer of its own', async () => {
     const { adHoc } = await edit((text) => text.replace(/( +- )files:.*\n/, '$&$1files:/srv/more\n'));
-    expect(adHoc?.spec.deploy).toEqual(['files:/etc/certs', 'files:/srv/more', 'deploy-hook']);
-    expect(adHoc?.deployers).toMatchObject({ 'files:/srv/more': { type: 'files', path: '/srv/more' } });
+    expect(adHoc?.targets).toMatchObject([
+      { name: 'files:/etc/certs' },
+      { name: 'files:/srv/more', settings: { type: 'files', path: '/srv/more' } },
+      { name: 'deploy-hook' },
+    ]);
   });
 
   it.each([
@@ -110,7 +109,7 @@ describe('edit', () => {
     };
     const { shown, adHoc } = await edit(fix, { typed: 'y', isTerminal: true });
     expect(shown[1]).toMatch(/^#! line \d+: /);
-    expect(adHoc?.spec.keyType).toBe('p256');
+    expect(adHoc?.keyType).toBe('p256');
   });
 
   it.each([
@@ -143,10 +142,10 @@ describe('edit', () => {
   });
 
   it('has no secret in the text', async () => {
-    const literal: StoredSpec = {
-      ...kept,
+    const literal = storedOf({
+      ...declared,
       solvers: { rfc2136: { type: 'dns01', provider: 'rfc2136', options: { secret: 'c2VjcmV0' } } },
-    };
+    });
     const done = await edit((text) => text, { fleet: { stored: { [name]: literal } } });
     expect([done.code, done.shown]).toEqual([2, []]);
     expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain('must not be in a file of an editor');

@@ -1,6 +1,7 @@
 import { fail } from '../../../core/errors/errors.ts';
 import { notRenewedHere } from '../../../core/lineage/not-renewed.ts';
 import type { Settings, StoredSpec } from '../../../core/spec/spec.ts';
+import { targetNames } from '../../../core/spec/spec-parts.ts';
 import { storedSpecOf } from '../../../core/spec/stored-spec.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
@@ -43,7 +44,7 @@ export const edit: Run = async (session) => {
   await reportStart(session, 'edit');
   await reportChanges(session, { wanted, kept, isAdopted: false });
   const outcomes = await fleet.issue({ names: [], adHoc: wanted, force: false, staging: false }, session.signal);
-  return tellOutcomes(outcomes, session, { command: 'issue', changes: true, targets: wanted.spec.deploy });
+  return tellOutcomes(outcomes, session, { command: 'issue', changes: true, targets: targetNames(wanted) });
 };
 
 /** Says where a declared certificate is changed: in its configuration, at that line. */
@@ -78,7 +79,6 @@ async function inEditor(session: Session, kept: StoredSpec, given: Given): Promi
       what: '`certfleet edit`',
       advice: 'Change settings with flags: certfleet issue NAME …',
     });
-  const { spec } = kept;
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
   const { editableText } = await import('../../../config/editable.ts');
   const original = await editableText(kept, registry);
@@ -97,7 +97,7 @@ async function inEditor(session: Session, kept: StoredSpec, given: Given): Promi
       await edited.remove();
       return undefined;
     }
-    const checked = await check(session, text, spec.name, given);
+    const checked = await check(session, text, kept.name, given);
     if ('wanted' in checked) {
       await edited.remove();
       return checked.wanted;
@@ -105,7 +105,7 @@ async function inEditor(session: Session, kept: StoredSpec, given: Given): Promi
     complaints = checked.complaints;
     for (const one of complaints) session.complain(one);
     const again = isSame ? 'n' : await askAgain(session, where);
-    if (again === undefined || /^n/i.test(again)) throw fail('usage/edit-invalid', { name: spec.name, where });
+    if (again === undefined || /^n/i.test(again)) throw fail('usage/edit-invalid', { name: kept.name, where });
     await edited.remove();
   }
 }

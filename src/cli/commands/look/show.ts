@@ -2,13 +2,12 @@ import { withLetters } from '../../../config/identifiers.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
 import { hookText } from '../../../core/spec/hooks.ts';
-import type { AdapterSettings, StoredSpec } from '../../../core/spec/spec.ts';
+import type { AdapterSettings } from '../../../core/spec/spec.ts';
 import { didYouMeanName } from '../../../core/text/nearest.ts';
-import { present } from '../../../core/text/present.ts';
 import type { LineageStatus } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { certificateNames, solversText } from '../../flags/names.ts';
-import { deployersOf, folderOf } from '../../output/places.ts';
+import { type Deployers, deployersOf, folderOf } from '../../output/places.ts';
 import { dateText, fromNow, wrap } from '../../output/text.ts';
 import { isLeftAlone } from './status.ts';
 
@@ -34,14 +33,10 @@ async function placesOfSolvers(session: Session, { name, spec }: LineageStatus):
   if (!spec) return [];
   const [fleet, settings] = [await session.fleet({ makeStore: false }), await session.settings()];
   const stored = await fleet.stored(name, session.signal).catch(() => undefined);
-  const all = {
-    ...settings.solvers,
-    ...stored?.spec.solvers,
-    ...present({ [spec.solver]: stored?.spec.solver }),
-  };
+  const own = (stored?.spec.parts ?? []).map(({ solver }) => [solver.name, solver.settings] as const);
+  const all: Readonly<Record<string, AdapterSettings>> = { ...settings.solvers, ...Object.fromEntries(own) };
   return [...new Set([spec.solver, ...Object.values(spec.solvers ?? {})])].flatMap((solver): readonly Row[] => {
-    const own: Partial<AdapterSettings> = all[solver] ?? {};
-    const { folders, listen } = own;
+    const { folders, listen }: Partial<AdapterSettings> = all[solver] ?? {};
     const places = Array.isArray(folders)
       ? folders.join(', ')
       : listen === undefined
@@ -54,7 +49,7 @@ async function placesOfSolvers(session: Session, { name, spec }: LineageStatus):
 type Row = readonly [string, string | undefined];
 
 interface Details {
-  readonly deployers: StoredSpec['deployers'];
+  readonly deployers: Deployers;
   readonly solvers: readonly Row[];
   readonly now: Date;
   readonly width: number;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine, type Done, jsonLines } from '../../../../test/support/command-line.ts';
+import { type Declared, declaredOf, storedOf } from '../../../../test/support/declared.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import type { StoredSpec } from '../../../core/spec/spec.ts';
 import type { IssueRequest } from '../../../fleet.ts';
@@ -15,7 +16,7 @@ function adHocOf(done: Done): StoredSpec {
 }
 
 /** As `issue -d www.example.com --email … --agree-tos --profile … --http webroot:/w --deploy files:/c …` left it. */
-const stored: StoredSpec = {
+const stored: Declared = {
   spec: {
     name: 'www.example.com',
     identifiers: [{ type: 'dns', value: 'www.example.com' }],
@@ -36,8 +37,8 @@ const stored: StoredSpec = {
   deployers: { 'files:/c': { type: 'files', path: '/c' } },
   preflight: { resolvers: ['9.9.9.9:53'], http01Port: 80 },
 };
-const pinned: StoredSpec = { ...stored, issuer: { ...stored.issuer, caFile: '/ca.pem', onlyThisCa: true } };
-const overDns: StoredSpec = {
+const pinned: Declared = { ...stored, issuer: { ...stored.issuer, caFile: '/ca.pem', onlyThisCa: true } };
+const overDns: Declared = {
   ...stored,
   spec: { ...stored.spec, solver: 'rfc2136' },
   solver: {
@@ -49,7 +50,7 @@ const overDns: StoredSpec = {
 };
 
 /** The wildcard over DNS, the name over HTTP. */
-const mixed: StoredSpec = {
+const mixed: Declared = {
   ...stored,
   spec: {
     ...stored.spec,
@@ -62,16 +63,16 @@ const mixed: StoredSpec = {
 describe('flags for a certificate that is stored', () => {
   const name = 'www.example.com';
   const again = (argv: string, given: CommandLine = {}, before = stored) =>
-    issue(argv, { ...given, fleet: { stored: { [name]: before }, ...given.fleet } });
+    issue(argv, { ...given, fleet: { stored: { [name]: storedOf(before) }, ...given.fleet } });
   /** The lines that name what changes. */
   const changes = ({ stderr }: Done) => stderr.split('\n').filter((line) => line.includes(' → '));
 
   interface Case {
     readonly argv: string;
-    readonly wanted: { readonly [part in keyof StoredSpec]?: object | undefined };
+    readonly wanted: { readonly [part in keyof Declared]?: object | undefined };
     /** Without the name in front. */
     readonly says: readonly string[];
-    readonly before?: StoredSpec;
+    readonly before?: Declared;
     readonly given?: CommandLine;
   }
   const other = 'https://ca.example/d';
@@ -251,18 +252,18 @@ describe('flags for a certificate that is stored', () => {
   ];
   it.each(cases)('issue $argv', async ({ argv, wanted, says, before = stored, given }) => {
     const done = await again(argv, given, before);
-    const spec = adHocOf(done);
+    const declared = declaredOf(adHocOf(done));
     const whole = Object.fromEntries(
       Object.entries(before).map(([part, value]) => {
-        if (part in wanted && wanted[part as keyof StoredSpec] === undefined) return [part, undefined];
+        if (part in wanted && wanted[part as keyof Declared] === undefined) return [part, undefined];
         const changed = (wanted as Record<string, object>)[part];
         const isWhole = part === 'deployers' || (changed !== undefined && 'type' in changed);
         return [part, isWhole ? (changed ?? value) : { ...(value as object), ...changed }];
       }),
     );
     // A new issuer brings its own fields; what of the old one stays is in the case.
-    if (spec.issuer.directory !== before.issuer.directory) expect(spec).toMatchObject(wanted);
-    else expect(spec).toEqual(whole);
+    if (declared.issuer.directory !== before.issuer.directory) expect(declared).toMatchObject(wanted);
+    else expect(declared).toEqual(whole);
     expect(changes(done).toSorted()).toEqual(says.map((line) => `${name}: ${line}`).toSorted());
   });
 
@@ -287,7 +288,7 @@ describe('flags for a certificate that is stored', () => {
 
   it('change nothing of it for --staging, and ask nothing', async () => {
     const done = await again(`${name} --issuer letsencrypt-staging --staging`, { typed: 'n' });
-    expect(adHocOf(done).issuer.email).toEqual(['ops@example.com']);
+    expect(adHocOf(done).issuer.settings.email).toEqual(['ops@example.com']);
     expect(changes(done)).toEqual([]);
     expect(done.stderr).not.toContain('[y/N]');
   });
@@ -329,14 +330,14 @@ describe('flags for a certificate that is stored', () => {
   it('are not stored if a check refuses them, and the output says so', async () => {
     const error = fail('acme/directory-unreachable', { url: other, reason: 'no such host' });
     const refused = { certificate: name, result: 'failed', message: error.message, error } as const;
-    const fleet = { stored: { [name]: stored }, issue: () => [refused] };
+    const fleet = { stored: { [name]: storedOf(stored) }, issue: () => [refused] };
     const done = await again(`${name} --issuer ${other}`, { fleet });
     expect(done.code).toBe(4);
     expect(done.stderr).toContain('Next: run it again later; its stored settings stay as they were.');
   });
 
   describe('that a configuration declared', () => {
-    const fleet = { stored: { [name]: stored }, origin: 'configuration' } as const;
+    const fleet = { stored: { [name]: storedOf(stored) }, origin: 'configuration' } as const;
 
     it.each([`${name} --deploy none`, `--name ${name} --endpoint none`])(
       'are refused if they only name it: %s',
@@ -351,7 +352,7 @@ describe('flags for a certificate that is stored', () => {
 
     it('take it over with its names, and the output says so', async () => {
       const done = await again(`-d ${name} --endpoint none`, { fleet });
-      expect(adHocOf(done).spec).toEqual({ ...stored.spec, endpoints: [] });
+      expect(adHocOf(done)).toEqual({ ...storedOf(stored), endpoints: [] });
       expect(changes(done)).toEqual([
         `${name}: settings from: a configuration → flags`,
         `${name}: endpoints: www.example.com:443 → none`,

@@ -6,8 +6,8 @@ import { identifierKey } from '../../../core/names/identifier.ts';
 import { accountOf } from '../../../core/spec/account.ts';
 import { deployHookTarget, hookText } from '../../../core/spec/hooks.ts';
 import { canonical } from '../../../core/spec/same-spec.ts';
-import { type AdapterSettings, type StoredSpec, tlsAlpn01PortOf } from '../../../core/spec/spec.ts';
-import { partsOf } from '../../../core/spec/spec-parts.ts';
+import { type AdapterSettings, type NamedAdapter, type StoredSpec, tlsAlpn01PortOf } from '../../../core/spec/spec.ts';
+import { declaredAs, targetNames, targetOf } from '../../../core/spec/spec-parts.ts';
 import type { Json, JsonObject } from '../../../core/text/json.ts';
 import { solversText } from '../../flags/names.ts';
 
@@ -26,15 +26,15 @@ export async function changesOf(before: StoredSpec, after: StoredSpec, registry:
     return canonical(from ?? null) === canonical(to ?? null) ? [] : [{ setting, from: textOf(from), to: textOf(to) }];
   });
   const options: Change[] = [];
-  const earlier = partsOf(before);
-  for (const { spec, solver } of partsOf(after)) {
-    const same = earlier.find((part) => part.spec.solver === spec.solver);
-    if (same) options.push(...(await optionChanges('solver', spec.solver, same.solver, solver, registry)));
+  const earlier = before.parts.map(({ solver }) => solver);
+  for (const { solver } of after.parts) {
+    const same = earlier.find(({ name }) => name === solver.name);
+    if (same) options.push(...(await optionChanges('solver', same, solver, registry)));
   }
-  for (const [name, settings] of Object.entries(after.deployers)) {
-    const same = before.deployers[name];
-    if (same && name !== deployHookTarget)
-      options.push(...(await optionChanges('deployer', name, same, settings, registry)));
+  for (const target of after.targets) {
+    const same = targetOf(before, target.name);
+    if (same && target.name !== deployHookTarget)
+      options.push(...(await optionChanges('deployer', same, target, registry)));
   }
   const moved = changes.some(({ setting }) => setting === 'issuer');
   return [
@@ -44,19 +44,20 @@ export async function changesOf(before: StoredSpec, after: StoredSpec, registry:
 }
 
 /** Every setting that flags can give, except adapter options. */
-function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly [string, Json | undefined])[] {
+function settingsOf(spec: StoredSpec): readonly (readonly [string, Json | undefined])[] {
+  const { issuer, preflight } = spec;
   return [
     ['identifiers', spec.identifiers.map((one) => withLetters(identifierKey(one)))],
-    ['issuer', spec.issuer],
-    ['directory', issuer.directory],
-    ['account', accountOf(issuer).name],
-    ['EAB key', issuer.eab?.hmacKey === undefined ? undefined : secretText(issuer.eab.hmacKey)],
-    ['EAB algorithm', issuer.eab?.algorithm],
-    ['e-mail', issuer.email],
-    ['terms of service', issuer.agreeToTerms ? 'agreed' : 'not agreed'],
-    ['CA file', issuer.caFile],
-    ['roots', issuer.onlyThisCa ? 'only the CA file' : 'the public ones too'],
-    ['test directory', issuer.testDirectory],
+    ['issuer', issuer.name],
+    ['directory', issuer.settings.directory],
+    ['account', accountOf(issuer.settings).name],
+    ['EAB key', issuer.settings.eab?.hmacKey === undefined ? undefined : secretText(issuer.settings.eab.hmacKey)],
+    ['EAB algorithm', issuer.settings.eab?.algorithm],
+    ['e-mail', issuer.settings.email],
+    ['terms of service', issuer.settings.agreeToTerms ? 'agreed' : 'not agreed'],
+    ['CA file', issuer.settings.caFile],
+    ['roots', issuer.settings.onlyThisCa ? 'only the CA file' : 'the public ones too'],
+    ['test directory', issuer.settings.testDirectory],
     ['profile', spec.profile],
     ['begins', spec.validity?.notBefore],
     ['ends', spec.validity?.notAfter],
@@ -64,8 +65,8 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
     ['chain', spec.preferredChain],
     ['on a failed name', spec.onFailedName],
     ['key', spec.reuseKey ? 'stays' : 'new each time'],
-    ['solver', solversText(spec)],
-    ['targets', spec.deploy.filter((target) => target !== deployHookTarget)],
+    ['solver', solversText(declaredAs(spec))],
+    ['targets', targetNames(spec).filter((target) => target !== deployHookTarget)],
     ['endpoints', spec.endpoints],
     ['pre-hook', hookText(spec.hooks, 'pre')],
     ['post-hook', hookText(spec.hooks, 'post')],
@@ -79,9 +80,8 @@ function settingsOf({ spec, issuer, preflight }: StoredSpec): readonly (readonly
 /** The differences between two settings of one adapter. */
 async function optionChanges(
   kind: AdapterKind,
-  name: string,
-  before: AdapterSettings,
-  after: AdapterSettings,
+  { name, settings: before }: NamedAdapter,
+  { settings: after }: NamedAdapter,
   registry: Registry,
 ): Promise<readonly Change[]> {
   if (canonical(before) === canonical(after)) return [];

@@ -1,24 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine, type Done } from '../../../../test/support/command-line.ts';
+import { storedOf } from '../../../../test/support/declared.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import type { StoredSpec } from '../../../core/spec/spec.ts';
 import type { IssueRequest } from '../../../fleet.ts';
 
-const storedFor = (name: string, values: readonly string[]): StoredSpec => ({
-  spec: {
-    name,
-    identifiers: values.map((value) => ({ type: 'dns', value })),
-    ...{ issuer: 'letsencrypt', solver: 'standalone', deploy: [], endpoints: [] },
-  },
-  issuer: {
-    directory: 'https://acme-v02.api.letsencrypt.org/directory',
-    testDirectory: 'https://acme-staging-v02.api.letsencrypt.org/directory',
-    ...{ email: [], agreeToTerms: true, test: false },
-  },
-  solver: { type: 'http01-responder', shared: false },
-  deployers: {},
-  preflight: { resolvers: [], http01Port: 80 },
-});
+const storedFor = (name: string, values: readonly string[]): StoredSpec =>
+  storedOf({
+    spec: {
+      name,
+      identifiers: values.map((value) => ({ type: 'dns', value })),
+      ...{ issuer: 'letsencrypt', solver: 'standalone', deploy: [], endpoints: [] },
+    },
+    issuer: {
+      directory: 'https://acme-v02.api.letsencrypt.org/directory',
+      testDirectory: 'https://acme-staging-v02.api.letsencrypt.org/directory',
+      ...{ email: [], agreeToTerms: true, test: false },
+    },
+    solver: { type: 'http01-responder', shared: false },
+    deployers: {},
+    preflight: { resolvers: [], http01Port: 80 },
+  });
 
 /** Certificates as `name: identifiers`. */
 const fleetOf = (text: string) => ({
@@ -37,7 +39,7 @@ const run = (existing: string, argv: string, more: CommandLine = {}): Promise<Do
 function result({ code, calls, stderr }: Done): string {
   const [request] = calls as readonly IssueRequest[];
   if (!request) return /certfleet explain (\S+)/.exec(stderr)?.[1] ?? String(code);
-  const { name, identifiers } = request.adHoc!.spec;
+  const { name, identifiers } = request.adHoc!;
   return `${name}: ${identifiers.map(({ value }) => value).join(' ')}`;
 }
 
@@ -166,7 +168,7 @@ describe('issue -d beside certificates that are there', () => {
       },
     }).run('issue', '-d', 'wildcard.b.example.com');
     expect(done.code).toBe(0);
-    expect(requests.map(({ adHoc, found }) => [adHoc?.spec.name, found])).toEqual([
+    expect(requests.map(({ adHoc, found }) => [adHoc?.name, found])).toEqual([
       ['wildcard.b.example.com', []],
       ['wildcard.b.example.com-0001', []],
     ]);

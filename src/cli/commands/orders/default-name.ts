@@ -43,7 +43,7 @@ async function membersOf(base: string, { session, settings, fleet }: Place): Pro
   for (let number = 0, missing = 0; missing < mostMissing; number += 1) {
     const name = numberedName(base, number);
     const declared = settings.certificates.find((one) => one.name === name)?.identifiers;
-    const stored = async () => (await fleet?.stored(name, session.signal))?.spec.spec.identifiers;
+    const stored = async () => (await fleet?.stored(name, session.signal))?.spec.identifiers;
     // One that cannot be read has its name, and stops only those that would be called just so.
     const identifiers = declared ?? (await (number === 0 ? stored() : stored().catch(unreadable)));
     if (identifiers) members.push({ name, identifiers });

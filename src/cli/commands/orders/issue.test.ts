@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine, type Done, jsonLines } from '../../../../test/support/command-line.ts';
+import { declaredOf } from '../../../../test/support/declared.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import type { Outcome } from '../../../core/plan/outcome.ts';
-import type { StoredSpec } from '../../../core/spec/spec.ts';
+import type { AdapterSettings, StoredSpec } from '../../../core/spec/spec.ts';
+import { targetNames } from '../../../core/spec/spec-parts.ts';
 import type { IssueRequest } from '../../../fleet.ts';
 
 const tsig = {
@@ -33,7 +35,7 @@ describe('flags', () => {
         '--deploy files:/etc/certs --endpoint www.example.com --endpoint [2001:db8::1]:8443 ' +
         '--resolver 127.0.0.1:8053 --resolver ::1 --http01-port 5002 --store /srv/store --force',
     );
-    expect(adHocOf(done)).toEqual({
+    expect(declaredOf(adHocOf(done))).toEqual({
       spec: {
         name: 'www.example.com',
         identifiers: ['www.example.com', 'example.com', 'a.example.com'].map((value) => ({ type: 'dns', value })),
@@ -63,8 +65,8 @@ describe('flags', () => {
     const given = adHocOf(
       await issueWords('-d', 'www.example.com', '--pre-hook', 'stop it', '--renew-hook', 'reload it'),
     );
-    expect(given.spec.hooks).toEqual({ pre: 'stop it', deploy: 'reload it' });
-    expect(given.spec.deploy).toEqual(['deploy-hook']);
+    expect(given.hooks).toEqual({ pre: 'stop it', deploy: 'reload it' });
+    expect(targetNames(given)).toEqual(['deploy-hook']);
     const fleet = { stored: { 'www.example.com': given } };
     const changed = await commandLine({ fleet }).run(
       'issue',
@@ -74,29 +76,30 @@ describe('flags', () => {
       '--deploy-hook',
       'none',
     );
-    const { spec, deployers } = adHocOf(changed);
-    expect([spec.hooks, spec.deploy, deployers]).toEqual([{ pre: 'stop it', post: 'start it' }, [], {}]);
+    const { hooks, targets } = adHocOf(changed);
+    expect([hooks, targets]).toEqual([{ pre: 'stop it', post: 'start it' }, []]);
     expect(changed.stderr).toContain('post-hook: none → start it');
     expect(changed.stderr).toContain('deploy hook: reload it → none');
     const moved = adHocOf(await commandLine({ fleet }).run('issue', 'www.example.com', '--deploy', 'files:/etc/certs'));
-    expect(moved.spec.deploy).toEqual(['files:/etc/certs', 'deploy-hook']);
+    expect(targetNames(moved)).toEqual(['files:/etc/certs', 'deploy-hook']);
   });
 
   it('name the nginx that is tested and reloaded, also for a target that is stored', async () => {
     const target = (program: string, ...of: readonly string[]) => ({
-      'nginx:/srv': {
+      name: 'nginx:/srv',
+      settings: {
         ...{ type: 'nginx', path: '/srv' },
         ...{ test: [program, ...of, '-t'], reload: [program, ...of, '-s', 'reload'] },
       },
     });
     const given = adHocOf(await issue('-d www.example.com --deploy nginx:/srv --nginx-ctl /usr/sbin/nginx'));
-    expect(given.deployers).toEqual(target('/usr/sbin/nginx'));
-    const files = { 'files:/etc/certs': { type: 'files', path: '/etc/certs' } };
-    const stored = { ...given, deployers: { ...given.deployers, ...files } };
+    expect(given.targets).toEqual([target('/usr/sbin/nginx')]);
+    const files = { name: 'files:/etc/certs', settings: { type: 'files', path: '/etc/certs' } };
+    const stored = { ...given, targets: [...given.targets, files] };
     const changed = await commandLine({ fleet: { stored: { 'www.example.com': stored } } }).run(
       ...['issue', 'www.example.com', '--nginx-server-root', '/own/'],
     );
-    expect(adHocOf(changed).deployers).toEqual({ ...target('nginx', '-c', '/own/nginx.conf'), ...files });
+    expect(adHocOf(changed).targets).toEqual([target('nginx', '-c', '/own/nginx.conf'), files]);
     const other = await issue('-d www.example.com --deploy files:/etc/certs --nginx-server-root /own');
     expect(other).toMatchObject({ code: 2, calls: [] });
     expect(other.stderr).toContain('--nginx-server-root: the certificate goes to no nginx: add --deploy nginx:FOLDER');
@@ -112,14 +115,14 @@ describe('flags', () => {
     ['--key-type ecdsa --elliptic-curve secp384r1', { keyType: 'p384' }],
     ['--key-type ecdsa --rsa-key-size 4096', { keyType: 'p256' }],
   ])('give the key: %s', async (flags, wishes) => {
-    const { keyType, reuseKey } = adHocOf(await issue(`-d example.com --agree-tos ${flags}`)).spec;
+    const { keyType, reuseKey } = adHocOf(await issue(`-d example.com --agree-tos ${flags}`));
     expect(JSON.parse(JSON.stringify({ keyType, reuseKey }))).toEqual(wishes);
   });
 
   it('say what the certificate shall be', async () => {
     const flags = '--on-failed-name drop --preferred-chain X1 --not-before -1h --not-after 30d';
     const ca = '--issuer https://ca.example.com/directory';
-    expect(adHocOf(await issue(`-d example.com --agree-tos ${ca} ${flags}`)).spec).toMatchObject({
+    expect(adHocOf(await issue(`-d example.com --agree-tos ${ca} ${flags}`))).toMatchObject({
       onFailedName: 'drop',
       preferredChain: 'X1',
       validity: { notBefore: '-1h', notAfter: '30d' },
@@ -150,10 +153,10 @@ describe('flags', () => {
     ['--http standalone:[::]:80', { type: 'http01-responder', listen: '[::]:80', shared: false }],
     ['', { type: 'http01-responder', shared: false }],
   ])('solver of %j', async (flags, solver) => {
-    expect(adHocOf(await issue(`-d www.example.com ${flags}`)).solver).toEqual(solver);
+    expect(declaredOf(adHocOf(await issue(`-d www.example.com ${flags}`))).solver).toEqual(solver);
   });
 
-  it.each<[string, string, CommandLine, StoredSpec['solver']['options']]>([
+  it.each<[string, string, CommandLine, AdapterSettings['options']]>([
     [
       'keep what the environment says but its secrets',
       '-d *.example.com --dns rfc2136 --dns-option ttl=60',
@@ -173,21 +176,21 @@ describe('flags', () => {
       { server: 'ns1', keyName: 'k', secret: 'file:/run/tsig' },
     ],
   ])('%s', async (_what, argv, given, kept) => {
-    const { solver } = adHocOf(await issue(argv, given));
+    const { solver } = declaredOf(adHocOf(await issue(argv, given)));
     expect(solver).toEqual({ type: 'dns01', provider: 'rfc2136', options: kept });
   });
 
   it('name a wildcard and its solver', async () => {
-    const spec = adHocOf(await issue('-d *.example.com --dns rfc2136', { env: tsig }));
-    expect(spec.spec).toMatchObject({ name: 'wildcard.example.com', solver: 'rfc2136' });
+    const { spec } = declaredOf(adHocOf(await issue('-d *.example.com --dns rfc2136', { env: tsig })));
+    expect(spec).toMatchObject({ name: 'wildcard.example.com', solver: 'rfc2136' });
   });
 
   it('answer for wildcards over DNS and for the other names over HTTP, with both flags', async () => {
     const argv = '-d example.com,*.example.com,www.example.net --http webroot:/w --dns rfc2136';
-    const spec = adHocOf(await issue(argv, { env: tsig }));
-    expect(spec.spec).toMatchObject({ solver: 'webroot', solvers: { '*.example.com': 'rfc2136' } });
-    expect(spec.solver).toMatchObject({ type: 'http01-webroot' });
-    expect(spec.solvers).toMatchObject({ rfc2136: { type: 'dns01', provider: 'rfc2136' } });
+    const { spec, solver, solvers } = declaredOf(adHocOf(await issue(argv, { env: tsig })));
+    expect(spec).toMatchObject({ solver: 'webroot', solvers: { '*.example.com': 'rfc2136' } });
+    expect(solver).toMatchObject({ type: 'http01-webroot' });
+    expect(solvers).toMatchObject({ rfc2136: { type: 'dns01', provider: 'rfc2136' } });
   });
 
   it('name what the configuration declares', async () => {
@@ -201,23 +204,22 @@ describe('flags', () => {
     };
     const declared = (flags: string) =>
       issue(`-d a.test --config /c.yaml ${flags}`, { files, env: { MINE: 'c2VjcmV0' } });
-    expect(adHocOf(await declared('--http web --deploy edge'))).toMatchObject({
+    expect(declaredOf(adHocOf(await declared('--http web --deploy edge')))).toMatchObject({
       spec: { issuer: 'own', solver: 'web', deploy: ['edge'] },
       issuer: { directory: 'https://127.0.0.1:14000/dir', caFile: '/ca.pem', test: true },
       deployers: { edge: { path: '/edge' } },
       preflight: { http01Port: 5002 },
     });
-    expect(adHocOf(await declared('--http web --issuer https://127.0.0.1:14000/dir'))).toMatchObject({
-      spec: { issuer: 'own' },
-      issuer: { caFile: '/ca.pem' },
+    expect(adHocOf(await declared('--http web --issuer https://127.0.0.1:14000/dir')).issuer).toMatchObject({
+      ...{ name: 'own', settings: { caFile: '/ca.pem' } },
     });
     const test = 'https://127.0.0.1:14000/test';
     const withTest = await declared(`--http web --issuer https://ca.example/dir --test-directory ${test} --staging`);
-    expect([withTest.code, adHocOf(withTest).issuer.testDirectory]).toEqual([0, test]);
+    expect([withTest.code, adHocOf(withTest).issuer.settings.testDirectory]).toEqual([0, test]);
     expect((await declared('--http web --test-directory nowhere')).stderr).toContain(
       '--test-directory nowhere: not an',
     );
-    expect(adHocOf(await declared('--dns dns')).spec.solver).toBe('dns');
+    expect(declaredOf(adHocOf(await declared('--dns dns'))).spec.solver).toBe('dns');
     expect(await declared('--dns web')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('the solver "web" answers http-01, not dns-01'),
@@ -226,11 +228,13 @@ describe('flags', () => {
 
   it('take a directory URL, named by its host', async () => {
     const spec = adHocOf(await issue('-d a.test --issuer https://127.0.0.1:14000/dir --ca-file /ca.pem'));
-    expect(spec).toMatchObject({ spec: { issuer: '127.0.0.1:14000/dir' }, issuer: { caFile: '/ca.pem', test: false } });
-    expect(spec.issuer).not.toHaveProperty('onlyThisCa');
+    expect(spec.issuer).toMatchObject({
+      ...{ name: '127.0.0.1:14000/dir', settings: { caFile: '/ca.pem', test: false } },
+    });
+    expect(spec.issuer.settings).not.toHaveProperty('onlyThisCa');
     const own = 'https://127.0.0.1:14000/dir';
     const pinned = adHocOf(await issue(`-d a.test --issuer ${own} --ca-file /ca.pem --only-this-ca`));
-    expect(pinned.issuer).toMatchObject({ caFile: '/ca.pem', onlyThisCa: true });
+    expect(pinned.issuer.settings).toMatchObject({ caFile: '/ca.pem', onlyThisCa: true });
     expect(await issue(`-d a.test --issuer ${own} --only-this-ca`)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('--only-this-ca needs --ca-file FILE, the roots to trust'),
@@ -247,7 +251,7 @@ describe('paths', () => {
       '-d a.example.com --http webroot:~/www,www,/var/www --deploy files:~/certs,files:certs/ --ca-file ca.pem',
       { env },
     );
-    expect(adHocOf(done)).toMatchObject({
+    expect(declaredOf(adHocOf(done))).toMatchObject({
       spec: { deploy: ['files:/home/me/certs', `files:${here}/certs`] },
       issuer: { caFile: `${here}/ca.pem` },
       solver: { folders: ['/home/me/www', `${here}/www`, '/var/www'] },
@@ -265,7 +269,7 @@ describe('paths', () => {
   it('of secrets too', async () => {
     const files = { '/home/me/tsig': 'c2VjcmV0' };
     const done = await issue(`-d a.example.com --dns rfc2136${options('secret=file:~/tsig')}`, { env, files });
-    expect(adHocOf(done).solver).toMatchObject({ options: { secret: 'file:/home/me/tsig' } });
+    expect(declaredOf(adHocOf(done)).solver).toMatchObject({ options: { secret: 'file:/home/me/tsig' } });
     expect(done.stderr).toContain('--dns-option secret=file:~/tsig means /home/me/tsig\n');
   });
 
@@ -299,7 +303,7 @@ describe('the account of a certificate', () => {
   ])('is that of %s', async (flags, account) => {
     const { calls } = await issue(`-d a.example.com ${flags}`, { env: { KEY: 'c2VjcmV0' } });
     const { issuer } = (calls[0] as { readonly adHoc: StoredSpec }).adHoc;
-    expect({ account: issuer.account, eab: issuer.eab }).toEqual(account);
+    expect({ account: issuer.settings.account, eab: issuer.settings.eab }).toEqual(account);
   });
 });
 
@@ -315,7 +319,7 @@ describe('the EAB key of a stored certificate', () => {
     [' --eab-hmac-alg HS512', { kid: 'k1', hmacKey: 'file:/eab', algorithm: 'HS512' }],
   ])('stays with the same key id%s', async (more, eab) => {
     const done = await issue(`abc --eab-kid k1${more}`, { fleet: { stored: { abc: await stored() } } });
-    expect(adHocOf(done).issuer.eab).toEqual(eab);
+    expect(adHocOf(done).issuer.settings.eab).toEqual(eab);
   });
 
   it.each([

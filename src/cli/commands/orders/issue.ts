@@ -3,6 +3,7 @@ import type { Lineage } from '../../../core/lineage/lineage.ts';
 import { notRenewedHere, notRenewedWithoutSettings } from '../../../core/lineage/not-renewed.ts';
 import { type Identifier, identifierKey } from '../../../core/names/identifier.ts';
 import type { Settings, StoredSpec } from '../../../core/spec/spec.ts';
+import { targetNames } from '../../../core/spec/spec-parts.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
 import { present } from '../../../core/text/present.ts';
 import type { Run, Session } from '../../context.ts';
@@ -54,7 +55,7 @@ export const issue: Run = async (session) => {
     staging,
     dryRun,
     changes: change?.kept !== undefined,
-    targets: adHoc?.spec.deploy,
+    targets: adHoc && targetNames(adHoc),
   });
 };
 
@@ -96,12 +97,12 @@ async function changeByFlags(session: Session, settings: Settings, described: st
     throw fail('usage/nothing-to-change', { name: typed!, what: described, nearest: didYouMean(name, names) });
   }
   const wanted = await specFromFlags(session, settings, subject, kept);
-  return { wanted, kept, found: kept?.spec.identifiers ?? [], isNamed: asked.isNamed, isAdopted };
+  return { wanted, kept, found: kept?.identifiers ?? [], isNamed: asked.isNamed, isAdopted };
 }
 
 /** Flags that only name a certificate of a configuration: most likely --config was forgotten. */
 function notOfFlags({
-  spec: { spec },
+  spec,
   givenBack,
   settingsLost,
 }: Pick<Lineage, 'spec' | 'givenBack' | 'settingsLost'>): CertfleetError {
@@ -118,10 +119,10 @@ function notOfFlags({
 
 /** Another CA has other limits, and may be less widely trusted, so a person at a terminal must confirm it. */
 export async function confirmIssuer(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {
-  if (session.json || kept.issuer.directory === wanted.issuer.directory) return;
-  const { name, issuer } = wanted.spec;
-  const other = issuer === kept.spec.issuer ? wanted.issuer.directory : issuer;
-  const question = `${name} is issued by ${kept.spec.issuer}. Get it from ${other} from now on? [y/N] `;
+  if (session.json || kept.issuer.settings.directory === wanted.issuer.settings.directory) return;
+  const { name, issuer } = wanted;
+  const other = issuer.name === kept.issuer.name ? issuer.settings.directory : issuer.name;
+  const question = `${name} is issued by ${kept.issuer.name}. Get it from ${other} from now on? [y/N] `;
   const answer = await session.context.ask?.(question, session.signal);
   // Without a terminal, --issuer itself is the confirmation.
   if (answer === undefined || /^y(es)?$/i.test(answer)) return;
@@ -143,7 +144,7 @@ export async function reportChanges(
       time,
       level: 'info',
       event: 'certificate.changed',
-      certificate: wanted.spec.name,
+      certificate: wanted.name,
       message: `${setting}: ${from} → ${to}`,
       data: { setting, from, to },
     });
@@ -151,7 +152,7 @@ export async function reportChanges(
 
 function refuseWithoutTestDirectory(settings: Settings, adHoc: StoredSpec | undefined, names: readonly string[]): void {
   const asked = adHoc
-    ? [{ name: adHoc.spec.issuer, settings: adHoc.issuer }]
+    ? [adHoc.issuer]
     : settings.certificates
         .filter(({ name }) => names.length === 0 || names.includes(name))
         .map(({ issuer }) => ({ name: issuer, settings: settings.issuers[issuer] }));

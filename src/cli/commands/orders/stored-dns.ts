@@ -1,7 +1,6 @@
 import { dns01Settings } from '../../../config/dns01.ts';
 import { dns01Type } from '../../../config/registry.ts';
 import type { AdapterSettings } from '../../../core/spec/spec.ts';
-import { partsOf } from '../../../core/spec/spec-parts.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import { durationMs } from '../../../core/text/span.ts';
 import type { Fleet } from '../../../fleet.ts';
@@ -19,7 +18,7 @@ export async function tellStored(session: Session, fleet: Fleet, names: readonly
   const others: string[] = [];
   for (const name of all) {
     const stored = await fleet.stored(name, session.signal).catch(() => undefined);
-    if (stored && partsOf(stored.spec).some(({ solver }) => differs(solver, provider, session))) others.push(name);
+    if (stored?.spec.parts.some(({ solver }) => differs(solver.settings, provider, session))) others.push(name);
   }
   const [first] = others;
   if (first === undefined) return;

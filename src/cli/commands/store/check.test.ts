@@ -293,7 +293,7 @@ certificates: [{ name: abc, identifiers: [abc.example.com], issuer: sim, solver:
     );
     expect(await at.run('store', 'check', '--mend', '--config', '/c.yaml')).toMatchObject({ code: 0 });
     expect(await at.lineage()).toMatchObject({
-      spec: { solver: { type: 'http01-webroot' }, spec: { deploy: ['files'] } },
+      spec: { parts: [{ solver: { settings: { type: 'http01-webroot' } } }], targets: [{ name: 'files' }] },
     });
     expect(await at.run('status', 'abc', '--config', '/c.yaml')).toMatchObject({
       code: 0,

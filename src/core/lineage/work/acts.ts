@@ -1,6 +1,7 @@
 import { fail } from '../../errors/errors.ts';
 import { joined } from '../../spec/joined.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
+import { targetOf } from '../../spec/spec-parts.ts';
 import { present } from '../../text/present.ts';
 import { intended, settingsOf } from '../deployments.ts';
 import {
@@ -37,7 +38,7 @@ export const imported = (facts: {
     const { version, renewal, has, now } = facts;
     const fresh: Lineage = {
       schema: 1,
-      name: facts.wanted.spec.name,
+      name: facts.wanted.name,
       origin: 'command-line',
       spec: facts.wanted,
       deployments: {},
@@ -50,7 +51,7 @@ export const imported = (facts: {
     const { spec: wanted } = before;
     const isNew = before.current?.id !== version.id;
     const since = now.toISOString();
-    const there = has.filter((target) => wanted.spec.deploy.includes(target));
+    const there = has.filter((target) => targetOf(wanted, target));
     const delivered = there.map((target): [string, Deployment] => {
       const settings = settingsOf(wanted, target);
       return [target, { version: version.id, state: 'current', since, ...present({ settings }) }];
@@ -82,10 +83,10 @@ export const rebuilt = (facts: {
   [change]: () => {
     const { wanted, versions, renewal, isDeclared, now } = facts;
     const [current, previous] = [versions.at(-1), versions.at(-2)];
-    if (!current) throw fail('bug/unexpected', { reason: `${wanted.spec.name} has no version` });
+    if (!current) throw fail('bug/unexpected', { reason: `${wanted.name} has no version` });
     return {
       schema: 1,
-      name: wanted.spec.name,
+      name: wanted.name,
       origin: 'configuration',
       spec: wanted,
       current,
@@ -123,9 +124,8 @@ export const leftAlone = ({
     if (!lineage) return undefined;
     const { work: _over, failure: _failed, rolledBack: _back, tombstones = [], ...others } = lineage;
     const rest = withRetired(others, versionsOf(unfinishedWork(lineage)));
-    const { spec, deployments } = rest;
-    const without = <T>({ [target]: _gone, ...left }: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
-      left as Readonly<Record<string, T>>;
+    const { [target]: _delivered, ...deployments } = rest.deployments;
+    const { spec } = rest;
     const owed = owedBy(lineage).map((presented) => tombstoneOf(spec, presented, now, -1));
     const stones = oneForEach([...tombstones, ...owed]);
     return {
@@ -134,12 +134,8 @@ export const leftAlone = ({
       // Not declared anywhere, so `renew` leaves it alone.
       origin: 'configuration',
       givenBack: { at: now.toISOString(), path },
-      spec: {
-        ...spec,
-        spec: { ...spec.spec, deploy: spec.spec.deploy.filter((one) => one !== target) },
-        deployers: without(spec.deployers),
-      },
-      deployments: without(deployments),
+      spec: { ...spec, targets: spec.targets.filter(({ name }) => name !== target) },
+      deployments,
     };
   },
 });

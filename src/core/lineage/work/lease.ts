@@ -1,5 +1,6 @@
 import { sameRequest, sameSpec } from '../../spec/same-spec.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
+import { targetsAndEndpoints } from '../../spec/spec-parts.ts';
 import { present } from '../../text/present.ts';
 import { forgiven, type Means } from '../failure.ts';
 import {
@@ -67,20 +68,17 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
       ...(onlyDelivers ? forDelivery : forOrder),
       ...present({ before: replaced }),
       lease: claim.lease,
-      directory: wanted.issuer.directory,
+      directory: wanted.issuer.settings.directory,
       startedAt: claim.now.toISOString(),
       challenges: before?.challenges ?? [],
       ...present({ thumbprint: before?.thumbprint, accountUrl: before?.accountUrl }),
       ...(before?.probe ? { probe: 'left' } : onlyDelivers || facts.unusable ? {} : { probe: 'ours' }),
       ...present({ takenOver: before?.takenOver || claim.isDoubtful ? true : undefined }),
     };
-    const stored: Omit<Lineage, 'origin' | 'spec' | 'deployments'> = lineage ?? { schema: 1, name: wanted.spec.name };
+    const stored: Omit<Lineage, 'origin' | 'spec' | 'deployments'> = lineage ?? { schema: 1, name: wanted.name };
     const { failure: _before, givenBack: _again, settingsLost: _known, ...rest } = stored;
     const failure = forgiven(wanted, lineage, facts, claim.now);
-    const targets = [wanted, ...(replaced ? [replaced.spec] : [])].flatMap(({ spec }) => [
-      ...spec.deploy,
-      ...spec.endpoints,
-    ]);
+    const targets = [wanted, ...(replaced ? [replaced.spec] : [])].flatMap(targetsAndEndpoints);
     return {
       ...withRetired(rest, resumed ? [] : versionsOf(before)),
       ...present({ failure }),
@@ -131,7 +129,7 @@ export const leased = (claim: Claim): Transition =>
     const bare: Work = {
       step: 'close',
       version: '',
-      directory: spec.issuer.directory,
+      directory: spec.issuer.settings.directory,
       startedAt: claim.now.toISOString(),
       challenges: [],
     };
@@ -150,7 +148,7 @@ export const trialBegun = (
   name: 'trialBegun',
   [change]: () => ({
     schema: 1,
-    name: facts.wanted.spec.name,
+    name: facts.wanted.name,
     origin: 'command-line',
     spec: facts.wanted,
     deployments: {},

@@ -1,9 +1,10 @@
 import { identifierSet } from '../../names/identifier.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
+import { partsFrom, solversFor } from '../../spec/spec-parts.ts';
 import { isOnlyOwing, type Lineage, type Renewal, unfinishedWork, type Version, type Work } from '../lineage.ts';
 import { storable } from '../storable.ts';
-import { testLineage, testSpec } from '../test-lineages.ts';
-import { owedBy, owesCleanup, type Presented, specOfPresented } from '../tombstones.ts';
+import { testLineage, testSpec, withNames, withSolver } from '../test-lineages.ts';
+import { owedBy, owesCleanup, type Presented, partOfPresented } from '../tombstones.ts';
 import { dueStones } from './parts.ts';
 import { after, type Transition } from './transition.ts';
 
@@ -94,7 +95,7 @@ export class Model {
   }
 
   /** A version whose certificate is valid for a few days, and when it is renewed. */
-  versionOf(id: string, { spec, issuer }: StoredSpec): { readonly version: Version; readonly renewal: Renewal } {
+  versionOf(id: string, spec: StoredSpec): { readonly version: Version; readonly renewal: Renewal } {
     const inHours = (hours: number) => new Date(this.now.getTime() + hours * 3_600_000).toISOString();
     const { facts } = testLineage.current;
     const dates = { notBefore: inHours(0), notAfter: inHours(80) };
@@ -102,7 +103,7 @@ export class Model {
       version: {
         id,
         facts: { ...facts, ...dates, identifiers: spec.identifiers, serial: id },
-        directory: issuer.directory,
+        directory: spec.issuer.settings.directory,
         accountUrl: 'a',
       },
       renewal: { at: inHours(40), source: 'lifetime' },
@@ -142,7 +143,7 @@ export class Model {
       this.expect(work.step !== 'close' || isOnlyOwing(lineage), 'work without a lease can be resumed, or swept');
     const stones = (lineage?.tombstones ?? []).map(
       ({ type, identifier, token = '', thumbprint, by }) =>
-        `${valueKey({ type, identifier, token, by: by?.name ?? '' })} ${thumbprint}`,
+        `${valueKey({ type, identifier, token, by: by?.solver.name ?? '' })} ${thumbprint}`,
     );
     this.expect(new Set(stones).size === stones.length, 'tombstones are one for each value');
     for (const id of [lineage?.current?.id, lineage?.previous?.id]) {
@@ -239,7 +240,8 @@ export class Model {
   }
 }
 
-export const requestOf = ({ spec, issuer }: StoredSpec) => `${issuer.directory} ${identifierSet(spec.identifiers)}`;
+export const requestOf = ({ issuer, identifiers }: StoredSpec) =>
+  `${issuer.settings.directory} ${identifierSet(identifiers)}`;
 
 /** Whether the document knows of a value. */
 function journalOf(lineage: Lineage | undefined): (value: Value) => boolean {
@@ -247,17 +249,15 @@ function journalOf(lineage: Lineage | undefined): (value: Value) => boolean {
   const all = [...owedBy(lineage), ...(lineage.tombstones ?? [])];
   return ({ type, identifier, token, by }) => {
     const isIt = (one: Presented) => one.type === type && one.identifier === identifier && one.token === token;
-    return all.some((one) => isIt(one) && specOfPresented(lineage.spec, one).spec.solver === by);
+    return all.some((one) => isIt(one) && partOfPresented(lineage.spec, one).solver.name === by);
   };
 }
 
 /** Five specs of one name: as it is, with another solver, with other names, with another target, with two solvers. */
 export function specsOf(names: readonly string[], others: readonly string[]): readonly StoredSpec[] {
   const of = (values: readonly string[], solver: 'web' | 'dns', deploy: readonly string[]): StoredSpec => ({
-    ...testSpec,
-    spec: { ...testSpec.spec, identifiers: values.map((value) => ({ type: 'dns', value })), solver, deploy },
-    solver: { type: solver },
-    deployers: Object.fromEntries(deploy.map((target) => [target, { type: 'files' }])),
+    ...withSolver(withNames(testSpec, values), { type: solver }, solver),
+    targets: deploy.map((name) => ({ name, settings: { type: 'files' } })),
   });
   return [
     of(names, 'web', ['edge']),
@@ -270,6 +270,8 @@ export function specsOf(names: readonly string[], others: readonly string[]): re
 
 /** The last name has another solver than the others. */
 function withTwoSolvers(one: StoredSpec): StoredSpec {
-  const last = one.spec.identifiers.at(-1)?.value ?? '';
-  return { ...one, spec: { ...one.spec, solvers: { [last]: 'dns' } }, solvers: { dns: { type: 'dns' } } };
+  const { name, identifiers } = one;
+  const last = identifiers.at(-1)?.value ?? '';
+  const named = solversFor(identifiers, { solver: 'web', solvers: { [last]: 'dns' } });
+  return { ...one, parts: partsFrom({ name, identifiers, ...named }, { web: { type: 'web' }, dns: { type: 'dns' } }) };
 }

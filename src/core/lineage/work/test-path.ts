@@ -3,14 +3,14 @@ import { CertfleetError } from '../../errors/errors.ts';
 import { sameIdentifiers } from '../../names/identifier.ts';
 import { sameRequest, sameSpec } from '../../spec/same-spec.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
-import { partFor, partsOf } from '../../spec/spec-parts.ts';
+import { partFor, partsOf, targetNames } from '../../spec/spec-parts.ts';
 import type { Json } from '../../text/json.ts';
 import { supersededAt, withoutSent } from '../deployments.ts';
 import { hasWanted } from '../differences.ts';
 import { withoutNames } from '../dropped-names.ts';
 import { type Deployment, isOnlyOwing, type Lineage, type Tombstone, unfinishedWork } from '../lineage.ts';
 import { type RevocationReason, whyUnusable } from '../revocation.ts';
-import { hasRoomForOrder, owedBy, specOfPresented, tombstoneOf } from '../tombstones.ts';
+import { hasRoomForOrder, owedBy, partOfPresented, tombstoneOf } from '../tombstones.ts';
 import { imported, revocationMeant, revoked, rolledBack } from './acts.ts';
 import { madeCurrent, sent } from './delivery.ts';
 import { closed, failed, isResumedAfter, stopped, swept } from './end.ts';
@@ -90,9 +90,9 @@ function* take(model: Model, process: Process, begin: (claim: Parameters<typeof 
 }
 
 /** What was sent to a target stays there when the settings drop the target. */
-function leaveDropped(model: Model, { spec }: StoredSpec): void {
+function leaveDropped(model: Model, { targets }: StoredSpec): void {
   for (const upload of model.uploads)
-    if (!spec.deploy.some((target) => upload.startsWith(`${target} `))) model.uploads.delete(upload);
+    if (!targets.some(({ name: target }) => upload.startsWith(`${target} `))) model.uploads.delete(upload);
 }
 
 /** engine/path/issue.ts */
@@ -242,8 +242,8 @@ function makeCurrent(model: Model, wanted: StoredSpec): void {
 }
 
 function* prepare(model: Model, wanted: StoredSpec): Path {
-  const probes = partsOf(wanted).map(({ spec }) => {
-    return { type: 'http-01', identifier: spec.name, token: '', thumbprint: '', by: spec.solver } as const;
+  const probes = partsOf(wanted).map(({ name, solver }) => {
+    return { type: 'http-01', identifier: name, token: '', thumbprint: '', by: solver.name } as const;
   });
   for (const probe of probes) {
     yield* reach(`probe of ${probe.by}`, 'solver/webroot-unwritable', 'stop');
@@ -272,9 +272,9 @@ function* placeOrder(model: Model, run: { asked: boolean }, wanted: StoredSpec):
 
 function* validate(model: Model, process: Process, order: Order, wanted: StoredSpec): Path {
   if (order.status !== 'pending') return;
-  const byOf = (identifier: string) => partFor(wanted, identifier).spec.solver;
+  const byOf = (identifier: string) => partFor(wanted, identifier).solver.name;
   yield* reach('the authorizations', 'acme/unreachable', 'acme/account-deactivated', keyChanged, 'stop');
-  const all = wanted.spec.identifiers.map(({ value }) => value);
+  const all = wanted.identifiers.map(({ value }) => value);
   const names = all.filter((value) => !order.done.has(value));
   // An authorization keeps its token.
   const challenges = names.map((identifier) => {
@@ -323,7 +323,7 @@ function* deliver(model: Model, wanted: StoredSpec): Path {
   const version = current?.id ?? '';
   const since = model.now.toISOString();
   const gone: string[] = [];
-  for (const target of wanted.spec.deploy) {
+  for (const target of targetNames(wanted)) {
     yield* reach(`send to ${target}`, 'store/unusable', 'stop');
     model.apply(sent({ target, version, receipt: `${target} ${version}`, now: model.now }));
     model.uploads.add(`${target} ${version}`);
@@ -331,7 +331,7 @@ function* deliver(model: Model, wanted: StoredSpec): Path {
     const state = choice === 'on' ? 'current' : 'pending';
     deployments[target] = { ...model.lineage?.deployments[target], version, state, since };
   }
-  for (const target of wanted.spec.deploy) {
+  for (const target of targetNames(wanted)) {
     const old = supersededAt({ ...(model.lineage as Lineage), deployments }, target);
     if ((yield* reach(`retire at ${target}`, 'stays', 'stop')) === 'stays') continue;
     deployments[target] = withoutSent(deployments[target] as Deployment, { tried: old, gone: old, now: model.now });
@@ -355,8 +355,8 @@ function* clean(model: Model, spec: StoredSpec): Path<readonly Tombstone[]> {
   const left: Tombstone[] = [];
   for (const presented of owedBy(model.lineage as Lineage)) {
     const choice = yield* reach(`remove ${presented.identifier}`, 'stays');
-    const { solver } = specOfPresented(spec, presented).spec;
-    const isGone = choice === 'on' && model.remove(presented, solver);
+    const { solver } = partOfPresented(spec, presented);
+    const isGone = choice === 'on' && model.remove(presented, solver.name);
     if (!isGone) left.push(tombstoneOf(spec, presented, model.now, -1));
   }
   return left;
@@ -384,8 +384,7 @@ export function* rollBack(model: Model, process: Process, declared: StoredSpec):
   const { current, previous, spec } = model.lineage ?? {};
   // Settings given by flags are the stored ones.
   const wanted = model.origin === 'command-line' && spec ? spec : declared;
-  const isUsable =
-    previous && !previous.compromised && sameIdentifiers(previous.facts.identifiers, wanted.spec.identifiers);
+  const isUsable = previous && !previous.compromised && sameIdentifiers(previous.facts.identifiers, wanted.identifiers);
   if (!current || !isUsable) return;
   yield* take(model, process, leased);
   leaveDropped(model, wanted);
@@ -421,9 +420,9 @@ export function* sweep(model: Model, process: Process): Path {
   const looked = new Map<Tombstone, Tombstone | undefined>();
   for (const stone of due) {
     const choice = yield* reach(`remove ${stone.identifier} of old`, 'stays');
-    const spec = specOfPresented(lineage.spec, stone);
-    const isGone = choice === 'on' && model.remove(stone, spec.spec.solver);
-    looked.set(stone, isGone ? undefined : tombstoneOf(spec, stone, model.now, -1));
+    const { solver } = partOfPresented(lineage.spec, stone);
+    const isGone = choice === 'on' && model.remove(stone, solver.name);
+    looked.set(stone, isGone ? undefined : tombstoneOf(lineage.spec, stone, model.now, -1));
   }
   const end = yield* reach('swept', 'is stopped');
   model.apply(end === 'on' ? swept({ looked, left, now: model.now }) : released());

@@ -1,5 +1,6 @@
 import { sameRequest } from '../../spec/same-spec.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
+import { targetNames } from '../../spec/spec-parts.ts';
 import { supersededAt } from '../deployments.ts';
 import { isOnlyOwing } from '../lineage.ts';
 import { beaten } from './lease.ts';
@@ -48,9 +49,7 @@ export function play(model: Model, program: Program): void {
     }
   };
   const run = (wanted: StoredSpec, aim: 'certificate' | 'delivery') => {
-    model.trace.push(
-      `# ${pid + 1} works on ${wanted.spec.identifiers.map(({ value }) => value).join(' ')}, for a ${aim}`,
-    );
+    model.trace.push(`# ${pid + 1} works on ${wanted.identifiers.map(({ value }) => value).join(' ')}, for a ${aim}`);
     live((process) => issue(model, process, wanted, aim));
   };
   const renew = () => {
@@ -138,6 +137,6 @@ export function play(model: Model, program: Program): void {
   model.expect(lineage?.work === undefined && lineage?.tombstones === undefined, 'nothing is left to do');
   model.expect(model.values.size === 0, 'nothing is left in the world');
   model.checkKeys();
-  for (const target of wanted.spec.deploy)
+  for (const target of targetNames(wanted))
     model.expect(lineage !== undefined && supersededAt(lineage, target).length === 0, 'old uploads are gone');
 }

@@ -175,7 +175,7 @@ describe('the table of what may follow what', () => {
 
 describe('begun', () => {
   it('holds the intents of the order and of the probe, and nothing of before', () => {
-    const held = { lease, step: 'lease', version: 'v2', directory: wanted.issuer.directory, challenges: [] };
+    const held = { lease, step: 'lease', version: 'v2', directory: wanted.issuer.settings.directory, challenges: [] };
     const intents = { order: {}, probe: 'ours', startedAt: now.toISOString() };
     expect(renewal.begun().work).toEqual({ ...held, ...intents });
     expect(first.begun()).toMatchObject({ name: 'abc', schema: 1, deployments: {}, work: { first: true } });
@@ -371,7 +371,7 @@ describe('the end of a run', () => {
     const after = through(renewal.ordered(), 'failed', delivery, 'closed');
     expect(after?.work).toEqual({
       ...{ step: 'lease', version: 'v2', order: { url }, challenges: [] },
-      ...{ directory: wanted.issuer.directory, startedAt: now.toISOString() },
+      ...{ directory: wanted.issuer.settings.directory, startedAt: now.toISOString() },
     });
     // The failure of the order that waits stands; a certificate ends it.
     expect(after?.failure?.code).toBe('acme/busy');
@@ -518,7 +518,7 @@ describe('tombstones', () => {
 
 it('a change back that dies before the clean-up leaves the settings of before, also if it fails then', () => {
   const dates = { notBefore: '2026-02-01T00:00:00Z', notAfter: '2026-05-01T00:00:00Z' };
-  const { identifiers } = wanted.spec;
+  const { identifiers } = wanted;
   const valid = {
     ...idle,
     current: { ...testLineage.current, facts: { ...testLineage.current.facts, ...dates, identifiers } },

@@ -53,7 +53,7 @@ export async function openForProxies(customer: Customer, lineage: Lineage): Prom
   const rollover = await rolloverOf(engine, wanted, signal);
   if (rollover && holdsBack(rollover, lineage, engine.clock.now()))
     throw fail('account/rolling', { certificate: lineage.name, reason: rolloverText(rollover) });
-  const stored = await readAccount(engine, wanted.issuer, signal);
+  const stored = await readAccount(engine, wanted.issuer.settings, signal);
   const { keyPem = '', url = '' } = stored?.document ?? {};
   if (url !== account.accountUrl || issuer.as({ keyPem: new Secret(keyPem), url }).thumbprint === account.thumbprint)
     return account;
@@ -61,7 +61,7 @@ export async function openForProxies(customer: Customer, lineage: Lineage): Prom
   return openAccount(customer);
 }
 
-const keyOf = ({ wanted }: Customer): string => accountKey(accountOf(wanted.issuer));
+const keyOf = ({ wanted }: Customer): string => accountKey(accountOf(wanted.issuer.settings));
 
 function remember(customer: Customer, opening: Promise<AccountIssuer>): Promise<AccountIssuer> {
   customer.engine.memory.accounts.set(keyOf(customer), opening);
@@ -70,7 +70,7 @@ function remember(customer: Customer, opening: Promise<AccountIssuer>): Promise<
 
 async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
   const { engine, issuer, signal } = customer;
-  const settings = customer.wanted.issuer;
+  const { settings } = customer.wanted.issuer;
   const found = await readOrCreate(customer);
   const { document } = found;
   const keyPem = new Secret(document.keyPem);
@@ -87,7 +87,7 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
 async function updateContacts(customer: Customer, account: AccountIssuer): Promise<boolean> {
   const { engine, issuer, wanted, signal } = customer;
   try {
-    await ask(customer, () => account.updateContacts(contactsOf(wanted.issuer), signal));
+    await ask(customer, () => account.updateContacts(contactsOf(wanted.issuer.settings), signal));
     return true;
   } catch (error) {
     signal.throwIfAborted();
@@ -137,7 +137,7 @@ export async function accountInsteadOf(
   mayOpen: boolean,
 ): Promise<AccountIssuer | undefined> {
   const { engine, issuer, wanted, signal } = customer;
-  const settings = wanted.issuer;
+  const { settings } = wanted.issuer;
   const document = (await readAccount(engine, settings, signal))?.document;
   // Another process may already have replaced it.
   if (document?.url === refused.accountUrl) {
@@ -178,7 +178,7 @@ async function changeDocument(
   change: (document: AccountDocument) => Promise<AccountDocument>,
 ): Promise<void> {
   const { engine, wanted, signal } = customer;
-  const found = await readAccount(engine, wanted.issuer, signal);
+  const found = await readAccount(engine, wanted.issuer.settings, signal);
   if (found?.document.url !== refused) return;
   await writeAccount(engine, await change(found.document), found, signal);
 }

@@ -74,7 +74,7 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
 /** A CA gets nothing answered, and nothing changed in a zone, for a name that was not ordered from it. */
 function checkOrdered({ issuer, job }: OrderRun, identifier: Identifier): void {
   // Not every CA says that an authorization is for a wildcard.
-  if (job.wanted.spec.identifiers.some((one) => baseName(one) === baseName(identifier))) return;
+  if (job.wanted.identifiers.some((one) => baseName(one) === baseName(identifier))) return;
   const reason = `it is for ${identifier.value}, which was not ordered`;
   throw fail('acme/malformed-answer', { issuer: issuer.name, what: 'the request for an authorization', reason });
 }
@@ -162,7 +162,7 @@ interface Chosen extends JournalledChallenge {
 
 function choose(run: OrderRun, authorization: Authorization): Chosen {
   const { identifier, challenges } = authorization;
-  const { identifiers } = run.job.wanted.spec;
+  const { identifiers } = run.job.wanted;
   // Not every CA says that an authorization is for a wildcard, whose solver may be another one than the name's.
   const meant = identifiers.filter((one) => baseName(one) === baseName(identifier));
   const sorted = [...meant].sort((a, b) => Number(b.value === identifier.value) - Number(a.value === identifier.value));
@@ -185,7 +185,7 @@ function choose(run: OrderRun, authorization: Authorization): Chosen {
     issuer: run.issuer.name,
     offered: challenges.map(({ type }) => type).join(', ') || 'no challenge',
     identifier: identifier.value,
-    solver: spec.spec.solver,
+    solver: spec.solver.name,
     answers: solver.answers.join(', '),
   });
 }
@@ -198,8 +198,8 @@ function reportInstead(run: OrderRun, identifier: string, types: Pick<Chosen, 't
 
 /** The part of the certificate to which an identifier belongs. */
 function partOf({ parts, job }: OrderRun, identifier: string): Part {
-  const { solver } = partFor(job.wanted, identifier).spec;
-  const found = parts.find(({ spec }) => spec.spec.solver === solver);
+  const { solver } = partFor(job.wanted, identifier);
+  const found = parts.find(({ spec }) => spec.solver.name === solver.name);
   if (!found) throw fail('bug/unexpected', { reason: `${identifier} has no solver` });
   return found;
 }
@@ -351,7 +351,7 @@ function adviceOn(
     return 'Check the delegation and DNSSEC of the zone, and that each of its name servers returns the TXT record to the whole internet.';
   const { solver, preflight } = partFor(job.wanted, value);
   const port = challengeType === 'tls-alpn-01' ? tlsAlpn01PortOf(preflight) : preflight.http01Port;
-  return `Check that port ${port} of every address of this name leads to ${answeringPlace(solver.type)} from the whole internet.`;
+  return `Check that port ${port} of every address of this name leads to ${answeringPlace(solver.settings.type)} from the whole internet.`;
 }
 
 /** Where a challenge is answered, if not in certfleet. */

@@ -13,6 +13,7 @@ import {
 } from '../../../core/lineage/tombstones.ts';
 import { refusalOf } from '../../../core/plan/left-outside.ts';
 import type { StoredSpec } from '../../../core/spec/spec.ts';
+import type { PartSpec } from '../../../core/spec/spec-parts.ts';
 import { present } from '../../../core/text/present.ts';
 import type { Solver } from '../../../ports/solver.ts';
 import { type Engine, report } from '../../engine.ts';
@@ -56,15 +57,17 @@ export async function cleanUp(
 ): Promise<readonly Unremoved[]> {
   const { signal, holding } = options;
   return untilAny([signal, holding?.lost], async (over) => {
-    const all = bySolver(spec, owed).map(([one, theirs]) => removeAll(engine, one, theirs, { ...options, over }));
+    const all = bySolver(spec, owed).map(([part, theirs]) =>
+      removeAll(engine, { spec, part }, theirs, { ...options, over }),
+    );
     return (await together(all)).flat();
   });
 }
 
-/** @param spec has the solver that presented all of them */
+/** @param part has the solver that presented all of them */
 async function removeAll(
   engine: Engine,
-  spec: StoredSpec,
+  { spec, part }: { readonly spec: StoredSpec; readonly part: PartSpec },
   owed: readonly Presented[],
   { holding, budgetMs, told, over }: Omit<CleanUpOptions, 'signal'> & { readonly over: AbortSignal },
 ): Promise<readonly Unremoved[]> {
@@ -77,28 +80,28 @@ async function removeAll(
     const watch = watchWrites(within);
     const clean = async () => {
       if (presented.probe) return solver.withdraw?.(presented.identifier, within, isLate(presented));
-      return solver.cleanup(solverChallenge(spec, presented), presented.receipt, watch.signal);
+      return solver.cleanup(solverChallenge(part, presented), presented.receipt, watch.signal);
     };
     try {
       await (holding ? holding.effect(within, clean) : clean());
       told?.(presented, removalBy(watch.signal));
       // A check that is due is late enough to see everything.
       if (presented.probe || (isLate(presented) && isDue(presented, engine.clock.now()))) return undefined;
-      const lagMs = solver.mayMissForMs?.(solverChallenge(spec, presented), presented.receipt);
+      const lagMs = solver.mayMissForMs?.(solverChallenge(part, presented), presented.receipt);
       if (lagMs === undefined) return undefined;
       return { presented, stone: missedFor(tombstoneOf(spec, presented, engine.clock.now()), lagMs) };
     } catch (error) {
       const hint = isFailure(error, 'balancer/', 'dns/') ? `. ${error.hint}` : '';
       const what = `could not remove ${nameOfPresented(presented, spec)}: ${reasonOf(error)}${hint}`;
       if (!over.aborted) reportLeft(engine, spec, `${what}; a later sweep tries again`);
-      const place = presented.probe ? undefined : solver.placeOf?.(solverChallenge(spec, presented), presented.receipt);
+      const place = presented.probe ? undefined : solver.placeOf?.(solverChallenge(part, presented), presented.receipt);
       return { ...leave(presented, error), ...present({ place }) };
     } finally {
       watch.done();
     }
   };
   try {
-    const solver = await engine.connect.solver(spec);
+    const solver = await engine.connect.solver(part);
     const deadline = engine.clock.deadline(budgetMs ?? solver.cleanupBudgetMs ?? cleanupBudgetMs, over);
     try {
       const left = await Promise.all(owed.map((presented) => remove(solver, presented, deadline.signal)));
@@ -118,8 +121,8 @@ async function removeAll(
 /** A check of a tombstone, not a removal that failed. */
 const isLate = (presented: Presented): presented is Tombstone => 'looked' in presented && presented.looked !== -1;
 
-const reportLeft = (engine: Engine, { spec }: StoredSpec, message: string): void =>
-  report(engine, { level: 'warn', event: 'sweep.failed', certificate: spec.name, message });
+const reportLeft = (engine: Engine, { name: certificate }: StoredSpec, message: string): void =>
+  report(engine, { level: 'warn', event: 'sweep.failed', certificate, message });
 
 /** Removes the journalled challenges and what the solver prepared. Resolves with tombstones for what could not be removed. */
 export async function cleanJournalled(

@@ -46,7 +46,7 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
         : words[quiet],
     ...present({ code: error?.code, hint: error && cut(error.hint, longestStored) }),
   };
-  if (error && isIssue) noteRenewed(engine.pass.hooks, holding.lineage.spec.spec);
+  if (error && isIssue) noteRenewed(engine.pass.hooks, holding.lineage.spec);
   await holding.apply(closed({ deployments, left, renewal, retired, last, now }), signal);
   return outcomeOfLast(holding.lineage, error);
 }

@@ -13,6 +13,7 @@ import type { Deployment, Version } from '../../../core/lineage/lineage.ts';
 import { revocationOf } from '../../../core/lineage/revocation.ts';
 import type { EndpointVerdict } from '../../../core/names/endpoint.ts';
 import { deployHookTarget } from '../../../core/spec/hooks.ts';
+import { targetNames, targetOf, targetsAndEndpoints } from '../../../core/spec/spec-parts.ts';
 import { present } from '../../../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../../../ports/deployer.ts';
 import { carry, targetError } from '../../delivery/carry.ts';
@@ -52,7 +53,7 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const { wanted } = job;
   const { lineage } = holding;
   const { current: version, previous } = lineage;
-  const lacking = job.redeploy ? [...wanted.spec.deploy, ...wanted.spec.endpoints] : targetsToDeploy(wanted, lineage);
+  const lacking = job.redeploy ? targetsAndEndpoints(wanted) : targetsToDeploy(wanted, lineage);
   if (!version || lacking.length === 0) return undefined;
   const bundle = fresh ?? (await readBundle(engine, { lineage: lineage.name, id: version.id }, signal));
   const now = engine.clock.now();
@@ -65,7 +66,7 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   // If every target has the version, but an endpoint does not serve it, activate the targets again.
   const isStuck = ({ endpoint, state }: EndpointVerdict) =>
     toTry.includes(endpoint) &&
-    wanted.spec.deploy.every((target) => hasCurrent(lineage, target)) &&
+    targetNames(wanted).every((target) => hasCurrent(lineage, target)) &&
     lineage.deployments[endpoint]?.state === 'pending' &&
     lineage.deployments[endpoint].version === version.id &&
     state !== 'current' &&
@@ -73,13 +74,13 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const again = job.redeploy || before.some(isStuck);
   const all = await withCommands(
     run,
-    wanted.spec.deploy.filter((target) => again || toTry.includes(target)),
+    targetNames(wanted).filter((target) => again || toTry.includes(target)),
   );
   const targets = all.filter((target) => !isLeft(target));
   const paused = lacking.filter((target) => !toTry.includes(target) && !targets.includes(target));
   const delivery: Delivery = { run, version, bundle, again, results: new Map() };
   await deliver(delivery, targets);
-  const wayBack = wanted.spec.endpoints.length > 0 ? await wayBackOf(run) : undefined;
+  const wayBack = wanted.endpoints.length > 0 ? await wayBackOf(run) : undefined;
   const broken = await watchEndpoints(delivery, { watched, before, paused, isFresh: fresh !== undefined, wayBack });
   const wentBack = broken.length > 0 && typeof wayBack === 'object';
   if (wentBack) await goBack(delivery, wayBack, targets, broken);
@@ -90,14 +91,14 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
  * Which targets are left to another process. As long as one of them lacks the version, so is what the endpoints serve.
  */
 function leftTo({ only, wanted }: Job, lacking: readonly string[]): (target: string) => boolean {
-  const isOthers = only && wanted.spec.deploy.some((target) => lacking.includes(target) && !only.includes(target));
+  const isOthers = only && targetNames(wanted).some((target) => lacking.includes(target) && !only.includes(target));
   return (target) => isOthers === true && !only.includes(target);
 }
 
 /** The targets to try, and the commands listed after them, which must run if one of these takes the version. */
 async function withCommands({ engine, job, holding }: Run, targets: readonly string[]): Promise<readonly string[]> {
   const { wanted } = job;
-  const { deploy } = wanted.spec;
+  const deploy = targetNames(wanted);
   const isIncluded = async (target: string, index: number): Promise<boolean> => {
     if (targets.includes(target)) return true;
     const { retryAt } = holding.lineage.deployments[target] ?? {};
@@ -151,7 +152,7 @@ function isOtherCommand({ job, holding }: Run, target: string, { runsAfter }: De
 /** Runs a command, after the targets listed before it. */
 async function runAfter(delivery: Delivery, target: string, deployer: Deployer): Promise<void> {
   const { run, version, results } = delivery;
-  const { deploy } = run.job.wanted.spec;
+  const deploy = targetNames(run.job.wanted);
   const { lineage } = run.holding;
   const listedBefore = deploy.slice(0, deploy.indexOf(target));
   if (listedBefore.length === 0) return deliverTo(delivery, target, deployer);
@@ -189,7 +190,7 @@ async function watchEndpoints(
 ): Promise<readonly EndpointVerdict[]> {
   const { engine, job, holding, signal } = run;
   const { deployments } = holding.lineage;
-  const { endpoints } = job.wanted.spec;
+  const { endpoints } = job.wanted;
   const hasFailed = [...results.values()].some(({ error }) => error !== undefined);
   const expected = hasFailed ? [] : endpoints.filter((endpoint) => !facts.paused.includes(endpoint));
   const seen = await watch(engine, facts.watched, expected, signal);
@@ -284,10 +285,10 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
   }
   if (errors.length === 0) {
     const targets = [...results.keys()];
-    const { deploy, endpoints } = run.job.wanted.spec;
+    const { wanted } = run.job;
     const parts = [
-      ['deployed to', targets.filter((target) => deploy.includes(target))],
-      ['served at', targets.filter((target) => endpoints.includes(target))],
+      ['deployed to', targets.filter((target) => targetOf(wanted, target))],
+      ['served at', targets.filter((target) => wanted.endpoints.includes(target))],
     ] as const;
     const message = parts
       .flatMap(([words, names]) => (names.length > 0 ? `${words} ${names.join(', ')}` : []))
@@ -299,7 +300,7 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
       message,
       data: { targets },
     });
-    return { errors, deployments: await retire(run, run.job.wanted, deployments) };
+    return { errors, deployments: await retire(run, wanted, deployments) };
   }
   return { errors, deployments };
 }
@@ -309,8 +310,8 @@ function stillWaits({ job, holding }: Run, target: string): CertfleetError | und
   const deployment = holding.lineage.deployments[target];
   const { code = '', message = 'a target went back to the previous version', retryAt } = deployment ?? {};
   if (deployment?.state === 'intended')
-    return job.wanted.spec.deploy.includes(target)
-      ? fail('deploy/other-node', { target, certificate: job.wanted.spec.name })
+    return targetOf(job.wanted, target)
+      ? fail('deploy/other-node', { target, certificate: job.wanted.name })
       : undefined; // an endpoint follows its targets
   const known = code in errorTable ? (code as ErrorCode) : 'deploy/handshake-failed';
   const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again after ${retryAt}.`;

@@ -33,7 +33,7 @@ const isOver = ({ status }: Order): boolean => status === 'valid' || status === 
 async function untilOver(run: OrderRun, first: Order, keyPem: Secret): Promise<Order> {
   const { engine, account, holding, job, signal } = run;
   let order = first;
-  const csr = order.status === 'processing' ? undefined : await engine.pki.csr(keyPem, job.wanted.spec.identifiers);
+  const csr = order.status === 'processing' ? undefined : await engine.pki.csr(keyPem, job.wanted.identifiers);
   let sent = 0;
   /** The CA has got it. What the order says then, even `ready`, is no reason to send it again. */
   let isAccepted = false;
@@ -51,7 +51,7 @@ async function untilOver(run: OrderRun, first: Order, keyPem: Secret): Promise<O
         isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer');
       // Obey a Retry-After: the next run checks the order first.
       const holds = isFailure(error) && error.retryAt !== undefined;
-      if (!isDoubtful || holds || sent >= mostSent) throw asWithdrawn(error, job.wanted.spec, run.directory.profiles);
+      if (!isDoubtful || holds || sent >= mostSent) throw asWithdrawn(error, job.wanted, run.directory.profiles);
       return look();
     }
   };

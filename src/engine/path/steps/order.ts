@@ -44,7 +44,7 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
   announce(run, 'order', 'ordering the certificate');
   if (holding.work.order?.url !== undefined) await holding.apply(orderGivenUp(), signal);
   const replaces = whatItReplaces(run);
-  const { identifiers, profile, validity = {} } = job.wanted.spec;
+  const { identifiers, profile, validity = {} } = job.wanted;
   const request = {
     identifiers,
     ...present({ profile }),
@@ -58,7 +58,7 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
     // If the CA is down, the failure says nothing about this order, so its next try keeps `replaces`.
     if (isLost(error)) failIfDown(run, error);
     noteIfDown(engine, issuer, error);
-    throw asWithdrawn(error, job.wanted.spec, run.directory.profiles);
+    throw asWithdrawn(error, job.wanted, run.directory.profiles);
   }
   const asked = present({ replaces, profile });
   await holding.apply(ordered({ ...asked, url: order.url }), signal);

@@ -38,7 +38,7 @@ async function lookAtPart(run: OrderRun, part: Part): Promise<readonly Finding[]
   const { solver, spec } = part;
   const prepared = await makeReady(run, part);
   const subject = {
-    identifiers: spec.spec.identifiers,
+    identifiers: spec.identifiers,
     solver,
     settings: spec.preflight,
     caaIdentities: directory.caaIdentities,
@@ -50,7 +50,7 @@ async function lookAtPart(run: OrderRun, part: Part): Promise<readonly Finding[]
     const anew = await untilReady(run, part, await holding.effect(signal, () => again(signal)));
     findings = await preflightBeforeOrder(engine, subject, anew, signal);
   }
-  if (!solver.stays) await solver.withdraw?.(spec.spec.name, signal);
+  if (!solver.stays) await solver.withdraw?.(spec.name, signal);
   return findings;
 }
 
@@ -63,7 +63,7 @@ export async function makeStayingReady(run: OrderRun): Promise<void> {
 async function makeReady(run: OrderRun, part: Part): Promise<Prepared> {
   const { account, holding, signal } = run;
   const { solver, spec } = part;
-  const { name, identifiers } = spec.spec;
+  const { name, identifiers } = spec;
   if (!solver.prepare) return {};
   const { prepare } = solver;
   const make = () => prepare.call(solver, name, identifiers, signal, solverAccount(account));
@@ -72,7 +72,7 @@ async function makeReady(run: OrderRun, part: Part): Promise<Prepared> {
 
 async function untilReady(run: OrderRun, { spec, solver }: Part, prepared: Prepared): Promise<Prepared> {
   const { engine, holding, signal } = run;
-  const { name, identifiers } = spec.spec;
+  const { name, identifiers } = spec;
   const { ready } = prepared;
   if (!ready) return prepared;
   const budgetMs = solver.readyBudgetMs ?? readyBudgetMs;

@@ -30,7 +30,7 @@ const ask = (lineage: Lineage, answer: () => Promise<RenewalInfo | undefined>) =
     reporter: { report: (event: Event) => void reported.push(event) },
     connect: {
       issuer: () => ({
-        directoryUrl: testSpec.issuer.directory,
+        directoryUrl: testSpec.issuer.settings.directory,
         renewalInfo: () => {
           asked += 1;
           return answer();

@@ -30,7 +30,7 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
   if (
     ariId === undefined ||
     Date.parse(facts.notAfter) <= now.getTime() ||
-    current.directory !== wanted.issuer.directory
+    current.directory !== wanted.issuer.settings.directory
   )
     return before ?? renewalByLifetime(current);
   const hold = holdForWindow(run, now);
@@ -40,13 +40,13 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
   if (engine.pass.cas(current.directory).state() === 'down') return renewalWithoutAnswer(current, before, now);
   const deadline = clock.deadline(askMs, signal);
   try {
-    const issuer = engine.connect.issuer(wanted.spec.issuer, wanted.issuer);
+    const issuer = engine.connect.issuer(wanted.issuer.name, wanted.issuer.settings);
     const asker = { engine, issuer, signal: deadline.signal };
     const answer = await ask(asker, () => issuer.renewalInfo(ariId, deadline.signal), { budgetMs: askMs });
     if (!answer) return renewalWithoutAnswer(current, renewalByLifetime(current), now);
     const renewal = renewalByWindow(current, answer, before, now, engine.random.number());
     if (renewal.source === 'lifetime') {
-      const window = `the renewal window of ${wanted.spec.issuer} (${answer.start} to ${answer.end})`;
+      const window = `the renewal window of ${wanted.issuer.name} (${answer.start} to ${answer.end})`;
       warn(
         run,
         `${window} cannot be right for a certificate valid from ${facts.notBefore} to ${facts.notAfter}; ignoring it`,
@@ -79,7 +79,7 @@ function holdForWindow({ job, holding, caHold }: Run, now: Date): string | undef
  * Reports a new renewal time. An explanation URL means an incident or a revocation, which a person should read about.
  */
 function reportSchedule(run: Run, { at, explanationUrl }: Renewal): void {
-  const { issuer } = run.job.wanted.spec;
+  const { issuer } = run.job.wanted;
   const message = `will be renewed at ${at}, in the window that ${issuer} suggests`;
   const news = { event: 'renewal.scheduled', certificate: nameOf(run) } as const;
   const data = { at, source: 'ari' };
