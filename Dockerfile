@@ -32,8 +32,8 @@ ENV NODE_ENV=production
 # Not in the home folder, which is the store.
 ENV CERTFLEET_CODE_CACHE=/var/cache/certfleet
 USER 10001:10001
-# Fills the cache with the compiled code of what every command needs.
-RUN certfleet status
+# Fills the cache with what every command needs, and the adapters.
+RUN certfleet providers > /dev/null
 # The store: without it, the next run would order every certificate again.
 VOLUME /var/lib/certfleet
 # The responder of the documents' examples.

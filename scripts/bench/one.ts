@@ -32,7 +32,7 @@ export async function one(rig: Rig): Promise<void> {
     ours: range(walls(costs.certfleet)),
     peer: `acme-tiny with openssl ${range(walls(costs.tiny))}`,
     ratio: medianOf(costs.certfleet, 'wall') / medianOf(costs.tiny, 'wall'),
-    bound: { atMost: 1.6 },
+    bound: { atMost: 1.15 },
   });
   printRow({
     what: 'peak memory of one issue against bare node',

@@ -13,7 +13,7 @@ export async function start(rig: Rig): Promise<void> {
     ours: range(costs.version.map((cost) => cost.wall)),
     peer: `node ${range(costs.node.map((cost) => cost.wall))}`,
     ratio: medianOf(costs.version, 'wall') / medianOf(costs.node, 'wall'),
-    bound: { atMost: 1.6 },
+    bound: { atMost: 1.3 },
   });
   printNote(`--help takes ${range(costs.help.map((cost) => cost.wall))}`);
 }
