@@ -1,10 +1,10 @@
-import { adapterEntry, type Registry } from '../../config/registry.ts';
+import type { Registry } from '../../config/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { manualProvider } from '../../core/spec/by-hand.ts';
 import { nearest } from '../../core/text/nearest.ts';
 import { keyTypeOfFlags } from '../../migrate/certbot/key-type.ts';
 import { type KeyPart, native, optionOfFlag } from '../../migrate/certbot/options.ts';
-import { certbotNames, findProvider, lackingPlugins } from '../../migrate/certbot/plugins.ts';
+import { certbotNames, findProvider, lackingPlugins, providerOptions } from '../../migrate/certbot/plugins.ts';
 import type { Command } from '../commands/commands.ts';
 import type { FlagValue, Invocation } from '../context.ts';
 import { listOf } from '../flags/values.ts';
@@ -121,7 +121,7 @@ async function takeDnsFlag(given: Given, flag: string, value: () => string, regi
   for (let length = labels.length - 1; length > 0; length--) {
     const provider = await findProvider(labels.slice(0, length).join('-'), registry);
     if (provider === undefined) continue;
-    const options = await optionsOf(provider, registry);
+    const options = await providerOptions(provider, registry);
     const typed = labels.slice(length);
     const option = options.find((name) => name.toLowerCase() === typed.join(''));
     if (option === undefined)
@@ -163,11 +163,6 @@ async function providerNamed(name: string, registry: Registry): Promise<string> 
 async function providerNames(registry: Registry): Promise<readonly string[]> {
   const ids = Object.keys(registry.dns);
   return [...ids, ...(await Promise.all(ids.map((id) => certbotNames(id, registry)))).flat()];
-}
-
-async function optionsOf(provider: string, registry: Registry): Promise<readonly string[]> {
-  const definition = await adapterEntry(registry, 'dns', provider)?.load();
-  return Object.keys(definition?.options.shape ?? {});
 }
 
 function collected({ chosen, options }: Given): Collected {

@@ -1,5 +1,4 @@
-import { optionFields } from '../../config/fields.ts';
-import { adapterEntry, dns01Type } from '../../config/registry.ts';
+import { dns01Type } from '../../config/registry.ts';
 import type { FoundSettings, Remark } from '../../core/lineage/found.ts';
 import { manualProvider } from '../../core/spec/by-hand.ts';
 import type { AdapterSettings } from '../../core/spec/spec.ts';
@@ -8,7 +7,7 @@ import { nearest } from '../../core/text/nearest.ts';
 import type { ImportContext } from '../importer.ts';
 import { whyNoFile, whyNoFolder } from '../missing.ts';
 import { listIn, type Section, textIn } from './config-obj.ts';
-import { findProvider, lackingPlugins } from './plugins.ts';
+import { findProvider, lackingPlugins, providerOptions } from './plugins.ts';
 
 /** How to answer challenges, and what to say about it. */
 export interface Solvers extends Pick<FoundSettings, 'solver' | 'solvers' | 'solverOf'> {
@@ -149,8 +148,7 @@ async function dnsSolvers(
       },
     ]);
   }
-  const definition = await adapterEntry(registry, 'dns', provider)?.load();
-  const known = definition ? optionFields(definition.options).map((field) => field.name) : [];
+  const known = await providerOptions(provider, registry);
   const own = new RegExp(`^(?:[a-z0-9_]+:)?dns_${plugin.replaceAll('-', '_')}_(.+)$`);
   const options: Record<string, Json> = {};
   const remarks: Remark[] = [];
