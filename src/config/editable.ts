@@ -1,11 +1,11 @@
 import { DEFAULT_SCALAR_STYLE_RULES, dump, SCALAR_STYLE, type ScalarStyleRule } from 'js-yaml';
 import { fail } from '../core/errors/errors.ts';
 import { unseen } from '../core/errors/remote-text.ts';
-import { identifierKey } from '../core/names/identifier.ts';
 import { deployHookTarget } from '../core/spec/hooks.ts';
-import type { AdapterSettings, CertificateSpec, StoredSpec } from '../core/spec/spec.ts';
+import type { AdapterSettings, StoredSpec } from '../core/spec/spec.ts';
 import { zoneSolversKey } from '../core/spec/spec.ts';
 import { declaredAs } from '../core/spec/spec-parts.ts';
+import { entryOf } from './entry.ts';
 import { balancerIn, withoutBalancer } from './forward-rule.ts';
 import { literalsOf } from './literals.ts';
 import type { Registry } from './registry.ts';
@@ -21,11 +21,13 @@ const head = (
 export async function editableText(stored: StoredSpec, registry: Registry): Promise<string> {
   const { name, issuer } = stored;
   if ((await literalsOf(stored, registry)).length > 0)
-    throw fail('usage/invalid', {
-      what: `the settings of ${name} contain a secret, which must not be in a file of an editor; change them with flags: certfleet issue ${name} …`,
+    throw fail('usage/not-applicable', {
+      typed: 'an editor',
+      reason: `the settings of ${name} contain a secret, which must not be in a file of an editor`,
+      advice: `Change them with flags: certfleet issue ${name} …`,
     });
   const parts = {
-    certificates: [certificateOf(declaredAs(stored))],
+    certificates: [entryOf(declaredAs(stored))],
     issuers: { [issuer.name]: issuer.settings },
     ...adaptersOf(stored),
     preflight: stored.preflight,
@@ -51,21 +53,6 @@ const quoteUnseen: ScalarStyleRule = (layout) => {
 };
 
 const hex = (code: number, digits: number): string => code.toString(16).toUpperCase().padStart(digits, '0');
-
-function certificateOf(spec: CertificateSpec): object {
-  const { identifiers, solvers = {}, validity, deploy, hooks, ...rest } = spec;
-  return {
-    ...rest,
-    identifiers: identifiers.map((identifier) => {
-      const own = Object.hasOwn(solvers, identifier.value) ? solvers[identifier.value] : undefined;
-      const name = identifierKey(identifier);
-      return own === undefined ? name : { name, solver: own };
-    }),
-    ...validity,
-    deploy: deploy.filter((target) => target !== deployHookTarget),
-    ...(hooks ? { hooks } : {}),
-  };
-}
 
 /** Solvers, deployers and load balancers by name, with references in place of what is stored inside. */
 function adaptersOf({ parts, targets }: StoredSpec): Readonly<Record<string, object>> {

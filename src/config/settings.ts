@@ -52,19 +52,23 @@ export interface Surroundings {
   readonly declared?: Declared;
   /** Without it, the dates of a certificate are not compared with today's. */
   readonly now?: Date;
+  /** Problems that do not matter to the caller. */
+  readonly overlooks?: (problem: Problem) => boolean;
 }
 
 /** The settings in a configuration, a file's or that of flags, or all its problems. */
 export async function settingsIn(
   value: unknown,
-  { env, registry, folder, places = keys, declared = nothing, now }: Surroundings,
+  { env, registry, folder, places = keys, declared = nothing, now, overlooks = () => false }: Surroundings,
 ): Promise<{ readonly settings: Settings | undefined; readonly problems: readonly Problem[] }> {
   const parsed = configuration.safeParse(value);
   if (!parsed.success)
     return { settings: undefined, problems: problemsOf(parsed.error, configuration, value, { base: [], places }) };
-  const problems: Problem[] = [];
+  const found: Problem[] = [];
   const variables = { hookVariables: [], secretVariables: [] };
-  const settings = await build(parsed.data, { env, registry, folder, places, declared, now, problems, ...variables });
+  const building = { env, registry, folder, places, declared, now, problems: found, ...variables };
+  const settings = await build(parsed.data, building);
+  const problems = found.filter((problem) => !overlooks(problem));
   return { settings: problems.length === 0 ? settings : undefined, problems };
 }
 
@@ -108,7 +112,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     solvers: { ...declared.solvers, ...solvers },
     deployers: { ...declared.deployers, ...deployers },
   };
-  await checkAdapter('store', store, ['store'], building);
+  if (parsed.store) await checkAdapter('store', store, ['store'], building);
   for (const [name, balancer] of Object.entries(balancers))
     await checkAdapter('balancer', balancer, ['balancers', name], building);
   for (const [name, solver] of Object.entries(solvers))

@@ -141,8 +141,14 @@ Nothing is left.
     ['a wrong key', () => home(Buffer.from('wrong').toString('base64')), test, 5, /another secret.*BADSIG/],
     ['a zone that is not there', home, ['dns', 'test', 'dns', 'other.test'], 5, /dns\/|other\.test/],
     ['a secret that cannot be read', async () => ({ ...(await home('')) }), test, 2, /tsig/],
-    ['a solver without DNS', home, ['dns', 'test', 'web', zone], 2, /there is no such DNS provider/],
-    ['a bad record', home, [...test, '--record', 'a b'], 2, /--record a b: this is not a DNS name/],
+    [
+      'a solver without DNS',
+      home,
+      ['dns', 'test', 'web', zone],
+      2,
+      /dns test web: write a DNS provider or the name of a declared solver/,
+    ],
+    ['a bad record', home, [...test, '--record', 'a b'], 2, /--record a b: write a DNS name/],
     ['options of a declared solver', home, [...test, '--credentials', '/c.ini'], 2, /cannot change the declared/],
   ])('says what is wrong: %s', async (_what, make, args, status, words) => {
     const { run, store } = await make();

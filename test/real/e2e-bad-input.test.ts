@@ -155,7 +155,7 @@ describe('by flags', () => {
     const ran = await attempt(['issue', '-d', 'example.com', ...rfc2136, '--dns-option', 'secret=c2VjcmV0']);
     await expectRefused(ran, {
       status: 2,
-      code: 'usage/invalid',
+      code: 'usage/secret-visible',
       sentence: /every user of this machine can see a secret on the command line; write secret=file:\/path/,
     });
     expect(ran.stderr).not.toContain('c2VjcmV0');

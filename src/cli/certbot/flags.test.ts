@@ -133,7 +133,7 @@ const rows: readonly Row[] = [
     what: 'does not choose by credentials alone',
     argv: ['issue', ...names, '--dns-dnspod-credentials', '/etc/dnspod.ini'],
     code: 2,
-    warns: ['--dns-dnspod-credentials alone does not choose the DNS provider, as in certbot: add --dns-dnspod'],
+    warns: ['--dns-dnspod-credentials alone does not choose the DNS provider, as in certbot Add --dns-dnspod.'],
   },
   {
     what: 'knows certbot’s names',
@@ -217,13 +217,13 @@ const rows: readonly Row[] = [
       ...['/a', '/b'].flatMap((path) => ['--dns-option', `credentials=${path}`]),
     ],
     code: 2,
-    warns: ['--dns-option credentials is given twice, with different values: leave out one'],
+    warns: ['--dns-option credentials is given twice, with different values Leave out one'],
   },
   {
     what: 'wants the folder of a module',
     argv: ['issue', ...names, '--dns', 'mine.js'],
     code: 2,
-    warns: ['--dns mine.js: to use a provider in a file, write --dns ./mine.js'],
+    warns: ['--dns mine.js: write --dns ./mine.js for a provider in a file'],
   },
   {
     what: 'leaves a mistyped flag of its own to the parser',
@@ -260,14 +260,16 @@ const rows: readonly Row[] = [
     argv: ['issue', ...names, ...certbots.slice(0, 3), '--propagation', '30'],
     files,
     code: 2,
-    warns: ['--propagation 30: write a duration'],
+    warns: ['--propagation 30: a duration is a whole number and ms, s, m, h or d, for example 30s'],
   },
   {
     what: 'wants a challenge over DNS',
     argv: ['issue', ...names, ...certbots.slice(0, 3), '--challenge', 'dns-persist-1'],
     files,
     code: 2,
-    warns: ['--challenge dns-persist-1: write dns-01, dns-account-01, dns-persist-01; did you mean "dns-persist-01"?'],
+    warns: [
+      '--challenge dns-persist-1: write one of dns-01, dns-account-01, dns-persist-01; did you mean "dns-persist-01"?',
+    ],
   },
   {
     what: 'wants a DNS provider for the challenge',

@@ -2,6 +2,7 @@ import { fail } from '../../core/errors/errors.ts';
 import type { Fleet } from '../../fleet.ts';
 import type { Invocation, Session } from '../context.ts';
 import { issuerFromFlags } from '../flags/issuer.ts';
+import { keptOf } from '../flags/kept.ts';
 
 /**
  * Whether a person agrees now to the terms of service of the CA. As certbot, asks at a terminal before the first account
@@ -20,7 +21,8 @@ export async function agreesNow(
   const kept = name === undefined ? undefined : (await fleet?.stored(name, signal))?.spec;
   // What a relative path became is said by the command itself.
   const quiet = { ...session, note: () => undefined, invocation: { args, flags: asked } };
-  const issuer = issuerFromFlags(quiet, await session.settings(), kept);
+  const before = kept && keptOf(kept).issuer;
+  const issuer = await issuerFromFlags(quiet, await session.settings(), { kept: before, opensAccount: false });
   if (issuer.settings.agreeToTerms) return undefined;
   const isTest = flags['staging'] === true || flags['dryRun'] === true;
   const directory = (isTest ? issuer.settings.testDirectory : undefined) ?? issuer.settings.directory;

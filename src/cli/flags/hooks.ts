@@ -28,13 +28,15 @@ const inFolders = (folders: Flags[string]): Pick<Hooks, HookKind> =>
 const withoutFolders = ({ leftHookFolders }: Flags): Pick<RunHooks, 'without'> =>
   leftHookFolders === undefined ? {} : { without: inFolders(leftHookFolders) };
 
-/** The hooks of one run, in place of the certificate's own. Fails with `usage/invalid` for `none`. */
+/** The hooks of one run, in place of the certificate's own. Fails with `usage/not-applicable` for `none`. */
 export function hooksOfRun(flags: Flags): { readonly hooks?: RunHooks } {
   const flag = ['pre', 'post', 'deploy'].find((kind) => textOf(flags[`${kind}Hook`]) === 'none');
   // It would be stored with a certificate made of flags, and a declared deploy hook would run in the next run.
   if (flag !== undefined)
-    throw fail('usage/invalid', {
-      what: `--${flag}-hook none: a run can replace a hook, but not leave it out; \`certfleet issue NAME --${flag}-hook none\` removes it from the certificate`,
+    throw fail('usage/not-applicable', {
+      typed: `--${flag}-hook none`,
+      reason: 'a run can replace a hook, but not leave it out',
+      advice: `\`certfleet issue NAME --${flag}-hook none\` removes it from the certificate.`,
     });
   const without = withoutFolders(flags);
   const { hooks } = hooksFromFlags(flags);
@@ -43,7 +45,7 @@ export function hooksOfRun(flags: Flags): { readonly hooks?: RunHooks } {
 
 /**
  * As certbot does, refuses a hook whose program is not there, before anything is ordered. What a shell must read first
- * (`[ -e x ] && y`) is not judged. Fails with `usage/invalid`.
+ * (`[ -e x ] && y`) is not judged. Fails with `usage/hook-missing`.
  */
 export async function refuseMissingHooks(flags: Flags, session: Session): Promise<void> {
   const PATH = session.context.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -57,9 +59,7 @@ export async function refuseMissingHooks(flags: Flags, session: Session): Promis
       signal: session.signal,
     });
     if (status === 0) continue;
-    const where = program.includes('/') ? 'there is no such program, or it is not executable' : `not found in ${PATH}`;
-    throw fail('usage/invalid', {
-      what: `--${flag}-hook ${program}: ${where}; --disable-hook-validation leaves this check out`,
-    });
+    const reason = program.includes('/') ? 'there is no such program, or it is not executable' : `not found in ${PATH}`;
+    throw fail('usage/hook-missing', { typed: `--${flag}-hook ${program}`, reason });
   }
 }

@@ -1,113 +1,322 @@
 import { challengesOf, dns01Settings } from '../../config/dns01.ts';
+import { solversEntry } from '../../config/entry.ts';
 import { optionFields } from '../../config/fields.ts';
 import { optionsFromEnvironment, resolveOptions } from '../../config/options.ts';
 import { adapterEntry, dns01Type, isModulePath, type Registry, typesOf } from '../../config/registry.ts';
-import { type ChallengeType, isOverDns } from '../../core/ca/challenge-type.ts';
-import { fail, isFailure } from '../../core/errors/errors.ts';
+import type { ChallengeType } from '../../core/ca/challenge-type.ts';
+import { type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
 import { type Identifier, isWildcard } from '../../core/names/identifier.ts';
-import type { AdapterSettings, Settings, StoredSpec } from '../../core/spec/spec.ts';
-import { declaredAs, type NamedSolvers, solverNameOf, solversFor } from '../../core/spec/spec-parts.ts';
-import type { Json, JsonObject } from '../../core/text/json.ts';
+import { type AdapterSettings, type Settings, zoneSolversKey } from '../../core/spec/spec.ts';
+import { type NamedSolvers, solversFor } from '../../core/spec/spec-parts.ts';
+import type { JsonObject } from '../../core/text/json.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
-import type { FlagValue, Session } from '../context.ts';
-import { needsDns, refining, withDnsFlags } from './dns.ts';
-import { hookSolver, hookWord, refuseIdleHooks } from './hook-solver.ts';
-import { checkAdapter, cutAt, keptPath, listOf, textOf } from './values.ts';
+import type { Session } from '../context.ts';
+import type { Kept } from './kept.ts';
+import { dnsKeys, writeKeys } from './keys.ts';
+import { cutAt, type Flags, isReference, keptPath, listOf, referenceIn, textOf } from './values.ts';
+import { registryOf, type Written } from './written.ts';
 
 export interface NamedSolver {
   readonly name: string;
   readonly settings: AdapterSettings;
 }
 
-interface Sources {
+/** What the flags of solvers are written to, and what they can name. */
+export interface Choosing {
+  readonly written: Written;
   readonly session: Session;
   readonly settings: Settings;
   readonly registry: Registry;
-}
-
-export interface Choosing extends Sources {
-  /** The stored solvers. */
-  readonly kept: readonly NamedSolver[];
-}
-
-/** The solvers of a certificate by name, and their settings. */
-interface Solvers {
-  readonly named: NamedSolvers;
-  readonly all: readonly NamedSolver[];
+  readonly kept?: Kept | undefined;
 }
 
 /**
- * The solvers of a certificate issued by flags, with every option that a later `renew` needs: cron has no environment.
- * With --dns and another one, the former answers for the wildcards.
+ * Writes the solvers of a certificate at `path`, with every option that a later `renew` needs, because cron has no
+ * environment. With --dns and another one, the former answers for the wildcards. Returns the solvers that it may name
+ * besides those that are written.
  */
-export async function solversFromFlags(
-  sources: Sources,
+export async function writeSolvers(
+  choosing: Choosing,
+  path: readonly PropertyKey[],
   identifiers: readonly Identifier[],
-  kept: StoredSpec | undefined,
-): Promise<Solvers> {
-  const stored = kept ? kept.parts.map(({ solver }) => solver) : [];
-  const choosing = { ...sources, kept: stored };
-  const { flags } = sources.session.invocation;
+): Promise<Settings['solvers']> {
+  const { written, session, settings, kept } = choosing;
+  const { flags } = session.invocation;
   refuseIdleHooks(flags);
-  if (kept && ['http', 'tlsAlpn', 'dns'].every((flag) => flags[flag] === undefined)) {
-    const all = refining(flags) === undefined ? stored : await withOtherOptions(choosing);
-    return { named: keptSolvers(kept, identifiers), all };
+  const isKept = kept !== undefined && ['http', 'tlsAlpn', 'dns'].every((flag) => flags[flag] === undefined);
+  if (isKept && refining(flags) !== undefined) await writeOtherOptions({ ...choosing, kept });
+  const named = isKept ? kept.solversOf(identifiers) : await writeChosen(choosing, identifiers);
+  for (const [key, value] of Object.entries(solversEntry(identifiers, named))) written.set([...path, key], value);
+  return { ...kept?.elsewhere, ...(isKept ? kept.solvers : settings.solvers) };
+}
+
+/** --dns-option, --propagation or --challenge without --dns: the stored provider with changed options. */
+async function writeOtherOptions(choosing: Choosing & { readonly kept: Kept }): Promise<void> {
+  const { session, kept } = choosing;
+  const { flags } = session.invocation;
+  const [stored, another] = Object.entries(kept.solvers).filter(([, one]) => providerOf(one) !== undefined);
+  const provider = stored && providerOf(stored[1]);
+  if (!stored || provider === undefined || another || (textOf(flags['impliedDns']) ?? provider) !== provider)
+    throw needsDns(flags);
+  const [name, settings] = stored;
+  refuseOptionsOfDeclared(name, choosing);
+  await writeDns(choosing, { name, settings });
+}
+
+/**
+ * Writes the solver of --http, --tls-alpn or --dns, or one for the wildcards besides another one for the other names.
+ * Without them, it is the declared solver if there is only one, else the responder on port 80.
+ */
+async function writeChosen(choosing: Choosing, identifiers: readonly Identifier[]): Promise<NamedSolvers> {
+  const { session, settings } = choosing;
+  const { flags } = session.invocation;
+  const [http, alpn, dns] = [textOf(flags['http']), flags['tlsAlpn'], textOf(flags['dns'])];
+  if (http !== undefined && alpn !== undefined)
+    throw fail('usage/flags-exclude', {
+      ...{ one: '--http', other: '--tls-alpn', reason: 'both answer for the same names' },
+    });
+  if (dns === undefined && refining(flags) !== undefined) throw needsDns(flags);
+  const overDns = dns === undefined ? undefined : await writeDnsSolver(dns, choosing);
+  if (overDns !== undefined && http === undefined && alpn === undefined) return { solver: overDns };
+  if (overDns !== undefined) refuseOneKind(identifiers, alpn === undefined ? '--http' : '--tls-alpn');
+  const [only, another] = Object.keys(settings.solvers);
+  const first =
+    alpn !== undefined
+      ? await writeAlpnSolver(textOf(alpn), choosing)
+      : http === undefined && only !== undefined && another === undefined
+        ? await writeDeclared(only, choosing)
+        : await writeHttpSolver(http ?? 'standalone', choosing);
+  if (overDns === undefined) return { solver: first };
+  const others = Object.fromEntries(identifiers.filter(isWildcard).map(({ value }) => [value, overDns]));
+  return solversFor(identifiers, { solver: first, solvers: others });
+}
+
+/** --dns and another one together need names for both. */
+function refuseOneKind(identifiers: readonly Identifier[], other: string): void {
+  const wildcards = identifiers.filter(isWildcard).length;
+  if (wildcards > 0 && wildcards < identifiers.length) return;
+  const reason = `--dns answers for the wildcards and ${other} for the other names, but there ${wildcards === 0 ? 'is no wildcard' : 'are only wildcards'}`;
+  throw fail('usage/flags-exclude', { one: other, other: '--dns', reason });
+}
+
+/** The word for --http and --dns that has hooks answer. */
+const hookWord = 'hook';
+
+/** The solvers that a word of --http makes; what follows the word and a colon is theirs. */
+const httpWords: Readonly<Record<string, (rest: string | undefined, session: Session) => AdapterSettings>> = {
+  // Only this machine answers, so no other node needs a token document, and a durable write is saved.
+  standalone: (listen) => ({ type: 'http01-responder', shared: false, ...(listen === undefined ? {} : { listen }) }),
+  webroot: (rest, session) => ({
+    type: 'http01-webroot',
+    folders: partsIn(rest).map((folder) => keptPath('--http webroot:', folder, session)),
+  }),
+  stateless: (rest) => ({
+    type: 'http01-stateless',
+    ...(partsIn(rest).length === 0 ? {} : { frontends: partsIn(rest) }),
+  }),
+};
+
+const partsIn = (list = ''): readonly string[] => list.split(',').filter((part) => part !== '');
+
+async function writeHttpSolver(how: string, choosing: Choosing): Promise<string> {
+  const { session, settings } = choosing;
+  if (Object.hasOwn(settings.solvers, how)) return writeDeclared(how, choosing, ['--http', 'http-01']);
+  if (how === hookWord) return writeHooks(choosing, 'http-01');
+  const [word, rest] = cutAt(how, ':');
+  const make = Object.hasOwn(httpWords, word) ? httpWords[word] : undefined;
+  if (!make)
+    throw fail('usage/unknown-value', {
+      typed: `--http ${how}`,
+      known: 'standalone[:ADDRESS:PORT], webroot:FOLDER, stateless[:PROXY:PORT] or the name of a declared solver',
+      nearest: didYouMean(word, [...Object.keys(httpWords), hookWord, ...Object.keys(settings.solvers)]),
+    });
+  if (word === 'webroot' && partsIn(rest).length === 0)
+    throw fail('usage/flag-needs', { flag: '--http webroot', needed: 'a folder: --http webroot:/var/www/html' });
+  return write({ name: word, settings: make(rest, session) }, `--http ${how}`, choosing);
+}
+
+/** @param listen where to listen; by default on port 443 */
+const writeAlpnSolver = (listen: string | undefined, choosing: Choosing): Promise<string> =>
+  write(
+    {
+      name: 'tls-alpn',
+      settings: { type: 'tls-alpn01', shared: false, ...(listen === undefined ? {} : { listen }) },
+    },
+    listen === undefined ? '--tls-alpn' : `--tls-alpn ${listen}`,
+    choosing,
+  );
+
+/** `--http hook` or `--dns hook`: the commands of --auth-hook and --cleanup-hook answer, as certbot’s hooks do. */
+function writeHooks(choosing: Choosing, challenge: 'http-01' | 'dns-01'): Promise<string> {
+  const { flags } = choosing.session.invocation;
+  const [present, cleanup] = [textOf(flags['authHook']), textOf(flags['cleanupHook'])];
+  const flag = `${challenge === 'dns-01' ? '--dns' : '--http'} ${hookWord}`;
+  if (present === undefined) throw fail('usage/flag-needs', { flag, needed: '--auth-hook, the command that answers' });
+  const asked = textOf(flags['challenge']);
+  const idle = challenge === 'dns-01' ? refining({ ...flags, challenge: undefined }) : undefined;
+  const isOther = challenge === 'dns-01' && asked !== undefined && asked !== challenge;
+  if (isOther || idle !== undefined)
+    throw fail('usage/not-applicable', {
+      typed: isOther ? `--challenge ${asked}` : idle!,
+      reason: isOther
+        ? 'hooks answer dns-01 only'
+        : 'with --dns hook, the command of --auth-hook gets its settings itself, and waits itself',
+      advice: 'It is for DNS providers: name one with --dns, or leave it out.',
+    });
+  const settings = { type: 'command', challenge, present, ...(cleanup === undefined ? {} : { cleanup }) };
+  return write({ name: hookWord, settings }, '--auth-hook', choosing);
+}
+
+/** Hooks without `hook` would be ignored. */
+function refuseIdleHooks(flags: Flags): void {
+  const flag = flags['authHook'] !== undefined ? '--auth-hook' : '--cleanup-hook';
+  if ((flags['authHook'] ?? flags['cleanupHook']) === undefined) return;
+  if (flags['http'] === hookWord || flags['dns'] === hookWord) return;
+  throw fail('usage/flag-needs', { flag, needed: `--http ${hookWord} or --dns ${hookWord}` });
+}
+
+/**
+ * Writes the solver with a DNS provider, or one that is declared, and returns its name.
+ *
+ * @param flag how it was named, for messages
+ */
+export async function writeDnsSolver(dns: string, choosing: Choosing, flag = '--dns'): Promise<string> {
+  const { session, settings, registry, kept } = choosing;
+  if (Object.hasOwn(settings.solvers, dns)) {
+    refuseOptionsOfDeclared(dns, choosing);
+    return writeDeclared(dns, choosing, [flag, 'dns-01', 'dns-account-01']);
   }
-  const [first, ofWildcards] = await chosenSolvers(choosing, identifiers);
-  if (!ofWildcards) return { named: { solver: first.name }, all: [first] };
-  const others = Object.fromEntries(identifiers.filter(isWildcard).map(({ value }) => [value, ofWildcards.name]));
-  return { named: solversFor(identifiers, { solver: first.name, solvers: others }), all: [first, ofWildcards] };
+  if (dns === hookWord) return writeHooks(choosing, 'dns-01');
+  const entry = adapterEntry(registry, 'dns', dns);
+  if (!entry && isModulePath(dns)) return writeDnsSolver(keptPath(`${flag} `, dns, session), choosing, flag);
+  if (!entry) {
+    const known = [...typesOf(registry, 'dns'), ...Object.keys(settings.solvers)];
+    throw /\.[cm]?[jt]s$/.test(dns)
+      ? fail('usage/invalid-value', { typed: `${flag} ${dns}`, form: `${flag} ./${dns} for a provider in a file` })
+      : fail('usage/unknown-value', {
+          typed: `${flag} ${dns}`,
+          known: 'a DNS provider or the name of a declared solver',
+          nearest: didYouMean(dns, known) || `; available: ${known.join(', ')}`,
+        });
+  }
+  const stored = kept?.solvers[dns];
+  const before = stored && providerOf(stored) === dns ? stored : { type: dns01Type, provider: dns };
+  const { type: _type, ...fromEnvironment } = optionsFromEnvironment(await entry.load(), session.context.env);
+  const options = { ...(before['options'] as JsonObject | undefined), ...fromEnvironment };
+  await writeDns(choosing, { name: dns, settings: { ...before, options } }, `${flag} ${dns}`);
+  return dns;
 }
 
-/** The stored solver of each identifier; a new wildcard gets the one that answers over DNS. */
-function keptSolvers(kept: StoredSpec, identifiers: readonly Identifier[]): NamedSolvers {
-  const declared = declaredAs(kept);
-  const { solver } = declared;
-  if (!declared.solvers) return { solver };
-  const overDns = kept.parts.find((part) => challengesOf(part.solver.settings).some(isOverDns))?.solver.name ?? solver;
-  const others = identifiers.map((one) => {
-    const isNew = kept.identifiers.every(({ value }) => value !== one.value);
-    return [one.value, isNew && isWildcard(one) ? overDns : solverNameOf(declared, one)] as const;
-  });
-  return solversFor(identifiers, { solver, solvers: Object.fromEntries(others) });
+/** The first flag that changes a DNS provider without choosing it. Also certbot takes its credentials without using it. */
+const refining = (flags: Flags): string | undefined =>
+  textOf(flags['impliedBy']) ??
+  (flags['dnsOption'] !== undefined
+    ? '--dns-option'
+    : flags['propagation'] !== undefined
+      ? '--propagation'
+      : flags['challenge'] !== undefined
+        ? '--challenge'
+        : undefined);
+
+function needsDns(flags: Flags): CertfleetError {
+  const [flag = '', provider] = [refining(flags), textOf(flags['impliedDns'])];
+  return provider === undefined
+    ? fail('usage/flag-needs', { flag, needed: '--dns PROVIDER' })
+    : fail('usage/provider-not-chosen', { flag, provider });
 }
 
-/** With the options that come from the environment. */
-async function completed(
-  { name, settings: solver }: NamedSolver,
-  { session, registry }: Choosing,
-): Promise<NamedSolver> {
-  const isDns01 = solver.type === dns01Type;
-  const entry = isDns01
-    ? adapterEntry(registry, 'dns', dns01Settings(solver).provider)
-    : adapterEntry(registry, 'solver', solver.type);
-  if (!entry) return { name, settings: solver };
-  const { type: _type, ...given } = optionsFromEnvironment(await entry.load(), session.context.env);
-  if (!isDns01) return { name, settings: { ...given, ...solver } };
-  return { name, settings: { ...solver, options: { ...given, ...(solver['options'] as object | undefined) } } };
+function refuseOptionsOfDeclared(name: string, { session, settings }: Choosing): void {
+  const flag = refining(session.invocation.flags);
+  if (flag !== undefined && Object.hasOwn(settings.solvers, name)) throw fail('usage/declared-solver', { flag, name });
+}
+
+/** Writes a `dns01` solver with the options of --dns-option and of the other flags for DNS. */
+async function writeDns(
+  { written, session, registry }: Choosing,
+  { name, settings }: NamedSolver,
+  flag?: string,
+): Promise<void> {
+  const path = ['solvers', name];
+  const { options, ...rest } = withoutZoneSolvers(settings);
+  written.set(path, { ...rest, options: { ...(options as JsonObject | undefined) } }, flag);
+  writeKeys(written, path, dnsKeys, session);
+  const definition = await adapterEntry(registry, 'dns', providerOf(settings)!)?.load();
+  const fields = definition ? optionFields(definition.options) : [];
+  const given = new Map<string, string>();
+  for (const text of listOf(session.invocation.flags['dnsOption'])) {
+    const [key, typed] = cutAt(text, '=');
+    const option = `--dns-option ${key}`;
+    if (typed === undefined) throw fail('usage/invalid-value', { typed: option, form: 'KEY=VALUE' });
+    if ((given.get(key) ?? typed) !== typed) throw fail('usage/given-twice', { what: option });
+    given.set(key, typed);
+    const field = fields.find((one) => one.name === key);
+    const isPath = field?.credentials !== undefined && !isReference(typed);
+    const value = isPath
+      ? keptPath(`${option}=`, typed, session)
+      : referenceIn(typed, { flag: option, sign: '=', isSecret: field?.secret === true }, session);
+    // Without the value: under a mistyped key, it may be a secret.
+    written.set([...path, 'options', key], value, option);
+  }
+}
+
+/** Names a declared solver, which must answer one of these challenges. */
+async function writeDeclared(
+  name: string,
+  choosing: Choosing,
+  [flag, ...wanted]: readonly [flag?: string, ...wanted: ChallengeType[]] = [],
+): Promise<string> {
+  const settings = choosing.settings.solvers[name]!;
+  const answers = challengesOf(settings);
+  if (flag !== undefined && !answers.some((type) => wanted.includes(type)))
+    throw fail('usage/not-applicable', {
+      typed: `${flag} ${name}`,
+      reason: `the solver "${name}" answers ${answers.join(' and ')}, not ${wanted[0]}`,
+      advice: 'Name another solver, or leave it out.',
+    });
+  return write({ name, settings }, undefined, choosing);
+}
+
+/** Writes a solver with the options that come from the environment; a declared one without them stays as it is. */
+async function write(
+  { name, settings }: NamedSolver,
+  flag: string | undefined,
+  { written, session, registry }: Choosing,
+): Promise<string> {
+  const provider = providerOf(settings);
+  const entry =
+    provider === undefined ? adapterEntry(registry, 'solver', settings.type) : adapterEntry(registry, 'dns', provider);
+  const { type: _type, ...given } = entry ? optionsFromEnvironment(await entry.load(), session.context.env) : settings;
+  if (flag === undefined && (!entry || Object.keys(given).length === 0)) return name;
+  const { options, ...own } = withoutZoneSolvers(settings);
+  const whole =
+    provider === undefined ? { ...given, ...own } : { ...own, options: { ...given, ...(options as object) } };
+  written.set(['solvers', name], whole, flag);
+  return name;
+}
+
+const providerOf = ({ type, provider }: AdapterSettings): string | undefined =>
+  type === dns01Type ? String(provider) : undefined;
+
+function withoutZoneSolvers({ [zoneSolversKey]: _elsewhere, ...settings }: AdapterSettings): AdapterSettings {
+  return settings as AdapterSettings;
 }
 
 /**
  * Opens a DNS provider's credentials, to report a missing one before anything is changed. Those of an unchanged
  * provider may be in the store, so only a file that --dns-option names must be readable.
  */
-export async function proveCredentials(
-  solver: NamedSolver,
-  session: Session,
-  registry: Registry,
-  kept: StoredSpec | undefined,
-): Promise<void> {
-  const provider = providerOf(solver);
+export async function proveCredentials(settings: AdapterSettings, session: Session, kept?: Kept): Promise<void> {
+  const provider = providerOf(settings);
   if (provider === undefined) return;
-  const isKept = kept?.parts.some(({ solver: one }) => providerOf(one) === provider) === true;
+  const isKept = Object.values(kept?.solvers ?? {}).some((one) => providerOf(one) === provider);
   if (isKept && session.invocation.flags['dnsOption'] === undefined) return;
-  const entry = adapterEntry(registry, 'dns', provider);
+  const entry = adapterEntry(await registryOf(session), 'dns', provider);
   if (!entry) return;
   const { files } = await session.world();
-  const { options } = dns01Settings(solver.settings);
   const warnings: string[] = [];
   const warn = (message: string) => void warnings.push(message);
   try {
+    const { options } = dns01Settings(settings);
     await resolveOptions(await entry.load(), options, { env: session.context.env, files, name: provider, warn });
   } catch (error) {
     if (isKept && !isFailure(error, 'config/secret-unreadable', 'config/credentials-unusable')) return;
@@ -115,182 +324,4 @@ export async function proveCredentials(
     for (const message of warnings) session.complain(`warning: ${message}`);
     throw error;
   }
-}
-
-const providerOf = ({ settings }: Pick<NamedSolver, 'settings'>): string | undefined =>
-  settings.type === dns01Type ? dns01Settings(settings).provider : undefined;
-
-/** --dns-option or --propagation without --dns: the stored provider with changed options. */
-async function withOtherOptions(choosing: Choosing): Promise<readonly NamedSolver[]> {
-  const { kept } = choosing;
-  const { flags } = choosing.session.invocation;
-  const [stored, another] = kept.filter((one) => providerOf(one) !== undefined);
-  const provider = stored && providerOf(stored);
-  const implied = textOf(flags['impliedDns']) ?? provider;
-  if (!stored || provider === undefined || implied !== provider || another) throw needsDns(flags);
-  refuseOptionsOfDeclared(stored.name, choosing);
-  const options = await providerOptions(provider, stored.settings['options'] as JsonObject | undefined, choosing);
-  const changed = { name: stored.name, settings: withDnsFlags({ ...stored.settings, options }, flags) };
-  return kept.map((one) => (one === stored ? changed : one));
-}
-
-/**
- * The solver of --http, --tls-alpn or --dns, or one for the wildcards after another for the other names. Without them: the declared
- * solver if there is only one, else the responder on port 80.
- */
-async function chosenSolvers(
-  choosing: Choosing,
-  identifiers: readonly Identifier[],
-): Promise<readonly [NamedSolver, NamedSolver?]> {
-  const { session, settings, registry } = choosing;
-  const { flags } = session.invocation;
-  const http = textOf(flags['http']);
-  const alpn = flags['tlsAlpn'];
-  const dns = textOf(flags['dns']);
-  if (http !== undefined && alpn !== undefined)
-    throw fail('usage/invalid', { what: 'use either --http or --tls-alpn: both answer for the same names' });
-  if (dns === undefined && refining(flags) !== undefined) throw needsDns(flags);
-  const overDns = dns === undefined ? undefined : await completed(await dnsSolver(dns, choosing), choosing);
-  if (overDns && http === undefined && alpn === undefined) return [overDns];
-  if (overDns) refuseOneKind(identifiers, alpn === undefined ? '--http' : '--tls-alpn');
-  const only = Object.keys(settings.solvers);
-  const isOnly = http === undefined && alpn === undefined && only.length === 1;
-  const chosen = isOnly
-    ? { name: only[0]!, settings: settings.solvers[only[0]!]! }
-    : alpn !== undefined
-      ? await alpnSolver(alpn, session, registry)
-      : await httpSolver(http ?? 'standalone', session, settings, registry);
-  const first = await completed(chosen, choosing);
-  return overDns ? [first, overDns] : [first];
-}
-
-/** --dns and another one together need names for both. */
-function refuseOneKind(identifiers: readonly Identifier[], other: string): void {
-  const wildcards = identifiers.filter(isWildcard).length;
-  const what = `use either ${other} or --dns: with both, --dns answers for the wildcards and ${other} for the other names`;
-  if (wildcards === 0) throw fail('usage/invalid', { what: `${what}, but there is no wildcard` });
-  if (wildcards === identifiers.length) throw fail('usage/invalid', { what: `${what}, but there are only wildcards` });
-}
-
-async function httpSolver(how: string, session: Session, settings: Settings, registry: Registry): Promise<NamedSolver> {
-  if (Object.hasOwn(settings.solvers, how)) return declaredSolver('--http', how, ['http-01'], settings);
-  const [word, rest] = cutAt(how, ':');
-  if (how === hookWord) return hookSolver(session.invocation.flags, 'http-01');
-  if (word === 'standalone') {
-    // Only this machine answers, so no other node needs a token document, and a durable write is saved.
-    const solver = { type: 'http01-responder', shared: false, ...(rest === undefined ? {} : { listen: rest }) };
-    await checkAdapter(`--http ${how}`, 'solver', solver, session, registry);
-    return { name: 'standalone', settings: solver };
-  }
-  if (word === 'webroot') {
-    const folders = (rest ?? '').split(',').filter((folder) => folder !== '');
-    if (folders.length === 0)
-      throw fail('usage/invalid', { what: '--http webroot needs a folder: --http webroot:/var/www/html' });
-    const solver = {
-      type: 'http01-webroot',
-      folders: folders.map((folder) => keptPath('--http webroot:', folder, session)),
-    };
-    await checkAdapter(`--http ${how}`, 'solver', solver, session, registry);
-    return { name: 'webroot', settings: solver };
-  }
-  if (word === 'stateless') {
-    const frontends = (rest ?? '').split(',').filter((frontend) => frontend !== '');
-    const solver = { type: 'http01-stateless', ...(frontends.length === 0 ? {} : { frontends }) };
-    await checkAdapter(`--http ${how}`, 'solver', solver, session, registry);
-    return { name: 'stateless', settings: solver };
-  }
-  const guess = didYouMean(word, ['standalone', 'webroot', 'stateless', hookWord, ...Object.keys(settings.solvers)]);
-  throw fail('usage/invalid', {
-    what: `--http ${how}: write standalone[:ADDRESS:PORT], webroot:FOLDER, stateless[:PROXY:PORT] or the name of a declared solver${guess}`,
-  });
-}
-
-/** @param listen where to listen, or true for port 443 */
-async function alpnSolver(listen: FlagValue, session: Session, registry: Registry): Promise<NamedSolver> {
-  const given = textOf(listen);
-  const solver = { type: 'tls-alpn01', shared: false, ...(given === undefined ? {} : { listen: given }) };
-  await checkAdapter(`--tls-alpn${given === undefined ? '' : ` ${given}`}`, 'solver', solver, session, registry);
-  return { name: 'tls-alpn', settings: solver };
-}
-
-/** @param flag how the user named it, for messages */
-export async function dnsSolver(dns: string, choosing: Choosing, flag = '--dns'): Promise<NamedSolver> {
-  const { session, settings, registry, kept } = choosing;
-  if (Object.hasOwn(settings.solvers, dns)) {
-    refuseOptionsOfDeclared(dns, choosing);
-    return declaredSolver(flag, dns, ['dns-01', 'dns-account-01'], settings);
-  }
-  if (dns === hookWord) return hookSolver(session.invocation.flags, 'dns-01');
-  const entry = adapterEntry(registry, 'dns', dns);
-  if (!entry && isModulePath(dns)) return dnsSolver(keptPath(`${flag} `, dns, session), choosing, flag);
-  if (!entry) {
-    const known = [...typesOf(registry, 'dns'), ...Object.keys(settings.solvers)];
-    if (/\.[cm]?[jt]s$/.test(dns))
-      throw fail('usage/invalid', { what: `${flag} ${dns}: to use a provider in a file, write ${flag} ./${dns}` });
-    throw fail('usage/invalid', {
-      what: `${flag} ${dns}: there is no such DNS provider or declared solver${didYouMean(dns, known) || `; available: ${known.join(', ')}`}`,
-    });
-  }
-  const stored = kept.find((one) => one.name === dns && providerOf(one) === dns)?.settings ?? { type: dns01Type };
-  const { type: _type, ...fromEnvironment } = optionsFromEnvironment(await entry.load(), session.context.env);
-  const before = { ...(stored['options'] as JsonObject | undefined), ...fromEnvironment };
-  const options = await providerOptions(dns, before, choosing);
-  return {
-    name: dns,
-    settings: withDnsFlags({ ...stored, provider: dns, options }, session.invocation.flags),
-  };
-}
-
-function refuseOptionsOfDeclared(name: string, { session, settings }: Choosing): void {
-  const flag = refining(session.invocation.flags);
-  if (flag === undefined || !Object.hasOwn(settings.solvers, name)) return;
-  throw fail('usage/invalid', {
-    what: `${flag} cannot change the declared solver "${name}": change its options in the configuration`,
-  });
-}
-
-/** A provider's options: the earlier ones, changed by --dns-option. */
-async function providerOptions(
-  provider: string,
-  before: JsonObject | undefined,
-  { session, registry }: Choosing,
-): Promise<JsonObject> {
-  const definition = await adapterEntry(registry, 'dns', provider)?.load();
-  const fields = definition ? optionFields(definition.options) : [];
-  const secrets = new Set(fields.filter((field) => field.secret).map((field) => field.name));
-  const options: Record<string, Json> = { ...before };
-  const given = new Map<string, string>();
-  for (const text of listOf(session.invocation.flags['dnsOption'])) {
-    const [key, value] = cutAt(text, '=');
-    if (value === undefined) throw fail('usage/invalid', { what: `--dns-option ${key}: write key=value` });
-    if ((given.get(key) ?? value) !== value)
-      throw fail('usage/invalid', { what: `--dns-option ${key} is given twice, with different values: leave out one` });
-    given.set(key, value);
-    const reference = /^(file|env):/.test(value);
-    if (secrets.has(key) && !reference)
-      throw fail('usage/invalid', {
-        what: `--dns-option ${key}: every user of this machine can see a secret on the command line; write ${key}=file:/path or ${key}=env:NAME`,
-      });
-    const isPath = fields.some((field) => field.name === key && field.credentials !== undefined);
-    if (value.startsWith('file:'))
-      options[key] = `file:${keptPath(`--dns-option ${key}=file:`, value.slice(5), session)}`;
-    else options[key] = isPath && !reference ? keptPath(`--dns-option ${key}=`, value, session) : value;
-  }
-  await checkAdapter(`--dns ${provider}`, 'dns', { ...options, type: provider }, session, registry);
-  return options;
-}
-
-function declaredSolver(
-  flag: string,
-  name: string,
-  wanted: readonly [ChallengeType, ...ChallengeType[]],
-  settings: Settings,
-): NamedSolver {
-  const solver = settings.solvers[name]!;
-  const answers = challengesOf(solver);
-  if (!answers.some((type) => wanted.includes(type)))
-    throw fail('usage/invalid', {
-      what: `${flag} ${name}: the solver "${name}" answers ${answers.join(' and ')}, not ${wanted[0]}`,
-    });
-  return { name, settings: solver };
 }

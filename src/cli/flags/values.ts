@@ -1,8 +1,5 @@
 import { isAbsolute, resolve } from 'node:path';
-import { checkOptions } from '../../config/options.ts';
-import { type AdapterKind, adapterEntry, type Registry } from '../../config/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
-import type { AdapterSettings } from '../../core/spec/spec.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import type { Environment, FlagValue, Session } from '../context.ts';
 
@@ -49,7 +46,8 @@ export const textWithPlaces = (text: string, session: Pick<Session, 'invocation'
 
 /** Replaces a leading `~` by the user's home folder, because a shell does not expand it in `files:~/certs`. */
 export function expandHome(flag: string, path: string, env: Environment): string {
-  const refused = (why: string) => fail('usage/invalid', { what: `${flag}${path}: ${why}; write an absolute path` });
+  const refused = (why: string) =>
+    fail('usage/invalid-value', { typed: `${flag}${path}`, form: `an absolute path, because ${why}` });
   if (!path.startsWith('~')) return path;
   if (path !== '~' && !path.startsWith('~/')) throw refused('~ can only stand for your own home folder');
   const home = env['HOME'];
@@ -68,23 +66,23 @@ export function keptPath(flag: string, path: string, session: Session): string {
   return whole;
 }
 
-/** Fails with `usage/invalid`, naming the flag, if an adapter does not accept these options. */
-export async function checkAdapter(
-  flag: string,
-  kind: AdapterKind,
-  options: AdapterSettings,
+export const isReference = (typed: string): boolean => /^(file|env):/.test(typed);
+
+/** A value that may be `file:PATH` or `env:NAME`, as it is stored. A secret must be one of them. */
+export function referenceIn(
+  typed: string,
+  { flag, sign, isSecret }: { readonly flag: string; readonly sign: ' ' | '='; readonly isSecret: boolean },
   session: Session,
-  registry: Registry,
-): Promise<void> {
-  const entry = adapterEntry(registry, kind, options.type);
-  if (!entry) throw fail('usage/invalid', { what: `${flag}: there is no ${kind} "${options.type}"` });
-  // resolveOptions reports a missing option of a DNS provider, and names its environment variable as well.
-  const problems = checkOptions(await entry.load(), options, session.context.env, { base: [] }).filter(
-    ({ missing }) => kind !== 'dns' || missing !== true,
-  );
-  if (problems.length > 0)
-    throw fail('usage/invalid', { what: `${flag}: ${problems.map(({ message }) => message).join('; ')}` });
+): string {
+  if (typed.startsWith('file:')) return `file:${keptPath(`${flag}${sign}file:`, typed.slice(5), session)}`;
+  if (!isSecret || isReference(typed)) return typed;
+  const key = sign === '=' ? `${flag.split(' ').at(-1)}=` : '';
+  throw fail('usage/secret-visible', { flag, form: `${key}file:/path or ${key}env:NAME` });
 }
+
+/** `--key-type` for `keyType`. */
+export const flagName = (name: string): string =>
+  `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** The values of a flag, if it was given; `none` removes the stored ones. */
 export function given(flags: Flags, name: string): readonly string[] | undefined {

@@ -138,10 +138,6 @@ export const knownIssuers: Readonly<Record<string, KnownIssuer>> = {
   ),
 };
 
-/** What to do at a CA with customers only, as the end of a sentence. */
-export const whyAccountNeeded = ({ title, accountBinding = '' }: KnownIssuer): string =>
-  `${title} opens accounts only for its customers (external account binding): give --eab-kid and --eab-hmac-key (\`eab\` in the configuration), or name an account that is open with --account (\`account\`). EAB keys: ${accountBinding}`;
-
 /** The known CA with this directory. */
 export const knownIssuerAt = (directory: string): KnownIssuer | undefined =>
   Object.values(knownIssuers).find((one) => one.directory === directory);

@@ -3,10 +3,9 @@ import { fail } from '../../../core/errors/errors.ts';
 import { addressOf, isAddress } from '../../../core/names/contact.ts';
 import { type AccountKeyType, accountKeyTypes } from '../../../core/spec/account-key.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
-import { present } from '../../../core/text/present.ts';
 import type { AccountStatus, Fleet } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
-import { issuerFromFlags, proveEabKey, refuseWithoutAccount } from '../../flags/issuer.ts';
+import { issuerFromFlags, proveEabKey } from '../../flags/issuer.ts';
 import { given, textOf } from '../../flags/values.ts';
 import { formatTable } from '../../output/table.ts';
 
@@ -65,11 +64,8 @@ export const showAccount: Run = async (session) => {
 
 /** `certfleet account open`. */
 export const openAccount: Run = async (session) => {
-  const { args, flags } = session.invocation;
-  const [typed] = args;
-  const invocation = { args, flags: { ...flags, ...present({ issuer: typed }) } };
-  const issuer = issuerFromFlags({ ...session, invocation }, await session.settings(), undefined);
-  refuseWithoutAccount(issuer);
+  const [named] = session.invocation.args;
+  const issuer = await issuerFromFlags(session, await session.settings(), { named, opensAccount: true });
   await proveEabKey(issuer, session);
   const fleet = await session.fleet({ makeStore: true });
   const { url, wasOpen } = await fleet.openAccount(issuer, session.signal);

@@ -63,7 +63,10 @@ describe('certfleet issuers', () => {
       what: 'refuses an unknown name',
       argv: 'issuers letsencript',
       code: 2,
-      warns: ['letsencript: not an https:// URL, a known CA or a declared issuer', 'did you mean "letsencrypt"?'],
+      warns: [
+        'letsencript: write an https:// URL, a known CA or the name of a declared issuer',
+        'did you mean "letsencrypt"?',
+      ],
     },
   ])('$what', behaves);
 });

@@ -2,7 +2,7 @@ import { directoryOf } from '../../../config/issuers.ts';
 import { knownIssuerAt, knownIssuers } from '../../../core/ca/known-issuers.ts';
 import type { Directory } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
-import { issuerNamed } from '../../flags/issuer.ts';
+import { issuerFromFlags } from '../../flags/issuer.ts';
 import { issuerText } from '../../output/issuer-text.ts';
 import { formatTable } from '../../output/table.ts';
 
@@ -11,7 +11,7 @@ export const issuers: Run = async (session) => {
   const [typed] = session.invocation.args;
   const settings = await session.settings();
   if (typed === undefined) return list(session, Object.entries(settings.issuers));
-  const issuer = issuerNamed(session, settings, typed);
+  const issuer = await issuerFromFlags(session, settings, { named: typed, opensAccount: false });
   const { directory: url } = issuer.settings;
   const known = knownIssuerAt(url);
   if (known && !session.json) session.printWhole(issuerText(issuer.name, known));

@@ -9,8 +9,9 @@ import { shellWord } from '../../../core/text/shell-word.ts';
 import { spanText } from '../../../core/text/span.ts';
 import type { Fleet, TrialNews, TrialReport } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
-import { dnsSolver, type NamedSolver, proveCredentials } from '../../flags/solver.ts';
+import { type NamedSolver, proveCredentials, writeDnsSolver } from '../../flags/solver.ts';
 import { listOf, textOf } from '../../flags/values.ts';
+import { Written } from '../../flags/written.ts';
 import { styleOf, wrap } from '../../output/text.ts';
 
 /** `certfleet dns test PROVIDER ZONE` */
@@ -28,7 +29,7 @@ export const dnsTest: Run = async (session) => {
   const failing = (error: unknown): never => {
     throw orDeclared(error);
   };
-  await proveCredentials(solver, session, registry, undefined).catch(failing);
+  await proveCredentials(solver.settings, session).catch(failing);
   const { fleet, absent } = await openAny(session);
   const provider = String(solver.settings['provider']);
   const title = adapterEntry(registry, 'dns', provider)?.title ?? provider;
@@ -126,8 +127,10 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
       flags: { ...flags, ...present({ dnsOption: dnsOption.length === 0 ? undefined : dnsOption }) },
     },
   };
-  const choosing = { session: withOptions, settings, registry, kept: [] };
-  const solver = await dnsSolver(named, choosing, 'dns test');
+  const written = new Written();
+  const name = await writeDnsSolver(named, { written, session: withOptions, settings, registry }, 'dns test');
+  const { solvers } = await written.settings(session, settings);
+  const solver: NamedSolver = { name, settings: solvers[name]! };
   if (solver.settings.type !== dns01Type)
     throw fail('usage/not-applicable', {
       typed: `dns test ${named}`,

@@ -17,7 +17,7 @@ import { present } from '../../../core/text/present.ts';
 import type { Fleet } from '../../../fleet.ts';
 import { importers } from '../../../migrate/importers.ts';
 import type { Run, Session } from '../../context.ts';
-import { deployersFromFlags } from '../../flags/flags.ts';
+import { deployersFromFlags } from '../../flags/targets.ts';
 import { expandHome, keptPath, withPlaces } from '../../flags/values.ts';
 import { onOneLine } from '../../guard.ts';
 import { dateText, type Style, styleOf } from '../../output/text.ts';
@@ -56,7 +56,7 @@ export const importClient: Run = async (session) => {
       reason: 'they name two places for the files',
     });
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
-  const deployers = await deployersFromFlags(session, settings, registry);
+  const deployers = await deployersFromFlags(session, settings);
   if (importer.inPlace) refuseOwnFolder(deployers, importer.title, root);
   const found = await importer.read(root, { files, env: session.context.env, registry, settings, inPlace });
   // A folder above or below the right one has nothing to take over.

@@ -178,12 +178,12 @@ describe('issue -d beside certificates that are there', () => {
 describe('flags that are wrong are said before the names', () => {
   it.each([
     ['--key-type rsa1024', '--key-type rsa1024'],
-    ['--email nonsense', '--email nonsense: this is not an e-mail address'],
+    ['--email nonsense', '--email nonsense: must be an e-mail address'],
     // A line with a secret is never proposed.
     ['--dns cloudflare --dns-option token=hush', 'see a secret on the command line'],
     ['--http webroot:/srv --dns-option key=hush', '--dns-option needs --dns PROVIDER'],
     ['--http webrot:/x', '--http webrot:/x: write standalone'],
-    ['--issuer http://ca.example/dir', '--issuer http://ca.example/dir: not an https:// URL'],
+    ['--issuer http://ca.example/dir', '--issuer http://ca.example/dir: write an https:// URL'],
   ])('%s', async (flags, says) => {
     for (const typed of [undefined, 'y', 'n']) {
       const done = await run(www, `-d www.b.example.com ${flags}`, typed === undefined ? {} : { typed });

@@ -102,7 +102,7 @@ describe('flags', () => {
     expect(adHocOf(changed).targets).toEqual([target('nginx', '-c', '/own/nginx.conf'), files]);
     const other = await issue('-d www.example.com --deploy files:/etc/certs --nginx-server-root /own');
     expect(other).toMatchObject({ code: 2, calls: [] });
-    expect(other.stderr).toContain('--nginx-server-root: the certificate goes to no nginx: add --deploy nginx:FOLDER');
+    expect(other.stderr).toContain('--nginx-server-root does not apply here: the certificate goes to no nginx');
   });
 
   it.each([
@@ -217,7 +217,7 @@ describe('flags', () => {
     const withTest = await declared(`--http web --issuer https://ca.example/dir --test-directory ${test} --staging`);
     expect([withTest.code, adHocOf(withTest).issuer.settings.testDirectory]).toEqual([0, test]);
     expect((await declared('--http web --test-directory nowhere')).stderr).toContain(
-      '--test-directory nowhere: not an',
+      '--test-directory nowhere: the directory "nowhere" is neither an',
     );
     expect(declaredOf(adHocOf(await declared('--dns dns'))).spec.solver).toBe('dns');
     expect(await declared('--dns web')).toMatchObject({
@@ -237,7 +237,9 @@ describe('flags', () => {
     expect(pinned.issuer.settings).toMatchObject({ caFile: '/ca.pem', onlyThisCa: true });
     expect(await issue(`-d a.test --issuer ${own} --only-this-ca`)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('--only-this-ca needs --ca-file FILE, the roots to trust'),
+      stderr: expect.stringContaining(
+        '--only-this-ca needs --ca-file, the PEM file with the only root certificates to trust',
+      ),
     });
   });
 });
@@ -283,10 +285,14 @@ describe('paths', () => {
     [
       '--deploy files:~you/certs',
       {},
-      '--deploy files:~you/certs: ~ can only stand for your own home folder; write an absolute path',
+      '--deploy files:~you/certs: write an absolute path, because ~ can only stand for your own home folder',
     ],
-    ['--store ~you', {}, '--store ~you: ~ can only stand for your own home folder; write an absolute path'],
-    ['--http webroot:~/www', { env: {} }, '--http webroot:~/www: the variable HOME is not set; write an absolute path'],
+    ['--store ~you', {}, '--store ~you: write an absolute path, because ~ can only stand for your own home folder'],
+    [
+      '--http webroot:~/www',
+      { env: {} },
+      '--http webroot:~/www: write an absolute path, because the variable HOME is not set',
+    ],
   ])('of nobody who is known are refused: %s', async (flags, given, words) => {
     const done = await issue(`-d a.example.com ${flags}`, { env, ...given });
     expect(done).toMatchObject({ code: 2, calls: [] });
@@ -338,7 +344,8 @@ describe('the EAB key of a stored certificate', () => {
 describe('bad input: one sentence with the fix, exit 2, and no store made', () => {
   const names = Array.from({ length: 101 }, (_, i) => `n${i}.example.com`).join(',');
   const dns = '-d example.com --dns rfc2136';
-  const refused: Readonly<Record<string, readonly (readonly [argv: string, sentence: string, fix?: string])[]>> = {
+  const help = 'The help of the command says';
+  const refused: Readonly<Record<string, readonly (readonly [argv: string, sentence: string, fix: string])[]>> = {
     'identifier/empty-list': [
       ['', 'no identifier was given', 'Give at least one: `-d www.example.com`'],
       ['-d ,', 'no identifier was given', 'Give at least one'],
@@ -382,48 +389,76 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       ['-d a.test --issuer https://127.0.0.1:1/d --staging', 'has no test directory', '`test: true`'],
     ],
     'lineage/invalid-name': [['-d example.com --name A+b', '"A+b" is not a valid certificate name', 'a-z 0-9 . _ -']],
-    'usage/invalid': [
+    'config/account-needed': [
+      ['-d example.com --issuer zerossl', 'external account binding', 'Give --eab-kid and --eab-hmac-key'],
+    ],
+    'usage/secret-visible': [
       [`${dns} --dns-option secret=abc`, 'every user of this machine can see', 'secret=file:/path'],
-      [`${dns} --dns-option sever=x`, 'unknown key "sever"', 'did you mean "server"?'],
-      ['-d example.com --dns rfc2163', 'no such DNS provider', 'did you mean "rfc2136"?'],
-      ['-d example.com --issuer letsencript', 'a known CA or a declared issuer', 'did you mean "letsencrypt"?'],
-      ['-d example.com --issuer http://ca/dir', 'not an https:// URL'],
-      ['-d example.com --issuer zerossl', 'external account binding', 'give --eab-kid and --eab-hmac-key'],
       [
         '-d example.com --issuer zerossl --eab-kid k --eab-hmac-key c2VjcmV0',
-        'every user of this machine can see',
-        '--eab-hmac-key file:/path or env:NAME',
+        '--eab-hmac-key: every user of this machine can see',
+        'write file:/path or env:NAME',
       ],
-      ['-d example.com --eab-hmac-key env:KEY', '--eab-hmac-key needs --eab-kid ID'],
-      ['-d example.com --eab-hmac-alg HS256', '--eab-hmac-alg needs --eab-kid ID'],
-      ['-d example.com --eab-kid k --eab-hmac-alg HS1', '--eab-hmac-alg: write HS256, HS384 or HS512'],
-      ['-d example.com --eab-kid env:KID', 'write the key id itself'],
-      [`${dns} --http standalone`, 'use either --http or --dns', 'but there is no wildcard'],
-      ['-d *.a.test --dns rfc2136 --http standalone', 'use either --http or --dns', 'but there are only wildcards'],
-      ['-d example.com --dns hook --auth-hook /a --challenge dns-persist-01', 'hooks answer dns-01 only'],
+    ],
+    'usage/value': [
+      [`${dns} --dns-option sever=x`, '--dns-option sever: unknown key "sever"; did you mean "server"?', help],
+      [`${dns}${options('ttl=soon')}`, '--dns-option ttl must be a number, not text', help],
+      ['-d example.com --eab-kid k --eab-hmac-alg HS1', '--eab-hmac-alg HS1: write HS256, HS384 or HS512', help],
+      ['-d example.com --eab-kid env:KID', '--eab-kid env:KID: write the key id itself', help],
+      ['-d example.com --http standalone:99999', '--http standalone:99999: write an IP address and a port', help],
+      ['-d example.com --tls-alpn 443x', '--tls-alpn 443x: write an IP address and a port', help],
+      ['-d example.com --tls-alpn01-port 0', '--tls-alpn01-port 0: must be a number from 1 to 65535', help],
+      ['-d example.com --http01-port web', '--http01-port web must be a number from 1 to 65535', help],
+      ['-d example.com --http stateless:edge', 'stateless:edge: write a host or an address and a port', help],
+      ['-d example.com --endpoint a.example.com,::1:443', '--endpoint ::1:443: put the IPv6', 'like [::1]:443'],
+      ['-d example.com --resolver 2001:db8::1:53', '--resolver 2001:db8::1:53: put the', 'like [2001:db8::1]:53'],
+      ['-d example.com --email ops', '--email ops: must be an e-mail address', help],
       [
-        '-d example.com --dns hook --auth-hook /a --propagation 60s',
-        '--propagation is for DNS providers; with --dns hook',
+        '-d example.com --key-type x --email ops',
+        '--email ops: must be an e-mail address like ops@example.com, or a list of them; --key-type x: write one of',
+        help,
       ],
-      ['-d example.com --dns hook --auth-hook /a --dns-option a=b', '--dns-option is for DNS providers'],
+    ],
+    'usage/unknown-value': [
+      ['-d example.com --dns rfc2163', '--dns rfc2163: write a DNS provider or', 'did you mean "rfc2136"?'],
+      [
+        '-d example.com --issuer letsencript',
+        'a known CA or the name of a declared issuer',
+        'did you mean "letsencrypt"?',
+      ],
+      ['-d example.com --issuer http://ca/dir', '--issuer http://ca/dir: write an https:// URL', help],
       ['-d example.com --http webrot:/x', 'standalone[:ADDRESS:PORT]', 'did you mean "webroot"?'],
-      ['-d example.com --http standalone:99999', 'write an IP address and a port'],
-      ['-d example.com --http webroot:', '--http webroot:/var/www/html'],
-      ['-d example.com --http standalone --tls-alpn', 'use either --http or --tls-alpn'],
-      ['-d example.com --tls-alpn 443x', '--tls-alpn 443x'],
-      ['-d example.com --tls-alpn --dns rfc2136', 'use either --tls-alpn or --dns'],
-      ['-d example.com --tls-alpn01-port 0', 'from 1 to 65535'],
-      ['-d example.com --http stateless:edge', 'write a host or an address and a port'],
-      ['-d example.com --deploy edge', 'write files:FOLDER'],
+      ['-d example.com --deploy edge', '--deploy edge: write files:FOLDER', help],
+    ],
+    'usage/flag-needs': [
+      ['-d example.com --eab-hmac-key env:KEY', '--eab-hmac-key needs --eab-kid ID', 'Add it'],
+      ['-d example.com --eab-hmac-alg HS256', '--eab-hmac-alg needs --eab-kid ID', 'Add it'],
+      ['-d example.com --http webroot:', '--http webroot needs a folder: --http webroot:/var/www/html', 'Add it'],
+    ],
+    'usage/flags-exclude': [
+      [`${dns} --http standalone`, '--http and --dns cannot be used together', 'but there is no wildcard'],
+      ['-d *.a.test --dns rfc2136 --http standalone', '--http and --dns cannot', 'but there are only wildcards'],
+      ['-d example.com --http standalone --tls-alpn', '--http and --tls-alpn cannot be used together', 'Leave out one'],
+      ['-d example.com --tls-alpn --dns rfc2136', '--tls-alpn and --dns cannot be used together', 'Leave out one'],
       [
         '-d example.com --deploy files:/a --deploy files:/b,files:/a/',
-        '--deploy files:/a is given twice: leave out one of them',
+        '--deploy files:/a and --deploy files:/a/ cannot be used together: they are the same target',
+        'Leave out one',
       ],
-      ['-d example.com --endpoint ::1:443', '--endpoint ::1:443: put the IPv6 address in brackets, like [::1]:443'],
-      ['-d example.com --resolver 2001:db8::1:53', 'put the IPv6 address in brackets, like [2001:db8::1]:53'],
-      ['-d example.com --email ops', 'not an e-mail address'],
-      ['-d example.com --http01-port 0', 'from 1 to 65535'],
-      ['abc --name xyz --profile x', 'a certificate cannot be renamed'],
+      ['abc --name xyz --profile x', '"abc" and --name xyz', 'a certificate cannot be renamed'],
+    ],
+    'usage/not-applicable': [
+      [
+        '-d example.com --dns hook --auth-hook /a --challenge dns-persist-01',
+        '--challenge dns-persist-01 does not apply here: hooks answer dns-01 only',
+        'It is for DNS providers',
+      ],
+      [
+        '-d example.com --dns hook --auth-hook /a --propagation 60s',
+        '--propagation does not apply here: with --dns hook, the command of --auth-hook gets its settings itself',
+        'It is for DNS providers',
+      ],
+      ['-d example.com --dns hook --auth-hook /a --dns-option a=b', '--dns-option does not apply', 'for DNS providers'],
     ],
     'usage/nothing-to-change': [
       [
@@ -441,7 +476,7 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
 
   it.each(Object.entries(refused).flatMap(([code, rows]) => rows.map(([argv, ...words]) => ({ argv, code, words }))))(
     'issue $argv',
-    async ({ argv, code, words: [sentence, fix = 'See `certfleet --help`'] }) => {
+    async ({ argv, code, words: [sentence, fix] }) => {
       const done = await issue(argv);
       expect(done).toMatchObject({ code: 2, madeStore: false, stdout: '' });
       const words = done.stderr.replaceAll(/\s+/g, ' ');

@@ -47,7 +47,7 @@ it.each<Row>([
     what: `refuses ${flag} none`,
     argv: `renew --force ${flag} none`,
     code: 2,
-    warns: [`${flag} none: a run can replace a hook`, `certfleet issue NAME ${flag} none`],
+    warns: [`${flag} none does not apply here: a run can replace a hook`, `certfleet issue NAME ${flag} none`],
     calls: [],
   })),
   {

@@ -51,6 +51,12 @@ export const usage = {
     retry: 'never',
     hint: 'The help of the command says more: add --help.',
   },
+  'usage/value': {
+    message: '{problem}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'The help of the command says more: add --help.',
+  },
   'usage/secret-visible': {
     message: '{flag}: every user of this machine can see a secret on the command line; write {form}',
     blame: 'config',
@@ -104,6 +110,18 @@ export const usage = {
     blame: 'config',
     retry: 'never',
     hint: 'Change its options in the configuration, or leave out {flag}.',
+  },
+  'usage/provider-not-chosen': {
+    message: '{flag} alone does not choose the DNS provider, as in certbot',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Add --dns-{provider}.',
+  },
+  'usage/hook-missing': {
+    message: '{typed}: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Correct the path of the program, or leave this check out with --disable-hook-validation.',
   },
   'usage/file-unreadable': {
     message: '{typed}: {reason}',

@@ -1,0 +1,60 @@
+import { challengesOf } from '../../config/dns01.ts';
+import { entryOf } from '../../config/entry.ts';
+import { isOverDns } from '../../core/ca/challenge-type.ts';
+import { type Identifier, isWildcard } from '../../core/names/identifier.ts';
+import { deployHookTarget } from '../../core/spec/hooks.ts';
+import {
+  type AdapterSettings,
+  type NamedAdapter,
+  type NamedIssuer,
+  type PreflightSettings,
+  type StoredSpec,
+  zoneSolversKey,
+} from '../../core/spec/spec.ts';
+import { declaredAs, type NamedSolvers, solverNameOf, solversFor } from '../../core/spec/spec-parts.ts';
+
+type Adapters = Readonly<Record<string, AdapterSettings>>;
+
+/** The stored settings of a certificate in the form of a configuration: what stays where no flag says otherwise. */
+export interface Kept {
+  readonly entry: Readonly<Record<string, unknown>>;
+  readonly issuer: NamedIssuer;
+  readonly solvers: Adapters;
+  /** The solvers that change a zone for one of these. */
+  readonly elsewhere: Adapters;
+  readonly deployers: Adapters;
+  readonly preflight: PreflightSettings;
+  /** The stored solver of each identifier. */
+  solversOf(identifiers: readonly Identifier[]): NamedSolvers;
+}
+
+export function keptOf(stored: StoredSpec): Kept {
+  const { issuer, parts, targets, preflight } = stored;
+  const solvers = parts.map(({ solver }) => solver);
+  return {
+    entry: entryOf(declaredAs(stored)),
+    issuer,
+    solvers: byName(solvers),
+    elsewhere: Object.assign({}, ...solvers.map(({ settings }) => settings[zoneSolversKey])),
+    deployers: byName(targets.filter(({ name }) => name !== deployHookTarget)),
+    preflight,
+    solversOf: (identifiers) => solversIn(stored, identifiers),
+  };
+}
+
+const byName = (all: readonly NamedAdapter[]): Adapters =>
+  Object.fromEntries(all.map(({ name, settings }) => [name, settings]));
+
+/** A new wildcard gets the solver that answers over DNS. */
+function solversIn(stored: StoredSpec, identifiers: readonly Identifier[]): NamedSolvers {
+  const declared = declaredAs(stored);
+  const { solver } = declared;
+  if (!declared.solvers) return { solver };
+  const overDns = stored.parts.find((part) => challengesOf(part.solver.settings).some(isOverDns));
+  const others = identifiers.map((one) => {
+    const isNew = stored.identifiers.every(({ value }) => value !== one.value);
+    const own = solverNameOf(declared, one);
+    return [one.value, isNew && isWildcard(one) ? (overDns?.solver.name ?? solver) : own] as const;
+  });
+  return solversFor(identifiers, { solver, solvers: Object.fromEntries(others) });
+}

@@ -1,0 +1,84 @@
+import { join } from 'node:path';
+import { fail } from '../../core/errors/errors.ts';
+import type { Settings } from '../../core/spec/spec.ts';
+import { didYouMean } from '../../core/text/nearest.ts';
+import type { Session } from '../context.ts';
+import type { Kept } from './kept.ts';
+import { cutAt, flagName, given, keptPath, textOf } from './values.ts';
+import { Written } from './written.ts';
+
+type Deployers = Settings['deployers'];
+
+/** Which nginx the targets `nginx:FOLDER` test and reload; named as by certbot. */
+export const nginxFlags = ['nginxCtl', 'nginxServerRoot'] as const;
+
+/** The deployers of --deploy, where nothing else is described. */
+export async function deployersFromFlags(session: Session, settings: Settings): Promise<Deployers> {
+  const written = new Written();
+  const names = Object.keys(writeDeployers(written, session, settings));
+  const { deployers } = await written.settings(session, { deployers: settings.deployers });
+  return Object.fromEntries(names.map((name) => [name, deployers[name]!]));
+}
+
+interface Choosing {
+  readonly session: Session;
+  readonly settings: Settings;
+  readonly kept: Kept | undefined;
+}
+
+/** Writes the targets of a certificate at `path`. Returns the deployers that it may name besides. */
+export function writeTargets(
+  written: Written,
+  path: readonly PropertyKey[],
+  { session, settings, kept }: Choosing,
+): Deployers {
+  const isKept = kept !== undefined && session.invocation.flags['deploy'] === undefined;
+  const deployers = isKept ? kept.deployers : writeDeployers(written, session, settings);
+  if (!isKept) written.set([...path, 'deploy'], Object.keys(deployers));
+  writeNginx(written, session, deployers);
+  return isKept ? kept.deployers : settings.deployers;
+}
+
+/** Writes the deployers that --deploy describes, and returns these and those that it names. */
+function writeDeployers(written: Written, session: Session, settings: Settings): Deployers {
+  const deployers: Record<string, Deployers[string]> = {};
+  const typed = new Map<string, string>();
+  for (const text of given(session.invocation.flags, 'deploy') ?? []) {
+    const [flag, [type, folder]] = [`--deploy ${text}`, cutAt(text, ':')];
+    const isFolder = (type === 'files' || type === 'nginx') && folder !== undefined && folder !== '';
+    const declared = Object.hasOwn(settings.deployers, text) ? settings.deployers[text] : undefined;
+    if (!declared && !isFolder)
+      throw fail('usage/unknown-value', {
+        ...{ typed: flag, known: 'files:FOLDER, nginx:FOLDER or the name of a declared deployer' },
+        nearest: didYouMean(text, ['files:FOLDER', 'nginx:FOLDER', ...Object.keys(settings.deployers)]),
+      });
+    const made = declared ?? { type, path: keptPath(`--deploy ${type}:`, folder!, session) };
+    const name = declared ? text : `${type}:${made['path']}`;
+    const other = typed.get(name);
+    if (other !== undefined)
+      throw fail('usage/flags-exclude', { one: other, other: flag, reason: 'they are the same target' });
+    typed.set(name, flag);
+    deployers[name] = made;
+    if (!declared) written.set(['deployers', name], made, flag);
+  }
+  return deployers;
+}
+
+/** Writes which nginx the flags name; a declared deployer `nginx` names its own. */
+function writeNginx(written: Written, session: Session, deployers: Deployers): void {
+  const { flags } = session.invocation;
+  const flag = nginxFlags.find((name) => flags[name] !== undefined);
+  if (flag === undefined) return;
+  const found = Object.entries(deployers).filter(([target]) => target.startsWith('nginx:'));
+  if (found.length === 0)
+    throw fail('usage/not-applicable', {
+      ...{ typed: flagName(flag), reason: 'the certificate goes to no nginx', advice: 'Add --deploy nginx:FOLDER.' },
+    });
+  const [ctl = 'nginx', root] = [textOf(flags['nginxCtl']), textOf(flags['nginxServerRoot'])];
+  const command = [
+    ctl.includes('/') ? keptPath('--nginx-ctl ', ctl, session) : ctl,
+    ...(root === undefined ? [] : ['-c', join(keptPath('--nginx-server-root ', root, session), 'nginx.conf')]),
+  ];
+  const commands = { test: [...command, '-t'], reload: [...command, '-s', 'reload'] };
+  for (const [target, one] of found) written.set(['deployers', target], { ...one, ...commands });
+}

@@ -1,0 +1,80 @@
+import { type Places, type Problem, pathText } from '../../config/problems.ts';
+import type { Registry } from '../../config/registry.ts';
+import type { Declared } from '../../config/settings.ts';
+import { fail } from '../../core/errors/errors.ts';
+import type { Settings } from '../../core/spec/spec.ts';
+import type { Session } from '../context.ts';
+
+type Path = readonly PropertyKey[];
+type Group = Record<PropertyKey, unknown>;
+
+const nothing: Declared = { issuers: {}, balancers: {}, solvers: {}, deployers: {} };
+
+export const registryOf = async ({ context }: Pick<Session, 'context'>): Promise<Registry> =>
+  context.registry ?? (await import('../../generated/registry.ts')).registry;
+
+/**
+ * The configuration that the flags of a command give: one that a file could give as well, so it is checked as that is.
+ * It knows which flag wrote what, and messages name the flag.
+ */
+export class Written {
+  readonly #whole: Group = {};
+  readonly #flags = new Map<string, string>();
+
+  /** Puts a value at a path; undefined removes what is there. */
+  set(path: Path, value: unknown, flag?: string): void {
+    const key = path.at(-1)!;
+    let group = this.#whole;
+    for (const [index, part] of path.slice(0, -1).entries()) {
+      group[part] ??= typeof path[index + 1] === 'number' ? [] : {};
+      group = group[part] as Group;
+    }
+    if (value === undefined) delete group[key];
+    else group[key] = value;
+    if (flag !== undefined) this.name(path, flag);
+  }
+
+  /** Messages call what is at this path by the flag. */
+  name(path: Path, flag: string): void {
+    this.#flags.set(pathText(path), flag);
+  }
+
+  /** The flag of what is at a path, or of what that is in. */
+  #flagAt(path: Path): string | undefined {
+    const flag = this.#flags.get(pathText(path));
+    return flag ?? (path.length === 0 ? undefined : this.#flagAt(path.slice(0, -1)));
+  }
+
+  readonly #places: Places = { at: (path) => this.#flagAt(path) ?? pathText(path), within: () => '' };
+
+  /**
+   * The settings in it, made as those of a file are. Fails with the first problem: with its own error, or with
+   * `usage/value`.
+   *
+   * @param declared what certificates may name besides; it was checked before
+   */
+  async settings(
+    session: Session,
+    declared: Partial<Declared> = {},
+    overlooks: (problem: Problem) => boolean = () => false,
+  ): Promise<Settings> {
+    // Imported here, because other commands need neither this nor the schema.
+    const { settingsIn } = await import('../../config/settings.ts');
+    const { settings, problems } = await settingsIn(this.#whole, {
+      ...{ env: session.context.env, registry: await registryOf(session), now: await session.now() },
+      ...{ places: this.#places, declared: { ...nothing, ...declared } },
+      // `proveCredentials` says so, and names the environment variable as well.
+      overlooks: (problem) => overlooks(problem) || (problem.missing === true && isOfProvider(problem.path)),
+    });
+    if (settings) return settings;
+    throw problems[0]?.error ?? fail('usage/value', { problem: problems.map((one) => this.#textOf(one)).join('; ') });
+  }
+
+  /** The problem with its flag, if the sentence does not name it. */
+  #textOf({ path, message }: Problem): string {
+    const flag = this.#flagAt(path);
+    return flag === undefined || message.includes(flag) ? message : `${flag}: ${message}`;
+  }
+}
+
+const isOfProvider = ([section, , key]: Path): boolean => section === 'solvers' && key === 'options';
