@@ -35,8 +35,9 @@ export default defineConfig({
           // Real servers on two cores: generous limits, which only guard against a hang.
           testTimeout: 180_000,
           hookTimeout: 120_000,
-          // They mostly wait: for health checks, time limits and other processes.
-          maxWorkers: 3,
+          // They mostly wait: for health checks, time limits and other processes. At most five, who share the free ports
+          // (test/support/service.ts).
+          maxWorkers: 4,
           // Fifteen servers and their clients on two busy cores: one more try, which the end of the run reports. A long run
           // is to find what fails once in a while.
           retry: isLong ? 0 : 1,

@@ -11,7 +11,7 @@ import { inLanes, pointsTimeout, type Rig, recordedNames, type State, samplePoin
  * SIGKILL at every effect of a delivery to the HTTPS listener of a load balancer. A sweep of another process finishes it:
  * the listener serves the version, which was uploaded once, and no lock is left.
  */
-const samples = 5;
+const samples = 3;
 const lanes = 2;
 const name = 'abc.example.test';
 

@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { type Bind, startBind } from '../support/bind.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
-import { isLong, seed, seeded } from '../support/seeded.ts';
+import { isLong, sampled, seed } from '../support/seeded.ts';
 import { atEnd, repositoryRoot, temporaryFolder } from '../support/service.ts';
 import type { RunnerRequest } from './runner.ts';
 
@@ -257,15 +257,12 @@ export const challengeFiles = (rig: Rig): Promise<readonly string[]> =>
 export const pointsTimeout = isLong ? 7_200_000 : 180_000;
 
 /**
- * A sample of the points: one of each stretch of equal length, so that no step is left out; the same for the same seed.
- * In the long run, all points.
+ * A sample of the points, in which no step is left out; the same for the same seed. In the long run, all points.
  */
 export function samplePoints(points: readonly string[], count: number, title: string): readonly string[] {
-  if (isLong || points.length <= count) return points;
-  process.stderr.write(`${title}: ${count} of ${points.length} points, CERTFLEET_SEED=${seed}\n`);
-  const random = seeded(title);
-  const stretch = points.length / count;
-  return Array.from({ length: count }, (_, i) => points[Math.floor((i + random()) * stretch)] as string);
+  if (!isLong && points.length > count)
+    process.stderr.write(`${title}: ${count} of ${points.length} points, CERTFLEET_SEED=${seed}\n`);
+  return sampled(points, count, title);
 }
 
 /** Whether an effect may be missing in a run: the folder may be there, or not, or the CA may be polled less often. */

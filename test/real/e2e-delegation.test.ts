@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { type AcmeProxy, killedAt, startAcmeProxy } from '../support/acme-proxy.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { declaredOf } from '../support/declared.ts';
 import {
@@ -16,7 +17,7 @@ import {
   succeeded,
 } from '../support/e2e.ts';
 import { startPebble } from '../support/pebble.ts';
-import { findProgram, until } from '../support/service.ts';
+import { findProgram } from '../support/service.ts';
 import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 
 // `_acme-challenge.abc` leads by two CNAMEs to a zone that only another key, of another solver, can change.
@@ -28,10 +29,15 @@ function labelOf(accountUrl: string): string {
   return `_${Array.from(digits, (digit) => 'abcdefghijklmnopqrstuvwxyz234567'[Number.parseInt(digit, 32)]).join('')}`;
 }
 
+const issuerAt = ({ directoryUrl, caFile }: AcmeProxy) => ({
+  pebble: { directory: directoryUrl, caFile, agreeToTerms: true, test: true },
+});
+
 describeWith(['pebble', 'haproxy', ...bindPrograms], 'a delegated challenge', () => {
   stopAllAfterwards();
   let bench: Bench;
   let home: Home;
+  let proxy: AcmeProxy;
   const configuration =
     (zones: object) =>
     (given: Configuration): Configuration => {
@@ -43,6 +49,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a delegated challenge', ()
           deploy: ['files'],
           endpoints: [],
         })(onlyCertificate('wildcard')(given)),
+        issuers: issuerAt(proxy),
         solvers: {
           dns: { ...dns, zones, timeout: '5s' },
           other: {
@@ -75,17 +82,16 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a delegated challenge', ()
         ],
       },
     });
+    proxy = await startAcmeProxy({ directoryUrl: bench.pebble.directoryUrl, caFile: bench.pebble.caFile });
     home = await bench.home();
     await writeFile(join(home.folder, 'other'), bench.bind.keys[1]!.secret, { mode: 0o600 });
   });
 
   it('conformance 16: is issued, killed and swept with the solver that `zones` names', async () => {
     await home.configure(configuration({ 'acme.other.test': 'other' }));
-    const killWhen = until(async () => (await bench.bind.txt('acme.other.test')).length > 0, {
-      what: 'the value is there',
-      everyMs: 1,
-    });
-    expect((await home.certfleet(['issue'], { killWhen })).status).toBe('SIGKILL');
+    const killed = await killedAt(proxy, 'challenge', (killWhen) => home.certfleet(['issue'], { killWhen }));
+    expect(killed.status, killed.stdout + killed.stderr).toBe('SIGKILL');
+    expect(await bench.bind.txt('acme.other.test')).toHaveLength(1);
     // The sweep knows everything from the store.
     await home.configure((given) => ({ ...given, solvers: {}, certificates: [] }));
     succeeded(await home.certfleet(['sweep']));
@@ -111,9 +117,8 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a delegated challenge', ()
     'conformance 18: is dns-account-01: each account has a label, which may be delegated on its own',
     async () => {
       const pebble = await startPebble({ program: 'shared', dnsServer: bench.bind.server });
-      const issuers = {
-        pebble: { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true },
-      };
+      const held = await startAcmeProxy({ directoryUrl: pebble.directoryUrl, caFile: pebble.caFile });
+      const issuers = issuerAt(held);
       const own = async (identifiers: readonly string[]) => {
         const made = await bench.home();
         await writeFile(join(made.folder, 'other'), bench.bind.keys[1]!.secret, { mode: 0o600 });
@@ -142,11 +147,8 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a delegated challenge', ()
       );
 
       // From the journal alone, a sweep finds the record of the account.
-      const killWhen = until(async () => (await bench.bind.txt('example.test')).length > 0, {
-        what: 'the value is there',
-        everyMs: 1,
-      });
-      expect((await other.certfleet(['renew', '--force'], { killWhen })).status).toBe('SIGKILL');
+      const renew = (killWhen: Promise<unknown>) => other.certfleet(['renew', '--force'], { killWhen });
+      expect((await killedAt(held, 'challenge', renew)).status).toBe('SIGKILL');
       expect(await bench.bind.txt('example.test')).toMatchObject([{ name: expect.stringContaining(labels[1]!) }]);
       await other.configure((given) => ({ ...given, solvers: {}, certificates: [] }));
       succeeded(await other.certfleet(['sweep']));

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
+import { type AcmeProxy, killedAt, startAcmeProxy } from '../support/acme-proxy.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { declaredOf } from '../support/declared.ts';
 import {
@@ -19,7 +19,7 @@ import {
   stderrOf,
   succeeded,
 } from '../support/e2e.ts';
-import { temporaryFolder, until } from '../support/service.ts';
+import { temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 // One certificate, one order, two solvers: the responder answers for a name, and BIND for a wildcard.
@@ -52,13 +52,7 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a certificate with two sol
 
   it('is checked, killed between present and accept, swept, and issued', async () => {
     succeeded(await home.certfleet(['config', 'check']));
-    let release = () => {};
-    const released = new Promise<void>((resolve) => (release = resolve));
-    const held = proxy.fault({ on: 'challenge', what: { type: 'hold', when: 'before', until: released } });
-    const killWhen = until(() => held.hits > 0, { what: 'the CA is told that an answer is ready' });
-    const killed = await home.certfleet(['issue'], { killWhen });
-    release();
-    proxy.clear();
+    const killed = await killedAt(proxy, 'challenge', (killWhen) => home.certfleet(['issue'], { killWhen }));
     expect((await challenges()).length).toBe(1);
     expect(killed.status, killed.stdout + killed.stderr).toBe('SIGKILL');
     const { work } = await readLineage(home.store, 'abc');

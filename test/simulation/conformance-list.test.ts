@@ -24,7 +24,7 @@ const simulated = 'test/simulation/conformance.test.ts';
 
 /** The points, and where the test of each is: the file, and a part of its name. */
 const points: readonly (readonly [number, string, string, string])[] = [
-  [1, 'two hundred orders at a CA that misbehaves', 'test/real/chaos.test.ts', 'its default chaos'],
+  [1, 'two hundred orders at a CA that misbehaves', 'test/long/chaos.test.ts', 'its default chaos'],
   [2, 'every answer about renewal', simulated, 'renewal information (RFC 9773)'],
   [3, 'an order without `replaces` where that is refused', simulated, 'an order that replaces a certificate'],
   [4, 'a certificate of 160 hours', here, 'conformance 4:'],

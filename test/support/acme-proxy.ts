@@ -15,7 +15,7 @@ import {
 } from './acme-fault.ts';
 import { type AcmeKind, createKindMap } from './acme-kind.ts';
 import { localHttps } from './https.ts';
-import { atEnd } from './service.ts';
+import { atEnd, until } from './service.ts';
 
 export type { FaultRule, Spoil } from './acme-fault.ts';
 export type { AcmeKind } from './acme-kind.ts';
@@ -74,6 +74,28 @@ export interface AcmeProxyOptions {
   readonly caFile?: string;
   /** Default: any free one. */
   readonly port?: number;
+}
+
+/**
+ * Kills a program at the moment when it sends this kind of request, which the CA does not get before. A poll for what
+ * the program has done until then would miss the moment on a busy machine.
+ */
+export async function killedAt<T>(
+  proxy: AcmeProxy,
+  on: AcmeKind,
+  run: (killWhen: Promise<unknown>) => Promise<T>,
+): Promise<T> {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const held = proxy.fault({ on, what: { type: 'hold', when: 'before', until: released } });
+  try {
+    return await run(until(() => held.hits > 0, { what: `the CA gets a request of the kind ${on}` }));
+  } finally {
+    release();
+    held.remove();
+  }
 }
 
 export async function startAcmeProxy(options: AcmeProxyOptions): Promise<AcmeProxy> {

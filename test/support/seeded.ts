@@ -34,3 +34,11 @@ export const randomOf = (chance: () => number): Random => ({
   bytes: (length) => Uint8Array.from({ length }, () => Math.floor(chance() * 256)),
   number: chance,
 });
+
+/** A sample of many like cases, one of each stretch of equal length; all in a long run. */
+export function sampled<Case>(cases: readonly Case[], count: number, what: string): readonly Case[] {
+  if (isLong || cases.length <= count) return cases;
+  const chance = seeded(what);
+  const stretch = cases.length / count;
+  return Array.from({ length: count }, (_, at) => cases[Math.floor((at + chance()) * stretch)]!);
+}
