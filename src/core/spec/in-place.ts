@@ -6,18 +6,17 @@ export const inPlaceTarget = (root: string): string => `files:${root}`;
 /** The name of the target that is the files that another client has installed, or keeps in its folder. */
 export const copiesTarget = (root: string): string => `copies:${root}`;
 
-/** The folder in which another client has the files of a certificate, if a deployer writes there. */
-export const filesInPlace = (settings: AdapterSettings | undefined, name: string): string | undefined =>
-  settings?.type === 'files' && settings['layout'] === 'certbot'
-    ? `${String(settings['path']).replace(/\/+$/, '')}/live/${settings['certbotName'] ?? name}`
-    : undefined;
+/** The folder in which a deployer writes the files of a certificate, as certbot has it; undefined if it writes none. */
+export function liveFolder(settings: AdapterSettings | undefined, name: string): string | undefined {
+  if (settings?.type !== 'files' || typeof settings['path'] !== 'string') return undefined;
+  const { path, certbotName } = settings;
+  const own = settings['layout'] === 'certbot' && typeof certbotName === 'string' ? certbotName : name;
+  return `${path.replace(/\/+$/, '')}/live/${own}`;
+}
 
-/** The folder in which a deployer writes the files of a certificate, as certbot has it. */
-export const liveFolder = (settings: AdapterSettings | undefined, name: string): string | undefined =>
-  filesInPlace(settings, name) ??
-  (settings?.type === 'files' && (settings['layout'] ?? 'live') === 'live'
-    ? `${String(settings['path']).replace(/\/+$/, '')}/live/${name}`
-    : undefined);
+/** The same, if it is the folder of another client. */
+export const filesInPlace = (settings: AdapterSettings | undefined, name: string): string | undefined =>
+  settings?.['layout'] === 'certbot' ? liveFolder(settings, name) : undefined;
 
 /** Whether a deployer writes into another client's own folder. */
 export const isInPlace = (settings: AdapterSettings | undefined, root: string): boolean =>

@@ -1,10 +1,11 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { dns01Settings } from '../../../config/dns01.ts';
 import { balancerIn } from '../../../config/forward-rule.ts';
 import type { Problem } from '../../../config/problems.ts';
 import { dns01Type, forwardRuleType } from '../../../config/registry.ts';
 import { type CertfleetError, fail, reasonOf } from '../../../core/errors/errors.ts';
 import { identifierKey, identifierSet } from '../../../core/names/identifier.ts';
+import { liveFolder } from '../../../core/spec/in-place.ts';
 import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import type { Files } from '../../../ports/files.ts';
@@ -30,8 +31,9 @@ export function sameFiles({ certificates, deployers }: Settings): readonly Probl
     const first = new Map<string, string>();
     return deploy.flatMap((target, at) => {
       const deployer = deployers[target];
-      const folder = deployer && folderOf(deployer, name);
-      if (folder === undefined) return [];
+      const written = liveFolder(deployer, name);
+      if (written === undefined) return [];
+      const folder = resolve(written);
       const other = first.get(folder);
       if (other === undefined) first.set(folder, target);
       if (other === undefined) return [];
@@ -40,11 +42,6 @@ export function sameFiles({ certificates, deployers }: Settings): readonly Probl
       return [{ path: ['certificates', index, 'deploy', at], message }];
     });
   });
-}
-
-function folderOf({ type, path, layout, certbotName }: AdapterSettings, name: string): string | undefined {
-  if (type !== 'files' || typeof path !== 'string') return undefined;
-  return join(resolve(path), 'live', layout === 'certbot' && typeof certbotName === 'string' ? certbotName : name);
 }
 
 /** Files of root certificates that no connection to the CA could use. */
