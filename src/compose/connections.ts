@@ -4,7 +4,7 @@ import { createIssuer } from '../acme/issuer.ts';
 import { createLiveFolder } from '../clients/folders/live-folder.ts';
 import { refuseForeignPrograms } from '../clients/hook-programs.ts';
 import { parseHostPort } from '../config/addresses.ts';
-import { balancerIn } from '../config/forward-rule.ts';
+import { eachAdapter } from '../config/each-adapter.ts';
 import type { Environment } from '../config/options.ts';
 import { canonical } from '../core/spec/same-spec.ts';
 import type { PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
@@ -158,9 +158,7 @@ export function connect(context: ConnectContext): ComposedConnections {
     },
     async balancers(stored) {
       const declared = Object.entries(context.balancers).map(([name, settings]) => ({ name, settings }));
-      const named = stored.flatMap(({ parts, targets }) =>
-        [...parts.map(({ solver }) => solver), ...targets].flatMap(({ settings }) => balancerIn(settings) ?? []),
-      );
+      const named = stored.flatMap((spec) => eachAdapter(spec).filter(({ kind }) => kind === 'balancer'));
       const all = new Map([...named, ...declared].map((one) => [digestOf(one.settings), one]));
       return Promise.all(
         [...all].map(([key, one]) => once(balancers, key, async () => (await balancerOf(context, one)).connect())),

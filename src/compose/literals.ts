@@ -47,7 +47,7 @@ export function withoutLiterals(
   /** The literals of a lineage. Many have the same settings, so each is looked through once. */
   async function literalsIn({ spec, tombstones = [] }: Lineage): Promise<ReadonlySet<string>> {
     const { parts: solvers, targets, issuer } = spec;
-    const presenters = tombstones.flatMap(({ by }) => (by ? [by.solver.settings] : []));
+    const presenters = tombstones.flatMap(({ by }) => (by ? [by.solver] : []));
     const parts = [
       once(literals, digestOf([solvers.map(({ solver }) => solver), targets, issuer]), () =>
         literalsOf(spec, registry),

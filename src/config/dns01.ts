@@ -112,12 +112,6 @@ export function withZoneSolvers(
   return { ...settings, [zoneSolversKey]: Object.fromEntries(named) };
 }
 
-/** The settings of a `dns01` solver, and of those that its `zones` name. */
-export function withThoseElsewhere(settings: AdapterSettings): readonly Dns01Settings[] {
-  const own = dns01Settings(settings);
-  return [own, ...own.elsewhere.map((one) => dns01Settings(one.settings))];
-}
-
 const zoneName = (name: string): string => name.toLowerCase().replace(/\.$/, '');
 
 /** Reads the settings of a `dns01` solver, which were checked when they were loaded. */

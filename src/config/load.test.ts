@@ -5,7 +5,8 @@ import { exampleText } from '../cli/commands/look/example.ts';
 import { CertfleetError } from '../core/errors/errors.ts';
 import { z } from '../define.ts';
 import { registry } from '../generated/registry.ts';
-import { dns01Settings, withThoseElsewhere } from './dns01.ts';
+import { dns01Settings } from './dns01.ts';
+import { eachAdapterOf } from './each-adapter.ts';
 import { configurationJsonSchema } from './json-schema.ts';
 import { checkConfiguration, loadSettings } from './load.ts';
 
@@ -518,7 +519,11 @@ describe('zones that another solver changes', () => {
     expect(dns01Settings(dns).elsewhere).toEqual([
       { zone: 'example.net', solver: 'other', settings: settings.solvers['other'] },
     ]);
-    expect(withThoseElsewhere(dns).map(({ options }) => options['keyName'])).toEqual(['a', 'b']);
+    const used = eachAdapterOf('solver', { name: 'dns', settings: dns });
+    expect(used.map(({ kind, name, settings }) => [kind, name, settings['keyName']])).toEqual([
+      ['dns', 'dns', 'a'],
+      ['dns', 'other', 'b'],
+    ]);
   });
 
   it.each([

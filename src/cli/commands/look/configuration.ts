@@ -1,9 +1,8 @@
-import { dns01Settings } from '../../../config/dns01.ts';
-import { balancerIn, withoutBalancer } from '../../../config/forward-rule.ts';
+import { eachAdapterOf } from '../../../config/each-adapter.ts';
 import { checkConfiguration } from '../../../config/load.ts';
 import { resolveOptions } from '../../../config/options.ts';
 import type { Problem } from '../../../config/problems.ts';
-import { type AdapterKind, adapterEntry, dns01Type } from '../../../config/registry.ts';
+import { type AdapterKind, adapterEntry } from '../../../config/registry.ts';
 import { CertfleetError } from '../../../core/errors/errors.ts';
 import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
 import { present } from '../../../core/text/present.ts';
@@ -122,13 +121,15 @@ async function secretProblems(session: Session, settings: Settings): Promise<rea
   };
   await open('store', ['store'], settings.store);
   for (const [name, solver] of Object.entries(settings.solvers)) {
-    const path = ['solvers', name];
-    await (solver.type === dns01Type ? open('dns', path, dns01Settings(solver).options) : open('solver', path, solver));
+    const [{ kind, settings: options }] = eachAdapterOf('solver', { name, settings: solver });
+    await open(kind, ['solvers', name], options);
   }
   for (const [name, balancer] of Object.entries(settings.balancers))
     await open('balancer', ['balancers', name], balancer);
-  for (const [name, deployer] of Object.entries(settings.deployers))
-    await open('deployer', ['deployers', name], balancerIn(deployer) ? withoutBalancer(deployer) : deployer);
+  for (const [name, deployer] of Object.entries(settings.deployers)) {
+    const [{ settings: options }] = eachAdapterOf('deployer', { name, settings: deployer });
+    await open('deployer', ['deployers', name], options);
+  }
   return found;
 }
 
