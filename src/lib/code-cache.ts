@@ -12,8 +12,9 @@ import { effectiveUid } from './owners.ts';
  */
 export function loadBuilt<Exports>(path: string): Exports {
   const folder = process.sourceMapsEnabled ? undefined : codeCacheFolder(process.env);
-  if (folder === undefined) return createRequire(path)(path) as Exports;
-  const cache = openCodeCache(folder, basename(path));
+  const set = setOf(basename(path));
+  if (folder === undefined || set === undefined) return createRequire(path)(path) as Exports;
+  const cache = openCodeCache(join(folder, set));
   // After a signal, nothing may take time.
   process.once('exit', (code) => {
     if (code < 128) cache.save();
@@ -26,7 +27,7 @@ export function loadBuilt<Exports>(path: string): Exports {
  * most commands (decision 0034). Who can write the cache runs code as this user, so it counts only if nobody but root and
  * this user can change it and the way to it. Whatever is wrong with it, the sources are compiled as without it.
  */
-export interface CodeCache {
+interface CodeCache {
   /** What the file exports. The files beside it that it requires come through the cache, too. */
   load(path: string): unknown;
   /** Writes what this run compiled, if the cache lacked any of its files. */
@@ -51,9 +52,7 @@ export function codeCacheFolder(env: Environment): string | undefined {
 /** How many builds, versions of Node.js and settings of it have a cache at once. */
 const maxSets = 4;
 
-/** @param build what changes with any file of the build */
-export function openCodeCache(folder: string, build: string): CodeCache {
-  const set = join(folder, setOf(build));
+function openCodeCache(set: string): CodeCache {
   const readable = trusted(set);
   const own = createRequire(import.meta.url);
   const loaded: { readonly script: Script; readonly source: Buffer; readonly name: string }[] = [];
@@ -107,13 +106,20 @@ export function openCodeCache(folder: string, build: string): CodeCache {
 
 /**
  * The name of what belongs together. V8 checks its version and flags, but not which build of it wrote the data, and of the
- * source only the length.
+ * source only the length. Undefined if the program of Node.js cannot be looked at: it was removed, or root started it for
+ * another user.
+ *
+ * @param build what changes with any file of the build
  */
-function setOf(build: string): string {
+function setOf(build: string): string | undefined {
   const { execPath, execArgv, version, arch, env } = process;
-  const { size, mtimeMs } = fs.statSync(execPath);
-  const told = [build, execPath, size, mtimeMs, ...execArgv, env['NODE_OPTIONS']].join('\0');
-  return `${version}-${arch}-${crc32(told).toString(16).padStart(8, '0')}`;
+  try {
+    const { size, mtimeMs } = fs.statSync(execPath);
+    const told = [build, execPath, size, mtimeMs, ...execArgv, env['NODE_OPTIONS']].join('\0');
+    return `${version}-${arch}-${crc32(told).toString(16).padStart(8, '0')}`;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Where the folder really is, if only root and this user can change it and the way to it. */

@@ -294,6 +294,15 @@ describe('without a place for the code cache', () => {
     ['HOME is not set', async () => ({ CERTFLEET_ROOT: '' })],
     ['HOME does not exist', async (folder) => ({ CERTFLEET_ROOT: '', HOME: join(folder, 'none') })],
     [
+      'Node.js itself cannot be looked at',
+      async (folder) => {
+        const hide = join(await temporaryFolder('hide'), 'hide.cjs');
+        await chmod(dirname(hide), 0o755);
+        await writeFile(hide, `process.execPath = '/nonexistent/node';`);
+        return { CERTFLEET_CODE_CACHE: join(folder, 'cache'), NODE_OPTIONS: `--require=${hide}` };
+      },
+    ],
+    [
       'there is a file in its place',
       async (folder) => {
         await writeFile(join(folder, 'file'), '');
