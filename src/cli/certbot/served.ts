@@ -1,0 +1,60 @@
+import { parseIdentifiers } from '../../config/identifiers.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { isWildcard } from '../../core/names/identifier.ts';
+import type { CertbotWords, Served } from '../../migrate/certbot/words.ts';
+import type { Session } from '../context.ts';
+import { namesMissing } from './suggestions.ts';
+
+/** What follows from the configuration of the web server. */
+export interface WebServed {
+  readonly served: Served;
+  /** What to add to the configuration once there is a certificate of this name. */
+  advice(name: string): string | undefined;
+}
+
+/** The web server that was asked, and for what. */
+export interface Found {
+  readonly given: CertbotWords;
+  readonly command: readonly [string, ...string[]];
+  readonly folder: string;
+  readonly port: number;
+  readonly session: Session;
+}
+
+/** The names to get. Fails with a code of `usage/`. */
+export function namesFor(
+  { domains, verb, authenticator }: CertbotWords,
+  flag: string,
+  served: readonly string[],
+): readonly string[] {
+  const known = [...new Set(served)].filter((name) => /^[a-z0-9.-]+\.[a-z0-9-]+$/i.test(name));
+  if (domains.length === 0) throw namesMissing(verb, known);
+  const identifiers = parseIdentifiers(domains, 'the certificate');
+  const wildcard = flag === `--${authenticator}` ? identifiers.find(isWildcard) : undefined;
+  if (wildcard)
+    throw fail(
+      'identifier/wildcard-needs-dns',
+      { value: wildcard.value, solver: flag, answers: 'http-01' },
+      { hint: `Use --dns-PROVIDER in place of ${flag}.` },
+    );
+  return identifiers.map(({ value }) => value);
+}
+
+export const filesOf = (folder: string, name: string): readonly [chain: string, key: string] => [
+  `${folder}/live/${name}/fullchain.pem`,
+  `${folder}/live/${name}/privkey.pem`,
+];
+
+export function adviceOf(
+  changes: readonly string[],
+  blocks: readonly string[],
+  enhancements: string | undefined,
+  reload: string,
+): string | undefined {
+  const parts = [
+    ...(changes.length > 0 ? [`To use the certificate, change this:\n\n${changes.join('\n')}`] : []),
+    ...(blocks.length > 0 ? [`To serve HTTPS, add this:\n\n${blocks.join('\n\n')}`] : []),
+    ...(enhancements === undefined ? [] : [enhancements]),
+  ];
+  return parts.length === 0 ? undefined : `${parts.join('\n\n')}\n\nThen ${reload}. certfleet edits no configuration.`;
+}
