@@ -8,24 +8,27 @@ import { dns } from './bench/dns.ts';
 import { encrypted } from './bench/encrypted.ts';
 import { hundred } from './bench/hundred.ts';
 import { importAll } from './bench/import.ts';
+import { printMissed } from './bench/measure.ts';
 import { one } from './bench/one.ts';
 import { renew } from './bench/renew.ts';
 import { renewImported } from './bench/renew-imported.ts';
 import { type Rig, startRig } from './bench/rig.ts';
+import { script } from './bench/script.ts';
 import { start } from './bench/start.ts';
 
 // `npm run bench`: certfleet against its peers, in one run on one machine. A ratio is ours divided by the peer's; the
 // absolute numbers beside it are this machine's alone.
 //
 //   npm run bench                             every row
-//   npm run bench -- one dns                  some: start, one, hundred, encrypted, distance, dns, renew, import,
-//                                             imported, calls
+//   npm run bench -- one dns                  some: start, one, hundred, script, encrypted, distance, dns, renew,
+//                                             import, imported, calls
 //   npm run bench -- --rounds 1 --scale 0.02  each measured once, on a fiftieth of the certificates: whether it runs
 
 const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   start,
   one,
   hundred,
+  script,
   encrypted,
   distance,
   dns,
@@ -57,6 +60,7 @@ if (unknown.length > 0) {
     while ((await onNewServers(measureRow)) === 'locked')
       console.log(`        Pebble has locked itself up; once more: ${name}`);
   }
+  printMissed();
 }
 
 async function onNewServers(measureRow: (rig: Rig) => Promise<void>): Promise<'measured' | 'locked'> {

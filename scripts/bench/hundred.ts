@@ -13,7 +13,7 @@ export async function hundred(rig: Rig): Promise<void> {
     ours: `${raced.ours.perSecond.toFixed(1)} a second`,
     peer: `acme-client ${raced.peer.perSecond.toFixed(1)} a second`,
     ratio: raced.ours.perSecond / raced.peer.perSecond,
-    bound: { atLeast: 1.5 },
+    bound: { atLeast: 2 },
   });
   printNote(clientCosts(raced));
 }

@@ -96,9 +96,11 @@ export interface Row {
   readonly ours: string;
   readonly peer: string;
   readonly ratio: number;
-  /** The bound the issue names, and on which side of it the ratio must be. */
+  /** What we want, and on which side of it the ratio must be. */
   readonly bound: { readonly atMost: number } | { readonly atLeast: number };
 }
+
+const missed: string[] = [];
 
 export function printRow({ what, ours, peer, ratio, bound }: Row): void {
   const [words, kept] =
@@ -107,6 +109,12 @@ export function printRow({ what, ours, peer, ratio, bound }: Row): void {
       : [`at least ${bound.atLeast}`, ratio >= bound.atLeast];
   console.log(`${ratio.toFixed(2).padStart(6)}  ${what} (${words}: ${kept ? 'kept' : 'MISSED'})`);
   console.log(`        certfleet ${ours}; ${peer}`);
+  if (!kept) missed.push(`${ratio.toFixed(2)}, ${words}: ${what}`);
+}
+
+/** The end of the bench. */
+export function printMissed(): void {
+  console.log(missed.length === 0 ? '\nEvery bound is kept.' : `\nMissed: ${['', ...missed].join('\n  ')}`);
 }
 
 export const printNote = (text: string): void => console.log(`        ${text}`);

@@ -41,6 +41,6 @@ export async function renewImported(servers: Rig): Promise<void> {
     ours: `${rate(renewed).toFixed(1)} a second`,
     peer: `first certificates ${rate(issued).toFixed(1)} a second`,
     ratio: rate(renewed) / rate(issued),
-    bound: { atLeast: 0.9 },
+    bound: { atLeast: 0.95 },
   });
 }

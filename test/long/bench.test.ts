@@ -19,17 +19,20 @@ describeWith(['certbot', 'acme-tiny', 'pebble', 'nginx', 'named', 'openssl'], '`
       'one certificate',
       'peak memory of one issue',
       '2 certificates in one command',
+      '8 certificates in one command: client CPU',
       '2 certificates in one command: rate with an encrypted store',
       'a CA at a distance, 8 certificates',
       'apex and wildcard over RFC 2136, 1 times',
       'renew, nothing due, 20 lineages',
       'renew, nothing due, 200 lineages',
-      'import of 200 lineages',
+      'import of 200 lineages of certbot, in seconds',
+      'import of 200 lineages of certbot, largest memory',
       'renewing 20 lineages imported',
       '2 orders at once: calls',
       '50 orders one after another: calls',
     ])
       expect(stdout).toMatch(row(what));
+    expect(stdout).toMatch(/^(Missed: \n|Every bound is kept)/m);
     expect(stdout).not.toMatch(/NaN|Infinity|undefined/);
   });
 
