@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { startAcmeCa } from '../../test/support/acme-ca.ts';
-import { measure, medianOf, printNote, printRow } from './measure.ts';
+import { inTurn, measure, medianOf, printNote, printRow } from './measure.ts';
 import { certfleet, configure, node, type Rig } from './rig.ts';
 
 /** As many as certfleet comes to at a CA that answers at once. */
@@ -14,7 +14,8 @@ const atOnce = 64;
  * CA: Pebble locks itself up about once in 4,000 certificates (pebble-lock.ts).
  */
 export async function script(servers: Rig): Promise<void> {
-  const rig = { ...servers, ca: await startAcmeCa({ settings: { httpPort: servers.httpPort } }) };
+  const ca = await startAcmeCa({ settings: { httpPort: servers.httpPort } });
+  const rig = { ...servers, ca };
   const [count, rounds] = [rig.count(400), rig.rounds(3)];
   const namesOf = (who: string, round: number) =>
     Array.from({ length: count }, (_, number) => `${who}${round}x${number}.example.test`);
@@ -31,11 +32,17 @@ export async function script(servers: Rig): Promise<void> {
   };
   const runScript = await prepareScript(rig);
   await runScript(['first-script.example.test']);
-  const costs = { ours: [], script: [] } as Record<'ours' | 'script', Awaited<ReturnType<typeof measure>>[]>;
-  for (let round = 0; round < rounds; round++) {
-    costs.ours.push(await issueAll(round));
-    costs.script.push(await runScript(namesOf('script', round)));
-  }
+  const requests = { ours: 0, script: 0 };
+  const counted = async <T>(who: keyof typeof requests, work: Promise<T>): Promise<T> => {
+    const before = ca.requests.length;
+    const done = await work;
+    requests[who] += ca.requests.length - before;
+    return done;
+  };
+  const costs = await inTurn(rounds, {
+    ours: (round) => counted('ours', issueAll(round)),
+    script: (round) => counted('script', runScript(namesOf('script', round))),
+  });
   const cpuMs = (who: keyof typeof costs) => (medianOf(costs[who], 'cpu') / count) * 1_000;
   printRow({
     what: `${count} certificates in one command: client CPU for each, against a script that checks and delivers nothing`,
@@ -45,7 +52,11 @@ export async function script(servers: Rig): Promise<void> {
     bound: { atMost: 2.5 },
   });
   const rate = (who: keyof typeof costs) => (count / medianOf(costs[who], 'wall')).toFixed(1);
-  printNote(`${rate('ours')} certificates a second, the script ${rate('script')}`);
+  const asked = (who: keyof typeof requests) => (requests[who] / rounds / count).toFixed(1);
+  printNote(
+    `${rate('ours')} certificates a second, the script ${rate('script')}; ` +
+      `${asked('ours')} requests for each, the script ${asked('script')}`,
+  );
 }
 
 async function prepareScript(rig: Rig) {
