@@ -95,6 +95,8 @@ export interface AdoptedAccount {
   readonly directory: string;
   readonly name: string;
   readonly from: string;
+  /** Undefined if certificates have no such keys. */
+  readonly keyType?: KeyType;
   readonly result: 'imported' | 'unchanged' | 'failed';
   readonly reason?: string;
 }

@@ -1,4 +1,3 @@
-import { createTurns } from '../../core/async/turns.ts';
 import { asFailure, isFailure } from '../../core/errors/errors.ts';
 import type { Adopted, AdoptedAccount, Adoption, Found, FoundCertificate, Remark } from '../../core/lineage/found.ts';
 import { encodeDocument, type Lineage, type Version } from '../../core/lineage/lineage.ts';
@@ -61,19 +60,21 @@ export async function adopt(
     found.certificates.map((one) => readOne(engine, one)),
     places,
   );
-  const turns = createTurns(atOnce);
+  const results = placed.map((one) => ('result' in one ? one : undefined));
+  const queue = placed.entries();
+  const lane = async (): Promise<void> => {
+    for (const [at, one] of queue) {
+      if ('result' in one) continue;
+      signal.throwIfAborted();
+      results[at] = await store(engine, { ...one, urls, known: known.get(one.name) }, options, signal);
+    }
+  };
   // All of them end before this does, so that a run that is stopped leaves no half written file.
-  const ended = await Promise.allSettled(
-    placed.map(async (one) =>
-      'result' in one
-        ? one
-        : turns.run(() => store(engine, { ...one, urls, known: known.get(one.name) }, options, signal), signal),
-    ),
-  );
-  const certificates = ended.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const ended = await Promise.allSettled(Array.from({ length: Math.min(atOnce, placed.length) }, lane));
   const failed = ended.find((one) => one.status === 'rejected' && one.reason !== signal.reason);
   if (failed?.status === 'rejected') throw failed.reason;
-  const remaining = ended.length - certificates.length;
+  const certificates = results.filter((one) => one !== undefined);
+  const remaining = results.length - certificates.length;
   return { accounts, certificates, ...present({ remaining: remaining === 0 ? undefined : remaining }) };
 }
 
@@ -86,13 +87,14 @@ async function adoptAccount(
   const { directory, name, keyPem, url, contacts, from } = account;
   const settings = { directory, account: name, email: [], agreeToTerms: true, test: false };
   const stored = await readAccount(engine, settings, signal);
-  if (stored) return { directory, name, from, result: 'unchanged' };
+  const adopted = { directory, name, from, ...present({ keyType: engine.pki.keyType(keyPem) }) };
+  if (stored) return { ...adopted, result: 'unchanged' };
   const document = {
     ...newAccountDocument(settings, keyPem),
     ...present({ url, contacts: contacts.length > 0 ? contacts : undefined }),
   };
   if (!dryRun) await writeAccount(engine, document, undefined, signal);
-  return { directory, name, from, result: 'imported' };
+  return { ...adopted, result: 'imported' };
 }
 
 /** A stored lineage, and the revision at which it was read. */

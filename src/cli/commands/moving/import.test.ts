@@ -77,6 +77,18 @@ certbot in /etc/letsencrypt: 1 of 1 certificate taken over. Nothing was ordered.
       ],
       never: ['install-timer'],
     },
+    ...(['rsa2048', 'p256'] as const).map((keyType): Row => {
+      const offer =
+        'The imported account has an RSA key, which makes each renewal slower. To give it an ES256 key: ' +
+        '`certfleet account rollover https://ca.test/dir --account 0123 --store /srv/x`. After that, certbot can no longer use it.';
+      const account = { directory: 'https://ca.test/dir', name: '0123', from, result: 'imported', keyType } as const;
+      return {
+        what: `${keyType === 'p256' ? 'does not offer' : 'offers'} another account key in place of ${keyType}`,
+        ...{ argv: `${argv} --store /srv/x`, files },
+        fleet: { adopted: { accounts: [account], certificates: [one('imported')] } },
+        [keyType === 'p256' ? 'never' : 'warns']: [offer],
+      };
+    }),
     {
       what: 'is no failure if the other client does not renew a certificate',
       ...{ argv, files },
