@@ -72,6 +72,8 @@ export function openSession(
   const delivered = new Map<string, readonly string[]>();
   const reporter: Reporter = {
     report: (raw) => {
+      // Each request has one, and nobody reads it.
+      if (raw.level === 'debug' && raw.event === 'log' && !log && !verbose) return;
       const event = guarded(raw);
       if (event.event === 'certificate.deployed' && event.certificate !== undefined)
         delivered.set(event.certificate, listIn(event.data?.['targets']));

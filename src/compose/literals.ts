@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import { inSolver, literalsOf } from '../config/literals.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import { encodeDocument, type Lineage, type SettingsBefore } from '../core/lineage/lineage.ts';
@@ -10,7 +10,6 @@ import { spreadable } from '../lib/spreadable.ts';
 import type { Random } from '../ports/random.ts';
 import type { Entry, Store } from '../ports/store.ts';
 import { changeCredentials, readCredentials } from './credentials.ts';
-import { digestOf } from './digest.ts';
 
 /** A literal secret in a stored lineage stands for itself as `kept:` and a name; its value is in `credential/<name>`. */
 const prefix = 'kept:';
@@ -49,10 +48,8 @@ export function withoutLiterals(
     const { parts: solvers, targets, issuer } = spec;
     const presenters = tombstones.flatMap(({ by }) => (by ? [by.solver] : []));
     const parts = [
-      once(literals, digestOf([solvers.map(({ solver }) => solver), targets, issuer]), () =>
-        literalsOf(spec, registry),
-      ),
-      ...presenters.map((one) => once(literals, digestOf(one), () => inSolver(one, registry))),
+      once(literals, [solvers.map(({ solver }) => solver), targets, issuer], () => literalsOf(spec, registry)),
+      ...presenters.map((one) => once(literals, one, () => inSolver(one, registry))),
     ];
     return new Set((await Promise.all(parts)).flat());
   }
@@ -140,7 +137,9 @@ export function withoutLiterals(
   };
 }
 
-function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+/** The order of keys does not matter here: settings that differ only in that are looked through again. */
+function once<T>(made: Map<string, Promise<T>>, settings: unknown, make: () => Promise<T>): Promise<T> {
+  const key = hash('sha256', JSON.stringify(settings), 'base64url');
   const known = made.get(key) ?? make();
   made.set(key, known);
   return known;
