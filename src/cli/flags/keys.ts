@@ -2,7 +2,7 @@ import { formatHostPort, parseHostPort } from '../../config/addresses.ts';
 import { dnsChallenges } from '../../config/dns01.ts';
 import { keyTypeNamed } from '../../config/wishes.ts';
 import type { Session } from '../context.ts';
-import { flagName, keptPath, referenceIn } from './values.ts';
+import { type Flags, flagName, keptPath, referenceIn, textOf } from './values.ts';
 import type { Written } from './written.ts';
 
 /** A flag that is one key of the configuration. */
@@ -64,6 +64,17 @@ export const dnsKeys = {
   // Where nothing else is stored, the first one is answered.
   challenge: { key: ['challenge'], read: (typed) => (typed === dnsChallenges[0] ? undefined : typed), hasNone: false },
 } as const satisfies Keys;
+
+/** The first flag that changes a DNS provider without choosing it. Also certbot takes its credentials without using it. */
+export const refining = (flags: Flags): string | undefined =>
+  textOf(flags['impliedBy']) ??
+  (flags['dnsOption'] !== undefined
+    ? '--dns-option'
+    : flags['propagation'] !== undefined
+      ? '--propagation'
+      : flags['challenge'] !== undefined
+        ? '--challenge'
+        : undefined);
 
 /** Writes the flags that were typed to their keys below a path, in place of what is there. */
 export function writeKeys(written: Written, base: readonly PropertyKey[], keys: Keys, session: Session): void {

@@ -3,13 +3,13 @@ import { adapterEntry, dns01Type } from '../../../config/registry.ts';
 import { CertfleetError, type FailOptions, fail, isFailure } from '../../../core/errors/errors.ts';
 import { canonicalName, isDnsName, parseServerAddress } from '../../../core/names/dns-name.ts';
 import { baseName } from '../../../core/names/identifier.ts';
-import type { Settings } from '../../../core/spec/spec.ts';
+import type { NamedAdapter, Settings } from '../../../core/spec/spec.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import { spanText } from '../../../core/text/span.ts';
 import type { Fleet, TrialNews, TrialReport } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
-import { type NamedSolver, proveCredentials, writeDnsSolver } from '../../flags/solver.ts';
+import { proveCredentials, writeDnsSolver } from '../../flags/dns-solver.ts';
 import { listOf, textOf } from '../../flags/values.ts';
 import { Written } from '../../flags/written.ts';
 import { styleOf, wrap } from '../../output/text.ts';
@@ -48,7 +48,7 @@ export const dnsTest: Run = async (session) => {
 /** Without credentials, someone may have meant the declared solver that has this provider's. */
 function withDeclared<Thrown>(
   error: Thrown,
-  { settings, solver, typed }: { readonly settings: Settings; readonly solver: NamedSolver; readonly typed: string },
+  { settings, solver, typed }: { readonly settings: Settings; readonly solver: NamedAdapter; readonly typed: string },
 ): Thrown | CertfleetError {
   const { provider } = solver.settings;
   const declared = Object.entries(settings.solvers).find(
@@ -110,7 +110,7 @@ function recordFrom({ invocation }: Session): string | undefined {
 }
 
 /** A declared solver, or a provider with options from flags and the environment. */
-async function solverToTry(session: Session, settings: Settings, named: string, zone: string): Promise<NamedSolver> {
+async function solverToTry(session: Session, settings: Settings, named: string, zone: string): Promise<NamedAdapter> {
   const { flags } = session.invocation;
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
   const credentials = textOf(flags['credentials']);
@@ -130,7 +130,7 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
   const written = new Written();
   const name = await writeDnsSolver(named, { written, session: withOptions, settings, registry }, 'dns test');
   const { solvers } = await written.settings(session, settings);
-  const solver: NamedSolver = { name, settings: solvers[name]! };
+  const solver: NamedAdapter = { name, settings: solvers[name]! };
   if (solver.settings.type !== dns01Type)
     throw fail('usage/not-applicable', {
       typed: `dns test ${named}`,

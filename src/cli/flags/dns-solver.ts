@@ -1,0 +1,126 @@
+import { dns01Settings } from '../../config/dns01.ts';
+import { optionFields } from '../../config/fields.ts';
+import { optionsFromEnvironment, resolveOptions } from '../../config/options.ts';
+import { adapterEntry, dns01Type, isModulePath, typesOf } from '../../config/registry.ts';
+import { type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
+import type { AdapterSettings, NamedAdapter } from '../../core/spec/spec.ts';
+import type { JsonObject } from '../../core/text/json.ts';
+import { didYouMean } from '../../core/text/nearest.ts';
+import type { Session } from '../context.ts';
+import { hookWord, writeHooks } from './hook-solver.ts';
+import type { Kept } from './kept.ts';
+import { dnsKeys, refining, writeKeys } from './keys.ts';
+import { cutAt, type Flags, isReference, keptPath, listOf, referenceIn, textOf } from './values.ts';
+import { registryOf } from './written.ts';
+import { type Choosing, providerOf, withoutZoneSolvers, writeDeclared } from './written-solver.ts';
+
+/**
+ * Writes the solver with a DNS provider, or one that is declared, and returns its name.
+ *
+ * @param flag how it was named, for messages
+ */
+export async function writeDnsSolver(dns: string, choosing: Choosing, flag = '--dns'): Promise<string> {
+  const { session, settings, registry, kept } = choosing;
+  if (Object.hasOwn(settings.solvers, dns)) {
+    refuseOptionsOfDeclared(dns, choosing);
+    return writeDeclared(dns, choosing, [flag, 'dns-01', 'dns-account-01']);
+  }
+  if (dns === hookWord) return writeHooks(choosing, 'dns-01');
+  const entry = adapterEntry(registry, 'dns', dns);
+  if (!entry && isModulePath(dns)) return writeDnsSolver(keptPath(`${flag} `, dns, session), choosing, flag);
+  if (!entry) {
+    const known = [...typesOf(registry, 'dns'), ...Object.keys(settings.solvers)];
+    throw /\.[cm]?[jt]s$/.test(dns)
+      ? fail('usage/invalid-value', { typed: `${flag} ${dns}`, form: `${flag} ./${dns} for a provider in a file` })
+      : fail('usage/unknown-value', {
+          typed: `${flag} ${dns}`,
+          known: 'a DNS provider or the name of a declared solver',
+          nearest: didYouMean(dns, known) || `; available: ${known.join(', ')}`,
+        });
+  }
+  const stored = kept?.solvers[dns];
+  const before = stored && providerOf(stored) === dns ? stored : { type: dns01Type, provider: dns };
+  const { type: _type, ...fromEnvironment } = optionsFromEnvironment(await entry.load(), session.context.env);
+  const options = { ...(before['options'] as JsonObject | undefined), ...fromEnvironment };
+  await writeDns(choosing, { name: dns, settings: { ...before, options } }, `${flag} ${dns}`);
+  return dns;
+}
+
+/** --dns-option, --propagation or --challenge without --dns: the stored provider with changed options. */
+export async function writeOtherOptions(choosing: Choosing & { readonly kept: Kept }): Promise<void> {
+  const { session, kept } = choosing;
+  const { flags } = session.invocation;
+  const [stored, another] = Object.entries(kept.solvers).filter(([, one]) => providerOf(one) !== undefined);
+  const provider = stored && providerOf(stored[1]);
+  if (!stored || provider === undefined || another || (textOf(flags['impliedDns']) ?? provider) !== provider)
+    throw needsDns(flags);
+  const [name, settings] = stored;
+  refuseOptionsOfDeclared(name, choosing);
+  await writeDns(choosing, { name, settings });
+}
+
+export function needsDns(flags: Flags): CertfleetError {
+  const [flag = '', provider] = [refining(flags), textOf(flags['impliedDns'])];
+  return provider === undefined
+    ? fail('usage/flag-needs', { flag, needed: '--dns PROVIDER' })
+    : fail('usage/provider-not-chosen', { flag, provider });
+}
+
+function refuseOptionsOfDeclared(name: string, { session, settings }: Choosing): void {
+  const flag = refining(session.invocation.flags);
+  if (flag !== undefined && Object.hasOwn(settings.solvers, name)) throw fail('usage/declared-solver', { flag, name });
+}
+
+/** Writes a `dns01` solver with the options of --dns-option and of the other flags for DNS. */
+async function writeDns(
+  { written, session, registry }: Choosing,
+  { name, settings }: NamedAdapter,
+  flag?: string,
+): Promise<void> {
+  const path = ['solvers', name];
+  const { options, ...rest } = withoutZoneSolvers(settings);
+  written.set(path, { ...rest, options: { ...(options as JsonObject | undefined) } }, flag);
+  writeKeys(written, path, dnsKeys, session);
+  const definition = await adapterEntry(registry, 'dns', providerOf(settings)!)?.load();
+  const fields = definition ? optionFields(definition.options) : [];
+  const given = new Map<string, string>();
+  for (const text of listOf(session.invocation.flags['dnsOption'])) {
+    const [key, typed] = cutAt(text, '=');
+    const option = `--dns-option ${key}`;
+    if (typed === undefined) throw fail('usage/invalid-value', { typed: option, form: 'KEY=VALUE' });
+    if ((given.get(key) ?? typed) !== typed) throw fail('usage/given-twice', { what: option });
+    given.set(key, typed);
+    const field = fields.find((one) => one.name === key);
+    const isPath = field?.credentials !== undefined && !isReference(typed);
+    const value = isPath
+      ? keptPath(`${option}=`, typed, session)
+      : referenceIn(typed, { flag: option, sign: '=', isSecret: field?.secret === true }, session);
+    // Without the value: under a mistyped key, it may be a secret.
+    written.set([...path, 'options', key], value, option);
+  }
+}
+
+/**
+ * Opens a DNS provider's credentials, to report a missing one before anything is changed. Those of an unchanged
+ * provider may be in the store, so only a file that --dns-option names must be readable.
+ */
+export async function proveCredentials(settings: AdapterSettings, session: Session, kept?: Kept): Promise<void> {
+  const provider = providerOf(settings);
+  if (provider === undefined) return;
+  const isKept = Object.values(kept?.solvers ?? {}).some((one) => providerOf(one) === provider);
+  if (isKept && session.invocation.flags['dnsOption'] === undefined) return;
+  const entry = adapterEntry(await registryOf(session), 'dns', provider);
+  if (!entry) return;
+  const { files } = await session.world();
+  const warnings: string[] = [];
+  const warn = (message: string) => void warnings.push(message);
+  try {
+    const { options } = dns01Settings(settings);
+    await resolveOptions(await entry.load(), options, { env: session.context.env, files, name: provider, warn });
+  } catch (error) {
+    if (isKept && !isFailure(error, 'config/secret-unreadable', 'config/credentials-unusable')) return;
+    // Without an error, what uses the credentials says so.
+    for (const message of warnings) session.complain(`warning: ${message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,36 @@
+import { fail } from '../../core/errors/errors.ts';
+import { refining } from './keys.ts';
+import { type Flags, textOf } from './values.ts';
+import { type Choosing, writeSolver } from './written-solver.ts';
+
+/** The word for --http and --dns that has hooks answer. */
+export const hookWord = 'hook';
+
+/** `--http hook` or `--dns hook`: the commands of --auth-hook and --cleanup-hook answer, as certbot’s hooks do. */
+export function writeHooks(choosing: Choosing, challenge: 'http-01' | 'dns-01'): Promise<string> {
+  const { flags } = choosing.session.invocation;
+  const [present, cleanup] = [textOf(flags['authHook']), textOf(flags['cleanupHook'])];
+  const flag = `${challenge === 'dns-01' ? '--dns' : '--http'} ${hookWord}`;
+  if (present === undefined) throw fail('usage/flag-needs', { flag, needed: '--auth-hook, the command that answers' });
+  const asked = textOf(flags['challenge']);
+  const idle = challenge === 'dns-01' ? refining({ ...flags, challenge: undefined }) : undefined;
+  const isOther = challenge === 'dns-01' && asked !== undefined && asked !== challenge;
+  if (isOther || idle !== undefined)
+    throw fail('usage/not-applicable', {
+      typed: isOther ? `--challenge ${asked}` : idle!,
+      reason: isOther
+        ? 'hooks answer dns-01 only'
+        : 'with --dns hook, the command of --auth-hook gets its settings itself, and waits itself',
+      advice: 'It is for DNS providers: name one with --dns, or leave it out.',
+    });
+  const settings = { type: 'command', challenge, present, ...(cleanup === undefined ? {} : { cleanup }) };
+  return writeSolver({ name: hookWord, settings }, '--auth-hook', choosing);
+}
+
+/** Hooks without `hook` would be ignored. */
+export function refuseIdleHooks(flags: Flags): void {
+  const flag = flags['authHook'] !== undefined ? '--auth-hook' : '--cleanup-hook';
+  if ((flags['authHook'] ?? flags['cleanupHook']) === undefined) return;
+  if (flags['http'] === hookWord || flags['dns'] === hookWord) return;
+  throw fail('usage/flag-needs', { flag, needed: `--http ${hookWord} or --dns ${hookWord}` });
+}

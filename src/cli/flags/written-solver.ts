@@ -1,0 +1,60 @@
+import { challengesOf } from '../../config/dns01.ts';
+import { optionsFromEnvironment } from '../../config/options.ts';
+import { adapterEntry, dns01Type, type Registry } from '../../config/registry.ts';
+import type { ChallengeType } from '../../core/ca/challenge-type.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { type AdapterSettings, type NamedAdapter, type Settings, zoneSolversKey } from '../../core/spec/spec.ts';
+import type { Session } from '../context.ts';
+import type { Kept } from './kept.ts';
+import type { Written } from './written.ts';
+
+/** What the flags of solvers are written to, and what they can name. */
+export interface Choosing {
+  readonly written: Written;
+  readonly session: Session;
+  readonly settings: Settings;
+  readonly registry: Registry;
+  readonly kept?: Kept | undefined;
+}
+
+/** Names a declared solver, which must answer one of these challenges. */
+export async function writeDeclared(
+  name: string,
+  choosing: Choosing,
+  [flag, ...wanted]: readonly [flag?: string, ...wanted: ChallengeType[]] = [],
+): Promise<string> {
+  const settings = choosing.settings.solvers[name]!;
+  const answers = challengesOf(settings);
+  if (flag !== undefined && !answers.some((type) => wanted.includes(type)))
+    throw fail('usage/not-applicable', {
+      typed: `${flag} ${name}`,
+      reason: `the solver "${name}" answers ${answers.join(' and ')}, not ${wanted[0]}`,
+      advice: 'Name another solver, or leave it out.',
+    });
+  return writeSolver({ name, settings }, undefined, choosing);
+}
+
+/** Writes a solver with the options that come from the environment; a declared one without them stays as it is. */
+export async function writeSolver(
+  { name, settings }: NamedAdapter,
+  flag: string | undefined,
+  { written, session, registry }: Choosing,
+): Promise<string> {
+  const provider = providerOf(settings);
+  const entry =
+    provider === undefined ? adapterEntry(registry, 'solver', settings.type) : adapterEntry(registry, 'dns', provider);
+  const { type: _type, ...given } = entry ? optionsFromEnvironment(await entry.load(), session.context.env) : settings;
+  if (flag === undefined && (!entry || Object.keys(given).length === 0)) return name;
+  const own = withoutZoneSolvers(settings);
+  const whole =
+    provider === undefined ? { ...given, ...own } : { ...own, options: { ...given, ...(own['options'] as object) } };
+  written.set(['solvers', name], whole, flag);
+  return name;
+}
+
+export const providerOf = ({ type, provider }: AdapterSettings): string | undefined =>
+  type === dns01Type ? String(provider) : undefined;
+
+export function withoutZoneSolvers({ [zoneSolversKey]: _elsewhere, ...settings }: AdapterSettings): AdapterSettings {
+  return settings as AdapterSettings;
+}
