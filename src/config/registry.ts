@@ -1,4 +1,4 @@
-import { forwardRuleType } from '../core/lineage/tombstones.ts';
+import { dns01Type, forwardRuleType } from '../core/spec/traits.ts';
 import type {
   BalancerDefinition,
   DeployerDefinition,
@@ -48,11 +48,8 @@ export const kindTitles: Readonly<Record<AdapterKind, string>> = {
   store: 'store',
 };
 
-/** The solver that is not an adapter file: it works with any DNS provider. */
-export const dns01Type = 'dns01';
-
-/** The other one: it works with any balancer. */
-export { forwardRuleType };
+/** The solvers that are not adapter files: one works with any DNS provider, the other with any balancer. */
+export { dns01Type, forwardRuleType };
 
 /** The values that `type:` of a kind may have. */
 export const typesOf = (registry: Registry, kind: AdapterKind): readonly string[] =>

@@ -14,7 +14,7 @@ import type {
   Settings,
 } from '../core/spec/spec.ts';
 import { type NamedSolvers, solverNameOf, solversFor } from '../core/spec/spec-parts.ts';
-import { statelessType } from '../core/spec/stateless.ts';
+import { statelessType } from '../core/spec/traits.ts';
 import { didYouMean } from '../core/text/nearest.ts';
 import { isForEveryHook } from '../core/trust/hook-variables.ts';
 import { formatHostPort, parseHostPort } from './addresses.ts';

@@ -1,5 +1,5 @@
 import { fail } from '../core/errors/errors.ts';
-import { manualProvider } from '../core/spec/by-hand.ts';
+import { manualProvider } from '../core/spec/traits.ts';
 import { defineDnsProvider, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 

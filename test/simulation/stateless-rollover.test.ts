@@ -4,7 +4,7 @@ import { withSolver } from '../../src/core/lineage/test-lineages.ts';
 import { describeLineage } from '../../src/core/plan/status.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { partsOf } from '../../src/core/spec/spec-parts.ts';
-import { statelessType } from '../../src/core/spec/stateless.ts';
+import { statelessType } from '../../src/core/spec/traits.ts';
 import { type KnownAccount, knownAccounts } from '../../src/engine/accounts/accounts.ts';
 import { giveUpRollover, rollover } from '../../src/engine/accounts/change.ts';
 import { statelessAnswers } from '../../src/engine/accounts/stateless.ts';

@@ -1,6 +1,6 @@
 import type { Registry } from '../../config/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
-import { manualProvider } from '../../core/spec/by-hand.ts';
+import { manualProvider } from '../../core/spec/traits.ts';
 import { nearest } from '../../core/text/nearest.ts';
 import { keyTypeOfFlags } from '../../migrate/certbot/key-type.ts';
 import { type KeyPart, native, optionOfFlag } from '../../migrate/certbot/options.ts';

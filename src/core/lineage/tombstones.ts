@@ -2,6 +2,7 @@ import { type ChallengeType, staysAfterOrder } from '../ca/challenge-type.ts';
 import { canonical } from '../spec/same-spec.ts';
 import type { Presenter, StoredSpec } from '../spec/spec.ts';
 import { type PartSpec, partFor, partsOf } from '../spec/spec-parts.ts';
+import { makesRule } from '../spec/traits.ts';
 import type { Json } from '../text/json.ts';
 import { present } from '../text/present.ts';
 import { encodeDocument, type Lineage, type Tombstone, type Work } from './lineage.ts';
@@ -21,12 +22,9 @@ export interface Presented {
   readonly by?: Presenter;
 }
 
-/** The solver whose preparation, a rule, stays until the challenges are removed. */
-export const forwardRuleType = 'http01-forward-rule';
-
 /** Whether what a solver of a spec prepared is a forward rule. */
 export const ruleStays = ({ parts }: Pick<StoredSpec, 'parts'>): boolean =>
-  parts.some(({ solver }) => solver.settings.type === forwardRuleType);
+  parts.some(({ solver }) => makesRule(solver.settings));
 
 /** What a solver of this spec presented, in words. */
 export const nameOfPresented = (presented: Presented, spec: StoredSpec): string =>

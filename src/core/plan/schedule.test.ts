@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { Lineage } from '../lineage/lineage.ts';
 import { renewalByLifetime, renewalByWindow } from '../lineage/renewal.ts';
 import { testLineage, testSpec, withSolver } from '../lineage/test-lineages.ts';
+import { needsSweep } from '../spec/traits.ts';
 import { planLineage } from './plan.ts';
-import { holds, lifetimeMsOf, longestIntervalMs, needsSweep, tooSlow, whyEarly } from './schedule.ts';
+import { holds, lifetimeMsOf, longestIntervalMs, tooSlow, whyEarly } from './schedule.ts';
 import { describeLineage } from './status.ts';
 
 const [hour, day] = [3_600_000, 86_400_000];

@@ -1,7 +1,6 @@
 import { type CertfleetError, fail } from '../errors/errors.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { isFromTheFuture } from '../lineage/stored-time.ts';
-import type { AdapterSettings } from '../spec/spec.ts';
 import { spanText } from '../text/span.ts';
 
 // `renew --next-run 31d`: what a run must do because the next one comes only after an interval.
@@ -31,12 +30,6 @@ export function longestIntervalMs(lifetimeMs: number): number {
   const unit = [dayMs, hourMs].find((ms) => most >= 2 * ms) ?? 60_000;
   return Math.max(Math.floor(most / unit), 1) * unit;
 }
-
-/**
- * Whether a solver changes something for an order that must not stay for long if the run is killed. A TXT record or a
- * token file hurts no one.
- */
-export const needsSweep = ({ type, keep }: AdapterSettings): boolean => type === 'http01-forward-rule' && keep !== true;
 
 /** What to say if the interval is too long for a certificate, with one that would do. */
 export function tooSlow(

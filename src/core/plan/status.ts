@@ -13,11 +13,11 @@ import { isByHand, isWrittenByHand } from '../spec/by-hand.ts';
 import type { KeyType } from '../spec/key-type.ts';
 import type { CertificateSpec, StoredSpec } from '../spec/spec.ts';
 import { declaredAs } from '../spec/spec-parts.ts';
+import { needsSweep } from '../spec/traits.ts';
 import { present } from '../text/present.ts';
 import type { LeftOutside } from './left-outside.ts';
 import { leftOf } from './outcome.ts';
 import { isRetried, nextTry } from './plan.ts';
-import { needsSweep } from './schedule.ts';
 
 /** Everything that `status` and `show` say about one certificate. */
 export interface LineageStatus {

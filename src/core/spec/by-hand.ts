@@ -1,7 +1,5 @@
-import { type AdapterSettings, type StoredSpec, zoneSolversKey } from './spec.ts';
-
-/** The DNS provider that is a person. */
-export const manualProvider = 'manual';
+import type { AdapterSettings, StoredSpec } from './spec.ts';
+import { isPerson } from './traits.ts';
 
 /** Whether a new certificate needs a person at a terminal, so that `renew` cannot get it. */
 export const isByHand = ({ parts }: StoredSpec): boolean => parts.some(({ solver }) => isManual(solver.settings));
@@ -12,7 +10,3 @@ const isManual = (solver: AdapterSettings): boolean => solver['challenge'] !== '
 /** Whether a person writes the records of a certificate: each time, or once with dns-persist-01. */
 export const isWrittenByHand = ({ parts }: StoredSpec): boolean =>
   parts.some(({ solver }) => isPerson(solver.settings));
-
-const isPerson = ({ type, provider, [zoneSolversKey]: others = {} }: AdapterSettings): boolean =>
-  type === 'dns01' &&
-  (provider === manualProvider || Object.values(others as Record<string, AdapterSettings>).some(isPerson));

@@ -1,4 +1,5 @@
 import type { AdapterSettings } from './spec.ts';
+import { writesFiles } from './traits.ts';
 
 /** The name of the target that is another client's own folder. */
 export const inPlaceTarget = (root: string): string => `files:${root}`;
@@ -8,7 +9,7 @@ export const copiesTarget = (root: string): string => `copies:${root}`;
 
 /** The folder in which a deployer writes the files of a certificate, as certbot has it; undefined if it writes none. */
 export function liveFolder(settings: AdapterSettings | undefined, name: string): string | undefined {
-  if (settings?.type !== 'files' || typeof settings['path'] !== 'string') return undefined;
+  if (!settings || !writesFiles(settings) || typeof settings['path'] !== 'string') return undefined;
   const { path, certbotName } = settings;
   const own = settings['layout'] === 'certbot' && typeof certbotName === 'string' ? certbotName : name;
   return `${path.replace(/\/+$/, '')}/live/${own}`;
@@ -20,4 +21,4 @@ export const filesInPlace = (settings: AdapterSettings | undefined, name: string
 
 /** Whether a deployer writes into another client's own folder. */
 export const isInPlace = (settings: AdapterSettings | undefined, root: string): boolean =>
-  settings?.type === 'files' && settings['layout'] === 'certbot' && settings['path'] === root;
+  settings !== undefined && writesFiles(settings) && settings['layout'] === 'certbot' && settings['path'] === root;

@@ -1,13 +1,11 @@
 import { baseName, type Identifier } from '../names/identifier.ts';
 import type { StoredSpec } from './spec.ts';
 import { type PartSpec, partsOf } from './spec-parts.ts';
-
-/** The solver whose answers are in the configuration of proxies. */
-export const statelessType = 'http01-stateless';
+import { isStateless } from './traits.ts';
 
 /** The parts of a certificate whose challenges proxies answer themselves, from the thumbprint of its account. */
 export const statelessParts = (spec: StoredSpec): readonly PartSpec[] =>
-  partsOf(spec).filter(({ solver }) => solver.settings.type === statelessType);
+  partsOf(spec).filter(({ solver }) => isStateless(solver.settings));
 
 /** The proxies for which there are snippets. */
 export const statelessProxies = ['nginx', 'haproxy'] as const;

@@ -2,11 +2,12 @@ import { untilAny } from '../../core/async/on-abort.ts';
 import { fail, reasonOf } from '../../core/errors/errors.ts';
 import { unusedAt } from '../../core/lineage/deployments.ts';
 import { isOnlyOwing, type Lineage } from '../../core/lineage/lineage.ts';
-import { nameOfPresented, ruleStays } from '../../core/lineage/tombstones.ts';
+import { nameOfPresented } from '../../core/lineage/tombstones.ts';
 import { forgotten } from '../../core/lineage/work/end.ts';
 import { leased } from '../../core/lineage/work/lease.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
 import { partsOf } from '../../core/spec/spec-parts.ts';
+import { keepsRule } from '../../core/spec/traits.ts';
 import { present } from '../../core/text/present.ts';
 import type { Entry } from '../../ports/store.ts';
 import { retireSent } from '../delivery/retire.ts';
@@ -223,9 +224,7 @@ async function removeKeptRule(
   signal: AbortSignal,
 ): Promise<readonly NotRemoved[]> {
   const left: NotRemoved[] = [];
-  for (const part of partsOf(spec).filter(
-    (one) => ruleStays({ parts: [one] }) && one.solver.settings['keep'] === true,
-  )) {
+  for (const part of partsOf(spec).filter(({ solver }) => keepsRule(solver.settings))) {
     try {
       const solver = await engine.connect.solver(part);
       await solver.forget?.(name, signal);

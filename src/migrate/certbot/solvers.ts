@@ -1,7 +1,7 @@
 import { dns01Type } from '../../config/registry.ts';
 import type { FoundSettings, Remark } from '../../core/lineage/found.ts';
-import { manualProvider } from '../../core/spec/by-hand.ts';
 import type { AdapterSettings } from '../../core/spec/spec.ts';
+import { manualProvider } from '../../core/spec/traits.ts';
 import type { Json } from '../../core/text/json.ts';
 import { nearest } from '../../core/text/nearest.ts';
 import type { ImportContext } from '../importer.ts';

@@ -8,7 +8,7 @@ import { challengeKey, challengesIntended, presentFailed, receiptsKept } from '.
 import { baseName, type Identifier } from '../../../core/names/identifier.ts';
 import { tlsAlpn01PortOf } from '../../../core/spec/spec.ts';
 import { partFor } from '../../../core/spec/spec-parts.ts';
-import { statelessType } from '../../../core/spec/stateless.ts';
+import { statelessType } from '../../../core/spec/traits.ts';
 import type { Json } from '../../../core/text/json.ts';
 import { present } from '../../../core/text/present.ts';
 import { shortList } from '../../../core/text/short-list.ts';
