@@ -1,4 +1,4 @@
-import { connect } from './compose/connections.ts';
+import { createConnections } from './compose/connections.ts';
 import { type ComposeContext, secretsFrom, unknownType } from './compose/context.ts';
 import { keepCredentials, keptCredentials } from './compose/credentials.ts';
 import { withoutLiterals } from './compose/literals.ts';
@@ -48,7 +48,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
   const limits = limitsOf(settings);
   const { clock, random, processes } = world;
   const locks = createLocks({ store, clock, random, processes, limits });
-  const connections = connect({ ...context, store, storeId, locks, balancers: settings.balancers });
+  const connections = createConnections({ ...context, store, storeId, locks, balancers: settings.balancers });
   return {
     process: createEngineProcess(
       {
@@ -59,7 +59,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
         vantage: world.vantage,
         pki,
         reporter: context.reporter,
-        connect: connections,
+        connections,
         lookup: (host, s) => world.lookup(host, s),
         limits,
       },

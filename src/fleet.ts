@@ -280,7 +280,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
   const pass = <T>(run: (fleet: OpenFleet) => Promise<T>): Promise<T> =>
     inPass(process, (engine) => run({ settings, composed, engine }));
   return {
-    owner: () => process.connect.owner,
+    owner: () => process.connections.owner,
     issue: (request, signal) => pass((fleet) => issue(fleet, request, signal)),
     renew: (request, signal) => pass((fleet) => renew(fleet, request, signal)),
     dryRun: (request, signal) => pass((fleet) => dryRun(fleet, request, signal)),
@@ -304,7 +304,8 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
       pass(async ({ engine }) =>
         (await import('./engine/acts/undo-import.ts')).undoImport(engine, root, options, signal),
       ),
-    directory: ({ name, settings: asked }, signal) => process.connect.issuer(name, asked).directory(signal),
+    directory: ({ name, settings: asked }, signal) =>
+      pass(({ engine }) => engine.connect.issuer(name, asked).directory(signal)),
     accounts: (signal) => pass((fleet) => accountsOf(fleet, signal)),
     openAccount: (issuer, signal) =>
       pass(async ({ engine }) => (await import('./engine/accounts/open.ts')).openAccount(engine, issuer, signal)),

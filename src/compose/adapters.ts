@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Dns01Settings, dns01Settings } from '../config/dns01.ts';
 import { resolveExternalAccount } from '../config/external-account.ts';
 import { balancerIn, forwardRuleSettings, type NamedSettings, withoutBalancer } from '../config/forward-rule.ts';
-import { resolveOptions, type WithOptions } from '../config/options.ts';
+import { type ResolvedOptions, resolveOptions, type WithOptions } from '../config/options.ts';
 import { adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
 import { fail } from '../core/errors/errors.ts';
 import { parseServerAddress } from '../core/names/dns-name.ts';
@@ -16,10 +16,13 @@ import { registry } from '../generated/registry.ts';
 import type { Balancer } from '../ports/balancer.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import type { DnsServer } from '../ports/dns.ts';
+import type { Http } from '../ports/http.ts';
 import type { ExternalAccount as PortExternalAccount } from '../ports/issuer.ts';
 import type { Solver } from '../ports/solver.ts';
 import type { World } from '../ports/world.ts';
 import { type ConnectContext, secretsFrom, unknownType } from './context.ts';
+import { digestOf } from './digest.ts';
+import type { Prepared } from './pool.ts';
 
 /** The mark of a store's objects at a balancer (`core/path/own-mark.ts`). */
 export const ownerOf = (storeId: string): string =>
@@ -51,38 +54,85 @@ export async function readExternalAccount(
   return { account: { kid, hmacKey, algorithm }, credentials };
 }
 
+/** An adapter with its options, ready to be connected. */
+export interface PreparedAdapter<T> extends Prepared<T> {
+  /** A hash over its secrets, which the lineage keeps. */
+  readonly credentials: string;
+}
+
+/** @param connect gets a world whose HTTP clients are closed with the connection */
+function prepared<T>(
+  { world }: ConnectContext,
+  resolved: readonly ResolvedOptions<unknown>[],
+  connect: (world: World) => { readonly value: T; close?(signal: AbortSignal | undefined): Promise<void> },
+): PreparedAdapter<T> {
+  const credentials = resolved.map((one) => one.credentials).join('');
+  return {
+    credentials,
+    stamp: digestOf([resolved.map(({ options }) => options), credentials]),
+    connect() {
+      const clients: Http[] = [];
+      const http: World['http'] = (options) => {
+        const client = world.http(options);
+        clients.push(client);
+        return client;
+      };
+      const { value, close } = connect({ ...world, http });
+      return {
+        value,
+        async close(signal) {
+          await close?.(signal);
+          await Promise.all(clients.map((client) => client.close()));
+        },
+      };
+    },
+  };
+}
+
 /** The balancer that a stored solver or deployer names, with its options. */
 export async function balancerOf(context: ConnectContext, named: NamedSettings | undefined) {
   const entry = named && adapterEntry(registry, 'balancer', named.settings.type);
   if (!entry) throw unknownType('balancer', named?.settings.type ?? 'of these settings');
   const definition = await entry.load();
   const { name } = named;
-  const { options, credentials } = await optionsOf(context, definition, named.settings, name);
-  const connect = (): Balancer => definition.connect({ options, name, world: context.world });
-  return { name, options, credentials, connect };
+  const resolved = await optionsOf(context, definition, named.settings, name);
+  const { options } = resolved;
+  return { ...resolved, name, connectIn: (world: World): Balancer => definition.connect({ options, name, world }) };
 }
 
-export async function connectDeployer(
+/** A balancer with its options, ready to be connected. */
+export async function prepareBalancer(
+  context: ConnectContext,
+  named: NamedSettings,
+): Promise<PreparedAdapter<Balancer>> {
+  const balancer = await balancerOf(context, named);
+  return prepared(context, [balancer], (world) => {
+    const value = balancer.connectIn(world);
+    return { value, close: async () => value.close?.() };
+  });
+}
+
+/** A deployer with its options, ready to be connected. */
+export async function prepareDeployer(
   context: ConnectContext,
   target: string,
   settings: AdapterSettings | undefined,
-): Promise<{ deployer: Deployer; credentials: string }> {
-  const { world, store, storeId } = context;
+): Promise<PreparedAdapter<Deployer>> {
+  const { store, storeId } = context;
   const entry = settings && adapterEntry(registry, 'deployer', settings.type);
   if (!entry) throw unknownType('deployer', settings?.type ?? target);
   const definition = await entry.load();
   const named = definition.balancer === undefined ? undefined : await balancerOf(context, balancerIn(settings));
   const resolved = await optionsOf(context, definition, named ? withoutBalancer(settings) : settings, target);
-  return {
-    deployer: definition.connect({
+  return prepared(context, [resolved, ...(named ? [named] : [])], (world) => ({
+    value: definition.connect({
       options: resolved.options,
       name: target,
       world,
       folder: store.deployed,
       balancer: named && ({ options: named.options, owner: ownerOf(storeId()) } satisfies NamedBalancer),
     }),
-    credentials: resolved.credentials + (named?.credentials ?? ''),
-  };
+  }));
 }
 
 export interface SolverParts extends ConnectContext {
@@ -90,99 +140,109 @@ export interface SolverParts extends ConnectContext {
   readonly responders: Pick<SolverContext<unknown>, 'responder' | 'alpnResponder'>;
 }
 
-/** What the solver `dns01` of a spec is made of. */
-export async function dns01PartsOf(
+/** What the solver `dns01` of a spec is made of. The caller closes the providers. */
+export async function prepareDns01(
   context: Omit<SolverParts, 'responders'>,
   { solver: { name, settings }, preflight }: OwnedSolver,
-): Promise<{ parts: Dns01Options; credentials: string }> {
-  const { world, zonesOf, locks } = context;
+): Promise<{ readonly resolved: readonly ResolvedOptions<unknown>[]; connectIn(world: World): Dns01Options }> {
+  const { zonesOf, locks } = context;
   const dns01 = dns01Settings(settings);
   const { challenge, persistMs, ignoreNameservers, vantagePoints } = dns01;
   const own = await zoneHolderOf(context, name, dns01);
   const others = await Promise.all(
     dns01.elsewhere.map(async ({ zone, solver, settings: theirs }) => {
-      const { holder, credentials } = await zoneHolderOf(context, solver, dns01Settings(theirs));
-      return { holder: { ...holder, zone, solver }, credentials };
+      const { resolved, connectIn } = await zoneHolderOf(context, solver, dns01Settings(theirs));
+      return { resolved, connectIn: (world: World) => ({ ...connectIn(world), zone, solver }) };
     }),
   );
-  const parts = {
-    ...own.holder,
-    elsewhere: others.map(({ holder }) => holder),
-    ...{ challenge, persistMs, locks, ignoreNameservers, zones: zonesOf(preflight) },
-    vantagePoints: vantagePoints.map((text) => serverAt(text, 'vantagePoints')),
-    ...{ dns: world.dns, clock: world.clock, log: world.log },
-    sha256: (data: string | Uint8Array) => createHash('sha256').update(data).digest(),
+  const vantages = vantagePoints.map((text) => serverAt(text, 'vantagePoints'));
+  return {
+    resolved: [own, ...others].map(({ resolved }) => resolved),
+    connectIn: (world) => ({
+      ...own.connectIn(world),
+      elsewhere: others.map(({ connectIn }) => connectIn(world)),
+      ...{ challenge, persistMs, locks, ignoreNameservers, zones: zonesOf(preflight) },
+      vantagePoints: vantages,
+      ...{ dns: world.dns, clock: world.clock, log: world.log },
+      sha256: (data: string | Uint8Array) => createHash('sha256').update(data).digest(),
+    }),
   };
-  return { parts, credentials: [own, ...others].map(({ credentials }) => credentials).join('') };
 }
 
 async function zoneHolderOf(
   context: ConnectContext,
   name: string,
   { provider: type, options, dns, timeoutMs, propagationMs }: Dns01Settings,
-): Promise<{ readonly holder: ZoneHolder; readonly credentials: string }> {
+): Promise<{ readonly resolved: ResolvedOptions<unknown>; connectIn(world: World): ZoneHolder }> {
   const entry = adapterEntry(registry, 'dns', type);
   if (!entry) throw unknownType('DNS provider', type);
   const definition = await entry.load();
   const resolved = await optionsOf(context, definition, options, name);
-  const provider = definition.connect({ options: resolved.options, name, world: context.world });
-  const holder = {
-    provider,
-    type,
-    traits: definition.traits,
-    timeoutMs,
-    propagationMs,
-    ...(dns === undefined ? {} : { override: dns }),
+  return {
+    resolved,
+    connectIn: (world) => ({
+      provider: definition.connect({ options: resolved.options, name, world }),
+      type,
+      traits: definition.traits,
+      timeoutMs,
+      propagationMs,
+      ...(dns === undefined ? {} : { override: dns }),
+    }),
   };
-  return { holder, credentials: resolved.credentials };
 }
 
-export async function connectSolver(
-  context: SolverParts,
-  part: OwnedSolver,
-): Promise<{ solver: Solver; credentials: string }> {
-  const { world, store, storeId, responders } = context;
+/** A solver with its options, ready to be connected. */
+export async function prepareSolver(context: SolverParts, part: OwnedSolver): Promise<PreparedAdapter<Solver>> {
+  const { store, storeId, responders } = context;
   const { name, settings } = part.solver;
+  const closing = (value: Solver) => ({
+    value,
+    close: async (signal: AbortSignal | undefined) => value.close?.(signal),
+  });
   if (settings.type === forwardRuleType) {
     const [{ createForwardRule }, { createResponder }] = await Promise.all([
       import('../engine/solvers/http01-forward-rule.ts'),
       import('../responder/responder.ts'),
     ]);
     const { listen, fallback, keep, timeoutMs } = forwardRuleSettings(settings);
-    const named = await balancerOf(context, balancerIn(settings));
-    const solver = createForwardRule({
-      balancer: named.connect(),
-      name: named.name,
-      responder: responders.responder({ listen, fallback }, createResponder),
-      locks: context.locks,
-      owner: ownerOf(storeId()),
-      clock: world.clock,
-      random: world.random,
-      keep,
-      timeoutMs,
-    });
-    return { solver, credentials: named.credentials };
+    const balancer = await balancerOf(context, balancerIn(settings));
+    return prepared(context, [balancer], (world) =>
+      closing(
+        createForwardRule({
+          balancer: balancer.connectIn(world),
+          name: balancer.name,
+          responder: responders.responder({ listen, fallback }, createResponder),
+          locks: context.locks,
+          owner: ownerOf(storeId()),
+          clock: world.clock,
+          random: world.random,
+          keep,
+          timeoutMs,
+        }),
+      ),
+    );
   }
   if (settings.type === dns01Type) {
-    const [{ createDns01 }, { parts, credentials }] = await Promise.all([
+    const [{ createDns01 }, { resolved, connectIn }] = await Promise.all([
       import('../engine/solvers/dns01.ts'),
-      dns01PartsOf(context, part),
+      prepareDns01(context, part),
     ]);
-    return { solver: createDns01(parts), credentials };
+    return prepared(context, resolved, (world) => closing(createDns01(connectIn(world))));
   }
   const entry = adapterEntry(registry, 'solver', settings.type);
   if (!entry) throw unknownType('solver', settings.type);
   const definition = await entry.load();
   const resolved = await optionsOf(context, definition, settings, name);
-  return {
-    solver: definition.connect({
-      ...{ options: resolved.options, name, world, store, ...responders },
-      get storeId() {
-        return storeId();
-      },
-    }),
-    credentials: resolved.credentials,
-  };
+  return prepared(context, [resolved], (world) =>
+    closing(
+      definition.connect({
+        ...{ options: resolved.options, name, world, store, ...responders },
+        get storeId() {
+          return storeId();
+        },
+      }),
+    ),
+  );
 }
 
 /** The resolvers that see what the CA sees: the named ones, or the machine's own. */

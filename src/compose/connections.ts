@@ -6,11 +6,12 @@ import { refuseForeignPrograms } from '../clients/hook-programs.ts';
 import { parseHostPort } from '../config/addresses.ts';
 import { eachAdapter } from '../config/each-adapter.ts';
 import type { Environment } from '../config/options.ts';
+import { createBoundedMap } from '../core/async/bounded-map.ts';
 import { canonical } from '../core/spec/same-spec.ts';
-import type { PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
+import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
 import { type OwnedSolver, partsOf, targetNames, targetOf } from '../core/spec/spec-parts.ts';
 import type { SolverContext } from '../define.ts';
-import type { Connections, Looks } from '../engine/engine.ts';
+import type { ConnectionPool, Looks, PassConnections } from '../engine/engine.ts';
 import { createLooks } from '../engine/looks/looks.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import { createZones, type Zones } from '../engine/zones/zone.ts';
@@ -23,85 +24,58 @@ import type { AlpnResponder, Responder } from '../ports/responder.ts';
 import type { Solver } from '../ports/solver.ts';
 import { pki } from '../x509/pki.ts';
 import {
-  balancerOf,
-  connectDeployer,
-  connectSolver,
-  dns01PartsOf,
   ownerOf,
+  type PreparedAdapter,
+  prepareBalancer,
+  prepareDeployer,
+  prepareDns01,
+  prepareSolver,
   readExternalAccount,
   resolversOf,
 } from './adapters.ts';
 import type { ConnectContext } from './context.ts';
 import { keptCredentials } from './credentials.ts';
 import { digestOf } from './digest.ts';
+import { createPool, type Pool, type Use } from './pool.ts';
 
 /** A CA that is 50 ms away answers 20 requests a second per connection, and a certificate takes eight. */
 const connectionsToCa = 64;
 
-export interface ComposedConnections extends Connections {
+/** A connection that no pass has used for so long is closed: its settings may be gone. */
+const unusedMs = 10 * 60_000;
+
+/** How many lists of resolvers a process remembers what it found for. */
+const mostResolverLists = 16;
+
+export interface ComposedConnections extends ConnectionPool {
   /** What the solver `dns01` of a spec is made of, for a test of its DNS provider. The caller closes the provider. */
   dns01(part: OwnedSolver): Promise<Dns01Options>;
   close(signal?: AbortSignal): Promise<void>;
 }
 
-export function connect(context: ConnectContext): ComposedConnections {
+/**
+ * The connections of a process. Each pass has its own view, which reads secrets once and counts as one user of what it
+ * gets: a pass that finds other secrets gets another connection, and the one before is closed after its last pass.
+ */
+export function createConnections(context: ConnectContext): ComposedConnections {
   const { world, store, storeId, env } = context;
+  const nowMs = () => world.clock.monotonicMs();
+  const solvers = createPool<Solver>(nowMs);
+  const deployers = createPool<Deployer>(nowMs);
+  const balancers = createPool<Balancer>(nowMs);
   const issuers = new Map<string, Issuer>();
-  const solvers = new Map<string, Promise<{ solver: Solver; credentials: string }>>();
-  const keptOf = new Map<string, Promise<Environment>>();
-  const zones = new Map<string, Zones>();
-  const looks = new Map<string, Looks>();
-  const deployers = new Map<string, Promise<{ deployer: Deployer; credentials: string }>>();
-  const responders = new Map<string, Responder>();
-  const alpnResponders = new Map<string, AlpnResponder>();
-  const balancers = new Map<string, Promise<Balancer>>();
+  const zones = createBoundedMap<Zones>(mostResolverLists);
+  const looks = createBoundedMap<Looks>(mostResolverLists);
+  const sharedResponder = createShared<Responder>();
+  const sharedAlpnResponder = createShared<AlpnResponder>();
 
-  // Certificates with the same settings share one object (one port, one queue of hooks), unless one has its own
-  // credentials, stored when it was issued by flags.
-  async function shared<T>(
-    made: Map<string, Promise<T>>,
-    settings: unknown,
-    owner: { readonly name: string },
-    make: (env: Environment) => Promise<T>,
-  ): Promise<T> {
-    const kept = await keptBy(owner);
-    return once(made, digestOf([settings, kept]), () => make({ ...kept, ...env }));
-  }
-
-  const keptBy = ({ name }: { readonly name: string }) => once(keptOf, name, () => keptCredentials(store, name));
-
-  const solverOf = (part: OwnedSolver) =>
-    shared(solvers, [part.solver, part.preflight], part, (own) =>
-      connectSolver({ ...context, env: own, zonesOf, responders: { responder, alpnResponder } }, part),
-    );
-  const deployerOf = (spec: StoredSpec, name: string) => {
-    const target = targetOf(spec, name);
-    return shared(deployers, target ?? name, spec, (own) =>
-      connectDeployer({ ...context, env: own }, name, target?.settings),
-    );
-  };
-
-  async function externalAccountOf(spec: StoredSpec) {
-    const { eab } = spec.issuer.settings;
-    if (!eab) return undefined;
-    const own = { ...(await keptBy(spec)), ...env };
-    return readExternalAccount({ ...context, env: own }, eab, spec.issuer.name);
-  }
-
-  const responder: SolverContext<unknown>['responder'] = ({ listen, fallback }, create) => {
-    const key = canonical([listen, fallback ?? null]);
-    const known = responders.get(key);
-    if (known) return known;
-    const to = fallback === undefined ? undefined : parseHostPort(fallback);
-    const made = create({ listen, ...(to ? { fallback: to } : {}) }, { world, store });
-    responders.set(key, made);
-    return made;
-  };
-
-  const alpnResponder: SolverContext<unknown>['alpnResponder'] = (listen, create) => {
-    const made = alpnResponders.get(listen) ?? create({ listen }, { world, store, pki });
-    alpnResponders.set(listen, made);
-    return made;
+  const responders: Pick<SolverContext<unknown>, 'responder' | 'alpnResponder'> = {
+    responder({ listen, fallback }, create) {
+      const to = fallback === undefined ? undefined : parseHostPort(fallback);
+      const make = () => create({ listen, ...(to ? { fallback: to } : {}) }, { world, store });
+      return sharedResponder(canonical([listen, fallback ?? null]), make);
+    },
+    alpnResponder: (listen, create) => sharedAlpnResponder(listen, () => create({ listen }, { world, store, pki })),
   };
 
   // Certificates with the same resolvers share what was found about zones and servers.
@@ -115,93 +89,179 @@ export function connect(context: ConnectContext): ComposedConnections {
     return made;
   }
 
-  return {
-    issuer(name, settings) {
-      const key = digestOf([name, settings]);
-      const known = issuers.get(key);
-      if (known) return known;
-      const issuer = createIssuer({
-        name,
-        directoryUrl: settings.directory,
-        http: world.http({
-          connections: connectionsToCa,
-          ...(settings.caFile === undefined ? {} : { caFile: settings.caFile }),
-          ...(settings.onlyThisCa ? { onlyThisCa: true } : {}),
-        }),
-        clock: world.clock,
-        random: world.random,
-        userAgent,
-        log: world.log,
+  function issuer(name: string, settings: IssuerSettings): Issuer {
+    const key = digestOf([name, settings]);
+    const known = issuers.get(key);
+    if (known) return known;
+    const made = createIssuer({
+      name,
+      directoryUrl: settings.directory,
+      http: world.http({
+        connections: connectionsToCa,
+        ...(settings.caFile === undefined ? {} : { caFile: settings.caFile }),
+        ...(settings.onlyThisCa ? { onlyThisCa: true } : {}),
+      }),
+      clock: world.clock,
+      random: world.random,
+      userAgent,
+      log: world.log,
+    });
+    issuers.set(key, made);
+    return made;
+  }
+
+  /** What one pass uses. */
+  function open(): PassConnections {
+    const keptOf = new Map<string, Promise<Environment>>();
+    const ofSolvers: Uses<Solver> = new Map();
+    const ofDeployers: Uses<Deployer> = new Map();
+    const ofBalancers: Uses<Balancer> = new Map();
+    const keptBy = ({ name }: { readonly name: string }) => once(keptOf, name, () => keptCredentials(store, name));
+
+    // Certificates with the same settings share one object (one port, one queue of hooks), unless one has its own
+    // credentials, stored when it was issued by flags.
+    async function used<T>(
+      { pool, uses }: { readonly pool: Pool<T>; readonly uses: Uses<T> },
+      settings: unknown,
+      owner: { readonly name: string },
+      prepare: (env: Environment) => Promise<PreparedAdapter<T>>,
+    ): Promise<Used<T>> {
+      const kept = await keptBy(owner);
+      const place = digestOf([settings, kept]);
+      return once(uses, place, async () => {
+        const prepared = await prepare({ ...kept, ...env });
+        return { ...pool.use(place, prepared), credentials: prepared.credentials };
       });
-      issuers.set(key, issuer);
-      return issuer;
-    },
-    externalAccount: async (spec) => (await externalAccountOf(spec))?.account,
-    async roots({ caFile }) {
-      const bytes = caFile === undefined ? undefined : await world.files.read(caFile);
-      return new TextDecoder().decode(bytes);
-    },
-    solver: async (part) => (await solverOf(part)).solver,
-    dns01: async (part) => (await dns01PartsOf({ ...context, zonesOf }, part)).parts,
-    deployer: async (spec, target) => (await deployerOf(spec, target)).deployer,
-    async forgetDeployed(lineage) {
-      const { files } = world;
-      const { deployed = '' } = store;
-      for (const name of deployed === '' ? [] : ((await files.list(deployed)) ?? [])) {
-        const root = join(deployed, name);
-        if ((await files.stat(root))?.kind !== 'folder') continue;
-        await createLiveFolder({ files, root, target: root }).forget(lineage);
-      }
-    },
+    }
+    const solverOf = (part: OwnedSolver) =>
+      used({ pool: solvers, uses: ofSolvers }, [part.solver, part.preflight], part, (own) =>
+        prepareSolver({ ...context, env: own, zonesOf, responders }, part),
+      );
+    const deployerOf = (spec: StoredSpec, name: string) => {
+      const target = targetOf(spec, name);
+      return used({ pool: deployers, uses: ofDeployers }, target ?? name, spec, (own) =>
+        prepareDeployer({ ...context, env: own }, name, target?.settings),
+      );
+    };
+
+    async function externalAccountOf(spec: StoredSpec) {
+      const { eab } = spec.issuer.settings;
+      if (!eab) return undefined;
+      const own = { ...(await keptBy(spec)), ...env };
+      return readExternalAccount({ ...context, env: own }, eab, spec.issuer.name);
+    }
+
+    return {
+      issuer,
+      externalAccount: async (spec) => (await externalAccountOf(spec))?.account,
+      async roots({ caFile }) {
+        const bytes = caFile === undefined ? undefined : await world.files.read(caFile);
+        return new TextDecoder().decode(bytes);
+      },
+      solver: async (part) => (await solverOf(part)).value,
+      deployer: async (spec, target) => (await deployerOf(spec, target)).value,
+      async forgetDeployed(lineage) {
+        const { files } = world;
+        const { deployed = '' } = store;
+        for (const name of deployed === '' ? [] : ((await files.list(deployed)) ?? [])) {
+          const root = join(deployed, name);
+          if ((await files.stat(root))?.kind !== 'folder') continue;
+          await createLiveFolder({ files, root, target: root }).forget(lineage);
+        }
+      },
+      get owner() {
+        return ownerOf(storeId());
+      },
+      async balancers(stored) {
+        const declared = Object.entries(context.balancers).map(([name, settings]) => ({ name, settings }));
+        const named = stored.flatMap((spec) => eachAdapter(spec).filter(({ kind }) => kind === 'balancer'));
+        const all = new Map([...named, ...declared].map((one) => [digestOf(one.settings), one]));
+        const connected = [...all].map(([place, one]) =>
+          once(ofBalancers, place, async () => {
+            const prepared = await prepareBalancer(context, one);
+            return { ...balancers.use(place, prepared), credentials: prepared.credentials };
+          }),
+        );
+        return (await Promise.all(connected)).map(({ value }) => value);
+      },
+      looks(settings) {
+        const key = canonical(settings.resolvers);
+        const made = looks.get(key) ?? createLooks(zonesOf(settings), world.clock, settings.resolvers.length > 0);
+        looks.set(key, made);
+        return made;
+      },
+      hooks: {
+        environment: () => hookEnvironment([]),
+        check: (command) => refuseForeignPrograms(world.files, command, hookEnvironment([])['HOME']),
+        async freePorts(signal) {
+          await endAll(ofSolvers);
+          await solvers.closeUnused(0, signal);
+        },
+      },
+      digest: digestOf,
+      async credentialsOf(spec) {
+        const hash = createHash('sha256');
+        for (const part of partsOf(spec)) hash.update((await solverOf(part)).credentials);
+        // Only an account that is not open yet needs the key, so it may be gone.
+        const bound = await externalAccountOf(spec).catch(() => undefined);
+        if (bound) hash.update(bound.credentials);
+        for (const target of targetNames(spec)) hash.update((await deployerOf(spec, target)).credentials);
+        return hash.digest('hex');
+      },
+      end() {
+        // What is closed then may wait for other processes, and the pass need not.
+        void endAll(ofSolvers).then(() => solvers.closeUnused(unusedMs));
+        void endAll(ofDeployers).then(() => deployers.closeUnused(unusedMs));
+        void endAll(ofBalancers).then(() => balancers.closeUnused(unusedMs));
+      },
+    };
+  }
+
+  return {
+    open,
     get owner() {
       return ownerOf(storeId());
     },
-    async balancers(stored) {
-      const declared = Object.entries(context.balancers).map(([name, settings]) => ({ name, settings }));
-      const named = stored.flatMap((spec) => eachAdapter(spec).filter(({ kind }) => kind === 'balancer'));
-      const all = new Map([...named, ...declared].map((one) => [digestOf(one.settings), one]));
-      return Promise.all(
-        [...all].map(([key, one]) => once(balancers, key, async () => (await balancerOf(context, one)).connect())),
-      );
-    },
-    looks(settings) {
-      const key = canonical(settings.resolvers);
-      const made = looks.get(key) ?? createLooks(zonesOf(settings), world.clock, settings.resolvers.length > 0);
-      looks.set(key, made);
-      return made;
-    },
-    hooks: {
-      environment: () => hookEnvironment([]),
-      check: (command) => refuseForeignPrograms(world.files, command, hookEnvironment([])['HOME']),
-      async freePorts(signal) {
-        const made = await Promise.allSettled(solvers.values());
-        solvers.clear();
-        responders.clear();
-        alpnResponders.clear();
-        await Promise.allSettled(
-          made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.(signal) : undefined)),
-        );
-      },
-    },
-    digest: digestOf,
-    async credentialsOf(spec) {
-      const hash = createHash('sha256');
-      for (const part of partsOf(spec)) hash.update((await solverOf(part)).credentials);
-      // Only an account that is not open yet needs the key, so it may be gone.
-      const bound = await externalAccountOf(spec).catch(() => undefined);
-      if (bound) hash.update(bound.credentials);
-      for (const target of targetNames(spec)) hash.update((await deployerOf(spec, target)).credentials);
-      return hash.digest('hex');
+    async dns01(part) {
+      const { connectIn } = await prepareDns01({ ...context, zonesOf }, part);
+      return connectIn(world);
     },
     async close(signal) {
-      const made = await Promise.allSettled(solvers.values());
-      await Promise.allSettled(
-        made.map((one) => (one.status === 'fulfilled' ? one.value.solver.close?.(signal) : undefined)),
-      );
-      await Promise.allSettled([...balancers.values()].map(async (one) => (await one).close?.()));
+      await solvers.close(signal);
+      await Promise.all([deployers.close(signal), balancers.close(signal)]);
       await store.close?.().catch(() => undefined); // otherwise `tidy` removes it
       await world.close();
     },
+  };
+}
+
+/** What a pass uses, by place. */
+type Uses<T> = Map<string, Promise<Used<T>>>;
+
+interface Used<T> extends Use<T> {
+  readonly credentials: string;
+}
+
+async function endAll<T>(uses: Uses<T>): Promise<void> {
+  const all = await Promise.allSettled(uses.values());
+  uses.clear();
+  for (const one of all) if (one.status === 'fulfilled') one.value.end();
+}
+
+/** Shares one object per key, which is closed with its last user. */
+function createShared<R extends { close(signal?: AbortSignal): Promise<void> }>(): (key: string, make: () => R) => R {
+  const all = new Map<string, { readonly made: R; users: number }>();
+  return (key, make) => {
+    const entry = all.get(key) ?? { made: make(), users: 0 };
+    all.set(key, entry);
+    entry.users += 1;
+    const close = async (signal?: AbortSignal) => {
+      entry.users -= 1;
+      if (entry.users > 0) return;
+      all.delete(key);
+      await entry.made.close(signal);
+    };
+    return { ...entry.made, close };
   };
 }
 

@@ -39,8 +39,13 @@ export interface EnginePorts {
   };
 }
 
+/** What a process is given, for all of its passes. */
+export interface ProcessPorts extends Omit<EnginePorts, 'connect'> {
+  readonly connections: ConnectionPool;
+}
+
 /** What the engine has for as long as its process lives. */
-export interface EngineProcess extends EnginePorts {
+export interface EngineProcess extends ProcessPorts {
   /** On what several certificates share. */
   readonly locks: Locks;
   readonly memory: Memory;
@@ -48,11 +53,12 @@ export interface EngineProcess extends EnginePorts {
 
 /** The engine, for one pass. */
 export interface Engine extends EngineProcess {
+  readonly connect: Connections;
   readonly pass: Pass;
 }
 
 /** @param locks shared with the solvers of this process, which take them too */
-export const createEngineProcess = (ports: EnginePorts, locks: Locks = createLocks(ports)): EngineProcess => ({
+export const createEngineProcess = (ports: ProcessPorts, locks: Locks = createLocks(ports)): EngineProcess => ({
   ...ports,
   locks,
   memory: createMemory(ports.clock),
@@ -62,15 +68,30 @@ export const createEngineProcess = (ports: EnginePorts, locks: Locks = createLoc
 export async function inPass<T>(process: EngineProcess, run: (engine: Engine) => Promise<T>): Promise<T> {
   const { memory, clock, random } = process;
   const pass = newPass(Buffer.from(random.bytes(8)).toString('hex'), clock, memory);
+  const connect = process.connections.open();
   memory.passes.add(pass.id);
   try {
-    return await run({ ...process, pass });
+    return await run({ ...process, connect, pass });
   } finally {
     memory.passes.delete(pass.id);
+    connect.end();
   }
 }
 
-/** Turns settings into running objects, each made only once (compose.ts). */
+/** Everything that a process is connected to (compose/connections.ts). */
+export interface ConnectionPool {
+  /** What one pass uses of it. Secrets are read once; what has other secrets than before is connected anew. */
+  open(): PassConnections;
+  /** The mark of this store's objects (`core/path/own-mark.ts`). */
+  readonly owner: string;
+}
+
+export interface PassConnections extends Connections {
+  /** The pass uses nothing of it any more. */
+  end(): void;
+}
+
+/** Turns settings into running objects, each made only once. */
 export interface Connections {
   issuer(name: string, settings: IssuerSettings): Issuer;
   /** The external account of a spec's issuer, with its key read; undefined if it has none. */

@@ -26,7 +26,7 @@ export function createWorld(context: {
   readonly person?: Person | undefined;
 }): World {
   const clock = systemClock;
-  const opened: Http[] = [];
+  const opened = new Set<Http>();
   return {
     clock,
     random: systemRandom,
@@ -50,11 +50,17 @@ export function createWorld(context: {
     },
     http(options = {}) {
       const http = createHttp({ ...options, env: context.env, userAgent }, clock);
-      opened.push(http);
-      return loggedHttp(http, { log: context.log, clock });
+      opened.add(http);
+      const close = async () => {
+        opened.delete(http);
+        await http.close();
+      };
+      return loggedHttp({ ...http, close }, { log: context.log, clock });
     },
     async close() {
-      await Promise.all(opened.splice(0).map((http) => http.close()));
+      const all = [...opened];
+      opened.clear();
+      await Promise.all(all.map((http) => http.close()));
     },
   };
 }

@@ -95,8 +95,9 @@ test('a secret that the settings of the certificate read from a variable does no
     deployers: { hook: { type: 'command', run: `env > ${path}/env`, passEnvironment: ['TSIG_OF_THIS_TEST'] } },
     preflight: { resolvers: ['127.0.0.1:1'], http01Port: 80 },
   });
-  await composed.process.connect.solver(partsOf(spec)[0]!);
-  await deploy(await composed.process.connect.deployer(spec, 'hook'), await make());
+  const connect = composed.process.connections.open();
+  await connect.solver(partsOf(spec)[0]!);
+  await deploy(await connect.deployer(spec, 'hook'), await make());
   delete process.env['TSIG_OF_THIS_TEST'];
   await composed.close();
   const seen = await readFile(join(path, 'env'), 'utf8');

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { beforeAll, describe, expect, it, test } from 'vitest';
-import { connect as connectAll } from '../../src/compose/connections.ts';
+import { createConnections } from '../../src/compose/connections.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import tlsAlpn01 from '../../src/solvers/tls-alpn01.ts';
@@ -70,7 +70,7 @@ it('listens again for the next order after its port was freed for a post-hook', 
   const bench = await makeBench();
   const port = await freePort();
   const { world, store } = bench;
-  const connections = connectAll({
+  const connections = createConnections({
     ...{ world, store, storeId: () => storeId, env: {}, balancers: {}, reporter: { report() {} } },
     locks: {} as never, // for zones and balancers only
   });
@@ -78,11 +78,12 @@ it('listens again for the next order after its port was freed for a post-hook', 
     ...{ name: 'abc', preflight: { resolvers: [], http01Port: 80 } },
     solver: { name: 'tls', settings: { type: 'tls-alpn01', listen: `127.0.0.1:${port}` } },
   };
+  const pass = connections.open();
   for (let order = 0; order < 2; order += 1) {
-    const solver = await connections.solver(part);
+    const solver = await pass.solver(part);
     await solver.prepare?.('abc', [], signal());
     expect(await portAccepts(port)).toBe(true);
-    await connections.hooks.freePorts(signal());
+    await pass.hooks.freePorts(signal());
     expect(await portAccepts(port)).toBe(false);
   }
 });

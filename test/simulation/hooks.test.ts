@@ -4,13 +4,13 @@ import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import { deployHookTarget, withDeployHook } from '../../src/core/spec/hooks.ts';
 import type { Hooks, StoredSpec } from '../../src/core/spec/spec.ts';
 import { targetOf } from '../../src/core/spec/spec-parts.ts';
-import { type Engine, inPass } from '../../src/engine/engine.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { createLocks } from '../../src/engine/locks/lock.ts';
 import { reconcile as reconcileOnce } from '../../src/engine/pass/reconcile.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { ProcessRequest, ProcessResult } from '../../src/ports/processes.ts';
-import { reconcile, reconcileAll } from '../support/passes.ts';
+import { inNewPass, reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -233,7 +233,7 @@ describe('hooks around the orders of a run', () => {
     const jobs = [job(withHooks('a', around))];
     await passing(
       world.clock,
-      inPass(next, async (one) => {
+      inNewPass(next, async (one) => {
         expect(await reconcileOnce(one, jobs, signal)).toMatchObject([{ result: 'pending' }]);
         expect(one.pass.hooks.renewed.size).toBe(0);
       }),

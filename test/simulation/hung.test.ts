@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
-import { type Engine, inPass } from '../../src/engine/engine.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import { reconcile } from '../../src/engine/pass/reconcile.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
+import { inNewPass } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -90,7 +91,7 @@ describe('a target that hangs', () => {
       expect(at('pending e') - at('issued e')).toBeLessThan(1_000);
       const before = calls.length;
       world.pass(3_600_000);
-      const again = inPass(first, (next) => reconcile(next, [to('a', 'hung', 'works')], signal));
+      const again = inNewPass(first, (next) => reconcile(next, [to('a', 'hung', 'works')], signal));
       await passing(clock, again);
       // What is pending is delivered without a look.
       expect(calls.length).toBe(before + (hangs === 'look' ? 0 : 1));

@@ -1,19 +1,31 @@
-import { createEngineProcess, type Engine, type EnginePorts, inPass } from '../../src/engine/engine.ts';
+import {
+  type Connections,
+  createEngineProcess,
+  type Engine,
+  type EnginePorts,
+  inPass,
+} from '../../src/engine/engine.ts';
 import { newPass } from '../../src/engine/memory/pass.ts';
 import * as all from '../../src/engine/pass/reconcile.ts';
 
 /** A process with a pass that never ends, for tests that call parts of one. */
-export function engineOf(ports: EnginePorts): Engine {
-  const process = createEngineProcess(ports);
-  return { ...process, pass: newPass('test', process.clock, process.memory) };
+export function engineOf({ connect, ...ports }: EnginePorts): Engine {
+  const process = createEngineProcess({ ...ports, connections: poolOf(connect) });
+  return { ...process, connect, pass: newPass('test', process.clock, process.memory) };
 }
+
+const poolOf = (connect: Connections) => ({ owner: '', open: () => ({ ...connect, end() {} }) });
+
+/** A new pass of the process, with the connections of this engine, which a test may have changed. */
+export const inNewPass = <T>(engine: Engine, run: (engine: Engine) => Promise<T>): Promise<T> =>
+  inPass({ ...engine, connections: poolOf(engine.connect) }, run);
 
 /** The product's `reconcile`, in a pass of its own over the memory of this process. */
 export const reconcile = (process: Engine, ...rest: Rest<typeof all.reconcile>) =>
-  inPass(process, (engine) => all.reconcile(engine, ...rest));
+  inNewPass(process, (engine) => all.reconcile(engine, ...rest));
 
 /** The product's `reconcileAll`, in a pass of its own over the memory of this process. */
 export const reconcileAll = (process: Engine, ...rest: Rest<typeof all.reconcileAll>) =>
-  inPass(process, (engine) => all.reconcileAll(engine, ...rest));
+  inNewPass(process, (engine) => all.reconcileAll(engine, ...rest));
 
 type Rest<F> = F extends (engine: Engine, ...rest: infer R) => unknown ? R : never;

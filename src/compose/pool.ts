@@ -1,0 +1,95 @@
+import { onAbort } from '../core/async/on-abort.ts';
+
+/** Settings with their secrets read: everything that a connection is made of. */
+export interface Prepared<T> {
+  /** Changes with the settings and the secrets. Contains none. */
+  readonly stamp: string;
+  connect(): Connected<T>;
+}
+
+export interface Connected<T> {
+  readonly value: T;
+  /** Releases ports, processes and sockets. With a signal, it may first wait for other processes that rely on them. */
+  close(signal: AbortSignal | undefined): Promise<void>;
+}
+
+/** Connections that passes share, each counted by its users. */
+export interface Pool<T> {
+  /**
+   * The connection at a place, made unless there is one with this stamp. One with another stamp is replaced, and closed
+   * once its last user is done.
+   */
+  use(place: string, prepared: Prepared<T>): Use<T>;
+  /** Closes what has had no user for so long, and waits for everything that is being closed. */
+  closeUnused(forMs: number, signal?: AbortSignal): Promise<void>;
+  /** Closes everything. */
+  close(signal: AbortSignal | undefined): Promise<void>;
+}
+
+export interface Use<T> {
+  readonly value: T;
+  /** The user is done. */
+  end(): void;
+}
+
+interface Entry<T> {
+  readonly place: string;
+  readonly key: string;
+  readonly connected: Connected<T>;
+  users: number;
+  unusedSinceMs: number;
+}
+
+/** @param nowMs a clock that never goes back */
+export function createPool<T>(nowMs: () => number): Pool<T> {
+  const all = new Map<string, Entry<T>>();
+  /** The one that the next user of a place gets. */
+  const latest = new Map<string, Entry<T>>();
+  const closing = new Set<Promise<void>>();
+  /** Aborts when what is being closed must no longer wait for other processes. */
+  const hurry = new AbortController();
+
+  const closeOne = (entry: Entry<T>, signal: AbortSignal | undefined): void => {
+    all.delete(entry.key);
+    if (latest.get(entry.place) === entry) latest.delete(entry.place);
+    const closed = entry.connected.close(signal).catch(() => undefined); // there is nothing else to do with it
+    closing.add(closed);
+    void closed.then(() => closing.delete(closed));
+  };
+  const allClosed = () => Promise.all(closing);
+
+  return {
+    use(place, prepared) {
+      const key = `${place} ${prepared.stamp}`;
+      const entry = all.get(key) ?? { place, key, connected: prepared.connect(), users: 0, unusedSinceMs: 0 };
+      all.set(key, entry);
+      entry.users += 1;
+      const before = latest.get(place);
+      latest.set(place, entry);
+      if (before && before !== entry && before.users === 0) closeOne(before, hurry.signal);
+      let isOver = false;
+      return {
+        value: entry.connected.value,
+        end() {
+          if (isOver) return;
+          isOver = true;
+          entry.users -= 1;
+          entry.unusedSinceMs = nowMs();
+          if (entry.users === 0 && latest.get(place) !== entry && all.has(key)) closeOne(entry, hurry.signal);
+        },
+      };
+    },
+    async closeUnused(forMs, signal = hurry.signal) {
+      for (const entry of [...all.values()])
+        if (entry.users === 0 && nowMs() - entry.unusedSinceMs >= forMs) closeOne(entry, signal);
+      await allClosed();
+    },
+    async close(signal) {
+      const forget = signal ? onAbort(signal, () => hurry.abort(signal.reason)) : () => {};
+      if (!signal || signal.aborted) hurry.abort(signal?.reason);
+      for (const entry of [...all.values()]) closeOne(entry, signal);
+      await allClosed();
+      forget();
+    },
+  };
+}
