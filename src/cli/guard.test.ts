@@ -6,7 +6,7 @@ import type { Outcome } from '../core/plan/outcome.ts';
 import { failing, valid } from './commands/look/test-statuses.ts';
 import { guarded } from './guard.ts';
 
-// Every command, with a fleet whose texts are as hostile as documents of an earlier version may be, in every form of
+// Every command, with a fleet whose texts are as hostile as documents of another program may be, in every form of
 // output. What this program itself writes to a terminal: colours, and moves of the cursor.
 const own = /\x1b\[(\d*m|\d+A|J|\?25[lh])/g;
 const dangerous = /(?![\t\n\r])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;

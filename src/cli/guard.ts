@@ -3,8 +3,8 @@ import { harmless, remoteText } from '../core/errors/remote-text.ts';
 import type { Fleet } from '../fleet.ts';
 
 /**
- * The last guard before all outputs. Texts from elsewhere are made harmless where they enter, but documents written by
- * earlier versions may contain others, and an adapter may forget it.
+ * The last guard before all outputs. Texts from elsewhere are made harmless where they enter, but a document may
+ * have been written by something else, and an adapter may forget it.
  */
 export const guarded = <T>(value: T): T => withTexts(value, harmless);
 

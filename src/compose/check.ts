@@ -217,7 +217,7 @@ function specOf(
   const account = accounts.find(({ url }) => url !== undefined && url === accountUrl);
   const known: IssuerSettings = {
     ...(declared ?? { directory, email: account?.contacts ?? [], agreeToTerms: true, test: false }),
-    ...(account?.name === undefined || account.name === defaultAccount ? {} : { account: account.name }),
+    ...(account === undefined || account.name === defaultAccount ? {} : { account: account.name }),
     ...(declared || account?.caFile === undefined ? {} : { caFile: account.caFile }),
   };
   const { identifiers } = facts;

@@ -140,23 +140,6 @@ describe('the account at a CA', () => {
     expect(world.ca.state.accounts.size).toBe(2);
   });
 
-  it('is found where older versions stored it, and stays there', async () => {
-    const world = await createSimulatedWorld();
-    await issue(world.replica(1), job(specOf('abc')), signal);
-    const directory = 'https://ca.test/directory';
-    const entry = await world.store.get({ kind: 'account', name: `${directory}~default` }, signal);
-    const { name: _new, ...old } = JSON.parse(new TextDecoder().decode(entry?.bytes)) as Record<string, unknown>;
-    await world.store.delete(entry!.key, { ifRevision: entry!.revision, signal });
-    const oldKey = { kind: 'account', name: directory } as const;
-    await world.store.put(oldKey, new TextEncoder().encode(JSON.stringify(old)), { ifRevision: null, signal });
-    const renewed = await issue(world.replica(2), job(specOf('abc', ['new@example.com']), { force: true }), signal);
-    expect(renewed).toMatchObject({ result: 'renewed' });
-    expect(world.ca.state.accounts.size).toBe(1);
-    const now = await world.store.get(oldKey, signal);
-    expect(JSON.parse(new TextDecoder().decode(now?.bytes))).toEqual({ ...old, contacts: ['new@example.com'] });
-    expect(await world.store.get({ kind: 'account', name: `${directory}~default` }, signal)).toBeUndefined();
-  });
-
   describe('at a CA with customers only (RFC 8555 §7.3.4)', () => {
     const keys = { 'kid-1': 'c2VjcmV0LW9mLWN1c3RvbWVyLW9uZQ', 'kid-2': 'c2VjcmV0LW9mLWN1c3RvbWVyLXR3bw' };
     const boundTo = (kid: string, hmacKey: string, algorithm?: 'HS384'): StoredSpec => {

@@ -55,7 +55,7 @@ describe('the settings of a target', () => {
   it.each<[string, Deployment, boolean]>([
     ['the same', { ...current, settings }, false],
     ['others', { ...current, settings: '{"path":"/etc/a","type":"files"}' }, true],
-    ['none, of an earlier certfleet', current, false],
+    ['none, as an endpoint', current, false],
   ])('a deployment had %s', (_what, deployment, expected) => {
     expect(hasOtherSettings(wanted, 'edge', deployment)).toBe(expected);
   });

@@ -47,7 +47,7 @@ export function settingsOf(stored: StoredSpec, target: string): string | undefin
 }
 
 /**
- * Whether a target got its version with other settings. Stores written before settings were kept have none to compare.
+ * Whether a target got its version with other settings. An endpoint has none to compare.
  */
 export const hasOtherSettings = (wanted: StoredSpec, target: string, { settings }: Deployment): boolean =>
   settings !== undefined && settings !== settingsOf(wanted, target);

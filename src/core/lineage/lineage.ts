@@ -76,12 +76,12 @@ export interface Version extends Issued {
 export interface Issued extends Pick<Wishes, 'profile' | 'validity' | 'keyType' | 'preferredChain'> {
   readonly directory: string;
   readonly accountUrl: string;
-  /** The common names of the issuers in its chain, from the leaf's on. Missing in versions from before it was stored. */
+  /** The common names of the issuers in its chain, from the leaf's on. Missing in a version that was imported. */
   readonly chain?: readonly string[];
   /** Names of the spec that it lacks, because they were refused; the next renewal asks for them again. */
   readonly dropped?: readonly RefusedName[];
-  /** By this machine's clock, because CAs backdate `notBefore`. Missing in versions from before it was stored. */
-  readonly issuedAt?: string;
+  /** By this machine's clock, because CAs backdate `notBefore`. */
+  readonly issuedAt: string;
 }
 
 export interface Renewal {
@@ -273,7 +273,16 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 export const encodeDocument = (document: object): Uint8Array => encoder.encode(JSON.stringify(document));
 
-/** Reads a JSON document of the store. Fails with `store/corrupt` if it is not one, or lacks a required field. */
+/**
+ * The format of the store's documents, which they have in `schema`. A program refuses the documents of a later one, and
+ * leaves them as they are. It is raised by any change that would make an earlier program lose something.
+ */
+export const storeFormat = 1;
+
+/**
+ * Reads a JSON document of the store. Fails with `store/corrupt` if it is not one, lacks a required field, or has another
+ * format.
+ */
 export function decodeDocument<T extends object>(
   bytes: Uint8Array,
   where: { readonly key: string; readonly file: string },
@@ -287,6 +296,12 @@ export function decodeDocument<T extends object>(
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw fail('store/corrupt', { ...where, reason: 'it is not a JSON object' });
+  const { schema = storeFormat } = value as { readonly schema?: unknown };
+  if (schema !== storeFormat)
+    throw fail('store/corrupt', {
+      ...where,
+      reason: `its schema is ${schema}, but this version of certfleet reads only ${storeFormat}`,
+    });
   const missing = required.find((field) => (value as Record<string, unknown>)[field] === undefined);
   if (missing) throw fail('store/corrupt', { ...where, reason: `the field "${missing}" is missing` });
   return value as T;
@@ -295,11 +310,6 @@ export function decodeDocument<T extends object>(
 export const decodeLineage = (bytes: Uint8Array, name: string, location: string): Lineage => {
   const where = { key: `lineage/${name}`, file: location };
   const lineage = decodeDocument<Lineage>(bytes, where, ['schema', 'name', 'origin', 'spec', 'deployments']);
-  if (lineage.schema !== 1)
-    throw fail('store/corrupt', {
-      ...where,
-      reason: `its schema is ${lineage.schema}, but this version of certfleet reads only 1`,
-    });
   if (lineage.name !== name) throw fail('store/corrupt', { ...where, reason: `it belongs to lineage/${lineage.name}` });
   return lineage;
 };

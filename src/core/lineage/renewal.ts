@@ -11,17 +11,17 @@ interface Validity {
   readonly notAfter: string;
 }
 
-/** What to renew; `issuedAt` is missing in old stores. */
+/** What to renew. */
 interface Renewed {
   readonly facts: Validity;
-  readonly issuedAt?: string;
+  readonly issuedAt: string;
 }
 
 /**
  * Renews after 2/3 of the lifetime, or 1/2 if it is below ten days (Let's Encrypt's integration guide). A certificate
  * whose `notBefore` was chosen long before its issue is not due at once: a third of what is left comes first.
  */
-export function renewalByLifetime({ facts, issuedAt = facts.notBefore }: Renewed): Renewal {
+export function renewalByLifetime({ facts, issuedAt }: Renewed): Renewal {
   const [from, end] = [Date.parse(facts.notBefore), Date.parse(facts.notAfter)];
   const share = end - from < 10 * day ? 1 / 2 : 2 / 3;
   const issued = Math.min(Date.parse(issuedAt), end);
@@ -73,8 +73,7 @@ export function renewalByWindow(
   const drawn = same ? Date.parse(before.at) : start + (end - start) * random;
   const checkAfter = new Date(now.getTime() + answer.retryAfterMs).toISOString();
   if (!canBeRight(facts, start, end, drawn)) return { ...renewalByLifetime(version), checkAfter };
-  const soonest =
-    issuedAt === undefined || isFromTheFuture(issuedAt, now) ? drawn : Date.parse(issuedAt) + shortestPauseMs;
+  const soonest = isFromTheFuture(issuedAt, now) ? drawn : Date.parse(issuedAt) + shortestPauseMs;
   return {
     at: new Date(Math.max(drawn, soonest)).toISOString(),
     source: 'ari',
@@ -128,7 +127,7 @@ export function renewalOfImported(
   facts: Validity,
   { renewBeforeMs, renewsByLifetime }: Pick<FoundCertificate, 'renewBeforeMs' | 'renewsByLifetime'>,
 ): Renewal {
-  const byLifetime = renewalByLifetime({ facts });
+  const byLifetime = renewalByLifetime({ facts, issuedAt: facts.notBefore });
   const theirs = Date.parse(facts.notAfter) - (renewBeforeMs ?? usualBeforeMs);
   const isFirst = theirs <= Date.parse(byLifetime.at);
   const lasts = theirs > Date.parse(facts.notBefore);

@@ -1,6 +1,6 @@
 import { type CertfleetError, fail } from '../errors/errors.ts';
 import { isStagingName } from '../names/identifiers.ts';
-import { accountKey, accountOf, defaultAccount } from '../spec/account.ts';
+import { accountKey, accountOf } from '../spec/account.ts';
 import { shortList } from '../text/short-list.ts';
 import type { Lineage } from './lineage.ts';
 
@@ -58,7 +58,7 @@ export const partMissing = (
 /** A stored account, as much of it as says which certificates it got. */
 export interface AccountFacts {
   readonly directory: string;
-  readonly name?: string;
+  readonly name: string;
   readonly url?: string;
   readonly replaced?: readonly { readonly url: string }[];
 }
@@ -88,7 +88,7 @@ export function createAccountUse(path: string) {
     },
     /** @param sealed names of documents that cannot be read without a key: any may be the one, if it is of the CA */
     missing(accounts: readonly AccountFacts[], sealed: readonly string[] = []): readonly MissingAccount[] {
-      const stored = new Set(accounts.map(({ directory, name = defaultAccount }) => accountKey({ directory, name })));
+      const stored = new Set(accounts.map(({ directory, name }) => accountKey({ directory, name })));
       const urls = new Set(accounts.flatMap(({ url, replaced = [] }) => [url, ...replaced.map((one) => one.url)]));
       return [...uses.values()]
         .filter(({ account, url }) => !stored.has(account) && !urls.has(url))

@@ -39,6 +39,7 @@ export const testLineage = {
     id: 'v1',
     directory: 'https://ca.test/dir',
     accountUrl: 'https://ca.test/a/1',
+    issuedAt: '2026-02-01T00:00:00Z',
     facts: {
       identifiers: [{ type: 'dns', value: 'abc.example.com' }],
       notBefore: '2026-02-01T00:00:00Z',

@@ -101,6 +101,6 @@ export function whyNow(lineage: Lineage, now: Date, nextRunMs: number | undefine
  * week for the same names.
  */
 function isTooYoung({ issuedAt, facts }: NonNullable<Lineage['current']>, now: Date, nextRunMs: number): boolean {
-  const issued = issuedAt === undefined || isFromTheFuture(issuedAt, now) ? facts.notBefore : issuedAt;
+  const issued = isFromTheFuture(issuedAt, now) ? facts.notBefore : issuedAt;
   return now.getTime() - Date.parse(issued) < Math.min(nextRunMs / 4, 2 * dayMs);
 }

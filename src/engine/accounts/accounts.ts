@@ -1,6 +1,6 @@
 import { Secret } from '../../core/errors/secret.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
-import { accountKey, accountOf, defaultAccount } from '../../core/spec/account.ts';
+import { accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
 import type { Engine } from '../engine.ts';
@@ -84,7 +84,7 @@ export async function knownAccounts(
       }
     }
   return (await allAccounts(engine, signal)).map((stored) => {
-    const { directory, name = defaultAccount, keyPem, url = '' } = stored.document;
+    const { directory, name, keyPem, url = '' } = stored.document;
     const settingsAlone = { directory, email: [], agreeToTerms: true, test: false, ...rootsOf(stored.document) };
     const nobody = { issuers: [], lineages: [], settings: settingsAlone };
     const { issuers, lineages, settings } = users.get(accountKey({ directory, name })) ?? nobody;

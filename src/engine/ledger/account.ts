@@ -1,7 +1,7 @@
 import { Secret } from '../../core/errors/secret.ts';
 import { decodeDocument, encodeDocument } from '../../core/lineage/lineage.ts';
 import { type Rollover, rolloverFor } from '../../core/lineage/rollover.ts';
-import { type AccountRef, accountKey, accountOf, defaultAccount } from '../../core/spec/account.ts';
+import { type AccountRef, accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
 import { statelessParts } from '../../core/spec/stateless.ts';
 import { present } from '../../core/text/present.ts';
@@ -13,8 +13,7 @@ import { ignoreConflict } from './conflict.ts';
 /** The account at a CA. */
 export interface AccountDocument {
   readonly directory: string;
-  /** Missing in documents from before there were several accounts at one directory; then it is the default one. */
-  readonly name?: string;
+  readonly name: string;
   readonly keyPem: string;
   /**
    * Keys that a rollover stored before it asked the CA, that of the last one first. The CA may know one of them in place
@@ -47,9 +46,6 @@ export interface StoredAccount {
 
 const keyOf = (ref: AccountRef): Key => ({ kind: 'account', name: accountKey(ref) });
 
-/** Where the default account stood when there was one for each directory. It stays there, for older versions. */
-const oldKeyOf = ({ directory }: AccountRef): Key => ({ kind: 'account', name: directory });
-
 /** An account that the CA does not know yet. */
 export const newAccountDocument = (settings: IssuerSettings, keyPem: Secret): AccountDocument => ({
   ...accountOf(settings),
@@ -70,12 +66,7 @@ export async function readAccount(
   settings: IssuerSettings,
   signal: AbortSignal,
 ): Promise<StoredAccount | undefined> {
-  const ref = accountOf(settings);
-  for (const key of ref.name === defaultAccount ? [keyOf(ref), oldKeyOf(ref)] : [keyOf(ref)]) {
-    const found = await readStored({ store }, key, signal);
-    if (found) return found;
-  }
-  return undefined;
+  return readStored({ store }, keyOf(accountOf(settings)), signal);
 }
 
 export async function readStored(
@@ -91,7 +82,7 @@ export async function readStored(
 export function decoded(store: Pick<Store, 'location'>, { key, bytes, revision, corrupt }: Entry): StoredAccount {
   if (corrupt) throw corrupt;
   const where = { key: `account/${key.name}`, file: store.location };
-  return { document: decodeDocument(bytes, where, ['directory', 'keyPem']), key, revision };
+  return { document: decodeDocument(bytes, where, ['directory', 'name', 'keyPem']), key, revision };
 }
 
 /** All accounts of the store. */
@@ -135,7 +126,7 @@ export async function writeAccount(
   found: StoredAccount | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const { directory, name = defaultAccount } = document;
+  const { directory, name } = document;
   const key = found?.key ?? keyOf({ directory, name });
   const options = { ifRevision: found?.revision ?? null, signal };
   await store.put(key, encodeDocument(document), options).catch(ignoreConflict);

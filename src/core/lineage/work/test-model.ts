@@ -105,6 +105,7 @@ export class Model {
         facts: { ...facts, ...dates, identifiers: spec.identifiers, serial: id },
         directory: spec.issuer.settings.directory,
         accountUrl: 'a',
+        issuedAt: inHours(0),
       },
       renewal: { at: inHours(40), source: 'lifetime' },
     };

@@ -16,7 +16,7 @@ it('keeps no key and no version without an id', async () => {
   await expect(storeVersion(engine, version, {} as VersionDocument, signal)).rejects.toMatchObject(said);
 });
 
-it('removes retired versions, but not the current and the previous one, which an older certfleet may have retired', async () => {
+it('removes retired versions, but never the current and the previous one', async () => {
   const store = createMemoryStore();
   const { signal } = new AbortController();
   const key = (id: string) => keyOf('key', { lineage: 'abc', id });

@@ -47,7 +47,7 @@ export async function storeVersion(
 
 /**
  * Deletes retired versions and their keys from the store, but none whose revocation still needs them. Resolves with the
- * ids of those that stay retired; a document of an older certfleet may have called the current or the previous one so.
+ * ids of those that stay retired. Whatever the document says, the current and the previous one are never deleted.
  */
 export async function removeRetired(
   engine: Engine,
