@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fakeProcesses } from '../../test/support/fake-processes.ts';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { fail } from '../core/errors/errors.ts';
 import type { WantedRules } from '../ports/balancer.ts';
@@ -69,15 +70,14 @@ function makeBench() {
     const world = {
       clock,
       files: watchedFiles(files, watch),
-      processes: {
-        async run({ command, signal }: { command: readonly string[]; signal: AbortSignal }) {
-          signal.throwIfAborted();
+      processes: fakeProcesses({
+        async program({ command, signal }) {
           if (command[0] === 'nowhere') throw fail('process/failed', { command: 'nowhere', reason: 'no such program' });
           const result = await watched(watch, () => server.run(command));
           signal.throwIfAborted();
-          return { stdout: '', stderr: '', ...result };
+          return result;
         },
-      },
+      }),
       vantage: {
         async get(url: string, at: { address: string; port: number }, signal: AbortSignal) {
           signal.throwIfAborted();

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { fakeProcesses } from '../../test/support/fake-processes.ts';
 import { Secret } from '../core/errors/secret.ts';
-import type { ProcessRequest, ProcessResult } from '../ports/processes.ts';
+import type { ProcessResult } from '../ports/processes.ts';
 import type { World } from '../ports/world.ts';
 import acmesh from './acmesh.ts';
 
@@ -10,22 +11,17 @@ const { signal } = new AbortController();
 const value = { zone: 'example.test', name: '_acme-challenge.example.test', value: 'abc', ttl: 60 };
 
 function connect(environment: string, result: Partial<ProcessResult> = {}) {
-  const requests: ProcessRequest[] = [];
+  const processes = fakeProcesses({ program: () => result });
   const world = {
     files: { stat: async () => ({}), foreign: async () => undefined },
-    processes: {
-      async run(request: ProcessRequest) {
-        requests.push(request);
-        return { status: 0, stdout: '', stderr: '', ...result };
-      },
-    },
+    processes,
   } as unknown as World;
   const options = acmesh.options.parse({
     script: 'dns_dp',
     home: '/opt/acme.sh',
     environment: new Secret(environment),
   });
-  return { provider: acmesh.connect({ name: 'dns', world, options }), requests };
+  return { provider: acmesh.connect({ name: 'dns', world, options }), requests: processes.ran };
 }
 
 it('runs a function of the script, with the variables in its environment', async () => {

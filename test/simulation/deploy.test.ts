@@ -12,6 +12,7 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
+import { fakeProcesses } from '../support/fake-processes.ts';
 import { engineOf, reconcile } from '../support/passes.ts';
 import { mortal, passing } from '../support/passing-time.ts';
 import { randomOf, seeded } from '../support/seeded.ts';
@@ -85,12 +86,7 @@ function createWorld() {
       store,
       clock: mortal(clock, () => dead.has(pid)),
       random,
-      processes: {
-        self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),
-        look: (who) => (dead.has(who.pid) ? 'dead' : 'alive'),
-        run: () => Promise.reject(new Error('no processes here')),
-        end: async () => undefined,
-      },
+      processes: fakeProcesses({ pid, dead }),
       vantage: { name: 'here', get: () => Promise.reject(new Error('no network here')), handshake },
       pki,
       reporter: { report() {} },

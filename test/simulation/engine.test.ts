@@ -9,13 +9,13 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Http } from '../../src/ports/http.ts';
-import type { ProcessIdentity } from '../../src/ports/processes.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa } from '../support/acme-ca.ts';
+import { fakeProcesses } from '../support/fake-processes.ts';
 import { engineOf, reconcile } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { chanceOf, firstSeed } from '../support/seeded.ts';
@@ -136,17 +136,11 @@ function createWorld(seed: number, failing?: string) {
       userAgent: 'simulation',
       log: silent,
     });
-    const self: ProcessIdentity = { bootId: 'b', pidNamespace: 'n', pid, startTime: '1' };
     const context = engineOf({
       store: gatedStore,
       clock,
       random: { bytes: (n) => Uint8Array.from({ length: n }, () => Math.floor(chance() * 256)), number: chance },
-      processes: {
-        self: () => self,
-        look: (who) => (dead.has(who.pid) ? 'dead' : 'alive'),
-        run: () => Promise.reject(new Error('no processes here')),
-        end: async () => undefined,
-      },
+      processes: fakeProcesses({ pid, dead }),
       vantage: {
         name: 'here',
         get: () => Promise.reject(fail('network/failed', { method: 'GET', url: '', reason: 'no network here' })),

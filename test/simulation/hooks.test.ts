@@ -9,7 +9,8 @@ import { createLocks } from '../../src/engine/locks/lock.ts';
 import { reconcile as reconcileOnce } from '../../src/engine/pass/reconcile.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
-import type { ProcessRequest, ProcessResult } from '../../src/ports/processes.ts';
+import type { ProcessResult } from '../../src/ports/processes.ts';
+import { fakeProcesses, identityOf } from '../support/fake-processes.ts';
 import { inNewPass, reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { createSimulatedWorld, dayMs, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
@@ -39,13 +40,15 @@ async function worldWithHooks() {
   let answer = async (_command: string): Promise<Partial<ProcessResult>> => ({});
   const replica = (pid: number): Engine => {
     const engine = world.replica(pid);
-    const run = async ({ command, env, onStart }: ProcessRequest) => {
-      await onStart?.({ bootId: 'b', pidNamespace: 'n', pid: 5_000 + pid, startTime: '1' });
-      const line = command[2] ?? '';
-      happened.push(line);
-      variables.push({ ...env });
-      return { status: 0, stdout: '', stderr: '', ...(await answer(line)) };
-    };
+    const { run } = fakeProcesses({
+      async program({ command, env, onStart }) {
+        await onStart?.(identityOf(5_000 + pid));
+        const line = command[2] ?? '';
+        happened.push(line);
+        variables.push({ ...env });
+        return answer(line);
+      },
+    });
     const freePorts = async () => void happened.push('ports are free');
     const check = async (line: string) => {
       if (refused.has(line))

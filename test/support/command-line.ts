@@ -28,10 +28,10 @@ import type {
   TrialReport,
 } from '../../src/fleet.ts';
 import type { FilesWithin, FolderGuard } from '../../src/ports/files.ts';
-import type { ProcessRequest } from '../../src/ports/processes.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { World } from '../../src/ports/world.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
+import { fakeProcesses } from './fake-processes.ts';
 
 /** What a fake fleet returns; each may also be a function. */
 export interface FakeAnswers {
@@ -163,13 +163,12 @@ export function commandLine(given: CommandLine = {}) {
     clock,
     random: { number: () => 0.5 },
     // Asked whether a program is there, and for the configuration of web servers.
-    processes: {
-      run: async ({ command }: ProcessRequest) => ({
+    processes: fakeProcesses({
+      program: ({ command }) => ({
         status: command.at(-1)?.includes('missing') ? 127 : 0,
         stdout: given.prints?.[command.join(' ')] ?? '',
-        stderr: '',
       }),
-    },
+    }),
     files: {
       user: () => 0,
       read: async (path: string) => (files[path] === undefined ? undefined : new TextEncoder().encode(files[path])),

@@ -17,6 +17,7 @@ import { createMemoryStore } from '../../src/stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createSimulatedCa, type SimulatedCaOptions } from './acme-ca.ts';
+import { fakeProcesses } from './fake-processes.ts';
 import { engineOf, reconcile } from './passes.ts';
 import { mortal, passing } from './passing-time.ts';
 import { randomOf, seeded } from './seeded.ts';
@@ -111,12 +112,7 @@ export async function createSimulatedWorld(
       store: own.store ?? store,
       clock: mortal(theirClock, () => dead.has(pid)),
       random,
-      processes: {
-        self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),
-        look: (who) => (who.bootId !== 'b' ? 'unknown' : dead.has(who.pid) ? 'dead' : 'alive'),
-        run: () => Promise.reject(new Error('no processes here')),
-        end: async () => undefined,
-      },
+      processes: fakeProcesses({ pid, dead }),
       vantage: { name: 'here', get: nowhere, handshake: nowhere },
       pki,
       reporter: options.reporter ?? { report() {} },

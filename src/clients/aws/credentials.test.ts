@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fakeProcesses } from '../../../test/support/fake-processes.ts';
 import type { CertfleetError } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import type { FileStat } from '../../ports/files.ts';
@@ -95,7 +96,7 @@ function bench(options: AwsKeyOptions = {}, { role = 'certfleet' } = {}) {
       foreign: async () => undefined,
       user: () => 0,
     },
-    processes: { run: () => expect.unreachable('no program is named') },
+    processes: fakeProcesses(),
     home: '/nowhere',
     name: 'alb',
     region: 'eu-west-1',

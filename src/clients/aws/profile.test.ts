@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { fakeProcesses } from '../../../test/support/fake-processes.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { present } from '../../core/text/present.ts';
 import type { Foreign } from '../../ports/files.ts';
-import type { ProcessRequest } from '../../ports/processes.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../../testing/fake-api.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { signV4 } from '../signatures/aws.ts';
@@ -122,7 +122,6 @@ function bench({ foreign = '', printed }: { readonly foreign?: string; readonly 
   const clock = fakeClock(undefined, { auto: true });
   const sts = fakeSts(clock);
   const contents: Record<string, string> = { '/aws/config': config, '/aws/credentials': credentials, '/one': config };
-  const ran: ProcessRequest[] = [];
   let result: { status: number; stdout: string } | Error | undefined;
   const end = () => new Date(clock.now().getTime() + 900_000).toISOString();
   const context = {
@@ -141,9 +140,8 @@ function bench({ foreign = '', printed }: { readonly foreign?: string; readonly 
           : undefined,
       user: () => 0,
     },
-    processes: {
-      run: async (request: ProcessRequest) => {
-        ran.push(request);
+    processes: fakeProcesses({
+      program() {
         if (result instanceof Error) throw result;
         const fields = {
           Version: 1,
@@ -153,16 +151,16 @@ function bench({ foreign = '', printed }: { readonly foreign?: string; readonly 
           Expiration: end(),
         };
         const stdout = typeof printed === 'string' ? printed : JSON.stringify({ ...fields, ...printed });
-        return { status: 0, stderr: 'tell-nobody', ...(result ?? { stdout }) };
+        return { stderr: 'tell-nobody', ...(result ?? { stdout }) };
       },
-    },
+    }),
     name: 'alb',
     region: 'eu-west-1',
   };
   const source = (options: AwsKeyOptions) => awsKeySource(options, context);
   const idNow = async (options: AwsKeyOptions) => (await source(options).keys(never)).id.reveal();
   return {
-    ...{ clock, sts, contents, ran, context, source, idNow },
+    ...{ clock, sts, contents, ran: context.processes.ran, context, source, idNow },
     answers(next: typeof result) {
       result = next;
     },

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { fakeProcesses } from '../../../test/support/fake-processes.ts';
 import { randomOf, seeded } from '../../../test/support/seeded.ts';
 import { noteWrite } from '../../core/async/writes.ts';
 import { type CertfleetError, fail } from '../../core/errors/errors.ts';
@@ -64,12 +65,7 @@ function setUp(
   const store = createMemoryStore();
   const reporter: Reporter = { report: () => {} };
   const random = randomOf(seeded('dns trial'));
-  const processes = {
-    self: () => ({ bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' }),
-    look: () => 'alive' as const,
-    run: () => Promise.reject(new Error('no programs here')),
-    end: async () => undefined,
-  };
+  const processes = fakeProcesses();
   const limits = { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000 };
   const locks = createLocks({ store, clock, random, processes, limits });
   const engine = { store, clock, random, processes, reporter, limits, locks } as unknown as Engine;

@@ -1,17 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { fakeProcesses, identityOf } from '../../../test/support/fake-processes.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import { testSpec } from '../../core/lineage/test-lineages.ts';
 import { failed } from '../../core/lineage/work/end.ts';
 import { beaten, begun, type Claim } from '../../core/lineage/work/lease.ts';
-import type { ProcessIdentity } from '../../ports/processes.ts';
 import type { Store } from '../../ports/store.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import type { Engine } from '../engine.ts';
 import { firstSight, isBusy, takeLease } from './lease.ts';
 
-const who = (pid: number): ProcessIdentity => ({ bootId: 'boot', pidNamespace: 'pid:[1]', pid, startTime: '1' });
 const { signal } = new AbortController();
 const error = fail('preflight/no', { finding: 'no', advice: '' });
 const clock = fakeClock(new Date('2026-01-01T00:00:00Z'), { auto: true });
@@ -22,10 +21,7 @@ function process(store: Store, pid: number, dead: ReadonlySet<number> = new Set(
     store,
     clock,
     random: { bytes: (n: number) => new Uint8Array(n).fill(pid), number: () => 0.5 },
-    processes: {
-      self: () => who(pid),
-      look: (other: ProcessIdentity) => (dead.has(other.pid) ? 'dead' : 'alive'),
-    },
+    processes: fakeProcesses({ pid, dead }),
     reporter: { report() {} },
     limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000 },
   } as unknown as Engine;
@@ -55,7 +51,7 @@ describe('the lease', () => {
   it('is taken by one compare-and-set and given back with the work', async () => {
     const store = createMemoryStore();
     const first = await hold(process(store, 1));
-    expect(first.work.lease).toMatchObject({ holder: who(1), beat: 0 });
+    expect(first.work.lease).toMatchObject({ holder: identityOf(1), beat: 0 });
     await first.apply(failed({ error, asked: false, left: [], now: clock.now() }), signal);
     const second = await hold(process(store, 2));
     expect(second.work.lease?.holder.pid).toBe(2);

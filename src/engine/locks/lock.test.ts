@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { fakeProcesses } from '../../../test/support/fake-processes.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import { decodeLock, type LockDocument, withListener } from '../../core/lineage/lock.ts';
-import type { ProcessIdentity } from '../../ports/processes.ts';
 import type { Store } from '../../ports/store.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../testing/fake-clock.ts';
@@ -13,15 +13,11 @@ const ttlMs = 60_000;
 
 /** One process. Its clock is its own, so that a stopped process is one whose clock does not move. */
 function process(store: Store, pid: number, { clock = fakeClock(), dead = [] as readonly number[] } = {}) {
-  const who = (of: number): ProcessIdentity => ({ bootId: 'boot', pidNamespace: 'pid:[1]', pid: of, startTime: '1' });
   const locks = createLocks({
     store,
     clock,
     random: { bytes: (n: number) => new Uint8Array(n).fill(pid), number: () => 0.5 } as never,
-    processes: {
-      self: () => who(pid),
-      look: ({ pid: of }: ProcessIdentity) => (dead.includes(of) ? 'dead' : 'alive'),
-    } as never,
+    processes: fakeProcesses({ pid, dead: { has: (of) => dead.includes(of) } }),
     limits: { leaseTtlMs: ttlMs, shutdownBudgetMs: 8_000 },
   });
   return { clock, locks };

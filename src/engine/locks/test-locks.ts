@@ -1,3 +1,4 @@
+import { fakeProcesses } from '../../../test/support/fake-processes.ts';
 import { randomOf, seeded } from '../../../test/support/seeded.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Store } from '../../ports/store.ts';
@@ -9,11 +10,6 @@ export const testLocks = (clock: Clock, store: Store = createMemoryStore(), pid 
   createLocks({
     ...{ store, clock },
     random: randomOf(seeded('locks')),
-    processes: {
-      self: () => ({ bootId: 'b', pidNamespace: 'n', pid, startTime: '1' }),
-      look: () => 'alive',
-      run: () => Promise.reject(new Error('no programs here')),
-      end: async () => undefined,
-    },
+    processes: fakeProcesses({ pid }),
     limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000 },
   });

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
+import { fakeProcesses } from '../../../test/support/fake-processes.ts';
 import { noteWrite } from '../../core/async/writes.ts';
 import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
@@ -7,7 +8,6 @@ import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
 import { markOf } from '../../core/path/own-mark.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, ListenerRule, WantedRules } from '../../ports/balancer.ts';
-import type { ProcessIdentity } from '../../ports/processes.ts';
 import type { Responder } from '../../ports/responder.ts';
 import type { Readiness, Solver, SolverChallenge } from '../../ports/solver.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
@@ -62,11 +62,10 @@ function world({
     } = {},
   ) {
     let count = 0;
-    const who = (of: number): ProcessIdentity => ({ bootId: 'boot', pidNamespace: 'pid:[1]', pid: of, startTime: '1' });
-    const look = ({ pid: of }: ProcessIdentity) => (dead.includes(of) ? 'dead' : 'alive');
+    const processes = fakeProcesses({ pid, dead: { has: (of) => dead.includes(of) } });
     const random = { bytes: (n: number) => new Uint8Array(n).fill(16 * pid + ++count), number: () => 0.5 };
     const limits = { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000 };
-    const locks = createLocks({ store, clock, random, processes: { self: () => who(pid), look }, limits } as never);
+    const locks = createLocks({ store, clock, random, processes, limits });
     const balancer: Balancer = {
       ...{ type: 'memory', resource, listener: '80', mode, matching },
       backend: async () => ({ server: `i-node${pid}`, port: 30_080 }),

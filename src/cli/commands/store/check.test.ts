@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fakeProcesses } from '../../../../test/support/fake-processes.ts';
 import { memoryFiles } from '../../../../test/support/memory-files.ts';
 import { createSimulatedWorld, issue, simulatedJob, simulatedSpec } from '../../../../test/support/simulated-world.ts';
 import { storeWorld } from '../../../../test/support/store-world.ts';
@@ -17,7 +18,7 @@ async function machine() {
   const files = memoryFiles(() => clock.now());
   const world: World = {
     ...storeWorld({ clock, files }),
-    processes: { self: () => ({ pid: 1 }), look: () => 'dead' } as unknown as World['processes'],
+    processes: fakeProcesses({ dead: { has: () => true } }),
     lookup: async () => [],
     close: async () => undefined,
   };
