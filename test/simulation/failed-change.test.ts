@@ -3,7 +3,15 @@ import { describeLineage } from '../../src/core/plan/status.ts';
 import { sameSpec } from '../../src/core/spec/same-spec.ts';
 import type { StoredSpec, Wishes } from '../../src/core/spec/spec.ts';
 import { madeOfFlags } from '../../src/fleet/wanted.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob, simulatedSpec, withCa } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob,
+  simulatedSpec,
+  withCa,
+  withSolver,
+} from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const later = (type: string) => ({ type: `urn:ietf:params:acme:error:${type}`, detail: 'no', status: 403 });
@@ -62,7 +70,7 @@ async function expectAsBefore(world: World): Promise<void> {
 }
 
 describe('a change of a valid certificate that fails', () => {
-  const solver = { ...stored, solver: { type: 'sim', folder: '/new' } };
+  const solver = withSolver(stored, { type: 'sim', folder: '/new' });
   const elsewhere = withCa(stored, { directory: 'https://other.test/directory' });
   const refused = (world: World, kind: 'newOrder' | 'finalize') =>
     world.ca.failNext(kind, { problem: later('rejectedIdentifier'), status: 403 });

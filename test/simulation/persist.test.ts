@@ -18,7 +18,14 @@ import { fakeDns, memoryDnsProvider } from '../../src/testing/fake-dns.ts';
 import type { Settings } from '../support/acme-ca.ts';
 import { reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob as job,
+  simulatedSpec,
+  withSolver,
+} from '../support/simulated-world.ts';
 
 // Names that are validated once, by a record that stays (dns-persist-01), at a CA with each of the drafts.
 
@@ -330,10 +337,11 @@ describe('a provider that refuses the second step of a change', () => {
 describe('conformance 17: the end of a record that a person wrote', () => {
   it('is told in every pass, and the record is used until then', async () => {
     const world = await createWorld();
-    const wanted = {
-      ...names('example.com'),
-      solver: { type: 'dns01', provider: 'manual', challenge: 'dns-persist-01' },
-    };
+    const wanted = withSolver(names('example.com'), {
+      type: 'dns01',
+      provider: 'manual',
+      challenge: 'dns-persist-01',
+    });
     const more = { persistMs: 100 * dayMs };
     await world.run(wanted, more);
     const needsPerson = () => Promise.reject(fail('dns/needs-person', { name: at, until: '' }));

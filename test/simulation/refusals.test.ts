@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
 import { acmeProblem } from '../support/acme-ca.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob as job,
+  simulatedSpec,
+  withSolver,
+} from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const hourMs = 3_600_000;
@@ -81,7 +88,7 @@ describe('what helps', () => {
     const validate = async () => acmeProblem('unauthorized', 'the reason');
     const world = await createSimulatedWorld({ settings: { validate } });
     const solver = { ...world.solver, answers: ['http-01'] as const };
-    const spec = { ...simulatedSpec(), solver: { type }, preflight: { resolvers: [], http01Port: 5002 } };
+    const spec = { ...withSolver(simulatedSpec(), { type }), preflight: { resolvers: [], http01Port: 5002 } };
     expect(hintOf(await issue(world.replica(1, { solver }), job(spec), signal))).toContain(words);
   });
 });

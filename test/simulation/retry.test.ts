@@ -6,7 +6,14 @@ import { describeLineage } from '../../src/core/plan/status.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { sampled } from '../support/seeded.ts';
-import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue,
+  simulatedJob as job,
+  simulatedSpec,
+  withSolver,
+} from '../support/simulated-world.ts';
 
 // Compares what the error table says about the next try with what `renew` does.
 
@@ -79,7 +86,7 @@ describe('what needs a change by a person is tried once a day', () => {
 
   it.each([
     ['by hand', simulatedSpec(), { obeyBackoff: false }],
-    ['with other settings', { ...simulatedSpec(), solver: { type: 'sim', option: 'other' } }, {}],
+    ['with other settings', withSolver(simulatedSpec(), { type: 'sim', option: 'other' }), {}],
   ] as const)('or %s at once', async (_how, wanted, rules) => {
     const { triesAfter } = await failing('acme/paused');
     expect(await triesAfter(minuteMs + 1_000, wanted, rules)).toBe(true);

@@ -4,7 +4,7 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage/lineage.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
-import type { IssuerSettings, StoredSpec } from '../../src/core/spec/spec.ts';
+import type { IssuerSettings, NamedAdapter, StoredSpec } from '../../src/core/spec/spec.ts';
 import type { OwnedSolver } from '../../src/core/spec/spec-parts.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/run/job.ts';
@@ -200,6 +200,12 @@ export function simulatedSpec(name = 'abc', names: readonly string[] = ['example
 
 export const targetsOf = (...names: readonly string[]): StoredSpec['targets'] =>
   names.map((name) => ({ name, settings: { type: 'sim' } }));
+
+/** A spec whose names one solver with these settings answers. */
+export const withSolver = (spec: StoredSpec, settings: NamedAdapter['settings']): StoredSpec => ({
+  ...spec,
+  parts: [{ solver: { name: 'sim', settings }, identifiers: spec.identifiers }],
+});
 
 /** A spec with other settings of its CA. */
 export const withCa = (spec: StoredSpec, settings: Partial<IssuerSettings>): StoredSpec => ({
