@@ -61,7 +61,7 @@ export async function settingsIn(
   value: unknown,
   { env, registry, folder, places = keys, declared = nothing, now, overlooks = () => false }: Surroundings,
 ): Promise<{ readonly settings: Settings | undefined; readonly problems: readonly Problem[] }> {
-  const parsed = configuration.safeParse(value);
+  const parsed = configuration.safeParse(value, { jitless: isShort(value) });
   if (!parsed.success)
     return { settings: undefined, problems: problemsOf(parsed.error, configuration, value, { base: [], places }) };
   const found: Problem[] = [];
@@ -71,6 +71,12 @@ export async function settingsIn(
   const problems = found.filter((problem) => !overlooks(problem));
   return { settings: problems.length === 0 ? settings : undefined, problems };
 }
+
+/** To compile the schema takes longer than to read a few certificates with it. */
+const isShort = (value: unknown): boolean => {
+  const { certificates } = (value ?? {}) as { readonly certificates?: unknown };
+  return !Array.isArray(certificates) || certificates.length < 100;
+};
 
 /** What certificates name. */
 export type Declared = Pick<Settings, 'issuers' | 'balancers' | 'solvers' | 'deployers'>;
