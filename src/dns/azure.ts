@@ -141,7 +141,7 @@ managed identity of the app or machine: App Service, Container Apps, Azure Arc, 
           method,
           url: `${base}${path}?${new URLSearchParams({ 'api-version': '2018-05-01', ...query })}`,
           headers: { ...headers, ...present({ 'content-type': body && 'application/json' }) },
-          ...present({ body: body && JSON.stringify(body) }),
+          body: body && JSON.stringify(body),
         }),
         read: (answer) => read(method === 'DELETE' ? {} : readFields(answer.body, 'the object')),
         // A change names the version before it, so that a repeated one changes nothing: it is refused.

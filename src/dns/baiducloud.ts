@@ -83,7 +83,7 @@ export default defineDnsProvider({
           const signed = signBaidu({ method, url, headers, now: world.clock.now() }, keys);
           return {
             ...{ method, url: url.href, headers: signed },
-            ...present({ body: body && JSON.stringify(body) }),
+            body: body && JSON.stringify(body),
           };
         },
         read: (answer) => read(answer.body),

@@ -120,7 +120,7 @@ so that \`token\` needs only the first.
           method,
           url: `${base}${path}`,
           headers: { ...headers(as), ...present({ 'content-type': body && 'application/json' }) },
-          ...present({ body: body && JSON.stringify(body) }),
+          body: body && JSON.stringify(body),
         }),
         read: (answer) => read(readFields(answer.body, 'the object')),
       });

@@ -12,7 +12,6 @@ import {
 import { type Page, readPages } from '../clients/http/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { relativeName } from '../core/names/dns-name.ts';
-import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 
@@ -133,12 +132,12 @@ function toSet({ records, ttl }: Fields): TxtSet {
   if (!Array.isArray(records)) throw new UnreadableAnswer('the records are missing in its answer');
   return {
     values: records.map((one) => fromTxtContent(String(one))),
-    ...present({ ttl: typeof ttl === 'number' ? ttl : undefined }),
+    ttl: typeof ttl === 'number' ? ttl : undefined,
   };
 }
 
 const toRrset = ({ name, after, ttl }: SetChange, zone: string): object => ({
   ...{ subname: relativeName(name, zone, ''), type: 'TXT' },
-  ...present({ ttl: after.length > 0 ? ttl : undefined }),
+  ttl: after.length > 0 ? ttl : undefined,
   records: after.map(toTxtContent),
 });

@@ -12,7 +12,6 @@ import {
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
-import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { TxtSet } from '../ports/dns-provider.ts';
 
@@ -126,7 +125,7 @@ function toSet({ rrset_values: values, rrset_ttl: ttl }: Fields): TxtSet {
   if (!Array.isArray(values)) throw new UnreadableAnswer('the values are missing in its answer');
   return {
     values: values.map((one) => fromTxtContent(String(one))),
-    ...present({ ttl: typeof ttl === 'number' ? ttl : undefined }),
+    ttl: typeof ttl === 'number' ? ttl : undefined,
   };
 }
 

@@ -150,7 +150,7 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
           method: body === undefined ? 'GET' : 'POST',
           url: `${base}/${encodeURIComponent(project)}/${path}${search}`,
           headers,
-          ...present({ body: body && JSON.stringify(body) }),
+          body: body && JSON.stringify(body),
         }),
         read: (answer) => read(readFields(answer.body, 'the object')),
         // A change names the whole set before it, so that a repeated one changes nothing: it is refused.

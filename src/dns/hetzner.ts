@@ -92,7 +92,7 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
     ): Promise<void> {
       const path = `/zones/${zone}/rrsets/${relativeName(name, zone)}/TXT/actions/${what}`;
       const records = values.map((value) => ({ value: toTxtContent(value) }));
-      const body = { ...present({ ttl }), records };
+      const body = { ttl, records };
       try {
         const action = await rest.call({ zone, about: name, method: 'POST', path, body, read: readAction }, signal);
         await finish(action, zone, name, signal);
@@ -159,7 +159,7 @@ function readAction({ body }: ApiAnswer): Fields {
 function toSet({ records, ttl }: Fields): TxtSet {
   if (!Array.isArray(records)) throw new UnreadableAnswer('the records are missing in its answer');
   const values = records.map((record) => fromTxtContent(readString(readFields(record, 'a record'), 'value')));
-  return { values, ...present({ ttl: typeof ttl === 'number' ? ttl : undefined }) };
+  return { values, ttl: typeof ttl === 'number' ? ttl : undefined };
 }
 
 function judge(answer: ApiAnswer): Verdict {

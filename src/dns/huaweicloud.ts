@@ -93,7 +93,7 @@ A set that another program changes in the same second as certfleet may lose that
       readonly method?: ApiRequest['method'];
       readonly path: string;
       readonly query?: Readonly<Record<string, string>>;
-      readonly body?: object;
+      readonly body?: object | undefined;
       readonly about: string;
       read(body: Fields): T;
     }
@@ -112,7 +112,7 @@ A set that another program changes in the same second as certfleet may lose that
             ...present({ 'x-project-id': projectId }),
           };
           const signed = signHuawei({ method, url, headers, body: text, now: world.clock.now() }, keys);
-          return { method, url: url.href, headers: signed, ...present({ body: body && text }) };
+          return { method, url: url.href, headers: signed, body: body && text };
         },
         read: (answer) => read(readFields(answer.body, 'the object')),
         // A set that is created twice is refused, and one that is written or deleted twice stays the same.
@@ -177,7 +177,7 @@ A set that another program changes in the same second as certfleet may lose that
             {
               ...{ method, about, read: (set: Fields) => readString(set, 'id') },
               path: id === undefined ? path : `${path}/${id}`,
-              ...present({ body: method === 'DELETE' ? undefined : body }),
+              body: method === 'DELETE' ? undefined : body,
             },
             signal,
           ),

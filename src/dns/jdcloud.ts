@@ -91,7 +91,7 @@ export default defineDnsProvider({
           const nonce = Buffer.from(world.random.bytes(16)).toString('hex');
           const place = { region, service: 'domainservice', now: world.clock.now(), nonce };
           const signed = signJdcloud({ method, url, headers, body: text, ...place }, keys);
-          return { method, url: url.href, headers: signed, ...present({ body: body && text }) };
+          return { method, url: url.href, headers: signed, body: body && text };
         },
         read: (answer) => read(readFields(answer.body, 'the object')),
         readsOnly: method === 'GET',

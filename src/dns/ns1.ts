@@ -1,7 +1,6 @@
 import { createDnsRest } from '../clients/http/dns-rest.ts';
 import { type Fields, readFields, readList, refusalOf, UnreadableAnswer } from '../clients/http/json-api.ts';
 import { fail } from '../core/errors/errors.ts';
-import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 
@@ -116,6 +115,6 @@ function toSet(record: Fields): TxtSet {
   return {
     values: answers.map(textOf),
     tag: JSON.stringify(answers),
-    ...present({ ttl: typeof ttl === 'number' ? ttl : undefined }),
+    ttl: typeof ttl === 'number' ? ttl : undefined,
   };
 }

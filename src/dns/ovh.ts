@@ -15,7 +15,6 @@ import {
 import { createSingleFlight } from '../core/async/single-flight.ts';
 import { isApiEndpoint } from '../core/names/api-endpoint.ts';
 import { relativeName } from '../core/names/dns-name.ts';
-import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
 
 const title = 'OVHcloud';
@@ -152,7 +151,7 @@ A change is served only after a refresh of the zone. All names of a zone that ar
                 'x-ovh-timestamp': String(seconds),
                 'x-ovh-signature': `$1$${createHash('sha1').update(signed).digest('hex')}`,
               },
-              ...present({ body: text === '' ? undefined : text }),
+              body: text === '' ? undefined : text,
             };
           },
         });

@@ -3,7 +3,6 @@ import { type Fields, readFields, readList, readString, refusalOf } from '../cli
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
-import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, SetsProvider, TxtSet } from '../ports/dns-provider.ts';
 
@@ -168,7 +167,7 @@ const toSet = (rrset: Fields): TxtSet => {
     values: served!,
     // Records that are not served are written back as they are.
     tag: JSON.stringify(disabled),
-    ...present({ ttl: typeof rrset['ttl'] === 'number' ? rrset['ttl'] : undefined }),
+    ttl: typeof rrset['ttl'] === 'number' ? rrset['ttl'] : undefined,
   };
 };
 

@@ -87,7 +87,7 @@ all.`,
           const place = { region, service: 'DNS', now: world.clock.now() };
           const signed = signVolcengine({ method, url, headers: {}, body: text, ...place }, keys);
           const headers = body === undefined ? signed : { ...signed, 'content-type': 'application/json' };
-          return { method, url: url.href, headers, ...present({ body: body && text }) };
+          return { method, url: url.href, headers, body: body && text };
         },
         read: (answer) => read(readFields(readFields(answer.body, 'the object')['Result'] ?? {}, 'Result')),
         readsOnly: body === undefined,

@@ -74,7 +74,7 @@ export interface TxtSet {
   /** Without quotes. */
   readonly values: readonly string[];
   /** In seconds. */
-  readonly ttl?: number;
+  readonly ttl?: number | undefined;
   /** The API's id or version of the set, for `write`. */
   readonly tag?: string;
 }

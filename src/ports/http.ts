@@ -6,7 +6,7 @@ export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array;
+  readonly body?: string | Uint8Array | undefined;
   readonly signal: AbortSignal;
   /** The largest body accepted, in bytes (default 1 MiB); a longer one fails with `network/too-large`. */
   readonly maxBytes?: number;

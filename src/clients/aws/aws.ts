@@ -193,7 +193,7 @@ function createSender(options: AwsOptions, parse: (text: string) => unknown) {
       ...present({ about: call.about }),
       build: (keys) => {
         const signed = signV4({ method, url, headers, body, region, service, now: clock.now() }, keys);
-        return { method, url: url.href, headers: signed, ...present({ body: method === 'POST' ? body : undefined }) };
+        return { method, url: url.href, headers: signed, body: method === 'POST' ? body : undefined };
       },
       read,
       readsOnly: !call.mutates,

@@ -1,5 +1,4 @@
 import { type CertfleetError, fail } from '../../core/errors/errors.ts';
-import { present } from '../../core/text/present.ts';
 import type { Trouble } from './json-api.ts';
 
 /** A trouble that also says what a code of the API means. */
@@ -22,7 +21,7 @@ export function balancerError(balancer: string, trouble: BalancerTrouble): Certf
   const id = trouble.requestId === undefined ? '' : ` (request ${trouble.requestId})`;
   const code = trouble.code !== undefined && !trouble.reason.includes(trouble.code) ? `${trouble.code}: ` : '';
   const reason = `${code}${trouble.reason.replace(/\.$/, '')}${id}`;
-  const options = { cause, ...present({ retryAt: trouble.retryAt }) };
+  const options = { cause, retryAt: trouble.retryAt };
   if (kind === 'unreachable') return fail('balancer/unreachable', { balancer, action, reason }, options);
   if (kind === 'failed') return fail('balancer/failed', { balancer, action, reason }, options);
   if (kind === 'limited') return fail('balancer/limited', { balancer, action, reason }, options);

@@ -1,5 +1,4 @@
 import { type CertfleetError, fail } from '../../core/errors/errors.ts';
-import { present } from '../../core/text/present.ts';
 import type { World } from '../../ports/world.ts';
 import { createJsonApi, type JsonApi, type JsonApiOptions, type Trouble } from './json-api.ts';
 
@@ -52,7 +51,7 @@ export function dnsError(provider: string, trouble: Trouble): CertfleetError {
   const code = trouble.code !== undefined && !trouble.reason.includes(trouble.code) ? `${trouble.code}: ` : '';
   const id = trouble.requestId === undefined ? '' : ` (request ${trouble.requestId})`;
   const reason = `${code}${trouble.reason.replace(/\.$/, '')}${id}`;
-  const options = { cause, ...present({ retryAt: trouble.retryAt }) };
+  const options = { cause, retryAt: trouble.retryAt };
   const name = about ?? what;
   if (kind === 'refused' && trouble.isClockSkew) return fail('dns/clock-skew', { provider, name, reason }, options);
   switch (kind) {

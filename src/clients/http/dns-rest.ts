@@ -69,7 +69,7 @@ export function createDnsRest(options: DnsRestOptions): DnsRest {
             ...headers(),
             ...more,
           },
-          ...present({ body: body && JSON.stringify(body) }),
+          body: body && JSON.stringify(body),
         }),
       });
     },

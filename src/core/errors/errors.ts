@@ -1,4 +1,3 @@
-import { present } from '../text/present.ts';
 import type { Blame, Retry } from './error-entry.ts';
 import { type ErrorCode, errorTable, exitCodes, exitCodesOfCodes } from './error-table.ts';
 import { remoteLines } from './remote-text.ts';
@@ -18,13 +17,13 @@ export interface FailOptions {
   /** The error underneath, kept for `--json` and debugging. Its text must contain no secret. */
   readonly cause?: unknown;
   /** Replaces the hint of the table, where more is known. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   /** When to try again, if the answer said so (retry `at`). */
-  readonly retryAt?: Date;
+  readonly retryAt?: Date | undefined;
   /** The whole ACME problem document (RFC 8555 §6.7), if a CA sent one. */
   readonly problem?: unknown;
   /** The identifiers to blame, if it is not the whole certificate. */
-  readonly names?: readonly RefusedName[];
+  readonly names?: readonly RefusedName[] | undefined;
 }
 
 /** An identifier of a certificate, and why it cannot be in it. */
@@ -155,6 +154,6 @@ function changed(
   }: { readonly hint?: string; readonly names?: readonly RefusedName[] | undefined },
 ): CertfleetError {
   const { code, message, cause, retryAt, problem, stack } = error;
-  const options = { cause, problem, ...present({ names, retryAt }) };
+  const options = { cause, problem, names, retryAt };
   return Object.assign(new CertfleetError(code, message, hint, options), { stack });
 }

@@ -9,7 +9,6 @@ import { isToCome } from '../lineage/stored-time.ts';
 import { isByHand } from '../spec/by-hand.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { targetsAndEndpoints } from '../spec/spec-parts.ts';
-import { present } from '../text/present.ts';
 import { type Early, whyNow } from './schedule.ts';
 
 /** What one pass does about one lineage, and when the next pass will have something to do. */
@@ -19,7 +18,7 @@ export interface Plan {
   /** Why, in words for a person. */
   readonly reason: string;
   /** RFC 3339; undefined if only a change of the spec can give it something to do. */
-  readonly wakeAt?: string;
+  readonly wakeAt?: string | undefined;
   /** Why a target still lacks the current version, if this pass does nothing about it. */
   readonly pending?: { readonly code: string; readonly message: string };
   /** Why it waits although it is due. */
@@ -84,7 +83,7 @@ export function planLineage(
   const wakeAt = earlierOf(renewal?.at, renewal?.checkAfter);
   const lacking = targetsToDeploy(wanted, lineage);
   const toTry = lacking.length === 0 ? [] : targetsToTry(wanted, lineage, now, options.obeyBackoff);
-  if (toTry.length > 0) return { ...deliveryTo(toTry), ...present({ wakeAt }) };
+  if (toTry.length > 0) return { ...deliveryTo(toTry), wakeAt };
   const [paused] = lacking.map((target) => lineage?.deployments[target]);
   if (paused) {
     const {
@@ -93,23 +92,22 @@ export function planLineage(
       retryAt,
     } = paused;
     const next = earlierOf(wakeAt, retryAt);
-    return { action: 'none', reason: message, pending: { code, message }, ...present({ wakeAt: next }) };
+    return { action: 'none', reason: message, pending: { code, message }, wakeAt: next };
   }
   if (lineage && isHeldBack(lineage, now))
-    return { action: 'none', reason: 'it was rolled back, and is not due yet', ...present({ wakeAt }) };
+    return { action: 'none', reason: 'it was rolled back, and is not due yet', wakeAt };
   if (renewal?.checkAfter === undefined || !isToCome(renewal.checkAfter, longestRetryAfterMs, now))
-    return { action: 'ask', reason: 'time to ask the CA for its renewal window', ...present({ wakeAt }) };
-  return { action: 'none', reason: 'not due yet', ...present({ wakeAt }) };
+    return { action: 'ask', reason: 'time to ask the CA for its renewal window', wakeAt };
+  return { action: 'none', reason: 'not due yet', wakeAt };
 }
 
 /** `renew --redeploy` does not look at whether the certificate is due; another pass does. */
 function planRedeploy(spec: StoredSpec, lineage: Lineage | undefined): Plan {
   const at = lineage?.renewal?.at;
-  const wakeAt = at === undefined ? {} : { wakeAt: at };
   if (!lineage?.current) return { action: 'none', reason: 'there is no certificate to deliver yet' };
   const targets = targetsAndEndpoints(spec);
-  if (targets.length === 0) return { action: 'none', reason: 'it has no target to deliver to', ...wakeAt };
-  return { action: 'deploy', reason: `delivering it again to ${targets.join(', ')}`, ...wakeAt };
+  if (targets.length === 0) return { action: 'none', reason: 'it has no target to deliver to', wakeAt: at };
+  return { action: 'deploy', reason: `delivering it again to ${targets.join(', ')}`, wakeAt: at };
 }
 
 const deliveryTo = (targets: readonly string[]): Pick<Plan, 'action' | 'reason'> => ({

@@ -4,7 +4,6 @@ import { type Removal, removalBy, watchWrites } from '../../core/async/writes.ts
 import { provesNothingWritten } from '../../core/ca/proofs.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import { neverArrived } from '../../core/errors/unsent.ts';
-import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
   DnsProvider,
@@ -136,7 +135,7 @@ function createProgress(calls: 1 | 2, batch?: Progress): Progress {
       const reason = `${message}; something may have been written before that`;
       // It was reached, so a hint about its address would mislead.
       const hint = code === 'dns/unreachable' ? undefined : error.hint.replace(/^Nothing was changed\. /, '');
-      const options = { cause: error, ...present({ retryAt, hint }) };
+      const options = { cause: error, retryAt, hint };
       return fail('dns/failed', { provider: 'the DNS provider', name, reason }, options);
     },
   };
