@@ -2,6 +2,35 @@ import type { ErrorCode } from './error-table.ts';
 
 /** For codes that stand for several cases: what each means and what to do, as paragraphs for `explain`. */
 export const errorDetails: { readonly [code in ErrorCode]?: readonly string[] } = {
+  'usage/invalid-value': [
+    'A flag or an argument has a value of the wrong form: it should be a duration, a date, an address, a port or the like. The message shows what was typed and what to write. Nothing was done.',
+    'The help of the command says more: add --help.',
+  ],
+  'usage/unknown-value': [
+    'A flag or an argument takes one of a few words, and what was typed is none of them. The message lists the words, and names the nearest one if it looks like a slip. Nothing was done.',
+    'The help of the command says what each of them does: add --help.',
+  ],
+  'usage/unknown-name': [
+    'The message says what was looked for: an error code, an adapter or a CA. If something has nearly that name, the message names it; the line below it says how to list all.',
+  ],
+  'usage/not-applicable': [
+    'What was typed is known to certfleet, but means nothing here: it belongs to another command, client or solver. The message says why, and the line below it what to do. It is refused and not ignored, because a flag without an effect would mislead.',
+  ],
+  'usage/secret-visible': [
+    'Every user of a machine can list the processes with their command lines, and shells keep them in their history. So certfleet takes no password, key or token there. Write the place where it is: `file:/path` for a file with mode 0600, or `env:` and the name of an environment variable.',
+    'If the secret was real, others may have seen it by now: replace it.',
+  ],
+  'usage/place-untrusted': [
+    'certfleet writes private keys and backups, and opens settings in an editor, only where no other user could read, replace or move them. That takes more than the mode of the folder: whoever can write to a folder above it, or owns a link on the way, could put another folder in its place. The message names what others can change.',
+    'Choose a folder that only you can write, such as one in your home directory.',
+  ],
+  'usage/place-in-store': [
+    'A private key in the clear, a key of the store or a backup has no place in the store: each copy of the store would contain it, and it would be lost with the store.',
+    'Name a place outside the store.',
+  ],
+  'usage/timer-impossible': [
+    '`certfleet install-timer` changes nothing if what it installs would not run: without systemd and cron, without a lasting path of certfleet (the cache of npx is emptied), or with a key that cron does not pass on. It also never replaces a file that it did not write. The message says what is in the way, and the line below it what to do.',
+  ],
   'preflight/no': [
     'Before an order, certfleet checks from this machine what the CA will check. This uses up none of the CA’s limits. The message says which check proved that the CA would refuse:',
     'CAA (RFC 8659): the CAA records of the name, or of a parent, allow only other CAs, another account, another method, or no wildcards. Add a record for this CA to them; the hint shows it.',
