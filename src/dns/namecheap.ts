@@ -3,7 +3,6 @@ import { type ApiAnswer, judgeByStatus, UnreadableAnswer, type Verdict } from '.
 import { parseXml, type XmlElement, xmlAt } from '../clients/http/xml.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
-import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { TxtSet } from '../ports/dns-provider.ts';
 
@@ -195,7 +194,7 @@ function setAt(hosts: readonly Host[], zone: string, name: string): TxtSet | und
   const ttl = Number(found[0]!['TTL']);
   return {
     values: found.map(({ Address }) => Address!),
-    ...present({ ttl: Number.isInteger(ttl) && ttl >= 60 ? ttl : undefined }),
+    ttl: Number.isInteger(ttl) && ttl >= 60 ? ttl : undefined,
   };
 }
 

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../errors/errors.ts';
-import { present } from '../text/present.ts';
 import { mayMeanOrderGone, provesNothingWritten, provesOrderDead, provesOrderGone } from './proofs.ts';
 
 const [provider, reason] = ['Zones', 'no'];
@@ -45,11 +44,7 @@ describe('what an error proves', () => {
   ])('%s: the order is gone: %s', (_what, error, expected) => expect(provesOrderGone(error)).toBe(expected));
 
   const bare = (status: number, retryAt?: Date) =>
-    fail(
-      'acme/busy',
-      { issuer: 'CA', status: `HTTP ${status}`, what: 'the order' },
-      { problem: { status }, ...present({ retryAt }) },
-    );
+    fail('acme/busy', { issuer: 'CA', status: `HTTP ${status}`, what: 'the order' }, { problem: { status }, retryAt });
   it.each([
     ['404', bare(404), true],
     ['404 with Retry-After', bare(404, new Date()), false],

@@ -102,7 +102,7 @@ export function intended(
       if (before?.version === version && before.state !== 'intended') return [target, before];
       const { took, sent } = before ?? {};
       const intent = { version, state: 'intended', since: now.toISOString() } as const;
-      return [target, { ...intent, ...present({ took, sent }) }];
+      return [target, { ...intent, took, sent }];
     }),
   );
 }
@@ -176,10 +176,10 @@ export const targetsDropped = ({ spec: before }: Lineage, spec: StoredSpec): rea
 
 /** The result of a run for one target or endpoint. */
 export interface DeliveryResult {
-  readonly error?: CertfleetError;
+  readonly error?: CertfleetError | undefined;
   /** For a command, as in {@link Deployment}. */
-  readonly waitsFor?: readonly string[];
-  readonly took?: Readonly<Record<string, string>>;
+  readonly waitsFor?: readonly string[] | undefined;
+  readonly took?: Readonly<Record<string, string>> | undefined;
 }
 
 /** The deployment to store for a target that a run tried. */
@@ -227,6 +227,7 @@ export function deploymentAfter(
     message: cut(error.message, longestOfTarget),
     code: error.code,
     tries,
-    ...present({ retryAt, alarmed: wentBack || lateAt <= now || old?.alarmed ? true : undefined }),
+    retryAt,
+    alarmed: wentBack || lateAt <= now || old?.alarmed ? true : undefined,
   };
 }

@@ -39,7 +39,7 @@ const meansName = (said: string, one: Identifier, all: readonly Identifier[]): b
   said === one.value || (said === baseName(one) && all.every(({ value }) => value !== said));
 
 interface Problem {
-  readonly detail?: string;
+  readonly detail?: string | undefined;
   readonly subproblems?: readonly (Problem & {
     readonly type: string;
     readonly identifier?: { readonly value: string };

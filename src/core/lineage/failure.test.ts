@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../errors/error-table.ts';
 import { CertfleetError, fail } from '../errors/errors.ts';
 import type { StoredSpec } from '../spec/spec.ts';
-import { present } from '../text/present.ts';
 import {
   failureAfter,
   failureThatCounts,
@@ -37,7 +36,7 @@ const limited: Failure = { ...held, code: 'acme/rate-limited' };
 const ahead: Failure = { ...held, at: minutesOn(dayMinutes) };
 const having = (one: Failure | undefined, more: Partial<Lineage> = {}): Lineage => ({
   ...testLineage,
-  ...present({ failure: one }),
+  failure: one,
   ...more,
 });
 

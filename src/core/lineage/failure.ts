@@ -172,12 +172,10 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
     message: cut(error.message, longestStored),
     hint: cut(error.hint, longestStored),
     retryAt: (isOthers && hold ? hold : new Date(Math.max(byBackoff, hold?.getTime() ?? 0))).toISOString(),
-    ...present({
-      holdUntil: hold && !isOthers ? hold.toISOString() : undefined,
-      validations: Object.keys(validations).length > 0 ? validations : undefined,
-      overruledAt: before?.overruledAt,
-      account: error.code === 'acme/account-deactivated' && account !== undefined ? account : undefined,
-    }),
+    holdUntil: hold && !isOthers ? hold.toISOString() : undefined,
+    validations: Object.keys(validations).length > 0 ? validations : undefined,
+    overruledAt: before?.overruledAt,
+    account: error.code === 'acme/account-deactivated' && account !== undefined ? account : undefined,
   };
 }
 

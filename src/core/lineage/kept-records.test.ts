@@ -12,7 +12,8 @@ const challengeWith = (one: KeptRecord): JournalledChallenge => ({
   identifier: one.identifier,
   receipt: { ...one },
 });
-const valuesOf = ({ kept = [] }: { readonly kept?: readonly KeptRecord[] }) => kept.map(({ value }) => value);
+const valuesOf = ({ kept = [] }: { readonly kept?: readonly KeptRecord[] | undefined }) =>
+  kept.map(({ value }) => value);
 
 it('has the latest record last, and each once', () => {
   const kept = [record('one'), record('two')];
@@ -51,7 +52,7 @@ it('makes tombstones of its own earlier records of the same name and CA, after a
   expect(after.stones).toMatchObject([
     { type: 'dns-persist-01', identifier: 'a.test', receipt: { value: 'earlier' }, looked: -1 },
   ]);
-  expect(after.stones[0]).not.toHaveProperty('token');
+  expect(after.stones[0]?.token).toBeUndefined();
   // An order whose names the CA had validated before says nothing of the records.
   expect(afterOrder({ kept }, { work: { challenges: [] } as unknown as Work, spec: testSpec, now })).toEqual({
     kept,

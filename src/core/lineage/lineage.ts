@@ -19,32 +19,32 @@ export interface Lineage {
   /** The spec of the last run. A sweep needs the solver that presented a challenge, not the one declared today. */
   readonly spec: StoredSpec;
   /** Hash over the secrets of the last run; a change clears the back-off. */
-  readonly credentials?: string;
-  readonly current?: Version;
+  readonly credentials?: string | undefined;
+  readonly current?: Version | undefined;
   /** The version that a failed deployment puts back. */
-  readonly previous?: Version;
+  readonly previous?: Version | undefined;
   /** Ids of older versions. They and their keys are deleted once every target has the current version. */
-  readonly retired?: readonly string[];
-  readonly renewal?: Renewal;
-  readonly failure?: Failure;
+  readonly retired?: readonly string[] | undefined;
+  readonly renewal?: Renewal | undefined;
+  readonly failure?: Failure | undefined;
   readonly deployments: Readonly<Record<string, Deployment>>;
-  readonly work?: Work;
+  readonly work?: Work | undefined;
   /** Closed challenges that are checked again, because another process may have presented them after their removal. */
-  readonly tombstones?: readonly Tombstone[];
+  readonly tombstones?: readonly Tombstone[] | undefined;
   /** TXT records that stay after the order (dns-persist-01), the latest last. */
-  readonly kept?: readonly KeptRecord[];
+  readonly kept?: readonly KeptRecord[] | undefined;
   /** After a rollback, `renew` neither replaces the current version before this time nor asks the CA when to. */
-  readonly rolledBack?: { readonly at: string; readonly until: string };
+  readonly rolledBack?: { readonly at: string; readonly until: string } | undefined;
   /** When `import --undo` gave it back to the client in this folder, which has renewed it since; it is no longer renewed here. */
-  readonly givenBack?: GivenBack;
+  readonly givenBack?: GivenBack | undefined;
   /** Its document was lost and made again from its versions, so `spec` does not tell how it is renewed. */
-  readonly settingsLost?: true;
+  readonly settingsLost?: true | undefined;
   /** When the private key was last exported, and where to. */
-  readonly exports?: readonly ExportRecord[];
+  readonly exports?: readonly ExportRecord[] | undefined;
   /** Revocations that the CA has not confirmed yet: each is journalled before it is asked. */
-  readonly revoking?: readonly RevocationIntent[];
+  readonly revoking?: readonly RevocationIntent[] | undefined;
   /** How the last run ended; a process that waited for it reports this as its own result. */
-  readonly last?: LastRun;
+  readonly last?: LastRun | undefined;
 }
 
 export interface GivenBack {
@@ -65,8 +65,8 @@ export interface Version extends Issued {
   readonly id: string;
   readonly facts: CertificateFacts;
   /** Its key is known to others and must never be used again; a transition that sets it gives unfinished work a new id. */
-  readonly compromised?: true;
-  readonly revoked?: RevocationRecord;
+  readonly compromised?: true | undefined;
+  readonly revoked?: RevocationRecord | undefined;
 }
 
 /**
@@ -77,9 +77,9 @@ export interface Issued extends Pick<Wishes, 'profile' | 'validity' | 'keyType' 
   readonly directory: string;
   readonly accountUrl: string;
   /** The common names of the issuers in its chain, from the leaf's on. Missing in a version that was imported. */
-  readonly chain?: readonly string[];
+  readonly chain?: readonly string[] | undefined;
   /** Names of the spec that it lacks, because they were refused; the next renewal asks for them again. */
-  readonly dropped?: readonly RefusedName[];
+  readonly dropped?: readonly RefusedName[] | undefined;
   /** By this machine's clock, because CAs backdate `notBefore`. */
   readonly issuedAt: string;
 }
@@ -89,10 +89,10 @@ export interface Renewal {
   readonly at: string;
   readonly source: 'ari' | 'lifetime';
   /** The window that `at` was drawn from. `at` stays the same as long as the window does (RFC 9773 §4.2). */
-  readonly window?: { readonly start: string; readonly end: string };
-  readonly explanationUrl?: string;
+  readonly window?: { readonly start: string; readonly end: string } | undefined;
+  readonly explanationUrl?: string | undefined;
   /** When to ask the CA for its window again. */
-  readonly checkAfter?: string;
+  readonly checkAfter?: string | undefined;
 }
 
 export interface Failure {
@@ -105,13 +105,13 @@ export interface Failure {
   /** `renew` does nothing before this time. */
   readonly retryAt: string;
   /** Until when the CA asked us to wait (Retry-After). `--force` does not override it. */
-  readonly holdUntil?: string;
+  readonly holdUntil?: string | undefined;
   /** The times of the failed validations of the last hour, by identifier. */
-  readonly validations?: Readonly<Record<string, readonly string[]>>;
+  readonly validations?: Readonly<Record<string, readonly string[]>> | undefined;
   /** When a proven no of the preflight was last overridden (once a day past the renewal time). */
-  readonly overruledAt?: string;
+  readonly overruledAt?: string | undefined;
   /** The URL of the account that was deactivated. With another account, the failure no longer counts. */
-  readonly account?: string;
+  readonly account?: string | undefined;
 }
 
 export interface Deployment {
@@ -121,21 +121,21 @@ export interface Deployment {
   /** When it entered this state. */
   readonly since: string;
   /** The deployer's settings then, as canonical text; after a change, the version is delivered again. */
-  readonly settings?: string;
-  readonly message?: string;
-  readonly code?: string;
+  readonly settings?: string | undefined;
+  readonly message?: string | undefined;
+  readonly code?: string | undefined;
   /** `renew` leaves the target alone until then: it failed several times, or this version broke its handshake. */
-  readonly retryAt?: string;
+  readonly retryAt?: string | undefined;
   /** Failed tries in a row. */
-  readonly tries?: number;
+  readonly tries?: number | undefined;
   /** For a command: the targets listed before it that lack this version. */
-  readonly waitsFor?: readonly string[];
+  readonly waitsFor?: readonly string[] | undefined;
   /** For a command: the version that each target listed before it had when the command last succeeded. */
-  readonly took?: Readonly<Record<string, string>>;
+  readonly took?: Readonly<Record<string, string>> | undefined;
   /** An alarm has been raised for this pending state. */
-  readonly alarmed?: boolean;
+  readonly alarmed?: boolean | undefined;
   /** What the target was sent of this version, and of others until they are removed there. */
-  readonly sent?: readonly Sent[];
+  readonly sent?: readonly Sent[] | undefined;
 }
 
 /** A version that a deployer has staged, and its receipt: the id of an upload. No two have the same receipt. */
@@ -143,14 +143,14 @@ export interface Sent {
   readonly version: string;
   readonly receipt: Json;
   /** When it could not be removed. RFC 3339. */
-  readonly keptAt?: string;
+  readonly keptAt?: string | undefined;
 }
 
 export type Step = 'lease' | 'key' | 'order' | 'challenges' | 'validate' | 'finalize' | 'deploy' | 'close';
 
 export interface Work {
   /** Held by the process that works on it; without a lease, the next run resumes the work. */
-  readonly lease?: Lease;
+  readonly lease?: Lease | undefined;
   readonly step: Step;
   /** The version being made, whose key has the same id. Empty at step `close`, which makes none. */
   readonly version: string;
@@ -160,32 +160,34 @@ export interface Work {
    * The intent of an order, in the first write of the work and so before newOrder is sent; `url` once it is known.
    * `doubtful`: an earlier process may have sent newOrder without getting the answer.
    */
-  readonly order?: {
-    readonly url?: string;
-    readonly replaces?: string;
-    readonly profile?: string;
-    readonly doubtful?: true;
+  readonly order?:
+    | {
+    readonly url?: string | undefined;
+    readonly replaces?: string | undefined;
+    readonly profile?: string | undefined;
+    readonly doubtful?: true | undefined;
     /** Names that were refused, and are left out (`onFailedName: drop`). */
-    readonly dropped?: readonly RefusedName[];
-  };
+    readonly dropped?: readonly RefusedName[] | undefined;
+      }
+    | undefined;
   /**
    * What the solver prepared may exist, a probe or a forward rule: `ours`, made by this process; `left`, by an earlier one.
    * A probe is removed after the preflight, and a rule with the challenges.
    */
-  readonly probe?: 'ours' | 'left';
+  readonly probe?: 'ours' | 'left' | undefined;
   /** RFC 7638 thumbprint of the account key; a sweep needs it to compute key authorizations. */
-  readonly thumbprint?: string;
+  readonly thumbprint?: string | undefined;
   /** The account's URL, if a challenge is of a type whose answer depends on it (dns-account-01). */
-  readonly accountUrl?: string;
+  readonly accountUrl?: string | undefined;
   readonly challenges: readonly JournalledChallenge[];
   /** An order that waits for its next try while this run only delivers the current version. */
-  readonly parked?: Pick<Work, 'version' | 'order'>;
+  readonly parked?: Pick<Work, 'version' | 'order'> | undefined;
   /** What a change by flags replaces. It comes back if the order fails while the certificate is still usable. */
-  readonly before?: SettingsBefore;
+  readonly before?: SettingsBefore | undefined;
   /** Taken over from a process that may be alive: its changes may still take effect. */
-  readonly takenOver?: boolean;
+  readonly takenOver?: boolean | undefined;
   /** No newOrder has been sent for this lineage. If it fails before the first one, the document is deleted. */
-  readonly first?: true;
+  readonly first?: true | undefined;
 }
 
 export type SettingsBefore = Pick<Lineage, 'spec' | 'credentials' | 'failure'>;
@@ -215,8 +217,8 @@ export interface JournalledChallenge {
   /** As ordered: the DNS name or the IP address. */
   readonly identifier: string;
   /** dns-persist-01 has none. */
-  readonly token?: string;
-  readonly receipt?: Json;
+  readonly token?: string | undefined;
+  readonly receipt?: Json | undefined;
 }
 
 /** A TXT record of dns-persist-01. It is journalled before it is written. */
@@ -240,32 +242,32 @@ export interface KeptRecord {
 export interface Tombstone {
   readonly type: ChallengeType;
   readonly identifier: string;
-  readonly token?: string;
+  readonly token?: string | undefined;
   readonly thumbprint: string;
-  readonly accountUrl?: string;
-  readonly receipt?: Json;
+  readonly accountUrl?: string | undefined;
+  readonly receipt?: Json | undefined;
   /** Not a challenge, but the probe or forward rule of the preflight, which could not be removed. */
-  readonly probe?: true;
+  readonly probe?: true | undefined;
   /** The solver that presented it; undefined means the one of the lineage's spec. */
-  readonly by?: Presenter;
+  readonly by?: Presenter | undefined;
   readonly closedAt: string;
   /** Next check: 0 means 1 h after `closedAt`, 1 means 24 h after, -1 means at once, because the removal failed. */
   readonly looked: -1 | 0 | 1;
   /** When the service lists it at the latest; until then, its removal may have missed it. Checked then, too. RFC 3339. */
-  readonly listedAt?: string;
+  readonly listedAt?: string | undefined;
   /** Its removal failed, and another process may still present it: two checks follow after the removal. */
-  readonly late?: true;
+  readonly late?: true | undefined;
   /** Why its removal was refused: it is certainly still there. */
-  readonly refused?: { readonly code: string; readonly reason: string };
+  readonly refused?: { readonly code: string; readonly reason: string } | undefined;
 }
 
 export interface LastRun {
   readonly at: string;
   readonly result: 'issued' | 'renewed' | 'deployed' | 'unchanged' | 'pending' | 'failed' | 'stopped';
-  readonly version?: string;
-  readonly code?: string;
+  readonly version?: string | undefined;
+  readonly code?: string | undefined;
   readonly message: string;
-  readonly hint?: string;
+  readonly hint?: string | undefined;
 }
 
 const encoder = new TextEncoder();

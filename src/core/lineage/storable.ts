@@ -60,7 +60,8 @@ function withoutDetails(lineage: Lineage): Lineage {
   const { explanationUrl: _page, ...timed } = renewal ?? {};
   return {
     ...rest,
-    ...present({ failure: failure && (counted as Failure), renewal: renewal && (timed as Renewal) }),
+    failure: failure && (counted as Failure),
+    renewal: renewal && (timed as Renewal),
   };
 }
 

@@ -11,15 +11,15 @@ import { encodeDocument, type Lineage, type Tombstone, type Work } from './linea
 export interface Presented {
   readonly type: ChallengeType;
   readonly identifier: string;
-  readonly token?: string;
+  readonly token?: string | undefined;
   readonly thumbprint: string;
   /** For dns-account-01. */
-  readonly accountUrl?: string;
-  readonly receipt?: Json;
+  readonly accountUrl?: string | undefined;
+  readonly receipt?: Json | undefined;
   /** What the solver prepared (a probe, a forward rule) instead of a challenge; its identifier is the lineage's name. */
-  readonly probe?: true;
+  readonly probe?: true | undefined;
   /** The solver that presented it; undefined means the one that the spec has for the identifier. */
-  readonly by?: Presenter;
+  readonly by?: Presenter | undefined;
 }
 
 /** Whether what a solver of a spec prepared is a forward rule. */
@@ -73,13 +73,11 @@ export function tombstoneOf(
   return {
     type,
     identifier,
-    ...present({ token }),
+    token,
     thumbprint,
-    ...present({
-      accountUrl: type === 'dns-account-01' && accountUrl !== undefined ? accountUrl : undefined,
-      receipt,
-      probe,
-    }),
+    accountUrl: type === 'dns-account-01' ? accountUrl : undefined,
+    receipt,
+    probe,
     by: presenterOf(partOfPresented(spec, presented)),
     closedAt: now.toISOString(),
     looked,
@@ -125,7 +123,7 @@ export function oneForEach(stones: readonly Tombstone[]): readonly Tombstone[] {
 
 /** A tombstone whose removal failed (again): it must still be checked for a late effect. */
 export const leftAgain = ({ refused, looked, late }: Tombstone, stone: Tombstone): Tombstone => ({
-  ...present({ refused }),
+  refused,
   ...stone,
   ...present({ late: stone.looked === -1 && (looked !== -1 || late) ? true : undefined }),
 });

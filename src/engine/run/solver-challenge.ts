@@ -1,7 +1,6 @@
 import type { Presented } from '../../core/lineage/tombstones.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
-import { present } from '../../core/text/present.ts';
 import type { SolverChallenge } from '../../ports/solver.ts';
 
 /**
@@ -25,7 +24,7 @@ export function solverChallenge(
     identifier,
     token,
     keyAuthorization: token === '' ? '' : `${token}.${thumbprint}`,
-    ...present({ accountUrl }),
+    accountUrl,
     lineage: spec.name,
     allIdentifiers: spec.identifiers,
     remaining,

@@ -54,7 +54,7 @@ export const imported = (facts: {
     const there = has.filter((target) => targetOf(wanted, target));
     const delivered = there.map((target): [string, Deployment] => {
       const settings = settingsOf(wanted, target);
-      return [target, { version: version.id, state: 'current', since, ...present({ settings }) }];
+      return [target, { version: version.id, state: 'current', since, settings }];
     });
     return {
       ...withCurrent(before, version),
@@ -90,9 +90,9 @@ export const rebuilt = (facts: {
       origin: 'configuration',
       spec: wanted,
       current,
-      ...present({ previous }),
+      previous,
       renewal,
-      ...present({ settingsLost: isDeclared ? undefined : true }),
+      settingsLost: isDeclared ? undefined : true,
       deployments: {},
       last: {
         at: now.toISOString(),
@@ -130,7 +130,7 @@ export const leftAlone = ({
     const stones = oneForEach([...tombstones, ...owed]);
     return {
       ...rest,
-      ...present({ tombstones: stones.length > 0 ? stones : undefined }),
+      tombstones: stones.length > 0 ? stones : undefined,
       // Not declared anywhere, so `renew` leaves it alone.
       origin: 'configuration',
       givenBack: { at: now.toISOString(), path },
@@ -184,7 +184,7 @@ export const revocationMeant = (facts: {
 
 const withoutIntent = ({ revoking = [], ...lineage }: Held, id: string): Held => {
   const others = revoking.filter(({ version }) => version !== id);
-  return { ...lineage, ...present({ revoking: others.length > 0 ? others : undefined }) };
+  return { ...lineage, revoking: others.length > 0 ? others : undefined };
 };
 
 /** A version is revoked at the CA. It keeps the reason that it had first, if it had been revoked `before`. */
@@ -244,5 +244,5 @@ export const exported = (record: ExportRecord): Transition =>
 export const exportFailed = ({ at, to }: ExportRecord): Transition =>
   whileHeld('exportFailed', ({ exports = [], ...lineage }) => {
     const others = exports.filter((one) => one.at !== at || one.to !== to);
-    return { ...lineage, ...present({ exports: others.length > 0 ? others : undefined }) };
+    return { ...lineage, exports: others.length > 0 ? others : undefined };
   });

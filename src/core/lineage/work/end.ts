@@ -52,14 +52,11 @@ export const closed = (facts: {
     return {
       ...rest,
       ...tombstonesAfter(lineage, [...facts.left, ...stones], facts.now),
-      ...present({
-        kept: kept.length > 0 ? kept : undefined,
-        failure: stands ? failure : undefined,
-        work: waiting,
-        renewal,
-        deployments: facts.deployments,
-        retired: facts.retired.length > 0 ? facts.retired : undefined,
-      }),
+      kept: kept.length > 0 ? kept : undefined,
+      failure: stands ? failure : undefined,
+      work: waiting,
+      retired: facts.retired.length > 0 ? facts.retired : undefined,
+      ...present({ renewal, deployments: facts.deployments }),
       last: facts.last,
     };
   });
@@ -99,7 +96,7 @@ export const failed = (facts: {
     return {
       ...withRetired(rest, resumable && isGivenUp ? versionsOf(over) : []),
       ...stones,
-      ...present({ work }),
+      work,
       ...(back ?? settings),
       last: {
         at: now.toISOString(),
@@ -173,7 +170,7 @@ const mayExist = (order: Work['order'], asked: boolean): boolean =>
 const closedWork = (work: Work, order: Work['order']): Work => {
   const { lease: _given, order: _order, probe: _probe, ...others } = work;
   const { thumbprint: _print, accountUrl: _url, takenOver: _over, ...rest } = others;
-  return { ...rest, challenges: [], ...present({ order }) };
+  return { ...rest, challenges: [], order };
 };
 
 /** Takes what a sweep removed out of the journal, and gives the lease back. The work itself is left to be resumed. */
@@ -198,11 +195,9 @@ export const swept = (facts: {
     const isKept = unfinishedWork(lineage) || isOnlyOwing(lineage);
     return {
       ...rest,
-      ...present({
-        deployments: facts.deployments,
-        tombstones: stones.length > 0 ? stones : undefined,
-        work: isKept ? sweptWork(work) : undefined,
-      }),
+      tombstones: stones.length > 0 ? stones : undefined,
+      work: isKept ? sweptWork(work) : undefined,
+      ...present({ deployments: facts.deployments }),
     };
   });
 

@@ -66,14 +66,15 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     const replaced = mayOrder ? settingsReplaced(facts, lineage, keepsSpec) : undefined;
     const work: Work = {
       ...(onlyDelivers ? forDelivery : forOrder),
-      ...present({ before: replaced }),
+      before: replaced,
       lease: claim.lease,
       directory: wanted.issuer.settings.directory,
       startedAt: claim.now.toISOString(),
       challenges: before?.challenges ?? [],
-      ...present({ thumbprint: before?.thumbprint, accountUrl: before?.accountUrl }),
+      thumbprint: before?.thumbprint,
+      accountUrl: before?.accountUrl,
       ...(before?.probe ? { probe: 'left' } : onlyDelivers || facts.unusable ? {} : { probe: 'ours' }),
-      ...present({ takenOver: before?.takenOver || claim.isDoubtful ? true : undefined }),
+      takenOver: before?.takenOver || claim.isDoubtful ? true : undefined,
     };
     const stored: Omit<Lineage, 'origin' | 'spec' | 'deployments'> = lineage ?? { schema: 1, name: wanted.name };
     const { failure: _before, givenBack: _again, settingsLost: _known, ...rest } = stored;
@@ -81,7 +82,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     const targets = [wanted, ...(replaced ? [replaced.spec] : [])].flatMap(targetsAndEndpoints);
     return {
       ...withRetired(rest, resumed ? [] : versionsOf(before)),
-      ...present({ failure }),
+      failure,
       deployments: Object.fromEntries(
         Object.entries(lineage?.deployments ?? {}).filter(([target]) => targets.includes(target)),
       ),

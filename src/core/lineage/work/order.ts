@@ -33,9 +33,9 @@ export const pastRemoved = (facts: {
       work: {
         ...work,
         // Nothing is changed any more if the settings are again those of before.
-        ...present({ before: before && !sameSpec(before.spec, facts.wanted) ? before : undefined }),
+        before: before && !sameSpec(before.spec, facts.wanted) ? before : undefined,
         challenges: [],
-        ...present({ probe: work.step === 'deploy' ? undefined : 'ours' }),
+        probe: work.step === 'deploy' ? undefined : 'ours',
       },
     };
   });
@@ -71,9 +71,7 @@ export const challengesIntended = (facts: {
       ...rest,
       step: 'challenges',
       thumbprint: facts.thumbprint,
-      ...present({
-        accountUrl: facts.challenges.some(({ type }) => type === 'dns-account-01') ? facts.accountUrl : undefined,
-      }),
+      accountUrl: facts.challenges.some(({ type }) => type === 'dns-account-01') ? facts.accountUrl : undefined,
       challenges: facts.challenges.map(({ type, identifier, token }) => ({
         type,
         identifier,

@@ -16,7 +16,7 @@ export function parkedOf({ step, version, order, parked }: Work): Pick<Work, 'pa
 
 /** A parked order as work that the next run can resume. */
 export const unparked = ({ parked, directory, startedAt, before }: Work): Work | undefined =>
-  parked && { step: 'lease', directory, startedAt, challenges: [], ...present({ before }), ...parked };
+  parked && { step: 'lease', directory, startedAt, challenges: [], before, ...parked };
 
 /** With this version as the current one. The one before becomes the previous one, and an older one is retired. */
 export function withCurrent(lineage: Lineage, version: Version): Lineage {

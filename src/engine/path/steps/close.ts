@@ -6,7 +6,6 @@ import { closed, failed, stopped } from '../../../core/lineage/work/end.ts';
 import { leftOf, type Outcome, outcomeOfLast } from '../../../core/plan/outcome.ts';
 import { isRetried, nextTry } from '../../../core/plan/plan.ts';
 import { sameSpec } from '../../../core/spec/same-spec.ts';
-import { present } from '../../../core/text/present.ts';
 import { report } from '../../engine.ts';
 import { noteRenewed } from '../../memory/hooks-of-pass.ts';
 import { nameOf, type Run } from '../../run/run.ts';
@@ -44,7 +43,8 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
       : isIssue
         ? `valid until ${current.facts.notAfter}`
         : words[quiet],
-    ...present({ code: error?.code, hint: error && cut(error.hint, longestStored) }),
+    code: error?.code,
+    hint: error && cut(error.hint, longestStored),
   };
   if (error && isIssue) noteRenewed(engine.pass.hooks, holding.lineage.spec);
   await holding.apply(closed({ deployments, left, renewal, retired, last, now }), signal);
