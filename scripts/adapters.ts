@@ -1,5 +1,6 @@
 import type { OptionField } from '../src/config/fields.ts';
 import type { AdapterInfo } from '../src/config/registry.ts';
+import { present } from '../src/core/text/present.ts';
 
 export type { AdapterEntry, AdapterKind, Registry } from '../src/config/registry.ts';
 
@@ -11,6 +12,6 @@ export const adapterInfoOf = (
   id: definition.id,
   title: definition.title,
   since: definition.since,
-  ...(definition.homepage === undefined ? {} : { homepage: definition.homepage }),
+  ...present({ homepage: definition.homepage }),
   options: fields.map(({ name, title, secret, required }) => ({ name, title, secret, required })),
 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { present } from '../src/core/text/present.ts';
 
 /** A package of which the build contains code. */
 export interface Bundled {
@@ -101,13 +102,15 @@ export async function sbomText(root: string, packages: readonly Bundled[]): Prom
     return {
       type: 'library',
       'bom-ref': purlOf(one),
-      ...(group === undefined ? {} : { group }),
+      ...present({ group }),
       name: bare,
       version: one.version,
       licenses: licensesOf(one.license),
       purl: purlOf(one),
-      ...(one.sha512 === undefined ? {} : { hashes: [{ alg: 'SHA-512', content: one.sha512 }] }),
-      ...(one.resolved === undefined ? {} : { externalReferences: [{ type: 'distribution', url: one.resolved }] }),
+      ...present({
+        hashes: one.sha512 === undefined ? undefined : [{ alg: 'SHA-512', content: one.sha512 }],
+        externalReferences: one.resolved === undefined ? undefined : [{ type: 'distribution', url: one.resolved }],
+      }),
     };
   };
   const sbom = {

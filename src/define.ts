@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Secret as SecretType } from './core/errors/secret.ts';
 import { Secret } from './core/errors/secret.ts';
 import { endpointProblem, isApiEndpoint } from './core/names/api-endpoint.ts';
+import { present } from './core/text/present.ts';
 import { durationMs, durationPattern } from './core/text/span.ts';
 import { isOwnVariable } from './core/trust/hook-variables.ts';
 import type { Balancer } from './ports/balancer.ts';
@@ -213,7 +214,7 @@ const text = (title: string, examples: readonly string[] = []) =>
     .string()
     .min(1)
     .optional()
-    .meta({ title, ...(examples.length === 0 ? {} : { examples }) });
+    .meta({ title, ...present({ examples: examples.length === 0 ? undefined : examples }) });
 
 /** Options that the platform sets for each process, so that they are never stored with a certificate. */
 const ofThisProcess = <Name extends string>(options: Readonly<Record<Name, readonly [title: string, alias: string]>>) =>

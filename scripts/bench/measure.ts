@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { present } from '../../src/core/text/present.ts';
 
 const run = promisify(execFile);
 
@@ -36,7 +37,7 @@ export async function measure(command: readonly string[], options: RunOptions = 
   try {
     const start = performance.now();
     await run('/usr/bin/time', ['--output', file, '--format', '%U %S %M', ...command], {
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+      ...present({ cwd: options.cwd }),
       env: { ...ownEnvironment(), ...options.env },
       maxBuffer: 64 * 1024 * 1024,
     }).catch((error: { stdout?: string; stderr?: string }) => {

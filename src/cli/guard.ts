@@ -36,7 +36,7 @@ function guardedError(error: CertfleetError): CertfleetError {
   const { code, cause, retryAt, problem, stack } = error;
   const [message, hint] = [harmless(error.message), harmless(error.hint)];
   if (message === error.message && hint === error.hint) return error;
-  const options = { cause, problem, ...(retryAt === undefined ? {} : { retryAt }) };
+  const options = { cause, problem, retryAt };
   return Object.assign(new CertfleetError(code, message, hint, options), { stack });
 }
 

@@ -1,3 +1,4 @@
+import { present } from '../core/text/present.ts';
 import { main } from './main.ts';
 
 // A run goes on even if its output cannot be written. If the reader exited (`| head`), that is fine; any other failure
@@ -47,7 +48,7 @@ export async function run(): Promise<void> {
     ask: asking(false),
     askSecret: asking(true),
     editFile,
-    ...(process.argv[1] === undefined ? {} : { program: process.argv[1] }),
+    ...present({ program: process.argv[1] }),
   });
   end(code);
 }

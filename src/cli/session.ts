@@ -3,6 +3,7 @@ import { isKeyReference } from '../config/store-key.ts';
 import { fail } from '../core/errors/errors.ts';
 import type { Event } from '../core/plan/event.ts';
 import type { Settings } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Log } from '../ports/log.ts';
 import type { Person } from '../ports/person.ts';
@@ -63,7 +64,7 @@ export function openSession(
     });
   const { ask: asked, askSecret: askedSecret, ...rest } = given;
   const [ask, askSecret] = [noting(asked), noting(askedSecret)];
-  const context: CliContext = { ...rest, ...(ask ? { ask } : {}), ...(askSecret ? { askSecret } : {}) };
+  const context: CliContext = { ...rest, ...present({ ask, askSecret }) };
   const json = invocation.flags['json'] === true;
   const quiet = invocation.flags['quiet'] === true;
   const debugs = context.env['CERTFLEET_DEBUG'] ?? '0';
@@ -213,10 +214,10 @@ async function readSettings(session: Session): Promise<Settings> {
   const { config, store, storeKey } = invocation.flags;
   const { files } = await session.world();
   const loaded = await loadSettings({
-    ...(typeof config === 'string' ? { file: expandHome('--config ', config, context.env) } : {}),
+    ...present({ file: typeof config === 'string' ? expandHome('--config ', config, context.env) : undefined }),
     files,
     env: context.env,
-    ...(context.registry ? { registry: context.registry } : {}),
+    ...present({ registry: context.registry }),
   });
   const settings = storeKey === undefined ? loaded : { ...loaded, storeKeys: storeKeysOf(storeKey, context.env) };
   if (typeof store !== 'string') return settings;

@@ -8,6 +8,7 @@ import { fail } from '../core/errors/errors.ts';
 import { parseServerAddress } from '../core/names/dns-name.ts';
 import type { AdapterSettings, ExternalAccount, PreflightSettings } from '../core/spec/spec.ts';
 import type { OwnedSolver } from '../core/spec/spec-parts.ts';
+import { present } from '../core/text/present.ts';
 import type { NamedBalancer, SolverContext, z } from '../define.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import type { ZoneHolder } from '../engine/solvers/zone-holders.ts';
@@ -186,7 +187,7 @@ async function zoneHolderOf(
       traits: definition.traits,
       timeoutMs,
       propagationMs,
-      ...(dns === undefined ? {} : { override: dns }),
+      ...present({ override: dns }),
     }),
   };
 }

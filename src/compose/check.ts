@@ -6,6 +6,7 @@ import { after } from '../core/lineage/work/transition.ts';
 import { defaultAccount } from '../core/spec/account.ts';
 import type { IssuerSettings, Settings, StoredSpec } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
+import { present } from '../core/text/present.ts';
 import { type AccountDocument, decoded } from '../engine/ledger/account.ts';
 import { lineageMissing, renewalOfWidows, type Widow, watchStore } from '../engine/pass/store-faults.ts';
 import { type KeyDocument, readKey, type VersionDocument } from '../engine/run/bundles.ts';
@@ -217,8 +218,10 @@ function specOf(
   const account = accounts.find(({ url }) => url !== undefined && url === accountUrl);
   const known: IssuerSettings = {
     ...(declared ?? { directory, email: account?.contacts ?? [], agreeToTerms: true, test: false }),
-    ...(account === undefined || account.name === defaultAccount ? {} : { account: account.name }),
-    ...(declared || account?.caFile === undefined ? {} : { caFile: account.caFile }),
+    ...present({
+      account: account?.name === defaultAccount ? undefined : account?.name,
+      caFile: declared ? undefined : account?.caFile,
+    }),
   };
   const { identifiers } = facts;
   const solver = { name: 'standalone', settings: { type: 'http01-responder' } };
@@ -226,8 +229,8 @@ function specOf(
     ...{ name, identifiers, preflight, targets: [], endpoints: [] },
     issuer: { name: issuer ?? directory, settings: known },
     parts: [{ solver, identifiers }],
-    ...(profile === undefined ? {} : { profile }),
-    ...(keyType === undefined ? {} : { keyType }),
-    ...(preferredChain === undefined ? {} : { preferredChain }),
+    ...present({ profile }),
+    ...present({ keyType }),
+    ...present({ preferredChain }),
   };
 }

@@ -10,6 +10,7 @@ import { createBoundedMap } from '../core/async/bounded-map.ts';
 import { canonical } from '../core/spec/same-spec.ts';
 import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
 import { type OwnedSolver, partsOf, targetNames, targetOf } from '../core/spec/spec-parts.ts';
+import { present } from '../core/text/present.ts';
 import type { SolverContext } from '../define.ts';
 import type { ConnectionPool, Looks, PassConnections } from '../engine/engine.ts';
 import { createLooks } from '../engine/looks/looks.ts';
@@ -72,7 +73,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
   const responders: Pick<SolverContext<unknown>, 'responder' | 'alpnResponder'> = {
     responder({ listen, fallback }, create) {
       const to = fallback === undefined ? undefined : parseHostPort(fallback);
-      const make = () => create({ listen, ...(to ? { fallback: to } : {}) }, { world, store });
+      const make = () => create({ listen, ...present({ fallback: to }) }, { world, store });
       return sharedResponder(canonical([listen, fallback ?? null]), make);
     },
     alpnResponder: (listen, create) => sharedAlpnResponder(listen, () => create({ listen }, { world, store, pki })),
@@ -98,8 +99,8 @@ export function createConnections(context: ConnectContext): ComposedConnections 
       directoryUrl: settings.directory,
       http: world.http({
         connections: connectionsToCa,
-        ...(settings.caFile === undefined ? {} : { caFile: settings.caFile }),
-        ...(settings.onlyThisCa ? { onlyThisCa: true } : {}),
+        ...present({ caFile: settings.caFile }),
+        ...present({ onlyThisCa: settings.onlyThisCa || undefined }),
       }),
       clock: world.clock,
       random: world.random,

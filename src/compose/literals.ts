@@ -5,6 +5,7 @@ import { encodeDocument, type Lineage, type SettingsBefore } from '../core/linea
 import { canonical } from '../core/spec/same-spec.ts';
 import type { StoredSpec } from '../core/spec/spec.ts';
 import type { Json } from '../core/text/json.ts';
+import { present } from '../core/text/present.ts';
 import { registry } from '../generated/registry.ts';
 import { spreadable } from '../lib/spreadable.ts';
 import type { Random } from '../ports/random.ts';
@@ -161,10 +162,12 @@ function replaced(lineage: Lineage, change: (text: string) => string): Lineage {
   return {
     ...lineage,
     spec: mapTexts(lineage.spec as unknown as Json, change) as unknown as Lineage['spec'],
-    ...(lineage.work?.before ? { work: { ...lineage.work, before: withTexts(lineage.work.before, change) } } : {}),
-    ...(lineage.tombstones
-      ? { tombstones: mapTexts(lineage.tombstones as unknown as Json, change) as unknown as Lineage['tombstones'] }
-      : {}),
+    ...present({
+      work: lineage.work?.before && { ...lineage.work, before: withTexts(lineage.work.before, change) },
+      tombstones:
+        lineage.tombstones &&
+        (mapTexts(lineage.tombstones as unknown as Json, change) as unknown as Lineage['tombstones']),
+    }),
     deployments: Object.fromEntries(
       Object.entries(lineage.deployments).map(([target, one]) => [
         target,

@@ -1,4 +1,5 @@
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import { shellWord } from '../core/text/shell-word.ts';
 import { keepFromHooks } from '../lib/hook-environment.ts';
 import { type StoreKey, storeKeyOf } from '../stores/encrypted.ts';
@@ -51,7 +52,10 @@ async function fromFile(
         `other users could know it or change it: ${foreign.reason}`,
         'Put the key into a file of root, or of the user that runs certfleet, in a folder that only they can write.',
       );
-    const bytes = await world.files.read(path, { named: true, ...(isPrivate ? { readable } : {}) });
+    const bytes = await world.files.read(path, {
+      named: true,
+      ...present({ readable: isPrivate ? readable : undefined }),
+    });
     if (bytes) return keyIn(bytes, path);
   } catch (cause) {
     if (isFailure(cause)) throw cause;

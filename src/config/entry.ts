@@ -2,13 +2,14 @@ import { type Identifier, identifierKey } from '../core/names/identifier.ts';
 import { deployHookTarget } from '../core/spec/hooks.ts';
 import type { CertificateSpec } from '../core/spec/spec.ts';
 import type { NamedSolvers } from '../core/spec/spec-parts.ts';
+import { present } from '../core/text/present.ts';
 
 /** A certificate as one of `certificates` in the configuration. */
 export function entryOf(spec: CertificateSpec): Readonly<Record<string, unknown>> {
   const { identifiers, solver, solvers, validity, deploy, ...rest } = spec;
   return {
     ...rest,
-    ...solversEntry(identifiers, { solver, ...(solvers ? { solvers } : {}) }),
+    ...solversEntry(identifiers, { solver, ...present({ solvers }) }),
     ...validity,
     deploy: deploy.filter((target) => target !== deployHookTarget),
   };

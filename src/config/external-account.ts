@@ -1,5 +1,6 @@
 import { fail, isFailure } from '../core/errors/errors.ts';
 import type { AdapterSettings, ExternalAccount } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 import { secret, z } from '../define.ts';
 import { type ResolveContext, resolveOptions } from './options.ts';
 
@@ -47,8 +48,7 @@ export const externalAccountOf = ({
   algorithm: alg,
 }: z.infer<typeof eabFields>): ExternalAccount => ({
   kid: id,
-  ...(hmacKey === undefined ? {} : { hmacKey }),
-  ...(alg === undefined ? {} : { algorithm: alg }),
+  ...present({ hmacKey, algorithm: alg }),
 });
 
 /** In the form that the functions for options take. */

@@ -1,6 +1,7 @@
 import { type KnownIssuer, knownIssuerAt, knownIssuers } from '../core/ca/known-issuers.ts';
 import { canonicalAddress } from '../core/names/identifiers.ts';
 import type { IssuerSettings } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 
 /** Finds an issuer by short name or directory URL; undefined if the text is neither. */
 export function directoryOf(text: string): { readonly directory: string; readonly known?: KnownIssuer } | undefined {
@@ -11,7 +12,7 @@ export function directoryOf(text: string): { readonly directory: string; readonl
   // RFC 8555 §6.1: HTTPS only.
   if (url.protocol !== 'https:') return undefined;
   const known = knownIssuerAt(text);
-  return { directory: text, ...(known ? { known } : {}) };
+  return { directory: text, ...present({ known }) };
 }
 
 /** The name of an issuer that was given as a URL: its short name if it has one, else host and path. */

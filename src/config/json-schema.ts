@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { JsonObject } from '../core/text/json.ts';
+import { present } from '../core/text/present.ts';
 import { dns01Options } from './dns01.ts';
 import { optionFields } from './fields.ts';
 import { forwardRuleOptions } from './forward-rule.ts';
@@ -109,7 +110,7 @@ function convertOptions(options: z.ZodObject): Schema {
   const mustBe = fields.some((field) => field.credentials !== undefined)
     ? []
     : (required ?? []).filter((name) => !fields.some((field) => field.name === name && field.secret));
-  return { ...converted, properties, ...(mustBe.length > 0 ? { required: mustBe } : {}) };
+  return { ...converted, properties, ...present({ required: mustBe.length > 0 ? mustBe : undefined }) };
 }
 
 function orReference({ title, description, examples, default: fallback, ...rest }: Schema): Schema {

@@ -3,6 +3,7 @@ import { dump } from 'js-yaml';
 import { describe, expect, it } from 'vitest';
 import { exampleText } from '../cli/commands/look/example.ts';
 import { CertfleetError } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import { z } from '../define.ts';
 import { registry } from '../generated/registry.ts';
 import { dns01Settings } from './dns01.ts';
@@ -461,7 +462,7 @@ describe('a solver per identifier', () => {
     ['[www.example.com, { name: www.example.net, solver: web }]', 'solver: web', { solver: 'web' }],
   ])('%s with %s', async (identifiers, rest, expected) => {
     const { solver, solvers } = (await load(own(identifiers, rest))).certificates[1]!;
-    expect({ solver, ...(solvers ? { solvers } : {}) }).toEqual(expected);
+    expect({ solver, ...present({ solvers }) }).toEqual(expected);
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import type { Settings } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 import { remedyOf } from '../core/trust/untrusted-code.ts';
 import { registry as allAdapters } from '../generated/registry.ts';
 import type { Files, Foreign } from '../ports/files.ts';
@@ -89,7 +90,7 @@ async function read({
     const bytes = await files.read(path, {
       named: true,
       maxBytes: maxFileBytes,
-      ...(file === undefined ? { trusted: untrusted } : {}),
+      ...present({ trusted: file === undefined ? untrusted : undefined }),
     });
     if (bytes) return { file: path, text: new TextDecoder().decode(bytes) };
   } catch (cause) {

@@ -4,6 +4,7 @@ import { CertfleetError, fail, reasonOf } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import type { AdapterSettings } from '../core/spec/spec.ts';
 import { CredentialsProblem, parseCredentials } from '../core/text/credentials-text.ts';
+import { present } from '../core/text/present.ts';
 import type { Files, Foreign } from '../ports/files.ts';
 import { mistyped, optionsIn, whyLacking, writtenKeys } from './credentials-file.ts';
 import { innermost, type OptionField } from './fields.ts';
@@ -328,7 +329,7 @@ async function readText(file: string, { files, warn, what, option, secret }: Pla
   try {
     // A secret is known to who can write its file. Any other option may name a program to run.
     const trusted = ({ reason }: Foreign) => fail('config/secret-unreadable', { file, reason });
-    const bytes = await files.read(file, { named: true, ...(secret ? {} : { trusted }) });
+    const bytes = await files.read(file, { named: true, ...present({ trusted: secret ? undefined : trusted }) });
     if (bytes === undefined) throw fail('config/secret-unreadable', { file, reason: 'no such file' });
     const stat = await files.stat(file);
     if (secret && warn && stat?.kind === 'file' && (stat.mode & 0o007) !== 0)

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { CertfleetError } from '../core/errors/errors.ts';
 import { didYouMean, nearest } from '../core/text/nearest.ts';
+import { present } from '../core/text/present.ts';
 import { knownKeys } from './fields.ts';
 
 /** One problem in a configuration. */
@@ -118,7 +119,7 @@ export const unknownKey = (key: string, known: readonly string[], { base, places
   return {
     path: [...base, key],
     onKey: true,
-    ...(meant === undefined ? {} : { meant }),
+    ...present({ meant }),
     message: `unknown key "${shortened(key)}"${places.within(base)}${list}`,
   };
 };

@@ -16,6 +16,7 @@ import type {
 import { type NamedSolvers, solverNameOf, solversFor } from '../core/spec/spec-parts.ts';
 import { statelessType } from '../core/spec/traits.ts';
 import { didYouMean } from '../core/text/nearest.ts';
+import { present } from '../core/text/present.ts';
 import { isForEveryHook } from '../core/trust/hook-variables.ts';
 import { formatHostPort, parseHostPort } from './addresses.ts';
 import { defaultSettings } from './defaults.ts';
@@ -166,7 +167,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     preflight: {
       resolvers: parsed.preflight.resolvers.map((text) => formatHostPort(parseHostPort(text, 53)!)), // checked by the schema
       http01Port: parsed.preflight.http01Port,
-      ...(parsed.preflight.tlsAlpn01Port === undefined ? {} : { tlsAlpn01Port: parsed.preflight.tlsAlpn01Port }),
+      ...present({ tlsAlpn01Port: parsed.preflight.tlsAlpn01Port }),
     },
     shutdownBudgetMs: parsed.shutdownBudget,
     leaseTtlMs: parsed.leaseTtl,
@@ -206,16 +207,15 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, building
     directory: found?.directory ?? issuer.directory,
     email: issuer.email,
     agreeToTerms: issuer.agreeToTerms,
-    ...(issuer.caFile === undefined ? {} : { caFile: issuer.caFile }),
-    ...(issuer.onlyThisCa ? { onlyThisCa: true } : {}),
+    ...present({ caFile: issuer.caFile, onlyThisCa: issuer.onlyThisCa || undefined }),
     test: issuer.test ?? found?.known?.test ?? false,
-    ...(testDirectory === undefined ? {} : { testDirectory }),
-    ...(issuer.newAccount ? { newAccount: true } : {}),
-    ...(issuer.account === undefined ? {} : { account: issuer.account }),
-    ...(issuer.eab === undefined
-      ? {}
-      : { eab: checkedExternalAccount(externalAccountOf(issuer.eab), [...path, 'eab'], building) }),
-    ...(issuer.accountKey === undefined ? {} : { accountKey: issuer.accountKey }),
+    ...present({
+      testDirectory,
+      newAccount: issuer.newAccount || undefined,
+      account: issuer.account,
+      eab: issuer.eab && checkedExternalAccount(externalAccountOf(issuer.eab), [...path, 'eab'], building),
+      accountKey: issuer.accountKey,
+    }),
   };
 }
 
@@ -513,13 +513,13 @@ async function certificateOf(
     deploy: certificate.deploy,
     endpoints: certificate.endpoints,
     ...wishesOf(certificate),
-    ...(certificate.hooks === undefined ? {} : { hooks: hooksOf(certificate.hooks) }),
+    ...present({ hooks: certificate.hooks && hooksOf(certificate.hooks) }),
   };
 }
 
 const hooksOf = ({ first, ...own }: NonNullable<Configuration['certificates'][number]['hooks']>): Hooks => ({
   ...withoutUndefined(own),
-  ...(first === undefined ? {} : { first: withoutUndefined(first) }),
+  ...present({ first: first && withoutUndefined(first) }),
 });
 
 const withoutUndefined = (hooks: object): Pick<Hooks, HookKind> =>

@@ -1,6 +1,7 @@
 import { type KeyType, keyTypes } from '../core/spec/key-type.ts';
 import type { Wishes } from '../core/spec/spec.ts';
 import { dateProblem } from '../core/spec/validity.ts';
+import { present } from '../core/text/present.ts';
 import { z } from '../define.ts';
 import { oneOf } from './problems.ts';
 
@@ -64,18 +65,15 @@ export function wishesOf({
   preferredChain,
   onFailedName,
 }: Given): Wishes {
-  const validity = {
-    ...(notBefore === undefined ? {} : { notBefore }),
-    ...(notAfter === undefined ? {} : { notAfter }),
-  };
-  return {
-    ...(profile === undefined ? {} : { profile }),
-    ...(Object.keys(validity).length === 0 ? {} : { validity }),
-    ...(keyType === undefined ? {} : { keyType }),
-    ...(reuseKey === true ? { reuseKey } : {}),
-    ...(preferredChain === undefined ? {} : { preferredChain }),
-    ...(onFailedName === 'drop' ? { onFailedName } : {}),
-  };
+  const validity = present({ notBefore, notAfter });
+  return present({
+    profile,
+    validity: Object.keys(validity).length === 0 ? undefined : validity,
+    keyType,
+    reuseKey: reuseKey === true ? reuseKey : undefined,
+    preferredChain,
+    onFailedName: onFailedName === 'drop' ? onFailedName : undefined,
+  });
 }
 
 const sameTypes: Readonly<Record<string, KeyType>> = {

@@ -1,5 +1,6 @@
 import { loadAll as parseYaml, YAMLException } from 'js-yaml';
 import type { Settings } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 import type { Environment } from './options.ts';
 import type { Problem } from './problems.ts';
 import type { Registry } from './registry.ts';
@@ -31,5 +32,5 @@ function yamlProblem(cause: YAMLException): Problem {
   const reason =
     alias === undefined ? cause.reason : `${alias} without quotes is a YAML alias; put it in quotes: "${alias}"`;
   const message = `this is not valid YAML: ${reason}`;
-  return { path: [], message, ...(typeof line === 'number' ? { line: line + 1 } : {}) };
+  return { path: [], message, ...present({ line: typeof line === 'number' ? line + 1 : undefined }) };
 }

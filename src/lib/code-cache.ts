@@ -71,8 +71,7 @@ function openCodeCache(set: string): CodeCache {
     const name = `${basename(path)}.bin`;
     const cachedData = readable === undefined ? undefined : read(join(readable, name), source);
     const script = new Script(`(function(exports,require,module,__filename,__dirname){\n${source}\n})`, {
-      ...{ filename: path, lineOffset: -1 },
-      ...(cachedData && { cachedData }),
+      ...{ filename: path, lineOffset: -1, cachedData },
     });
     if (cachedData === undefined || script.cachedDataRejected) isComplete = false;
     loaded.push({ script, source, name });

@@ -3,6 +3,7 @@ import { knownIssuers } from '../core/ca/known-issuers.ts';
 import { isFailure, reasonOf } from '../core/errors/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/lineage/found.ts';
 import { addressOf } from '../core/names/contact.ts';
+import { present } from '../core/text/present.ts';
 import { shellWord } from '../core/text/shell-word.ts';
 import { remedyOf } from '../core/trust/untrusted-code.ts';
 import type { ImportContext, Importer } from './importer.ts';
@@ -71,11 +72,7 @@ export const dehydrated: Importer = {
                 answering,
                 deployers: back.deployers,
                 hooks: deploy === undefined ? {} : { deploy },
-                wishes: {
-                  ...(preferredChain === undefined ? {} : { preferredChain }),
-                  ...(profile === undefined ? {} : { profile }),
-                  ...(reuses ? { reuseKey: true } : {}),
-                },
+                wishes: present({ preferredChain, profile, reuseKey: reuses || undefined }),
               },
               context,
             ),
@@ -199,7 +196,7 @@ async function accountIn(files: TrustedFiles, folder: string, directory: string)
     directory,
     name: accountName(url, 'dehydrated'),
     keyPem: keyFromPem(key),
-    ...(url === undefined ? {} : { url }),
+    ...present({ url }),
     contacts: contact.map(addressOf),
     from: at,
   };

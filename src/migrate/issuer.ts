@@ -1,6 +1,7 @@
 import { directoryOf, issuerNameOf } from '../config/issuers.ts';
 import type { FoundSettings } from '../core/lineage/found.ts';
 import type { Settings } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 
 /**
  * The issuer of a directory URL, with the account that the other client has there: a declared one, else one of its own.
@@ -26,7 +27,7 @@ export function issuerFor(
       email: [],
       agreeToTerms: true,
       test,
-      ...(testDirectory === undefined ? {} : { testDirectory }),
+      ...present({ testDirectory }),
       ...named,
     },
   };

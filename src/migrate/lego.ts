@@ -3,6 +3,7 @@ import { isFailure, reasonOf } from '../core/errors/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/lineage/found.ts';
 import { addressOf } from '../core/names/contact.ts';
 import type { Settings } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 import type { Importer } from './importer.ts';
 import { jsonIn, textAt, textsAt, urlAt, valueAt } from './json.ts';
 import { keyFromPem } from './keys.ts';
@@ -119,7 +120,7 @@ async function accountIn(
     directory: found,
     name: id.replaceAll(/[^A-Za-z0-9_.@-]/g, '-'),
     keyPem: keyFromPem(key),
-    ...(url === undefined ? {} : { url }),
+    ...present({ url }),
     contacts: contacts.map(addressOf),
     from: folder,
   };

@@ -5,6 +5,7 @@ import { isFailure, reasonOf } from '../core/errors/errors.ts';
 import type { FoundCertificate, FoundSettings, Remark, Unusable } from '../core/lineage/found.ts';
 import { copiesTarget } from '../core/spec/in-place.ts';
 import type { Hooks, Settings } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 import { whyNoKeyFile } from '../core/trust/key-file.ts';
 import { remedyOf } from '../core/trust/untrusted-code.ts';
 import type { Files } from '../ports/files.ts';
@@ -89,7 +90,7 @@ export function settingsAt(
   const { solver, solvers, solverOf } = answering;
   return {
     ...{ issuer, solver, solvers, solverOf, deployers, preflight: settings.preflight },
-    wishes: { ...wishes, ...(Object.keys(hooks).length === 0 ? {} : { hooks }) },
+    wishes: { ...wishes, ...present({ hooks: Object.keys(hooks).length === 0 ? undefined : hooks }) },
   };
 }
 

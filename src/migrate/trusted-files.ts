@@ -1,4 +1,5 @@
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import { remedyOf } from '../core/trust/untrusted-code.ts';
 import type { Files, Foreign } from '../ports/files.ts';
 
@@ -66,7 +67,7 @@ export async function openTrusted(all: Files, root: string, client: string): Pro
     safe.add(folder);
   };
   const read = async (path: string, maxBytes?: number): Promise<string | undefined> => {
-    const bytes = await files.read(path, { trusted: refuse, ...(maxBytes === undefined ? {} : { maxBytes }) });
+    const bytes = await files.read(path, { trusted: refuse, ...present({ maxBytes }) });
     return bytes && new TextDecoder().decode(bytes);
   };
   return {

@@ -144,6 +144,13 @@ const refused: readonly Plant[] = [
     plant('src/engine/run/planted', says(`import('../../${room}')`), plugin),
     plant('src/engine/solvers/planted', value(`../../${room}`), plugin),
   ]),
+  ...[
+    '(a?: string) => ({ ...(a === undefined ? {} : { a }) })',
+    '(a?: string) => ({ b: 1, ...(a !== undefined ? { a } : {}) })',
+    '(a?: string) => ({ ...(a && { a }) })',
+  ].flatMap((made) =>
+    ['src/core/ca', 'src/dns', 'src/cli'].map((room) => plant(`${room}/planted`, `export const y = ${made};`, plugin)),
+  ),
   plant('src/core/ca/planted', value('../../ports/store.ts'), plugin),
   plant('src/lib/planted', value('../ports/files.ts'), plugin),
   plant('src/cli/planted', value('../ports/world.ts'), plugin),

@@ -1,4 +1,5 @@
 import { fail } from '../../core/errors/errors.ts';
+import { present } from '../../core/text/present.ts';
 import { type Apache, readApache } from '../../migrate/certbot/apache-config.ts';
 import { enhancementsText } from './enhancements.ts';
 import { adviceOf, type Found, filesOf, namesFor, type WebServed } from './served.ts';
@@ -20,7 +21,7 @@ export async function overApache({ given, command, folder, port, session }: Foun
   const graceful = `${command[0]} graceful`;
   const http = given.authenticator === 'apache' ? apacheAnswers(names, apache, port) : undefined;
   return {
-    served: { ...(http === undefined ? {} : { http }), deploy: [`files:${folder}`], deployHook: graceful },
+    served: { ...present({ http }), deploy: [`files:${folder}`], deployHook: graceful },
     advice(name) {
       const [chain, key] = filesOf(folder, name);
       const hostOf = (one: string, isTls: boolean) => apache.hostFor(one, isTls ? 443 : port);

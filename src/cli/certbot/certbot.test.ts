@@ -6,6 +6,7 @@ import { deployHookTarget, programsIn, type RunHooks } from '../../core/spec/hoo
 import type { AdapterSettings, StoredSpec } from '../../core/spec/spec.ts';
 import { targetOf } from '../../core/spec/spec-parts.ts';
 import { statelessSnippet } from '../../core/spec/stateless.ts';
+import { present } from '../../core/text/present.ts';
 import type { AccountStatus, Directory, IssueRequest, RenewRequest } from '../../fleet.ts';
 import { valid } from '../commands/look/test-statuses.ts';
 
@@ -743,7 +744,7 @@ const rows: readonly Row[] = [
     ([typed, flag, accounts, code, warns, never]): Row => ({
       what: `terms of service at a terminal: ${typed} ${flag} ${accounts.length}`,
       argv: `certbot certonly --manual -d *.example.com --server https://ca.test/dir ${flag}`.trim(),
-      ...(typed === undefined ? {} : { typed }),
+      ...present({ typed }),
       fleet: { accounts, directory: { ...directory, termsOfService: 'https://ca.test/terms' } },
       ...{ code, warns, never },
     }),
@@ -918,7 +919,7 @@ it.each([
   const call = requestOf(done) as IssueRequest & RenewRequest;
   const first = { deploy: programsIn('/le/renewal-hooks/deploy') };
   const { without, ...hooks }: RunHooks = call.hooks ?? call.adHoc?.hooks ?? {};
-  expect(hooks).toEqual({ deploy: 'own', ...(runs ? { first } : {}) });
+  expect(hooks).toEqual({ deploy: 'own', ...present({ first: runs ? first : undefined }) });
   if (!call.adHoc) expect(without?.deploy).toBe(runs ? undefined : programsIn('/le/renewal-hooks/deploy'));
   if (call.adHoc && runs)
     expect(targetOf(call.adHoc, deployHookTarget)?.settings).toMatchObject({

@@ -1,3 +1,4 @@
+import { present } from '../../core/text/present.ts';
 import type { CertbotWords } from '../../migrate/certbot/words.ts';
 import type { Invocation, Run, Session } from '../context.ts';
 import { refuseMissingHooks } from '../flags/hooks.ts';
@@ -26,7 +27,7 @@ export const certbotOf =
     const { args } = invocation;
     if (!given.trustsHooks) await refuseMissingHooks(invocation.flags, session);
     const agreed = await agreement(given, { words, invocation }, session);
-    const flags = { ...invocation.flags, ...(agreed ? { agreeTos: true } : {}) };
+    const flags = { ...invocation.flags, ...present({ agreeTos: agreed || undefined }) };
     const own = `certfleet ${translated.shown}${agreed ? ' --agree-tos' : ''}`;
     session.noteWhole(`In certfleet’s own words: ${withPlaces(own, session)}`);
     const folders = await directoryHooks(given, session);

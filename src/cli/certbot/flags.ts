@@ -2,6 +2,7 @@ import type { Registry } from '../../config/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { manualProvider } from '../../core/spec/traits.ts';
 import { nearest } from '../../core/text/nearest.ts';
+import { present } from '../../core/text/present.ts';
 import { keyTypeOfFlags } from '../../migrate/certbot/key-type.ts';
 import { type KeyPart, native, optionOfFlag } from '../../migrate/certbot/options.ts';
 import { certbotNames, findProvider, lackingPlugins, providerOptions } from '../../migrate/certbot/plugins.ts';
@@ -187,15 +188,17 @@ function collected({ chosen, options }: Given): Collected {
     .map(({ option, value }) => [option, value] as const);
   const propagation = seconds && `${Number(seconds.value)}s`;
   const dns = first?.[0];
+  const implied =
+    dns === undefined && provider !== undefined ? { impliedDns: provider, impliedBy: options[0]?.flag ?? '' } : {};
   return {
     first: first?.[1] ?? options[0]?.flag ?? '',
     flags: {
-      ...(dns === undefined ? {} : { dns }),
-      ...(dns === undefined && provider !== undefined
-        ? { impliedDns: provider, impliedBy: options[0]?.flag ?? '' }
-        : {}),
-      ...(dnsOption.length === 0 ? {} : { dnsOption: dnsOption.map(([option, value]) => `${option}=${value}`) }),
-      ...(propagation === undefined ? {} : { propagation }),
+      ...implied,
+      ...present({
+        dns,
+        dnsOption: dnsOption.length === 0 ? undefined : dnsOption.map(([option, value]) => `${option}=${value}`),
+        propagation,
+      }),
     },
     words: [
       ...(dns === undefined ? [] : ['--dns', dns]),
@@ -223,7 +226,7 @@ export function withTranslated(
   const options = [...listOf(dnsOption), ...listOf(flags['dnsOption'])];
   return {
     ...invocation,
-    flags: { ...invocation.flags, ...flags, ...(options.length === 0 ? {} : { dnsOption: options }) },
+    flags: { ...invocation.flags, ...flags, ...present({ dnsOption: options.length === 0 ? undefined : options }) },
   };
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { fail } from '../../core/errors/errors.ts';
+import { present } from '../../core/text/present.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import {
   answerOf,
@@ -33,7 +34,7 @@ export async function overNginx({ given, command, folder, port, session }: Found
   const http = isAuthenticator ? nginxAnswers(chosen, { given, prefix, port, session }) : undefined;
   return {
     served: {
-      ...(http === undefined ? {} : { http }),
+      ...present({ http }),
       deploy: [`nginx:${folder}`],
       // Not the one that PATH leads to.
       nginx: [

@@ -1,4 +1,5 @@
 import { fail } from '../../core/errors/errors.ts';
+import { present } from '../../core/text/present.ts';
 import { refining } from './keys.ts';
 import { type Flags, textOf } from './values.ts';
 import { type Choosing, writeSolver } from './written-solver.ts';
@@ -9,9 +10,10 @@ export const hookWord = 'hook';
 /** `--http hook` or `--dns hook`: the commands of --auth-hook and --cleanup-hook answer, as certbot’s hooks do. */
 export function writeHooks(choosing: Choosing, challenge: 'http-01' | 'dns-01'): Promise<string> {
   const { flags } = choosing.session.invocation;
-  const [present, cleanup] = [textOf(flags['authHook']), textOf(flags['cleanupHook'])];
+  const [answering, cleanup] = [textOf(flags['authHook']), textOf(flags['cleanupHook'])];
   const flag = `${challenge === 'dns-01' ? '--dns' : '--http'} ${hookWord}`;
-  if (present === undefined) throw fail('usage/flag-needs', { flag, needed: '--auth-hook, the command that answers' });
+  if (answering === undefined)
+    throw fail('usage/flag-needs', { flag, needed: '--auth-hook, the command that answers' });
   const asked = textOf(flags['challenge']);
   const idle = challenge === 'dns-01' ? refining({ ...flags, challenge: undefined }) : undefined;
   const isOther = challenge === 'dns-01' && asked !== undefined && asked !== challenge;
@@ -23,7 +25,7 @@ export function writeHooks(choosing: Choosing, challenge: 'http-01' | 'dns-01'):
         : 'with --dns hook, the command of --auth-hook gets its settings itself, and waits itself',
       advice: 'It is for DNS providers: name one with --dns, or leave it out.',
     });
-  const settings = { type: 'command', challenge, present, ...(cleanup === undefined ? {} : { cleanup }) };
+  const settings = { type: 'command', challenge, present: answering, ...present({ cleanup }) };
   return writeSolver({ name: hookWord, settings }, '--auth-hook', choosing);
 }
 

@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { fail } from '../../core/errors/errors.ts';
 import { mergeHooks, programsIn, type RunHooks } from '../../core/spec/hooks.ts';
 import type { HookKind, Hooks } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { Session } from '../context.ts';
 import { type Flags, listOf, textOf } from './values.ts';
 
@@ -16,7 +17,10 @@ export function hooksFromFlags(flags: Flags, before: Hooks = {}): { readonly hoo
   const first = Object.entries(kept.first ?? {}).filter(([kind]) => textOf(flags[flagOf[kind as HookKind]]) !== 'none');
   if (hooks.length + first.length === 0) return {};
   return {
-    hooks: { ...Object.fromEntries(hooks), ...(first.length === 0 ? {} : { first: Object.fromEntries(first) }) },
+    hooks: {
+      ...Object.fromEntries(hooks),
+      ...present({ first: first.length === 0 ? undefined : Object.fromEntries(first) }),
+    },
   };
 }
 

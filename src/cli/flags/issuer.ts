@@ -5,6 +5,7 @@ import { knownIssuers } from '../../core/ca/known-issuers.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import type { IssuerSettings, NamedIssuer, Settings } from '../../core/spec/spec.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
+import { present } from '../../core/text/present.ts';
 import type { Session } from '../context.ts';
 import { issuerKeys, writeKeys } from './keys.ts';
 import { textOf } from './values.ts';
@@ -57,11 +58,12 @@ export function writeIssuer(written: Written, session: Session, settings: Settin
       needed: '--eab-kid ID, the key id that the CA gave you with the key',
     });
   const isSameCustomer = kid === customer?.kid;
+  const ofCustomer = isSameCustomer ? { account, eab: customer && { ...customer } } : {};
   const path = ['issuers', chosen.name];
   written.set(path, {
     ...base,
-    ...(isSameCustomer ? { account, eab: customer && { ...customer } } : {}),
-    ...(flags['caFile'] === undefined ? { onlyThisCa } : {}),
+    ...ofCustomer,
+    ...present({ onlyThisCa: flags['caFile'] === undefined ? onlyThisCa : undefined }),
     email: base.email.length > 0 ? base.email : (before?.email ?? []),
     agreeToTerms: base.agreeToTerms || (isSame && before.agreeToTerms),
   });

@@ -4,6 +4,7 @@ import { type Identifier, isWildcard } from '../../core/names/identifier.ts';
 import type { AdapterSettings, Settings } from '../../core/spec/spec.ts';
 import { type NamedSolvers, solversFor } from '../../core/spec/spec-parts.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
+import { present } from '../../core/text/present.ts';
 import type { Session } from '../context.ts';
 import { needsDns, writeDnsSolver, writeOtherOptions } from './dns-solver.ts';
 import { hookWord, refuseIdleHooks, writeHooks } from './hook-solver.ts';
@@ -70,14 +71,14 @@ function refuseOneKind(identifiers: readonly Identifier[], other: string): void 
 /** The solvers that a word of --http makes; what follows the word and a colon is theirs. */
 const httpWords: Readonly<Record<string, (rest: string | undefined, session: Session) => AdapterSettings>> = {
   // Only this machine answers, so no other node needs a token document, and a durable write is saved.
-  standalone: (listen) => ({ type: 'http01-responder', shared: false, ...(listen === undefined ? {} : { listen }) }),
+  standalone: (listen) => ({ type: 'http01-responder', shared: false, ...present({ listen }) }),
   webroot: (rest, session) => ({
     type: 'http01-webroot',
     folders: partsIn(rest).map((folder) => keptPath('--http webroot:', folder, session)),
   }),
   stateless: (rest) => ({
     type: 'http01-stateless',
-    ...(partsIn(rest).length === 0 ? {} : { frontends: partsIn(rest) }),
+    ...present({ frontends: partsIn(rest).length === 0 ? undefined : partsIn(rest) }),
   }),
 };
 
@@ -105,7 +106,7 @@ const writeAlpnSolver = (listen: string | undefined, choosing: Choosing): Promis
   writeSolver(
     {
       name: 'tls-alpn',
-      settings: { type: 'tls-alpn01', shared: false, ...(listen === undefined ? {} : { listen }) },
+      settings: { type: 'tls-alpn01', shared: false, ...present({ listen }) },
     },
     listen === undefined ? '--tls-alpn' : `--tls-alpn ${listen}`,
     choosing,

@@ -162,12 +162,12 @@ export interface Work {
    */
   readonly order?:
     | {
-    readonly url?: string | undefined;
-    readonly replaces?: string | undefined;
-    readonly profile?: string | undefined;
-    readonly doubtful?: true | undefined;
-    /** Names that were refused, and are left out (`onFailedName: drop`). */
-    readonly dropped?: readonly RefusedName[] | undefined;
+        readonly url?: string | undefined;
+        readonly replaces?: string | undefined;
+        readonly profile?: string | undefined;
+        readonly doubtful?: true | undefined;
+        /** Names that were refused, and are left out (`onFailedName: drop`). */
+        readonly dropped?: readonly RefusedName[] | undefined;
       }
     | undefined;
   /**

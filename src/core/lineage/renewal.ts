@@ -1,4 +1,3 @@
-import { present } from '../text/present.ts';
 import type { FoundCertificate } from './found.ts';
 import type { Renewal } from './lineage.ts';
 import { isFromTheFuture } from './stored-time.ts';
@@ -78,7 +77,7 @@ export function renewalByWindow(
     at: new Date(Math.max(drawn, soonest)).toISOString(),
     source: 'ari',
     window,
-    ...present({ explanationUrl: answer.explanationUrl }),
+    explanationUrl: answer.explanationUrl,
     checkAfter,
   };
 }

@@ -1,3 +1,4 @@
+import { present } from '../text/present.ts';
 import { shellWord } from '../text/shell-word.ts';
 import { filesInPlace, liveFolder } from './in-place.ts';
 import { canonical } from './same-spec.ts';
@@ -19,7 +20,7 @@ export function withDeployHook(stored: StoredSpec): StoredSpec {
     // certbot has no limit; this is that of a whole delivery.
     ...{ type: 'command', run, timeout: '5m' },
     // As with certbot, the hook finds the files where servers read them.
-    ...(there === undefined ? {} : { env: { RENEWED_LINEAGE: there } }),
+    ...present({ env: there === undefined ? undefined : { RENEWED_LINEAGE: there } }),
   };
   // Last, because it may act on what the other targets have.
   return { ...stored, targets: [...others, { name: deployHookTarget, settings }] };
@@ -96,7 +97,7 @@ export function mergeHooks(kept: Hooks = {}, { first: added = {}, without = {}, 
     const before = first[kind];
     if (before?.includes(lines) !== true) first[kind] = before === undefined ? lines : `${lines}\n${before}`;
   }
-  return { ...others, ...own, ...(Object.keys(first).length === 0 ? {} : { first }) };
+  return { ...others, ...own, ...present({ first: Object.keys(first).length === 0 ? undefined : first }) };
 }
 
 /** What runs around an order: a pair of hooks, of which one may be missing. */
@@ -114,7 +115,7 @@ export const aroundOrder = (hooks: Hooks): readonly AroundOrder[] =>
 
 function pairOf(hookOf: (kind: HookKind) => string | undefined): AroundOrder {
   const [pre, post] = [hookOf('pre'), hookOf('post')];
-  return { ...(pre === undefined ? {} : { pre }), ...(post === undefined ? {} : { post }) };
+  return present({ pre, post });
 }
 
 /** How many commands run before an order. */

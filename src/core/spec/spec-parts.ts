@@ -1,5 +1,6 @@
 import { fail } from '../errors/errors.ts';
 import { baseName, type Identifier } from '../names/identifier.ts';
+import { present } from '../text/present.ts';
 import type { AdapterSettings, CertificateSpec, NamedAdapter, Part, Presenter, StoredSpec } from './spec.ts';
 
 /** A solver of a certificate, with everything it needs. */
@@ -80,7 +81,7 @@ export function declaredAs({ issuer, parts, targets, preflight: _own, ...certifi
     ...{ name, identifiers },
     issuer: issuer.name,
     solver: usual?.solver.name ?? '',
-    ...(solvers.length === 0 ? {} : { solvers: Object.fromEntries(solvers) }),
+    ...present({ solvers: solvers.length === 0 ? undefined : Object.fromEntries(solvers) }),
     deploy: targetNames({ targets }),
     ...rest,
   };

@@ -1,4 +1,5 @@
 import { fail } from '../errors/errors.ts';
+import { present } from '../text/present.ts';
 import { durationMs, durationPattern } from '../text/span.ts';
 import type { Wishes } from './spec.ts';
 
@@ -35,10 +36,10 @@ export function datesToOrder({ notBefore, notAfter }: Validity, now: Date): Vali
     throw refuse(`notBefore ${notBefore}`, 'the certificate is delivered at once, and would not be valid yet');
   if (end !== undefined && end < at + shortestMs)
     throw refuse(`notAfter ${notAfter}`, end <= at ? 'that time has passed' : 'it must be at least two hours ahead');
-  return {
-    ...(from === undefined ? {} : { notBefore: inSeconds(from) }),
-    ...(end === undefined ? {} : { notAfter: inSeconds(end) }),
-  };
+  return present({
+    notBefore: from === undefined ? undefined : inSeconds(from),
+    notAfter: end === undefined ? undefined : inSeconds(end),
+  });
 }
 
 /** Certificates have whole seconds. */

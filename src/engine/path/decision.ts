@@ -2,6 +2,7 @@ import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Rollover } from '../../core/lineage/rollover.ts';
 import { type Plan, planLineage } from '../../core/plan/plan.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import { type CaHold, endOfCaHold } from '../ledger/ca-hold.ts';
 import { aimOf, changesSettings, type Job, jobOfToday, withHooksOfRun } from '../run/job.ts';
 
@@ -55,6 +56,6 @@ export function decide(given: Job, known: Known): Decision {
 
 function planFor(job: Job, { lineage, caHold, isDown, rollover, now }: Known): Plan {
   const held = endOfCaHold(caHold, lineage, now);
-  const waits = { ...(held === undefined ? {} : { caHold: held }), ...(rollover ? { rollover } : {}) };
+  const waits = present({ caHold: held, rollover });
   return planLineage(job.wanted, lineage, now, { ...job, isDown, ...waits });
 }

@@ -10,6 +10,7 @@ import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../../core/plan/outc
 import type { Early } from '../../core/plan/schedule.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
 import { sameSpec } from '../../core/spec/same-spec.ts';
+import { present } from '../../core/text/present.ts';
 import { shortList } from '../../core/text/short-list.ts';
 import { removeSentTooLate } from '../delivery/lost.ts';
 import { type Engine, report } from '../engine.ts';
@@ -161,7 +162,7 @@ function reportStarted(engine: Engine, { wanted }: Job, found: Lineage | undefin
     const { reason, outside } = early;
     const message = `renewing it early: ${reason}`;
     const level = outside ? 'warn' : 'info';
-    report(engine, { level, event: 'renewal.early', certificate, message, ...(outside ? { data: outside } : {}) });
+    report(engine, { level, event: 'renewal.early', certificate, message, ...present({ data: outside }) });
   }
   const dropped = found ? targetsDropped(found, wanted) : [];
   for (const target of dropped) {

@@ -12,6 +12,7 @@ import { accountKey, accountOf } from '../../core/spec/account.ts';
 import { usualKeyType } from '../../core/spec/key-type.ts';
 import { statelessParts } from '../../core/spec/stateless.ts';
 import { datesToOrder } from '../../core/spec/validity.ts';
+import { present } from '../../core/text/present.ts';
 import type { VersionBundle, VersionRef } from '../../ports/deployer.ts';
 import type { AccountIssuer, Order } from '../../ports/issuer.ts';
 import { report } from '../engine.ts';
@@ -179,12 +180,14 @@ function issuedWith({ engine, job, issuer, account, holding }: OrderRun, keyPem:
     directory: issuer.directoryUrl,
     accountUrl: account.accountUrl,
     chain: issuers,
-    ...(dropped ? { dropped } : {}),
+    ...present({ dropped }),
     issuedAt: engine.clock.now().toISOString(),
-    ...(profile === undefined ? {} : { profile }),
-    ...(validity === undefined ? {} : { validity }),
-    ...(preferredChain === undefined ? {} : { preferredChain }),
-    ...(keyType === undefined || keyType === usualKeyType ? {} : { keyType }),
+    ...present({
+      profile,
+      validity,
+      preferredChain,
+      keyType: keyType === undefined || keyType === usualKeyType ? undefined : keyType,
+    }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { reasonOf } from '../../core/errors/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../../core/lineage/found.ts';
+import { present } from '../../core/text/present.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import type { ImportContext, Importer } from '../importer.ts';
 import { urlAt } from '../json.ts';
@@ -86,11 +87,11 @@ async function read(
       {
         answering,
         deployers: written.deployers,
-        hooks: {
-          ...(pre === undefined ? {} : { pre }),
-          ...(post === undefined ? {} : { post }),
-          ...(commands.length === 0 ? {} : { deploy: [...variables, ...commands].join('\n') }),
-        },
+        hooks: present({
+          pre,
+          post,
+          deploy: commands.length === 0 ? undefined : [...variables, ...commands].join('\n'),
+        }),
         wishes: chain === undefined ? {} : { preferredChain: chain },
       },
       context,
@@ -119,7 +120,7 @@ async function read(
         ? []
         : [{ kind: 'kept', text: 'the challenge alias: certfleet follows the CNAME record' } as const]),
     ],
-    ...(before === undefined ? {} : { renewBeforeMs: before }),
+    ...present({ renewBeforeMs: before }),
   };
 }
 
@@ -173,7 +174,7 @@ async function accountIn(files: TrustedFiles, folder: string, directory: string)
     directory,
     name: accountName(url, 'acme.sh'),
     keyPem: keyFromPem(key),
-    ...(url === undefined ? {} : { url }),
+    ...present({ url }),
     contacts: email === undefined ? [] : [email],
     from: folder,
   };

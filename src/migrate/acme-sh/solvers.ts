@@ -5,6 +5,7 @@ import { adapterEntry, dns01Type } from '../../config/registry.ts';
 import type { Remark } from '../../core/lineage/found.ts';
 import type { AdapterSettings } from '../../core/spec/spec.ts';
 import { CredentialsProblem, parseCredentials } from '../../core/text/credentials-text.ts';
+import { present } from '../../core/text/present.ts';
 import type { ImportContext } from '../importer.ts';
 import { whyNoFolder } from '../missing.ts';
 import { type Answering, standalone } from '../settings.ts';
@@ -83,7 +84,7 @@ interface Sources {
 
 async function solverFor(method: string, sources: Sources): Promise<Made> {
   const port = sources.conf.get('Le_HTTPPort') || undefined;
-  const onPort = { ...standalone, ...(port === undefined ? {} : { listen: `0.0.0.0:${port}` }) };
+  const onPort = { ...standalone, ...present({ listen: port === undefined ? undefined : `0.0.0.0:${port}` }) };
   if (method.startsWith('dns_')) return overDns(method, sources);
   if (method.startsWith('/'))
     return {
@@ -124,7 +125,7 @@ async function overDns(script: string, { root, context }: Sources): Promise<Made
     settings: {
       type: dns01Type,
       provider: 'acmesh',
-      options: { script, environment: `file:${file}`, ...(isHome ? { home: root } : {}) },
+      options: { script, environment: `file:${file}`, ...present({ home: isHome ? root : undefined }) },
     },
     remark: { kind: 'kept', text: `answers over DNS by acme.sh’s script ${script}, with ${file}: keep acme.sh` },
   };

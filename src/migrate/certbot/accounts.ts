@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { isFailure, reasonOf } from '../../core/errors/errors.ts';
 import type { FoundAccount, Remark } from '../../core/lineage/found.ts';
 import { addressOf } from '../../core/names/contact.ts';
+import { present } from '../../core/text/present.ts';
 import { jsonIn, textsAt, urlAt } from '../json.ts';
 import { keyFromJwk } from '../jwk.ts';
 import type { TrustedFiles } from '../trusted-files.ts';
@@ -33,7 +34,7 @@ export async function readAccounts(
         directory,
         name,
         keyPem: keyFromJwk(text),
-        ...(url === undefined ? {} : { url }),
+        ...present({ url }),
         contacts: textsAt(registration, 'body', 'contact').map(addressOf),
         from: folder,
       });

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Remark } from '../../core/lineage/found.ts';
 import { ownHook, programsIn } from '../../core/spec/hooks.ts';
 import type { HookKind, Hooks } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { Files, Foreign } from '../../ports/files.ts';
 import { untrusted } from '../trusted-files.ts';
 import { type Section, textIn } from './config-obj.ts';
@@ -53,5 +54,5 @@ export function hooksOf(
     if (what === '') continue;
     remarks.push({ kind: 'kept', text: `${kind} hook: ${what}` });
   }
-  return { hooks: { ...own, ...(Object.keys(first).length === 0 ? {} : { first }) }, remarks };
+  return { hooks: { ...own, ...present({ first: Object.keys(first).length === 0 ? undefined : first }) }, remarks };
 }

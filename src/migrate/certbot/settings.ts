@@ -1,6 +1,7 @@
 import type { FoundCertificate, FoundSettings, Remark } from '../../core/lineage/found.ts';
 import { importedName } from '../../core/names/identifiers.ts';
 import type { Hooks } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { ImportContext } from '../importer.ts';
 import { issuerFor } from '../issuer.ts';
 import { type Section, textIn } from './config-obj.ts';
@@ -79,13 +80,13 @@ export async function settingsOf(
       solverOf,
       solvers: all,
       deployers: {},
-      wishes: { ...wishes, ...(Object.keys(allHooks).length === 0 ? {} : { hooks: allHooks }) },
+      wishes: { ...wishes, ...present({ hooks: Object.keys(allHooks).length === 0 ? undefined : allHooks }) },
       preflight: context.settings.preflight,
     },
     remarks,
     // Since version 4.
     renewsByLifetime: true,
-    ...(before === undefined ? {} : { renewBeforeMs: before }),
+    ...present({ renewBeforeMs: before }),
     ...nextKeyTypeOf(params, remarks),
   };
 }

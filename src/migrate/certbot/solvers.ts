@@ -4,6 +4,7 @@ import type { AdapterSettings } from '../../core/spec/spec.ts';
 import { manualProvider } from '../../core/spec/traits.ts';
 import type { Json } from '../../core/text/json.ts';
 import { nearest } from '../../core/text/nearest.ts';
+import { present } from '../../core/text/present.ts';
 import type { ImportContext } from '../importer.ts';
 import { whyNoFile, whyNoFolder } from '../missing.ts';
 import { listIn, type Section, textIn } from './config-obj.ts';
@@ -56,7 +57,11 @@ function standalone(params: Section, remarks: readonly Remark[]): Solvers {
   const address = textIn(params, 'http01_address') ?? '';
   const isUsual = port === '80' && address === '';
   const host = address.includes(':') ? `[${address}]` : address === '' ? '0.0.0.0' : address;
-  const settings = { type: 'http01-responder', shared: false, ...(isUsual ? {} : { listen: `${host}:${port}` }) };
+  const settings = {
+    type: 'http01-responder',
+    shared: false,
+    ...present({ listen: isUsual ? undefined : `${host}:${port}` }),
+  };
   return one('standalone', settings, remarks);
 }
 
@@ -108,11 +113,11 @@ async function webroots(params: Section, name: string, { files }: ImportContext)
 }
 
 function manual(params: Section, name: string): Solvers {
-  const present = textIn(params, 'manual_auth_hook');
+  const answering = textIn(params, 'manual_auth_hook');
   const cleanup = textIn(params, 'manual_cleanup_hook');
   const challenge = listIn(params, 'pref_challs').some((type) => type.startsWith('dns')) ? 'dns-01' : 'http-01';
-  if (present !== undefined) {
-    const settings = { type: 'command', challenge, present, ...(cleanup === undefined ? {} : { cleanup }) };
+  if (answering !== undefined) {
+    const settings = { type: 'command', challenge, present: answering, ...present({ cleanup }) };
     return one('hooks', settings, [
       { kind: 'kept', text: `answers ${challenge} with the manual hooks, which may run again for the same value` },
     ]);
@@ -173,6 +178,6 @@ async function dnsSolvers(
       kind: 'missing',
       text: `the credentials file ${file}: ${why}. Put it there, or name another: certfleet issue ${name} --dns ${provider} --dns-option credentials=FILE`,
     });
-  const settings = { type: dns01Type, provider, options, ...(propagation === undefined ? {} : { propagation }) };
+  const settings = { type: dns01Type, provider, options, ...present({ propagation }) };
   return one(provider, settings, [{ kind: 'kept', text: `answers over DNS by ${provider}, ${from}` }, ...remarks]);
 }
