@@ -10,11 +10,11 @@ interface Waiting<Ask, Result> {
 }
 
 /**
- * Does what callers ask for in batches: what is asked during one batch shares the next. A caller whose signal aborts
- * while it is queued is left out at once; one whose batch has begun waits for its end.
+ * Runs callers' requests in batches: requests made while one batch runs share the next. A caller whose signal aborts
+ * while its request is queued leaves at once; a caller whose batch has begun waits for the batch to end.
  *
- * @param work does a batch, and returns a result for each ask. Its signal aborts once no caller waits any more.
- * @param ready resolves when a batch may begin; what is asked until then belongs to it
+ * @param work runs a batch, and returns a result for each request. Its signal aborts once every caller has left.
+ * @param ready resolves when a batch may begin; requests made until then belong to that batch
  */
 export function createBatches<Ask, Result>(
   work: (asks: readonly Ask[], signal: AbortSignal) => Promise<readonly Result[]>,
@@ -34,7 +34,10 @@ export function createBatches<Ask, Result>(
     isWorking = false;
   }
 
-  /** If it ends because all that were queued have left, the next ones begin anew. */
+  /**
+   * Waits until the batch may begin, or until every queued caller has left. In that case, later callers start a new
+   * wait.
+   */
   async function whileQueued(wait: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const some = whileAnyWaits(queue.map(({ signal }) => signal));
     await wait(some.signal).catch(() => {});
@@ -73,7 +76,7 @@ export function createBatches<Ask, Result>(
     });
 }
 
-/** A signal that aborts once all of these have. */
+/** Returns a signal that aborts once all of the given signals have aborted. */
 function whileAnyWaits(signals: readonly AbortSignal[]): { readonly signal: AbortSignal; done(): void } {
   const all = new AbortController();
   const look = () => {

@@ -1,4 +1,7 @@
-/** Remembers a value for each key for a while after it was last set. It never grows for ever. */
+/**
+ * Remembers each key's value for a fixed time after it was last set. Expired entries are removed, so it does not leak
+ * memory.
+ */
 export interface BriefMemory<T> {
   get(key: string): T | undefined;
   set(key: string, value: T): void;
@@ -6,9 +9,9 @@ export interface BriefMemory<T> {
   readonly size: number;
 }
 
-/** @param nowMs a clock that never goes back */
+/** @param nowMs a monotonic clock */
 export function createBriefMemory<T>(nowMs: () => number, forMs: number): BriefMemory<T> {
-  // In the order in which they end.
+  // In order of expiry.
   const kept = new Map<string, { readonly value: T; readonly endMs: number }>();
   return {
     get(key) {

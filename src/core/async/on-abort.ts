@@ -6,10 +6,10 @@ interface Watch {
 const watches = new WeakMap<AbortSignal, Watch>();
 
 /**
- * Calls `run` when the signal aborts. However many callers wait for one signal, it gets only one listener: Node reports
- * more than ten as a leak on stderr, and cron would mail that.
+ * Calls `run` when the signal aborts. All callers share one listener per signal: Node reports more than ten listeners
+ * as a leak on stderr, and cron would mail that report.
  *
- * @returns stops waiting
+ * @returns a function that removes the callback
  */
 export function onAbort(signal: AbortSignal, run: () => void): () => void {
   const entry = () => run();
@@ -26,7 +26,7 @@ export function onAbort(signal: AbortSignal, run: () => void): () => void {
 
 /** Settles like the promise, or rejects with the signal's reason if that aborts first. */
 export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  promise.catch(() => {}); // after an abort, its failure is of no interest
+  promise.catch(() => {}); // after an abort, its failure no longer matters
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const forget = onAbort(signal, () => reject(signal.reason));
@@ -35,8 +35,8 @@ export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Pr
 }
 
 /**
- * Runs something with a signal that aborts with the first of these. `AbortSignal.any` would leave an entry behind at each
- * of them, which a process that runs for months keeps.
+ * Calls `run` with a signal that aborts as soon as any of the given signals does. `AbortSignal.any` would leave an
+ * entry on each of them, which a process that runs for months would accumulate.
  */
 export async function untilAny<T>(
   signals: readonly (AbortSignal | undefined)[],

@@ -1,16 +1,16 @@
 import { onAbort } from './on-abort.ts';
 
-/** A limited number of places; further callers wait in the order in which they came. */
+/** A limited number of slots. Further callers wait in order of arrival. */
 export interface Turns {
   /** How many callers are waiting. */
   readonly waiting: number;
   /**
-   * Takes a place, and returns a function that gives it back. Rejects with the signal's reason if that aborts first.
+   * Takes a slot and returns a function that releases it. Rejects with the signal's reason if the signal aborts first.
    */
   take(signal?: AbortSignal): Promise<() => void>;
-  /** Takes a place, does the work, and gives the place back. */
+  /** Runs `work` while holding a slot. */
   run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
-  /** Lets waiting callers in after `max` has grown. */
+  /** Admits waiting callers after `max` has grown. */
   admit(): void;
 }
 
@@ -22,7 +22,7 @@ export function createTurns(max: number | (() => number)): Turns {
   const admit = (): void => {
     for (const begin of queue) {
       if (!isFree()) return;
-      // Taken for the caller before it runs, so that a newcomer cannot take the place first.
+      // Taken for the caller before it runs, so that a new caller cannot take the slot first.
       taken += 1;
       begin();
     }

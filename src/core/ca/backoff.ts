@@ -7,11 +7,12 @@ const day = 1440 * minute;
 const steps = [minute, 10 * minute, 100 * minute, day] as const;
 
 /**
- * How long `renew` leaves a failing certificate alone, in ms: at least a minute, and at most a tenth of the remaining
- * validity, or a six-day certificate would expire after a few tries. Once it has expired, that cap ends, so that an
- * abandoned domain is tried once a day and not at every pass. An error with retry `never` is tried once a day, too.
+ * Returns how long `renew` waits after a failure, in ms: at least a minute, and at most a tenth of the remaining
+ * validity, because a six-day certificate would otherwise expire after a few tries. The cap no longer applies once the
+ * certificate has expired, so an abandoned domain is tried once a day and not at every pass. An error with retry
+ * `never` is also tried once a day.
  *
- * @param failures how many tries in a row have failed, at least 1
+ * @param failures the number of consecutive failures, at least 1
  * @param validityLeftMs of the current certificate; undefined if there is none
  */
 export function backoffMs(failures: number, validityLeftMs: number | undefined, retry: Retry): number {

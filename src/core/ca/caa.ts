@@ -8,15 +8,16 @@ export interface CaaRecord {
   readonly value: string;
 }
 
-/** An identifier, and the challenges over which it may be validated. */
+/** An identifier, and the challenge types that may validate it. */
 export interface PinnedIdentifier {
   readonly identifier: Identifier;
   readonly methods: readonly ChallengeType[];
 }
 
 /**
- * The records that leave the names to one CA, one account of it and these challenges (RFC 8657), by name. Without an
- * `issuewild`, `issue` counts for wildcards, too, so a second record is needed only if they have other challenges.
+ * Returns the records, by name, that restrict issuance to one CA, one of its accounts and these challenge types (RFC
+ * 8657). Without an `issuewild` record, `issue` also applies to wildcards, so a second record is needed only if the
+ * wildcard uses other challenge types.
  */
 export function pinningRecords(
   identifiers: readonly PinnedIdentifier[],

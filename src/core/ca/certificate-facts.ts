@@ -1,6 +1,9 @@
 import type { Identifier } from '../names/identifier.ts';
 
-/** The parts of a certificate that certfleet uses. It needs neither a common name nor a subject key identifier. */
+/**
+ * The parts of a certificate that certfleet uses. A certificate needs neither a common name nor a subject key
+ * identifier.
+ */
 export interface CertificateFacts {
   readonly identifiers: readonly Identifier[];
   readonly notBefore: string;
@@ -13,6 +16,6 @@ export interface CertificateFacts {
   readonly spkiFingerprint: string;
   /** RFC 9773 §4.1; undefined if the certificate has no authority key identifier. */
   readonly ariId?: string;
-  /** The issuer's name on one line, for people. */
+  /** The issuer's name on one line, for display. */
   readonly issuerName: string;
 }

@@ -1,5 +1,5 @@
-/** Where the CA asks for HTTP-01 answers (RFC 8555 §8.3). */
+/** The path at which the CA requests HTTP-01 answers (RFC 8555 §8.3). */
 export const challengePath = '/.well-known/acme-challenge/';
 
-/** What responders answer to the health checks of balancers, some of which allow no underscore in a path. */
+/** The path at which responders answer balancers' health checks. Some balancers allow no underscore in a path. */
 export const healthCheckPath = `${challengePath}health`;

@@ -1,6 +1,6 @@
 import { letsEncryptProfiles, type ProfileLimits } from './profiles.ts';
 
-/** A public CA with a short name, and what its directory does not say. */
+/** A public CA that has a short name, with the facts that its directory omits. */
 export interface KnownIssuer {
   readonly title: string;
   readonly directory: string;
@@ -10,15 +10,15 @@ export interface KnownIssuer {
   readonly test: boolean;
   /** It opens accounts only for its customers (EAB), even if its directory does not say so: SSL.com's does not. */
   readonly needsAccountBinding: boolean;
-  /** Where its customers get EAB keys, and what these are good for. */
+  /** Where its customers get EAB keys, and how long and how often a key can be used. */
   readonly accountBinding?: string;
-  /** It does not issue to accounts without an e-mail address. */
+  /** It does not issue to accounts that have no e-mail address. */
   readonly needsEmail?: true;
-  /** What its profiles accept, if that is known. */
+  /** The limits of its profiles, if known. */
   readonly profiles?: Readonly<Record<string, ProfileLimits>>;
-  /** It refuses orders that say when the certificate shall begin or end. */
+  /** It refuses orders that set the certificate's start or end. */
   readonly setsValidity?: true;
-  /** For a person: how many names, wildcards and addresses, limits, and the like. */
+  /** For display: limits on names, wildcards and addresses, rate limits, and the like. */
   readonly facts: readonly string[];
 }
 
@@ -138,6 +138,6 @@ export const knownIssuers: Readonly<Record<string, KnownIssuer>> = {
   ),
 };
 
-/** The known CA with this directory. */
+/** Returns the known CA that has this directory. */
 export const knownIssuerAt = (directory: string): KnownIssuer | undefined =>
   Object.values(knownIssuers).find((one) => one.directory === directory);

@@ -1,42 +1,47 @@
 import { toBase64url } from '../text/encoding.ts';
 import { present } from '../text/present.ts';
 
-/** The label before a name, at which its records of dns-persist-01 are. */
+/** The label under which a name's dns-persist-01 records are stored. */
 export const persistLabel = '_validation-persist';
 
 /**
- * A TXT record of dns-persist-01 (draft-ietf-acme-dns-persist): it permits an account of a CA to get certificates for the
- * name, for as long as it stays. Its value is an issue-value like that of CAA (RFC 8659 §4.2).
+ * A TXT record of dns-persist-01 (draft-ietf-acme-dns-persist). For as long as it exists, it permits an account of a CA
+ * to get certificates for the name. Its value is an issue-value as in CAA (RFC 8659 §4.2).
  */
 export interface PersistRecord {
   readonly issuer: string;
-  /** The account's URL (up to draft 01), or a hash that stands for it (from draft 02 on). */
+  /** The account's URL (up to draft 01), or a hash that identifies the account (from draft 02 on). */
   readonly accountUri: string;
-  /** It is for `*.NAME`, too. */
+  /** The record also covers `*.NAME`. */
   readonly wildcard: boolean;
   readonly until?: Date;
 }
 
-/** The account that a record must name. */
+/** The account that a record names. */
 export interface PersistAccount {
   readonly url: string;
-  /** The URL that the CA wants in records, if it says so (draft 01). Boulder's may have another scheme and port. */
+  /**
+   * The URL that the CA requires in records, if it states one (draft 01). Boulder's may have another scheme and port.
+   */
   readonly stated?: string | undefined;
-  /** RFC 7638 thumbprint of its key. */
+  /** RFC 7638 thumbprint of the account key. */
   readonly thumbprint: string;
-  /** The directory's `accountHashPrefix`, which only CAs have that follow draft 02. */
+  /** The directory's `accountHashPrefix`, which only CAs that follow draft 02 have. */
   readonly hashPrefix?: string | undefined;
 }
 
-/** What the record of a name must say. */
+/** What a name's record must say. */
 export interface PersistWanted {
-  /** The CA's names for itself; the record has one of them. */
+  /** The CA's names for itself; the record must have one of them. */
   readonly issuers: readonly string[];
   readonly accountUri: string;
   readonly wildcard: boolean;
 }
 
-/** The account as the record of a name has it: with draft 02, a hash that does not show which other names the account has. */
+/**
+ * Returns the account URI for a name's record. With draft 02 it is a hash, which does not reveal the account's other
+ * names.
+ */
 export function accountUriOf(
   { url, stated = url, thumbprint, hashPrefix }: PersistAccount,
   name: string,
@@ -56,7 +61,7 @@ export function printPersistRecord({ issuer, accountUri, wildcard, until }: Pers
   ].join('; ');
 }
 
-/** Reads a value, also one that a person wrote; undefined if a CA would refuse it as malformed. */
+/** Parses a value, which a person may have written. Returns undefined if a CA would refuse it as malformed. */
 export function parsePersistRecord(value: string): PersistRecord | undefined {
   const [issuer = '', ...parts] = value.split(';').map(trim);
   const tags = new Map<string, string>();
@@ -80,7 +85,7 @@ export function parsePersistRecord(value: string): PersistRecord | undefined {
 
 const trim = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, '');
 
-/** Whether a value is a record that permits what is wanted, at this time. */
+/** Reports whether a value is a record that permits what is wanted at this time. */
 export function permits(value: string, wanted: PersistWanted, at: Date): boolean {
   const record = parsePersistRecord(value);
   return (

@@ -3,8 +3,9 @@ import { profileAdvice } from './profiles.ts';
 const acmeErrors = 'urn:ietf:params:acme:error:';
 
 /**
- * The type of the ACME problem document behind an error, without the namespace of RFC 8555 §6.7
- * (`accountDoesNotExist`). A type of another namespace is returned whole. undefined if there is no problem document.
+ * Returns the type of the ACME problem document behind an error, without the namespace of RFC 8555 §6.7
+ * (`accountDoesNotExist`). A type of another namespace is returned whole. Returns undefined if there is no problem
+ * document.
  */
 export function problemType(error: unknown): string | undefined {
   const problem = (error as { readonly problem?: unknown } | null | undefined)?.problem;
@@ -12,12 +13,12 @@ export function problemType(error: unknown): string | undefined {
   return typeof type === 'string' ? shortType(type) : undefined;
 }
 
-/** A problem's type without the ACME namespace. */
+/** Returns a problem's type without the ACME namespace. */
 export const shortType = (type: string): string => (type.startsWith(acmeErrors) ? type.slice(acmeErrors.length) : type);
 
 /**
- * What a person can do about a problem (RFC 8555 §6.7, RFC 9773 §7, draft-ietf-acme-profiles), by its short type.
- * One sentence each. A type that needs no action has none.
+ * What a person can do about a problem (RFC 8555 §6.7, RFC 9773 §7, draft-ietf-acme-profiles), by its short type, in
+ * one sentence. A type that needs no action has no entry.
  */
 const advice = {
   accountDoesNotExist: 'The CA does not know this account key; the next try registers it again.',
@@ -48,13 +49,13 @@ const advice = {
   userActionRequired: 'You must act: read the page that the CA names, for example its new terms of service.',
 } as const satisfies Readonly<Record<string, string>>;
 
-/** The problem types that this version knows, without the ACME namespace. */
+/** The problem types that certfleet knows, without the ACME namespace. */
 export type ProblemType = keyof typeof advice | 'caa';
 
 /**
- * The advice for a problem type, whole or short; general advice for an unknown type.
+ * Returns the advice for a problem type, short or with its namespace, and general advice for an unknown type.
  *
- * @param caaIdentities the names of the CA in CAA records, as its directory gives them
+ * @param caaIdentities the CA's names in CAA records, from its directory
  */
 export function adviceFor(type: string, caaIdentities: readonly string[] = []): string {
   const short = shortType(type);
@@ -71,7 +72,7 @@ const caaRecord = (caaIdentities: readonly string[]): string =>
     ? 'an `issue` record with the CA’s name (its documentation gives it)'
     : caaIdentities.map((name) => `\`0 issue "${name}"\``).join(' or ');
 
-/** The advice after a refused newOrder, including which profile accepts these identifiers. */
+/** Returns the advice after a refused newOrder, including which profile accepts these identifiers. */
 export function adviceOnOrder(
   type: string,
   order: Parameters<typeof profileAdvice>[0] & { readonly notBefore?: string; readonly notAfter?: string },

@@ -2,11 +2,11 @@ import type { Identifier } from '../names/identifier.ts';
 
 export interface ProfileLimits {
   readonly mostNames: number;
-  /** Whether it accepts IP addresses. */
+  /** Whether the profile accepts IP addresses. */
   readonly addresses: boolean;
 }
 
-/** What Let's Encrypt's profiles accept, as of 2026-11: a directory lists its profiles, but not their limits. */
+/** The limits of Let's Encrypt's profiles, as of 2026-11: a directory lists its profiles, but not their limits. */
 export const letsEncryptProfiles: Readonly<Record<string, ProfileLimits>> = {
   classic: { mostNames: 100, addresses: false },
   tlsserver: { mostNames: 25, addresses: false },
@@ -20,7 +20,10 @@ interface ProfileOrder {
   readonly profile?: string | undefined;
 }
 
-/** Why the requested profile cannot accept these identifiers, and which can; undefined if it can, or is not known. */
+/**
+ * Returns why the requested profile cannot accept these identifiers, and which profile can. Returns undefined if it
+ * can, or if its limits are unknown.
+ */
 export function profileProblem(
   { identifiers, profile = usual }: ProfileOrder,
   profiles: Readonly<Record<string, ProfileLimits>>,
@@ -42,7 +45,10 @@ export function profileProblem(
   return { profile, accepts: limits.join(' and '), advice };
 }
 
-/** The same as sentences, after a CA with these profiles has refused an order. Only Let's Encrypt's are known. */
+/**
+ * Returns the same as sentences, after a CA that offers these profiles has refused an order. Only Let's Encrypt's
+ * limits are known.
+ */
 export function profileAdvice(order: ProfileOrder, offered: readonly string[]): string | undefined {
   const known = Object.entries(letsEncryptProfiles).filter(([name]) => offered.includes(name));
   const problem = profileProblem(order, Object.fromEntries(known));

@@ -4,14 +4,14 @@ import { neverArrived } from '../errors/unsent.ts';
 import { type ProblemType, problemType } from './problem.ts';
 
 /**
- * What an error proves about the outside world. A run drops a challenge or an order from its journal because of these
- * answers, so the tables name every area, and every code of an area whose codes differ: the compiler asks about a new one.
- * An error that proves nothing gets the answer that keeps the journal.
+ * What an error proves about the outside world. A run removes a challenge or an order from its journal based on these
+ * answers, so the tables name every area, and every code of an area whose codes differ: the compiler reports a missing
+ * one. An error that proves nothing has the answer that keeps the journal entry.
  */
 
 type Area = keyof typeof exitCodes;
 type CodeOf<A extends Area> = Extract<ErrorCode, `${A}/${string}`>;
-/** One answer for an area, or one for each of its codes. */
+/** One answer for an area, or one for each of the area's codes. */
 type Answers<T> = { readonly [A in Area]: T | { readonly [C in CodeOf<A>]: T } };
 
 function answerFor<T>(answers: Answers<T>, { code }: CertfleetError): T {
@@ -22,8 +22,8 @@ function answerFor<T>(answers: Answers<T>, { code }: CertfleetError): T {
 
 /**
  * Whether an error of a solver's `present`, or of a DNS provider, proves that the call has written nothing. After its
- * first write, a provider may only fail with a code whose answer is `no`, such as `dns/failed`. `if unsent`: yes if the
- * innermost cause shows that the request never arrived.
+ * first write, a provider may fail only with a code whose answer is `no`, such as `dns/failed`. `if unsent` means yes
+ * if the innermost cause shows that the request never arrived.
  */
 const nothingWritten: Answers<'yes' | 'no' | 'if unsent'> = {
   usage: 'no',
@@ -72,7 +72,7 @@ export function provesNothingWritten(error: unknown): boolean {
   return answer === 'yes' || (answer === 'if unsent' && neverArrived(error));
 }
 
-/** Whether a run that ends with this error has seen that its order is dead. */
+/** Whether an error that ends a run proves that the run's order is dead. */
 const orderDead: Answers<boolean> = {
   usage: false,
   config: false,
@@ -97,7 +97,7 @@ const orderDead: Answers<boolean> = {
     // An order dies with one of its authorizations (RFC 8555 §7.1.6).
     'acme/invalid-authorization': true,
     'acme/invalid-order': true,
-    // The CA finalizes no order of a profile that it has withdrawn.
+    // The CA does not finalize an order whose profile it has withdrawn.
     'acme/profile-refused': true,
     'acme/no-usable-challenge': false,
     'acme/wrong-certificate': false,
@@ -126,9 +126,9 @@ export const provesOrderDead = (error: unknown): boolean =>
   error instanceof CertfleetError && answerFor(orderDead, error);
 
 /**
- * Whether a CA that answers the look at an order with this problem says that there is no such order for this account:
- * Boulder answers 404 and `malformed`. After any other refusal (new terms of service, a firewall), the order
- * may still exist. Two of these types are also answers to a signature with a key that the account no longer has.
+ * Whether this problem, as the CA's response to a request for an order, means that the account has no such order:
+ * Boulder returns 404 and `malformed`. After any other refusal (new terms of service, a firewall), the order may still
+ * exist. Two of these types are also responses to a signature made with a key that the account no longer has.
  */
 const orderGone: Readonly<Record<ProblemType, boolean>> = {
   accountDoesNotExist: true,
@@ -161,8 +161,8 @@ export const provesOrderGone = (error: unknown): boolean =>
   (statusOf(error) === 404 || orderGone[problemType(error) as ProblemType] === true);
 
 /**
- * Whether the look at an order was answered with a 404 without a problem document: Pebble no longer has the order, or a
- * proxy in front of the CA knows no path. Only another answer of the CA tells which.
+ * Reports whether a request for an order got a 404 without a problem document: either Pebble no longer has the order,
+ * or a proxy in front of the CA does not know the path. Only another response of the CA tells which.
  */
 export const mayMeanOrderGone = (error: unknown): boolean =>
   isFailure(error, 'acme/busy') && statusOf(error) === 404 && error.retryAt === undefined;

@@ -2,13 +2,13 @@ import { reverseName } from '../names/address.ts';
 import type { Identifier } from '../names/identifier.ts';
 import { canonicalAddress } from '../names/identifiers.ts';
 
-/** The protocol in which a TLS-ALPN-01 challenge is answered (RFC 8737 §4). */
+/** The ALPN protocol in which a TLS-ALPN-01 challenge is answered (RFC 8737 §4). */
 export const challengeProtocol = 'acme-tls/1';
 
-/** The name that the CA asks for in SNI: for an IP address, that of its reverse record (RFC 8738 §6). */
+/** Returns the name that the CA sends as SNI: for an IP address, the name of its reverse record (RFC 8738 §6). */
 export const serverNameOf = ({ type, value }: Identifier): string => (type === 'dns' ? value : reverseName(value));
 
-/** The identifier that a server name stands for: an address, if it is the name of a reverse record. */
+/** Returns the identifier that a server name stands for: an IP address if the name is that of a reverse record. */
 export function identifierOf(serverName: string): Identifier {
   const [, octets, digits] = /^(?:([0-9.]+)\.in-addr|([0-9a-f.]+)\.ip6)\.arpa$/.exec(serverName) ?? [];
   const ipv4 = octets?.split('.').reverse().join('.');

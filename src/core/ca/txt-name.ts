@@ -3,9 +3,9 @@ import type { ChallengeType } from './challenge-type.ts';
 import { persistLabel } from './persist-record.ts';
 
 /**
- * The name of a challenge's TXT record: `_acme-challenge.NAME` (RFC 8555 §8.4), for dns-account-01 below a label made of
- * the account's URL (draft-ietf-acme-dns-account-label): `_`, and the first ten octets of its SHA-256 in base32. For
- * dns-persist-01 it is `_validation-persist.NAME`.
+ * Returns the name of a challenge's TXT record. It is `_acme-challenge.NAME` (RFC 8555 §8.4). For dns-account-01, a
+ * label made from the account's URL precedes it (draft-ietf-acme-dns-account-label): `_`, and the first ten octets of
+ * the URL's SHA-256 in base32. For dns-persist-01, it is `_validation-persist.NAME`.
  */
 export function txtNameOf(
   challenge: {
@@ -23,7 +23,7 @@ export function txtNameOf(
   return `_${base32(sha256(accountUrl).subarray(0, 10))}.${name}`;
 }
 
-/** Lower-case base32 (RFC 4648 §6) of a whole number of groups of five octets, which needs no padding. */
+/** Encodes whole groups of five octets, which need no padding, in lower-case base32 (RFC 4648 §6). */
 function base32(bytes: Uint8Array): string {
   const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, '0')).join('');
   const groups = bits.match(/.{5}/g) ?? [];

@@ -1,6 +1,6 @@
 import type { ErrorCode } from './error-table.ts';
 
-/** For codes that stand for several cases: what each means and what to do, as paragraphs for `explain`. */
+/** For codes that cover several cases: what each case means and what to do, as paragraphs for `explain`. */
 export const errorDetails: { readonly [code in ErrorCode]?: readonly string[] } = {
   'usage/invalid-value': [
     'A flag or an argument has a value of the wrong form: it should be a duration, a date, an address, a port or the like. The message shows what was typed and what to write. Nothing was done.',

@@ -31,7 +31,7 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
-/** Codes that say something else than their area: that another process must finish first. */
+/** Codes whose exit code differs from their area's: another process must finish first. */
 export const exitCodesOfCodes: { readonly [C in ErrorCode]?: 7 } = { 'account/rolling': 7, 'account/changed': 7 };
 
 /** Exit codes of the command line, by the area of the error code (the part before the slash). */

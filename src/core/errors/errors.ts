@@ -4,9 +4,9 @@ import { remoteLines } from './remote-text.ts';
 
 type Placeholders<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;
 type Entry<C extends ErrorCode> = (typeof errorTable)[C];
-/** Filled in by {@link asFailure}: code that makes an error often does not know which certificate it is about. */
+/** Filled in by {@link asFailure}: the code that creates an error often does not know which certificate it concerns. */
 type Certificate = 'certificate';
-/** The parameters that the message and hint of one code ask for. */
+/** The parameters that a code's message and hint require. */
 export type ErrorParams<C extends ErrorCode> = {
   readonly [P in Placeholders<Entry<C>['message']> | Exclude<Placeholders<Entry<C>['hint']>, Certificate>]:
     | string
@@ -14,27 +14,27 @@ export type ErrorParams<C extends ErrorCode> = {
 };
 
 export interface FailOptions {
-  /** The error underneath, kept for `--json` and debugging. Its text must contain no secret. */
+  /** The underlying error, kept for `--json` and debugging. Its text must contain no secret. */
   readonly cause?: unknown;
-  /** Replaces the hint of the table, where more is known. */
+  /** Replaces the table's hint where more is known. */
   readonly hint?: string | undefined;
-  /** When to try again, if the answer said so (retry `at`). */
+  /** When to try again, if the response said so (retry `at`). */
   readonly retryAt?: Date | undefined;
   /** The whole ACME problem document (RFC 8555 §6.7), if a CA sent one. */
   readonly problem?: unknown;
-  /** The identifiers to blame, if it is not the whole certificate. */
+  /** The identifiers at fault, unless the whole certificate is. */
   readonly names?: readonly RefusedName[] | undefined;
 }
 
-/** An identifier of a certificate, and why it cannot be in it. */
+/** An identifier of a certificate, and why the certificate cannot include it. */
 export interface RefusedName {
   readonly identifier: string;
   readonly reason: string;
 }
 
 /**
- * The one error class, made only by {@link fail}. People read `message` and `hint`, the scheduler reads `retry` and
- * `retryAt`, programs read `code`.
+ * The only error class. Only {@link fail} creates one. People read `message` and `hint`, the scheduler reads `retry`
+ * and `retryAt`, and programs read `code`.
  */
 export class CertfleetError extends Error {
   readonly code: ErrorCode;
@@ -58,7 +58,7 @@ export class CertfleetError extends Error {
     this.names = options.names;
   }
 
-  /** The exit code of the command line for this error. */
+  /** The command line's exit code for this error. */
   get exitCode(): number {
     return exitCodeOfError(this.code);
   }
@@ -67,17 +67,17 @@ export class CertfleetError extends Error {
 export const exitCodeOfError = (code: ErrorCode) =>
   exitCodesOfCodes[code] ?? exitCodes[code.slice(0, code.indexOf('/')) as keyof typeof exitCodes];
 
-/** Many parameters are texts of a CA, a server, a program or a library, so all are cut and made harmless here. */
+/** Many parameters are texts from a CA, a server, a program or a library, so all are shortened and sanitized here. */
 const fill = (template: string, params: Readonly<Record<string, string | number>>): string =>
   template.replace(/\{(\w+)\}/g, (whole, name: string) => remoteLines(String(params[name] ?? whole)));
 
-/** Makes an error for the caller to throw: `throw fail('dns/zone-not-found', { name })`. */
+/** Creates an error for the caller to throw: `throw fail('dns/zone-not-found', { name })`. */
 export function fail<C extends ErrorCode>(code: C, params: ErrorParams<C>, options: FailOptions = {}): CertfleetError {
   const entry = errorTable[code];
   return new CertfleetError(code, fill(entry.message, params), options.hint ?? fill(entry.hint, params), options);
 }
 
-/** Whether an error is a {@link CertfleetError} and, if codes or areas (`dns/`) are given, has one of them. */
+/** Reports whether an error is a {@link CertfleetError} and, if codes or areas (`dns/`) are given, has one of them. */
 export function isFailure(error: unknown, ...codes: readonly (ErrorCode | `${string}/`)[]): error is CertfleetError {
   if (!(error instanceof CertfleetError)) return false;
   return (
@@ -85,7 +85,7 @@ export function isFailure(error: unknown, ...codes: readonly (ErrorCode | `${str
   );
 }
 
-/** Anything that was thrown, in words, for the `{reason}` of a message. Never a stack trace. */
+/** Returns any thrown value in words, for the `{reason}` of a message. Never a stack trace. */
 export function reasonOf(error: unknown): string {
   if (error instanceof CertfleetError) return error.message;
   if (error instanceof Error) {
@@ -105,7 +105,7 @@ export function reasonOf(error: unknown): string {
 /** Node writes `EIO: i/o error, fsync '/path'`; a person needs only `i/o error`. */
 const withoutCall = (message: string): string => /^E[A-Z0-9]+: ([^,]+), \w+/.exec(message)?.[1] ?? message;
 
-// Plain words for the most common system errors; any other keeps its own text.
+// Plain words for the most common system errors; other errors keep their own text.
 const systemReasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'the connection was closed',
@@ -128,7 +128,7 @@ const systemReasons: Readonly<Record<string, string>> = {
 };
 
 /**
- * Anything that was thrown, as a {@link CertfleetError}. An error of any other class is a bug in certfleet.
+ * Converts any thrown value to a {@link CertfleetError}. An error of any other class is a bug in certfleet.
  *
  * @param certificate fills the commands in the hint; a test certificate is issued under the real one's name
  */
@@ -139,10 +139,10 @@ export function asFailure(error: unknown, certificate?: string): CertfleetError 
   return changed(error, { hint });
 }
 
-/** The same error with another hint. */
+/** Returns the same error with another hint. */
 export const withHint = (error: CertfleetError, hint: string): CertfleetError => changed(error, { hint });
 
-/** The same error, about these identifiers. */
+/** Returns the same error, naming these identifiers. */
 export const aboutNames = (error: CertfleetError, names: readonly RefusedName[]): CertfleetError =>
   changed(error, { names });
 

@@ -1,4 +1,4 @@
-/** The most characters to keep of one text from elsewhere: it is shown on terminals and stored in small documents. */
+/** The maximum length of a text from outside the program, which is shown on terminals and stored in small documents. */
 export const longestRemoteText = 4_000;
 
 // Control characters, invisible format characters (bidirectional ones too), lone surrogates, line separators.
@@ -6,21 +6,24 @@ export const unseen = /(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const controls = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
 
 /**
- * A text of a CA, a server, a program or a library, fit to be shown and stored: on one line, at most `most` characters,
- * without characters that could control a terminal, reorder the text or hide in it. Every such text passes through here
- * where it enters the program.
+ * Makes a text from a CA, a server, a program or a library fit to be shown and stored: on one line, at most `most`
+ * characters, without characters that could control a terminal, reorder the text or hide in it. Every such text passes
+ * through here where it enters the program.
  */
 export const remoteText = (text: string, most: number = longestRemoteText): string =>
   cut(harmless(cut(text, 4 * most).replace(controls, ' ')).trim(), most);
 
-/** Like {@link remoteText}, but line breaks and tabs stay: for the output of a program. */
+/** Like {@link remoteText}, but keeps line breaks and tabs: for a program's output. */
 export const remoteLines = (text: string, most: number = longestRemoteText): string =>
   cut(harmless(cut(text.replaceAll('\r\n', '\n'), 4 * most)), most);
 
-/** Line breaks and tabs stay, every other character that {@link remoteText} removes is replaced; never shorter. */
+/**
+ * Keeps line breaks and tabs, and replaces every other character that {@link remoteText} removes. The result is never
+ * shorter.
+ */
 export const harmless = (text: string): string =>
   /^[\t\n\x20-\x7e]*$/.test(text) ? text : text.replace(unseen, '\ufffd');
 
-/** The beginning of a text, of at most `most` characters, with an ellipsis if something is missing. */
+/** Returns the beginning of a text, at most `most` characters, with an ellipsis if it was shortened. */
 export const cut = (text: string, most: number): string =>
   text.length <= most ? text : `${text.slice(0, most - 1).replace(/[\ud800-\udbff]$/, '')}…`;

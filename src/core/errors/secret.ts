@@ -11,7 +11,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** Opens the secret. Call it at the last moment, in the expression that uses the value. */
+  /** Returns the value. Call it as late as possible, in the expression that uses the value. */
   reveal(): string {
     return this.#value;
   }

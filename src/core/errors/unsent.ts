@@ -1,9 +1,12 @@
-/** Nothing was sent: the host has no address, there is no route to it, or nothing listens there. */
+/**
+ * Errors that occur before anything is sent: the host has no address, there is no route to it, or nothing listens
+ * there.
+ */
 const beforeSending: readonly unknown[] = ['ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH', 'ENOTFOUND', 'EAI_AGAIN'];
 
 /**
- * Whether an error proves, by its innermost cause, that the request did not arrive. A timeout proves nothing, and neither
- * does a connection that was cut.
+ * Reports whether an error's innermost cause proves that the request did not arrive. A timeout proves nothing, and
+ * neither does a dropped connection.
  */
 export function neverArrived(error: unknown): boolean {
   let inner = error;

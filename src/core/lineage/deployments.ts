@@ -17,12 +17,13 @@ const dayMs = 24 * 60 * minuteMs;
 
 const longestPauseMs = 60 * minuteMs;
 
-/** How much of a target's message to store; a certificate may have many targets. */
+/** The maximum length of a target's stored message; a certificate may have many targets. */
 const longestOfTarget = 1_000;
 
 /**
- * When `renew` tries a pending target again; undefined: at the next pass. The pause is a tenth of the time that it has
- * been pending, so that a full disk or a closed socket that is mended within minutes costs no pause at all.
+ * Returns when `renew` tries a pending target again; undefined means at the next pass. The pause is a tenth of the time
+ * for which the target has been pending, so a full disk or a closed socket that is fixed within minutes costs no pause
+ * at all.
  */
 export function nextTryAt(since: Date, now: Date): string | undefined {
   const pauseMs = Math.min((now.getTime() - since.getTime()) / 10, longestPauseMs);
@@ -30,8 +31,9 @@ export function nextTryAt(since: Date, now: Date): string | undefined {
 }
 
 /**
- * When `renew` reloads again for an endpoint that does not serve what its targets have. One more reload comes with the
- * next pass; after that 1, 10, 60 minutes pass, but the pass that finds it late raises the alarm.
+ * Returns when `renew` reloads again for an endpoint that does not serve the version that its targets have. The next
+ * pass reloads once more; after that, pauses of 1, 10 and 60 minutes follow, but no pause extends past `lateAt`, when
+ * the alarm is raised.
  */
 export function nextReloadAt(tries: number, lateAt: Date, now: Date): string | undefined {
   if (tries < 2) return undefined;
@@ -40,23 +42,21 @@ export function nextReloadAt(tries: number, lateAt: Date, now: Date): string | u
   return new Date(now.getTime() + (untilLateMs > 0 ? Math.min(pauseMs, untilLateMs) : pauseMs)).toISOString();
 }
 
-/** A target's settings, as text to compare; undefined for an endpoint. */
+/** Returns a target's settings as text for comparison, or undefined for an endpoint. */
 export function settingsOf(stored: StoredSpec, target: string): string | undefined {
   const found = targetOf(stored, target);
   return found && canonical(found.settings);
 }
 
-/**
- * Whether a target got its version with other settings. An endpoint has none to compare.
- */
+/** Reports whether a target got its version with other settings. An endpoint has no settings. */
 export const hasOtherSettings = (wanted: StoredSpec, target: string, { settings }: Deployment): boolean =>
   settings !== undefined && settings !== settingsOf(wanted, target);
 
-/** Whether a target is known to have the current version. */
+/** Reports whether a target is known to have the current version. */
 export const hasCurrent = ({ current, deployments }: Lineage, target: string): boolean =>
   deployments[target]?.state === 'current' && deployments[target].version === current?.id;
 
-/** Targets and endpoints not known to have the current version, or that got it with other settings. */
+/** Returns the targets and endpoints that are not known to have the current version, or got it with other settings. */
 export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined): readonly string[] {
   if (!lineage?.current) return [];
   return targetsAndEndpoints(wanted).filter((target) => {
@@ -66,8 +66,8 @@ export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined
 }
 
 /**
- * Those of {@link targetsToDeploy} to try now. `renew` leaves a target alone until its next try, and leaves a command
- * that waits for other targets alone until one of them may change. `issue` tries all.
+ * Returns those of {@link targetsToDeploy} to try now. `renew` skips a target until its next try, and a command that
+ * waits for other targets until one of them may change. `issue` tries all.
  */
 export function targetsToTry(
   wanted: StoredSpec,
@@ -89,7 +89,7 @@ export function targetsToTry(
   });
 }
 
-/** Step 11: an intent for every target, except those whose result for this version is already known. */
+/** Step 11: returns an intent for every target, except those whose result for this version is already known. */
 export function intended(
   { deployments }: Lineage,
   spec: StoredSpec,
@@ -107,21 +107,21 @@ export function intended(
   );
 }
 
-/** What a deployer has sent to a target, with a receipt to find it by. */
+/** What a deployer has sent to a target, with the receipt that identifies it there. */
 export interface Sending extends Sent {
   readonly target: string;
 }
 
-/** Whether a receipt is already in the document. */
+/** Reports whether a receipt is already in the document. */
 export const knowsSent = ({ deployments }: Lineage, { target, version, receipt }: Sending): boolean =>
   deployments[target]?.sent?.some((one) => one.version === version && sameReceipt(one, { receipt })) ?? false;
 
-/** How many uploads a target remembers while nothing can be removed; `sweep --lost` finds older ones by their mark. */
+/** How many uploads a target remembers while none can be removed; `sweep --lost` finds older ones by their mark. */
 const mostSent = 16;
 
 /**
- * A deployment with a receipt. It takes the place of an earlier one for the version, and of an equal one: that upload
- * now has this version (a certificate that was imported again in place).
+ * Adds a receipt to a deployment. It replaces an earlier receipt for the version, and an equal receipt: that upload now
+ * has this version (a certificate that was imported again in place).
  */
 export function withSent(before: Deployment | undefined, { version, receipt }: Sent, now: Date): Deployment {
   const intent: Deployment = before ?? { version, state: 'intended', since: now.toISOString() };
@@ -132,22 +132,24 @@ export function withSent(before: Deployment | undefined, { version, receipt }: S
 const sameReceipt = (a: { readonly receipt: Json }, b: { readonly receipt: Json }): boolean =>
   canonical(a.receipt) === canonical(b.receipt);
 
-/** What a target was sent of versions that it no longer needs. The one before the current version stays. */
+/**
+ * Returns what was sent to the target for versions that it no longer needs. The version before the current one stays.
+ */
 export const supersededAt = (
   { current, previous, deployments }: Pick<Lineage, 'current' | 'previous' | 'deployments'>,
   target: string,
 ): readonly Sent[] =>
   (deployments[target]?.sent ?? []).filter(({ version }) => version !== current?.id && version !== previous?.id);
 
-/** What a target was sent and does not use, as far as the document knows. */
+/** Returns what was sent to the target but is not in use there, according to the document. */
 export const unusedAt = ({ deployments }: Pick<Lineage, 'deployments'>, target: string): readonly Sent[] => {
   const { state, version: used, sent = [] } = deployments[target] ?? {};
   return sent.filter(({ version }) => state !== 'current' || version !== used);
 };
 
 /**
- * Whether every target has the current version, and some still have superseded ones. A removal that failed is repeated
- * after a day, because something may refer to the upload for as long as its owner likes.
+ * Reports whether every target has the current version while some still have superseded ones. A failed removal is
+ * repeated after a day, because the upload may stay in use indefinitely.
  */
 export const hasSuperseded = (lineage: Lineage, now: Date): boolean =>
   unfinishedWork(lineage) === undefined &&
@@ -158,7 +160,7 @@ export const hasSuperseded = (lineage: Lineage, now: Date): boolean =>
 
 const isPast = (at: string, afterMs: number, now: Date): boolean => Date.parse(at) + afterMs <= now.getTime();
 
-/** A deployment after what is `gone` has been removed at the target, and the rest of `tried` could not be. */
+/** Returns a deployment without what has been removed at the target (`gone`). The rest of `tried` is marked as kept. */
 export function withoutSent(
   { sent = [], ...deployment }: Deployment,
   facts: { readonly tried: readonly Sent[]; readonly gone: readonly Sent[]; readonly now: Date },
@@ -170,31 +172,31 @@ export function withoutSent(
   return left.length > 0 ? { ...deployment, sent: left } : deployment;
 }
 
-/** Targets of the lineage's last spec that are no longer wanted. */
+/** Returns the targets of the lineage's last spec that are no longer wanted. */
 export const targetsDropped = ({ spec: before }: Lineage, spec: StoredSpec): readonly string[] =>
   targetNames(before).filter((target) => !targetOf(spec, target));
 
 /** The result of a run for one target or endpoint. */
 export interface DeliveryResult {
   readonly error?: CertfleetError | undefined;
-  /** For a command, as in {@link Deployment}. */
+  /** As in {@link Deployment}, for a command. */
   readonly waitsFor?: readonly string[] | undefined;
   readonly took?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The deployment to store for a target that a run tried. */
+/** Returns the deployment to store for a target that a run tried. */
 export function deploymentAfter(
   { error, waitsFor, took }: DeliveryResult,
   facts: {
     readonly old: Deployment | undefined;
-    /** The version's id. */
+    /** The version's ID. */
     readonly version: string;
     /** The target's settings, as text; undefined for an endpoint. */
     readonly settings: string | undefined;
     readonly now: Date;
     /** How long a target may lack the version before an alarm is raised. */
     readonly deployTimeoutMs: number;
-    /** The version broke a handshake, and the previous one was put back. */
+    /** The version broke a handshake, and the previous one was restored. */
     readonly wentBack: boolean;
   },
 ): Deployment {

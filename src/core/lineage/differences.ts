@@ -4,16 +4,16 @@ import type { StoredSpec, Wishes } from '../spec/spec.ts';
 import type { Lineage, Version } from './lineage.ts';
 import { keyTypeOfVersion } from './next-key.ts';
 
-/** Whether the current certificate is what the spec asks for. */
+/** Reports whether the current certificate matches the spec. */
 export const hasWanted = ({ current }: Lineage, wanted: StoredSpec): boolean =>
   current !== undefined && differences(current, wanted).length === 0;
 
-/** In what a version is not as the spec asks, in words. */
+/** Returns the ways in which a version differs from the spec, in words. */
 export function differences(version: Version, spec: StoredSpec): readonly string[] {
   const same = {
     names: sameIdentifiers(namesOf(version, spec), spec.identifiers),
     CA: version.directory === spec.issuer.settings.directory,
-    // A type that is not named stays as it is.
+    // An unspecified type stays as it is.
     'key type': spec.keyType === undefined || spec.keyType === keyTypeOfVersion(version),
     profile: version.profile === spec.profile,
     'preferred chain': version.preferredChain === spec.preferredChain,
@@ -22,7 +22,7 @@ export function differences(version: Version, spec: StoredSpec): readonly string
   return Object.entries(same).flatMap(([what, isSame]) => (isSame ? [] : [what]));
 }
 
-/** The names of a version, with those that were refused, unless the spec must have all. */
+/** Returns a version's names, including those that were refused, unless the spec requires all of them. */
 function namesOf({ facts, dropped }: Version, { onFailedName }: Wishes): readonly Pick<Identifier, 'value'>[] {
   if (!dropped || onFailedName !== 'drop') return facts.identifiers;
   return [...facts.identifiers, ...dropped.map(({ identifier }) => ({ value: identifier }))];

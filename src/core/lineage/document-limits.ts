@@ -7,7 +7,7 @@ import { fail } from '../errors/errors.ts';
 export const maxDocumentBytes = 256 * 1024;
 export const maxNameLength = 1_000;
 
-/** Refuses a name or a document that is too long, which only a bug can produce. Every store calls it first. */
+/** Refuses a name or a document that is too long, which only a bug can produce. Every store calls this first. */
 export function checkDocument(key: { readonly kind: string; readonly name: string }, bytes?: Uint8Array): void {
   if (key.name.length < 1 || key.name.length > maxNameLength) {
     throw fail('bug/unexpected', {

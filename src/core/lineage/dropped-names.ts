@@ -5,7 +5,7 @@ import { baseName, type Identifier } from '../names/identifier.ts';
 import type { CertificateSpec, StoredSpec } from '../spec/spec.ts';
 import { withIdentifiers } from '../spec/spec-parts.ts';
 
-/** Errors that may be about some names of a certificate only, and last. A rate limit ends by itself. */
+/** Errors that may concern only some of a certificate's names, and that persist. A rate limit ends by itself. */
 const aboutNames = [
   'acme/invalid-authorization',
   'acme/invalid-order',
@@ -14,12 +14,12 @@ const aboutNames = [
   'dns/zone-not-found',
 ] as const;
 
-/** Reasons are stored, for up to a hundred names. */
+/** Reasons are stored for up to a hundred names. */
 const longestReason = 200;
 
 /**
- * The names to leave out after this error, if the spec allows that and others remain. An error without names is about
- * the certificate as a whole.
+ * Returns the names to leave out after this error, if the spec allows that and others remain. An error that names no
+ * identifiers concerns the certificate as a whole.
  */
 export function namesToDrop(
   error: unknown,
@@ -34,7 +34,7 @@ export function namesToDrop(
   return dropped.length < identifiers.length ? dropped : [];
 }
 
-/** Not every CA says that it means a wildcard. */
+/** Matches a wildcard by its base name, too: not every CA says that it means the wildcard. */
 const meansName = (said: string, one: Identifier, all: readonly Identifier[]): boolean =>
   said === one.value || (said === baseName(one) && all.every(({ value }) => value !== said));
 
@@ -46,7 +46,10 @@ interface Problem {
   })[];
 }
 
-/** What a CA says of single identifiers: in subproblems, or, as Boulder does if it is only one, in the text alone. */
+/**
+ * Returns what a CA says about single identifiers: in subproblems or, as Boulder does for a single one, only in the
+ * text.
+ */
 function namesInProblem(
   error: { readonly problem: unknown; readonly message: string },
   identifiers: readonly Identifier[],
@@ -62,11 +65,11 @@ function namesInProblem(
   return named.length === 1 ? [{ identifier: named[0]!.value, reason: detail }] : [];
 }
 
-/** Whether a text has a name that is not part of a longer one. */
+/** Reports whether a text contains a name that is not part of a longer one. */
 const isNamedIn = (text: string, name: string): boolean =>
   text.split(/[^\w*:.-]+/).some((word) => word.replace(/[.:]+$/, '').toLowerCase() === name);
 
-/** The spec as it is ordered without some of its names. */
+/** Returns the spec without some of its names, as it is ordered. */
 export function withoutNames(stored: StoredSpec, dropped: readonly RefusedName[]): StoredSpec {
   const left = new Set(dropped.map(({ identifier }) => identifier));
   return withIdentifiers(stored, ({ value }) => !left.has(value));

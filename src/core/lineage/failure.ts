@@ -10,33 +10,33 @@ import type { Failure, Lineage, SettingsBefore } from './lineage.ts';
 import { holdsBack, type Rollover, rolloverText } from './rollover.ts';
 import { happenedWithin, isFromTheFuture, isToCome } from './stored-time.ts';
 
-/** Why nothing is done about a certificate that is due, and until when. */
+/** Why a certificate that is due is not being renewed, and until when. */
 export interface Wait {
   /** RFC 3339. */
   readonly until: string;
   /**
    * `back-off`: our own pause after a failure; a person can cut it short. `hold`: the CA asked us to wait, and
-   * `--force` does not override that. `down`: another certificate of this run has found that the CA accepts no orders.
-   * `rollover`: the account is getting another key, which has no end that is known.
+   * `--force` does not override that. `down`: another certificate of this run has found that the CA is not accepting
+   * orders. `rollover`: the account's key is being changed, which has no known end.
    */
   readonly why: 'back-off' | 'hold' | 'down' | 'rollover';
-  /** For a person. */
+  /** For display. */
   readonly reason: string;
-  /** Whether it waits because it failed. */
+  /** Whether it waits because of a failure. */
   readonly isFailing: boolean;
 }
 
-/** What a run works with. A change since the last run clears the back-off. */
+/** What a run needs from outside the spec. A change since the last run clears the back-off. */
 export interface Means {
   /** Hash over the current secrets. */
   readonly credentials?: string;
-  /** Why they cannot be read. The run fails with this once it has the lease, so that the failure is stored. */
+  /** Why the secrets cannot be read. The run fails with this once it has the lease, so that the failure is stored. */
   readonly unusable?: CertfleetError;
   /** URL of the account at the CA, if it is known. */
   readonly account?: string;
 }
 
-/** What a certificate waits for; of our own back-off and the CA's hold, whichever ends later. */
+/** Returns what a certificate waits for: our own back-off or the CA's hold, whichever ends later. */
 export function waitOf(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
@@ -44,11 +44,11 @@ export function waitOf(
     readonly now: Date;
     /** False for `issue` and `--force`, which obey only the CA. */
     readonly obeyBackoff: boolean;
-    /** RFC 3339: until when the CA asked us to wait, whatever the certificate. */
+    /** RFC 3339: until when the CA asked us to wait with every certificate. */
     readonly caHold?: string;
     /** Whether another certificate of this run has found that the CA is down. */
     readonly isDown?: boolean;
-    /** The rollover of its account that is under way. */
+    /** The key rollover of its account that is in progress. */
     readonly rollover?: Rollover;
   },
 ): Wait | undefined {
@@ -75,8 +75,8 @@ export function waitOf(
 }
 
 /**
- * The last failure, if it still counts: not after a change of spec or credentials, not if it was about an account that
- * another one has replaced, and not if a clock that was ahead wrote it.
+ * Returns the last failure if it still counts. It does not after a change of spec or credentials, if it concerned an
+ * account that has since been replaced, or if a clock that was ahead wrote it.
  */
 export function failureThatCounts(
   wanted: StoredSpec,
@@ -94,9 +94,9 @@ export function failureThatCounts(
 }
 
 /**
- * Until when the CA asked us to wait with this certificate, if that time has not passed. A change of deployer, solver
- * or credentials does not end the wait. A rate limit counts names, so it does not hold another set of names (Let's
- * Encrypt suggests changing it); a busy CA holds every certificate.
+ * Returns until when the CA asked us to wait with this certificate, if that time has not passed. A change of deployer,
+ * solver or credentials does not end the wait. A rate limit counts names, so it does not apply to another set of names
+ * (Let's Encrypt suggests changing it); a busy CA holds every certificate.
  */
 export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now: Date): string | undefined {
   const { failure } = lineage ?? {};
@@ -110,7 +110,9 @@ export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now:
   return isSame ? hold : undefined;
 }
 
-/** After a change that ends a failure, counts failures anew. The CA's hold and the failed validations stay. */
+/**
+ * Resets the failure count after a change that resolves the failure. Keeps the CA's hold and the failed validations.
+ */
 export function forgiven(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
@@ -123,8 +125,8 @@ export function forgiven(
 }
 
 /**
- * After a change of settings has failed, what is left of it for those of before: the failed validations, and the CA's hold
- * if it holds these, too. Their own earlier failure counts again.
+ * Returns the failure to store when failed changes of settings are undone: the failure from before the change, with the
+ * failed validations, and the CA's hold if it also applies to the earlier settings.
  */
 export function failureBefore(
   { spec, failure: earlier }: SettingsBefore,
@@ -141,24 +143,26 @@ export function failureBefore(
 }
 
 const hourMs = 3_600_000;
-/** How many failed validations of a name to remember; three are enough to stop an order. */
+/** How many failed validations to remember for a name; three are enough to stop an order. */
 const mostValidations = 10;
-/** How much of a message to store. */
+/** The maximum length of a stored message. */
 export const longestStored = 4_000;
 
 /**
- * What to remember of a failed try: the count, the back-off, the CA's hold, the failed validations of the last hour.
+ * Returns what to remember after a failed try: the count, the back-off, the CA's hold, and the failed validations of
+ * the last hour.
  */
 export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date): Failure {
   const before = lineage.failure;
-  // A wrong clock, or another certfleet on the port, is not the certificate's fault: try again soon, and do not count
+  // A wrong clock, or another certfleet on the port, is not the certificate's fault: try again soon without counting
   // it.
   const isElsewhere = error.code === 'acme/clock-skew' || error.code === 'solver/port-held';
   const count = isElsewhere ? Math.max(1, before?.count ?? 0) : (before?.count ?? 0) + 1;
   const validityLeftMs = lineage.current && Date.parse(lineage.current.facts.notAfter) - now.getTime();
   // A name that the CA's policy excludes stays excluded.
   const retry = problemType(error) === 'rejectedIdentifier' ? 'never' : error.retry;
-  // Another service's limit (a DNS provider's) ends when it says. It is not the CA's, so it holds nothing else.
+  // A limit of another service (a DNS provider's) ends when that service says. It is not the CA's, so it holds no other
+  // certificate.
   const isOthers = !error.code.startsWith('acme/');
   const byBackoff = now.getTime() + backoffMs(isElsewhere ? 1 : count, validityLeftMs, retry);
   const isLimit = error.code === 'acme/rate-limited';
@@ -197,6 +201,6 @@ function validationsAfter(
   return Object.fromEntries(validations);
 }
 
-/** The later of two times, or the only one. */
+/** Returns the later of two times, or the only one. */
 export const laterOf = (a: string | undefined, b: string | undefined) =>
   a === undefined || (b !== undefined && Date.parse(b) > Date.parse(a)) ? b : a;

@@ -4,15 +4,15 @@ import type { Json } from '../text/json.ts';
 import type { JournalledChallenge, KeptRecord, Lineage, Tombstone, Work } from './lineage.ts';
 import { type Presented, tombstoneOf } from './tombstones.ts';
 
-/** A record of dns-persist-01, as its solver's receipt has it. */
+/** Returns the dns-persist-01 record that a solver's receipt holds. */
 export const keptIn = (receipt: Json): KeptRecord => receipt as unknown as KeptRecord;
 
-/** The record in the form of a receipt. */
+/** Returns the record as a receipt. */
 export const receiptOfKept = (record: KeptRecord): Json => record as unknown as Json;
 
 type Keeping = Pick<Lineage, 'kept'>;
 
-/** With these records as the latest ones. What certfleet wrote stays its own if it is found again. */
+/** Adds these records as the latest. A record that certfleet wrote remains its own if it is found again. */
 export function withKept({ kept = [] }: Keeping, records: readonly KeptRecord[]): Keeping {
   const all = new Map(kept.map((one) => [keyOf(one), one]));
   for (const record of records) {
@@ -26,23 +26,23 @@ export function withKept({ kept = [] }: Keeping, records: readonly KeptRecord[])
 
 const keyOf = ({ name, value }: KeptRecord): string => `${name} ${value}`;
 
-/** Without what was noted of these challenges and then refused, so that it is not there. */
+/** Removes the records that were noted for these challenges and then refused, so that they do not exist. */
 export function withoutRefused({ kept = [] }: Keeping, refused: readonly JournalledChallenge[]): Keeping {
   const noted = new Set(recordsOf(refused).map(keyOf));
   const left = kept.filter((one) => !(one.intended && noted.has(keyOf(one))));
   return left.length > 0 ? { kept: left } : {};
 }
 
-/** The records of those challenges that have one. */
+/** Returns the records of those challenges that have one. */
 export const recordsOf = (challenges: readonly JournalledChallenge[]): readonly KeptRecord[] =>
   challenges.flatMap(({ type, receipt }) =>
     staysAfterOrder(type) && receipt !== undefined && receipt !== null ? [keptIn(receipt)] : [],
   );
 
-/** How long before its end a record is reported, and replaced by an order. */
+/** How long before it ends a record is reported, and replaced by the next order. */
 export const endingMs = 30 * 86_400_000;
 
-/** The records that names of the certificate need, and that end within 30 days. */
+/** Returns the records that the certificate's names need and that end within 30 days. */
 export const endingRecords = ({ kept = [], spec }: Pick<Lineage, 'kept' | 'spec'>, now: Date): readonly KeptRecord[] =>
   kept.filter(
     ({ until, directory, identifier }) =>
@@ -53,7 +53,7 @@ export const endingRecords = ({ kept = [], spec }: Pick<Lineage, 'kept' | 'spec'
   );
 
 /**
- * After an order, earlier records at the same names for the same CA are no longer needed: those that certfleet wrote
+ * After an order, earlier records at the same names for the same CA are no longer needed. Those that certfleet wrote
  * become tombstones, which a sweep removes.
  */
 export function afterOrder(
@@ -70,7 +70,7 @@ export function afterOrder(
   return { kept: kept.filter((one) => !isOver(one)), stones };
 }
 
-/** The record in the form in which a solver removes it. */
+/** Returns the record in the form that a solver's removal expects. */
 const presentedKept = (record: KeptRecord): Presented => ({
   type: 'dns-persist-01',
   identifier: record.identifier,

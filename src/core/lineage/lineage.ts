@@ -7,7 +7,7 @@ import type { ProcessIdentity } from './process-identity.ts';
 import type { RevocationIntent, RevocationRecord } from './revocation.ts';
 
 /**
- * One spec's certificates through time, and all state about them, in one document.
+ * All certificates of one spec over time, and all their state, in one document.
  *
  * The document is also the lock (`work.lease`) and the journal (`work.challenges`). One compare-and-set changes all
  * three, so a process that has lost its lease cannot write.
@@ -21,9 +21,9 @@ export interface Lineage {
   /** Hash over the secrets of the last run; a change clears the back-off. */
   readonly credentials?: string | undefined;
   readonly current?: Version | undefined;
-  /** The version that a failed deployment puts back. */
+  /** The version that is restored after a failed deployment. */
   readonly previous?: Version | undefined;
-  /** Ids of older versions. They and their keys are deleted once every target has the current version. */
+  /** IDs of older versions. They and their keys are deleted once every target has the current version. */
   readonly retired?: readonly string[] | undefined;
   readonly renewal?: Renewal | undefined;
   readonly failure?: Failure | undefined;
@@ -31,19 +31,24 @@ export interface Lineage {
   readonly work?: Work | undefined;
   /** Closed challenges that are checked again, because another process may have presented them after their removal. */
   readonly tombstones?: readonly Tombstone[] | undefined;
-  /** TXT records that stay after the order (dns-persist-01), the latest last. */
+  /** TXT records that outlive the order (dns-persist-01), the latest last. */
   readonly kept?: readonly KeptRecord[] | undefined;
-  /** After a rollback, `renew` neither replaces the current version before this time nor asks the CA when to. */
+  /**
+   * After a rollback, `renew` neither replaces the current version nor asks the CA for a renewal time before `until`.
+   */
   readonly rolledBack?: { readonly at: string; readonly until: string } | undefined;
-  /** When `import --undo` gave it back to the client in this folder, which has renewed it since; it is no longer renewed here. */
+  /**
+   * When `import --undo` gave it back to the client in this folder, which has renewed it since. certfleet no longer
+   * renews it.
+   */
   readonly givenBack?: GivenBack | undefined;
-  /** Its document was lost and made again from its versions, so `spec` does not tell how it is renewed. */
+  /** The document was lost and rebuilt from its versions, so `spec` does not say how to renew the certificate. */
   readonly settingsLost?: true | undefined;
   /** When the private key was last exported, and where to. */
   readonly exports?: readonly ExportRecord[] | undefined;
-  /** Revocations that the CA has not confirmed yet: each is journalled before it is asked. */
+  /** Revocations that the CA has not confirmed yet. Each is journalled before the CA is asked. */
   readonly revoking?: readonly RevocationIntent[] | undefined;
-  /** How the last run ended; a process that waited for it reports this as its own result. */
+  /** How the last run ended; a process that waited for that run reports this as its own result. */
   readonly last?: LastRun | undefined;
 }
 
@@ -61,24 +66,30 @@ export interface ExportRecord {
 }
 
 export interface Version extends Issued {
-  /** Also the id of its key: `key/<name>~<id>`, `version/<name>~<id>`. */
+  /** Also the ID of its key: `key/<name>~<id>`, `version/<name>~<id>`. */
   readonly id: string;
   readonly facts: CertificateFacts;
-  /** Its key is known to others and must never be used again; a transition that sets it gives unfinished work a new id. */
+  /**
+   * Other people know its key, so the key must never be used again. The transition that sets this gives unfinished work
+   * a new ID.
+   */
   readonly compromised?: true | undefined;
   readonly revoked?: RevocationRecord | undefined;
 }
 
 /**
- * What a version was issued with; if the spec asks for something else, the certificate is due. `keyType` is that of its
- * key, and missing if that is P-256.
+ * What a version was issued with. If the spec now asks for something else, the certificate is due. `keyType` is omitted
+ * for P-256.
  */
 export interface Issued extends Pick<Wishes, 'profile' | 'validity' | 'keyType' | 'preferredChain'> {
   readonly directory: string;
   readonly accountUrl: string;
-  /** The common names of the issuers in its chain, from the leaf's on. Missing in a version that was imported. */
+  /**
+   * The common names of the issuers in its chain, starting with the leaf's issuer. Missing in a version that was
+   * imported.
+   */
   readonly chain?: readonly string[] | undefined;
-  /** Names of the spec that it lacks, because they were refused; the next renewal asks for them again. */
+  /** Names of the spec that it lacks because they were refused. The next renewal requests them again. */
   readonly dropped?: readonly RefusedName[] | undefined;
   /** By this machine's clock, because CAs backdate `notBefore`. */
   readonly issuedAt: string;
@@ -88,7 +99,7 @@ export interface Renewal {
   /** When to renew: a random instant in the CA's window, or after a share of the lifetime. RFC 3339. */
   readonly at: string;
   readonly source: 'ari' | 'lifetime';
-  /** The window that `at` was drawn from. `at` stays the same as long as the window does (RFC 9773 §4.2). */
+  /** The window from which `at` was drawn. `at` stays the same as long as the window does (RFC 9773 §4.2). */
   readonly window?: { readonly start: string; readonly end: string } | undefined;
   readonly explanationUrl?: string | undefined;
   /** When to ask the CA for its window again. */
@@ -96,37 +107,42 @@ export interface Renewal {
 }
 
 export interface Failure {
-  /** Failures in a row with this spec and these credentials; 0 if only the CA's hold and validations are remembered. */
+  /**
+   * Consecutive failures with this spec and these credentials; 0 if only the CA's hold and validations are remembered.
+   */
   readonly count: number;
   readonly at: string;
   readonly code: string;
   readonly message: string;
   readonly hint: string;
-  /** `renew` does nothing before this time. */
+  /** `renew` does not try again before this time. */
   readonly retryAt: string;
   /** Until when the CA asked us to wait (Retry-After). `--force` does not override it. */
   readonly holdUntil?: string | undefined;
   /** The times of the failed validations of the last hour, by identifier. */
   readonly validations?: Readonly<Record<string, readonly string[]>> | undefined;
-  /** When a proven no of the preflight was last overridden (once a day past the renewal time). */
+  /** When a definite "no" of the preflight was last overridden (at most once a day, past the renewal time). */
   readonly overruledAt?: string | undefined;
   /** The URL of the account that was deactivated. With another account, the failure no longer counts. */
   readonly account?: string | undefined;
 }
 
 export interface Deployment {
-  /** The version that the target is to get (`intended`), has (`current`), or could not take (`pending`). */
+  /** The version that the target is to get (`intended`), has (`current`), or failed to accept (`pending`). */
   readonly version: string;
   readonly state: 'intended' | 'current' | 'pending';
   /** When it entered this state. */
   readonly since: string;
-  /** The deployer's settings then, as canonical text; after a change, the version is delivered again. */
+  /** The deployer's settings at that time, as canonical text. After a change, the version is delivered again. */
   readonly settings?: string | undefined;
   readonly message?: string | undefined;
   readonly code?: string | undefined;
-  /** `renew` leaves the target alone until then: it failed several times, or this version broke its handshake. */
+  /**
+   * When `renew` may try the target again. Set after several failures, or if this version broke the target's TLS
+   * handshake.
+   */
   readonly retryAt?: string | undefined;
-  /** Failed tries in a row. */
+  /** Consecutive failures. */
   readonly tries?: number | undefined;
   /** For a command: the targets listed before it that lack this version. */
   readonly waitsFor?: readonly string[] | undefined;
@@ -134,31 +150,31 @@ export interface Deployment {
   readonly took?: Readonly<Record<string, string>> | undefined;
   /** An alarm has been raised for this pending state. */
   readonly alarmed?: boolean | undefined;
-  /** What the target was sent of this version, and of others until they are removed there. */
+  /** What was sent to the target for this version, and for others until that is removed there. */
   readonly sent?: readonly Sent[] | undefined;
 }
 
-/** A version that a deployer has staged, and its receipt: the id of an upload. No two have the same receipt. */
+/** A version that a deployer has uploaded, and its receipt, such as the upload's ID. Receipts are unique. */
 export interface Sent {
   readonly version: string;
   readonly receipt: Json;
-  /** When it could not be removed. RFC 3339. */
+  /** When a removal last failed. RFC 3339. */
   readonly keptAt?: string | undefined;
 }
 
 export type Step = 'lease' | 'key' | 'order' | 'challenges' | 'validate' | 'finalize' | 'deploy' | 'close';
 
 export interface Work {
-  /** Held by the process that works on it; without a lease, the next run resumes the work. */
+  /** Held by the process that is working on it. Without a lease, the next run resumes the work. */
   readonly lease?: Lease | undefined;
   readonly step: Step;
-  /** The version being made, whose key has the same id. Empty at step `close`, which makes none. */
+  /** The version being issued; its key has the same ID. Empty at step `close`, which issues nothing. */
   readonly version: string;
   readonly directory: string;
   readonly startedAt: string;
   /**
-   * The intent of an order, in the first write of the work and so before newOrder is sent; `url` once it is known.
-   * `doubtful`: an earlier process may have sent newOrder without getting the answer.
+   * The intent of an order. It is in the first write of the work, before newOrder is sent; `url` is added once it is
+   * known. `doubtful`: an earlier process may have sent newOrder without getting the response.
    */
   readonly order?:
     | {
@@ -171,35 +187,38 @@ export interface Work {
       }
     | undefined;
   /**
-   * What the solver prepared may exist, a probe or a forward rule: `ours`, made by this process; `left`, by an earlier one.
-   * A probe is removed after the preflight, and a rule with the challenges.
+   * Something that the solver prepared, a probe or a forward rule, may exist: created by this process (`ours`) or by an
+   * earlier one (`left`). A probe is removed after the preflight, and a rule together with the challenges.
    */
   readonly probe?: 'ours' | 'left' | undefined;
   /** RFC 7638 thumbprint of the account key; a sweep needs it to compute key authorizations. */
   readonly thumbprint?: string | undefined;
-  /** The account's URL, if a challenge is of a type whose answer depends on it (dns-account-01). */
+  /** The account's URL, if the answer of a challenge depends on it (dns-account-01). */
   readonly accountUrl?: string | undefined;
   readonly challenges: readonly JournalledChallenge[];
   /** An order that waits for its next try while this run only delivers the current version. */
   readonly parked?: Pick<Work, 'version' | 'order'> | undefined;
-  /** What a change by flags replaces. It comes back if the order fails while the certificate is still usable. */
+  /**
+   * The settings that a change by flags replaces. They are restored if the order fails while the certificate is still
+   * usable.
+   */
   readonly before?: SettingsBefore | undefined;
-  /** Taken over from a process that may be alive: its changes may still take effect. */
+  /** Set if the work was taken over from a process that may be alive: that process's changes may still take effect. */
   readonly takenOver?: boolean | undefined;
-  /** No newOrder has been sent for this lineage. If it fails before the first one, the document is deleted. */
+  /** No newOrder has been sent for this lineage. If the work fails before the first one, the document is deleted. */
   readonly first?: true | undefined;
 }
 
 export type SettingsBefore = Pick<Lineage, 'spec' | 'credentials' | 'failure'>;
 
-/** The work that a later run resumes; undefined if there is none, or only a lease (a sweep takes one). */
+/** Returns the work that a later run resumes, or undefined if there is none, or only a lease (as during a sweep). */
 export const unfinishedWork = (lineage: Lineage | undefined): Work | undefined =>
   lineage?.work?.step === 'close' ? undefined : lineage?.work;
 
 /**
- * Whether a first `issue` failed before its order and left something that could not be removed, or the certificate was
- * deleted while a removal may have missed something. The document is kept only for the sweep, which deletes it once all is
- * removed.
+ * Reports whether the document is kept only for the sweep, which deletes it once everything is removed. That is the
+ * case if a first `issue` failed before its order and left something that could not be removed, or if the certificate
+ * was deleted while a removal may have missed something.
  */
 export const isOnlyOwing = ({ work, current }: Lineage): boolean =>
   current === undefined && work?.first === true && work.step === 'close';
@@ -207,7 +226,7 @@ export const isOnlyOwing = ({ work, current }: Lineage): boolean =>
 export interface Lease {
   readonly id: string;
   readonly holder: ProcessIdentity;
-  /** Counts signs of life; each gives the document a new revision. */
+  /** A counter that serves as a sign of life; each increment gives the document a new revision. */
   readonly beat: number;
 }
 
@@ -223,19 +242,19 @@ export interface JournalledChallenge {
 
 /** A TXT record of dns-persist-01. It is journalled before it is written. */
 export interface KeptRecord {
-  /** As ordered; the names of the record and its zone may be those of an alias. */
+  /** As ordered. The record's name and zone may be those of an alias. */
   readonly identifier: string;
   readonly zone: string;
   readonly name: string;
   readonly value: string;
-  /** The CA's directory, and the URL of the account that the record permits. */
+  /** The CA's directory. `account` is the URL of the account that the record permits. */
   readonly directory: string;
   readonly account: string;
-  /** When it ends by itself. RFC 3339. */
+  /** When the record expires. RFC 3339. */
   readonly until?: string;
-  /** It was there before, so certfleet never removes it. */
+  /** The record already existed, so certfleet never removes it. */
   readonly found?: true;
-  /** About to be written: it may not be there. */
+  /** About to be written, so it may not exist. */
   readonly intended?: true;
 }
 
@@ -246,18 +265,21 @@ export interface Tombstone {
   readonly thumbprint: string;
   readonly accountUrl?: string | undefined;
   readonly receipt?: Json | undefined;
-  /** Not a challenge, but the probe or forward rule of the preflight, which could not be removed. */
+  /** This is not a challenge, but the preflight's probe or forward rule, which could not be removed. */
   readonly probe?: true | undefined;
   /** The solver that presented it; undefined means the one of the lineage's spec. */
   readonly by?: Presenter | undefined;
   readonly closedAt: string;
-  /** Next check: 0 means 1 h after `closedAt`, 1 means 24 h after, -1 means at once, because the removal failed. */
+  /** The next check: 0 means 1 h after `closedAt`, 1 means 24 h after, -1 means at once, because the removal failed. */
   readonly looked: -1 | 0 | 1;
-  /** When the service lists it at the latest; until then, its removal may have missed it. Checked then, too. RFC 3339. */
+  /**
+   * When the service lists it at the latest. Until then, its removal may have missed it, so it is checked then, too.
+   * RFC 3339.
+   */
   readonly listedAt?: string | undefined;
-  /** Its removal failed, and another process may still present it: two checks follow after the removal. */
+  /** Its removal failed, and another process may still present it, so two checks follow the removal. */
   readonly late?: true | undefined;
-  /** Why its removal was refused: it is certainly still there. */
+  /** Why its removal was refused, which means that it still exists. */
   readonly refused?: { readonly code: string; readonly reason: string } | undefined;
 }
 
@@ -276,14 +298,14 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 export const encodeDocument = (document: object): Uint8Array => encoder.encode(JSON.stringify(document));
 
 /**
- * The format of the store's documents, which they have in `schema`. A program refuses the documents of a later one, and
- * leaves them as they are. It is raised by any change that would make an earlier program lose something.
+ * The format version of the store's documents, stored in `schema`. A program refuses documents of a later format and
+ * leaves them unchanged. Raise it with any change that would make an earlier program lose something.
  */
 export const storeFormat = 1;
 
 /**
- * Reads a JSON document of the store. Fails with `store/corrupt` if it is not one, lacks a required field, or has another
- * format.
+ * Parses a JSON document of the store. Fails with `store/corrupt` if it is not one, lacks a required field, or has
+ * another format.
  */
 export function decodeDocument<T extends object>(
   bytes: Uint8Array,

@@ -5,8 +5,9 @@ import { decodeDocument, type Lease } from './lineage.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
 /**
- * A resource that several certificates and processes change: `lock/<resource>`. It is the lock, and the journal of what
- * certfleet has at a balancer: every rule is in it before the balancer is asked for it, and until it is gone there.
+ * A resource that several certificates and processes change: `lock/<resource>`. It is both the lock and the journal of
+ * what certfleet has created at a balancer: every rule is recorded before the balancer is asked for it, and until it is
+ * deleted there.
  */
 export interface LockDocument {
   readonly schema: 1;
@@ -17,37 +18,37 @@ export interface LockDocument {
   readonly hooks?: readonly HookUser[];
 }
 
-/** A run whose pre-hook may have run, and that owes its post-hook. */
+/** A run whose pre-hook may have run, and that still has to run its post-hook. */
 export interface HookUser extends AroundOrder {
   readonly by: ProcessIdentity;
-  /** Tells the passes of one process apart. */
+  /** Distinguishes the passes of one process. */
   readonly run: string;
   /** RFC 3339. */
   readonly since: string;
-  /** The hook that was begun last. If certfleet is killed, it goes on. */
+  /** The hook that was started last. It keeps running if certfleet is killed. */
   readonly running?: ProcessIdentity | undefined;
 }
 
-/** What certfleet has, or may have, on one listener. */
+/** What certfleet has created, or may have created, on one listener. */
 export interface ListenerState {
-  /** The certificates that need the rules, by name; the last one that leaves removes them. */
+  /** The certificates that need the rules, by name. The last one to leave removes the rules. */
   readonly users: Readonly<Record<string, RuleUser>>;
-  /** Everything that may be at the balancer. */
+  /** Everything that may exist at the balancer. */
   readonly group?: StoredGroup;
   readonly rules: readonly StoredRule[];
-  /** The balancer's ids, from the last time that everything was in place. */
+  /** The balancer's IDs, from the last time that everything was in place. */
   readonly receipt?: Json;
 }
 
 export interface RuleUser {
-  /** RFC 3339. Where the balancer has no room for all, the first come first. */
+  /** RFC 3339. If the balancer does not have room for all, the earliest come first. */
   readonly since: string;
   readonly hosts: readonly string[];
-  /** Where this certificate's responder is, in the mode `forward`. */
+  /** The address of this certificate's responder, in the mode `forward`. */
   readonly backend?: StoredBackend;
   /** In the mode `fixed-response`. */
   readonly answers?: readonly StoredAnswer[];
-  /** The rules stay when the order is done. */
+  /** The rules stay after the order. */
   readonly keep?: true;
 }
 
@@ -71,7 +72,7 @@ export interface StoredGroup {
 
 export interface StoredRule {
   readonly name: string;
-  /** The certificate that it was made for. */
+  /** The certificate for which it was created. */
   readonly lineage: string;
   readonly host?: string;
   readonly path: string;
@@ -81,7 +82,7 @@ export interface StoredRule {
 export const decodeLock = (bytes: Uint8Array, resource: string, location: string): LockDocument =>
   decodeDocument<LockDocument>(bytes, { key: `lock/${resource}`, file: location }, ['schema']);
 
-/** The document with another state of one listener; undefined if nothing is left in it. */
+/** Returns the document with a new state for one listener, or undefined if the document would be empty. */
 export function withListener(
   document: LockDocument,
   listener: string,

@@ -2,12 +2,12 @@ import { type KeyType, usualKeyType } from '../spec/key-type.ts';
 import type { Wishes } from '../spec/spec.ts';
 import type { Version } from './lineage.ts';
 
-/** The key of a stored version; old ones do not say, and are P-256. */
+/** Returns a stored version's key type. Old versions do not say, and are P-256. */
 export const keyTypeOfVersion = ({ keyType = usualKeyType }: Pick<Version, 'keyType'>): KeyType => keyType;
 
 /**
- * The key of the next version. A type that is not named stays what it was, so that a certificate taken over from
- * another client keeps its kind of key. `reuses` is the version whose key it gets.
+ * Returns the key of the next version. An unspecified type stays as it was, so a certificate taken over from another
+ * client keeps its key type. `reuses` is the version whose key is reused.
  */
 export function nextKey(
   { keyType, reuseKey }: Wishes,

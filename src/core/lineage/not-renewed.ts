@@ -1,11 +1,11 @@
 import { shellWord } from '../text/shell-word.ts';
 import type { GivenBack } from './lineage.ts';
 
-/** What to do about a certificate whose settings were lost with its document. */
+/** Returns what to do about a certificate whose settings were lost with its document. */
 export const adviceWithoutSettings = (name: string, identifiers: readonly string[]): string =>
   `declare it, or run \`certfleet issue --name ${shellWord(name)} -d ${shellWord(identifiers.join(','))}\` with the flags that it had`;
 
-/** Why it is not renewed, for `lineage/not-renewed`. */
+/** Returns why such a certificate is not renewed, for `lineage/not-renewed`. */
 export const notRenewedWithoutSettings = (
   name: string,
   identifiers: readonly string[],
@@ -17,7 +17,7 @@ export const notRenewedWithoutSettings = (
   };
 };
 
-/** Why a certificate is not renewed that was given back, for `lineage/not-renewed`. */
+/** Returns why a certificate that was given back is not renewed, for `lineage/not-renewed`. */
 export const notRenewedHere = ({ path }: GivenBack): { readonly why: string; readonly advice: string } => ({
   why: `it was given back to certbot in ${path} by \`import --undo\`, so it is not renewed here`,
   advice: `\`certfleet import certbot ${shellWord(path)} --in-place\` takes it over again.`,

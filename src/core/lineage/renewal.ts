@@ -10,7 +10,7 @@ interface Validity {
   readonly notAfter: string;
 }
 
-/** What to renew. */
+/** The version to renew. */
 interface Renewed {
   readonly facts: Validity;
   readonly issuedAt: string;
@@ -18,7 +18,7 @@ interface Renewed {
 
 /**
  * Renews after 2/3 of the lifetime, or 1/2 if it is below ten days (Let's Encrypt's integration guide). A certificate
- * whose `notBefore` was chosen long before its issue is not due at once: a third of what is left comes first.
+ * whose `notBefore` is long before its issuance is not due at once: it first lasts for a third of the remaining time.
  */
 export function renewalByLifetime({ facts, issuedAt }: Renewed): Renewal {
   const [from, end] = [Date.parse(facts.notBefore), Date.parse(facts.notAfter)];
@@ -29,8 +29,8 @@ export function renewalByLifetime({ facts, issuedAt }: Renewed): Renewal {
 }
 
 /**
- * Until when `renew` leaves a version alone to which a person went back: when the newer one would have been renewed, or
- * when two thirds of what is left of it have passed, whichever is first.
+ * Returns until when `renew` leaves a version alone after a rollback to it: when the newer version would have been
+ * renewed, or when two thirds of this version's remaining validity have passed, whichever is first.
  */
 export function endOfRollback({ notAfter }: Pick<Validity, 'notAfter'>, newer: Renewal | undefined, now: Date): string {
   const left = Date.parse(notAfter) - now.getTime();
@@ -39,17 +39,17 @@ export function endOfRollback({ notAfter }: Pick<Validity, 'notAfter'>, newer: R
   return new Date(planned > now.getTime() ? Math.min(planned, latest) : latest).toISOString();
 }
 
-/** The last tenth of a lifetime is reserved for failed tries: a renewal time in it cannot be right. */
+/** The last tenth of a lifetime is reserved for failed tries, so a renewal time within it must be wrong. */
 const lastShare = 1 / 10;
-/** The least time between two certificates of one lineage, however often the CA's window says "now". */
+/** The shortest time between two certificates of one lineage, however often the CA's window says "now". */
 const shortestPauseMs = 3_600_000;
 
 /**
- * Renews at a random instant of the CA's suggested window (RFC 9773 §4.2), at least an hour after the issue. The
- * instant is stored with the window and stays the same as long as the window does.
+ * Renews at a random instant of the CA's suggested window (RFC 9773 §4.2), at least an hour after the certificate was
+ * issued. The instant is stored with the window and stays the same as long as the window does.
  *
- * A wrong window must neither let the certificate expire nor order one at every pass, so the lifetime decides if the
- * window cannot be right.
+ * A wrong window must neither let the certificate expire nor cause an order at every pass, so an implausible window is
+ * ignored and the lifetime decides.
  *
  * @param random uniform in [0, 1)
  */
@@ -82,7 +82,10 @@ export function renewalByWindow(
   };
 }
 
-/** A window in the past means "renew now" (a revocation), but one that ended before `notBefore` is a mistake. */
+/**
+ * Reports whether a window is plausible. A window in the past means "renew now" (a revocation), but one that ended
+ * before `notBefore` is a mistake.
+ */
 function canBeRight(facts: Validity, start: number, end: number, drawn: number): boolean {
   const [notBefore, notAfter] = [Date.parse(facts.notBefore), Date.parse(facts.notAfter)];
   return start < end && end > notBefore && drawn <= notAfter - (notAfter - notBefore) * lastShare;
@@ -94,7 +97,7 @@ const askAgainMs = 6 * 3_600_000;
 const soonestMs = 60_000;
 
 /**
- * The renewal to store if the CA's window could not be read: the one known before, or by lifetime.
+ * Returns the renewal to store if the CA's window could not be fetched: the one known before, or one by lifetime.
  *
  * @param named the Retry-After of the CA's refusal; a rate limit is obeyed however long it is
  */
@@ -111,16 +114,16 @@ export function renewalWithoutAnswer(
   return { ...known, checkAfter: new Date(checkAfter).toISOString() };
 }
 
-/** Most clients renew 30 days before the end, unless told otherwise. */
+/** Most clients renew 30 days before expiry by default. */
 const usualBeforeMs = 30 * day;
 
 /**
- * When to renew a version that another client got: when that client would have, so that moving in orders nothing early and
- * nothing late. Of a lifetime too short for that, its own share decides. Later versions are renewed by the CA's window or
- * lifetime.
+ * Returns when to renew a version that another client got: when that client would have, so that a migration orders
+ * nothing early or late. If the lifetime is too short for that, the version is renewed by lifetime. Later versions are
+ * renewed by the CA's window or by lifetime.
  *
- * @param renewBeforeMs how long before the end the other client was told to renew it
- * @param renewsByLifetime it would do so by the lifetime, too, whichever is first
+ * @param renewBeforeMs how long before expiry the other client was configured to renew it
+ * @param renewsByLifetime the other client also renews by lifetime, whichever is first
  */
 export function renewalOfImported(
   facts: Validity,

@@ -5,15 +5,15 @@ import { shellWord } from '../text/shell-word.ts';
 import type { Lineage } from './lineage.ts';
 
 /**
- * A change of an account's key that has begun. Until it ends, some proxies answer with the thumbprint of the one key, and
- * some with that of the other, so an order that they must answer fails.
+ * A key rollover of an account that has begun. Until it ends, some proxies answer with the old key's thumbprint, and
+ * some with the new one's, so an order that depends on the proxies would fail.
  */
 export interface Rollover {
   /** RFC 3339. */
   readonly startedAt: string;
   /** The issuer, and the account's name if it has one. */
   readonly account: string;
-  /** What goes on with it. */
+  /** The command that continues it. */
   readonly command: string;
 }
 
@@ -33,8 +33,9 @@ export const rolloverText = ({ startedAt, account, command }: Rollover): string 
 const noEnd = new Date(8.64e15);
 
 /**
- * Whether a certificate waits for the rollover. No certificate expires because of one that was forgotten: like the hold of
- * a busy CA, it counts for at most half of the validity that was left when it began. Then the preflight decides.
+ * Reports whether a certificate waits for the rollover. No certificate may expire because of a forgotten rollover: like
+ * the hold of a busy CA, it counts for at most half of the validity that was left when it began. After that, the
+ * preflight decides.
  */
 export function holdsBack({ startedAt }: Rollover, lineage: Lineage | undefined, now: Date): boolean {
   const since = new Date(startedAt);

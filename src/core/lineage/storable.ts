@@ -11,8 +11,8 @@ import {
 } from './lineage.ts';
 
 /**
- * A lineage as it can be stored. If its document would be too large, it gives up what the engine does not need, the
- * least important first: a refusal that is not remembered would be repeated by every run.
+ * Returns a lineage that fits into a document. If the document would be too large, it omits what the engine does not
+ * need, the least important first, rather than fail: a refusal that is not stored would be repeated by every run.
  */
 export function storable(lineage: Lineage): { readonly lineage: Lineage; readonly bytes: Uint8Array } {
   let [smaller, bytes] = [lineage, encodeDocument(lineage)];
@@ -27,7 +27,7 @@ export function storable(lineage: Lineage): { readonly lineage: Lineage; readonl
 const replaceAll = <T, R>(record: Readonly<Record<string, T>>, change: (value: T) => R): Readonly<Record<string, R>> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 
-/** Cuts all messages; with `most` 0, only their codes are left. */
+/** Shortens all messages; with `most` 0, only their codes are left. */
 const shortTexts =
   (most: number) =>
   (lineage: Lineage): Lineage => {
@@ -53,7 +53,7 @@ const shortTexts =
     };
   };
 
-/** Without links for people and the failed validations of the last hour. */
+/** Omits links and the failed validations of the last hour. */
 function withoutDetails(lineage: Lineage): Lineage {
   const { failure, renewal, ...rest } = lineage;
   const { validations: _times, ...counted } = failure ?? {};
@@ -66,8 +66,9 @@ function withoutDetails(lineage: Lineage): Lineage {
 }
 
 /**
- * With as many tombstones as fit. A check that only looks for late effects goes before a removal that failed. No
- * order begins while the tombstones take more than their share, so only a spec of more than 100 KiB gets here.
+ * Keeps as many tombstones as fit. A tombstone that is only checked for late effects is dropped before one whose
+ * removal failed. No order begins while the tombstones take more than their share, so only a spec of more than 100 KiB
+ * gets here.
  */
 function withFewerStones(lineage: Lineage): Lineage {
   const isOwed = ({ looked }: Tombstone) => looked === -1;

@@ -4,7 +4,7 @@ import { accountKey, accountOf } from '../spec/account.ts';
 import { shortList } from '../text/short-list.ts';
 import type { Lineage } from './lineage.ts';
 
-// What belongs together in a store, as far as the names of its documents tell. Nothing but lineages is opened for it.
+// Finds missing documents of a store by the names of the others. Only lineages are opened.
 
 interface Names {
   has(name: string): boolean;
@@ -24,8 +24,8 @@ interface PartKey {
 const kinds: readonly PartKey['kind'][] = ['key', 'version'];
 
 /**
- * The ids of versions with their keys, by certificates that have no document. A key alone proves nothing: a first order
- * that failed leaves one. Test certificates are left out.
+ * Returns the IDs of versions that have a key but no lineage document, by certificate. A key alone proves nothing: a
+ * first order that failed leaves one. Test certificates are left out.
  */
 export function widowed(
   { key, version }: Parts,
@@ -41,21 +41,21 @@ export function widowed(
   return found;
 }
 
-/** What the current version of a certificate needs, and the names lack. */
+/** Returns the documents that a certificate's current version needs and the store lacks. */
 export function lacking(parts: Parts, { name, current }: Lineage): readonly PartKey[] {
   if (!current) return [];
   const part = `${name}~${current.id}`;
   return kinds.filter((kind) => !parts[kind].has(part)).map((kind) => ({ kind, name: part }));
 }
 
-/** The error of a certificate without one of its documents. */
+/** The error for a certificate that lacks one of its documents. */
 export const partMissing = (
   certificate: string,
   { kind, name }: { readonly kind: string; readonly name: string },
   path: string,
 ): CertfleetError => fail('store/part-missing', { name: certificate, key: `${kind}/${name}`, path });
 
-/** A stored account, as much of it as says which certificates it got. */
+/** The facts of a stored account that say which certificates it got. */
 export interface AccountFacts {
   readonly directory: string;
   readonly name: string;
@@ -63,20 +63,20 @@ export interface AccountFacts {
   readonly replaced?: readonly { readonly url: string }[];
 }
 
-/** An account that certificates came from and that is in no document. */
+/** An account that issued certificates but has no document. */
 export interface MissingAccount {
-  /** The name of its document. */
+  /** The name that its document would have. */
   readonly account: string;
   readonly certificates: readonly string[];
   readonly error: CertfleetError;
 }
 
-/** Collects the accounts that certificates came from. */
+/** Collects the accounts with which certificates were issued. */
 export function createAccountUse(path: string) {
   const uses = new Map<string, { directory: string; account: string; url: string; certificates: string[] }>();
   return {
     add({ name, current, spec: { issuer } }: Lineage): void {
-      // Imported certificates may have no URL; one of another CA says nothing of the account at this one.
+      // Imported certificates may have no URL, and a URL at another CA says nothing about the account at this one.
       if (!current?.accountUrl || current.directory !== issuer.settings.directory || isStagingName(name)) return;
       const account = accountKey(accountOf(issuer.settings));
       const use = uses.get(`${account} ${current.accountUrl}`);
@@ -86,7 +86,7 @@ export function createAccountUse(path: string) {
         uses.set(`${account} ${current.accountUrl}`, first);
       }
     },
-    /** @param sealed names of documents that cannot be read without a key: any may be the one, if it is of the CA */
+    /** @param sealed names of documents that cannot be read without a key: any of the same CA may be the missing one */
     missing(accounts: readonly AccountFacts[], sealed: readonly string[] = []): readonly MissingAccount[] {
       const stored = new Set(accounts.map(({ directory, name }) => accountKey({ directory, name })));
       const urls = new Set(accounts.flatMap(({ url, replaced = [] }) => [url, ...replaced.map((one) => one.url)]));

@@ -16,17 +16,17 @@ export interface Presented {
   /** For dns-account-01. */
   readonly accountUrl?: string | undefined;
   readonly receipt?: Json | undefined;
-  /** What the solver prepared (a probe, a forward rule) instead of a challenge; its identifier is the lineage's name. */
+  /** Not a challenge, but what the solver prepared (a probe, a forward rule); its identifier is the lineage's name. */
   readonly probe?: true | undefined;
-  /** The solver that presented it; undefined means the one that the spec has for the identifier. */
+  /** The solver that presented it; undefined means the spec's solver for the identifier. */
   readonly by?: Presenter | undefined;
 }
 
-/** Whether what a solver of a spec prepared is a forward rule. */
+/** Reports whether a spec's solvers prepare a forward rule rather than a probe. */
 export const ruleStays = ({ parts }: Pick<StoredSpec, 'parts'>): boolean =>
   parts.some(({ solver }) => makesRule(solver.settings));
 
-/** What a solver of this spec presented, in words. */
+/** Describes what a solver of this spec presented. */
 export const nameOfPresented = (presented: Presented, spec: StoredSpec): string =>
   presented.probe
     ? isRule(presented, spec)
@@ -34,7 +34,7 @@ export const nameOfPresented = (presented: Presented, spec: StoredSpec): string 
       : 'the probe'
     : `the ${presented.type} challenge of ${presented.identifier}`;
 
-/** Whether it is what a solver prepared, and a forward rule. */
+/** Reports whether this is a forward rule that a solver prepared. */
 export const isRule = (presented: Presented, spec: StoredSpec): boolean =>
   presented.probe === true && ruleStays({ parts: [partOfPresented(spec, presented)] });
 
@@ -45,11 +45,11 @@ export const presentedIn = (work: Work): readonly Presented[] =>
     ...present({ accountUrl: work.accountUrl }),
   }));
 
-/** Whether the work may have left something in the outside world. */
+/** Reports whether the work may have left something in the outside world. */
 export const owesCleanup = (work: Work | undefined): work is Work =>
   work !== undefined && (work.probe !== undefined || work.challenges.some(({ type }) => !staysAfterOrder(type)));
 
-/** Everything the work may have left in the outside world. */
+/** Returns everything that the work may have left in the outside world. */
 export function owedBy({ name, work, spec }: Pick<Lineage, 'name' | 'work' | 'spec'>): readonly Presented[] {
   if (!work) return [];
   const presented = presentedIn(work).filter(({ type }) => !staysAfterOrder(type));
@@ -84,13 +84,13 @@ export function tombstoneOf(
   };
 }
 
-/** The certificate as the solver sees it that presented it. */
+/** Returns the certificate as seen by the solver that presented the challenge. */
 export const partOfPresented = (
   spec: StoredSpec,
   { by, identifier }: Pick<Presented, 'by' | 'identifier'>,
 ): PartSpec => (by ? { ...by, name: spec.name, identifiers: spec.identifiers } : partFor(spec, identifier));
 
-/** Groups what is owed by the solver that presented it. */
+/** Groups what is to be removed by the solver that presented it. */
 export function bySolver<T extends Presented>(
   spec: StoredSpec,
   owed: readonly T[],
@@ -107,8 +107,8 @@ export function bySolver<T extends Presented>(
 }
 
 /**
- * Keeps the latest tombstone for each value: every try of a kept order gets the same tokens, and the same values unless the
- * account has got another key. A record of dns-persist-01 has no token; its receipt says which it is.
+ * Keeps the latest tombstone for each value: every try of a kept order gets the same tokens, and the same values unless
+ * the account's key has changed. A dns-persist-01 record has no token, so its receipt identifies it.
  */
 export function oneForEach(stones: readonly Tombstone[]): readonly Tombstone[] {
   const latest = new Map<string, Tombstone>();
@@ -121,26 +121,26 @@ export function oneForEach(stones: readonly Tombstone[]): readonly Tombstone[] {
   return [...latest.values()];
 }
 
-/** A tombstone whose removal failed (again): it must still be checked for a late effect. */
+/** Returns a tombstone whose removal failed (again). It must still be checked for a late effect. */
 export const leftAgain = ({ refused, looked, late }: Tombstone, stone: Tombstone): Tombstone => ({
   refused,
   ...stone,
   ...present({ late: stone.looked === -1 && (looked !== -1 || late) ? true : undefined }),
 });
 
-/** How much of a document tombstones may take: enough for two hundred names of the greatest length. */
+/** How much of a document tombstones may take: enough for two hundred names of maximum length. */
 const mostStonesBytes = 144 * 1024;
 
 /**
- * Whether the document has room for the challenges of another order, even if none of these, and nothing that is already
- * journalled, can be removed.
+ * Reports whether the document has room for the challenges of another order, even if none of these, and nothing that is
+ * already journalled, can be removed.
  */
 export function hasRoomForOrder(lineage: Lineage, wanted: StoredSpec, now: Date): boolean {
   const { tombstones = [], spec } = lineage;
   const unknown = { type: 'http-01', token: '.'.repeat(43), thumbprint: '.'.repeat(43) } as const;
   const fresh = wanted.identifiers.map(({ value }) => ({ ...unknown, identifier: value, receipt: unknown }));
   const stones = [
-    // A large document gives up the reasons first.
+    // A large document drops the reasons first.
     ...tombstones.map(({ refused: _reason, ...stone }) => stone),
     ...owedBy(lineage).map((presented) => tombstoneOf(spec, presented, now)),
     ...fresh.map((presented) => tombstoneOf(wanted, presented, now)),
@@ -158,15 +158,18 @@ export const dueAt = ({ looked, closedAt, listedAt }: Tombstone): number =>
 
 export const isDue = (stone: Tombstone, now: Date): boolean => now.getTime() >= dueAt(stone);
 
-/** The tombstone of what a removal may have missed, because the service lists it only after so many ms. */
+/**
+ * Returns the tombstone of a value that a removal may have missed, because the service lists it only after this many
+ * ms.
+ */
 export const missedFor = (stone: Tombstone, ms: number): Tombstone => ({
   ...stone,
   listedAt: new Date(Date.parse(stone.closedAt) + ms).toISOString(),
 });
 
 /**
- * A tombstone after a check that found or removed its value: after the check at 1 h, the one at 24 h follows. An earlier
- * check, of what the service lists by then, replaces neither.
+ * Returns what is left of a tombstone after a check that found no value or removed it. The check at 1 h is followed by
+ * the one at 24 h. An earlier check, made when the service lists the value, replaces neither.
  */
 export function afterLook(
   { late, refused: _refused, listedAt: _listed, ...stone }: Tombstone,

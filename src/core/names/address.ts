@@ -1,6 +1,7 @@
 import { canonicalAddress } from './identifiers.ts';
 
-// Networks that no public CA can reach (RFC 6890's registries). An answer from one proves nothing about what a CA sees.
+// Networks that no public CA can reach (RFC 6890's registries). A response from one proves nothing about what a CA
+// sees.
 const closedIpv4: readonly (readonly [number, number])[] = [
   [0x00_00_00_00, 8],
   [0x0a_00_00_00, 8],
@@ -14,8 +15,8 @@ const closedIpv4: readonly (readonly [number, number])[] = [
 ];
 
 /**
- * Whether a CA on the internet can reach an IP address. An IPv6 address that stands for an IPv4 address (mapped,
- * translated, tunnelled) counts as that one, because that is where the packets go.
+ * Reports whether a CA on the internet can reach an IP address. An IPv6 address that represents an IPv4 address
+ * (mapped, translated, tunnelled) is treated as that address, because that is where the packets go.
  */
 export function isPublicAddress(address: string): boolean {
   const canonical = canonicalAddress(address.replace(/%.*$/, ''));
@@ -31,7 +32,7 @@ const numberOf = (ipv4: string): number => ipv4.split('.').reduce((sum, octet) =
 const isPublicIpv4 = (value: number): boolean =>
   !closedIpv4.some(([net, bits]) => Math.floor(value / 2 ** (32 - bits)) === Math.floor(net / 2 ** (32 - bits)));
 
-/** The eight groups of a canonical IPv6 address (RFC 5952), as numbers. */
+/** Returns the eight groups of a canonical IPv6 address (RFC 5952) as numbers. */
 function groupsOf(canonical: string): readonly number[] {
   const [before = [], after = []] = canonical
     .split('::')
@@ -39,14 +40,14 @@ function groupsOf(canonical: string): readonly number[] {
   return [...before, ...Array<number>(8 - before.length - after.length).fill(0), ...after];
 }
 
-/** The name of a canonical address in the reverse tree of the DNS, without a dot at the end (RFC 1035 §3.5, RFC 3596 §2.5). */
+/** Returns the reverse DNS name of a canonical address, without a trailing dot (RFC 1035 §3.5, RFC 3596 §2.5). */
 export function reverseName(canonical: string): string {
   if (!canonical.includes(':')) return `${canonical.split('.').reverse().join('.')}.in-addr.arpa`;
   const digits = groupsOf(canonical).map((group) => group.toString(16).padStart(4, '0'));
   return `${[...digits.join('')].reverse().join('.')}.ip6.arpa`;
 }
 
-/** The IPv4 address that an IPv6 address stands for; undefined if it stands for none. */
+/** Returns the IPv4 address that an IPv6 address represents, or undefined if there is none. */
 function ipv4Within(groups: readonly number[]): number | undefined {
   const [first, second] = groups;
   const at = (index: number): number => groups[index]! * 0x1_0000 + groups[index + 1]!;
@@ -66,8 +67,8 @@ function ipv4Within(groups: readonly number[]): number | undefined {
 const isClosedIpv6 = ([first = 0, second, third]: readonly number[]): boolean =>
   first >> 9 === 0xfc >> 1 || first >= 0xfe80 || (first === 0x64 && second === 0xff9b && third === 1);
 
-// Addresses at which a cloud answers its own machines, often with credentials: Alibaba, Azure, Oracle; AWS and Google
-// over IPv6. The others are link-local.
+// Addresses at which a cloud provider serves metadata to its machines, often with credentials: Alibaba, Azure, Oracle;
+// AWS and Google over IPv6. The others are link-local.
 const metadataAddresses: readonly string[] = [
   '100.100.100.200',
   '168.63.129.16',
@@ -77,8 +78,9 @@ const metadataAddresses: readonly string[] = [
 ];
 
 /**
- * Whether nothing may be requested from an address, because no CA can reach it and what answers there may give away
- * credentials or change this machine: link-local, metadata, unspecified, multicast; or not an address at all.
+ * Reports whether certfleet must not send requests to an address, because no CA can reach it, and a service there may
+ * reveal credentials or change this machine: link-local, metadata, unspecified and multicast addresses, and texts that
+ * are not addresses.
  */
 export function isForbiddenAddress(address: string): boolean {
   const canonical = canonicalAddress(address.replace(/%.*$/, ''));
@@ -88,7 +90,7 @@ export function isForbiddenAddress(address: string): boolean {
   const [first = 0] = groups;
   if (first >> 6 === 0xfe80 >> 6 || first >> 8 === 0xff) return true;
   const inner = ipv4Within(groups);
-  // `::1` has the form of an address that stands for 0.0.0.1.
+  // `::1` has the form of an address that represents 0.0.0.1.
   return inner !== undefined && inner !== 1 && isForbiddenIpv4(inner);
 }
 
@@ -102,12 +104,15 @@ function isForbiddenIpv4(value: number): boolean {
   );
 }
 
-/** As many addresses of one name as are asked or checked. Real names have fewer; a hostile one may have thousands. */
+/**
+ * The maximum number of a name's addresses that are queried or checked. Real names have fewer; a hostile one may have
+ * thousands.
+ */
 export const mostAddresses = 16;
 
 /**
- * At most {@link mostAddresses} of a name's addresses, of both families in turn. If there are more, the first ones in
- * sorted order are taken, so that it is the same ones each time, and `left` says how many are not.
+ * Returns at most {@link mostAddresses} of a name's addresses, balanced between the families. If there are more, it
+ * takes the first in sorted order, so that the choice is stable, and `left` counts the rest.
  */
 export function fewAddresses(
   ipv4: readonly string[],

@@ -1,7 +1,7 @@
-/** Loopback addresses, not names: a name may be resolved to anything. */
+/** Loopback addresses only, not names: a name may resolve to anything. */
 const loopback = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])$/;
 
-/** What is wrong with a text that is no {@link isApiEndpoint}. */
+/** Describes why {@link isApiEndpoint} rejects a text. */
 export function endpointProblem(text: unknown): string {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (url && url.username + url.password !== '')
@@ -10,8 +10,8 @@ export function endpointProblem(text: unknown): string {
 }
 
 /**
- * Whether an API's keys may be sent to a URL: https, or http to this machine. User information, query and fragment are
- * refused, because the calls would lose them.
+ * Reports whether an API's keys may be sent to a URL: https, or http to this machine. User information, query and
+ * fragment are rejected, because calls would lose them.
  */
 export function isApiEndpoint(text: string): boolean {
   if (!URL.canParse(text)) return false;

@@ -1,9 +1,9 @@
-// The contacts of an account at a CA (RFC 8555 §7.3) are URLs; people write addresses.
+// An account's contacts at a CA (RFC 8555 §7.3) are URLs; people write addresses.
 
-/** Whether this is a bare address, without `mailto:`. */
+/** Reports whether this is a bare address, without `mailto:`. */
 export const isAddress = (text: string): boolean => /^[^\s@,;:?]+@[^\s@,;:?]+$/.test(text);
 
 export const contactOf = (address: string): string => `mailto:${address}`;
 
-/** A contact that is no e-mail address stays as it is. */
+/** A contact that is not an e-mail address is returned unchanged. */
 export const addressOf = (contact: string): string => contact.replace(/^mailto:/, '');

@@ -1,15 +1,15 @@
 import { type Identifier, identifierKey, sameIdentifiers } from './identifier.ts';
 import { longestLineageName } from './identifiers.ts';
 
-/** A certificate whose name a new one might get by default. */
+/** A certificate that has a default name or a numbered one. */
 export interface Member {
   readonly name: string;
   readonly identifiers: readonly Identifier[];
 }
 
-/** Which certificate identifiers mean that are given without a name. */
+/** The certificate that identifiers refer to if they are given without a name. */
 export type Meant =
-  /** It has just these, or does not exist yet. */
+  /** It has exactly these, or does not exist yet. */
   | { readonly is: 'same' | 'new'; readonly name: string }
   /** It has some of these, and no others. */
   | { readonly is: 'part'; readonly name: string; readonly identifiers: readonly Identifier[] }
@@ -17,15 +17,15 @@ export type Meant =
   | { readonly is: 'more'; readonly name: string; readonly identifiers: readonly Identifier[] };
 
 /**
- * The default name, or one of those that follow if certificates for other identifiers have it: `example.com`,
- * `example.com-0001`, as certbot counts.
+ * Returns the default name, or a numbered one if other certificates have it: `example.com`, `example.com-0001`,
+ * numbered like certbot's.
  */
 export const numberedName = (base: string, number: number): string =>
   number === 0 ? base : `${base.slice(0, longestLineageName - 5)}-${String(number).padStart(4, '0')}`;
 
 /**
- * Which certificate is meant by identifiers without a name. A default name is only a guess, so it never takes
- * identifiers from a certificate, and finds the same certificate again whatever numbers are free by then.
+ * Finds the certificate that identifiers without a name refer to. A default name is only a guess, so it never takes
+ * identifiers from a certificate, and it finds the same certificate again whatever numbers are free by then.
  *
  * @param members the certificates with the default name and its numbers, in this order
  */
@@ -41,7 +41,7 @@ export function meantBy(wanted: readonly Identifier[], base: string, members: re
   return { is: 'new', name: freeName(base, members) };
 }
 
-/** The first name of the row that no member has. */
+/** Returns the first of the default name and its numbered ones that no member has. */
 export function freeName(base: string, members: readonly Pick<Member, 'name'>[]): string {
   const taken = new Set(members.map(({ name }) => name));
   let number = 0;

@@ -1,29 +1,29 @@
-/** DNS names as text: lower case, no trailing dot, the root as `''`. */
+/** DNS names as text: lower case, without a trailing dot, the root as `''`. */
 
 export const canonicalName = (name: string): string => {
   const lower = name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
   return lower.endsWith('.') ? lower.slice(0, -1) : lower;
 };
 
-/** The name one label up; undefined for the root. `a.b` → `b` → `''`. */
+/** Returns the parent of a name, or undefined for the root. `a.b` → `b` → `''`. */
 export function parentName(name: string): string | undefined {
   if (name === '') return undefined;
   const dot = name.indexOf('.');
   return dot === -1 ? '' : name.slice(dot + 1);
 }
 
-/** Whether `name` is `zone` or below it, label by label (`badexample.com` is not below `example.com`). */
+/** Reports whether `name` is `zone` or below it, label by label (`badexample.com` is not below `example.com`). */
 export const isWithin = (name: string, zone: string): boolean =>
   zone === '' || name === zone || name.endsWith(`.${zone}`);
 
-/** A name relative to its zone, as many APIs want it: `_acme-challenge.www`. The zone itself is `@`, or what is given. */
+/** Returns a name relative to its zone, as many APIs require it: `_acme-challenge.www`. The zone itself is `apex`. */
 export const relativeName = (name: string, zone: string, apex = '@'): string =>
   name === zone ? apex : name.slice(0, -zone.length - 1);
 
 /**
- * Whether a name fits in a DNS message (RFC 1035 §2.3.4): labels of 1 to 63 octets, 253 characters in all. Underscores
- * and asterisks are allowed, because this is not only about host names; backslashes are not, because the names in
- * answers have them where an octet was not printable.
+ * Reports whether a name fits in a DNS message (RFC 1035 §2.3.4): labels of 1 to 63 octets, 253 characters in all.
+ * Underscores and asterisks are allowed, because these are not only host names. Backslashes are not: in a response,
+ * they mark an octet that is not printable.
  */
 export const isDnsName = (name: string): boolean =>
   name === '' ||
@@ -35,7 +35,9 @@ export interface ServerAddress {
   readonly port: number;
 }
 
-/** Reads `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`; undefined for anything else. */
+/**
+ * Parses `192.0.2.53`, `192.0.2.53:5353`, `2001:db8::53` or `[2001:db8::53]:5353`. Returns undefined for anything else.
+ */
 export function parseServerAddress(text: string, defaultPort = 53): ServerAddress | undefined {
   const bracketed = /^\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\](?::(\d{1,5}))?$/.exec(text);
   const ipv4 = /^(\d{1,3}(?:\.\d{1,3}){3})(?::(\d{1,5}))?$/.exec(text);

@@ -1,6 +1,6 @@
 import { fail } from '../errors/errors.ts';
 
-/** A server that should serve the certificate: one of `endpoints:` of a spec. */
+/** A server that should serve the certificate: an entry of a spec's `endpoints:`. */
 export interface Endpoint {
   /** A DNS name or an IP address without brackets. */
   readonly host: string;
@@ -8,7 +8,7 @@ export interface Endpoint {
 }
 
 /**
- * What an address serves. The state of an endpoint is that of its worst address.
+ * What an address serves. An endpoint's state is that of its worst address.
  *
  * - `current`: the expected version;
  * - `old`: the previous version;
@@ -31,12 +31,14 @@ export interface EndpointVerdict {
   /** As written in the spec. */
   readonly endpoint: string;
   readonly state: EndpointState;
-  /** For a person, with the address it is about. */
+  /** For display, with the address that it concerns. */
   readonly words: string;
   readonly addresses: readonly AddressVerdict[];
 }
 
-/** `www.example.com`, `www.example.com:8443`, `192.0.2.1:443`, `[2001:db8::1]:443`; port 443 unless said. */
+/**
+ * Parses `www.example.com`, `www.example.com:8443`, `192.0.2.1:443` or `[2001:db8::1]:443`. The default port is 443.
+ */
 export function parseEndpoint(text: string): Endpoint {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s[\]:/]+))(?::(\d{1,5}))?$/.exec(text);
   const host = match?.[1] ?? match?.[2];
@@ -53,11 +55,11 @@ export const printEndpoint = ({ host, port }: Endpoint): string =>
 export const judgeFingerprint = (served: string, expected: string, previous?: string): 'current' | 'old' | 'other' =>
   served === expected ? 'current' : served === previous ? 'old' : 'other';
 
-// From best to worst. A failed handshake is worse than no connection: it is what a bad deployment looks like, and
-// putting the previous version back repairs it. `cannot-tell` counts only if no other address says more.
+// From best to worst. A failed handshake is worse than no connection: it suggests a bad deployment, which restoring the
+// previous version repairs. `cannot-tell` counts only if no other address says more.
 const badness: readonly EndpointState[] = ['cannot-tell', 'current', 'old', 'other', 'unreachable', 'handshake-failed'];
 
-/** The verdict on an endpoint, from its worst address. */
+/** Judges an endpoint by its worst address. */
 export function judgeEndpoint(endpoint: string, addresses: readonly AddressVerdict[]): EndpointVerdict {
   let worst: AddressVerdict | undefined;
   for (const one of addresses) if (!worst || badness.indexOf(one.state) > badness.indexOf(worst.state)) worst = one;

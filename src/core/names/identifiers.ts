@@ -1,15 +1,19 @@
 import { baseName, type Identifier, isWildcard } from './identifier.ts';
 
 /**
- * Rules for identifiers: the letters of a DNS name (RFC 1034 §3.5, RFC 5890 §2.3.1), the text form of an address, and
- * pairs that CAs refuse. Rules that need a library (public suffixes, IDNA) are in `config/identifiers.ts`.
+ * Rules for identifiers: the characters of a DNS name (RFC 1034 §3.5, RFC 5890 §2.3.1), the text form of an address,
+ * and pairs that CAs refuse. Rules that need a library (public suffixes, IDNA) are in `config/identifiers.ts`.
  */
 
-/** How many identifiers a certificate may have: Let's Encrypt's limit. Some of its profiles allow 25; the CA checks. */
+/**
+ * The maximum number of identifiers per certificate: Let's Encrypt's limit. Some of its profiles allow 25, which the CA
+ * checks.
+ */
 export const mostIdentifiers = 100;
 
 /**
- * Why an ASCII, lower-case name without trailing dot is not a DNS name; undefined if it is one. `*.` may precede it.
+ * Returns why a lower-case ASCII name without a trailing dot is not a DNS name, or undefined if it is one. `*.` may
+ * precede it.
  */
 export function dnsNameProblem(name: string): string | undefined {
   const base = name.startsWith('*.') ? name.slice(2) : name;
@@ -46,10 +50,10 @@ const visible = (character: string): string =>
     ? `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`
     : character;
 
-/** The canonical text of an IP address (RFC 5952 for IPv6); undefined if it is not an address. */
+/** Returns the canonical text of an IP address (RFC 5952 for IPv6), or undefined if it is not an address. */
 export function canonicalAddress(text: string): string | undefined {
   const octets = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1);
-  // Leading zeros are refused, because some programs read them as octal.
+  // Leading zeros are rejected, because some programs read them as octal.
   if (octets) return octets.every((octet) => String(Number(octet)) === octet && Number(octet) < 256) ? text : undefined;
   if (!/^[0-9a-f:.]+$/i.test(text) || !text.includes(':')) return undefined;
   // The URL parser writes IPv6 addresses as RFC 5952 §4 requires.
@@ -57,13 +61,13 @@ export function canonicalAddress(text: string): string | undefined {
   return url?.hostname.slice(1, -1);
 }
 
-/** Each identifier once, in the order given. */
+/** Returns each identifier once, in the order given. */
 export function withoutDuplicates(identifiers: readonly Identifier[]): readonly Identifier[] {
   const seen = new Set<string>();
   return identifiers.filter(({ value }) => !seen.has(value) && seen.add(value));
 }
 
-/** A name that a wildcard in the same list covers (Boulder refuses such a pair), or undefined. */
+/** Returns a name that a wildcard in the same list covers (Boulder refuses such a pair), or undefined. */
 export function coveredByWildcard(
   identifiers: readonly Identifier[],
 ): { readonly value: string; readonly wildcard: string } | undefined {
@@ -77,31 +81,35 @@ export function coveredByWildcard(
   return undefined;
 }
 
-/** The name of the test lineage (`issue --staging`) beside a real one; it is never renewed or deployed. */
+/** Returns the name of the test lineage (`issue --staging`) beside a real one. It is never renewed or deployed. */
 export const stagingName = (name: string): string => `${name}~staging`;
 export const isStagingName = (name: string): boolean => name.endsWith('~staging');
-/** The certificate that a test certificate is a test of. */
+/** Returns the name of the real certificate that a test certificate belongs to. */
 export const nameOfReal = (name: string): string => name.slice(0, -stagingName('').length);
 
 export const longestLineageName = 100;
 
 /**
- * Whether a lineage may have this name. A leading hyphen would make it a flag; `~staging` is certfleet's own suffix.
+ * Reports whether a lineage may have this name. A leading hyphen would make it a flag; `~staging` is reserved for
+ * certfleet.
  */
 export const isLineageName = (name: string): boolean =>
   /^[a-z0-9._][a-z0-9._-]{0,99}$/.test(name) && !reservedNames.has(name);
 
-/** Folders, and what every object of JavaScript has. */
+/** Names of folders, and properties of every JavaScript object. */
 const reservedNames: ReadonlySet<string> = new Set(['.', '..', '__proto__', 'constructor']);
 
-/** Whether a store may have a lineage of this name: also a test lineage, or one of `dns test`. */
+/** Reports whether a store may have a lineage of this name, including test lineages and those of `dns test`. */
 export const isStoredName = (name: string): boolean =>
   isLineageName(isStagingName(name) ? nameOfReal(name) : name) || /^~dns-test-[\w-]{1,99}$/.test(name);
 
-/** The name of an imported lineage of whose own name nothing is left. */
+/** The name of an imported lineage whose own name has no usable characters. */
 export const unnamed = 'imported';
 
-/** The name of a lineage that another client called so: what names may not have is replaced. */
+/**
+ * Returns the name for a lineage that another client called `name`, with the characters that names cannot have
+ * replaced.
+ */
 export function importedName(name: string): string {
   if (isLineageName(name)) return name;
   const plain = name
@@ -113,11 +121,11 @@ export function importedName(name: string): string {
 }
 
 /**
- * The default name of a lineage: its first identifier. A wildcard becomes `wildcard.example.com`, not `example.com` as
- * in certbot, so that `-d example.com` and `-d '*.example.com'` do not replace each other. A name that is too long is
- * cut, and a digest keeps it unique.
+ * Returns the default name of a lineage: its first identifier. A wildcard becomes `wildcard.example.com`, not
+ * `example.com` as in certbot, so that `-d example.com` and `-d '*.example.com'` do not replace each other. A name that
+ * is too long is cut, and a digest keeps it unique.
  *
- * @param digest makes letters and digits of a text
+ * @param digest returns a digest of a text in letters and digits
  */
 export function defaultLineageName(identifiers: readonly Identifier[], digest: (text: string) => string): string {
   const first = identifiers[0];

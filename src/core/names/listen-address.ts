@@ -1,4 +1,4 @@
-/** Where a responder listens. */
+/** The address on which a responder listens. */
 export interface ListenAddress {
   /** An IP address without brackets; `::` means all addresses of both families. */
   readonly host: string;
@@ -8,14 +8,14 @@ export interface ListenAddress {
 const shape = /^(?:(?<v4>\d{1,3}(?:\.\d{1,3}){3})|\[(?<v6>[0-9A-Fa-f:.]{2,45})\])?:?(?<port>\d{1,5})$/;
 
 /**
- * Reads `0.0.0.0:80`, `[::]:80`, `:80` or `80`; without an address it means all addresses of both families. Returns
- * undefined for anything else, also for names, because a name may resolve differently at the next start.
+ * Parses `0.0.0.0:80`, `[::]:80`, `:80` or `80`. Without an address, it means all addresses of both families. Returns
+ * undefined for anything else, including names, because a name may resolve differently at the next start.
  */
 export function parseListenAddress(text: string): ListenAddress | undefined {
   const groups = shape.exec(text)?.groups;
   if (!groups) return undefined;
   const { v4, v6 } = groups;
-  // `0.0.0.080` and `[::]80` match the pattern, but an address needs its colon.
+  // `0.0.0.080` and `[::]80` match the pattern, but an address requires a colon before the port.
   if ((v4 || v6) && !/[\d\]]:\d+$/.test(text)) return undefined;
   const port = Number(groups.port);
   if (port < 1 || port > 65_535) return undefined;
@@ -24,14 +24,14 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
   return { host: v4 ?? v6 ?? '::', port };
 }
 
-/** For messages, with brackets around IPv6. */
+/** Formats an address for messages, with brackets around IPv6. */
 export const formatListenAddress = ({ host, port }: ListenAddress): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
-/** The addresses at which the holder of this port may answer on this machine, likeliest first. */
+/** Returns the addresses on this machine at which the process that holds this port may answer, likeliest first. */
 export function localAddresses(host: string): readonly string[] {
   if (host === '0.0.0.0') return ['127.0.0.1'];
-  // A holder of 0.0.0.0 also blocks `::`, so try both loopback addresses.
+  // A process that listens on 0.0.0.0 also blocks `::`, so try both loopback addresses.
   if (/^[0:]+$/.test(host)) return ['127.0.0.1', '::1'];
   return [host];
 }

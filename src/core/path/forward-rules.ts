@@ -10,10 +10,10 @@ export type RuleForm = Pick<StoredRule, 'host' | 'path' | 'answer'>;
 export type FormOrReason = { readonly form: RuleForm } | { readonly refused: string } | { readonly wait: string };
 
 /**
- * The rule that sends `path` of a host to the responder and takes no other traffic away, or why there is none.
+ * Returns the rule that sends a host's `path` to the responder without taking other traffic, or why there is none.
  *
- * Where rules of a host exclude all others (`host-first`), a host without rules of its own gets a rule for every host
- * without rules, and a host with rules one beside them.
+ * If a host's rules exclude all others (`host-first`), a host without rules of its own gets a rule for all such hosts,
+ * and a host with rules gets another one beside them.
  */
 export function safeForm(
   host: string,
@@ -25,7 +25,7 @@ export function safeForm(
   },
 ): FormOrReason {
   const { rules, matching, owner } = listener;
-  // Rules with the mark go away, so they do not make a host one that has rules of its own.
+  // Marked rules are temporary, so they do not count as a host's own rules.
   const foreign = rules.filter(({ name }) => markIn(name) === undefined);
   const form: RuleForm = {
     path,
@@ -54,19 +54,19 @@ function hostOf(
   return closest === undefined ? {} : { host: closest };
 }
 
-/** Whether a wildcard of a rule matches the host; at a balancer it stands for any number of labels. */
+/** Reports whether a rule's wildcard matches the host. At a balancer, it stands for any number of labels. */
 const covers = (wildcard: string, host: string): boolean =>
   wildcard.startsWith('*.') && host.endsWith(wildcard.slice(1));
 
-/** What there is to do on a listener. */
+/** The changes to make on a listener. */
 export interface RulePlan {
-  /** What the balancer shall have. */
+  /** The rules that the balancer should have. */
   readonly wanted: WantedRules;
-  /** The state to store before the balancer is asked: everything that may be there until it has answered. */
+  /** The state to store before the balancer is asked: everything that may exist there until it responds. */
   readonly during: ListenerState;
   /** The state to store afterwards. */
   readonly after: ListenerState;
-  /** Why a user gets no rule, and for which host; or none yet. */
+  /** Why a user gets no rule, and for which host. `waiting`: why a user gets no rule yet. */
   readonly refused: ReadonlyMap<string, Refusal>;
   readonly waiting: ReadonlyMap<string, string>;
 }
@@ -82,15 +82,15 @@ export interface PlanContext {
   readonly matching: 'host-first' | 'best';
   readonly inspection: Inspection;
   readonly now: Date;
-  /** Twelve hex digits, new each time. */
+  /** Returns twelve hex digits, different each time. */
   readonly newId: () => string;
 }
 
 const dayMs = 24 * 3_600_000;
-/** When an object that is still there is surely a left-over; rules that are to stay get ten years. */
+/** When an object that still exists is certainly a left-over; rules that are to stay get ten years. */
 const lifeMs = { order: dayMs, keep: 3_650 * dayMs } as const;
 
-/** Which rules and which group the users of a listener need, and how they fit into what is there. */
+/** Plans the rules and the group that a listener's users need, given what already exists there. */
 export function planRules(before: ListenerState, context: PlanContext): RulePlan {
   const { owner, mode, matching, inspection, now, newId } = context;
   const { rules: listed, rulesLeft } = inspection;
@@ -143,7 +143,7 @@ export function planRules(before: ListenerState, context: PlanContext): RulePlan
   };
 }
 
-/** What one user needs, in the form of rules for one host each. */
+/** Returns what one user needs as rules for one host each. */
 function neededBy(
   { hosts, answers = [] }: RuleUser,
   mode: PlanContext['mode'],
@@ -160,7 +160,7 @@ const isSame = (a: RuleForm, b: RuleForm): boolean => a.host === b.host && a.pat
 
 const wantedRule = (rule: StoredRule): WantedRule => rule;
 
-/** The backends of all users, each once. */
+/** Returns the backends of all users, each once. */
 function backendsOf(users: readonly RuleUser[]): readonly Backend[] {
   const found = new Map<string, Backend>();
   for (const { backend } of users)

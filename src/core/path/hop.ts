@@ -9,7 +9,7 @@ export interface Hop {
   /** Why it is broken, or may be. */
   readonly reason?: HopReason;
   readonly advice?: string;
-  /** Of what is broken, for the exit code. */
+  /** The error code of a broken hop, for the exit code. */
   readonly code?: ErrorCode;
 }
 
@@ -44,7 +44,7 @@ export type HopReason =
   | 'waf'
   | 'icp-filing';
 
-/** A hop at which something failed with an error. */
+/** Returns a hop that failed with an error. */
 export function failedAt(at: HopPlace, error: unknown): Hop {
   const { code, message, hint } = asFailure(error);
   const broken = { at, state: 'broken', finding: message, code, advice: hint } as const;

@@ -1,11 +1,11 @@
 /**
- * The name of an object at a load balancer: `cf-<owner>-<expiry>-<id>`, 34 characters of `a-z0-9-`, so that every
- * balancer takes it. It is the only handle after a crash, and shows whose the object is where nothing can be tagged.
+ * The name of an object at a load balancer: `cf-<owner>-<expiry>-<id>`, 34 characters of `a-z0-9-`, which every
+ * balancer accepts. It is the only handle after a crash, and shows the owner where objects cannot be tagged.
  */
 export interface OwnMark {
-  /** Which store made it: {@link ownerOf}. */
+  /** The store that created it: {@link ownerOf}. */
   readonly owner: string;
-  /** From when on it can only be a left-over. */
+  /** When it can only be a left-over. */
   readonly expires: Date;
   /** Unique among the owner's objects. */
   readonly id: string;
@@ -19,12 +19,12 @@ export function nameWithMark({ owner, expires, id }: OwnMark): string {
   return `cf-${owner}-${hours.toString(36).padStart(5, '0')}-${id}`;
 }
 
-/** The mark in a name; undefined if it is somebody else's. */
+/** Parses the mark in a name. Returns undefined if the object is not certfleet's. */
 export function markIn(name: string): OwnMark | undefined {
   const [, owner, hours, id] = form.exec(name) ?? [];
   if (owner === undefined || hours === undefined || id === undefined) return undefined;
   return { owner, expires: new Date(Number.parseInt(hours, 36) * hourMs), id };
 }
 
-/** Begins the names of all objects of one owner. */
+/** The prefix of the names of all objects of one owner. */
 export const markOf = (owner: string): string => `cf-${owner}-`;

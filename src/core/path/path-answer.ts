@@ -2,9 +2,9 @@ import { challengePath } from '../ca/challenge-path.ts';
 import { cut, remoteText } from '../errors/remote-text.ts';
 import type { Hop } from './hop.ts';
 
-/** What one address answered to a request of the challenge path, after its redirects. */
+/** What one address answered to a request for the challenge path, after redirects. */
 export type PathAnswer = {
-  /** Of the last request. */
+  /** The URL of the last request. */
   readonly url: string;
   readonly redirects: number;
 } & (
@@ -15,7 +15,10 @@ export type PathAnswer = {
       readonly problem: 'loses-path' | 'elsewhere' | 'nowhere' | 'loop';
     }
   | { readonly kind: 'not-fetched'; readonly address: string; readonly forbidden: boolean }
-  /** `phase`: `connect` without a connection, `exchange` if TLS or HTTP failed on it. `code`: of the system or parser. */
+  /**
+   * `phase`: `connect` without a connection, `exchange` if TLS or HTTP failed on it. `code`: from the system or the
+   * parser.
+   */
   | {
       readonly kind: 'failed';
       readonly phase: 'connect' | 'exchange';
@@ -25,21 +28,21 @@ export type PathAnswer = {
 );
 
 export interface AnswerContext {
-  /** The address of the name that was asked first. */
+  /** The name's address that was requested first. */
   readonly address: string;
   readonly host: string;
   readonly path: string;
-  /** The body that shows that the answer is certfleet's; undefined if nothing leads to it now. */
+  /** The body that identifies certfleet's answer; undefined if nothing serves it now. */
   readonly expected: string | undefined;
   /** Whether a wrong answer from here proves that the CA gets one too. */
   readonly isProof: boolean;
-  /** Whether the operator named resolvers that see what the CA sees, so that a refusal here is one for the CA. */
+  /** Whether the operator named resolvers that see what the CA sees, so that the CA gets the same refusal. */
   readonly seesAsTheCa: boolean;
   /** Whether another address of the name answered. */
   readonly othersAnswer: boolean;
 }
 
-/** What an answer says about the path, and the likely reason if it is not as it should be. */
+/** Judges an answer, and gives the likely reason if it is wrong. */
 export function verdictOnAnswer(answer: PathAnswer, context: AnswerContext): Hop {
   const { address, host, expected, isProof } = context;
   const wrong = { at: 'answer', ...(isProof ? brokenPath : unknown) } as const;
@@ -121,7 +124,7 @@ const noRouteCodes: readonly string[] = ['ENETUNREACH', 'EHOSTUNREACH', 'EAFNOSU
 
 const shown = (url: string): string => remoteText(url, 200);
 
-/** No answer: why, by how far the connection came. */
+/** Explains why there is no answer, by how far the connection came. */
 function failure(answer: PathAnswer & { readonly kind: 'failed' }, context: AnswerContext): Verdict {
   const { address, isProof, othersAnswer, host } = context;
   const { phase, code = '', words, redirects } = answer;
@@ -200,11 +203,11 @@ function redirect(answer: PathAnswer & { readonly kind: 'redirect' }, base: Hop,
   }
 }
 
-/** A page that something in between answers with. */
+/** Recognises a page served by something in between. */
 function pageOf({ status, body, url }: { readonly status: number; readonly body: string; readonly url: string }) {
   const page = cut(body, mostPage);
   const title = /<title[^>]*>([^<]*)/i.exec(page)?.[1] ?? '';
-  // Many pages have a filing number in their footer, so the words count only where the page is about it.
+  // Many pages have a filing number in their footer, so the words count only if the page is about it.
   if (isFilingHost(url) || filingWords.test(title) || (status === 403 && filingWords.test(page)))
     return { reason: filing.reason, advice: filing.advice, finding: `answers ${status} with ${filing.what}` } as const;
   if (blocking.includes(status) && firewallWords.test(page))
@@ -222,7 +225,7 @@ const filing = {
   advice: 'File the name (ICP) at the provider of this address, or use DNS-01, which needs no HTTP.',
 } as const;
 
-/** As much of a page as is read: an answer may be long, and made to be slow to read. */
+/** The maximum length of a page that is examined: a body may be long, and crafted to be slow to match. */
 const mostPage = 8_192;
 const filingWords = /备案|beian|non-compliance icp filing|icp (licen[cs]e|filing|record)/i;
 const filingHosts = /(^|\.)(beian\..*|batit\.aliyun\.com|webblock\..*|dnspod\.qcloud\.com)$/i;
@@ -232,7 +235,7 @@ const firewallWords =
 
 const isFilingHost = (url: string): boolean => URL.canParse(url) && filingHosts.test(new URL(url).hostname);
 
-/** The beginning of a body, which shows whose answer it is. */
+/** Returns the beginning of a body, which shows whose answer it is. */
 function beginning(body: string): string {
   const text = remoteText(
     cut(body, 1_000)

@@ -1,9 +1,9 @@
 import type { ListenerRule } from '../../ports/balancer.ts';
 
 /**
- * The rule that takes a request, as far as the documents of the balancers say; undefined: none, so the listener's
- * default, or nothing, answers. `first` wins wherever it matches, if the listener takes the best rule: the rules of
- * certfleet are made so.
+ * Returns the rule that handles a request, according to the balancers' documentation. undefined means none: the
+ * listener's default, or nothing, answers. If the listener picks the best rule, `first` wins wherever it matches,
+ * because certfleet's rules are created that way.
  */
 export function winningRule(
   { host, path }: { readonly host: string; readonly path: string },

@@ -11,7 +11,7 @@ export interface Event {
   /** `debug` is shown only on request. */
   readonly level: 'debug' | 'info' | 'warn' | 'error' | 'alarm';
   readonly event: EventName;
-  /** The lineage it is about, if any. */
+  /** The lineage that it concerns, if any. */
   readonly certificate?: string;
   /** One sentence for a person; contains no secret. */
   readonly message: string;

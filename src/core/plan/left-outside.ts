@@ -5,7 +5,7 @@ import type { Lineage, Tombstone } from '../lineage/lineage.ts';
 import { nameOfPresented } from '../lineage/tombstones.ts';
 import { shortList } from '../text/short-list.ts';
 
-/** Something of a certificate that is still in the outside world, although it was to be removed. */
+/** Something of a certificate that still exists in the outside world, although it should have been removed. */
 export interface LeftOutside {
   /** In words: `the forward rule`. */
   readonly what: string;
@@ -13,17 +13,17 @@ export interface LeftOutside {
   readonly reason: string;
 }
 
-/** How much of a reason to store: a certificate may have a hundred challenges. */
+/** The maximum length of a stored reason: a certificate may have a hundred challenges. */
 const longestReason = 200;
 
-/** The service only has no time at the moment. */
+/** Errors of a service that is only busy at the moment. */
 const passing: ReadonlySet<ErrorCode> = new Set([
   ...(['dns/limited', 'dns/conflict', 'balancer/limited', 'balancer/busy'] as const),
 ]);
 
 /**
- * Why a removal was refused, if the error shows that what was to be removed is still there. After a timeout, or without a
- * connection, that is unknown: it is tried again, and that is all.
+ * Returns why a removal was refused, if the error shows that the object still exists. After a timeout, or without a
+ * connection, that is unknown, and the removal is simply tried again.
  */
 export function refusalOf(error: unknown): Tombstone['refused'] {
   if (!isFailure(error) || error.blame === 'network' || error.blame === 'bug' || passing.has(error.code))
@@ -31,7 +31,7 @@ export function refusalOf(error: unknown): Tombstone['refused'] {
   return { code: error.code, reason: cut(reasonOf(error), longestReason) };
 }
 
-/** What a certificate has left outside, as far as that is known. What has the same reason is one entry. */
+/** Returns what a certificate is known to have left outside. Items with the same reason are combined. */
 export function leftOutside({ tombstones = [], spec }: Pick<Lineage, 'tombstones' | 'spec'>): readonly LeftOutside[] {
   const found = new Map<string, { readonly whats: Set<string>; readonly code: ErrorCode; readonly reason: string }>();
   for (const stone of tombstones) {

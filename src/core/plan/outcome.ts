@@ -7,7 +7,7 @@ import { present } from '../text/present.ts';
 import { type LeftOutside, leftOutside } from './left-outside.ts';
 import { nextTry, type Plan } from './plan.ts';
 
-/** A hook around the orders of a certificate that does not run. */
+/** A hook around a certificate's orders that does not run. */
 export interface RefusedHook {
   /** In words: ``the pre-hook `stop …` ``. */
   readonly what: string;
@@ -21,13 +21,13 @@ export type Outcome = {
   readonly certificate: string;
   /** When `renew` will next have something to do for it: RFC 3339. */
   readonly next?: string;
-  /** Names that its certificate lacks, because they were refused. */
+  /** Names that its certificate lacks because they were refused. */
   readonly dropped?: readonly RefusedName[];
   /** A person must add its TXT records, so `renew` does not renew it. */
   readonly byHand?: true;
-  /** What it has left outside, because its removal was refused. */
+  /** What it has left outside because the removal was refused. */
   readonly left?: readonly LeftOutside[];
-  /** Its hooks that do not run, because other users can change their programs. */
+  /** Its hooks that do not run because other users can change their programs. */
   readonly refusedHooks?: readonly RefusedHook[];
 } & (
   | { readonly result: 'issued' | 'renewed' | 'deployed'; readonly notAfter: string; readonly message: string }
@@ -43,17 +43,17 @@ export type Outcome = {
       readonly result: 'failed';
       readonly message: string;
       readonly error: CertfleetError;
-      /** It has a valid certificate that is not due, so `next` is its renewal. */
+      /** Its certificate is valid and not due, so `next` is the renewal time. */
       readonly notDue?: true;
-      /** A change of its settings failed, so its settings and its certificate are those of before. */
+      /** A change of its settings failed, so it keeps the earlier settings and certificate. */
       readonly settingsStay?: true;
     }
 );
 
 /**
- * The result of the last run, from the document.
+ * Returns the result of the last run, from the document.
  *
- * @param error the run's own error, if at hand: it has more than the document keeps
+ * @param error the run's own error, if available: it has more details than the document keeps
  */
 export function outcomeOfLast(lineage: Lineage, error?: CertfleetError): Outcome {
   const { last, name, current, renewal, spec } = lineage;
@@ -65,13 +65,13 @@ export function outcomeOfLast(lineage: Lineage, error?: CertfleetError): Outcome
   return { ...resultOf(name, last, current?.facts.notAfter ?? '', error ?? errorOf(last)), ...next };
 }
 
-/** What a certificate has left outside, for its outcome. */
+/** Returns what a certificate has left outside, for its outcome. */
 export function leftOf(lineage: Lineage | undefined): Pick<Outcome, 'left'> {
   const left = lineage?.tombstones ? leftOutside(lineage) : [];
   return left.length > 0 ? { left } : {};
 }
 
-/** The error of a run, as far as it is stored. */
+/** Returns a run's error, as far as it is stored. */
 const errorOf = ({ code, message, hint = '' }: LastRun): CertfleetError | undefined =>
   code !== undefined && code in errorTable ? new CertfleetError(code as ErrorCode, message, hint, {}) : undefined;
 
@@ -94,7 +94,7 @@ function resultOf(
   }
 }
 
-/** What to report for a plan that does nothing. */
+/** Returns the outcome of a plan that does nothing. */
 export function outcomeOfPlan(
   { wanted, obeyBackoff }: { readonly wanted: StoredSpec; readonly obeyBackoff: boolean },
   lineage: Lineage | undefined,

@@ -15,7 +15,7 @@ import { type Early, whyNow } from './schedule.ts';
 export interface Plan {
   /** `resume` finishes what a dead or stopped run began; `ask` only fetches the CA's renewal window. */
   readonly action: 'issue' | 'renew' | 'resume' | 'deploy' | 'ask' | 'none';
-  /** Why, in words for a person. */
+  /** Why, in words for display. */
   readonly reason: string;
   /** RFC 3339; undefined if only a change of the spec can give it something to do. */
   readonly wakeAt?: string | undefined;
@@ -23,9 +23,9 @@ export interface Plan {
   readonly pending?: { readonly code: string; readonly message: string };
   /** Why it waits although it is due. */
   readonly wait?: Wait;
-  /** It is renewed before its time, because the next run comes too late. */
+  /** Set if it is renewed before its time because the next run comes too late. */
   readonly early?: Early;
-  /** It is due, but needs a person. */
+  /** It is due, but requires a person. */
   readonly byHand?: true;
 }
 
@@ -42,17 +42,17 @@ export function planLineage(
   options: Means & {
     readonly obeyBackoff: boolean;
     readonly force: boolean;
-    /** RFC 3339: until when the CA asked us to wait, whatever the certificate. */
+    /** RFC 3339: until when the CA asked us to wait with every certificate. */
     readonly caHold?: string;
     /** Deliver the current version to every target again, and order nothing. */
     readonly redeploy?: boolean;
     /** Whether another certificate of this run has found that the CA is down. */
     readonly isDown?: boolean;
-    /** The rollover of its account that is under way, if its challenges depend on the key. */
+    /** The rollover of its account that is in progress, if its challenges depend on the key. */
     readonly rollover?: Rollover;
-    /** How long after this run the next one comes: what cannot wait for it is renewed now. */
+    /** The interval until the next run. What cannot wait for that run is renewed now. */
     readonly nextRunMs?: number | undefined;
-    /** No person is there to add records by hand. */
+    /** No person is present to add records by hand. */
     readonly unattended?: boolean | undefined;
   },
 ): Plan {
@@ -101,7 +101,7 @@ export function planLineage(
   return { action: 'none', reason: 'not due yet', wakeAt };
 }
 
-/** `renew --redeploy` does not look at whether the certificate is due; another pass does. */
+/** Plans `renew --redeploy`, which ignores whether the certificate is due; another pass handles that. */
 function planRedeploy(spec: StoredSpec, lineage: Lineage | undefined): Plan {
   const at = lineage?.renewal?.at;
   if (!lineage?.current) return { action: 'none', reason: 'there is no certificate to deliver yet' };
@@ -144,7 +144,10 @@ function whyDue(
   return early && { action: 'renew', reason: early.reason, early };
 }
 
-/** Whether, after a failure, `renew` tries again before the renewal time: not if only a person had asked for a new one. */
+/**
+ * Reports whether `renew` tries again before the renewal time after a failure. It does not if the certificate is not
+ * due and only a person asked for a new one.
+ */
 export const isRetried = (
   wanted: StoredSpec,
   lineage: Lineage | undefined,
@@ -156,8 +159,8 @@ export const isRetried = (
 };
 
 /**
- * When `renew` tries again after a failure: after the back-off, or not before the renewal time if only a person had
- * asked for a new certificate. RFC 3339.
+ * Returns when `renew` tries again after a failure: after the back-off, or at the renewal time if only a person asked
+ * for a new certificate. RFC 3339.
  */
 export function nextTry(
   wanted: StoredSpec,

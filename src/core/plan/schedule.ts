@@ -14,24 +14,29 @@ interface Validity {
   readonly notAfter: string;
 }
 
-/** Both ends are included (RFC 5280 §4.1.2.5), and CAs write 89 days, 23:59:59 for 90 days. */
+/**
+ * Returns a certificate's lifetime. Both ends are included (RFC 5280 §4.1.2.5), and CAs write 89 days, 23:59:59 for 90
+ * days.
+ */
 export const lifetimeMsOf = ({ notBefore, notAfter }: Validity): number =>
   Date.parse(notAfter) - Date.parse(notBefore) + 1_000;
 
 /**
- * Whether runs at this interval keep a certificate of this lifetime valid. Twice the interval must be below it, so that
- * the certificate survives one run that fails.
+ * Reports whether runs at this interval keep a certificate of this lifetime valid. Twice the interval must be shorter
+ * than the lifetime, so that the certificate survives one failed run.
  */
 export const holds = (intervalMs: number, lifetimeMs: number): boolean => 2 * intervalMs < lifetimeMs;
 
-/** The longest interval that holds a lifetime, in whole days if it is at least two, else in hours or minutes. */
+/**
+ * Returns the longest interval that suits a lifetime, in whole days if it is at least two, else in hours or minutes.
+ */
 export function longestIntervalMs(lifetimeMs: number): number {
   const most = Math.ceil(lifetimeMs / 2) - 1;
   const unit = [dayMs, hourMs].find((ms) => most >= 2 * ms) ?? 60_000;
   return Math.max(Math.floor(most / unit), 1) * unit;
 }
 
-/** What to say if the interval is too long for a certificate, with one that would do. */
+/** Returns the error to report if the interval is too long for a certificate, with an interval that would work. */
 export function tooSlow(
   certificate: string,
   intervalMs: number,
@@ -46,15 +51,18 @@ export function tooSlow(
 
 /** A renewal that cannot wait for the next run, although the certificate is not due. */
 export interface Early {
-  /** For a person. */
+  /** For display. */
   readonly reason: string;
-  /** The CA's window, if now is outside it. Let's Encrypt exempts only renewals inside it from its rate limits. */
+  /**
+   * The CA's window, if the current time is outside it. Let's Encrypt exempts only renewals inside it from its rate
+   * limits.
+   */
   readonly outside?: { readonly start: string; readonly end: string };
 }
 
 /**
- * Why to renew before the renewal time: it comes before the next run, or the certificate would expire before the run
- * after that. Undefined if it can wait, or if there is no certificate yet.
+ * Returns why to renew before the renewal time: it comes before the next run, or the certificate would expire before
+ * the run after that. Returns undefined if the renewal can wait, or if there is no certificate yet.
  */
 export function whyEarly({ current, renewal }: Lineage, now: Date, nextRunMs: number): Early | undefined {
   if (!current) return undefined;
@@ -74,13 +82,14 @@ export function whyEarly({ current, renewal }: Lineage, now: Date, nextRunMs: nu
   return { reason: `${reason}; ${counted}`, outside: { start, end } };
 }
 
-/** How far apart hourly runs may be: timers and the runs themselves are a few minutes late. */
+/** The longest interval between hourly runs: timers and the runs themselves are a few minutes late. */
 const hourlyMs = 65 * 60_000;
 
 /**
- * Why a run must not leave a renewal to the next one: with `--next-run` as in {@link whyEarly}, else because the CA's
- * window will be over an hour later. A window of Let's Encrypt's six-day certificates is about three hours long, and only
- * renewals inside it are exempt from the rate limits; if no run falls into a window, the one before it renews.
+ * Returns why a run must not leave a renewal to the next one: with `--next-run` as in {@link whyEarly}, else because
+ * the CA's window will be over an hour later. The renewal windows of Let's Encrypt's six-day certificates are about
+ * three hours long, and only renewals inside them are exempt from the rate limits. If no run falls into a window, the
+ * run before it renews.
  */
 export function whyNow(lineage: Lineage, now: Date, nextRunMs: number | undefined): Early | undefined {
   if (nextRunMs !== undefined) return whyEarly(lineage, now, nextRunMs);
@@ -96,9 +105,9 @@ export function whyNow(lineage: Lineage, now: Date, nextRunMs: number | undefine
 }
 
 /**
- * Whether it was issued so recently that a new certificate would not last much longer: a second run by hand, or a
- * schedule that cannot hold the lifetime. Two days keep such runs below Let's Encrypt's limit of five certificates a
- * week for the same names.
+ * Reports whether a certificate was issued so recently that a new one would not last much longer, as after a second run
+ * by hand, or with a schedule too slow for the lifetime. Two days keep such runs below Let's Encrypt's limit of five
+ * certificates a week for the same names.
  */
 function isTooYoung({ issuedAt, facts }: NonNullable<Lineage['current']>, now: Date, nextRunMs: number): boolean {
   const issued = isFromTheFuture(issuedAt, now) ? facts.notBefore : issuedAt;

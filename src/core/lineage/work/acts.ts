@@ -19,8 +19,8 @@ import { givenUp, versionsOf, withCurrent, withRetired } from './parts.ts';
 import { change, type Held, type Transition, whileHeld } from './transition.ts';
 
 /**
- * A version that another client got, without an order. A lineage that is already stored keeps its settings, and gets the
- * targets that it lacks.
+ * Stores a version that another client got, without an order. A lineage that is already stored keeps its settings, and
+ * gets the targets that it lacks.
  *
  * @param facts.has targets that already have the version
  */
@@ -29,7 +29,7 @@ export const imported = (facts: {
   readonly version: Version;
   readonly renewal: Renewal;
   readonly has: readonly string[];
-  /** The configuration says where it goes. */
+  /** The configuration says where the certificate is delivered. */
   readonly isDeclared?: boolean;
   readonly now: Date;
 }): Transition => ({
@@ -44,7 +44,7 @@ export const imported = (facts: {
       deployments: {},
     };
     const { failure: _before, givenBack: _again, settingsLost: _known, rolledBack, ...stored } = lineage ?? fresh;
-    // An import that was undone left it as if the configuration had declared it.
+    // An undone import leaves the lineage as if the configuration had declared it.
     const before: Lineage = facts.isDeclared
       ? stored
       : { ...stored, origin: 'command-line', spec: joined(stored.spec, facts.wanted) };
@@ -67,10 +67,10 @@ export const imported = (facts: {
 });
 
 /**
- * The document was lost, and its versions were not. How it is renewed is not known, so it is as if a configuration had
- * declared it: it is renewed once one does, or once it is issued again by flags.
+ * Rebuilds a lost document from its versions. How the certificate is renewed is unknown, so the document looks as if a
+ * configuration had declared it: renewals resume once a configuration declares it, or once it is issued again by flags.
  *
- * @param facts.versions those with their keys, the newest last
+ * @param facts.versions the versions that have their keys, the newest last
  */
 export const rebuilt = (facts: {
   readonly wanted: StoredSpec;
@@ -105,9 +105,9 @@ export const rebuilt = (facts: {
 });
 
 /**
- * Its target is another client's again, but the store has versions that only certfleet got: they are kept and shown, and
- * it is no longer renewed. What was in progress, or had failed, is over; what it left in the outside world is for the next
- * sweep. Its holder, if it has one, must be dead.
+ * Gives the certificate's target back to another client, although the store has versions that only certfleet got. They
+ * are kept and shown, and the certificate is no longer renewed. Work in progress and failures are dropped; the next
+ * sweep removes what they left in the outside world. The lease's holder, if any, must be dead.
  */
 export const leftAlone = ({
   target,
@@ -141,15 +141,15 @@ export const leftAlone = ({
 });
 
 /**
- * Versions are about to be revoked. If their key is compromised, unfinished work gets a new version id, and with it a new
- * key: the stored one may be the same. Its order goes, because it may have been finalized with that key. A compromise that
- * was journalled before stays one.
+ * Journals that versions are about to be revoked. If their key is compromised, unfinished work gets a new version ID,
+ * and with it a new key: the stored key may be the same one. Its order is dropped, because it may have been finalized
+ * with that key. A compromise that was already journalled stays one.
  */
 export const revocationMeant = (facts: {
   readonly versions: readonly string[];
   readonly reason: RevocationReason;
   readonly by: RevocationIntent['by'];
-  /** The id for unfinished work. */
+  /** The ID for unfinished work. */
   readonly newId: string;
   readonly now: Date;
 }): Transition =>
@@ -187,7 +187,7 @@ const withoutIntent = ({ revoking = [], ...lineage }: Held, id: string): Held =>
   return { ...lineage, revoking: others.length > 0 ? others : undefined };
 };
 
-/** A version is revoked at the CA. It keeps the reason that it had first, if it had been revoked `before`. */
+/** Records that the CA has revoked a version. If it had been revoked `before`, it keeps its first reason. */
 export const revoked = (facts: {
   readonly version: string;
   readonly reason: RevocationReason;
@@ -211,7 +211,7 @@ export const revoked = (facts: {
 export const revocationRefused = ({ version }: { readonly version: string }): Transition =>
   whileHeld('revocationRefused', (lineage) => withoutIntent(lineage, version));
 
-/** A person goes back to the previous version; the current one takes its place. */
+/** Goes back to the previous version at a person's request; the current version becomes the previous one. */
 export const rolledBack = ({ wanted, now }: { readonly wanted: StoredSpec; readonly now: Date }): Transition =>
   whileHeld('rolledBack', (lineage) => {
     const { current, previous, work } = lineage;
@@ -225,7 +225,7 @@ export const rolledBack = ({ wanted, now }: { readonly wanted: StoredSpec; reado
       rolledBack: { at: now.toISOString(), until },
       deployments: intended(lineage, wanted, previous.id, now),
       work: work.step === 'deploy' ? { ...work, version: previous.id } : work,
-      // The delivery that follows is no issue.
+      // The delivery that follows is not an issuance.
       last: { at: now.toISOString(), result: 'unchanged', version: previous.id, message: 'it was rolled back' },
     };
   });
@@ -233,14 +233,14 @@ export const rolledBack = ({ wanted, now }: { readonly wanted: StoredSpec; reado
 /** How many exports a lineage remembers. */
 const mostExports = 10;
 
-/** The private key of a version is about to leave the store. */
+/** Records that a version's private key is about to leave the store. */
 export const exported = (record: ExportRecord): Transition =>
   whileHeld('exported', (lineage) => ({
     ...lineage,
     exports: [...(lineage.exports ?? []), record].slice(-mostExports),
   }));
 
-/** It did not leave the store. */
+/** Removes the record of an export that failed: the key did not leave the store. */
 export const exportFailed = ({ at, to }: ExportRecord): Transition =>
   whileHeld('exportFailed', ({ exports = [], ...lineage }) => {
     const others = exports.filter((one) => one.at !== at || one.to !== to);

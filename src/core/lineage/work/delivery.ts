@@ -23,7 +23,10 @@ export const madeCurrent = (facts: {
     };
   });
 
-/** Step 12: what a deployer has sent to a target, before the target uses it. Only deployers with receipts need this. */
+/**
+ * Step 12: records what a deployer has sent to a target, before the target uses it. Only deployers with receipts need
+ * this.
+ */
 export const sent = ({ target, version, receipt, now }: Sending & { readonly now: Date }): Transition =>
   whileHeld('sent', (lineage) => ({
     ...lineage,

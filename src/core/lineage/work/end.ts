@@ -24,7 +24,8 @@ import { closedStones, tombstonesAfter, unparked, versionsOf, withRetired } from
 import { type Held, type Transition, whileHeld } from './transition.ts';
 
 /**
- * Step 14: removes lease and work, once every target has the current version or is pending. A parked order comes back.
+ * Step 14: removes the lease and the work once every target has the current version or is pending. A parked order
+ * becomes the work again.
  */
 export const closed = (facts: {
   /** Undefined if no target was touched. */
@@ -40,11 +41,12 @@ export const closed = (facts: {
     const { work, failure, retired: _removed, kept: _before, ...rest } = lineage;
     const isIssue = lineage.last?.version !== lineage.current?.id;
     const waiting = unparked(work);
-    // The challenges of a parked order prove nothing: its new records may not be there, and the CA may read earlier ones.
+    // The challenges of a parked order prove nothing: its new records may not exist, and the CA may have read earlier
+    // ones.
     const { kept, stones } = waiting
       ? { kept: lineage.kept ?? [], stones: [] }
       : afterOrder(lineage, { work, spec: lineage.spec, now: facts.now });
-    // A run that only delivered does not end the failure of an order, nor the CA's hold.
+    // A run that only delivered resolves neither an order's failure nor the CA's hold.
     const renewal = facts.renewal ?? lineage.renewal;
     const now = facts.now.toISOString();
     const isDue = !hasWanted(lineage, lineage.spec) || (renewal?.at ?? '') <= now;
@@ -62,11 +64,11 @@ export const closed = (facts: {
   });
 
 /**
- * The run failed. Remembers the back-off, the CA's hold, and the order if it may be alive. If there never was an order,
+ * Ends a failed run. Stores the back-off, the CA's hold, and the order if it may be alive. If there never was an order,
  * the document is deleted, so that a typo is not retried for ever; what could not be removed stays for the sweep.
  *
- * A certificate that is still usable keeps the settings that it was issued with, and one that is not due waits for its
- * renewal time: the work is given up.
+ * A certificate that is still usable keeps the settings with which it was issued. If it is not due either, the work is
+ * dropped, and the certificate waits for its renewal time.
  */
 export const failed = (facts: {
   readonly error: CertfleetError;
@@ -109,7 +111,7 @@ export const failed = (facts: {
     };
   });
 
-/** The caller aborted. Everything is kept for the next run, and it does not count as a failure. */
+/** Ends a run that the caller aborted. Everything is kept for the next run, and it does not count as a failure. */
 export const stopped = (facts: {
   /** Whether newOrder may have reached the CA. */
   readonly asked: boolean;
@@ -131,10 +133,13 @@ export const stopped = (facts: {
     };
   });
 
-/** The version already reported as issued; a later run that only delivers must not report it again. */
+/**
+ * Returns the version that was already reported as issued, so that a later run that only delivers does not report it
+ * again.
+ */
 const lastVersion = ({ last }: Lineage) => (last?.version === undefined ? {} : { version: last.version });
 
-/** The settings of before a change that failed, if the certificate is usable and is as they ask for. */
+/** Returns the settings from before a change that failed, if the certificate is usable and matches them. */
 function settingsAfterFailure(lineage: Held, failure: Failure, now: Date): SettingsBefore | undefined {
   const { current, work } = lineage;
   const { before } = work;
@@ -145,11 +150,11 @@ function settingsAfterFailure(lineage: Held, failure: Failure, now: Date): Setti
   return { ...settings, ...present({ failure: left }) };
 }
 
-/** Whether `renew` makes another try before the renewal time, or there is none. */
+/** Reports whether `renew` tries again before the renewal time, or no renewal time exists. */
 const isToRetry = ({ work, ...lineage }: Held, failure: Failure, now: Date): boolean =>
   work.step === 'deploy' || isRetried(lineage.spec, lineage, failure, now);
 
-/** The work to resume after a failure; undefined if newOrder was never sent. */
+/** Returns the work to resume after a failure, or undefined if newOrder was never sent. */
 function workAfterFailure(held: Work, error: CertfleetError, asked: boolean): Work | undefined {
   if (held.step === 'deploy') return closedWork(held, undefined);
   const { before: _replaced, ...work } = held;
@@ -159,11 +164,11 @@ function workAfterFailure(held: Work, error: CertfleetError, asked: boolean): Wo
   return mayExist(order, asked) ? closedWork(work, order) : undefined;
 }
 
-/** Whether the next run goes on with the work, and so with its private key, after a failure. */
+/** Reports whether the next run resumes the work, and so uses its private key, after a failure. */
 export const isResumedAfter = (work: Work, error: CertfleetError, asked: boolean): boolean =>
   workAfterFailure(work, error, asked) !== undefined;
 
-/** Whether the CA may have the order. */
+/** Reports whether the order may exist at the CA. */
 const mayExist = (order: Work['order'], asked: boolean): boolean =>
   order?.url !== undefined || order?.doubtful === true || asked;
 
@@ -173,13 +178,15 @@ const closedWork = (work: Work, order: Work['order']): Work => {
   return { ...rest, challenges: [], order };
 };
 
-/** Takes what a sweep removed out of the journal, and gives the lease back. The work itself is left to be resumed. */
+/**
+ * Removes from the journal what a sweep removed outside, and releases the lease. Unfinished work stays, to be resumed.
+ */
 export const swept = (facts: {
-  /** Each tombstone that was checked, and its successor if the value could not be removed. */
+  /** Each tombstone that was checked, with its successor if the value could not be removed. */
   readonly looked: ReadonlyMap<Tombstone, Tombstone | undefined>;
   /** Journalled challenges that could not be removed, as tombstones. */
   readonly left: readonly Tombstone[];
-  /** After superseded versions have been removed from the targets. */
+  /** Set after superseded versions have been removed from the targets. */
   readonly deployments?: Readonly<Record<string, Deployment>>;
   readonly now: Date;
 }): Transition =>
@@ -202,8 +209,8 @@ export const swept = (facts: {
   });
 
 /**
- * Deletes the lineage, after its keys, versions and challenges. If a removal may have missed something, the document stays for
- * the sweep alone.
+ * Deletes the lineage, after its keys, versions and challenges. If a removal may have missed something, the document is
+ * kept for the sweep only.
  */
 export const forgotten = (unsure: readonly Tombstone[] = []): Transition =>
   whileHeld('forgotten', ({ schema, name, origin, spec, work: { directory, startedAt } }) =>

@@ -19,7 +19,7 @@ import { change, type Transition, whileHeld, withWork } from './transition.ts';
 /** What taking a lease adds to a document. */
 export interface Claim {
   readonly lease: Lease;
-  /** The lease was taken from a holder that may be alive: its changes may still take effect. */
+  /** The lease was taken from a holder that may be alive: that process's changes may still take effect. */
   readonly isDoubtful: boolean;
   readonly now: Date;
 }
@@ -31,15 +31,15 @@ export interface Beginning extends Means {
   readonly aim: 'certificate' | 'delivery';
   /** For a new version: `20261124-173001-k3f9ab`. */
   readonly newId: string;
-  /** `wanted` was read from the store, so it is no change. */
+  /** `wanted` was read from the store, so it is not a change. */
   readonly isStored?: boolean;
 }
 
 /**
- * Step 2: the lease, the spec, and the intents of the probe and the order, in one write. The journal of an earlier run
- * stays; its order and key stay if the request is the same. `step` is this run's own: how far an earlier one came, its
- * order and its journal say. The probe's intent stays until the order's URL is written or the work ends: `ours`, this run may have made it;
- * `left`, an earlier one may have.
+ * Step 2: writes the lease, the spec, and the intents of the probe and the order in one write. An earlier run's journal
+ * stays; its order and key stay if the request is the same. `step` starts again for this run: the order and the journal
+ * show how far an earlier run came. The probe's intent stays until the order's URL is written or the work ends. It is
+ * `ours` if this run may have created the probe, and `left` if an earlier one may have.
  */
 export const begun = (facts: Beginning, claim: Claim): Transition => ({
   name: 'begun',
@@ -61,7 +61,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
       ...(resumed ? parkedOf(resumed) : {}),
     };
     const mayOrder = !onlyDelivers || forDelivery.parked !== undefined;
-    // Challenges of another spec are still journalled: keep that spec, whose solver can remove them.
+    // Challenges of another spec are still journalled: keep that spec, because its solver can remove them.
     const keepsSpec = lineage !== undefined && owesCleanup(before) && !sameSpec(lineage.spec, wanted);
     const replaced = mayOrder ? settingsReplaced(facts, lineage, keepsSpec) : undefined;
     const work: Work = {
@@ -95,8 +95,8 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
 });
 
 /**
- * The settings that a change by flags replaces: those of before the first one, if an earlier change is unfinished. They
- * are kept also by a change back to them, as long as the document keeps the settings of the change.
+ * Returns the settings that a change by flags replaces: those from before the first change, if an earlier one is
+ * unfinished. A change back to them keeps them, too, as long as the document has the settings of the change.
  */
 function settingsReplaced(
   { wanted, origin, isStored }: Beginning,
@@ -106,7 +106,7 @@ function settingsReplaced(
   if (!lineage?.current || lineage.origin !== 'command-line' || origin !== 'command-line') return undefined;
   const { spec, credentials, failure } = lineage;
   const unfinished = unfinishedWork(lineage)?.before;
-  // A run may have hooks of its own, and still changes nothing.
+  // A run may have its own hooks without changing any settings.
   if (!unfinished && isStored) return undefined;
   const before = unfinished ?? {
     spec,
@@ -115,15 +115,18 @@ function settingsReplaced(
   return sameSpec(before.spec, wanted) && !keepsSpec ? undefined : before;
 }
 
-/** Whether newOrder cannot have been sent for this lineage yet. A crash leaves its intent, a stop before it does not. */
+/**
+ * Reports whether newOrder cannot have been sent for this lineage yet. A crash leaves an order's intent; a stop before
+ * newOrder does not.
+ */
 const isFirst = (lineage: Lineage | undefined): boolean =>
   lineage === undefined || (lineage.work?.first === true && lineage.work.order === undefined);
 
-/** Without a URL, the CA may have received newOrder and only the answer was lost. */
+/** Marks an order without a URL as doubtful: the CA may have received newOrder, and only the response was lost. */
 const doubted = (order: NonNullable<Work['order']>): NonNullable<Work['order']> =>
   order.url === undefined ? { ...order, doubtful: true } : order;
 
-/** The lease alone, for a sweep: existing work stays, to be resumed later. */
+/** Takes only the lease, for a sweep: existing work stays, to be resumed later. */
 export const leased = (claim: Claim): Transition =>
   whileHeld('leased', (lineage) => {
     const { spec } = lineage;
@@ -139,8 +142,8 @@ export const leased = (claim: Claim): Transition =>
   });
 
 /**
- * The one value of a test of a DNS provider, journalled as a challenge of a first issue that never orders anything: a
- * sweep removes it, and then the document.
+ * Journals the value with which a DNS provider is tested, as a challenge of a first issue that never orders anything. A
+ * sweep removes the value, and then the document.
  */
 export const trialBegun = (
   facts: { readonly wanted: StoredSpec; readonly thumbprint: string; readonly challenge: JournalledChallenge },
@@ -163,11 +166,11 @@ export const trialBegun = (
   }),
 });
 
-/** A sign of life: gives the document a new revision. */
+/** Gives a sign of life: the document gets a new revision. */
 export const beaten = (): Transition =>
   withWork('beaten', (work) => (work.lease ? { ...work, lease: { ...work.lease, beat: work.lease.beat + 1 } } : work));
 
-/** Gives the lease back. Work that can be resumed stays. */
+/** Releases the lease. Work that can be resumed stays. */
 export const released = (): Transition =>
   whileHeld('released', (lineage) => {
     const { work, ...rest } = lineage;
@@ -175,7 +178,7 @@ export const released = (): Transition =>
     return unfinishedWork(lineage) || isOnlyOwing(lineage) ? { ...rest, work: left } : rest;
   });
 
-/** From a backup: the holder of the lease may be alive, but works on a store that is gone. */
+/** Removes a lease that came from a backup. Its holder may be alive, but works on a store that no longer exists. */
 export const restored = (): Transition =>
   whileHeld('restored', (lineage) => {
     const { work, ...rest } = lineage;

@@ -8,7 +8,7 @@ import type { JournalledChallenge, KeptRecord, Lineage, Tombstone, Work } from '
 import { droppedBefore, givenUp, tombstonesAfter, withoutProbe } from './parts.ts';
 import { type Held, type Transition, whileHeld, withWork } from './transition.ts';
 
-/** Records of dns-persist-01 that are written beside an order, since the account gets another key. */
+/** Stores dns-persist-01 records that are written outside an order, because the account's key changes. */
 export const recordsKept = (records: readonly KeptRecord[]): Transition =>
   whileHeld('recordsKept', ({ kept, ...lineage }) => ({
     ...lineage,
@@ -16,8 +16,8 @@ export const recordsKept = (records: readonly KeptRecord[]): Transition =>
   }));
 
 /**
- * The challenges and the probe of an earlier run have been removed, except `left`. From here on, the document has today's spec, and
- * the probe, if there will be one, is this run's own.
+ * Records that the challenges and the probe of an earlier run have been removed, except `left`. From here on, the
+ * document has today's spec, and the probe, if there will be one, is this run's own.
  */
 export const pastRemoved = (facts: {
   readonly wanted: StoredSpec;
@@ -32,7 +32,7 @@ export const pastRemoved = (facts: {
       ...tombstonesAfter(lineage, facts.left, facts.now),
       work: {
         ...work,
-        // Nothing is changed any more if the settings are again those of before.
+        // Settings that equal the earlier ones again are not a change.
         before: before && !sameSpec(before.spec, facts.wanted) ? before : undefined,
         challenges: [],
         probe: work.step === 'deploy' ? undefined : 'ours',
@@ -40,7 +40,7 @@ export const pastRemoved = (facts: {
     };
   });
 
-/** A proven no of the preflight is overridden; it may be overridden again a day from `now`. */
+/** Overrides a definite "no" of the preflight. The next override is possible a day from `now`. */
 export const overruled = (now: Date): Transition =>
   whileHeld('overruled', (lineage) => {
     const at = now.toISOString();
@@ -48,10 +48,10 @@ export const overruled = (now: Date): Transition =>
     return { ...lineage, failure: { ...(lineage.failure ?? none), overruledAt: at } };
   });
 
-/** A kept order is dead: removes its URL before newOrder, so that it is never taken for the new order's. */
+/** Gives up a dead order: removes its URL before newOrder, so that it is never mistaken for the new order's. */
 export const orderGivenUp = (): Transition => withWork('orderGivenUp', (work) => ({ ...work, order: givenUp(work) }));
 
-/** Step 5c: the CA's URL for the order. A probe has been taken back before; a forward rule stays. */
+/** Step 5c: stores the order's URL. A probe has already been removed; a forward rule stays. */
 export const ordered = (order: NonNullable<Work['order']> & { readonly url: string }): Transition =>
   withWork('ordered', ({ first: _ordered, ...work }, lineage) => ({
     ...withoutProbe(work, lineage.spec),
@@ -59,7 +59,7 @@ export const ordered = (order: NonNullable<Work['order']> & { readonly url: stri
     order: { ...order, ...droppedBefore(work) },
   }));
 
-/** Step 6a: every challenge that is about to be presented, in one write. */
+/** Step 6a: journals every challenge that is about to be presented, in one write. */
 export const challengesIntended = (facts: {
   readonly thumbprint: string;
   readonly accountUrl: string;
@@ -84,7 +84,7 @@ export const challengesIntended = (facts: {
 export const challengeKey = ({ type, identifier }: Pick<JournalledChallenge, 'type' | 'identifier'>): string =>
   `${type} ${identifier}`;
 
-/** With receipts in the journal; the records among them stay after the order. */
+/** Adds receipts to the journal. The records among them outlive the order. */
 function withReceipts(lineage: Held, receipts: ReadonlyMap<string, Json>): Held {
   const { kept: _before, ...rest } = lineage;
   const challenges = lineage.work.challenges.map((challenge) => {
@@ -95,11 +95,14 @@ function withReceipts(lineage: Held, receipts: ReadonlyMap<string, Json>): Held 
   return { ...rest, ...withKept(lineage, recordsOf(fresh)), work: { ...lineage.work, challenges } };
 }
 
-/** Step 6c: the solvers' receipts, by {@link challengeKey}. */
+/** Step 6c: stores the solvers' receipts, by {@link challengeKey}. */
 export const receiptsKept = (receipts: ReadonlyMap<string, Json>): Transition =>
   whileHeld('receiptsKept', (lineage) => withReceipts(lineage, receipts));
 
-/** Presenting a challenge failed. Keeps the receipts of the others, and drops refused ones, which need no clean-up. */
+/**
+ * Records that presenting a challenge failed. Keeps the receipts of the others, and drops refused ones, which need no
+ * clean-up.
+ */
 export const presentFailed = (receipts: ReadonlyMap<string, Json>, refused: ReadonlySet<string>): Transition =>
   whileHeld('presentFailed', (lineage) => {
     const noted = withReceipts(lineage, receipts);
@@ -112,7 +115,7 @@ export const presentFailed = (receipts: ReadonlyMap<string, Json>, refused: Read
     };
   });
 
-/** What a run has removed before it starts over. */
+/** What could not be removed before a run starts over. */
 interface Removed {
   readonly left: readonly Tombstone[];
   readonly now: Date;
@@ -127,27 +130,33 @@ const startedOver = (lineage: Held, { left, now }: Removed, order: Pick<Work, 'o
   };
 };
 
-/** The account has another key: the run starts over with the same order, whose challenges have other answers now. */
+/** The account's key has changed. The run starts over with the same order, whose challenges now have other answers. */
 export const accountKeyChanged = (facts: Removed): Transition =>
   whileHeld('accountKeyChanged', (lineage) => {
     const { order } = lineage.work;
     return startedOver(lineage, facts, order ? { order } : {});
   });
 
-/** The account is gone, and its order with it: the run starts over with the same private key. */
+/** The account is gone, and its order with it. The run starts over with the same private key. */
 export const accountLost = (facts: Removed): Transition =>
   whileHeld('accountLost', (lineage) => startedOver(lineage, facts, { order: droppedBefore(lineage.work) }));
 
-/** An earlier run's order has failed, perhaps because its answers were removed: the run starts over as in {@link accountLost}. */
+/**
+ * An earlier run's order has failed, perhaps because its answers were removed. The run starts over as in {@link
+ * accountLost}.
+ */
 export const orderFailed = (facts: Removed): Transition =>
   whileHeld('orderFailed', (lineage) => startedOver(lineage, facts, { order: droppedBefore(lineage.work) }));
 
-/** Some names were refused: their order is given up, and the next one, with the same private key, goes without them. */
+/** Some names were refused. Their order is given up, and the next one, with the same private key, omits them. */
 export const namesDropped = (facts: Removed & { readonly dropped: readonly RefusedName[] }): Transition =>
   whileHeld('namesDropped', (lineage) => {
     const { dropped: before = [] } = droppedBefore(lineage.work);
     return startedOver(lineage, facts, { order: { dropped: [...before, ...facts.dropped] } });
   });
 
-/** The certificate is not what was ordered. Drops the order, because downloading again would give the same one. */
+/**
+ * The issued certificate does not match the order. Drops the order, because another download would return the same
+ * certificate.
+ */
 export const certificateRefused = (): Transition => withWork('certificateRefused', ({ order: _over, ...work }) => work);

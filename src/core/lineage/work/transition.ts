@@ -2,14 +2,12 @@ import { fail } from '../../errors/errors.ts';
 import type { Lineage, Work } from '../lineage.ts';
 
 /**
- * Every change of a lineage's document is a named pure function in this room. The engine decides when, and passes facts
- * (an order's URL, receipts, a version, a failure); only this room builds documents. `mayFollow` says which change may
- * follow which, and the properties in work.test.ts say what must never happen, wherever a process is killed.
+ * Every change of a lineage's document is a named pure function in this folder. The engine decides when, and passes
+ * facts (an order's URL, receipts, a version, a failure); only this folder builds documents. `mayFollow` says which
+ * change may follow which, and the properties in work.test.ts say what must never happen, wherever a process is killed.
  */
 
-/**
- * How far a lineage has come. From `begun` on, phases are listed in the order of the path; `interrupted` has no lease.
- */
+/** How far a lineage has come. From `begun` on, the phases are in the order of the path; `interrupted` has no lease. */
 export type Phase = 'absent' | 'idle' | 'interrupted' | 'bare' | 'begun' | 'ordered' | 'challenged' | 'current';
 
 export function phaseOf(lineage: Lineage | undefined): Phase {
@@ -28,7 +26,7 @@ export function phaseOf(lineage: Lineage | undefined): Phase {
       return 'challenged';
     case 'deploy':
       return 'current';
-    default: // `key`, `validate` and `finalize` are announced, and never written
+    default: // `key`, `validate` and `finalize` are announced, but never written
       throw fail('bug/unexpected', { reason: `${lineage.name} has the step ${work.step}` });
   }
 }
@@ -37,7 +35,7 @@ const inFlight = ['begun', 'ordered', 'challenged'] as const;
 
 export const held = ['bare', ...inFlight, 'current'] as const;
 
-/** The phases from which each transition may start. Any other is a bug, and throws. */
+/** The phases in which each transition may start. Any other is a bug, and throws. */
 const mayFollow = {
   // The lease. It can be taken from a dead holder, whatever the phase.
   begun: ['absent', 'idle', 'interrupted', ...held],
@@ -55,7 +53,7 @@ const mayFollow = {
   overruled: inFlight,
   orderGivenUp: ['begun'],
   ordered: ['begun'],
-  challengesIntended: ['begun', 'ordered'], // a resumed order begins anew in its own run
+  challengesIntended: ['begun', 'ordered'], // a resumed order starts from `begun` in its own run
   receiptsKept: ['challenged'],
   presentFailed: ['challenged'],
   accountKeyChanged: inFlight,
@@ -83,13 +81,16 @@ export type TransitionName = keyof typeof mayFollow;
 
 export const change: unique symbol = Symbol('change');
 
-/** One change of a lineage. Opaque: only the functions below make one, and only {@link after} applies it. */
+/** One change of a lineage. Opaque: only the functions below create one, and only {@link after} applies it. */
 export interface Transition {
   readonly name: TransitionName;
   readonly [change]: (lineage: Lineage | undefined) => Lineage | undefined;
 }
 
-/** The document after a transition; undefined means delete it. Fails with `bug/unexpected` outside the table. */
+/**
+ * Applies a transition to a document. Returns undefined if the document is to be deleted. Fails with `bug/unexpected`
+ * outside the table.
+ */
 export function after(lineage: Lineage | undefined, transition: Transition): Lineage | undefined {
   const phase = phaseOf(lineage);
   if (!(mayFollow[transition.name] as readonly Phase[]).includes(phase))
