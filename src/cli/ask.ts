@@ -4,7 +4,7 @@ import { createInterface, type Key } from 'node:readline';
 import { PassThrough, Writable } from 'node:stream';
 import type { Output } from './context.ts';
 
-/** Where lines are typed: the part of `process.stdin` that is used. */
+/** The source of typed lines: the part of `process.stdin` that certfleet uses. */
 export interface Input {
   on(event: 'data' | 'end' | 'error', handler: (chunk?: unknown) => void): unknown;
   off(event: 'data' | 'end' | 'error', handler: (chunk?: unknown) => void): unknown;
@@ -15,9 +15,9 @@ export interface Input {
 }
 
 /**
- * Asks at a terminal, and resolves with the line typed, which can be edited; what is hidden is not shown. Ctrl-D ends the
- * line, and a terminal that is closed gives an empty one. Rejects with the signal's reason; Ctrl-C, which a raw terminal
- * does not turn into a signal, calls `interrupted`.
+ * Asks a question at a terminal, and resolves with the line typed, which the person can edit. A hidden answer is not
+ * shown. Ctrl-D ends the line, and a closed terminal gives an empty line. Rejects with the signal's reason. A raw
+ * terminal does not turn Ctrl-C into a signal, so Ctrl-C calls `interrupted`.
  */
 export function askAt(
   input: Input,
@@ -30,7 +30,7 @@ export function askAt(
   }: { readonly signal: AbortSignal; readonly interrupted: () => void; readonly isHidden?: boolean },
 ): Promise<string> {
   signal.throwIfAborted();
-  // readline leaves a listener at its input, which would keep the process alive at the terminal itself.
+  // readline leaves a listener on its input, which would keep the process alive if the input were the terminal itself.
   const keys = Object.assign(new PassThrough(), { setRawMode: (isRaw: boolean) => input.setRawMode(isRaw) });
   const shown = new Writable({
     decodeStrings: false,
@@ -64,15 +64,16 @@ export function askAt(
     const read = (chunk?: unknown) => {
       const bytes = Buffer.from(chunk as Uint8Array);
       let at = 0;
-      // One by one, because readline takes what comes at once for a paste and puts it at the line's end.
+      // Writes one byte at a time, because readline takes bytes that arrive together for a paste, and appends them to
+      // the line.
       while (!isEnded && at < bytes.length) keys.write(bytes.subarray(at, ++at));
       if (bytes[at - 1] === 0x0d && bytes[at] === 0x0a) at++;
-      // What was pasted or typed behind the line is for the next question.
+      // Leaves whatever was pasted or typed after the line to the next question.
       if (at < bytes.length) input.unshift(bytes.subarray(at));
     };
     line.on('SIGINT', interrupted);
     line.once('line', (typed) => (isHidden ? endLine : end)(() => resolve(isHidden ? typed : typed.trim())));
-    // readline would delete a letter.
+    // Unhandled, this key would make readline delete a character.
     keys.prependListener('keypress', (_text: unknown, key?: Key) => {
       const typed = line.line;
       if (key?.ctrl === true && key.name === 'd') endLine(() => resolve(isHidden ? typed : typed.trim()));

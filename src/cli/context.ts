@@ -6,17 +6,17 @@ import type { Person } from '../ports/person.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
 
-/** A stream to write text to: the part of `process.stdout` that is used. */
+/** A stream for text: the part of `process.stdout` that certfleet uses. */
 export interface Output {
   write(text: string): unknown;
-  /** Size, if it is a terminal. */
+  /** The size, if the stream is a terminal. */
   readonly columns?: number;
   readonly rows?: number;
 }
 
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
-/** Where signals come from: the part of `process` that is used. */
+/** The source of signals: the part of `process` that certfleet uses. */
 export interface Signals {
   on(name: StopSignal, handler: () => void): unknown;
   off(name: StopSignal, handler: () => void): unknown;
@@ -35,13 +35,14 @@ export type OpenFleet = (
 ) => Promise<Fleet>;
 
 /**
- * Everything the command line needs from its process. Tests replace the optional parts, which are loaded when needed.
+ * Everything that the command line needs from its process. Tests replace the optional parts, which are loaded when
+ * needed.
  */
 export interface CliContext {
   readonly env: Environment;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Whether stderr is a terminal: live progress, colours. */
+  /** Whether stderr is a terminal, which allows live progress and colours. */
   readonly isTerminal: boolean;
   readonly world?: World;
   readonly createWorld?: (context: {
@@ -51,9 +52,9 @@ export interface CliContext {
   }) => World | Promise<World>;
   readonly openFleet?: OpenFleet;
   readonly signals?: Signals;
-  /** Asks at the terminal, and resolves with the line typed; undefined if there is no terminal. */
+  /** Asks at the terminal, and resolves with the line typed, or undefined if there is no terminal. */
   readonly ask?: (question: string, signal: AbortSignal) => Promise<string | undefined>;
-  /** Like `ask`, but what is typed is not shown. */
+  /** Like `ask`, but does not show what is typed. */
   readonly askSecret?: (question: string, signal: AbortSignal) => Promise<string | undefined>;
   /** Lets a person edit a text. */
   readonly editFile?: (
@@ -62,7 +63,7 @@ export interface CliContext {
   ) => Promise<{ readonly text: string; readonly path: string; remove(): Promise<void> }>;
   /** Ends the process at once, after a second signal. */
   readonly exit?: (code: number) => void;
-  /** How certfleet was called, for the cron line. */
+  /** The way certfleet was called, for the cron line. */
   readonly program?: string;
   readonly registry?: LoadRequest['registry'];
   /** Opens the file of --log-file; fails with `usage/invalid`. */
@@ -85,37 +86,37 @@ export interface Invocation {
 
 export type FlagValue = string | boolean | readonly string[];
 
-/** Everything that a command may use in one run. Made and closed by main. */
+/** Everything that a command may use in one run. `main` opens and closes it. */
 export interface Session {
   readonly invocation: Invocation;
   readonly context: CliContext;
   readonly json: boolean;
   readonly quiet: boolean;
-  /** Show each step and each request. */
+  /** Whether to show each step and each request. */
   readonly verbose: boolean;
   readonly reporter: Reporter;
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
-  /** The targets that took a certificate in this run, by its name. */
+  /** The targets that received each certificate in this run, by the certificate's name. */
   readonly delivered: ReadonlyMap<string, readonly string[]>;
   world(): Promise<World>;
-  /** The configuration with --store applied. */
+  /** Returns the configuration with --store applied. */
   settings(): Promise<Settings>;
   /**
    * @param makeStore create the store if it does not exist; otherwise fail with `store/absent`
-   * @param inMemory use an empty store that is gone with the process, in place of the configured one
+   * @param inMemory use an empty store that lives as long as the process, in place of the configured one
    */
   fleet(options: { readonly makeStore: boolean; readonly inMemory?: true }): Promise<Fleet>;
   now(): Promise<Date>;
-  /** Prints a result for a person, on stdout, wrapped to the screen; not with --json. */
+  /** Prints a result for a person, on stdout, wrapped to the screen. Prints nothing with --json. */
   print(text: string): void;
-  /** Like {@link print}, but not wrapped: for a table. */
+  /** Like {@link print}, but without wrapping: for a table. */
   printWhole(text: string): void;
-  /** Prints a result for a program, as a line on stdout; only with --json. */
+  /** Prints a result for a program, as one line on stdout. Prints nothing without --json. */
   printJson(value: object): void;
-  /** Prints something that is not a result for a person, on stderr. */
+  /** Prints a message for a person that is not a result, on stderr. */
   note(text: string): void;
-  /** Like {@link note}, but not wrapped: for a line to copy. */
+  /** Like {@link note}, but without wrapping: for a line to copy. */
   noteWhole(text: string): void;
   /** Prints a failure for a person, on stderr, even with --quiet. */
   complain(text: string): void;

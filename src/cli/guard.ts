@@ -3,16 +3,16 @@ import { harmless, remoteText } from '../core/errors/remote-text.ts';
 import type { Fleet } from '../fleet.ts';
 
 /**
- * The last guard before all outputs. Texts from elsewhere are made harmless where they enter, but a document may
- * have been written by something else, and an adapter may forget it.
+ * The last guard before all outputs. Foreign text is escaped where it enters, but another program may have written a
+ * document, and an adapter may forget to escape.
  */
 export const guarded = <T>(value: T): T => withTexts(value, harmless);
 
-/** The same for names and values in the files of another client, which may have line breaks: each on one line. */
+/** Does the same for names and values in the files of another client, and removes their line breaks. */
 export const onOneLine = <T>(value: T): T => withTexts(value, remoteText);
 
 function withTexts<T>(value: T, change: (text: string) => string): T {
-  // Nearly always, and a run may have thousands of outcomes.
+  // The usual case. A run may have thousands of outcomes.
   if (isFine(value, change)) return value;
   if (typeof value === 'string') return change(value) as T;
   if (Array.isArray(value)) return value.map((one) => withTexts(one, change)) as T;
@@ -40,7 +40,7 @@ function guardedError(error: CertfleetError): CertfleetError {
   return Object.assign(new CertfleetError(code, message, hint, options), { stack });
 }
 
-/** A fleet whose results can be printed. */
+/** Returns a fleet whose results can be printed. */
 export const guardedFleet = (fleet: Fleet): Fleet => ({
   ...fleet,
   issue: async (request, signal) => guarded(await fleet.issue(request, signal)),

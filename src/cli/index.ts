@@ -4,15 +4,18 @@ import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { version } from '../core/errors/version.ts';
 
-/** Of the build: the file that has `run.ts`. */
+/** The file that has `run.ts`, defined by the build. */
 declare const builtRun: string | undefined;
 
-// Scripts and package tests often ask for `--version`, so nothing else is loaded for it, not even the stream of stdout.
+// Scripts and package tests often ask for `--version`, so it loads nothing else, not even the stream of stdout.
 const [first, ...others] = process.argv.slice(2);
 const isVersionAsked = (first === '--version' || first === '-V') && others.length === 0;
 if (!isVersionAsked || !isWritten(`${version}\n`)) void load().then(({ run }) => run());
 
-/** False if the output is full, closed or broken; then `run` prints it again, and says what is wrong. */
+/**
+ * Reports whether the text was written. If the output is full, closed or broken, `run` prints the text again, and
+ * reports the problem.
+ */
 function isWritten(text: string): boolean {
   try {
     return writeSync(1, text) === text.length;

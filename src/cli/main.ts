@@ -11,7 +11,7 @@ import { type OpenSession, openSession } from './session.ts';
 /** The reason of the abort signal after SIGINT or SIGTERM. */
 export class Stopped extends Error {
   readonly signalName: StopSignal;
-  /** A person was being asked, so nothing had begun. */
+  /** Whether a person was being asked, so that nothing had begun. */
   readonly isAtQuestion: boolean;
   constructor(signalName: StopSignal, isAtQuestion: boolean) {
     super(`stopped by ${signalName}`);
@@ -46,7 +46,7 @@ export async function main(argv: readonly string[], given: CliContext): Promise<
     const run = await typed.command.load((words) => parseArguments(words, context));
     return await interruptible(runAndClose(run, session), session, stop);
   } catch (error) {
-    // If the arguments cannot be parsed, there is no session yet; open one, so that the error's event has a time.
+    // If the arguments cannot be parsed, there is no session yet. Open one, so that the error's event has a time.
     session ??= openSession(
       context,
       { args: [], flags: { json: argv.includes('--json') } },
@@ -59,11 +59,14 @@ export async function main(argv: readonly string[], given: CliContext): Promise<
   }
 }
 
-/** A terminal whose size was never set, as below `script` without one, says that it has no columns. */
+/**
+ * Gives a terminal without a size 80 columns. A terminal whose size was never set, such as below `script`, reports 0
+ * columns.
+ */
 const sized = (output: Output): Output =>
   output.columns === 0 ? { write: (text) => output.write(text), columns: 80, rows: 24 } : output;
 
-/** The parsed arguments; those of certbot are translated, and shown once as certfleet's own. */
+/** Parses the arguments. Translates certbot's flags, and prints them once as certfleet's own. */
 async function parse(
   argv: readonly string[],
   context: CliContext,
@@ -85,7 +88,7 @@ async function parse(
 const withShown = (typed: Typed, shown: () => Promise<string>): Typed =>
   'exitCode' in typed ? typed : { ...typed, invocation: { ...typed.invocation, shown } };
 
-/** What follows `certfleet certbot` is not certfleet's to parse. `renew` never asks. */
+/** Adds the words after `certfleet certbot`, which certfleet's parser leaves alone. `renew` never asks. */
 function withArguments(typed: Typed, args: readonly string[]): Typed {
   if ('exitCode' in typed) return typed;
   const { asksPerson: _, ...unattended } = typed.command;
@@ -101,17 +104,23 @@ async function openLog({ flags }: Invocation, context: CliContext): Promise<LogF
   return open(wholePathOf('--log-file ', logFile, context.env));
 }
 
-/** Closing belongs to the run: it may stay to answer for other processes (decision 0015), until a signal ends it. */
+/**
+ * Runs the command and closes the session, which belongs to the run: closing may keep answering for other processes
+ * (decision 0015) until a signal ends it.
+ */
 async function runAndClose(run: Run, session: OpenSession): Promise<number> {
   const code = await run(session);
   await session.close();
   return code;
 }
 
-/** How long to wait for the close after a stop. A store that hangs while it is being opened would never close. */
+/**
+ * How long to wait for the session to close after a stop. A store that hangs while it is being opened would never
+ * close.
+ */
 const closeBudgetMs = 1_000;
 
-/** Closes the session. After a stop, gives up after {@link closeBudgetMs}: the process ends anyway. */
+/** Closes the session. After a stop, gives up after {@link closeBudgetMs}, because the process ends anyway. */
 async function closeSoon(session: OpenSession): Promise<void> {
   const closing = session.close().catch(() => undefined);
   const clock = session.openedWorld()?.clock;
@@ -123,8 +132,8 @@ async function closeSoon(session: OpenSession): Promise<void> {
 }
 
 /**
- * Waits for a run. The first SIGINT or SIGTERM aborts it and gives it `shutdownBudget` to clean up; what remains is
- * journalled. The second ends the process at once. A run that had already finished keeps its own exit code.
+ * Waits for a run. The first SIGINT or SIGTERM aborts the run and gives it `shutdownBudget` to clean up; what remains
+ * is journalled. The second signal ends the process at once. A run that had already finished keeps its own exit code.
  */
 async function interruptible(running: Promise<number>, session: OpenSession, stop: AbortController): Promise<number> {
   const { signals, exit } = session.context;
@@ -185,7 +194,7 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
   return failure.exitCode;
 }
 
-/** What has become of the work of a command that a signal stops: at once, in time, and briefly. */
+/** Describes what became of the work of a command that a signal stops: out of time, in time, and in short. */
 function unfinished(session: OpenSession): {
   readonly outOfTime: string;
   readonly stopped: string;

@@ -6,7 +6,7 @@ import { wordHere } from '../migrate/other-clients.ts';
 import { type Command, commandGroups, commands, type Flag, globalFlags } from './commands/commands.ts';
 import type { FlagValue, Invocation, Output } from './context.ts';
 
-/** What was typed: a command to run, or the exit code if help was printed. */
+/** The parsed command line: a command to run, or the exit code if help was printed. */
 export type Typed = { readonly command: Command; readonly invocation: Invocation } | { readonly exitCode: number };
 
 /** Parses the arguments (without node and script). Fails with `usage/invalid`. */
@@ -46,7 +46,7 @@ export function parseArguments(
     if (command.examples) added.addHelpText('after', `\nExamples:\n${examples(command.examples)}`);
   }
   const [help, asked] = argv;
-  // Commander would print the whole help, without saying what is wrong.
+  // Commander would print the whole help, without naming the problem.
   if (help === 'help' && asked !== undefined && !program.commands.some((command) => command.name() === asked))
     throw fail('usage/unknown-command', {
       command: asked,
@@ -60,33 +60,33 @@ export function parseArguments(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { exitCode: 0 };
-    // Without a command, the help went to stderr; a script must notice.
+    // Without a command, the help went to stderr. A script must notice the mistake.
     if (error.code === 'commander.help') {
       if (isJson) throw fail('usage/command-missing', { commands: commandsOf(argv).join(', ') });
       return { exitCode: 2 };
     }
     throw asUsage(error);
   }
-  // An empty shell variable.
+  // Most likely an empty shell variable.
   if (typed && 'invocation' in typed && typed.invocation.args.some((arg) => arg.trim() === ''))
     throw fail('usage/argument-empty', { command: typed.command.name });
   return typed ?? { exitCode: 2 };
 }
 
-/** Help and version as one line of JSON. */
+/** Prints help and version as one line of JSON. */
 const asJson = (stdout: Output): Output => ({
   ...stdout,
   write: (text) => stdout.write(`${JSON.stringify({ v: 1, object: 'text', text })}\n`),
 });
 
-/** The commands to choose from; `store` alone is a group. */
+/** Returns the commands to choose from. `store` alone is a group. */
 function commandsOf(argv: readonly string[]): readonly string[] {
   const group = argv.find((word) => Object.hasOwn(commandGroups, word));
   const names = commands.map(({ name }) => name).filter((name) => group === undefined || name.startsWith(`${group} `));
   return names.map((name) => `certfleet ${name}`);
 }
 
-/** Commander's sentence, or what to write instead for a word of another client. */
+/** Returns Commander's sentence, or advice for an option of another client. */
 function asUsage({ message }: CommanderError): CertfleetError {
   const sentence = message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ');
   const [, what, typed, rest = ''] = /^unknown (command|option) '([^'=]+)[^']*'(.*)/.exec(sentence) ?? [];
@@ -121,7 +121,7 @@ const group = (program: Commander, name: string, output: Parameters<typeof confi
 
 function addFlag(command: Commander, flag: Flag): void {
   const read = (value: string, before: readonly string[] = []): FlagValue => {
-    // An empty shell variable: as a path it would mean the current folder.
+    // Most likely an empty shell variable. As a path, it would mean the current folder.
     if (value.trim() === '') throw new InvalidArgumentError('It must not be empty.');
     if (flag.list)
       return [
@@ -142,7 +142,7 @@ function addFlag(command: Commander, flag: Flag): void {
   for (const alias of flag.aliases ?? []) command.addOption(make(`${alias} ${value}`).hideHelp());
 }
 
-/** Flags by the camel-case form of their first long name, with aliases merged into it. */
+/** Returns flags by the camel-case form of their first long name, with aliases merged into it. */
 function collectFlags(command: Command, parsed: Commander): Record<string, FlagValue | undefined> {
   const values = parsed.optsWithGlobals() as Record<string, FlagValue | undefined>;
   const collected: Record<string, FlagValue | undefined> = {};

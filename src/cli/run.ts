@@ -1,25 +1,25 @@
 import { present } from '../core/text/present.ts';
 import { main } from './main.ts';
 
-// A run goes on even if its output cannot be written. If the reader exited (`| head`), that is fine; any other failure
-// is reported at the end.
+// A run goes on even if its output cannot be written. A reader that exited (`| head`) is fine; any other failure is
+// reported at the end.
 let lost: Error | undefined;
 const note = (error?: NodeJS.ErrnoException | null) => {
   if (error && error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') lost ??= error;
 };
 
-/** Sets the exit code, once all output has been written or has failed. */
+/** Sets the exit code once all output has been written or has failed. */
 function end(code: number): void {
   process.exitCode = code;
   process.stdout.write('', async (error) => {
     note(error);
     if (lost) process.exitCode = (await import('./output/lost-output.ts')).tellLostOutput(lost, code, process);
-    // After a signal, do not wait for a hook or a socket that may still be open.
+    // After a signal, does not wait for a hook or a socket that may still be open.
     if (code >= 128) process.exit(code);
   });
 }
 
-// Opening stdin takes longer than everything else here, so it is done only to ask a question.
+// Opening stdin takes longer than everything else here, so it is only opened to ask a question.
 const asking = (isHidden: boolean) => async (question: string, signal: AbortSignal) => {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
   const { askAt } = await import('./ask.ts');
@@ -34,7 +34,7 @@ const editFile = async (text: string, signal: AbortSignal) => {
   return editText(text, process.env, { isTerminal, signal });
 };
 
-/** The command line of this process. */
+/** Runs the command line of this process. */
 export async function run(): Promise<void> {
   process.stdout.on('error', note);
   process.stderr.on('error', () => {});

@@ -23,22 +23,22 @@ import {
 } from './output/progress.ts';
 import { fill, styleOf } from './output/text.ts';
 
-/** A session and its end. */
+/** A session that the caller must close. */
 export interface OpenSession extends Session {
-  /** The settings, if they are loaded. A signal handler must not start loading them. */
+  /** Returns the settings, if they are loaded. A signal handler must not start loading them. */
   loaded(): Settings | undefined;
   openedWorld(): World | undefined;
-  /** Whether the fleet's store is gone with the process. */
+  /** Reports whether the fleet's store lives only as long as the process. */
   isInMemory(): boolean;
-  /** What a signal leaves of the command, if it is another thing than of others. */
+  /** What a signal leaves of the command's work, if that differs from other commands. */
   readonly ifStopped: string | undefined;
-  /** Whether a person is being asked. */
+  /** Reports whether a person is being asked. */
   isAsking(): boolean;
   stopProgress(): void;
   close(): Promise<void>;
 }
 
-/** Makes the session of a command. It opens the world, the configuration and the fleet only when they are used. */
+/** Opens the session of a command. Opens the world, the configuration and the fleet only when they are used. */
 export function openSession(
   given: CliContext,
   invocation: Invocation,
@@ -73,7 +73,7 @@ export function openSession(
   const delivered = new Map<string, readonly string[]>();
   const reporter: Reporter = {
     report: (raw) => {
-      // Each request has one, and nobody reads it.
+      // Each request reports such an event, which neither a log nor the screen shows.
       if (raw.level === 'debug' && raw.event === 'log' && !log && !verbose) return;
       const event = guarded(raw);
       if (event.event === 'certificate.deployed' && event.certificate !== undefined)
@@ -98,7 +98,7 @@ export function openSession(
     log?.close();
   };
 
-  /** Reports a log event. Before the world is open, there is no clock to date it, and nothing to say. */
+  /** Reports a log event. Before the world is open, there is no clock for the time, and nothing to report. */
   const say = (level: Event['level'], message: string) => {
     const now = openWorld?.clock.now();
     if (now) reporter.report({ v: 1, time: now.toISOString(), level, event: 'log', message });
@@ -234,7 +234,7 @@ function storeKeysOf(given: FlagValue, env: Environment): readonly string[] {
     const where = kind === 'file' && path ? `file:${wholePathOf('--store-key file:', path, env)}` : text;
     if (isKeyReference(where)) return where;
     const form = 'file:/path, env:NAME or credential:NAME';
-    // Without the text: it may be the key. A key has no colon.
+    // Omits the text, which may be the key itself. A key has no colon.
     if (text.includes(':'))
       throw fail('usage/invalid-value', { typed: '--store-key', form: `the place of a key: ${form}` });
     throw fail('usage/secret-visible', { flag: '--store-key', form });

@@ -5,7 +5,7 @@ import { enhancementsText } from './enhancements.ts';
 import { adviceOf, type Found, filesOf, namesFor, type WebServed } from './served.ts';
 import { run } from './server-program.ts';
 
-/** `--apache`: asks `apachectl -S` for the virtual host of each name. */
+/** Handles `--apache`: asks `apachectl -S` which virtual host serves each name. */
 export async function overApache({ given, command, folder, port, session }: Found): Promise<WebServed> {
   const { stdout } = await run([...command, '-S'], session);
   const { files } = await session.world();

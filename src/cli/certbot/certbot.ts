@@ -12,7 +12,7 @@ import { ownWords } from './own-words.ts';
 import { storedFleet } from './stored.ts';
 import { webServed, webServerIn } from './web-server.ts';
 
-/** `certfleet certbot …`: says it in certfleet's own words, and does it. */
+/** Runs `certfleet certbot …`: translates the line into certfleet's own command, prints that, and runs it. */
 export const certbotOf =
   (parse: (argv: readonly string[]) => Typed): Run =>
   async (session) => {
@@ -42,7 +42,7 @@ export const certbotOf =
     return code;
   };
 
-/** Whether a person agrees at the terminal to the terms of the CA, which no flag says. */
+/** Asks at the terminal for agreement to the CA's terms, unless a flag agrees. Reports whether the person agreed. */
 async function agreement(
   { verb, isUnattended, domains }: CertbotWords,
   { words, invocation }: { readonly words: readonly string[]; readonly invocation: Invocation },
@@ -57,14 +57,14 @@ async function agreement(
   return (await agreesNow(invocation, { name, fleet: await storedFleet(session) }, session)) === true;
 }
 
-/** `--nginx` and `--apache` in words of certfleet, from the configuration of the server. */
+/** Translates `--nginx` and `--apache` into certfleet's own flags, using the web server's configuration. */
 async function withWebServer(
   given: CertbotWords,
   session: Session,
 ): Promise<{ readonly given: CertbotWords; advice?(name: string): string | undefined }> {
   const server = webServerIn(given);
   const { verb, values } = given;
-  // `renew --nginx` says how all certificates were got; each keeps that.
+  // With `renew`, `--nginx` only says how all certificates were obtained. Each certificate keeps its own solver.
   if (!['certonly', 'run'].includes(verb)) return { given };
   if (server === undefined) {
     if (given.enhancements.length > 0)
@@ -76,7 +76,7 @@ async function withWebServer(
   const { served, advice } = await webServed(given, server, certbotFolder(values, session), session);
   const { deployHook } = served;
   if (deployHook === undefined) return { given: { ...given, served }, advice };
-  // certbot reloads the server, whatever the hook is.
+  // certbot reloads the server in addition to running the user's hook.
   const own = given.same.findLast(([flag]) => flag === '--deploy-hook')?.[1];
   const hook = own === undefined ? deployHook : `${deployHook} && ${own}`;
   const same = [...given.same.filter(([flag]) => flag !== '--deploy-hook'), ['--deploy-hook', hook]];

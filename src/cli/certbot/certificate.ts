@@ -10,7 +10,7 @@ import type { Session } from '../context.ts';
 import { certbotFolder, refuseCertbots } from './folder.ts';
 import { certificatesIn, storedFleet } from './stored.ts';
 
-/** An imported certificate may have another name here, and keeps certbot's for its folder. */
+/** Replaces certbot's name of an imported certificate by its name in certfleet, which may differ. */
 export async function withOwnName(given: CertbotWords, session: Session): Promise<CertbotWords> {
   const { name: typed } = given.values;
   if (typed === undefined) return given;
@@ -23,12 +23,12 @@ export async function withOwnName(given: CertbotWords, session: Session): Promis
     if (spec?.targets.some(({ settings }) => settings['certbotName'] === typed)) return named(name);
   }
   const own = importedName(typed);
-  // Other names may have become the same word, with a number.
+  // The import may have shortened other names to the same word, and numbered them.
   const isClear = own !== unnamed && names.includes(own) && !names.includes(`${own}-2`);
   return isClear ? named(own) : given;
 }
 
-/** Without `-d`, the named certificate keeps its names, as with certbot. Fails with a code of `usage/`. */
+/** Adds the stored names of the certificate if `-d` is missing, as certbot does. Fails with a `usage/` code. */
 export async function withStoredNames(given: CertbotWords, session: Session): Promise<CertbotWords> {
   const { verb, domains, values } = given;
   const { name } = values;
@@ -51,7 +51,10 @@ export async function withStoredNames(given: CertbotWords, session: Session): Pr
   return { ...given, domains: stored.identifiers, keepsSettings: origin === 'configuration' };
 }
 
-/** The certificate with exactly the names of `-d`. Fails with a code of `usage/` if it has others, too. */
+/**
+ * Returns the certificate with exactly the names of `-d`. Fails with a `usage/` code if that certificate has other
+ * names, too.
+ */
 export async function namedByDomains(
   { domains, values }: CertbotWords,
   session: Session,
@@ -78,8 +81,8 @@ export async function namedByDomains(
 }
 
 /**
- * Which certificate it is. certbot finds the one to expand by its names. For any other set of names it gets another
- * certificate, with a number in its name if need be. Fails with a code of `usage/`.
+ * Returns the certificate that the line is about. Like certbot, finds the certificate to expand by its names, and gets
+ * another certificate for any other set of names, numbered if its name is taken. Fails with a `usage/` code.
  */
 export async function subjectOf(
   { domains, values, expand, isUnattended }: CertbotWords,
@@ -103,21 +106,21 @@ export async function subjectOf(
 const namesOf = ({ identifiers }: Pick<LineageStatus, 'identifiers'>): string =>
   identifiers.map(withLetters).join(', ');
 
-/** certbot asks, too, unless it must not. */
+/** Asks before it expands a certificate, as certbot does, unless the run is unattended. */
 async function agreesToExpand(part: LineageStatus, isUnattended: boolean, session: Session): Promise<boolean> {
   if (isUnattended || session.json) return false;
   const question = `${part.name} has some of these names (${namesOf(part)}). Give it all of them? [y/N] `;
   return /^y(es)?$/i.test((await session.context.ask?.(question, session.signal)) ?? '');
 }
 
-/** A certificate for `*.example.com` is example.com. */
+/** Returns the name that certbot would give: a certificate for `*.example.com` is named `example.com`. */
 export function nameAsCertbot(identifiers: readonly Identifier[]): string {
   const [first, ...others] = identifiers;
   if (!first || !isWildcard(first)) return lineageNameOf(identifiers);
   return lineageNameOf([{ ...first, value: baseName(first) }, ...others]);
 }
 
-/** The name of the certificate that a translated line is about. */
+/** Returns the name of the certificate that a translated line is about. */
 export function nameInWords([, second = '', ...words]: readonly string[], domains: readonly string[]): string {
   const at = words.indexOf('--name');
   if (at >= 0) return words[at + 1]!;

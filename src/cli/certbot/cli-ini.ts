@@ -6,7 +6,10 @@ import { type CertbotWords, readCertbot } from '../../migrate/certbot/words.ts';
 import type { Session } from '../context.ts';
 import { wholePathOf, withPlaces } from '../flags/values.ts';
 
-/** What is typed, after what certbot's own configuration file says. Fails with a code of `usage/`. */
+/**
+ * Returns the words of the command line, preceded by those in certbot's own configuration file. Fails with a `usage/`
+ * code.
+ */
 export async function withCliIni(session: Session): Promise<CertbotWords> {
   const { args } = session.invocation;
   const typed = readCertbot(args);
@@ -31,11 +34,13 @@ export async function withCliIni(session: Session): Promise<CertbotWords> {
   if (!bytes) return typed;
   session.debug(`flags of ${path} count, too`);
   const whole = readCertbot([...iniWords(new TextDecoder().decode(bytes), path, cliIni !== undefined), ...args]);
-  // The file may have flags for orders, which choose no certificate to renew.
+  // The file may have flags for orders. They do not choose which certificates to renew.
   return typed.verb === 'renew' ? { ...whole, domains: typed.domains, ofOrder: typed.ofOrder } : whole;
 }
 
-/** Fails with a code of `usage/` if the file has what certbot does not know, as certfleet's own configuration does. */
+/**
+ * Fails with a `usage/` code if the file has keys that certbot does not know, as certfleet's own configuration does.
+ */
 function iniWords(text: string, path: string, isNamed: boolean): readonly string[] {
   const hint = 'A --config behind `certbot` is its cli.ini: put certfleet’s own --config before the word `certbot`.';
   try {
@@ -48,7 +53,7 @@ function iniWords(text: string, path: string, isNamed: boolean): readonly string
   }
 }
 
-/** Settings of an order change a certificate, so it must be said which one. */
+/** Refuses flags that change a certificate's settings unless the line names the certificate. */
 function refuseOfOrder({ ofOrder: [flag], values: { name }, domains }: CertbotWords, session: Session) {
   if (flag === undefined || name !== undefined || domains.length > 0) return;
   throw fail('usage/not-applicable', {
@@ -58,5 +63,5 @@ function refuseOfOrder({ ofOrder: [flag], values: { name }, domains }: CertbotWo
   });
 }
 
-/** The flag for a plugin: `--webroot`. */
+/** Returns certbot's flag for a plugin, such as `--webroot`. */
 const pluginFlag = (name: string): string => (/^[a-z0-9-]+$/.test(name) ? `--${name}` : `-a ${name}`);

@@ -1,6 +1,6 @@
 import type { Enhancement } from '../../migrate/certbot/said.ts';
 
-/** What certbot's installers would write for a flag, and where. */
+/** The configuration lines that certbot's installers would write for a flag, and their place. */
 interface Lines {
   readonly where: 'plain' | 'tls' | 'main';
   readonly lines: readonly string[];
@@ -50,7 +50,10 @@ const places = {
   },
 } as const;
 
-/** What to add by hand for flags that only certbot's installers carry out; undefined if there are none. */
+/**
+ * Describes what to configure by hand for flags that only certbot's installers carry out. Returns undefined if there
+ * are none.
+ */
 export function enhancementsText(
   flags: readonly Enhancement[],
   server: 'nginx' | 'apache',

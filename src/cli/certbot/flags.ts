@@ -12,25 +12,26 @@ import { listOf } from '../flags/values.ts';
 import { shownOf } from './shown-words.ts';
 
 const oneProvider = 'they name two DNS providers, and a certificate has one';
-/** A day; more is a mistake. */
+/** One day. A longer wait is a mistake. */
 const mostSeconds = 86_400;
 
-/** What certbot's flags mean here. */
+/** The translation of certbot's flags. */
 export interface Translated {
-  /** Without them. */
+  /** The command line without certbot's flags. */
   readonly argv: readonly string[];
-  /** In their place, as the parser would return them. */
+  /** The flags that replace certbot's, as the parser would return them. */
   readonly flags: Readonly<Record<string, FlagValue>>;
-  /** All that follows `certfleet`, as a person would type it, without secrets. */
+  /** The words after `certfleet`, as a person would type them, without secrets. */
   readonly shown: string;
-  /** The first of them, for messages. */
+  /** The first of certbot's flags, for messages. */
   readonly first: string;
 }
 
 /**
  * Translates certbot's flags for a DNS plugin: `--dns-NAME`, `--authenticator dns-NAME` or `-a dns-NAME`,
- * `--dns-NAME-credentials FILE`, `--dns-NAME-propagation-seconds N`, and `--dns-NAME-OPTION VALUE`, also with the prefix
- * that older third-party plugins need; `--manual` with `--preferred-challenges dns`; and those for the key. Leaves unknown flags to the parser. Fails with a code of `usage/`.
+ * `--dns-NAME-credentials FILE`, `--dns-NAME-propagation-seconds N`, and `--dns-NAME-OPTION VALUE`, also with the
+ * prefix that older third-party plugins need. Translates `--manual` with `--preferred-challenges dns`, and the flags
+ * for the key, too. Leaves unknown flags to the parser. Fails with a `usage/` code.
  */
 export async function translate(argv: readonly string[], registry: Registry): Promise<Translated> {
   const rest: string[] = [];
@@ -50,7 +51,7 @@ export async function translate(argv: readonly string[], registry: Registry): Pr
     if (answer === 'manual') given.chosen.set(manualProvider, flag);
     else if (part !== undefined) key[part] = value();
     else if (keep === 'challenges') challenges = value();
-    // Of those that stand as they are, `-a` is left.
+    // Of the flags with a fixed name, only `-a` is left.
     else if (native.has(flag)) await chooseByName(given, flag, value(), registry);
     else if (!(await takeDnsFlag(given, flag, value, registry))) rest.push(word);
   }
@@ -68,7 +69,7 @@ export async function translate(argv: readonly string[], registry: Registry): Pr
 }
 
 interface Collected extends Pick<Translated, 'flags' | 'first'> {
-  /** Those flags, as a person would type them. */
+  /** The translated flags, as a person would type them. */
   readonly words: readonly string[];
 }
 
@@ -80,7 +81,7 @@ function withKey(translated: Collected, key: Readonly<Partial<Record<KeyPart, st
 }
 
 interface Given {
-  /** The flag that chose it, by provider. */
+  /** The flag that chose each provider, by provider. */
   readonly chosen: Map<string, string>;
   readonly options: {
     readonly flag: string;
@@ -144,13 +145,13 @@ async function takeDnsFlag(given: Given, flag: string, value: () => string, regi
   return false;
 }
 
-/** `; did you mean --dns-cloudflare?` or nothing: the flag with its end as it is known. */
+/** Returns `; did you mean --dns-cloudflare?`, or an empty string: the flag with the nearest known ending. */
 function guess(flag: string, end: string, known: readonly string[]): string {
   const near = nearest(end, known);
   return near === undefined ? '' : `; did you mean ${flag.slice(0, -end.length)}${near}?`;
 }
 
-/** An option as certbot has it in a flag: `api-token`. */
+/** Writes an option the way certbot's flags do: `api-token`. */
 const inFlag = (option: string): string => option.replaceAll(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
 
 async function providerNamed(name: string, registry: Registry): Promise<string> {
@@ -213,7 +214,7 @@ const cut = (word: string): readonly [string, string] => {
   return [word.slice(0, at), word.slice(at + 1)];
 };
 
-/** The invocation with translated flags added to those that the parser found. Fails with a code of `usage/`. */
+/** Adds the translated flags to those that the parser found. Fails with a `usage/` code. */
 export function withTranslated(
   { command, invocation }: Parsed,
   { flags, first }: Pick<Translated, 'flags' | 'first'>,
@@ -235,7 +236,7 @@ interface Parsed {
   readonly invocation: Invocation;
 }
 
-/** One sentence with certfleet's own form of the command. */
+/** Returns a sentence with certfleet's own form of the command. */
 export function inOwnWords({ command }: Parsed, { shown }: Pick<Translated, 'shown'>): string {
   if (command.name === 'renew')
     return 'Flags of certbot: `certfleet renew` needs none of them, because the settings are stored with each certificate.';

@@ -14,7 +14,10 @@ export const certbotFolder = ({ configDir }: CertbotWords['values'], { context: 
 const importOf = (folder: string, session: Session): string =>
   withPlaces(`certfleet import certbot ${shellWord(folder)} --in-place`, session);
 
-/** certbot runs the programs in its `renewal-hooks`, whichever certificate it is; ours keep that for `renew`. */
+/**
+ * Returns the folders of certbot's `renewal-hooks`. certbot runs their programs for every certificate, so certfleet
+ * stores them for `renew`.
+ */
 export async function directoryHooks(
   { verb, values, leavesFolders }: CertbotWords,
   session: Session,
@@ -36,7 +39,10 @@ export async function directoryHooks(
   return { hookFolders: all };
 }
 
-/** Without a certificate, `renew` and `certificates` would say nothing of what certbot has in its folder. */
+/**
+ * Refuses a command that would find no certificates in the store, although certbot's folder has some that were not
+ * imported.
+ */
 export async function refuseUntaken({ values }: CertbotWords, session: Session): Promise<void> {
   const { certificates, storeIsDeclared } = await session.settings();
   if (storeIsDeclared === true && certificates.length > 0) return;
@@ -51,7 +57,7 @@ export async function refuseUntaken({ values }: CertbotWords, session: Session):
   });
 }
 
-/** A certificate that certbot itself has in the folder; it would be ordered a second time. */
+/** Refuses a certificate that certbot manages in the folder, because certfleet would order it a second time. */
 export async function refuseCertbots(folder: string, name: string, session: Session): Promise<void> {
   const { files } = await session.world();
   if (!(await files.stat(join(folder, 'renewal', `${name}.conf`)).catch(() => undefined))) return;

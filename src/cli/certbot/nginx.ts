@@ -19,7 +19,7 @@ import { enhancementsText } from './enhancements.ts';
 import { adviceOf, type Found, filesOf, namesFor, type WebServed } from './served.ts';
 import { run, serverRoot } from './server-program.ts';
 
-/** `--nginx`: asks `nginx -T` which server block answers for each name. */
+/** Handles `--nginx`: asks `nginx -T` which server block serves each name. */
 export async function overNginx({ given, command, folder, port, session }: Found): Promise<WebServed> {
   const [version, dump] = [await run([...command, '-V'], session), await run([...command, '-T'], session)];
   const prefix = /--prefix=(\S+)/.exec(version.stderr)?.[1] ?? '/etc/nginx';
@@ -36,7 +36,7 @@ export async function overNginx({ given, command, folder, port, session }: Found
     served: {
       ...present({ http }),
       deploy: [`nginx:${folder}`],
-      // Not the one that PATH leads to.
+      // The program that PATH finds may be a different nginx.
       nginx: [
         ...['--nginx-ctl', command[0]],
         ...(given.values.nginxRoot === undefined ? [] : ['--nginx-server-root', serverRoot(given, session)]),
@@ -70,7 +70,7 @@ export async function overNginx({ given, command, folder, port, session }: Found
   };
 }
 
-/** What to write after --http. Fails with a code of `usage/`. */
+/** Returns the value for --http. Fails with a `usage/` code. */
 function nginxAnswers(
   chosen: readonly { readonly name: string; readonly servers: readonly Server[] }[],
   {
@@ -116,7 +116,7 @@ function nginxAnswers(
   return roots.length > 0 ? `webroot:${roots.join(',')}` : 'stateless';
 }
 
-/** A block for TLS that does what the one for HTTP does, without its redirects and its answers to challenges. */
+/** Returns a TLS server block that does what the HTTP block does, without its redirects and challenge responses. */
 function tlsBlock(
   names: readonly string[],
   plain: Server | undefined,
@@ -138,7 +138,7 @@ ${isOverIpv6 ? '    listen [::]:443 ssl;\n' : ''}    server_name ${names.join(' 
 ${nginxText(rest)}${serves ? '' : missing}}`;
 }
 
-/** Without the lines of `certfleet stateless` and redirects to HTTPS, also inside of blocks. */
+/** Removes redirects to HTTPS and the lines of `certfleet stateless`, also inside blocks. */
 function ownDirectives(directives: readonly Directive[]): readonly Directive[] {
   return directives.flatMap((one) => {
     const { name, args, block } = one;

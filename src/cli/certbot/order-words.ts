@@ -34,7 +34,10 @@ export async function issueWords(given: CertbotWords, session: Session): Promise
   ];
 }
 
-/** As certbot, which would ask, or fail; a declared solver is an answer. Fails with a code of `usage/`. */
+/**
+ * Refuses a line without a plugin, where certbot would ask or fail. A declared solver is enough. Fails with a `usage/`
+ * code.
+ */
 async function refuseWithoutPlugin(given: CertbotWords, session: Session): Promise<void> {
   const { verb, authenticator, webroots, values, others } = given;
   if (authenticator !== undefined || webroots.length > 0 || values.port !== undefined) return;
@@ -43,7 +46,10 @@ async function refuseWithoutPlugin(given: CertbotWords, session: Session): Promi
   throw fail('usage/certbot-no-plugin', { command: await lineAs(verb, given, session, '--standalone') });
 }
 
-/** As certbot: FOLDER/live/NAME/fullchain.pem. A certificate that is there keeps its targets. */
+/**
+ * Returns the target that writes FOLDER/live/NAME/fullchain.pem, as certbot does. An existing certificate keeps its
+ * targets.
+ */
 async function targetWords(
   { values, served }: CertbotWords,
   { name, isKnown }: { readonly name: string; readonly isKnown: boolean },
@@ -58,7 +64,7 @@ async function targetWords(
   if (!served) return [];
   const { targets = [] } = (await (await storedFleet(session))?.stored(name, session.signal))?.spec ?? {};
   const isNamed = values.nginxCtl !== undefined || values.nginxRoot !== undefined;
-  // Unless it is said which nginx it is, the target keeps its own commands.
+  // An existing target for nginx keeps its own commands unless a flag names an nginx.
   if (targets.some((target) => target.name.startsWith('nginx:'))) return isNamed ? (served.nginx ?? []) : [];
   const isServed = targets.some(
     ({ settings }) => settings.type === 'nginx' || filesInPlace(settings, name) !== undefined,
@@ -76,7 +82,7 @@ export function solverWords({ authenticator, webroots, values, domains, served }
     throw fail('usage/unknown-value', {
       ...{ typed: `--preferred-challenges ${unknown.trim()}`, known: 'http or dns', nearest: '' },
     });
-  // A wildcard is validated over DNS only.
+  // A wildcard can only be validated over DNS.
   const usual = how === 'manual' && domains.some((name) => name.startsWith('*.')) ? 'dns' : '';
   const isOverDns = /^\s*dns\b/.test(challenges ?? usual);
   if (how === 'manual' && authHook !== undefined)
@@ -91,7 +97,7 @@ export function solverWords({ authenticator, webroots, values, domains, served }
     });
   if (how === 'webroot') {
     if (webroots.length === 0) throw fail('usage/flag-needs', { flag: '--webroot', needed: '-w FOLDER' });
-    // Every folder gets every token, so it does not matter which of them serves a name.
+    // Each token is written to every folder, so it does not matter which folder serves a name.
     return ['--http', `webroot:${webroots.join(',')}`];
   }
   if (how === 'standalone') {

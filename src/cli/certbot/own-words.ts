@@ -9,7 +9,7 @@ import { certbotFolder, refuseCertbots, refuseUntaken } from './folder.ts';
 import { issueWords, solverWords } from './order-words.ts';
 import { lineAs, required } from './suggestions.ts';
 
-/** The command of certfleet that does what a command of certbot does. Fails with a code of `usage/`. */
+/** Returns the certfleet command that does what the certbot command does. Fails with a `usage/` code. */
 export async function ownWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
   const { verb, values, others, domains } = given;
   const same = given.same.flat();
@@ -68,7 +68,7 @@ function unknownVerb(verb: string): Error {
   return fail('usage/unknown-command', { command, advice });
 }
 
-/** `renew`, or `issue` for a certificate whose settings flags change: as with certbot, it keeps those. */
+/** Returns `renew`, or `issue` if flags change the certificate's settings, because certbot keeps such changes. */
 async function renewWords(given: CertbotWords, session: Session): Promise<readonly string[]> {
   const { domains, ofOrder } = given;
   const found = await namedByDomains(given, session);
@@ -86,18 +86,18 @@ async function renewWords(given: CertbotWords, session: Session): Promise<readon
   return ['renew', name, ...forRenew(given)];
 }
 
-/** The flags of `certfleet renew`, which work there as certbot's. */
+/** The flags of `certfleet renew` that work as certbot's. */
 const flagsOfRenew = certbotOptions().flatMap(({ scope, same }) =>
   scope === 'renew' && same !== undefined ? [same] : [],
 );
 
-/** What `renew` takes; certbot's --dry-run goes over --force-renewal. */
+/** Returns the flags that `renew` accepts. certbot's --dry-run takes precedence over --force-renewal. */
 function forRenew({ same }: CertbotWords): readonly string[] {
   const isDry = same.some(([flag]) => flag === '--dry-run');
   return same.filter(([flag = '']) => flagsOfRenew.includes(flag) && !(isDry && flag === '--force')).flat();
 }
 
-/** certbot asks before it deletes, unless it must not. */
+/** Asks before a deletion, as certbot does, unless the run is unattended. */
 async function isSure({ values, isUnattended }: CertbotWords, session: Session): Promise<boolean> {
   if (isUnattended) return true;
   const question = `Delete ${values.name} from the store, with its keys? [y/N] `;
@@ -106,14 +106,17 @@ async function isSure({ values, isUnattended }: CertbotWords, session: Session):
   return answer !== undefined;
 }
 
-/** The CA is an argument there, and not a flag. What cli.ini says of orders is left out. */
+/**
+ * Returns the words of an account command, where the CA is an argument, not a flag. Settings for orders in cli.ini are
+ * left out.
+ */
 function ofAccount({ same }: CertbotWords, flags: readonly string[]): readonly string[] {
   const isTest = same.some(([flag]) => flag === '--staging');
   const issuer = same.findLast(([flag]) => flag === '--issuer')?.slice(1) ?? (isTest ? ['letsencrypt-staging'] : []);
   return [...issuer, ...same.filter(([flag = '']) => ['--account', ...flags].includes(flag)).flat()];
 }
 
-/** Which certificate, and why; certbot takes a file, too. */
+/** Returns the words that say which certificate to revoke and why. Like certbot, accepts a file, too. */
 function revoked({ same, values: { name, certPath, keyPath, reason } }: CertbotWords): readonly string[] {
   const isTest = same.some(([flag]) => flag === '--staging');
   const issuer = same.findLast(([flag]) => flag === '--issuer') ?? (isTest ? ['--issuer', 'letsencrypt-staging'] : []);
@@ -123,7 +126,7 @@ function revoked({ same, values: { name, certPath, keyPath, reason } }: CertbotW
       form: 'certfleet certbot revoke --cert-name NAME` or `--cert-path FILE',
     });
   return [
-    // A test certificate is one of its own here.
+    // certfleet keeps a test certificate as a separate one.
     ...(name === undefined ? ['--cert-path', certPath!, ...issuer] : [isTest ? `${name}~staging` : name]),
     ...(keyPath === undefined ? [] : ['--key-path', keyPath]),
     ...(reason === undefined ? [] : ['--reason', reason]),

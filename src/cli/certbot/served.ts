@@ -5,14 +5,14 @@ import type { CertbotWords, Served } from '../../migrate/certbot/words.ts';
 import type { Session } from '../context.ts';
 import { namesMissing } from './suggestions.ts';
 
-/** What follows from the configuration of the web server. */
+/** What the web server's configuration determines. */
 export interface WebServed {
   readonly served: Served;
-  /** What to add to the configuration once there is a certificate of this name. */
+  /** Returns what to add to the server's configuration once a certificate with this name exists. */
   advice(name: string): string | undefined;
 }
 
-/** The web server that was asked, and for what. */
+/** The web server found, and the line that asks for it. */
 export interface Found {
   readonly given: CertbotWords;
   readonly command: readonly [string, ...string[]];
@@ -21,7 +21,7 @@ export interface Found {
   readonly session: Session;
 }
 
-/** The names to get. Fails with a code of `usage/`. */
+/** Returns the names to get a certificate for. Fails with a `usage/` code. */
 export function namesFor(
   { domains, verb, authenticator }: CertbotWords,
   flag: string,

@@ -6,19 +6,22 @@ import type { ProcessResult } from '../../ports/processes.ts';
 import type { Session } from '../context.ts';
 import { wholePathOf } from '../flags/values.ts';
 
-/** Where packages and `make install` put programs; PATH may lead elsewhere. */
+/** Where packages and `make install` put programs. PATH may lead elsewhere. */
 const folders = ['/usr/sbin', '/usr/local/sbin', '/usr/bin', '/usr/local/bin', '/usr/local/nginx/sbin', '/sbin'];
 
 export const programs = { nginx: ['nginx'], apache: ['apachectl', 'apache2ctl', 'httpd'] } as const;
 
 const titles = { nginx: 'nginx', apache: 'Apache' } as const;
 
-/** nginx reads every certificate of its configuration. */
+/** Long, because nginx reads every certificate in its configuration. */
 const timeoutMs = 60_000;
 
 export type WebServer = keyof typeof programs;
 
-/** The server's own program, in the usual places or where certbot's flag says. Fails if others can change it. */
+/**
+ * Returns the server's own program, from the usual places or from the path in certbot's flag. Fails if other users can
+ * change it.
+ */
 export async function commandOf(
   given: CertbotWords,
   server: WebServer,

@@ -4,10 +4,10 @@ import { shellWord } from '../../core/text/shell-word.ts';
 import { type Flags, textOf } from '../flags/values.ts';
 
 /**
- * Words as a person would type them, with `***` in place of each secret: commands refuse a secret that is typed, but what
- * is printed before may be kept in a log.
+ * Returns the words as a person would type them, with `***` in place of each secret. Commands refuse a secret on the
+ * command line, but this line is printed earlier, and may be kept in a log.
  *
- * @param flags those translated, which may say which DNS provider it is
+ * @param flags the translated flags, which may name the DNS provider
  */
 export async function shownOf(words: readonly string[], flags: Flags, registry: Registry): Promise<string> {
   const typed = words.flatMap((word, at) =>
@@ -16,7 +16,7 @@ export async function shownOf(words: readonly string[], flags: Flags, registry: 
   const provider = textOf(flags['dns']) ?? textOf(flags['impliedDns']) ?? typed.at(-1) ?? '';
   const definition = await adapterEntry(registry, 'dns', provider)?.load();
   const fields = definition && optionFields(definition.options);
-  // Of a provider that is not known, every option may be secret.
+  // Any option of an unknown provider may be secret.
   const isSecret = (option: string) => fields?.find(({ name }) => name === option)?.secret ?? true;
   return words
     .map((word, at) => {

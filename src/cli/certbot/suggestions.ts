@@ -7,7 +7,7 @@ import type { Session } from '../context.ts';
 import { withPlaces } from '../flags/values.ts';
 import { storedFleet } from './stored.ts';
 
-/** The same line for a certificate that is new, with `***` for what may be secret. */
+/** Returns the same line for a new certificate, with `***` for what may be secret. */
 export async function lineAs(verb: string, given: CertbotWords, session: Session, ...more: string[]): Promise<string> {
   const { args } = session.invocation;
   const typed = Math.max(args.indexOf(given.verb), args.findIndex((word) => !isProgram(word)) - 1);
@@ -29,7 +29,7 @@ export async function lineAs(verb: string, given: CertbotWords, session: Session
   return withPlaces(`certfleet certbot ${await shownOf(shown, {}, registry)}`, session);
 }
 
-/** Whether an account of the CA is open, so that its terms were agreed to. */
+/** Reports whether an account at the CA is open, and therefore its terms were agreed to. */
 async function hasAccount({ same }: CertbotWords, session: Session): Promise<boolean> {
   const accounts = (await (await storedFleet(session))?.accounts(session.signal)) ?? [];
   const typed = same.findLast(([flag]) => flag === '--issuer')?.[1];
@@ -43,7 +43,7 @@ export function required(name: string | undefined, verb: string): readonly strin
   return [name];
 }
 
-/** Without `-d`. */
+/** The error for a line without `-d`. */
 export const namesMissing = (verb: string, known: readonly string[] = []): Error =>
   fail(
     'usage/arguments',

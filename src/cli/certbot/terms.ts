@@ -5,8 +5,9 @@ import { issuerFromFlags } from '../flags/issuer.ts';
 import { keptOf } from '../flags/kept.ts';
 
 /**
- * Whether a person agrees now to the terms of service of the CA. As certbot, asks at a terminal before the first account
- * is opened; undefined if there is nothing to ask. Fails with `usage/not-confirmed` after a no.
+ * Reports whether a person agrees now to the CA's terms of service. Like certbot, asks at a terminal before the first
+ * account is opened. Resolves with undefined if there is nothing to ask. Fails with `usage/not-confirmed` if the person
+ * says no.
  *
  * @param name the certificate, which may have its own issuer
  */
@@ -19,7 +20,7 @@ export async function agreesNow(
   const [typed] = name === undefined ? args : [];
   const asked = typed === undefined ? flags : { ...flags, issuer: typed };
   const kept = name === undefined ? undefined : (await fleet?.stored(name, signal))?.spec;
-  // What a relative path became is said by the command itself.
+  // The command itself reports what a relative path became.
   const quiet = { ...session, note: () => undefined, invocation: { args, flags: asked } };
   const before = kept && keptOf(kept).issuer;
   const issuer = await issuerFromFlags(quiet, await session.settings(), { kept: before, opensAccount: false });
@@ -30,7 +31,7 @@ export async function agreesNow(
   if (accounts.some((one) => one.directory === directory && one.state === 'open')) return undefined;
   const here = await session.fleet({ makeStore: true });
   const settings = { ...issuer.settings, directory };
-  // The command itself says what fails at the CA.
+  // The command itself reports a failure at the CA.
   const found = await here.directory({ name: issuer.name, settings }, signal).catch(() => undefined);
   signal.throwIfAborted();
   if (found?.termsOfService === undefined) return undefined;

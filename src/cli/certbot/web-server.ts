@@ -5,15 +5,16 @@ import { overNginx } from './nginx.ts';
 import type { WebServed } from './served.ts';
 import { commandOf, programs, type WebServer } from './server-program.ts';
 
-/** Which of the two `--nginx` and `--apache` name, as what answers or as what gets the certificate. */
+/** Returns the web server that `--nginx` or `--apache` names, as authenticator or as installer. */
 export function webServerIn({ authenticator, installer }: CertbotWords): WebServer | undefined {
   const isOne = (how: string | undefined): how is WebServer => how !== undefined && Object.hasOwn(programs, how);
   return isOne(authenticator) ? authenticator : isOne(installer) ? installer : undefined;
 }
 
 /**
- * `--nginx` and `--apache`: reads from the server's configuration how the names can be answered, and changes nothing of
- * it. Fails with `usage/web-server-silent`, with what to add to the configuration.
+ * Handles `--nginx` and `--apache`: reads from the server's configuration how certfleet can answer challenges for the
+ * names, and changes no file of the server. Fails with `usage/web-server-silent`, which says what to add to the
+ * configuration.
  *
  * @param folder the root of `live/`
  */

@@ -8,20 +8,20 @@ import { commandsOfMoving } from './moving/commands.ts';
 import { commandsOfOrders } from './orders/commands.ts';
 import { commandsOfStore } from './store/commands.ts';
 
-/** The command line as data: the parser, the help and docs/reference/cli.md are made from it. */
+/** A command of the command line, as data for the parser, the help and docs/reference/cli.md. */
 export interface Command {
-  /** As typed. A command in a group contains a space: `config check`. */
+  /** The name as typed. A command in a group contains a space: `config check`. */
   readonly name: string;
   readonly summary: string;
   readonly description?: string;
   readonly arguments?: { readonly text: string; readonly description: string };
   readonly flags: readonly Flag[];
   readonly examples?: readonly { readonly line: string; readonly why: string }[];
-  /** It may ask a person at the terminal to add a record by hand. */
+  /** Set if the command may ask a person at the terminal to add a record by hand. */
   readonly asksPerson?: true;
-  /** What a signal leaves of it, in words, if it is no work that is journalled. */
+  /** What remains after a signal, in words, if the command's work is not journalled. */
   readonly ifStopped?: string;
-  /** @param parse reads another command line, for a command that stands for others */
+  /** @param parse parses another command line, for commands that stand for others */
   load(parse: (argv: readonly string[]) => Typed): Promise<Run>;
 }
 
@@ -29,7 +29,7 @@ export interface Flag {
   /** In commander's notation: `-d, --identifier <names>`. */
   readonly flags: string;
   readonly description: string;
-  /** All values that it takes, for the completion. */
+  /** All accepted values, for shell completion. */
   readonly values?: readonly string[];
   /** May be repeated, and split at commas. */
   readonly list?: boolean;

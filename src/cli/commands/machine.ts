@@ -1,6 +1,6 @@
 import type { Command, Flag } from './commands.ts';
 
-/** The whole command line, for what is made from it. */
+/** The whole command line, for the commands that are generated from it. */
 export interface WholeCommandLine {
   readonly commands: readonly Command[];
   readonly commandGroups: Readonly<Record<string, string>>;

@@ -3,7 +3,10 @@ import { didYouMean } from '../../core/text/nearest.ts';
 import type { WholeCommandLine } from '../commands/machine.ts';
 import type { Run } from '../context.ts';
 
-/** `certfleet completion SHELL`: prints the script; `names`, which the scripts call, prints the certificates’ names. */
+/**
+ * `certfleet completion SHELL`: prints the script. With `names`, which the scripts call, prints the certificates’
+ * names.
+ */
 export const completionOf =
   (whole: WholeCommandLine): Run =>
   async (session) => {

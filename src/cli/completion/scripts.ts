@@ -1,9 +1,9 @@
 import type { Candidates, CompletedCommand, CompletedFlag } from './words.ts';
 
 /**
- * The script for each shell. All three do the same: they find the command among the words before the cursor, skipping
- * flags and their values; then they offer the value of the flag before the cursor, the command's flags, or what may
- * follow it. A word that ends with `:` gets no blank, and a path follows.
+ * The script for each shell. All three work alike: they find the command among the words before the cursor, skipping
+ * flags and their values. Then they offer the value of the flag before the cursor, the command's flags, or its next
+ * argument. A word that ends with `:` gets no trailing space, because a path follows.
  */
 export const scripts = { bash, zsh, fish } as const;
 
@@ -14,14 +14,14 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 const header = (shell: string): string =>
   `# Completion of certfleet for ${shell}, made by \`certfleet completion ${shell}\`.`;
 
-/** The names of the flags with a value, of all commands. */
+/** Returns the names of all flags with a value, of all commands. */
 const withValue = (all: readonly CompletedCommand[]): readonly string[] => [
   ...new Set(
     all.flatMap(({ flags }) => flags.filter(({ value }) => value !== undefined).flatMap(({ names }) => names)),
   ),
 ];
 
-/** The candidates for each flag's value, with all the flags that have them. */
+/** Returns the candidates for each flag's value, with all the flags that share them. */
 function flagsByValue(all: readonly CompletedCommand[]): readonly (readonly [readonly string[], Candidates])[] {
   const found = new Map<string, { readonly names: Set<string>; readonly value: Candidates }>();
   for (const { names, value } of all.flatMap(({ flags }) => flags)) {
@@ -36,7 +36,7 @@ function flagsByValue(all: readonly CompletedCommand[]): readonly (readonly [rea
 const groupsOf = (all: readonly CompletedCommand[]): readonly string[] =>
   all.flatMap(({ name, next }) => (name !== '' && 'words' in next ? [name] : []));
 
-/** What bash and zsh offer for the argument at the cursor, by how many stand before it. */
+/** Returns what bash and zsh offer for the argument at the cursor, by the number of arguments before it. */
 function byCount(
   { args, isList }: { readonly args: readonly Candidates[]; readonly isList: boolean },
   offer: (candidates: Candidates) => string,

@@ -7,21 +7,21 @@ import { importers } from '../../migrate/importers.ts';
 import type { Command, Flag } from '../commands/commands.ts';
 import type { WholeCommandLine } from '../commands/machine.ts';
 
-/** What may stand in one place: a path, the name of a certificate, or one of the words. */
+/** The candidates for one place: a path, the name of a certificate, or one of the words. */
 export type Candidates = 'file' | 'folder' | 'certificate' | readonly string[];
 
 export interface CompletedFlag {
   readonly names: readonly string[];
   readonly description: string;
-  /** undefined for a switch; no words for a value that cannot be guessed. */
+  /** Undefined for a switch; empty for a value that cannot be guessed. */
   readonly value: Candidates | undefined;
 }
 
 export interface CompletedCommand {
-  /** `''` for the program itself, `dns` for a group, `dns test` for a command of it. */
+  /** `''` for the program itself, `dns` for a group, `dns test` for a command in a group. */
   readonly name: string;
   readonly flags: readonly CompletedFlag[];
-  /** What may follow: commands with their summaries, or the arguments, of which the last may be repeated. */
+  /** What may follow: commands with their summaries, or arguments, the last of which may be repeated. */
   readonly next:
     | { readonly words: readonly Described[] }
     | { readonly args: readonly Candidates[]; readonly isList: boolean };
@@ -34,7 +34,7 @@ interface Described {
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 
-/** Everything that the shells complete, from the commands. */
+/** Returns everything that the shells complete, derived from the commands. */
 export async function completed(
   { commands, commandGroups, globalFlags }: WholeCommandLine,
   registry: Registry,
@@ -82,7 +82,7 @@ export async function completed(
 
 const verbsOfCertbot = Object.keys(certbotVerbs).filter((verb) => certbotVerbs[verb]?.refused !== true);
 
-/** certbot's own flags, with those of its plugins for DNS providers. */
+/** Returns certbot's own flags, and those of its plugins for DNS providers. */
 async function flagsOfCertbot(registry: Registry): Promise<readonly CompletedFlag[]> {
   const names = await Promise.all(Object.keys(registry.dns).map((id) => certbotNames(id, registry)));
   const plugins = names.flat().map((name) => `dns-${name}`);
@@ -111,7 +111,7 @@ const describedAs =
   (short: (name: string) => string) =>
   ({ name, summary }: Pick<Command, 'name' | 'summary'>): Described => ({ word: short(name), summary });
 
-/** What may stand for a placeholder of the help: `<file>`. */
+/** Returns the candidates for each placeholder in the help, such as `<file>`. */
 function placeholders(registry: Registry): Readonly<Record<string, Candidates>> {
   const ids = [...new Set(Object.values(registry).flatMap((adapters) => Object.keys(adapters)))];
   return {

@@ -15,9 +15,9 @@ import { registryOf } from './written.ts';
 import { type Choosing, providerOf, withoutZoneSolvers, writeDeclared } from './written-solver.ts';
 
 /**
- * Writes the solver with a DNS provider, or one that is declared, and returns its name.
+ * Writes the solver for a DNS provider, or names a declared one, and returns the solver's name.
  *
- * @param flag how it was named, for messages
+ * @param flag the flag that named it, for messages
  */
 export async function writeDnsSolver(dns: string, choosing: Choosing, flag = '--dns'): Promise<string> {
   const { session, settings, registry, kept } = choosing;
@@ -46,7 +46,7 @@ export async function writeDnsSolver(dns: string, choosing: Choosing, flag = '--
   return dns;
 }
 
-/** --dns-option, --propagation or --challenge without --dns: the stored provider with changed options. */
+/** Handles --dns-option, --propagation or --challenge without --dns: changes options of the stored provider. */
 export async function writeOtherOptions(choosing: Choosing & { readonly kept: Kept }): Promise<void> {
   const { session, kept } = choosing;
   const { flags } = session.invocation;
@@ -71,7 +71,7 @@ function refuseOptionsOfDeclared(name: string, { session, settings }: Choosing):
   if (flag !== undefined && Object.hasOwn(settings.solvers, name)) throw fail('usage/declared-solver', { flag, name });
 }
 
-/** Writes a `dns01` solver with the options of --dns-option and of the other flags for DNS. */
+/** Writes a `dns01` solver with the options of --dns-option and the other flags for DNS. */
 async function writeDns(
   { written, session, registry }: Choosing,
   { name, settings }: NamedAdapter,
@@ -95,14 +95,14 @@ async function writeDns(
     const value = isPath
       ? keptPath(`${option}=`, typed, session)
       : referenceIn(typed, { flag: option, sign: '=', isSecret: field?.secret === true }, session);
-    // Without the value: under a mistyped key, it may be a secret.
+    // Names the option without its value: under a mistyped key, the value may be a secret.
     written.set([...path, 'options', key], value, option);
   }
 }
 
 /**
- * Opens a DNS provider's credentials, to report a missing one before anything is changed. Those of an unchanged
- * provider may be in the store, so only a file that --dns-option names must be readable.
+ * Opens a DNS provider's credentials, to report missing ones before anything is changed. The credentials of an
+ * unchanged provider may be in the store, so only a file that --dns-option names must be readable.
  */
 export async function proveCredentials(settings: AdapterSettings, session: Session, kept?: Kept): Promise<void> {
   const provider = providerOf(settings);
@@ -119,7 +119,7 @@ export async function proveCredentials(settings: AdapterSettings, session: Sessi
     await resolveOptions(await entry.load(), options, { env: session.context.env, files, name: provider, warn });
   } catch (error) {
     if (isKept && !isFailure(error, 'config/secret-unreadable', 'config/credentials-unusable')) return;
-    // Without an error, what uses the credentials says so.
+    // The code that uses the credentials returns the warnings if there is no error.
     for (const message of warnings) session.complain(`warning: ${message}`);
     throw error;
   }

@@ -15,7 +15,7 @@ import { nginxFlags, writeTargets } from './targets.ts';
 import { type Flags, flagName, listOf, textOf } from './values.ts';
 import { registryOf, Written } from './written.ts';
 
-/** Flags that give settings of a certificate. */
+/** The flags that give settings of a certificate. */
 const describing: readonly string[] = [
   ...[
     'identifier',
@@ -33,23 +33,24 @@ const describing: readonly string[] = [
   ...['preHook', 'postHook', 'deployHook', ...Object.keys(preflightKeys)],
 ];
 
-/** The first flag that gives a setting of a certificate, as typed; undefined if there is none. */
+/** Returns the first flag that gives a setting of a certificate, as typed, or undefined if there is none. */
 export const describesCertificate = (flags: Flags): string | undefined => {
   const flag = describing.find((name) => flags[name] !== undefined);
   return flag && (flag === 'identifier' ? '-d' : flagName(flag));
 };
 
-/** Which certificate the flags are about. */
+/** The certificate that the flags are about. */
 export interface Subject {
-  /** Without a name, that of its first identifier: a guess, which `default-name.ts` settles. */
+  /** If no name was typed, that of the first identifier: a guess, which `default-name.ts` settles. */
   readonly name: string;
   readonly isNamed: boolean;
-  /** undefined means those that it already has. */
+  /** Undefined means the identifiers that the certificate already has. */
   readonly identifiers: readonly Identifier[] | undefined;
 }
 
 /**
- * The certificate that flags describe or change. Fails with `usage/flags-exclude`, `identifier/…`, `lineage/invalid-name`.
+ * Returns the certificate that flags describe or change. Fails with `usage/flags-exclude`, `identifier/…`,
+ * `lineage/invalid-name`.
  */
 export function subjectOf(flags: Flags, named: string | undefined): Subject {
   const typed = textOf(flags['name']);
@@ -67,13 +68,13 @@ export function subjectOf(flags: Flags, named: string | undefined): Subject {
 }
 
 /**
- * A certificate's settings from flags and the parts of the configuration that they name. They contain everything that a
- * later `renew` needs: paths are absolute, and options from the environment are included. Secrets are not; the fleet
- * stores those that came from the environment.
+ * Returns a certificate's settings from flags and the parts of the configuration that they name. The settings contain
+ * everything that a later `renew` needs: paths are absolute, and options from the environment are included. They
+ * contain no secrets; the fleet stores those that came from the environment.
  *
  * Fails with `usage/…`, `identifier/…`, `config/…`, before anything is changed.
  *
- * @param stored its stored settings; those without a flag stay
+ * @param stored the stored settings; those without a flag stay
  */
 export async function specFromFlags(
   session: Session,

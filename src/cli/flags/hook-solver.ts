@@ -4,10 +4,13 @@ import { refining } from './keys.ts';
 import { type Flags, textOf } from './values.ts';
 import { type Choosing, writeSolver } from './written-solver.ts';
 
-/** The word for --http and --dns that has hooks answer. */
+/** The value of --http and --dns that lets hooks answer challenges. */
 export const hookWord = 'hook';
 
-/** `--http hook` or `--dns hook`: the commands of --auth-hook and --cleanup-hook answer, as certbot’s hooks do. */
+/**
+ * Handles `--http hook` and `--dns hook`: the commands of --auth-hook and --cleanup-hook answer challenges, as
+ * certbot’s hooks do.
+ */
 export function writeHooks(choosing: Choosing, challenge: 'http-01' | 'dns-01'): Promise<string> {
   const { flags } = choosing.session.invocation;
   const [answering, cleanup] = [textOf(flags['authHook']), textOf(flags['cleanupHook'])];
@@ -29,7 +32,7 @@ export function writeHooks(choosing: Choosing, challenge: 'http-01' | 'dns-01'):
   return writeSolver({ name: hookWord, settings }, '--auth-hook', choosing);
 }
 
-/** Hooks without `hook` would be ignored. */
+/** Refuses --auth-hook and --cleanup-hook without `hook`, which would be ignored. */
 export function refuseIdleHooks(flags: Flags): void {
   const flag = flags['authHook'] !== undefined ? '--auth-hook' : '--cleanup-hook';
   if ((flags['authHook'] ?? flags['cleanupHook']) === undefined) return;

@@ -6,7 +6,7 @@ import { present } from '../../core/text/present.ts';
 import type { Session } from '../context.ts';
 import { type Flags, listOf, textOf } from './values.ts';
 
-/** The hooks that flags give, and those stored before; `none` removes one, with what runs before it. */
+/** Merges the hooks of flags with the stored ones. `none` removes a hook, and the programs that run before it. */
 export function hooksFromFlags(flags: Flags, before: Hooks = {}): { readonly hooks?: Hooks } {
   const kept = mergeHooks(before, { first: inFolders(flags['hookFolders']), ...withoutFolders(flags) });
   const flagOf: Readonly<Record<HookKind, string>> = { pre: 'preHook', post: 'postHook', deploy: 'deployHook' };
@@ -24,18 +24,19 @@ export function hooksFromFlags(flags: Flags, before: Hooks = {}): { readonly hoo
   };
 }
 
-/** Of the folders of certbot whose programs run, which the last part of their paths says. */
+/** Returns the programs in certbot's hook folders, by kind. The last part of a folder's path is the kind. */
 const inFolders = (folders: Flags[string]): Pick<Hooks, HookKind> =>
   Object.fromEntries(listOf(folders).map((folder) => [basename(folder), programsIn(folder)]));
 
-/** The programs that no longer run first. */
+/** Returns the programs that no longer run first. */
 const withoutFolders = ({ leftHookFolders }: Flags): Pick<RunHooks, 'without'> =>
   leftHookFolders === undefined ? {} : { without: inFolders(leftHookFolders) };
 
-/** The hooks of one run, in place of the certificate's own. Fails with `usage/not-applicable` for `none`. */
+/** Returns the hooks of one run, which replace the certificate's own. Fails with `usage/not-applicable` for `none`. */
 export function hooksOfRun(flags: Flags): { readonly hooks?: RunHooks } {
   const flag = ['pre', 'post', 'deploy'].find((kind) => textOf(flags[`${kind}Hook`]) === 'none');
-  // It would be stored with a certificate made of flags, and a declared deploy hook would run in the next run.
+  // `none` would be stored with a certificate issued by flags, and a declared deploy hook would run again in the next
+  // run.
   if (flag !== undefined)
     throw fail('usage/not-applicable', {
       typed: `--${flag}-hook none`,
@@ -48,8 +49,8 @@ export function hooksOfRun(flags: Flags): { readonly hooks?: RunHooks } {
 }
 
 /**
- * As certbot does, refuses a hook whose program is not there, before anything is ordered. What a shell must read first
- * (`[ -e x ] && y`) is not judged. Fails with `usage/hook-missing`.
+ * Refuses a hook whose program does not exist before anything is ordered, as certbot does. Accepts hooks that a shell
+ * must parse first (`[ -e x ] && y`). Fails with `usage/hook-missing`.
  */
 export async function refuseMissingHooks(flags: Flags, session: Session): Promise<void> {
   const PATH = session.context.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';

@@ -14,12 +14,12 @@ import { Written } from './written.ts';
 interface Choice {
   /** The stored issuer, which stays without --issuer. */
   readonly kept?: NamedIssuer | undefined;
-  /** An argument that is in the place of --issuer. */
+  /** An argument that replaces --issuer. */
   readonly named?: string | undefined;
 }
 
 /**
- * The issuer that flags describe, of which nothing else is described.
+ * Returns the issuer that flags describe, for commands that take no other settings.
  *
  * @param opensAccount a CA with customers only needs to know which one
  */
@@ -38,7 +38,7 @@ export async function issuerFromFlags(
   return { name, settings: issuers[name]! };
 }
 
-/** Writes the issuer of --issuer and its related flags, else the stored one. Returns its name. */
+/** Writes the issuer of --issuer and its related flags, or the stored one. Returns its name. */
 export function writeIssuer(written: Written, session: Session, settings: Settings, { kept, named }: Choice): string {
   const { flags } = session.invocation;
   const typed = named ?? textOf(flags['issuer']);
@@ -48,7 +48,7 @@ export function writeIssuer(written: Written, session: Session, settings: Settin
   const isSame = before?.directory === chosen.settings.directory;
   // Another CA has other terms and other roots, but the e-mail address stays.
   const { account, eab, onlyThisCa, ...base } = isSame ? { ...before, ...chosen.settings } : chosen.settings;
-  // `--account none` is the account of this CA without a name, and without a customer.
+  // `--account none` means the CA's account without a name and without a customer.
   const customer = flags['account'] === 'none' ? undefined : eab;
   const kid = textOf(flags['eabKid']) ?? customer?.kid;
   const needy = (['eabHmacKey', 'eabHmacAlg'] as const).find((one) => flags[one] !== undefined);
@@ -72,11 +72,11 @@ export function writeIssuer(written: Written, session: Session, settings: Settin
   return chosen.name;
 }
 
-/** Reads the EAB key of the flags, to report a wrong one before anything is changed. */
+/** Reads the EAB key of the flags, to report a wrong key before anything is changed. */
 export async function proveEabKey({ name, settings: { eab } }: NamedIssuer, session: Session): Promise<void> {
   const { flags } = session.invocation;
   if (!eab || (flags['eabHmacKey'] === undefined && flags['eabKid'] === undefined)) return;
-  // The account may be open already, so a stored key, or none, need not be readable.
+  // The account may already be open, so a stored key need not be readable, and may be missing.
   const isGiven = flags['eabHmacKey'] !== undefined;
   if (!isGiven && eab.hmacKey !== undefined) return;
   const { files } = await session.world();
@@ -90,8 +90,8 @@ export async function proveEabKey({ name, settings: { eab } }: NamedIssuer, sess
 }
 
 /**
- * A declared issuer, by its name or URL, or a short name, or another URL. Without a word: the declared issuer if there
- * is only one, else Let's Encrypt.
+ * Returns the issuer with this name, URL or short name: a declared one, if one matches. Without a word, returns the
+ * declared issuer if there is only one, else Let's Encrypt.
  */
 function chosenIssuer(given: string | undefined, settings: Settings, flag: string): NamedIssuer {
   const declaredNames = Object.keys(settings.issuers);

@@ -15,16 +15,16 @@ import { declaredAs, type NamedSolvers, solverNameOf, solversFor } from '../../c
 
 type Adapters = Readonly<Record<string, AdapterSettings>>;
 
-/** The stored settings of a certificate in the form of a configuration: what stays where no flag says otherwise. */
+/** The stored settings of a certificate in the form of a configuration, for the settings that no flag changes. */
 export interface Kept {
   readonly entry: Readonly<Record<string, unknown>>;
   readonly issuer: NamedIssuer;
   readonly solvers: Adapters;
-  /** The solvers that change a zone for one of these. */
+  /** The solvers that change another zone on behalf of these. */
   readonly elsewhere: Adapters;
   readonly deployers: Adapters;
   readonly preflight: PreflightSettings;
-  /** The stored solver of each identifier. */
+  /** Returns the stored solver of each identifier. */
   solversOf(identifiers: readonly Identifier[]): NamedSolvers;
 }
 
@@ -45,7 +45,7 @@ export function keptOf(stored: StoredSpec): Kept {
 const byName = (all: readonly NamedAdapter[]): Adapters =>
   Object.fromEntries(all.map(({ name, settings }) => [name, settings]));
 
-/** A new wildcard gets the solver that answers over DNS. */
+/** Returns the stored solvers. A new wildcard gets the solver that answers over DNS. */
 function solversIn(stored: StoredSpec, identifiers: readonly Identifier[]): NamedSolvers {
   const declared = declaredAs(stored);
   const { solver } = declared;

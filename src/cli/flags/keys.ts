@@ -5,12 +5,12 @@ import type { Session } from '../context.ts';
 import { type Flags, flagName, keptPath, referenceIn, textOf } from './values.ts';
 import type { Written } from './written.ts';
 
-/** A flag that is one key of the configuration. */
+/** A flag that sets one key of the configuration. */
 interface Key {
   readonly key: readonly string[];
-  /** What stands in the configuration for a text that was typed; by default, the text. */
+  /** Converts the typed text to the configuration's value; by default, they are the same. */
   readonly read?: (typed: string, session: Session) => unknown;
-  /** `none` is a word like others; otherwise it removes what was stored. */
+  /** False if `none` is an ordinary value. Otherwise, `none` removes the stored value. */
   readonly hasNone?: false;
 }
 
@@ -26,7 +26,7 @@ const endpoint = (typed: string) => {
 const eabKey = (typed: string, session: Session) =>
   referenceIn(typed, { flag: '--eab-hmac-key', sign: ' ', isSecret: true }, session);
 
-/** Of an issuer. */
+/** The flags that set keys of an issuer. */
 export const issuerKeys = {
   email: { key: ['email'] },
   agreeTos: { key: ['agreeToTerms'] },
@@ -39,7 +39,7 @@ export const issuerKeys = {
   testDirectory: { key: ['testDirectory'] },
 } as const satisfies Keys;
 
-/** Of a certificate. */
+/** The flags that set keys of a certificate. */
 export const certificateKeys = {
   profile: { key: ['profile'] },
   notBefore: { key: ['notBefore'] },
@@ -51,21 +51,24 @@ export const certificateKeys = {
   endpoint: { key: ['endpoints'], read: endpoint },
 } as const satisfies Keys;
 
-/** Of `preflight`. */
+/** The flags that set keys of `preflight`. */
 export const preflightKeys = {
   resolver: { key: ['resolvers'] },
   http01Port: { key: ['http01Port'], read: port, hasNone: false },
   tlsAlpn01Port: { key: ['tlsAlpn01Port'], read: port, hasNone: false },
 } as const satisfies Keys;
 
-/** Of a solver with a DNS provider. */
+/** The flags that set keys of a solver with a DNS provider. */
 export const dnsKeys = {
   propagation: { key: ['propagation'] },
-  // Where nothing else is stored, the first one is answered.
+  // The first challenge is the default, so it need not be stored.
   challenge: { key: ['challenge'], read: (typed) => (typed === dnsChallenges[0] ? undefined : typed), hasNone: false },
 } as const satisfies Keys;
 
-/** The first flag that changes a DNS provider without choosing it. Also certbot takes its credentials without using it. */
+/**
+ * Returns the first flag that changes a DNS provider without choosing it. certbot, too, accepts a plugin's credentials
+ * without using the plugin.
+ */
 export const refining = (flags: Flags): string | undefined =>
   textOf(flags['impliedBy']) ??
   (flags['dnsOption'] !== undefined
@@ -76,7 +79,7 @@ export const refining = (flags: Flags): string | undefined =>
         ? '--challenge'
         : undefined);
 
-/** Writes the flags that were typed to their keys below a path, in place of what is there. */
+/** Writes the typed flags to their keys below a path, replacing what is there. */
 export function writeKeys(written: Written, base: readonly PropertyKey[], keys: Keys, session: Session): void {
   for (const [name, { key, read = (typed: string) => typed, hasNone = true }] of Object.entries(keys)) {
     const [path, flag, typed] = [[...base, ...key], flagName(name), session.invocation.flags[name]];

@@ -9,13 +9,13 @@ import type { Session } from '../context.ts';
 
 interface Asked {
   readonly name: string;
-  /** Set if the name is only the default name of this identifier, which other certificates may have. */
+  /** Set if the name is only the default name of this identifier, which other certificates may have, too. */
   readonly identifier?: string;
 }
 
 /**
- * The names of the certificates that were typed, without duplicates. Anything that cannot be a certificate's name, such
- * as `*.example.com`, is an identifier, and means the certificate that has just this one. Fails with
+ * Returns the names of the certificates that were typed, without duplicates. An argument that cannot be a certificate's
+ * name, such as `*.example.com`, is an identifier, and means the certificate that has only this identifier. Fails with
  * `lineage/not-alone`.
  */
 export async function certificateNames(session: Session, typed: readonly string[]): Promise<readonly string[]> {
@@ -30,7 +30,7 @@ function askedFor(typed: string): Asked {
   try {
     const identifier = parseIdentifier(text);
     const name = `${lineageNameOf([identifier])}${staging}`;
-    // An international name in its own letters, or in capitals, is a way to write the name itself.
+    // An international name in its own letters, or in capitals, is another spelling of the name itself.
     return name === `${identifier.value}${staging}` ? { name } : { name, identifier: identifierKey(identifier) };
   } catch (error) {
     if (!isFailure(error, 'identifier/')) throw error;
@@ -40,7 +40,7 @@ function askedFor(typed: string): Asked {
 
 type Certificate = Pick<LineageStatus, 'name' | 'identifiers'>;
 
-/** All certificates, with their identifiers. Without a store, those that are declared. */
+/** Returns all certificates, with their identifiers. Without a store, returns the declared ones. */
 async function certificatesOf(session: Session): Promise<readonly Certificate[]> {
   try {
     const fleet = await session.fleet({ makeStore: false });
@@ -59,7 +59,7 @@ function meantOf(base: string, identifier: string, all: readonly Certificate[]):
   const found = same.find(({ name }) => name === base) ?? same[0];
   if (found) return found.name;
   const near = those.filter(({ name, identifiers }) => name === base || identifiers.some(isIt));
-  // The command says what it makes of a name that no certificate has.
+  // The command reports a name that no certificate has.
   if (near.length === 0) return base;
   const shown = near.map(({ name, identifiers }) => {
     const values = shortList(identifiers.map(withLetters));
@@ -68,7 +68,7 @@ function meantOf(base: string, identifier: string, all: readonly Certificate[]):
   throw fail('lineage/not-alone', { value: withLetters(identifier), near: shortList(shown) });
 }
 
-/** The solvers of a certificate, as people read them: `web; dns for *.example.com`. */
+/** Describes the solvers of a certificate for a person: `web; dns for *.example.com`. */
 export function solversText({ solver, solvers = {} }: NamedSolvers): string {
   const others = [...new Set(Object.values(solvers))].map((name) => {
     const theirs = Object.keys(solvers).filter((value) => solvers[value] === name);

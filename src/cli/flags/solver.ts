@@ -14,8 +14,8 @@ import { type Choosing, writeDeclared, writeSolver } from './written-solver.ts';
 
 /**
  * Writes the solvers of a certificate at `path`, with every option that a later `renew` needs, because cron has no
- * environment. With --dns and another one, the former answers for the wildcards. Returns the solvers that it may name
- * besides those that are written.
+ * environment. If --dns comes with another solver, --dns answers for the wildcards. Returns the further solvers that
+ * the certificate may name.
  */
 export async function writeSolvers(
   choosing: Choosing,
@@ -33,8 +33,8 @@ export async function writeSolvers(
 }
 
 /**
- * Writes the solver of --http, --tls-alpn or --dns, or one for the wildcards besides another one for the other names.
- * Without them, it is the declared solver if there is only one, else the responder on port 80.
+ * Writes the solver of --http, --tls-alpn or --dns, or of --dns for the wildcards and another one for the other names.
+ * Without these flags, chooses the declared solver if there is only one, else the responder on port 80.
  */
 async function writeChosen(choosing: Choosing, identifiers: readonly Identifier[]): Promise<NamedSolvers> {
   const { session, settings } = choosing;
@@ -60,7 +60,7 @@ async function writeChosen(choosing: Choosing, identifiers: readonly Identifier[
   return solversFor(identifiers, { solver: first, solvers: others });
 }
 
-/** --dns and another one together need names for both. */
+/** Refuses --dns together with another solver unless there are names for both. */
 function refuseOneKind(identifiers: readonly Identifier[], other: string): void {
   const wildcards = identifiers.filter(isWildcard).length;
   if (wildcards > 0 && wildcards < identifiers.length) return;
@@ -68,9 +68,9 @@ function refuseOneKind(identifiers: readonly Identifier[], other: string): void 
   throw fail('usage/flags-exclude', { one: other, other: '--dns', reason });
 }
 
-/** The solvers that a word of --http makes; what follows the word and a colon is theirs. */
+/** The solver that each word of --http makes from the text after the colon. */
 const httpWords: Readonly<Record<string, (rest: string | undefined, session: Session) => AdapterSettings>> = {
-  // Only this machine answers, so no other node needs a token document, and a durable write is saved.
+  // Only this machine answers, so other nodes need no token document, and a durable write is saved.
   standalone: (listen) => ({ type: 'http01-responder', shared: false, ...present({ listen }) }),
   webroot: (rest, session) => ({
     type: 'http01-webroot',
@@ -101,7 +101,7 @@ async function writeHttpSolver(how: string, choosing: Choosing): Promise<string>
   return writeSolver({ name: word, settings: make(rest, session) }, `--http ${how}`, choosing);
 }
 
-/** @param listen where to listen; by default on port 443 */
+/** @param listen the address to listen on; by default, port 443 */
 const writeAlpnSolver = (listen: string | undefined, choosing: Choosing): Promise<string> =>
   writeSolver(
     {

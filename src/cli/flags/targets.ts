@@ -9,10 +9,10 @@ import { Written } from './written.ts';
 
 type Deployers = Settings['deployers'];
 
-/** Which nginx the targets `nginx:FOLDER` test and reload; named as by certbot. */
+/** The flags that say which nginx the targets `nginx:FOLDER` test and reload, named as certbot's. */
 export const nginxFlags = ['nginxCtl', 'nginxServerRoot'] as const;
 
-/** The deployers of --deploy, where nothing else is described. */
+/** Returns the deployers of --deploy, for commands that take no other settings. */
 export async function deployersFromFlags(session: Session, settings: Settings): Promise<Deployers> {
   const written = new Written();
   const names = Object.keys(writeDeployers(written, session, settings));
@@ -26,7 +26,7 @@ interface Choosing {
   readonly kept: Kept | undefined;
 }
 
-/** Writes the targets of a certificate at `path`. Returns the deployers that it may name besides. */
+/** Writes the targets of a certificate at `path`. Returns the further deployers that the certificate may name. */
 export function writeTargets(
   written: Written,
   path: readonly PropertyKey[],
@@ -39,7 +39,7 @@ export function writeTargets(
   return isKept ? kept.deployers : settings.deployers;
 }
 
-/** Writes the deployers that --deploy describes, and returns these and those that it names. */
+/** Writes the deployers that --deploy describes. Returns them, and the declared ones that it names. */
 function writeDeployers(written: Written, session: Session, settings: Settings): Deployers {
   const deployers: Record<string, Deployers[string]> = {};
   const typed = new Map<string, string>();
@@ -64,7 +64,7 @@ function writeDeployers(written: Written, session: Session, settings: Settings):
   return deployers;
 }
 
-/** Writes which nginx the flags name; a declared deployer `nginx` names its own. */
+/** Writes which nginx the flags name. A declared deployer `nginx` names its own. */
 function writeNginx(written: Written, session: Session, deployers: Deployers): void {
   const { flags } = session.invocation;
   const flag = nginxFlags.find((name) => flags[name] !== undefined);

@@ -16,8 +16,8 @@ export const cutAt = (text: string, separator: string): readonly [string, string
 };
 
 /**
- * A command of certfleet that is suggested, with the flags in force that it needs to work when it is pasted: which
- * configuration and store, with its key, and that the terms were agreed to.
+ * Completes a suggested certfleet command with the present flags that it needs to work when it is pasted: the
+ * configuration, the store and its key, and the agreement to the terms.
  */
 export function withPlaces(command: string, { invocation: { flags } }: Pick<Session, 'invocation'>): string {
   const [, of = ''] = /^certfleet (\S+(?: check)?)/.exec(command) ?? [];
@@ -29,14 +29,14 @@ export function withPlaces(command: string, { invocation: { flags } }: Pick<Sess
   });
   const isOrder = /^certfleet (issue -d|account open)/.test(command) && !command.includes(' --agree-tos');
   const agreed = isOrder && flags['agreeTos'] === true ? ['--agree-tos'] : [];
-  // What follows `certbot` is certbot's.
+  // The flags after `certbot` are certbot's.
   const [first, rest] = of === 'certbot' ? ['certfleet', command.slice('certfleet'.length)] : [command, ''];
   return `${[first, ...agreed, ...named].join(' ')}${rest}`;
 }
-// These read neither a configuration nor a store.
+// These commands read neither a configuration nor a store.
 const placeless = /^(explain|providers|completion|config|--.*)$/;
 
-/** A text whose commands (in backticks, perhaps wrapped) are completed by {@link withPlaces}. */
+/** Completes all commands in a text (in backticks, perhaps wrapped) with {@link withPlaces}. */
 export const textWithPlaces = (text: string, session: Pick<Session, 'invocation'>): string =>
   text.replace(/`(certfleet\s[^`]+)`/g, (whole, typed: string) => {
     const command = typed.replaceAll(/\s*\n\s*/g, ' ');
@@ -55,11 +55,11 @@ export function expandHome(flag: string, path: string, env: Environment): string
   return resolve(home, path.slice(2));
 }
 
-/** The absolute path: cron has another working directory. */
+/** Returns the absolute path, because cron has another working directory. */
 export const wholePathOf = (flag: string, path: string, env: Environment): string =>
   resolve(expandHome(flag, path, env));
 
-/** {@link wholePathOf} for a path that is stored. Says what a relative path became. */
+/** Like {@link wholePathOf}, for a path that is stored. Prints what a relative path became. */
 export function keptPath(flag: string, path: string, session: Session): string {
   const whole = wholePathOf(flag, path, session.context.env);
   if (!isAbsolute(path)) session.note(`${flag}${path} means ${whole}`);
@@ -68,7 +68,7 @@ export function keptPath(flag: string, path: string, session: Session): string {
 
 export const isReference = (typed: string): boolean => /^(file|env):/.test(typed);
 
-/** A value that may be `file:PATH` or `env:NAME`, as it is stored. A secret must be one of them. */
+/** Returns a value that may be `file:PATH` or `env:NAME` in the form to store. A secret must be such a reference. */
 export function referenceIn(
   typed: string,
   { flag, sign, isSecret }: { readonly flag: string; readonly sign: ' ' | '='; readonly isSecret: boolean },
@@ -80,11 +80,11 @@ export function referenceIn(
   throw fail('usage/secret-visible', { flag, form: `${key}file:/path or ${key}env:NAME` });
 }
 
-/** `--key-type` for `keyType`. */
+/** Returns `--key-type` for `keyType`. */
 export const flagName = (name: string): string =>
   `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
-/** The values of a flag, if it was given; `none` removes the stored ones. */
+/** Returns the values of a flag, if it was given. `none` removes the stored ones. */
 export function given(flags: Flags, name: string): readonly string[] | undefined {
   if (flags[name] === undefined) return undefined;
   const values = listOf(flags[name]);

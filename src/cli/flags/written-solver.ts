@@ -8,7 +8,7 @@ import type { Session } from '../context.ts';
 import type { Kept } from './kept.ts';
 import type { Written } from './written.ts';
 
-/** What the flags of solvers are written to, and what they can name. */
+/** The configuration that solver flags are written to, and the solvers that they can name. */
 export interface Choosing {
   readonly written: Written;
   readonly session: Session;
@@ -17,7 +17,7 @@ export interface Choosing {
   readonly kept?: Kept | undefined;
 }
 
-/** Names a declared solver, which must answer one of these challenges. */
+/** Names a declared solver, which must support one of these challenges. */
 export async function writeDeclared(
   name: string,
   choosing: Choosing,
@@ -34,7 +34,10 @@ export async function writeDeclared(
   return writeSolver({ name, settings }, undefined, choosing);
 }
 
-/** Writes a solver with the options that come from the environment; a declared one without them stays as it is. */
+/**
+ * Writes a solver with the options that come from the environment. A declared solver without such options stays as it
+ * is.
+ */
 export async function writeSolver(
   { name, settings }: NamedAdapter,
   flag: string | undefined,

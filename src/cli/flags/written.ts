@@ -14,14 +14,14 @@ export const registryOf = async ({ context }: Pick<Session, 'context'>): Promise
   context.registry ?? (await import('../../generated/registry.ts')).registry;
 
 /**
- * The configuration that the flags of a command give: one that a file could give as well, so it is checked as that is.
- * It knows which flag wrote what, and messages name the flag.
+ * The configuration that the flags of a command give. A file could give the same, so it is checked the same way. It
+ * records which flag wrote each value, so that messages name the flag.
  */
 export class Written {
   readonly #whole: Group = {};
   readonly #flags = new Map<string, string>();
 
-  /** Puts a value at a path; undefined removes what is there. */
+  /** Puts a value at a path. Undefined removes what is there. */
   set(path: Path, value: unknown, flag?: string): void {
     const key = path.at(-1)!;
     let group = this.#whole;
@@ -34,12 +34,12 @@ export class Written {
     if (flag !== undefined) this.name(path, flag);
   }
 
-  /** Messages call what is at this path by the flag. */
+  /** Makes messages call the value at this path by the flag. */
   name(path: Path, flag: string): void {
     this.#flags.set(pathText(path), flag);
   }
 
-  /** The flag of what is at a path, or of what that is in. */
+  /** Returns the flag that wrote the value at a path, or the value that contains it. */
   #flagAt(path: Path): string | undefined {
     const flag = this.#flags.get(pathText(path));
     return flag ?? (path.length === 0 ? undefined : this.#flagAt(path.slice(0, -1)));
@@ -48,29 +48,29 @@ export class Written {
   readonly #places: Places = { at: (path) => this.#flagAt(path) ?? pathText(path), within: () => '' };
 
   /**
-   * The settings in it, made as those of a file are. Fails with the first problem: with its own error, or with
-   * `usage/value`.
+   * Resolves with the settings, checked like those of a file. Fails with the first problem: with the problem's own
+   * error, or with `usage/value`.
    *
-   * @param declared what certificates may name besides; it was checked before
+   * @param declared what certificates may name besides, already checked
    */
   async settings(
     session: Session,
     declared: Partial<Declared> = {},
     overlooks: (problem: Problem) => boolean = () => false,
   ): Promise<Settings> {
-    // Imported here, because other commands need neither this nor the schema.
+    // Imported here, because other commands need neither this module nor the schema.
     const { settingsIn } = await import('../../config/settings.ts');
     const { settings, problems } = await settingsIn(this.#whole, {
       ...{ env: session.context.env, registry: await registryOf(session), now: await session.now() },
       ...{ places: this.#places, declared: { ...nothing, ...declared } },
-      // `proveCredentials` says so, and names the environment variable as well.
+      // `proveCredentials` reports this, and names the environment variable as well.
       overlooks: (problem) => overlooks(problem) || (problem.missing === true && isOfProvider(problem.path)),
     });
     if (settings) return settings;
     throw problems[0]?.error ?? fail('usage/value', { problem: problems.map((one) => this.#textOf(one)).join('; ') });
   }
 
-  /** The problem with its flag, if the sentence does not name it. */
+  /** Describes the problem, with its flag unless the sentence names it. */
   #textOf({ path, message }: Problem): string {
     const flag = this.#flagAt(path);
     return flag === undefined || message.includes(flag) ? message : `${flag}: ${message}`;

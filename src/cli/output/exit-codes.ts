@@ -22,15 +22,16 @@ export const exitMeanings = {
 export type ExitCode = keyof typeof exitMeanings;
 
 /**
- * Which code wins if the certificates of one run ended differently: first what stops everything (a bug, the store),
- * then what a person must fix, then what may pass by itself. A pending deployment comes after them, because it has a
- * certificate, and a schedule that is too slow comes last, because nothing is wrong yet.
+ * The order in which codes take precedence if the certificates of one run ended differently: first what stops
+ * everything (a bug, the store), then what a person must fix, then what may pass by itself. A pending deployment comes
+ * after these, because its certificate exists, and a schedule that is too slow comes last, because nothing is wrong
+ * yet.
  */
 export const exitPrecedence: readonly ExitCode[] = [1, 7, 2, 4, 5, 3, 6, 8, 0];
 
 /**
- * The exit code of a run, from its worst outcome, what is left outside, and hooks that were refused. A pending deployment is 6, whatever its
- * error's own code is.
+ * Returns the exit code of a run, from its worst outcome, its leftovers outside the store, and refused hooks. A pending
+ * deployment is 6, whatever its error's own code is.
  */
 export function exitCodeOf(outcomes: readonly Outcome[]): number {
   const codes = new Set<number>(
@@ -42,17 +43,17 @@ export function exitCodeOf(outcomes: readonly Outcome[]): number {
   return exitPrecedence.find((code) => codes.has(code)) ?? 0;
 }
 
-/** The exit code of `doctor`, from the worst of what is broken. */
+/** Returns the exit code of `doctor`, from the worst broken hop. */
 export function exitCodeOfHops(hops: readonly Pick<Hop, 'state' | 'code'>[]): number {
   const broken = hops.filter(({ state }) => state === 'broken');
   const codes = new Set<number>(broken.map(({ code }) => (code === undefined ? ofSolvers : exitCodeOfError(code))));
   return exitPrecedence.find((one) => codes.has(one)) ?? 0;
 }
 
-/** The exit code for something that could not be removed because of an error without a code: the solver's. */
+/** The exit code if something could not be removed because of an error without a code: the same as for a solver. */
 const ofSolvers = 5;
 
-/** The exit code of a sweep, from the worst of what it could not do. */
+/** Returns the exit code of a sweep, from the worst of its failures. */
 export function exitCodeOfSweep(failed: readonly { readonly code?: ErrorCode }[]): number {
   const codes = new Set<number>(failed.map(({ code }) => (code === undefined ? ofSolvers : exitCodeOfError(code))));
   return exitPrecedence.find((one) => codes.has(one)) ?? 0;

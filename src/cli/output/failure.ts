@@ -8,7 +8,7 @@ import { textWithPlaces } from '../flags/values.ts';
 import { fewCertificates } from './progress.ts';
 import { about, type Style, styleOf, wrap } from './text.ts';
 
-/** Where a code is explained, relative to the package. For programs; people use `certfleet explain`. */
+/** Returns where a code is explained, relative to the package. This is for programs; people use `certfleet explain`. */
 const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
 
 /** How a failure is printed. */
@@ -19,7 +19,7 @@ export interface Printing {
   readonly complete?: (text: string) => string;
 }
 
-/** How a session prints failures. */
+/** Returns how a session prints failures. */
 export const printingOf = (session: Pick<Session, 'context' | 'invocation'>): Printing => ({
   style: styleOf(session.context),
   width: session.context.stderr.columns ?? 100,
@@ -27,9 +27,9 @@ export const printingOf = (session: Pick<Session, 'context' | 'invocation'>): Pr
 });
 
 /**
- * An error for a person: what happened, what to do, where to read more. Never a stack trace.
+ * Formats an error for a person: what happened, what to do, and where to read more. Never includes a stack trace.
  *
- * @param name the certificate, or nothing if it concerns none
+ * @param name the certificate; empty if the error concerns none
  */
 export function failureText(
   error: CertfleetError,
@@ -51,8 +51,8 @@ export function failureText(
 export type Failed = Extract<Outcome, { readonly error: CertfleetError }>;
 
 /**
- * Groups failures that read the same but for the certificate's name: a CA that is down would print a block for each of
- * forty certificates. If many differ only in other names, they are one group, too.
+ * Groups failures that differ only in the certificate's name: a CA that is down would otherwise print a block for each
+ * of forty certificates. If many differ only in other names, they become one group, too.
  */
 export function groupsOf(failures: readonly Failed[]): readonly (readonly Failed[])[] {
   const alike = (group: readonly Failed[]) => {
@@ -62,7 +62,7 @@ export function groupsOf(failures: readonly Failed[]): readonly (readonly Failed
   return mergedIfMany(equalGroups(failures), alike);
 }
 
-/** Where the certificate stands after the failure. */
+/** Returns the certificate's situation after the failure. */
 const standOf = (failure: Failed): readonly unknown[] => [
   failure.result,
   failure.next !== undefined,
@@ -70,7 +70,7 @@ const standOf = (failure: Failed): readonly unknown[] => [
   failure.result === 'failed' && failure.settingsStay === true,
 ];
 
-/** Groups that are alike become one if people would not read them all. The order stays that of the first of each. */
+/** Merges similar groups if there are too many for a person to read. Keeps the order of the first group of each. */
 export function mergedIfMany<T>(
   groups: readonly (readonly T[])[],
   alike: (group: readonly T[]) => string,
@@ -90,10 +90,10 @@ export function mergedIfMany<T>(
   });
 }
 
-/** Below a text that stands for several certificates, but has the names of one. */
+/** Follows a text that stands for several certificates, but has the names of one. */
 export const asExample = '  The others read the same, with their own names.';
 
-/** A text without names of hosts and times, to see whether two are alike. */
+/** Removes host names and times from a text, to compare it with another. */
 export const withoutNames = (text: string): string =>
   text
     .replace(/(?<![\w.-])(\*\.)?([\w-]+\.)+[a-z][\w-]*/gi, 'NAME')
@@ -109,7 +109,7 @@ function equalGroups(failures: readonly Failed[]): readonly (readonly Failed[])[
   return [...groups.values()];
 }
 
-/** The failures of one group, for a person. */
+/** Formats the failures of one group for a person. */
 export function groupText(group: readonly Failed[], printing: Printing): string {
   const [first, another] = group;
   if (!first) return '';
@@ -123,20 +123,20 @@ export function groupText(group: readonly Failed[], printing: Printing): string 
   return failureText(another ? shown : first.error, shortList(names), printing);
 }
 
-/** The error with `NAME` for the certificate's name, and without it in front. */
+/** Returns the error with `NAME` for the certificate's name, and without that name in front. */
 function withoutName({ certificate, error }: Failed): CertfleetError {
   const message = nameless(error.message, certificate).replace(/^NAME: /, '');
   const { code, retryAt } = error;
   return new CertfleetError(code, message, nameless(error.hint, certificate), retryAt ? { retryAt } : {});
 }
 
-/** A text with `NAME` for the certificate's name. */
+/** Replaces the certificate's name in a text by `NAME`. */
 export function nameless(text: string, certificate: string): string {
-  // Not within a longer name: `example.com` is not meant by `www.example.com`.
+  // Skips longer names: `www.example.com` does not name `example.com`.
   return text.replace(new RegExp(`(?<![\\w.-])${certificate.replaceAll('.', '\\.')}(?![\\w-]|\\.\\w)`, 'g'), 'NAME');
 }
 
-/** For `--json`. */
+/** Returns the error's data for `--json`. */
 export const failureData = (error: CertfleetError): JsonObject => ({
   code: error.code,
   hint: error.hint,
@@ -145,8 +145,8 @@ export const failureData = (error: CertfleetError): JsonObject => ({
 });
 
 /**
- * What --verbose shows of an error besides its message: its code and what caused it, and the stack frames of a bug. No
- * message of a cause, because a library may quote its input there, which may be a secret.
+ * Returns what --verbose shows of an error besides its message: its code, its causes, and the stack frames of a bug.
+ * Omits the messages of causes, because a library may quote its input there, which may be a secret.
  */
 export function detailOf(error: unknown): string {
   const chain: Error[] = [];

@@ -1,6 +1,6 @@
 import type { KnownIssuer } from '../../core/ca/known-issuers.ts';
 
-/** What is known of a CA without asking it, on several lines. */
+/** Describes on several lines what certfleet knows about a CA without asking the CA. */
 export function issuerText(name: string, issuer: KnownIssuer): string {
   const { title, directory, testDirectory, needsAccountBinding, accountBinding, needsEmail, facts } = issuer;
   const eab = needsAccountBinding

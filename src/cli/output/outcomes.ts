@@ -21,15 +21,15 @@ export interface OutcomeContext {
   readonly command: 'issue' | 'renew';
   readonly staging?: boolean;
   readonly dryRun?: boolean;
-  /** It went back to its previous version. */
+  /** The certificate went back to its previous version. */
   readonly rollback?: boolean;
-  /** `issue` changes settings of a stored certificate. */
+  /** `issue` changes the settings of a stored certificate. */
   readonly changes?: boolean;
-  /** `renew` renews what falls due before the next run. */
+  /** `renew` also renews what becomes due before the next run. */
   readonly renewsEarly?: boolean;
   /** Certificates for which the interval of `renew --next-run` is too long. */
   readonly tooSlow?: readonly Failed[];
-  /** The targets of a certificate issued by flags; those of declared ones are in the configuration. */
+  /** The targets of a certificate issued by flags. Those of declared certificates are in the configuration. */
   readonly targets?: readonly string[] | undefined;
 }
 
@@ -45,7 +45,7 @@ export async function reportStart(session: Session, command: string): Promise<vo
   });
 }
 
-/** Prints how the run ended and what comes next. Resolves with the exit code. */
+/** Prints how the run ended and what to do next. Resolves with the exit code. */
 export async function tellOutcomes(
   outcomes: readonly Outcome[],
   session: Session,
@@ -70,10 +70,10 @@ export async function tellOutcomes(
   const { style } = printing;
   const waiting = outcomes.filter(isWaiting);
   const idle = outcomes.filter((outcome) => outcome.result === 'unchanged' && !isWaiting(outcome));
-  // One line for each is enough of what went well with many.
+  // If many certificates went well, one line for each is enough.
   const isBrief = outcomes.length > fewCertificates && !session.verbose;
-  // People still read five lines of "not due"; a thousand would hide what happened.
-  // In a dry run, it says of each certificate why it was not tried.
+  // People still read five lines of "not due", but a thousand would hide what happened. A dry run always says why a
+  // certificate was not tried.
   const isMuch = (group: readonly Outcome[]) =>
     told.command === 'renew' && !told.dryRun && group.length > fewCertificates;
   const summed: ReadonlySet<Outcome> = new Set([idle, waiting].filter(isMuch).flat());
@@ -118,7 +118,7 @@ export async function tellOutcomes(
   return code;
 }
 
-/** Why a run had no certificate: there is none, or they are no longer renewed here. */
+/** Explains why a run had no certificates: there are none, or certfleet no longer renews them. */
 async function nothingText(session: Session, { command, dryRun }: OutcomeContext): Promise<string> {
   const nothing = dryRun ? 'Nothing was tried: ' : '';
   const isAll = command === 'renew' && session.invocation.args.length === 0;
@@ -132,7 +132,10 @@ async function nothingText(session: Session, { command, dryRun }: OutcomeContext
   return `${nothing || 'Nothing to renew: '}${names} ${given.length === 1 ? 'was' : 'were'} given back to certbot in ${paths.join(', ')} by \`import --undo\`. ${notRenewedHere(first.givenBack).advice.replace(' it ', given.length === 1 ? ' it ' : ' them ')}`;
 }
 
-/** What certificates have left outside: one text for each reason, because a missing right concerns all of them. */
+/**
+ * Describes what certificates left behind outside the store. Groups the leftovers by reason, because a missing
+ * permission concerns all of them.
+ */
 function leftTexts(outcomes: readonly Outcome[]): readonly string[] {
   const reasons = new Map<string, { readonly certificate: string; readonly what: string }[]>();
   for (const { certificate, left = [] } of outcomes)
@@ -149,7 +152,7 @@ function leftTexts(outcomes: readonly Outcome[]): readonly string[] {
   ];
 }
 
-/** The hooks that do not run: one text for each reason. */
+/** Describes the hooks that do not run, grouped by reason. */
 function hookTexts(outcomes: readonly Outcome[]): readonly string[] {
   const found = new Map<string, { readonly names: Set<string>; readonly hint: string }>();
   for (const { certificate, refusedHooks = [] } of outcomes)
@@ -171,7 +174,7 @@ function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeCon
   if (told.staging || told.dryRun) return 'Next: fix the problem and run it again.';
   if (group.every((one) => 'error' in one && one.error.code === 'dns/needs-person'))
     return `Next: run \`certfleet issue ${group.map(({ certificate }) => certificate).join(' ')}\` at a terminal.`;
-  // A rollover ends when a person ends it, at no time that is known.
+  // A person ends a rollover, at an unknown time.
   if (group.every((one) => 'error' in one && one.error.code === 'account/rolling'))
     return 'Next: finish the rollover, or give it up; then run it again. `certfleet renew` goes on by itself.';
   if (group.every((one) => one.result === 'failed' && one.settingsStay)) {
@@ -182,24 +185,27 @@ function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeCon
     const again = told.command === 'issue' ? 'run it again' : 'repeat the change with `certfleet issue`';
     return `Next: ${first} and ${again}; the certificate and its stored settings stay as they were.`;
   }
-  // A check has refused the change before the certificate was touched.
+  // A check refused the change before the certificate was touched.
   const isPassing = group.every((one) => 'error' in one && passes(one.error));
   const again = isPassing ? 'run it again later' : 'fix the problem and run it again';
   if (next === undefined && told.changes) return `Next: ${again}; its stored settings stay as they were.`;
   if (next === undefined && isPassing && told.command === 'renew')
     return 'Next: the next `certfleet renew` tries again.';
-  // A first `issue` by flags that failed before its order, or a document that `renew` cannot read.
+  // Either a first `issue` by flags failed before its order, or `renew` cannot read the document.
   if (next === undefined) return `Next: ${again}; \`certfleet renew\` does not retry it.`;
   if (group.every((one) => one.result === 'failed' && one.notDue))
     return `Next: fix the problem and run it again. ${group.length > 1 ? 'None of them is due' : 'Its certificate is not due'} before ${next}.`;
   return `Next: \`certfleet renew\` tries ${another ? 'the first of them ' : ''}again after ${next}.`;
 }
 
-/** Whether it may be over by itself, so that there is nothing to fix. A refusal with a problem document says what to do. */
+/**
+ * Reports whether the failure may pass by itself, so that there is nothing to fix. A problem document from the CA says
+ * what to fix.
+ */
 const passes = ({ code, retry, blame }: CertfleetError): boolean =>
   retry === 'at' || (retry === 'later' && code !== 'acme/problem' && !['config', 'bug'].includes(blame));
 
-/** Whether a certificate failed earlier, and it is too early to try again. */
+/** Reports whether a certificate failed earlier, and it is too early to retry. */
 const isWaiting = (outcome: Outcome): boolean => outcome.result === 'unchanged' && outcome.failing === true;
 
 type Success = Exclude<Outcome, { readonly result: 'failed' | 'pending' }>;
@@ -226,7 +232,7 @@ function untilText(notAfter: string, now: Date): string {
     : `expired on ${dateText(notAfter, now)}`;
 }
 
-/** Where to find the new certificate. */
+/** Returns lines that say where the new certificate is. */
 async function placeLines(
   { certificate, result }: Success,
   { targets, staging, dryRun }: OutcomeContext,
@@ -246,12 +252,13 @@ async function placeLines(
 }
 
 /**
- * When certificates that are not due will be renewed. Their own `next` may only be the next look at the CA's window.
+ * Returns when certificates that are not due will be renewed. Their own `next` may only be the next check of the CA's
+ * window.
  */
 async function renewalTimes(session: Session, idle: readonly Outcome[]): Promise<ReadonlyMap<string, string>> {
   if (idle.length === 0) return new Map();
   const names = idle.map(({ certificate }) => certificate);
-  // The run has succeeded; a missing date must not make it fail.
+  // The run has succeeded, and a missing date must not make it fail.
   const all = await (await session.fleet({ makeStore: false })).status(names, session.signal).catch(() => []);
   return new Map(all.flatMap(({ name, renewAt, failure }) => (renewAt && !failure ? [[name, renewAt]] : [])));
 }
@@ -275,11 +282,11 @@ function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: st
   return outcome.next && renews(outcome.next);
 }
 
-// The message may begin with the name, which is printed in front of it anyway.
+// The message may begin with the name, which is printed in front anyway.
 const withoutName = ({ certificate, message }: Outcome): string =>
   message.startsWith(`${certificate}: `) ? message.slice(certificate.length + 2) : message;
 
-/** `2 issued, 1 failed`. */
+/** Returns a summary such as `2 issued, 1 failed`. */
 export function summary(outcomes: readonly Outcome[]): string {
   const counts = new Map<string, number>();
   for (const outcome of outcomes) {

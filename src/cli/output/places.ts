@@ -4,7 +4,7 @@ import type { Session } from '../context.ts';
 
 export type Deployers = Readonly<Record<string, AdapterSettings>>;
 
-/** The deployers of a certificate: as stored with it, else as declared. */
+/** Returns the deployers of a certificate: the stored ones, or else the declared ones. */
 export async function deployersOf(session: Session, certificate: string): Promise<Deployers> {
   const [fleet, settings] = [await session.fleet({ makeStore: false }), await session.settings()];
   const stored = await fleet.stored(certificate, session.signal).catch(() => undefined);
@@ -12,7 +12,7 @@ export async function deployersOf(session: Session, certificate: string): Promis
   return { ...settings.deployers, ...Object.fromEntries(targets) };
 }
 
-/** The folder of a certificate's files, if the target uses certbot's layout. */
+/** Returns the folder of a certificate's files if the target uses certbot's layout. */
 export function folderOf(target: string, certificate: string, deployers: Deployers): string | undefined {
   const typed = { type: target.startsWith('files:') ? 'files' : '', path: target.slice('files:'.length) };
   const settings: AdapterSettings = deployers[target] ?? typed;

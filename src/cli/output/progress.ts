@@ -8,13 +8,13 @@ export interface Progress extends Reporter {
   stop(): void;
 }
 
-/** With `--json`: prints every event as a line of JSON. */
+/** Prints every event as a line of JSON, for `--json`. */
 export const jsonProgress = (stdout: Output): Progress => ({
   report: (event) => stdout.write(`${JSON.stringify(event)}\n`),
   stop: () => {},
 });
 
-/** With `--verbose`: prints every event, with its time. */
+/** Prints every event with its time, for `--verbose`. */
 export const verboseProgress = (stderr: Output, style: Style): Progress => ({
   report: (event) => {
     const line = eventLine(event, style);
@@ -23,16 +23,16 @@ export const verboseProgress = (stderr: Output, style: Style): Progress => ({
   stop: () => {},
 });
 
-/** An event as a line of the log file. */
+/** Formats an event as a line of the log file. */
 export function logLine({ time, level, certificate, message }: Event): string {
   const text = message.replaceAll('\n', '\n  ');
   return `${time} ${level.padEnd(5)} ${certificate === undefined ? text : about(certificate, text)}`;
 }
 
-/** Whether an event stays on the screen, and is printed even with `--quiet`. */
+/** Reports whether an event stays on the screen, and is printed even with `--quiet`. */
 const isLasting = ({ event, level }: Event): boolean => level === 'alarm' || event === 'store.made';
 
-/** With `--quiet`: prints only what a person should see. */
+/** Prints only what a person should see, for `--quiet`. */
 export function quietProgress(stderr: Output, style: Style): Progress {
   const { write } = eventLines(stderr, style);
   return {
@@ -43,7 +43,7 @@ export function quietProgress(stderr: Output, style: Style): Progress {
   };
 }
 
-/** Without a terminal (cron, a log): prints a line for each event. */
+/** Prints a line for each event, for output without a terminal (cron, a log). */
 export function plainProgress(stderr: Output, style: Style): Progress {
   const { write, settle, rest } = eventLines(stderr, style);
   let sweeping = false;
@@ -55,10 +55,10 @@ export function plainProgress(stderr: Output, style: Style): Progress {
       if (event.event === 'certificate.started' && event.certificate !== undefined) started.add(event.certificate);
       if (event.event === 'run.started') sweeping = event.data?.['command'] === 'sweep';
       if (settle(event)) return;
-      // `run.*` is for programs, and `sweep` prints what it removed as its result.
+      // `run.*` is meant for programs, and `sweep` prints what it removed as its result.
       if (event.event.startsWith('run.') || toldInTheEnd.has(event.event) || isInward(event)) return;
       if (event.level === 'info' && (results.has(event.event) || (sweeping && sweeps.has(event.event)))) return;
-      // Of many certificates, only what is not as it should be, and the result of each in the end.
+      // For many certificates, prints only what is unusual, and the final result of each.
       const isMuch = Math.max(planned, started.size) > fewCertificates;
       if (event.level === 'info' && moving.has(event.event) && isMuch) return;
       write(event);
@@ -67,20 +67,22 @@ export function plainProgress(stderr: Output, style: Style): Progress {
   };
 }
 
-/** Up to so many, people read everything about each. */
+/** The largest number of certificates for which people read every detail. */
 export const fewCertificates = 5;
 
-/** What the command prints as its result. */
+/** Events that the command prints as its result. */
 const results: ReadonlySet<string> = new Set([
   ...['certificate.issued', 'renewal.scheduled', 'certificate.deployed'],
   ...['certificate.revoked', 'certificate.exported'],
 ]);
 
-/** What `sweep` prints as its result. */
+/** Events that `sweep` prints as its result. */
 const sweeps: ReadonlySet<string> = new Set(['sweep.cleaned', 'sweep.unsure']);
 
 const finished: ReadonlySet<string> = new Set(['certificate.deployed', 'certificate.pending', 'certificate.failed']);
-/** Whether an event is about the store only: that a version became the current one. People see where it is deployed. */
+/**
+ * Reports whether an event concerns only the store: a version became the current one. People see where it is deployed.
+ */
 const isInward = ({ event, data }: Event): boolean => event === 'certificate.step' && data?.['step'] === 'deploy';
 /** Events that are printed at the end of the run, together with their hints. */
 const toldInTheEnd: ReadonlySet<string> = new Set(['certificate.failed', 'certificate.pending', 'schedule.too-slow']);
@@ -93,8 +95,8 @@ const moving: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * On a terminal: one line for each certificate in progress, redrawn in place on each event; warnings and alarms stay
- * above. There is no timer, so a stopped process leaves nothing running.
+ * On a terminal, prints one line for each certificate in progress, redrawn in place on each event. Warnings and alarms
+ * stay above. There is no timer, so a stopped process leaves nothing running.
  */
 export function liveProgress(stderr: Output, style: Style): Progress {
   const { write, settle, rest } = eventLines(stderr, style);
@@ -103,7 +105,7 @@ export function liveProgress(stderr: Output, style: Style): Progress {
   let drawn = 0;
 
   const erase = () => {
-    // Move up over the drawn lines, and clear to the end of the screen.
+    // Moves up over the drawn lines, and clears the rest of the screen.
     if (drawn > 0) stderr.write(`\x1b[${drawn}A\r\x1b[J`);
     drawn = 0;
   };
@@ -144,14 +146,14 @@ export function liveProgress(stderr: Output, style: Style): Progress {
 }
 
 interface EventLines {
-  /** Writes an event as a line; a repeated warning only once. */
+  /** Writes an event as a line. Writes a repeated warning only once. */
   write(event: Event): void;
   /**
    * Holds back a preflight finding until the certificate continues, and drops it if the certificate fails with the same
-   * message. Returns whether the event was a finding.
+   * message. Reports whether the event was a finding.
    */
   settle(event: Event): boolean;
-  /** Writes the findings that are still held back. */
+  /** Writes the remaining findings. */
   rest(): void;
 }
 

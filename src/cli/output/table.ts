@@ -12,14 +12,14 @@ export interface Narrow {
 
 const gap = 2;
 /**
- * The least width of a cut column (eight letters still say something), of a wrapped one (a few words), and of a
+ * The minimum width of a cut column (eight letters are still informative), of a wrapped one (a few words), and of a
  * shortened one (the host and the end of its domain).
  */
 const [leastCut, leastWrapped, leastShort] = [8, 24, 20];
 
 /**
- * Formats columns that are as wide as their widest cell. Only the last column is cut or wrapped, and one may be
- * shortened; rows that are still too long for the screen stay so. Without a screen (`width` is Infinity), the table is whole.
+ * Formats columns as wide as their widest cell. Only the last column is cut or wrapped, and one may be shortened. Rows
+ * that are still too long for the screen stay long. Without a screen (`width` is Infinity), nothing is shortened.
  */
 export function formatTable(
   head: readonly string[],

@@ -23,25 +23,28 @@ export function styleOf({ isTerminal, env }: Pick<CliContext, 'isTerminal' | 'en
 const day = 86_400_000;
 
 /**
- * Puts the certificate's name in front of a message, unless the message begins with it. A name without a dot may be an
- * ordinary word (`as`), so there only `name:` counts.
+ * Puts the certificate's name in front of a message, unless the message begins with the name. A name without a dot may
+ * be an ordinary word (`as`), so only `name:` counts for it.
  */
 export function about(name: string, message: string): string {
   const said = message.startsWith(`${name}: `) || (name.includes('.') && message.startsWith(`${name} `));
   return said ? message : `${name}: ${message}`;
 }
 
-/** How many columns a text takes on a terminal: East Asian characters take two, combining marks and colours none. */
+/**
+ * Returns how many columns a text takes on a terminal: East Asian characters take two, combining marks and colours
+ * none.
+ */
 export const columnsOf = (text: string): number =>
   /^[\x20-\x7e]*$/.test(text) ? text.length : truncatedWidth(text).width;
 
-/** The beginning of a text that fits into so many columns, with `…` if something is left out. */
+/** Returns the longest prefix of a text that fits into this many columns, with `…` if something is left out. */
 export function cutTo(text: string, columns: number): string {
   const { index, ellipsed } = truncatedWidth(text, { limit: columns, ellipsis: '…', ellipsisWidth: 1 });
   return ellipsed ? `${text.slice(0, index).trimEnd()}…` : text;
 }
 
-/** Both ends of a text, with `…` between them, that fit into so many columns. Letters stay whole. */
+/** Returns both ends of a text, with `…` between them, that fit into this many columns. Does not split letters. */
 export function cutMiddle(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
   const letters = [...new Intl.Segmenter().segment(text)].map(({ segment }) => segment);
@@ -58,23 +61,23 @@ export function cutMiddle(text: string, columns: number): string {
   return `${begin.join('')}…${[...end].reverse().join('')}`;
 }
 
-/** `2027-02-22`, with the time if it is less than ten days away. Always UTC. */
+/** Returns a date such as `2027-02-22`, with the time if it is less than ten days away. Always UTC. */
 export function dateText(iso: string, now: Date): string {
   const near = Math.abs(Date.parse(iso) - now.getTime()) < 10 * day;
   return near ? `${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC` : iso.slice(0, 10);
 }
 
-/** A text with its full timestamps, which are for programs, shortened for people. */
+/** Shortens the full timestamps in a text, which are meant for programs. */
 export const withDates = (text: string, now: Date): string =>
   text.replaceAll(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (iso) => dateText(iso, now));
 
-/** `in 30 days`, `5 hours ago`. */
+/** Returns a relative time such as `in 30 days` or `5 hours ago`. */
 export function fromNow(iso: string, now: Date): string {
   const ms = Date.parse(iso) - now.getTime();
   return ms >= 0 ? `in ${spanText(ms)}` : `${spanText(-ms)} ago`;
 }
 
-/** Breaks lines at spaces, so that none is longer than `width`, except for longer words. Existing line breaks stay. */
+/** Breaks lines at spaces, so that only single words can be longer than `width`. Existing line breaks stay. */
 export function wrap(text: string, width: number, indent = ''): string {
   return text
     .split('\n')
@@ -95,7 +98,9 @@ export function wrap(text: string, width: number, indent = ''): string {
     .join(`\n${indent}`);
 }
 
-/** Breaks lines at spaces to fit the screen, with a hanging indent of two. Without a screen, lines stay as they are. */
+/**
+ * Breaks lines at spaces to fit the screen, with a hanging indent of two. Without a screen, leaves lines as they are.
+ */
 export function fill(text: string, columns: number | undefined): string {
   if (columns === undefined) return text;
   return text

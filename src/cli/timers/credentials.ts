@@ -9,8 +9,8 @@ import { type LoadedCredential, loadedIn } from './files.ts';
 import { filesAt } from './files-at.ts';
 
 /**
- * The systemd credentials that the unit loads: those of the flags, those that an earlier run wrote, and the key of the
- * store if it is one. Fails with `usage/timer-credential` if the file of that key is not known.
+ * Returns the systemd credentials that the unit loads: those of the flags, those that an earlier run wrote, and the
+ * store key if it is a credential. Fails with `usage/timer-credential` if the file of that key is unknown.
  */
 export async function credentialsOf(
   session: Session,
@@ -24,7 +24,7 @@ export async function credentialsOf(
   for (const one of loadedIn(before ?? '')) add(one);
   for (const text of listOf(flags['credential'])) add(credentialIn('--credential', text, false));
   for (const text of listOf(flags['encryptedCredential'])) add(credentialIn('--encrypted-credential', text, true));
-  // What `systemctl edit` added stays there.
+  // Credentials added with `systemctl edit` stay there.
   const added = await filesAt(files, `${paths.units[0]}/certfleet.service.d`);
   const isThere = (name: string) => loaded.has(name) || added.some(({ text }) => new Set(namesIn(text)).has(name));
   for (const name of await keysOf(session)) {
@@ -43,7 +43,7 @@ export async function credentialsOf(
   return [...loaded.values()];
 }
 
-/** cron passes no credentials. Fails with `usage/timer-impossible` if one is needed. */
+/** Refuses a store key that is a credential, because cron passes none. Fails with `usage/timer-impossible`. */
 export async function refuseCredentials(session: Session): Promise<void> {
   const [name] = await keysOf(session);
   if (name !== undefined)
@@ -53,13 +53,13 @@ export async function refuseCredentials(session: Session): Promise<void> {
     });
 }
 
-/** The names of the store's keys that are credentials. */
+/** Returns the names of the store keys that are credentials. */
 async function keysOf(session: Session): Promise<readonly string[]> {
   const { storeKeys = [] } = await session.settings();
   return storeKeys.flatMap((where) => (where.startsWith('credential:') ? [where.slice('credential:'.length)] : []));
 }
 
-/** Of `NAME:/path`, or of a path, whose last part is then the name. */
+/** Parses `NAME:/path`, or a path whose last part is the name. */
 function credentialIn(flag: string, text: string, isEncrypted: boolean): LoadedCredential {
   const [, typed, path = ''] = /^(?:([^:/]+):)?(.*)$/s.exec(text) ?? [];
   const name = typed ?? basename(path);

@@ -7,20 +7,20 @@ import { crontabLines, type Hourly } from './files.ts';
 import { filesAt, namesIn } from './files-at.ts';
 import { notSetBy, shellVariables } from './variables.ts';
 
-/** Suggests a crontab line for `renew`: once for each store, and not if this machine runs it already. */
+/** Suggests a crontab line for `renew`: once for each store, and only if this machine does not run it already. */
 export const adviseCrontab = (session: Session): Promise<void> =>
   advise(session, { command: 'renew', once: 'crontab', hint: cronHint(session) });
 
 /**
- * Says that a run that is killed leaves its forward rule until the next run: once for each store, and not if this
- * machine runs `sweep` already.
+ * Explains that a killed run leaves its forward rule in place until the next run: once for each store, and only if this
+ * machine does not run `sweep` already.
  */
 export const adviseSweep = (session: Session): Promise<void> =>
   advise(session, { command: 'sweep', once: 'sweep', hint: sweepHint });
 
 interface Advice {
   readonly command: 'renew' | 'sweep';
-  /** What the store remembers it by. */
+  /** The key under which the store remembers the advice. */
   readonly once: string;
   readonly hint: string;
 }
@@ -32,7 +32,7 @@ async function advise(session: Session, { command, once, hint }: Advice): Promis
   const scheduled = await scheduledIn(command, files, defaultPaths(session.context.env), store);
   if (scheduled !== undefined) return tellLacking(session, files, command, scheduled);
   const fleet = await session.fleet({ makeStore: false });
-  // What was asked for is done, so do not fail for this.
+  // The command itself has succeeded, so this must not make it fail.
   if (!(await fleet.once(once, session.signal).catch(() => false))) return;
   const { open, others } = await shellVariables(session);
   const lines = await linesFor(command, session, store, open).catch(() => undefined);
@@ -47,7 +47,7 @@ async function advise(session: Session, { command, once, hint }: Advice): Promis
       );
 }
 
-/** Says which variables of this run the scheduled one lacks. */
+/** Reports which variables of this run the scheduled run lacks. */
 async function tellLacking(session: Session, files: Files, command: string, scheduled: string): Promise<void> {
   const lacking = await notSetBy(scheduled, files, await shellVariables(session));
   if (lacking.length === 0) return;
@@ -57,15 +57,15 @@ async function tellLacking(session: Session, files: Files, command: string, sche
   );
 }
 
-/** The store that is named on the command line. */
+/** Returns the store named on the command line. */
 export const storeOf = ({ context, invocation }: Session): string | undefined => {
   const typed = textOf(invocation.flags['store']);
   return typed === undefined ? undefined : wholePathOf('--store ', typed, context.env);
 };
 
 /**
- * The flags that give another process the key of the store, if it came by a flag or the environment. A key that is
- * itself in the environment cannot be given on.
+ * Returns the flags that give another process the store key, if it came from a flag or the environment. A key whose
+ * value is itself in the environment cannot be passed on.
  */
 export async function storeKeyFlags({ settings, invocation, context }: Session): Promise<readonly string[]> {
   const { storeKeys = [] } = await settings();
@@ -82,7 +82,10 @@ const cronHint = (session: Session): string =>
   'add this line to the crontab of the user that ' +
   'runs certfleet (`crontab -e`), unless `certfleet renew` already runs regularly:';
 
-/** `renew` costs almost nothing if nothing is due, and six-day certificates cannot wait a day. */
+/**
+ * Returns the lines for an hourly run: `renew` costs almost nothing if nothing is due, and six-day certificates cannot
+ * wait a day.
+ */
 async function linesFor(
   command: 'renew' | 'sweep',
   session: Session,
@@ -102,7 +105,7 @@ async function linesFor(
   return crontabLines({ command: words, minute, variables });
 }
 
-/** How cron calls certfleet: by its path, unless that is not known or cron finds it. */
+/** Returns how cron calls certfleet: by its path, unless the path is unknown or cron finds the program without it. */
 async function calledAs({ context: { program }, world }: Session): Promise<readonly string[]> {
   if (program === undefined || !isAbsolute(program)) return ['certfleet'];
   if (basename(program) === 'certfleet') return [program];
@@ -113,8 +116,8 @@ async function calledAs({ context: { program }, world }: Session): Promise<reado
 }
 
 /**
- * A time of the hour that depends on the machine, so that not all machines call the CA at once; on the path of the store
- * where the machine has no name, as below CERTFLEET_ROOT.
+ * Returns a time within the hour that depends on the machine, so that machines do not all call the CA at once. Where
+ * the machine has no name, such as below CERTFLEET_ROOT, the time depends on the store's path.
  */
 export async function timeOfMachine(session: Session): Promise<Required<Pick<Hourly, 'minute' | 'second'>>> {
   const { files } = await session.world();
@@ -123,18 +126,20 @@ export async function timeOfMachine(session: Session): Promise<Required<Pick<Hou
   const texts = found.flat().map(({ text }) => text);
   const { path } = (await session.settings()).store;
   let sum = 0;
-  // Coprime to 3600, so that every letter counts.
+  // Coprime to 3600, so that every letter matters.
   for (const letter of texts.join('') || String(path)) sum = (sum * 7_919 + letter.charCodeAt(0)) % 3_600;
   return { minute: Math.floor(sum / 60), second: sum % 60 };
 }
 
-/** A PATH line for the crontab if `node` is not in /usr/bin or /bin, the only folders that cron searches. */
+/** Returns a PATH line for the crontab if `node` is not in /usr/bin or /bin, the only folders that cron searches. */
 export function cronPath(node: string): string {
   const folder = dirname(node);
   return folder === '/usr/bin' || folder === '/bin' ? '' : `  PATH=${folder}:/usr/bin:/bin\n`;
 }
 
-/** The crontab, or the unit with an enabled systemd timer, that runs a command for the store on this machine. */
+/**
+ * Returns the crontab, or the unit with an enabled systemd timer, that runs a command for the store on this machine.
+ */
 export async function scheduledIn(
   command: 'renew' | 'sweep',
   files: Files,

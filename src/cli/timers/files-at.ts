@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import type { Files } from '../../ports/files.ts';
 
-/** The names in a folder; none if there is no such folder, or if this user may not read it. */
+/** Returns the names in a folder; none if the folder does not exist, or if this user may not read it. */
 export const namesIn = async (files: Files, folder: string): Promise<readonly string[]> =>
   (await unlessUnreadable(files.list(folder))) ?? [];
 
-/** A file, or the files of a folder, as text. */
+/** Returns a file, or the files in a folder, as text. */
 export async function filesAt(
   files: Files,
   path: string,

@@ -10,16 +10,16 @@ export interface TimerFile {
   readonly text: string;
 }
 
-/** What runs once an hour, and when. */
+/** The command that runs once an hour, and its time. */
 export interface Hourly {
   readonly command: readonly string[];
   readonly minute: number;
   readonly second: number;
-  /** How long systemd waits for it to end after SIGTERM. */
+  /** How long systemd waits for the command to end after SIGTERM. */
   readonly stopSeconds: number;
-  /** What systemd passes to it. */
+  /** The credentials that systemd passes to the command. */
   readonly credentials: readonly LoadedCredential[];
-  /** What it gets of the environment of `install-timer`. Everyone can read the files. */
+  /** Variables from the environment of `install-timer`. Everyone can read the files that contain them. */
   readonly variables: Readonly<Record<string, string>>;
 }
 
@@ -27,25 +27,25 @@ export interface Hourly {
 export interface LoadedCredential {
   readonly name: string;
   readonly path: string;
-  /** `systemd-creds encrypt` made the file. */
+  /** Whether `systemd-creds encrypt` made the file. */
   readonly isEncrypted: boolean;
 }
 
-/** In the first line of each file: a file without it is not ours, and stays as it is. */
+/** Begins the first line of each file. A file without this line is not certfleet's, and stays as it is. */
 export const timerMark = '# Written by `certfleet install-timer`';
 const firstLines = `${timerMark}, which keeps the minute when it is run again.\n# \`certfleet install-timer --uninstall\` removes it.\n`;
 
 export const timerName = 'certfleet.timer';
 
-/** Where the files are: the two units, or the file of cron. */
+/** Returns the paths of the two units, or of the cron file. */
 export const timerPlaces = ({ units, cronFiles }: Pick<DefaultPaths, 'units' | 'cronFiles'>) => ({
   units: [join(units[0]!, 'certfleet.service'), join(units[0]!, timerName)],
   cron: [join(cronFiles, 'certfleet')],
 });
 
 /**
- * A service and its timer. What protects the keys without changing what a hook can do is set; what would change that
- * (ProtectSystem, PrivateTmp, NoNewPrivileges) is not.
+ * Returns a service and its timer. Sets the options that protect the keys without changing what a hook can do, but not
+ * those that would (ProtectSystem, PrivateTmp, NoNewPrivileges).
  */
 export function unitFiles(
   { command, minute, second, stopSeconds, credentials, variables }: Hourly,
@@ -95,7 +95,7 @@ WantedBy=timers.target
   ];
 }
 
-/** The file of cron, for a machine without systemd. */
+/** Returns the cron file, for a machine without systemd. */
 export function cronFile(hourly: Pick<Hourly, 'command' | 'minute' | 'variables'>, paths: DefaultPaths): TimerFile {
   const variables = Object.entries(hourly.variables).map(([name, value]) => `${name}=${value}\n`);
   return {
@@ -106,26 +106,29 @@ ${variables.join('')}${hourly.minute} * * * * root ${commandInCron([...hourly.co
   };
 }
 
-/** The lines to add to a crontab by hand, indented. */
+/** Returns the lines to add to a crontab by hand, indented. */
 export function crontabLines({ command, minute, variables }: Pick<Hourly, 'command' | 'minute' | 'variables'>): string {
   const above = Object.entries(variables).map(([name, value]) => `  ${name}=${value}\n`);
   return `${above.join('')}  ${minute} * * * * ${commandInCron(command)}`;
 }
 
-/** cron ends the command at a bare % and gives it what follows as input. */
+/** Escapes %: cron ends the command at a bare %, and passes the rest as input. */
 const commandInCron = (command: readonly string[]): string =>
   command
     .map((word) => shellWord(onOneLine(word)))
     .join(' ')
     .replaceAll('%', '\\%');
 
-/** The word; cron and systemd know no way to write one that goes on in the next line. Fails with `usage/control-character`. */
+/**
+ * Returns the word unless it has a line break or another control character: cron and systemd cannot quote a word over
+ * several lines. Fails with `usage/control-character`.
+ */
 function onOneLine(word: string): string {
   if (!/[\u0000-\u001f\u007f]/.test(word)) return word;
   throw fail('usage/control-character', { word: JSON.stringify(word) });
 }
 
-/** The minute, and the second if there is one, of a file that {@link unitFiles} or {@link cronFile} made. */
+/** Returns the minute, and the second if there is one, in a file that {@link unitFiles} or {@link cronFile} made. */
 export function timeIn(text: string): { readonly minute: number; readonly second?: number } | undefined {
   const found = /^OnCalendar=\*-\*-\* \*:(\d\d):(\d\d)$/m.exec(text) ?? /^(\d{1,2}) \* \* \* \* root /m.exec(text);
   if (!found) return undefined;
@@ -133,11 +136,11 @@ export function timeIn(text: string): { readonly minute: number; readonly second
   return { minute: Number(minute), ...present({ second: second === undefined ? undefined : Number(second) }) };
 }
 
-/** Only % stands for something. */
+/** Escapes %, the only special character here. */
 const variableLine = ([name, value]: readonly [string, string]): string =>
   `Environment="${name}=${value.replaceAll('%', '%%')}"\n`;
 
-/** The variables in a file that {@link unitFiles} or {@link cronFile} made. */
+/** Returns the variables in a file that {@link unitFiles} or {@link cronFile} made. */
 export function variablesIn(text: string): Readonly<Record<string, string>> {
   const ofUnit = [...text.matchAll(/^Environment="(\w+)=(.+)"$/gm)].map(
     ([, name, value]) => [name!, value!.replaceAll('%%', '%')] as const,
@@ -148,11 +151,11 @@ export function variablesIn(text: string): Readonly<Record<string, string>> {
   return Object.fromEntries([...ofUnit, ...ofCron].filter(([name]) => name !== 'PATH'));
 }
 
-/** Everything after the colon is the path; % stands for something. */
+/** Escapes %. Everything after the colon is the path. */
 const credentialLine = ({ name, path, isEncrypted }: LoadedCredential): string =>
   `LoadCredential${isEncrypted ? 'Encrypted' : ''}=${name}:${onOneLine(path).replaceAll('%', '%%')}\n`;
 
-/** The credentials that a unit of {@link unitFiles} loads. */
+/** Returns the credentials that a unit of {@link unitFiles} loads. */
 export const loadedIn = (text: string): readonly LoadedCredential[] =>
   [...text.matchAll(/^LoadCredential(Encrypted)?=([^:\n]+):(.+)$/gm)].map(([, encrypted, name, path]) => ({
     name: name!,
@@ -160,7 +163,7 @@ export const loadedIn = (text: string): readonly LoadedCredential[] =>
     isEncrypted: encrypted !== undefined,
   }));
 
-/** A word of ExecStart, where % and $ stand for something, and quotes are like those of C. */
+/** Quotes a word of ExecStart, where % and $ are special, and quotes are like those of C. */
 const systemdWord = (word: string): string => {
   const escaped = onOneLine(word).replaceAll('%', '%%').replaceAll('$', '$$$$');
   return /^[\w./:@%$+=,-]+$/.test(escaped) ? escaped : `"${escaped.replaceAll(/["\\]/g, '\\$&')}"`;

@@ -21,11 +21,11 @@ import {
 } from './files.ts';
 import { shellVariables, tellVariables } from './variables.ts';
 
-/** What is to be done; nothing of it is done before it was shown and confirmed. */
+/** The planned changes. Nothing is changed before they were shown and confirmed. */
 interface Change {
   readonly write: readonly TimerFile[];
   readonly remove: readonly string[];
-  /** Arguments of systemctl, before files are removed and after files are written. */
+  /** Arguments of systemctl, for before files are removed and after files are written. */
   readonly before: readonly (readonly string[])[];
   readonly after: readonly (readonly string[])[];
 }
@@ -89,7 +89,7 @@ async function installing(session: Session, world: World): Promise<Change> {
   await tellOthers(session, world, [...places.units, ...places.cron]);
   await tellStore(session, settings, world);
   return {
-    // Writing the units again does no harm, and shows what is to be started.
+    // Writing the units again does no harm, and shows what will be started.
     write: isSystemd && !isEnabled ? wanted : write,
     remove,
     before: remove.length > 0 && !isSystemd ? [['disable', '--now', timerName]] : [],
@@ -101,7 +101,9 @@ async function installing(session: Session, world: World): Promise<Change> {
   };
 }
 
-/** What cron lacks here to run the file, and the way out; undefined if it lacks nothing. */
+/**
+ * Returns what cron needs here to run the file but does not have, and how to get it; undefined if nothing is missing.
+ */
 async function missingForCron(
   { files }: World,
   paths: DefaultPaths,
@@ -144,7 +146,7 @@ async function uninstalling(session: Session, world: World): Promise<Change> {
   };
 }
 
-/** The command with absolute paths, at the time of the files that are there, else at the time of this machine. */
+/** Returns the command with absolute paths, at the time in the existing files, or else at this machine's time. */
 async function hourlyOf(session: Session, settings: Settings, world: World, isSystemd: boolean): Promise<Hourly> {
   const { context, invocation } = session;
   const { program } = context;
@@ -190,14 +192,14 @@ async function hourlyOf(session: Session, settings: Settings, world: World, isSy
     second: before.second ?? time.second,
     stopSeconds: Math.ceil(settings.shutdownBudgetMs / 1_000) + 7,
     credentials: isSystemd ? await credentialsOf(session, world, service) : [],
-    // An empty variable takes away what an earlier run wrote.
+    // An empty variable removes what an earlier run wrote.
     variables: Object.fromEntries(
       Object.entries({ ...variables, ...shell.open }).filter(([name]) => context.env[name] !== ''),
     ),
   };
 }
 
-/** Another crontab or unit that renews, too. Two runs do no harm, but one is enough. */
+/** Reports another crontab or unit that also renews. Two runs do no harm, but one is enough. */
 async function tellOthers(session: Session, { files }: World, own: readonly string[]): Promise<void> {
   const other = await scheduledIn('renew', files, defaultPaths(session.context.env), storeOf(session));
   if (other !== undefined && !own.includes(other))
@@ -231,7 +233,7 @@ async function carryOut({ write, remove, before, after }: Change, session: Sessi
   for (const args of after) await systemctl(args, session, world);
 }
 
-/** Runs systemctl; below CERTFLEET_ROOT, it only changes the links there. */
+/** Runs systemctl. Below CERTFLEET_ROOT, systemctl only changes the links there. */
 async function systemctl(args: readonly string[], { context, signal }: Session, world: World): Promise<void> {
   const root = context.env['CERTFLEET_ROOT'];
   if (root && args[0] === 'daemon-reload') return;

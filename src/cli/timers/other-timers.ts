@@ -2,15 +2,15 @@ import type { DefaultPaths } from '../../config/defaults.ts';
 import type { Files } from '../../ports/files.ts';
 import { filesAt, namesIn } from './files-at.ts';
 
-/** What starts another client regularly. */
+/** A timer that starts another client. */
 export interface OtherTimer {
-  /** The crontab, or the timer of systemd. */
+  /** The crontab, or the systemd timer. */
   readonly where: string;
-  /** What to do so that it does not start the client any more. */
+  /** How to stop the timer from starting the client. */
   readonly advice: string;
 }
 
-/** By client: the lines of a crontab that renew, and the names of timers. */
+/** The crontab lines that renew, and the names of timers, by client. */
 const schedules: Readonly<Record<string, { readonly line: RegExp; readonly timer: RegExp }>> = {
   certbot: { line: /\b(certbot|certbot-auto|letsencrypt)\b.*\brenew\b/, timer: /certbot.*\.timer$/ },
   'acme.sh': { line: /\bacme\.sh\b.*\s--cron\b/, timer: /^acme.*\.timer$/ },
@@ -20,9 +20,10 @@ const schedules: Readonly<Record<string, { readonly line: RegExp; readonly timer
 };
 
 /**
- * What still starts a client on this machine, as far as this user may read it.
+ * Returns the timers that still start a client on this machine, as far as this user may read them.
  *
- * @param folder where the client keeps its files, if that is not its usual place: only what names it counts
+ * @param folder where the client keeps its files, if not in its usual place: then only timers that name the folder
+ * count
  */
 export async function timersOf(
   client: string,
@@ -41,7 +42,7 @@ export async function timersOf(
   for (const path of paths.crontabs)
     for (const { path: where, text } of await filesAt(files, path)) {
       const lines = text.split('\n').filter((line) => !/^\s*#/.test(line) && renews(line));
-      // Debian's line does nothing where systemd runs, and so where there is a timer.
+      // Debian's crontab line does nothing under systemd, where a timer replaces it.
       const acts = lines.filter((line) => timers.length === 0 || !line.includes('/run/systemd/system'));
       if (acts.length > 0) found.push({ where, advice: `remove the line that runs ${client} from it` });
     }

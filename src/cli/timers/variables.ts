@@ -10,17 +10,17 @@ import type { World } from '../../ports/world.ts';
 import type { Session } from '../context.ts';
 import { filesAt } from './files-at.ts';
 
-/** What a run has of this shell and may depend on, and what neither cron nor systemd passes on. */
+/** Variables of this shell that a run may depend on, and that neither cron nor systemd passes on. */
 export interface ShellVariables {
-  /** The way to the network, and whom to trust: what a file that everyone can read may contain. */
+  /** Proxies and trusted roots, which a file that everyone can read may contain. */
   readonly open: Readonly<Record<string, string>>;
-  /** What such a file must not contain, or cannot, and what each variable is for. */
+  /** Variables that such a file must not or cannot contain, with the purpose of each. */
   readonly others: ReadonlyMap<string, string>;
 }
 
 const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]);
 const roots = ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE', 'SSL_CERT_DIR'];
-/** All variables that count for every certificate. */
+/** The variables that matter for every certificate. */
 const forEveryRun = [...proxies, ...roots, 'NODE_USE_SYSTEM_CA'];
 
 export async function shellVariables({ context, settings }: Session): Promise<ShellVariables> {
@@ -40,7 +40,7 @@ export async function shellVariables({ context, settings }: Session): Promise<Sh
   return { open, others };
 }
 
-/** Says which variables of this shell the job of cron or systemd does not get. */
+/** Reports which variables of this shell the job of cron or systemd does not get. */
 export async function tellVariables(
   session: Session,
   { files }: World,
@@ -72,7 +72,7 @@ const cronAdvice = (name: string, why: string): string =>
     ? 'write the value into certfleet.yaml, a secret as file:/PATH.'
     : `put the line ${name}=VALUE above the job, both in the crontab of root (crontab -e) instead.`;
 
-/** Of the variables of this shell, those that a crontab or a unit does not set, nor what is added to the unit. */
+/** Returns the variables of this shell that neither a crontab, a unit, nor a unit's drop-ins set. */
 export async function notSetBy(
   path: string,
   files: Files,
@@ -89,13 +89,13 @@ export async function notSetBy(
 
 const sets = (name: string): RegExp => new RegExp(`(?:^|[\\s"'=])${name}=`, 'm');
 
-/** A value that stands in a crontab and in a unit as it is. */
+/** Reports whether a crontab and a unit can contain the value without quoting. */
 const isPlain = (value: string): boolean => !/["'\\\u0000-\u001f\u007f]/.test(value);
 
-/** The variables of this shell that hold options of declared certificates, for which nothing is stored. */
+/** Returns the variables of this shell that hold options of declared certificates, for which nothing is stored. */
 async function variablesOfDeclared(settings: Settings, env: Environment): Promise<ReadonlySet<string>> {
   const names = new Set<string>();
-  // The renewal says what is wrong with a module outside certfleet.
+  // The renewal reports problems with a module outside certfleet.
   for (const spec of settings.certificates)
     for (const [definition, options] of await adaptersOf(registry, storedSpecOf(settings, spec)).catch(() => []))
       for (const name of variablesOf(definition, env, options)) if (env[name]) names.add(name);

@@ -9,7 +9,7 @@ import { issuerFromFlags, proveEabKey } from '../../flags/issuer.ts';
 import { given, textOf } from '../../flags/values.ts';
 import { formatTable } from '../../output/table.ts';
 
-/** An account that nothing uses is called as its CA would be. */
+/** Returns the issuers that use an account. An unused account gets the name of its CA. */
 const issuersOf = ({ issuers, directory }: AccountStatus): readonly string[] =>
   issuers.length === 0 ? [issuerNameOf(directory)] : issuers;
 
@@ -194,7 +194,7 @@ async function sayDependents(
   if (dependents.length > 0) session.note(`It depends on this account:\n${dependents.join('\n')}`);
 }
 
-/** The account that the argument and --account name; the only one without them. */
+/** Returns the account that the argument or --account names; without either, the only account. */
 async function chosen(session: Session): Promise<{ readonly fleet: Fleet; readonly account: AccountStatus }> {
   const { args, flags } = session.invocation;
   const [typed] = args;

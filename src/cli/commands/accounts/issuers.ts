@@ -15,7 +15,7 @@ export const issuers: Run = async (session) => {
   const { directory: url } = issuer.settings;
   const known = knownIssuerAt(url);
   if (known && !session.json) session.printWhole(issuerText(issuer.name, known));
-  // Nothing of the store is needed, and none is made.
+  // Needs nothing from the store, and must not create one.
   const fleet = await session.fleet({ makeStore: false, inMemory: true });
   const directory = await fleet.directory(issuer, session.signal);
   session.printJson({ object: 'issuer', name: issuer.name, directory: url, facts: known?.facts ?? [], ...directory });

@@ -2,7 +2,10 @@ import type { CaaReport } from '../../../fleet.ts';
 import type { Run } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';
 
-/** `certfleet caa NAME…`: lines of a zone file. Exits with 3 if the records of today would refuse an order. */
+/**
+ * `certfleet caa NAME…`: prints lines for a zone file. Exits with 3 if the present records would make the CA refuse an
+ * order.
+ */
 export const caa: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
   const reports = await fleet.caa(await certificateNames(session, session.invocation.args), session.signal);

@@ -1,6 +1,6 @@
 import type { Command } from '../commands.ts';
 
-/** What the operator sets up so that challenges are answered, or that only these are allowed. */
+/** Commands for setting up challenge responses, and for restricting which challenges CAs may use. */
 export const commandsOfChallenges: readonly Command[] = [
   {
     name: 'caa',

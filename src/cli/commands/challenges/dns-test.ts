@@ -45,7 +45,9 @@ export const dnsTest: Run = async (session) => {
   return 0;
 };
 
-/** Without credentials, someone may have meant the declared solver that has this provider's. */
+/**
+ * Adds a hint if a declared solver has the credentials that this provider lacks: the user may have meant that solver.
+ */
 function withDeclared<Thrown>(
   error: Thrown,
   { settings, solver, typed }: { readonly settings: Settings; readonly solver: NamedAdapter; readonly typed: string },
@@ -60,7 +62,7 @@ function withDeclared<Thrown>(
   return new CertfleetError(error.code, error.message, hint, error as FailOptions);
 }
 
-/** The command for a certificate over the same solver, to copy. */
+/** Returns a command to copy that issues a certificate with the same solver. */
 function issueLine(
   { invocation: { flags } }: Session,
   solver: string,
@@ -83,10 +85,10 @@ function issueLine(
   return `certfleet issue -d ${names} ${words.join(' ')}`;
 }
 
-/** How the names of challenges begin. */
+/** The first label of challenge records. */
 const label = '_acme-challenge.';
 
-/** The error without the advice about `certfleet renew`, which repeats no test. */
+/** Returns the error without advice about `certfleet renew`, which does not repeat a test. */
 function withoutRenewal(error: CertfleetError): CertfleetError {
   const hint = hints.get(error.code);
   return hint === undefined ? error : new CertfleetError(error.code, error.message, hint, error as FailOptions);
@@ -109,7 +111,7 @@ function recordFrom({ invocation }: Session): string | undefined {
   return name;
 }
 
-/** A declared solver, or a provider with options from flags and the environment. */
+/** Returns a declared solver, or a provider with options from flags and the environment. */
 async function solverToTry(session: Session, settings: Settings, named: string, zone: string): Promise<NamedAdapter> {
   const { flags } = session.invocation;
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
@@ -147,7 +149,7 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
   return { ...solver, settings: { ...solver.settings, dns: { zone, nameservers } } };
 }
 
-/** The fleet; without a store, one that stores nothing, and the error that says so. */
+/** Opens the fleet. Without a store, opens one that stores nothing, and returns the error, too. */
 async function openAny(session: Session): Promise<{ fleet: Fleet; absent?: CertfleetError }> {
   try {
     return { fleet: await session.fleet({ makeStore: false }) };
@@ -166,7 +168,7 @@ const labels = {
   gone: 'gone',
 } as const;
 
-/** Prints each step when it is made. */
+/** Prints each step as it happens. */
 function teller(session: Session, absent: CertfleetError | undefined): (news: TrialNews) => void {
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
   const style = styleOf(session.context);
@@ -194,7 +196,7 @@ function teller(session: Session, absent: CertfleetError | undefined): (news: Tr
 const secondsText = (ms: number): string => `${(ms / 1_000).toFixed(ms < 9_950 ? 1 : 0)} s`;
 const limitText = (ms: number): string => (ms < 120_000 ? `${Math.round(ms / 1_000)} seconds` : spanText(ms));
 
-/** What was measured, beside what certfleet assumes of the service. */
+/** Compares the measurements with what certfleet assumes about the service. */
 function conclusions({ visible, ttl, traits, left, error }: TrialReport, title: string): readonly string[] {
   const lines: string[] = [];
   if (visible) {

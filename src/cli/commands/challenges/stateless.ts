@@ -59,7 +59,7 @@ export const stateless: Run = async (session) => {
   return 0;
 };
 
-/** A certificate that `issue` with the same -d and `--http stateless` would get. */
+/** Describes the certificate that `issue` with the same -d and `--http stateless` would get. */
 async function described(session: Session) {
   const { args, flags } = session.invocation;
   const [named] = await certificateNames(session, args);

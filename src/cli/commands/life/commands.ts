@@ -1,11 +1,11 @@
 import type { RevocationReason } from '../../../core/lineage/revocation.ts';
 import type { Command, Flag } from '../commands.ts';
 
-/** The commands of this file take one certificate, as an argument or by the flag that certbot has. */
+/** The commands in this file take one certificate, as an argument or with certbot's flag. */
 const oneName = { text: '[name]', description: 'name of the certificate, as `certfleet status` shows it' };
 const nameFlag: Flag = { flags: '--name <name>', description: 'same as the argument', aliases: ['--cert-name'] };
 
-/** What can be done with a certificate after it was issued. */
+/** Commands for a certificate that was issued. */
 export const commandsOfLife: readonly Command[] = [
   {
     name: 'delete',

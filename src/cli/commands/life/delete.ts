@@ -45,7 +45,7 @@ export const deleteCertificate: Run = async (session) => {
   return 0;
 };
 
-/** The store may have the only copy of the key, so at a terminal a person confirms it. Scripts are not asked. */
+/** Asks for confirmation at a terminal, because the store may have the only copy of the key. Does not ask scripts. */
 async function confirm(session: Session, name: string): Promise<void> {
   const question = `Delete ${withLetters(name)} from the store, with its keys? [y/N] `;
   const answer = session.json ? undefined : await session.context.ask?.(question, session.signal);
@@ -53,7 +53,7 @@ async function confirm(session: Session, name: string): Promise<void> {
     throw fail('usage/not-confirmed', { what: `the deletion of ${withLetters(name)}` });
 }
 
-/** What stays in place, and what comes next. */
+/** Describes what stays in place, and what to do next. */
 function remarksOf(deleted: Deleted, deployers: Deployers, now: Date): readonly string[] {
   const { certificate, keptBy, notAfter, left, unsure = [], records = [], exported = [], isDeclared } = deleted;
   const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();

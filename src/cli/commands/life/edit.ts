@@ -11,7 +11,7 @@ import { expandHome, listOf, textOf } from '../../flags/values.ts';
 import { reportStart, tellOutcomes } from '../../output/outcomes.ts';
 import { confirmIssuer, reportChanges } from '../orders/issue.ts';
 
-/** `certfleet edit NAME`: what `issue NAME` with flags does, in an editor. */
+/** `certfleet edit NAME`: does what `issue NAME` with flags does, but in an editor. */
 export const edit: Run = async (session) => {
   const { args, flags } = session.invocation;
   const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
@@ -47,7 +47,7 @@ export const edit: Run = async (session) => {
   return tellOutcomes(outcomes, session, { command: 'issue', changes: true, targets: targetNames(wanted) });
 };
 
-/** Says where a declared certificate is changed: in its configuration, at that line. */
+/** Refuses to edit a declared certificate, and names the line of the configuration that declares it. */
 async function refuseDeclared(session: Session, settings: Settings, name: string): Promise<void> {
   const at = settings.certificates.findIndex((certificate) => certificate.name === name);
   if (at < 0) return;
@@ -67,11 +67,14 @@ async function refuseDeclared(session: Session, settings: Settings, name: string
 }
 
 interface Given extends Pick<Settings, 'preflight'> {
-  /** With the secrets that are stored with the certificate. */
+  /** The environment, with the secrets stored with the certificate. */
   readonly env: Environment;
 }
 
-/** The edited settings; undefined if they are the same. What is invalid is edited again, or kept in the file. */
+/**
+ * Resolves with the edited settings, or undefined if they are unchanged. Lets the person correct an invalid text, or
+ * keeps the text in a file.
+ */
 async function inEditor(session: Session, kept: StoredSpec, given: Given): Promise<StoredSpec | undefined> {
   const open = session.context.editFile;
   if (!open)
@@ -110,7 +113,7 @@ async function inEditor(session: Session, kept: StoredSpec, given: Given): Promi
   }
 }
 
-/** @param where the text is, in case that the answer is Ctrl-C */
+/** @param where the path of the text, in case the person answers with Ctrl-C */
 async function askAgain(session: Session, where: string): Promise<string | undefined> {
   try {
     return await session.context.ask?.('Edit it again? [Y/n] ', session.signal);

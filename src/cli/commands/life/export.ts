@@ -56,7 +56,7 @@ export const exportCertificate: Run = async (session) => {
 type Flags = Session['invocation']['flags'];
 type Format = 'pkcs12' | 'pem' | 'folder';
 
-/** From --format, else from the name of the file. */
+/** Returns the format of --format, or the one that the file name implies. */
 function formatOf(flags: Flags, out: string): Format {
   const typed = textOf(flags['format']);
   const byName = /\.(p12|pfx)$/i.test(out) ? 'pkcs12' : /\.(pem|crt|key)$/i.test(out) ? 'pem' : 'folder';
@@ -76,7 +76,7 @@ const taken = (out: string) => fail('usage/place-taken', { place: `--out ${out}`
 const inPlace = <T>(session: Session, folder: string, out: string, work: (inside: FilesWithin) => Promise<T>) =>
   inOurFolder(session, folder, { what: 'the key', place: `--out ${out}` }, work);
 
-/** Refuses early to write over something, and into a folder where others could take the key. */
+/** Refuses early to overwrite a file, or to write into a folder where other users could read the key. */
 async function refusePlace(session: Session, out: string, format: Format): Promise<void> {
   const folder = dirname(out);
   await inPlace(session, folder, out, async (inside) => {
@@ -91,11 +91,11 @@ async function refusePlace(session: Session, out: string, format: Format): Promi
   });
 }
 
-/** The password of --password, or one that a person types. */
+/** Returns the password of --password, or asks for one. */
 async function protection(session: Session): Promise<NonNullable<ExportRequest['pkcs12']>> {
   const { flags } = session.invocation;
   const password = await passwordFrom(session);
-  // Java reads no others.
+  // Java accepts only these characters.
   if (!/^[\x20-\x7e]+$/.test(password.reveal()))
     throw fail('usage/password-unusable', { reason: 'it is empty, or has a character outside ASCII' });
   return { password, isLegacy: flags['legacy'] === true };

@@ -27,7 +27,7 @@ export const revoke: Run = async (session) => {
   const by = signerFrom(flags);
   const what = file === undefined ? name! : await readForeign(session, file);
   const fleet = await session.fleet({ makeStore: false }).catch((error: unknown) => {
-    // The key of the certificate is enough, so no store is needed.
+    // The certificate's key is enough for this, so no store is needed.
     if (!isFailure(error, 'store/absent') || typeof what === 'string' || !what.keyPem) throw error;
     return session.fleet({ makeStore: true, inMemory: true });
   });
@@ -46,7 +46,7 @@ type Flags = Session['invocation']['flags'];
 function reasonFrom(flags: Flags): RevocationReason {
   const typed = textOf(flags['reason']) ?? 'unspecified';
   const known = Object.keys(revocationReasons) as RevocationReason[];
-  // certbot writes them in small letters.
+  // certbot accepts reasons in lower case.
   const reason = known.find((one) => one.toLowerCase() === typed.toLowerCase());
   if (reason) return reason;
   throw fail('usage/unknown-value', {
@@ -72,7 +72,7 @@ function signerFrom(flags: Flags): RevokeRequest['by'] {
 const unreadable = (typed: string, reason: string, options?: FailOptions) =>
   fail('usage/file-unreadable', { typed, reason }, options);
 
-/** The certificate of --cert-path, and the key of --key-path. */
+/** Reads the certificate of --cert-path and the key of --key-path. */
 async function readForeign(session: Session, file: string): Promise<ForeignCertificate> {
   const { flags } = session.invocation;
   const keyFile = textOf(flags['keyPath']);
@@ -101,7 +101,7 @@ async function readNamed(session: Session, flag: string, file: string): Promise<
   return new TextDecoder().decode(bytes);
 }
 
-/** Nothing takes a revocation back, so a person confirms it, at the terminal or with --yes. */
+/** Asks for confirmation, at the terminal or through --yes, because a revocation cannot be undone. */
 async function confirm(
   session: Session,
   found: LineageStatus | undefined,
@@ -122,7 +122,7 @@ async function confirm(
   if (!/^y(es)?$/i.test(answer)) throw fail('usage/not-confirmed', { what: revocation });
 }
 
-/** What was done, and what comes next. */
+/** Prints what was done, and what to do next. */
 async function tell(session: Session, answer: RevokeAnswer, reason: RevocationReason): Promise<void> {
   const { certificate, revoked, isCurrent, isReplaced, outcomes } = answer;
   const name = certificate === undefined ? 'The certificate' : withLetters(certificate);

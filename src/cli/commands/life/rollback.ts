@@ -14,7 +14,7 @@ export const rollback: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
   await reportStart(session, 'rollback');
   const outcome = await fleet.rollback(name, session.signal);
-  // What comes next is said below.
+  // The next step is printed below.
   const { next: _next, ...told } = outcome;
   const code = await tellOutcomes([told], session, { command: 'issue', rollback: true });
   const [found] = await fleet.status([name], session.signal);

@@ -15,7 +15,7 @@ import type { DnsProviderTraits } from '../../../ports/dns-provider.ts';
 import { formatTable } from '../../output/table.ts';
 import { wrap } from '../../output/text.ts';
 
-/** What a page needs of a definition. Only DNS providers have traits. */
+/** The part of a definition that a page needs. Only DNS providers have traits. */
 export type Definition = WithOptions & {
   readonly title?: string;
   readonly names?: readonly string[];
@@ -25,14 +25,14 @@ export type Definition = WithOptions & {
   readonly tested?: string;
 };
 
-/** An adapter with everything from its definition. */
+/** An adapter with all details from its definition. */
 export interface Described extends Omit<AdapterInfo, 'options'> {
   readonly apiDocs?: string | undefined;
   readonly notes?: string | undefined;
   readonly traits?: DnsProviderTraits | undefined;
   readonly tested?: string | undefined;
   readonly options: readonly DescribedOption[];
-  /** A part of certfleet.yaml that uses it. */
+  /** The part of certfleet.yaml that uses the adapter. */
   readonly example?: string;
 }
 
@@ -40,11 +40,11 @@ type DescribedOption = Pick<OptionField, 'name' | 'title' | 'secret' | 'required
   readonly description: string;
   readonly values?: readonly string[];
   readonly default?: unknown;
-  /** The environment variable that is read if the option is not given. */
+  /** The environment variable that provides the option if the configuration does not. */
   readonly environment?: string;
-  /** Variables of other clients that are read after it. */
+  /** Variables of other clients, read after `environment`. */
   readonly aliases?: readonly string[];
-  /** Its keys in the file that the option `credentials` names, as other clients write them. */
+  /** The option's keys in the `credentials` file, as other clients write them. */
   readonly keys?: readonly string[];
 };
 
@@ -79,17 +79,20 @@ export async function describe(kind: AdapterKind, { load, ...info }: AdapterEntr
   };
 }
 
-/** `config/options.ts` reads no other option from a file with credentials. */
+/** Reports whether a credentials file may contain the option, as `config/options.ts` decides. */
 const mayBeInFile = ({ name, secret, takes, credentials }: OptionField): boolean =>
   credentials === undefined && name !== 'profile' && (secret || (takes !== 'array' && takes !== 'other'));
 
-/** The allowed values of an option, if it is an enumeration. */
+/** Returns the allowed values of an option that is an enumeration. */
 function valuesOf({ schema }: OptionField): readonly string[] {
   const { options = [] } = innermost(schema) as { readonly options?: readonly unknown[] };
   return options.filter((value) => typeof value === 'string');
 }
 
-/** The least that makes a provider work: its required options, and its credentials in a file if it reads one. */
+/**
+ * Returns the smallest example that works: the required options, and the credentials in a file if the provider reads
+ * one.
+ */
 function dnsExample(provider: string, id: string, fields: readonly OptionField[]): string {
   const file = fields.find((field) => field.credentials !== undefined);
   const written = fields.flatMap((field) => {
@@ -143,7 +146,7 @@ export function adapterText(kind: AdapterKind, adapter: Described, width: number
     .join('\n\n');
 }
 
-/** What is known of the service, for people. */
+/** Describes for a person what is known about the service. */
 function traitsText(traits: DnsProviderTraits, tested: string | undefined): string {
   const { minTtl, visibleMs, perMinute } = traits;
   return [
@@ -174,8 +177,8 @@ function remarksOf({ secret, values, default: fallback, examples }: DescribedOpt
 }
 
 /**
- * The notes of the reference as plain text: paragraphs are wrapped, lists stay lists, code is indented, and a link is
- * followed by its target.
+ * Returns the reference's notes as plain text: wraps paragraphs, keeps lists, indents code, and puts a link's target
+ * after its text.
  */
 function notesText(notes: string, width: number): string {
   const fill = (text: string) => {
@@ -199,7 +202,7 @@ function notesText(notes: string, width: number): string {
     .trimEnd();
 }
 
-/** `[the guide](../guides/x.md#part)` becomes `the guide: docs/guides/x.md`. */
+/** Turns `[the guide](../guides/x.md#part)` into `the guide: docs/guides/x.md`. */
 const withPlainLinks = (text: string): string =>
   text
     .replaceAll(/<(https?:[^>\s]+)>/g, '$1')

@@ -78,7 +78,7 @@ function warn(session: Session, message: string): void {
   session.note(`warning: ${message}`);
 }
 
-/** Anyone who can read the file has the secrets in it. */
+/** Warns that anyone who can read the file can read the secrets in it. */
 async function warnOfLiterals(session: Session, file: string, settings: Settings): Promise<void> {
   const { files } = await session.world();
   const stat = await files.stat(file);
@@ -102,7 +102,8 @@ async function placed(text: string, problems: readonly Problem[]): Promise<reado
 }
 
 /**
- * Opens every secret as a run would. It can fail here although a service, with its own user and environment, succeeds.
+ * Opens every secret as a run would. This can fail here although a service, with its own user and environment,
+ * succeeds.
  */
 async function secretProblems(session: Session, settings: Settings): Promise<readonly Problem[]> {
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;

@@ -29,7 +29,10 @@ export const doctor: Run = async (session) => {
   return code;
 };
 
-/** The fleet; without a store, for certificates that are declared but were never issued, one that stores nothing. */
+/**
+ * Opens the fleet. Without a store, opens one that stores nothing, for certificates that are declared but were never
+ * issued.
+ */
 async function openAny(session: Session, names: readonly string[]): Promise<Fleet> {
   try {
     return await session.fleet({ makeStore: false });
@@ -43,10 +46,10 @@ async function openAny(session: Session, names: readonly string[]): Promise<Flee
 }
 
 const marks = { well: '✓', 'cannot-tell': '?', broken: '✗' } as const;
-/** As wide as `responder`, the longest name of a hop. */
+/** The width of `responder`, the longest name of a hop. */
 const placeWidth = 9;
 
-/** One path: a line for each hop, and below it what to do. */
+/** Draws one path: a line for each hop, and advice below it. */
 function drawing({ certificate, identifier, challenge, solver, hops }: DrawnPath, width: number): string {
   const indent = ' '.repeat(placeWidth + 7);
   const room = Math.max(30, width - indent.length);

@@ -6,8 +6,8 @@ import type { Run, Session } from '../../context.ts';
 import { wrap } from '../../output/text.ts';
 
 /**
- * `certfleet explain CODE`: prints the entry of docs/reference/errors.md, which is made from the same text. Without a
- * code, lists all.
+ * `certfleet explain CODE`: prints the entry of docs/reference/errors.md, which is generated from the same text.
+ * Without a code, lists all codes.
  */
 export const explain: Run = async (session) => {
   const code = session.invocation.args[0];
@@ -53,7 +53,7 @@ function suggestion(code: string): string {
   return didYouMean(code, known) || (area.length > 0 ? `; available: ${area.join(', ')}` : '');
 }
 
-/** Paragraphs about a code: the message, what to do, and what certfleet does. */
+/** Returns paragraphs about a code: the message, what to do, and what certfleet does. */
 export function explanationOf(code: ErrorCode): readonly string[] {
   const { message, hint, blame, retry } = errorTable[code];
   return [
@@ -64,7 +64,7 @@ export function explanationOf(code: ErrorCode): readonly string[] {
     [
       `Exit code ${exitCodeOfError(code)}`,
       blameWords[blame],
-      // These are about the command, not about a certificate that `renew` could try again.
+      // These codes are about the command, not about a certificate that `renew` could retry.
       ...(/^(usage|output)\//.test(code) ? [] : [retryWords[retry]]),
     ].join(' · '),
   ];

@@ -8,7 +8,7 @@ import { reportStart } from '../../output/outcomes.ts';
 import { formatTable } from '../../output/table.ts';
 import { dateText } from '../../output/text.ts';
 
-/** What `--owner` and `--older-than` ask to remove. Fails with `usage/…`. */
+/** Returns what `--owner` and `--older-than` ask to remove. Fails with `usage/…`. */
 export function removalOf(flags: Flags): Partial<LostRemoval> | undefined {
   const [owner, age] = [textOf(flags['owner']), textOf(flags['olderThan'])];
   if (owner === undefined && age === undefined) return undefined;
@@ -30,12 +30,14 @@ export function removalOf(flags: Flags): Partial<LostRemoval> | undefined {
   return { owner, olderThanMs: durationMs(age) };
 }
 
-/** `certfleet sweep --lost`: a table of what no journal knows. Exits with 0, unless something failed. */
+/**
+ * `certfleet sweep --lost`: prints a table of leftovers that no journal records. Exits with 0, unless something failed.
+ */
 export async function sweepLost(session: Session, removal: Partial<LostRemoval> | undefined): Promise<number> {
   const fleet = await session.fleet({ makeStore: false });
   await reportStart(session, 'sweep');
   const { owner, olderThanMs } = removal ?? {};
-  // What is ours and lost cannot be needed. What belongs to another installation may be, as long as that is alive.
+  // Nothing needs a leftover of this installation. One of another installation may still be needed while that is alive.
   const isOurs = owner !== undefined && owner === fleet.owner();
   if (owner !== undefined && !isOurs && olderThanMs === undefined)
     throw fail('usage/flag-needs', {

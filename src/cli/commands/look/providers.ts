@@ -26,7 +26,7 @@ const titles: Readonly<Record<AdapterKind, string>> = {
   store: 'Stores (`type` of the store in the configuration)',
 };
 
-/** The engine's own solver, which is not in the registry. */
+/** The engine's own DNS solver, which is not in the registry. */
 const dns01: AdapterEntry<Definition> = {
   id: dns01Type,
   title: 'DNS-01 through one of the DNS providers',
@@ -42,7 +42,7 @@ const dns01: AdapterEntry<Definition> = {
   }),
 };
 
-/** The engine's solver for load balancers. */
+/** The engine's own solver for load balancers, which is not in the registry. */
 const forwardRule: AdapterEntry<Definition> = {
   id: forwardRuleType,
   title: 'HTTP-01 through a forward rule of one of the load balancers',
@@ -57,7 +57,7 @@ const forwardRule: AdapterEntry<Definition> = {
   }),
 };
 
-/** `certfleet providers [word]`. Lists from the registry; loads adapters only to show or to search them. */
+/** `certfleet providers [word]`: lists adapters from the registry. Loads adapters only to show or to search them. */
 export const providers: Run = async (session) => {
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
   const wanted = session.invocation.args[0];
@@ -93,7 +93,7 @@ export const providers: Run = async (session) => {
   return 0;
 };
 
-/** A DNS provider in a file of the operator's. */
+/** Returns the DNS provider in a module that the operator supplies. */
 function outsideProvider(path: string, registry: Registry, { context }: Session): Found['adapters'] {
   const entry = adapterEntry(registry, 'dns', wholePathOf('', path, context.env));
   return entry ? [{ kind: 'dns', entry }] : [];
@@ -107,8 +107,8 @@ interface Found {
 const countOf = ({ adapters, issuers }: Found): number => adapters.length + issuers.length;
 
 /**
- * What has a word in its name, title or addresses, or among the names that other clients have for it: `tencent`,
- * `dns-dnspod`, `dns_cf` and `CF_Token`.
+ * Returns the adapters and issuers that have the word in their name, title or addresses, or among the names that other
+ * clients use: `tencent`, `dns-dnspod`, `dns_cf` and `CF_Token`.
  */
 async function search(word: string, { adapters, issuers }: Found): Promise<Found> {
   const wordsOf = (text: string) =>
@@ -116,7 +116,7 @@ async function search(word: string, { adapters, issuers }: Found): Promise<Found
       .toLowerCase()
       .split(/[^a-z0-9\u0080-\uffff]+/)
       .filter((one) => one !== '');
-  // Others say `dns-`, `dns_` and `certbot-dns-` before the name of a DNS provider.
+  // Other clients write `dns-`, `dns_` or `certbot-dns-` before the name of a DNS provider.
   const wanted = [word, word.replace(/^(certbot[-_])?dns[-_]/i, '')]
     .map((one) => wordsOf(one).join(''))
     .filter((one) => one !== '');

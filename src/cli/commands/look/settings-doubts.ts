@@ -10,9 +10,11 @@ import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import type { Files } from '../../../ports/files.ts';
 
-// What `config check` says of settings that a run would accept.
+// Problems that `config check` reports in settings that a run would accept.
 
-/** Certificates that are the same but for their names: each would cost an order, and count towards the CA's limits. */
+/**
+ * Reports certificates that differ only in their names: each would cost an order, and count towards the CA's limits.
+ */
 export function twins({ certificates }: Settings): readonly Problem[] {
   const first = new Map<string, string>();
   return certificates.flatMap(({ name, identifiers, issuer, profile, keyType }, index) => {
@@ -25,7 +27,7 @@ export function twins({ certificates }: Settings): readonly Problem[] {
   });
 }
 
-/** Targets of one certificate that write the same files. */
+/** Reports targets of one certificate that write the same files. */
 export function sameFiles({ certificates, deployers }: Settings): readonly Problem[] {
   return certificates.flatMap(({ name, deploy }, index) => {
     const first = new Map<string, string>();
@@ -44,7 +46,7 @@ export function sameFiles({ certificates, deployers }: Settings): readonly Probl
   });
 }
 
-/** Files of root certificates that no connection to the CA could use. */
+/** Reports files of root certificates that no connection to the CA could use. */
 export async function caFileProblems({ issuers }: Settings, files: Pick<Files, 'read'>): Promise<readonly Problem[]> {
   const found: Problem[] = [];
   for (const [name, { caFile: file }] of Object.entries(issuers)) {
@@ -68,7 +70,7 @@ async function whyUnusable(file: string, files: Pick<Files, 'read'>): Promise<st
   }
 }
 
-/** Settings that do nothing, or do not what their author expects, in sentences. */
+/** Describes settings that have no effect, or not the effect that their author expects. */
 export function doubts({ solvers, preflight }: Settings): readonly string[] {
   return Object.entries(solvers).flatMap(([name, solver]) => {
     if (solver.type === dns01Type) return idleOfDns01(name, solver);
@@ -91,7 +93,10 @@ function idleOfDns01(name: string, solver: AdapterSettings): readonly string[] {
   ];
 }
 
-/** CAs connect to port 80, whatever the balancer's listener is; an address translation before it may lead elsewhere. */
+/**
+ * Warns of a listener on another port: CAs connect to port 80, and an address translation in front of the balancer may
+ * lead elsewhere.
+ */
 function otherListener(
   name: string,
   solver: AdapterSettings,

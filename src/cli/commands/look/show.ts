@@ -28,7 +28,10 @@ export const show: Run = async (session) => {
   return 0;
 };
 
-/** Where solvers put or serve their answers, as stored or declared. */
+/**
+ * Returns where the solvers of a certificate put or serve their challenge responses, from the stored or declared
+ * settings.
+ */
 async function placesOfSolvers(session: Session, { name, spec }: LineageStatus): Promise<readonly Row[]> {
   if (!spec) return [];
   const [fleet, settings] = [await session.fleet({ makeStore: false }), await session.settings()];
@@ -135,7 +138,7 @@ const titles = 13;
 const times = (count: number): string => (count === 1 ? 'once' : `${count} times in a row`);
 
 function declaredBy({ state, origin: from, givenBack, settingsLost }: LineageStatus): string | undefined {
-  if (state === 'corrupt') return undefined; // its origin is in the document, which cannot be read
+  if (state === 'corrupt') return undefined; // the origin is in the document, which cannot be read
   if (givenBack) return `nothing any more (given back to certbot in ${givenBack.path} by \`import --undo\`)`;
   if (settingsLost) return 'unknown (lost with its document)';
   const origin = from === 'command-line' ? '`certfleet issue` with flags, or an import' : 'the configuration';

@@ -12,8 +12,8 @@ import { formatTable } from '../../output/table.ts';
 import { dateText, fromNow } from '../../output/text.ts';
 
 /**
- * `certfleet status`: a table, and below it what needs attention. Exits with 0, whatever state the certificates are in,
- * and with 7 if the store is damaged.
+ * `certfleet status`: prints a table, and below it what needs attention. Exits with 7 if the store is damaged, else
+ * with 0, whatever state the certificates are in.
  */
 export const status: Run = async (session) => {
   let fleet: Fleet;
@@ -47,8 +47,8 @@ export const status: Run = async (session) => {
     renewalText(lineage, now),
     deploymentText(lineage),
   ]);
-  // On a narrow screen, LEFT can go first (it follows from the date), then the targets (`certfleet show` lists them), then
-  // the middle of long names.
+  // On a narrow screen, first leaves out LEFT (the date implies it), then the targets (`certfleet show` lists them),
+  // then shortens the middle of long names.
   session.printWhole(formatTable(head, rows, width, { leaveOut: [3, 5], shorten: 0, cutLast: true }));
   const remarks = [...remarksOfAll(all, now), ...accountsText(all)];
   if (remarks.length > 0) session.print(`\n${remarks.join('\n')}`);
@@ -57,11 +57,11 @@ export const status: Run = async (session) => {
   return code;
 };
 
-/** Whether the store lacks something of it, or cannot read it. */
+/** Reports whether the store lacks a document of the certificate, or cannot read one. */
 const isDamaged = ({ state, accountMissing }: LineageStatus): boolean =>
   state === 'corrupt' || accountMissing !== undefined;
 
-/** Each missing account once. */
+/** Reports each missing account once. */
 const accountsText = (all: readonly LineageStatus[]): readonly string[] => [
   ...new Set(all.flatMap(({ accountMissing: one }) => (one ? [`${one.message}\n  ${one.hint}`] : []))),
 ];
@@ -75,13 +75,17 @@ const leftText = ({ notAfter }: LineageStatus, now: Date): string => {
   return ms > 0 ? spanText(ms) : 'none';
 };
 
-/** Whether `renew` leaves it alone, because it is no longer declared, a test certificate, or revoked for good. */
+/**
+ * Reports whether `renew` skips the certificate: it is no longer declared, a test certificate, or revoked without
+ * replacement.
+ */
 export const isLeftAlone = ({ state, revoked }: LineageStatus): boolean =>
   leftAlone.has(state) || (state === 'revoked' && revoked?.isReplaced === false);
 const leftAlone: ReadonlySet<LineageStatus['state']> = new Set(['undeclared', 'test']);
 
 /**
- * When it is renewed, and whether the CA chose the time. The remarks below the table give the exact time of a retry.
+ * Describes when the certificate is renewed, and whether the CA chose the time. The remarks below the table give the
+ * exact time of a retry.
  */
 function renewalText(lineage: LineageStatus, now: Date): string {
   const { state, renewAt, renewalSource, failure, heldUntil } = lineage;
@@ -99,7 +103,8 @@ function renewalText(lineage: LineageStatus, now: Date): string {
 
 function deploymentText({ state: whole, deployments }: LineageStatus): string {
   if (deployments.length === 0) return '-';
-  // `intended` is for programs: no delivery has begun yet, such as after an import, or a run was interrupted before it.
+  // `intended` is meant for programs: no delivery has begun yet, such as after an import, or a run was interrupted
+  // before the delivery.
   const intended = whole === 'pending' || whole === 'working' ? 'pending' : 'interrupted';
   return deployments
     .map(({ target, state }) =>
@@ -110,11 +115,11 @@ function deploymentText({ state: whole, deployments }: LineageStatus): string {
 
 interface Remark {
   readonly name: string;
-  /** Its first line begins with the name; what belongs to it is indented below. */
+  /** The first line begins with the certificate's name; further lines are indented. */
   readonly text: string;
 }
 
-/** The remarks on all certificates, in one text where many are alike. */
+/** Returns the remarks on all certificates, and merges them where many are alike. */
 function remarksOfAll(all: readonly LineageStatus[], now: Date): readonly string[] {
   const remarks: Remark[] = [];
   for (const lineage of all)
@@ -169,7 +174,7 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
   if (lineage.rollover) remarks.push(`${name} ${rolloverText(lineage.rollover)}.`);
   for (const { target, state: where, message } of lineage.deployments)
     if (where !== 'current' && message) {
-      // Most messages name the target themselves.
+      // Most messages already name the target.
       const pending = message.includes(target) ? '' : `${target} does not have it yet: `;
       remarks.push(`${name}: ${pending}${message}`);
     }
@@ -215,7 +220,9 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
   return remarks;
 }
 
-/** Records that stay, and that end soon. Several names of a certificate end together. */
+/**
+ * Describes records that are still there but about to expire. Groups the names of a certificate that expire together.
+ */
 export function endingText({ name, records = [] }: LineageStatus, now: Date): readonly string[] {
   const ending = records.filter(({ ends }) => ends !== undefined);
   const [first] = ending;
@@ -234,7 +241,7 @@ export function endingText({ name, records = [] }: LineageStatus, now: Date): re
 const heldText = (until: string, now: Date): string =>
   `CA asked us to wait until ${dateText(until, now)}, which \`--force\` does not override; then \`certfleet renew\` tries again.`;
 
-/** Whether it is too early to try again. */
+/** Reports whether it is too early to retry. */
 const waits = ({ failure, heldUntil, rollover }: LineageStatus, now: Date): boolean =>
   heldUntil !== undefined ||
   rollover !== undefined ||

@@ -5,7 +5,7 @@ import { reportStart } from '../../output/outcomes.ts';
 import { dateText, fromNow } from '../../output/text.ts';
 import { removalOf, sweepLost } from './lost.ts';
 
-/** `certfleet sweep`. Exits with the worst code among the things that it could not remove. */
+/** `certfleet sweep`. Exits with the worst code among the failures to remove something. */
 export const sweep: Run = async (session) => {
   const { flags } = session.invocation;
   const removal = removalOf(flags);

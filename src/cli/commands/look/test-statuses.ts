@@ -1,18 +1,18 @@
 import type { Outcome } from '../../../core/plan/outcome.ts';
 import type { LineageStatus } from '../../../fleet.ts';
 
-// Answers of a fleet, for the tests of this folder. Product code does not import it.
+// Return values of a fleet, for the tests in this folder. Product code does not import them.
 
 export const unchanged = (certificate: string): Outcome => ({
   certificate,
   result: 'unchanged',
   notAfter: '2027-02-22T10:00:00Z',
   message: 'nothing is due',
-  // Only the next look at the CA's renewal window.
+  // Only the next check of the CA's renewal window.
   next: '2026-11-24T16:00:00Z',
 });
 
-/** It failed, and it is too early to try again. */
+/** The outcome of a certificate that failed earlier, and that it is too early to retry. */
 export const waiting = (certificate: string): Outcome => ({
   ...unchanged(certificate),
   result: 'unchanged',

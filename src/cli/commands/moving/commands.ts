@@ -1,6 +1,6 @@
 import type { Command } from '../commands.ts';
 
-/** Commands for people who come from another client. */
+/** Commands for people who move from another client. */
 export const commandsOfMoving: readonly Command[] = [
   {
     name: 'import',

@@ -60,7 +60,7 @@ export const importClient: Run = async (session) => {
   const deployers = await deployersFromFlags(session, settings);
   if (importer.inPlace) refuseOwnFolder(deployers, importer.title, root);
   const found = await importer.read(root, { files, env: session.context.env, registry, settings, inPlace });
-  // A folder above or below the right one has nothing to take over.
+  // The user may have named a folder above or below the right one.
   if (found.accounts.length + found.certificates.length === 0) throw fail('import/absent', { client, path: root });
   const fleet = await openFleet(session, dryRun);
   const options = {
@@ -70,7 +70,7 @@ export const importClient: Run = async (session) => {
   };
   const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
   const paths = defaultPaths(session.context.env);
-  // Where a home folder is the usual place, that may be another user's.
+  // If the usual place is a home folder, the path may be in another user's.
   const isUsual = path === undefined || !importer.path.startsWith('/') || root === usualPath(importer.path, session);
   const timers = dryRun ? [] : await timersOf(client, files, paths, isUsual ? undefined : root);
   const renewedBy = await scheduledIn('renew', files, paths, storeOf(session));
@@ -80,7 +80,10 @@ export const importClient: Run = async (session) => {
   return tell(session, { title: importer.title, root, dryRun, inPlace: told, remarks, adoption, timers, renewedBy });
 };
 
-/** A deployer with a layout of its own would not find its way there, and so fail at the first renewal. */
+/**
+ * Refuses a deployer that writes its own layout in the client's folder: it would not find its way there, and fail at
+ * the first renewal.
+ */
 function refuseOwnFolder(deployers: Readonly<Record<string, AdapterSettings>>, title: string, root: string): void {
   for (const [name, { path }] of Object.entries(deployers))
     if (typeof path === 'string' && resolve(path) === resolve(root))
@@ -91,11 +94,11 @@ function refuseOwnFolder(deployers: Readonly<Record<string, AdapterSettings>>, t
       });
 }
 
-/** Below the folder that tests use in place of `/`. */
+/** Returns the usual path, below the folder that tests use in place of `/`. */
 const usualPath = (path: string, { context }: Session): string =>
   path.startsWith('/') ? join(context.env['CERTFLEET_ROOT'] || '/', path) : expandHome('', path, context.env);
 
-/** A dry run makes no store. */
+/** Opens the fleet. A dry run does not create a store. */
 async function openFleet(session: Session, dryRun: boolean): Promise<Fleet> {
   if (!dryRun) return session.fleet({ makeStore: true });
   try {
@@ -115,18 +118,18 @@ function withDeployers(found: Found, deployers: Readonly<Record<string, AdapterS
 }
 
 interface Told {
-  /** The other client. */
+  /** The title of the other client. */
   readonly title: string;
   readonly root: string;
   readonly dryRun: boolean;
-  /** False if new versions could go into the client’s own folder, and go nowhere. */
+  /** False if new versions could go into the client’s own folder, but do not. */
   readonly inPlace: boolean | undefined;
-  /** What concerns no single certificate. */
+  /** Remarks that concern no single certificate. */
   readonly remarks: readonly Remark[];
   readonly adoption: Adoption;
-  /** What still starts it. */
+  /** Timers that still start the other client. */
   readonly timers: readonly OtherTimer[];
-  /** What runs `certfleet renew` on this machine already. */
+  /** The timer on this machine that already runs `certfleet renew`. */
   readonly renewedBy: string | undefined;
 }
 
@@ -195,7 +198,7 @@ function nextText(session: Session, renewedBy: string | undefined): string {
   return `Next: \`${status}\` shows them. Nothing on this machine runs \`certfleet renew\` yet, so they would expire: \`${timer}\` has it run once an hour.`;
 }
 
-/** Signing with RSA instead of ES256 costs 2.7 ms of CPU for each certificate. */
+/** Advises a rollover to ES256: signing with RSA costs 2.7 ms more CPU for each certificate. */
 function rolloverText(session: Session, accounts: readonly AdoptedAccount[], title: string): string {
   const commands = accounts.map(
     ({ directory, name }) =>
@@ -223,7 +226,7 @@ function certificateLine(
   return `${style.good(name)}: ${done} from ${from}${valid}${renewed}`;
 }
 
-/** With the store in the commands that it advises. */
+/** Adds the store to the commands that a remark advises. */
 const withItsPlaces = ({ kind, text }: Remark, session: Session): Remark => ({
   kind,
   text: text.replaceAll(/certfleet issue [^\s:`]+/g, (command) => withPlaces(command, session)),
@@ -285,7 +288,10 @@ async function undo(session: Session, root: string): Promise<number> {
   return 0;
 }
 
-/** The folder knows what to put back even if the store is lost (decision 0032), but another store would deliver again. */
+/**
+ * Warns if the folder belongs to another store. The folder has what `--undo` needs even if the store is lost (decision
+ * 0032), but another store would deliver again.
+ */
 async function warnOfOtherStore(session: Session, fleet: Fleet, root: string): Promise<void> {
   const all = await fleet.status([], session.signal);
   if (all.some(({ givenBack }) => givenBack?.path === root)) return;

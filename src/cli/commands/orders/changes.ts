@@ -18,7 +18,7 @@ export interface Change {
   readonly to: string;
 }
 
-/** The settings of a stored certificate that `issue` changes, for a person to read. Secrets are hidden. */
+/** Returns the settings of a stored certificate that `issue` changes, for a person to read. Hides secrets. */
 export async function changesOf(before: StoredSpec, after: StoredSpec, registry: Registry): Promise<readonly Change[]> {
   const now = settingsOf(after);
   const changes = settingsOf(before).flatMap(([setting, from], at): Change[] => {
@@ -43,7 +43,7 @@ export async function changesOf(before: StoredSpec, after: StoredSpec, registry:
   ];
 }
 
-/** Every setting that flags can give, except adapter options. */
+/** Returns every setting that flags can give, except adapter options. */
 function settingsOf(spec: StoredSpec): readonly (readonly [string, Json | undefined])[] {
   const { issuer, preflight } = spec;
   return [
@@ -77,7 +77,7 @@ function settingsOf(spec: StoredSpec): readonly (readonly [string, Json | undefi
   ];
 }
 
-/** The differences between two settings of one adapter. */
+/** Returns the differences between two settings of one adapter. */
 async function optionChanges(
   kind: AdapterKind,
   { name, settings: before }: NamedAdapter,
@@ -99,13 +99,13 @@ async function optionChanges(
     }));
 }
 
-/** The options of an adapter; those of a DNS provider are one level deeper. */
+/** Returns the options of an adapter. Those of a DNS provider are one level deeper. */
 function optionsOf({ options, ...settings }: AdapterSettings): JsonObject {
   if (settings.type === dns01Type) return { ...settings, ...(options as JsonObject | undefined) };
   return options === undefined ? settings : { ...settings, options };
 }
 
-/** A reference to a secret (`file:…`, `env:…`) may be shown; the secret itself may not. */
+/** Shows a reference to a secret (`file:…`, `env:…`), but hides a literal secret. */
 const secretText = (value: Json | undefined): string =>
   value === undefined || (typeof value === 'string' && /^(file|env):/.test(value)) ? textOf(value) : hidden;
 

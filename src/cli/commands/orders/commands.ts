@@ -1,7 +1,7 @@
 import { choiceFlags } from '../choices.ts';
 import type { Command, Flag } from '../commands.ts';
 
-/** Hooks around orders; `remark` says what is special for the command. */
+/** Returns the flags for hooks around orders. `remark` says what is special about the command. */
 const hookFlags = (remark: string): readonly Flag[] => [
   {
     flags: '--pre-hook <command>',
@@ -18,7 +18,7 @@ const hookFlags = (remark: string): readonly Flag[] => [
   },
 ];
 
-/** What orders certificates. */
+/** Commands that order certificates. */
 export const commandsOfOrders: readonly Command[] = [
   {
     name: 'issue',

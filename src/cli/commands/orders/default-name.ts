@@ -18,9 +18,9 @@ interface Place {
 }
 
 /**
- * The certificate that `-d` without a name is about: the one that has just these identifiers, one that has some of them
- * and gets the others, or a new one. One that would lose identifiers is changed only after a yes. Fails with
- * `lineage/other-names`.
+ * Returns the certificate that `-d` without a name means: the one with exactly these identifiers, the one that has some
+ * of them and gets the others, or a new one. Changes a certificate that would lose identifiers only after a yes. Fails
+ * with `lineage/other-names`.
  */
 export async function certificateFor(subject: Subject, place: Place): Promise<Subject> {
   const { session } = place;
@@ -34,17 +34,17 @@ export async function certificateFor(subject: Subject, place: Place): Promise<Su
   return { ...subject, name: meant.name };
 }
 
-/** How many numbers without a certificate end the search: a few may have been deleted. */
+/** The number of consecutive unused numbers that ends the search: a few certificates may have been deleted. */
 const mostMissing = 3;
 
-/** The certificates that have the default name or one of its numbers. */
+/** Returns the certificates with the default name or one of its numbers. */
 async function membersOf(base: string, { session, settings, fleet }: Place): Promise<readonly Member[]> {
   const members: Member[] = [];
   for (let number = 0, missing = 0; missing < mostMissing; number += 1) {
     const name = numberedName(base, number);
     const declared = settings.certificates.find((one) => one.name === name)?.identifiers;
     const stored = async () => (await fleet?.stored(name, session.signal))?.spec.identifiers;
-    // One that cannot be read has its name, and stops only those that would be called just so.
+    // An unreadable certificate keeps its name reserved, and only stops a command that needs exactly that name.
     const identifiers = declared ?? (await (number === 0 ? stored() : stored().catch(unreadable)));
     if (identifiers) members.push({ name, identifiers });
     missing = identifiers ? 0 : missing + 1;
@@ -57,7 +57,7 @@ function unreadable(error: unknown): readonly Identifier[] {
   return [];
 }
 
-/** At a terminal, a yes takes names from a certificate. Elsewhere, only its name does. */
+/** Asks at a terminal before identifiers are removed from a certificate. Elsewhere, only --name allows it. */
 async function confirmLoss(
   { json, context, signal, invocation }: Session,
   { name, identifiers }: Extract<Meant, { readonly is: 'more' }>,

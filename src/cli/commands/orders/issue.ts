@@ -28,7 +28,7 @@ export const issue: Run = async (session) => {
   if (staging) refuseWithoutTestDirectory(settings, adHoc, args);
   const makeStore = adHoc !== undefined || settings.certificates.length > 0;
   const fleet = await session.fleet({ makeStore }).catch((error: unknown) => {
-    // Only a name was given, nothing is declared, and there is no store: the name is wrong.
+    // Only a name was given, nothing is declared, and there is no store, so the name is wrong.
     throw isFailure(error, 'store/absent') ? fail('lineage/not-found', { name: args[0] ?? '', nearest: '' }) : error;
   });
   if (change?.kept && !staging) await confirmIssuer(session, change.kept, change.wanted);
@@ -48,7 +48,7 @@ export const issue: Run = async (session) => {
     session.signal,
   );
   const isTaken = outcomes.some((outcome) => 'error' in outcome && outcome.error.code === 'lineage/name-taken');
-  // Another process was faster, so these identifiers now mean another certificate.
+  // Another process was faster, so these identifiers now mean a different certificate.
   if (isTaken && change?.isNamed === false) return issue(session);
   return tellOutcomes(outcomes, session, {
     command: 'issue',
@@ -62,14 +62,14 @@ export const issue: Run = async (session) => {
 interface Changing {
   readonly wanted: StoredSpec;
   readonly kept: StoredSpec | undefined;
-  /** The identifiers that the certificate has; none if it is not there. */
+  /** The certificate's present identifiers; empty if it does not exist yet. */
   readonly found: readonly Identifier[];
   readonly isNamed: boolean;
-  /** A configuration declared it before. */
+  /** Set if a configuration declared the certificate before. */
   readonly isAdopted: boolean;
 }
 
-/** A certificate's settings by flags, and those stored before. Settings without a flag stay. */
+/** Returns a certificate's settings from flags, and the stored ones. Settings without a flag stay. */
 async function changeByFlags(session: Session, settings: Settings, described: string): Promise<Changing> {
   const typed = session.invocation.args[0] ?? textOf(session.invocation.flags['name']);
   const [named, another] = await certificateNames(session, session.invocation.args);
@@ -81,7 +81,7 @@ async function changeByFlags(session: Session, settings: Settings, described: st
   });
   const check = async (of: Subject): Promise<void> => {
     const before = (await fleet?.stored(of.name, session.signal))?.spec;
-    // What a relative path becomes is said once, by the change itself.
+    // The change itself reports once what a relative path became.
     if (before) await specFromFlags({ ...session, note: () => undefined }, settings, of, before);
   };
   const subject = asked.isNamed ? asked : await certificateFor(asked, { session, settings, fleet, check });
@@ -100,7 +100,7 @@ async function changeByFlags(session: Session, settings: Settings, described: st
   return { wanted, kept, found: kept?.identifiers ?? [], isNamed: asked.isNamed, isAdopted };
 }
 
-/** Flags that only name a certificate of a configuration: most likely --config was forgotten. */
+/** Explains flags that only name a declared certificate: most likely --config was forgotten. */
 function notOfFlags({
   spec,
   givenBack,
@@ -117,7 +117,7 @@ function notOfFlags({
   });
 }
 
-/** Another CA has other limits, and may be less widely trusted, so a person at a terminal must confirm it. */
+/** Asks before the issuer changes: another CA has other limits, and may be less widely trusted. */
 export async function confirmIssuer(session: Session, kept: StoredSpec, wanted: StoredSpec): Promise<void> {
   if (session.json || kept.issuer.settings.directory === wanted.issuer.settings.directory) return;
   const { name, issuer } = wanted;

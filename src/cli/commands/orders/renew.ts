@@ -18,7 +18,8 @@ export const renew: Run = async (session) => {
   const orders = force ? '--force' : nextRunMs === undefined ? undefined : '--next-run';
   if (orders !== undefined && redeploy)
     throw fail('usage/flags-exclude', { one: '--redeploy', other: orders, reason: 'the first orders nothing' });
-  // Any other missing store is a mistyped path. Creating it would order everything again, or let it expire silently.
+  // Any other missing store is a mistyped path. Creating it would order everything again, or let certificates expire
+  // silently.
   const { certificates, storeIsDeclared } = await session.settings();
   const fleet = await session.fleet({ makeStore: storeIsDeclared === true && certificates.length > 0 });
   const names = await certificateNames(session, [...args, ...listOf(flags['name'])]);
@@ -52,10 +53,10 @@ export const renew: Run = async (session) => {
   return code;
 };
 
-/** The next run itself cleans up so soon that nothing else is needed. */
+/** If the next run is this soon, its own cleanup is enough. */
 const soonMs = 2 * 3_600_000;
 
-/** A year: a longer interval is a mistake in the unit. */
+/** One year. A longer interval is a mistake in the unit. */
 const longestMs = 366 * 86_400_000;
 
 function nextRunMsOf(flags: Flags): number | undefined {

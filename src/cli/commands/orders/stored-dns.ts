@@ -8,8 +8,8 @@ import type { Session } from '../../context.ts';
 import { cutAt, listOf, textOf, wholePathOf } from '../../flags/values.ts';
 
 /**
- * `renew` with certbot's flags for a DNS plugin: the stored settings count, as everywhere in `renew`, and a note names
- * the certificates that have others.
+ * Handles certbot's flags for a DNS plugin at `renew`: the stored settings count, as everywhere in `renew`, and a note
+ * names the certificates whose settings differ.
  */
 export async function tellStored(session: Session, fleet: Fleet, names: readonly string[]): Promise<void> {
   const { flags } = session.invocation;

@@ -7,10 +7,10 @@ import type { Run, Session } from '../../context.ts';
 import { wholePathOf } from '../../flags/values.ts';
 import { inOurFolder, refuseInStore } from './outside-store.ts';
 
-/** The longest text that Node.js can hold: about 55,000 certificates. */
+/** The longest string that Node.js can hold: about 55,000 certificates. */
 const maxBytes = 512 * 1024 ** 2;
 
-/** `certfleet backup FILE|-`. Exits with 7 if documents are damaged, which it leaves out, or missing. */
+/** `certfleet backup FILE|-`. Leaves out damaged documents. Exits with 7 if documents are damaged or missing. */
 export const backup: Run = async (session) => {
   const [given = ''] = session.invocation.args;
   const { stdout } = session.context;
@@ -35,7 +35,7 @@ async function write(session: Session, path: string, text: string): Promise<void
     fail('usage/place-unwritable', { place: path, reason }, options);
   await inOurFolder(session, dirname(path), { what: 'the backup', place: path }, async (inside) => {
     if (!(await inside.stat(dirname(path)))) throw refuse(`there is no folder ${dirname(path)}`);
-    // A device or a link such as /dev/stdout would be replaced by a file.
+    // Writing would replace a device or a link such as /dev/stdout by a file.
     const there = await inside.stat(path);
     if (there?.kind === 'other' || (there?.kind === 'symlink' && /^\/(dev|proc)\//.test(path)))
       throw refuse('it is not a file', { hint: '`certfleet backup -` writes to stdout.' });
@@ -44,7 +44,7 @@ async function write(session: Session, path: string, text: string): Promise<void
       if (!first || !isBackup(first))
         throw fail('usage/place-taken', { place: path, found: 'a file that is no backup' });
     }
-    // A call that waits for the disk, so that a signal which came while the backup was put together arrives before it.
+    // Waits for the disk once, so that a signal that came while the backup was put together is seen before the write.
     await inside.syncFolder(dirname(path));
     session.signal.throwIfAborted();
     await inside.replace(path, text, { mode: 0o600 });

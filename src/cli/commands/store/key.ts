@@ -6,7 +6,7 @@ import type { Run } from '../../context.ts';
 import { wholePathOf } from '../../flags/values.ts';
 import { inOurFolder, refuseInStore } from './outside-store.ts';
 
-/** `certfleet store key FILE`: makes a key. Replaces no file, which may be the only copy of another key. */
+/** `certfleet store key FILE`: generates a key. Never replaces a file, which may be the only copy of another key. */
 export const makeStoreKey: Run = async (session) => {
   const [given = ''] = session.invocation.args;
   const path = wholePathOf('', given, session.context.env);

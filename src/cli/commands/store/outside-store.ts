@@ -4,10 +4,10 @@ import type { Files, FilesWithin } from '../../../ports/files.ts';
 import type { Session } from '../../context.ts';
 
 /**
- * Refuses a path in the folder of the store for a file with secrets: it would be in each copy of the store, and `store
- * encrypt` would not know it. Fails with `usage/place-in-store`.
+ * Refuses a path inside the store's folder for a file with secrets: the file would be in each copy of the store, and
+ * `store encrypt` would not encrypt it. Fails with `usage/place-in-store`.
  *
- * @param why what is wrong with it, for a person
+ * @param why what is wrong with the place, for a person
  */
 export async function refuseInStore(session: Session, path: string, why: string): Promise<void> {
   const { files } = await session.world();
@@ -19,10 +19,10 @@ export async function refuseInStore(session: Session, path: string, why: string)
 }
 
 /**
- * Works in a folder that only root and this user can change, so that others can neither take what is written there nor
- * lead it elsewhere. Fails with `usage/place-untrusted` or `usage/place-unwritable`.
+ * Works in a folder that only root and this user can change, so that other users can neither read what is written there
+ * nor redirect it. Fails with `usage/place-untrusted` or `usage/place-unwritable`.
  *
- * @param given what is written there, and the path as the user gave it
+ * @param given what is written there, and the path as the user typed it
  */
 export async function inOurFolder<T>(
   session: Session,
@@ -43,10 +43,10 @@ export async function inOurFolder<T>(
   });
 }
 
-/** As many links as Linux follows. */
+/** The limit that Linux has, too. */
 const maxLinks = 40;
 
-/** Where a path leads once its links are followed. What does not exist has none. */
+/** Resolves the links in a path. The part that does not exist has none. */
 async function followed(path: string, files: Files): Promise<string> {
   let at = '/';
   let todo = path.split('/');
