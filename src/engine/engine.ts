@@ -17,7 +17,7 @@ import { createLocks, type Locks } from './locks/lock.ts';
 import { createMemory, type Memory } from './memory/memory.ts';
 import { newPass, type Pass } from './memory/pass.ts';
 
-/** Everything that the engine uses. These are ports only, so it also runs on a simulated world. */
+/** Everything that the engine uses. All of it is ports, so the engine also runs in a simulated world. */
 export interface EnginePorts {
   readonly store: Store;
   readonly clock: Clock;
@@ -27,44 +27,44 @@ export interface EnginePorts {
   readonly pki: Pki;
   readonly reporter: Reporter;
   readonly connect: Connections;
-  /** All addresses of a host, as other programs on this machine would find them. */
+  /** Returns all addresses of a host, as other programs on this machine would find them. */
   lookup(host: string, signal: AbortSignal): Promise<readonly string[]>;
   readonly limits: {
     readonly leaseTtlMs: number;
     readonly shutdownBudgetMs: number;
     /** How long an endpoint may serve the old certificate before an alarm is raised. */
     readonly deployTimeoutMs: number;
-    /** How long a deployment to one target may take. A target that hangs must not keep the certificate's lease. */
+    /** How long a deployment to one target may take. A target that hangs must not block the certificate's lease. */
     readonly deployDeadlineMs: number;
   };
 }
 
-/** What a process is given, for all of its passes. */
+/** The ports that a process provides for all of its passes. */
 export interface ProcessPorts extends Omit<EnginePorts, 'connect'> {
   readonly connections: ConnectionPool;
 }
 
-/** What the engine has for as long as its process lives. */
+/** What the engine keeps for as long as its process lives. */
 export interface EngineProcess extends ProcessPorts {
-  /** On what several certificates share. */
+  /** The locks on resources that several certificates share. */
   readonly locks: Locks;
   readonly memory: Memory;
 }
 
-/** The engine, for one pass. */
+/** The engine during one pass. */
 export interface Engine extends EngineProcess {
   readonly connect: Connections;
   readonly pass: Pass;
 }
 
-/** @param locks shared with the solvers of this process, which take them too */
+/** @param locks shared with this process's solvers, which also take them */
 export const createEngineProcess = (ports: ProcessPorts, locks: Locks = createLocks(ports)): EngineProcess => ({
   ...ports,
   locks,
   memory: createMemory(ports.clock),
 });
 
-/** Makes one pass: everything that a person or a timer asks for at once. Only {@link Memory} outlives it. */
+/** Runs one pass: everything that a person or a timer requests at once. Only {@link Memory} outlives it. */
 export async function inPass<T>(process: EngineProcess, run: (engine: Engine) => Promise<T>): Promise<T> {
   const { memory, clock, random } = process;
   const pass = newPass(Buffer.from(random.bytes(8)).toString('hex'), clock, memory);
@@ -78,57 +78,61 @@ export async function inPass<T>(process: EngineProcess, run: (engine: Engine) =>
   }
 }
 
-/** Everything that a process is connected to (compose/connections.ts). */
+/** Everything to which a process is connected (compose/connections.ts). */
 export interface ConnectionPool {
-  /** What one pass uses of it. Secrets are read once; what has other secrets than before is connected anew. */
+  /** Opens the connections of one pass. Secrets are read once; a connection whose secrets have changed is replaced. */
   open(): PassConnections;
   /** The mark of this store's objects (`core/path/own-mark.ts`). */
   readonly owner: string;
 }
 
 export interface PassConnections extends Connections {
-  /** The pass uses nothing of it any more. */
+  /** Ends the pass's use of the connections. */
   end(): void;
 }
 
-/** Turns settings into running objects, each made only once. */
+/** Turns settings into running objects, creating each only once. */
 export interface Connections {
   issuer(name: string, settings: IssuerSettings): Issuer;
-  /** The external account of a spec's issuer, with its key read; undefined if it has none. */
+  /** Returns the external account of a spec's issuer, with its key read, or undefined if it has none. */
   externalAccount(spec: StoredSpec): Promise<ExternalAccount | undefined>;
-  /** The certificates of the issuer's `caFile`, PEM; empty if it has none. */
+  /** Returns the certificates of the issuer's `caFile` as PEM, or an empty text if it has none. */
   roots(settings: IssuerSettings): Promise<string>;
   solver(part: OwnedSolver): Promise<Solver>;
   deployer(spec: StoredSpec, target: string): Promise<Deployer>;
-  /** Removes the files of a lineage, with its keys, that commands got in the store's own folder. */
+  /** Removes a lineage's files, including its keys, that commands got in the store's own folder. */
   forgetDeployed(lineage: string): Promise<void>;
-  /** The declared balancers, and those of these stored specs; each once. */
+  /** Returns the declared balancers and those of these stored specs, each once. */
   balancers(stored: readonly StoredSpec[]): Promise<readonly Balancer[]>;
   /** The mark of this store's objects (`core/path/own-mark.ts`). */
   readonly owner: string;
   looks(settings: PreflightSettings): Looks;
   readonly hooks: HookSurroundings;
-  /** A key for settings in a map of this process: they may contain secrets. */
+  /** Returns a map key for settings, which may contain secrets. */
   digest(settings: unknown): string;
-  /** Hash over all secrets of a spec's solver and deployers; a change since the last run clears the back-off. */
+  /**
+   * Returns a hash over all secrets of a spec's solver and deployers. A change since the last run clears the back-off.
+   */
   credentialsOf(spec: StoredSpec): Promise<string>;
 }
 
-/** What hooks around orders need of the process. */
+/** What hooks around orders need from the process. */
 export interface HookSurroundings {
-  /** The part of certfleet's environment that every hook gets. */
+  /** Returns the part of certfleet's environment that every hook gets. */
   environment(): Readonly<Record<string, string>>;
   /** Fails if another user could change a program that would run as root. */
   check(command: string): Promise<void>;
-  /** Closes the ports of the solvers, which are opened again when an order needs them: a post-hook may start a server. */
+  /**
+   * Closes the solvers' ports, because a post-hook may start a server. They are opened again when an order needs them.
+   */
   freePorts(signal: AbortSignal): Promise<void>;
 }
 
-/** The DNS checks of the preflight, as the CA will see them. */
+/** The preflight's DNS checks, as the CA will see them. */
 export interface Looks {
   addresses(name: string, signal: AbortSignal): Promise<AddressFinding>;
   caa(question: CaaQuestion, signal: AbortSignal): Promise<CaaFinding>;
-  /** Whether the operator named resolvers that see what the CA sees. Then private addresses are proof, too. */
+  /** Whether the operator named resolvers that see what the CA sees. In that case, private addresses are proof, too. */
   readonly asTheCa: boolean;
 }
 
@@ -147,7 +151,7 @@ export interface CaaQuestion {
   readonly wildcard: boolean;
   readonly caaIdentities: readonly string[];
   readonly accountUrl: string | undefined;
-  /** Those that the solver can answer; one that is allowed is enough. */
+  /** The challenge types that the solver supports; one that is allowed is enough. */
   readonly challengeTypes: readonly string[];
 }
 
@@ -162,7 +166,7 @@ export interface CaaFinding {
 export interface News {
   readonly level: Event['level'];
   readonly event: EventName;
-  /** The lineage it is about. */
+  /** The lineage that it concerns. */
   readonly certificate?: string;
   readonly message: string;
   readonly data?: JsonObject;

@@ -19,7 +19,7 @@ import type { LeftOutside } from './left-outside.ts';
 import { leftOf } from './outcome.ts';
 import { isRetried, nextTry } from './plan.ts';
 
-/** Everything that `status` and `show` say about one certificate. */
+/** Everything that `status` and `show` report about one certificate. */
 export interface LineageStatus {
   readonly name: string;
   readonly origin: 'command-line' | 'configuration';
@@ -30,7 +30,8 @@ export interface LineageStatus {
   /**
    * `valid`, `due` (past its renewal time), `expired`, `missing` (none issued yet), `failing`, `working`, `interrupted`
    * (the next `renew` continues), `pending` (not yet on every target), `revoked`, `undeclared` (no longer declared, so
-   * never renewed), `test` (made with --staging, never renewed), `corrupt` (a document of it is damaged or missing).
+   * never renewed), `test` (issued with --staging, never renewed), `corrupt` (one of its documents is damaged or
+   * missing).
    */
   readonly state:
     | 'valid'
@@ -50,19 +51,19 @@ export interface LineageStatus {
   readonly serial?: string;
   readonly issuerName?: string;
   readonly keyType?: KeyType;
-  /** Names that it lacks, because they were refused; the next renewal asks for them again. */
+  /** Names that it lacks because they were refused. The next renewal requests them again. */
   readonly dropped?: readonly RefusedName[];
-  /** The common names of the issuers in its chain, from its own on. */
+  /** The common names of the issuers in its chain, starting with the leaf's issuer. */
   readonly chain?: readonly string[];
   /** When and why its current certificate was revoked, and whether `renew` replaces it. */
   readonly revoked?: RevocationRecord & { readonly isReplaced: boolean };
-  /** Revocations of its versions that are not finished; the next `renew` asks the CA again. */
+  /** Unfinished revocations of its versions. The next `renew` asks the CA again. */
   readonly revoking?: readonly RevocationIntent[];
-  /** When a person went back to the previous version, while `renew` leaves that alone. */
+  /** When a person rolled back to the previous version. Set as long as `renew` leaves that version alone. */
   readonly rolledBack?: { readonly at: string; readonly until: string };
   /** If it is undeclared: when `import --undo` gave it back to the client in this folder. */
   readonly givenBack?: GivenBack;
-  /** If it is undeclared: its document was lost and made again, so how it is renewed is not known. */
+  /** If it is undeclared: its document was lost and rebuilt, so how it is renewed is unknown. */
   readonly settingsLost?: true;
   /** The last exports of its private key. */
   readonly exports?: readonly ExportRecord[];
@@ -79,33 +80,33 @@ export interface LineageStatus {
   }[];
   /** Until when its CA asked us to wait; `--force` does not override that. */
   readonly heldUntil?: string;
-  /** The rollover of its account that is under way: until it ends, it is not ordered. */
+  /** The key rollover of its account that is in progress. Nothing is ordered until it ends. */
   readonly rollover?: Rollover;
   readonly failure?: {
     readonly count: number;
     readonly message: string;
     readonly hint: string;
     readonly retryAt: string;
-    /** The certificate is valid and not due: `renew` makes no other try before its renewal time. */
+    /** The certificate is valid and not due, so `renew` does not try again before its renewal time. */
     readonly notDue?: true;
   };
-  /** The account with which it was issued is missing in the store. */
+  /** The account with which it was issued is missing from the store. */
   readonly accountMissing?: { readonly message: string; readonly hint: string };
   readonly work?: { readonly step: string; readonly holder: string };
   /** A killed run would leave a forward rule until the next `renew` or `sweep`. */
   readonly needsSweep?: true;
-  /** Its TXT records that stay (dns-persist-01). */
+  /** Its TXT records that outlive the order (dns-persist-01). */
   readonly records?: readonly {
     readonly name: string;
     readonly value: string;
-    /** When it ends by itself. */
+    /** When the record expires. */
     readonly until?: string;
-    /** It ends within 30 days: `renewal` writes the next one at the next renewal, or a `person` must. */
+    /** It ends within 30 days: the next renewal writes its successor (`renewal`), or a `person` must. */
     readonly ends?: 'renewal' | 'person';
   }[];
   /** A person must add its TXT records, so `renew` does not renew it. */
   readonly byHand?: true;
-  /** What it has left outside, because its removal was refused. */
+  /** What it has left outside because the removal was refused. */
   readonly left?: readonly LeftOutside[];
   readonly spec?: CertificateSpec;
 }
@@ -125,7 +126,7 @@ export function describeLineage(
   }: {
     readonly wanted: { readonly spec: StoredSpec; readonly origin: Lineage['origin'] } | undefined;
     readonly lineage: Lineage | undefined;
-    /** Why the document cannot be read, or what the store lacks of the certificate. */
+    /** Why the document cannot be read, or which document of the certificate is missing. */
     readonly corrupt: CertfleetError | undefined;
     readonly accountMissing?: CertfleetError | undefined;
     readonly now: Date;
@@ -222,12 +223,12 @@ function keptRecords(lineage: Lineage | undefined, now: Date): Pick<LineageStatu
   return { records };
 }
 
-/** States in which the next step needs the CA. */
+/** States in which the next step requires the CA. */
 const toObtain: ReadonlySet<LineageStatus['state']> = new Set([
   ...(['due', 'expired', 'missing', 'failing', 'interrupted', 'revoked'] as const),
 ]);
 
-/** Whether `renew` ever renews a certificate in this state. */
+/** Reports whether `renew` ever renews a certificate in this state. */
 export const isRenewed = (state: LineageStatus['state']): boolean => state !== 'undeclared' && state !== 'test';
 
 function stateOf(
@@ -239,7 +240,7 @@ function stateOf(
   if (isWorking) return 'working';
   if (!wanted) return lineage && isStagingName(lineage.name) ? 'test' : 'undeclared';
   if (lineage?.current?.revoked) return 'revoked';
-  // What servers show comes first; `failure` says why there is no newer certificate.
+  // What servers present comes first; `failure` says why there is no newer certificate.
   const isExpired = lineage?.current !== undefined && Date.parse(lineage.current.facts.notAfter) <= now.getTime();
   if (isExpired) return 'expired';
   const failure = failureThatCounts(wanted, lineage, {}, now);

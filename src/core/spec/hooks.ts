@@ -4,55 +4,60 @@ import { filesInPlace, liveFolder } from './in-place.ts';
 import { canonical } from './same-spec.ts';
 import type { HookKind, Hooks, StoredSpec } from './spec.ts';
 
-/** The target that a deploy hook is: a `command`, so that it is journalled, and repeated until it succeeds. */
+/**
+ * The name of the target that represents a deploy hook: a `command`, so that it is journalled, and repeated until it
+ * succeeds.
+ */
 export const deployHookTarget = 'deploy-hook';
 
-/** The spec with the target that its deploy hook is. Every spec that is stored has passed through this. */
+/** Returns the spec with its deploy hook as a target. Every stored spec has passed through this. */
 export function withDeployHook(stored: StoredSpec): StoredSpec {
   const { name, hooks } = stored;
   const run = wholeHook(hooks, 'deploy');
   const others = stored.targets.filter((target) => target.name !== deployHookTarget);
   if (run === undefined) return others.length === stored.targets.length ? stored : { ...stored, targets: others };
-  // The programs of certbot's folder may look for the path that it has there.
+  // The programs in certbot's folder may look for the path that the certificate has there.
   const folderOf = hooks?.first?.deploy === undefined ? filesInPlace : liveFolder;
   const [there] = others.flatMap(({ settings }) => folderOf(settings, name) ?? []);
   const settings = {
-    // certbot has no limit; this is that of a whole delivery.
+    // certbot has no limit; this one matches a whole delivery.
     ...{ type: 'command', run, timeout: '5m' },
     // As with certbot, the hook finds the files where servers read them.
     ...present({ env: there === undefined ? undefined : { RENEWED_LINEAGE: there } }),
   };
-  // Last, because it may act on what the other targets have.
+  // Last, because it may act on the other targets' files.
   return { ...stored, targets: [...others, { name: deployHookTarget, settings }] };
 }
 
 /**
- * A hook as it runs: what runs first, and then the certificate's own. As in certbot, one that fails does not keep the
- * others from running; the exit code is that of the last one that failed.
+ * Returns a hook as it runs: the programs that run first, then the certificate's own hook. As in certbot, a failure
+ * does not stop the others; the exit code is that of the last one that failed.
  */
 export function wholeHook(hooks: Hooks | undefined, kind: HookKind): string | undefined {
   const [first, own] = [hooks?.first?.[kind], ownHook(hooks, kind)];
   if (first === undefined) return own;
-  // In lines of its own, because the hook may end in a comment.
+  // On separate lines, because the hook may end in a comment.
   return `s=0\n${first}\n${own === undefined ? '' : `(\n${own}\n) || s=$?\n`}exit $s`;
 }
 
-/** The certificate's own hook, unless it is one of the programs that run first: certbot, too, runs that one once. */
+/**
+ * Returns the certificate's own hook, unless it is one of the programs that run first: certbot, too, runs such a
+ * program only once.
+ */
 export function ownHook(hooks: Hooks | undefined, kind: HookKind): string | undefined {
   const [first, own] = [hooks?.first?.[kind], hooks?.[kind]];
-  // A program without arguments that the loop of `programsIn` does not leave out.
+  // Matches a program without arguments that the loop of `programsIn` does not skip.
   const [, folder] = /^(.+)\/(?!\.)[\w.+~-]*[\w.+-]$/.exec(own ?? '') ?? [];
   return folder !== undefined && first?.split('\n').includes(programsIn(folder)) === true ? undefined : own;
 }
 
-/** The programs in a folder, one after the other in the order of their names; certbot leaves out backups. */
+/**
+ * Returns a shell loop that runs the programs in a folder in the order of their names. Like certbot, it skips backups.
+ */
 export const programsIn = (folder: string): string =>
   `for f in ${shellWord(folder)}/*; do case $f in *~) continue;; esac; [ -f "$f" ] && [ -x "$f" ] || continue; "$f" || s=$?; done`;
 
-/**
- * What a hook as it runs does, one thing after the other, in words: `the programs in FOLDER` in place of the loop. The
- * rest is shown by `of`.
- */
+/** Describes the steps of a hook as it runs: `the programs in FOLDER` for the loop, and `of` for each command. */
 function stepsOfHook(hook: string, of: (command: string) => string): readonly string[] {
   const [, first, own] = /^s=0\n(.*?)(?:\n\(\n(.*)\n\) \|\| s=\$\?)?\nexit \$s$/s.exec(hook) ?? [];
   if (first === undefined) return [of(hook)];
@@ -63,29 +68,29 @@ function stepsOfHook(hook: string, of: (command: string) => string): readonly st
   return [...new Set([...before, ...(own === undefined ? [] : [of(own)])])];
 }
 
-/** All that a hook does, for people. */
+/** Describes everything that a hook runs, for display. */
 export function hookText(hooks: Hooks | undefined, kind: HookKind): string | undefined {
   const hook = wholeHook(hooks, kind);
   return hook && stepsOfHook(hook, (command) => command).join(', then ');
 }
 
-/** A hook in a sentence, without arguments: `stop …`, or what runs first and it. */
+/** Describes a hook for a sentence, without arguments: `stop …`, preceded by what runs first. */
 export function briefHook(hook: string): string {
   const steps = stepsOfHook(hook, (command) => `\`${shortCommand(command)}\``);
   return hook.startsWith('s=0\n') ? `(${steps.join(', then ')})` : steps.join('');
 }
 
-/** The spec with other hooks; those that are not given stay. */
+/** Returns the spec with other hooks. Hooks that are not given stay. */
 export const withHooks = (stored: StoredSpec, hooks: RunHooks): StoredSpec =>
   withDeployHook({ ...stored, hooks: mergeHooks(stored.hooks, hooks) });
 
-/** The hooks of one run. */
+/** The hooks of a single run. */
 export interface RunHooks extends Hooks {
   /** The lines that no longer run first. */
   readonly without?: Hooks['first'];
 }
 
-/** Hooks that replace others. What runs first is added to what ran first before, unless it is part of that. */
+/** Replaces hooks. New lines that run first are added to the earlier ones, unless they are already included. */
 export function mergeHooks(kept: Hooks = {}, { first: added = {}, without = {}, ...own }: RunHooks): Hooks {
   const { first: before, ...others } = kept;
   const first: Partial<Record<HookKind, string>> = {};
@@ -100,12 +105,12 @@ export function mergeHooks(kept: Hooks = {}, { first: added = {}, without = {}, 
   return { ...others, ...own, ...present({ first: Object.keys(first).length === 0 ? undefined : first }) };
 }
 
-/** What runs around an order: a pair of hooks, of which one may be missing. */
+/** The hooks around an order. Either of the two may be missing. */
 export type AroundOrder = Pick<Hooks, 'pre' | 'post'>;
 
 /**
- * The pairs around the orders of a certificate, in the order in which they run: what runs first, and its own. They are
- * two, because certificates may share the former and not the latter.
+ * Returns the pairs of hooks around a certificate's orders, in the order in which they run: what runs first, and the
+ * certificate's own. They are separate pairs because certificates may share the former but not the latter.
  */
 export const aroundOrder = (hooks: Hooks): readonly AroundOrder[] =>
   [
@@ -118,13 +123,13 @@ function pairOf(hookOf: (kind: HookKind) => string | undefined): AroundOrder {
   return present({ pre, post });
 }
 
-/** How many commands run before an order. */
+/** Returns how many commands run before an order. */
 export const countPreHooks = (hooks: Hooks): number => aroundOrder(hooks).filter(({ pre }) => pre !== undefined).length;
 
-/** Identifies a pair of hooks. */
+/** Returns a key that identifies a pair of hooks. */
 export const hooksKey = ({ pre, post }: AroundOrder): string => canonical([pre ?? null, post ?? null]);
 
-/** A command without its arguments, where people put passwords. */
+/** Returns a command without its arguments, in which people put passwords. */
 export function shortCommand(command: string | readonly string[]): string {
   const words = typeof command === 'string' ? command.trim().split(/\s+/) : command;
   return words.length > 1 ? `${words[0]} …` : (words[0] ?? '');

@@ -1,13 +1,18 @@
 import type { AdapterSettings } from './spec.ts';
 import { writesFiles } from './traits.ts';
 
-/** The name of the target that is another client's own folder. */
+/** Returns the name of the target that stands for another client's own folder. */
 export const inPlaceTarget = (root: string): string => `files:${root}`;
 
-/** The name of the target that is the files that another client has installed, or keeps in its folder. */
+/**
+ * Returns the name of the target that stands for the files that another client has installed, or keeps in its folder.
+ */
 export const copiesTarget = (root: string): string => `copies:${root}`;
 
-/** The folder in which a deployer writes the files of a certificate, as certbot has it; undefined if it writes none. */
+/**
+ * Returns the folder in which a deployer writes a certificate's files in certbot's layout, or undefined if it writes
+ * none.
+ */
 export function liveFolder(settings: AdapterSettings | undefined, name: string): string | undefined {
   if (!settings || !writesFiles(settings) || typeof settings['path'] !== 'string') return undefined;
   const { path, certbotName } = settings;
@@ -15,10 +20,10 @@ export function liveFolder(settings: AdapterSettings | undefined, name: string):
   return `${path.replace(/\/+$/, '')}/live/${own}`;
 }
 
-/** The same, if it is the folder of another client. */
+/** Like {@link liveFolder}, but only if the folder belongs to another client. */
 export const filesInPlace = (settings: AdapterSettings | undefined, name: string): string | undefined =>
   settings?.['layout'] === 'certbot' ? liveFolder(settings, name) : undefined;
 
-/** Whether a deployer writes into another client's own folder. */
+/** Reports whether a deployer writes into another client's own folder. */
 export const isInPlace = (settings: AdapterSettings | undefined, root: string): boolean =>
   settings !== undefined && writesFiles(settings) && settings['layout'] === 'certbot' && settings['path'] === root;

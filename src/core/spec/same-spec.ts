@@ -2,7 +2,7 @@ import { sameIdentifiers } from '../names/identifier.ts';
 import { sameAccount } from './account.ts';
 import type { StoredSpec, Wishes } from './spec.ts';
 
-/** JSON with sorted keys, so that equal values give equal text. */
+/** Returns JSON with sorted keys, so that equal values give equal text. */
 export const canonical = (value: unknown): string => JSON.stringify(sorted(value));
 
 // A replacer function would make JSON.stringify three times as slow.
@@ -14,10 +14,10 @@ function sorted(value: unknown): unknown {
   return copy;
 }
 
-/** Whether two specs are equal; a change clears the back-off. */
+/** Reports whether two specs are equal. A change clears the back-off. */
 export const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonical(a) === canonical(b);
 
-/** Whether two specs lead to the same order of the same account, so that one's order serves the other. */
+/** Reports whether two specs lead to the same order of the same account, so that an order for one serves the other. */
 export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
   sameAccount(a.issuer.settings, b.issuer.settings) &&
   a.keyType === b.keyType &&
@@ -27,7 +27,7 @@ export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>
 
 type Ordered = Pick<Wishes, 'profile' | 'validity' | 'preferredChain'>;
 
-/** Whether a certificate that one of them asks for serves the other. */
+/** Reports whether a certificate that one of them asks for serves the other. */
 const sameOrder = (a: Ordered, b: Ordered): boolean =>
   a.profile === b.profile && a.preferredChain === b.preferredChain && sameValidity(a, b);
 
@@ -35,8 +35,8 @@ export const sameValidity = ({ validity: a }: Ordered, { validity: b }: Ordered)
   a?.notBefore === b?.notBefore && a?.notAfter === b?.notAfter;
 
 /**
- * Whether two specs ask for the same certificate on the same targets. Solvers may differ, because each node of a
- * cluster may declare its own responder.
+ * Reports whether two specs ask for the same certificate on the same targets. Solvers may differ, because each node of
+ * a cluster may declare its own responder.
  */
 export const sameResult = (a: StoredSpec, b: StoredSpec): boolean =>
   sameRequest(a, b) && canonical([a.targets, a.endpoints]) === canonical([b.targets, b.endpoints]);

@@ -3,19 +3,19 @@ import { baseName, type Identifier } from '../names/identifier.ts';
 import { present } from '../text/present.ts';
 import type { AdapterSettings, CertificateSpec, NamedAdapter, Part, Presenter, StoredSpec } from './spec.ts';
 
-/** A solver of a certificate, with everything it needs. */
+/** A certificate's solver, with everything it needs. */
 export interface OwnedSolver extends Presenter {
-  /** That of the certificate, which may have credentials of its own. */
+  /** The certificate's name. The certificate may have its own credentials. */
   readonly name: string;
 }
 
-/** A certificate as one of its solvers sees it, with the identifiers that this one answers. */
+/** A certificate as seen by one of its solvers: only the identifiers that this solver answers. */
 export interface PartSpec extends OwnedSolver, Part {}
 
 export const partsOf = ({ name, parts, preflight }: StoredSpec): readonly PartSpec[] =>
   parts.map((part) => ({ name, ...part, preflight }));
 
-/** The part that answers for an identifier, which a CA may give without the `*.` of the order. */
+/** Returns the part that answers for an identifier, which a CA may give without the `*.` of the order. */
 export function partFor(stored: StoredSpec, value: string): PartSpec {
   const parts = partsOf(stored);
   const has = (isIt: (one: Identifier) => boolean) => parts.find(({ identifiers }) => identifiers.some(isIt));
@@ -24,7 +24,7 @@ export function partFor(stored: StoredSpec, value: string): PartSpec {
   return found;
 }
 
-/** The spec with some of its identifiers only. */
+/** Returns the spec with only some of its identifiers. */
 export function withIdentifiers<T extends StoredSpec>(stored: T, isKept: (one: Identifier) => boolean): T {
   const parts = stored.parts.map((part) => ({ ...part, identifiers: part.identifiers.filter(isKept) }));
   return {
@@ -37,11 +37,11 @@ export function withIdentifiers<T extends StoredSpec>(stored: T, isKept: (one: I
 /** The names of a certificate's solvers. */
 export type NamedSolvers = Pick<CertificateSpec, 'solver' | 'solvers'>;
 
-/** The name of the solver that answers for an identifier. */
+/** Returns the name of the solver that answers for an identifier. */
 export const solverNameOf = ({ solver, solvers }: NamedSolvers, { value }: Identifier): string =>
   (solvers && Object.hasOwn(solvers, value) ? solvers[value] : undefined) ?? solver;
 
-/** The parts of a certificate whose solvers have these settings. */
+/** Returns the parts of a certificate, with the solvers' settings. */
 export function partsFrom(
   certificate: Pick<CertificateSpec, 'name' | 'identifiers'> & NamedSolvers,
   settings: Readonly<Record<string, AdapterSettings>>,
@@ -57,7 +57,7 @@ export function partsFrom(
   });
 }
 
-/** The solvers of these identifiers: each has its own one in `solvers`, or `solver`. */
+/** Returns the solvers of these identifiers: each has an entry in `solvers`, or uses `solver`. */
 export function solversFor(identifiers: readonly Identifier[], { solver, solvers = {} }: NamedSolvers): NamedSolvers {
   const own = identifiers.flatMap(({ value }) => {
     const name = Object.hasOwn(solvers, value) ? solvers[value] : undefined;
@@ -65,12 +65,12 @@ export function solversFor(identifiers: readonly Identifier[], { solver, solvers
   });
   const [first] = own;
   if (first === undefined) return { solver };
-  // Nothing is left for the default, so the first one takes its place.
+  // No identifier uses the default, so the first one's solver takes its place.
   if (own.length === identifiers.length) return solversFor(identifiers, { solver: first[1], solvers });
   return { solver, solvers: Object.fromEntries(own) };
 }
 
-/** A stored certificate as it is declared. */
+/** Returns a stored certificate in its declared form. */
 export function declaredAs({ issuer, parts, targets, preflight: _own, ...certificate }: StoredSpec): CertificateSpec {
   const { name, identifiers, ...rest } = certificate;
   const [usual, ...others] = parts;
@@ -90,12 +90,12 @@ export function declaredAs({ issuer, parts, targets, preflight: _own, ...certifi
 export const targetNames = ({ targets }: Pick<StoredSpec, 'targets'>): readonly string[] =>
   targets.map(({ name }) => name);
 
-/** All that is delivered to or checked, by name: the targets, and then the endpoints. */
+/** Returns the names of everything that is delivered to or checked: the targets, then the endpoints. */
 export const targetsAndEndpoints = (stored: Pick<StoredSpec, 'targets' | 'endpoints'>): readonly string[] => [
   ...targetNames(stored),
   ...stored.endpoints,
 ];
 
-/** What is stored of a target. */
+/** Returns what is stored about a target. */
 export const targetOf = ({ targets }: Pick<StoredSpec, 'targets'>, target: string): NamedAdapter | undefined =>
   targets.find(({ name }) => name === target);

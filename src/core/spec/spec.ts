@@ -3,15 +3,15 @@ import type { Json } from '../text/json.ts';
 import type { AccountKeyType } from './account-key.ts';
 import type { KeyType } from './key-type.ts';
 
-/** What a user may want of a certificate besides its names; whatever is left out is the CA's or certfleet's choice. */
+/** What a user may request for a certificate besides its names. Omitted settings are left to the CA or to certfleet. */
 export interface Wishes {
   readonly profile?: string;
-  /** Each a duration from now (`90d`, `-1h`) or a time in RFC 3339. */
+  /** Each is a duration from now (`90d`, `-1h`) or a time in RFC 3339. */
   readonly validity?: { readonly notBefore?: string; readonly notAfter?: string };
   readonly keyType?: KeyType;
-  /** The next version gets the current one's key. */
+  /** The next version reuses the current one's key. */
   readonly reuseKey?: boolean;
-  /** The common name of an issuer in the chain to choose, if the CA offers several. */
+  /** The common name of an issuer in the chain to choose, if the CA offers several chains. */
   readonly preferredChain?: string;
   /** `drop`: get the certificate without the names that the CA refuses. */
   readonly onFailedName?: 'fail' | 'drop';
@@ -27,27 +27,30 @@ interface Certificate extends Wishes {
   readonly hooks?: Hooks;
 }
 
-/** The certificate a user asks for: one entry of `certificates:` in the configuration. It names what it uses. */
+/**
+ * The certificate that a user asks for: one entry of `certificates:` in the configuration. It refers to its adapters by
+ * name.
+ */
 export interface CertificateSpec extends Certificate {
   /** Names of the declared issuer, solver and deployers. */
   readonly issuer: string;
   readonly solver: string;
-  /** The solvers of identifiers that have another one than `solver`, by the identifier's value. */
+  /** The solvers of identifiers that use another one than `solver`, by the identifier's value. */
   readonly solvers?: Readonly<Record<string, string>>;
   readonly deploy: readonly string[];
 }
 
-/** Shell commands around orders, as certbot has them. */
+/** Shell commands around orders, as in certbot. */
 export interface Hooks {
-  /** Runs before the order: once in a run, even if several certificates have it. */
+  /** Runs before the order: once per run, even if several certificates have it. */
   readonly pre?: string;
-  /** Runs once after all certificates of the run, also after a failure. */
+  /** Runs once after all certificates of the run, even after a failure. */
   readonly post?: string;
-  /** Runs for each new certificate; it is a target of its own (`core/spec/hooks.ts`). */
+  /** Runs for each new certificate, as a target (`core/spec/hooks.ts`). */
   readonly deploy?: string;
   /**
-   * Shell lines that run before each of them and stay if flags replace it: what the client did for every certificate, from
-   * which this one was imported. A line may set the variable `s`, which becomes the exit code.
+   * Shell lines that run before each hook, and stay if flags replace the hook: what the client from which this
+   * certificate was imported ran for every certificate. A line may set the variable `s`, which becomes the exit code.
    */
   readonly first?: Pick<Hooks, HookKind>;
 }
@@ -59,9 +62,9 @@ export interface IssuerSettings {
   readonly directory: string;
   readonly email: readonly string[];
   readonly agreeToTerms: boolean;
-  /** PEM file with more roots to trust for the CA's own HTTPS. */
+  /** A PEM file with more roots to trust for the CA's own HTTPS. */
   readonly caFile?: string;
-  /** Trust no roots but those of `caFile`. */
+  /** Trust only the roots of `caFile`. */
   readonly onlyThisCa?: boolean;
   /** An untrusted CA (staging, Pebble, a private one): names need not be under a public suffix. */
   readonly test: boolean;
@@ -71,7 +74,7 @@ export interface IssuerSettings {
   readonly newAccount?: boolean;
   /** The account's name (`core/spec/account.ts`). */
   readonly account?: string;
-  /** External account binding (RFC 8555 §7.3.4): the CA's id and key for a customer. */
+  /** External account binding (RFC 8555 §7.3.4): the CA's ID and key for a customer. */
   readonly eab?: ExternalAccount;
   /** For a new account key; ES256 by default. */
   readonly accountKey?: AccountKeyType;
@@ -79,7 +82,9 @@ export interface IssuerSettings {
 
 export interface ExternalAccount {
   readonly kid: string;
-  /** Needed once. A secret: still a reference (`file:…`, `env:…`), or the key itself if it stands in the configuration. */
+  /**
+   * Required once. A secret: still a reference (`file:…`, `env:…`), or the key itself if the configuration contains it.
+   */
   readonly hmacKey?: string;
   readonly algorithm?: 'HS256' | 'HS384' | 'HS512';
 }
@@ -90,7 +95,9 @@ export interface AdapterSettings {
   readonly [option: string]: Json;
 }
 
-/** Under this name, a stored solver has the settings of the other solvers that change some zones for it, by name. */
+/**
+ * The option in which a stored solver keeps the settings of the other solvers that change some zones for it, by name.
+ */
 export const zoneSolversKey = 'zoneSolvers';
 
 /** A validated configuration, or the defaults if there is none. */
@@ -98,7 +105,10 @@ export interface Settings {
   readonly store: AdapterSettings;
   /** The configuration declares `store`, and --store does not override it, so `renew` may create it. */
   readonly storeIsDeclared?: boolean;
-  /** Where the keys of an encrypted store are (`file:…`, `env:…`, `credential:…`); the first one seals, all open. */
+  /**
+   * The references to an encrypted store's keys (`file:…`, `env:…`, `credential:…`). The first one encrypts; all
+   * decrypt.
+   */
   readonly storeKeys?: readonly string[];
   readonly issuers: Readonly<Record<string, IssuerSettings>>;
   readonly balancers: Readonly<Record<string, AdapterSettings>>;
@@ -106,7 +116,7 @@ export interface Settings {
   readonly deployers: Readonly<Record<string, AdapterSettings>>;
   readonly certificates: readonly CertificateSpec[];
   readonly preflight: PreflightSettings;
-  /** How long a run may clean up after a signal. */
+  /** How long a run may take to clean up after a signal. */
   readonly shutdownBudgetMs: number;
   /** How long a lease lasts without a sign of life. */
   readonly leaseTtlMs: number;
@@ -117,7 +127,7 @@ export interface Settings {
 }
 
 export interface PreflightSettings {
-  /** `address:port` of resolvers that see what the CA sees; if empty, the machine's own. */
+  /** `address:port` of resolvers that see what the CA sees. If empty, the machine's own are used. */
   readonly resolvers: readonly string[];
   /** The port that the CA connects to for HTTP-01 (80; Pebble uses 5002). */
   readonly http01Port: number;
@@ -130,9 +140,9 @@ export const tlsAlpn01PortOf = ({ tlsAlpn01Port }: PreflightSettings): number =>
 /** Everything that `renew` needs to know about a certificate, kept in its lineage. */
 export interface StoredSpec extends Certificate {
   readonly issuer: NamedIssuer;
-  /** Its solvers, the usual one first; each identifier is in one part. */
+  /** Its solvers, the default one first. Each identifier is in one part. */
   readonly parts: readonly Part[];
-  /** Where it is delivered, in this order. */
+  /** The targets, in order of delivery. */
   readonly targets: readonly NamedAdapter[];
   readonly preflight: PreflightSettings;
 }
@@ -150,8 +160,8 @@ export interface Part {
 }
 
 /**
- * The solver that presented a challenge, as declared then; another one would find nothing to remove. Every tombstone
- * has a copy of about 200 bytes, so a hundred still fit in a document.
+ * The solver that presented a challenge, as declared at that time; another solver would find nothing to remove. Every
+ * tombstone has a copy of about 200 bytes, so a hundred still fit in a document.
  */
 export interface Presenter {
   readonly solver: NamedAdapter;

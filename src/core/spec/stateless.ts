@@ -3,7 +3,10 @@ import type { StoredSpec } from './spec.ts';
 import { type PartSpec, partsOf } from './spec-parts.ts';
 import { isStateless } from './traits.ts';
 
-/** The parts of a certificate whose challenges proxies answer themselves, from the thumbprint of its account. */
+/**
+ * Returns the parts of a certificate whose challenges are answered by proxies themselves, from its account's
+ * thumbprint.
+ */
 export const statelessParts = (spec: StoredSpec): readonly PartSpec[] =>
   partsOf(spec).filter(({ solver }) => isStateless(solver.settings));
 
@@ -12,24 +15,27 @@ export const statelessProxies = ['nginx', 'haproxy'] as const;
 
 export type StatelessProxy = (typeof statelessProxies)[number];
 
-/** What a proxy answers without asking anyone: the key authorizations of an account, for some names. */
+/** What a proxy answers on its own: the key authorizations of an account, for some names. */
 export interface StatelessAnswer {
-  /** Of the account's key (RFC 7638): the second half of every key authorization (RFC 8555 §8.1). */
+  /** The thumbprint of the account key (RFC 7638): the second half of every key authorization (RFC 8555 §8.1). */
   readonly thumbprint: string;
   readonly identifiers: readonly Identifier[];
-  /** The key is the one that the account gets with the rollover that has begun. */
+  /** Set if the key is the account's next one, because a rollover has begun. */
   readonly isNext?: true;
 }
 
-/** One segment that may be a token: CAs have 22 characters (128 bits) and more. Nothing else may be in the answer. */
+/**
+ * Matches one path segment that may be a token: CAs use 22 characters (128 bits) or more. The answer must contain
+ * nothing else.
+ */
 const path = '/\\.well-known/acme-challenge/';
 const token = '[A-Za-z0-9_-]{22,128}';
-/** A word of nginx has at most 4,096 characters, and a line of older HAProxys 2,048. */
+/** An nginx word has at most 4,096 characters, and a line of older HAProxy versions 2,048. */
 const mostOfNames = 1_200;
 
 /**
- * Configuration with which a proxy answers HTTP-01 challenges itself. It answers only for these names, and only exactly
- * the path of a challenge; all other requests go their usual way.
+ * Returns the configuration with which a proxy answers HTTP-01 challenges itself. It answers only for these names, and
+ * only the exact path of a challenge; all other requests are handled as usual.
  */
 export const statelessSnippet = (proxy: StatelessProxy, answers: readonly StatelessAnswer[]): string =>
   answers
@@ -48,7 +54,7 @@ if ($certfleet_request ~ "^(?i:${hosts})(?::[0-9]{1,5})?${path}(?<certfleet_toke
 `,
 };
 
-/** The hosts of requests for these identifiers, as parts of regular expressions that are not too long. */
+/** Returns the hosts of requests for these identifiers as parts of regular expressions, none of them too long. */
 function inGroups(identifiers: readonly Identifier[]): readonly string[] {
   const groups: string[][] = [];
   let length = Number.POSITIVE_INFINITY;

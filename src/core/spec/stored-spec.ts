@@ -3,7 +3,7 @@ import { withDeployHook } from './hooks.ts';
 import type { CertificateSpec, Settings, StoredSpec } from './spec.ts';
 import { partsFrom } from './spec-parts.ts';
 
-/** A declared certificate with everything it refers to, so that its lineage does not need the configuration. */
+/** Returns a declared certificate with everything it refers to, so that its lineage does not need the configuration. */
 export function storedSpecOf(settings: Settings, spec: CertificateSpec): StoredSpec {
   const { issuer: name, solver: _solver, solvers: _solvers, deploy, ...certificate } = spec;
   const issuer = settings.issuers[name];

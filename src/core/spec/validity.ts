@@ -7,7 +7,10 @@ type Validity = NonNullable<Wishes['validity']>;
 
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
 
-/** Milliseconds since 1970 of a duration from `now` (`90d`, `-1h`) or a time in RFC 3339; undefined for another text. */
+/**
+ * Parses a duration from `now` (`90d`, `-1h`) or a time in RFC 3339 into milliseconds since 1970. Returns undefined for
+ * any other text.
+ */
 function instantOf(text: string, now: number): number | undefined {
   const [, sign, length = ''] = /^([+-]?)(.*)$/.exec(text) ?? [];
   if (durationPattern.test(length)) return now + durationMs(length) * (sign === '-' ? -1 : 1);
@@ -15,18 +18,18 @@ function instantOf(text: string, now: number): number | undefined {
   return Number.isNaN(at) ? undefined : at;
 }
 
-/** Why a text is no date of {@link Wishes.validity}; undefined if it is one. */
+/** Returns why a text is not a date of {@link Wishes.validity}, or undefined if it is one. */
 export const dateProblem = (text: string): string | undefined =>
   instantOf(text, 0) === undefined
     ? 'write a duration from now, such as 30d or -1h, or a time like 2027-01-31T00:00:00Z'
     : undefined;
 
-/** Renewal needs some of it: the CA's window counts only an hour after the issue. */
+/** Leaves time for a renewal: the CA's window counts only an hour after the certificate was issued. */
 const shortestMs = 2 * 3_600_000;
 
 /**
- * The dates to order now, in RFC 3339. Fails with `config/validity` if the certificate could not be used now, because it
- * is delivered at once, or could not be renewed in time.
+ * Returns the dates to order now, in RFC 3339. Fails with `config/validity` if the certificate would not be valid yet,
+ * because it is delivered at once, or could not be renewed in time.
  */
 export function datesToOrder({ notBefore, notAfter }: Validity, now: Date): Validity {
   const at = now.getTime();
@@ -42,5 +45,5 @@ export function datesToOrder({ notBefore, notAfter }: Validity, now: Date): Vali
   });
 }
 
-/** Certificates have whole seconds. */
+/** Formats a time in whole seconds, as in certificates. */
 const inSeconds = (ms: number): string => new Date(Math.floor(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z');

@@ -1,6 +1,6 @@
 /**
- * The words of a command as a shell splits them, but nothing in it is expanded and nothing runs it but the program that
- * it names: undefined if it has an open quote, or outside of quotes what only a shell understands.
+ * Splits a command into words as a shell does, without expanding anything. Returns undefined if the command has an open
+ * quote, or unquoted syntax that only a shell understands.
  */
 export function commandWords(text: string): readonly string[] | undefined {
   const words: string[] = [];

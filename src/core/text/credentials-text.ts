@@ -1,17 +1,16 @@
 import { pairIn } from './key-value.ts';
 
 /**
- * Reads a file with credentials as other clients have it: certbot's INI, `KEY=VALUE`, the profiles of AWS and Alibaba
- * Cloud, a TSIG key of BIND, or JSON with one object. Problems name the key and the line, never a value.
+ * Parses a credentials file in the formats of other clients: certbot's INI, `KEY=VALUE`, the profiles of AWS and
+ * Alibaba Cloud, a BIND TSIG key, or JSON with one object. Problems name the key and the line, never a value.
  */
 export class CredentialsProblem extends Error {}
 
-/** The values of a file by key, as it is written there. */
+/** The values of a file by key, with keys as written there. */
 export type Credentials = ReadonlyMap<string, string>;
 
 /**
- * @param profile which section of the file, or which of Alibaba Cloud's `profiles`; `default` unless given, or the only
- * one
+ * @param profile a section of the file, or one of Alibaba Cloud's `profiles`; defaults to `default`, or to the only one
  */
 export function parseCredentials(text: string, profile?: string): Credentials {
   const bare = text.replace(/^\ufeff/, '').trim();
@@ -20,7 +19,7 @@ export function parseCredentials(text: string, profile?: string): Credentials {
   return bare.startsWith('{') ? fromJson(bare, profile) : fromLines(bare, profile);
 }
 
-/** A TSIG key as BIND's `tsig-keygen` writes it, and as `nsupdate -k` reads it. */
+/** Parses a TSIG key as BIND's `tsig-keygen` writes it and `nsupdate -k` reads it. */
 function fromKeyFile(keyName: string, body: string): Credentials {
   const [algorithm, secret] = ['algorithm', 'secret'].map(
     (name) => new RegExp(`\\b${name}\\s+"?([^"\\s;]+)"?\\s*;`).exec(body)?.[1],

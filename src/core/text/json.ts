@@ -3,13 +3,16 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 export type JsonObject = { readonly [key: string]: Json };
 
-/** Parses JSON from outside. Throws a SyntaxError for what is {@link isDeepJson too deep}, as for what is no JSON. */
+/** Parses JSON from outside. Throws a SyntaxError for text that is {@link isDeepJson too deep} or not JSON. */
 export function parseJson(text: string): unknown {
   if (isDeepJson(text)) throw new SyntaxError('the JSON is nested too deeply');
   return JSON.parse(text);
 }
 
-/** Whether JSON nests more deeply than any document or answer: code that walks through it would run out of stack. */
+/**
+ * Reports whether JSON is nested more deeply than any valid document or response: code that walks through it would
+ * overflow the stack.
+ */
 export function isDeepJson(text: string): boolean {
   let [depth, isText] = [0, false];
   for (let at = 0; at < text.length; at += 1) {
@@ -23,5 +26,5 @@ export function isDeepJson(text: string): boolean {
   return false;
 }
 
-/** Settings nest six deep, and answers of APIs hardly more. Those of certfleet.yaml may be the user's own. */
+/** Settings nest six levels deep, and API responses hardly more. Settings in certfleet.yaml may be the user's own. */
 const deepest = 64;

@@ -1,10 +1,13 @@
-/** A line `KEY=VALUE`, also with `export`, quotes or a comment; undefined if it is another. */
+/** Parses a line `KEY=VALUE`, which may have `export`, quotes or a comment. Returns undefined for any other line. */
 export function pairIn(line: string): readonly [key: string, value: string] | undefined {
   const pair = /^(?:export\s+)?([^\s=]+)\s*=\s*(.*)$/.exec(line.trim());
   return pair ? [pair[1]!, unquoted(pair[2]!)] : undefined;
 }
 
-/** A quoted value as it is; otherwise up to a comment. Of several quoted words, as a command has them, none is opened. */
+/**
+ * Returns a quoted value without its quotes, or any other value up to a comment. Several quoted words, as in a command,
+ * stay quoted.
+ */
 function unquoted(value: string): string {
   const quoted = /^(["'])((?:(?!\1\s+["']).)*)\1\s*(?:\s#.*)?$/.exec(value);
   return quoted ? quoted[2]! : value.replace(/\s+#.*$/, '').trim();

@@ -1,6 +1,6 @@
 /**
- * The known word closest to what was typed, for "did you mean". undefined if more than a third of the letters of even
- * the closest one would have to change.
+ * Returns the known word closest to what was typed, for "did you mean". Returns undefined if more than a third of the
+ * letters would have to change even for the closest one.
  */
 export function nearest(typed: string, known: Iterable<string>): string | undefined {
   const wanted = typed.toLowerCase();
@@ -20,15 +20,15 @@ export function nearest(typed: string, known: Iterable<string>): string | undefi
   return best;
 }
 
-/** `; did you mean "x"?` or nothing, to append to a message. */
+/** Returns `; did you mean "x"?`, or nothing, to append to a message. */
 export function didYouMean(typed: string, known: Iterable<string>): string {
   const word = nearest(typed, known);
   return word === undefined ? '' : `; did you mean "${word}"?`;
 }
 
 /**
- * The same for names of certificates: the domain that both have in common says nothing, so `a.example.com` is no guess for
- * `bc.example.com`.
+ * Like {@link didYouMean}, for names of certificates: a shared domain does not count, so `a.example.com` is no guess
+ * for `bc.example.com`.
  */
 export function didYouMeanName(typed: string, known: Iterable<string>): string {
   const isNear = (name: string) => {
@@ -43,8 +43,8 @@ export function didYouMeanName(typed: string, known: Iterable<string>): string {
 }
 
 /**
- * How many letters to insert, delete, replace or swap with their neighbour (optimal string alignment). Stops early,
- * with some number above `limit`, once the distance must exceed it, so a very long word costs nothing.
+ * Returns how many letters to insert, delete, replace or swap with their neighbour (optimal string alignment). Once the
+ * distance must exceed `limit`, it returns early with a number above `limit`, so a very long word costs nothing.
  */
 export function editDistance(a: string, b: string, limit = Number.POSITIVE_INFINITY): number {
   if (Math.abs(a.length - b.length) > limit) return limit + 1;

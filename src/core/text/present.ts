@@ -1,11 +1,11 @@
-/** The fields that may be undefined become optional; the others stay. */
+/** Makes the fields that may be undefined optional; the others stay as they are. */
 export type Present<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   readonly [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
 };
 
 /**
- * The object without its undefined fields, so that optional fields are set without a condition for each:
- * `{ type, ...present({ listen, port }) }`. Empty strings, 0, false and null stay.
+ * Returns the object without its undefined fields, so that optional fields need no condition each: `{ type,
+ * ...present({ listen, port }) }`. Empty strings, 0, false and null stay.
  */
 export function present<const T extends object>(fields: T): Present<T> {
   const some: Partial<T> = {};

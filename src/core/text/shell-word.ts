@@ -1,3 +1,3 @@
-/** A word as a shell reads it, quoted only if needed. */
+/** Quotes a word for a shell, only if needed. */
 export const shellWord = (text: string): string =>
   /^[\w./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

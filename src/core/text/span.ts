@@ -4,11 +4,11 @@ const day = unitsMs.d;
 /** A duration as written in the configuration and in flags. */
 export const durationPattern = /^\d+(ms|s|m|h|d)$/;
 
-/** The milliseconds of a text that matches {@link durationPattern}. */
+/** Returns the milliseconds of a text that matches {@link durationPattern}. */
 export const durationMs = (text: string): number =>
   Number.parseInt(text, 10) * unitsMs[text.replace(/^\d+/, '') as keyof typeof unitsMs];
 
-/** `90 days`, `36 hours`, `12 minutes`, `less than a minute`, rounded down. */
+/** Returns `90 days`, `36 hours`, `12 minutes` or `less than a minute`, rounded down. */
 export function spanText(ms: number): string {
   const count = (value: number, unit: string) => `${value} ${unit}${value === 1 ? '' : 's'}`;
   if (ms >= 2 * day) return count(Math.floor(ms / day), 'day');

@@ -1,8 +1,8 @@
 import { shellWord } from '../text/shell-word.ts';
 
 /**
- * Why a new private key must not replace a file, in words; undefined if it may. Another user may have made the file while
- * the folder was his, and chosen its group and its mode, so it does not say who may read the key.
+ * Returns why a new private key must not replace a file, or undefined if it may. Another user may have created the file
+ * while that user owned the folder, and chosen its group and mode, so these do not say who may read the key.
  */
 export function whyNoKeyFile(path: string, { uid }: { readonly uid: number }, user: number): string | undefined {
   if (uid === 0 || uid === user) return undefined;

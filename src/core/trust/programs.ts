@@ -4,22 +4,22 @@ import { present } from '../text/present.ts';
 export interface NamedProgram {
   readonly path: string;
   /**
-   * `program`: the command runs it, or something in it. `file`: it may do so, unless it is a folder. `argument`: it may be
-   * an argument only.
+   * `program`: the command runs it, or something in it. `file`: the command may run it, unless it is a folder.
+   * `argument`: it may be only an argument.
    */
   readonly as: 'program' | 'file' | 'argument';
-  /** It runs all programs in this folder. */
+  /** All programs in this folder are run. */
   readonly isFolder?: true;
-  /** A glob: it runs what matches. */
+  /** A glob: what it matches is run. */
   readonly isPattern?: true;
 }
 
-/** Words of a shell after which a command begins. */
+/** Shell words after which a command begins. */
 const keywords = /^(!|\{|\(|if|then|else|elif|while|until|do|time)$/;
 /** Programs that read a script. */
 const interpreters =
   /^(\.|source|(ba|da|z|k|a|c|tc|fi)?sh|busybox|(python|pypy|perl|php|ruby|node|nodejs|lua)[\d.-]*|bun|deno|java|make|[gmn]?awk|tclsh|expect)$/;
-/** What runs programs that its arguments name, or that are in a folder. */
+/** Programs that run other programs, which their arguments name or which are in a folder. */
 const runners =
   /^(cd|pushd|for|set|read|trap|alias|eval|exec|command|env|sudo|doas|su|runuser|setpriv|chroot|nice|ionice|nohup|setsid|timeout|flock|stdbuf|chrt|taskset|unshare|nsenter|systemd-run|xargs|parallel|watch|script|find|run-parts|start-stop-daemon|npm|npx)$/;
 /** Lists of folders in which a shell, the loader or an interpreter finds programs. */
@@ -29,11 +29,11 @@ const assignment = /^[A-Za-z_]\w*=/;
 const nameOf = (text: string): string => text.slice(text.lastIndexOf('/') + 1);
 
 /**
- * The programs that a command names by an absolute path, as far as its text shows. If it names something that takes
- * programs from elsewhere, such as an interpreter, or if a variable, a glob or another command says what it runs, each
- * absolute path in it counts: what its options and variables mean is not known. Not seen are relative paths, names that
- * PATH leads to, paths that are put together otherwise than from variables set in the line, and what a program itself
- * starts. A string is a line for a shell; a list is a program and its arguments.
+ * Returns the programs that a command names by an absolute path, as far as its text shows. If the command uses
+ * something that runs other programs, such as an interpreter, or if a variable, a glob or another command determines
+ * what runs, every absolute path in it counts, because the meaning of its options and variables is unknown. Relative
+ * paths, names found by PATH, paths built from anything but variables set in the line, and what a program itself starts
+ * are not detected. A string is a line for a shell; a list is a program and its arguments.
  */
 export function programsNamed(command: string | readonly string[], home = '/root'): readonly NamedProgram[] {
   const found: NamedProgram[] = [];
@@ -78,7 +78,7 @@ export function programsNamed(command: string | readonly string[], home = '/root
       if (isEnd) [as, afterInterpreter] = ['program', false];
       for (const path of isEnd ? [] : pathsIn(text, whole)) {
         found.push({ ...path, as, ...present({ isFolder: hasParts || undefined }) });
-        // `python3 /opt/a.py /home/x`: the folder is an argument of the script.
+        // `python3 /opt/a.py /home/x`: the folder is the script's argument.
         if (afterInterpreter && !hasRunner && !text.startsWith('-')) as = 'file';
       }
       if (!isEnd && interpreters.test(nameOf(text))) [as, afterInterpreter] = ['program', true];
@@ -106,7 +106,7 @@ const hasWord = (words: readonly Word[], isIt: (text: string) => boolean): boole
 const lineIn = ({ text, isQuoted, isEnd }: Word): readonly Word[] | undefined =>
   !isEnd && isQuoted && /[\s;&|<(`]/.test(text) ? wordsIn(text) : undefined;
 
-/** Whether a variable, a glob or the output of a command says what is run. */
+/** Reports whether a variable, a glob or the output of a command determines what runs. */
 function isUnknown(words: readonly Word[]): boolean {
   let isFirst = true;
   let wasFirst = isFirst;
@@ -125,10 +125,10 @@ function isUnknown(words: readonly Word[]): boolean {
   return false;
 }
 
-/** How many values of variables a word is tried with. */
+/** The maximum number of variable values that are tried for a word. */
 const maxValues = 16;
 
-/** The same words with the values of variables that the line itself sets, each of them: which one holds is not known. */
+/** Returns the words with every value of the variables that the line itself sets: which value applies is unknown. */
 function withValues(words: readonly Word[]): readonly Word[] {
   const values = new Map<string, readonly string[]>();
   return words.flatMap((word) => {
@@ -151,12 +151,12 @@ function withValues(words: readonly Word[]): readonly Word[] {
   });
 }
 
-/** A path of Linux has at most 4,096 bytes. */
+/** A Linux path has at most 4,096 bytes. */
 const maxWord = 16_384;
 
 /**
- * The absolute paths in a word: `PATH=/a:/b`, `-I/a`, `/a/*.sh`, `${X:-/a}`. What a glob or a variable stands for is in
- * the folder.
+ * Yields the absolute paths in a word: `PATH=/a:/b`, `-I/a`, `/a/*.sh`, `${X:-/a}`. A glob or a variable is represented
+ * by its folder.
  */
 function* pathsIn(word: string, whole: (text: string) => string): Generator<Omit<NamedProgram, 'as'>> {
   const seen = new Set<string>();
@@ -165,10 +165,10 @@ function* pathsIn(word: string, whole: (text: string) => string): Generator<Omit
       /(?:(?:~|\$HOME|\$\{HOME\})(?=\/))?\/[^\0`$'"}]*(?:[$`][^\0]*)?/g,
     )) {
       const before = piece.slice(Math.max(0, index - 64), index);
-      // `a/b` and `*/b` are relative, but not `-I/b`, and not `$X/b` if the variable is empty.
+      // `a/b` and `*/b` are relative, unlike `-I/b`, and unlike `$X/b` if the variable is empty.
       if (/[\w.~*?\]/]$/.test(before) && !/^-\w+$|\$\w+$/.test(before)) continue;
       if (piece === word && index > 0 && /[=:,]/.test(word)) continue;
-      // It is read as a line, too.
+      // The text after a space is also read as a line.
       if (/\s/.test(piece.slice(0, index))) continue;
       const path = whole(found);
       const [plain = ''] = path.split(/[*?[{$`]/, 1);
@@ -185,15 +185,15 @@ function* pathsIn(word: string, whole: (text: string) => string): Generator<Omit
 interface Word {
   readonly text: string;
   readonly isQuoted: boolean;
-  /** A line, a `;` or the like: a command begins after it. */
+  /** A newline, a `;` or the like: a command begins after it. */
   readonly isEnd: boolean;
-  /** A command reads it: `< FILE`. */
+  /** The input of a command: `< FILE`. */
   readonly isInput?: boolean;
-  /** The word before it with another value of a variable. */
+  /** Repeats the word before it with another value of a variable. */
   readonly isOther?: boolean;
 }
 
-/** Splits a line as a shell does, without expanding anything. What a command writes to is no word. */
+/** Splits a line as a shell does, without expanding anything. The output of a redirection is not a word. */
 function wordsIn(line: string): readonly Word[] {
   const words: Word[] = [];
   const token =

@@ -1,7 +1,7 @@
 import { type CertfleetError, fail } from '../errors/errors.ts';
 import { shellWord } from '../text/shell-word.ts';
 
-/** A file, folder or link that other users can change; see the port `Files`. */
+/** A file, folder or link that other users can change. See the port `Files`. */
 interface Foreign {
   readonly path: string;
   readonly reason: string;
@@ -10,13 +10,13 @@ interface Foreign {
   readonly needsRoot: boolean;
 }
 
-/** What to do about it, as the rest of a sentence. */
+/** Returns what to do about it, as the rest of a sentence. */
 export function remedyOf({ path, command, change, needsRoot }: Foreign): string {
   if (command === 'none') return `choose another place than ${path}, which is open to all users`;
   const words = [...(needsRoot ? ['sudo'] : []), command, ...(change === '' ? [] : [change]), shellWord(path)];
   return `run \`${words.join(' ')}\``;
 }
 
-/** Code that certfleet would run is refused, because another user could change it. */
+/** Returns the error for code that certfleet refuses to run because another user could change it. */
 export const untrustedCode = (path: string, foreign: Foreign): CertfleetError =>
   fail('config/untrusted-code', { path, reason: foreign.reason, remedy: remedyOf(foreign) });

@@ -7,22 +7,22 @@ import type { Engine } from '../engine.ts';
 import { allAccounts, rootsOf, type StoredAccount } from '../ledger/account.ts';
 import { readLineage } from '../run/stored-lineage.ts';
 
-/** An account of the store, and who uses it. */
+/** An account of the store, and its users. */
 export interface KnownAccount {
   readonly stored: StoredAccount;
   readonly name: string;
-  /** The names of the issuers that use it; empty if none does. */
+  /** The names of the issuers that use it; may be empty. */
   readonly issuers: readonly string[];
-  /** How to reach its CA. */
+  /** The settings for reaching its CA. */
   readonly settings: IssuerSettings;
   /** The lineages that use it. */
   readonly lineages: readonly Lineage[];
   readonly thumbprint: string;
 }
 
-/** An account without its keys, as people and programs see it. */
+/** An account without its keys, for people and programs. */
 export interface AccountStatus {
-  /** Its document's name, which identifies it. */
+  /** The name of its document, which identifies it. */
   readonly id: string;
   readonly name: string;
   readonly directory: string;
@@ -32,7 +32,7 @@ export interface AccountStatus {
   readonly contacts: readonly string[];
   readonly keyType: string;
   readonly thumbprint: string;
-  /** RFC 3339: when the rollover began that is under way. `account rollover` goes on with it. */
+  /** RFC 3339: when the rollover in progress began. `account rollover` continues it. */
   readonly rolloverAt?: string;
   readonly certificates: readonly string[];
   /** URLs of deactivated accounts that it replaced. */
@@ -55,7 +55,7 @@ export function statusOf(engine: Engine, known: KnownAccount): AccountStatus {
 }
 
 /**
- * All accounts of the store.
+ * Returns all accounts of the store.
  *
  * @param declared the issuers of the configuration
  */

@@ -25,7 +25,7 @@ interface Open {
   readonly signal: AbortSignal;
 }
 
-/** Fails with `account/not-open`. */
+/** Opens a stored account for a change. Fails with `account/not-open`. */
 async function open(engine: Engine, known: KnownAccount, signal: AbortSignal): Promise<Open> {
   const issuer = engine.connect.issuer(known.issuers[0] ?? known.settings.directory, known.settings);
   if (known.stored.document.url === undefined) throw fail('account/not-open', { account: known.name });
@@ -33,7 +33,7 @@ async function open(engine: Engine, known: KnownAccount, signal: AbortSignal): P
   return { engine, issuer, known, stored, account: accountIn(issuer, stored), signal };
 }
 
-/** A closed account cannot change. Fails with `acme/account-deactivated`. */
+/** Refuses a closed account, which cannot change. Fails with `acme/account-deactivated`. */
 function refuseClosed({ issuer, stored, known }: Open): void {
   const { deactivatedAt, url = '' } = stored.document;
   if (deactivatedAt === undefined) return;
@@ -44,17 +44,17 @@ function refuseClosed({ issuer, stored, known }: Open): void {
 const accountIn = (issuer: Issuer, { document: { keyPem, url = '' } }: StoredAccount): AccountIssuer =>
   issuer.as({ keyPem: new Secret(keyPem), url });
 
-/** What a change of an account did, for a person. */
+/** The result of a change to an account, for display. */
 export interface ChangedAccount {
   readonly url: string;
   readonly thumbprint: string;
-  /** Those that the CA keeps. */
+  /** The contacts that the CA has. */
   readonly contacts: readonly string[];
-  /** A rollover: an earlier one, which was interrupted, had its effect, so there was nothing left to do. */
+  /** Set if an earlier, interrupted rollover had already taken effect, so nothing was left to do. */
   readonly wasDone?: true;
 }
 
-/** Tells the CA other addresses. The settings of the issuer are not changed, and count again once they change. */
+/** Sends the CA other addresses. The issuer's settings stay as they are, and apply again once they change. */
 export async function updateContacts(
   engine: Engine,
   known: KnownAccount,
@@ -76,9 +76,10 @@ export async function updateContacts(
 }
 
 /**
- * Replaces the account's key (RFC 8555 §7.3.5). The new key is stored before the request. If the answer is lost, or the
- * process is killed, the next one that needs the account finds out which key the CA knows. From then on until the end,
- * certificates whose proxies answer with the key's thumbprint are not ordered; the same call goes on with it.
+ * Replaces the account's key (RFC 8555 §7.3.5). The new key is stored before the request. If the response is lost, or
+ * the process is killed, the next process that needs the account finds out which key the CA knows. Until the rollover
+ * ends, certificates whose proxies answer with the key's thumbprint are not ordered. Another call continues the
+ * rollover.
  *
  * Fails with `store/held` while another process orders with this account.
  */
@@ -96,7 +97,7 @@ export async function rollover(
     throw fail('acme/cannot', { issuer: issuer.name, what: 'replace the key of an account' });
   await refuseIfBusy(opened);
   const { stored, newKey } = await beginRollover(opened, type);
-  // An order that has read the account before that has its lease now.
+  // An order that read the account earlier holds its lease by now.
   await refuseIfBusy(opened);
   const newThumbprint = issuer.as({ keyPem: newKey, url: account.accountUrl }).thumbprint;
   const change = changeOf(opened, 'rollover', newThumbprint);
@@ -107,7 +108,7 @@ export async function rollover(
     await account.rollover(newKey, signal);
   } catch (error) {
     signal.throwIfAborted();
-    // It may have had its effect, or another process was first. The new key stays stored if the CA does not say.
+    // The request may have taken effect, or another process was first. The new key stays stored if the CA does not say.
     if (!isFailure(error, 'acme/problem') && !isLost(error)) throw error;
     const settled = await settleKey(engine, issuer, stored, signal);
     if (settled.document.keyPem === stored.document.keyPem) throw error;
@@ -117,8 +118,8 @@ export async function rollover(
 }
 
 /**
- * Gives up a rollover that is under way: the account keeps its key, unless the CA has the new one already. The new key
- * stays stored, because a process that was frozen may still send it.
+ * Abandons a rollover in progress: the account keeps its key, unless the CA already has the new one. The new key stays
+ * stored, because a process that was frozen may still send it.
  */
 export async function giveUpRollover(
   engine: Engine,
@@ -136,13 +137,13 @@ export async function giveUpRollover(
   return { ...(await done(now)), ...present({ wasDone: hasEnded(now) ? true : undefined }) };
 }
 
-/** Whether an earlier rollover has turned out to have had its effect. */
+/** Reports whether an earlier rollover turned out to have taken effect. */
 const hasEnded = ({ stored, known }: Open): boolean => stored.document.keyPem !== known.stored.document.keyPem;
 
 const isRollingTo = (newKey: Secret, stored: StoredAccount | undefined): boolean =>
   stored?.document.rolloverAt !== undefined && stored.document.newKeys?.[0] === newKey.reveal();
 
-/** In this process, too, the account has its new key from now on. */
+/** Ends a change. This process also uses the account's new key from now on. */
 async function done({ engine, issuer, known, stored }: Open): Promise<ChangedAccount> {
   engine.memory.accounts.delete(accountKey({ directory: stored.document.directory, name: known.name }));
   const { accountUrl, thumbprint } = accountIn(issuer, stored);
@@ -150,8 +151,8 @@ async function done({ engine, issuer, known, stored }: Open): Promise<ChangedAcc
 }
 
 /**
- * Journals that a rollover is under way, and its key: that of the rollover which is, unless another type is wanted now, or
- * of one that was given up.
+ * Journals that a rollover is in progress, and its key. The key of a rollover that is in progress is reused, unless
+ * another type is wanted now, and so is that of an abandoned one.
  */
 async function beginRollover(
   { engine, stored, signal }: Open,
@@ -178,7 +179,7 @@ async function beginRollover(
   }
 }
 
-/** Closes the account for ever (RFC 8555 §7.3.6). Fails with `store/held` while a process orders with it. */
+/** Deactivates the account for ever (RFC 8555 §7.3.6). Fails with `store/held` while a process orders with it. */
 export async function deactivate(engine: Engine, known: KnownAccount, signal: AbortSignal): Promise<ChangedAccount> {
   const opened = await open(engine, known, signal);
   const { issuer, account, stored } = opened;
@@ -188,7 +189,7 @@ export async function deactivate(engine: Engine, known: KnownAccount, signal: Ab
   try {
     await ask({ engine, issuer, signal }, () => account.deactivate(signal), { repeats: 2 });
   } catch (error) {
-    // A CA refuses every request from an account that is closed already, perhaps by a request whose answer was lost.
+    // A CA refuses every request from an account that is already closed, perhaps by a request whose response was lost.
     const { keyPem } = stored.document;
     const isClosed =
       problemType(error) === 'unauthorized' && (await isDeactivated(issuer, keyPem, signal).catch(() => false));
@@ -199,7 +200,7 @@ export async function deactivate(engine: Engine, known: KnownAccount, signal: Ab
   return done(opened);
 }
 
-/** What depends on an account, before anything is changed. */
+/** Returns what depends on an account, before anything is changed. */
 export const dependents = (
   engine: Engine,
   known: KnownAccount,
@@ -221,8 +222,8 @@ const changeOf = (
 });
 
 /**
- * Fails with `store/held` while a process orders with the account: the order would fail, because its challenges are
- * answered with the thumbprint of the present key.
+ * Fails with `store/held` while a process orders with the account. That order would fail, because its challenges are
+ * answered with the current key's thumbprint.
  */
 async function refuseIfBusy({ engine, known, signal }: Open): Promise<void> {
   const { directory } = known.stored.document;

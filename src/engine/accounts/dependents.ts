@@ -4,14 +4,14 @@ import type { Engine } from '../engine.ts';
 import { recordsOfAccount } from './republish.ts';
 import { proxiesOfAccount } from './stateless.ts';
 
-/** What is about to happen to an account. */
+/** A change that is about to be made to an account. */
 export interface AccountChange {
   readonly what: 'rollover' | 'deactivate';
   readonly account: AccountRef;
   readonly url: string;
-  /** RFC 7638 thumbprint of the key that the account has. */
+  /** RFC 7638 thumbprint of the account's current key. */
   readonly thumbprint: string;
-  /** Of the key that it will have; undefined if it is closed. */
+  /** The thumbprint of the new key; undefined if the account is closed. */
   readonly newThumbprint: string | undefined;
 }
 
@@ -19,24 +19,24 @@ export interface AccountChange {
 export interface Dependent {
   /** The certificate that needs it. */
   readonly certificate: string;
-  /** What it is, and what happens to it, as a sentence for a person. */
+  /** What it is and what happens to it, as a sentence for display. */
   readonly what: string;
   /**
-   * Makes it work with the new key before the CA gets that, or fails if the account may not change. Called for each
-   * dependent after the new key is stored, and again if the rollover is tried again.
+   * Prepares it for the new key before the CA gets that key, or fails if the account must not change. Called for each
+   * dependent after the new key is stored, and again if the rollover is repeated.
    */
   prepare?(change: AccountChange, signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Everything that depends on an account's key, thumbprint or URL, found in the lineages that use the account. Shown
- * before a change, and prepared for it.
+ * Returns everything that depends on an account's key, thumbprint or URL, found in the lineages that use the account.
+ * It is shown before a change, and prepared for it.
  */
 export async function dependentsOf(
   engine: Engine,
   lineages: readonly Lineage[],
   change: AccountChange,
 ): Promise<readonly Dependent[]> {
-  // The proxies first: they may stop a rollover, and records that are written anew would be for nothing.
+  // The proxies first: they may stop a rollover, which would make rewriting the records pointless.
   return [...proxiesOfAccount(engine, lineages, change), ...recordsOfAccount(engine, lineages, change)];
 }

@@ -5,13 +5,13 @@ import { readOrCreate, registerStored } from './register.ts';
 
 export interface OpenedAccount {
   readonly url: string;
-  /** It was open before. */
+  /** The account was already open. */
   readonly wasOpen: boolean;
 }
 
 /**
- * Opens the account of an issuer before it is needed. The first order with the issuer uses it. Fails with
- * `acme/account-deactivated` for one that is closed.
+ * Opens an issuer's account before it is needed. The first order with the issuer uses it. Fails with
+ * `acme/account-deactivated` if it is closed.
  */
 export async function openAccount(
   engine: Engine,
@@ -28,7 +28,7 @@ export async function openAccount(
   return { url: await registerStored(customer, found), wasOpen: false };
 }
 
-/** No certificate has such a name, so it has no credentials. */
+/** Certificates cannot have such a name, so it has no credentials. */
 const nobody = '~account';
 
 const withoutCertificate = (issuer: string, settings: NamedIssuer['settings']): StoredSpec => ({

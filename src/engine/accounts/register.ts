@@ -9,7 +9,7 @@ import { newAccountDocument, readAccount, rootsOf, type StoredAccount, writeAcco
 import { checkMayRegister, checkTerms } from '../looks/ca.ts';
 import { ask } from '../run/ask.ts';
 
-/** What is needed to use an account at a CA. */
+/** What is required to use an account at a CA. */
 export interface Customer {
   readonly engine: Engine;
   readonly issuer: Issuer;
@@ -20,7 +20,9 @@ export interface Customer {
 
 export const contactsOf = ({ email }: IssuerSettings): readonly string[] => email.map(contactOf);
 
-/** The stored account; with a new key, unless it is certain that the CA would refuse it, if there is none. */
+/**
+ * Returns the stored account. If there is none, creates one with a new key, unless the CA would certainly refuse it.
+ */
 export async function readOrCreate(customer: Customer): Promise<StoredAccount> {
   const { engine, wanted, signal } = customer;
   for (;;) {
@@ -31,17 +33,17 @@ export async function readOrCreate(customer: Customer): Promise<StoredAccount> {
   }
 }
 
-/** Whether the account still reaches its CA once no certificate uses it. */
+/** Reports whether the account still reaches its CA once no certificate uses it. */
 const knowsRoots = ({ document }: StoredAccount, { caFile }: IssuerSettings): boolean =>
   caFile === undefined || document.caFile === caFile;
 
-/** Opens a stored account at the CA, and stores its URL. */
+/** Registers a stored account with the CA, and stores its URL. */
 export async function registerStored(customer: Customer, found: StoredAccount): Promise<string> {
   const { engine, wanted, signal } = customer;
   const url = await register(customer, new Secret(found.document.keyPem));
   const opened = { ...found.document, url, contacts: wanted.issuer.settings.email };
   await writeAccount(engine, opened, found, signal);
-  // A person has removed it meanwhile; its key must not be lost.
+  // Someone has removed the account meanwhile; its key must not be lost.
   if (!(await readAccount(engine, wanted.issuer.settings, signal)))
     await writeAccount(engine, opened, undefined, signal);
   return url;
@@ -58,12 +60,13 @@ async function createKey(customer: Customer): Promise<void> {
 }
 
 /**
- * How often to repeat newAccount after a lost answer, or a 5xx without Retry-After. That is safe, because it then finds
- * the account (RFC 8555 §7.3). Pebble 2.6 answers 500 if several processes register one new key at the same time.
+ * How often to repeat newAccount after a lost response, or a 5xx without Retry-After. Repeating is safe, because it
+ * then finds the account (RFC 8555 §7.3). Pebble 2.6 returns 500 if several processes register one new key at the same
+ * time.
  */
 const repeats = 2;
 
-/** newAccount: opens the account of this key, or finds it. Returns its URL. */
+/** Sends newAccount, which opens this key's account or finds it. Returns its URL. */
 async function register(customer: Customer, keyPem: Secret): Promise<string> {
   const { issuer, wanted, signal } = customer;
   const { settings } = wanted.issuer;
@@ -77,7 +80,8 @@ async function register(customer: Customer, keyPem: Secret): Promise<string> {
     return url;
   } catch (error) {
     if (!isFailure(error, 'acme/external-account-refused')) throw error;
-    // An EAB key may be good for one account, and this may be it: the answer to an earlier request was lost.
+    // An EAB key may be valid for one account only, and this may be that account: the response to an earlier request
+    // was lost.
     const existing = { keyPem, contacts: [], agreeToTerms, onlyExisting: true };
     const found = await issuer.openAccount(existing, signal).catch(() => undefined);
     signal.throwIfAborted();
@@ -86,7 +90,7 @@ async function register(customer: Customer, keyPem: Secret): Promise<string> {
   }
 }
 
-/** Fails if the key is missing, and, before a request is made, if it cannot be one. */
+/** Fails if the key is missing, or if it cannot be valid, before any request is made. */
 async function readExternalAccount({ engine, wanted }: Customer): Promise<ExternalAccount | undefined> {
   const account = await engine.connect.externalAccount(wanted);
   if (account) openEabKey(account.hmacKey);

@@ -10,13 +10,13 @@ import type { KnownAccount } from './accounts.ts';
 import type { ChangedAccount } from './change.ts';
 
 /**
- * Removes an account that no certificate uses and that the CA never opened, or that is closed. The CA is asked first
- * whether it knows the key, because the answer to an earlier request may have been lost. A process that opens it
- * meanwhile stores it again.
+ * Removes an account that no certificate uses and that is closed, or was never opened at the CA. The CA is first asked
+ * whether it knows the key, because the response to an earlier request may have been lost. A process that opens the
+ * account meanwhile stores it again.
  *
  * Fails with `account/stays`, `store/conflict`, `acme/…`.
  *
- * @param force do not ask the CA, which may be gone
+ * @param force do not ask the CA, which may no longer exist
  */
 export async function removeAccount(
   engine: Engine,
@@ -53,7 +53,7 @@ export async function removeAccount(
   return { url: document.url ?? '', thumbprint, contacts: [] };
 }
 
-/** The URL of the account with this key; undefined if there is none. */
+/** Returns the URL of this key's account, or undefined if there is none. */
 async function knownAs(issuer: Issuer, keyPem: string, signal: AbortSignal): Promise<string | undefined> {
   try {
     return (await lookUp(issuer, keyPem, signal)).url;
@@ -63,5 +63,5 @@ async function knownAs(issuer: Issuer, keyPem: string, signal: AbortSignal): Pro
   }
 }
 
-/** What a CA with customers only answers for a key that it does not know. */
+/** How a CA that serves only customers responds to a key that it does not know. */
 const ofOutsiders = ['acme/external-account-required', 'acme/external-account-refused'] as const;

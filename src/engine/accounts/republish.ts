@@ -14,9 +14,9 @@ import { waitFor } from '../run/wait.ts';
 import type { AccountChange, Dependent } from './dependents.ts';
 
 /**
- * The records of dns-persist-01 that depend on an account. All of them end with the account. With another key, those with
- * a hash change (from draft 02 on), because the key is part of it, so they are written anew first. The earlier ones stay
- * until the next order has used the later ones.
+ * Returns the dns-persist-01 records that depend on an account. All of them become useless when the account is closed.
+ * With another key, the records with a hash (from draft 02 on) change, because the key is part of it, so they are
+ * rewritten first. The earlier records stay until the next order has used the later ones.
  */
 export function recordsOfAccount(
   engine: Engine,
@@ -45,13 +45,13 @@ export function recordsOfAccount(
   });
 }
 
-/** What stands before the hash of the account; undefined if the record has the account's URL. */
+/** Returns the prefix of the account's hash, or undefined if the record has the account's URL. */
 function hashPrefixOf(value: string, url: string): string | undefined {
   const uri = parsePersistRecord(value)?.accountUri;
   return uri === undefined || uri === url ? undefined : /^(.*)sha-256\/[\w-]{43}$/.exec(uri)?.[1];
 }
 
-/** Writes the records of a lineage for the new key, and waits until every server has them. */
+/** Writes a lineage's records for the new key, and waits until every server has them. */
 async function republish(
   engine: Engine,
   { name, records }: { readonly name: string; readonly records: readonly KeptRecord[] },
@@ -80,7 +80,7 @@ async function hold(engine: Engine, name: string, signal: AbortSignal): Promise<
       const begin = (lineage: Lineage | undefined, claim: Claim) => lineage && leased(claim);
       const taken = await takeLease(engine, sight, begin, signal);
       if (isBusy(taken)) return { reason: 'another process is working on it', retryAfterMs: taken.pauseMs };
-      // Another process has worked on it, but not on this.
+      // Another process has worked on the lineage, but not on its records.
       if (taken && 'finished' in taken) {
         sight = firstSight(engine, name);
         return { reason: 'it has just been worked on' };
@@ -100,7 +100,7 @@ async function writeAnew(
   const { spec } = holding.lineage;
   const part = partFor(spec, record.identifier);
   const solver = await engine.connect.solver(part);
-  // The name may be gone, and the solver another one today.
+  // The name may be gone, and the solver may have changed.
   const isUsed = spec.identifiers.some(({ value }) => value === record.identifier);
   const persist = termsFor(record, change, holding.lineage);
   if (!persist || !isUsed || !solver.answers.includes('dns-persist-01')) return;
@@ -121,10 +121,10 @@ async function writeAnew(
   throw fail('solver/not-ready', { solver: solver.type, identifier, seconds, reason: waited.timedOut });
 }
 
-/** How long the servers may take, if the solver does not say. */
+/** How long the servers may take, unless the solver says otherwise. */
 const readyBudgetMs = 10 * 60_000;
 
-/** The terms of the record as it is, with the key that the account will have. */
+/** Returns the terms of the existing record, with the account's new key. */
 function termsFor(
   { value, directory }: KeptRecord,
   { url, newThumbprint: thumbprint }: AccountChange,

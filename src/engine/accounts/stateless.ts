@@ -16,9 +16,9 @@ import type { AccountChange, Dependent } from './dependents.ts';
 const lookMs = 20_000;
 
 /**
- * What the proxies must answer for these certificates, for each account. Makes the key of an account that does not exist
- * yet; the CA gets it with the first order. While a rollover is under way, it is about the new key. Fails with
- * `config/two-accounts` if one name has two accounts.
+ * Returns what the proxies must answer for these certificates, for each account. Generates the key of an account that
+ * does not exist yet; the CA gets it with the first order. While a rollover is in progress, the answers are for the new
+ * key. Fails with `config/two-accounts` if one name has two accounts.
  */
 export async function statelessAnswers(
   engine: Engine,
@@ -62,13 +62,13 @@ async function keyOf(
       const { thumbprint } = issuer.as({ keyPem: new Secret(next ?? keyPem), url });
       return next === undefined ? { thumbprint } : { thumbprint, isNext: true };
     }
-    // If another process is first, its key is read.
+    // If another process is first, its key is read instead.
     const key = await engine.pki.newAccountKey(settings.accountKey);
     await writeAccount(engine, newAccountDocument(settings, key), undefined, signal);
   }
 }
 
-/** The proxies whose configuration has the thumbprint of an account. */
+/** Returns the proxies whose configuration contains an account's thumbprint. */
 export const proxiesOfAccount = (
   engine: Engine,
   lineages: readonly Lineage[],
@@ -87,7 +87,7 @@ export const proxiesOfAccount = (
     })),
   );
 
-/** Asks every proxy for an answer with the new key. Fails with `account/proxies-behind`. */
+/** Requires every proxy to answer with the new key. Fails with `account/proxies-behind`. */
 async function checkProxies(
   engine: Engine,
   part: PartSpec,
@@ -105,7 +105,7 @@ async function checkProxies(
         if (!probe) return;
         const look = { engine, settings: part.preflight, identifier, expected: probe, deadline };
         const { verdict, finding, isWrong = false } = await lookAtPath(look);
-        // A machine that does not reach its own public address still reaches the proxies.
+        // A machine that cannot reach its own public address can still reach the proxies.
         const isUnknown = verdict === 'cannot-tell' && !isWrong && Array.isArray(frontends) && frontends.length > 0;
         if (verdict !== 'pass' && !isUnknown) throw new Error(finding);
       }),

@@ -19,24 +19,24 @@ import { keyOf, type VersionDocument } from '../run/bundles.ts';
 import { lineageOf, readLineage } from '../run/stored-lineage.ts';
 import { createPlaces, type Placed, placeAll, readOne } from './adopted-names.ts';
 
-/** How many certificates are stored at once: the more, the more share an fsync. */
+/** How many certificates are stored at once: the more, the more of them share an fsync. */
 const atOnce = 4_000;
 
 export interface AdoptOptions {
-  /** Say what would be done, and write nothing. */
+  /** Report what would be done, and write nothing. */
   readonly dryRun: boolean;
-  /** Keep certificates with the same names apart, because servers read the files of each. */
+  /** Keep certificates with the same names apart, because servers read each one's files. */
   readonly keepDoubles?: boolean;
-  /** These deployers already have what they are to get. */
+  /** Deployers whose targets already have the certificates. */
   readonly has?: readonly string[];
-  /** Certificates of the configuration, which says where each goes. */
+  /** Certificates of the configuration, which says where each is delivered. */
   readonly declared?: ReadonlySet<string>;
 }
 
 /**
- * Stores what another client has, and orders nothing. Once `signal` aborts, it begins no other certificate, and resolves
- * with those that are stored. A kill at any point leaves whole certificates, and the next import
- * does the rest: ids of versions come from the certificates, so nothing is stored twice.
+ * Stores another client's certificates and accounts, and orders nothing. Once `signal` aborts, it starts no other
+ * certificate, and resolves with those that are stored. A kill at any point leaves only whole certificates, and the
+ * next import does the rest: version IDs are derived from the certificates, so nothing is stored twice.
  */
 export async function adopt(
   engine: Engine,
@@ -69,7 +69,7 @@ export async function adopt(
       results[at] = await store(engine, { ...one, urls, known: known.get(one.name) }, options, signal);
     }
   };
-  // All of them end before this does, so that a run that is stopped leaves no half written file.
+  // Wait for all of them, so that a stopped run leaves no half-written file.
   const ended = await Promise.allSettled(Array.from({ length: Math.min(atOnce, placed.length) }, lane));
   const failed = ended.find((one) => one.status === 'rejected' && one.reason !== signal.reason);
   if (failed?.status === 'rejected') throw failed.reason;
@@ -108,7 +108,7 @@ async function storedLineages(engine: Engine, signal: AbortSignal): Promise<Read
   for await (const page of engine.store.scan('lineage', signal)) {
     for (const entry of page) {
       const lineage = lineageOf(engine, entry);
-      // A document that cannot be read keeps its name, because `put` refuses to replace it.
+      // An unreadable document keeps its name, because `put` refuses to replace it.
       if (!(lineage instanceof Error)) lineages.set(lineage.name, { lineage, revision: entry.revision });
     }
   }
@@ -120,7 +120,7 @@ async function readKnown(engine: Engine, name: string, signal: AbortSignal): Pro
   return entry && { lineage: readLineage(engine, entry), revision: entry.revision };
 }
 
-/** A certificate with what is known of the store. */
+/** A certificate with what the store knows about it. */
 interface Adopting extends Placed {
   /** The URLs of accounts, by `<directory> <name>`. */
   readonly urls: ReadonlyMap<string, string>;
@@ -146,7 +146,7 @@ async function store(
       keyType: keyType === undefined || keyType === usualKeyType ? undefined : keyType,
     }),
   };
-  // The other client has run it.
+  // The other client has already run it.
   const delivered = targetOf(wanted, deployHookTarget) ? [...has, deployHookTarget] : has;
   const id = versionId(facts);
   const renewal = renewalOfImported(facts, found);
@@ -161,7 +161,7 @@ async function store(
   const said = { ...stayed, remarks, renewAt: renewal.at };
   const isDeclared = declared?.has(name) ?? false;
   try {
-    // Read again only if another process has been faster since the scan.
+    // Read again only if another process was faster since the scan.
     for (let before = known; ; before = await readKnown(engine, name, signal)) {
       const { lineage } = before ?? {};
       const reason = lineage?.current?.id === id ? 'it is in the store already' : stays;
@@ -199,14 +199,14 @@ async function store(
   }
 }
 
-/** What a stored lineage gets by another import, in words; undefined if nothing. */
+/** Describes what another import adds to a stored lineage, or returns undefined if it adds nothing. */
 function addedTo({ origin, spec }: Lineage, wanted: StoredSpec): string | undefined {
   const added = targetNames(joined(spec, wanted)).filter((target) => !targetOf(spec, target));
   if (added.length > 0) return `from now on, it is delivered to ${added.join(', ')}, too`;
   return origin === 'configuration' ? 'from now on, it is renewed again' : undefined;
 }
 
-/** Without a word, the next version has the same kind of key. */
+/** Returns remarks on the key type. Without a remark, the next version has the same type. */
 function remarksOnKey(keyType: KeyType | undefined, next: KeyType | undefined): readonly Remark[] {
   if (keyType === undefined)
     return [
@@ -231,11 +231,11 @@ async function create(
   document: object,
   signal: AbortSignal,
 ): Promise<void> {
-  // If it is there, an earlier import was killed.
+  // If it exists, an earlier import was killed.
   await stored(engine.store.put(keyOf(kind, version), encodeDocument(document), { ifRevision: null, signal }));
 }
 
-/** False if another process was faster. */
+/** Returns false if another process was faster. */
 const stored = (put: Promise<string>): Promise<boolean> =>
   put.then(
     () => true,
@@ -245,7 +245,7 @@ const stored = (put: Promise<string>): Promise<boolean> =>
     },
   );
 
-/** Of the form of all ids, but made of the certificate, so that it is the same at each import. */
+/** Returns an ID of the usual form, derived from the certificate, so that each import gets the same one. */
 function versionId({ notBefore, fingerprint }: CertificateFacts): string {
   const time = notBefore.replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
   return `${time}-${fingerprint.slice(0, 6)}`;

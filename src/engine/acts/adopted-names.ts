@@ -8,7 +8,7 @@ import { type KeyType, usualKeyType } from '../../core/spec/key-type.ts';
 import type { CertificateFacts } from '../../ports/pki.ts';
 import type { Engine } from '../engine.ts';
 
-// Which name an imported certificate gets in the store, and which are the same.
+// Chooses the name of each imported certificate in the store, and finds certificates that are the same.
 
 /** A certificate that has a name in the store. */
 interface Holder {
@@ -25,7 +25,7 @@ interface Places {
   readonly byFingerprint: Map<string, Holder>;
   /** The newest certificate of each kind of request. */
   readonly byRequest: Map<string, Holder>;
-  /** Names that this import has given. */
+  /** Names that this import has assigned. */
   readonly given: Set<string>;
 }
 
@@ -54,16 +54,16 @@ function take({ byName, byFingerprint, byRequest }: Places, holder: Holder): voi
   if (!newest || isNewer(holder.facts, newest.facts)) byRequest.set(requestOf(holder), holder);
 }
 
-/** A certificate that could be read. */
+/** A certificate that was read successfully. */
 interface Readable {
   readonly found: FoundCertificate;
   readonly facts: CertificateFacts;
   readonly chainPem: string;
-  /** Undefined if it is of a kind that certfleet does not make. */
+  /** Undefined if certfleet does not generate keys of this type. */
   readonly keyType: KeyType | undefined;
 }
 
-/** One that has a name in the store. */
+/** A readable certificate that has a name in the store. */
 export interface Placed extends Readable {
   readonly name: string;
   /** Why the store keeps its own version. */
@@ -83,9 +83,9 @@ export function readOne({ pki }: Engine, found: FoundCertificate | Unusable): Ad
   try {
     const { certificates, facts } = pki.readChain(found.chainPem);
     const joined = certificates.join('');
-    // One string instead of two equal ones for each of thousands.
+    // Keep one string rather than two equal ones for each of thousands of certificates.
     const chainPem = joined === found.chainPem ? found.chainPem : joined;
-    // The dates do not matter: what has expired is due at once, as it would be for the other client.
+    // The dates do not matter: an expired certificate is due at once, as it would be for the other client.
     const problem = pki.mismatch(certificates[0] ?? '', found.keyPem, facts.identifiers, new Date(facts.notBefore));
     if (problem !== undefined)
       return failedBecause(found, `its certificate and its key do not belong together: ${problem}`);
@@ -96,7 +96,7 @@ export function readOne({ pki }: Engine, found: FoundCertificate | Unusable): Ad
   }
 }
 
-/** Gives each certificate its name. The newest come first, so that of several with the same names the newest stays. */
+/** Names each certificate. The newest come first, so that the newest of several with the same names is kept. */
 export function placeAll(all: readonly (Adopted | Readable)[], places: Places): readonly (Adopted | Placed)[] {
   const placed = new Map<Adopted | Readable, Adopted | Placed>();
   const readable = all.filter((one) => 'facts' in one);
@@ -135,7 +135,7 @@ function place(readable: Readable, places: Places): Adopted | Placed {
 const isNewer = (facts: CertificateFacts, other: CertificateFacts | undefined): boolean =>
   other === undefined || Date.parse(facts.notBefore) > Date.parse(other.notBefore);
 
-/** A name that no other certificate has, neither in the store nor in this import. */
+/** Returns a name that no other certificate has, neither in the store nor in this import. */
 function freeName({ name, names, directory }: Holder, { byName, given }: Places): string {
   const isFree = (one: string): boolean => {
     const holder = byName.get(one);

@@ -16,11 +16,11 @@ import { createTrial, type Sighting, type Trial, type TrialTarget } from '../sol
 import { type Hand, ttlOf, unlessElsewhere } from '../solvers/zone-holders.ts';
 
 export interface TrialRequest {
-  /** The solver `dns01` to try; the rest of the spec is that of no certificate. */
+  /** The solver `dns01` to try; the rest of the spec belongs to no certificate. */
   readonly spec: StoredSpec;
-  /** A name in the zone; a random name below it gets the value. */
+  /** A name in the zone. The value is added at a random name below it. */
   readonly below: string;
-  /** The full name for the value, if not a random one. */
+  /** The full name for the value, instead of a random one. */
   readonly record?: string | undefined;
   readonly told: (news: TrialNews) => void;
 }
@@ -38,7 +38,7 @@ export interface MadeStep {
 export type TrialNews =
   | MadeStep
   | { readonly waitsFor: string }
-  /** From here on, a value may be left. */
+  /** From here on, a value may be left behind. */
   | { readonly adds: Value }
   | { readonly left: Left };
 
@@ -56,18 +56,18 @@ export interface TrialReport {
   readonly error?: CertfleetError;
 }
 
-/** No certificate can have such a name. */
+/** Certificates cannot have such names. */
 const prefix = '~dns-test-';
-/** How the names of challenges begin. */
+/** The prefix of challenge names. */
 const label = '_acme-challenge.';
 /** How long the removal may take. */
 const cleanupBudgetMs = 30_000;
-/** In the place of an account's (RFC 8555 §8.1), from which the value is computed. */
+/** Stands in for an account's thumbprint (RFC 8555 §8.1), from which the value is computed. */
 const thumbprint = 'certfleet-dns-test';
 
 /**
- * Tries a DNS provider with one value at a name that nothing else uses: adds it, sees it on every authoritative server,
- * and removes it. The value is journalled as a challenge is, so a sweep removes it if this process is killed.
+ * Tries a DNS provider with one value at an unused name: adds it, sees it on every authoritative server, and removes
+ * it. The value is journalled like a challenge, so a sweep removes it if this process is killed.
  */
 export async function tryDns(
   engine: Engine,
@@ -138,13 +138,15 @@ interface Parts {
   readonly step: MakeStep;
   readonly holding: Holding;
   readonly hand: Hand;
-  /** The name from which aliases were followed. */
+  /** The original name, before aliases were followed. */
   readonly asked: string;
   readonly told: (news: TrialNews) => void;
   readonly signal: AbortSignal;
 }
 
-/** Everything that is done under the lease. Whatever happens, the value is removed, or the journal says that it is left. */
+/**
+ * Does everything that requires the lease. Whatever happens, the value is removed, or the journal says that it is left.
+ */
 async function addAndRemove(parts: Parts, value: DnsValue): Promise<Partial<TrialReport>> {
   const { engine, holding, told } = parts;
   const stop = holding.keepAlive();
@@ -206,13 +208,13 @@ async function addAndSeeUntil(
 }
 
 interface Removed {
-  /** If it failed. */
+  /** Set if the removal failed. */
   readonly error?: unknown;
-  /** Whether the value is gone for sure. */
+  /** Whether the value is certainly gone. */
   readonly isSure: boolean;
 }
 
-/** Removes the value within a time budget of its own. */
+/** Removes the value within its own time budget. */
 async function remove(parts: Parts, value: DnsValue, { result, made }: Added): Promise<Removed> {
   const { engine, trial, step, holding, told } = parts;
   const { type, traits } = parts.hand;
@@ -244,7 +246,7 @@ async function remove(parts: Parts, value: DnsValue, { result, made }: Added): P
   } finally {
     deadline.done();
   }
-  // Slow servers are no fault, and what went wrong before is said first.
+  // Slow servers are not an error, and an earlier error is reported first.
   if (result.visible && !parts.signal.aborted) {
     const goneMs = Math.max(2 * result.visible.ms, leastGoneMs);
     const seeGone = () => trial.seeGone(value, goneMs, (waitsFor) => told({ waitsFor }), parts.signal);
@@ -255,10 +257,10 @@ async function remove(parts: Parts, value: DnsValue, { result, made }: Added): P
   return { isSure };
 }
 
-/** How long the servers may take to forget the value, at least. */
+/** The minimum time that servers get to forget the value. */
 const leastGoneMs = 30_000;
 
-/** Journals the value under a lease of its own. */
+/** Journals the value under its own lease. */
 async function journal(
   engine: Engine,
   wanted: StoredSpec,
@@ -281,13 +283,13 @@ async function close(engine: Engine, holding: Holding, left: readonly Tombstone[
   }
 }
 
-/** Removes what earlier trials left that were killed. */
+/** Removes the values of earlier trials that were killed. */
 async function sweepEarlier(engine: Engine, signal: AbortSignal): Promise<void> {
   for await (const page of engine.store.scan('lineage', signal))
     for (const { key } of page)
       if (key.name.startsWith(prefix)) {
         const done = await sweeperOf(engine, key.name)(signal);
-        if (isBusy(done)) continue; // it is still at work
+        if (isBusy(done)) continue; // it is still in progress
         for (const { what, reason } of done.failed)
           report(engine, { level: 'warn', event: 'sweep.failed', message: `could not remove ${what}: ${reason}` });
       }

@@ -6,8 +6,8 @@ import { underLease } from '../leases/bare.ts';
 import { readBundle } from '../run/bundles.ts';
 
 /**
- * Gives the current version with its private key to `write`, for a person. That it leaves the store is written down
- * before, and taken back if `write` fails.
+ * Passes the current version with its private key to `write`, for a person. The export is recorded first, and the
+ * record is removed if `write` fails.
  *
  * @returns undefined if there is no certificate
  */

@@ -24,23 +24,24 @@ export interface Forgotten {
   readonly keptBy: readonly string[];
   /** TXT records that stay (dns-persist-01), and the other certificates that use them. */
   readonly records?: readonly { readonly name: string; readonly value: string; readonly usedBy: readonly string[] }[];
-  /** Where its keys were exported to: paths as they were typed. */
+  /** The paths to which its keys were exported, as they were typed. */
   readonly exported?: readonly string[];
   /** When its current certificate expires; undefined if it is revoked. */
   readonly notAfter?: string;
   /** What could not be cleaned up, in words; empty without `force`. */
   readonly left: readonly string[];
-  /** What a later sweep looks for once more, in words: the provider's list of records may not have shown it yet. */
+  /** What a later sweep checks again, in words: the provider's list of records may not have shown it yet. */
   readonly unsure?: readonly string[];
 }
 
 /**
  * Deletes all documents of a lineage, after cleaning up its challenges and finishing its revocations. The lineage's own
- * document goes last, so that calling it again finishes what a killed process began. If a removal may have missed something, that
- * document and the credentials stay for the sweep, which looks again later.
+ * document is deleted last, so that another call finishes what a killed process began. If a removal may have missed
+ * something, that document and the credentials stay for the sweep, which checks again later.
  *
- * Fails with `store/held` if another process is working on it, `lineage/in-use` if a target has it, `solver/not-removed`
- * if the clean-up failed, and the CA's error if a revocation did; `force` overrides all but the first.
+ * Fails with `store/held` if another process is working on it, `lineage/in-use` if a target has it,
+ * `solver/not-removed` if the clean-up failed, and the CA's error if a revocation failed; `force` overrides all but the
+ * first.
  *
  * @returns undefined if there is no such lineage
  */
@@ -80,12 +81,12 @@ export async function forget(
 
 function refuse(engine: Engine, lineage: Lineage, force: boolean): void {
   refuseHeld(engine, lineage);
-  // A hook has nothing to take it from.
+  // There is nothing to remove from a hook.
   const targets = keepersOf(lineage).filter((target) => target !== deployHookTarget);
   if (targets.length > 0 && !force) throw fail('lineage/in-use', { name: lineage.name, targets: targets.join(', ') });
 }
 
-/** Targets and endpoints that may have a version of it. A target whose first deployment failed has none. */
+/** Returns the targets and endpoints that may have a version of it. A target whose first deployment failed has none. */
 const keepersOf = ({ deployments, previous }: Lineage): readonly string[] =>
   Object.entries(deployments)
     .filter(([, { state }]) => state !== 'pending' || previous !== undefined)
@@ -104,13 +105,13 @@ async function forgetHeld(
   const { failed } = await finishRevocations(engine, holding, signal);
   if (failed[0] && !force) throw failed[0].error;
   const { lineage } = holding;
-  // The report names the records that stay, but not when only test versions go.
+  // The report names the records that stay, but not when only test versions are deleted.
   const records = given.versions ? {} : await recordsLeft(engine, lineage, signal);
   const { owed, unsure: found } = await removeAll(engine, holding, signal);
-  // Once more with `--force` ends it.
+  // Calling it again with `--force` ends the wait.
   const unsure = force && isOnlyOwing(lineage) ? [] : found;
   if (!force) refuseLeft(lineage, owed);
-  // Only now, because commands need their files for as long as the certificate stays.
+  // Only now, because commands need their files as long as the certificate exists.
   const copies = await removeCopies(engine, holding, signal);
   if (!force) refuseLeft(lineage, copies);
   const left = [...owed, ...copies];
@@ -119,7 +120,7 @@ async function forgetHeld(
     await holding.check(signal);
     await engine.store.delete(key, { ifRevision: revision, signal });
   }
-  // The later look needs them.
+  // The later check needs the credentials.
   if (unsure.length === 0) await deleteDocument(engine, 'credential', lineage.name, signal);
   await holding.apply(forgotten(unsure.map(({ stone }) => stone)), signal);
   const { current, exports = [] } = lineage;
@@ -141,7 +142,8 @@ async function forgetHeld(
 }
 
 /**
- * The records that stay. They are not removed: the same record may be for other certificates, of this store or another.
+ * Returns the records that stay. They are not removed, because other certificates, of this store or another, may use
+ * the same record.
  */
 async function recordsLeft(
   engine: Engine,
@@ -169,8 +171,8 @@ interface NotRemoved {
 type Unsure = Awaited<ReturnType<typeof removeOwed>>['left'][number];
 
 /**
- * Removes the challenges, the probe, the values of all tombstones, even those to be checked later, and what targets were
- * sent and do not use. `unsure` is what the removal may have missed.
+ * Removes the challenges, the probe, the values of all tombstones, including those to be checked later, and unused
+ * uploads at targets. `unsure` is what the removal may have missed.
  */
 async function removeAll(
   engine: Engine,
@@ -202,7 +204,10 @@ function refuseLeft({ name }: Lineage, [first]: readonly NotRemoved[]): void {
   throw fail('solver/not-removed', { certificate: name, what, reason: reasonOf(error) }, { cause: error });
 }
 
-/** Removes what commands got in the store's own folder, also those that are no longer targets: it contains keys. */
+/**
+ * Removes the files that commands got in the store's own folder, including those of former targets: the folder contains
+ * keys.
+ */
 async function removeCopies(
   { connect }: Engine,
   holding: Holding,
@@ -240,8 +245,8 @@ async function removeKeptRule(
 type VersionsOf = ReadonlyMap<string, readonly Pick<Entry, 'key' | 'revision'>[]>;
 
 /**
- * Every version ever begun of some lineages, including those of earlier lineages with these names. It reads all that the
- * store has, so for many lineages it is called once.
+ * Returns every key and version of some lineages, including those of earlier lineages with these names. It lists the
+ * whole store, so it is called once for many lineages.
  */
 export async function versionsOf(
   { store }: Pick<Engine, 'store'>,

@@ -7,15 +7,15 @@ import { underLease } from '../leases/bare.ts';
 import { finishRevocations, type RevokedVersion } from '../pass/revocations.ts';
 import { readVersion } from '../run/bundles.ts';
 
-/** How to ask the CA for a revocation. */
+/** How to request a revocation from the CA. */
 export type RevocationWish = Pick<RevocationIntent, 'reason' | 'by'>;
 
 /**
- * Revokes versions of a lineage at the CA, and marks them. With `keyCompromise`, versions with the same key are revoked,
- * too. What is to be revoked is journalled before the CA is asked, so that the next `renew`, `sweep` or `revoke` finishes
- * it after a crash; a compromised key is never used again from then on.
+ * Revokes versions of a lineage at the CA, and marks them. With `keyCompromise`, versions with the same key are also
+ * revoked. The revocations are journalled before the CA is asked, so that the next `renew`, `sweep` or `revoke`
+ * finishes them after a crash; a compromised key is never used again from then on.
  *
- * @param which the version; undefined means those of an unfinished revocation, else the current one
+ * @param which the version; undefined means the versions of an unfinished revocation, or else the current one
  * @returns undefined if there is no such lineage, or no such version
  */
 export async function revokeVersions(
@@ -43,13 +43,13 @@ export async function revokeVersions(
   );
 }
 
-/** The ids of the version itself, and of those with the same key if it is compromised. */
+/** Returns the IDs of the version itself and, if its key is compromised, of those with the same key. */
 function versionsMeant(
   { current, previous, revoking = [] }: Lineage,
   which: string | undefined,
   reason: RevocationReason,
 ): readonly string[] {
-  // A repeated command must not revoke the certificate that `renew` has got meanwhile.
+  // A repeated command must not revoke the certificate that `renew` got in the meantime.
   if (which === undefined && revoking.length > 0) return revoking.map(({ version }) => version);
   const all = [current, previous].filter((version) => version !== undefined);
   const chosen = which === undefined ? current : all.find(({ id }) => id === which);
@@ -60,8 +60,8 @@ function versionsMeant(
 }
 
 /**
- * Versions with the same compromised key that are neither the current nor the previous one: of unfinished work whose
- * certificate is already stored, or retired and not removed yet.
+ * Returns versions with the same compromised key that are neither the current nor the previous one: those of unfinished
+ * work whose certificate is already stored, and retired ones that are not removed yet.
  */
 async function storedWithKeyOf(
   engine: Engine,

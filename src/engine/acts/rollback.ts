@@ -12,8 +12,8 @@ import { forTargets, readBundle } from '../run/bundles.ts';
 
 /**
  * Makes the previous version the current one, with an intent for every target; a delivery follows. Fails with
- * `lineage/no-way-back`, with the store's error if it lacks that version or its key, and with the target's own error if
- * one would refuse it; then nothing is changed.
+ * `lineage/no-way-back`, with the store's error if that version or its key is missing, or with a target's own error if
+ * it would refuse the version. After a failure, nothing is changed.
  *
  * @returns undefined if there is no such lineage
  */
@@ -42,7 +42,7 @@ export const rollBack = (
     signal,
   );
 
-/** A target that cannot be reached says nothing; the delivery tells. */
+/** Asks the targets whether they accept the version. An unreachable target is skipped; the delivery will report it. */
 async function askTargets(
   engine: Engine,
   bundle: VersionBundle,

@@ -17,9 +17,10 @@ import { lineageOf } from '../run/stored-lineage.ts';
 import { forget } from './forget.ts';
 
 /**
- * Makes another client's folder as it was before certfleet wrote into it. Everything is checked before anything is
- * changed. Then the certificates go first, so that no `renew` delivers again; a kill in between leaves a folder in which
- * the client can go on, and a second call finishes. A certificate that fails even so keeps its files, and no other does.
+ * Restores another client's folder to its state before certfleet wrote into it. Everything is checked before anything
+ * is changed. The certificates leave the store first, so that no `renew` delivers again. A kill in between leaves a
+ * folder with which the client can continue, and a second call finishes. If a certificate fails anyway, only its files
+ * stay as they are.
  */
 export async function undoImport(
   engine: Engine,
@@ -49,7 +50,7 @@ export async function undoImport(
   return { certificates: swept, restored: filesOf(engine, done) };
 }
 
-/** The deployer of the folder; it may be that no certificate of the store has it any more. */
+/** Returns the folder's deployer, even if no certificate of the store uses it any longer. */
 function deployerOf(engine: Engine, root: string): Promise<Deployer> {
   const target = inPlaceTarget(root);
   const spec: StoredSpec = {
@@ -70,12 +71,12 @@ const filesOf = ({ clock }: Engine, restored: readonly Restored[]): readonly Res
 /** A certificate that is delivered into the folder. */
 interface Adopted {
   readonly lineage: Lineage;
-  /** That of its document when it was looked at. */
+  /** The revision of its document when it was read. */
   readonly revision: string;
   readonly target: string;
 }
 
-/** By name. */
+/** Returns the certificates that are delivered into the folder, by name. */
 async function adopted(engine: Engine, root: string, signal: AbortSignal): Promise<readonly Adopted[]> {
   const found: Adopted[] = [];
   for await (const page of engine.store.scan('lineage', signal))
@@ -88,11 +89,14 @@ async function adopted(engine: Engine, root: string, signal: AbortSignal): Promi
   return found.sort((a, b) => (a.lineage.name < b.lineage.name ? -1 : 1));
 }
 
-/** The name of its folder. */
+/** The name of the certificate's folder there. */
 const nameThere = ({ lineage, target }: Adopted): string =>
   String(targetOf(lineage.spec, target)?.settings['certbotName'] ?? lineage.name);
 
-/** What is to become of it. A certificate that another process works on fails, and one that only failed does not. */
+/**
+ * Decides what happens to a certificate. It fails if another process is working on it, but not because of an earlier
+ * failure.
+ */
 async function plan(engine: Engine, { lineage, target }: Adopted, signal: AbortSignal): Promise<Undone> {
   try {
     refuseHeld(engine, lineage);
@@ -134,14 +138,14 @@ async function leave(
   }
 }
 
-/** Removes what a kept certificate left in the outside world, which the next sweep does otherwise. */
+/** Removes what a kept certificate left in the outside world, rather than waiting for the next sweep. */
 async function cleanUp(engine: Engine, undone: Undone, signal: AbortSignal): Promise<Undone> {
   const done = await sweeperOf(engine, undone.certificate)(signal);
   const failed = 'busy' in done ? [] : done.failed;
   return failed.length > 0 ? { ...undone, left: failed.map(({ what, reason }) => `${what}: ${reason}`) } : undone;
 }
 
-/** Why the store has the only copy of its keys; undefined if the folder has what it has. */
+/** Returns why the store has the only copy of its keys, or undefined if the folder has the same. */
 async function keptBecause(
   engine: Engine,
   { name, spec, current, previous }: Lineage,
@@ -149,7 +153,7 @@ async function keptBecause(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   if (previous !== undefined) return 'certfleet has renewed it';
-  // A killed call has deleted the key already.
+  // A killed call has already deleted the key.
   const version = { lineage: name, id: current?.id ?? '' };
   if (current === undefined || !(await readKey(engine, version, signal))) return undefined;
   const deployer = await engine.connect.deployer(spec, target);

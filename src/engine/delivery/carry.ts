@@ -11,7 +11,7 @@ import type { Holding } from '../leases/lease.ts';
 import { forTargets } from '../run/bundles.ts';
 import { nameOf, type Run } from '../run/run.ts';
 
-/** A target and what carries certificates to it. */
+/** A target, and the deployer that delivers certificates to it. */
 export interface Destination {
   readonly target: string;
   readonly deployer: Deployer;
@@ -35,7 +35,7 @@ export async function carry(
     if (engine.pass.hung.has(key)) return tooLate();
     const deadline = engine.clock.deadline(deployDeadlineMs, signal);
     const note = (receipt: Parameters<Note>[0]) => {
-      deadline.signal.throwIfAborted(); // an abandoned call must not write into a document that is closed
+      deadline.signal.throwIfAborted(); // an abandoned call must not write into a closed document
       return keepReceipt(run, { target, version: bundle.id, receipt });
     };
     const steps = async () => {
@@ -47,7 +47,7 @@ export async function carry(
       await effect(() => deployer.activate(bundle, staged, note, deadline.signal));
     };
     try {
-      // A target that hangs may ignore the signal; it must not keep the lease or the lane.
+      // A target that hangs may ignore the signal; it must not block the lease or the lane.
       await orAborted(steps(), deadline.signal);
       return undefined;
     } catch (error) {
@@ -68,14 +68,14 @@ export async function carry(
 
 /**
  * Journals what a deployer has sent, before the target uses it: after a crash it can be found there, and removed once
- * it is superseded. Without a receipt nothing is written, because `look` finds out what the target has.
+ * it is superseded. Without a receipt, nothing is written, because `look` finds out what the target has.
  */
 async function keepReceipt({ engine, holding, signal }: Run, sending: Sending): Promise<void> {
   if (sending.receipt === null || knowsSent(holding.lineage, sending)) return;
   await holding.apply(sent({ ...sending, now: engine.clock.now() }), signal);
 }
 
-/** The key of a target in this process. One with other settings, which may contain secrets, counts as another. */
+/** Returns the key of a target in this process. Other settings, which may contain secrets, make another key. */
 export const turnOf = ({ connect }: Engine, wanted: StoredSpec, target: string): string =>
   `${target} ${connect.digest(targetOf(wanted, target) ?? null)}`;
 

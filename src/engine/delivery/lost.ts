@@ -10,37 +10,37 @@ import { type Engine, report } from '../engine.ts';
 import { lineageOf } from '../run/stored-lineage.ts';
 import { type NotSwept, notSwept } from './swept.ts';
 
-/** An object at a balancer or a target that carries certfleet's mark, and that no journal of this store knows. */
+/** An object at a balancer or a target that carries certfleet's mark but is in no journal of this store. */
 export interface LostObject extends OwnedObject {
   /** The balancer or the target: `alibaba-clb lb-bp1example`. */
   readonly at: string;
-  /** Whose it is: the id in its mark. */
+  /** The owner's ID, from the mark. */
   readonly owner: string;
   readonly isOurs: boolean;
-  /** From when on it can only be a left-over. RFC 3339. */
+  /** When it can only be a left-over. RFC 3339. */
   readonly expires: string;
-  /** A process is at work there, so it may be about to be journalled. */
+  /** A process is working there, so the object may be about to be journalled. */
   readonly isInWork: boolean;
 }
 
 export interface LostReport {
   readonly lost: readonly LostObject[];
-  /** How many more objects with the mark a journal of this store knows. */
+  /** How many other marked objects are in a journal of this store. */
   readonly known: number;
   readonly removed: readonly string[];
   readonly failed: readonly NotSwept[];
 }
 
-/** Which lost objects to remove: those of one owner, whose time ran out at least so long ago. */
+/** Which lost objects to remove: those of one owner that expired at least this long ago. */
 export interface LostRemoval {
   readonly owner: string;
   readonly olderThanMs: number;
 }
 
-/** Where objects with the mark may be. */
+/** A place that may have marked objects. */
 interface Place {
   readonly at: string;
-  /** The lock that every change of it takes. */
+  /** The lock that protects every change of the place. */
   readonly resource: string | undefined;
   readonly deployer?: Deployer;
   owned(signal: AbortSignal): Promise<readonly OwnedObject[]>;
@@ -48,10 +48,10 @@ interface Place {
 }
 
 /**
- * Lists what carries certfleet's mark at every balancer and target that is declared or stored, and that no journal of
- * this store knows. Removes of it only what `removal` names, and nothing where a process is at work.
+ * Lists the marked objects at every declared or stored balancer and target that are in no journal of this store.
+ * Removes only those that `removal` selects, and nothing where a process is working.
  *
- * @param declared settings with the declared deployers, which may belong to no certificate any more
+ * @param declared settings with the declared deployers, even those that no certificate uses any longer
  */
 export async function sweepLost(
   engine: Engine,
@@ -88,7 +88,7 @@ export async function sweepLost(
 
 /**
  * Removes what this process may have sent to targets after it lost its lease. A failure is only a warning, because
- * `sweepLost` still finds it.
+ * `sweepLost` still finds the objects.
  */
 export async function removeSentTooLate(engine: Engine, spec: StoredSpec, signal: AbortSignal): Promise<void> {
   const failed: NotSwept[] = [];
@@ -120,7 +120,7 @@ const nameOfLost = ({ kind, name, at }: Pick<LostObject, 'kind' | 'name' | 'at'>
 const isToRemove = ({ clock }: Engine, one: LostObject, { owner, olderThanMs }: LostRemoval): boolean =>
   one.owner === owner && !one.isInWork && Date.parse(one.expires) + olderThanMs <= clock.now().getTime();
 
-/** Removes what is to be removed, rules before their groups, while nothing else changes the place. */
+/** Removes the selected objects, rules before their groups, while nothing else changes the place. */
 async function removeAt(
   engine: Engine,
   place: Place,
@@ -133,7 +133,7 @@ async function removeAt(
   signal: AbortSignal,
 ): Promise<void> {
   const remove = async (effect: (run: () => Promise<void>) => Promise<void>, own?: LockDocument) => {
-    // Again under the lock: until then, another process could journal what it had just made.
+    // Check again under the lock: until now, another process could have journalled an object that it had just created.
     const found = await unknownOf(engine, place, facts.objects, signal, own);
     const tried: LostObject[] = [];
     for (const one of found.filter((all) => isToRemove(engine, all, facts.removal))) {
@@ -165,7 +165,7 @@ async function removeAt(
   );
 }
 
-/** The objects that no journal knows. */
+/** Returns the objects that are in no journal. */
 async function unknownOf(
   engine: Engine,
   place: Place,
@@ -176,7 +176,7 @@ async function unknownOf(
 ): Promise<readonly LostObject[]> {
   const journal = await readJournal(engine, signal);
   const isLocked = own === undefined && place.resource !== undefined && journal.locked.has(place.resource);
-  // What is sent under this lock is journalled under it, so whoever holds it knows that nothing is on its way.
+  // What is sent under this lock is journalled under it, so its holder knows that nothing is in flight.
   const isInWork = own === undefined && (isLocked || (await isDelivering(engine, place, journal)));
   return objects.flatMap((object) => {
     const mark = markIn(object.name);
@@ -187,9 +187,9 @@ async function unknownOf(
   });
 }
 
-/** What the store knows of. */
+/** What the store knows about. */
 interface Journal {
-  /** Names and ids of rules and groups in the locks, and every text in the receipts of uploads. */
+  /** Names and IDs of rules and groups in the locks, and every text in the receipts of uploads. */
   readonly names: ReadonlySet<string>;
   /** Resources whose lock may be held by a living process. */
   readonly locked: ReadonlySet<string>;
@@ -220,7 +220,7 @@ async function readJournal(engine: Engine, signal: AbortSignal): Promise<Journal
   return { names, locked, working };
 }
 
-/** All lineages. A damaged one fails, because what it knows would look lost. */
+/** Returns all lineages. Fails if one is damaged, because its objects would look lost. */
 async function readLineages(engine: Engine, signal: AbortSignal): Promise<readonly Lineage[]> {
   const all: Lineage[] = [];
   for await (const page of engine.store.scan('lineage', signal))
@@ -237,7 +237,7 @@ function addTexts(value: Json | undefined, texts: Set<string>): void {
   else if (typeof value === 'object' && value !== null) for (const one of Object.values(value)) addTexts(one, texts);
 }
 
-/** Whether a living process may be sending something to the target, which is journalled only once it is there. */
+/** Reports whether a living process may be sending something to the target that is not journalled until it arrives. */
 async function isDelivering(engine: Engine, { deployer }: Place, { working }: Journal): Promise<boolean> {
   if (!deployer) return false;
   for (const { spec } of working)
@@ -246,11 +246,14 @@ async function isDelivering(engine: Engine, { deployer }: Place, { working }: Jo
   return false;
 }
 
-/** Certificates with credentials of their own have deployers of their own. */
+/**
+ * Reports whether two deployers deliver to the same target: a certificate with its own credentials has its own
+ * deployer.
+ */
 const isSame = (a: Deployer | undefined, b: Deployer): boolean =>
   a === b || (b.resource !== undefined && a?.resource === b.resource);
 
-/** Every balancer and target, each once. What cannot be connected is in `failed`. */
+/** Returns every balancer and target, each once. Those that cannot be connected are added to `failed`. */
 async function placesOf(
   engine: Engine,
   declared: readonly StoredSpec[],
@@ -259,7 +262,7 @@ async function placesOf(
 ): Promise<readonly Place[]> {
   const places: Place[] = [];
   const known = new Set<object>();
-  /** Adds the places of what can be connected, each once; what cannot is in `failed`. */
+  /** Adds the places of what can be connected, each once. What cannot be connected is added to `failed`. */
   const add = async <T extends object>(
     what: string,
     connect: () => Promise<readonly T[]>,

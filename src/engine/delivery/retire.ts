@@ -12,7 +12,7 @@ import { inTurn, turnOf } from './carry.ts';
 type Deployments = Readonly<Record<string, Deployment>>;
 type Worker = Pick<Run, 'engine' | 'holding' | 'signal'>;
 
-/** What could not be removed from a target, and why. */
+/** A target from which something could not be removed, and why. */
 export interface Unretired {
   readonly target: string;
   readonly error: unknown;
@@ -20,9 +20,9 @@ export interface Unretired {
 
 /**
  * Removes from every target what only older versions needed. A failure is only a warning, because the deployment itself
- * succeeded; what has a receipt stays journalled, and a sweep tries again.
+ * succeeded; uploads with receipts stay journalled, and a sweep tries again.
  *
- * @returns the deployments without the receipts of what is gone
+ * @returns the deployments without the receipts of what was removed
  */
 export async function retire(worker: Worker, wanted: StoredSpec, deployments: Deployments): Promise<Deployments> {
   const { lineage } = worker.holding;
@@ -37,7 +37,7 @@ export async function retire(worker: Worker, wanted: StoredSpec, deployments: De
   return kept;
 }
 
-/** Removes from every target what it was sent of superseded versions, or of those that `which` finds. */
+/** Removes from every target the uploads of superseded versions, or those that `which` selects. */
 export async function retireSent(
   worker: Worker,
   wanted: StoredSpec,

@@ -11,7 +11,7 @@ export interface Swept {
   /** Certificates whose interrupted revocation was finished: `abc (serial 0a1b)`. */
   readonly revoked: readonly string[];
   readonly failed: readonly NotSwept[];
-  /** Tombstones that will be checked later, and when the first of them is due. RFC 3339. */
+  /** The number of tombstones that will be checked later. `nextLook` is when the first of them is due, RFC 3339. */
   readonly waiting: number;
   readonly nextLook?: string;
 }
@@ -21,7 +21,7 @@ export interface NotSwept {
   readonly reason: string;
   /** The error's code; undefined if the solver or its provider ran out of time. */
   readonly code?: ErrorCode;
-  /** What could not be done, if not to remove it. */
+  /** The action that failed, if it was not a removal. */
   readonly verb?: 'deliver' | 'list' | 'revoke';
 }
 
@@ -29,7 +29,7 @@ export type Done = Omit<Swept, 'waiting' | 'nextLook'>;
 
 export const nothing: Done = { cleaned: [], unsure: [], delivered: [], revoked: [], failed: [] };
 
-/** About what a removal may have missed. */
+/** Describes what a removal may have missed. */
 export const notListed = (what: string): string => `not in the provider’s list yet: ${what}; it is looked for again`;
 
 export const notSwept = (what: string, error: unknown): NotSwept => ({
@@ -46,7 +46,7 @@ export const merged = (all: readonly Done[]): Done => ({
   failed: all.flatMap(({ failed }) => failed),
 });
 
-/** Reports what was removed, and what may not be. */
+/** Reports what was removed, and what may not have been. */
 export function reported(engine: Engine, done: Done): Done {
   for (const what of done.unsure) report(engine, { level: 'info', event: 'sweep.unsure', message: notListed(what) });
   for (const what of done.cleaned)

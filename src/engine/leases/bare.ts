@@ -5,11 +5,11 @@ import type { Engine } from '../engine.ts';
 import { firstSight, giveBack, type Holding, isBusy, takeLease } from './lease.ts';
 
 /**
- * Does something with a stored certificate while no other process works on it, and leaves its unfinished work as it is.
- * Waits for a process that is working on it; fails with `store/busy` after 15 minutes.
+ * Works on a stored certificate while no other process does, and leaves its unfinished work as it is. Waits for a
+ * process that is working on it; fails with `store/busy` after 15 minutes.
  *
- * @param isMeant looks at the document, also right before the lease is taken
- * @returns undefined if there is no such lineage, or none that is meant
+ * @param isMeant checks the document, also right before the lease is taken
+ * @returns undefined if there is no such lineage, or `isMeant` rejects it
  */
 export async function underLease<T>(
   engine: Engine,

@@ -7,7 +7,7 @@ import { after, type Transition } from '../../core/lineage/work/transition.ts';
 import { type Engine, report } from '../engine.ts';
 import { Held, type Holdable, mayTake, newLease } from '../locks/held.ts';
 
-/** How long to wait for another process before giving up with `store/busy`. Long enough for any wait for DNS. */
+/** How long to wait for another process before giving up with `store/busy`. Long enough for any DNS wait. */
 const patienceMs = 15 * 60_000;
 
 /** The right to work on one lineage, together with its document. */
@@ -33,7 +33,7 @@ export class Holding {
     return this.#held.document;
   }
 
-  /** The work in progress. There is always one while the lease is held. */
+  /** The work in progress. It exists as long as the lease is held. */
   get work(): Work {
     const { work } = this.lineage;
     if (!work) throw fail('bug/unexpected', { reason: `the work of ${this.lineage.name} is closed` });
@@ -46,14 +46,14 @@ export class Holding {
   }
 
   /**
-   * Writes one change of the document, or deletes it if the change leaves none. Fails with `store/lease-lost` if
+   * Writes one change of the document, or deletes it if the change returns none. Fails with `store/lease-lost` if
    * another process has written to it.
    */
   apply(transition: Transition, signal: AbortSignal): Promise<void> {
     return this.#held.write((lineage) => after(lineage, transition), signal);
   }
 
-  /** As {@link Held.check}, {@link Held.effect} and {@link Held.keepAlive}. */
+  /** Like {@link Held.check}, {@link Held.effect} and {@link Held.keepAlive}. */
   check(signal: AbortSignal): Promise<void> {
     return this.#held.check(signal);
   }
@@ -67,7 +67,7 @@ export class Holding {
   }
 }
 
-/** Releases the lease, with a time budget of its own, because the caller's signal may have aborted. */
+/** Releases the lease within its own time budget, because the caller's signal may have aborted. */
 export async function giveBack(engine: Engine, holding: Holding): Promise<void> {
   if (holding.lost.aborted) return;
   const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
@@ -90,20 +90,20 @@ export interface Busy {
 
 export const isBusy = (value: object | undefined): value is Busy => value !== undefined && 'busy' in value;
 
-/** What this process has seen of a lineage in its tries to take the lease. */
+/** What this process has seen of a lineage while trying to take its lease. */
 export interface Sight {
   readonly name: string;
   readonly sinceMs: number;
-  /** The last revision seen, and when it first appeared. */
+  /** The last revision seen. `movedMs` is when it first appeared. */
   revision: string;
   movedMs: number;
   /** Set by the first try: when the lineage's last run ended. */
   lastAt: string | undefined;
   isFirst: boolean;
-  /** Another process was working on it, so its result may be the answer. */
+  /** Another process was working on it, so its result may be the one to return. */
   hasWaited: boolean;
   isReported: boolean;
-  /** It only cleans up if the holder is gone, and needs no result. */
+  /** The caller only cleans up if the holder is gone, and needs no result. */
   isSweep?: true;
 }
 
@@ -113,7 +113,7 @@ export function firstSight({ clock }: Engine, name: string): Sight {
   return { name, sinceMs, ...unseen, isFirst: true, hasWaited: false, isReported: false };
 }
 
-/** What a process has seen that lost its lease: it waits for the new holder's result. */
+/** Returns what a process that lost its lease has seen: it waits for the new holder's result. */
 export const sightOfLoser = (engine: Engine, { name, last }: Lineage): Sight => ({
   ...firstSight(engine, name),
   lastAt: last?.at,
@@ -122,7 +122,7 @@ export const sightOfLoser = (engine: Engine, { name, last }: Lineage): Sight => 
   isReported: true,
 });
 
-/** What one look at the document of a lineage shows. */
+/** The result of one look at a lineage's document. */
 type Seen = Busy | Finished | Free;
 
 /** Another process did the work while this one waited. */
@@ -130,7 +130,7 @@ interface Finished {
   readonly finished: Lineage;
 }
 
-/** No process that may be alive works on the lineage, so its lease can be taken. */
+/** No process that may be alive is working on the lineage, so its lease can be taken. */
 interface Free {
   readonly sight: Sight;
   readonly lineage: Lineage | undefined;
@@ -139,7 +139,7 @@ interface Free {
   readonly claim: Claim;
 }
 
-/** Looks once whether the lease of a lineage can be taken. Never waits for another process. */
+/** Checks once whether a lineage's lease can be taken. Never waits for another process. */
 export async function lookAt(engine: Engine, sight: Sight, signal: AbortSignal): Promise<Seen> {
   const { clock, store, processes } = engine;
   const { name } = sight;
@@ -158,9 +158,9 @@ export async function lookAt(engine: Engine, sight: Sight, signal: AbortSignal):
 }
 
 /**
- * Takes the lease of a lineage that was seen free, with one compare-and-set that also begins the journal of the work.
+ * Takes the lease of a lineage that was free, with one compare-and-set that also begins the journal of the work.
  *
- * @returns undefined if another process was faster; the caller looks again
+ * @returns undefined if another process was faster; the caller checks again
  */
 export async function take(
   engine: Engine,
@@ -178,16 +178,16 @@ export async function take(
     return new Holding(engine, { lineage: next.lineage, revision, atMs });
   } catch (error) {
     if (!isFailure(error, 'store/conflict')) throw error;
-    // The result of the other process may be the answer.
+    // The other process's result may be the one to return.
     sight.hasWaited = true;
     return undefined;
   }
 }
 
 /**
- * {@link lookAt} and {@link take} in one, for a caller that needs nothing in between.
+ * Combines {@link lookAt} and {@link take}, for a caller that needs nothing in between.
  *
- * @param begin decides from the current document what to write; undefined if there is nothing to do
+ * @param begin decides from the current document what to write; returns undefined if there is nothing to do
  */
 export async function takeLease(
   engine: Engine,

@@ -15,9 +15,9 @@ interface Asker {
 }
 
 /**
- * After a rollover whose end is not known: asks the CA whether it knows one of the new keys, and if so makes that one
- * the account's key. A new key that the CA does not know stays in the document, because a request with it may still be
- * on its way from another process; unless the CA takes no keys of its kind, which ends the rollover to it.
+ * Resolves a rollover whose outcome is unknown: asks the CA whether it knows one of the new keys, and if so makes that
+ * key the account's key. A new key that the CA does not know stays in the document, because another process's request
+ * with it may still be in flight. If the CA does not accept keys of its type, the rollover to it ends.
  *
  * @returns the account as it is now
  */
@@ -46,8 +46,9 @@ export async function settleKey(
 }
 
 /**
- * Whether the account has got another key than the one that `used` signs with: another process has replaced it, or one was
- * killed while it did. The CA refuses everything that is signed with the old key, as `malformed` or `unauthorized`.
+ * Reports whether the account's key is no longer the one that `used` signs with: another process has replaced it, or
+ * was killed while doing so. The CA refuses everything that is signed with the old key, as `malformed` or
+ * `unauthorized`.
  */
 export async function hasNewKey({ engine, issuer, wanted, signal }: Asker, used: AccountIssuer): Promise<boolean> {
   const found = await readAccount(engine, wanted.issuer.settings, signal);
@@ -58,8 +59,8 @@ export async function hasNewKey({ engine, issuer, wanted, signal }: Asker, used:
 }
 
 /**
- * Whether the CA says that it has this account, so what answers is the CA. Fails with `accountDoesNotExist` if it has
- * not.
+ * Reports whether the CA confirms that it has this account, which proves that the CA itself is responding. Fails with
+ * `accountDoesNotExist` if it does not have the account.
  */
 export async function isKnown({ engine, issuer, wanted, signal }: Asker, used: AccountIssuer): Promise<boolean> {
   const found = await readAccount(engine, wanted.issuer.settings, signal);
@@ -72,7 +73,7 @@ export async function isKnown({ engine, issuer, wanted, signal }: Asker, used: A
   }
 }
 
-/** Whether the CA knows this key as that of the account, or takes no such keys. */
+/** Finds out whether the CA knows this key as the account's, or does not accept keys of its type. */
 async function askFor(
   issuer: Issuer,
   found: StoredAccount,
@@ -89,8 +90,9 @@ async function askFor(
 }
 
 /**
- * Whether the CA says that the account of this key is closed. It refuses every request from such an account as
- * `unauthorized`, but other requests, too; only looking up the account by its key tells them apart.
+ * Reports whether the CA says that this key's account is closed. The CA refuses every request from such an account as
+ * `unauthorized`, but it also refuses other requests that way; only a lookup of the account by its key tells them
+ * apart.
  */
 export async function isDeactivated(issuer: Issuer, keyPem: string, signal: AbortSignal): Promise<boolean> {
   try {
@@ -101,11 +103,11 @@ export async function isDeactivated(issuer: Issuer, keyPem: string, signal: Abor
   }
 }
 
-/** The account of a key, which is never opened by this. */
+/** Looks up a key's account. This never opens one. */
 export const lookUp = (issuer: Issuer, keyPem: string, signal: AbortSignal): Promise<AccountInfo> =>
   issuer.openAccount({ keyPem: new Secret(keyPem), contacts: [], agreeToTerms: true, onlyExisting: true }, signal);
 
-/** Makes one of the new keys the account's key. The old one is worth nothing any more, and goes. */
+/** Makes one of the new keys the account's key. The old key is useless now, so it is deleted. */
 export async function useKey(
   engine: Pick<Engine, 'store'>,
   found: StoredAccount,

@@ -16,28 +16,28 @@ export interface AccountDocument {
   readonly name: string;
   readonly keyPem: string;
   /**
-   * Keys that a rollover stored before it asked the CA, that of the last one first. The CA may know one of them in place
-   * of `keyPem`.
+   * Keys that rollovers stored before they asked the CA, the latest first. The CA may know one of them instead of
+   * `keyPem`.
    */
   readonly newKeys?: readonly string[];
-  /** RFC 3339: when the rollover to the first of `newKeys` began, until it ends or is given up. */
+  /** RFC 3339: when the rollover to the first of `newKeys` began. Removed when it ends or is abandoned. */
   readonly rolloverAt?: string;
-  /** Undefined until the CA has answered newAccount. */
+  /** Undefined until the CA has responded to newAccount. */
   readonly url?: string;
   /** The addresses that the CA knows. */
   readonly contacts?: readonly string[];
-  /** Those that the issuer's settings had when `account update` told the CA others. */
+  /** The addresses in the issuer's settings when `account update` sent the CA others. */
   readonly configured?: readonly string[];
   /** When `account deactivate` closed it. */
   readonly deactivatedAt?: string;
   /** The deactivated accounts that this one replaced. */
   readonly replaced?: readonly { readonly keyPem: string; readonly url: string }[];
-  /** How to reach the CA once nothing else of the store says so, as in the issuer's settings. */
+  /** The issuer's settings for reaching the CA, kept for when nothing else in the store has them. */
   readonly caFile?: string;
   readonly onlyThisCa?: boolean;
 }
 
-/** A stored account: its document, and where and at which revision it was read. */
+/** A stored account: its document, with the key and revision at which it was read. */
 export interface StoredAccount {
   readonly document: AccountDocument;
   readonly key: Key;
@@ -46,21 +46,21 @@ export interface StoredAccount {
 
 const keyOf = (ref: AccountRef): Key => ({ kind: 'account', name: accountKey(ref) });
 
-/** An account that the CA does not know yet. */
+/** Returns the document of an account that the CA does not know yet. */
 export const newAccountDocument = (settings: IssuerSettings, keyPem: Secret): AccountDocument => ({
   ...accountOf(settings),
   ...rootsOf(settings),
   keyPem: keyPem.reveal(),
 });
 
-/** The roots to trust for the CA's HTTPS server. */
+/** Returns the roots to trust for the CA's HTTPS server. */
 export const rootsOf = ({
   caFile,
   onlyThisCa,
 }: Pick<IssuerSettings, 'caFile' | 'onlyThisCa'>): Pick<IssuerSettings, 'caFile' | 'onlyThisCa'> =>
   present({ caFile, onlyThisCa });
 
-/** The stored account of an issuer. */
+/** Returns an issuer's stored account. */
 export async function readAccount(
   { store }: Pick<Engine, 'store'>,
   settings: IssuerSettings,
@@ -78,14 +78,14 @@ export async function readStored(
   return entry && decoded(store, entry);
 }
 
-/** The account in a document. Fails with `store/corrupt`. */
+/** Decodes the account in a document. Fails with `store/corrupt`. */
 export function decoded(store: Pick<Store, 'location'>, { key, bytes, revision, corrupt }: Entry): StoredAccount {
   if (corrupt) throw corrupt;
   const where = { key: `account/${key.name}`, file: store.location };
   return { document: decodeDocument(bytes, where, ['directory', 'name', 'keyPem']), key, revision };
 }
 
-/** All accounts of the store. */
+/** Returns all accounts of the store. */
 export async function allAccounts(
   { store }: Pick<Engine, 'store'>,
   signal: AbortSignal,
@@ -95,7 +95,7 @@ export async function allAccounts(
   return found;
 }
 
-/** The stored account of a certificate as solvers see it; undefined if there is none. No CA is asked. */
+/** Returns a certificate's stored account as solvers see it, or undefined if there is none. The CA is not asked. */
 export async function storedAccount(
   engine: Pick<Engine, 'store' | 'connect'>,
   { issuer: { name, settings } }: StoredSpec,
@@ -108,7 +108,10 @@ export async function storedAccount(
   return { url, thumbprint: issuer.as({ keyPem: new Secret(keyPem), url: url ?? '' }).thumbprint };
 }
 
-/** The rollover of the account that a certificate waits for, because proxies answer its challenges; read anew. */
+/**
+ * Returns the account rollover for which a certificate waits because proxies answer its challenges. Reads the account
+ * again.
+ */
 export async function rolloverOf(
   engine: Pick<Engine, 'store'>,
   wanted: StoredSpec,
@@ -119,7 +122,10 @@ export async function rolloverOf(
   return startedAt === undefined ? undefined : rolloverFor(wanted, startedAt);
 }
 
-/** Writes the account, unless another process has changed it since it was `found`; undefined means there was none. */
+/**
+ * Writes the account, unless another process has changed it since `found` was read; undefined means that there was
+ * none.
+ */
 export async function writeAccount(
   { store }: Pick<Engine, 'store'>,
   document: AccountDocument,

@@ -11,15 +11,15 @@ import { ignoreConflict } from './conflict.ts';
 export interface CaHold {
   /** RFC 3339, like `until`. */
   readonly since: string;
-  /** Until when it asked us to wait; equal to `since` if it gave no time. */
+  /** Until when the CA asked us to wait; equal to `since` if it gave no time. */
   readonly until: string;
-  /** newOrder got no answer, or a 5xx: the next run tries one certificate before all others. */
+  /** newOrder got no response, or a 5xx: the next run tries one certificate before all others. */
   readonly isDown?: true;
 }
 
 const keyOf = (directory: string): Key => ({ kind: 'ledger', name: `${directory}~hold` });
 
-/** A CA's last hold, if any; it may have ended. */
+/** Returns a CA's last hold, if any, which may have ended. */
 export async function holdOf(
   engine: Pick<Engine, 'store' | 'clock'>,
   directory: string,
@@ -35,13 +35,13 @@ export async function holdOf(
     const hold = decodeDocument<CaHold>(entry.bytes, where, ['since', 'until']);
     return [hold.since, hold.until].some((time) => Number.isNaN(Date.parse(time))) ? undefined : hold;
   } catch {
-    return undefined; // not essential: the CA will repeat it, and the next hold overwrites this
+    return undefined; // not essential: the CA will repeat it, and the next hold overwrites this one
   }
 }
 
 /**
- * Until when a hold applies to a certificate, RFC 3339; undefined if it has ended. No certificate expires because of
- * it.
+ * Returns until when a hold applies to a certificate, RFC 3339, or undefined if it has ended. A hold never lets a
+ * certificate expire.
  */
 export function endOfCaHold(hold: CaHold | undefined, lineage: Lineage | undefined, now: Date): string | undefined {
   if (!hold || isFromTheFuture(hold.since, now)) return undefined;
@@ -53,9 +53,9 @@ export function endOfCaHold(hold: CaHold | undefined, lineage: Lineage | undefin
 }
 
 /**
- * Remembers that a CA is busy (a 5xx with Retry-After) or accepts no orders, so that other certificates do not ask it
- * either. This also holds for a first `issue`, which stores nothing else when it fails. A rate limit is about names, so
- * it is stored with the certificate instead.
+ * Records that a CA is busy (a 5xx with Retry-After) or is not accepting orders, so that no other certificate's order
+ * is sent to it. This also applies to a first `issue`, which stores nothing else when it fails. A rate limit concerns
+ * names, so it is stored with the certificate instead.
  */
 export async function keepHold(
   engine: Pick<Engine, 'store' | 'clock' | 'pass'>,
@@ -63,7 +63,7 @@ export async function keepHold(
   error: CertfleetError,
 ): Promise<void> {
   const named = error.code === 'acme/busy' ? error.retryAt : undefined;
-  // Without an answer from the directory, its URL may be wrong: that is no reason to store something about it.
+  // Without a response from the directory, its URL may be wrong, which is no reason to store something about it.
   const wasReached = error.code !== 'acme/directory-unreachable';
   const isDown = wasReached && engine.pass.cas(directory).state() === 'down';
   if (!named && !isDown) return;
@@ -76,8 +76,8 @@ export async function keepHold(
 }
 
 /**
- * Remembers that a CA limits requests for its directory. That limit is about no name, so it holds all certificates, also
- * a first `issue`, which stores nothing else.
+ * Records that a CA limits requests for its directory. That limit concerns no name, so it holds all certificates,
+ * including a first `issue`, which stores nothing else.
  */
 export async function keepLimit(
   engine: Pick<Engine, 'store' | 'clock'>,
@@ -88,7 +88,7 @@ export async function keepLimit(
   await write(engine, directory, { since: engine.clock.now().toISOString(), until: error.retryAt.toISOString() });
 }
 
-/** Forgets the hold, because the CA accepts orders again. */
+/** Removes the hold, because the CA is accepting orders again. */
 export async function endHold({ store }: Pick<Engine, 'store'>, directory: string): Promise<void> {
   const { signal } = new AbortController();
   const entry = await store.get(keyOf(directory), signal);

@@ -6,7 +6,7 @@ import type { Processes } from '../../ports/processes.ts';
 import type { Random } from '../../ports/random.ts';
 import type { Entry, Key, Store } from '../../ports/store.ts';
 
-/** What a held document needs of the engine. */
+/** What a held document needs from the engine. */
 export interface HeldPorts {
   readonly store: Store;
   readonly clock: Clock;
@@ -15,11 +15,11 @@ export interface HeldPorts {
 
 export interface Holdable<T> {
   readonly key: Key;
-  /** The document as it is to be stored, which may leave out what does not fit. */
+  /** Encodes the document for the store, and may omit what does not fit. */
   encode(document: T): { readonly document: T; readonly bytes: Uint8Array };
-  /** The document after a sign of life, which gives it a new revision. */
+  /** Returns the document after a sign of life, which gives it a new revision. */
   beaten(document: T): T;
-  /** The error of a holder that has lost its lease. */
+  /** Returns the error for a holder that has lost its lease. */
   lost(cause: unknown): CertfleetError;
 }
 
@@ -60,7 +60,7 @@ export class Held<T> {
     return this.#lost.signal;
   }
 
-  /** Writes one change of the document, or deletes it if the change leaves none. */
+  /** Writes one change of the document, or deletes it if the change returns none. */
   write(change: (document: T) => T | undefined, signal: AbortSignal): Promise<void> {
     return this.#enqueue(async () => {
       const changed = change(this.#document);
@@ -110,7 +110,8 @@ export class Held<T> {
       while (!this.#lost.signal.aborted) {
         // After a failed write, try again sooner, before the lease runs out.
         await clock.sleep(Math.max(restMs(), limits.leaseTtlMs / 12), stop.signal);
-        // `lost` reports a lost lease, and the next write a failing store; an error here must not end the process.
+        // `lost` reports a lost lease, and the next write reports a failing store; an error here must not end the
+        // process.
         if (restMs() <= 0) await this.#beat(stop.signal).catch(() => undefined);
       }
     };
@@ -137,8 +138,8 @@ export const newLease = ({ random, processes }: { readonly random: Random; reado
 });
 
 /**
- * Whether another process's lease may be taken: at once if its holder is provably dead, else after the document has not
- * changed for `leaseTtl` on this process's own monotonic clock.
+ * Reports whether another process's lease may be taken: at once if its holder is provably dead, otherwise once the
+ * document has not changed for `leaseTtl` on this process's own monotonic clock.
  */
 export function mayTake(
   engine: Omit<HeldPorts, 'store'> & { readonly processes: Processes },

@@ -18,11 +18,11 @@ interface LockPorts extends HeldPorts {
 
 export interface Locks {
   /**
-   * Runs `work` while this process alone may change the resource. A caller of this process waits for its turn, another
-   * process until the lease is free: at once if its holder is dead, else after `leaseTtl`. When `work` ends, the lease
-   * is released. Fails with `store/busy` after ten minutes.
+   * Runs `work` while only this process may change the resource. Callers in this process take turns. If another process
+   * has the lease, this one waits until the lease is free: at once if the holder is dead, otherwise after `leaseTtl`.
+   * When `work` ends, the lease is released. Fails with `store/busy` after ten minutes.
    *
-   * @param begin what to write together with the lease; it may be called again
+   * @param begin returns what to write together with the lease; it may be called again
    */
   with<T>(
     resource: string,
@@ -30,14 +30,14 @@ export interface Locks {
     work: (held: HeldLock) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T>;
-  /** As {@link Locks.with}, for a `begin` that plans what `work` does. */
+  /** Like {@link Locks.with}, for a `begin` that plans what `work` does. */
   withPlan<T, P>(
     resource: string,
     begin: (document: LockDocument) => Promise<{ readonly document: LockDocument; readonly plan: P }>,
     work: (held: HeldLock, plan: P) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T>;
-  /** The document as it is now. */
+  /** Returns the current document. */
   read(resource: string, signal: AbortSignal): Promise<LockDocument>;
 }
 
@@ -50,11 +50,11 @@ export interface HeldLock {
   effect<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T>;
   /** Changes the document while the lease is held. */
   write(change: (document: LockDocument) => LockDocument, signal: AbortSignal): Promise<void>;
-  /** What to write when the lease is released; undefined deletes the document. */
+  /** Sets what to write when the lease is released; undefined deletes the document. */
   leave(change: (document: LockDocument) => LockDocument | undefined): void;
 }
 
-/** Locks on what certificates share, each kept in a document of its own (`lock/<resource>`). */
+/** Creates locks on resources that certificates share, each in its own document (`lock/<resource>`). */
 export function createLocks(ports: LockPorts): Locks {
   const { store, clock, limits } = ports;
   const turns = createTurnsByKey();
@@ -105,7 +105,7 @@ export function createLocks(ports: LockPorts): Locks {
     lost: (cause) => fail('store/lease-lost', { certificate: resource }, { cause }),
   });
 
-  /** With a time budget of its own, because the caller's signal may have aborted. */
+  /** Releases the lease within its own time budget, because the caller's signal may have aborted. */
   async function release(
     held: Held<LockDocument>,
     change: (document: LockDocument) => LockDocument | undefined,

@@ -7,7 +7,7 @@ import type { Zones } from '../zones/zone.ts';
 
 /**
  * Looks up a name's addresses as the CA will. "No such name" is proof only from an authoritative server, because a
- * resolver may have an old answer in its cache.
+ * resolver may have an old response in its cache.
  */
 export async function lookUpAddresses(
   name: string,
@@ -26,11 +26,11 @@ export async function lookUpAddresses(
     if (found.ipv4.length + found.ipv6.length > 0)
       return { ...found, verdict: 'found', finding: `${name} has an address` };
     const failure = both.find((answer) => typeof answer === 'string');
-    // If one address family is not known, no address in the other proves nothing.
+    // If one address family is unknown, the lack of addresses in the other proves nothing.
     if (failure !== undefined) return { ...nothing, verdict: 'cannot-tell', finding: failure };
     const target = lastTarget(here, known);
     if (target !== here) {
-      // Ask again for the target: the AA bit was about the first name only (RFC 1035 §4.1.1).
+      // Ask again for the target: the AA bit concerned only the first name (RFC 1035 §4.1.1).
       at = target;
       continue;
     }
@@ -80,7 +80,7 @@ export async function lookUpAddresses(
 
 const nothing = { ipv4: [], ipv6: [] } as const;
 
-/** The addresses of the name, or of the last of its aliases. Ignores other records in the answers. */
+/** Returns the addresses of the name, or of its last alias. Ignores other records in the responses. */
 function addressesIn(name: string, answers: readonly DnsAnswer[]) {
   const pick = (type: string) =>
     answers.flatMap((answer) => {
@@ -92,7 +92,7 @@ function addressesIn(name: string, answers: readonly DnsAnswer[]) {
   return fewAddresses([...new Set(pick('A'))], [...new Set(pick('AAAA'))]);
 }
 
-/** The last of the aliases in the answers, or the name itself without any. */
+/** Returns the last alias in the responses, or the name itself if it has none. */
 function lastTarget(name: string, answers: readonly DnsAnswer[]): string {
   const aliases = new Map(
     answers.flatMap((answer) =>

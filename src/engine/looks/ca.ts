@@ -10,14 +10,14 @@ import type { Engine } from '../engine.ts';
 import { keepLimit } from '../ledger/ca-hold.ts';
 import { type Asker, ask } from '../run/ask.ts';
 
-/** The CA's directory. Fails with `acme/clock-skew` if this machine's clock differs from the CA's. */
+/** Returns the CA's directory. Fails with `acme/clock-skew` if this machine's clock differs from the CA's. */
 export async function askDirectory(
   asker: Asker & { readonly engine: Pick<Engine, 'store'>; readonly issuer: Issuer },
 ): Promise<Directory> {
   const { engine, issuer, signal } = asker;
   const directory = await ask(asker, () => issuer.directory(signal), { isKnown: true }).catch(
     async (error: unknown) => {
-      await keepLimit(engine, issuer.directoryUrl, error).catch(() => undefined); // the CA will say it again
+      await keepLimit(engine, issuer.directoryUrl, error).catch(() => undefined); // the CA will repeat it
       throw error;
     },
   );
@@ -36,8 +36,8 @@ export function checkProfile({ issuer: { name: issuer }, profile }: StoredSpec, 
 }
 
 /**
- * The error of a CA that refused to order or to finalize, because it has withdrawn the profile since it listed it
- * (`invalidProfile`); any other error as it is.
+ * Converts the error of a CA that refused to order or finalize because it has withdrawn the profile that it listed
+ * (`invalidProfile`). Returns any other error unchanged.
  */
 export function asWithdrawn(
   error: unknown,

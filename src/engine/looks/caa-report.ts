@@ -7,11 +7,11 @@ import { storedAccount } from '../ledger/account.ts';
 import { connectParts } from '../run/run.ts';
 import { askDirectory } from './ca.ts';
 
-/** The CAA records of a certificate's names: those that pin them to its account, and what stands in the DNS. */
+/** The CAA records of a certificate's names: those that pin them to its account, and those that exist in the DNS. */
 export interface CaaReport {
   readonly certificate: string;
   readonly issuer: string;
-  /** undefined if there is no account yet; then the records name the CA and the challenges only. */
+  /** undefined if there is no account yet; in that case, the records name only the CA and the challenges. */
   readonly accountUrl: string | undefined;
   readonly names: readonly {
     readonly name: string;
@@ -24,7 +24,7 @@ export interface CaaReport {
 /** How long the lookups may take. */
 const lookMs = 15_000;
 
-/** Asks the CA for its name in CAA records, and the DNS for those that stand there. Changes nothing. */
+/** Asks the CA for its name in CAA records, and the DNS for the existing records. Changes nothing. */
 export async function reportCaa(engine: Engine, wanted: StoredSpec, signal: AbortSignal): Promise<CaaReport> {
   const issuer = engine.connect.issuer(wanted.issuer.name, wanted.issuer.settings);
   const { caaIdentities } = await askDirectory({ engine, issuer, signal });
@@ -59,7 +59,7 @@ export async function reportCaa(engine: Engine, wanted: StoredSpec, signal: Abor
   }
 }
 
-/** Of a name and its wildcard. */
+/** Returns the worst finding of a name and its wildcard. */
 const worst = (findings: readonly CaaFinding[]): CaaFinding =>
   findings.find(({ verdict }) => verdict === 'no') ??
   findings.find(({ verdict }) => verdict === 'cannot-tell') ??

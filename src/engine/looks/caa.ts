@@ -6,15 +6,15 @@ import type { CaaFinding, CaaQuestion } from '../engine.ts';
 import { chainLimit } from '../zones/limits.ts';
 import type { Zones } from '../zones/zone.ts';
 
-/** What the check needs: the resolvers, and the zone's own servers to confirm a no. */
+/** What the check needs: the resolvers, and the zone's own servers to confirm a "no". */
 type CaaZones = Pick<Zones, 'resolve' | 'findZone' | 'ask'>;
 
 /**
- * Whether the CAA records of a name allow this CA, this account and this challenge type to get a certificate (RFC 8659,
- * RFC 8657). As for the CA, the records of the name count, or those of the closest parent that has any. If a lookup
- * fails, the answer is `cannot-tell`, because the CA's resolvers may see more.
+ * Checks whether a name's CAA records allow this CA, this account and this challenge type to get a certificate (RFC
+ * 8659, RFC 8657). Like the CA, it uses the records of the name, or of the closest parent that has any. If a lookup
+ * fails, the verdict is `cannot-tell`, because the CA's resolvers may see more.
  *
- * A no is proof only from authoritative servers, because a resolver may have an old answer in its cache.
+ * A "no" is proof only from authoritative servers, because a resolver may have an old response in its cache.
  */
 export async function checkCaa(
   question: CaaQuestion,
@@ -23,7 +23,7 @@ export async function checkCaa(
 ): Promise<CaaFinding> {
   const names: string[] = [];
   for (let at: string | undefined = question.name; at; at = parentName(at)) names.push(at);
-  // Ask for all names at once: usually none has records, and then all are needed.
+  // Ask for all names at once: usually none has records, so all are needed.
   const looks = await Promise.all(names.map((name) => orReason(askResolvers(name, zones, signal))));
   signal.throwIfAborted();
   for (const [at, look] of looks.entries()) {
@@ -60,10 +60,10 @@ async function askAgain(
   return { verdict: 'pass', finding: `no CAA record limits who may issue for ${question.name} any more` };
 }
 
-/** The result, or the reason for the failure in words. */
+/** Returns the result, or the reason for the failure in words. */
 const orReason = <T>(look: Promise<T>): Promise<T | string> => look.catch(reasonOf);
 
-/** The resolver follows CNAMEs (RFC 8659 §3), but an AA bit says nothing about their targets (RFC 1035 §4.1.1). */
+/** The resolver follows CNAMEs (RFC 8659 §3), but the AA bit says nothing about their targets (RFC 1035 §4.1.1). */
 async function askResolvers(name: string, zones: CaaZones, signal: AbortSignal) {
   const answer = await zones.resolve({ name, type: 'CAA' }, signal);
   const authoritative = answer.authoritative && !answer.answers.some((record) => record.type === 'CNAME');
@@ -94,15 +94,15 @@ interface Property {
 
 function readProperty({ value }: DnsRecord): Property {
   const [flags = '', tag = '', ...rest] = value.split(' ');
-  // RFC 8659 §4.1: bit 0 is the highest one. Many people set the lowest one instead, which Boulder accepts, too. Tags
+  // RFC 8659 §4.1: bit 0 is the highest one. Many people set the lowest one instead, which Boulder also accepts. Tags
   // are not case-sensitive.
   return { critical: (Number.parseInt(flags, 10) & 0x81) !== 0, tag: tag.toLowerCase(), value: rest.join(' ') };
 }
 
-/** Known tags (RFC 8659 §4, RFC 9495). Any other critical tag forbids the issue. */
+/** Known tags (RFC 8659 §4, RFC 9495). Any other critical tag forbids issuance. */
 const knownTags = ['issue', 'issuewild', 'iodef', 'issuemail'];
 
-/** The verdict, and the records that it is about. */
+/** Returns the verdict, with the records that it concerns. */
 function judge(name: string, properties: readonly Property[], question: CaaQuestion): CaaFinding {
   const shown = properties.slice(0, mostRecords).map(({ critical, tag, value }) => {
     const text = value.replace(/^"(.*)"$/, '$1');
@@ -123,7 +123,7 @@ function permits(name: string, properties: readonly Property[], question: CaaQue
   const wild = properties.filter((property) => property.tag === 'issuewild');
   const relevant =
     question.wildcard && wild.length > 0 ? wild : properties.filter((property) => property.tag === 'issue');
-  // Records such as iodef limit nothing (RFC 8659 §4.2).
+  // Records such as iodef restrict nothing (RFC 8659 §4.2).
   if (relevant.length === 0)
     return { verdict: 'pass', finding: `the CAA records of ${name} do not limit who may issue` };
 

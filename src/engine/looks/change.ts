@@ -10,8 +10,8 @@ import { askDirectory, checkMayRegister, checkProfile } from './ca.ts';
 import { preflightBeforeOrder, verdictOn, whyUnusable } from './preflight.ts';
 
 /**
- * Checks changed settings of a certificate before they are stored, as far as that is possible without an order: what
- * changed of the CA and of the solver. A new certificate is refused for the same reasons.
+ * Checks a certificate's changed settings before they are stored, as far as possible without an order: what changed
+ * about the CA and about the solver. A new certificate is refused for the same reasons.
  */
 export async function checkChange(engine: Engine, job: Job, before: StoredSpec, signal: AbortSignal): Promise<void> {
   const { wanted } = job;
@@ -22,7 +22,7 @@ export async function checkChange(engine: Engine, job: Job, before: StoredSpec, 
   if (ofSolver(before) !== ofSolver(wanted)) await checkSolver(engine, job, directory, signal);
 }
 
-/** Whether the CA answers, and has the profile and an account, or would open one. */
+/** Checks that the CA responds, offers the profile, and has an account for us or would open one. */
 async function checkCa(engine: Engine, spec: StoredSpec, signal: AbortSignal): Promise<Directory> {
   const { name, settings } = spec.issuer;
   const issuer = engine.connect.issuer(name, settings);
@@ -49,7 +49,7 @@ async function checkSolver(
       caaIdentities: directory?.caaIdentities ?? [],
       account,
     };
-    // Without a probe, which is an effect and needs the lease.
+    // Without a probe, which is an effect and requires the lease.
     return preflightBeforeOrder(engine, subject, {}, signal);
   });
   const found = await together(looked);

@@ -11,13 +11,13 @@ import type { Engine } from '../engine.ts';
 import { waitFor } from '../run/wait.ts';
 import { lookAtHandshake } from './handshake.ts';
 
-/** The CA allows 10 s for a request with its redirects; here, 5 s without an answer are enough to say so. */
+/** The CA allows 10 s for a request with its redirects; here, 5 s without a response are enough to report it. */
 const getMs = 5_000;
-/** As many redirects as Let's Encrypt follows. */
+/** The number of redirects that Let's Encrypt follows. */
 const redirectLimit = 10;
-/** Until a load balancer's health check has seen the responder, which has just started. */
+/** The time until a load balancer's health check has seen the responder, which has just started. */
 const servedMs = 6_000;
-/** What is requested if nothing leads to certfleet now. It has no character that a balancer forbids. */
+/** The path that is requested if nothing leads to certfleet now. It has no character that a balancer forbids. */
 const plainPath = `${challengePath}certfleet-doctor`;
 
 export interface AnswerLook {
@@ -77,7 +77,7 @@ export async function lookAtAnswerOverTls(
   }
 }
 
-/** Requests it again while the balancer has not noticed the responder yet. */
+/** Repeats the request until the balancer has noticed the responder. */
 async function request(engine: Ports, look: AnswerLook, address: string): Promise<PathAnswer> {
   let answer = await follow(engine, look, address);
   if (!look.probe || !look.isYoung) return answer;
@@ -130,7 +130,7 @@ async function follow(engine: Ports, look: AnswerLook, first: string): Promise<P
   }
 }
 
-/** Let's Encrypt: http on port 80 and https on port 443 only. */
+/** Reports whether Let's Encrypt follows a redirect: http on port 80 and https on port 443 only. */
 const isFollowed = ({ protocol, port }: URL): boolean => port === '' && (protocol === 'http:' || protocol === 'https:');
 
 function refusalOf(engine: Ports, { settings, own }: AnswerLook, address: string) {
@@ -139,7 +139,7 @@ function refusalOf(engine: Ports, { settings, own }: AnswerLook, address: string
   return allowed ? undefined : ({ kind: 'not-fetched', address, forbidden: false } as const);
 }
 
-/** The first address of a redirect's host; one that may not be asked is found by the next hop. */
+/** Returns the first address of a redirect's host. If requests to it are not allowed, the next hop refuses. */
 async function addressOf(
   engine: Ports,
   { settings }: AnswerLook,
@@ -169,7 +169,7 @@ async function get(
   }
 }
 
-/** How far a request came, from the cause of `network/failed`. */
+/** Returns how far a request got, from the cause of `network/failed`. */
 function failureOf(error: unknown): Pick<PathAnswer & { kind: 'failed' }, 'kind' | 'phase' | 'code' | 'words'> {
   const cause = (error as { readonly cause?: unknown }).cause ?? error;
   const { phase, code } = cause as { readonly phase?: unknown; readonly code?: unknown };

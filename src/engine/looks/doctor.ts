@@ -17,19 +17,19 @@ export interface DrawnPath {
   readonly certificate: string;
   readonly identifier: string;
   readonly challenge: ChallengeType;
-  /** The name of the solver in the configuration. */
+  /** The solver's name in the configuration. */
   readonly solver: string;
   readonly hops: readonly Hop[];
 }
 
-/** How many names are looked at at once. */
+/** How many names are checked at once. */
 const mostAtOnce = 8;
-/** A cloud that is busy, or a port that another process still has. */
+/** Allows for a busy cloud, or a port that another process still holds. */
 const describeMs = 30_000;
-/** A balancer's health check needs a few rounds to see a responder that has just started. */
+/** A balancer's health check needs a few rounds to notice a responder that has just started. */
 const healthyMs = 15_000;
 
-/** Draws the path of every identifier of a certificate. Changes nothing; what fails becomes a hop. */
+/** Draws the path of every identifier of a certificate. Changes nothing; a failure becomes a hop. */
 export async function drawPaths(engine: Engine, spec: StoredSpec, signal: AbortSignal): Promise<readonly DrawnPath[]> {
   const turns = createTurns(mostAtOnce);
   const account = await storedAccount(engine, spec, signal);
@@ -39,7 +39,7 @@ export async function drawPaths(engine: Engine, spec: StoredSpec, signal: AbortS
   return spec.identifiers.flatMap(({ value }) => drawn.get(value) ?? []);
 }
 
-/** Those that one solver of the certificate answers. */
+/** Draws the paths of the identifiers that one of the certificate's solvers answers. */
 async function drawPart(
   engine: Engine,
   { part, account }: Omit<Drawing, 'solver'>,

@@ -20,19 +20,19 @@ export interface EndpointLook {
   /** SHA-256 of the previous version. */
   readonly previousFingerprint?: string;
   /**
-   * The name to send (SNI) if the endpoint is an IP address: a name of the certificate, so that a node behind a load
+   * The name to send as SNI if the endpoint is an IP address: a name of the certificate, so that a node behind a load
    * balancer can be checked by its address. Without it, no SNI is sent.
    */
   readonly serverName?: string;
   readonly vantage: Pick<Vantage, 'handshake'>;
   readonly pki: Pick<Pki, 'readChain'>;
-  /** All addresses of a name, A and AAAA; an IP address itself. */
+  /** Returns all addresses of a name, A and AAAA, or an IP address itself. */
   readonly resolve: (host: string, signal: AbortSignal) => Promise<readonly string[]>;
 }
 
 /**
- * Finds out what an endpoint really serves, on every address of its name, but at most 16. Whatever the endpoint does is a verdict; it
- * rejects only on abort, or if the endpoint cannot be parsed, which the configuration has checked.
+ * Finds out what an endpoint really serves, on at most 16 addresses of its name. Whatever the endpoint does is a
+ * verdict. Rejects only on abort, or if the endpoint cannot be parsed, which the configuration has checked.
  */
 export async function lookAtEndpoint(look: EndpointLook, signal: AbortSignal): Promise<EndpointVerdict> {
   const { host, port } = parseEndpoint(look.endpoint);
@@ -54,7 +54,7 @@ export async function lookAtEndpoint(look: EndpointLook, signal: AbortSignal): P
   return mention(few.left, judgeEndpoint(look.endpoint, verdicts));
 }
 
-/** The verdict, with the number of addresses that were left out in its words. */
+/** Returns the verdict, with the number of addresses that were not checked in its words. */
 export const mention = (left: number, verdict: EndpointVerdict): EndpointVerdict =>
   left === 0 ? verdict : { ...verdict, words: `${verdict.words}; ${left} more addresses were not checked` };
 
@@ -76,12 +76,12 @@ async function lookAtAddress(
     const state = judgeFingerprint(facts.fingerprint, look.expectFingerprint, look.previousFingerprint);
     return { address, state, words: remoteText(describeCertificate(facts), mostWords) };
   } catch (error) {
-    // A certificate that certfleet cannot read is not ours.
+    // A certificate that certfleet cannot read is not one of its own.
     return { address, state: 'other', words: `a certificate that cannot be read (${wordsOf(error)})` };
   }
 }
 
-/** Any server may have made the certificate; a real one's names, serial and issuer are shorter. */
+/** Any server may have created the certificate; a real one's names, serial and issuer are shorter. */
 const mostWords = 1_000;
 
 const wordsOf = (error: unknown): string => remoteText(reasonOf(error), mostWords);
@@ -97,7 +97,7 @@ function failureOf(error: unknown): Pick<AddressVerdict, 'state' | 'words'> {
   return { state: noRouteHere.includes(cause?.code) ? 'cannot-tell' : 'unreachable', words };
 }
 
-/** `www.example.com, example.com; serial 03ab…; not after 2027-01-01T00:00:00Z; from Example CA`. */
+/** Returns `www.example.com, example.com; serial 03ab…; not after 2027-01-01T00:00:00Z; from Example CA`. */
 function describeCertificate(facts: CertificateFacts): string {
   const names = facts.identifiers.map(identifierKey);
   // Three names are enough to recognise a certificate.

@@ -6,10 +6,12 @@ import type { Engine } from '../engine.ts';
 import { waitFor } from '../run/wait.ts';
 import { lookAtEndpoint, mention } from './endpoint.ts';
 
-/** How long to watch an endpoint within a run. A reload takes milliseconds; after that, the endpoint is pending. */
+/**
+ * How long to watch an endpoint within a run. A reload takes milliseconds; after this time, the endpoint is pending.
+ */
 const watchBudgetMs = 5_000;
 
-/** The endpoints of a certificate, and the versions that they should or may serve. */
+/** A certificate's endpoints, and the versions that they should or may serve. */
 export interface Watched {
   readonly wanted: StoredSpec;
   /** SHA-256 of the version that should be served, and of the previous one. */
@@ -49,7 +51,7 @@ export async function lookAtAll(
 }
 
 /**
- * Checks the endpoints until all expected ones serve the version, or a reload would be over.
+ * Checks the endpoints until all expected ones serve the version, or a reload would have finished.
  *
  * @param expected the endpoints to wait for; the others are only checked
  */
@@ -69,7 +71,7 @@ export async function watch(
   return 'value' in waited ? waited.value : (waited.seen ?? []);
 }
 
-/** @param stays why the previous version is not put back after a failed handshake; undefined if it is */
+/** @param stays why the previous version is not restored after a failed handshake; undefined if it is */
 export function endpointError(
   { name: certificate }: StoredSpec,
   { endpoint, state, words }: EndpointVerdict,

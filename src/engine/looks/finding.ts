@@ -1,8 +1,8 @@
 import type { CertfleetError } from '../../core/errors/errors.ts';
 
 /**
- * The result of a check of something that the CA will check ("Preflight" in docs/architecture.md): pass, a proven no,
- * or cannot tell. Only a proven no stops an order. A check that fails because of where this machine is (no IPv6,
+ * The result of checking something that the CA will check ("Preflight" in docs/architecture.md): pass, a definite "no",
+ * or cannot tell. Only a definite "no" stops an order. A check that fails because of this machine's location (no IPv6,
  * hairpin NAT, split horizon) is `cannot-tell`.
  */
 export interface Finding {
@@ -12,6 +12,6 @@ export interface Finding {
   readonly advice: string;
   /** An error that is never overridden: it protects the user's own service, or the solver cannot answer at all. */
   readonly refusal?: CertfleetError;
-  /** Why the solver could not be checked: its server does not answer, or refuses the credentials. */
+  /** Why the solver could not be checked: its server does not respond, or refuses the credentials. */
   readonly unusable?: CertfleetError;
 }

@@ -9,7 +9,7 @@ import { type Answer, lookAtAddresses, type PathLook } from './path.ts';
 
 /** How long one handshake may take, as for a request by the public path. */
 const handshakeMs = 3_000;
-/** OpenSSL's word for a server that does not speak `acme-tls/1`. */
+/** OpenSSL's code for a server that does not speak `acme-tls/1`. */
 const noProtocol = 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
 
 export interface HandshakeLook extends Omit<PathLook, 'engine' | 'expected'> {
@@ -19,9 +19,9 @@ export interface HandshakeLook extends Omit<PathLook, 'engine' | 'expected'> {
 }
 
 /**
- * Shakes hands once with every address of the name, as the CA does for TLS-ALPN-01.
+ * Performs one handshake with every address of the name, as the CA does for TLS-ALPN-01.
  *
- * @param onlyAsTheCa private addresses are asked only if the operator's resolvers see what the CA sees
+ * @param onlyAsTheCa private addresses are contacted only if the operator's resolvers see what the CA sees
  */
 export const lookAtHandshake = (
   look: HandshakeLook,

@@ -5,11 +5,11 @@ import type { Zones } from '../zones/zone.ts';
 import { lookUpAddresses } from './addresses.ts';
 import { checkCaa } from './caa.ts';
 
-/** An answer with more records than this is asked for again rather than kept: real ones have a few. */
+/** A response with more records than this is not cached: real ones have a few. */
 const mostRecords = 64;
 
 /**
- * The DNS checks of the preflight, with a given set of resolvers. Answers are cached for half a minute: a name is
+ * Creates the preflight's DNS checks with a given set of resolvers. Responses are cached for half a minute: a name is
  * checked before the order and again before the validation, and many certificates may share a domain's CAA.
  */
 export function createLooks(zones: Zones, clock: Clock, asTheCa: boolean): Looks {

@@ -10,20 +10,22 @@ import type { Engine } from '../engine.ts';
 import { waitFor } from '../run/wait.ts';
 import type { Finding } from './finding.ts';
 
-/** How long one HTTP request may take. The CA allows 10 s; if it takes more than 3 s here, the check cannot tell. */
+/**
+ * How long one HTTP request may take. The CA allows 10 s; if it takes more than 3 s here, the verdict is `cannot-tell`.
+ */
 const getMs = 3_000;
 /** Load balancers check their servers every 2 to 5 s (HAProxy, nginx), and some need two good checks. */
 const servedMs = 6_000;
 const gatewayStatuses: readonly number[] = [502, 503, 504];
-/** As many redirects as Let's Encrypt follows. */
+/** The number of redirects that Let's Encrypt follows. */
 const redirectLimit = 10;
 /** A name has at most 253 characters; a header may have thousands. */
 const mostOrigin = 270;
 
 /**
- * Requests the probe by the public path. A load balancer answers 502, 503 or 504 until its health check has seen the
- * responder, which has just started, so these prove nothing before {@link servedMs} have passed. A wrong answer of any
- * kind proves nothing for `settleMs`, because a rule that has just been added may not be in effect everywhere.
+ * Requests the probe by the public path. A load balancer returns 502, 503 or 504 until its health check has seen the
+ * responder, which has just started, so these prove nothing before {@link servedMs} have passed. No wrong answer proves
+ * anything for `settleMs`, because a rule that was just added may not be in effect everywhere.
  */
 export async function lookUntilServed(look: PathLook, settleMs = 0): Promise<Finding> {
   const { clock } = look.engine;
@@ -50,7 +52,7 @@ export interface PathLook {
 
 export interface PathFinding extends Finding {
   readonly noBackend?: boolean;
-  /** Some address answered, and not what is expected. */
+  /** At least one address answered, but not as expected. */
   readonly isWrong?: boolean;
 }
 
@@ -63,7 +65,7 @@ export const lookAtPath = (look: PathLook): Promise<PathFinding> =>
     lookAt: (address, asTheCa) => lookAtAddress(look, address, asTheCa),
   });
 
-/** Looks once at every address of the name, as a CA may that validates over HTTP or TLS. */
+/** Checks every address of the name once, as a CA that validates over HTTP or TLS may. */
 export async function lookAtAddresses(
   { engine, settings, identifier, deadline }: Omit<PathLook, 'expected'>,
   {
@@ -125,7 +127,8 @@ async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean):
       const answer = await engine.vantage.get(url, { address, port: settings.http01Port }, limit.signal);
       if (answer.status >= 300 && answer.status < 400 && answer.location !== undefined) {
         const next = new URL(answer.location, url);
-        // The CA would follow it to another host, or to https, but this check knows no addresses and ports for those.
+        // The CA would follow a redirect to another host, or to https, but this check has no addresses or ports for
+        // those.
         if (next.protocol !== 'http:' || next.hostname !== new URL(url).hostname)
           return { verdict: 'cannot-tell', finding: `${address} redirects to ${remoteText(next.origin, mostOrigin)}` };
         url = next.href;

@@ -25,7 +25,7 @@ export interface PreflightSubject {
   readonly solver: Solver;
   readonly settings: PreflightSettings;
   readonly caaIdentities: readonly string[];
-  /** undefined if none is stored yet. */
+  /** Undefined if none is stored yet. */
   readonly account: SolverAccount | undefined;
 }
 
@@ -37,7 +37,7 @@ export async function preflightBeforeOrder(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const looks = engine.connect.looks(subject.settings);
-  // What is old has settled.
+  // Something prepared earlier has settled.
   const settleMs = again ? 0 : (subject.solver.settleMs ?? 0);
   const deadline = engine.clock.deadline(budgetMs, signal);
   const pathDeadline = engine.clock.deadline(budgetMs + settleMs, signal);
@@ -67,7 +67,7 @@ export async function preflightBeforeOrder(
   }
 }
 
-/** Step 7: looks at the challenge's answer by the public path, once the solver says that it is ready. */
+/** Step 7: checks the challenge's answer by the public path, once the solver says that it is ready. */
 export async function preflightAnswer(
   engine: Engine,
   settings: PreflightSettings,
@@ -126,7 +126,7 @@ async function lookAtCaa(
   identifier: Identifier,
   deadline: Deadline,
 ): Promise<Finding> {
-  // CAA is about names (RFC 8659), so IP addresses have none.
+  // CAA applies to names (RFC 8659), so IP addresses have none.
   if (identifier.type === 'ip' || subject.caaIdentities.length === 0) return pass(identifier);
   try {
     const { verdict, finding } = await looks.caa(
@@ -147,8 +147,8 @@ async function lookAtCaa(
 }
 
 /**
- * Why the solver cannot be used: a setting is missing or wrong, a DNS provider refuses the credentials or a zone, or no
- * name can be checked. For some of a hundred, a name server was slow.
+ * Returns why the solver cannot be used: a setting is missing or wrong, a DNS provider refuses the credentials or a
+ * zone, or no name can be checked. If only some of a hundred names failed, a name server was slow.
  */
 export function whyUnusable(findings: readonly Finding[]): CertfleetError | undefined {
   const names = new Set(findings.map(({ identifier }) => identifier));
@@ -157,14 +157,14 @@ export function whyUnusable(findings: readonly Finding[]): CertfleetError | unde
   return refused ?? (unusable.length === names.size ? unusable[0] : undefined);
 }
 
-/** After so many failed validations in an hour, "cannot tell" stops the order, too. */
+/** After this many failed validations in an hour, "cannot tell" also stops the order. */
 const failuresBeforeStop = 3;
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * The error that follows from the findings, or none. `overruled` means that a proven no is ignored, because the renewal
- * time has passed and this has not been done for a day.
+ * Returns the error that follows from the findings, or none. `overruled` means that a definite "no" is ignored, because
+ * the renewal time has passed and this has not been done for a day.
  */
 export function verdictOn(
   findings: readonly Finding[],
@@ -176,7 +176,7 @@ export function verdictOn(
   },
 ): { readonly error?: CertfleetError; readonly overruled?: boolean } {
   const refused = findings.filter((f) => f.refusal);
-  // What protects the user's own service comes first; it is about the certificate as a whole.
+  // Errors that protect the user's own service come first; they concern the certificate as a whole.
   const other = refused.find(({ refusal }) => !isFailure(refusal, 'dns/zone-not-found'))?.refusal;
   if (other) return { error: other };
   if (refused[0]?.refusal) return { error: aboutNames(refused[0].refusal, refused.map(asName)) };
@@ -186,7 +186,7 @@ export function verdictOn(
     const overdue = history.renewalAt !== undefined && Date.parse(history.renewalAt) <= now;
     const triedToday = history.overruledAt !== undefined && happenedWithin(dayMs, history.overruledAt, history.now);
     if (overdue && !triedToday) return { overruled: true };
-    // Report all names at once, so that they can be fixed in one go.
+    // Report all names at once, so that they can be fixed together.
     const finding = [no, ...others].map(saying).join('; ');
     const names = [no, ...others].map(asName);
     return { error: fail('preflight/no', { finding, advice: no.advice }, { names }) };
@@ -202,10 +202,10 @@ export function verdictOn(
 
 const asName = (finding: Finding): RefusedName => ({ identifier: finding.identifier, reason: finding.finding });
 
-/** The first finding of each identifier, because its others usually have the same cause. */
+/** Returns the first finding of each identifier, because its others usually have the same cause. */
 const oneEach = (findings: readonly Finding[]): readonly Finding[] =>
   findings.filter((f, index) => findings.findIndex(({ identifier }) => identifier === f.identifier) === index);
 
-/** The finding as a sentence, with the identifier in front unless it contains it. */
+/** Returns the finding as a sentence, preceded by the identifier unless it contains it. */
 export const saying = ({ identifier, finding }: Pick<Finding, 'identifier' | 'finding'>): string =>
   finding.includes(identifier.replace(/^\*\./, '')) ? finding : `${identifier}: ${finding}`;

@@ -4,9 +4,9 @@ import type { Finding } from './finding.ts';
 import { verdictOn } from './preflight.ts';
 
 /**
- * Fails with the error that follows from the findings, or returns. A proven no is ignored if a person insists, or once
- * a day past the renewal time, so that a wrong check never lets a certificate expire. The latter is stored before the
- * CA is asked.
+ * Fails with the error that follows from the findings, or returns. A definite "no" is ignored if a person insists, or
+ * once a day past the renewal time, so that a wrong check never lets a certificate expire. The latter is stored before
+ * the CA is asked.
  */
 export async function weigh(run: Run, findings: readonly Finding[]): Promise<void> {
   const { engine, job, holding, learned, signal } = run;
@@ -22,7 +22,7 @@ export async function weigh(run: Run, findings: readonly Finding[]): Promise<voi
   });
   if (verdict.error && (!job.insists || isRefusal)) throw verdict.error;
   if (!verdict.error && !verdict.overruled) return;
-  // Other challenges of the order are checked at the same time, and must not count as a second try.
+  // The order's other challenges are checked at the same time, and must not count as a second try.
   learned.overruled = true;
   if (verdict.overruled) await holding.apply(overruled(now), signal);
 }

@@ -4,19 +4,19 @@ import { noSuchLabel } from '../zones/authorities.ts';
 import type { Zones } from '../zones/zone.ts';
 
 /**
- * Finds the wildcard record that a record at a name would hide, and the parent name that would vanish because of it;
- * undefined if nothing would be hidden.
+ * Finds the wildcard record that a record at a name would hide, and the parent name that would vanish because of it.
+ * Returns undefined if nothing would be hidden.
  *
  * A wildcard applies only to names whose closest existing ancestor is directly above it (RFC 4592 §3.3.1). If
  * `a.example.com` exists only through `*.example.com`, a record at `_acme-challenge.a.example.com` makes
  * `a.example.com` exist without any address.
  *
- * The servers' answers for names that do not exist (`x`) show this:
+ * The servers' responses for names that do not exist (`x`) show this:
  * 1. If `x.NAME` does not exist, no wildcard applies. Nothing is hidden.
  * 2. Otherwise a wildcard answered. If `x.*.PARENT` does not exist, `*.PARENT` is a node, so PARENT exists and that
- *    wildcard is below it (RFC 4592 §2.2.1, `ghost.*.example`). Nothing is hidden.
- * 3. Otherwise PARENT exists only through a wildcard further up. Some servers answer questions with asterisks wrongly,
- *    so PARENT must also show the same addresses as that wildcard. Other types, such as MX, are not compared.
+ * wildcard is below it (RFC 4592 §2.2.1, `ghost.*.example`). Nothing is hidden.
+ * 3. Otherwise PARENT exists only through a wildcard further up. Some servers answer queries with asterisks wrongly, so
+ * PARENT must also have the same addresses as that wildcard. Other types, such as MX, are not compared.
  */
 export async function findHiddenWildcard(
   zones: Pick<Zones, 'ask'>,
@@ -30,7 +30,8 @@ export async function findHiddenWildcard(
     (await zones.ask(zone, { name: at, type }, signal)).answer;
   const exists = async (at: string) => !isNothing(await ask(at));
   /**
-   * Whether a wildcard also answers below `*.at`, so that `*.at` is not a node. A name that is too long counts as such.
+   * Reports whether a wildcard also answers below `*.at`, so that `*.at` is not a node. A name that is too long counts
+   * as answered.
    */
   const answersBelowAsterisk = async (at: string) => {
     const question = `${noSuchLabel}.*.${at}`;
@@ -38,7 +39,7 @@ export async function findHiddenWildcard(
   };
 
   const below = `${noSuchLabel}.${name}`;
-  // The longest names have no room for another label; then check whether the name itself exists.
+  // The longest names have no room for another label; in that case, check whether the name itself exists.
   if (!(await exists(fits(below) ? below : name))) return undefined;
   for (const at of [parent, name]) if (!(await answersBelowAsterisk(at))) return undefined;
 
@@ -56,11 +57,14 @@ export async function findHiddenWildcard(
 /** RFC 1035 §2.3.4: a name has at most 253 characters as text. */
 const fits = (name: string): boolean => name.length <= 253;
 
-/** Whether the name itself does not exist. After an alias, NXDOMAIN is about the alias's target (RFC 6604 §2.1). */
+/**
+ * Reports whether the name itself does not exist. After an alias, NXDOMAIN concerns the alias's target (RFC 6604 §2.1).
+ */
 const isNothing = (answer: DnsAnswer): boolean => answer.rcode === 'NXDOMAIN' && answer.answers.length === 0;
 
 /**
- * A name's alias, or else its addresses, as text. The addresses behind an alias are left out, because they may vary.
+ * Returns a name's alias, or else its addresses, as text. The addresses behind an alias are omitted, because they may
+ * vary.
  */
 function describe(name: string, answers: readonly DnsAnswer[]): string {
   const own = answers.flatMap((answer) => answer.answers.filter((record) => record.name === name));

@@ -2,15 +2,15 @@ import { createTurns } from '../../core/async/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Pace } from './pace.ts';
 
-/** While a CA is down, it gets one certificate a minute, to find out whether it is back; a pass does that three times. */
+/** While a CA is down, one certificate a minute probes whether it is back, up to three times in a pass. */
 const probes = { everyMs: 60_000, most: 3 };
 
-/** What one pass knows of a CA. */
+/** What one pass knows about a CA. */
 export interface CaOfPass {
   state(): 'unknown' | 'works' | 'probing' | 'down';
   /**
-   * How many certificates may be in work now. Once the CA has accepted an order, as many as it has orders are prepared or
-   * delivered meanwhile.
+   * Returns how many certificates may be worked on now. Once the CA has accepted an order, this is twice the number of
+   * orders: the others are prepared or delivered meanwhile.
    */
   lanes(): number;
   /** Runs `work`, from newOrder to the certificate, once one more order may be in flight. */
@@ -18,18 +18,19 @@ export interface CaOfPass {
   /** Calls `run` whenever the lanes may have grown, until the returned function is called. */
   onGrowth(run: () => void): () => void;
   /**
-   * The CA gave no answer to a new order, or before it, or answered with a 5xx: it is down.
+   * Records that the CA is down: it did not respond to a new order, or before it, or returned a 5xx.
    *
    * @returns whether it had worked until now, so that this pass will probe it
    */
   failed(): boolean;
-  /** An order was accepted. */
+  /** Records that an order was accepted. */
   works(): void;
-  /** The CA was down in an earlier pass: first try one certificate only. */
+  /** Records that the CA was down in an earlier pass, so that only one certificate is tried first. */
   probe(): void;
   /**
-   * In how many ms the next certificate may probe a CA that died during this pass; if 0, the caller is the one. Undefined
-   * if the CA is not down, has accepted nothing since the pass began, or has failed all probes.
+   * Returns in how many ms the next certificate may probe a CA that went down during this pass; 0 means that the caller
+   * should probe it now. Returns undefined if the CA is not down, has accepted nothing since the pass began, or has
+   * failed all probes.
    */
   nextProbe(): number | undefined;
 }

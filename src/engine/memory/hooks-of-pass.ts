@@ -3,17 +3,17 @@ import { identifierKey } from '../../core/names/identifier.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 
-/** What a pass remembers of the hooks around its orders. */
+/** What a pass remembers about the hooks around its orders. */
 export interface HooksOfPass {
-  /** A post-hook is journalled that has not run yet. */
+  /** A journalled post-hook has not run yet. */
   owes: boolean;
-  /** The pairs that are journalled and whose pre-hook has run, by `hooksKey`. */
+  /** The journalled pairs whose pre-hook has run, by `hooksKey`. */
   readonly entered: Set<string>;
-  /** The pre-hooks that have run; pairs with different post-hooks may share one. */
+  /** The pre-hooks that have run. Pairs with different post-hooks may share one. */
   readonly ran: Set<string>;
-  /** Certificates with the same hooks wait for one pre-hook. */
+  /** Makes certificates with the same hooks wait for one pre-hook. */
   readonly entering: SingleFlight<void>;
-  /** The names of the certificates that were renewed, and of those that failed, by certificate. */
+  /** The names of the renewed certificates, by certificate. `failed` has those that failed. */
   readonly renewed: Map<string, readonly string[]>;
   readonly failed: Map<string, readonly string[]>;
 }
@@ -27,20 +27,20 @@ export const newHooksOfPass = (): HooksOfPass => ({
   failed: new Map(),
 });
 
-/** Remembers an outcome for the post-hooks. */
+/** Records an outcome for the post-hooks. */
 export function noteOutcome(hooks: HooksOfPass, spec: StoredSpec, { result }: Outcome): void {
   if (result === 'issued' || result === 'renewed') noteRenewed(hooks, spec);
   else if (result === 'failed') hooks.failed.set(spec.name, spec.identifiers.map(identifierKey));
 }
 
-/** Remembers a new certificate for the post-hooks; for certbot, too, it is renewed though a deploy hook fails. */
+/** Records a new certificate for the post-hooks. As in certbot, it counts as renewed even if a deploy hook fails. */
 export const noteRenewed = ({ renewed }: HooksOfPass, { name, identifiers }: StoredSpec): void =>
   void renewed.set(name, identifiers.map(identifierKey));
 
-/** How long a list in an environment variable may be: all of them and the arguments share 128 KiB on Linux. */
+/** The maximum length of a list in an environment variable: on Linux, one variable may have 128 KiB. */
 const longestList = 16_000;
 
-/** certbot's variables for post-hooks. */
+/** Returns certbot's variables for post-hooks. */
 export const postHookVariables = ({ renewed, failed }: HooksOfPass): Readonly<Record<string, string>> => ({
   RENEWED_DOMAINS: listOf(renewed),
   FAILED_DOMAINS: listOf(failed),

@@ -4,23 +4,25 @@ import type { Clock } from '../../ports/clock.ts';
 import type { AccountIssuer } from '../../ports/issuer.ts';
 import { createPaces, type Paces } from './pace.ts';
 
-/** More accounts than the certificates of one store use. */
+/** More accounts than one store's certificates use. */
 const mostAccounts = 256;
 
-/** What a process remembers from one pass to the next. All of it is bounded, and none of it has to survive the process. */
+/**
+ * What a process remembers from one pass to the next. All of it is bounded, and none of it has to survive the process.
+ */
 export interface Memory {
   /**
-   * Accounts by `accountKey`, so that a hundred certificates open an account only once. One that the CA refuses, or that
-   * a person changes, is replaced.
+   * Accounts by `accountKey`, so that a hundred certificates open an account only once. An account that the CA refuses,
+   * or that a person changes, is replaced.
    */
   readonly accounts: Map<string, Promise<AccountIssuer>>;
   /** Allows one order at a time for the same names at the same CA. */
   readonly orderTurns: ReturnType<typeof createTurnsByKey>;
   /** Allows one deployment at a time on a target that cannot handle several. */
   readonly targetTurns: ReturnType<typeof createTurnsByKey>;
-  /** By directory URL: how many orders each CA gets at once. */
+  /** How many orders each CA gets at once, by directory URL. */
   readonly paces: Paces;
-  /** The ids of the passes that have not ended. */
+  /** The IDs of the passes that have not ended. */
   readonly passes: Set<string>;
 }
 

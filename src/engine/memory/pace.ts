@@ -2,34 +2,34 @@ import { createBoundedMap } from '../../core/async/bounded-map.ts';
 import { createTurns } from '../../core/async/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 
-/** How many orders a CA gets at once: at the start, at least, at most. */
+/** How many orders a CA gets at once: initially, at least, and at most. */
 const start = 32;
 const least = 4;
 const most = 256;
 
-/** Answers this much slower than in the CA's best round show that it, or this machine, is at its limit. */
+/** Responses this much slower than in the CA's best round show that it, or this machine, is at its limit. */
 const slower = { factor: 3, byMs: 100 };
 
-/** After this time without an answer, the CA's best round says nothing any more. */
+/** After this time without a response, the CA's best round no longer counts. */
 const bestForMs = 3_600_000;
 
-/** More CAs than the certificates of one store use. */
+/** More CAs than one store's certificates use. */
 const mostCas = 64;
 
 /**
- * Finds out how many orders to have in flight at one CA, because most of the time is spent waiting for it. The number
- * doubles after each round of good answers, and halves if the CA is busy, limits us, or becomes slower.
+ * Determines how many orders to have in flight at one CA, because most of the time is spent waiting for it. The number
+ * doubles after each round of good responses, and halves if the CA is busy, limits us, or becomes slower.
  */
 export interface Pace {
-  /** How many orders may be in flight now. */
+  /** Returns how many orders may be in flight now. */
   limit(): number;
   /** Runs `work`, from newOrder to the certificate, once the limit allows one more order. */
   inTurn<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
   /** Calls `run` whenever the limit has grown, until the returned function is called. */
   onGrowth(run: () => void): () => void;
-  /** The CA answered a request that was sent at this time of the monotonic clock. */
+  /** Records that the CA responded to a request that was sent at this time of the monotonic clock. */
   answered(askedMs: number): void;
-  /** The CA answered 429 or 503, or did not answer in time. */
+  /** Records that the CA returned 429 or 503, or did not respond in time. */
   strained(askedMs: number): void;
 }
 
@@ -47,7 +47,7 @@ export function createPaces(clock: Clock): Paces {
 export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
   let limit = start;
   let round = { answers: 0, ms: 0, sinceMs: clock.monotonicMs() };
-  /** The mean of the fastest round, and when the CA last answered. */
+  /** The mean of the fastest round. `answeredMs` is when the CA last responded. */
   let bestMs = Number.POSITIVE_INFINITY;
   let answeredMs = clock.monotonicMs();
   const listeners = new Set<() => void>();
@@ -61,8 +61,8 @@ export function createPace(clock: Pick<Clock, 'monotonicMs'>): Pace {
     turns.admit();
     for (const run of listeners) run();
   };
-  // Requests sent before the number changed say nothing about the new one. Otherwise, hundreds of late answers would halve
-  // it again and again.
+  // Requests sent before the number changed say nothing about the new number. Otherwise, hundreds of late responses
+  // would halve it again and again.
   const isOfBefore = (askedMs: number) => askedMs < round.sinceMs;
 
   return {

@@ -3,15 +3,18 @@ import { type CaOfPass, createCaOfPass } from './ca-of-pass.ts';
 import { type HooksOfPass, newHooksOfPass } from './hooks-of-pass.ts';
 import type { Memory } from './memory.ts';
 
-/** What one pass has done and found out. It ends with the pass: the next one runs hooks again, and asks again who was down. */
+/**
+ * What one pass has done and found out. It ends with the pass: the next one runs hooks again, and checks again which
+ * CAs are down.
+ */
 export interface Pass {
-  /** Tells the passes of one process apart. */
+  /** Distinguishes the passes of one process. */
   readonly id: string;
   /** The hooks around its orders. */
   readonly hooks: HooksOfPass;
-  /** Targets that missed their deadline, so that its other certificates do not wait for them. */
+  /** Targets that missed their deadline, so that the pass's other certificates do not wait for them. */
   readonly hung: Set<string>;
-  /** By directory URL: whether the CA is down, and how many certificates may be in work. */
+  /** By directory URL: whether the CA is down, and how many certificates may be worked on. */
   readonly cas: (directory: string) => CaOfPass;
 }
 

@@ -2,15 +2,15 @@ import { createBoundedMap } from '../../core/async/bounded-map.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DnsServer } from '../../ports/dns.ts';
 
-/** How long a server that did not answer is asked after the others. */
+/** How long a server that did not respond is tried after the others. */
 const lastForMs = 10 * 60_000;
 /** A hostile zone may invent servers. */
 const mostKept = 1_024;
 
-/** The name servers and resolvers that did not answer lately. */
+/** The name servers and resolvers that recently did not respond. */
 export interface SilentServers {
   note(server: DnsServer): void;
-  /** In the order in which to ask them: the silent ones last. */
+  /** Returns the servers in the order in which to query them: the silent ones last. */
   inOrder<T extends DnsServer>(servers: readonly T[]): readonly T[];
 }
 

@@ -5,10 +5,13 @@ import type { Clock } from '../../ports/clock.ts';
 const shortestMs = 30_000;
 const longestMs = 3_600_000;
 
-/** More than a pass over thousands of certificates needs at once. The names in answers may be new ones each time. */
+/** More than a pass over thousands of certificates needs at once. The names in responses may be new each time. */
 const mostKept = 4_096;
 
-/** Caches results for their TTL, the oldest ones only as long as there is room. Callers that ask for the same at the same time share one search. */
+/**
+ * Caches results for their TTL, evicting the oldest when there is no room. Concurrent callers with the same key share
+ * one search.
+ */
 export function createZoneMemory(clock: Clock) {
   const kept = new Map<string, { readonly value: unknown; readonly until: number }>();
   const share = createSingleFlight<unknown>();
@@ -25,7 +28,7 @@ export function createZoneMemory(clock: Clock) {
       const { value, ttl, isLarge } = await find();
       if (isLarge) return value;
       const keepMs = Math.min(Math.max(ttl * 1000, shortestMs), longestMs);
-      // Deleted first, because a map lists its keys in the order in which they were added.
+      // Delete first: a map lists its keys in the order in which they were added.
       kept.delete(key);
       kept.set(key, { value, until: clock.monotonicMs() + keepMs });
       const [oldest] = kept.keys();

@@ -3,7 +3,7 @@ import type { Lineage } from '../../core/lineage/lineage.ts';
 import { isWrittenByHand } from '../../core/spec/by-hand.ts';
 import { type Engine, report } from '../engine.ts';
 
-/** Warns, in every pass, of records that a person must write anew. Others are replaced by the next order. */
+/** Warns, in every pass, about records that a person must replace. Other records are replaced by the next order. */
 export function warnOfEnding(engine: Engine, lineage: Lineage): void {
   if (!lineage.kept || !isWrittenByHand(lineage.spec)) return;
   for (const { name, until } of endingRecords(lineage, engine.clock.now())) {

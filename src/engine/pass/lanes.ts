@@ -4,13 +4,13 @@ import { type Busy, isBusy } from '../leases/lease.ts';
 
 /** One piece of work in a pass. */
 export interface Errand<T extends object> {
-  /** How many errands of its group may run at once. */
+  /** Returns how many errands of its group may run at once. */
   readonly limit: () => number;
   /** Calls `run` whenever the limit may have grown, until the returned function is called. */
   readonly onGrowth?: (run: () => void) => () => void;
   /** Errands of one group share a limit; the certificates of one CA form a group. */
   readonly group: string;
-  /** It begins once all errands of lower phases are done; 0 if undefined. */
+  /** The errand begins once all errands of lower phases are done. The default is 0. */
   readonly phase?: number;
   /** Tries once. Rejects only if the signal aborts. */
   run(signal: AbortSignal): Promise<T | Busy>;
@@ -38,8 +38,8 @@ export async function inLanes<T extends object>(
 
 /**
  * Runs errands, as many at once as their groups allow. An errand that is busy (another process is working on its
- * lineage) is put aside and tried again later, so no lane waits while the phase has other work. After an abort, nothing
- * new starts, and it rejects once all running errands have cleaned up.
+ * lineage) is set aside and tried again later, so that no lane waits while the phase has other work. After an abort,
+ * nothing new starts, and the promise rejects once all running errands have cleaned up.
  */
 async function inOnePhase<T extends object>(
   { clock }: Pick<Engine, 'clock'>,

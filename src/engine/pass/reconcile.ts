@@ -21,7 +21,7 @@ import { type Errand, inLanes } from './lanes.ts';
 import { lineageMissing, renewalOfWidows, watchStore } from './store-faults.ts';
 import { sweeperOf, whatIsLeft } from './sweep.ts';
 
-/** Makes one pass over many certificates. The outcomes are in the order of the jobs. */
+/** Runs one pass over many certificates. The outcomes are in the order of the jobs. */
 export async function reconcile(
   engine: Engine,
   jobs: readonly Job[],
@@ -41,12 +41,12 @@ export async function reconcile(
 }
 
 /**
- * The unattended pass: does every job that is due, and cleans up after dead processes. It plans while it scans the store,
- * and keeps only the outcome of a certificate that is not due, so thousands of them are cheap. If nothing is due, it
- * writes nothing.
+ * Runs the unattended pass: does every job that is due, and cleans up after dead processes. It plans while it scans the
+ * store, and keeps only the outcome of a certificate that is not due, so thousands of certificates are cheap. If
+ * nothing is due, it writes nothing.
  *
  * @param wanted.jobs jobs for certificates, stored or not; their outcomes come first, in this order
- * @param wanted.jobOf the job for any other stored lineage
+ * @param wanted.jobOf returns the job for any other stored lineage
  */
 export async function reconcileAll(
   engine: Engine,
@@ -57,7 +57,8 @@ export async function reconcileAll(
   const outcomes = new Map<string, Outcome | undefined>([...jobs.keys()].map((name) => [name, undefined]));
   const errands: Errand<{ readonly name: string; readonly outcome: Outcome | undefined; readonly hasLeft: boolean }>[] =
     [];
-  // Certificates that failed last time come last. If the CA fails on one of them, the others have had their turn.
+  // Certificates that failed last time come last, so that the others have had their turn if the CA fails on one of
+  // them.
   const doubtful: typeof errands = [];
   const due: Job[] = [];
   let planned = 0;
@@ -97,7 +98,7 @@ export async function reconcileAll(
     }
   await warnOfAccounts(engine, watch, signal);
   for (const [name, versions] of await watch.missing(signal)) {
-    // What is there can be used, so order it again only once it is due.
+    // The existing versions can be used, so order again only once they are due.
     const isDue = Date.parse(renewalOfWidows(versions).at) <= engine.clock.now().getTime();
     if (jobs.has(name) && isDue) continue;
     jobs.delete(name);
