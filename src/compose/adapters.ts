@@ -25,18 +25,18 @@ import { type ConnectContext, secretsFrom, unknownType } from './context.ts';
 import { digestOf } from './digest.ts';
 import type { Prepared } from './pool.ts';
 
-/** The mark of a store's objects at a balancer (`core/path/own-mark.ts`). */
+/** Returns the mark on a store's objects at a balancer (`core/path/own-mark.ts`). */
 export const ownerOf = (storeId: string): string =>
   createHash('sha256').update(`certfleet owner ${storeId}`).digest('hex').slice(0, 12);
 
-/** How secrets are read. */
+/** Returns how secrets are read. */
 const resolvingIn = ({ world, env }: ConnectContext) => ({
   ...secretsFrom(env),
   files: world.files,
   warn: (message: string) => world.log.warn(message),
 });
 
-/** An adapter's options, with secrets read. */
+/** Returns an adapter's options, with their secrets read. */
 const optionsOf = <Shape extends z.ZodObject>(
   context: ConnectContext,
   definition: WithOptions<Shape>,
@@ -44,7 +44,7 @@ const optionsOf = <Shape extends z.ZodObject>(
   name: string,
 ) => resolveOptions(definition, settings, { ...resolvingIn(context), name });
 
-/** An issuer's external account, with its key read. */
+/** Returns an issuer's external account, with its key read. */
 export async function readExternalAccount(
   context: ConnectContext,
   eab: ExternalAccount,
@@ -57,11 +57,11 @@ export async function readExternalAccount(
 
 /** An adapter with its options, ready to be connected. */
 export interface PreparedAdapter<T> extends Prepared<T> {
-  /** A hash over its secrets, which the lineage keeps. */
+  /** A hash of the adapter's secrets, stored in the lineage. */
   readonly credentials: string;
 }
 
-/** @param connect gets a world whose HTTP clients are closed with the connection */
+/** @param connect receives a world whose HTTP clients are closed with the connection */
 function prepared<T>(
   { world }: ConnectContext,
   resolved: readonly ResolvedOptions<unknown>[],
@@ -90,7 +90,7 @@ function prepared<T>(
   };
 }
 
-/** The balancer that a stored solver or deployer names, with its options. */
+/** Returns the balancer that a stored solver or deployer names, with its options. */
 export async function balancerOf(context: ConnectContext, named: NamedSettings | undefined) {
   const entry = named && adapterEntry(registry, 'balancer', named.settings.type);
   if (!entry) throw unknownType('balancer', named?.settings.type ?? 'of these settings');
@@ -101,7 +101,7 @@ export async function balancerOf(context: ConnectContext, named: NamedSettings |
   return { ...resolved, name, connectIn: (world: World): Balancer => definition.connect({ options, name, world }) };
 }
 
-/** A balancer with its options, ready to be connected. */
+/** Prepares a balancer with its options for a connection. */
 export async function prepareBalancer(
   context: ConnectContext,
   named: NamedSettings,
@@ -113,7 +113,7 @@ export async function prepareBalancer(
   });
 }
 
-/** A deployer with its options, ready to be connected. */
+/** Prepares a deployer with its options for a connection. */
 export async function prepareDeployer(
   context: ConnectContext,
   target: string,
@@ -141,7 +141,7 @@ export interface SolverParts extends ConnectContext {
   readonly responders: Pick<SolverContext<unknown>, 'responder' | 'alpnResponder'>;
 }
 
-/** What the solver `dns01` of a spec is made of. The caller closes the providers. */
+/** Returns the options of a spec's `dns01` solver. The caller closes the providers. */
 export async function prepareDns01(
   context: Omit<SolverParts, 'responders'>,
   { solver: { name, settings }, preflight }: OwnedSolver,
@@ -192,7 +192,7 @@ async function zoneHolderOf(
   };
 }
 
-/** A solver with its options, ready to be connected. */
+/** Prepares a solver with its options for a connection. */
 export async function prepareSolver(context: SolverParts, part: OwnedSolver): Promise<PreparedAdapter<Solver>> {
   const { store, storeId, responders } = context;
   const { name, settings } = part.solver;
@@ -246,7 +246,7 @@ export async function prepareSolver(context: SolverParts, part: OwnedSolver): Pr
   );
 }
 
-/** The resolvers that see what the CA sees: the named ones, or the machine's own. */
+/** Returns the resolvers that should see what the CA sees: the configured ones, or else the machine's own. */
 export function resolversOf(world: World, settings: PreflightSettings): readonly DnsServer[] {
   if (settings.resolvers.length === 0) return world.dns.systemResolvers();
   return settings.resolvers.map((text) => serverAt(text, 'preflight.resolvers'));

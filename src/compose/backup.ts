@@ -26,7 +26,10 @@ import { storeIdKey } from './store-id.ts';
  */
 const format = { certfleet: 'backup', version: 1 } as const;
 
-/** Lineages first: the keys and versions that they name are written before they are, and read after them here. */
+/**
+ * Lineages come first: others write keys and versions before the lineages that name them, and a backup reads them
+ * after.
+ */
 const order = {
   lineage: 1,
   account: 2,
@@ -44,23 +47,23 @@ export interface Backup {
   readonly text: string;
   readonly documents: number;
   readonly certificates: number;
-  /** Secrets stand in it in the clear. */
+  /** Whether secrets are in the backup in plain text. */
   readonly isOpen: boolean;
-  /** Documents that could not be read and are left out. */
+  /** Documents that could not be read, and are left out. */
   readonly damaged: readonly string[];
-  /** Documents that others need and that the store does not have. */
+  /** Documents that others need, but that the store does not have. */
   readonly missing: readonly string[];
 }
 
 export type BackupDocument = Pick<Entry, 'key' | 'bytes'>;
 const idOf = ({ kind, name }: Key): string => `${kind}/${name}`;
 
-/** How often a certificate that changes meanwhile is read again. */
+/** How often to read a certificate again if it changes during the backup. */
 const rounds = 10;
 
 /**
- * Reads a whole store. Documents may be from different moments while other processes write, but every certificate
- * has the keys and versions that its lineage names.
+ * Reads a whole store. Documents may be from different moments if other processes write, but every certificate has the
+ * keys and versions that its lineage names.
  */
 export async function backUp(store: Store, at: Date, signal: AbortSignal): Promise<Backup> {
   const found = new Map<string, BackupDocument>();
@@ -93,7 +96,7 @@ export async function backUp(store: Store, at: Date, signal: AbortSignal): Promi
   const lines = [lineOf({ ...format, at: at.toISOString() })];
   for (const [id, { key, bytes }] of found) {
     lines.push(lineOf({ ...key, data: Buffer.from(bytes).toString('base64') }));
-    found.delete(id); // of a large store, not all of it twice
+    found.delete(id); // frees memory, so that a large store is not held twice
   }
   const hash = createHash('sha256');
   for (const line of lines) hash.update(line);
@@ -104,7 +107,7 @@ export async function backUp(store: Store, at: Date, signal: AbortSignal): Promi
 const lineOf = (value: object): string => `${JSON.stringify(value)}\n`;
 const digestOf = (body: string): string => createHash('sha256').update(body).digest('hex');
 
-/** What belongs to the documents that were found and is not among them, nor among those that cannot be read. */
+/** Returns the documents that the found ones need, and that are neither found nor unreadable. */
 function missingIn(
   found: ReadonlyMap<string, BackupDocument>,
   lineages: ReadonlyMap<string, Lineage>,
@@ -132,8 +135,8 @@ function missingIn(
 }
 
 /**
- * Adds what a lineage names and is not there: a version that was made, or removed, since it was read. Returns the lineage
- * as it is now; undefined if it was deleted.
+ * Adds documents that a lineage names and that were not found, because a version was created or removed since the
+ * lineage was read. Returns the lineage as it is now, or undefined if it was deleted.
  */
 async function complete(
   store: Store,
@@ -162,21 +165,21 @@ async function complete(
     found.set(idOf(document.key), { key: document.key, bytes: now.bytes });
     lineage = decodeLineage(now.bytes, name, store.location);
   }
-  return lineage; // it lacks a document for good
+  return lineage; // the document is permanently missing
 }
 
-/** The version in progress may have no key yet, and has no chain. */
+/** Returns the versions of a lineage. The version in progress has no chain, and may have no key yet. */
 const versionsOf = ({ current, previous, work }: Lineage) =>
   [
     ...[current, previous].map((version) => ({ id: version?.id ?? '', isStored: true })),
     ...[work?.version, work?.parked?.version].map((id) => ({ id: id ?? '', isStored: false })),
   ].filter(({ id }) => id !== '');
 
-/** Whether a file that begins like this is a backup, of this version or a later one. */
+/** Reports whether a file that begins like this is a backup, of this format version or a later one. */
 export const isBackup = (first: Uint8Array): boolean =>
   new TextDecoder().decode(first).startsWith(JSON.stringify({ certfleet: format.certfleet }).slice(0, -1));
 
-/** The documents of a backup. Fails with `store/backup-damaged`, naming `file`, unless it is whole. */
+/** Returns the documents of a backup. Fails with `store/backup-damaged`, naming `file`, unless the backup is whole. */
 export function readBackup(bytes: Uint8Array, file: string): readonly BackupDocument[] {
   const damaged = (reason: string) => fail('store/backup-damaged', { file, reason });
   const text = new TextDecoder().decode(bytes);
@@ -202,7 +205,10 @@ export function readBackup(bytes: Uint8Array, file: string): readonly BackupDocu
   return [...documents.values()];
 }
 
-/** The document of a line, or why it can be none: it may come from anywhere, and what is in it becomes paths. */
+/**
+ * Returns the document in a line, or the reason why the line is invalid. A backup may come from anywhere, and its names
+ * become paths.
+ */
 function documentIn(line: string, file: string): BackupDocument | string {
   const { kind, name, data } = parsed(line) ?? {};
   if (typeof kind !== 'string' || !Object.hasOwn(order, kind)) return `it has a document of the kind ${shown(kind)}`;
@@ -224,7 +230,7 @@ function documentIn(line: string, file: string): BackupDocument | string {
 
 const shown = (value: unknown): string => (typeof value === 'string' ? value.slice(0, 80) : typeof value);
 
-/** Names of certificates and ids of versions become parts of paths. */
+/** Reports whether a name is valid for this kind. Names of certificates and version IDs become parts of paths. */
 function isNameOf(kind: Kind, name: string): boolean {
   if (kind === 'lineage' || kind === 'credential') return isStoredName(name);
   if (kind !== 'key' && kind !== 'version') return true;
@@ -244,11 +250,11 @@ function parsed(line: string | undefined): Readonly<Record<string, unknown>> | u
 }
 
 /**
- * Writes the documents of a backup into a store without any, between its mark and the end of it, so that a restore that
- * was killed can be repeated, and is not taken for a store. Fails with `store/not-empty`, and with `store/restoring` if the
- * restore of another backup has not ended.
+ * Writes the documents of a backup into an empty store. A mark shows from the beginning to the end that a restore is in
+ * progress, so that a killed restore can be repeated, and its store is not mistaken for a whole one. Fails with
+ * `store/not-empty`, and with `store/restoring` if the restore of another backup has not finished.
  *
- * @param file the backup
+ * @param file the path of the backup
  */
 export async function restoreAll(
   store: Store,
@@ -277,7 +283,7 @@ export async function restoreAll(
   return fresh.filter(({ key }) => key.kind === 'lineage').length;
 }
 
-/** Writes the mark, or finds that of a restore of the same backup. Resolves with its revision. */
+/** Writes the mark, or finds the mark of a restore of the same backup. Resolves with the mark's revision. */
 async function begin(
   store: Store,
   { documents, file }: { readonly documents: readonly BackupDocument[]; readonly file: string },
@@ -296,7 +302,10 @@ async function begin(
 
 const atOnce = 32;
 
-/** A lease of the time of the backup protects nothing now, and would keep others waiting. */
+/**
+ * Removes the lease from a lineage. A lease from the time of the backup no longer protects anything, and would make
+ * other processes wait.
+ */
 function withoutLease({ key, bytes }: BackupDocument, location: string): BackupDocument {
   if (key.kind === 'lineage') {
     const lineage = decodeLineage(bytes, key.name, location);

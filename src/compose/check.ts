@@ -15,7 +15,7 @@ import type { Pki } from '../ports/pki.ts';
 import type { Entry, Key, SetAside, Store } from '../ports/store.ts';
 import { storeIdKey } from './store-id.ts';
 
-/** Something wrong with a store. */
+/** A problem in a store. */
 export interface StoreFault {
   readonly document: Key;
   readonly certificate?: string;
@@ -26,17 +26,17 @@ export interface Checked {
   readonly documents: number;
   readonly certificates: number;
   readonly faults: readonly StoreFault[];
-  /** Private keys and versions that no certificate names: left by orders that failed, or by a certificate that was lost. */
+  /** Private keys and versions that no certificate names, left by failed orders or by a lost certificate. */
   readonly unused: readonly Key[];
-  /** Certificates whose document can be made again: their versions, the newest last. */
+  /** Certificates whose document can be rebuilt, with their versions, the newest last. */
   readonly lost: ReadonlyMap<string, readonly Widow[]>;
-  /** Those of them whose document is there, but damaged. */
+  /** The lost certificates whose document is there, but damaged. */
   readonly damaged: ReadonlySet<string>;
   readonly accounts: readonly AccountDocument[];
 }
 
 interface Checking {
-  /** As it is used: secrets are opened. */
+  /** The store as it is used, which opens secrets. */
   readonly store: Store;
   readonly pki: Pki;
   readonly signal: AbortSignal;
@@ -51,13 +51,13 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
   const parts: Key[] = [];
   const lost = new Map<string, Widow[]>();
   const misfits = new Set<string>();
-  /** Lineages that cannot be read, for whatever reason; and those of them that are damaged on the medium. */
+  /** Lineages that cannot be read for any reason, and those that are damaged on the medium. */
   const unread = new Set<string>();
   const damaged = new Set<string>();
   let documents = 0;
   let hasId = false;
 
-  /** Certificates come first: what comes later is compared with them. */
+  /** Lineages come first, because later documents are compared with them. */
   const readers = {
     lineage(entry: Entry) {
       const lineage = readLineage({ store }, entry);
@@ -75,7 +75,7 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
       const { chainPem } = contentOf<VersionDocument>(entry, ['chainPem', 'facts', 'directory']);
       const { name } = entry.key;
       const end = name.lastIndexOf('~');
-      // A key that cannot be read has a fault of its own.
+      // An unreadable key has its own fault.
       const keyPem = await unlessCorrupt(
         readKey({ store }, { lineage: name.slice(0, end), id: name.slice(end + 1) }, signal),
       );
@@ -121,14 +121,14 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
     const fitting = versions.filter(({ id }) => !misfits.has(`${name}~${id}`));
     if (fitting.length === 0) continue;
     lost.set(name, fitting);
-    if (damaged.has(name)) continue; // it has its fault
+    if (damaged.has(name)) continue; // already reported
     faults.push({ document: { kind: 'lineage', name }, certificate: name, error: lineageMissing(name) });
   }
   for (const { part, ...rest } of await watch.lacking(signal)) faults.push({ document: part, ...rest });
   for (const { account, error } of (await watch.accounts(signal)).missing)
     faults.push({ document: { kind: 'account', name: account }, error });
   const used = namedParts(lineages, lost);
-  // What a lineage that cannot be read names is not known.
+  // It is unknown which documents an unreadable lineage names.
   const unused = parts.filter(({ name }) => !used.has(name) && !unread.has(name.slice(0, name.lastIndexOf('~'))));
   return { documents, certificates: lineages.length, faults, unused, lost, damaged, accounts };
 }
@@ -139,7 +139,7 @@ const unlessCorrupt = <T>(read: Promise<T>): Promise<T | undefined> =>
     return undefined;
   });
 
-/** The names of the keys and versions that certificates need. */
+/** Returns the names of the keys and versions that certificates need. */
 function namedParts(lineages: readonly Lineage[], lost: ReadonlyMap<string, readonly Widow[]>): ReadonlySet<string> {
   const names = lineages.flatMap(({ name, current, previous, retired = [], work, revoking = [] }) =>
     [
@@ -150,21 +150,21 @@ function namedParts(lineages: readonly Lineage[], lost: ReadonlyMap<string, read
   return new Set([...names, ...[...lost].flatMap(([name, versions]) => versions.map(({ id }) => `${name}~${id}`))]);
 }
 
-/** A document that was made again. */
+/** A document that was rebuilt. */
 export interface Mended {
   readonly certificate: string;
   readonly version: string;
   readonly notAfter: string;
   readonly identifiers: readonly string[];
-  /** The configuration says how it is renewed; else that is lost. */
+  /** Whether the configuration declares the certificate. Otherwise, the settings for its renewal are lost. */
   readonly isDeclared: boolean;
-  /** Where the damaged document is now. */
+  /** The path that the damaged document was moved to. */
   readonly kept?: string;
-  /** It was not made again: this revision of it, which was written then, stands again. */
+  /** Set if the document was not rebuilt, because this earlier revision of it is in force again. */
   readonly standing?: SetAside['standing'];
 }
 
-/** Makes the documents of certificates again, as far as their versions tell; and says which could not be, and why. */
+/** Rebuilds the documents of certificates from their versions, and returns which could not be rebuilt, and why. */
 export async function mendAll(
   store: Store,
   { lost, damaged, accounts }: Checked,
@@ -189,7 +189,7 @@ export async function mendAll(
     } catch (error) {
       if (isFailure(error, 'store/corrupt')) failed.set(name, error);
       else if (!isFailure(error, 'store/conflict')) throw error;
-      continue; // or another process has made it
+      continue; // or another process has rebuilt it
     }
     const { notAfter, identifiers } = newest.document.facts;
     const values = identifiers.map(({ value }) => value);
@@ -205,7 +205,10 @@ export async function mendAll(
   return { mended, failed };
 }
 
-/** What a version tells of its certificate's settings. It is renewed only once others take their place. */
+/**
+ * Returns the settings of a certificate as far as its version shows them. The certificate is renewed only once other
+ * settings replace them.
+ */
 function specOf(
   name: string,
   { document: { facts, directory, accountUrl, profile, keyType, preferredChain } }: Widow,

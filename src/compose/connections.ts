@@ -39,24 +39,27 @@ import { keptCredentials } from './credentials.ts';
 import { digestOf } from './digest.ts';
 import { createPool, type Pool, type Use } from './pool.ts';
 
-/** A CA that is 50 ms away answers 20 requests a second per connection, and a certificate takes eight. */
+/**
+ * A CA that is 50 ms away answers 20 requests per second on each connection, and a certificate takes eight requests.
+ */
 const connectionsToCa = 64;
 
-/** A connection that no pass has used for so long is closed: its settings may be gone. */
+/** A connection that no pass has used for this long is closed, because its settings may no longer exist. */
 const unusedMs = 10 * 60_000;
 
-/** How many lists of resolvers a process remembers what it found for. */
+/** The number of resolver lists for which a process caches what it found. */
 const mostResolverLists = 16;
 
 export interface ComposedConnections extends ConnectionPool {
-  /** What the solver `dns01` of a spec is made of, for a test of its DNS provider. The caller closes the provider. */
+  /** Returns the options of a spec's `dns01` solver, for a test of its DNS provider. The caller closes the provider. */
   dns01(part: OwnedSolver): Promise<Dns01Options>;
   close(signal?: AbortSignal): Promise<void>;
 }
 
 /**
- * The connections of a process. Each pass has its own view, which reads secrets once and counts as one user of what it
- * gets: a pass that finds other secrets gets another connection, and the one before is closed after its last pass.
+ * Creates the connections of a process. Each pass has its own view, which reads secrets once and counts as one user of
+ * what it gets. A pass that finds other secrets gets another connection, and the previous one is closed after its last
+ * pass.
  */
 export function createConnections(context: ConnectContext): ComposedConnections {
   const { world, store, storeId, env } = context;
@@ -111,7 +114,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
     return made;
   }
 
-  /** What one pass uses. */
+  /** Opens the view of one pass. */
   function open(): PassConnections {
     const keptOf = new Map<string, Promise<Environment>>();
     const ofSolvers: Uses<Solver> = new Map();
@@ -119,8 +122,8 @@ export function createConnections(context: ConnectContext): ComposedConnections 
     const ofBalancers: Uses<Balancer> = new Map();
     const keptBy = ({ name }: { readonly name: string }) => once(keptOf, name, () => keptCredentials(store, name));
 
-    // Certificates with the same settings share one object (one port, one queue of hooks), unless one has its own
-    // credentials, stored when it was issued by flags.
+    // Certificates with the same settings share one object (one port, one queue of hooks), unless a certificate has its
+    // own credentials, stored when it was issued by flags.
     async function used<T>(
       { pool, uses }: { readonly pool: Pool<T>; readonly uses: Uses<T> },
       settings: unknown,
@@ -203,14 +206,14 @@ export function createConnections(context: ConnectContext): ComposedConnections 
       async credentialsOf(spec) {
         const hash = createHash('sha256');
         for (const part of partsOf(spec)) hash.update((await solverOf(part)).credentials);
-        // Only an account that is not open yet needs the key, so it may be gone.
+        // Only an account that is not open yet needs the key, so the key may no longer exist.
         const bound = await externalAccountOf(spec).catch(() => undefined);
         if (bound) hash.update(bound.credentials);
         for (const target of targetNames(spec)) hash.update((await deployerOf(spec, target)).credentials);
         return hash.digest('hex');
       },
       end() {
-        // What is closed then may wait for other processes, and the pass need not.
+        // Closing a connection may wait for other processes, which the pass need not do.
         void endAll(ofSolvers).then(() => solvers.closeUnused(unusedMs));
         void endAll(ofDeployers).then(() => deployers.closeUnused(unusedMs));
         void endAll(ofBalancers).then(() => balancers.closeUnused(unusedMs));
@@ -236,7 +239,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
   };
 }
 
-/** What a pass uses, by place. */
+/** The connections that a pass uses, by place. */
 type Uses<T> = Map<string, Promise<Used<T>>>;
 
 interface Used<T> extends Use<T> {
@@ -249,7 +252,7 @@ async function endAll<T>(uses: Uses<T>): Promise<void> {
   for (const one of all) if (one.status === 'fulfilled') one.value.end();
 }
 
-/** Shares one object per key, which is closed with its last user. */
+/** Shares one object per key, and closes it with its last user. */
 function createShared<R extends { close(signal?: AbortSignal): Promise<void> }>(): (key: string, make: () => R) => R {
   const all = new Map<string, { readonly made: R; users: number }>();
   return (key, make) => {
@@ -266,7 +269,7 @@ function createShared<R extends { close(signal?: AbortSignal): Promise<void> }>(
   };
 }
 
-/** Makes a value once per key. Forgets failures, so that a later try may succeed. */
+/** Makes a value once per key. Forgets failures, so that a later attempt may succeed. */
 function once<T>(made: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
   const known = made.get(key);
   if (known) return known;

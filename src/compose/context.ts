@@ -11,21 +11,27 @@ export interface ComposeContext {
   readonly world: World;
   readonly reporter: Reporter;
   readonly env: Environment;
-  /** False for commands that must not create a store; they fail with `store/absent`. */
+  /** False for commands that must not create a store. They fail with `store/absent`. */
   readonly makeStore?: boolean;
 }
 
 export interface ConnectContext extends ComposeContext {
   readonly store: Store;
-  /** Fails with `store/corrupt` if it cannot be read: then only what leaves marks under it stops. */
+  /**
+   * Returns the store ID. Fails with `store/corrupt` if the ID cannot be read, which stops only the work that marks
+   * objects with it.
+   */
   readonly storeId: () => string;
   readonly locks: Locks;
-  /** As declared. */
+  /** The declared balancers. */
   readonly balancers: Settings['balancers'];
 }
 
-/** Where adapters find their secrets; hooks do not get these variables. */
+/** Returns where adapters find their secrets. Hooks do not get these variables. */
 export const secretsFrom = (env: Environment) => ({ env, onSecretVariable: keepFromHooks });
 
-/** Only stored settings get here: an import keeps what has no counterpart, and a later version may have had the adapter. */
+/**
+ * The error for an unknown adapter type. Only stored settings can have one: an import keeps what has no counterpart,
+ * and a later version of certfleet may have had the adapter.
+ */
 export const unknownType = (kind: string, name: string) => fail('config/unknown-type', { kind, name });

@@ -11,9 +11,9 @@ import type { Entry, Store } from '../ports/store.ts';
 /** `credential/<name>`: the secrets of a certificate that are neither in files nor in every environment. */
 export interface CredentialDocument {
   readonly schema: 1;
-  /** What `issue` took from the environment. */
+  /** Variables that `issue` took from its environment. */
   readonly env: Environment;
-  /** What its lineage names `kept:…` (`literals.ts`). */
+  /** The values of the secrets that the lineage names as `kept:…` (`literals.ts`). */
   readonly literals?: Readonly<Record<string, string>>;
 }
 
@@ -29,7 +29,7 @@ export async function readCredentials(store: Store, lineage: string, signal: Abo
   return entry ? decode(store, entry) : none;
 }
 
-/** Changes the credentials of a certificate with compare-and-set; an empty document is deleted. */
+/** Changes the credentials of a certificate with compare-and-set, and deletes a document that becomes empty. */
 export async function changeCredentials(
   store: Store,
   lineage: string,
@@ -53,10 +53,10 @@ export async function changeCredentials(
   }
 }
 
-/** What an earlier `issue` of the lineage took from its environment. */
+/** Returns the variables that an earlier `issue` of the lineage took from its environment. */
 export async function keptCredentials(store: Store, lineage: string): Promise<Environment> {
   const { signal } = new AbortController();
-  // A test certificate has those of the real one.
+  // A test certificate shares those of the real one.
   const real = isStagingName(lineage) ? await readCredentials(store, nameOfReal(lineage), signal) : none;
   const own = await readCredentials(store, lineage, signal);
   const env = { ...real.env, ...own.env };
@@ -65,8 +65,8 @@ export async function keptCredentials(store: Store, lineage: string): Promise<En
 }
 
 /**
- * Stores what `issue` took from the environment, for `renew`. Also keeps stored ones that the spec still needs, because a flag may change only one of the
- * adapters.
+ * Stores the variables that `issue` took from its environment, for `renew`. Also keeps stored ones that the spec still
+ * needs, because a flag may change only one of the adapters.
  */
 export const keepCredentials = (store: Store, env: Environment, spec: StoredSpec, signal: AbortSignal): Promise<void> =>
   changeCredentials(
@@ -79,7 +79,7 @@ export const keepCredentials = (store: Store, env: Environment, spec: StoredSpec
     signal,
   );
 
-/** What the adapters of a spec take from an environment. */
+/** Returns the variables that the adapters of a spec take from an environment. */
 async function captureFor(spec: StoredSpec, env: Environment): Promise<Readonly<Record<string, string>>> {
   const captured: Record<string, string> = {};
   for (const [definition, settings] of await adaptersOf(registry, spec))

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { canonical } from '../core/spec/same-spec.ts';
 
-/** A key for settings in a map of this process. Settings may contain secrets, which must not become keys. */
+/** Returns a map key for settings. Settings may contain secrets, which must not become keys. */
 export const digestOf = (settings: unknown): string =>
   createHash('sha256').update(canonical(settings)).digest('base64url');

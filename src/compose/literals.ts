@@ -12,16 +12,16 @@ import type { Random } from '../ports/random.ts';
 import type { Entry, Store } from '../ports/store.ts';
 import { changeCredentials, readCredentials } from './credentials.ts';
 
-/** A literal secret in a stored lineage stands for itself as `kept:` and a name; its value is in `credential/<name>`. */
+/** A stored lineage has `kept:` and a name in place of each literal secret, whose value is in `credential/<name>`. */
 const prefix = 'kept:';
 
 /**
- * A store in which no lineage has the literal secrets of certfleet.yaml. They are taken out as a lineage is written, and
- * put in again as it is read, so everything else sees the settings as they were declared. A lineage from before is read
- * as it is, and loses them when it is next written.
+ * Returns a store whose lineages do not contain the literal secrets of certfleet.yaml. Secrets are taken out when a
+ * lineage is written, and put back when it is read, so all other code sees the settings as they were declared. A
+ * lineage that still has literals is read as it is, and loses them when it is next written.
  *
- * The name of a secret is an HMAC of its value under a secret of the store: equal values have one name, so the
- * thousand certificates of one solver need one look at one of their credentials, and the name tells nothing.
+ * The name of a secret is an HMAC of its value under a secret of the store. Equal values have the same name, so the
+ * thousand certificates of one solver need one read of one of their credentials, and the name reveals nothing.
  */
 export function withoutLiterals(
   inner: Store,
@@ -44,7 +44,9 @@ export function withoutLiterals(
     return name;
   }
 
-  /** The literals of a lineage. Many have the same settings, so each is looked through once. */
+  /**
+   * Returns the literals of a lineage. Many lineages have the same settings, so each settings value is searched once.
+   */
   async function literalsIn({ spec, tombstones = [] }: Lineage): Promise<ReadonlySet<string>> {
     const { parts: solvers, targets, issuer } = spec;
     const presenters = tombstones.flatMap(({ by }) => (by ? [by.solver] : []));
@@ -66,8 +68,8 @@ export function withoutLiterals(
   }
 
   /**
-   * Stores secrets before the lineage that needs them. Those that the stored lineage still names stay. What this process
-   * stored before does not count: another one may have dropped it since.
+   * Stores secrets before the lineage that needs them. Keeps those that the stored lineage still names. Ignores what
+   * this process stored before, because another process may have dropped it since.
    */
   async function keep(name: string, needed: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void> {
     const { literals: kept = {} } = await readCredentials(inner, name, signal);
@@ -104,7 +106,7 @@ export function withoutLiterals(
     return { ...entry, bytes: encodeDocument(replaced(lineage, look)) };
   }
 
-  /** One certificate whose credentials cannot be read must not hide the others. */
+  /** Returns a fault for a certificate whose credentials cannot be read, so that it does not hide the others. */
   const givenOrCorrupt = (entry: Entry, signal: AbortSignal): Promise<Entry> =>
     given(entry, signal).catch((error: unknown) => {
       if (!isFailure(error, 'store/corrupt')) throw error;
@@ -113,7 +115,7 @@ export function withoutLiterals(
 
   return {
     ...spreadable(inner),
-    /** Whether a lineage, as it is stored, still has literals. */
+    /** Reports whether a lineage, as it is stored, still has literals. */
     async hasLiterals(bytes) {
       const lineage = decode(bytes);
       return lineage !== undefined && (await literalsIn(lineage)).size > 0;
@@ -128,7 +130,7 @@ export function withoutLiterals(
     async delete(key, options) {
       await inner.delete(key, options);
       if (key.kind !== 'lineage') return;
-      // A first issue that came to nothing leaves nothing.
+      // A first issue that failed leaves no secrets.
       await changeCredentials(inner, key.name, ({ literals: _gone, ...document }) => document, options.signal);
     },
     async *scan(kind, signal) {
@@ -138,7 +140,10 @@ export function withoutLiterals(
   };
 }
 
-/** The order of keys does not matter here: settings that differ only in that are looked through again. */
+/**
+ * Makes a value once for each settings value. Settings that differ only in the order of keys are searched again, which
+ * does no harm.
+ */
 function once<T>(made: Map<string, Promise<T>>, settings: unknown, make: () => Promise<T>): Promise<T> {
   const key = hash('sha256', JSON.stringify(settings), 'base64url');
   const known = made.get(key) ?? make();
@@ -146,7 +151,7 @@ function once<T>(made: Map<string, Promise<T>>, settings: unknown, make: () => P
   return known;
 }
 
-/** What cannot be read is written and read as it is; who needs it says what is wrong with it. */
+/** Decodes a lineage. An unreadable one is written and read as it is, and its user reports the problem. */
 function decode(bytes: Uint8Array): Lineage | undefined {
   try {
     const lineage = JSON.parse(new TextDecoder().decode(bytes)) as Lineage;
@@ -156,7 +161,7 @@ function decode(bytes: Uint8Array): Lineage | undefined {
   }
 }
 
-/** A lineage with other texts in its settings, wherever it keeps some. */
+/** Returns a lineage with other texts in its settings, wherever it has settings. */
 function replaced(lineage: Lineage, change: (text: string) => string): Lineage {
   const inSettings = (text: string): string => canonical(mapTexts(JSON.parse(text) as Json, change));
   return {
@@ -189,7 +194,7 @@ function mapTexts(value: Json, change: (text: string) => string): Json {
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, mapTexts(one as Json, change)]));
 }
 
-/** `meta/literals`, made once. */
+/** Returns the secret in `meta/literals`, generated once. */
 async function namingSecret(store: Store, random: Random, signal: AbortSignal): Promise<string> {
   const key = { kind: 'meta', name: 'literals' } as const;
   for (;;) {

@@ -7,8 +7,9 @@ import { withoutLiterals } from './literals.ts';
 import { scrubKind } from './sealing.ts';
 
 /**
- * Takes the literal secrets out of all lineages, as their next change would, and removes what the store keeps of their
- * earlier content. Fails with `store/in-use` if another process is working on one: a write would end its lease.
+ * Takes the literal secrets out of all lineages, as the next change of each would, and removes their earlier content
+ * from the store's files. Fails with `store/in-use` if another process is working on a lineage: a write would end its
+ * lease.
  */
 export async function moveLiterals(
   { plain, sealed }: { readonly plain: Store; readonly sealed: Store },
@@ -50,7 +51,7 @@ export async function moveLiterals(
   if (isInUse) throw fail('store/in-use', { path: plain.location });
 }
 
-/** Every literal that a lineage had, as it stands there: in JSON, or in JSON in JSON (the settings of a deployment). */
+/** Returns every literal as the lineages spell it: in JSON, or in JSON within JSON (the settings of a deployment). */
 async function allLiterals(store: Store, signal: AbortSignal): Promise<readonly string[]> {
   const found = new Set<string>();
   for await (const page of store.scan('credential', signal))

@@ -1,8 +1,8 @@
 import { onAbort } from '../core/async/on-abort.ts';
 
-/** Settings with their secrets read: everything that a connection is made of. */
+/** Settings with their secrets read: everything that a connection needs. */
 export interface Prepared<T> {
-  /** Changes with the settings and the secrets. Contains none. */
+  /** A digest that changes with the settings and the secrets. Contains no secret. */
   readonly stamp: string;
   connect(): Connected<T>;
 }
@@ -16,19 +16,19 @@ export interface Connected<T> {
 /** Connections that passes share, each counted by its users. */
 export interface Pool<T> {
   /**
-   * The connection at a place, made unless there is one with this stamp. One with another stamp is replaced, and closed
-   * once its last user is done.
+   * Returns the connection at a place, and creates it unless there is one with this stamp. Replaces a connection with
+   * another stamp, which is closed once its last user is done.
    */
   use(place: string, prepared: Prepared<T>): Use<T>;
-  /** Closes what has had no user for so long, and waits for everything that is being closed. */
+  /** Closes connections that have had no user for this long, and waits for everything that is being closed. */
   closeUnused(forMs: number, signal?: AbortSignal): Promise<void>;
-  /** Closes everything. */
+  /** Closes all connections. */
   close(signal: AbortSignal | undefined): Promise<void>;
 }
 
 export interface Use<T> {
   readonly value: T;
-  /** The user is done. */
+  /** Ends this use of the connection. */
   end(): void;
 }
 
@@ -40,13 +40,13 @@ interface Entry<T> {
   unusedSinceMs: number;
 }
 
-/** @param nowMs a clock that never goes back */
+/** @param nowMs a monotonic clock */
 export function createPool<T>(nowMs: () => number): Pool<T> {
   const all = new Map<string, Entry<T>>();
-  /** The one that the next user of a place gets. */
+  /** The connection that the next user of each place gets. */
   const latest = new Map<string, Entry<T>>();
   const closing = new Set<Promise<void>>();
-  /** Aborts when what is being closed must no longer wait for other processes. */
+  /** Aborts when connections that are being closed must no longer wait for other processes. */
   const hurry = new AbortController();
 
   const closeOne = (entry: Entry<T>, signal: AbortSignal | undefined): void => {

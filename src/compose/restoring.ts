@@ -4,14 +4,14 @@ import { shellWord } from '../core/text/shell-word.ts';
 import type { Key, Store } from '../ports/store.ts';
 
 /**
- * `meta/restore`: a restore writes it before every other document, and deletes it at its end. While it is there, the store
- * lacks documents, and what would run on it would order again what the backup has.
+ * `meta/restore`: the first document that a restore writes, and deletes at its end. Until then, the store lacks
+ * documents, and a run on it would order again what the backup already has.
  */
 export interface RestoreMark {
   readonly schema: 1;
-  /** Of the documents of the backup. */
+  /** The hash of the backup's documents. */
   readonly sha256: string;
-  /** The backup. */
+  /** The path of the backup. */
   readonly file: string;
 }
 
@@ -24,7 +24,7 @@ export async function readRestoreMark(store: Store, signal: AbortSignal) {
   return { revision: entry.revision, mark: decodeDocument<RestoreMark>(entry.bytes, where, ['sha256', 'file']) };
 }
 
-/** The failure of a store in which a restore has begun and not ended. */
+/** The error for a store in which a restore has begun but not finished. */
 export const restoring = ({ location: path }: Pick<Store, 'location'>, { file }: RestoreMark) =>
   fail('store/restoring', {
     path,
@@ -32,13 +32,14 @@ export const restoring = ({ location: path }: Pick<Store, 'location'>, { file }:
     command: `certfleet restore ${file === '/dev/stdin' ? '-' : shellWord(file)} --store ${shellWord(path)}`,
   });
 
-/** Fails with `store/restoring` if a restore into the store has begun and not ended. */
+/** Fails with `store/restoring` if a restore into the store has begun but not finished. */
 export async function refuseHalfRestored(store: Store, signal: AbortSignal): Promise<void> {
   try {
     const found = await readRestoreMark(store, signal);
     if (found) throw restoring(store, found.mark);
   } catch (error) {
-    // A damaged mark says nothing of a store with an id, which a restore writes last. `store check` names it.
+    // A restore writes the store ID last, so a damaged mark does not matter in a store with an ID. `store check`
+    // reports it.
     const hasId = async () => (await store.list('meta', signal)).has('store');
     if (!isFailure(error, 'store/corrupt') || !(await hasId())) throw error;
   }

@@ -4,12 +4,12 @@ import { changeMarker, type Encryption, isSecret, openEncrypted, sealedWith, unm
 
 const kinds = ['account', 'credential', 'key', 'meta'] as const satisfies readonly Kind[];
 
-/** How often documents that others write at the same time are tried again. */
+/** How often to retry documents that others write at the same time. */
 const rounds = 5;
 
 /**
- * Seals every secret of a store with the first key, and removes what the store keeps of them in the clear or under
- * another key. May be killed anywhere: what is not sealed stays readable, and the next call goes on.
+ * Seals every secret of a store with the first key, and removes older copies from the store's files, in plain text or
+ * under another key. May be killed at any point: unsealed secrets stay readable, and the next call continues.
  *
  * @returns how many documents were sealed
  */
@@ -17,7 +17,7 @@ export async function sealAll(plain: Store, encryption: Encryption, signal: Abor
   const { store } = await openEncrypted(plain, { ...encryption, isNew: false }, signal);
   const id = encryption.keys[0]!.id;
   const isDone = (key: Key, bytes: Uint8Array) => !isSecret(key) || sealedWith(bytes) === id;
-  // From here on, no other process writes a secret in the clear.
+  // From here on, no other process writes a secret in plain text.
   await changeMarker(
     plain,
     (marker) => ({ schema: 1, keys: [id, ...(marker?.keys ?? []).filter((other) => other !== id)] }),
@@ -28,11 +28,11 @@ export async function sealAll(plain: Store, encryption: Encryption, signal: Abor
   return count;
 }
 
-/** Writes every secret in the clear again, and forgets that the store was encrypted. */
+/** Writes every secret back in plain text, and removes the record that the store was encrypted. */
 export async function unsealAll(plain: Store, encryption: Encryption, signal: AbortSignal): Promise<number> {
   const { store } = await openEncrypted(plain, { ...encryption, isNew: false }, signal);
   const isDone = (_key: Key, bytes: Uint8Array) => sealedWith(bytes) === undefined;
-  // From here on, a secret in the clear is no forgery.
+  // From here on, a secret in plain text is not a forgery.
   await changeMarker(plain, (marker) => marker && { schema: 1, keys: marker.keys }, signal);
   const count = await rewriteAll({ plain, store, to: plain, isDone }, signal);
   await unmark(plain, signal);
@@ -41,7 +41,7 @@ export async function unsealAll(plain: Store, encryption: Encryption, signal: Ab
 
 interface Rewriting {
   readonly plain: Store;
-  /** Opens what is sealed. */
+  /** The store that opens sealed documents. */
   readonly store: Store;
   readonly to: Store;
   readonly isDone: (key: Key, bytes: Uint8Array) => boolean;
@@ -84,7 +84,7 @@ async function scrub(rewriting: Rewriting, kind: Kind, signal: AbortSignal): Pro
   await scrubKind({ plain, kind, mayStay: isDone }, (key) => rewrite(rewriting, key, undefined, signal), signal);
 }
 
-/** Removes earlier content of a kind from a store's files; `again` writes a document once more that is in the way. */
+/** Removes earlier content of a kind from a store's files. `again` rewrites a document that blocks the removal. */
 export async function scrubKind(
   { plain, kind, mayStay }: { plain: Store; kind: Kind; mayStay: (key: Key, bytes: Uint8Array) => boolean },
   again: (key: Key) => Promise<void>,

@@ -3,10 +3,10 @@ import { encodeDocument } from '../core/lineage/lineage.ts';
 import type { Random } from '../ports/random.ts';
 import type { Store } from '../ports/store.ts';
 
-/** Where the id of the store is, under which it marks what it makes elsewhere. */
+/** The key of the store ID, with which the store marks what it creates elsewhere. */
 export const storeIdKey = { kind: 'meta', name: 'store' } as const;
 
-/** Gives a store without an id one. Resolves with undefined if it has one, even if it is damaged. */
+/** Gives a store an ID. Resolves with undefined if the store has one, even a damaged one. */
 export async function makeStoreId(store: Store, random: Random, signal: AbortSignal): Promise<string | undefined> {
   const id = Buffer.from(random.bytes(12)).toString('base64url');
   try {

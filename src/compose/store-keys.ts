@@ -6,7 +6,7 @@ import { type StoreKey, storeKeyOf } from '../stores/encrypted.ts';
 import type { ComposeContext } from './context.ts';
 
 /**
- * Reads the keys of a store from where `storeKey` names them: `file:/path`, `env:NAME`, or `credential:NAME`, which
+ * Reads the store keys from the places that `storeKey` names: `file:/path`, `env:NAME`, or `credential:NAME`, which
  * systemd passes to the unit. Fails with `store/key-unusable`.
  */
 export function readStoreKeys(
@@ -30,7 +30,7 @@ async function readKey(reference: string, context: Pick<ComposeContext, 'world' 
         `systemd has passed no credential ${name}`,
         `Add \`LoadCredential=${name}:/path\` or \`LoadCredentialEncrypted=${name}:/path\` to the unit, or name a file: file:/path.`,
       );
-    // systemd alone writes there, and for a unit with `User=` it opens the file to that user with an ACL.
+    // Only systemd writes there, and for a unit with `User=` it opens the file to that user with an ACL.
     return fromFile(`${folder}/${name}`, { isPrivate: false }, context);
   }
   keepFromHooks(name);
@@ -64,7 +64,7 @@ async function fromFile(
   throw unusable(`there is no file ${path}`, `Make a key with \`certfleet store key ${shellWord(path)}\`.`);
 }
 
-/** 32 bytes as they are, or as text: base64 or hex. */
+/** Returns the key in 32 raw bytes, or in text: base64 or hex. */
 function keyIn(content: Uint8Array, where: string): StoreKey {
   if (content.length === keyLength) return storeKeyOf(content);
   const text = Buffer.from(content).toString('latin1').trim();

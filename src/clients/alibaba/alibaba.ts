@@ -21,7 +21,7 @@ import {
 import { canonicalQuery } from '../http/query.ts';
 import { bodyHash, signAcs3 } from '../signatures/alibaba.ts';
 
-/** A list becomes `Name.1`, `Name.2`, and a list of objects `Name.1.Key`. A secret is shown nowhere. */
+/** A list becomes `Name.1`, `Name.2`, and a list of objects `Name.1.Key`. Secrets are never shown. */
 export type AlibabaParams = Readonly<
   Record<
     string,
@@ -29,14 +29,14 @@ export type AlibabaParams = Readonly<
   >
 >;
 
-/** A failed call, with what its code means. */
+/** A failed call, with the meaning of its code. */
 export interface AlibabaTrouble extends Trouble {
   readonly means?: 'not-found' | 'quota' | undefined;
 }
 
 export interface AlibabaCall {
   readonly signal: AbortSignal;
-  /** It changes something, so it is never repeated after an answer that was lost. */
+  /** Whether the call changes something. Such a call is never repeated after a lost response. */
   readonly mutates: boolean;
   /** More codes that mean "wait and repeat" for this call, such as `RspoolVipExist` while a rule is being deleted. */
   readonly busyCodes?: readonly string[];
@@ -51,20 +51,20 @@ export interface AlibabaOptions {
   readonly log: Log;
   /** The adapter's name in the configuration, for debug lines. */
   readonly name: string;
-  /** `https://slb.cn-hangzhou.aliyuncs.com` */
+  /** Such as `https://slb.cn-hangzhou.aliyuncs.com`. */
   readonly endpoint: string;
-  /** `2014-05-15` */
+  /** The API version, such as `2014-05-15`. */
   readonly version: string;
-  /** The name of the service in RAM policies: `slb`. */
+  /** The service's name in RAM policies: `slb`. */
   readonly ram: string;
   readonly credentials: KeySource;
   /** Sent as RegionId with each call, and named in policies. */
   readonly regionId?: string;
-  /** Resources besides the service's own that the policy must name for an action. */
+  /** Returns further resources, of other services, that the policy must name for an action. */
   readonly alsoNeeds?: (action: string) => readonly string[];
   /** Makes the adapter's error. */
   readonly error: (trouble: AlibabaTrouble) => CertfleetError;
-  /** Called before each exchange with its action. */
+  /** Called with the action before each exchange. */
   readonly onCall?: (action: string) => void;
   readonly limitBudgetMs?: number;
   readonly busyBudgetMs?: number;
@@ -73,14 +73,14 @@ export interface AlibabaOptions {
 /** One RPC service of Alibaba Cloud (SLB, Alidns, CAS…), signed with ACS3-HMAC-SHA256. */
 export interface Alibaba {
   /**
-   * The API ignores misspelt parameters silently.
+   * Calls an action. The API silently ignores misspelt parameters.
    *
-   * @param read reads the answer's object; may throw {@link UnreadableAnswer}
+   * @param read reads the object in the response; may throw {@link UnreadableAnswer}
    */
   call<T>(action: string, params: AlibabaParams, read: (answer: Fields) => T, call: AlibabaCall): Promise<T>;
 }
 
-/** The service is still applying an earlier change: wait and repeat. */
+/** Codes that mean the service is still applying an earlier change: wait and repeat. */
 const busyCodes: readonly string[] = [
   'BackendServer.configuring',
   'DomainExtensionProcessing',
@@ -96,7 +96,7 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
   const { clock, random, regionId, credentials } = options;
   const endpoint = new URL(options.endpoint);
 
-  /** One signed try. The nonce is new each time, because the API refuses a second request with the same one. */
+  /** Builds and signs one attempt. Each attempt has a new nonce, because the API refuses to accept one twice. */
   const build = (action: string, params: Readonly<Record<string, string>>, keys: AccessKeys) => {
     const headers: Record<string, string> = {
       host: endpoint.host,
@@ -118,8 +118,8 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
       accessKeyId: keys.id.reveal(),
       accessKeySecret: keys.secret.reveal(),
     });
-    // Also what is secret: the documents give the position `Query` to all parameters of these services, and the SDKs
-    // of the vendor send private keys so. Messages and logs never contain a query.
+    // Secrets are in the query, too: the documentation gives all parameters of these services the position `Query`, and
+    // the vendor's SDKs send private keys there. Messages and logs never contain a query.
     const text = canonicalQuery(params);
     return {
       method: 'POST',
@@ -169,7 +169,7 @@ interface Judging {
   readonly readsOnly: boolean;
   readonly ram: string;
   readonly regionId: string | undefined;
-  /** More resources. */
+  /** Further resources. */
   readonly more: readonly string[];
 }
 
@@ -185,7 +185,7 @@ function judge(answer: ApiAnswer, judging: Judging): Verdict {
   if (code === undefined || (answer.status >= 200 && answer.status < 300)) return judgeByStatus(answer, words);
   if (judging.busy.includes(code)) return { kind: 'busy', ...words };
   if (code === 'Throttling' || code.startsWith('Throttling.')) return { kind: 'limited', ...words };
-  // Something in between sent the request twice. The first copy may have been done.
+  // A proxy on the way sent the request twice, and the first copy may have been carried out.
   if (code === 'SignatureNonceUsed') return { kind: 'failed', ...words };
   const advice = adviceOn(code, answer, body, judging);
   const isClockSkew = clockCodes.includes(code);

@@ -1,14 +1,14 @@
 import { shortList } from '../../core/text/short-list.ts';
 
-// Which certificate an HTTPS listener serves for which name, and what has to change. Pure.
+// Decides which certificate an HTTPS listener should serve for which name, and what has to change. Pure.
 
-/** How an HTTPS listener is bound: ids of certificates. */
+/** The certificates of an HTTPS listener, by ID. */
 export interface Binding {
   readonly default: string | undefined;
   readonly extensions: readonly Extension[];
 }
 
-/** A domain extension: a certificate for one name or `*.` below one. */
+/** A domain extension: a certificate for one name or for a wildcard such as `*.example.com`. */
 export interface Extension {
   readonly id: string;
   readonly domain: string;
@@ -17,14 +17,14 @@ export interface Extension {
 
 export interface WantedBinding {
   readonly certificate: string;
-  /** All names of the certificate. */
+  /** All names in the certificate. */
   readonly covers: readonly string[];
-  /** The names that the listener shall serve with it. */
+  /** The names for which the listener should serve the certificate. */
   readonly serves: readonly string[];
   readonly mode: 'auto' | 'default' | 'extensions';
-  /** The names of the default certificate; undefined if that is not known. */
+  /** The names in the default certificate; undefined if unknown. */
   readonly defaultCovers: readonly string[] | undefined;
-  /** The default certificate is an older version of the same lineage. */
+  /** Whether the default certificate is an older version of the same lineage. */
   readonly defaultIsOlder: boolean;
 }
 
@@ -33,28 +33,30 @@ export type Step =
   | { readonly kind: 'set'; readonly extension: Extension }
   | { readonly kind: 'create'; readonly domain: string };
 
-/** What has to be done, or why it must not be. */
+/** The necessary steps, or the reason why there must be none. */
 export type BindingPlan = { readonly steps: readonly Step[] } | { readonly refused: string };
 
 export const coversName = (covers: readonly string[], name: string): boolean =>
   covers.some((one) => one === name || (one.startsWith('*.') && name.slice(name.indexOf('.')) === one.slice(1)));
 
-/** The extension that decides for a name: its own, else the longest `*.` above it. */
+/** Returns the extension that applies to a name: the name's own, or else the longest wildcard that matches. */
 const extensionFor = (extensions: readonly Extension[], name: string): Extension | undefined =>
   extensions.find(({ domain }) => domain === name) ??
   extensions
     .filter(({ domain }) => domain.startsWith('*.') && name.endsWith(domain.slice(1)))
     .sort((a, b) => b.domain.length - a.domain.length)[0];
 
-/** The id of the certificate that clients get for a name. */
+/** Returns the ID of the certificate that clients get for a name. */
 export const servedFor = (binding: Binding, name: string): string | undefined =>
   extensionFor(binding.extensions, name)?.certificate ?? binding.default;
 
 /**
- * - A name with an extension of its own gets the certificate there.
- * - For the others it becomes the default certificate, if it covers all that the default one does: clients of other
- *   names must not get a certificate that is not theirs. The default certificate is also replaced where it is only an
- *   older version.
+ * Plans the changes to a listener:
+ *
+ * - A name with its own extension gets the certificate there.
+ * - For the other names, the certificate becomes the default one if it covers all names that the present default one
+ *   covers: clients of further names must not get a wrong certificate. A default certificate that is an older version
+ *   is replaced, too.
  * - Otherwise, each of the other names gets an extension.
  */
 export function planBinding(binding: Binding, wanted: WantedBinding): BindingPlan {
@@ -63,7 +65,7 @@ export function planBinding(binding: Binding, wanted: WantedBinding): BindingPla
     ({ domain, certificate: there }) => serves.includes(domain) && there !== certificate,
   );
   const others = serves.filter((name) => !binding.extensions.some(({ domain }) => domain === name));
-  // An extension with `*.` decides for them, so that the default certificate does not matter.
+  // An extension for a wildcard applies to these names, so the default certificate does not matter.
   const below = others.filter((name) => extensionFor(binding.extensions, name) !== undefined);
   const byDefault = others.filter((name) => !below.includes(name));
   const create = below.filter((name) => servedFor(binding, name) !== certificate);

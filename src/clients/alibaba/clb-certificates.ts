@@ -11,12 +11,12 @@ import { type Clb, listIn, tagsFor, tagsIn, textIn } from './clb.ts';
 export interface ServerCertificate {
   readonly id: string;
   readonly name: string;
-  /** Lower-case hex; of SHA-1, as the documents show it. */
+  /** The SHA-1 fingerprint in lower-case hex, as the documentation shows it. */
   readonly fingerprint: string;
-  /** The names that it is for; undefined if the API does not say. */
+  /** The names in the certificate; undefined if the API omits them. */
   readonly names: readonly string[] | undefined;
   readonly createdMs: number;
-  /** The lineage that it was uploaded for, if the API gives its tags. */
+  /** The lineage that the certificate was uploaded for, if the API returns its tags. */
   readonly lineage: string | undefined;
 }
 
@@ -44,7 +44,7 @@ function certificateIn(fields: Fields): ServerCertificate {
   };
 }
 
-/** Whether a certificate there is the one of a version. */
+/** Reports whether an uploaded certificate is that of a version. */
 export const isVersion = ({ fingerprint }: ServerCertificate, version: VersionBundle): boolean =>
   fingerprint !== '' && (fingerprint === version.facts.fingerprint || fingerprint === sha1Of(version.certPem));
 
@@ -53,11 +53,14 @@ const sha1Of = (certPem: string): string =>
     .update(Buffer.from(blocksIn(certPem)[0] ?? '', 'base64'))
     .digest('hex');
 
-/** The upload of a version by this owner: by its name, which begins with the fingerprint, and by the fingerprint. */
+/**
+ * Returns this owner's upload of a version, recognized by its name, which begins with the fingerprint, and by its
+ * fingerprint.
+ */
 export const uploadOf = (all: readonly ServerCertificate[], version: VersionBundle, owner: string) =>
   all.find((one) => markIn(one.name)?.owner === owner && isVersion(one, version));
 
-/** Uploads a version and returns its id. The name shows whose it is, and is the same after a crash. */
+/** Uploads a version and returns its ID. The name identifies the owner, and is the same after a crash. */
 export async function upload(clb: Clb, version: VersionBundle, owner: string, signal: AbortSignal): Promise<string> {
   const { fingerprint, notAfter } = version.facts;
   const name = nameWithMark({ owner, expires: new Date(notAfter), id: fingerprint.slice(0, 12) });
@@ -71,7 +74,7 @@ export async function upload(clb: Clb, version: VersionBundle, owner: string, si
   return clb.change({ action: 'UploadServerCertificate', params, parse }, signal);
 }
 
-/** Deletes a certificate. Returns false if something refers to it; nothing happens if it is not there. */
+/** Deletes a certificate if it exists. Returns false if something still refers to the certificate. */
 export async function deleteCertificate(clb: Clb, ServerCertificateId: string, signal: AbortSignal): Promise<boolean> {
   try {
     await clb.change({ action: 'DeleteServerCertificate', params: { ServerCertificateId } }, signal);
@@ -83,12 +86,12 @@ export async function deleteCertificate(clb: Clb, ServerCertificateId: string, s
   }
 }
 
-/** A younger upload may be one that another process is about to use. */
+/** Another process may be about to use a younger upload. */
 const settledMs = 3_600_000;
 
 /**
- * The uploads of an owner that only wait for the next renewal: each lineage has a newer one. They may go when the
- * region has no room for more, those first that were made first.
+ * Returns an owner's uploads that a newer upload of the same lineage supersedes, the oldest first. They may be deleted
+ * if the region's quota is reached.
  */
 export function superseded(
   all: readonly ServerCertificate[],
@@ -110,20 +113,26 @@ const block = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END CERTIFICAT
 const blocksIn = (pem: string): readonly string[] =>
   [...pem.matchAll(block)].map(([, body]) => body!.replace(/\s+/g, ''));
 
-/** 64 characters a line, and no blank line or text between the certificates: the API takes nothing else. */
+/**
+ * Formats PEM with 64 characters a line, and no blank line or text between the certificates, because the API accepts no
+ * other form.
+ */
 export const pemOf = (pem: string): string =>
   blocksIn(pem)
     .map((body) => `-----BEGIN CERTIFICATE-----\n${body.match(/.{1,64}/g)!.join('\n')}\n-----END CERTIFICATE-----\n`)
     .join('');
 
-/** The curves that the API takes, as the documents want them before the key: the DER of their OIDs. */
+/** The supported curves. The API expects the DER of their OIDs in front of the key. */
 const curves: Readonly<Record<string, string>> = {
   prime256v1: 'BggqhkjOPQMBBw==',
   secp384r1: 'BgUrgQQAIg==',
   secp521r1: 'BgUrgQQAIw==',
 };
 
-/** The API takes no PKCS#8 key. Throws a plain error for a key that it does not take in any form. */
+/**
+ * Converts a key, because the API does not accept PKCS#8. Throws a plain error for a key that the API accepts in no
+ * form.
+ */
 export function keyFor(keyPem: Secret): Secret {
   const key = createPrivateKey(keyPem.reveal());
   const unfit = unfitFor(key);

@@ -17,7 +17,7 @@ import {
   textIn,
 } from './clb.ts';
 
-// Rules and groups of one listener: what there is, and how it is made as wanted.
+// Reads the rules and groups of one listener, and changes them to match the wanted ones.
 
 const mostRulesAtOnce = 10;
 const mostServersAtOnce = 20;
@@ -27,11 +27,11 @@ interface Named {
   readonly id: string;
 }
 
-/** What was made, for later calls. */
+/** The objects that exist, for later calls. */
 export interface Receipt {
   readonly group: Named | null;
   readonly rules: readonly Named[];
-  /** When something was changed last. */
+  /** The time of the last change. */
   readonly at: string;
 }
 
@@ -41,7 +41,7 @@ export interface Rule {
   readonly host: string | undefined;
   readonly path: string | undefined;
   readonly group: string | undefined;
-  /** Its own health check, if it has one. */
+  /** The rule's own health check, if it has one. */
   readonly check: { readonly path: string | undefined; readonly port: number | undefined } | undefined;
 }
 
@@ -49,7 +49,7 @@ interface Group {
   readonly id: string;
   readonly name: string;
   readonly tags: ReadonlyMap<string, string> | undefined;
-  /** The rules that use it, of any listener. */
+  /** The rules that use the group, on any listener. */
   readonly users: readonly Named[];
 }
 
@@ -124,20 +124,22 @@ export function serverIn(fields: Fields): Backend {
   };
 }
 
-/** The API adds the address of an ECS instance, which we do not give. */
+/**
+ * Reports whether two servers are the same. The API adds the address of an ECS instance, which certfleet does not send.
+ */
 export const isAt = ({ server, port, address }: Backend, there: Backend): boolean =>
   server === there.server && port === there.port && (address === undefined || (there.address ?? address) === address);
 
-// ── making it as wanted ──────────────────────────────────────────────────────────────────────────────────────────
+// ── applying changes ─────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface Place {
   readonly clb: Clb;
   readonly title: string;
   readonly loadBalancer: string;
   readonly ruleQuota: number;
-  /** Undefined if the load balancer no longer has it, so that only groups can be left. */
+  /** Undefined if the load balancer no longer has the listener, so that only groups can be left. */
   readonly listener: ClbListener | undefined;
-  /** Its rules, if they were read a moment ago. */
+  /** The listener's rules, if they were read a moment ago. */
   readonly rules?: readonly Rule[] | undefined;
   /** The listener as the configuration names it. */
   readonly listenerKey: string;
@@ -145,11 +147,11 @@ export interface Place {
 
 interface Converged {
   readonly receipt: Omit<Receipt, 'at'>;
-  /** Whether the rules and servers that were wanted changed, so that their checks begin anew. */
+  /** Whether wanted rules and servers changed, so that their health checks start over. */
   readonly changed: boolean;
 }
 
-/** Reads what there is and makes it as wanted, in an order in which no group in use is removed. */
+/** Reads the present state and applies the necessary changes, in an order that never removes a group in use. */
 export async function converge(
   place: Place,
   { owner, group, rules }: WantedRules,
@@ -164,13 +166,13 @@ export async function converge(
   const ours = groups.filter((one) => isOfListener(place, one, there));
 
   const kept = there.filter((rule) => rules.some((wanted) => isRule(wanted, rule)));
-  // A rule may also be on another listener, if the redirect to HTTPS was switched on or off since.
+  // A rule may also be on another listener, if the redirect to HTTPS was switched on or off in between.
   const elsewhere = ours.flatMap(({ users }) => users).filter((rule) => isOwn(rule) && !hasId(there, rule));
   const surplus = there.filter((rule) => !kept.includes(rule));
   for (const some of inTens(surplus)) await clb.change({ ...deletionOf(some), outdated: isUnknownRule }, signal);
   for (const { id } of elsewhere) await deleteRule(clb, id, signal);
 
-  // A lost answer and a list that lags can leave two groups of one name.
+  // After a lost response, a list that is not up to date can lead to two groups with the same name.
   const named = groups.filter(({ name }) => name === group?.name);
   const before = named.find(({ id }) => kept.some((rule) => rule.group === id)) ?? named[0];
   const unwanted = ours.filter((one) => one !== before);
@@ -207,10 +209,10 @@ const inTens = <T>(list: readonly T[], most = mostRulesAtOnce): readonly (readon
 const matchesSame = (wanted: WantedRule, rule: Rule): boolean =>
   rule.host === wanted.host?.toLowerCase() && rule.path === wanted.path;
 
-/** Host and path of a rule cannot be changed. */
+/** Reports whether a rule is the wanted one. The host and path of a rule cannot be changed. */
 const isRule = (wanted: WantedRule, rule: Rule): boolean => rule.name === wanted.name && matchesSame(wanted, rule);
 
-/** Fails before anything is changed, where the API would fail in the middle. */
+/** Fails before anything is changed if the API would fail halfway. */
 function checkRoom(
   { title, loadBalancer, listener, ruleQuota }: Place,
   { rules, others }: { readonly rules: readonly WantedRule[]; readonly others: readonly Rule[] },
@@ -235,7 +237,10 @@ function checkRoom(
     });
 }
 
-/** The owner may have groups for other listeners of this load balancer. */
+/**
+ * Reports whether a group belongs to this listener. The owner may have groups for other listeners of this load
+ * balancer.
+ */
 function isOfListener({ listenerKey }: Place, { tags, id, users }: Group, rules: readonly Rule[]): boolean {
   if (rules.some((rule) => rule.group === id)) return true;
   const tagged = tags?.get('certfleet-listener');
@@ -251,7 +256,7 @@ async function createGroup(place: Place, group: WantedGroup, signal: AbortSignal
   } catch (error) {
     if (!isUnusable(error) || backends.length === 1) throw error;
   }
-  // Another node of the cluster was stopped or released. Begin with one that the balancer takes.
+  // Another node of the cluster may be stopped or released, so this looks for a first server that the balancer accepts.
   let last: unknown;
   for (const [at, backend] of backends.entries()) {
     try {
@@ -282,10 +287,10 @@ function createGroupOf(
   return clb.change({ action: 'CreateVServerGroup', params, parse }, signal);
 }
 
-/** The server does not exist, or does not run. */
+/** Reports whether the server does not exist or is not running. */
 const isUnusable = (error: unknown): boolean => isRefusal(error, 'ObtainIpFail', 'InvalidServerId.NotFound');
 
-/** Adds those servers that the balancer takes; returns how many. A node that was stopped must not stop the others. */
+/** Adds the servers that the balancer accepts, and returns how many. A stopped node must not keep out the others. */
 async function addServers(clb: Clb, group: string, servers: readonly Backend[], signal: AbortSignal): Promise<number> {
   let added = 0;
   for (const some of inTens(servers, mostServersAtOnce)) {
@@ -311,7 +316,10 @@ const serverList = (backends: readonly Backend[]): string =>
     })),
   );
 
-/** Makes the servers of an existing group as wanted, new ones first, so that it is never empty. */
+/**
+ * Changes the servers of an existing group to the wanted ones. Adds new servers first, so that the group is never
+ * empty.
+ */
 async function matchServers(
   clb: Clb,
   group: string,
@@ -323,12 +331,12 @@ async function matchServers(
   const surplus = there.filter((server) => !wanted.some((backend) => isAt(backend, server)));
   const added = await addServers(clb, group, missing, signal);
   if (added === 0 && surplus.length === there.length) {
-    // None of the wanted ones: the API says why.
+    // The balancer accepts none of the wanted servers. The API reports why.
     await changeServers(clb, 'Add', { group, servers: missing }, signal);
   }
   for (const servers of inTens(surplus, mostServersAtOnce)) {
     await changeServers(clb, 'Remove', { group, servers }, signal).catch((error: unknown) => {
-      // The balancer sends nothing to a server that is not there, and the group goes as a whole later.
+      // The balancer sends nothing to a server that does not exist, and the whole group is deleted later.
       if (!isUnusable(error)) throw error;
     });
   }
@@ -382,7 +390,7 @@ async function createRules(
       action: 'CreateRules',
       params: { ...about(loadBalancer, listener), RuleList: JSON.stringify(list) },
       parse: (answer: Fields) => listIn(answer, 'Rules', 'Rule').map(namedRule),
-      // A list that lags behind a lost answer does not show the rule yet.
+      // After a lost response, a list that is not up to date may not show the rule yet.
       outdated: (error: unknown) => isUnknownGroup(error) || isRefusal(error, 'DomainExist'),
     };
     made.push(...(await clb.change<readonly Named[]>(change, signal)));
@@ -390,7 +398,9 @@ async function createRules(
   return made;
 }
 
-/** The port of the check, if all servers have the same; otherwise each is checked at its own. */
+/**
+ * Returns the port of the health check if all servers have the same port. Otherwise, each is checked on its own port.
+ */
 const checkPortOf = ({ backends }: WantedGroup): number | undefined => {
   const [first] = backends;
   return backends.every(({ port }) => port === first?.port) ? first?.port : undefined;
@@ -399,7 +409,9 @@ const checkPortOf = ({ backends }: WantedGroup): number | undefined => {
 const hasCheck = ({ check }: Rule, port: number | undefined): boolean =>
   check?.path === healthCheckPath && (port === undefined || check.port === undefined || check.port === port);
 
-/** A new rule has the health check of its listener, which asks the users' own servers for something else. */
+/**
+ * Gives a rule its own health check. A new rule has that of its listener, which is meant for the users' own servers.
+ */
 const setRule = (
   clb: Clb,
   { id, group, checkPort }: { readonly id: string; readonly group: string; readonly checkPort: number | undefined },
@@ -418,7 +430,7 @@ const setRule = (
         HealthCheckURI: healthCheckPath,
         HealthCheckConnectPort: checkPort,
         HealthCheckHttpCode: 'http_2xx',
-        // Two good checks a second apart: the quickest that is allowed.
+        // Two successful checks one second apart: the shortest interval that the API allows.
         HealthCheckInterval: 1,
         HealthCheckTimeout: 3,
         HealthyThreshold: 2,

@@ -15,7 +15,7 @@ import {
 import { type AlibabaParams, type AlibabaTrouble, createAlibaba } from './alibaba.ts';
 import { type AlibabaInstance, type AlibabaKeyOptions, alibabaInstance, alibabaKeys } from './credentials.ts';
 
-/** The options that the balancer and the deployer share: those of the balancer. */
+/** The options that the balancer and the deployer share. */
 export interface ClbOptions extends AlibabaKeyOptions {
   readonly region: string;
   readonly loadBalancer: string;
@@ -24,7 +24,7 @@ export interface ClbOptions extends AlibabaKeyOptions {
 
 export interface ClbContext {
   readonly options: ClbOptions;
-  /** How messages name it: `the balancer "slb" (alibaba-clb)`. */
+  /** The balancer in messages: `the balancer "slb" (alibaba-clb)`. */
   readonly title: string;
   /** The name in the configuration. */
   readonly name: string;
@@ -34,29 +34,29 @@ export interface ClbContext {
 /** A listener of the load balancer. */
 export interface ClbListener {
   readonly port: number;
-  /** `http`, `https`, `tcp`, `udp` */
+  /** `http`, `https`, `tcp` or `udp`. */
   readonly protocol: string;
-  /** It redirects everything to the HTTPS listener on this port. */
+  /** The port of the HTTPS listener to which this listener redirects everything. */
   readonly forwardsTo?: number;
 }
 
-/** Calls of one load balancer. Errors are `balancer/…`, with the API's request id. */
+/** The API of one load balancer. Errors are `balancer/…`, with the API's request ID. */
 export interface Clb {
   readonly instance: AlibabaInstance;
-  /** A call that changes nothing. */
+  /** Calls an action that changes nothing. */
   read<T>(action: string, params: AlibabaParams, parse: (answer: Fields) => T, signal: AbortSignal): Promise<T>;
   /**
-   * A call that changes something, after waiting for earlier changes. Rejects with {@link LookAgain} if its answer was
-   * lost, or if `outdated` says so of the error.
+   * Calls an action that changes something, after earlier changes are applied. Rejects with {@link LookAgain} if the
+   * response was lost, or if `outdated` returns true for the error.
    */
   change<T = void>(change: Change<T>, signal: AbortSignal): Promise<T>;
-  /** All listeners. Fails if the load balancer does not exist or is not running. */
+  /** Returns all listeners. Fails if the load balancer does not exist or is not running. */
   listeners(signal: AbortSignal): Promise<readonly ClbListener[]>;
-  /** The address of the load balancer, as it was when the listeners were last read. */
+  /** Returns the load balancer's address when the listeners were last read. */
   address(): string | undefined;
   /**
-   * Runs what reads first and then changes what differs, again while it ends in {@link LookAgain}: after a lost answer
-   * only a look tells whether the change was made.
+   * Runs work that reads the state and then changes it, and repeats the work while it ends in {@link LookAgain}: after
+   * a lost response, only reading again shows whether the change was made.
    */
   untilKnown<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
   close(): Promise<void>;
@@ -68,14 +68,14 @@ export interface Change<T> {
   readonly parse?: (answer: Fields) => T;
   /** More codes that mean "wait and repeat". */
   readonly busy?: readonly string[];
-  /** Whether an error means that the state is not as it was read. */
+  /** Reports whether an error means that the state differs from what was read. */
   readonly outdated?: (error: unknown) => boolean;
 }
 
-/** It is not known whether a change was made, or the state was not as read. */
+/** Thrown if it is unknown whether a change was made, or if the state differs from what was read. */
 export class LookAgain {
   readonly error: unknown;
-  /** Which change it was; another one means that there was progress in between. */
+  /** Identifies the change. A different one than before means that there was progress. */
   readonly change: string;
 
   constructor(error: unknown, change: string) {
@@ -84,14 +84,14 @@ export class LookAgain {
   }
 }
 
-/** Besides those of every Alibaba API (help 35221, terraform-provider-alicloud). */
+/** Codes of this API, in addition to those of every Alibaba API (help 35221, terraform-provider-alicloud). */
 const busyCodes = ['OperationBusy', 'ProcessingSameRequest', 'ServiceIsStopping', 'SystemBusy'] as const;
-/** A rule that was just deleted may still be counted as a user of its group. */
+/** A recently deleted rule may still count as a user of its group. */
 export const groupInUse = ['RspoolVipExist', 'RspoolRuleExist'] as const;
-/** The documents use this code with status 404 for a group that does not exist. */
+/** The documentation uses this code with status 404 for a group that does not exist. */
 const unknownGroup = 'InvalidParameter';
 
-/** For one change, of which a rule and a group need a dozen. */
+/** The limit for one change. A rule and a group need a dozen changes. */
 const mostLooks = 8;
 const firstPauseMs = 1_000;
 const longestPauseMs = 10_000;
@@ -112,7 +112,7 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
     version: '2014-05-15',
     ram: 'slb',
     regionId: region,
-    // A server is a resource of its own in policies (help 85924).
+    // A server is a separate resource in policies (help 85924).
     alsoNeeds: (action) => (/BackendServers$|^CreateVServerGroup$/.test(action) ? ['acs:ecs:*:*:instance/*'] : []),
     credentials: alibabaKeys(options, { http, clock, random, log, files, instance, name }),
     error,
@@ -167,7 +167,7 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
           if (error.change !== last) looks = 1;
           last = error.change;
           if (looks === mostLooks) throw error.error;
-          // A change whose answer was lost may still be under way.
+          // A change whose response was lost may still be in progress.
           await clock.sleep(Math.min(firstPauseMs * 2 ** (looks - 1), longestPauseMs), signal);
         }
       }
@@ -175,7 +175,7 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
     close: () => http.close(),
   };
 
-  /** The list of listeners does not always say whether an HTTP listener redirects. */
+  /** Adds the redirect of an HTTP listener, which the list of listeners may omit. */
   async function withForward({ forward, ...listener }: ReadListener, signal: AbortSignal): Promise<ClbListener> {
     if (forward !== undefined || listener.protocol !== 'http') return listener;
     const about = { LoadBalancerId: loadBalancer, ListenerPort: listener.port };
@@ -191,7 +191,7 @@ interface ReadListener extends ClbListener {
 
 function listenerOf(fields: Fields): ReadListener {
   const said = fields['ListenerForward'];
-  // The documents show `on` and `yes`.
+  // The documentation shows both `on` and `yes`.
   const forward = typeof said === 'string' ? /^(on|yes|true)$/i.test(said) : undefined;
   return {
     port: readNumber(fields, 'ListenerPort'),
@@ -201,11 +201,11 @@ function listenerOf(fields: Fields): ReadListener {
   };
 }
 
-/** Whether the API says that a group does not exist. */
+/** Reports whether the API says that a group does not exist. */
 export const isUnknownGroup = (error: unknown): boolean =>
   isRefusal(error, unknownGroup) && refusalOf(error)?.status === 404;
 
-/** What a code of this API means, where it says more than that something does not exist. */
+/** Describes the meaning of a code of this API, if it is more specific than "not found". */
 function meaningIn(
   { code = '', means, what }: AlibabaTrouble,
   { region, loadBalancer }: ClbOptions,
@@ -222,17 +222,17 @@ function meaningIn(
   return means === undefined ? {} : { about: `something that ${what} needs at ${here}` };
 }
 
-/** The regions whose endpoint is the central one (endpoints of the product Slb, 2026-04). */
+/** The regions with the central endpoint (endpoints of the product Slb, 2026-04). */
 const central = ['cn-hangzhou', 'cn-hangzhou-finance', 'cn-shanghai-finance-1', 'cn-shenzhen-finance-1'];
 
 const endpointOf = (region: string): string =>
   central.includes(region) ? 'https://slb.aliyuncs.com' : `https://slb.${region}.aliyuncs.com`;
 
-/** `Rules: { Rule: […] }` */
+/** Reads a list such as `Rules: { Rule: […] }`. */
 export const listIn = (fields: Fields, outer: string, inner: string): readonly Fields[] =>
   readList(readFields(fields[outer], outer)[inner], inner);
 
-/** A number, which some answers write as text. */
+/** Reads a number, which some responses contain as text. */
 export function readNumber(fields: Fields, name: string): number {
   const value = Number(fields[name] === '' ? Number.NaN : fields[name]);
   if (Number.isInteger(value)) return value;
@@ -244,14 +244,17 @@ export const textIn = (fields: Fields, name: string): string | undefined => {
   return typeof value === 'string' && value !== '' ? value : undefined;
 };
 
-/** The tags of an object; undefined if the answer has none, which does not mean that the object has none. */
+/**
+ * Reads the tags of an object. Returns undefined if the response has none, which does not mean that the object has
+ * none.
+ */
 export function tagsIn(fields: Fields): ReadonlyMap<string, string> | undefined {
   const { Tags: tags } = fields as { readonly Tags?: { readonly Tag?: unknown } };
   if (!Array.isArray(tags?.Tag) || tags.Tag.length === 0) return undefined;
   return new Map(tags.Tag.map((tag: Fields) => [String(tag['TagKey']), String(tag['TagValue'])]));
 }
 
-/** For a new object: whose it is, for whom it was made, and from when on it can only be a left-over. */
+/** Returns the tags for a new object: its owner, its purpose, and the time after which it can only be a leftover. */
 export const tagsFor = (name: string, more: Readonly<Record<string, string>>) => {
   const mark = markIn(name);
   const all = { ...present({ owner: mark?.owner, expires: mark?.expires.toISOString() }), ...more };

@@ -8,13 +8,13 @@ import { createMetadataServer, NoMetadata, readTemporaryKeys } from '../http/met
 import { type OidcContext, oidcKeys } from './oidc.ts';
 
 /**
- * The options of an adapter that name its keys. Where none is given, the role of the pod is used (RRSA), else that of the
- * instance.
+ * The options of an adapter that name its keys. If none is given, the role of the pod is used (RRSA), or else that of
+ * the instance.
  */
 export interface AlibabaKeyOptions {
   readonly accessKeyId?: Secret | undefined;
   readonly accessKeySecret?: Secret | undefined;
-  /** Of temporary keys. */
+  /** For temporary keys. */
   readonly securityToken?: Secret | undefined;
   readonly roleArn?: string | undefined;
   readonly oidcProviderArn?: string | undefined;
@@ -31,18 +31,18 @@ export interface AlibabaInstanceOptions {
   readonly metadata?: string;
 }
 
-/** What the ECS instance that certfleet runs on knows about itself. */
+/** The metadata of the ECS instance that certfleet runs on. */
 export interface AlibabaInstance {
   instanceId(signal: AbortSignal): Promise<string>;
   regionId(signal: AbortSignal): Promise<string>;
   privateAddress(signal: AbortSignal): Promise<string>;
-  /** The keys of its RAM role. */
+  /** Returns keys of the instance's RAM role. */
   roleKeys(signal: AbortSignal): Promise<TemporaryKeys>;
 }
 
 const roles = '/latest/meta-data/ram/security-credentials/';
 
-/** Fails with `config/no-metadata`. */
+/** Connects to the instance metadata. Calls fail with `config/no-metadata` elsewhere. */
 export function alibabaInstance({
   http,
   name,
@@ -106,7 +106,7 @@ const backendAdvice = 'Give `backend` with the id of the server and its port.';
 const keyAdvice =
   'Give accessKeyId and accessKeySecret, or `credentials: FILE`, or attach a RAM role to the ECS instance that certfleet runs on, or give the pod one (RRSA).';
 
-/** The keys that are given, else those of the pod's role, else those of the instance's. */
+/** Returns the configured keys, or else those of the pod's role, or else those of the instance's role. */
 export function alibabaKeys(
   options: AlibabaKeyOptions,
   { instance, ...context }: OidcContext & { readonly instance: AlibabaInstance },

@@ -10,13 +10,13 @@ import { type ApiAnswer, createJsonApi, isFields, judgeByStatus, readFields, typ
 import { readTemporaryKeys } from '../http/metadata-server.ts';
 import { canonicalQuery } from '../http/query.ts';
 
-/** A RAM role for the service account of a pod (RRSA), as ACK gives it in variables of the environment. */
+/** A RAM role for the service account of a pod (RRSA), as ACK passes it in environment variables. */
 export interface OidcRole {
   readonly roleArn: string;
   readonly oidcProviderArn: string;
   readonly oidcTokenFile: string;
   readonly roleSessionName?: string | undefined;
-  /** A host or URL; ACK gives the host that the VPC reaches. */
+  /** A host or URL. ACK passes the host that is reachable from the VPC. */
   readonly stsEndpoint?: string | undefined;
 }
 
@@ -33,7 +33,10 @@ export interface OidcContext {
 const advice =
   'Check that RRSA is enabled for the cluster, and that the trust policy of the role names the OIDC provider, the namespace and the service account of this pod.';
 
-/** Temporary keys of the role, for the token of the pod. The call is not signed: the token proves who asks. */
+/**
+ * Returns temporary keys of the role in exchange for the pod's token. The call is not signed, because the token
+ * authenticates it.
+ */
 export function oidcKeys(role: OidcRole, context: OidcContext, signal: AbortSignal): Promise<TemporaryKeys> {
   const { clock, random, files, name } = context;
   const { roleArn, oidcProviderArn, roleSessionName = 'certfleet', stsEndpoint = 'sts.aliyuncs.com' } = role;
@@ -64,7 +67,7 @@ export function oidcKeys(role: OidcRole, context: OidcContext, signal: AbortSign
           },
         )}`,
         headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
-        // Not in the query, which a proxy may write into its log.
+        // Not in the query, which a proxy may write to its log.
         body: canonicalQuery({
           RoleArn: roleArn,
           OIDCProviderArn: oidcProviderArn,
@@ -76,7 +79,7 @@ export function oidcKeys(role: OidcRole, context: OidcContext, signal: AbortSign
         readTemporaryKeys(JSON.stringify(readFields(readFields(body, 'the object')['Credentials'], 'Credentials')), {
           ...{ id: 'AccessKeyId', secret: 'AccessKeySecret', token: 'SecurityToken' },
         }),
-      // More keys do no harm.
+      // A second set of keys does no harm.
       readsOnly: true,
       secrets: [token],
       maxBytes: mostTokenBytes,

@@ -4,8 +4,8 @@ import type { World } from '../../ports/world.ts';
 import { createFakeApi, type FakeAnswer, type FakeApi, type FakeRequest } from '../../testing/fake-api.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 
-// A few calls of the CLB API in memory, without signatures and limits, for the unit tests of balancer and deployer. The strict
-// fake is in test/support.
+// A few calls of the CLB API in memory, without signatures and limits, for the unit tests of balancer and deployer. The
+// strict fake is in test/support.
 
 export interface TestRule {
   RuleId: string;
@@ -36,22 +36,22 @@ export interface TestClb {
   readonly api: FakeApi;
   readonly world: World;
   readonly listeners: Record<string, unknown>[];
-  /** By port. */
+  /** Rules by port. */
   readonly rules: Record<string, TestRule[]>;
   readonly groups: TestGroup[];
   /** Servers that cannot be added. */
   readonly stopped: string[];
   readonly certificates: TestCertificate[];
   readonly extensions: { DomainExtensionId: string; Domain: string; ServerCertificateId: string }[];
-  /** Id of the default certificate of the HTTPS listener. */
+  /** The ID of the HTTPS listener's default certificate. */
   standard: string;
-  /** What DescribeHealthStatus says. */
+  /** The result of DescribeHealthStatus. */
   health: Record<string, unknown>[];
-  /** Parameters of each call, with its action. */
+  /** The parameters of each call, with its action. */
   readonly sent: Record<string, string>[];
-  /** The next call of an action is answered so, and not done. */
+  /** Refuses the next call of an action with this response, without carrying it out. */
   refuse(action: string, status: number, code: string, message?: string): void;
-  /** Calls since the last count, by action. */
+  /** Returns the actions of the calls since the last count. */
   actions(): string[];
 }
 

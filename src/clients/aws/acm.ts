@@ -11,36 +11,36 @@ import { type Tags, tagList } from './elb.ts';
 /** An imported certificate. */
 export interface AcmCertificate {
   readonly arn: string;
-  /** At most 100 of them. */
+  /** At most 100 names. */
   readonly names: readonly string[];
-  /** `EC_prime256v1`, `RSA_2048`… */
+  /** Such as `EC_prime256v1` or `RSA_2048`. */
   readonly keyType: string;
   readonly notAfter: Date;
   readonly inUse: boolean;
 }
 
-/** What certfleet needs of AWS Certificate Manager (2015-12-08), as types. */
+/** The part of AWS Certificate Manager (2015-12-08) that certfleet uses, as types. */
 export interface Acm {
-  /** The imported certificates of the account in this region. */
+  /** Returns the imported certificates of the account in this region. */
   imported(signal: AbortSignal): Promise<readonly AcmCertificate[]>;
-  /** undefined if there is no such certificate. */
+  /** Returns undefined if the certificate does not exist. */
   tags(arn: string, signal: AbortSignal): Promise<Tags | undefined>;
-  /** SHA-256 over the certificate's DER, lower-case hex; undefined if there is no such certificate. */
+  /** Returns the SHA-256 of the certificate's DER in lower-case hex, or undefined if the certificate does not exist. */
   fingerprint(arn: string, signal: AbortSignal): Promise<string | undefined>;
-  /** All names of a certificate. */
+  /** Returns all names in a certificate. */
   names(arn: string, signal: AbortSignal): Promise<readonly string[]>;
-  /** Imports a version, in the place of `arn` if that is given: its listeners then serve this version. */
+  /** Imports a version. Replaces the certificate `arn` if given, so that its listeners serve this version. */
   import(
     version: VersionBundle,
     as: { readonly arn: string } | { readonly tags: Tags },
     signal: AbortSignal,
   ): Promise<string>;
   tag(arn: string, tags: Tags, signal: AbortSignal): Promise<void>;
-  /** Removes a certificate, if it is there and nothing refers to it. Returns whether it is gone. */
+  /** Deletes a certificate if it exists and is not in use. Reports whether it no longer exists. */
   remove(arn: string, signal: AbortSignal): Promise<boolean>;
 }
 
-/** Without this list, ListCertificates leaves out all but RSA keys of 2048 bits. */
+/** Without this list, ListCertificates returns only certificates with 2048-bit RSA keys. */
 const keyTypes = [
   ...['RSA_1024', 'RSA_2048', 'RSA_3072', 'RSA_4096'],
   ...['EC_prime256v1', 'EC_secp384r1', 'EC_secp521r1'],
@@ -115,7 +115,7 @@ function readNames({ Certificate }: Fields): readonly string[] {
   return Array.isArray(names) ? names.filter((one) => typeof one === 'string') : [];
 }
 
-/** SHA-256 over the certificate's DER. */
+/** Returns the SHA-256 of the certificate's DER. */
 function readFingerprint(answer: Fields): string {
   const pem = readString(answer, 'Certificate');
   try {
@@ -138,13 +138,13 @@ function readSummary(one: Fields): AcmCertificate {
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
 
-/** ACM's name of a key's type; a certificate can only be imported in the place of one with the same. */
+/** Returns ACM's name for a key's type. An import can only replace a certificate with the same key type. */
 export function keyTypeOf({ keyPem }: VersionBundle): string {
   const key = createPrivateKey(keyPem.reveal());
   const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {};
   return key.asymmetricKeyType === 'rsa' ? `RSA_${modulusLength}` : `EC_${namedCurve}`;
 }
 
-/** The names that a certificate with `names` does not cover. */
+/** Returns the wanted names that a certificate with `names` does not cover. */
 export const uncovered = (wanted: readonly string[], names: readonly string[]): readonly string[] =>
   wanted.filter((name) => !names.includes(name) && !names.includes(name.replace(/^[^.*]+/, '*')));

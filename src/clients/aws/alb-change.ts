@@ -11,7 +11,7 @@ import type { AwsParams } from './aws.ts';
 import { type Elb, type ElbGroup, type ElbListener, ownTags, tagKeys, tagList } from './elb.ts';
 import { type ElbRule, firstMatch, groupName, priorityFor } from './elb-rules.ts';
 
-/** What later calls need: ARNs by name. */
+/** ARNs by name, for later calls. */
 export interface Receipt {
   readonly rules: Readonly<Record<string, string>>;
   readonly group?: { readonly name: string; readonly arn: string };
@@ -25,7 +25,7 @@ export function readReceipt(known: Json | undefined): Receipt {
   return { rules, ...present({ group }) };
 }
 
-/** How many calls of a change succeeded. */
+/** Counts the calls of a change that succeeded. */
 export interface Round {
   done: number;
 }
@@ -36,9 +36,9 @@ export interface ReconcileOptions {
   readonly marks: AlbMarks;
   /** For messages. */
   readonly title: string;
-  /** The VPC of groups; by default the load balancer's. */
+  /** The VPC of groups; by default, that of the load balancer. */
   readonly vpcId: string | undefined;
-  /** Rules forward to a group. */
+  /** Whether rules forward to a group. */
   readonly forwards: boolean;
 }
 
@@ -47,7 +47,7 @@ export type Reconcile = (wanted: WantedRules, known: Receipt, round: Round, sign
 type Change = (action: string, params: AwsParams, busy?: readonly string[]) => Promise<void>;
 type Make = (action: string, params: AwsParams, made: readonly [string, string]) => Promise<string>;
 
-/** Looks at what is there, and makes it as wanted. If it fails, or an answer is lost, it can begin again. */
+/** Reads the present state, and applies the necessary changes. Can start over after a failure or a lost response. */
 export function createReconcile({ elb, place: at, marks, title, vpcId, forwards }: ReconcileOptions): Reconcile {
   async function reconcile(wanted: WantedRules, known: Receipt, round: Round, signal: AbortSignal): Promise<Receipt> {
     const listener = await listenerFor(wanted, signal);
@@ -80,7 +80,7 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
     for (const group of groups)
       if (group !== existing)
         await ifThere('TargetGroupNotFound', () =>
-          // A rule that was deleted just now may still count.
+          // A rule that was just deleted may still count as a user.
           change('DeleteTargetGroup', { TargetGroupArn: group.arn }, ['ResourceInUse']),
         );
     if (listener === undefined) return emptyReceipt;
@@ -102,7 +102,9 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
     };
   }
 
-  /** Without a listener there is nothing to remove from it; a group may have outlived it. */
+  /**
+   * Returns the listener. If only a removal is wanted, the listener may be gone, while a group may have outlived it.
+   */
   async function listenerFor(wanted: WantedRules, signal: AbortSignal): Promise<ElbListener | undefined> {
     try {
       return (await at.find(signal)).listener;
@@ -112,7 +114,9 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
     }
   }
 
-  /** Whether a group is the wanted one, and of the right kind, which cannot be changed. */
+  /**
+   * Returns a function that reports whether a group is the wanted one, and of the right kind, which cannot be changed.
+   */
   async function fitsFor(group: WantedGroup | undefined, signal: AbortSignal): Promise<(one: ElbGroup) => boolean> {
     if (!group) return () => false;
     const vpc = await vpcOf(signal);
@@ -142,7 +146,7 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
       TargetType: typeOf(group.backends),
       HealthCheckProtocol: 'HTTP',
       HealthCheckPath: healthCheckPath,
-      // The shortest that AWS takes: healthy after about ten seconds.
+      // The shortest interval that AWS allows: healthy after about ten seconds.
       HealthCheckIntervalSeconds: 5,
       HealthCheckTimeoutSeconds: 2,
       HealthyThresholdCount: 2,
@@ -245,7 +249,7 @@ export const patternsOf = ({ host, path, answer }: WantedRule) => ({
   path: answer === undefined ? `${path}*` : path,
 });
 
-/** Whether a rule is the wanted one in all but its number. */
+/** Reports whether a rule equals the wanted one in everything but its priority number. */
 function isAs(rule: ElbRule, want: WantedRule, group: ElbGroup | undefined): boolean {
   const { host, path } = patternsOf(want);
   const isPlace =
@@ -266,7 +270,10 @@ export async function ifThere(code: string, change: () => Promise<unknown>): Pro
   }
 }
 
-/** Whether to look again and go on: an answer was lost, or somebody else removed something meanwhile. */
+/**
+ * Reports whether to read the state again and continue: a response was lost, or someone else removed something
+ * meanwhile.
+ */
 export const isTransient = (error: unknown): boolean =>
   isFailure(error, 'balancer/unreachable', 'balancer/failed') ||
   isRefusal(error, 'ListenerNotFound', 'RuleNotFound', 'TargetGroupNotFound', 'DuplicateTargetGroupName');

@@ -2,27 +2,27 @@ import { markIn } from '../../core/path/own-mark.ts';
 import { type Elb, type ElbGroup, mayBeMarked, tagKeys } from './elb.ts';
 import type { ElbRule } from './elb-rules.ts';
 
-/** Whose the rules and groups of a listener are, with as few calls as possible: rules have no names at AWS. */
+/** Determines the owner of a listener's rules and groups, with as few calls as possible. AWS rules have no names. */
 export interface AlbMarks {
   /** Reads the names of the rules that have a mark. */
   readNames(rules: readonly ElbRule[], signal: AbortSignal): Promise<void>;
-  /** The name with a mark, after {@link AlbMarks.readNames}; undefined if the rule is somebody else's. */
+  /** Returns the name with a mark, after {@link AlbMarks.readNames}, or undefined if the rule is not certfleet's. */
   nameOf(rule: ElbRule): string | undefined;
-  /** The groups with a mark that were made for this listener. */
+  /** Returns the groups with a mark that were made for this listener. */
   readGroups(belongs: (name: string) => boolean, signal: AbortSignal): Promise<readonly ElbGroup[]>;
-  /** These are known, so their tags need not be read. */
+  /** Records a rule or group whose tags need not be read. */
   learnRule(arn: string, name: string): void;
   learnGroup(arn: string): void;
 }
 
-/** @param label of the listener, which the tags of its groups have */
+/** @param label the listener's label, which is in the tags of its groups */
 export function createMarks(elb: Elb, label: string): AlbMarks {
-  /** Names of rules by ARN, which tags alone tell: '' for somebody else's. An ARN is never used again. */
+  /** The names of rules by ARN, as in their tags; '' for rules of others. AWS never reuses an ARN. */
   const ruleNames = new Map<string, string>();
-  /** Groups of this listener. */
+  /** The groups of this listener. */
   const groupsHere = new Set<string>();
 
-  /** The names of the rules that have a mark. */
+  /** Reads the names of the rules that have a mark. */
   async function readNames(rules: readonly ElbRule[], signal: AbortSignal): Promise<void> {
     const asked = rules.filter((rule) => mayBeMarked(rule) && !ruleNames.has(rule.arn)).map(({ arn }) => arn);
     const tags = await elb.tags(asked, signal);
@@ -34,7 +34,7 @@ export function createMarks(elb: Elb, label: string): AlbMarks {
     return markIn(found) === undefined ? undefined : found;
   };
 
-  /** The groups with a mark that were made for this listener. */
+  /** Returns the groups with a mark that were made for this listener. */
   async function readGroups(belongs: (name: string) => boolean, signal: AbortSignal): Promise<readonly ElbGroup[]> {
     const groups = (await elb.markedGroups(signal)).filter((group) => belongs(group.name));
     const asked = groups.filter(({ arn }) => !groupsHere.has(arn)).map(({ arn }) => arn);

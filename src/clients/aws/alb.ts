@@ -9,7 +9,7 @@ import { type AwsInstance, awsInstance, awsKeySource } from './credentials.ts';
 import { createElb, type Elb, type ElbListener } from './elb.ts';
 import type { AwsKeyOptions } from './profile.ts';
 
-/** The options of the balancer `aws-alb` that its deployer needs too. */
+/** The options of the balancer `aws-alb` that its deployer needs, too. */
 export interface AlbOptions extends AwsKeyOptions {
   readonly region: string;
   readonly loadBalancer?: string | undefined;
@@ -18,17 +18,17 @@ export interface AlbOptions extends AwsKeyOptions {
   readonly endpoint?: string | undefined;
 }
 
-/** A listener of a load balancer, which is looked up when it is first needed. */
+/** A listener of a load balancer, looked up when it is first needed. */
 export interface AlbPlace {
-  /** The lock of the load balancer; see the port. */
+  /** The name of the load balancer's lock; see the port. */
   readonly resource: string;
-  /** The same for a listener given by ARN and by load balancer and port: `web:80`. */
+  /** The same label for a listener given by ARN and for one given by load balancer and port: `web:80`. */
   readonly label: string;
-  /** Fails with `balancer/not-found`. */
+  /** Finds the listener. Fails with `balancer/not-found`. */
   find(signal: AbortSignal): Promise<FoundPlace>;
-  /** Looks it up again when it is needed next: it was deleted, and perhaps made anew. */
+  /** Looks the listener up again when it is next needed, because it was deleted and perhaps created again. */
   forget(): void;
-  /** How many rules the load balancer takes. */
+  /** Returns how many rules the load balancer may have. */
   ruleQuota(signal: AbortSignal): Promise<number>;
 }
 
@@ -39,12 +39,12 @@ export interface FoundPlace {
   readonly vpcId: string;
 }
 
-/** Without a raised quota, and where the account may not ask. */
+/** The default quota, for an account that may not read its own. */
 const usualRuleQuota = 100;
 
 interface ConnectContext {
   readonly options: AlbOptions;
-  /** For messages: `the balancer "alb" (aws-alb)`. */
+  /** The balancer in messages: `the balancer "alb" (aws-alb)`. */
   readonly title: string;
   readonly name: string;
   readonly world: World;
@@ -57,13 +57,13 @@ export interface ConnectedElb {
   close(): Promise<void>;
 }
 
-/** The load balancer's API, and a listener of it. */
+/** Connects to the load balancer's API, and finds one of its listeners. */
 export function connectElb(context: ConnectContext): ConnectedElb {
   const { shared, instance, close } = connectAws(context);
   return { ...elbOf(context, shared), instance, close };
 }
 
-/** ACM, and the listener of a declared balancer that gets certificates. */
+/** Connects to ACM, and finds the listener of a declared balancer that receives certificates. */
 export function connectAcm(
   context: ConnectContext & { readonly listenerPort: number; readonly endpoint: string | undefined },
 ): Pick<ConnectedElb, 'elb' | 'place'> & { readonly acm: Acm } {
@@ -138,7 +138,7 @@ function createPlace(elb: Elb, options: AlbOptions, title: string): AlbPlace {
   }
 
   return {
-    // Not by ARN, so that it is the same for a load balancer that is given by its name.
+    // Without the ARN, so that it is the same for a load balancer given by name.
     resource: `aws-alb ${region} ${name}`,
     label: `${name}:${listenerPort}`,
     async find(signal) {
@@ -166,7 +166,10 @@ function createPlace(elb: Elb, options: AlbOptions, title: string): AlbPlace {
   };
 }
 
-/** `arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/web/50dc6c495c0c9188/8014` → `web` */
+/**
+ * Extracts the name: `arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/web/50dc6c495c0c9188/8014` →
+ * `web`
+ */
 const nameIn = (text: string): string => (text.startsWith('arn:') ? (text.split('/')[2] ?? text) : text);
 
 const loadBalancerOf = (listener: string): string =>

@@ -23,7 +23,7 @@ import { canonicalQuery } from '../http/query.ts';
 import { parseXml, type XmlElement, xmlAt, xmlText } from '../http/xml.ts';
 import { signV4 } from '../signatures/aws.ts';
 
-/** A parameter: lists become `Name.member.1`, and objects `Name.Key`, where the protocol needs it. */
+/** A parameter. Lists become `Name.member.1`, and objects `Name.Key`, where the protocol requires it. */
 export type AwsValue =
   | string
   | number
@@ -34,18 +34,18 @@ export type AwsValue =
   | { readonly [name: string]: AwsValue };
 export type AwsParams = { readonly [name: string]: AwsValue };
 
-/** A failed call, with what its code means. */
+/** A failed call, with the meaning of its code. */
 export interface AwsTrouble extends Trouble {
   readonly means?: 'not-found' | 'quota' | undefined;
 }
 
 export interface AwsCall {
   readonly signal: AbortSignal;
-  /** What it is about, for the error: a record's name. */
+  /** The subject of the call for its error: a record's name. */
   readonly about?: string;
-  /** It changes something, so it is not repeated after an answer that was lost. */
+  /** Whether the call changes something. Such a call is not repeated after a lost response. */
   readonly mutates: boolean;
-  /** Unless a repetition changes nothing more. */
+  /** Whether repeating the call changes nothing further. */
   readonly isRepeatable?: boolean;
   /** More codes that mean "wait and repeat" for this call, such as `ResourceInUse` while a rule is being deleted. */
   readonly busyCodes?: readonly string[];
@@ -59,52 +59,52 @@ export interface AwsOptions {
   readonly log: Log;
   /** The adapter's name in the configuration, for debug lines. */
   readonly name: string;
-  /** As in signatures and policies: `elasticloadbalancing`, `acm`. */
+  /** The service in signatures and policies: `elasticloadbalancing`, `acm`. */
   readonly service: string;
   readonly region: string;
-  /** {@link awsEndpoint} unless given. */
+  /** By default, {@link awsEndpoint}. */
   readonly endpoint?: string | undefined;
   readonly credentials: KeySource;
   /** Makes the adapter's error. */
   readonly error: (trouble: AwsTrouble) => CertfleetError;
-  /** Called before each exchange with its action. */
+  /** Called with the action before each exchange. */
   readonly onCall?: (action: string) => void;
   readonly limitBudgetMs?: number;
   readonly busyBudgetMs?: number;
 }
 
-/** A service with the query protocol, which answers in XML: ELBv2, STS. */
+/** A service with the query protocol and XML responses: ELBv2, STS. */
 export interface AwsQuery {
-  /** @param read reads the element `<action>Result` of the answer; may throw {@link UnreadableAnswer} */
+  /** @param read reads the element `<action>Result` of the response; may throw {@link UnreadableAnswer} */
   call<T>(action: string, params: AwsParams, read: (result: XmlElement) => T, call: AwsCall): Promise<T>;
 }
 
 /** A service with the JSON protocol: ACM. */
 export interface AwsJson {
-  /** @param read reads the answer; may throw {@link UnreadableAnswer} */
+  /** @param read reads the response; may throw {@link UnreadableAnswer} */
   call<T>(action: string, params: AwsParams, read: (answer: Fields) => T, call: AwsCall): Promise<T>;
 }
 
 /** A service with the REST protocol and XML: Route 53. */
 export interface AwsRest {
-  /** @param read reads the element `<action>Response` of the answer; may throw {@link UnreadableAnswer} */
+  /** @param read reads the element `<action>Response` of the response; may throw {@link UnreadableAnswer} */
   call<T>(action: string, request: AwsRestRequest, read: (answer: XmlElement) => T, call: AwsCall): Promise<T>;
 }
 
 export interface AwsRestRequest {
   readonly method: 'GET' | 'POST';
-  /** `/2013-04-01/hostedzone/Z1/rrset` */
+  /** Such as `/2013-04-01/hostedzone/Z1/rrset`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   /** XML. */
   readonly body?: string;
 }
 
-/** The regional endpoint of a service. */
+/** Returns the regional endpoint of a service. */
 export const awsEndpoint = (service: string, region: string): string =>
   `https://${service}.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`;
 
-/** @param version of the API: `2015-12-01` */
+/** @param version the API's version: `2015-12-01` */
 export function createAwsQuery(options: AwsOptions & { readonly version: string }): AwsQuery {
   const send = createSender(options, parseXml);
   return {
@@ -117,14 +117,14 @@ export function createAwsQuery(options: AwsOptions & { readonly version: string 
   };
 }
 
-/** @param target of the API, before the action: `CertificateManager` */
+/** @param target the API's name in front of the action: `CertificateManager` */
 export function createAwsJson(options: AwsOptions & { readonly target: string }): AwsJson {
   const send = createSender(options, parseJson);
   return {
     call: (action, params, read, call) => {
       const { values, secrets } = opened(params);
       const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `${options.target}.${action}` };
-      // An action without a result answers with nothing.
+      // The response of an action without a result has no body.
       const readBody = (answer: ApiAnswer) => read(readFields(answer.body ?? {}, 'the object'));
       return send({ action, headers, body: JSON.stringify(values), secrets, read: readBody }, call);
     },
@@ -158,7 +158,7 @@ const expiredCodes = ['ExpiredToken', 'ExpiredTokenException'] as const;
 
 interface Sent<T> {
   readonly action: string;
-  /** POST to `/` unless given. */
+  /** By default, POST to `/`. */
   readonly method?: 'GET' | 'POST';
   readonly path?: string;
   readonly query?: Readonly<Record<string, string>>;
@@ -213,7 +213,7 @@ function judge(answer: ApiAnswer, judging: { action: string; service: string; bu
   const { code, message, requestId } = isXml(answer.body) ? saidInXml(answer.body, answer) : saidInJson(answer);
   const words = {
     ...present({ code, requestId }),
-    // The message of a wrong signature repeats everything that was signed.
+    // The message about a wrong signature repeats everything that was signed.
     reason: message.replace(/\s*The Canonical String for this request should have been.*$/is, ''),
   };
   if (code === undefined || (answer.status >= 200 && answer.status < 300)) return judgeByStatus(answer, words);
@@ -227,9 +227,9 @@ function judge(answer: ApiAnswer, judging: { action: string; service: string; bu
 const isXml = (body: unknown): body is XmlElement => isFields(body) && Array.isArray(body['children']);
 
 function saidInXml(root: XmlElement, { headers }: ApiAnswer): Said {
-  // STS and ELBv2 wrap the error; EC2 and others use another root.
+  // STS and ELBv2 wrap the error, while EC2 and others use a different root.
   const error = xmlAt(root, 'Error') ?? xmlAt(root, 'Errors', 'Error');
-  // Route 53 answers a refused batch with an element of that name.
+  // Route 53 describes a refused batch in an element with that name.
   const batch = root.name === 'InvalidChangeBatch' ? root : undefined;
   const messages = batch && (xmlAt(batch, 'Messages')?.children ?? []).map(({ text }) => text).join(' ');
   return {
@@ -292,15 +292,18 @@ function answerOf(root: unknown, action: string): XmlElement {
 }
 
 function resultOf(root: unknown, action: string): XmlElement {
-  // An action without a result, such as DeleteRule at some endpoints, answers with its metadata alone.
+  // The response of an action without a result, such as DeleteRule at some endpoints, contains only metadata.
   return xmlAt(answerOf(root, action), `${action}Result`) ?? { name: `${action}Result`, children: [], text: '' };
 }
 
-/** The members of a list in a result. A missing list is an error: it must never be taken for an empty one. */
+/**
+ * Returns the members of a list in a result. A missing list is an error, because it must never be taken for an empty
+ * one.
+ */
 export const xmlMembers = (element: XmlElement, ...path: readonly string[]): readonly XmlElement[] =>
   xmlList('member', element, ...path);
 
-/** A list whose members have a name of their own. */
+/** Returns the elements of a list whose members have a specific name. */
 export function xmlList(member: string, element: XmlElement, ...path: readonly string[]): readonly XmlElement[] {
   const list = xmlAt(element, ...path);
   if (list?.text !== '' || list.children.some(({ name }) => name !== member))
@@ -308,7 +311,7 @@ export function xmlList(member: string, element: XmlElement, ...path: readonly s
   return list.children;
 }
 
-/** Opens the secrets, wherever they are. */
+/** Reveals the secrets anywhere in the parameters, and returns them separately, too. */
 function opened(params: AwsParams): { readonly values: unknown; readonly secrets: readonly Secret[] } {
   const secrets: Secret[] = [];
   const open = (value: AwsValue): unknown => {
@@ -323,7 +326,7 @@ function opened(params: AwsParams): { readonly values: unknown; readonly secrets
   return { values: open(params), secrets };
 }
 
-/** `Actions.member.1.Type=forward` */
+/** Flattens parameters to names such as `Actions.member.1.Type=forward`. */
 function flattened(fields: Fields, prefix = ''): Readonly<Record<string, string>> {
   const flat: Record<string, string> = {};
   for (const [name, value] of Object.entries(fields)) {

@@ -16,7 +16,7 @@ import { NoMetadata } from '../http/metadata-server.ts';
 
 export interface CredentialProcess {
   readonly command: string;
-  /** The file that names the program, if the configuration does not. */
+  /** The file that names the program, if not the configuration. */
   readonly file: string | undefined;
 }
 
@@ -28,14 +28,18 @@ interface ProcessContext {
   readonly name: string;
 }
 
-/** It may ask a person at other places, but here no person waits. */
+/** The program may ask a person in other settings, but here no person is waiting. */
 const timeoutMs = 60_000;
-/** Without an end, the keys are those of a user. The program may have others by then. */
+/**
+ * Keys without an expiry are a user's own. They are still read again after this time, because the program may have new
+ * ones.
+ */
 const endlessMs = 3_600_000;
 
 /**
- * The keys that a program prints (`credential_process`, version 1). No shell runs it. As with a hook, no other user may be
- * able to change it or the file that names it. Nothing that it prints is shown, because any part may be a secret.
+ * Returns the keys that a program prints (`credential_process`, version 1). No shell runs the program. As with hooks,
+ * no other user may be able to change the program or the file that names it. Its output is never shown, because any
+ * part may be a secret.
  */
 export async function keysOfProcess(
   { command, file }: CredentialProcess,
@@ -61,7 +65,7 @@ export async function keysOfProcess(
   return askSource(asking, async () => {
     const run = processes.run({ command: [program, ...words], env, cwd: '/', timeoutMs, signal });
     const { status, stdout } = await run.catch((error: unknown) => {
-      // The message of the port has all arguments.
+      // The port's message contains all arguments.
       if (isFailure(error, 'process/failed')) throw new NoMetadata(`it cannot be run: ${reasonOf(error.cause)}`);
       if (isFailure(error, 'process/timeout')) throw new NoMetadata(`it did not end within ${timeoutMs / 1_000} s`);
       throw error;
@@ -76,7 +80,7 @@ function readKeys(text: string, now: Date): TemporaryKeys {
   try {
     fields = parseJson(text);
   } catch {
-    // The parser's message repeats a part of it.
+    // The parser's message repeats a part of the output.
   }
   if (!isFields(fields)) throw new NoMetadata('what it prints is not one JSON object of at most 64 KiB');
   if (fields['Version'] !== 1) throw new NoMetadata('Version is not 1 in what it prints');

@@ -26,12 +26,12 @@ export interface AwsKeyContext extends StsContext {
   readonly home?: string;
 }
 
-/** What the EC2 instance that certfleet runs on knows about itself. */
+/** The metadata of the EC2 instance that certfleet runs on. */
 export interface AwsInstance {
   instanceId(signal: AbortSignal): Promise<string>;
   region(signal: AbortSignal): Promise<string>;
   privateAddress(signal: AbortSignal): Promise<string>;
-  /** The keys of its role. */
+  /** Returns keys of the instance's role. */
   roleKeys(signal: AbortSignal, help?: string): Promise<TemporaryKeys>;
 }
 
@@ -40,7 +40,10 @@ const fact = 'an access key';
 const advice =
   'Give accessKeyId and secretAccessKey, or the option `credentials` with a file like ~/.aws/credentials, or attach an IAM role to what certfleet runs on.';
 
-/** Not read on its own: the file of an interactive user is seldom meant for a job. */
+/**
+ * Mentions ~/.aws/credentials if it exists. certfleet does not read this file by itself, because an interactive user's
+ * file is seldom meant for a job.
+ */
 async function adviceWith({ files, home }: Pick<AwsKeyContext, 'files' | 'home'>): Promise<string> {
   const path = `${home ?? userFolder()}/.aws/credentials`;
   const isThere = await files.stat(path).then(
@@ -53,7 +56,7 @@ async function adviceWith({ files, home }: Pick<AwsKeyContext, 'files' | 'home'>
 }
 const roles = '/latest/meta-data/iam/security-credentials/';
 
-/** Fails with `config/no-metadata`. */
+/** Connects to the instance metadata. Calls fail with `config/no-metadata` elsewhere. */
 export function awsInstance({
   http,
   name,
@@ -93,12 +96,12 @@ export function awsInstance({
   };
 }
 
-/** The keys that are given, or the first source of temporary ones. Fails with `config/…` when they are used. */
+/** Returns the configured keys, or the first source of temporary ones. Fails with `config/…` when the keys are used. */
 export function awsKeySource(options: AwsKeyOptions, context: AwsKeyContext): KeySource {
   return keySource(options, context, [options.profile ?? 'default']);
 }
 
-/** @param seen the profiles on the way here, so that a circle of them ends */
+/** @param seen the profiles followed so far, to stop at a cycle */
 function keySource(options: AwsKeyOptions, context: AwsKeyContext, seen: readonly string[]): KeySource {
   const { clock, name } = context;
   const { roleArn, webIdentityTokenFile, credentialProcess, credentials } = options;
@@ -151,7 +154,7 @@ function instanceSource(context: AwsKeyContext): KeySource {
   return refreshedKeys(async (signal) => instance.roleKeys(signal, await adviceWith(context)), context.clock);
 }
 
-/** The keys of a role. The file is read each time, because the keys in it may have been replaced. */
+/** Returns the keys of a role. Reads the file each time, because the keys in it may have been replaced. */
 async function roleKeys(
   options: AwsKeyOptions & { readonly roleArn: string },
   context: AwsKeyContext,
@@ -181,7 +184,7 @@ async function openSource(options: AwsKeyOptions, context: AwsKeyContext, seen: 
   throw fail('config/credential-missing', { what: name, credential: `${lacks} for its \`credentialSource\`` });
 }
 
-/** ECS and EKS; these addresses are the only ones besides loopback to which a token may go without TLS. */
+/** The addresses of ECS and EKS. Besides loopback, only they may receive a token without TLS. */
 const containerHosts: readonly string[] = ['169.254.170.2', '169.254.170.23', '[fd00:ec2::23]'];
 
 function containerUrl(

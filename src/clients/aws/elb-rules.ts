@@ -1,37 +1,43 @@
 import { markIn } from '../../core/path/own-mark.ts';
 
-/** A rule of a listener, without its default rule. */
+/** A rule of a listener, other than its default rule. */
 export interface ElbRule {
   readonly arn: string;
-  /** The rule with the lowest number that matches a request wins. */
+  /** Of the rules that match a request, the one with the lowest number applies. */
   readonly priority: number;
-  /** Patterns with `*` and `?`; undefined: every host, or patterns of another kind (regular expressions). */
+  /**
+   * Patterns with `*` and `?`. Undefined for a rule that matches every host, or by other patterns (regular
+   * expressions).
+   */
   readonly hosts: readonly string[] | undefined;
   readonly paths: readonly string[] | undefined;
-  /** It also looks at something else: the method, a header, the client's address. */
+  /** Whether the rule has other conditions: the method, a header, the client's address. */
   readonly hasOtherConditions: boolean;
-  /** What it does, for messages: `forwards to web`. */
+  /** The rule's action for messages: `forwards to web`. */
   readonly action: string;
-  /** The groups that it forwards to. */
+  /** The groups that the rule forwards to. */
   readonly groups: readonly string[];
-  /** What it answers itself. */
+  /** The body of the rule's fixed response. */
   readonly answer?: string;
 }
 
-/** The patterns of a rule that we want. */
+/** The patterns of a rule that certfleet wants. */
 export interface RulePatterns {
   readonly host: string | undefined;
   readonly path: string;
 }
 
-/** Whether a request that matches the patterns may also match the rule: then the lower number wins. */
+/**
+ * Reports whether a request that matches the patterns may also match the rule. If so, the rule with the lower priority
+ * number wins.
+ */
 export const mayMatchSame = (rule: ElbRule, { host, path }: RulePatterns): boolean =>
   (rule.hosts === undefined || host === undefined || rule.hosts.some((one) => overlap(lower(one), lower(host)))) &&
   (rule.paths === undefined || rule.paths.some((one) => overlap(one, path)));
 
 /**
- * The lowest number that no rule has, below those of all rules in `others` that may match the same requests. `blocker`
- * is the one that leaves no room.
+ * Returns the lowest unused priority number, if it is below those of all rules in `others` that may match the same
+ * requests. Otherwise, returns the rule that leaves no room as `blocker`.
  */
 export function priorityFor(
   wanted: RulePatterns,
@@ -44,12 +50,15 @@ export function priorityFor(
   return first !== undefined && priority >= first.priority ? { blocker: first } : { priority };
 }
 
-/** Of the rules that may match the same requests, the one that wins. */
+/** Returns the rule that wins among those that may match the same requests. */
 export function firstMatch(wanted: RulePatterns, rules: readonly ElbRule[]): ElbRule | undefined {
   return rules.filter((rule) => mayMatchSame(rule, wanted)).sort((a, b) => a.priority - b.priority)[0];
 }
 
-/** Whether one text can match both patterns. A backslash may escape the next character, which this does not read. */
+/**
+ * Reports whether one text can match both patterns. Returns true for a pattern with a backslash, which may escape the
+ * next character.
+ */
 export function overlap(one: string, other: string): boolean {
   if (one.includes('\\') || other.includes('\\')) return true;
   const known = new Map<number, boolean>();
@@ -74,13 +83,15 @@ export function overlap(one: string, other: string): boolean {
 
 const lower = (host: string): string => host.toLowerCase();
 
-/** A target group's name has at most 32 characters, so the dashes of a name with a mark are left out: 31 remain. */
+/**
+ * Shortens a name with a mark to a target group's name, which has at most 32 characters. Without the dashes, 31 remain.
+ */
 export function groupName(name: string): string {
   if (markIn(name) === undefined) throw new Error(`${name} has no mark`);
   return name.replaceAll('-', '');
 }
 
-/** The name with a mark that {@link groupName} shortened; undefined if it is somebody else's. */
+/** Returns the name with a mark that {@link groupName} shortened, or undefined if the group is not certfleet's. */
 export function nameOfGroup(short: string): string | undefined {
   const [, owner, hours, id] = /^cf([0-9a-f]{12})([0-9a-z]{5})([0-9a-f]{12})$/.exec(short) ?? [];
   return owner === undefined ? undefined : `cf-${owner}-${hours}-${id}`;

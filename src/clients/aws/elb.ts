@@ -29,35 +29,35 @@ export interface ElbTarget {
 }
 
 export interface ElbHealth extends ElbTarget {
-  /** `initial`, `healthy`, `unhealthy`, `unused`, `draining`, `unavailable`. */
+  /** `initial`, `healthy`, `unhealthy`, `unused`, `draining` or `unavailable`. */
   readonly state: string;
-  /** `Elb.InitialHealthChecking`, `Target.Timeout`… */
+  /** Such as `Elb.InitialHealthChecking` or `Target.Timeout`. */
   readonly reason: string;
 }
 
 export type Tags = Readonly<Record<string, string>>;
 
-/** What certfleet needs of Elastic Load Balancing (2015-12-01), as types. */
+/** The part of Elastic Load Balancing (2015-12-01) that certfleet uses, as types. */
 export interface Elb {
   loadBalancer(of: { readonly arn: string } | { readonly name: string }, signal: AbortSignal): Promise<ElbLoadBalancer>;
   listeners(loadBalancer: string, signal: AbortSignal): Promise<readonly ElbListener[]>;
-  /** The rules without the default one, the first to win first. */
+  /** Returns the rules other than the default one, in order of priority. */
   rules(listener: string, signal: AbortSignal): Promise<readonly ElbRule[]>;
-  /** How many rules a load balancer takes; undefined if the account may not ask. */
+  /** Returns how many rules a load balancer may have, or undefined if the account may not read the quota. */
   ruleQuota(signal: AbortSignal): Promise<number | undefined>;
-  /** Tags of rules and groups; those that are gone are left out. */
+  /** Returns the tags of rules and groups. Omits those that no longer exist. */
   tags(arns: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Tags>>;
-  /** The groups with certfleet's mark. */
+  /** Returns the groups with certfleet's mark. */
   markedGroups(signal: AbortSignal): Promise<readonly ElbGroup[]>;
   health(group: string, signal: AbortSignal): Promise<readonly ElbHealth[]>;
-  /** The certificates of an HTTPS listener, the default one first. */
+  /** Returns the certificates of an HTTPS listener, the default one first. */
   certificates(listener: string, signal: AbortSignal): Promise<readonly ElbCertificate[]>;
   /** Changes something. */
   change(action: string, params: AwsParams, signal: AbortSignal, busyCodes?: readonly string[]): Promise<void>;
   /**
-   * Makes one thing.
+   * Creates one object.
    *
-   * @param made where the answer has it: the list, and the name of its ARN
+   * @param made where the response has the object: the list, and the name of its ARN
    */
   make(action: string, params: AwsParams, made: readonly [string, string], signal: AbortSignal): Promise<string>;
 }
@@ -66,7 +66,7 @@ export interface ElbLoadBalancer {
   readonly arn: string;
   readonly name: string;
   readonly vpcId: string;
-  /** `application`, `network`, `gateway`. */
+  /** `application`, `network` or `gateway`. */
   readonly type: string;
 }
 
@@ -75,9 +75,9 @@ export interface ElbCertificate {
   readonly isDefault: boolean;
 }
 
-/** DescribeTags takes 20. */
+/** The limit of DescribeTags. */
 const tagsAtOnce = 20;
-/** A page of DescribeTargetGroups and of DescribeRules. */
+/** The page size of DescribeTargetGroups and DescribeRules. */
 const pageSize = 400;
 
 export function createElb(aws: AwsQuery): Elb {
@@ -122,7 +122,7 @@ export function createElb(aws: AwsQuery): Elb {
           for (const [arn, tags] of await read('DescribeTags', { ResourceArns: some }, readTagged, signal))
             found.set(arn, tags);
         } catch (error) {
-          // Somebody removed one of them meanwhile.
+          // Someone removed one of them meanwhile.
           if (!isRefusal(error, 'RuleNotFound', 'TargetGroupNotFound')) throw error;
           if (some.length > 1) for (const one of some) await ask([one]);
         }
@@ -186,7 +186,7 @@ const readLimit = (one: XmlElement) => ({ name: xmlText(one, 'Name'), max: Numbe
 const readTagged = (result: XmlElement): readonly (readonly [string, Tags])[] =>
   xmlMembers(result, 'TagDescriptions').map((one) => [text(one, 'ResourceArn'), readTags(xmlMembers(one, 'Tags'))]);
 
-/** undefined for a group without certfleet's mark. */
+/** Returns undefined for a group without certfleet's mark. */
 function readGroup(one: XmlElement): ElbGroup | undefined {
   const name = nameOfGroup(text(one, 'TargetGroupName'));
   if (name === undefined) return undefined;
@@ -206,7 +206,7 @@ const readHealth = (one: XmlElement): ElbHealth => ({
   reason: xmlText(one, 'TargetHealth', 'Reason') ?? '',
 });
 
-/** undefined for the default rule. */
+/** Returns undefined for the default rule. */
 function readRule(element: XmlElement): ElbRule | undefined {
   if (xmlText(element, 'Priority') === 'default') return undefined;
   const conditions = xmlMembers(element, 'Conditions');
@@ -249,10 +249,10 @@ function actionText(action: XmlElement): string {
   return type === 'fixed-response' ? 'answers itself' : type;
 }
 
-/** `arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef` → `web` */
+/** Extracts the name: `arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef` → `web` */
 const groupOfArn = (arn: string): string => arn.split('/')[1] ?? arn;
 
-/** Whether only tags can tell whose a rule is: those with a mark have a challenge path. */
+/** Reports whether the rule's tags must be read to know its owner: rules with a mark have a challenge path. */
 export const mayBeMarked = (rule: ElbRule): boolean =>
   rule.paths?.length === 1 && rule.paths[0]!.startsWith(challengePath) && !rule.hasOtherConditions;
 
@@ -266,10 +266,10 @@ export const tagKeys = {
   listener: 'certfleet:listener',
 } as const;
 
-/** Tags take no `~`, which only the name of a test lineage has. */
+/** Encodes a lineage's name. Tags cannot contain `~`, which only the name of a test lineage has. */
 export const tagText = (lineage: string): string => lineage.replaceAll('~', '@');
 
-/** What every object of certfleet is tagged with. */
+/** Returns the tags of every object that certfleet creates. */
 export function ownTags(name: string, lineage: string): Record<string, string> {
   const mark = markIn(name);
   return {

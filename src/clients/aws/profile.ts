@@ -5,21 +5,24 @@ import { CredentialsProblem, parseCredentials } from '../../core/text/credential
 import type { Files } from '../../ports/files.ts';
 
 /**
- * The options of an adapter that name its keys, as `awsKeys()` of define.ts declares them. The first of these that is
- * given is used: a role with its source, keys, a program, a web identity (IRSA), a container's credentials (ECS, EKS Pod
- * Identity), the instance's role.
+ * The options of an adapter that name its keys, as `awsKeys()` of define.ts declares them. The first one given is used,
+ * in this order: a role with its source, keys, a program, a web identity (IRSA), a container's credentials (ECS, EKS
+ * Pod Identity), the instance's role.
  */
 export interface AwsKeyOptions {
   readonly accessKeyId?: Secret | undefined;
   readonly secretAccessKey?: Secret | undefined;
   readonly sessionToken?: Secret | undefined;
-  /** A file like ~/.aws/config or ~/.aws/credentials, and which profile of it these options come from. */
+  /** A file like ~/.aws/config or ~/.aws/credentials, and the profile in it that these options come from. */
   readonly credentials?: string | undefined;
   readonly profile?: string | undefined;
   readonly roleArn?: string | undefined;
   readonly roleSessionName?: string | undefined;
   readonly externalId?: string | undefined;
-  /** Whose keys assume the role: another profile of the file, or what certfleet runs on. */
+  /**
+   * The source of the keys that assume the role: another profile of the file, or the environment that certfleet runs
+   * in.
+   */
   readonly sourceProfile?: string | undefined;
   readonly credentialSource?: (typeof credentialSources)[number] | undefined;
   readonly credentialProcess?: string | undefined;
@@ -30,16 +33,16 @@ export interface AwsKeyOptions {
   readonly containerTokenFile?: string | undefined;
 }
 
-/** Whose keys assume a role, if not those of a profile; as AWS names them. */
+/** The sources, other than profiles, of the keys that assume a role, named as AWS names them. */
 export const credentialSources = ['Environment', 'Ec2InstanceMetadata', 'EcsContainer'] as const;
 
 const mostProfiles = 5;
 
 /**
- * The options of a source profile. As AWS has it, a profile that names itself means its own keys, and a file `config`
- * has a file `credentials` beside it, or the other way round.
+ * Returns the options of a source profile. As at AWS, a profile that names itself means its own keys, and a file
+ * `config` is read together with a file `credentials` beside it, and vice versa.
  *
- * @param seen the profiles on the way here
+ * @param seen the profiles followed so far
  */
 export async function nextProfile(
   profile: string,
@@ -76,7 +79,7 @@ export async function nextProfile(
 const advice =
   'A profile needs keys, `credential_process`, or `role_arn` with `source_profile` or `credential_source`.';
 
-/** undefined if the profile has nothing that leads to keys, such as one with a region only. */
+/** Returns undefined if the profile has no source of keys, such as a profile with only a region. */
 function optionsOf(found: ReadonlyMap<string, string>): AwsKeyOptions | undefined {
   const text = (key: string) => found.get(key) || undefined;
   const secret = (key: string) => {

@@ -15,27 +15,27 @@ export interface RecordSet {
   readonly name: string;
   readonly type: string;
   readonly ttl: number;
-  /** As in a zone file. */
+  /** Values as in a zone file. */
   readonly values: readonly string[];
-  /** It has a routing policy, or is an alias. */
+  /** Whether the set has a routing policy, or is an alias. */
   readonly isSpecial: boolean;
 }
 
-/** Of a TXT set: the whole new one, or the old one word for word. */
+/** A change of a TXT set: the whole new set, or the old one word for word. */
 export interface RecordChange extends Pick<RecordSet, 'name' | 'ttl' | 'values'> {
   readonly action: 'CREATE' | 'DELETE';
 }
 
-/** The three calls of Route 53 that change TXT records need. */
+/** The three calls of Route 53 that are needed to change TXT records. */
 export interface Route53 {
-  /** All zones of this name, private ones too. */
+  /** Returns all zones with this name, including private ones. */
   zones(name: string, signal: AbortSignal): Promise<readonly HostedZone[]>;
-  /** The record set at a name and type, if there is one. */
+  /** Returns the record set with a name and type, if it exists. */
   recordSet(
     at: { readonly zoneId: string; readonly name: string; readonly type: string },
     signal: AbortSignal,
   ): Promise<RecordSet | undefined>;
-  /** Makes all changes of TXT sets or none. A repeated batch must change nothing, because it may be sent again. */
+  /** Makes all changes to TXT sets, or none. Repeating a batch must change nothing, because it may be sent again. */
   change(zoneId: string, changes: readonly RecordChange[], signal: AbortSignal): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export function createRoute53(api: AwsRest): Route53 {
 
   return {
     async zones(name, signal) {
-      // The list is sorted and begins at the name, so that it is complete once another name follows.
+      // The list is sorted and begins at the name, so it is complete once another name follows.
       const first: Readonly<Record<string, string>> = { dnsname: `${name}.` };
       return readPages(badList('Route 53', name), first, async (query) => {
         const at = { path: `/${version}/hostedzonesbyname`, query };
@@ -98,7 +98,7 @@ const readSets = (page: XmlElement): readonly RecordSet[] =>
     return { name: nameIn(one), type, ttl, isSpecial, values: records.map((record) => xmlText(record, 'Value') ?? '') };
   });
 
-/** The name without the last dot. `\052` is an asterisk. */
+/** Returns the name without the final dot. `\052` is an asterisk. */
 function nameIn(element: XmlElement): string {
   const name = xmlText(element, 'Name') ?? '';
   const plain = name.replace(/\\(\d{3})/g, (_whole, code: string) => String.fromCharCode(Number.parseInt(code, 8)));

@@ -19,15 +19,15 @@ export interface StsContext {
   /** The adapter's name in the configuration, for messages. */
   readonly name: string;
   readonly region: string;
-  /** Another address, for tests. */
+  /** Another endpoint, for tests. */
   readonly stsEndpoint?: string;
 }
 
 export interface Role {
   readonly roleArn: string;
-  /** In the log of the account; `certfleet` unless given. */
+  /** The session's name in the account's log; by default, `certfleet`. */
   readonly roleSessionName?: string | undefined;
-  /** What the trust policy of a role in another account may ask for. */
+  /** An ID that the trust policy of a role in another account may require. */
   readonly externalId?: string | undefined;
 }
 
@@ -37,7 +37,7 @@ const sessionOf = ({ roleArn, roleSessionName = 'certfleet' }: Role) => ({
   RoleSessionName: roleSessionName,
 });
 
-/** Temporary keys of a role, for the keys of a user or role that may assume it. */
+/** Returns temporary keys of a role, using the keys of a user or role that may assume it. */
 export function assumeRole(
   role: Role,
   source: KeySource,
@@ -54,7 +54,7 @@ export function assumeRole(
   return sts.call('AssumeRole', params, (result) => keysIn(xmlAt(result, 'Credentials')), { signal, mutates: false });
 }
 
-/** IAM roles for service accounts (EKS): the token of the pod against temporary keys. The call is not signed. */
+/** Exchanges the pod's token for temporary keys (EKS: IAM roles for service accounts). The call is not signed. */
 export function assumeRoleWithWebIdentity(
   role: Role,
   token: Secret,

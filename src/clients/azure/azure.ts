@@ -14,15 +14,15 @@ const publicCloud = { management: 'https://management.azure.com', login: 'https:
 const china = { management: 'https://management.chinacloudapi.cn', login: 'https://login.chinacloudapi.cn' };
 const government = { management: 'https://management.usgovcloudapi.net', login: 'https://login.microsoftonline.us' };
 
-/** Azure's clouds, with the places of their APIs, also by the names that Azure's SDKs and certbot's plugin have. */
+/** Azure's clouds, with the endpoints of their APIs. Includes the names that Azure's SDKs and certbot's plugin use. */
 export const azureClouds = {
   ...{ public: publicCloud, china, usgovernment: government },
   ...{ AzurePublicCloud: publicCloud, AzureChinaCloud: china, AzureUSGovernmentCloud: government },
 } as const;
 
 /**
- * Who asks. The first of these that is given is used: a client secret, a federated token (workload identity on AKS),
- * the managed identity of the app or machine.
+ * The identity that makes the calls. The first one given is used, in this order: a client secret, a federated token
+ * (workload identity on AKS), the managed identity of the app or machine.
  */
 export interface AzureIdentity extends ManagedIdentity {
   readonly tenantId?: string | undefined;
@@ -31,7 +31,7 @@ export interface AzureIdentity extends ManagedIdentity {
 }
 
 export interface AzureTokenContext {
-  /** Judges with {@link judgeAzureTokens}. */
+  /** An API that judges with {@link judgeAzureTokens}. */
   readonly api: JsonApi;
   readonly http: Http;
   readonly clock: Clock;
@@ -39,11 +39,11 @@ export interface AzureTokenContext {
   /** The adapter's name in the configuration, for messages. */
   readonly name: string;
   readonly cloud: (typeof azureClouds)[keyof typeof azureClouds];
-  /** Where tokens come from, if not from the cloud's own place. */
+  /** The endpoint for tokens, if not the cloud's own. */
   readonly authority?: string | undefined;
 }
 
-/** Access tokens for the management API. Fails at once if an option is missing. */
+/** Returns access tokens for the management API. Fails at once if an option is missing. */
 export function azureTokens(identity: AzureIdentity, context: AzureTokenContext): Refreshed<BearerToken> {
   const { tenantId, clientId, clientSecret, federatedTokenFile: file } = identity;
   const { clock, files, name } = context;
@@ -90,7 +90,7 @@ export function azureTokens(identity: AzureIdentity, context: AzureTokenContext)
 const advice =
   'Give `tenantId`, `clientId` and `clientSecret`, or give the machine or pod that certfleet runs on an identity.';
 
-/** What the token endpoint says: its numbers are at the beginning of the sentence, and more lines follow. */
+/** Judges a response of the token endpoint: its codes are at the beginning of the sentence, and more lines follow. */
 export function judgeAzureTokens(answer: ApiAnswer): Verdict {
   const said = tokenRefusal(answer.body);
   if (said === undefined) return judgeAzure(answer);
@@ -108,7 +108,7 @@ const tokenAdvices: Readonly<Record<string, string>> = {
   AADSTS90002: 'Check `tenantId`: there is no such tenant in this cloud.',
 };
 
-/** What the management API says: `error` with code and message, or these fields alone. */
+/** Judges a response of the management API: `error` with code and message, or these fields alone. */
 export function judgeAzure(answer: ApiAnswer): Verdict {
   const body = isFields(answer.body) ? answer.body : {};
   const error = isFields(body['error']) ? body['error'] : body;

@@ -9,13 +9,16 @@ import { askLocalService, askSource, localService } from '../http/identity-sourc
 import { UnreadableAnswer } from '../http/json-api.ts';
 import { createMetadataServer, NoMetadata } from '../http/metadata-server.ts';
 
-/** The identity that Azure gives to what certfleet runs on. */
+/** The identity that Azure gives to the app or machine that certfleet runs on. */
 export interface ManagedIdentity {
-  /** Of a user-assigned one. */
+  /** The client ID of a user-assigned identity. */
   readonly clientId?: string | undefined;
-  /** Where App Service, Container Apps, Functions and Azure Arc give tokens; without one, the machine's metadata server. */
+  /**
+   * The token endpoint of App Service, Container Apps, Functions or Azure Arc; by default, the machine's metadata
+   * server.
+   */
   readonly identityEndpoint?: string | undefined;
-  /** Proves that a request comes from the app. Azure Arc has none, and puts a proof into a file instead. */
+  /** Proves that a request comes from the app. Azure Arc has no such header, and writes a proof to a file instead. */
   readonly identityHeader?: Secret | undefined;
 }
 
@@ -25,12 +28,12 @@ export interface ManagedIdentityContext {
   readonly files: Pick<Files, 'read'>;
   /** The adapter's name in the configuration, for messages. */
   readonly name: string;
-  /** What the token is for: a URL. */
+  /** The resource that the token is for, as a URL. */
   readonly resource: string;
   readonly advice: string;
 }
 
-/** Fails with `config/no-metadata`. */
+/** Returns a token of the managed identity. Fails with `config/no-metadata`. */
 export function managedIdentityToken(
   identity: ManagedIdentity,
   { http, clock, files, name, resource, advice }: ManagedIdentityContext,
@@ -76,7 +79,9 @@ export function managedIdentityToken(
     return new TextDecoder().decode(body);
   }
 
-  /** It writes a key into a file that only some users may read, and who sends that key gets the token. */
+  /**
+   * Asks Azure Arc, which writes a key to a file that only some users may read. A request with that key gets the token.
+   */
   async function fromArc(at: URL): Promise<string> {
     if (clientId !== undefined)
       throw new NoMetadata('Azure Arc has only the identity of the machine: leave out `clientId`');
@@ -84,7 +89,7 @@ export function managedIdentityToken(
     const headers = { metadata: 'true' };
     const asked = await askLocalService(http, at, headers, signal);
     const path = /^Basic realm="?([^"]+)"?$/i.exec(asked.headers['www-authenticate'] ?? '')?.[1];
-    // Without this, whatever listens there could have any file of this machine sent to it.
+    // Without this check, whatever listens there could make certfleet send it any file of this machine.
     if (asked.status !== 401 || path === undefined || !/^\/var\/opt\/azcmagent\/tokens\/[\w-]+\.key$/.test(path))
       throw new NoMetadata(`it answered HTTP ${asked.status}, and did not name a key in /var/opt/azcmagent/tokens`);
     const key = await files.read(path, { maxBytes: 4_096 }).catch(() => undefined);

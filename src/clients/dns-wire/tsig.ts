@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../../core/errors/secret.ts';
 import { classes, encodeName, encodeRecord, join, Reader, types, u16, u48 } from '../../lib/dns-wire.ts';
 
-/** TSIG (RFC 8945): signs a message and verifies its answer with a shared secret. */
+/** TSIG (RFC 8945): signs a message and verifies its response with a shared secret. */
 
 /** The algorithms of RFC 8945 §6 that may still be used, and MD5 for old servers. */
 export const tsigAlgorithms = {
@@ -23,10 +23,10 @@ export interface TsigKey {
   readonly secret: Secret;
 }
 
-/** By how many seconds the clocks may differ (RFC 8945 §10 recommends 300). */
+/** The number of seconds by which the clocks may differ (RFC 8945 §10 recommends 300). */
 const fudge = 300;
 
-/** Signs a complete message. `mac` is needed to verify the answer. */
+/** Signs a complete message. `mac` is needed to verify the response. */
 export function signMessage(
   message: Uint8Array,
   key: TsigKey,
@@ -45,14 +45,14 @@ export function signMessage(
 }
 
 export type TsigVerdict =
-  /** A holder of the key sent it, in answer to this request. */
+  /** A holder of the key sent it, in response to this request. */
   | { readonly state: 'verified' }
   /** The server refused our signature. Only BADTIME is signed itself, so this is a hint. */
   | { readonly state: 'rejected'; readonly error: string; readonly serverTime?: Date }
   | { readonly state: 'unsigned' }
   | { readonly state: 'untrusted'; readonly reason: string };
 
-/** Verifies the answer to a signed request (RFC 8945 §5.4). Never throws. */
+/** Verifies the response to a signed request (RFC 8945 §5.4). Never throws. */
 export function verifyAnswer(answer: Uint8Array, key: TsigKey, requestMac: Uint8Array, now: Date): TsigVerdict {
   try {
     return verify(answer, key, requestMac, now);

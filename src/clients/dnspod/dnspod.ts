@@ -6,17 +6,17 @@ import { type Fields, isRefusal, UnreadableAnswer } from '../http/json-api.ts';
 import { readPages } from '../http/pages.ts';
 
 /**
- * The records of DNSPod, which two APIs reach: the older one with tokens of DNSPod itself (dnsapi.cn), and version 3.0 of
- * Tencent Cloud's API. Both know a record by the same number.
+ * The records of DNSPod, which are accessible over two APIs: the older one with DNSPod's own tokens (dnsapi.cn), and
+ * version 3.0 of Tencent Cloud's API. Both give a record the same number.
  */
 export interface Dnspod {
-  /** The TXT records at a name; as much as half a minute old. */
+  /** Returns the TXT records at a name. The list may be half a minute old. */
   list(at: DnspodName, signal: AbortSignal): Promise<readonly DnspodRecord[]>;
-  /** A record by its number, as it is now; undefined if there is none. */
+  /** Returns the present state of a record by its number, or undefined if it does not exist. */
   record(at: DnspodName, id: string, signal: AbortSignal): Promise<DnspodRecord | undefined>;
-  /** The new record's number; undefined if there is such a record already. */
+  /** Returns the new record's number, or undefined if the record already exists. */
   create(value: DnsValue, signal: AbortSignal): Promise<string | undefined>;
-  /** Succeeds if there is no such record any more. */
+  /** Removes a record. Succeeds if the record no longer exists. */
   remove(at: DnspodName, id: string, signal: AbortSignal): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export interface DnspodRecord {
   readonly value: unknown;
 }
 
-/** What both APIs are made of. */
+/** The parts that both APIs need. */
 export interface DnspodParts {
   readonly world: World;
   readonly http: Http;
@@ -38,9 +38,12 @@ export interface DnspodParts {
 }
 
 export const provider = 'DNSPod';
-/** The most that one answer contains. */
+/** The largest number of records in one response. */
 export const longestList = 3_000;
-/** The line that answers where no other does. It has the same number everywhere, and a name in each language. */
+/**
+ * The default line, which applies where no other line does. It has the same number everywhere, and a name in each
+ * language.
+ */
 export const defaultLine = { id: '0', chinese: '默认' } as const;
 
 export const withoutZone = (zone: string, credentials: string): string =>
@@ -49,14 +52,14 @@ export const withoutZone = (zone: string, credentials: string): string =>
 export const shortTtl = (zone: string): string =>
   `The DNSPod plan of ${zone} allows no TTL that short; see its settings.`;
 
-/** `id` is text in one API and a number in the other. */
+/** Reads an ID, which is text in one API and a number in the other. */
 export function idOf(fields: Fields, name: string): string {
   const id = fields[name];
   if (typeof id === 'number' || (typeof id === 'string' && id !== '')) return String(id);
   throw new UnreadableAnswer(`${name} is missing in its answer`);
 }
 
-/** Reads page by page, in case a name has more records than one answer contains. */
+/** Reads page by page, in case a name has more records than one response contains. */
 export const allPages = (
   { name }: DnspodName,
   page: (offset: number) => Promise<{ readonly records: readonly DnspodRecord[]; readonly total: number }>,
@@ -67,7 +70,7 @@ export const allPages = (
     return { found: records, next: records.length === 0 || !(next < total) ? undefined : next };
   });
 
-/** Undefined instead of a refusal with one of these codes. */
+/** Returns undefined instead of a refusal with one of these codes. */
 export const unlessRefused =
   (...codes: readonly string[]) =>
   (error: unknown): undefined => {

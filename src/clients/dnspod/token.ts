@@ -25,7 +25,7 @@ import {
   withoutZone,
 } from './dnspod.ts';
 
-/** @param loginToken ID and token with a comma between them */
+/** @param loginToken the ID and the token, separated by a comma */
 export function dnspodWithToken({
   world,
   http,
@@ -33,7 +33,7 @@ export function dnspodWithToken({
   loginToken,
 }: DnspodParts & { readonly loginToken: Secret }): Dnspod {
   const base = (endpoint ?? 'https://dnsapi.cn').replace(/\/+$/, '');
-  // The international service knows no numbers of lines.
+  // The international service does not support line numbers.
   const line: Readonly<Record<string, string>> = new URL(base).hostname.endsWith('dnspod.com')
     ? { record_line: 'default' }
     : { record_line: defaultLine.chinese, record_line_id: defaultLine.id };
@@ -129,11 +129,11 @@ const tokenPage = 'https://console.dnspod.cn/account/token/token';
 const noRecords = '10';
 const duplicate = '104';
 const unknownRecord = ['8'] as const;
-/** Login failed; refused from this place; and the token's ID or its text is wrong. */
+/** Failed login, refused location, wrong token ID, or wrong token. */
 const badLogin: readonly string[] = ['-1', '85', '10001', '10002', '10003', '10004'];
 const tooManyCalls = '-2';
 const tooManyWrongLogins = '-8';
-/** As long as DNSPod says that it lasts. */
+/** The duration of the ban, according to DNSPod. */
 const banMs = 60 * 60_000;
 
 const codeOf = (body: unknown): string | undefined => {
@@ -141,7 +141,7 @@ const codeOf = (body: unknown): string | undefined => {
   return isFields(status) ? String(status['code']) : undefined;
 };
 
-/** Answers have status 200 and a code of their own. */
+/** Judges a response: all have status 200, and a code in the body. */
 function judgeStatus(answer: ApiAnswer, zone: string): Verdict {
   const code = codeOf(answer.body);
   if (code === undefined) {

@@ -11,24 +11,24 @@ import { onTarget, targetName } from './target.ts';
 export interface CertbotFolderOptions {
   readonly files: Files;
   readonly root: string;
-  /** certbot's name of the lineage; that of certfleet if undefined. */
+  /** certbot's name of the lineage; by default, certfleet's name. */
   readonly certbotName: string | undefined;
   /** The deployer's name in the configuration. */
   readonly name: string;
-  /** Of a first private key; later ones get group and mode of the one before, as with certbot. */
+  /** The mode of a first private key. Later ones get the group and mode of their predecessor, as with certbot. */
   readonly keyMode: number;
 }
 
 /**
- * Carries versions into certbot's own folders, so that certbot, and every server that reads them, finds what certbot
+ * Writes versions into certbot's own folders, so that certbot and the servers that read the folders find what certbot
  * would have written:
  *
  *     <root>/archive/<name>/{cert,privkey,chain,fullchain}<number>.pem
  *     <root>/live/<name>/{cert,privkey,chain,fullchain}.pem → ../../archive/<name>/…<number>.pem
  *     <root>/renewal/<name>.conf
  *
- * Each link is swapped by itself, so for a moment key and certificate may not match, as with certbot. Before the first
- * change, `archive/<name>/.certfleet.json` says what was there; `restore` undoes everything from it.
+ * Each link is swapped separately, so for a moment key and certificate may not match, as with certbot. Before the first
+ * change, `archive/<name>/.certfleet.json` records the original state, to which `restore` returns.
  */
 export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
   const { files, keyMode } = options;
@@ -38,7 +38,7 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
   function within<T>(lineage: string, signal: AbortSignal, work: (place: CertbotPlace) => Promise<T>): Promise<T> {
     const name = options.certbotName ?? lineage;
     return onTarget(target, lineage, signal, async () => {
-      // It becomes part of paths.
+      // The name becomes part of paths.
       if (name.startsWith('.') || name.includes('/')) throw new Error(`"${name}" cannot be a folder here`);
       const refuse = (reason: string) =>
         fail('deploy/unsafe-folder', { target, certificate: lineage, reason }, { cause: new Error(reason) });
@@ -47,8 +47,8 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
   }
 
   /**
-   * What certbot itself has renewed stays, unless the version is newer; what certfleet wrote, or has taken over, may be
-   * rolled back.
+   * Refuses to replace a version that certbot itself renewed by an older one. Versions that certfleet wrote or took
+   * over may be rolled back.
    */
   async function refuseOlder(place: CertbotPlace, links: Links | undefined, version: VersionBundle): Promise<void> {
     if (!links) return;
@@ -90,7 +90,7 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
         if ((await numberOf(place, archive, version)) !== undefined) return null;
         const mark = await place.mark(archive);
         const last = Math.max(numbers[0] ?? 0, ...(mark?.made ?? []));
-        // A kill may have left some of its files.
+        // A killed run may have left some of the version's files.
         const isBegun = mark?.made.includes(last) === true && (await isPart(place, archive, last, version));
         const number = isBegun ? last : last + 1;
         await inside.makeFolders(archive, 0o700);
@@ -171,7 +171,7 @@ function textOf({ certPem, chainPem, fullchainPem, keyPem }: VersionBundle, kind
 
 const numberIn = (link: string): number => Number(/(\d+)\.pem$/.exec(link)?.[1]);
 
-/** Undefined if there is no certificate. */
+/** Returns undefined if the text has no certificate. */
 function certificateIn(pem: string | undefined): X509Certificate | undefined {
   try {
     return pem === undefined ? undefined : new X509Certificate(pem);
@@ -182,7 +182,7 @@ function certificateIn(pem: string | undefined): X509Certificate | undefined {
 
 const fingerprintOf = ({ raw }: X509Certificate): string => createHash('sha256').update(raw).digest('hex');
 
-/** Line ends and blank lines differ between clients. */
+/** Removes whitespace, because line ends and blank lines differ between clients. */
 const plain = (pem: string): string => pem.replaceAll(/\s+/g, '');
 
 const hasText = async (place: CertbotPlace, path: string, wanted: string): Promise<boolean> => {
@@ -190,7 +190,7 @@ const hasText = async (place: CertbotPlace, path: string, wanted: string): Promi
   return text !== undefined && plain(text) === plain(wanted);
 };
 
-/** The number under which all files of a version are; certbot itself may have written them. */
+/** Returns the number of the archive files that contain a version. certbot itself may have written them. */
 async function numberOf(place: CertbotPlace, archive: string, version: VersionBundle): Promise<number | undefined> {
   for (const number of await place.numbers(archive)) {
     let isWhole = true;
@@ -201,7 +201,7 @@ async function numberOf(place: CertbotPlace, archive: string, version: VersionBu
   return undefined;
 }
 
-/** Whether what there is of a number belongs to a version. */
+/** Reports whether all existing files with a number belong to a version. */
 async function isPart(place: CertbotPlace, archive: string, number: number, version: VersionBundle): Promise<boolean> {
   for (const kind of kinds) {
     const text = await place.text(join(archive, `${kind}${number}.pem`));
@@ -212,11 +212,14 @@ async function isPart(place: CertbotPlace, archive: string, number: number, vers
 
 const isPartOfOurs = (name: string): boolean => kinds.some((kind) => name === `${kind}.pem`);
 
-/** A lineage that certbot does not know yet: `certbot certificates` shows it, and `certbot renew` leaves it alone. */
+/**
+ * Writes a renewal file for a lineage that certbot does not know yet: `certbot certificates` shows it, and `certbot
+ * renew` leaves it alone.
+ */
 async function writeConf(place: CertbotPlace, archive: string): Promise<void> {
   const path = confOf(place);
   if (await place.inside.stat(path)) return;
-  // Another renewal file may have another name than the folders.
+  // An existing renewal file may have a different name than the folders.
   const mark = await place.mark(archive);
   if (!mark || mark.before) return;
   const paths = kinds.map((kind) => `${kind} = ${join(place.live, `${kind}.pem`)}\n`).join('');
@@ -230,14 +233,17 @@ async function writeConf(place: CertbotPlace, archive: string): Promise<void> {
 
 const confOf = (place: CertbotPlace): string => join(place.root, 'renewal', `${place.name}.conf`);
 
-/** Where the links lead once all is as before: if certbot has renewed since, they stay. */
+/** Returns the original links to restore. If certbot has renewed since, the present links stay. */
 async function linksAfter(place: CertbotPlace, { before, made }: Mark): Promise<Links | undefined> {
   const links = await place.links();
   const isOurs = (path: string) => made.includes(numberIn(path));
   return before && links && !kinds.some((kind) => isOurs(links[kind])) ? links : before;
 }
 
-/** The links first, so that nothing leads to a file that is gone; the mark last, so that a killed restore is repeated. */
+/**
+ * Restores the links first, so that none leads to a deleted file, and deletes the mark last, so that a killed restore
+ * is repeated.
+ */
 async function restore(
   place: CertbotPlace,
   archive: string,

@@ -1,28 +1,34 @@
 import { dirname, join, resolve } from 'node:path';
 import type { FileAttributes, FilesWithin } from '../../ports/files.ts';
 
-/** In the order in which links are swapped: a server reads fullchain and privkey, so these two change side by side. */
+/**
+ * In the order in which links are swapped. A server reads fullchain and privkey, so these two change one right after
+ * the other.
+ */
 export const kinds = ['chain', 'cert', 'privkey', 'fullchain'] as const;
 export type Kind = (typeof kinds)[number];
 
-/** Where each link in `live/<name>/` leads, as it is written there. */
+/** The target of each link in `live/<name>/`, as the link contains it. */
 export type Links = Readonly<Record<Kind, string>>;
 
-/** What there was before certfleet wrote here. */
+/** The state before certfleet wrote here. */
 export interface Mark {
   /** The name of the folder in `live/`. */
   readonly name: string;
-  /** Undefined if certfleet made the lineage. */
+  /** Undefined if certfleet created the lineage. */
   readonly before?: Links;
-  /** The numbers that certfleet has written. */
+  /** The numbers of the files that certfleet wrote. */
   readonly made: readonly number[];
 }
 
-/** In the archive of a lineage. */
+/** The mark's name, in a lineage's archive folder. */
 export const markFile = '.certfleet.json';
-/** The longest chain of links to a key: with `reuse_key`, certbot makes a link to the one before. */
+/** The longest chain of links to a key: with `reuse_key`, certbot links each key to the previous one. */
 const mostLinks = 40;
-/** Of the private key before, certbot keeps what its group may do, and whether others may read it. */
+/**
+ * The mode bits of the previous private key that certbot keeps: the group's permissions, and read permission for
+ * others.
+ */
 const keptMode = 0o074;
 
 /** One lineage in certbot's folders. Every path is below the root. */
@@ -41,7 +47,7 @@ export class CertbotPlace {
     this.#ownArchive = join(root, 'archive', name);
   }
 
-  /** Undefined unless all four are links, as certbot makes them. */
+  /** Returns undefined unless all four are links, as certbot makes them. */
   async links(): Promise<Links | undefined> {
     const found: Partial<Record<Kind, string>> = {};
     for (const kind of kinds) {
@@ -59,24 +65,24 @@ export class CertbotPlace {
     }
   }
 
-  /** The folder that the links lead to: a renamed lineage may keep its old one. */
+  /** Returns the folder that the links lead to. A renamed lineage may keep its old folder. */
   archiveOf(links: Links | undefined): string {
     return links ? resolve(this.live, dirname(links.fullchain)) : this.#ownArchive;
   }
 
-  /** The link to a numbered file. */
+  /** Returns the link's target for a numbered file. */
   target(links: Links | undefined, kind: Kind, number: number): string {
     return join(links ? dirname(links[kind]) : `../../archive/${this.name}`, `${kind}${number}.pem`);
   }
 
-  /** The numbers that any of the files have, highest first. */
+  /** Returns the numbers of all files, highest first. */
   async numbers(archive: string): Promise<readonly number[]> {
     const names = (await this.inside.list(archive)) ?? [];
     const found = names.flatMap((name) => /^(?:cert|privkey|chain|fullchain)([0-9]+)\.pem$/.exec(name)?.[1] ?? []);
     return [...new Set(found.map(Number))].sort((a, b) => b - a);
   }
 
-  /** The text of a file, through links; undefined if there is none. */
+  /** Returns the text of a file, following links, or undefined if it does not exist. */
   async text(path: string): Promise<string | undefined> {
     let at = path;
     for (let hops = 0; hops < mostLinks; hops++) {
@@ -88,7 +94,7 @@ export class CertbotPlace {
     return bytes && Buffer.from(bytes).toString('utf8');
   }
 
-  /** Owner, group and mode for a private key: those of the one in use, as certbot keeps them. */
+  /** Returns owner, group and mode for a private key: those of the key in use, as certbot keeps them. */
   async keyAttributes(links: Links | undefined, mode: number): Promise<FileAttributes> {
     let at = links && resolve(this.live, links.privkey);
     for (let hops = 0; at !== undefined && hops < mostLinks; hops++) {

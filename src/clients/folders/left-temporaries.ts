@@ -3,12 +3,13 @@ import { isTemporaryName, writerOf } from '../../lib/files.ts';
 import type { FileStat, FilesWithin } from '../../ports/files.ts';
 import type { World } from '../../ports/world.ts';
 
-/** A write takes milliseconds. An older one was left behind. */
+/** A write takes milliseconds, so an older temporary file is a leftover. */
 const oldMs = 60_000;
 
 /**
- * Removes the temporary files in a folder that a killed process of this user has left: its writer is gone, or it is old.
- * The writer may live in another container, so a write that finds its temporary file removed MUST be repeated.
+ * Removes the temporary files in a folder that a killed process of this user left behind: the writer is gone, or the
+ * file is old. The writer may live in another container, so a write that finds its temporary file removed MUST be
+ * repeated.
  */
 export async function removeLeftTemporaries(
   inside: Pick<FilesWithin, 'list' | 'stat' | 'remove' | 'uid'>,

@@ -4,17 +4,17 @@ import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import { createLiveFolder, type LiveFolder, type LiveFolderOptions } from './live-folder.ts';
 import { onTarget, targetName } from './target.ts';
 
-/** How a program that reads a live folder loads a new version: a hook, or nginx's test and reload. */
+/** How a program that reads a live folder loads a new version: through a hook, or through nginx's test and reload. */
 export interface Reload {
-  /** What `look` says while the files are in place but the program has not loaded them. */
+  /** The detail that `look` returns while the files are in place but the program has not loaded them. */
   readonly missing: string;
-  /** Whether the program would accept the new version. If this fails, the program never saw it. */
+  /** Resolves if the program would accept the new version. After a failure, the program has not seen the version. */
   check?(version: VersionBundle, signal: AbortSignal): Promise<void>;
-  /** Makes the program read the files. If this fails, the program may have read them or not. */
+  /** Makes the program read the files. After a failure, the program may or may not have read them. */
   run(version: VersionBundle, signal: AbortSignal): Promise<void>;
-  /** Makes the program read the previous files again after `run` has failed; left out if it is not needed. */
+  /** Makes the program read the previous files again after `run` has failed. Omitted if that is not needed. */
   back?(version: VersionBundle): Promise<void>;
-  /** Keep a first version although `run` failed: the program may need the files to start. */
+  /** Whether to keep a first version although `run` failed, because the program may need the files to start. */
   readonly keepFirst?: boolean;
 }
 
@@ -22,18 +22,18 @@ interface LiveDeployerOptions extends Omit<LiveFolderOptions, 'target' | 'markNa
   readonly type: string;
   /** The deployer's name in the configuration. */
   readonly name: string;
-  /** For messages, if it is one of several nodes of the deployer. */
+  /** The name in messages, if this is one of several nodes of the deployer. */
   readonly target?: string;
-  /** How to make the program read the files; left out if writing the files is all. */
+  /** How to make the program read the files. Omitted if writing the files is enough. */
   readonly reload?: Reload;
-  /** See the port: it acts on what other targets have. */
+  /** Set if the deployer uses the results of other targets; see the port. */
   readonly runsAfter?: true;
 }
 
-/** A deployer's name as part of a file name. */
+/** Turns a deployer's name into a part of a file name. */
 export const safeName = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g, '_');
 
-/** A deployer that writes certbot's folders, and reloads the program that reads them. */
+/** Creates a deployer that writes certbot's folders, and reloads the program that reads them. */
 export function createLiveDeployer({ type, name, reload, runsAfter, ...options }: LiveDeployerOptions): Deployer {
   const target = options.target ?? targetName(type, name);
   const folder = createLiveFolder({ ...options, target, markName: `${type}-${safeName(name)}` });
@@ -63,8 +63,9 @@ export function createLiveDeployer({ type, name, reload, runsAfter, ...options }
 }
 
 /**
- * Marks `trying`, swaps the link, checks, reloads, marks `done`. A kill anywhere in between leaves `live/` whole, and
- * the mark makes the next try reload again; it also remembers what to go back to, which the link no longer does.
+ * Marks `trying`, swaps the link, checks, reloads, and marks `done`. A kill anywhere in between leaves `live/` whole,
+ * and the mark makes the next attempt reload again. The mark also records what to go back to, which the link no longer
+ * shows.
  */
 async function activate(
   folder: LiveFolder,
@@ -83,7 +84,7 @@ async function activate(
     await reload.check?.(version, signal);
   } catch (error) {
     await goBack();
-    // Everything is as before, including a reload of an earlier version that may have failed.
+    // Everything is as before, including a failed reload of an earlier version, if there was one.
     await folder.setMark(lineage, mark);
     throw error;
   }

@@ -20,13 +20,13 @@ export interface LiveFolder {
   look(version: VersionBundle): Promise<Look>;
   /** Writes the version's folder, without using it. Refuses a `live/<name>` that certfleet did not make. */
   stage(version: VersionBundle): Promise<void>;
-  /** The version that `live/<name>` points to. */
+  /** Returns the version that `live/<name>` points to. */
   inUse(lineage: string): Promise<string | undefined>;
-  /** Points `live/<name>` to a staged version, or removes it if undefined. */
+  /** Points `live/<name>` to a staged version, or removes the link if undefined. */
   use(lineage: string, id: string | undefined): Promise<void>;
   /** Removes every version except the one in use and `old`, which a deployment may go back to. */
   retire(old: VersionRef): Promise<void>;
-  /** Removes everything of a lineage. Fails if something in its folder is not certfleet's. */
+  /** Removes all files of a lineage. Fails if something in its folder is not certfleet's. */
   forget(lineage: string): Promise<void>;
   mark(lineage: string): Promise<Mark>;
   setMark(lineage: string, mark: Mark): Promise<void>;
@@ -35,34 +35,36 @@ export interface LiveFolder {
 interface Mark {
   /** The version of the last successful reload. */
   readonly done?: string;
-  /** The version of a reload that has begun; the program may have read it or not. */
+  /** The version of a reload that has begun. The program may or may not have read it. */
   readonly trying?: string;
   /** While `trying` is set: the version to point the link back to, or undefined to remove the link. */
   readonly before?: string;
 }
 
-/** As much of the file system as a live folder needs: this machine's, or a node's over SFTP. */
+/** The file system operations that a live folder needs, on this machine or on a node over SFTP. */
 export interface LiveFiles extends Pick<Files, 'read'> {
   within<T>(folder: string, guard: FolderGuard, work: (inside: LiveFilesWithin) => Promise<T>): Promise<T>;
 }
 
 export interface LiveFilesWithin extends Omit<FilesWithin, 'append' | 'create' | 'uid'> {
-  /** The user that new files belong to; undefined if it is not known. */
+  /** The owner of new files; undefined if unknown. */
   readonly uid: number | undefined;
 }
 
 export interface LiveFolderOptions {
   readonly files: LiveFiles;
   readonly root: string;
-  /** For messages: `the deployer "web" (nginx)`. */
+  /** The deployer in messages: `the deployer "web" (nginx)`. */
   readonly target: string;
-  /** For the mark's file name: several deployers may share a root. */
+  /** Part of the mark's file name, because several deployers may share a root. */
   readonly markName?: string;
-  /** Of the private key and the bundle, which contains it; 0600 by default. Certificates are public: 0644. */
+  /**
+   * The mode of the private key and of the bundle, which contains it; by default, 0600. Certificates are public: 0644.
+   */
   readonly keyMode?: number;
   readonly owner?: string;
   readonly group?: string;
-  /** Also write haproxy.pem: fullchain and key in one file. */
+  /** Whether to write haproxy.pem, too: fullchain and key in one file. */
   readonly haproxyBundle?: boolean;
 }
 
@@ -72,11 +74,14 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
   const live = (lineage: string): string => join(root, 'live', lineage);
   const markFile = (lineage: string): string => join(archive(lineage), `.${options.markName ?? 'mark'}.json`);
 
-  // The cause is the reason alone, for a message about several nodes.
+  // The cause contains only the reason, for a message about several nodes.
   const refuse = (certificate: string, reason: string) =>
     fail('deploy/target-failed', { target, certificate, reason }, { cause: new Error(reason) });
 
-  /** The version that live/<name> points to, neither if it does not exist, `foreign` if certfleet did not make it. */
+  /**
+   * Returns the version that `live/<name>` points to, `foreign` if certfleet did not make it, and neither if it does
+   * not exist.
+   */
   async function readLive(
     inside: LiveFilesWithin,
     lineage: string,
@@ -105,12 +110,12 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
       const known = (['done', 'trying', 'before'] as const).filter((field) => isName(mark[field]));
       return Object.fromEntries(known.map((field) => [field, mark[field]]));
     } catch {
-      // Without the mark, the program is reloaded once more.
+      // Without a mark, the program is reloaded once more.
       return {};
     }
   }
 
-  // Read once: user and group numbers do not change while a program runs.
+  // Read once, because user and group numbers do not change while a program runs.
   let found: ReturnType<typeof findOwnership> | undefined;
   const ownership = () => {
     found ??= findOwnership(options);
@@ -160,7 +165,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
         if (await inside.createFolder(folder, 0o755, wanted)) return;
         for (const file of wanted) {
           const path = join(folder, file.name);
-          // Staged earlier and perhaps in use: leave files that are already right.
+          // The version may have been staged earlier, and may be in use, so files that are already right stay.
           if (await compare(inside, path, file))
             await inside.replace(path, file.content, { ...file.attributes, losable: 'name' });
         }
@@ -184,7 +189,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
         const { done, before } = await readMark(inside, old.lineage);
         for (const name of (await inside.list(archive(old.lineage))) ?? []) {
           if ([current, old.id, done, before].includes(name) || name.startsWith('.')) continue;
-          // certbot keeps files here too, and so may people: remove only what certfleet could have written.
+          // certbot and people keep files here, too, so this removes only files that certfleet could have written.
           await inside.removeFolder(join(archive(old.lineage), name), (file) => ours.test(file));
         }
       }),
@@ -210,10 +215,10 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
   };
 }
 
-/** Whether a version's id that was read from the disk is the name of a folder. */
+/** Reports whether a version ID that was read from the disk can be a folder name. */
 const isName = (id: unknown): id is string => typeof id === 'string' && /^[^./][^/]*$/.test(id);
 
-// Including the temporary files of lib/files.ts, which a kill may leave.
+// Includes the temporary files of lib/files.ts, which a killed process may leave behind.
 const ours = /^((cert|chain|fullchain|privkey|haproxy)\.pem|\.certfleet-.*\.tmp)$/;
 
 function contentsOf(
@@ -227,7 +232,7 @@ function contentsOf(
   return [
     { name: 'privkey.pem', content: key, attributes: closed },
     { name: 'cert.pem', content: version.certPem, attributes: open },
-    // Even if it is empty, since scripts name its path.
+    // Written even if it is empty, because scripts name its path.
     { name: 'chain.pem', content: version.chainPem, attributes: open },
     { name: 'fullchain.pem', content: version.fullchainPem, attributes: open },
     ...(options.haproxyBundle
@@ -236,7 +241,10 @@ function contentsOf(
   ];
 }
 
-/** Chain and key in one file, as HAProxy reads it. No blank lines: they would end a payload on its admin socket. */
+/**
+ * Joins chain and key in one file, as HAProxy reads it. Removes blank lines, which would end a payload on the admin
+ * socket.
+ */
 export const bundlePem = (fullchainPem: string, keyPem: string): string =>
   `${fullchainPem}\n${keyPem}`
     .split('\n')
@@ -245,7 +253,7 @@ export const bundlePem = (fullchainPem: string, keyPem: string): string =>
     .map((line) => `${line}\n`)
     .join('');
 
-/** How the file differs from the wanted one; undefined if it does not. */
+/** Describes how the file differs from the wanted one. Returns undefined if they are equal. */
 async function compare(inside: LiveFilesWithin, path: string, wanted: FolderEntry): Promise<string | undefined> {
   const stat = await inside.stat(path);
   const content = stat?.kind === 'file' ? await inside.read(path) : undefined;
@@ -254,7 +262,7 @@ async function compare(inside: LiveFilesWithin, path: string, wanted: FolderEntr
   const { mode, uid, gid } = wanted.attributes;
   if (stat.mode !== mode) return `has mode ${stat.mode.toString(8)} instead of ${mode.toString(8)}`;
   const owner = uid ?? inside.uid;
-  // Without a wanted owner, root's files are as good as ours.
+  // If no owner is wanted, files of root are acceptable, too.
   if (owner !== undefined && stat.uid !== owner && (uid !== undefined || stat.uid !== 0))
     return `belongs to user ${stat.uid} instead of ${owner}`;
   if (gid !== undefined && stat.gid !== gid) return `belongs to group ${stat.gid} instead of ${gid}`;

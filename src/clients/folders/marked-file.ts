@@ -6,29 +6,29 @@ import type { OwnedObject, WantedRules } from '../../ports/balancer.ts';
 import type { Files, FilesWithin } from '../../ports/files.ts';
 
 /**
- * A file of another program's configuration in which certfleet keeps one line for each rule, below a comment with the
+ * A configuration file of another program, in which certfleet keeps one line for each rule, below a comment with the
  * rule's name:
  *
  *     # certfleet cf-0123456789ab-0ab12-0123456789ab
  *     /.well-known/acme-challenge/DGyRejmCefe7v4NfDGDKfA DGyRejmCefe7v4NfDGDKfA.nP1qzpXGymHBrUEepNY9HCsQk7K8KhOypzEt62jcerQ
  *
  * Every other line stays byte for byte. Two processes without a common lock could still lose each other's change, if both
- * read the file before either writes it: installations with stores of their own should have files of their own.
+ * read the file before either writes it, so installations with separate stores should have separate files.
  */
 export interface MarkedFile {
   read(signal: AbortSignal): Promise<MarkedText>;
-  /** In one step, with the owner and the rights that the file had. */
+  /** Writes the file in one step, and keeps its owner and permissions. */
   write(text: MarkedText, signal: AbortSignal): Promise<void>;
 }
 
 /** The whole file, in order. */
 export type MarkedText = readonly Piece[];
 
-/** A line of others, or one of ours with its comment. */
+/** A line of others, or a line of certfleet with its comment. */
 export interface Piece {
-  /** As in the file; latin1, so that no byte changes. */
+  /** The text as in the file, decoded as latin1, so that no byte changes. */
   readonly text: string;
-  /** What the comment names; undefined for a line of others. */
+  /** The name in the comment; undefined for a line of others. */
   readonly name?: string;
   /** The line below the comment; undefined if the comment stands alone. */
   readonly line?: string;
@@ -36,14 +36,14 @@ export interface Piece {
 
 export const textOf = (pieces: MarkedText): string => pieces.map(({ text }) => text).join('');
 
-/** What has to go from the file and to come into it, so that the owner has exactly these lines. */
+/** Returns what to remove from the file and what to add, so that the owner has exactly these lines. */
 export function difference(text: MarkedText, owner: string, wanted: MarkedText, lineOf = (one: Piece) => one.line) {
   const mine = text.filter(({ name }) => name?.startsWith(markOf(owner)));
   const isIn = (all: MarkedText, a: Piece) => all.some((b) => a.name === b.name && lineOf(a) === lineOf(b));
   return { gone: mine.filter((one) => !isIn(wanted, one)), added: wanted.filter((one) => !isIn(mine, one)) };
 }
 
-/** The marked lines of every owner. */
+/** Returns the marked lines of every owner. */
 export const ownedIn = (text: MarkedText): readonly OwnedObject[] =>
   [...new Set(namesIn(text))].filter(markIn).map((name) => ({ kind: 'rule', name, id: name }));
 
@@ -56,7 +56,7 @@ export const piece = (name: string, line?: string): Piece => ({
   ...present({ line }),
 });
 
-/** @param isOurs whether a line can be one of ours, since only then is it part of the comment before it */
+/** @param isOurs reports whether a line can be one of certfleet's; only such a line belongs to the comment above it */
 export function parseMarked(text: string, isOurs: (line: string) => boolean): MarkedText {
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
   const pieces: Piece[] = [];
@@ -79,9 +79,9 @@ export function parseMarked(text: string, isOurs: (line: string) => boolean): Ma
 export interface MarkedFileOptions {
   readonly files: Files;
   readonly path: string;
-  /** For messages: `the balancer "edge" (haproxy)`. */
+  /** The balancer in messages: `the balancer "edge" (haproxy)`. */
   readonly balancer: string;
-  /** What to do if there is no such file. */
+  /** What to do if the file does not exist. */
   readonly missing: string;
   isOurs(line: string): boolean;
 }
@@ -142,11 +142,14 @@ export interface TokenRule {
   readonly answer: string;
 }
 
-/** RFC 8555 §8.3; what a configuration may contain of a rule, so that no text of a CA can end a line or a quotation. */
+/**
+ * The path of RFC 8555 §8.3, and the form of the response body. They limit what a configuration may contain of a rule,
+ * so that text from a CA cannot end a line or a quotation.
+ */
 export const tokenPath = '/\\.well-known/acme-challenge/[A-Za-z0-9_-]{1,256}';
 export const answerForm = '[A-Za-z0-9_.-]{1,1024}';
 
-/** The rules, each for one token. */
+/** Returns the rules, each for one token. */
 export function tokenRules(wanted: WantedRules, balancer: string): readonly TokenRule[] {
   return wanted.rules.map(({ name, path, answer = '' }) => {
     if (!new RegExp(`^${tokenPath}$`).test(path) || !new RegExp(`^${answerForm}$`).test(answer))

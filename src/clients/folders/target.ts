@@ -2,7 +2,7 @@ import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { remoteText } from '../../core/errors/remote-text.ts';
 import type { Secret } from '../../core/errors/secret.ts';
 
-/** How messages name a deployer: `the deployer "web" (nginx)`. */
+/** Returns the name of a deployer for messages: `the deployer "web" (nginx)`. */
 export const targetName = (type: string, name: string): string => `the deployer "${name}" (${type})`;
 
 /**
@@ -27,8 +27,8 @@ export async function onTarget<T>(
 }
 
 /**
- * Removes the key from the output of a program that was given it. Line by line, since the program may have indented,
- * quoted or cut it.
+ * Removes the key from the output of a program that received the key. Works line by line, because the program may have
+ * indented, quoted or cut the key.
  */
 export function withoutKey(text: string, keyPem: Secret): string {
   const lines = keyPem
@@ -42,8 +42,8 @@ export function withoutKey(text: string, keyPem: Secret): string {
 }
 
 /**
- * The last five lines of a program's output, joined into one, without the private key. Five lines hold any of nginx's
- * own messages.
+ * Returns the last five lines of a program's output, joined into one, without the private key. Five lines hold any of
+ * nginx's own messages.
  */
 export function lastWords(output: { readonly stdout: string; readonly stderr: string }, keyPem?: Secret): string {
   const whole = `${output.stdout}\n${output.stderr}`;
