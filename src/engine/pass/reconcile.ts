@@ -133,8 +133,8 @@ export async function reconcileAll(
 }
 
 /**
- * The outcome of a certificate that was swept, with what it has left outside now. That belongs to a run also if nothing
- * else does, because the certificate is no longer declared.
+ * Returns the outcome of a swept certificate, with what it still has outside. That is part of a run even for a
+ * certificate that is no longer declared.
  */
 async function afterSweep(
   engine: Engine,
@@ -150,7 +150,7 @@ async function afterSweep(
   return { ...rest, left };
 }
 
-/** Warns of accounts that are missing, before an order opens others in their place. */
+/** Warns about missing accounts, before an order opens others in their place. */
 async function warnOfAccounts(
   engine: Engine,
   watch: Awaited<ReturnType<typeof watchStore>>,
@@ -175,7 +175,8 @@ async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal):
 const atTheSweep = { group: 'sweep', limit: () => 16 };
 
 /**
- * For a CA that was down in the last pass, tries one certificate before all others, to find out whether it still is.
+ * Marks the CAs that were down in the last pass, so that each gets one certificate before all others, to find out
+ * whether it still is down.
  */
 async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: AbortSignal): Promise<void> {
   for (const directory of new Set(jobs.map(({ wanted }) => wanted.issuer.settings.directory))) {
@@ -188,8 +189,8 @@ async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: Abor
 const hooksIn = ({ wanted, hooks }: Job): Hooks => mergeHooks(wanted.hooks, hooks ?? {});
 
 /**
- * A pre-hook may stop what other certificates need, such as the web server, so they come first; last come those with a
- * pre-hook of their own besides the one that runs for all.
+ * Returns a certificate's phase. A pre-hook may stop what other certificates need, such as the web server, so
+ * certificates without one come first. Those with their own pre-hook besides the common one come last.
  */
 const phaseOf = (job: Job): number => countPreHooks(hooksIn(job));
 
@@ -199,7 +200,7 @@ const atItsCa = (engine: Engine, { wanted }: Job) => {
   return { group: directory, limit: lanes, onGrowth };
 };
 
-/** The outcome of a certificate that needs no work, or whose document cannot be read; otherwise undefined. */
+/** Returns the outcome of a certificate that needs no work, or whose document cannot be read; otherwise undefined. */
 function outcomeWithoutWork(
   engine: Engine,
   {
@@ -214,14 +215,14 @@ function outcomeWithoutWork(
 ): Outcome | undefined {
   if (found instanceof Error) return failedBy(name, found);
   if (!found || !job) return undefined;
-  // Changed credentials may clear a failure, and the holder of a lease may be dead: both need a closer look.
+  // Changed credentials may clear a failure, and the lease's holder may be dead: both require a closer look.
   if (found.failure || found.work?.lease) return undefined;
   const today = withHooksOfBefore(job, found);
   const plan = planLineage(today.wanted, found, engine.clock.now(), today);
   return plan.action === 'none' ? outcomeOfPlan(today, found, plan) : undefined;
 }
 
-/** Whether a certificate is to be ordered or delivered, as far as can be told before a closer look. */
+/** Reports whether a certificate is to be ordered or delivered, as far as can be told before a closer look. */
 function isToDo(engine: Engine, job: Job, found: Lineage | CertfleetError | undefined): boolean {
   if (!found || found instanceof Error) return !found;
   const today = withHooksOfBefore(job, found);
@@ -252,7 +253,7 @@ function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Ou
   };
 }
 
-/** Secrets that cannot be read get a hash, too, so that the failure ends once they can. */
+/** Unreadable secrets get a hash, too, so that the failure ends once they can be read. */
 async function credentialsOf({ connect }: Engine, { wanted }: Job, signal: AbortSignal): Promise<Means> {
   try {
     return { credentials: await connect.credentialsOf(wanted) };
@@ -263,8 +264,8 @@ async function credentialsOf({ connect }: Engine, { wanted }: Job, signal: Abort
 }
 
 /**
- * Does the job, which removes what an earlier run presented, then sweeps the certificate: a job that only waits does not
- * clean up.
+ * Does the job, which removes what an earlier run presented, then sweeps the certificate: a job that only waits does
+ * not clean up.
  */
 function inOrder(
   engine: Engine,
@@ -283,7 +284,9 @@ function inOrder(
   };
 }
 
-/** A sweeper that reports what it could not remove. Resolves with `Busy`, or with undefined when it is done. */
+/**
+ * Returns a sweeper that reports what it could not remove. It resolves with `Busy`, or with undefined when it is done.
+ */
 const reporting =
   (engine: Engine, sweep: ReturnType<typeof sweeperOf>) =>
   async (signal: AbortSignal): Promise<Busy | undefined> => {

@@ -16,9 +16,9 @@ import { readKey, readVersion } from '../run/bundles.ts';
 export interface RevokedVersion {
   readonly serial: string;
   readonly notAfter: string;
-  /** The reason that the CA keeps, as far as the store knows: that of the first time. */
+  /** The reason that the CA has, as far as the store knows: the first one given. */
   readonly reason: RevocationReason;
-  /** `before`: the CA had revoked it already. */
+  /** `before`: the CA had already revoked it. */
   readonly when: Revoked;
 }
 
@@ -29,8 +29,8 @@ interface NotRevoked {
 }
 
 /**
- * Asks the CA for every revocation that is journalled. One that it refuses is given up, unless the key is compromised:
- * then, and after any other failure, it stays journalled for the next run.
+ * Requests every journalled revocation from the CA. A revocation that the CA refuses is given up, unless the key is
+ * compromised: in that case, and after any other failure, it stays journalled for the next run.
  */
 export async function finishRevocations(
   engine: Engine,
@@ -54,7 +54,7 @@ export async function finishRevocations(
   return { done, failed };
 }
 
-/** Resolves with undefined for a version that has expired: nothing is left to revoke. */
+/** Requests one revocation. Resolves with undefined for an expired version, because nothing is left to revoke. */
 async function revokeOne(
   engine: Engine,
   holding: Holding,
@@ -85,7 +85,10 @@ async function revokeOne(
   return { serial, notAfter, reason: when === 'before' ? (first?.reason ?? reason) : reason, when };
 }
 
-/** Asks a CA to revoke a certificate that need not be in the store: with its key, or with the account of this store. */
+/**
+ * Asks a CA to revoke a certificate that need not be in the store, with the certificate's key or with this store's
+ * account.
+ */
 export async function revokeAt(
   engine: Engine,
   request: {
@@ -100,7 +103,7 @@ export async function revokeAt(
   const issuer = engine.connect.issuer(name, settings);
   const [certificatePem = ''] = engine.pki.readChain(request.certificatePem).certificates;
   const revocation: Revocation = { certificatePem, reason: revocationReasons[request.reason] };
-  // Repeating it is harmless: what was revoked already stays so.
+  // Repeating the request is harmless: a revoked certificate stays revoked.
   const send = (call: () => Promise<Revoked>) => ask({ engine, issuer, signal }, call, { repeats: 2 });
   if (request.keyPem) {
     const { keyPem } = request;

@@ -16,7 +16,7 @@ import { decoded } from '../ledger/account.ts';
 import { readBundle, readKey, readVersion, type VersionDocument } from '../run/bundles.ts';
 import { readLineage } from '../run/stored-lineage.ts';
 
-/** A version whose lineage has no document, or a damaged one. */
+/** A version whose lineage document is missing or damaged. */
 export interface Widow {
   readonly id: string;
   readonly document: VersionDocument;
@@ -24,13 +24,14 @@ export interface Widow {
 
 export const lineageMissing = (name: string): CertfleetError => fail('store/lineage-missing', { name });
 
-/** When to renew a certificate of which only its versions are known. */
+/** Returns when to renew a certificate of which only the versions are known. */
 export const renewalOfWidows = (versions: readonly Widow[]) => renewalOfImported(versions.at(-1)!.document.facts, {});
 
 /**
- * Finds what a store lacks, beside a scan of its lineages: what they do not tell is listed, and opened only if it is
- * suspicious. Make it before the scan, because lineages name what was made before them. Everything is looked at once more
- * before it is said, because other processes may have made or deleted it since.
+ * Finds what is missing from a store, alongside a scan of its lineages. Other documents are listed, and opened only if
+ * they are suspicious. Call it before the scan, because lineages refer to documents that were created before them.
+ * Every finding is checked again before it is returned, because other processes may have created or deleted the
+ * document since.
  */
 export async function watchStore(engine: Pick<Engine, 'store'>, signal: AbortSignal) {
   const { store } = engine;
@@ -49,7 +50,7 @@ export async function watchStore(engine: Pick<Engine, 'store'>, signal: AbortSig
   }
 
   return {
-    /** @param lineage if its parts and its account are of interest */
+    /** @param lineage given if its parts and its account are of interest */
     saw(name: string, lineage?: Lineage): void {
       names.add(name);
       if (!lineage) return;
@@ -57,20 +58,23 @@ export async function watchStore(engine: Pick<Engine, 'store'>, signal: AbortSig
       if (lacking(parts, lineage).length > 0) suspects.push(lineage);
     },
 
-    /** Certificates that have no document although a version and its key are there: the versions, the newest last. */
+    /**
+     * Returns the certificates that have no document although a version and its key exist: their versions, the newest
+     * last.
+     */
     async missing(held: AbortSignal): Promise<ReadonlyMap<string, readonly Widow[]>> {
       const found = new Map<string, readonly Widow[]>();
-      // One that cannot be read has another fault.
+      // A document that cannot be read is another fault.
       for (const [name, widows] of await widowsOf((one) => !names.has(one), held))
         if (!(await isThere(store, { kind: 'lineage', name }, held))) found.set(name, widows);
       return found;
     },
 
-    /** Of certificates whose document is damaged, the same. */
+    /** Returns the same for certificates whose document is damaged. */
     behind: (damaged: ReadonlySet<string>, held: AbortSignal): Promise<ReadonlyMap<string, readonly Widow[]>> =>
       widowsOf((one) => damaged.has(one), held),
 
-    /** What the current versions of certificates lack: the key or the chain. */
+    /** Returns what the current versions of certificates lack: the key or the chain. */
     async lacking(held: AbortSignal): Promise<readonly MissingPart[]> {
       const found: MissingPart[] = [];
       for (const { name } of suspects) {
@@ -82,7 +86,7 @@ export async function watchStore(engine: Pick<Engine, 'store'>, signal: AbortSig
       return found;
     },
 
-    /** Accounts that certificates came from and that are missing, and why others cannot be read. */
+    /** Returns the missing accounts with which certificates were issued, and why other accounts cannot be read. */
     async accounts(held: AbortSignal): Promise<Accounts> {
       const accounts: AccountFacts[] = [];
       const damaged: CertfleetError[] = [];
@@ -106,13 +110,13 @@ export interface MissingPart {
 
 export interface Accounts {
   readonly damaged: readonly CertfleetError[];
-  /** Empty if one is damaged, which may be it. */
+  /** Empty if an account is damaged, because that may be the missing one. */
   readonly missing: readonly MissingAccount[];
 }
 
 /**
- * Why the current version or its key cannot be used. Opens both, so it is for single certificates: for a thousand, it
- * takes seconds.
+ * Returns why the current version or its key cannot be used. Opens both, so it is meant for single certificates: for a
+ * thousand, it takes seconds.
  */
 export async function unusableVersion(
   engine: Engine,
@@ -131,7 +135,7 @@ export async function unusableVersion(
   }
 }
 
-/** The versions that can be used with their keys. */
+/** Returns the versions that can be used with their keys. */
 async function readWidows(
   engine: Pick<Engine, 'store'>,
   lineage: string,
@@ -149,14 +153,14 @@ async function readWidows(
   return found.sort(byAge);
 }
 
-/** CAs give several versions of one second the same `notBefore`; ids begin with the time of this machine. */
+/** CAs give versions of the same second the same `notBefore`; IDs begin with this machine's time. */
 function byAge(a: Widow, b: Widow): number {
   const [one, other] = [a.document.facts, b.document.facts];
   const ms = (later: string, earlier: string) => Date.parse(later) - Date.parse(earlier);
   return ms(one.notBefore, other.notBefore) || ms(one.notAfter, other.notAfter) || (a.id < b.id ? -1 : 1);
 }
 
-/** Whether a document is there, even if it cannot be read. */
+/** Reports whether a document exists, even if it cannot be read. */
 const isThere = (store: Store, key: Key, signal: AbortSignal): Promise<boolean> =>
   store.get(key, signal).then(
     (entry) => entry !== undefined,

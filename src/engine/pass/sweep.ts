@@ -31,9 +31,9 @@ import { finishRevocations } from './revocations.ts';
 const atOnce = 16;
 
 /**
- * Finishes what dead processes left in the outside world: removes journalled challenges without a living holder,
- * tombstones that are due, superseded uploads and expired token documents, and delivers what an interrupted deployment
- * did not, and revokes what was to be revoked. It does not issue certificates; the next run resumes that work.
+ * Finishes what dead processes left in the outside world. It removes journalled challenges without a living holder,
+ * tombstones that are due, superseded uploads and expired token documents. It also finishes interrupted deployments and
+ * revocations. It does not issue certificates; the next run resumes that work.
  */
 export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept> {
   const { lineages, unreadable } = await lineagesOf(engine, signal);
@@ -44,7 +44,7 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
   await settleRuns(engine, signal);
   const done = [...(await inLanes(engine, errands, signal)), await sweepTokens(engine, signal)];
   await engine.store.tidy(signal);
-  // What is there now: this sweep has left some, and another process may have removed some.
+  // Read again: this sweep has left some tombstones, and another process may have removed some.
   const { lineages: rest } = await lineagesOf(engine, signal);
   const looks = rest.flatMap(({ tombstones = [] }) => tombstones.map(dueAt)).filter((at) => Number.isFinite(at));
   return {
@@ -55,7 +55,7 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
   };
 }
 
-/** All lineages, and what is to be said about those that cannot be read. */
+/** Returns all lineages, and what to report about those that cannot be read. */
 async function lineagesOf(
   engine: Engine,
   signal: AbortSignal,
@@ -72,7 +72,7 @@ async function lineagesOf(
 }
 
 /**
- * Whether a lineage needs a sweep; `doubtful` means only if its holder is frozen or gone.
+ * Reports whether a lineage needs a sweep. `doubtful` means only if its holder is frozen or gone.
  *
  * @param canDeliver whether this process may deliver to one of the targets that lack the version
  */
@@ -93,8 +93,9 @@ export function whatIsLeft(
 }
 
 /**
- * The targets of an interrupted deployment that a sweep delivers to: those that all nodes share, and all if the process
- * died on this machine. The document does not say where a process ran that gave its lease back.
+ * Returns the targets to which a sweep delivers when it finishes an interrupted deployment: those that all nodes share,
+ * or all targets if the process died on this machine. The document does not say where a process ran that has released
+ * its lease.
  */
 async function targetsToFinish(engine: Engine, lineage: Lineage): Promise<readonly string[]> {
   const { work, spec } = lineage;
@@ -114,8 +115,8 @@ async function targetsToFinish(engine: Engine, lineage: Lineage): Promise<readon
 }
 
 /**
- * Sweeps one lineage, in several tries if its holder may be alive. If the document changes, the holder is alive and the
- * sweep is done; if it does not change for `leaseTtl`, the sweep takes the lease.
+ * Returns a function that sweeps one lineage, in several tries if its holder may be alive. If the document changes, the
+ * holder is alive and the sweep is done; if it does not change for `leaseTtl`, the sweep takes the lease.
  */
 export function sweeperOf(engine: Engine, name: string): (signal: AbortSignal) => Promise<Done | Busy> {
   const sight: Sight = { ...firstSight(engine, name), isSweep: true };
@@ -164,7 +165,7 @@ async function whileHeld(engine: Engine, holding: Holding, work: () => Promise<D
   }
 }
 
-/** Steps 12 to 14 of a deployment that a dead process left, without asking the CA for anything. */
+/** Does steps 12 to 14 of a deployment that a dead process left, without any request to the CA. */
 const finish = (engine: Engine, holding: Holding, targets: readonly string[], signal: AbortSignal): Promise<Done> =>
   untilAny([signal, holding.lost], (over) => finishUntil(engine, holding, targets, { signal, over }));
 
@@ -203,7 +204,7 @@ async function finishUntil(
   };
 }
 
-/** Removes what one lineage left, and releases it in one write, after it has finished its revocations. */
+/** Removes what one lineage left, after finishing its revocations, and releases it in one write. */
 async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Promise<Done> {
   const revocations = await finishRevocations(engine, holding, signal);
   const { lineage } = holding;
@@ -216,15 +217,15 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   const looked = new Map(due.map((stone) => [stone, leftStones.find(({ presented }) => presented === stone)?.stone]));
   const deployments = retired ? { deployments: retired.deployments } : {};
   const end = swept({ looked, left: left.map(({ stone }) => stone), ...deployments, now });
-  // It was kept only for this.
+  // The credentials were kept only for this.
   if (after(lineage, end) === undefined) await deleteDocument(engine, 'credential', lineage.name, signal);
   await holding.apply(end, signal);
 
-  // A probe is nothing that a person has to know of.
+  // A person need not know about a probe.
   const isShown = (one: Presented) => !one.probe || isRule(one, lineage.spec);
   const stuck = [...left, ...leftStones].filter(hasFailed).map(({ presented }) => presented);
   const missed = [...left, ...leftStones].filter((one) => !hasFailed(one)).map(({ presented }) => presented);
-  // A check for late effects finds nothing, as a rule, and some solvers cannot tell.
+  // A check for late effects usually finds nothing, and some solvers cannot tell.
   const isGone = (one: Presented) => {
     const removal = removals.get(one);
     if (removal !== undefined || stuck.includes(one)) return removal === 'removed';
@@ -253,7 +254,10 @@ async function clear(engine: Engine, holding: Holding, signal: AbortSignal): Pro
   return reported(engine, { ...nothing, cleaned, unsure, revoked, failed: [...unremoved, ...unrevoked] });
 }
 
-/** Removes everything journalled and these tombstones' values, all at once. Resolves with what could not be removed. */
+/**
+ * Removes everything journalled and the values of these tombstones, all at once. Resolves with what could not be
+ * removed.
+ */
 export async function removeOwed(
   engine: Engine,
   holding: Holding,

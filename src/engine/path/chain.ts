@@ -12,7 +12,7 @@ export type Chain = ReturnType<Pki['readChain']> & {
   readonly issuers: readonly string[];
 };
 
-/** Reads the chain and verifies it. A wrong one ends the order, because another try returns the same. */
+/** Reads and verifies the chain. A wrong chain ends the order, because another download returns the same one. */
 export async function readChain(run: OrderRun, chainPem: string, keyPem: Secret): Promise<Chain> {
   const { issuer, holding, signal } = run;
   const read = await checkChain(run, chainPem, keyPem);
@@ -22,7 +22,7 @@ export async function readChain(run: OrderRun, chainPem: string, keyPem: Secret)
   throw fail('acme/wrong-certificate', { issuer: issuer.name, reason }, { cause });
 }
 
-/** A chain, compared with the request and verified, or what is wrong with it. */
+/** Returns a chain that was compared with the request and verified, or what is wrong with it. */
 async function checkChain(
   { engine, job }: OrderRun,
   chainPem: string,
@@ -38,19 +38,19 @@ async function checkChain(
   const now = engine.clock.now();
   const mismatch = engine.pki.mismatch(certificates[0] ?? '', keyPem, job.wanted.identifiers, now);
   if (mismatch !== undefined) return { reason: mismatch };
-  // Only a private CA without an intermediate sends a leaf alone; its root is then in the issuer's `caFile`.
+  // Only a private CA without an intermediate sends a leaf alone; its root must then be in the issuer's `caFile`.
   const roots = certificates.length > 1 ? '' : await engine.connect.roots(job.wanted.issuer.settings);
   const broken = engine.pki.brokenChain(certificates, roots, now);
   if (broken !== undefined) return { reason: broken };
   return { chain: { ...chain, chainPem: certificates.join(''), issuers: engine.pki.issuerNames(certificates) } };
 }
 
-/** More than any CA has. */
+/** More than any CA offers. */
 const mostAlternates = 10;
 
 /**
- * The chain with the issuer that the user prefers, among the CA's other ones too. Without one, the CA's own choice is
- * used, and a warning says so: a certificate with another chain is better than none.
+ * Returns the chain with the issuer that the user prefers, if the CA offers one. If not, it warns and returns the CA's
+ * default chain: a certificate with another chain is better than none.
  */
 export async function preferred(
   run: OrderRun,

@@ -6,10 +6,10 @@ import { present } from '../../core/text/present.ts';
 import { type CaHold, endOfCaHold } from '../ledger/ca-hold.ts';
 import { aimOf, changesSettings, type Job, jobOfToday, withHooksOfRun } from '../run/job.ts';
 
-/** What to do now about one certificate. `job` is the job with the settings of today. */
+/** What to do now about one certificate. `job` is the job with today's settings. */
 export type Decision =
   | ({ readonly action: 'nothing' } & Planned)
-  /** Its CA accepts no orders, and this run may try the CA again. */
+  /** Its CA is not accepting orders, and this run may try the CA again. */
   | ({ readonly action: 'wait' } & Planned)
   | ({ readonly action: 'take-lease'; readonly aim: 'certificate' | 'delivery' } & Planned)
   | AskFirst;
@@ -19,14 +19,14 @@ interface Planned {
   readonly plan: Plan;
 }
 
-/** Something must be found out before the lease is taken. */
+/** Something that must be found out before the lease is taken. */
 export type AskFirst =
-  /** The URL of its account: a failure for a deactivated account ends when the account changes. */
+  /** The URL of its account: a failure caused by a deactivated account ends when the account changes. */
   | { readonly action: 'ask-first'; readonly about: 'account' }
   /** Whether settings that `issue` changes can be used. */
   | { readonly action: 'ask-first'; readonly about: 'settings'; readonly job: Job; readonly before: StoredSpec };
 
-/** What is known when it is decided. */
+/** What is known when the decision is made. */
 export interface Known {
   readonly lineage: Lineage | undefined;
   /** The settings that `issue` changes have been checked. */
@@ -38,7 +38,7 @@ export interface Known {
   readonly now: Date;
 }
 
-/** Decides what to do now about one certificate: a pure function of its job, its document and what else is known. */
+/** Decides what to do now about one certificate: a pure function of its job, its document and other known facts. */
 export function decide(given: Job, known: Known): Decision {
   const { lineage } = known;
   const job = jobOfToday(given, lineage);

@@ -7,7 +7,7 @@ import { partsOf } from '../../core/spec/spec-parts.ts';
 import { report } from '../engine.ts';
 import { nameOf, type OrderRun } from '../run/run.ts';
 
-/** The run as far as the order goes: the names that were dropped are in no step from the preflight to the version. */
+/** Returns the run for its order: no step from the preflight to the version sees the names that were dropped. */
 export function withoutDropped(run: OrderRun): OrderRun {
   const { job, parts, holding } = run;
   const { dropped } = holding.work.order ?? {};
@@ -24,7 +24,9 @@ export function withoutDropped(run: OrderRun): OrderRun {
   };
 }
 
-/** Journals the names that are left out from now on, once their challenges are removed, and what could not be. */
+/**
+ * Journals the names that are left out from now on, and what could not be removed, once their challenges are removed.
+ */
 export async function dropNames(
   run: OrderRun,
   dropped: readonly RefusedName[],
@@ -41,8 +43,8 @@ export async function dropNames(
 }
 
 /**
- * Ends the order of the names that are dropped, which may still be open: until then, no other order may replace the
- * current certificate. An order dies with one of its authorizations (RFC 8555 §7.1.6, §7.5.2).
+ * Ends the order that contains the dropped names, which may still be open: until it ends, no other order may replace
+ * the current certificate. An order dies with one of its authorizations (RFC 8555 §7.1.6, §7.5.2).
  */
 async function endOrder(run: OrderRun, dropped: readonly RefusedName[]): Promise<void> {
   const { account, holding, signal } = run;
@@ -56,7 +58,7 @@ async function endOrder(run: OrderRun, dropped: readonly RefusedName[]): Promise
       if (names.includes(baseName((await account.authorization(one, signal)).identifier)))
         await holding.effect(signal, () => account.deactivateAuthorization(one, signal));
   } catch {
-    // It ends by itself within days.
+    // The order expires within days anyway.
     signal.throwIfAborted();
   }
 }

@@ -12,8 +12,8 @@ import { removeVersions } from './steps/versions.ts';
 import type { Visit } from './visit.ts';
 
 /**
- * Ends a run that failed, was stopped, or has lost its lease. First removes its challenges, with a time budget of its
- * own.
+ * Ends a run that failed, was stopped, or has lost its lease. First removes its challenges, within a separate time
+ * budget.
  */
 export async function endEarly(run: Run, visit: Visit, error: unknown): Promise<Outcome | 'again'> {
   const { holding, signal } = run;
@@ -43,7 +43,7 @@ async function closeEarly(
   }
   const failure = asFailure(error, nameOf(run));
   if (failure.code === 'account/rolling' && !visit.hasMetRollover) {
-    // It began after the plan was made. The next turn waits for it.
+    // The rollover began after the plan was made. The next turn waits for it.
     visit.hasMetRollover = true;
     await closeStopped(run, left);
     return 'again';
@@ -51,15 +51,16 @@ async function closeEarly(
   await keepHold(engine, job.wanted.issuer.settings.directory, failure).catch(() => undefined); // the lineage also stores it
   const { work: ended } = holding;
   const outcome = await closeFailed(run, failure, left);
-  // Not before the write: until then, another process may take the work over, and with it the key.
+  // Not before the write: until then, another process may take over the work, and the key with it.
   if (!isResumedAfter(ended, failure, learned.asked))
     await removeVersions(engine, nameOf(run), [ended.version], signal);
   return outcome;
 }
 
 /**
- * This process was suspended for longer than its lease, and another one took over. It must undo its last changes, which
- * may have come after the other's clean-up, but only once the other has finished: it may be using the same values.
+ * Gives way to another process, which took over because this one was suspended for longer than its lease. This process
+ * must undo its last changes, which may have come after the other's clean-up, but only once the other has finished: it
+ * may be using the same values.
  */
 function giveWay({ engine, holding }: Run, visit: Visit): 'again' {
   const message = 'another process took over; waiting for its result';

@@ -13,19 +13,22 @@ import { postHookVariables } from '../memory/hooks-of-pass.ts';
 import type { Run } from '../run/run.ts';
 
 /**
- * Hooks around orders (decision 0030). A run stands in the document `lock/hooks` from before its pre-hook until its
- * post-hook has run, so that a later run runs the post-hook of one that was killed.
+ * Hooks around orders (decision 0030). The document `lock/hooks` lists a run from before its pre-hook until its
+ * post-hook has run, so that a later run runs the post-hook of a killed one.
  */
 const resource = 'hooks';
 
 /** How long a hook may run; stopping a server that drains its connections takes minutes. */
 const timeoutMs = 5 * 60_000;
-/** How long the end of a run waits for the hooks of other processes, and then for its own. */
+/** How long the end of a run waits for other processes' hooks, and then for its own. */
 const settleMs = 20 * 60_000;
-/** For how long the journal keeps runs of other machines, or from before this one was restarted. */
+/** How long the journal keeps runs of other machines, and those from before a restart of this machine. */
 const foreignMs = 7 * 86_400_000;
 
-/** Before the order of a certificate: runs its pre-hooks that this run has not yet run, and journals its post-hooks. */
+/**
+ * Runs, before a certificate's order, those of its pre-hooks that have not yet run in this pass, and journals its
+ * post-hooks.
+ */
 export async function beforeOrder({ engine, job, signal }: Run): Promise<void> {
   const { entered, entering } = engine.pass.hooks;
   for (const pair of aroundOrder(job.wanted.hooks ?? {})) {
@@ -65,8 +68,8 @@ async function enter(engine: Engine, pair: AroundOrder, signal: AbortSignal): Pr
 }
 
 /**
- * The outcomes with the hooks of their certificates that other users could change. They are looked at in every run, so
- * that a person knows before the order that misses them.
+ * Adds to the outcomes the hooks of their certificates that other users could change. Every run checks the hooks, so
+ * that a person knows before an order needs them.
  */
 export async function withRefusedHooks(
   { connect }: Engine,
@@ -101,25 +104,25 @@ async function refusalOf(
     await hooks.check(command);
     return undefined;
   } catch (error) {
-    if (!isFailure(error, 'config/untrusted-code')) return undefined; // running it will say so
+    if (!isFailure(error, 'config/untrusted-code')) return undefined; // running it will report the error
     return { what: nameOf(kind, command), code: error.code, reason: reasonOf(error), hint: error.hint };
   }
 }
 
 const nameOf = (kind: 'pre-hook' | 'post-hook', command: string): string => `the ${kind} ${briefHook(command)}`;
 
-/** At the end of a run: runs the post-hooks that it owes. */
+/** Runs, at the end of a run, the post-hooks that the run still has to run. */
 export async function afterRun(engine: Engine, signal: AbortSignal): Promise<void> {
   if (engine.pass.hooks.owes) await settleRuns(engine, signal);
 }
 
 /**
- * Runs the post-hooks of this run, and of those that were killed on this machine. A hook that another run still needs is
- * left to that run. Never fails: before a run, its certificates can be tried all the same, and at its end they are done.
+ * Runs the post-hooks of this run, and of killed runs on this machine. A hook that another run still needs is left to
+ * that run. Never fails: before a run, the certificates can still be tried, and at its end they are done.
  */
 export async function settleRuns(engine: Engine, signal: AbortSignal): Promise<void> {
   const { clock, locks } = engine;
-  // Not the run's signal: a server that a pre-hook has stopped must start again after Ctrl-C, too.
+  // Not the run's signal: a server that a pre-hook has stopped must start again even after Ctrl-C.
   const deadline = clock.deadline(settleMs);
   try {
     const { hooks = [] } = await locks.read(resource, deadline.signal);
@@ -170,13 +173,16 @@ async function settle(engine: Engine, held: HeldLock, signal: AbortSignal): Prom
   });
 }
 
-/** Whether a pass is at its end: this one, one of this process that failed to settle, or one that was killed here. */
+/**
+ * Reports whether a pass has ended: this one, one of this process that failed to settle, or one that was killed on this
+ * machine.
+ */
 const isOver = ({ processes, memory, pass }: Engine, { by, run }: HookUser): boolean =>
   isSameProcess(by, processes.self()) ? run === pass.id || !memory.passes.has(run) : processes.look(by) === 'dead';
 
 const usersIn = ({ document }: HeldLock): readonly HookUser[] => document.hooks ?? [];
 
-/** Runs a hook once `started` has journalled it (decision 0016). As with certbot, its failure stops nothing. */
+/** Runs a hook once `started` has journalled it (decision 0016). As with certbot, a failure stops nothing. */
 async function runHook(
   engine: Engine,
   [kind, command]: readonly ['pre-hook' | 'post-hook', string],
@@ -211,6 +217,6 @@ async function runHook(
   }
 }
 
-/** The end of what a hook printed: an error of a service manager, not a log. */
+/** Returns the end of a hook's output: enough for an error of a service manager, but not a log. */
 const lastWords = (output: string): string =>
   remoteLines(output.split('\n').slice(-5).join('\n').slice(-600)) || 'it printed nothing';

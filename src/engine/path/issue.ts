@@ -32,7 +32,7 @@ import { askRenewalInfo } from './steps/renewal.ts';
 import { removeRetired } from './steps/versions.ts';
 import type { Visit } from './visit.ts';
 
-/** {@link takeTurns}, and remembers the outcome for the post-hooks of the run. */
+/** Calls {@link takeTurns}, and records the outcome for the run's post-hooks. */
 export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy> {
   const outcome = await takeTurns(engine, visit, signal);
   if (!isBusy(outcome)) noteOutcome(engine.pass.hooks, visit.job.wanted, outcome);
@@ -40,9 +40,9 @@ export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): 
 }
 
 /**
- * The path of one certificate: take the lease, do what the plan says, close. Resolves with `Busy` if another process is
- * working on it; the caller then tries again with the same visit. A failure is in the outcome; it rejects only with the
- * signal's reason, after an abort.
+ * Runs the path of one certificate: takes the lease, does what the plan says, and closes. Resolves with `Busy` if
+ * another process is working on it; the caller then tries again with the same visit. A failure is in the outcome.
+ * Rejects only after an abort, with the signal's reason.
  */
 async function takeTurns(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy> {
   try {
@@ -62,7 +62,7 @@ async function takeTurns(engine: Engine, visit: Visit, signal: AbortSignal): Pro
   }
 }
 
-/** One look at the document, and what follows from it; `again` if that did not finish the job. */
+/** Reads the document once and acts on it. Resolves with `again` if that did not finish the job. */
 async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy | 'again'> {
   const { job } = visit;
   const { directory } = job.wanted.issuer.settings;
@@ -104,7 +104,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   return outcomeOfPlan(decision.job, lineage, decision.plan);
 }
 
-/** After a lost lease, once no other process is at work: undoes what this one did too late. */
+/** Undoes what this process did after it lost its lease, once no other process is working. */
 async function undoLost(engine: Engine, visit: Visit, signal: AbortSignal): Promise<void> {
   const { lost } = visit;
   if (lost) await undo(engine, lost);
@@ -125,7 +125,7 @@ async function askFirst(engine: Engine, visit: Visit, question: AskFirst, signal
   visit.isChecked = true;
 }
 
-/** Everything that happens under the lease, until it is released. */
+/** Does everything that happens under the lease, until it is released. */
 const work = (given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome | 'again'> =>
   untilAny([given.signal, given.holding.lost], (signal) => workUntil(given, visit, signal));
 
@@ -176,8 +176,8 @@ function reportStarted(engine: Engine, { wanted }: Job, found: Lineage | undefin
 
 /**
  * Removes what an earlier run may have left (challenges, probe), with the solver of its spec, before this run presents
- * anything. Its hooks may still be running, and its challenges may not come up again. A run that only delivers does this
- * at its end.
+ * anything: its hooks may still be running, and its challenges may not be offered again. A run that only delivers does
+ * this at its end.
  */
 async function removePast(run: Run): Promise<void> {
   const { engine, job, holding, signal } = run;

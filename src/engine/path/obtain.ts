@@ -39,7 +39,9 @@ import { checkMayOrder, keptOrder, placeOrder } from './steps/order.ts';
 import { makeStayingReady, prepare } from './steps/prepare.ts';
 import { obtainKey, storeVersion } from './steps/versions.ts';
 
-/** Step 0 and steps 3 to 11, starting where an earlier run ended; only step 11 if the version is already stored. */
+/**
+ * Does step 0 and steps 3 to 11, starting where an earlier run ended; only step 11 if the version is already stored.
+ */
 export async function obtain(run: Run): Promise<VersionBundle> {
   const { engine, job, holding, signal } = run;
   const { name, issuer, profile, identifiers } = job.wanted;
@@ -51,7 +53,7 @@ export async function obtain(run: Run): Promise<VersionBundle> {
     return readBundle(engine, version, signal);
   }
   // For the same names and profile, Boulder returns the open order again, which two lineages would then finalize with
-  // two keys. This does not see other processes; there, one of the two fails and tries again.
+  // two keys. This does not cover other processes: there, one of the two fails and tries again.
   const request = `${accountKey(accountOf(issuer.settings))} ${profile ?? ''} ${identifierSet(identifiers)}`;
   return engine.memory.orderTurns(request, () => obtainInTurn(run), signal);
 }
@@ -64,13 +66,13 @@ async function obtainInTurn(run: Run): Promise<VersionBundle> {
   } catch (error) {
     const changed = await accountAfter(ready, error);
     if (!changed) throw error;
-    // Once. What was presented is for the account or its key of before.
+    // Only once. What was presented belongs to the earlier account or key.
     await startOver(ready, changed.transition);
     return makeVersion({ ...ready, account: changed.account });
   }
 }
 
-/** Removes what was presented; the run starts over with the same private key. */
+/** Removes what was presented. The run starts over with the same private key. */
 async function startOver(run: OrderRun, transition: typeof accountLost): Promise<void> {
   const { engine, job, holding, learned, parts, signal } = run;
   const left = await cleanJournalled(run, job.wanted);
@@ -78,7 +80,10 @@ async function startOver(run: OrderRun, transition: typeof accountLost): Promise
   await holding.apply(transition({ left, now: engine.clock.now() }), signal);
 }
 
-/** The account to continue with, if the error was about the account, and what became of the order; otherwise undefined. */
+/**
+ * Returns the account to continue with and what became of the order, if the error concerned the account; otherwise
+ * undefined.
+ */
 async function accountAfter(
   run: OrderRun,
   error: unknown,
@@ -89,7 +94,7 @@ async function accountAfter(
   if (isForgotten(error)) return { account: await reopenAccount(customer, account), transition: accountLost };
   if (isFailure(error, 'acme/invalid-authorization')) return undefined;
   const type = problemType(error);
-  // What CAs answer to a signature with the key that the account had before.
+  // CAs respond like this to a signature made with the account's previous key.
   if (type !== 'unauthorized' && type !== 'malformed') return undefined;
   const renewed = await accountWithNewKey(customer, account);
   if (renewed) return { account: renewed, transition: accountKeyChanged };
@@ -98,7 +103,7 @@ async function accountAfter(
   return instead && { account: instead, transition: accountLost };
 }
 
-/** Step 0: the directory, the clock, the solvers and the account. */
+/** Step 0: prepares the directory, the clock, the solvers and the account. */
 async function openCa(run: Run): Promise<OrderRun> {
   const { engine, job, holding, signal } = run;
   const { wanted } = job;
@@ -127,9 +132,9 @@ async function openCa(run: Run): Promise<OrderRun> {
 }
 
 /**
- * Steps 3 to 11 with an open account; again without the names that were refused, if the spec allows that. An order of an
- * earlier run may fail because its answers were removed while the CA validated, which says nothing about the names: then
- * again with a new order.
+ * Does steps 3 to 11 with an open account. Repeats them without the names that were refused, if the spec allows that.
+ * An earlier run's order may fail because its answers were removed while the CA validated, which says nothing about the
+ * names; in that case, it repeats them with a new order.
  */
 async function makeVersion(run: OrderRun): Promise<VersionBundle> {
   for (;;) {
@@ -171,7 +176,7 @@ async function makeVersionOf(run: OrderRun): Promise<VersionBundle> {
   return bundleOf(version, keyPem, chain);
 }
 
-/** What the new version was asked for, and got. */
+/** Returns what the new version was issued with. */
 function issuedWith({ engine, job, issuer, account, holding }: OrderRun, keyPem: Secret, { issuers }: Chain): Issued {
   const { profile, validity, preferredChain } = job.wanted;
   const { dropped } = holding.work.order ?? {};
@@ -191,7 +196,7 @@ function issuedWith({ engine, job, issuer, account, holding }: OrderRun, keyPem:
   };
 }
 
-/** Steps 4 to 10: one order in flight at the CA. */
+/** Does steps 4 to 10, with one order in flight at the CA. */
 async function obtainChain(
   run: OrderRun,
   version: VersionRef,
@@ -203,16 +208,16 @@ async function obtainChain(
   if (holding.work.first) await job.keepCredentials?.(signal);
   const keyPem = await obtainKey(engine, version, nextKey(job.wanted, holding.lineage.current), signal);
   const order = kept ?? (await placeOrder(run));
-  await validate(run, order); // steps 6 to 8; nothing to do for an order that is ready, being signed, or signed
+  await validate(run, order); // steps 6 to 8; nothing to do for an order that is ready, processing or valid
   const chain = await finalize(run, order, keyPem);
   if (isStagingName(job.wanted.name)) await giveUpAuthorizations(run, order);
   return { keyPem, chain };
 }
 
-/** After a test: with an authorization that the CA reuses, the next test would not try the challenge again. */
+/** Gives up the authorizations after a test: if the CA reused one, the next test would not try the challenge again. */
 async function giveUpAuthorizations({ account, signal }: OrderRun, order: Order): Promise<void> {
   const all = order.authorizationUrls.map((url) => account.deactivateAuthorization(url, signal));
-  await Promise.allSettled(all); // the certificate is there in any case
+  await Promise.allSettled(all); // the certificate exists in any case
   signal.throwIfAborted();
 }
 

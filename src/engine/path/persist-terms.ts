@@ -4,10 +4,11 @@ import type { PersistTerms } from '../../ports/solver.ts';
 import type { OrderRun } from '../run/run.ts';
 
 /**
- * What the record for a challenge of dns-persist-01 must say; undefined if the challenge is malformed. A CA that has an
- * `accountHashPrefix` follows draft 02, and any other one draft 00 or 01.
+ * Returns what the record for a dns-persist-01 challenge must say, or undefined if the challenge is malformed. A CA
+ * with an `accountHashPrefix` follows draft 02, and any other CA draft 00 or 01.
  *
- * A record permits an account, so it must be ours: a CA could otherwise have one of its choice written, at another CA.
+ * A record permits an account, so the account must be ours: otherwise, a CA could have us write a record for an account
+ * of its choice at another CA.
  */
 export function persistTerms(
   { job, holding, account, directory, issuer }: Pick<OrderRun, 'job' | 'holding' | 'account' | 'directory' | 'issuer'>,
@@ -31,15 +32,20 @@ export function persistTerms(
   };
 }
 
-/** Whether a URL is that of the account, at least at the same CA. Boulder's may have another scheme and port. */
+/**
+ * Reports whether a URL is the account's, or at least one at the same CA. Boulder's may have another scheme and port.
+ */
 const isOfCa = (uri: string, accountUrl: string): boolean =>
   URL.canParse(uri) &&
   new URL(uri).hostname === new URL(accountUrl).hostname &&
   new URL(uri).pathname === new URL(accountUrl).pathname &&
-  // It becomes part of the record's value.
+  // The URL becomes part of the record's value.
   /^[\x21-\x3a\x3c-\x7e]+$/.test(uri);
 
-/** Draft 02 §3.2: the challenge names all that the directory names, and none that is not among the CAA identities. */
+/**
+ * Draft 02 §3.2: reports whether the challenge has every name that the directory has, and only names that are among the
+ * CAA identities.
+ */
 const isDisclosed = (names: readonly string[], { issuerDomainNames = [], caaIdentities }: Directory): boolean =>
   issuerDomainNames.every((name) => names.includes(name)) &&
   (caaIdentities.length === 0 || names.every((name) => caaIdentities.includes(name)));

@@ -9,7 +9,7 @@ export interface Visit {
   sight: Sight;
   /** Settings that `issue` changes have been checked. */
   isChecked?: true;
-  /** It found that the key of its account is being changed. */
+  /** The job found that its account's key is being changed. */
   hasMetRollover?: true;
   /** What this process was doing when it lost its lease. It is undone once the new holder has finished. */
   lost?: Lineage;

@@ -3,7 +3,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Issuer } from '../../ports/issuer.ts';
 import { type Engine, report } from '../engine.ts';
 
-/** What is needed to ask a CA; an {@link import('./run.ts').OrderRun} is one. */
+/** What is required to send requests to a CA; an {@link import('./run.ts').OrderRun} is one. */
 export interface Asker {
   readonly engine: Pick<Engine, 'clock' | 'memory' | 'pass'>;
   readonly issuer: Pick<Issuer, 'directoryUrl'>;
@@ -14,13 +14,13 @@ export interface Asker {
 const patienceMs = 60_000;
 /** The pause before another try if the CA gives no time, or gives one repeatedly. It doubles up to the longest. */
 const pausesMs = { first: 1_000, longest: 8_000 };
-/** The pause before the second try after a lost answer; before the third it is twice as long. */
+/** The pause before the second try after a lost response; before the third, it is twice as long. */
 const lostAnswerPauseMs = 250;
 
 /**
  * Sends one request to the CA, and repeats it if that is safe: after a short Retry-After, whose error proves that the
- * request had no effect, and up to `repeats` times after a lost answer (`repeatAfter` says which errors mean that).
- * Only this function repeats a request.
+ * request had no effect, and up to `repeats` times after a lost response (`repeatAfter` says which errors mean that).
+ * No other function repeats a request.
  */
 export async function ask<T>(
   { engine, issuer, signal }: Asker,
@@ -34,7 +34,7 @@ export async function ask<T>(
     readonly budgetMs?: number;
     readonly repeats?: number;
     readonly repeatAfter?: (error: unknown) => boolean;
-    /** It may be answered from memory, which says nothing about the CA's speed. */
+    /** The request may be answered from memory, which says nothing about the CA's speed. */
     readonly isKnown?: boolean;
   } = {},
 ): Promise<T> {
@@ -75,11 +75,11 @@ function pauseNamed(error: unknown, before: number, clock: Pick<Clock, 'now'>): 
   return before === 0 && named > 0 ? named : Math.max(named, pause);
 }
 
-/** No answer, or a 5xx without Retry-After: the request may have had its effect. */
+/** Reports whether there was no response, or a 5xx without Retry-After: the request may have taken effect. */
 export const isLost = (error: unknown): boolean =>
   isFailure(error, 'acme/unreachable') || (isFailure(error, 'acme/busy') && !error.retryAt);
 
-/** After the error of a new order, or of what comes before it: remembers that the CA is down, if the error shows that. */
+/** Records that the CA is down, if the error of a new order, or of what comes before it, shows that. */
 export function noteIfDown(
   engine: Engine,
   { name, directoryUrl }: Pick<Issuer, 'name' | 'directoryUrl'>,

@@ -16,9 +16,9 @@ export interface VersionDocument extends Issued {
   readonly facts: CertificateFacts;
 }
 
-/** The store's key of a version's private key, or of its chain and facts. */
+/** Returns the store key of a version's private key, or of its chain and facts. */
 export function keyOf(kind: 'key' | 'version', { lineage, id }: VersionRef): Key {
-  // All versions without an id would share one document. Only a bug can ask for that.
+  // All versions without an ID would share one document. Only a bug can ask for that.
   if (id === '') throw fail('bug/unexpected', { reason: `a version of ${lineage} has no id` });
   return { kind, name: `${lineage}~${id}` };
 }
@@ -28,7 +28,7 @@ const whereOf = ({ store }: Pick<Engine, 'store'>, { kind, name }: Key) => ({
   file: store.location,
 });
 
-/** The private key of a version, if it is stored. */
+/** Returns a version's private key, if it is stored. */
 export async function readKey(
   engine: Pick<Engine, 'store'>,
   version: VersionRef,
@@ -39,7 +39,7 @@ export async function readKey(
   return entry && new Secret(decodeDocument<KeyDocument>(entry.bytes, whereOf(engine, key), ['keyPem']).keyPem);
 }
 
-/** The chain and facts of a version, if they are stored. */
+/** Returns a version's chain and facts, if they are stored. */
 export async function readVersion(
   engine: Pick<Engine, 'store'>,
   version: VersionRef,
@@ -53,8 +53,9 @@ export async function readVersion(
 }
 
 /**
- * A version with its key, as deployers need it. Fails with `store/part-missing` if the store lacks one of them, and with
- * `store/corrupt` if they do not belong together: servers would refuse the two, and who gets the key may know another.
+ * Returns a version with its key, as deployers need it. Fails with `store/part-missing` if the store lacks one of them,
+ * and with `store/corrupt` if they do not belong together: servers would refuse the pair, and the key may be known to
+ * others.
  */
 export async function readBundle(engine: Engine, version: VersionRef, signal: AbortSignal): Promise<VersionBundle> {
   const [document, keyPem] = await Promise.all([
@@ -78,13 +79,13 @@ export async function readBundle(engine: Engine, version: VersionRef, signal: Ab
   return bundleOf(version, keyPem, chain);
 }
 
-/** A bundle for the targets of a lineage, which may have another version of it. */
+/** Returns a bundle for the targets of a lineage, which may have another version of it. */
 export const forTargets = (bundle: VersionBundle, { current, previous }: Lineage): VersionBundle => ({
   ...bundle,
   stored: [current, previous].flatMap((version) => (version ? [version.facts.fingerprint] : [])),
 });
 
-/** The same, from a version that was just issued. */
+/** Returns the bundle of a version that was just issued. */
 export function bundleOf(
   { lineage, id }: VersionRef,
   keyPem: Secret,

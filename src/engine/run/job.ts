@@ -15,10 +15,11 @@ export interface Job extends Means {
   readonly wanted: StoredSpec;
   readonly origin: Lineage['origin'];
   /**
-   * `wanted` was read from the store. If it has changed there since, the change counts; if it was deleted, it stays so.
+   * `wanted` was read from the store. If it has since changed there, the change counts; if it was deleted, it stays
+   * deleted.
    */
   readonly isStored?: true;
-  /** The identifiers that the lineage had when `wanted` was made; none if it was not there. */
+  /** The identifiers that the lineage had when `wanted` was created; empty if it did not exist. */
   readonly found?: readonly Identifier[];
   /** Get a new certificate even if the current one is not due. */
   readonly force: boolean;
@@ -26,17 +27,17 @@ export interface Job extends Means {
   readonly obeyBackoff: boolean;
   /** Deliver to every target again. */
   readonly redeploy?: boolean;
-  /** Deliver to these targets only: a sweep leaves those of another node alone. */
+  /** Deliver to these targets only: a sweep leaves another node's targets alone. */
   readonly only?: readonly string[];
-  /** How long after this run the next one comes. */
+  /** The interval until the next run. */
   readonly nextRunMs?: number | undefined;
-  /** No person is there to add records by hand. */
+  /** No person is present to add records by hand. */
   readonly unattended?: boolean | undefined;
-  /** The hooks of this run, in place of those of the certificate (`renew --deploy-hook`). */
+  /** The hooks of this run, in place of the certificate's own (`renew --deploy-hook`). */
   readonly hooks?: RunHooks | undefined;
-  /** `wanted` has the hooks of this run in place of those that the configuration declares. */
+  /** `wanted` has this run's hooks in place of those that the configuration declares. */
   readonly replacesDeclaredHooks?: true;
-  /** Ignore the preflight's proven no (`--ignore-preflight`). */
+  /** Ignore the preflight's definite "no" (`--ignore-preflight`). */
   readonly insists?: boolean;
   /** Open a new account if the current one is deactivated. */
   readonly newAccount?: boolean;
@@ -44,7 +45,7 @@ export interface Job extends Means {
   readonly keepCredentials?: (signal: AbortSignal) => Promise<void>;
 }
 
-/** The job with the stored settings as they are now; undefined if the certificate was deleted. */
+/** Returns the job with the currently stored settings, or undefined if the certificate was deleted. */
 export function jobOfToday(job: Job, lineage: Lineage | undefined): Job | undefined {
   if (!job.isStored) return withHooksOfBefore(job, lineage);
   return lineage?.origin === job.origin ? { ...job, wanted: lineage.spec } : undefined;
@@ -58,7 +59,10 @@ export function refuseOthers({ found, wanted: spec }: Job, lineage: Lineage | un
   throw fail('lineage/name-taken', { name: spec.name });
 }
 
-/** The hooks of the run become those of a certificate that it renews, so that a killed deploy hook is made up for. */
+/**
+ * Returns the job with the run's hooks as those of the certificate that it renews, so that a killed deploy hook runs
+ * again later.
+ */
 export function withHooksOfRun(job: Job): Job {
   if (!job.hooks) return job;
   const isDeclared = job.origin === 'configuration';
@@ -66,14 +70,14 @@ export function withHooksOfRun(job: Job): Job {
   return { ...job, wanted, ...present({ replacesDeclaredHooks: isDeclared || undefined }) };
 }
 
-/** With the hooks of the run, if an earlier run worked on the certificate with the same ones. */
+/** Returns the job with the run's hooks, if an earlier run worked on the certificate with the same ones. */
 export function withHooksOfBefore(job: Job, lineage: Lineage | undefined): Job {
   if (!job.hooks || !lineage) return job;
   const hooked = withHooksOfRun(job);
   return sameSpec(lineage.spec, hooked.wanted) ? hooked : job;
 }
 
-/** What to take the lease for; undefined if there is nothing to do. */
+/** Returns what to take the lease for, or undefined if there is nothing to do. */
 export function aimOf(job: Job, lineage: Lineage | undefined, plan: Plan): 'certificate' | 'delivery' | undefined {
   if (plan.action === 'deploy' || plan.action === 'ask') return 'delivery';
   if (plan.action !== 'none') return 'certificate';
@@ -82,7 +86,7 @@ export function aimOf(job: Job, lineage: Lineage | undefined, plan: Plan): 'cert
   return isNew ? 'delivery' : undefined;
 }
 
-/** Whether the job changes stored settings of a certificate by flags. */
+/** Reports whether the job changes a certificate's stored settings by flags. */
 export const changesSettings = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
   origin === 'command-line' && !sameSpec(lineage.spec, wanted);
 
@@ -90,8 +94,8 @@ const keeps = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
   lineage.origin === origin && sameSpec(lineage.spec, wanted);
 
 /**
- * Whether another process's result answers this job: it must have worked on the same settings and, with `force` or a
- * late next run, have tried to get a new certificate.
+ * Reports whether another process's result answers this job: it must have worked on the same settings and, with `force`
+ * or a late next run, have tried to get a new certificate.
  */
 export function answers({ spec, last }: Lineage, { wanted, origin, force, redeploy, nextRunMs }: Job): boolean {
   if (redeploy) return false; // the other process may not have delivered to every target
@@ -104,7 +108,7 @@ export function answers({ spec, last }: Lineage, { wanted, origin, force, redepl
   );
 }
 
-/** Whether a successful turn has not yet done what the job asks for. */
+/** Reports whether a successful turn has not yet done what the job asks for. */
 export function isHalfDone(
   { force, nextRunMs }: Job,
   turn: {
@@ -118,7 +122,7 @@ export function isHalfDone(
   if (outcome.result === 'failed') return false;
   // The CA's renewal window turned out to be in the past: renew now (RFC 9773 §4.2).
   const isDue = outcome.next !== undefined && Date.parse(outcome.next) <= at.getTime();
-  // It may also have turned out that it cannot wait for the next run.
+  // The renewal may also have turned out to be unable to wait for the next run.
   const isEarly = whyNow(now, at, nextRunMs) !== undefined;
   if (outcome.result === 'unchanged' && (isDue || isEarly)) return true;
   // This turn only finished an interrupted deployment, but `force` asks for a new certificate.

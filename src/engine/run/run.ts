@@ -18,15 +18,15 @@ export interface Run {
   readonly caHold: CaHold | undefined;
   /** Aborts with the caller's signal, or if the lease is lost. */
   readonly signal: AbortSignal;
-  /** What the run learns on its way. */
+  /** What the run learns along the way. */
   readonly learned: {
     /** newOrder may have reached the CA. */
     asked: boolean;
-    /** Preflight is done; it is not repeated when the run starts over. */
+    /** The preflight is done; it is not repeated when the run starts over. */
     isPrepared: boolean;
-    /** It goes on with an earlier run's order, whose answers it has removed. */
+    /** The run continues an earlier run's order, whose answers it has removed. */
     isResumed: boolean;
-    /** A proven no of the preflight is ignored. */
+    /** A definite "no" of the preflight is ignored. */
     overruled: boolean;
   };
 }
@@ -39,13 +39,13 @@ export interface OrderRun extends Run {
   readonly parts: readonly Part[];
 }
 
-/** A solver of the certificate, and the certificate as it sees it: with the identifiers that it answers. */
+/** A solver of the certificate, and the certificate as the solver sees it: with the identifiers that it answers. */
 export interface Part {
   readonly spec: PartSpec;
   readonly solver: Solver;
 }
 
-/** An open account as solvers see it. */
+/** Returns an open account as solvers see it. */
 export const solverAccount = ({ accountUrl, thumbprint }: AccountIssuer): SolverAccount => ({
   url: accountUrl,
   thumbprint,
@@ -57,7 +57,7 @@ export const connectParts = ({ connect }: Engine, spec: StoredSpec): Promise<rea
 
 export const nameOf = ({ job }: Pick<Run, 'job'>): string => job.wanted.name;
 
-/** Reports that a step begins. The crash tests name effects by it. */
+/** Reports that a step begins. The crash tests name effects by this. */
 export function announce({ engine, job }: Pick<Run, 'engine' | 'job'>, step: Step, message: string): void {
   report(engine, {
     level: 'info',

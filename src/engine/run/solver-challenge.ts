@@ -4,10 +4,10 @@ import type { StoredSpec } from '../../core/spec/spec.ts';
 import type { SolverChallenge } from '../../ports/solver.ts';
 
 /**
- * A journalled challenge in the form that solvers take. It needs only the account key's thumbprint (RFC 8555 §8.1), and
- * for dns-account-01 the account's URL.
+ * Returns a journalled challenge in the form that solvers accept. This requires only the account key's thumbprint (RFC
+ * 8555 §8.1), and for dns-account-01 the account's URL.
  *
- * @param remaining how many challenges of the order are presented after this one
+ * @param remaining how many of the order's challenges are presented after this one
  */
 export function solverChallenge(
   spec: Pick<StoredSpec, 'name' | 'identifiers'>,

@@ -3,7 +3,7 @@ import { decodeLineage, type Lineage } from '../../core/lineage/lineage.ts';
 import type { Entry, Kind } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
 
-/** A lineage of a scan. Fails with `store/corrupt`. */
+/** Decodes a lineage from a scan. Fails with `store/corrupt`. */
 export function readLineage({ store }: Pick<Engine, 'store'>, { key, bytes, corrupt }: Entry): Lineage {
   if (corrupt) throw corrupt;
   return decodeLineage(bytes, key.name, store.location);

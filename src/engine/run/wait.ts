@@ -5,7 +5,7 @@ import type { Clock } from '../../ports/clock.ts';
 /** The result of one look: done with a value, or not yet. */
 export type Sight<T> = { readonly done: T } | NotYet<T>;
 
-/** Why it is not done yet, what was seen all the same, and the other side's Retry-After, if any. */
+/** Why it is not done yet, what was seen anyway, and the other side's Retry-After, if any. */
 interface NotYet<T> {
   readonly reason: string;
   readonly seen?: T;
@@ -21,9 +21,9 @@ export interface TimedOut<T = unknown> {
 }
 
 /**
- * The engine's only loop that waits. It looks, and looks again after a pause that grows by half from `firstMs` to
- * `mostMs`, or after the other side's Retry-After if that is longer. `Retry-After: 0` is ignored, because asking
- * without a pause would flood the other side.
+ * Waits until `look` is done. This is the engine's only loop that waits. It looks again after a pause that grows by
+ * half from `firstMs` to `mostMs`, or after the other side's Retry-After if that is longer. `Retry-After: 0` is
+ * ignored, because polling without a pause would flood the other side.
  */
 export async function waitFor<T>(
   clock: Clock,
@@ -54,7 +54,7 @@ export async function waitFor<T>(
   }
 }
 
-/** The `retryAt` of an error about a wait that ran out of time, from the other side's Retry-After. */
+/** Returns the `retryAt` for the error of a wait that ran out of time, from the other side's Retry-After. */
 export const retryAtOf = (clock: Clock, { retryAfterMs }: TimedOut): { readonly retryAt?: Date } =>
   retryAfterMs === undefined ? {} : { retryAt: new Date(clock.now().getTime() + retryAfterMs) };
 
@@ -72,8 +72,8 @@ export async function together<T extends readonly unknown[]>(
 }
 
 /**
- * Runs something that should not be interrupted: after `signal` aborts, it may go on for `graceMs`. `now` stops it at
- * once.
+ * Runs something that should not be interrupted: after `signal` aborts, it may continue for `graceMs`. `now` stops it
+ * at once.
  */
 export async function lingering<T>(
   clock: Clock,

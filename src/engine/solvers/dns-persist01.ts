@@ -29,7 +29,7 @@ export interface PersistParts extends ZoneChecks {
   readonly clock: Clock;
   readonly log: Log;
   readonly sha256: (data: Uint8Array) => Uint8Array;
-  /** How long a new record is good; for ever by default. */
+  /** How long a new record is valid. The default is for ever. */
   readonly persistMs?: number | undefined;
 }
 
@@ -37,26 +37,26 @@ export type PersistSolver = Required<Pick<Solver, 'preflight' | 'present' | 'rea
 
 type Target = { readonly zone: string; readonly name: string };
 
-/** How long a record must still be good when the CA is about to look for it. */
+/** How long a record must still be valid when the CA is about to look for it. */
 const leastLeftMs = 3_600_000;
 const dayMs = 86_400_000;
 
 /**
- * dns-persist-01 (draft-ietf-acme-dns-persist): one TXT record permits the account to get certificates for a name for as
- * long as it stays. So it is written once, and a record that is already there is used as it is.
+ * Creates the solver for dns-persist-01 (draft-ietf-acme-dns-persist): for as long as it exists, one TXT record permits
+ * the account to get certificates for a name. So it is written once, and an existing record is used as it is.
  */
 export function createDnsPersist01(parts: PersistParts): PersistSolver {
   const { zones, hands, visibility, clock, log, persistMs } = parts;
   // A name and its wildcard have the same record, and so do several certificates.
   const presenting = createSingleFlight<KeptRecord>();
 
-  /** What is at the record's name, as the first of the zone's servers that answers has it. */
+  /** Returns the values at the record's name, from the first of the zone's servers that answers. */
   async function servedAt({ zone, name }: Target, signal: AbortSignal): Promise<readonly string[]> {
     const { answer } = await zones.ask(zone, { name, type: 'TXT' }, signal);
     return answer.answers.flatMap((one) => (one.type === 'TXT' && one.name === name ? [one.value] : []));
   }
 
-  /** The record that permits what is wanted for the longest time. */
+  /** Returns the record that permits what is wanted for the longest time. */
   function best(values: readonly string[], wanted: PersistWanted): string | undefined {
     const at = new Date(clock.now().getTime() + leastLeftMs);
     const endOf = (value: string) => parsePersistRecord(value)?.until?.getTime() ?? Number.POSITIVE_INFINITY;
@@ -64,7 +64,7 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
     return good.toSorted((a, b) => endOf(b) - endOf(a))[0];
   }
 
-  /** Near its end, or when a third of its time is left. */
+  /** Reports whether a record is near its end, or has less than a third of its time left. */
   function isToReplace(value: string): boolean {
     const end = parsePersistRecord(value)?.until;
     const leftMs = end === undefined ? Number.POSITIVE_INFINITY : end.getTime() - clock.now().getTime();
@@ -88,7 +88,7 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
   ): Promise<KeptRecord> {
     await parts.refuseToHide(record, signal);
     const hand = hands.of(record.zone);
-    // A person who is not there writes nothing, so there is nothing to note.
+    // An absent person writes nothing, so there is nothing to journal.
     await parts.mayWrite(record.zone, signal).catch((error: unknown) => {
       if (isFailure(error, 'dns/needs-person')) throw error;
     });
@@ -121,7 +121,7 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
       const facts = { identifier: challenge.identifier.value, ...target, value, directory, account: account.url };
       return { ...facts, ...present({ until: until?.toISOString() }) };
     };
-    /** A record that is there needs no write; certfleet may have written it before. */
+    /** An existing record need not be written; certfleet may have written it before. */
     const use = async (value: string): Promise<KeptRecord> => {
       const known = kept.find((one) => one.value === value);
       if (!served.includes(value))
@@ -146,7 +146,7 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
     async preflight(identifier, signal) {
       const name = nameOf({ identifier });
       const target = await zones.resolveChain(name, signal);
-      // If it has a record, probably nothing will be written, and the provider's credentials may be gone.
+      // If there is a record, probably nothing will be written, and the provider's credentials may be gone.
       if ((await servedAt(target, signal)).some((value) => parsePersistRecord(value) !== undefined)) return;
       await parts.refuseToHide(target, signal);
       await unlessElsewhere(name, target, hands.of(target.zone), () => parts.mayWrite(target.zone, signal));
@@ -164,7 +164,7 @@ export function createDnsPersist01(parts: PersistParts): PersistSolver {
     ready: (challenge, receipt, signal) => visibility.look(txtOf(keptIn(receipt)), nameOf(challenge), signal),
 
     async cleanup(_challenge, receipt, signal) {
-      // Only a record that a receipt names is ever removed: a later one has taken its place.
+      // Only a record that a receipt names is ever removed: a later one has replaced it.
       if (receipt === undefined || receipt === null) return;
       const value = txtOf(keptIn(receipt));
       visibility.forget(value);

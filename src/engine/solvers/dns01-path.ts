@@ -19,10 +19,13 @@ export interface Dns01Parts {
   refuseToHide(target: { readonly zone: string; readonly name: string }, signal: AbortSignal): Promise<void>;
 }
 
-/** How long one server may take to answer. */
+/** How long one server may take to respond. */
 const serverMs = 3_000;
 
-/** From the challenge's name, by its aliases, to the servers of the zone in which the TXT record is written. */
+/**
+ * Describes the path from the challenge's name, by its aliases, to the servers of the zone in which the TXT record is
+ * written.
+ */
 export async function describeDns01(parts: Dns01Parts, name: string, signal: AbortSignal): Promise<DescribedPath> {
   const { zones, hands } = parts;
   const hops: Hop[] = [];

@@ -7,32 +7,35 @@ import type { Dns01Options } from './dns01.ts';
 import { adviceFor, allIgnored, ignoring, missingText } from './visibility.ts';
 import { createHands, type Hand, zonesOf } from './zone-holders.ts';
 
-/** Where the value of a trial goes. */
+/** The place of a trial's value. */
 export interface TrialTarget {
   readonly zone: string;
   readonly name: string;
   readonly servers: readonly ZoneServer[];
-  /** What writes the zone: another solver's, if an alias leads to a zone of its own. */
+  /** What writes the zone: another solver's hand if an alias leads to a zone that has one. */
   readonly hand: Hand;
 }
 
 /** When each server address first answered with the value, and with which TTL. */
 export interface Sighting {
   readonly servers: readonly { readonly server: string; readonly ms: number }[];
-  /** In seconds; undefined if it could not be asked. */
+  /** In seconds; undefined if the server did not answer. */
   readonly ttl: number | undefined;
 }
 
-/** The parts of a trial of a DNS provider, which `dns-trial.ts` calls one after another. */
+/** The steps of a DNS provider's trial, which `dns-trial.ts` calls one after another. */
 export interface Trial {
-  /** @param mayHide nothing else can be at this name, which is random */
+  /** @param mayHide the name is random, so nothing else can exist there */
   find(name: string, mayHide: boolean, signal: AbortSignal): Promise<TrialTarget>;
   add(value: DnsValue, signal: AbortSignal): Promise<string | undefined>;
   /** Waits until all servers answer with the value. Fails with `dns/not-visible`. */
   see(value: DnsValue, told: (missing: string) => void, signal: AbortSignal): Promise<Sighting>;
-  /** Removes the value, and again while the service lists it. Resolves with whether it was read and is no longer listed. */
+  /**
+   * Removes the value, and repeats that while the service lists it. Resolves with whether the list was read and no
+   * longer has the value.
+   */
   remove(value: DnsValue, made: string | undefined, signal: AbortSignal): Promise<boolean>;
-  /** Waits until no server answers with the value. Resolves with those that still do when time is over. */
+  /** Waits until no server answers with the value. Resolves with those that still do when the time is over. */
   seeGone(
     value: DnsValue,
     budgetMs: number,
@@ -41,11 +44,11 @@ export interface Trial {
   ): Promise<readonly string[]>;
 }
 
-/** The servers are asked every so often: first often, to measure a fast one well. */
+/** The pauses between queries to the servers: short at first, to measure a fast server well. */
 const [firstPauseMs, mostPauseMs] = [100, 2_000];
-/** How often the wait says again what is missing. */
+/** How often the wait reports again what is missing. */
 const tellEveryMs = 15_000;
-/** How far the service's own list may lag, if nothing is known of it. */
+/** How far the service's own list may lag, if that is unknown. */
 const listLagMs = 10_000;
 
 export function createTrial(options: Dns01Options): Trial {
@@ -73,7 +76,7 @@ export function createTrial(options: Dns01Options): Trial {
     }
   }
 
-  /** Whether the API still lists the value; undefined if it cannot be asked. */
+  /** Reports whether the API still lists the value; undefined if it cannot be asked. */
   async function lists({ zone, name, value }: DnsValue, signal: AbortSignal): Promise<boolean | undefined> {
     const { provider } = hands.of(zone);
     if (provider.kind !== 'sets' || !provider.read) return undefined;
@@ -82,9 +85,9 @@ export function createTrial(options: Dns01Options): Trial {
   }
 
   /**
-   * Asks all servers again and again until nothing is `unmet`, or time is over. Resolves with what then still is.
+   * Polls all servers until nothing is `unmet`, or the time is over. Resolves with what is still unmet.
    *
-   * @param unmet from the servers, and those of them that lack the value
+   * @param unmet judges the servers, and those of them that lack the value
    */
   async function lookUntil(
     value: DnsValue,
@@ -169,7 +172,7 @@ export function createTrial(options: Dns01Options): Trial {
 interface Look {
   readonly budgetMs: number;
   readonly told: (unmet: string) => void;
-  /** What to do about servers that are waited for. */
+  /** Returns what to do about servers that the wait depends on. */
   readonly advice: (unmet: readonly Missing[]) => string;
   readonly signal: AbortSignal;
 }

@@ -18,15 +18,15 @@ import { createHands, type Hand, type Hands, type HolderOptions, unlessElsewhere
 export interface Dns01Options extends HolderOptions, Omit<VisibilityOptions, 'hands'> {
   /** `dns-01` by default. With `dns-persist-01`, `dns-01` is answered where the CA does not offer it. */
   readonly challenge?: 'dns-01' | 'dns-account-01' | 'dns-persist-01';
-  /** How long a new record of dns-persist-01 is good; for ever by default. */
+  /** How long a new dns-persist-01 record is valid. The default is for ever. */
   readonly persistMs?: number | undefined;
   /** SHA-256, passed in because this layer may not import it from Node. */
   readonly sha256: (data: string | Uint8Array) => Uint8Array;
 }
 
 /**
- * DNS-01 (RFC 8555 §8.4) with any DNS provider. Zone cuts, CNAME delegation, turns at the provider and the check of
- * every authoritative server are implemented only here.
+ * Creates the solver for DNS-01 (RFC 8555 §8.4) with any DNS provider. Zone cuts, CNAME delegation, turns at the
+ * provider and the check of every authoritative server are implemented only here.
  */
 export function createDns01(options: Dns01Options): Solver {
   const { dns, clock, log, challenge: type = 'dns-01' } = options;
@@ -37,7 +37,7 @@ export function createDns01(options: Dns01Options): Solver {
   const checks = createZoneChecks({ zones, hands, clock });
   const { refuseToHide, mayWrite } = checks;
 
-  /** The TXT record of a challenge, from its receipt or looked up again. */
+  /** Returns a challenge's TXT record, from its receipt or by another lookup. */
   async function recordOf(
     challenge: SolverChallenge,
     receipt: Json | undefined,
@@ -48,7 +48,7 @@ export function createDns01(options: Dns01Options): Solver {
     const known = readReceipt(receipt);
     const { token, keyAuthorization } = challenge;
     const more = { value, challenge: { domain: baseName(challenge.identifier), token, keyAuthorization } };
-    // A receipt with another value is not for this challenge.
+    // A receipt with another value belongs to another challenge.
     const target = known?.value === value ? known : await zones.resolveChain(nameOf(challenge), signal);
     return { ...target, ...more, ttl: hands.of(target.zone).ttl };
   }
@@ -56,12 +56,12 @@ export function createDns01(options: Dns01Options): Solver {
   const solver: Solver = {
     type: 'dns01',
     answers: [type],
-    // `ready` itself gives up after `timeoutMs`, and says which server is missing; the engine must wait for that.
+    // `ready` itself gives up after `timeoutMs` and names the missing server; the engine must wait for that.
     readyBudgetMs: longestWait(hands) + 60_000,
     ...longestCleanup(hands),
 
     async preflight(identifier, signal, account) {
-      // The name of its record is not known before there is an account.
+      // The record's name is unknown before there is an account.
       if (type === 'dns-account-01' && account?.url === undefined) return;
       const name = txtNameOf({ type, identifier, accountUrl: account?.url }, options.sha256);
       const target = await zones.resolveChain(name, signal);
@@ -124,7 +124,7 @@ export function createDns01(options: Dns01Options): Solver {
   return withPersist(solver, createDnsPersist01({ ...options, ...checks, zones, hands, visibility }));
 }
 
-/** Answers dns-persist-01 where the CA offers it, and DNS-01 elsewhere. */
+/** Combines the solvers: dns-persist-01 where the CA offers it, and DNS-01 elsewhere. */
 function withPersist(dns01: Solver, persist: PersistSolver): Solver {
   const of = ({ type }: SolverChallenge) => (type === 'dns-persist-01' ? persist : dns01);
   return {
@@ -150,7 +150,7 @@ function longestCleanup({ all }: Hands): Pick<Solver, 'cleanupBudgetMs'> {
   return budgets.length === 0 ? {} : { cleanupBudgetMs: Math.max(...budgets) };
 }
 
-/** For how long a removal from a list that lags may miss what was added. One value is found by its id. */
+/** Returns for how long a removal may miss an added value, because the list lags. A single value is found by its ID. */
 const mayMissForMs = (
   { provider, traits }: Pick<Hand, 'provider' | 'traits'>,
   receipt: Receipt | undefined,

@@ -21,7 +21,10 @@ export interface ForwardRuleParts {
   inspect(signal: AbortSignal): Promise<Inspection>;
 }
 
-/** From the listener to the responder, as they are now. Between orders there is no rule: it says which one comes. */
+/**
+ * Describes the path from the listener to the responder as they are now. Between orders there is no rule, so it
+ * describes the rule that an order would add.
+ */
 export async function describeForwardRule(
   parts: ForwardRuleParts,
   host: string,
@@ -85,7 +88,7 @@ const losing = (own: ListenerRule, winner: ListenerRule | undefined, host: strin
   advice: `Run \`certfleet issue\` for the certificate, which makes the rule that fits, or remove the other rule of ${host}.`,
 });
 
-/** Which rule an order would add. */
+/** Describes the rule that an order would add. */
 function comingRule(
   host: string,
   {
@@ -151,7 +154,9 @@ async function comingGroup(balancer: Balancer, signal: AbortSignal): Promise<rea
   }
 }
 
-/** What the journal says of the group, and how to ask the balancer whether its servers are healthy. */
+/**
+ * Describes the group according to the journal, and returns how to ask the balancer whether its servers are healthy.
+ */
 async function healthOf(
   { balancer, locks, owner, now, newId }: ForwardRuleParts,
   inspection: Inspection,

@@ -15,13 +15,13 @@ import type { Locks } from '../locks/lock.ts';
 import { describeForwardRule } from './forward-rule-path.ts';
 import { createRuleKeeper, lookEveryMs, type UserChange, type WishOutcome } from './rule-keeper.ts';
 
-/** How long a young rule's wrong answer proves nothing. */
+/** How long a new rule's wrong answer proves nothing. */
 const settleMs = 60_000;
-/** Removing a rule and a group at a slow cloud, after another process that is doing the same. */
+/** Allows for removing a rule and a group at a slow cloud, after another process that is doing the same. */
 const cleanupBudgetMs = 3 * 60_000;
-/** After so long without being ready, everything is made again. */
+/** After this time without being ready, everything is applied again. */
 const againMs = 20_000;
-/** A certificate that found no room looks again. */
+/** How often a certificate that found no room tries again. */
 const roomEveryMs = 5_000;
 
 export interface ForwardRuleOptions {
@@ -40,8 +40,9 @@ export interface ForwardRuleOptions {
 }
 
 /**
- * Answers HTTP-01 behind a load balancer: a rule sends the challenge path of the names to the responder, or answers a
- * token itself. The certificates that need it share rule and group; the first one makes them, the last one removes them.
+ * Creates the solver that answers HTTP-01 behind a load balancer: a rule sends the names' challenge path to the
+ * responder, or answers a token itself. The certificates that need it share rule and group; the first one creates them,
+ * the last one removes them.
  *
  * `rule-keeper.ts` makes the changes.
  */
@@ -58,7 +59,10 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     return fail('balancer/unsafe-rule', { balancer: options.name, host, reason, advice });
   };
 
-  /** One certificate's wish, repeated by each look until there is room. */
+  /**
+   * Returns a function that reports whether one certificate's wish is fulfilled. It repeats the wish until there is
+   * room.
+   */
   function joining(
     lineage: string,
     change: UserChange,
@@ -70,7 +74,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
       if (outcome === 'done') {
         const readiness = await keeper.look(signal);
         if (readiness.ready || clock.monotonicMs() - triedMs < againMs) return readiness;
-        // Somebody's reload may have lost the rule.
+        // A reload by someone else may have lost the rule.
         outcome = await keeper.wish(lineage, change, signal);
         triedMs = clock.monotonicMs();
       } else if ('waiting' in outcome && clock.monotonicMs() - triedMs >= roomEveryMs) {
@@ -89,7 +93,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     return joining(lineage, change, outcome);
   }
 
-  /** Whether an earlier order has left everything in place. */
+  /** Reports whether an earlier order has left everything in place. */
   async function isKept(lineage: string, user: RuleUser, signal: AbortSignal): Promise<boolean> {
     const { users, rules, receipt } = await keeper.read(signal);
     const kept = users[lineage];
@@ -128,7 +132,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
         const change: UserChange = (before) => ({ ...user, since: before?.since ?? now });
         return { probe, ready: await join(lineage, change, within) };
       };
-      // Someone may have deleted the rule that was kept, and only the balancer knows.
+      // Someone may have deleted the kept rule, and only the balancer knows.
       if (options.keep && (await isKept(lineage, user, signal))) return { probe, again: make };
       return make(signal);
     },
@@ -136,7 +140,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     async withdraw(lineage, signal, late = false) {
       if (options.keep) return;
       const { users, rules, group } = await keeper.read(signal);
-      // Nothing was begun: the balancer refused to show its rules.
+      // Nothing was created: the balancer refused to show its rules.
       const hasNothing = users[lineage] === undefined && rules.length === 0 && group === undefined;
       if (late || !hasNothing) await keeper.wish(lineage, () => undefined, signal);
     },
@@ -152,7 +156,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     async present(challenge, _note, signal) {
       if (mode === 'forward') return responder.answer(challenge, { shared: true }, signal);
       const { token, keyAuthorization, lineage, identifier, allIdentifiers } = challenge;
-      // The rule's path ends with it.
+      // The rule's path ends with the token.
       if (!isToken(token)) throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
       const answer = { host: identifier.value, token, keyAuthorization };
       const now = clock.now().toISOString();
@@ -184,7 +188,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     },
   };
 
-  /** Whether every name can get a rule, before anything is ordered. */
+  /** Checks whether every name can get a rule, before anything is ordered. */
   async function checkForms(hosts: readonly string[], signal: AbortSignal): Promise<void> {
     const { rules } = await balancer.inspect(signal);
     for (const host of hosts) {
@@ -196,7 +200,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
 
 const keyOf = ({ lineage, token }: SolverChallenge): string => `${lineage} ${token}`;
 
-/** A user without one of its answers; undefined if it was the last one. */
+/** Returns a user without one of its answers, or undefined if it was the last one. */
 function withoutAnswer(user: RuleUser | undefined, token: string): RuleUser | undefined {
   const answers = user?.answers?.filter((one) => one.token !== token) ?? [];
   return user && answers.length > 0 ? { ...user, answers } : undefined;

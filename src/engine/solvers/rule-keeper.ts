@@ -10,9 +10,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Readiness } from '../../ports/solver.ts';
 import type { Locks } from '../locks/lock.ts';
 
-/** Between two looks at the balancer's state, for all orders together. */
+/** The pause between two looks at the balancer's state, for all orders together. */
 export const lookEveryMs = 1_000;
-/** How often a change is begun that was suspended in between. */
+/** How many times a change is started if this process was suspended during it. */
 const mostTries = 3;
 
 export interface RuleKeeperOptions {
@@ -21,14 +21,14 @@ export interface RuleKeeperOptions {
   /** The mark of this store's objects (`core/path/own-mark.ts`). */
   readonly owner: string;
   readonly clock: Clock;
-  /** Twelve hex digits, new each time. */
+  /** Returns twelve hex digits, different each time. */
   readonly newId: () => string;
 }
 
-/** What became of one certificate's wish. */
+/** The outcome of one certificate's wish. */
 export type WishOutcome = { readonly refused: Refusal } | { readonly waiting: string } | 'done';
 
-/** A change of one certificate's entry; undefined removes it. */
+/** Changes one certificate's entry; undefined removes it. */
 export type UserChange = (before: RuleUser | undefined) => RuleUser | undefined;
 
 interface Wish {
@@ -37,18 +37,18 @@ interface Wish {
 }
 
 export interface RuleKeeper {
-  /** Changes one certificate's entry, and what the balancer has with it. */
+  /** Changes one certificate's entry, and its rules at the balancer. */
   wish(lineage: string, change: UserChange, signal: AbortSignal): Promise<WishOutcome>;
-  /** The balancer's own words on what is there, asked at most once a second for all orders together. */
+  /** Returns the balancer's own report of the rules' state, requested at most once a second for all orders together. */
   look(signal: AbortSignal): Promise<Readiness>;
-  /** What the journal has. */
+  /** Returns the state in the journal. */
   read(signal: AbortSignal): Promise<ListenerState>;
 }
 
-/** Calls the balancer, and remembers whether it wrote something. */
+/** Calls the balancer, and records whether it wrote something. */
 type Applied = <T>(over: AbortSignal, apply: (own: AbortSignal) => Promise<T>) => Promise<T>;
 
-/** A refusal does not know of the calls before it, such as the one that made the group. */
+/** Corrects the hint of a refusal, which does not know about earlier calls, such as the one that created the group. */
 const afterWrite = (error: unknown): unknown =>
   isFailure(error)
     ? withHint(
@@ -61,8 +61,8 @@ const afterWrite = (error: unknown): unknown =>
     : error;
 
 /**
- * Keeps the rules of one listener as the certificates that need them wish. The lock document of the balancer is the
- * journal of its objects (decision 0022). All wishes that arrive during a change share the next one.
+ * Keeps one listener's rules in line with the wishes of the certificates that need them. The balancer's lock document
+ * is the journal of its objects (decision 0022). All wishes that arrive during a change share the next one.
  */
 export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
   const { balancer, locks, owner, clock, newId } = options;
@@ -81,8 +81,8 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
   });
 
   /**
-   * Does it all again if this process was suspended for longer than its lease, because it may have changed something
-   * late; and if the balancer refused the change, because another installation may just have added the same rule.
+   * Repeats the change if this process was suspended for longer than its lease, because it may have changed something
+   * late. Also repeats it if the balancer refused it, because another installation may just have added the same rule.
    */
   async function change(asked: readonly Wish[], signal: AbortSignal): Promise<RulePlan> {
     const progress = { wrote: false };
@@ -119,7 +119,7 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
       }
       const inspection = await balancer.inspect(signal);
       const plan = planRules({ ...before, users }, { owner, mode, matching, inspection, now: clock.now(), newId });
-      // An empty state is stored too: the lease is in the document.
+      // An empty state is stored, too, because the lease is in the document.
       return { plan, document: withListener(document, listener, plan.during) ?? ({ schema: 1 } as const) };
     };
     return locks.withPlan(
@@ -142,7 +142,7 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
   const looking = createSingleFlight<Readiness>();
   let looked: { readonly atMs: number; readonly readiness: Readiness } | undefined;
 
-  /** The balancer's own words on what is there, asked at most once a second for all orders together. */
+  /** Returns the balancer's own report of the rules' state, requested at most once a second for all orders together. */
   async function look(signal: AbortSignal): Promise<Readiness> {
     signal.throwIfAborted();
     if (looked && clock.monotonicMs() - looked.atMs < lookEveryMs) return looked.readiness;
@@ -152,7 +152,7 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
       looked = { atMs: clock.monotonicMs(), readiness };
       return readiness;
     };
-    // With the signal, so that an order that gives up does not fail the others.
+    // Pass the signal, so that an order that gives up does not fail the others.
     return looking('', ask, signal);
   }
 

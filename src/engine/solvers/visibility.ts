@@ -15,7 +15,7 @@ export interface VisibilityOptions extends Pick<HolderOptions, 'dns' | 'clock'> 
   readonly log: Log;
   readonly zones: Zones;
   readonly hands: Hands;
-  /** Name servers that need not have the value: their names or addresses. */
+  /** Name servers that need not have the value, by name or address. */
   readonly ignoreNameservers?: readonly string[];
   /** Resolvers that must see the value, too. */
   readonly vantagePoints?: readonly DnsServer[];
@@ -23,28 +23,28 @@ export interface VisibilityOptions extends Pick<HolderOptions, 'dns' | 'clock'> 
 
 export interface Visibility {
   /**
-   * Whether every authoritative server has a value, and then every vantage point. Fails with `dns/not-visible` once the
-   * servers have had their time.
+   * Checks whether every authoritative server has a value, and then every vantage point. Fails with `dns/not-visible`
+   * once the servers' time is over.
    *
-   * @param asked the name that the CA asks for, which may be an alias of the value's
+   * @param asked the name that the CA asks for, which may be an alias of the value's name
    */
   look(value: DnsValue, asked: string, signal: AbortSignal): Promise<Readiness>;
-  /** The value is being removed, so its time begins anew if it is written again. */
+  /** Forgets a value that is being removed, so that its time starts again if it is written again. */
   forget(value: DnsValue): void;
   isIgnored(server: ZoneServer): boolean;
 }
 
-/** Looks for TXT values on the servers of their zones, and writes those again that were overwritten. */
+/** Looks for TXT values on the servers of their zones, and rewrites values that were overwritten. */
 export function createVisibility(options: VisibilityOptions): Visibility {
   const { dns, clock, log, zones, hands, vantagePoints = [] } = options;
   const poll = createServerPoll({ dns, clock });
   const nowMs = () => clock.monotonicMs();
   const longestMs = longestWait(hands);
-  // When a value was first checked, for the time limit, and whether it was written again.
+  // When a value was first checked, for the time limit, and whether it was rewritten.
   const looks = createBriefMemory<Look>(nowMs, 2 * longestMs);
   const isIgnored = ignoring(options);
 
-  /** The servers that lack the value, and then the vantage points that do not see it. */
+  /** Returns the servers that lack the value or, if all have it, the vantage points that do not see it. */
   async function unseen(value: DnsValue, asked: string, signal: AbortSignal): Promise<Unseen | undefined> {
     const servers = (await zones.nameservers(value.zone, signal)).filter((server) => !isIgnored(server));
     if (servers.length === 0) throw allIgnored(value.zone);
@@ -55,7 +55,10 @@ export function createVisibility(options: VisibilityOptions): Visibility {
     return { reason: missingText(blind), advice: adviceForVantage, retryAfterMs: vantagePauseMs };
   }
 
-  /** A program that replaces whole sets, or another certfleet that was suspended, may have overwritten the value. */
+  /**
+   * Writes a value again: a program that replaces whole sets, or another certfleet that was suspended, may have
+   * overwritten it.
+   */
   async function writeAgain(value: DnsValue, signal: AbortSignal): Promise<void> {
     try {
       await hands.of(value.zone).writer.add(value, signal);
@@ -110,24 +113,26 @@ export function createVisibility(options: VisibilityOptions): Visibility {
 
 const keyOf = ({ name, value }: DnsValue): string => `${name} ${value}`;
 
-/** How long the slowest servers may take. */
+/** Returns how long the slowest servers may take. */
 export const longestWait = ({ all }: Hands): number => Math.max(...all.map(({ timeoutMs }) => timeoutMs));
 
-/** Whether a name server need not have the value. */
+/** Returns a function that reports whether a name server need not have the value. */
 export function ignoring({ ignoreNameservers = [] }: Pick<VisibilityOptions, 'ignoreNameservers'>) {
   const ignored = new Set(ignoreNameservers.map((name) => name.toLowerCase().replace(/\.$/, '')));
   return ({ name, address }: ZoneServer): boolean => ignored.has(name.toLowerCase()) || ignored.has(address);
 }
 
-/** What is known of the wait for one value. */
+/** What is known about the wait for one value. */
 interface Look {
   readonly since: number;
   readonly isRewritten: boolean;
-  /** How far into the wait it was last said what is missing. */
+  /** When the missing servers were last reported, in ms from the start of the wait. */
   readonly toldMs: number;
 }
 
-/** How often it is said. A person who adds a record by hand wants to know which server lacks it. */
+/**
+ * How often the missing servers are reported. A person who adds a record by hand wants to know which server lacks it.
+ */
 const tellEveryMs = 60_000;
 
 interface Unseen {
@@ -136,7 +141,7 @@ interface Unseen {
   readonly retryAfterMs?: number;
 }
 
-/** A resolver keeps for a while that a value is not there, so asking it often is no use. */
+/** A resolver caches for a while that a value does not exist, so frequent queries are useless. */
 const vantagePauseMs = 2_000;
 
 export const allIgnored = (zone: string) =>
@@ -144,7 +149,7 @@ export const allIgnored = (zone: string) =>
 
 const checkServers = 'Check the zone transfers, and that these servers belong to the zone.';
 
-/** What to do about servers that lack a value: those that do not answer may be dead. */
+/** Returns what to do about servers that lack a value: those that do not respond may be dead. */
 export function adviceFor(missing: readonly Missing[]): string {
   const dead = [...new Set(missing.filter(({ isDead }) => isDead).map(({ server }) => server.name))];
   if (dead.length === 0) return checkServers;
@@ -155,7 +160,10 @@ export function adviceFor(missing: readonly Missing[]): string {
 const adviceForVantage =
   'Check whether the zone answers otherwise there (DNS views, lines by region), give it more time with `timeout`, or take the resolver out of `vantagePoints`.';
 
-/** A zone may have 256 addresses that are all silent; a few show what is wrong. */
+/**
+ * Joins the descriptions of missing servers. A zone may have 256 addresses that are all silent; a few show what is
+ * wrong.
+ */
 export function missingText(missing: readonly string[]): string {
   const more = missing.length - mostShown;
   return more > 0 ? `${missing.slice(0, mostShown).join('; ')}; and ${more} more` : missing.join('; ');

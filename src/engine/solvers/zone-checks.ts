@@ -7,18 +7,18 @@ import { chainMs, createTimeLimit } from '../zones/limits.ts';
 import type { Zones } from '../zones/zone.ts';
 import type { Hands } from './zone-holders.ts';
 
-/** What is checked before a record is added, and remembered for a minute. */
+/** Checks before a record is added, whose results are remembered for a minute. */
 export interface ZoneChecks {
   /**
    * Refuses a record that would make a name's address vanish. This is checked again right before the record is added,
-   * unless it was checked just before. A check that fails is a refusal, too.
+   * unless it was just checked. A check that fails is also a refusal.
    */
   refuseToHide(target: { readonly zone: string; readonly name: string }, signal: AbortSignal): Promise<void>;
-  /** Asks the provider whether it can write the zone: once for all names of it. */
+  /** Asks the provider whether it can write the zone, once for all of its names. */
   mayWrite(zone: string, signal: AbortSignal): Promise<void>;
 }
 
-/** How long a check stays valid: from the preflight to adding the record, there are only a few requests. */
+/** How long a check stays valid: only a few requests lie between the preflight and adding the record. */
 const checkedMs = 60_000;
 
 export function createZoneChecks({
@@ -32,7 +32,7 @@ export function createZoneChecks({
 }): ZoneChecks {
   const within = createTimeLimit(clock);
   const nowMs = () => clock.monotonicMs();
-  // Names whose records hide nothing, and zones that the provider can write.
+  // Names whose records hide nothing. `writable` has the zones that the provider can write.
   const harmless = createBriefMemory<true>(nowMs, checkedMs);
   const writable = createBriefMemory<true>(nowMs, checkedMs);
   const checking = createSingleFlight<void>();

@@ -7,24 +7,26 @@ import type { Locks } from '../locks/lock.ts';
 import { overrideZones, type ZoneOverride, type Zones, zoneWith } from '../zones/zone.ts';
 import { createZoneWriter, type ZoneWriter } from './zone-writer.ts';
 
-/** A provider with its credentials, and what its solver says of the zones that it writes. */
+/** A provider with its credentials, and its solver's settings for the zones that it writes. */
 export interface ZoneHolder {
   readonly provider: DnsProvider;
-  /** The provider's type, in the names of the locks that all processes share. */
+  /** The provider's type, as used in the names of the locks that all processes share. */
   readonly type: string;
   readonly traits: DnsProviderTraits;
-  /** The zone and its servers, if the operator names them; then they are not searched for. */
+  /** The zone and its servers, if the operator names them, so that they need not be looked up. */
   readonly override?: ZoneOverride;
-  /** How long the servers may take, from the first check on. Default: what the provider needs, else 2 minutes. */
+  /**
+   * How long the servers may take, from the first check on. The default is what the provider needs, or else 2 minutes.
+   */
   readonly timeoutMs?: number | undefined;
-  /** How long the servers are asked at least: the value must still be there when this is over. */
+  /** The minimum time for which the servers are polled: the value must still be there when it is over. */
   readonly propagationMs?: number | undefined;
 }
 
-/** Another solver's, for one zone to which a CNAME may lead. */
+/** Another solver's holder, for one zone to which a CNAME may lead. */
 export interface OtherHolder extends ZoneHolder {
   readonly zone: string;
-  /** The name of the solver. */
+  /** The solver's name. */
   readonly solver: string;
 }
 
@@ -43,13 +45,13 @@ export interface Hand extends Pick<ZoneHolder, 'provider' | 'type' | 'traits'> {
   readonly ttl: number;
   readonly timeoutMs: number;
   readonly propagationMs: number;
-  /** The name of the other solver whose provider it is. */
+  /** The name of the other solver to which the provider belongs. */
   readonly solver?: string;
 }
 
 export interface Hands {
   readonly all: readonly Hand[];
-  /** The one that the operator named for this zone, or for one above it; otherwise the solver's own. */
+  /** Returns the hand that the operator named for this zone, or for one above it; otherwise the solver's own. */
   of(zone: string): Hand;
 }
 
@@ -63,7 +65,10 @@ export function createHands(options: HolderOptions): Hands {
   };
 }
 
-/** Changes what `name` leads to. A refusal of a zone to which an alias leads: another provider may hold that zone. */
+/**
+ * Runs a change at the target of `name`. Explains a refusal if an alias led to the zone: another provider may hold that
+ * zone.
+ */
 export async function unlessElsewhere<T>(
   name: string,
   target: { readonly zone: string; readonly name: string },
@@ -88,7 +93,7 @@ function handOf(options: HolderOptions, holder: ZoneHolder): Hand {
   return { provider, type, traits, writer, ttl: ttlOf(traits), timeoutMs, propagationMs };
 }
 
-/** The zones, with those that the solvers name themselves. */
+/** Returns the zones, with those that the solvers name themselves. */
 export const zonesOf = (options: HolderOptions): Zones =>
   overrideZones(
     options.zones,
@@ -96,7 +101,7 @@ export const zonesOf = (options: HolderOptions): Zones =>
     options,
   );
 
-/** Changes a zone while no other process of the store does. */
+/** Returns a writer that changes a zone while no other process of the store does. */
 export const writerOf = ({
   provider,
   traits,
@@ -115,7 +120,7 @@ export const writerOf = ({
       ),
   });
 
-/** In seconds. Short, since the value is gone after a minute; most providers' `minTtl` is longer. */
+/** In seconds. Short, because the value is removed after a minute; most providers' `minTtl` is longer. */
 const wantedTtl = 60;
 
 /** In seconds. */

@@ -18,11 +18,11 @@ export interface ZoneWriterOptions {
   readonly provider: DnsProvider;
   readonly traits: DnsProviderTraits;
   readonly clock: Clock;
-  /** Makes one change of a zone or name while no other process does. */
+  /** Runs one change of a zone or name while no other process changes it. */
   readonly lock: Exclusively;
 }
 
-/** @param signal the one that `change` gets aborts with it, and if the lock is lost */
+/** @param signal aborts the signal that `change` gets, which also aborts if the lock is lost */
 export type Exclusively = <T>(
   resource: string,
   signal: AbortSignal,
@@ -36,14 +36,14 @@ export interface ZoneWriter {
   remove(value: DnsValue, made: string | undefined, signal: AbortSignal): Promise<Removal>;
 }
 
-/** How many times a batch is made again because a set changed, or because another process took over. */
+/** How many times a batch is tried, because a set changed, or because another process took over. */
 const mostTries = 5;
 
 export function createZoneWriter(options: ZoneWriterOptions): ZoneWriter {
   const { provider, traits, clock, lock } = options;
   const slots = createTurns(traits.maxConcurrent);
   const pace = createPace(traits.perMinute, clock);
-  // The lock covers the change alone, never the wait until the servers have it.
+  // The lock covers only the change, never the wait until the servers have it.
   const exclusively: Exclusively = (resource, signal, change) => {
     const inSlot = (over: AbortSignal) => slots.run(() => change(over), over);
     return traits.writes === 'value' ? inSlot(signal) : lock(resource, signal, inSlot);
@@ -52,7 +52,8 @@ export function createZoneWriter(options: ZoneWriterOptions): ZoneWriter {
   const calls = traits.keepsLast === undefined ? 2 : 1;
   if (provider.kind === 'sets') return createSetWriter(provider, traits, { exclusively, pace, calls });
   const changed = async <T>({ zone, name }: DnsValue, signal: AbortSignal, change: (s: AbortSignal) => Promise<T>) => {
-    // Without a lock, the pace is kept where the change begins: those that wait for a slot would come in a bunch.
+    // Without a lock, the pace applies where the change begins: callers that wait for a slot would otherwise come in a
+    // bunch.
     if (traits.writes === 'value')
       return slots.run(async () => {
         await pace(signal);
@@ -79,7 +80,7 @@ export function createZoneWriter(options: ZoneWriterOptions): ZoneWriter {
     remove: (value, made, signal) =>
       one(value, signal, async (own, progress) => {
         await provider.remove(value, made, own);
-        // The answer to an earlier call was lost, but it may have removed it.
+        // The response to an earlier call was lost, but that call may have removed the value.
         return progress.wrote === 'no' ? removalBy(own) : 'removed';
       }),
   };
@@ -87,19 +88,22 @@ export function createZoneWriter(options: ZoneWriterOptions): ZoneWriter {
 
 /** What the calls for one change may have written. */
 interface Progress {
-  /** Calls the provider; once more if the answer to a write was lost, because a repeated call does no harm. */
+  /** Calls the provider, and once more if the response to a write was lost, because a repeated call does no harm. */
   call<T>(change: (own: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** Whether the calls wrote something, or may have. */
   readonly wrote: 'yes' | 'no' | 'unknown';
-  /** What was read shows that the batch before wrote nothing of this. */
+  /** Records that, according to what was read, the previous batch wrote none of these values. */
   untouched(): void;
-  /** The error of a call. After a write, none may say that nothing was written: the journal would lose the value. */
+  /**
+   * Returns the error of a call, corrected: after a write, no error may say that nothing was written, because the
+   * journal would lose the value.
+   */
   honest(error: unknown, name: string): unknown;
 }
 
 /**
- * @param calls one if the service would keep a value twice that it gets twice
- * @param batch the progress of a write with other names, which was refused
+ * @param calls 1 if the service would store a value twice when it receives it twice
+ * @param batch the progress of a refused write that included other names
  */
 function createProgress(calls: 1 | 2, batch?: Progress): Progress {
   let wrote = false;
@@ -110,7 +114,7 @@ function createProgress(calls: 1 | 2, batch?: Progress): Progress {
       return isUnknown ? 'unknown' : wrote ? 'yes' : 'no';
     },
     untouched() {
-      // A write whose answer was lost may still come.
+      // A write whose response was lost may still arrive.
       if (ofBatch === 'yes') ofBatch = 'no';
     },
     async call(change, signal) {
@@ -133,7 +137,7 @@ function createProgress(calls: 1 | 2, batch?: Progress): Progress {
       const { code, message, retryAt } = error;
       if (!provesNothingWritten(error) && code !== 'dns/unreachable') return error;
       const reason = `${message}; something may have been written before that`;
-      // It was reached, so a hint about its address would mislead.
+      // The service was reached, so a hint about its address would mislead.
       const hint = code === 'dns/unreachable' ? undefined : error.hint.replace(/^Nothing was changed\. /, '');
       const options = { cause: error, retryAt, hint };
       return fail('dns/failed', { provider: 'the DNS provider', name, reason }, options);
@@ -160,7 +164,7 @@ interface Result {
 
 type Batched = (ask: Ask, signal: AbortSignal) => Promise<Result>;
 
-/** Everything that is asked for at the same time, of one zone or of one name, becomes one write. */
+/** Creates a writer that combines all concurrent requests for one zone or one name into one write. */
 function createSetWriter(
   provider: SetsProvider,
   traits: DnsProviderTraits,
@@ -195,8 +199,8 @@ function createSetWriter(
     createBatches<Ask, Result>((asks, over) => commitOrEach(zone, resource, asks, over), pace);
 
   /**
-   * A service that refuses one name refuses the whole write, so the names are then tried alone. Resolves with the result
-   * of each.
+   * Commits all requests in one write. A service that refuses one name refuses the whole write; in that case, each name
+   * is tried alone. Resolves with the result of each request.
    */
   async function commitOrEach(
     zone: string,
@@ -229,7 +233,10 @@ function createSetWriter(
     return asks.map((ask) => results.get(ask.value.name)?.(ask) ?? {});
   }
 
-  /** Reads, merges and writes; again if a set changed in between, or another process took over. Resolves with what it read. */
+  /**
+   * Reads, merges and writes, and repeats that if a set changed in between, or another process took over. Resolves with
+   * what it read.
+   */
   async function commit(
     { zone, resource, asks, progress }: Commit,
     signal: AbortSignal,
@@ -260,16 +267,16 @@ function createSetWriter(
   };
 }
 
-/** @param sets as they were before the write */
+/** @param sets the sets before the write */
 const removalOf = (
   { value: { name, value }, isRemoval }: Ask,
   sets: ReadonlyMap<string, TxtSet> | undefined,
 ): Removal => (isRemoval && sets ? (sets.get(name)?.values.includes(value) ? 'removed' : 'absent') : undefined);
 
-/** The values of other programs stay, and so does the TTL that they gave the set. */
+/** Merges the requests into a set. Other programs' values stay, and so does the TTL that they gave the set. */
 function merged(name: string, before: TxtSet | undefined, asks: readonly Ask[]): SetChange {
   const ours = asks.filter(({ value }) => value.name === name);
-  // The last word on a value counts.
+  // The last request for a value counts.
   const last = new Map(ours.map(({ value, isRemoval }) => [value.value, isRemoval]));
   const [add, remove] = [false, true].map((isRemoval) => [...last.keys()].filter((one) => last.get(one) === isRemoval));
   const kept = (before?.values ?? []).filter((one) => !last.has(one));
@@ -280,13 +287,13 @@ function merged(name: string, before: TxtSet | undefined, asks: readonly Ask[]):
 const isNeeded = ({ before, after }: SetChange): boolean =>
   after.length !== (before?.values.length ?? 0) || after.some((one) => !before?.values.includes(one));
 
-/** Whether all of it is still to be done. */
+/** Reports whether no part of the change has been made yet. */
 const isUntouched = ({ add, remove, before }: SetChange): boolean =>
   add.every((one) => !before?.values.includes(one)) && remove.every((one) => before?.values.includes(one));
 
 const minuteMs = 60_000;
 
-/** Waits until another change is allowed. */
+/** Returns a function that waits until another change is allowed. */
 function createPace(perMinute: number | undefined, clock: Clock): (signal: AbortSignal) => Promise<void> {
   if (perMinute === undefined) return async () => {};
   let atMs: number[] = [];

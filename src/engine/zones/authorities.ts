@@ -7,8 +7,8 @@ import { chainLimit, chainMs, createTimeLimit, mostAsked, mostReferrals, searchM
 import type { Question, Spoken, ZoneServer, Zones } from './zone.ts';
 
 /**
- * A label that does not exist anywhere, so that any answer comes from a wildcard. It need not be random: no cache is
- * asked.
+ * A label that does not exist anywhere, so that any response comes from a wildcard. It need not be random: no cache is
+ * queried.
  */
 export const noSuchLabel = 'certfleet-no-such-name';
 
@@ -16,7 +16,7 @@ interface Parts extends Pick<Zones, 'resolve' | 'findZone' | 'nameservers'> {
   readonly dns: Dns;
   readonly clock: Clock;
   readonly silent: SilentServers;
-  /** Zones that the operator named. Nothing below one is another zone, whatever its servers say. */
+  /** Zones that the operator named. Nothing below such a zone is another zone, whatever its servers say. */
   readonly pinned?: { has(zone: string): boolean };
 }
 
@@ -50,7 +50,7 @@ export function assemble({ dns, clock, silent, resolve, findZone, nameservers, p
     throw fail('dns/no-nameserver', { zone, reason });
   }
 
-  /** The answer, or the reason for its absence in words. */
+  /** Returns the answer, or why there is none, in words. */
   async function askServer(server: ZoneServer, question: Question, signal: AbortSignal): Promise<DnsAnswer | string> {
     const limit = clock.deadline(serverMs, signal);
     try {
@@ -83,13 +83,14 @@ export function assemble({ dns, clock, silent, resolve, findZone, nameservers, p
     throw fail('dns/cname-loop', { name, limit: chainLimit });
   }
 
-  /** Whether a CNAME comes from a wildcard: then a sibling that does not exist has the same one. */
+  /** Reports whether a CNAME comes from a wildcard, in which case a nonexistent sibling has the same one. */
   async function isSynthesized(zone: string, name: string, target: string, signal: AbortSignal): Promise<boolean> {
     if (name === zone) return false;
     const beside = `${noSuchLabel}.${parentName(name)}`;
     const { answer } = await ask(zone, { name: beside, type: 'CNAME' }, signal);
     if (cnameOf(beside, answer) !== target) return false;
-    // An explicit CNAME may have the wildcard's target. Then the name exists, and the wildcard does not apply below it.
+    // An explicit CNAME may have the wildcard's target. In that case the name exists, and the wildcard does not apply
+    // below it.
     const below = `${noSuchLabel}.${name}`;
     return cnameOf(below, (await ask(zone, { name: below, type: 'CNAME' }, signal)).answer) === target;
   }
@@ -103,8 +104,8 @@ const cnameOf = (name: string, answer: DnsAnswer): string | undefined =>
   answer.answers.find((record) => record.type === 'CNAME' && record.name === name)?.value;
 
 /**
- * The SOA record in an answer about a name: its own, or the zone's in a negative answer (RFC 2308 §2). After a CNAME,
- * it is about the target, so it does not count.
+ * Returns the SOA record in a response about a name: its own, or the zone's in a negative response (RFC 2308 §2). After
+ * a CNAME, the record concerns the target, so it does not count.
  */
 export function soaFor(name: string, answer: DnsAnswer): DnsRecord | undefined {
   const own = answer.answers.find((record) => record.type === 'SOA' && record.name === name);
@@ -113,7 +114,10 @@ export function soaFor(name: string, answer: DnsAnswer): DnsRecord | undefined {
   return answer.authorities.find((record) => record.type === 'SOA' && isWithin(name, record.name));
 }
 
-/** The delegated zone that a server refers to instead of answering (RFC 1034 §4.3.2, step 3b); always below `zone`. */
+/**
+ * Returns the delegated zone that a server refers to instead of answering (RFC 1034 §4.3.2, step 3b). It is always
+ * below `zone`.
+ */
 function referral(zone: string, name: string, answer: DnsAnswer): string | undefined {
   if (answer.authoritative || answer.rcode !== 'NOERROR' || answer.answers.length > 0) return undefined;
   return answer.authorities.find(
@@ -121,7 +125,10 @@ function referral(zone: string, name: string, answer: DnsAnswer): string | undef
   )?.name;
 }
 
-/** The zone of an answer: a server of both zones answers from the lower one, as the SOA in a negative answer shows. */
+/**
+ * Returns the zone of a response: a server of both zones answers from the lower one, as the SOA in a negative response
+ * shows.
+ */
 function deepest(zone: string, name: string, answer: DnsAnswer): string {
   const soa = soaFor(name, answer);
   return soa && isBelow(soa.name, zone) ? soa.name : zone;

@@ -12,8 +12,8 @@ const firstPatienceMs = 500;
 const mostPatienceMs = 2_000;
 
 /**
- * How many times to ask a silent server within one look, so that its recovery is noticed quickly: every 100 ms at
- * first. All questions stay open, so it must not be many.
+ * How many times to query a silent server within one look, so that its recovery is noticed quickly: every 100 ms at
+ * first. All queries stay open, so there must not be many.
  */
 const asksPerLook = 5;
 
@@ -29,12 +29,12 @@ const noRouteCodes = ['ENETUNREACH', 'EHOSTUNREACH', 'EAFNOSUPPORT', 'EADDRNOTAV
 /** How long a server's silence is remembered after the last look. */
 const silenceMs = 10 * 60_000;
 
-/** A server that does not have a value, or cannot be asked. */
+/** A server that does not have a value, or cannot be queried. */
 export interface Missing {
   readonly server: ZoneServer;
   /** Which server, and why. */
   readonly text: string;
-  /** It does not answer at all. */
+  /** The server does not respond at all. */
   readonly isDead: boolean;
 }
 
@@ -46,8 +46,8 @@ export interface ServedValue {
 }
 
 /**
- * Checks whether every authoritative server has a value, by asking all of them directly, 32 of a zone at a time. Between checks, it
- * remembers only which servers were silent.
+ * Creates a function that checks whether every authoritative server has a value, by querying all of them directly, up
+ * to 32 of a zone at a time. Between checks, it remembers only which servers were silent.
  *
  * @returns the addresses that do not have it yet; empty once all have it
  */
@@ -74,7 +74,7 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
     const excused = ({ server, view }: (typeof views)[number]): boolean => {
       const others = inOtherFamily(server).filter((one) => one.view.state === 'has');
       if (view.state === 'no-route') {
-        // Excused only if the whole family has no route; one address alone is that server's fault.
+        // Excused only if the whole family has no route; if only one address has none, that is the server's fault.
         const family = views.filter((one) => familyOf(one.server) === familyOf(server));
         return others.length > 0 && family.every((one) => one.view.state === 'no-route');
       }
@@ -114,9 +114,9 @@ export function createServerPoll({ dns, clock }: { readonly dns: Dns; readonly c
     }
   }
 
-  /** Sends the question repeatedly until an answer arrives; the first one counts. */
+  /** Sends the query repeatedly until a response arrives; the first one counts. */
   async function hear(server: ZoneServer, value: ServedValue, againMs: number, signal: AbortSignal): Promise<View> {
-    // One controller for each question, because Node warns of a leak if one signal has many listeners.
+    // One controller for each query, because Node warns of a leak if one signal has many listeners.
     const asking: AbortController[] = [];
     const stop = () => {
       for (const one of asking) one.abort(signal.reason);
@@ -165,7 +165,7 @@ const familyOf = (server: ZoneServer): 4 | 6 => (server.address.includes(':') ? 
 
 const keyOf = (server: ZoneServer): string => `${server.address} ${server.port}`;
 
-/** `ns1.example.com (192.0.2.1:53)`. */
+/** Returns `ns1.example.com (192.0.2.1:53)`. */
 export const labelOf = (server: ZoneServer): string => {
   const at = printServerAddress(server);
   return server.name === at || server.name === `${server.address}:${server.port}`

@@ -4,12 +4,12 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Dns, DnsServer } from '../../ports/dns.ts';
 import { speaks } from './authorities.ts';
 
-/** How long a resolver may take: it may have to ask servers on the other side of the world. */
+/** How long a resolver may take: it may have to query servers on the other side of the world. */
 const resolverMs = 5_000;
 
 /**
  * Asks resolvers whether they see a value. Call this once all authoritative servers have it, because a resolver caches
- * that it is not there.
+ * that it does not exist.
  *
  * @returns each resolver that does not see it, and why
  */

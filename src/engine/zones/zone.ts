@@ -10,29 +10,31 @@ import { assemble, lateFor, lookupFailed, soaFor, speaks } from './authorities.t
 import { createTimeLimit, mostServers, searchMs, serverMs } from './limits.ts';
 
 /**
- * Finds zones and their servers. Uses the resolvers to find names, but asks the zone's own servers for CNAMEs,
+ * Finds zones and their servers. Uses the resolvers to find names, but queries the zone's own servers for CNAMEs,
  * wildcards and TXT values, so that no resolver caches that `_acme-challenge` does not exist.
  */
 export interface Zones {
-  /** The zone of a name, by its SOA record, and the name of its primary server. Fails with `dns/zone-not-found`. */
+  /**
+   * Finds the zone of a name by its SOA record, with the name of its primary server. Fails with `dns/zone-not-found`.
+   */
   findZone(name: string, signal: AbortSignal): Promise<Zone>;
   /**
-   * Every address of every authoritative server, but at most 16 servers and 16 addresses of each. Fails with
+   * Returns every address of every authoritative server, but at most 16 servers and 16 addresses of each. Fails with
    * `dns/no-nameserver`.
    */
   nameservers(zone: string, signal: AbortSignal): Promise<readonly ZoneServer[]>;
   /**
-   * Where the TXT value of a challenge must be written: the target of the name's CNAME records, and that target's zone
+   * Finds where a challenge's TXT value must be written: the target of the name's CNAME records, and that target's zone
    * (all CAs' resolvers follow CNAMEs). A CNAME from a wildcard is not followed, because a record written at the name
    * itself takes precedence over it. Fails with `dns/cname-loop`.
    */
   resolveChain(name: string, signal: AbortSignal): Promise<{ readonly zone: string; readonly name: string }>;
   /**
-   * Asks the zone's own servers until one gives an authoritative answer, and returns the zone of that answer, which may
-   * be a delegated one below. Fails with `dns/no-nameserver` if none does.
+   * Queries the zone's own servers until one gives an authoritative response, and returns the zone of that response,
+   * which may be a delegated one below. Fails with `dns/no-nameserver` if none does.
    */
   ask(zone: string, question: Question, signal: AbortSignal): Promise<Spoken>;
-  /** Asks the resolvers until one answers. Fails with `dns/lookup-failed`. */
+  /** Queries the resolvers until one answers. Fails with `dns/lookup-failed`. */
   resolve(question: Question, signal: AbortSignal): Promise<DnsAnswer>;
 }
 
@@ -66,7 +68,7 @@ export interface ZonesOptions {
   readonly dns: Dns;
   readonly clock: Clock;
   readonly resolvers: readonly DnsServer[];
-  /** Learns which zones have too many servers. */
+  /** Gets warnings about zones that have too many servers. */
   readonly log?: Pick<Log, 'warn'>;
   /** The port of the authoritative servers; only tests use another than 53. */
   readonly port?: number;
@@ -143,7 +145,7 @@ export function createZones({ dns, clock, resolvers, log, port = 53 }: ZonesOpti
       }),
     );
 
-  /** The names of the servers that are asked. */
+  /** Returns the names of the servers to query. */
   function fewNames(zone: string, names: readonly string[]): readonly string[] {
     if (names.length <= mostServers) return names;
     log?.warn(
@@ -152,7 +154,9 @@ export function createZones({ dns, clock, resolvers, log, port = 53 }: ZonesOpti
     return names.toSorted().slice(0, mostServers);
   }
 
-  /** A name server's addresses of one family. If the lookup fails, the glue records that came with the answer. */
+  /**
+   * Returns a name server's addresses of one family. If the lookup fails, returns the glue records of the NS response.
+   */
   async function addressesOf(name: string, type: 'A' | 'AAAA', glue: readonly DnsRecord[], signal: AbortSignal) {
     const pick = (records: readonly DnsRecord[]) => [
       ...new Set(records.filter((r) => r.type === type).map((r) => r.value)),
@@ -168,7 +172,7 @@ export function createZones({ dns, clock, resolvers, log, port = 53 }: ZonesOpti
   return assemble({ dns, clock, silent, resolve, findZone, nameservers });
 }
 
-/** Zones in which the operator has named some zones and their servers, so that they are not searched for. */
+/** Returns zones in which the operator has named some zones and their servers, so that they need not be looked up. */
 export function overrideZones(
   zones: Zones,
   overrides: readonly ZoneOverride[],
@@ -199,6 +203,6 @@ function namedServer(text: string): ZoneServer {
   return { ...server, name: text };
 }
 
-/** The one of these zones to which a name belongs: the longest. */
+/** Returns the longest of these zones to which a name belongs. */
 export const zoneWith = (name: string, zones: Iterable<string>): string | undefined =>
   [...zones].filter((zone) => isWithin(name, zone)).sort((a, b) => b.length - a.length)[0];

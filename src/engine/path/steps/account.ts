@@ -20,8 +20,8 @@ import { hasNewKey, isDeactivated } from '../../ledger/account-key.ts';
 import { ask } from '../../run/ask.ts';
 
 /**
- * Step 0: the account at a CA. The key is stored before newAccount, and the URL after; after a crash in between, the
- * key finds the account. If two processes do this at once, both use the first key that was stored.
+ * Step 0: opens the account at a CA. The key is stored before newAccount, and the URL afterwards; after a crash in
+ * between, the key finds the account. If two processes do this at once, both use the key that was stored first.
  */
 export async function openAccount(customer: Customer): Promise<AccountIssuer> {
   const { engine, signal } = customer;
@@ -43,9 +43,9 @@ export async function openAccount(customer: Customer): Promise<AccountIssuer> {
 }
 
 /**
- * The account for an order that proxies answer: with the key that is stored now, not one that this process remembers.
- * Called while the lease is held, which a rollover sees once it has been journalled. So either it waits for this order,
- * or this fails with `account/rolling`.
+ * Opens the account for an order that proxies answer, with the stored key rather than one that this process remembers.
+ * Called while the lease is held, which a rollover notices after journalling itself: so either the rollover waits for
+ * this order, or this call fails with `account/rolling`.
  */
 export async function openForProxies(customer: Customer, lineage: Lineage): Promise<AccountIssuer> {
   const { engine, issuer, wanted, signal } = customer;
@@ -83,7 +83,7 @@ async function readOrRegister(customer: Customer): Promise<AccountIssuer> {
   return account;
 }
 
-/** The account works in any case: a refused address must never stop a renewal. */
+/** Updates the contacts at the CA. The account works in any case: a refused address must never stop a renewal. */
 async function updateContacts(customer: Customer, account: AccountIssuer): Promise<boolean> {
   const { engine, issuer, wanted, signal } = customer;
   try {
@@ -97,7 +97,7 @@ async function updateContacts(customer: Customer, account: AccountIssuer): Promi
   }
 }
 
-/** Whether the CA should get other addresses. If none is configured, the account keeps the ones it has. */
+/** Reports whether the CA should get other addresses. If none is configured, the account keeps the ones it has. */
 const hasNewContacts = ({ contacts = [], configured = contacts }: AccountDocument, { email }: IssuerSettings) =>
   email.length > 0 && canonical([...configured].sort()) !== canonical([...email].sort());
 
@@ -111,7 +111,7 @@ export const reopenAccount = (customer: Customer, refused: AccountIssuer): Promi
     return rest;
   });
 
-/** Before it is opened: once the document has another URL, no later run can tell. */
+/** Warns before another account is opened: once the document has another URL, no later run can tell. */
 const warnOfAnother = ({ engine }: Customer, what: string): void =>
   report(engine, {
     level: 'warn',
@@ -119,7 +119,9 @@ const warnOfAnother = ({ engine }: Customer, what: string): void =>
     message: `${what}. CAA records and records of dns-persist-01 that name the old one no longer fit; \`certfleet account show\` shows the new one.`,
   });
 
-/** The same account with its other key, after the CA refused a request; undefined if the key is not the reason. */
+/**
+ * Returns the same account with its new key, after the CA refused a request, or undefined if the key is not the reason.
+ */
 export const accountWithNewKey = async (
   customer: Customer,
   refused: AccountIssuer,
@@ -127,9 +129,9 @@ export const accountWithNewKey = async (
   (await hasNewKey(customer, refused)) ? openInstead(customer, refused, async (same) => same) : undefined;
 
 /**
- * The account to use after the CA refused a request as `unauthorized`; undefined if the account is not the reason. A
- * deactivated account cannot be reactivated (RFC 8555 §7.3.6), so a new key and account replace it, if a person or the
- * issuer's settings allow that.
+ * Returns the account to use after the CA refused a request as `unauthorized`, or undefined if the account is not the
+ * reason. A deactivated account cannot be reactivated (RFC 8555 §7.3.6), so a new key and account replace it, if a
+ * person or the issuer's settings allow that.
  */
 export async function accountInsteadOf(
   customer: Customer,

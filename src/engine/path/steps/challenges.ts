@@ -24,18 +24,20 @@ import { solverChallenge } from '../../run/solver-challenge.ts';
 import { lingering, retryAtOf, together, waitFor } from '../../run/wait.ts';
 import { persistTerms } from '../persist-terms.ts';
 
-/** How long a solver may take to be ready. Slow secondaries and a load balancer's health checks need some of it. */
+/**
+ * How long a solver may take to be ready. Slow secondary servers and a load balancer's health checks need some of it.
+ */
 const readyBudgetMs = 10 * 60_000;
 /** How long a wrong answer on the public path may take to become right (a file share, a cache). */
 const answerBudgetMs = 5_000;
-/** The pause before accepting a challenge again that failed without becoming invalid. It doubles each time. */
+/** The pause before a challenge that failed without becoming invalid is accepted again. It doubles each time. */
 const firstAgainMs = 2_000;
 /** The time for one last write after the run has failed. */
 const keepBudgetMs = 2_000;
 /** How long the CA may take to validate. Some CAs (Actalis) never fail a challenge. */
 const validationBudgetMs = 5 * 60_000;
 
-/** Steps 6a to 8: gets all authorizations of the order validated, at the same time. */
+/** Steps 6a to 8: gets all of the order's authorizations validated, at the same time. */
 export async function validate(run: OrderRun, order: Order): Promise<void> {
   if (order.status !== 'pending') return;
   const { engine, holding, account, parts, issuer, signal } = run;
@@ -71,7 +73,7 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
   if (invalid[0]) throw invalidAuthorization(run, invalid[0], invalid);
 }
 
-/** A CA gets nothing answered, and nothing changed in a zone, for a name that was not ordered from it. */
+/** Refuses an authorization for a name that was not ordered: nothing is answered, and no zone changed, for it. */
 function checkOrdered({ issuer, job }: OrderRun, identifier: Identifier): void {
   // Not every CA says that an authorization is for a wildcard.
   if (job.wanted.identifiers.some((one) => baseName(one) === baseName(identifier))) return;
@@ -110,7 +112,7 @@ async function presentAll(run: OrderRun, chosen: readonly Chosen[]): Promise<voi
   await keepReceipts(run, receipts);
 }
 
-/** Presenting one of them failed, or was aborted: stores the receipts of the others for the clean-up. */
+/** Stores the receipts for the clean-up, after presenting one of the challenges failed or was aborted. */
 async function keepWhatIs(
   { engine, holding }: OrderRun,
   receipts: ReadonlyMap<string, Json>,
@@ -120,7 +122,7 @@ async function keepWhatIs(
   try {
     await holding.apply(presentFailed(receipts, refused), deadline.signal);
   } catch {
-    // The lease is lost, or the store does not answer. The clean-up can work from the intents alone.
+    // The lease is lost, or the store does not respond. The clean-up can work from the intents alone.
   } finally {
     deadline.done();
   }
@@ -132,7 +134,10 @@ async function keepReceipts({ holding, signal }: OrderRun, receipts: ReadonlyMap
   if (holding.work.challenges.some(says)) await holding.apply(receiptsKept(receipts), signal);
 }
 
-/** Notes that arrive during a write share the next one, because a certificate with many names has many notes. */
+/**
+ * Returns a function that journals receipts. Receipts that arrive during a write share the next one, because a
+ * certificate with many names has many.
+ */
 function createNotes(run: OrderRun): (key: string, receipt: Json) => Promise<void> {
   let pending = new Map<string, Json>();
   let writing: Promise<void> = Promise.resolve();
@@ -163,7 +168,7 @@ interface Chosen extends JournalledChallenge {
 function choose(run: OrderRun, authorization: Authorization): Chosen {
   const { identifier, challenges } = authorization;
   const { identifiers } = run.job.wanted;
-  // Not every CA says that an authorization is for a wildcard, whose solver may be another one than the name's.
+  // Not every CA says that an authorization is for a wildcard, whose solver may differ from the plain name's.
   const meant = identifiers.filter((one) => baseName(one) === baseName(identifier));
   const sorted = [...meant].sort((a, b) => Number(b.value === identifier.value) - Number(a.value === identifier.value));
   for (const { value } of sorted) {
@@ -190,13 +195,13 @@ function choose(run: OrderRun, authorization: Authorization): Chosen {
   });
 }
 
-/** The CA does not offer, for this name, the challenge that the solver prefers. */
+/** Reports that the CA does not offer the solver's preferred challenge for this name. */
 function reportInstead(run: OrderRun, identifier: string, types: Pick<Chosen, 'type'> & { readonly wanted: string }) {
   const message = `${run.issuer.name} does not offer ${types.wanted} for ${identifier}; answering ${types.type}`;
   report(run.engine, { level: 'info', event: 'log', certificate: nameOf(run), message });
 }
 
-/** The part of the certificate to which an identifier belongs. */
+/** Returns the part of the certificate to which an identifier belongs. */
 function partOf({ parts, job }: OrderRun, identifier: string): Part {
   const { solver } = partFor(job.wanted, identifier);
   const found = parts.find(({ spec }) => spec.solver.name === solver.name);
@@ -213,7 +218,7 @@ async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
   const budgetMs = solver.readyBudgetMs ?? readyBudgetMs;
   const waited = await waitFor<true>(
     engine.clock,
-    // A short pause, so that it goes on within 200 ms of the last server's answer.
+    // A short pause, so that it continues within 200 ms of the last server's response.
     { budgetMs, firstMs: 5, mostMs: 100, signal },
     async () => {
       await holding.check(signal);
@@ -255,7 +260,8 @@ async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Cho
     try {
       accepted = await accept(before.url);
     } catch (error) {
-      // The CA may have accepted it although the answer was lost. The authorization shows that, and asking is harmless.
+      // The CA may have accepted it although the response was lost. The authorization shows that, and reading it is
+      // harmless.
       if (!isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer', 'acme/problem')) throw error;
       // A long Retry-After: the next run continues with the same order.
       if (error.retryAt) throw error;
@@ -270,7 +276,7 @@ async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Cho
   let [pauseMs, againMs] = [firstAgainMs, clock.monotonicMs() + firstAgainMs];
   const waited = await waitFor<Authorization>(
     clock,
-    // A test CA validates within 10 ms, a public one within seconds. None does it at once, so pause before the first
+    // A test CA validates within 10 ms, a public one within seconds. No CA does it at once, so pause before the first
     // look.
     {
       budgetMs: validationBudgetMs,
@@ -284,7 +290,7 @@ async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Cho
       if (now.status !== 'pending') return { done: now };
       const challenge = now.challenges.find((c) => c.url === before?.url);
       problem = challenge?.error ?? problem;
-      // Some CAs (step-ca) try once, show the error in the challenge, and wait to be asked again (RFC 8555 §8.2).
+      // Some CAs (step-ca) try once, show the error in the challenge, and wait for another request (RFC 8555 §8.2).
       if (challenge?.error && challenge.status === 'pending' && clock.monotonicMs() >= againMs) {
         pauseMs *= 2;
         againMs = clock.monotonicMs() + pauseMs;
@@ -308,7 +314,7 @@ async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Cho
   return waited.value;
 }
 
-/** @param all that failed; the message is about the first */
+/** @param all every authorization that failed; the message is about the first */
 function invalidAuthorization(
   run: OrderRun,
   authorization: Authorization,
@@ -336,7 +342,10 @@ const failedChallenge = ({ challenges }: Authorization) =>
 const whyInvalid = (authorization: Authorization): string =>
   failedChallenge(authorization)?.error?.detail ?? `its authorization is ${authorization.status}`;
 
-/** The advice after a failed validation: to open what the CA could not reach, or that of the problem type. */
+/**
+ * Returns the advice after a failed validation: to open what the CA could not reach, or the advice for the problem
+ * type.
+ */
 function adviceOn(
   challengeType: string | undefined,
   problem: Problem | undefined,
@@ -354,7 +363,7 @@ function adviceOn(
   return `Check that port ${port} of every address of this name leads to ${answeringPlace(solver.settings.type)} from the whole internet.`;
 }
 
-/** Where a challenge is answered, if not in certfleet. */
+/** Describes where a challenge is answered, if not by certfleet. */
 function answeringPlace(solverType: string): string {
   if (solverType === statelessType) return 'a proxy that has the configuration of `certfleet stateless`';
   return solverType === 'http01-webroot' ? 'the web server that serves the webroot' : 'the solver';

@@ -24,7 +24,7 @@ import { together } from '../../run/wait.ts';
 /** How long a removal may take before it is left to a later sweep. */
 const cleanupBudgetMs = 30_000;
 
-/** What could not be removed, and why; a later sweep tries its tombstone again. */
+/** What could not be removed, and why. A later sweep tries its tombstone again. */
 export interface Unremoved {
   readonly presented: Presented;
   readonly stone: Tombstone;
@@ -40,14 +40,13 @@ interface CleanUpOptions {
   readonly holding?: Holding;
   readonly signal?: AbortSignal;
   readonly budgetMs?: number;
-  /** Called with what was removed, or was not there, as far as the solver can tell. */
+  /** Called with what was removed or did not exist, as far as the solver can tell. */
   readonly told?: (presented: Presented, removal: Removal) => void;
 }
 
 /**
  * Step 13: removes what the solvers of a spec presented, all at once, each within a time budget. A failed removal is in
- * the result. It rejects on abort, and if the lease is lost, because the new holder may be presenting the same
- * challenges.
+ * the result. Rejects on abort, and if the lease is lost, because the new holder may be presenting the same challenges.
  */
 export async function cleanUp(
   engine: Engine,
@@ -64,7 +63,7 @@ export async function cleanUp(
   });
 }
 
-/** @param part has the solver that presented all of them */
+/** @param part the part whose solver presented all of them */
 async function removeAll(
   engine: Engine,
   { spec, part }: { readonly spec: StoredSpec; readonly part: PartSpec },
@@ -85,7 +84,7 @@ async function removeAll(
     try {
       await (holding ? holding.effect(within, clean) : clean());
       told?.(presented, removalBy(watch.signal));
-      // A check that is due is late enough to see everything.
+      // A check that is due comes late enough to see everything.
       if (presented.probe || (isLate(presented) && isDue(presented, engine.clock.now()))) return undefined;
       const lagMs = solver.mayMissForMs?.(solverChallenge(part, presented), presented.receipt);
       if (lagMs === undefined) return undefined;
@@ -118,20 +117,23 @@ async function removeAll(
   }
 }
 
-/** A check of a tombstone, not a removal that failed. */
+/** Reports whether this is a tombstone to be checked, rather than a failed removal. */
 const isLate = (presented: Presented): presented is Tombstone => 'looked' in presented && presented.looked !== -1;
 
 const reportLeft = (engine: Engine, { name: certificate }: StoredSpec, message: string): void =>
   report(engine, { level: 'warn', event: 'sweep.failed', certificate, message });
 
-/** Removes the journalled challenges and what the solver prepared. Resolves with tombstones for what could not be removed. */
+/**
+ * Removes the journalled challenges and what the solver prepared. Resolves with tombstones for what could not be
+ * removed.
+ */
 export async function cleanJournalled(
   { engine, holding }: { readonly engine: Engine; readonly holding: Holding },
   spec: StoredSpec,
   budgetMs?: number,
 ): Promise<readonly Tombstone[]> {
   const options = { holding, ...present({ budgetMs }) };
-  // It rejects only if the lease is lost, which the next write reports.
+  // This rejects only if the lease is lost, which the next write reports.
   const left = await cleanUp(engine, spec, owedBy(holding.lineage), options).catch(() => []);
   return left.map(({ stone }) => stone);
 }

@@ -51,7 +51,7 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
   return outcomeOfLast(holding.lineage, error);
 }
 
-/** One error for all pending targets, with a line for each. It has the code of the first. */
+/** Combines the errors of all pending targets into one, with a line for each. It has the code of the first. */
 function allOf(errors: readonly CertfleetError[]): CertfleetError | undefined {
   const [first] = errors;
   const sameHint = errors.every(({ hint }) => hint === first?.hint);
@@ -72,7 +72,7 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
   const { current } = lineage;
   const settingsStay = before !== undefined && sameSpec(lineage.spec, before.spec);
   const wanted = settingsStay ? lineage.spec : run.job.wanted;
-  // What is stored of a failed change does not make the certificate wait.
+  // What is stored about a failed change does not make the certificate wait.
   const failure = settingsStay && !lineage.failure?.count ? { retryAt: now.toISOString() } : lineage.failure;
   const { code, message } = error;
   const certificate = nameOf(run);
@@ -90,7 +90,7 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
 export const closeStopped = (run: Run, left: readonly Tombstone[]): Promise<void> =>
   closeInTime(run, stopped({ asked: run.learned.asked, left, now: run.engine.clock.now() }));
 
-/** Writes the end of an unfinished run, with a time budget of its own, because the caller's signal may have aborted. */
+/** Writes the end of an unfinished run within a separate time budget, because the caller's signal may have aborted. */
 async function closeInTime({ engine, holding }: Run, end: ReturnType<typeof failed>): Promise<void> {
   const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
   try {

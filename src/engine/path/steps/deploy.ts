@@ -26,7 +26,7 @@ import { nameOf, type Run } from '../../run/run.ts';
 import { together } from '../../run/wait.ts';
 
 export interface Deployed {
-  /** Why targets and endpoints are pending, one for each. */
+  /** Why targets and endpoints are pending: one error for each. */
   readonly errors: readonly CertfleetError[];
   readonly deployments: Readonly<Record<string, Deployment>>;
 }
@@ -42,9 +42,9 @@ interface Delivery {
 }
 
 /**
- * Step 12: delivers the current version to the targets that are due, checks what the endpoints serve, and puts the
- * previous version back if one got worse. The result is stored when the work is closed; after a crash before that, the
- * next run finds out by `look` what each target has.
+ * Step 12: delivers the current version to the targets that are due, checks what the endpoints serve, and restores the
+ * previous version if an endpoint got worse. The result is stored when the work is closed; after a crash before that,
+ * the next run finds out by `look` which version each target has.
  *
  * @param fresh the version, if this run has just issued it
  */
@@ -88,14 +88,17 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
 }
 
 /**
- * Which targets are left to another process. As long as one of them lacks the version, so is what the endpoints serve.
+ * Returns which targets are left to another process. As long as one of them lacks the version, so are the endpoints.
  */
 function leftTo({ only, wanted }: Job, lacking: readonly string[]): (target: string) => boolean {
   const isOthers = only && targetNames(wanted).some((target) => lacking.includes(target) && !only.includes(target));
   return (target) => isOthers === true && !only.includes(target);
 }
 
-/** The targets to try, and the commands listed after them, which must run if one of these takes the version. */
+/**
+ * Returns the targets to try, and the commands listed after them, which must run if one of these targets gets the
+ * version.
+ */
 async function withCommands({ engine, job, holding }: Run, targets: readonly string[]): Promise<readonly string[]> {
   const { wanted } = job;
   const deploy = targetNames(wanted);
@@ -111,8 +114,8 @@ async function withCommands({ engine, job, holding }: Run, targets: readonly str
 }
 
 /**
- * Delivers to targets that take the certificate themselves at the same time. A command runs after the targets listed
- * before it were tried, if one of them took this version since its last success. It is pending until all have it.
+ * Delivers at the same time to all targets that are not commands. A command runs after the targets listed before it
+ * were tried, if one of them got this version since the command last succeeded. It is pending until all have it.
  */
 async function deliver(delivery: Delivery, targets: readonly string[]): Promise<void> {
   const { run, results } = delivery;
@@ -143,7 +146,10 @@ async function deliverTo(delivery: Delivery, target: string, deployer: Deployer)
   delivery.results.set(target, error ? { error } : {});
 }
 
-/** Whether a command is new or was changed: `look` finds the version in its folder, but not that another command ran. */
+/**
+ * Reports whether a command is new or was changed: `look` finds the version in its folder, but not that another command
+ * ran.
+ */
 function isOtherCommand({ job, holding }: Run, target: string, { runsAfter }: Deployer): boolean {
   const before = holding.lineage.deployments[target];
   return runsAfter === true && (before === undefined || hasOtherSettings(job.wanted, target, before));
@@ -168,7 +174,7 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
   if (hasNews || (delivery.again && having.length > 0)) {
     const error = await carry(run, delivery.bundle, { target, deployer, again: true });
     if (error) {
-      // Forget what it had taken, so that it runs again in any case.
+      // Drop the stored versions, so that the command runs again in any case.
       results.set(target, { error });
       return;
     }
@@ -177,7 +183,7 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
   results.set(target, present({ took, waitsFor: waitsFor.length > 0 ? waitsFor : undefined }));
 }
 
-/** Watches the endpoints, and stores the result of each. Resolves with those whose handshake this delivery broke. */
+/** Watches the endpoints, and stores each result. Resolves with those whose handshake this delivery broke. */
 async function watchEndpoints(
   { run, version, results }: Delivery,
   facts: {
@@ -194,8 +200,8 @@ async function watchEndpoints(
   const hasFailed = [...results.values()].some(({ error }) => error !== undefined);
   const expected = hasFailed ? [] : endpoints.filter((endpoint) => !facts.paused.includes(endpoint));
   const seen = await watch(engine, facts.watched, expected, signal);
-  // After an interrupted run, it is not known whether this version broke the handshake; assume that it did. If not,
-  // going back does not help, and the next try, a day later, will see that.
+  // After an interrupted run, it is unknown whether this version broke the handshake; assume that it did. If not, going
+  // back does not help, which the next try, a day later, will notice.
   const wasInterrupted = ({ state, version: intended }: Deployment) =>
     !facts.isFresh && state === 'intended' && intended === version.id;
   const wasBroken = (endpoint: string): boolean => {
@@ -221,13 +227,16 @@ async function watchEndpoints(
   return seen.filter(({ endpoint, state }) => state === 'handshake-failed' && !wasBroken(endpoint));
 }
 
-/** The previous version, to put back on the targets. */
+/** The previous version, to be restored on the targets. */
 interface WayBack {
   readonly version: Version;
   readonly bundle: VersionBundle;
 }
 
-/** The version to go back to, never one that was revoked, or is to be; or why there is none, as a sentence. */
+/**
+ * Returns the version to go back to, or why there is none, as a sentence. A version that was revoked, or is to be, is
+ * never returned.
+ */
 async function wayBackOf({ engine, holding: { lineage }, signal }: Run): Promise<WayBack | string> {
   const { name, previous: version } = lineage;
   if (!version || version.compromised || revocationOf(lineage, version) !== undefined)
@@ -240,7 +249,7 @@ async function wayBackOf({ engine, holding: { lineage }, signal }: Run): Promise
   }
 }
 
-/** This delivery broke a handshake: puts the previous version back on its targets. */
+/** Restores the previous version on this delivery's targets, because the delivery broke a handshake. */
 async function goBack(
   delivery: Delivery,
   wayBack: WayBack,
@@ -257,7 +266,7 @@ async function goBack(
   }
 }
 
-/** The deployments to store, and the errors of the pending targets. */
+/** Returns the deployments to store, and the errors of the pending targets. */
 async function conclude(delivery: Delivery, paused: readonly string[], wentBack: boolean): Promise<Deployed> {
   const { run, results } = delivery;
   const { engine, holding } = run;
@@ -275,7 +284,8 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
       wentBack,
     });
     const { settings: _ofRun, ...withoutSettings } = deployment;
-    // The declared hook has not changed because this run had another one: the next run must not run it for that.
+    // The declared hook has not changed just because this run had another one: the next run must not run it for that
+    // reason.
     const isOfRun = run.job.replacesDeclaredHooks && target === deployHookTarget;
     deployments[target] = isOfRun ? withoutSettings : deployment;
     if (!result.error) continue;
@@ -305,7 +315,7 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
   return { errors, deployments };
 }
 
-/** Why a target that was not tried is pending, as stored by an earlier run. */
+/** Returns why a target that was not tried is pending, as stored by an earlier run. */
 function stillWaits({ job, holding }: Run, target: string): CertfleetError | undefined {
   const deployment = holding.lineage.deployments[target];
   const { code = '', message = 'a target went back to the previous version', retryAt } = deployment ?? {};

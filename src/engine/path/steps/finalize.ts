@@ -10,11 +10,11 @@ import { retryAtOf, waitFor } from '../../run/wait.ts';
 import { type Chain, preferred, readChain } from '../chain.ts';
 
 /**
- * How long a CA may take from finalize to the certificate. Let's Encrypt needs seconds. Private CAs where a person
- * approves are not supported.
+ * How long a CA may take from finalize to the certificate. Let's Encrypt needs seconds. Private CAs at which a person
+ * approves orders are not supported.
  */
 const finalizeBudgetMs = 5 * 60_000;
-/** How often to send finalize, each time after the order has shown that the last one had no effect. */
+/** How many times to send finalize, each time only after the order has shown that the last one had no effect. */
 const mostSent = 3;
 
 /** Steps 9 and 10: finalizes the order, and downloads and checks the chain. Never finalizes an order twice. */
@@ -29,13 +29,13 @@ export async function finalize(run: OrderRun, ready: Order, keyPem: Secret): Pro
 
 const isOver = ({ status }: Order): boolean => status === 'valid' || status === 'invalid';
 
-/** Sends finalize, unless an earlier run has, and reads the order until it is signed or dead. */
+/** Sends finalize, unless an earlier run has, and reads the order until it is valid or dead. */
 async function untilOver(run: OrderRun, first: Order, keyPem: Secret): Promise<Order> {
   const { engine, account, holding, job, signal } = run;
   let order = first;
   const csr = order.status === 'processing' ? undefined : await engine.pki.csr(keyPem, job.wanted.identifiers);
   let sent = 0;
-  /** The CA has got it. What the order says then, even `ready`, is no reason to send it again. */
+  /** The CA has received it. Whatever the order's status is then, even `ready`, is no reason to send it again. */
   let isAccepted = false;
   const look = () => ask(run, () => account.order(first.url, signal));
   const send = async (csrDer: Uint8Array): Promise<Order> => {
@@ -58,11 +58,11 @@ async function untilOver(run: OrderRun, first: Order, keyPem: Secret): Promise<O
   const seen = () => ({ reason: order.status, retryAfterMs: order.retryAfterMs });
   const waited = await waitFor<Order>(
     engine.clock,
-    // A test CA signs within milliseconds, a public one within seconds: look quickly at first, then every 3 s.
+    // A test CA signs within milliseconds, a public one within seconds: poll quickly at first, then every 3 s.
     { budgetMs: finalizeBudgetMs, firstMs: 10, mostMs: 3_000, signal, ...present({ first: csr ? undefined : seen() }) },
     async () => {
       // All authorizations are valid, so the order must be ready by now; not fetching it first saves a request.
-      // Otherwise the CA answers orderNotReady (RFC 8555 §7.4), which is harmless.
+      // Otherwise the CA returns orderNotReady (RFC 8555 §7.4), which is harmless.
       const isToSend = !isAccepted && (sent === 0 || order.status === 'ready');
       order = csr && isToSend ? await send(csr) : await look();
       return isOver(order) ? { done: order } : seen();
@@ -80,7 +80,7 @@ function invalidOrder(run: OrderRun, { status, error }: Order): CertfleetError {
   return fail('acme/invalid-order', params, error === undefined ? {} : { problem: error });
 }
 
-/** The CA's message, its messages about each name, and advice. */
+/** Returns the CA's message, its messages about each name, and advice. */
 function detailOf(problem: Problem, caaIdentities: readonly string[]): string {
   const parts = problem.subproblems.map(({ identifier, detail }) => `${identifier?.value ?? ''}: ${detail}`);
   return [problem.detail, ...parts, adviceFor(problem.type, caaIdentities)].join('; ');

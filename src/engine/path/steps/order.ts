@@ -16,8 +16,8 @@ import { announce, nameOf, type OrderRun } from '../../run/run.ts';
 const openOrderHoldMs = 3_600_000;
 
 /**
- * The order of an earlier run, if it is still alive. A lineage has at most one. Fails with the CA's refusal if that is for
- * the account's old key, and so says nothing about the order.
+ * Returns the order of an earlier run, if it is still alive. A lineage has at most one. Fails with the CA's refusal if
+ * that concerns the account's old key, and so says nothing about the order.
  */
 export async function keptOrder(run: OrderRun): Promise<Order | undefined> {
   const { account, holding, job, signal } = run;
@@ -69,8 +69,8 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
 }
 
 /**
- * Fails if another certificate of this run has found that the CA accepts no orders, or if the document has no room for
- * the challenges of one.
+ * Fails if another certificate of this run has found that the CA is not accepting orders, or if the document has no
+ * room for an order's challenges.
  */
 export function checkMayOrder(run: OrderRun): void {
   const { engine, holding, job } = run;
@@ -87,7 +87,7 @@ function failIfDown(run: OrderRun, cause?: unknown): void {
   throw fail('acme/down', { issuer: issuer.name }, { cause });
 }
 
-/** The ARI id of the certificate to replace, if this CA issued it (RFC 9773 §5). */
+/** Returns the ARI ID of the certificate to replace, if this CA issued it (RFC 9773 §5). */
 function whatItReplaces({ holding, directory, issuer }: OrderRun): string | undefined {
   const { current, failure } = holding.lineage;
   if (!directory.hasRenewalInfo || current?.directory !== issuer.directoryUrl) return undefined;
@@ -97,8 +97,8 @@ function whatItReplaces({ holding, directory, issuer }: OrderRun): string | unde
 }
 
 /**
- * Sends newOrder, and repeats it without `replaces` if the CA refuses that, and after a lost answer. Boulder then
- * returns the order that it has already opened; another CA may open a second one, which expires unused.
+ * Sends newOrder. Repeats it without `replaces` if the CA refuses that, and after a lost response. Boulder then returns
+ * the order that it has already opened; another CA may open a second one, which expires unused.
  */
 async function orderOnce(run: OrderRun, request: OrderRequest, replaces: string | undefined): Promise<Order> {
   try {
@@ -122,9 +122,9 @@ function sendNewOrder(run: OrderRun, request: OrderRequest, replaces?: string): 
 }
 
 /**
- * An open order, whose URL was lost in a crash, already replaces the predecessor, and a rate limit refuses an order
- * without `replaces`. Boulder accepts `replaces` again once that order is dead. It does not say when, so the next try
- * comes within an hour.
+ * Sends newOrder with `replaces` again. An open order, whose URL was lost in a crash, already replaces the predecessor,
+ * and a rate limit refuses an order without `replaces`. Boulder accepts `replaces` again once the open order is dead.
+ * It does not say when, so the next try comes within an hour.
  */
 async function sendBehindOpenOrder(run: OrderRun, request: OrderRequest, limit: CertfleetError): Promise<Order> {
   try {
@@ -141,12 +141,12 @@ async function sendBehindOpenOrder(run: OrderRun, request: OrderRequest, limit: 
 const isAlreadyReplaced = (error: unknown): boolean => problemType(error) === 'alreadyReplaced';
 
 /**
- * Whether to try without `replaces`. Let's Encrypt answers alreadyReplaced, but for a predecessor of another account or
- * CA, or with an unknown serial, answers differ by CA, so any refusal counts.
+ * Reports whether to try without `replaces`. Let's Encrypt returns alreadyReplaced, but for a predecessor of another
+ * account or CA, or with an unknown serial, responses differ by CA, so any refusal counts.
  */
 const refusesReplaces = (error: unknown): boolean =>
   (isFailure(error, 'acme/problem') && !aboutOtherThings.includes(problemType(error) ?? '')) ||
-  // Pebble answers 500 if it cannot find the predecessor. A CA that is really down will refuse the next try, too.
+  // Pebble returns 500 if it cannot find the predecessor. A CA that is really down will also refuse the next try.
   (isFailure(error, 'acme/busy') && error.retryAt === undefined);
 
 const aboutOtherThings: readonly string[] = ['rejectedIdentifier', 'accountDoesNotExist', 'invalidProfile'];

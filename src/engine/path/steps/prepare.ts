@@ -13,8 +13,8 @@ import { together, waitFor } from '../../run/wait.ts';
 const readyBudgetMs = 10 * 60_000;
 
 /**
- * Step 3: makes the public path lead here, and checks what the CA will check. A probe file or a forward rule is an
- * effect, and was journalled with the lease.
+ * Step 3: makes the public path lead to the solver, and checks what the CA will check. A probe file or a forward rule
+ * is an effect, and was journalled with the lease.
  */
 export async function prepare(run: OrderRun): Promise<void> {
   const { engine, job, holding, parts } = run;
@@ -54,12 +54,12 @@ async function lookAtPart(run: OrderRun, part: Part): Promise<readonly Finding[]
   return findings;
 }
 
-/** A run that resumes an order makes what `stays` ready again. */
+/** Makes the solvers whose preparation `stays` ready again, for a run that resumes an order. */
 export async function makeStayingReady(run: OrderRun): Promise<void> {
   await together(run.parts.filter(({ solver }) => solver.stays).map((part) => makeReady(run, part)));
 }
 
-/** Prepares, and waits until it is in place. */
+/** Prepares a solver, and waits until everything is in place. */
 async function makeReady(run: OrderRun, part: Part): Promise<Prepared> {
   const { account, holding, signal } = run;
   const { solver, spec } = part;

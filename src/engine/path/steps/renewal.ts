@@ -12,8 +12,8 @@ import { nameOf, type Run } from '../../run/run.ts';
 const askMs = 15_000;
 
 /**
- * When to renew the current version: by the CA's window if there is one (RFC 9773), else by its lifetime. Never fails.
- * If the CA does not answer, it is asked again after its Retry-After, or within six hours.
+ * Returns when to renew the current version: by the CA's window if there is one (RFC 9773), else by its lifetime. Never
+ * fails. If the CA does not respond, it is asked again after its Retry-After, or within six hours.
  */
 export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
   const { engine, job, holding, signal } = run;
@@ -22,11 +22,11 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
   const { current, renewal: before } = holding.lineage;
   if (!current) return undefined;
   const now = clock.now();
-  // The window of a version that was replaced is past.
+  // The window of a version that was replaced is in the past.
   if (isHeldBack(holding.lineage, now)) return before;
   const { facts } = current;
   const { ariId } = facts;
-  // An expired certificate MUST NOT be asked about (RFC 9773 §4.3.3), nor can another CA's.
+  // A client MUST NOT ask about an expired certificate (RFC 9773 §4.3.3), and cannot ask about another CA's.
   if (
     ariId === undefined ||
     Date.parse(facts.notAfter) <= now.getTime() ||
@@ -66,8 +66,8 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
 }
 
 /**
- * Until when a busy CA is not asked for the window, RFC 3339. A rate limit is about orders, so it does not count: the
- * window may have moved to now because of a revocation.
+ * Returns until when a busy CA is not asked for the window, RFC 3339. A rate limit concerns orders, so it does not
+ * count: the window may have moved to now because of a revocation.
  */
 function holdForWindow({ job, holding, caHold }: Run, now: Date): string | undefined {
   const { lineage } = holding;

@@ -7,8 +7,9 @@ import { type Engine, report } from '../../engine.ts';
 import { type KeyDocument, keyOf, readKey, type VersionDocument } from '../../run/bundles.ts';
 
 /**
- * Step 4: the private key of a version, made or taken from another one and stored on first use, before the CA sees it.
- * A reused key is stored again under the new version, so that each version has its own and old ones can be deleted.
+ * Step 4: returns the private key of a version, which is generated, or copied from another version, and stored on first
+ * use, before the CA sees it. A reused key is stored again under the new version, so that each version has its own and
+ * old ones can be deleted.
  */
 export async function obtainKey(
   engine: Engine,
@@ -46,8 +47,9 @@ export async function storeVersion(
 }
 
 /**
- * Deletes retired versions and their keys from the store, but none whose revocation still needs them. Resolves with the
- * ids of those that stay retired. Whatever the document says, the current and the previous one are never deleted.
+ * Deletes retired versions and their keys from the store, except those whose revocation still needs them. Resolves with
+ * the IDs of those that stay retired. Whatever the document says, the current and the previous version are never
+ * deleted.
  */
 export async function removeRetired(
   engine: Engine,
@@ -68,7 +70,10 @@ export async function removeRetired(
   ];
 }
 
-/** Deletes versions and their keys, as far as they are in the store. Resolves with the ids of those that it cannot. */
+/**
+ * Deletes versions and their keys, as far as they are in the store. Resolves with the IDs of those that could not be
+ * deleted.
+ */
 export async function removeVersions(
   engine: Engine,
   lineage: string,
@@ -86,7 +91,7 @@ export async function removeVersions(
       }
     } catch (error) {
       signal.throwIfAborted();
-      // Nothing needs it, so this is only a warning.
+      // Nothing needs the version, so this is only a warning.
       const message = `could not remove version ${id} from the store: ${reasonOf(error)}`;
       report(engine, { level: 'warn', event: 'log', certificate: lineage, message });
       left.push(id);
