@@ -4,8 +4,8 @@ import { untrustedCode } from '../core/trust/untrusted-code.ts';
 import type { Files, Foreign } from '../ports/files.ts';
 
 /**
- * What users other than root and the effective user can change of the programs that a command names, or of the way to
- * them; undefined if there is nothing.
+ * Returns what users other than root and the effective user can change of the programs that a command names, or of the
+ * folders that lead to them. Returns undefined if they can change nothing.
  */
 export async function foreignProgram(
   files: Pick<Files, 'foreign' | 'list' | 'stat'>,
@@ -21,17 +21,17 @@ export async function foreignProgram(
         : [path];
     for (const program of [...(isFolder ? [path] : []), ...programs]) {
       const foreign = await files.foreign(program).catch(() => undefined);
-      // Data of another user may be an argument of a program.
+      // A program's argument may be data of another user.
       if (foreign && (as === 'program' || (await mayRun(files, program, as)))) return { program, foreign };
     }
   }
   return undefined;
 }
 
-/** More paths would take too long; what is left out is not checked. */
+/** Checking more paths would take too long. The rest is not checked. */
 const maxMatches = 10_000;
 
-/** The paths that a glob matches, and those to which it leads as far as they are there. */
+/** Returns the paths that a glob matches, and the targets of links among them, as far as they exist. */
 async function matching(pattern: string, namesIn: (folder: string) => Promise<readonly string[]>) {
   let paths: readonly string[] = ['/'];
   for (const part of pattern.split(/\/+/).filter(Boolean)) {
@@ -47,7 +47,10 @@ async function matching(pattern: string, namesIn: (folder: string) => Promise<re
   return paths;
 }
 
-/** Brackets match any letter, which is more than a shell matches. A variable or an alternative matches anything. */
+/**
+ * Converts a shell pattern, never matching less than a shell: brackets match any letter, and a variable or an
+ * alternative matches anything.
+ */
 const globOf = (part: string): RegExp => {
   const any = part.replace(/\[[^\]]*\]?/g, '?').replace(/[$`{].*$/, '*');
   return new RegExp(
@@ -65,8 +68,9 @@ async function mayRun(files: Pick<Files, 'stat'>, path: string, as: 'file' | 'ar
 }
 
 /**
- * Before a hook runs as root: fails with `config/untrusted-code` if another user could change a program that it names.
- * Other users' own hooks are theirs, and often open to their group.
+ * Checks a hook before it runs as root. Fails with `config/untrusted-code` if another user could change a program that
+ * it names. Hooks that run as other users are not checked: they belong to those users, and are often writable by their
+ * group.
  */
 export async function refuseForeignPrograms(
   files: Pick<Files, 'foreign' | 'list' | 'stat' | 'user'>,

@@ -1,4 +1,4 @@
-/** What an outside module needs to call an API (`certfleet/api`). */
+/** The API of `certfleet/api`, for outside modules that call an HTTP API. */
 
 export { noteWrite } from '../core/async/writes.ts';
 export { fail, isFailure, reasonOf } from '../core/errors/errors.ts';

@@ -1,16 +1,16 @@
 import { hookEnvironment } from '../lib/hook-environment.ts';
 import type { Processes, ProcessResult } from '../ports/processes.ts';
 
-/** Its commands take milliseconds; a minute is for an overloaded machine. */
+/** nginx's commands take milliseconds. A minute is enough for an overloaded machine. */
 const timeoutMs = 60_000;
 
-/** Runs one of nginx's own commands, and returns its result if it failed. */
+/** Runs one of nginx's own commands. Returns the command's result if it failed. */
 export async function runNginx(
   processes: Processes,
   command: readonly [string, ...string[]],
   { passEnvironment, signal }: { readonly passEnvironment: readonly string[]; readonly signal: AbortSignal },
 ): Promise<ProcessResult | undefined> {
-  // Debian keeps nginx in /usr/sbin, which the PATH of users and of cron lacks.
+  // Debian installs nginx in /usr/sbin, which is missing in the PATH of users and of cron.
   const own = hookEnvironment(passEnvironment);
   const env = { ...own, PATH: `${own['PATH']}:/usr/local/sbin:/usr/sbin:/sbin` };
   const result = await processes.run({ command, env, signal, timeoutMs });

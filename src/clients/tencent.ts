@@ -22,7 +22,7 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
 
 export interface Tc3Request {
-  /** `dnspod` */
+  /** Such as `dnspod`. */
   readonly service: string;
   readonly host: string;
   readonly contentType: string;
@@ -33,7 +33,7 @@ export interface Tc3Request {
   readonly secretKey: string;
 }
 
-/** The Authorization header of TC3-HMAC-SHA256 (Tencent Cloud API 3.0) for a POST. */
+/** Returns the Authorization header of TC3-HMAC-SHA256 (Tencent Cloud API 3.0) for a POST. */
 export function signTc3(request: Tc3Request): string {
   const { service, host, contentType, body, timestamp, secretId, secretKey } = request;
   const signed = 'content-type;host';
@@ -50,13 +50,13 @@ export interface TencentOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** For debug lines. */
+  /** The adapter's name in the configuration, for debug lines. */
   readonly name: string;
-  /** `https://dnspod.tencentcloudapi.com` */
+  /** Such as `https://dnspod.tencentcloudapi.com`. */
   readonly endpoint: string;
-  /** As in signatures and policies: `dnspod`. */
+  /** The service in signatures and policies: `dnspod`. */
   readonly service: string;
-  /** `2021-03-23` */
+  /** The API version, such as `2021-03-23`. */
   readonly version: string;
   readonly credentials: KeySource;
   /** Makes the adapter's error. */
@@ -73,9 +73,9 @@ export interface TencentCall {
 /** One service of Tencent Cloud API 3.0. */
 export interface Tencent {
   /**
-   * The API refuses unknown parameters.
+   * Calls an action. The API refuses unknown parameters.
    *
-   * @param read reads the object `Response` of the answer; may throw {@link UnreadableAnswer}
+   * @param read reads the object `Response` of the response; may throw {@link UnreadableAnswer}
    */
   call<T>(action: string, params: Fields, read: (response: Fields) => T, call: TencentCall): Promise<T>;
 }
@@ -129,7 +129,7 @@ export function createTencent(options: TencentOptions): Tencent {
   };
 }
 
-/** Errors come with status 200, in `Response.Error`. */
+/** Judges a response. Errors come with status 200, in `Response.Error`. */
 function judge(answer: ApiAnswer, permission: string): Verdict {
   const response = isFields(answer.body) ? answer.body['Response'] : undefined;
   const error = isFields(response) ? response['Error'] : undefined;
@@ -149,7 +149,7 @@ function judge(answer: ApiAnswer, permission: string): Verdict {
   return { kind: 'refused', ...words, isClockSkew, ...present({ advice }) };
 }
 
-/** The call was not understood, or not finished in time. */
+/** The call was not understood, or did not finish in time. */
 const failed: readonly string[] = ['FailedOperation.UnknowError', 'InvalidParameter.OperateFailed'];
 
 function adviceOn(code: string, answer: ApiAnswer, permission: string): string | undefined {

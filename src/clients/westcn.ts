@@ -21,28 +21,28 @@ import { numberedPages } from './http/pages.ts';
 import { fromTxtContent } from './http/txt-content.ts';
 
 /**
- * The records of West.cn, which two APIs reach: that of accounts, with the API password, and that of domains, with a key
- * that is made of a password.
+ * The records of West.cn, which are accessible over two APIs: one for accounts, with the API password, and one for
+ * domains, with a key derived from a password.
  */
 export interface WestRecords {
-  /** The ids of the records with exactly this name and value. */
+  /** Returns the IDs of the records with exactly this name and value. */
   find(value: DnsValue, signal: AbortSignal): Promise<readonly string[]>;
-  /** The new record's id; undefined if there is such a record already. */
+  /** Returns the new record's ID, or undefined if the record already exists. */
   create(value: DnsValue, signal: AbortSignal): Promise<string | undefined>;
-  /** Succeeds if there is no such record any more. */
+  /** Removes a record. Succeeds if the record no longer exists. */
   remove(value: DnsValue, id: string, signal: AbortSignal): Promise<void>;
 }
 
 interface Parts {
   readonly world: World;
   readonly http: Http;
-  /** `https://api.west.cn` */
+  /** Such as `https://api.west.cn`. */
   readonly base: string;
 }
 
 const provider = 'West.cn';
 export const settingsPage = 'https://www.west.cn/manager/API/APIconfig.asp';
-/** As many records as are asked for at once; the API may answer with fewer. */
+/** The number of records to request at once. The API may return fewer. */
 const longestPage = 500;
 
 interface Call<T> {
@@ -50,7 +50,7 @@ interface Call<T> {
   readonly what: string;
   readonly at: Pick<DnsValue, 'zone' | 'name'>;
   readonly readsOnly: boolean;
-  /** The form, made anew for each try. */
+  /** Builds the form for each attempt. */
   form(): Readonly<Record<string, string>>;
   readonly secrets: Iterable<Secret>;
   readonly judge: (answer: ApiAnswer) => Verdict;
@@ -61,7 +61,7 @@ function callWest<T>({ world, http, base }: Parts, call: Call<T>, signal: AbortS
   const { path, what, at, readsOnly, secrets, form, judge, read } = call;
   return createDnsApi({
     ...{ world, http, provider, judge },
-    // Messages are in this encoding, in which a letter can contain a backslash.
+    // Messages have this encoding, in which a letter can contain a backslash.
     charset: 'gbk',
     advice: `Look at the records of ${at.zone} at https://www.west.cn/manager/domainnew/.`,
   }).call({
@@ -89,7 +89,7 @@ export interface WestAccount extends Parts {
   readonly password: Secret;
 }
 
-/** Version 2 of the API of accounts, whose errors have codes. */
+/** Creates a client for version 2 of the account API, whose errors have codes. */
 export function westAccount({ username, password, ...parts }: WestAccount): WestRecords {
   const call = <T>(
     act: 'getdnsrecord' | 'adddnsrecord' | 'deldnsrecord',
@@ -162,7 +162,7 @@ const isRecord = (item: Fields, value: DnsValue): boolean =>
   item['item'] === relativeName(value.name, value.zone) &&
   fromTxtContent(String(item['value'])) === value.value;
 
-/** The code of an error, in a body whose `result` is not 200. */
+/** Returns the error code in a body whose `result` is not 200. */
 const codeOf = (body: Fields): string | undefined =>
   Number(body['result']) === 200 || body['errcode'] === undefined ? undefined : String(body['errcode']);
 
@@ -184,11 +184,14 @@ function adviceOn(code: string, zone: string): string {
 }
 
 export interface WestKey extends Parts {
-  /** Of one domain, or of an account with its name. */
+  /** The key of one domain, or an account name with its key. */
   readonly key: { readonly domainKey: Secret } | { readonly username: string; readonly apiKey: Secret };
 }
 
-/** The API of domains, which takes keys. Its errors have no codes, so that a refusal is followed by another look. */
+/**
+ * Creates a client for the domain API, which accepts keys. Its errors have no codes, so the client looks again after a
+ * refusal.
+ */
 export function westKey({ key, ...parts }: WestKey): WestRecords {
   const [secret, given] = 'domainKey' in key ? [key.domainKey, '`domainKey`'] : [key.apiKey, '`username` and `apiKey`'];
   const call = <T>(
@@ -248,6 +251,6 @@ export function westKey({ key, ...parts }: WestKey): WestRecords {
   };
 }
 
-/** The only sign of it is its text. */
+/** Reports whether the list is empty, which only the text of the message shows. */
 const isEmptyList = (body: Fields): boolean =>
   Number(body['code']) !== 200 && /no records/i.test(String(body['msg'] ?? ''));

@@ -1,8 +1,8 @@
 import { onAbort } from '../core/async/on-abort.ts';
 
 /**
- * Returns a promise that rejects when the signal aborts; then it calls the function that `begin` returned. Cheaper than
- * the option `signal` of node:http, which also watches for the end of the streams (30 µs a request).
+ * Returns a promise that rejects when the signal aborts, and then calls the function that `begin` returned. Cheaper
+ * than the option `signal` of node:http, which also watches for the end of the streams (30 µs per request).
  */
 export function abortable<T>(
   signal: AbortSignal,

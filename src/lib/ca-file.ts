@@ -4,11 +4,11 @@ import { fail, reasonOf } from '../core/errors/errors.ts';
 import { readRegular } from './read-file.ts';
 
 /**
- * The default roots, those of NODE_EXTRA_CA_CERTS, and those of a PEM file.
+ * Trusts the default roots, those of NODE_EXTRA_CA_CERTS, and those of a PEM file.
  *
  * The documented way, `ca: [...tls.rootCertificates, pem]`, parses 140 roots again (14 ms) and ignores a distribution's
- * own store. `tls.createSecureContext` itself calls `addCACert`, which is not documented; if a future Node lacks it, the
- * documented way is used.
+ * own store. `tls.createSecureContext` itself calls `addCACert`, which is not documented. If a future Node lacks it,
+ * this uses the documented way.
  */
 export function trustAlso(file: string): tls.SecureContext {
   // The first addCACert replaces the shared roots by new ones, without those of NODE_EXTRA_CA_CERTS (Node 20).
@@ -20,10 +20,10 @@ export function trustAlso(file: string): tls.SecureContext {
   return context;
 }
 
-/** Only the roots of a PEM file: not the public ones, nor those of NODE_EXTRA_CA_CERTS. */
+/** Trusts only the roots of a PEM file: neither the public ones, nor those of NODE_EXTRA_CA_CERTS. */
 export const trustOnly = (file: string): tls.SecureContext => tls.createSecureContext({ ca: [...rootsIn(file)] });
 
-/** All of Mozilla's roots take 220 kB. */
+/** Far more than Mozilla's roots, which take 220 kB. */
 const maxBytes = 16 * 1024 * 1024;
 const textOf = (file: string): string => readRegular(file, { named: true, maxBytes }).toString('utf8');
 
@@ -36,13 +36,15 @@ function rootsIn(file: string): readonly string[] {
   }
   const roots = blocksIn(pem);
   if (roots.length === 0) throw fail('config/ca-file-unusable', { file, reason: 'it contains no PEM certificate' });
-  // node would silently skip blocks that are not certificates.
+  // Node would silently skip blocks that are not certificates.
   if (!roots.every(isCertificate))
     throw fail('config/ca-file-unusable', { file, reason: 'a certificate in it is damaged' });
   return roots;
 }
 
-/** As node does, without an error if they cannot be used; node has warned about it. */
+/**
+ * Returns the roots of NODE_EXTRA_CA_CERTS. Like Node, ignores a file that cannot be used. Node has warned about it.
+ */
 function extraRoots(): readonly string[] {
   const file = process.env['NODE_EXTRA_CA_CERTS'];
   if (!file) return [];

@@ -7,15 +7,15 @@ import { foreignIn, trustedAt } from './foreign.ts';
 import { effectiveUid } from './owners.ts';
 
 /**
- * Loads a file of the build and what it requires, through the cache if there is one. A stack trace that source maps are to
- * translate needs Node's own loader.
+ * Loads a file of the build and the files that it requires, through the cache if there is one. Source maps need Node's
+ * own loader to translate stack traces.
  */
 export function loadBuilt<Exports>(path: string): Exports {
   const folder = process.sourceMapsEnabled ? undefined : codeCacheFolder(process.env);
   const set = setOf(basename(path));
   if (folder === undefined || set === undefined) return createRequire(path)(path) as Exports;
   const cache = openCodeCache(join(folder, set));
-  // After a signal, nothing may take time.
+  // After a signal, the process must end without delay.
   process.once('exit', (code) => {
     if (code < 128) cache.save();
   });
@@ -23,12 +23,13 @@ export function loadBuilt<Exports>(path: string): Exports {
 }
 
 /**
- * Loads the files of the build, which are CommonJS, with what V8 compiled in an earlier run: to compile takes longer than
- * most commands (decision 0034). Who can write the cache runs code as this user, so it counts only if nobody but root and
- * this user can change it and the way to it. Whatever is wrong with it, the sources are compiled as without it.
+ * Loads the files of the build, which are CommonJS, with the code that V8 compiled in an earlier run, because compiling
+ * takes longer than most commands (decision 0034). Anyone who can write to the cache can run code as this user, so the
+ * cache is used only if nobody but root and this user can change it and the folders that lead to it. If the cache is
+ * unusable for any reason, the sources are compiled.
  */
 interface CodeCache {
-  /** What the file exports. The files beside it that it requires come through the cache, too. */
+  /** Returns the exports of a file. The files beside it that it requires come through the cache, too. */
   load(path: string): unknown;
   /** Writes what this run compiled, if the cache lacked any of its files. */
   save(): void;
@@ -37,19 +38,19 @@ interface CodeCache {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The folder of the cache; undefined if there is none. HOME is not asked for root: it may be that of the user who became
- * root. With CERTFLEET_ROOT, it is below that folder, as all default paths are.
+ * Returns the folder of the cache, or undefined if there is none. Ignores HOME for root, because it may be the home of
+ * the user who became root. With CERTFLEET_ROOT, the folder is below that folder, like all default paths.
  */
 export function codeCacheFolder(env: Environment): string | undefined {
   const { CERTFLEET_CODE_CACHE: named, CERTFLEET_ROOT: root, XDG_CACHE_HOME: cache, HOME: home } = env;
   if (named) return isAbsolute(named) ? named : undefined;
   if (root || effectiveUid() === 0) return resolve(root || '/', 'var/cache/certfleet');
   if (cache && isAbsolute(cache)) return join(cache, 'certfleet');
-  // One that does not exist, as that of many system users, stays so.
+  // Does not create a home folder that does not exist, as for many system users.
   return home && isAbsolute(home) && fs.existsSync(home) ? join(home, '.cache/certfleet') : undefined;
 }
 
-/** How many builds, versions of Node.js and settings of it have a cache at once. */
+/** How many combinations of build, Node.js version and Node.js settings have a cache at the same time. */
 const maxSets = 4;
 
 function openCodeCache(set: string): CodeCache {
@@ -62,11 +63,11 @@ function openCodeCache(set: string): CodeCache {
     const known = own.cache[path];
     if (known) return known.exports;
     const source = fs.readFileSync(path);
-    // Node cannot import from code that was compiled before. What the file requires is still the same.
+    // Node cannot import from cached code. The files that this one requires still come from the cache.
     if (source.includes('import(')) return own(path);
     const module = new Module(path);
     module.filename = path;
-    // Also for `certfleet/define` in a module of the operator's, which must get this very instance.
+    // Also for `certfleet/define` in an operator's module, which must get this same instance.
     own.cache[path] = module;
     const name = `${basename(path)}.bin`;
     const cachedData = readable === undefined ? undefined : read(join(readable, name), source);
@@ -89,14 +90,14 @@ function openCodeCache(set: string): CodeCache {
       const writable = trusted(set);
       if (writable === undefined) return;
       if (isNew) removeOldSets(dirname(writable));
-      // Also what was in the cache: functions that no run had called before are compiled now.
+      // Also rewrites code from the cache, because functions that no earlier run called are compiled now.
       for (const { script, source, name } of loaded)
         write(join(writable, name), () => {
           const data = script.createCachedData();
           return Buffer.concat([checkOf(source, data), data]);
         });
     } catch {
-      // A full disk, a file system that is read-only, a folder that is being removed: the next run compiles again.
+      // The disk is full or read-only, or the folder is being removed. The next run compiles again.
     }
   }
 
@@ -104,11 +105,11 @@ function openCodeCache(set: string): CodeCache {
 }
 
 /**
- * The name of what belongs together. V8 checks its version and flags, but not which build of it wrote the data, and of the
- * source only the length. Undefined if the program of Node.js cannot be looked at: it was removed, or root started it for
- * another user.
+ * Returns the name of a set of files that belong together. V8 checks its version and flags, but not which build of V8
+ * wrote the data, and only the length of the source. Returns undefined if the Node.js program cannot be inspected,
+ * because it was removed, or because root started it for another user.
  *
- * @param build what changes with any file of the build
+ * @param build a value that changes with any file of the build
  */
 function setOf(build: string): string | undefined {
   const { execPath, execArgv, version, arch, env } = process;
@@ -121,7 +122,7 @@ function setOf(build: string): string | undefined {
   }
 }
 
-/** Where the folder really is, if only root and this user can change it and the way to it. */
+/** Returns the real path of the folder if only root and this user can change it and the folders that lead to it. */
 function trusted(folder: string): string | undefined {
   try {
     const { at, stats } = { at: undefined, ...trustedAt(folder) };
@@ -131,14 +132,14 @@ function trusted(folder: string): string | undefined {
   }
 }
 
-/** Of source and data, so that damaged data is not given to V8, nor that of another source. */
+/** Returns a checksum of source and data, so that V8 gets neither damaged data, nor the data of another source. */
 function checkOf(source: Buffer, data: Buffer): Buffer {
   const check = Buffer.alloc(4);
   check.writeUInt32LE(crc32(data, crc32(source)));
   return check;
 }
 
-/** What was compiled from this source; undefined if there is nothing, or nothing that can be trusted. */
+/** Returns the cached code of this source, or undefined if there is none, or none that can be trusted. */
 function read(path: string, source: Buffer): Buffer | undefined {
   let file: number | undefined;
   try {
@@ -155,7 +156,10 @@ function read(path: string, source: Buffer): Buffer | undefined {
   }
 }
 
-/** Under a name of its own until it is whole. Not synced: what a power cut leaves fails the check. */
+/**
+ * Writes a file under a temporary name until it is complete. It is not synced, because a file damaged by a power cut
+ * fails the check.
+ */
 function write(path: string, content: () => Buffer): void {
   const draft = `${path}.${process.pid}`;
   const file = fs.openSync(draft, 'wx', 0o600);
@@ -174,7 +178,7 @@ function write(path: string, content: () => Buffer): void {
 
 const setName = /^v[\d.]+-\w+-[0-9a-f]{8}$/;
 
-/** Removes all but the newest sets. What else is in the folder is not ours. */
+/** Removes all but the newest sets. Other files in the folder are not certfleet's. */
 function removeOldSets(folder: string): void {
   const sets = fs
     .readdirSync(folder)

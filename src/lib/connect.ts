@@ -1,7 +1,7 @@
 import net from 'node:net';
 import { onAbort } from '../core/async/on-abort.ts';
 
-/** A TCP connection, tried at each address of the host. Rejects with the system's error, or the signal's reason. */
+/** Opens a TCP connection, trying each address of the host. Rejects with the system's error, or the signal's reason. */
 export function connectTcp(
   place: { readonly host: string; readonly port: number },
   signal: AbortSignal,

@@ -2,12 +2,12 @@ import { canonicalAddress } from '../core/names/identifiers.ts';
 import type { DnsAnswer, DnsRecord } from '../ports/dns.ts';
 import { classes, inLabel, inText, Reader, types } from './dns-wire.ts';
 
-/** Decodes answers (RFC 1035 §4). Anyone may have written them, so what they may cost is limited. */
+/** Decodes responses (RFC 1035 §4). Anyone may have written them, so their cost is limited. */
 
-/** More than fit into 64 KiB together with any useful data; a set of a thousand TXT values is still read. */
+/** More than fit into 64 KiB with any useful data, but enough for a set of a thousand TXT values. */
 const mostRecords = 4_096;
 
-/** Reads an answer. Throws a plain Error if it is not one. */
+/** Decodes a response. Throws a plain Error if the bytes are not one. */
 export function decodeAnswer(bytes: Buffer): DnsAnswer {
   if (bytes.length < 12) throw new Error('it ends too early');
   const reader = new Reader(bytes, 4);
@@ -37,7 +37,7 @@ const typeNames: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(types).map(([name, number]) => [number, name]),
 );
 
-/** Undefined for a record that is no data: of another class, or EDNS. */
+/** Returns undefined for a record without data: of another class, or EDNS. */
 function readRecord(reader: Reader): DnsRecord | undefined {
   const name = reader.name();
   const number = reader.u16();
@@ -53,7 +53,7 @@ function readRecord(reader: Reader): DnsRecord | undefined {
   const value = readValue(reader, type, end);
   if (reader.at > end) throw new Error('a record in it cannot be read');
   reader.at = end;
-  // RFC 2181 §8: a TTL with the highest bit is zero.
+  // RFC 2181 §8: a TTL with the highest bit set means zero.
   return { name, type, ttl: ttl > 0x7fff_ffff ? 0 : ttl, value };
 }
 
@@ -84,7 +84,7 @@ function readValue(reader: Reader, type: string, end: number): string {
       return `${flags} ${tag} ${reader.text(left(), inText)}`;
     }
     default:
-      // Other types come along unasked (RRSIG, MX).
+      // Servers add other types without being asked (RRSIG, MX).
       return '';
   }
   throw new Error(type.startsWith('A') ? 'an address in it cannot be read' : 'a record in it cannot be read');

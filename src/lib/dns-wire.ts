@@ -1,4 +1,4 @@
-/** The DNS wire format (RFC 1035 §4.1): how messages are written and read, for questions, updates and signatures. */
+/** The DNS wire format (RFC 1035 §4.1), for reading and writing questions, updates and signatures. */
 
 export const types = { A: 1, NS: 2, CNAME: 5, SOA: 6, TXT: 16, AAAA: 28, OPT: 41, TSIG: 250, CAA: 257 } as const;
 export const classes = { IN: 1, NONE: 254, ANY: 255 } as const;
@@ -8,12 +8,15 @@ export const u16 = (value: number): Uint8Array => Uint8Array.of((value >>> 8) & 
 export const u32 = (value: number): Uint8Array =>
   Uint8Array.of((value >>> 24) & 0xff, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff);
 
-/** Seconds since 1970 in 48 bits (RFC 8945 §4.2). Bit shifts work on 32, so divide to get the high part. */
+/**
+ * Encodes seconds since 1970 in 48 bits (RFC 8945 §4.2). Bit shifts work on 32 bits, so this divides to get the high
+ * part.
+ */
 export const u48 = (value: number): Uint8Array => join(u16(Math.floor(value / 2 ** 32)), u32(value % 2 ** 32));
 
 export const join = (...parts: readonly Uint8Array[]): Buffer => Buffer.concat(parts);
 
-/** A name in canonical form (RFC 4034 §6.2): lower case, not compressed. */
+/** Encodes a name in canonical form (RFC 4034 §6.2): lower case, not compressed. */
 export function encodeName(name: string): Uint8Array {
   const labels = name.toLowerCase().replace(/\.$/, '').split('.');
   const parts = labels.filter((label) => label !== '').map((label) => Buffer.from(label, 'latin1'));
@@ -25,11 +28,11 @@ export function encodeName(name: string): Uint8Array {
   return wire;
 }
 
-/** A resource record: owner, type, class, TTL, length and data. */
+/** Encodes a resource record: owner, type, class, TTL, length and data. */
 export const encodeRecord = (name: string, type: number, klass: number, ttl: number, data: Uint8Array): Uint8Array =>
   join(encodeName(name), u16(type), u16(klass), u32(ttl), u16(data.length), data);
 
-/** TXT data: strings of at most 255 octets each. */
+/** Encodes TXT data: strings of at most 255 octets each. */
 export function encodeText(value: string): Uint8Array {
   const bytes = Buffer.from(value, 'utf8');
   const parts: Uint8Array[] = [];
@@ -40,7 +43,7 @@ export function encodeText(value: string): Uint8Array {
   return join(...parts);
 }
 
-/** A message with one question, and records in the sections that a client uses. */
+/** Encodes a message with one question, and records in the sections that a client uses. */
 export const encodeMessage = (
   id: number,
   flags: number,
@@ -57,18 +60,22 @@ export const encodeMessage = (
     ...additionals,
   );
 
-/** The characters of all texts together. Compressed names could be 30 times as long as the message (§4.1.4). */
+/**
+ * The limit for the characters of all texts together. Compressed names could be 30 times as long as the message
+ * (§4.1.4).
+ */
 const mostText = 262_144;
 
 /**
- * Reads a message forwards. Anyone may have written it, so every text becomes printable ASCII: no control character gets
- * to a terminal, and no dot in a label is hidden. Throws a RangeError beyond its end, and if its texts become too long.
+ * Reads a message from front to back. Anyone may have written it, so every text becomes printable ASCII: no control
+ * character reaches a terminal, and no label hides a dot. Throws a RangeError beyond the end of the message, and if its
+ * texts become too long.
  */
 export class Reader {
   at: number;
   readonly #bytes: Buffer;
   #left = mostText;
-  // Each name that a pointer leads to, so that an owner that is repeated is one string in memory.
+  // Each name that a pointer leads to, so that a repeated owner is a single string in memory.
   readonly #known = new Map<number, string>();
 
   constructor(bytes: Uint8Array, at = 0) {
@@ -82,7 +89,7 @@ export class Reader {
   u48 = (): number => this.u16() * 2 ** 32 + this.u32();
   take = (length: number): Buffer => this.#bytes.subarray(this.skip(length), this.at);
 
-  /** Returns where it was. */
+  /** Returns the position before the skip. */
   skip(length: number): number {
     const from = this.at;
     if (from + length > this.#bytes.length) throw new RangeError('it ends too early');
@@ -90,7 +97,7 @@ export class Reader {
     return from;
   }
 
-  /** Text of that many octets. Those in `plain` stay as they are, the others become `\DDD` (§5.1). */
+  /** Reads a text of this many octets. Characters in `plain` stay as they are, the others become `\DDD` (§5.1). */
   text(length: number, plain: RegExp): string {
     const raw = this.take(length).toString('latin1');
     const text = plain.test(raw)
@@ -101,7 +108,7 @@ export class Reader {
     return text;
   }
 
-  /** A name: lower case, without the last dot. */
+  /** Reads a name: lower case, without the final dot. */
   name(): string {
     const labels: string[] = [];
     let octets = 1;
@@ -115,7 +122,7 @@ export class Reader {
       if (length >= 0xc0) {
         const target = ((length & 0x3f) << 8) | this.u8();
         end ??= this.at;
-        // Only backwards, so that it ends; and no more often than a name can have labels.
+        // Pointers lead only backwards, so that this ends, and no more often than a name can have labels.
         if (target >= lowest || ++jumps > 127) throw new RangeError('a name in it has a pointer that leads nowhere');
         if (labels.length === 0 && shared === undefined) {
           const same = this.#known.get(target);
@@ -140,7 +147,7 @@ export class Reader {
   }
 }
 
-/** A printable octet. Not a backslash, which begins an escape, and in a name neither a dot nor a space. */
+/** Printable characters. Excludes the backslash, which begins an escape, and in names the dot and the space, too. */
 export const inText = /^[\x20-\x5b\x5d-\x7e]*$/;
 export const inLabel = /^[\x21-\x2d\x2f-\x5b\x5d-\x7e]*$/;
 const escaped = (octet: string): string => `\\${String(octet.charCodeAt(0)).padStart(3, '0')}`;

@@ -10,31 +10,31 @@ import type { Dns, DnsServer } from '../ports/dns.ts';
 import { decodeAnswer } from './dns-answer.ts';
 import { answersQuestion, encodeQuestion, formatError, isTruncated } from './dns-message.ts';
 
-/** As the port promises. Two seconds are longer than any round trip; then the datagram is sent again. */
+/** As the port promises. Two seconds exceed any round trip, so the datagram is sent again. */
 const tryMs = 2_000;
 const tries = 3;
 
-/** As many sockets are open at once in this process; a server far away still answers 3,000 questions a second. */
+/** The limit for open sockets in this process. Even with a distant server, that allows 3,000 questions per second. */
 const mostSockets = 256;
 
 /**
- * After so many datagrams that do not fit, the exchange ends, and the next try has another port and id. Somebody guesses
- * ids, or wants to keep this process busy.
+ * After this many datagrams that do not fit, the exchange ends, and the next attempt uses another port and ID: someone
+ * is guessing IDs, or trying to keep this process busy.
  */
 const mostStrays = 100;
 
 /**
- * DNS over UDP and TCP. Every question has its own socket, so source port and id are random. The socket is connected,
+ * DNS over UDP and TCP. Every question has its own socket, so source port and ID are random. The socket is connected,
  * so the kernel drops packets from elsewhere and reports at once if nothing listens.
  *
- * Has at most 256 sockets at once; further questions wait, within their callers' deadlines.
+ * At most 256 sockets are open at the same time; further questions wait, within their callers' deadlines.
  *
  * Fails only with `dns/lookup-failed`. If the operating system refused (no route, no IPv6), its error is the `cause`.
  */
 export function createDns(clock: Clock): Dns {
   const sockets = createTurns(mostSockets);
 
-  /** Runs one exchange with a time limit, once there is a place for its socket. */
+  /** Runs one exchange with a time limit, once a socket is available. */
   async function within<T>(ms: number, signal: AbortSignal, begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const giveBack = await sockets.take(signal);
     const deadline = clock.deadline(ms, signal);
@@ -81,7 +81,7 @@ export function createDns(clock: Clock): Dns {
         } catch (error) {
           if (signal.aborted) throw signal.reason;
           last = error;
-          // There is no route, or nothing listens there: asking again at once does not help.
+          // There is no route, or nothing listens there, so asking again at once does not help.
           if (systemCode(error) !== undefined) break;
         }
       }
@@ -91,7 +91,7 @@ export function createDns(clock: Clock): Dns {
     async exchange(server, message, { transport, timeoutMs, signal }) {
       signal.throwIfAborted();
       const bytes = Buffer.from(message);
-      // A reply has the request's id and opcode; the caller checks the rest, such as a signature.
+      // A response has the request's ID and opcode. The caller checks the rest, such as a signature.
       const fits = (reply: Buffer) =>
         reply.length >= 12 &&
         reply.readUInt16BE(0) === bytes.readUInt16BE(0) &&
@@ -139,7 +139,7 @@ const systemCode = (error: unknown): string | undefined => {
 };
 
 /**
- * Sends a datagram and returns the first one that fits; ignores others.
+ * Sends a datagram, and returns the first matching response. Ignores others.
  *
  * @param pause sends the datagram again each time it resolves
  */
@@ -158,7 +158,7 @@ function overUdp(
     let strays = 0;
     const settle = (act: () => void) => {
       if (ended.signal.aborted) return;
-      // With a reason, because node's default reason is an exception with a stack (65 µs).
+      // Has a reason, because Node's default reason is an exception with a stack (65 µs).
       ended.abort('the exchange has ended');
       signal.removeEventListener('abort', onAbort);
       socket.close();
@@ -194,7 +194,7 @@ function overTcp(
     const socket = net.connect({ host: server.address, port: server.port });
     const chunks: Buffer[] = [];
     let size = 0;
-    // Two octets of length, and what they announce: at most 65,537.
+    // Two octets of length, and as many octets as they say: at most 65,537.
     let wanted = 2;
     const settle = (act: () => void) => {
       signal.removeEventListener('abort', onAbort);
@@ -218,7 +218,7 @@ function overTcp(
       settle(() => (fits(reply) ? resolve(reply) : reject(new Error('the answer belongs to another question'))));
     });
     socket.once('end', () => settle(() => reject(new Error('the connection was closed before the answer'))));
-    // The listener must stay for the destroyed socket's error, when the promise is settled already.
+    // The listener must stay for the destroyed socket's error, which may come after the promise is settled.
     socket.on('error', (error) => settle(() => reject(error)));
     if (signal.aborted) onAbort();
   });

@@ -6,17 +6,19 @@ import type { ProcessIdentity } from '../ports/processes.ts';
 import { effectiveUid } from './owners.ts';
 import { readStat } from './process-table.ts';
 
-// How files and folders come into being: new names, owner, mode, fsync. Calls that change a folder (creation, unlink,
+// How files and folders are created: temporary names, owner, mode, fsync. Calls that change a folder (creation, unlink,
 // mkdir) wait for ext4's journal while another order's fsync runs, about half a millisecond. These calls and fsync run
-// on the thread pool, so that many orders can write at once.
+// on the thread pool, so that many orders can write at the same time.
 
 const temporaryName = /^\.certfleet-[\w-]+\.tmp$/;
 const writtenBy = /^\.certfleet-(\d+)-(\d+)-[0-9a-f]{8}-\d+\.tmp$/;
 
-/** Whether a file name belongs to a temporary file of this program, which is never content. */
+/** Reports whether a file name is that of one of certfleet's temporary files, which are never content. */
 export const isTemporaryName = (name: string): boolean => temporaryName.test(name);
 
-/** The process that made a temporary file, if it was on this machine; undefined if the name does not say. */
+/**
+ * Returns the process that created a temporary file, if it ran on this machine, or undefined if the name does not say.
+ */
 export function writerOf(name: string): Pick<ProcessIdentity, 'pid' | 'startTime'> | undefined {
   const [, pid, startTime] = writtenBy.exec(name) ?? [];
   return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime };
@@ -26,21 +28,21 @@ const run = randomBytes(4).toString('hex');
 let counter = 0;
 let startTime: string | undefined;
 
-// A later run knows by pid and start time whether the writer is gone. The random part distinguishes containers that share
-// a folder and have equal pids.
+// By PID and start time, a later run knows whether the writer is gone. The random part distinguishes containers that
+// share a folder and have equal PIDs.
 function temporaryIn(folder: string): string {
   startTime ??= readStat(process.pid)?.startTime ?? '0';
   return join(folder, `.certfleet-${process.pid}-${startTime}-${run}-${++counter}.tmp`);
 }
 
-// Read once: process.umask() sets it to 0 for a moment, and a thread may create a file just then.
+// Read once, because process.umask() sets it to 0 for a moment, and a thread may create a file just then.
 const ownerIsMasked = (process.umask() & 0o600) !== 0;
 
 const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
 export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;
 
-/** Runs a call and returns `otherwise` for the given system errors. */
+/** Runs a call and returns `otherwise` for these system errors. */
 export function unless<T, O>(codes: readonly string[], otherwise: O, call: () => T): T | O {
   try {
     return call();
@@ -50,7 +52,7 @@ export function unless<T, O>(codes: readonly string[], otherwise: O, call: () =>
   }
 }
 
-// Callbacks cost half of fs.promises, and a certificate takes forty of these calls.
+// Callbacks cost half as much as fs.promises, and a certificate takes forty of these calls.
 const settle = (done: () => void, failed: (error: Error) => void) => (error: Error | null) =>
   error ? failed(error) : done();
 const sync = (descriptor: number): Promise<void> =>
@@ -87,7 +89,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-// A temporary file may stay: its name identifies it, and the first error is the one to report.
+// A temporary file may stay, because its name identifies it, and the first error is the one to report.
 const removeQuietly = (path: string): Promise<void> => unlink(path).catch(() => undefined);
 
 function setOwner(descriptor: number, { uid, gid }: FileAttributes): void {
@@ -98,10 +100,11 @@ function setOwner(descriptor: number, { uid, gid }: FileAttributes): void {
 
 /**
  * Opens a file that is no longer needed, under a temporary name. Returns undefined if it is gone, belongs to another
- * user, or has another name: it may be part of a backup made of hard links, which writing would damage.
+ * user, or has a second name: then it may be part of a backup made of hard links, which writing would damage.
  *
- * Before ext4 hands out a new inode it examines every inode freed in the last minute. Creating and removing five files
- * per certificate took a tenth of the time of a hundred certificates, and more of a thousand.
+ * Reusing files saves time: before ext4 hands out a new inode, it examines every inode freed in the last minute.
+ * Creating and removing five files per certificate took a tenth of the time of a hundred certificates, and more of a
+ * thousand.
  */
 async function openSpare(spare: string, path: string): Promise<Opened | undefined> {
   try {
@@ -116,7 +119,7 @@ async function openSpare(spare: string, path: string): Promise<Opened | undefine
     if (had.isFile() && had.nlink === 1 && had.uid === effectiveUid()) return { descriptor, had };
     fs.closeSync(descriptor);
   } catch {
-    // It belongs to another user by now; it would be removed anyway.
+    // The file belongs to another user by now, and would be removed anyway.
   }
   await unlink(path);
   return undefined;
@@ -124,7 +127,7 @@ async function openSpare(spare: string, path: string): Promise<Opened | undefine
 
 interface Opened {
   readonly descriptor: number;
-  /** What the file was before, if it is written over. */
+  /** The file's stats from before it is overwritten. */
   readonly had?: fs.Stats;
 }
 
@@ -135,9 +138,9 @@ async function write(
   attributes: FileAttributes,
 ): Promise<void> {
   try {
-    // Before the content, so that a secret is never in a file of the wrong owner or mode.
+    // Set before the content, so that a secret is never in a file with the wrong owner or mode.
     if (attributes.uid !== undefined || attributes.gid !== undefined) setOwner(descriptor, attributes);
-    // After chown, which clears set-id bits; by descriptor, so that the umask does not apply.
+    // Set after chown, which clears set-id bits, and by descriptor, so that the umask does not apply.
     const isSet = had ? (had.mode & 0o7777) === attributes.mode : attributes.mode === 0o600 && !ownerIsMasked;
     if (!isSet) fs.fchmodSync(descriptor, attributes.mode);
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
@@ -168,7 +171,7 @@ export async function draft(
   return path;
 }
 
-/** Gives a temporary file or link its name. */
+/** Renames a temporary file or link to its final name. */
 function name(temporary: string, path: string): Promise<void> {
   try {
     fs.renameSync(temporary, path);
@@ -178,7 +181,10 @@ function name(temporary: string, path: string): Promise<void> {
   }
 }
 
-/** The file is always a new one: it inherits neither owner nor mode from the one before, which others may have made. */
+/**
+ * Writes a new file and puts it in the place of the old one. It inherits neither owner nor mode from the old file,
+ * which others may have created.
+ */
 export async function replace(path: string, content: string | Uint8Array, attributes: FileAttributes): Promise<void> {
   await name(await draft(dirname(path), content, attributes), path);
   if (attributes.losable === undefined) await syncFolder(dirname(path));
@@ -234,7 +240,7 @@ export async function remove(path: string): Promise<void> {
   });
 }
 
-/** Returns false if it is not empty, or does not exist. */
+/** Returns false if the folder is not empty, or does not exist. */
 export const removeFolderIfEmpty = (path: string): Promise<boolean> =>
   new Promise((done, failed) =>
     fs.rmdir(path, (error) => {
@@ -245,8 +251,9 @@ export const removeFolderIfEmpty = (path: string): Promise<boolean> =>
   );
 
 /**
- * Returns false if the name exists. Sets the mode again, because the umask was applied to it: by descriptor, and only
- * in this user's own folders, since another owner (a web server) may have replaced the new folder by a symlink.
+ * Returns false if the name exists. Sets the mode again, because the umask was applied to it. Does so by descriptor,
+ * and only in this user's own folders, since another owner (a web server) may have replaced the new folder by a
+ * symlink.
  */
 export async function makeFolder(path: string, mode: number): Promise<boolean> {
   if (!(await unlessThere(mkdir(path, mode)))) return false;
@@ -260,7 +267,7 @@ export async function makeFolder(path: string, mode: number): Promise<boolean> {
   return true;
 }
 
-/** Writes files into a new folder, all at once, so that the file system flushes them together. */
+/** Writes files into a new folder, all at the same time, so that the file system flushes them together. */
 export async function fillFolder(folder: string, entries: readonly FolderEntry[]): Promise<void> {
   const written = await Promise.allSettled(
     entries.map(async ({ name, content, attributes }) =>

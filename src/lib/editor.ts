@@ -6,7 +6,7 @@ import { fail, reasonOf } from '../core/errors/errors.ts';
 import { shellWord } from '../core/text/shell-word.ts';
 import { foreignOn } from './foreign.ts';
 
-/** A text that a person has edited, and the file that it is in. */
+/** A text that a person edited, and the file that contains it. */
 export interface Edited {
   readonly text: string;
   readonly path: string;
@@ -16,8 +16,8 @@ export interface Edited {
 
 /**
  * Opens a text in the editor of `VISUAL` or `EDITOR`, or in `vi` at a terminal. Fails with `usage/invalid` if there is
- * neither, or if the editor fails. Then the file stays only if a person has written into it. After an abort, ends the
- * editor, and resolves with what the file has.
+ * no editor, or if the editor fails. Then the file stays only if the person changed it. After an abort, ends the
+ * editor, and resolves with the content of the file.
  */
 export async function editText(
   text: string,
@@ -31,7 +31,7 @@ export async function editText(
       advice: 'Name an editor that needs none with $VISUAL or $EDITOR.',
     });
   signal.throwIfAborted();
-  // Settings name hooks. Who can rename the new folder can put another one, with other settings, in its place.
+  // Settings name hooks. A user who can rename the new folder can replace it by another one, with other settings.
   const parent = tmpdir();
   const hint = 'Name another folder: TMPDIR=/var/tmp';
   const foreign = foreignOn(join(parent, 'certfleet-edit'));
@@ -47,11 +47,12 @@ export async function editText(
     );
   const folder = await mkdtemp(join(parent, 'certfleet-edit-')).catch((cause: unknown) => {
     throw fail('usage/place-unwritable', { place: `${parent} ($TMPDIR)`, reason: reasonOf(cause) }, { cause, hint });
-  }); // mode 0700
+  }); // created with mode 0700
   const remove = () => rm(folder, { recursive: true, force: true });
   const path = join(folder, 'certfleet.yaml');
   await writeFile(path, text, { mode: 0o600 });
-  // By a shell, because the variables may contain arguments (`code --wait`); in its place, so that a signal reaches it.
+  // Runs in a shell, because the variables may contain arguments (`code --wait`). `exec` replaces the shell, so that a
+  // signal reaches the editor.
   const command = /^[\w./-]+( [\w./=+-]+)*$/.test(editor) ? `exec ${editor}` : editor;
   const child = spawn('/bin/sh', ['-c', `${command} "$1"`, 'sh', path], { stdio: 'inherit' });
   const end = () => void child.kill();

@@ -25,7 +25,7 @@ async function makeFolders(path: string, mode: number): Promise<readonly string[
   for (let folder = resolve(path); !fs.existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
   const made: string[] = [];
   for (const folder of missing) {
-    // Otherwise another process was faster, which is fine for a folder; anything else is caught below.
+    // Otherwise, another process was faster, which is fine for a folder. Anything else is caught below.
     if (!(await makeFolder(folder, mode))) continue;
     await syncFolder(dirname(folder));
     made.push(folder);
@@ -36,15 +36,17 @@ async function makeFolders(path: string, mode: number): Promise<readonly string[
   return made;
 }
 
-/** What a shell makes of `<(…)`. A named pipe is written anew for each reader. */
+/**
+ * Reports whether a path is what a shell makes of `<(…)`. A named pipe, in contrast, is written again for each reader.
+ */
 const isDescriptor = (path: string): boolean => /^\/(dev|proc\/self)\/fd\/\d+$/.test(path);
-/** It is open already, whatever its path is now. */
+/** Reports whether the path means an open descriptor, wherever the file is now. */
 const isOpen = (path: string): boolean => path === '/dev/stdin' || isDescriptor(path);
 
-/** The real file system. */
+/** Creates access to the real file system. */
 export function createFiles(): Files {
   let stretchBegan = 0;
-  // Reading thousands of documents is fastest without a pause; an occasional pause serves sockets and timers.
+  // Reading thousands of documents is fastest without a pause, but sockets and timers need an occasional one.
   const needsPause = (): boolean => {
     const now = performance.now();
     if (stretchBegan !== 0) return now - stretchBegan > maxStretchMs;
@@ -56,7 +58,7 @@ export function createFiles(): Files {
   };
   const pause = (): Promise<void> => new Promise((done) => setImmediate(done));
 
-  /** A pipe gives its content once, and a command reads the credentials that a shell has in one several times. */
+  /** The content of pipes. A pipe can be read only once, but a command may read credentials from it several times. */
   const pipes = new Map<string, Promise<Uint8Array>>();
   const readOnce = (path: string, options: ReadOptions): Promise<Uint8Array> => {
     if (!fs.statSync(path).isFIFO()) return readNamed(path, options);

@@ -3,18 +3,18 @@ import { dirname, join } from 'node:path';
 import type { Foreign, Place } from '../ports/files.ts';
 import { effectiveUid, isTrusted } from './owners.ts';
 
-/** The uid under which a user namespace shows every user that it does not know. */
+/** The UID under which a user namespace shows every user that it does not know. */
 const unknownUid = 65_534;
-/** As in Linux. */
+/** The limit that Linux has, too. */
 const maxLinks = 40;
 
 /**
- * Whether users other than root and the effective user could change an open file or a folder. Takes its own path only
- * for the words.
+ * Returns how users other than root and the effective user could change an open file or a folder, or undefined if they
+ * cannot. Uses the path only in messages.
  */
 export function foreignIn(path: string, stats: fs.Stats): Foreign | undefined {
   const { uid, mode } = stats;
-  // Nearly always, and for each document of a scan.
+  // The usual case, for each document of a scan.
   if (uid === 0 && (mode & 0o022) === 0) return undefined;
   if (!process.geteuid) return undefined;
   if (!isTrusted(uid)) {
@@ -28,7 +28,7 @@ export function foreignIn(path: string, stats: fs.Stats): Foreign | undefined {
       needsRoot: effectiveUid() !== 0,
     };
   }
-  // The mode of a link means nothing. Nobody but root can make a device, and nothing that is written to it stays.
+  // The mode of a link has no meaning. Only root can create a device, and nothing that is written to it stays.
   if ((mode & 0o022) === 0 || stats.isSymbolicLink() || stats.isCharacterDevice()) return undefined;
   const writers = (mode & 0o002) === 0 ? 'its group' : 'every user';
   const owner = uid === 0 ? 'root' : `user ${uid}`;
@@ -38,12 +38,13 @@ export function foreignIn(path: string, stats: fs.Stats): Foreign | undefined {
   return { path, reason, command: 'chmod', change: 'go-w', needsRoot };
 }
 
-/** In a sticky folder, only the owners of the folder and of the entry can replace the entry. */
+/** Reports whether only the owners of the folder and of an entry can replace the entry. */
 const isSticky = (stats: fs.Stats): boolean => stats.isDirectory() && (stats.mode & 0o1000) !== 0;
 
 /**
- * In a user namespace, the machine's root has the uid of a user that the namespace does not know, and `/` is often
- * its folder. An attacker that the namespace does not know looks the same, but no user inside does.
+ * Reports whether the owner is the machine's root outside a user namespace, where root has the UID of an unknown user,
+ * and often owns `/`. An attacker who is unknown to the namespace looks the same, but no user inside the namespace
+ * does.
  */
 function isOutside({ uid }: fs.Stats): boolean {
   if (uid !== unknownUid) return false;
@@ -59,10 +60,10 @@ function isOutside({ uid }: fs.Stats): boolean {
 }
 
 /**
- * The first place on the way to a path that users other than root and the effective user could change, so that the path
- * would lead elsewhere; undefined if there is none, or if the path ends before.
+ * Returns the first place on the way to a path that users other than root and the effective user could change to
+ * redirect the path, or undefined if there is none, or if the path ends before.
  *
- * @param below a folder that was found to be safe: only what is below it is looked at
+ * @param below a folder that was found to be safe; only what is below it is checked
  */
 export function foreignOn(path: string, below?: string): Foreign | undefined {
   const { at, stats, found } = walk(path, below);
@@ -70,8 +71,9 @@ export function foreignOn(path: string, below?: string): Foreign | undefined {
 }
 
 /**
- * Where a path leads and what is there, if only root and the effective user can change it and the way to it. Then nobody
- * else can replace what was found, so it is what a later open of `at` finds. If nothing is there, others may be able to make it.
+ * Returns where a path leads and what is there, if only root and the effective user can change it and the folders that
+ * lead to it. No other user can then replace it, so a later open of `at` finds the same. If nothing is there, others
+ * may be able to create it.
  */
 export function trustedAt(
   path: string,
@@ -83,13 +85,16 @@ export function trustedAt(
   return foreign ? { foreign } : { at, stats };
 }
 
-/** Folders that were found safe, as was the way to them, so that no other user can have changed them since. */
+/**
+ * Folders that were found to be safe, like the folders that lead to them, so that no other user can have changed them
+ * since.
+ */
 export type SeenFolders = Map<string, fs.Stats>;
 
 /**
- * Where a path leads, with every link followed, if only root and the effective user can change the folder and the way to
- * it. The file itself may belong to another user, to whom root has given it. A folder that does not exist is left to the
- * caller.
+ * Returns where a path leads, with every link followed, if only root and the effective user can change the folder and
+ * the folders that lead to it. The file itself may belong to another user, to whom root has given it. The caller
+ * handles a folder that does not exist.
  */
 export function placeOf(path: string, seen?: SeenFolders): Place {
   const { at, found, folder } = walk(path, undefined, usualJudge, seen);
@@ -98,8 +103,8 @@ export function placeOf(path: string, seen?: SeenFolders): Place {
 }
 
 /**
- * The first folder on the way to a path that belongs to another user or that every user may write, or the first link of
- * another user; for a file that may be in a folder of a group, as `/var/log` is.
+ * Returns the first folder on the way to a path that belongs to another user or that every user may write, or the first
+ * link of another user. Meant for a file that may be in a group's folder, such as `/var/log`.
  */
 export const foreignFolderOn = (path: string): Foreign | undefined =>
   walk(path, undefined, {
@@ -116,7 +121,7 @@ export interface Link {
   readonly stats: fs.Stats;
 }
 
-/** Where a path leads, and the links on the way, including those that others can change. */
+/** Returns where a path leads, and the links on the way, including those that others can change. */
 export function linksOn(path: string): { readonly at: string; readonly links: readonly Link[] } {
   const links: Link[] = [];
   const { at } = walk(path, undefined, {
@@ -129,26 +134,26 @@ export function linksOn(path: string): { readonly at: string; readonly links: re
   return { at, links };
 }
 
-/** Finds what is wrong with a folder or a link on the way; the walk ends there. */
+/** Finds an unsafe folder or link on the way, where the walk ends. */
 interface Judge {
   folder(path: string, stats: fs.Stats): Foreign | undefined;
   link(path: string, stats: fs.Stats): Foreign | undefined;
 }
 
 interface Walked {
-  /** Where the path ends, without links. */
+  /** The end of the path, without links. */
   readonly at: string;
-  /** What is there; undefined if the path ends before. */
+  /** The stats of what is there; undefined if the path ends before. */
   readonly stats?: fs.Stats | undefined;
-  /** The folder that it is in. */
+  /** The folder that contains it. */
   readonly folder?: { readonly at: string; readonly stats: fs.Stats } | undefined;
-  /** A folder or a link on the way that others could change. */
+  /** A folder or link on the way that others could change. */
   readonly found?: Foreign;
 }
 
 /**
- * Walks as the kernel does: from `/`, link by link. By default, each folder is trusted before what is in it is looked
- * at, so what was seen cannot change.
+ * Walks as the kernel does: from `/`, link by link. By default, trusts each folder before it inspects the folder's
+ * content, so what was seen cannot change.
  */
 function walk(path: string, below?: string, judge = usualJudge, seen: SeenFolders = new Map()): Walked {
   const whole = path.startsWith('/') ? path : join(process.cwd(), '/') + path;
@@ -156,7 +161,7 @@ function walk(path: string, below?: string, judge = usualJudge, seen: SeenFolder
   const todo = whole.slice(start.length).split('/').filter(Boolean);
   let at = start;
   let folder: Walked['folder'];
-  // What is known of `below` already costs no call: a scan asks for thousands of documents.
+  // What is already known about `below` costs no call. A scan asks for thousands of documents.
   let stats = start === '/' ? (seen.get('/') ?? fs.lstatSync('/')) : undefined;
   const inRoot = stats && judge.folder('/', stats);
   if (inRoot) return { at, found: inRoot };
@@ -175,7 +180,7 @@ function walk(path: string, below?: string, judge = usualJudge, seen: SeenFolder
     const there = before ?? statOf(next);
     if (!there) return { at: join(next, ...todo), folder };
     if (there.isSymbolicLink()) {
-      // What it names may be anywhere.
+      // The link may lead anywhere.
       if (start !== '/') return walk(path, undefined, judge);
       const found = judge.link(next, there);
       if (found) return { at: next, found };
@@ -214,7 +219,7 @@ function statOf(path: string): fs.Stats | undefined {
   try {
     return fs.lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    // The path leads through a file; opening it will say so.
+    // The path leads through a file. Opening it reports the error.
     if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
     throw error;
   }

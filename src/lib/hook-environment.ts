@@ -1,12 +1,12 @@
 import { isForEveryHook, isOwnVariable } from '../core/trust/hook-variables.ts';
 
-// The environment is the process's own, and so are the names of the secrets in it.
+// Belongs to the process, like the environment whose secrets it names.
 const secretVariables = new Set<string>();
 
-/** Remembers that a secret was read from this variable, so that no hook gets it. */
+/** Records that a secret was read from this variable, so that no hook gets it. */
 export const keepFromHooks = (name: string): void => void secretVariables.add(name);
 
-/** Under cron there is almost no environment, but a hook needs to find its programs. */
+/** cron provides almost no environment, but a hook needs to find its programs. */
 const defaults = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/',
@@ -14,8 +14,8 @@ const defaults = {
 };
 
 /**
- * The part of certfleet's own environment that a program started by an adapter gets: the listed variables and those of
- * `passEnvironment`, but never one that may contain a secret of certfleet.
+ * Returns the part of certfleet's own environment that a program started by an adapter gets: the listed variables and
+ * those of `passEnvironment`, but never one that may contain a secret of certfleet.
  */
 export function hookEnvironment(
   passEnvironment: readonly string[],

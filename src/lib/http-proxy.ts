@@ -7,7 +7,8 @@ export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
  * Returns the proxy for a URL, or undefined for a direct connection. HTTPS_PROXY is for https, HTTP_PROXY for http and,
  * as in undici, for https if HTTPS_PROXY is not set. NO_PROXY excludes hosts: `*`, `example.com` and everything below
  * it, `.example.com`, `*.example.com`, an IP address, each with or without `:port`, and the addresses of a CIDR block
- * (`10.0.0.0/8`, `fd00::/8`); no name is looked up for it. Lower-case variables win over upper-case ones.
+ * (`10.0.0.0/8`, `fd00::/8`). Names are not resolved for that. Lower-case variables take precedence over upper-case
+ * ones.
  */
 export function proxyFor(url: URL, env: ProxyEnvironment): string | undefined {
   const read = (name: string) => (env[name] ?? env[name.toUpperCase()])?.trim() || undefined;
@@ -35,12 +36,12 @@ function isExcluded(url: URL, list: string): boolean {
   });
 }
 
-/** Whether a host is an address of a CIDR block. What is no block has none. */
+/** Reports whether a host is an address in a CIDR block. Returns false for an invalid block. */
 function isInBlock(host: string, block: string): boolean {
   const [, network = '', digits = ''] = /^\[?([^\]/]+)\]?\/(\d{1,3})$/.exec(block) ?? [];
   const [family, of, bits] = [isIP(network), isIP(host), Number(digits)];
   if (family === 0 || of === 0 || bits > (family === 4 ? 32 : 128)) return false;
-  // To BlockList, every IPv4 address is one of IPv6, too.
+  // BlockList treats every IPv4 address as an IPv6 address, too.
   if (family === 6 && of === 4) return false;
   const addresses = new BlockList();
   addresses.addSubnet(network, bits, `ipv${family as 4 | 6}`);

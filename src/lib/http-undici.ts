@@ -10,7 +10,7 @@ interface ProxyOptions {
 }
 
 /**
- * Requests through one proxy. `proxyFor` decides which requests use it, so undici excludes nothing. https uses a
+ * Sends requests through one proxy. `proxyFor` decides which requests use it, so undici excludes none. https uses a
  * CONNECT tunnel; plain http is sent to the proxy itself, since most proxies allow CONNECT only to port 443.
  */
 export function connectProxy(proxy: string, options: ProxyOptions) {

@@ -12,33 +12,33 @@ import { joined, TooLarge } from './http-answer.ts';
 import { type ProxyEnvironment, proxyFor } from './http-proxy.ts';
 import { speakable } from './urls.ts';
 
-// node:https instead of undici: a cold client that gets one certificate takes 0.14 s and 50 MB instead of 0.24 s and
-// 98 MB. The first request through a proxy, which node:https does not support, loads undici (decision 0006).
+// node:https instead of undici: a cold client that gets one certificate takes 0.14 s and 50 MB instead of 0.24 s and 98
+// MB. The first request through a proxy, which node:https does not support, loads undici (decision 0006).
 
-/** How long a connection may be idle: less than the 5 s after which Node's own servers close theirs. */
+/** How long a connection may be idle: less than the 5 s after which Node's own servers close idle connections. */
 const idleMs = 4_000;
-/** How long to try one address before the next; node's 250 ms are too short over a satellite or a VPN. */
+/** How long to try one address before the next. Node's 250 ms are too short over a satellite link or a VPN. */
 const addressMs = 1_000;
 const defaultTimeoutMs = 30_000;
 const defaultMaxBytes = 1024 * 1024;
 /** Enough for many orders at once, and far below what a CA's load balancer accepts from one client. */
 const defaultConnections = 16;
-/** How many stale idle connections one GET may meet before it fails. */
+/** How many stale idle connections one GET may encounter before it fails. */
 const staleTries = 3;
 
 export interface HttpClientOptions extends HttpOptions {
   /** The environment with HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
   readonly env: ProxyEnvironment;
-  /** Sent unless the request has its own. */
+  /** Sent unless the request has its own User-Agent. */
   readonly userAgent?: string;
 }
 
 /**
- * The HTTP client behind the port. Opens and reads nothing before the first request.
+ * Creates the HTTP client behind the port. Opens and reads nothing before the first request.
  *
- * A server may close an idle connection just as a request is sent on it, so that the request may have arrived or not.
- * GET and HEAD are sent again on another connection; others fail with `network/failed`, because a POST must never be
- * repeated silently. Closing idle connections early makes this rare.
+ * A server may close an idle connection just as a request is sent on it, so that it is unknown whether the request
+ * arrived. GET and HEAD are sent again on another connection. Others fail with `network/failed`, because a POST must
+ * never be repeated silently. Closing idle connections early makes this rare.
  */
 export function createHttp(options: HttpClientOptions, clock: Clock = systemClock): Http {
   const connections = options.connections ?? defaultConnections;
@@ -61,7 +61,7 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
     trusted.server ??= options.onlyThisCa ? trustOnly(options.caFile) : trustAlso(options.caFile);
     return trusted.server;
   };
-  /** `onlyThisCa` is about the CA, which the proxy is not. */
+  /** Returns the roots to trust for an https proxy. `onlyThisCa` restricts only connections to the CA. */
   const trustProxy = (): tls.SecureContext | undefined => {
     if (options.caFile === undefined || !options.onlyThisCa) return trustServer();
     trusted.proxy ??= trustAlso(options.caFile);
@@ -122,7 +122,7 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
       closers.set(proxy, client);
     }
     const headers = headersOf(request, url, options.userAgent);
-    // undici does not report when a request gets its connection, so the wait for one counts too.
+    // undici does not report when a request gets its connection, so the wait for one counts, too.
     const deadline = clock.deadline(timeoutOf(request), request.signal);
     try {
       return await client.request(request, url, headers, request.maxBytes ?? defaultMaxBytes, deadline.signal);
@@ -166,7 +166,7 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
   };
 }
 
-/** A reused connection broke before the first byte of the answer. */
+/** A reused connection broke before the first byte of the response. */
 class StaleConnection extends Error {}
 
 /** The time ran out before the last byte. */
@@ -175,8 +175,8 @@ class TooLate extends Error {}
 const timeoutOf = (request: HttpRequest): number => request.timeoutMs ?? defaultTimeoutMs;
 
 /**
- * One exchange, from connecting to the last byte of the body. Its time begins once it has a connection: while it waits
- * for one, the server cannot be to blame.
+ * Performs one exchange, from connecting to the last byte of the body. The time limit begins once there is a
+ * connection, because the server is not to blame for the wait.
  */
 function exchangeOver(
   send: typeof https.request,
@@ -200,8 +200,8 @@ function exchangeOver(
       reject(cut && outgoing.reusedSocket ? new StaleConnection('stale', { cause: error }) : error);
     });
     outgoing.on('response', (incoming) => {
-      // Node expects the answer to a HEAD without a length to end with the connection, and would open a new connection
-      // after each nonce.
+      // Node expects the response to a HEAD without a length to end with the connection, and would open a new
+      // connection after each nonce.
       if (request.method === 'HEAD' && incoming.httpVersion === '1.1' && !closes(incoming)) {
         outgoing.shouldKeepAlive = true;
       }
@@ -218,7 +218,7 @@ function exchangeOver(
       });
       incoming.on('error', reject);
       incoming.on('end', () => {
-        // A truncated body also ends, but is not complete; its error may come later or never.
+        // A truncated body also ends, but is incomplete. Its error may come later or never.
         if (!incoming.complete) return stop(Object.assign(new Error('cut'), { code: 'ECONNRESET' }));
         resolve({
           status: incoming.statusCode ?? 0,
@@ -255,10 +255,10 @@ const bareHost = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
 
 const isIp = (host: string): boolean => host.includes(':') || /^[\d.]+$/.test(host);
 
-/** Rewords those of Node's error messages that people cannot understand. */
+/** Rewords the error messages of Node that people cannot understand. */
 function wordsOf(error: unknown, now: Date): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  // Either clock may be wrong; the reader knows what time it is.
+  // Either clock may be wrong. The reader knows the right time.
   const dates = typeof code === 'string' ? wrongDates[code] : undefined;
   if (dates !== undefined) {
     const time = `${now.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
@@ -266,17 +266,19 @@ function wordsOf(error: unknown, now: Date): string {
   }
   if (code === 'HPE_INVALID_CONSTANT' || String(code).startsWith('HPE_')) return 'the answer is not HTTP';
   if (code === 'EPROTO') return 'no TLS connection could be made (is it an https server?)';
-  // undici has no code for this.
+  // undici has no code for this error.
   const refused = /^Proxy response \((\d+)\)/.exec(String(message));
   if (refused) return `the proxy answered ${refused[1]} to CONNECT`;
   if (message === 'aborted' || code === 'UND_ERR_SOCKET') return 'the connection was closed';
   return reasonOf(error);
 }
 
-/** Behind a proxy, what connects is the proxy; the server itself is never reached directly. */
+/**
+ * Errors of connecting. With a proxy, these concern the proxy, because the server itself is never contacted directly.
+ */
 const ofConnecting = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/;
 
-/** The reason with the proxy that it concerns, without its password. */
+/** Adds the proxy to a reason that concerns it, without the proxy's password. */
 function ofProxy(reason: string, error: unknown, proxy: string | undefined): string {
   if (proxy === undefined) return reason;
   const shown = speakable(proxy).replace(/\/$/, '');

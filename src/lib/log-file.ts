@@ -11,12 +11,10 @@ export interface LogFile {
 }
 
 const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-/** As in Linux. */
+/** The limit that Linux has, too. */
 const maxLinks = 40;
 
-/**
- * Opens the file, or creates it with mode 0600. Writes each line at once, so that a kill loses none.
- */
+/** Opens the file, or creates it with mode 0600. Writes each line at once, so that a kill loses none. */
 export function openLogFile(path: string): LogFile {
   let file: number;
   try {
@@ -37,9 +35,10 @@ export function openLogFile(path: string): LogFile {
 }
 
 /**
- * The operator may name a pipe (`>(…)`) or a terminal, and then a line waits until it is read. Another user could put a
- * pipe that is not read there, which would stop the whole process; a link, to make root append to any file; or a file,
- * to read and change what is logged. In a folder of his, he could replace the file.
+ * Opens a log file for appending. The operator may name a pipe (`>(…)`) or a terminal, where a line waits until it is
+ * read. Another user could put a pipe there that is not read, which would stop the whole process; a link, to make root
+ * append to any file; or a file, to read and change the log. In a folder that belongs to that user, the file could also
+ * be replaced later.
  */
 function openToAppend(path: string): number {
   const at = followLinks(path);
@@ -66,13 +65,13 @@ function openToAppend(path: string): number {
   }
 }
 
-/** Where the links of root and of this user lead. Throws at another user's. */
+/** Follows links of root and of this user. Throws at a link of another user. */
 function followLinks(path: string): string {
   let at = path;
   for (let links = 0; links < maxLinks; links++) {
     at = join(fs.realpathSync.native(dirname(at)), basename(at));
     const link = fs.lstatSync(at, { throwIfNoEntry: false });
-    // Nobody can make a link in /proc, and what those in /proc/self/fd say is often not a path.
+    // Users cannot create links in /proc, and the targets of those in /proc/self/fd are often not paths.
     if (!link?.isSymbolicLink() || isInProc(at)) return at;
     if (!isTrusted(link.uid))
       throw new Error(
@@ -85,7 +84,7 @@ function followLinks(path: string): string {
 
 const isInProc = (path: string): boolean => path.startsWith('/proc/');
 
-/** Opens without following a link, which somebody could have made since {@link followLinks}. */
+/** Opens without following a link, which someone could have created since {@link followLinks}. */
 function open(at: string, more = 0): number {
   const flags = O_WRONLY | O_APPEND | O_CREAT | (isInProc(at) ? 0 : O_NOFOLLOW) | more;
   try {

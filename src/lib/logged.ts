@@ -56,7 +56,7 @@ async function logged<T>(
     log.debug(`${what}: ${wordsOf(answer)} in ${took()}`);
     return answer;
   } catch (error) {
-    // These errors begin with the request.
+    // These messages already begin with the request.
     const words = isFailure(error, 'network/') ? error.message : `${what}: ${reasonOf(error)}`;
     log.debug(`${words} after ${took()}`);
     throw error;

@@ -6,16 +6,17 @@ import { codeOf } from './durable.ts';
 import { foreignIn, type Link, linksOn, trustedAt } from './foreign.ts';
 import { effectiveUid, isTrusted } from './owners.ts';
 
-// Other users may be able to change the folders that certificates and challenge files go to. Each link on the way to such
-// a folder is checked, and a path in it is walked one folder at a time, without following links, and each folder stays open until the work is done. Node has no
-// openat, but on Linux `/proc/self/fd/<descriptor>/<name>` means the same: no rename can lead it elsewhere.
+// Other users may be able to change the folders that certificates and challenge files are written to. Each link on the
+// way to such a folder is checked. A path inside is walked one folder at a time, without following links, and each
+// folder stays open until the work is done. Node has no openat, but on Linux `/proc/self/fd/<descriptor>/<name>` means
+// the same, and no rename can redirect it.
 
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
-/** Opens a folder as a place only, so that it need not be readable. Node does not name this flag of Linux. */
+/** Opens a folder only as a location, so that it need not be readable. Node does not define this flag of Linux. */
 const O_PATH = 0o10000000;
 
 export interface Folder {
-  /** A path that leads to it. */
+  /** A path that leads to the folder. */
   readonly at: string;
   readonly uid: number;
   readonly descriptor?: number;
@@ -23,14 +24,16 @@ export interface Folder {
 
 /** The folders that are open for one piece of work. */
 export interface OpenFolders {
-  /** Opens a folder, the root or one below it. Throws if the path leads through a link or a folder that is not allowed. */
+  /**
+   * Opens a folder, the root or one below it. Throws if the path leads through a link or a folder that is not allowed.
+   */
   folderAt(path: string): Folder;
   /**
-   * Before the root is made: throws if a link of another user would lead it elsewhere. It is checked again when it is
-   * opened, so no more than an empty folder can be made there.
+   * Checks the way to the root before the root is created. Throws if a link of another user would redirect it. The way
+   * is checked again when the root is opened, so at worst an empty folder is created elsewhere.
    */
   checkWay(): void;
-  /** All of them, by path. */
+  /** Returns all open folders, by path. */
   entries(): readonly (readonly [string, Folder])[];
   close(): void;
 }
@@ -38,7 +41,7 @@ export interface OpenFolders {
 const systemError = (code: string, words: string, path: string): Error =>
   Object.assign(new Error(`${code}: ${words}, open ${path}`), { code, syscall: 'open', path });
 
-/** Whether `/proc/self/fd` leads into an open folder. Some chroots lack it, and only Linux has it. */
+/** Reports whether `/proc/self/fd` leads into an open folder. Only Linux has it, and some chroots lack it. */
 function hasDescriptorPaths(): boolean {
   if (process.platform !== 'linux') return false;
   const descriptor = fs.openSync('/', O_PATH | O_DIRECTORY);
@@ -65,7 +68,7 @@ export function createFolders(): Folders {
     return found;
   };
 
-  /** Opens a folder. Without `/proc` it is only looked at, which leaves a moment for somebody to replace it. */
+  /** Opens a folder. Without `/proc`, only checks it, which leaves a moment for others to replace it. */
   function enter(path: string, links: 'followed' | 'refused'): Folder {
     if (byDescriptor()) {
       const descriptor = fs.openSync(path, O_PATH | O_DIRECTORY | (links === 'followed' ? 0 : O_NOFOLLOW));
@@ -80,8 +83,8 @@ export function createFolders(): Folders {
   };
 
   /**
-   * Folders that pieces of work on one root share, until the last of them ends: the root and what is directly in it.
-   * Opening a folder and looking into it costs more than most calls.
+   * Folders that pieces of work on one root share until the last of them ends: the root and the folders directly in it.
+   * Opening and checking a folder costs more than most calls.
    */
   const shared = new Map<string, { users: number; readonly open: Map<string, Folder> }>();
 
@@ -92,7 +95,7 @@ export function createFolders(): Folders {
     shared.set(key, common);
     const own = new Map<string, Folder>();
 
-    // The web server may remove its folders at any time, so they are opened each time.
+    // A web server may remove its folders at any time, so they are opened each time.
     const openOnes = (path: string): Map<string, Folder> =>
       owners !== 'any' && (path === root || dirname(path) === root) ? common.open : own;
 
@@ -125,8 +128,8 @@ export function createFolders(): Folders {
       refuse(`${path} is a symbolic link of user ${link.uid}, which could lead files elsewhere: ${remedy}`);
 
     /**
-     * Opens a folder that links lead to, if each of them may lead there. Another user may change what is on the way, so
-     * what is open must be where the links led when their owners were looked at.
+     * Opens a folder that links lead to, if each of them may lead there. Another user may change the way, so the opened
+     * folder must be the one that the links led to when their owners were checked.
      */
     function follow(
       path: string,
@@ -144,7 +147,10 @@ export function createFolders(): Folders {
         : refuse(`${path} was made to lead elsewhere while it was opened: find out who changes it`);
     }
 
-    /** What is there and cannot be changed by others is what is opened; what is not there may be made by them meanwhile. */
+    /**
+     * Opens a private root. Others cannot change the path, so the folder that was checked is the one that is opened.
+     * Throws if it does not exist, because others may be able to create it.
+     */
     function enterPrivate(): Folder {
       const found = trustedAt(root);
       if (found.foreign) throw refuse(found.foreign.reason);
@@ -154,7 +160,7 @@ export function createFolders(): Folders {
 
     function enterRoot(): Folder {
       const folder = enter(root, 'followed');
-      // Nearly always.
+      // The usual case.
       if (isAt(folder, root)) return folder;
       leave(folder);
       return follow(
@@ -165,7 +171,10 @@ export function createFolders(): Folders {
       );
     }
 
-    /** A link in a web server's folder is followed if its owner can write to the folder that it leads to without us. */
+    /**
+     * Opens a folder below another one. Follows a link in a web server's folder if its owner can write to the link's
+     * target without certfleet's help.
+     */
     function enterBelow(path: string, parent: Folder): Folder {
       const at = `${parent.at}/${basename(path)}`;
       try {
@@ -215,7 +224,7 @@ const statOf = ({ at, descriptor }: Folder): fs.Stats =>
 const realPathOf = ({ at, descriptor }: Folder): string =>
   descriptor === undefined ? fs.realpathSync(at) : fs.readlinkSync(at);
 
-/** Whether a folder is at a path that no link is on. */
+/** Reports whether a folder is at a path without links. */
 const isAt = (folder: Folder, path: string): boolean => realPathOf(folder) === path;
 
 function isUnchanged({ path, stats }: Link): boolean {

@@ -6,9 +6,9 @@ import { untrustedCode } from '../core/trust/untrusted-code.ts';
 import { foreignOn } from './foreign.ts';
 
 /**
- * Imports a module of the operator's. `certfleet/define` and the like are this program's own in it, wherever it is, so
- * that a `Secret` or an error is the same class on both sides. Fails with `config/untrusted-code` if another user could
- * change it, and with `config/invalid` if it cannot be loaded.
+ * Imports an operator's module. Wherever it is, its `certfleet/define` and the like are this program's own, so that a
+ * `Secret` or an error is the same class on both sides. Fails with `config/untrusted-code` if another user could change
+ * the module, and with `config/invalid` if it cannot be loaded.
  */
 export async function importOutside(path: string): Promise<Readonly<Record<string, unknown>>> {
   const invalid = (problem: string, cause?: unknown) => fail('config/invalid', { file: path, problem }, { cause });
@@ -40,7 +40,7 @@ function resolveOwn(): void {
   if (isResolved) return;
   isResolved = true;
   const { registerHooks } = modules as { registerHooks?: (hooks: { readonly resolve: Resolve }) => void };
-  // Since Node 22.15. Before that, hooks are a module of their own, on a thread of its own.
+  // Available since Node 22.15. Before, hooks must be a separate module, on a separate thread.
   if (registerHooks)
     registerHooks({
       resolve: (specifier, context, next) => {

@@ -1,5 +1,5 @@
-/** The user as whom this process opens files; 0 where the system has no users. */
+/** Returns the user that this process opens files as, or 0 if the system has no users. */
 export const effectiveUid = (): number => process.geteuid?.() ?? 0;
 
-/** Whether a file or a process of this user is as good as our own. */
+/** Reports whether a file or a process of this user can be trusted like this process's own. */
 export const isTrusted = (uid: number): boolean => uid === 0 || uid === effectiveUid();

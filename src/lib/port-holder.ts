@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { present } from '../core/text/present.ts';
 import { isTrusted } from './owners.ts';
 
-/** A listening TCP socket in /proc/net/tcp (include/net/tcp_states.h). */
+/** The state of a listening TCP socket in /proc/net/tcp (include/net/tcp_states.h). */
 const listening = '0A';
 
 const read = (path: string): string => {
@@ -21,7 +21,7 @@ const list = (folder: string): readonly string[] => {
   }
 };
 
-/** Finds the inodes of the sockets that listen on a port, in the text of /proc/net/tcp or tcp6. */
+/** Returns the inodes of the sockets that listen on a port, from the text of /proc/net/tcp or tcp6. */
 export function listenersOf(table: string, port: number): readonly string[] {
   const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   const inodes: string[] = [];
@@ -39,7 +39,7 @@ function holds(pid: string, links: ReadonlySet<string>): boolean {
     try {
       if (links.has(readlinkSync(`/proc/${pid}/fd/${descriptor}`))) return true;
     } catch {
-      // Closed since the listing, or it belongs to another user.
+      // The descriptor was closed since the listing, or belongs to another user.
     }
   }
   return false;
@@ -47,29 +47,29 @@ function holds(pid: string, links: ReadonlySet<string>): boolean {
 
 /** A process that listens on a port of this machine. */
 export interface PortHolder {
-  /** The kernel's name for it: `nginx`. */
+  /** The kernel's name for the process: `nginx`. */
   readonly name: string;
   readonly pid: number;
   readonly isCertfleet: boolean;
-  /** Stopped by SIGSTOP or a debugger, so it answers nothing. */
+  /** Whether SIGSTOP or a debugger stopped the process, so that it does not respond. */
   readonly isStopped: boolean;
-  /** Its effective uid, if it is neither root nor this process's own. */
+  /** The effective UID, if it is neither root's nor this process's own. */
   readonly otherUser?: number;
 }
 
-/** Whether a command line is certfleet's, as a person or a supervisor runs it. */
+/** Matches certfleet's command line, as a person or a supervisor runs it. */
 const certfleetPath = /(^|\/)certfleet(\.[cm]?js|\/dist\/cli\.cjs)?$/;
 
 /**
- * Finds the process that listens on a TCP port of this machine. undefined if there is none or it cannot be seen: it is
- * another user's (unless root), in another network or PID namespace, or there is no /proc.
+ * Finds the process that listens on a TCP port of this machine. Returns undefined if there is none or it cannot be
+ * seen: it is another user's (unless root), in another network or PID namespace, or there is no /proc.
  */
 export async function findPortHolder(port: number): Promise<PortHolder | undefined> {
   const inodes = [...listenersOf(read('/proc/net/tcp'), port), ...listenersOf(read('/proc/net/tcp6'), port)];
   if (inodes.length === 0) return undefined;
   const links = new Set(inodes.map((inode) => `socket:[${inode}]`));
   const pids = list('/proc').filter((name) => /^\d+$/.test(name));
-  // The parent before its workers: nginx's master opened the port, and a person would stop the master.
+  // A parent comes before its workers: nginx's master opened the port, and a person would stop the master.
   const pid = pids.sort((a, b) => Number(a) - Number(b)).find((one) => holds(one, links));
   if (pid === undefined) return undefined;
   const uid = Number(/^Uid:\s+\d+\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { ProcessIdentity } from '../ports/processes.ts';
 
-/** The fields that are used of /proc/<pid>/stat (proc(5)). */
+/** The fields of /proc/<pid>/stat (proc(5)) that certfleet uses. */
 export interface ProcessStat {
   /** R, S, T…; Z and X mean dead. */
   readonly state: string;
@@ -11,8 +11,8 @@ export interface ProcessStat {
 }
 
 /**
- * Reads a stat line. The second field is the program's name in parentheses, which may itself contain spaces and
- * parentheses (`((sd-pam))`), so count the fields after the last one.
+ * Parses a stat line. The second field is the program's name in parentheses, which may itself contain spaces and
+ * parentheses (`((sd-pam))`), so this counts the fields after the last one.
  */
 export function parseStat(line: string): ProcessStat | undefined {
   const end = line.lastIndexOf(')');
@@ -24,7 +24,7 @@ export function parseStat(line: string): ProcessStat | undefined {
   return state && group && startTime ? { state, group: Number(group), startTime } : undefined;
 }
 
-/** undefined if there is no such process, or no /proc. */
+/** Returns undefined if there is no such process, or no /proc. */
 export function readStat(pid: number): ProcessStat | undefined {
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
@@ -37,8 +37,8 @@ export const isRunning = (stat: ProcessStat | undefined): stat is ProcessStat =>
   stat !== undefined && stat.state !== 'Z' && stat.state !== 'X';
 
 /**
- * Whether a process group has a living member; undefined without /proc. Zombies do not count: in many containers PID 1
- * reaps them late or never, and kill(2) finds them in the group for ever.
+ * Reports whether a process group has a living member, or undefined without /proc. Zombies do not count: in many
+ * containers, PID 1 reaps them late or never, and kill(2) finds them in the group forever.
  */
 export function groupRuns(group: number): boolean | undefined {
   let names: readonly string[];
@@ -63,7 +63,7 @@ const orEmpty = (read: () => string): string => {
   }
 };
 
-/** The scope in which a pid is unique. Empty strings without Linux's /proc. */
+/** Returns the scope in which a PID is unique. The strings are empty without Linux's /proc. */
 export const readHome = (): Pick<ProcessIdentity, 'bootId' | 'pidNamespace'> => ({
   bootId: orEmpty(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1')),
   pidNamespace: orEmpty(() => readlinkSync('/proc/self/ns/pid')),

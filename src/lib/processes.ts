@@ -8,17 +8,20 @@ import type { Clock, Deadline } from '../ports/clock.ts';
 import type { Processes, ProcessIdentity, ProcessRequest, ProcessResult } from '../ports/processes.ts';
 import { groupRuns, isRunning, readHome, readStat } from './process-table.ts';
 
-/** How long a program may run by default: a hook that waits for slow DNS takes minutes. */
+/** How long a program may run by default. A hook that waits for slow DNS takes minutes. */
 const defaultTimeoutMs = 5 * 60_000;
-/** From SIGTERM to SIGKILL, as the port promises. */
+/** The time between SIGTERM and SIGKILL, as the port promises. */
 const graceMs = 5_000;
-/** How long a group may take to end after SIGKILL; only a process stuck in the kernel (a dead NFS) takes longer. */
+/** How long a group may take to end after SIGKILL. Only a process stuck in the kernel (a dead NFS) takes longer. */
 const killedMs = 5_000;
-/** How often to look at another process: the end of a process that is not a child raises no event. */
+/** How often to check another process. The end of a process that is not a child raises no event. */
 const pollMs = 20;
-/** How much to keep of each output stream; its end says why a program failed. */
+/** How much of each output stream to keep. The end shows why a program failed. */
 const outputBytes = 64 * 1024;
-/** How long to wait after exit for output in the pipe, which a daemon that it started may keep open for ever. */
+/**
+ * How long to wait after the exit for output in the pipe, which a daemon that the program started may keep open
+ * forever.
+ */
 const drainMs = 500;
 
 const neverAborted = new AbortController().signal;
@@ -30,7 +33,7 @@ function tailOf(stream: NodeJS.ReadableStream | null): () => string {
   stream?.on('data', (chunk: Buffer) => {
     chunks.push(chunk);
     size += chunk.length;
-    // Join chunks only now and then, so that a program that prints single bytes takes linear time.
+    // Joins chunks only now and then, so that a program that prints single bytes takes linear time.
     if (size > 2 * outputBytes) {
       const tail = Buffer.concat(chunks).subarray(-outputBytes);
       chunks = [tail];
@@ -40,7 +43,7 @@ function tailOf(stream: NodeJS.ReadableStream | null): () => string {
   return () => {
     const tail = Buffer.concat(chunks).subarray(-outputBytes);
     if (tail.length < outputBytes) return tail.toString('utf8');
-    // Cut between characters: UTF-8's continuation bytes are 10xxxxxx.
+    // Cuts between characters: UTF-8's continuation bytes are 10xxxxxx.
     let start = 0;
     while (start < 4 && ((tail[start] ?? 0) & 0xc0) === 0x80) start += 1;
     return tail.subarray(start).toString('utf8');
@@ -75,7 +78,7 @@ const gated = (command: readonly string[]): [string, ...string[]] => [
 const gateWord = /^certfleet-gate: (line )?(\d+: )?(exec: )?/m;
 const cannotBegin: readonly unknown[] = [126, 127];
 
-/** The real processes of this machine. */
+/** Creates access to the real processes of this machine. */
 export function createProcesses(clock: Clock): Processes {
   const home = readHome();
   const identify = (pid: number): ProcessIdentity => ({ ...home, pid, startTime: readStat(pid)?.startTime ?? '' });
@@ -88,7 +91,7 @@ export function createProcesses(clock: Clock): Processes {
     return isRunning(stat) && stat.startTime === who.startTime ? 'alive' : 'dead';
   }
 
-  /** Waits at most `ms` until `gone()`, and returns whether it is. */
+  /** Waits at most `ms` for `gone()`, and returns its last result. */
   async function waitFor(gone: () => boolean, ms: number, signal: AbortSignal): Promise<boolean> {
     const end = clock.monotonicMs() + ms;
     while (!gone()) {
@@ -113,12 +116,12 @@ export function createProcesses(clock: Clock): Processes {
     request.signal.throwIfAborted();
     const { onStart } = request;
     const [program, ...args] = onStart ? gated(request.command) : request.command;
-    // Only the program's name: people put secrets into arguments.
+    // Shows only the program's name, because people put secrets into arguments.
     const shown = request.command[0];
     let child: ChildProcess;
     try {
-      // Its own session and group, so that it can be ended with everything it started, and a Ctrl-C meant for certfleet
-      // does not reach it.
+      // The program has its own session and group, so that it can be ended with everything it started, and a Ctrl-C
+      // meant for certfleet does not reach it.
       child = spawn(program, args, {
         env: { ...request.env },
         ...present({ cwd: request.cwd }),
@@ -133,7 +136,7 @@ export function createProcesses(clock: Clock): Processes {
       const cause = await new Promise<Error>((done) => child.once('error', done));
       throw fail('process/failed', { command: shown, reason: reasonOf(cause) }, { cause });
     }
-    // Before any await: a child that has ended stays a zombie until node's event loop runs.
+    // Before any await, because a child that has ended stays a zombie only until Node's event loop runs.
     const who = identify(pid);
     let status: number | string | undefined;
     const exited = new Promise<void>((done) => {
@@ -151,7 +154,7 @@ export function createProcesses(clock: Clock): Processes {
 
     const gone = () => status !== undefined && !(signalGroup(pid, 0) && groupRuns(pid) !== false);
     const end = () => endGroup(pid, gone, neverAborted);
-    // At once: when a child exits, node discards output that has no reader.
+    // Without delay, because Node discards output that has no reader when a child exits.
     const stdout = tailOf(child.stdout);
     const stderr = tailOf(child.stderr);
     let deadline: Deadline | undefined;
@@ -196,8 +199,8 @@ export function createProcesses(clock: Clock): Processes {
     look,
     async end(who, signal) {
       signal.throwIfAborted();
-      // If the leader is dead already, the number does not prove whose group it is. If it lives, the group is its own
-      // until the last member is gone.
+      // If the leader is already dead, its PID does not prove whose group this is. If the leader is alive, the group is
+      // its own until the last member is gone.
       if (look(who) !== 'alive') return;
       await endGroup(who.pid, () => look(who) !== 'alive' && groupRuns(who.pid) !== true, signal);
     },

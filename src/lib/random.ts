@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Random } from '../ports/random.ts';
 
-/** The operating system's randomness. */
+/** The operating system's random source. */
 export const systemRandom: Random = {
   bytes: (length) => randomBytes(length),
   // 48 bits are enough for a window or a jitter, exact in a double, and never give 1.

@@ -4,9 +4,9 @@ import type { ReadOptions } from '../ports/files.ts';
 import { foreignIn, foreignOn, trustedAt } from './foreign.ts';
 import { effectiveUid } from './owners.ts';
 
-// Another user may have put a pipe, a link or a huge file where this program expects a small file. So open without
-// waiting, look at what was opened, and read no more than a bound. An open that waits would stop the whole process,
-// with its signal handlers.
+// Another user may have put a pipe, a link or a huge file where this program expects a small file. So files are opened
+// without waiting, checked after the open, and read up to a limit. An open that waits would stop the whole process,
+// including its signal handlers.
 
 const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = fs.constants;
 const mib = 1024 * 1024;
@@ -30,7 +30,7 @@ function open(path: string, flags: number): number {
     return fs.openSync(path, flags);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // A link, or a socket.
+    // It is a link or a socket.
     const stats = code === 'ELOOP' || code === 'ENXIO' ? fs.lstatSync(path, { throwIfNoEntry: false }) : undefined;
     throw stats && !stats.isFile() && (code !== 'ELOOP' || (flags & O_NOFOLLOW) !== 0) ? notAFile(path, stats) : error;
   }
@@ -58,11 +58,11 @@ export function readRegular(
   }
 }
 
-/** As libpq has it for its key files. */
+/** Reports whether other users may read the file, with the rule that libpq uses for key files. */
 const isOpenToOthers = ({ uid, mode }: fs.Stats): boolean =>
   (mode & (uid === 0 && uid !== effectiveUid() ? 0o007 : 0o077)) !== 0;
 
-/** Reads an open file. A size of 0 may mean that it is not known, as below /proc. */
+/** Reads an open file. A size of 0 may mean that the size is unknown, as below /proc. */
 function readOpen(path: string, descriptor: number, size: number, maxBytes: number): Buffer {
   if (size > maxBytes) throw tooLarge(path, maxBytes);
   if (size > 0) {
@@ -84,7 +84,10 @@ function readOpen(path: string, descriptor: number, size: number, maxBytes: numb
   }
 }
 
-/** Reads a file that only root and the effective user can change, and the way to it; undefined if there is none. */
+/**
+ * Reads a file that only root and the effective user can change, as they can the folders that lead to it. Returns
+ * undefined if there is none.
+ */
 export async function readTrusted(
   path: string,
   options: ReadOptions & Required<Pick<ReadOptions, 'trusted'>>,
@@ -97,8 +100,8 @@ export async function readTrusted(
 }
 
 /**
- * Reads a file that the operator named: `--config /dev/stdin` and `<(…)` are pipes, and mean it. Another user could put
- * a pipe that never ends at a path that is not safe.
+ * Reads a file that the operator named. `--config /dev/stdin` and `<(…)` are pipes on purpose. At a path that is not
+ * safe, another user could put a pipe that never ends.
  */
 export async function readNamed(path: string, options: ReadOptions): Promise<Buffer> {
   const stats = fs.statSync(path);
@@ -114,7 +117,7 @@ export async function readNamed(path: string, options: ReadOptions): Promise<Buf
   }
 }
 
-/** As a socket, because a read on the thread pool would keep the process from ending. */
+/** Reads a pipe as a socket, because a read on the thread pool would keep the process from ending. */
 function readPipe(path: string, maxBytes: number): Promise<Buffer> {
   const pipe = new Socket({ fd: fs.openSync(path, O_RDONLY | O_NONBLOCK), readable: true, writable: false });
   return new Promise((done, failed) => {

@@ -1,4 +1,7 @@
-/** An object with the same members, to spread into one around it: a spread of the object would lose a class's methods. */
+/**
+ * Returns an object with the same members, to spread into a wrapper. Spreading the object itself would lose a class's
+ * methods.
+ */
 export function spreadable<T extends object>(inner: T): T {
   const members: Record<string, unknown> = {};
   for (let from: object | null = inner; from && from !== Object.prototype; from = Object.getPrototypeOf(from))

@@ -3,13 +3,15 @@ import { fail, reasonOf } from '../core/errors/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Streams } from '../ports/streams.ts';
 
-/** As the port promises. HAProxy's longest answer here is a list of certificates, about 100 bytes each. */
+/** As the port promises. HAProxy's longest response here is a list of certificates, about 100 bytes each. */
 const maxBytes = 1024 * 1024;
 
-/** HAProxy's queue moves within a millisecond; ten avoid needless tries. */
+/** HAProxy's queue moves within a millisecond. Waiting ten avoids needless attempts. */
 const fullQueuePauseMs = 10;
 
-/** The real stream sockets. What is written never becomes part of a message: it may be a private key. */
+/**
+ * Creates access to real stream sockets. Sent data never becomes part of a message, because it may be a private key.
+ */
 export function createStreams(clock: Clock): Streams {
   return {
     async converse(socket, text, { effect, timeoutMs, signal }) {
@@ -21,7 +23,7 @@ export function createStreams(clock: Clock): Streams {
           try {
             return await exchange(socket, text, deadline.signal);
           } catch (error) {
-            // The queue of a UNIX socket is full, and nothing was written. For TCP the kernel itself would wait.
+            // The queue of a UNIX socket is full, and nothing was written. For TCP, the kernel itself would wait.
             if ((error as { code?: unknown }).code !== 'EAGAIN') throw error;
             await clock.sleep(fullQueuePauseMs, deadline.signal);
           }
@@ -41,8 +43,8 @@ export function createStreams(clock: Clock): Streams {
 const tooLarge = new Error('too large');
 
 /**
- * One connection. Our side stays open until the peer has closed its own: if the request ended early, HAProxy could
- * think that the client went away, and drop the answer.
+ * Performs one exchange. This side stays open until the peer has closed its own: if the request ended early, HAProxy
+ * could take the client for gone, and drop the response.
  */
 function exchange(
   target: { readonly path: string } | { readonly host: string; readonly port: number },
@@ -67,7 +69,7 @@ function exchange(
       chunks.push(chunk);
     });
     socket.once('end', () => settle(() => resolve(Buffer.concat(chunks).toString('utf8'))));
-    // The listener must stay for the destroyed socket's error, when the promise is settled already.
+    // The listener must stay for the destroyed socket's error, which may come after the promise is settled.
     socket.on('error', (error) => settle(() => reject(error)));
     if (signal.aborted) onAbort();
   });

@@ -1,9 +1,9 @@
 import packet from 'dns-packet';
 
-/** The name of the TXT question that test answers belong to. */
+/** The name in the TXT question that test responses belong to. */
 export const askedName = '_acme-challenge.example.com';
 
-/** An authoritative answer to that question, as bytes. */
+/** Returns an authoritative response to that question, as bytes. */
 export const answerTo = (id: number, more: Partial<packet.Packet> = {}): Buffer =>
   packet.encode({
     type: 'response',

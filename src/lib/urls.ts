@@ -1,10 +1,10 @@
-/** A URL for messages, without user information and query, which may contain secrets. */
+/** Returns a URL for messages, without user information and query, which may contain secrets. */
 export function speakable(url: string): string {
   if (!URL.canParse(url)) return url.slice(0, 200);
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname}`;
 }
 
-/** `192.0.2.1:80`, `[2001:db8::1]:80`. */
+/** Formats an address: `192.0.2.1:80`, `[2001:db8::1]:80`. */
 export const printAddress = ({ address, port }: { readonly address: string; readonly port: number }): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;

@@ -1,4 +1,4 @@
 import { homedir } from 'node:os';
 
-/** The home folder of the user that runs certfleet, also under cron. */
+/** Returns the home folder of the user that runs certfleet, also under cron. */
 export const userFolder = (): string => homedir();

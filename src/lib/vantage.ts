@@ -13,10 +13,10 @@ import { printAddress } from './urls.ts';
 /** Let's Encrypt's own limit for an HTTP-01 request with its redirects is 10 s. */
 const timeoutMs = 10_000;
 
-/** As the port promises; a key authorization has less than 200 bytes. */
+/** As the port promises. A key authorization has less than 200 bytes. */
 const maxBytes = 64 * 1024;
 
-/** As many connections are open at once, even if a hundred names have sixteen addresses each. */
+/** The limit for open connections, even if a hundred names have sixteen addresses each. */
 const mostConnections = 128;
 
 /** The cause of a vantage's `network/failed`: how far the connection got. */
@@ -27,12 +27,12 @@ interface ConnectionFailure extends Error {
   readonly code?: string;
 }
 
-/** This machine as a vantage. */
+/** Creates a vantage at this machine. */
 export function createVantage(options: { readonly clock: Clock; readonly name?: string }): Vantage {
   const { clock } = options;
   const connections = createTurns(mostConnections);
 
-  /** Runs one exchange with a time limit, once there is a place for its connection, and words its errors. */
+  /** Runs one exchange with a time limit, once a connection is available, and words its errors. */
   async function look<T>(
     what: { readonly method: string; readonly url: string },
     signal: AbortSignal,
@@ -91,7 +91,7 @@ const wordsOf = (error: unknown): string => {
   return typeof reason === 'string' && reason !== '' ? `TLS: ${reason}` : reasonOf(error);
 };
 
-/** A new connection for each request, as the CA makes them. */
+/** Opens a new connection for each request, as the CA does. */
 const agent = new http.Agent({ keepAlive: false });
 const tlsAgent = new https.Agent({ keepAlive: false });
 
@@ -108,7 +108,7 @@ const get = (
       host: at.address,
       port: at.port,
       path: `${url.pathname}${url.search}`,
-      // On port 80 the Host header has no port, as in the CA's request.
+      // On port 80, the Host header has no port, as in the CA's request.
       headers: { host: url.host, 'user-agent': 'certfleet', accept: '*/*' },
       ...(isTls
         ? { agent: tlsAgent, rejectUnauthorized: false, servername: net.isIP(name) === 0 ? name : '' }
@@ -152,7 +152,7 @@ const handshake = (
         servername: endpoint.serverName !== '' && net.isIP(endpoint.serverName) === 0 ? endpoint.serverName : undefined,
         ALPNProtocols: endpoint.protocol === undefined ? undefined : [endpoint.protocol],
       }),
-      // The certificate is compared with the deployed one, whether trusted or not.
+      // The certificate is compared with the deployed one, whether it is trusted or not.
       rejectUnauthorized: false,
     });
     const settle = (act: () => void) => {
@@ -169,11 +169,11 @@ const handshake = (
       if (certificate)
         resolve({ certificateDer: new Uint8Array(certificate.raw), protocol: socket.alpnProtocol || undefined });
       else reject(new Error('the server showed no certificate'));
-      // Our Finished must still be sent (TLS 1.3), or the server logs a failed handshake for every check.
+      // TLS 1.3 requires this side's Finished message. Without it, the server logs a failed handshake for every check.
       socket.end(() => socket.destroy());
     });
     socket.once('close', () => settle(() => reject(new Error('the connection was closed during the handshake'))));
-    // The listener must stay for the destroyed socket's error, when the promise is settled already.
+    // The listener must stay for the destroyed socket's error, which may come after the promise is settled.
     socket.on('error', (error) => settle(() => reject(error)));
     if (signal.aborted) onAbort();
   });

@@ -18,16 +18,16 @@ import { createFolders } from './open-folders.ts';
 import { effectiveUid, isTrusted } from './owners.ts';
 import { readRegular } from './read-file.ts';
 
-/** How much work goes on at once; each piece has few folders open. */
+/** The limit for concurrent work. Each piece has few folders open. */
 const maxAtOnce = 64;
 
 const notThere = ['ENOENT', 'ENOTDIR'];
 
-/** The content of a regular file; undefined for a link and anything else. */
+/** Returns the content of a regular file, or undefined for a link and anything else. */
 const readFile = (path: string, options: ReadOptions = {}): Uint8Array | undefined =>
   unless([...notThere, 'ELOOP', 'ENXIO', 'EFTYPE', 'EISDIR'], undefined, () => readRegular(path, options));
 
-/** The file system in a folder that other users may be able to change; see open-folders.ts. */
+/** Creates access to a folder that other users may be able to change; see open-folders.ts. */
 export function createWithin(base: Pick<Files, 'stat' | 'makeFolders'>): Files['within'] {
   const turns = createTurns(maxAtOnce);
   const folders = createFolders();
@@ -37,12 +37,12 @@ export function createWithin(base: Pick<Files, 'stat' | 'makeFolders'>): Files['
     const { folderAt, checkWay, entries, close } = folders.open(root, guard);
     const running: Promise<unknown>[] = [];
 
-    /** The path of a file or folder, by way of the open folder that it is in. */
+    /** Returns the path of a file or folder, relative to the open folder that contains it. */
     const place = (path: string): string => `${folderAt(dirname(path)).at}/${basename(path)}`;
-    /** Undefined if the folder that it is in does not exist. */
+    /** Returns undefined if the containing folder does not exist. */
     const placeIfThere = (path: string): string | undefined => unless(notThere, undefined, () => place(path));
 
-    /** Names the folder, not its descriptor. */
+    /** Replaces the descriptor in an error by the folder's path. */
     function spoken(error: unknown): unknown {
       if (!(error instanceof Error) || !('path' in error)) return error;
       const real = (text: string): string => {
@@ -143,7 +143,7 @@ export function createWithin(base: Pick<Files, 'stat' | 'makeFolders'>): Files['
     try {
       return await work(inside);
     } finally {
-      // A call that goes on after an error must not find another folder at its descriptor.
+      // A call that continues after an error must not find another folder under its descriptor.
       await Promise.allSettled(running);
       close();
     }

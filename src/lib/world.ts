@@ -16,10 +16,10 @@ import { createStreams } from './streams.ts';
 import { userAgent } from './user-agent.ts';
 import { createVantage } from './vantage.ts';
 
-/** The system's resolver can take minutes over a name server that is silent, and cannot be stopped. */
+/** The system's resolver can wait minutes for a silent name server, and cannot be stopped. */
 const lookupMs = 10_000;
 
-/** The real world. Opens nothing before it is used. */
+/** Creates the real world. Opens nothing before it is used. */
 export function createWorld(context: {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;

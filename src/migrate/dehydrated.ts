@@ -22,7 +22,7 @@ const named: Readonly<Record<string, string | undefined>> = {
   'google-test': knownIssuers['google']!.testDirectory,
 };
 
-/** The folder with dehydrated’s `config`, which names the one with `certs` and `accounts`. */
+/** The folder with dehydrated’s `config`, which names the folder with `certs` and `accounts`. */
 export const dehydrated: Importer = {
   id: 'dehydrated',
   title: 'dehydrated',
@@ -100,8 +100,8 @@ export const dehydrated: Importer = {
 };
 
 /**
- * The first name of each certificate that `domains.txt` gives an alias, which is the name of its folder: `a.test b.test >
- * alias`. The hook gets the name.
+ * Returns the first name of each certificate that has an alias in `domains.txt` (`a.test b.test > alias`). The alias is
+ * the name of the certificate's folder, and the hook gets the first name.
  */
 async function aliases(files: TrustedFiles, path: string): Promise<ReadonlyMap<string, string>> {
   const more = (await files.list(`${path}.d`)).filter((name) => name.endsWith('.txt'));
@@ -119,7 +119,7 @@ async function aliases(files: TrustedFiles, path: string): Promise<ReadonlyMap<s
   );
 }
 
-/** `config`, and the files `*.sh` of the folder that it names. */
+/** Reads `config`, and the files `*.sh` in the folder that it names. */
 async function readConfig(files: TrustedFiles, root: string): Promise<ReadonlyMap<string, string>> {
   const variables = shellVariables((await files.text(join(root, 'config'))) ?? '');
   const more = variables.get('CONFIG_D');
@@ -130,7 +130,7 @@ async function readConfig(files: TrustedFiles, root: string): Promise<ReadonlyMa
   return all;
 }
 
-/** The files of a certificate are links to those of its newest version. */
+/** Reads a file of a certificate, which is a link to that of the newest version. */
 async function textOf(files: TrustedFiles, folder: string, name: string): Promise<string> {
   const link = join(folder, name);
   const text = await files.linked(link);
@@ -160,7 +160,7 @@ function answeringOf(variables: ReadonlyMap<string, string>, base: string): Answ
       'webroot',
       folder.endsWith(inner)
         ? { type: 'http01-webroot', folders: [folder.slice(0, -inner.length) || '/'] }
-        : // The folder holds the answers themselves; a web server leads the path of the challenges there.
+        : // the folder itself contains the answers; a web server maps the path of the challenges to it
           { type: 'http01-webroot', folders: [folder], layout: 'answers' },
       { kind: 'kept', text: `answers over HTTP with files in ${folder}` },
     );
@@ -170,7 +170,7 @@ function answeringOf(variables: ReadonlyMap<string, string>, base: string): Answ
   });
 }
 
-/** What keeps the next renewal from answering with files. */
+/** Returns remarks on what prevents the next renewal from answering with files. */
 async function whyNoAnswers({ solvers }: Answering, { files }: ImportContext): Promise<readonly Remark[]> {
   const [folder] = (solvers['webroot']?.['folders'] ?? []) as readonly string[];
   if (folder === undefined) return [];
@@ -182,7 +182,7 @@ async function whyNoAnswers({ solvers }: Answering, { files }: ImportContext): P
 }
 
 async function accountIn(files: TrustedFiles, folder: string, directory: string): Promise<FoundAccount | undefined> {
-  // The text of `echo`, so with the end of the line.
+  // Encodes the output of `echo`, and therefore includes the newline.
   const at = join(folder, Buffer.from(`${directory}\n`).toString('base64url'));
   const key = await files.text(join(at, 'account_key.pem'));
   if (key === undefined) return undefined;

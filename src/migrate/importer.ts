@@ -4,16 +4,19 @@ import type { Found } from '../core/lineage/found.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import type { Files } from '../ports/files.ts';
 
-/** Reads what another ACME client has. Writes nothing. */
+/** Reads the data of another ACME client. Writes nothing. */
 export interface Importer {
-  /** As typed: `certfleet import certbot`. */
+  /** The name as typed: `certfleet import certbot`. */
   readonly id: string;
   readonly title: string;
-  /** Where the client keeps its files, if the user names no path; `~` is the home folder. */
+  /** Where the client keeps its files, if the user names no path. `~` is the home folder. */
   readonly path: string;
-  /** It can go on in the client's own folder (`--in-place`). */
+  /** Whether certfleet can continue in the client's own folder (`--in-place`). */
   readonly inPlace?: true;
-  /** Fails with `import/absent` and `import/untrusted`. What is wrong with one certificate is in what it finds. */
+  /**
+   * Reads a folder. Fails with `import/absent` and `import/untrusted`. The result describes problems with single
+   * certificates.
+   */
   read(path: string, context: ImportContext): Promise<Found>;
 }
 
@@ -21,8 +24,11 @@ export interface ImportContext {
   readonly files: Files;
   readonly env: Environment;
   readonly registry: Registry;
-  /** Declared issuers serve certificates from their directory; the preflight is that of all certificates. */
+  /**
+   * Declared issuers replace the client's for certificates with the same directory; the preflight applies to all
+   * certificates.
+   */
   readonly settings: Settings;
-  /** Versions are to be delivered into the client's own folder. */
+  /** Whether to deliver versions into the client's own folder. */
   readonly inPlace: boolean;
 }

@@ -1,6 +1,6 @@
 import type { Importer } from './importer.ts';
 
-/** The clients that `certfleet import` can read, by what is typed. */
+/** The clients that `certfleet import` can read, by the name typed. */
 export const importers: Readonly<Record<string, () => Promise<Importer>>> = {
   certbot: async () => (await import('./certbot/certbot.ts')).certbot,
   'acme.sh': async () => (await import('./acme-sh/acme-sh.ts')).acmeSh,

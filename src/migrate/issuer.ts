@@ -4,8 +4,8 @@ import type { Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 
 /**
- * The issuer of a directory URL, with the account that the other client has there: a declared one, else one of its own.
- * Undefined if the text is not a directory that certfleet can use.
+ * Returns the issuer for a directory URL, with the other client's account there: a declared issuer, or else a separate
+ * one. Returns undefined if the text is not a directory that certfleet can use.
  */
 export function issuerFor(
   directory: string,
@@ -21,7 +21,7 @@ export function issuerFor(
   const { testDirectory, test = false } = known.known ?? {};
   return {
     name: issuerNameOf(directory),
-    // The account is open already: its owner agreed to the terms of service there, and the CA knows its addresses.
+    // The account is already open: its owner agreed to the terms of service, and the CA knows its e-mail addresses.
     settings: {
       directory: url,
       email: [],

@@ -1,6 +1,6 @@
-// Files of other clients may be half written, or not theirs at all: each value is looked at before it is used.
+// Files of other clients may be incomplete, or of other origin, so each value is checked before it is used.
 
-/** Throws a plain Error that does not repeat the text. */
+/** Parses JSON. Throws a plain Error that does not repeat the text. */
 export function jsonIn(text: string | undefined): unknown {
   try {
     return JSON.parse(text ?? '');
@@ -9,7 +9,7 @@ export function jsonIn(text: string | undefined): unknown {
   }
 }
 
-/** What is at a path of names in JSON; undefined if there is nothing. */
+/** Returns the value at a path of names in JSON, or undefined if there is none. */
 export const valueAt = (value: unknown, ...path: readonly string[]): unknown =>
   path.reduce<unknown>(
     (at, name) =>
@@ -19,13 +19,13 @@ export const valueAt = (value: unknown, ...path: readonly string[]): unknown =>
     value,
   );
 
-/** Undefined for an empty text, and for anything else. */
+/** Returns undefined for an empty text, and for anything that is not a text. */
 export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
   const found = valueAt(value, ...path);
   return typeof found === 'string' && found !== '' ? found : undefined;
 }
 
-/** None if there is no list. */
+/** Returns an empty list if there is no list. */
 export function listAt(value: unknown, ...path: readonly string[]): readonly unknown[] {
   const found = valueAt(value, ...path);
   return Array.isArray(found) ? found : [];
@@ -34,7 +34,7 @@ export function listAt(value: unknown, ...path: readonly string[]): readonly unk
 export const textsAt = (value: unknown, ...path: readonly string[]): readonly string[] =>
   listAt(value, ...path).filter((one) => typeof one === 'string');
 
-/** The URL of an account; undefined if it is none. */
+/** Returns the URL of an account, or undefined if it is invalid. */
 export function urlAt(value: unknown, ...path: readonly string[]): string | undefined {
   const text = textAt(value, ...path);
   return text !== undefined && /^https?:/.test(text) && URL.canParse(text) ? text : undefined;

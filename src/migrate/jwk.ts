@@ -1,7 +1,10 @@
 import { createPrivateKey } from 'node:crypto';
 import { Secret } from '../core/errors/secret.ts';
 
-/** The private key in a JSON Web Key (RFC 7517), as PEM. Throws if it is none; the error does not repeat the text. */
+/**
+ * Returns the private key in a JSON Web Key (RFC 7517), as PEM. Throws if it is invalid. The error does not repeat the
+ * text.
+ */
 export function keyFromJwk(text: string): Secret {
   let key: Parameters<typeof createPrivateKey>[0];
   try {

@@ -1,7 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { Secret } from '../core/errors/secret.ts';
 
-/** A private key in PEM, of any form, as PKCS #8. Throws if it is none; the error does not repeat the text. */
+/**
+ * Converts a private key in PEM, of any form, to PKCS #8. Throws if it is invalid. The error does not repeat the text.
+ */
 export function keyFromPem(text: string): Secret {
   try {
     return new Secret(createPrivateKey(text).export({ type: 'pkcs8', format: 'pem' }).toString());
@@ -10,7 +12,7 @@ export function keyFromPem(text: string): Secret {
   }
 }
 
-/** {@link keyFromPem} for base64 of DER: PKCS #8, or the older forms of RSA and EC keys. */
+/** Like {@link keyFromPem}, for base64 of DER: PKCS #8, or the older forms of RSA and EC keys. */
 export function keyFromDer(base64: string): Secret {
   const key = Buffer.from(base64, 'base64');
   for (const type of ['pkcs8', 'pkcs1', 'sec1'] as const) {
@@ -19,19 +21,19 @@ export function keyFromDer(base64: string): Secret {
         createPrivateKey({ key, type, format: 'der' }).export({ type: 'pkcs8', format: 'pem' }).toString(),
       );
     } catch {
-      // Another form.
+      // Try the next form.
     }
   }
   throw new Error('it contains no private key');
 }
 
-/** How long before its end a certificate is renewed, if that is at this time. */
+/** Returns how long before its expiry a certificate is renewed, if it is renewed at this time. */
 export function beforeEndMs(chainPem: string, renewAt: Date): number | undefined {
   try {
     const ms = Date.parse(new X509Certificate(chainPem).validTo) - renewAt.getTime();
     return ms > 0 ? ms : undefined;
   } catch {
-    // What is wrong with it is said where it is read.
+    // The code that reads the certificate reports problems with it.
     return undefined;
   }
 }

@@ -11,8 +11,8 @@ import { certificateOr, directoryAt, settingsAt, unknownSolver, writesBack } fro
 import { openTrusted, type TrustedFiles } from './trusted-files.ts';
 
 /**
- * lego’s folder: `certificates/NAME.{json,crt,issuer.crt,key}`, `accounts/SERVER/ID/account.json` with its key. Version 4
- * has the key in `keys/ID.key`, version 5 beside it.
+ * lego’s folder: `certificates/NAME.{json,crt,issuer.crt,key}`, `accounts/SERVER/ID/account.json` with its key. Version
+ * 4 has the key in `keys/ID.key`, version 5 beside `account.json`.
  */
 export const lego: Importer = {
   id: 'lego',
@@ -98,7 +98,7 @@ async function accountIn(
   folder: string,
   { server, id, settings }: { readonly server: string; readonly id: string; readonly settings: Settings },
 ): Promise<FoundAccount | undefined> {
-  // The first releases of version 5 had a folder for each type of key.
+  // The first releases of version 5 had a folder for each key type.
   const inside = await files.list(folder);
   const at = inside.includes('account.json')
     ? folder

@@ -2,13 +2,13 @@ import { isAbsolute } from 'node:path';
 import { reasonOf } from '../core/errors/errors.ts';
 import type { Files } from '../ports/files.ts';
 
-// What another client's settings name may be gone since its last renewal, which is up to months ago.
+// Files named in another client's settings may have been deleted since its last renewal, up to months ago.
 
-/** Why a renewal will not find a file, in words; undefined if it will. */
+/** Explains why a renewal will not find a file. Returns undefined if it will. */
 export const whyNoFile = (files: Files, path: string): Promise<string | undefined> =>
   why(path, async () => (await files.read(path, { named: true })) !== undefined);
 
-/** The same for a folder. */
+/** Explains why a renewal will not find a folder. Returns undefined if it will. */
 export const whyNoFolder = (files: Files, path: string): Promise<string | undefined> =>
   why(path, async () => (await files.list(path)) !== undefined);
 

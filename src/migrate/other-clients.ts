@@ -1,7 +1,7 @@
 import { certbotVerbs, insteadOf, native, noStapling } from './certbot/options.ts';
 import { isOfDnsPlugin } from './certbot/plugin-flags.ts';
 
-/** Commands and flags of lego and acme.sh, and what to use instead; those of certbot are in its table. */
+/** Commands and flags of lego and acme.sh, and what to use instead. Those of certbot are in its table. */
 const words: Readonly<Record<string, string>> = {
   obtain: '`certfleet issue -d NAME`',
   list: '`certfleet status`',
@@ -32,14 +32,17 @@ const without: Readonly<Record<string, string>> = {
   '--days': 'not needed: the CA or the lifetime decides when `certfleet renew` renews',
 };
 
-/** What to do instead of another client's command or flag, as a clause; undefined for an unknown word. */
+/** Returns a clause with what to do instead of another client's command or flag, or undefined for an unknown word. */
 export function wordHere(typed: string): string | undefined {
   if (Object.hasOwn(words, typed)) return `use ${words[typed]} instead`;
   if (Object.hasOwn(without, typed)) return without[typed];
   return Object.hasOwn(certbotVerbs, typed) ? certbotVerbs[typed]?.instead : insteadOf(typed);
 }
 
-/** Whether there may be flags of certbot that `certfleet issue` takes as they stand, so that `translate` must be loaded. */
+/**
+ * Reports whether there may be flags of certbot that `certfleet issue` accepts unchanged, so that `translate` must be
+ * loaded.
+ */
 export const mayBeCertbots = (argv: readonly string[]): boolean =>
   argv.some((word) => {
     const [flag = ''] = word.split('=', 1);
@@ -52,17 +55,17 @@ export interface SplitAtCertbot {
   readonly theirs: readonly string[];
 }
 
-/** The words in front of a whole line of certbot, pasted behind `certfleet certbot`. */
+/** Reports whether a word may precede the rest of a whole certbot line that was pasted after `certfleet certbot`. */
 export const isProgram = (word: string): boolean => /^(sudo|(.*\/)?cert(bot(-auto)?|fleet))$/.test(word);
 
-/** `-nd NAME` as `-n -d NAME`, and `-dNAME` as `-d NAME`, as certbot reads them. */
+/** Splits `-nd NAME` into `-n -d NAME`, and `-dNAME` into `-d NAME`, as certbot does. */
 const unbundled = (word: string): readonly string[] => {
   const [, alone, flag, value] = /^-(?=.)([nqtvh]*)([dwaimc]?)(\S*)$/.exec(word) ?? [];
   if (alone === undefined || flag === undefined || (flag === '' && value !== '')) return [word];
   return [...[...alone].map((letter) => `-${letter}`), ...(flag === '' ? [] : [`-${flag}`]), ...(value ? [value] : [])];
 };
 
-/** Splits `certfleet certbot …`; undefined for any other command. */
+/** Splits `certfleet certbot …`. Returns undefined for any other command. */
 export function splitAtCertbot(argv: readonly string[]): SplitAtCertbot | undefined {
   let at = 0;
   while (argv[at]?.startsWith('-')) at += /^--(config|store|log-file)$/.test(argv[at]!) ? 2 : 1;
@@ -82,7 +85,7 @@ export function splitAtCertbot(argv: readonly string[]): SplitAtCertbot | undefi
     if (word === '--config-dir') folder = typed[at + 1];
     else if (word.startsWith('--config-dir=')) folder = word.slice('--config-dir='.length);
   }
-  // certbot keeps everything there, and so may need no other folder.
+  // certbot keeps everything in this folder, so no other folder may be needed.
   const hasStore = own.some((word) => /^--store(=|$)/.test(word));
   return { own: folder === undefined || hasStore ? own : [...own, '--store', `${folder}/certfleet`], theirs };
 }

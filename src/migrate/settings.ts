@@ -13,7 +13,7 @@ import type { ImportContext } from './importer.ts';
 import { issuerFor } from './issuer.ts';
 import { readableFiles } from './trusted-files.ts';
 
-/** The certificate that `read` finds, or why there is none. */
+/** Returns the certificate that `read` finds, or the reason why there is none. */
 export async function certificateOr(
   name: string,
   from: string,
@@ -33,7 +33,7 @@ export async function certificateOr(
 export const whyUnusable = (error: unknown): string =>
   isFailure(error, 'import/untrusted') ? `${error.message}. ${error.hint}` : reasonOf(error);
 
-/** Why its hooks must not run, in words; undefined if they may. */
+/** Explains why the certificate's hooks must not run. Returns undefined if they may. */
 export async function whyNoHook({ wishes, solvers }: FoundSettings, { files, env }: ImportContext) {
   const { hooks = {} } = wishes;
   const around = [hooks, hooks.first ?? {}].flatMap(({ pre, post, deploy }) => [pre, post, deploy]);
@@ -55,7 +55,7 @@ export interface Answering extends Pick<FoundSettings, 'solver' | 'solvers' | 's
 /** The responder on port 80. */
 export const standalone = { type: 'http01-responder', shared: false } as const;
 
-/** For clients that do not write down how they answer challenges. */
+/** The answer for clients that do not record how they answer challenges. */
 export const unknownSolver = (client: string, name: string): Answering => ({
   solver: 'standalone',
   solvers: { standalone },
@@ -68,7 +68,7 @@ export const unknownSolver = (client: string, name: string): Answering => ({
   ],
 });
 
-/** Throws a plain Error if the directory is none that certfleet can use. */
+/** Throws a plain Error if certfleet cannot use the directory. */
 export function settingsAt(
   directory: string,
   account: string | undefined,
@@ -94,24 +94,26 @@ export function settingsAt(
   };
 }
 
-/** The directory at a host, for clients that write down no more: a declared issuer's, or that of a known CA. */
+/**
+ * Returns the directory at a host, for clients that record only the host: that of a declared issuer or of a known CA.
+ */
 export function directoryAt(host: string, { issuers }: Settings): string | undefined {
   const known = Object.values(knownIssuers).flatMap(({ directory, testDirectory }) => [directory, testDirectory ?? '']);
   const all = [...Object.values(issuers).map(({ directory }) => directory), ...known];
   return all.find((directory) => URL.canParse(directory) && new URL(directory).host === host);
 }
 
-/** The CA of a client that does not write it down: the declared issuer if there is only one, else Let’s Encrypt. */
+/** Returns the CA of a client that does not record it: the declared issuer if there is only one, else Let’s Encrypt. */
 export function usualDirectory({ issuers }: Settings): string {
   const [only, another] = Object.values(issuers);
   return only && !another ? only.directory : knownIssuers['letsencrypt']!.directory;
 }
 
-/** The id of an account, by its URL. */
+/** Returns the ID of an account, from its URL. */
 export const accountName = (url: string | undefined, otherwise: string): string =>
   /\/([A-Za-z0-9_-]{1,60})$/.exec(url ?? '')?.[1] ?? otherwise;
 
-/** Where the other client has the files of a certificate, which servers read. */
+/** The files of a certificate in the other client's folders, which servers read. */
 export interface Copies {
   readonly privkey?: string | undefined;
   readonly cert?: string | undefined;
@@ -120,15 +122,15 @@ export interface Copies {
 }
 
 /**
- * The target that writes new versions into the files that servers read already. Throws a plain Error that says what is
- * wrong if others could lead it elsewhere.
+ * Returns the target that writes new versions into the files that servers already read. If other users could redirect
+ * the writes, throws a plain Error with the reason.
  */
 export async function writesBack(
   copies: Copies,
   { client, root, context }: { readonly client: string; readonly root: string; readonly context: ImportContext },
 ): Promise<WritesBack> {
   const files = readableFiles(context.files, client);
-  // As with the other clients, the last one wins if two have the same path: key, certificate, chain, both.
+  // As in the other clients, the last one wins if two have the same path: key, certificate, chain, both.
   const byPath = new Map<string, keyof Copies>();
   const remarks: Remark[] = [];
   for (const kind of ['privkey', 'cert', 'chain', 'fullchain'] as const) {
@@ -154,7 +156,7 @@ export interface WritesBack extends Pick<FoundSettings, 'deployers'> {
   readonly remarks: readonly Remark[];
 }
 
-/** Why no file can be written to a path, in words; undefined if one can. */
+/** Explains why no file can be written to a path. Returns undefined if one can. */
 async function whyNoPlace(files: Files, path: string, isKey: boolean): Promise<string | undefined> {
   if (!isAbsolute(path)) return 'that is not an absolute path, so it depends on where the other client ran';
   const { path: real, foreign } = await files.place(path);

@@ -1,6 +1,6 @@
 /**
- * The variables that a shell file sets: `NAME=value`, with single or double quotes, and `${NAME}` of the ones before. What
- * else the file does is not seen. acme.sh writes some values as base64.
+ * Returns the variables that a shell file sets: `NAME=value`, with single or double quotes, and `${NAME}` of earlier
+ * ones. Ignores everything else in the file. acme.sh writes some values as base64.
  */
 export function shellVariables(text: string, before: ReadonlyMap<string, string> = new Map()): Map<string, string> {
   const found = new Map(before);

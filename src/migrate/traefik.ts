@@ -8,7 +8,7 @@ import { keyFromDer, keyFromPem } from './keys.ts';
 import { accountName, certificateOr, directoryAt, settingsAt, unknownSolver } from './settings.ts';
 import { openTrusted, readableFiles } from './trusted-files.ts';
 
-/** About ten thousand certificates. */
+/** Enough for about ten thousand certificates. */
 const maxBytes = 64 * 1024 ** 2;
 
 /** Traefik’s `acme.json`: an object for each certificate resolver, with an account and certificates in base64. */
@@ -56,27 +56,30 @@ export const traefik: Importer = {
   },
 };
 
-/** The file itself, or that in the folder. Fails with `import/absent` for a device. */
+/** Returns the file itself, or the one in the folder. Fails with `import/absent` for a device. */
 async function fileAt(path: string, { files }: ImportContext): Promise<string> {
   const stat = await readableFiles(files, 'traefik').stat(path);
   if (stat?.kind === 'other') throw fail('import/absent', { client: 'traefik', path });
   return stat?.kind === 'folder' ? join(path, 'acme.json') : path;
 }
 
-/** Throws `import/absent` unless it is an object of resolvers; the error does not repeat the text. */
+/** Throws `import/absent` unless the text is an object of resolvers. The error does not repeat the text. */
 function resolversIn(text: string, path: string): readonly (readonly [string, unknown])[] {
   try {
     const value = jsonIn(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.entries(value);
   } catch {
-    // Said below.
+    // The code below reports this.
   }
   throw fail('import/absent', { client: 'traefik', path });
 }
 
 const decoded = (base64: string | undefined): string => Buffer.from(base64 ?? '', 'base64').toString('utf8');
 
-/** The account of a resolver, or why there is none. The directory is that at the host of the account’s URL. */
+/**
+ * Returns the account of a resolver, or the reason why there is none. The directory is at the host in the account’s
+ * URL.
+ */
 function accountIn(resolver: string, value: unknown, path: string, { settings }: ImportContext): FoundAccount | string {
   const account = valueAt(value, 'Account');
   const [url, privateKey] = [urlAt(account, 'Registration', 'uri'), textAt(account, 'PrivateKey')];

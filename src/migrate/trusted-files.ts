@@ -5,11 +5,14 @@ import type { Files, Foreign } from '../ports/files.ts';
 
 /** The files of another client. */
 export interface TrustedFiles {
-  /** Text of a file; undefined if there is none. A file that is larger than 1 MiB, or `maxBytes`, is refused. */
+  /**
+   * Returns the text of a file, or undefined if it does not exist. Refuses a file that is larger than 1 MiB, or
+   * `maxBytes`.
+   */
   text(path: string, maxBytes?: number): Promise<string | undefined>;
-  /** The same for a file that the client keeps behind links. */
+  /** Does the same for a file that the client keeps behind links. */
   linked(path: string): Promise<string | undefined>;
-  /** None if it is no folder. */
+  /** Returns an empty list if the folder does not exist. */
   list(folder: string): Promise<readonly string[]>;
 }
 
@@ -21,8 +24,9 @@ export const untrusted = (root: string, foreign: Foreign): Error =>
   });
 
 /**
- * The same files. What this user may not read fails with `import/unreadable`, and what cannot be read otherwise (it is too
- * large, a pipe, a path that is none) with `import/damaged`. What is in the way of a path is as good as absent.
+ * Returns the same files with other errors. What this user may not read fails with `import/unreadable`, and what cannot
+ * be read for other reasons (too large, a pipe, an invalid path) with `import/damaged`. A path through a file counts as
+ * absent.
  */
 export function readableFiles(files: Files, client: string): Files {
   const read =
@@ -45,12 +49,13 @@ export function readableFiles(files: Files, client: string): Files {
   };
 }
 
-/** A path that was read from a file may be anything. */
+/** Shortens a path that was read from a file, and may be anything. */
 const shown = (path: string): string => (path.length > 300 ? `${path.slice(0, 300)}…` : path);
 
 /**
- * What is imported says which commands run as this user, so no other user may be able to write it: neither the folder, nor
- * the files in it. Fails with `import/absent`, `import/untrusted`, `import/unreadable` and `import/damaged`.
+ * Opens a client's files. Imported data determines which commands run as this user, so no other user may be able to
+ * write the folder or the files in it. Fails with `import/absent`, `import/untrusted`, `import/unreadable` and
+ * `import/damaged`.
  */
 export async function openTrusted(all: Files, root: string, client: string): Promise<TrustedFiles> {
   const files = readableFiles(all, client);

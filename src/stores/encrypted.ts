@@ -13,10 +13,11 @@ import type { Entry, Key, Store } from '../ports/store.ts';
  * <12 bytes nonce> <AES-256-GCM ciphertext> <16 bytes tag>
  * ```
  *
- * The line has the version of the format and the id of the key. The additional data is the line with the kind and the
- * name of the document, so a sealed document opens nowhere else; an older revision of the same one does. A document of
- * certfleet is JSON and never begins like the line. What is not sealed is read as it is until all secrets of the store
- * are, because a store may be encrypted while others use it. After that, a secret in the clear is a forgery.
+ * The line contains the version of the format and the ID of the key. The additional data is the line with the kind and
+ * the name of the document, so a sealed document can only be opened under its own name, although an older revision of
+ * the same document can be, too. An unsealed document is JSON and never begins like the line. Unsealed secrets are read
+ * as they are until all secrets of the store are sealed, because a store may be encrypted while others use it. After
+ * that, a secret in plain text is a forgery.
  */
 const magic = 'certfleet-sealed 1 ';
 const linePattern = /^certfleet-sealed 1 ([0-9a-f]{16})\n/;
@@ -24,7 +25,7 @@ const lineLength = magic.length + 17;
 const nonceLength = 12;
 const tagLength = 16;
 
-/** A key of a store. Its id is public: it says which key opens a document, and nothing of the key. */
+/** A store key. Its ID is public: it says which key opens a document, but reveals nothing about the key. */
 export interface StoreKey {
   readonly id: string;
   readonly key: KeyObject;
@@ -39,13 +40,13 @@ const secretKinds: ReadonlySet<string> = new Set(['account', 'credential', 'key'
 const secretMeta: ReadonlySet<string> = new Set(['literals', 'responder']);
 
 /**
- * Whether documents of this name have secrets. All others can be read without the key: certificates are public, and so
- * is a key authorization once it is served.
+ * Reports whether documents with this name have secrets. All others can be read without the key: certificates are
+ * public, and so is a key authorization once it is served.
  */
 export const isSecret = ({ kind, name }: Key): boolean =>
   secretKinds.has(kind) || (kind === 'meta' && secretMeta.has(name));
 
-/** The id of the key that a document was sealed with; undefined if it is not sealed. */
+/** Returns the ID of the key that a document was sealed with, or undefined if the document is not sealed. */
 export function sealedWith(bytes: Uint8Array): string | undefined {
   return linePattern.exec(
     Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, lineLength)).toString(),
@@ -61,7 +62,7 @@ function seal(of: Key, bytes: Uint8Array, { id, key }: StoreKey, nonce: Uint8Arr
   return Buffer.concat([Buffer.from(line), nonce, ...sealed, cipher.getAuthTag()]);
 }
 
-/** Undefined if it was changed, or sealed under another kind or name. */
+/** Returns undefined if the document was changed, or sealed under another kind or name. */
 function open(of: Key, bytes: Uint8Array, { id, key }: StoreKey): Uint8Array | undefined {
   const body = bytes.subarray(lineLength);
   if (body.length < nonceLength + tagLength) return undefined;
@@ -78,9 +79,9 @@ function open(of: Key, bytes: Uint8Array, { id, key }: StoreKey): Uint8Array | u
 export const notSealed = 'it is not encrypted, although all secrets of the store are';
 
 /**
- * The secrets in the clear among documents whose marker says that there are none.
+ * Returns the secrets in plain text among documents whose marker says that there are none.
  *
- * @param marker the content of `meta/encryption`, if it is there
+ * @param marker the content of `meta/encryption`, if it exists
  */
 export function forgedAmong(
   keys: readonly (readonly [Key, Uint8Array])[],
@@ -91,14 +92,17 @@ export function forgedAmong(
   return keys.flatMap(([key, bytes]) => (isOpenSecret(key, bytes) ? [key] : []));
 }
 
-/** Whether a document is a secret in the clear. */
+/** Reports whether a document is a secret in plain text. */
 export const isOpenSecret = (key: Key, bytes: Uint8Array): boolean => isSecret(key) && sealedWith(bytes) === undefined;
 
-/** `meta/encryption`: with which keys documents of the store may be sealed. Made before the first one is. */
+/**
+ * `meta/encryption`: the keys that documents of the store may be sealed with. Written before the first document is
+ * sealed.
+ */
 interface Marker {
   readonly schema: 1;
   readonly keys: readonly string[];
-  /** No secret was stored before the store was encrypted, or `store encrypt` has sealed them all. */
+  /** Set if no secret was stored before the store was encrypted, or if `store encrypt` has sealed them all. */
   readonly whole?: true;
 }
 
@@ -122,7 +126,7 @@ function checkKeys({ location: path }: Store, ids: readonly string[], given: rea
 }
 
 export interface Encryption {
-  /** The first one seals, and all open. Without any, the store is used as it is. */
+  /** The first key seals, and all keys open. Without keys, the store is used as it is. */
   readonly keys: readonly StoreKey[];
   readonly random: Random;
 }
@@ -131,8 +135,8 @@ export interface Encryption {
  * Opens a store with its keys, and changes nothing unless it is new. Fails with `store/key-missing` or
  * `store/wrong-key`.
  *
- * @param isNew nothing is in the store yet, so everything that will be is sealed
- * @returns whether secrets may still stand in it in the clear, although there is a key
+ * @param isNew whether the store is still empty, so that everything in it will be sealed
+ * @returns the store, and whether it may still have secrets in plain text although there is a key
  */
 export async function openEncrypted(
   inner: Store,
@@ -147,7 +151,7 @@ export async function openEncrypted(
   return { store: encrypted(inner, { keys, random }), isPartly: first !== undefined && !found?.marker.whole };
 }
 
-/** Changes the marker with compare-and-set; writes nothing if `change` returns none, or the one that it was given. */
+/** Changes the marker with compare-and-set. Writes nothing if `change` returns undefined or the unchanged marker. */
 export async function changeMarker(
   store: Store,
   change: (marker: Marker | undefined) => Marker | undefined,
@@ -166,19 +170,19 @@ export async function changeMarker(
   }
 }
 
-/** Removes the marker, once nothing is sealed any more. */
+/** Removes the marker, once nothing is sealed any longer. */
 export async function unmark(store: Store, signal: AbortSignal): Promise<void> {
   const entry = await store.get(markerKey, signal);
   if (entry) await store.delete(markerKey, { ifRevision: entry.revision, signal });
 }
 
-/** The store, with secrets sealed as they are written, and opened as they are read. */
+/** Returns a store that seals secrets when it writes them, and opens them when it reads them. */
 function encrypted(inner: Store, { keys, random }: Encryption): Store {
   const [writing] = keys;
 
   /**
-   * Another process may have encrypted the store since it was opened, or changed its key. So ask before each secret: it
-   * would stand in the clear, or its key would be lost.
+   * Checks the marker before each secret is written. Another process may have encrypted the store since it was opened,
+   * or changed its key. Otherwise, the secret would be stored in plain text, or its key would be lost.
    */
   async function admit(signal: AbortSignal): Promise<void> {
     await (writing
@@ -212,7 +216,9 @@ function encrypted(inner: Store, { keys, random }: Encryption): Store {
     throw corrupt(entry.key, 'it was changed, or belongs to another name (its seal is broken)');
   }
 
-  /** One document that cannot be opened must not hide the others. */
+  /**
+   * Returns an entry that is marked as corrupt if it cannot be opened, so that one document does not hide the others.
+   */
   async function openedOrCorrupt(entry: Entry, signal: AbortSignal): Promise<Entry> {
     if (entry.corrupt) return entry;
     try {

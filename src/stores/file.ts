@@ -43,39 +43,40 @@ export default defineStore({
  * one process win.
  *
  * `put` on revision r: rename r-1 to be the temporary file, write and fsync it → link it to r+1 → check that r still
- * exists → fsync the folder → remove what is below r, and last the temporary name. Revisions are removed from the lowest
- * up, so if r+1 was ever removed, r was removed before it. `settle` relies on this: if r still exists, the link was made
- * in time. r-1 is renamed only if r has a single name: then r's writer has checked r-1, and it is no longer needed. If r
- * has two names (its writer was killed), or there is a file below r-1, a new file is created, and the files below r are
- * removed after the link. A slow reader may find that its revision is being written over: the line has another number,
- * or the digest is wrong, and the name is gone.
+ * exists → fsync the folder → remove the files below r, and last the temporary name. Revisions are removed from the
+ * lowest up, so if r+1 was ever removed, r was removed before it. `settle` relies on this: if r still exists, the link
+ * was made in time. r-1 is renamed only if r has a single name: then r's writer has checked r-1, which is no longer
+ * needed. If r has two names (its writer was killed), or there is a file below r-1, a new file is created, and the
+ * files below r are removed after the link. A slow reader may find that its revision is being overwritten: the line has
+ * another number, or the digest is wrong, and the name is gone.
  *
- * A first revision is written on nothing. Those that are created in one folder at the same time share its listings and
- * its fsync (`createAll`).
+ * A first revision is not based on another one. First revisions that are created in one folder at the same time share
+ * its listings and its fsync (`createAll`).
  *
- * A deletion is a revision too, the marker. Markers of names that are used once are removed early (`bury`, decision
- * 0019), and the numbers of such a name may begin anew. So nothing is written over there, and the nonce identifies a base.
+ * A deletion is also a revision, the marker. Markers of names that are used once are removed early (`bury`, decision
+ * 0019), and the numbers of such a name may start over. So no file of such a name is overwritten, and the nonce
+ * identifies a base.
  *
  * Known flaws: (1) A process that is stopped between its link and the check, while others write twice, gets
- * `store/conflict` although its write succeeded. (2) A process is stopped for more than a day before it writes its
- * temporary file, or briefly while it creates on a marker that is being removed, and its document is created anew:
- * readers may see its revision for a moment before it withdraws it, and the file that it renames may be the new
- * document's. (3) A process that is killed between a late link and its removal leaves that file until the next tidy; a
- * second one that was stopped as long could build on it.
+ * `store/conflict` although its write succeeded. (2) If a process is stopped for more than a day before it writes its
+ * temporary file, or briefly while it creates on a marker that is being removed, and its document is created again,
+ * readers may see its revision for a moment before it withdraws the revision, and the file that it renames may be the
+ * new document's. (3) A process that is killed between a late link and its removal leaves that file until the next
+ * tidy. A second process that was stopped for as long could base a revision on it.
  */
 function openFileStore(root: string, world: World): Store {
   const { files, random } = world;
   const trust = createTrust(root, files);
   const guarded = createGuard(root, files, () => trust.folder(root));
   const { decoded, readFile, read, current, scan, list } = createReader(root, files, trust, guarded);
-  /** The deletion markers that this process made and removes at its end. */
+  /** The deletion markers that this process made, and removes when the store is closed. */
   const markers: (readonly [Place, number])[] = [];
 
   const conflict = (key: Key): CertfleetError => fail('store/conflict', { key: `${key.kind}/${key.name}` });
 
-  /** Each has an open file, and a process may have 1,024. */
+  /** Each write has an open file, and a process may have 1,024. */
   const drafts = createTurns(64);
-  /** By folder: what is to be created there while others are being created is created together. */
+  /** The creations to come, by folder: those that are requested while others run are made together. */
   const creations = new Map<
     string,
     ReturnType<typeof createBatches<Content, PromiseSettledResult<string | undefined>>>
@@ -101,8 +102,8 @@ function openFileStore(root: string, world: World): Store {
   }
 
   /**
-   * Whether the writer of `base` has made sure that it was in time and has ended, and nothing is left below its
-   * predecessor; then that can be written over.
+   * Reports whether the writer of `base` has checked that it was in time and has ended, and returns the file below
+   * `base` that can be overwritten, if nothing is left below that.
    */
   async function standing(place: Place, base: Current): Promise<{ isSettled: boolean; spare?: string }> {
     if ((await files.stat(pathOf(place, base.number)))?.links !== 1) return { isSettled: false };
@@ -111,13 +112,15 @@ function openFileStore(root: string, world: World): Store {
     return { isSettled: true, spare: pathOf(place, base.number - 1) };
   }
 
-  /** Whether the base is still there, by its nonce: a late writer's file may have its number for a moment. */
+  /**
+   * Reports whether the base is still there, by its nonce: for a moment, a late writer's file may have the same number.
+   */
   async function isStill(place: Place, base: Current): Promise<boolean> {
     const document = await readFile(pathOf(place, base.number), base.number);
     return typeof document === 'object' && document.nonce === base.document.nonce;
   }
 
-  /** Whether the link to `number` was made in time, on `base`, and not after others had continued. */
+  /** Reports whether the link to `number` was made in time, on `base`, before others had continued. */
   async function settle(
     key: Key,
     place: Place,
@@ -127,17 +130,20 @@ function openFileStore(root: string, world: World): Store {
   ) {
     const numbers = numbersOf(place.stem, names);
     if (numbers.some((other) => other > number)) {
-      // The next writer may have removed the base already; it names the revision that it built on.
+      // The next writer may have removed the base already. Its document names the revision that it was based on.
       const next = await read(key, place, number + 1, numbers);
       return { won: next?.after === nonce, numbers };
     }
     if (!base || (numbers.includes(base.number) && (await isStill(place, base)))) return { won: true, numbers };
-    // The base is gone, and there is no later revision. For a new document, the base was a deletion marker, which `tidy`
-    // and `bury` may remove. Then this write has won, unless another process has begun to create the document.
+    // The base is gone, and there is no later revision. For a new document, the base was a deletion marker, which
+    // `tidy` and `bury` may remove. Then this write has won, unless another process has begun to create the document.
     return { won: create && !numbers.some((other) => other < number), numbers };
   }
 
-  /** False if the number is taken, or if a tidy removed the temporary file of a writer that was stopped for an hour. */
+  /**
+   * Returns false if the number is taken, or if a tidy removed the temporary file of a writer that was stopped for an
+   * hour.
+   */
   async function linkDraft(temporary: string, path: string): Promise<boolean> {
     try {
       return await files.link(temporary, path);
@@ -147,14 +153,14 @@ function openFileStore(root: string, world: World): Store {
     }
   }
 
-  /** Links `document` as the revision after `base`; undefined if another process was faster. */
+  /** Links `document` as the revision after `base`. Returns undefined if another process was faster. */
   async function advance(key: Key, place: Place, base: Current, document: StoredDocument, create: boolean) {
     const { number, state } = document;
     const path = pathOf(place, number);
     const { isSettled, spare: below } = await standing(place, base);
-    // Where numbers may begin anew, the file below a stale base can be the new document.
+    // Where numbers may start over, the file below a stale base can belong to the new document.
     const spare = isUsedOnce(key.kind) ? undefined : below;
-    // An update whose caller named the base and where what lies below is known: no listing is needed.
+    // If the caller named the base of an update, and the files below it are known, no listing is needed.
     const isPlain = state === 'live' && !create && isSettled && (number === 2 || spare !== undefined);
     const temporary = await draft(place, document, spare);
     try {
@@ -172,8 +178,8 @@ function openFileStore(root: string, world: World): Store {
       const removeBelow = async (keep: number) => {
         for (const other of settled.numbers) if (other < keep) await files.remove(pathOf(place, other));
       };
-      // Of a deleted document keep nothing, even after a power cut. Otherwise keep the predecessor, in case the disk
-      // damages this one, and remove older ones only once this one is durable.
+      // A deleted document leaves nothing, even after a power cut. Otherwise, this keeps the predecessor, in case the
+      // disk damages this revision, and removes older ones only once this one is durable.
       if (state === 'deleted') await removeBelow(number);
       await files.syncFolder(place.folder);
       if (state === 'live') await removeBelow(base.number);
@@ -194,7 +200,7 @@ function openFileStore(root: string, world: World): Store {
     bytes,
   });
 
-  /** Creates documents of one folder; undefined for one that exists. */
+  /** Creates documents in one folder. Returns undefined for each that already exists. */
   async function createAll(
     contents: readonly Content[],
     signal: AbortSignal,
@@ -230,11 +236,11 @@ function openFileStore(root: string, world: World): Store {
     return resultOf(created!);
   }
 
-  /** Whether a first revision was linked before others had continued. */
+  /** Reports whether a first revision was linked before others had continued. */
   const isInTime = async ({ key, place, document }: First, names: readonly string[]): Promise<boolean> =>
     (await settle(key, place, undefined, document, { create: true, names })).won;
 
-  /** The revision that a caller names, if its file exists; link(2) will find any above it. */
+  /** Returns the revision that a caller names, if its file exists. link(2) will find any later one. */
   async function named(key: Key, place: Place, revision: string): Promise<Current | undefined> {
     const [, digits, nonce] = /^([1-9]\d{0,15})-([\w-]+)$/.exec(revision) ?? [];
     if (digits === undefined) return undefined;
@@ -248,7 +254,7 @@ function openFileStore(root: string, world: World): Store {
     return place;
   }
 
-  /** Writes a deletion marker on what is there; false if another process was faster. */
+  /** Writes a deletion marker on the present revision. Returns false if another process was faster. */
   async function mark(key: Key, place: Place, found: Current): Promise<boolean> {
     const marker: StoredDocument = {
       state: 'deleted',
@@ -262,7 +268,7 @@ function openFileStore(root: string, world: World): Store {
   }
 
   /**
-   * Writes a deletion marker on a revision that cannot be read. All that is there gets a second name before, which no
+   * Writes a deletion marker on a revision that cannot be read. First gives all its files a second name, which no
    * reader takes for a revision.
    */
   async function setAside(key: Key, place: Place): Promise<SetAside | undefined> {
@@ -287,7 +293,7 @@ function openFileStore(root: string, world: World): Store {
       const { modifiedMs } = (await files.stat(pathOf(place, standing)))!;
       return { kept: `${damaged}.damaged`, standing: { revision: standing, at: new Date(modifiedMs) } };
     }
-    // A name that is taken is from a run that was killed here.
+    // A name that already exists is from a run that was killed here.
     for (const other of numbers)
       await files.link(pathOf(place, other), `${pathOf(place, other)}.${other === number ? 'damaged' : 'earlier'}`);
     await files.syncFolder(place.folder);
@@ -310,8 +316,9 @@ function openFileStore(root: string, world: World): Store {
   }
 
   /**
-   * The number of the latest revision, if what stands after it is only a copy of it or of an earlier one under a number
-   * that was never written. A damaged file is not: it may have been a later revision, which knew of an order.
+   * Returns the number of the latest revision if the file after it is only a copy of it, or of an earlier one, under a
+   * number that was never written. A damaged file does not count: it may have been a later revision, which recorded an
+   * order.
    */
   async function standingBehind(key: Key, place: Place, numbers: readonly number[]): Promise<number | undefined> {
     const [number, latest] = [numbers.at(-2), await decoded(pathOf(place, numbers.at(-1)!))];
@@ -366,10 +373,10 @@ function openFileStore(root: string, world: World): Store {
       }),
     scan,
     list,
-    // An empty folder may be the mount point of a missing volume, but every store contains its own id.
+    // An empty folder may be the mount point of a missing volume, but every store contains its own ID.
     exists: (signal) =>
       guarded(signal, async () => {
-        // Its certificates, too: one that has lost `meta` is not a new one.
+        // Also looks for certificates: a store that has lost `meta` is not a new one.
         for (const kind of ['meta', 'lineage']) if ((await files.list(join(root, kind))) !== undefined) return true;
         return false;
       }),

@@ -3,13 +3,13 @@ import { checkDocument } from '../core/lineage/document-limits.ts';
 import { defineStore, z } from '../define.ts';
 import type { Entry, Key, Store } from '../ports/store.ts';
 
-/** Small, so that tests see more than one page. */
+/** Small, so that tests get more than one page. */
 const pageSize = 16;
 
-/** A store that lives as long as the object, for tests and experiments. */
+/** Creates a store that lives as long as the object, for tests and experiments. */
 export function createMemoryStore(): Store {
   const entries = new Map<string, Entry>();
-  // One counter for all keys, so that no revision ever comes back.
+  // One counter for all keys, so that no revision ever repeats.
   let counter = 0;
 
   const idOf = (key: Key): string => `${key.kind}/${key.name}`;

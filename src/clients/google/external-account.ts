@@ -23,12 +23,12 @@ import { createRefreshed, type Refreshed } from '../http/refreshed.ts';
 import { judgeTokens } from './google-cloud.ts';
 
 export interface ExternalAccountContext {
-  /** Judges with {@link judgeFederation}. */
+  /** An API that judges with {@link judgeFederation}. */
   readonly api: JsonApi;
   readonly http: Http;
   readonly clock: Clock;
   readonly files: Pick<Files, 'read'>;
-  /** What the token is for: a URL. */
+  /** The scope of the token, as a URL. */
   readonly scope: string;
   /** The adapter's name in the configuration, for messages. */
   readonly name: string;
@@ -41,24 +41,24 @@ interface ExternalAccount {
   readonly tokenUrl: string;
   readonly impersonationUrl: string | undefined;
   readonly lifetimeS: number;
-  /** Where the token of another identity provider comes from. */
+  /** The source of the other identity provider's token. */
   readonly source:
     | { readonly file: string }
     | { readonly url: URL; readonly headers: Readonly<Record<string, string>> };
-  /** The field of it that has the token, if it is JSON. */
+  /** The field that contains the token, if the response is JSON. */
   readonly field: string | undefined;
 }
 
-/** The longest that a service account allows without a policy of the organization. */
+/** The longest lifetime that a service account allows without a policy of the organization. */
 const longestS = 3_600;
 const cloudPlatform = 'https://www.googleapis.com/auth/cloud-platform';
 const advice =
   'Make the file with `gcloud iam workload-identity-pools create-cred-config`, with a file or URL as the source of the token.';
 
 /**
- * Access tokens by workload identity federation: the token of another identity provider (a Kubernetes cluster, Azure,
- * GitHub…) is exchanged at Google's STS (RFC 8693), and that one, if the file says so, for one of a service account. The
- * file and the token are read each time.
+ * Returns access tokens by workload identity federation: exchanges the token of another identity provider (a Kubernetes
+ * cluster, Azure, GitHub…) at Google's STS (RFC 8693), and exchanges the result, if the file says so, for a token of a
+ * service account. Reads the file and the token each time.
  */
 export function externalAccountTokens(file: string, context: ExternalAccountContext): Refreshed<BearerToken> {
   const { api, clock, scope } = context;
@@ -109,7 +109,7 @@ export function externalAccountTokens(file: string, context: ExternalAccountCont
   }, clock);
 }
 
-/** What STS and the service account say. */
+/** Judges a response of STS or of the service account. */
 export function judgeFederation(answer: ApiAnswer): Verdict {
   const verdict = judgeTokens(answer);
   if (verdict.kind !== 'refused') return verdict;
@@ -146,7 +146,7 @@ function fieldOf(text: string, field: string): string {
   try {
     value = parseJson(text);
   } catch {
-    // The parser's message repeats a part of it.
+    // The parser's message repeats a part of the text.
   }
   const found = isFields(value) ? value[field] : undefined;
   if (typeof found === 'string') return found;

@@ -11,29 +11,32 @@ import { type ApiAnswer, isFields, type JsonApi, judgeByStatus, type Verdict } f
 import { createMetadataServer, NoMetadata } from '../http/metadata-server.ts';
 import { createRefreshed, type Refreshed } from '../http/refreshed.ts';
 
-/** A service account with a key, as in the file that Google gives for it. */
+/** A service account with a key, as in the file that Google issues for it. */
 export interface ServiceAccount {
   readonly clientEmail: string;
   readonly privateKey: Secret;
   readonly privateKeyId?: string | undefined;
-  /** `https://oauth2.googleapis.com/token` unless given. */
+  /** By default, `https://oauth2.googleapis.com/token`. */
   readonly tokenUri?: string | undefined;
 }
 
 export interface TokenContext {
-  /** Judges with {@link judgeTokens}. */
+  /** An API that judges with {@link judgeTokens}. */
   readonly api: JsonApi;
   readonly clock: Clock;
-  /** What the token is for: a URL. */
+  /** The scope of the token, as a URL. */
   readonly scope: string;
   /** The adapter's name in the configuration, for messages. */
   readonly name: string;
 }
 
-/** For an hour, which is the longest that Google takes. */
+/** One hour, the longest lifetime that Google accepts. */
 const lifetimeS = 3_600;
 
-/** Access tokens of a service account: its key signs the request for one (RFC 7523). Fails at once if it is no key. */
+/**
+ * Returns access tokens of a service account, whose key signs the request (RFC 7523). Fails at once if the key is
+ * invalid.
+ */
 export function serviceAccountTokens(account: ServiceAccount, context: TokenContext): Refreshed<BearerToken> {
   const { api, clock, scope, name } = context;
   const key = privateKeyOf(account.privateKey, name);
@@ -78,7 +81,7 @@ export function serviceAccountTokens(account: ServiceAccount, context: TokenCont
 // Parsing a PEM takes most of the time of a call. An entry lives as long as its Secret.
 const opened = new WeakMap<Secret, KeyObject>();
 
-/** A variable of the environment may have `\n` for the ends of the lines. */
+/** Parses the key. A key from an environment variable may have `\n` in place of line ends. */
 function privateKeyOf(secret: Secret, name: string): KeyObject {
   const before = opened.get(secret);
   if (before) return before;
@@ -89,13 +92,13 @@ function privateKeyOf(secret: Secret, name: string): KeyObject {
       return key;
     }
   } catch {
-    // The reason may show a part of it.
+    // The parser's message may show a part of the key.
   }
   const problem = '`privateKey` is no RSA key: give the text of `private_key` in the file of the service account';
   throw fail('config/invalid', { file: name, problem });
 }
 
-/** What the token endpoint says. */
+/** Judges a response of the token endpoint. */
 export function judgeTokens(answer: ApiAnswer): Verdict {
   const said = tokenRefusal(answer.body);
   if (said === undefined) return judgeGoogle(answer);
@@ -114,7 +117,7 @@ const limits: readonly unknown[] = [
   'RESOURCE_EXHAUSTED',
 ];
 
-/** What an API of Google says: `error` with code, message and reasons. */
+/** Judges a response of a Google API: `error` with code, message and reasons. */
 export function judgeGoogle(answer: ApiAnswer): Verdict {
   const error = isFields(answer.body) ? answer.body['error'] : undefined;
   if (!isFields(error)) return judgeByStatus(answer);
@@ -126,7 +129,7 @@ export function judgeGoogle(answer: ApiAnswer): Verdict {
   return answer.status >= 400 && limits.includes(code) ? { kind: 'limited', ...words } : judgeByStatus(answer, words);
 }
 
-/** What the machine of Google Cloud, or the pod of GKE, that certfleet runs on knows about itself. */
+/** The metadata of the Google Cloud machine, or the GKE pod, that certfleet runs on. */
 export interface GoogleInstance {
   readonly tokens: Refreshed<BearerToken>;
   project(signal: AbortSignal): Promise<string>;
@@ -140,7 +143,7 @@ export interface GoogleInstanceOptions {
   readonly metadata?: string;
 }
 
-/** Fails with `config/no-metadata`. */
+/** Connects to the instance metadata. Calls fail with `config/no-metadata` elsewhere. */
 export function googleInstance(options: GoogleInstanceOptions): GoogleInstance {
   const { http, clock, name, metadata = 'http://169.254.169.254' } = options;
   let project: string | undefined;

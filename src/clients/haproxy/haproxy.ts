@@ -5,13 +5,13 @@ import { parseEndpoint } from '../../core/names/endpoint.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Streams } from '../../ports/streams.ts';
 
-/** The admin socket of one HAProxy: one command on one connection at a time. */
+/** The admin socket of one HAProxy. Runs one command at a time, each on its own connection. */
 export interface HaproxySocket {
-  /** For messages: a path, or `host:port`. */
+  /** The socket in messages: a path, or `host:port`. */
   readonly place: string;
   /**
-   * Sends one command, perhaps with a payload, and returns the answer. `effect` names the call in traces and messages
-   * instead of a command that is long or holds what must not be in them.
+   * Sends one command, perhaps with a payload, and returns the response. `effect` describes the call in traces and
+   * messages, in place of a command that is long or contains something secret.
    */
   ask(
     command: string,
@@ -21,22 +21,22 @@ export interface HaproxySocket {
 }
 
 /**
- * Certificates over HAProxy's runtime API (management guide §9.3, tested with 3.0). All its answers are text for
- * people; only this file parses them.
+ * Certificates over HAProxy's runtime API (management guide §9.3, tested with 3.0). All its responses are text for
+ * people, which only this file parses.
  *
  * HAProxy allows one certificate transaction at a time, even for different files. A client queues its own changes. It
  * waits for the transaction of another process, and considers that process dead after {@link foreignTransactionMs}.
  */
 export interface HaproxyAdmin {
-  /** undefined if HAProxy has no certificate of that name. */
+  /** Returns undefined if HAProxy has no certificate with that name. */
   certificate(file: string, signal: AbortSignal): Promise<HaproxyCertificate | undefined>;
-  /** The names of the crt-lists; a folder named by `crt` is one of them. */
+  /** Returns the names of the crt-lists. A folder named by `crt` is one of them. */
   lists(signal: AbortSignal): Promise<readonly string[]>;
-  /** The files in a crt-list. */
+  /** Returns the files in a crt-list. */
   listed(list: string, signal: AbortSignal): Promise<readonly string[]>;
   /**
-   * Makes `pem` the certificate `file`, for all connections from now on, and adds it to the list if it is not in it. If
-   * this fails, the previous certificate stays in use.
+   * Makes `pem` the certificate `file` for all new connections, and adds it to the list if it is missing there. If this
+   * fails, the previous certificate stays in use.
    */
   install(file: string, pem: string, list: string | undefined, signal: AbortSignal): Promise<void>;
   /** Removes a certificate from the list and from HAProxy, if it exists. */
@@ -46,23 +46,23 @@ export interface HaproxyAdmin {
 interface HaproxyCertificate {
   /** Upper-case hex; undefined while the certificate is empty. */
   readonly sha1: string | undefined;
-  /** Whether a bind line or a crt-list uses it. */
+  /** Whether a bind line or a crt-list uses the certificate. */
   readonly used: boolean;
 }
 
 /** Commands answer within milliseconds; a commit over thousands of crt-list entries takes seconds. */
 const commandTimeoutMs = 15_000;
 
-/** A live transaction takes milliseconds, so a process with one that is older than this is dead. */
+/** A live transaction takes milliseconds, so the process of an older one is considered dead. */
 const foreignTransactionMs = 3_000;
 
 /** How often to check the transaction of another process. */
 const pollMs = 25;
 
-/** How often to start again after another process broke our transaction. */
+/** How often to start over after another process broke this client's transaction. */
 const maxRounds = 5;
 
-/** What the option for an admin socket takes. */
+/** The accepted values of the option for an admin socket. */
 export const socketPattern = /^(\/.+|.+:\d{1,5})$/;
 
 export function createHaproxySocket(options: {
@@ -87,11 +87,11 @@ export function createHaproxySocket(options: {
           .catch((cause: unknown) => {
             if (!isFailure(cause, 'network/failed')) throw cause;
             const { code } = (cause.cause ?? {}) as { code?: unknown };
-            // If there was no connection, only the socket matters, not the command.
+            // Without a connection, the command does not matter, only the socket.
             const reason = typeof code === 'string' ? `${place}: ${reasonOf(cause.cause)}` : cause.message;
             throw new Error(`HAProxy’s admin socket cannot be used: ${reason}`, { cause });
           });
-        // While HAProxy commits for another connection, it gives this answer to every command.
+        // While HAProxy commits for another connection, it sends this response to every command.
         const locked = /are currently locked!/.test(answer);
         if (!locked || clock.monotonicMs() - begun > commandTimeoutMs) return answer.trim();
         await clock.sleep(pollMs, signal);
@@ -110,7 +110,7 @@ export function createHaproxyAdmin(options: {
   const { ask } = createHaproxySocket(options);
   const changes = createTurns(1);
 
-  /** Runs undo commands even after an abort. Their failure must not hide the first one. */
+  /** Runs undo commands even after an abort. Their failure must not hide the original error. */
   const undo = async (command: string): Promise<void> => {
     await ask(command, new AbortController().signal).catch(() => {});
   };
@@ -141,14 +141,16 @@ export function createHaproxyAdmin(options: {
     return linesOf(answer).map((line) => line.split(/\s/)[0]!);
   };
 
-  /** Opens our transaction. Waits for a foreign one, and ends it if its process seems dead. */
+  /**
+   * Opens this client's transaction. Waits for another process's transaction, and aborts it if that process seems dead.
+   */
   async function open(file: string, pem: string, signal: AbortSignal): Promise<void> {
     const command = `set ssl cert ${file}`;
     const begun = clock.monotonicMs();
     for (;;) {
       const answer = await ask(command, signal, { payload: pem });
       if (/^Transaction created/m.test(answer)) return;
-      // A dead process left this open, with its own content: start again.
+      // A dead process left this transaction open, with its own content, so start over.
       if (/^Transaction updated/m.test(answer)) {
         await ask(`abort ssl cert ${file}`, signal);
         continue;
@@ -169,11 +171,11 @@ export function createHaproxyAdmin(options: {
         await open(file, pem, signal);
         const answer = await ask(command, signal);
         if (/^Success!/m.test(answer)) return;
-        // Another process thought that we were dead.
+        // Another process considered this one dead.
         const broken = /^No ongoing transaction|^The ongoing transaction is about/m.test(answer);
         if (!broken || round >= maxRounds) throw refusal(command, answer);
       } catch (error) {
-        // Even if the answer was lost, leave nothing open. If the commit had its effect, `look` will find it.
+        // Leaves nothing open even if the response was lost. If the commit took effect, `look` will find that.
         await undo(`abort ssl cert ${file}`);
         throw error;
       }
@@ -217,7 +219,7 @@ export function createHaproxyAdmin(options: {
   };
 }
 
-/** Whether a name is safe in an admin command, which a space, a semicolon or a line break would end. */
+/** Reports whether a name is safe in an admin command, which a space, a semicolon or a line break would end. */
 export const isAdminWord = (text: string): boolean => /^[^\s;\\<>]+$/.test(text);
 
 const linesOf = (answer: string): readonly string[] =>
@@ -226,7 +228,7 @@ const linesOf = (answer: string): readonly string[] =>
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
 
-/** Quotes HAProxy's answer, but not the page of advice that it gives on a wrong command. */
+/** Quotes HAProxy's response, without the page of help that follows a wrong command. */
 export const refusal = (command: string, answer: string): Error => {
   const words = remoteText(linesOf(answer).slice(0, 3).join(' / '), 300);
   return new Error(`HAProxy answered "${words || 'nothing'}" to \`${command}\``);

@@ -2,25 +2,25 @@ import { present } from '../../core/text/present.ts';
 import { type HaproxySocket, refusal } from './haproxy.ts';
 
 /**
- * One map in the memory of one HAProxy (management guide §9.3, tested with 3.0). Its keys and values never become part
- * of a message or of an effect's name.
+ * One map in the memory of one HAProxy (management guide §9.3, tested with 3.0). Keys and values never become part of a
+ * message or of an effect's name.
  */
 export interface HaproxyMap {
-  /** For messages: the socket. */
+  /** The socket, for messages. */
   readonly place: string;
-  /** undefined if this HAProxy has no such map. */
+  /** Returns undefined if this HAProxy has no such map. */
   entries(signal: AbortSignal): Promise<ReadonlyMap<string, string> | undefined>;
-  /** Adds entries; the map must not have one of the keys, because HAProxy would keep both. */
+  /** Adds entries. Their keys must not be in the map, because HAProxy would keep both entries. */
   add(entries: readonly MapEntry[], signal: AbortSignal): Promise<void>;
-  /** Changes the value of a key that is there. */
+  /** Changes the value of an existing key. */
   set(entry: MapEntry, signal: AbortSignal): Promise<void>;
-  /** Removes all entries with these keys; one that is gone is none. */
+  /** Removes all entries with these keys. Missing keys are fine. */
   remove(keys: readonly string[], signal: AbortSignal): Promise<void>;
 }
 
 export type MapEntry = readonly [key: string, value: string];
 
-/** A command or payload with so many keys and values stays below HAProxy's `tune.bufsize` (16 kB). */
+/** A command or payload with this many keys and values stays below HAProxy's `tune.bufsize` (16 kB). */
 const atOnce = 40;
 
 export function createHaproxyMap({ place, ask }: HaproxySocket, file: string): HaproxyMap {
@@ -40,7 +40,7 @@ export function createHaproxyMap({ place, ask }: HaproxySocket, file: string): H
       for (const line of answer.split('\n').filter((line) => line !== '')) {
         const [, key, value = ''] = /^0x[0-9a-f]+ (\S+) ?(.*)$/.exec(line) ?? [];
         if (key === undefined) throw refusal(command, answer);
-        // The first entry with a key is the one that counts.
+        // The first entry with a key takes precedence.
         if (!found.has(key)) found.set(key, value);
       }
       return found;

@@ -8,7 +8,7 @@ import { createRefreshed } from './refreshed.ts';
 export interface AccessKeys {
   readonly id: Secret;
   readonly secret: Secret;
-  /** Of temporary keys. */
+  /** For temporary keys. */
   readonly token?: Secret;
 }
 
@@ -17,15 +17,15 @@ export interface TemporaryKeys extends AccessKeys {
   readonly expires: Date;
 }
 
-/** Where keys come from. */
+/** A source of keys. */
 export interface KeySource {
-  /** Keys that are valid for a while. */
+  /** Returns keys that are currently valid. */
   keys(signal: AbortSignal): Promise<AccessKeys>;
-  /** Forgets keys that the service calls expired; returns false if there are no others. */
+  /** Discards keys that the service reports as expired. Returns false if there are no others. */
   renew(): boolean;
 }
 
-/** Keys from the configuration. @param token of temporary ones */
+/** Returns keys from the configuration. @param token for temporary keys */
 export function fixedKeys({
   id,
   secret,
@@ -35,24 +35,24 @@ export function fixedKeys({
   return { keys: async () => keys, renew: () => false };
 }
 
-/** Temporary keys, fetched when they are first needed and again in time before they expire. */
+/** Returns a source of temporary keys, which are fetched when first needed, and again well before they expire. */
 export function refreshedKeys(fetchKeys: (signal: AbortSignal) => Promise<TemporaryKeys>, clock: Clock): KeySource {
   const { current, renew } = createRefreshed(fetchKeys, clock);
   return { keys: current, renew };
 }
 
-/** A call of an API whose requests are signed with keys that may change between two tries. */
+/** A call of an API whose requests are signed with keys that may change between two attempts. */
 export interface KeyedCall<T> extends Omit<ApiCall<T>, 'build' | 'secrets'> {
   readonly credentials: KeySource;
   /** The service's codes for keys that have expired. */
   readonly expiredCodes?: readonly string[];
-  /** What must not be shown, besides the keys. */
+  /** Values that must not be shown, besides the keys. */
   readonly secrets?: readonly Secret[];
-  /** Builds and signs one try. */
+  /** Builds and signs one attempt. */
   build(keys: AccessKeys): ApiRequest;
 }
 
-/** Sends a signed call, and once more with new keys if the service says that they have expired. */
+/** Sends a signed call, and repeats it once with new keys if the service reports that the keys have expired. */
 export async function callWithKeys<T>(
   api: JsonApi,
   { credentials, expiredCodes = [], secrets: others = [], build, ...call }: KeyedCall<T>,
@@ -71,7 +71,7 @@ export async function callWithKeys<T>(
   try {
     return await once();
   } catch (error) {
-    // Temporary keys can end before the time that was given with them.
+    // Temporary keys can become invalid before their given expiry.
     if (!isRefusal(error, ...expiredCodes) || !credentials.renew()) throw error;
     return once();
   }

@@ -1,21 +1,21 @@
 import { type CertfleetError, fail } from '../../core/errors/errors.ts';
 import type { Trouble } from './json-api.ts';
 
-/** A trouble that also says what a code of the API means. */
+/** A failed call, with the meaning of its code. */
 export interface BalancerTrouble extends Trouble {
-  /** The API says that something does not exist, or that there is no room for it. */
+  /** Whether something does not exist, or a quota is exceeded. */
   readonly means?: 'not-found' | 'quota' | undefined;
-  /** What does not exist, or has no room, in words. */
+  /** What does not exist or exceeds its quota, in words. */
   readonly about?: string | undefined;
 }
 
-/** The error of a list of AWS that cannot be read to its end, for `readPages`. */
+/** Returns the error for an AWS list that cannot be read completely, for `readPages`. */
 export const badList =
   (action: string) =>
   (reason: string): CertfleetError =>
     fail('balancer/failed', { balancer: 'AWS', action, reason });
 
-/** The errors of a load balancer's API, for `createJsonApi`. Each ends with the API's request id. */
+/** Makes the errors of a load balancer's API, for `createJsonApi`. Each ends with the API's request ID. */
 export function balancerError(balancer: string, trouble: BalancerTrouble): CertfleetError {
   const { kind, what: action, cause, means, about, advice } = trouble;
   const id = trouble.requestId === undefined ? '' : ` (request ${trouble.requestId})`;

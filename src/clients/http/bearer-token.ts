@@ -18,8 +18,8 @@ export interface BearerToken {
 }
 
 /**
- * Reads the answer of a token endpoint (RFC 6749 §5.1). Azure's metadata server has the seconds as text, and its App
- * Service says only when the token ends.
+ * Reads the response of a token endpoint (RFC 6749 §5.1). Azure's metadata server sends the seconds as text, and its
+ * App Service sends only the expiry.
  */
 export function readBearerToken(body: unknown, now: Date): BearerToken {
   const fields = readFields(body, 'the access token');
@@ -30,7 +30,7 @@ export function readBearerToken(body: unknown, now: Date): BearerToken {
   return { token: new Secret(token), expires: new Date(now.getTime() + seconds * 1000) };
 }
 
-/** What a token endpoint says if it gives no token (RFC 6749 §5.2). */
+/** Returns the error of a token endpoint that issued no token (RFC 6749 §5.2). */
 export function tokenRefusal(body: unknown): { readonly code: string; readonly reason: string } | undefined {
   const fields = isFields(body) ? body : {};
   const { error, error_description: said } = fields;
@@ -40,11 +40,11 @@ export function tokenRefusal(body: unknown): { readonly code: string; readonly r
 
 export interface BearerCall<T> extends Omit<ApiCall<T>, 'build' | 'secrets'> {
   readonly tokens: Refreshed<BearerToken>;
-  /** Builds one try, without the token. */
+  /** Builds one attempt, without the token. */
   build(): ApiRequest;
 }
 
-/** Sends a call with a token, and once more with a new one if the service no longer takes the old one. */
+/** Sends a call with a token, and repeats it once with a new token if the service no longer accepts the old one. */
 export async function callWithToken<T>(api: JsonApi, { tokens, build, ...call }: BearerCall<T>): Promise<T> {
   const secrets: Secret[] = [];
   const once = () =>

@@ -1,7 +1,7 @@
 import { spanText } from '../../core/text/span.ts';
 import type { ApiAnswer } from './json-api.ts';
 
-/** What to do if a service does not take this machine's time. @param most by how much the clocks may differ */
+/** Advises what to do if a service rejects this machine's time. @param most by how much the clocks may differ */
 export function clockAdvice({ clockAheadMs: ms }: ApiAnswer, service: string, most: string): string {
   const skew =
     ms === undefined ? '' : `: it is ${spanText(Math.abs(ms))} ${ms > 0 ? 'ahead of' : 'behind'} ${service}’s`;

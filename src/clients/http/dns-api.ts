@@ -8,19 +8,22 @@ export interface DnsApiOptions
   /** The provider's title, for messages: `Cloudflare`. */
   readonly provider: string;
   /**
-   * What to do if a call is refused, where the verdict has no advice of its own: it names the option. It may depend on
-   * the status and the API's code.
+   * What to do if a call is refused and the verdict has no advice of its own. Names the option, and may depend on the
+   * status and the API's code.
    */
   readonly advice: string | ((status: number | undefined, code: string | undefined) => string);
-  /** The option `endpoint`, if it is given. */
+  /** The option `endpoint`, if given. */
   readonly endpoint?: string | undefined;
 }
 
-/** A 404 may come from a wrong address as well. */
+/** Adds advice about `endpoint`, because a wrong address may cause a 404 as well. */
 const withEndpoint = (advice: string, status: number | undefined, endpoint: string | undefined): string =>
   status === 404 && endpoint !== undefined ? `${advice} Or check \`endpoint\`: it may lack the API’s path.` : advice;
 
-/** How a DNS provider's API is called: `createJsonApi` with the errors of the port. `about` of a call is the record. */
+/**
+ * Creates a client for a DNS provider's API, like `createJsonApi`, with the port's errors. `about` of a call is the
+ * record.
+ */
 export const createDnsApi = ({ world, provider, advice, endpoint, ...options }: DnsApiOptions): JsonApi =>
   createJsonApi({
     ...options,
@@ -39,13 +42,13 @@ export const createDnsApi = ({ world, provider, advice, endpoint, ...options }: 
       }),
   });
 
-/** The error of a list that cannot be read to its end, for `readPages`. */
+/** Returns the error for a list that cannot be read completely, for `readPages`. */
 export const badList =
   (provider: string, name: string) =>
   (reason: string): CertfleetError =>
     fail('dns/failed', { provider, name, reason });
 
-/** The errors of a DNS provider's API, for `createJsonApi`. */
+/** Makes the errors of a DNS provider's API, for `createJsonApi`. */
 export function dnsError(provider: string, trouble: Trouble): CertfleetError {
   const { kind, what, about, cause } = trouble;
   const code = trouble.code !== undefined && !trouble.reason.includes(trouble.code) ? `${trouble.code}: ` : '';

@@ -13,40 +13,40 @@ export interface DnsRestOptions {
   readonly http: Http;
   /** The provider's title, for messages. */
   readonly provider: string;
-  /** The API's address with its path; slashes at its end do not matter. */
+  /** The API's address with its path. Trailing slashes are ignored. */
   readonly base: string;
-  /** Built for each try, since it may have a time in it. */
+  /** Called for each attempt, because a header may contain a time. */
   headers(): Readonly<Record<string, string>>;
   readonly secrets: readonly Secret[];
-  /** What to do if a call is refused: 401, 403, and 404 for a zone that the account lacks. */
+  /** Advises what to do if a call is refused: 401, 403, and 404 for a zone that the account lacks. */
   advice(status: number | undefined, zone: string): string;
   readonly judge?: (answer: ApiAnswer) => Verdict;
-  /** The option, if it is given. */
+  /** The option `endpoint`, if given. */
   readonly endpoint?: string | undefined;
 }
 
 /** A call about a zone. */
 export interface RestCall<T> {
   readonly zone: string;
-  /** The record for messages; unless given, the zone. */
+  /** The record, for messages; by default, the zone. */
   readonly about?: string;
   readonly method?: ApiRequest['method'];
-  /** Below the API's address. */
+  /** The path below the API's address. */
   readonly path: string;
   readonly body?: object;
   readonly headers?: Readonly<Record<string, string>>;
-  /** A change that may be made twice. */
+  /** Whether a change may be made twice. */
   readonly isRepeatable?: boolean;
   read(answer: ApiAnswer): T;
 }
 
 export interface DnsRest {
   call<T>(call: RestCall<T>, signal: AbortSignal): Promise<T>;
-  /** The error if a list shows that the account lacks a zone. */
+  /** Returns the error for a list which shows that the account lacks a zone. */
   lacks(zone: string): CertfleetError;
 }
 
-/** How a DNS provider's API is called that has JSON bodies, and credentials in a header. */
+/** Creates a client for a DNS provider's API that has JSON bodies, and credentials in a header. */
 export function createDnsRest(options: DnsRestOptions): DnsRest {
   const { world, http, provider, endpoint, headers, secrets, advice, judge } = options;
   const base = options.base.replace(/\/+$/, '');
@@ -82,20 +82,20 @@ export function createDnsRest(options: DnsRestOptions): DnsRest {
   };
 }
 
-/** An API whose records are objects of their own, of which a name may have several. */
+/** An API whose records are separate objects. A name may have several records. */
 export interface RecordsApi<Zone> {
-  /** What the API knows a zone by. Fails with `dns/refused` if the account lacks it. */
+  /** Returns the API's identifier for a zone. Fails with `dns/refused` if the account lacks the zone. */
   find(zone: string, signal: AbortSignal): Promise<Zone>;
-  /** The ids of the TXT records with exactly this name and value. */
+  /** Returns the IDs of the TXT records with exactly this name and value. */
   records(zone: Zone, value: DnsValue, signal: AbortSignal): Promise<readonly string[]>;
   add(zone: Zone, value: DnsValue, signal: AbortSignal): Promise<void>;
-  /** May fail with 404 if the record is gone. */
+  /** Removes a record. May fail with 404 if the record no longer exists. */
   remove(zone: Zone, record: string, value: DnsValue, signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Looks before it adds, so that an answer that was lost does no harm, and removes by name and value, so that it needs no
- * memory. Finds each zone once.
+ * Creates a provider that looks before it adds, so that a lost response does no harm, and that removes records by name
+ * and value, so that it needs no memory. Finds each zone once.
  */
 export function recordsProvider<Zone>(api: RecordsApi<Zone>, http: Http): ValuesProvider {
   const zones = createZoneCache(api.find);
@@ -113,7 +113,7 @@ export function recordsProvider<Zone>(api: RecordsApi<Zone>, http: Http): Values
           try {
             await api.remove(zone, record, value, signal);
           } catch (error) {
-            // Another process was faster, or the answer to an earlier try was lost.
+            // Another process was faster, or the response to an earlier attempt was lost.
             if (!isNotFound(error)) throw error;
           }
         }
@@ -128,7 +128,7 @@ export function recordsProvider<Zone>(api: RecordsApi<Zone>, http: Http): Values
 
 const isNotFound = (error: unknown): boolean => refusalOf(error)?.status === 404;
 
-/** As the status says, with a limit that ends at the time in a header. */
+/** Judges by status. A limit ends at the time in a header. */
 export const judgeWithReset =
   (header: string) =>
   (answer: ApiAnswer): Verdict => {
@@ -137,7 +137,7 @@ export const judgeWithReset =
     return verdict.kind !== 'limited' || retryAfterMs === undefined ? verdict : { ...verdict, retryAfterMs };
   };
 
-/** How long until a time that a header has in seconds since 1970, by the server's clock. */
+/** Returns how long it is until the time in a header, in seconds since 1970, by the server's clock. */
 export function untilReset({ headers }: ApiAnswer, name: string): number | undefined {
   const [reset, now] = [Number(headers[name] ?? Number.NaN) * 1000, Date.parse(headers['date'] ?? '')];
   return Number.isFinite(reset) && Number.isFinite(now) && reset > now ? reset - now : undefined;

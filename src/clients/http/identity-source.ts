@@ -4,10 +4,15 @@ import type { Files } from '../../ports/files.ts';
 import type { Http, HttpResponse } from '../../ports/http.ts';
 import { NoMetadata } from './metadata-server.ts';
 
-/** What is asked for, for the error: who needs which fact, the source that did not give it, and what a person can do. */
+/**
+ * A request for an identity, for its error: who needs which fact, the source that did not provide it, and what a person
+ * can do.
+ */
 export type Asking = Readonly<Record<'what' | 'fact' | 'source' | 'advice', string>>;
 
-/** Makes the error `config/no-metadata` of a {@link NoMetadata} and of a source that does not answer. */
+/**
+ * Turns a {@link NoMetadata}, or the failure of a source that does not respond, into the error `config/no-metadata`.
+ */
 export async function askSource<T>(asking: Asking, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask();
@@ -18,7 +23,7 @@ export async function askSource<T>(asking: Asking, ask: () => Promise<T>): Promi
   }
 }
 
-/** What a service that exchanges tokens refuses, as `config/no-metadata`. */
+/** Turns a refusal of a token exchange service into `config/no-metadata`. */
 export const refusedBy =
   (asking: Asking) =>
   ({
@@ -32,10 +37,10 @@ export const refusedBy =
   }) =>
     fail('config/no-metadata', { ...asking, reason: code === undefined ? reason : `${code}: ${reason}` }, { cause });
 
-/** Tokens have a few kilobytes. */
+/** Far more than the few kilobytes of a token. */
 export const mostTokenBytes = 64 * 1024;
 
-/** A token that the platform keeps in a file and renews there, so it is read each time. */
+/** Reads a token from a file. The platform renews the token there, so it is read each time. */
 export async function readTokenFile(file: string, files: Pick<Files, 'read'>): Promise<string> {
   try {
     const bytes = await files.read(file, { named: true, maxBytes: mostTokenBytes });
@@ -51,13 +56,13 @@ export async function readTokenFile(file: string, files: Pick<Files, 'read'>): P
 const local = /^(127\.\d+\.\d+\.\d+|\[::1\]|169\.254\.\d+\.\d+)$/;
 
 /**
- * The address of a platform's own service for credentials: https, or http to this machine. Anywhere else, the secret that
- * is sent and the credentials that come back could be read on the way.
+ * Parses the address of a platform's own credential service: https, or http to this machine. Elsewhere, others on the
+ * network could read the secret that is sent and the credentials that are returned.
  */
 export function localService(text: string, refuse: (reason: string) => Error): URL {
   if (!URL.canParse(text)) throw refuse('is not a URL');
   const url = new URL(text);
-  // Platforms write the name, which could lead elsewhere.
+  // Platforms write this name, which could resolve to another host.
   if (url.hostname === 'localhost') url.hostname = '127.0.0.1';
   if (url.username !== '' || url.password !== '') throw refuse('must not have a user or password');
   if (url.protocol === 'https:' || (url.protocol === 'http:' && local.test(url.hostname))) return url;
@@ -66,7 +71,10 @@ export function localService(text: string, refuse: (reason: string) => Error): U
 
 const timeoutMs = 5_000;
 
-/** Asks such a service, off any proxy if it is on this machine. A header must be one line of text. */
+/**
+ * Sends a request to such a service, bypassing any proxy if the service is on this machine. A header must be one line
+ * of text.
+ */
 export function askLocalService(
   http: Http,
   url: URL,
@@ -79,7 +87,7 @@ export function askLocalService(
   const connectTo = { address: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 80) };
   return http.request({
     ...{ method: 'GET', url: url.href, signal, timeoutMs, headers, maxBytes: mostTokenBytes },
-    // A proxy would see or invent the credentials.
+    // A proxy would see the credentials, or could forge them.
     ...present({ connectTo: url.protocol === 'http:' ? connectTo : undefined }),
   });
 }

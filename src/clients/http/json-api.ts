@@ -12,47 +12,47 @@ import type { Log } from '../../ports/log.ts';
 import type { Random } from '../../ports/random.ts';
 import { withoutSecrets } from './scrub.ts';
 
-/** One try of a call, as the caller builds it. A call that is repeated is built, and so signed, anew. */
+/** One attempt of a call, as the caller builds it. Each attempt is built, and therefore signed, separately. */
 export type ApiRequest = Pick<HttpRequest, 'method' | 'url' | 'headers' | 'body' | 'connectTo' | 'timeoutMs'>;
 
-/** An API's answer with its parsed body. */
+/** An API's response with its parsed body. */
 export interface ApiAnswer {
   readonly status: number;
   readonly headers: HttpResponse['headers'];
-  /** undefined if there is none, or if it cannot be parsed. */
+  /** Undefined if there is no body, or if it cannot be parsed. */
   readonly body: unknown;
   readonly isReadable: boolean;
-  /** How far this machine's clock is ahead of the server's, in ms; undefined if the server does not say. */
+  /** How far this machine's clock is ahead of the server's, in ms; undefined if the response has no date. */
   readonly clockAheadMs: number | undefined;
 }
 
 /**
- * What an answer means. `refused` and `limited` mean that nothing was changed. `busy` means the same: the service is
- * still applying an earlier change. After `failed` it is not known whether something was changed.
+ * The meaning of a response. `refused` and `limited` mean that nothing was changed. So does `busy`: the service is
+ * still applying an earlier change. After `failed`, it is unknown whether something was changed.
  */
 export type Verdict =
   | { readonly kind: 'fine' }
   | (Words & { readonly kind: 'refused' | 'limited' | 'busy' | 'failed'; readonly retryAfterMs?: number });
 
-/** The API's own words about a call that did not succeed. */
+/** The API's own words about a failed call. */
 interface Words {
-  /** A sentence, or the status if the API says nothing. It may contain secrets: it is cleaned before it is shown. */
+  /** A sentence, or the status if the API sent none. It may contain secrets, and is cleaned before it is shown. */
   readonly reason: string;
   readonly code?: string;
   readonly requestId?: string;
-  /** What a person can do, if that is known. */
+  /** What a person can do, if known. */
   readonly advice?: string;
-  /** The service does not take this machine's time. */
+  /** Whether the service rejects this machine's time. */
   readonly isClockSkew?: boolean;
 }
 
-/** Why a call failed, for the error that the caller makes of it. `reason` is fit to be shown. */
+/** The reason why a call failed, for the error that the caller makes of it. `reason` is safe to show. */
 export interface Trouble {
-  /** `unreachable`: no answer. The others are those of {@link Verdict}, after waiting as long as allowed. */
+  /** `unreachable`: no response. The other kinds are those of {@link Verdict}, after waiting as long as allowed. */
   readonly kind: 'unreachable' | 'refused' | 'limited' | 'busy' | 'failed';
   /** The call: `CreateRules`, `the request for the zone`. */
   readonly what: string;
-  /** What it is about, if the call says so: a record's name. */
+  /** The subject of the call, if given: a record's name. */
   readonly about?: string | undefined;
   readonly reason: string;
   readonly code: string | undefined;
@@ -60,15 +60,15 @@ export interface Trouble {
   readonly requestId: string | undefined;
   readonly advice: string | undefined;
   readonly isClockSkew?: boolean | undefined;
-  /** When the API allows the next call, if it said so. */
+  /** When the API allows the next call, if known. */
   readonly retryAt: Date | undefined;
-  /** How long the call was repeated. */
+  /** For how long the call was repeated. */
   readonly waitedMs: number;
-  /** For the error's `cause`. */
+  /** The error's `cause`. */
   readonly cause: unknown;
 }
 
-/** What an API said when it did not do a call: the cause of the error, so that an adapter can read the code. */
+/** The refusal of a call by an API. It is the cause of the error, so that an adapter can read the code. */
 export class ApiRefusal extends Error {
   readonly code: string | undefined;
   readonly requestId: string | undefined;
@@ -83,19 +83,19 @@ export class ApiRefusal extends Error {
   }
 }
 
-/** What the API said, if that is the cause of an error. */
+/** Returns the API's refusal, if that is the cause of an error. */
 export function refusalOf(error: unknown): ApiRefusal | undefined {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause instanceof ApiRefusal ? cause : undefined;
 }
 
-/** Whether the API gave one of these codes as the reason of an error. */
+/** Reports whether the API gave one of these codes as the reason of an error. */
 export const isRefusal = (error: unknown, ...codes: readonly string[]): boolean =>
   codes.includes(refusalOf(error)?.code ?? '');
 
 /**
- * Thrown while an answer is read: it has not the form that the API's documents describe. Only what reads the answer of a
- * call may throw it, because the call makes the adapter's error of it; elsewhere it looks like a bug of certfleet.
+ * Thrown if a response does not have the form that the API's documentation describes. Only the `read` function of a
+ * call may throw it, because the call turns it into the adapter's error. Elsewhere, it looks like a bug in certfleet.
  */
 export class UnreadableAnswer extends Error {}
 
@@ -104,61 +104,63 @@ export interface JsonApiOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  /** The service, for debug lines: `slb (Alibaba CLB)`. */
+  /** The service in debug lines: `slb (Alibaba CLB)`. */
   readonly name: string;
-  /** Makes the caller's error, in its own area: `dns/refused`, `balancer/refused`… */
+  /** Makes the caller's error, in the caller's own area: `dns/refused`, `balancer/refused`… */
   readonly error: (trouble: Trouble) => CertfleetError;
-  /** Judges an answer; {@link judgeByStatus} unless given. */
+  /** Judges a response; by default, {@link judgeByStatus}. */
   readonly judge?: (answer: ApiAnswer) => Verdict;
-  /** Reads a body that is not empty; JSON unless given. May throw anything. */
+  /** Parses a non-empty body; by default, as JSON. May throw anything. */
   readonly parse?: (text: string) => unknown;
-  /** The encoding of bodies, if it is not UTF-8: `gbk`. */
+  /** The encoding of bodies, if not UTF-8: `gbk`. */
   readonly charset?: string;
-  /** How long a call may wait for a limit, in ms; a longer Retry-After fails at once. */
+  /** How long a call may wait for a limit, in ms. A longer Retry-After fails at once. */
   readonly limitBudgetMs?: number;
-  /** How long a call may wait while the service is busy with an earlier change, in ms. */
+  /** How long a call may wait while the service is applying an earlier change, in ms. */
   readonly busyBudgetMs?: number;
   /** Values that must not be shown in the error or log line of any call, even if the API repeats them. */
   readonly secrets?: readonly (Secret | undefined)[];
-  /** Called before each exchange, to count calls: repeated ones count too. */
+  /** Called before each exchange, to count calls including repeated ones. */
   readonly onCall?: (what: string) => void;
 }
 
 export interface ApiCall<T> {
-  /** For messages and `onCall`; see {@link Trouble}. */
+  /** The call, for messages and `onCall`; see {@link Trouble}. */
   readonly what: string;
   /** See {@link Trouble}. */
   readonly about?: string;
-  /** Builds and signs one try. Secrets in it are named in `secrets`. */
+  /** Builds and signs one attempt. `secrets` must contain the secrets in it. */
   build(signal: AbortSignal): ApiRequest | Promise<ApiRequest>;
-  /** Reads the answer; may throw {@link UnreadableAnswer}. */
+  /** Reads the response; may throw {@link UnreadableAnswer}. */
   read(answer: ApiAnswer): T;
-  /** It changes nothing, so it is also repeated after no answer and after a 5xx. */
+  /** Whether the call changes nothing. Such a call is also repeated after a missing response or a 5xx. */
   readonly readsOnly: boolean;
-  /** It changes something, but twice is the same as once, so it is repeated, too. */
+  /** Whether making the change twice has the same effect as making it once. Such a call is repeated, too. */
   readonly isRepeatable?: boolean;
-  /** Values that must not be shown, even if the API repeats them. Read after the call, so `build` may add to it. */
+  /** Values that must not be shown, even if the API repeats them. Read after the call, so `build` may add to them. */
   readonly secrets?: Iterable<Secret>;
   readonly maxBytes?: number;
   readonly signal: AbortSignal;
 }
 
 export interface JsonApi {
-  /** Sends a call, waits for limits within its budget, and reads the answer. */
+  /** Sends a call, waits for limits within its budget, and reads the response. */
   call<T>(call: ApiCall<T>): Promise<T>;
 }
 
-/** Long enough for most limits per second or minute, short enough for a job of a scheduler. */
+/** Long enough for most limits per second or minute, and short enough for a scheduled job. */
 const defaultLimitBudgetMs = 60_000;
 const defaultBusyBudgetMs = 120_000;
-/** Pauses without a Retry-After: from, doubled each time, up to; a random part of up to a third is added. */
+/**
+ * The first and the longest pause without a Retry-After. Pauses double each time, plus a random part of up to a third.
+ */
 const firstPauseMs = 1_000;
 const longestPauseMs = 10_000;
-/** Pauses before a reading call is repeated after no answer or a 5xx. */
+/** Pauses before a read-only call is repeated after a missing response or a 5xx. */
 const pausesMs = [250, 1_000] as const;
 const longestReason = 400;
 
-/** How HTTP APIs with JSON (or, with `parse`, XML) are called. */
+/** Creates a client for an HTTP API with JSON (or, with `parse`, XML). */
 export function createJsonApi(options: JsonApiOptions): JsonApi {
   const { http, clock, random, log, name, judge = judgeByStatus, parse = parseJson } = options;
   const budgetsMs = {
@@ -187,7 +189,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
         const own = (options.secrets ?? []).filter((one) => one !== undefined);
         return cleaned(text, [...own, ...(call.secrets ?? [])]);
       };
-      /** The error, with nothing in it that must not be shown. */
+      /** Makes the error, without anything that must not be shown. */
       const trouble = (
         kind: Trouble['kind'],
         words: Words,
@@ -220,7 +222,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
         if (!call.readsOnly) noteWrite(signal);
         else noteRead(signal);
       };
-      /** Whether the call may be repeated although it may have had an effect; then waits a little. */
+      /** Reports whether the call may be repeated although it may have had an effect. If so, first waits a little. */
       const mayRepeat = async (why: string, hadNoEffect: boolean): Promise<boolean> => {
         const pauseMs = pausesMs[disturbed];
         if (!(call.readsOnly || call.isRepeatable || hadNoEffect) || pauseMs === undefined) return false;
@@ -263,7 +265,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
           const retryAt = told === undefined ? undefined : new Date(clock.now().getTime() + told);
           throw trouble(verdict.kind, verdict, { status, ...present({ retryAt }) });
         }
-        // A Retry-After of 0 must not become a busy loop.
+        // A Retry-After of 0 must not cause a busy loop.
         const waits = Math.max(pauseMs, told === undefined ? 0 : firstPauseMs / 4);
         spentMs[verdict.kind] = spent + waits;
         pauses += 1;
@@ -273,7 +275,7 @@ export function createJsonApi(options: JsonApiOptions): JsonApi {
   };
 }
 
-/** What the status alone says: the default, and what an API's own judge falls back to. */
+/** Judges a response by its status alone. The default, and what an API's own judge falls back to. */
 export function judgeByStatus(answer: ApiAnswer, words: Partial<Words> = {}): Exclude<Verdict, { kind: 'busy' }> {
   const { status, headers, isReadable } = answer;
   const reason = words.reason || spoken(answer.body) || statusText(answer);
@@ -281,14 +283,14 @@ export function judgeByStatus(answer: ApiAnswer, words: Partial<Words> = {}): Ex
     if (isReadable) return { kind: 'fine' };
     return { kind: 'failed', ...words, reason: `${statusText(answer)}, not what the API answers` };
   }
-  // Never followed: the credentials are for this host alone.
+  // Redirects are never followed, because the credentials are for this host alone.
   if (status >= 300 && status < 400)
     return { kind: 'failed', ...words, reason: `HTTP ${status}, which leads to ${headers['location'] ?? 'nowhere'}` };
   if (status === 429) return { kind: 'limited', ...words, reason };
   return { kind: status >= 400 && status < 500 ? 'refused' : 'failed', ...words, reason };
 }
 
-/** The sentence in an error's body, where most APIs put it. */
+/** Returns the sentence in an error's body, from where most APIs put it. */
 function spoken(body: unknown): string {
   if (typeof body === 'string') return body;
   if (Array.isArray(body)) return spoken(body[0]);
@@ -297,13 +299,13 @@ function spoken(body: unknown): string {
   return said.find((text) => text !== '') ?? '';
 }
 
-/** `HTTP 403`, `HTTP 502 (text/html)` */
+/** Returns a text such as `HTTP 403` or `HTTP 502 (text/html)`. */
 function statusText({ status, headers, isReadable }: ApiAnswer): string {
   const type = isReadable ? '' : (headers['content-type'] ?? '').split(';')[0]!.trim();
   return type === '' ? `HTTP ${status}` : `HTTP ${status} (${remoteText(type, 60)})`;
 }
 
-/** A text of an API without the secrets of the call, fit to be shown. */
+/** Removes the secrets of a call from an API's text, and makes the text safe to show. */
 export const cleaned = (text: string, secrets: Iterable<Secret>): string =>
   remoteText(withoutSecrets(cut(text, 100_000), secrets), longestReason);
 
@@ -327,23 +329,23 @@ function clockAhead({ headers }: HttpResponse, now: Date): number | undefined {
   return Number.isNaN(date) ? undefined : now.getTime() - date;
 }
 
-/** A date in Retry-After is in the server's time. */
+/** Returns the server's time, to which a date in Retry-After refers. */
 const serverTime = ({ clockAheadMs = 0 }: ApiAnswer, clock: Clock): Date =>
   new Date(clock.now().getTime() - clockAheadMs);
 
 const nextPauseMs = (pauses: number, random: Random): number =>
   Math.round(Math.min(firstPauseMs * 2 ** pauses, longestPauseMs) * (1 + random.number() / 3));
 
-/** The port's messages begin with method and URL, of which the host matters. */
+/** Shortens the URL in a message to its host. The port's messages begin with method and URL. */
 const withHostOnly = (message: string): string => message.replace(/^[A-Z]+ \w+:\/\/([^/\s]+)\S*: /, '$1: ');
 
-/** An object of an answer. */
+/** An object in a response. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The object in a field, or the answer's body itself. */
+/** Returns the object in a field, or the response's body itself. */
 export function readFields(value: unknown, name: string): Fields {
   if (isFields(value)) return value;
   throw new UnreadableAnswer(`${name} is missing in its answer`);
@@ -356,9 +358,9 @@ export function readString(fields: Fields, name: string): string {
 }
 
 /**
- * A list of objects. A missing one is an error: it must never be taken for an empty one.
+ * Returns a list of objects. A missing list is an error, because it must never be taken for an empty one.
  *
- * @param texts what each of them has
+ * @param texts the text fields that each object must have
  */
 export function readList(value: unknown, name: string, ...texts: readonly string[]): readonly Fields[] {
   if (!Array.isArray(value) || !value.every(isFields)) throw new UnreadableAnswer(`${name} is missing in its answer`);

@@ -6,31 +6,33 @@ import type { Http, HttpRequest } from '../../ports/http.ts';
 import type { TemporaryKeys } from './access-keys.ts';
 import { isFields } from './json-api.ts';
 
-/** What a cloud tells the programs on one of its machines, over a link-local address. */
+/** The metadata that a cloud provides to programs on its machines, over a link-local address. */
 export interface MetadataServer {
-  /** The text at a path, or undefined if there is none. */
+  /** Returns the text at a path, or undefined if there is none. */
   text(path: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
-/** Why the metadata server gave no answer, in words. Callers word the error. */
+/** The reason why the metadata server did not provide something, in words. Callers make the final error. */
 export class NoMetadata extends Error {}
 
 export interface MetadataServerOptions {
   readonly http: Http;
-  /** `http://100.100.100.200` */
+  /** Such as `http://100.100.100.200`. */
   readonly base: string;
-  /** What each request must have. */
+  /** Headers that each request must have. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** How a token is got that each request must have, if the machine has the hardened mode. */
+  /** How to get the token that each request must have, if the machine uses the hardened mode. */
   readonly token?: {
     readonly path: string;
-    /** Header of the request for a token, with the seconds for which it is valid. */
+    /** The header of the token request, with the token's lifetime in seconds. */
     readonly ttlHeader: string;
     readonly header: string;
   };
 }
 
-/** On a machine of the cloud it answers within milliseconds; elsewhere its address does not answer at all. */
+/**
+ * On a machine of the cloud, the server responds within milliseconds. Elsewhere, its address does not respond at all.
+ */
 const timeoutMs = 2_000;
 const tries = 2;
 const mostBytes = 64 * 1024;
@@ -38,7 +40,7 @@ const mostBytes = 64 * 1024;
 export function createMetadataServer(options: MetadataServerOptions): MetadataServer {
   const { http, token: hardened } = options;
   const base = new URL(options.base);
-  // Connecting to the address itself keeps these requests off a proxy, which would see or invent the keys.
+  // Connecting to the address itself bypasses any proxy, which would see the keys, or could forge them.
   const connectTo = { address: base.hostname.replace(/^\[|\]$/g, ''), port: Number(base.port || 80) };
 
   const ask = async (request: Pick<HttpRequest, 'method' | 'headers'>, path: string, signal: AbortSignal) => {
@@ -53,7 +55,7 @@ export function createMetadataServer(options: MetadataServerOptions): MetadataSe
     }
   };
 
-  /** The token of the hardened mode; without one if the machine does not know that mode. */
+  /** Returns the headers with the token of the hardened mode, or none if the machine does not support that mode. */
   const tokenHeaders = async (signal: AbortSignal): Promise<Record<string, string>> => {
     if (hardened === undefined) return {};
     const headers = { [hardened.ttlHeader]: '60' };
@@ -73,14 +75,14 @@ export function createMetadataServer(options: MetadataServerOptions): MetadataSe
   };
 }
 
-/** The names of the fields in which a service gives temporary keys. */
+/** The names of the fields in which a service returns temporary keys. */
 export interface KeyFields {
   readonly id: string;
   readonly secret: string;
   readonly token: string;
 }
 
-/** Reads temporary keys as metadata servers give them. Errors name the field, never its value. */
+/** Reads temporary keys as metadata servers return them. Errors name the field, never its value. */
 export function readTemporaryKeys(text: string, names: KeyFields): TemporaryKeys {
   let fields: unknown;
   try {

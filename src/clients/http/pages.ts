@@ -1,16 +1,17 @@
 /** One page of a list. */
 export interface Page<Item, Cursor> {
   readonly found: readonly Item[];
-  /** Where the next page begins; undefined at the end. */
+  /** Where the next page begins; undefined for the last page. */
   readonly next: Cursor | undefined;
 }
 
-/** Far more than an account or a zone has. A server whose list never ends must not fill the memory. */
+/** Far more than an account or a zone has. A server with an endless list must not exhaust the memory. */
 const mostPages = 200;
 const mostItems = 100_000;
 
 /**
- * Everything in a list that comes in pages. Refuses a list without an end, and one that leads back to an earlier page.
+ * Returns everything in a list that comes in pages. Refuses an endless list, and one that leads back to an earlier
+ * page.
  *
  * @param failed makes the adapter's error
  */
@@ -34,7 +35,7 @@ export async function readPages<Item, Cursor>(
   return all;
 }
 
-/** The pages of a list that are numbered from 1 on. */
+/** Returns everything in a list whose pages are numbered from 1. */
 export const numberedPages = <Item>(
   failed: (reason: string) => Error,
   read: (number: number) => Promise<{ readonly found: readonly Item[]; readonly isLast: boolean }>,

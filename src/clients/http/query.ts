@@ -1,8 +1,8 @@
-/** As in RFC 3986: everything but letters, digits and `-_.~`. */
+/** Encodes everything but letters, digits and `-_.~`, as in RFC 3986. */
 export const percentEncode = (text: string): string =>
   encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 
-/** A query string, sorted by name as the signature needs it. */
+/** Returns a query string sorted by name, as the signature requires. */
 export const canonicalQuery = (query: Readonly<Record<string, string>>): string =>
   Object.entries(query)
     .map(([name, value]) => [percentEncode(name), percentEncode(value)] as const)

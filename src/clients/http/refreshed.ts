@@ -1,20 +1,20 @@
 import { createSingleFlight } from '../../core/async/single-flight.ts';
 import type { Clock } from '../../ports/clock.ts';
 
-/** Something temporary, such as keys or a token. */
+/** A temporary value, such as keys or a token. */
 export interface Refreshed<T> {
-  /** One that is valid for a while. @param about what it is needed for, for errors */
+  /** Returns a value that is currently valid. @param about what it is needed for, for errors */
   current(signal: AbortSignal, about?: string): Promise<T>;
-  /** Forgets one that the service calls expired; returns false if there was none. */
+  /** Discards a value that the service reports as expired. Returns false if there was none. */
   renew(): boolean;
 }
 
-/** Before it expires; a call and its repetitions take less. */
+/** How long before its expiry to refresh a value. A call and its repetitions take less time. */
 const refreshMs = 5 * 60_000;
-/** After a refresh that failed, while the old one is still valid. */
+/** The pause after a failed refresh, while the old value is still valid. */
 const retryMs = 30_000;
 
-/** Fetches when it is first needed, and again in time before it expires. */
+/** Fetches a value when it is first needed, and again well before it expires. */
 export function createRefreshed<T extends { readonly expires: Date }>(
   fetch: (signal: AbortSignal, about: string | undefined) => Promise<T>,
   clock: Clock,
@@ -28,7 +28,7 @@ export function createRefreshed<T extends { readonly expires: Date }>(
       if (last !== undefined && (leftMs > refreshMs || (leftMs > 0 && clock.monotonicMs() < nextMs))) return last;
       try {
         last = await flight('', () => fetch(signal, about), signal);
-        // The service gives new ones only shortly before the old ones expire.
+        // The service issues new ones only shortly before the old ones expire.
         nextMs = clock.monotonicMs() + retryMs;
         return last;
       } catch (error) {

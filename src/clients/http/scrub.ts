@@ -1,15 +1,15 @@
 import type { Secret } from '../../core/errors/secret.ts';
 
-/** A shorter secret is none, and removing it would garble the text. */
+/** A shorter value is not a secret, and removing it would garble the text. */
 const shortestSecret = 4;
-/** A server may show only the beginning of a secret. */
+/** The length of a secret's prefix that is removed, because a server may show only the beginning. */
 const beginning = 8;
 
 /**
- * A text without these secrets, however a server has written them: in another case, broken by line breaks, tags or
- * invisible characters, in base64 (also of a longer text) or hex, with the escapes of URLs, HTML, JSON or mails, also
- * twice. Text and secrets are brought into one spelling and compared there, which takes a time that grows with the
- * length of the text alone. What a server disguises on purpose, such as backwards, is still seen.
+ * Removes secrets from a text, however a server wrote them: in another case, broken by line breaks, tags or invisible
+ * characters, in base64 (also as part of a longer text) or hex, with the escapes of URLs, HTML, JSON or mail, also
+ * twice. Compares text and secrets in one normal spelling, in time linear in the length of the text. Does not recognize
+ * deliberate disguises, such as a reversed secret.
  */
 export function withoutSecrets(text: string, secrets: Iterable<Secret>): string {
   const plain = spelledPlainly(text);
@@ -38,7 +38,10 @@ export function withoutSecrets(text: string, secrets: Iterable<Secret>): string 
 
 const formsOfSecrets = new WeakMap<Secret, ReadonlySet<string>>();
 
-/** A secret in the spelling of {@link spelledPlainly}, made once; one of several lines also line by line. */
+/**
+ * Returns a secret in the spelling of {@link spelledPlainly}, computed once, and each line of a secret with several
+ * lines.
+ */
 function formsOf(secret: Secret): ReadonlySet<string> {
   const known = formsOfSecrets.get(secret);
   if (known) return known;
@@ -55,14 +58,16 @@ function formsOf(secret: Secret): ReadonlySet<string> {
     ...(lines.length > 1 ? lines : []),
   ];
   for (const form of spelled) {
-    // At the end of a line, it looks like a line break of quoted-printable.
+    // At the end of a line, `=` looks like a line break of quoted-printable.
     const text = spelledPlainly(form).text.replace(/(?<=.{8})=+$/, '');
     if (text.length >= Math.min(shortestSecret, whole.length)) forms.add(text);
   }
   return forms;
 }
 
-/** What base64 of a longer text has of these bytes alone, if that is enough to be sure. */
+/**
+ * Returns the part of a longer text's base64 that depends on these bytes alone, if it is long enough to be unambiguous.
+ */
 function base64Within(bytes: Buffer, before: number): readonly string[] {
   const longer = Buffer.concat([Buffer.alloc(before), bytes]);
   const [from, to] = [Math.ceil((before * 8) / 6), Math.floor((longer.length * 8) / 6)];
@@ -70,34 +75,34 @@ function base64Within(bytes: Buffer, before: number): readonly string[] {
   return (['base64', 'base64url'] as const).map((form) => longer.toString(form).slice(from, to));
 }
 
-/** A lone surrogate has no spelling in a URL. */
+/** Encodes a text for a URL. Replaces lone surrogates, which cannot be encoded. */
 const inUrl = (text: string): string => encodeURIComponent(Buffer.from(text).toString());
 
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' };
 
-/** What breaks a word without being seen: tags of HTML, colors of a terminal, the line breaks of quoted-printable. */
+/** Invisible breaks within a word: HTML tags, terminal colours, the line breaks of quoted-printable. */
 const breaks =
   /(?<breaks><\/?(?:br|wbr|b|i|u|em|strong|code|span|p|div)\b[^<>]{0,99}>|(?:\u001b|\\+u001b)\[[\d;]{0,20}[a-z]|=\r?\n(?=\S))/;
 /** A byte in a list of bytes. */
 const pair = /(?:0x|=)(?<pair>[0-9a-f]{2})(?![0-9a-z])/;
-/** An escape of JSON, HTML or a URL, of which the first character may itself be escaped. */
+/** An escape of JSON, HTML or a URL, whose first character may itself be escaped. */
 const escaped =
   /\\+(?:u(?<unicode>[0-9a-f]{4})|x(?<byte>[0-9a-f]{2})|[nrt])|&(?:amp;)*(?:#(?<decimal>\d{1,7});?|#x(?<hex>[0-9a-f]{1,6});?|(?<entity>amp|lt|gt|quot|apos|nbsp);)|%(?:25)*(?<percent>[0-9a-f]{2})/;
 const character = new RegExp(
   `${breaks.source}|${pair.source}|${escaped.source}|(?<run>[a-z1-9/+_.]+)|\\s+|\\\\+|.`,
   'gisu',
 );
-/** Blanks, invisible characters, and what stands between the bytes of hex. */
+/** Whitespace, invisible characters, and separators between the bytes of hex. */
 const isNothing = /^[\s\\:,\-\p{Cc}\p{Default_Ignorable_Code_Point}]/u;
 
 interface Plain {
   readonly text: string;
-  /** Where each character of it begins and ends in the original. */
+  /** Where each character begins and ends in the original. */
   readonly starts: readonly number[];
   readonly ends: readonly number[];
 }
 
-/** A text in small letters, without escapes and all that is nothing. */
+/** Returns a text in lower case, without escapes and ignorable characters. */
 function spelledPlainly(original: string): Plain {
   let text = '';
   const [starts, ends]: [number[], number[]] = [[], []];

@@ -1,6 +1,6 @@
 import type { TxtSet } from '../../ports/dns-provider.ts';
 
-/** The sets at these names, looked up side by side; a name without a set is left out. */
+/** Returns the sets at these names, looked up in parallel. Omits names without a set. */
 export async function setsByName(
   names: readonly string[],
   lookUp: (name: string) => Promise<TxtSet | undefined>,

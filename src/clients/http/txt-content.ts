@@ -1,7 +1,7 @@
 /**
- * TXT data as it stands in a zone file (RFC 1035 §5.1), which many APIs use: `"text"`, and for a text of more than 255
- * octets several such strings. Other data of several strings, or with escapes, stays as it is in both directions, so that
- * what others wrote is written back unchanged.
+ * Converts TXT data to the form in a zone file (RFC 1035 §5.1), which many APIs use: `"text"`, or several such strings
+ * for a text of more than 255 octets. Other data of several strings, or with escapes, stays as it is in both
+ * directions, so that what others wrote is written back unchanged.
  */
 export const toTxtContent = (value: string): string =>
   value.startsWith('"') ? value : (value.match(new RegExp(`.{1,${longest}}`, 'gs')) ?? ['']).map(inQuotes).join(' ');
@@ -12,7 +12,7 @@ export function fromTxtContent(content: string): string {
   return toTxtContent(value) === content ? value : content;
 }
 
-/** Octets of one string. certfleet's own values are ASCII. */
+/** The limit of one string in octets. certfleet's own values are ASCII. */
 const longest = 255;
 
 const inQuotes = (text: string): string => `"${text}"`;

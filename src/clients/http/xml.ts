@@ -9,15 +9,15 @@ import {
 import { present } from '../../core/text/present.ts';
 
 /**
- * Reads the XML that HTTP APIs answer with: elements, text, character references and CDATA. A document type and
- * processing instructions inside are refused, because no such API sends them.
+ * An element of an HTTP API's XML: elements, text, character references and CDATA. A document type and processing
+ * instructions are refused, because no such API sends them.
  */
 export interface XmlElement {
   readonly name: string;
   readonly children: readonly XmlElement[];
-  /** The text directly inside it, trimmed; empty if it has elements. */
+  /** The text directly inside the element, trimmed; empty if the element has children. */
   readonly text: string;
-  /** If it has any. */
+  /** The attributes, if there are any. */
   readonly attributes?: Readonly<Record<string, string>>;
 }
 
@@ -25,9 +25,9 @@ class BadXml extends Error {}
 
 const deepest = 60;
 
-/** Throws for anything that is not well-formed. Names lose their namespace prefix. */
+/** Parses XML. Throws if it is not well-formed. Removes namespace prefixes from names. */
 export function parseXml(text: string): XmlElement {
-  // The library takes each carriage return out by itself, which is slow if there are many.
+  // The library removes each carriage return separately, which is slow if there are many.
   const document = read(text.trimStart().replace(/\r\n?/g, '\n'), { preserveDocumentType: true });
   for (const node of document.children) refuse(node);
   return elementOf(document.root!, 0);
@@ -57,10 +57,10 @@ function refuse(node: XmlDocument['children'][number] | Element['children'][numb
 
 const localName = (qualified: string): string => qualified.slice(qualified.indexOf(':') + 1);
 
-/** The element at a path below another, or undefined. */
+/** Returns the element at a path below another, or undefined. */
 export const xmlAt = (element: XmlElement, ...path: readonly string[]): XmlElement | undefined =>
   path.reduce<XmlElement | undefined>((at, step) => at?.children.find((child) => child.name === step), element);
 
-/** The text at a path, or undefined if there is none. */
+/** Returns the text at a path, or undefined if there is none. */
 export const xmlText = (element: XmlElement, ...path: readonly string[]): string | undefined =>
   xmlAt(element, ...path)?.text || undefined;

@@ -1,18 +1,18 @@
 import { createSingleFlight } from '../../core/async/single-flight.ts';
 import { refusalOf } from './json-api.ts';
 
-/** What an API knows a zone by, so that it is searched for once. */
+/** A cache of an API's identifiers for zones, so that each zone is searched for once. */
 export interface ZoneCache<T> {
   get(zone: string, signal: AbortSignal): Promise<T>;
-  /** A call about a zone that may have been found long ago. If the API does not know it any more, it is forgotten. */
+  /** Makes a call about a zone that may have been found long ago. Forgets the zone if the API no longer knows it. */
   use<R>(zone: string, signal: AbortSignal, call: (known: T) => Promise<R>): Promise<R>;
-  /** Searches again the next time. */
+  /** Removes the zone from the cache. */
   forget(zone: string): void;
 }
 
 /**
- * @param find fails with `dns/refused` if the account lacks the zone; failures are not remembered
- * @param isUnknown whether a call failed because the API does not know the zone any more
+ * @param find fails with `dns/refused` if the account lacks the zone; failures are not cached
+ * @param isUnknown reports whether a call failed because the API no longer knows the zone
  */
 export function createZoneCache<T>(
   find: (zone: string, signal: AbortSignal) => Promise<T>,

@@ -7,7 +7,7 @@ export interface Acs3Request {
   readonly method: string;
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
-  /** In lower case, with `host` and every `x-acs-…` header; all of these are signed, and `content-type` too. */
+  /** In lower case, with `host` and every `x-acs-…` header. All of these are signed, and so is `content-type`. */
   readonly headers: Readonly<Record<string, string>>;
   readonly accessKeyId: string;
   readonly accessKeySecret: string;
@@ -15,7 +15,7 @@ export interface Acs3Request {
 
 export const bodyHash = sha256;
 
-/** The Authorization header of ACS3-HMAC-SHA256 (Alibaba Cloud, signature version 3). */
+/** Returns the Authorization header of ACS3-HMAC-SHA256 (Alibaba Cloud, signature version 3). */
 export function signAcs3(request: Acs3Request): string {
   const signed = Object.keys(request.headers)
     .filter((name) => name === 'host' || name === 'content-type' || name.startsWith('x-acs-'))

@@ -1,7 +1,7 @@
 import type { AccessKeys } from '../http/access-keys.ts';
 import { type ScopedRequest, signScoped } from './scoped.ts';
 
-/** The headers of a request signed with AWS Signature Version 4. */
+/** Returns the headers of a request signed with AWS Signature Version 4. */
 export const signV4 = (request: ScopedRequest, keys: AccessKeys): Readonly<Record<string, string>> =>
   signScoped(request, keys, {
     algorithm: 'AWS4-HMAC-SHA256',
@@ -9,6 +9,6 @@ export const signV4 = (request: ScopedRequest, keys: AccessKeys): Readonly<Recor
     terminator: 'aws4_request',
     dateHeader: 'x-amz-date',
     tokenHeader: 'x-amz-security-token',
-    // As every service but S3.
+    // True for every service but S3.
     encodesPathAgain: true,
   });

@@ -9,7 +9,7 @@ const hmac = (key: string, text: string): string => createHmac('sha256', key).up
 /** How long a signature is valid, in seconds. */
 const lifetimeS = 1_800;
 
-/** The headers of a request signed with Baidu AI Cloud's bce-auth-v1. */
+/** Returns the headers of a request signed with Baidu AI Cloud's bce-auth-v1. */
 export function signBaidu(
   request: Omit<ScopedRequest, 'region' | 'service' | 'body'>,
   keys: AccessKeys,

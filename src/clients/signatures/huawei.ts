@@ -8,13 +8,13 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 export interface HuaweiRequest {
   readonly method: string;
   readonly url: URL;
-  /** In lower case; all of them are signed. */
+  /** In lower case. All of them are signed. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly now: Date;
 }
 
-/** The headers of a request signed with Huawei Cloud's SDK-HMAC-SHA256. */
+/** Returns the headers of a request signed with Huawei Cloud's SDK-HMAC-SHA256. */
 export function signHuawei(request: HuaweiRequest, keys: AccessKeys): Readonly<Record<string, string>> {
   const { url } = request;
   const time = request.now.toISOString().replace(/[-:]|\.\d+/g, '');
@@ -28,7 +28,7 @@ export function signHuawei(request: HuaweiRequest, keys: AccessKeys): Readonly<R
   const path = decodeURIComponent(url.pathname).split('/').map(percentEncode).join('/');
   const canonical = [
     request.method,
-    // With a slash at the end, which the request need not have.
+    // The signed path ends with a slash, even if the request's path does not.
     path.endsWith('/') ? path : `${path}/`,
     canonicalQuery(Object.fromEntries(url.searchParams)),
     ...names.map((name) => `${name}:${headers[name]!.trim()}`),

@@ -1,7 +1,7 @@
 import type { AccessKeys } from '../http/access-keys.ts';
 import { type ScopedRequest, signScoped } from './scoped.ts';
 
-/** The headers of a request signed with JD Cloud's JDCLOUD2-HMAC-SHA256. A nonce is taken once. */
+/** Returns the headers of a request signed with JD Cloud's JDCLOUD2-HMAC-SHA256. Each nonce is accepted once. */
 export const signJdcloud = (
   request: ScopedRequest & { readonly nonce: string },
   keys: AccessKeys,

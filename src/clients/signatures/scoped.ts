@@ -8,30 +8,30 @@ const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256'
 export interface ScopedRequest {
   readonly method: string;
   readonly url: URL;
-  /** In lower case; all of them are signed. */
+  /** In lower case. All of them are signed. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly region: string;
-  /** As in the policies: `elasticloadbalancing`, `acm`. */
+  /** The service's name in policies: `elasticloadbalancing`, `acm`. */
   readonly service: string;
   readonly now: Date;
 }
 
-/** What differs between AWS's signature and those that others made of it. */
+/** The differences between AWS's signature and the variants of other vendors. */
 export interface SignatureScheme {
   /** `AWS4-HMAC-SHA256` */
   readonly algorithm: string;
-  /** What precedes the secret in the first key. */
+  /** The prefix of the secret in the first key. */
   readonly keyPrefix: string;
-  /** The end of the scope. */
+  /** The last part of the scope. */
   readonly terminator: string;
   readonly dateHeader: string;
   readonly tokenHeader: string;
-  /** The path is encoded once more before it is signed. */
+  /** Whether the path is encoded once more before it is signed. */
   readonly encodesPathAgain: boolean;
 }
 
-/** The headers of a request signed with a key for one day, region and service. */
+/** Returns the headers of a request signed with a key for one day, region and service. */
 export function signScoped(
   request: ScopedRequest,
   keys: AccessKeys,

@@ -6,20 +6,20 @@ import type { Random } from '../../ports/random.ts';
 import type { LiveFiles, LiveFilesWithin } from '../folders/live-folder.ts';
 import type { SshConnection } from './ssh.ts';
 
-/** SSH_FX_NO_SUCH_FILE of draft-ietf-secsh-filexfer-02, the version of SFTP that OpenSSH has. */
+/** SSH_FX_NO_SUCH_FILE of draft-ietf-secsh-filexfer-02, the version of SFTP that OpenSSH implements. */
 const noSuchFile = 2;
 const words: Readonly<Record<number, string>> = {
   2: 'no such file or folder',
   3: 'permission denied',
-  // The only code for a full disk, a read-only file system, a name that is taken…
+  // The only code for a full disk, a read-only file system, an existing name…
   4: 'the node reports only “Failure”: its disk may be full or read-only',
   8: 'its SFTP server cannot do that',
 };
 const maxBytes = 1024 * 1024;
 
 /**
- * The files of one node over SFTP, as much as a live folder needs. Each folder is checked once for each connection:
- * SFTP has no way to keep one open, so what the node's own users replace in between cannot be noticed.
+ * Creates access to the files of one node over SFTP, as far as a live folder needs it. Checks each folder once for each
+ * connection. SFTP cannot keep a folder open, so replacements by the node's own users in between go unnoticed.
  */
 export function createSshFiles(connection: SshConnection, random: Random): LiveFiles {
   let opened: Promise<SFTPWrapper> | undefined;
@@ -30,7 +30,7 @@ export function createSshFiles(connection: SshConnection, random: Random): LiveF
   const temporaryIn = (folder: string): string =>
     join(folder, `.certfleet-${Buffer.from(random.bytes(8)).toString('hex')}.tmp`);
 
-  /** One request. Its error names the path. */
+  /** Makes one request. Its error names the path. */
   async function call<T>(path: string, start: (sftp: SFTPWrapper, done: Done<T>) => void): Promise<T> {
     const client = await sftp();
     return Promise.race([
@@ -89,7 +89,10 @@ export function createSshFiles(connection: SshConnection, random: Random): LiveF
     return true;
   }
 
-  /** Writes a new file: 0600 and empty until it has its owner, its mode before its content, then fsync. */
+  /**
+   * Writes a new file. The file is empty with mode 0600 until it has its owner, gets its mode before its content, and
+   * is then synced.
+   */
   async function write(path: string, content: string | Uint8Array, wanted: FileAttributes): Promise<void> {
     const bytes = Buffer.from(content as string);
     const handle = await call<Buffer>(path, (sftp, done) => sftp.open(path, 'wx', 0o600, done));
@@ -106,16 +109,16 @@ export function createSshFiles(connection: SshConnection, random: Random): LiveF
         try {
           sftp.ext_openssh_fsync(handle, done);
         } catch {
-          done(undefined); // without it, the node's own file system decides when the content is on the disk
+          done(undefined); // otherwise, the node's own file system decides when the content reaches the disk
         }
       });
     } finally {
-      // Also after an error, but that is the one to report.
+      // An error of the write takes precedence over one of closing.
       await call<void>(path, (sftp, done) => sftp.close(handle, done)).catch(() => {});
     }
   }
 
-  /** Makes a file or link under a temporary name beside the path, and puts it in the path's place. */
+  /** Creates a file or link under a temporary name beside the path, and renames it to the path. */
   async function swap(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
     const temporary = temporaryIn(dirname(path));
     try {
@@ -129,7 +132,7 @@ export function createSshFiles(connection: SshConnection, random: Random): LiveF
 
   async function link(path: string, target: string): Promise<void> {
     await call<void>(path, (sftp, done) => sftp.symlink(target, path, done));
-    // Servers differ in the order of the two names, and a wrong one could not be noticed later.
+    // Servers differ in the order of the two names, and a wrong link could not be noticed later.
     const made = await orUndefined(call<string>(path, (sftp, done) => sftp.readlink(path, done)));
     if (made !== target) throw new Error('its SFTP server cannot make symbolic links: use OpenSSH’s');
   }
@@ -141,7 +144,7 @@ export function createSshFiles(connection: SshConnection, random: Random): LiveF
     return orUndefined(call<Buffer>(path, (sftp, done) => sftp.readFile(path, done)));
   }
 
-  // Read once; undefined if the node has no such user in its file, as with a directory service or a chroot.
+  // Read once; undefined if the node's file lacks this user, as with a directory service or a chroot.
   let uid: Promise<number | undefined> | undefined;
   const findUid = (): Promise<number | undefined> => {
     const { user } = connection.place;
@@ -196,7 +199,7 @@ export function createSshFiles(connection: SshConnection, random: Random): LiveF
     read: readFile,
     within: async (folder, guard, work) => {
       const root = join(folder, '.');
-      /** Runs after the folder that contains the path has been checked. */
+      /** Checks the folder that contains the path, and then runs the work. */
       const at = async <T>(path: string, run: () => Promise<T>): Promise<T> => {
         await checkOnce(root, path === root ? root : dirname(path), guard);
         return run();
@@ -237,7 +240,7 @@ export function createSshFiles(connection: SshConnection, random: Random): LiveF
             for (const { filename } of entries) await remove(join(path, filename));
             return removeFolderIfEmpty(path);
           }),
-        // SFTP cannot open a folder. A power cut may lose a name; then the next look finds that it is missing.
+        // SFTP cannot open a folder. After a power cut, a name may be lost, and the next look finds it missing.
         syncFolder: async () => {},
       };
       return work(inside);

@@ -1,22 +1,22 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 
-/** What OpenSSH's known_hosts says about one host (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). */
+/** The entries in OpenSSH's known_hosts about one host (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"). */
 export interface KnownHost {
   readonly keys: readonly KnownKey[];
   readonly revoked: readonly KnownKey[];
-  /** Lines that name a certificate authority for it; certfleet reads no host certificates. */
+  /** Lines that name a certificate authority for the host. certfleet does not support host certificates. */
   readonly authorities: readonly string[];
 }
 
 interface KnownKey {
-  /** `ssh-ed25519` */
+  /** Such as `ssh-ed25519`. */
   readonly type: string;
   readonly key: Buffer;
-  /** `/root/.ssh/known_hosts line 3` */
+  /** Such as `/root/.ssh/known_hosts line 3`. */
   readonly line: string;
 }
 
-/** The lines about this host and port. What ssh would not read as a line, such as a cut one, is left out. */
+/** Returns the lines about this host and port. Omits lines that ssh would not accept, such as incomplete ones. */
 export function findKnownHost(
   files: readonly { readonly file: string; readonly text: string }[],
   place: { readonly host: string; readonly port: number },
@@ -40,7 +40,7 @@ export function findKnownHost(
   return found;
 }
 
-/** Whether a line's first field, patterns separated by commas or one hashed name, is about this host. */
+/** Reports whether a line's first field, comma-separated patterns or one hashed name, matches this host. */
 function matches(names: string, name: string): boolean {
   if (names.startsWith('|')) {
     const [, version, salt = '', hash = ''] = names.split('|');
@@ -59,7 +59,7 @@ function matches(names: string, name: string): boolean {
   return matched;
 }
 
-/** `*` and `?` as in ssh. */
+/** Matches `*` and `?` as ssh does. */
 function fits(pattern: string, name: string): boolean {
   const source = pattern
     .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
@@ -68,20 +68,20 @@ function fits(pattern: string, name: string): boolean {
   return new RegExp(`^${source}$`).test(name);
 }
 
-/** As ssh prints it: `SHA256:…` */
+/** Returns the fingerprint as ssh prints it: `SHA256:…` */
 export const fingerprintOf = (key: Uint8Array): string =>
   `SHA256:${createHash('sha256').update(key).digest('base64').replace(/=+$/, '')}`;
 
-/** The type of a public key in SSH's wire format (RFC 4253 §6.6). */
+/** Returns the type of a public key in SSH's wire format (RFC 4253 §6.6). */
 export const typeOfKey = (key: Buffer): string =>
   key.length < 4 ? '' : key.subarray(4, 4 + key.readUInt32BE(0)).toString('latin1');
 
-/** How a node proves that it is the node: the known hosts of this machine, or fingerprints in the configuration. */
+/** How to verify a node's identity: with the known hosts of this machine, or with fingerprints in the configuration. */
 export type HostTrust =
   | { readonly known: KnownHost; readonly files: string; readonly scan: string }
   | { readonly fingerprints: readonly string[] };
 
-/** Why this host key is not accepted; undefined if it is. */
+/** Returns the reason why this host key is not accepted, or undefined if it is accepted. */
 export function refusalOf(key: Buffer, trust: HostTrust): string | undefined {
   const shown = `${fingerprintOf(key)} (${typeOfKey(key)})`;
   if ('fingerprints' in trust) {

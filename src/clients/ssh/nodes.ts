@@ -13,7 +13,7 @@ import type { SshConnection, SshKey, SshPlace } from './ssh.ts';
 
 /** One of several machines, as the configuration names it. */
 export interface SshNode extends SshPlace {
-  /** `deploy@node2:2222` */
+  /** Such as `deploy@node2:2222`. */
   readonly text: string;
 }
 
@@ -31,25 +31,25 @@ export function parseNode(text: string, user: string): SshNode {
   return { text, user: own ?? user, host: ipv6 ?? host ?? '', port: Number(port ?? 22) };
 }
 
-/** What works on a node has, until it ends. */
+/** What work on a node can use until it ends. */
 export interface OnNode {
   readonly node: SshNode;
   readonly connection: SshConnection;
   readonly files: LiveFiles;
-  /** Ends with the connection, and so later than the signal, which leaves time to undo what has begun. */
+  /** Aborts when the connection is closed, which is later than `signal`, and leaves time to undo unfinished work. */
   readonly calm: AbortSignal;
 }
 
 export interface NodeLimits {
   readonly timeoutMs: number;
-  /** For what must be undone after the time is over, or after an abort. */
+  /** Extra time for undoing work after a timeout or an abort. */
   readonly graceMs: number;
 }
 
 export type NodeResult<T> = { readonly node: SshNode; readonly value?: T; readonly error?: unknown };
 
 export interface SshNodes {
-  /** Works on nodes side by side, each on a connection of its own. One that fails does not hinder the others. */
+  /** Works on nodes in parallel, each over its own connection. A node that fails does not affect the others. */
   each<T>(
     nodes: readonly SshNode[],
     limits: NodeLimits,
@@ -62,14 +62,14 @@ export interface SshNodesOptions {
   readonly privateKey?: Secret | undefined;
   readonly passphrase?: Secret | undefined;
   readonly password?: Secret | undefined;
-  /** By default those of ssh. */
+  /** By default, those of ssh. */
   readonly knownHosts?: string | undefined;
-  /** Fingerprints, instead of known hosts. */
+  /** Fingerprints, in place of known hosts. */
   readonly hostKeys?: readonly string[] | undefined;
   readonly concurrency: number;
 }
 
-/** A node that is silent must not take the time of those that answer. */
+/** Limits how long a silent node can delay the others. */
 const connectMs = 15_000;
 
 interface Tools {
@@ -82,7 +82,7 @@ export function createSshNodes(options: SshNodesOptions, world: World): SshNodes
   const { clock } = world;
   const turns = createTurns(options.concurrency);
 
-  /** ssh2 is loaded only when it is needed, and a key is read once: opening an encrypted one is slow on purpose. */
+  /** ssh2 is loaded only when needed, and a key is read once, because opening an encrypted key is deliberately slow. */
   let loaded: Promise<Tools> | undefined;
   async function load(): Promise<Tools> {
     const [{ connectSsh, readSshKey }, { createSshFiles }] = await Promise.all([

@@ -19,29 +19,30 @@ export interface SshLogin {
 
 export type SshKey = ParsedKey;
 
-/** One connection to one node. Closing it ends everything that runs on it. */
+/** One connection to one node. Closing it ends everything that runs over it. */
 export interface SshConnection {
   readonly place: SshPlace;
   /** Rejects once the connection is lost or closed; never resolves. */
   readonly lost: Promise<never>;
   sftp(): Promise<SFTPWrapper>;
   /**
-   * Runs a command line in the user's login shell. Its standard input stays open, because no signal can be sent once it
-   * is closed: the line itself must end it. On abort it gets SIGTERM, and SIGKILL two seconds later.
+   * Runs a command line in the user's login shell. Standard input stays open, because no signal can be sent once it is
+   * closed, so the command line must close it itself. On abort, the command gets SIGTERM, and SIGKILL two seconds
+   * later.
    */
   run(commandLine: string, signal: AbortSignal): Promise<SshResult>;
   close(): void;
 }
 
 export interface SshResult {
-  /** Exit code, or the signal's name. */
+  /** The exit code, or the signal's name. */
   readonly status: number | string;
-  /** At most the last 64 KiB of each. */
+  /** The last 64 KiB, as in `stderr`. */
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Reads a private key in OpenSSH's or PuTTY's format, or PEM of OpenSSL (PKCS#1, SEC 1). */
+/** Reads a private key in the format of OpenSSH or PuTTY, or as PEM of OpenSSL (PKCS#1, SEC 1). */
 export function readSshKey(privateKey: Secret, passphrase: Secret | undefined): SshKey {
   // The value was trimmed, but the format ends with a line break.
   const key = ssh2.utils.parseKey(`${privateKey.reveal()}\n`, passphrase?.reveal());
@@ -58,7 +59,7 @@ export function readSshKey(privateKey: Secret, passphrase: Secret | undefined): 
   );
 }
 
-// All that OpenSSH accepts by default too: nothing with SHA-1.
+// The types that OpenSSH accepts by default, too: none with SHA-1.
 const hostKeyTypes = [
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
@@ -68,10 +69,10 @@ const hostKeyTypes = [
   'rsa-sha2-256',
 ] as const;
 
-/** Long enough for a proxy's idle timeout while a command runs. */
+/** Short enough to keep a connection alive through a proxy's idle timeout while a command runs. */
 const keepaliveMs = 15_000;
 const killAfterMs = 2_000;
-/** A daemon that the command started may keep its output open. */
+/** How long to wait for the rest of the output. A daemon that the command started may keep the output open. */
 const lastOutputMs = 500;
 
 /** Connects, checks the host key before anything is sent, and logs in. */
@@ -96,7 +97,7 @@ export async function connectSsh(
     client.on('error', (error) => reject(new Error(refusal ?? wordsOf(error, place), { cause: error })));
     client.on('close', () => reject(new Error(refusal ?? 'the connection was closed')));
   });
-  lost.catch(() => {}); // closed by us, usually
+  lost.catch(() => {}); // usually closed by this side
   const close = () => {
     client.end();
     socket.destroy();
@@ -108,7 +109,7 @@ export async function connectSsh(
     client.connect({
       sock: socket,
       username: place.user,
-      readyTimeout: 0, // `signal` ends it
+      readyTimeout: 0, // `signal` limits the time
       keepaliveInterval: keepaliveMs,
       algorithms: { serverHostKey: preferred(trust) },
       hostVerifier: (key: Buffer) => {
@@ -143,7 +144,8 @@ export async function connectSsh(
       return orLost(
         new Promise((resolve, reject) => {
           client.exec(commandLine, (error, channel) => {
-            // At once: the exit status of a quick command may be in the packet that is being read.
+            // Without delay, because the packet that is being read may already contain the exit status of a quick
+            // command.
             if (error) reject(error);
             else resultOf(channel, clock, signal).then(resolve, reject);
           });
@@ -161,7 +163,7 @@ function sftpWords(message: string): string {
   return `its SFTP server did not start (${message}); ${remedy} in its sshd_config needs no program`;
 }
 
-/** The types of the known keys first, because the node shows only one key, of the first type that it has. */
+/** Puts the types of the known keys first, because the node shows only one key, of the first type that it supports. */
 function preferred(trust: HostTrust): (typeof hostKeyTypes)[number][] {
   const types = 'known' in trust ? trust.known.keys.map(({ type }) => type) : [];
   const isKnown = (type: string): boolean => types.includes(type.startsWith('rsa-') ? 'ssh-rsa' : type);
@@ -172,7 +174,7 @@ function authentications(username: string, { privateKey, password }: SshLogin) {
   return [
     ...(privateKey ? [{ type: 'publickey' as const, username, key: privateKey }] : []),
     ...(password ? [{ type: 'password' as const, username, password: password.reveal() }] : []),
-  ] as unknown as AuthenticationType[]; // its types know no parsed key
+  ] as unknown as AuthenticationType[]; // the library's types lack parsed keys
 }
 
 function wordsOf(error: Error & { level?: string }, { user }: SshPlace): string {
@@ -186,7 +188,7 @@ async function resultOf(channel: ClientChannel, clock: Clock, signal: AbortSigna
   const output = { stdout: new Tail(), stderr: new Tail() };
   channel.on('data', (chunk: Buffer) => output.stdout.add(chunk));
   channel.stderr.on('data', (chunk: Buffer) => output.stderr.add(chunk));
-  channel.on('error', () => {}); // the connection reports it
+  channel.on('error', () => {}); // the connection reports the error
   let status: number | string | undefined;
   const exited = new Promise<void>((resolve) => {
     channel.once('exit', (code: number | null, name?: string) => {
@@ -214,7 +216,7 @@ async function resultOf(channel: ClientChannel, clock: Clock, signal: AbortSigna
   return { status, stdout: output.stdout.text(), stderr: output.stderr.text() };
 }
 
-/** The last 64 KiB of an output. */
+/** Keeps the last 64 KiB of an output. */
 class Tail {
   #kept: Buffer = Buffer.alloc(0);
   add(chunk: Buffer): void {

@@ -124,14 +124,14 @@ async function read(
   };
 }
 
-/** The variables that acme.sh gives a reload command. */
+/** Returns the variables that acme.sh passes to a reload command. */
 const pathsText = ({ privkey, cert, chain, fullchain }: Copies): string =>
   Object.entries({ CERT_KEY_PATH: privkey, CERT_PATH: cert, CA_CERT_PATH: chain, CERT_FULLCHAIN_PATH: fullchain })
     .map(([name, path]) => (path === undefined ? '' : ` ${name}=${shellWord(path)}`))
     .join('');
 
 interface Accounts {
-  /** The account at a directory, read once. */
+  /** Returns the account at a directory, read once. */
   at(directory: string): Promise<FoundAccount | undefined>;
   found(): readonly FoundAccount[];
   remarks(): readonly Remark[];
@@ -158,7 +158,7 @@ function createAccounts(files: TrustedFiles, root: string): Accounts {
   };
 }
 
-/** acme.sh leaves out the port. */
+/** Returns the folder of an account. acme.sh omits the port. */
 const folderOf = (root: string, directory: string): string => {
   const { hostname, pathname } = new URL(directory);
   return join(root, 'ca', hostname, pathname);

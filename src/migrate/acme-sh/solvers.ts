@@ -11,7 +11,7 @@ import { whyNoFolder } from '../missing.ts';
 import { type Answering, standalone } from '../settings.ts';
 import { readableFiles } from '../trusted-files.ts';
 
-/** The DNS providers that acme.sh calls otherwise. */
+/** The DNS providers that have other names in acme.sh. */
 const providerOf: Readonly<Record<string, string>> = {
   dns_acmedns: 'acme-dns',
   dns_ali: 'alidns',
@@ -34,7 +34,7 @@ const providerOf: Readonly<Record<string, string>> = {
   dns_west_cn: 'westcn',
 };
 
-/** What acme.sh’s `Le_Webroot` becomes: one method, or one for each name. */
+/** Returns the solvers for acme.sh’s `Le_Webroot`: one method, or one for each name. */
 export async function answeringOf(
   conf: ReadonlyMap<string, string>,
   root: string,
@@ -48,7 +48,7 @@ export async function answeringOf(
   const remarks: Remark[] = [];
   const known = new Map<string, string>();
   for (const [at, name] of names.entries()) {
-    // The last one is for all names after it.
+    // The last method also applies to all names after it.
     const method = methods[at] ?? methods.at(-1) ?? 'no';
     let solver = known.get(method);
     if (solver === undefined) {
@@ -106,7 +106,10 @@ async function solverFor(method: string, sources: Sources): Promise<Made> {
   });
 }
 
-/** A provider of certfleet’s own if its options are in acme.sh’s account.conf, else acme.sh’s script itself. */
+/**
+ * Returns certfleet’s own provider if its options are in acme.sh’s account.conf, or else a solver that runs acme.sh’s
+ * script.
+ */
 async function overDns(script: string, { root, context }: Sources): Promise<Made> {
   const file = join(root, 'account.conf');
   const provider = providerOf[script] ?? script.slice('dns_'.length).replaceAll('_', '-');

@@ -7,14 +7,14 @@ import { jsonIn, textsAt, urlAt } from '../json.ts';
 import { keyFromJwk } from '../jwk.ts';
 import type { TrustedFiles } from '../trusted-files.ts';
 
-/** certbot's accounts: `accounts/<host>/<path of the directory>/<id>/{private_key,regr,meta}.json`. */
+/** Reads certbot's accounts: `accounts/<host>/<path of the directory>/<id>/{private_key,regr,meta}.json`. */
 export async function readAccounts(
   files: TrustedFiles,
   root: string,
 ): Promise<{ readonly accounts: readonly FoundAccount[]; readonly remarks: readonly Remark[] }> {
   const accounts: FoundAccount[] = [];
   const remarks: Remark[] = [];
-  /** Folders are not followed further than a directory URL is long. */
+  /** Walks down folders, but no deeper than a directory URL is long. */
   const walk = async (folder: string, server: readonly string[]): Promise<void> => {
     const text = server.length > 1 ? await files.text(join(folder, 'private_key.json')).catch(asReason) : undefined;
     if (text === undefined) {
@@ -23,7 +23,7 @@ export async function readAccounts(
       return;
     }
     const directory = `https://${server.slice(0, -1).join('/')}`;
-    // The CA's first protocol ended in 2021; certbot keeps a link from the accounts of the second one.
+    // The CA's first protocol was shut down in 2021. certbot keeps a link from its accounts to those of the second one.
     if (server[0]!.startsWith('acme-v01.')) return;
     const name = server.at(-1)!;
     try {
@@ -52,7 +52,7 @@ function asReason(error: unknown): Error {
   return new Error(reasonOf(error));
 }
 
-/** Without it, the CA finds the account by its key. */
+/** Reads the registration. Without it, the CA finds the account by its key. */
 async function registrationIn(files: TrustedFiles, folder: string): Promise<unknown> {
   const text = await files.text(join(folder, 'regr.json'));
   return text === undefined ? undefined : jsonIn(text);

@@ -1,10 +1,10 @@
-/** A virtual host, as far as `apachectl -S` and its own block tell. */
+/** A virtual host, as far as `apachectl -S` and its own block describe it. */
 export interface ApacheHost {
   /** `FILE:LINE` */
   readonly at: string;
   readonly port: number;
   readonly names: readonly string[];
-  /** Undefined if the main server's counts. */
+  /** Undefined if the main server's setting applies. */
   readonly root: string | undefined;
   readonly certificate: string | undefined;
   /** The line that sends requests elsewhere than to a file. */
@@ -15,11 +15,11 @@ export interface Apache {
   readonly hosts: readonly ApacheHost[];
   /** The folder of the main server. */
   readonly root: string;
-  /** The host that requests for a name reach; on port 443 only one that has the name. */
+  /** Returns the host that requests for a name reach. On port 443, returns only a host with that name. */
   hostFor(name: string, port: number): ApacheHost | undefined;
 }
 
-/** Reads what `apachectl -S` prints, and the blocks that it names, by `read`. */
+/** Reads what `apachectl -S` prints, and reads the blocks that it names with `read`. */
 export async function readApache(
   printed: string,
   read: (path: string) => Promise<string | undefined>,
@@ -29,7 +29,7 @@ export async function readApache(
   let port = 80;
   let names: string[] = [];
   for (const line of printed.split('\n')) {
-    // `*:80  a.test (/etc/apache2/sites-enabled/a.conf:1)`: the only host there; else a list follows.
+    // `*:80 a.test (/etc/apache2/sites-enabled/a.conf:1)` is the only host there. Otherwise, a list follows.
     const only = /^\S+:(\d+)\s+(?!is a )(\S+) \((.+:\d+)\)$/.exec(line);
     const list = /^\S+:(\d+)\s+is a NameVirtualHost/.exec(line);
     const first = /^\s+default server \S+ \((.+:\d+)\)$/.exec(line);
@@ -52,7 +52,7 @@ export async function readApache(
   return { hosts, root: /^Main DocumentRoot: "(.+)"$/m.exec(printed)?.[1] ?? '/var/www/html', hostFor };
 }
 
-/** A name of a host may have `*` and `?`. */
+/** Reports whether a host's name, which may contain `*` and `?`, matches. */
 const fits = (given: string, name: string): boolean =>
   new RegExp(
     `^${given

@@ -42,7 +42,7 @@ export const certbot: Importer = {
   },
 };
 
-/** What `cli.ini` says of all renewals. */
+/** Returns the settings in `cli.ini` that apply to all renewals. */
 async function cliIniIn(files: TrustedFiles, root: string): Promise<ReadonlyMap<string, string>> {
   const text = await files.text(join(root, 'cli.ini'));
   try {
@@ -88,7 +88,7 @@ async function readOne(
   }
 }
 
-/** Two renewal files may name one folder, in which two certificates would take turns. */
+/** Refuses a second renewal file for the same folder, where two certificates would alternate. */
 function withoutSecond(one: FoundCertificate | Unusable, inFolder: Map<string, string>): FoundCertificate | Unusable {
   if ('reason' in one) return one;
   for (const target of Object.values(one.settings.deployers)) {
@@ -103,7 +103,7 @@ function withoutSecond(one: FoundCertificate | Unusable, inFolder: Map<string, s
   return one;
 }
 
-/** Versions go into certbot's own folders. */
+/** Adds the target that writes versions into certbot's own folders. */
 function inPlace(found: FoundCertificate, root: string, live: string): FoundCertificate {
   const target = { type: 'files', path: root, layout: 'certbot', certbotName: basename(live) };
   return { ...found, settings: { ...found.settings, deployers: { [inPlaceTarget(root)]: target } } };

@@ -5,16 +5,16 @@ import { isKnown, isSwitch } from './words.ts';
 
 /** One line of certbot's `cli.ini`. */
 export interface CliIniLine {
-  /** As it stands there, which is a flag without its hyphens, or with `_` in place of `-`. */
+  /** The key as in the file: a flag without its hyphens, or with `_` in place of `-`. */
   readonly key: string;
   readonly value: string;
   readonly line: number;
 }
 
-/** `key = value`, `key: value`, `key value` or a switch, as certbot's parser (ConfigArgParse) takes them. */
+/** Matches `key = value`, `key: value`, `key value` or a switch, as certbot's parser (ConfigArgParse) does. */
 const form = /^([^:=;#\s]+)\s*(?:[:=\s]\s*(["']?)(.*?)\2)?\s*(?:\s[;#].*)?$/;
 
-/** Reads the file. Throws a plain Error that names the line, and never its content. */
+/** Parses the file. Throws a plain Error that names the line, but never its content. */
 export function readCliIni(text: string): readonly CliIniLine[] {
   return text
     .replace(/^\ufeff/, '')
@@ -31,7 +31,7 @@ export function readCliIni(text: string): readonly CliIniLine[] {
 const isNo = (value: string): boolean => /^(false|no|off|0)$/i.test(value);
 const isYes = (value: string): boolean => /^(true|yes|on|1)$/i.test(value);
 
-/** The flags that are not typed but written there. Calls `unknown` for a key that is none of certbot's. */
+/** Returns the flags that the file sets. Calls `unknown` for a key that certbot does not have. */
 export const wordsOfIni = (lines: readonly CliIniLine[], unknown: (line: CliIniLine) => Error): readonly string[] =>
   lines.flatMap((one) => {
     const flag = `--${one.key}`;
@@ -41,7 +41,7 @@ export const wordsOfIni = (lines: readonly CliIniLine[], unknown: (line: CliIniL
     return isSwitch(flag) && isYes(one.value) ? [flag] : [`${flag}=${one.value}`];
   });
 
-/** What the file says of renewals, by the keys of renewal files. */
+/** Returns the file's settings for renewals, by the keys of renewal files. */
 export function renewalsOfIni(lines: readonly CliIniLine[]): ReadonlyMap<string, string> {
   const values = new Map<string, string>();
   for (const { key, value } of lines) {
@@ -57,6 +57,6 @@ export function renewalsOfIni(lines: readonly CliIniLine[]): ReadonlyMap<string,
   return values;
 }
 
-/** The settings of a certificate: those of its renewal file, and before them those of cli.ini, as in certbot. */
+/** Returns the settings of a certificate: those of its renewal file, overridden by those of cli.ini, as in certbot. */
 export const mergedWith = (ofIni: ReadonlyMap<string, string>, { values, sections }: Section): Section =>
   ofIni.size === 0 ? { values, sections } : { values: new Map([...values, ...ofIni]), sections };

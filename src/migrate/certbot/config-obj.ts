@@ -1,4 +1,4 @@
-/** certbot's `renewal/NAME.conf`, as ConfigObj writes and reads it. */
+/** A section of certbot's `renewal/NAME.conf`, as ConfigObj writes and reads it. */
 export interface Section {
   readonly values: ReadonlyMap<string, string | readonly string[]>;
   readonly sections: ReadonlyMap<string, Section>;
@@ -12,8 +12,9 @@ interface Open extends Section {
 const newSection = (): Open => ({ values: new Map(), sections: new Map() });
 
 /**
- * Reads a file: `key = value`, sections in brackets (the number of brackets is the depth), comments, quotes, lists with
- * commas, and values in three quotes over several lines. Throws a plain Error that names the line, and never its content.
+ * Parses a file: `key = value`, sections in brackets (the number of brackets is the depth), comments, quotes, lists
+ * with commas, and values in triple quotes over several lines. Throws a plain Error that names the line, but never its
+ * content.
  */
 export function parseConfigObj(text: string): Section {
   const root = newSection();
@@ -43,7 +44,7 @@ export function parseConfigObj(text: string): Section {
       value = read;
     } else {
       const begin = at;
-      // As in ConfigObj, the quotes that end it are the last in their line, so a value may contain others.
+      // As in ConfigObj, the closing quotes are the last ones in their line, so a value may contain others.
       const endOf = (text: string) => new RegExp(`^(.*?)${quotes}\\s*(?:#.*)?$`).exec(text)?.[1];
       const read = [raw.slice(3)];
       while (!read.at(-1)!.includes(quotes)) {
@@ -62,7 +63,7 @@ export function parseConfigObj(text: string): Section {
 
 const unquoted = (text: string): string => /^(["'])(.*)\1$/.exec(text)?.[2] ?? text;
 
-/** A value, or a list if a comma is outside of quotes; undefined if a quote is not closed. */
+/** Parses a value, or a list if there is a comma outside of quotes. Returns undefined if a quote is not closed. */
 function readValue(raw: string): string | readonly string[] | undefined {
   const parts: string[] = [];
   let rest = raw;
@@ -78,7 +79,7 @@ function readValue(raw: string): string | readonly string[] | undefined {
       part = rest.slice(1, end);
       rest = rest.slice(end + 1);
     } else {
-      // A comment needs a space before it.
+      // A comment must follow a space.
       const end = /,|\s+#/.exec(rest)?.index ?? rest.length;
       part = rest.slice(0, end).trimEnd();
       rest = rest.slice(end);
@@ -92,11 +93,11 @@ function readValue(raw: string): string | readonly string[] | undefined {
   return isList ? parts : (parts[0] ?? '');
 }
 
-/** A value as text; the parts of a list are joined again. */
+/** Returns a value as text. Joins the parts of a list again. */
 export const textIn = (section: Section | undefined, key: string): string | undefined => {
   const value = section?.values.get(key);
   const text = typeof value === 'object' ? value.join(', ') : value;
-  // certbot writes what was not given as None.
+  // certbot writes None for a missing value.
   return text === 'None' || text === '' ? undefined : text;
 };
 

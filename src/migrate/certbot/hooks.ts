@@ -12,11 +12,14 @@ const kinds = ['pre', 'deploy', 'post'] as const satisfies readonly HookKind[];
 /** In the renewal file, a deploy hook has its old name. */
 const keyOf = { pre: 'pre_hook', deploy: 'renew_hook', post: 'post_hook' } as const satisfies Record<HookKind, string>;
 
-/** Where certbot looks for programs. */
+/** Returns the folders where certbot looks for programs. */
 export const allHookFolders = (root: string): readonly string[] =>
   kinds.map((kind) => join(root, 'renewal-hooks', kind));
 
-/** The folders of `renewal-hooks` that contain programs; certbot runs those of every certificate. Fails with what `refuse` returns if others can change one. */
+/**
+ * Returns the folders of `renewal-hooks` that contain programs, which certbot runs for every certificate. Fails with
+ * the result of `refuse` if other users can change one.
+ */
 export async function hookFolders(
   files: Files,
   root: string,
@@ -36,7 +39,7 @@ export async function hookFolders(
   return folders;
 }
 
-/** The hooks of a certificate, and first the programs in the folders, in the order of their names. */
+/** Returns the hooks of a certificate, preceded by the programs in the folders, sorted by name. */
 export function hooksOf(
   params: Section,
   folders: Readonly<Partial<Record<HookKind, string>>>,

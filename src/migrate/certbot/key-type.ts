@@ -5,13 +5,16 @@ import { type KeyPart, keyCurves, keySizes } from './options.ts';
 
 const kinds = { size: 'rsa', curve: 'p' } as const;
 
-/** The key that certbot's size or curve means; undefined if certfleet makes no such key. */
+/** Returns the key type for certbot's size or curve, or undefined if certfleet does not generate such keys. */
 export function keyTypeOfPart(part: 'size' | 'curve', text: string): KeyType | undefined {
   const type = keyTypeNamed(part === 'size' ? `rsa${text}` : text);
   return type?.startsWith(kinds[part]) ? type : undefined;
 }
 
-/** `--key-type rsa --rsa-key-size 4096` is `--key-type rsa4096`. Like certbot, leaves the size of a type not chosen. */
+/**
+ * Translates certbot's flags: `--key-type rsa --rsa-key-size 4096` is `--key-type rsa4096`. Like certbot, ignores a
+ * size or curve for a type that was not chosen.
+ */
 export function keyTypeOfFlags({ type, size, curve }: Readonly<Partial<Record<KeyPart, string>>>): string | undefined {
   const chosen = type ?? (size === undefined ? 'ecdsa' : 'rsa');
   if (chosen === 'rsa' && size !== undefined) return named('--rsa-key-size', 'size', size);

@@ -4,7 +4,7 @@ import type { Files } from '../../ports/files.ts';
 import type { TrustedFiles } from '../trusted-files.ts';
 import { type Section, textIn } from './config-obj.ts';
 
-/** Where one of certbot's four files of a certificate is. */
+/** The location of one of certbot's four files for a certificate. */
 export interface LiveFile {
   /** `live/NAME/privkey.pem` */
   readonly link: string;
@@ -20,12 +20,12 @@ export interface Live {
   readonly keyPem: Secret;
 }
 
-/** As in Linux. */
+/** The limit that Linux has, too. */
 const mostLinks = 40;
 
 /**
- * Follows the links in `live/`. The folder may have been moved: then the paths in the renewal file are below the old
- * one. Throws a plain Error that says what is missing.
+ * Follows the links in `live/`. If the folder was moved, the paths in the renewal file are below the old one. Throws a
+ * plain Error that says what is missing.
  */
 export async function readLive(
   { files, trusted }: { readonly files: Files; readonly trusted: TrustedFiles },
@@ -42,13 +42,13 @@ export async function readLive(
         (await files.stat(link)) ? `${link} is not a link, as certbot makes it` : `${link} does not exist`,
       );
     let file = resolve(dirname(link), target);
-    // A key that is used again is a link to the one before.
+    // A reused key is a link to the previous one.
     for (let hops = 0; hops < mostLinks; hops++) {
       const next = await files.readLink(file);
       if (next === undefined) break;
       file = resolve(dirname(file), next);
     }
-    // From the first link on: one of another user could lead to any file of root.
+    // Trust is checked from the first link on, because a link of another user could lead to any file of root.
     const text = await trusted.linked(link);
     if (text === undefined) throw new Error(`${link} leads to ${file}, which does not exist`);
     return { link, file, text };

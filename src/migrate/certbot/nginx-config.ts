@@ -1,10 +1,10 @@
 import { posix } from 'node:path';
 
-/** A directive of a configuration of nginx. */
+/** A directive in nginx's configuration. */
 export interface Directive {
   readonly name: string;
   readonly args: readonly string[];
-  /** Undefined if it ends in a semicolon. */
+  /** Undefined if the directive ends with a semicolon. */
   readonly block?: readonly Directive[];
   /** `FILE:LINE` */
   readonly at: string;
@@ -24,17 +24,17 @@ export interface Server {
   readonly names: readonly string[];
   readonly listens: readonly Listen[];
   readonly directives: readonly Directive[];
-  /** What it inherits: the directives of the `http` block. */
+  /** The inherited directives of the `http` block. */
   readonly outer: readonly Directive[];
 }
 
-/** How the server that a request reaches answers a challenge. */
+/** How the server that a request reaches responds to a challenge. */
 export type Answer =
   | { readonly how: 'webroot'; readonly folder: string }
   | { readonly how: 'stateless' }
   | { readonly how: 'no'; readonly why: string };
 
-/** The server blocks in what `nginx -T` prints. Fails with an `Error` if the text is cut off. */
+/** Returns the server blocks in the output of `nginx -T`. Fails with an `Error` if the output is incomplete. */
 export function readNginx(dump: string): readonly Server[] {
   const files = new Map<string, readonly Directive[]>();
   for (const [path, text] of filesIn(dump)) files.set(path, parse(text, path));
@@ -51,7 +51,7 @@ export function readNginx(dump: string): readonly Server[] {
     );
 }
 
-/** `nginx -T` prints each file once, under its path. */
+/** Splits the output of `nginx -T`, which prints each file once, below its path. */
 function filesIn(dump: string): readonly (readonly [path: string, text: string])[] {
   const parts = dump.split(/^# configuration file (.+):$/m).slice(1);
   return parts.flatMap((path, at) => (at % 2 === 0 ? [[path, parts[at + 1]!.replace(/^\n/, '')] as const] : []));
@@ -99,7 +99,7 @@ function parse(text: string, file: string): readonly Directive[] {
   return top;
 }
 
-/** Lua has a grammar of its own, with the same braces. */
+/** Returns the end of a block of Lua, which has its own grammar with the same braces. */
 function endOfBlock(text: string, from: number): number {
   let depth = 1;
   let at = from;
@@ -107,7 +107,7 @@ function endOfBlock(text: string, from: number): number {
   return at;
 }
 
-/** With each `include` replaced by the files that it names; nginx itself has seen that they do not include each other. */
+/** Replaces each `include` by the files that it names. nginx itself has checked that they do not include each other. */
 function included(
   directives: readonly Directive[],
   files: ReadonlyMap<string, readonly Directive[]>,
@@ -138,7 +138,7 @@ const namesIn = (block: readonly Directive[]): readonly string[] =>
 function listensIn(block: readonly Directive[]): readonly Listen[] {
   const isOldTls = block.some(({ name, args }) => name === 'ssl' && args[0] === 'on');
   const all = block.filter(({ name, args }) => name === 'listen' && args[0]?.startsWith('unix:') !== true);
-  // nginx listens on port 80 if nothing says where.
+  // Without a `listen` directive, nginx listens on port 80.
   const given = block.some(({ name }) => name === 'listen') ? all.map(({ args }) => args) : [['80']];
   return given
     .filter((args) => !args.includes('quic'))
@@ -154,7 +154,10 @@ function listensIn(block: readonly Directive[]): readonly Listen[] {
     });
 }
 
-/** How well a server's names fit: an exact one, the longest wildcard at the left, at the right, a regular expression. */
+/**
+ * Ranks how well a server's names match: an exact name, the longest wildcard on the left, one on the right, a regular
+ * expression.
+ */
 function fitOf({ names }: Pick<Server, 'names'>, wanted: string): number {
   const fits = names.map((given) => {
     const name = given.toLowerCase();
@@ -167,7 +170,10 @@ function fitOf({ names }: Pick<Server, 'names'>, wanted: string): number {
   return Math.max(0, ...fits);
 }
 
-/** What JavaScript does not understand of PCRE does not match; the check by the public path finds it out. */
+/**
+ * Reports whether a pattern matches. A PCRE pattern that JavaScript does not support never matches; the check over the
+ * public path reveals that.
+ */
 function matches(pattern: string, text: string, flags = ''): boolean {
   try {
     return new RegExp(pattern.replaceAll('(?P<', '(?<'), flags).test(text);
@@ -176,7 +182,7 @@ function matches(pattern: string, text: string, flags = ''): boolean {
   }
 }
 
-/** The servers that requests for a name on a port reach: one for each address on which nginx listens. */
+/** Returns the servers that requests for a name on a port reach: one for each address that nginx listens on. */
 export function serversFor(servers: readonly Server[], name: string, port: number): readonly Server[] {
   const addresses = new Set(
     servers.flatMap(({ listens }) => listens.filter((one) => one.port === port).map(({ address }) => address)),
@@ -191,7 +197,7 @@ export function serversFor(servers: readonly Server[], name: string, port: numbe
   return [...new Set(chosen)];
 }
 
-/** The server that has a name for TLS, by its names and not only because it is the default one. */
+/** Returns the TLS server that has this name, not one that is only the default server. */
 export function tlsServerFor(servers: readonly Server[], name: string): Server | undefined {
   const fits = servers
     .filter(({ listens }) => listens.some(({ isTls }) => isTls))
@@ -201,19 +207,19 @@ export function tlsServerFor(servers: readonly Server[], name: string): Server |
   return fits.find(({ fit }) => fit === best)?.server;
 }
 
-/** The value of a directive, of the block itself or else of those around it. */
+/** Returns a directive of the block itself, or else of the blocks around it. */
 export const valueIn = (blocks: readonly (readonly Directive[])[], wanted: string): Directive | undefined =>
   blocks.flatMap((block) => block.find(({ name }) => name === wanted) ?? [])[0];
 
 const challengePath = '/.well-known/acme-challenge/';
-/** Of the length that CAs have. */
+/** A token as long as those of CAs. */
 const anyToken = 'x'.repeat(43);
 const challenge = `${challengePath}${anyToken}`;
 
-/** Variables on which a server decides whether to redirect a request to HTTPS or to another name. */
+/** Variables that a server may use to decide whether to redirect a request to HTTPS or to another name. */
 const ofRedirects = /^\$(host|http_host|scheme|https|request_uri|uri|server_port|ssl_protocol)$/;
 
-/** How a server answers a challenge for a name, as far as its configuration tells. */
+/** Returns how a server responds to a challenge for a name, as far as its configuration shows. */
 export function answerOf({ directives, outer, at }: Server, name: string, prefix: string): Answer {
   for (const one of directives) {
     const { name: directive, args, block = [] } = one;
@@ -240,10 +246,10 @@ export function answerOf({ directives, outer, at }: Server, name: string, prefix
   const root = alias ?? valueIn(blocks, 'root');
   const path = posix.resolve(prefix, root?.args[0] ?? 'html');
   if (path.includes('$')) return { how: 'no', why: `${root?.at ?? at} has a variable in its folder` };
-  // --http webroot: takes several folders.
+  // --http webroot: separates folders by commas.
   if (path.includes(',')) return { how: 'no', why: `${root?.at ?? at} has a comma in its folder` };
   if (!alias) return { how: 'webroot', folder: path };
-  // The rest of the path behind the location is looked for in the folder.
+  // nginx looks for the rest of the path, after the location's prefix, in the folder.
   const whole = `${path}/${challengePath.slice(inner?.args.at(-1)?.length ?? 0)}`.replaceAll(/\/+/g, '/');
   const folder = whole.endsWith(challengePath) ? whole.slice(0, -challengePath.length) : undefined;
   return folder === undefined
@@ -251,11 +257,11 @@ export function answerOf({ directives, outer, at }: Server, name: string, prefix
     : { how: 'webroot', folder: folder || '/' };
 }
 
-/** `if ($host = other.example)`, as certbot writes it. */
+/** Matches `if ($host = other.example)`, as certbot writes it. */
 const isOfOther = ([variable = '', operator, value = '']: readonly string[], name: string): boolean =>
   /^\(\$(http_)?host$/.test(variable) && operator === '=' && value.replace(/\)$/, '').toLowerCase() !== name;
 
-/** What `certfleet stateless` prints, for this name. */
+/** Reports whether this is what `certfleet stateless` prints for this name. */
 function isStateless({ args, block = [] }: Directive, name: string): boolean {
   const answers = block.some((inside) => inside.name === 'return' && inside.args[1]?.startsWith('$certfleet_token.'));
   const pattern = args
@@ -266,7 +272,7 @@ function isStateless({ args, block = [] }: Directive, name: string): boolean {
   return answers && args[0] === '($certfleet_request' && matches(pattern, `${name}${challenge}`, 'i');
 }
 
-/** The location that nginx chooses for a path, the innermost first; none if the server itself answers. */
+/** Returns the locations that nginx chooses for a path, the innermost first; none if the server itself responds. */
 function locationsFor(directives: readonly Directive[], path: string): readonly Directive[] {
   const all = directives.filter(({ name, block }) => name === 'location' && block);
   const withKind = all.map((one) => {
@@ -285,7 +291,7 @@ function locationsFor(directives: readonly Directive[], path: string): readonly 
   return one ? [...locationsFor(one.block ?? [], path), one] : [];
 }
 
-/** The directives as text, for a block to add. */
+/** Formats directives as text, for a block to add. */
 export const nginxText = (directives: readonly Directive[], indent = '    '): string =>
   directives
     .map(({ name, args, block }) => {

@@ -3,62 +3,65 @@ import type { FoundSettings, Remark } from '../../core/lineage/found.ts';
 import type { Enhancement, Kept, Said, Turned } from './said.ts';
 
 /**
- * One option of certbot: on its command line, in `cli.ini`, in `renewal/NAME.conf`, in messages and in the reference. To
- * support another one, add an entry to the table, and a row to `cli/certbot/certbot.test.ts`, or to `certbot.test.ts` if it has a key.
+ * One option of certbot: on its command line, in `cli.ini`, in `renewal/NAME.conf`, in messages and in the reference.
+ * To support another one, add an entry to the table, and a row to `cli/certbot/certbot.test.ts`, or to
+ * `certbot.test.ts` if it has a key.
  */
 export interface CertbotOption {
-  /** As typed, separated by blanks. In `cli.ini` they stand without the hyphens in front. */
+  /** The flags as typed, separated by spaces. In `cli.ini`, they appear without the leading hyphens. */
   readonly flags: string;
-  /** What its value is, for a shell to complete; undefined for a switch. */
+  /** The kind of the value, for shell completion. Undefined for a switch. */
   readonly value?: ValueKind;
 
-  // What it does on a command line: at most one of these.
+  // The effect on a command line. At most one of these is set.
 
-  /** The flag of certfleet that does the same, with the same value. */
+  /** certfleet's flag with the same effect and the same value. */
   readonly same?: string;
-  /** Its value is read later, by this name. */
+  /** The name under which the value is kept for later. */
   readonly keep?: Kept;
-  /** It says how challenges are answered. */
+  /** The way to answer challenges that the option chooses. */
   readonly answer?: string;
-  /** It says something of the private key, with others (`key-type.ts`). */
+  /** The part of the private key's type that the option sets, together with others (`key-type.ts`). */
   readonly part?: KeyPart;
-  /** It is for certbot's installers only. */
+  /** The setting that only certbot's installers use. */
   readonly enhance?: Enhancement;
-  /** What it turns on. */
+  /** The switch that the option turns on. */
   readonly turns?: Turned;
   readonly read?: (said: Said, value: string) => void;
-  /** It is refused, because of `why`. */
+  /** Whether the option is refused, for the reason in `why`. */
   readonly refused?: true;
 
-  /** `order`: `renew` refuses it unless a certificate is named. `renew`: `certfleet renew` has it, too. */
+  /**
+   * `order`: `renew` refuses the option unless a certificate is named. `renew`: `certfleet renew` has the option, too.
+   */
   readonly scope?: 'order' | 'renew';
 
-  // What it does in a renewal file, and in cli.ini for the renewals of all certificates.
+  // The effect in a renewal file, and in cli.ini for the renewals of all certificates.
 
-  /** Its keys there, separated by blanks; of several, the first that has a value counts. */
+  /** The option's keys there, separated by spaces. The first one with a value applies. */
   readonly keys?: string;
-  /** `read`: settings.ts, solvers.ts, hooks.ts or certbot.ts reads it. Undefined: it decides nothing of a renewal. */
+  /** `read`: settings.ts, solvers.ts, hooks.ts or certbot.ts reads it. Undefined: it does not affect a renewal. */
   readonly renews?: 'read' | ((value: string) => Renewed | undefined);
 
-  // What is said of it.
+  // The texts about the option.
 
-  /** What to type instead; that of `same` if undefined. */
+  /** What to type instead; by default, the flag in `same`. */
   readonly own?: string;
-  /** Why it is refused or not needed, or what else there is to know: a clause. */
+  /** Why the option is refused or not needed, or other useful information, as a clause. */
   readonly why?: string;
 }
 
 export type ValueKind = 'text' | 'file' | 'folder' | 'certificate' | 'ca' | 'plugin' | readonly string[];
 export type KeyPart = 'type' | 'size' | 'curve';
 
-/** What a setting becomes. */
+/** The effect of a setting on renewals. */
 export interface Renewed {
   readonly wishes?: FoundSettings['wishes'];
   readonly remark: Remark;
 }
 
 const kept = (text: string, wishes: FoundSettings['wishes']): Renewed => ({ wishes, remark: { kind: 'kept', text } });
-/** For a switch. */
+/** Returns the effect of a switch. */
 const when = (renewed: Renewed) => (value: string) => (/^(true|yes|on|1)$/i.test(value) ? renewed : undefined);
 
 export const listIn = (text: string): readonly string[] =>
@@ -67,7 +70,7 @@ export const listIn = (text: string): readonly string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
-/** Those that certfleet makes. */
+/** The RSA sizes that certfleet supports. */
 export const keySizes = ['2048', '3072', '4096'] as const;
 export const keyCurves = ['secp256r1', 'secp384r1'] as const;
 
@@ -82,9 +85,9 @@ const noEffect = 'has no effect';
 const folder = '`--http webroot:FOLDER`';
 const hook = '`--auth-hook` with `--http hook` or `--dns hook`';
 
-/** Made when first asked for, because most runs of certfleet do not. */
+/** Built when first needed, because most runs of certfleet do not need it. */
 const table = (): readonly CertbotOption[] => [
-  // Which certificate, and for which names.
+  // The certificate and its names.
   {
     flags: '-d --domains --domain --ip-address',
     value: 'text',
@@ -296,7 +299,7 @@ const table = (): readonly CertbotOption[] => [
 
   // The CA and its accounts.
   { flags: '--server', value: 'ca', same: '--issuer', scope: 'order', keys: 'server', renews: 'read' },
-  // certbot has it in a variable, REQUESTS_CA_BUNDLE.
+  // certbot reads this from a variable, REQUESTS_CA_BUNDLE.
   { flags: '--ca-file', value: 'file', same: '--ca-file', scope: 'order' },
   { flags: '--no-verify-ssl', refused: true, why: 'certfleet always checks the CA; name its root with --ca-file' },
   { flags: '--staging --test-cert', same: '--staging', scope: 'order' },
@@ -363,7 +366,7 @@ const table = (): readonly CertbotOption[] => [
   { flags: '--reason', value: 'text', keep: 'reason', scope: 'order', own: '`--reason`' },
   { flags: '--delete-after-revoke --no-delete-after-revoke', why: '`certfleet revoke` deletes nothing' },
 
-  // Folders, and how certbot itself works.
+  // Folders, and certbot's own behaviour.
   {
     flags: '--config-dir',
     value: 'folder',
@@ -391,7 +394,7 @@ const table = (): readonly CertbotOption[] => [
   { flags: '--checkpoints', value: 'text', refused: true, why: 'use `certfleet rollback NAME`' },
 ];
 
-/** The commands of certbot, and what to type instead, or why not: a clause. */
+/** The commands of certbot, with a clause that says what to type instead, or why there is nothing. */
 export const certbotVerbs: Readonly<Record<string, { readonly instead: string; readonly refused?: true }>> = {
   certonly: { instead: 'use `certfleet issue -d NAME`, or `certfleet certbot certonly`, instead' },
   run: { instead: 'use `certfleet issue -d NAME`, or `certfleet certbot run`, instead' },
@@ -411,8 +414,8 @@ export const certbotVerbs: Readonly<Record<string, { readonly instead: string; r
 };
 
 /**
- * What `certfleet issue` takes as it stands, besides the flags of DNS plugins. A list of its own, because each start of
- * certfleet looks for them.
+ * The flags of certbot that `certfleet issue` accepts unchanged, besides those of DNS plugins. A separate list, because
+ * each start of certfleet looks for them.
  */
 export const native: ReadonlySet<string> = new Set([
   ...['-a', '--authenticator', '--manual', '--rsa-key-size', '--elliptic-curve'],
@@ -441,13 +444,16 @@ function index(): Index {
   return made;
 }
 
-/** All but those of DNS plugins, which `plugins.ts` reads from the definitions of the providers. */
+/** Returns all options except those of DNS plugins, which `plugins.ts` reads from the definitions of the providers. */
 export const certbotOptions = (): readonly CertbotOption[] => index().options;
 export const allFlags = (): readonly string[] => [...index().byFlag.keys()];
 export const optionOfFlag = (flag: string): CertbotOption | undefined => index().byFlag.get(flag);
 export const optionOfKey = (key: string): CertbotOption | undefined => index().byKey.get(key);
 
-/** What to type instead of an option, or why nothing, as a clause; undefined if certfleet has the same. */
+/**
+ * Returns a clause with what to type instead of an option, or why there is nothing. Returns undefined if certfleet has
+ * the same option.
+ */
 export function insteadOf(flag: string): string | undefined {
   const { own, same, why } = optionOfFlag(flag) ?? {};
   const text = own ?? (same === undefined ? undefined : `\`${same}\``);
@@ -460,7 +466,7 @@ function readWebrootMap({ domains, webroots }: Said, text: string): void {
   try {
     map = JSON.parse(text);
   } catch {
-    // Said below.
+    // The code below reports this.
   }
   const entries = typeof map === 'object' && map !== null ? Object.entries(map) : [];
   if (entries.length === 0 || entries.some(([, folder]) => typeof folder !== 'string'))

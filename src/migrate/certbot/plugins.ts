@@ -4,7 +4,10 @@ import { adapterEntry, type Registry } from '../../config/registry.ts';
 /** certbot's own DNS plugins without a counterpart. */
 export const lackingPlugins: ReadonlySet<string> = new Set(['gehirn', 'sakuracloud']);
 
-/** The DNS provider of certbot's plugin `dns-NAME`: by its id, else by the prefix that the keys of its credentials have in certbot: `nsone` is `ns1`. */
+/**
+ * Returns the DNS provider for certbot's plugin `dns-NAME`: by its ID, or else by the prefix of its keys in certbot's
+ * credentials files. `nsone` is `ns1`.
+ */
 export async function findProvider(name: string, registry: Registry): Promise<string | undefined> {
   if (adapterEntry(registry, 'dns', name)) return name;
   const known = knownOf(registry);
@@ -19,19 +22,19 @@ async function readNames(registry: Registry): Promise<ReadonlyMap<string, string
   return byName;
 }
 
-/** The names that certbot's plugins for a DNS provider have. */
+/** Returns the names of certbot's plugins for a DNS provider. */
 export async function certbotNames(id: string, registry: Registry): Promise<readonly string[]> {
   const { prefixes } = await providerOf(id, registry);
   return prefixes.flatMap((prefix) => /^dns_(.+)_$/.exec(prefix)?.[1]?.replaceAll('_', '-') ?? []);
 }
 
-/** The options of a DNS provider. */
+/** Returns the options of a DNS provider. */
 export const providerOptions = async (id: string, registry: Registry): Promise<readonly string[]> =>
   (await providerOf(id, registry)).options;
 
 interface Provider {
   readonly options: readonly string[];
-  /** Of the keys in certbot's credentials files. */
+  /** The prefixes of the keys in certbot's credentials files. */
   readonly prefixes: readonly string[];
 }
 
@@ -40,7 +43,7 @@ interface Known {
   byName?: Promise<ReadonlyMap<string, string>>;
 }
 
-/** What was read of definitions: an import asks for each of thousands of certificates. */
+/** A cache of what was read from definitions, because an import needs it for each of thousands of certificates. */
 const knownOfRegistry = new WeakMap<Registry, Known>();
 
 function knownOf(registry: Registry): Known {

@@ -1,24 +1,24 @@
-/** What one command line of certbot says, before it is known which command of certfleet does it. */
+/** The content of a certbot command line, before it is known which certfleet command corresponds to it. */
 export interface Said {
   readonly domains: string[];
   readonly webroots: string[];
-  /** Every answer to how the challenges are answered: `webroot`, `standalone`, `manual`, `nginx`, `apache`, `dns-…`. */
+  /** All choices of how to answer challenges: `webroot`, `standalone`, `manual`, `nginx`, `apache`, `dns-…`. */
   readonly authenticators: string[];
   installer: string | undefined;
-  /** The value of each flag that is read later, by its meaning. */
+  /** The values of flags that are read later, by meaning. */
   readonly values: Partial<Record<Kept, string>>;
   expand: boolean;
-  /** It must not ask. */
+  /** Whether certfleet must not ask questions. */
   isUnattended: boolean;
   /** `--disable-hook-validation`. */
   trustsHooks: boolean;
   /** `--no-directory-hooks`. */
   leavesFolders: boolean;
-  /** What certbot's installers would add to the configuration of the server. */
+  /** What certbot's installers would add to the server's configuration. */
   readonly enhancements: Enhancement[];
-  /** Flags that certfleet has too, in its own words, each with its value. */
+  /** Flags that certfleet has, too, in certfleet's spelling, each with its value. */
   readonly same: (readonly string[])[];
-  /** The flags that are for an order, and not for `renew`, as they are typed. */
+  /** The flags that apply to an order and not to `renew`, as typed. */
   readonly ofOrder: string[];
   /** Flags for the DNS plugin and the key, which `cli/certbot/flags.ts` translates. */
   readonly others: string[];
@@ -26,10 +26,10 @@ export interface Said {
 
 export type Enhancement = '--redirect' | '--hsts' | '--uir' | '--staple-ocsp';
 
-/** A switch that is read where it is used. */
+/** A switch that other code reads by name. */
 export type Turned = 'expand' | 'isUnattended' | 'trustsHooks' | 'leavesFolders';
 
-/** A value that is read where it is used. */
+/** A value that other code reads by name. */
 export type Kept =
   | 'name'
   | 'configDir'

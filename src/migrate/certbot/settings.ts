@@ -11,7 +11,7 @@ import { certbotOptions, optionOfKey } from './options.ts';
 import { isKeyOfPlugin } from './plugin-flags.ts';
 import { solversOf } from './solvers.ts';
 
-/** What certbot uses if a renewal file names no server, and the one that took the place of its first. */
+/** The server that certbot uses if a renewal file names none. It replaced certbot's first one. */
 const usualServer = 'https://acme-v02.api.letsencrypt.org/directory';
 
 const reloads: Readonly<Record<string, string>> = { nginx: 'nginx -s reload', apache: 'apache2ctl graceful' };
@@ -22,8 +22,8 @@ export type Settled = Pick<
 >;
 
 /**
- * The settings of a renewal file, with a remark for each that is not the default. Throws a plain Error if the certificate
- * must be left to certbot.
+ * Returns the settings of a renewal file, with a remark for each one that is not the default. Throws a plain Error if
+ * the certificate must be left to certbot.
  */
 export async function settingsOf(
   conf: Section,
@@ -35,7 +35,7 @@ export async function settingsOf(
     context,
   }: {
     readonly name: string;
-    /** `<directory> <id>` of those that could be read. */
+    /** `<directory> <id>` of the accounts that could be read. */
     readonly accounts: ReadonlySet<string>;
     readonly folders: Parameters<typeof hooksOf>[1];
     readonly context: ImportContext;
@@ -84,20 +84,20 @@ export async function settingsOf(
       preflight: context.settings.preflight,
     },
     remarks,
-    // Since version 4.
+    // Applies since version 4.
     renewsByLifetime: true,
     ...present({ renewBeforeMs: before }),
     ...nextKeyTypeOf(params, remarks),
   };
 }
 
-/** certbot has its installer reload the server whatever the hook is. */
+/** Adds the server's reload to the hooks. certbot's installer reloads the server whatever the hook is. */
 function withReload(hooks: Hooks, reload: string): Hooks {
   const lines = [hooks.first?.deploy, `${reload} || s=$?`].filter((line) => line !== undefined);
   return { ...hooks, first: { ...hooks.first, deploy: lines.join('\n') } };
 }
 
-/** What the table of options makes of each key by itself, in the order of the table. */
+/** Returns the effects of keys that the table of options translates one by one, in the order of the table. */
 function wishesOf(params: Section, remarks: Remark[]): FoundSettings['wishes'] {
   let wishes: FoundSettings['wishes'] = {};
   for (const { keys, become } of becoming) {
@@ -114,7 +114,7 @@ const becoming = certbotOptions().flatMap(({ keys = '', renews }) =>
   typeof renews === 'function' ? [{ keys: keys.split(' '), become: renews }] : [],
 );
 
-/** Undefined if the file does not say, or if certfleet makes no such key. */
+/** Returns an empty object if the file has no key type, or if certfleet does not generate such keys. */
 function nextKeyTypeOf(params: Section, remarks: Remark[]): Pick<FoundCertificate, 'nextKeyType'> {
   const type = textIn(params, 'key_type');
   if (type === undefined) return {};
@@ -137,7 +137,7 @@ const unitMs: Readonly<Record<string, number>> = {
   year: 365 * 86_400_000,
 };
 
-/** `30 days`, as certbot writes it. */
+/** Parses a period such as `30 days`, as certbot writes it. */
 function renewBefore(text: string | undefined, remarks: Remark[]): number | undefined {
   if (text === undefined) return undefined;
   const [, count, unit = 'day'] = /^(\d+)\s*(second|minute|hour|day|week|month|year)?s?$/.exec(text.trim()) ?? [];

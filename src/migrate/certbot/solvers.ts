@@ -10,12 +10,12 @@ import { whyNoFile, whyNoFolder } from '../missing.ts';
 import { listIn, type Section, textIn } from './config-obj.ts';
 import { findProvider, lackingPlugins, providerOptions } from './plugins.ts';
 
-/** How to answer challenges, and what to say about it. */
+/** How to answer challenges, with remarks about it. */
 export interface Solvers extends Pick<FoundSettings, 'solver' | 'solvers' | 'solverOf'> {
   readonly remarks: readonly Remark[];
 }
 
-/** What certbot's authenticator becomes. */
+/** Returns the solvers that correspond to certbot's authenticator. */
 export async function solversOf(params: Section, name: string, context: ImportContext): Promise<Solvers> {
   const authenticator = textIn(params, 'authenticator') ?? 'standalone';
   const plugin = /(?:^|:)dns-([a-z0-9-]+)$/.exec(authenticator)?.[1];
@@ -65,7 +65,7 @@ function standalone(params: Section, remarks: readonly Remark[]): Solvers {
   return one('standalone', settings, remarks);
 }
 
-/** Each folder is a solver, because only that of a name's own folder can answer for it. */
+/** Returns a solver for each folder, because only the one with a name's own folder can answer for that name. */
 async function webroots(params: Section, name: string, { files }: ImportContext): Promise<Solvers> {
   const map = params.sections.get('webroot_map');
   const folderOf = new Map<string, string>();
@@ -145,7 +145,7 @@ async function dnsSolvers(
   const provider = lackingPlugins.has(plugin) ? undefined : await findProvider(plugin, registry);
   if (provider === undefined) {
     const near = nearest(plugin, Object.keys(registry.dns));
-    // Kept under its name, so that a renewal says what is missing, and does not try another way.
+    // The solver keeps its name, so that a renewal reports what is missing, and does not try another way.
     return one(plugin, { type: dns01Type, provider: plugin, options: {} }, [
       {
         kind: 'missing',

@@ -10,30 +10,30 @@ type Closed<T> = {
   readonly [K in keyof T]: T[K] extends readonly (infer Item)[] ? readonly Item[] : Readonly<T[K]>;
 };
 
-/** What one command line of certbot says. */
+/** The content of one certbot command line. */
 export interface CertbotWords extends Closed<Said> {
   readonly verb: string;
-  /** The last answer to how the challenges are answered. */
+  /** The last choice of how to answer challenges. */
   readonly authenticator: string | undefined;
-  /** The certificate has settings that a configuration declares, or declared. */
+  /** Whether the settings of the certificate are, or were, declared in a configuration. */
   readonly keepsSettings?: boolean;
-  /** With `--nginx` and `--apache`, once the server's configuration has been read. */
+  /** Set with `--nginx` and `--apache`, once the server's configuration has been read. */
   readonly served?: Served;
 }
 
-/** What the configuration of a web server says of the names. */
+/** What a web server's configuration says about the names. */
 export interface Served {
-  /** What to write after --http; undefined if the server only gets the certificate. */
+  /** The value for --http; undefined if the server only gets the certificate. */
   readonly http?: string;
-  /** What to write after --deploy. */
+  /** The values for --deploy. */
   readonly deploy: readonly string[];
   /** A hook that makes the server read the certificate. */
   readonly deployHook?: string;
-  /** The flags that name the nginx that was asked. */
+  /** The flags that name the nginx whose configuration was read. */
   readonly nginx?: readonly string[];
 }
 
-/** Reads what is typed after `certfleet certbot`. Fails with a code of `usage/`. */
+/** Parses the words after `certfleet certbot`. Fails with a `usage/` code. */
 export function readCertbot(words: readonly string[]): CertbotWords {
   const said = newSaid();
   const verbs: string[] = [];
@@ -46,7 +46,7 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     const [, typed = word, inline] = /^(--[^=]+)=(.*)$/s.exec(word) ?? [];
     const value = (): string => {
       const text = inline ?? words[++at];
-      // A word with a blank is a value: a command, for example.
+      // A word with a space is a value, such as a command.
       if (text === undefined || text === '' || (inline === undefined && /^--?[a-z]\S*$/.test(text)))
         throw fail('usage/flag-needs', { flag: typed, needed: 'a value' });
       return text;
@@ -68,7 +68,7 @@ export function readCertbot(words: readonly string[]): CertbotWords {
     if (option.scope === 'order') said.ofOrder.push(typed);
     take(option, { flag, said, value: option.value === undefined ? undefined : value() });
   }
-  // The words of a whole line of certbot, pasted behind `certfleet certbot`, begin with a program.
+  // A whole certbot line, pasted after `certfleet certbot`, begins with a program.
   const first = Math.max(
     0,
     verbs.findIndex((word) => !isProgram(word)),
@@ -104,15 +104,15 @@ function take(
   else read?.(said, value ?? '');
 }
 
-/** Whether a flag has no value. Fails with `usage/unknown-option`. */
+/** Reports whether a flag has no value. Fails with `usage/unknown-option`. */
 export const isSwitch = (typed: string): boolean =>
   isOfDnsPlugin(typed) ? isChoice(typed) : wholeFlag(typed).option.value === undefined;
 
-/** Whether certbot, or certfleet in its place, knows a flag. */
+/** Reports whether certbot, or certfleet in its place, knows a flag. */
 export const isKnown = (typed: string): boolean =>
   isOfDnsPlugin(typed) || allFlags().some((flag) => flag === typed || (typed.length > 2 && flag.startsWith(typed)));
 
-/** The flag itself, or the only one that begins so, as certbot takes it too. Fails with `usage/unknown-option`. */
+/** Returns the flag itself, or the only flag with this prefix, as certbot does. Fails with `usage/unknown-option`. */
 function wholeFlag(typed: string): { readonly flag: string; readonly option: CertbotOption } {
   const known = optionOfFlag(typed);
   if (known) return { flag: typed, option: known };

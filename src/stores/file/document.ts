@@ -8,11 +8,11 @@ import { hash } from 'node:crypto';
  * {"schema":1,…
  * ```
  *
- * state · number, as in the file's name · nonce · nonce of the revision it was written on (`-`: none) · length · the
- * first half of a SHA-256 over the line and the bytes · name. The digest detects damaged files; the number, a file that
- * a writer has begun to write over; the nonce makes a revision unique even if a number comes back years after a delete;
- * the predecessor's nonce proves to a slow writer that the next one built on its revision. A tombstone has a line too,
- * so that a file truncated by a crash never reads as deleted.
+ * state · number, as in the file's name · nonce · nonce of the revision it is based on (`-`: none) · length · the first
+ * half of a SHA-256 over the line and the bytes · name. The digest detects a damaged file, and the number a file that a
+ * writer has begun to overwrite. The nonce makes a revision unique even if its number is used again years after a
+ * deletion. The predecessor's nonce proves to a slow writer that the next revision is based on its own. A deletion
+ * marker has a line, too, so that a file truncated by a crash never reads as deleted.
  */
 export interface StoredDocument {
   readonly state: 'live' | 'deleted';
@@ -28,7 +28,7 @@ export const noPredecessor = '-';
 const magic = 'certfleet 1';
 const newline = 0x0a;
 
-// In one call, which makes no object: half of the time of createHash.
+// A single call that creates no object, which takes half as long as createHash.
 const digestOf = (fields: string, bytes: Uint8Array): string =>
   hash('sha256', Buffer.concat([Buffer.from(fields), bytes]), 'hex').slice(0, 32);
 
@@ -42,7 +42,7 @@ export function encodeStored(document: StoredDocument): Uint8Array {
 
 const linePattern = /^(certfleet 1 (live|deleted) (\d+) ([\w-]+) ([\w-]+) (\d+)) ([0-9a-f]{32}) (".*")$/;
 
-/** Reads a file. Returns a string if it cannot be trusted, which says why. */
+/** Decodes a file. Returns the reason as a string if the file cannot be trusted. */
 export function decodeStored(file: Uint8Array): StoredDocument | string {
   if (file.length === 0) return 'the file is empty';
   const end = file.indexOf(newline);

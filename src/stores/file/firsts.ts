@@ -3,7 +3,7 @@ import type { Key } from '../../ports/store.ts';
 import type { StoredDocument } from './document.ts';
 import { type Place, pathOf } from './layout.ts';
 
-/** What a document is to contain. */
+/** The content of a document to create. */
 export interface Content {
   readonly key: Key;
   readonly place: Place;
@@ -15,16 +15,19 @@ export interface First extends Content {
   readonly document: StoredDocument;
 }
 
-/** The steps that the file store has for all revisions. */
+/** Steps of the file store that all revisions share. */
 interface Steps {
   draft(place: Place, document: StoredDocument): Promise<string>;
-  /** False if the name is taken. */
+  /** Returns false if the name is taken. */
   link(temporary: string, path: string): Promise<boolean>;
-  /** Whether the link was made before others had continued, by a listing that is younger than the link. */
+  /** Reports whether the link was made before others had continued, from a listing that is newer than the link. */
   isInTime(first: First, names: readonly string[]): Promise<boolean>;
 }
 
-/** Writes first revisions into one folder: they share the listing and the fsync. Answers whether each was in time. */
+/**
+ * Writes first revisions into one folder, which share the listing and the fsync. Returns for each whether it was in
+ * time.
+ */
 export async function writeFirsts(
   folder: string,
   firsts: readonly First[],
@@ -48,7 +51,7 @@ export async function writeFirsts(
   }
 }
 
-/** The next step of each that has not failed; the others keep their failure. */
+/** Runs the next step for each result that has not failed. The others keep their failure. */
 const afterEach = <A, B>(
   results: readonly PromiseSettledResult<A>[],
   next: (value: A, at: number) => Promise<B>,

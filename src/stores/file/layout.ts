@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import type { Key } from '../../ports/store.ts';
 
 /**
- * The path of a document: `<root>/<kind>/<2 hex of sha1(name)>/<name>@<number>`.
+ * The path of a document is `<root>/<kind>/<2 hex of sha1(name)>/<name>@<number>`.
  *
  * If a name is not a safe file name (other characters, longer than 200, a leading dot, which marks temporary files),
- * the file is named `=` and the SHA-256 of the name in hex; its first line has the name. The limit is 200 because a file
- * name has at most 255 bytes, and `@` with a number takes up to 17.
+ * the file is named `=` and the SHA-256 of the name in hex, and its first line contains the name. The limit is 200
+ * because a file name has at most 255 bytes, and `@` with a number takes up to 17.
  */
 const plainName = /^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,199}$/;
 const revisionFile = /^(=[0-9a-f]{64}|[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,199})@([1-9]\d{0,15})$/;
@@ -27,18 +27,18 @@ export const placeOf = (root: string, key: Key): Place => ({
   stem: stemOf(key.name),
 });
 
-/** Whether the file is called by a digest of the name. */
+/** Reports whether the file is named by a digest of the document's name. */
 export const isHashed = ({ stem }: Pick<Place, 'stem'>): boolean => stem.startsWith('=');
 
 /**
- * A deletion marker is one line of at most 93 bytes beside the name, which has up to 200 where it is the file's too. A
- * longer file is not opened to find out: else each key and certificate would be.
+ * The largest size of a deletion marker: one line of at most 93 bytes besides the name, which has up to 200 if it is
+ * also the file's name. Larger files are not opened to check, which would open each key and certificate.
  */
 export const longestMarker = 300;
 
 export const pathOf = ({ folder, stem }: Place, number: number): string => `${folder}/${stem}@${number}`;
 
-/** The numbers that one document has in a folder listing, lowest first. */
+/** Returns the numbers of one document in a folder listing, lowest first. */
 export function numbersOf(stem: string, names: readonly string[]): readonly number[] {
   const prefix = `${stem}@`;
   const numbers: number[] = [];
@@ -48,7 +48,7 @@ export function numbersOf(stem: string, names: readonly string[]): readonly numb
   return numbers.sort((a, b) => a - b);
 }
 
-/** All documents of a folder listing, each with its numbers, lowest first. Skips other files. */
+/** Returns all documents in a folder listing, each with its numbers, lowest first. Skips other files. */
 export function groupByStem(names: readonly string[]): ReadonlyMap<string, readonly number[]> {
   const groups = new Map<string, number[]>();
   for (const name of names) {
@@ -63,12 +63,12 @@ export function groupByStem(names: readonly string[]): ReadonlyMap<string, reado
   return groups;
 }
 
-/** All documents of a folder listing, each with its latest number. */
+/** Returns all documents in a folder listing, each with its latest number. */
 export function latestByStem(names: readonly string[]): ReadonlyMap<string, number> {
   const latest = new Map<string, number>();
   for (const name of names) {
     const at = name.lastIndexOf('@');
-    // Most documents have only a first revision, and each pass goes through thousands of names.
+    // Most documents have only a first revision, and each pass reads thousands of names.
     const number = name.endsWith('@1') ? 1 : revisionFile.test(name) ? Number(name.slice(at + 1)) : 0;
     const stem = name.slice(0, at);
     if (number > (latest.get(stem) ?? 0)) latest.set(stem, number);

@@ -17,30 +17,32 @@ import {
 import type { Trust } from './trust.ts';
 import { type createGuard, refused } from './unusable.ts';
 
-/** How often other processes may replace a document between listing and reading it; ten in a row mean another fault. */
+/**
+ * How often other processes may replace a document between listing and reading it. Ten in a row mean a different fault.
+ */
 export const maxRereads = 10;
 
-/** What makes one file unreadable, and says nothing of the others: another thing in its place, or a bad block. */
+/** Errors that make one file unreadable, but say nothing about others: another object in its place, or a bad block. */
 const badFile: ReadonlySet<unknown> = new Set(['EISDIR', 'EFTYPE', 'EFBIG', 'EIO']);
 
-/** A revision that was read: what a write is built on. */
+/** A revision that was read, and that a write can be based on. */
 export interface Current {
   readonly number: number;
   readonly document: StoredDocument;
 }
 
-/** What looks into the folders of a file store, and changes nothing. */
+/** Creates the functions that read the folders of a file store and change nothing. */
 export function createReader(root: string, files: Files, trust: Trust, guarded: ReturnType<typeof createGuard>) {
   const corrupt = (key: Key, path: string, reason: string, numbers: readonly number[]): CertfleetError => {
     const number = Number(path.slice(path.lastIndexOf('@') + 1));
-    // Only reported, never used: an older lineage has forgotten its order and would buy a second certificate.
+    // Only reported, never used: an older lineage does not record its latest order, and would buy a second certificate.
     const older = numbers.filter((other) => other < number).at(-1);
     const beside =
       older === undefined ? '' : ` (the previous revision still exists: ${path.replace(/\d+$/, '')}${older})`;
     return fail('store/corrupt', { key: `${key.kind}/${key.name}`, reason, file: `${path}${beside}` });
   };
 
-  /** The document in a file, or why there is none; undefined if the file is gone. */
+  /** Returns the document in a file, or the reason why there is none, or undefined if the file is gone. */
   async function decoded(path: string): Promise<StoredDocument | string | undefined> {
     try {
       const file = await files.read(path, trust.file);
@@ -51,17 +53,20 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
     }
   }
 
-  /** The document of one number, or why it cannot be trusted; undefined if the file is gone. */
+  /** Returns the document with a number, or the reason why it cannot be trusted, or undefined if the file is gone. */
   async function readFile(path: string, number: number): Promise<StoredDocument | string | undefined> {
     const document = await decoded(path);
     if (document === undefined) return undefined;
     if (typeof document !== 'string' && document.number === number) return document;
-    // A writer may have renamed it during the read, and begun to write over it.
+    // A writer may have renamed the file during the read, and begun to overwrite it.
     if (!(await files.stat(path))) return undefined;
     return typeof document === 'string' ? document : `it contains revision ${document.number}`;
   }
 
-  /** The document of one number; undefined if the file is gone. Fails with `store/corrupt` if it cannot be trusted. */
+  /**
+   * Returns the document with a number, or undefined if the file is gone. Fails with `store/corrupt` if it cannot be
+   * trusted.
+   */
   async function read(key: Key, place: Place, number: number, numbers: readonly number[]) {
     const path = pathOf(place, number);
     const document = await readFile(path, number);
@@ -96,7 +101,8 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
       if (number === undefined) return undefined;
       const document = await readFile(pathOf(place, number), number);
       if (document !== undefined) return toEntry(kind, place, numbers, document);
-      // Replaced since the listing. A scan may miss what changes meanwhile, but not what exists all the time.
+      // Replaced since the listing. A scan may miss documents that change meanwhile, but not those that exist
+      // throughout.
       numbers = numbersOf(place.stem, (await files.list(place.folder)) ?? []);
     }
     return toEntry(kind, place, numbers, 'it is listed but cannot be read');
@@ -107,7 +113,7 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
     const damage =
       typeof document === 'string' || stemOf(document.name) === place.stem ? document : ofAnother(kind, document);
     if (typeof damage === 'string') {
-      // The document cannot be read, and so neither its name: use the name of the file.
+      // The document cannot be read, and neither can its name, so this uses the file's name.
       const key = { kind, name: place.stem };
       const error = corrupt(key, pathOf(place, number), damage, numbers);
       return { key, revision: `${number}-`, bytes: new Uint8Array(), corrupt: error };
@@ -122,7 +128,7 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
     for (const [stem, numbers] of groupByStem((await files.list(folder)) ?? [])) {
       const place = { folder, stem };
       const number = numbers.at(-1) ?? 0;
-      // Of thousands of documents, nearly all are whole: two asynchronous calls less for each save a tenth of a scan.
+      // Nearly all of thousands of documents are intact. Two asynchronous calls less for each save a tenth of a scan.
       const document = await decoded(pathOf(place, number));
       const isWhole = typeof document === 'object' && document.number === number;
       const entry = isWhole ? toEntry(kind, place, numbers, document) : await entryOf(kind, place, numbers);
@@ -131,7 +137,7 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
     return entries;
   }
 
-  /** A page is one shard. */
+  /** Scans documents. A page is one shard. */
   async function* scan(kind: Kind, signal: AbortSignal): AsyncIterable<readonly Entry[]> {
     for (const shard of await guarded(signal, async () => (await files.list(join(root, kind))) ?? [])) {
       if (!isShard(shard)) continue;
@@ -140,7 +146,7 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
     }
   }
 
-  /** Whether the latest revision is a document; one after the first may be a deletion marker. */
+  /** Reports whether the latest revision is a document. Any but the first may be a deletion marker. */
   async function isLive(place: Place, number: number): Promise<boolean> {
     const path = pathOf(place, number);
     if (!isHashed(place) && ((await files.stat(path))?.size ?? 0) > longestMarker) return true;
@@ -160,7 +166,7 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
       });
     }
     return {
-      // Nearly all names are their own stems, and those that look like a digest are not.
+      // Nearly all names are their own stems. A name that looks like a digest is not.
       has: (name) => (!isHashed({ stem: name }) && stems.has(name)) || stems.has(stemOf(name)),
       names: [...stems].filter((stem) => !isHashed({ stem })),
     };

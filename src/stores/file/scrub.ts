@@ -7,20 +7,20 @@ import { groupByStem, isShard, type Place, pathOf } from './layout.ts';
 import type { Current } from './reader.ts';
 import type { Trust } from './trust.ts';
 
-/** A write takes milliseconds; a temporary file that is older was left by a killed process. */
+/** A write takes milliseconds, so an older temporary file was left by a killed process. */
 const leftMs = 60_000;
 
 interface Scrubbing extends Pick<World, 'files' | 'clock'> {
   readonly trust: Trust;
   readonly signal: AbortSignal;
-  /** Writes a deletion marker once more; false if another process was faster. */
+  /** Writes a deletion marker again. Returns false if another process was faster. */
   readonly markAgain: (key: Key, place: Place, current: Current) => Promise<boolean>;
 }
 
 /**
- * Removes earlier revisions and temporary files whose content must not stay. A revision below the current one is removed
- * only if the current one has a single name, as in decision 0013: its writer has looked for what is below. Otherwise the
- * current one is written again, and the writer finds that the next one was built on its own.
+ * Removes earlier revisions and temporary files whose content must not stay. Removes a revision below the current one
+ * only if the current one has a single name, as in decision 0013, because then its writer has checked the files below
+ * it. Otherwise, writes the current one again, and its writer finds that the next revision is based on its own.
  */
 export async function scrubKind(
   root: string,
@@ -38,13 +38,13 @@ export async function scrubKind(
   const isAllowed = (found: StoredDocument | string): boolean =>
     typeof found === 'object' && (found.state === 'deleted' || mayStay({ kind, name: found.name }, found.bytes));
 
-  /** Another process may have removed the folder, because it was empty. */
+  /** Syncs a folder, unless another process has removed it because it was empty. */
   const syncIfThere = (folder: string): Promise<void> =>
     files.syncFolder(folder).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     });
 
-  /** That of a writer that is alive stays: what it does depends on its file (decision 0019). */
+  /** Removes a temporary file unless its writer is alive, because a writer relies on its file (decision 0019). */
   async function scrubTemporary(path: string): Promise<boolean> {
     const found = await read(path);
     if (found === undefined || isAllowed(found)) return false;
@@ -64,7 +64,7 @@ export async function scrubKind(
     if (found.every((one) => one === undefined || isAllowed(one))) return false;
     const current = pathOf(place, numbers.at(-1) ?? 0);
     const document = await read(current);
-    // It is gone by now, or damaged; then a person may need what is below.
+    // The file is gone by now, or damaged. In the latter case, a person may need the revision below it.
     if (typeof document !== 'object') {
       isTorn = true;
       return false;

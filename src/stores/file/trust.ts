@@ -3,13 +3,14 @@ import type { Files, Foreign, ReadOptions } from '../../ports/files.ts';
 import { untrusted } from './unusable.ts';
 
 /**
- * What a store contains says which commands to run, so only root and the effective user may be able to write it:
- * neither on the way to its folder, nor in it. If it was open to others before, they may have left folders and files.
+ * Checks who can write to the store. Its content determines which commands run, so only root and the effective user may
+ * be able to write to it, or to the folders that lead to it. If it was open to others before, they may have left
+ * folders and files.
  */
 export interface Trust {
-  /** Fails with `store/untrusted`. Looks once at the store's folder and each folder in it. */
+  /** Fails with `store/untrusted`. Checks the store's folder and each folder in it once. */
   folder(path: string): Promise<void>;
-  /** For reading a document. */
+  /** The options for reading a document. */
   readonly file: ReadOptions;
 }
 
@@ -23,7 +24,7 @@ export function createTrust(root: string, files: Files): Trust {
     if (parent !== undefined) await folder(parent);
     const foreign = await files.foreign(path, parent);
     if (foreign) throw refuse(foreign);
-    // In a folder that is not there yet, or whose parent is sticky, another user may make the next one.
+    // In a folder that does not exist yet, or whose parent is sticky, another user may create the next one.
     if (parent === undefined ? await files.stat(path) : trusted.has(parent)) trusted.add(path);
   }
 

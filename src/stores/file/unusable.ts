@@ -41,7 +41,7 @@ async function unusable(root: string, files: Files, error: unknown): Promise<unk
   return refused(root, `${reasonOf(error)}${where}`, advice, error);
 }
 
-/** What to do if the folder belongs to another user, which is usual for the volume of a container. */
+/** Advises what to do if the folder belongs to another user, which is common for the volume of a container. */
 async function adviceForOwner(
   root: string,
   files: Files,
@@ -64,7 +64,9 @@ async function adviceForOwner(
 export const refused = (path: string, reason: string, advice: string, cause?: unknown): CertfleetError =>
   fail('store/unusable', { path, reason, advice }, { cause });
 
-/** Where others could write in the store, they may have written anywhere in it: the remedy is for all of it. */
+/**
+ * The error for a store that others can write to. They may have written anywhere in it, so the remedy covers all of it.
+ */
 export function untrusted(root: string, foreign: Foreign): CertfleetError {
   const { path, reason, command, change, needsRoot } = foreign;
   if (command === 'rm' || command === 'none')
@@ -85,8 +87,8 @@ export function untrusted(root: string, foreign: Foreign): CertfleetError {
 }
 
 /**
- * Wraps the calls of a store: stops them before they begin if the signal is aborted, does nothing in a place that is
- * not trusted, and words system errors.
+ * Wraps the calls of a store: does not start them if the signal is aborted or the place is not trusted, and words
+ * system errors.
  */
 export const createGuard =
   (root: string, files: Files, trust: () => Promise<void>) =>

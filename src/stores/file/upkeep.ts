@@ -10,14 +10,14 @@ import { groupByStem, isHashed, isShard, longestMarker, numbersOf, type Place, p
 import type { Trust } from './trust.ts';
 import { refused } from './unusable.ts';
 
-/** The folder contains secrets, so only its owner may enter. */
+/** The folder contains secrets, so only its owner may enter it. */
 export const fileMode = { mode: 0o600 } as const;
 export const folderMode = 0o700;
 
 /**
- * The least free space for an order. A certificate takes about 100 KiB while it is made (eleven writes of a 4 KiB
- * block, some twice for a moment), so 16 MiB is enough for 100 at once. It is not a percentage, because five percent of
- * a large disk is plenty.
+ * The minimum free space for an order. A certificate takes about 100 KiB while it is issued (eleven writes of a 4 KiB
+ * block, some twice for a moment), so 16 MiB is enough for 100 at the same time. It is not a percentage, because five
+ * percent of a large disk is plenty.
  */
 const minFreeMiB = 16;
 
@@ -25,9 +25,9 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * The longest time that a deletion marker stays: a writer that was stopped for longer is considered dead. Markers
- * of names that are used once (a random id, a CA's token) would pile up; an hour is enough for them, because a late
- * write could raise only what no lineage names any more.
+ * How long a deletion marker stays. A writer that was stopped for longer is considered dead. Markers of names that are
+ * used once (a random ID, a CA's token) would accumulate. An hour is enough for these, because a late write could only
+ * restore a document that no lineage names any longer.
  */
 const markerMs = {
   key: hourMs,
@@ -41,14 +41,17 @@ const markerMs = {
   meta: dayMs,
 } as const satisfies Record<Kind, number>;
 
-/** Whether a name of this kind is used once, so that its deletion marker may go early. */
+/** Reports whether names of this kind are used once, so that their deletion markers may be removed early. */
 export const isUsedOnce = (kind: Kind): boolean => markerMs[kind] === hourMs;
-/** No write takes an hour; older files were left by a crash. */
+/** No write takes an hour, so older files were left by a crash. */
 const temporaryMs = hourMs;
-/** Tidying reads every old document, so do it rarely. */
+/** Tidying reads every old document, so it is done rarely. */
 const tidyEveryMs = hourMs;
 
-/** What a new store may have already: an empty file system has `lost+found`, and a restore may have been killed. */
+/**
+ * Reports whether a new store may already contain this name: an empty file system has `lost+found`, and a restore may
+ * have been killed.
+ */
 const isOfStore = (name: string): boolean =>
   Object.hasOwn(markerMs, name) ||
   name === 'lost+found' ||
@@ -56,7 +59,9 @@ const isOfStore = (name: string): boolean =>
   name === 'deployed' ||
   isTemporaryName(name);
 
-/** A mistyped path must not scatter a store in a folder that has another use. */
+/**
+ * Refuses a folder with other files, so that a mistyped path does not put a store into a folder for another purpose.
+ */
 export async function checkUnused(root: string, files: World['files']): Promise<void> {
   const names = (await files.list(root)) ?? [];
   const other = names.includes('meta') ? undefined : names.find((name) => !isOfStore(name));
@@ -68,13 +73,13 @@ export async function checkUnused(root: string, files: World['files']): Promise<
   );
 }
 
-/** Tests that the folder can be a store, and creates it if it does not exist. */
+/** Checks that the folder can be a store, and creates it if it does not exist. */
 export async function checkFolder(root: string, { files, random }: World, trust: Trust): Promise<void> {
   await files.makeFolders(root, folderMode);
-  // Now it is there; another process may have made it.
+  // Checked again now that the folder exists, because another process may have created it.
   await trust.folder(root);
   const { free, total } = await files.space(root);
-  // Some FUSE file systems report a size of zero because they do not know it; then the write below decides.
+  // Some FUSE file systems report a size of zero because they do not know it. Then the write below decides.
   if (total > 0 && free < minFreeMiB * 1024 * 1024) {
     const mib = (free / 1024 / 1024).toFixed(1);
     const advice = 'Make room on this file system. Nothing in the store is lost.';
@@ -99,8 +104,8 @@ export async function checkFolder(root: string, { files, random }: World, trust:
 }
 
 /**
- * Removes a deletion marker once no process can be writing on the document, and the folder if it is empty. A writer has
- * a temporary file in the folder from before it checks its base until its very end. If there is none, every writer has
+ * Removes a deletion marker once no process can be writing the document, and the folder if it is empty. A writer has a
+ * temporary file in the folder from before it checks its base until its very end. If there is none, every writer has
  * either ended, or will check its base and find it gone.
  */
 export async function bury(place: Place, number: number, { files }: World): Promise<void> {
@@ -110,14 +115,17 @@ export async function bury(place: Place, number: number, { files }: World): Prom
   await files.removeFolderIfEmpty(place.folder);
 }
 
-/** Removes old deletion markers, empty folders and files that crashes left. At most once an hour; other calls cost one read. */
+/**
+ * Removes old deletion markers, empty folders and files that crashes left. Works at most once an hour; other calls cost
+ * one read.
+ */
 export async function tidyFolders(
   root: string,
   { files, clock }: World,
   trust: Trust,
   signal: AbortSignal,
 ): Promise<void> {
-  // A temporary file may have been a revision for a year, and been renamed a moment ago to be written over.
+  // A temporary file may be a year-old revision that was renamed a moment ago to be overwritten.
   const olderThan = (stat: FileStat | undefined, ms: number): boolean =>
     stat !== undefined && clock.now().getTime() - Math.max(stat.modifiedMs, stat.changedMs) > ms;
 
@@ -146,7 +154,7 @@ export async function tidyFolders(
     for (const [stem, numbers] of groupByStem(names)) {
       signal.throwIfAborted();
       const place = { folder, stem };
-      // Lowest first, as everywhere. A crash between a link and its removals left what is below the predecessor.
+      // Lowest first, as everywhere. A crash between a link and its removals left the files below the predecessor.
       for (const number of numbers.slice(0, -2)) await files.remove(pathOf(place, number));
       if (!(await isOldMarker(place, numbers.at(-1) ?? 0, kind))) continue;
       for (const number of numbers.slice(-2)) await files.remove(pathOf(place, number));
@@ -157,7 +165,7 @@ export async function tidyFolders(
   const marker = join(root, '.tidied');
   const last = await files.read(marker, trust.file);
   const age = last ? clock.now().getTime() - Date.parse(Buffer.from(last).toString()) : Number.NaN;
-  // Ignore a marker from the future: the clock was set back.
+  // Ignores a marker from the future: the clock was set back.
   if (age >= 0 && age < tidyEveryMs) return;
   const names = await files.list(root);
   if (!names) return;
