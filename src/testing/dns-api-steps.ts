@@ -47,19 +47,21 @@ function fromCall(bench: Bench, at: number): { reached(request: FakeRequest): bo
 }
 
 /**
- * Runs each case once for each call that adding a value takes, and for each that removing it takes, or a sample of these;
- * then cleans up.
+ * Runs each case once for each call that adding a value takes, and for each that removing it takes; then cleans up.
+ *
+ * @param choose which of all these are run
  */
 export async function atEachCall<Case>(
   bench: Bench,
   cases: readonly Case[],
   run: (step: Step, one: Case) => Promise<void>,
+  choose: <Each>(all: readonly Each[]) => readonly Each[] = (all) => all,
 ): Promise<void> {
   const places: { readonly isRemoval: boolean; readonly at: number }[] = [];
   for (const isRemoval of [false, true])
     for (let at = 0, calls = await callsOf(bench, isRemoval); at < calls; at += 1) places.push({ isRemoval, at });
   const all = cases.flatMap((one) => places.map((place) => ({ ...place, one })));
-  for (const { isRemoval, at, one } of sampleOf(all, 2 * cases.length)) {
+  for (const { isRemoval, at, one } of choose(all)) {
     const value = await begun(bench, isRemoval);
     const from = bench.api.calls.length;
     const change = (provider: Provider, signal = never()): Promise<unknown> =>
@@ -92,8 +94,15 @@ export async function atEachCall<Case>(
   }
 }
 
+/** Like {@link atEachCall}; in the tests of certfleet itself, a sample. */
+export const atSomeCalls = <Case>(
+  bench: Bench,
+  cases: readonly Case[],
+  run: (step: Step, one: Case) => Promise<void>,
+): Promise<void> => atEachCall(bench, cases, run, (all) => sampleOf(all, 2 * cases.length));
+
 /** Runs each case once for each call that adding three values takes, or a sample of these; then cleans up. */
-export async function groupAtEachCall<Case>(
+export async function groupAtSomeCalls<Case>(
   bench: Bench,
   cases: readonly Case[],
   run: (step: GroupStep, one: Case) => Promise<void>,
