@@ -1,17 +1,17 @@
 import { join } from 'node:path';
 import { programsNamed } from '../core/trust/programs.ts';
 import { untrustedCode } from '../core/trust/untrusted-code.ts';
-import type { Files, Foreign } from '../ports/files.ts';
+import type { Files, Untrusted } from '../ports/files.ts';
 
 /**
  * Returns what users other than root and the effective user can change of the programs that a command names, or of the
  * folders that lead to them. Returns undefined if they can change nothing.
  */
-export async function foreignProgram(
-  files: Pick<Files, 'foreign' | 'list' | 'stat'>,
+export async function untrustedProgram(
+  files: Pick<Files, 'untrusted' | 'list' | 'stat'>,
   command: string | readonly string[],
   home?: string,
-): Promise<{ readonly program: string; readonly foreign: Foreign } | undefined> {
+): Promise<{ readonly program: string; readonly untrusted: Untrusted } | undefined> {
   const namesIn = async (folder: string) => (await files.list(folder).catch(() => undefined)) ?? [];
   for (const { path, as, isFolder, isPattern } of programsNamed(command, home)) {
     const programs = isPattern
@@ -20,9 +20,9 @@ export async function foreignProgram(
         ? (await namesIn(path)).map((name) => join(path, name))
         : [path];
     for (const program of [...(isFolder ? [path] : []), ...programs]) {
-      const foreign = await files.foreign(program).catch(() => undefined);
+      const untrusted = await files.untrusted(program).catch(() => undefined);
       // A program's argument may be data of another user.
-      if (foreign && (as === 'program' || (await mayRun(files, program, as)))) return { program, foreign };
+      if (untrusted && (as === 'program' || (await mayRun(files, program, as)))) return { program, untrusted };
     }
   }
   return undefined;
@@ -72,12 +72,12 @@ async function mayRun(files: Pick<Files, 'stat'>, path: string, as: 'file' | 'ar
  * it names. Hooks that run as other users are not checked: they belong to those users, and are often writable by their
  * group.
  */
-export async function refuseForeignPrograms(
-  files: Pick<Files, 'foreign' | 'list' | 'stat' | 'user'>,
+export async function refuseUntrustedPrograms(
+  files: Pick<Files, 'untrusted' | 'list' | 'stat' | 'user'>,
   command: string | readonly string[],
   home?: string,
 ) {
   if (files.user() !== 0) return;
-  const found = await foreignProgram(files, command, home);
-  if (found) throw untrustedCode(found.program, found.foreign);
+  const found = await untrustedProgram(files, command, home);
+  if (found) throw untrustedCode(found.program, found.untrusted);
 }

@@ -27,7 +27,7 @@ function bench() {
     dns: { systemResolvers: () => [] },
     files: {
       read: async () => new TextEncoder().encode(secret),
-      stat: async () => ({ kind: 'file', mode: 0o600, foreign: undefined }),
+      stat: async () => ({ kind: 'file', mode: 0o600, untrusted: undefined }),
       list: async () => undefined,
     },
     http() {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { createIssuer } from '../acme/issuer.ts';
 import { createLiveFolder } from '../clients/folders/live-folder.ts';
-import { refuseForeignPrograms } from '../clients/hook-programs.ts';
+import { refuseUntrustedPrograms } from '../clients/hook-programs.ts';
 import { parseHostPort } from '../config/addresses.ts';
 import { eachAdapter } from '../config/each-adapter.ts';
 import type { Environment } from '../config/options.ts';
@@ -196,7 +196,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
       },
       hooks: {
         environment: () => hookEnvironment([]),
-        check: (command) => refuseForeignPrograms(world.files, command, hookEnvironment([])['HOME']),
+        check: (command) => refuseUntrustedPrograms(world.files, command, hookEnvironment([])['HOME']),
         async freePorts(signal) {
           await endAll(ofSolvers);
           await solvers.closeUnused(0, signal);

@@ -16,7 +16,7 @@ const files: Readonly<Record<string, Uint8Array>> = {
 const env = { KEY: bytes.toString('base64url'), CREDENTIALS_DIRECTORY: '/run/credentials/x' };
 
 const read = (reference: string, environment: Readonly<Record<string, string>> = env) => {
-  const world = { files: { read: async (path: string) => files[path], foreign: async () => undefined } };
+  const world = { files: { read: async (path: string) => files[path], untrusted: async () => undefined } };
   return readStoreKeys([reference], { world: world as never, env: environment }).then(
     ([key]) => key?.id,
     (error: unknown) => (isFailure(error, 'store/key-unusable') ? error.message : error),

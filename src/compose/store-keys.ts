@@ -46,10 +46,10 @@ async function fromFile(
 ): Promise<StoreKey> {
   const readable = (reason: string) => unusable(reason, `Let only its owner read it: chmod 600 ${shellWord(path)}`);
   try {
-    const foreign = isPrivate ? await world.files.foreign(path) : undefined;
-    if (foreign)
+    const untrusted = isPrivate ? await world.files.untrusted(path) : undefined;
+    if (untrusted)
       throw unusable(
-        `other users could know it or change it: ${foreign.reason}`,
+        `other users could know it or change it: ${untrusted.reason}`,
         'Put the key into a file of root, or of the user that runs certfleet, in a folder that only they can write.',
       );
     const bytes = await world.files.read(path, {

@@ -4,7 +4,7 @@ import type { Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 import { remedyOf } from '../core/trust/untrusted-code.ts';
 import { registry as allAdapters } from '../generated/registry.ts';
-import type { Files, Foreign } from '../ports/files.ts';
+import type { Files, Untrusted } from '../ports/files.ts';
 import { defaultPaths, defaultSettings } from './defaults.ts';
 import type { Environment } from './options.ts';
 import type { Problem } from './problems.ts';
@@ -75,8 +75,8 @@ const maxFileBytes = 16 * 1024 * 1024;
  * has outside), the default one by its owner and mode. Not by its folders': a ConfigMap is mounted with mode 0777, and
  * another user cannot make a file that belongs to root.
  */
-const untrusted = (foreign: Foreign): Error =>
-  fail('config/untrusted', { file: foreign.path, reason: foreign.reason, remedy: remedyOf(foreign) });
+const untrusted = (found: Untrusted): Error =>
+  fail('config/untrusted', { file: found.path, reason: found.reason, remedy: remedyOf(found) });
 
 async function read({
   file,

@@ -5,7 +5,7 @@ import { Secret } from '../core/errors/secret.ts';
 import type { AdapterSettings } from '../core/spec/spec.ts';
 import { CredentialsProblem, parseCredentials } from '../core/text/credentials-text.ts';
 import { present } from '../core/text/present.ts';
-import type { Files, Foreign } from '../ports/files.ts';
+import type { Files, Untrusted } from '../ports/files.ts';
 import { mistyped, optionsIn, whyLacking, writtenKeys } from './credentials-file.ts';
 import { innermost, type OptionField } from './fields.ts';
 import { type GivenOptions, givenOptions, variableOf } from './given.ts';
@@ -328,7 +328,7 @@ async function openValue(given: unknown, place: Place): Promise<unknown> {
 async function readText(file: string, { files, warn, what, option, secret }: Place): Promise<string> {
   try {
     // A secret is known to who can write its file. Any other option may name a program to run.
-    const trusted = ({ reason }: Foreign) => fail('config/secret-unreadable', { file, reason });
+    const trusted = ({ reason }: Untrusted) => fail('config/secret-unreadable', { file, reason });
     const bytes = await files.read(file, { named: true, ...present({ trusted: secret ? undefined : trusted }) });
     if (bytes === undefined) throw fail('config/secret-unreadable', { file, reason: 'no such file' });
     const stat = await files.stat(file);

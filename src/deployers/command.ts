@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { createLiveDeployer, safeName } from '../clients/folders/live-deployer.ts';
 import { lastWords, targetName } from '../clients/folders/target.ts';
-import { refuseForeignPrograms } from '../clients/hook-programs.ts';
+import { refuseUntrustedPrograms } from '../clients/hook-programs.ts';
 import { fail } from '../core/errors/errors.ts';
 import { identifierKey } from '../core/names/identifier.ts';
 import { defineDeployer, duration, passEnvironment, wholePath, z } from '../define.ts';
@@ -46,7 +46,7 @@ what the command did elsewhere is not undone.`,
       root,
       reload: {
         missing: 'the command has not succeeded with it yet',
-        check: () => refuseForeignPrograms(world.files, options.run, hookEnvironment(options.passEnvironment)['HOME']),
+        check: () => refuseUntrustedPrograms(world.files, options.run, hookEnvironment(options.passEnvironment)['HOME']),
         async run(version, signal) {
           const result = await world.processes.run({
             command,

@@ -56,7 +56,7 @@ refused. Access control lists of a file are not kept.`,
     ): Promise<T> {
       const refuse = (reason: string) =>
         fail('deploy/unsafe-folder', { target, certificate: lineage, reason }, { cause: new Error(reason) });
-      const { path, foreign } = await files.place(at);
+      const { path, untrusted: foreign } = await files.place(at);
       if (foreign) throw refuse(`${foreign.reason}: ${remedyOf(foreign)}`);
       return files.within(dirname(path), { owners: [], refuse }, async (inside) => {
         const stat = await inside.stat(path);

@@ -3,7 +3,7 @@ import Module, { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
-import { foreignIn, trustedAt } from './foreign.ts';
+import { untrustedIn, trustedAt } from './foreign.ts';
 import { effectiveUid } from './owners.ts';
 
 /**
@@ -145,7 +145,7 @@ function read(path: string, source: Buffer): Buffer | undefined {
   try {
     file = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
     const stats = fs.fstatSync(file);
-    if (!stats.isFile() || foreignIn(path, stats)) return undefined;
+    if (!stats.isFile() || untrustedIn(path, stats)) return undefined;
     const content = fs.readFileSync(file);
     const data = content.subarray(4);
     return checkOf(source, data).equals(content.subarray(0, 4)) ? data : undefined;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { shellWord } from '../core/text/shell-word.ts';
-import { foreignOn } from './foreign.ts';
+import { untrustedOn } from './foreign.ts';
 
 /** A text that a person edited, and the file that contains it. */
 export interface Edited {
@@ -34,14 +34,14 @@ export async function editText(
   // Settings name hooks. A user who can rename the new folder can replace it by another one, with other settings.
   const parent = tmpdir();
   const hint = 'Name another folder: TMPDIR=/var/tmp';
-  const foreign = foreignOn(join(parent, 'certfleet-edit'));
-  if (foreign)
+  const untrusted = untrustedOn(join(parent, 'certfleet-edit'));
+  if (untrusted)
     throw fail(
       'usage/place-untrusted',
       {
         place: `${parent} ($TMPDIR)`,
         harm: 'change what you edit there',
-        reason: foreign.reason,
+        reason: untrusted.reason,
       },
       { hint },
     );

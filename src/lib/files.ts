@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { FileStat, Files, ReadOptions } from '../ports/files.ts';
 import { codeOf, draft, makeFolder, remove, removeFolderIfEmpty, replace, syncFolder, unless } from './durable.ts';
-import { foreignOn, placeOf, type SeenFolders } from './foreign.ts';
+import { untrustedOn, placeOf, type SeenFolders } from './foreign.ts';
 import { effectiveUid } from './owners.ts';
 import { readNamed, readRegular, readTrusted } from './read-file.ts';
 import { createWithin } from './within.ts';
@@ -81,8 +81,8 @@ export function createFiles(): Files {
       }
     },
     user: effectiveUid,
-    async foreign(path, below) {
-      return foreignOn(path, below);
+    async untrusted(path, below) {
+      return untrustedOn(path, below);
     },
     async place(path, seen) {
       return placeOf(path, seen as SeenFolders | undefined);

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Foreign, Place } from '../ports/files.ts';
+import type { Untrusted, Place } from '../ports/files.ts';
 import { effectiveUid, isTrusted } from './owners.ts';
 
 /** The UID under which a user namespace shows every user that it does not know. */
@@ -12,7 +12,7 @@ const maxLinks = 40;
  * Returns how users other than root and the effective user could change an open file or a folder, or undefined if they
  * cannot. Uses the path only in messages.
  */
-export function foreignIn(path: string, stats: fs.Stats): Foreign | undefined {
+export function untrustedIn(path: string, stats: fs.Stats): Untrusted | undefined {
   const { uid, mode } = stats;
   // The usual case, for each document of a scan.
   if (uid === 0 && (mode & 0o022) === 0) return undefined;
@@ -65,9 +65,9 @@ function isOutside({ uid }: fs.Stats): boolean {
  *
  * @param below a folder that was found to be safe; only what is below it is checked
  */
-export function foreignOn(path: string, below?: string): Foreign | undefined {
+export function untrustedOn(path: string, below?: string): Untrusted | undefined {
   const { at, stats, found } = walk(path, below);
-  return found ?? (stats && at !== '/' ? foreignIn(at, stats) : undefined);
+  return found ?? (stats && at !== '/' ? untrustedIn(at, stats) : undefined);
 }
 
 /**
@@ -78,11 +78,11 @@ export function foreignOn(path: string, below?: string): Foreign | undefined {
 export function trustedAt(
   path: string,
 ):
-  | { readonly foreign: Foreign; readonly stats?: undefined }
-  | { readonly foreign?: undefined; readonly at: string; readonly stats: fs.Stats | undefined } {
+  | { readonly untrusted: Untrusted; readonly stats?: undefined }
+  | { readonly untrusted?: undefined; readonly at: string; readonly stats: fs.Stats | undefined } {
   const { at, stats, found } = walk(path);
-  const foreign = found ?? (stats && foreignIn(at, stats));
-  return foreign ? { foreign } : { at, stats };
+  const untrusted = found ?? (stats && untrustedIn(at, stats));
+  return untrusted ? { untrusted } : { at, stats };
 }
 
 /**
@@ -98,21 +98,21 @@ export type SeenFolders = Map<string, fs.Stats>;
  */
 export function placeOf(path: string, seen?: SeenFolders): Place {
   const { at, found, folder } = walk(path, undefined, usualJudge, seen);
-  const foreign = found ?? (folder && foreignIn(folder.at, folder.stats));
-  return foreign ? { foreign } : { path: at };
+  const untrusted = found ?? (folder && untrustedIn(folder.at, folder.stats));
+  return untrusted ? { untrusted: untrusted } : { path: at };
 }
 
 /**
  * Returns the first folder on the way to a path that belongs to another user or that every user may write, or the first
  * link of another user. Meant for a file that may be in a group's folder, such as `/var/log`.
  */
-export const foreignFolderOn = (path: string): Foreign | undefined =>
+export const untrustedFolderOn = (path: string): Untrusted | undefined =>
   walk(path, undefined, {
     folder: (at, stats) => {
-      const found = foreignParent(at, stats);
+      const found = untrustedParent(at, stats);
       return found?.command === 'chmod' && (stats.mode & 0o002) === 0 ? undefined : found;
     },
-    link: foreignIn,
+    link: untrustedIn,
   }).found;
 
 /** A symbolic link on the way to a path. */
@@ -136,8 +136,8 @@ export function linksOn(path: string): { readonly at: string; readonly links: re
 
 /** Finds an unsafe folder or link on the way, where the walk ends. */
 interface Judge {
-  folder(path: string, stats: fs.Stats): Foreign | undefined;
-  link(path: string, stats: fs.Stats): Foreign | undefined;
+  folder(path: string, stats: fs.Stats): Untrusted | undefined;
+  link(path: string, stats: fs.Stats): Untrusted | undefined;
 }
 
 interface Walked {
@@ -148,7 +148,7 @@ interface Walked {
   /** The folder that contains it. */
   readonly folder?: { readonly at: string; readonly stats: fs.Stats } | undefined;
   /** A folder or link on the way that others could change. */
-  readonly found?: Foreign;
+  readonly found?: Untrusted;
 }
 
 /**
@@ -204,12 +204,12 @@ function walk(path: string, below?: string, judge = usualJudge, seen: SeenFolder
 }
 
 const usualJudge: Judge = {
-  folder: foreignParent,
-  link: foreignIn,
+  folder: untrustedParent,
+  link: untrustedIn,
 };
 
-function foreignParent(path: string, stats: fs.Stats): Foreign | undefined {
-  const found = foreignIn(path, stats);
+function untrustedParent(path: string, stats: fs.Stats): Untrusted | undefined {
+  const found = untrustedIn(path, stats);
   if (found?.command === 'none') return undefined;
   if (found?.command === 'chown' && (stats.mode & 0o022) === 0 && isOutside(stats)) return undefined;
   return found;

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, reasonOf } from '../core/errors/errors.ts';
-import { foreignFolderOn, foreignOn } from './foreign.ts';
+import { untrustedFolderOn, untrustedOn } from './foreign.ts';
 import { isTrusted } from './owners.ts';
 
 /** A file that lines are appended to. */
@@ -43,14 +43,14 @@ export function openLogFile(path: string): LogFile {
 function openToAppend(path: string): number {
   const at = followLinks(path);
   const there = fs.lstatSync(at, { throwIfNoEntry: false });
-  const foreign = isInProc(at) || (there && !there.isFile()) ? undefined : foreignFolderOn(path);
-  if (foreign) throw new Error(`other users could replace it: ${foreign.reason}; name a file in another folder`);
+  const untrusted = isInProc(at) || (there && !there.isFile()) ? undefined : untrustedFolderOn(path);
+  if (untrusted) throw new Error(`other users could replace it: ${untrusted.reason}; name a file in another folder`);
   const file = open(at, O_NONBLOCK);
   try {
     const stats = fs.fstatSync(file);
     if (!stats.isFile()) {
-      const foreign = foreignOn(path);
-      if (foreign) throw new Error(`it is not a regular file, and ${foreign.reason}; name another file, or remove it`);
+      const untrusted = untrustedOn(path);
+      if (untrusted) throw new Error(`it is not a regular file, and ${untrusted.reason}; name another file, or remove it`);
       const waiting = open(at);
       fs.closeSync(file);
       return waiting;

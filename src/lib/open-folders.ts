@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { shellWord } from '../core/text/shell-word.ts';
 import type { FolderGuard } from '../ports/files.ts';
 import { codeOf } from './durable.ts';
-import { foreignIn, type Link, linksOn, trustedAt } from './foreign.ts';
+import { untrustedIn, type Link, linksOn, trustedAt } from './foreign.ts';
 import { effectiveUid, isTrusted } from './owners.ts';
 
 // Other users may be able to change the folders that certificates and challenge files are written to. Each link on the
@@ -105,10 +105,10 @@ export function createFolders(): Folders {
       if (path !== root && !isBelow(root, path)) throw new Error(`${path} is not in ${root}`);
       const parent = path === root ? undefined : folderAt(dirname(path));
       const folder = parent ? enterBelow(path, parent) : isPrivate ? enterPrivate() : enterRoot();
-      const foreign = isPrivate && foreignIn(path, statOf(folder));
-      if (foreign) {
+      const untrusted = isPrivate && untrustedIn(path, statOf(folder));
+      if (untrusted) {
         leave(folder);
-        throw refuse(foreign.reason);
+        throw refuse(untrusted.reason);
       }
       if (owners !== 'any' && !isTrusted(folder.uid) && (!parent || !owners.includes(folder.uid))) {
         leave(folder);
@@ -153,7 +153,7 @@ export function createFolders(): Folders {
      */
     function enterPrivate(): Folder {
       const found = trustedAt(root);
-      if (found.foreign) throw refuse(found.foreign.reason);
+      if (found.untrusted) throw refuse(found.untrusted.reason);
       if (!found.stats) throw systemError('ENOENT', 'no such folder', root);
       return enter(found.at, 'refused');
     }

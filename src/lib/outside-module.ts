@@ -3,7 +3,7 @@ import * as modules from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { untrustedCode } from '../core/trust/untrusted-code.ts';
-import { foreignOn } from './foreign.ts';
+import { untrustedOn } from './foreign.ts';
 
 /**
  * Imports an operator's module. Wherever it is, its `certfleet/define` and the like are this program's own, so that a
@@ -12,8 +12,8 @@ import { foreignOn } from './foreign.ts';
  */
 export async function importOutside(path: string): Promise<Readonly<Record<string, unknown>>> {
   const invalid = (problem: string, cause?: unknown) => fail('config/invalid', { file: path, problem }, { cause });
-  const foreign = foreignOn(path);
-  if (foreign) throw untrustedCode(path, foreign);
+  const untrusted = untrustedOn(path);
+  if (untrusted) throw untrustedCode(path, untrusted);
   if (!fs.statSync(path, { throwIfNoEntry: false })?.isFile()) throw invalid('there is no such file');
   resolveOwn();
   try {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { Socket } from 'node:net';
 import type { ReadOptions } from '../ports/files.ts';
-import { foreignIn, foreignOn, trustedAt } from './foreign.ts';
+import { untrustedIn, untrustedOn, trustedAt } from './foreign.ts';
 import { effectiveUid } from './owners.ts';
 
 // Another user may have put a pipe, a link or a huge file where this program expects a small file. So files are opened
@@ -45,8 +45,8 @@ export function readRegular(
   try {
     const stats = fs.fstatSync(descriptor);
     if (!stats.isFile()) throw notAFile(path, stats);
-    const foreign = trusted && foreignIn(path, stats);
-    if (foreign) throw trusted(foreign);
+    const untrusted = trusted && untrustedIn(path, stats);
+    if (untrusted) throw trusted(untrusted);
     if (readable && isOpenToOthers(stats)) throw readable(`${path} can be read by other users`);
     if (firstBytes !== undefined) {
       const first = Buffer.alloc(firstBytes);
@@ -93,7 +93,7 @@ export async function readTrusted(
   options: ReadOptions & Required<Pick<ReadOptions, 'trusted'>>,
 ): Promise<Buffer | undefined> {
   const found = trustedAt(path);
-  if (found.foreign) throw options.trusted(found.foreign);
+  if (found.untrusted) throw options.trusted(found.untrusted);
   if (!found.stats) return undefined;
   const { named: _named, ...others } = options;
   return found.stats.isFile() ? readRegular(found.at, others) : readNamed(found.at, options);
@@ -107,7 +107,7 @@ export async function readNamed(path: string, options: ReadOptions): Promise<Buf
   const stats = fs.statSync(path);
   if (!stats.isFIFO() && !stats.isCharacterDevice()) return readRegular(path, options);
   const { maxBytes = defaultMaxBytes } = options;
-  if (foreignOn(path)) throw notAFile(path, stats);
+  if (untrustedOn(path)) throw notAFile(path, stats);
   if (stats.isFIFO()) return readPipe(path, maxBytes);
   const descriptor = fs.openSync(path, O_RDONLY);
   try {

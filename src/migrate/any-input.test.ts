@@ -97,7 +97,7 @@ function limited(files: Files): Files {
   return {
     ...files,
     ...{ list: guarded(files.list), stat: guarded(files.stat), readLink: guarded(files.readLink) },
-    ...{ foreign: guarded(files.foreign), place: guarded(files.place) },
+    ...{ untrusted: guarded(files.untrusted), place: guarded(files.place) },
     read: guarded(async (path) => {
       const bytes = await files.read(path);
       if (bytes && bytes.length > 1_048_576) throw Object.assign(new Error('EFBIG'), { code: 'EFBIG' });

@@ -174,9 +174,9 @@ function answeringOf(variables: ReadonlyMap<string, string>, base: string): Answ
 async function whyNoAnswers({ solvers }: Answering, { files }: ImportContext): Promise<readonly Remark[]> {
   const [folder] = (solvers['webroot']?.['folders'] ?? []) as readonly string[];
   if (folder === undefined) return [];
-  const foreign = await files.foreign(folder).catch(() => undefined);
-  if (foreign?.command === 'rm')
-    return [{ kind: 'missing', text: `${foreign.reason}, so no answers are written there: ${remedyOf(foreign)}` }];
+  const untrusted = await files.untrusted(folder).catch(() => undefined);
+  if (untrusted?.command === 'rm')
+    return [{ kind: 'missing', text: `${untrusted.reason}, so no answers are written there: ${remedyOf(untrusted)}` }];
   const isThere = (await files.list(folder).catch(() => [])) !== undefined;
   return isThere ? [] : [{ kind: 'missing', text: `the folder ${folder}: make it before the next renewal` }];
 }

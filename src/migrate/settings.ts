@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { foreignProgram } from '../clients/hook-programs.ts';
+import { untrustedProgram } from '../clients/hook-programs.ts';
 import { knownIssuers } from '../core/ca/known-issuers.ts';
 import { isFailure, reasonOf } from '../core/errors/errors.ts';
 import type { FoundCertificate, FoundSettings, Remark, Unusable } from '../core/lineage/found.ts';
@@ -41,9 +41,9 @@ export async function whyNoHook({ wishes, solvers }: FoundSettings, { files, env
     one.type === 'command' ? [one['present'], one['cleanup']] : [],
   );
   for (const command of [...around, ...answers]) {
-    const found = typeof command === 'string' ? await foreignProgram(files, command, env['HOME']) : undefined;
+    const found = typeof command === 'string' ? await untrustedProgram(files, command, env['HOME']) : undefined;
     if (found)
-      return `its hook ${found.program} would run as this user, but ${found.foreign.reason}: look at its content, and ${remedyOf(found.foreign)}`;
+      return `its hook ${found.program} would run as this user, but ${found.untrusted.reason}: look at its content, and ${remedyOf(found.untrusted)}`;
   }
   return undefined;
 }
@@ -159,9 +159,9 @@ export interface WritesBack extends Pick<FoundSettings, 'deployers'> {
 /** Explains why no file can be written to a path. Returns undefined if one can. */
 async function whyNoPlace(files: Files, path: string, isKey: boolean): Promise<string | undefined> {
   if (!isAbsolute(path)) return 'that is not an absolute path, so it depends on where the other client ran';
-  const { path: real, foreign } = await files.place(path);
-  if (foreign)
-    return `${foreign.reason}, and so could lead the private key elsewhere: ${remedyOf(foreign)}, or have the files installed in another folder`;
+  const { path: real, untrusted: untrusted } = await files.place(path);
+  if (untrusted)
+    return `${untrusted.reason}, and so could lead the private key elsewhere: ${remedyOf(untrusted)}, or have the files installed in another folder`;
   const stat = await files.stat(real);
   if ((stat?.kind ?? 'file') !== 'file') return 'that is not a regular file';
   return stat && isKey ? whyNoKeyFile(real, stat, files.user()) : undefined;

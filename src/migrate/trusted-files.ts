@@ -1,7 +1,7 @@
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
 import { remedyOf } from '../core/trust/untrusted-code.ts';
-import type { Files, Foreign } from '../ports/files.ts';
+import type { Files, Untrusted } from '../ports/files.ts';
 
 /** The files of another client. */
 export interface TrustedFiles {
@@ -16,11 +16,11 @@ export interface TrustedFiles {
   list(folder: string): Promise<readonly string[]>;
 }
 
-export const untrusted = (root: string, foreign: Foreign): Error =>
+export const untrusted = (root: string, found: Untrusted): Error =>
   fail('import/untrusted', {
     path: root,
-    reason: foreign.reason,
-    advice: `Look at ${foreign.path}, and ${remedyOf(foreign)}.`,
+    reason: found.reason,
+    advice: `Look at ${found.path}, and ${remedyOf(found)}.`,
   });
 
 /**
@@ -45,7 +45,7 @@ export function readableFiles(files: Files, client: string): Files {
   return {
     ...files,
     ...{ read: read(files.read, nothing), list: read(files.list, nothing), stat: read(files.stat, nothing) },
-    ...{ readLink: read(files.readLink), foreign: read(files.foreign), place: read(files.place) },
+    ...{ readLink: read(files.readLink), untrusted: read(files.untrusted), place: read(files.place) },
   };
 }
 
@@ -59,15 +59,15 @@ const shown = (path: string): string => (path.length > 300 ? `${path.slice(0, 30
  */
 export async function openTrusted(all: Files, root: string, client: string): Promise<TrustedFiles> {
   const files = readableFiles(all, client);
-  const refuse = (foreign: Foreign) => untrusted(root, foreign);
-  const foreign = await files.foreign(root);
-  if (foreign) throw refuse(foreign);
+  const refuse = (found: Untrusted) => untrusted(root, found);
+  const found = await files.untrusted(root);
+  if (found) throw refuse(found);
   if ((await files.list(root)) === undefined) throw fail('import/absent', { client, path: shown(root) });
   const safe = new Set([root]);
   const seen = new Map<string, unknown>();
   const check = async (folder: string) => {
     if (safe.has(folder)) return;
-    const inFolder = await files.foreign(folder);
+    const inFolder = await files.untrusted(folder);
     if (inFolder) throw refuse(inFolder);
     safe.add(folder);
   };
@@ -82,7 +82,7 @@ export async function openTrusted(all: Files, root: string, client: string): Pro
     },
     async linked(path) {
       const place = await files.place(path, seen);
-      if (place.foreign) throw refuse(place.foreign);
+      if (place.untrusted) throw refuse(place.untrusted);
       return read(place.path);
     },
     async list(folder) {

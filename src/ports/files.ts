@@ -47,7 +47,7 @@ export interface ReadOptions {
   /** Reads only the beginning of a regular file, of any size. */
   readonly firstBytes?: number;
   /** Refuses a regular file that users other than root and the effective user could write: makes the error. */
-  readonly trusted?: (foreign: Foreign) => Error;
+  readonly trusted?: (untrusted: Untrusted) => Error;
   /** With `named` and `trusted`: also refuses a file if such users could change a folder or a link on the way to it. */
   readonly isWayTrusted?: true;
   /**
@@ -58,7 +58,7 @@ export interface ReadOptions {
 }
 
 /** A file, folder or link that users other than root and the effective user can change. */
-export interface Foreign {
+export interface Untrusted {
   readonly path: string;
   /** `/srv belongs to user 65534` */
   readonly reason: string;
@@ -74,8 +74,8 @@ export interface Foreign {
 
 /** Where a path leads, or what users other than root and the effective user can change on the way. */
 export type Place =
-  | { readonly path: string; readonly foreign?: undefined }
-  | { readonly path?: undefined; readonly foreign: Foreign };
+  | { readonly path: string; readonly untrusted?: undefined }
+  | { readonly path?: undefined; readonly untrusted: Untrusted };
 
 /** Space on a file system, in bytes. */
 export interface FileSpace {
@@ -97,9 +97,9 @@ export interface Files {
    * What users other than root and the effective user can change on the way to a path, from `/` (or below a folder that
    * was found to be safe) to the path itself. A sticky folder is safe on the way, but not at the end.
    */
-  foreign(path: string, below?: string): Promise<Foreign | undefined>;
+  untrusted(path: string, below?: string): Promise<Untrusted | undefined>;
   /**
-   * Where a file is, or would be made, with links followed. Unlike with `foreign`, a sticky folder is not safe for it, and
+   * Where a file is, or would be made, with links followed. Unlike with `untrusted`, a sticky folder is not safe for it, and
    * the file itself may belong to another user: in a folder of root, only root can have given it to him.
    *
    * @param seen for many paths: a folder that a call with the same map has found safe is not looked at again

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { refuseForeignPrograms } from '../clients/hook-programs.ts';
+import { refuseUntrustedPrograms } from '../clients/hook-programs.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { remoteLines } from '../core/errors/remote-text.ts';
@@ -69,7 +69,7 @@ export default defineSolver({
       onStart?: (who: ProcessIdentity) => Promise<void>,
     ): Promise<string> => {
       const env = { ...hookEnvironment(options.passEnvironment), ...options.env };
-      await refuseForeignPrograms(world.files, command, env['HOME']);
+      await refuseUntrustedPrograms(world.files, command, env['HOME']);
       const result = await world.processes
         .run({
           command: typeof command === 'string' ? ['/bin/sh', '-c', command] : (command as [string, ...string[]]),

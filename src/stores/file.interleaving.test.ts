@@ -101,7 +101,7 @@ class Disk {
       ]),
     );
     // Not a step: nobody else changes this disk's owners.
-    return { ...turned, foreign: async () => undefined } as unknown as Files;
+    return { ...turned, untrusted: async () => undefined } as unknown as Files;
   }
 }
 

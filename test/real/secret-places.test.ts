@@ -185,7 +185,7 @@ describe.skipIf(!isRoot)('a folder that is not there', () => {
     chmodSync(sticky, 0o1777);
     const path = join(sticky, 'd');
     // After each look at the place.
-    for (const name of ['foreign', 'stat', 'syncFolder', 'makeFolders'] as const) {
+    for (const name of ['untrusted', 'stat', 'syncFolder', 'makeFolders'] as const) {
       const look = files[name] as (...args: readonly unknown[]) => Promise<unknown>;
       Object.assign(files, {
         [name]: (...args: readonly unknown[]) =>

@@ -183,7 +183,7 @@ export function commandLine(given: CommandLine = {}) {
               modifiedMs: 0,
             }
           : undefined,
-      foreign: async (path: string) =>
+      untrusted: async (path: string) =>
         path.startsWith('/shared')
           ? { path, reason: `${path} belongs to user 1000`, command: 'chown', change: 'root', needsRoot: true }
           : undefined,
@@ -204,8 +204,8 @@ export function commandLine(given: CommandLine = {}) {
         work: (inside: FilesWithin) => Promise<unknown>,
       ) => {
         const { files } = world;
-        const foreign = isPrivate && (await files.foreign(folder));
-        if (foreign) throw refuse(foreign.reason);
+        const untrusted = isPrivate && (await files.untrusted(folder));
+        if (untrusted) throw refuse(untrusted.reason);
         const create: FilesWithin['create'] = async (path, content, attributes) => {
           if (await files.stat(path)) return false;
           await files.replace(path, content, attributes);

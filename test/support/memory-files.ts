@@ -50,7 +50,7 @@ export function memoryFiles(now: () => Date): MemoryFiles {
       const { kind, mode, links, modifiedMs, content } = node;
       return { kind, mode, links, modifiedMs, changedMs: modifiedMs, size: content.length, uid: 0, gid: 0 };
     },
-    foreign: async () => undefined,
+    untrusted: async () => undefined,
     async place(path) {
       const node = nodes.get(clean(path));
       return node?.kind === 'symlink' ? files.place(resolve(dirname(clean(path)), node.target)) : { path: clean(path) };

@@ -21,7 +21,7 @@ export function mortalFiles(
     changes += 1;
   };
   const changing = ['replace', 'makeFolders', 'remove', 'removeFolderIfEmpty', 'link'] as const;
-  const reading = ['read', 'stat', 'list', 'foreign', 'syncFolder', 'space'] as const;
+  const reading = ['read', 'stat', 'list', 'untrusted', 'syncFolder', 'space'] as const;
   const wrapped = (names: readonly (keyof Files)[], before: () => void) =>
     names.map((name) => [
       name,

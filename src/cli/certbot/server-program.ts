@@ -42,8 +42,8 @@ export async function commandOf(
       places: `${named ?? programs[server].join(', ')}${named?.includes('/') ? '' : ` in ${folders.join(', ')}`}`,
       flag: `--${server}-ctl`,
     });
-  const foreign = await files.foreign(program);
-  if (foreign) throw untrustedCode(program, foreign);
+  const untrusted = await files.untrusted(program);
+  if (untrusted) throw untrustedCode(program, untrusted);
   const hasRoot = server === 'nginx' && values.nginxRoot !== undefined;
   return [program, ...(hasRoot ? ['-c', join(serverRoot(given, session), 'nginx.conf')] : [])];
 }

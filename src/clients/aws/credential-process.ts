@@ -8,7 +8,7 @@ import { hookEnvironment } from '../../lib/hook-environment.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Processes } from '../../ports/processes.ts';
-import { refuseForeignPrograms } from '../hook-programs.ts';
+import { refuseUntrustedPrograms } from '../hook-programs.ts';
 import type { TemporaryKeys } from '../http/access-keys.ts';
 import { type Asking, askSource } from '../http/identity-source.ts';
 import { isFields } from '../http/json-api.ts';
@@ -21,7 +21,7 @@ export interface CredentialProcess {
 }
 
 interface ProcessContext {
-  readonly files: Pick<Files, 'foreign' | 'list' | 'stat' | 'user'>;
+  readonly files: Pick<Files, 'untrusted' | 'list' | 'stat' | 'user'>;
   readonly processes: Pick<Processes, 'run'>;
   readonly clock: Clock;
   /** The adapter's name in the configuration, for messages. */
@@ -52,10 +52,10 @@ export async function keysOfProcess(
       '`credentialProcess` must be a program and its arguments: no shell runs it, so variables, pipes and the like have no meaning, and each quote needs its end';
     throw fail('config/invalid', { file: file ?? name, problem });
   }
-  const foreign = file === undefined ? undefined : await files.foreign(file);
-  if (file !== undefined && foreign) throw untrustedCode(file, foreign);
+  const untrusted = file === undefined ? undefined : await files.untrusted(file);
+  if (file !== undefined && untrusted) throw untrustedCode(file, untrusted);
   const env = hookEnvironment([]);
-  await refuseForeignPrograms(files, [program, ...words], env['HOME']);
+  await refuseUntrustedPrograms(files, [program, ...words], env['HOME']);
   const asking: Asking = {
     what: name,
     fact: 'an access key',

@@ -93,7 +93,7 @@ function bench(options: AwsKeyOptions = {}, { role = 'certfleet' } = {}) {
         contents[path] === undefined ? undefined : new TextEncoder().encode(contents[path]),
       stat: async (path: string) => (contents[path] === undefined ? undefined : ({ kind: 'file' } as FileStat)),
       list: async () => undefined,
-      foreign: async () => undefined,
+      untrusted: async () => undefined,
       user: () => 0,
     },
     processes: fakeProcesses(),

@@ -18,7 +18,7 @@ import { type AwsKeyOptions, nextProfile } from './profile.ts';
 import { assumeRole, assumeRoleWithWebIdentity, type StsContext } from './sts.ts';
 
 export interface AwsKeyContext extends StsContext {
-  readonly files: Pick<Files, 'foreign' | 'list' | 'read' | 'stat' | 'user'>;
+  readonly files: Pick<Files, 'untrusted' | 'list' | 'read' | 'stat' | 'user'>;
   readonly processes: Pick<Processes, 'run'>;
   /** Another metadata server, for tests. */
   readonly metadata?: string;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fakeProcesses } from '../../../test/support/fake-processes.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { present } from '../../core/text/present.ts';
-import type { Foreign } from '../../ports/files.ts';
+import type { Untrusted } from '../../ports/files.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../../testing/fake-api.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { signV4 } from '../signatures/aws.ts';
@@ -118,7 +118,7 @@ function fakeSts(clock: ReturnType<typeof fakeClock>) {
   return api;
 }
 
-function bench({ foreign = '', printed }: { readonly foreign?: string; readonly printed?: object | string } = {}) {
+function bench({ untrusted = '', printed }: { readonly untrusted?: string; readonly printed?: object | string } = {}) {
   const clock = fakeClock(undefined, { auto: true });
   const sts = fakeSts(clock);
   const contents: Record<string, string> = { '/aws/config': config, '/aws/credentials': credentials, '/one': config };
@@ -134,8 +134,8 @@ function bench({ foreign = '', printed }: { readonly foreign?: string; readonly 
         contents[path] === undefined ? undefined : new TextEncoder().encode(contents[path]),
       stat: async () => undefined,
       list: async () => undefined,
-      foreign: async (path: string): Promise<Foreign | undefined> =>
-        path === foreign
+      untrusted: async (path: string): Promise<Untrusted | undefined> =>
+        path === untrusted
           ? { path, reason: `${path} belongs to user 65534`, command: 'chown', change: 'root', needsRoot: true }
           : undefined,
       user: () => 0,
@@ -329,8 +329,8 @@ describe('a program', () => {
     expect(String(error)).not.toMatch(/tell-nobody|my keys/);
   });
 
-  it.each(['/opt/keys tool', file])('is not run if another user can change %s', async (foreign) => {
-    const { idNow, ran } = bench({ foreign });
+  it.each(['/opt/keys tool', file])('is not run if another user can change %s', async (untrusted) => {
+    const { idNow, ran } = bench({ untrusted });
     await expect(idNow(program)).rejects.toMatchObject({ code: 'config/untrusted-code' });
     expect(ran).toEqual([]);
   });

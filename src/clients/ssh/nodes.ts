@@ -5,7 +5,7 @@ import type { Secret } from '../../core/errors/secret.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import { remedyOf } from '../../core/trust/untrusted-code.ts';
 import { userFolder } from '../../lib/user-folder.ts';
-import type { Foreign } from '../../ports/files.ts';
+import type { Untrusted } from '../../ports/files.ts';
 import type { World } from '../../ports/world.ts';
 import type { LiveFiles } from '../folders/live-folder.ts';
 import { findKnownHost, type HostTrust } from './known-hosts.ts';
@@ -181,5 +181,5 @@ export function createSshNodes(options: SshNodesOptions, world: World): SshNodes
 
 export const secondsOf = (ms: number): string => `${Math.round(ms / 100) / 10} s`;
 
-const untrusted = (foreign: Foreign): Error =>
-  new Error(`the host keys in ${foreign.path} cannot be trusted: ${foreign.reason}; ${remedyOf(foreign)}`);
+const untrusted = (found: Untrusted): Error =>
+  new Error(`the host keys in ${found.path} cannot be trusted: ${found.reason}; ${remedyOf(found)}`);

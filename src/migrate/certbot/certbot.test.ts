@@ -27,7 +27,7 @@ interface Machine {
   readonly lacks?: string;
   readonly root?: string;
   /** What others than root can write. */
-  readonly foreign?: string;
+  readonly untrusted?: string;
   /** What only root can read. */
   readonly denied?: string;
 }
@@ -42,8 +42,8 @@ async function find(machine: Machine): Promise<Found> {
   const files: ReturnType<typeof memoryFiles> = {
     ...plain,
     ...{ list: guarded(plain.list), read: guarded(plain.read), readLink: guarded(plain.readLink) },
-    foreign: async (path) =>
-      path === machine.foreign
+    untrusted: async (path) =>
+      path === machine.untrusted
         ? { path, reason: 'others can write it', command: 'chmod', change: 'go-w', needsRoot: false }
         : undefined,
   };
@@ -119,9 +119,9 @@ describe('certbot’s folder', () => {
     expect(await codeWith({})).toBe('import/absent');
     const denied = Object.assign(new Error('EACCES'), { code: 'EACCES' });
     expect(await codeWith({ list: () => Promise.reject(denied) })).toBe('import/unreadable');
-    expect(await codeWith({ foreign: () => Promise.reject(denied) })).toBe('import/unreadable');
-    const foreign = { path: root, reason: 'x', command: 'chmod', change: 'go-w', needsRoot: true } as const;
-    expect(await codeWith({ foreign: async () => foreign })).toBe('import/untrusted');
+    expect(await codeWith({ untrusted: () => Promise.reject(denied) })).toBe('import/unreadable');
+    const untrusted = { path: root, reason: 'x', command: 'chmod', change: 'go-w', needsRoot: true } as const;
+    expect(await codeWith({ untrusted: async () => untrusted })).toBe('import/untrusted');
   });
 
   it.each([
@@ -424,8 +424,8 @@ describe('hooks', () => {
   });
 
   it('of the folders are refused if others can write one', async () => {
-    const foreign = `${root}/renewal-hooks/deploy/1.sh`;
-    await expect(find({ files: { [foreign]: 'true' }, foreign })).rejects.toMatchObject({ code: 'import/untrusted' });
+    const untrusted = `${root}/renewal-hooks/deploy/1.sh`;
+    await expect(find({ files: { [untrusted]: 'true' }, untrusted })).rejects.toMatchObject({ code: 'import/untrusted' });
   });
 
   it('of the folders do not run if cli.ini says so, whose settings come before those of the file', async () => {

@@ -3,7 +3,7 @@ import type { Remark } from '../../core/lineage/found.ts';
 import { ownHook, programsIn } from '../../core/spec/hooks.ts';
 import type { HookKind, Hooks } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
-import type { Files, Foreign } from '../../ports/files.ts';
+import type { Files, Untrusted } from '../../ports/files.ts';
 import { untrusted } from '../trusted-files.ts';
 import { type Section, textIn } from './config-obj.ts';
 
@@ -23,7 +23,7 @@ export const allHookFolders = (root: string): readonly string[] =>
 export async function hookFolders(
   files: Files,
   root: string,
-  refuse = (foreign: Foreign): Error => untrusted(root, foreign),
+  refuse = (culprit: Untrusted): Error => untrusted(root, culprit),
 ): Promise<Readonly<Partial<Record<HookKind, string>>>> {
   const folders: Partial<Record<HookKind, string>> = {};
   for (const kind of kinds) {
@@ -31,8 +31,8 @@ export async function hookFolders(
     for (const name of (await files.list(folder)) ?? []) {
       const stat = name.endsWith('~') ? undefined : await files.stat(join(folder, name));
       if (!stat || (stat.kind !== 'symlink' && (stat.mode & 0o111) === 0)) continue;
-      const foreign = await files.foreign(join(folder, name));
-      if (foreign) throw refuse(foreign);
+      const culprit = await files.untrusted(join(folder, name));
+      if (culprit) throw refuse(culprit);
       folders[kind] = folder;
     }
   }

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { Files, Foreign, ReadOptions } from '../../ports/files.ts';
+import type { Files, Untrusted, ReadOptions } from '../../ports/files.ts';
 import { untrusted } from './unusable.ts';
 
 /**
@@ -16,14 +16,14 @@ export interface Trust {
 
 export function createTrust(root: string, files: Files): Trust {
   const trusted = new Set<string>();
-  const refuse = (foreign: Foreign) => untrusted(root, foreign);
+  const refuse = (found: Untrusted) => untrusted(root, found);
 
   async function folder(path: string): Promise<void> {
     if (trusted.has(path)) return;
     const parent = path === root ? undefined : dirname(path);
     if (parent !== undefined) await folder(parent);
-    const foreign = await files.foreign(path, parent);
-    if (foreign) throw refuse(foreign);
+    const found = await files.untrusted(path, parent);
+    if (found) throw refuse(found);
     // In a folder that does not exist yet, or whose parent is sticky, another user may create the next one.
     if (parent === undefined ? await files.stat(path) : trusted.has(parent)) trusted.add(path);
   }

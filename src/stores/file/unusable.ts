@@ -1,7 +1,7 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import { remedyOf } from '../../core/trust/untrusted-code.ts';
-import type { Files, Foreign } from '../../ports/files.ts';
+import type { Files, Untrusted } from '../../ports/files.ts';
 
 const advices: Readonly<Record<string, string>> = {
   EACCES:
@@ -67,13 +67,13 @@ export const refused = (path: string, reason: string, advice: string, cause?: un
 /**
  * The error for a store that others can write to. They may have written anywhere in it, so the remedy covers all of it.
  */
-export function untrusted(root: string, foreign: Foreign): CertfleetError {
-  const { path, reason, command, change, needsRoot } = foreign;
+export function untrusted(root: string, found: Untrusted): CertfleetError {
+  const { path, reason, command, change, needsRoot } = found;
   if (command === 'rm' || command === 'none')
     return fail('store/untrusted', {
       path: root,
       reason,
-      advice: `Check what is in the store, then ${remedyOf(foreign)}.`,
+      advice: `Check what is in the store, then ${remedyOf(found)}.`,
     });
   const isInside = path === root || path.startsWith(`${root}/`);
   const remedy = isInside ? `${command} -R ${change} ${shellWord(root)}` : `${command} ${change} ${shellWord(path)}`;

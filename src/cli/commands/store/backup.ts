@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { type FailOptions, fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { remedyOf } from '../../../core/trust/untrusted-code.ts';
-import type { Foreign } from '../../../ports/files.ts';
+import type { Untrusted } from '../../../ports/files.ts';
 import { type BackedUp, backUpStore, isBackup, restoreStore } from '../../../whole-store.ts';
 import type { Run, Session } from '../../context.ts';
 import { wholePathOf } from '../../flags/values.ts';
@@ -74,11 +74,11 @@ export const restore: Run = async (session) => {
   const [given = ''] = session.invocation.args;
   const path = given === '-' ? '/dev/stdin' : wholePathOf('', given, session.context.env);
   const { files } = await session.world();
-  const trusted = (foreign: Foreign) =>
+  const trusted = (untrusted: Untrusted) =>
     fail('store/backup-untrusted', {
       file: path,
-      reason: foreign.reason,
-      advice: `Look at ${foreign.path}, and ${remedyOf(foreign)}; or restore another backup.`,
+      reason: untrusted.reason,
+      advice: `Look at ${untrusted.path}, and ${remedyOf(untrusted)}; or restore another backup.`,
     });
   const options = { named: true, maxBytes, trusted, isWayTrusted: true } as const;
   const bytes = await files.read(path, options).catch((error: unknown) => {
