@@ -83,6 +83,18 @@ export const houses: readonly House[] = [
     ],
   },
   {
+    folder: 'lib',
+    besides: ['core/**', 'ports/**', 'undici', 'node:*'],
+    limits: [],
+    rooms: [
+      { room: 'trust', only: [] },
+      { room: 'processes' },
+      { room: 'files' },
+      { room: 'dns', only: [] },
+      { room: 'http', files: ['abortable.ts', 'clock.ts'] },
+    ],
+  },
+  {
     folder: 'clients',
     besides: ['core/**', 'lib/**', 'ports/**', '@rgrove/parse-xml', 'ssh2', 'node:crypto', 'node:path'],
     limits: [],

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { createSigner } from '../../src/acme/jws.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
-import { createHttp } from '../../src/lib/http.ts';
+import { createHttp } from '../../src/lib/http/http.ts';
 import type { HttpResponse } from '../../src/ports/http.ts';
 import { makeCsr } from '../../src/x509/csr.ts';
 import { makeKey } from '../../src/x509/key.ts';

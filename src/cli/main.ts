@@ -100,7 +100,7 @@ async function openLog({ flags }: Invocation, context: CliContext): Promise<LogF
   const { logFile } = flags;
   if (typeof logFile !== 'string') return undefined;
   // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it opens its own log
-  const open = context.openLogFile ?? (await import('../lib/log-file.ts')).openLogFile;
+  const open = context.openLogFile ?? (await import('../lib/files/log-file.ts')).openLogFile;
   return open(wholePathOf('--log-file ', logFile, context.env));
 }
 

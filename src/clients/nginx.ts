@@ -1,4 +1,4 @@
-import { hookEnvironment } from '../lib/hook-environment.ts';
+import { hookEnvironment } from '../lib/processes/hook-environment.ts';
 import type { Processes, ProcessResult } from '../ports/processes.ts';
 
 /** nginx's commands take milliseconds. A minute is enough for an overloaded machine. */

@@ -16,8 +16,8 @@ import type { ConnectionPool, Looks, PassConnections } from '../engine/engine.ts
 import { createLooks } from '../engine/looks/looks.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import { createZones, type Zones } from '../engine/zones/zone.ts';
-import { hookEnvironment } from '../lib/hook-environment.ts';
-import { userAgent } from '../lib/user-agent.ts';
+import { userAgent } from '../lib/http/user-agent.ts';
+import { hookEnvironment } from '../lib/processes/hook-environment.ts';
 import type { Balancer } from '../ports/balancer.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import type { Issuer } from '../ports/issuer.ts';

@@ -2,7 +2,7 @@ import type { Environment } from '../config/options.ts';
 import { fail } from '../core/errors/errors.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import type { Locks } from '../engine/locks/lock.ts';
-import { keepFromHooks } from '../lib/hook-environment.ts';
+import { keepFromHooks } from '../lib/processes/hook-environment.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';

@@ -5,7 +5,7 @@ import { decodeDocument, encodeDocument } from '../core/lineage/lineage.ts';
 import { isStagingName, nameOfReal } from '../core/names/identifiers.ts';
 import type { StoredSpec } from '../core/spec/spec.ts';
 import { registry } from '../generated/registry.ts';
-import { keepFromHooks } from '../lib/hook-environment.ts';
+import { keepFromHooks } from '../lib/processes/hook-environment.ts';
 import type { Entry, Store } from '../ports/store.ts';
 
 /** `credential/<name>`: the secrets of a certificate that are neither in files nor in every environment. */

@@ -1,7 +1,7 @@
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
 import { shellWord } from '../core/text/shell-word.ts';
-import { keepFromHooks } from '../lib/hook-environment.ts';
+import { keepFromHooks } from '../lib/processes/hook-environment.ts';
 import { type StoreKey, storeKeyOf } from '../stores/encrypted.ts';
 import type { ComposeContext } from './context.ts';
 

@@ -5,7 +5,7 @@ import { refuseUntrustedPrograms } from '../clients/hook-programs.ts';
 import { fail } from '../core/errors/errors.ts';
 import { identifierKey } from '../core/names/identifier.ts';
 import { defineDeployer, duration, passEnvironment, wholePath, z } from '../define.ts';
-import { hookEnvironment } from '../lib/hook-environment.ts';
+import { hookEnvironment } from '../lib/processes/hook-environment.ts';
 
 export default defineDeployer({
   id: 'command',
@@ -46,7 +46,8 @@ what the command did elsewhere is not undone.`,
       root,
       reload: {
         missing: 'the command has not succeeded with it yet',
-        check: () => refuseUntrustedPrograms(world.files, options.run, hookEnvironment(options.passEnvironment)['HOME']),
+        check: () =>
+          refuseUntrustedPrograms(world.files, options.run, hookEnvironment(options.passEnvironment)['HOME']),
         async run(version, signal) {
           const result = await world.processes.run({
             command,

@@ -4,7 +4,7 @@ import { Secret } from '../core/errors/secret.ts';
 import { pairIn } from '../core/text/key-value.ts';
 import { untrustedCode } from '../core/trust/untrusted-code.ts';
 import { defineDnsProvider, duration, passEnvironment, secret, wholePath, z } from '../define.ts';
-import { hookEnvironment } from '../lib/hook-environment.ts';
+import { hookEnvironment } from '../lib/processes/hook-environment.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
 /** Debian's package; acme.sh itself installs into the home folder. */

@@ -6,7 +6,7 @@ import { fail } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { neverArrived } from '../core/errors/unsent.ts';
 import { createZoneWriter } from '../engine/solvers/zone-writer.ts';
-import { Reader } from '../lib/dns-wire.ts';
+import { Reader } from '../lib/dns/wire.ts';
 import type { World } from '../ports/world.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import rfc2136 from './rfc2136.ts';

@@ -3,7 +3,7 @@ import { noteWrite } from '../core/async/writes.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { neverArrived } from '../core/errors/unsent.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
-import { classes, encodeMessage, encodeRecord, encodeText, types } from '../lib/dns-wire.ts';
+import { classes, encodeMessage, encodeRecord, encodeText, types } from '../lib/dns/wire.ts';
 import type { SetChange } from '../ports/dns-provider.ts';
 
 const provider = 'rfc2136';

@@ -3,8 +3,8 @@ import Module, { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
-import { untrustedIn, trustedAt } from './foreign.ts';
-import { effectiveUid } from './owners.ts';
+import { effectiveUid } from './trust/trusted-user.ts';
+import { trustedAt, untrustedIn } from './trust/untrusted.ts';
 
 /**
  * Loads a file of the build and the files that it requires, through the cache if there is one. Source maps need Node's

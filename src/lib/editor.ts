@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { shellWord } from '../core/text/shell-word.ts';
-import { untrustedOn } from './foreign.ts';
+import { untrustedOn } from './trust/untrusted.ts';
 
 /** A text that a person edited, and the file that contains it. */
 export interface Edited {

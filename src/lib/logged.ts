@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { Vantage } from '../ports/vantage.ts';
-import { printAddress, speakable } from './urls.ts';
+import { printAddress, speakable } from './http/urls.ts';
 
 interface Logging {
   readonly log: Log;

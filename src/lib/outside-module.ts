@@ -3,7 +3,7 @@ import * as modules from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { untrustedCode } from '../core/trust/untrusted-code.ts';
-import { untrustedOn } from './foreign.ts';
+import { untrustedOn } from './trust/untrusted.ts';
 
 /**
  * Imports an operator's module. Wherever it is, its `certfleet/define` and the like are this program's own, so that a

@@ -8,7 +8,7 @@ import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Vantage } from '../ports/vantage.ts';
 import { abortable } from './abortable.ts';
-import { printAddress } from './urls.ts';
+import { printAddress } from './http/urls.ts';
 
 /** Let's Encrypt's own limit for an HTTP-01 request with its redirects is 10 s. */
 const timeoutMs = 10_000;

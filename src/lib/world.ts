@@ -6,14 +6,14 @@ import type { Log } from '../ports/log.ts';
 import type { Person } from '../ports/person.ts';
 import type { World } from '../ports/world.ts';
 import { systemClock } from './clock.ts';
-import { createDns } from './dns.ts';
-import { createFiles } from './files.ts';
-import { createHttp } from './http.ts';
+import { createDns } from './dns/dns.ts';
+import { createFiles } from './files/files.ts';
+import { createHttp } from './http/http.ts';
+import { userAgent } from './http/user-agent.ts';
 import { loggedHttp, loggedVantage } from './logged.ts';
-import { createProcesses } from './processes.ts';
+import { createProcesses } from './processes/processes.ts';
 import { systemRandom } from './random.ts';
 import { createStreams } from './streams.ts';
-import { userAgent } from './user-agent.ts';
 import { createVantage } from './vantage.ts';
 
 /** The system's resolver can wait minutes for a silent name server, and cannot be stopped. */

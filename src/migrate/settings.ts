@@ -159,7 +159,7 @@ export interface WritesBack extends Pick<FoundSettings, 'deployers'> {
 /** Explains why no file can be written to a path. Returns undefined if one can. */
 async function whyNoPlace(files: Files, path: string, isKey: boolean): Promise<string | undefined> {
   if (!isAbsolute(path)) return 'that is not an absolute path, so it depends on where the other client ran';
-  const { path: real, untrusted: untrusted } = await files.place(path);
+  const { path: real, untrusted } = await files.place(path);
   if (untrusted)
     return `${untrusted.reason}, and so could lead the private key elsewhere: ${remedyOf(untrusted)}, or have the files installed in another folder`;
   const stat = await files.stat(real);

@@ -1,5 +1,5 @@
 /**
- * The file system, as much of it as certfleet uses. One object implements it (`lib/files.ts`), so that the crash tests
+ * The file system, as much of it as certfleet uses. One object implements it (`lib/files/files.ts`), so that the crash tests
  * can name and interrupt every write and rename.
  */
 export interface FileAttributes {

@@ -1,7 +1,7 @@
 import { orAborted } from '../core/async/on-abort.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { formatListenAddress, type ListenAddress, localAddresses } from '../core/names/listen-address.ts';
-import { findPortHolder, type PortHolder } from '../lib/port-holder.ts';
+import { findPortHolder, type PortHolder } from '../lib/processes/port-holder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { StoreProof } from './store-proof.ts';

@@ -9,7 +9,7 @@ import { isToken, toBase64url } from '../core/text/encoding.ts';
 import type { Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { defineSolver, duration, passEnvironment, z } from '../define.ts';
-import { hookEnvironment } from '../lib/hook-environment.ts';
+import { hookEnvironment } from '../lib/processes/hook-environment.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';
 

@@ -6,7 +6,7 @@ import { type CertfleetError, fail, reasonOf } from '../core/errors/errors.ts';
 import { isToken, toBase64url } from '../core/text/encoding.ts';
 import type { Json } from '../core/text/json.ts';
 import { defineSolver, wholePath, z } from '../define.ts';
-import { isTemporaryName } from '../lib/files.ts';
+import { isTemporaryName } from '../lib/files/files.ts';
 import type { FilesWithin } from '../ports/files.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';

@@ -2,7 +2,7 @@ import { createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeDocument, type Lineage } from '../../src/core/lineage/lineage.ts';
-import { createFiles } from '../../src/lib/files.ts';
+import { createFiles } from '../../src/lib/files/files.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
 import fileStore from '../../src/stores/file.ts';

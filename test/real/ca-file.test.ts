@@ -66,7 +66,7 @@ beforeAll(async () => {
   ports['own'] = await listen(https.createServer(own, answer));
   ports['proxy'] = await listen(tunnel(http.createServer()));
   ports['tlsProxy'] = await listen(tunnel(https.createServer(machines)));
-  const module = JSON.stringify(join(repositoryRoot, 'src/lib/http.ts'));
+  const module = JSON.stringify(join(repositoryRoot, 'src/lib/http/http.ts'));
   writeFileSync(
     join(folder, 'ask.mts'),
     `import { createHttp } from ${module};

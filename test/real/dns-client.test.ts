@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { isFailure } from '../../src/core/errors/errors.ts';
 import { neverArrived } from '../../src/core/errors/unsent.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createDns } from '../../src/lib/dns.ts';
+import { createDns } from '../../src/lib/dns/dns.ts';
 import { bindPrograms, startBind } from '../support/bind.ts';
 import { freePort } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';

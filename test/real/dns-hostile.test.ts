@@ -6,7 +6,7 @@ import { lookAtPath } from '../../src/engine/looks/path.ts';
 import { createServerPoll } from '../../src/engine/zones/server-poll.ts';
 import { createZones } from '../../src/engine/zones/zone.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createDns } from '../../src/lib/dns.ts';
+import { createDns } from '../../src/lib/dns/dns.ts';
 import { createVantage } from '../../src/lib/vantage.ts';
 import {
   type Answering,

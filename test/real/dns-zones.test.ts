@@ -4,7 +4,7 @@ import { checkCaa } from '../../src/engine/looks/caa.ts';
 import { findHiddenWildcard } from '../../src/engine/looks/wildcard.ts';
 import { createZones, overrideZones, type Zones } from '../../src/engine/zones/zone.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createDns } from '../../src/lib/dns.ts';
+import { createDns } from '../../src/lib/dns/dns.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 

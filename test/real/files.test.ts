@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { createFiles } from '../../src/lib/files.ts';
+import { createFiles } from '../../src/lib/files/files.ts';
 import type { FilesWithin } from '../../src/ports/files.ts';
 import { ownFolder } from '../support/file-store-bench.ts';
 

@@ -19,7 +19,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import command from '../../src/deployers/command.ts';
 import filesDeployer from '../../src/deployers/files.ts';
 import nginx from '../../src/deployers/nginx.ts';
-import { createFiles } from '../../src/lib/files.ts';
+import { createFiles } from '../../src/lib/files/files.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import type { Files } from '../../src/ports/files.ts';
 import http01Webroot from '../../src/solvers/http01-webroot.ts';

@@ -18,9 +18,9 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createLiveFolder } from '../../src/clients/folders/live-folder.ts';
-import { createFiles } from '../../src/lib/files.ts';
-import { createHttp } from '../../src/lib/http.ts';
-import { type LogFile, openLogFile } from '../../src/lib/log-file.ts';
+import { createFiles } from '../../src/lib/files/files.ts';
+import { type LogFile, openLogFile } from '../../src/lib/files/log-file.ts';
+import { createHttp } from '../../src/lib/http/http.ts';
 import type { FilesWithin } from '../../src/ports/files.ts';
 import { buildCertfleet, type Certfleet, stderrOf, succeeded } from '../support/e2e.ts';
 import { ownFolder, signal } from '../support/file-store-bench.ts';
@@ -117,7 +117,7 @@ describe('reading what the operator named', () => {
   });
 
   it('reads what a shell has in a pipe as often as a command asks', () => {
-    const { href } = new URL('../../src/lib/files.ts', import.meta.url);
+    const { href } = new URL('../../src/lib/files/files.ts', import.meta.url);
     const script = `const { createFiles } = await import('${href}');
       const files = createFiles();
       for (const _ of [1, 2]) process.stdout.write(await files.read(process.argv[1], { named: true }));`;

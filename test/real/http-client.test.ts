@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CertfleetError } from '../../src/core/errors/errors.ts';
-import { createHttp } from '../../src/lib/http.ts';
+import { createHttp } from '../../src/lib/http/http.ts';
 import type { Http, HttpRequest } from '../../src/ports/http.ts';
 import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';
 import { until } from '../support/service.ts';
@@ -368,7 +368,7 @@ describe('TLS', () => {
 test('idle connections do not keep a process alive', async () => {
   const url = await serve((_request, response) => response.end('ok'));
   const script = join(folder, 'idle.mts');
-  const module = JSON.stringify(join(import.meta.dirname, '../../src/lib/http.ts'));
+  const module = JSON.stringify(join(import.meta.dirname, '../../src/lib/http/http.ts'));
   writeFileSync(
     script,
     `import { createHttp } from ${module};

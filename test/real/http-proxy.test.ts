@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CertfleetError } from '../../src/core/errors/errors.ts';
-import { createHttp } from '../../src/lib/http.ts';
+import { createHttp } from '../../src/lib/http/http.ts';
 import type { Http } from '../../src/ports/http.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'certfleet-proxy-'));

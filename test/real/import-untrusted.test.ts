@@ -7,7 +7,7 @@ import type { CertfleetError } from '../../src/core/errors/errors.ts';
 import type { Found } from '../../src/core/lineage/found.ts';
 import commandDeployer from '../../src/deployers/command.ts';
 import { registry } from '../../src/generated/registry.ts';
-import { createFiles } from '../../src/lib/files.ts';
+import { createFiles } from '../../src/lib/files/files.ts';
 import { importers } from '../../src/migrate/importers.ts';
 import type { VersionBundle } from '../../src/ports/deployer.ts';
 import commandSolver from '../../src/solvers/command.ts';

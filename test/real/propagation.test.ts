@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createDns } from '../../src/lib/dns.ts';
+import { createDns } from '../../src/lib/dns/dns.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { pebbleFleetBench } from '../support/fleet-bench.ts';
 import { until } from '../support/service.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
-import { isTemporaryName } from '../../src/lib/files.ts';
+import { isTemporaryName } from '../../src/lib/files/files.ts';
 import fileStore from '../../src/stores/file.ts';
 import { seed, seeded } from '../support/seeded.ts';
 import { until } from '../support/service.ts';

@@ -9,7 +9,7 @@ import { lookAtPath } from '../../src/engine/looks/path.ts';
 import { findHiddenWildcard } from '../../src/engine/looks/wildcard.ts';
 import { createServerPoll } from '../../src/engine/zones/server-poll.ts';
 import { createZones } from '../../src/engine/zones/zone.ts';
-import { decodeAnswer } from '../../src/lib/dns-answer.ts';
+import { decodeAnswer } from '../../src/lib/dns/answer.ts';
 import type { Dns, DnsType } from '../../src/ports/dns.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { codePoint, webUrl } from '../support/any-text.ts';

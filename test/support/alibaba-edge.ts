@@ -1,7 +1,7 @@
 import balancer from '../../src/balancers/alibaba-clb.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createHttp } from '../../src/lib/http.ts';
+import { createHttp } from '../../src/lib/http/http.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import type { Balancer } from '../../src/ports/balancer.ts';
 import type { Clock } from '../../src/ports/clock.ts';

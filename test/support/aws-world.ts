@@ -1,6 +1,6 @@
 import { Secret } from '../../src/core/errors/secret.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createHttp } from '../../src/lib/http.ts';
+import { createHttp } from '../../src/lib/http/http.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { World } from '../../src/ports/world.ts';

@@ -1,8 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createFiles } from '../../src/lib/files.ts';
-import { createProcesses } from '../../src/lib/processes.ts';
+import { createFiles } from '../../src/lib/files/files.ts';
+import { createProcesses } from '../../src/lib/processes/processes.ts';
 import { createStreams } from '../../src/lib/streams.ts';
 import type { Files, FilesWithin } from '../../src/ports/files.ts';
 import type { World } from '../../src/ports/world.ts';

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 import { afterAll, expect } from 'vitest';
 import { type CertfleetError, isFailure } from '../../src/core/errors/errors.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createFiles } from '../../src/lib/files.ts';
+import { createFiles } from '../../src/lib/files/files.ts';
 import type { Files } from '../../src/ports/files.ts';
 import type { Entry, Key, Store } from '../../src/ports/store.ts';
 import type { World } from '../../src/ports/world.ts';

@@ -1,5 +1,5 @@
 import { systemClock } from '../../src/lib/clock.ts';
-import { createProcesses } from '../../src/lib/processes.ts';
+import { createProcesses } from '../../src/lib/processes/processes.ts';
 
 // A process that dies while it journals who its program is: it prints the pid and never comes out of `onStart`.
 const [file = ''] = process.argv.slice(2);

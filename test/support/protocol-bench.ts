@@ -6,7 +6,7 @@ import type { Secret } from '../../src/core/errors/secret.ts';
 import type { Identifier } from '../../src/core/names/identifier.ts';
 import { baseName } from '../../src/core/names/identifier.ts';
 import { systemClock } from '../../src/lib/clock.ts';
-import { createHttp } from '../../src/lib/http.ts';
+import { createHttp } from '../../src/lib/http/http.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import type { AccountIssuer, Authorization, Issuer, Order, OrderRequest, Problem } from '../../src/ports/issuer.ts';
 import { pki } from '../../src/x509/pki.ts';

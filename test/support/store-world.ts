@@ -1,5 +1,5 @@
 import { systemClock } from '../../src/lib/clock.ts';
-import { createFiles } from '../../src/lib/files.ts';
+import { createFiles } from '../../src/lib/files/files.ts';
 import { systemRandom } from '../../src/lib/random.ts';
 import type { World } from '../../src/ports/world.ts';
 

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { classes, encodeName, encodeRecord, join, Reader, types, u16, u48 } from '../../src/lib/dns-wire.ts';
+import { classes, encodeName, encodeRecord, join, Reader, types, u16, u48 } from '../../src/lib/dns/wire.ts';
 import type { Dns } from '../../src/ports/dns.ts';
 import type { FakeDns } from '../../src/testing/fake-dns.ts';
 

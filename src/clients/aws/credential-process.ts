@@ -4,7 +4,7 @@ import { commandWords } from '../../core/text/command-words.ts';
 import { parseJson } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import { untrustedCode } from '../../core/trust/untrusted-code.ts';
-import { hookEnvironment } from '../../lib/hook-environment.ts';
+import { hookEnvironment } from '../../lib/processes/hook-environment.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Processes } from '../../ports/processes.ts';

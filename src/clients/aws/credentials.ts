@@ -1,7 +1,7 @@
 import { fail } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { canonicalAddress } from '../../core/names/identifiers.ts';
-import { userFolder } from '../../lib/user-folder.ts';
+import { userFolder } from '../../lib/files/user-folder.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Processes } from '../../ports/processes.ts';
 import { fixedKeys, type KeySource, refreshedKeys, type TemporaryKeys } from '../http/access-keys.ts';

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Secret } from '../../core/errors/secret.ts';
-import { classes, encodeName, encodeRecord, join, Reader, types, u16, u48 } from '../../lib/dns-wire.ts';
+import { classes, encodeName, encodeRecord, join, Reader, types, u16, u48 } from '../../lib/dns/wire.ts';
 
 /** TSIG (RFC 8945): signs a message and verifies its response with a shared secret. */
 

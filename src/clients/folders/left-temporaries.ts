@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { isTemporaryName, writerOf } from '../../lib/files.ts';
+import { isTemporaryName, writerOf } from '../../lib/files/files.ts';
 import type { FileStat, FilesWithin } from '../../ports/files.ts';
 import type { World } from '../../ports/world.ts';
 

@@ -218,7 +218,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
 /** Reports whether a version ID that was read from the disk can be a folder name. */
 const isName = (id: unknown): id is string => typeof id === 'string' && /^[^./][^/]*$/.test(id);
 
-// Includes the temporary files of lib/files.ts, which a killed process may leave behind.
+// Includes the temporary files of lib/files/files.ts, which a killed process may leave behind.
 const ours = /^((cert|chain|fullchain|privkey|haproxy)\.pem|\.certfleet-.*\.tmp)$/;
 
 function contentsOf(

@@ -4,7 +4,7 @@ import { createTurns } from '../../core/async/turns.ts';
 import type { Secret } from '../../core/errors/secret.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import { remedyOf } from '../../core/trust/untrusted-code.ts';
-import { userFolder } from '../../lib/user-folder.ts';
+import { userFolder } from '../../lib/files/user-folder.ts';
 import type { Untrusted } from '../../ports/files.ts';
 import type { World } from '../../ports/world.ts';
 import type { LiveFiles } from '../folders/live-folder.ts';

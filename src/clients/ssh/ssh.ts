@@ -2,7 +2,7 @@ import ssh2, { type AuthenticationType, type ClientChannel, type ParsedKey, type
 import { onAbort, orAborted } from '../../core/async/on-abort.ts';
 import { reasonOf } from '../../core/errors/errors.ts';
 import type { Secret } from '../../core/errors/secret.ts';
-import { connectTcp } from '../../lib/connect.ts';
+import { connectTcp } from '../../lib/http/connect.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { type HostTrust, refusalOf } from './known-hosts.ts';
 

@@ -425,7 +425,9 @@ describe('hooks', () => {
 
   it('of the folders are refused if others can write one', async () => {
     const untrusted = `${root}/renewal-hooks/deploy/1.sh`;
-    await expect(find({ files: { [untrusted]: 'true' }, untrusted })).rejects.toMatchObject({ code: 'import/untrusted' });
+    await expect(find({ files: { [untrusted]: 'true' }, untrusted })).rejects.toMatchObject({
+      code: 'import/untrusted',
+    });
   });
 
   it('of the folders do not run if cli.ini says so, whose settings come before those of the file', async () => {

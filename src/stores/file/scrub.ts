@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { isTemporaryName } from '../../lib/files.ts';
+import { isTemporaryName } from '../../lib/files/files.ts';
 import type { Key, Kind, Scrubbed } from '../../ports/store.ts';
 import type { World } from '../../ports/world.ts';
 import { decodeStored, type StoredDocument } from './document.ts';

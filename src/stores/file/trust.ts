@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import type { Files, Untrusted, ReadOptions } from '../../ports/files.ts';
+import type { Files, ReadOptions, Untrusted } from '../../ports/files.ts';
 import { untrusted } from './unusable.ts';
 
 /**

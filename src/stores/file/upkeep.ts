@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { toBase64url } from '../../core/text/encoding.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
-import { isTemporaryName } from '../../lib/files.ts';
+import { isTemporaryName } from '../../lib/files/files.ts';
 import type { FileStat } from '../../ports/files.ts';
 import type { Kind } from '../../ports/store.ts';
 import type { World } from '../../ports/world.ts';

@@ -1,5 +1,5 @@
 import net from 'node:net';
-import { onAbort } from '../core/async/on-abort.ts';
+import { onAbort } from '../../core/async/on-abort.ts';
 
 /** Opens a TCP connection, trying each address of the host. Rejects with the system's error, or the signal's reason. */
 export function connectTcp(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { proxyFor } from './http-proxy.ts';
+import { proxyFor } from './proxy.ts';
 
 const proxy = 'http://proxy.test:3128';
 const decide = (url: string, env: Record<string, string>) => proxyFor(new URL(url), env);

@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import { EnvHttpProxyAgent, request as send } from 'undici';
-import type { HttpRequest, HttpResponse } from '../ports/http.ts';
-import { joined, TooLarge } from './http-answer.ts';
+import type { HttpRequest, HttpResponse } from '../../ports/http.ts';
+import { joined, TooLarge } from './answer.ts';
 
 interface ProxyOptions {
   readonly connections: number;

@@ -1,4 +1,4 @@
-import { isForEveryHook, isOwnVariable } from '../core/trust/hook-variables.ts';
+import { isForEveryHook, isOwnVariable } from '../../core/trust/hook-variables.ts';
 
 // Belongs to the process, like the environment whose secrets it names.
 const secretVariables = new Set<string>();

@@ -2,13 +2,13 @@ import { randomInt } from 'node:crypto';
 import dgram from 'node:dgram';
 import { getServers } from 'node:dns';
 import net from 'node:net';
-import { createTurns } from '../core/async/turns.ts';
-import { fail, reasonOf } from '../core/errors/errors.ts';
-import { isDnsName, parseServerAddress, printServerAddress } from '../core/names/dns-name.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Dns, DnsServer } from '../ports/dns.ts';
-import { decodeAnswer } from './dns-answer.ts';
-import { answersQuestion, encodeQuestion, formatError, isTruncated } from './dns-message.ts';
+import { createTurns } from '../../core/async/turns.ts';
+import { fail, reasonOf } from '../../core/errors/errors.ts';
+import { isDnsName, parseServerAddress, printServerAddress } from '../../core/names/dns-name.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Dns, DnsServer } from '../../ports/dns.ts';
+import { decodeAnswer } from './answer.ts';
+import { answersQuestion, encodeQuestion, formatError, isTruncated } from './message.ts';
 
 /** As the port promises. Two seconds exceed any round trip, so the datagram is sent again. */
 const tryMs = 2_000;

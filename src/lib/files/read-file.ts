@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import { Socket } from 'node:net';
-import type { ReadOptions } from '../ports/files.ts';
-import { untrustedIn, untrustedOn, trustedAt } from './foreign.ts';
-import { effectiveUid } from './owners.ts';
+import type { ReadOptions } from '../../ports/files.ts';
+import { effectiveUid } from '../trust/trusted-user.ts';
+import { trustedAt, untrustedIn, untrustedOn } from '../trust/untrusted.ts';
 
 // Another user may have put a pipe, a link or a huge file where this program expects a small file. So files are opened
 // without waiting, checked after the open, and read up to a limit. An open that waits would stop the whole process,

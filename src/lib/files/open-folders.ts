@@ -1,10 +1,10 @@
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { shellWord } from '../core/text/shell-word.ts';
-import type { FolderGuard } from '../ports/files.ts';
+import { shellWord } from '../../core/text/shell-word.ts';
+import type { FolderGuard } from '../../ports/files.ts';
+import { effectiveUid, isTrusted } from '../trust/trusted-user.ts';
+import { type Link, linksOn, trustedAt, untrustedIn } from '../trust/untrusted.ts';
 import { codeOf } from './durable.ts';
-import { untrustedIn, type Link, linksOn, trustedAt } from './foreign.ts';
-import { effectiveUid, isTrusted } from './owners.ts';
 
 // Other users may be able to change the folders that certificates and challenge files are written to. Each link on the
 // way to such a folder is checked. A path inside is walked one folder at a time, without following links, and each

@@ -1,8 +1,8 @@
 import fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fail, reasonOf } from '../core/errors/errors.ts';
-import { untrustedFolderOn, untrustedOn } from './foreign.ts';
-import { isTrusted } from './owners.ts';
+import { fail, reasonOf } from '../../core/errors/errors.ts';
+import { isTrusted } from '../trust/trusted-user.ts';
+import { untrustedFolderOn, untrustedOn } from '../trust/untrusted.ts';
 
 /** A file that lines are appended to. */
 export interface LogFile {
@@ -50,7 +50,8 @@ function openToAppend(path: string): number {
     const stats = fs.fstatSync(file);
     if (!stats.isFile()) {
       const untrusted = untrustedOn(path);
-      if (untrusted) throw new Error(`it is not a regular file, and ${untrusted.reason}; name another file, or remove it`);
+      if (untrusted)
+        throw new Error(`it is not a regular file, and ${untrusted.reason}; name another file, or remove it`);
       const waiting = open(at);
       fs.closeSync(file);
       return waiting;

@@ -1,4 +1,4 @@
-import { harmless } from '../core/errors/remote-text.ts';
+import { harmless } from '../../core/errors/remote-text.ts';
 
 /** The body exceeds the limit. Becomes the port's error where method and URL are known. */
 export class TooLarge extends Error {}

@@ -1,5 +1,5 @@
-import type { DnsType } from '../ports/dns.ts';
-import { encodeMessage, encodeRecord, types } from './dns-wire.ts';
+import type { DnsType } from '../../ports/dns.ts';
+import { encodeMessage, encodeRecord, types } from './wire.ts';
 
 /** Encodes questions (RFC 1035 §4), and matches responses to them. */
 

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Untrusted, Place } from '../ports/files.ts';
-import { effectiveUid, isTrusted } from './owners.ts';
+import type { Place, Untrusted } from '../../ports/files.ts';
+import { effectiveUid, isTrusted } from './trusted-user.ts';
 
 /** The UID under which a user namespace shows every user that it does not know. */
 const unknownUid = 65_534;

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import type { ProcessIdentity } from '../ports/processes.ts';
+import type { ProcessIdentity } from '../../ports/processes.ts';
 
 /** The fields of /proc/<pid>/stat (proc(5)) that certfleet uses. */
 export interface ProcessStat {

@@ -1,7 +1,8 @@
 import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { createTurns } from '../core/async/turns.ts';
-import type { Files, FilesWithin, ReadOptions } from '../ports/files.ts';
+import { createTurns } from '../../core/async/turns.ts';
+import type { Files, FilesWithin, ReadOptions } from '../../ports/files.ts';
+import { effectiveUid, isTrusted } from '../trust/trusted-user.ts';
 import {
   append,
   create,
@@ -15,7 +16,6 @@ import {
   unless,
 } from './durable.ts';
 import { createFolders } from './open-folders.ts';
-import { effectiveUid, isTrusted } from './owners.ts';
 import { readRegular } from './read-file.ts';
 
 /** The limit for concurrent work. Each piece has few folders open. */

@@ -1,6 +1,6 @@
-import { canonicalAddress } from '../core/names/identifiers.ts';
-import type { DnsAnswer, DnsRecord } from '../ports/dns.ts';
-import { classes, inLabel, inText, Reader, types } from './dns-wire.ts';
+import { canonicalAddress } from '../../core/names/identifiers.ts';
+import type { DnsAnswer, DnsRecord } from '../../ports/dns.ts';
+import { classes, inLabel, inText, Reader, types } from './wire.ts';
 
 /** Decodes responses (RFC 1035 §4). Anyone may have written them, so their cost is limited. */
 

@@ -1,15 +1,15 @@
 import http from 'node:http';
 import https from 'node:https';
 import tls from 'node:tls';
-import { fail, reasonOf } from '../core/errors/errors.ts';
-import type { Clock, Deadline } from '../ports/clock.ts';
-import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
-import type { HttpOptions } from '../ports/world.ts';
-import { abortable } from './abortable.ts';
+import { fail, reasonOf } from '../../core/errors/errors.ts';
+import type { Clock, Deadline } from '../../ports/clock.ts';
+import type { Http, HttpRequest, HttpResponse } from '../../ports/http.ts';
+import type { HttpOptions } from '../../ports/world.ts';
+import { abortable } from '../abortable.ts';
+import { systemClock } from '../clock.ts';
+import { joined, TooLarge } from './answer.ts';
 import { trustAlso, trustOnly } from './ca-file.ts';
-import { systemClock } from './clock.ts';
-import { joined, TooLarge } from './http-answer.ts';
-import { type ProxyEnvironment, proxyFor } from './http-proxy.ts';
+import { type ProxyEnvironment, proxyFor } from './proxy.ts';
 import { speakable } from './urls.ts';
 
 // node:https instead of undici: a cold client that gets one certificate takes 0.14 s and 50 MB instead of 0.24 s and 98
@@ -53,8 +53,8 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
   const trusted: { server?: tls.SecureContext; proxy?: tls.SecureContext } = {};
   let plainAgent: http.Agent | undefined;
   let tlsAgent: https.Agent | undefined;
-  let proxied: Promise<typeof import('./http-undici.ts')> | undefined;
-  const closers = new Map<string, ReturnType<typeof import('./http-undici.ts').connectProxy>>();
+  let proxied: Promise<typeof import('./undici.ts')> | undefined;
+  const closers = new Map<string, ReturnType<typeof import('./undici.ts').connectProxy>>();
 
   const trustServer = (): tls.SecureContext | undefined => {
     if (options.caFile === undefined) return undefined;
@@ -113,7 +113,7 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
   };
 
   const overProxy = async (request: HttpRequest, url: URL, proxy: string) => {
-    proxied ??= import('./http-undici.ts');
+    proxied ??= import('./undici.ts');
     const { connectProxy } = await proxied;
     let client = closers.get(proxy);
     if (!client) {

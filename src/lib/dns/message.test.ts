@@ -1,7 +1,7 @@
 import packet from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { answersQuestion, encodeQuestion, formatError, isTruncated, type Question } from './dns-message.ts';
+import { answersQuestion, encodeQuestion, formatError, isTruncated, type Question } from './message.ts';
 import { answerTo, askedName } from './test-answers.ts';
 
 const question: Question = { name: askedName, type: 'TXT', recursive: false, edns: true };

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import tls from 'node:tls';
-import { fail, reasonOf } from '../core/errors/errors.ts';
-import { readRegular } from './read-file.ts';
+import { fail, reasonOf } from '../../core/errors/errors.ts';
+import { readRegular } from '../files/read-file.ts';
 
 /**
  * Trusts the default roots, those of NODE_EXTRA_CA_CERTS, and those of a PEM file.

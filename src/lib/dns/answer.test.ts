@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeAnswer } from './dns-answer.ts';
-import { answersQuestion } from './dns-message.ts';
+import { decodeAnswer } from './answer.ts';
+import { answersQuestion } from './message.ts';
 import { answerTo, askedName } from './test-answers.ts';
 
 const question = { name: askedName, type: 'TXT', recursive: false, edns: true } as const;

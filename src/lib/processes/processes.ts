@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { hostname } from 'node:os';
 import type { Writable } from 'node:stream';
-import { orAborted } from '../core/async/on-abort.ts';
-import { fail, reasonOf } from '../core/errors/errors.ts';
-import { present } from '../core/text/present.ts';
-import type { Clock, Deadline } from '../ports/clock.ts';
-import type { Processes, ProcessIdentity, ProcessRequest, ProcessResult } from '../ports/processes.ts';
+import { orAborted } from '../../core/async/on-abort.ts';
+import { fail, reasonOf } from '../../core/errors/errors.ts';
+import { present } from '../../core/text/present.ts';
+import type { Clock, Deadline } from '../../ports/clock.ts';
+import type { Processes, ProcessIdentity, ProcessRequest, ProcessResult } from '../../ports/processes.ts';
 import { groupRuns, isRunning, readHome, readStat } from './process-table.ts';
 
 /** How long a program may run by default. A hook that waits for slow DNS takes minutes. */
