@@ -82,7 +82,7 @@ const limitsOf = (settings: Settings): EnginePorts['limits'] => ({
 });
 
 function declaredDeployers({ deployers, preflight }: Settings): readonly StoredSpec[] {
-  const targets = Object.entries(deployers).map(([name, settings]) => ({ name, settings }));
+  const targets = Object.values(deployers);
   if (targets.length === 0) return [];
   const issuer = { name: '', settings: { directory: '', email: [], agreeToTerms: false, test: false } };
   return [{ name: '~declared', identifiers: [], issuer, parts: [], targets, endpoints: [], preflight }];

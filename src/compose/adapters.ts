@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import { type Dns01Settings, dns01Settings } from '../config/dns01.ts';
+import { type Dns01Settings, dns01Settings, zonesElsewhere } from '../config/dns01.ts';
 import { resolveExternalAccount } from '../config/external-account.ts';
-import { balancerIn, forwardRuleSettings, type NamedSettings, withoutBalancer } from '../config/forward-rule.ts';
+import { forwardRuleSettings } from '../config/forward-rule.ts';
 import { type ResolvedOptions, resolveOptions, type WithOptions } from '../config/options.ts';
 import { adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
+import { balancerIn } from '../config/uses.ts';
 import { fail } from '../core/errors/errors.ts';
 import { parseServerAddress } from '../core/names/dns-name.ts';
-import type { AdapterSettings, ExternalAccount, PreflightSettings } from '../core/spec/spec.ts';
+import type { AdapterSettings, ExternalAccount, NamedAdapter, PreflightSettings } from '../core/spec/spec.ts';
 import type { OwnedSolver } from '../core/spec/spec-parts.ts';
 import { present } from '../core/text/present.ts';
 import type { NamedBalancer, SolverContext, z } from '../define.ts';
@@ -91,7 +92,7 @@ function prepared<T>(
 }
 
 /** Returns the balancer that a stored solver or deployer names, with its options. */
-export async function balancerOf(context: ConnectContext, named: NamedSettings | undefined) {
+export async function balancerOf(context: ConnectContext, named: NamedAdapter | undefined) {
   const entry = named && adapterEntry(registry, 'balancer', named.settings.type);
   if (!entry) throw unknownType('balancer', named?.settings.type ?? 'of these settings');
   const definition = await entry.load();
@@ -104,7 +105,7 @@ export async function balancerOf(context: ConnectContext, named: NamedSettings |
 /** Prepares a balancer with its options for a connection. */
 export async function prepareBalancer(
   context: ConnectContext,
-  named: NamedSettings,
+  named: NamedAdapter,
 ): Promise<PreparedAdapter<Balancer>> {
   const balancer = await balancerOf(context, named);
   return prepared(context, [balancer], (world) => {
@@ -116,19 +117,19 @@ export async function prepareBalancer(
 /** Prepares a deployer with its options for a connection. */
 export async function prepareDeployer(
   context: ConnectContext,
-  target: string,
-  settings: AdapterSettings | undefined,
+  name: string,
+  target: NamedAdapter | undefined,
 ): Promise<PreparedAdapter<Deployer>> {
   const { store, storeId } = context;
-  const entry = settings && adapterEntry(registry, 'deployer', settings.type);
-  if (!entry) throw unknownType('deployer', settings?.type ?? target);
+  const entry = target && adapterEntry(registry, 'deployer', target.settings.type);
+  if (!entry) throw unknownType('deployer', target?.settings.type ?? name);
   const definition = await entry.load();
-  const named = definition.balancer === undefined ? undefined : await balancerOf(context, balancerIn(settings));
-  const resolved = await optionsOf(context, definition, named ? withoutBalancer(settings) : settings, target);
+  const named = definition.balancer === undefined ? undefined : await balancerOf(context, balancerIn(target));
+  const resolved = await optionsOf(context, definition, target.settings, name);
   return prepared(context, [resolved, ...(named ? [named] : [])], (world) => ({
     value: definition.connect({
       options: resolved.options,
-      name: target,
+      name,
       world,
       folder: store.deployed,
       balancer: named && ({ options: named.options, owner: ownerOf(storeId()) } satisfies NamedBalancer),
@@ -144,16 +145,16 @@ export interface SolverParts extends ConnectContext {
 /** Returns the options of a spec's `dns01` solver. The caller closes the providers. */
 export async function prepareDns01(
   context: Omit<SolverParts, 'responders'>,
-  { solver: { name, settings }, preflight }: OwnedSolver,
+  { solver, preflight }: OwnedSolver,
 ): Promise<{ readonly resolved: readonly ResolvedOptions<unknown>[]; connectIn(world: World): Dns01Options }> {
   const { zonesOf, locks } = context;
-  const dns01 = dns01Settings(settings);
+  const dns01 = dns01Settings(solver.settings);
   const { challenge, persistMs, ignoreNameservers, vantagePoints } = dns01;
-  const own = await zoneHolderOf(context, name, dns01);
+  const own = await zoneHolderOf(context, solver.name, dns01);
   const others = await Promise.all(
-    dns01.elsewhere.map(async ({ zone, solver, settings: theirs }) => {
-      const { resolved, connectIn } = await zoneHolderOf(context, solver, dns01Settings(theirs));
-      return { resolved, connectIn: (world: World) => ({ ...connectIn(world), zone, solver }) };
+    zonesElsewhere(solver).map(async ({ zone, solver: { name, settings } }) => {
+      const { resolved, connectIn } = await zoneHolderOf(context, name, dns01Settings(settings));
+      return { resolved, connectIn: (world: World) => ({ ...connectIn(world), zone, solver: name }) };
     }),
   );
   const vantages = vantagePoints.map((text) => serverAt(text, 'vantagePoints'));
@@ -206,7 +207,7 @@ export async function prepareSolver(context: SolverParts, part: OwnedSolver): Pr
       import('../responder/responder.ts'),
     ]);
     const { listen, fallback, keep, timeoutMs } = forwardRuleSettings(settings);
-    const balancer = await balancerOf(context, balancerIn(settings));
+    const balancer = await balancerOf(context, balancerIn(part.solver));
     return prepared(context, [balancer], (world) =>
       closing(
         createForwardRule({

@@ -144,7 +144,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
     const deployerOf = (spec: StoredSpec, name: string) => {
       const target = targetOf(spec, name);
       return used({ pool: deployers, uses: ofDeployers }, target ?? name, spec, (own) =>
-        prepareDeployer({ ...context, env: own }, name, target?.settings),
+        prepareDeployer({ ...context, env: own }, name, target),
       );
     };
 

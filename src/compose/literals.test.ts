@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { randomOf, seeded } from '../../test/support/seeded.ts';
 import { storeWorld } from '../../test/support/store-world.ts';
+import { settingsOf } from '../core/lineage/deployments.ts';
 import { encodeDocument, type Lineage } from '../core/lineage/lineage.ts';
-import { canonical } from '../core/spec/same-spec.ts';
 import type { StoredSpec } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 import type { Key, Kind, Store } from '../ports/store.ts';
 import { openEncrypted, storeKeyOf } from '../stores/encrypted.ts';
 import fileStore from '../stores/file.ts';
@@ -21,7 +22,8 @@ const random = randomOf(seeded('literals'));
 function spec(name = 'abc', tsig = 'planted-tsig'): StoredSpec {
   const dns = { type: 'dns01', provider: 'rfc2136', options: { server: '192.0.2.1', keyName: 'k', secret: tsig } };
   const balancer = { type: 'alibaba-clb', accessKeyId: 'planted-id', accessKeySecret: 'planted "quoted" secret' };
-  const named = { balancer: 'lb', balancerSettings: balancer };
+  const uses = [{ kind: 'balancer', name: 'lb', settings: balancer }] as const;
+  const other = { ...dns, provider: 'cloudflare', options: { token: 'planted-token' } };
   const identifiers = [{ type: 'dns', value: 'abc.test' }] as const;
   return {
     ...{ name, identifiers, endpoints: [] },
@@ -36,17 +38,14 @@ function spec(name = 'abc', tsig = 'planted-tsig'): StoredSpec {
       {
         solver: {
           name: 'dns',
-          settings: {
-            ...dns,
-            zones: { 'other.test': 'other' },
-            zoneSolvers: { other: { ...dns, provider: 'cloudflare', options: { token: 'planted-token' } } },
-          },
+          settings: { ...dns, zones: { 'other.test': 'other' } },
+          uses: [{ kind: 'solver', name: 'other', settings: other }],
         },
         identifiers: [],
       },
-      { solver: { name: 'rule', settings: { type: 'http01-forward-rule', ...named } }, identifiers },
+      { solver: { name: 'rule', settings: { type: 'http01-forward-rule', balancer: 'lb' }, uses }, identifiers },
     ],
-    targets: [{ name: 'clb', settings: { type: 'alibaba-clb', ...named } }],
+    targets: [{ name: 'clb', settings: { type: 'alibaba-clb', balancer: 'lb' }, uses }],
     preflight: { resolvers: [], http01Port: 80 },
   };
 }
@@ -58,7 +57,7 @@ function lineage(name = 'abc', tsig = 'planted-tsig'): Lineage {
   return {
     ...{ schema: 1, name, origin: 'configuration', spec: wanted },
     deployments: {
-      clb: { version: 'v1', state: 'current', since: '', settings: canonical(wanted.targets[0]?.settings) },
+      clb: { version: 'v1', state: 'current', since: '', ...present({ settings: settingsOf(wanted, 'clb') }) },
     },
     tombstones: [
       { ...stone, closedAt: '', by: { solver: { name: 'dns', settings: before }, preflight: wanted.preflight } },

@@ -1,6 +1,6 @@
 import { type ChallengeType, challengeTypes } from '../core/ca/challenge-type.ts';
 import { isDnsName } from '../core/names/dns-name.ts';
-import { type AdapterSettings, zoneSolversKey } from '../core/spec/spec.ts';
+import type { AdapterSettings, NamedAdapter } from '../core/spec/spec.ts';
 import { duration, z } from '../define.ts';
 import { oneOf } from './problems.ts';
 import { dns01Type } from './registry.ts';
@@ -94,35 +94,14 @@ export interface Dns01Settings {
   readonly propagationMs: number | undefined;
   readonly ignoreNameservers: readonly string[];
   readonly vantagePoints: readonly string[];
-  /** Zones that other solvers change, with their settings. */
-  readonly elsewhere: readonly { readonly zone: string; readonly solver: string; readonly settings: AdapterSettings }[];
-}
-
-/** Settings with those of the solvers that their `zones` name, so that `renew` and `sweep` need no configuration. */
-export function withZoneSolvers(
-  settings: AdapterSettings,
-  solvers: Readonly<Record<string, AdapterSettings>>,
-): AdapterSettings {
-  const { zones } = settings;
-  if (settings.type !== dns01Type || typeof zones !== 'object' || zones === null) return settings;
-  const named = Object.values(zones).flatMap((name) => {
-    const found = typeof name === 'string' && Object.hasOwn(solvers, name) ? solvers[name] : undefined;
-    return found ? [[name as string, found] as const] : [];
-  });
-  return { ...settings, [zoneSolversKey]: Object.fromEntries(named) };
 }
 
 const zoneName = (name: string): string => name.toLowerCase().replace(/\.$/, '');
 
 /** Reads the settings of a `dns01` solver, which were checked when they were loaded. */
 export function dns01Settings(settings: AdapterSettings): Dns01Settings {
-  const { type: _type, [zoneSolversKey]: stored = {}, ...rest } = settings;
-  const { provider, options, dns, timeout, propagation, zones = {}, ...more } = dns01Options.parse(rest);
-  const solvers = stored as Readonly<Record<string, AdapterSettings>>;
-  const elsewhere = Object.entries(zones).flatMap(([zone, solver]) => {
-    const found = Object.hasOwn(solvers, solver) ? solvers[solver] : undefined;
-    return found ? [{ zone: zoneName(zone), solver, settings: found }] : [];
-  });
+  const { type: _type, ...rest } = settings;
+  const { provider, options, dns, timeout, propagation, ...more } = dns01Options.parse(rest);
   return {
     provider,
     options: { ...options, type: provider } as AdapterSettings,
@@ -133,9 +112,18 @@ export function dns01Settings(settings: AdapterSettings): Dns01Settings {
     vantagePoints: more.vantagePoints ?? [],
     challenge: more.challenge,
     persistMs: more.persistFor,
-    elsewhere,
   };
 }
+
+/** The zones that other solvers change for this one. */
+export const zonesElsewhere = ({
+  settings: { zones = {} },
+  uses = [],
+}: NamedAdapter): readonly { readonly zone: string; readonly solver: NamedAdapter }[] =>
+  Object.entries(zones as Readonly<Record<string, string>>).flatMap(([zone, named]) => {
+    const solver = uses.find(({ kind, name }) => kind === 'solver' && name === named);
+    return solver ? [{ zone: zoneName(zone), solver }] : [];
+  });
 
 /** The challenges that a solver can answer, by its type. A command solver names one in `challenge`; default dns-01. */
 export function challengesOf(solver: AdapterSettings): readonly ChallengeType[] {

@@ -2,11 +2,9 @@ import { DEFAULT_SCALAR_STYLE_RULES, dump, SCALAR_STYLE, type ScalarStyleRule } 
 import { fail } from '../core/errors/errors.ts';
 import { unseen } from '../core/errors/remote-text.ts';
 import { deployHookTarget } from '../core/spec/hooks.ts';
-import type { AdapterSettings, StoredSpec } from '../core/spec/spec.ts';
-import { zoneSolversKey } from '../core/spec/spec.ts';
+import type { AdapterSettings, NamedAdapter, StoredSpec } from '../core/spec/spec.ts';
 import { declaredAs } from '../core/spec/spec-parts.ts';
 import { entryOf } from './entry.ts';
-import { balancerIn, withoutBalancer } from './forward-rule.ts';
 import { literalsOf } from './literals.ts';
 import type { Registry } from './registry.ts';
 
@@ -58,19 +56,17 @@ const hex = (code: number, digits: number): string => code.toString(16).toUpperC
 function adaptersOf({ parts, targets }: StoredSpec): Readonly<Record<string, object>> {
   const balancers: Record<string, AdapterSettings> = {};
   const named = new Map<string, AdapterSettings>();
-  const plain = (settings: AdapterSettings): AdapterSettings => {
-    const balancer = balancerIn(settings);
-    if (balancer) balancers[balancer.name] ??= balancer.settings;
-    const { [zoneSolversKey]: elsewhere, ...own } = withoutBalancer(settings);
-    for (const [name, one] of Object.entries((elsewhere ?? {}) as Readonly<Record<string, AdapterSettings>>))
-      if (!named.has(name)) named.set(name, plain(one));
-    return own as AdapterSettings;
+  const plain = ({ settings, uses = [] }: NamedAdapter): AdapterSettings => {
+    for (const one of uses)
+      if (one.kind === 'balancer') balancers[one.name] ??= one.settings;
+      else if (!named.has(one.name)) named.set(one.name, plain(one));
+    return settings;
   };
-  for (const { solver } of parts) named.set(solver.name, plain(solver.settings));
+  for (const { solver } of parts) named.set(solver.name, plain(solver));
   const deployers = targets.filter(({ name }) => name !== deployHookTarget);
   return {
     solvers: Object.fromEntries(named),
-    deployers: Object.fromEntries(deployers.map(({ name, settings }) => [name, plain(settings)])),
+    deployers: Object.fromEntries(deployers.map((one) => [one.name, plain(one)])),
     balancers,
   };
 }

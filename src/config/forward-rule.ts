@@ -42,55 +42,9 @@ export interface ForwardRuleSettings {
   readonly timeoutMs: number;
 }
 
-/** Under this name a stored solver or deployer has the settings of the balancer that its `balancer` names. */
-export const balancerSettingsKey = 'balancerSettings';
-
-/** Settings with those of the balancer that they name, so that `renew` and `sweep` need no configuration. */
-export const withBalancer = (
-  settings: AdapterSettings,
-  balancers: Readonly<Record<string, AdapterSettings>>,
-): AdapterSettings => {
-  const { balancer } = settings;
-  const found = typeof balancer === 'string' && Object.hasOwn(balancers, balancer) ? balancers[balancer] : undefined;
-  return found ? { ...settings, [balancerSettingsKey]: found } : settings;
-};
-
-/**
- * The same for a deployer, without the node that answers: it has no part in a delivery, and on each node of a cluster it
- * is another one.
- */
-export function withBalancerOfDelivery(
-  settings: AdapterSettings,
-  balancers: Readonly<Record<string, AdapterSettings>>,
-): AdapterSettings {
-  const found = balancerIn(withBalancer(settings, balancers));
-  if (!found) return settings;
-  const { backend: _node, ...rest } = found.settings;
-  return { ...settings, [balancerSettingsKey]: rest };
-}
-
-export interface NamedSettings {
-  readonly name: string;
-  readonly settings: AdapterSettings;
-}
-
-/** The balancer in stored settings; undefined if they name none. */
-export function balancerIn(settings: AdapterSettings): NamedSettings | undefined {
-  const { balancer, [balancerSettingsKey]: stored } = settings;
-  return typeof balancer === 'string' && stored !== undefined
-    ? { name: balancer, settings: stored as AdapterSettings }
-    : undefined;
-}
-
-/** The adapter's own options: the balancer's name is one of them, but its settings are not. */
-export function withoutBalancer(settings: AdapterSettings): AdapterSettings {
-  const { [balancerSettingsKey]: _stored, ...own } = settings;
-  return own as AdapterSettings;
-}
-
 /** Reads the settings of a stored `http01-forward-rule` solver, which were checked when they were loaded. */
 export function forwardRuleSettings(settings: AdapterSettings): ForwardRuleSettings {
-  const { type: _type, [balancerSettingsKey]: _stored, ...rest } = settings;
+  const { type: _type, ...rest } = settings;
   const { listen, fallback, keep, timeout } = forwardRuleOptions.parse(rest);
   return { listen, fallback, keep, timeoutMs: timeout };
 }

@@ -1,5 +1,5 @@
 import type { NamedAdapter, Settings, StoredSpec } from '../core/spec/spec.ts';
-import { eachAdapter, eachAdapterOf, type UsedAdapter } from './each-adapter.ts';
+import { type AdapterOfKind, eachAdapter, eachAdapterOf } from './each-adapter.ts';
 import { eabSettings, externalAccount } from './external-account.ts';
 import { optionFields } from './fields.ts';
 import type { WithOptions } from './options.ts';
@@ -19,12 +19,11 @@ export async function literalsIn(
   { solvers, deployers, balancers, issuers }: Pick<Settings, 'solvers' | 'deployers' | 'balancers' | 'issuers'>,
   registry: Registry,
 ): Promise<readonly string[]> {
-  const named = (all: Settings['solvers']) => Object.entries(all).map(([name, settings]) => ({ name, settings }));
   const found = await inAll(
     [
-      ...named(solvers).flatMap((one) => eachAdapterOf('solver', one)),
-      ...named(deployers).flatMap((one) => eachAdapterOf('deployer', one)),
-      ...named(balancers).map((one) => ({ kind: 'balancer' as const, ...one })),
+      ...Object.values(solvers).flatMap((one) => eachAdapterOf('solver', one)),
+      ...Object.values(deployers).flatMap((one) => eachAdapterOf('deployer', one)),
+      ...Object.entries(balancers).flatMap(([name, settings]) => eachAdapterOf('balancer', { name, settings })),
     ],
     registry,
   );
@@ -36,10 +35,10 @@ export async function literalsIn(
 export const inSolver = (solver: NamedAdapter, registry: Registry): Promise<readonly string[]> =>
   inAll(eachAdapterOf('solver', solver), registry);
 
-const inAll = async (all: readonly UsedAdapter[], registry: Registry): Promise<readonly string[]> =>
+const inAll = async (all: readonly AdapterOfKind[], registry: Registry): Promise<readonly string[]> =>
   (await Promise.all(all.map((one) => inAdapter(one, registry)))).flat();
 
-async function inAdapter({ kind, settings }: UsedAdapter, registry: Registry): Promise<readonly string[]> {
+async function inAdapter({ kind, settings }: AdapterOfKind, registry: Registry): Promise<readonly string[]> {
   const entry = adapterEntry(registry, kind, settings.type);
   // Without its definition (an operator's module that is gone), nothing says which option is a secret.
   const definition: WithOptions | undefined = await entry?.load().catch(() => undefined);

@@ -6,7 +6,7 @@ import { CertfleetError } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
 import { z } from '../define.ts';
 import { registry } from '../generated/registry.ts';
-import { dns01Settings } from './dns01.ts';
+import { zonesElsewhere } from './dns01.ts';
 import { eachAdapterOf } from './each-adapter.ts';
 import { configurationJsonSchema } from './json-schema.ts';
 import { checkConfiguration, loadSettings } from './load.ts';
@@ -63,7 +63,7 @@ describe('loadSettings', () => {
       deploy: ['edge'],
       endpoints: ['abc.example.com:443'],
     });
-    expect(settings.solvers['dns']).toMatchObject({ options: { secret: 'file:/run/secrets/tsig' } });
+    expect(settings.solvers['dns']?.settings).toMatchObject({ options: { secret: 'file:/run/secrets/tsig' } });
   });
 
   it('has defaults without a file and for an empty one', async () => {
@@ -516,11 +516,10 @@ describe('zones that another solver changes', () => {
   it('are stored with the settings of that solver', async () => {
     const settings = await load(solvers('{ Example.Net.: other }'));
     const dns = settings.solvers['dns']!;
-    expect(dns['zoneSolvers']).toEqual({ other: settings.solvers['other'] });
-    expect(dns01Settings(dns).elsewhere).toEqual([
-      { zone: 'example.net', solver: 'other', settings: settings.solvers['other'] },
-    ]);
-    const used = eachAdapterOf('solver', { name: 'dns', settings: dns });
+    const other = { kind: 'solver', ...settings.solvers['other'] };
+    expect(dns.uses).toEqual([other]);
+    expect(zonesElsewhere(dns)).toEqual([{ zone: 'example.net', solver: other }]);
+    const used = eachAdapterOf('solver', dns);
     expect(used.map(({ kind, name, settings }) => [kind, name, settings['keyName']])).toEqual([
       ['dns', 'dns', 'a'],
       ['dns', 'other', 'b'],

@@ -13,16 +13,16 @@ import type {
   IssuerSettings,
   Settings,
 } from '../core/spec/spec.ts';
-import { type NamedSolvers, solverNameOf, solversFor } from '../core/spec/spec-parts.ts';
+import { type NamedSolvers, namedAdapters, solverNameOf, solversFor } from '../core/spec/spec-parts.ts';
 import { statelessType } from '../core/spec/traits.ts';
 import { didYouMean } from '../core/text/nearest.ts';
 import { present } from '../core/text/present.ts';
 import { isForEveryHook } from '../core/trust/hook-variables.ts';
 import { formatHostPort, parseHostPort } from './addresses.ts';
 import { defaultSettings } from './defaults.ts';
-import { challengesOf, dns01Options, withZoneSolvers } from './dns01.ts';
+import { challengesOf, dns01Options } from './dns01.ts';
 import { eabSettings, externalAccount, externalAccountOf } from './external-account.ts';
-import { forwardRuleOptions, withBalancer, withBalancerOfDelivery } from './forward-rule.ts';
+import { forwardRuleOptions } from './forward-rule.ts';
 import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
 import { directoryOf } from './issuers.ts';
 import { checkOptions, type Environment, secretVariables, type WithOptions } from './options.ts';
@@ -39,6 +39,7 @@ import {
   typesOf,
 } from './registry.ts';
 import { type Configuration, configuration } from './schema.ts';
+import { deployerWithUses, solverWithUses } from './uses.ts';
 import { wishesOf } from './wishes.ts';
 
 /** What is known besides the configuration itself. */
@@ -116,8 +117,8 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
   const all: Declared = {
     issuers: { ...declared.issuers, ...issuers },
     balancers: { ...declared.balancers, ...balancers },
-    solvers: { ...declared.solvers, ...solvers },
-    deployers: { ...declared.deployers, ...deployers },
+    solvers: { ...declared.solvers, ...namedAdapters(solvers) },
+    deployers: { ...declared.deployers, ...namedAdapters(deployers) },
   };
   if (parsed.store) await checkAdapter('store', store, ['store'], building);
   for (const [name, balancer] of Object.entries(balancers))
@@ -157,11 +158,11 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     balancers: all.balancers,
     solvers: {
       ...declared.solvers,
-      ...mapOf(solvers, (solver) => withZoneSolvers(withBalancer(solver, all.balancers), all.solvers)),
+      ...mapOf(namedAdapters(solvers), (solver) => solverWithUses(solver, all)),
     },
     deployers: {
       ...declared.deployers,
-      ...mapOf(deployers, (deployer) => withBalancerOfDelivery(deployer, all.balancers)),
+      ...mapOf(namedAdapters(deployers), (deployer) => deployerWithUses(deployer, all)),
     },
     certificates,
     preflight: {
@@ -322,12 +323,12 @@ function checkStateless(
   }: {
     readonly certificates: readonly CertificateSpec[];
     readonly issuers: Readonly<Record<string, IssuerSettings>>;
-    readonly solvers: Readonly<Record<string, AdapterSettings>>;
+    readonly solvers: Settings['solvers'];
   },
   { problems }: Building,
 ): void {
   for (const [name, solver] of Object.entries(solvers)) {
-    if (solver.type !== statelessType) continue;
+    if (solver.settings.type !== statelessType) continue;
     const users = certificates.filter((one) => one.identifiers.some((id) => solverNameOf(one, id) === name));
     const named = [...new Set(users.map(({ issuer }) => issuer))].flatMap((issuer) => {
       const settings = Object.hasOwn(issuers, issuer) ? issuers[issuer] : undefined;
@@ -344,7 +345,7 @@ function checkStateless(
 function checkZones(
   { type, zones }: AdapterSettings,
   path: Path,
-  solvers: Readonly<Record<string, AdapterSettings>>,
+  solvers: Settings['solvers'],
   { places, problems }: Building,
 ): void {
   if (type !== dns01Type || typeof zones !== 'object' || zones === null) return;
@@ -354,7 +355,7 @@ function checkZones(
     const at = [...path, 'zones', zone];
     const found = Object.hasOwn(solvers, name) ? solvers[name] : undefined;
     if (!found) problems.push(unknownReference(at, where, 'solver', name, Object.keys(solvers)));
-    else if (found.type !== dns01Type) {
+    else if (found.settings.type !== dns01Type) {
       const message = `${where}: the solver "${name}" cannot change the zone ${zone}; only one of type ${dns01Type} can`;
       problems.push({ path: at, message });
     }
@@ -494,7 +495,7 @@ async function certificateOf(
         issuer: { name: issuer, settings: declared.issuers[issuer]! },
         solverOf(identifier) {
           const name = solverNameOf(spec, identifier);
-          return { name, answers: challengesOf(declared.solvers[name]!) };
+          return { name, answers: challengesOf(declared.solvers[name]!.settings) };
         },
       });
       const order = {

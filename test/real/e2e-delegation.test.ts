@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { type AcmeProxy, killedAt, startAcmeProxy } from '../support/acme-proxy.ts';
 import { bindPrograms } from '../support/bind.ts';
-import { declaredOf } from '../support/declared.ts';
 import {
   type Bench,
   type Configuration,
@@ -103,7 +102,9 @@ describeWith(['pebble', 'haproxy', ...bindPrograms], 'a delegated challenge', ()
     expect(outcomesOf(ran)).toEqual([expect.objectContaining({ certificate: 'wildcard', result: 'issued' })]);
     expect(await values()).toEqual([]);
     const { spec } = await readLineage(home.store, 'wildcard');
-    expect(declaredOf(spec).solver).toMatchObject({ zoneSolvers: { other: { provider: 'rfc2136' } } });
+    expect(spec.parts[0]?.solver.uses).toMatchObject([
+      { kind: 'solver', name: 'other', settings: { provider: 'rfc2136' } },
+    ]);
     const drawn = await home.certfleet(['doctor', 'wildcard']);
     succeeded(drawn);
     expect(drawn.stdout.replaceAll(/[\s│]+/g, ' ')).toContain(

@@ -83,7 +83,7 @@ describeWith(bindPrograms, 'preflight', () => {
   });
 
   it('stops at a CAA record that forbids only wildcards', async () => {
-    const solver = (await bench.home({ solver: 'dns' })).settings.solvers.solve;
+    const solver = (await bench.home({ solver: 'dns' })).settings.solvers['solve']?.settings;
     const certificates = { abc: ['*.half.example.test'] };
     await expectNo(await bench.home({ certificates, solver: solver! }), /CAA/);
     expect((await (await homeFor('half.example.test')).issueOne()).result).toBe('issued');
@@ -100,7 +100,7 @@ describeWith(bindPrograms, 'preflight', () => {
   });
 
   it('needs only the zone over DNS-01', async () => {
-    const solver = (await bench.home({ solver: 'dns' })).settings.solvers.solve;
+    const solver = (await bench.home({ solver: 'dns' })).settings.solvers['solve']?.settings;
     const home = await bench.home({ certificates: { abc: ['*.nowhere.example.test'] }, solver: solver! });
     expect((await home.issueOne()).result).toBe('issued');
     expect(await bench.bind.txt('example.test')).toEqual([{ name: 'bare.example.test', value: expect.any(String) }]);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { Settings } from '../../src/core/spec/spec.ts';
-import { declaredAs } from '../../src/core/spec/spec-parts.ts';
+import { declaredAs, namedAdapters } from '../../src/core/spec/spec-parts.ts';
 import { dryRun } from '../../src/fleet/dry-run.ts';
 import type { OpenFleet } from '../../src/fleet/opened.ts';
 import type { Store } from '../../src/ports/store.ts';
@@ -33,7 +33,7 @@ async function readsOf(count: number) {
   const { issuer, solver, preflight } = declaredOf(specs[0]!);
   const settings = {
     ...{ certificates: specs.map((spec) => ({ ...declaredAs(spec), deploy: [] })), deployers: {}, preflight },
-    ...{ issuers: { sim: issuer }, solvers: { sim: solver } },
+    ...{ issuers: { sim: issuer }, solvers: namedAdapters({ sim: solver }) },
   } as unknown as Settings;
   const fleet = { settings, engine } as unknown as OpenFleet;
   const outcomes = await passing(world.clock, dryRun(fleet, { names: [] }, signal));
@@ -57,7 +57,11 @@ it('says of each certificate that was not tried how it can be', async () => {
         { ...own.spec, name: 'private', issuer: 'private', deploy: [] },
       ],
     },
-    ...{ issuers: { sim: own.issuer, private: byFlags.issuer.settings }, solvers: { sim: own.solver }, deployers: {} },
+    ...{
+      issuers: { sim: own.issuer, private: byFlags.issuer.settings },
+      solvers: namedAdapters({ sim: own.solver }),
+      deployers: {},
+    },
     preflight: own.preflight,
   } as unknown as Settings;
   const fleet = { settings, engine: world.replica(1) } as unknown as OpenFleet;

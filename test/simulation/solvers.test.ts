@@ -3,7 +3,7 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { withSolver } from '../../src/core/lineage/test-lineages.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
-import { type OwnedSolver, partsFrom } from '../../src/core/spec/spec-parts.ts';
+import { namedAdapters, type OwnedSolver, partsFrom } from '../../src/core/spec/spec-parts.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Solver, SolverChallenge } from '../../src/ports/solver.ts';
@@ -16,7 +16,7 @@ const names = ['example.com', '*.example.com', 'www.example.net'];
 const one = simulatedSpec('abc', names);
 const solvedBy = (solvers: Readonly<Record<string, string>>): StoredSpec => ({
   ...one,
-  parts: partsFrom({ ...one, solver: 'web', solvers }, { web: { type: 'web' }, dns: { type: 'dns' } }),
+  parts: partsFrom({ ...one, solver: 'web', solvers }, namedAdapters({ web: { type: 'web' }, dns: { type: 'dns' } })),
 });
 const mixed = solvedBy({ '*.example.com': 'dns' });
 

@@ -6,7 +6,7 @@ import type {
   PreflightSettings,
   StoredSpec,
 } from '../../src/core/spec/spec.ts';
-import { declaredAs, partsFrom } from '../../src/core/spec/spec-parts.ts';
+import { declaredAs, namedAdapters, partsFrom } from '../../src/core/spec/spec-parts.ts';
 
 type AllSettings = Readonly<Record<string, AdapterSettings>>;
 
@@ -39,7 +39,7 @@ export function storedOf({ spec, issuer: settings, solver, solvers, deployers, p
   return withDeployHook({
     ...certificate,
     issuer: { name, settings },
-    parts: partsFrom(spec, { ...solvers, [usual]: solver }),
+    parts: partsFrom(spec, namedAdapters({ ...solvers, [usual]: solver })),
     targets: deploy.map((target) => ({ name: target, settings: deployers[target] ?? { type: 'files' } })),
     preflight,
   });

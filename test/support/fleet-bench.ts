@@ -7,6 +7,7 @@ import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
 import type { AdapterSettings, CertificateSpec, Settings } from '../../src/core/spec/spec.ts';
+import { namedAdapters } from '../../src/core/spec/spec-parts.ts';
 import { type Fleet, type LineageStatus, openFleet } from '../../src/fleet.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import type { Kind } from '../../src/ports/store.ts';
@@ -210,8 +211,8 @@ async function makeHome(bench: FleetBench, options: HomeOptions): Promise<Home> 
         },
       },
       balancers: {},
-      solvers: { solve: await solverSettings(bench, folder, options.solver ?? 'webroot') },
-      deployers: { files: { type: 'files', path: live } },
+      solvers: namedAdapters({ solve: await solverSettings(bench, folder, options.solver ?? 'webroot') }),
+      deployers: namedAdapters({ files: { type: 'files', path: live } }),
       certificates: Object.entries(certificates).map(
         ([name, identifiers]): CertificateSpec => ({
           name,

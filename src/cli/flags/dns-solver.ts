@@ -12,7 +12,7 @@ import type { Kept } from './kept.ts';
 import { dnsKeys, refining, writeKeys } from './keys.ts';
 import { cutAt, type Flags, isReference, keptPath, listOf, referenceIn, textOf } from './values.ts';
 import { registryOf } from './written.ts';
-import { type Choosing, providerOf, withoutZoneSolvers, writeDeclared } from './written-solver.ts';
+import { type Choosing, providerOf, writeDeclared } from './written-solver.ts';
 
 /**
  * Writes the solver for a DNS provider, or names a declared one, and returns the solver's name.
@@ -38,7 +38,7 @@ export async function writeDnsSolver(dns: string, choosing: Choosing, flag = '--
           nearest: didYouMean(dns, known) || `; available: ${known.join(', ')}`,
         });
   }
-  const stored = kept?.solvers[dns];
+  const stored = kept?.solvers[dns]?.settings;
   const before = stored && providerOf(stored) === dns ? stored : { type: dns01Type, provider: dns };
   const { type: _type, ...fromEnvironment } = optionsFromEnvironment(await entry.load(), session.context.env);
   const options = { ...(before['options'] as JsonObject | undefined), ...fromEnvironment };
@@ -50,13 +50,12 @@ export async function writeDnsSolver(dns: string, choosing: Choosing, flag = '--
 export async function writeOtherOptions(choosing: Choosing & { readonly kept: Kept }): Promise<void> {
   const { session, kept } = choosing;
   const { flags } = session.invocation;
-  const [stored, another] = Object.entries(kept.solvers).filter(([, one]) => providerOf(one) !== undefined);
-  const provider = stored && providerOf(stored[1]);
+  const [stored, another] = Object.values(kept.solvers).filter((one) => providerOf(one.settings) !== undefined);
+  const provider = stored && providerOf(stored.settings);
   if (!stored || provider === undefined || another || (textOf(flags['impliedDns']) ?? provider) !== provider)
     throw needsDns(flags);
-  const [name, settings] = stored;
-  refuseOptionsOfDeclared(name, choosing);
-  await writeDns(choosing, { name, settings });
+  refuseOptionsOfDeclared(stored.name, choosing);
+  await writeDns(choosing, stored);
 }
 
 export function needsDns(flags: Flags): CertfleetError {
@@ -78,7 +77,7 @@ async function writeDns(
   flag?: string,
 ): Promise<void> {
   const path = ['solvers', name];
-  const { options, ...rest } = withoutZoneSolvers(settings);
+  const { options, ...rest } = settings;
   written.set(path, { ...rest, options: { ...(options as JsonObject | undefined) } }, flag);
   writeKeys(written, path, dnsKeys, session);
   const definition = await adapterEntry(registry, 'dns', providerOf(settings)!)?.load();
@@ -107,7 +106,7 @@ async function writeDns(
 export async function proveCredentials(settings: AdapterSettings, session: Session, kept?: Kept): Promise<void> {
   const provider = providerOf(settings);
   if (provider === undefined) return;
-  const isKept = Object.values(kept?.solvers ?? {}).some((one) => providerOf(one) === provider);
+  const isKept = Object.values(kept?.solvers ?? {}).some(({ settings: one }) => providerOf(one) === provider);
   if (isKept && session.invocation.flags['dnsOption'] === undefined) return;
   const entry = adapterEntry(await registryOf(session), 'dns', provider);
   if (!entry) return;

@@ -3,17 +3,10 @@ import { entryOf } from '../../config/entry.ts';
 import { isOverDns } from '../../core/ca/challenge-type.ts';
 import { type Identifier, isWildcard } from '../../core/names/identifier.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
-import {
-  type AdapterSettings,
-  type NamedAdapter,
-  type NamedIssuer,
-  type PreflightSettings,
-  type StoredSpec,
-  zoneSolversKey,
-} from '../../core/spec/spec.ts';
+import type { NamedAdapter, NamedIssuer, PreflightSettings, StoredSpec } from '../../core/spec/spec.ts';
 import { declaredAs, type NamedSolvers, solverNameOf, solversFor } from '../../core/spec/spec-parts.ts';
 
-type Adapters = Readonly<Record<string, AdapterSettings>>;
+type Adapters = Readonly<Record<string, NamedAdapter>>;
 
 /** The stored settings of a certificate in the form of a configuration, for the settings that no flag changes. */
 export interface Kept {
@@ -35,15 +28,14 @@ export function keptOf(stored: StoredSpec): Kept {
     entry: entryOf(declaredAs(stored)),
     issuer,
     solvers: byName(solvers),
-    elsewhere: Object.assign({}, ...solvers.map(({ settings }) => settings[zoneSolversKey])),
+    elsewhere: byName(solvers.flatMap(({ uses = [] }) => uses.filter(({ kind }) => kind === 'solver'))),
     deployers: byName(targets.filter(({ name }) => name !== deployHookTarget)),
     preflight,
     solversOf: (identifiers) => solversIn(stored, identifiers),
   };
 }
 
-const byName = (all: readonly NamedAdapter[]): Adapters =>
-  Object.fromEntries(all.map(({ name, settings }) => [name, settings]));
+const byName = (all: readonly NamedAdapter[]): Adapters => Object.fromEntries(all.map((one) => [one.name, one]));
 
 /** Returns the stored solvers. A new wildcard gets the solver that answers over DNS. */
 function solversIn(stored: StoredSpec, identifiers: readonly Identifier[]): NamedSolvers {

@@ -52,13 +52,13 @@ function writeDeployers(written: Written, session: Session, settings: Settings):
         ...{ typed: flag, known: 'files:FOLDER, nginx:FOLDER or the name of a declared deployer' },
         nearest: didYouMean(text, ['files:FOLDER', 'nginx:FOLDER', ...Object.keys(settings.deployers)]),
       });
-    const made = declared ?? { type, path: keptPath(`--deploy ${type}:`, folder!, session) };
+    const made = declared?.settings ?? { type, path: keptPath(`--deploy ${type}:`, folder!, session) };
     const name = declared ? text : `${type}:${made['path']}`;
     const other = typed.get(name);
     if (other !== undefined)
       throw fail('usage/flags-exclude', { one: other, other: flag, reason: 'they are the same target' });
     typed.set(name, flag);
-    deployers[name] = made;
+    deployers[name] = declared ?? { name, settings: made };
     if (!declared) written.set(['deployers', name], made, flag);
   }
   return deployers;
@@ -80,5 +80,5 @@ function writeNginx(written: Written, session: Session, deployers: Deployers): v
     ...(root === undefined ? [] : ['-c', join(keptPath('--nginx-server-root ', root, session), 'nginx.conf')]),
   ];
   const commands = { test: [...command, '-t'], reload: [...command, '-s', 'reload'] };
-  for (const [target, one] of found) written.set(['deployers', target], { ...one, ...commands });
+  for (const [target, one] of found) written.set(['deployers', target], { ...one.settings, ...commands });
 }

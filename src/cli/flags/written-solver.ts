@@ -3,7 +3,7 @@ import { optionsFromEnvironment } from '../../config/options.ts';
 import { adapterEntry, dns01Type, type Registry } from '../../config/registry.ts';
 import type { ChallengeType } from '../../core/ca/challenge-type.ts';
 import { fail } from '../../core/errors/errors.ts';
-import { type AdapterSettings, type NamedAdapter, type Settings, zoneSolversKey } from '../../core/spec/spec.ts';
+import type { AdapterSettings, NamedAdapter, Settings } from '../../core/spec/spec.ts';
 import type { Session } from '../context.ts';
 import type { Kept } from './kept.ts';
 import type { Written } from './written.ts';
@@ -23,15 +23,15 @@ export async function writeDeclared(
   choosing: Choosing,
   [flag, ...wanted]: readonly [flag?: string, ...wanted: ChallengeType[]] = [],
 ): Promise<string> {
-  const settings = choosing.settings.solvers[name]!;
-  const answers = challengesOf(settings);
+  const solver = choosing.settings.solvers[name]!;
+  const answers = challengesOf(solver.settings);
   if (flag !== undefined && !answers.some((type) => wanted.includes(type)))
     throw fail('usage/not-applicable', {
       typed: `${flag} ${name}`,
       reason: `the solver "${name}" answers ${answers.join(' and ')}, not ${wanted[0]}`,
       advice: 'Name another solver, or leave it out.',
     });
-  return writeSolver({ name, settings }, undefined, choosing);
+  return writeSolver(solver, undefined, choosing);
 }
 
 /**
@@ -48,16 +48,13 @@ export async function writeSolver(
     provider === undefined ? adapterEntry(registry, 'solver', settings.type) : adapterEntry(registry, 'dns', provider);
   const { type: _type, ...given } = entry ? optionsFromEnvironment(await entry.load(), session.context.env) : settings;
   if (flag === undefined && (!entry || Object.keys(given).length === 0)) return name;
-  const own = withoutZoneSolvers(settings);
   const whole =
-    provider === undefined ? { ...given, ...own } : { ...own, options: { ...given, ...(own['options'] as object) } };
+    provider === undefined
+      ? { ...given, ...settings }
+      : { ...settings, options: { ...given, ...(settings['options'] as object) } };
   written.set(['solvers', name], whole, flag);
   return name;
 }
 
 export const providerOf = ({ type, provider }: AdapterSettings): string | undefined =>
   type === dns01Type ? String(provider) : undefined;
-
-export function withoutZoneSolvers({ [zoneSolversKey]: _elsewhere, ...settings }: AdapterSettings): AdapterSettings {
-  return settings as AdapterSettings;
-}

@@ -42,10 +42,12 @@ export function nextReloadAt(tries: number, lateAt: Date, now: Date): string | u
   return new Date(now.getTime() + (untilLateMs > 0 ? Math.min(pauseMs, untilLateMs) : pauseMs)).toISOString();
 }
 
-/** Returns a target's settings as text for comparison, or undefined for an endpoint. */
+/** Returns a target's settings, with those of its balancer, as text for comparison, or undefined for an endpoint. */
 export function settingsOf(stored: StoredSpec, target: string): string | undefined {
   const found = targetOf(stored, target);
-  return found && canonical(found.settings);
+  if (!found) return undefined;
+  const { settings, uses } = found;
+  return canonical(uses ? { settings, uses } : settings);
 }
 
 /** Reports whether a target got its version with other settings. An endpoint has no settings. */

@@ -49,7 +49,7 @@ export interface FoundSettings {
   readonly solverOf: Readonly<Record<string, string>>;
   readonly solver: string;
   readonly solvers: Readonly<Record<string, AdapterSettings>>;
-  /** In the order of delivery. */
+  /** Those that write to where it has the files. */
   readonly deployers: Readonly<Record<string, AdapterSettings>>;
   readonly wishes: Wishes & Pick<CertificateSpec, 'hooks'>;
   readonly preflight: PreflightSettings;

@@ -3,8 +3,8 @@ import type { Work } from '../lineage/lineage.ts';
 import { testSpec } from '../lineage/test-lineages.ts';
 import { bySolver, nameOfPresented, owedBy, ruleStays, tombstoneOf } from '../lineage/tombstones.ts';
 import { isByHand } from './by-hand.ts';
-import type { CertificateSpec, StoredSpec } from './spec.ts';
-import { declaredAs, partFor, partsFrom, partsOf, solversFor, withIdentifiers } from './spec-parts.ts';
+import type { AdapterSettings, CertificateSpec, StoredSpec, UsedAdapter } from './spec.ts';
+import { declaredAs, namedAdapters, partFor, partsFrom, partsOf, solversFor, withIdentifiers } from './spec-parts.ts';
 
 const [web, dns, lb] = [{ type: 'http01-webroot' }, { type: 'dns01', provider: 'p' }, { type: 'http01-forward-rule' }];
 const all = { web, dns, lb };
@@ -16,7 +16,7 @@ const spec: CertificateSpec = {
   solver: 'web',
   solvers: { '*.example.com': 'dns', 'www.example.net': 'lb', '*.example.org': 'dns' },
 };
-const stored: StoredSpec = { ...testSpec, identifiers: spec.identifiers, parts: partsFrom(spec, all) };
+const stored: StoredSpec = { ...testSpec, identifiers: spec.identifiers, parts: partsFrom(spec, namedAdapters(all)) };
 const { preflight } = stored;
 const by = (solver: 'web' | 'dns' | 'lb') => ({ solver: { name: solver, settings: all[solver] }, preflight });
 
@@ -58,8 +58,8 @@ describe('a certificate with several solvers', () => {
   });
 
   it('fails for a solver without settings', () => {
-    expect(() => partsFrom(spec, { web, lb })).toThrow('the settings of abc lack the solver dns');
-    expect(() => partsFrom(spec, { web, dns })).toThrow('the settings of abc lack the solver lb');
+    expect(() => partsFrom(spec, namedAdapters({ web, lb }))).toThrow('the settings of abc lack the solver dns');
+    expect(() => partsFrom(spec, namedAdapters({ web, dns }))).toThrow('the settings of abc lack the solver lb');
   });
 
   it('owes each solver its probe and its challenges, and their tombstones name it', () => {
@@ -86,7 +86,7 @@ describe('a certificate with several solvers', () => {
     ]);
     // A later spec has other solvers; the tombstones keep theirs.
     const named = { solver: 'new', solvers: { '*.example.com': 'other' } };
-    const today = { ...stored, parts: partsFrom({ ...spec, ...named }, { new: lb, other: web }) };
+    const today = { ...stored, parts: partsFrom({ ...spec, ...named }, namedAdapters({ new: lb, other: web })) };
     expect(bySolver(today, stones).map(([part]) => part.solver.settings)).toEqual([web, dns, lb]);
   });
 });
@@ -117,11 +117,16 @@ it.each([
   expect(solversFor(identifiers.map(name), given)).toEqual(expected);
 });
 
-it.each([
-  [false, web],
-  [true, { type: 'dns01', provider: 'manual' }],
-  [false, { type: 'dns01', provider: 'p', zoneSolvers: { other: dns } }],
-  [true, { type: 'dns01', provider: 'p', zoneSolvers: { other: { type: 'dns01', provider: 'manual' } } }],
-])('needs a person at a terminal: %s, for %j in one of its parts', (expected, solver) => {
-  expect(isByHand({ ...stored, parts: partsFrom(spec, { web, dns: solver, lb }) })).toBe(expected);
+const manual = { kind: 'solver', name: 'other', settings: { type: 'dns01', provider: 'manual' } } as const;
+
+it.each<[boolean, AdapterSettings, readonly UsedAdapter[]]>([
+  [false, web, []],
+  [true, manual.settings, []],
+  [false, dns, [{ ...manual, settings: dns }]],
+  [true, dns, [manual]],
+])('needs a person at a terminal: %s, for %j with %j in one of its parts', (expected, settings, uses) => {
+  const solver = { name: 'dns', settings, uses };
+  expect(isByHand({ ...stored, parts: partsFrom(spec, { ...namedAdapters({ web, lb }), dns: solver }) })).toBe(
+    expected,
+  );
 });

@@ -41,17 +41,21 @@ export type NamedSolvers = Pick<CertificateSpec, 'solver' | 'solvers'>;
 export const solverNameOf = ({ solver, solvers }: NamedSolvers, { value }: Identifier): string =>
   (solvers && Object.hasOwn(solvers, value) ? solvers[value] : undefined) ?? solver;
 
-/** Returns the parts of a certificate, with the solvers' settings. */
+/** Returns adapters that refer to no others. */
+export const namedAdapters = (all: Readonly<Record<string, AdapterSettings>>): Readonly<Record<string, NamedAdapter>> =>
+  Object.fromEntries(Object.entries(all).map(([name, settings]) => [name, { name, settings }]));
+
+/** Returns the parts of a certificate that names some of these solvers. */
 export function partsFrom(
   certificate: Pick<CertificateSpec, 'name' | 'identifiers'> & NamedSolvers,
-  settings: Readonly<Record<string, AdapterSettings>>,
+  declared: Readonly<Record<string, NamedAdapter>>,
 ): readonly Part[] {
   const { name: owner, identifiers, solver, solvers = {} } = certificate;
   return [...new Set([solver, ...Object.values(solvers)])].map((name) => {
-    const found = Object.hasOwn(settings, name) ? settings[name] : undefined;
+    const found = Object.hasOwn(declared, name) ? declared[name] : undefined;
     if (!found) throw fail('bug/unexpected', { reason: `the settings of ${owner} lack the solver ${name}` });
     return {
-      solver: { name, settings: found },
+      solver: found,
       identifiers: identifiers.filter((one) => solverNameOf(certificate, one) === name),
     };
   });

@@ -95,11 +95,6 @@ export interface AdapterSettings {
   readonly [option: string]: Json;
 }
 
-/**
- * The option in which a stored solver keeps the settings of the other solvers that change some zones for it, by name.
- */
-export const zoneSolversKey = 'zoneSolvers';
-
 /** A validated configuration, or the defaults if there is none. */
 export interface Settings {
   readonly store: AdapterSettings;
@@ -112,8 +107,8 @@ export interface Settings {
   readonly storeKeys?: readonly string[];
   readonly issuers: Readonly<Record<string, IssuerSettings>>;
   readonly balancers: Readonly<Record<string, AdapterSettings>>;
-  readonly solvers: Readonly<Record<string, AdapterSettings>>;
-  readonly deployers: Readonly<Record<string, AdapterSettings>>;
+  readonly solvers: Readonly<Record<string, NamedAdapter>>;
+  readonly deployers: Readonly<Record<string, NamedAdapter>>;
   readonly certificates: readonly CertificateSpec[];
   readonly preflight: PreflightSettings;
   /** How long a run may take to clean up after a signal. */
@@ -151,6 +146,13 @@ export interface StoredSpec extends Certificate {
 export interface NamedAdapter {
   readonly name: string;
   readonly settings: AdapterSettings;
+  /** The adapters that its options name, so that `renew` and `sweep` need no configuration. */
+  readonly uses?: readonly UsedAdapter[];
+}
+
+/** The balancer of a solver or deployer, or a solver that changes some zones for another one. */
+export interface UsedAdapter extends NamedAdapter {
+  readonly kind: 'balancer' | 'solver';
 }
 
 /** A solver of a certificate, and the identifiers that it answers. */

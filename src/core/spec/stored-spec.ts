@@ -14,7 +14,7 @@ export function storedSpecOf(settings: Settings, spec: CertificateSpec): StoredS
     parts: partsFrom(spec, settings.solvers),
     targets: deploy.flatMap((target) => {
       const deployer = settings.deployers[target];
-      return deployer ? [{ name: target, settings: deployer }] : [];
+      return deployer ? [deployer] : [];
     }),
     preflight: settings.preflight,
   });

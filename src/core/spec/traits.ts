@@ -1,4 +1,4 @@
-import { type AdapterSettings, zoneSolversKey } from './spec.ts';
+import type { AdapterSettings, NamedAdapter } from './spec.ts';
 
 // Everything that core and the engine derive from an adapter's type. No other file there compares one.
 
@@ -13,9 +13,8 @@ export const statelessType = 'http01-stateless';
 export const manualProvider = 'manual';
 
 /** Reports whether a person does a solver's work, including for a zone that another solver changes. */
-export const isPerson = ({ type, provider, [zoneSolversKey]: others = {} }: AdapterSettings): boolean =>
-  type === dns01Type &&
-  (provider === manualProvider || Object.values(others as Record<string, AdapterSettings>).some(isPerson));
+export const isPerson = ({ settings: { type, provider }, uses = [] }: NamedAdapter): boolean =>
+  (type === dns01Type && provider === manualProvider) || uses.some(isPerson);
 
 /** Reports whether a solver prepares a rule, which stays until the challenges are removed. */
 export const makesRule = ({ type }: AdapterSettings): boolean => type === forwardRuleType;

@@ -5,12 +5,11 @@ import { renewalOfImported } from '../../core/lineage/renewal.ts';
 import { storable } from '../../core/lineage/storable.ts';
 import { imported } from '../../core/lineage/work/acts.ts';
 import { after, phaseOf } from '../../core/lineage/work/transition.ts';
-import type { Identifier } from '../../core/names/identifier.ts';
 import { deployHookTarget, withDeployHook } from '../../core/spec/hooks.ts';
 import { joined } from '../../core/spec/joined.ts';
 import { type KeyType, usualKeyType } from '../../core/spec/key-type.ts';
-import type { StoredSpec } from '../../core/spec/spec.ts';
-import { partsFrom, solversFor, targetNames, targetOf } from '../../core/spec/spec-parts.ts';
+import type { Settings, StoredSpec } from '../../core/spec/spec.ts';
+import { namedAdapters, partsFrom, solversFor, targetNames, targetOf } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
 import type { CertificateFacts } from '../../ports/pki.ts';
 import type { Engine } from '../engine.ts';
@@ -27,6 +26,8 @@ export interface AdoptOptions {
   readonly dryRun: boolean;
   /** Keep certificates with the same names apart, because servers read each one's files. */
   readonly keepDoubles?: boolean;
+  /** Deployers to which every certificate is delivered besides. */
+  readonly deployers?: Settings['deployers'];
   /** Deployers whose targets already have the certificates. */
   readonly has?: readonly string[];
   /** Certificates of the configuration, which says where each is delivered. */
@@ -130,10 +131,10 @@ interface Adopting extends Placed {
 async function store(
   engine: Engine,
   { found, name, facts, chainPem, keyType, stays, urls, known }: Adopting,
-  { dryRun, has = [], declared }: AdoptOptions,
+  { dryRun, has = [], deployers, declared }: AdoptOptions,
   signal: AbortSignal,
 ): Promise<Adopted> {
-  const wanted = withDeployHook(specOf(found, name, facts.identifiers));
+  const wanted = withDeployHook(specOf(found, { name, identifiers: facts.identifiers }, deployers));
   const { directory, account = '' } = wanted.issuer.settings;
   const { profile, preferredChain } = wanted;
   const issued: Omit<Version, 'id' | 'facts'> = {
@@ -253,15 +254,15 @@ function versionId({ notBefore, fingerprint }: CertificateFacts): string {
 
 function specOf(
   { settings: { issuer, solver, solverOf, solvers, deployers, wishes, preflight } }: FoundCertificate,
-  name: string,
-  identifiers: readonly Identifier[],
+  { name, identifiers }: Pick<StoredSpec, 'name' | 'identifiers'>,
+  others: AdoptOptions['deployers'],
 ): StoredSpec {
   const named = solversFor(identifiers, { solver, solvers: solverOf });
   return {
     ...wishes,
     ...{ name, identifiers, issuer, preflight },
-    parts: partsFrom({ name, identifiers, ...named }, solvers),
-    targets: Object.entries(deployers).map(([target, settings]) => ({ name: target, settings })),
+    parts: partsFrom({ name, identifiers, ...named }, namedAdapters(solvers)),
+    targets: Object.values({ ...others, ...namedAdapters(deployers) }),
     endpoints: [],
   };
 }

@@ -53,9 +53,9 @@ function withDeclared<Thrown>(
   { settings, solver, typed }: { readonly settings: Settings; readonly solver: NamedAdapter; readonly typed: string },
 ): Thrown | CertfleetError {
   const { provider } = solver.settings;
-  const declared = Object.entries(settings.solvers).find(
-    ([, one]) => one.type === dns01Type && one['provider'] === provider,
-  )?.[0];
+  const declared = Object.values(settings.solvers).find(
+    ({ settings: one }) => one.type === dns01Type && one['provider'] === provider,
+  )?.name;
   if (!isFailure(error, 'config/credential-missing') || declared === undefined || declared === solver.name)
     return error;
   const hint = `The configuration declares the solver "${declared}": \`certfleet dns test ${shellWord(declared)} ${shellWord(typed)}\` uses its credentials. ${error.hint}`;
@@ -132,7 +132,7 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
   const written = new Written();
   const name = await writeDnsSolver(named, { written, session: withOptions, settings, registry }, 'dns test');
   const { solvers } = await written.settings(session, settings);
-  const solver: NamedAdapter = { name, settings: solvers[name]! };
+  const solver = solvers[name]!;
   if (solver.settings.type !== dns01Type)
     throw fail('usage/not-applicable', {
       typed: `dns test ${named}`,

@@ -59,7 +59,7 @@ function remarksOf(deleted: Deleted, deployers: Deployers, now: Date): readonly 
   const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();
   const targets = keptBy.map((target) => {
     if (target === deployHookTarget) return 'The deploy hook does not run any more; what it did stays.';
-    const { type, path }: Partial<AdapterSettings> = deployers[target] ?? {};
+    const { type, path }: Partial<AdapterSettings> = deployers[target]?.settings ?? {};
     if (type === 'command' && path === undefined)
       return `The command ${target} does not run any more; what it did stays.`;
     const folder =

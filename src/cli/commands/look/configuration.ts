@@ -1,4 +1,4 @@
-import { eachAdapterOf } from '../../../config/each-adapter.ts';
+import { whoseOptions } from '../../../config/each-adapter.ts';
 import { checkConfiguration } from '../../../config/load.ts';
 import { resolveOptions } from '../../../config/options.ts';
 import type { Problem } from '../../../config/problems.ts';
@@ -122,15 +122,13 @@ async function secretProblems(session: Session, settings: Settings): Promise<rea
   };
   await open('store', ['store'], settings.store);
   for (const [name, solver] of Object.entries(settings.solvers)) {
-    const [{ kind, settings: options }] = eachAdapterOf('solver', { name, settings: solver });
+    const { kind, settings: options } = whoseOptions('solver', solver);
     await open(kind, ['solvers', name], options);
   }
   for (const [name, balancer] of Object.entries(settings.balancers))
     await open('balancer', ['balancers', name], balancer);
-  for (const [name, deployer] of Object.entries(settings.deployers)) {
-    const [{ settings: options }] = eachAdapterOf('deployer', { name, settings: deployer });
-    await open('deployer', ['deployers', name], options);
-  }
+  for (const [name, deployer] of Object.entries(settings.deployers))
+    await open('deployer', ['deployers', name], deployer.settings);
   return found;
 }
 

@@ -93,7 +93,7 @@ it.each(open)('prints an example of %s that certfleet.yaml may contain', async (
   const { settings, problems } = await settingsOf(`${page?.example}\n${issuers}\n`, {}, registry);
   expect(problems).toEqual([]);
   const solvers = settings?.solvers ?? {};
-  expect(solvers['dns']).toMatchObject({ type: 'dns01', provider: id });
+  expect(solvers['dns']?.settings).toMatchObject({ type: 'dns01', provider: id });
 });
 
 it.each([['haproxy'], ['command'], ['http01-responder'], ['dns01'], []])(

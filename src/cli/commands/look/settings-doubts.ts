@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
-import { dns01Settings } from '../../../config/dns01.ts';
-import { balancerIn } from '../../../config/forward-rule.ts';
+import { dns01Settings, zonesElsewhere } from '../../../config/dns01.ts';
 import type { Problem } from '../../../config/problems.ts';
 import { dns01Type, forwardRuleType } from '../../../config/registry.ts';
+import { balancerIn } from '../../../config/uses.ts';
 import { type CertfleetError, fail, reasonOf } from '../../../core/errors/errors.ts';
 import { identifierKey, identifierSet } from '../../../core/names/identifier.ts';
 import { liveFolder } from '../../../core/spec/in-place.ts';
-import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
+import type { NamedAdapter, Settings } from '../../../core/spec/spec.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import type { Files } from '../../../ports/files.ts';
 
@@ -32,7 +32,7 @@ export function sameFiles({ certificates, deployers }: Settings): readonly Probl
   return certificates.flatMap(({ name, deploy }, index) => {
     const first = new Map<string, string>();
     return deploy.flatMap((target, at) => {
-      const deployer = deployers[target];
+      const deployer = deployers[target]?.settings;
       const written = liveFolder(deployer, name);
       if (written === undefined) return [];
       const folder = resolve(written);
@@ -72,15 +72,18 @@ async function whyUnusable(file: string, files: Pick<Files, 'read'>): Promise<st
 
 /** Describes settings that have no effect, or not the effect that their author expects. */
 export function doubts({ solvers, preflight }: Settings): readonly string[] {
-  return Object.entries(solvers).flatMap(([name, solver]) => {
-    if (solver.type === dns01Type) return idleOfDns01(name, solver);
-    return solver.type === forwardRuleType ? otherListener(name, solver, preflight) : [];
+  return Object.values(solvers).flatMap((solver) => {
+    if (solver.settings.type === dns01Type) return idleOfDns01(solver);
+    return solver.settings.type === forwardRuleType ? otherListener(solver, preflight) : [];
   });
 }
 
-function idleOfDns01(name: string, solver: AdapterSettings): readonly string[] {
-  const { persistMs, challenge, elsewhere } = dns01Settings(solver);
-  const own = elsewhere.filter((one) => one.solver === name).map(({ zone }) => zone);
+function idleOfDns01(solver: NamedAdapter): readonly string[] {
+  const { name, settings } = solver;
+  const { persistMs, challenge } = dns01Settings(settings);
+  const own = zonesElsewhere(solver)
+    .filter((one) => one.solver.name === name)
+    .map(({ zone }) => zone);
   return [
     ...(persistMs === undefined || challenge === 'dns-persist-01'
       ? []
@@ -97,15 +100,11 @@ function idleOfDns01(name: string, solver: AdapterSettings): readonly string[] {
  * Warns of a listener on another port: CAs connect to port 80, and an address translation in front of the balancer may
  * lead elsewhere.
  */
-function otherListener(
-  name: string,
-  solver: AdapterSettings,
-  { http01Port }: Settings['preflight'],
-): readonly string[] {
+function otherListener(solver: NamedAdapter, { http01Port }: Settings['preflight']): readonly string[] {
   const balancer = balancerIn(solver);
   const port = balancer?.settings['listenerPort'];
   if (http01Port !== 80 || typeof port !== 'number' || port === http01Port) return [];
   return [
-    `solvers.${name}: the CA connects to port 80 for HTTP-01, but balancers.${balancer?.name} changes the listener on port ${port}; leave out listenerPort, unless port 80 leads to that listener (a listener that redirects to it is followed by itself)`,
+    `solvers.${solver.name}: the CA connects to port 80 for HTTP-01, but balancers.${balancer?.name} changes the listener on port ${port}; leave out listenerPort, unless port 80 leads to that listener (a listener that redirects to it is followed by itself)`,
   ];
 }

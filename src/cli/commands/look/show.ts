@@ -2,7 +2,7 @@ import { withLetters } from '../../../config/identifiers.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
 import { hookText } from '../../../core/spec/hooks.ts';
-import type { AdapterSettings } from '../../../core/spec/spec.ts';
+import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
 import { didYouMeanName } from '../../../core/text/nearest.ts';
 import type { LineageStatus } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
@@ -36,10 +36,10 @@ async function placesOfSolvers(session: Session, { name, spec }: LineageStatus):
   if (!spec) return [];
   const [fleet, settings] = [await session.fleet({ makeStore: false }), await session.settings()];
   const stored = await fleet.stored(name, session.signal).catch(() => undefined);
-  const own = (stored?.spec.parts ?? []).map(({ solver }) => [solver.name, solver.settings] as const);
-  const all: Readonly<Record<string, AdapterSettings>> = { ...settings.solvers, ...Object.fromEntries(own) };
+  const own = (stored?.spec.parts ?? []).map(({ solver }) => [solver.name, solver] as const);
+  const all: Settings['solvers'] = { ...settings.solvers, ...Object.fromEntries(own) };
   return [...new Set([spec.solver, ...Object.values(spec.solvers ?? {})])].flatMap((solver): readonly Row[] => {
-    const { folders, listen }: Partial<AdapterSettings> = all[solver] ?? {};
+    const { folders, listen }: Partial<AdapterSettings> = all[solver]?.settings ?? {};
     const places = Array.isArray(folders)
       ? folders.join(', ')
       : listen === undefined

@@ -1,17 +1,9 @@
 import { join, resolve } from 'node:path';
 import { defaultPaths } from '../../../config/defaults.ts';
 import { fail, isFailure } from '../../../core/errors/errors.ts';
-import type {
-  Adopted,
-  AdoptedAccount,
-  Adoption,
-  Found,
-  FoundCertificate,
-  Remark,
-  Undone,
-} from '../../../core/lineage/found.ts';
+import type { Adopted, AdoptedAccount, Adoption, Remark, Undone } from '../../../core/lineage/found.ts';
 import { copiesTarget, inPlaceTarget } from '../../../core/spec/in-place.ts';
-import type { AdapterSettings } from '../../../core/spec/spec.ts';
+import type { Settings } from '../../../core/spec/spec.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
@@ -64,11 +56,11 @@ export const importClient: Run = async (session) => {
   if (found.accounts.length + found.certificates.length === 0) throw fail('import/absent', { client, path: root });
   const fleet = await openFleet(session, dryRun);
   const options = {
-    dryRun,
+    ...{ dryRun, deployers },
     has: [inPlace ? inPlaceTarget(root) : copiesTarget(root)],
     ...present({ keepDoubles: inPlace || undefined }),
   };
-  const adoption = await fleet.adopt(withDeployers(found, deployers), options, session.signal);
+  const adoption = await fleet.adopt(found, options, session.signal);
   const paths = defaultPaths(session.context.env);
   // If the usual place is a home folder, the path may be in another user's.
   const isUsual = path === undefined || !importer.path.startsWith('/') || root === usualPath(importer.path, session);
@@ -84,8 +76,11 @@ export const importClient: Run = async (session) => {
  * Refuses a deployer that writes its own layout in the client's folder: it would not find its way there, and fail at
  * the first renewal.
  */
-function refuseOwnFolder(deployers: Readonly<Record<string, AdapterSettings>>, title: string, root: string): void {
-  for (const [name, { path }] of Object.entries(deployers))
+function refuseOwnFolder(deployers: Settings['deployers'], title: string, root: string): void {
+  for (const {
+    name,
+    settings: { path },
+  } of Object.values(deployers))
     if (typeof path === 'string' && resolve(path) === resolve(root))
       throw fail('usage/not-applicable', {
         typed: `--deploy ${name}`,
@@ -107,14 +102,6 @@ async function openFleet(session: Session, dryRun: boolean): Promise<Fleet> {
     if (!isFailure(error, 'store/absent')) throw error;
     return session.fleet({ makeStore: true, inMemory: true });
   }
-}
-
-function withDeployers(found: Found, deployers: Readonly<Record<string, AdapterSettings>>): Found {
-  const add = (one: FoundCertificate): FoundCertificate => ({
-    ...one,
-    settings: { ...one.settings, deployers: { ...deployers, ...one.settings.deployers } },
-  });
-  return { ...found, certificates: found.certificates.map((one) => ('reason' in one ? one : add(one))) };
 }
 
 interface Told {

@@ -29,12 +29,12 @@ export async function changesOf(before: StoredSpec, after: StoredSpec, registry:
   const earlier = before.parts.map(({ solver }) => solver);
   for (const { solver } of after.parts) {
     const same = earlier.find(({ name }) => name === solver.name);
-    if (same) options.push(...(await optionChanges('solver', same, solver, registry)));
+    if (same) options.push(...(await optionChanges('solver', same, solver, registry)), ...changesOfUses(same, solver));
   }
   for (const target of after.targets) {
     const same = targetOf(before, target.name);
     if (same && target.name !== deployHookTarget)
-      options.push(...(await optionChanges('deployer', same, target, registry)));
+      options.push(...(await optionChanges('deployer', same, target, registry)), ...changesOfUses(same, target));
   }
   const moved = changes.some(({ setting }) => setting === 'issuer');
   return [
@@ -97,6 +97,15 @@ async function optionChanges(
       from: isSecret(key) ? secretText(from[key]) : textOf(from[key]),
       to: isSecret(key) ? secretText(to[key]) : textOf(to[key]),
     }));
+}
+
+/** Returns the adapters with changed settings that an adapter refers to. The settings may contain secrets. */
+function changesOfUses({ uses: before = [] }: NamedAdapter, { name, uses = [] }: NamedAdapter): readonly Change[] {
+  return uses.flatMap((used) => {
+    const same = before.find((one) => one.kind === used.kind && one.name === used.name);
+    if (!same || canonical(same) === canonical(used)) return [];
+    return [{ setting: `${used.kind} ${used.name} of ${name}`, from: hidden, to: hidden }];
+  });
 }
 
 /** Returns the options of an adapter. Those of a DNS provider are one level deeper. */

@@ -1,6 +1,6 @@
 import { identifierSet } from '../../names/identifier.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
-import { partsFrom, solversFor } from '../../spec/spec-parts.ts';
+import { namedAdapters, partsFrom, solversFor } from '../../spec/spec-parts.ts';
 import { isOnlyOwing, type Lineage, type Renewal, unfinishedWork, type Version, type Work } from '../lineage.ts';
 import { storable } from '../storable.ts';
 import { testLineage, testSpec, withNames, withSolver } from '../test-lineages.ts';
@@ -274,5 +274,6 @@ function withTwoSolvers(one: StoredSpec): StoredSpec {
   const { name, identifiers } = one;
   const last = identifiers.at(-1)?.value ?? '';
   const named = solversFor(identifiers, { solver: 'web', solvers: { [last]: 'dns' } });
-  return { ...one, parts: partsFrom({ name, identifiers, ...named }, { web: { type: 'web' }, dns: { type: 'dns' } }) };
+  const solvers = namedAdapters({ web: { type: 'web' }, dns: { type: 'dns' } });
+  return { ...one, parts: partsFrom({ name, identifiers, ...named }, solvers) };
 }
