@@ -231,7 +231,7 @@ function specOf(
   return {
     ...{ name, identifiers, preflight, targets: [], endpoints: [] },
     issuer: { name: issuer ?? directory, settings: known },
-    parts: [{ solver, identifiers }],
+    parts: [{ solver }],
     ...present({ profile }),
     ...present({ keyType }),
     ...present({ preferredChain }),

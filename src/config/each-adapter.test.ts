@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { testSpec } from '../core/lineage/test-lineages.ts';
 import type { AdapterSettings, StoredSpec, UsedAdapter } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
 import { eachAdapter } from './each-adapter.ts';
 
 const other = {
@@ -13,7 +14,7 @@ const edge = { kind: 'deployer', name: 'edge', settings: { type: 'files' } };
 
 const specWith = (settings: AdapterSettings, uses?: readonly UsedAdapter[]): StoredSpec => ({
   ...testSpec,
-  parts: [{ solver: { name: 'web', settings, ...(uses ? { uses } : {}) }, identifiers: testSpec.identifiers }],
+  parts: [{ solver: { name: 'web', settings, ...present({ uses }) } }],
 });
 
 it.each<[AdapterSettings, readonly UsedAdapter[], readonly string[]]>([

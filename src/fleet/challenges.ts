@@ -58,7 +58,7 @@ export async function tryProvider(
   const spec: StoredSpec = {
     ...{ name: solver.name, identifiers: [], targets: [], endpoints: [] },
     issuer: { name: '', settings: { directory: '', email: [], agreeToTerms: false, test: false } },
-    parts: [{ solver, identifiers: [] }],
+    parts: [{ solver }],
     preflight: settings.preflight,
   };
   return tryDns(engine, await composed.dns01({ ...spec, solver }), { ...request, spec }, signal);

@@ -192,7 +192,7 @@ export function simulatedSpec(name = 'abc', names: readonly string[] = ['example
   return {
     ...{ name, identifiers, endpoints: [] },
     issuer: { name: 'sim', settings },
-    parts: [{ solver: { name: 'sim', settings: { type: 'sim' } }, identifiers }],
+    parts: [{ solver: { name: 'sim', settings: { type: 'sim' } } }],
     targets: targetsOf('target'),
     preflight: { resolvers: [], http01Port: 80 },
   };
@@ -204,7 +204,7 @@ export const targetsOf = (...names: readonly string[]): StoredSpec['targets'] =>
 /** A spec whose names one solver with these settings answers. */
 export const withSolver = (spec: StoredSpec, settings: NamedAdapter['settings']): StoredSpec => ({
   ...spec,
-  parts: [{ solver: { name: 'sim', settings }, identifiers: spec.identifiers }],
+  parts: [{ solver: { name: 'sim', settings } }],
 });
 
 /** A spec with other settings of its CA. */

@@ -7,12 +7,7 @@ export const testSpec = {
   name: 'abc',
   identifiers: [{ type: 'dns', value: 'abc.example.com' }],
   issuer: { name: 'le', settings: { directory: 'https://ca.test/dir', email: [], agreeToTerms: true, test: true } },
-  parts: [
-    {
-      solver: { name: 'web', settings: { type: 'http01-webroot' } },
-      identifiers: [{ type: 'dns', value: 'abc.example.com' }],
-    },
-  ],
+  parts: [{ solver: { name: 'web', settings: { type: 'http01-webroot' } } }],
   targets: [{ name: 'edge', settings: { type: 'files' } }],
   endpoints: [],
   preflight: { resolvers: [], http01Port: 80 },
@@ -21,13 +16,13 @@ export const testSpec = {
 /** A spec with one solver for all of its names. */
 export const withSolver = (spec: StoredSpec, settings: AdapterSettings, name = 'web'): StoredSpec => ({
   ...spec,
-  parts: [{ solver: { name, settings }, identifiers: spec.identifiers }],
+  parts: [{ solver: { name, settings } }],
 });
 
 /** A spec with other names, all for its first solver. */
 export const withNames = (spec: StoredSpec, names: readonly string[]): StoredSpec => {
   const identifiers = names.map((value) => ({ type: 'dns', value }) as const);
-  return { ...spec, identifiers, parts: spec.parts.slice(0, 1).map((part) => ({ ...part, identifiers })) };
+  return { ...spec, identifiers, parts: spec.parts.slice(0, 1).map(({ solver }) => ({ solver })) };
 };
 
 export const testLineage = {

@@ -38,10 +38,16 @@ describe('a certificate with several solvers', () => {
     expect(declaredAs(testSpec)).not.toHaveProperty('solvers');
   });
 
+  it('stores each name once for the usual solver, and again for another one', () => {
+    expect(stored.parts.map(({ identifiers }) => identifiers?.length)).toEqual([undefined, 2, 1]);
+    const left = withIdentifiers(stored, ({ value }) => !value.endsWith('example.com'));
+    expect(left.parts.map(({ identifiers }) => identifiers?.length)).toEqual([undefined, 1]);
+  });
+
   it('has no part without an identifier', () => {
     const left = withIdentifiers(stored, ({ value }) => !value.endsWith('example.com'));
     expect(left.identifiers).toEqual([name('www.example.net'), name('*.example.org')]);
-    expect(left.parts.map(({ solver, identifiers }) => [solver.name, identifiers])).toEqual([
+    expect(partsOf(left).map(({ solver, identifiers }) => [solver.name, identifiers])).toEqual([
       ['dns', [name('*.example.org')]],
       ['lb', [name('www.example.net')]],
     ]);

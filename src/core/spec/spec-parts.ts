@@ -10,10 +10,13 @@ export interface OwnedSolver extends Presenter {
 }
 
 /** A certificate as seen by one of its solvers: only the identifiers that this solver answers. */
-export interface PartSpec extends OwnedSolver, Part {}
+export interface PartSpec extends OwnedSolver, Required<Part> {}
 
-export const partsOf = ({ name, parts, preflight }: StoredSpec): readonly PartSpec[] =>
-  parts.map((part) => ({ name, ...part, preflight }));
+export function partsOf({ name, identifiers, parts, preflight }: StoredSpec): readonly PartSpec[] {
+  const listed = new Set(parts.flatMap((part) => part.identifiers ?? []).map(({ value }) => value));
+  const others = listed.size === 0 ? identifiers : identifiers.filter(({ value }) => !listed.has(value));
+  return parts.map((part) => ({ name, identifiers: others, ...part, preflight }));
+}
 
 /** Returns the part that answers for an identifier, which a CA may give without the `*.` of the order. */
 export function partFor(stored: StoredSpec, value: string): PartSpec {
@@ -26,12 +29,12 @@ export function partFor(stored: StoredSpec, value: string): PartSpec {
 
 /** Returns the spec with only some of its identifiers. */
 export function withIdentifiers<T extends StoredSpec>(stored: T, isKept: (one: Identifier) => boolean): T {
-  const parts = stored.parts.map((part) => ({ ...part, identifiers: part.identifiers.filter(isKept) }));
-  return {
-    ...stored,
-    identifiers: stored.identifiers.filter(isKept),
-    parts: parts.filter(({ identifiers }) => identifiers.length > 0),
-  };
+  const left = partsOf(stored).flatMap(({ solver, identifiers }) => {
+    const kept = identifiers.filter(isKept);
+    return kept.length === 0 ? [] : [{ solver, identifiers: kept }];
+  });
+  const parts = left.map((part, index) => (index === 0 ? { solver: part.solver } : part));
+  return { ...stored, identifiers: stored.identifiers.filter(isKept), parts };
 }
 
 /** The names of a certificate's solvers. */
@@ -51,13 +54,11 @@ export function partsFrom(
   declared: Readonly<Record<string, NamedAdapter>>,
 ): readonly Part[] {
   const { name: owner, identifiers, solver, solvers = {} } = certificate;
-  return [...new Set([solver, ...Object.values(solvers)])].map((name) => {
+  return [...new Set([solver, ...Object.values(solvers)])].map((name, index) => {
     const found = Object.hasOwn(declared, name) ? declared[name] : undefined;
     if (!found) throw fail('bug/unexpected', { reason: `the settings of ${owner} lack the solver ${name}` });
-    return {
-      solver: found,
-      identifiers: identifiers.filter((one) => solverNameOf(certificate, one) === name),
-    };
+    if (index === 0) return { solver: found };
+    return { solver: found, identifiers: identifiers.filter((one) => solverNameOf(certificate, one) === name) };
   });
 }
 
@@ -78,7 +79,7 @@ export function solversFor(identifiers: readonly Identifier[], { solver, solvers
 export function declaredAs({ issuer, parts, targets, preflight: _own, ...certificate }: StoredSpec): CertificateSpec {
   const { name, identifiers, ...rest } = certificate;
   const [usual, ...others] = parts;
-  const solvers = others.flatMap(({ solver, identifiers: theirs }) =>
+  const solvers = others.flatMap(({ solver, identifiers: theirs = [] }) =>
     theirs.map(({ value }) => [value, solver.name] as const),
   );
   return {

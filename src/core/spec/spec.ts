@@ -155,10 +155,10 @@ export interface UsedAdapter extends NamedAdapter {
   readonly kind: 'balancer' | 'solver';
 }
 
-/** A solver of a certificate, and the identifiers that it answers. */
+/** A solver of a certificate, and the identifiers that it answers; the usual one answers those that no other part lists. */
 export interface Part {
   readonly solver: NamedAdapter;
-  readonly identifiers: readonly Identifier[];
+  readonly identifiers?: readonly Identifier[];
 }
 
 /**

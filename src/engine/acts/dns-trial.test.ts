@@ -79,7 +79,7 @@ function setUp(
   const spec = {
     ...{ name: 'dns', identifiers: [], targets: [], endpoints: [] },
     issuer: { name: '', settings: { directory: '', email: [], agreeToTerms: false, test: false } },
-    parts: [{ solver: { name: 'dns', settings: { type: 'dns01' } }, identifiers: [] }],
+    parts: [{ solver: { name: 'dns', settings: { type: 'dns01' } } }],
     preflight: { resolvers: [], http01Port: 80 },
   };
   const news: TrialNews[] = [];

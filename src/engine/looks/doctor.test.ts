@@ -13,7 +13,7 @@ const spec = {
   name: 'www',
   identifiers: [{ type: 'dns', value: host }],
   issuer: { settings: { directory: 'https://ca.test/dir' } },
-  parts: [{ solver: { name: 'web', settings: { type: 'web' } }, identifiers: [{ type: 'dns', value: host }] }],
+  parts: [{ solver: { name: 'web', settings: { type: 'web' } } }],
   preflight: { resolvers: [], http01Port: 80 },
 } as unknown as StoredSpec;
 
