@@ -20,7 +20,7 @@ function readAccount(answer: Answer) {
   };
 }
 
-/** newAccount (RFC 8555 §7.3). Updates the contacts (§7.3.2) if the account existed. */
+/** Opens or finds an account with newAccount (RFC 8555 §7.3). Updates the contacts (§7.3.2) of an existing account. */
 export async function openAccount(
   requests: Requests,
   { newAccount }: Resources,
@@ -49,7 +49,7 @@ export async function openAccount(
   }));
   const info = { url, status: account.status, contacts: account.contacts ?? [] };
 
-  // 201 means that it is new. A CA that stores no contacts (Let's Encrypt since 2025) lists none and gets no update.
+  // 201 means a new account. A CA that stores no contacts (Let's Encrypt since 2025) lists none and gets no update.
   const outdated = account.contacts !== undefined && !sameSet(account.contacts, request.contacts);
   if (answer.status === 201 || request.onlyExisting || request.contacts.length === 0 || !outdated) return info;
   const about = { what: 'the account’s new contacts', signal, signer, kid: url };
@@ -67,7 +67,7 @@ export async function updateContacts(
   return requests.parse(ask, () => readAccount(answer)).contacts ?? [];
 }
 
-/** RFC 8555 §7.3.6. */
+/** Deactivates an account (RFC 8555 §7.3.6). */
 export async function deactivateAccount(requests: Requests, url: string, ask: SignedAsk): Promise<void> {
   await requests.change(url, { status: 'deactivated' }, ask);
 }
@@ -75,10 +75,10 @@ export async function deactivateAccount(requests: Requests, url: string, ask: Si
 const sameSet = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((value) => b.includes(value));
 
-/** Types that CAs use for a wrong key id, a wrong signature, and a key that was used before. */
+/** The problem types that CAs use for a wrong key ID, a wrong signature, and a key that was already used. */
 const bindingTypes: readonly string[] = ['unauthorized', 'malformed', 'externalAccountRequired'];
 
-/** The error if the CA refused an account because of its external account binding, or for lack of one. */
+/** Returns the error if the CA refused an account because of its external account binding, or because it has none. */
 function refusedForBinding(
   issuer: string,
   given: ExternalAccount | undefined,

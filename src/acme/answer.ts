@@ -4,18 +4,18 @@ import { mostIdentifiers } from '../core/names/identifiers.ts';
 import { parseJson } from '../core/text/json.ts';
 import type { HttpResponse } from '../ports/http.ts';
 
-/** A CA's answer, not yet validated. */
+/** A CA's response, not yet validated. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
-  /** The requested URL, the base of relative references in the answer. */
+  /** The requested URL, the base of relative references in the response. */
   readonly url: string;
-  /** This machine's time at the last byte. */
+  /** This machine's time when the last byte arrived. */
   readonly receivedAt: Date;
-  /** The CA's time when it answered, to within a second or two; undefined if it does not say. */
+  /** The CA's time when it responded, to within a second or two. Undefined if the response has no date. */
   readonly sentAt: Date | undefined;
-  /** The Retry-After header of any answer. */
+  /** The Retry-After header of any response. */
   readonly retryAfterMs: number | undefined;
 }
 
@@ -24,20 +24,23 @@ export function toAnswer(url: string, response: HttpResponse, receivedAt: Date):
   return { ...answer, retryAfterMs: readRetryAfter(answer) };
 }
 
-/** A cache in between keeps the origin's Date and adds an Age (RFC 9111 §5.1). */
+/** Returns the date of a response. A cache on the way keeps the origin's Date and adds an Age (RFC 9111 §5.1). */
 function dateOf(headers: Answer['headers'], receivedAt: Date): Date | undefined {
   const date = dateMs(headers['date'] ?? '', receivedAt);
   const age = /^\d{1,9}$/.test(headers['age'] ?? '') ? Number(headers['age']) * 1000 : 0;
   return Number.isNaN(date) ? undefined : new Date(date + age);
 }
 
-/** A date in Retry-After is in the CA's time, which may differ from ours, so count from the answer's Date. */
+/**
+ * Reads Retry-After. A date there is in the CA's time, which may differ from this machine's, so it is relative to the
+ * response's Date.
+ */
 export const readRetryAfter = (
   { headers, receivedAt, sentAt }: Omit<Answer, 'retryAfterMs'>,
   limits?: RetryAfterLimits,
 ): number | undefined => retryAfterMs(headers['retry-after'], sentAt ?? receivedAt, limits);
 
-/** Thrown while reading an answer; the message is the `{reason}` of `acme/malformed-answer`. */
+/** Thrown while reading a response; the message is the `{reason}` of `acme/malformed-answer`. */
 export class MalformedAnswer extends Error {}
 
 export type Fields = Readonly<Record<string, unknown>>;
@@ -45,13 +48,13 @@ export type Fields = Readonly<Record<string, unknown>>;
 export const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The media type without parameters, lower case. */
+/** Returns the media type without parameters, in lower case. */
 export const mediaType = (answer: Pick<Answer, 'headers'>): string =>
   remoteText((answer.headers['content-type'] ?? '').split(';')[0]!, 100).toLowerCase();
 
 const isJson = (type: string): boolean => type === 'application/json' || /^application\/[\w.-]+\+json$/.test(type);
 
-/** Reads the JSON object of an answer. The content type detects pages of proxies and portals. */
+/** Reads the JSON object in a response. The content type reveals pages of proxies and portals. */
 export function readObject(answer: Answer): Fields {
   const type = mediaType(answer);
   if (!isJson(type)) throw new MalformedAnswer(`the content type is ${type || 'missing'}, not application/json`);
@@ -65,10 +68,10 @@ export function readObject(answer: Answer): Fields {
   return value;
 }
 
-/** URLs of CAs have less than 200 characters; several are stored with each certificate. */
+/** Far longer than the URLs of CAs, which have less than 200 characters. Several are stored with each certificate. */
 const longestUrl = 2_000;
 
-/** Reads a URL of a CA: https, or also http if the CA itself uses http (a test CA on this machine). */
+/** Reads a URL from a CA: https, or also http if the CA itself uses http (a test CA on this machine). */
 export function readUrl(value: unknown, what: string, answer: Pick<Answer, 'url'>): string {
   if (typeof value === 'string' && value.length > longestUrl)
     throw new MalformedAnswer(`${what} has ${value.length} characters; at most ${longestUrl} are allowed`);
@@ -79,11 +82,11 @@ export function readUrl(value: unknown, what: string, answer: Pick<Answer, 'url'
   const allowsHttp = new URL(answer.url).protocol === 'http:';
   if (url.protocol !== 'https:' && !(allowsHttp && url.protocol === 'http:'))
     throw new MalformedAnswer(`${what} is not an https URL`);
-  // An absolute URL as it is written, because CAs compare the URL in a signature, and `kid`, as strings.
+  // Returns an absolute URL exactly as written, because CAs compare the URL in a signature, and `kid`, as strings.
   return URL.canParse(value as string) ? (value as string) : url.href;
 }
 
-/** Reads a list of a CA. No list is longer than the identifiers that certfleet orders at once. */
+/** Reads a list from a CA. No list is longer than the largest number of identifiers in an order. */
 export function readList(value: unknown, what: string): readonly unknown[] {
   if (!Array.isArray(value)) throw new MalformedAnswer(`${what} are not a list`);
   if (value.length > mostIdentifiers)
@@ -95,7 +98,7 @@ export function readUrls(value: unknown, what: string, answer: Pick<Answer, 'url
   return readList(value, what).map((entry) => readUrl(entry, `one of ${what}`, answer));
 }
 
-/** The Location header: the URL of what was created. */
+/** Reads the Location header: the URL of the created object. */
 export function readLocation(answer: Answer, what: string): string {
   const location = answer.headers['location'];
   if (location === undefined) throw new MalformedAnswer(`the Location of ${what} is missing`);
@@ -108,23 +111,23 @@ export function readOneOf<const T extends string>(value: unknown, allowed: reado
   return value as T;
 }
 
-/** Reads a text of a CA; see {@link remoteText}. */
+/** Reads a text from a CA; see {@link remoteText}. */
 export const readText = (value: unknown, most = 200): string | undefined =>
   typeof value === 'string' ? remoteText(value, most) : undefined;
 
-/** A link for people: only URLs that are safe to open in a browser. */
+/** Reads a link for people. Accepts only URLs that are safe to open in a browser. */
 export function readWebPage(value: unknown): string | undefined {
   return typeof value === 'string' && /^https?:\/\/[\x21-\x7e]{1,2000}$/.test(value) ? value : undefined;
 }
 
-/** Links after this many characters of the header are ignored: searching it takes the square of its length. */
+/** The rest of a longer header is ignored, because searching it takes time quadratic in its length. */
 const longestLinks = 4_000;
 
-/** The target of a relation in a Link header (RFC 8288). */
+/** Returns the target of a relation in a Link header (RFC 8288). */
 export const readLink = (header: string | undefined, relation: string): string | undefined =>
   readLinks(header, relation)[0];
 
-/** All targets of a relation in a Link header, which may contain several links joined by commas. */
+/** Returns all targets of a relation in a Link header, which may contain several links separated by commas. */
 function readLinks(header: string | undefined, relation: string): readonly string[] {
   const targets: string[] = [];
   for (const [, target, parameters] of (header ?? '')
@@ -137,7 +140,10 @@ function readLinks(header: string | undefined, relation: string): readonly strin
   return targets;
 }
 
-/** The other chains of a certificate (RFC 8555 §7.4.2). A broken link is ignored: the certificate itself is here. */
+/**
+ * Returns the URLs of a certificate's other chains (RFC 8555 §7.4.2). Ignores a broken link, because the certificate
+ * itself has arrived.
+ */
 export const readAlternates = (answer: Answer): readonly string[] =>
   readLinks(answer.headers['link'], 'alternate').flatMap((target) => {
     try {

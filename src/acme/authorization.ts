@@ -17,10 +17,10 @@ import { readIdentifier } from './identifier.ts';
 import { readIssuerDomainNames } from './issuer-domain-names.ts';
 import { readProblem } from './problem.ts';
 
-/** These must be well-formed; others may be anything. */
+/** The challenge types that must be well-formed. Others may be anything. */
 const answered: readonly string[] = challengeTypes.filter((type) => !staysAfterOrder(type));
 
-/** An authorization (RFC 8555 §7.1.4). `wildcard` becomes the `*.` of the order. */
+/** Reads an authorization (RFC 8555 §7.1.4). `wildcard` becomes the `*.` of the order. */
 export function readAuthorization(answer: Answer): Authorization {
   const fields = readObject(answer);
   const statuses = ['pending', 'valid', 'invalid', 'deactivated', 'expired', 'revoked'] as const;
@@ -45,7 +45,7 @@ function readChallenge(fields: Fields, answer: Answer): AcmeChallenge {
   const { url, status, token } = fields;
   const error = readProblem(fields['error']);
   if (!answered.includes(type)) {
-    // Listed so that people see what the CA offers; other types may have no token, or other states.
+    // Listed to show people what the CA offers. Other types may lack a token, or have other states.
     return {
       type,
       url: readText(url, 2_000) ?? '',
@@ -66,7 +66,7 @@ function readChallenge(fields: Fields, answer: Answer): AcmeChallenge {
   };
 }
 
-/** What dns-persist-01 has in place of a token; nothing if it is malformed, so that it is as if it were not offered. */
+/** Reads what dns-persist-01 has in place of a token. Returns nothing if it is malformed, as if it were not offered. */
 function readPersist(fields: Fields, answer: Answer): Pick<AcmeChallenge, 'persist'> {
   const issuerDomainNames = readIssuerDomainNames(fields['issuerDomainNames'] ?? fields['issuer-domain-names']);
   const { accounturi } = fields;

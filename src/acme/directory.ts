@@ -18,10 +18,10 @@ export interface Resources {
   readonly facts: Omit<Directory, 'clockSkewMs'>;
 }
 
-/** Directories have about 1 KiB; a web page at a wrong URL is not read to its end. */
+/** The size limit. Directories have about 1 KiB, and a web page at a wrong URL is not read completely. */
 const directoryBytes = 64 * 1024;
 
-// Far more than any CA has; hints list them all.
+// Far more than any CA has. Hints list them all.
 const mostCaaIdentities = 20;
 const mostProfiles = 50;
 
@@ -30,11 +30,11 @@ const readCaaIdentities = (value: unknown): readonly string[] =>
     ? value.filter((name) => typeof name === 'string' && /^[\w.-]{1,255}$/.test(name)).slice(0, mostCaaIdentities)
     : [];
 
-/** It becomes the beginning of a URI in TXT records, in which a semicolon would begin something else. */
+/** Reads a prefix for URIs in TXT records, where a semicolon would begin the next field. */
 const readHashPrefix = (value: unknown): string | undefined =>
   typeof value === 'string' && /^https?:\/\/[\x21-\x3a\x3c-\x7e]{1,500}$/.test(value) ? value : undefined;
 
-/** Profiles by name, with their descriptions (draft-ietf-acme-profiles). */
+/** Reads profiles by name, with their descriptions (draft-ietf-acme-profiles). */
 const readProfiles = (value: unknown): Readonly<Record<string, string>> =>
   Object.fromEntries(
     Object.entries(isFields(value) ? value : {})
@@ -73,7 +73,7 @@ export function readDirectory(answer: Answer): Resources {
   };
 }
 
-/** The CA's HTTPS certificate is not valid at this machine's time. */
+/** Errors that mean the CA's HTTPS certificate is not valid at this machine's time. */
 const wrongDates: readonly unknown[] = ['CERT_NOT_YET_VALID', 'CERT_HAS_EXPIRED'];
 
 function notReached(url: string, error: CertfleetError): CertfleetError {
@@ -85,20 +85,20 @@ function notReached(url: string, error: CertfleetError): CertfleetError {
 }
 
 /**
- * How long to wait before asking an unreachable CA again. A try takes up to 90 s, and without this pause each of a
- * thousand orders in a pass would try; a failed order waits at least a minute anyway.
+ * How long to wait before contacting an unreachable CA again. An attempt takes up to 90 s, and without this pause each
+ * of a thousand orders in a pass would make one. A failed order waits at least a minute anyway.
  */
 const unreachableMs = 60_000;
 
-/** Profiles, terms of service and URLs may change while a process runs for months. */
+/** Limited, because profiles, terms of service and URLs may change while a process runs for months. */
 const longestKnownMs = 86_400_000;
 
 /**
  * Fetches the directory when it is first needed, and again after a day; concurrent callers share the request. All
- * certificates of a pass wait together if the CA named a time or could not be reached. One that was read before is used
- * on while the CA cannot be reached.
+ * certificates of a pass wait together if the CA named a time or could not be reached. While the CA is unreachable, an
+ * earlier directory remains in use.
  *
- * `afresh` fetches it again, to find out whether a CA that recently gave no answer is reachable.
+ * `afresh` fetches the directory again, to find out whether a CA that recently did not respond is reachable.
  */
 export function createDirectory(
   url: string,

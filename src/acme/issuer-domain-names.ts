@@ -1,5 +1,5 @@
 /**
- * A CA's names for itself in the records of dns-persist-01: one to ten lower-case host names. A list that is not so is
+ * Reads a CA's names for itself in the records of dns-persist-01: one to ten lower-case host names. Any other list is
  * malformed as a whole (draft-ietf-acme-dns-persist §3.1).
  */
 export const readIssuerDomainNames = (value: unknown): readonly string[] | undefined =>

@@ -18,15 +18,15 @@ import { createRequests, type Requests, type SignedAsk } from './requests.ts';
 import { revoke } from './revocation.ts';
 
 /**
- * Chains have 3 to 6 KiB. The limit leaves room for post-quantum signatures, and the chain is stored with the facts of its leaf
- * in a document of at most 256 KiB.
+ * Chains have 3 to 6 KiB. The limit leaves room for post-quantum signatures, and the chain is stored with the facts of
+ * its leaf in a document of at most 256 KiB.
  */
 const chainBytes = 128 * 1024;
 /** Chains have two to four certificates; clients refuse more than ten. */
 const mostCertificates = 10;
 const chainType = 'application/pem-certificate-chain';
 
-/** How often to compare a wrong clock with the CA's again: a pass may have thousands of certificates. */
+/** How often to compare a wrong clock with the CA's again. A pass may have thousands of certificates. */
 const skewAgainMs = 10_000;
 
 export interface IssuerOptions {
@@ -36,12 +36,14 @@ export interface IssuerOptions {
   readonly http: Http;
   readonly clock: Clock;
   readonly random: Random;
-  /** RFC 8555 §6.1: product and version, and how to reach its makers. */
+  /** RFC 8555 §6.1: product and version, and how to contact its developers. */
   readonly userAgent: string;
   readonly log: Log;
 }
 
-/** A CA with ACME. Sends nothing before the first call; all accounts share directory and nonces. */
+/**
+ * Creates a client for a CA with ACME. Sends nothing before the first call. All accounts share directory and nonces.
+ */
 export function createIssuer(options: IssuerOptions): Issuer {
   const { name, directoryUrl } = options;
   const requests = createRequests({
@@ -49,7 +51,10 @@ export function createIssuer(options: IssuerOptions): Issuer {
     newNonceUrl: async (signal) => (await resources(signal)).newNonce,
   });
   const resources = createDirectory(directoryUrl, requests, options.clock);
-  /** A wrong clock stops every order, and so no answer would ever show that it was mended. */
+  /**
+   * Reports whether to check a wrong clock again. A wrong clock stops every order, so otherwise no response would show
+   * that it was corrected.
+   */
   const isSkewDoubtful = () => {
     const { ms, atMs } = requests.clockSkew() ?? { ms: 0, atMs: 0 };
     return Math.abs(ms) > longestSkewMs && options.clock.monotonicMs() - atMs > skewAgainMs;
@@ -127,7 +132,7 @@ function speakAs(
     },
 
     async accept(challengeUrl, signal) {
-      // The payload is exactly an empty object (RFC 8555 §7.5.1); the authorization has the state.
+      // The payload is exactly an empty object (RFC 8555 §7.5.1). The authorization has the state.
       const { retryAfterMs } = await requests.change(challengeUrl, {}, ask('the challenge', signal));
       return retryAfterMs === undefined ? {} : { retryAfterMs };
     },

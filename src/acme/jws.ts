@@ -7,15 +7,17 @@ import { openKey } from '../x509/key.ts';
 
 /** Signs requests with one account key. */
 export interface Signer {
-  /** The public key as a JWK, with exactly the members of its thumbprint. */
+  /** The public key as a JWK, with exactly the members that its thumbprint covers. */
   readonly jwk: Readonly<Record<string, string>>;
   /** RFC 7638, SHA-256, base64url. */
   readonly thumbprint: string;
-  /** A flattened JWS (RFC 7515 §7.2.2) as RFC 8555 §6.2 requires. An empty payload makes a POST-as-GET (§6.3). */
+  /**
+   * Returns a flattened JWS (RFC 7515 §7.2.2) as RFC 8555 §6.2 requires. An empty payload makes a POST-as-GET (§6.3).
+   */
   sign(header: SignedHeader, payload: string): string;
 }
 
-/** `kid` is the account's URL; without it the header contains the key itself (newAccount). */
+/** `kid` is the account's URL. Without it, the header contains the key itself (newAccount). */
 export interface SignedHeader {
   /** Missing in a JWS inside another one (RFC 8555 §7.3.5). */
   readonly nonce?: string;
@@ -30,7 +32,9 @@ const curves: Readonly<Record<string, readonly [alg: string, hash: string]>> = {
   'P-521': ['ES512', 'sha512'],
 };
 
-/** The algorithm of an account key: EC (P-256, P-384, P-521), RSA, or Ed25519 (RFC 8037 §3.1), which few CAs accept. */
+/**
+ * Creates a signer for an account key: EC (P-256, P-384, P-521), RSA, or Ed25519 (RFC 8037 §3.1), which few CAs accept.
+ */
 export function createSigner(keyPem: Secret): Signer {
   const key = openKey(keyPem).privateKey;
   const { kty, crv = '', x, y, e, n } = createPublicKey(key).export({ format: 'jwk' });
@@ -72,8 +76,8 @@ function flattened(header: object, payload: string, signed: (input: Uint8Array) 
 const macHashes = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' } as const;
 
 /**
- * The JWS that binds a new account to a customer of the CA (RFC 8555 §7.3.4): the account's public key, under the key
- * that the CA gave to the customer.
+ * Returns the JWS that binds a new account to a customer of the CA (RFC 8555 §7.3.4): the account's public key, signed
+ * with the key that the CA gave to the customer.
  */
 export function bindAccount(
   { jwk }: Pick<Signer, 'jwk'>,

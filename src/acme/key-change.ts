@@ -3,8 +3,8 @@ import type { Signer } from './jws.ts';
 import type { Requests, SignedAsk } from './requests.ts';
 
 /**
- * Replaces an account's key (RFC 8555 §7.3.5). The request is signed twice: inside by the new key, to prove that we have
- * it, and outside by the present one.
+ * Replaces an account's key (RFC 8555 §7.3.5). The request is signed twice: inside by the new key, to prove possession
+ * of it, and outside by the present key.
  */
 export async function replaceKey(
   requests: Requests,

@@ -1,14 +1,14 @@
 import { onAbort } from '../core/async/on-abort.ts';
 
-/** How many nonces to store: more than requests at once, and few enough that the oldest is still valid when used. */
+/** How many nonces to store: more than concurrent requests, and few enough that the oldest is still valid when used. */
 const mostKept = 32;
-/** How many newNonce requests run at once: Let's Encrypt accepts a burst of 10 from one address, and 20 a second. */
+/** How many newNonce requests run at once. Let's Encrypt accepts a burst of 10 from one address, and 20 per second. */
 const mostFetches = 4;
 
 export interface Nonces {
-  /** Returns a stored nonce, the next one that any answer brings, or one from newNonce. */
+  /** Returns a stored nonce, the next one that any response contains, or one from newNonce. */
   take(signal: AbortSignal): Promise<string>;
-  /** Stores the Replay-Nonce of an answer, or passes it to a waiting caller. */
+  /** Stores the Replay-Nonce of a response, or passes it to a waiting caller. */
   give(nonce: string | undefined): void;
 }
 
@@ -19,9 +19,9 @@ interface Waiter {
 }
 
 /**
- * Nonces (RFC 8555 §6.5). Each answer brings one, which is used for the next request; newNonce is requested only if
- * there is none. A hundred orders that start together do not request a hundred nonces, but wait for those of the first
- * answers. The newest is used first, because CAs forget old ones.
+ * Manages nonces (RFC 8555 §6.5). Each response contains one for the next request, so newNonce is requested only if
+ * there is none. A hundred orders that start together do not request a hundred nonces, but wait for those in the first
+ * responses. The newest is used first, because CAs forget old ones.
  */
 export function createNonces(fetch: (signal: AbortSignal) => Promise<string>): Nonces {
   const kept: string[] = [];
@@ -47,7 +47,7 @@ export function createNonces(fetch: (signal: AbortSignal) => Promise<string>): N
       beingServed.add(waiter);
       fetch(waiter.signal)
         .then(give, (error: unknown) => {
-          // The caller may have got another nonce meanwhile; then store this one.
+          // The caller may have received another nonce meanwhile. If so, this one is stored.
           if (waiters.delete(waiter)) waiter.reject(error);
         })
         .finally(() => {

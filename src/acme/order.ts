@@ -14,7 +14,8 @@ import { readIdentifier } from './identifier.ts';
 import { readProblem } from './problem.ts';
 
 /**
- * An order (RFC 8555 §7.1.3). Its URL comes from newOrder's Location; answers to finalize and polls do not repeat it.
+ * Reads an order (RFC 8555 §7.1.3). Its URL comes from newOrder's Location, and responses to finalize and polls do not
+ * repeat it.
  */
 export function readOrder(answer: Answer, url: string): Order {
   const fields = readObject(answer);
@@ -35,7 +36,7 @@ export function readOrder(answer: Answer, url: string): Order {
   };
 }
 
-/** The payload of newOrder (RFC 8555 §7.4; `replaces`: RFC 9773 §5; `profile`: draft-ietf-acme-profiles §4). */
+/** Returns the payload of newOrder (RFC 8555 §7.4; `replaces`: RFC 9773 §5; `profile`: draft-ietf-acme-profiles §4). */
 export const orderPayload = ({ identifiers, replaces, profile, notBefore, notAfter }: OrderRequest) => ({
   identifiers: identifiers.map(({ type, value }) => ({ type, value })),
   ...present({ replaces, profile, notBefore, notAfter }),

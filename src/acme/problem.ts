@@ -9,12 +9,12 @@ type Subproblem = Problem['subproblems'][number];
 
 const mostSubproblems = 100;
 const longestType = 200;
-/** The share of one subproblem, if there are many: enough for a sentence. */
+/** The minimum share of one subproblem, if there are many: enough for a sentence. */
 const shortestShare = 100;
 
 /**
- * Reads a problem document (RFC 7807, RFC 8555 §6.7). Its texts are cut, and those of all its subproblems share the
- * same room. Returns undefined if the value is not one. Invalid parts are omitted, because refusing an error message
+ * Reads a problem document (RFC 7807, RFC 8555 §6.7). Its texts are shortened, and all its subproblems share one limit.
+ * Returns undefined if the value is not a problem document. Omits invalid parts, because refusing an error message
  * would hide it.
  */
 export function readProblem(value: unknown): Problem | undefined {
@@ -44,7 +44,7 @@ function readBare(value: Fields, most: number): Problem {
   };
 }
 
-/** RFC 8555 §6.2: badSignatureAlgorithm lists what the CA accepts. */
+/** Reads the algorithms that the CA accepts, which badSignatureAlgorithm lists (RFC 8555 §6.2). */
 const readAlgorithms = (value: unknown): readonly string[] =>
   (Array.isArray(value) ? value : [])
     .filter((name): name is string => typeof name === 'string' && /^[\w-]{1,20}$/.test(name))
@@ -59,7 +59,7 @@ function readSubproblem(value: unknown, most: number): readonly Subproblem[] {
   }
 }
 
-/** The problem document of an answer; undefined for a load balancer's page or an empty body. */
+/** Returns the problem document in a response, or undefined for a load balancer's page or an empty body. */
 export function problemOf(answer: Answer): Problem | undefined {
   if (!mediaType(answer).endsWith('json')) return undefined;
   try {
@@ -69,7 +69,7 @@ export function problemOf(answer: Answer): Problem | undefined {
   }
 }
 
-/** A problem on one line for people: its detail, its type, and its subproblems. */
+/** Formats a problem on one line for people: its detail, its type, and its subproblems. */
 export function describeProblem(problem: Problem): string {
   const parts = problem.subproblems.map(({ identifier, type, detail }) => {
     const about = identifier ? `${identifier.value}: ` : '';

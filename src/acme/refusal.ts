@@ -9,10 +9,10 @@ import type { AskedFor } from './requests.ts';
 const unnamedLimitMs = 60_000;
 
 /**
- * The only place where an answer becomes an error.
+ * Turns a response into an error. This is the only place that does.
  *
  * When Boulder pauses an account, it sends `rateLimited` without Retry-After and names a page where a person can end
- * the pause; its ordinary limits always have a Retry-After.
+ * the pause. Its ordinary limits always have a Retry-After.
  */
 export function refusal(answer: Answer, issuer: string, ask: AskedFor): CertfleetError {
   const { what, adviseOn = adviceFor } = ask;
@@ -43,7 +43,7 @@ export function refusal(answer: Answer, issuer: string, ask: AskedFor): Certflee
   );
 }
 
-/** The pages where a person must act (RFC 8555 §7.3.3): the problem's own, and new terms of service. */
+/** Returns the pages where a person must act (RFC 8555 §7.3.3): the problem's own, and new terms of service. */
 function pagesOf(answer: Answer, problem: Problem): string {
   const terms = readWebPage(readLink(answer.headers['link'], 'terms-of-service'));
   const pages = [readWebPage(problem.instance), terms && `${terms} (the terms of service)`];

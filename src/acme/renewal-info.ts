@@ -16,8 +16,8 @@ function readInstant(value: unknown, what: string): number {
 }
 
 /**
- * RFC 9773 §4.2. A window that ends before it starts must be treated like no answer, so it is a malformed one. Returns
- * the times in UTC.
+ * Reads renewal information (RFC 9773 §4.2). A window that ends before it starts must be treated like a missing
+ * response, so it is malformed. Returns the times in UTC.
  */
 export function readRenewalInfo(answer: Answer): RenewalInfo {
   const fields = readObject(answer);

@@ -13,62 +13,64 @@ import { refusal } from './refusal.ts';
 
 /** How often to sign a request again after badNonce. Tests refuse 50 % of nonces, so this fails once in 2^25. */
 const mostBadNonces = 25;
-/** More than this many in a row are no accident, so a pause of this length comes before each further one. */
+/**
+ * More than this many in a row are not a coincidence, so each further attempt is preceded by a pause of this length.
+ */
 const badNonces = { atOnce: 5, pauseMs: 250 };
-/** Pauses before a reading request is repeated, in ms; a random part of up to the same length is added. */
+/** Pauses before a read-only request is repeated, in ms, plus a random part of up to the same length. */
 const pausesMs = [250, 1_000] as const;
 /**
- * For how long a failed newNonce counts for other requests that wait for a nonce. If each of hundreds found out by itself
- * that the CA has died, a run would go on for an hour.
+ * How long a failed newNonce counts for other requests that wait for a nonce. If each of hundreds had to discover by
+ * itself that the CA is down, a run would go on for an hour.
  */
 const noNonceMs = 1_000;
-/** After this many exchanges in a row without an answer, the CA itself is in doubt, not just one order. */
+/** After this many consecutive exchanges without a response, the CA itself is in doubt, not just one order. */
 const silentExchanges = 3;
-/** Orders of 100 identifiers have 30 KiB. */
+/** Far more than an order of 100 identifiers, which has 30 KiB. */
 const objectBytes = 256 * 1024;
 
 /** The subject of a request, for messages. */
 export interface AskedFor {
-  /** `the new order`, in `LE refused the new order`. */
+  /** The subject in a sentence: `the new order`, in `LE refused the new order`. */
   readonly what: string;
-  /** Advice on a problem of this type, if more is known than the type. */
+  /** Returns advice on a problem of this type, if more is known than the type. */
   readonly adviseOn?: (type: string) => string;
 }
 
 /** A request's subject and options. */
 export interface Ask extends AskedFor {
   readonly signal: AbortSignal;
-  /** The largest answer in bytes; 256 KiB by default. */
+  /** The largest response in bytes; by default, 256 KiB. */
   readonly maxBytes?: number;
-  /** Another error for an unsuccessful answer, if there is one. */
+  /** Returns a more specific error for an unsuccessful response, if there is one. */
   readonly refusal?: (answer: Answer) => CertfleetError | undefined;
 }
 
 export interface SignedAsk extends Ask {
   readonly signer: Signer;
-  /** The account's URL; without it the header contains the key itself. */
+  /** The account's URL. Without it, the header contains the key itself. */
   readonly kid?: string;
   readonly accept?: string;
 }
 
-/** What all objects of a CA share to send requests. Unsuccessful answers become errors. */
+/** The functions that all objects of a CA share to send requests. Unsuccessful responses become errors. */
 export interface Requests {
   /** The CA's configured name, for messages. */
   readonly name: string;
-  /** A plain GET, for directory and renewalInfo, which are not signed. */
+  /** Sends a plain GET, for directory and renewalInfo, which are not signed. */
   get(url: string, ask: Ask): Promise<Answer>;
-  /** POST-as-GET (RFC 8555 §6.3). Only reads, so it is repeated if it got no answer. */
+  /** Sends a POST-as-GET (RFC 8555 §6.3). It only reads, so it is repeated if there was no response. */
   read(url: string, ask: SignedAsk): Promise<Answer>;
-  /** A request that changes something is sent once. After badNonce it is repeated, because nothing was processed. */
+  /** Sends a request that changes something, once. After badNonce it is repeated, because nothing was processed. */
   change(url: string, payload: unknown, ask: SignedAsk): Promise<Answer>;
   /**
-   * How far this machine's clock was ahead of the CA's at its last answer with a Date, and when that was on the monotonic
-   * clock; undefined if no answer had one.
+   * Returns how far this machine's clock was ahead of the CA's at the last response with a Date, and when that was on
+   * the monotonic clock. Returns undefined if no response had a Date.
    */
   clockSkew(): { readonly ms: number; readonly atMs: number } | undefined;
-  /** Whether the CA gave no answer to the last few exchanges of any kind. */
+  /** Reports whether the CA did not respond to the last few exchanges of any kind. */
   isSilent(): boolean;
-  /** Runs the code that reads an answer, and names the request if that fails. */
+  /** Runs the code that reads a response, and names the request if that fails. */
   parse<T>(ask: Ask, read: () => T): T;
 }
 
@@ -79,18 +81,18 @@ export interface RequestsOptions {
   readonly random: Random;
   readonly userAgent: string;
   readonly log: Log;
-  /** Requests a nonce when no answer has brought one. */
+  /** Returns the URL for requesting a nonce if no response has contained one. */
   readonly newNonceUrl: (signal: AbortSignal) => Promise<string>;
 }
 
 export function createRequests(options: RequestsOptions): Requests {
   const { name, http, clock, random, log } = options;
-  // RFC 8555 §6.1. Messages quote the CA, so its texts should be in English too.
+  // RFC 8555 §6.1. Messages quote the CA, so its texts should be in English, too.
   const headers = { 'user-agent': options.userAgent, 'accept-language': 'en' };
   let unanswered = 0;
   let skew: ReturnType<Requests['clockSkew']>;
 
-  /** One exchange. Errors of the port become `acme/…`; an abort is passed on. */
+  /** Performs one exchange. Errors of the port become `acme/…`; an abort is passed on. */
   const once = async (request: Omit<HttpRequest, 'signal' | 'maxBytes'>, ask: Ask): Promise<Answer> => {
     const { signal, what, maxBytes = objectBytes } = ask;
     try {
@@ -114,7 +116,7 @@ export function createRequests(options: RequestsOptions): Requests {
     }
   };
 
-  /** Repeats a reading request up to twice, after no answer or a 5xx without Retry-After. */
+  /** Repeats a read-only request up to twice, after a missing response or a 5xx without Retry-After. */
   const patiently = async (ask: Ask, send: () => Promise<Answer>): Promise<Answer> => {
     for (let tries = 0; ; tries++) {
       const pauseMs = pausesMs[tries];

@@ -4,7 +4,7 @@ import type { Random } from '../ports/random.ts';
 import { type FakeClock, fakeClock } from '../testing/fake-clock.ts';
 import { createIssuer } from './issuer.ts';
 
-// A CA whose answers the test writes, for the unit tests of this folder. No product code imports this.
+// A CA whose responses the test writes, for the unit tests in this folder. No product code imports this.
 
 export interface Signed {
   readonly header: { readonly alg: string; readonly nonce: string; readonly url: string; readonly kid?: string };
@@ -19,7 +19,7 @@ export interface Reply {
   readonly body?: unknown;
 }
 
-/** `lost`: the request arrives, but not its answer. */
+/** `lost`: the request arrives, but its response is lost. */
 export type Handler = (request: HttpRequest, signed: Signed | undefined) => Reply | 'lost' | Promise<Reply | 'lost'>;
 
 export const base = 'https://ca.test';
@@ -42,7 +42,7 @@ export function readSigned(request: HttpRequest): Signed | undefined {
   return { header: JSON.parse(text(jws.protected)) as Signed['header'], payload: text(jws.payload) };
 }
 
-/** An issuer whose requests go to handlers by path; directory and newNonce are included. */
+/** Creates an issuer whose requests go to handlers by path. Directory and newNonce are included. */
 export function testCa(handlers: Readonly<Record<string, Handler>> = {}, options: { readonly clock?: FakeClock } = {}) {
   const clock = options.clock ?? fakeClock(undefined, { auto: true });
   const requests: HttpRequest[] = [];
@@ -86,7 +86,7 @@ export function testCa(handlers: Readonly<Record<string, Handler>> = {}, options
     userAgent: 'certfleet/0 (test)',
     log: { debug: note, info: note, warn: note },
   });
-  /** How many requests a path got. */
+  /** Returns how many requests a path received. */
   const count = (path: string, method?: string) =>
     requests.filter((r) => new URL(r.url).pathname === path && (method === undefined || r.method === method)).length;
   return { issuer, requests, clock, count, lines };

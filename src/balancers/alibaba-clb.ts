@@ -98,11 +98,13 @@ goes on the HTTPS listener, since CAs follow redirects.`,
     const { clock } = world;
     const at = `${loadBalancer} in ${region}`;
     let found: { readonly listener: ClbListener; readonly untilMs: number } | undefined;
-    /** The rules that `inspect` saw last, for the `apply` that follows it. */
+    /** The rules that `inspect` read last, for the `apply` that follows it. */
     let seen: { readonly rules: readonly Rule[]; readonly untilMs: number } | undefined;
     let own: Backend | undefined;
 
-    /** The listener that a rule has to be on: the CA follows a redirect to HTTPS. */
+    /**
+     * Returns the listener that needs the rules. The CA follows a redirect to HTTPS, so that may be the HTTPS listener.
+     */
     async function listenerOf(signal: AbortSignal): Promise<ClbListener> {
       if (found && clock.monotonicMs() < found.untilMs) return found.listener;
       found = undefined;
@@ -120,7 +122,7 @@ goes on the HTTPS listener, since CAs follow redirects.`,
       return target;
     }
 
-    /** The listener may be another one than a while ago. */
+    /** Reads the present rules. The listener may have changed since it was last read. */
     async function rulesNow(signal: AbortSignal): Promise<readonly Rule[]> {
       const isRemembered = found !== undefined;
       const listener = await listenerOf(signal);
@@ -133,7 +135,7 @@ goes on the HTTPS listener, since CAs follow redirects.`,
       }
     }
 
-    /** Undefined if the load balancer no longer has it: its rules went with it. */
+    /** Returns undefined if the load balancer no longer has the listener. Its rules were deleted with it. */
     async function listenerIfThere(signal: AbortSignal): Promise<ClbListener | undefined> {
       try {
         return await listenerOf(signal);
@@ -166,7 +168,7 @@ goes on the HTTPS listener, since CAs follow redirects.`,
       seen = undefined;
       const made = await clb.untilKnown(() => {
         const rules = known;
-        known = undefined; // a second look must be one
+        known = undefined; // a second read must not use the cache
         return converge({ ...place, listener, rules }, wanted, signal);
       }, signal);
       const before = receiptIn(receipt);
@@ -189,7 +191,7 @@ goes on the HTTPS listener, since CAs follow redirects.`,
       backend: backendOf,
 
       async hasServer({ server }, signal) {
-        // The metadata server named it.
+        // The metadata server named the server.
         if (options.backend.serverId === undefined) return true;
         const servers = await readHealth(clb, loadBalancer, await listenerOf(signal), signal);
         return servers !== 'unchecked' && servers.some((there) => there.server === server);
@@ -263,9 +265,9 @@ const receiptIn = (known: Json | undefined): Receipt | undefined => {
 /** How long a process relies on which listener redirects where. */
 const rememberMs = 5 * 60_000;
 /**
- * How long `unavailable` may mean that the check has not run yet. After that the public answer decides: it is not
- * documented whether servers that only a rule uses are listed with their own check (`unknown`), and a server may also
- * be in a group of others that checks nothing (`partly`; our own check takes 2 s).
+ * How long `unavailable` may mean that the check has not run yet. After that, the response over the public path
+ * decides: it is not documented whether servers that only a rule uses are listed with their own check (`unknown`), and
+ * a server may also be in other groups, which have no check (`partly`; certfleet's own check takes 2 s).
  */
 const undecidedMs = { unknown: 30_000, partly: 8_000, unchecked: 0 } as const;
 /** The caller's lock keeps other processes from changing the owner's rules in between. */
@@ -283,13 +285,13 @@ async function describeOwn(
   return { server, port, kind: type, ...present({ address: serverIp }) };
 }
 
-// ── whether it works ─────────────────────────────────────────────────────────────────────────────────────────────
+// ── readiness ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 interface Health extends Backend {
   readonly health: string;
 }
 
-/** An empty list if no listener of the port is checked at all. */
+/** Returns an empty list if no listener on the port has a health check. */
 async function readHealth(
   clb: Clb,
   loadBalancer: string,
@@ -309,7 +311,7 @@ async function readHealth(
   }
 }
 
-/** Whether the responder of this process is healthy; in a process that has none, whether any is. */
+/** Reports whether this process's responder is healthy, or, in a process without one, whether any responder is. */
 function healthOf(
   { group }: WantedRules,
   { servers, mine }: { readonly servers: readonly Health[] | 'unchecked'; readonly mine: Backend | undefined },
@@ -318,7 +320,7 @@ function healthOf(
   if (group === undefined) return { ready: true };
   const isMine = group.backends.some((backend) => mine !== undefined && isSameServer(backend, mine));
   const awaited = isMine ? group.backends.filter((backend) => isSameServer(backend, mine!)) : group.backends;
-  // One server may be listed for several rules.
+  // A server may be listed for several rules.
   const listed = servers.filter((there) => awaited.some((backend) => isAt(backend, there)));
   const good = listed.filter(({ health }) => health === 'normal');
   if (good.length > 0 && (!isMine || good.length === listed.length)) return { ready: true };
@@ -336,7 +338,7 @@ function unchecked({ group }: WantedRules, mine: Backend | undefined): Readiness
   return { ready: false, reason, retryAfterMs };
 }
 
-/** Where no check decides, the rules at least must be there. */
+/** Checks that the rules exist, for when no health check decides. */
 function missingRule({ rules }: WantedRules, there: readonly Rule[]): Readiness | undefined {
   const missing = rules.find(({ name }) => !there.some((rule) => rule.name === name));
   if (!missing) return undefined;

@@ -152,7 +152,10 @@ without its dashes, since AWS takes 32 characters.`,
       ...{ vpcId: options.vpcId, forwards: options.mode === 'forward' },
     });
 
-    /** Whether the rules are there and win, and one target at least is healthy: others get no requests. */
+    /**
+     * Reports whether the rules exist and take precedence, and at least one target is healthy. Other targets get no
+     * requests.
+     */
     async function look(wanted: WantedRules, receipt: Receipt, signal: AbortSignal): Promise<Readiness> {
       if (wanted.rules.length === 0) return { ready: true };
       if (wanted.group) {
@@ -196,7 +199,7 @@ without its dashes, since AWS takes 32 characters.`,
         return { server: instanceId ?? (await instance.instanceId(signal)), port: own, kind: 'instance' };
       },
 
-      // The metadata server named it; what others exist, EC2 alone shows.
+      // The metadata server named it. Only EC2 knows which other servers exist.
       hasServer: async () => options.backend.instanceId === undefined && options.backend.ip === undefined,
 
       async inspect(signal) {
@@ -229,7 +232,7 @@ without its dashes, since AWS takes 32 characters.`,
           try {
             return { ...(await reconcile(wanted, receipt, round, signal)) };
           } catch (error) {
-            // A lost answer: what was made is found by its name, so nothing is made twice.
+            // After a lost response, created objects are found by name, so nothing is created twice.
             idle = round.done > 0 ? 0 : idle + 1;
             if (signal.aborted || !isTransient(error) || idle > mostIdleRounds) throw error;
             at.forget();
@@ -271,10 +274,10 @@ without its dashes, since AWS takes 32 characters.`,
   },
 });
 
-/** How often a change may get nowhere in a row. */
+/** The limit for consecutive attempts without progress. */
 const mostIdleRounds = 4;
 const roundPauseMs = 500;
-/** Between two looks at a health check of five seconds. */
+/** The pause between two checks, with health checks every five seconds. */
 const lookAgainMs = 2_000;
 
 const notReady = (reason: string): Readiness => ({ ready: false, reason, retryAfterMs: lookAgainMs });
@@ -294,7 +297,7 @@ function healthText({
   return `the target ${id}:${at} is ${state}${why === '' ? '' : `: ${why}`}`;
 }
 
-/** Words for the reasons that people can do something about; others are AWS's own. */
+/** Descriptions of the reasons that people can do something about. For others, AWS's own are shown. */
 const healthReasons: Readonly<Record<string, string>> = {
   'Elb.InitialHealthChecking': 'its first health checks are under way',
   'Elb.RegistrationInProgress': 'it is being registered',

@@ -17,7 +17,7 @@ import { markIn } from '../core/path/own-mark.ts';
 import { defineBalancer, wholePath, z } from '../define.ts';
 import type { Balancer } from '../ports/balancer.ts';
 
-/** What HAProxy sets no limit to. */
+/** Stands for "no limit", which HAProxy does not have here. */
 const unlimited = 1_000_000;
 
 const entryForm = new RegExp(`^(${tokenPath}) (${answerForm})$`);
@@ -82,7 +82,7 @@ with stores of their own should have map files, and lines in the frontend, of th
       isOurs: (line) => entryForm.test(line),
     });
 
-    /** What every HAProxy has in memory. Nothing has been changed where this fails. */
+    /** Reads what every HAProxy has in memory. A failure here means that nothing was changed. */
     async function read(signal: AbortSignal): Promise<readonly Memory[]> {
       const action = `show map ${map}`;
       return await Promise.all(
@@ -107,8 +107,8 @@ with stores of their own should have map files, and lines in the frontend, of th
     }
 
     /**
-     * Changes file and memories. The file has a rule before the first memory has it, and until the last one has lost
-     * it, so that it is found again after a crash at any point.
+     * Changes the file and the memory of each HAProxy. A rule is in the file before the first memory has it, and until
+     * the last one has removed it, so that it is found again after a crash at any point.
      */
     async function change(before: MarkedText, by: Change, signal: AbortSignal): Promise<void> {
       const { gone = [], added = [], entries = [], lost = [] } = by;
@@ -185,7 +185,7 @@ with stores of their own should have map files, and lines in the frontend, of th
         for (const { name } of rules)
           if (!listed.has(name)) return { ready: false, reason: `${map} has lost its entry ${name}` };
         const memories = await read(signal).catch((error: unknown) => {
-          // It may just be restarting.
+          // HAProxy may just be restarting.
           if (isFailure(error, 'balancer/refused')) return error.message;
           throw error;
         });
@@ -217,13 +217,13 @@ interface Memory {
 interface Change {
   readonly gone?: readonly Piece[];
   readonly added?: readonly Piece[];
-  /** What every memory shall have. */
+  /** The entries that every memory should have. */
   readonly entries?: readonly MapEntry[];
-  /** Keys that a receipt names, in case somebody wrote the file anew. */
+  /** Keys that a receipt names, in case someone rewrote the file. */
   readonly lost?: readonly string[];
 }
 
-/** The receipt: the paths. */
+/** The receipt: the paths of the rules. */
 const receiptForm = z.array(z.string().regex(new RegExp(`^${tokenPath}$`)));
 
 const rulesOf = (pieces: MarkedText) =>

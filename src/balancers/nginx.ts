@@ -21,19 +21,20 @@ import type { Balancer } from '../ports/balancer.ts';
 
 const command = (title: string) => z.tuple([z.string().min(1)], z.string()).meta({ title });
 
-/** nginx has no limit for locations. */
+/** Stands for "no limit", which nginx does not have for locations. */
 const unlimited = 1_000_000;
 
-/** How many answers to look at in one call: those of an order with as many names as Let's Encrypt allows. */
+/** How many responses to check in one call: those for an order with as many names as Let's Encrypt allows. */
 const looksAtOnce = 100;
 
 /**
  * After a reload, nginx starts the new workers, waits 100 ms, and only then tells the old ones to accept no more
- * connections (`ngx_master_process_cycle`). So a right answer is believed after five times of that without a wrong one.
+ * connections (`ngx_master_process_cycle`). So a right response is trusted only after five times that long without a
+ * wrong one.
  */
 const steadyMs = 500;
 
-/** Stands in the file from before a change until nginx has been told to reload, so that a crash in between is noticed. */
+/** In the file from before a change until nginx has been told to reload, so that a crash in between is noticed. */
 const pending = piece('reload-pending');
 
 const line = ({ path, answer }: TokenRule): string =>
@@ -98,9 +99,9 @@ stores of their own should have files of their own.`,
       missing: `Create it (\`touch ${options.file}\`), and write \`include ${options.file};\` into the server blocks of port 80.`,
       isOurs: (line) => lineForm.test(line),
     });
-    /** Since when the answer of a rule, by its name, has been given without a wrong one in between. */
+    /** By rule name, the time since which every response for the rule has been right. */
     const rightSince = new Map<string, number>();
-    /** The rules for which that was long enough. */
+    /** The rules whose responses have been right for long enough. */
     const believed = new Set<string>();
     const forget = (pieces: MarkedText): void => {
       for (const name of namesIn(pieces)) {
@@ -109,7 +110,7 @@ stores of their own should have files of their own.`,
       }
     };
 
-    /** Runs one of nginx's commands, and fails if it fails; {@link Interrupted} if its effect is unknown. */
+    /** Runs one of nginx's commands. Throws if it fails, or {@link Interrupted} if its effect is unknown. */
     async function run(
       command: readonly [string, ...string[]],
       advise: (output: string) => string,
@@ -145,8 +146,8 @@ stores of their own should have files of their own.`,
       'Check that nginx is running, and that certfleet may signal it: run it as root, or set `reload: [sudo, …]`.';
 
     /**
-     * Changes the file and reloads nginx. The file names a rule before nginx has it, and as a comment until nginx has
-     * lost it. If test or reload fails, the file goes back to what it was.
+     * Changes the file and reloads nginx. A rule is in the file before nginx has it, and stays there as a comment until
+     * nginx has dropped it. If the test or the reload fails, the file gets its previous content back.
      */
     async function change(
       before: MarkedText,
@@ -163,7 +164,8 @@ stores of their own should have files of their own.`,
         await run(options.test, adviseOnTest, how);
         await run(options.reload, adviseOnReload, how);
       } catch (error) {
-        // A reload that was cut off may have begun. The file was tested, and says that the reload is to be repeated.
+        // An interrupted reload may have begun. The file has passed the test, and its mark says that the reload must be
+        // repeated.
         if (error instanceof Interrupted && error.command === options.reload) throw error.cause;
         await file.write(before, new AbortController().signal);
         throw error instanceof Interrupted ? error.cause : error;
@@ -171,7 +173,7 @@ stores of their own should have files of their own.`,
       await file.write(inEffect([...added, ...rest.filter((one) => !gone.includes(one))]), signal);
     }
 
-    /** Why nginx does not give the wanted answer; undefined if it does. */
+    /** Returns why nginx does not give the wanted response, or undefined if it does. */
     async function wrongAnswer(
       rule: Pick<TokenRule, 'path' | 'answer'>,
       host: string,
@@ -247,7 +249,7 @@ stores of their own should have files of their own.`,
   },
 });
 
-/** The line as nginx reads it, unless it is commented out. */
+/** Returns the line as nginx reads it, unless it is commented out. */
 const lineOf = (one: Piece): string | undefined => lineForm.exec(one.line ?? '')?.[1];
 
 const rulesOf = (text: MarkedText): readonly TokenRule[] =>
@@ -257,8 +259,8 @@ const rulesOf = (text: MarkedText): readonly TokenRule[] =>
   });
 
 /**
- * The lines that are to have an effect, each once, and the others as comments: two orders of one account may have the same
- * token, and nginx refuses a second location for it.
+ * Returns the lines that should have an effect, each once, and the others as comments. Two orders of one account may
+ * have the same token, and nginx refuses a second location for it.
  */
 function inEffect(text: MarkedText, gone: MarkedText = []): MarkedText {
   const seen = new Set<string>();
@@ -271,7 +273,7 @@ function inEffect(text: MarkedText, gone: MarkedText = []): MarkedText {
   });
 }
 
-/** A command that was cut off by an abort or a time-out, so that it is not known whether it had its effect. */
+/** A command that an abort or a timeout interrupted, so that its effect is unknown. */
 class Interrupted extends Error {
   readonly command: readonly string[];
   constructor(command: readonly string[], cause: unknown) {

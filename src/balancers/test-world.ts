@@ -10,7 +10,7 @@ export async function watched<T>(watch: EffectWatch | undefined, change: () => P
   return result;
 }
 
-/** A world whose files are watched. */
+/** Returns the files of a world, with watched changes. */
 export function watchedFiles(files: World['files'], watch: EffectWatch | undefined): World['files'] {
   const inside = (real: FilesWithin): FilesWithin => ({
     ...real,

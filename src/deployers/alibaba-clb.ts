@@ -104,7 +104,7 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
           extensions: await clb.read('DescribeDomainExtensions', listener, extensionsIn, signal),
         };
       } catch (error) {
-        // The code of this refusal is that of any other wrong parameter.
+        // The API uses the same code for any other invalid parameter.
         if (!isFailure(error, 'balancer/refused', 'balancer/not-found') || isRefusal(error, 'Forbidden.RAM'))
           throw error;
         const all = await clb.listeners(signal);
@@ -154,7 +154,8 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
       try {
         await clb.change({ action: 'CreateDomainExtension', params }, signal);
       } catch (error) {
-        // It may be there although the list did not show it: from a call whose answer was lost, or from someone else.
+        // The extension may exist although the list did not show it, from a call whose response was lost, or from
+        // someone else.
         if (!isFailure(error, 'balancer/refused')) throw error;
         const { extensions } = await readBinding(signal);
         throw extensions.some(({ domain }) => domain === Domain.toLowerCase())
@@ -168,7 +169,7 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
       return createExtension(step.domain, certificate, signal);
     };
 
-    /** All certificates, once the upload is among them. */
+    /** Returns all certificates, once the upload is among them. */
     async function certificatesWith(id: string, signal: AbortSignal): Promise<readonly ServerCertificate[]> {
       for (let pauseMs = firstPauseMs; ; pauseMs *= 2) {
         const all = await readCertificates(clb, signal);
@@ -178,7 +179,7 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
       }
     }
 
-    /** Binds as planned, and waits until the API shows it. */
+    /** Binds as planned, and waits until the API shows the result. */
     async function bind(
       version: VersionBundle,
       { binding, certificate, onChange }: Bind,
@@ -200,7 +201,7 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
       }
     }
 
-    /** Puts back what a delivery changed before it failed, so that all names are served as before. */
+    /** Undoes what a delivery changed before it failed, so that all names are served as before. */
     async function restore(before: Binding, certificate: string): Promise<void> {
       const deadline = clock.deadline(restoreWithinMs);
       const { signal } = deadline;
@@ -220,7 +221,7 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
       }
     }
 
-    /** Uploads, and makes room if the region has none. */
+    /** Uploads a version. Deletes old uploads if the region's quota is reached. */
     async function send(version: VersionBundle, all: readonly ServerCertificate[], signal: AbortSignal) {
       try {
         return await upload(clb, version, owner, signal);
@@ -286,7 +287,7 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
               await bind(version, { binding, certificate, onChange }, signal);
             });
           } catch (error) {
-            // After an abort the next delivery finishes what this one began: both certificates are valid.
+            // After an abort, the next delivery finishes what this one began, and both certificates are valid.
             if (signal.aborted || !before || !isChanged) throw error;
             await restore(before, certificate).catch((cause: unknown) => {
               const reason = `${reasonOf(error)}; and what was changed could not be put back: ${reasonOf(cause)}`;
@@ -299,7 +300,7 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
 
       retire: (old, receipt, signal) => {
         const certificate = uploadIn(receipt);
-        // Without a receipt it is the version before, which the engine may go back to.
+        // A version without a receipt is the previous one, which the engine may go back to.
         if (certificate === undefined) return Promise.resolve();
         return onClb(old.lineage, signal, async () => {
           if (!(await deleteCertificate(clb, certificate, signal)))
@@ -332,7 +333,7 @@ const visibleWithinMs = 60_000;
 const firstPauseMs = 1_000;
 const longestPauseMs = 5_000;
 const restoreWithinMs = 60_000;
-/** How many superseded uploads go at once when the region has no room. */
+/** How many superseded uploads to delete when the region's quota is reached. */
 const roomToMake = 5;
 
 const extensionsIn = (answer: Fields) =>
@@ -347,7 +348,7 @@ const uploadIn = (receipt: Json | undefined): string | undefined => {
   return typeof id === 'string' ? id : undefined;
 };
 
-/** A refusal with what to do, which the error of a deployer has no other place for. */
+/** Adds advice to a refusal's message, because a deployer's error has no other place for it. */
 function withAdvice(error: unknown): unknown {
   if (!isFailure(error, 'balancer/refused')) return error;
   const advice = error.hint.replace(/^Nothing was changed\. /, '');

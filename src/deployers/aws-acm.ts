@@ -88,18 +88,18 @@ The keys are those of the balancer. The user or role needs this policy besides t
       title: 'AWS',
       ...{ name, world, listenerPort: options.listenerPort, endpoint: options.endpoint },
     });
-    /** Owner and lineage of a certificate never change. */
+    /** Tags by ARN. Owner and lineage of a certificate never change. */
     const known = new Map<string, Tags>();
 
     async function isOurs(arn: string, lineage: string, signal: AbortSignal): Promise<boolean> {
-      // Server certificates of IAM have other ARNs.
+      // IAM server certificates have other ARNs.
       if (!/^arn:[\w-]+:acm:/.test(arn)) return false;
       const tags = known.get(arn) ?? (await acm.tags(arn, signal));
       if (tags) known.set(arn, tags);
       return tags?.[tagKeys.owner] === owner && tags[tagKeys.lineage] === tagText(lineage);
     }
 
-    /** What the listener has, and which of it is the lineage's. */
+    /** The listener's certificates, and those of the lineage among them. */
     interface Survey {
       readonly listener: ElbListener;
       readonly all: readonly ElbCertificate[];
@@ -119,10 +119,16 @@ The keys are those of the balancer. The user or role needs this policy besides t
     const isDefault = (all: readonly ElbCertificate[], arn: string) =>
       all.some((one) => one.arn === arn && one.isDefault);
 
-    /** Whether the certificate is to be the default one: as the option says, or since an older version of it is. */
+    /**
+     * Reports whether the certificate should become the default one, because the option says so, or because an older
+     * version is.
+     */
     const becomesDefault = ({ ours }: Survey) => options.attach === 'default' || ours.some((one) => one.isDefault);
 
-    /** The default certificate answers for names that no other covers, so its successor must cover all of its names. */
+    /**
+     * Checks that a new default certificate covers all names of the present one, which serves names that no other
+     * certificate covers.
+     */
     async function checkDefault({ all }: Survey, version: VersionBundle, signal: AbortSignal): Promise<void> {
       const current = all.find((one) => one.isDefault);
       if (!current) return;
@@ -136,7 +142,7 @@ The keys are those of the balancer. The user or role needs this policy besides t
         );
     }
 
-    /** The import of this version that the lineage already has in ACM, whether used or not. */
+    /** Returns the lineage's existing import of this version in ACM, whether it is in use or not. */
     async function findImport(
       version: VersionBundle,
       { ours }: Survey,
@@ -164,7 +170,9 @@ The keys are those of the balancer. The user or role needs this policy besides t
       );
     };
 
-    /** Imports a new certificate. If the account has no room, an unused older version of the lineage makes it. */
+    /**
+     * Imports a new certificate. If the account is at its quota, first deletes an unused older version of the lineage.
+     */
     async function importNew(version: VersionBundle, signal: AbortSignal): Promise<string> {
       try {
         return await acm.import(version, { tags: tagsOf(version) }, signal);
@@ -184,7 +192,7 @@ The keys are those of the balancer. The user or role needs this policy besides t
       const imported = await acm.imported(signal);
       const there = await findImport(version, found, imported, signal);
       const isBound = there !== undefined && found.ours.some(({ arn }) => arn === there);
-      // Before anything is changed.
+      // Checked before anything is changed.
       if (becomesDefault(found) && !(isBound && isDefault(found.all, there)))
         await checkDefault(found, version, signal);
       if (there !== undefined) return there;
@@ -209,12 +217,12 @@ The keys are those of the balancer. The user or role needs this policy besides t
       if (becomesDefault(before)) {
         if (!isDefault(all, arn)) await change('ModifyListener', arn);
       } else if (!all.some((one) => one.arn === arn)) await change('AddListenerCertificates', arn);
-      // Last, so that the listener always has one of them.
+      // Removed last, so that the listener always has one of them.
       for (const old of ours)
         if (old.arn !== arn && !old.isDefault) await change('RemoveListenerCertificates', old.arn);
     }
 
-    /** Begins again after a lost answer: each step looks first for what an earlier one has done. */
+    /** Starts over after a lost response. Each step first checks what an earlier one has done. */
     async function repeated<T>(step: () => Promise<T>, signal: AbortSignal): Promise<T> {
       for (let tries = 1; ; tries++) {
         try {
@@ -291,7 +299,7 @@ The keys are those of the balancer. The user or role needs this policy besides t
   },
 });
 
-/** Lost answers in a row. */
+/** The limit for consecutive lost responses. */
 const mostTries = 5;
 const pauseMs = 500;
 

@@ -73,7 +73,7 @@ refused. Access control lists of a file are not kept.`,
         const stat = await inside.stat(path);
         const before: Before = { at, content: stat && (await inside.read(path)), isKey };
         const attributes = attributesOf(stat, inside.uid, isKey);
-        // They contain private keys.
+        // The temporary files contain private keys.
         await removeLeftTemporaries(inside, dirname(path), world);
         if (stat?.mode !== attributes.mode || !isSame(before.content, content))
           await inside.replace(path, content, attributes);
@@ -114,7 +114,7 @@ refused. Access control lists of a file are not kept.`,
           try {
             for (const copy of copiesOf(version)) done.push(await put(version.lineage, copy));
           } catch (error) {
-            // The first error is the one to report; `look` finds what is left.
+            // The first error is the one to report. `look` finds files that were not restored.
             for (const before of done.reverse()) await putBack(version.lineage, before).catch(() => undefined);
             throw error;
           }
@@ -129,14 +129,17 @@ interface Copy {
   readonly isKey: boolean;
 }
 
-/** A file as it was; without content if it was not there. */
+/** The previous state of a file, without content if it did not exist. */
 interface Before extends Omit<Copy, 'content'> {
   readonly content: Uint8Array | undefined;
 }
 
 const isSame = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && Buffer.from(b).equals(a);
 
-/** Those of the file that is there, without what others may not have. Only root can give a file to another user. */
+/**
+ * Returns the attributes of the existing file, without permissions that others must not have. Only root can give a file
+ * to another user.
+ */
 function attributesOf(stat: FileStat | undefined, user: number, isKey: boolean): FileAttributes {
   const most = isKey ? 0o640 : 0o644;
   if (!stat) return { mode: isKey ? 0o600 : most };

@@ -52,7 +52,7 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
     };
     const pemOf = (version: VersionBundle): string => bundlePem(version.fullchainPem, version.keyPem.reveal());
 
-    /** The list that the certificate belongs to; undefined if a bind line names its file alone. */
+    /** Returns the list that the certificate belongs to, or undefined if a bind line names its file alone. */
     async function findList(lineage: string, signal: AbortSignal): Promise<string | undefined> {
       const known = await admin.lists(signal);
       const wanted = options.crtList ?? folder;
@@ -65,7 +65,7 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
       );
     }
 
-    /** Whether the crt-list on disk, which a restart reads, names the file. */
+    /** Reports whether the crt-list on disk, which a restart reads, names the file. */
     async function onDiskList(file: string): Promise<{ readonly listed: boolean; readonly text: string }> {
       if (options.crtList === undefined) return { listed: true, text: '' };
       const text = Buffer.from((await files.read(options.crtList, listOptions)) ?? '').toString('utf8');
@@ -80,8 +80,9 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
       const { crtList } = options;
       const { listed, text } = await onDiskList(file);
       if (listed || crtList === undefined) return;
-      // After the PEM, because HAProxy does not start with a list that names a missing file. Append, do not replace:
-      // other processes may append at the same time, and the list may be a symlink of root or another user's file.
+      // Written after the PEM, because HAProxy does not start with a list that names a missing file. Appends instead of
+      // replacing, because other processes may append at the same time, and the list may be a symlink of root or
+      // another user's file.
       const line = `${text === '' || text.endsWith('\n') ? '' : '\n'}${file}\n`;
       await within(dirname(crtList), lineage, (inside) => inside.append(crtList, line));
     }
@@ -120,7 +121,7 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
             throw new Error('its name cannot be a file name here');
           await findList(lineage, signal);
           await removeDrafts(lineage);
-          // Test that the folder is writable and has room before changing HAProxy.
+          // Tests that the folder is writable and has space before HAProxy is changed.
           await within(folder, lineage, (inside) =>
             inside.replace(draftOf(lineage, id), pemOf(version), { mode: 0o600 }),
           );
@@ -135,10 +136,11 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
           try {
             await admin.install(file, pemOf(version), list, signal);
           } catch (error) {
-            // The answer may contain the payload, so remove the key before it becomes a message.
+            // The response may contain the payload, so the key is removed before it becomes a message.
             throw error instanceof Error ? withoutKeyIn(error, version) : error;
           }
-          // HAProxy uses it now, so the disk must follow even after an abort. `look` finds a kill in between.
+          // HAProxy already uses the certificate, so the disk must follow even after an abort. `look` detects a kill in
+          // between.
           try {
             await writeToDisk(version.lineage, pemOf(version));
           } catch (error) {
@@ -153,7 +155,7 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
       retire: (old, _receipt, signal) => onTarget(target, old.lineage, signal, () => removeDrafts(old.lineage)),
     };
 
-    /** Drafts contain a private key, so remove also those that a killed process left. */
+    /** Removes drafts, also those of killed processes, because they contain a private key. */
     async function removeDrafts(lineage: string): Promise<void> {
       await within(folder, lineage, async (inside) => {
         for (const entry of (await inside.list(folder)) ?? [])
@@ -163,7 +165,7 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
   },
 });
 
-/** The list may be a symlink. 100,000 lines of 160 bytes fit. */
+/** The list may be a symlink. The limit is enough for 100,000 lines of 160 bytes. */
 const listOptions = { named: true, maxBytes: 16 * 1024 * 1024 } as const;
 
 const sha1Of = (certPem: string): string => {

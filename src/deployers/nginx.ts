@@ -32,7 +32,7 @@ variables](../guides/deliver.md#the-environment-of-a-hook) and those of \`passEn
   connect({ options, name, world }) {
     const target = targetName('nginx', name);
 
-    /** Runs one of nginx's own commands. Returns what it printed if it failed. */
+    /** Runs one of nginx's own commands. Returns its output if it failed. */
     async function run(
       command: readonly [string, ...string[]],
       version: VersionBundle,

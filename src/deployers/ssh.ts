@@ -18,9 +18,12 @@ import { shellWord } from '../core/text/shell-word.ts';
 import { defineDeployer, duration, keyFiles, ownership, secret, wholePath, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
 
-/** A node that hangs must leave the others most of `deployDeadline` (5 min): no command runs before all have the files. */
+/**
+ * A node that hangs must leave the others most of `deployDeadline` (5 min), because no command runs before all nodes
+ * have the files.
+ */
 const filesMs = 30_000;
-/** After an abort, for putting the previous files back and running the command with them. */
+/** The time for restoring the previous files after an abort, and for running the command with them. */
 const backMs = 30_000;
 
 export default defineDeployer({
@@ -100,7 +103,7 @@ The private key of the certificate is never part of a command line.`,
     const onlyFiles = { timeoutMs: Math.min(filesMs, options.timeout), graceMs: 0 };
     const withCommand = { timeoutMs: options.timeout, graceMs: backMs };
 
-    /** One node as a deployer of its own, on one connection. */
+    /** Creates a deployer for one node, on one connection. */
     function deployerOn({ node, connection, files, calm }: OnNode): Deployer {
       const { command } = options;
       const run = async (version: VersionBundle, signal: AbortSignal): Promise<SshResult> => {
@@ -120,7 +123,7 @@ The private key of the certificate is never part of a command line.`,
         },
         async back(version) {
           const { status } = await run(version, calm);
-          // Its output may contain the previous key, which is not known here.
+          // The output may contain the previous key, which is unknown here.
           if (status !== 0) throw new Error(`it ended with ${status}`);
         },
       };
@@ -140,7 +143,7 @@ The private key of the certificate is never part of a command line.`,
       });
     }
 
-    /** Throws if a node failed: the error of the only node itself, else one that names them all. */
+    /** Throws if a node failed: the error of the only node, or else one that names all failed nodes. */
     function throwIfMissing(version: VersionRef, results: readonly NodeResult<unknown>[], before: Failures = {}) {
       const errors = new Map(Object.entries(before));
       for (const { node, error } of results) if (error !== undefined) errors.set(node.text, wordsOf(error));
@@ -152,7 +155,7 @@ The private key of the certificate is never part of a command line.`,
       throw fail('deploy/nodes-missing', { target, certificate: version.lineage, missing, total, reason });
     }
 
-    /** Where to activate a version that was staged, and why some nodes could not take it. */
+    /** Where to activate each staged version, and why some nodes could not accept it. */
     const staged = new Map<string, Staged>();
     const keyOf = ({ lineage, id }: VersionRef): string => `${lineage}/${id}`;
 
@@ -167,7 +170,8 @@ The private key of the certificate is never part of a command line.`,
       const lost = results.filter(({ error }) => error !== undefined);
       const failed = Object.fromEntries(lost.map(({ node, error }) => [node.text, wordsOf(error)]));
       const lacking = results.filter(({ value }) => value !== undefined && value !== 'current');
-      // If every node has it, a person asked for it, or clients do not see it: run the command again everywhere.
+      // If every node has the version, either a person asked for this, or clients do not see it, so the command runs
+      // again everywhere.
       const all = lacking.length === 0 && lost.length === 0;
       return { to: (all ? results : lacking).map(({ node }) => node), failed };
     }
@@ -187,7 +191,7 @@ The private key of the certificate is never part of a command line.`,
 
       async stage(version, _note, signal) {
         staged.set(keyOf(version), await stageAll(version, signal));
-        // No receipt, and so no durable write: after a crash, the nodes themselves say what they have.
+        // Needs no receipt, and therefore no durable write: after a crash, the nodes themselves show what they have.
         return null;
       },
 
@@ -218,8 +222,8 @@ interface Staged {
 type Failures = Readonly<Record<string, string>>;
 
 /**
- * The variables are set by env(1), because servers refuse most variables that a client sends; `exec` leaves no shell
- * behind. Any login shell reads this.
+ * Returns the command line. env(1) sets the variables, because servers refuse most variables that a client sends, and
+ * `exec` leaves no shell behind. Any login shell accepts this.
  */
 function commandLine(command: string | readonly string[], path: string, version: VersionBundle): string {
   const words = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
@@ -230,14 +234,14 @@ function commandLine(command: string | readonly string[], path: string, version:
   return `exec env ${[...variables, ...words.map(shellWord)].join(' ')} </dev/null`;
 }
 
-/** What happened on one node; the message around it names the target and the certificate. */
+/** Describes what happened on one node. The message around it names the target and the certificate. */
 function wordsOf(error: unknown): string {
   if (!isFailure(error, 'deploy/') || error.cause === undefined) return reasonOf(error);
   const { path } = error.cause as { readonly path?: unknown };
   return typeof path === 'string' ? `${reasonOf(error.cause)} (${path})` : reasonOf(error.cause);
 }
 
-/** Names with the same reason together. */
+/** Groups names with the same reason. */
 function grouped(reasons: ReadonlyMap<string, string>): ReadonlyMap<string, readonly string[]> {
   const groups = new Map<string, string[]>();
   for (const [name, reason] of reasons) groups.set(reason, [...(groups.get(reason) ?? []), name]);

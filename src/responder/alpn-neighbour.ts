@@ -10,15 +10,15 @@ interface Place {
 }
 
 export interface AlpnNeighbour extends Neighbour {
-  /** Whether the other responder answers this challenge. */
+  /** Reports whether the other responder answers this challenge. */
   answers(at: Place, identifier: Identifier, keyAuthorization: string, signal: AbortSignal): Promise<boolean>;
 }
 
-/** Below this name, which cannot exist, a responder proves that it has the port (RFC 6761 §6.4). */
+/** The domain of names with which a responder proves that it has the port. It cannot exist (RFC 6761 §6.4). */
 const below = '.port.certfleet.invalid';
 export const isPortName = (serverName: string): boolean => serverName.endsWith(below);
 
-/** The TLS-ALPN-01 responder that has the port. */
+/** Creates access to the TLS-ALPN-01 responder that has the port. */
 export function createAlpnNeighbour({ vantage, clock, random }: World, pki: Pki): AlpnNeighbour {
   const shakeHands = async (at: Place, serverName: string, parent: AbortSignal) => {
     const deadline = clock.deadline(healthMs, parent);
@@ -38,7 +38,7 @@ export function createAlpnNeighbour({ vantage, clock, random }: World, pki: Pki)
   return {
     answers,
     async look(at, proof, signal) {
-      // A name that was never asked for, so that the answer cannot be an old one.
+      // A new name each time, so that the answer cannot be an old one.
       const value = `${Buffer.from(random.bytes(16)).toString('hex')}${below}`;
       return (await answers(at, { type: 'dns', value }, proof.atPort(value, at), signal)) ? 'twin' : undefined;
     },

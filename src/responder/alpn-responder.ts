@@ -22,7 +22,7 @@ interface Known {
   readonly keyAuthorization: string;
   /** The CA may give two lineages of one account the same pending authorization. */
   readonly lineages: Set<string>;
-  /** Whether other processes must answer it, too, and whether its document says so. */
+  /** Whether other processes must give this answer, too, and whether its document is published. */
   shared: boolean;
   isPublished: boolean;
 }
@@ -30,15 +30,15 @@ interface Known {
 const retryAfterMs = 200;
 
 /**
- * The TLS-ALPN-01 responder of one listen address of this process. A handshake has no token, only a name; so two orders
- * with the same name are answered one after the other.
+ * Creates the TLS-ALPN-01 responder for one listen address of this process. A handshake has no token, only a name, so
+ * two orders with the same name are answered one after the other.
  */
 export function createAlpnResponder(
   { listen }: { readonly listen: string },
   { world, store, pki }: { readonly world: World; readonly store: Store; readonly pki: Pki },
 ): AlpnResponder {
   const at = parseListenAddress(listen) as ListenAddress; // checked by the solver's options
-  /** By server name, in the sequence in which they came: the first one is answered. */
+  /** Answers by server name, in the order in which they came. The first one is given. */
   const queues = new Map<string, Known[]>();
   const documents = createTokenDocuments(store, world.clock, { exclusive: true });
   const guests = createGuests(documents.find, world.clock);
@@ -50,7 +50,7 @@ export function createAlpnResponder(
     return making;
   };
 
-  /** Without a challenge for the name, the answer proves that a responder of this store was reached. */
+  /** If there is no challenge for the name, the answer proves that a responder of this store was reached. */
   const keyAuthorizationFor = async (
     serverName: string,
     here: { readonly address: string; readonly port: number },
@@ -86,7 +86,7 @@ export function createAlpnResponder(
   const find = ({ identifier, keyAuthorization }: SolverChallenge): Known | undefined =>
     queues.get(serverNameOf(identifier))?.find((one) => one.keyAuthorization === keyAuthorization);
 
-  /** Returns false if the document is that of another order. */
+  /** Returns false if the document belongs to another order. */
   const publish = async (known: Known, { lineage }: SolverChallenge, signal: AbortSignal): Promise<boolean> => {
     known.isPublished = await documents.publish(claimOf(known, lineage), signal);
     return known.isPublished;
@@ -106,7 +106,7 @@ export function createAlpnResponder(
       signal.throwIfAborted();
       if (!isToken(challenge.token))
         throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
-      // If another certfleet process has the port, `ready` says so until it is free.
+      // If another certfleet process has the port, `ready` reports that until the port is free.
       const holder = await claim.holdIfFree(signal);
       const { identifier, keyAuthorization, lineage } = challenge;
       const name = serverNameOf(identifier);
@@ -156,7 +156,8 @@ export function createAlpnResponder(
         if (rest.length > 0) queues.set(name, rest);
         else queues.delete(name);
       }
-      // A receipt does not prove that there is no document: a later `present` may have died before it left its own.
+      // A receipt does not prove that there is no document, because a later `present` may have died before it wrote its
+      // own receipt.
       if (isMine && !known.shared && (receipt as { published?: unknown } | undefined)?.published === false) return;
       if (isToken(token)) await documents.withdraw(claimOf({ identifier, keyAuthorization }, lineage), signal);
     },
@@ -168,7 +169,7 @@ export function createAlpnResponder(
   };
 }
 
-/** Not a token, which has no `~`. */
+/** Returns a name that cannot be a token, because tokens have no `~`. */
 const documentName = (serverName: string): string => `~alpn~${serverName}`;
 
 const claimOf = ({ identifier, keyAuthorization }: Pick<Known, 'identifier' | 'keyAuthorization'>, lineage: string) =>

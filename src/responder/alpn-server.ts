@@ -6,7 +6,9 @@ import type { ListenAddress } from '../core/names/listen-address.ts';
 import type { Listening } from './port-claim.ts';
 
 export interface AlpnServerOptions {
-  /** The certificate and key (PEM) for a server name that a client asks for. A rejection ends the connection. */
+  /**
+   * Returns the certificate and key (PEM) for a server name that a client asks for. A rejection ends the connection.
+   */
   certificateFor(
     serverName: string,
     at: { readonly address: string; readonly port: number },
@@ -16,14 +18,17 @@ export interface AlpnServerOptions {
 
 // Let's Encrypt allows 10 s for a whole validation.
 const handshakeMs = 10_000;
-// Half of the usual 2,048 file descriptors. Beyond it, the oldest connection is dropped, since a handshake takes less
-// than a second and idle connections must not lock out the CA.
+// Half of the usual 2,048 file descriptors. Above this limit, the oldest connection is dropped, since a handshake takes
+// less than a second and idle connections must not lock out the CA.
 const mostConnections = 1_024;
 
-/** The TLS server for TLS-ALPN-01 challenges (RFC 8737 §3): it shakes hands in `acme-tls/1`, and says nothing more. */
+/**
+ * Starts the TLS server for TLS-ALPN-01 challenges (RFC 8737 §3). It completes handshakes in `acme-tls/1`, and sends
+ * nothing else.
+ */
 export const listenForAlpn = (options: AlpnServerOptions, at: ListenAddress): Promise<Listening> => {
   const connections = new Set<Socket>();
-  // Without a certificate: who asks for no name gets none.
+  // Has no certificate, so a client that asks for no name gets none.
   const secureContext = createSecureContext({ minVersion: 'TLSv1.2' });
 
   const serve = (socket: Socket): void => {
@@ -47,7 +52,7 @@ export const listenForAlpn = (options: AlpnServerOptions, at: ListenAddress): Pr
     socket.once('close', () => connections.delete(socket));
     socket.on('error', () => socket.destroy());
     tls.on('error', () => socket.destroy());
-    // A client without ALPN is no CA.
+    // A client without ALPN is not a CA.
     tls.once('secure', () => (tls.alpnProtocol === challengeProtocol ? tls.end() : tls.destroy()));
     tls.resume();
   };
@@ -57,7 +62,7 @@ export const listenForAlpn = (options: AlpnServerOptions, at: ListenAddress): Pr
     server.once('error', reject);
     server.listen({ host: at.host, port: at.port }, () => {
       server.off('error', reject);
-      server.on('error', () => {}); // an accept that failed (EMFILE) is tried again
+      server.on('error', () => {}); // a failed accept (EMFILE) is tried again
       const { address, port } = server.address() as { address: string; port: number };
       resolve({
         address,

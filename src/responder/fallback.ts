@@ -3,14 +3,14 @@ import { present } from '../core/text/present.ts';
 import type { World } from '../ports/world.ts';
 import type { FallbackAnswer } from './server.ts';
 
-/** A target behind the same rule would send the request back; this many rounds end that. */
+/** A target behind the same rule would send the request back. This many requests at once for one path end the loop. */
 const mostOfOnePath = 8;
-/** What a Host header and a Location may contain; anything else is not passed on. */
+/** The characters allowed in a Host header and a Location. Anything else is not passed on. */
 const plainHost = /^[A-Za-z0-9.-]{1,253}(:\d{1,5})?$|^\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?$/;
 const plainLocation = /^[\x21-\x7e]{1,2000}$/;
 
 /**
- * Asks another server for a token that this store does not have, so that other ACME clients behind the same balancer
+ * Asks another server for tokens that this store does not have, so that other ACME clients behind the same balancer
  * keep working while a rule sends their requests here.
  */
 export function createFallback(

@@ -1,24 +1,25 @@
 import type { Clock } from '../ports/clock.ts';
 import type { World } from '../ports/world.ts';
 
-/** The challenges of other processes that this responder has answered: its guests. */
+/** The challenges of other processes that this responder has answered, called guests. */
 export interface Guests {
   /** Looks up a token of another process in the store. If found, it is a guest from then on. */
   find(token: string): Promise<string | undefined>;
-  /** How many guests are known; some may be done by now. */
+  /** The number of known guests, some of which may already be done. */
   readonly count: number;
-  /** Resolves when no guest is in the store any more, or when the signal aborts. Never rejects. */
+  /** Resolves when no guest is in the store any longer, or when the signal aborts. Never rejects. */
   gone(signal: AbortSignal): Promise<void>;
 }
 
-// A daemon answers for ever; only the latest guests can matter when it ends.
+// A daemon answers forever, but only the latest guests can matter when it ends.
 const mostRemembered = 1_024;
-// One small read per guest; it only decides how long a finished process stays.
+// Costs one small read per guest, and only affects how long a finished process stays.
 const lookEveryMs = 50;
 
 /**
- * Remembers the tokens of other processes that this responder has answered. If it exited just before the CA requests
- * one of them, it would fail the other process's order, which cannot take the port at the same instant (decision 0015).
+ * Records the tokens of other processes that this responder has answered. If it exited just before the CA requests one
+ * of them, it would make the other process's order fail, because that process cannot take the port at the same instant
+ * (decision 0015).
  *
  * A token that is looked up for the first time in the last millisecond may be missed. Its process then gets the port
  * within 25 ms (port-claim.ts), which is sooner than the CA can ask.
@@ -43,7 +44,7 @@ export function createGuests(find: (token: string) => Promise<string | undefined
       while (!signal.aborted) {
         for (const token of tokens) {
           if (signal.aborted) return;
-          // The store may answer again in a moment, so only the signal ends the wait.
+          // The store may respond again in a moment, so only the signal ends the wait.
           const isGone = await Promise.race([
             find(token).then(
               (found) => found === undefined,
@@ -61,12 +62,12 @@ export function createGuests(find: (token: string) => Promise<string | undefined
 }
 
 // How long a finished process stays for challenges of others. Let's Encrypt validates within 10 s, perhaps after a
-// queue. A limit is needed because a process that was killed leaves its token.
+// queue. A limit is needed because a killed process leaves its token.
 const stayMs = 30_000;
-// By then a person wonders why the program does not exit.
+// After this time, a person wonders why the program does not exit.
 const quietMs = 500;
 
-/** Waits at the end of a process until its guests are gone, and says so if that takes long. */
+/** Waits at the end of a process until its guests are gone, and reports that if it takes long. */
 export async function stayForGuests(
   guests: Guests,
   { world: { clock, log }, address }: { readonly world: Pick<World, 'clock' | 'log'>; readonly address: string },
@@ -74,7 +75,7 @@ export async function stayForGuests(
 ): Promise<void> {
   if (guests.count === 0) return;
   const deadline = clock.deadline(stayMs, signal);
-  // Usually the guests are done at the first check, and no message is needed.
+  // Usually, the guests are done at the first check, and no message is needed.
   const quiet = clock.deadline(quietMs, deadline.signal);
   try {
     await guests.gone(quiet.signal);

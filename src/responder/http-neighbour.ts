@@ -10,11 +10,13 @@ interface Place {
 }
 
 export interface HttpNeighbour extends Neighbour {
-  /** What the other responder answers for a token; undefined if it does not know the token or does not answer. */
+  /**
+   * Returns the other responder's answer for a token, or undefined if it does not know the token or does not respond.
+   */
   ask(at: Place, token: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
-/** The HTTP-01 responder that has the port. */
+/** Creates access to the HTTP-01 responder that has the port. */
 export function createHttpNeighbour({ vantage, clock, random }: World): HttpNeighbour {
   const get = async ({ address, port }: Place, path: string, parent: AbortSignal) => {
     const host = address.includes(':') ? `[${address}]` : address;

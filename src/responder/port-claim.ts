@@ -6,28 +6,28 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { StoreProof } from './store-proof.ts';
 
-/** Which process answers on the port: this one, or another one of the same store at this address. */
+/** The process that answers on the port: this one, or another one of the same store at this address. */
 export type Holder = { readonly kind: 'self' } | { readonly kind: 'other'; readonly address: string };
 
 export interface PortClaim {
   /**
-   * Listens, or finds the other process of this store that listens. While another one has the port, each call tries to
-   * bind again, and so does a background loop while `wanted` returns true. Errors: `solver/port-taken`,
+   * Listens, or finds the other process of this store that listens. While another process has the port, each call tries
+   * to bind again, and so does a background loop while `wanted` returns true. Errors: `solver/port-taken`,
    * `solver/port-held` (by a certfleet process that does not answer for this store), `solver/cannot-listen`.
    */
   hold(signal: AbortSignal): Promise<Holder>;
-  /** Like `hold`; undefined instead of `solver/port-held`, after which a later call may succeed. */
+  /** Like `hold`, but returns undefined instead of `solver/port-held`, after which a later call may succeed. */
   holdIfFree(signal: AbortSignal): Promise<Holder | undefined>;
   /** Like `hold`, but waits for another certfleet process to release the port: one minute for all callers together. */
   holdPatiently(signal: AbortSignal): Promise<Holder>;
   close(): Promise<void>;
 }
 
-/** Who answers on the port in place of this process. */
+/** The responder that has the port in place of this process. */
 export interface Neighbour {
   /**
-   * `twin`: a responder that proves to read this store; `foreign`: one that only says that it is certfleet's, as any user
-   * may on a port from 1024 on.
+   * Returns `twin` for a responder that proves to read this store, or `foreign` for one that only claims to be
+   * certfleet's, as any user's program can on a port from 1024 on.
    */
   look(
     at: { readonly address: string; readonly port: number },
@@ -48,30 +48,30 @@ export interface PortClaimOptions {
   /** Rejects with the system's error (`EADDRINUSE`, `EACCES`…). */
   readonly listen: (at: ListenAddress) => Promise<Listening>;
   readonly neighbour: Neighbour;
-  /** For messages: `HTTP-01`. */
+  /** The challenge type, for messages: `HTTP-01`. */
   readonly what: string;
   readonly at: ListenAddress;
-  /** Makes the store's secret if there is none, so it is called before the port is bound. */
+  /** Generates the store's secret if there is none, so it is called before the port is bound. */
   readonly proof: () => Promise<StoreProof>;
-  /** Whether any challenge still needs an answer. */
+  /** Reports whether any challenge still needs an answer. */
   readonly wanted: () => boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-// A responder on this machine answers within a millisecond; one that is stopped (SIGSTOP) never does.
+// A responder on this machine responds within a millisecond, while a stopped one (SIGSTOP) never does.
 export const healthMs = 2_000;
-// A process that exits waits for its guests (guests.ts), but one that is killed cannot, and the CA may be about to
-// ask. Trying to bind costs 50 µs.
+// A process that exits waits for its guests (guests.ts), but a killed one cannot, and the CA may be about to ask.
+// Trying to bind costs 50 µs.
 const rebindMs = 25;
-// The port is taken but no process is visible that has it: it has just ended, or belongs to another user.
+// For when the port is taken, but its process is not visible, because it has just ended, or belongs to another user.
 const maxTries = 3;
 // Most orders take less than a minute. A stopped process may never continue.
 export const patienceMs = 60_000;
 // Each check reads all of /proc.
 const lookAgainMs = 500;
 
-/** Shares one port between the processes of one store. */
+/** Shares one port among the processes of one store. */
 export function createPortClaim(options: PortClaimOptions): PortClaim {
   const { at, wanted, clock, log, what } = options;
   const ended = new AbortController();
@@ -85,7 +85,7 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
     try {
       return await options.listen(at);
     } catch (error) {
-      // `::` means all addresses; on a machine without IPv6 these are the IPv4 ones.
+      // `::` means all addresses. On a machine without IPv6, these are the IPv4 addresses.
       const { code } = error as NodeJS.ErrnoException;
       if (at.host !== '::' || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
       return options.listen({ ...at, host: '0.0.0.0' });
@@ -111,7 +111,7 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
     }
   };
 
-  /** Finds a responder that proves to read this store, or one that says that it is certfleet's. */
+  /** Finds a responder that proves to read this store, or one that claims to be certfleet's. */
   const findResponder = async (proof: StoreProof): Promise<{ readonly twin?: string; readonly isForeign: boolean }> => {
     let isForeign = false;
     for (const address of localAddresses(at.host)) {
@@ -125,7 +125,8 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
   const isTaken = (holder: PortHolder | undefined, isForeign: boolean): CertfleetError => {
     const owner = holder?.otherUser === undefined ? '' : ` of uid ${holder.otherUser}`;
     const pid = holder === undefined ? '' : ` (pid ${holder.pid}${owner})`;
-    // Any user may answer as certfleet does, and name a program so. The owner of a process that is not seen is not known.
+    // Any user's program can answer like certfleet, and have certfleet's name. The owner of an invisible process is
+    // unknown.
     const doubt = holder && holder.otherUser === undefined ? '' : ', or another program that only claims to be one,';
     const held = (words: string) => fail('solver/port-held', { address: where, holder: `${words}${pid}${doubt}` });
     if (isForeign) return held('a certfleet process of another store or version');
@@ -159,7 +160,7 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
         if (await bind()) log.debug(`the other process has released ${where}`);
       }
     };
-    // Ends with close(), or with an error that the next hold() will report too.
+    // Ends with close(), or with an error that the next hold() will report, too.
     loop()
       .catch(() => {})
       .finally(() => {
@@ -170,7 +171,7 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
   const hold = async (signal: AbortSignal): Promise<Holder> => {
     signal.throwIfAborted();
     if (listening) return { kind: 'self' };
-    // One attempt for all callers: it obeys close(), and each caller obeys its own signal.
+    // One attempt serves all callers. It obeys close(), and each caller obeys its own signal.
     attempt ??= tryOnce().finally(() => {
       attempt = undefined;
     });
@@ -213,6 +214,6 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
   };
 }
 
-/** Whether an error of `hold` may pass by itself, so that waiting helps. */
+/** Reports whether an error of `hold` may pass by itself, so that waiting helps. */
 export const isPortError = (error: unknown): error is CertfleetError =>
   isFailure(error, 'solver/port-taken', 'solver/port-held', 'solver/cannot-listen');

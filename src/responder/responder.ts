@@ -20,16 +20,16 @@ interface Known {
   published: boolean;
 }
 
-// When to check again for the port or the token; the engine may wait longer.
+// When to check again for the port or the token. The engine may wait longer.
 const retryAfterMs = 200;
 export interface ResponderOptions {
-  /** As in {@link parseListenAddress}, by which it has been checked. */
+  /** The address, already checked with {@link parseListenAddress}. */
   readonly listen: string;
-  /** Where to ask for tokens of other ACME clients. */
+  /** The server to ask for tokens of other ACME clients. */
   readonly fallback?: { readonly host: string; readonly port: number } | undefined;
 }
 
-/** The responder of one listen address of this process. */
+/** Creates the responder for one listen address of this process. */
 export function createResponder(
   options: ResponderOptions,
   { world, store }: { readonly world: World; readonly store: Store },
@@ -37,7 +37,7 @@ export function createResponder(
   const at = parseListenAddress(options.listen) as ListenAddress; // refined above
   const tokens = new Map<string, Known>();
   const documents = createTokenDocuments(store, world.clock);
-  // Look in the store even if this process shares nothing, because another process may rely on our port.
+  // Reads the store even if this process shares nothing, because another process may rely on this one's port.
   const guests = createGuests(documents.find, world.clock);
   const lookup = (token: string) => tokens.get(token)?.keyAuthorization ?? guests.find(token);
   const proof = storeProofOf(store, world.random);
@@ -73,7 +73,7 @@ export function createResponder(
       signal.throwIfAborted();
       const { token, keyAuthorization, lineage } = challenge;
       if (!isToken(token)) throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
-      // If another certfleet process has the port, `ready` says so until it is free.
+      // If another certfleet process has the port, `ready` reports that until the port is free.
       const holder = await claim.holdIfFree(signal);
       const known = tokens.get(token);
       const entry: Known =
@@ -112,7 +112,8 @@ export function createResponder(
       const known = tokens.get(token);
       const mine = known?.keyAuthorization === keyAuthorization && known.lineages.delete(lineage) ? known : undefined;
       if (mine?.lineages.size === 0) tokens.delete(token);
-      // A receipt does not prove that there is no document: a later `present` may have died before it left its own.
+      // A receipt does not prove that there is no document, because a later `present` may have died before it wrote its
+      // own receipt.
       if (mine && !mine.published && (receipt as { published?: unknown } | undefined)?.published === false) return;
       if (isToken(token)) await documents.withdraw(challenge, signal);
     },

@@ -15,26 +15,26 @@ import type { Listening } from './port-claim.ts';
 import { challengeForm, type StoreProof } from './store-proof.ts';
 
 /**
- * For health checks; followed by `-` and a challenge, it answers the proof of the public path. No CA uses such a token,
- * since tokens are random (§8.3).
+ * The path for health checks. Followed by `-` and a challenge, it returns the proof for the public path. No CA uses
+ * such a token, since tokens are random (§8.3).
  */
 export const healthPath = `${challengePath}_health`;
-/** Followed by a challenge: answers the proof for the address and port of this connection. */
+/** Followed by a challenge, this path returns the proof for the address and port of the connection. */
 export const portPath = `${challengePath}_port-`;
-/** Versions before the proof take any 16 letters for the id of another store, and wait until its process is done. */
+/** Versions before the proof take any 16 letters for the ID of another store, and wait until its process is done. */
 const healthAnswer = 'certfleet-health';
-/** Whether this is what a responder of any store or version answers to a health check. */
+/** Reports whether a body is what a responder of any store or version returns for a health check. */
 export const isHealthAnswer = (body: string): boolean => /^[A-Za-z0-9_-]{16}$/.test(body);
 
 export interface ChallengeServerOptions {
   /**
-   * Returns the key authorization of a token, or undefined if it is unknown. A rejection is answered with 503. MUST end
-   * by itself, because the connection is held until then.
+   * Returns the key authorization of a token, or undefined if it is unknown. A rejection becomes a 503. MUST settle by
+   * itself, because the connection is held until then.
    */
   readonly lookup: (token: string) => string | undefined | Promise<string | undefined>;
-  /** Asked for a path below the challenge path whose token is unknown, on behalf of another ACME client. */
+  /** Called for a path below the challenge path whose token is unknown, on behalf of another ACME client. */
   readonly fallback?: ((host: string, path: string) => Promise<FallbackAnswer | undefined>) | undefined;
-  /** Answers challenges; a rejection is answered with 503. */
+  /** Answers challenges. A rejection becomes a 503. */
   readonly proof: () => Promise<StoreProof>;
   readonly log?: Log;
 }
@@ -46,36 +46,39 @@ export interface FallbackAnswer {
 }
 
 export interface ChallengeServer {
-  /** Rejects with the system's error (`EADDRINUSE`, `EACCES`…), which the caller words. */
+  /** Starts listening. Rejects with the system's error (`EADDRINUSE`, `EACCES`…), which the caller words. */
   listen(at: ListenAddress): Promise<Listening>;
 }
 
 // Limits against hostile clients. A CA's request is one short packet; load balancers add headers and keep connections.
 const limits = {
-  // Request line and headers. Load balancers add about 1 KiB; node's own 16 KiB leave room for cookies.
+  // Request line and headers. Load balancers add about 1 KiB, and Node's own 16 KiB leave room for cookies.
   headerBytes: 8_192,
   // Let's Encrypt allows 10 s for a whole validation, so no CA is slower than this.
   headersMs: 5_000,
   requestMs: 10_000,
-  // How often node looks for slow requests.
+  // How often Node checks for slow requests.
   checkMs: 1_000,
   // Longer than the 60 s for which AWS and most load balancers keep an idle connection. If it were shorter, the load
-  // balancer might send the CA's request on a connection that is just being closed, and answer 502.
+  // balancer might send the CA's request on a connection that is just being closed, and respond with 502.
   keepAliveMs: 75_000,
-  // Half of the usual 2,048 file descriptors. Beyond it, the connection that was silent longest is dropped, so that
-  // idle connections cannot lock out the CA; refusing new ones, as node's maxConnections does, would let them.
+  // Half of the usual 2,048 file descriptors. Above this limit, the connection that was silent longest is dropped, so
+  // that idle connections cannot lock out the CA. Refusing new ones, as Node's maxConnections does, would let them.
   connections: 1_024,
 } as const;
 
 /** The state of one connection. */
 interface Connection {
-  /** How many answers it waits for. */
+  /** The number of responses that the connection waits for. */
   open: number;
-  /** Increases with each request of any connection, so the smallest was silent longest. */
+  /** Increases with each request on any connection, so the smallest value was silent longest. */
   lastUse: number;
 }
 
-/** The HTTP server for HTTP-01 challenges (RFC 8555 §8.3). Serves only tokens and its health below `/.well-known/acme-challenge/`. */
+/**
+ * Creates the HTTP server for HTTP-01 challenges (RFC 8555 §8.3). Serves only tokens and health checks below
+ * `/.well-known/acme-challenge/`.
+ */
 export function createChallengeServer({ lookup, fallback, proof, log }: ChallengeServerOptions): ChallengeServer {
   const answerFound = (request: IncomingMessage, found: string | undefined): Answer | Promise<Answer> => {
     if (found === undefined) return answerOfOthers(request);
@@ -155,7 +158,7 @@ export function createChallengeServer({ lookup, fallback, proof, log }: Challeng
         handle,
       );
       server.setTimeout(limits.requestMs);
-      // `Expect: 100-continue` announces a body, so refuse it like a body.
+      // `Expect: 100-continue` announces a body, so it is refused like a body.
       server.on('checkContinue', handle);
       server.on('checkExpectation', handle);
       server.on('connection', (socket: Socket) => {
@@ -185,7 +188,8 @@ export function createChallengeServer({ lookup, fallback, proof, log }: Challeng
         server.once('error', reject);
         server.listen({ host: at.host, port: at.port }, () => {
           server.off('error', reject);
-          // Later errors, such as no file descriptor for an accept, pass; without a listener they would end the process.
+          // Later errors, such as no file descriptor for an accept, pass. Without a listener, they would end the
+          // process.
           server.on('error', (error) => log?.warn(`the responder on port ${at.port}: ${reasonOf(error)}`));
           const { address, port } = server.address() as AddressInfo;
           resolve({ address, port, close });
@@ -195,7 +199,7 @@ export function createChallengeServer({ lookup, fallback, proof, log }: Challeng
   };
 }
 
-/** The connection that was silent longest. One that waits for an answer is chosen only if all do. */
+/** Returns the connection that was silent longest. One that waits for a response is chosen only if all do. */
 function silentLongest(connections: ReadonlyMap<Socket, Connection>): Socket | undefined {
   let found: Socket | undefined;
   let least = Number.POSITIVE_INFINITY;
@@ -210,9 +214,9 @@ function silentLongest(connections: ReadonlyMap<Socket, Connection>): Socket | u
 }
 
 /**
- * Returns what follows the challenge path, or '' for any other path. Does not decode or normalise: a challenge needs
- * neither, so `%2e%2e`, `//` and `..` are just other paths. Proxies may send the absolute form `http://host/…`
- * (RFC 9112 §3.2.2). Ignores a query, because some redirects add one.
+ * Returns the part after the challenge path, or '' for any other path. Does not decode or normalise: a challenge needs
+ * neither, so `%2e%2e`, `//` and `..` are just other paths. Proxies may send the absolute form `http://host/…` (RFC
+ * 9112 §3.2.2). Ignores a query, because some redirects add one.
  */
 export function nameIn(target: string): string {
   const path = target.startsWith('/') ? target : target.replace(/^http:\/\/[^/?#]*/i, '');
@@ -242,7 +246,7 @@ const storeSilent: Answer = { status: 503, body: 'the store does not answer' };
 
 function write(request: IncomingMessage, response: ServerResponse, answer: Answer, closing: boolean): void {
   const { status, body, type, allow, location } = answer;
-  // Close after a refusal, because the next bytes may be a body and not a request.
+  // Closes after a refusal, because the next bytes may be a body and not a request.
   if (closing || status === 400 || status === 405) response.shouldKeepAlive = false;
   const headers: OutgoingHttpHeaders = {
     'content-type': type ?? 'text/plain; charset=utf-8',

@@ -8,25 +8,31 @@ import type { Random } from '../ports/random.ts';
 import type { Store } from '../ports/store.ts';
 
 /**
- * What only a reader of the store can answer to a challenge (decision 0021): HMAC-SHA-256 over its purpose and the
- * challenge, with a secret of the store as the key.
+ * Answers that only a reader of the store can give to a challenge (decision 0021): HMAC-SHA-256 over the purpose and
+ * the challenge, with a secret of the store as the key.
  */
 export interface StoreProof {
-  /** For a responder that was reached at this address and port; another one's answer is of no use to a relay. */
+  /**
+   * Returns the answer of a responder that was reached at this address and port. A relay cannot use the answer of
+   * another one.
+   */
   atPort(challenge: string, at: { readonly address: string; readonly port: number }): string;
-  /** For a responder that was reached by the public path, which may lead to any node, through any balancer. */
+  /**
+   * Returns the answer of a responder that was reached over the public path, which may lead to any node, through any
+   * balancer.
+   */
   byPath(challenge: string): string;
-  /** For a TLS-ALPN-01 responder, which is reached by the name alone that was asked for. */
+  /** Returns the answer of a TLS-ALPN-01 responder, which is identified only by the requested name. */
   byName(serverName: string): string;
 }
 
 /** As long as the output of the hash (RFC 2104 §3). */
 const secretBytes = 32;
 
-/** Whether a text has the form of a challenge, which is also that of a token. */
+/** The form of a challenge, which is also that of a token. */
 export const challengeForm = /^[A-Za-z0-9_-]{43}$/;
 
-/** A new challenge, for one question. */
+/** Returns a new challenge, for one question. */
 export const newChallenge = (random: Random): string => toBase64url(random.bytes(32));
 
 /** Compares in constant time. */
@@ -35,7 +41,7 @@ export function isProof(answer: string, expected: string): boolean {
   return given.length === wanted.length && timingSafeEqual(given, wanted);
 }
 
-/** Reads the store's secret once, when it is first needed; a failure is forgotten. */
+/** Reads the store's secret once, when it is first needed. Forgets a failure. */
 export function storeProofOf(store: Store, random: Random): () => Promise<StoreProof> {
   let reading: Promise<StoreProof> | undefined;
   return () => {
@@ -47,7 +53,7 @@ export function storeProofOf(store: Store, random: Random): () => Promise<StoreP
   };
 }
 
-/** Reads the store's secret, or makes it if this store has none yet. Fails with `store/…`. */
+/** Reads the store's secret, or generates it if this store has none yet. Fails with `store/…`. */
 export async function readStoreProof(store: Store, random: Random, signal: AbortSignal): Promise<StoreProof> {
   const secret = await secretOf(store, random, signal);
   const answer = (purpose: string, challenge: string) =>
@@ -82,6 +88,6 @@ async function secretOf(store: Store, random: Random, signal: AbortSignal): Prom
   }
 }
 
-/** One spelling for each address: a server on `::` sees 127.0.0.1 as `::ffff:127.0.0.1`. */
+/** Normalizes an address: a server on `::` sees 127.0.0.1 as `::ffff:127.0.0.1`. */
 const plain = (address: string): string =>
   isIPv6(address) ? new SocketAddress({ address, family: 'ipv6' }).address.replace(/^::ffff:(?=\d+\.)/, '') : address;

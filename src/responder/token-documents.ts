@@ -5,16 +5,16 @@ import { isFailure } from '../core/errors/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Key, Store } from '../ports/store.ts';
 
-/** The content of `token/<token>`, with which any responder on the same store can answer. */
+/** The content of `token/<token>`, which lets any responder on the same store answer. */
 interface TokenDocument {
   readonly keyAuthorization: string;
-  /** The lineages that need it. A CA may give two orders of one account the same pending authorization. */
+  /** The lineages that need the token. A CA may give two orders of one account the same pending authorization. */
   readonly lineages: readonly string[];
-  /** RFC 3339. From then on it is not answered, and a sweep may remove it. */
+  /** RFC 3339. From this time on, the token is not answered, and a sweep may remove the document. */
   readonly expires: string;
 }
 
-/** What the document needs of a challenge. */
+/** The part of a challenge that the document needs. */
 export interface TokenClaim {
   readonly token: string;
   readonly keyAuthorization: string;
@@ -22,35 +22,42 @@ export interface TokenClaim {
 }
 
 export interface TokenDocuments {
-  /** Makes every responder on this store answer the token. Repeatable. Returns false if the document is another one's. */
+  /**
+   * Makes every responder on this store answer the token. Can be repeated. Returns false if the document belongs to
+   * another challenge.
+   */
   publish(claim: TokenClaim, signal: AbortSignal): Promise<boolean>;
-  /** Removes this lineage from the document, and the document with its last lineage. Succeeds if it does not exist. */
+  /**
+   * Removes this lineage from the document, and the document with its last lineage. Succeeds if the document does not
+   * exist.
+   */
   withdraw(claim: TokenClaim, signal: AbortSignal): Promise<void>;
   /**
-   * Returns the key authorization of a requested token. Rejects if there are too many requests at once, or if the store
-   * does not answer within 5 s.
+   * Returns the key authorization of a requested token. Rejects if there are too many concurrent requests, or if the
+   * store does not respond within 5 s.
    */
   find(token: string): Promise<string | undefined>;
 }
 
-// As long as Let's Encrypt keeps a pending authorization. It matters only for documents that were forgotten.
+// As long as Let's Encrypt keeps a pending authorization. It matters only for forgotten documents.
 const lifetimeMs = 7 * 24 * 3_600_000;
-// An exclusive document that was forgotten keeps others from being answered, and no validation takes that long.
+// A forgotten exclusive document keeps others from being answered, and no validation takes this long.
 const exclusiveLifetimeMs = 3_600_000;
 // Only two or three orders share a token, so losing a compare-and-set this often has another cause.
 const maxTries = 10;
-// Anyone can request tokens that do not exist. This many look-ups at once do not overload a store; a file store answers
-// about 5,000 a second, so the last in the queue waits 0.1 s.
+// Anyone can request tokens that do not exist. This many concurrent look-ups do not overload a store. A file store
+// handles about 5,000 per second, so the last one in the queue waits 0.1 s.
 const maxLookups = 16;
 const maxWaiting = 512;
 // Half of the 10 s that Let's Encrypt allows for a whole validation.
 const lookupMs = 5_000;
 
 /**
- * Answers are not cached: a positive one could outlive its document, and a negative one does not help, because an
- * attacker requests another token each time.
+ * Creates access to token documents. Answers are not cached: a positive one could outlive its document, and a negative
+ * one does not help, because an attacker requests a different token each time.
  *
- * @param exclusive the document of another key authorization stays until it is withdrawn; it is not overwritten
+ * @param exclusive whether the document of another key authorization stays until it is withdrawn, and is not
+ * overwritten
  */
 export function createTokenDocuments(
   store: Store,
@@ -94,7 +101,7 @@ export function createTokenDocuments(
 
   return {
     async publish(claim, signal) {
-      // The document rarely exists yet, so write without reading first.
+      // The document rarely exists yet, so this writes without reading first.
       let known = false;
       return repeat(async () => {
         const entry = known ? await store.get(keyOf(claim.token), signal) : undefined;
@@ -131,7 +138,9 @@ export function createTokenDocuments(
 
 const encode = (document: TokenDocument): Uint8Array => new TextEncoder().encode(JSON.stringify(document));
 
-/** Returns undefined for anything that is not a token document; it may be overwritten and is never answered. */
+/**
+ * Returns undefined for anything that is not a token document. Such content may be overwritten, and is never answered.
+ */
 function decode(bytes: Uint8Array): TokenDocument | undefined {
   let value: unknown;
   try {

@@ -20,14 +20,14 @@ const hook = (title: string) =>
     examples: ['/etc/certfleet/add-txt.sh', ['/usr/local/bin/dns-hook', '--add']],
   });
 
-// How much a hook may print for its clean-up: a record id, some JSON. All receipts of a certificate, with at most 100
-// identifiers, are in one document of 256 KiB and may take an eighth of it.
+// The limits for what a hook may print for its clean-up: a record ID, some JSON. All receipts of a certificate, with at
+// most 100 identifiers, are in one document of 256 KiB and may take an eighth of it.
 const maxOutputBytes = 4_096;
 const maxOutputBytesOfAll = 32_768;
 // Enough for an error message of curl or nsupdate, and not more than a screenful.
 const maxErrorLines = 5;
 const maxErrorCharacters = 600;
-// Hooks that are journalled and wait are sleeping shells of 1 MB each, and an order may have 100.
+// Journalled hooks that wait are sleeping shells of 1 MB each, and an order may have 100.
 const mostStarted = 32;
 
 /** Answers challenges by running the user's programs, in the environment that certbot gives its hooks. */
@@ -93,7 +93,7 @@ export default defineSolver({
       type: 'command',
       answers: [options.challenge],
 
-      // All hooks of an order are journalled before they wait for their turn, so that one write can hold many.
+      // All hooks of an order are journalled before they wait for their turn, so that one write can cover many.
       async present(challenge, note, signal) {
         if (!isToken(challenge.token)) {
           throw fail('bug/unexpected', { reason: 'a token that is not base64url reached a solver' });
@@ -112,7 +112,7 @@ export default defineSolver({
         }, signal);
       },
 
-      // The engine itself asks the name servers or the public path what the hook did.
+      // The engine itself checks the hook's result at the name servers or over the public path.
       async ready(_challenge, _receipt, signal) {
         signal.throwIfAborted();
         return { ready: true };
@@ -121,7 +121,7 @@ export default defineSolver({
       async cleanup(challenge, receipt, signal) {
         await turns.run(async () => {
           // A `present` that outlived its certfleet must not add anything after this clean-up. (A `cleanup` is not
-          // journalled, so two may run at once, which they must support anyway.)
+          // journalled, so two may run at once, which hooks must support anyway.)
           const orphan = processIn(receipt);
           if (orphan && world.processes.look(orphan) === 'alive') {
             world.log.info(
@@ -135,7 +135,7 @@ export default defineSolver({
       },
     };
 
-    /** The variables of certbot's `manual` plugin, and ours. */
+    /** Returns the variables of certbot's `manual` plugin, and certfleet's own. */
     function variables(challenge: SolverChallenge): Record<string, string> {
       const { identifier, token, keyAuthorization, allIdentifiers, remaining, lineage, type } = challenge;
       const isDns = type === 'dns-01';
@@ -155,7 +155,7 @@ export default defineSolver({
   },
 });
 
-/** The value of the TXT record (RFC 8555 §8.4). */
+/** Returns the value of the TXT record (RFC 8555 §8.4). */
 const dns01Value = (keyAuthorization: string): string =>
   toBase64url(createHash('sha256').update(keyAuthorization).digest());
 

@@ -7,12 +7,12 @@ import { isToken, toBase64url } from '../core/text/encoding.ts';
 import { defineSolver, z } from '../define.ts';
 import type { Probe, Solver, SolverAccount } from '../ports/solver.ts';
 
-/** How long a proxy may take to answer. */
+/** How long a proxy may take to respond. */
 const frontendMs = 5_000;
 
 const frontendForm = /^(?:\[(?<v6>[0-9A-Fa-f:.]+)\]|(?<host>[A-Za-z0-9.-]+)):(?<port>\d{1,5})$/;
 
-/** The proxies answer HTTP-01 challenges themselves, from the thumbprint of the account's key. */
+/** For proxies that answer HTTP-01 challenges themselves, using the thumbprint of the account's key. */
 export default defineSolver({
   id: 'http01-stateless',
   title: 'HTTP-01 by the proxies’ own configuration',
@@ -56,7 +56,7 @@ export default defineSolver({
       };
     };
 
-    /** Asks one of `frontends`, at all of its addresses. */
+    /** Sends a request to one of `frontends`, at all of its addresses. */
     const ask = async (
       frontend: string,
       identifier: Identifier,

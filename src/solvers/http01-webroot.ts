@@ -12,12 +12,12 @@ import type { ProcessIdentity } from '../ports/processes.ts';
 import type { Solver, SolverChallenge } from '../ports/solver.ts';
 
 const challengeFolders = ['.well-known', '.well-known/acme-challenge'] as const;
-// Under any umask: a web server that runs as another user must be able to read them.
+// Independent of the umask, because a web server that runs as another user must be able to read the files.
 const folderMode = 0o755;
 const fileMode = 0o644;
-// A key authorization has at most 256 + 1 + 43 bytes; longer files are not ours.
+// A key authorization has at most 256 + 1 + 43 bytes, so longer files are not certfleet's.
 const maxFileBytes = 1_024;
-// Another process may remove the empty folders between our creating them and our writing.
+// Another process may remove the empty folders after this one creates them and before it writes.
 const maxTries = 3;
 // A preflight needs its probe file for a few seconds. An older one whose process cannot be checked (another machine, an
 // earlier boot, another container) was left behind.
@@ -59,32 +59,34 @@ export default defineSolver({
   connect({ options, name, world, storeId }): Solver {
     const { files, processes, clock } = world;
     const roots = typeof options.folders === 'string' ? [options.folders] : options.folders;
-    /** What is created below each folder. */
+    /** The folders that are created below each root. */
     const below: readonly string[] = options.layout === 'answers' ? [] : challengeFolders;
     const inChallenges = (root: string, file = ''): string => join(root, below.at(-1) ?? '', file);
-    /** Folders that certfleet created. Shared by all challenges, because the first one creates them for the others. */
+    /** Folders that certfleet created. All challenges share them, because the first one creates them for the others. */
     const made = new Set<string>();
 
     const probePrefix = `certfleet-probe-${digest(`${storeId}\n${name}`)}-`;
     const machine = ({ bootId, pidNamespace }: ProcessIdentity): string => digest(`${bootId}\n${pidNamespace}`);
     const self = processes.self();
     const probeName = `${probePrefix}${machine(self)}-${self.pid}-${self.startTime}-${++instances}`;
-    /** Lineages that need the probe file now; it is written and removed one at a time. */
+    /** Lineages that need the probe file now. It is written and removed one at a time. */
     const probing = new Set<string>();
-    /** Its content while it exists: random, so that only the right folder serves it. */
+    /** The content of the probe file while it exists. It is random, so that only the right folder serves it. */
     let probeBody: string | undefined;
     const turns = createTurns(1);
     /**
-     * Tokens that this process answers now, with their lineages: the CA may give two lineages of one account the same
+     * Tokens that this process answers now, with their lineages. The CA may give two lineages of one account the same
      * pending authorization, and so the same token. The folders stay while there is a token.
      */
     const answered = new Map<string, Set<string>>();
 
-    /** Works in a webroot, which may belong to the web server: links in it lead to folders of the same owner only. */
+    /**
+     * Works in a webroot, which may belong to the web server. Links in it may only lead to folders of the same owner.
+     */
     const within = <T>(root: string, work: (inside: FilesWithin) => Promise<T>): Promise<T> =>
       files.within(root, { owners: 'any', refuse: (reason) => new LeadsElsewhere(reason) }, work);
 
-    /** The content of a small regular file; undefined if nothing has that name; null for anything else. */
+    /** Returns the content of a small regular file, undefined if the name does not exist, or null for anything else. */
     const contentOf = async (inside: FilesWithin, path: string): Promise<string | null | undefined> => {
       const stat = await inside.stat(path);
       if (!stat) return undefined;
@@ -112,7 +114,7 @@ export default defineSolver({
       }
     };
 
-    /** After the last challenge, removes the challenge folders in `root` that certfleet created and that are empty. */
+    /** After the last challenge, removes the empty challenge folders in `root` that certfleet created. */
     const removeFolders = async (inside: FilesWithin, root: string, madeBefore: readonly string[]): Promise<void> => {
       for (const path of madeBefore) made.add(path);
       if (answered.size > 0 || probing.size > 0) return;
@@ -122,7 +124,7 @@ export default defineSolver({
       }
     };
 
-    /** The names in the challenge folder; none if it, or the root, is missing or not a folder. */
+    /** Returns the names in the challenge folder; none if it or the root is missing, or is not a folder. */
     const list = async (inside: FilesWithin, root: string): Promise<readonly string[]> =>
       (await inside.list(inChallenges(root))) ?? [];
 
@@ -142,9 +144,9 @@ export default defineSolver({
       return stat !== undefined && clock.now().getTime() - stat.modifiedMs > probeLifetimeMs;
     };
 
-    /** Removes probe files of processes that are gone, and temporary ones that they could not begin to write. */
+    /** Removes probe files of processes that no longer exist, and their empty temporary files. */
     const removeDeadProbes = async (inside: FilesWithin, root: string): Promise<void> => {
-      // Any other temporary file goes with the challenge that its content is of.
+      // Any other temporary file is removed with the challenge that its content belongs to.
       await removeLeftTemporaries(inside, inChallenges(root), world, ({ size }) => size === 0);
       for (const file of await list(inside, root)) {
         if (!file.startsWith(probePrefix) || file === probeName) continue;
@@ -159,7 +161,7 @@ export default defineSolver({
       }
     };
 
-    /** Removes files of ours. If a link now leads elsewhere, there is none that can be reached. */
+    /** Removes certfleet's files. If a link now leads elsewhere, none of them can be reached. */
     const tidy = (root: string, work: (inside: FilesWithin) => Promise<void>): Promise<void> =>
       guard(root, () =>
         within(root, work).catch((error: unknown) => {
@@ -195,8 +197,8 @@ export default defineSolver({
         return { hops: [{ at: 'solver', state: 'well', finding }] };
       },
 
-      // Each process has its own probe file, named by pid and start time, so that another process's `withdraw` does not
-      // remove it. The lineages of this process share it, and the last one removes it.
+      // Each process has its own probe file, named by PID and start time, so that another process's `withdraw` does not
+      // remove it. The lineages of this process share the file, and the last one removes it.
       async prepare(lineage, _identifiers, signal) {
         signal.throwIfAborted();
         probing.add(lineage);
@@ -254,7 +256,7 @@ export default defineSolver({
         }
         const folders = roots.flatMap((root) => below.map((name) => join(root, name)));
         const ours = folders.filter((path) => made.has(path));
-        // If only the file was created, no receipt is needed: the journalled spec says where it is.
+        // If only the file was created, no receipt is needed, because the journalled spec says where it is.
         return ours.length === 0 ? null : { roots, made: ours };
       },
 
@@ -276,12 +278,12 @@ export default defineSolver({
         const { token, keyAuthorization, lineage } = challenge;
         if (!isToken(token)) return;
         const lineages = answered.get(token);
-        // A write of this process that failed has removed its own temporary file.
+        // A failed write of this process has already removed its own temporary file.
         const isOwn = lineages !== undefined;
         lineages?.delete(lineage);
         if (lineages && lineages.size > 0) return;
         answered.delete(token);
-        // The folders of the current configuration, and those that the file was written to, if these have changed.
+        // Covers the folders of the current configuration, and those that the file was written to, if they differ.
         for (const root of new Set([...roots, ...strings(receipt, 'roots').filter(isAbsolute)])) {
           signal.throwIfAborted();
           await tidy(root, async (inside) => {
@@ -299,7 +301,7 @@ export default defineSolver({
   },
 });
 
-/** Whether a file answers this challenge, perhaps with an earlier account key (RFC 8555 §8.1). */
+/** Reports whether a file answers this challenge, perhaps with an earlier account key (RFC 8555 §8.1). */
 const isOf = ({ token }: SolverChallenge, content: string | null | undefined): boolean =>
   typeof content === 'string' && content.startsWith(`${token}.`);
 
@@ -313,10 +315,10 @@ const strings = (receipt: Json | undefined, field: string): readonly string[] =>
 const unwritable = (root: string, reason: string, cause?: unknown): CertfleetError =>
   fail('solver/webroot-unwritable', { folder: root, reason }, { cause });
 
-/** A link that may not be followed; the message says which. */
+/** Thrown for a link that must not be followed. The message names the link. */
 class LeadsElsewhere extends Error {}
 
-/** Adds the folder's name to system errors, which everything in the `Files` port throws. */
+/** Adds the folder's name to system errors, which all functions of the `Files` port throw. */
 async function guard<T>(root: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,7 +1,7 @@
 import { canonicalAddress } from '../core/names/identifiers.ts';
 import { hex } from './der.ts';
 
-/** An IP address as a certificate holds it (RFC 5280 §4.2.1.6): 4 or 16 octets. */
+/** Returns an IP address as in a certificate (RFC 5280 §4.2.1.6): 4 or 16 octets. */
 export function addressOctets(address: string): Uint8Array {
   const canonical = canonicalAddress(address);
   if (canonical === undefined) throw new Error(`${address} is not an IP address`);
@@ -15,7 +15,7 @@ export function addressOctets(address: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, 'hex'));
 }
 
-/** The canonical text of 4 or 16 octets; undefined for any other number. */
+/** Returns the canonical text of 4 or 16 octets, or undefined for any other number. */
 export function addressText(octets: Uint8Array): string | undefined {
   if (octets.length === 4) return octets.join('.');
   if (octets.length !== 16) return undefined;

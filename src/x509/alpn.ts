@@ -10,10 +10,10 @@ import { toPem } from './pem.ts';
 const { boolean, sequence, set, integer, bitString, octetString, contextParts, utcTime, generalizedTime } = tags;
 const utf8String = 0x0c;
 
-/** Clocks of other machines may be slow or fast; nobody checks these dates, but some clients log them. */
+/** The margin for slow or fast clocks of other machines. Nothing checks these dates, but some clients log them. */
 const dayMs = 86_400_000;
 
-/** Makes the self-signed certificate that answers a TLS-ALPN-01 challenge (RFC 8737 §3), as PEM. */
+/** Creates the self-signed certificate that answers a TLS-ALPN-01 challenge (RFC 8737 §3), as PEM. */
 export function makeAlpnCertificate(
   keyPem: Secret,
   { identifier, keyAuthorization }: { readonly identifier: Identifier; readonly keyAuthorization: string },
@@ -29,7 +29,7 @@ export function makeAlpnCertificate(
   const tbs = encode(
     sequence,
     encode(contextParts(0), encode(integer, Uint8Array.of(2))), // version 3
-    // Positive, and another one for each challenge.
+    // Positive, and different for each challenge.
     encode(integer, Uint8Array.of(0x40 | (digest[0]! & 0x3f), ...digest.subarray(1, 16))),
     algorithm,
     name,
@@ -54,7 +54,9 @@ export function makeAlpnCertificate(
   return toPem(encode(sequence, tbs, algorithm, signature));
 }
 
-/** Whether a certificate answers the challenge: it has this name alone, and the digest of the key authorization. */
+/**
+ * Reports whether a certificate answers the challenge: it has only this name, and the digest of the key authorization.
+ */
 export function answersAlpn(der: Uint8Array, identifier: Identifier, keyAuthorization: string): boolean {
   try {
     const certificate = parseCertificate(der);
@@ -64,13 +66,13 @@ export function answersAlpn(der: Uint8Array, identifier: Identifier, keyAuthoriz
       return false;
     return Buffer.from(elementOf(value, octetString).content).equals(digestOf(keyAuthorization));
   } catch {
-    return false; // not a certificate that can be read
+    return false; // not a readable certificate
   }
 }
 
 const digestOf = (keyAuthorization: string): Buffer => createHash('sha256').update(keyAuthorization).digest();
 
-/** RFC 5280 §4.1.2.5: UTCTime until 2049. */
+/** Encodes a time. RFC 5280 §4.1.2.5 requires UTCTime until 2049. */
 function time(date: Date): Uint8Array {
   const text = date.toISOString().replace(/[-:T]|\.\d+/g, '');
   return date.getUTCFullYear() < 2050

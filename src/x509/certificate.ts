@@ -6,13 +6,13 @@ import type { CertificateFacts } from '../ports/pki.ts';
 import { addressText } from './address.ts';
 import { checkDer, type Element, elementOf, elementsOf, hex, oids, tags } from './der.ts';
 
-// node:crypto takes 0.3 ms to open a certificate, because it decodes the public key. An import of thousands needs only the
-// facts, so they are read from the DER here, and node:crypto opens a certificate when something is verified with it.
-// Of what OpenSSL refuses, only names that are not UTF-8 are accepted here.
+// node:crypto takes 0.3 ms to open a certificate, because it decodes the public key. An import of thousands needs only
+// the facts, so they are read from the DER here, and node:crypto opens a certificate only to verify something with it.
+// This code refuses what OpenSSL refuses, except names that are not UTF-8.
 
 export interface Certificate {
   readonly der: Uint8Array;
-  /** Throws a plain Error if OpenSSL cannot read it. */
+  /** Throws a plain Error if OpenSSL cannot read the certificate. */
   readonly x509: X509Certificate;
   readonly fields: Tbs;
 }
@@ -39,11 +39,11 @@ class Parsed implements Certificate {
 
 const unreadable = (cause: unknown): Error => new Error('a certificate cannot be read', { cause });
 
-// One certificate is read three times while up to 255 others are, and many share an issuer.
+// Each certificate is read three times while up to 255 others are, and many share an issuer.
 const parsed = new Map<string, Certificate>();
 const mostParsed = 512;
 
-/** Throws a plain Error if it is no certificate. */
+/** Parses a certificate. Throws a plain Error if the bytes are not one. */
 export function parseCertificate(der: Uint8Array): Certificate {
   const key = Buffer.from(der).toString('latin1');
   const known = parsed.get(key);
@@ -60,14 +60,17 @@ export function parseCertificate(der: Uint8Array): Certificate {
 
 const known = new WeakMap<Certificate, CertificateFacts>();
 
-/** Reads the facts of a leaf. Subject and subject key identifier are ignored: new certificates have neither. */
+/** Reads the facts of a leaf. Ignores subject and subject key identifier, because new certificates have neither. */
 export function factsOf(certificate: Certificate): CertificateFacts {
   const facts = known.get(certificate) ?? readFacts(certificate);
   known.set(certificate, facts);
   return facts;
 }
 
-/** The facts are stored. RFC 5280 allows serials of 20 octets; key identifiers are hashes. */
+/**
+ * The limit for octets in the facts, which are stored. RFC 5280 allows serials of 20 octets, and key identifiers are
+ * hashes.
+ */
 const mostOctets = 64;
 
 const bounded = (what: string, octets: Uint8Array | undefined): void => {
@@ -93,7 +96,7 @@ function readFacts(certificate: Certificate): CertificateFacts {
   return keyIdentifier ? { ...facts, ariId: `${toBase64url(keyIdentifier)}.${toBase64url(serial)}` } : facts;
 }
 
-/** RFC 5280 §4.1.2.5: YYMMDDHHMMSSZ, or with four digits of the year; undefined for any other form. */
+/** Reads a time (RFC 5280 §4.1.2.5): YYMMDDHHMMSSZ, or with a four-digit year. Returns undefined for any other form. */
 function timeText({ content }: Element): string | undefined {
   const [, century, decade, month, day, hour, minute, second] =
     /^(\d\d)?(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(Buffer.from(content).toString('latin1')) ?? [];
@@ -103,7 +106,7 @@ function timeText({ content }: Element): string | undefined {
   return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }
 
-/** The text of an issuer's name, which thousands of certificates share, by its DER. */
+/** The texts of issuers' names, which thousands of certificates share, by their DER. */
 const issuerNames = new Map<string, string>();
 
 function issuerNameOf(certificate: Certificate): string {
@@ -114,17 +117,17 @@ function issuerNameOf(certificate: Certificate): string {
   return name;
 }
 
-/** A distinguished name on one line, for people. */
+/** Formats a distinguished name on one line, for people. */
 export const nameText = (name: string | undefined): string =>
   remoteText((name ?? '').replace(/\s*\n\s*/g, ', '), 300) || 'a nameless certificate';
 
-/** The common name of a distinguished name, or the whole of it. */
+/** Returns the common name in a distinguished name, or else the whole name. */
 export const commonName = (name: string): string => nameText(/^CN=(.*)$/m.exec(name)?.[1] ?? name);
 
-/** SHA-256 in lower-case hex. */
+/** Returns the SHA-256 in lower-case hex. */
 export const sha256 = (bytes: Uint8Array): string => hash('sha256', bytes, 'hex');
 
-/** Whether it may be a CA: without this extension, or with an empty one, OpenSSL's answer is no. */
+/** Reports whether a certificate may be a CA's. Without this extension, or with an empty one, OpenSSL says no. */
 export const isCa = (certificate: Certificate): boolean => {
   const constraints = certificate.fields.extensions.get(oids.basicConstraints);
   return constraints !== undefined && constraints.length > emptySequenceLength && certificate.x509.ca;
@@ -141,17 +144,17 @@ interface Tbs {
   readonly validity: readonly Element[];
   /** SubjectPublicKeyInfo, DER. */
   readonly spki: Uint8Array;
-  /** Their values, by OBJECT IDENTIFIER. */
+  /** The values of extensions, by OBJECT IDENTIFIER. */
   readonly extensions: ReadonlyMap<string, Uint8Array>;
 }
 
-/** RFC 5280 §4.1. Throws a plain Error for any other structure. */
+/** Reads the fields (RFC 5280 §4.1). Throws a plain Error for any other structure. */
 function readTbs(der: Uint8Array): Tbs {
   checkDer(der);
   const { sequence, integer, bitString, context, contextParts } = tags;
   const [tbs, signedWith] = expected(elementsOf(elementOf(der, sequence).content), [sequence, sequence, bitString]);
   const all = elementsOf(tbs!.content);
-  // Certificates of version 1 do not say so.
+  // Certificates of version 1 omit the version.
   const isNumbered = all[0]?.tag === contextParts(0);
   if (isNumbered) elementOf(all[0]!.content, integer);
   const fields = isNumbered ? all.slice(1) : all;
@@ -169,7 +172,7 @@ function readTbs(der: Uint8Array): Tbs {
   const [keyKind] = expected(elementsOf(spki!.content), [sequence, bitString]);
   for (const one of [signedWith!, algorithm!, keyKind!]) checkAlgorithm(one);
   for (const one of [issuer!, subject!]) checkName(one);
-  // [1] and [2] are unique identifiers, which no certificate of today has.
+  // [1] and [2] are unique identifiers, which no present certificate has.
   const more = fields.slice(6);
   const wrapper = more.find(({ tag }) => tag === contextParts(3));
   if (more.some((one) => one !== wrapper && ![context(1), context(2)].includes(one.tag))) throw otherStructure();
@@ -195,14 +198,14 @@ function readTbs(der: Uint8Array): Tbs {
   };
 }
 
-/** RFC 5280 §4.1.1.2: an OBJECT IDENTIFIER, and parameters of any kind. */
+/** Checks an algorithm (RFC 5280 §4.1.1.2): an OBJECT IDENTIFIER, and parameters of any kind. */
 function checkAlgorithm({ content }: Element): void {
   const parts = elementsOf(content);
   expected(parts.slice(0, 1), [tags.objectIdentifier]);
   expected(parts.slice(2), []);
 }
 
-/** RFC 5280 §4.1.2.4: sets of attributes, each an OBJECT IDENTIFIER and a text. */
+/** Checks a name (RFC 5280 §4.1.2.4): sets of attributes, each an OBJECT IDENTIFIER and a text. */
 function checkName({ content }: Element): void {
   for (const set of elementsOf(content)) {
     expected([set], [tags.set]);
@@ -222,14 +225,16 @@ function expected(elements: readonly Element[], tags: readonly number[]): readon
   return elements;
 }
 
-/** RFC 5280 §4.2.1.1: keyIdentifier is [0]; old certificates also have issuer and serial. */
+/**
+ * Returns the issuer's key identifier (RFC 5280 §4.2.1.1), which is [0]. Old certificates also have issuer and serial.
+ */
 export function keyIdOfIssuer({ fields }: Certificate): Uint8Array | undefined {
   const extension = fields.extensions.get(oids.authorityKeyIdentifier);
   if (!extension) return undefined;
   return elementsOf(elementOf(extension, tags.sequence).content).find(({ tag }) => tag === tags.context(0))?.content;
 }
 
-/** RFC 5280 §4.2.1.2 */
+/** Returns the certificate's key identifier (RFC 5280 §4.2.1.2). */
 export function keyIdOf({ fields }: Certificate): Uint8Array | undefined {
   const extension = fields.extensions.get(oids.subjectKeyIdentifier);
   return extension && elementOf(extension, tags.octetString).content;
@@ -238,7 +243,10 @@ export function keyIdOf({ fields }: Certificate): Uint8Array | undefined {
 export const sameBytes = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
   b !== undefined && Buffer.compare(a, b) === 0;
 
-/** RFC 5280 §4.2.1.6: dNSName is [2], iPAddress is [7]; other kinds of names are not identifiers. Each only once. */
+/**
+ * Reads the identifiers (RFC 5280 §4.2.1.6), each only once: dNSName is [2], iPAddress is [7]. Other kinds of names are
+ * not identifiers.
+ */
 function readAlternativeNames(extension: Uint8Array | undefined): readonly Identifier[] {
   if (!extension) return [];
   const names = elementsOf(elementOf(extension, tags.sequence).content).flatMap(({ tag, content }): Identifier[] => {

@@ -11,9 +11,9 @@ import {
 import { splitPem } from './pem.ts';
 
 /**
- * Reads a PEM chain and orders it: the leaf, then each one's issuer (RFC 8555 §9.1). Certificates that issued none of
- * the others keep their order at the end, where {@link brokenLink} finds them; repeated ones are dropped. Throws a plain Error if there is no certificate,
- * or one that cannot be read.
+ * Reads a PEM chain and orders it: the leaf, then the issuer of each certificate (RFC 8555 §9.1). Certificates that
+ * issued none of the others keep their order at the end, where {@link brokenLink} finds them. Repeated ones are
+ * dropped. Throws a plain Error if there is no certificate, or one that cannot be read.
  */
 export function orderedChain(chainPem: string): readonly [Certificate, ...Certificate[]] {
   const rest = withoutRepeats(splitPem(chainPem).map(parseCertificate));
@@ -39,18 +39,18 @@ function withoutRepeats(certificates: readonly Certificate[]): Certificate[] {
   return [...seen.values()];
 }
 
-/** Whether it is the issuer, by name and key; the signature is not checked. */
+/** Reports whether a certificate is the issuer of another one, by name and key. Does not check the signature. */
 function isIssuer(issuer: Certificate, certificate: Certificate): boolean {
   const [named, key] = [certificate.fields.issuer, keyIdOfIssuer(certificate)];
   const isNamed = key !== undefined && sameBytes(named, issuer.fields.subject) && sameBytes(key, keyIdOf(issuer));
-  // OpenSSL compares names that are written in two ways.
+  // OpenSSL compares names that are encoded differently.
   return isNamed || certificate.x509.checkIssued(issuer.x509);
 }
 
 /**
- * Why a client would refuse an ordered chain at `now`; undefined if each certificate is signed by the next one. The
- * last may be signed by a root that is not in the chain, so its own signature is not checked. A leaf alone must be
- * signed by one of `roots`.
+ * Returns why a client would refuse an ordered chain at `now`, or undefined if each certificate is signed by the next
+ * one. The last may be signed by a root that is not in the chain, so its own signature is not checked. A leaf alone
+ * must be signed by one of `roots`.
  *
  * @param slackMs how far this machine's clock may be behind
  */
@@ -80,13 +80,13 @@ export function brokenLink(
   return undefined;
 }
 
-// A verification takes 0.1 ms and the key 0.1 ms more, and certificates of one CA share their issuers.
+// Verifying takes 0.1 ms and the key 0.1 ms more, and certificates of one CA share their issuers.
 const proven = new WeakMap<Certificate, Certificate>();
 const keys = new WeakMap<Certificate, KeyObject>();
 
 function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
   if (proven.get(certificate) === issuer) return true;
-  // A root of version 1 does not say that it is a CA; clients accept it if they trust it.
+  // A root of version 1 does not state that it is a CA. Clients that trust it accept it.
   const mayIssue = issuer.x509.ca || issuer.x509.checkIssued(issuer.x509);
   if (!mayIssue || !certificate.x509.checkIssued(issuer.x509)) return false;
   try {
@@ -94,7 +94,7 @@ function isSignedBy(certificate: Certificate, issuer: Certificate): boolean {
     keys.set(issuer, key);
     if (!certificate.x509.verify(key)) return false;
   } catch {
-    return false; // a kind of key that OpenSSL does not know
+    return false; // a kind of key that OpenSSL does not support
   }
   proven.set(certificate, issuer);
   return true;

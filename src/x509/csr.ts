@@ -8,8 +8,8 @@ import { openKey } from './key.ts';
 const { sequence, set, integer, bitString, octetString, context, contextParts } = tags;
 
 /**
- * Makes a certification request (RFC 2986), as DER. The subject is empty: a common name would only
- * repeat one of the names, CAs refuse an IP address in it, and new profiles have none.
+ * Creates a certification request (RFC 2986), as DER. The subject is empty: a common name would only repeat one of the
+ * names, CAs refuse an IP address in it, and new profiles have none.
  */
 export function makeCsr(keyPem: Secret, identifiers: readonly Identifier[]): Uint8Array {
   const { privateKey, spkiDer } = openKey(keyPem);
@@ -31,7 +31,7 @@ export function makeCsr(keyPem: Secret, identifiers: readonly Identifier[]): Uin
   );
 }
 
-/** The signature that goes with a key: RSA with SHA-256, ECDSA with the hash of the curve's size. */
+/** Returns the signature algorithm for a key: RSA with SHA-256, ECDSA with the hash of the curve's size. */
 export function signatureBy(key: KeyObject): { readonly hash: string; readonly algorithm: Uint8Array } {
   if (key.asymmetricKeyType === 'rsa')
     // RFC 4055 §5: the parameters are NULL.
@@ -41,6 +41,6 @@ export function signatureBy(key: KeyObject): { readonly hash: string; readonly a
     : { hash: 'sha256', algorithm: encode(sequence, encodeOid(oids.ecdsaWithSha256)) };
 }
 
-/** RFC 5280 §4.2.1.6: dNSName is [2], iPAddress is [7]. */
+/** Encodes a name (RFC 5280 §4.2.1.6): dNSName is [2], iPAddress is [7]. */
 export const encodeName = ({ type, value }: Identifier): Uint8Array =>
   type === 'dns' ? encode(context(2), Buffer.from(value, 'latin1')) : encode(context(7), addressOctets(value));

@@ -1,7 +1,7 @@
-// DER (X.690), as much as certificates and requests need: short tags and definite lengths. pkijs and asn1js would do
-// it too, but take 16 ms instead of 2 to load. test/real/x509.test.ts lets OpenSSL verify every kind of request.
+// DER (X.690), as far as certificates and requests need it: short tags and definite lengths. pkijs and asn1js could
+// replace it, but take 16 ms instead of 2 to load. In test/real/x509.test.ts, OpenSSL verifies every kind of request.
 
-/** One element: its tag, its content, and the whole of it with tag and length. */
+/** One element: its tag, its content, and its whole encoding with tag and length. */
 export interface Element {
   readonly tag: number;
   readonly content: Uint8Array;
@@ -62,7 +62,7 @@ export function elementsOf(bytes: Uint8Array): readonly Element[] {
   return elements;
 }
 
-/** Throws a plain Error unless all of it is DER, down to the values that it is made of. */
+/** Throws a plain Error unless the bytes are valid DER, including all nested values. */
 export function checkDer(bytes: Uint8Array): void {
   for (const { tag, content } of elementsOf(bytes)) {
     if ((tag & constructed) !== 0) checkDer(content);
@@ -72,21 +72,21 @@ export function checkDer(bytes: Uint8Array): void {
 
 const constructed = 0x20;
 
-/** X.690 §8.2, §8.3, §8.6, §8.19 and §11. */
+/** Reports whether a value is valid (X.690 §8.2, §8.3, §8.6, §8.19 and §11). */
 function isValue(tag: number, content: Uint8Array): boolean {
   const [first = 0, second = 0] = content;
   switch (tag) {
     case tags.boolean:
       return content.length === 1;
     case tags.integer:
-      // In as few octets as possible.
+      // Uses as few octets as possible.
       return content.length === 1 || (content.length > 1 && first !== (second < 0x80 ? 0 : 0xff));
     case tags.bitString:
       return content.length > 0 && first < 8;
     case tags.null:
       return content.length === 0;
     case tags.objectIdentifier:
-      // Each number in as few octets as possible, and whole.
+      // Each number uses as few octets as possible, and is complete.
       return (
         content.length > 0 &&
         content.at(-1)! < 0x80 &&
@@ -104,7 +104,7 @@ export function elementOf(bytes: Uint8Array, tag: number): Element {
   return element;
 }
 
-/** Writes one element that contains the parts. */
+/** Encodes one element that contains the parts. */
 export function encode(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   const octets = length < 0x80 ? [] : Buffer.from(evenHex(length), 'hex');

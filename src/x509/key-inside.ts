@@ -1,9 +1,9 @@
 import { elementOf, elementsOf, encode, hex, tags } from './der.ts';
 
-/** What a PKCS#8 file says of its key, without opening it. */
+/** The facts about a key in a PKCS#8 file, without opening the key. */
 export interface KeyInside {
   readonly spkiDer: Uint8Array;
-  /** The curve's OBJECT IDENTIFIER as hex, or how many bits an RSA modulus has. */
+  /** The curve's OBJECT IDENTIFIER as hex, or the number of bits in an RSA modulus. */
   readonly size: string | number;
 }
 
@@ -11,9 +11,9 @@ const rsa = '2a864886f70d010101'; // 1.2.840.113549.1.1.1
 const ec = '2a8648ce3d0201'; // 1.2.840.10045.2.1
 
 /**
- * The public key that stands beside the private one (RFC 5958, RFC 5915, RFC 8017). node:crypto takes half a millisecond
- * to open a key, because it checks it; ten thousand imported ones would take five seconds. Undefined if the file is of
- * another form, so that node:crypto must read it.
+ * Returns the public key that is stored beside the private one (RFC 5958, RFC 5915, RFC 8017). node:crypto takes half a
+ * millisecond to open a key, because it checks the key, which is five seconds for ten thousand imported ones. Returns
+ * undefined if the file has another form, so that node:crypto must read it.
  */
 export function insideKey(keyPem: string): KeyInside | undefined {
   const base64 = /^-----BEGIN PRIVATE KEY-----\s([A-Za-z0-9+/=\s]+)-----END PRIVATE KEY-----\s*$/.exec(keyPem)?.[1];
@@ -33,7 +33,7 @@ export function insideKey(keyPem: string): KeyInside | undefined {
     if (hex(kind!.content) !== ec || !point || curve?.tag !== tags.objectIdentifier) return undefined;
     return { spkiDer: encode(tags.sequence, algorithm!.whole, point.content), size: hex(curve.content) };
   } catch {
-    return undefined; // node:crypto says what is wrong
+    return undefined; // node:crypto reports the problem
   }
 }
 

@@ -16,7 +16,7 @@ const opened = new WeakMap<Secret, OpenKey>();
 
 const makeRsa = promisify(generateKeyPair);
 
-/** How node describes a key of each type. */
+/** Node's description of a key of each type. */
 const kinds: Readonly<Record<KeyType, { readonly namedCurve: string } | { readonly modulusLength: number }>> = {
   p256: { namedCurve: 'prime256v1' },
   p384: { namedCurve: 'secp384r1' },
@@ -25,7 +25,7 @@ const kinds: Readonly<Record<KeyType, { readonly namedCurve: string } | { readon
   rsa4096: { modulusLength: 4096 },
 };
 
-/** Makes a private key, as PKCS#8 PEM. RSA keys take up to seconds, in another thread. */
+/** Generates a private key, as PKCS#8 PEM. RSA keys can take seconds, in another thread. */
 export async function makeKey(type: KeyType = usualKeyType): Promise<Secret> {
   const kind = kinds[type];
   const { privateKey, publicKey } = 'namedCurve' in kind ? generateKeyPairSync('ec', kind) : await makeRsa('rsa', kind);
@@ -35,14 +35,14 @@ export async function makeKey(type: KeyType = usualKeyType): Promise<Secret> {
   return keyPem;
 }
 
-/** Makes an account key, as PKCS#8 PEM. */
+/** Generates an account key, as PKCS#8 PEM. */
 export async function makeAccountKey(type: AccountKeyType = 'ES256'): Promise<Secret> {
   const kind = keyTypeOfAccount[type];
   if (kind !== undefined) return makeKey(kind);
   return new Secret(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
 }
 
-/** Parses a PKCS#8 PEM. Throws node's own error if it is not one. */
+/** Parses a PKCS#8 PEM. Throws Node's own error if the text is not one. */
 export function openKey(keyPem: Secret): OpenKey {
   const before = opened.get(keyPem);
   if (before) return before;
@@ -52,15 +52,15 @@ export function openKey(keyPem: Secret): OpenKey {
   return key;
 }
 
-/** OpenSSL takes 0.1 ms to export it. */
+/** Returns the subject public key info, if possible without OpenSSL, which takes 0.1 ms to export it. */
 const spkiIn = (text: string, publicKey: () => KeyObject): Uint8Array =>
   insideKey(text)?.spkiDer ?? publicKey().export({ type: 'spki', format: 'der' });
 
-/** The subject public key info of a key. Throws node's own error if it is none. */
+/** Returns the subject public key info of a key. Throws Node's own error if the key is invalid. */
 export const spkiOf = (keyPem: Secret): Uint8Array =>
   opened.get(keyPem)?.spkiDer ?? insideKey(keyPem.reveal())?.spkiDer ?? openKey(keyPem).spkiDer;
 
-/** As {@link insideKey} names them. */
+/** Key sizes as {@link insideKey} returns them. */
 const sizes: Readonly<Record<KeyType, string | number>> = {
   p256: '2a8648ce3d030107', // 1.2.840.10045.3.1.7
   p384: '2b81040022', // 1.3.132.0.34
@@ -69,7 +69,7 @@ const sizes: Readonly<Record<KeyType, string | number>> = {
   rsa4096: 4096,
 };
 
-/** The type of a key; undefined if certfleet makes none of that kind. */
+/** Returns the type of a key, or undefined if certfleet does not generate keys of that kind. */
 export function keyTypeOf(keyPem: Secret): KeyType | undefined {
   const inside = opened.has(keyPem) ? undefined : insideKey(keyPem.reveal());
   if (inside) return keyTypes.find((type) => sizes[type] === inside.size);

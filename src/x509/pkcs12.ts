@@ -5,7 +5,7 @@ import { encode, encodeOid, tags } from './der.ts';
 import { openKey } from './key.ts';
 import { splitPem } from './pem.ts';
 
-// PKCS#12 (RFC 7292) with one key and its chain, as `openssl pkcs12 -export` makes it. test/real/e2e-life.test.ts lets
+// PKCS#12 (RFC 7292) with one key and its chain, as `openssl pkcs12 -export` makes it. In test/real/e2e-life.test.ts,
 // OpenSSL and Java's keytool read it.
 
 /** OBJECT IDENTIFIERs, as the hex of their content. */
@@ -27,18 +27,18 @@ const oids = {
 } as const;
 
 /**
- * For the key that protects the content, and as many for the MAC: a guess is checked against the weaker one. Windows
- * refuses more than 600,000 in all.
+ * The iterations for the key that protects the content, and as many for the MAC, because a guess is checked against the
+ * weaker one. Windows refuses more than 600,000 in total.
  */
 const iterations = 100_000;
-/** Each takes a hash in JavaScript, four times over; nothing makes this kind strong. */
+/** Lower, because each iteration takes four hashes in JavaScript, and no number makes this format strong. */
 const legacyIterations = 20_000;
 
-/** Makes the file: a part with the certificates and one with the key, both encrypted, and a MAC over them. */
+/** Creates the file: a part with the certificates and one with the key, both encrypted, and a MAC over them. */
 export function makePkcs12({ friendlyName, keyPem, certificates, password, isLegacy }: Pkcs12Request): Uint8Array {
   const ders = certificates.flatMap(splitPem);
   const encrypt = isLegacy ? encryptWithTripleDes : encryptWithAes;
-  // Ties the key to its certificate.
+  // Links the key to its certificate.
   const id = createHash('sha1')
     .update(ders[0] ?? '')
     .digest();
@@ -72,7 +72,7 @@ const nothing = encode(tags.null);
 function integer(value: number): Uint8Array {
   const digits = value.toString(16);
   const bytes = Buffer.from(digits.padStart(digits.length + (digits.length % 2), '0'), 'hex');
-  // A leading bit would make it negative.
+  // A leading bit would make the number negative.
   return encode(tags.integer, bytes[0]! >= 0x80 ? Buffer.concat([Buffer.of(0), bytes]) : bytes);
 }
 
@@ -87,7 +87,7 @@ interface Encrypted {
   readonly content: Uint8Array;
 }
 
-/** PBES2 with PBKDF2 and AES-256 (RFC 8018). */
+/** Encrypts with PBES2, PBKDF2 and AES-256 (RFC 8018). */
 function encryptWithAes(plain: Uint8Array, password: Secret): Encrypted {
   const [salt, iv] = [randomBytes(16), randomBytes(16)];
   const key = pbkdf2Sync(password.reveal(), salt, iterations, 32, 'sha256');
@@ -103,7 +103,7 @@ function encryptWithAes(plain: Uint8Array, password: Secret): Encrypted {
   };
 }
 
-/** RFC 7292 appendix C. */
+/** Encrypts with Triple DES (RFC 7292 appendix C). */
 function encryptWithTripleDes(plain: Uint8Array, password: Secret): Encrypted {
   const salt = randomBytes(8);
   const derive = (purpose: number, length: number) =>
@@ -125,7 +125,7 @@ function macOver(safe: Uint8Array, password: Secret, isLegacy: boolean): Uint8Ar
   return sequence(sequence(algorithm, octets(digest)), octets(salt), integer(rounds));
 }
 
-/** The key derivation of RFC 7292 appendix B.2: purpose 1 is a key, 2 an initial vector, 3 a MAC's key. */
+/** Derives key material (RFC 7292 appendix B.2). Purpose 1 is a key, 2 an initial vector, 3 a MAC's key. */
 function deriveBytes(
   hash: 'sha1' | 'sha256',
   rounds: number,
@@ -147,7 +147,7 @@ function deriveBytes(
     for (let at = 0; at < whole.length; at++) whole[at] = bytes[at % bytes.length]!;
     return whole;
   };
-  // Big-endian UTF-16 with a zero at its end.
+  // Big-endian UTF-16, terminated by zero.
   const text = Buffer.from(`${password.reveal()}\0`, 'utf16le').swap16();
   let input: Buffer = Buffer.concat([repeated(salt), repeated(text)]);
   const derived: Buffer[] = [];
@@ -160,7 +160,7 @@ function deriveBytes(
   return Buffer.concat(derived).subarray(0, length);
 }
 
-/** Each block of the input plus the other one plus 1, modulo its size. */
+/** Returns the sum of each block of the input, the other block, and 1, modulo the block's size. */
 function plusOneAnd(input: Buffer, other: Buffer): Buffer {
   const sum = Buffer.from(input);
   for (let start = 0; start < input.length; start += other.length) {

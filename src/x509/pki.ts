@@ -8,10 +8,13 @@ import { makeCsr } from './csr.ts';
 import { keyTypeOf, makeAccountKey, makeKey, spkiOf } from './key.ts';
 import { splitPem, toPem } from './pem.ts';
 
-/** On a slow clock, a certificate issued now is not valid yet. One minute more: the skew was measured earlier in the run. */
+/**
+ * With a slow clock, a certificate issued now is not valid yet. Allows one minute more, because the skew was measured
+ * earlier in the run.
+ */
 const slowClockMs = longestSkewMs + 60_000;
 
-/** Keys and certificates over node:crypto. */
+/** Keys and certificates, implemented with node:crypto. */
 export const pki: Pki = {
   newKey: makeKey,
   newAccountKey: makeAccountKey,

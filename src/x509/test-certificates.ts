@@ -4,7 +4,7 @@ import { addressOctets } from './address.ts';
 import { encode, encodeOid, oids, tags } from './der.ts';
 import { toPem } from './pem.ts';
 
-// Certificates for unit tests, with everything a CA may leave out or do oddly. No product code imports this.
+// Certificates for unit tests, with everything that a CA may omit or do unusually. No product code imports this.
 
 export interface TestParty {
   readonly name: string;
@@ -17,7 +17,7 @@ export interface TestCertificate {
   readonly publicKey: KeyObject;
   readonly identifiers?: readonly Identifier[];
   readonly isCa?: boolean;
-  /** Content octets of the serial. */
+  /** The content octets of the serial. */
   readonly serial?: Uint8Array;
   readonly withoutKeyIdentifier?: boolean;
   readonly notBefore?: string;
@@ -45,7 +45,7 @@ const keyId = (key: KeyObject) =>
 
 const extension = (oid: string, value: Uint8Array) => encode(sequence, encodeOid(oid), encode(octetString, value));
 
-/** A certificate as PEM. */
+/** Returns a certificate as PEM. */
 export function testCertificate(options: TestCertificate): string {
   const { issuer, identifiers = [], serial = Uint8Array.of(1) } = options;
   const algorithm = encode(sequence, encodeOid(oids.ecdsaWithSha256));
