@@ -54,45 +54,48 @@ export type {
 
 /**
  * The application interface that the command line, and later the API and the library, call. It works on the settings
- * with which it was opened. Each method makes one pass. A failure of one certificate is in its outcome, not thrown.
+ * with which it was opened. Each method runs one pass. A failure of one certificate is in its outcome, not thrown.
  */
 export interface Fleet {
-  /** The mark of this store's objects at balancers and clouds. Fails with `store/corrupt` if its id cannot be read. */
+  /**
+   * Returns the mark of this store's objects at balancers and clouds. Fails with `store/corrupt` if the store's ID
+   * cannot be read.
+   */
   owner(): string;
   /**
    * Issues now, regardless of the back-off: the named certificates (declared, or issued by flags before), or every
    * declared one that is missing or due. `adHoc` is a certificate given by flags; its lineage keeps the whole spec.
    */
   issue(request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
-  /** Makes one pass over all declared and stored certificates: issues, renews and deploys what is due. */
+  /** Runs one pass over all declared and stored certificates: issues, renews and deploys what is due. */
   renew(request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
   /**
-   * Orders a test certificate for each certificate that `renew` would renew, at its CA's test directory, and stores none
-   * that was not there before. Delivers nothing, and runs no deploy hook.
+   * Orders a test certificate for each certificate that `renew` would renew, at its CA's test directory. Keeps only
+   * test certificates that the store already had. Delivers nothing, and runs no deploy hook.
    */
   dryRun(request: Pick<RenewRequest, 'names' | 'hooks'>, signal: AbortSignal): Promise<readonly Outcome[]>;
-  /** The stored settings of a certificate, and where they come from. Fails with `store/corrupt`. */
+  /** Returns a certificate's stored settings, and where they come from. Fails with `store/corrupt`. */
   stored(
     name: string,
     signal: AbortSignal,
   ): Promise<Pick<Lineage, 'spec' | 'origin' | 'givenBack' | 'settingsLost'> | undefined>;
-  /** Environment variables whose secrets are stored with a certificate, for a check of its settings. */
+  /** Returns environment variables whose secrets are stored with a certificate, for a check of its settings. */
   keptEnvironment(name: string, signal: AbortSignal): Promise<Readonly<Record<string, string | undefined>>>;
-  /** The status of the named certificates, whose keys are read, too, or of all. Only reads the store. */
+  /** Returns the status of the named certificates, including a check of their keys, or of all. Only reads the store. */
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
   /**
    * Draws the CA's path to the answer for each identifier of the named certificates, declared or stored: which address,
-   * rule, server. Changes nothing, but listens on the responder's port. Fails with `lineage/not-found`.
+   * rule and server. Changes nothing, but listens on the responder's port. Fails with `lineage/not-found`.
    */
   doctor(names: readonly string[], signal: AbortSignal): Promise<readonly DrawnPath[]>;
   /**
-   * The CAA records that pin the names of certificates to their account and challenges, and what stands in the DNS. Fails
-   * with `lineage/not-found`, `acme/…`.
+   * Returns the CAA records that pin certificates' names to their account and challenges, and the records that exist in
+   * the DNS. Fails with `lineage/not-found`, `acme/…`.
    */
   caa(names: readonly string[], signal: AbortSignal): Promise<readonly CaaReport[]>;
   /**
-   * What the proxies must answer for the named certificates, or for all, whose challenges they answer themselves. Fails
-   * with `lineage/not-found`, `config/two-accounts`.
+   * Returns what proxies must answer for the named certificates, or for all certificates whose challenges they answer
+   * themselves. Fails with `lineage/not-found`, `config/two-accounts`.
    */
   stateless(request: StatelessRequest, signal: AbortSignal): Promise<readonly StatelessAnswer[]>;
   /**
@@ -102,12 +105,12 @@ export interface Fleet {
    */
   delete(request: DeleteRequest, signal: AbortSignal): Promise<Deleted>;
   /**
-   * Revokes a certificate at its CA. After `keyCompromise`, gets another one with a new key at once; the outcome of that
-   * is in the answer. Fails with `lineage/not-found`, `lineage/not-issued`, `acme/…`.
+   * Revokes a certificate at its CA. After `keyCompromise`, gets another one with a new key at once, and returns that
+   * outcome, too. Fails with `lineage/not-found`, `lineage/not-issued`, `acme/…`.
    */
   revoke(request: RevokeRequest, signal: AbortSignal): Promise<RevokeAnswer>;
   /**
-   * The current version with its private key. That it was exported is remembered in the lineage. Fails with
+   * Exports the current version with its private key, and records the export in the lineage. Fails with
    * `lineage/not-found`, `lineage/no-certificate`.
    */
   export(request: ExportRequest, signal: AbortSignal): Promise<void>;
@@ -117,48 +120,48 @@ export interface Fleet {
    */
   rollback(name: string, signal: AbortSignal): Promise<Outcome>;
   /**
-   * Tries a DNS provider without a certificate: adds a value at a name that nothing else uses, sees it on every
-   * authoritative server, and removes it. Whatever fails is in the report.
+   * Tries a DNS provider without a certificate: adds a value at an unused name, sees it on every authoritative server,
+   * and removes it. Any failure is in the report.
    */
   tryDns(request: DnsTrialRequest, signal: AbortSignal): Promise<TrialReport>;
   /**
-   * Stores what another client has: accounts, keys, certificates, and how each is renewed. Orders nothing, and changes
-   * nothing outside the store. What is already stored keeps its settings, and gets the targets that it lacks.
+   * Stores another client's accounts, keys and certificates, and how each certificate is renewed. Orders nothing, and
+   * changes nothing outside the store. Stored certificates keep their settings, and get the targets that they lack.
    */
   adopt(found: Found, options: AdoptOptions, signal: AbortSignal): Promise<Adoption>;
   /**
-   * Undoes `adopt` with the client's own folder as the target: the folder is as before, and no certificate is delivered
-   * into it any more. A dry run says what would be, and changes nothing.
+   * Undoes `adopt` with the client's own folder as the target: the folder is restored, and no certificate is delivered
+   * into it any longer. A dry run reports what would happen, and changes nothing.
    */
   undoImport(root: string, options: { readonly dryRun: boolean }, signal: AbortSignal): Promise<UndoneImport>;
-  /** What a CA says of itself, now. Needs no account. Fails with `acme/…`. */
+  /** Returns what a CA currently says about itself. Needs no account. Fails with `acme/…`. */
   directory(issuer: NamedIssuer, signal: AbortSignal): Promise<Directory>;
-  /** All accounts of the store. Only reads it. */
+  /** Returns all accounts of the store. Only reads it. */
   accounts(signal: AbortSignal): Promise<readonly AccountStatus[]>;
-  /** Opens the account of an issuer, unless it is open. Fails with `acme/…`, `config/…`. */
+  /** Opens an issuer's account, unless it is already open. Fails with `acme/…`, `config/…`. */
   openAccount(issuer: NamedIssuer, signal: AbortSignal): Promise<OpenedAccount>;
-  /** What else depends on an account: sentences for a person. */
+  /** Returns what else depends on an account, as sentences for display. */
   accountDependents(id: string, what: 'rollover' | 'deactivate', signal: AbortSignal): Promise<readonly string[]>;
   /**
-   * Changes an account at its CA, or removes one that it never opened. Fails with `account/not-found`,
+   * Changes an account at its CA, or removes one that was never opened there. Fails with `account/not-found`,
    * `account/not-open`, `account/stays`, `store/held`, `acme/…`.
    */
   changeAccount(request: AccountRequest, signal: AbortSignal): Promise<ChangedAccount>;
-  /** Resolves with true only the first time in this store: for advice that is given once. */
+  /** Resolves with true only the first time in this store, for advice that is given once. */
   once(what: string, signal: AbortSignal): Promise<boolean>;
   /**
    * Cleans up after dead processes: challenges, tokens, probes, solvers’ hooks, superseded uploads. Finishes their
-   * deployments, as far as all nodes share the target or the process died on this machine, and their revocations.
+   * revocations, and their deployments if all nodes share the target or the process died on this machine.
    */
   sweep(signal: AbortSignal): Promise<SweepReport>;
   /**
-   * Lists what carries certfleet's mark at the balancers and targets, and that no journal of this store knows. Removes
-   * of it only what `remove` names.
+   * Lists the marked objects at balancers and targets that are in no journal of this store. Removes only those that
+   * `remove` selects.
    */
   sweepLost(remove: LostRemoval | undefined, signal: AbortSignal): Promise<LostReport>;
   /**
    * Closes ports, connections and child processes. First waits, for at most 30 s, while this process still answers
-   * challenges for other processes of the store; not without a signal, or if it is aborted.
+   * challenges for other processes of the store; it does not wait without a signal, or if the signal is aborted.
    */
   close(signal?: AbortSignal): Promise<void>;
 }
@@ -167,8 +170,8 @@ export interface IssueRequest {
   readonly names: readonly string[];
   readonly adHoc?: StoredSpec;
   /**
-   * The identifiers that the certificate of `adHoc` had when it was read; none if it was not there. If it has others by
-   * now, the outcome is `lineage/name-taken`, and nothing is changed.
+   * The identifiers that the certificate of `adHoc` had when it was read; empty if it did not exist. If it has others
+   * by now, the outcome is `lineage/name-taken`, and nothing is changed.
    */
   readonly found?: readonly Identifier[];
   /** Issue even if the current certificate is not due. */
@@ -186,7 +189,7 @@ export interface RenewRequest {
   readonly force: boolean;
   /** Deliver the current version to every target again, and order nothing. */
   readonly redeploy?: boolean;
-  /** How long after this run the next one comes: what cannot wait for it is renewed now. */
+  /** The interval until the next run. What cannot wait for that run is renewed now. */
   readonly nextRunMs?: number | undefined;
   /** The hooks of the certificates that this run renews, in place of their own. */
   readonly hooks?: RunHooks | undefined;
@@ -195,22 +198,22 @@ export interface RenewRequest {
 export interface DnsTrialRequest {
   /** A solver `dns01`, declared or not. */
   readonly solver: { readonly name: string; readonly settings: AdapterSettings };
-  /** A name in the zone; a random name below it gets the value. */
+  /** A name in the zone. The value is added at a random name below it. */
   readonly below: string;
-  /** The full name for the value, if not a random one. */
+  /** The full name for the value, instead of a random one. */
   readonly record?: string | undefined;
   readonly told: (news: TrialNews) => void;
 }
 
 export interface RevokeRequest extends RevocationWish {
-  /** The certificate, as `status` shows it, or one that need not be in the store. */
+  /** The certificate's name, as `status` shows it, or a certificate that need not be in the store. */
   readonly what: string | ForeignCertificate;
 }
 
 /** A certificate in a file. */
 export interface ForeignCertificate {
   readonly certificatePem: string;
-  /** Its key, which then signs the request. */
+  /** The certificate's key. If given, it signs the request. */
   readonly keyPem?: Secret;
   /** The CA, if the certificate is in no lineage. */
   readonly issuer: NamedIssuer;
@@ -218,11 +221,11 @@ export interface ForeignCertificate {
 
 export interface ExportRequest {
   readonly name: string;
-  /** Where it goes, for the record. */
+  /** The destination, for the record. */
   readonly to: string;
-  /** A PKCS#12 file with this password; without it, PEM. */
+  /** A password makes the export a PKCS#12 file; without one, it is PEM. */
   readonly pkcs12?: { readonly password: Secret; readonly isLegacy: boolean };
-  /** Puts it there. If this fails, the key has not left the store, and the record is taken back. */
+  /** Writes the export to its destination. If this fails, the key has not left the store, and the record is removed. */
   write(exported: Exported): Promise<void>;
 }
 
@@ -237,9 +240,9 @@ export interface RevokeAnswer {
   readonly revoked: readonly RevokedVersion[];
   /** Whether the version in use was revoked. */
   readonly isCurrent: boolean;
-  /** Whether `renew` gets a certificate in its place. */
+  /** Whether `renew` replaces the certificate. */
   readonly isReplaced: boolean;
-  /** Of getting another one at once. */
+  /** The outcomes of replacing it at once. */
   readonly outcomes: readonly Outcome[];
 }
 

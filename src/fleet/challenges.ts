@@ -16,7 +16,7 @@ export async function drawNamed(
 ): Promise<readonly DrawnPath[]> {
   const { drawPaths } = await import('../engine/looks/doctor.ts');
   const drawn: DrawnPath[] = [];
-  // Also one that is no longer renewed: its name may still lead somewhere.
+  // Includes certificates that are no longer renewed: their names may still lead somewhere.
   for (const spec of await specsOf(fleet, names, signal)) drawn.push(...(await drawPaths(fleet.engine, spec, signal)));
   return drawn;
 }
@@ -42,7 +42,7 @@ export async function statelessOf(
     : names.length > 0
       ? await specsOf(fleet, names, signal)
       : allWanted(fleet, await readAll(fleet, signal)).map(({ wanted }) => wanted);
-  // Only these: the CA of another certificate may have no test directory.
+  // Only these: another certificate's CA may have no test directory.
   const users = found.filter((spec) => statelessParts(spec).length > 0);
   const specs = staging ? users.map((spec) => forStaging(spec)) : users;
   const { statelessAnswers } = await import('../engine/accounts/stateless.ts');

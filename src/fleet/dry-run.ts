@@ -20,17 +20,17 @@ export async function dryRun(
   const { engine } = fleet;
   const stored = await readAll(fleet, signal);
   const all = names.length > 0 ? await declaredOrNamed(fleet, names, signal) : allWanted(fleet, stored);
-  // As `renew` would do it, without a person; and always with an order, because "not due" would prove nothing.
+  // As `renew` would do it, without a person, but always with an order, because "not due" would prove nothing.
   const jobs = all.filter(canTry).map(({ wanted, origin }): Job => {
     return { wanted: forStaging(wanted, hooks), origin, force: true, obeyBackoff: false, unattended: true };
   });
   try {
     const outcomes = await reconcile(engine, jobs, signal);
     const tried = outcomes.map((one): Outcome => ({ ...one, certificate: nameOfReal(one.certificate) }));
-    // If nothing is left to try, the question has no answer, and that must not look like a yes.
+    // If nothing is left to try, the test has no result, which must not look like a success.
     return [...tried, ...all.filter((one) => !canTry(one)).map(jobs.length > 0 ? notTried : refused)];
   } finally {
-    // After a signal, too: a test that failed would be shown by `status` for ever.
+    // After a signal, too: otherwise `status` would show a failed test for ever.
     await forgetTests(
       engine,
       jobs.map(({ wanted }) => wanted.name).filter((name) => !stored.has(name)),
@@ -58,7 +58,7 @@ function refused({ wanted }: Wanted): Outcome {
   return { certificate: wanted.name, result: 'failed', message: error.message, error };
 }
 
-/** How long the look for the keys of the tests may take: it reads all keys of the store. */
+/** How long the search for the tests' keys may take: it lists all keys of the store. */
 const lookMs = 60_000;
 
 /** Deletes test certificates. What their challenges left is journalled, so a sweep removes it. */

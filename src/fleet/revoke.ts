@@ -7,7 +7,7 @@ import type { OpenFleet } from './opened.ts';
 import { notThere, readAll, readOne } from './stored.ts';
 import { wantedOf } from './wanted.ts';
 
-/** A lineage, and one version of it; undefined for the versions that a reason concerns. */
+/** A lineage, and one of its versions; undefined means the versions that the reason concerns. */
 interface Meant {
   readonly name: string;
   readonly which: string | undefined;
@@ -45,7 +45,10 @@ async function revokeStored(
   return { certificate: name, revoked, isCurrent, isReplaced: isToReplace, outcomes };
 }
 
-/** Not every CA compares them, and a wrong path must not revoke a certificate for ever. */
+/**
+ * Refuses a certificate or key that cannot be read, and a key that does not match: not every CA compares them, and a
+ * wrong path must not revoke a certificate for ever.
+ */
 function refuseUnusable({ engine }: OpenFleet, { certificatePem, keyPem }: ForeignCertificate): void {
   const { pki } = engine;
   const { identifiers, notBefore } = reading('the certificate', () => pki.readChain(certificatePem)).facts;
@@ -56,7 +59,7 @@ function refuseUnusable({ engine }: OpenFleet, { certificatePem, keyPem }: Forei
   if (reason !== undefined) throw fail('usage/key-mismatch', { reason });
 }
 
-/** Reads what a file has. Fails with `usage/invalid`. */
+/** Reads the content of a file. Fails with `usage/file-unreadable`. */
 function reading<T>(what: string, read: () => T): T {
   try {
     return read();
@@ -81,7 +84,7 @@ async function revokeForeign(
   return { revoked: [{ serial, notAfter, reason, when }], isCurrent: false, isReplaced: false, outcomes: [] };
 }
 
-/** The lineage and version that a certificate in a file is. */
+/** Returns the lineage and version of a certificate in a file. */
 async function findVersion(
   fleet: OpenFleet,
   { certificatePem }: ForeignCertificate,

@@ -4,7 +4,7 @@ import { mergeHooks, type RunHooks } from '../core/spec/hooks.ts';
 import type { Hooks, StoredSpec } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 
-/** The test certificate beside the real one, which is never deployed. Fails with `config/no-test-directory`. */
+/** Returns the test certificate beside the real one, which is never deployed. Fails with `config/no-test-directory`. */
 export function forStaging(wanted: StoredSpec, hooks?: RunHooks): StoredSpec {
   const { name: issuer, settings } = wanted.issuer;
   const directory = settings.testDirectory ?? (settings.test ? settings.directory : undefined);
@@ -20,7 +20,10 @@ export function forStaging(wanted: StoredSpec, hooks?: RunHooks): StoredSpec {
   };
 }
 
-/** As with certbot, a test runs the hooks around the order, which may free a port for it, and no deploy hook. */
+/**
+ * Returns the hooks of a test. As with certbot, a test runs the hooks around the order, which may free a port for it,
+ * but no deploy hook.
+ */
 function testHooks({ deploy: _own, first: { deploy: _first, ...first } = {}, ...around }: Hooks) {
   const hooks: Hooks = { ...around, ...present({ first: Object.keys(first).length > 0 ? first : undefined }) };
   return Object.keys(hooks).length === 0 ? {} : { hooks };

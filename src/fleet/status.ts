@@ -50,13 +50,13 @@ export async function statusOf(
   return Promise.all(described);
 }
 
-/** Whether a process that may be alive works on the lineage. */
+/** Reports whether a process that may be alive is working on the lineage. */
 function isHeld({ processes }: Engine, lineage: Lineage | undefined): boolean {
   const lease = lineage?.work?.lease;
   return lease !== undefined && processes.look(lease.holder) !== 'dead';
 }
 
-/** Reads the hold of each CA once. */
+/** Returns a function that reads the hold of each CA once. */
 function createHolds(engine: Engine, signal: AbortSignal) {
   const holds = new Map<string, Promise<CaHold | undefined>>();
   return (directory: string | undefined): Promise<CaHold | undefined> | undefined => {

@@ -6,7 +6,7 @@ import { lineageMissing, watchStore } from '../engine/pass/store-faults.ts';
 import { lineageOf, readLineage } from '../engine/run/stored-lineage.ts';
 import type { OpenFleet } from './opened.ts';
 
-/** Lineages by name; an error stands for a document that cannot be read. */
+/** Lineages by name. An error stands for a document that cannot be read. */
 export type Stored = ReadonlyMap<string, Lineage | CertfleetError>;
 
 export async function readAll({ engine }: OpenFleet, signal: AbortSignal): Promise<Stored> {
@@ -23,14 +23,14 @@ export async function readOne({ engine }: OpenFleet, name: string, signal: Abort
   return lineage && !isOnlyOwing(lineage) ? lineage : undefined;
 }
 
-/** Fails with `lineage/not-found`, `lineage/not-issued`. */
+/** Reads a lineage that must exist. Fails with `lineage/not-found`, `lineage/not-issued`. */
 export async function readNamed(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<Lineage> {
   const lineage = await readOne(fleet, name, signal);
   if (!lineage) throw await notThere(fleet, name, signal);
   return lineage;
 }
 
-/** The failure for a name that the store does not have. */
+/** Returns the error for a name that is not in the store. */
 export async function notThere(fleet: OpenFleet, name: string, signal: AbortSignal): Promise<CertfleetError> {
   const missing = await missingAmong(fleet, signal);
   if (missing.has(name)) return lineageMissing(name);
@@ -38,7 +38,7 @@ export async function notThere(fleet: OpenFleet, name: string, signal: AbortSign
   return isDeclared(fleet, name) ? fail('lineage/not-issued', { name }) : notFound(name, stored.keys());
 }
 
-/** Certificates without a document, of which a version and its key are there. */
+/** Returns the certificates whose document is missing although a version and its key exist. */
 async function missingAmong({ engine }: OpenFleet, signal: AbortSignal): Promise<ReadonlySet<string>> {
   const watch = await watchStore(engine, signal);
   for await (const page of engine.store.scan('lineage', signal)) for (const { key } of page) watch.saw(key.name);

@@ -9,7 +9,7 @@ import type { Job } from '../engine/run/job.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, notThere, readAll, readOne, type Stored } from './stored.ts';
 
-/** The settings of a certificate, and where they come from. */
+/** A certificate's settings, and where they come from. */
 export type Wanted = Pick<Job, 'wanted' | 'origin' | 'isStored'>;
 
 export const nameOfWanted = ({ wanted }: Wanted): string => wanted.name;
@@ -17,14 +17,14 @@ export const nameOfWanted = ({ wanted }: Wanted): string => wanted.name;
 const allDeclared = ({ settings }: OpenFleet): readonly Wanted[] =>
   settings.certificates.map((spec) => ({ wanted: storedSpecOf(settings, spec), origin: 'configuration' }));
 
-/** A stored lineage that is renewed without being declared, because it was issued by flags. */
+/** Returns a stored lineage that is renewed without being declared, because it was issued by flags. */
 export function madeOfFlags(lineage: Lineage): Wanted | undefined {
   const { name, origin, spec } = lineage;
   if (origin !== 'command-line' || isStagingName(name) || isOnlyOwing(lineage)) return undefined;
   return { wanted: spec, origin, isStored: true };
 }
 
-/** All declared certificates, and all that were issued by flags and are not declared. */
+/** Returns all declared certificates, and all that were issued by flags and are not declared. */
 export function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
   const declared = allDeclared(fleet);
   const names = new Set(declared.map(nameOfWanted));
@@ -35,13 +35,13 @@ export function allWanted(fleet: OpenFleet, stored: Stored): readonly Wanted[] {
   return [...declared, ...others];
 }
 
-/** What `renew` wants of a stored lineage; undefined if it leaves it alone. */
+/** Returns what `renew` wants of a stored lineage, or undefined if `renew` ignores it. */
 export const wantedOf = (fleet: OpenFleet, lineage: Lineage): Wanted | undefined =>
   allDeclared(fleet).find((one) => nameOfWanted(one) === lineage.name) ?? madeOfFlags(lineage);
 
 /**
- * All declared certificates, or the named ones, which may also be stored ones that were issued by flags. Fails with
- * `lineage/not-found`, `lineage/not-renewed`.
+ * Returns all declared certificates, or the named ones, which may include stored ones that were issued by flags. Fails
+ * with `lineage/not-found`, `lineage/not-renewed`.
  */
 export async function declaredOrNamed(
   fleet: OpenFleet,
@@ -64,7 +64,7 @@ async function storedOfFlags(fleet: OpenFleet, name: string, signal: AbortSignal
   return one;
 }
 
-/** Why a stored lineage is never renewed, and what to do about it. */
+/** Returns why a stored lineage is never renewed, and what to do about it. */
 const notRenewed = ({
   name,
   givenBack,
@@ -84,7 +84,7 @@ const notRenewed = ({
       };
 };
 
-/** The specs of named certificates, as declared or else as stored, also if `renew` leaves them alone. */
+/** Returns the specs of named certificates, as declared or else as stored, even if `renew` ignores them. */
 export async function specsOf(
   fleet: OpenFleet,
   names: readonly string[],

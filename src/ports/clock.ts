@@ -1,6 +1,6 @@
 /**
- * Time. `core`, `engine` and `acme` read the time and wait only through this port, so that the simulation and the
- * unit tests can run on their own clock.
+ * Time. `core`, `engine` and `acme` read the time and wait only through this port, so that the simulation and the unit
+ * tests can run on their own clock.
  */
 export interface Clock {
   /** Wall-clock time, to store or to compare with a certificate. It may jump. */

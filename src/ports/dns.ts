@@ -1,4 +1,4 @@
-/** Sends one DNS question to one server. Walking zones, retrying and caching are up to the engine. */
+/** Sends one DNS query to one server. Walking zones, retrying and caching are up to the engine. */
 export interface DnsServer {
   readonly address: string;
   /** Usually 53. */
@@ -27,8 +27,8 @@ export interface DnsAnswer {
 
 export interface Dns {
   /**
-   * Asks over UDP, and over TCP if the answer is truncated. Fails with `dns/lookup-failed` if no answer comes (3 tries
-   * over UDP, 2 s each).
+   * Queries over UDP, and over TCP if the response is truncated. Fails with `dns/lookup-failed` if no response arrives
+   * (3 tries over UDP, 2 s each).
    */
   query(
     server: DnsServer,
@@ -36,14 +36,15 @@ export interface Dns {
     signal: AbortSignal,
   ): Promise<DnsAnswer>;
   /**
-   * Sends a prepared message (an update, a signed one) and returns the raw reply; over TCP if asked for or truncated. An
-   * error has the operating system's as its `cause` only if the message had not been sent before (`core/errors/unsent.ts`).
+   * Sends a prepared message (an update, a signed one) and returns the raw reply; over TCP if requested, or if the
+   * reply is truncated. An error has the operating system's as its `cause` only if the message had not been sent
+   * (`core/errors/unsent.ts`).
    */
   exchange(
     server: DnsServer,
     message: Uint8Array,
     options: { readonly transport: 'udp' | 'tcp'; readonly timeoutMs: number; readonly signal: AbortSignal },
   ): Promise<Uint8Array>;
-  /** The resolvers of this machine (/etc/resolv.conf). */
+  /** Returns this machine's resolvers (/etc/resolv.conf). */
   systemResolvers(): readonly DnsServer[];
 }

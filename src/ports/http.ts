@@ -1,6 +1,6 @@
 /**
- * HTTP requests. CA file, proxy, keep-alive and connection limits are settings of the client, not of a request. The
- * client never follows redirects and never retries a request that may have had an effect: the caller decides.
+ * An HTTP request. CA file, proxy, keep-alive and connection limits are settings of the client, not of a request. The
+ * client never follows redirects and never retries a request that may have taken effect: the caller decides.
  */
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -10,7 +10,7 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
   /** The largest body accepted, in bytes (default 1 MiB); a longer one fails with `network/too-large`. */
   readonly maxBytes?: number;
-  /** Limit for the whole exchange, in ms (default 30 s), once it has a connection. */
+  /** The limit for the whole exchange once it has a connection, in ms (default 30 s). */
   readonly timeoutMs?: number;
   /** Where to connect, instead of resolving the URL's name. Host header and SNI stay those of the URL. */
   readonly connectTo?: { readonly address: string; readonly port: number };
@@ -25,7 +25,7 @@ export interface HttpResponse {
 
 export interface Http {
   /**
-   * Resolves for every status. Rejects with `network/failed` (no answer, connection cut, TLS, time-out), with
+   * Resolves for every status. Rejects with `network/failed` (no response, a dropped connection, TLS, a time-out), with
    * `network/too-large`, or with the signal's reason on abort. Messages contain no header and no body.
    */
   request(request: HttpRequest): Promise<HttpResponse>;

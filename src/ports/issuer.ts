@@ -5,28 +5,34 @@ import type { Identifier } from '../core/names/identifier.ts';
  * A certificate authority with ACME (RFC 8555). The engine sees objects, never a JWS, a nonce or a URL scheme.
  *
  * Errors of every method: `acme/problem`, `acme/rate-limited` (with `retryAt`), `acme/paused`, `acme/busy` (5xx or no
- * problem document; with `retryAt` if it had a Retry-After), `acme/unreachable` (no answer, so the request may have had
- * its effect), `acme/malformed-answer`. `error.problem` is the whole {@link Problem}.
+ * problem document; with `retryAt` if it had a Retry-After), `acme/unreachable` (no response, so the request may have
+ * taken effect), `acme/malformed-answer`. `error.problem` is the whole {@link Problem}.
  *
- * The implementation retries badNonce (at most 25 times), and reading requests (GET, POST-as-GET) that got no answer or
- * a 5xx without Retry-After, at most twice. It sends requests that change something once.
+ * The implementation retries badNonce (at most 25 times), and reading requests (GET, POST-as-GET) that got no response
+ * or a 5xx without Retry-After, at most twice. It sends requests that change something only once.
  */
 export interface Issuer {
   /** The configured name. */
   readonly name: string;
   readonly directoryUrl: string;
-  /** Fetched once a day. Also fails with `acme/directory-unreachable`, `acme/certificate-dates`, `acme/not-a-directory`. */
+  /**
+   * Returns the directory, which is fetched once a day. Also fails with `acme/directory-unreachable`,
+   * `acme/certificate-dates`, `acme/not-a-directory`.
+   */
   directory(signal: AbortSignal): Promise<Directory>;
   /**
-   * newAccount (RFC 8555 §7.3): creates or finds the account of this key. `onlyExisting` never creates one. Also fails
+   * Sends newAccount (RFC 8555 §7.3): creates or finds this key's account. `onlyExisting` never creates one. Also fails
    * with `acme/external-account-required` and `acme/external-account-refused`.
    */
   openAccount(request: AccountRequest, signal: AbortSignal): Promise<AccountInfo>;
-  /** The same CA with one account. */
+  /** Returns the same CA with one account. */
   as(account: { readonly keyPem: Secret; readonly url: string }): AccountIssuer;
   /** {@link AccountIssuer.revoke}, signed with the certificate's own key: no account is needed. */
   revokeWithKey(keyPem: Secret, request: Revocation, signal: AbortSignal): Promise<Revoked>;
-  /** RFC 9773 §4.2; undefined if the CA has no renewalInfo. Fails with `acme/malformed-answer` if it is unusable. */
+  /**
+   * Returns the renewal window (RFC 9773 §4.2), or undefined if the CA has no renewalInfo. Fails with
+   * `acme/malformed-answer` if it is unusable.
+   */
   renewalInfo(ariId: string, signal: AbortSignal): Promise<RenewalInfo | undefined>;
 }
 
@@ -37,25 +43,26 @@ export interface AccountIssuer {
   newOrder(request: OrderRequest, signal: AbortSignal): Promise<Order>;
   order(url: string, signal: AbortSignal): Promise<Order>;
   authorization(url: string, signal: AbortSignal): Promise<Authorization>;
-  /** Tells the CA that the challenge is ready (§7.5.1). The answer may say when to poll (§8.2). */
+  /** Tells the CA that the challenge is ready (§7.5.1). The response may say when to poll (§8.2). */
   accept(challengeUrl: string, signal: AbortSignal): Promise<{ readonly retryAfterMs?: number }>;
   finalize(order: Order, csrDer: Uint8Array, signal: AbortSignal): Promise<Order>;
-  /** The certificate with the chain that the CA prefers, and where it has others (§7.4.2). */
+  /** Downloads the certificate with the CA's default chain, and the URLs of other chains (§7.4.2). */
   download(order: Order, signal: AbortSignal): Promise<Download>;
-  /** The same certificate with another chain. */
+  /** Downloads the same certificate with another chain. */
   downloadAlternate(url: string, signal: AbortSignal): Promise<string>;
   /** Revokes a certificate (§7.6). Also fails with `acme/cannot`. */
   revoke(request: Revocation, signal: AbortSignal): Promise<Revoked>;
-  /** Gives an authorization up (§7.5.2), so that the CA does not reuse it. */
+  /** Gives up an authorization (§7.5.2), so that the CA does not reuse it. */
   deactivateAuthorization(url: string, signal: AbortSignal): Promise<void>;
-  /** Replaces the account's contacts (§7.3.2). The answer lists those that the CA keeps: Let's Encrypt keeps none. */
+  /** Replaces the account's contacts (§7.3.2). Returns those that the CA keeps: Let's Encrypt keeps none. */
   updateContacts(contacts: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
   /**
-   * Replaces the account's key (§7.3.5); the URL stays. After a lost answer, only a look at which key the CA knows
-   * ({@link Issuer.openAccount} with `onlyExisting`) tells whether it had its effect. Also fails with `acme/cannot`.
+   * Replaces the account's key (§7.3.5); the URL stays. After a lost response, only a check of which key the CA knows
+   * ({@link Issuer.openAccount} with `onlyExisting`) shows whether the request took effect. Also fails with
+   * `acme/cannot`.
    */
   rollover(newKeyPem: Secret, signal: AbortSignal): Promise<void>;
-  /** Closes the account for ever (§7.3.6). Its certificates stay valid. */
+  /** Deactivates the account for ever (§7.3.6). Its certificates stay valid. */
   deactivate(signal: AbortSignal): Promise<void>;
 }
 
@@ -65,13 +72,13 @@ export interface Directory {
   readonly caaIdentities: readonly string[];
   /** For dns-persist-01 (from draft 02 on); undefined if there is none, or the list is malformed. */
   readonly issuerDomainNames?: readonly string[] | undefined;
-  /** Only of a CA whose records of dns-persist-01 have a hash in place of the account's URL (from draft 02 on). */
+  /** Only for a CA whose dns-persist-01 records have a hash in place of the account's URL (from draft 02 on). */
   readonly accountHashPrefix?: string | undefined;
   readonly hasRenewalInfo: boolean;
   /** Whether the CA can replace an account's key. */
   readonly hasKeyChange: boolean;
   readonly profiles: Readonly<Record<string, string>>;
-  /** How far this machine's clock was ahead of the last Date header of the CA, in ms; undefined without one. */
+  /** How far this machine's clock was ahead of the CA's last Date header, in ms; undefined without one. */
   readonly clockSkewMs: number | undefined;
 }
 
@@ -81,7 +88,7 @@ export interface Revocation {
   readonly reason?: number;
 }
 
-/** `before`: it had been revoked already. */
+/** `before`: the certificate had already been revoked. */
 export type Revoked = 'now' | 'before';
 
 export interface AccountRequest {
@@ -93,10 +100,10 @@ export interface AccountRequest {
   readonly onlyExisting?: boolean;
 }
 
-/** What a CA gave to a customer, to bind accounts to it. */
+/** A CA's credentials for a customer, to which accounts are bound. */
 export interface ExternalAccount {
   readonly kid: string;
-  /** As the CA handed it out: base64url, or base64. */
+  /** As issued by the CA: base64url, or base64. */
   readonly hmacKey: Secret;
   readonly algorithm: 'HS256' | 'HS384' | 'HS512';
 }
@@ -109,7 +116,7 @@ export interface AccountInfo {
 
 export interface OrderRequest {
   readonly identifiers: readonly Identifier[];
-  /** The ARI id of the certificate this one replaces (RFC 9773 §5). */
+  /** The ARI ID of the certificate that this one replaces (RFC 9773 §5). */
   readonly replaces?: string;
   readonly profile?: string;
   /** RFC 3339. */
@@ -155,10 +162,10 @@ export interface AcmeChallenge {
   readonly status: 'pending' | 'processing' | 'valid' | 'invalid';
   /** Checked to be base64url; undefined if the type has none (dns-persist-01). */
   readonly token: string | undefined;
-  /** Of dns-persist-01, if the challenge is well-formed. */
+  /** For dns-persist-01, if the challenge is well-formed. */
   readonly persist?: {
     readonly issuerDomainNames: readonly string[];
-    /** Of the account that ordered, from draft 01 on. */
+    /** The account that ordered, from draft 01 on. */
     readonly accountUri?: string;
   };
   readonly error: Problem | undefined;
@@ -170,7 +177,7 @@ export interface Problem {
   readonly detail: string;
   readonly status: number | undefined;
   readonly instance?: string;
-  /** Of `badSignatureAlgorithm`: those that the CA accepts (§6.2). */
+  /** For `badSignatureAlgorithm`: the algorithms that the CA accepts (§6.2). */
   readonly algorithms?: readonly string[];
   readonly subproblems: readonly (Problem & { readonly identifier?: Identifier })[];
 }

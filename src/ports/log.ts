@@ -1,4 +1,4 @@
-/** Messages for a person who follows along, and the only output of an adapter. Never a secret. */
+/** Messages for a person who follows along. This is an adapter's only output. Never contains a secret. */
 export interface Log {
   debug(message: string): void;
   info(message: string): void;

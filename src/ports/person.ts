@@ -1,5 +1,5 @@
 /** A person at a terminal, who does what no API can. */
 export interface Person {
-  /** Shows them a text of some lines, unwrapped, so that values can be copied. */
+  /** Shows the person a text of a few lines, unwrapped, so that values can be copied. */
   tell(text: string): void;
 }

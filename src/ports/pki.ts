@@ -7,42 +7,42 @@ import type { KeyType } from '../core/spec/key-type.ts';
 export type { CertificateFacts };
 
 export interface Pki {
-  /** Makes a private key, as PKCS#8 PEM: P-256, unless a type is given. */
+  /** Generates a private key as PKCS#8 PEM: P-256, unless a type is given. */
   newKey(type?: KeyType): Promise<Secret>;
-  /** Makes an account key, as PKCS#8 PEM: ES256, unless another type is given. */
+  /** Generates an account key as PKCS#8 PEM: ES256, unless another type is given. */
   newAccountKey(type?: AccountKeyType): Promise<Secret>;
-  /** The type of a key; undefined for any other kind. Throws node's own error if it cannot be read. */
+  /** Returns the type of a key, or undefined for any other kind. Throws Node's own error if the key cannot be read. */
   keyType(keyPem: Secret): KeyType | undefined;
-  /** Whether a certificate with these facts is for this key; no key that cannot be read is. */
+  /** Reports whether a certificate with these facts is for this key. Returns false for an unreadable key. */
   isFor(facts: CertificateFacts, keyPem: Secret): boolean;
-  /** Makes a certification request (RFC 2986), as DER, with all identifiers in the SAN and an empty subject. */
+  /** Creates a certification request (RFC 2986) as DER, with all identifiers in the SAN and an empty subject. */
   csr(keyPem: Secret, identifiers: readonly Identifier[]): Promise<Uint8Array>;
-  /** Makes the self-signed certificate that answers a TLS-ALPN-01 challenge (RFC 8737 §3), as PEM. */
+  /** Creates the self-signed certificate that answers a TLS-ALPN-01 challenge (RFC 8737 §3), as PEM. */
   alpnCertificate(
     keyPem: Secret,
     answer: { readonly identifier: Identifier; readonly keyAuthorization: string },
     now: Date,
   ): string;
-  /** Whether a certificate is such an answer. */
+  /** Reports whether a certificate is such an answer. */
   answersAlpn(certificateDer: Uint8Array, identifier: Identifier, keyAuthorization: string): boolean;
   /**
    * Splits a PEM chain, puts the leaf first and each issuer after its certificate (RFC 8555 §9.1), and reads the leaf.
    * Throws a plain Error that says what is wrong; the caller decides who is to blame.
    */
   readChain(chainPem: string): { readonly certificates: readonly string[]; readonly facts: CertificateFacts };
-  /** The common names of the issuers of these certificates, each once; the whole name of one without. */
+  /** Returns the common names of these certificates' issuers, each once; the whole name of an issuer without one. */
   issuerNames(certificates: readonly string[]): readonly string[];
-  /** Why this leaf cannot be used with this key and these identifiers at `now`; undefined if it can. */
+  /** Returns why this leaf cannot be used with this key and these identifiers at `now`, or undefined if it can. */
   mismatch(certPem: string, keyPem: Secret, identifiers: readonly Identifier[], now: Date): string | undefined;
   /**
-   * A PKCS#12 file with the key and its chain, leaf first: AES-256 and SHA-256, or what old programs read (3DES and
-   * SHA-1) if `isLegacy`.
+   * Creates a PKCS#12 file with the key and its chain, leaf first: with AES-256 and SHA-256, or, if `isLegacy`, with
+   * what old programs can read (3DES and SHA-1).
    */
   pkcs12(request: Pkcs12Request): Promise<Uint8Array>;
   /**
-   * Why clients would refuse this chain of {@link readChain} at `now`; undefined if each certificate is signed by the
-   * next one and all are valid. The last may be signed by a root that is not in the chain. A leaf alone must be signed
-   * by one of the PEM certificates in `roots`.
+   * Returns why clients would refuse this chain of {@link readChain} at `now`, or undefined if each certificate is
+   * signed by the next one and all are valid. The last may be signed by a root that is not in the chain. A leaf alone
+   * must be signed by one of the PEM certificates in `roots`.
    */
   brokenChain(certificates: readonly string[], roots: string, now: Date): string | undefined;
 }
@@ -51,7 +51,7 @@ export interface Pkcs12Request {
   /** For people who choose from a list of certificates. */
   readonly friendlyName: string;
   readonly keyPem: Secret;
-  /** PEM, the leaf first. */
+  /** PEM, with the leaf first. */
   readonly certificates: readonly string[];
   readonly password: Secret;
   readonly isLegacy: boolean;

@@ -3,8 +3,8 @@ import type { Json } from '../core/text/json.ts';
 import type { Probe, Readiness, SolverChallenge } from './solver.ts';
 
 /**
- * The HTTP server for HTTP-01 challenges at one address. All solvers of a process that name the address share it, and so
- * do all processes of the store: any of them answers for all.
+ * The HTTP server for HTTP-01 challenges at one address. All solvers of a process that name the address share it, and
+ * so do all processes of the store: any of them answers for all.
  */
 export interface Responder {
   /** As configured: `0.0.0.0:30080`. */
@@ -14,22 +14,22 @@ export interface Responder {
   /** Listens, and returns a path whose answer proves that a responder of this store was reached. */
   probe(signal: AbortSignal): Promise<Probe>;
   /**
-   * Answers a challenge from now on; repeatable. With `shared`, responders on other nodes answer it too. Resolves with
+   * Answers a challenge from now on; repeatable. With `shared`, responders on other nodes also answer it. Resolves with
    * a receipt for `withdraw`.
    */
   answer(challenge: SolverChallenge, options: { readonly shared: boolean }, signal: AbortSignal): Promise<Json>;
   ready(challenge: SolverChallenge, signal: AbortSignal): Promise<Readiness>;
-  /** Ends the answer; works without a receipt. */
+  /** Stops answering; works without a receipt. */
   withdraw(challenge: SolverChallenge, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
-  /** Frees the port. With a signal, it first waits for other processes that rely on it. */
+  /** Frees the port. With a signal, it first waits for other processes that rely on the port. */
   close(signal?: AbortSignal): Promise<void>;
 }
 
 /** The TLS server for TLS-ALPN-01 challenges at one address, shared like {@link Responder}. */
 export interface AlpnResponder extends Omit<Responder, 'probe'> {
   /**
-   * Listens, and returns what a responder of this store proves for an identifier without a challenge: the key
-   * authorization of the certificate that it shows.
+   * Listens, and returns a function for what a responder of this store proves for an identifier without a challenge:
+   * the key authorization of the certificate that it presents.
    */
   proof(signal: AbortSignal): Promise<(identifier: Identifier) => string>;
 }

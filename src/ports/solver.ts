@@ -8,8 +8,8 @@ import type { Json } from '../core/text/json.ts';
 export type { ChallengeType };
 
 /**
- * Makes challenges answerable. The engine journals the intent before `present` and the receipt after it, does all
- * waiting, and finally calls `cleanup`, perhaps in another process.
+ * Answers challenges. The engine journals the intent before `present` and the receipt after it, does all waiting, and
+ * finally calls `cleanup`, perhaps in another process.
  *
  * - `present` MUST be repeatable: it is called again for the same challenge after a crash.
  * - `ready` returns at once and MUST NOT wait.
@@ -26,17 +26,16 @@ export interface Solver {
   /** How long a removal may take before it is left to a later sweep, in ms; 30 s by default. */
   readonly cleanupBudgetMs?: number;
   /**
-   * How long a wrong answer by the public path proves nothing after `ready`, in ms (0 by default): a cloud's rule takes
-   * effect everywhere only after a while.
+   * For how long after `ready` a wrong answer by the public path proves nothing, in ms (0 by default): a cloud's rule
+   * takes effect everywhere only after a while.
    */
   readonly settleMs?: number;
-  /** What `prepare` makes stays until the challenges are removed, so a run that resumes an order prepares again. */
+  /** What `prepare` creates stays until the challenges are removed, so a run that resumes an order prepares again. */
   readonly stays?: true;
   /**
-   * Makes the public path of these names lead to the solver, before the order (HTTP-01 only): a probe file, a forward
-   * rule. The engine journals the intent first. What it makes is removed by `withdraw`: right after the preflight, or,
-   * if it `stays`, when the challenges are removed. The rule that several lineages share stays until the last of them
-   * withdraws.
+   * Makes the public path of these names lead to the solver before the order (HTTP-01 only): a probe file, a forward
+   * rule. The engine journals the intent first. `withdraw` removes it: right after the preflight or, if it `stays`,
+   * when the challenges are removed. A rule that several lineages share stays until the last of them withdraws.
    */
   prepare?(
     lineage: string,
@@ -45,53 +44,57 @@ export interface Solver {
     account?: SolverAccount,
   ): Promise<Prepared>;
   /**
-   * Repeatable; also for a process that did not call `prepare`.
+   * Removes what `prepare` created. Repeatable; also works in a process that did not call `prepare`.
    *
-   * @param late look in the outside world even if the journal has nothing: a process that was suspended may have made
+   * @param late check the outside world even if the journal has nothing: a process that was suspended may have created
    * it after its removal
    */
   withdraw?(lineage: string, signal: AbortSignal, late?: boolean): Promise<void>;
-  /** Removes what `withdraw` was told to leave in place: the certificate is being deleted. */
+  /** Removes what `withdraw` left in place, because the certificate is being deleted. */
   forget?(lineage: string, signal: AbortSignal): Promise<void>;
   /**
    * Checks, without changing anything, whether the challenge can be answered for this identifier (the zone exists, no
-   * wildcard would be hidden). Fails with the error to show: `solver/wrong-answer` and `preflight/hides-wildcard` stop the
-   * order; other errors of the areas `dns/` and `solver/` mean "cannot tell". They stop a first issue, and a change of
-   * settings, if they come for every name.
+   * wildcard would be hidden). Fails with the error to show: `solver/wrong-answer` and `preflight/hides-wildcard` stop
+   * the order; other errors of the areas `dns/` and `solver/` mean "cannot tell". They stop a first issue, and a change
+   * of settings, if they occur for every name.
    *
    * @param account undefined if none is stored yet
    */
   preflight?(identifier: Identifier, signal: AbortSignal, account?: SolverAccount): Promise<void>;
   /**
-   * What lies between the name and the answer now, for `certfleet doctor`. Changes nothing outside; it may listen on
-   * the responder's port until the process ends. What fails becomes a hop; on abort it rejects with the signal's reason.
+   * Describes what currently lies between the name and the answer, for `certfleet doctor`. Changes nothing outside; it
+   * may listen on the responder's port until the process ends. A failure becomes a hop. On abort, it rejects with the
+   * signal's reason.
    */
   describePath?(identifier: Identifier, signal: AbortSignal, account?: SolverAccount): Promise<DescribedPath>;
   /** Returns the receipt, or null if `cleanup` needs none, which saves a durable write. */
   present(challenge: SolverChallenge, note: Note, signal: AbortSignal): Promise<Json>;
   ready(challenge: SolverChallenge, receipt: Json, signal: AbortSignal): Promise<Readiness>;
-  /** A solver that can tell notes by the signal whether there was something to remove (`core/async/writes.ts`). */
+  /**
+   * Removes the answer. A solver that can tell records on the signal whether there was something to remove
+   * (`core/async/writes.ts`).
+   */
   cleanup(challenge: SolverChallenge, receipt: Json | undefined, signal: AbortSignal): Promise<void>;
-  /** Where a person finds the answer, to remove it by hand: the TXT name and value. */
+  /** Returns where a person finds the answer, to remove it by hand: the TXT name and value. */
   placeOf?(challenge: SolverChallenge, receipt: Json | undefined): string | undefined;
   /**
-   * Whether a removal that succeeded may have missed the answer: what was presented last may not be in the service's own
-   * list yet. For so many ms it may be missed; undefined if it is found at once. The engine then keeps a tombstone,
-   * and cleans up again after that time, and later.
+   * Returns for how many ms a removal that succeeded may have missed the answer, because the service's own list may not
+   * have the latest values yet; undefined if the answer is found at once. The engine then keeps a tombstone, and cleans
+   * up again after that time, and later.
    */
   mayMissForMs?(challenge: SolverChallenge, receipt: Json | undefined): number | undefined;
   /**
    * Releases ports and child processes. Called once, when the process has finished its work. If other processes rely on
-   * the solver, it may wait for them until the signal aborts; without a signal it ends at once.
+   * the solver, it may wait for them until the signal aborts; without a signal, it ends at once.
    */
   close?(signal?: AbortSignal): Promise<void>;
 }
 
 /** The account for which challenges are answered. */
 export interface SolverAccount {
-  /** Unknown until the CA has answered newAccount. */
+  /** Undefined until the CA has responded to newAccount. */
   readonly url?: string | undefined;
-  /** RFC 7638 thumbprint of its key. */
+  /** RFC 7638 thumbprint of the account key. */
   readonly thumbprint: string;
 }
 
@@ -103,27 +106,27 @@ export interface SolverChallenge {
   readonly token: string;
   /** RFC 8555 §8.1. */
   readonly keyAuthorization: string;
-  /** The account's URL, if the type is dns-account-01, which has it in the record's name. */
+  /** The account's URL, for dns-account-01, whose record name depends on it. */
   readonly accountUrl?: string | undefined;
   /** For `present`, if the type is dns-persist-01. */
   readonly persist?: PersistTerms;
-  /** The lineage, for locks, logs and names. */
+  /** The lineage's name, for locks, logs and names. */
   readonly lineage: string;
   /**
-   * All identifiers of the certificate that this solver answers for, and how many of their challenges remain after this
-   * one, for certbot's hooks.
+   * All identifiers of the certificate for which this solver answers. `remaining` is how many of their challenges
+   * follow this one. For certbot's hooks.
    */
   readonly allIdentifiers: readonly Identifier[];
   readonly remaining: number;
 }
 
-/** What a record of dns-persist-01 must say. */
+/** What a dns-persist-01 record must say. */
 export interface PersistTerms {
-  /** The CA's names for itself; the record has one of them. */
+  /** The CA's names for itself; the record must have one of them. */
   readonly issuers: readonly string[];
   readonly directory: string;
   readonly account: PersistAccount;
-  /** The certificate has a wildcard of the name, too. */
+  /** Whether the certificate also has a wildcard of the name. */
   readonly wildcard: boolean;
   /** Records that were written, or were about to be. */
   readonly kept: readonly KeptRecord[];
@@ -140,35 +143,35 @@ export interface Prepared {
   /** What to request by the public path. */
   readonly probe?: Probe;
   /**
-   * For TLS-ALPN-01, in place of a probe: the key authorization of the certificate that a handshake for the identifier
-   * must show by the public path.
+   * For TLS-ALPN-01, instead of a probe: returns the key authorization of the certificate that a handshake for the
+   * identifier must present by the public path.
    */
   readonly handshake?: (identifier: Identifier) => string;
-  /** Whether it is in place; returns at once. `readyBudgetMs` holds here too. */
+  /** Reports whether everything is in place; returns at once. `readyBudgetMs` also applies here. */
   ready?(signal: AbortSignal): Promise<Readiness>;
-  /** Nothing was made, because it is there from before. Makes it anew; called if the probe is not answered. */
+  /** Set if nothing was created, because it already existed. Creates it again; called if the probe is not answered. */
   again?(signal: AbortSignal): Promise<Prepared>;
 }
 
 export interface DescribedPath {
-  /** In the sequence in which a request passes them. */
+  /** In the order in which a request passes them. */
   readonly hops: readonly Hop[];
-  /** What the public path must answer now; absent if it leads to the solver only during an order. */
+  /** What the public path must currently answer; absent if it leads to the solver only during an order. */
   readonly probe?: Probe;
   /** As in {@link Prepared}. */
   readonly handshake?: (identifier: Identifier) => string;
-  /** Whether the balancer reaches the responder, in its own words; returns at once. */
+  /** Reports whether the balancer reaches the responder, in its own words; returns at once. */
   healthy?(signal: AbortSignal): Promise<Readiness>;
-  /** The public addresses of the balancer, which may be private ones in a test or a private cloud. */
+  /** The balancer's public addresses, which may be private in a test or a private cloud. */
   readonly addresses?: readonly string[];
 }
 
 export interface Probe {
-  /** The path below the host; it has the form of a challenge's. */
+  /** The path below the host, in the form of a challenge's path. */
   readonly path: string;
-  /** What messages call it, if it has a part that is different each time: `/.well-known/acme-challenge/_health`. */
+  /** The path as shown in messages, if it has a part that differs each time: `/.well-known/acme-challenge/_health`. */
   readonly shownPath?: string;
   readonly body: string;
-  /** What to do if it is not answered, if that is more than to lead the path to the solver. */
+  /** What to do if it is not answered, if leading the path to the solver is not enough. */
   readonly advice?: string;
 }

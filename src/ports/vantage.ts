@@ -1,9 +1,10 @@
-/** A place from which the service is checked the way the CA or a client would. The first one is this machine. */
+/** A place from which the service is checked as the CA or a client would see it. The first one is this machine. */
 export interface Vantage {
   readonly name: string;
   /**
-   * GET from one address, with the Host header of the URL; at most 64 KiB, without following redirects. Over HTTPS
-   * without verification, as a CA does that follows a redirect. Rejects with `network/failed` if there is no answer.
+   * Sends a GET to one address, with the URL's Host header; reads at most 64 KiB, without following redirects. HTTPS is
+   * not verified, because a CA that follows a redirect does not verify it either. Rejects with `network/failed` if
+   * there is no response.
    */
   get(
     url: string,
@@ -11,8 +12,9 @@ export interface Vantage {
     signal: AbortSignal,
   ): Promise<{ readonly status: number; readonly location: string | undefined; readonly body: string }>;
   /**
-   * A TLS handshake with SNI, without verification. Returns the certificate for the caller to compare, and the protocol
-   * that the server chose of the one offered in `protocol` (ALPN). Rejects with `network/failed` if it does not complete.
+   * Performs a TLS handshake with SNI, without verification. Returns the certificate for the caller to compare, and the
+   * protocol that the server chose (ALPN) if `protocol` offered one. Rejects with `network/failed` if the handshake
+   * does not complete.
    */
   handshake(
     endpoint: {

@@ -11,7 +11,7 @@ import type { Vantage } from './vantage.ts';
 
 /**
  * Everything outside this process, as one object. Adapters get it, and tests replace parts of it to trace, interrupt or
- * simulate effects. Made in `lib/world.ts`.
+ * simulate effects. Created in `lib/world.ts`.
  */
 export interface World {
   readonly clock: Clock;
@@ -22,20 +22,20 @@ export interface World {
   readonly streams: Streams;
   readonly vantage: Vantage;
   readonly log: Log;
-  /** Undefined without a terminal, and where nobody is to be asked. */
+  /** Undefined without a terminal, and where no one may be asked. */
   readonly person?: Person | undefined;
-  /** All addresses of a host, as programs on this machine find them (hosts file included). */
+  /** Returns all addresses of a host, as programs on this machine find them (hosts file included). */
   lookup(host: string, signal: AbortSignal): Promise<readonly string[]>;
-  /** A new HTTP client; the world's `close()` closes it. */
+  /** Creates an HTTP client; the world's `close()` closes it. */
   http(options?: HttpOptions): Http;
   close(): Promise<void>;
 }
 
 export interface HttpOptions {
-  /** A PEM file with roots to trust besides the system's. */
+  /** A PEM file with roots to trust in addition to the system's. */
   readonly caFile?: string;
-  /** Trust no other roots than those of `caFile`. A proxy may also have a certificate of the system's roots. */
+  /** Trust only the roots of `caFile`. A proxy may still have a certificate from the system's roots. */
   readonly onlyThisCa?: boolean;
-  /** How many connections to one origin (default 16). */
+  /** How many connections to open to one origin (default 16). */
   readonly connections?: number;
 }

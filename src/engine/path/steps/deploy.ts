@@ -88,7 +88,8 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
 }
 
 /**
- * Returns which targets are left to another process. As long as one of them lacks the version, so are the endpoints.
+ * Returns a function that reports whether a target is left to another process. As long as one of these targets lacks the
+ * version, the endpoints are left to that process, too.
  */
 function leftTo({ only, wanted }: Job, lacking: readonly string[]): (target: string) => boolean {
   const isOthers = only && targetNames(wanted).some((target) => lacking.includes(target) && !only.includes(target));
