@@ -7,7 +7,7 @@ export interface HostPort {
 }
 
 /**
- * Reads `host:port` or `[2001:db8::1]:port`; without a port it uses `fallback`, if given. Returns undefined for any
+ * Parses `host:port` or `[2001:db8::1]:port`. Without a port, uses `fallback`, if given. Returns undefined for any
  * other text.
  */
 export function parseHostPort(text: string, fallback?: number): HostPort | undefined {
@@ -23,7 +23,7 @@ export function parseHostPort(text: string, fallback?: number): HostPort | undef
   return { host, port };
 }
 
-/** `[::1]:443` for `::1:443`, which could be a whole IPv6 address as well; undefined for any other text. */
+/** Returns `[::1]:443` for `::1:443`, which could also be a whole IPv6 address, or undefined for any other text. */
 export function inBrackets(text: string): string | undefined {
   const [, address, port] = /^(.*:.*):(\d{1,5})$/.exec(text) ?? [];
   return address !== undefined && canonicalAddress(address) !== undefined ? `[${address}]:${port}` : undefined;

@@ -3,8 +3,8 @@ import { nearest } from '../core/text/nearest.ts';
 import type { OptionField } from './fields.ts';
 
 /**
- * The keys by which a file may name an option: the option's own name in any spelling and its aliases, each with and
- * without certbot's prefix.
+ * Returns the keys by which a file may name an option: the option's own name in any spelling and its aliases, each with
+ * and without certbot's prefix.
  */
 export const keysOf = (
   { name, aliases }: Pick<OptionField, 'name' | 'aliases'>,
@@ -18,12 +18,12 @@ export const keysOf = (
   ),
 ];
 
-/** certbot's own way to write a key. */
+/** Reports whether a key is in certbot's spelling. */
 export const isIniKey = (alias: string): boolean => /^(certbot_)?dns_/.test(alias);
 
 export const snakeCase = (name: string): string => name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
 
-/** The keys of an option that a person would write: those of certbot's INI, else its name. */
+/** Returns the keys of an option that a person would write: those of certbot's INI, or else its name. */
 export function writtenKeys(field: OptionField, prefixes: readonly string[]): readonly string[] {
   const keys = keysOf({ ...field, name: snakeCase(field.name) }, prefixes);
   const ofCertbot = [...field.aliases.filter(isIniKey), ...keys.filter(isIniKey)];
@@ -31,7 +31,7 @@ export function writtenKeys(field: OptionField, prefixes: readonly string[]): re
 }
 
 /**
- * Says why a file has a value for none of these options. Of the file's own keys it shows only those that are like a
+ * Explains why a file has a value for none of these options. Of the file's own keys, shows only those that resemble a
  * known one, because the others may be a part of a secret.
  *
  * @param all the adapter's options
@@ -58,7 +58,7 @@ export function whyLacking(
   return another === undefined ? none : `${none}; its keys begin with ${another}, so it is for another provider`;
 }
 
-/** A key of a file that is almost one for these options, in words; undefined if there is none. */
+/** Describes a key in a file that is almost one for these options. Returns undefined if there is none. */
 function typoIn(
   keys: readonly string[],
   wanted: readonly OptionField[],
@@ -77,7 +77,10 @@ const prefixOf = (key: string) => /^(?:.*:)?((?:certbot_)?dns_[a-z0-9]+_)/.exec(
 const ofAnother = (prefixes: readonly string[]) => (prefix: string | undefined) =>
   prefix !== undefined && nearest(prefix, prefixes) === undefined;
 
-/** A mistyped key for one of these options, which a file with other options would hide; undefined if there is none. */
+/**
+ * Returns a mistyped key for one of these options, which a file with other options would hide, or undefined if there is
+ * none.
+ */
 export function mistyped(
   credentials: Credentials,
   wanted: readonly OptionField[],
@@ -92,7 +95,7 @@ export function mistyped(
   );
 }
 
-/** The values of an adapter's options in a file. Empty ones count as missing. */
+/** Returns the values of an adapter's options in a file. Empty values count as missing. */
 export function optionsIn(
   credentials: Credentials,
   fields: readonly OptionField[],
@@ -110,8 +113,8 @@ export function optionsIn(
 }
 
 /**
- * `apiToken`, `api_token` and `API-TOKEN` are one key. acme.sh stores keys with `SAVED_`, and plugins of certbot write
- * their own name and a colon before them.
+ * Normalizes the spelling: `apiToken`, `api_token` and `API-TOKEN` are one key. acme.sh stores keys with `SAVED_`, and
+ * plugins of certbot write their own name and a colon in front.
  */
 const spelling = (key: string): string =>
   key

@@ -3,35 +3,35 @@ import type { Settings } from '../core/spec/spec.ts';
 import type { Environment } from './options.ts';
 import { isKeyReference } from './store-key.ts';
 
-/** The paths used if neither a flag nor the configuration says otherwise. */
+/** The paths to use if neither a flag nor the configuration sets them. */
 export interface DefaultPaths {
   readonly configuration: string;
   readonly store: string;
-  /** Where certbot keeps everything. */
+  /** The folder where certbot keeps everything. */
   readonly certbot: string;
   /** The files and folders that cron reads. */
   readonly crontabs: readonly string[];
-  /** The folder of the crontabs that packages bring. */
+  /** The folder for crontabs from packages. */
   readonly cronFiles: string;
-  /** Where cron itself is; any of them will do. */
+  /** Possible paths of cron itself. */
   readonly cron: readonly string[];
   /** The folders of systemd units, and the folder of enabled timers. */
   readonly units: readonly string[];
   readonly timers: string;
-  /** Where systemd looks for credentials by their names: as they are, and encrypted by `systemd-creds`. */
+  /** The folders where systemd looks for credentials by their names: unencrypted, and encrypted by `systemd-creds`. */
   readonly credentials: string;
   readonly encryptedCredentials: string;
   /** The variables of the service that `install-timer` writes. */
   readonly environment: string;
-  /** Exists where systemd started the machine. */
+  /** A path that exists if systemd started the machine. */
   readonly bootedBySystemd: string;
-  /** Files that differ from machine to machine, and stay as they are. */
+  /** Files that differ from machine to machine, and do not change. */
   readonly machine: readonly string[];
 }
 
 /**
- * All default paths. `CERTFLEET_ROOT` is a folder to use instead of `/`: the tests set it, so that they never read or
- * change this machine's own certfleet.
+ * Returns all default paths. `CERTFLEET_ROOT` is a folder to use instead of `/`. The tests set it, so that they never
+ * read or change this machine's own certfleet.
  */
 export function defaultPaths(env: Environment): DefaultPaths {
   const below = (path: string) => resolve(env['CERTFLEET_ROOT'] || '/', path);
@@ -59,14 +59,14 @@ export function defaultPaths(env: Environment): DefaultPaths {
   };
 }
 
-/** `CERTFLEET_STORE_KEY` has the key, or says where it is. */
+/** Returns where the store key is. `CERTFLEET_STORE_KEY` contains the key, or names its place. */
 function storeKeysOf(env: Environment): readonly string[] {
   const variable = 'CERTFLEET_STORE_KEY';
   const value = env[variable];
   return !value ? [] : isKeyReference(value) ? [value] : [`env:${variable}`];
 }
 
-/** The settings used if nothing is configured. */
+/** Returns the settings to use if nothing is configured. */
 export const defaultSettings = (env: Environment): Settings => ({
   store: { type: 'file', path: defaultPaths(env).store },
   storeIsDeclared: false,

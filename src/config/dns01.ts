@@ -6,12 +6,12 @@ import { oneOf } from './problems.ts';
 import { dns01Type } from './registry.ts';
 import { resolverAddress } from './resolver-address.ts';
 
-/** The challenges that the solver `dns01` can answer; the first one is the default. */
+/** The challenges that the solver `dns01` can answer. The first one is the default. */
 export const dnsChallenges = ['dns-01', 'dns-account-01', 'dns-persist-01'] as const;
 
 /**
- * The options of the solver `dns01`, which is part of the engine and not an adapter file. Its provider is one, and
- * `options` are the provider's.
+ * The options of the solver `dns01`, which is part of the engine and not an adapter file. Its provider is an adapter,
+ * and `options` are the provider's.
  */
 export const dns01Options = z.strictObject({
   provider: z
@@ -83,13 +83,13 @@ export const dns01Options = z.strictObject({
 
 export interface Dns01Settings {
   readonly challenge: (typeof dnsChallenges)[number];
-  /** How long a new record of dns-persist-01 is good; for ever if undefined. */
+  /** How long a new dns-persist-01 record is valid; undefined for no limit. */
   readonly persistMs: number | undefined;
   readonly provider: string;
   /** The provider's options, with the provider as their `type`. */
   readonly options: AdapterSettings;
   readonly dns: { readonly zone: string; readonly nameservers: readonly string[] } | undefined;
-  /** undefined: as long as the provider needs. */
+  /** Undefined to wait as long as the provider needs. */
   readonly timeoutMs: number | undefined;
   readonly propagationMs: number | undefined;
   readonly ignoreNameservers: readonly string[];
@@ -125,7 +125,10 @@ export const zonesElsewhere = ({
     return solver ? [{ zone: zoneName(zone), solver }] : [];
   });
 
-/** The challenges that a solver can answer, by its type. A command solver names one in `challenge`; default dns-01. */
+/**
+ * Returns the challenges that a solver can answer, by its type. A command solver names one in `challenge`; by default,
+ * dns-01.
+ */
 export function challengesOf(solver: AdapterSettings): readonly ChallengeType[] {
   if (solver.type === dns01Type) {
     const { challenge } = solver;

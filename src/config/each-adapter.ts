@@ -8,7 +8,7 @@ export interface AdapterOfKind {
   readonly settings: AdapterSettings;
 }
 
-/** All adapters of a certificate. Whatever looks through its settings looks here. */
+/** Returns all adapters of a certificate. All code that searches a certificate's settings uses this function. */
 export const eachAdapter = ({ parts, targets }: Pick<StoredSpec, 'parts' | 'targets'>): readonly AdapterOfKind[] => [
   ...parts.flatMap(({ solver }) => eachAdapterOf('solver', solver)),
   ...targets.flatMap((target) => eachAdapterOf('deployer', target)),
@@ -23,7 +23,7 @@ export const eachAdapterOf = (
   ...(adapter.uses ?? []).flatMap((one) => eachAdapterOf(one.kind, one)),
 ];
 
-/** The solver `dns01` works with any DNS provider, whose options are one of its own. */
+/** Returns the adapter that the options belong to. Those of the solver `dns01` belong to its DNS provider. */
 export function whoseOptions(kind: AdapterKind, { name, settings }: NamedAdapter): AdapterOfKind {
   if (kind !== 'solver' || settings.type !== dns01Type) return { kind, name, settings };
   const { provider, options } = settings;

@@ -15,7 +15,7 @@ const head = (
 # Options: certfleet config schema, or docs/reference/configuration.md. A secret is file:/path or env:NAME.
 `;
 
-/** The stored settings of a certificate as the text of a configuration with this certificate alone. */
+/** Returns the stored settings of a certificate as the text of a configuration with only this certificate. */
 export async function editableText(stored: StoredSpec, registry: Registry): Promise<string> {
   const { name, issuer } = stored;
   if ((await literalsOf(stored, registry)).length > 0)
@@ -34,7 +34,7 @@ export async function editableText(stored: StoredSpec, registry: Registry): Prom
   return `${head(name)}${sections.map(([key, value]) => yamlOf({ [key]: value })).join('')}`;
 }
 
-/** As YAML in which characters that a terminal does not show, or that reorder the text, are escapes. */
+/** Formats value as YAML, and escapes characters that a terminal does not show or that reorder the text. */
 export const yamlOf = (value: object): string =>
   dump(value, {
     noRefs: true,
@@ -45,14 +45,14 @@ export const yamlOf = (value: object): string =>
     return code > 0xffff ? `\\U${hex(code, 8)}` : `\\u${hex(code, 4)}`;
   });
 
-/** Only in double quotes are there escapes. */
+/** Puts such texts in double quotes, the only style with escapes. */
 const quoteUnseen: ScalarStyleRule = (layout) => {
   if (layout.node.value.search(unseen) >= 0) layout.style = SCALAR_STYLE.DOUBLE_QUOTED;
 };
 
 const hex = (code: number, digits: number): string => code.toString(16).toUpperCase().padStart(digits, '0');
 
-/** Solvers, deployers and load balancers by name, with references in place of what is stored inside. */
+/** Returns solvers, deployers and load balancers by name, with references in place of the settings stored inside. */
 function adaptersOf({ parts, targets }: StoredSpec): Readonly<Record<string, object>> {
   const balancers: Record<string, AdapterSettings> = {};
   const named = new Map<string, AdapterSettings>();

@@ -4,7 +4,7 @@ import type { CertificateSpec } from '../core/spec/spec.ts';
 import type { NamedSolvers } from '../core/spec/spec-parts.ts';
 import { present } from '../core/text/present.ts';
 
-/** A certificate as one of `certificates` in the configuration. */
+/** Returns a certificate as an entry of `certificates` in the configuration. */
 export function entryOf(spec: CertificateSpec): Readonly<Record<string, unknown>> {
   const { identifiers, solver, solvers, validity, deploy, ...rest } = spec;
   return {
@@ -15,7 +15,7 @@ export function entryOf(spec: CertificateSpec): Readonly<Record<string, unknown>
   };
 }
 
-/** Its identifiers, each with its solver if that is another one than `solver`. */
+/** Returns the identifiers, each with its solver unless that is `solver`. */
 export const solversEntry = (identifiers: readonly Identifier[], { solver, solvers = {} }: NamedSolvers) => ({
   solver,
   identifiers: identifiers.map((identifier) => {

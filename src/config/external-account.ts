@@ -6,7 +6,7 @@ import { type ResolveContext, resolveOptions } from './options.ts';
 
 const kid = z
   .string()
-  // It is the account's name too, so it is not read from elsewhere.
+  // The key ID is also the account's name, so it cannot be a reference.
   .regex(/^(?!(env|file):)[\x21-\x7e]{1,200}$/, {
     error: 'write the key id itself, 1 to 200 characters without spaces',
   })
@@ -17,7 +17,9 @@ const algorithm = z
   .optional()
   .meta({ title: 'MAC algorithm: HS256 (default), HS384 or HS512, if the CA asks for another one' });
 
-/** The options of an external account (RFC 8555 §7.3.4): they are read, checked and kept like those of an adapter. */
+/**
+ * The options of an external account (RFC 8555 §7.3.4), which are read, checked and stored like those of an adapter.
+ */
 export const externalAccount = {
   id: 'eab',
   options: z.strictObject({
@@ -27,7 +29,7 @@ export const externalAccount = {
   }),
 };
 
-/** As it is written in the configuration. */
+/** The external account as written in the configuration. */
 export const eabFields = z.strictObject({
   kid,
   hmacKey: z
@@ -51,7 +53,7 @@ export const externalAccountOf = ({
   ...present({ hmacKey, algorithm: alg }),
 });
 
-/** In the form that the functions for options take. */
+/** Converts an external account to the form that the functions for options accept. */
 export const eabSettings = (eab: ExternalAccount): AdapterSettings => ({ type: externalAccount.id, ...eab });
 
 /** Reads the key of an issuer’s external account. Fails with `config/eab-key-missing`, or as {@link resolveOptions}. */

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { OptionInfo } from './registry.ts';
 
-/** One option of an adapter, read from its zod schema. */
+/** One option of an adapter, derived from its zod schema. */
 export interface OptionField extends OptionInfo {
   /** The type that the schema accepts, so that text from a flag or the environment can be converted. */
   readonly takes: 'string' | 'number' | 'boolean' | 'array' | 'other';
@@ -9,13 +9,13 @@ export interface OptionField extends OptionInfo {
   readonly description: string;
   readonly examples: readonly unknown[];
   readonly defaultValue: unknown;
-  /** Other names of it, in the environment and in files with credentials: those of lego, acme.sh and certbot. */
+  /** The option's other names, in the environment and in credentials files: those of lego, acme.sh and certbot. */
   readonly aliases: readonly string[];
-  /** Other options, without which this one is of no use. */
+  /** Other options, without which this one has no effect. */
   readonly needs: readonly string[];
-  /** It names a file with credentials; the prefixes of the keys in it. */
+  /** The prefixes of the keys in the credentials file that this option names; undefined for other options. */
   readonly credentials: readonly string[] | undefined;
-  /** The platform gives it to each process anew, so it is not stored with a certificate. */
+  /** Whether the platform gives each process a new value, so that the option is not stored with a certificate. */
   readonly ofThisProcess: boolean;
 }
 
@@ -27,7 +27,7 @@ type Definition = {
 };
 const definitionOf = (schema: z.ZodType): Definition => (schema as unknown as { _zod: { def: Definition } })._zod.def;
 
-/** The schemas inside an optional, default or transformed schema, outermost first. */
+/** Yields the schemas inside an optional, default or transformed schema, outermost first. */
 function* layers(schema: z.ZodType): Generator<z.ZodType> {
   for (let layer: z.ZodType | undefined = schema; layer; ) {
     yield layer;
@@ -36,10 +36,10 @@ function* layers(schema: z.ZodType): Generator<z.ZodType> {
   }
 }
 
-/** The schema without optional, default and transform: what a person writes. */
+/** Returns the schema without optional, default and transform, which describes what a person writes. */
 export const innermost = (schema: z.ZodType): z.ZodType => [...layers(schema)].at(-1)!;
 
-/** The options of an adapter's definition, in the order of the definition. */
+/** Returns the options of an adapter's definition, in the order of the definition. */
 export const optionFields = (options: z.ZodObject): readonly OptionField[] =>
   Object.entries(options.shape as Record<string, z.ZodType>).map(([name, schema]) => {
     const all = [...layers(schema)];
@@ -66,7 +66,7 @@ export const optionFields = (options: z.ZodObject): readonly OptionField[] =>
     };
   });
 
-/** `2m`, `8s`, `1500ms`: the shortest way to write a duration. */
+/** Returns the shortest way to write a duration: `2m`, `8s`, `1500ms`. */
 const durationText = (ms: number): string =>
   ms > 0 && ms % 60_000 === 0 ? `${ms / 60_000}m` : ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;
 
@@ -76,7 +76,7 @@ const texts = (value: unknown): readonly string[] =>
 const isTaken = (kind: string): kind is 'string' | 'number' | 'boolean' | 'array' =>
   kind === 'string' || kind === 'number' || kind === 'boolean' || kind === 'array';
 
-/** The keys that an object may have at a path below a schema; undefined if any are allowed. */
+/** Returns the keys that an object may have at a path below a schema, or undefined if any are allowed. */
 export function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): readonly string[] | undefined {
   const inner = innermost(schema);
   const definition = definitionOf(inner) as Definition & {
@@ -86,7 +86,7 @@ export function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): read
     readonly options?: readonly z.ZodType[];
   };
   const [first, ...rest] = path;
-  // Of several kinds, only a group has keys.
+  // Of several alternatives, only a group has keys.
   if (definition.options) return definition.options.flatMap((one) => knownKeys(one, path) ?? []);
   if (first === undefined) return definition.shape && Object.keys(definition.shape);
   const next = definition.shape?.[String(first)] ?? definition.element ?? definition.valueType;

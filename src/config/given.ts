@@ -3,12 +3,12 @@ import { type OptionField, optionFields } from './fields.ts';
 import type { Environment, WithOptions } from './options.ts';
 import { environmentName } from './registry.ts';
 
-/** A value of an option, not yet read if it is `file:…` or `env:…`, and where it was found. */
+/** The value of an option, before a `file:…` or `env:…` is read, and the place where it was found. */
 export interface Given {
   readonly value: unknown;
-  /** `alias`: a variable of another client. `file`: a file with credentials, whose values are never references. */
+  /** `alias`: a variable of another client. `file`: a credentials file, whose values are never references. */
   readonly from: 'settings' | 'variable' | 'alias' | 'file';
-  /** The variable that holds it; undefined in other places. */
+  /** The variable that contains the value; undefined in other places. */
   readonly variable?: string;
 }
 
@@ -21,17 +21,20 @@ export interface Places {
 /** All options of an adapter that are given somewhere. */
 export interface GivenOptions {
   readonly fields: readonly OptionField[];
-  /** The option that names a file with credentials, if it is given. */
+  /** The option that names a credentials file, if it is given. */
   readonly credentials: { readonly field: OptionField; readonly given: Given } | undefined;
-  /** By option. Call it with the file's values once they are read; without them, what only the file has is missing. */
+  /**
+   * Returns the values by option. Call it with the file's values once they are read. Without them, options that only
+   * the file has are missing.
+   */
   find(inFile?: ReadonlyMap<string, string>): ReadonlyMap<string, Given>;
 }
 
 /**
  * Finds an adapter's options: first in the settings, then in certfleet's own variables, then in variables of other
- * clients. A file with credentials comes directly after the place that names it.
+ * clients. A credentials file comes directly after the place that names it.
  *
- * Secrets of other clients are taken only if no secret is given otherwise: a left-over AWS_SESSION_TOKEN does not belong
+ * Secrets of other clients are used only if no secret is given otherwise: a leftover AWS_SESSION_TOKEN does not belong
  * to the keys in the settings.
  */
 export function givenOptions(definition: WithOptions, places: Places): GivenOptions {
@@ -47,7 +50,7 @@ export function givenOptions(definition: WithOptions, places: Places): GivenOpti
     for (const variable of aliases) {
       const value = nonEmpty(places.env[variable]);
       if (value !== undefined) return { value, from: 'alias', variable };
-      // lego reads a file that a variable with this ending names.
+      // lego reads a secret from the file that a variable with this ending names.
       const file = nonEmpty(places.env[`${variable}_FILE`]);
       if (file?.startsWith('/')) return { value: `file:${file}`, from: 'alias' };
     }
@@ -91,7 +94,7 @@ export function givenOptions(definition: WithOptions, places: Places): GivenOpti
   };
 }
 
-/** The variable of an option that is not configured. */
+/** Returns the variable that provides an option if the settings do not. */
 export const variableOf = (definition: WithOptions, option: string, prefix: string | undefined): string =>
   environmentName(prefix === undefined ? definition.id : prefix.replace(/^CERTFLEET_/, ''), option);
 

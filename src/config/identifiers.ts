@@ -15,7 +15,7 @@ import type { IssuerSettings } from '../core/spec/spec.ts';
 import { isPublicIssuer } from './issuers.ts';
 
 /**
- * Reads an identifier as people write it: makes upper case, a trailing dot, an international name in its own letters
+ * Parses an identifier as people write it. Makes upper case, a trailing dot, an international name in its own letters
  * and an address in brackets canonical. Fails with `identifier/invalid`.
  */
 export function parseIdentifier(text: string): Identifier {
@@ -37,24 +37,26 @@ export function parseIdentifier(text: string): Identifier {
   return { type: 'dns', value: name };
 }
 
-/** The default name of a certificate. */
+/** Returns the default name of a certificate. */
 export const lineageNameOf = (identifiers: readonly Identifier[]): string =>
   defaultLineageName(identifiers, (text) => createHash('sha256').update(text).digest('hex'));
 
-/** Lower case, with labels in other scripts as A-labels (xn--…); undefined if IDNA forbids it. */
+/**
+ * Returns the name in lower case, with labels in other scripts as A-labels (xn--…), or undefined if IDNA forbids it.
+ */
 function toAscii(name: string): string | undefined {
   const lower = name.toLowerCase();
   const ascii = /^[\x21-\x7e]*$/.test(lower);
   if (ascii && !lower.includes('xn--')) return lower;
   const wildcard = lower.startsWith('*.');
   const base = wildcard ? lower.slice(2) : lower;
-  // domainToASCII would decode %61 and cut at these characters; dnsNameProblem words these errors better.
+  // domainToASCII would decode %61 and cut at these characters. dnsNameProblem words these errors better.
   if (/[\x00-\x20%#/:<>?@[\\\]^|*\x7f]/.test(base)) return lower;
   const converted = domainToASCII(base);
   return converted === '' || !isDecodable(converted) ? undefined : `${wildcard ? '*.' : ''}${converted}`;
 }
 
-/** Whether every xn-- label is valid: newer versions of Node accept `xn--a`, which means nothing. */
+/** Reports whether every xn-- label is valid. Newer versions of Node accept `xn--a`, which has no meaning. */
 function isDecodable(ascii: string): boolean {
   const unicode = domainToUnicode(ascii).split('.');
   return ascii.split('.').every((label, at) => !label.startsWith('xn--') || /[^\x00-\x7f]/.test(unicode[at] ?? ''));
@@ -65,23 +67,23 @@ const nameInUrl = (text: string): string => {
   return host === '' ? '' : `: ${host}`;
 };
 
-/** An international name in its own letters, followed by its A-labels; any other name unchanged. */
+/** Returns an international name in its own letters, followed by its A-labels, and any other name unchanged. */
 export function withLetters(name: string): string {
   // Node would read `1.2.3` as an address.
   const letters = name.includes('xn--') ? domainToUnicode(name) : '';
   return letters === '' || letters === name ? name : `${name} (${letters})`;
 }
 
-// For messages: without control characters, and not too long.
+// Makes a text safe for messages: without control characters, and not too long.
 const shown = (text: string): string => {
   const clean = text.replace(/\p{C}/gu, '?');
   return clean.length > 80 ? `${clean.slice(0, 77)}...` : clean;
 };
 
 /**
- * Reads a certificate's list of identifiers, without repetitions: at least one, at most 100.
+ * Parses a certificate's list of identifiers, without repetitions: at least one, at most 100.
  *
- * @param certificate how to call the certificate in the message
+ * @param certificate the certificate's name in the message
  */
 export function parseIdentifiers(texts: readonly string[], certificate: string): readonly Identifier[] {
   const identifiers = withoutDuplicates(texts.filter((text) => text.trim() !== '').map(parseIdentifier));
@@ -94,13 +96,13 @@ export function parseIdentifiers(texts: readonly string[], certificate: string):
 export interface IdentifierUse {
   readonly identifiers: readonly Identifier[];
   readonly issuer: { readonly name: string; readonly settings: IssuerSettings };
-  /** The solver of an identifier: the challenge types that it answers, and its name. */
+  /** Returns the solver of an identifier: the challenge types that it supports, and its name. */
   solverOf(identifier: Identifier): { readonly name: string; readonly answers: readonly ChallengeType[] };
 }
 
 /**
- * Checks that this issuer and these solvers can handle the identifiers; fails with an `identifier/…` otherwise. Loads the
- * public suffix list (24 ms) only for a public CA.
+ * Checks that this issuer and these solvers can handle the identifiers. Fails with an `identifier/…` otherwise. Loads
+ * the public suffix list (24 ms) only for a public CA.
  */
 export async function checkIdentifiers({ identifiers, issuer, solverOf }: IdentifierUse): Promise<void> {
   const covered = coveredByWildcard(identifiers);

@@ -3,7 +3,7 @@ import { canonicalAddress } from '../core/names/identifiers.ts';
 import type { IssuerSettings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 
-/** Finds an issuer by short name or directory URL; undefined if the text is neither. */
+/** Finds an issuer by short name or directory URL. Returns undefined if the text is neither. */
 export function directoryOf(text: string): { readonly directory: string; readonly known?: KnownIssuer } | undefined {
   const named = Object.hasOwn(knownIssuers, text) ? knownIssuers[text] : undefined;
   if (named) return { directory: named.directory, known: named };
@@ -15,7 +15,7 @@ export function directoryOf(text: string): { readonly directory: string; readonl
   return { directory: text, ...present({ known }) };
 }
 
-/** The name of an issuer that was given as a URL: its short name if it has one, else host and path. */
+/** Returns the name of an issuer that was given as a URL: its short name if it has one, or else host and path. */
 export function issuerNameOf(text: string): string {
   if (Object.hasOwn(knownIssuers, text)) return text;
   const known = Object.entries(knownIssuers).find(([, { directory }]) => directory === text);
@@ -25,8 +25,9 @@ export function issuerNameOf(text: string): string {
 }
 
 /**
- * Whether the rules of public CAs (names under a public suffix) apply to an issuer. Known public CAs are public. Others
- * are private if they are marked `test`, have a `caFile`, or use an address or a name without public suffix.
+ * Reports whether the rules of public CAs (names under a public suffix) apply to an issuer. Known public CAs are
+ * public. Others are private if they are marked `test`, have a `caFile`, or use an address or a name without public
+ * suffix.
  */
 export async function isPublicIssuer(issuer: IssuerSettings): Promise<boolean> {
   if (issuer.test) return false;

@@ -10,7 +10,7 @@ import { configuration } from './schema.ts';
 
 type Schema = { [key: string]: unknown; properties?: Record<string, Schema>; required?: string[] };
 
-/** JSON Schema (draft 2020-12) of certfleet.yaml for editors, with all adapters' options. */
+/** Returns the JSON Schema (draft 2020-12) of certfleet.yaml for editors, with all adapters' options. */
 export async function configurationJsonSchema(registry: Registry): Promise<JsonObject> {
   const schema = convert(configuration);
   const properties = schema.properties!;
@@ -26,7 +26,7 @@ export async function configurationJsonSchema(registry: Registry): Promise<JsonO
   } as unknown as JsonObject;
 }
 
-/** What any option of an adapter may be instead of its value. */
+/** The references that may replace the value of any adapter option. */
 const reference: Schema = {
   type: 'string',
   pattern: '^(file:/|env:[A-Za-z_])',
@@ -53,13 +53,13 @@ async function choice(registry: Registry, kind: AdapterKind): Promise<Schema> {
   };
 }
 
-/** The options of `dns01` that do not depend on the provider, which each branch refers to: `dns01-timeout`. */
+/** Returns the options of `dns01` that do not depend on the provider, for each branch to refer to: `dns01-timeout`. */
 function dns01Shared(): Record<string, Schema> {
   const { provider: _provider, options: _options, ...shared } = convert(dns01Options).properties!;
   return Object.fromEntries(Object.entries(shared).map(([name, schema]) => [`dns01-${name}`, schema]));
 }
 
-/** One branch for each provider, so that an editor knows its options. */
+/** Returns one branch for each provider, so that an editor knows its options. */
 async function dns01Branches(registry: Registry): Promise<readonly Schema[]> {
   const { properties, ...rest } = convert(dns01Options);
   const shared = Object.fromEntries(
@@ -96,8 +96,8 @@ const typed = (id: string, title: string, options: Schema): Schema => ({
 });
 
 /**
- * An adapter's options as a person writes them: each may be a reference, and secrets may be left out, because the
- * environment may have them. A file with credentials may have all.
+ * Returns the schema of an adapter's options as a person writes them. Each may be a reference, and secrets may be
+ * omitted, because the environment may have them. A credentials file may have all of them.
  */
 function convertOptions(options: z.ZodObject): Schema {
   const { required, ...converted } = convert(options);
@@ -128,9 +128,9 @@ function convert(schema: z.ZodType): Schema {
     io: 'input',
     unrepresentable: 'any',
     override: ({ jsonSchema }) => {
-      // JSON Schema's own format of this name is ISO 8601; the pattern beside it is ours.
+      // JSON Schema's own format with this name is ISO 8601, while the pattern beside it is certfleet's.
       if (jsonSchema.format === 'duration') delete jsonSchema.format;
-      // Editors do not know certfleet's own keywords.
+      // Removes certfleet's own keywords, which editors do not know.
       const own = jsonSchema as Schema;
       const isSecret = own['secret'] === true;
       for (const keyword of ['secret', 'aliases', 'needs', 'credentials', 'ofThisProcess']) delete own[keyword];

@@ -1,7 +1,7 @@
 import { constructFromEvents, EVENT_ID, type Event, parseEvents, SCALAR_STYLE, YAMLException } from 'js-yaml';
 import type { Problem } from './problems.ts';
 
-/** The line of each problem, from 1: that of its key or value, or of the nearest parent that exists. */
+/** Returns the line of each problem, from 1: that of its key or value, or of the nearest parent that exists. */
 export function linesOf(text: string, problems: readonly Problem[]): readonly (number | undefined)[] {
   const root = placesOf(text);
   return problems.map((problem) => problem.line ?? lineAt(root, problem));
@@ -23,11 +23,11 @@ function lineAt(root: Place | undefined, { path, onKey }: Problem): number | und
 interface Place {
   /** Undefined if nothing is written there. */
   readonly line: number | undefined;
-  /** Those of a mapping by key, those of a list by index. */
+  /** The entries of a mapping by key, or those of a list by index. */
   readonly children?: ReadonlyMap<string, { readonly line: number | undefined; readonly value: Place }>;
 }
 
-/** Where everything in the first document is; undefined if it is not YAML. */
+/** Returns the places of everything in the first document, or undefined if it is not YAML. */
 function placesOf(text: string): Place | undefined {
   let events: readonly Event[];
   try {
@@ -73,12 +73,12 @@ function placesOf(text: string): Place | undefined {
     return [keyOf(event), { line: key.line, value: place() }] as const;
   };
   const item = () => {
-    // An empty item has no place of its own, only its dash, behind what ends the one before.
+    // An empty item has no position of its own, only its dash, which follows the end of the previous item.
     empty.lastIndex = at;
     const value = place();
     return { line: value.line ?? (empty.test(text) ? lineOf(empty.lastIndex) : undefined), value };
   };
-  /** As it is in the value that was read: a key may be written `"a"` or `0x10`. */
+  /** Returns a key as in the parsed value. The text may have `"a"` or `0x10`. */
   const keyOf = (event: Event): string => {
     if (event.type !== EVENT_ID.SCALAR) return '';
     const written = text.slice(event.valueStart, event.valueEnd);
@@ -88,7 +88,7 @@ function placesOf(text: string): Place | undefined {
   return document && place();
 }
 
-/** A text that is itself in YAML, quoted or not. */
+/** Matches a word that YAML reads as the same text, quoted or not. */
 const word = /^(?!(?:null|true|false)$)[a-z]\w*$/i;
 
 const empty = /(?:\s|#[^\n]*\n|["'[\]{}?:])*-/y;
@@ -105,5 +105,5 @@ function startOf(event: Event): number | undefined {
   return starts.find((start) => start >= 0);
 }
 
-/** Its text begins below its `|` or `>`. */
+/** Reports whether the text begins on the line after its `|` or `>`. */
 const isBlock = (style: number): boolean => style === SCALAR_STYLE.LITERAL_BLOCK || style === SCALAR_STYLE.FOLDED_BLOCK;

@@ -5,7 +5,7 @@ import { optionFields } from './fields.ts';
 import type { WithOptions } from './options.ts';
 import { adapterEntry, type Registry } from './registry.ts';
 
-/** Secrets that stand in settings themselves, not as `file:…` or `env:…`: all of a certificate's adapters. */
+/** Returns the literal secrets in the settings of all adapters of a certificate, other than `file:…` or `env:…`. */
 export async function literalsOf(
   { parts, targets, issuer: { settings } }: Pick<StoredSpec, 'parts' | 'targets' | 'issuer'>,
   registry: Registry,
@@ -14,7 +14,7 @@ export async function literalsOf(
   return [...(settings.eab ? inOptions(externalAccount, eabSettings(settings.eab)) : []), ...found];
 }
 
-/** The same of a whole configuration. */
+/** Returns the literal secrets of a whole configuration. */
 export async function literalsIn(
   { solvers, deployers, balancers, issuers }: Pick<Settings, 'solvers' | 'deployers' | 'balancers' | 'issuers'>,
   registry: Registry,
@@ -31,7 +31,7 @@ export async function literalsIn(
   return [...bound, ...found];
 }
 
-/** The same of one solver, which a tombstone may have kept. */
+/** Returns the literal secrets of one solver, which a tombstone may have kept. */
 export const inSolver = (solver: NamedAdapter, registry: Registry): Promise<readonly string[]> =>
   inAll(eachAdapterOf('solver', solver), registry);
 
@@ -40,7 +40,7 @@ const inAll = async (all: readonly AdapterOfKind[], registry: Registry): Promise
 
 async function inAdapter({ kind, settings }: AdapterOfKind, registry: Registry): Promise<readonly string[]> {
   const entry = adapterEntry(registry, kind, settings.type);
-  // Without its definition (an operator's module that is gone), nothing says which option is a secret.
+  // Without its definition (an operator's module that no longer exists), it is unknown which options are secrets.
   const definition: WithOptions | undefined = await entry?.load().catch(() => undefined);
   return definition ? inOptions(definition, settings) : [];
 }

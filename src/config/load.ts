@@ -11,12 +11,12 @@ import type { Problem } from './problems.ts';
 import type { Registry } from './registry.ts';
 
 export interface LoadRequest {
-  /** The file. Without it, the file of {@link defaultPaths} if it exists, else the defaults. */
+  /** The file. By default, the file of {@link defaultPaths} if it exists, or else the default settings. */
   readonly file?: string;
-  /** Its text, if it was read already. */
+  /** The file's text, if it was already read. */
   readonly text?: string;
   readonly files: Pick<Files, 'read' | 'stat'>;
-  /** May contain options that are left out. */
+  /** The environment, which may contain omitted options. */
   readonly env: Environment;
   readonly registry?: Registry;
 }
@@ -31,7 +31,7 @@ export interface CheckedConfiguration {
 
 /**
  * Reads certfleet.yaml. Fails with `config/unreadable`, or with a `config/invalid` that lists all problems with their
- * lines. If there is only one problem and it has an error of its own, that is the cause.
+ * lines. If there is only one problem and it has its own error, that is the cause.
  */
 export async function loadSettings(request: LoadRequest): Promise<Settings> {
   const { file, settings, problems } = await checkConfiguration(request);
@@ -49,7 +49,7 @@ export async function loadSettings(request: LoadRequest): Promise<Settings> {
 export async function checkConfiguration(request: LoadRequest): Promise<CheckedConfiguration> {
   const { file, text } = await read(request);
   if (text === undefined) return { file, text, settings: defaultSettings(request.env), problems: [] };
-  // Imported here, because a run with flags alone does not need the YAML parser.
+  // Imported here, because a run with only flags does not need the YAML parser.
   const { settingsOf } = await import('./yaml.ts');
   const { settings, problems } = await settingsOf(
     text,
@@ -67,13 +67,14 @@ export async function checkConfiguration(request: LoadRequest): Promise<CheckedC
   return { file, text, settings: undefined, problems: placed.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)) };
 }
 
-/** 10,000 certificates need 2 MiB. */
+/** Enough for 80,000 certificates, because 10,000 need 2 MiB. */
 const maxFileBytes = 16 * 1024 * 1024;
 
 /**
- * As ssh does: a file that the operator names is trusted as named (one that is mounted into a container has the owner it
- * has outside), the default one by its owner and mode. Not by its folders': a ConfigMap is mounted with mode 0777, and
- * another user cannot make a file that belongs to root.
+ * The error for a file that others can change. As in ssh, a file that the operator names is trusted (one that is
+ * mounted into a container has the owner that it has outside), while the default file must have a safe owner and mode.
+ * Its folders are not checked: a ConfigMap is mounted with mode 0777, and another user cannot create a file that
+ * belongs to root.
  */
 const untrusted = (found: Untrusted): Error =>
   fail('config/untrusted', { file: found.path, reason: found.reason, remedy: remedyOf(found) });

@@ -22,9 +22,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface ResolveContext {
   readonly env: Environment;
   readonly files: Pick<Files, 'read' | 'stat'>;
-  /** Variables are `<envPrefix>_<OPTION>`; by default `CERTFLEET_<ADAPTER>`. */
+  /** The prefix of variables, `<envPrefix>_<OPTION>`; by default, `CERTFLEET_<ADAPTER>`. */
   readonly envPrefix?: string;
-  /** The configured name (`edge`), for messages; by default the adapter's id. */
+  /** The configured name (`edge`), for messages; by default, the adapter's ID. */
   readonly name?: string;
   /** Called with each variable that `env:NAME` names, so that no hook gets it. */
   readonly onSecretVariable?: (name: string) => void;
@@ -35,14 +35,14 @@ export interface ResolveContext {
 export interface ResolvedOptions<Options> {
   readonly options: Options;
   /**
-   * Hex SHA-256 over the secret values. The lineage contains it, so that a changed credential ends the back-off. It is
-   * only as hard to guess as the secrets, so the store has mode 0600.
+   * The hex SHA-256 of the secret values. The lineage contains it, so that a changed credential ends the back-off. It
+   * is only as hard to guess as the secrets, so the store has mode 0600.
    */
   readonly credentials: string;
 }
 
 /**
- * Makes an adapter's options from its settings: adds missing options from a file with credentials and the environment,
+ * Resolves an adapter's options from its settings: adds missing options from a credentials file and the environment,
  * reads `file:…` and `env:…`, and parses everything with the adapter's own schema.
  *
  * Fails with `config/credential-missing`, `config/secret-unreadable`, `config/credentials-unusable`, `config/invalid`.
@@ -102,13 +102,16 @@ export async function resolveOptions<Shape extends z.ZodObject>(
 
 interface CredentialsFile {
   readonly path: string;
-  /** By option. */
+  /** Values by option. */
   readonly values: ReadonlyMap<string, string>;
-  /** Why it has no value for an option. */
+  /** Explains why the file has no value for an option. */
   whyNot(field: OptionField): string;
 }
 
-/** The file that the option `credentials` names, with the adapter's options in it; undefined if none is named. */
+/**
+ * Opens the file that the option `credentials` names, with the adapter's options in it. Returns undefined if none is
+ * named.
+ */
 async function openCredentials(
   { fields, credentials, find }: GivenOptions,
   context: ResolveContext & { readonly what: string },
@@ -118,14 +121,14 @@ async function openCredentials(
   const { what } = context;
   const place = { ...context, option: field.name, secret: false };
   const path = await openValue(given.value, place);
-  // The schema says what is wrong with it.
+  // The schema reports the problem.
   if (typeof path !== 'string' || !path.startsWith('/')) return undefined;
   const chosen = find().get('profile')?.value;
   const profile = chosen === undefined ? undefined : String(await openValue(chosen, { ...place, option: 'profile' }));
   const text = await readText(path, { ...place, secret: true });
   const prefixes = field.credentials ?? [];
-  // Lists and commands are not in such files, and who can write one must not choose what is run. The one program that
-  // they may name (`credential_process`) is refused if anyone else can write the file.
+  // Such files have no lists or commands, and a user who can write one must not choose what is run. The one program
+  // that they may name (`credential_process`) is refused if anyone else can write the file.
   const isText = ({ takes, secret }: OptionField) => secret || (takes !== 'array' && takes !== 'other');
   const others = fields.filter((one) => one !== field && one.name !== 'profile' && isText(one));
   const secrets = others.filter((one) => one.secret);
@@ -137,13 +140,13 @@ async function openCredentials(
     const lacking = secrets.filter(
       (one) => !one.required && !values.has(one.name) && given.get(one.name) === undefined,
     );
-    // An option that may be left out would be missed only by the service, if at all.
+    // A mistyped optional option would be noticed only by the service, if at all.
     const typo = values.size > 0 ? mistyped(found, lacking, fields, prefixes) : undefined;
     if (typo !== undefined) throw new CredentialsProblem(typo);
     if (values.size > 0) return { path, values, whyNot };
     throw new CredentialsProblem(whyLacking(found, secrets, fields, prefixes));
   } catch (error) {
-    // Without the cause, which may contain a part of the file.
+    // Omits the cause, which may contain a part of the file.
     if (!(error instanceof CredentialsProblem)) throw error;
     const [first] = secrets;
     const advice =
@@ -173,7 +176,7 @@ export function checkOptions(
     .map((key) => unknownKey(key, known, part));
   const found = options.find();
   const input: Record<string, unknown> = {};
-  /** Options whose value is not known before a file is read. */
+  /** Options whose value is unknown until a file is read. */
   const unread = new Set<string>();
   for (const field of fields) {
     const path = [...base, field.name];
@@ -207,7 +210,7 @@ export function checkOptions(
   return withoutEchoes([...problems, ...issues]);
 }
 
-/** The variables that an adapter's secrets name with `env:NAME`, and those of other clients, by option. */
+/** Returns the variables that an adapter's secrets name with `env:NAME`, and those of other clients, by option. */
 export function secretVariables(
   definition: WithOptions,
   settings: AdapterSettings,
@@ -224,8 +227,8 @@ export function secretVariables(
 }
 
 /**
- * Returns the secrets that come from the environment, by variable, and whatever else `env:NAME` names. They must be
- * stored, because cron does not have them. To resolve options later, pass `{ ...kept, ...env }`.
+ * Returns the secrets that come from the environment, by variable, and all other values that `env:NAME` names. They
+ * must be stored, because cron does not have them. To resolve options later, pass `{ ...kept, ...env }`.
  *
  * @param settings the configured settings; only `env:NAME` references in them count
  */
@@ -248,7 +251,10 @@ export function captureFromEnvironment(
   return captured;
 }
 
-/** The variables that an adapter's options come from: its own, those of other clients, and what `env:NAME` names. */
+/**
+ * Returns the variables that an adapter's options come from: its own, those of other clients, and those that `env:NAME`
+ * names.
+ */
 export function variablesOf(definition: WithOptions, env: Environment, settings: AdapterSettings): readonly string[] {
   const found = [...givenOptions(definition, { settings, env }).find().values()];
   return found.flatMap(({ variable, value }) => {
@@ -257,9 +263,7 @@ export function variablesOf(definition: WithOptions, env: Environment, settings:
   });
 }
 
-/**
- * Returns the options, without secrets, that come from the environment, because a stored spec must be complete.
- */
+/** Returns the options, without secrets, that come from the environment, because a stored spec must be complete. */
 export function optionsFromEnvironment(definition: WithOptions, env: Environment): AdapterSettings {
   const found: Record<string, string> = {};
   const options = givenOptions(definition, { settings: { type: definition.id }, env });
@@ -273,14 +277,14 @@ export function optionsFromEnvironment(definition: WithOptions, env: Environment
 const nonEmpty = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
 
 /**
- * Converts text from a flag or the environment to the schema's type; returns invalid text and other values as they are.
+ * Converts text from a flag or the environment to the schema's type. Returns invalid text and other values unchanged.
  */
 function fromText(field: OptionField, value: unknown): unknown {
   if (typeof value !== 'string') return value;
   const text = value.trim();
   if (field.takes === 'number') return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : value;
   if (field.takes === 'boolean') return text === 'true' ? true : text === 'false' ? false : value;
-  // certbot and lego write HMAC-SHA512 and hmac-sha512. with the dot of a name.
+  // certbot writes HMAC-SHA512, and lego writes hmac-sha512. with a domain name's final dot.
   const known = (innermost(field.schema) as { readonly options?: readonly unknown[] }).options ?? [];
   const plain = text.toLowerCase().replace(/\.$/, '');
   if (known.includes(plain)) return plain;
@@ -298,7 +302,7 @@ interface Place extends ResolveContext {
   readonly secret: boolean;
 }
 
-/** Reads `file:…` or `env:…`, or returns the value itself. That of a secret is text, and not empty. */
+/** Reads `file:…` or `env:…`, or returns the value itself. A secret's value must be a non-empty text. */
 async function openValue(given: unknown, place: Place): Promise<unknown> {
   if (typeof given !== 'string') {
     if (!place.secret) return given;
@@ -316,7 +320,7 @@ async function openValue(given: unknown, place: Place): Promise<unknown> {
       throw fail('config/credential-missing', { what: place.what, credential: `the environment variable ${variable}` });
     return value.startsWith('file:') ? readText(value.slice(5), place) : value;
   }
-  // A lineage's literal secret that its credentials lack.
+  // The credentials of the lineage lack this literal secret.
   if (place.secret && given.startsWith('kept:'))
     throw fail('config/credential-missing', { what: place.what, credential: `the stored value of "${place.option}"` });
   if (given.startsWith('file:')) return readText(given.slice(5), place);
@@ -327,7 +331,7 @@ async function openValue(given: unknown, place: Place): Promise<unknown> {
 
 async function readText(file: string, { files, warn, what, option, secret }: Place): Promise<string> {
   try {
-    // A secret is known to who can write its file. Any other option may name a program to run.
+    // A user who can write a secret's file knows the secret. Any other option may name a program to run.
     const trusted = ({ reason }: Untrusted) => fail('config/secret-unreadable', { file, reason });
     const bytes = await files.read(file, { named: true, ...present({ trusted: secret ? undefined : trusted }) });
     if (bytes === undefined) throw fail('config/secret-unreadable', { file, reason: 'no such file' });

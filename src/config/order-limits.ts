@@ -6,10 +6,10 @@ import type { IssuerSettings, Wishes } from '../core/spec/spec.ts';
 import { datesToOrder } from '../core/spec/validity.ts';
 
 /**
- * Refuses what this CA is known to refuse, before anything is asked of it. Fails with `identifier/not-in-profile`,
- * `config/ca-sets-validity` or `config/validity`.
+ * Refuses an order that this CA is known to refuse, before any request to the CA. Fails with
+ * `identifier/not-in-profile`, `config/ca-sets-validity` or `config/validity`.
  *
- * @param now without it, dates are not compared with today's
+ * @param now the present time; without it, dates are not compared with it
  */
 export function checkOrder(
   order: {

@@ -25,7 +25,7 @@ const definition = z.object(
   { error: 'its default export must be what `defineDnsProvider` of certfleet/define returns' },
 );
 
-/** What a module exports, checked; fails with a `config/invalid` that says all that is wrong. */
+/** Returns a module's default export, checked. Fails with a `config/invalid` that lists all problems. */
 export function definitionIn(module: Readonly<Record<string, unknown>>, path: string): DnsProviderDefinition {
   const found = module['default'];
   const checked = definition.safeParse(found);

@@ -8,7 +8,7 @@ import { knownKeys } from './fields.ts';
 export interface Problem {
   /** Keys and indexes from the top: `certificates`, 0, `issuer`. */
   readonly path: readonly PropertyKey[];
-  /** One sentence with the fix, without secrets. */
+  /** One sentence that says how to fix the problem, without secrets. */
   readonly message: string;
   /** Whether the key is wrong, not its value. */
   readonly onKey?: boolean;
@@ -16,36 +16,39 @@ export interface Problem {
   readonly missing?: boolean;
   /** For an unknown key, the known one that was probably meant. */
   readonly meant?: string;
-  /** Set if the text could not be parsed. */
+  /** The line, if the text could not be parsed. */
   readonly line?: number;
-  /** The error behind it, if it has a code of its own. */
+  /** The underlying error, if it has its own code. */
   readonly error?: CertfleetError;
 }
 
-/** `certificates[0].issuer`, for messages. */
+/** Formats a path for messages: `certificates[0].issuer`. */
 export const pathText = (path: readonly PropertyKey[]): string =>
   path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
     return text === '' ? String(part) : `${text}.${String(part)}`;
   }, '');
 
-/** How messages call what is at a path: by the keys of a file, or by the flags of a command. */
+/** Names for what is at a path in messages: the keys of a file, or the flags of a command. */
 export interface Places {
-  /** `certificates[0].keyType`, or `--key-type rsa1`. */
+  /** Returns `certificates[0].keyType`, or `--key-type rsa1`. */
   at(path: readonly PropertyKey[]): string;
-  /** ` in solvers.web`, after what is in that group; nothing for flags, which are named as a whole. */
+  /**
+   * Returns ` in solvers.web`, to follow something in that group, or an empty text for flags, which are named as a
+   * whole.
+   */
   within(path: readonly PropertyKey[]): string;
 }
 
-/** Those of a file. */
+/** The names for a file. */
 export const keys: Places = {
   at: pathText,
   within: (path) => (path.length === 0 ? '' : ` in ${pathText(path)}`),
 };
 
-/** A part of a configuration that is checked by itself. */
+/** A part of a configuration that is checked separately. */
 export interface Part {
-  /** Its path in the whole configuration. */
+  /** The part's path in the whole configuration. */
   readonly base: readonly PropertyKey[];
   readonly places?: Places;
 }
@@ -53,7 +56,7 @@ export interface Part {
 const whole: Part = { base: [] };
 
 /**
- * Words zod's findings, with the nearest known key for an unknown one.
+ * Describes zod's issues, with the nearest known key for an unknown one.
  *
  * @param value the checked value, to distinguish missing from wrong values
  */
@@ -92,18 +95,18 @@ export const problemsOf = (
     }),
   );
 
-/** Whether these are about what is in the value, and not its type. */
+/** Reports whether the issues concern the content of the value, and not its type. */
 const isDeeper = (issues: readonly z.core.$ZodIssue[]): boolean =>
   issues.every(({ code, path }) => code !== 'invalid_type' || path.length > 0);
 
-/** The schema's own message for a value of the wrong type, or the type that it must have. */
+/** Returns the schema's own message for a value of the wrong type, or the required type. */
 function typeProblem({ message, expected }: z.core.$ZodIssueInvalidType, given: unknown): string {
   if (!message.startsWith('Invalid input')) return message;
   const quotes = expected === 'string' && typeof given !== 'object' ? ': put it in quotes' : '';
   return `must be ${typeWords[expected] ?? expected}, not ${kindOf(given)}${quotes}`;
 }
 
-/** Omits `"solver" is missing` beside `unknown key "solvr"; did you mean "solver"?`: they are one mistake. */
+/** Omits `"solver" is missing` beside `unknown key "solvr"; did you mean "solver"?`, because they are one mistake. */
 export function withoutEchoes(problems: readonly Problem[]): readonly Problem[] {
   const meant = new Set(
     problems.flatMap((p) => (p.meant === undefined ? [] : [pathText([...p.path.slice(0, -1), p.meant])])),
@@ -111,7 +114,7 @@ export function withoutEchoes(problems: readonly Problem[]): readonly Problem[] 
   return problems.filter((problem) => !(problem.missing && meant.has(pathText(problem.path))));
 }
 
-/** The problem of an unknown key in a group. */
+/** Returns the problem of an unknown key in a group. */
 export const unknownKey = (key: string, known: readonly string[], { base, places = keys }: Part = whole): Problem => {
   const meant = nearest(key, known);
   const all = known.length > 0 ? `; available: ${known.join(', ')}` : '';
@@ -124,7 +127,7 @@ export const unknownKey = (key: string, known: readonly string[], { base, places
   };
 };
 
-/** The message about a word that is none of these. */
+/** Returns the message about a word that is none of these. */
 export const oneOf =
   (words: readonly string[]) =>
   ({ input }: { readonly input?: unknown }): string =>

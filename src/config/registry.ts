@@ -7,7 +7,7 @@ import type {
   StoreDefinition,
 } from '../define.ts';
 
-/** An adapter's metadata, known without loading it; `npm run gen` generates it from the definition. */
+/** An adapter's metadata, known without loading it. `npm run gen` generates it from the definition. */
 export interface AdapterInfo {
   readonly id: string;
   readonly title: string;
@@ -28,7 +28,7 @@ export interface AdapterEntry<Definition> extends AdapterInfo {
   load(): Promise<Definition>;
 }
 
-/** All adapters, by kind and id. */
+/** All adapters, by kind and ID. */
 export interface Registry {
   readonly dns: Readonly<Record<string, AdapterEntry<DnsProviderDefinition>>>;
   readonly solver: Readonly<Record<string, AdapterEntry<SolverDefinition>>>;
@@ -51,16 +51,19 @@ export const kindTitles: Readonly<Record<AdapterKind, string>> = {
 /** The solvers that are not adapter files: one works with any DNS provider, the other with any balancer. */
 export { dns01Type, forwardRuleType };
 
-/** The values that `type:` of a kind may have. */
+/** Returns the values that `type:` may have for a kind. */
 export const typesOf = (registry: Registry, kind: AdapterKind): readonly string[] =>
   kind === 'solver'
     ? [...Object.keys(registry.solver), dns01Type, forwardRuleType].sort()
     : Object.keys(registry[kind]);
 
-/** Whether a DNS provider is named by the path of its module. */
+/** Reports whether a DNS provider is named by the path of its module. */
 export const isModulePath = (provider: string): boolean => /^\.{0,2}\//.test(provider);
 
-/** A DNS provider outside certfleet: a module whose default export is what `defineDnsProvider` returns. */
+/**
+ * Returns the entry of a DNS provider outside certfleet: a module whose default export is the result of
+ * `defineDnsProvider`.
+ */
 const outsideEntry = (path: string): AdapterEntry<DnsProviderDefinition> => ({
   ...{ id: path, title: path, since: '', options: [] },
   async load() {
@@ -73,8 +76,8 @@ const outsideEntry = (path: string): AdapterEntry<DnsProviderDefinition> => ({
 });
 
 /**
- * The entry of an adapter, or undefined; never an inherited property (`constructor`). A DNS provider may also be the path
- * of a module.
+ * Returns the entry of an adapter, or undefined. Never returns an inherited property (`constructor`). A DNS provider
+ * may also be the path of a module.
  */
 export const adapterEntry = <K extends AdapterKind>(
   registry: Registry,
@@ -87,6 +90,6 @@ export const adapterEntry = <K extends AdapterKind>(
       ? (outsideEntry(id) as Registry[K][string])
       : undefined;
 
-/** The variable of an option that is not configured: `CERTFLEET_RFC2136_KEY_NAME`. */
+/** Returns the variable that provides an option: `CERTFLEET_RFC2136_KEY_NAME`. */
 export const environmentName = (adapter: string, option: string): string =>
   `CERTFLEET_${adapter.replaceAll(/[^A-Za-z0-9]+/g, '_').toUpperCase()}_${option.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase()}`;

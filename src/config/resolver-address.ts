@@ -2,7 +2,10 @@ import { parseServerAddress } from '../core/names/dns-name.ts';
 import { z } from '../define.ts';
 import { inBrackets, parseHostPort } from './addresses.ts';
 
-/** The message about a text that is no address: how to write it if only the brackets are missing. */
+/**
+ * Returns the message about a text that is not an address. If only the brackets are missing, the message shows how to
+ * write it.
+ */
 export const bracketsOr =
   (otherwise: string) =>
   ({ input }: { readonly input?: unknown }) => {
@@ -10,7 +13,7 @@ export const bracketsOr =
     return written === undefined ? otherwise : `put the IPv6 address in brackets, like ${written}`;
   };
 
-/** The address of a DNS server, with a port if it is not 53. */
+/** Returns the schema of a DNS server's address, with a port if it is not 53. */
 export const resolverAddress = () =>
   z.string().refine((text) => parseServerAddress(text) !== undefined && parseHostPort(text, 53) !== undefined, {
     error: bracketsOr('must be an IP address, with a port if it is not 53, like 1.1.1.1 or 9.9.9.9:53'),

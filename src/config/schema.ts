@@ -11,7 +11,7 @@ import { bracketsOr, resolverAddress } from './resolver-address.ts';
 import { isKeyReference } from './store-key.ts';
 import { wishes } from './wishes.ts';
 
-/** All of certfleet.yaml except the options of adapters, which have schemas of their own. */
+/** The schema of certfleet.yaml, except the options of adapters, which have their own schemas. */
 
 const name = (title: string) => z.string().min(1).meta({ title });
 

@@ -42,23 +42,23 @@ import { type Configuration, configuration } from './schema.ts';
 import { deployerWithUses, solverWithUses } from './uses.ts';
 import { wishesOf } from './wishes.ts';
 
-/** What is known besides the configuration itself. */
+/** The context of a configuration. */
 export interface Surroundings {
   readonly env: Environment;
   readonly registry: Registry;
-  /** That of the configuration's file, from which paths of modules may begin. */
+  /** The folder of the configuration's file, to which paths of modules may be relative. */
   readonly folder?: string | undefined;
-  /** How messages call what is in the configuration; by default as the keys of a file. */
+  /** Names for values in messages; by default, the keys of a file. */
   readonly places?: Places;
   /** Checked settings that certificates may name, too. */
   readonly declared?: Declared;
-  /** Without it, the dates of a certificate are not compared with today's. */
+  /** The present time. Without it, the dates of a certificate are not compared with it. */
   readonly now?: Date;
-  /** Problems that do not matter to the caller. */
+  /** Reports whether a problem does not matter to the caller. */
   readonly overlooks?: (problem: Problem) => boolean;
 }
 
-/** The settings in a configuration, a file's or that of flags, or all its problems. */
+/** Returns the settings in a configuration, a file's or that of flags, or all its problems. */
 export async function settingsIn(
   value: unknown,
   { env, registry, folder, places = keys, declared = nothing, now, overlooks = () => false }: Surroundings,
@@ -74,13 +74,16 @@ export async function settingsIn(
   return { settings: problems.length === 0 ? settings : undefined, problems };
 }
 
-/** To compile the schema takes longer than to read a few certificates with it. */
+/**
+ * Reports whether there are so few certificates that compiling the schema would take longer than checking them without
+ * that.
+ */
 const isShort = (value: unknown): boolean => {
   const { certificates } = (value ?? {}) as { readonly certificates?: unknown };
   return !Array.isArray(certificates) || certificates.length < 100;
 };
 
-/** What certificates name. */
+/** The settings that certificates refer to by name. */
 export type Declared = Pick<Settings, 'issuers' | 'balancers' | 'solvers' | 'deployers'>;
 
 const nothing: Declared = { issuers: {}, balancers: {}, solvers: {}, deployers: {} };
@@ -88,13 +91,13 @@ const nothing: Declared = { issuers: {}, balancers: {}, solvers: {}, deployers: 
 interface Building {
   readonly env: Environment;
   readonly registry: Registry;
-  /** That of the configuration, from which paths of modules may begin. */
+  /** The folder of the configuration, to which paths of modules may be relative. */
   readonly folder: string | undefined;
   readonly places: Places;
   readonly declared: Declared;
   readonly now: Date | undefined;
   readonly problems: Problem[];
-  /** The variables that hooks shall get, and those that hold secrets: no variable may be both. */
+  /** The variables that hooks should get, and those that hold secrets. No variable may be both. */
   readonly hookVariables: { readonly path: Path; readonly name: string }[];
   readonly secretVariables: { readonly path: Path; readonly name: string }[];
 }
@@ -231,7 +234,7 @@ function checkedExternalAccount(eab: ExternalAccount, path: Path, building: Buil
   return eab;
 }
 
-/** Checks one adapter's type and options, and loads only the schema of its type. */
+/** Checks one adapter's type and options. Loads only the schema of its type. */
 async function checkAdapter(
   kind: AdapterKind,
   settings: AdapterSettings,
@@ -247,7 +250,7 @@ async function checkAdapter(
     return;
   }
   const definition = await entry.load();
-  // Whether the balancer is named, and declared, is checked with the other references.
+  // The check of references covers whether the balancer is named and declared.
   const isBalancer = (problem: Problem) => 'balancer' in definition && problem.path.at(-1) === 'balancer';
   problems.push(...checkOptions(definition, settings, env, { base: path, places }).filter((one) => !isBalancer(one)));
   collectVariables(definition, settings, path, building);
@@ -262,7 +265,7 @@ function collectVariables(definition: WithOptions, settings: AdapterSettings, pa
     building.hookVariables.push({ path: [...path, 'passEnvironment', index], name: String(name) });
 }
 
-/** Refuses to pass a variable on to a hook that `env:NAME` names as a secret. */
+/** Refuses to pass a variable to a hook if `env:NAME` names it as a secret. */
 function checkHookVariables({ hookVariables, secretVariables, places, problems }: Building): void {
   for (const { path, name } of hookVariables) {
     const secret = secretVariables.find((one) => one.name === name);
@@ -283,7 +286,7 @@ function checkForwardRule(settings: AdapterSettings, path: Path, { places, probl
   if (!parsed.success) problems.push(...problemsOf(parsed.error, forwardRuleOptions, rest, { base: path, places }));
 }
 
-/** The balancer that a solver or deployer names must be declared, and of the type that the deployer needs. */
+/** Checks that the balancer that a solver or deployer names is declared, and has the type that the deployer needs. */
 function checkBalancerOf(
   settings: AdapterSettings,
   {
@@ -300,7 +303,7 @@ function checkBalancerOf(
   const { balancer } = settings;
   const where = places.at(path);
   if (typeof balancer !== 'string') {
-    // The options of the solver say so themselves.
+    // The solver's own options report that.
     const message = `${where}: name the load balancer in balancer, one of those under balancers`;
     if (needed !== undefined) problems.push({ path, message });
     return;
@@ -314,7 +317,10 @@ function checkBalancerOf(
   }
 }
 
-/** A proxy's configuration answers with the key of one account, so all certificates of such a solver must have that one. */
+/**
+ * Checks that all certificates of a stateless solver use the same account, because a proxy's configuration answers with
+ * the key of one account.
+ */
 function checkStateless(
   {
     certificates,
@@ -341,7 +347,7 @@ function checkStateless(
   }
 }
 
-/** A solver that changes a zone for another one must be declared, and have a DNS provider. */
+/** Checks that a solver that changes a zone for another one is declared, and has a DNS provider. */
 function checkZones(
   { type, zones }: AdapterSettings,
   path: Path,
@@ -351,7 +357,7 @@ function checkZones(
   if (type !== dns01Type || typeof zones !== 'object' || zones === null) return;
   const where = places.at(path);
   for (const [zone, name] of Object.entries(zones)) {
-    if (typeof name !== 'string') continue; // the options say so
+    if (typeof name !== 'string') continue; // the check of options reports that
     const at = [...path, 'zones', zone];
     const found = Object.hasOwn(solvers, name) ? solvers[name] : undefined;
     if (!found) problems.push(unknownReference(at, where, 'solver', name, Object.keys(solvers)));
@@ -362,11 +368,11 @@ function checkZones(
   }
 }
 
-/** The same record with other values. */
+/** Returns the same record with changed values. */
 const mapOf = <T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Readonly<Record<string, T>> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 
-/** A `dns01` solver whose provider is a module of the operator's names it by its whole path. */
+/** Makes the path of an operator's module that is the provider of a `dns01` solver absolute. */
 function withModule(solver: AdapterSettings, path: Path, { folder, places, problems }: Building): AdapterSettings {
   const { module, ...rest } = solver;
   if (solver.type !== dns01Type) return solver;
@@ -399,7 +405,7 @@ async function checkDns01(settings: AdapterSettings, path: Path, building: Build
   if (!entry) problems.push({ path: [...path, 'provider'], message: unknownType(registry, 'dns', provider) });
   else {
     const definition = await entry.load().catch((error: unknown) => {
-      // A module of the operator's.
+      // An operator's module.
       if (!isFailure(error)) throw error;
       problems.push({ path: [...path, 'provider'], message: error.message, error });
     });
@@ -415,7 +421,7 @@ async function checkDns01(settings: AdapterSettings, path: Path, building: Build
   }
 }
 
-/** `there is no solver "htp01": …`, with the nearest one or all of them. */
+/** Returns `there is no solver "htp01": …`, with the nearest type or all of them. */
 export function unknownType(registry: Registry, kind: AdapterKind, type: string): string {
   const known = typesOf(registry, kind);
   return `there is no ${kindTitles[kind]} "${type}"${didYouMean(type, known) || `; available: ${known.join(', ')}`}`;
@@ -428,7 +434,7 @@ async function certificateOf(
   { now, problems }: Building,
 ): Promise<CertificateSpec> {
   const where = `the certificate "${certificate.name}"`;
-  /** The given name, or the only one declared; otherwise a problem. */
+  /** Returns the given name, or the only declared one. Otherwise, adds a problem. */
   const refer = (kind: 'issuer' | 'solver', given: string | undefined, at: Path = [kind]): string | undefined => {
     const all = Object.keys(kind === 'issuer' ? declared.issuers : declared.solvers);
     if (given === undefined && all.length === 1) return all[0];
@@ -526,7 +532,7 @@ const hooksOf = ({ first, ...own }: NonNullable<Configuration['certificates'][nu
 const withoutUndefined = (hooks: object): Pick<Hooks, HookKind> =>
   Object.fromEntries(Object.entries(hooks).filter(([, command]) => command !== undefined));
 
-/** The deployers, and one for each `files:/folder` that a certificate names, as `--deploy` does. */
+/** Returns the deployers, with one for each `files:/folder` that a certificate names, like `--deploy`. */
 function withFolders({ deployers, certificates }: Configuration): Readonly<Record<string, AdapterSettings>> {
   const named = certificates.flatMap(({ deploy }) => deploy.filter((name) => name.startsWith('files:/')));
   const folders = named.map((name) => [name, { type: 'files', path: name.slice('files:'.length) }]);
@@ -538,7 +544,7 @@ function unknownReference(path: Path, where: string, kind: string, name: string,
   return { path, message: error.message, error };
 }
 
-/** Turns a failure into a problem with its fix; throws anything else. */
+/** Turns a failure into a problem that says how to fix it. Throws anything else. */
 async function collect(problems: Problem[], path: Path, check: () => unknown): Promise<void> {
   try {
     await check();

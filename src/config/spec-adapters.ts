@@ -6,7 +6,7 @@ import { adapterEntry, type Registry } from './registry.ts';
 
 export type AdapterWithSettings = readonly [WithOptions, AdapterSettings];
 
-/** The definitions of all that a certificate uses, with the settings. */
+/** Returns the definitions of all adapters that a certificate uses, with their settings. */
 export async function adaptersOf(registry: Registry, spec: StoredSpec): Promise<readonly AdapterWithSettings[]> {
   const found: AdapterWithSettings[] = [];
   const { eab } = spec.issuer.settings;

@@ -16,7 +16,7 @@ const date = (title: string, example: string) =>
       examples: [example],
     });
 
-/** The options of a certificate in certfleet.yaml that say what it shall be, besides its names. */
+/** The options of a certificate in certfleet.yaml that describe the wanted certificate, besides its names. */
 export const wishes = {
   profile: z
     .string()
@@ -55,7 +55,7 @@ export const wishes = {
 
 type Given = { readonly [Option in keyof typeof wishes]?: z.infer<(typeof wishes)[Option]> };
 
-/** The wishes of a certificate as they are stored: without those that were left out. */
+/** Returns the wishes of a certificate as they are stored, without omitted ones. */
 export function wishesOf({
   profile,
   notBefore,
@@ -90,7 +90,10 @@ const sameTypes: Readonly<Record<string, KeyType>> = {
   '4096': 'rsa4096',
 };
 
-/** A key type as certfleet or another client names it: `p384`, `secp384r1` and `rsa` (certbot), `ec-384` (acme.sh). */
+/**
+ * Returns the key type for a name in certfleet or another client: `p384`, `secp384r1` and `rsa` (certbot), `ec-384`
+ * (acme.sh).
+ */
 export function keyTypeNamed(text: string): KeyType | undefined {
   const typed = text.toLowerCase();
   const named = Object.hasOwn(sameTypes, typed) ? sameTypes[typed] : typed;

@@ -6,7 +6,7 @@ import type { Problem } from './problems.ts';
 import type { Registry } from './registry.ts';
 import { settingsIn } from './settings.ts';
 
-/** The settings in the text of certfleet.yaml, or all its problems. */
+/** Returns the settings in the text of certfleet.yaml, or all its problems. */
 export async function settingsOf(
   text: string,
   env: Environment,
@@ -27,7 +27,7 @@ export async function settingsOf(
 
 function yamlProblem(cause: YAMLException): Problem {
   const { line, position, buffer = '' } = cause.mark ?? {};
-  // In YAML, an asterisk without quotes begins the name of an alias, so this is a wildcard without quotes.
+  // In YAML, an unquoted asterisk begins the name of an alias, so this is most likely an unquoted wildcard.
   const alias = /^\*[^\s,[\]{}]*/.exec(buffer.slice(Math.max(0, (position ?? 0) - 1)))?.[0];
   const reason =
     alias === undefined ? cause.reason : `${alias} without quotes is a YAML alias; put it in quotes: "${alias}"`;

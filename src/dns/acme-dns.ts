@@ -6,20 +6,20 @@ import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../defi
 
 const provider = 'acme-dns';
 
-/** What a registration at acme-dns returned. */
+/** The response to a registration at acme-dns. */
 interface Account {
   readonly username: string;
   readonly password: Secret;
   readonly subdomain: string;
-  /** The name whose values it changes. */
+  /** The name whose values the account changes. */
   readonly fulldomain: string;
-  /** Where it was registered, if its file says that. */
+  /** The server of the registration, if its file names it. */
   readonly server: string | undefined;
 }
 
 /**
- * acme-dns: a name server for challenges alone. Each account has one name, to which `_acme-challenge` of one's own zone
- * leads with a CNAME. It keeps the last two values and removes none.
+ * acme-dns: a name server only for challenges. Each account has one name, to which `_acme-challenge` of the user's own
+ * zone points with a CNAME. It keeps the last two values and cannot remove any.
  */
 export default defineDnsProvider({
   id: 'acme-dns',
@@ -65,7 +65,7 @@ An account keeps two values, which are enough for a name and its wildcard; so ea
     minTtl: 1,
     maxConcurrent: 8,
     keepsLast: 2,
-    // One server, which has it at once.
+    // There is only one server, which has a change at once.
     visibleMs: 30_000,
   },
   connect({ name: solver, options, world }) {
@@ -73,7 +73,7 @@ An account keeps two values, which are enough for a name and its wildcard; so ea
     const accounts = accountsOf(options, solver);
     const secrets = accounts.flatMap(({ username, password }) => [new Secret(username), password]);
 
-    /** @param txt what to add; an empty text is refused, after the credentials were checked */
+    /** @param txt the value to add; an empty text is refused after the credentials were checked */
     const update = (account: Account, txt: string, about: string, signal: AbortSignal): Promise<void> => {
       const base = options.endpoint ?? account.server;
       if (base === undefined)
@@ -99,7 +99,7 @@ An account keeps two values, which are enough for a name and its wildcard; so ea
           },
           body: JSON.stringify({ subdomain: account.subdomain, txt }),
         }),
-        // A value twice would evict another one.
+        // Sending a value twice would evict another one.
         readsOnly: txt === '',
         read: ({ body }) => void readFields(body, 'the answer'),
       });
@@ -113,7 +113,7 @@ An account keeps two values, which are enough for a name and its wildcard; so ea
         await update(account, value, name, signal);
         return undefined;
       },
-      // It cannot remove: the next two values evict this one.
+      // The service cannot remove values. The next two values evict this one.
       async remove(_value, _made, signal) {
         signal.throwIfAborted();
       },
@@ -166,7 +166,7 @@ function accountsOf(
   });
 }
 
-/** One account, or several by the name that they are for. */
+/** Returns one account, or several by the name that each is for. */
 function stored(accounts: Secret, solver: string): readonly Account[] {
   let parsed: unknown;
   try {
@@ -195,7 +195,7 @@ function stored(accounts: Secret, solver: string): readonly Account[] {
 
 const plain = (name: string): string => name.replace(/\.$/, '').toLowerCase();
 
-/** `{ "error": "bad_txt" }` */
+/** Judges a response such as `{ "error": "bad_txt" }`. */
 function judge(answer: ApiAnswer): ReturnType<typeof judgeByStatus> {
   const error = isFields(answer.body) ? answer.body['error'] : undefined;
   return judgeByStatus(answer, typeof error === 'string' ? { code: error, reason: error } : {});

@@ -7,12 +7,12 @@ import { defineDnsProvider, duration, passEnvironment, secret, wholePath, z } fr
 import { hookEnvironment } from '../lib/processes/hook-environment.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
-/** Debian's package; acme.sh itself installs into the home folder. */
+/** The folder of Debian's package. acme.sh itself installs into the home folder. */
 const debian = '/usr/share/acme.sh';
 
 /**
- * A function of the script, with those that acme.sh provides: it is sourced whole, with a command that does nothing. It
- * would store the credentials in its own configuration, so the function that writes there is replaced.
+ * Runs a function of the script, with those that acme.sh provides: acme.sh is sourced whole, with a command that does
+ * nothing. It would store the credentials in its own configuration, so the function that writes there is replaced.
  */
 const program = `
 folder=$1 script=$2 action=$3 name=$4 value=$5
@@ -63,7 +63,7 @@ solvers:
 
 Use a provider of certfleet’s own where there is one. It knows why an API refused a change, and many scripts do less:
 some remove every TXT value at the name (\`dns_nsupdate\`), and after a crash, some add a value a second time.`,
-  // Many scripts read a whole set or zone and write it back. acme.sh waits up to 20 minutes for what they wrote.
+  // Many scripts read a whole set or zone and write it back. acme.sh waits up to 20 minutes for a change to be visible.
   traits: { writes: 'zone', minTtl: 0, maxConcurrent: 4, visibleMs: 1_200_000, cleanupBudgetMs: 120_000 },
   connect({ name: configured, options, world }) {
     const { script, timeout } = options;
@@ -103,7 +103,7 @@ some remove every TXT value at the name (\`dns_nsupdate\`), and after a crash, s
           signal,
         })
         .catch((error: unknown) => {
-          // Its message has the whole program.
+          // The error's message contains the whole program.
           if (isFailure(error, 'process/failed'))
             throw fail('process/failed', { command: 'bash', reason: reasonOf(error.cause) });
           if (isFailure(error, 'process/timeout'))
@@ -135,7 +135,7 @@ some remove every TXT value at the name (\`dns_nsupdate\`), and after a crash, s
   },
 });
 
-/** As acme.sh stores them: base64 between these words, and `SAVED_` before the name. */
+/** The form in which acme.sh stores values: base64 between these words, with `SAVED_` in front of the name. */
 const encoded = /^__ACME_BASE64__START_(.*)__ACME_BASE64__END_$/;
 
 function variablesIn(environment: Secret, configured: string): Readonly<Record<string, string>> {
@@ -152,7 +152,7 @@ function variablesIn(environment: Secret, configured: string): Readonly<Record<s
   return found;
 }
 
-/** The last lines without the time that acme.sh puts in front of each, and without its colours. */
+/** Returns the last lines of the output, without acme.sh's times in front, and without its colours. */
 function lastWords(output: string): string {
   const lines = output
     .replaceAll(/\u001b\[[\d;]*m/g, '')

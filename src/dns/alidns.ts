@@ -10,7 +10,7 @@ import type { DnsValue } from '../ports/dns-provider.ts';
 
 const provider = 'Alibaba Cloud DNS';
 
-/** The most that one answer contains. */
+/** The largest page. */
 const longestPage = 100;
 const consolePage = 'https://dns.console.aliyun.com';
 
@@ -42,11 +42,11 @@ a pod of ACK with RRSA, no key is needed. The user or role needs
 }
 \`\`\``,
   traits: {
-    // Records are objects of their own, and Alidns itself refuses duplicates.
+    // Records are separate objects, and Alidns itself refuses duplicates.
     writes: 'value',
-    // Free and personal plans take no less than 600 s.
+    // The minimum in free and personal plans.
     minTtl: 600,
-    // 60 changes a second are allowed.
+    // The limit is 60 changes per second.
     maxConcurrent: 8,
     visibleMs: 2 * 60_000,
   },
@@ -55,7 +55,7 @@ a pod of ACK with RRSA, no key is needed. The user or role needs
     const { clock, random, log, files } = world;
     const instance = alibabaInstance({ http, name });
     const credentials = keySource(options, { http, clock, random, log, files, instance, name });
-    // Each call says in its errors which record and which zone it was about.
+    // One client per record, so that errors name the record and the zone.
     const alidns = (at: Pick<DnsValue, 'zone' | 'name'>): Alibaba =>
       createAlibaba({
         ...{ http, clock, random, log, credentials, name: provider, ram: 'alidns', version: '2015-01-09' },
@@ -66,14 +66,14 @@ a pod of ACK with RRSA, no key is needed. The user or role needs
     const change = (action: string, at: DnsValue, params: AlibabaParams, signal: AbortSignal): Promise<Fields> =>
       alidns(at).call(action, params, (answer) => answer, { signal, mutates: true, busyCodes });
 
-    /** The ids of the records with exactly this name and value. */
+    /** Returns the IDs of the records with exactly this name and value. */
     async function find(value: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const { zone, name: at } = value;
       let seen = 0;
       const all = await numberedPages(badList(provider, at), async (page) => {
         const { found, total } = await alidns(value).call(
           'DescribeSubDomainRecords',
-          // Without the zone's name, it would look in the registrable domain.
+          // Without the zone's name, the API would search the registrable domain.
           { SubDomain: at, DomainName: zone, Type: 'TXT', PageSize: longestPage, PageNumber: page, Lang: 'en' },
           ({ DomainRecords: records, TotalCount }) => ({
             found: readList(readFields(records, 'DomainRecords')['Record'], 'Record', 'RecordId'),
@@ -138,7 +138,7 @@ function errorOf(trouble: AlibabaTrouble, { zone, name }: Pick<DnsValue, 'zone' 
   return dnsError(provider, { ...trouble, about: name, advice: adviceOn(trouble, zone) });
 }
 
-/** The client's own advice names none of the options. */
+/** Replaces the client's own advice, which does not name this provider's options. */
 function adviceOn({ code = '', advice }: AlibabaTrouble, zone: string): string {
   if (advice !== undefined) {
     if (code.startsWith('InvalidAccessKeyId')) return `Check \`accessKeyId\`. ${advice}`;

@@ -97,7 +97,7 @@ Its \`appId\` is the \`clientId\`, and \`password\` the \`clientSecret\`. With a
 because such an application may not list zones. Without a secret, certfleet uses the workload identity of the pod, or the
 managed identity of the app or machine: App Service, Container Apps, Azure Arc, virtual machines.`,
   traits: {
-    // Each set is written with the version that was read, so only changes at one name conflict.
+    // Each set is written with the version that was read, so only changes at the same name conflict.
     writes: 'name',
     minTtl: 1,
     // The management API counts all requests of a subscription.
@@ -144,7 +144,7 @@ managed identity of the app or machine: App Service, Container Apps, Azure Arc, 
           body: body && JSON.stringify(body),
         }),
         read: (answer) => read(method === 'DELETE' ? {} : readFields(answer.body, 'the object')),
-        // A change names the version before it, so that a repeated one changes nothing: it is refused.
+        // A change names the previous version, so a repeated one is refused, and changes nothing.
         readsOnly: method === 'GET',
         isRepeatable: true,
         signal,
@@ -156,7 +156,7 @@ managed identity of the app or machine: App Service, Container Apps, Azure Arc, 
         return call({ path, query, about, read: readZones }, signal);
       });
 
-    /** The path of the zone. */
+    /** Returns the path of the zone. */
     async function findZone(zone: string, signal: AbortSignal): Promise<string> {
       const found: Zone[] = [];
       const inGroup = resourceGroup === undefined ? undefined : zonePath(subscription, resourceGroup, zone);
@@ -185,7 +185,7 @@ managed identity of the app or machine: App Service, Container Apps, Azure Arc, 
             call({ path: setPath(at, zone, about), about, read: readSet }, signal),
           );
         } catch (error) {
-          // The zone itself would be a parent that is not found.
+          // A missing zone would be reported as a missing parent.
           if (isRefusal(error, 'NotFound')) return undefined;
           throw error;
         }
@@ -196,7 +196,7 @@ managed identity of the app or machine: App Service, Container Apps, Azure Arc, 
       const known = before?.tag === undefined ? undefined : (JSON.parse(before.tag) as Tag);
       const headers: Record<string, string> = known ? { 'if-match': known.etag } : { 'if-none-match': '*' };
       if (after.length === 0 && !known) return;
-      // Values of others keep their strings, and the set its metadata.
+      // Keeps the strings of others' values, and the set's metadata.
       const strings = (value: string) => known?.strings.find((all) => all.join('') === value) ?? [value];
       const properties = {
         TTL: ttl,
@@ -255,7 +255,7 @@ function readZone(zone: Fields): Zone {
   return { name: readString(zone, 'name').toLowerCase(), group, isPrivate: zoneType === 'Private' };
 }
 
-/** Of the address of the next page only the query is used, so that the token goes nowhere else. */
+/** Reads a page. Uses only the query of the next page's address, so that the token is never sent elsewhere. */
 function readZones(body: Fields): Page<Zone, Readonly<Record<string, string>>> {
   const { nextLink } = body;
   const next = typeof nextLink === 'string' && URL.canParse(nextLink) ? new URL(nextLink).searchParams : undefined;
@@ -265,7 +265,7 @@ function readZones(body: Fields): Page<Zone, Readonly<Record<string, string>>> {
   };
 }
 
-/** What a write needs of the set before it. */
+/** The properties of the previous set that a write needs. */
 interface Tag {
   readonly etag: string;
   readonly strings: readonly (readonly string[])[];

@@ -42,9 +42,9 @@ export default defineDnsProvider({
   notes: `Make an access key for a sub-user at <https://console.bce.baidu.com/iam/#/iam/accesslist>. The sub-user needs the policy
 **DNSFullControlAccessPolicy**.`,
   traits: {
-    // Records are objects of their own.
+    // Records are separate objects.
     writes: 'value',
-    // The basic edition's default, which every edition takes.
+    // The basic edition's default, which every edition accepts.
     minTtl: 300,
     maxConcurrent: 4,
     visibleMs: 3 * 60_000,
@@ -60,7 +60,7 @@ export default defineDnsProvider({
     interface Call<T> {
       readonly method?: ApiRequest['method'];
       readonly zone: string;
-      /** Which record of the zone. */
+      /** The ID of a record in the zone. */
       readonly id?: string;
       readonly query?: Readonly<Record<string, string>>;
       readonly body?: Fields;
@@ -91,17 +91,17 @@ export default defineDnsProvider({
         signal,
       });
 
-    /** The token of a write, with which the service does it once. */
+    /** Returns a token for a write, which makes the service carry the write out only once. */
     const clientToken = () => ({ clientToken: Buffer.from(world.random.bytes(16)).toString('hex') });
 
-    /** The ids of the records with exactly this value. */
+    /** Returns the IDs of the records with exactly this value. */
     async function find({ zone, name: about, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const rr = relativeName(about, zone);
       const all = await readPages(badList(provider, about), '', (marker) => {
         const query = { rr, maxKeys: '1000', ...present({ marker: marker === '' ? undefined : marker }) };
         return call({ zone, query, about, read: readPage }, signal);
       });
-      // The documents do not say that the filter is exact.
+      // The documentation does not say that the filter is exact.
       const ours = all.filter((one) => one['rr'] === rr && one['type'] === 'TXT' && one['value'] === value);
       return ours.map((one) => readString(one, 'id'));
     }
@@ -116,7 +116,7 @@ export default defineDnsProvider({
         try {
           await call({ method: 'POST', zone, query: clientToken(), body, about, read: () => {} }, signal);
         } catch (error) {
-          // Another process may have been faster: the documents have no code for that.
+          // Another process may have been faster. The documentation lists no code for that.
           const { status } = refusalOf(error) ?? {};
           if ((status !== 400 && status !== 409) || (await find(value, signal)).length === 0) throw error;
         }

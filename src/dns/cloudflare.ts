@@ -65,14 +65,14 @@ so that \`token\` needs only the first.
 
 \`email\` and \`apiKey\` (the Global API Key) work too, but may change everything in the account.`,
   traits: {
-    // Records are objects of their own, and Cloudflare itself refuses duplicates.
+    // Records are separate objects, and Cloudflare itself refuses duplicates.
     writes: 'value',
-    // Outside the Enterprise plan: 60 s at least.
+    // The minimum outside the Enterprise plan is 60 s.
     minTtl: 60,
-    // 1,200 calls in 5 minutes, of which a change takes two or three.
+    // The limit is 1,200 calls in 5 minutes, and a change takes two or three.
     maxConcurrent: 8,
     perMinute: 100,
-    // All its servers have a change within seconds.
+    // All servers have a change within seconds.
     visibleMs: 60_000,
   },
   connect({ name, options, world }) {
@@ -100,7 +100,7 @@ so that \`token\` needs only the first.
       readonly path: string;
       readonly as?: typeof token;
       readonly body?: Fields;
-      /** What to do if the credentials do not suffice. */
+      /** What to do if the credentials lack permissions. */
       readonly advice: string;
       read(body: Fields): T;
     }
@@ -125,7 +125,7 @@ so that \`token\` needs only the first.
         read: (answer) => read(readFields(answer.body, 'the object')),
       });
 
-    /** The ids of zones by exact name. A token sees only the zones that it may use. */
+    /** The IDs of zones by exact name. A token sees only the zones that it may use. */
     const zoneIds = createZoneCache(async (zone, signal) => {
       const found = await call(
         {
@@ -150,7 +150,7 @@ so that \`token\` needs only the first.
       });
     });
 
-    /** The ids of the records with exactly this name and value. */
+    /** Returns the IDs of the records with exactly this name and value. */
     async function find(value: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const { zone, name: at } = value;
       const path = `/zones/${await zoneIds.get(zone, signal)}/dns_records`;
@@ -164,7 +164,7 @@ so that \`token\` needs only the first.
             advice: `Give ${given} the permission Zone → DNS → Edit for ${zone}: it may not even read the records.`,
             read: (body) => ({
               found: readList(body['result'], 'the list of records', 'id'),
-              // Not `page >= pages`, so that an answer without the number ends it too.
+              // Not `page >= pages`, so that a response without the number ends the list, too.
               isLast: !(page < Number(readFields(body['result_info'], 'result_info')['total_pages'])),
             }),
           },
@@ -226,7 +226,7 @@ so that \`token\` needs only the first.
   },
 });
 
-/** Contents are quoted, except in records that an older API made. */
+/** Reports whether a record has this value. Contents are quoted, except in records that an older API made. */
 const isValue = (record: Fields, { name, value }: DnsValue): boolean =>
   record['type'] === 'TXT' &&
   record['name'] === name &&

@@ -5,7 +5,7 @@ import type { DnsProvider } from '../ports/dns-provider.ts';
 const closed =
   'the service CloudXNS closed in 2021: move the zone to its successor DNSPod, and use the provider dnspod instead of cloudxns';
 
-/** certbot has a plugin for it, so its options are still understood; the error says what to use instead. */
+/** certbot has a plugin for CloudXNS, so its options are still understood. The error says what to use instead. */
 export default defineDnsProvider({
   id: 'cloudxns',
   title: 'CloudXNS (closed in 2021)',

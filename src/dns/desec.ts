@@ -35,14 +35,14 @@ export default defineDnsProvider({
 deSEC allows 15 writes a minute and 300 a day in a domain. All names of a domain that are wanted at the same time share
 one write.`,
   traits: {
-    // A write replaces sets, and there is no condition.
+    // A write replaces sets, and cannot have a condition.
     writes: 'zone',
-    // A domain's `minimum_ttl`; an account may have a lower one.
+    // A domain's `minimum_ttl`. An account may have a lower one.
     minTtl: 3600,
     maxConcurrent: 2,
-    // In one domain; also 2 a second, 100 an hour and 300 a day, for which it answers 429.
+    // The limit in one domain. Others are 2 per second, 100 per hour and 300 per day; above them, the API returns 429.
     perMinute: 15,
-    // Several writes at a full limit.
+    // Enough for several writes at the limit.
     cleanupBudgetMs: 180_000,
   },
   connect({ options, world }) {
@@ -59,7 +59,7 @@ one write.`,
       kind: 'sets',
 
       async read(zone, names, signal) {
-        // One list for all names, since reading is limited, too.
+        // Reads one list for all names, since reads are limited, too.
         const only = names.length === 1 ? { subname: relativeName(names[0]!, zone, '') } : {};
         const sets = new Map<string, TxtSet>();
         const about = names[0] ?? zone;
@@ -74,13 +74,13 @@ one write.`,
         return sets;
       },
 
-      // All changes or none.
+      // Makes all changes or none.
       write: (zone, changes, signal) =>
         rest.call(
           {
             ...{ zone, about: changes[0]?.name ?? zone, method: 'PATCH', path: `/${zone}/rrsets/` },
             body: changes.map((change) => toRrset(change, zone)),
-            // It says what the sets must be, and it is made under a lock.
+            // A write states the wanted sets, and is made under a lock.
             isRepeatable: true,
             read: () => undefined,
           },
@@ -104,7 +104,7 @@ function adviceFor(status: number | undefined, zone: string): string {
   return `Look at the domain ${zone} at https://desec.io/domains.`;
 }
 
-/** Errors of a list come as a list; the parts that are fine are empty there. */
+/** Returns the reason. Errors of a list come as a list, with empty objects for the valid parts. */
 function reasonIn({ body }: ApiAnswer): string {
   const parts: readonly unknown[] = Array.isArray(body) ? body : [body];
   const errors = parts.filter(isFields).flatMap((part) => Object.entries(part));
@@ -119,7 +119,7 @@ function reasonIn({ body }: ApiAnswer): string {
     .join('; ');
 }
 
-/** Sets by subname. */
+/** Reads sets by subname. */
 function readPage({ body, headers }: ApiAnswer): Page<readonly [string, TxtSet], string> {
   const url = /<([^>]*)>;\s*rel="?next"?/.exec(headers['link'] ?? '')?.[1];
   return {

@@ -23,7 +23,7 @@ limited to one domain.`,
   traits: {
     writes: 'value',
     minTtl: 30,
-    // 250 calls a minute, of which a change takes two or three.
+    // The limit is 250 calls per minute, and a change takes two or three.
     maxConcurrent: 8,
     perMinute: 80,
   },

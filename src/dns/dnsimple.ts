@@ -33,7 +33,7 @@ the zones that need certificates, and nothing else. A user access token works to
   traits: {
     writes: 'value',
     minTtl: 60,
-    // 2,400 calls an hour, of which a change takes two; so an hour's worth is over after 20 minutes.
+    // The limit is 2,400 calls per hour, and a change takes two. At this rate, the limit is used up after 20 minutes.
     maxConcurrent: 4,
     perMinute: 60,
   },
@@ -54,7 +54,7 @@ the zones that need certificates, and nothing else. A user access token works to
     });
 
     let known = options.account;
-    /** A token of an account says which; one of a user may have several. */
+    /** Returns the account. A token of an account names it, while one of a user may have several. */
     async function account(zone: string, signal: AbortSignal): Promise<string> {
       if (known !== undefined) return known;
       const data = ({ body }: { readonly body: unknown }) => readFields(body, 'the answer')['data'];

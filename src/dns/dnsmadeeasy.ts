@@ -7,7 +7,7 @@ import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
-/** Its documents allow a clock to differ by so much. */
+/** The largest clock difference that the documentation allows. */
 const mostClockSkewMs = 30_000;
 
 export default defineDnsProvider({
@@ -30,9 +30,9 @@ export default defineDnsProvider({
 The clock of this machine must be right within 30 seconds. The account’s limit is 150 calls in 5 minutes.`,
   traits: {
     writes: 'value',
-    // Five seconds for some accounts; other clients use two minutes.
+    // Five seconds for some accounts. Other clients use two minutes.
     minTtl: 120,
-    // 150 calls in 5 minutes, of which a change takes two; so nothing is gained by several at once.
+    // The limit is 150 calls in 5 minutes, and a change takes two, so several at once gain nothing.
     maxConcurrent: 1,
     perMinute: 15,
     cleanupBudgetMs: 180_000,
@@ -110,7 +110,9 @@ The clock of this machine must be right within 30 seconds. The account’s limit
   },
 });
 
-/** A limit is an error like others, and a wrong clock looks like a wrong key. */
+/**
+ * Judges by the text: an exceeded limit has the same code as other errors, and a wrong clock looks like a wrong key.
+ */
 function judge(answer: ApiAnswer): ReturnType<typeof judgeByStatus> {
   const said = isFields(answer.body) ? [answer.body['error']].flat().filter((one) => typeof one === 'string') : [];
   const verdict = judgeByStatus(answer, { reason: said.join('; ') });

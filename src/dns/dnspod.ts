@@ -49,11 +49,11 @@ may do everything in the account, and is used if both kinds are given. With a to
 \`endpoint: https://api.dnspod.com\`; with a key of the international Tencent Cloud,
 \`endpoint: https://dnspod.intl.tencentcloudapi.com\`.`,
   traits: {
-    // Records are objects of their own, and DNSPod itself refuses duplicates.
+    // Records are separate objects, and DNSPod itself refuses duplicates.
     writes: 'value',
-    // Free plans take no less than 600 s.
+    // The minimum in free plans.
     minTtl: 600,
-    // dnsapi.cn bans an account for an hour that makes many changes at once, without saying how many.
+    // dnsapi.cn bans an account for an hour if it makes many changes at once, without saying how many.
     maxConcurrent: 4,
     visibleMs: 2 * 60_000,
     // A list may be half a minute old.
@@ -79,7 +79,7 @@ may do everything in the account, and is used if both kinds are given. With a to
 
     const listed = async (value: DnsValue, signal: AbortSignal): Promise<readonly string[]> =>
       (await dnspod.list(value, signal)).filter((one) => isRecord(one, value)).map(({ id }) => id);
-    /** Whether a record is there now. Only lists lag. */
+    /** Reports whether a record exists now. Only lists lag. */
     const isThere = async (value: DnsValue, id: string, signal: AbortSignal): Promise<boolean> => {
       const record = await dnspod.record(value, id, signal);
       return record !== undefined && isRecord(record, value);
@@ -93,7 +93,7 @@ may do everything in the account, and is used if both kinds are given. With a to
       },
       async remove(value, made, signal) {
         const ids = [...(await listed(value, signal))];
-        // The list may not have it yet.
+        // The list may not contain the record yet.
         if (made !== undefined && /^\d+$/.test(made) && !ids.includes(made) && (await isThere(value, made, signal)))
           ids.push(made);
         for (const id of ids) await dnspod.remove(value, id, signal);
@@ -115,7 +115,7 @@ interface TokenOptions {
   readonly loginToken?: Secret | undefined;
 }
 
-/** ID and token as the API wants them; undefined if there are none. Other clients have both in the token. */
+/** Returns ID and token in the API's form, or undefined if there are none. Other clients have both in the token. */
 function loginTokenOf(name: string, { id, token, loginToken }: TokenOptions): Secret | undefined {
   const invalid = (problem: string) => fail('config/invalid', { file: name, problem });
   const whole = [loginToken, token].find((one) => one?.reveal().includes(','));

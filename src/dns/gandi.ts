@@ -38,10 +38,10 @@ configurations**. It expires after a year at most.
 
 Gandi’s servers may take 20 minutes until all of them have a new value.`,
   traits: {
-    // A write replaces a set, and there is no condition.
+    // A write replaces a set, and cannot have a condition.
     writes: 'name',
     minTtl: 300,
-    // 1,000 calls a minute.
+    // The limit is 1,000 calls per minute.
     maxConcurrent: 8,
     visibleMs: 1_200_000,
   },
@@ -80,7 +80,7 @@ Gandi’s servers may take 20 minutes until all of them have a new value.`,
       async read(zone, names, signal) {
         const sets = new Map<string, TxtSet>();
         for (const name of names) {
-          // All types, because the answer for one type of which there is no set looks like one for an unknown domain.
+          // Reads all types, because the response for a type without a set looks like one for an unknown domain.
           const set = await rest.call({ zone, about: name, path: pathOf(name, zone), read: readSet }, signal);
           if (set) sets.set(name, set);
         }
@@ -90,7 +90,7 @@ Gandi’s servers may take 20 minutes until all of them have a new value.`,
       async write(zone, changes, signal) {
         for (const { name, after, ttl } of changes) {
           const common = { zone, about: name, path: `${pathOf(name, zone)}/TXT`, read: () => undefined };
-          // Both may be repeated: they say what the set must be, under a lock.
+          // Both may be repeated, because they state the wanted set, under a lock.
           const call =
             after.length === 0
               ? rest.call({ ...common, method: 'DELETE', isRepeatable: true }, signal)
@@ -102,7 +102,7 @@ Gandi’s servers may take 20 minutes until all of them have a new value.`,
                   signal,
                 );
           await call.catch((error: unknown) => {
-            // Gone already; the domain is there, since it was read.
+            // The set is gone already. The domain exists, since it was read.
             if (after.length > 0 || refusalOf(error)?.status !== 404) throw error;
           });
         }
@@ -129,7 +129,7 @@ function toSet({ rrset_values: values, rrset_ttl: ttl }: Fields): TxtSet {
   };
 }
 
-/** What is wrong with a body comes as a list. */
+/** Returns the reason. Errors in a body come as a list. */
 function reasonIn({ body }: ApiAnswer): string {
   if (!isFields(body)) return '';
   const errors = Array.isArray(body['errors']) ? body['errors'].filter(isFields) : [];

@@ -35,14 +35,14 @@ export default defineDnsProvider({
 GoDaddy opens the API only to accounts with several domains (10, when this was written) or a Discount Domain Club plan; all
 others get "Authenticated user is not allowed access".`,
   traits: {
-    // The set of a name is replaced as a whole.
+    // The whole set of a name is replaced.
     writes: 'name',
     minTtl: 600,
-    // 60 calls a minute are allowed for each method and path; a little is left for other programs.
+    // The limit is 60 calls per minute for each method and path. The rest is left for other programs.
     maxConcurrent: 4,
     perMinute: 50,
     visibleMs: 2 * 60_000,
-    // At that pace, many values take longer than usual to remove.
+    // At this rate, many values take longer than usual to remove.
     cleanupBudgetMs: 2 * 60_000,
   },
   connect({ options, world }) {
@@ -81,14 +81,14 @@ others get "Authenticated user is not allowed access".`,
       const common = { zone, about: name, path: setAt(zone, name), read: () => undefined };
       if (after.length === 0)
         return rest.call({ ...common, method: 'DELETE' }, signal).catch((error: unknown) => {
-          // There is none any more.
+          // The set no longer exists.
           if (refusalOf(error)?.status !== 404) throw error;
         });
       if (!kept) {
         const body = after.map((data) => ({ data, ttl }));
         return rest.call({ ...common, method: 'PUT', body }, signal);
       }
-      // Adding leaves alone what another program adds at the same time.
+      // Adding does not affect what another program adds at the same time.
       const body = after
         .filter((one) => !before?.values.includes(one))
         .map((data) => ({ type: 'TXT', name: relativeName(name, zone), data, ttl }));

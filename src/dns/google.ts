@@ -81,7 +81,7 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
     // All changes of a zone are one atomic change.
     writes: 'zone',
     minTtl: 1,
-    // Of the quota for reads and writes a minute of a project, which others use too.
+    // A part of the project's quota for reads and writes per minute, which others use, too.
     maxConcurrent: 4,
     // A change reaches all servers within a minute or two.
     visibleMs: 3 * 60_000,
@@ -153,14 +153,14 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
           body: body && JSON.stringify(body),
         }),
         read: (answer) => read(readFields(answer.body, 'the object')),
-        // A change names the whole set before it, so that a repeated one changes nothing: it is refused.
+        // A change names the whole previous set, so a repeated one is refused, and changes nothing.
         readsOnly: body === undefined,
         isRepeatable: true,
         signal,
       });
     };
 
-    /** The path of the zone. */
+    /** Returns the path of the zone. */
     async function findZone(zone: string, signal: AbortSignal): Promise<string> {
       if (managedZone !== undefined) {
         const path = `managedZones/${managedZone}`;
@@ -220,7 +220,7 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
             );
           } catch (error) {
             const { status, message = '' } = refusalOf(error) ?? {};
-            // There already, no longer the same, or gone: the zone itself would be a parameter.
+            // The set already exists, has changed, or is gone. A missing zone would be reported as a wrong parameter.
             const hasChanged =
               status === 409 || status === 412 || (status === 404 && message.includes('entity.change'));
             if (!hasChanged) throw error;
@@ -235,7 +235,7 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
 
 const scope = 'https://www.googleapis.com/auth/ndev.clouddns.readwrite';
 const mostReads = 4;
-/** A change takes a thousand sets of each kind, and 100,000 bytes. */
+/** Far below the limits for a change: a thousand sets of each kind, and 100,000 bytes. */
 const mostSets = 100;
 
 const refusal = (name: string, reason: string, advice: string) =>
@@ -261,7 +261,7 @@ const readZones = (body: Fields): Page<ManagedZone, string> => {
   };
 };
 
-/** An empty list may be left out, but then the answer says what it is. */
+/** Reads a list. An empty list may be omitted, but then the response states its kind. */
 const listOf = (body: Fields, name: string, kind: string): readonly Fields[] =>
   readList(body[name] ?? (body['kind'] === kind ? [] : undefined), name);
 

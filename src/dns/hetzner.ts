@@ -20,7 +20,7 @@ import type { TxtSet } from '../ports/dns-provider.ts';
 
 const title = 'Hetzner';
 
-/** How long an action may take, and how often it is looked at, in ms. It takes a second or two. */
+/** How long an action may take, and how often to check it, in ms. It usually takes a second or two. */
 const actionBudgetMs = 60_000;
 const actionPauseMs = 1_000;
 
@@ -46,10 +46,10 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
     // Hetzner itself adds and removes values of a set, and locks the zone for a moment.
     writes: 'name',
     minTtl: 60,
-    // 3,600 calls an hour for each project, of which a change takes three or four.
+    // The limit is 3,600 calls per hour for each project, and a change takes three or four.
     maxConcurrent: 4,
     visibleMs: 180_000,
-    // A list lacks what an action adds that is still running, because the one who began it has given up.
+    // A list does not show the result of an action that is still running because its caller gave up.
     listLagMs: 10_000,
   },
   connect({ options, world }) {
@@ -70,7 +70,9 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
       },
     });
 
-    /** An action goes on after the answer; a read is sure to see its effect only once it is done. */
+    /**
+     * Waits for an action. It continues after the response, and a read is sure to see its effect only once it is done.
+     */
     async function finish(action: Fields, zone: string, about: string, signal: AbortSignal): Promise<void> {
       const endMs = clock.monotonicMs() + actionBudgetMs;
       for (let now = action; now['status'] !== 'success'; ) {
@@ -98,7 +100,7 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
         await finish(action, zone, name, signal);
       } catch (error) {
         const refusal = refusalOf(error);
-        // Another program was faster. The zone is there, since its set was read.
+        // Another program was faster. The zone exists, since its set was read.
         if (refusal?.status === 409 || (refusal?.status === 404 && what === 'remove_records'))
           throw fail('dns/conflict', { provider: title, name, reason: refusal.message }, { cause: error });
         throw error;
@@ -127,7 +129,7 @@ The old DNS Console (\`dns.hetzner.com\`) and its tokens ended in May 2026; its 
             add.filter((value) => !there.includes(value)),
             remove.filter((value) => there.includes(value)),
           ];
-          // A set keeps its TTL, which must be given as it is; one without has the zone's.
+          // A set keeps its TTL, which must be sent unchanged. A set without one has the zone's.
           const itsTtl = before === undefined || before.ttl !== undefined ? { ttl } : {};
           if (wanted.length > 0) await act('add_records', { zone, name, values: wanted, ...itsTtl }, signal);
           if (unwanted.length > 0) await act('remove_records', { zone, name, values: unwanted }, signal);
@@ -170,10 +172,10 @@ function judge(answer: ApiAnswer): Verdict {
     answer,
     present({ code, reason: typeof error['message'] === 'string' ? error['message'] : undefined }),
   );
-  // An earlier action is still at work on the zone.
+  // An earlier action is still changing the zone.
   if (status === 423 || code === 'locked' || code === 'conflict')
     return { kind: 'busy', reason: 'reason' in verdict ? verdict.reason : `HTTP ${status}` };
   if (verdict.kind !== 'limited' || answer.headers['retry-after'] !== undefined) return verdict;
-  // The limit is filled up again by one call a second, and that header says when it is full.
+  // The limit recovers by one call per second, and the header says when it is fully recovered.
   return untilReset(answer, 'ratelimit-reset') === undefined ? verdict : { ...verdict, retryAfterMs: 5_000 };
 }

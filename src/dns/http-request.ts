@@ -50,7 +50,8 @@ export default defineDnsProvider({
 or, in the mode \`RAW\`, with \`{ "domain": "example.com", "token": "…", "keyAuth": "…" }\`, and answers with a status below
 300. Each request may come again: a value that is there already, or gone already, is a success. A certificate for a
 name and its wildcard needs two values at one name, so \`/cleanup\` must remove only the value that it gets.`,
-  // One request after another for each name: that is what servers know from lego. What is behind a server may be slow.
+  // Sends one request after another for each name, as servers expect from lego. The service behind a server may be
+  // slow.
   traits: { writes: 'name', minTtl: 0, maxConcurrent: 4, visibleMs: 600_000 },
   connect({ name, options, world }) {
     const { endpoint, mode, username, password } = options;
@@ -82,7 +83,8 @@ name and its wildcard needs two values at one name, so \`/cleanup\` must remove 
       kind: 'values',
       append: (value, signal) => post('present', value, signal),
       remove: (value, _made, signal) => post('cleanup', value, signal),
-      // A safe method, which changes nothing, and which a server need not know: it shows whether the credentials are right.
+      // A safe method, which changes nothing, and which a server need not support. It shows whether the credentials are
+      // right.
       check: (zone, signal) =>
         createDnsApi({ ...given, judge: judgeCheck }).call({
           ...{ ...common, what: 'HEAD /present', about: zone, readsOnly: true, signal },
@@ -100,7 +102,7 @@ function raw({ name, challenge }: DnsValue) {
   throw fail('dns/refused', { provider: title, name, reason, advice });
 }
 
-/** A server answers anything, so only the status counts. */
+/** Parses leniently. A server may return anything, so only the status counts. */
 const parse = (text: string): unknown => {
   try {
     return parseJson(text);
@@ -116,7 +118,7 @@ function judgeCheck(answer: ApiAnswer): Verdict {
 
 function judge(answer: ApiAnswer): Verdict {
   const { status, headers } = answer;
-  // A proxy’s page, or one for logging in.
+  // The page of a proxy, or one for logging in.
   if (status < 300 && headers['content-type']?.startsWith('text/html'))
     return { kind: 'failed', reason: `HTTP ${status} with a web page` };
   if (status === 401 || status === 403)

@@ -69,7 +69,7 @@ A set that another program changes in the same second as certfleet may lose that
     // A record set is read and written as a whole, without a condition.
     writes: 'name',
     minTtl: 1,
-    // The gateway limits an account to some requests a second, and answers 429.
+    // The gateway limits an account to some requests per second, and then returns 429.
     maxConcurrent: 4,
     // A set is active within seconds, and at all servers within a minute or two.
     visibleMs: 2 * 60_000,
@@ -115,13 +115,13 @@ A set that another program changes in the same second as certfleet may lose that
           return { method, url: url.href, headers: signed, body: body && text };
         },
         read: (answer) => read(readFields(answer.body, 'the object')),
-        // A set that is created twice is refused, and one that is written or deleted twice stays the same.
+        // Creating a set twice is refused, and writing or deleting one twice has the same effect as once.
         readsOnly: method === 'GET',
         isRepeatable: true,
         signal,
       });
 
-    /** All pages of a list. */
+    /** Returns all pages of a list. */
     function list(
       field: string,
       at: Pick<Call<unknown>, 'path' | 'query' | 'about'>,
@@ -134,11 +134,11 @@ A set that another program changes in the same second as certfleet may lose that
       });
     }
 
-    /** The path of the zone's record sets. */
+    /** Returns the path of the zone's record sets. */
     async function findZone(zone: string, signal: AbortSignal): Promise<string> {
       const query = { type: 'public', name: `${zone}.` };
       const found = (await list('zones', { path: '/v2/zones', query, about: zone }, signal)).find(
-        // Older regions search for a part of the name, and in private zones too.
+        // Older regions search for a part of the name, and in private zones, too.
         (one) => one['name'] === `${zone}.` && one['zone_type'] !== 'private',
       );
       if (typeof found?.['id'] === 'string' && /^\w+$/.test(found['id'])) return `/v2/zones/${found['id']}/recordsets`;
@@ -154,7 +154,7 @@ A set that another program changes in the same second as certfleet may lose that
         const query = { name: `${about}.`, type: 'TXT' };
         const all = await zones.use(zone, signal, (path) => list('recordsets', { path, query, about }, signal));
         const sets = all.filter((one) => one['name'] === `${about}.` && one['type'] === 'TXT');
-        // Other sets answer queries from certain networks only.
+        // Other sets apply only to queries from certain networks.
         const set = sets.find(({ line }) => line === undefined || line === 'default_view');
         if (!set && sets.length > 0)
           throw refusal(
@@ -183,9 +183,9 @@ A set that another program changes in the same second as certfleet may lose that
           ),
         );
       } catch (error) {
-        // Gone, as it should be.
+        // It no longer exists, as intended.
         if (method === 'DELETE' && isRefusal(error, ...missing)) return;
-        // Another program has created or deleted it, or an answer was lost.
+        // Another program has created or deleted it, or a response was lost.
         const hasChanged = method === 'POST' ? isRefusal(error, 'DNS.0312') : isRefusal(error, ...missing);
         if (!hasChanged || (method === 'POST' && !(await isThere(zone, about, signal)))) throw error;
         throw fail(
@@ -196,7 +196,7 @@ A set that another program changes in the same second as certfleet may lose that
       }
     }
 
-    /** A CNAME has the same code as a set that is there already. */
+    /** Reports whether a set exists. A conflicting CNAME has the same code as an existing set. */
     const isThere = async (zone: string, name: string, signal: AbortSignal): Promise<boolean> =>
       (await lookUp(zone, name, signal)) !== undefined;
 
@@ -216,7 +216,7 @@ A set that another program changes in the same second as certfleet may lose that
 });
 
 const mostReads = 4;
-/** The most that the API takes. */
+/** The largest page. */
 const pageSize = 500;
 const missing = ['DNS.0004', 'DNS.0313'] as const;
 
@@ -234,7 +234,7 @@ function toSet(set: Fields): TxtSet {
     !records.every(isText)
   )
     throw fail('dns/bad-answer', { provider, reason: 'id, ttl or records of a set are missing' });
-  // It is still there until it is deleted everywhere; a change waits for that.
+  // The set exists until it is deleted everywhere, and a change waits for that.
   return { values: set['status'] === 'PENDING_DELETE' ? [] : records.map(fromTxtContent), ttl, tag: id };
 }
 
@@ -251,12 +251,12 @@ function judge(answer: ApiAnswer): Verdict {
   };
   if (code === 'DNS.0314') return { kind: 'busy', ...words };
   if (limits.includes(code)) return { kind: 'limited', ...words };
-  // The gateway has one code for all that is wrong with a signature, and takes a quarter of an hour.
+  // The gateway has one code for everything that is wrong with a signature, and accepts a quarter of an hour.
   const isClockSkew = answer.status === 401 && Math.abs(answer.clockAheadMs ?? 0) > longestSkewMs;
   return judgeByStatus(answer, { ...words, isClockSkew });
 }
 
-/** Flow control of the service, and of the gateway. */
+/** Codes for rate limits of the service, and of the gateway. */
 const limits: readonly string[] = ['DNS.0014', 'DNS.0021', 'APIGW.0308', 'APIG.0308'];
 
 const longestSkewMs = 10 * 60_000;

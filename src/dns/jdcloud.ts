@@ -52,11 +52,11 @@ export default defineDnsProvider({
 \`domainservice:describeDomains\`, \`domainservice:describeResourceRecord\`, \`domainservice:createResourceRecord\` and
 \`domainservice:deleteResourceRecord\`.`,
   traits: {
-    // Records are objects of their own.
+    // Records are separate objects.
     writes: 'value',
-    // The free package takes no less.
+    // The minimum in the free package.
     minTtl: 600,
-    // The gateway limits an account to some requests a second.
+    // The gateway limits an account to some requests per second.
     maxConcurrent: 4,
     visibleMs: 3 * 60_000,
   },
@@ -98,7 +98,7 @@ export default defineDnsProvider({
         signal,
       });
 
-    /** All pages of a list; its filter finds what contains a text. */
+    /** Returns all pages of a list. Its filter finds names that contain the text. */
     const list = (at: Pick<Call<unknown>, 'path' | 'query' | 'about'>, signal: AbortSignal) =>
       numberedPages(badList(provider, at.about), async (page) => {
         const query = { ...at.query, pageNumber: String(page), pageSize: String(pageSize) };
@@ -106,7 +106,7 @@ export default defineDnsProvider({
         return { found, isLast: found.length < pageSize };
       });
 
-    /** The path of the zone's records. */
+    /** Returns the path of the zone's records. */
     async function findZone(zone: string, signal: AbortSignal): Promise<string> {
       const found = await list({ path: '', query: { domainName: zone }, about: zone }, signal);
       const id = found.find(({ domainName }) => domainName === zone)?.['id'];
@@ -117,7 +117,7 @@ export default defineDnsProvider({
       });
     }
 
-    /** The ids of the records with exactly this value. */
+    /** Returns the IDs of the records with exactly this value. */
     async function find({ zone, name: about, value }: DnsValue, signal: AbortSignal): Promise<readonly number[]> {
       const host = relativeName(about, zone);
       const records = await zones.use(zone, signal, (path) => list({ path, query: { search: host }, about }, signal));
@@ -132,14 +132,14 @@ export default defineDnsProvider({
         const { zone, name: about, ttl } = value;
         const [existing] = await find(value, signal);
         if (existing !== undefined) return String(existing);
-        // View -1: the answer for everyone.
+        // View -1 applies to everyone.
         const req = { hostRecord: relativeName(about, zone), hostValue: value.value, type: 'TXT', ttl, viewValue: -1 };
         try {
           await zones.use(zone, signal, (path) =>
             call({ method: 'POST', path, body: { req }, about, read: () => {} }, signal),
           );
         } catch (error) {
-          // Another process may have been faster: the documents have no code for that.
+          // Another process may have been faster. The documentation lists no code for that.
           if (refusalOf(error)?.status !== 400 || (await find(value, signal)).length === 0) throw error;
         }
         return undefined;
@@ -165,10 +165,10 @@ export default defineDnsProvider({
   },
 });
 
-/** Less than the hundred that the API takes. */
+/** Less than the limit of a hundred. */
 const pageSize = 99;
 
-/** An empty list may be left out, but then its number is there. */
+/** Reads a list. An empty list may be omitted, but then its count is there. */
 function readAll(body: Fields): readonly Fields[] {
   const result = readFields(body['result'], 'result');
   const { dataList, totalCount } = result;

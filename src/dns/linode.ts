@@ -26,12 +26,12 @@ domain of the account.
 Linode’s servers get a new record some minutes after it was made.`,
   traits: {
     writes: 'value',
-    // Other values than 30, 120, 300, 3600… are rounded up; below 300, not for all domains.
+    // Values other than 30, 120, 300, 3600… are rounded up. Values below 300 are not available for all domains.
     minTtl: 300,
-    // 1,600 calls in two minutes, but 200 a minute of lists; a change takes two calls.
+    // The limit is 1,600 calls in two minutes, but 200 per minute for lists, and a change takes two calls.
     maxConcurrent: 4,
     perMinute: 100,
-    // Zones were published every quarter of an hour.
+    // Zones used to be published every quarter of an hour.
     visibleMs: 20 * 60_000,
   },
   connect({ options, world }) {
@@ -48,7 +48,7 @@ Linode’s servers get a new record some minutes after it was made.`,
         return `Add the domain ${zone} at https://cloud.linode.com/domains, or use the token of the account that has it.`;
       },
     });
-    /** All pages of a list; the largest pages have 500. */
+    /** Returns all pages of a list. The largest page has 500. */
     const list = (
       about: { readonly zone: string; readonly name: string },
       path: string,

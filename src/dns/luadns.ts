@@ -26,9 +26,9 @@ export default defineDnsProvider({
   notes: `Create a token at <https://api.luadns.com/settings>, and switch on the API there. A token can be limited to some zones.`,
   traits: {
     writes: 'value',
-    // In the free plan.
+    // The minimum in the free plan.
     minTtl: 300,
-    // 1,200 calls in 5 minutes, of which a change takes two.
+    // The limit is 1,200 calls in 5 minutes, and a change takes two.
     maxConcurrent: 4,
     perMinute: 100,
   },

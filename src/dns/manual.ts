@@ -3,10 +3,12 @@ import { manualProvider } from '../core/spec/traits.ts';
 import { defineDnsProvider, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
-/** Values of one order arrive together, and are shown together. */
+/** The values of an order arrive within this time, and are shown together. */
 const collectMs = 300;
 
-/** A person adds the records. The solver's check of the name servers tells when they have, so no key is pressed. */
+/**
+ * A person adds the records. The solver checks the name servers to see when that is done, so no key need be pressed.
+ */
 export default defineDnsProvider({
   id: manualProvider,
   title: 'By hand: you add the records, at a terminal',
@@ -22,10 +24,10 @@ with exit code 5, and \`certfleet status\` shows it. To renew without a person, 
 \`_acme-challenge\` to a zone that has an API ([how](../guides/wildcard-over-dns.md)).`,
   traits: {
     writes: 'value',
-    // Whatever the person can enter; certfleet suggests 60 s.
+    // The person may enter any TTL. certfleet suggests 60 s.
     minTtl: 0,
     maxConcurrent: 256,
-    // A person has to log in somewhere, or write to a colleague.
+    // The person may have to log in somewhere, or write to a colleague.
     visibleMs: 12 * 60 * 60_000,
   },
   connect({ world }) {
@@ -46,7 +48,7 @@ with exit code 5, and \`certfleet status\` shows it. To renew without a person, 
         return shown;
       };
     };
-    // Asked for in this process, but not shown yet.
+    // Values that this process was asked for, but has not shown yet.
     const unshown = new Set<string>();
     const keyOf = ({ name, value }: DnsValue) => `${name} ${value}`;
     const toAdd = together((values) => {
@@ -70,7 +72,7 @@ with exit code 5, and \`certfleet status\` shows it. To renew without a person, 
       async remove(value, _made, signal) {
         signal.throwIfAborted();
         if (person) {
-          // What was never shown was never added. An earlier process may have shown any other.
+          // A value that was never shown was never added. An earlier process may have shown any other value.
           if (!unshown.delete(keyOf(value))) await toRemove(value, signal);
         } else log.warn(`remove the TXT record ${value.name} with the value ${value.value}: it is no longer needed`);
       },
@@ -100,6 +102,6 @@ const removeText = (values: readonly DnsValue[]): string =>
 
 const zonesOf = (values: readonly DnsValue[]): string => [...new Set(values.map(({ zone }) => zone))].join(', ');
 
-/** Each on lines of its own, to be copied. */
+/** Returns each record on separate lines, for copying. */
 const recordLines = (values: readonly DnsValue[]): readonly string[] =>
   values.flatMap(({ name, value }) => [`  name   ${name}`, `  value  ${value}`, '']);

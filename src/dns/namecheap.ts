@@ -48,7 +48,7 @@ in the same second can still be lost.`,
     writes: 'zone',
     minTtl: 60,
     maxConcurrent: 1,
-    // 50 calls a minute are allowed, and a write takes three.
+    // The limit is 50 calls per minute, and a write takes three.
     perMinute: 15,
     // The name servers can take an hour.
     visibleMs: 60 * 60_000,
@@ -57,7 +57,7 @@ in the same second can still be lost.`,
     const http = world.http();
     const base = (options.endpoint ?? 'https://api.namecheap.com').replace(/\/+$/, '');
 
-    /** Calls the API, and returns the result's element. All calls are POSTs, so that the key is in no URL. */
+    /** Calls the API, and returns the result's element. All calls are POSTs, so that no URL contains the key. */
     const call = (
       command: 'getHosts' | 'setHosts',
       zone: string,
@@ -65,7 +65,7 @@ in the same second can still be lost.`,
       signal: AbortSignal,
       params: Readonly<Record<string, string>> = {},
     ): Promise<XmlElement> => {
-      // A domain of Namecheap is one label below a public suffix.
+      // A domain at Namecheap is one label below a public suffix.
       const dot = zone.indexOf('.');
       return createDnsApi({
         ...{ world, http, provider, parse: parseXml, judge: (answer) => judge(answer, zone) },
@@ -130,7 +130,7 @@ in the same second can still be lost.`,
       },
       async write(zone, changes, signal) {
         const about = changes[0]?.name ?? zone;
-        // Once more, directly before: everything that is not written again is lost.
+        // Reads once more, just before the write, because every record that is not written again is lost.
         const { hosts, emailType } = await readZone(zone, about, signal);
         for (const { name, before } of changes) {
           if (isSame(setAt(hosts, zone, name), before)) continue;
@@ -180,7 +180,7 @@ interface Zone {
   readonly emailType: string | undefined;
 }
 
-/** What setHosts takes. */
+/** The types that setHosts accepts. */
 const types: ReadonlySet<string> = new Set([
   ...['A', 'AAAA', 'ALIAS', 'CAA', 'CNAME', 'MX', 'MXE', 'NS', 'TXT', 'URL', 'URL301', 'FRAME'],
 ]);
@@ -201,7 +201,7 @@ function setAt(hosts: readonly Host[], zone: string, name: string): TxtSet | und
 const isSame = (one: TxtSet | undefined, other: TxtSet | undefined): boolean =>
   JSON.stringify((one?.values ?? []).toSorted()) === JSON.stringify((other?.values ?? []).toSorted());
 
-/** Errors come with status 200. */
+/** Judges a response. Errors come with status 200. */
 function judge(answer: ApiAnswer, zone: string): Verdict {
   const { body } = answer;
   const error = isElement(body) ? xmlAt(body, 'Errors', 'Error') : undefined;

@@ -26,7 +26,8 @@ zones that need certificates.`,
     // A record is a whole set.
     writes: 'name',
     minTtl: 0,
-    // 900 calls in 5 minutes, of which a change takes two. A refused one has no Retry-After; the next is soon allowed.
+    // The limit is 900 calls in 5 minutes, and a change takes two. A refused call has no Retry-After, but the next one
+    // is soon allowed.
     maxConcurrent: 4,
     perMinute: 80,
   },
@@ -55,7 +56,7 @@ zones that need certificates.`,
             const read = ({ body }: { readonly body: unknown }) => toSet(readFields(body, 'the record'));
             sets.set(name, await rest.call({ zone, about: name, path: pathOf(zone, name), read }, signal));
           } catch (error) {
-            // The same status says that there is no zone.
+            // A missing zone has the same status.
             if (!/record not found/i.test(refusalOf(error)?.message ?? '')) throw error;
           }
         }
@@ -72,7 +73,7 @@ zones that need certificates.`,
       close: () => http.close(),
     };
 
-    /** A set that is no longer as it was read is refused, where the API can tell. */
+    /** Writes one set. Fails if the set has changed since it was read, where the API can tell. */
     async function writeOne(zone: string, change: SetChange, signal: AbortSignal): Promise<void> {
       const { name, before, after, ttl } = change;
       const path = pathOf(zone, name);
@@ -81,7 +82,7 @@ zones that need certificates.`,
       const answers = before ? (JSON.parse(before.tag ?? '[]') as readonly Fields[]) : [];
       const body = {
         ...{ zone, domain: name, type: 'TXT', ttl },
-        // What others have there keeps its metadata.
+        // Answers of others keep their metadata.
         answers: after.map((value) => answers.find((one) => textOf(one) === value) ?? { answer: [value] }),
       };
       try {
@@ -90,7 +91,7 @@ zones that need certificates.`,
             ...{ zone, about: name, path, isRepeatable: true, read: () => undefined },
             ...(isRemoval
               ? { method: 'DELETE' }
-              : // PUT makes a record, and refuses one that is there; POST changes one.
+              : // PUT creates a record, and refuses an existing one; POST changes one.
                 { method: before ? 'POST' : 'PUT', body: before ? { ttl, answers: body.answers } : body }),
           },
           signal,
@@ -105,7 +106,7 @@ zones that need certificates.`,
   },
 });
 
-/** A text of several strings is one value. */
+/** Returns the text. A text of several strings is one value. */
 const textOf = ({ answer }: Fields): string => (Array.isArray(answer) ? answer.join('') : '');
 
 function toSet(record: Fields): TxtSet {

@@ -19,7 +19,7 @@ import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
 
 const title = 'OVHcloud';
 
-/** OVH's own names, which its clients take. */
+/** OVH's own names, which its clients accept. */
 const endpoints: Readonly<Record<string, string>> = {
   'ovh-eu': 'https://eu.api.ovh.com/1.0',
   'ovh-ca': 'https://ca.api.ovh.com/1.0',
@@ -30,7 +30,7 @@ const endpoints: Readonly<Record<string, string>> = {
   'soyoustart-ca': 'https://ca.api.soyoustart.com/1.0',
 };
 
-/** How long the difference between the clocks is used, in ms. OVH accepts a time that is off by some 30 s. */
+/** How long to use a measured clock difference, in ms. OVH accepts a time that is off by about 30 s. */
 const clockMs = 3_600_000;
 
 export default defineDnsProvider({
@@ -78,9 +78,9 @@ A change is served only after a refresh of the zone. All names of a zone that ar
     writes: 'zone',
     minTtl: 60,
     maxConcurrent: 4,
-    // A refresh reaches all servers within a minute, as a rule.
+    // A refresh usually reaches all servers within a minute.
     visibleMs: 300_000,
-    // A call for each record at a name.
+    // Takes a call for each record at a name.
     cleanupBudgetMs: 120_000,
   },
   connect({ options, world }) {
@@ -91,7 +91,7 @@ A change is served only after a refresh of the zone. All names of a zone that ar
     const sharedTime = createSingleFlight<number>();
     let time: { readonly aheadMs: number; readonly atMs: number } | undefined;
 
-    /** How far OVH's clock is ahead of this machine's, in ms. Signatures have its time. */
+    /** Returns how far OVH's clock is ahead of this machine's, in ms. Signatures use OVH's time. */
     const aheadMs = async (signal: AbortSignal): Promise<number> => {
       if (time !== undefined && world.clock.monotonicMs() - time.atMs < clockMs) return time.aheadMs;
       return sharedTime(
@@ -122,11 +122,11 @@ A change is served only after a refresh of the zone. All names of a zone that ar
       read(body: unknown): T;
     }
 
-    /** The calls about a zone. */
+    /** Returns the function for calls about a zone. */
     const inZone = (zone: string, about: string, signal: AbortSignal) => {
       const judge = (answer: ApiAnswer): Verdict => {
         const verdict = judged(answer, zone, options.endpoint);
-        // The next try asks for the time again.
+        // The next attempt asks for the time again.
         if (verdict.kind === 'busy') time = undefined;
         return verdict;
       };
@@ -158,14 +158,14 @@ A change is served only after a refresh of the zone. All names of a zone that ar
     };
     type InZone = ReturnType<typeof inZone>;
 
-    /** The TXT values at a name with their ids. A list has ids alone. */
+    /** Returns the TXT values at a name with their IDs. A list contains only IDs. */
     async function valuesAt(call: InZone, subDomain: string): Promise<readonly { id: number; value: string }[]> {
       const query = new URLSearchParams({ fieldType: 'TXT', subDomain });
       const ids = await call({ path: `/record?${query}`, read: readIds });
       const found: { id: number; value: string }[] = [];
       for (const id of ids) {
         const record = await unlessGone(call({ path: `/record/${id}`, read: readRecord }));
-        // The filter is not trusted to be exact.
+        // Checks the name, in case the filter is not exact.
         if (record?.subDomain === subDomain) found.push({ id, value: record.target.replace(/^"(.*)"$/, '$1') });
       }
       return found;
@@ -174,7 +174,7 @@ A change is served only after a refresh of the zone. All names of a zone that ar
     return {
       kind: 'sets',
 
-      /** Has no `read`: the service adds and removes single values, and only the refresh is shared. */
+      /** Has no `read`, because the service adds and removes single values, and only the refresh is shared. */
       async write(zone, changes, signal) {
         for (const { name, add, remove, ttl } of changes) {
           const call = inZone(zone, name, signal);
@@ -189,7 +189,8 @@ A change is served only after a refresh of the zone. All names of a zone that ar
             await call({ method: 'POST', path: '/record', body, read: () => undefined });
           }
         }
-        // Also if nothing was to be changed: the process that made the change may have died before this.
+        // Refreshes even if nothing needed a change, because the process that made the change may have died before its
+        // refresh.
         const call = inZone(zone, changes[0]?.name ?? zone, signal);
         await call({ method: 'POST', path: '/refresh', isRepeatable: true, read: () => undefined });
       },
@@ -202,7 +203,7 @@ A change is served only after a refresh of the zone. All names of a zone that ar
   },
 });
 
-/** Undefined if OVH says that there is no such object: another process was faster, or an answer was lost. */
+/** Returns undefined if OVH says that the object does not exist: another process was faster, or a response was lost. */
 const unlessGone = <T>(call: Promise<T>): Promise<T | undefined> =>
   call.catch((error: unknown) => {
     if (refusalOf(error)?.status === 404) return undefined;

@@ -39,14 +39,14 @@ may change all domains of the account for which it is on.
 
 A new value can take ten minutes until all name servers have it.`,
   traits: {
-    // Records are objects of their own, and Porkbun itself refuses duplicates.
+    // Records are separate objects, and Porkbun itself refuses duplicates.
     writes: 'value',
     minTtl: 600,
-    // More than a call a second gets an error page; a change takes two.
+    // Faster calls than one per second get an error page, and a change takes two.
     maxConcurrent: 1,
     perMinute: 30,
     visibleMs: 10 * 60_000,
-    // At that pace, many values take longer than usual to remove.
+    // At this rate, many values take longer than usual to remove.
     cleanupBudgetMs: 2 * 60_000,
   },
   connect({ options, world }) {
@@ -82,7 +82,7 @@ A new value can take ten minutes until all name servers have it.`,
         read: (answer) => read(readFields(answer.body, 'the object')),
       });
 
-    /** The ids of the records with exactly this name and value. */
+    /** Returns the IDs of the records with exactly this name and value. */
     async function find({ zone, name, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const host = name === zone ? '' : `/${encodeURIComponent(relativeName(name, zone))}`;
       const refused = `Check that ${zone} is a domain of this Porkbun account, and switch on API Access for it at ${recordsPage}.`;
@@ -93,7 +93,7 @@ A new value can take ten minutes until all name servers have it.`,
         signal,
         (body) => readList(body['records'], 'the list of records', 'id'),
       ).catch(async (error: unknown) => {
-        // Porkbun has no codes: if the keys are wrong, everything is refused.
+        // Porkbun has no codes. If the keys are wrong, every call is refused.
         if (isFailure(error, 'dns/refused'))
           await call('/ping', { about: name, readsOnly: true, advice }, {}, signal, () => undefined);
         throw error;
@@ -121,7 +121,7 @@ A new value can take ten minutes until all name servers have it.`,
             },
           );
         } catch (error) {
-          // It has no code for a duplicate either.
+          // There is no code for a duplicate, either.
           const [made] = isFailure(error, 'dns/refused') ? await find(value, signal) : [];
           if (made === undefined) throw error;
           return made;
@@ -154,7 +154,7 @@ A new value can take ten minutes until all name servers have it.`,
 
 function judge(answer: ApiAnswer): Verdict {
   const verdict = judgeByStatus(answer);
-  // What comes too fast gets the web server's own page, and does not reach the API.
+  // A call that comes too soon gets the web server's own page, and does not reach the API.
   if (answer.status === 503 && !answer.isReadable)
     return { kind: 'limited', reason: 'it takes about one call a second' };
   if (verdict.kind !== 'fine') return verdict;

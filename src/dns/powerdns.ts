@@ -8,13 +8,16 @@ import type { SetChange, SetsProvider, TxtSet } from '../ports/dns-provider.ts';
 
 const title = 'PowerDNS';
 
-/** A zone that this server copies from another one. Its API would take changes, and lose them with the next copy. */
+/**
+ * Kinds of zones that this server copies from another one. Its API would accept changes, and lose them with the next
+ * copy.
+ */
 const copies = ['Slave', 'Secondary', 'Consumer'];
 
-/** How long the end of the program may wait for the answer to a notice. */
+/** How long the end of the program may wait for the response to a notice. */
 const noticeMs = 10_000;
 
-/** The API of one's own PowerDNS Authoritative Server, 4.0 and later. */
+/** The API of a self-hosted PowerDNS Authoritative Server, 4.0 and later. */
 export default defineDnsProvider({
   id: 'powerdns',
   title: 'PowerDNS (HTTP API of an own server)',
@@ -47,7 +50,8 @@ The API has no TLS of its own: on another machine it needs a proxy with HTTPS in
 
 Single values are added and removed where the server knows how (4.9.18 and 5 do). With older servers whole sets are
 replaced. After each change the secondaries are notified at once.`,
-  // An older server replaces whole sets. A PATCH is a transaction on one zone, so several would only wait for another.
+  // An older server replaces whole sets. A PATCH is a transaction on one zone, so several would only wait for each
+  // other.
   traits: { writes: 'zone', minTtl: 0, maxConcurrent: 8 },
   connect({ options, world }) {
     const http = world.http();
@@ -58,7 +62,10 @@ replaced. After each change the secondaries are notified at once.`,
       base: `${server}/api/v1/servers/${encodeURIComponent(options.server)}/zones`,
       headers: () => ({ 'x-api-key': options.apiKey.reveal() }),
     });
-    /** @param path below the zone. Every change may be repeated: it says what must be there or gone. */
+    /**
+     * @param path the path below the zone. Every change may be repeated, because it states what must exist or not
+     * exist.
+     */
     const call = <T>(
       { zone, path = '', ...request }: Omit<RestCall<T>, 'path' | 'read'> & { readonly path?: string },
       read: (body: unknown) => T,
@@ -72,7 +79,7 @@ replaced. After each change the secondaries are notified at once.`,
         signal,
       );
 
-    /** As many sets are read at once. */
+    /** Limits how many sets are read at once. */
     const turns = createTurns(2);
     async function readSets(zone: string, names: readonly string[], signal: AbortSignal) {
       const setsAt = (name: string) => {
@@ -81,7 +88,7 @@ replaced. After each change the secondaries are notified at once.`,
       };
       const [first = zone, ...others] = names;
       const found = await setsAt(first);
-      // Some servers ignore the filter and return the whole zone, with records that are not served.
+      // Some servers ignore the filter and return the whole zone, including records that are not served.
       const isWhole = found.some(({ name }) => name !== first);
       const more = isWhole ? [] : others.map((name) => turns.run(() => setsAt(name), signal));
       const all = [...found, ...(await Promise.all(more)).flat()];
@@ -90,8 +97,8 @@ replaced. After each change the secondaries are notified at once.`,
 
     const notices = new Set<Promise<void>>();
     /**
-     * Secondaries would otherwise notice only at their next look. The server answers when it has looked up their
-     * addresses, which may take long, so the change does not wait for that.
+     * Notifies secondaries, which would otherwise notice a change only at their next check. The server responds after
+     * it has looked up their addresses, which may take long, so the change does not wait for that.
      */
     function notify(zone: string, signal: AbortSignal): void {
       const limit = world.clock.deadline(noticeMs, signal);
@@ -115,7 +122,7 @@ replaced. After each change the secondaries are notified at once.`,
         try {
           await call({ method: 'PATCH', zone, body: { rrsets }, about }, () => undefined, signal);
         } catch (error) {
-          // `Changetype 'EXTEND' is not a valid value`, or `Changetype not understood`
+          // The message is `Changetype 'EXTEND' is not a valid value`, or `Changetype not understood`.
           const reason = refusalOf(error)?.message ?? '';
           if (provider.read || !/changetype/i.test(reason)) throw error;
           // From now on, sets are read and replaced.
@@ -151,7 +158,7 @@ function adviceFor(status: number | undefined, zone: string): string {
   return `See the log of the server at \`endpoint\`, and the metadata of the zone ${zone}.`;
 }
 
-/** All sets of an answer, without the dot at the end of their names; other types than TXT have no `set`. */
+/** Reads all sets in a response, without the final dot in their names. Types other than TXT have no `set`. */
 const readRrsets = (body: unknown): readonly { readonly name: string; readonly set?: TxtSet }[] =>
   readList(readFields(body, 'the zone')['rrsets'], 'the list of sets').map((rrset) => {
     const name = readString(rrset, 'name').slice(0, -1);
@@ -165,7 +172,7 @@ const toSet = (rrset: Fields): TxtSet => {
   );
   return {
     values: served!,
-    // Records that are not served are written back as they are.
+    // Disabled records are written back as they are.
     tag: JSON.stringify(disabled),
     ttl: typeof rrset['ttl'] === 'number' ? rrset['ttl'] : undefined,
   };
@@ -173,7 +180,7 @@ const toSet = (rrset: Fields): TxtSet => {
 
 const record = (value: string, disabled = false) => ({ content: toTxtContent(value), disabled });
 
-/** One record for each entry; several entries may have the same name. */
+/** Returns one record for each value. Several records may have the same name. */
 const toExtendAndPrune = ({ name, add, remove, ttl }: SetChange): readonly object[] => {
   const change = (changetype: string) => (value: string) => ({
     ...{ name: `${name}.`, type: 'TXT', ttl, changetype },

@@ -10,21 +10,21 @@ const provider = 'rfc2136';
 
 const advice = 'Check `keyName`, `secret` and `algorithm`, and what the server’s policy allows for this key.';
 
-/** For one update with its retransmissions: three tries of 2 s over UDP and one over TCP. */
+/** The time for one update with its retransmissions: three attempts of 2 s over UDP and one over TCP. */
 const timeoutMs = 8_000;
 
-/** A longer message goes over TCP: in pieces, it often does not arrive (DNS flag day 2020). */
+/** A longer message is sent over TCP, because fragments often do not arrive (DNS flag day 2020). */
 const longestDatagram = 1_232;
 
-/** Of the records in one message, which may have 65,535 bytes. */
+/** The limit for records in one message, which may have 65,535 bytes. */
 const mostBytes = 60_000;
 
 /**
  * Dynamic update (RFC 2136), signed with TSIG (RFC 8945): BIND, Knot, PowerDNS, Windows and many appliances.
  *
- * A server makes all changes of a message or none. Adding an existing record and deleting an absent one succeed
- * (§3.4.2), so a write can be repeated. A server silently ignores a TXT beside a CNAME (§3.4.2.2); the solver notices
- * when it asks the servers.
+ * A server makes all changes in a message or none. Adding an existing record and deleting an absent one succeed
+ * (§3.4.2), so a write can be repeated. A server silently ignores a TXT beside a CNAME (§3.4.2.2). The solver notices
+ * that when it queries the servers.
  */
 export default defineDnsProvider({
   id: provider,
@@ -95,7 +95,7 @@ The clocks of both machines must agree within five minutes. Answers are verified
   // The server itself adds and removes single values, many in one message.
   traits: { writes: 'value', minTtl: 0, maxConcurrent: 16 },
   connect({ name, options, world }) {
-    // Otherwise the server would just report a wrong signature.
+    // Without this check, the server would just report a wrong signature.
     if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(options.secret.reveal()))
       throw fail(
         'config/invalid',
@@ -110,7 +110,7 @@ The clocks of both machines must agree within five minutes. Answers are verified
     const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: options.secret };
     const { host, port = options.port ?? 53 } = splitServer(options.server) ?? { host: options.server };
 
-    /** @param records what to change; if it is nothing, the server answers as it would to a change */
+    /** @param records what to change; if empty, the server responds as it would to a change */
     const update = async (
       zone: string,
       name: string,
@@ -132,9 +132,9 @@ The clocks of both machines must agree within five minutes. Answers are verified
         } catch (error) {
           if (records.length > 0 && !isFailure(error, 'dns/refused', 'dns/clock-skew') && !neverArrived(error))
             noteWrite(signal);
-          // Try the server's next address if this one cannot be reached.
+          // Tries the server's next address if this one cannot be reached.
           if (!isFailure(error, 'dns/lookup-failed')) throw error;
-          // If one of them may have the update, that error counts.
+          // An error after which the update may have arrived takes precedence.
           if (last === undefined || neverArrived(last)) last = error;
         }
       }
@@ -185,11 +185,11 @@ The clocks of both machines must agree within five minutes. Answers are verified
   },
 });
 
-/** An UPDATE message: the zone is the question, and the changes are the records of the third section. */
+/** Encodes an UPDATE message: the zone is the question, and the changes are the records of the third section. */
 const updateMessage = (id: number, zone: string, authorities: readonly Uint8Array[]): Uint8Array =>
   encodeMessage(id, 5 << 11, { name: zone, type: types.SOA }, { authorities });
 
-/** `host`, `host:port`, `[IPv6]:port` or a bare IPv6 address. */
+/** Splits `host`, `host:port`, `[IPv6]:port` or a bare IPv6 address. */
 function splitServer(text: string): { readonly host: string; readonly port?: number } | undefined {
   const match =
     /^(?:\[([0-9a-fA-F:.%]+)\]|([0-9a-fA-F]*:[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)|([^\s:[\]/]+))(?::(\d{1,5}))?$/.exec(text);
@@ -214,7 +214,7 @@ function checkReply(reply: Uint8Array, verdict: TsigVerdict, name: string, now: 
     if (verdict.state === 'verified') return;
     throw fail('dns/bad-answer', { provider, reason: 'it is not signed, so anyone could have sent it' });
   }
-  // An unsigned refusal may be reported, since nothing follows from it.
+  // An unsigned refusal may be reported, since nothing else follows from it.
   throw fail('dns/refused', {
     provider,
     name,
@@ -245,7 +245,7 @@ const refusals: Readonly<Record<number, string>> = {
   2: 'the server failed (SERVFAIL): see its log',
   3: 'the zone does not exist there (NXDOMAIN)',
   4: 'the server accepts no updates (NOTIMP)',
-  // PowerDNS answers this for a wrong secret, name, algorithm or clock.
+  // PowerDNS returns this for a wrong secret, name, algorithm or clock.
   5: 'the server’s policy does not allow it for this key, or the server does not accept the key (REFUSED)',
   9: 'the server is not authoritative for this zone, or the key is unknown (NOTAUTH)',
   10: 'the name is not in the zone (NOTZONE)',

@@ -73,10 +73,10 @@ The user or role needs this policy; put the id of the zone in the place of \`Z2F
 
 Values of other programs at the same name stay. A record with a routing policy (weighted, latency and so on) is refused.`,
   traits: {
-    // All changes of a zone are one atomic batch, and two batches for a zone at once are refused.
+    // All changes of a zone are one atomic batch, and two concurrent batches for a zone are refused.
     writes: 'zone',
     minTtl: 0,
-    // The API takes five requests a second of an account in the long run.
+    // In the long run, the API accepts five requests per second from an account.
     maxConcurrent: 4,
     // Changes generally reach all servers within 60 seconds.
     visibleMs: 120_000,
@@ -148,10 +148,10 @@ Values of other programs at the same name stay. A record with a routing policy (
   },
 });
 
-/** Of the five requests a second that an account may send. */
+/** Part of the five requests per second that an account may send. */
 const mostReads = 4;
 
-/** Route 53 is one service in each partition. */
+/** Returns the endpoint. Route 53 is one service in each partition. */
 function placeOf(region: string): { readonly endpoint: string; readonly region: string } {
   if (region.startsWith('cn-')) return { endpoint: 'https://route53.amazonaws.com.cn', region: 'cn-northwest-1' };
   if (region.startsWith('us-gov-'))
@@ -174,7 +174,7 @@ const advices: Readonly<Record<string, string>> = {
   NoSuchHostedZone: 'Check `hostedZoneId`: the account of these keys has no such zone.',
 };
 
-/** What a batch is refused with if a set is no longer as it was read; the code is the same for other reasons. */
+/** Matches the refusal of a batch if a set has changed since it was read. The code is the same for other reasons. */
 const hasChanged = /but it already exists|but it was not found|do not match the current values/;
 
 function txtSetOf({ name, values, ttl, isSpecial }: RecordSet): TxtSet {
@@ -194,10 +194,10 @@ function recordChanges({ name, before, after, ttl }: SetChange): readonly Record
   return [...change('DELETE', before?.values, before?.ttl), ...change('CREATE', after)];
 }
 
-/** A batch takes 1000 values with 32,000 characters. */
+/** The limits for a batch: 1,000 values with 32,000 characters. */
 const [mostValues, mostCharacters] = [1_000, 32_000];
 
-/** What changes one set stays together. */
+/** Groups changes into batches. Changes of one set stay together. */
 function batchesOf(sets: readonly (readonly RecordChange[])[]): readonly (readonly RecordChange[])[] {
   const batches: RecordChange[][] = [];
   let [values, characters] = [mostValues, mostCharacters];

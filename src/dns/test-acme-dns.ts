@@ -15,7 +15,7 @@ export interface TestAccount {
   readonly fulldomain: string;
 }
 
-/** An account for each name that the contract asks for. */
+/** Returns an account for a name in the contract. */
 export const accountFor = (host: string): TestAccount => {
   const id = Buffer.from(host.padEnd(6, '.')).toString('hex').padStart(12, '0').slice(0, 12);
   const subdomain = `8e5700ea-a4bf-41c7-8a77-${id}`;
@@ -25,7 +25,7 @@ export const accountFor = (host: string): TestAccount => {
   };
 };
 
-/** The file of acme-dns-client. */
+/** Returns the text of acme-dns-client's file. */
 export const storage = (hosts: readonly string[], more: Partial<TestAccount> = {}): string =>
   JSON.stringify(
     Object.fromEntries(
@@ -40,7 +40,7 @@ const refusal = (status: number, error: string): FakeAnswer => ({ status, body: 
 
 export function testAcmeDns(clock: Clock, origin = 'https://auth.example.test') {
   const accounts = contractHosts.map(accountFor);
-  /** By subdomain: the last two. */
+  /** The last two values, by subdomain. */
   const texts = new Map<string, string[]>();
   const api = createFakeApi({
     ...{ clock, origin },

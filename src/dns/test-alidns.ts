@@ -20,7 +20,7 @@ interface Record {
 }
 
 export interface TestAlidns extends FakeDnsService {
-  /** Parameters of each call. */
+  /** The parameters of each call. */
   readonly sent: readonly { readonly [name: string]: string }[];
 }
 
@@ -29,7 +29,7 @@ const common = [
   ...['SignatureNonce', 'Timestamp', 'Lang', 'UserClientIp'],
 ];
 
-/** The calls of Alidns that concern records, signed as version 3 or 1 of the signature want it. */
+/** A fake of the Alidns calls for records. Requires signatures of version 3 or 1. */
 export function testAlidns(clock: Clock): TestAlidns {
   let last = 0;
   const newId = () => String(9_999_985_000 + ++last);
@@ -101,7 +101,7 @@ export function testAlidns(clock: Clock): TestAlidns {
   const unknownZone = refuse(400, 'InvalidDomainName.NoExist', 'The specified domain name does not exist.');
 
   interface Action {
-    /** All that it takes, with `!` at the end of what it needs. */
+    /** All accepted parameters; required ones end with `!`. */
     readonly params: string;
     run(p: { readonly [name: string]: string }): FakeAnswer;
   }
@@ -163,7 +163,7 @@ export function testAlidns(clock: Clock): TestAlidns {
     const params = Object.fromEntries(Object.entries(paramsOf(request)).filter(([key]) => !common.includes(key)));
     sent.push({ Action: name, ...params });
     const known = action.params.split(' ');
-    // The API itself ignores what it does not know, so that a typing error is not seen.
+    // The API itself ignores unknown parameters, so a typing error would go unnoticed.
     const unknown = Object.keys(params).find((key) => !known.some((one) => one.replace('!', '') === key));
     if (unknown !== undefined) throw new Error(`${name} has no parameter ${unknown}`);
     const lacking = known.find((one) => one.endsWith('!') && !params[one.slice(0, -1)]);

@@ -25,7 +25,7 @@ export interface FakeAzure extends FakeDnsService {
   readonly zones: readonly FakeZone[];
   addZone(name: string, more?: Partial<Pick<FakeZone, 'group' | 'zoneType'>>): FakeZone;
   expireTokens(): void;
-  /** How tokens were asked for. */
+  /** The ways in which tokens were requested. */
   readonly asked: string[];
 }
 
@@ -36,7 +36,7 @@ const readerId = '44444444-4444-4444-8444-444444444444';
 export const identityId = '55555555-5555-4555-8555-555555555555';
 export const clientSecret = 'cli~ent.secret-of-this-test';
 export const federatedToken = 'eyJhbGciOi.federated-token-of-this-test.c2ln';
-/** What each application may do. */
+/** The permissions of each application. */
 const applications: Readonly<Record<string, { readonly secret: string; readonly mayWrite: boolean }>> = {
   [clientId]: { secret: clientSecret, mayWrite: true },
   [readerId]: { secret: 'reader~secret.of-this-test', mayWrite: false },
@@ -48,10 +48,10 @@ const [login, management, metadata] = [
   'http://169.254.169.254',
 ] as const;
 const mostOnPage = 100;
-/** Of the API. The ones before the one that we use are taken as well. */
+/** API versions. Those before the one that certfleet uses are accepted, too. */
 const versions = ['2016-04-01', '2017-09-01', '2017-10-01', '2018-05-01'];
 
-/** Azure DNS, the token endpoint and the metadata server of Azure, as strict as the documents. */
+/** A fake of Azure DNS, its token endpoint and its metadata server, as strict as the documentation. */
 export function fakeAzure(clock: Clock, { withPrivateZones = true } = {}): FakeAzure {
   const zones: FakeZone[] = [];
   const asked: string[] = [];
@@ -129,7 +129,7 @@ export function fakeAzure(clock: Clock, { withPrivateZones = true } = {}): FakeA
     return newToken(application.mayWrite, isOld ? String : (seconds) => seconds);
   };
 
-  /** A call of the management API, if the token may make it. */
+  /** Wraps a call of the management API, which needs a token with permission. */
   const allowed =
     (handle: (request: FakeRequest) => FakeAnswer) =>
     (request: FakeRequest): FakeAnswer => {
@@ -144,7 +144,7 @@ export function fakeAzure(clock: Clock, { withPrivateZones = true } = {}): FakeA
       if (!versions.includes(request.url.searchParams.get('api-version') ?? ''))
         return refuse(400, 'NoRegisteredProviderFound', 'No registered resource provider found for this API version.');
       const { subscription, kind } = request.params;
-      // In any case.
+      // The type is not case-sensitive.
       if (kind?.toLowerCase() !== 'dnszones') return refuse(404, 'InvalidResourceType', `There is no type '${kind}'.`);
       if (subscription !== subscriptionId)
         return refuse(404, 'SubscriptionNotFound', `The subscription '${subscription}' could not be found.`);
@@ -192,7 +192,7 @@ export function fakeAzure(clock: Clock, { withPrivateZones = true } = {}): FakeA
     properties: { ...properties, fqdn: `${name}.${zone.name}.`, provisioningState: 'Succeeded' },
   });
 
-  /** Whether the condition of a write holds. */
+  /** Reports whether the condition of a write holds. */
   const isMet = ({ headers }: FakeRequest, set: FakeSet | undefined): boolean => {
     const { 'if-match': match, 'if-none-match': none } = headers;
     if (none !== undefined) return none === '*' && !set;

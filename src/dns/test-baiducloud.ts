@@ -18,10 +18,10 @@ interface FakeRecord {
 const rightKeys = { id: 'ALTAKbaiducloudexample', secret: 'baiducloud-secret-of-this-test' } as const;
 const readingKeys = { id: 'ALTAKbaiducloudreading', secret: 'reading-secret-of-this-test' } as const;
 
-/** Baidu AI Cloud's public DNS in memory, as strict as its documents. */
+/** A fake of Baidu AI Cloud's public DNS in memory, as strict as the documentation. */
 function fakeBaidu(clock: Clock): FakeDnsService {
   const zones = new Map<string, FakeRecord[]>(fakeZones.map((zone) => [zone, []]));
-  /** What was answered to a write, by its token. */
+  /** The response to each write, by its token. */
   const done = new Map<string, FakeAnswer>();
   let ids = 0;
 
@@ -63,7 +63,7 @@ function fakeBaidu(clock: Clock): FakeDnsService {
     return records ? handle(records, request) : refuse(404, 'NoSuchObject', 'The specified zone does not exist.');
   };
 
-  /** The same write is done once. */
+  /** Carries out the same write only once. */
   const once = (handle: (records: FakeRecord[], request: FakeRequest) => FakeAnswer) =>
     inZone((records, request) => {
       const token = request.url.searchParams.get('clientToken') ?? `none ${++ids}`;
@@ -87,7 +87,7 @@ function fakeBaidu(clock: Clock): FakeDnsService {
         if (!(size >= 1 && size <= 1_000)) return refuse(400, 'BadRequest', 'maxKeys must be between 1 and 1000.');
         const found = records.filter((one) => one.rr.includes(rr));
         const from = marker === '' ? 0 : found.findIndex(({ id }) => id === marker);
-        // Smaller pages than are asked for are allowed.
+        // Pages may be smaller than requested.
         const page = found.slice(from, from + Math.min(size, 50));
         const next = found[from + page.length]?.id;
         const more = next === undefined ? { isTruncated: false } : { isTruncated: true, nextMarker: next };

@@ -34,7 +34,7 @@ export interface TestCloudflare extends FakeDnsService {
 const full = { zones: () => true, mayFindZones: true, mayRead: true, mayEdit: true };
 const only = (zone: string) => ({ ...full, zones: (name: string) => name === zone });
 
-/** What each token may do. */
+/** The permissions of each token. */
 const tokens: Readonly<{ [token: string]: Access }> = {
   'token-Of-This-test-0123456789-abcdefghij': full,
   'one-zone-token-0123456789-abcdefghijklmn': only('example.test'),
@@ -55,13 +55,15 @@ export const apiKey = '0123456789abcdef0123456789abcdef01234';
 
 const origin = 'https://api.cloudflare.com';
 
-/** The calls of Cloudflare's API that concern zones and records, as the documents and recorded answers have them. */
+/**
+ * A fake of the Cloudflare API's calls for zones and records, modelled on the documentation and on recorded responses.
+ */
 export function testCloudflare(clock: Clock): TestCloudflare {
   let last = 0;
   const newId = () => (++last).toString(16).padStart(32, 'c');
   const active = (name: string): Zone => ({ id: newId(), name, status: 'active' });
   const zones: Zone[] = [
-    // Another account has begun to add it.
+    // A zone that another account has begun to add.
     { id: newId(), name: 'example.test', status: 'pending' },
     ...Array.from({ length: 60 }, (_, at) => active(`of-others${at}.test`)),
     ...fakeZones.map(active),
@@ -86,7 +88,7 @@ export function testCloudflare(clock: Clock): TestCloudflare {
     return headers['x-auth-email'] === email && headers['x-auth-key'] === apiKey ? full : undefined;
   };
 
-  /** The zone of a path, if the caller may use it. */
+  /** Passes the zone in the path to `answer`, if the caller may use it. */
   const within = (request: FakeRequest, may: 'mayRead' | 'mayEdit', answer: (zone: Zone) => FakeAnswer): FakeAnswer => {
     const zone = zones.find(({ id }) => id === request.params['zone']);
     if (!zone)
@@ -100,7 +102,7 @@ export function testCloudflare(clock: Clock): TestCloudflare {
   };
 
   const add = (zone: Zone, name: string, value: string, ttl: number): Record => {
-    // A name that is not in the zone is taken as relative to it.
+    // A name outside the zone is taken as relative to it.
     const at = name === zone.name || name.endsWith(`.${zone.name}`) ? name : `${name}.${zone.name}`;
     const record = { id: newId(), zone: zone.id, name: at.toLowerCase(), value, ttl };
     records.push(record);
@@ -174,7 +176,7 @@ export function testCloudflare(clock: Clock): TestCloudflare {
   };
 }
 
-/** Contents are quoted, in strings of up to 255 octets. */
+/** Quotes contents, in strings of up to 255 octets. */
 const quoted = (value: string): string =>
   (value.match(/.{1,255}/gs) ?? ['']).map((part) => `"${part.replace(/["\\]/g, '\\$&')}"`).join(' ');
 const unquoted = (content: string): string =>

@@ -22,7 +22,7 @@ interface Rrset {
 
 const refusal = (status: number, detail: string): FakeAnswer => ({ status, body: { detail } });
 
-/** How many calls in how many seconds, as its documents say. */
+/** The documented limits: the number of calls in a number of seconds. */
 const limits = {
   read: [
     [10, 1],
@@ -39,9 +39,7 @@ const limits = {
 
 const pageSize = 500;
 
-/**
- * The API of deSEC. `limited`: with its limits.
- */
+/** A fake of deSEC's API. `limited`: with its rate limits. */
 export function testDesec(clock: Clock, limited = false) {
   const domains: Record<string, { readonly minimumTtl: number; sets: Rrset[] }> = {};
   const addZones = (names: readonly string[]) => {
@@ -50,7 +48,7 @@ export function testDesec(clock: Clock, limited = false) {
   addZones(['example.test', 'sub.example.test']);
   const callsMs: Record<string, number[]> = {};
 
-  /** A sliding window; a refused call does not count. */
+  /** Implements a sliding window. A refused call does not count. */
   function throttled(kind: keyof typeof limits, of: string): FakeAnswer | undefined {
     if (!limited) return undefined;
     const now = clock.monotonicMs();
@@ -143,7 +141,7 @@ export function testDesec(clock: Clock, limited = false) {
       })),
       'GET /api/v1/domains/:name/rrsets/': inDomain('read', list),
       'PATCH /api/v1/domains/:name/rrsets/': inDomain('write', patch),
-      // For one set, which our provider has no use for.
+      // Reads one set, which certfleet's provider does not use.
       'GET /api/v1/domains/:name/rrsets/:subname/:type/': inDomain('read', (domain, { params }) => {
         const set = domain.sets.find(({ subname, type }) => subname === params['subname'] && type === params['type']);
         return set ? { status: 200, body: { ...set, domain: params['name'] } } : refusal(404, 'Not found.');
@@ -168,7 +166,7 @@ export function testDesec(clock: Clock, limited = false) {
 
   return {
     ...{ api, domains, addZones },
-    /** As another program would add it. */
+    /** Adds a value as another program would. */
     plant({ zone, name, value, ttl }: DnsValue) {
       const { sets } = domains[zone]!;
       const subname = relativeName(name, zone, '');
@@ -184,7 +182,7 @@ export function testDesec(clock: Clock, limited = false) {
   };
 }
 
-/** What is wrong with a part of a bulk request. */
+/** Describes the error in a part of a bulk request. */
 function errorOf(
   { minimumTtl, sets }: { readonly minimumTtl: number; readonly sets: readonly Rrset[] },
   part: Readonly<Record<string, unknown>>,

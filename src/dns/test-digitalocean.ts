@@ -38,7 +38,7 @@ export function testDigitalocean(clock: Clock, origin = 'https://api.digitalocea
       'GET /v2/domains/:zone': inZone(({ name }) => answer(200, { domain: { name, ttl: 1800, zone_file: '' } })),
       'GET /v2/domains/:zone/records': inZone((zone, { url }) => {
         const [type, name] = ['type', 'name'].map((filter) => url.searchParams.get(filter));
-        // The filter takes whole names only.
+        // The filter accepts only whole names.
         const found = zone.records.filter(
           (record) => (type === null || record.type === type) && (name === null || record.name === name),
         );
@@ -52,7 +52,7 @@ export function testDigitalocean(clock: Clock, origin = 'https://api.digitalocea
         const { type, name, data, ttl } = request.json() as Record<string, unknown>;
         const invalid = (message: string) => refusal(422, 'unprocessable_entity', message);
         if (type !== 'TXT') return invalid('Type is invalid.');
-        // lego sends the whole name with a dot at its end.
+        // lego sends the whole name with a final dot.
         const host = typeof name === 'string' ? name.replace(new RegExp(`\\.${zone.name}\\.$`), '') : name;
         const whole = wholeName(host, zone.name);
         if (whole === undefined) return invalid('Name is invalid.');

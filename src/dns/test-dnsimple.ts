@@ -6,7 +6,7 @@ import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fak
 import dnsimple from './dnsimple.ts';
 import { answer, limitUntil, pageOf, type TestRecord, type TestZone, testZones, wholeName } from './test-records.ts';
 
-/** A token of the account, one of a user with this account and others, and one that only reads. */
+/** A token of the account, one of a user with this account and others, and a read-only one. */
 export const tokens = {
   account: 'dnsimple_a_t0ken-of-this-account',
   oneAccount: 'dnsimple_u_a-user-with-0ne-account',
@@ -53,7 +53,7 @@ export function testDnsimple(clock: Clock, origin = 'https://api.dnsimple.com') 
           .filter((record) => type === null || record.type === type)
           .filter((record) => name === null || relativeName(record.name, zone.name, '') === name);
         const query = new URLSearchParams(url.searchParams);
-        // More is taken for the most.
+        // A larger size becomes the maximum.
         if (Number(query.get('per_page')) > 100) query.set('per_page', '100');
         const page = pageOf(found, query, { page: 'page', size: 'per_page', usual: 30, most: 100 });
         if (!page) return refusal(400, 'invalid pagination');

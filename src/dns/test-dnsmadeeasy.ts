@@ -17,7 +17,7 @@ const refusal = (status: number, ...error: string[]): FakeAnswer => answer(statu
 
 export function testDnsmadeeasy(clock: Clock, origin = 'https://api.dnsmadeeasy.com', mostSkewMs = 30_000) {
   const account = testZones();
-  // Not in the form of the API.
+  // This response does not have the API's form.
   const notFound: FakeAnswer = {
     status: 404,
     headers: { 'content-type': 'text/html' },

@@ -7,7 +7,7 @@ import type { FakeApi } from '../testing/fake-api.ts';
 export interface Domain {
   readonly id: number;
   readonly name: string;
-  /** Whose it is; only `ours` may change it. */
+  /** The owner. Only `ours` may be changed. */
   readonly account: 'ours' | 'other';
   readonly isLocked?: boolean;
 }
@@ -24,16 +24,16 @@ export interface DnspodRecord {
 }
 
 export interface TestDnspod extends FakeDnsService {
-  /** TXT records that are there now. */
+  /** Returns the present TXT records. */
   records(): readonly DnspodRecord[];
-  /** Parameters of each call. */
+  /** The parameters of each call. */
   readonly sent: readonly { readonly action: string; readonly params: { readonly [name: string]: unknown } }[];
 }
 
 export const fewest = 600;
 export const most = 604_800;
 
-/** The account's domains and records, which both APIs show. */
+/** Creates the account's domains and records, which both APIs show. */
 export function createAccount(clock: Clock) {
   let last = 16_894_000;
   const ours = (name: string): Domain => ({ id: ++last, name, account: 'ours' });
@@ -91,7 +91,7 @@ export function testOf(account: Account, api: FakeApi, sent: readonly Sent[]): T
         .now()
         .filter(({ domain }) => domain === zone)
         .map((one) => ({ name: fqdn(one), value: one.value })),
-    // As if it had been there long enough to be in every list.
+    // The record counts as old enough to be in every list.
     plant: (value) =>
       void account.add(value.zone, relativeName(value.name, value.zone), value.value, fewest, -Infinity),
     addZones: account.addDomains,
@@ -101,6 +101,6 @@ export function testOf(account: Account, api: FakeApi, sent: readonly Sent[]): T
   };
 }
 
-/** Options that are secrets. */
+/** Returns options that are secrets. */
 export const secrets = (texts: Readonly<{ [name: string]: string }>) =>
   Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, new Secret(text)]));

@@ -23,7 +23,7 @@ const said = (code: string, message: string, more: object = {}): FakeAnswer => (
 });
 const done = (more: object) => said('1', 'Action completed successful', more);
 
-/** The API with DNSPod's own tokens. */
+/** A fake of the API with DNSPod's own tokens. */
 export function testDnspodToken(clock: Clock): TestDnspod {
   const account = createAccount(clock);
   const sent: Sent[] = [];
@@ -46,7 +46,7 @@ export function testDnspodToken(clock: Clock): TestDnspod {
       : said('10002', 'The login token ID is invalid');
   };
 
-  /** @param params all that it takes, with `!` at the end of those that it needs */
+  /** @param params all accepted parameters; required ones end with `!` */
   const action =
     (name: string, params: string, run: (p: { [name: string]: string }, domain: Domain) => FakeAnswer) =>
     (request: FakeRequest): FakeAnswer => {
@@ -149,7 +149,7 @@ export function testDnspodToken(clock: Clock): TestDnspod {
   return testOf(account, api, sent);
 }
 
-/** With a token of DNSPod. */
+/** The bench with a DNSPod token. */
 export const tokenBench = dnsApiBench(dnspod, {
   service: testDnspodToken,
   options: { id: tokenId, ...secrets({ token }) },

@@ -23,7 +23,10 @@ const response = (fields: object): FakeAnswer => ({
 });
 const refused = (Code: string, Message: string) => response({ Error: { Code, Message } });
 
-/** The right `Authorization` for the headers that the client has signed; content-type and host must be among them. */
+/**
+ * Returns the right `Authorization` for the headers that the client has signed, which must include content-type and
+ * host.
+ */
 function signatureOf(headers: FakeRequest['headers'], body: string, { secretId, secretKey }: typeof keys): string {
   const signed = /SignedHeaders=([\w;-]+)/.exec(headers['authorization'] ?? '')?.[1] ?? '';
   const names = signed.split(';');
@@ -40,7 +43,7 @@ function signatureOf(headers: FakeRequest['headers'], body: string, { secretId, 
   return `TC3-HMAC-SHA256 Credential=${secretId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`;
 }
 
-/** Version 3.0 of Tencent Cloud's API. */
+/** A fake of version 3.0 of Tencent Cloud's API. */
 export function testDnspodKeys(clock: Clock): TestDnspod {
   const account = createAccount(clock);
   const sent: Sent[] = [];
@@ -71,7 +74,7 @@ export function testDnspodKeys(clock: Clock): TestDnspod {
   };
 
   type Params = { [name: string]: unknown };
-  /** The type of each parameter, with `!` where it is needed. */
+  /** The type of each parameter, with `!` if it is required. */
   const actions: Readonly<{
     [action: string]: readonly [Readonly<{ [name: string]: string }>, (p: Params, domain: Domain) => FakeAnswer];
   }> = {
@@ -218,7 +221,7 @@ export function testDnspodKeys(clock: Clock): TestDnspod {
   return testOf(account, api, sent);
 }
 
-/** With a key of Tencent Cloud. */
+/** The bench with a Tencent Cloud key. */
 export default dnsApiBench(dnspod, {
   service: testDnspodKeys,
   options: secrets(keys),

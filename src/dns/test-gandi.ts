@@ -22,9 +22,9 @@ const refusal = (code: number, object: string, message: string): FakeAnswer =>
 const invalid = (name: string, description: string): FakeAnswer =>
   answer(400, { status: 'error', errors: [{ location: 'body', name, description }] });
 
-/** Version 5 of LiveDNS. */
+/** A fake of version 5 of LiveDNS. */
 export function testGandi(clock: Clock) {
-  /** TXT sets by name, of each domain. */
+  /** The TXT sets by name, of each domain. */
   const domains = new Map<string, Map<string, Rrset>>();
   const addZones = (names: readonly string[]) => {
     for (const name of names) domains.set(name, new Map());
@@ -77,7 +77,7 @@ export function testGandi(clock: Clock) {
           return invalid('rrset_ttl', `${ttl} is less than minimum value 300`);
         if (!Array.isArray(given) || given.some((one) => typeof one !== 'string' || one === ''))
           return invalid('rrset_values', 'Required');
-        // It puts a bare text into quotes.
+        // The API puts a bare text into quotes.
         const values = given.map((one: string) => (one.startsWith('"') ? one : encodedTxt(one)));
         if (!values.every(isTxt)) return invalid('rrset_values', 'invalid TXT');
         if (new Set(values).size < values.length) return invalid('rrset_values', 'duplicate values');

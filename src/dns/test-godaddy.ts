@@ -8,7 +8,7 @@ import godaddy from './godaddy.ts';
 
 export const key = '9EE9DPTheKeyOfThisTest_UzNf';
 export const secret = 'TheSecretOfThisTestUzNf9';
-/** Of an account with few domains, for which the API is closed. */
+/** The key of an account with few domains, which may not use the API. */
 export const closedKey = '9EE9DPOfASmallAccount_UzNf';
 
 interface Record {
@@ -17,7 +17,7 @@ interface Record {
   readonly ttl: number;
 }
 
-/** The calls of GoDaddy's API that concern TXT records. */
+/** A fake of the GoDaddy API's calls for TXT records. */
 export function testGodaddy(clock: Clock): FakeDnsService {
   const zones = new Map<string, Record[]>(fakeZones.map((zone) => [zone, []]));
   const refuse = (status: number, code: string, message: string, more: object = {}): FakeAnswer => ({
@@ -41,7 +41,7 @@ export function testGodaddy(clock: Clock): FakeDnsService {
       ? handle(records, request)
       : refuse(404, 'UNKNOWN_DOMAIN', 'The given domain is not registered, or does not have a zone file');
   };
-  /** The records of a body; `complete` if each has its name and type. */
+  /** Reads the records in a body. */
   const readBody = (request: FakeRequest, name: string | undefined): readonly Record[] | FakeAnswer => {
     const body = request.json();
     const invalid = (path: string) =>

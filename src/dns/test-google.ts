@@ -27,17 +27,17 @@ export interface FakeGoogle extends FakeDnsService {
   addZone(dnsName: string, visibility?: FakeZone['visibility']): FakeZone;
   /** Ends all access tokens, as Google may at any time. */
   expireTokens(): void;
-  /** Every claim set that was signed. */
+  /** Every signed claim set. */
   readonly claims: readonly Readonly<Record<string, unknown>>[];
 }
 
-// Short ones are quick. Other clients take no less than 1024 bits.
+// Short keys are generated quickly. Other clients require at least 1024 bits.
 const keyPair = (modulusLength = 512) => generateKeyPairSync('rsa', { modulusLength });
 const pem = ({ privateKey }: ReturnType<typeof keyPair>) => String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
 const [long, right, reading, wrong] = [keyPair(1024), keyPair(), keyPair(), keyPair()];
 
 export const project = 'acme-test-project';
-/** What each service account may do. */
+/** The permissions of each service account. */
 const accounts: Readonly<Record<string, { readonly key: ReturnType<typeof keyPair>; readonly mayWrite: boolean }>> = {
   'acme@acme-test-project.iam.gserviceaccount.com': { key: long, mayWrite: true },
   'short@acme-test-project.iam.gserviceaccount.com': { key: right, mayWrite: true },
@@ -54,7 +54,7 @@ const scopes = [
 const tokenUri = 'https://oauth2.googleapis.com/token';
 const metadata = 'http://169.254.169.254';
 
-/** Cloud DNS, the token endpoint and the metadata server of Google, as strict as the documents. */
+/** A fake of Cloud DNS, and of Google's token endpoint and metadata server, as strict as the documentation. */
 export function fakeGoogle(clock: Clock): FakeGoogle {
   const zones: FakeZone[] = [];
   const claims: Readonly<Record<string, unknown>>[] = [];
@@ -115,7 +115,7 @@ export function fakeGoogle(clock: Clock): FakeGoogle {
     return newToken(account.mayWrite);
   };
 
-  /** A call of the DNS API, if the token may make it. */
+  /** Wraps a call of the DNS API, which needs a token with permission. */
   const allowed =
     (handle: (request: FakeRequest) => FakeAnswer) =>
     (request: FakeRequest): FakeAnswer => {
@@ -145,7 +145,7 @@ export function fakeGoogle(clock: Clock): FakeGoogle {
     });
 
   const page = (items: readonly object[], field: string, kind: string, { url }: FakeRequest): FakeAnswer => {
-    // Unlike the real one, which has thousands on a page.
+    // Smaller than the real pages, which have thousands of sets.
     const size = Math.min(Number(url.searchParams.get('maxResults') ?? 100), 100);
     const from = Number(url.searchParams.get('pageToken') ?? 0);
     const next = from + size < items.length ? { nextPageToken: String(from + size) } : {};
@@ -234,7 +234,7 @@ interface Change {
   readonly deletions?: readonly FakeSet[];
 }
 
-/** The sets after a change, or why all of it is refused. */
+/** Returns the sets after a change, or the reason why the whole change is refused. */
 function apply(zone: FakeZone, change: Change): { sets: FakeSet[] } | FakeAnswer {
   const [additions, deletions] = [change.additions ?? [], change.deletions ?? []].map((sets) => sets.map(inQuotes)) as [
     FakeSet[],
@@ -280,7 +280,7 @@ function apply(zone: FakeZone, change: Change): { sets: FakeSet[] } | FakeAnswer
   return { sets };
 }
 
-/** A text without white space may be without quotes, too. */
+/** Adds the quotes that a text without whitespace may lack. */
 const inQuotes = (set: FakeSet): FakeSet =>
   Array.isArray(set.rrdatas)
     ? { ...set, rrdatas: set.rrdatas.map((data) => (/^[^\s"]+$/.test(data) ? `"${data}"` : data)) }

@@ -22,7 +22,7 @@ interface Zone {
   readonly id: number;
   readonly name: string;
   sets: Rrset[];
-  /** The action that locks it. */
+  /** The action that locks the zone. */
   action: { readonly id: number; readonly command: string; readonly endMs: number; apply(): void } | undefined;
 }
 
@@ -32,7 +32,7 @@ const refusal = (status: number, code: string, message: string): FakeAnswer =>
 /** How long an action takes, in ms. Its effect comes at its end, and until then the zone is locked. */
 const usualActionMs = 1_500;
 
-/** Zones of Hetzner Console. */
+/** A fake of the zones in Hetzner Console. */
 export function testHetzner(clock: Clock) {
   let last = 42;
   let actionMs = usualActionMs;
@@ -66,7 +66,7 @@ export function testHetzner(clock: Clock) {
     ...{ started: clock.now().toISOString(), finished: null, resources: [{ id: 42, type: 'zone' }] },
   });
 
-  /** Begins an action on one set. */
+  /** Starts an action on one set. */
   const act = (
     command: string,
     change: (zone: Zone, set: Rrset | undefined, request: FakeRequest) => FakeAnswer | (() => void),

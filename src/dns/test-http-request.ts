@@ -5,7 +5,7 @@ import { dnsApiBench, type FakeDnsService, fakeZones } from '../testing/dns-api-
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';
 import provider from './http-request.ts';
 
-// A server of lego's httpreq convention that keeps its values in memory and knows both modes.
+// A server of lego's httpreq convention that keeps its values in memory and supports both modes.
 
 export const origin = 'https://bridge.test';
 export const [username, password] = ['acme', 'pa55word-of-this-test'];
@@ -54,7 +54,7 @@ export function testHttpRequest(clock: Clock, at = origin): FakeDnsService {
 
 const isBelow = (name: string, zone: string): boolean => `.${name}`.endsWith(`.${zone}`);
 
-/** Exactly the fields of one of the two modes. */
+/** Reads a record from a body with exactly the fields of one of the two modes. */
 function recordIn(body: unknown): { name: string; value: string } | undefined {
   const fields = Object.entries(body ?? {});
   if (fields.some(([, text]) => typeof text !== 'string' || text === '')) return undefined;
@@ -84,7 +84,7 @@ export const benchOf = (mode: 'default' | 'RAW' = 'default') =>
     refused: { password: new Secret('wr0ng-password') },
     secrets: [Buffer.from(`${username}:${password}`).toString('base64')],
     subZone: undefined,
-    // It has no zones to choose from.
+    // The service has no zones to choose from.
     nameOf: (host) => `_acme-challenge.${host === '' ? '' : `${host}.`}${fakeZones[0]}`,
   });
 

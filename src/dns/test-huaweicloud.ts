@@ -13,7 +13,7 @@ interface FakeSet {
   readonly ttl: number;
   readonly records: readonly string[];
   readonly line?: string;
-  /** What it is about to become, and when it has. */
+  /** The state that the set will have, and when. */
   readonly pending?: {
     readonly status: 'PENDING_CREATE' | 'PENDING_UPDATE' | 'PENDING_DELETE';
     readonly untilMs: number;
@@ -39,9 +39,9 @@ const passwordToken = 'token-for-the-password-of-this-test';
 const iam = 'https://iam.myhuaweicloud.com';
 const readingKeys = { id: 'AKHUAWEIREADING00000', secret: 'reading-secret-of-this-test' } as const;
 /**
- * Huawei Cloud's DNS in memory, as strict as its documents.
+ * A fake of Huawei Cloud's DNS in memory, as strict as the documentation.
  *
- * @param pendingMs how long a change takes until it is done, and keeps others out
+ * @param pendingMs how long a change takes, and blocks others
  */
 export function fakeHuawei(
   clock: Clock,
@@ -62,7 +62,7 @@ export function fakeHuawei(
   }
 
   const authorize = ({ method, headers, url, text }: FakeRequest): FakeAnswer | undefined => {
-    // Instead of a signature, the API takes a token, which IAM gives for a password.
+    // Instead of a signature, the API accepts a token, which IAM issues for a password.
     if (url.origin === iam || headers['x-auth-token'] === passwordToken) return undefined;
     const { authorization = '', ...sent } = headers;
     const [, id, list] =
@@ -90,7 +90,7 @@ export function fakeHuawei(
     return undefined;
   };
 
-  /** Finishes what is pending for long enough. */
+  /** Completes changes that have been pending for long enough. */
   const settled = ({ sets }: FakeZone): Map<string, FakeSet> => {
     for (const [id, set] of sets) {
       if (set.pending === undefined || set.pending.untilMs > clock.monotonicMs()) continue;
@@ -110,7 +110,7 @@ export function fakeHuawei(
       return handle(zone, request);
     };
 
-  /** A set that no earlier change keeps busy. */
+  /** Passes a set to `handle`, unless an earlier change keeps it busy. */
   const inSet = (handle: (zone: FakeZone, set: FakeSet, request: FakeRequest) => FakeAnswer) =>
     inZone((zone, request) => {
       const set = zone.sets.get(request.params['set']!);
@@ -127,7 +127,7 @@ export function fakeHuawei(
     return { status: 200, body: { links: { self: 'x' }, [field]: list, metadata: { total_count: items.length } } };
   };
 
-  /** Names contain what is searched for, unless equal ones are asked for. */
+  /** Reports whether a name contains the searched text, or equals it if the search is exact. */
   const matches = (name: string, { searchParams }: URL): boolean => {
     const wanted = searchParams.get('name') ?? '';
     return searchParams.get('search_mode') === 'equal' && wanted !== ''
@@ -141,7 +141,7 @@ export function fakeHuawei(
     status: pending?.status ?? 'ACTIVE',
   });
 
-  /** What is wrong with the body of a set, or the set. */
+  /** Describes the error in a body, or returns the set in it. */
   const given = (
     zone: FakeZone,
     request: FakeRequest,

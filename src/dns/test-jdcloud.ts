@@ -25,7 +25,7 @@ interface FakeDomain {
 const rightKeys = { id: 'JDC_JDCLOUDEXAMPLE0000', secret: 'jdcloud-secret-of-this-test' } as const;
 const readingKeys = { id: 'JDC_JDCLOUDREADING0000', secret: 'reading-secret-of-this-test' } as const;
 
-/** JD Cloud's DNS (domainservice v2) in memory, as strict as its documents. */
+/** A fake of JD Cloud's DNS (domainservice v2) in memory, as strict as the documentation. */
 function fakeJdcloud(clock: Clock): FakeDnsService {
   const domains: FakeDomain[] = [];
   const nonces = new Set<string>();

@@ -13,7 +13,7 @@ const readOnlyToken = 'a-token-th4t-only-reads-0123456789abcdef';
 const refusal = (status: number, reason: string, field?: string): FakeAnswer =>
   answer(status, { errors: [{ reason, ...present({ field }) }] });
 
-/** Larger values of a TTL than these are not rounded here. */
+/** The TTLs to which smaller values are rounded up. This fake does not round larger values. */
 const ttls = [0, 30, 120, 300, 3_600, 7_200, 14_400, 28_800, 57_600, 86_400];
 
 export function testLinode(clock: Clock, origin = 'https://api.linode.com') {

@@ -60,7 +60,7 @@ export function testLuadns(clock: Clock, origin = 'https://api.luadns.com') {
         return answer(200, shown(zone, account.add(zone, name.slice(0, -1), content, ttl as number)));
       }),
       'DELETE /v1/zones/:zone/records/:record': remove,
-      // As acme.sh writes it.
+      // The path as acme.sh writes it.
       'DELETE /v1//zones/:zone/records/:record': remove,
     },
   });

@@ -27,7 +27,7 @@ export interface TestNamecheap extends FakeDnsService {
   readonly zones: ReadonlyMap<string, Zone>;
 }
 
-/** What a domain has besides: an address, mail, a redirection. */
+/** The other records of a domain: an address, mail, a redirection. */
 const usual: readonly Host[] = [
   { name: '@', type: 'A', address: '192.0.2.1', mxPref: '10', ttl: '1800' },
   { name: '@', type: 'MX', address: 'mx1.example.net.', mxPref: '5', ttl: '1799' },
@@ -55,7 +55,7 @@ const fine = (command: string, result: string): FakeAnswer =>
 
 const types = ['A', 'AAAA', 'ALIAS', 'CAA', 'CNAME', 'MX', 'MXE', 'NS', 'TXT', 'URL', 'URL301', 'FRAME'];
 
-/** The two calls of Namecheap's API that concern records. */
+/** A fake of the Namecheap API's two calls for records. */
 export function testNamecheap(clock: Clock): TestNamecheap {
   const newZone = (): Zone => ({ hosts: usual, emailType: 'MX', isUsingOurDns: true });
   const zones = new Map<string, Zone>([...fakeZones, 'elsewhere.test'].map((zone) => [zone, newZone()]));
@@ -97,7 +97,7 @@ export function testNamecheap(clock: Clock): TestNamecheap {
     );
   };
 
-  /** Everything is replaced by what is given. */
+  /** Replaces all records by the given ones. */
   const setHosts = (name: string, zone: Zone, p: { readonly [name: string]: string }): FakeAnswer => {
     const hosts: Host[] = [];
     for (let at = 1; p[`HostName${at}`] !== undefined; at += 1) {
@@ -109,7 +109,7 @@ export function testNamecheap(clock: Clock): TestNamecheap {
       hosts.push({ name: p[`HostName${at}`]!, type, address, mxPref: p[`MXPref${at}`] ?? '10', ttl });
     }
     zone.emailType = p['EmailType'] ?? 'NONE';
-    // Without it, there is no mail.
+    // Without an e-mail type of MX, MX records are dropped.
     zone.hosts = hosts.filter(({ type }) => zone.emailType === 'MX' || type !== 'MX');
     return fine(
       'namecheap.domains.dns.setHosts',

@@ -52,7 +52,7 @@ export function testNs1(clock: Clock, origin = 'https://api.nsone.net') {
     authorize: ({ headers }) =>
       [apiKey, readOnlyKey].includes(headers['x-nsone-key'] ?? '') ? undefined : said(401, 'Unauthorized'),
     routes: {
-      // As other clients search for a zone, and for all its records.
+      // The way in which other clients search for a zone and all its records.
       'GET /v1/zones': () => ({ status: 200, body: Object.keys(zones).map((zone) => ({ zone, ttl: 3600 })) }),
       'GET /v1/zones/:zone': inZone((records, { params, url }) => {
         const all = [...records].map(([domain, { answers, ttl }]) => ({
@@ -94,7 +94,7 @@ export function testNs1(clock: Clock, origin = 'https://api.nsone.net') {
     plant({ zone, name, value, ttl }: DnsValue) {
       const record = zones[zone]!.get(name) ?? { ttl, answers: [] };
       zones[zone]!.set(name, record);
-      // Each answer may have metadata and an id of its own.
+      // Each answer may have its own metadata and ID.
       record.answers = [...record.answers, { answer: value.match(/[\s\S]{1,255}/g)!, id: `${record.answers.length}` }];
     },
     values: (zone: string) =>

@@ -13,7 +13,7 @@ export const keys = {
   applicationSecret: 'EXEgWIz07P0HYwtQDs7cNIqCiQaWSuHF',
   consumerKey: 'MtSwSrPpNjqfVSmJhLbPyr2i45lSwPU1',
 } as const;
-/** Of the same application, with rights to read. */
+/** A key of the same application, with read permission. */
 const readingKey = 'rEad1NgPpNjqfVSmJhLbPyr2i45lSwPU1';
 
 const refusal = (status: number, errorCode: string | undefined, message: string): FakeAnswer => ({
@@ -25,9 +25,7 @@ const refusal = (status: number, errorCode: string | undefined, message: string)
   },
 });
 
-/**
- * OVH's API, whose clock is an hour ahead. `values` has what is served: the state at the last refresh.
- */
+/** A fake of OVH's API, whose clock is an hour ahead. `values` has what is served: the state at the last refresh. */
 export function testOvh(clock: Clock) {
   const account = testZones();
   const served = new Map<string, readonly TestRecord[]>();

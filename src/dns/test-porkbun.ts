@@ -17,7 +17,7 @@ interface Record {
 const refuse = (message: string): FakeAnswer => ({ status: 400, body: { status: 'ERROR', message } });
 const fine = (fields: object = {}): FakeAnswer => ({ status: 200, body: { status: 'SUCCESS', ...fields } });
 
-/** The calls of Porkbun's API that concern records. */
+/** A fake of the Porkbun API's calls for records. */
 export function testPorkbun(clock: Clock): FakeDnsService {
   let last = 106_926_000;
   const zones = new Map<string, Record[]>([...fakeZones, 'closed.test'].map((zone) => [zone, []]));
@@ -64,7 +64,7 @@ export function testPorkbun(clock: Clock): FakeDnsService {
         if (typeof name !== 'string' || name.endsWith(zone)) return refuse('Create error: Invalid name.');
         if (type !== 'TXT') return refuse('Create error: Invalid type.');
         if (typeof content !== 'string' || content === '') return refuse('Create error: Invalid content.');
-        // Whatever is less becomes the minimum.
+        // A smaller value becomes the minimum.
         const seconds = Math.max(600, Number(ttl));
         if (!Number.isInteger(seconds)) return refuse('Create error: Invalid TTL.');
         const fqdn = at(zone, name);

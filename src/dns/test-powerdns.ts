@@ -40,7 +40,8 @@ const text = (status: number, body: string): FakeAnswer => ({
 const invalid = (error: string): FakeAnswer => ({ status: 422, body: { error } });
 
 /**
- * The API of PowerDNS 4.9.18, as test/real/dns-powerdns.test.ts finds it. `old`: before EXTEND and PRUNE, and before filters.
+ * A fake of the API of PowerDNS 4.9.18, as test/real/dns-powerdns.test.ts sees it. `old`: before EXTEND and PRUNE, and
+ * before filters.
  */
 export function testPowerdns(clock: Clock, old = false) {
   const zones: Record<string, Zone> = {};
@@ -128,7 +129,7 @@ export function testPowerdns(clock: Clock, old = false) {
 
   return {
     ...{ api, zones, addZone },
-    /** As another program would add it. */
+    /** Adds a value as another program would. */
     plant({ zone, name, value, ttl }: DnsValue, disabled = false) {
       const { sets } = zones[`${zone}.`]!;
       const set = sets.find((one) => one.name === `${name}.`);

@@ -18,7 +18,7 @@ export interface TestZone {
   readonly records: TestRecord[];
 }
 
-/** For fakes of an API whose records are objects of their own: an account's zones, in an order that is not theirs. */
+/** Zones of an account, for fakes of an API whose records are separate objects. Lists are in an arbitrary order. */
 export function testZones() {
   let last = 1_000;
   const zones: TestZone[] = [];
@@ -35,7 +35,7 @@ export function testZones() {
   return {
     ...{ zones, zoneOf, addZones, add },
     zoneWith: (id: string | undefined) => zones.find((zone) => String(zone.id) === id),
-    /** Whether there was such a record. */
+    /** Reports whether the record existed. */
     remove(zone: TestZone, id: string | undefined): boolean {
       const at = zone.records.findIndex((record) => String(record.id) === id);
       if (at >= 0) zone.records.splice(at, 1);
@@ -46,13 +46,13 @@ export function testZones() {
   };
 }
 
-/** The whole name of a record as most APIs take it; undefined if it is not a host name. */
+/** Returns the whole name of a record, as most APIs accept it, or undefined if it is not a host name. */
 export const wholeName = (host: unknown, zone: string): string | undefined =>
   typeof host === 'string' && /^([a-z0-9_*-]+\.)*[a-z0-9_-]+$/.test(host) && !`.${host}`.endsWith(`.${zone}`)
     ? `${host}.${zone}`
     : undefined;
 
-/** A page of a list, or undefined if the query asks for one that the API does not have. */
+/** Returns a page of a list, or undefined if the query asks for one that the API does not have. */
 export function pageOf<T>(all: readonly T[], query: URLSearchParams, names: PageNames) {
   const size = Number(query.get(names.size) ?? names.usual);
   const page = Number(query.get(names.page) ?? 1);

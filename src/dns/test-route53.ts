@@ -7,14 +7,14 @@ import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fak
 import route53 from './route53.ts';
 import { decodedTxt, encodedTxt } from './test-txt.ts';
 
-/** A record set as Route 53 keeps it. */
+/** A record set as Route 53 stores it. */
 export interface FakeRecordSet {
   readonly name: string;
   readonly type: string;
   readonly ttl: number;
-  /** As they were given, quotes included. */
+  /** The values as given, including quotes. */
   readonly values: readonly string[];
-  /** Of a weighted or similar set. */
+  /** The ID of a set with weighted or similar routing. */
   readonly id?: string;
 }
 
@@ -28,12 +28,12 @@ interface FakeZone {
 export interface FakeRoute53 extends FakeDnsService {
   readonly zones: readonly FakeZone[];
   addZone(name: string, more?: { readonly isPrivate?: boolean }): FakeZone;
-  /** What the keys may not do, as in a policy: `route53:ChangeResourceRecordSets`. */
+  /** The actions that the keys may not use, as in a policy: `route53:ChangeResourceRecordSets`. */
   readonly denied: Set<string>;
 }
 
 export const fakeKeys = { id: 'AKIAROUTE53EXAMPLE00', secret: 'route53/secret+of-this-test' } as const;
-/** They may read only. */
+/** Keys with read permission only. */
 const readingKeys = { id: 'AKIAROUTE53READING00', secret: 'reading/secret+of-this-test' } as const;
 export const wrongSecret = 'wr0ng/secret+of-this-test';
 
@@ -45,7 +45,10 @@ interface Place {
   readonly region?: string;
 }
 
-/** Route 53 in memory, as strict as its documents: signatures, exact deletes, whole batches, pages, private zones. */
+/**
+ * A fake of Route 53 in memory, as strict as the documentation: signatures, exact deletes, whole batches, pages,
+ * private zones.
+ */
 export function fakeRoute53(
   clock: Clock,
   { origin = 'https://route53.amazonaws.com', region = 'us-east-1' }: Place = {},
@@ -82,7 +85,7 @@ export function fakeRoute53(
   const allowed = (action: string, resource: string): FakeAnswer | undefined =>
     denied.has(`route53:${action}`) ? accessDenied(action, resource) : undefined;
 
-  /** Answers with the zone, if it is there and the keys may use it. */
+  /** Passes the zone to `answer`, if it exists and the keys may use it. */
   const inZone = (id: string, action: string, answer: (zone: FakeZone) => FakeAnswer): FakeAnswer => {
     const refused = allowed(action, `arn:aws:route53:::hostedzone/${id}`);
     if (refused) return refused;
@@ -102,7 +105,7 @@ export function fakeRoute53(
         if (refused) return refused;
         if (hostedzoneid !== '' && dnsname === '')
           return errorXml(400, 'InvalidInput', 'dnsname is required with hostedzoneid');
-        // Private zones first, as may happen.
+        // Private zones come first, which can happen.
         const sorted = zones.toSorted(
           (a, b) => compare(reversed(a.name), reversed(b.name)) || Number(b.isPrivate) - Number(a.isPrivate),
         );
@@ -209,7 +212,7 @@ export function fakeRoute53(
   };
 }
 
-/** Why Route 53 refuses a request, if its signature is wrong or old. */
+/** Returns why Route 53 refuses a request with a wrong or old signature. */
 export function checkSignature(
   { method, headers, url, text }: Pick<FakeRequest, 'method' | 'headers' | 'url' | 'text'>,
   region: string,
@@ -248,7 +251,7 @@ export function checkSignature(
   return undefined;
 }
 
-/** The sets after a batch, or why all of it is refused. */
+/** Returns the sets after a batch, or the reason why the whole batch is refused. */
 function apply(zone: FakeZone, changes: readonly XmlElement[]): FakeRecordSet[] | string {
   if (changes.length === 0) return 'Invalid request: Expected one Change at least';
   const sets = [...zone.sets];
@@ -324,7 +327,7 @@ const knowsAll = (others: object): FakeAnswer | undefined =>
     ? errorXml(400, 'InvalidInput', `unknown parameters: ${Object.keys(others)}`)
     : undefined;
 
-/** `www.example.test` → `test.example.www.` */
+/** Converts `www.example.test` to `test.example.www.`. */
 const reversed = (name: string): string => `${escaped(name).split('.').reverse().join('.')}.`;
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const plain = (name: string): string => name.replace(/\.$/, '').replaceAll('\\052', '*').toLowerCase();

@@ -1,5 +1,5 @@
 /**
- * For fakes: a TXT value as a service that takes the form of zone files (RFC 1035 §5.1) writes it. Route 53 has octal
+ * For fakes: writes a TXT value as a service that uses the form of zone files (RFC 1035 §5.1) does. Route 53 has octal
  * numbers in its escapes.
  */
 export function encodedTxt(value: string, base: 8 | 10 = 10): string {
@@ -20,7 +20,7 @@ const escaped = (byte: number, base: 8 | 10): string => {
   return char === '"' || char === '\\' ? `\\${char}` : char;
 };
 
-/** The value of a text that {@link isTxt} takes. */
+/** Returns the value of a text that {@link isTxt} accepts. */
 export function decodedTxt(content: string, base: 8 | 10 = 10): string {
   const strings = content.match(/"(?:[^"\\]|\\\d{3}|\\[^\d])*"/g) ?? [];
   const bytes = strings.flatMap((string) =>
@@ -31,6 +31,6 @@ export function decodedTxt(content: string, base: 8 | 10 = 10): string {
   return Buffer.from(bytes).toString();
 }
 
-/** Whether it is one or more strings in quotes, each of at most 255 characters. */
+/** Reports whether a text is one or more strings in quotes, each of at most 255 characters. */
 export const isTxt = (content: unknown): content is string =>
   typeof content === 'string' && /^"([^"\\]|\\.){0,1020}"( "([^"\\]|\\.){0,1020}")*$/.test(content);

@@ -28,7 +28,7 @@ export interface FakeVolcengine extends FakeDnsService {
 export const rightKeys = { id: 'AKLTvolcengineexample', secret: 'volcengine-secret-of-this-test' } as const;
 const readingKeys = { id: 'AKLTvolcenginereading', secret: 'reading-secret-of-this-test' } as const;
 
-/** Volcengine's DNS (2018-08-01) in memory, as strict as its documents. */
+/** A fake of Volcengine's DNS (2018-08-01) in memory, as strict as the documentation. */
 export function fakeVolcengine(clock: Clock): FakeVolcengine {
   const zones: FakeZone[] = [];
   let ids = 1000;
@@ -87,7 +87,7 @@ export function fakeVolcengine(clock: Clock): FakeVolcengine {
     body: { ResponseMetadata: { RequestId: '2022', Service: 'DNS', Region: 'cn-north-1' }, Result },
   });
 
-  /** Pages and fuzzy search, which `SearchMode` may make exact. */
+  /** Implements pages and fuzzy search, which `SearchMode` may make exact. */
   const searched = <T>({ searchParams }: URL, items: readonly T[], key: string, text: (item: T) => string) => {
     const wanted = searchParams.get(key);
     const mode = searchParams.get('SearchMode') ?? 'like';

@@ -35,7 +35,7 @@ export function testVultr(clock: Clock, origin = 'https://api.vultr.com') {
         ? undefined
         : refusal(401, 'Invalid API token.'),
     routes: {
-      // As other clients search for a zone.
+      // The way in which other clients search for a zone.
       'GET /v2/domains': ({ url }) => {
         const size = Number(url.searchParams.get('per_page') ?? 100);
         const domains = account.zones.slice(0, size).map(({ name }) => ({ domain: name, dns_sec: 'disabled' }));
@@ -44,7 +44,7 @@ export function testVultr(clock: Clock, origin = 'https://api.vultr.com') {
       'GET /v2/domains/:zone': inZone(({ name }) =>
         answer(200, { domain: { domain: name, date_created: '2026-10-10T01:56:20+00:00', dns_sec: 'disabled' } }),
       ),
-      // It has no filter; the cursor is opaque.
+      // This call has no filter, and the cursor is opaque.
       'GET /v2/domains/:zone/records': inZone((zone, { url }) => {
         const size = Number(url.searchParams.get('per_page') ?? 100);
         if (!Number.isInteger(size) || size < 1 || size > 500)

@@ -10,9 +10,9 @@ import westcn from './westcn.ts';
 export const username = 'ops';
 export const password = '5dh232kfg!*OfThisTest';
 const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
-/** Of the account. */
+/** The key of the account. */
 export const apiKey = md5(password);
-/** Of the domain example.test. */
+/** The key of the domain example.test. */
 export const domainKey = md5('the password of example.test');
 
 interface Record {
@@ -25,7 +25,7 @@ interface Record {
 /** 域名不存在 and a letter whose second byte is a backslash. */
 const notFound = 'd3f2c3fbb2bbb4e6d4da815c';
 
-/** @param message in GBK, as hexadecimal digits, or ASCII */
+/** @param message the text in GBK, as hexadecimal digits, or in ASCII */
 function refuse(errcode: number, message: string): FakeAnswer {
   const text = /^([0-9a-f]{2})+$/.test(message) ? Buffer.from(message, 'hex') : JSON.stringify(message).slice(1, -1);
   const parts = ['{"result":500,"clientid":"54880064508339547956","msg":"', text, `","errcode":${errcode}}`];
@@ -36,7 +36,7 @@ const fine = (data?: object): FakeAnswer => ({
   body: { result: 200, clientid: '54880064508339547956', ...present({ data }) },
 });
 
-/** The calls of West.cn's API that concern records. */
+/** A fake of the West.cn API's calls for records. */
 export function testWestcn(clock: Clock): FakeDnsService {
   let last = 123_000;
   const zones = new Map<string, Record[]>(fakeZones.map((zone) => [zone, []]));
@@ -54,12 +54,12 @@ export function testWestcn(clock: Clock): FakeDnsService {
   };
 
   type Params = { readonly [name: string]: string };
-  /** By action: what it takes, with `!` at the end of what it needs. */
+  /** The accepted parameters of each action; required ones end with `!`. */
   const actions: { readonly [act: string]: readonly [string, (p: Params, records: Record[]) => FakeAnswer] } = {
     getdnsrecord: [
       'limit pageno',
       ({ limit = '20', pageno = '1' }, records) => {
-        // However many are asked for.
+        // The limit applies however many are requested.
         const size = Math.min(Number(limit), 100);
         const items = records.slice((Number(pageno) - 1) * size, Number(pageno) * size);
         if (items.length === 0) return refuse(30001, 'no records');
@@ -94,12 +94,12 @@ export function testWestcn(clock: Clock): FakeDnsService {
     ],
   };
 
-  /** The API of domains, without codes. */
+  /** Implements the domain API, whose errors have no codes. */
   const ofDomain = (request: FakeRequest): FakeAnswer => {
     const { act, domain, hostname, username: user, apikey, apidomainkey, ...p } = Object.fromEntries(request.form());
     const no = (msg: string): FakeAnswer => ({ status: 200, body: { code: 500, msg } });
     const yes = (body: object): FakeAnswer => ({ status: 200, body: { code: 200, msg: 'success', body } });
-    // acme.sh gives the name of the record.
+    // acme.sh sends the name of the record.
     const zone = [...zones.keys()]
       .filter((one) => domain === one || domain?.endsWith(`.${one}`))
       .sort((a, b) => b.length - a.length)[0];
@@ -173,7 +173,7 @@ export default dnsApiBench(westcn, {
   refusal: (said) => refuse(20000, said),
 });
 
-/** With a key instead of a password. */
+/** The bench with a key instead of a password. */
 const keyBench = (options: Readonly<{ [name: string]: string | Secret }>, refused: typeof options) =>
   dnsApiBench(westcn, {
     ...{ service: testWestcn, options, refused },

@@ -6,14 +6,14 @@ import { fakeWorld } from '../testing/dns-api-bench.ts';
 import type { FakeApi } from '../testing/fake-api.ts';
 import { type FakeClock, fakeClock } from '../testing/fake-clock.ts';
 
-/** A world on a fake clock in which a provider reaches its fake, and of which every log line is kept. */
+/** A world on a fake clock in which a provider reaches its fake, and which keeps every log line. */
 export interface TestWorld {
   readonly world: World;
   readonly clock: FakeClock;
   readonly lines: readonly string[];
 }
 
-/** @param fakeOf makes the fake on the world's clock */
+/** @param fakeOf creates the fake on the world's clock */
 export function testWorld<Fake extends { readonly api: FakeApi }>(
   fakeOf: (clock: FakeClock) => Fake,
 ): TestWorld & { readonly fake: Fake } {
@@ -23,7 +23,7 @@ export function testWorld<Fake extends { readonly api: FakeApi }>(
   return { world: fakeWorld(clock, lines)(fake.api.http), clock, lines, fake };
 }
 
-/** The options of a provider, opened, as they come from a file with credentials or from the environment. */
+/** Returns a provider's parsed options, as they come from a credentials file or from the environment. */
 export async function optionsFrom(
   definition: WithOptions,
   from: { readonly file: string } | { readonly env: Readonly<Record<string, string>> },

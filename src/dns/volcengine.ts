@@ -49,11 +49,11 @@ export default defineDnsProvider({
 \`dns:ListZones\`, \`dns:ListRecords\`, \`dns:CreateRecord\` and \`dns:DeleteRecord\`; the policy **DNSFullAccess** has them
 all.`,
   traits: {
-    // Records are objects of their own, and the API refuses duplicates.
+    // Records are separate objects, and the API refuses duplicates.
     writes: 'value',
-    // The free edition takes no less.
+    // The minimum in the free edition.
     minTtl: 600,
-    // The API takes 20 searches for a zone a second.
+    // The limit is 20 searches for a zone per second.
     maxConcurrent: 4,
     // The free edition's servers take some minutes.
     visibleMs: 5 * 60_000,
@@ -94,7 +94,7 @@ all.`,
         signal,
       });
 
-    /** All pages of a list. */
+    /** Returns all pages of a list. */
     const list = (
       { action, about, field, ...at }: Pick<Call<unknown>, 'action' | 'query' | 'about'> & { readonly field: string },
       signal: AbortSignal,
@@ -117,7 +117,7 @@ all.`,
       });
     }
 
-    /** The ids of the records with exactly this value. */
+    /** Returns the IDs of the records with exactly this value. */
     async function find({ zone, name: about, value }: DnsValue, signal: AbortSignal): Promise<readonly string[]> {
       const host = relativeName(about, zone);
       const records = await zones.use(zone, signal, (id) => {
@@ -174,10 +174,10 @@ all.`,
   },
 });
 
-/** The most that the API takes. */
+/** The largest page. */
 const pageSize = 500;
 
-/** A list that is empty may be null, but then its number is there. */
+/** Reads a list. An empty list may be null, but then its count is there. */
 function readAll(result: Fields, field: string): readonly Fields[] {
   const isEmpty = result[field] === null && [result['Total'], result['TotalCount']].includes(0);
   return readList(isEmpty ? [] : result[field], field);

@@ -24,7 +24,7 @@ export default defineDnsProvider({
   traits: {
     writes: 'value',
     minTtl: 120,
-    // 30 calls a second, of which a change takes two.
+    // The limit is 30 calls per second, and a change takes two.
     maxConcurrent: 8,
     perMinute: 600,
   },
@@ -85,7 +85,7 @@ export default defineDnsProvider({
 function readPage({ body }: { readonly body: unknown }): Page<Fields, string> {
   const fields = readFields(body, 'the answer');
   const links = (fields['meta'] as { readonly links?: { readonly next?: unknown } } | undefined)?.links;
-  // Empty after the last one.
+  // Empty on the last page.
   const next = typeof links?.next === 'string' && links.next !== '' ? links.next : undefined;
   return { found: readList(fields['records'], 'the list of records'), next };
 }

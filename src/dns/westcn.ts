@@ -33,14 +33,14 @@ export default defineDnsProvider({
 For several domains, set an API password at <${settingsPage}>, and allow the address of this machine there. Give it
 with \`username\` as \`password\`; or its MD5 sum as \`apiKey\`, as acme.sh has it. It may do everything in the account.`,
   traits: {
-    // Records are objects of their own, and West.cn itself refuses duplicates.
+    // Records are separate objects, and West.cn itself refuses duplicates.
     writes: 'value',
     minTtl: 60,
     // The API closes for a while if it is called too often, without saying how often that is.
     maxConcurrent: 1,
     perMinute: 60,
     visibleMs: 3 * 60_000,
-    // At that pace, many values take longer than usual to remove.
+    // At this rate, many values take longer than usual to remove.
     cleanupBudgetMs: 2 * 60_000,
   },
   connect({ name, options, world }) {

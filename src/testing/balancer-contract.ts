@@ -15,31 +15,37 @@ export type TestFunction = (name: string, run: () => Promise<void>) => unknown;
  */
 export type EffectWatch = (when: 'before' | 'after') => void;
 
-/** A balancer's listener with objects of others on it, new for each test. */
+/** A balancer's listener that also has objects of others, new for each test. */
 export interface BalancerBench {
-  /** A new object for the same listener, as in another process. */
+  /** Returns a new object for the same listener, as in another process. */
   connect(watch?: EffectWatch): Balancer;
-  /** An object that the balancer refuses, or that cannot reach it: `inspect` and `apply` fail and change nothing. */
+  /**
+   * Returns an object that the balancer refuses, or that cannot reach it: `inspect` and `apply` fail and change
+   * nothing.
+   */
   connectRefused(): Balancer;
   /** In the mode `forward`: two or more servers that the balancer can send requests to. */
   readonly backends?: readonly Backend[];
   /**
-   * Everything that there is at the balancer and in its files, in its own words: settings of rules and groups, what is
-   * in memory, texts of files. Two results are deeply equal exactly if there was no change in between.
+   * Returns everything at the balancer and in its files, in its own terms: settings of rules and groups, memory
+   * contents, texts of files. Two results are deeply equal exactly if nothing changed in between.
    */
   objects(): Promise<unknown>;
-  /** Whether requests for the rule's host and path are handled as it says, as the balancer, not certfleet, sees it. */
+  /**
+   * Reports whether the balancer itself, not only certfleet's view of it, handles requests for the rule's host and path
+   * as the rule says.
+   */
   isInEffect(rule: WantedRule, wanted: WantedRules): Promise<boolean>;
   /** Lets time pass while the balancer applies a change. */
   pass(ms: number): Promise<void>;
   /** Texts that must not be in errors and logs, besides the key authorizations. */
   readonly secrets: readonly string[];
-  /** Every line that was logged. */
+  /** Returns every logged line. */
   logged(): readonly string[];
   stop(): Promise<void>;
 }
 
-/** No `apply` makes as many changes for two rules. */
+/** More changes than any `apply` makes for two rules. */
 const mostEffects = 60;
 
 /** The contract of the port {@link Balancer}. */
@@ -158,7 +164,7 @@ export function balancerContract(test: TestFunction, make: () => Promise<Balance
           await dies(bench.connect(killAt(at, when)), nothingOf(wanted));
           await bench.connect().apply(nothingOf(wanted), receipt, never());
           assert.deepEqual(await bench.objects(), before, `killed ${when} change ${at}`);
-          // Also without a completion in between.
+          // Also without a completed run in between.
           await dies(bench.connect(killAt(at, when)), wanted);
           await bench.connect().apply(nothingOf(wanted), undefined, never());
           assert.deepEqual(await bench.objects(), before, `killed ${when} change ${at}, then removed`);
@@ -191,7 +197,7 @@ export function balancerContract(test: TestFunction, make: () => Promise<Balance
     const namesOf = ({ rules, group }: WantedRules) => [...rules, ...(group ? [group] : [])].map(({ name }) => name);
     assert.deepEqual(owned.map(({ name }) => name).sort(), [...namesOf(one), ...namesOf(two)].sort());
     for (const { name } of owned) assert.ok(markIn(name), name);
-    // Groups after rules, so that none is in use.
+    // Groups come after rules, so that none is in use.
     const kinds = owned.map(({ kind }) => kind);
     assert.ok(
       kinds.lastIndexOf('rule') < (kinds.includes('group') ? kinds.indexOf('group') : kinds.length),
@@ -222,7 +228,7 @@ export function balancerContract(test: TestFunction, make: () => Promise<Balance
     assert.equal(effects, made);
     assert.deepEqual(await bench.objects(), before);
     await balancer.apply(nothingOf(wanted), receipt, never());
-    // What is not there is not ready, and nobody puts it there again.
+    // Removed rules are not ready, and `state` does not add them again.
     const gone = await bench.objects();
     assert.equal((await balancer.state(wanted, receipt, never())).ready, false);
     assert.deepEqual(await bench.objects(), gone);
@@ -265,7 +271,7 @@ export function balancerContract(test: TestFunction, make: () => Promise<Balance
         () => 'done',
         (error: unknown) => error,
       );
-      // The last change may be followed by nothing that the signal could stop.
+      // The signal may come after the last change, when there is nothing left to stop.
       assert.ok(outcome === reason || outcome === 'done', inspect(outcome));
       const receipt = await bench.connect().apply(wanted, undefined, never());
       await assertInEffect(bench, bench.connect(), wanted, receipt);
@@ -317,7 +323,7 @@ export function balancerContract(test: TestFunction, make: () => Promise<Balance
     const receipt = await balancer.apply(wanted, undefined, never());
     await balancer.apply(nothingOf(wanted), receipt, never());
     for (const line of bench.logged()) assertNoSecret(secrets, line);
-    // The receipt stands in the lock's document, which is no place for credentials.
+    // The receipt is stored in the lock's document, which must not contain credentials.
     assertNoSecret(bench.secrets, JSON.stringify(receipt));
   });
 }
@@ -325,7 +331,7 @@ export function balancerContract(test: TestFunction, make: () => Promise<Balance
 const never = (): AbortSignal => new AbortController().signal;
 
 let drawn = 0;
-/** Different each time. */
+/** Returns digits that differ each time. */
 const hex = (digits: number): string => {
   drawn += 1;
   return drawn.toString(16).padStart(digits, '0');
@@ -334,7 +340,7 @@ const hex = (digits: number): string => {
 const named = (owner: string): string =>
   nameWithMark({ owner, expires: new Date('2027-01-01T00:00:00Z'), id: hex(12) });
 
-/** Two rules of a new owner, in the form in which the solver wants them. */
+/** Returns two rules of a new owner, in the form that the solver uses. */
 function makeWanted(bench: BalancerBench, balancer: Balancer, owner: string = hex(12)): WantedRules {
   const id = hex(8);
   const rules = ['a', 'b'].map((label): WantedRule => {
@@ -366,7 +372,7 @@ async function assertInEffect(
   for (const rule of wanted.rules) assert.ok(await bench.isInEffect(rule, wanted), `${rule.name} is not in effect`);
 }
 
-/** A balancer may take a moment until the last of its processes has lost a rule. */
+/** Waits until the rules are gone. A balancer may take a moment until the last of its processes has dropped a rule. */
 async function assertGone(bench: BalancerBench, wanted: WantedRules): Promise<void> {
   for (const rule of wanted.rules)
     for (let round = 1; await bench.isInEffect(rule, wanted); round++) {
@@ -384,7 +390,7 @@ function killAt(nth: number, when: 'before' | 'after'): EffectWatch {
   };
 }
 
-/** Whether the process was killed before it was done. */
+/** Reports whether the process was killed before it was done. */
 const dies = (balancer: Balancer, wanted: WantedRules): Promise<boolean> =>
   balancer.apply(wanted, undefined, never()).then(
     () => false,
@@ -395,7 +401,7 @@ function assertNoSecret(secrets: readonly string[], text: string): void {
   for (const secret of secrets) assert.ok(!text.includes(secret), `a secret is in: ${text}`);
 }
 
-/** Every text in an error, its causes and its own fields. */
+/** Returns every text in an error, its causes and its own fields. */
 function everythingIn(error: unknown): string {
   const texts: string[] = [];
   for (let at = error; at instanceof Error; at = at.cause)

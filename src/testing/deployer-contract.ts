@@ -9,22 +9,24 @@ export type TestFunction = (name: string, run: () => Promise<void>) => unknown;
 
 /** A deployer and its target, new for each test. */
 export interface DeployerBench {
-  /** A new object for the same target, as in another process. */
+  /** Returns a new object for the same target, as in another process. */
   connect(): Deployer;
-  /** Another version of the same lineage each time. */
+  /** Returns a new version of the same lineage each time. */
   version(): Promise<VersionBundle>;
   /**
-   * The SHA-256 fingerprint of the certificate that clients of the target get, or undefined. A target that reloads gets
-   * time to reach `expected`.
+   * Returns the SHA-256 fingerprint of the certificate that clients of the target get, or undefined. A target that
+   * reloads gets time to reach `expected`.
    */
   inUse(expected: string | undefined): Promise<string | undefined>;
-  /** Every file of the target that contains a private key, with its mode; not for a target without files. */
+  /**
+   * Returns every file of the target that contains a private key, with its mode. Omitted for a target without files.
+   */
   keyFiles?(): Promise<readonly { readonly path: string; readonly mode: number }[]>;
-  /** The mode that they must have: 0600 by default. */
+  /** The required mode; by default, 0600. */
   readonly keyMode?: number;
-  /** Makes `activate` fail, as late as possible and with as much text as possible; returns how to repair it. */
+  /** Makes `activate` fail, as late as possible and with as much text as possible. Returns how to repair it. */
   breakActivation(): Promise<() => Promise<void>>;
-  /** Every line that was logged. */
+  /** Returns every logged line. */
   logged(): readonly string[];
   stop(): Promise<void>;
 }

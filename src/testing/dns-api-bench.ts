@@ -11,34 +11,40 @@ import { type FakeClock, fakeClock } from './fake-clock.ts';
 /** A strict, stateful fake of a service, whose account has the zones {@link fakeZones} at first. */
 export interface FakeDnsService {
   readonly api: FakeApi;
-  /** Every TXT value in a zone, without quotes. */
+  /** Returns every TXT value in a zone, without quotes. */
   values(zone: string): readonly { readonly name: string; readonly value: string }[];
   /** Adds a value, as another program would, with any characters. */
   plant(value: DnsValue): void;
   /** Adds empty zones to the account. */
   addZones(names: readonly string[]): void;
-  /** What the service lists is as old as this from now on. Needed if the provider has `traits.listLagMs`. */
+  /** Makes the service's lists this old from now on. Required if the provider has `traits.listLagMs`. */
   lag?(ms: number): void;
 }
 
-/** A zone, and one that is delegated from it. */
+/** A zone, and a delegated zone below it. */
 export const fakeZones = ['example.test', 'sub.example.test'] as const;
 
 export interface DnsApiBenchOptions<Shape extends z.ZodObject>
   extends Pick<DnsApiBench, 'isWrite' | 'isOptional' | 'limit' | 'refusal' | 'nameOf'> {
-  /** A fake, new for each check. Its API is where the provider finds it without `endpoint`. */
+  /** Creates a fake for each check. Its API is where the provider finds it without `endpoint`. */
   readonly service: (clock: FakeClock) => FakeDnsService;
   /** Options with the right credentials. */
   readonly options: z.input<Shape>;
-  /** Other credentials, which the fake refuses: they replace those options, and the error must name one of them. */
+  /**
+   * Wrong credentials, which the fake refuses. They replace the right ones, and the error must name one of these
+   * options.
+   */
   readonly refused: Partial<z.input<Shape>>;
-  /** Credentials with which the fake shows everything, but changes nothing, if the service has such. */
+  /** Credentials that can read everything but change nothing, if the service has such. */
   readonly readOnly?: Partial<z.input<Shape>>;
-  /** Besides each `Secret` in the options: what the fake gives out (an access token), or what is made of secrets. */
+  /**
+   * Secrets in addition to each `Secret` in the options: those that the fake issues (an access token), or that are
+   * derived from secrets.
+   */
   readonly secrets?: readonly string[];
-  /** If it is not the first of {@link fakeZones}. */
+  /** The zone, if not the first of {@link fakeZones}. */
   readonly zone?: string;
-  /** If it is not the second of {@link fakeZones}; undefined if there is none. */
+  /** The delegated zone, if not the second of {@link fakeZones}; undefined if there is none. */
   readonly subZone?: string | undefined;
 }
 
@@ -101,17 +107,17 @@ export function dnsApiBench<Shape extends z.ZodObject, Provider extends DnsProvi
       credentials: Object.keys(refused),
       addZones: (names) => service.addZones(names),
       lag: service.lag && ((ms) => service.lag?.(ms)),
-      // With its own subZone, if there is one.
+      // Replaced by the service's own subZone, if there is one.
       ...ofService,
     };
   };
 }
 
-/** What a provider with an HTTP API gets of the world. */
+/** Returns the world of a provider with an HTTP API. */
 export function fakeWorld(clock: FakeClock, lines: string[]): (http: Http) => World {
   const log = (line: string) => void lines.push(line);
   let drawn = 0;
-  // Never the same twice: a fake may refuse a nonce that it has seen.
+  // Never repeats, because a fake may refuse a nonce that it has seen.
   const bytes = (length: number) => {
     drawn += 1;
     return Uint8Array.from({ length }, (_, at) => (drawn >> (8 * (at % 3))) & 0xff);

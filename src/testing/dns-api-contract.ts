@@ -1,14 +1,16 @@
 /**
- * What every DNS provider with an HTTP API must do, on a strict fake of it. How a provider `src/dns/example.ts` uses it:
+ * The contract of every DNS provider with an HTTP API, checked on a strict fake of the API. A provider
+ * `src/dns/example.ts` uses it as follows:
  *
  * - `src/dns/test-example.ts` has the fake: routes on `createFakeApi` and zones in memory ({@link FakeDnsService}), as
- *   strict as the API's documents. It exports `default dnsApiBench(provider, { service, options, refused, … })`.
+ *   strict as the API's documentation. It exports `default dnsApiBench(provider, { service, options, refused, … })`.
  * - `src/dns/example.test.ts` runs `dnsApiContract(it, bench)`, which includes the contract of the port, and asserts
  *   the requests themselves.
- * - A service that says "too many requests" or "no" in its own way gives `limit` and `refusal`; one that reads by POST,
- *   `isWrite`; one whose list lags, `lag`; one without zones, `nameOf`. Nothing is skipped: the traits say what differs.
+ * - The bench sets `limit` and `refusal` if the service reports limits or refusals in its own way, `isWrite` if it reads
+ *   by POST, `lag` if its list lags, and `nameOf` if it has no zones. No check is skipped: the traits describe the
+ *   differences.
  *
- * Time is the fake clock's, and passes while a check runs. `clock.sleep` in a check or a fake works as usual.
+ * The fake clock's time passes while a check runs. `clock.sleep` in a check or a fake works as usual.
  */
 
 import assert from 'node:assert/strict';
@@ -31,40 +33,40 @@ import type { FakeAnswer, FakeApi, FakeCall, FakeRequest, Fault } from './fake-a
 import type { FakeClock } from './fake-clock.ts';
 import type { TestFunction } from './solver-contract.ts';
 
-/** A provider with a fake of its API. Made by `dnsApiBench`. */
+/** A provider with a fake of its API. Created by `dnsApiBench`. */
 export interface DnsApiBench extends DnsProviderBench {
   readonly api: FakeApi;
   readonly clock: FakeClock;
-  /** The options with credentials; an error about wrong ones names one of them. */
+  /** The names of the options with credentials. An error about wrong credentials names one of them. */
   readonly credentials: readonly string[];
-  /** Those of {@link secrets} that the options of `connect` have. */
+  /** Those of {@link secrets} that are in the options of `connect`. */
   readonly ownSecrets: readonly string[];
-  /** One whose option `endpoint` is another address, where nothing answers. */
+  /** Returns a provider whose option `endpoint` is another address, where nothing responds. */
   connectElsewhere(): DnsProvider;
-  /** One with credentials that may read only, if the service has such. */
+  /** Returns a provider whose credentials can only read, if the service has such. */
   connectReadOnly?(): DnsProvider;
   /** Adds empty zones to the account. */
   addZones(names: readonly string[]): void;
   /** Makes the service's list of records lag from now on. */
   readonly lag: ((ms: number) => void) | undefined;
-  /** Whether a request changes something; unless given, by its method. */
+  /** Reports whether a request changes something; by default, decided by its method. */
   isWrite?(request: FakeRequest): boolean;
-  /** A request on whose failure nothing depends, such as a notice. */
+  /** Reports whether the provider works without this request, such as a notice. */
   isOptional?(request: FakeRequest): boolean;
-  /** How the service says that there are too many requests, if not only with a 429 and Retry-After. */
+  /** The service's response to too many requests, if it is not just a 429 with Retry-After. */
   readonly limit?: {
     fault(retryAfterSeconds: number | undefined): Fault;
-    /** Whether that says when to try again. */
+    /** Whether the response says when to try again. */
     readonly saysWhen: boolean;
   };
-  /** How the service words an error that contains this text; besides the usual places. */
+  /** Returns an error of the service that contains this text, if errors do not have it in a usual place. */
   refusal?(said: string): FakeAnswer;
 }
 
 type Bench = EngineBench<DnsApiBench>;
 type Provider = ReturnType<Bench['connect']>;
 
-/** The contract of the port, and what only a fake can show. */
+/** The contract of the port, and checks that only a fake allows. */
 export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBench>): void {
   const strict = async (): Promise<DnsApiBench> => {
     const bench = await make();
@@ -150,7 +152,7 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
     const value = challengeIn(bench, 'www');
     const similar = [`x${value.name}`, `_acme-challenge.www2.${bench.zone}`, `_acme-challenge.ww.${bench.zone}`];
     const others = [
-      // A search that is not exact finds them first.
+      // An inexact search finds these first.
       ...Array.from({ length: 300 }, (_, at) => ({ ...value, name: `h${at}.${value.name}`, value: `v${at}` })),
       ...similar.map((name) => ({ ...value, name })),
     ];
@@ -205,7 +207,7 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
       const wrote = hasWritten(bench, callsBefore());
       if (wrote) assert.match(error.code, /^dns\/(failed|bad-answer)$/, `${isRemoval}: ${error.message}`);
     });
-    // What a service keeps cannot be cleaned up between two tries.
+    // Values that a service keeps cannot be cleaned up between two attempts.
     if (bench.traits.keepsLast !== undefined) return;
     await groupAtSomeCalls(bench, refusalsOf(bench), async ({ hitAll, add }, fault) => {
       hitAll(fault);
@@ -281,7 +283,7 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
     const value = challengeIn(bench, 'www');
     const made = await bench.connect().add(value, never());
     await bench.connect().remove(value, made, never());
-    // What is journalled is enough, or else the second look.
+    // Cleaning up needs either the journalled result or a second look.
     if (made === undefined) await cleanUp(bench, value);
     await expectAt(bench, value, [value.value], [value.value]);
     await listed(bench);
@@ -335,7 +337,7 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
   });
 }
 
-/** Foreign texts, which a set that is read and written again must keep. */
+/** Texts of other programs, which must survive reading and rewriting a set. */
 const texts = [
   'v=spf1 include:_spf.example.com ~all',
   'a "quoted" text; with \\ and , and ünïcode',
@@ -374,7 +376,7 @@ const limitsOf = (bench: Bench): readonly NonNullable<DnsApiBench['limit']>[] =>
   ...(bench.limit ? [bench.limit] : []),
 ];
 
-/** What a service may answer to the second step of a change. */
+/** Returns the possible responses of a service to the second step of a change. */
 const refusalsOf = (bench: Bench): readonly Fault[] => [
   { kind: 'status', status: 403, body: { message: 'not allowed' } },
   ...(bench.refusal ? [{ kind: 'status', ...bench.refusal('not allowed') } as const] : []),

@@ -8,20 +8,20 @@ import { sampleOf } from './sample.ts';
 type Bench = EngineBench<DnsProviderBench & { readonly api: FakeApi; isOptional?(request: FakeRequest): boolean }>;
 type Provider = ReturnType<Bench['connect']>;
 
-/** A change of which one call can be made to go wrong. */
+/** A change with one call that can be made to fail. */
 interface Step {
-  /** The call goes wrong so. */
+  /** Makes the call fail in this way. */
   hit(fault: Fault, then?: () => void): void;
-  /** It and all later ones, or those of them that are named. */
+  /** Makes the call and all later ones fail, or only those that `which` selects. */
   hitAll(fault: Fault, which?: (request: FakeRequest) => boolean): void;
   /** Adds or removes the value. */
   change(signal?: AbortSignal): Promise<unknown>;
-  /** The same by another process, some time later. */
+  /** Repeats the change in another process, some time later. */
   again(): Promise<unknown>;
-  /** Looks into the fake's zone. */
+  /** Checks the fake's zone. */
   expected(): Promise<void>;
   readonly isRemoval: boolean;
-  /** The calls of the change that went well before the one that goes wrong. */
+  /** Returns the calls of the change that succeeded before the failing one. */
   callsBefore(): readonly FakeCall[];
 }
 
@@ -30,7 +30,7 @@ interface GroupStep extends Pick<Step, 'hitAll'> {
   add(): Promise<readonly { readonly value: DnsValue; readonly error?: unknown }[]>;
 }
 
-/** Whether the call with this number has been reached, until `end`. Calls that may fail do not count. */
+/** Reports whether the call with this number has been reached, until `end`. Optional calls do not count. */
 function fromCall(bench: Bench, at: number): { reached(request: FakeRequest): boolean; end(): void } {
   let seen = -1;
   let isOver = false;
@@ -101,7 +101,7 @@ export const atSomeCalls = <Case>(
   run: (step: Step, one: Case) => Promise<void>,
 ): Promise<void> => atEachCall(bench, cases, run, (all) => sampleOf(all, 2 * cases.length));
 
-/** Runs each case once for each call that adding three values takes, or a sample of these; then cleans up. */
+/** Runs each case once for each call that adding three values takes, or for a sample of these. Cleans up afterwards. */
 export async function groupAtSomeCalls<Case>(
   bench: Bench,
   cases: readonly Case[],
@@ -135,7 +135,7 @@ export async function groupAtSomeCalls<Case>(
   }
 }
 
-/** The calls from this one on on which something depends. */
+/** Returns the calls from this one on, without optional ones. */
 const required = (bench: Bench, from: number): readonly FakeCall[] =>
   bench.api.calls.slice(from).filter(({ request }) => !bench.isOptional?.(request));
 
@@ -147,7 +147,7 @@ async function begun(bench: Bench, isRemoval: boolean): Promise<DnsValue> {
   return value;
 }
 
-/** Counted once for each bench: a check runs the same change again with each fault. */
+/** The number of calls, counted once for each bench, because a check runs the same change again with each fault. */
 const counted = new WeakMap<Bench, Map<boolean, number>>();
 
 async function callsOf(bench: Bench, isRemoval: boolean): Promise<number> {

@@ -4,7 +4,7 @@ import { CertfleetError } from '../core/errors/errors.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import type { DnsProviderBench, EngineBench } from './dns-provider-contract.ts';
 
-/** The hosts for which the contract asks. */
+/** The hosts that the contract uses. */
 export const contractHosts: readonly string[] = [
   '',
   'www',
@@ -29,11 +29,11 @@ type Read = Pick<DnsProviderBench, 'traits' | 'values' | 'clock' | 'patienceMs'>
 
 export async function valuesAt(bench: Read, { zone, name }: DnsValue): Promise<readonly string[]> {
   const values = (await bench.values(zone)).filter((one) => one.name === name).map((one) => one.value);
-  // A service that keeps so many values has one twice if it got it twice.
+  // A service that keeps a fixed number of values stores a value twice if it was sent twice.
   return [...(bench.traits.keepsLast === undefined ? values : new Set(values))].sort();
 }
 
-/** What must be at a name after these values were added, in this order, and then these removed. */
+/** Checks the values at a name after these were added, in this order, and then these removed. */
 export async function expectAt(
   bench: Read,
   at: DnsValue,
@@ -52,12 +52,12 @@ export async function expectAt(
   assert.deepEqual(seen, wanted, at.name);
 }
 
-/** Waits until the provider's own list has what was changed. */
+/** Waits until the provider's own list shows a change. */
 export const listed = async ({ traits, clock }: Pick<DnsProviderBench, 'traits' | 'clock'>): Promise<void> => {
   if (traits.listLagMs !== undefined) await clock.sleep(traits.listLagMs, never());
 };
 
-/** Removes a value that may be there, as the engine does after a crash. */
+/** Removes a value that may exist, as the engine does after a crash. */
 export async function cleanUp(bench: EngineBench<DnsProviderBench>, value: DnsValue): Promise<void> {
   await listed(bench);
   await bench.connect().remove(value, undefined, never());
@@ -71,7 +71,9 @@ export const never = (): AbortSignal => new AbortController().signal;
 
 type Secrets = Pick<DnsProviderBench, 'secrets'>;
 
-/** The error of a call that must fail, checked to be a CertfleetError without secrets, also in its causes. */
+/**
+ * Returns the error of a call that must fail. Checks that it is a CertfleetError without secrets, also in its causes.
+ */
 export async function failure(call: Promise<unknown>, bench: Secrets): Promise<CertfleetError> {
   const error = await call.then(
     () => undefined,
@@ -82,14 +84,14 @@ export async function failure(call: Promise<unknown>, bench: Secrets): Promise<C
   return error;
 }
 
-/** All of an error and its causes, except their stacks, which repeat the messages. */
+/** Returns the whole content of an error and its causes, except their stacks, which repeat the messages. */
 function spelledOut(error: unknown): string {
   if (!(error instanceof Error)) return inspect(error, { depth: 12 });
   const { name, message, cause } = error;
   return `${name}: ${message} ${inspect({ ...error }, { depth: 12 })} ${cause === undefined ? '' : spelledOut(cause)}`;
 }
 
-/** Neither as it is, nor as a URL, JSON or base64 has it. */
+/** Checks that a text contains no secret, neither as it is, nor as encoded in a URL, JSON or base64. */
 export function assertNoSecret(text: string, { secrets }: Secrets, where: string): void {
   const decoded = (text.match(/[A-Za-z0-9+/_-]{8,}/g) ?? []).map((run) => atob64(run));
   const seen = [text, ...decoded].join('\n');

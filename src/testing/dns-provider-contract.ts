@@ -18,7 +18,10 @@ import {
 import type { FakeClock } from './fake-clock.ts';
 import type { TestFunction } from './solver-contract.ts';
 
-/** A DNS provider with its server, new for each test. One with an HTTP API has a fake: `dns-api-bench.ts`. */
+/**
+ * A DNS provider with its server, new for each test. For a provider with an HTTP API, the server is a fake:
+ * `dns-api-bench.ts`.
+ */
 export interface DnsProviderBench {
   /** As in the provider's definition. */
   readonly traits: DnsProviderTraits;
@@ -26,13 +29,13 @@ export interface DnsProviderBench {
   readonly zone: string;
   /** A delegated zone below it; undefined if the provider cannot have one. */
   readonly subZone: string | undefined;
-  /** A new object with the right credentials, as in another process. */
+  /** Returns a new object with the right credentials, as in another process. */
   connect(): DnsProvider;
-  /** One whose credentials are refused (a wrong key, HTTP 401). */
+  /** Returns a provider whose credentials are refused (a wrong key, HTTP 401). */
   connectRefused(): DnsProvider;
-  /** One whose server does not answer. */
+  /** Returns a provider whose server does not respond. */
   connectUnreachable(): DnsProvider;
-  /** Every TXT value in the zone, read by other means than the provider. */
+  /** Returns every TXT value in the zone, read by other means than the provider. */
   values(zone: string): Promise<readonly { readonly name: string; readonly value: string }[]>;
   /** Adds a value, as another program would. */
   plant(value: DnsValue): Promise<void>;
@@ -40,11 +43,13 @@ export interface DnsProviderBench {
   readonly secrets: readonly string[];
   /** The time of a fake clock passes while a check runs. */
   readonly clock: Clock & Partial<Pick<FakeClock, 'passWhile'>>;
-  /** The record for a host (one of {@link contractHosts}), if the service has no zones but names of its own. */
+  /**
+   * Returns the record for a host (one of {@link contractHosts}), if the service has its own names instead of zones.
+   */
   nameOf?(host: string): string;
-  /** How long a change may take until `values` has it, in ms; none unless given. */
+  /** How long a change may take until `values` shows it, in ms; by default, no time. */
   readonly patienceMs?: number;
-  /** Every line that was logged. */
+  /** Returns every logged line. */
   logged(): readonly string[];
   stop(): Promise<void>;
 }
@@ -62,7 +67,7 @@ export type EngineBench<Of extends DnsProviderBench> = Omit<Of, Connect> & {
   readonly [Name in Connect & keyof Of]: Of[Name] extends () => DnsProvider ? () => Engine : (() => Engine) | undefined;
 };
 
-/** All objects of one bench share the locks, as those of all processes do. */
+/** Wraps the providers of a bench. All objects of one bench share the locks, as those of all processes do. */
 function asTheEngine<Of extends DnsProviderBench>(bench: Of): EngineBench<Of> {
   const turns = createTurnsByKey();
   const wrapped = (connect: () => DnsProvider) => (): Engine => {
@@ -90,7 +95,7 @@ function asTheEngine<Of extends DnsProviderBench>(bench: Of): EngineBench<Of> {
   } as unknown as EngineBench<Of>;
 }
 
-/** Runs each check on a bench of its own, and looks for secrets in the log. */
+/** Runs each check on a separate bench, and searches the log for secrets. */
 export const checkWith =
   <Of extends DnsProviderBench>(test: TestFunction, suite: string, make: () => Promise<Of>) =>
   (name: string, run: (bench: EngineBench<Of>) => Promise<void>) =>
@@ -106,8 +111,8 @@ export const checkWith =
     });
 
 /**
- * The contract of the port {@link DnsProvider}, for a provider whose server is real. One with an HTTP API runs
- * `dnsApiContract`, of which this is a part.
+ * The contract of the port {@link DnsProvider}, for a provider with a real server. A provider with an HTTP API runs
+ * `dnsApiContract`, which includes this contract.
  */
 export function dnsProviderContract(
   test: TestFunction,
@@ -143,7 +148,7 @@ export function runDnsProviderContract(test: TestFunction, make: () => Promise<D
   });
 
   check('a value with blanks and semicolons, as of dns-persist-01', async (bench) => {
-    // A service that keeps only the last values has no records that stay.
+    // A service that keeps only the last values has no permanent records.
     if (bench.traits.keepsLast !== undefined) return;
     const provider = bench.connect();
     const account = 'https://acme-v02.api.letsencrypt.org/acme/acct/1234567890';
@@ -253,7 +258,7 @@ export function runDnsProviderContract(test: TestFunction, make: () => Promise<D
     const provider = bench.connectRefused();
     const value = challengeIn(bench, 'www');
     const calls: Promise<unknown>[] = [provider.add(value, never())];
-    // A service that cannot remove is not asked.
+    // A service that cannot remove values gets no such call.
     if (bench.traits.keepsLast === undefined) calls.push(provider.remove(value, undefined, never()));
     for (const error of await Promise.all(calls.map((call) => failure(call, bench)))) {
       assert.equal(error.code, 'dns/refused');

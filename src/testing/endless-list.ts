@@ -1,14 +1,14 @@
 import type { FakeAnswer, FakeRequest, Fault } from './fake-api.ts';
 
-/** The words of some API for how many pages or entries there are. */
+/** The fields in which APIs say how many pages or entries there are. */
 const counts = /^(total|totalcount|total_?pages|pages|record_total)$/i;
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * Lists that never end: each page says that there is another one, in the words of every API that has pages.
+ * Simulates lists that never end: each page says that there is another one, in the fields of every API that has pages.
  *
- * @param isSame each page leads to the same next one; otherwise each leads to a new one
+ * @param isSame whether each page leads to the same next one; otherwise, each leads to a new one
  */
 export function endlessList(isSame: boolean): Fault {
   /** The first page of each list. */
@@ -18,7 +18,7 @@ export function endlessList(isSame: boolean): Fault {
     kind: 'changed',
     change(answer, request) {
       const key = keyOf(request);
-      // The service has no other pages, or does not know the one that it is asked for.
+      // The service has no other pages, or does not know the requested one.
       const page = first.get(key) ?? answer;
       first.set(key, page);
       last += 1;
@@ -34,7 +34,10 @@ function keyOf({ url, headers }: FakeRequest): string {
   return JSON.stringify([url.pathname, headers['x-tc-action'], filters]);
 }
 
-/** How many entries the client asks for: a page with fewer may be the last one. Services with longer pages count them. */
+/**
+ * Returns how many entries the client requests. A page with fewer may be the last one. Services with longer pages
+ * report the count.
+ */
 function sizeOf({ url, text }: FakeRequest): number {
   const size = Number(/(?:limit|length|size|per_?page|items)\w*"?[:=]"?(\d+)/i.exec(`${url.search} ${text}`)?.[1]);
   return size <= 500 ? size : 1;
@@ -46,7 +49,7 @@ function withNext({ status, headers = {}, body }: FakeAnswer, next: string, size
     const isTruncated = '<IsTruncated>true</IsTruncated>';
     const names = `<NextDNSName>${next}.</NextDNSName><NextHostedZoneId>${next}</NextHostedZoneId>`;
     const text = body
-      // It ends where another zone follows.
+      // The list would end where another zone follows.
       .replace(/(<HostedZone>.*?<\/HostedZone>).*(<\/HostedZones>)/s, '$1$2')
       .replace(/<Next\w+>[^<]*<\/Next\w+>/g, '')
       .replace(/<IsTruncated>\w+<\/IsTruncated>/, isTruncated + names);
@@ -67,7 +70,7 @@ function withNext({ status, headers = {}, body }: FakeAnswer, next: string, size
   };
 }
 
-/** With so many entries and such counts that there must be more. */
+/** Fills lists with enough entries, and raises counts, so that there must be more pages. */
 function full(value: unknown, size: number): unknown {
   if (Array.isArray(value))
     return value.some(isObject)

@@ -7,14 +7,14 @@ import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 export interface FakeRequest {
   readonly method: string;
   readonly url: URL;
-  /** Values of `:name` in the route. */
+  /** The values of `:name` in the route. */
   readonly params: Readonly<Record<string, string>>;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
   readonly text: string;
-  /** The body as JSON; throws if it is none, which the fake answers with a 400. */
+  /** Returns the body as JSON. Throws if it is invalid, which the fake answers with a 400. */
   json(): unknown;
-  /** The body as a form. */
+  /** Returns the body as a form. */
   form(): URLSearchParams;
 }
 
@@ -27,45 +27,47 @@ export interface FakeAnswer {
 
 type Handler = (request: FakeRequest) => FakeAnswer | Promise<FakeAnswer>;
 
-/** What goes wrong with a call. */
+/** A way in which a call fails. */
 export type Fault =
-  /** Answers this instead of doing anything. */
+  /** Sends this response instead of doing anything. */
   | (FakeAnswer & { readonly kind: 'status' })
-  /** A page of a proxy, with status 502 unless given. */
+  /** Sends the page of a proxy, by default with status 502. */
   | { readonly kind: 'html'; readonly status?: number }
-  /** 429; without `retryAfter` it has no Retry-After. */
+  /** Sends a 429, with a Retry-After if `retryAfter` is given. */
   | { readonly kind: 'limited'; readonly retryAfter?: number | string }
-  /** The call is done, and its answer is lost. */
+  /** Carries out the call, and loses its response. */
   | { readonly kind: 'lost' }
-  /** The connection is refused, so nothing is done. */
+  /** Refuses the connection, so nothing is done. */
   | { readonly kind: 'unreachable' }
-  /** The call is done after a while. */
+  /** Carries out the call after a while. */
   | { readonly kind: 'delay'; readonly ms: number }
-  /** The call is done, and this comes in the place of its answer. */
+  /** Carries out the call, and replaces its response. */
   | { readonly kind: 'changed'; readonly change: (answer: FakeAnswer, request: FakeRequest) => FakeAnswer }
-  /** Nothing is done, and there is no answer until the client stops. */
+  /** Does nothing, and sends no response until the client stops. */
   | { readonly kind: 'hang' }
-  /** Repeats everything that it got, in a 400 or in the service's own words: errors and log lines must not show the
-   * secrets in it. */
+  /**
+   * Repeats everything that it received, in a 400 or in the service's own form. Errors and log lines must not show the
+   * secrets in it.
+   */
   | {
       readonly kind: 'echo';
       readonly status?: number;
       readonly answer?: (said: string) => FakeAnswer;
-      /** Only a part of the request, since a long error is cut. */
+      /** Repeats only a part of the request, since a long error is cut. */
       readonly part?: 'url' | 'headers' | 'body';
     };
 
 export interface FaultScope {
-  /** How many calls it hits, 1 by default. */
+  /** How many calls the fault affects; by default, 1. */
   readonly times?: number;
-  /** Which calls it hits: any, unless given. */
+  /** Selects the affected calls; by default, all. */
   readonly on?: (request: FakeRequest) => boolean;
 }
 
 export interface FakeCall {
   readonly method: string;
   readonly path: string;
-  /** The route's own name for it, if `nameOf` is given, else method and path. */
+  /** The name from `nameOf`, if given, or else method and path. */
   readonly name: string;
   /** The status, or what happened instead. */
   readonly result: number | 'lost' | 'unreachable' | 'aborted';
@@ -76,31 +78,33 @@ export interface FakeCall {
 export interface FakeApiOptions {
   readonly clock: Clock;
   /**
-   * By method and path, where `:name` is any segment and a last `*` anything: `GET /v1/domains/:domain`. The path is
-   * preceded by an origin if it is not the first one: `POST https://login.example.com/token`.
+   * Handlers by method and path, where `:name` is any segment and a final `*` anything: `GET /v1/domains/:domain`. The
+   * path is preceded by an origin if it is not the first one: `POST https://login.example.com/token`.
    */
   readonly routes: Readonly<Record<string, Handler>>;
-  /** Only requests to this origin, or these, are answered: `https://api.example.com`. */
+  /** The origin or origins that the fake serves: `https://api.example.com`. */
   readonly origin: string | readonly string[];
-  /** Checks signature or token before anything else; an answer is a refusal. */
+  /** Checks signature or token before anything else. A returned response is a refusal. */
   readonly authorize?: (request: FakeRequest) => FakeAnswer | undefined;
-  /** The name of a call in the log, for APIs whose actions share one path. */
+  /** Returns the name of a call in the log, for APIs whose actions share one path. */
   readonly nameOf?: (request: FakeRequest) => string;
 }
 
-/** The base of a strict, stateful fake of an HTTP API. It is in this process: a client reaches it through `http`. */
+/**
+ * The base of a strict, stateful fake of an HTTP API. It runs in this process, and a client reaches it through `http`.
+ */
 export interface FakeApi {
   readonly http: Http;
-  /** Answers one request; what `http` does, for a real server in front of the fake. Rejects where no answer comes. */
+  /** Answers one request, as `http` does, for a real server in front of the fake. Rejects if there is no response. */
   handle(request: Omit<HttpRequest, 'signal'> & { readonly signal?: AbortSignal }): Promise<HttpResponse>;
-  /** Makes the next calls go wrong. Faults that hit the same call apply in the order in which they were added. */
+  /** Makes the next calls fail. Faults that affect the same call apply in the order in which they were added. */
   fault(fault: Fault, scope?: FaultScope): void;
   readonly calls: readonly FakeCall[];
-  /** How many calls of a name came, or of all. */
+  /** Returns how many calls with a name there were, or how many in total. */
   count(name?: string): number;
-  /** How many calls were being answered at the same time, at most. */
+  /** The largest number of calls in progress at the same time. */
   readonly mostAtOnce: number;
-  /** Requests that no route takes. A test checks that there are none: a lenient fake proves nothing. */
+  /** Requests that matched no route. A test checks that there are none, because a lenient fake proves nothing. */
   readonly unknown: readonly string[];
 }
 
@@ -162,7 +166,7 @@ export function createFakeApi(options: FakeApiOptions): FakeApi {
     atOnce += 1;
     mostAtOnce = Math.max(mostAtOnce, atOnce);
     try {
-      // One turn of the event loop, so that calls overlap as they do over a network.
+      // Waits for one turn of the event loop, so that calls overlap as they do over a network.
       await new Promise<void>((resolve) => setImmediate(resolve));
       sent.signal?.throwIfAborted();
       const fault = faultOf(request);
@@ -257,7 +261,7 @@ function toResponse({ status, headers = {}, body }: FakeAnswer, now: Date): Http
   return { status, headers: { date: now.toUTCString(), ...type, ...headers }, body: new TextEncoder().encode(text) };
 }
 
-/** `GET /v1/domains/:domain` as a pattern. */
+/** Converts `GET /v1/domains/:domain` to a pattern. */
 function compiled(key: string, origin: string): { method: string; pattern: RegExp; names: readonly string[] } {
   const [method = '', path = ''] = key.split(' ');
   const names: string[] = [];

@@ -8,22 +8,22 @@ export interface FakeClock extends Clock {
    * Resolves when all of them have reached their next wait.
    */
   advance(ms: number): Promise<void>;
-  /** Lets time pass while something runs: whenever nothing else happens, until the next sleeper wakes. */
+  /** Lets time pass while something runs: whenever nothing else happens, time advances to the next sleeper. */
   passWhile<T>(running: Promise<T>): Promise<T>;
   /** Moves only the wall clock, as an administrator or NTP does; wakes nothing. */
   set(now: Date): void;
-  /** How many sleeps and deadlines are running. */
+  /** The number of sleeps and deadlines in progress. */
   readonly waiting: number;
   /** The lengths of all sleeps so far, in ms, for assertions about pauses. */
   readonly sleeps: readonly number[];
 }
 
 export interface FakeClockOptions {
-  /** Sleeping advances the time at once, without `advance`. Only for code with a single flow. */
+  /** Whether sleeping advances the time at once, without `advance`. Only for code with a single flow. */
   readonly auto?: boolean;
 }
 
-/** After so many turns of the event loop without anything to wait for, what runs will never end. */
+/** After this many turns of the event loop without anything to wait for, the code will never end. */
 const mostIdleTurns = 1_000_000;
 
 interface Timer {
@@ -32,7 +32,7 @@ interface Timer {
   readonly wake: () => void;
 }
 
-/** Starts at `start`; by default at the same time in every test. */
+/** Creates a clock that starts at `start`; by default, at the same time in every test. */
 export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: FakeClockOptions = {}): FakeClock {
   let monotonic = 0;
   let wallOffset = start.getTime();
@@ -56,7 +56,7 @@ export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: Fak
     return first;
   };
 
-  // One turn of the event loop, so that everything that was woken reaches its next wait.
+  // Waits for one turn of the event loop, so that everything that was woken reaches its next wait.
   const settle = () => new Promise<void>((resolve) => setImmediate(resolve));
 
   const wakeUntil = (until: number): void => {
@@ -133,7 +133,7 @@ export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: Fak
       };
       running.then(end, end);
       for (let idle = 0; !isOver; idle += 1) {
-        // Two turns: a call of a fake API takes one.
+        // Waits for two turns, because a call of a fake API takes one.
         await settle();
         await settle();
         const next = isOver ? undefined : firstDue(Number.POSITIVE_INFINITY);

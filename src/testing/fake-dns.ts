@@ -8,7 +8,7 @@ import type { DnsValue, ValuesProvider } from '../ports/dns-provider.ts';
 export interface FakeServer extends DnsServer {
   readonly name: string;
   state: 'answers' | 'silent' | 'no-route' | 'servfail';
-  /** While true, it answers with the TXT values of the moment when this was set. */
+  /** While true, the server returns the TXT values from the moment when this was set. */
   held: boolean;
 }
 
@@ -72,7 +72,9 @@ export function fakeDns(zones: Readonly<Record<string, FakeZone>>, clock: Clock)
   const exists = (known: readonly DnsRecord[], name: string): boolean =>
     known.some((record) => isWithin(record.name, name));
 
-  /** The records of a name: its own, or those of the wildcard below its closest existing ancestor (RFC 4592). */
+  /**
+   * Returns the records of a name: its own, or those of the wildcard below its closest existing ancestor (RFC 4592).
+   */
   function recordsOf(known: readonly DnsRecord[], name: string): readonly DnsRecord[] {
     if (exists(known, name)) return known.filter((record) => record.name === name);
     let above = parentName(name);
@@ -144,7 +146,7 @@ export function fakeDns(zones: Readonly<Record<string, FakeZone>>, clock: Clock)
   };
 }
 
-/** A provider that changes a {@link FakeDns}. */
+/** Creates a provider that changes a {@link FakeDns}. */
 export function memoryDnsProvider(dns: FakeDns): ValuesProvider {
   return {
     kind: 'values',

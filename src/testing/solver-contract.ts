@@ -7,19 +7,22 @@ export type TestFunction = (name: string, run: () => Promise<void>) => unknown;
 
 /** A solver in its own world, new for each test. */
 export interface SolverBench {
-  /** A new object in the same world, as in another process. `stop` closes all of them. */
+  /** Returns a new object in the same world, as in another process. `stop` closes all of them. */
   connect(): Solver;
-  /** Another challenge each time, with another token and identifier. */
+  /** Returns a new challenge each time, with a different token and identifier. */
   challenge(): SolverChallenge;
-  /** What the world answers for it (the key authorization, or the TXT value), or undefined. */
+  /** Returns what the world answers for a challenge (the key authorization, or the TXT value), or undefined. */
   seen(challenge: SolverChallenge): Promise<string | undefined>;
-  /** What `seen` must return once the challenge is presented. */
+  /** Returns what `seen` must return once the challenge is presented. */
   expected(challenge: SolverChallenge): string;
-  /** Adds something of another program as close to the answer as possible; returns whether it still exists. */
+  /**
+   * Adds an object of another program as close to the answer as possible. Returns a function that reports whether it
+   * still exists.
+   */
   plant(challenge: SolverChallenge): Promise<() => Promise<boolean>>;
-  /** A solver whose `present` the world refuses, with as much of the challenge in the refusal as possible. */
+  /** Returns a solver whose `present` the world refuses, with as much of the challenge in the refusal as possible. */
   refused(): Solver | Promise<Solver>;
-  /** Every line that was logged. */
+  /** Returns every logged line. */
   logged(): readonly string[];
   stop(): Promise<void>;
 }
@@ -181,7 +184,7 @@ async function present(solver: Solver, challenge: SolverChallenge) {
   return { receipt: await solver.present(challenge, note, never()), notes };
 }
 
-/** Every text in an error, its causes and its own fields. */
+/** Returns every text in an error, its causes and its own fields. */
 function everythingIn(error: unknown): string {
   const texts: string[] = [];
   for (let at = error; at instanceof Error; at = at.cause) {

@@ -2,7 +2,7 @@ import { type CertfleetError, isFailure } from '../core/errors/errors.ts';
 import { maxDocumentBytes } from '../core/lineage/document-limits.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';
 
-/** What the suite needs of a test framework; the functions of vitest and jest fit. */
+/** The functions of a test framework that the suite needs. Those of vitest and jest fit. */
 export interface ContractTest {
   describe(name: string, body: () => void): void;
   it(name: string, body: () => Promise<void>): void;
@@ -14,7 +14,7 @@ export interface ContractTest {
 
 export interface StoreUnderTest {
   readonly store: Store;
-  /** Opens the same medium again, as another process would; omitted if the object itself is the medium. */
+  /** Opens the same medium again, as another process would. Omitted if the object itself is the medium. */
   readonly again?: () => Promise<Store>;
 }
 
@@ -320,7 +320,7 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
           const name = names[n % names.length] ?? '';
           const entry = await other.get(key(name), signal);
           await other.put(key(name), bytesOf(String(n)), { ifRevision: entry?.revision ?? null, signal });
-          // The memory store never waits, so let the reader continue.
+          // The memory store never waits, so this lets the reader continue.
           await new Promise((done) => setImmediate(done));
         }
       })();

@@ -1,22 +1,22 @@
 import type { Fault } from './fake-api.ts';
 
 /**
- * Takes one part out of the answers of a service, which are counted together: a field of an object, in all members of a
- * list, or an element of XML. After `parts` tries, each part was missing once.
+ * Removes one part from the responses of a service: a field of an object, in all members of a list, or an element of
+ * XML. The parts of all responses are counted together. After `parts` runs, each part was missing once.
  *
- * @param at which part, from 0
+ * @param at the index of the part, from 0
  */
 export function withoutPart(at: number): { readonly fault: Fault; readonly parts: () => number } {
   let seen = 0;
   const times = new Map<string, number>();
   const change: Extract<Fault, { kind: 'changed' }>['change'] = (answer, { method, url, text, headers }) => {
-    // A list that has lost its end goes on.
+    // A list that has lost its end continues.
     const call = `${method} ${url.pathname} ${headers['x-acs-action'] ?? headers['x-tc-action']} ${text}`;
     times.set(call, (times.get(call) ?? 0) + 1);
     if (times.get(call)! > 8) return { status: 400 };
     return { ...answer, body: without(answer.body, () => seen++ === at) };
   };
-  /** The parts of a list's members are the same ones. */
+  /** Removes a part. The same part of a list's members counts as one. */
   function without(body: unknown, isIt: () => boolean): unknown {
     if (typeof body === 'string') return body.replace(/<(\w+)>[^<]*<\/\1>/g, (whole) => (isIt() ? '' : whole));
     if (Array.isArray(body)) {
