@@ -84,7 +84,7 @@ export const duration = (title: string) =>
     .meta({ title, format: 'duration' });
 
 /** A path in the configuration. It must be absolute, because a relative path depends on the working directory. */
-export const wholePath = () => z.string().startsWith('/', { error: 'write an absolute path' });
+export const wholePath = () => z.string().startsWith('/', { error: 'expected an absolute path' });
 
 /** An option of every adapter that starts programs: what they get besides the variables that every hook gets. */
 export const passEnvironment = () =>
@@ -92,7 +92,7 @@ export const passEnvironment = () =>
     .array(
       z
         .string()
-        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'write names of environment variables, without values' })
+        .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'expected names of environment variables, without values' })
         .refine((name) => !isOwnVariable(name), {
           error: 'a variable CERTFLEET_… is for certfleet alone; leave it out',
         }),
@@ -157,7 +157,7 @@ export const alibabaKeys = (prefixes: readonly string[] = ['dns_aliyun_']) => ({
   stsEndpoint: z
     .string()
     .refine((at) => /^[\w-]+(\.[\w-]+)+$/.test(at) || isApiEndpoint(at), {
-      error: 'write a host like sts-vpc.cn-hangzhou.aliyuncs.com',
+      error: 'expected a host like sts-vpc.cn-hangzhou.aliyuncs.com',
     })
     .optional()
     .meta({

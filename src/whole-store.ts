@@ -8,7 +8,7 @@ import { sealAll, unsealAll } from './compose/sealing.ts';
 import { makeStoreId } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { absent, connectStore, openStore, pki } from './compose.ts';
-import { fail, isFailure, reasonOf } from './core/errors/errors.ts';
+import { type ErrorParams, fail, isFailure, reasonOf } from './core/errors/errors.ts';
 import type { Settings } from './core/spec/spec.ts';
 import type { Random } from './ports/random.ts';
 import type { Store } from './ports/store.ts';
@@ -39,7 +39,10 @@ export interface Rewritten {
 export async function encryptStore(settings: Settings, context: Context, signal: AbortSignal): Promise<Rewritten> {
   const [plain, keys] = await Promise.all([
     existing(settings, context, signal),
-    keysOf(settings, context, ' (`certfleet store key FILE` makes one)'),
+    keysOf(settings, context, {
+      action: 'encrypting the store',
+      key: 'a store key; `certfleet store key FILE` generates one',
+    }),
   ]);
   const encryption = { keys, random: context.world.random };
   const { store: sealed } = await openEncrypted(plain, { ...encryption, isNew: false }, signal);
@@ -53,17 +56,20 @@ export async function encryptStore(settings: Settings, context: Context, signal:
 export async function decryptStore(settings: Settings, context: Context, signal: AbortSignal): Promise<Rewritten> {
   const [plain, keys] = await Promise.all([
     existing(settings, context, signal),
-    keysOf(settings, context, ', the one that the store is encrypted with'),
+    keysOf(settings, context, {
+      action: 'decrypting the store',
+      key: 'the key that it is encrypted with',
+    }),
   ]);
   const count = await unsealAll(plain, { keys, random: context.world.random }, signal);
   await plain.close?.();
   return { location: plain.location, count, key: keys[0]!.id };
 }
 
-async function keysOf(settings: Settings, context: Context, which: string) {
+async function keysOf(settings: Settings, context: Context, needed: ErrorParams<'usage/store-key-missing'>) {
   const keys = await readStoreKeys(settings.storeKeys ?? [], context);
   if (keys.length > 0) return keys;
-  throw fail('usage/store-key-missing', { which });
+  throw fail('usage/store-key-missing', needed);
 }
 
 /** The store as it is on its medium. */

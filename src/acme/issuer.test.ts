@@ -190,7 +190,7 @@ describe('a refused newOrder', () => {
   const identifiers = Array.from({ length: 26 }, (_, n) => ({ type: 'dns', value: `n${n}.test` }) as const);
   test.each([
     ['malformed', 'tlsserver', '`--profile classic`'],
-    ['rejectedIdentifier', 'classic', 'remove it'],
+    ['rejectedIdentifier', 'classic', 'remove the identifier'],
     ['caa', 'tlsserver', '`0 issue "ca.test"`'],
   ])('of type %s says what helps', async (type, profile, words) => {
     const ca = account({

@@ -44,7 +44,7 @@ export default defineBalancer({
   options: z.strictObject({
     region: z
       .string()
-      .regex(/^[a-z0-9-]+$/, { error: 'write the id of a region, like cn-hangzhou' })
+      .regex(/^[a-z0-9-]+$/, { error: 'expected a region ID, like cn-hangzhou' })
       .meta({ title: 'Region of the load balancer', examples: ['cn-hangzhou'] }),
     loadBalancer: z
       .string()
@@ -115,8 +115,8 @@ goes on the HTTPS listener, since CAs follow redirects.`,
         throw fail('balancer/redirects', {
           balancer: title,
           port: listenerPort,
-          reason: `it redirects to the port ${named.forwardsTo} of ${at}, which has no HTTPS listener`,
-          advice: `Create an HTTPS listener on the port ${named.forwardsTo}, switch the redirect off, or use DNS-01.`,
+          reason: `it redirects to port ${named.forwardsTo} of ${at}, which has no HTTPS listener`,
+          advice: `Create an HTTPS listener on port ${named.forwardsTo}, turn off the redirect, or use DNS-01.`,
         });
       found = { listener: target, untilMs: clock.monotonicMs() + rememberMs };
       return target;
@@ -157,7 +157,7 @@ goes on the HTTPS listener, since CAs follow redirects.`,
       const others = all.map((one) => `${one.port} (${one.protocol})`).join(', ');
       return fail('balancer/not-found', {
         balancer: title,
-        what: `an HTTP listener on the port ${listenerPort} of ${at}`,
+        what: `an HTTP listener on port ${listenerPort} of ${at}`,
         reason: others === '' ? 'the load balancer has no listener at all' : `its listeners are ${others}`,
       });
     }

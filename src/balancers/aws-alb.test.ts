@@ -327,7 +327,7 @@ describe('aws-alb', () => {
   });
 
   it.each([
-    ['a network load balancer', { type: 'network' }, {}, 'is a load balancer of the type network'],
+    ['a network load balancer', { type: 'network' }, {}, 'is a load balancer of type network'],
     [
       'a port that the listener has not',
       {},

@@ -23,7 +23,7 @@ const backend = z
   .strictObject({
     instanceId: z
       .string()
-      .regex(/^i-[0-9a-f]+$/, { error: 'write the id of an instance, like i-0123456789abcdef0' })
+      .regex(/^i-[0-9a-f]+$/, { error: 'expected an instance ID, like i-0123456789abcdef0' })
       .optional()
       .meta({ title: 'Id of the instance' }),
     ip: z.ipv4().or(z.ipv6()).optional().meta({ title: 'Private address, instead of the id' }),
@@ -44,14 +44,14 @@ export default defineBalancer({
     .strictObject({
       region: z
         .string()
-        .regex(/^[a-z]{2,4}(-[a-z]+)+-\d$/, { error: 'write the code of a region, like eu-west-1' })
+        .regex(/^[a-z]{2,4}(-[a-z]+)+-\d$/, { error: 'expected a region code, like eu-west-1' })
         .meta({ title: 'Region of the load balancer', examples: ['eu-west-1'], aliases: ['AWS_REGION'] }),
       loadBalancer: z
         .string()
         .regex(
           /^[A-Za-z0-9-]{1,32}$|^arn:[\w-]+:elasticloadbalancing:[^:]+:\d+:loadbalancer\/app\/[\w-]+\/[0-9a-f]+$/,
           {
-            error: 'write the name or the ARN of an Application Load Balancer',
+            error: 'expected the name or the ARN of an Application Load Balancer',
           },
         )
         .optional()
@@ -59,7 +59,7 @@ export default defineBalancer({
       listener: z
         .string()
         .regex(/^arn:[\w-]+:elasticloadbalancing:[^:]+:\d+:listener\/app\/[\w-]+\/[0-9a-f]+\/[0-9a-f]+$/, {
-          error: 'write the ARN of a listener of an Application Load Balancer',
+          error: 'expected the ARN of a listener of an Application Load Balancer',
         })
         .optional()
         .meta({ title: 'ARN of the listener, instead of loadBalancer' }),
@@ -79,7 +79,7 @@ export default defineBalancer({
       }),
       vpcId: z
         .string()
-        .regex(/^vpc-[0-9a-f]+$/, { error: 'write the id of a VPC, like vpc-0123456789abcdef0' })
+        .regex(/^vpc-[0-9a-f]+$/, { error: 'expected a VPC ID, like vpc-0123456789abcdef0' })
         .optional()
         .meta({ title: 'VPC of the target group; by default that of the load balancer' }),
       ...awsKeys(),

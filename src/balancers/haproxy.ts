@@ -100,7 +100,7 @@ with stores of their own should have map files, and lines in the frontend, of th
             balancer,
             action,
             reason: `the HAProxy at ${one.place} has no map ${map}`,
-            advice: 'Add the line of the reference (`http-request return …`) to its frontend, and reload it.',
+            advice: 'Add the line `http-request return …` from the reference to its frontend, and reload HAProxy.',
           });
         }),
       );

@@ -236,7 +236,7 @@ function storeKeysOf(given: FlagValue, env: Environment): readonly string[] {
     const form = 'file:/path, env:NAME or credential:NAME';
     // Omits the text, which may be the key itself. A key has no colon.
     if (text.includes(':'))
-      throw fail('usage/invalid-value', { typed: '--store-key', form: `the place of a key: ${form}` });
+      throw fail('usage/invalid-value', { typed: '--store-key', form: `a reference to a key: ${form}` });
     throw fail('usage/secret-visible', { flag: '--store-key', form });
   });
 }

@@ -97,8 +97,8 @@ describe('createTencent', () => {
     ['AuthFailure.TokenFailure', 'dns/refused', '`sessionToken` anew'],
     ['AuthFailure.SignatureExpire', 'dns/clock-skew', 'Set the clocks'],
     ['AuthFailure.UnauthorizedOperation', 'dns/refused', '"action":["dnspod:CreateRecord"]'],
-    ['InternalError', 'dns/failed', 'The fault is on the provider’s side'],
-    ['InvalidParameter.OperateFailed', 'dns/failed', 'The fault is on the provider’s side'],
+    ['InternalError', 'dns/failed', 'The problem is on the provider’s side'],
+    ['InvalidParameter.OperateFailed', 'dns/failed', 'The problem is on the provider’s side'],
   ])('%s', async (code, expected, hint) => {
     const { call, refuse, clock, fake } = bench();
     refuse(code, { date: new Date(clock.now().getTime() - 20 * 60_000).toUTCString() });

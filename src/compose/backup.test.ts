@@ -121,20 +121,24 @@ it.each<[string, readonly unknown[], string]>([
   ['no kind', [{ name: 'abc', data: '' }], 'a document of the kind undefined'],
   ['a kind that is a list', [{ ...lineFor('key', 'abc~1'), kind: [['key']] }], 'a document of the kind object'],
   ...['../../x', '__proto__', 'constructor', '..', 'a/b', 'A', '', 'x'.repeat(101)].map(
-    (name): [string, readonly unknown[], string] => [`a lineage ${name}`, [lineageNamed(name)], 'cannot be called so'],
+    (name): [string, readonly unknown[], string] => [
+      `a lineage ${name}`,
+      [lineageNamed(name)],
+      'whose name is not valid',
+    ],
   ),
   ...['../../x~v1', 'abc~../x', 'abc', '~v1', 'abc~staging~'].map((name): [string, readonly unknown[], string] => [
     `a key ${name}`,
     [lineFor('key', name, { keyPem: 'x' })],
-    'cannot be called so',
+    'whose name is not valid',
   ]),
-  ['a name too long', [lineFor('account', 'x'.repeat(1_001))], 'cannot be called so'],
+  ['a name too long', [lineFor('account', 'x'.repeat(1_001))], 'whose name is not valid'],
   ['a lineage under another name', [lineFor('lineage', 'abc', { ...testLineage, name: '../x' })], 'it belongs to'],
   ['a lineage without its fields', [lineFor('lineage', 'abc')], 'is missing'],
   [
     'a version id that is a path',
     [lineageNamed('abc', { current: { ...testLineage.current, id: '../../x' } })],
-    'called ../../x',
+    '../../x is not a valid version name',
   ],
   ['a document twice', [lineFor('account', 'a'), lineFor('account', 'a')], 'it has account/a twice'],
   ['JSON that is too deep', [lineFor('lineage', 'abc', deep)], 'nested too deeply'],
@@ -209,7 +213,7 @@ describe('a restore that ends before any change of a file', () => {
       const isBegun = listed.some(({ names }) => names.length > 0);
       const isMarked = (await store.get(restoreMarkKey, signal)) !== undefined;
       const before = disk.contents('/s');
-      const refused = { code: 'store/restoring', hint: expect.stringContaining('certfleet restore /b --store /s.') };
+      const refused = { code: 'store/restoring', hint: expect.stringContaining('`certfleet restore /b --store /s`.') };
       if (isMarked)
         for (const use of [
           () => openStore(settings, { ...context, makeStore: false }, signal),

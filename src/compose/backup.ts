@@ -213,7 +213,7 @@ function documentIn(line: string, file: string): BackupDocument | string {
   const { kind, name, data } = parsed(line) ?? {};
   if (typeof kind !== 'string' || !Object.hasOwn(order, kind)) return `it has a document of the kind ${shown(kind)}`;
   if (typeof name !== 'string' || name.length < 1 || name.length > maxNameLength || !isNameOf(kind as Kind, name))
-    return `it has a document ${kind}/${shown(name)}, which cannot be called so`;
+    return `it has a document ${kind}/${shown(name)}, whose name is not valid`;
   const bytes = Buffer.from(typeof data === 'string' ? data : '', 'base64');
   const key = { kind: kind as Kind, name };
   if (bytes.length === 0 || bytes.length > maxDocumentBytes) return `${idOf(key)} is empty or too large`;
@@ -313,7 +313,7 @@ function withoutLease({ key, bytes }: BackupDocument, location: string): BackupD
     if (bad)
       throw fail('store/corrupt', {
         key: idOf(key),
-        reason: `a version cannot be called ${shown(bad.id)}`,
+        reason: `${shown(bad.id)} is not a valid version name`,
         file: location,
       });
     const next = lineage.work?.lease ? after(lineage, restored()) : lineage;

@@ -34,4 +34,14 @@ export const secretsFrom = (env: Environment) => ({ env, onSecretVariable: keepF
  * The error for an unknown adapter type. Only stored settings can have one: an import keeps what has no counterpart,
  * and a later version of certfleet may have had the adapter.
  */
-export const unknownType = (kind: string, name: string) => fail('config/unknown-type', { kind, name });
+export const unknownType = (kind: keyof typeof replacements, name: string) =>
+  fail('config/unknown-type', { kind, name, advice: replacements[kind] });
+
+const declareAnother = 'Declare another type in certfleet.yaml.';
+const replacements = {
+  'DNS provider': 'Choose another one with `certfleet issue {certificate} --dns PROVIDER`.',
+  solver: 'Choose another one with `certfleet issue {certificate} --http HOW` or --dns PROVIDER.',
+  deployer: 'Choose another one with `certfleet issue {certificate} --deploy TARGET`.',
+  balancer: declareAnother,
+  store: declareAnother,
+} as const;

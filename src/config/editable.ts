@@ -21,7 +21,7 @@ export async function editableText(stored: StoredSpec, registry: Registry): Prom
   if ((await literalsOf(stored, registry)).length > 0)
     throw fail('usage/not-applicable', {
       typed: 'an editor',
-      reason: `the settings of ${name} contain a secret, which must not be in a file of an editor`,
+      reason: `the settings of ${name} contain a secret, which must not be written to an editor’s file`,
       advice: `Change them with flags: certfleet issue ${name} …`,
     });
   const parts = {

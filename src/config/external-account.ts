@@ -8,12 +8,12 @@ const kid = z
   .string()
   // The key ID is also the account's name, so it cannot be a reference.
   .regex(/^(?!(env|file):)[\x21-\x7e]{1,200}$/, {
-    error: 'write the key id itself, 1 to 200 characters without spaces',
+    error: 'expected the key ID itself, 1 to 200 characters without spaces',
   })
   .meta({ title: 'Key id that the CA gave you', examples: ['kid-1'] });
 
 const algorithm = z
-  .enum(['HS256', 'HS384', 'HS512'], { error: 'write HS256, HS384 or HS512' })
+  .enum(['HS256', 'HS384', 'HS512'], { error: 'expected HS256, HS384 or HS512' })
   .optional()
   .meta({ title: 'MAC algorithm: HS256 (default), HS384 or HS512, if the CA asks for another one' });
 

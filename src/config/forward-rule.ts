@@ -12,7 +12,7 @@ export const forwardRuleOptions = z.strictObject({
   listen: z
     .string()
     .refine((text) => parseListenAddress(text) !== undefined, {
-      error: 'write an IP address and a port: 0.0.0.0:30080, [::]:30080, or just the port',
+      error: 'expected an IP address and a port: 0.0.0.0:30080, [::]:30080, or just the port',
     })
     .default('30080')
     .meta({
@@ -21,7 +21,7 @@ export const forwardRuleOptions = z.strictObject({
     }),
   fallback: z
     .string()
-    .refine((text) => parseHostPort(text) !== undefined, { error: 'write a host and a port: 10.0.0.8:80' })
+    .refine((text) => parseHostPort(text) !== undefined, { error: 'expected a host and a port: 10.0.0.8:80' })
     .optional()
     .meta({
       title: 'Where to pass on requests for tokens of other ACME clients behind the same balancer',

@@ -96,7 +96,7 @@ describe('parseIdentifiers', () => {
     const names = (count: number) => Array.from({ length: count }, (_, i) => `n${i}.example.com`);
     expect(parseIdentifiers([...names(100), 'n0.example.com'], 'x')).toHaveLength(100);
     expect(() => parseIdentifiers(names(101), 'x')).toThrow(
-      '101 identifiers in one certificate; CAs accept at most 100',
+      'the certificate has 101 identifiers, but CAs accept at most 100',
     );
     expect(() => parseIdentifiers(['', ' '], 'the certificate "x"')).toThrow(
       'no identifier was given for the certificate "x"',

@@ -97,7 +97,7 @@ describe('loadSettings', () => {
       'solvers.dns.options.secret',
     ],
   ])('accepts only whole paths: %s', async (text, where) => {
-    expect(await problemsIn(text)).toEqual([expect.stringMatching(`^1: .*${where}.*: write an absolute path`)]);
+    expect(await problemsIn(text)).toEqual([expect.stringMatching(`^1: .*${where}.*: expected an absolute path`)]);
   });
 
   it('answers dns-persist-01 only with a service that keeps its records', async () => {
@@ -142,7 +142,7 @@ describe('loadSettings', () => {
     ],
     [
       'deployers: { web: { type: nginx, path: /certs, passEnvironment: ["A=1"] } }',
-      '1: deployers.web.passEnvironment[0]: write names of environment variables, without values',
+      '1: deployers.web.passEnvironment[0]: expected names of environment variables, without values',
     ],
   ])('keeps secrets from hooks: %s', async (text, problem) => {
     expect(await problemsIn(text)).toEqual([problem]);
@@ -335,7 +335,12 @@ describe('problems', () => {
       'identifier/covered-by-wildcard',
       'Remove www.example.com.',
     ],
-    [edited('example.com, "*.example.com"', '192.0.2.1'), '11', 'identifier/ip-needs-http', 'Use a solver for it'],
+    [
+      edited('example.com, "*.example.com"', '192.0.2.1'),
+      '11',
+      'identifier/ip-needs-http',
+      'Use a solver that answers HTTP-01 or TLS-ALPN-01',
+    ],
     [
       edited('ABC.example.com', Array.from({ length: 101 }, (_, i) => `n${i}.example.com`).join(',')),
       '10',
@@ -381,8 +386,8 @@ describe('external account binding', () => {
 
   it.each([
     ['agreeToTerms: true', 'opens accounts only for its customers'],
-    ['eab: { kid: k1, hmacKey: "file:eab.key" }', 'write an absolute path'],
-    ['eab: { kid: "env:KID" }', 'write the key id itself'],
+    ['eab: { kid: k1, hmacKey: "file:eab.key" }', 'expected an absolute path'],
+    ['eab: { kid: "env:KID" }', 'expected the key ID itself'],
     ['eab: { hmacKey: "env:KEY" }', 'eab'],
     ['eab: { kid: k1, hmackey: x }', 'did you mean "hmacKey"?'],
     ['eab: { kid: k1, hmacKey: "env:PATH" }', 'put the secret into one with another name'],
@@ -479,7 +484,7 @@ describe('a solver per identifier', () => {
     [
       '[{ name: "*.example.com", solver: web }, { name: a.example.net, solver: dns }]',
       'solver: web',
-      'the wildcard "*.example.com" can only be validated over DNS, but web answers http-01',
+      'the wildcard "*.example.com" can be validated only over DNS, but web answers http-01',
     ],
     [
       '[a.example.com, { name: A.example.com, solver: dns }]',
@@ -495,7 +500,7 @@ describe('a solver per identifier', () => {
     [
       '[80]',
       'solver: web',
-      'certificates[1].identifiers[0]: write a name or an address in quotes, or one with its solver',
+      'certificates[1].identifiers[0]: expected a name or an address in quotes, or one with its solver',
     ],
     ['[{ name: a..example.com, solver: dns }]', 'solver: web', '"a..example.com"'],
   ])('says what is wrong with %s', async (identifiers, rest, message) => {

@@ -241,7 +241,7 @@ describe('references of any option', () => {
       );
     expect(check({ port: 'file:/port', timeout: 'env:TIMEOUT' })).toEqual([]);
     expect(check({ port: 'env:PORT' }, { PORT: 'many' })).toEqual([expect.stringContaining('port must be a number')]);
-    expect(check({ port: 'file:port' })).toEqual(['port: write an absolute path: file:/path']);
+    expect(check({ port: 'file:port' })).toEqual(['port: expected an absolute path: file:/path']);
   });
 });
 
@@ -354,7 +354,7 @@ describe('aliases and files with credentials', () => {
     [
       { credentials: '/broken' },
       'config/credentials-unusable',
-      'the credentials file /broken of edge (cloud) cannot be used: line 1 is not KEY=VALUE',
+      'the credentials file /broken for edge (cloud) cannot be used: line 1 is not KEY=VALUE',
     ],
     [{ credentials: '/absent' }, 'config/secret-unreadable', 'no such file'],
     [
@@ -368,7 +368,7 @@ describe('aliases and files with credentials', () => {
       'did you mean "dns_cloud_key_id" where it has "dns_cloud_kye_id"?',
     ],
     [{ credentials: 'c.ini' }, 'config/credential-missing', 'the option "region" (CERTFLEET_CLOUD_REGION)'],
-    [{ region: 'r', credentials: 'c.ini' }, 'config/invalid', 'credentials: write an absolute path'],
+    [{ region: 'r', credentials: 'c.ini' }, 'config/invalid', 'credentials: expected an absolute path'],
     [
       { credentials: '/c.ini' },
       'config/credential-missing',
@@ -384,7 +384,7 @@ describe('aliases and files with credentials', () => {
   it('says how a file of credentials is written, and where a bare secret goes', async () => {
     const error = await open({ credentials: '/broken' }).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({
-      hint: 'The file has one key a line: dns_cloud_key_id = VALUE. One that holds a bare secret goes in as --dns-option keyId=file:/broken, or in the configuration as `keyId: file:/broken`.',
+      hint: 'The file must have one key per line, such as dns_cloud_key_id = VALUE. If it contains only the secret, give it with --dns-option keyId=file:/broken, or in the configuration as `keyId: file:/broken`.',
     });
   });
 

@@ -152,7 +152,7 @@ async function openCredentials(
     const advice =
       first === undefined
         ? 'Correct the file.'
-        : `The file has one key a line: ${writtenKeys(first, prefixes)[0]} = VALUE. One that holds a bare secret goes in as --dns-option ${first.name}=file:${path}, or in the configuration as \`${first.name}: file:${path}\`.`;
+        : `The file must have one key per line, such as ${writtenKeys(first, prefixes)[0]} = VALUE. If it contains only the secret, give it with --dns-option ${first.name}=file:${path}, or in the configuration as \`${first.name}: file:${path}\`.`;
     throw fail('config/credentials-unusable', { file: path, what, reason: error.message, advice });
   }
 }
@@ -183,7 +183,7 @@ export function checkOptions(
     const given = found.get(field.name)?.value;
     const reference = typeof given === 'string' && /^(file|env):/.test(given) ? given : undefined;
     if (reference?.startsWith('file:') && !reference.startsWith('file:/'))
-      problems.push({ path, message: `${places.at(path)}: write an absolute path: file:/path` });
+      problems.push({ path, message: `${places.at(path)}: expected an absolute path: file:/path` });
     if (field.secret) {
       if (given !== undefined && typeof given !== 'string')
         problems.push({ path, message: `${places.at(path)} must be text: put it in quotes, or use file:/path` });

@@ -43,8 +43,8 @@ it.each<[string, string, readonly Identifier[], Wishes, string, RegExp]>([
   [
     'conformance 22: notAfter at Let’s Encrypt',
     ...(['letsencrypt', names(1), { validity: { notAfter: '30d' } }] as const),
-    'the issuer letsencrypt does not let its customers choose when a certificate begins or ends',
-    /Its profiles have lifetimes of their own/,
+    'the issuer letsencrypt does not accept orders that set when a certificate begins or ends',
+    /To choose a lifetime, choose one of its profiles/,
   ],
   [
     'a notAfter that has passed',

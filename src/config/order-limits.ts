@@ -25,7 +25,7 @@ export function checkOrder(
   const problem = profileProblem({ identifiers, profile }, profiles);
   if (problem) throw fail('identifier/not-in-profile', { issuer: issuer.name, ...problem });
   if (!validity) return;
-  const advice = Object.keys(profiles).length > 1 ? 'Its profiles have lifetimes of their own.' : '';
+  const advice = Object.keys(profiles).length > 1 ? 'To choose a lifetime, choose one of its profiles.' : '';
   if (setsValidity) throw fail('config/ca-sets-validity', { issuer: issuer.name, advice });
   if (now) datesToOrder(validity, now);
 }

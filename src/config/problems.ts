@@ -131,7 +131,7 @@ export const unknownKey = (key: string, known: readonly string[], { base, places
 export const oneOf =
   (words: readonly string[]) =>
   ({ input }: { readonly input?: unknown }): string =>
-    `write one of ${words.join(', ')}${typeof input === 'string' ? didYouMean(input, words) : ''}`;
+    `expected one of ${words.join(', ')}${typeof input === 'string' ? didYouMean(input, words) : ''}`;
 
 const typeWords: Readonly<Record<string, string>> = {
   string: 'text',

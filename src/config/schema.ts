@@ -79,7 +79,7 @@ const issuer = z.strictObject({
 });
 
 const keyReference = z.string().refine(isKeyReference, {
-  error: 'write where the key is: file:/path, env:NAME or credential:NAME (of systemd)',
+  error: 'expected a reference to the key: file:/path, env:NAME or credential:NAME (of systemd)',
 });
 
 const storeKey = z
@@ -97,7 +97,7 @@ const port = () => {
 };
 
 const identifier = z.union([z.string(), z.strictObject({ name: z.string(), solver: z.string().min(1) })], {
-  error: 'write a name or an address in quotes, or one with its solver, like { name: "*.example.net", solver: dns }',
+  error: 'expected a name or an address in quotes, or one with its solver, like { name: "*.example.net", solver: dns }',
 });
 
 const hook = (title: string, example: string) =>

@@ -385,10 +385,10 @@ function withModule(solver: AdapterSettings, path: Path, { folder, places, probl
       message: `${places.at(path)}: name the provider with \`provider\` or \`module\`, not with both`,
     });
   else if (module !== undefined && typeof given !== 'string')
-    problems.push({ path: at, message: `${places.at(at)}: write the path of a JavaScript file` });
+    problems.push({ path: at, message: `${places.at(at)}: expected the path of a JavaScript file` });
   if (typeof given !== 'string' || (module === undefined && !isModulePath(given))) return solver;
   if (folder === undefined && !given.startsWith('/'))
-    problems.push({ path: at, message: `${places.at(at)}: write an absolute path` });
+    problems.push({ path: at, message: `${places.at(at)}: expected an absolute path` });
   return { ...rest, type: solver.type, provider: resolve(folder ?? '/', given) };
 }
 

@@ -47,7 +47,7 @@ export const wishes = {
       description: 'If no chain has it, the CA’s usual one is used, with a warning.',
       examples: ['ISRG Root X1'],
     }),
-  onFailedName: z.enum(['fail', 'drop'], { error: 'write fail or drop' }).optional().meta({
+  onFailedName: z.enum(['fail', 'drop'], { error: 'expected fail or drop' }).optional().meta({
     title: 'If a name is refused: `fail` orders nothing (the default), `drop` goes on without it',
     description: 'A dropped name is asked for again at the next renewal. At least one name must remain.',
   }),

@@ -182,7 +182,7 @@ describe('alibaba-clb', () => {
     }
     // What is left is in use, or was uploaded just now.
     clb.refuse('UploadServerCertificate', 400, 'ServerCertificateQuotaExceeded');
-    expect((await failure(deploy(deployer, version()))).message).toContain('no room');
+    expect((await failure(deploy(deployer, version()))).message).toContain('no quota left');
   });
 
   it('retires what the receipt names, unless something refers to it', async () => {

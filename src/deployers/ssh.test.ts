@@ -22,7 +22,7 @@ describe('the options of the ssh deployer', () => {
     ['-oProxyCommand=x', false],
   ])('node %j: %s', (node, isGood) => {
     expect(problem({ nodes: [node] })).toBe(
-      isGood ? undefined : 'write a node as host, user@host or user@host:port, with an IPv6 address in brackets',
+      isGood ? undefined : 'expected a node as host, user@host or user@host:port, with an IPv6 address in brackets',
     );
   });
 

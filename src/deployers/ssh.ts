@@ -35,7 +35,7 @@ export default defineDeployer({
     nodes: z
       .array(
         z.string().refine(isNode, {
-          error: 'write a node as host, user@host or user@host:port, with an IPv6 address in brackets',
+          error: 'expected a node as host, user@host or user@host:port, with an IPv6 address in brackets',
         }),
       )
       .min(1)

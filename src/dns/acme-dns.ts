@@ -79,7 +79,7 @@ An account keeps two values, which are enough for a name and its wildcard; so ea
       if (base === undefined)
         throw fail('config/credential-missing', {
           what: solver,
-          credential: 'the option "endpoint" (CERTFLEET_ACME_DNS_ENDPOINT), which the file with accounts does not say',
+          credential: 'the option "endpoint" (CERTFLEET_ACME_DNS_ENDPOINT), which the accounts file does not contain',
         });
       return createDnsApi({
         ...{ world, http, provider, judge },

@@ -49,7 +49,7 @@ it.each([
     'invalid domain: ***',
   ],
   [{ stdout: '[Wed Nov 25 22:46:32 UTC 2026] Adding record\n' }, 'Adding record'],
-  [{}, 'it ended with 1, and said nothing'],
+  [{}, 'it exited with 1 and no output'],
 ])('shows the last words of a script that failed', async (words, reason) => {
   const { provider } = connect('DP_Key=key5ecret', { status: 1, ...words });
   await expect(provider.append(value, signal)).rejects.toMatchObject({

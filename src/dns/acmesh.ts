@@ -37,7 +37,7 @@ export default defineDnsProvider({
   options: z.strictObject({
     script: z
       .string()
-      .regex(/^dns_\w+$/, { error: 'write the name of the script without `.sh`, like dns_dp' })
+      .regex(/^dns_\w+$/, { error: 'expected the name of a script without `.sh`, like dns_dp' })
       .meta({ title: 'The script, as acme.sh takes it after `--dns`', examples: ['dns_dp'] }),
     environment: secret('The variables of the script, one `KEY=VALUE` a line')
       .optional()
@@ -115,8 +115,8 @@ some remove every TXT value at the name (\`dns_nsupdate\`), and after a crash, s
       throw fail('dns/script-failed', {
         script: `acme.sh’s ${script}`,
         name,
-        reason: cleaned(said, secrets) || `it ended with ${result.status}, and said nothing`,
-        advice: `Check the variables of ${script} in \`environment\`; they are in the first lines of ${home}/dnsapi/${script}.sh.`,
+        reason: cleaned(said, secrets) || `it exited with ${result.status} and no output`,
+        advice: `Check the variables of ${script} in \`environment\`; they are listed at the top of ${home}/dnsapi/${script}.sh.`,
       });
     }
 

@@ -39,7 +39,7 @@ describe('alidns', () => {
     ['IncorrectDomainUser', 400, 'dns/refused', 'Check that example.test is a domain of the account'],
     ['QuotaExceeded.TTL', 400, 'dns/refused', 'allows no TTL that short'],
     ['InvalidTimeStamp.Expired', 400, 'dns/clock-skew', 'Set the clocks'],
-    ['UnKnownError', 400, 'dns/failed', 'The fault is on the provider’s side'],
+    ['UnKnownError', 400, 'dns/failed', 'The problem is on the provider’s side'],
   ])('%s', async (Code, status, code, hint) => {
     const { api, connect } = await bench();
     const body = { RequestId: 'R-1', Code, Message: 'No.' };

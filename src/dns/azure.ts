@@ -25,7 +25,7 @@ const provider = 'Azure DNS';
 
 const uuid = (title: string, aliases: readonly string[]) =>
   z
-    .guid({ error: 'write an id like 00000000-0000-0000-0000-000000000000' })
+    .guid({ error: 'expected an ID like 00000000-0000-0000-0000-000000000000' })
     .meta({ title, examples: ['00000000-0000-0000-0000-000000000000'], aliases });
 
 export default defineDnsProvider({
@@ -39,7 +39,7 @@ export default defineDnsProvider({
     subscriptionId: uuid('Subscription with the zone', ['AZURE_SUBSCRIPTION_ID', 'AZUREDNS_SUBSCRIPTIONID']),
     resourceGroup: z
       .string()
-      .regex(/^[\w().-]{1,90}$/, { error: 'write the name of a resource group' })
+      .regex(/^[\w().-]{1,90}$/, { error: 'expected the name of a resource group' })
       .optional()
       .meta({
         title: 'Resource group of the zone; without it, the zones of the subscription are searched',

@@ -85,7 +85,7 @@ describe('cloudflare', () => {
     const { provider } = connected({ token: oneZoneToken });
     await expect(provider.check!('sub.example.test', signal)).rejects.toMatchObject({
       code: 'dns/refused',
-      message: 'Cloudflare refused to change sub.example.test: it has no zone sub.example.test that `token` may use',
+      message: 'Cloudflare refused to change sub.example.test: `token` has no access to a zone sub.example.test',
       hint: expect.stringContaining('add it to the zones of `token`'),
     });
   });

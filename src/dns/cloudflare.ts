@@ -145,7 +145,7 @@ so that \`token\` needs only the first.
       throw fail('dns/refused', {
         provider,
         name: zone,
-        reason: `it has no zone ${zone} that ${zoneGiven} may use`,
+        reason: `${zoneGiven} has no access to a zone ${zone}`,
         advice: `Check that ${zone} is in this Cloudflare account, and add it to the zones of ${zoneGiven} at ${tokenPage}.`,
       });
     });

@@ -19,7 +19,7 @@ export default defineDnsProvider({
     token: secret('API token', { aliases: ['DNSIMPLE_OAUTH_TOKEN', 'DNSimple_OAUTH_TOKEN'] }),
     account: z
       .string()
-      .regex(/^\d+$/, { error: 'write the number of the account, as in the address of its pages' })
+      .regex(/^\d+$/, { error: 'expected the account number, as in the URL of its pages' })
       .optional()
       .meta({ title: 'Number of the account, if the token is for a user with several', examples: ['1010'] }),
     credentials: credentialsFile(['dns_dnsimple_']),

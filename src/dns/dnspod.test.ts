@@ -160,8 +160,8 @@ describe('dnspod', () => {
   it.each([
     [{}, 'dns is missing credentials: give `secretId` and `secretKey`, or `id` and `token`'],
     [{ secretId: keys.secretId }, 'dns is missing the credential "secretKey"'],
-    [{ id: tokenId }, 'dns is missing the credential "token" of the token of DNSPod'],
-    [{ token }, 'dns is missing the option "id" of the token of DNSPod'],
+    [{ id: tokenId }, 'dns is missing the credential "token" of the DNSPod token'],
+    [{ token }, 'dns is missing the option "id" of the DNSPod token'],
     [{ loginToken: token }, '`loginToken` is the ID and the token of DNSPod with a comma between them'],
     [{ id: keys.secretId, token: keys.secretKey }, 'give it as `secretId`, with its `secretKey`'],
     [{ id: 'abc', token }, 'the ID of a token of DNSPod is a number'],

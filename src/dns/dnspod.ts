@@ -129,7 +129,7 @@ function loginTokenOf(name: string, { id, token, loginToken }: TokenOptions): Se
   if (first === undefined || second === undefined)
     throw fail('config/credential-missing', {
       what: name,
-      credential: `the ${first === undefined ? 'option "id"' : 'credential "token"'} of the token of DNSPod`,
+      credential: `the ${first === undefined ? 'option "id"' : 'credential "token"'} of the DNSPod token`,
     });
   if (!/^\d+$/.test(first) || parts.length !== 2)
     throw invalid('the ID of a token of DNSPod is a number: give it as `id`, and the token as `token`');

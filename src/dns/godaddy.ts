@@ -96,7 +96,7 @@ others get "Authenticated user is not allowed access".`,
         await rest.call({ ...common, method: 'PATCH', path: recordsOf(zone), body }, signal);
       } catch (error) {
         if (!isRefusal(error, 'DUPLICATE_RECORD')) throw error;
-        throw fail('dns/conflict', { provider, name, reason: 'one of the values is there already' }, { cause: error });
+        throw fail('dns/conflict', { provider, name, reason: 'one of the values already exists' }, { cause: error });
       }
     }
 

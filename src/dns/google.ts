@@ -39,7 +39,7 @@ export default defineDnsProvider({
     }),
     clientEmail: z
       .string()
-      .regex(/^[^@\s]+@[^@\s]+$/, { error: 'write the address of a service account' })
+      .regex(/^[^@\s]+@[^@\s]+$/, { error: 'expected the address of a service account' })
       .optional()
       .meta({ title: 'Address of the service account', examples: ['acme@my-project.iam.gserviceaccount.com'] }),
     privateKey: secret('Private key of the service account, PEM').optional(),
@@ -47,7 +47,7 @@ export default defineDnsProvider({
     tokenUri: endpoint('Where access tokens come from, if not from Google'),
     project: z
       .string()
-      .regex(/^[a-z][a-z0-9:.-]{4,80}$/, { error: 'write the id of a project, like my-project-123' })
+      .regex(/^[a-z][a-z0-9:.-]{4,80}$/, { error: 'expected a project ID, like my-project-123' })
       .optional()
       .meta({
         title: 'Id of the project with the zone, if it is not that of the service account',
@@ -56,7 +56,7 @@ export default defineDnsProvider({
       }),
     managedZone: z
       .string()
-      .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: 'write the name of a managed zone, like example-com' })
+      .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, { error: 'expected the name of a managed zone, like example-com' })
       .optional()
       .meta({
         title: 'Name of the managed zone, if the project has several public ones of this domain',
@@ -99,7 +99,7 @@ The role **DNS Administrator** (\`roles/dns.admin\`) is enough. The least is a r
     if (clientEmail === undefined && options.audience !== undefined && options.credentials === undefined)
       throw fail('config/credential-missing', {
         what: name,
-        credential: 'the option "credentials": the file of the type external_account that has this audience',
+        credential: 'the option "credentials": a file of type external_account with this audience',
       });
     const http = world.http();
     const { clock, files } = world;

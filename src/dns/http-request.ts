@@ -58,7 +58,7 @@ name and its wildcard needs two values at one name, so \`/cleanup\` must remove 
     if ((username === undefined) !== (password === undefined))
       throw fail('config/invalid', {
         file: name,
-        problem: `\`username\` and \`password\` go together, and \`${username === undefined ? 'username' : 'password'}\` is missing`,
+        problem: `\`username\` and \`password\` must be set together, but \`${username === undefined ? 'username' : 'password'}\` is missing`,
       });
     const basic = password && new Secret(Buffer.from(`${username}:${password.reveal()}`).toString('base64'));
     const http = world.http();

@@ -44,12 +44,12 @@ export default defineDnsProvider({
     securityToken: secret('Security token, if the keys are temporary', { aliases: ['HW_SECURITY_TOKEN'] }).optional(),
     projectId: z
       .string()
-      .regex(/^[0-9a-f]{32}$/, { error: 'write an id of 32 hex digits' })
+      .regex(/^[0-9a-f]{32}$/, { error: 'expected an ID of 32 hex digits' })
       .optional()
       .meta({ title: 'Id of the project, if the keys are limited to one', aliases: ['HW_PROJECT_ID'] }),
     region: z
       .string()
-      .regex(/^[a-z]{2,3}(-[a-z]+)+-\d+$/, { error: 'write the code of a region, like cn-north-4' })
+      .regex(/^[a-z]{2,3}(-[a-z]+)+-\d+$/, { error: 'expected a region code, like cn-north-4' })
       .default('cn-north-4')
       .meta({
         title: 'Region whose API is used; all have the same public zones',
@@ -233,7 +233,7 @@ function toSet(set: Fields): TxtSet {
     !Array.isArray(records) ||
     !records.every(isText)
   )
-    throw fail('dns/bad-answer', { provider, reason: 'id, ttl or records of a set are missing' });
+    throw fail('dns/bad-answer', { provider, reason: 'a record set has no id, ttl or records' });
   // The set exists until it is deleted everywhere, and a change waits for that.
   return { values: set['status'] === 'PENDING_DELETE' ? [] : records.map(fromTxtContent), ttl, tag: id };
 }

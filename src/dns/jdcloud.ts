@@ -39,7 +39,7 @@ export default defineDnsProvider({
     sessionToken: secret('Session token, if the keys are temporary', { aliases: ['JDCLOUD_SESSION_TOKEN'] }).optional(),
     region: z
       .string()
-      .regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, { error: 'write the code of a region, like cn-north-1' })
+      .regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, { error: 'expected a region code, like cn-north-1' })
       .default('cn-north-1')
       .meta({
         title: 'Region in the path; the service has one for all',
@@ -113,7 +113,7 @@ export default defineDnsProvider({
       if (typeof id === 'number') return `/${id}/ResourceRecord`;
       throw fail('dns/refused', {
         ...{ provider, name: zone, reason: `the account has no domain ${zone}` },
-        advice: 'Give the `accessKeyId` of the account with this domain.',
+        advice: 'Use the `accessKeyId` of the account that owns this domain.',
       });
     }
 
@@ -177,7 +177,7 @@ function readAll(body: Fields): readonly Fields[] {
 
 function readId(record: Fields): number {
   if (typeof record['id'] === 'number') return record['id'];
-  throw fail('dns/bad-answer', { provider, reason: 'the id of a record is missing' });
+  throw fail('dns/bad-answer', { provider, reason: 'a record has no ID' });
 }
 
 function judge(answer: ApiAnswer): Verdict {

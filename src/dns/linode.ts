@@ -77,7 +77,7 @@ Linode’s servers get a new record some minutes after it was made.`,
           if (own['type'] === 'slave')
             throw fail('dns/refused', {
               ...{ provider, name: zone },
-              reason: `the domain ${zone} is a secondary there, a copy of another server’s`,
+              reason: `the domain ${zone} is a secondary there: a copy from another server`,
               advice: 'Use the provider of the domain’s primary server.',
             });
           return String(own['id']);

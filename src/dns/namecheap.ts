@@ -26,7 +26,7 @@ export default defineDnsProvider({
         aliases: ['NAMECHEAP_API_USER', 'NAMECHEAP_USERNAME', 'dns_namecheap_username'],
       }),
     apiKey: secret('API key', { aliases: ['NAMECHEAP_API_KEY'] }),
-    clientIp: z.ipv4({ error: 'write the public IPv4 address of this machine' }).meta({
+    clientIp: z.ipv4({ error: 'expected the public IPv4 address of this machine' }).meta({
       title: 'Public IPv4 address of this machine',
       examples: ['192.0.2.10'],
       aliases: ['NAMECHEAP_CLIENT_IP', 'NAMECHEAP_SOURCEIP'],
@@ -113,7 +113,11 @@ in the same second can still be lost.`,
               ...{ provider, name: about, reason: `${zone} does not use its name servers` },
               advice: `Choose Namecheap BasicDNS for ${zone}, or the provider whose name servers it uses.`,
             })
-          : fail('dns/failed', { provider, name: about, reason: 'a record without name, type or value in its answer' });
+          : fail('dns/failed', {
+              provider,
+              name: about,
+              reason: 'its response contains a record without a name, type or value',
+            });
       return { hosts, emailType };
     }
 
@@ -134,7 +138,7 @@ in the same second can still be lost.`,
         const { hosts, emailType } = await readZone(zone, about, signal);
         for (const { name, before } of changes) {
           if (isSame(setAt(hosts, zone, name), before)) continue;
-          throw fail('dns/conflict', { provider, name, reason: 'its values are others than a moment ago' });
+          throw fail('dns/conflict', { provider, name, reason: 'its values changed a moment ago' });
         }
         const strange = hosts.find(({ Type }) => !types.has(Type!));
         if (strange !== undefined)
@@ -163,7 +167,11 @@ in the same second can still be lost.`,
         });
         const result = await call('setHosts', zone, about, signal, params);
         if (result.attributes?.['IsSuccess'] !== 'true')
-          throw fail('dns/failed', { provider, name: about, reason: 'it did not say that it wrote the records' });
+          throw fail('dns/failed', {
+            provider,
+            name: about,
+            reason: 'it did not confirm that the records were written',
+          });
       },
       async check(zone, signal) {
         await readZone(zone, zone, signal);

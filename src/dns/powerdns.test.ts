@@ -101,7 +101,7 @@ describe('the check', () => {
     ['a wrong key', { apiKey: new Secret('other') }, 'example.test', 'HTTP 401', 'Check `apiKey`'],
     ['another server id', { server: 'ns1' }, 'example.test', 'HTTP 404', 'Check `endpoint` and `server`'],
     ['a zone that the server lacks', {}, 'example.com', 'HTTP 404', 'that this server has the zone example.com'],
-    ['a copy of a zone', {}, 'copy.test', 'the kind Slave', 'the API of the zone’s primary server'],
+    ['a copy of a zone', {}, 'copy.test', 'kind Slave', 'the API of the zone’s primary server'],
   ])('says what is wrong with %s', async (_what, options, zone, reason, hint) => {
     const { provider, addZone } = start({ options });
     addZone('copy.test', 'Slave');

@@ -138,8 +138,8 @@ replaced. After each change the secondaries are notified at once.`,
         if (copies.includes(kind))
           throw fail('dns/refused', {
             ...{ provider: title, name: zone },
-            reason: `the zone is of the kind ${kind} there, a copy of another server’s`,
-            advice: 'Let `endpoint` be the API of the zone’s primary server.',
+            reason: `the zone has kind ${kind} there: a copy from another server`,
+            advice: 'Set `endpoint` to the API of the zone’s primary server.',
           });
       },
 

@@ -104,7 +104,7 @@ The clocks of both machines must agree within five minutes. Answers are verified
           problem: 'the TSIG secret is not base64: give only the text between the quotes of `secret`',
         },
         {
-          hint: 'Correct it where you gave it: `--dns-option secret=…`, the variable CERTFLEET_RFC2136_SECRET or RFC2136_TSIG_SECRET, the file of `credentials`, or certfleet.yaml.',
+          hint: 'Correct the secret where you set it: `--dns-option secret=…`, the variable CERTFLEET_RFC2136_SECRET or RFC2136_TSIG_SECRET, the file of `credentials`, or certfleet.yaml.',
         },
       );
     const key: TsigKey = { name: options.keyName, algorithm: options.algorithm, secret: options.secret };

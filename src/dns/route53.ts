@@ -23,7 +23,7 @@ export default defineDnsProvider({
     ...awsKeys(),
     hostedZoneId: z
       .string()
-      .regex(/^Z[A-Z0-9]{1,31}$/, { error: 'write the id of a hosted zone, like Z2FDTNDATAQYW2' })
+      .regex(/^Z[A-Z0-9]{1,31}$/, { error: 'expected a hosted zone ID, like Z2FDTNDATAQYW2' })
       .optional()
       .meta({
         title: 'Id of the hosted zone, if the account has several public ones of this name or may not list them',
@@ -32,7 +32,7 @@ export default defineDnsProvider({
       }),
     region: z
       .string()
-      .regex(/^[a-z]{2,4}(-[a-z]+)+-\d$/, { error: 'write the code of a region, like eu-west-1' })
+      .regex(/^[a-z]{2,4}(-[a-z]+)+-\d$/, { error: 'expected a region code, like eu-west-1' })
       .default('us-east-1')
       .meta({
         title: 'Any region in the account’s partition, which only matters in China and in GovCloud',

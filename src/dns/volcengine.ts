@@ -39,7 +39,7 @@ export default defineDnsProvider({
     }).optional(),
     region: z
       .string()
-      .regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, { error: 'write the code of a region, like cn-north-1' })
+      .regex(/^[a-z]{2}(-[a-z]+)+-\d+$/, { error: 'expected a region code, like cn-north-1' })
       .default('cn-north-1')
       .meta({ title: 'Region in the signature; the service has one for all', aliases: ['VOLC_REGION'] }),
     credentials: credentialsFile(['dns_volcengine_', 'dns_volcengine_volc_']),
@@ -113,7 +113,7 @@ all.`,
       throw fail('dns/refused', {
         ...{ provider, name: zone, reason: `the account has no zone ${zone}` },
         advice:
-          'Give the `accessKeyId` of the account with this zone, and check that its user may see the project of the zone.',
+          'Use the `accessKeyId` of the account that owns this zone, and check that its user has access to the zone’s project.',
       });
     }
 

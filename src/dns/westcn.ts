@@ -13,7 +13,7 @@ export default defineDnsProvider({
     domainKey: secret('Key of one domain', { aliases: ['apidomainkey'] }).optional(),
     username: z
       .string()
-      .regex(/^[\x21-\x7e]+$/, { error: 'write the user name in letters and digits' })
+      .regex(/^[\x21-\x7e]+$/, { error: 'expected the user name in letters and digits' })
       .optional()
       .meta({
         title: 'User name of the account, if there is no key of a domain',

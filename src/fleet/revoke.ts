@@ -66,7 +66,7 @@ function reading<T>(what: string, read: () => T): T {
   } catch (cause) {
     throw fail(
       'usage/file-unreadable',
-      { typed: `${what} in the file`, reason: 'it cannot be read, and nothing was revoked' },
+      { typed: `${what} in the file`, reason: 'it cannot be read, so nothing was revoked' },
       { cause },
     );
   }

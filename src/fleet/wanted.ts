@@ -75,11 +75,11 @@ const notRenewed = ({
   if (settingsLost) return notRenewedWithoutSettings(name, spec.identifiers.map(identifierKey));
   return isStagingName(name)
     ? {
-        why: 'only as a test certificate, which is not renewed',
+        why: 'it is only a test certificate, which is not renewed',
         advice: 'For a new test, run `certfleet issue` with --staging again.',
       }
     : {
-        why: 'no longer declared, so it is not renewed',
+        why: 'it is no longer declared, so it is not renewed',
         advice: 'Declare it again, or name the configuration that declares it with --config.',
       };
 };

@@ -29,20 +29,15 @@ describe('editText', () => {
     [
       'there is neither a terminal nor an editor',
       { VISUAL: '', EDITOR: '' },
-      /^`certfleet edit` needs a terminal/,
+      /^`certfleet edit` requires a terminal/,
       'needs-terminal',
     ],
-    [
-      'the editor removes the file',
-      { EDITOR: 'rm' },
-      /has removed the file, and nothing was changed$/,
-      'editor-failed',
-    ],
-    ['the editor fails', { EDITOR: 'sh -c "exit 3"' }, /ended with 3, and nothing was changed$/, 'editor-failed'],
+    ['the editor removes the file', { EDITOR: 'rm' }, /has removed the file, so nothing was changed$/, 'editor-failed'],
+    ['the editor fails', { EDITOR: 'sh -c "exit 3"' }, /ended with 3, so nothing was changed$/, 'editor-failed'],
     [
       'there is no such editor',
       { EDITOR: '/no/such/editor 2>&- ' },
-      /ended with 127, and nothing was changed$/,
+      /ended with 127, so nothing was changed$/,
       'editor-failed',
     ],
   ])('leaves nothing behind if %s', async (_what, env, message, code) => {
@@ -70,7 +65,7 @@ describe('editText', () => {
 
   it('keeps what was written if the editor fails after it', async () => {
     const failing = edit({ EDITOR: 'fails() { echo new > "$1"; return 1; }; fails' });
-    await expect(failing).rejects.toThrow(/ended with 1, and nothing was changed; what you wrote is in .* until you/);
+    await expect(failing).rejects.toThrow(/ended with 1, so nothing was changed; what you wrote is in .* until you/);
     const [kept = ''] = await readdir(folder);
     expect(await readFile(join(folder, kept, 'certfleet.yaml'), 'utf8')).toBe('new\n');
   });

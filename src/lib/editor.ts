@@ -28,7 +28,7 @@ export async function editText(
   if (editor === undefined)
     throw fail('usage/needs-terminal', {
       what: '`certfleet edit`',
-      advice: 'Name an editor that needs none with $VISUAL or $EDITOR.',
+      advice: 'Set $VISUAL or $EDITOR to an editor that does not need one.',
     });
   signal.throwIfAborted();
   // Settings name hooks. A user who can rename the new folder can replace it by another one, with other settings.

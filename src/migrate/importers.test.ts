@@ -333,11 +333,11 @@ describe('Traefik', () => {
     const found = await find('traefik', '/etc/traefik', { [path]: JSON.stringify({ web }) });
     expect(found.accounts).toMatchObject([{ name: '1', from: `${path} (web)` }]);
     await expect(find('traefik', '/etc/traefik', { '/etc/traefik/traefik.toml': '' })).rejects.toThrow(
-      `there are no files of traefik in ${path}`,
+      `there are no traefik files in ${path}`,
     );
   });
 
   it.each(['', '[]', '{"web": '])('is not guessed from %j', async (text) => {
-    await expect(find('traefik', path, { [path]: text })).rejects.toThrow('there are no files of traefik in');
+    await expect(find('traefik', path, { [path]: text })).rejects.toThrow('there are no traefik files in');
   });
 });

@@ -20,7 +20,7 @@ export const untrusted = (root: string, found: Untrusted): Error =>
   fail('import/untrusted', {
     path: root,
     reason: found.reason,
-    advice: `Look at ${found.path}, and ${remedyOf(found)}.`,
+    advice: `Check ${found.path}, then ${remedyOf(found)}.`,
   });
 
 /**

@@ -129,7 +129,7 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
     // unknown.
     const doubt = holder && holder.otherUser === undefined ? '' : ', or another program that only claims to be one,';
     const held = (words: string) => fail('solver/port-held', { address: where, holder: `${words}${pid}${doubt}` });
-    if (isForeign) return held('a certfleet process of another store or version');
+    if (isForeign) return held('a certfleet process that uses another store or version');
     if (holder?.isStopped && holder.isCertfleet) return held('a stopped certfleet process');
     if (holder?.isCertfleet) return held('a certfleet process that does not answer');
     return fail('solver/port-taken', { address: where, holder: `${holder?.name ?? 'another program'}${pid}` });

@@ -75,7 +75,7 @@ async function secretOf(store: Store, random: Random, signal: AbortSignal): Prom
       const where = { key: `${key.kind}/${key.name}`, file: store.location };
       const { secret } = decodeDocument<{ readonly secret: unknown }>(entry.bytes, where, ['secret']);
       if (typeof secret !== 'string' || Buffer.from(secret, 'base64url').length !== secretBytes)
-        throw fail('store/corrupt', { ...where, reason: `its secret does not have ${secretBytes} bytes` });
+        throw fail('store/corrupt', { ...where, reason: `its secret is not ${secretBytes} bytes long` });
       return new Secret(secret);
     }
     const secret = toBase64url(random.bytes(secretBytes));

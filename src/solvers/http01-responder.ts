@@ -24,7 +24,7 @@ export default defineSolver({
     listen: z
       .string()
       .refine((text) => parseListenAddress(text) !== undefined, {
-        error: 'write an IP address and a port: 0.0.0.0:80, [::]:80, or just the port',
+        error: 'expected an IP address and a port: 0.0.0.0:80, [::]:80, or just the port',
       })
       .default('80')
       .meta({

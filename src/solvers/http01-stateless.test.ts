@@ -52,8 +52,8 @@ it('asks every proxy, at every address, each time with another token', async () 
 });
 
 it.each([
-  ['edge:80', { '10.0.0.7': 200, '10.0.0.8': 404 }, 'solver/wrong-answer', 'the proxy at edge:80 answers'],
-  ['edge:80', { '10.0.0.7': undefined }, 'solver/frontend-silent', 'the proxy at edge:80 does not answer'],
+  ['edge:80', { '10.0.0.7': 200, '10.0.0.8': 404 }, 'solver/wrong-answer', 'the proxy at edge:80 returned'],
+  ['edge:80', { '10.0.0.7': undefined }, 'solver/frontend-silent', 'the proxy at edge:80 did not answer'],
   ['nowhere:80', {}, 'solver/frontend-silent', 'nowhere has no address'],
 ])('says that %s with %j is not ready', async (frontend, proxies, code, message) => {
   const { solverFor } = connect(proxies);

@@ -33,7 +33,7 @@ export default defineSolver({
     frontends: z
       .array(
         z.string().refine((text) => frontendForm.test(text), {
-          error: 'write a host or an address and a port: 10.0.0.7:80, [2001:db8::7]:80',
+          error: 'expected a host or an address and a port: 10.0.0.7:80, [2001:db8::7]:80',
         }),
       )
       .optional()
@@ -80,7 +80,7 @@ export default defineSolver({
               throw silent(remoteText(reasonOf(error), 200), error);
             });
           if (answer.status === 200 && answer.body.trimEnd() === body) continue;
-          const what = answer.status === 200 ? 'another body' : `status ${answer.status}`;
+          const what = answer.status === 200 ? 'the wrong body' : `status ${answer.status}`;
           throw fail('solver/wrong-answer', {
             what: `the proxy at ${frontend}`,
             identifier: name,

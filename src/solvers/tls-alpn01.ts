@@ -27,7 +27,7 @@ export default defineSolver({
     listen: z
       .string()
       .refine((text) => parseListenAddress(text) !== undefined, {
-        error: 'write an IP address and a port: 0.0.0.0:443, [::]:443, or just the port',
+        error: 'expected an IP address and a port: 0.0.0.0:443, [::]:443, or just the port',
       })
       .default('443')
       .meta({

@@ -143,8 +143,8 @@ describe('a secret in the clear', () => {
 
 describe('keys', () => {
   it.each([
-    ['no key', [], 'store/key-missing', 'the store memory is encrypted, and no key is given'],
-    ['the wrong key', [theirs], 'store/wrong-key', `the key ${ours.id}, and only ${theirs.id} is given`],
+    ['no key', [], 'store/key-missing', 'the store memory is encrypted, but no store key was given'],
+    ['the wrong key', [theirs], 'store/wrong-key', `the key ${ours.id}, but only ${theirs.id} was given`],
   ])('%s: one sentence, and nothing changes', async (_what, keys, code, words) => {
     const inner = createMemoryStore();
     await put((await opened(inner, [ours], true)).store, named('key'));
@@ -165,8 +165,8 @@ describe('keys', () => {
     ] as const)
       await expect(opened(inner, [given])).rejects.toMatchObject({
         code: 'store/wrong-key',
-        message: expect.stringContaining(`the keys ${ours.id} and ${theirs.id}, and only ${given.id} is given`),
-        hint: expect.stringMatching(new RegExp(`Give the key ${other.id}.*store encrypt`)),
+        message: expect.stringContaining(`the keys ${ours.id} and ${theirs.id}, but only ${given.id} was given`),
+        hint: expect.stringMatching(new RegExp(`Add the key ${other.id}.*store encrypt`)),
       });
   });
 });

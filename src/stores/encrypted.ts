@@ -121,7 +121,8 @@ function checkKeys({ location: path }: Store, ids: readonly string[], given: rea
   if (missing === undefined) return;
   if (given.length === 0) throw fail('store/key-missing', { path });
   const all = ids.length === 1 ? `the key ${missing}` : `the keys ${ids.join(' and ')}`;
-  const advice = ids.length === 1 ? '' : ' With all of them, `certfleet store encrypt` ends the change of the key.';
+  const advice =
+    ids.length === 1 ? '' : ' With all of the keys, `certfleet store encrypt` finishes the change of keys.';
   throw fail('store/wrong-key', { path, keys: all, missing, given: given.map(({ id }) => id).join(', '), advice });
 }
 

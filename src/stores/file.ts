@@ -281,7 +281,7 @@ function openFileStore(root: string, world: World): Store {
     if ((await files.stat(damaged))?.kind !== 'file')
       throw fail('store/corrupt', {
         key: `${key.kind}/${key.name}`,
-        reason: 'what stands in its place is no file, so it cannot be made again',
+        reason: 'something other than a file is in its place, so it cannot be rebuilt',
         file: damaged,
       });
     const standing = await standingBehind(key, place, numbers);

@@ -394,7 +394,7 @@ describe('the balancer alibaba-clb', () => {
         { loadBalancer: 'lb-none' },
         'balancer/not-found',
         /lb-none in cn-hangzhou does not exist.*request/,
-        /id of the load balancer/,
+        /load balancer’s ID/,
       ],
       [
         'wrong region',

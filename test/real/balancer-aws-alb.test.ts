@@ -206,7 +206,7 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     const two = wantedFor(['www.example.test', 'www2.example.test']);
     expect(await failure(balancer.apply(two, receipt, signal))).toMatchObject({
       code: 'balancer/refused',
-      message: expect.stringContaining('the rule with the number 3 of the listener (redirects)'),
+      message: expect.stringContaining('the listener’s rule with priority 3 (redirects)'),
     });
     await balancer.apply(nothing, undefined, signal);
     const rules = JSON.parse(await cloud.snapshot())[0] as { RuleArn: [string] }[];

@@ -112,7 +112,7 @@ describeWith(['script', ...bindPrograms], 'a DNS provider that is a person', () 
     expect([renewed.status, stderrOf(renewed)]).toEqual([
       5,
       expect.stringMatching(
-        /wild: a person must add the TXT records of wild by hand.*the current certificate is valid until/,
+        /wild: the TXT records for wild must be added by hand.*the current certificate is valid until/,
       ),
     ]);
     expect((await run(['renew', '--quiet'])).status).toBe(5);
@@ -135,7 +135,7 @@ describeWith(['script', ...bindPrograms], 'a DNS provider that is a person', () 
       const terminal = args.length > 1 ? { terminal: { script, typed: '' } } : {};
       const ran = await run(args, terminal);
       expect(ran.status).toBe(5);
-      expect(plain(ran)).toContain('a person must add the TXT records of wild by hand, at a terminal');
+      expect(plain(ran)).toContain('the TXT records for wild must be added by hand, at a terminal');
       expect([ca.accepted('newOrder'), await bind.txt(zone)]).toEqual([before, []]);
     },
   );

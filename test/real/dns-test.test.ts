@@ -146,10 +146,10 @@ Nothing is left.
       home,
       ['dns', 'test', 'web', zone],
       2,
-      /dns test web: write a DNS provider or the name of a declared solver/,
+      /dns test web: expected a DNS provider or the name of a declared solver/,
     ],
-    ['a bad record', home, [...test, '--record', 'a b'], 2, /--record a b: write a DNS name/],
-    ['options of a declared solver', home, [...test, '--credentials', '/c.ini'], 2, /cannot change the declared/],
+    ['a bad record', home, [...test, '--record', 'a b'], 2, /--record a b: expected a DNS name/],
+    ['options of a declared solver', home, [...test, '--credentials', '/c.ini'], 2, /cannot change the solver/],
   ])('says what is wrong: %s', async (_what, make, args, status, words) => {
     const { run, store } = await make();
     const ran = await run(args);

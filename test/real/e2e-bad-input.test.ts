@@ -125,7 +125,7 @@ describe('by flags', () => {
       'a wildcard with HTTP-01',
       ['-d', '*.example.com', ...standalone],
       'identifier/wildcard-needs-dns',
-      /"\*\.example\.com" can only be validated over DNS/,
+      /"\*\.example\.com" can be validated only over DNS/,
     ],
     [
       'an IP address with DNS-01',
@@ -156,7 +156,7 @@ describe('by flags', () => {
     await expectRefused(ran, {
       status: 2,
       code: 'usage/secret-visible',
-      sentence: /every user of this machine can see a secret on the command line; write secret=file:\/path/,
+      sentence: /every user of this machine can see a secret on the command line; use secret=file:\/path/,
     });
     expect(ran.stderr).not.toContain('c2VjcmV0');
   });
@@ -269,7 +269,7 @@ describe('in the configuration', () => {
     [
       'a wildcard with HTTP-01',
       () => replaced('identifiers', '    identifiers: ["*.example.com"]'),
-      /:8: the wildcard "\*\.example\.com" can only be validated over DNS/,
+      /:8: the wildcard "\*\.example\.com" can be validated only over DNS/,
     ],
     [
       'an IP address with DNS-01',

@@ -414,7 +414,9 @@ describe('flags of a second issue', () => {
     it('excludes --force, and does nothing without a certificate or a target', async () => {
       const both = await run('renew', '--redeploy', '--force');
       expect(both.status).toBe(2);
-      expect(stderrOf(both)).toMatch(/--redeploy and --force cannot be used together: the first orders nothing/);
+      expect(stderrOf(both)).toMatch(
+        /--redeploy and --force cannot be used together: --redeploy does not order certificates/,
+      );
       succeeded(await first());
       succeeded(await run('issue', name, '--deploy', 'none'));
       const nothing = await run('renew', '--redeploy', '--json');

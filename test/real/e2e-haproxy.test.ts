@@ -116,7 +116,9 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       expect(stderrOf(pending)).toMatch(
         /deploying abc to the deployer "edge" \(haproxy\) failed: HAProxy’s admin socket cannot be used: \/\S+: (no such file|connection refused)/,
       );
-      expect(stderrOf(pending)).toMatch(/The target keeps what it had\. `certfleet renew[^`]*` tries/);
+      expect(stderrOf(pending)).toMatch(
+        /The target keeps its previous certificate, if it had one\. `certfleet renew[^`]*` tries/,
+      );
       expect(await current('abc')).not.toBe(old);
       expect(await served('abc.example.test')).toBe(old);
       expect(await bench.fetch('abc.example.test', haproxy.httpsPort)).toMatchObject({ status: 200 });

@@ -162,8 +162,8 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
       `Forbidden\\.RAM.*${request}.*lacks slb:CreateVServerGroup.*"Action":"slb:CreateVServerGroup"`,
     ],
     ['an unknown balancer', { loadBalancer: 'lb-nowhere' }, `lb-nowhere in cn-hangzhou.*${request}`],
-    ['a missing listener', { listenerPort: 8080 }, 'HTTP listener on the port 8080'],
-    ['a redirect that leads nowhere', {}, 'redirects to the port \\d+ .*has no HTTPS listener', { redirect: true }],
+    ['a missing listener', { listenerPort: 8080 }, 'HTTP listener on port 8080'],
+    ['a redirect that leads nowhere', {}, 'redirects to port \\d+ .*has no HTTPS listener', { redirect: true }],
     ['another region', { region: 'cn-shanghai' }, `cn-shanghai.*${request}`],
   ])('%s is one sentence, and nothing is changed', async (_what, balancer, message, options) => {
     unchanged ??= startCluster({ clb: { keys: [accessKey, readOnly] } });

@@ -229,7 +229,7 @@ describe('errors say what went wrong', () => {
       const error = await failure(client().request(get(url + path, { maxBytes: 1999 })));
       expect([error.code, error.message]).toEqual([
         'network/too-large',
-        `GET ${url}${path}: the answer is larger than 1999 bytes`,
+        `GET ${url}${path}: the response is larger than 1999 bytes`,
       ]);
     }
     await expect.poll(() => closed).toBe(2);

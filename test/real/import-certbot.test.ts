@@ -311,13 +311,13 @@ describe('certfleet import', () => {
   it.each([
     [
       ['import', 'certbt'],
-      'import certbt: write one of certbot, acme.sh, lego, dehydrated, uacme, traefik; did you mean "certbot"?',
+      'import certbt: expected one of certbot, acme.sh, lego, dehydrated, uacme, traefik; did you mean "certbot"?',
     ],
-    [['import', 'certbot', '/nowhere'], 'there are no files of certbot in /nowhere'],
-    [['import', 'certbot', '/usr'], 'there are no files of certbot in /usr'],
+    [['import', 'certbot', '/nowhere'], 'there are no certbot files in /nowhere'],
+    [['import', 'certbot', '/usr'], 'there are no certbot files in /usr'],
     [
       ['import', 'certbot', '/nowhere', '--in-place', '--deploy', 'files:/x'],
-      '--in-place and --deploy cannot be used together: they name two places',
+      '--in-place and --deploy cannot be used together: they name two destinations',
     ],
     [
       ['import', 'certbot', '/nowhere', '--undo', '--in-place'],

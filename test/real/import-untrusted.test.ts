@@ -302,7 +302,7 @@ describe.skipIf(!isRoot)('a hook that another user can change since', () => {
         line,
       ).rejects.toMatchObject({
         code: 'deploy/target-failed',
-        message: expect.stringMatching(/hook\.sh is refused, because certfleet runs it as this user: .*user 65534/),
+        message: expect.stringMatching(/hook\.sh cannot be trusted: .*user 65534/),
       });
     }
     expect(existsSync(trace)).toBe(false);

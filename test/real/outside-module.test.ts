@@ -94,12 +94,7 @@ describe('a module of the operator’s', () => {
     const traits = { writes: 'value', minTtl: 60, maxConcurrent: 4 };
     export default defineDnsProvider({ id: 'mine', title: 'Mine', options: z.strictObject({}), traits, connect() {}, ...${parts} });`;
   it.each<[what: string, module: string, mode: number, says: RegExp]>([
-    [
-      'every user can change',
-      definition('{}'),
-      0o666,
-      /mine\.js is refused, because certfleet runs it as this user: .* can be changed by every user/,
-    ],
+    ['every user can change', definition('{}'), 0o666, /mine\.js cannot be trusted: .* can be changed by every user/],
     ['is no JavaScript', 'export default {', 0o644, /mine\.js: it cannot be loaded: /],
     ['imports what is not there', `import 'absent-package';`, 0o644, /cannot be loaded: .*absent-package/],
     [
@@ -126,7 +121,7 @@ describe('a module of the operator’s', () => {
 
   it.each([
     [{ provider: 'rfc2136' }, /name the provider with `provider` or `module`, not with both/],
-    [{ module: 5 }, /write the path of a JavaScript file/],
+    [{ module: 5 }, /expected the path of a JavaScript file/],
     [{ module: './absent.js' }, /absent\.js: there is no such file/],
   ])('is refused as %j', async (more, says) => {
     const folder = await home(undefined, more);

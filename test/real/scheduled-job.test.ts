@@ -127,7 +127,7 @@ describeWith(['openssl', ...bindPrograms], 'the scheduled job', () => {
   ] as const)('once a month says that it cannot hold %s, and ends with 8', async (lifetime, longest, flag) => {
     const job = await node(lifetimes[lifetime]);
     const sentence =
-      `a run every 31 days cannot keep abc valid: it lives ${lifetime}, which is not more than twice the interval ` +
+      `a run every 31 days cannot keep abc valid: its lifetime of ${lifetime} is not more than twice that interval ` +
       `Run \`renew\` at least every ${longest} (with \`--next-run ${flag}\`), or better once an hour without --next-run.`;
     const first = await job.run('31d');
     expect(first.status).toBe(8);

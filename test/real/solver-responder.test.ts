@@ -171,7 +171,7 @@ test('a process of another user is not taken for a responder of the store, thoug
   await expect(solver.prepare?.('a', [], signal())).rejects.toMatchObject({
     code: 'solver/port-held',
     message: expect.stringContaining(
-      `a certfleet process of another store or version (pid ${pid}${owner} is using the port`,
+      `a certfleet process that uses another store or version (pid ${pid}${owner} is using the port`,
     ),
   });
   const challenge = makeChallenge();
@@ -341,7 +341,7 @@ test('waits for a responder of another store, which releases the port when its o
   await other.prepare?.('a', [], signal());
   const solver = connect(bench, port);
   const probing = solver.prepare?.('a', [], signal());
-  const waiting = `a certfleet process of another store or version (pid ${process.pid}) is using the port`;
+  const waiting = `a certfleet process that uses another store or version (pid ${process.pid}) is using the port`;
   await until(() => bench.logged.some((line) => line.includes(waiting)), { what: 'the line about the wait' });
   await other.close?.();
   expect(await probing).toMatchObject({ probe: { path: expect.stringMatching(healthPath) } });

@@ -258,7 +258,7 @@ describeWith(['pebble'], 'tls-alpn-01 with Pebble', () => {
     const wildcard = await certfleet(['issue', '-d', '*.example.test', ...flags('--tls-alpn'), '--store', store]);
     expect([wildcard.status, stderrOf(wildcard)]).toEqual([
       2,
-      expect.stringContaining('can only be validated over DNS, but tls-alpn answers tls-alpn-01'),
+      expect.stringContaining('can be validated only over DNS, but tls-alpn answers tls-alpn-01'),
     ]);
   });
 

@@ -84,7 +84,7 @@ describeWith(['pebble', 'nginx', 'haproxy'], 'http01-stateless', () => {
     expect([incomplete.status, stderrOf(incomplete)]).toEqual([
       3,
       expect.stringContaining(
-        `the proxy at 127.0.0.1:${other.httpPort} answers the challenge path of a.example.test with status 404`,
+        `the proxy at 127.0.0.1:${other.httpPort} returned status 404 for the challenge path of a.example.test`,
       ),
     ]);
     await other.stop();
@@ -118,7 +118,7 @@ describeWith(['pebble', 'nginx', 'haproxy'], 'http01-stateless', () => {
     };
     const waiting = await rollover();
     expect(waiting.status).toBe(2);
-    expect(stderrOf(waiting)).toContain('the account keeps its key');
+    expect(stderrOf(waiting)).toContain('the account key was not replaced');
     expect(stderrOf(waiting)).toContain('`certfleet stateless a.example.test');
     await showWaiting();
     const present = await print('nginx');

@@ -88,7 +88,7 @@ describe('a profile that is withdrawn', () => {
     const outcome = await issue(world.replica(1, { solver: withdrawing }), job(gold), signal);
     expect(outcome).toMatchObject(refusal);
     expect(outcome.message).toBe(
-      'the issuer sim does not offer the profile "gold" any more: the profile gold has been withdrawn',
+      'the issuer sim no longer offers the profile "gold": the profile gold has been withdrawn',
     );
     expect((await world.readLineage())?.work?.order).toBeUndefined();
     expect(world.txt.size).toBe(0);

@@ -104,7 +104,7 @@ describe('a pass', () => {
     const { renew, remove, warnings, pass } = await createWorld();
     await remove('account');
     expect(await renew()).toMatchObject([{ result: 'unchanged' }]);
-    expect(warnings()).toEqual([expect.stringContaining('with which abc got its certificate is missing')]);
+    expect(warnings()).toEqual([expect.stringContaining('that was used to issue abc')]);
     pass(80 * dayMs);
     expect(await renew()).toMatchObject([{ result: 'renewed' }]);
     const before = warnings().length;

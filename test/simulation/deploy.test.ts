@@ -178,7 +178,9 @@ it('says for each target on a separate line why it lacks the version, and what t
   const outcome = await renew(world, only);
   const targets = 'deploying abc to edge failed: edge is full\ndeploying abc to other failed: other is full';
   expect(outcome).toMatchObject({ result: 'pending', message: `2 targets do not have it yet:\n${targets}` });
-  expect(outcome).toMatchObject({ error: { hint: expect.stringMatching(/^The target keeps what it had/) } });
+  expect(outcome).toMatchObject({
+    error: { hint: expect.stringMatching(/^The target keeps its previous certificate/) },
+  });
 
   world.breaks.add(1);
   const mixed = await renew(world, specOf('edge', 'third'));
@@ -314,7 +316,7 @@ describe('a version that breaks the handshake', () => {
     expect(await renew(world, specOf('edge'))).toMatchObject({
       result: 'pending',
       message: expect.stringContaining(`${endpoint} no longer completes a TLS handshake`),
-      error: { code: 'deploy/handshake-failed', hint: expect.stringContaining('The previous version was put back') },
+      error: { code: 'deploy/handshake-failed', hint: expect.stringContaining('The previous version was restored') },
     });
     expect(world.version('edge')).toBe(1);
     world.pass(dayMs / 2);

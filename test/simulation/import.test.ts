@@ -425,7 +425,7 @@ describe('undoImport', () => {
     expect(await undoImport(world.replica(1, { deployer }), root, really, signal)).toEqual({
       certificates: [
         {
-          ...{ certificate: 'xyz', result: 'failed', hint: expect.stringContaining('Wait for it') },
+          ...{ certificate: 'xyz', result: 'failed', hint: expect.stringContaining('Wait for that process to finish') },
           reason: 'another process (pid 7) is working on xyz; nothing was changed',
         },
       ],

@@ -76,7 +76,7 @@ describe('a revocation', () => {
     });
     await expect(ask(new Secret('-----BEGIN PRIVATE KEY-----\nAAAA\n'))).rejects.toMatchObject({
       code: 'usage/file-unreadable',
-      message: 'the private key in the file: it cannot be read, and nothing was revoked',
+      message: 'the private key in the file: it cannot be read, so nothing was revoked',
     });
     expect(await world.atCa()).not.toMatchObject({ revoked: true });
     const ownKey = await readKey(engine, version, signal);
@@ -96,7 +96,7 @@ describe('a revocation', () => {
       );
       await expect(asked).rejects.toMatchObject({
         code: 'usage/file-unreadable',
-        message: 'the certificate in the file: it cannot be read, and nothing was revoked',
+        message: 'the certificate in the file: it cannot be read, so nothing was revoked',
       });
     },
   );

@@ -82,7 +82,7 @@ const behind = { code: 'account/proxies-behind' };
 const waits = {
   result: 'unchanged',
   message: expect.stringMatching(
-    /^waits for the key rollover of the account at sim, started at 20\S+Z; run `certfleet account rollover sim` to finish it/,
+    /^is waiting for the key rollover of the account at sim, which started at 20\S+Z; run `certfleet account rollover sim` to finish it/,
   ),
 };
 const accountOfCa = (world: World) => [...world.ca.state.accounts.values()];

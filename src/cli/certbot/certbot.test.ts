@@ -253,7 +253,10 @@ const rows: readonly Row[] = [
     what: 'an installer',
     argv: 'certbot --nginx -d example.org',
     code: 2,
-    warns: ['there is no nginx here: looked for nginx in /usr/sbin, /usr/local/sbin, ', 'or use --webroot -w FOLDER'],
+    warns: [
+      'nginx was not found on this machine: looked for nginx in /usr/sbin, /usr/local/sbin, ',
+      'or use --webroot -w FOLDER',
+    ],
   },
   {
     what: 'an installer in a place that others can change',
@@ -294,7 +297,7 @@ const rows: readonly Row[] = [
     prints: { '/usr/sbin/apachectl -S': '*:80  example.org (/etc/apache2/a.conf:1)\n' },
     code: 2,
     warns: [
-      'Apache does not answer challenges for example.org as it is configured: its virtual host serves no folder for them (/etc/apache2/a.conf:2: Redirect / https://example.org/) certfleet edits no configuration of a web server. Add `Alias',
+      'as configured, Apache does not answer challenges for example.org: its virtual host serves no folder for them (/etc/apache2/a.conf:2: Redirect / https://example.org/) certfleet does not edit the configuration of a web server. Add `Alias',
     ],
   },
   {
@@ -303,7 +306,7 @@ const rows: readonly Row[] = [
     files: { '/usr/sbin/nginx': '' },
     code: 2,
     warns: [
-      'the wildcard "*.example.org" can only be validated over DNS, but --nginx answers http-01 Use --dns-PROVIDER in place of --nginx',
+      'the wildcard "*.example.org" can be validated only over DNS, but --nginx answers http-01 Use --dns-PROVIDER in place of --nginx',
     ],
   },
   {
@@ -364,7 +367,7 @@ const rows: readonly Row[] = [
     argv: 'certbot install --nginx',
     code: 2,
     warns: [
-      '`certbot install` is refused: certfleet edits no configuration of a web server Get the certificate with --nginx or',
+      '`certbot install` is not supported: certfleet does not edit the configuration of a web server Get the certificate with --nginx or',
     ],
   },
   {
@@ -372,7 +375,9 @@ const rows: readonly Row[] = [
     argv: 'certbot certonly --standalone -d example.com,www.example.com,more.example.com',
     fleet,
     code: 2,
-    warns: ['example.com has some of these names (example.com, www.example.com) Add --expand'],
+    warns: [
+      'the certificate example.com covers only some of these names (example.com, www.example.com) To add the others to it, use --expand',
+    ],
   },
   {
     what: 'more names than a certificate has, after a yes',
@@ -438,7 +443,7 @@ const rows: readonly Row[] = [
     files: { '/etc/letsencrypt/renewal/example.org.conf': '' },
     code: 2,
     warns: [
-      'certbot has a certificate example.org in /etc/letsencrypt, which certfleet has not taken over Take over what is there first, with `certfleet import certbot /etc/letsencrypt --in-place`',
+      'certbot has a certificate example.org in /etc/letsencrypt, but certfleet has not taken over that folder yet Take it over first: run `certfleet import certbot /etc/letsencrypt --in-place`.',
     ],
   },
   {
@@ -446,7 +451,7 @@ const rows: readonly Row[] = [
     argv: 'certbot certonly --standalone -d example.org --config-dir /le',
     files: { '/le/renewal/example.org.conf': '' },
     code: 2,
-    warns: ['with `certfleet import certbot /le --in-place --store /le/certfleet`'],
+    warns: ['run `certfleet import certbot /le --in-place --store /le/certfleet`'],
   },
   ...['renew', 'certificates', 'renew without a store', 'certificates without a store'].map(
     (where): Row => ({
@@ -455,7 +460,9 @@ const rows: readonly Row[] = [
       files: { '/etc/letsencrypt/renewal/example.org.conf': '' },
       fleet: where.endsWith('store') ? { open: absent } : { status: [] },
       code: 2,
-      warns: ['certbot has certificates in /etc/letsencrypt, which certfleet has not taken over Take over'],
+      warns: [
+        'certbot has certificates in /etc/letsencrypt, but certfleet has not taken over that folder yet Take it over',
+      ],
     }),
   ),
   {
@@ -492,24 +499,24 @@ const rows: readonly Row[] = [
   ...[
     [
       '--webroot -w /other',
-      '--webroot does not apply here: `certbot renew` without a certificate keeps the settings of each',
+      '--webroot does not apply here: `certbot renew` without a certificate name keeps the settings of every certificate',
     ],
     ['--http-01-port 8080', '`certfleet certbot reconfigure --cert-name NAME`'],
     [
       '--preferred-chain X',
-      '--preferred-chain does not apply here: `certbot renew` without a certificate keeps the settings of each',
+      '--preferred-chain does not apply here: `certbot renew` without a certificate name keeps the settings of every certificate',
     ],
     [
       '--key-type rsa',
-      '--key-type does not apply here: `certbot renew` without a certificate keeps the settings of each',
+      '--key-type does not apply here: `certbot renew` without a certificate name keeps the settings of every certificate',
     ],
     [
       '--allow-subset-of-names',
-      '--allow-subset-of-names does not apply here: `certbot renew` without a certificate keeps the settings of each',
+      '--allow-subset-of-names does not apply here: `certbot renew` without a certificate name keeps the settings of every certificate',
     ],
     [
       '--dns-cloudflare',
-      '--dns-cloudflare does not apply here: `certbot renew` without a certificate keeps the settings of each',
+      '--dns-cloudflare does not apply here: `certbot renew` without a certificate name keeps the settings of every certificate',
     ],
   ].map(
     ([flags, warns]): Row => ({
@@ -521,7 +528,7 @@ const rows: readonly Row[] = [
     argv: 'certbot renew -d example.com --force-renewal',
     ...{ fleet, code: 2, calls: ['status'] },
     warns: [
-      '-d names only some of the domains of example.com Leave out -d, and name the certificate with --cert-name example.com',
+      '-d names only some of the domains of example.com Leave out -d, and select the certificate with --cert-name example.com',
     ],
   },
   // The same, whether there is a store or not; certbot orders nothing either.
@@ -534,7 +541,7 @@ const rows: readonly Row[] = [
         argv: '--store /s certbot certbot renew -a webroot --webroot-path=/var/www/html -d new.example.com -q',
         ...refused,
         warns: [
-          'there is no certificate with exactly these names (new.example.com) Get it with `certfleet --store /s certbot certonly -a webroot --webroot-path=/var/www/html -d new.example.com --agree-tos`',
+          'there is no certificate with exactly these names (new.example.com) To get one, run `certfleet --store /s certbot certonly -a webroot --webroot-path=/var/www/html -d new.example.com --agree-tos`',
         ],
       },
       {
@@ -553,7 +560,7 @@ const rows: readonly Row[] = [
     argv: 'certbot renew -d example.org',
     ...{ fleet, code: 2, files: { '/etc/letsencrypt/renewal/example.org.conf': '' } },
     warns: [
-      'certbot has a certificate example.org in /etc/letsencrypt, which certfleet has not taken over Take over what is there first, with `certfleet import',
+      'certbot has a certificate example.org in /etc/letsencrypt, but certfleet has not taken over that folder yet Take it over first: run `certfleet import',
     ],
   },
   {
@@ -575,7 +582,7 @@ const rows: readonly Row[] = [
     argv: 'certbot renew --config-dir /shared',
     ...{ files: { '/shared/renewal-hooks/pre/a.sh': '' }, mode: 0o755, code: 2, calls: [] },
     warns: [
-      '/shared/renewal-hooks/pre/a.sh is refused, because certfleet runs it as this user: /shared/renewal-hooks/pre/a.sh belongs to user 1000 Check what is in it, then run `sudo chown root /shared/renewal-hooks/pre/a.sh`, or leave out renewal-hooks with --no-directory-hooks.',
+      '/shared/renewal-hooks/pre/a.sh cannot be trusted: /shared/renewal-hooks/pre/a.sh belongs to user 1000 Check its contents, then run `sudo chown root /shared/renewal-hooks/pre/a.sh`, or skip renewal-hooks with --no-directory-hooks.',
     ],
   },
   {
@@ -591,10 +598,10 @@ const rows: readonly Row[] = [
   },
   ...[
     ['-d --config-dir /le', '-d needs a value'],
-    ['-d example.org --standalone --preferred-challenges foo', '--preferred-challenges foo: write http or dns'],
+    ['-d example.org --standalone --preferred-challenges foo', '--preferred-challenges foo: expected http or dns'],
     [
       '-d example.org --webroot -w /srv --standalone',
-      '--webroot and --standalone cannot be used together: both say how to answer',
+      '--webroot and --standalone cannot be used together: both choose how to answer challenges',
     ],
     [
       '-d example.org --standalone --force-renewal=yes',
@@ -693,7 +700,9 @@ const rows: readonly Row[] = [
     what: '--cert-name without -d, of a certificate that certbot has',
     argv: 'certbot certonly --cert-name example.org --standalone',
     ...{ files: { '/etc/letsencrypt/renewal/example.org.conf': '' }, code: 2 },
-    warns: ['certbot has a certificate example.org in /etc/letsencrypt, which certfleet has not taken over Take'],
+    warns: [
+      'certbot has a certificate example.org in /etc/letsencrypt, but certfleet has not taken over that folder yet Take',
+    ],
   },
   {
     what: '--cert-name without -d, of a declared certificate',
@@ -759,7 +768,7 @@ const rows: readonly Row[] = [
     what: 'renew -d of other names where the account is open',
     argv: 'certbot renew --webroot -w /srv -d new.example.com',
     ...{ fleet: { ...fleet, accounts: [openAccount] }, code: 2 },
-    warns: ['Get it with `certfleet certbot certonly --webroot -w /srv -d new.example.com`'],
+    warns: ['To get one, run `certfleet certbot certonly --webroot -w /srv -d new.example.com`'],
   },
   // certbot asks for a plugin, or fails.
   ...[
@@ -773,7 +782,7 @@ const rows: readonly Row[] = [
     ([typed, proposed]): Row => ({
       ...{ what: `no plugin: ${typed}`, argv: `certbot ${typed}`, code: 2, calls: ['status'] },
       warns: [
-        `the command does not say how to answer the challenges of the CA Where port 80 is free, type \`certfleet certbot ${proposed}\`.`,
+        `the command does not say how to answer the CA’s challenges If port 80 is free, run \`certfleet certbot ${proposed}\`.`,
       ],
     }),
   ),
@@ -881,7 +890,7 @@ const rows: readonly Row[] = [
     what: 'an account, whatever the configuration file of certbot says of orders',
     argv: 'certbot show_account',
     files: { '/etc/letsencrypt/cli.ini': 'deploy-hook = true\nreuse-key = true\nagree-tos = true\n' },
-    warns: ['In certfleet’s own words: certfleet account show certfleet: there is no account'],
+    warns: ['In certfleet’s own words: certfleet account show certfleet: this store has no account'],
     code: 2,
   },
   {

@@ -19,7 +19,7 @@ export async function withCliIni(session: Session): Promise<CertbotWords> {
     throw fail('usage/flags-exclude', {
       one: pluginFlag(how!),
       other: pluginFlag(other),
-      reason: 'both say how to answer',
+      reason: 'both choose how to answer challenges',
     });
   const { env } = session.context;
   const { cliIni, configDir } = typed.values;
@@ -58,8 +58,8 @@ function refuseOfOrder({ ofOrder: [flag], values: { name }, domains }: CertbotWo
   if (flag === undefined || name !== undefined || domains.length > 0) return;
   throw fail('usage/not-applicable', {
     typed: flag,
-    reason: '`certbot renew` without a certificate keeps the settings of each',
-    advice: `Add -d with the names of one, or change its settings with \`${withPlaces('certfleet certbot', session)} reconfigure --cert-name NAME\`.`,
+    reason: '`certbot renew` without a certificate name keeps the settings of every certificate',
+    advice: `Add -d with the names of one certificate, or change its settings with \`${withPlaces('certfleet certbot', session)} reconfigure --cert-name NAME\`.`,
   });
 }
 

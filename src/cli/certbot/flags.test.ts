@@ -133,7 +133,7 @@ const rows: readonly Row[] = [
     what: 'does not choose by credentials alone',
     argv: ['issue', ...names, '--dns-dnspod-credentials', '/etc/dnspod.ini'],
     code: 2,
-    warns: ['--dns-dnspod-credentials alone does not choose the DNS provider, as in certbot Add --dns-dnspod.'],
+    warns: ['--dns-dnspod-credentials alone does not select a DNS provider, here or in certbot Add --dns-dnspod.'],
   },
   {
     what: 'knows certbot’s names',
@@ -145,7 +145,7 @@ const rows: readonly Row[] = [
     what: 'has no gehirn',
     argv: ['issue', ...names, '--dns-gehirn'],
     code: 2,
-    warns: ['certfleet has no DNS provider "gehirn" `certfleet providers` lists those that it has'],
+    warns: ['certfleet has no DNS provider "gehirn" `certfleet providers` lists the available types'],
   },
   {
     what: 'has no plugin that exists nowhere',
@@ -169,7 +169,7 @@ const rows: readonly Row[] = [
     what: 'refuses what is no number',
     argv: ['issue', ...names, '--dns-dnspod', '--dns-dnspod-propagation-seconds', 'soon'],
     code: 2,
-    warns: ['--dns-dnspod-propagation-seconds soon: write a number of seconds, at most 86400'],
+    warns: ['--dns-dnspod-propagation-seconds soon: expected a number of seconds, at most 86400'],
   },
   {
     what: 'refuses an option that the provider lacks',
@@ -193,7 +193,9 @@ const rows: readonly Row[] = [
     what: 'guesses a mistyped plugin before a known option',
     argv: ['issue', ...names, '--dns-clodflare-credentials', '/x.ini'],
     code: 2,
-    warns: ['certfleet has no DNS provider "clodflare" Did you mean "cloudflare"?'],
+    warns: [
+      'certfleet has no DNS provider "clodflare" `certfleet providers` lists the available types. Did you mean "cloudflare"?',
+    ],
   },
   {
     what: 'guesses a mistyped option',
@@ -205,7 +207,7 @@ const rows: readonly Row[] = [
     what: 'refuses to wait for years',
     argv: ['issue', ...names, '--dns-dnspod', '--dns-dnspod-propagation-seconds', '99999999'],
     code: 2,
-    warns: ['--dns-dnspod-propagation-seconds 99999999: write a number of seconds, at most 86400'],
+    warns: ['--dns-dnspod-propagation-seconds 99999999: expected a number of seconds, at most 86400'],
   },
   {
     what: 'refuses two values of one option',
@@ -217,13 +219,13 @@ const rows: readonly Row[] = [
       ...['/a', '/b'].flatMap((path) => ['--dns-option', `credentials=${path}`]),
     ],
     code: 2,
-    warns: ['--dns-option credentials is given twice, with different values Leave out one'],
+    warns: ['--dns-option credentials was given twice, with different values Leave out one'],
   },
   {
     what: 'wants the folder of a module',
     argv: ['issue', ...names, '--dns', 'mine.js'],
     code: 2,
-    warns: ['--dns mine.js: write --dns ./mine.js for a provider in a file'],
+    warns: ['--dns mine.js: expected --dns ./mine.js for a provider in a file'],
   },
   {
     what: 'leaves a mistyped flag of its own to the parser',
@@ -253,7 +255,7 @@ const rows: readonly Row[] = [
     what: 'refuses another authenticator',
     argv: ['issue', ...names, '-a', 'webroot'],
     code: 2,
-    warns: ['-a webroot: write --http standalone'],
+    warns: ['-a webroot: expected --http standalone'],
   },
   {
     what: 'wants a duration',
@@ -268,7 +270,7 @@ const rows: readonly Row[] = [
     files,
     code: 2,
     warns: [
-      '--challenge dns-persist-1: write one of dns-01, dns-account-01, dns-persist-01; did you mean "dns-persist-01"?',
+      '--challenge dns-persist-1: expected one of dns-01, dns-account-01, dns-persist-01; did you mean "dns-persist-01"?',
     ],
   },
   {

@@ -133,7 +133,7 @@ async function takeDnsFlag(given: Given, flag: string, value: () => string, regi
           option: flag,
           advice: `: the DNS provider ${provider} has no such option${guess(flag, typed.join('-'), [...options.map(inFlag), 'propagation-seconds'])}`,
         },
-        { hint: `\`certfleet providers ${provider}\` shows those that it has.` },
+        { hint: `\`certfleet providers ${provider}\` lists its options.` },
       );
     given.options.push({ flag, provider, option, value: value() });
     return true;
@@ -158,8 +158,9 @@ async function providerNamed(name: string, registry: Registry): Promise<string> 
   const provider = await findProvider(name, registry);
   if (provider !== undefined) return provider;
   const near = nearest(name, await providerNames(registry));
-  const hint = `${near === undefined ? '' : `Did you mean "${near}"? `}\`certfleet providers\` lists those that it has. For any other, \`acmesh\` runs a script of acme.sh, and a solver of type \`command\` one of yours.`;
-  throw fail('config/unknown-type', { kind: 'DNS provider', name }, { hint });
+  const meant = near === undefined ? '' : `Did you mean "${near}"? `;
+  const advice = `${meant}For any other DNS service, \`acmesh\` runs a script of acme.sh, and a solver of type \`command\` runs your own.`;
+  throw fail('config/unknown-type', { kind: 'DNS provider', name, advice });
 }
 
 async function providerNames(registry: Registry): Promise<readonly string[]> {

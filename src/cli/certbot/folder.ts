@@ -30,7 +30,7 @@ export async function directoryHooks(
     fail(
       'config/untrusted-code',
       { path: foreign.path, reason: foreign.reason, remedy: remedyOf(foreign) },
-      { hint: `Check what is in it, then ${remedyOf(foreign)}, or leave out renewal-hooks with --no-directory-hooks.` },
+      { hint: `Check its contents, then ${remedyOf(foreign)}, or skip renewal-hooks with --no-directory-hooks.` },
     ),
   );
   const all = Object.values(folders);

@@ -89,7 +89,7 @@ function nginxAnswers(
       server: 'nginx',
       names: unserved.join(', '),
       reason: `it has no server on port ${port} for them`,
-      advice: `Add \`server { listen ${port}; server_name ${unserved.join(' ')}; location ^~ /.well-known/acme-challenge/ { root /var/www/html; } }\`, reload nginx, and type this again.`,
+      advice: `Add \`server { listen ${port}; server_name ${unserved.join(' ')}; location ^~ /.well-known/acme-challenge/ { root /var/www/html; } }\`, reload nginx, and run this command again.`,
     });
   const silent = answers.filter(({ answer }) => answer.how === 'no');
   const isMixed = new Set(answers.map(({ answer }) => answer.how)).size > 1;
@@ -109,7 +109,7 @@ function nginxAnswers(
       server: 'nginx',
       names: first.name,
       reason: why,
-      advice: `Run \`${withPlaces(`${line} --proxy nginx`, session)} > ${shellWord(file)}\`, write \`include ${file};\` as the first line of the server block at ${[...new Set((silent.length > 0 ? silent : answers).map(({ server }) => server.at))].join(' and at ')}, reload nginx, and type this again.`,
+      advice: `Run \`${withPlaces(`${line} --proxy nginx`, session)} > ${shellWord(file)}\`, write \`include ${file};\` as the first line of the server block at ${[...new Set((silent.length > 0 ? silent : answers).map(({ server }) => server.at))].join(' and at ')}, reload nginx, and run this command again.`,
     });
   }
   const roots = [...new Set(answers.flatMap(({ answer }) => (answer.how === 'webroot' ? [answer.folder] : [])))];

@@ -19,7 +19,7 @@ export async function ownWords(given: CertbotWords, session: Session): Promise<r
     throw fail('usage/not-applicable', {
       typed: '--dry-run',
       reason: `\`certbot ${verb}\` has no dry run`,
-      advice: 'Leave it out. It is for certonly, run, renew and reconfigure.',
+      advice: 'Leave it out. It works with certonly, run, renew and reconfigure.',
     });
   if (verb === 'renew' || verb === 'certificates') await refuseUntaken(given, session);
   switch (verb) {
@@ -60,7 +60,7 @@ function unknownVerb(verb: string): Error {
   if (certbotVerbs[verb]?.refused)
     return fail(
       'usage/certbot-refused',
-      { word: `\`${command}\``, reason: 'certfleet edits no configuration of a web server' },
+      { word: `\`${command}\``, reason: 'certfleet does not edit the configuration of a web server' },
       { hint: 'Get the certificate with --nginx or --apache, which print what to add to the configuration.' },
     );
   const known = Object.keys(certbotVerbs).filter((one) => certbotVerbs[one]?.refused !== true);

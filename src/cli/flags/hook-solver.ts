@@ -16,7 +16,7 @@ export function writeHooks(choosing: Choosing, challenge: 'http-01' | 'dns-01'):
   const [answering, cleanup] = [textOf(flags['authHook']), textOf(flags['cleanupHook'])];
   const flag = `${challenge === 'dns-01' ? '--dns' : '--http'} ${hookWord}`;
   if (answering === undefined)
-    throw fail('usage/flag-needs', { flag, needed: '--auth-hook, the command that answers' });
+    throw fail('usage/flag-needs', { flag, needed: '--auth-hook, the command that answers challenges' });
   const asked = textOf(flags['challenge']);
   const idle = challenge === 'dns-01' ? refining({ ...flags, challenge: undefined }) : undefined;
   const isOther = challenge === 'dns-01' && asked !== undefined && asked !== challenge;
@@ -25,7 +25,7 @@ export function writeHooks(choosing: Choosing, challenge: 'http-01' | 'dns-01'):
       typed: isOther ? `--challenge ${asked}` : idle!,
       reason: isOther
         ? 'hooks answer dns-01 only'
-        : 'with --dns hook, the command of --auth-hook gets its settings itself, and waits itself',
+        : 'with --dns hook, the --auth-hook command handles its own settings and waiting',
       advice: 'It is for DNS providers: name one with --dns, or leave it out.',
     });
   const settings = { type: 'command', challenge, present: answering, ...present({ cleanup }) };

@@ -40,7 +40,7 @@ export function hooksOfRun(flags: Flags): { readonly hooks?: RunHooks } {
   if (flag !== undefined)
     throw fail('usage/not-applicable', {
       typed: `--${flag}-hook none`,
-      reason: 'a run can replace a hook, but not leave it out',
+      reason: 'a run can replace a hook, but cannot skip it',
       advice: `\`certfleet issue NAME --${flag}-hook none\` removes it from the certificate.`,
     });
   const without = withoutFolders(flags);

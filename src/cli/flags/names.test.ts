@@ -54,10 +54,10 @@ describe('names as people type them', () => {
     [
       '*.b.test',
       literal,
-      /no certificate is for \*\.b\.test alone; near it: wildcard\.b\.test \(for wildcard\.b\.test\)/,
+      /no certificate covers only \*\.b\.test; near matches: wildcard\.b\.test \(for wildcard\.b\.test\)/,
     ],
-    ['*.b.test', 'b.test: b.test *.b.test', /alone; near it: b\.test \(for b\.test, \*\.b\.test\)/],
-    ['*.b.test', 'wildcard.b.test: ', /alone; near it: wildcard\.b\.test \(which cannot be read\)/],
+    ['*.b.test', 'b.test: b.test *.b.test', /covers only .*; near matches: b\.test \(for b\.test, \*\.b\.test\)/],
+    ['*.b.test', 'wildcard.b.test: ', /covers only .*; near matches: wildcard\.b\.test \(which cannot be read\)/],
   ])('%s beside %s', async (typed, existing, means) => {
     const found = await deleted(typed, existing);
     if (typeof means === 'string') expect(found).toBe(means);

@@ -72,7 +72,11 @@ function writeNginx(written: Written, session: Session, deployers: Deployers): v
   const found = Object.entries(deployers).filter(([target]) => target.startsWith('nginx:'));
   if (found.length === 0)
     throw fail('usage/not-applicable', {
-      ...{ typed: flagName(flag), reason: 'the certificate goes to no nginx', advice: 'Add --deploy nginx:FOLDER.' },
+      ...{
+        typed: flagName(flag),
+        reason: 'the certificate is not deployed to nginx',
+        advice: 'Add --deploy nginx:FOLDER.',
+      },
     });
   const [ctl = 'nginx', root] = [textOf(flags['nginxCtl']), textOf(flags['nginxServerRoot'])];
   const command = [

@@ -144,8 +144,8 @@ it('says which hooks are refused, even with --quiet, and fails for it', async ()
   const refusedHooks = [{ what: 'the pre-hook `/opt/h.sh`', code, reason, hint }];
   const renew = () => [{ ...unchanged('a'), refusedHooks }, { ...unchanged('b'), refusedHooks }, issued];
   const said =
-    'a, b: the pre-hook `/opt/h.sh` does not run: /opt/h.sh is refused, because certfleet runs it as this user: it can be changed by everyone\n' +
-    '  Next: until this is mended, certificates are ordered without it. Check what is in it, then `chmod go-w /opt/h.sh`.\n';
+    'a, b: the pre-hook `/opt/h.sh` does not run: /opt/h.sh cannot be trusted: it can be changed by everyone\n' +
+    '  Next: until this is mended, certificates are ordered without it. certfleet runs it as this user. Check its contents, then `chmod go-w /opt/h.sh`.\n';
   expect(await commandLine({ fleet: { renew } }).run('renew', '--quiet')).toMatchObject({ code: 2, stderr: said });
   const json = await commandLine({ fleet: { renew } }).run('renew', '--json');
   expect(jsonLines(json).at(-1)).toMatchObject({

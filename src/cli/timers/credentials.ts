@@ -48,8 +48,8 @@ export async function refuseCredentials(session: Session): Promise<void> {
   const [name] = await keysOf(session);
   if (name !== undefined)
     throw fail('usage/timer-impossible', {
-      reason: `the key of the store is the systemd credential ${name}, which cron does not pass`,
-      advice: 'Use the timer of systemd, or a key in a file (storeKey: file:/PATH).',
+      reason: `the store key is the systemd credential ${name}, which cron cannot load`,
+      advice: 'Use the systemd timer, or keep the key in a file (storeKey: file:/PATH).',
     });
 }
 

@@ -75,7 +75,9 @@ const rows: readonly Row[] = [
     argv: ['install-timer', '--cron', '--print', '--store', 'x\n* * * * * root touch /tmp/pwn #'],
     program,
     code: 2,
-    warns: ['x\\n* * * * * root touch /tmp/pwn #": a line break or another control character cannot be part of'],
+    warns: [
+      'x\\n* * * * * root touch /tmp/pwn #": a command that a timer runs cannot contain a line break or another control character',
+    ],
     never: [/^\* \* \* \* \* root touch/m],
   },
   {
@@ -172,8 +174,8 @@ const rows: readonly Row[] = [
     files: systemd,
     code: 2,
     warns: [
-      'the systemd credential store.key, and the unit must load it',
-      'Name its file with --credential store.key:/PATH',
+      'the systemd credential store.key, which the unit must load',
+      'Give its file with --credential store.key:/PATH',
     ],
   },
   {
@@ -181,7 +183,7 @@ const rows: readonly Row[] = [
     argv: 'install-timer --cron --print --store-key credential:store.key',
     program,
     code: 2,
-    warns: ['the systemd credential store.key, which cron does not pass'],
+    warns: ['the systemd credential store.key, which cron cannot load'],
   },
   {
     what: 'refuses a credential without an absolute path',
@@ -189,7 +191,7 @@ const rows: readonly Row[] = [
     program,
     files: systemd,
     code: 2,
-    warns: ['--credential store.key: write NAME:/path'],
+    warns: ['--credential store.key: expected NAME:/path'],
   },
   {
     what: 'keeps the minute of the file that is there',
@@ -204,7 +206,7 @@ const rows: readonly Row[] = [
     program,
     files: { ...cronFolder, '/etc/cron.d/certfleet': '1 * * * * root certfleet renew\n' },
     code: 2,
-    warns: ['/etc/cron.d/certfleet is there, and `certfleet install-timer` did not write it', 'Remove it first'],
+    warns: ['/etc/cron.d/certfleet already exists, but `certfleet install-timer` did not create it', 'Remove it first'],
   },
   {
     what: 'says which line to add where there is neither systemd nor cron.d',

@@ -51,7 +51,10 @@ export const installTimer: Run = async (session) => {
     return 0;
   }
   if (world.files.user() !== 0 && !session.context.env['CERTFLEET_ROOT'])
-    throw fail('usage/needs-root', { command: 'install-timer', otherwise: ', or with --print to see them' });
+    throw fail('usage/needs-root', {
+      command: 'install-timer',
+      otherwise: ', or add --print to show them without changing anything',
+    });
   session.noteWhole(shown(change));
   await confirm(session, [...write.map(({ path }) => path), ...remove].length);
   await carryOut(change, session, world);
@@ -79,7 +82,7 @@ async function installing(session: Session, world: World): Promise<Change> {
   for (const { path } of wanted)
     if ((await ownership(path, world)) === 'foreign')
       throw fail('usage/timer-impossible', {
-        reason: `${path} is there, and \`certfleet install-timer\` did not write it`,
+        reason: `${path} already exists, but \`certfleet install-timer\` did not create it`,
         advice: 'Remove it first.',
       });
   const write: TimerFile[] = [];
@@ -152,12 +155,12 @@ async function hourlyOf(session: Session, settings: Settings, world: World, isSy
   const { program } = context;
   if (program === undefined || !isAbsolute(program))
     throw fail('usage/timer-impossible', {
-      reason: 'the path of certfleet is not known',
-      advice: 'Call it by its absolute path.',
+      reason: 'the path of certfleet could not be determined',
+      advice: 'Run certfleet by its absolute path.',
     });
   if (program.includes('/_npx/'))
     throw fail('usage/timer-impossible', {
-      reason: `${program} is in a cache of npm that may be emptied`,
+      reason: `${program} is in an npm cache, which may be cleared`,
       advice: 'Install certfleet first: npm install --global certfleet',
     });
   const paths = defaultPaths(context.env);

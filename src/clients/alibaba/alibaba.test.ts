@@ -138,7 +138,11 @@ describe('createAlibaba', () => {
 
   it.each([
     ['ServiceIsConfiguring', 'balancer/busy', 'slb was still applying another change after 115 s, so CreateRules'],
-    ['Throttling.User', 'balancer/limited', 'slb accepts no more calls at the moment (CreateRules): Throttling.User'],
+    [
+      'Throttling.User',
+      'balancer/limited',
+      'slb is not accepting more calls at the moment (CreateRules): Throttling.User',
+    ],
   ])('gives up after a while of %s', async (code, expected, words) => {
     const { alibaba, answers, clock } = bench();
     for (let i = 0; i < 50; i++) answers.push(refusal(code, 'Wait.'));
@@ -171,10 +175,10 @@ describe('createAlibaba', () => {
     ['InvalidTimeStamp.Expired', 400, 'balancer/refused', 'it is 20 minutes ahead of Alibaba Cloud’s'],
     ['InvalidLoadBalancerId.NotFound', 404, 'balancer/not-found', 'Check the region'],
     ['InvalidParameter', 404, 'balancer/not-found', 'Check the region'],
-    ['TooManyRules', 400, 'balancer/quota', 'Remove what is no longer needed'],
+    ['TooManyRules', 400, 'balancer/quota', 'Remove resources that are no longer needed'],
     ['UrlMalformed', 400, 'balancer/refused', 'Check the settings of this balancer'],
-    ['InternalError', 500, 'balancer/failed', 'The service is disturbed'],
-    ['SignatureNonceUsed', 400, 'balancer/failed', 'The service is disturbed'],
+    ['InternalError', 500, 'balancer/failed', 'The service has a problem'],
+    ['SignatureNonceUsed', 400, 'balancer/failed', 'The service has a problem'],
   ])('%s', async (code, status, expected, hint) => {
     const clock = fakeClock(undefined, { auto: true });
     const { alibaba, answers, fake } = bench({ clock });

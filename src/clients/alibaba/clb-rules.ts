@@ -225,8 +225,8 @@ function checkRoom(
     throw fail('balancer/refused', {
       balancer: title,
       action: `a rule for ${matched}`,
-      reason: `${on} has one already, which is not certfleet’s or another installation’s: ${other.name}`,
-      advice: 'Remove that rule, or wait until the other installation has.',
+      reason: `${on} already has a rule that this installation of certfleet did not create: ${other.name}`,
+      advice: 'Remove that rule, or wait until the other installation removes it.',
     });
   }
   if (rules.length > 0 && rules.length + others.length > ruleQuota)

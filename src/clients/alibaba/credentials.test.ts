@@ -125,7 +125,7 @@ describe('the instance', () => {
   it('says what to do without a role, and away from Alibaba Cloud', async () => {
     await expect(bench({ role: '' }).idNow()).rejects.toMatchObject({
       message:
-        'slb needs an AccessKey, and the metadata server of this machine did not give it: no RAM role is attached to this instance',
+        'slb needs an AccessKey, but the metadata server of this machine did not provide it: no RAM role is attached to this instance',
       hint: expect.stringContaining('attach a RAM role'),
     });
     const { fake, idNow, instance } = bench();

@@ -117,7 +117,7 @@ export function alibabaKeys(
   if (id !== undefined || secret !== undefined || token !== undefined)
     throw fail('config/credential-missing', {
       what: name,
-      credential: `the credential "${id === undefined ? 'accessKeyId' : 'accessKeySecret'}", without which the others are of no use`,
+      credential: `the credential "${id === undefined ? 'accessKeyId' : 'accessKeySecret'}", which the other credentials need`,
     });
   const { roleArn, oidcProviderArn, oidcTokenFile } = options;
   if (oidcTokenFile === undefined && oidcProviderArn === undefined)
@@ -127,7 +127,7 @@ export function alibabaKeys(
       roleArn === undefined ? 'roleArn' : oidcProviderArn === undefined ? 'oidcProviderArn' : 'oidcTokenFile';
     throw fail('config/credential-missing', {
       what: name,
-      credential: `the option "${lacks}", without which the token of the pod is of no use`,
+      credential: `the option "${lacks}", which the pod’s token needs`,
     });
   }
   return refreshedKeys(

@@ -132,7 +132,7 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
     if (other === undefined) return type;
     throw fail('balancer/refused', {
       ...{ balancer: title, action: 'RegisterTargets' },
-      reason: 'some backends are instances and others addresses, which one target group cannot mix',
+      reason: 'a target group cannot mix backends that are instances with backends that are addresses',
       advice: 'Give all nodes the same kind of `backend` (or `targetType`).',
     });
   }
@@ -235,8 +235,8 @@ export function createReconcile({ elb, place: at, marks, title, vpcId, forwards 
   const noRoomBelow = (blocker: ElbRule, { host = 'all hosts' }: WantedRule) =>
     fail('balancer/refused', {
       ...{ balancer: title, action: 'CreateRule' },
-      reason: `the rule with the number ${blocker.priority} of the listener (${blocker.action}) covers the challenge path of ${host}, and no lower number is free`,
-      advice: 'Give that rule a higher number (in the console: Rules, Reprioritize), so that a lower one is free.',
+      reason: `the listener’s rule with priority ${blocker.priority} (${blocker.action}) covers the challenge path of ${host}, and no lower priority number is free`,
+      advice: 'Give that rule a higher priority number to free a lower one (in the console: Rules, Reprioritize).',
     });
 
   return reconcile;

@@ -113,7 +113,7 @@ function createPlace(elb: Elb, options: AlbOptions, title: string): AlbPlace {
     if (type !== 'application')
       throw fail('balancer/refused', {
         ...{ balancer: title, action: 'DescribeLoadBalancers' },
-        reason: `${name} is a load balancer of the type ${type}, which has no rules for paths`,
+        reason: `${name} is a load balancer of type ${type}, which does not support path rules`,
         advice: 'Name an Application Load Balancer.',
       });
     const all = await elb.listeners(arn, signal);

@@ -149,7 +149,7 @@ describe('the query protocol', () => {
       'Set this machine’s clock',
     ],
     ['RuleNotFound', 'No.', 'balancer/not-found', 'Check the region'],
-    ['TooManyRules', 'No.', 'balancer/quota', 'Remove what is no longer needed'],
+    ['TooManyRules', 'No.', 'balancer/quota', 'Remove resources that are no longer needed'],
     ['PriorityInUse', 'No.', 'balancer/refused', 'Check the settings'],
     [
       'AccessDenied',

@@ -154,7 +154,7 @@ describe('awsKeySource', () => {
     [
       { containerCredentialsPath: '/v2/credentials/x' },
       'config/no-metadata',
-      '169.254.170.2 did not give it: it answered HTTP 401',
+      '169.254.170.2 did not provide it: it answered HTTP 401',
     ],
     [
       { containerCredentialsPath: '/v2/credentials/x', containerTokenFile: '/none' },

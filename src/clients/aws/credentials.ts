@@ -128,7 +128,7 @@ function keySource(options: AwsKeyOptions, context: AwsKeyContext, seen: readonl
     throw fail('config/credential-missing', {
       what: name,
       credential:
-        'one of the options "sourceProfile", "credentialSource" and "webIdentityTokenFile", without which "roleArn" is of no use',
+        'one of the options "sourceProfile", "credentialSource" and "webIdentityTokenFile", which "roleArn" needs',
     });
   return containerSource(options, context) ?? instanceSource(context);
 }
@@ -139,7 +139,7 @@ function givenKeys(options: AwsKeyOptions, name: string): KeySource | undefined 
   if (id === undefined && secret === undefined && token === undefined) return undefined;
   throw fail('config/credential-missing', {
     what: name,
-    credential: `the credential "${id === undefined ? 'accessKeyId' : 'secretAccessKey'}", without which the others are of no use`,
+    credential: `the credential "${id === undefined ? 'accessKeyId' : 'secretAccessKey'}", which the other credentials need`,
   });
 }
 

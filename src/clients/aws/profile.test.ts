@@ -251,7 +251,7 @@ describe('a role of a profile', () => {
       'config/credentials-unusable',
       'without an end: a, b, a',
     ],
-    ['no source', { roleArn: `${base}/plain` }, 'config/credential-missing', 'without which "roleArn" is of no use'],
+    ['no source', { roleArn: `${base}/plain` }, 'config/credential-missing', 'which "roleArn" needs'],
     [
       'no keys',
       { roleArn: `${base}/plain`, credentialSource: 'Environment' },

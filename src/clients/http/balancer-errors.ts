@@ -39,7 +39,7 @@ export function balancerError(balancer: string, trouble: BalancerTrouble): Certf
       balancer,
       action,
       reason,
-      advice: advice ?? 'Check the settings of this balancer, the credentials and what they permit.',
+      advice: advice ?? 'Check the settings of this balancer, its credentials and their permissions.',
     },
     options,
   );

@@ -124,7 +124,7 @@ describe('createJsonApi', () => {
       code: 'balancer/limited',
       retry: 'at',
       retryAt: new Date('2026-11-24T13:00:00Z'),
-      message: 'slb accepts no more calls at the moment (AddItem): too many requests',
+      message: 'slb is not accepting more calls at the moment (AddItem): too many requests',
     });
     expect(clock.sleeps).toEqual([]);
     expect([...items]).toEqual([]);

@@ -21,9 +21,10 @@ export const shortType = (type: string): string => (type.startsWith(acmeErrors) 
  * one sentence. A type that needs no action has no entry.
  */
 const advice = {
-  accountDoesNotExist: 'The CA does not know this account key; the next try registers it again.',
-  alreadyReplaced: 'Another order has already renewed this certificate; the next try omits `replaces`.',
-  badCSR: 'The CA does not accept this certificate request; its message says which name or key it objects to.',
+  accountDoesNotExist: 'The CA does not know this account key; the next attempt registers it again.',
+  alreadyReplaced: 'Another order has already renewed this certificate; the next attempt omits `replaces`.',
+  badCSR:
+    'The CA does not accept this certificate request; its message names the identifier or key that it objects to.',
   badPublicKey:
     'The CA does not accept this kind of key: choose another with --key-type, or with `keyType` in certfleet.yaml.',
   badSignatureAlgorithm:
@@ -32,18 +33,19 @@ const advice = {
   connection: 'The CA could not connect: open the port to the whole internet, over both IPv4 and IPv6.',
   dns: 'The CA could not look up the name: check the delegation, DNSSEC, and that every name server of its zone answers.',
   externalAccountRequired:
-    'Get an EAB key id and key from the CA, and give them with --eab-kid and --eab-hmac-key, or as `eab` on the issuer.',
-  incorrectResponse: 'The CA got an answer that does not belong to the challenge: check what serves this name.',
+    'Get an EAB key ID and key from the CA, and give them with --eab-kid and --eab-hmac-key, or as `eab` on the issuer.',
+  incorrectResponse:
+    'The CA received a response that does not match the challenge: check which server answers for this name.',
   invalidContact: 'The CA does not accept this e-mail address: correct `email` on the issuer, or leave it out.',
   invalidProfile: 'The CA does not offer this `profile`: leave it out, or choose one that its directory lists.',
   malformed: 'The CA did not understand the request; if its message names an identifier, correct that one.',
-  orderNotReady: 'The order was not ready to be finalized; the next try checks it again.',
-  rateLimited: 'Wait until the time that the CA gave.',
-  rejectedIdentifier: 'The CA’s policy excludes this identifier: remove it, or use another CA for it.',
-  serverInternal: 'The CA had an internal error; the next try may work.',
+  orderNotReady: 'The order was not ready to be finalized; the next attempt checks it again.',
+  rateLimited: 'Wait until the limit resets.',
+  rejectedIdentifier: 'The CA’s policy excludes this identifier: remove the identifier, or use another CA for it.',
+  serverInternal: 'The CA had an internal error; the next attempt may succeed.',
   tls: 'The CA could not complete a TLS handshake with this name: check what listens on port 443.',
   unauthorized:
-    'If a validation failed, check that the name points to the server that answers the challenge; otherwise the account may not do this.',
+    'If a validation failed, check that the name points to the server that answers the challenge; otherwise, the account is not allowed to do this.',
   unsupportedContact: 'The CA does not accept this kind of contact: correct `email` on the issuer, or leave it out.',
   unsupportedIdentifier: 'The CA does not issue for this kind of identifier.',
   userActionRequired: 'You must act: read the page that the CA names, for example its new terms of service.',
@@ -60,7 +62,7 @@ export type ProblemType = keyof typeof advice | 'caa';
 export function adviceFor(type: string, caaIdentities: readonly string[] = []): string {
   const short = shortType(type);
   if (short === 'caa')
-    return `A CAA record forbids this CA to issue: add ${caaRecord(caaIdentities)} to the existing records.`;
+    return `A CAA record forbids this CA from issuing: add ${caaRecord(caaIdentities)} to the existing records.`;
   return (
     (advice as Readonly<Record<string, string>>)[short] ??
     'See the CA’s message; its documentation explains this kind of refusal.'
@@ -81,7 +83,7 @@ export function adviceOnOrder(
   const short = shortType(type);
   const profiles = Object.keys(directory.profiles);
   if (short === 'malformed' && (order.notBefore ?? order.notAfter) !== undefined)
-    return 'This CA may not let its customers choose when a certificate begins or ends: leave out `notBefore` and `notAfter` (--not-before none, --not-after none).';
+    return 'This CA may not accept orders that set when a certificate begins or ends: leave out `notBefore` and `notAfter` (--not-before none, --not-after none).';
   const mayBeProfile = ['malformed', 'rejectedIdentifier', 'unsupportedIdentifier'].includes(short);
   return (mayBeProfile ? profileAdvice(order, profiles) : undefined) ?? adviceFor(type, directory.caaIdentities);
 }

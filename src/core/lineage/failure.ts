@@ -59,7 +59,7 @@ export function waitOf(
     return {
       until: now.toISOString(),
       why: 'down',
-      reason: 'its CA accepts no orders at the moment',
+      reason: 'its CA is not accepting orders at the moment',
       isFailing: false,
     };
   const failure = failureThatCounts(wanted, lineage, facts, now);

@@ -324,7 +324,7 @@ export function decodeDocument<T extends object>(
   if (schema !== storeFormat)
     throw fail('store/corrupt', {
       ...where,
-      reason: `its schema is ${schema}, but this version of certfleet reads only ${storeFormat}`,
+      reason: `it has schema ${schema}, but this version of certfleet reads only schema ${storeFormat}`,
     });
   const missing = required.find((field) => (value as Record<string, unknown>)[field] === undefined);
   if (missing) throw fail('store/corrupt', { ...where, reason: `the field "${missing}" is missing` });

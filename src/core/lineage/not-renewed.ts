@@ -3,7 +3,7 @@ import type { GivenBack } from './lineage.ts';
 
 /** Returns what to do about a certificate whose settings were lost with its document. */
 export const adviceWithoutSettings = (name: string, identifiers: readonly string[]): string =>
-  `declare it, or run \`certfleet issue --name ${shellWord(name)} -d ${shellWord(identifiers.join(','))}\` with the flags that it had`;
+  `declare it, or run \`certfleet issue --name ${shellWord(name)} -d ${shellWord(identifiers.join(','))}\` with its previous flags`;
 
 /** Returns why such a certificate is not renewed, for `lineage/not-renewed`. */
 export const notRenewedWithoutSettings = (
@@ -12,7 +12,7 @@ export const notRenewedWithoutSettings = (
 ): { readonly why: string; readonly advice: string } => {
   const advice = adviceWithoutSettings(name, identifiers);
   return {
-    why: 'made again after its document was lost, and with it how it is renewed',
+    why: 'its renewal settings were lost with its document, so it is not renewed',
     advice: `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`,
   };
 };

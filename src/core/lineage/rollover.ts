@@ -28,7 +28,7 @@ export function rolloverFor({ issuer }: StoredSpec, startedAt: string): Rollover
 }
 
 export const rolloverText = ({ startedAt, account, command }: Rollover): string =>
-  `waits for the key rollover of the account at ${account}, started at ${startedAt}; run \`${command}\` to finish it, or with --abort to give it up`;
+  `is waiting for the key rollover of the account at ${account}, which started at ${startedAt}; run \`${command}\` to finish it, or add --abort to cancel it`;
 
 const noEnd = new Date(8.64e15);
 

@@ -24,8 +24,8 @@ it.each([
 it.each([
   ['http://user:tell-nobody@127.0.0.1', 'leave USER:PASSWORD@ out of the URL'],
   ['https://user@api.example.com', 'leave USER:PASSWORD@ out of the URL'],
-  ['http://api.example.com', 'write an https:// URL'],
-  ['api.example.com', 'write an https:// URL'],
+  ['http://api.example.com', 'expected an https:// URL'],
+  ['api.example.com', 'expected an https:// URL'],
 ])('says what is wrong with %s', (text, words) => {
   expect(endpointProblem(text)).toContain(words);
   expect(endpointProblem(text)).not.toContain('tell-nobody');

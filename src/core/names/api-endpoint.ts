@@ -6,7 +6,7 @@ export function endpointProblem(text: unknown): string {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (url && url.username + url.password !== '')
     return 'leave USER:PASSWORD@ out of the URL: credentials have options of their own';
-  return 'write an https:// URL; http:// is allowed for loopback addresses only';
+  return 'expected an https:// URL; http:// is allowed for loopback addresses only';
 }
 
 /**

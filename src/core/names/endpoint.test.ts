@@ -16,7 +16,7 @@ describe('parseEndpoint', () => {
   test.each(['', ':443', 'a:0', 'a:65536', 'a:b', '2001:db8::1', '::1:443', '[::1', 'https://a', 'a b:1', 'a:443:444'])(
     '"%s" is refused',
     (text) => {
-      expect(() => parseEndpoint(text)).toThrow(/^the endpoint ".*": write host:port/);
+      expect(() => parseEndpoint(text)).toThrow(/^the endpoint ".*": expected host:port/);
     },
   );
 });

@@ -90,7 +90,8 @@ describe('an interval holds a lifetime if twice the interval is below it', () =>
     expect(slow?.error).toMatchObject({
       code: 'schedule/too-slow',
       exitCode: 8,
-      message: 'a run every 31 days cannot keep abc valid: it lives 45 days, which is not more than twice the interval',
+      message:
+        'a run every 31 days cannot keep abc valid: its lifetime of 45 days is not more than twice that interval',
       hint: 'Run `renew` at least every 22 days (with `--next-run 22d`), or better once an hour without --next-run.',
     });
     expect(tooSlow('abc', 12 * hour, 20 * hour)?.error.hint).toContain('every 9 hours (with `--next-run 9h`)');

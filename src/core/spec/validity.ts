@@ -21,7 +21,7 @@ function instantOf(text: string, now: number): number | undefined {
 /** Returns why a text is not a date of {@link Wishes.validity}, or undefined if it is one. */
 export const dateProblem = (text: string): string | undefined =>
   instantOf(text, 0) === undefined
-    ? 'write a duration from now, such as 30d or -1h, or a time like 2027-01-31T00:00:00Z'
+    ? 'expected a duration from now, such as 30d or -1h, or a time like 2027-01-31T00:00:00Z'
     : undefined;
 
 /** Leaves time for a renewal: the CA's window counts only an hour after the certificate was issued. */

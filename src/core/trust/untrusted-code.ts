@@ -12,7 +12,7 @@ interface Untrusted {
 
 /** Returns what to do about it, as the rest of a sentence. */
 export function remedyOf({ path, command, change, needsRoot }: Untrusted): string {
-  if (command === 'none') return `choose another place than ${path}, which is open to all users`;
+  if (command === 'none') return `choose a place other than ${path}, which is open to all users`;
   const words = [...(needsRoot ? ['sudo'] : []), command, ...(change === '' ? [] : [change]), shellWord(path)];
   return `run \`${words.join(' ')}\``;
 }

@@ -170,7 +170,7 @@ export async function take(
 ): Promise<Holding | undefined> {
   const { clock, store } = engine;
   const begun = after(lineage, begin);
-  if (!begun) throw fail('bug/unexpected', { reason: `nothing is left of ${sight.name} to work on` });
+  if (!begun) throw fail('bug/unexpected', { reason: `${sight.name} is gone, so there is nothing to work on` });
   const next = storable(begun);
   const atMs = clock.monotonicMs();
   try {

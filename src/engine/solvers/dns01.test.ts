@@ -726,7 +726,7 @@ describe('several hops, zones of others, dead servers and views', () => {
     const all = { ignoreNameservers: ['ns1.example.com', '192.0.2.2', 'ns3.example.com'] };
     expect(await setUp(threeServers, all).solver.ready(c, again, signal)).toMatchObject({
       ready: false,
-      reason: expect.stringContaining('ignoreNameservers names all of them'),
+      reason: expect.stringContaining('ignoreNameservers lists all of them'),
     });
   });
 

@@ -412,7 +412,7 @@ describe('a change that the balancer refuses', () => {
   it('after its first write does not say that nothing was changed', async () => {
     for (const [writes, hint] of [
       [false, 'Nothing was changed. Check it.'],
-      [true, 'What was made before this is removed again, or used at the next try. Check it.'],
+      [true, 'What was created before the error is removed, or used by the next attempt. Check it.'],
     ] as const) {
       const { cloud, process } = world();
       let tries = 0;

@@ -55,7 +55,7 @@ const afterWrite = (error: unknown): unknown =>
         error,
         error.hint.replace(
           /^Nothing was changed\./,
-          'What was made before this is removed again, or used at the next try.',
+          'What was created before the error is removed, or used by the next attempt.',
         ),
       )
     : error;

@@ -145,7 +145,7 @@ interface Unseen {
 const vantagePauseMs = 2_000;
 
 export const allIgnored = (zone: string) =>
-  fail('dns/no-nameserver', { zone, reason: 'ignoreNameservers names all of them' });
+  fail('dns/no-nameserver', { zone, reason: 'ignoreNameservers lists all of them' });
 
 const checkServers = 'Check the zone transfers, and that these servers belong to the zone.';
 

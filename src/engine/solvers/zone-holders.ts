@@ -80,7 +80,7 @@ export async function unlessElsewhere<T>(
   } catch (error) {
     if (!isFailure(error, 'dns/refused') || name === target.name || solver !== undefined) throw error;
     const { zone } = target;
-    const advice = `${error.hint} If another provider has ${zone}, declare a solver for that one, and name it here: \`zones: { ${zone}: SOLVER }\`.`;
+    const advice = `${error.hint} If another provider hosts ${zone}, declare a solver for that provider, and name the solver here: \`zones: { ${zone}: SOLVER }\`.`;
     const params = { name, target: target.name, provider, zone, reason: reasonOf(error), advice };
     throw fail('dns/delegated', params, { cause: error });
   }

@@ -40,7 +40,7 @@ export function assemble({ dns, clock, silent, resolve, findZone, nameservers, p
       if (referred !== undefined && referrals === mostReferrals)
         throw fail('dns/no-nameserver', {
           zone,
-          reason: `it is the last of ${referrals} delegations, and refers further`,
+          reason: `it is the last of ${referrals} delegations, and refers to yet another server`,
         });
       if (referred !== undefined) return askServers(referred, question, signal, referrals + 1);
       if (answer.authoritative && speaks(answer))

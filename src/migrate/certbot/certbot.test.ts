@@ -130,7 +130,7 @@ describe('certbot’s folder', () => {
   ])('without root, does not read %s and says who may', async (denied) => {
     await expect(find({ denied })).rejects.toMatchObject({
       code: 'import/unreadable',
-      message: `the files of certbot in ${denied} cannot be read: permission denied`,
+      message: `the certbot files in ${denied} cannot be read: permission denied`,
     });
   });
 

@@ -31,7 +31,7 @@ it.each(every)('%s is read on a command line, or refused', (flags, { value, refu
       flag,
       ...(value === undefined ? [] : [flag === '--webroot-map' ? '{"a.test":"/a"}' : 'x']),
     ];
-    if (refused) expect(() => readCertbot(words)).toThrow(`${flag} is refused: ${why}`);
+    if (refused) expect(() => readCertbot(words)).toThrow(`${flag} is not supported: ${why}`);
     else expect(readCertbot(words).verb).toBe('certonly');
   }
 });

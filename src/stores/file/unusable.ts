@@ -73,7 +73,7 @@ export function untrusted(root: string, found: Untrusted): CertfleetError {
     return fail('store/untrusted', {
       path: root,
       reason,
-      advice: `Check what is in the store, then ${remedyOf(found)}.`,
+      advice: `Check the contents of the store, then ${remedyOf(found)}.`,
     });
   const isInside = path === root || path.startsWith(`${root}/`);
   const remedy = isInside ? `${command} -R ${change} ${shellWord(root)}` : `${command} ${change} ${shellWord(path)}`;
@@ -82,7 +82,7 @@ export function untrusted(root: string, found: Untrusted): CertfleetError {
   return fail('store/untrusted', {
     path: root,
     reason,
-    advice: `${first} what is in the store, ${then} \`${remedy}\`.`,
+    advice: `${first} the contents of the store, ${then} \`${remedy}\`.`,
   });
 }
 

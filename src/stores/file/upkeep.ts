@@ -82,8 +82,8 @@ export async function checkFolder(root: string, { files, random }: World, trust:
   // Some FUSE file systems report a size of zero because they do not know it. Then the write below decides.
   if (total > 0 && free < minFreeMiB * 1024 * 1024) {
     const mib = (free / 1024 / 1024).toFixed(1);
-    const advice = 'Make room on this file system. Nothing in the store is lost.';
-    throw refused(root, `the disk is full: ${mib} MiB are free, ${minFreeMiB} are needed`, advice);
+    const advice = 'Free some space on this file system. Nothing in the store is lost.';
+    throw refused(root, `the disk is full: ${mib} MiB are free, but ${minFreeMiB} MiB are needed`, advice);
   }
   await checkUnused(root, files);
   const content = `certfleet ${toBase64url(random.bytes(6))}\n`;
@@ -95,7 +95,7 @@ export async function checkFolder(root: string, { files, random }: World, trust:
     const back = await files.read(second);
     if (!linked || again || !back || Buffer.from(back).toString() !== content) {
       const advice = 'Use a local file system such as ext4, xfs or btrfs, or NFS.';
-      throw refused(root, 'its file system does not keep what is written', advice);
+      throw refused(root, 'its file system does not keep the data that is written to it', advice);
     }
   } finally {
     await files.remove(second);

@@ -83,7 +83,7 @@ describe('certfleet account', () => {
       argv: 'account show letsencrypt',
       fleet: two,
       code: 2,
-      warns: ['there are several accounts at letsencrypt', 'letsencrypt (tenant-2)'],
+      warns: ['there is more than one account at letsencrypt', 'letsencrypt (tenant-2)'],
     },
     {
       what: 'show: lists no account of another CA',
@@ -107,7 +107,7 @@ describe('certfleet account', () => {
       argv: 'account show zerossl',
       fleet: one,
       code: 2,
-      warns: ['there is no account zerossl in this store', 'There are: letsencrypt'],
+      warns: ['this store has no account zerossl', 'There are: letsencrypt'],
     },
     {
       what: 'update',
@@ -149,7 +149,7 @@ describe('certfleet account', () => {
       what: `update: a wrong one, ${email}`,
       argv: `account update --email ${email}`,
       fleet: one,
-      ...{ code: 2, calls: [], warns: [`--email ${email}: write an e-mail address`] },
+      ...{ code: 2, calls: [], warns: [`--email ${email}: expected an e-mail address`] },
     })),
     {
       what: 'rollover',
@@ -187,7 +187,7 @@ describe('certfleet account', () => {
       fleet: { accounts: [account('default', { state: 'not open yet' })] },
       code: 2,
       calls: [],
-      warns: ['the CA has not opened the account default yet'],
+      warns: ['the account default is not open at the CA yet'],
       never: ['for ever'],
     },
     {

@@ -64,7 +64,7 @@ describe('certfleet issuers', () => {
       argv: 'issuers letsencript',
       code: 2,
       warns: [
-        'letsencript: write an https:// URL, a known CA or the name of a declared issuer',
+        'letsencript: expected an https:// URL, a known CA or the name of a declared issuer',
         'did you mean "letsencrypt"?',
       ],
     },

@@ -172,7 +172,7 @@ it.each<Row>([
     what: 'refuses an address',
     argv: 'dns test rfc2136 192.0.2.1',
     code: 2,
-    warns: ['192.0.2.1: write the name of a zone'],
+    warns: ['192.0.2.1: expected the name of a zone'],
   },
   {
     what: 'names the missing option before anything is changed',
@@ -186,7 +186,7 @@ it.each<Row>([
     argv: 'dns test rfc2136 example.com --nameserver ns1.example.com',
     env,
     code: 2,
-    warns: ['--nameserver ns1.example.com: write an IP address'],
+    warns: ['--nameserver ns1.example.com: expected an IP address'],
   },
 ])('$what', behaves);
 

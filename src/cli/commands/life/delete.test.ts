@@ -135,8 +135,8 @@ it.each<Row>([
     stderr: '',
   },
   { what: 'fails where there is none', argv: 'delete abc', code: 2, warns: ['there is no certificate named "abc"'] },
-  { what: 'needs a name', argv: 'delete', code: 2, warns: ['name the one certificate to delete'], calls: [] },
-  { what: 'takes one at a time', argv: 'delete abc --name xyz', code: 2, warns: ['name the one'], calls: [] },
+  { what: 'needs a name', argv: 'delete', code: 2, warns: ['name one certificate to delete'], calls: [] },
+  { what: 'takes one at a time', argv: 'delete abc --name xyz', code: 2, warns: ['name one'], calls: [] },
   {
     what: 'takes certbot’s words',
     argv: 'delete --cert-name abc',

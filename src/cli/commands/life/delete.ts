@@ -19,7 +19,7 @@ export const deleteCertificate: Run = async (session) => {
   const { args, flags } = session.invocation;
   const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   if (name === undefined || another !== undefined)
-    throw fail('usage/arguments', { what: 'the one certificate to delete', form: 'certfleet delete NAME' });
+    throw fail('usage/arguments', { what: 'one certificate to delete', form: 'certfleet delete NAME' });
   const fleet = await session.fleet({ makeStore: false });
   const deployers = await deployersOf(session, name);
   if (flags['force'] !== true) await confirm(session, name);

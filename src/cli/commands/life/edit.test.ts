@@ -148,7 +148,7 @@ describe('edit', () => {
     });
     const done = await edit((text) => text, { fleet: { stored: { [name]: literal } } });
     expect([done.code, done.shown]).toEqual([2, []]);
-    expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain('must not be in a file of an editor');
+    expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain('must not be written to an editor’s file');
     expect(done.stderr).not.toContain('c2VjcmV0');
   });
 
@@ -164,7 +164,7 @@ certificates:
     const done = await commandLine({ files, edits: (text) => text }).run('edit', name, '--config', '/c.yaml');
     expect(done.code).toBe(2);
     expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain(
-      'in the configuration (/c.yaml:5), and can only be changed there',
+      'in the configuration (/c.yaml:5) and can be changed only there',
     );
   });
 

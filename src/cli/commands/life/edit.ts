@@ -16,7 +16,7 @@ export const edit: Run = async (session) => {
   const { args, flags } = session.invocation;
   const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   if (name === undefined || another !== undefined)
-    throw fail('usage/arguments', { what: 'the one certificate to edit', form: 'certfleet edit NAME' });
+    throw fail('usage/arguments', { what: 'one certificate to edit', form: 'certfleet edit NAME' });
   const settings = await session.settings();
   await refuseDeclared(session, settings, name);
   const fleet = await session.fleet({ makeStore: false });
@@ -30,8 +30,8 @@ export const edit: Run = async (session) => {
   if (found.origin === 'configuration')
     throw fail('lineage/not-renewed', {
       name,
-      why: 'a configuration that was not read declared it',
-      advice: 'Name that configuration with --config, and change it there.',
+      why: 'it was declared in a configuration that this command did not read',
+      advice: 'Name that configuration with --config, and change the certificate there.',
     });
   const kept = found.spec;
   const env = { ...(await fleet.keptEnvironment(name, session.signal)), ...session.context.env };

@@ -68,7 +68,7 @@ it('export asks for the password twice at a terminal', async () => {
 
 it.each<Row>(
   [
-    { what: 'nothing to write to', argv: 'export abc', warns: ['name the one certificate to export, and where to'] },
+    { what: 'nothing to write to', argv: 'export abc', warns: ['name one certificate to export, and the destination'] },
     {
       what: 'a password in the clear',
       argv: 'export abc --out /x.p12 --password s3cret',
@@ -78,7 +78,7 @@ it.each<Row>(
     {
       what: 'no password',
       argv: 'export abc --out /x.p12',
-      warns: ['typing the password of a PKCS#12 file needs a terminal', 'Add --password file:/path or env:NAME'],
+      warns: ['entering the password of a PKCS#12 file requires a terminal', 'Add --password file:/path or env:NAME'],
     },
     { what: 'a variable that is not set', argv: 'export abc --out /x.p12 --password env:PW', warns: ['is not set'] },
     {
@@ -96,7 +96,7 @@ it.each<Row>(
       what: 'a file that is there',
       argv: 'export abc --out /there/x.pem',
       files,
-      warns: ['or add --force to write over it'],
+      warns: ['or add --force to overwrite it'],
     },
     {
       what: 'a device, which a file would take the place of',
@@ -108,20 +108,22 @@ it.each<Row>(
       what: 'a folder that is not empty',
       argv: 'export abc --out /there',
       files,
-      warns: ['or add --force to write over it'],
+      warns: ['or add --force to overwrite it'],
     },
     {
       what: 'a folder of others',
       argv: 'export abc --out /shared/x.pem',
-      warns: ['other users could take the key from there'],
+      warns: ['other users could read the key there'],
     },
     { what: 'a folder that is not there', argv: 'export abc --out /none/x.pem', warns: ['there is no folder /none'] },
     {
       what: 'stdout',
       argv: 'export abc --out -',
-      warns: ['--out -: write the name of a file or a folder: a private key goes nowhere else'],
+      warns: [
+        '--out -: expected the path of a file or a folder, because a private key is never written to standard output',
+      ],
     },
-    { what: 'an unknown format', argv: 'export abc --out /x --format der', warns: ['write pem or pkcs12'] },
+    { what: 'an unknown format', argv: 'export abc --out /x --format der', warns: ['expected pem or pkcs12'] },
   ].map((row) => ({ ...row, code: 2, calls: [] })),
 )('export refuses $what', behaves);
 

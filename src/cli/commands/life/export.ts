@@ -20,13 +20,13 @@ export const exportCertificate: Run = async (session) => {
   const typed = textOf(flags['out']);
   if (name === undefined || another !== undefined || typed === undefined)
     throw fail('usage/arguments', {
-      what: 'the one certificate to export, and where to',
+      what: 'one certificate to export, and the destination',
       form: 'certfleet export NAME --out FILE.p12|FILE.pem|FOLDER',
     });
   if (typed === '-')
     throw fail('usage/invalid-value', {
       typed: '--out -',
-      form: 'the name of a file or a folder: a private key goes nowhere else',
+      form: 'the path of a file or a folder, because a private key is never written to standard output',
     });
   const out = wholePathOf('--out ', typed, session.context.env);
   const format = formatOf(flags, out);
@@ -72,7 +72,7 @@ function formatOf(flags: Flags, out: string): Format {
 
 const isForced = (session: Session): boolean => session.invocation.flags['force'] === true;
 const refused = (out: string, why: string) => fail('usage/place-unwritable', { place: `--out ${out}`, reason: why });
-const taken = (out: string) => fail('usage/place-taken', { place: `--out ${out}`, found: 'something' });
+const taken = (out: string) => fail('usage/place-taken', { place: `--out ${out}`, found: 'a file or folder' });
 const inPlace = <T>(session: Session, folder: string, out: string, work: (inside: FilesWithin) => Promise<T>) =>
   inOurFolder(session, folder, { what: 'the key', place: `--out ${out}` }, work);
 
@@ -97,7 +97,7 @@ async function protection(session: Session): Promise<NonNullable<ExportRequest['
   const password = await passwordFrom(session);
   // Java accepts only these characters.
   if (!/^[\x20-\x7e]+$/.test(password.reveal()))
-    throw fail('usage/password-unusable', { reason: 'it is empty, or has a character outside ASCII' });
+    throw fail('usage/password-unusable', { reason: 'it is empty or contains a character outside ASCII' });
   return { password, isLegacy: flags['legacy'] === true };
 }
 
@@ -136,11 +136,11 @@ async function askPassword(session: Session): Promise<Secret> {
   const first = await ask?.('Password for the PKCS#12 file: ', session.signal);
   if (first === undefined)
     throw fail('usage/needs-terminal', {
-      what: 'typing the password of a PKCS#12 file',
+      what: 'entering the password of a PKCS#12 file',
       advice: 'Add --password file:/path or env:NAME.',
     });
   const second = await ask?.('The same once more: ', session.signal);
-  if (first !== second) throw fail('usage/password-unusable', { reason: 'the two that you typed differ' });
+  if (first !== second) throw fail('usage/password-unusable', { reason: 'the two passwords that you entered differ' });
   return new Secret(first);
 }
 

@@ -20,7 +20,7 @@ export const revoke: Run = async (session) => {
   const file = textOf(flags['certPath']);
   if (another !== undefined || (name === undefined) === (file === undefined))
     throw fail('usage/arguments', {
-      what: 'the one certificate to revoke',
+      what: 'one certificate to revoke',
       form: 'certfleet revoke NAME|--cert-path FILE',
     });
   const reason = reasonFrom(flags);
@@ -118,7 +118,7 @@ async function confirm(
         session.signal,
       );
   const revocation = `the revocation of ${shown}`;
-  if (answer === undefined) throw fail('usage/needs-yes', { what: `${revocation}, which cannot be taken back,` });
+  if (answer === undefined) throw fail('usage/needs-yes', { what: `${revocation}, which cannot be undone,` });
   if (!/^y(es)?$/i.test(answer)) throw fail('usage/not-confirmed', { what: revocation });
 }
 

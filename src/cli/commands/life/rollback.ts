@@ -10,7 +10,7 @@ export const rollback: Run = async (session) => {
   const { args, flags } = session.invocation;
   const [name, another] = await certificateNames(session, [...args, ...listOf(flags['name'])]);
   if (name === undefined || another !== undefined)
-    throw fail('usage/arguments', { what: 'the one certificate to roll back', form: 'certfleet rollback NAME' });
+    throw fail('usage/arguments', { what: 'one certificate to roll back', form: 'certfleet rollback NAME' });
   const fleet = await session.fleet({ makeStore: false });
   await reportStart(session, 'rollback');
   const outcome = await fleet.rollback(name, session.signal);

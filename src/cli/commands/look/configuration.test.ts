@@ -29,7 +29,7 @@ it.each<Row>([
     argv: check,
     files: { '/c.yaml': cloud, '/root/ali.ini': 'dns_aliyun_access_key_id = LTAI\ntell-nobody\n' },
     code: 2,
-    says: [/^\/c\.yaml:2: the credentials file \/root\/ali\.ini of [^:]+ cannot be used: line 2 is not KEY=VALUE\. /],
+    says: [/^\/c\.yaml:2: the credentials file \/root\/ali\.ini for [^:]+ cannot be used: line 2 is not KEY=VALUE\. /],
   },
   {
     what: 'opens it, and reads the region from the environment',

@@ -46,10 +46,15 @@ it.each<Row>([
     code: 2,
     calls: [],
     warns: [
-      /--owner bbbbbbbbbbbb needs --older-than, such as 1d: it is another installation, which may still need what it made/,
+      /--owner bbbbbbbbbbbb needs --older-than, such as 1d, because another installation may still need what it created/,
     ],
   },
-  { what: 'refuses an id that cannot be one', argv: 'sweep --lost --owner me', code: 2, warns: [/--owner me: write/] },
+  {
+    what: 'refuses an id that cannot be one',
+    argv: 'sweep --lost --owner me',
+    code: 2,
+    warns: [/--owner me: expected/],
+  },
   {
     what: 'refuses an age alone',
     argv: 'sweep --lost --older-than 1d',
@@ -66,7 +71,7 @@ it.each<Row>([
     what: 'refuses an age without a unit',
     argv: 'sweep --lost --owner aaaaaaaaaaaa --older-than 1',
     code: 2,
-    warns: [/--older-than 1: write a duration/],
+    warns: [/--older-than 1: expected a duration/],
   },
   {
     what: 'fails where it cannot look',

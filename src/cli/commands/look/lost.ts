@@ -17,7 +17,7 @@ export function removalOf(flags: Flags): Partial<LostRemoval> | undefined {
   if (owner === undefined)
     throw fail('usage/flag-needs', {
       flag: '--older-than',
-      needed: '--owner ID: `certfleet sweep --lost` shows the ids',
+      needed: '--owner ID; `certfleet sweep --lost` lists the IDs',
     });
   if (!/^[0-9a-f]{12}$/.test(owner))
     throw fail('usage/invalid-value', {
@@ -42,7 +42,7 @@ export async function sweepLost(session: Session, removal: Partial<LostRemoval> 
   if (owner !== undefined && !isOurs && olderThanMs === undefined)
     throw fail('usage/flag-needs', {
       flag: `--owner ${owner}`,
-      needed: '--older-than, such as 1d: it is another installation, which may still need what it made',
+      needed: '--older-than, such as 1d, because another installation may still need what it created',
     });
   const remove = owner === undefined ? undefined : { owner, olderThanMs: olderThanMs ?? Number.NEGATIVE_INFINITY };
   const { lost, known, removed, failed } = await fleet.sweepLost(remove, session.signal);

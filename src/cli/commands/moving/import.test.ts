@@ -121,7 +121,7 @@ certbot in /etc/letsencrypt: 1 of 1 certificate taken over. Nothing was ordered.
     ...['/etc/letsencrypt', '/etc/letsencrypt/'].map((folder) => ({
       what: `refuses to deliver into ${folder} with another layout`,
       ...{ argv: `import certbot --deploy files:${folder}`, files, code: 2, calls: [] },
-      warns: ['/etc/letsencrypt is the folder of certbot itself', 'To go on writing there, use --in-place'],
+      warns: ['/etc/letsencrypt is the folder of certbot itself', 'To keep writing to that folder, use --in-place'],
     })),
     {
       what: 'refuses --undo with --in-place',

@@ -38,7 +38,7 @@ export const importClient: Run = async (session) => {
   if ((inPlace || flags['undo'] === true) && !importer.inPlace)
     throw fail('usage/not-applicable', {
       typed: inPlace ? '--in-place' : '--undo',
-      reason: `it is for certbot’s folder, not for that of ${client}`,
+      reason: `it applies to certbot’s folder, not to a ${client} folder`,
       advice: 'Leave it out.',
     });
   if (flags['undo'] === true) return undo(session, root);
@@ -46,7 +46,7 @@ export const importClient: Run = async (session) => {
     throw fail('usage/flags-exclude', {
       one: '--in-place',
       other: '--deploy',
-      reason: 'they name two places for the files',
+      reason: 'they name two destinations for the files',
     });
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
   const deployers = await deployersFromFlags(session, settings);
@@ -85,7 +85,7 @@ function refuseOwnFolder(deployers: Settings['deployers'], title: string, root: 
       throw fail('usage/not-applicable', {
         typed: `--deploy ${name}`,
         reason: `${root} is the folder of ${title} itself`,
-        advice: 'To go on writing there, use --in-place.',
+        advice: 'To keep writing to that folder, use --in-place.',
       });
 }
 

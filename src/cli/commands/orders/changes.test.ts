@@ -314,11 +314,11 @@ describe('flags for a certificate that is stored', () => {
     ['--http web --dns-option a=b', '--dns-option needs --dns PROVIDER', stored, config],
     [
       '--dns-option keyName=b --config /c.yaml',
-      'cannot change the declared solver "web"',
+      'cannot change the solver "web"',
       { ...overDns, spec: { ...overDns.spec, solver: 'web' } },
       config,
     ],
-    ['-d *.example.com', 'only be validated over DNS', stored, {}],
+    ['-d *.example.com', 'validated only over DNS', stored, {}],
     ['--dns-option secret=file:/nope', '/nope cannot be read: no such file', overDns, {}],
   ] as const)('are refused together with what is kept: %s', async (argv, words, before, given) => {
     const done = await again(`${name} ${argv}`, given, before);
@@ -345,8 +345,12 @@ describe('flags for a certificate that is stored', () => {
         const done = await again(argv, { fleet });
         expect(done).toMatchObject({ code: 2, calls: [] });
         const words = done.stderr.replaceAll(/\s+/g, ' ');
-        expect(words).toContain(`"${name}" is in the store, but a configuration that was not read declared it`);
-        expect(words).toContain(`or give its names to change it by flags from now on: certfleet issue -d ${name}`);
+        expect(words).toContain(
+          `"${name}" is in the store, but it was declared in a configuration that this command did not read`,
+        );
+        expect(words).toContain(
+          `or give its domain names to manage it with flags from now on: certfleet issue -d ${name}`,
+        );
       },
     );
 

@@ -121,10 +121,10 @@ describe('issue -d beside certificates that are there', () => {
   it('names both lines to type, with the flags and the store', async () => {
     const done = await run(www, '-d www.b.example.com --http webroot:/srv --store /s --profile x');
     const words = done.stderr.replaceAll(/\s+/g, ' ');
-    expect(words).toContain('the certificate www.b.example.com also has api.b.example.com; nothing was changed');
+    expect(words).toContain('the certificate www.b.example.com also covers api.b.example.com; nothing was changed');
     const typed = 'certfleet issue -d www.b.example.com --http webroot:/srv --store /s --profile x';
-    expect(words).toContain(`To give it only these: \`${typed} --name www.b.example.com\`.`);
-    expect(words).toContain(`To get another certificate: \`${typed} --name www.b.example.com-0001\`.`);
+    expect(words).toContain(`To reduce the certificate to these names, run \`${typed} --name www.b.example.com\`.`);
+    expect(words).toContain(`To get a separate certificate, run \`${typed} --name www.b.example.com-0001\`.`);
   });
 
   it('says which names it adds, and how a certificate for other names is called', async () => {
@@ -182,8 +182,8 @@ describe('flags that are wrong are said before the names', () => {
     // A line with a secret is never proposed.
     ['--dns cloudflare --dns-option token=hush', 'see a secret on the command line'],
     ['--http webroot:/srv --dns-option key=hush', '--dns-option needs --dns PROVIDER'],
-    ['--http webrot:/x', '--http webrot:/x: write standalone'],
-    ['--issuer http://ca.example/dir', '--issuer http://ca.example/dir: write an https:// URL'],
+    ['--http webrot:/x', '--http webrot:/x: expected standalone'],
+    ['--issuer http://ca.example/dir', '--issuer http://ca.example/dir: expected an https:// URL'],
   ])('%s', async (flags, says) => {
     for (const typed of [undefined, 'y', 'n']) {
       const done = await run(www, `-d www.b.example.com ${flags}`, typed === undefined ? {} : { typed });

@@ -102,7 +102,7 @@ describe('flags', () => {
     expect(adHocOf(changed).targets).toEqual([target('nginx', '-c', '/own/nginx.conf'), files]);
     const other = await issue('-d www.example.com --deploy files:/etc/certs --nginx-server-root /own');
     expect(other).toMatchObject({ code: 2, calls: [] });
-    expect(other.stderr).toContain('--nginx-server-root does not apply here: the certificate goes to no nginx');
+    expect(other.stderr).toContain('--nginx-server-root does not apply here: the certificate is not deployed to nginx');
   });
 
   it.each([
@@ -130,12 +130,12 @@ describe('flags', () => {
   });
 
   it.each([
-    ['--on-failed-name skip', '--on-failed-name skip: write fail or drop'],
-    ['--not-after soon', '--not-after soon: write a duration from now'],
-    ['--not-after 30d', 'the issuer letsencrypt does not let its customers choose'],
-    ['--key-type rsa1024', '--key-type rsa1024: write one of p256, p384, rsa2048, rsa3072, rsa4096'],
-    ['--rsa-key-size 1024', '--rsa-key-size 1024: write 2048, 3072, 4096'],
-    ['--elliptic-curve secp521r1', '--elliptic-curve secp521r1: write secp256r1, secp384r1'],
+    ['--on-failed-name skip', '--on-failed-name skip: expected fail or drop'],
+    ['--not-after soon', '--not-after soon: expected a duration from now'],
+    ['--not-after 30d', 'the issuer letsencrypt does not accept orders that set'],
+    ['--key-type rsa1024', '--key-type rsa1024: expected one of p256, p384, rsa2048, rsa3072, rsa4096'],
+    ['--rsa-key-size 1024', '--rsa-key-size 1024: expected 2048, 3072, 4096'],
+    ['--elliptic-curve secp521r1', '--elliptic-curve secp521r1: expected secp256r1, secp384r1'],
   ])('refuse a key that certfleet does not make: %s', async (flags, words) => {
     const done = await issue(`-d example.com --agree-tos ${flags}`);
     expect(done).toMatchObject({ code: 2, calls: [] });
@@ -285,13 +285,13 @@ describe('paths', () => {
     [
       '--deploy files:~you/certs',
       {},
-      '--deploy files:~you/certs: write an absolute path, because ~ can only stand for your own home folder',
+      '--deploy files:~you/certs: expected an absolute path, because ~ can only stand for your own home folder',
     ],
-    ['--store ~you', {}, '--store ~you: write an absolute path, because ~ can only stand for your own home folder'],
+    ['--store ~you', {}, '--store ~you: expected an absolute path, because ~ can only stand for your own home folder'],
     [
       '--http webroot:~/www',
       { env: {} },
-      '--http webroot:~/www: write an absolute path, because the variable HOME is not set',
+      '--http webroot:~/www: expected an absolute path, because the variable HOME is not set',
     ],
   ])('of nobody who is known are refused: %s', async (flags, given, words) => {
     const done = await issue(`-d a.example.com ${flags}`, { env, ...given });
@@ -344,16 +344,16 @@ describe('the EAB key of a stored certificate', () => {
 describe('bad input: one sentence with the fix, exit 2, and no store made', () => {
   const names = Array.from({ length: 101 }, (_, i) => `n${i}.example.com`).join(',');
   const dns = '-d example.com --dns rfc2136';
-  const help = 'The help of the command says';
+  const help = 'add --help.';
   const refused: Readonly<Record<string, readonly (readonly [argv: string, sentence: string, fix: string])[]>> = {
     'identifier/empty-list': [
       ['', 'no identifier was given', 'Give at least one: `-d www.example.com`'],
       ['-d ,', 'no identifier was given', 'Give at least one'],
     ],
-    'identifier/too-many': [[`-d ${names}`, '101 identifiers in one certificate', 'Split them']],
+    'identifier/too-many': [[`-d ${names}`, 'the certificate has 101 identifiers', 'Split them']],
     'identifier/invalid': [['-d a_b.example.com', 'may not contain an underscore', 'Write it as www.example.com']],
     'identifier/no-public-suffix': [
-      ['-d www.test', '"www.test" is not under a public suffix', 'an issuer of your own'],
+      ['-d www.test', '"www.test" is not under a public suffix', 'a test or private issuer'],
     ],
     'identifier/covered-by-wildcard': [
       [
@@ -362,8 +362,14 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
         'Remove www.example.com.',
       ],
     ],
-    'identifier/wildcard-needs-dns': [['-d *.example.com', 'only be validated over DNS', '--dns PROVIDER']],
-    'identifier/ip-needs-http': [['-d 192.0.2.1 --dns rfc2136', 'cannot be validated over DNS', 'Use a solver for it']],
+    'identifier/wildcard-needs-dns': [['-d *.example.com', 'validated only over DNS', '--dns PROVIDER']],
+    'identifier/ip-needs-http': [
+      [
+        '-d 192.0.2.1 --dns rfc2136',
+        'cannot be validated over DNS',
+        'Use a solver that answers HTTP-01 or TLS-ALPN-01',
+      ],
+    ],
     'config/credential-missing': [
       [
         `${dns}${options('server=a', 'keyName=b')}`,
@@ -388,7 +394,13 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
     'config/no-test-directory': [
       ['-d a.test --issuer https://127.0.0.1:1/d --staging', 'has no test directory', '`test: true`'],
     ],
-    'lineage/invalid-name': [['-d example.com --name A+b', '"A+b" is not a valid certificate name', 'a-z 0-9 . _ -']],
+    'lineage/invalid-name': [
+      [
+        '-d example.com --name A+b',
+        '"A+b" is not a valid certificate name',
+        'lowercase letters, digits, dots, underscores and hyphens',
+      ],
+    ],
     'config/account-needed': [
       ['-d example.com --issuer zerossl', 'external account binding', 'Give --eab-kid and --eab-hmac-key'],
     ],
@@ -397,38 +409,38 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       [
         '-d example.com --issuer zerossl --eab-kid k --eab-hmac-key c2VjcmV0',
         '--eab-hmac-key: every user of this machine can see',
-        'write file:/path or env:NAME',
+        'use file:/path or env:NAME',
       ],
     ],
     'usage/value': [
       [`${dns} --dns-option sever=x`, '--dns-option sever: unknown key "sever"; did you mean "server"?', help],
       [`${dns}${options('ttl=soon')}`, '--dns-option ttl must be a number, not text', help],
-      ['-d example.com --eab-kid k --eab-hmac-alg HS1', '--eab-hmac-alg HS1: write HS256, HS384 or HS512', help],
-      ['-d example.com --eab-kid env:KID', '--eab-kid env:KID: write the key id itself', help],
-      ['-d example.com --http standalone:99999', '--http standalone:99999: write an IP address and a port', help],
-      ['-d example.com --tls-alpn 443x', '--tls-alpn 443x: write an IP address and a port', help],
+      ['-d example.com --eab-kid k --eab-hmac-alg HS1', '--eab-hmac-alg HS1: expected HS256, HS384 or HS512', help],
+      ['-d example.com --eab-kid env:KID', '--eab-kid env:KID: expected the key ID itself', help],
+      ['-d example.com --http standalone:99999', '--http standalone:99999: expected an IP address and a port', help],
+      ['-d example.com --tls-alpn 443x', '--tls-alpn 443x: expected an IP address and a port', help],
       ['-d example.com --tls-alpn01-port 0', '--tls-alpn01-port 0: must be a number from 1 to 65535', help],
       ['-d example.com --http01-port web', '--http01-port web must be a number from 1 to 65535', help],
-      ['-d example.com --http stateless:edge', 'stateless:edge: write a host or an address and a port', help],
+      ['-d example.com --http stateless:edge', 'stateless:edge: expected a host or an address and a port', help],
       ['-d example.com --endpoint a.example.com,::1:443', '--endpoint ::1:443: put the IPv6', 'like [::1]:443'],
       ['-d example.com --resolver 2001:db8::1:53', '--resolver 2001:db8::1:53: put the', 'like [2001:db8::1]:53'],
       ['-d example.com --email ops', '--email ops: must be an e-mail address', help],
       [
         '-d example.com --key-type x --email ops',
-        '--email ops: must be an e-mail address like ops@example.com, or a list of them; --key-type x: write one of',
+        '--email ops: must be an e-mail address like ops@example.com, or a list of them; --key-type x: expected one of',
         help,
       ],
     ],
     'usage/unknown-value': [
-      ['-d example.com --dns rfc2163', '--dns rfc2163: write a DNS provider or', 'did you mean "rfc2136"?'],
+      ['-d example.com --dns rfc2163', '--dns rfc2163: expected a DNS provider or', 'did you mean "rfc2136"?'],
       [
         '-d example.com --issuer letsencript',
         'a known CA or the name of a declared issuer',
         'did you mean "letsencrypt"?',
       ],
-      ['-d example.com --issuer http://ca/dir', '--issuer http://ca/dir: write an https:// URL', help],
+      ['-d example.com --issuer http://ca/dir', '--issuer http://ca/dir: expected an https:// URL', help],
       ['-d example.com --http webrot:/x', 'standalone[:ADDRESS:PORT]', 'did you mean "webroot"?'],
-      ['-d example.com --deploy edge', '--deploy edge: write files:FOLDER', help],
+      ['-d example.com --deploy edge', '--deploy edge: expected files:FOLDER', help],
     ],
     'usage/flag-needs': [
       ['-d example.com --eab-hmac-key env:KEY', '--eab-hmac-key needs --eab-kid ID', 'Add it'],
@@ -455,7 +467,7 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       ],
       [
         '-d example.com --dns hook --auth-hook /a --propagation 60s',
-        '--propagation does not apply here: with --dns hook, the command of --auth-hook gets its settings itself',
+        '--propagation does not apply here: with --dns hook, the --auth-hook command handles its own settings',
         'It is for DNS providers',
       ],
       ['-d example.com --dns hook --auth-hook /a --dns-option a=b', '--dns-option does not apply', 'for DNS providers'],
@@ -466,10 +478,14 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
         'there is no certificate "www.example.org" to change with --agree-tos',
         '-d www.example.org',
       ],
-      ['abc -d example.com', 'there is no certificate "abc" to change with -d', 'give its names with -d (-d abc)'],
+      [
+        'abc -d example.com',
+        'there is no certificate "abc" to change with -d',
+        'give its domain names with -d (-d abc)',
+      ],
     ],
     'usage/one-at-a-time': [
-      ['abc xyz --profile x', '--profile changes one certificate at a time, but "abc" and "xyz" are two', 'Run'],
+      ['abc xyz --profile x', '--profile changes one certificate at a time, but "abc" and "xyz" were given', 'Run'],
     ],
     'usage/unknown-option': [['-d example.com --isuer x', "unknown option '--isuer'", 'Did you mean --issuer?']],
   };

@@ -112,8 +112,8 @@ function notOfFlags({
     return fail('lineage/not-renewed', { name, ...notRenewedWithoutSettings(name, identifiers.map(identifierKey)) });
   return fail('lineage/not-renewed', {
     name,
-    why: 'a configuration that was not read declared it',
-    advice: `Name that configuration with --config and change it there, or give its names to change it by flags from now on: certfleet issue -d ${identifiers.map(identifierKey).join(',')}`,
+    why: 'it was declared in a configuration that this command did not read',
+    advice: `Name that configuration with --config and change the certificate there, or give its domain names to manage it with flags from now on: certfleet issue -d ${identifiers.map(identifierKey).join(',')}`,
   });
 }
 

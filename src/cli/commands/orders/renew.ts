@@ -17,7 +17,11 @@ export const renew: Run = async (session) => {
   const nextRunMs = nextRunMsOf(flags);
   const orders = force ? '--force' : nextRunMs === undefined ? undefined : '--next-run';
   if (orders !== undefined && redeploy)
-    throw fail('usage/flags-exclude', { one: '--redeploy', other: orders, reason: 'the first orders nothing' });
+    throw fail('usage/flags-exclude', {
+      one: '--redeploy',
+      other: orders,
+      reason: '--redeploy does not order certificates',
+    });
   // Any other missing store is a mistyped path. Creating it would order everything again, or let certificates expire
   // silently.
   const { certificates, storeIsDeclared } = await session.settings();
@@ -66,7 +70,7 @@ function nextRunMsOf(flags: Flags): number | undefined {
   if (ms < 60_000 || ms > longestMs)
     throw fail('usage/invalid-value', {
       typed: `--next-run ${text}`,
-      form: 'how long after this run the next one comes, from 1m to 366d, such as 31d or 12h',
+      form: 'the time until the next run, from 1m to 366d, such as 31d or 12h',
     });
   return ms;
 }

@@ -42,7 +42,7 @@ async function write(session: Session, path: string, text: string): Promise<void
     if (there?.kind === 'file' && there.size > 0 && session.invocation.flags['force'] !== true) {
       const first = await inside.read(path, { firstBytes: 64 });
       if (!first || !isBackup(first))
-        throw fail('usage/place-taken', { place: path, found: 'a file that is no backup' });
+        throw fail('usage/place-taken', { place: path, found: 'a file that is not a backup' });
     }
     // Waits for the disk once, so that a signal that came while the backup was put together is seen before the write.
     await inside.syncFolder(dirname(path));
@@ -78,7 +78,7 @@ export const restore: Run = async (session) => {
     fail('store/backup-untrusted', {
       file: path,
       reason: untrusted.reason,
-      advice: `Look at ${untrusted.path}, and ${remedyOf(untrusted)}; or restore another backup.`,
+      advice: `Check ${untrusted.path}, then ${remedyOf(untrusted)}, or restore another backup.`,
     });
   const options = { named: true, maxBytes, trusted, isWayTrusted: true } as const;
   const bytes = await files.read(path, options).catch((error: unknown) => {

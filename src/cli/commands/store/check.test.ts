@@ -270,7 +270,7 @@ describe('store check --mend', () => {
     const at = await machine();
     await at.remove('lineage');
     await at.run('store', 'check', '--mend');
-    const line = '`certfleet issue --name abc -d abc.example.com --store /s` with the flags that it had';
+    const line = '`certfleet issue --name abc -d abc.example.com --store /s` with its previous flags';
     const shown = await at.run('show', 'abc');
     expect(shown.stdout).toContain('Declared by unknown (lost with its document) ');
     expect(shown.stdout).toContain('Solver unknown ');
@@ -333,7 +333,7 @@ certificates: [{ name: abc, identifiers: [abc.example.com], issuer: sim, solver:
       stderr: expect.stringContaining('store check --mend'),
     });
     const status = await at.run('status');
-    expect(status.stderr).toContain('so the store has certificates and no id');
+    expect(status.stderr).toContain('so the store has certificates but no store ID');
     expect(status.stdout + status.stderr).not.toContain('new store');
     expect(at.files.contents('/s/meta')).toEqual({});
     expect(await at.run('store', 'check', '--mend')).toMatchObject({
@@ -353,7 +353,7 @@ certificates: [{ name: abc, identifiers: [abc.example.com], issuer: sim, solver:
     const mended = await at.run('store', 'check', '--mend');
     expect(mended).toMatchObject({ code: 7, stderr: '' });
     expect(mended.stdout).toContain('other: made again from version');
-    expect(mended.stdout).toContain(`what stands in its place is no file, so it cannot be made again`);
+    expect(mended.stdout).toContain(`something other than a file is in its place, so it cannot be rebuilt`);
     expect(mended.stdout).toContain(`left unchanged in ${folder}. Restore it from a backup, or move it away.`);
     await at.files.removeFolderIfEmpty(folder);
     expect(await at.run('store', 'check', '--mend')).toMatchObject({ code: 0, stderr: '' });

@@ -16,7 +16,7 @@ export const makeStoreKey: Run = async (session) => {
   await inOurFolder(session, dirname(path), { what: 'the key', place: path }, async (inside) => {
     await inside.makeFolders(dirname(path), 0o755);
     if (!(await inside.create(path, text, { mode: 0o600 })))
-      throw fail('usage/place-unwritable', { place: path, reason: 'it exists, and may be the key of a store' });
+      throw fail('usage/place-unwritable', { place: path, reason: 'it already exists, and may be a store key' });
   });
   session.printJson({ object: 'store-key', id, path });
   session.print(`Made the key ${id} in ${path}, which only its owner can read.`);

@@ -34,7 +34,7 @@ export async function inOurFolder<T>(
   const guard = {
     owners: [],
     isPrivate: true,
-    refuse: (reason: string) => fail('usage/place-untrusted', { place, harm: `take ${what} from there`, reason }),
+    refuse: (reason: string) => fail('usage/place-untrusted', { place, harm: `read ${what} there`, reason }),
   } as const;
   return files.within(folder, guard, work).catch((error: unknown) => {
     throw error instanceof Error && 'code' in error && !isFailure(error)

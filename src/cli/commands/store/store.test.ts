@@ -66,7 +66,7 @@ it('makes a key, encrypts, refuses other keys, changes the key, decrypts', async
   const before = files.contents('/s');
   expect(await run('status', '--store', '/s')).toMatchObject({
     code: 7,
-    stderr: expect.stringContaining('the store /s is encrypted, and no key is given Name its key'),
+    stderr: expect.stringContaining('the store /s is encrypted, but no store key was given Give the store key'),
   });
   expect(await run('store', 'encrypt', ...key('b'))).toMatchObject({
     code: 7,
@@ -81,7 +81,10 @@ it('makes a key, encrypts, refuses other keys, changes the key, decrypts', async
     stdout: expect.stringContaining('already encrypted'),
   });
   const without = await run('store', 'decrypt', '--store', '/s');
-  expect(without).toMatchObject({ code: 2, stderr: expect.stringContaining('the one that the store is encrypted') });
+  expect(without).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('requires the key that it is encrypted with'),
+  });
   expect(await run('store', 'decrypt', ...key('b'))).toMatchObject({ code: 0 });
   expect(plain()).toBeGreaterThan(0);
 });
@@ -93,12 +96,12 @@ it.each([
   ['backup /far/b --store /link', '/far/b is in the store /link: it would be lost'],
   ['export v --out /s/v.pem --store /s', '/s/v.pem is in the store /s: the key'],
   ['export v --out /far/new/v --store /s', '/far/new/v is in the store /s: the key'],
-  ['store key /s/meta', 'exists, and may be the key of a store'],
-  ['store encrypt --store /s', 'Name it with --store-key file:/path'],
+  ['store key /s/meta', 'exists, and may be a store key'],
+  ['store encrypt --store /s', 'Give it with --store-key file:/path'],
   ['store encrypt --store /s --store-key c2VjcmV0', 'every user of this machine can see a secret on the command line'],
   ...['bla:x', 'file:', 'files:/c2VjcmV0'].map((key) => [
     `store encrypt --store /s --store-key ${key}`,
-    '--store-key: write the place of a key: file:/path, env:NAME',
+    '--store-key: expected a reference to a key: file:/path, env:NAME',
   ]),
   ['store encrypt --store /s --store-key file:/none', 'there is no file /none'],
   ['store encrypt --store /none --store-key env:NO_KEY', 'the environment variable NO_KEY is not set'],
@@ -154,7 +157,7 @@ describe('backup and restore', () => {
     expect(body(both['/out/c']!)).toEqual(body(both['/out/b']!));
     expect(await run('restore', '/out/b', '--store', '/t')).toMatchObject({
       code: 7,
-      stderr: expect.stringContaining('there is a store at /t already'),
+      stderr: expect.stringContaining('there is already a store at /t'),
     });
   });
 

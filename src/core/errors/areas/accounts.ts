@@ -3,39 +3,39 @@ import type { ErrorEntry } from '../error-entry.ts';
 /** Accounts: exit 2. */
 export const accounts = {
   'account/several': {
-    message: 'there are several accounts{which}: {accounts}',
+    message: 'there is more than one account{which}: {accounts}',
     blame: 'config',
     retry: 'never',
-    hint: 'Name one with its issuer and --account.',
+    hint: 'Choose one: give its issuer, and its name with --account.',
   },
   'account/not-found': {
-    message: 'there is no account{which} in this store',
+    message: 'this store has no account{which}',
     blame: 'config',
     retry: 'never',
     hint: '{advice}',
   },
   'account/not-open': {
-    message: 'the CA has not opened the account {account} yet',
+    message: 'the account {account} is not open at the CA yet',
     blame: 'config',
     retry: 'never',
-    hint: 'Issue a certificate with it; that opens it. If no certificate uses it, `certfleet account remove` removes it.',
+    hint: 'Issue a certificate with this account to open it. If no certificate uses the account, remove it with `certfleet account remove`.',
   },
   'account/stays': {
-    message: 'the account {account} is not removed: {reason}',
+    message: 'the account {account} was not removed: {reason}',
     blame: 'config',
     retry: 'never',
     hint: '{advice}',
   },
   'account/changed': {
-    message: 'another process has just replaced the key of {url}, or given that up',
+    message: 'another process has just replaced the key of the account {url}, or canceled the replacement',
     blame: 'config',
     retry: 'later',
-    hint: 'Look at it with `certfleet account list`, and run the command again if you want another key.',
+    hint: 'Check the account with `certfleet account list`. If its key still needs to be replaced, run the command again.',
   },
   'account/rolling': {
     message: '{certificate} {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Its proxies answer with the thumbprint of the account’s key, and some may have that of the new one already. Nothing was ordered.',
+    hint: 'The proxies answer challenges with the thumbprint of the account key, and some of them may already have the new one. No order was sent.',
   },
 } as const satisfies Record<string, ErrorEntry>;

@@ -16,7 +16,7 @@ export const preflight = {
   },
   'preflight/hides-wildcard': {
     message:
-      '{identifier} exists only through the wildcard record {wildcard}: a TXT record below it would make its address vanish (RFC 4592)',
+      '{identifier} exists only through the wildcard record {wildcard}: a TXT record below it would hide its address (RFC 4592)',
     blame: 'config',
     retry: 'later',
     hint: 'Add a record for {identifier} itself, use HTTP-01, or request {wildcard} instead.',

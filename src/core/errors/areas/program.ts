@@ -10,28 +10,28 @@ export const program = {
     hint: 'Check the network and the proxy settings.',
   },
   'network/too-large': {
-    message: '{method} {url}: the answer is larger than {limit} bytes',
+    message: '{method} {url}: the response is larger than {limit} bytes',
     blame: 'network',
     retry: 'later',
-    hint: 'Check that no proxy or captive portal answers in place of the server.',
+    hint: 'Check that no proxy or captive portal is responding in place of the server.',
   },
   'process/failed': {
     message: '`{command}` could not be started: {reason}',
     blame: 'config',
     retry: 'later',
-    hint: 'Check that the program is installed and that this user may run it.',
+    hint: 'Check that the program is installed and that this user can run it.',
   },
   'process/timeout': {
     message: '`{command}` did not finish within {seconds} s and was stopped',
     blame: 'config',
     retry: 'later',
-    hint: 'Run it by hand to see what it waits for. certfleet gives it no terminal, and only a few environment variables.',
+    hint: 'Run it by hand to see what it is waiting for. certfleet runs it without a terminal and with only a few environment variables.',
   },
   'output/lost': {
     message: 'the output could not be written: {reason}',
     blame: 'config',
     retry: 'never',
-    hint: 'The command itself has done its work. Free some disk space, or send the output elsewhere.',
+    hint: 'The command itself has finished its work. Free some disk space, or send the output elsewhere.',
   },
   'bug/unexpected': {
     message: 'something went wrong inside certfleet: {reason}',

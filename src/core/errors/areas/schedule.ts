@@ -4,7 +4,7 @@ import type { ErrorEntry } from '../error-entry.ts';
 export const schedule = {
   'schedule/too-slow': {
     message:
-      'a run every {interval} cannot keep {certificate} valid: it lives {lifetime}, which is not more than twice the interval',
+      'a run every {interval} cannot keep {certificate} valid: its lifetime of {lifetime} is not more than twice that interval',
     blame: 'config',
     retry: 'never',
     hint: 'Run `renew` at least every {longest} (with `--next-run {flag}`), or better once an hour without --next-run.',
