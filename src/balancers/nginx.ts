@@ -34,7 +34,10 @@ const looksAtOnce = 100;
  */
 const steadyMs = 500;
 
-/** In the file from before a change until nginx has been told to reload, so that a crash in between is noticed. */
+/**
+ * The comment that is in the file from before a change until nginx has been told to reload, so that a crash in between
+ * is noticed.
+ */
 const pending = piece('reload-pending');
 
 const line = ({ path, answer }: TokenRule): string =>

@@ -30,7 +30,7 @@ import type { Prepared } from './pool.ts';
 export const ownerOf = (storeId: string): string =>
   createHash('sha256').update(`certfleet owner ${storeId}`).digest('hex').slice(0, 12);
 
-/** Returns how secrets are read. */
+/** Returns the sources of secrets. */
 const resolvingIn = ({ world, env }: ConnectContext) => ({
   ...secretsFrom(env),
   files: world.files,

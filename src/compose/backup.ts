@@ -107,7 +107,7 @@ export async function backUp(store: Store, at: Date, signal: AbortSignal): Promi
 const lineOf = (value: object): string => `${JSON.stringify(value)}\n`;
 const digestOf = (body: string): string => createHash('sha256').update(body).digest('hex');
 
-/** Returns the documents that the found ones need, and that are neither found nor unreadable. */
+/** Returns the documents that the found documents need, and that are neither found nor unreadable. */
 function missingIn(
   found: ReadonlyMap<string, BackupDocument>,
   lineages: ReadonlyMap<string, Lineage>,

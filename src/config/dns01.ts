@@ -115,7 +115,7 @@ export function dns01Settings(settings: AdapterSettings): Dns01Settings {
   };
 }
 
-/** The zones that other solvers change for this one. */
+/** Returns the zones that other solvers change on behalf of this one. */
 export const zonesElsewhere = ({
   settings: { zones = {} },
   uses = [],

@@ -1,7 +1,7 @@
 import type { AdapterSettings, NamedAdapter, StoredSpec } from '../core/spec/spec.ts';
 import { type AdapterKind, dns01Type } from './registry.ts';
 
-/** An adapter with its own options alone. */
+/** An adapter with only its own options. */
 export interface AdapterOfKind {
   readonly kind: AdapterKind;
   readonly name: string;
@@ -14,7 +14,7 @@ export const eachAdapter = ({ parts, targets }: Pick<StoredSpec, 'parts' | 'targ
   ...targets.flatMap((target) => eachAdapterOf('deployer', target)),
 ];
 
-/** A solver or deployer, and then what it refers to. */
+/** Returns a solver, deployer or balancer, followed by the adapters that it refers to. */
 export const eachAdapterOf = (
   kind: 'solver' | 'deployer' | 'balancer',
   adapter: NamedAdapter,

@@ -1,10 +1,10 @@
 import type { AdapterSettings, NamedAdapter, Settings, UsedAdapter } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 
-/** What options may name. */
+/** The adapters that options may name. */
 type Declared = Pick<Settings, 'balancers' | 'solvers'>;
 
-/** A solver with the adapters that its options name. */
+/** Returns a solver with the adapters that its options name. */
 export function solverWithUses(solver: NamedAdapter, { balancers, solvers }: Declared): NamedAdapter {
   const { zones } = solver.settings;
   const names = typeof zones === 'object' && zones !== null ? [...new Set(Object.values(zones))] : [];
@@ -16,8 +16,8 @@ export function solverWithUses(solver: NamedAdapter, { balancers, solvers }: Dec
 }
 
 /**
- * A deployer with its balancer, without the node that answers: it has no part in a delivery, and on each node of a
- * cluster it is another one.
+ * Returns a deployer with its balancer, but without the balancer's backend, which is irrelevant to a delivery, and
+ * differs on each node of a cluster.
  */
 export function deployerWithUses(deployer: NamedAdapter, { balancers }: Declared): NamedAdapter {
   const uses = balancerOf(deployer, balancers).map(({ settings: { backend: _node, ...settings }, ...one }) => ({
@@ -38,6 +38,6 @@ const withUses = ({ name, settings }: NamedAdapter, uses: readonly UsedAdapter[]
   ...present({ uses: uses.length > 0 ? uses : undefined }),
 });
 
-/** The balancer that an adapter names. */
+/** Returns the balancer that an adapter names, or undefined. */
 export const balancerIn = ({ uses = [] }: NamedAdapter): UsedAdapter | undefined =>
   uses.find(({ kind }) => kind === 'balancer');

@@ -4,7 +4,7 @@ import type { Clock, Deadline } from '../ports/clock.ts';
 /** setTimeout takes a signed 32-bit number; longer delays fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
-// Hundreds of orders may wait on one signal, and node warns on stderr about more than ten listeners.
+// Hundreds of orders may wait on one signal, and Node warns on stderr about more than ten listeners.
 const allowed = new WeakSet<AbortSignal>();
 const allowMany = (signal: AbortSignal): void => {
   if (allowed.has(signal)) return;

@@ -59,7 +59,7 @@ export interface DnsApiBench extends DnsProviderBench {
     /** Whether the response says when to try again. */
     readonly saysWhen: boolean;
   };
-  /** Returns an error of the service that contains this text, if errors do not have it in a usual place. */
+  /** Returns an error with this text in the service's own form. Checked in addition to the usual forms. */
   refusal?(said: string): FakeAnswer;
 }
 
@@ -264,7 +264,7 @@ export function dnsApiContract(test: TestFunction, make: () => Promise<DnsApiBen
   });
 
   check('after an answer that was lost, the same call leads to the same end', async (bench) => {
-    // All of it for each provider, since a sample may miss the one call after which a value is left.
+    // Tries every case for each provider, since a sample may miss the one call after which a value is left.
     await atEachCall(bench, [{ kind: 'lost' } as const], async ({ hit, change, again, expected }, fault) => {
       hit(fault);
       await change().catch(async (thrown) => {

@@ -47,9 +47,8 @@ function fromCall(bench: Bench, at: number): { reached(request: FakeRequest): bo
 }
 
 /**
- * Runs each case once for each call that adding a value takes, and for each that removing it takes; then cleans up.
- *
- * @param choose which of all these are run
+ * Runs each case once for each call that adding a value takes, and for each that removing it takes. Cleans up
+ * afterwards.
  */
 export async function atEachCall<Case>(
   bench: Bench,
@@ -94,7 +93,7 @@ export async function atEachCall<Case>(
   }
 }
 
-/** Like {@link atEachCall}; in the tests of certfleet itself, a sample. */
+/** Like {@link atEachCall}, but runs only a sample in certfleet's own tests. */
 export const atSomeCalls = <Case>(
   bench: Bench,
   cases: readonly Case[],

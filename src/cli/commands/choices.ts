@@ -1,7 +1,7 @@
 import { keyTypes } from '../../core/spec/key-type.ts';
 import type { Flag } from './commands.ts';
 
-/** Flags of `issue` that say what the certificate shall be, besides its names; `wish-flags.ts` reads them. */
+/** Flags of `issue` that describe the certificate, besides its names. `wish-flags.ts` reads them. */
 export const choiceFlags: readonly Flag[] = [
   {
     flags: '--profile <name>',

@@ -3,7 +3,7 @@ import { exitCodeOfError } from '../../core/errors/errors.ts';
 import type { Hop } from '../../core/path/hop.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 
-/** What each exit code means; docs/reference/exit-codes.md is made from it. */
+/** The meaning of each exit code. docs/reference/exit-codes.md is generated from it. */
 export const exitMeanings = {
   0: 'done, or nothing was due',
   1: 'a bug in certfleet',

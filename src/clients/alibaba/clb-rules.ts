@@ -256,7 +256,8 @@ async function createGroup(place: Place, group: WantedGroup, signal: AbortSignal
   } catch (error) {
     if (!isUnusable(error) || backends.length === 1) throw error;
   }
-  // Another node of the cluster may be stopped or released, so this looks for a first server that the balancer accepts.
+  // Another node of the cluster may be stopped or released, so creation starts with the first server that the balancer
+  // accepts.
   let last: unknown;
   for (const [at, backend] of backends.entries()) {
     try {

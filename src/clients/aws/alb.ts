@@ -22,7 +22,10 @@ export interface AlbOptions extends AwsKeyOptions {
 export interface AlbPlace {
   /** The name of the load balancer's lock; see the port. */
   readonly resource: string;
-  /** The same label for a listener given by ARN and for one given by load balancer and port: `web:80`. */
+  /**
+   * The listener's label, which is the same whether the listener is given by ARN or by load balancer and port:
+   * `web:80`.
+   */
   readonly label: string;
   /** Finds the listener. Fails with `balancer/not-found`. */
   find(signal: AbortSignal): Promise<FoundPlace>;

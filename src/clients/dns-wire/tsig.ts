@@ -135,7 +135,7 @@ function findTsig(message: Uint8Array): { readonly tsig: TsigRecord; readonly be
   return undefined;
 }
 
-/** The data that is signed together with the message (RFC 8945 §4.3.3). */
+/** Returns the data that is signed together with the message (RFC 8945 §4.3.3). */
 const variables = (key: TsigKey, stamp: Stamp): Uint8Array =>
   join(
     encodeName(key.name),

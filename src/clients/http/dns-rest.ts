@@ -94,8 +94,8 @@ export interface RecordsApi<Zone> {
 }
 
 /**
- * Creates a provider that looks before it adds, so that a lost response does no harm, and that removes records by name
- * and value, so that it needs no memory. Finds each zone once.
+ * Creates a provider that lists records before it adds one, so that a lost response does no harm, and that removes
+ * records by name and value, so that it needs no memory. Finds each zone once.
  */
 export function recordsProvider<Zone>(api: RecordsApi<Zone>, http: Http): ValuesProvider {
   const zones = createZoneCache(api.find);

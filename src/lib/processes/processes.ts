@@ -63,7 +63,7 @@ function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /**
- * Waits for a line on descriptor 3, then becomes the program, with the same pid and start time. If the writer dies
+ * Waits for a line on descriptor 3, and then becomes the program, with the same PID and start time. If the writer dies
  * first, the descriptor ends without a line and the shell exits.
  */
 const gate = 'IFS= read -r go <&3 || exit 0; exec 3<&-; exec "$@"';

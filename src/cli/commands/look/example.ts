@@ -1,4 +1,4 @@
-/** What `certfleet config example` prints. A test runs `config check` on it. */
+/** The output of `certfleet config example`. A test runs `config check` on it. */
 export const exampleText = `# certfleet.yaml: which certificates to get, from which CA, and where to deploy them.
 # Check it with: certfleet config check --config certfleet.yaml
 
