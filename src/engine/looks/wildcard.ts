@@ -1,6 +1,6 @@
 import { isWithin, parentName } from '../../core/names/dns-name.ts';
 import type { DnsAnswer } from '../../ports/dns.ts';
-import { noSuchLabel } from '../zones/authorities.ts';
+import { noSuchLabel } from '../zones/cname-chain.ts';
 import type { Zones } from '../zones/zone.ts';
 
 /**

@@ -1,16 +1,11 @@
 import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
-import { isWithin, parentName } from '../../core/names/dns-name.ts';
+import { isWithin } from '../../core/names/dns-name.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns, DnsAnswer, DnsRecord } from '../../ports/dns.ts';
 import type { SilentServers } from '../memory/silent-servers.ts';
-import { chainLimit, chainMs, createTimeLimit, mostAsked, mostReferrals, searchMs, serverMs } from './limits.ts';
+import { cnameOf, followChain } from './cname-chain.ts';
+import { chainMs, createTimeLimit, mostAsked, mostReferrals, searchMs, serverMs } from './limits.ts';
 import type { Question, Spoken, ZoneServer, Zones } from './zone.ts';
-
-/**
- * A label that does not exist anywhere, so that any response comes from a wildcard. It need not be random: no cache is
- * queried.
- */
-export const noSuchLabel = 'certfleet-no-such-name';
 
 interface Parts extends Pick<Zones, 'resolve' | 'findZone' | 'nameservers'> {
   readonly dns: Dns;
@@ -66,42 +61,14 @@ export function assemble({ dns, clock, silent, resolve, findZone, nameservers, p
   }
 
   const resolveChain: Zones['resolveChain'] = (name, signal) =>
-    within(chainMs, signal, lateFor({ name, type: 'CNAME' }), (limited) => followChain(name, limited));
-
-  async function followChain(name: string, signal: AbortSignal) {
-    const seen = new Set<string>();
-    let at = name;
-    while (seen.size < chainLimit && !seen.has(at)) {
-      seen.add(at);
-      // Search from the parent: otherwise the resolvers would cache that the name itself does not exist.
-      const above = await findZone(parentName(at) || at, signal);
-      const { zone, answer } = await ask(above.zone, { name: at, type: 'CNAME' }, signal);
-      const target = cnameOf(at, answer);
-      if (target === undefined || (await isSynthesized(zone, at, target, signal))) return { zone, name: at };
-      at = target;
-    }
-    throw fail('dns/cname-loop', { name, limit: chainLimit });
-  }
-
-  /** Reports whether a CNAME comes from a wildcard, in which case a nonexistent sibling has the same one. */
-  async function isSynthesized(zone: string, name: string, target: string, signal: AbortSignal): Promise<boolean> {
-    if (name === zone) return false;
-    const beside = `${noSuchLabel}.${parentName(name)}`;
-    const { answer } = await ask(zone, { name: beside, type: 'CNAME' }, signal);
-    if (cnameOf(beside, answer) !== target) return false;
-    // An explicit CNAME may have the wildcard's target. In that case the name exists, and the wildcard does not apply
-    // below it.
-    const below = `${noSuchLabel}.${name}`;
-    return cnameOf(below, (await ask(zone, { name: below, type: 'CNAME' }, signal)).answer) === target;
-  }
+    within(chainMs, signal, lateFor({ name, type: 'CNAME' }), (limited) =>
+      followChain({ findZone, ask }, name, limited),
+    );
 
   return { resolve, findZone, nameservers, ask, resolveChain };
 }
 
 export const speaks = (answer: DnsAnswer): boolean => answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN';
-
-const cnameOf = (name: string, answer: DnsAnswer): string | undefined =>
-  answer.answers.find((record) => record.type === 'CNAME' && record.name === name)?.value;
 
 /**
  * Returns the SOA record in a response about a name: its own, or the zone's in a negative response (RFC 2308 §2). After
