@@ -5,7 +5,8 @@ import { storable } from '../../core/lineage/storable.ts';
 import { beaten, type Claim, released } from '../../core/lineage/work/lease.ts';
 import { after, type Transition } from '../../core/lineage/work/transition.ts';
 import { type Engine, report } from '../engine.ts';
-import { Held, type Holdable, mayTake, newLease } from '../locks/held.ts';
+import { Held, type Holdable, newLease } from '../locks/held.ts';
+import { mayTake } from '../locks/may-take.ts';
 
 /** How long to wait for another process before giving up with `store/busy`. Long enough for any DNS wait. */
 const patienceMs = 15 * 60_000;

@@ -4,7 +4,7 @@ import type { Lease } from '../../core/lineage/lineage.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Processes } from '../../ports/processes.ts';
 import type { Random } from '../../ports/random.ts';
-import type { Entry, Key, Store } from '../../ports/store.ts';
+import type { Key, Store } from '../../ports/store.ts';
 
 /** What a held document needs from the engine. */
 export interface HeldPorts {
@@ -136,23 +136,3 @@ export const newLease = ({ random, processes }: { readonly random: Random; reado
   holder: processes.self(),
   beat: 0,
 });
-
-/**
- * Reports whether another process's lease may be taken: at once if its holder is provably dead, otherwise once the
- * document has not changed for `leaseTtl` on this process's own monotonic clock.
- */
-export function mayTake(
-  engine: Omit<HeldPorts, 'store'> & { readonly processes: Processes },
-  sight: { revision: string; movedMs: number },
-  lease: Lease,
-  entry: Entry,
-): boolean {
-  if (engine.processes.look(lease.holder) === 'dead') return true;
-  const nowMs = engine.clock.monotonicMs();
-  if (sight.revision !== entry.revision) {
-    sight.revision = entry.revision;
-    sight.movedMs = nowMs;
-    return false;
-  }
-  return nowMs - sight.movedMs > engine.limits.leaseTtlMs;
-}

@@ -5,7 +5,8 @@ import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
 import { type ProcessIdentity, processText } from '../../core/lineage/process-identity.ts';
 import type { Processes } from '../../ports/processes.ts';
 import type { Random } from '../../ports/random.ts';
-import { Held, type HeldPorts, type Holdable, mayTake, newLease } from './held.ts';
+import { Held, type HeldPorts, type Holdable, newLease } from './held.ts';
+import { mayTake } from './may-take.ts';
 
 /** How long to wait for another process. Its changes at a slow cloud take a minute or two. */
 const patienceMs = 10 * 60_000;
