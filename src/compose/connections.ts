@@ -5,7 +5,7 @@ import { createLiveFolder } from '../clients/folders/live-folder.ts';
 import { refuseUntrustedPrograms } from '../clients/hook-programs.ts';
 import { parseHostPort } from '../config/addresses.ts';
 import { eachAdapter } from '../config/each-adapter.ts';
-import type { Environment } from '../config/options.ts';
+import type { Environment } from '../config/references.ts';
 import { createBoundedMap } from '../core/async/bounded-map.ts';
 import { canonical } from '../core/spec/same-spec.ts';
 import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';

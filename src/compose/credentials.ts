@@ -1,4 +1,5 @@
-import { captureFromEnvironment, type Environment } from '../config/options.ts';
+import { captureFromEnvironment } from '../config/options.ts';
+import type { Environment } from '../config/references.ts';
 import { adaptersOf } from '../config/spec-adapters.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import { decodeDocument, encodeDocument } from '../core/lineage/lineage.ts';

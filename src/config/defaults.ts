@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Settings } from '../core/spec/spec.ts';
-import type { Environment } from './options.ts';
+import type { Environment } from './references.ts';
 import { isKeyReference } from './store-key.ts';
 
 /** The paths to use if neither a flag nor the configuration sets them. */

@@ -2,7 +2,8 @@ import { fail, isFailure } from '../core/errors/errors.ts';
 import type { AdapterSettings, ExternalAccount } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 import { secret, z } from '../define.ts';
-import { type ResolveContext, resolveOptions } from './options.ts';
+import { resolveOptions } from './options.ts';
+import type { ResolveContext } from './references.ts';
 
 const kid = z
   .string()

@@ -1,6 +1,7 @@
 import type { AdapterSettings } from '../core/spec/spec.ts';
 import { type OptionField, optionFields } from './fields.ts';
-import type { Environment, WithOptions } from './options.ts';
+import type { WithOptions } from './options.ts';
+import type { Environment } from './references.ts';
 import { environmentName } from './registry.ts';
 
 /** The value of an option, before a `file:…` or `env:…` is read, and the place where it was found. */

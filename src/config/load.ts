@@ -6,8 +6,8 @@ import { remedyOf } from '../core/trust/untrusted-code.ts';
 import { registry as allAdapters } from '../generated/registry.ts';
 import type { Files, Untrusted } from '../ports/files.ts';
 import { defaultPaths, defaultSettings } from './defaults.ts';
-import type { Environment } from './options.ts';
 import type { Problem } from './problems.ts';
+import type { Environment } from './references.ts';
 import type { Registry } from './registry.ts';
 
 export interface LoadRequest {

@@ -25,9 +25,10 @@ import { eabSettings, externalAccount, externalAccountOf } from './external-acco
 import { forwardRuleOptions } from './forward-rule.ts';
 import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
 import { directoryOf } from './issuers.ts';
-import { checkOptions, type Environment, secretVariables, type WithOptions } from './options.ts';
+import { checkOptions, secretVariables, type WithOptions } from './options.ts';
 import { checkOrder } from './order-limits.ts';
 import { keys, type Places, type Problem, problemsOf } from './problems.ts';
+import type { Environment } from './references.ts';
 import {
   type AdapterKind,
   adapterEntry,

@@ -1,8 +1,8 @@
 import { loadAll as parseYaml, YAMLException } from 'js-yaml';
 import type { Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
-import type { Environment } from './options.ts';
 import type { Problem } from './problems.ts';
+import type { Environment } from './references.ts';
 import type { Registry } from './registry.ts';
 import { settingsIn } from './settings.ts';
 

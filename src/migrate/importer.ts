@@ -1,4 +1,4 @@
-import type { Environment } from '../config/options.ts';
+import type { Environment } from '../config/references.ts';
 import type { Registry } from '../config/registry.ts';
 import type { Found } from '../core/lineage/found.ts';
 import type { Settings } from '../core/spec/spec.ts';

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { defaultPaths } from '../../config/defaults.ts';
-import { type Environment, variablesOf } from '../../config/options.ts';
+import { variablesOf } from '../../config/options.ts';
+import type { Environment } from '../../config/references.ts';
 import { adaptersOf } from '../../config/spec-adapters.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import { storedSpecOf } from '../../core/spec/stored-spec.ts';
