@@ -3,7 +3,7 @@
  * tests can run on their own clock.
  */
 export interface Clock {
-  /** Wall-clock time, to store or to compare with a certificate. It may jump. */
+  /** Returns the wall-clock time, to store or to compare with a certificate. It may jump. */
   now(): Date;
   /** Milliseconds that only increase, for durations. Keeps counting while the process is stopped (SIGSTOP). */
   monotonicMs(): number;

@@ -1,4 +1,4 @@
-/** A map of at most `most` entries. Adding one more removes the entry that was set longest ago. */
+/** Creates a map of at most `most` entries. Adding one more removes the entry that was set longest ago. */
 export function createBoundedMap<V>(most: number): Map<string, V> {
   const kept = new Map<string, V>();
   const set = kept.set.bind(kept);

@@ -102,7 +102,7 @@ export function reasonOf(error: unknown): string {
   }
 }
 
-/** Node writes `EIO: i/o error, fsync '/path'`; a person needs only `i/o error`. */
+/** Removes the system call: Node writes `EIO: i/o error, fsync '/path'`, but a person needs only `i/o error`. */
 const withoutCall = (message: string): string => /^E[A-Z0-9]+: ([^,]+), \w+/.exec(message)?.[1] ?? message;
 
 // Plain words for the most common system errors; other errors keep their own text.

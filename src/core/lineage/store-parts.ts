@@ -48,7 +48,7 @@ export function lacking(parts: Parts, { name, current }: Lineage): readonly Part
   return kinds.filter((kind) => !parts[kind].has(part)).map((kind) => ({ kind, name: part }));
 }
 
-/** The error for a certificate that lacks one of its documents. */
+/** Returns the error for a certificate that lacks one of its documents. */
 export const partMissing = (
   certificate: string,
   { kind, name }: { readonly kind: string; readonly name: string },

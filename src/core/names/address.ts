@@ -63,7 +63,10 @@ function ipv4Within(groups: readonly number[]): number | undefined {
   return undefined;
 }
 
-/** Unique local, link local, site local, multicast, and the translation prefix of a local network (RFC 8215). */
+/**
+ * Reports whether an address is unique local, link local, site local or multicast, or has the translation prefix of a
+ * local network (RFC 8215).
+ */
 const isClosedIpv6 = ([first = 0, second, third]: readonly number[]): boolean =>
   first >> 9 === 0xfc >> 1 || first >= 0xfe80 || (first === 0x64 && second === 0xff9b && third === 1);
 

@@ -5,5 +5,5 @@ export const isAddress = (text: string): boolean => /^[^\s@,;:?]+@[^\s@,;:?]+$/.
 
 export const contactOf = (address: string): string => `mailto:${address}`;
 
-/** A contact that is not an e-mail address is returned unchanged. */
+/** Returns a contact's e-mail address; any other contact is returned unchanged. */
 export const addressOf = (contact: string): string => contact.replace(/^mailto:/, '');

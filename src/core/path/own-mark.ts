@@ -26,5 +26,5 @@ export function markIn(name: string): OwnMark | undefined {
   return { owner, expires: new Date(Number.parseInt(hours, 36) * hourMs), id };
 }
 
-/** The prefix of the names of all objects of one owner. */
+/** Returns the prefix of the names of all of one owner's objects. */
 export const markOf = (owner: string): string => `cf-${owner}-`;

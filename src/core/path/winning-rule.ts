@@ -27,6 +27,6 @@ export function winningRule(
 const takesHost = (pattern: string | undefined, host: string): boolean =>
   pattern === undefined || pattern === host || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1)));
 
-/** A prefix, or a pattern with `*`. */
+/** Reports whether a rule's path, a prefix or a pattern with `*`, matches. */
 const takesPath = (pattern: string | undefined, path: string): boolean =>
   pattern === undefined || path.startsWith(pattern.replace(/\*$/, ''));

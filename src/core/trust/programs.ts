@@ -102,7 +102,7 @@ export function programsNamed(command: string | readonly string[], home = '/root
 const hasWord = (words: readonly Word[], isIt: (text: string) => boolean): boolean =>
   words.some((word) => !word.isEnd && (isIt(word.text) || hasWord(lineIn(word) ?? [], isIt)));
 
-/** A quoted word may be a line for another shell: `sh -c '…'`. */
+/** Returns the words of a quoted word, which may be a line for another shell: `sh -c '…'`. */
 const lineIn = ({ text, isQuoted, isEnd }: Word): readonly Word[] | undefined =>
   !isEnd && isQuoted && /[\s;&|<(`]/.test(text) ? wordsIn(text) : undefined;
 

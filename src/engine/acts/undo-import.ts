@@ -89,7 +89,7 @@ async function adopted(engine: Engine, root: string, signal: AbortSignal): Promi
   return found.sort((a, b) => (a.lineage.name < b.lineage.name ? -1 : 1));
 }
 
-/** The name of the certificate's folder there. */
+/** Returns the name of the certificate's folder there. */
 const nameThere = ({ lineage, target }: Adopted): string =>
   String(targetOf(lineage.spec, target)?.settings['certbotName'] ?? lineage.name);
 

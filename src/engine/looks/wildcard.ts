@@ -54,7 +54,7 @@ export async function findHiddenWildcard(
   return { vanishes: parent, wildcard: `*.${zone}` };
 }
 
-/** RFC 1035 §2.3.4: a name has at most 253 characters as text. */
+/** Reports whether a name has at most 253 characters as text (RFC 1035 §2.3.4). */
 const fits = (name: string): boolean => name.length <= 253;
 
 /**

@@ -123,5 +123,5 @@ export const writerOf = ({
 /** In seconds. Short, because the value is removed after a minute; most providers' `minTtl` is longer. */
 const wantedTtl = 60;
 
-/** In seconds. */
+/** Returns the TTL for a provider's values, in seconds. */
 export const ttlOf = ({ minTtl }: DnsProviderTraits): number => Math.max(minTtl, wantedTtl);

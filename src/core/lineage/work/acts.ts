@@ -207,7 +207,7 @@ export const revoked = (facts: {
     };
   });
 
-/** The CA has refused a revocation for good. */
+/** Records that the CA has refused a revocation for good. */
 export const revocationRefused = ({ version }: { readonly version: string }): Transition =>
   whileHeld('revocationRefused', (lineage) => withoutIntent(lineage, version));
 

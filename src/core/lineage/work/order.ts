@@ -130,7 +130,7 @@ const startedOver = (lineage: Held, { left, now }: Removed, order: Pick<Work, 'o
   };
 };
 
-/** The account's key has changed. The run starts over with the same order, whose challenges now have other answers. */
+/** Starts over after a change of the account's key, with the same order, whose challenges now have other answers. */
 export const accountKeyChanged = (facts: Removed): Transition =>
   whileHeld('accountKeyChanged', (lineage) => {
     const { order } = lineage.work;
