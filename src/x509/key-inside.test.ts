@@ -1,12 +1,14 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
 import { Secret } from '../core/errors/secret.ts';
-import { keyTypeOf, makeKey, spkiOf } from './key.ts';
-import { insideKey } from './key-inside.ts';
+import { keyTypeOf, makeKey, openKey, spkiOf } from './key.ts';
+import { insideKey, p256Jwk } from './key-inside.ts';
 
 const spkiByNode = (pem: string) => createPublicKey(createPrivateKey(pem)).export({ type: 'spki', format: 'der' });
 const pkcs8 = { type: 'pkcs8', format: 'pem' } as const;
+const pemOfDer = (der: Buffer) =>
+  `-----BEGIN PRIVATE KEY-----\n${(der.toString('base64').match(/.{1,64}/g) ?? []).join('\n')}\n-----END PRIVATE KEY-----\n`;
 
 describe('insideKey', () => {
   it.each([
@@ -21,6 +23,34 @@ describe('insideKey', () => {
     // A new Secret has not been opened before.
     expect(keyTypeOf(new Secret(pem))).toBe(type);
     expect(Buffer.from(spkiOf(new Secret(pem)))).toEqual(spkiByNode(pem));
+  });
+
+  it('opens no P-256 key that node refuses, and as node does, whatever octet of it is damaged', async () => {
+    const pem = (await makeKey('p256')).reveal();
+    expect(p256Jwk(pem)).toEqual(createPrivateKey(pem).export({ format: 'jwk' }));
+    const der = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
+    const opens = (open: () => KeyObject) => {
+      try {
+        return open().export(pkcs8);
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    const damaged = [pem];
+    for (let at = 0; at < der.length; at += 1) {
+      const other = Buffer.from(der);
+      other[at]! ^= 1 << (at % 8);
+      damaged.push(pemOfDer(other));
+      if (at % 16 === 0) damaged.push(pemOfDer(der.subarray(0, at)));
+    }
+    // A number d that no key has: 0, and one above the order of the curve.
+    for (const octet of [0, 0xff]) damaged.push(pemOfDer(Buffer.from(der).fill(octet, 36, 68)));
+    // Lines of another length, another end of line, a text before it, an octet after it.
+    const [, body = ''] = /-\n([^-]*)-/.exec(pem) ?? [];
+    damaged.push(pem.replace(body, `${body.replaceAll('\n', '')}\n`), pem.replaceAll('\n', '\r\n'), `x\n${pem}`);
+    damaged.push(pemOfDer(Buffer.concat([der, Buffer.of(0)])), pem.replace(body, `${body}AA==\n`));
+    for (const text of damaged)
+      expect(opens(() => openKey(new Secret(text)).privateKey)).toBe(opens(() => createPrivateKey(text)));
   });
 
   it('knows no type for kinds that certfleet does not make', () => {

@@ -1,3 +1,4 @@
+import type { JsonWebKey } from 'node:crypto';
 import { elementOf, elementsOf, encode, hex, tags } from './der.ts';
 
 /** The facts about a key in a PKCS#8 file, without opening the key. */
@@ -35,6 +36,21 @@ export function insideKey(keyPem: string): KeyInside | undefined {
   } catch {
     return undefined; // node:crypto reports the problem
   }
+}
+
+/** A P-256 key as `export` writes it: its 138 octets are three lines of base64, and fixed but for d, x and y. */
+const p256Pem =
+  /^-----BEGIN PRIVATE KEY-----\n([A-Za-z0-9+/]{64})\n([A-Za-z0-9+/]{64})\n([A-Za-z0-9+/]{56})\n-----END PRIVATE KEY-----\n$/;
+const p256Der =
+  /^308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420(.{64})a14403420004(.{64})(.{64})$/;
+
+/** A P-256 key as a JWK (RFC 7518 §6.2), if its file is just as `export` writes it. */
+export function p256Jwk(keyPem: string): JsonWebKey | undefined {
+  const [, ...lines] = p256Pem.exec(keyPem) ?? [];
+  const [, ...members] = p256Der.exec(Buffer.from(lines.join(''), 'base64').toString('hex')) ?? [];
+  if (members.length === 0) return undefined;
+  const [d, x, y] = members.map((member) => Buffer.from(member, 'hex').toString('base64url'));
+  return { kty: 'EC', crv: 'P-256', d: d!, x: x!, y: y! };
 }
 
 const bitsOf = (integer: Uint8Array): number => {

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { Secret } from '../core/errors/secret.ts';
 import { type AccountKeyType, keyTypeOfAccount } from '../core/spec/account-key.ts';
 import { type KeyType, keyTypes, usualKeyType } from '../core/spec/key-type.ts';
-import { insideKey } from './key-inside.ts';
+import { insideKey, p256Jwk } from './key-inside.ts';
 
 /** A private key ready for use, with its subject public key info (RFC 5280 §4.1.2.7). */
 export interface OpenKey {
@@ -11,7 +11,7 @@ export interface OpenKey {
   readonly spkiDer: Uint8Array;
 }
 
-// Parsing a PEM takes 0.7 ms, and one certificate needs its key three times. An entry lives as long as its Secret.
+// Opening a key takes 0.1 to 0.5 ms, and one certificate needs its key three times. An entry lives as long as its Secret.
 const opened = new WeakMap<Secret, OpenKey>();
 
 const makeRsa = promisify(generateKeyPair);
@@ -46,7 +46,7 @@ export async function makeAccountKey(type: AccountKeyType = 'ES256'): Promise<Se
 export function openKey(keyPem: Secret): OpenKey {
   const before = opened.get(keyPem);
   if (before) return before;
-  const privateKey = createPrivateKey(keyPem.reveal());
+  const privateKey = openJwk(keyPem.reveal()) ?? createPrivateKey(keyPem.reveal());
   const key = { privateKey, spkiDer: spkiIn(keyPem.reveal(), () => createPublicKey(privateKey)) };
   opened.set(keyPem, key);
   return key;
@@ -55,6 +55,19 @@ export function openKey(keyPem: Secret): OpenKey {
 /** Returns the subject public key info, if possible without OpenSSL, which takes 0.1 ms to export it. */
 const spkiIn = (text: string, publicKey: () => KeyObject): Uint8Array =>
   insideKey(text)?.spkiDer ?? publicKey().export({ type: 'spki', format: 'der' });
+
+/**
+ * Opens a key of the usual kind as a JWK, which Node 20 does in a fifth of the 0.5 ms that it takes for a PEM; Node 22 and
+ * later are as fast with both. Undefined for other keys, and for a bad one, of which the PEM gives the better error.
+ */
+function openJwk(keyPem: string): KeyObject | undefined {
+  const key = p256Jwk(keyPem);
+  try {
+    return key && createPrivateKey({ key, format: 'jwk' });
+  } catch {
+    return undefined;
+  }
+}
 
 /** Returns the subject public key info of a key. Throws Node's own error if the key is invalid. */
 export const spkiOf = (keyPem: Secret): Uint8Array =>
