@@ -90,7 +90,10 @@ describe('the question for the renewal window', () => {
   it('warns with the page on which the CA explains its window, once', async () => {
     const explained = async () => ({ ...(await revoked()), explanationUrl: 'https://ca.test/why' });
     const first = await ask(lineage, explained);
-    expect(first.reported).toEqual([['warn', expect.stringContaining('explains why at https://ca.test/why')]]);
+    const { name } = testSpec.issuer;
+    const message = `will be renewed at 2026-02-28T00:00:00.000Z, in the window that ${name} suggests`;
+    expect(first.reported).toEqual([['warn', `${message}; ${name} explains why at https://ca.test/why`]]);
+    expect((await ask(lineage, revoked)).reported).toEqual([['info', message]]);
     expect((await ask({ ...lineage, ...present({ renewal: first.kept }) }, explained)).reported).toEqual([]);
     // Explained only later, for the same window.
     const { explanationUrl: _none, ...unexplained } = first.kept ?? { at: '', source: 'ari' as const };

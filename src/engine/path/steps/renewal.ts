@@ -79,7 +79,7 @@ function holdForWindow({ job, holding, caHold }: Run, now: Date): string | undef
  * Reports a new renewal time. An explanation URL means an incident or a revocation, which a person should read about.
  */
 function reportSchedule(run: Run, { at, explanationUrl }: Renewal): void {
-  const { issuer } = run.job.wanted;
+  const { name: issuer } = run.job.wanted.issuer;
   const message = `will be renewed at ${at}, in the window that ${issuer} suggests`;
   const news = { event: 'renewal.scheduled', certificate: nameOf(run) } as const;
   const data = { at, source: 'ari' };
