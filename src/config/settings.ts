@@ -113,7 +113,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     ]),
   );
   const balancers = parsed.balancers as Record<string, AdapterSettings>;
-  const deployers = withFolders(parsed);
+  const deployers = withFolders(parsed, building.declared.deployers);
   const issuers = Object.fromEntries(
     Object.entries(parsed.issuers).map(([name, issuer]) => [name, issuerOf(issuer, ['issuers', name], building)]),
   );
@@ -533,9 +533,17 @@ const hooksOf = ({ first, ...own }: NonNullable<Configuration['certificates'][nu
 const withoutUndefined = (hooks: object): Pick<Hooks, HookKind> =>
   Object.fromEntries(Object.entries(hooks).filter(([, command]) => command !== undefined));
 
-/** Returns the deployers, with one for each `files:/folder` that a certificate names, like `--deploy`. */
-function withFolders({ deployers, certificates }: Configuration): Readonly<Record<string, AdapterSettings>> {
-  const named = certificates.flatMap(({ deploy }) => deploy.filter((name) => name.startsWith('files:/')));
+/**
+ * Returns the deployers, with one for each `files:/folder` that a certificate names, like `--deploy`. A declared one of
+ * that name may have more options, so it stays as it is.
+ */
+function withFolders(
+  { deployers, certificates }: Configuration,
+  declared: Declared['deployers'],
+): Readonly<Record<string, AdapterSettings>> {
+  const named = certificates
+    .flatMap(({ deploy }) => deploy.filter((name) => name.startsWith('files:/')))
+    .filter((name) => !Object.hasOwn(declared, name));
   const folders = named.map((name) => [name, { type: 'files', path: name.slice('files:'.length) }]);
   return { ...Object.fromEntries(folders), ...(deployers as Record<string, AdapterSettings>) };
 }

@@ -1,8 +1,7 @@
 import { fail } from '../../core/errors/errors.ts';
-import { present } from '../../core/text/present.ts';
 import { refining } from './keys.ts';
 import { type Flags, textOf } from './values.ts';
-import { type Choosing, writeSolver } from './written-solver.ts';
+import { type Choosing, writeRefined } from './written-solver.ts';
 
 /** The value of --http and --dns that lets hooks answer challenges. */
 export const hookWord = 'hook';
@@ -28,8 +27,8 @@ export function writeHooks(choosing: Choosing, challenge: 'http-01' | 'dns-01'):
         : 'with --dns hook, the --auth-hook command handles its own settings and waiting',
       advice: 'It is for DNS providers: name one with --dns, or leave it out.',
     });
-  const settings = { type: 'command', challenge, present: answering, ...present({ cleanup }) };
-  return writeSolver({ name: hookWord, settings }, '--auth-hook', choosing);
+  const typed = { challenge, present: answering, cleanup };
+  return writeRefined({ name: hookWord, settings: { type: 'command' } }, typed, choosing, '--auth-hook');
 }
 
 /** Refuses --auth-hook and --cleanup-hook without `hook`, which would be ignored. */

@@ -43,7 +43,7 @@ export function writeIssuer(written: Written, session: Session, settings: Settin
   const { flags } = session.invocation;
   const typed = named ?? textOf(flags['issuer']);
   const flag = named ?? `--issuer ${typed}`;
-  const chosen = kept && typed === undefined ? kept : chosenIssuer(typed, settings, flag);
+  const chosen = kept && typed === undefined ? kept : chosenIssuer(typed, settings, flag, kept);
   const before = kept?.settings;
   const isSame = before?.directory === chosen.settings.directory;
   // Another CA has other terms and other roots, but the e-mail address stays.
@@ -90,10 +90,15 @@ export async function proveEabKey({ name, settings: { eab } }: NamedIssuer, sess
 }
 
 /**
- * Returns the issuer with this name, URL or short name: a declared one, if one matches. Without a word, returns the
+ * Returns the issuer with this name, URL or short name: a declared one, if one matches, else the stored one. Without a word, returns the
  * declared issuer if there is only one, else Let's Encrypt.
  */
-function chosenIssuer(given: string | undefined, settings: Settings, flag: string): NamedIssuer {
+function chosenIssuer(
+  given: string | undefined,
+  settings: Settings,
+  flag: string,
+  kept: NamedIssuer | undefined,
+): NamedIssuer {
   const declaredNames = Object.keys(settings.issuers);
   const typed = given ?? (declaredNames.length === 1 ? declaredNames[0]! : 'letsencrypt');
   const declared = Object.hasOwn(settings.issuers, typed) ? settings.issuers[typed] : undefined;
@@ -101,7 +106,8 @@ function chosenIssuer(given: string | undefined, settings: Settings, flag: strin
   const [atUrl, another] = Object.entries(settings.issuers).filter(([, { directory }]) => directory === typed);
   if (atUrl && !another) return { name: atUrl[0], settings: atUrl[1] };
   const found = directoryOf(typed);
-  if (found) return { name: issuerNameOf(typed), settings: undeclared(found) };
+  const isKept = found !== undefined && found.directory === kept?.settings.directory;
+  if (found) return { name: issuerNameOf(typed), settings: isKept ? kept.settings : undeclared(found) };
   const nearest = didYouMean(typed, [...declaredNames, ...Object.keys(knownIssuers)]);
   throw fail('usage/unknown-value', {
     typed: flag,

@@ -4,13 +4,12 @@ import { type Identifier, isWildcard } from '../../core/names/identifier.ts';
 import type { AdapterSettings, Settings } from '../../core/spec/spec.ts';
 import { type NamedSolvers, solversFor } from '../../core/spec/spec-parts.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
-import { present } from '../../core/text/present.ts';
 import type { Session } from '../context.ts';
 import { needsDns, writeDnsSolver, writeOtherOptions } from './dns-solver.ts';
 import { hookWord, refuseIdleHooks, writeHooks } from './hook-solver.ts';
 import { refining } from './keys.ts';
 import { cutAt, keptPath, textOf } from './values.ts';
-import { type Choosing, writeDeclared, writeSolver } from './written-solver.ts';
+import { type Choosing, writeDeclared, writeRefined } from './written-solver.ts';
 
 /**
  * Writes the solvers of a certificate at `path`, with every option that a later `renew` needs, because cron has no
@@ -68,19 +67,26 @@ function refuseOneKind(identifiers: readonly Identifier[], other: string): void 
   throw fail('usage/flags-exclude', { one: other, other: '--dns', reason });
 }
 
-/** The solver that each word of --http makes from the text after the colon. */
-const httpWords: Readonly<Record<string, (rest: string | undefined, session: Session) => AdapterSettings>> = {
+/** What each word of --http means: a type, the options of a new solver, and those that the text after the colon gives. */
+const httpWords: Readonly<Record<string, Word>> = {
   // Only this machine answers, so other nodes need no token document, and a durable write is saved.
-  standalone: (listen) => ({ type: 'http01-responder', shared: false, ...present({ listen }) }),
-  webroot: (rest, session) => ({
-    type: 'http01-webroot',
-    folders: partsIn(rest).map((folder) => keptPath('--http webroot:', folder, session)),
-  }),
-  stateless: (rest) => ({
-    type: 'http01-stateless',
-    ...present({ frontends: partsIn(rest).length === 0 ? undefined : partsIn(rest) }),
-  }),
+  standalone: { fresh: { type: 'http01-responder', shared: false }, typed: (listen) => ({ listen }) },
+  webroot: {
+    fresh: { type: 'http01-webroot' },
+    typed: (rest, session) => ({
+      folders: partsIn(rest).map((folder) => keptPath('--http webroot:', folder, session)),
+    }),
+  },
+  stateless: {
+    fresh: { type: 'http01-stateless' },
+    typed: (rest) => ({ frontends: partsIn(rest).length === 0 ? undefined : partsIn(rest) }),
+  },
 };
+
+interface Word {
+  readonly fresh: AdapterSettings;
+  readonly typed: (rest: string | undefined, session: Session) => Readonly<Record<string, unknown>>;
+}
 
 const partsIn = (list = ''): readonly string[] => list.split(',').filter((part) => part !== '');
 
@@ -98,16 +104,14 @@ async function writeHttpSolver(how: string, choosing: Choosing): Promise<string>
     });
   if (word === 'webroot' && partsIn(rest).length === 0)
     throw fail('usage/flag-needs', { flag: '--http webroot', needed: 'a folder: --http webroot:/var/www/html' });
-  return writeSolver({ name: word, settings: make(rest, session) }, `--http ${how}`, choosing);
+  return writeRefined({ name: word, settings: make.fresh }, make.typed(rest, session), choosing, `--http ${how}`);
 }
 
 /** @param listen the address to listen on; by default, port 443 */
 const writeAlpnSolver = (listen: string | undefined, choosing: Choosing): Promise<string> =>
-  writeSolver(
-    {
-      name: 'tls-alpn',
-      settings: { type: 'tls-alpn01', shared: false, ...present({ listen }) },
-    },
-    listen === undefined ? '--tls-alpn' : `--tls-alpn ${listen}`,
+  writeRefined(
+    { name: 'tls-alpn', settings: { type: 'tls-alpn01', shared: false } },
+    { listen },
     choosing,
+    listen === undefined ? '--tls-alpn' : `--tls-alpn ${listen}`,
   );

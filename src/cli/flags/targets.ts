@@ -15,7 +15,7 @@ export const nginxFlags = ['nginxCtl', 'nginxServerRoot'] as const;
 /** Returns the deployers of --deploy, for commands that take no other settings. */
 export async function deployersFromFlags(session: Session, settings: Settings): Promise<Deployers> {
   const written = new Written();
-  const names = Object.keys(writeDeployers(written, session, settings));
+  const names = Object.keys(writeDeployers(written, { session, settings, kept: undefined }));
   const { deployers } = await written.settings(session, { deployers: settings.deployers });
   return Object.fromEntries(names.map((name) => [name, deployers[name]!]));
 }
@@ -33,14 +33,17 @@ export function writeTargets(
   { session, settings, kept }: Choosing,
 ): Deployers {
   const isKept = kept !== undefined && session.invocation.flags['deploy'] === undefined;
-  const deployers = isKept ? kept.deployers : writeDeployers(written, session, settings);
+  const deployers = isKept ? kept.deployers : writeDeployers(written, { session, settings, kept });
   if (!isKept) written.set([...path, 'deploy'], Object.keys(deployers));
   writeNginx(written, session, deployers);
   return isKept ? kept.deployers : settings.deployers;
 }
 
-/** Writes the deployers that --deploy describes. Returns them, and the declared ones that it names. */
-function writeDeployers(written: Written, session: Session, settings: Settings): Deployers {
+/**
+ * Writes the deployers that --deploy describes. Returns them, and the declared ones that it names. A stored target of
+ * the same folder keeps its options.
+ */
+function writeDeployers(written: Written, { session, settings, kept }: Choosing): Deployers {
   const deployers: Record<string, Deployers[string]> = {};
   const typed = new Map<string, string>();
   for (const text of given(session.invocation.flags, 'deploy') ?? []) {
@@ -58,8 +61,10 @@ function writeDeployers(written: Written, session: Session, settings: Settings):
     if (other !== undefined)
       throw fail('usage/flags-exclude', { one: other, other: flag, reason: 'they are the same target' });
     typed.set(name, flag);
-    deployers[name] = declared ?? { name, settings: made };
-    if (!declared) written.set(['deployers', name], made, flag);
+    const stored = kept !== undefined && Object.hasOwn(kept.deployers, name) ? kept.deployers[name] : undefined;
+    const deployer = declared ?? stored ?? { name, settings: made };
+    deployers[name] = deployer;
+    if (!declared) written.set(['deployers', name], deployer.settings, flag);
   }
   return deployers;
 }

@@ -4,6 +4,7 @@ import { adapterEntry, dns01Type, type Registry } from '../../config/registry.ts
 import type { ChallengeType } from '../../core/ca/challenge-type.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { AdapterSettings, NamedAdapter, Settings } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { Session } from '../context.ts';
 import type { Kept } from './kept.ts';
 import type { Written } from './written.ts';
@@ -54,6 +55,22 @@ export async function writeSolver(
       : { ...settings, options: { ...given, ...(settings['options'] as object) } };
   written.set(['solvers', name], whole, flag);
   return name;
+}
+
+/**
+ * Writes a solver that flags describe: the typed options, above those of the stored solver of this name and type, which
+ * no flag may give. An undefined option is removed.
+ */
+export function writeRefined(
+  { name, settings }: NamedAdapter,
+  typed: Readonly<Record<string, unknown>>,
+  choosing: Choosing,
+  flag: string,
+): Promise<string> {
+  const solvers = choosing.kept?.solvers ?? {};
+  const stored = Object.hasOwn(solvers, name) ? solvers[name]?.settings : undefined;
+  const base = stored?.type === settings.type ? { ...settings, ...stored } : settings;
+  return writeSolver({ name, settings: present({ ...base, ...typed }) as AdapterSettings }, flag, choosing);
 }
 
 export const providerOf = ({ type, provider }: AdapterSettings): string | undefined =>

@@ -267,6 +267,49 @@ describe('flags for a certificate that is stored', () => {
     expect(changes(done).toSorted()).toEqual(says.map((line) => `${name}: ${line}`).toSorted());
   });
 
+  /** Options that only a file, an editor or an import can give. */
+  const rich: Declared = {
+    ...stored,
+    spec: { ...stored.spec, deploy: ['files:/c', 'nginx:/n'] },
+    issuer: { ...stored.issuer, directory: other, test: true },
+    deployers: {
+      'files:/c': { type: 'files', path: '/c', mode: '0640', group: '33', layout: 'certbot', certbotName: 'w' },
+      'nginx:/n': { type: 'nginx', path: '/n', test: ['/opt/nginx', '-t'], reload: ['/opt/nginx', '-s', 'reload'] },
+    },
+  };
+  const answeredBy = (word: string, solver: Declared['solver']): Declared => ({
+    ...rich,
+    spec: { ...rich.spec, solver: word },
+    solver,
+  });
+  const hooks = { type: 'command', challenge: 'http-01', present: '/auth', timeout: '9m', env: { A: 'b' } };
+  it.each<readonly [argv: string, before: Declared]>([
+    [`${name} --agree-tos`, rich],
+    [`${name} --reuse-key`, rich],
+    [`${name} --key-type rsa2048`, rich],
+    [`${name} --resolver 192.0.2.1`, rich],
+    [`${name} --ca-file /ca.pem`, rich],
+    [`${name} --deploy-hook true`, rich],
+    [`${name} --http webroot:/w`, rich],
+    [`-d ${name},b.example.com --name ${name}`, rich],
+    [`${name} --issuer ${other}`, rich],
+    [`${name} --deploy files:/c`, rich],
+    [`${name} --deploy nginx:/n,files:/c`, rich],
+    [`${name} --deploy files:/c,files:/d`, rich],
+    [`${name} --http standalone`, answeredBy('standalone', { type: 'http01-responder', shared: true })],
+    [`${name} --http standalone:8080`, answeredBy('standalone', { type: 'http01-responder', shared: true })],
+    [`${name} --tls-alpn`, answeredBy('tls-alpn', { type: 'tls-alpn01', shared: true })],
+    [`${name} --http hook --auth-hook /auth`, answeredBy('hook', hooks)],
+    [`${name} --dns rfc2136`, answeredBy('rfc2136', overDns.solver)],
+  ])('keep stored options that no flag of theirs gives: issue %s', async (argv, before) => {
+    const files = { '/auth': '', '/tsig': 'c2VjcmV0' };
+    const declared = declaredOf(adHocOf(await again(argv, { files, env: { MINE: 'c2VjcmV0' } }, before)));
+    expect(declared.solver).toMatchObject(before.solver);
+    for (const target of declared.spec.deploy.filter((one) => one in before.deployers))
+      expect(declared.deployers[target]).toEqual(before.deployers[target]);
+    expect(declared.issuer.test).toBe(true);
+  });
+
   it('hide a secret that a declared solver had in itself', async () => {
     const options = { server: 'ns1', keyName: 'a', secret: 'bGl0ZXJhbA==' };
     const before = { ...overDns, solver: { ...overDns.solver, options } };
