@@ -86,6 +86,8 @@ function openCodeCache(set: string): CodeCache {
   function save(): void {
     if (isComplete) return;
     try {
+      // Another user's link must not decide where this user creates a folder.
+      if (trustedAt(set).untrusted) return;
       const isNew = fs.mkdirSync(set, { recursive: true, mode: 0o700 }) !== undefined;
       const writable = trusted(set);
       if (writable === undefined) return;

@@ -4,6 +4,7 @@ import {
   chmod,
   chown,
   cp,
+  lchown,
   lstat,
   mkdir,
   readdir,
@@ -328,6 +329,17 @@ describe('without a place for the code cache', () => {
       async (folder) => {
         await symlink('circle', join(folder, 'circle'));
         return { CERTFLEET_CODE_CACHE: join(folder, 'circle/cache') };
+      },
+    ],
+    [
+      'a link on the way belongs to another user',
+      async (folder) => {
+        if (!isRoot) return { CERTFLEET_CODE_CACHE: 'off' };
+        await mkdir(join(folder, 'target'));
+        await chown(join(folder, 'target'), user, user);
+        await symlink('target', join(folder, 'link'));
+        await lchown(join(folder, 'link'), stranger, stranger);
+        return { CERTFLEET_CODE_CACHE: join(folder, 'link') };
       },
     ],
     [
