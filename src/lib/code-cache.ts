@@ -92,12 +92,19 @@ function openCodeCache(set: string): CodeCache {
       const writable = trusted(set);
       if (writable === undefined) return;
       if (isNew) removeOldSets(dirname(writable));
-      // Also rewrites code from the cache, because functions that no earlier run called are compiled now.
-      for (const { script, source, name } of loaded)
-        write(join(writable, name), () => {
+      const drafts = fs.mkdtempSync(join(writable, draftPrefix));
+      try {
+        removeOldDrafts(writable, drafts);
+        // Also rewrites code from the cache, because functions that no earlier run called are compiled now.
+        for (const { script, source, name } of loaded) {
           const data = script.createCachedData();
-          return Buffer.concat([checkOf(source, data), data]);
-        });
+          // Not synced, because a file damaged by a power cut fails the check.
+          fs.writeFileSync(join(drafts, name), Buffer.concat([checkOf(source, data), data]), { mode: 0o600 });
+          fs.renameSync(join(drafts, name), join(writable, name));
+        }
+      } finally {
+        fs.rmSync(drafts, { recursive: true, force: true });
+      }
     } catch {
       // The disk is full or read-only, or the folder is being removed. The next run compiles again.
     }
@@ -158,23 +165,17 @@ function read(path: string, source: Buffer): Buffer | undefined {
   }
 }
 
-/**
- * Writes a file under a temporary name until it is complete. It is not synced, because a file damaged by a power cut
- * fails the check.
- */
-function write(path: string, content: () => Buffer): void {
-  const draft = `${path}.${process.pid}`;
-  const file = fs.openSync(draft, 'wx', 0o600);
-  try {
-    try {
-      fs.writeFileSync(file, content());
-    } finally {
-      fs.closeSync(file);
-    }
-    fs.renameSync(draft, path);
-  } catch (error) {
-    fs.rmSync(draft, { force: true });
-    throw error;
+/** Each run writes its files in a folder of its own, because processes of two containers may have the same PID. */
+const draftPrefix = 'draft-';
+const hourMs = 3_600_000;
+
+/** Removes the drafts that killed processes left. Others may still be at work on younger ones. */
+function removeOldDrafts(set: string, own: string): void {
+  const { mtimeMs: now } = fs.lstatSync(own);
+  for (const name of fs.readdirSync(set)) {
+    const path = join(set, name);
+    if (name.startsWith(draftPrefix) && now - fs.lstatSync(path).mtimeMs > hourMs)
+      fs.rmSync(path, { recursive: true, force: true });
   }
 }
 

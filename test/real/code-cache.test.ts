@@ -271,12 +271,28 @@ describe('the code cache', () => {
     expect(await inodes()).toEqual(before);
   });
 
-  it('is written although a killed process left half a file', async () => {
-    const { env, set } = await filled();
-    const file = await entry(set);
-    await rename(file, `${file}.99999`);
-    await truncate(`${file}.99999`, 10);
+  it('is written although a process with the same PID was killed as it wrote, and what that left is removed', async () => {
+    const preload = join(await temporaryFolder('code-cache-preload'), 'preload.cjs');
+    await writeFile(
+      preload,
+      `Object.defineProperty(process, 'pid', { value: 4242 });
+       if (process.env.KILLED) require('node:fs').renameSync = () => require('node:child_process').execSync('kill -KILL $PPID');`,
+    );
+    const folder = join(await temporaryFolder('code-cache'), 'certfleet');
+    const env = { CERTFLEET_CODE_CACHE: folder, NODE_OPTIONS: `--require=${preload}` };
+    await run({ env: { ...env, KILLED: '1' } });
+    const set = join(folder, (await readdir(folder))[0]!);
+    const left = await readdir(set);
+    expect(left).toHaveLength(1);
     expect(await run({ env })).toSatisfy(isRight);
+    const file = await entry(set);
+    // It may be at work still.
+    expect(await readdir(set)).toEqual(expect.arrayContaining(left));
+
+    await utimes(join(set, left[0]!), 1, 1);
+    await rm(file);
+    expect(await run({ env })).toSatisfy(isRight);
+    expect((await readdir(set)).filter((name) => !name.endsWith('.cjs.bin'))).toEqual([]);
     expect(existsSync(file)).toBe(true);
   });
 });
@@ -375,7 +391,8 @@ describe('without a place for the code cache', () => {
     atEnd(() => void execFileSync('umount', ['--lazy', folder]));
     const env = { CERTFLEET_CODE_CACHE: join(folder, 'cache') };
     for (let i = 0; i < 2; i++) expect(await run({ env, ...(uid !== undefined && { uid }) })).toSatisfy(isRight);
-    const left = (await readdir(folder, { recursive: true })).filter((name) => /\.bin\.\d+$/.test(name));
-    expect(left).toEqual([]);
+    const left = await readdir(folder, { recursive: true, withFileTypes: true });
+    expect(left.filter((one) => one.isFile() && !one.name.endsWith('.cjs.bin'))).toEqual([]);
+    expect(left.filter(({ name }) => name.startsWith('draft-'))).toEqual([]);
   });
 });
