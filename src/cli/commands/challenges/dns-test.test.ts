@@ -159,14 +159,17 @@ it.each<Row>([
     },
     warns: ['There is no store at /var/lib/certfleet, so nothing is journalled.'],
   },
-  {
-    what: 'does not say that `renew` repeats the test',
+  ...[
+    fail('dns/failed', { provider: 'rfc2136', name: 'x', reason: 'HTTP 500' }),
+    fail('dns/limited', { provider: 'rfc2136', reason: 'HTTP 429' }),
+  ].map((error) => ({
+    what: `gives the hint of ${error.code}, which does not say that \`renew\` repeats the test`,
     argv: 'dns test rfc2136 example.com',
-    ...trying({ error: fail('dns/failed', { provider: 'rfc2136', name: 'x', reason: 'HTTP 500' }) }),
+    ...trying({ error }),
     code: 5,
-    warns: ['rfc2136 failed to change x: HTTP 500'],
+    warns: [error.message, error.hint],
     never: ['certfleet renew'],
-  },
+  })),
   { what: 'needs a zone', argv: 'dns test rfc2136', code: 2, warns: ["missing required argument 'zone'"] },
   {
     what: 'refuses an address',

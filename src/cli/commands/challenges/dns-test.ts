@@ -39,7 +39,7 @@ export const dnsTest: Run = async (session) => {
   const { error, ...rest } = report;
   session.printJson({ object: 'dns-test', solver: solver.name, provider, ...rest, ok: error === undefined });
   if (!session.quiet) for (const line of conclusions(report, title)) session.print(line);
-  if (error) throw orDeclared(withoutRenewal(error));
+  if (error) throw orDeclared(error);
   if (!session.quiet)
     session.noteWhole(`Next: get a certificate:\n  ${issueLine(session, solver.name, record, below, report)}`);
   return 0;
@@ -87,20 +87,6 @@ function issueLine(
 
 /** The first label of challenge records. */
 const label = '_acme-challenge.';
-
-/** Returns the error without advice about `certfleet renew`, which does not repeat a test. */
-function withoutRenewal(error: CertfleetError): CertfleetError {
-  const hint = hints.get(error.code);
-  return hint === undefined ? error : new CertfleetError(error.code, error.message, hint, error as FailOptions);
-}
-
-const hints: ReadonlyMap<string, string> = new Map([
-  ['dns/limited', 'Nothing was changed. Try again later.'],
-  [
-    'dns/failed',
-    'The fault is on the provider’s side. Try again later; if it lasts, look at the provider’s status page.',
-  ],
-]);
 
 function recordFrom({ invocation }: Session): string | undefined {
   const typed = textOf(invocation.flags['record']);
