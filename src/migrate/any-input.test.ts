@@ -198,6 +198,10 @@ describe.each(Object.entries(machines))('%s', (client, texts) => {
     for (const name of Object.keys(texts)) await check(client, name, odd[what]!);
   });
 
+  it('has a link to itself in place of each of its files', async () => {
+    for (const name of Object.keys(texts)) await check(client, name, `->${name.slice(name.lastIndexOf('/') + 1)}`);
+  });
+
   it('has half of each of its files', async () => {
     for (const [name, text] of Object.entries(texts))
       for (const part of [0.1, 0.3, 0.5, 0.7, 0.9]) await check(client, name, text.slice(0, text.length * part));

@@ -16,6 +16,9 @@ export interface MemoryFiles extends Files, Omit<FilesWithin, 'read'> {
   contents(folder: string): Readonly<Record<string, string>>;
 }
 
+/** The limit of Linux. */
+const maxLinks = 40;
+
 export function memoryFiles(now: () => Date): MemoryFiles {
   const nodes = new Map<string, Node>();
   const clean = (path: string): string => normalize(path).replace(/(?<=.)\/$/, '');
@@ -52,8 +55,13 @@ export function memoryFiles(now: () => Date): MemoryFiles {
     },
     untrusted: async () => undefined,
     async place(path) {
-      const node = nodes.get(clean(path));
-      return node?.kind === 'symlink' ? files.place(resolve(dirname(clean(path)), node.target)) : { path: clean(path) };
+      let at = clean(path);
+      for (let links = 0; links <= maxLinks; links += 1) {
+        const node = nodes.get(at);
+        if (node?.kind !== 'symlink') return { path: at };
+        at = resolve(dirname(at), node.target);
+      }
+      throw refusal('ELOOP', path);
     },
     async list(folder) {
       const at = clean(folder);
