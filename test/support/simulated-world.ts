@@ -10,6 +10,7 @@ import type { Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Http } from '../../src/ports/http.ts';
+import type { Pki } from '../../src/ports/pki.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
@@ -20,6 +21,7 @@ import { createSimulatedCa, type SimulatedCaOptions } from './acme-ca.ts';
 import { fakeProcesses } from './fake-processes.ts';
 import { engineOf, reconcile } from './passes.ts';
 import { mortal, passing } from './passing-time.ts';
+import { rsaKeyPem } from './rsa-keys.ts';
 import { randomOf, seeded } from './seeded.ts';
 import { httpTo, silent } from './simulated-http.ts';
 
@@ -34,6 +36,15 @@ export interface ReplicaOptions {
   /** How far the wall clock of its machine is ahead of the CA's. */
   readonly aheadMs?: () => number;
 }
+
+// Making an RSA key takes another thread, and so an unknown part of the simulated time (see `passing`). What makes them
+// is tested in src/x509.
+const rsaKey = async () => new Secret(rsaKeyPem(2048));
+const withReadyRsaKey: Pki = {
+  ...pki,
+  newKey: (type) => (type === 'rsa2048' ? rsaKey() : pki.newKey(type)),
+  newAccountKey: (type) => (type === 'RS256' ? rsaKey() : pki.newAccountKey(type)),
+};
 
 export const dayMs = 86_400_000;
 const { signal } = new AbortController();
@@ -114,7 +125,7 @@ export async function createSimulatedWorld(
       random,
       processes: fakeProcesses({ pid, dead }),
       vantage: { name: 'here', get: nowhere, handshake: nowhere },
-      pki,
+      pki: withReadyRsaKey,
       reporter: options.reporter ?? { report() {} },
       lookup: async () => [],
       connect: {
