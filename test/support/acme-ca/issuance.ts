@@ -46,8 +46,9 @@ const dayMs = 86_400_000;
 export function createAuthority(now: Date): Authority {
   const chance = seeded('authority');
   const newSerial = () => serialOf(chance);
-  const root = newParty('Simulated Root');
-  const intermediate = newParty('Simulated Intermediate');
+  const [rootKeys, intermediateKeys] = readyKeys();
+  const root: Party = { name: 'Simulated Root', ...rootKeys };
+  const intermediate: Party = { name: 'Simulated Intermediate', ...intermediateKeys };
   // Long before and after any time that a test sets.
   const validity = {
     notBefore: new Date(now.getTime() - 3650 * dayMs),
@@ -72,7 +73,7 @@ export function createAuthority(now: Date): Authority {
       extensions: [...caExtensions(), subjectKeyIdentifier(root.keyId)],
     }),
     intermediatePem: intermediateBy(root),
-    crossSigned: (n) => intermediateBy(newParty(`Other Root ${n}`)),
+    crossSigned: (n) => intermediateBy({ name: `Other Root ${n}`, ...newKeys() }),
     issue({ spkiDer, identifiers, profile, notBefore, notAfter: chosenEnd }) {
       const serial = newSerial();
       const name = profile.commonName ? identifiers.find((i) => i.type === 'dns')?.value : undefined;
@@ -115,10 +116,24 @@ interface Party {
   readonly keyId: Uint8Array;
 }
 
-function newParty(name: string): Party {
+type Keys = Omit<Party, 'name'>;
+
+/** The keys of the last authorities, which the next ones get again: making them took a fortieth of the simulations. */
+const ready: Keys[] = [];
+let authorities = 0;
+
+/** Different ones for some authorities in a row, so that those in one test have different roots. */
+function readyKeys(): readonly [root: Keys, intermediate: Keys] {
+  const at = 2 * (authorities++ % 8);
+  ready[at] ??= newKeys();
+  ready[at + 1] ??= newKeys();
+  return [ready[at], ready[at + 1]!];
+}
+
+function newKeys(): Keys {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const spkiDer = publicKey.export({ format: 'der', type: 'spki' });
-  return { name, key: privateKey, spkiDer, keyId: keyIdOf(spkiDer) };
+  return { key: privateKey, spkiDer, keyId: keyIdOf(spkiDer) };
 }
 
 function certificate(fields: {
