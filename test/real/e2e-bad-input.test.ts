@@ -72,7 +72,7 @@ describe('by flags', () => {
   const standalone = ['--http', 'standalone:127.0.0.1:1'];
   const cases: readonly (readonly [string, readonly string[], keyof typeof errorTable, RegExp])[] = [
     ['an empty list', [], 'identifier/empty-list', /no identifier was given/],
-    ['101 names', ['-d', names(101), ...standalone], 'identifier/too-many', /101 identifiers .* at most 100/],
+    ['101 names', ['-d', names(101), ...standalone], 'identifier/too-many', /101 identifiers, .* at most 100/],
     [
       'an underscore',
       ['-d', 'a_b.example.com', ...standalone],
@@ -242,7 +242,7 @@ describe('in the configuration', () => {
     [
       '101 names',
       () => replaced('identifiers', `    identifiers: [${names(101)}]`),
-      /:8: 101 identifiers .* at most 100/,
+      /:8: the certificate has 101 identifiers, .* at most 100/,
     ],
     [
       'an invalid name',
@@ -406,7 +406,7 @@ describe('the machine', () => {
     await writeFile(filler, Buffer.alloc(20 * 1024 * 1024));
     const full = await issue();
     expect([full.status, full.stdout], full.stderr).toEqual([7, '']);
-    expect(stderrOf(full)).toMatch(/the disk is full: \S+ MiB are free, 16 are needed/);
+    expect(stderrOf(full)).toMatch(/the disk is full: \S+ MiB are free, but 16 MiB are needed/);
     await rm(filler);
     execFileSync('mount', ['-o', 'remount,ro', folder]);
     const readOnly = await issue();

@@ -191,7 +191,7 @@ describe.skipIf(!isRoot)('an import', () => {
         chmodSync(join(base, 'tmp'), 0o1777);
         return join(base, 'tmp/key.pem');
       },
-      /tmp, which belongs to root, can be changed by every user.*choose another place than \S+\/tmp,/,
+      /tmp, which belongs to root, can be changed by every user.*choose a place other than \S+\/tmp,/,
     ],
     [
       'a link of another user',

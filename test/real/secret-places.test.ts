@@ -115,7 +115,7 @@ describe.skipIf(!isRoot)('a folder', () => {
       ['store', 'key', join(folder, 'k')],
       ['store', 'key', join(folder, 'new/k')],
     ]) {
-      const words = expect.stringMatching(/other users could take the (backup|key) from there/);
+      const words = expect.stringMatching(/other users could read the (backup|key) there/);
       expect([line, await run(...line)]).toEqual([line, { code: 2, stdout: '', stderr: words }]);
     }
     expect(readdirSync(folder)).toEqual([]);
@@ -215,7 +215,10 @@ describe.skipIf(!isRoot)('a backup', () => {
       'of another user',
       (backup) => {
         chownSync(backup, stranger, stranger);
-        return [backup, `${backup} belongs to user ${stranger} Look at ${backup}, and run \`chown root ${backup}\``];
+        return [
+          backup,
+          `${backup} belongs to user ${stranger} A backup names commands that run as the user that runs certfleet. Check ${backup}, then run \`chown root ${backup}\``,
+        ];
       },
     ],
     [

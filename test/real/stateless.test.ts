@@ -110,7 +110,7 @@ describeWith(['pebble', 'nginx', 'haproxy'], 'http01-stateless', () => {
       expect([again.status, stderrOf(again)]).toEqual([
         7,
         expect.stringMatching(
-          /a\.example\.test waits for the key rollover of the account at \S+, started at 20\S+ \S+ UTC; run/,
+          /a\.example\.test is waiting for the key rollover of the account at \S+, which started at 20\S+ \S+ UTC; run/,
         ),
       ]);
       expect(status.stdout).toContain('a.example.test waits for the key rollover');

@@ -148,7 +148,7 @@ describe.skipIf(!disk)('a real small disk', () => {
 
     fill(4);
     const early = await failureOf(store.check(signal));
-    expectUnusable(early, /the disk is full: \d\.\d MiB are free, 16 are needed/);
+    expectUnusable(early, /the disk is full: \d\.\d MiB are free, but 16 MiB are needed/);
     // Low, but not full: work that has begun is finished.
     const second = await write(store, 'two', revision);
 

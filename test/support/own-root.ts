@@ -8,6 +8,11 @@ import { join } from 'node:path';
  */
 export default function setup(): () => void {
   const root = mkdtempSync(join(tmpdir(), 'certfleet-root-'));
+  const cache = mkdtempSync(join(tmpdir(), 'certfleet-cache-'));
   process.env['CERTFLEET_ROOT'] = root;
-  return () => rmSync(root, { recursive: true, force: true });
+  // Below the root, it would be among what tests leave there.
+  process.env['CERTFLEET_CODE_CACHE'] = cache;
+  return () => {
+    for (const folder of [root, cache]) rmSync(folder, { recursive: true, force: true });
+  };
 }
