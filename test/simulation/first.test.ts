@@ -4,6 +4,7 @@ import { withSolver as solvedBy } from '../../src/core/lineage/test-lineages.ts'
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine, Looks } from '../../src/engine/engine.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
+import type { Job } from '../../src/engine/run/job.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import { acmeProblem } from '../support/acme-ca.ts';
 import {
@@ -27,6 +28,19 @@ async function left({ store }: World): Promise<readonly string[]> {
   for (const kind of ['lineage', 'key', 'version', 'credential'] as const)
     for await (const page of store.scan(kind, signal)) found.push(...page.map(({ key }) => `${kind}/${key.name}`));
   return found;
+}
+
+/** A process that is killed when it has the lease and sets up its solver. */
+async function killedAfterLease(world: World, jobs: Job): Promise<void> {
+  await new Promise<void>((killed) => {
+    const solver = () => {
+      world.dead.add(1);
+      killed();
+      return new Promise<never>(() => {});
+    };
+    void issue(world.replica(1, { solver }), jobs, signal);
+  });
+  expect((await world.readLineage())?.work).toMatchObject({ step: 'lease', order: {} });
 }
 
 /** The same process with something wrong: its clock, its terms, its CA, what the CA would find. */
@@ -124,6 +138,21 @@ describe('a first issue by flags', () => {
     const solver: Solver = { ...world.solver, preflight: noZone };
     await issue(world.replica(2, { solver }), { ...byFlags, obeyBackoff: true }, signal);
     expect(await left(world)).toEqual([]);
+  });
+
+  it('that was killed right after the lease owes no removal with a solver that prepares nothing', async () => {
+    const world = await createSimulatedWorld();
+    const wanted = solvedBy(simulatedSpec(), { type: 'dns01', provider: 'sim' }, 'sim');
+    const jobs = { ...byFlags, wanted };
+    await killedAfterLease(world, jobs);
+    const solver = () => noKey();
+    const cron = await issue(world.replica(2, { solver }), { ...jobs, isStored: true, obeyBackoff: true }, signal);
+    expect(cron).toMatchObject({ result: 'failed', error: { code: 'config/credential-missing' } });
+    expect([cron.left, (await world.readLineage())?.tombstones]).toEqual([undefined, undefined]);
+    const again = await issue(world.replica(3), jobs, signal);
+    expect(again).toMatchObject({ result: 'issued' });
+    expect(again.left).toBeUndefined();
+    expect(world.ca.requests.filter(({ kind }) => kind === 'newOrder')).toHaveLength(1);
   });
 
   it('that cannot store its credentials leaves no key', async () => {

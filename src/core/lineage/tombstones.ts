@@ -2,7 +2,7 @@ import { type ChallengeType, staysAfterOrder } from '../ca/challenge-type.ts';
 import { canonical } from '../spec/same-spec.ts';
 import type { Presenter, StoredSpec } from '../spec/spec.ts';
 import { type PartSpec, partFor, partsOf } from '../spec/spec-parts.ts';
-import { makesRule } from '../spec/traits.ts';
+import { makesRule, mayPrepare } from '../spec/traits.ts';
 import type { Json } from '../text/json.ts';
 import { present } from '../text/present.ts';
 import { encodeDocument, type Lineage, type Tombstone, type Work } from './lineage.ts';
@@ -25,6 +25,10 @@ export interface Presented {
 /** Reports whether a spec's solvers prepare a forward rule rather than a probe. */
 export const ruleStays = ({ parts }: Pick<StoredSpec, 'parts'>): boolean =>
   parts.some(({ solver }) => makesRule(solver.settings));
+
+/** Returns the intent of a probe or a forward rule, if a solver of the spec may create one. */
+export const probeIntent = ({ parts }: Pick<StoredSpec, 'parts'>): 'ours' | undefined =>
+  parts.some(({ solver }) => mayPrepare(solver.settings)) ? 'ours' : undefined;
 
 /** Describes what a solver of this spec presented. */
 export const nameOfPresented = (presented: Presented, spec: StoredSpec): string =>
@@ -56,7 +60,9 @@ export function owedBy({ name, work, spec }: Pick<Lineage, 'name' | 'work' | 'sp
   if (!work.probe) return presented;
   const probe = { type: 'http-01', identifier: name, token: '', thumbprint: '', probe: true } as const;
   const parts = partsOf(spec);
-  const probes = parts.length > 1 ? parts.map((part) => ({ ...probe, by: presenterOf(part) })) : [probe];
+  const probes = parts
+    .filter(({ solver }) => mayPrepare(solver.settings))
+    .map((part) => (parts.length > 1 ? { ...probe, by: presenterOf(part) } : probe));
   return [...probes, ...presented];
 }
 

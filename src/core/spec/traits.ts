@@ -16,6 +16,12 @@ export const manualProvider = 'manual';
 export const isPerson = ({ settings: { type, provider }, uses = [] }: NamedAdapter): boolean =>
   (type === dns01Type && provider === manualProvider) || uses.some(isPerson);
 
+/**
+ * Reports whether a solver may create something before the order: a probe or a rule. DNS-01 creates nothing, and
+ * without its provider's secrets, which may be gone, it could not even be asked to remove nothing.
+ */
+export const mayPrepare = ({ type }: AdapterSettings): boolean => type !== dns01Type;
+
 /** Reports whether a solver prepares a rule, which stays until the challenges are removed. */
 export const makesRule = ({ type }: AdapterSettings): boolean => type === forwardRuleType;
 

@@ -12,7 +12,7 @@ import {
   unfinishedWork,
   type Work,
 } from '../lineage.ts';
-import { owesCleanup } from '../tombstones.ts';
+import { owesCleanup, probeIntent } from '../tombstones.ts';
 import { parkedOf, versionsOf, withRetired } from './parts.ts';
 import { change, type Transition, whileHeld, withWork } from './transition.ts';
 
@@ -73,7 +73,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
       challenges: before?.challenges ?? [],
       thumbprint: before?.thumbprint,
       accountUrl: before?.accountUrl,
-      ...(before?.probe ? { probe: 'left' } : onlyDelivers || facts.unusable ? {} : { probe: 'ours' }),
+      probe: before?.probe ? 'left' : onlyDelivers || facts.unusable ? undefined : probeIntent(wanted),
       takenOver: before?.takenOver || claim.isDoubtful ? true : undefined,
     };
     const stored: Omit<Lineage, 'origin' | 'spec' | 'deployments'> = lineage ?? { schema: 1, name: wanted.name };

@@ -5,6 +5,7 @@ import type { Json } from '../../text/json.ts';
 import { present } from '../../text/present.ts';
 import { recordsOf, withKept, withoutRefused } from '../kept-records.ts';
 import type { JournalledChallenge, KeptRecord, Lineage, Tombstone, Work } from '../lineage.ts';
+import { probeIntent } from '../tombstones.ts';
 import { droppedBefore, givenUp, tombstonesAfter, withoutProbe } from './parts.ts';
 import { type Held, type Transition, whileHeld, withWork } from './transition.ts';
 
@@ -35,7 +36,7 @@ export const pastRemoved = (facts: {
         // Settings that equal the earlier ones again are not a change.
         before: before && !sameSpec(before.spec, facts.wanted) ? before : undefined,
         challenges: [],
-        probe: work.step === 'deploy' ? undefined : 'ours',
+        probe: work.step === 'deploy' ? undefined : probeIntent(facts.wanted),
       },
     };
   });
