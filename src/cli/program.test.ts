@@ -58,6 +58,10 @@ describe('a command line that cannot be parsed', () => {
     ['issue -d a.test -w /srv', "unknown option '-w'; use `--http webroot:FOLDER` instead"],
     ['issue -d a.test --cert-name a', "unknown option '--cert-name'; use `--name` instead"],
     ['issue -d a.test --accept-tos', "unknown option '--accept-tos'; use `--agree-tos` instead"],
+    [
+      'import certbot --config-dir le',
+      "unknown option '--config-dir'; use `--store` (with `import certbot`, the folder as an argument) instead",
+    ],
     ['renew --force-renewal', "unknown option '--force-renewal'; use `--force` instead"],
     ['issue a.test -n', "unknown option '-n'; not needed: certfleet asks only on a terminal, and"],
     [

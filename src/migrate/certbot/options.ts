@@ -372,7 +372,7 @@ const table = (): readonly CertbotOption[] => [
     value: 'folder',
     keep: 'configDir',
     keys: 'config_dir',
-    own: '`--store`',
+    own: '`--store` (with `import certbot`, the folder as an argument)',
     why: 'certificates go to its `live/NAME`, the store is in its `certfleet`',
   },
   { flags: '-c --config', value: 'file', keep: 'cliIni', why: 'names certbot’s `cli.ini`' },
