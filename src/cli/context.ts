@@ -100,6 +100,8 @@ export interface Session {
   /** The targets that received each certificate in this run, by the certificate's name. */
   readonly delivered: ReadonlyMap<string, readonly string[]>;
   world(): Promise<World>;
+  /** Names the store, as --store does, before the settings are loaded. */
+  useStore(folder: string): void;
   /** Returns the configuration with --store applied. */
   settings(): Promise<Settings>;
   /**

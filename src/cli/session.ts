@@ -131,6 +131,9 @@ export function openSession(
       });
       return world;
     },
+    useStore: (store) => {
+      Object.assign(session, { invocation: { ...invocation, flags: { ...invocation.flags, store } } });
+    },
     settings: () => {
       settings ??= readSettings(session).then((read) => {
         loadedSettings = read;

@@ -453,6 +453,13 @@ const rows: readonly Row[] = [
     code: 2,
     warns: ['run `certfleet import certbot /le --in-place --store /le/certfleet`'],
   },
+  {
+    what: 'a certificate that certbot has in another folder, which its cli.ini names',
+    argv: 'certbot certonly --standalone -d example.org --config /c.ini',
+    files: { '/c.ini': 'config-dir = /le\n', '/le/renewal/example.org.conf': '' },
+    code: 2,
+    warns: ['run `certfleet import certbot /le --in-place --store /le/certfleet`'],
+  },
   ...['renew', 'certificates', 'renew without a store', 'certificates without a store'].map(
     (where): Row => ({
       what: `${where} where only certbot has certificates`,

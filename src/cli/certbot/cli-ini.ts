@@ -34,6 +34,9 @@ export async function withCliIni(session: Session): Promise<CertbotWords> {
   if (!bytes) return typed;
   session.debug(`flags of ${path} count, too`);
   const whole = readCertbot([...iniWords(new TextDecoder().decode(bytes), path, cliIni !== undefined), ...args]);
+  // The parser has already done so for a --config-dir that was typed.
+  const folder = whole.values.configDir;
+  if (folder !== undefined && session.invocation.flags['store'] === undefined) session.useStore(`${folder}/certfleet`);
   // The file may have flags for orders. They do not choose which certificates to renew.
   return typed.verb === 'renew' ? { ...whole, domains: typed.domains, ofOrder: typed.ofOrder } : whole;
 }
