@@ -62,6 +62,30 @@ describe('edit', () => {
     expect(written).toEqual({});
   });
 
+  it.each([
+    ['accountKey: RS256', 'account key: none → RS256', /agreeToTerms: true/],
+    ['newAccount: true', 'a new account: none → if needed', /agreeToTerms: true/],
+  ])('names each change: %s', async (line, says, before) => {
+    const { code, stderr } = await edit((text) => text.replace(before, `$&\n    ${line}`));
+    expect(code).toBe(0);
+    expect(stderr).toContain(says);
+  });
+
+  it.each([
+    ['warn all', 'warn some', 'pre-hook: warn all, then stop it → warn some, then stop it'],
+    ['        pre: warn all', '$&\n        deploy: first it', 'deploy hook: reload it → first it, then reload it'],
+    ['        pre: warn all', '$&\n        post: after all', 'post-hook: none → after all'],
+  ])('names a change of what runs before a hook: %s → %s', async (from, to, says) => {
+    expect((await edit((text) => text.replace(from, to))).stderr).toContain(says);
+  });
+
+  it('refuses a setting of no certificate', async () => {
+    const { code, stderr, adHoc } = await edit((text) => `${text}leaseTtl: 30s\n`);
+    expect(code).toBe(2);
+    expect(stderr).toContain('"leaseTtl" is no setting of a certificate; it belongs in certfleet.yaml');
+    expect(adHoc).toBeUndefined();
+  });
+
   it('removes a hook and a target', async () => {
     const { adHoc } = await edit((text) =>
       text

@@ -138,12 +138,18 @@ async function check(
     return {
       complaints: problems.map(({ line, message }) => (line === undefined ? message : `line ${line}: ${message}`)),
     };
+  const foreign = ofNoCertificate.exec(text)?.[1];
+  if (foreign !== undefined)
+    return { complaints: [`"${foreign}" is no setting of a certificate; it belongs in certfleet.yaml`] };
   const [spec, another] = settings.certificates;
   if (!spec || another) return { complaints: ['there must be exactly one certificate'] };
   if (spec.name !== name) return { complaints: [`a certificate cannot be renamed: its name is ${name}`] };
   const wanted = storedSpecOf(settings, spec);
   return { wanted: /^preflight:/m.test(text) ? wanted : { ...wanted, preflight } };
 }
+
+/** The settings of a configuration that are not stored with a certificate. */
+const ofNoCertificate = /^(store|storeKey|shutdownBudget|leaseTtl|deployTimeout|deployDeadline):/m;
 
 const mark = '#! ';
 const withComplaints = (text: string, complaints: readonly string[]): string =>

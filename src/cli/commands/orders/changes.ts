@@ -53,6 +53,8 @@ function settingsOf(spec: StoredSpec): readonly (readonly [string, Json | undefi
     ['account', accountOf(issuer.settings).name],
     ['EAB key', issuer.settings.eab?.hmacKey === undefined ? undefined : secretText(issuer.settings.eab.hmacKey)],
     ['EAB algorithm', issuer.settings.eab?.algorithm],
+    ['account key', issuer.settings.accountKey],
+    ['a new account', issuer.settings.newAccount ? 'if needed' : undefined],
     ['e-mail', issuer.settings.email],
     ['terms of service', issuer.settings.agreeToTerms ? 'agreed' : 'not agreed'],
     ['CA file', issuer.settings.caFile],
