@@ -3,7 +3,7 @@ import type { Secret as SecretType } from './core/errors/secret.ts';
 import { Secret } from './core/errors/secret.ts';
 import { endpointProblem, isApiEndpoint } from './core/names/api-endpoint.ts';
 import { present } from './core/text/present.ts';
-import { durationMs, durationPattern } from './core/text/span.ts';
+import { durationMs, durationPattern, longestDays } from './core/text/span.ts';
 import { isOwnVariable } from './core/trust/hook-variables.ts';
 import type { Balancer } from './ports/balancer.ts';
 import type { Deployer } from './ports/deployer.ts';
@@ -69,14 +69,12 @@ export const endpoint = (title = 'The APIâ€™s address, if it is not the vendorâ€
 
 const unitNeeded = (count: number) => `needs a unit: write ${count}s, or another of ms, s, m, h and d`;
 
-const longestDays = 36_500;
-
 /** A duration as text (`500ms`, `8s`, `2m`, `6h`, `30d`); the adapter gets milliseconds. */
 export const duration = (title: string) =>
   z
     .string({ error: ({ input }) => (Number.isInteger(input) ? unitNeeded(input as number) : undefined) })
     .regex(durationPattern, { error: 'a duration is a whole number and ms, s, m, h or d, for example 30s' })
-    // Far more is no date any more. A text of another form is no number here, and has its error.
+    // A text of another form is no number here, and has its error.
     .refine((text) => !(durationMs(text) > longestDays * 86_400_000), {
       error: `a duration is at most ${longestDays}d (100 years)`,
     })

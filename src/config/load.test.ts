@@ -64,6 +64,8 @@ describe('loadSettings', () => {
       endpoints: ['abc.example.com:443'],
     });
     expect(settings.solvers['dns']?.settings).toMatchObject({ options: { secret: 'file:/run/secrets/tsig' } });
+    const short = await load(whole.replace('"abc.example.com:443"', 'abc.example.com, "2001:db8::1"'));
+    expect(short.certificates[0]?.endpoints).toEqual(['abc.example.com:443', '[2001:db8::1]:443']);
   });
 
   it('has defaults without a file and for an empty one', async () => {
@@ -298,8 +300,20 @@ describe('problems', () => {
     [edited('9s', 'long'), '13: shutdownBudget: a duration is a whole number and ms, s, m, h or d, for example 30s'],
     [edited('http01Port: 5002', 'http01Port: 70000'), '12: preflight.http01Port: must be a number from 1 to 65535'],
     [
-      edited('"abc.example.com:443"', 'abc.example.com'),
+      edited('"abc.example.com:443"', '"a b:443"'),
       '10: certificates[0].endpoints[0]: must be an address and a port, like www.example.com:443',
+    ],
+    [edited('9s', '0s'), '13: shutdownBudget: must be at least 1s'],
+    [edited('leaseTtl: 1s', 'leaseTtl: 1ms'), '14: leaseTtl: must be at least 1s'],
+    [edited('deployTimeout: 3m', 'deployTimeout: 0s'), '15: deployTimeout: must be at least 1s'],
+    [`${whole}deployDeadline: 999ms\n`, '16: deployDeadline: must be at least 1s'],
+    [
+      edited('deploy: [edge], e', 'deploy: ["files:rel"], e'),
+      '10: certificates[0].deploy[0]: expected an absolute path after files:',
+    ],
+    [
+      edited('solver: web,', 'solver: web, notAfter: 999999d,'),
+      '10: certificates[0].notAfter: a duration is at most 36500d (100 years)',
     ],
     [
       edited('abc.example.com:443', '::1:443'),

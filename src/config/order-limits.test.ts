@@ -67,3 +67,15 @@ it.each<[string, string, readonly Identifier[], Wishes]>([
 ])('%s passes', (_what, name, identifiers, wishes) => {
   expect(check(name, identifiers, wishes)).not.toThrow();
 });
+
+it.each<[Wishes['validity'], string]>([
+  [{ notAfter: '-30d' }, 'that time has passed'],
+  [{ notAfter: '1h' }, 'at least two hours ahead'],
+  [{ notBefore: '30d', notAfter: '10d' }, 'would not be valid yet'],
+])('a duration is wrong at any time, so it is checked without a clock: %j', (validity, words) => {
+  const settings = { directory: 'https://ca.example.com/directory', email: [], agreeToTerms: true, test: false };
+  const order = { identifiers: names(1), issuer: { name: 'own', settings }, wishes: { validity } as Wishes };
+  expect(() => checkOrder(order)).toThrow(words);
+  const dated = { ...order, wishes: { validity: { notAfter: '2000-01-01T00:00:00Z' } } };
+  expect(() => checkOrder(dated)).not.toThrow();
+});

@@ -3,13 +3,13 @@ import { profileProblem } from '../core/ca/profiles.ts';
 import { fail } from '../core/errors/errors.ts';
 import type { Identifier } from '../core/names/identifier.ts';
 import type { IssuerSettings, Wishes } from '../core/spec/spec.ts';
-import { datesToOrder } from '../core/spec/validity.ts';
+import { datesToOrder, relativeOf } from '../core/spec/validity.ts';
 
 /**
  * Refuses an order that this CA is known to refuse, before any request to the CA. Fails with
  * `identifier/not-in-profile`, `config/ca-sets-validity` or `config/validity`.
  *
- * @param now the present time; without it, dates are not compared with it
+ * @param now the present time; without it, only dates that are durations are checked
  */
 export function checkOrder(
   order: {
@@ -27,5 +27,5 @@ export function checkOrder(
   if (!validity) return;
   const advice = Object.keys(profiles).length > 1 ? 'To choose a lifetime, choose one of its profiles.' : '';
   if (setsValidity) throw fail('config/ca-sets-validity', { issuer: issuer.name, advice });
-  if (now) datesToOrder(validity, now);
+  datesToOrder(now ? validity : relativeOf(validity), now ?? new Date(0));
 }

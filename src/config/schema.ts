@@ -4,7 +4,7 @@ import { isLineageName } from '../core/names/identifiers.ts';
 import { accountNameForm, accountNameRule } from '../core/spec/account.ts';
 import { accountKeyTypes } from '../core/spec/account-key.ts';
 import { duration, wholePath, z } from '../define.ts';
-import { parseHostPort } from './addresses.ts';
+import { formatHostPort, parseHostPort } from './addresses.ts';
 import { eabFields } from './external-account.ts';
 import { oneOf } from './problems.ts';
 import { bracketsOr, resolverAddress } from './resolver-address.ts';
@@ -86,10 +86,13 @@ const storeKey = z
   .union([keyReference, z.array(keyReference).min(1)])
   .transform((value) => (typeof value === 'string' ? [value] : value));
 
-const hostPort = (example: string) =>
-  z.string().refine((text) => parseHostPort(text) !== undefined, {
-    error: bracketsOr(`must be an address and a port, like ${example}`),
-  });
+const hostPort = (example: string, port: number) =>
+  z
+    .string()
+    .refine((text) => parseHostPort(text, port) !== undefined, {
+      error: bracketsOr(`must be an address and a port, like ${example}`),
+    })
+    .transform((text) => formatHostPort(parseHostPort(text, port)!)); // checked above
 
 const port = () => {
   const error = 'must be a number from 1 to 65535';
@@ -125,14 +128,16 @@ const certificate = z.strictObject({
     'One of `solvers`; may be left out if there is only one, or if every identifier names its own',
   ).optional(),
   deploy: z
-    .array(z.string())
+    .array(
+      z.string().refine((text) => !/^files:(?!\/)/.test(text), { error: 'expected an absolute path after files:' }),
+    )
     .default([])
     .meta({ title: 'The `deployers` to use, in this order; `files:/folder` needs no deployer' }),
   endpoints: z
-    .array(hostPort('www.example.com:443'))
+    .array(hostPort('www.example.com:443', 443))
     .default([])
     .meta({
-      title: 'host:port of servers to check over TLS after a delivery',
+      title: 'host:port of servers to check over TLS after a delivery; port 443 if left out',
       examples: [['www.example.com:443']],
     }),
   ...wishes,
@@ -149,6 +154,9 @@ const certificate = z.strictObject({
     .optional()
     .meta({ title: 'Shell commands around orders, as certbot’s hooks' }),
 });
+
+/** With less, no step could be finished in time, or a lease would end before it can be renewed. */
+const atLeastSecond = (title: string) => duration(title).refine((ms) => ms >= 1_000, { error: 'must be at least 1s' });
 
 export const configuration = z.strictObject({
   store: adapter('Where to store state, keys and certificates').optional(),
@@ -190,12 +198,14 @@ export const configuration = z.strictObject({
     })
     .default({ resolvers: [], http01Port: 80 })
     .meta({ title: 'The checks before an order' }),
-  shutdownBudget: duration('How long to clean up after SIGINT or SIGTERM').prefault('8s'),
-  leaseTtl: duration('How long a process may show no sign of life before another one takes over').prefault('60s'),
-  deployTimeout: duration('How long an endpoint may serve the old certificate before there is an alarm').default(
+  shutdownBudget: atLeastSecond('How long to clean up after SIGINT or SIGTERM').prefault('8s'),
+  leaseTtl: atLeastSecond('How long a process may show no sign of life before another one takes over').prefault('60s'),
+  deployTimeout: atLeastSecond('How long an endpoint may serve the old certificate before there is an alarm').default(
     120_000,
   ),
-  deployDeadline: duration('How long a deployment to one target may take; after that it is pending').default(300_000),
+  deployDeadline: atLeastSecond('How long a deployment to one target may take; after that it is pending').default(
+    300_000,
+  ),
 });
 
 export type Configuration = z.infer<typeof configuration>;

@@ -53,7 +53,7 @@ export interface Surroundings {
   readonly places?: Places;
   /** Checked settings that certificates may name, too. */
   readonly declared?: Declared;
-  /** The present time. Without it, the dates of a certificate are not compared with it. */
+  /** The present time. Without it, only those dates of a certificate are checked that are durations. */
   readonly now?: Date;
   /** Reports whether a problem does not matter to the caller. */
   readonly overlooks?: (problem: Problem) => boolean;

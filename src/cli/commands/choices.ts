@@ -19,7 +19,7 @@ export const choiceFlags: readonly Flag[] = [
     flags: '--key-type <type>',
     values: keyTypes,
     description:
-      'private key: p256, p384, rsa2048, rsa3072 or rsa4096 (default: the type that the certificate has, else p256)',
+      'private key: p256, p384, rsa2048, rsa3072 or rsa4096 (default, and with `none`: the type that the certificate has, else p256)',
   },
   { flags: '--reuse-key', description: 'renew with the same private key' },
   { flags: '--no-reuse-key', description: 'make a new private key for every certificate (default)' },

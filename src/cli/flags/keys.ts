@@ -1,8 +1,7 @@
-import { formatHostPort, parseHostPort } from '../../config/addresses.ts';
 import { dnsChallenges } from '../../config/dns01.ts';
 import { keyTypeNamed } from '../../config/wishes.ts';
 import type { Session } from '../context.ts';
-import { type Flags, flagName, keptPath, referenceIn, textOf } from './values.ts';
+import { type Flags, flagName, given, keptPath, referenceIn, textOf } from './values.ts';
 import type { Written } from './written.ts';
 
 /** A flag that sets one key of the configuration. */
@@ -17,11 +16,6 @@ interface Key {
 type Keys = Readonly<Record<string, Key>>;
 
 const port = (typed: string) => (/^\d{1,5}$/.test(typed) ? Number(typed) : typed);
-
-const endpoint = (typed: string) => {
-  const parsed = parseHostPort(typed, 443);
-  return parsed ? formatHostPort(parsed) : typed;
-};
 
 const eabKey = (typed: string, session: Session) =>
   referenceIn(typed, { flag: '--eab-hmac-key', sign: ' ', isSecret: true }, session);
@@ -48,7 +42,7 @@ export const certificateKeys = {
   reuseKey: { key: ['reuseKey'] },
   preferredChain: { key: ['preferredChain'] },
   onFailedName: { key: ['onFailedName'] },
-  endpoint: { key: ['endpoints'], read: endpoint },
+  endpoint: { key: ['endpoints'] },
 } as const satisfies Keys;
 
 /** The flags that set keys of `preflight`. */
@@ -89,7 +83,7 @@ export function writeKeys(written: Written, base: readonly PropertyKey[], keys: 
     else if (typeof typed === 'string')
       written.set(path, hasNone && typed === 'none' ? undefined : read(typed, session), `${flag} ${typed}`);
     else {
-      const list = typed.length === 1 && typed[0] === 'none' ? [] : typed;
+      const list = given(session.invocation.flags, name) ?? [];
       written.set(
         path,
         list.map((one) => read(one, session)),

@@ -84,9 +84,20 @@ export function referenceIn(
 export const flagName = (name: string): string =>
   `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
-/** Returns the values of a flag, if it was given. `none` removes the stored ones. */
+/**
+ * Returns the values of a flag, if it was given. `none` removes the stored ones. Fails with `usage/flags-exclude` for
+ * `none` beside values.
+ */
 export function given(flags: Flags, name: string): readonly string[] | undefined {
   if (flags[name] === undefined) return undefined;
   const values = listOf(flags[name]);
-  return values.length === 1 && values[0] === 'none' ? [] : values;
+  if (!values.includes('none')) return values;
+  const other = values.find((one) => one !== 'none');
+  if (other === undefined) return [];
+  const flag = flagName(name);
+  throw fail('usage/flags-exclude', {
+    one: `${flag} none`,
+    other: `${flag} ${other}`,
+    reason: 'none removes them all',
+  });
 }

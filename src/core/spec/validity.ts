@@ -1,6 +1,6 @@
 import { fail } from '../errors/errors.ts';
 import { present } from '../text/present.ts';
-import { durationMs, durationPattern } from '../text/span.ts';
+import { durationMs, durationPattern, longestDays } from '../text/span.ts';
 import type { Wishes } from './spec.ts';
 
 type Validity = NonNullable<Wishes['validity']>;
@@ -19,10 +19,20 @@ function instantOf(text: string, now: number): number | undefined {
 }
 
 /** Returns why a text is not a date of {@link Wishes.validity}, or undefined if it is one. */
-export const dateProblem = (text: string): string | undefined =>
-  instantOf(text, 0) === undefined
-    ? 'expected a duration from now, such as 30d or -1h, or a time like 2027-01-31T00:00:00Z'
-    : undefined;
+export function dateProblem(text: string): string | undefined {
+  const at = instantOf(text, 0);
+  if (at === undefined) return 'expected a duration from now, such as 30d or -1h, or a time like 2027-01-31T00:00:00Z';
+  const isTooLong = isRelative(text) && Math.abs(at) > longestDays * 86_400_000;
+  return isTooLong ? `a duration is at most ${longestDays}d (100 years)` : undefined;
+}
+
+const isRelative = (text: string): boolean => !time.test(text);
+
+/** Returns the dates that are durations from now, which are right or wrong at any time. */
+export const relativeOf = ({ notBefore, notAfter }: Validity): Validity => {
+  const relative = (text: string | undefined) => (text !== undefined && isRelative(text) ? text : undefined);
+  return present({ notBefore: relative(notBefore), notAfter: relative(notAfter) });
+};
 
 /** Leaves time for a renewal: the CA's window counts only an hour after the certificate was issued. */
 const shortestMs = 2 * 3_600_000;

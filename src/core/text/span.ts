@@ -4,6 +4,9 @@ const day = unitsMs.d;
 /** A duration as written in the configuration and in flags. */
 export const durationPattern = /^\d+(ms|s|m|h|d)$/;
 
+/** The longest duration that a setting may have. Far more is no date any more. */
+export const longestDays = 36_500;
+
 /** Returns the milliseconds of a text that matches {@link durationPattern}. */
 export const durationMs = (text: string): number =>
   Number.parseInt(text, 10) * unitsMs[text.replace(/^\d+/, '') as keyof typeof unitsMs];

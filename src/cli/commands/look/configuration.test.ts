@@ -60,6 +60,15 @@ it.each<Row>([
       never: warns ? ['s3cret'] : ['chmod'],
     }),
   ),
+  ...(['env:NOPE', 'file:/nope'] as const).map(
+    (key): Row => ({
+      what: `opens an EAB key that is named: ${key}`,
+      argv: check,
+      files: { '/c.yaml': `issuers: { z: { directory: "https://ca.test/d", eab: { kid: a, hmacKey: "${key}" } } }\n` },
+      code: 2,
+      says: [key === 'env:NOPE' ? /^\/c\.yaml:1: .* NOPE/ : '/c.yaml:1: the secret file /nope cannot be read'],
+    }),
+  ),
   {
     what: 'prints every problem with its line',
     argv: check,

@@ -1,4 +1,5 @@
 import { whoseOptions } from '../../../config/each-adapter.ts';
+import { resolveExternalAccount } from '../../../config/external-account.ts';
 import { checkConfiguration } from '../../../config/load.ts';
 import { resolveOptions } from '../../../config/options.ts';
 import type { Problem } from '../../../config/problems.ts';
@@ -112,15 +113,20 @@ async function secretProblems(session: Session, settings: Settings): Promise<rea
   const open = async (kind: AdapterKind, path: readonly string[], options: AdapterSettings) => {
     const entry = adapterEntry(registry, kind, options.type);
     if (!entry) return;
-    try {
-      const told = { name: path.at(-1) ?? kind, warn: (message: string) => warn(session, message) };
-      await resolveOptions(await entry.load(), options, { env: session.context.env, files, ...told });
-    } catch (error) {
-      if (!(error instanceof CertfleetError)) throw error;
-      found.push({ path, message: `${error.message}. ${error.hint}`, error });
-    }
+    const told = { name: path.at(-1) ?? kind, warn: (message: string) => warn(session, message) };
+    const definition = await entry.load();
+    await reportTo(found, path, () =>
+      resolveOptions(definition, options, { env: session.context.env, files, ...told }),
+    );
   };
   await open('store', ['store'], settings.store);
+  for (const [name, { eab }] of Object.entries(settings.issuers)) {
+    // An account that is already open needs no key, but a key that is named must be there.
+    if (eab?.hmacKey === undefined) continue;
+    await reportTo(found, ['issuers', name, 'eab'], () =>
+      resolveExternalAccount(eab, name, { env: session.context.env, files }),
+    );
+  }
   for (const [name, solver] of Object.entries(settings.solvers)) {
     const { kind, settings: options } = whoseOptions('solver', solver);
     await open(kind, ['solvers', name], options);
@@ -130,6 +136,15 @@ async function secretProblems(session: Session, settings: Settings): Promise<rea
   for (const [name, deployer] of Object.entries(settings.deployers))
     await open('deployer', ['deployers', name], deployer.settings);
   return found;
+}
+
+async function reportTo(found: Problem[], path: readonly string[], open: () => Promise<unknown>): Promise<void> {
+  try {
+    await open();
+  } catch (error) {
+    if (!(error instanceof CertfleetError)) throw error;
+    found.push({ path, message: `${error.message}. ${error.hint}`, error });
+  }
 }
 
 /** `certfleet config schema`. */

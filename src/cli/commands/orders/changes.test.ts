@@ -362,6 +362,16 @@ describe('flags for a certificate that is stored', () => {
       config,
     ],
     ['-d *.example.com', 'validated only over DNS', stored, {}],
+    ...(
+      [
+        ['--endpoint none,a:443', '--endpoint none and --endpoint a:443'],
+        ['--endpoint b --endpoint none', '--endpoint none and --endpoint b'],
+        ['--resolver none,192.0.2.1', '--resolver none and --resolver 192.0.2.1'],
+        ['--email none,a@example.com', '--email none and --email a@example.com'],
+        ['--deploy none,files:/c', '--deploy none and --deploy files:/c'],
+        ['--issuer https://ca.example/d --not-after 999999d', 'at most 36500d'],
+      ] as const
+    ).map(([argv, words]) => [argv, words, stored, {}] as const),
     ['--dns-option secret=file:/nope', '/nope cannot be read: no such file', overDns, {}],
   ] as const)('are refused together with what is kept: %s', async (argv, words, before, given) => {
     const done = await again(`${name} ${argv}`, given, before);
