@@ -30,6 +30,12 @@ async function left({ store }: World): Promise<readonly string[]> {
   return found;
 }
 
+/** Stores a secret from the environment, as `issue` does. */
+const keepIn =
+  ({ store }: World) =>
+  async () =>
+    void (await store.put({ kind: 'credential', name: 'abc' }, new Uint8Array([1]), { ifRevision: null, signal }));
+
 /** A process that is killed when it has the lease and sets up its solver. */
 async function killedAfterLease(world: World, jobs: Job): Promise<void> {
   await new Promise<void>((killed) => {
@@ -85,10 +91,11 @@ describe('a first issue by flags', () => {
     ],
   ])('with %s leaves nothing that is tried again', async (_what, code, mistake) => {
     const world = await createSimulatedWorld();
-    const outcome = await issue(mistake(world.replica(1)), byFlags, signal);
+    const withSecret = { ...byFlags, keepCredentials: keepIn(world) };
+    const outcome = await issue(mistake(world.replica(1)), withSecret, signal);
     expect(outcome).toMatchObject({ result: 'failed', error: { code } });
     expect(outcome.next, 'no retry is promised').toBeUndefined();
-    expect(await left(world)).toEqual(code === 'solver/webroot-unwritable' ? ['lineage/abc'] : []);
+    expect(await left(world)).toEqual(code === 'solver/webroot-unwritable' ? ['lineage/abc', 'credential/abc'] : []);
     expect(world.ca.requests.map(({ kind }) => kind)).not.toContain('newOrder');
     expect(await issue(world.replica(2), byFlags, signal)).toMatchObject({ result: 'issued' });
     expect((await left(world)).filter((key) => key.startsWith('key/'))).toHaveLength(1);
@@ -138,6 +145,14 @@ describe('a first issue by flags', () => {
     const solver: Solver = { ...world.solver, preflight: noZone };
     await issue(world.replica(2, { solver }), { ...byFlags, obeyBackoff: true }, signal);
     expect(await left(world)).toEqual([]);
+  });
+
+  it('that was killed right after the lease is continued with the credentials that it stored', async () => {
+    const world = await createSimulatedWorld();
+    await killedAfterLease(world, { ...byFlags, keepCredentials: keepIn(world) });
+    expect(await left(world)).toEqual(['lineage/abc', 'credential/abc']);
+    const cron = await issue(world.replica(2), { ...byFlags, isStored: true, obeyBackoff: true }, signal);
+    expect(cron).toMatchObject({ result: 'issued' });
   });
 
   it('that was killed right after the lease owes no removal with a solver that prepares nothing', async () => {

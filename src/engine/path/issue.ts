@@ -136,6 +136,8 @@ async function workUntil(given: Omit<Run, 'learned'>, visit: Visit, signal: Abor
   const stop = holding.keepAlive();
   try {
     if (job.unusable) throw job.unusable;
+    // If this run is killed, `renew` takes over, and has only the stored credentials.
+    if (holding.work.first) await job.keepCredentials?.(signal);
     await removePast(run);
     const fresh = holding.work.step === 'deploy' ? undefined : await obtain(run);
     const [deployed, left, renewal] = await together([

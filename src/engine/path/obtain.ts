@@ -204,8 +204,6 @@ async function obtainChain(
 ): Promise<{ readonly keyPem: Secret; readonly chain: Chain }> {
   const { engine, job, holding, signal } = run;
   if (!kept) checkMayOrder(run);
-  // After the first order, `renew` takes over, and has only the stored credentials.
-  if (holding.work.first) await job.keepCredentials?.(signal);
   const keyPem = await obtainKey(engine, version, nextKey(job.wanted, holding.lineage.current), signal);
   const order = kept ?? (await placeOrder(run));
   await validate(run, order); // steps 6 to 8; nothing to do for an order that is ready, processing or valid

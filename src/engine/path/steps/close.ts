@@ -3,12 +3,14 @@ import { cut } from '../../../core/errors/remote-text.ts';
 import { longestStored } from '../../../core/lineage/failure.ts';
 import type { Deployment, LastRun, Renewal, Tombstone } from '../../../core/lineage/lineage.ts';
 import { closed, failed, stopped } from '../../../core/lineage/work/end.ts';
+import { after } from '../../../core/lineage/work/transition.ts';
 import { leftOf, type Outcome, outcomeOfLast } from '../../../core/plan/outcome.ts';
 import { isRetried, nextTry } from '../../../core/plan/plan.ts';
 import { sameSpec } from '../../../core/spec/same-spec.ts';
 import { report } from '../../engine.ts';
 import { noteRenewed } from '../../memory/hooks-of-pass.ts';
 import { nameOf, type Run } from '../../run/run.ts';
+import { deleteDocument } from '../../run/stored-lineage.ts';
 
 /** The results of the last steps of a run. */
 export interface Done {
@@ -67,7 +69,8 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
   const { engine, holding, learned } = run;
   const now = engine.clock.now();
   const { before } = holding.work;
-  await closeInTime(run, failed({ error, asked: learned.asked, left, now }));
+  const end = failed({ error, asked: learned.asked, left, now });
+  await closeInTime(run, end, after(holding.lineage, end) === undefined);
   const { lineage } = holding;
   const { current } = lineage;
   const settingsStay = before !== undefined && sameSpec(lineage.spec, before.spec);
@@ -90,10 +93,16 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
 export const closeStopped = (run: Run, left: readonly Tombstone[]): Promise<void> =>
   closeInTime(run, stopped({ asked: run.learned.asked, left, now: run.engine.clock.now() }));
 
-/** Writes the end of an unfinished run within a separate time budget, because the caller's signal may have aborted. */
-async function closeInTime({ engine, holding }: Run, end: ReturnType<typeof failed>): Promise<void> {
+/**
+ * Writes the end of an unfinished run within a separate time budget, because the caller's signal may have aborted. If
+ * the end is to forget the certificate, its credentials are removed first.
+ */
+async function closeInTime(run: Run, end: ReturnType<typeof failed>, isForgotten = false): Promise<void> {
+  const { engine, holding } = run;
   const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
   try {
+    const forget = () => deleteDocument(engine, 'credential', nameOf(run), deadline.signal);
+    if (isForgotten) await holding.effect(deadline.signal, forget);
     await holding.apply(end, deadline.signal);
   } finally {
     deadline.done();
