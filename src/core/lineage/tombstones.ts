@@ -57,13 +57,15 @@ export const owesCleanup = (work: Work | undefined): work is Work =>
 export function owedBy({ name, work, spec }: Pick<Lineage, 'name' | 'work' | 'spec'>): readonly Presented[] {
   if (!work) return [];
   const presented = presentedIn(work).filter(({ type }) => !staysAfterOrder(type));
-  if (!work.probe) return presented;
+  return work.probe ? [...probesOf({ name, spec }), ...presented] : presented;
+}
+
+function probesOf({ name, spec }: Pick<Lineage, 'name' | 'spec'>): readonly Presented[] {
   const probe = { type: 'http-01', identifier: name, token: '', thumbprint: '', probe: true } as const;
   const parts = partsOf(spec);
-  const probes = parts
+  return parts
     .filter(({ solver }) => mayPrepare(solver.settings))
     .map((part) => (parts.length > 1 ? { ...probe, by: presenterOf(part) } : probe));
-  return [...probes, ...presented];
 }
 
 const presenterOf = ({ solver, preflight }: PartSpec): Presenter => ({ solver, preflight });
@@ -141,7 +143,11 @@ const mostStonesBytes = 144 * 1024;
  * Reports whether the document has room for the challenges of another order, even if none of these, and nothing that is
  * already journalled, can be removed.
  */
-export function hasRoomForOrder(lineage: Lineage, wanted: StoredSpec, now: Date): boolean {
+export function hasRoomForOrder(
+  lineage: Pick<Lineage, 'name' | 'work' | 'spec' | 'tombstones'>,
+  wanted: StoredSpec,
+  now: Date,
+): boolean {
   const { tombstones = [], spec } = lineage;
   const unknown = { type: 'http-01', token: '.'.repeat(43), thumbprint: '.'.repeat(43) } as const;
   const fresh = wanted.identifiers.map(({ value }) => ({ ...unknown, identifier: value, receipt: unknown }));
@@ -152,6 +158,13 @@ export function hasRoomForOrder(lineage: Lineage, wanted: StoredSpec, now: Date)
     ...fresh.map((presented) => tombstoneOf(wanted, presented, now)),
   ];
   return encodeDocument(stones).length <= mostStonesBytes;
+}
+
+/** Reports whether a document without any challenges has room for the probes and the challenges of an order. */
+export function canBeOrdered(wanted: StoredSpec, now: Date): boolean {
+  const lineage = { name: wanted.name, spec: wanted, work: undefined };
+  const tombstones = probesOf(lineage).map((presented) => tombstoneOf(wanted, presented, now));
+  return hasRoomForOrder({ ...lineage, tombstones }, wanted, now);
 }
 
 /** When a tombstone is checked at the latest: 1 h and 24 h after the close. */

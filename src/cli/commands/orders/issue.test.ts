@@ -501,6 +501,19 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
     },
   );
 
+  it.each([
+    [1, 160_000],
+    [100, 1_400],
+  ])('a hook for %i names that is too long to be journalled: %i bytes', async (count, size) => {
+    const names = Array.from({ length: count }, (_, n) => `n${n}.example.com`).join(',');
+    const run = (length: number) =>
+      commandLine().run('issue', '-d', names, '--http', 'hook', '--auth-hook', 'x'.repeat(length), '--agree-tos');
+    const done = await run(size);
+    expect(done).toMatchObject({ code: 2, calls: [] });
+    expect(done.stderr.replaceAll(/\s+/g, ' ')).toMatch(/the solver "hook" .* its settings take 1\d+ bytes/);
+    expect((await run(size / 10)).calls).toHaveLength(1);
+  });
+
   it('an unknown key in the configuration, with the nearest known one', async () => {
     const files = { '/c.yaml': 'store: { type: file, path: /x }\nisuers: {}\n' };
     const done = await issue('-d example.com --config /c.yaml', { files });
