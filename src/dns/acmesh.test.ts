@@ -13,7 +13,7 @@ const value = { zone: 'example.test', name: '_acme-challenge.example.test', valu
 function connect(environment: string, result: Partial<ProcessResult> = {}) {
   const processes = fakeProcesses({ program: () => result });
   const world = {
-    files: { stat: async () => ({}), foreign: async () => undefined },
+    files: { stat: async () => ({}), untrusted: async () => undefined },
     processes,
   } as unknown as World;
   const options = acmesh.options.parse({

@@ -85,8 +85,8 @@ some remove every TXT value at the name (\`dns_nsupdate\`), and after a crash, s
       for (const path of [`${found}/acme.sh`, `${found}/dnsapi/${script}.sh`]) {
         if ((await world.files.stat(path).catch(() => undefined)) === undefined)
           throw problem(`there is no ${path}: \`script\` must be one of those in ${found}/dnsapi`);
-        const foreign = await world.files.untrusted(path);
-        if (foreign) throw untrustedCode(path, foreign);
+        const untrusted = await world.files.untrusted(path);
+        if (untrusted) throw untrustedCode(path, untrusted);
       }
       return found;
     }

@@ -165,7 +165,7 @@ describeWith(['openssl'], 'the deployer alibaba-clb', () => {
 
   it.each([
     ['mode: default', { mode: 'default' }, /also for shop\.example\.test, which this one does not cover/],
-    ['no room for a fourth extension', {}, /has no room.*OverQuota.*\(request [0-9A-F-]{36}\)/],
+    ['no room for a fourth extension', {}, /has no quota left.*OverQuota.*\(request [0-9A-F-]{36}\)/],
   ])('refuses, and leaves everything as it was: %s', async (_name, options, text) => {
     const edge = await start(['shop.example.test']);
     const deployer = edge.connect(options);
@@ -199,7 +199,7 @@ describeWith(['openssl'], 'the deployer alibaba-clb', () => {
     const first = await deploy(deployer, await make());
     const second = await deploy(deployer, await make());
     const full = await failure(deploy(deployer, await make()));
-    expect(full.message).toMatch(/has no room.*OverQuota/);
+    expect(full.message).toMatch(/has no quota left.*OverQuota/);
     await deployer.retire!({ lineage: 'www', id: 'v1' }, undefined, signal);
     expect(uploads(edge)).toHaveLength(2);
     await deployer.retire!({ lineage: 'www', id: 'v1' }, first, signal);

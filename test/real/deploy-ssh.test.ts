@@ -109,7 +109,7 @@ openssl x509 -noout -fingerprint -sha256 -in "$RENEWED_LINEAGE/fullchain.pem" | 
     await down.server.stop();
     await expect(deploy(deployer, young)).rejects.toMatchObject({
       code: 'deploy/nodes-missing',
-      message: `1 of 3 nodes of the deployer "web" (ssh) lack www: 127.0.0.1:${down.port} (connection refused)`,
+      message: `www is missing on 1 of the 3 nodes of the deployer "web" (ssh): 127.0.0.1:${down.port} (connection refused)`,
     });
     expect(await Promise.all(nodes.map((node) => inUse(node)))).toEqual(
       nodes.map((node) => (node === down ? old : young).facts.fingerprint),
@@ -143,7 +143,9 @@ openssl x509 -noout -fingerprint -sha256 -in "$RENEWED_LINEAGE/fullchain.pem" | 
     await deploy(deployer, old);
     await writeFile(join(bad.folder, 'broken'), '');
     const message = await messageOf(deploy(deployer, young));
-    expect(message).toContain(`1 of 2 nodes of the deployer "web" (ssh) lack www: 127.0.0.1:${bad.port} (`);
+    expect(message).toContain(
+      `www is missing on 1 of the 2 nodes of the deployer "web" (ssh): 127.0.0.1:${bad.port} (`,
+    );
     expect(message).toMatch(/the command ended with 3: .*the disk is on fire; and with/);
     expect(message).toContain('with the previous version again: it ended with 3');
     expect([await inUse(fine), await inUse(bad)]).toEqual([young.facts.fingerprint, old.facts.fingerprint]);

@@ -330,7 +330,7 @@ describe('flags of a second issue', () => {
       const both = await Promise.all(wanted.map((names) => run('issue', '-d', names, ...options())));
       expect(both.map(({ status }) => status).sort(), both.map(stderrOf).join('\n')).toEqual([0, 2]);
       const [refused] = both.filter(({ status }) => status === 2);
-      expect(stderrOf(refused!)).toContain(`the certificate ${name} also has`);
+      expect(stderrOf(refused!)).toContain(`the certificate ${name} also covers`);
       const found = await lineages();
       expect(Object.keys(found)).toEqual([name]);
       expect(wanted.map((names) => names.replace(',', ' '))).toContain(found[name]);

@@ -175,7 +175,7 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
         ...world,
         files: new Proxy(world.files, {
           get: (files, call: keyof Files) => {
-            if (!['read', 'stat', 'list', 'foreign', 'space'].includes(call)) written.push(call);
+            if (!['read', 'stat', 'list', 'untrusted', 'space'].includes(call)) written.push(call);
             return files[call];
           },
         }),

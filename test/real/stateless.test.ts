@@ -113,7 +113,7 @@ describeWith(['pebble', 'nginx', 'haproxy'], 'http01-stateless', () => {
           /a\.example\.test is waiting for the key rollover of the account at \S+, which started at 20\S+ \S+ UTC; run/,
         ),
       ]);
-      expect(status.stdout).toContain('a.example.test waits for the key rollover');
+      expect(status.stdout).toContain('a.example.test is waiting for the key rollover');
       expect(account.stdout).toMatch(/Rollover +started at 20/);
     };
     const waiting = await rollover();
@@ -124,7 +124,7 @@ describeWith(['pebble', 'nginx', 'haproxy'], 'http01-stateless', () => {
     const present = await print('nginx');
     await serveWithNginx(present);
     const halfway = await rollover();
-    expect(stderrOf(halfway)).toContain(`the proxy at 127.0.0.1:${haproxy.httpPort} answers`);
+    expect(stderrOf(halfway)).toContain(`the proxy at 127.0.0.1:${haproxy.httpPort} returned`);
     await showWaiting();
 
     // It can be given up, and begun again with the same key.

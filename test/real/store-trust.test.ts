@@ -91,7 +91,7 @@ describe.skipIf(!isRoot)('a store that another user can write', () => {
       what: 'its folder is sticky, but all can add to it',
       change: ({ root }) => chmodSync(root, 0o1777),
       reason: 'ROOT, which belongs to root, can be changed by every user',
-      remedy: 'choose another place than ROOT',
+      remedy: 'choose a place other than ROOT',
     },
     {
       what: 'its parent belongs to another user',
@@ -271,7 +271,7 @@ describe('a store that only its user can write', () => {
     expect(await storeOfUser(stranger, root, 'create', 'get')).toEqual([{}, { text: 'one' }]);
     const error = await failureOf(open(root).get(key('a'), signal));
     expect(error.hint).toMatch(
-      /^Run certfleet as that user \(`docker run --user`\)\. Or check what is in the store, then `chown -R root /,
+      /Run certfleet as that user \(`docker run --user`\)\. Or check the contents of the store, then `chown -R root /,
     );
   });
 });
