@@ -42,7 +42,7 @@ export const houses: readonly House[] = [
     ],
     rooms: [
       { room: 'text' },
-      { room: 'errors/areas', files: ['errors/error-entry.ts', 'errors/version.ts'] },
+      { room: 'errors/messages', files: ['errors/error-entry.ts', 'errors/version.ts'] },
       { room: 'errors' },
       { room: 'async' },
       { room: 'names' },
@@ -76,7 +76,7 @@ export const houses: readonly House[] = [
       { room: 'solvers', ...engine },
       { room: 'accounts', ...engine },
       { room: 'delivery', ...engine },
-      { room: 'path/steps', files: ['engine.ts', 'path/chain.ts', 'path/persist-terms.ts'], apart: true },
+      { room: 'path/steps', files: ['engine.ts', 'path/downloaded-chain.ts', 'path/persist-terms.ts'], apart: true },
       { room: 'path', ...engine, ...steps('issue.ts', 'obtain.ts', 'end-early.ts') },
       { room: 'pass', ...engine, ...steps('sweep.ts') },
       { room: 'acts', ...engine, ...steps() },

@@ -1,5 +1,5 @@
 import { adviceOnEabKey } from '../core/ca/eab-key.ts';
-import { adviceFor, shortType } from '../core/ca/problem.ts';
+import { adviceFor, shortType } from '../core/ca/problem-advice.ts';
 import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
 import type { AccountInfo, AccountRequest, ExternalAccount } from '../ports/issuer.ts';

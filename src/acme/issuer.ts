@@ -1,5 +1,5 @@
 import { longestSkewMs } from '../core/ca/clock-skew.ts';
-import { adviceFor, adviceOnOrder } from '../core/ca/problem.ts';
+import { adviceFor, adviceOnOrder } from '../core/ca/problem-advice.ts';
 import { toBase64url } from '../core/text/encoding.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';

@@ -1,4 +1,4 @@
-import { shortType } from '../core/ca/problem.ts';
+import { shortType } from '../core/ca/problem-advice.ts';
 import { longestRemoteText, remoteText } from '../core/errors/remote-text.ts';
 import { present } from '../core/text/present.ts';
 import type { Problem } from '../ports/issuer.ts';

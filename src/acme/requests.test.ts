@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { problemType } from '../core/ca/problem.ts';
+import { problemType } from '../core/ca/problem-advice.ts';
 import type { CertfleetError } from '../core/errors/errors.ts';
 import { fail } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';

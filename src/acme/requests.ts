@@ -1,4 +1,4 @@
-import { shortType } from '../core/ca/problem.ts';
+import { shortType } from '../core/ca/problem-advice.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -9,7 +9,7 @@ import { type Answer, MalformedAnswer, toAnswer } from './answer.ts';
 import type { Signer } from './jws.ts';
 import { createNonces } from './nonces.ts';
 import { problemOf } from './problem.ts';
-import { refusal } from './refusal.ts';
+import { refusal } from './problem-error.ts';
 
 /** How often to sign a request again after badNonce. Tests refuse 50 % of nonces, so this fails once in 2^25. */
 const mostBadNonces = 25;

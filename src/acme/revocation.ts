@@ -1,4 +1,4 @@
-import { problemType } from '../core/ca/problem.ts';
+import { problemType } from '../core/ca/problem-advice.ts';
 import { fail } from '../core/errors/errors.ts';
 import { toBase64url } from '../core/text/encoding.ts';
 import { present } from '../core/text/present.ts';

@@ -77,7 +77,7 @@ async function parse(
   const shown = async () =>
     `certfleet ${await (await import('./certbot/shown-words.ts')).shownOf(argv, {}, await registryOf())}`;
   if (!mayBeCertbots(argv)) return { typed: withShown(parseArguments(argv, context), shown) };
-  const { inOwnWords, translate, withTranslated } = await import('./certbot/flags.ts');
+  const { inOwnWords, translate, withTranslated } = await import('./certbot/translate.ts');
   const translated = await translate(argv, await registryOf());
   const typed = withShown(parseArguments(translated.argv, context), async () => `certfleet ${translated.shown}`);
   if ('exitCode' in typed || translated.first === '') return { typed };

@@ -3,7 +3,7 @@ import Module, { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
-import { effectiveUid } from './trust/trusted-user.ts';
+import { effectiveUid } from './trust/effective-user.ts';
 import { trustedAt, untrustedIn } from './trust/untrusted.ts';
 
 /**

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { translate } from '../../src/cli/certbot/flags.ts';
+import { translate } from '../../src/cli/certbot/translate.ts';
 import { main } from '../../src/cli/main.ts';
 import { parseArguments } from '../../src/cli/program.ts';
 import { errorTable } from '../../src/core/errors/error-table.ts';

@@ -6,10 +6,10 @@ import { withPlaces } from '../flags/values.ts';
 import type { Typed } from '../program.ts';
 import { nameInWords, withOwnName, withStoredNames } from './certificate.ts';
 import { withCliIni } from './cli-ini.ts';
-import { translate, withTranslated } from './flags.ts';
 import { certbotFolder, directoryHooks } from './folder.ts';
 import { ownWords } from './own-words.ts';
 import { storedFleet } from './stored.ts';
+import { translate, withTranslated } from './translate.ts';
 import { webServed, webServerIn } from './web-server.ts';
 
 /** Runs `certfleet certbot …`: translates the line into certfleet's own command, prints that, and runs it. */

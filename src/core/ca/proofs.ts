@@ -1,7 +1,7 @@
 import type { ErrorCode, exitCodes } from '../errors/error-table.ts';
 import { CertfleetError, isFailure } from '../errors/errors.ts';
 import { neverArrived } from '../errors/unsent.ts';
-import { type ProblemType, problemType } from './problem.ts';
+import { type ProblemType, problemType } from './problem-advice.ts';
 
 /**
  * What an error proves about the outside world. A run removes a challenge or an order from its journal based on these

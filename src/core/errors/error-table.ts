@@ -1,15 +1,15 @@
-import { accounts } from './areas/accounts.ts';
-import { balancers } from './areas/balancers.ts';
-import { ca } from './areas/ca.ts';
-import { certbot } from './areas/certbot.ts';
-import { challenges } from './areas/challenges.ts';
-import { configuration } from './areas/configuration.ts';
-import { deployment } from './areas/deployment.ts';
-import { preflight } from './areas/preflight.ts';
-import { program } from './areas/program.ts';
-import { schedule } from './areas/schedule.ts';
-import { store } from './areas/store.ts';
-import { usage } from './areas/usage.ts';
+import { accounts } from './messages/accounts.ts';
+import { balancers } from './messages/balancers.ts';
+import { ca } from './messages/ca.ts';
+import { certbot } from './messages/certbot.ts';
+import { challenges } from './messages/challenges.ts';
+import { configuration } from './messages/configuration.ts';
+import { deployment } from './messages/deployment.ts';
+import { preflight } from './messages/preflight.ts';
+import { program } from './messages/program.ts';
+import { schedule } from './messages/schedule.ts';
+import { store } from './messages/store.ts';
+import { usage } from './messages/usage.ts';
 
 /**
  * Every error that certfleet reports, in one table. The area before the slash decides the exit code (`exitCodes`).

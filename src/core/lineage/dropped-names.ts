@@ -1,4 +1,4 @@
-import { problemType, shortType } from '../ca/problem.ts';
+import { problemType, shortType } from '../ca/problem-advice.ts';
 import { isFailure, type RefusedName } from '../errors/errors.ts';
 import { remoteText } from '../errors/remote-text.ts';
 import { baseName, type Identifier } from '../names/identifier.ts';

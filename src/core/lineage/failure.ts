@@ -1,5 +1,5 @@
 import { backoffMs } from '../ca/backoff.ts';
-import { problemType } from '../ca/problem.ts';
+import { problemType } from '../ca/problem-advice.ts';
 import { endOfHold, longestRetryAfterMs } from '../ca/retry-after.ts';
 import type { CertfleetError } from '../errors/errors.ts';
 import { cut } from '../errors/remote-text.ts';

@@ -1,4 +1,4 @@
-import { problemType } from '../../core/ca/problem.ts';
+import { problemType } from '../../core/ca/problem-advice.ts';
 import { asFailure, fail, isFailure } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { contactOf } from '../../core/names/contact.ts';

@@ -1,4 +1,4 @@
-import { problemType } from '../../core/ca/problem.ts';
+import { problemType } from '../../core/ca/problem-advice.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import { accountKey } from '../../core/spec/account.ts';
 import { shortList } from '../../core/text/short-list.ts';

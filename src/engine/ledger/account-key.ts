@@ -1,4 +1,4 @@
-import { problemType } from '../../core/ca/problem.ts';
+import { problemType } from '../../core/ca/problem-advice.ts';
 import { isFailure } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';

@@ -1,6 +1,6 @@
 import { longestSkewMs } from '../../core/ca/clock-skew.ts';
 import { knownIssuerAt } from '../../core/ca/known-issuers.ts';
-import { adviceFor, problemType } from '../../core/ca/problem.ts';
+import { adviceFor, problemType } from '../../core/ca/problem-advice.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
 import { didYouMean } from '../../core/text/nearest.ts';

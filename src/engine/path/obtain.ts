@@ -1,4 +1,4 @@
-import { problemType } from '../../core/ca/problem.ts';
+import { problemType } from '../../core/ca/problem-advice.ts';
 import { isFailure } from '../../core/errors/errors.ts';
 import type { Secret } from '../../core/errors/secret.ts';
 import { namesToDrop } from '../../core/lineage/dropped-names.ts';
@@ -21,7 +21,7 @@ import { noteIfDown } from '../run/ask.ts';
 import { bundleOf, readBundle, readVersion } from '../run/bundles.ts';
 import { announce, connectParts, type OrderRun, type Run } from '../run/run.ts';
 import { together } from '../run/wait.ts';
-import type { Chain } from './chain.ts';
+import type { Chain } from './downloaded-chain.ts';
 import { dropNames, withoutDropped } from './dropped.ts';
 import { beforeOrder } from './hooks.ts';
 import {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { FileAttributes, FolderEntry } from '../../ports/files.ts';
 import type { ProcessIdentity } from '../../ports/processes.ts';
 import { readStat } from '../processes/process-table.ts';
-import { effectiveUid } from '../trust/trusted-user.ts';
+import { effectiveUid } from '../trust/effective-user.ts';
 
 // How files and folders are created: temporary names, owner, mode, fsync. Calls that change a folder (creation, unlink,
 // mkdir) wait for ext4's journal while another order's fsync runs, about half a millisecond. These calls and fsync run

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { FileStat, Files, ReadOptions } from '../../ports/files.ts';
-import { effectiveUid } from '../trust/trusted-user.ts';
+import { effectiveUid } from '../trust/effective-user.ts';
 import { placeOf, type SeenFolders, untrustedOn } from '../trust/untrusted.ts';
 import { codeOf, draft, makeFolder, remove, removeFolderIfEmpty, replace, syncFolder, unless } from './durable.ts';
 import { readNamed, readRegular, readTrusted } from './read-file.ts';

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fail, reasonOf } from '../../core/errors/errors.ts';
-import { isTrusted } from '../trust/trusted-user.ts';
+import { isTrusted } from '../trust/effective-user.ts';
 import { untrustedFolderOn, untrustedOn } from '../trust/untrusted.ts';
 
 /** A file that lines are appended to. */

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { shellWord } from '../../core/text/shell-word.ts';
 import type { FolderGuard } from '../../ports/files.ts';
-import { effectiveUid, isTrusted } from '../trust/trusted-user.ts';
+import { effectiveUid, isTrusted } from '../trust/effective-user.ts';
 import { type Link, linksOn, trustedAt, untrustedIn } from '../trust/untrusted.ts';
 import { codeOf } from './durable.ts';
 

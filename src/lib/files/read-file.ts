@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { Socket } from 'node:net';
 import type { ReadOptions } from '../../ports/files.ts';
-import { effectiveUid } from '../trust/trusted-user.ts';
+import { effectiveUid } from '../trust/effective-user.ts';
 import { trustedAt, untrustedIn, untrustedOn } from '../trust/untrusted.ts';
 
 // Another user may have put a pipe, a link or a huge file where this program expects a small file. So files are opened

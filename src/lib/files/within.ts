@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { createTurns } from '../../core/async/turns.ts';
 import type { Files, FilesWithin, ReadOptions } from '../../ports/files.ts';
-import { effectiveUid, isTrusted } from '../trust/trusted-user.ts';
+import { effectiveUid, isTrusted } from '../trust/effective-user.ts';
 import {
   append,
   create,

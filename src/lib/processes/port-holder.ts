@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { present } from '../../core/text/present.ts';
-import { isTrusted } from '../trust/trusted-user.ts';
+import { isTrusted } from '../trust/effective-user.ts';
 
 /** The state of a listening TCP socket in /proc/net/tcp (include/net/tcp_states.h). */
 const listening = '0A';

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Place, Untrusted } from '../../ports/files.ts';
-import { effectiveUid, isTrusted } from './trusted-user.ts';
+import { effectiveUid, isTrusted } from './effective-user.ts';
 
 /** The UID under which a user namespace shows every user that it does not know. */
 const unknownUid = 65_534;

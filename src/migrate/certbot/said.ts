@@ -20,7 +20,7 @@ export interface Said {
   readonly same: (readonly string[])[];
   /** The flags that apply to an order and not to `renew`, as typed. */
   readonly ofOrder: string[];
-  /** Flags for the DNS plugin and the key, which `cli/certbot/flags.ts` translates. */
+  /** Flags for the DNS plugin and the key, which `cli/certbot/translate.ts` translates. */
   readonly others: string[];
 }
 

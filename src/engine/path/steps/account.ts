@@ -1,4 +1,4 @@
-import { problemType } from '../../../core/ca/problem.ts';
+import { problemType } from '../../../core/ca/problem-advice.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { Secret } from '../../../core/errors/secret.ts';
 import type { Lineage } from '../../../core/lineage/lineage.ts';

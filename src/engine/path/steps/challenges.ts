@@ -1,5 +1,5 @@
 import { type ChallengeType, isOverDns } from '../../../core/ca/challenge-type.ts';
-import { adviceFor, shortType } from '../../../core/ca/problem.ts';
+import { adviceFor, shortType } from '../../../core/ca/problem-advice.ts';
 import { provesNothingWritten } from '../../../core/ca/proofs.ts';
 import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
 import type { JournalledChallenge } from '../../../core/lineage/lineage.ts';

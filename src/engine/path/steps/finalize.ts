@@ -1,4 +1,4 @@
-import { adviceFor, problemType } from '../../../core/ca/problem.ts';
+import { adviceFor, problemType } from '../../../core/ca/problem-advice.ts';
 import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
 import type { Secret } from '../../../core/errors/secret.ts';
 import { present } from '../../../core/text/present.ts';
@@ -7,7 +7,7 @@ import { asWithdrawn } from '../../looks/ca.ts';
 import { ask } from '../../run/ask.ts';
 import { announce, nameOf, type OrderRun } from '../../run/run.ts';
 import { retryAtOf, waitFor } from '../../run/wait.ts';
-import { type Chain, preferred, readChain } from '../chain.ts';
+import { type Chain, preferred, readChain } from '../downloaded-chain.ts';
 
 /**
  * How long a CA may take from finalize to the certificate. Let's Encrypt needs seconds. Private CAs at which a person

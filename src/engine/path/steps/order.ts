@@ -1,4 +1,4 @@
-import { problemType } from '../../../core/ca/problem.ts';
+import { problemType } from '../../../core/ca/problem-advice.ts';
 import { mayMeanOrderGone, provesOrderGone } from '../../../core/ca/proofs.ts';
 import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
 import { hasRoomForOrder } from '../../../core/lineage/tombstones.ts';

@@ -1,4 +1,4 @@
-import { adviceFor, shortType } from '../core/ca/problem.ts';
+import { adviceFor, shortType } from '../core/ca/problem-advice.ts';
 import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import type { Problem } from '../ports/issuer.ts';
 import { type Answer, readLink, readWebPage } from './answer.ts';
