@@ -124,7 +124,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'kill points between two or
       // A renewal waits, unless the rollover has ended.
       const isOver = (await accountOf(state)).rolloverAt === undefined;
       const renewal = await command(state, undefined, 'renew', '--force');
-      expect([renewal.status, renewal.stderr.includes('waits for the key rollover')], point).toEqual(
+      expect([renewal.status, renewal.stderr.includes('is waiting for the key rollover')], point).toEqual(
         isOver ? [0, false] : [7, true],
       );
       // The same command goes on; if nothing was left to do, it would begin another one.

@@ -154,7 +154,7 @@ describe.skipIf(!isRoot)('is refused, and nothing is written', () => {
         mkdirSync(join(folder, 'a'));
         chmodSync(join(folder, 'a'), 0o1777);
       },
-      /a, which belongs to root, can be changed by every user: choose another place/,
+      /a, which belongs to root, can be changed by every user: choose a place other than/,
     ],
     [
       'a folder that its group can write',

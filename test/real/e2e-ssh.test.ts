@@ -64,7 +64,7 @@ describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH 
     const issued = await home.certfleet(['issue']);
     expect(issued.status, issued.stderr).toBe(6);
     expect(stderrOf(issued)).toContain(
-      `1 of 3 nodes of the deployer "nodes" (ssh) lack abc: 127.0.0.1:${down.port} (connection refused)`,
+      `abc is missing on 1 of the 3 nodes of the deployer "nodes" (ssh): 127.0.0.1:${down.port} (connection refused)`,
     );
     expect(await Promise.all(nodes.map(inUse))).toEqual([await current(), undefined, await current()]);
     await down.start();
