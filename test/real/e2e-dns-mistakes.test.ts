@@ -42,7 +42,7 @@ const mistakes: readonly Mistake[] = [
       name: lacking,
       early: true,
     },
-    message: 'Cloudflare refused to change lacking.test: it has no zone lacking.test that `token` may use',
+    message: 'Cloudflare refused to change lacking.test: `token` has no access to a zone lacking.test',
     hint: 'Check that lacking.test is in this Cloudflare account, and add it to the zones of `token` at https://dash.cloudflare.com/profile/api-tokens.',
   },
   {

@@ -172,10 +172,10 @@ function isFile(path: string, mode: number): boolean {
 
 /** The environment of a program under cron: only PATH, and the tests' own default paths. */
 export const bareEnvironment = (): Readonly<Record<string, string>> => {
-  const { PATH = '', CERTFLEET_ROOT } = process.env;
+  const { PATH = '', CERTFLEET_ROOT, CERTFLEET_CODE_CACHE } = process.env;
   if (CERTFLEET_ROOT === undefined)
     throw new Error('without CERTFLEET_ROOT the program would read the certfleet of this machine');
-  return { PATH, CERTFLEET_ROOT };
+  return { PATH, CERTFLEET_ROOT, ...(CERTFLEET_CODE_CACHE === undefined ? {} : { CERTFLEET_CODE_CACHE }) };
 };
 
 /**
