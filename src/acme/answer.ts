@@ -1,7 +1,7 @@
 import { dateMs, type RetryAfterLimits, retryAfterMs } from '../core/ca/retry-after.ts';
 import { remoteText } from '../core/errors/remote-text.ts';
 import { mostIdentifiers } from '../core/names/identifiers.ts';
-import { parseJson } from '../core/text/json.ts';
+import { type Fields, isFields, parseJson } from '../core/text/json.ts';
 import type { HttpResponse } from '../ports/http.ts';
 
 /** A CA's response, not yet validated. */
@@ -42,11 +42,6 @@ export const readRetryAfter = (
 
 /** Thrown while reading a response; the message is the `{reason}` of `acme/malformed-answer`. */
 export class MalformedAnswer extends Error {}
-
-export type Fields = Readonly<Record<string, unknown>>;
-
-export const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Returns the media type without parameters, in lower case. */
 export const mediaType = (answer: Pick<Answer, 'headers'>): string =>

@@ -1,18 +1,9 @@
 import { challengeTypes, staysAfterOrder } from '../core/ca/challenge-type.ts';
 import { isToken } from '../core/text/encoding.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import type { AcmeChallenge, Authorization } from '../ports/issuer.ts';
-import {
-  type Answer,
-  type Fields,
-  isFields,
-  MalformedAnswer,
-  readList,
-  readObject,
-  readOneOf,
-  readText,
-  readUrl,
-} from './answer.ts';
+import { type Answer, MalformedAnswer, readList, readObject, readOneOf, readText, readUrl } from './answer.ts';
 import { readIdentifier } from './identifier.ts';
 import { readIssuerDomainNames } from './issuer-domain-names.ts';
 import { readProblem } from './problem.ts';

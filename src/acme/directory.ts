@@ -1,9 +1,10 @@
 import { createSingleFlight } from '../core/async/single-flight.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { remoteText } from '../core/errors/remote-text.ts';
+import { isFields } from '../core/text/json.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Directory } from '../ports/issuer.ts';
-import { type Answer, isFields, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';
+import { type Answer, MalformedAnswer, readObject, readText, readUrl } from './answer.ts';
 import { readIssuerDomainNames } from './issuer-domain-names.ts';
 import type { Ask, Requests } from './requests.ts';
 

@@ -1,6 +1,7 @@
 import type { Identifier } from '../core/names/identifier.ts';
 import { canonicalAddress } from '../core/names/identifiers.ts';
-import { isFields, MalformedAnswer } from './answer.ts';
+import { isFields } from '../core/text/json.ts';
+import { MalformedAnswer } from './answer.ts';
 
 /** Reads a CA's identifier (RFC 8555 §9.7.7, RFC 8738 §3) and makes it canonical. */
 export function readIdentifier(value: unknown): Identifier {

@@ -1,8 +1,9 @@
 import { shortType } from '../core/ca/problem-advice.ts';
 import { longestRemoteText, remoteText } from '../core/errors/remote-text.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import type { Problem } from '../ports/issuer.ts';
-import { type Answer, type Fields, isFields, mediaType, readObject, readText, readWebPage } from './answer.ts';
+import { type Answer, mediaType, readObject, readText, readWebPage } from './answer.ts';
 import { readIdentifier } from './identifier.ts';
 
 type Subproblem = Problem['subproblems'][number];

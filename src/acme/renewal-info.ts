@@ -1,5 +1,6 @@
+import { isFields } from '../core/text/json.ts';
 import type { RenewalInfo } from '../ports/issuer.ts';
-import { type Answer, isFields, MalformedAnswer, readObject, readRetryAfter, readWebPage } from './answer.ts';
+import { type Answer, MalformedAnswer, readObject, readRetryAfter, readWebPage } from './answer.ts';
 
 const minuteMs = 60_000;
 // RFC 9773 §4.3.2: clamp to sane limits, for instance 1 min and 1 day; §4.3.3: 6 h if there is none.

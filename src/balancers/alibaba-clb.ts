@@ -12,10 +12,10 @@ import {
   serverIn,
   shown,
 } from '../clients/alibaba/clb-rules.ts';
-import { type Fields, isRefusal, readString } from '../clients/http/json-api.ts';
+import { isRefusal, readString } from '../clients/http/json-api.ts';
 import { fail, isFailure } from '../core/errors/errors.ts';
 import { markIn } from '../core/path/own-mark.ts';
-import type { Json } from '../core/text/json.ts';
+import type { Fields, Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { alibabaKeys, defineBalancer, endpoint, z } from '../define.ts';
 import type { Backend, Balancer, WantedRules } from '../ports/balancer.ts';

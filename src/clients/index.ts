@@ -2,14 +2,13 @@
 
 export { noteWrite } from '../core/async/writes.ts';
 export { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+export { type Fields, isFields } from '../core/text/json.ts';
 export { badList, createDnsApi } from './http/dns-api.ts';
 export {
   type ApiAnswer,
   type ApiCall,
   type ApiRequest,
   createJsonApi,
-  type Fields,
-  isFields,
   isRefusal,
   type JsonApi,
   judgeByStatus,

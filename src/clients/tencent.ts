@@ -1,5 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { CertfleetError } from '../core/errors/errors.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Http } from '../ports/http.ts';
@@ -10,8 +11,6 @@ import { clockAdvice } from './http/clock-advice.ts';
 import {
   type ApiAnswer,
   createJsonApi,
-  type Fields,
-  isFields,
   judgeByStatus,
   readFields,
   type Trouble,

@@ -2,14 +2,13 @@ import { createHash } from 'node:crypto';
 import { isFailure } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 import type { Http } from '../ports/http.ts';
 import type { World } from '../ports/world.ts';
 import { badList, createDnsApi } from './http/dns-api.ts';
 import {
   type ApiAnswer,
-  type Fields,
-  isFields,
   isRefusal,
   judgeByStatus,
   readFields,

@@ -2,10 +2,11 @@ import { type AcmCertificate, keyTypeOf, uncovered } from '../clients/aws/acm.ts
 import { type AlbOptions, connectAcm } from '../clients/aws/alb.ts';
 import { type ElbCertificate, type ElbListener, ownTags, type Tags, tagKeys, tagText } from '../clients/aws/elb.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { isFields, isRefusal } from '../clients/http/json-api.ts';
+import { isRefusal } from '../clients/http/json-api.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import { markIn, nameWithMark } from '../core/path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
+import { isFields } from '../core/text/json.ts';
 import { defineDeployer, endpoint, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 

@@ -1,7 +1,8 @@
 import { createDnsApi } from '../clients/http/dns-api.ts';
-import { type ApiAnswer, isFields, isRefusal, judgeByStatus, readFields } from '../clients/http/json-api.ts';
+import { type ApiAnswer, isRefusal, judgeByStatus, readFields } from '../clients/http/json-api.ts';
 import { fail } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
+import { isFields } from '../core/text/json.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 const provider = 'acme-dns';

@@ -1,10 +1,11 @@
 import { type Alibaba, type AlibabaParams, type AlibabaTrouble, createAlibaba } from '../clients/alibaba/alibaba.ts';
 import { alibabaInstance, alibabaKeys as keySource } from '../clients/alibaba/credentials.ts';
 import { badList, dnsError } from '../clients/http/dns-api.ts';
-import { type Fields, isRefusal, readFields, readList, readString } from '../clients/http/json-api.ts';
+import { isRefusal, readFields, readList, readString } from '../clients/http/json-api.ts';
 import { numberedPages } from '../clients/http/pages.ts';
 import type { CertfleetError } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import type { Fields } from '../core/text/json.ts';
 import { alibabaKeys, defineDnsProvider, endpoint, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 

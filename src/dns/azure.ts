@@ -3,7 +3,6 @@ import { callWithToken } from '../clients/http/bearer-token.ts';
 import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiRequest,
-  type Fields,
   isRefusal,
   readFields,
   readList,
@@ -17,6 +16,7 @@ import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import type { Fields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';

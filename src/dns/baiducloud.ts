@@ -3,8 +3,6 @@ import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
-  type Fields,
-  isFields,
   judgeByStatus,
   readFields,
   readList,
@@ -16,6 +14,7 @@ import { type Page, readPages } from '../clients/http/pages.ts';
 import { canonicalQuery } from '../clients/http/query.ts';
 import { signBaidu } from '../clients/signatures/baidu.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';

@@ -2,8 +2,6 @@ import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
-  type Fields,
-  isFields,
   isRefusal,
   judgeByStatus,
   readFields,
@@ -16,6 +14,7 @@ import { numberedPages } from '../clients/http/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { fail } from '../core/errors/errors.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';

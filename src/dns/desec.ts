@@ -1,17 +1,10 @@
 import { badList } from '../clients/http/dns-api.ts';
 import { createDnsRest } from '../clients/http/dns-rest.ts';
-import {
-  type ApiAnswer,
-  type Fields,
-  isFields,
-  judgeByStatus,
-  readFields,
-  readList,
-  UnreadableAnswer,
-} from '../clients/http/json-api.ts';
+import { type ApiAnswer, judgeByStatus, readFields, readList, UnreadableAnswer } from '../clients/http/json-api.ts';
 import { type Page, readPages } from '../clients/http/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 

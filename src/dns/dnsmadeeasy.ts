@@ -1,10 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { badList } from '../clients/http/dns-api.ts';
 import { createDnsRest, recordsProvider } from '../clients/http/dns-rest.ts';
-import { type ApiAnswer, isFields, judgeByStatus, readFields, readList, readString } from '../clients/http/json-api.ts';
+import { type ApiAnswer, judgeByStatus, readFields, readList, readString } from '../clients/http/json-api.ts';
 import { numberedPages } from '../clients/http/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { isFields } from '../core/text/json.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 
 /** The largest clock difference that the documentation allows. */

@@ -1,8 +1,6 @@
 import { createDnsRest } from '../clients/http/dns-rest.ts';
 import {
   type ApiAnswer,
-  type Fields,
-  isFields,
   judgeByStatus,
   readFields,
   readList,
@@ -12,6 +10,7 @@ import {
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { TxtSet } from '../ports/dns-provider.ts';
 

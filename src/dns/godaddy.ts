@@ -1,7 +1,6 @@
 import { createDnsRest } from '../clients/http/dns-rest.ts';
 import {
   type ApiAnswer,
-  isFields,
   isRefusal,
   judgeByStatus,
   readList,
@@ -10,6 +9,7 @@ import {
 } from '../clients/http/json-api.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';

@@ -2,20 +2,14 @@ import { externalAccountTokens, judgeFederation } from '../clients/google/extern
 import { googleInstance, judgeGoogle, judgeTokens, serviceAccountTokens } from '../clients/google/google-cloud.ts';
 import { callWithToken } from '../clients/http/bearer-token.ts';
 import { badList, createDnsApi } from '../clients/http/dns-api.ts';
-import {
-  type Fields,
-  readFields,
-  readList,
-  readString,
-  refusalOf,
-  UnreadableAnswer,
-} from '../clients/http/json-api.ts';
+import { readFields, readList, readString, refusalOf, UnreadableAnswer } from '../clients/http/json-api.ts';
 import { type Page, readPages } from '../clients/http/pages.ts';
 import { setsByName } from '../clients/http/sets-by-name.ts';
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail } from '../core/errors/errors.ts';
+import type { Fields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';

@@ -3,8 +3,6 @@ import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
-  type Fields,
-  isFields,
   isRefusal,
   judgeByStatus,
   readFields,
@@ -20,6 +18,7 @@ import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { signHuawei } from '../clients/signatures/huawei.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail } from '../core/errors/errors.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';

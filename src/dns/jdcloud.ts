@@ -3,8 +3,6 @@ import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
-  type Fields,
-  isFields,
   judgeByStatus,
   readFields,
   readList,
@@ -17,6 +15,7 @@ import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { signJdcloud } from '../clients/signatures/jdcloud.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';

@@ -1,6 +1,7 @@
 import { createDnsRest } from '../clients/http/dns-rest.ts';
-import { type Fields, readFields, readList, refusalOf, UnreadableAnswer } from '../clients/http/json-api.ts';
+import { readFields, readList, refusalOf, UnreadableAnswer } from '../clients/http/json-api.ts';
 import { fail } from '../core/errors/errors.ts';
+import type { Fields } from '../core/text/json.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 

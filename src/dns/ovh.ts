@@ -3,8 +3,6 @@ import { createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
   type ApiRequest,
-  type Fields,
-  isFields,
   judgeByStatus,
   readFields,
   readString,
@@ -15,6 +13,7 @@ import {
 import { createSingleFlight } from '../core/async/single-flight.ts';
 import { isApiEndpoint } from '../core/names/api-endpoint.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { credentialsFile, defineDnsProvider, secret, z } from '../define.ts';
 
 const title = 'OVHcloud';

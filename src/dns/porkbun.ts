@@ -1,8 +1,6 @@
 import { createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
-  type Fields,
-  isFields,
   judgeByStatus,
   readFields,
   readList,
@@ -12,6 +10,7 @@ import {
 } from '../clients/http/json-api.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 

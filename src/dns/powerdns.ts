@@ -1,8 +1,9 @@
 import { createDnsRest, type RestCall } from '../clients/http/dns-rest.ts';
-import { type Fields, readFields, readList, readString, refusalOf } from '../clients/http/json-api.ts';
+import { readFields, readList, readString, refusalOf } from '../clients/http/json-api.ts';
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
+import type { Fields } from '../core/text/json.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { SetChange, SetsProvider, TxtSet } from '../ports/dns-provider.ts';
 

@@ -2,8 +2,6 @@ import { callWithKeys, fixedKeys } from '../clients/http/access-keys.ts';
 import { badList, createDnsApi } from '../clients/http/dns-api.ts';
 import {
   type ApiAnswer,
-  type Fields,
-  isFields,
   isRefusal,
   judgeByStatus,
   readFields,
@@ -17,6 +15,7 @@ import { createZoneCache } from '../clients/http/zone-cache.ts';
 import { signVolcengine } from '../clients/signatures/volcengine.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import { type Fields, isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';

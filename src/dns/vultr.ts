@@ -1,9 +1,10 @@
 import { badList } from '../clients/http/dns-api.ts';
 import { createDnsRest, recordsProvider } from '../clients/http/dns-rest.ts';
-import { type Fields, readFields, readList, readString } from '../clients/http/json-api.ts';
+import { readFields, readList, readString } from '../clients/http/json-api.ts';
 import { type Page, readPages } from '../clients/http/pages.ts';
 import { fromTxtContent, toTxtContent } from '../clients/http/txt-content.ts';
 import { relativeName } from '../core/names/dns-name.ts';
+import type { Fields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
 

@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import type { Found, FoundAccount, FoundCertificate, Remark, Unusable } from '../core/lineage/found.ts';
 import { addressOf } from '../core/names/contact.ts';
+import { isFields } from '../core/text/json.ts';
 import type { ImportContext, Importer } from './importer.ts';
 import { jsonIn, listAt, textAt, textsAt, urlAt, valueAt } from './json.ts';
 import { keyFromDer, keyFromPem } from './keys.ts';
@@ -67,7 +68,7 @@ async function fileAt(path: string, { files }: ImportContext): Promise<string> {
 function resolversIn(text: string, path: string): readonly (readonly [string, unknown])[] {
   try {
     const value = jsonIn(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.entries(value);
+    if (isFields(value)) return Object.entries(value);
   } catch {
     // The code below reports this.
   }

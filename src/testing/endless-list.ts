@@ -1,9 +1,8 @@
+import { isFields } from '../core/text/json.ts';
 import type { FakeAnswer, FakeRequest, Fault } from './fake-api.ts';
 
 /** The fields in which APIs say how many pages or entries there are. */
 const counts = /^(total|totalcount|total_?pages|pages|record_total)$/i;
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
  * Simulates lists that never end: each page says that there is another one, in the fields of every API that has pages.
@@ -55,32 +54,32 @@ function withNext({ status, headers = {}, body }: FakeAnswer, next: string, size
       .replace(/<IsTruncated>\w+<\/IsTruncated>/, isTruncated + names);
     return { status, headers, body: text };
   }
-  const more = isObject(body)
+  const more = isFields(body)
     ? {
         ...{ isTruncated: true, nextMarker: next, nextPageToken: next, nextLink: url, next },
         links: { pages: { next: url } },
       }
     : {};
   const whole = full(body, size);
-  const meta = isObject(whole) && isObject(whole['meta']) ? { meta: { ...whole['meta'], links: { next } } } : {};
+  const meta = isFields(whole) && isFields(whole['meta']) ? { meta: { ...whole['meta'], links: { next } } } : {};
   return {
     status,
     headers: { ...headers, link: `<${url}>; rel="next"` },
-    body: isObject(whole) ? { ...whole, ...more, ...meta } : whole,
+    body: isFields(whole) ? { ...whole, ...more, ...meta } : whole,
   };
 }
 
 /** Fills lists with enough entries, and raises counts, so that there must be more pages. */
 function full(value: unknown, size: number): unknown {
   if (Array.isArray(value))
-    return value.some(isObject)
+    return value.some(isFields)
       ? Array.from({ length: Math.max(size, value.length) }, (_, at) => value[at % value.length])
       : value;
-  if (!isObject(value)) return value;
+  if (!isFields(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, one]) => [
       name,
-      counts.test(name) && !isObject(one) && !Array.isArray(one) ? 1_000_000_000 : full(one, size),
+      counts.test(name) && !isFields(one) && !Array.isArray(one) ? 1_000_000_000 : full(one, size),
     ]),
   );
 }

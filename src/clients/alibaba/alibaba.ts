@@ -1,5 +1,6 @@
 import type { CertfleetError } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
+import { type Fields, isFields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Http } from '../../ports/http.ts';
@@ -11,8 +12,6 @@ import {
   type ApiAnswer,
   type ApiRequest,
   createJsonApi,
-  type Fields,
-  isFields,
   judgeByStatus,
   readFields,
   type Trouble,

@@ -2,8 +2,9 @@ import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { isFailure } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { markIn, nameWithMark } from '../../core/path/own-mark.ts';
+import type { Fields } from '../../core/text/json.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
-import { type Fields, isRefusal, readString } from '../http/json-api.ts';
+import { isRefusal, readString } from '../http/json-api.ts';
 import { type Clb, listIn, tagsFor, tagsIn, textIn } from './clb.ts';
 
 // The server certificates of a region: at most 100, in one list.

@@ -1,17 +1,10 @@
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import { markIn } from '../../core/path/own-mark.ts';
+import type { Fields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { World } from '../../ports/world.ts';
 import { balancerError } from '../http/balancer-errors.ts';
-import {
-  type Fields,
-  isRefusal,
-  readFields,
-  readList,
-  readString,
-  refusalOf,
-  UnreadableAnswer,
-} from '../http/json-api.ts';
+import { isRefusal, readFields, readList, readString, refusalOf, UnreadableAnswer } from '../http/json-api.ts';
 import { type AlibabaParams, type AlibabaTrouble, createAlibaba } from './alibaba.ts';
 import { type AlibabaInstance, type AlibabaKeyOptions, alibabaInstance, alibabaKeys } from './credentials.ts';
 

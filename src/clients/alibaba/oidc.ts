@@ -1,4 +1,5 @@
 import { Secret } from '../../core/errors/secret.ts';
+import { isFields } from '../../core/text/json.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Http } from '../../ports/http.ts';
@@ -6,7 +7,7 @@ import type { Log } from '../../ports/log.ts';
 import type { Random } from '../../ports/random.ts';
 import type { TemporaryKeys } from '../http/access-keys.ts';
 import { type Asking, askSource, mostTokenBytes, readTokenFile, refusedBy } from '../http/identity-source.ts';
-import { type ApiAnswer, createJsonApi, isFields, judgeByStatus, readFields, type Verdict } from '../http/json-api.ts';
+import { type ApiAnswer, createJsonApi, judgeByStatus, readFields, type Verdict } from '../http/json-api.ts';
 import { readTemporaryKeys } from '../http/metadata-server.ts';
 import { canonicalQuery } from '../http/query.ts';
 

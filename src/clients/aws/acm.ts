@@ -1,9 +1,10 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { Secret } from '../../core/errors/secret.ts';
+import type { Fields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
 import { badList } from '../http/balancer-errors.ts';
-import { type Fields, isRefusal, readFields, readList, readString, UnreadableAnswer } from '../http/json-api.ts';
+import { isRefusal, readFields, readList, readString, UnreadableAnswer } from '../http/json-api.ts';
 import { readPages } from '../http/pages.ts';
 import type { AwsJson, AwsParams } from './aws.ts';
 import { type Tags, tagList } from './elb.ts';

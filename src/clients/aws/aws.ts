@@ -1,6 +1,6 @@
 import type { CertfleetError } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
-import { parseJson } from '../../core/text/json.ts';
+import { type Fields, isFields, parseJson } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Http } from '../../ports/http.ts';
@@ -11,8 +11,6 @@ import { clockAdvice } from '../http/clock-advice.ts';
 import {
   type ApiAnswer,
   createJsonApi,
-  type Fields,
-  isFields,
   judgeByStatus,
   readFields,
   type Trouble,

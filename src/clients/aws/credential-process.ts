@@ -1,7 +1,7 @@
 import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { commandWords } from '../../core/text/command-words.ts';
-import { parseJson } from '../../core/text/json.ts';
+import { isFields, parseJson } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import { untrustedCode } from '../../core/trust/untrusted-code.ts';
 import { hookEnvironment } from '../../lib/processes/hook-environment.ts';
@@ -11,7 +11,6 @@ import type { Processes } from '../../ports/processes.ts';
 import { refuseUntrustedPrograms } from '../hook-programs.ts';
 import type { TemporaryKeys } from '../http/access-keys.ts';
 import { type Asking, askSource } from '../http/identity-source.ts';
-import { isFields } from '../http/json-api.ts';
 import { NoMetadata } from '../http/metadata-server.ts';
 
 export interface CredentialProcess {

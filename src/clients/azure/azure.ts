@@ -1,12 +1,13 @@
 import { fail } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
+import { isFields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Http } from '../../ports/http.ts';
 import { type BearerToken, readBearerToken, tokenRefusal } from '../http/bearer-token.ts';
 import { askSource, readTokenFile } from '../http/identity-source.ts';
-import { type ApiAnswer, isFields, type JsonApi, judgeByStatus, type Verdict } from '../http/json-api.ts';
+import { type ApiAnswer, type JsonApi, judgeByStatus, type Verdict } from '../http/json-api.ts';
 import { createRefreshed, type Refreshed } from '../http/refreshed.ts';
 import { type ManagedIdentity, managedIdentityToken } from './managed-identity.ts';
 

@@ -1,8 +1,9 @@
+import type { Fields } from '../../core/text/json.ts';
 import type { DnsValue } from '../../ports/dns-provider.ts';
 import type { Http } from '../../ports/http.ts';
 import type { World } from '../../ports/world.ts';
 import { badList } from '../http/dns-api.ts';
-import { type Fields, isRefusal, UnreadableAnswer } from '../http/json-api.ts';
+import { isRefusal, UnreadableAnswer } from '../http/json-api.ts';
 import { readPages } from '../http/pages.ts';
 
 /**

@@ -1,8 +1,9 @@
 import type { CertfleetError } from '../../core/errors/errors.ts';
 import { relativeName } from '../../core/names/dns-name.ts';
+import { type Fields, isFields } from '../../core/text/json.ts';
 import type { KeySource } from '../http/access-keys.ts';
 import { dnsError } from '../http/dns-api.ts';
-import { type Fields, isFields, isRefusal, readFields, readList, type Trouble } from '../http/json-api.ts';
+import { isRefusal, readFields, readList, type Trouble } from '../http/json-api.ts';
 import { createTencent } from '../tencent.ts';
 import {
   allPages,

@@ -1,16 +1,9 @@
 import { Secret } from '../../core/errors/secret.ts';
 import { homepage, version } from '../../core/errors/version.ts';
 import { relativeName } from '../../core/names/dns-name.ts';
+import { type Fields, isFields } from '../../core/text/json.ts';
 import { createDnsApi } from '../http/dns-api.ts';
-import {
-  type ApiAnswer,
-  type Fields,
-  isFields,
-  judgeByStatus,
-  readFields,
-  readList,
-  type Verdict,
-} from '../http/json-api.ts';
+import { type ApiAnswer, judgeByStatus, readFields, readList, type Verdict } from '../http/json-api.ts';
 import {
   allPages,
   type Dnspod,

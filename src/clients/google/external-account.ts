@@ -1,7 +1,7 @@
 import { fail, reasonOf } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { isApiEndpoint } from '../../core/names/api-endpoint.ts';
-import { parseJson } from '../../core/text/json.ts';
+import { type Fields, isFields, parseJson } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
@@ -10,8 +10,6 @@ import { type BearerToken, readBearerToken } from '../http/bearer-token.ts';
 import { askLocalService, askSource, localService, mostTokenBytes, readTokenFile } from '../http/identity-source.ts';
 import {
   type ApiAnswer,
-  type Fields,
-  isFields,
   type JsonApi,
   readFields,
   readString,

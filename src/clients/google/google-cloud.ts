@@ -2,12 +2,12 @@ import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { toBase64url } from '../../core/text/encoding.ts';
-import { parseJson } from '../../core/text/json.ts';
+import { isFields, parseJson } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Http } from '../../ports/http.ts';
 import { type BearerToken, readBearerToken, tokenRefusal } from '../http/bearer-token.ts';
-import { type ApiAnswer, isFields, type JsonApi, judgeByStatus, type Verdict } from '../http/json-api.ts';
+import { type ApiAnswer, type JsonApi, judgeByStatus, type Verdict } from '../http/json-api.ts';
 import { createMetadataServer, NoMetadata } from '../http/metadata-server.ts';
 import { createRefreshed, type Refreshed } from '../http/refreshed.ts';
 

@@ -1,8 +1,8 @@
 import { Secret } from '../../core/errors/secret.ts';
+import { isFields } from '../../core/text/json.ts';
 import {
   type ApiCall,
   type ApiRequest,
-  isFields,
   type JsonApi,
   readFields,
   readString,

@@ -4,7 +4,7 @@ import { type CertfleetError, isFailure, reasonOf } from '../../core/errors/erro
 import { cut, remoteText } from '../../core/errors/remote-text.ts';
 import type { Secret } from '../../core/errors/secret.ts';
 import { neverArrived } from '../../core/errors/unsent.ts';
-import { parseJson } from '../../core/text/json.ts';
+import { type Fields, isFields, parseJson } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Http, HttpRequest, HttpResponse } from '../../ports/http.ts';
@@ -338,12 +338,6 @@ const nextPauseMs = (pauses: number, random: Random): number =>
 
 /** Shortens the URL in a message to its host. The port's messages begin with method and URL. */
 const withHostOnly = (message: string): string => message.replace(/^[A-Z]+ \w+:\/\/([^/\s]+)\S*: /, '$1: ');
-
-/** An object in a response. */
-export type Fields = Readonly<Record<string, unknown>>;
-
-export const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Returns the object in a field, or the response's body itself. */
 export function readFields(value: unknown, name: string): Fields {

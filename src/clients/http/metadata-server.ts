@@ -1,10 +1,9 @@
 import { isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { remoteText } from '../../core/errors/remote-text.ts';
 import { Secret } from '../../core/errors/secret.ts';
-import { parseJson } from '../../core/text/json.ts';
+import { isFields, parseJson } from '../../core/text/json.ts';
 import type { Http, HttpRequest } from '../../ports/http.ts';
 import type { TemporaryKeys } from './access-keys.ts';
-import { isFields } from './json-api.ts';
 
 /** The metadata that a cloud provides to programs on its machines, over a link-local address. */
 export interface MetadataServer {

@@ -1,3 +1,4 @@
+import { isFields } from './json.ts';
 import { pairIn } from './key-value.ts';
 
 /**
@@ -97,6 +98,3 @@ function chosen<T>(
   if (mayLack) return [];
   throw new CredentialsProblem(`choose one of its profiles with \`profile\`; ${has}`);
 }
-
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -3,6 +3,13 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 
 export type JsonObject = { readonly [key: string]: Json };
 
+/** An object of which nothing is known, such as one in a response. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Reports whether a value is an object with fields: neither a list nor null. */
+export const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** Parses JSON from outside. Throws a SyntaxError for text that is {@link isDeepJson too deep} or not JSON. */
 export function parseJson(text: string): unknown {
   if (isDeepJson(text)) throw new SyntaxError('the JSON is nested too deeply');
