@@ -25,7 +25,7 @@ export function loadBuilt<Exports>(path: string): Exports {
 /**
  * Loads the files of the build, which are CommonJS, with the code that V8 compiled in an earlier run, because compiling
  * takes longer than most commands (decision 0034). Anyone who can write to the cache can run code as this user, so the
- * cache is used only if nobody but root and this user can change it and the folders that lead to it. If the cache is
+ * cache is used only if no other user but root can change it or the folders that lead to it. If the cache is
  * unusable for any reason, the sources are compiled.
  */
 interface CodeCache {
