@@ -11,7 +11,7 @@ import type { Environment } from './config/references.ts';
 import { adapterEntry } from './config/registry.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
 import { decodeDocument } from './core/lineage/lineage.ts';
-import type { AdapterSettings, Settings, StoredSpec } from './core/spec/spec.ts';
+import type { AdapterSettings, NamedAdapter, Settings, StoredSpec } from './core/spec/spec.ts';
 import type { OwnedSolver } from './core/spec/spec-parts.ts';
 import { createEngineProcess, type EnginePorts, type EngineProcess } from './engine/engine.ts';
 import { createLocks } from './engine/locks/lock.ts';
@@ -36,6 +36,8 @@ export interface Composed {
   keptEnvironment(name: string): Promise<Environment>;
   /** What the solver `dns01` of a spec is made of. The caller closes the provider. */
   dns01(part: OwnedSolver): Promise<Dns01Options>;
+  /** Adds the traits of an adapter that was found and not configured. */
+  withTraits(kind: 'solver' | 'deployer', adapter: NamedAdapter): Promise<NamedAdapter>;
   close(signal?: AbortSignal): Promise<void>;
 }
 
@@ -71,6 +73,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
     keptEnvironment: (name) => keptCredentials(store, name),
     dns01: connections.dns01,
+    withTraits: async (kind, adapter) => (await import('./config/traits.ts')).withTraits(kind, adapter, registry),
     close: connections.close,
   };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Secret as SecretType } from './core/errors/secret.ts';
 import { Secret } from './core/errors/secret.ts';
 import { endpointProblem, isApiEndpoint } from './core/names/api-endpoint.ts';
+import type { AdapterSettings, AdapterTraits } from './core/spec/spec.ts';
 import { present } from './core/text/present.ts';
 import { durationMs, durationPattern, longestDays } from './core/text/span.ts';
 import { isOwnVariable } from './core/trust/hook-variables.ts';
@@ -295,6 +296,8 @@ export interface DnsProviderDefinition<
   Provider extends DnsProvider = DnsProvider,
 > extends AdapterDefinition<Shape> {
   readonly traits: DnsProviderTraits;
+  /** A person makes the changes, so an order needs one at a terminal. */
+  readonly isPerson?: true;
   /**
    * What has shown that it works as the API does: a real server (`PowerDNS 4.9`), a client that is not ours, for the
    * fake of the API (`lego 4.9.1`), or `documents only`.
@@ -304,12 +307,16 @@ export interface DnsProviderDefinition<
 }
 
 export interface SolverDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
+  /** What the engine must know of a solver with these settings; it is stored with each certificate. */
+  engineTraits?(settings: AdapterSettings): AdapterTraits;
   connect(context: SolverContext<z.infer<Shape>>): Solver;
 }
 
 export interface DeployerDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
   /** It gives certificates to a declared balancer of this type, which the option `balancer` names. */
   readonly balancer?: string;
+  /** What the engine must know of a deployer with these settings; it is stored with each certificate. */
+  engineTraits?(settings: AdapterSettings): AdapterTraits;
   connect(context: DeployerContext<z.infer<Shape>>): Deployer;
 }
 

@@ -299,9 +299,10 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     rollback: (name, signal) => pass((fleet) => rollBackOne(fleet, name, signal)),
     tryDns: (request, signal) => pass((fleet) => tryProvider(fleet, request, signal)),
     adopt: (found, options, signal) =>
-      pass(async ({ engine }) => {
+      pass(async ({ engine, composed: { withTraits } }) => {
         const declared = new Set(settings.certificates.map(({ name }) => name));
-        return (await import('./engine/acts/adopt.ts')).adopt(engine, found, { declared, ...options }, signal);
+        const { adopt } = await import('./engine/acts/adopt.ts');
+        return adopt(engine, found, { declared, withTraits, ...options }, signal);
       }),
     undoImport: (root, options, signal) =>
       pass(async ({ engine }) =>

@@ -535,7 +535,8 @@ describe('zones that another solver changes', () => {
   it('are stored with the settings of that solver', async () => {
     const settings = await load(solvers('{ Example.Net.: other }'));
     const dns = settings.solvers['dns']!;
-    const other = { kind: 'solver', ...settings.solvers['other'] };
+    const { traits: _traits, ...own } = settings.solvers['other']!;
+    const other = { kind: 'solver', ...own };
     expect(dns.uses).toEqual([other]);
     expect(zonesElsewhere(dns)).toEqual([{ zone: 'example.net', solver: other }]);
     const used = eachAdapterOf('solver', dns);

@@ -1,4 +1,3 @@
-import { dns01Type, forwardRuleType } from '../core/spec/traits.ts';
 import type {
   BalancerDefinition,
   DeployerDefinition,
@@ -49,7 +48,11 @@ export const kindTitles: Readonly<Record<AdapterKind, string>> = {
 };
 
 /** The solvers that are not adapter files: one works with any DNS provider, the other with any balancer. */
-export { dns01Type, forwardRuleType };
+export const dns01Type = 'dns01';
+export const forwardRuleType = 'http01-forward-rule';
+
+/** The DNS provider that is a person. */
+export const manualProvider = 'manual';
 
 /** Returns the values that `type:` may have for a kind. */
 export const typesOf = (registry: Registry, kind: AdapterKind): readonly string[] =>

@@ -14,7 +14,6 @@ import type {
   Settings,
 } from '../core/spec/spec.ts';
 import { type NamedSolvers, namedAdapters, solverNameOf, solversFor } from '../core/spec/spec-parts.ts';
-import { statelessType } from '../core/spec/traits.ts';
 import { didYouMean } from '../core/text/nearest.ts';
 import { present } from '../core/text/present.ts';
 import { isForEveryHook } from '../core/trust/hook-variables.ts';
@@ -40,6 +39,7 @@ import {
   typesOf,
 } from './registry.ts';
 import { type Configuration, configuration } from './schema.ts';
+import { withTraits } from './traits.ts';
 import { deployerWithUses, solverWithUses } from './uses.ts';
 import { wishesOf } from './wishes.ts';
 
@@ -153,21 +153,22 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     seen.add(certificate.name);
     certificates.push(await certificateOf(certificate, path, all, building));
   }
-  checkStateless({ certificates, ...all }, building);
+  const [ownSolvers, ownDeployers] = await Promise.all([
+    mapOf(namedAdapters(solvers), (one) => withTraits('solver', solverWithUses(one, all), building.registry)),
+    mapOf(namedAdapters(deployers), (one) => withTraits('deployer', deployerWithUses(one, all), building.registry)),
+  ]);
+  const named = {
+    solvers: { ...declared.solvers, ...ownSolvers },
+    deployers: { ...declared.deployers, ...ownDeployers },
+  };
+  checkStateless({ certificates, issuers: all.issuers, solvers: named.solvers }, building);
   return {
     store,
     storeIsDeclared: parsed.store !== undefined,
     storeKeys: parsed.storeKey ?? defaults.storeKeys ?? [],
     issuers: all.issuers,
     balancers: all.balancers,
-    solvers: {
-      ...declared.solvers,
-      ...mapOf(namedAdapters(solvers), (solver) => solverWithUses(solver, all)),
-    },
-    deployers: {
-      ...declared.deployers,
-      ...mapOf(namedAdapters(deployers), (deployer) => deployerWithUses(deployer, all)),
-    },
+    ...named,
     certificates,
     preflight: {
       resolvers: parsed.preflight.resolvers.map((text) => formatHostPort(parseHostPort(text, 53)!)), // checked by the schema
@@ -335,7 +336,7 @@ function checkStateless(
   { problems }: Building,
 ): void {
   for (const [name, solver] of Object.entries(solvers)) {
-    if (solver.settings.type !== statelessType) continue;
+    if (solver.traits?.stateless !== true) continue;
     const users = certificates.filter((one) => one.identifiers.some((id) => solverNameOf(one, id) === name));
     const named = [...new Set(users.map(({ issuer }) => issuer))].flatMap((issuer) => {
       const settings = Object.hasOwn(issuers, issuer) ? issuers[issuer] : undefined;
@@ -370,8 +371,13 @@ function checkZones(
 }
 
 /** Returns the same record with changed values. */
-const mapOf = <T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Readonly<Record<string, T>> =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
+async function mapOf<T>(
+  record: Readonly<Record<string, T>>,
+  change: (value: T) => Promise<T>,
+): Promise<Readonly<Record<string, T>>> {
+  const changed = Object.entries(record).map(async ([name, value]) => [name, await change(value)] as const);
+  return Object.fromEntries(await Promise.all(changed));
+}
 
 /** Makes the path of an operator's module that is the provider of a `dns01` solver absolute. */
 function withModule(solver: AdapterSettings, path: Path, { folder, places, problems }: Building): AdapterSettings {

@@ -7,6 +7,11 @@ export default defineDeployer({
   id: 'files',
   title: 'Files (certbot’s layout)',
   since: '0.1.0',
+  engineTraits({ path, layout, certbotName }) {
+    const root = String(path);
+    if (layout !== 'certbot') return { files: { root } };
+    return { files: { root, inPlace: true, ...present({ name: certbotName as string | undefined }) } };
+  },
   options: z.strictObject({
     path: wholePath().meta({
       title: 'Root folder; `live/` and `archive/` are created in it',

@@ -1,5 +1,4 @@
 import { fail } from '../core/errors/errors.ts';
-import { manualProvider } from '../core/spec/traits.ts';
 import { defineDnsProvider, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
@@ -10,7 +9,7 @@ const collectMs = 300;
  * A person adds the records. The solver checks the name servers to see when that is done, so no key need be pressed.
  */
 export default defineDnsProvider({
-  id: manualProvider,
+  id: 'manual',
   title: 'By hand: you add the records, at a terminal',
   since: '0.1.0',
   tested: 'a terminal and BIND 9.20',
@@ -22,6 +21,7 @@ With \`challenge: dns-persist-01\`, where the CA offers it, the record stays, an
 ([how](../guides/validate-once.md)). Otherwise it needs a terminal each time. So \`certfleet renew\` never gets such a certificate: from its renewal time on it says so,
 with exit code 5, and \`certfleet status\` shows it. To renew without a person, let a CNAME record send
 \`_acme-challenge\` to a zone that has an API ([how](../guides/wildcard-over-dns.md)).`,
+  isPerson: true,
   traits: {
     writes: 'value',
     // The person may enter any TTL. certfleet suggests 60 s.

@@ -21,6 +21,8 @@ export interface Solver {
   /** `http01-webroot`, `dns01`… */
   readonly type: string;
   readonly answers: readonly ChallengeType[];
+  /** What answers, if not certfleet itself, in words: `the web server that serves the webroot`. */
+  readonly answeredBy?: string;
   /** How long `ready` may return false before the engine gives up, in ms; 10 minutes by default. */
   readonly readyBudgetMs?: number;
   /** How long a removal may take before it is left to a later sweep, in ms; 30 s by default. */

@@ -29,6 +29,7 @@ export default defineSolver({
     'account. A test order (`--staging`) has another account, and needs the configuration of `certfleet stateless',
     '--staging`.',
   ].join('\n'),
+  engineTraits: () => ({ stateless: true }),
   options: z.object({
     frontends: z
       .array(
@@ -96,6 +97,7 @@ export default defineSolver({
     return {
       type: 'http01-stateless',
       answers: ['http-01'],
+      answeredBy: 'a proxy that has the configuration of `certfleet stateless`',
 
       prepare: async (_lineage, _identifiers, signal, account) => {
         signal.throwIfAborted();

@@ -184,6 +184,7 @@ export default defineSolver({
     return {
       type: 'http01-webroot',
       answers: ['http-01'],
+      answeredBy: 'the web server that serves the webroot',
 
       async preflight(_identifier, signal) {
         signal.throwIfAborted();

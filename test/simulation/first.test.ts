@@ -157,7 +157,7 @@ describe('a first issue by flags', () => {
 
   it('that was killed right after the lease owes no removal with a solver that prepares nothing', async () => {
     const world = await createSimulatedWorld();
-    const wanted = solvedBy(simulatedSpec(), { type: 'dns01', provider: 'sim' }, 'sim');
+    const wanted = solvedBy(simulatedSpec(), { type: 'dns01', provider: 'sim' }, 'sim', { preparesNothing: true });
     const jobs = { ...byFlags, wanted };
     await killedAfterLease(world, jobs);
     const solver = () => noKey();

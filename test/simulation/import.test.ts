@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { withTraits } from '../../src/config/traits.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import type { Found, FoundCertificate } from '../../src/core/lineage/found.ts';
 import type { Lineage } from '../../src/core/lineage/lineage.ts';
 import { inPlaceTarget } from '../../src/core/spec/in-place.ts';
-import { adopt } from '../../src/engine/acts/adopt.ts';
+import { type AdoptOptions, adopt } from '../../src/engine/acts/adopt.ts';
 import { rollBack } from '../../src/engine/acts/rollback.ts';
 import { undoImport } from '../../src/engine/acts/undo-import.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { readBundle } from '../../src/engine/run/bundles.ts';
+import { registry } from '../../src/generated/registry.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { declaredOf } from '../support/declared.ts';
@@ -23,7 +25,10 @@ import {
 } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
-const write = { dryRun: false };
+const write: AdoptOptions = {
+  dryRun: false,
+  withTraits: (kind, adapter) => withTraits(kind, adapter, registry),
+};
 const really = { dryRun: false };
 
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
@@ -273,7 +278,7 @@ const hooked = (one: FoundCertificate): FoundCertificate => ({
   ...one,
   settings: { ...one.settings, wishes: { hooks: { deploy: 'reload' } } },
 });
-const writeInPlace = { dryRun: false, keepDoubles: true, has: [target] };
+const writeInPlace = { ...write, keepDoubles: true, has: [target] };
 
 describe('an import in place of what is stored', () => {
   it('adds the folder, of which the next renewal makes use', async () => {
@@ -333,7 +338,7 @@ describe('undoImport', () => {
   async function takenOver() {
     const { other, world } = await worlds();
     const [abc, xyz] = [await made(other, 'abc'), await made(other, 'xyz', ['xyz.test'])];
-    await adopt(world.replica(1), foundOf(inPlace(abc), inPlace(xyz)), { dryRun: false, has: [target] }, signal);
+    await adopt(world.replica(1), foundOf(inPlace(abc), inPlace(xyz)), { ...write, has: [target] }, signal);
     const restored: string[] = [];
     const deployer: Deployer = {
       ...world.deployer,

@@ -337,11 +337,15 @@ describe('a provider that refuses the second step of a change', () => {
 describe('conformance 17: the end of a record that a person wrote', () => {
   it('is told in every pass, and the record is used until then', async () => {
     const world = await createWorld();
-    const wanted = withSolver(names('example.com'), {
-      type: 'dns01',
-      provider: 'manual',
-      challenge: 'dns-persist-01',
-    });
+    const wanted = withSolver(
+      names('example.com'),
+      {
+        type: 'dns01',
+        provider: 'manual',
+        challenge: 'dns-persist-01',
+      },
+      { person: 'once' },
+    );
     const more = { persistMs: 100 * dayMs };
     await world.run(wanted, more);
     const needsPerson = () => Promise.reject(fail('dns/needs-person', { name: at, until: '' }));

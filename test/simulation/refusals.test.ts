@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
+import { present } from '../../src/core/text/present.ts';
 import { acmeProblem } from '../support/acme-ca.ts';
-import {
-  createSimulatedWorld,
-  dayMs,
-  issue,
-  simulatedJob as job,
-  simulatedSpec,
-  withSolver,
-} from '../support/simulated-world.ts';
+import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
 const hourMs = 3_600_000;
@@ -81,14 +75,13 @@ describe('what helps', () => {
   });
 
   it.each([
-    ['http01-responder', 'port 5002 of every address of this name leads to the solver'],
-    ['http01-webroot', 'port 5002 of every address of this name leads to the web server'],
-    ['http01-stateless', 'port 5002 of every address of this name leads to a proxy'],
-  ])('against a wrong answer names the port of the CA, and what answers: %s', async (type, words) => {
+    [undefined, 'port 5002 of every address of this name leads to the solver from'],
+    ['the web server', 'port 5002 of every address of this name leads to the web server from'],
+  ])('against a wrong answer names the port of the CA, and what answers: %s', async (answeredBy, words) => {
     const validate = async () => acmeProblem('unauthorized', 'the reason');
     const world = await createSimulatedWorld({ settings: { validate } });
-    const solver = { ...world.solver, answers: ['http-01'] as const };
-    const spec = { ...withSolver(simulatedSpec(), { type }), preflight: { resolvers: [], http01Port: 5002 } };
+    const solver = { ...world.solver, answers: ['http-01'] as const, ...present({ answeredBy }) };
+    const spec = { ...simulatedSpec(), preflight: { resolvers: [], http01Port: 5002 } };
     expect(hintOf(await issue(world.replica(1, { solver }), job(spec), signal))).toContain(words);
   });
 });

@@ -4,7 +4,6 @@ import { withSolver } from '../../src/core/lineage/test-lineages.ts';
 import { describeLineage } from '../../src/core/plan/status.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { partsOf } from '../../src/core/spec/spec-parts.ts';
-import { statelessType } from '../../src/core/spec/traits.ts';
 import { type KnownAccount, knownAccounts } from '../../src/engine/accounts/accounts.ts';
 import { giveUpRollover, rollover } from '../../src/engine/accounts/change.ts';
 import { statelessAnswers } from '../../src/engine/accounts/stateless.ts';
@@ -24,7 +23,7 @@ const { signal } = new AbortController();
 type World = Awaited<ReturnType<typeof proxied>>;
 
 const specOf = (name: string): StoredSpec =>
-  withSolver(simulatedSpec(name, [`${name}.example.com`]), { type: statelessType });
+  withSolver(simulatedSpec(name, [`${name}.example.com`]), { type: 'http01-stateless' }, 'sim', { stateless: true });
 
 /** A certificate whose challenges two proxies answer. */
 async function proxied(between?: (honest: Http) => Http) {
@@ -42,7 +41,7 @@ async function proxied(between?: (honest: Http) => Http) {
     },
   });
   const solver: Solver = {
-    type: statelessType,
+    type: 'http01-stateless',
     answers: ['dns-01'],
     async preflight(identifier, _signal, account) {
       const { value: name } = identifier;

@@ -3,10 +3,13 @@ import type {
   AdapterSettings,
   CertificateSpec,
   IssuerSettings,
+  NamedAdapter,
   PreflightSettings,
   StoredSpec,
 } from '../../src/core/spec/spec.ts';
 import { declaredAs, namedAdapters, partsFrom } from '../../src/core/spec/spec-parts.ts';
+import { present } from '../../src/core/text/present.ts';
+import files from '../../src/deployers/files.ts';
 
 type AllSettings = Readonly<Record<string, AdapterSettings>>;
 
@@ -34,13 +37,19 @@ export function declaredOf(stored: StoredSpec): Declared {
   };
 }
 
+/** A target as it is stored, with its traits. */
+const targetOf = (name: string, settings: AdapterSettings): NamedAdapter => ({
+  ...{ name, settings },
+  ...present({ traits: settings.type === 'files' ? files.engineTraits?.(settings) : undefined }),
+});
+
 export function storedOf({ spec, issuer: settings, solver, solvers, deployers, preflight }: Declared): StoredSpec {
   const { issuer: name, solver: usual, solvers: _others, deploy, ...certificate } = spec;
   return withDeployHook({
     ...certificate,
     issuer: { name, settings },
     parts: partsFrom(spec, namedAdapters({ ...solvers, [usual]: solver })),
-    targets: deploy.map((target) => ({ name: target, settings: deployers[target] ?? { type: 'files' } })),
+    targets: deploy.map((target) => targetOf(target, deployers[target] ?? { type: 'files' })),
     preflight,
   });
 }

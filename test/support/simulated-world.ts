@@ -4,8 +4,9 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage/lineage.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
-import type { IssuerSettings, NamedAdapter, StoredSpec } from '../../src/core/spec/spec.ts';
+import type { AdapterTraits, IssuerSettings, NamedAdapter, StoredSpec } from '../../src/core/spec/spec.ts';
 import type { OwnedSolver } from '../../src/core/spec/spec-parts.ts';
+import { present } from '../../src/core/text/present.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
@@ -213,9 +214,13 @@ export const targetsOf = (...names: readonly string[]): StoredSpec['targets'] =>
   names.map((name) => ({ name, settings: { type: 'sim' } }));
 
 /** A spec whose names one solver with these settings answers. */
-export const withSolver = (spec: StoredSpec, settings: NamedAdapter['settings']): StoredSpec => ({
+export const withSolver = (
+  spec: StoredSpec,
+  settings: NamedAdapter['settings'],
+  traits?: AdapterTraits,
+): StoredSpec => ({
   ...spec,
-  parts: [{ solver: { name: 'sim', settings } }],
+  parts: [{ solver: { name: 'sim', settings, ...present({ traits }) } }],
 });
 
 /** A spec with other settings of its CA. */

@@ -67,7 +67,7 @@ async function targetWords(
   // An existing target for nginx keeps its own commands unless a flag names an nginx.
   if (targets.some((target) => target.name.startsWith('nginx:'))) return isNamed ? (served.nginx ?? []) : [];
   const isServed = targets.some(
-    ({ settings }) => settings.type === 'nginx' || filesInPlace(settings, name) !== undefined,
+    (target) => target.settings.type === 'nginx' || filesInPlace(target, name) !== undefined,
   );
   const others = targetNames({ targets }).filter((target) => target !== deployHookTarget && target !== usual);
   return isServed ? [] : wordsOf([...others, ...served.deploy], served.nginx);

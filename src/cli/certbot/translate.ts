@@ -1,6 +1,6 @@
 import type { Registry } from '../../config/registry.ts';
+import { manualProvider } from '../../config/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
-import { manualProvider } from '../../core/spec/traits.ts';
 import { nearest } from '../../core/text/nearest.ts';
 import { present } from '../../core/text/present.ts';
 import { keyTypeOfFlags } from '../../migrate/certbot/key-type.ts';

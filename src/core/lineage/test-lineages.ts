@@ -1,4 +1,5 @@
-import type { AdapterSettings, StoredSpec } from '../spec/spec.ts';
+import type { AdapterSettings, AdapterTraits, StoredSpec } from '../spec/spec.ts';
+import { present } from '../text/present.ts';
 import type { Lineage } from './lineage.ts';
 
 // A valid, delivered certificate for the unit tests of this folder. Product code does not import it.
@@ -14,9 +15,14 @@ export const testSpec = {
 } as const satisfies StoredSpec;
 
 /** A spec with one solver for all of its names. */
-export const withSolver = (spec: StoredSpec, settings: AdapterSettings, name = 'web'): StoredSpec => ({
+export const withSolver = (
+  spec: StoredSpec,
+  settings: AdapterSettings,
+  name = 'web',
+  traits?: AdapterTraits,
+): StoredSpec => ({
   ...spec,
-  parts: [{ solver: { name, settings } }],
+  parts: [{ solver: { name, settings, ...present({ traits }) } }],
 });
 
 /** A spec with other names, all for its first solver. */

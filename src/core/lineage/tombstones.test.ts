@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StoredSpec } from '../spec/spec.ts';
+import type { AdapterTraits, StoredSpec } from '../spec/spec.ts';
 import { partsOf } from '../spec/spec-parts.ts';
 import { present } from '../text/present.ts';
 import { maxDocumentBytes } from './document-limits.ts';
@@ -45,9 +45,10 @@ describe('what the work owes', () => {
   });
 
   it('has a name for people', () => {
-    const names = (type: string) => [presented, probe].map((one) => nameOfPresented(one, withSolver(wanted, { type })));
-    expect(names('http01-webroot')).toEqual(['the http-01 challenge of abc.example.com', 'the probe']);
-    expect(names('http01-forward-rule')[1]).toBe('the forward rule');
+    const names = (traits: AdapterTraits) =>
+      [presented, probe].map((one) => nameOfPresented(one, withSolver(wanted, { type: 'any' }, 'any', traits)));
+    expect(names({})).toEqual(['the http-01 challenge of abc.example.com', 'the probe']);
+    expect(names({ rule: 'removed' })[1]).toBe('the forward rule');
   });
 });
 

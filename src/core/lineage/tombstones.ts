@@ -24,11 +24,11 @@ export interface Presented {
 
 /** Reports whether a spec's solvers prepare a forward rule rather than a probe. */
 export const ruleStays = ({ parts }: Pick<StoredSpec, 'parts'>): boolean =>
-  parts.some(({ solver }) => makesRule(solver.settings));
+  parts.some(({ solver }) => makesRule(solver));
 
 /** Returns the intent of a probe or a forward rule, if a solver of the spec may create one. */
 export const probeIntent = ({ parts }: Pick<StoredSpec, 'parts'>): 'ours' | undefined =>
-  parts.some(({ solver }) => mayPrepare(solver.settings)) ? 'ours' : undefined;
+  parts.some(({ solver }) => mayPrepare(solver)) ? 'ours' : undefined;
 
 /** Describes what a solver of this spec presented. */
 export const nameOfPresented = (presented: Presented, spec: StoredSpec): string =>
@@ -64,7 +64,7 @@ function probesOf({ name, spec }: Pick<Lineage, 'name' | 'spec'>): readonly Pres
   const probe = { type: 'http-01', identifier: name, token: '', thumbprint: '', probe: true } as const;
   const parts = partsOf(spec);
   return parts
-    .filter(({ solver }) => mayPrepare(solver.settings))
+    .filter(({ solver }) => mayPrepare(solver))
     .map((part) => (parts.length > 1 ? { ...probe, by: presenterOf(part) } : probe));
 }
 

@@ -40,7 +40,7 @@ describe('planLineage', () => {
   });
 
   it('leaves what a person must do to a person, but delivers what there is', () => {
-    const byHand = withSolver(spec, { type: 'dns01', provider: 'manual' });
+    const byHand = withSolver(spec, { type: 'dns01' }, 'dns', { person: 'each order' });
     const due: Lineage = { ...lineage, spec: byHand, renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' } };
     const unattended = { ...rules, unattended: true };
     const waits = { action: 'none', reason: 'its renewal time was 2026-02-28T00:00:00Z', byHand: true };

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Lineage } from '../lineage/lineage.ts';
 import { renewalByLifetime, renewalByWindow } from '../lineage/renewal.ts';
 import { testLineage, testSpec, withSolver } from '../lineage/test-lineages.ts';
-import { needsSweep } from '../spec/traits.ts';
+import type { AdapterTraits } from '../spec/spec.ts';
 import { planLineage } from './plan.ts';
 import { holds, lifetimeMsOf, longestIntervalMs, tooSlow, whyEarly } from './schedule.ts';
 import { describeLineage } from './status.ts';
@@ -98,15 +98,13 @@ describe('an interval holds a lifetime if twice the interval is below it', () =>
   });
 });
 
-it.each([
-  [{ type: 'http01-forward-rule', balancer: 'slb' }, true],
-  [{ type: 'http01-forward-rule', balancer: 'slb', keep: true }, false],
-  [{ type: 'http01-responder' }, false],
-  [{ type: 'dns01' }, false],
-])('a killed run with %j must be swept soon: %s', (solver, expected) => {
-  expect(needsSweep(solver)).toBe(expected);
+it.each<[AdapterTraits, boolean]>([
+  [{ rule: 'removed' }, true],
+  [{ rule: 'kept' }, false],
+  [{}, false],
+])('a killed run with a solver of %j must be swept soon: %s', (traits, expected) => {
   const described = describeLineage('abc', {
-    wanted: { spec: withSolver(testSpec, solver), origin: 'configuration' },
+    wanted: { spec: withSolver(testSpec, { type: 'any' }, 'any', traits), origin: 'configuration' },
     ...{ lineage: testLineage, corrupt: undefined, now: new Date(start), isWorking: false },
   });
   expect(described.needsSweep).toBe(expected ? true : undefined);

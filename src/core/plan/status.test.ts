@@ -105,8 +105,8 @@ describe('the status of a certificate', () => {
     const endsOf = (one: Lineage) => at({ lineage: one }).records?.map(({ value, ends }) => [value, ends]);
     const rest = ['v2', 'v3', 'v4', 'v5'].map((value) => [value, undefined]);
     expect(endsOf({ ...lineage, kept })).toEqual([['v1', 'renewal'], ...rest]);
-    const byHand = { type: 'dns01', provider: 'manual', challenge: 'dns-persist-01' };
-    expect(endsOf({ ...lineage, kept, spec: withSolver(lineage.spec, byHand) })).toEqual([['v1', 'person'], ...rest]);
+    const byHand = withSolver(lineage.spec, { type: 'dns01' }, 'dns', { person: 'once' });
+    expect(endsOf({ ...lineage, kept, spec: byHand })).toEqual([['v1', 'person'], ...rest]);
     expect(at()).not.toHaveProperty('records');
   });
 

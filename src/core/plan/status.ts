@@ -196,7 +196,7 @@ export function describeLineage(
         step: lineage.work.step,
         holder: `process ${processText(lineage.work.lease.holder)}`,
       },
-      needsSweep: spec?.parts.some(({ solver }) => needsSweep(solver.settings)) ? true : undefined,
+      needsSweep: spec?.parts.some(({ solver }) => needsSweep(solver)) ? true : undefined,
       byHand: spec && isByHand(spec) ? true : undefined,
     }),
     ...keptRecords(lineage, now),

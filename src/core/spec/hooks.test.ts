@@ -11,7 +11,8 @@ const folder = 'for f in /hooks/*; do "$f" || s=$?; done';
 const inPlace = {
   name: inPlaceTarget(root),
   settings: { type: 'files', path: root, layout: 'certbot', certbotName: 'Old Name' },
-};
+  traits: { files: { root, inPlace: true, name: 'Old Name' } },
+} as const;
 
 /** A certificate that was imported in place, under another name than certbot’s. */
 const stored = (hooks: Hooks): StoredSpec => ({

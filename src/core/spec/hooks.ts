@@ -18,7 +18,7 @@ export function withDeployHook(stored: StoredSpec): StoredSpec {
   if (run === undefined) return others.length === stored.targets.length ? stored : { ...stored, targets: others };
   // The programs in certbot's folder may look for the path that the certificate has there.
   const folderOf = hooks?.first?.deploy === undefined ? filesInPlace : liveFolder;
-  const [there] = others.flatMap(({ settings }) => folderOf(settings, name) ?? []);
+  const [there] = others.flatMap((target) => folderOf(target, name) ?? []);
   const settings = {
     // certbot has no limit; this one matches a whole delivery.
     ...{ type: 'command', run, timeout: '5m' },

@@ -1,18 +1,14 @@
 import { expect, it } from 'vitest';
 import { filesInPlace, liveFolder } from './in-place.ts';
-import type { AdapterSettings } from './spec.ts';
+import type { AdapterTraits } from './spec.ts';
 
-const files = { type: 'files', path: '/srv/' };
-it.each<[AdapterSettings | undefined, string | undefined, string | undefined]>([
-  [files, '/srv/live/abc', undefined],
-  [{ ...files, layout: 'versions' }, '/srv/live/abc', undefined],
-  // Only certbot's layout has another name.
-  [{ ...files, certbotName: 'Old Name' }, '/srv/live/abc', undefined],
-  [{ ...files, layout: 'certbot' }, '/srv/live/abc', '/srv/live/abc'],
-  [{ ...files, layout: 'certbot', certbotName: 'Old Name' }, '/srv/live/Old Name', '/srv/live/Old Name'],
-  [{ type: 'command', path: '/srv' }, undefined, undefined],
-  [{ type: 'files' }, undefined, undefined],
+it.each<[AdapterTraits | undefined, string | undefined, string | undefined]>([
+  [{ files: { root: '/srv/' } }, '/srv/live/abc', undefined],
+  [{ files: { root: '/srv/', inPlace: true } }, '/srv/live/abc', '/srv/live/abc'],
+  [{ files: { root: '/srv/', inPlace: true, name: 'Old Name' } }, '/srv/live/Old Name', '/srv/live/Old Name'],
+  [{}, undefined, undefined],
   [undefined, undefined, undefined],
-])('the folder of %j is %s, and in place %s', (settings, live, inPlace) => {
-  expect([liveFolder(settings, 'abc'), filesInPlace(settings, 'abc')]).toEqual([live, inPlace]);
+])('the folder of a target with %j is %s, and in place %s', (traits, live, inPlace) => {
+  const target = traits && { name: 'edge', settings: { type: 'any' }, traits };
+  expect([liveFolder(target, 'abc'), filesInPlace(target, 'abc')]).toEqual([live, inPlace]);
 });

@@ -1,5 +1,4 @@
-import type { AdapterSettings } from './spec.ts';
-import { writesFiles } from './traits.ts';
+import type { NamedAdapter } from './spec.ts';
 
 /** Returns the name of the target that stands for another client's own folder. */
 export const inPlaceTarget = (root: string): string => `files:${root}`;
@@ -13,17 +12,15 @@ export const copiesTarget = (root: string): string => `copies:${root}`;
  * Returns the folder in which a deployer writes a certificate's files in certbot's layout, or undefined if it writes
  * none.
  */
-export function liveFolder(settings: AdapterSettings | undefined, name: string): string | undefined {
-  if (!settings || !writesFiles(settings) || typeof settings['path'] !== 'string') return undefined;
-  const { path, certbotName } = settings;
-  const own = settings['layout'] === 'certbot' && typeof certbotName === 'string' ? certbotName : name;
-  return `${path.replace(/\/+$/, '')}/live/${own}`;
+export function liveFolder(target: NamedAdapter | undefined, name: string): string | undefined {
+  const files = target?.traits?.files;
+  return files && `${files.root.replace(/\/+$/, '')}/live/${files.name ?? name}`;
 }
 
 /** Like {@link liveFolder}, but only if the folder belongs to another client. */
-export const filesInPlace = (settings: AdapterSettings | undefined, name: string): string | undefined =>
-  settings?.['layout'] === 'certbot' ? liveFolder(settings, name) : undefined;
+export const filesInPlace = (target: NamedAdapter | undefined, name: string): string | undefined =>
+  target?.traits?.files?.inPlace ? liveFolder(target, name) : undefined;
 
 /** Reports whether a deployer writes into another client's own folder. */
-export const isInPlace = (settings: AdapterSettings | undefined, root: string): boolean =>
-  settings !== undefined && writesFiles(settings) && settings['layout'] === 'certbot' && settings['path'] === root;
+export const isInPlace = (target: NamedAdapter | undefined, root: string): boolean =>
+  target?.traits?.files?.inPlace === true && target.traits.files.root === root;

@@ -3,11 +3,15 @@ import type { Work } from '../lineage/lineage.ts';
 import { testSpec } from '../lineage/test-lineages.ts';
 import { bySolver, nameOfPresented, owedBy, ruleStays, tombstoneOf } from '../lineage/tombstones.ts';
 import { isByHand } from './by-hand.ts';
-import type { AdapterSettings, CertificateSpec, StoredSpec, UsedAdapter } from './spec.ts';
+import type { AdapterTraits, CertificateSpec, StoredSpec } from './spec.ts';
 import { declaredAs, namedAdapters, partFor, partsFrom, partsOf, solversFor, withIdentifiers } from './spec-parts.ts';
 
 const [web, dns, lb] = [{ type: 'http01-webroot' }, { type: 'dns01', provider: 'p' }, { type: 'http01-forward-rule' }];
-const all = { web, dns, lb };
+const declared = {
+  web: { name: 'web', settings: web },
+  dns: { name: 'dns', settings: dns, traits: { preparesNothing: true } as const },
+  lb: { name: 'lb', settings: lb, traits: { rule: 'removed' } as const },
+};
 const name = (value: string) => ({ type: 'dns', value }) as const;
 const names = ['example.com', '*.example.com', 'www.example.net', '*.example.org'];
 const spec: CertificateSpec = {
@@ -16,9 +20,9 @@ const spec: CertificateSpec = {
   solver: 'web',
   solvers: { '*.example.com': 'dns', 'www.example.net': 'lb', '*.example.org': 'dns' },
 };
-const stored: StoredSpec = { ...testSpec, identifiers: spec.identifiers, parts: partsFrom(spec, namedAdapters(all)) };
+const stored: StoredSpec = { ...testSpec, identifiers: spec.identifiers, parts: partsFrom(spec, declared) };
 const { preflight } = stored;
-const by = (solver: 'web' | 'dns' | 'lb') => ({ solver: { name: solver, settings: all[solver] }, preflight });
+const by = (solver: 'web' | 'dns' | 'lb') => ({ solver: declared[solver], preflight });
 
 describe('a certificate with several solvers', () => {
   it('has a part for each, with its identifiers', () => {
@@ -122,15 +126,12 @@ it.each([
   expect(solversFor(identifiers.map(name), given)).toEqual(expected);
 });
 
-const manual = { kind: 'solver', name: 'other', settings: { type: 'dns01', provider: 'manual' } } as const;
-
-it.each<[boolean, AdapterSettings, readonly UsedAdapter[]]>([
-  [false, web, []],
-  [true, manual.settings, []],
-  [false, dns, [{ ...manual, settings: dns }]],
-  [true, dns, [manual]],
-])('needs a person at a terminal: %s, for %j with %j in one of its parts', (expected, settings, uses) => {
-  const solver = { name: 'dns', settings, uses };
+it.each<[boolean, AdapterTraits]>([
+  [false, {}],
+  [true, { person: 'each order' }],
+  [false, { person: 'once' }],
+])('needs a person at a terminal: %s, for %j in one of its parts', (expected, traits) => {
+  const solver = { name: 'dns', settings: dns, traits };
   expect(isByHand({ ...stored, parts: partsFrom(spec, { ...namedAdapters({ web, lb }), dns: solver }) })).toBe(
     expected,
   );

@@ -146,8 +146,30 @@ export interface StoredSpec extends Certificate {
 export interface NamedAdapter {
   readonly name: string;
   readonly settings: AdapterSettings;
+  /** What its definition says of it, if anything. */
+  readonly traits?: AdapterTraits;
   /** The adapters that its options name, so that `renew` and `sweep` need no configuration. */
   readonly uses?: readonly UsedAdapter[];
+}
+
+/** What core and the engine must know of an adapter. They know none by its type. */
+export interface AdapterTraits {
+  /** A person does the work of a solver: for each order, or once. */
+  readonly person?: 'each order' | 'once';
+  /** A solver creates nothing before the order. */
+  readonly preparesNothing?: true;
+  /** Proxies have the answers of a solver in their configuration. */
+  readonly stateless?: true;
+  /** A solver prepares a rule, which it removes with the challenges or keeps after the order. */
+  readonly rule?: 'removed' | 'kept';
+  /** A deployer writes `live/` in this folder. */
+  readonly files?: {
+    readonly root: string;
+    /** The folder belongs to another client. */
+    readonly inPlace?: true;
+    /** The certificate's name there, if it is another one. */
+    readonly name?: string;
+  };
 }
 
 /** The balancer of a solver or deployer, or a solver that changes some zones for another one. */

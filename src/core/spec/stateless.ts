@@ -1,14 +1,13 @@
 import { baseName, type Identifier } from '../names/identifier.ts';
 import type { StoredSpec } from './spec.ts';
 import { type PartSpec, partsOf } from './spec-parts.ts';
-import { isStateless } from './traits.ts';
 
 /**
  * Returns the parts of a certificate whose challenges are answered by proxies themselves, from its account's
  * thumbprint.
  */
 export const statelessParts = (spec: StoredSpec): readonly PartSpec[] =>
-  partsOf(spec).filter(({ solver }) => isStateless(solver.settings));
+  partsOf(spec).filter(({ solver }) => solver.traits?.stateless === true);
 
 /** The proxies for which there are snippets. */
 export const statelessProxies = ['nginx', 'haproxy'] as const;

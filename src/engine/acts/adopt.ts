@@ -8,7 +8,7 @@ import { after, phaseOf } from '../../core/lineage/work/transition.ts';
 import { deployHookTarget, withDeployHook } from '../../core/spec/hooks.ts';
 import { joined } from '../../core/spec/joined.ts';
 import { type KeyType, usualKeyType } from '../../core/spec/key-type.ts';
-import type { Settings, StoredSpec } from '../../core/spec/spec.ts';
+import type { NamedAdapter, Settings, StoredSpec } from '../../core/spec/spec.ts';
 import { namedAdapters, partsFrom, solversFor, targetNames, targetOf } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
 import type { CertificateFacts } from '../../ports/pki.ts';
@@ -26,6 +26,8 @@ export interface AdoptOptions {
   readonly dryRun: boolean;
   /** Keep certificates with the same names apart, because servers read each one's files. */
   readonly keepDoubles?: boolean;
+  /** Adds the traits of an adapter. */
+  readonly withTraits?: (kind: 'solver' | 'deployer', adapter: NamedAdapter) => Promise<NamedAdapter>;
   /** Deployers to which every certificate is delivered besides. */
   readonly deployers?: Settings['deployers'];
   /** Deployers whose targets already have the certificates. */
@@ -131,10 +133,11 @@ interface Adopting extends Placed {
 async function store(
   engine: Engine,
   { found, name, facts, chainPem, keyType, stays, urls, known }: Adopting,
-  { dryRun, has = [], deployers, declared }: AdoptOptions,
+  options: AdoptOptions,
   signal: AbortSignal,
 ): Promise<Adopted> {
-  const wanted = withDeployHook(specOf(found, { name, identifiers: facts.identifiers }, deployers));
+  const { dryRun, has = [], declared } = options;
+  const wanted = withDeployHook(await specOf(found, { name, identifiers: facts.identifiers }, options));
   const { directory, account = '' } = wanted.issuer.settings;
   const { profile, preferredChain } = wanted;
   const issued: Omit<Version, 'id' | 'facts'> = {
@@ -252,17 +255,22 @@ function versionId({ notBefore, fingerprint }: CertificateFacts): string {
   return `${time}-${fingerprint.slice(0, 6)}`;
 }
 
-function specOf(
+async function specOf(
   { settings: { issuer, solver, solverOf, solvers, deployers, wishes, preflight } }: FoundCertificate,
   { name, identifiers }: Pick<StoredSpec, 'name' | 'identifiers'>,
-  others: AdoptOptions['deployers'],
-): StoredSpec {
+  { deployers: others, withTraits = async (_kind, adapter) => adapter }: AdoptOptions,
+): Promise<StoredSpec> {
   const named = solversFor(identifiers, { solver, solvers: solverOf });
+  const parts = partsFrom({ name, identifiers, ...named }, namedAdapters(solvers));
+  const targets = Object.values(namedAdapters(deployers));
   return {
     ...wishes,
     ...{ name, identifiers, issuer, preflight },
-    parts: partsFrom({ name, identifiers, ...named }, namedAdapters(solvers)),
-    targets: Object.values({ ...others, ...namedAdapters(deployers) }),
+    parts: await Promise.all(parts.map(async (part) => ({ ...part, solver: await withTraits('solver', part.solver) }))),
+    targets: [
+      ...Object.values(others ?? {}),
+      ...(await Promise.all(targets.map((target) => withTraits('deployer', target)))),
+    ],
     endpoints: [],
   };
 }

@@ -229,7 +229,7 @@ async function removeKeptRule(
   signal: AbortSignal,
 ): Promise<readonly NotRemoved[]> {
   const left: NotRemoved[] = [];
-  for (const part of partsOf(spec).filter(({ solver }) => keepsRule(solver.settings))) {
+  for (const part of partsOf(spec).filter(({ solver }) => keepsRule(solver))) {
     try {
       const solver = await engine.connect.solver(part);
       await solver.forget?.(name, signal);

@@ -83,7 +83,7 @@ async function adopted(engine: Engine, root: string, signal: AbortSignal): Promi
     for (const entry of page) {
       const lineage = lineageOf(engine, entry);
       if (lineage instanceof Error) continue;
-      const target = lineage.spec.targets.find(({ settings }) => isInPlace(settings, root));
+      const target = lineage.spec.targets.find((one) => isInPlace(one, root));
       if (target) found.push({ lineage, revision: entry.revision, target: target.name });
     }
   return found.sort((a, b) => (a.lineage.name < b.lineage.name ? -1 : 1));
@@ -91,7 +91,7 @@ async function adopted(engine: Engine, root: string, signal: AbortSignal): Promi
 
 /** Returns the name of the certificate's folder there. */
 const nameThere = ({ lineage, target }: Adopted): string =>
-  String(targetOf(lineage.spec, target)?.settings['certbotName'] ?? lineage.name);
+  targetOf(lineage.spec, target)?.traits?.files?.name ?? lineage.name;
 
 /**
  * Decides what happens to a certificate. It fails if another process is working on it, but not because of an earlier

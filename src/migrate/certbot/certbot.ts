@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path';
 import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import type { Found, FoundCertificate, Unusable } from '../../core/lineage/found.ts';
-import { filesInPlace, inPlaceTarget } from '../../core/spec/in-place.ts';
+import { inPlaceTarget } from '../../core/spec/in-place.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Importer } from '../importer.ts';
 import { whyNoHook, whyUnusable } from '../settings.ts';
@@ -92,13 +92,13 @@ async function readOne(
 function withoutSecond(one: FoundCertificate | Unusable, inFolder: Map<string, string>): FoundCertificate | Unusable {
   if ('reason' in one) return one;
   for (const target of Object.values(one.settings.deployers)) {
-    const folder = filesInPlace(target, one.name);
-    const first = folder === undefined ? undefined : inFolder.get(folder);
+    const folder = `${String(target['path'])}/live/${String(target['certbotName'])}`;
+    const first = inFolder.get(folder);
     if (first !== undefined) {
       const reason = `${first} has its files in the same folder, ${folder}, and is renewed there`;
       return { name: one.name, from: one.from, reason, isLeft: true };
     }
-    if (folder !== undefined) inFolder.set(folder, one.name);
+    inFolder.set(folder, one.name);
   }
   return one;
 }

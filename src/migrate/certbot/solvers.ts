@@ -1,7 +1,6 @@
-import { dns01Type } from '../../config/registry.ts';
+import { dns01Type, manualProvider } from '../../config/registry.ts';
 import type { FoundSettings, Remark } from '../../core/lineage/found.ts';
 import type { AdapterSettings } from '../../core/spec/spec.ts';
-import { manualProvider } from '../../core/spec/traits.ts';
 import type { Json } from '../../core/text/json.ts';
 import { nearest } from '../../core/text/nearest.ts';
 import { present } from '../../core/text/present.ts';

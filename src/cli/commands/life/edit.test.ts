@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine } from '../../../../test/support/command-line.ts';
 import { type Declared, storedOf } from '../../../../test/support/declared.ts';
+import { withTraits } from '../../../config/traits.ts';
 import type { IssueRequest } from '../../../fleet.ts';
+import { registry } from '../../../generated/registry.ts';
 
 const name = 'www.example.com';
 const declared: Declared = {
@@ -34,7 +36,13 @@ const declared: Declared = {
   deployers: { 'files:/etc/certs': { type: 'files', path: '/etc/certs' } },
   preflight: { resolvers: ['9.9.9.9:53'], http01Port: 80 },
 };
-const kept = storedOf(declared);
+const asDeclared = storedOf(declared);
+const kept = {
+  ...asDeclared,
+  parts: await Promise.all(
+    asDeclared.parts.map(async (part) => ({ ...part, solver: await withTraits('solver', part.solver, registry) })),
+  ),
+};
 
 const edit = async (edits: (text: string) => string, more: CommandLine = {}) => {
   const shown: string[] = [];

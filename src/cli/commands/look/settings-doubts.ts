@@ -32,14 +32,14 @@ export function sameFiles({ certificates, deployers }: Settings): readonly Probl
   return certificates.flatMap(({ name, deploy }, index) => {
     const first = new Map<string, string>();
     return deploy.flatMap((target, at) => {
-      const deployer = deployers[target]?.settings;
+      const deployer = deployers[target];
       const written = liveFolder(deployer, name);
       if (written === undefined) return [];
       const folder = resolve(written);
       const other = first.get(folder);
       if (other === undefined) first.set(folder, target);
       if (other === undefined) return [];
-      const root = resolve(String(deployer?.['path']));
+      const root = resolve(String(deployer?.settings['path']));
       const message = `the certificate "${name}" is delivered twice to ${root}, by the deployers "${other}" and "${target}"; leave one of them out`;
       return [{ path: ['certificates', index, 'deploy', at], message }];
     });

@@ -8,7 +8,6 @@ import { challengeKey, challengesIntended, presentFailed, receiptsKept } from '.
 import { baseName, type Identifier } from '../../../core/names/identifier.ts';
 import { tlsAlpn01PortOf } from '../../../core/spec/spec.ts';
 import { partFor } from '../../../core/spec/spec-parts.ts';
-import { statelessType } from '../../../core/spec/traits.ts';
 import type { Json } from '../../../core/text/json.ts';
 import { present } from '../../../core/text/present.ts';
 import { shortList } from '../../../core/text/short-list.ts';
@@ -349,7 +348,7 @@ const whyInvalid = (authorization: Authorization): string =>
 function adviceOn(
   challengeType: string | undefined,
   problem: Problem | undefined,
-  { directory, job }: OrderRun,
+  { directory, job, parts }: OrderRun,
   { value }: Identifier,
 ): string {
   const type = problem && shortType(problem.type);
@@ -359,12 +358,7 @@ function adviceOn(
   if (overDns)
     return 'Check the delegation and DNSSEC of the zone, and that each of its name servers returns the TXT record to the whole internet.';
   const { solver, preflight } = partFor(job.wanted, value);
+  const place = parts.find(({ spec }) => spec.solver.name === solver.name)?.solver.answeredBy ?? 'the solver';
   const port = challengeType === 'tls-alpn-01' ? tlsAlpn01PortOf(preflight) : preflight.http01Port;
-  return `Check that port ${port} of every address of this name leads to ${answeringPlace(solver.settings.type)} from the whole internet.`;
-}
-
-/** Describes where a challenge is answered, if not by certfleet. */
-function answeringPlace(solverType: string): string {
-  if (solverType === statelessType) return 'a proxy that has the configuration of `certfleet stateless`';
-  return solverType === 'http01-webroot' ? 'the web server that serves the webroot' : 'the solver';
+  return `Check that port ${port} of every address of this name leads to ${place} from the whole internet.`;
 }
