@@ -116,7 +116,10 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'command lines of certbot', () =
     expect((await said()).slice(3)).toEqual(['pre', `deploy ${live}`, 'post']);
     await chmod(join(configDir, 'renewal-hooks/pre/tell'), 0o777);
     const refused = await run('renew');
-    expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('renewal-hooks/pre/tell cannot be trusted') });
+    expect(refused).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('renewal-hooks/pre/tell cannot be trusted'),
+    });
     await rm(join(configDir, 'renewal-hooks'), { recursive: true });
   });
 
