@@ -49,7 +49,7 @@ export function parseArguments(
   // Commander would print the whole help, without naming the problem.
   if (help === 'help' && asked !== undefined && !program.commands.some((command) => command.name() === asked))
     throw fail('usage/unknown-command', {
-      command: asked,
+      typed: asked,
       advice: didYouMean(
         asked,
         program.commands.map((command) => command.name()),
@@ -97,8 +97,8 @@ function asUsage({ message }: CommanderError): CertfleetError {
   const here = wordHere(typed) ?? (owner && `it is an option of \`certfleet ${owner.name}\``);
   const advice = here === undefined ? rest : `; ${here}`;
   return what === 'command'
-    ? fail('usage/unknown-command', { command: typed, advice })
-    : fail('usage/unknown-option', { option: typed, advice });
+    ? fail('usage/unknown-command', { typed, advice })
+    : fail('usage/unknown-option', { typed, advice });
 }
 
 const configure = (

@@ -248,6 +248,8 @@ describe('loadSettings', () => {
 
 describe('problems', () => {
   const edited = (from: string, to: string) => whole.replace(from, to);
+  const long = 'x'.repeat(300);
+  const cutLong = `${'x'.repeat(199)}…`;
 
   it.each([
     [edited('solver: web', 'solvr: web'), '10: unknown key "solvr" in certificates[0]; did you mean "solver"?'],
@@ -326,6 +328,28 @@ describe('problems', () => {
     [
       edited('email: ops@example.com', 'email: ops'),
       '3: issuers.letsencrypt.email: must be an e-mail address like ops@example.com, or a list of them',
+    ],
+    [edited('keyName: acme', 'keyName: ""'), '6: solvers.dns.options.keyName must not be empty'],
+    [edited('edge: { type: files', '"": { type: files'), '8: deployers: a name must not be empty'],
+    [
+      edited('solver: web,', `solver: web, preferredChain: ${long},`),
+      '10: certificates[0].preferredChain must have at most 200 characters',
+    ],
+    [
+      edited('directory: letsencrypt', `directory: ${long}`),
+      `3: the directory "${cutLong}" is neither an https:// URL nor a known CA`,
+    ],
+    [
+      edited('type: files', `type: ${long}`),
+      expect.stringContaining(`8: there is no deployer "${cutLong}"; available`),
+    ],
+    [
+      edited('deploy: [edge], e', `deploy: [${long}], e`),
+      `10: the certificate "abc" names the deployer "${cutLong}", which is not declared`,
+    ],
+    [
+      edited('listen: "', `${long}: "`),
+      expect.stringContaining(`5: unknown key "${'x'.repeat(59)}…" in solvers.web; available`),
     ],
     [edited('type: files, ', ''), '8: "type" is missing in deployers.edge'],
     [edited(', path: /etc/haproxy/certs', ''), '8: "path" is missing in deployers.edge'],

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { CertfleetError } from '../core/errors/errors.ts';
+import { longestTypedText, remoteText } from '../core/errors/remote-text.ts';
 import { didYouMean, nearest } from '../core/text/nearest.ts';
 import { present } from '../core/text/present.ts';
 import { knownKeys } from './fields.ts';
@@ -42,9 +43,12 @@ export interface Places {
 
 /** The names for a file. */
 export const keys: Places = {
-  at: pathText,
-  within: (path) => (path.length === 0 ? '' : ` in ${pathText(path)}`),
+  at: (path) => shown(pathText(path)),
+  within: (path) => (path.length === 0 ? '' : ` in ${shown(pathText(path))}`),
 };
+
+/** Returns a text from a configuration, or the beginning of a long one, as a message can repeat it. */
+export const shown = (text: string): string => remoteText(text, longestTypedText);
 
 /** A part of a configuration that is checked separately. */
 export interface Part {
@@ -80,7 +84,7 @@ export const problemsOf = (
           {
             path,
             missing: true,
-            message: `"${String(path.at(-1) ?? '')}" is missing${places.within(path.slice(0, -1))}`,
+            message: `"${shown(String(path.at(-1) ?? ''))}" is missing${places.within(path.slice(0, -1))}`,
           },
         ];
       const ofGroup = issue.code === 'invalid_union' && kindOf(given) === kindOf({}) && issue.errors.find(isDeeper);
@@ -89,8 +93,12 @@ export const problemsOf = (
         return [...problemsOf({ issues }, schema, value, part)];
       }
       const [ofKey] = issue.code === 'invalid_key' ? issue.issues : [];
+      if (ofKey && path.at(-1) === '')
+        return [{ path, onKey: true, message: `${places.at(path.slice(0, -1))}: a name must not be empty` }];
       if (ofKey) return [{ path, onKey: true, message: `${where} ${lowerFirst(ofKey.message)}` }];
       if (issue.code === 'invalid_type') return [{ path, message: `${where} ${typeProblem(issue, given)}` }];
+      const limit = limitProblem(issue);
+      if (limit !== undefined) return [{ path, message: `${where} ${limit}` }];
       return [{ path, message: `${where}: ${lowerFirst(issue.message.replace(/^Invalid input: /, ''))}` }];
     }),
   );
@@ -105,6 +113,22 @@ function typeProblem({ message, expected }: z.core.$ZodIssueInvalidType, given: 
   const quotes = expected === 'string' && typeof given !== 'object' ? ': put it in quotes' : '';
   return `must be ${typeWords[expected] ?? expected}, not ${kindOf(given)}${quotes}`;
 }
+
+/** Describes a limit that the value exceeds, unless the schema has a message of its own for it. */
+function limitProblem(issue: z.core.$ZodIssue): string | undefined {
+  if (issue.code === 'too_small' && issue.message.startsWith('Too small'))
+    return issue.minimum === 1 && issue.origin in units
+      ? 'must not be empty'
+      : limitText(issue.origin, 'at least', issue.minimum);
+  if (issue.code === 'too_big' && issue.message.startsWith('Too big'))
+    return limitText(issue.origin, 'at most', issue.maximum);
+  return undefined;
+}
+
+const limitText = (origin: string, limit: string, value: number | bigint): string =>
+  origin in units ? `must have ${limit} ${value} ${units[origin]}` : `must be ${limit} ${value}`;
+
+const units: Readonly<Record<string, string>> = { string: 'characters', array: 'entries' };
 
 /** Omits `"solver" is missing` beside `unknown key "solvr"; did you mean "solver"?`, because they are one mistake. */
 export function withoutEchoes(problems: readonly Problem[]): readonly Problem[] {
@@ -123,7 +147,7 @@ export const unknownKey = (key: string, known: readonly string[], { base, places
     path: [...base, key],
     onKey: true,
     ...present({ meant }),
-    message: `unknown key "${shortened(key)}"${places.within(base)}${list}`,
+    message: `unknown key "${remoteText(key, 60)}"${places.within(base)}${list}`,
   };
 };
 
@@ -160,7 +184,3 @@ const valueAt = (value: unknown, path: readonly PropertyKey[]): unknown =>
   );
 
 const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
-const shortened = (text: string): string => {
-  const clean = text.replace(/\p{C}/gu, '?');
-  return clean.length > 60 ? `${clean.slice(0, 57)}...` : clean;
-};

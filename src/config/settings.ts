@@ -26,7 +26,7 @@ import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifie
 import { directoryOf } from './issuers.ts';
 import { checkOptions, secretVariables, type WithOptions } from './options.ts';
 import { checkOrder } from './order-limits.ts';
-import { keys, type Places, type Problem, problemsOf } from './problems.ts';
+import { keys, type Places, type Problem, problemsOf, shown } from './problems.ts';
 import type { Environment } from './references.ts';
 import {
   type AdapterKind,
@@ -193,7 +193,7 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, building
   if (!found)
     problems.push({
       path: [...path, 'directory'],
-      message: `the directory "${issuer.directory}" is neither an https:// URL nor a known CA${didYouMean(issuer.directory, Object.keys(knownIssuers))}`,
+      message: `the directory "${shown(issuer.directory)}" is neither an https:// URL nor a known CA${didYouMean(issuer.directory, Object.keys(knownIssuers))}`,
     });
   if (found?.known?.needsAccountBinding && issuer.eab === undefined && issuer.account === undefined)
     collectError(problems, [...path, 'directory'], accountNeeded(found.known));
@@ -206,7 +206,7 @@ function issuerOf(issuer: Configuration['issuers'][string], path: Path, building
   if (issuer.testDirectory !== undefined && !testing)
     problems.push({
       path: [...path, 'testDirectory'],
-      message: `the directory "${issuer.testDirectory}" is neither an https:// URL nor a known CA${didYouMean(issuer.testDirectory, Object.keys(knownIssuers))}`,
+      message: `the directory "${shown(issuer.testDirectory)}" is neither an https:// URL nor a known CA${didYouMean(issuer.testDirectory, Object.keys(knownIssuers))}`,
     });
   const testDirectory = testing?.directory ?? found?.known?.testDirectory;
   return {
@@ -431,7 +431,7 @@ async function checkDns01(settings: AdapterSettings, path: Path, building: Build
 /** Returns `there is no solver "htp01": …`, with the nearest type or all of them. */
 export function unknownType(registry: Registry, kind: AdapterKind, type: string): string {
   const known = typesOf(registry, kind);
-  return `there is no ${kindTitles[kind]} "${type}"${didYouMean(type, known) || `; available: ${known.join(', ')}`}`;
+  return `there is no ${kindTitles[kind]} "${shown(type)}"${didYouMean(type, known) || `; available: ${known.join(', ')}`}`;
 }
 
 async function certificateOf(

@@ -65,7 +65,7 @@ function unknownVerb(verb: string): Error {
     );
   const known = Object.keys(certbotVerbs).filter((one) => certbotVerbs[one]?.refused !== true);
   const advice = didYouMean(verb, known) || `; there are ${known.join(', ')}`;
-  return fail('usage/unknown-command', { command, advice });
+  return fail('usage/unknown-command', { typed: command, advice });
 }
 
 /** Returns `renew`, or `issue` if flags change the certificate's settings, because certbot keeps such changes. */

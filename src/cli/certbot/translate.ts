@@ -130,7 +130,7 @@ async function takeDnsFlag(given: Given, flag: string, value: () => string, regi
       throw fail(
         'usage/unknown-option',
         {
-          option: flag,
+          typed: flag,
           advice: `: the DNS provider ${provider} has no such option${guess(flag, typed.join('-'), [...options.map(inFlag), 'propagation-seconds'])}`,
         },
         { hint: `\`certfleet providers ${provider}\` lists its options.` },
@@ -141,7 +141,7 @@ async function takeDnsFlag(given: Given, flag: string, value: () => string, regi
   // `--dns-optoin` is not a provider.
   if (nearest(body, ['option']) !== undefined) return false;
   const meant = guess(flag, body, await providerNames(registry));
-  if (meant !== '') throw fail('usage/unknown-option', { option: flag, advice: meant });
+  if (meant !== '') throw fail('usage/unknown-option', { typed: flag, advice: meant });
   return false;
 }
 
@@ -221,7 +221,7 @@ export function withTranslated(
   { flags, first }: Pick<Translated, 'flags' | 'first'>,
 ): Parsed['invocation'] {
   if (!['issue', 'renew'].includes(command.name))
-    throw fail('usage/unknown-option', { option: first, advice: '; it is an option of `certfleet issue`' });
+    throw fail('usage/unknown-option', { typed: first, advice: '; it is an option of `certfleet issue`' });
   const { dns, dnsOption } = invocation.flags;
   if (dns !== undefined && flags['dns'] !== undefined && dns !== flags['dns'])
     throw fail('usage/flags-exclude', { one: `--dns ${String(dns)}`, other: first, reason: oneProvider });

@@ -1,4 +1,4 @@
-import { type Places, type Problem, pathText } from '../../config/problems.ts';
+import { type Places, type Problem, pathText, shown } from '../../config/problems.ts';
 import type { Registry } from '../../config/registry.ts';
 import type { Declared } from '../../config/settings.ts';
 import { fail } from '../../core/errors/errors.ts';
@@ -36,7 +36,7 @@ export class Written {
 
   /** Makes messages call the value at this path by the flag. */
   name(path: Path, flag: string): void {
-    this.#flags.set(pathText(path), flag);
+    this.#flags.set(pathText(path), shown(flag));
   }
 
   /** Returns the flag that wrote the value at a path, or the value that contains it. */

@@ -1,6 +1,6 @@
 import type { Blame, Retry } from './error-entry.ts';
 import { type ErrorCode, errorTable, exitCodes, exitCodesOfCodes } from './error-table.ts';
-import { remoteLines } from './remote-text.ts';
+import { longestRemoteText, longestTypedText, remoteLines } from './remote-text.ts';
 
 type Placeholders<S extends string> = S extends `${string}{${infer P}}${infer Rest}` ? P | Placeholders<Rest> : never;
 type Entry<C extends ErrorCode> = (typeof errorTable)[C];
@@ -69,7 +69,12 @@ export const exitCodeOfError = (code: ErrorCode) =>
 
 /** Many parameters are texts from a CA, a server, a program or a library, so all are shortened and sanitized here. */
 const fill = (template: string, params: Readonly<Record<string, string | number>>): string =>
-  template.replace(/\{(\w+)\}/g, (whole, name: string) => remoteLines(String(params[name] ?? whole)));
+  template.replace(/\{(\w+)\}/g, (whole, name: string) =>
+    remoteLines(String(params[name] ?? whole), typedParams.has(name) ? longestTypedText : longestRemoteText),
+  );
+
+/** Parameters that repeat one word, name or flag with its value. */
+const typedParams: ReadonlySet<string> = new Set(['typed', 'name', 'flag', 'one', 'other']);
 
 /** Creates an error for the caller to throw: `throw fail('dns/zone-not-found', { name })`. */
 export function fail<C extends ErrorCode>(code: C, params: ErrorParams<C>, options: FailOptions = {}): CertfleetError {

@@ -1,6 +1,9 @@
 /** The maximum length of a text from outside the program, which is shown on terminals and stored in small documents. */
 export const longestRemoteText = 4_000;
 
+/** The maximum length at which a message repeats what was typed. A longer text would hide the sentence around it. */
+export const longestTypedText = 200;
+
 // Control characters, invisible format characters (bidirectional ones too), lone surrogates, line separators.
 export const unseen = /(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 const controls = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;

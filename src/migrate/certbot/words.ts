@@ -124,5 +124,5 @@ function wholeFlag(typed: string): { readonly flag: string; readonly option: Cer
   const [first, ...more] = new Set(begun.map((flag) => optionOfFlag(flag)!));
   if (first && more.length === 0) return { flag: begun[0]!, option: first };
   const advice = first ? `; it may be ${shortList(begun)}` : didYouMean(typed, allFlags());
-  throw fail('usage/unknown-option', { option: typed, advice });
+  throw fail('usage/unknown-option', { typed, advice });
 }

@@ -425,6 +425,8 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       ['-d example.com --endpoint a.example.com,::1:443', '--endpoint ::1:443: put the IPv6', 'like [::1]:443'],
       ['-d example.com --resolver 2001:db8::1:53', '--resolver 2001:db8::1:53: put the', 'like [2001:db8::1]:53'],
       ['-d example.com --email ops', '--email ops: must be an e-mail address', help],
+      [`-d example.com --email ${'x'.repeat(300)}`, `--email ${'x'.repeat(191)}…: must be`, help],
+      [`-d example.com --preferred-chain ${'x'.repeat(300)}`, '… must have at most 200 characters', help],
       [
         '-d example.com --key-type x --email ops',
         '--email ops: must be an e-mail address like ops@example.com, or a list of them; --key-type x: expected one of',
@@ -441,6 +443,7 @@ describe('bad input: one sentence with the fix, exit 2, and no store made', () =
       ['-d example.com --issuer http://ca/dir', '--issuer http://ca/dir: expected an https:// URL', help],
       ['-d example.com --http webrot:/x', 'standalone[:ADDRESS:PORT]', 'did you mean "webroot"?'],
       ['-d example.com --deploy edge', '--deploy edge: expected files:FOLDER', help],
+      [`-d example.com --issuer ${'x'.repeat(300)}`, `--issuer ${'x'.repeat(190)}…: expected an https`, help],
     ],
     'usage/flag-needs': [
       ['-d example.com --eab-hmac-key env:KEY', '--eab-hmac-key needs --eab-kid ID', 'Add it'],

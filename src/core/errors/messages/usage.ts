@@ -4,13 +4,13 @@ import type { ErrorEntry } from '../error-entry.ts';
 export const usage = {
   'usage/invalid': { message: '{what}', blame: 'config', retry: 'never', hint: 'See `certfleet --help`.' },
   'usage/unknown-command': {
-    message: "unknown command '{command}'{advice}",
+    message: "unknown command '{typed}'{advice}",
     blame: 'config',
     retry: 'never',
     hint: 'See `certfleet --help`.',
   },
   'usage/unknown-option': {
-    message: "unknown option '{option}'{advice}",
+    message: "unknown option '{typed}'{advice}",
     blame: 'config',
     retry: 'never',
     hint: 'See `certfleet --help`.',
