@@ -98,23 +98,40 @@ export function portAccepts(port: number, host = '127.0.0.1'): Promise<boolean> 
 // ── ports ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 // Below the kernel's ephemeral range (32768), so that no outgoing connection takes the port between this check and the
-// server's bind. Each worker of vitest, with the processes that it starts, has a fifth of the range for itself.
-const share = Number(process.env.VITEST_POOL_ID ?? 0) % 5;
-const lowestPort = 11_000 + share * 4200;
-const highestPort = lowestPort + 4200;
-const given = new Set<number>();
+// server's bind. A process takes its ports from blocks that it alone has: while it lives, it listens on the first port of
+// each. So a port that is kept for later, such as a responder's, cannot go to a server of another process.
+const [lowestPort, blocks, blockSize] = [11_000, 210, 100];
+const unused: number[] = [];
+let claiming: Promise<void> | undefined;
 
 /** A free port of 127.0.0.1, never the same twice in a process. `udp`: free for UDP as well. */
 export async function freePort(options: { readonly udp?: boolean } = {}): Promise<number> {
-  for (let tries = 0; tries < 1000; tries++) {
-    const port = lowestPort + Math.floor(Math.random() * (highestPort - lowestPort));
-    if (given.has(port)) continue;
-    if (!(await tcpIsFree(port))) continue;
-    if (options.udp && !(await udpIsFree(port))) continue;
-    given.add(port);
-    return port;
+  for (;;) {
+    const port = unused.pop();
+    if (port === undefined) {
+      claiming ??= claimBlock().finally(() => {
+        claiming = undefined;
+      });
+      await claiming;
+    } else if ((await tcpIsFree(port)) && (!options.udp || (await udpIsFree(port)))) return port;
   }
-  throw new Error('no free port in 1000 tries');
+}
+
+async function claimBlock(): Promise<void> {
+  const start = Math.floor(Math.random() * blocks);
+  for (let n = 0; n < blocks; n++) {
+    const first = lowestPort + ((start + n) % blocks) * blockSize;
+    const claim = createServer((socket) => socket.destroy());
+    const isOurs = await new Promise<boolean>((answer) => {
+      claim.once('error', () => answer(false));
+      claim.listen({ port: first, host: '127.0.0.1', exclusive: true }, () => answer(true));
+    });
+    if (!isOurs) continue;
+    claim.unref();
+    for (let port = first + 1; port < first + blockSize; port++) unused.push(port);
+    return;
+  }
+  throw new Error('other processes have all blocks of ports');
 }
 
 const tcpIsFree = (port: number): Promise<boolean> =>
