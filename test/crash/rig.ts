@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
+import { join } from 'node:path';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { type Bind, startBind } from '../support/bind.ts';
+import { builtProgram, builtRunner } from '../support/built.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { isLong, sampled, seed } from '../support/seeded.ts';
-import { atEnd, repositoryRoot, temporaryFolder } from '../support/service.ts';
+import { atEnd, temporaryFolder } from '../support/service.ts';
 import type { RunnerRequest } from './runner.ts';
 
 /** The output and effects of one run of the traced program. */
@@ -36,7 +36,7 @@ export interface Rig {
   run(state: State, request: Omit<RunnerRequest, 'config' | 'folders'>): Promise<Ran>;
   /** `before`: a program and arguments in front (strace); then the pid is that program's. */
   spawnRun(state: State, request: Omit<RunnerRequest, 'config' | 'folders'>, before?: readonly string[]): Running;
-  /** The real command line, bundled from the sources. */
+  /** The real command line. */
   cli(state: State, ...args: readonly string[]): Running;
 }
 
@@ -81,7 +81,6 @@ export interface RigOptions {
 
 /** Real parts for the crash tests: Pebble behind the fault proxy, BIND, a web server on the CA's HTTP-01 port. */
 export async function startRig(options: RigOptions = {}): Promise<Rig> {
-  const runner = await bundleRunner();
   const bind = await startBind({
     zones: [{ name: 'example.test', records: ['@ A 127.0.0.1', '* A 127.0.0.1', 'abc A 127.0.0.1'] }],
   });
@@ -117,7 +116,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       config: state.config,
       folders: { store: state.store, live: state.live, webroot },
     };
-    return start([...before, process.execPath, runner, JSON.stringify(whole)]);
+    return start([...before, process.execPath, builtRunner(), JSON.stringify(whole)]);
   };
 
   return {
@@ -156,12 +155,9 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     },
     run: (state, request) => launch(state, request).done,
     spawnRun: launch,
-    cli: (state, ...args) =>
-      start([process.execPath, join(dirname(runner), 'cli.mjs'), ...args, '--config', state.config]),
+    cli: (state, ...args) => start([process.execPath, builtProgram(), ...args, '--config', state.config]),
   };
 }
-
-let bundled: Promise<string> | undefined;
 
 /** Starts a program whose last line on stdout may be a JSON answer. */
 function start(command: readonly string[]): Running {
@@ -185,33 +181,6 @@ function start(command: readonly string[]): Running {
     });
   });
   return { pid: child.pid as number, done, said: () => chunks.stderr };
-}
-
-/** One bundle of the traced program, which starts in 0.1 s instead of 0.6 s with a TypeScript loader. */
-function bundleRunner(): Promise<string> {
-  bundled ??= (async () => {
-    const folder = join(repositoryRoot, '.cache', `crash-${process.pid}`);
-    atEnd(async () => (await import('node:fs/promises')).rm(folder, { recursive: true, force: true }));
-    await build({
-      entryPoints: {
-        runner: join(repositoryRoot, 'test/crash/runner.ts'),
-        cli: join(repositoryRoot, 'src/cli/index.ts'),
-      },
-      outdir: folder,
-      outExtension: { '.js': '.mjs' },
-      bundle: true,
-      splitting: true,
-      format: 'esm',
-      platform: 'node',
-      target: 'node20',
-      // Its optional native parts cannot be bundled.
-      external: ['ssh2'],
-      banner: { js: "import{createRequire as __c}from'node:module';const require=__c(import.meta.url);" },
-      logLevel: 'error',
-    });
-    return join(folder, 'runner.mjs');
-  })();
-  return bundled;
 }
 
 /** A plain web server for challenge files, as nginx would serve the webroot. */

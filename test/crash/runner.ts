@@ -52,8 +52,7 @@ const observe = (reporter: Reporter): Reporter => ({
   },
 });
 const { signal } = new AbortController();
-if (request.argv) await runCommandLine(request.argv);
-else await runCommand();
+void (request.argv ? runCommandLine(request.argv) : runCommand());
 
 /** The command line as in src/cli/index.ts, but with the traced world. */
 async function runCommandLine(argv: readonly string[]): Promise<void> {

@@ -3,26 +3,56 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { repositoryRoot } from './service.ts';
 
 const variable = 'CERTFLEET_BUILT';
 
 /**
  * vitest's globalSetup of the real tests: builds the program once for all files, from the sources as they are now, into
- * a folder outside the repository.
+ * a folder outside the repository. Beside it stands the program that the crash tests stop.
  */
 export default async function setup(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'certfleet-built-'));
   const dist = join(folder, 'dist');
-  const build = ['--import', 'tsx', 'scripts/build.ts', '--out', dist, '--no-types'];
-  await promisify(execFile)(process.execPath, build, { cwd: repositoryRoot });
-  process.env[variable] = dist;
+  const program = ['--import', 'tsx', 'scripts/build.ts', '--out', dist, '--no-types'];
+  await Promise.all([
+    promisify(execFile)(process.execPath, program, { cwd: repositoryRoot }),
+    buildRunner(join(folder, 'crash')),
+  ]);
+  process.env[variable] = folder;
   return () => rm(folder, { recursive: true, force: true });
 }
 
+/** One file, which starts from cached code like the program: in half the time that the sources take. */
+async function buildRunner(folder: string): Promise<void> {
+  const at = (name: string) => join(repositoryRoot, 'test/crash', name);
+  await build({
+    entryPoints: { start: at('start-runner.ts'), runner: at('runner.ts') },
+    outdir: folder,
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    // The cache cannot keep a file with `import()`; the runner needs it for its own modules alone.
+    supported: { 'dynamic-import': false },
+    // Its optional native parts cannot be bundled.
+    external: ['*.node', 'cpu-features'],
+    define: { 'import.meta.url': 'ownUrl', 'import.meta.dirname': '__dirname' },
+    banner: { js: "const ownUrl = require('node:url').pathToFileURL(__filename).href;" },
+    logLevel: 'error',
+  });
+}
+
 /** The command line that was built for this run. */
-export function builtProgram(): string {
-  const dist = process.env[variable];
-  if (dist === undefined) throw new Error(`${variable} is missing: run this test with \`vitest --project real\``);
-  return join(dist, 'cli.cjs');
+export const builtProgram = (): string => builtFile('dist/cli.cjs');
+
+/** The program that the crash tests stop (test/crash/runner.ts). */
+export const builtRunner = (): string => builtFile('crash/start.cjs');
+
+function builtFile(name: string): string {
+  const folder = process.env[variable];
+  if (folder === undefined) throw new Error(`${variable} is missing: run this test with \`vitest --project real\``);
+  return join(folder, name);
 }
