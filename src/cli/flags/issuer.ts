@@ -3,6 +3,7 @@ import { directoryOf, issuerNameOf } from '../../config/issuers.ts';
 import { openEabKey } from '../../core/ca/eab-key.ts';
 import { knownIssuers } from '../../core/ca/known-issuers.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
+import { accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings, NamedIssuer, Settings } from '../../core/spec/spec.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import { present } from '../../core/text/present.ts';
@@ -72,11 +73,15 @@ export function writeIssuer(written: Written, session: Session, settings: Settin
   return chosen.name;
 }
 
-/** Reads the EAB key of the flags, to report a wrong key before anything is changed. */
-export async function proveEabKey({ name, settings: { eab } }: NamedIssuer, session: Session): Promise<void> {
+/**
+ * Reads the EAB key of the flags, to report a wrong or missing key before anything is changed. Only an account that is
+ * already open needs no key.
+ */
+export async function proveEabKey({ name, settings }: NamedIssuer, session: Session): Promise<void> {
+  const { eab } = settings;
   const { flags } = session.invocation;
   if (!eab || (flags['eabHmacKey'] === undefined && flags['eabKid'] === undefined)) return;
-  // The account may already be open, so a stored key need not be readable, and may be missing.
+  // The account may already be open, so a stored key need not be readable.
   const isGiven = flags['eabHmacKey'] !== undefined;
   if (!isGiven && eab.hmacKey !== undefined) return;
   const { files } = await session.world();
@@ -86,7 +91,26 @@ export async function proveEabKey({ name, settings: { eab } }: NamedIssuer, sess
     openEabKey(options.hmacKey);
   } catch (error) {
     if (isGiven || !isFailure(error, 'config/eab-key-missing')) throw error;
+    if (await isOpen(settings, session)) return;
+    throw fail('usage/flag-needs', {
+      flag: `--eab-kid ${eab.kid}`,
+      needed: `--eab-hmac-key file:/path (or the variable CERTFLEET_EAB_HMAC_KEY), the key that the CA gave you with it, because the store has no open account "${accountOf(settings).name}" at ${name}`,
+    });
   }
+}
+
+/** Reports whether the store has the open account of an issuer, with --staging that of the issuer's test directory. */
+async function isOpen(settings: IssuerSettings, session: Session): Promise<boolean> {
+  const { staging, dryRun } = session.invocation.flags;
+  const isTest = staging === true || dryRun === true;
+  const directory = (isTest ? settings.testDirectory : undefined) ?? settings.directory;
+  const wanted = accountKey(accountOf({ ...settings, directory }));
+  const fleet = await session.fleet({ makeStore: false }).catch((error: unknown) => {
+    if (!isFailure(error, 'store/absent')) throw error;
+    return undefined;
+  });
+  const accounts = (await fleet?.accounts(session.signal)) ?? [];
+  return accounts.some((one) => one.state === 'open' && accountKey(one) === wanted);
 }
 
 /**

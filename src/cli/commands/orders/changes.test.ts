@@ -115,6 +115,7 @@ describe('flags for a certificate that is stored', () => {
     },
     {
       argv: `${name} --eab-kid k1 --eab-hmac-alg HS512`,
+      given: { env: { CERTFLEET_EAB_HMAC_KEY: 'c2VjcmV0' } },
       wanted: { issuer: { eab: { kid: 'k1', algorithm: 'HS512' } } },
       says: ['account: default → k1', 'EAB algorithm: none → HS512'],
     },

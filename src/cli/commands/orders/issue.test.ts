@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine, type Done, jsonLines } from '../../../../test/support/command-line.ts';
 import { declaredOf } from '../../../../test/support/declared.ts';
+import { knownIssuers } from '../../../core/ca/known-issuers.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import type { Outcome } from '../../../core/plan/outcome.ts';
 import type { AdapterSettings, StoredSpec } from '../../../core/spec/spec.ts';
 import { targetNames } from '../../../core/spec/spec-parts.ts';
-import type { IssueRequest } from '../../../fleet.ts';
+import type { AccountStatus, IssueRequest } from '../../../fleet.ts';
 
 const tsig = {
   CERTFLEET_RFC2136_SERVER: 'ns1.example.com:53',
@@ -24,6 +25,11 @@ const adHocOf = (done: Done): StoredSpec => {
 
 const issue = (argv: string, given: CommandLine = {}) =>
   commandLine(given).run(...['issue', ...argv.split(' ')].filter((word) => word !== ''));
+
+const accountAt = (issuer: string, name: string): AccountStatus => ({
+  ...{ id: name, name, directory: knownIssuers[issuer]!.directory, issuers: [issuer], state: 'open' },
+  ...{ contacts: [], keyType: 'p256', thumbprint: 'x', certificates: [], replaced: [] },
+});
 
 const issueWords = (...words: readonly string[]) => commandLine({}).run('issue', ...words);
 
@@ -307,9 +313,38 @@ describe('the account of a certificate', () => {
     ['--issuer google --eab-kid k1 --eab-hmac-alg HS512', { eab: { kid: 'k1', algorithm: 'HS512' } }],
     ['--issuer sslcom --account tenant', { account: 'tenant' }],
   ])('is that of %s', async (flags, account) => {
-    const { calls } = await issue(`-d a.example.com ${flags}`, { env: { KEY: 'c2VjcmV0' } });
+    const accounts = ['zerossl', 'google'].map((issuer) => accountAt(issuer, 'k1'));
+    const { calls } = await issue(`-d a.example.com ${flags}`, { env: { KEY: 'c2VjcmV0' }, fleet: { accounts } });
     const { issuer } = (calls[0] as { readonly adHoc: StoredSpec }).adHoc;
     expect({ account: issuer.settings.account, eab: issuer.settings.eab }).toEqual(account);
+  });
+});
+
+describe('a key ID without its key', () => {
+  const open = accountAt('google', 'k1');
+  const testing = { ...open, directory: knownIssuers['google']!.testDirectory! };
+  const env = { CERTFLEET_EAB_HMAC_KEY: 'c2VjcmV0' };
+
+  it.each<readonly [string, string, CommandLine, boolean]>([
+    ['names no account', '', {}, false],
+    ['names a closed account', '', { fleet: { accounts: [{ ...open, state: 'deactivated' }] } }, false],
+    [
+      'names an account that was never opened',
+      '',
+      { fleet: { accounts: [{ ...open, state: 'not open yet' }] } },
+      false,
+    ],
+    ['names an account of another CA', '', { fleet: { accounts: [accountAt('zerossl', 'k1')] } }, false],
+    ['names an open account', '', { fleet: { accounts: [open] } }, true],
+    ['has its key in the environment', '', { env }, true],
+    ['names no account for the test', '--staging', { fleet: { accounts: [open] } }, false],
+    ['names an open account for the test', '--staging', { fleet: { accounts: [testing] } }, true],
+  ])('%s %s', async (_what, flags, given, isEnough) => {
+    const done = await issue(`-d a.example.com --issuer google --eab-kid k1 ${flags}`, given);
+    expect([done.code, done.calls.length]).toEqual(isEnough ? [0, 1] : [2, 0]);
+    if (isEnough) return;
+    expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain('--eab-kid k1 needs --eab-hmac-key file:/path');
+    expect(done.stderr).toContain('usage/flag-needs');
   });
 });
 
