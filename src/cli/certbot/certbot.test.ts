@@ -657,7 +657,32 @@ const rows: readonly Row[] = [
     what: 'a switch with an odd value in the configuration file of certbot',
     argv: 'certbot certonly --standalone -d example.org',
     ...{ files: { '/etc/letsencrypt/cli.ini': 'agree-tos = perhaps\n' }, code: 2 },
-    warns: ['--agree-tos=perhaps does not apply here: it takes no value'],
+    warns: ['/etc/letsencrypt/cli.ini:1: --agree-tos=perhaps does not apply here: it takes no value'],
+  },
+  ...(
+    [
+      ['email = ops', ':2: --email ops: must be an e-mail address'],
+      ['server = http://ca.test', ':2: --issuer http://ca.test: expected an https:// URL'],
+      ['rsa-key-size = 999', ':2: --rsa-key-size 999: expected'],
+      ['preferred-challenges = dsn', ':2: --preferred-challenges dsn: expected http or dns'],
+      ['domains = a.example, b..example', ':2: "b..example" is not a valid DNS name'],
+      ['duplicate = true', ':2: '],
+      [`email = ${'x'.repeat(300)}`, ':2: --email xxx'],
+    ] as const
+  ).map(
+    ([line, says]): Row => ({
+      what: `a wrong value in the configuration file of certbot: ${line.slice(0, 40)}`,
+      argv: 'certbot certonly --standalone -d example.org --agree-tos',
+      ...{ files: { '/etc/letsencrypt/cli.ini': `# mine\n${line}\n` }, code: 2 },
+      warns: [`/etc/letsencrypt/cli.ini${says}`],
+    }),
+  ),
+  {
+    what: 'a wrong value on the line, which the configuration file of certbot has, too',
+    argv: 'certbot certonly --standalone -d example.org --agree-tos --email ops',
+    ...{ files: { '/etc/letsencrypt/cli.ini': 'email = ops\n' }, code: 2 },
+    warns: ['certfleet: --email ops: must be an e-mail address'],
+    never: ['cli.ini'],
   },
   {
     what: 'certfleet’s own configuration behind the word certbot',

@@ -16,31 +16,44 @@ import { webServed, webServerIn } from './web-server.ts';
 export const certbotOf =
   (parse: (argv: readonly string[]) => Typed): Run =>
   async (session) => {
-    const read = await withOwnName(await withCliIni(session), session);
-    const { given, advice } = await withWebServer(await withStoredNames(read, session), session);
-    const words = await ownWords(given, session);
-    const registry = session.context.registry ?? (await import('../../generated/registry.ts')).registry;
-    const translated = await translate(words, registry);
-    const typed = parse(translated.argv);
-    if ('exitCode' in typed) return typed.exitCode;
-    const invocation = translated.first === '' ? typed.invocation : withTranslated(typed, translated);
-    const { args } = invocation;
-    if (!given.trustsHooks) await refuseMissingHooks(invocation.flags, session);
-    const agreed = await agreement(given, { words, invocation }, session);
-    const flags = { ...invocation.flags, ...present({ agreeTos: agreed || undefined }) };
-    const own = `certfleet ${translated.shown}${agreed ? ' --agree-tos' : ''}`;
-    session.noteWhole(`In certfleet’s own words: ${withPlaces(own, session)}`);
-    const folders = await directoryHooks(given, session);
-    const run = await typed.command.load(parse);
-    const shown = async () => own;
-    const code = await run({
-      ...session,
-      invocation: { args, flags: { ...session.invocation.flags, ...flags, ...folders }, shown },
-    });
-    const text = code === 0 || code === 6 ? advice?.(nameInWords(words, given.domains)) : undefined;
-    if (text !== undefined) session.printWhole(text);
-    return code;
+    const { words, placed } = await withCliIni(session);
+    try {
+      return await runWords(words, parse, session);
+    } catch (error) {
+      throw placed(error);
+    }
   };
+
+async function runWords(
+  ofFileAndLine: CertbotWords,
+  parse: (argv: readonly string[]) => Typed,
+  session: Session,
+): Promise<number> {
+  const read = await withOwnName(ofFileAndLine, session);
+  const { given, advice } = await withWebServer(await withStoredNames(read, session), session);
+  const words = await ownWords(given, session);
+  const registry = session.context.registry ?? (await import('../../generated/registry.ts')).registry;
+  const translated = await translate(words, registry);
+  const typed = parse(translated.argv);
+  if ('exitCode' in typed) return typed.exitCode;
+  const invocation = translated.first === '' ? typed.invocation : withTranslated(typed, translated);
+  const { args } = invocation;
+  if (!given.trustsHooks) await refuseMissingHooks(invocation.flags, session);
+  const agreed = await agreement(given, { words, invocation }, session);
+  const flags = { ...invocation.flags, ...present({ agreeTos: agreed || undefined }) };
+  const own = `certfleet ${translated.shown}${agreed ? ' --agree-tos' : ''}`;
+  session.noteWhole(`In certfleet’s own words: ${withPlaces(own, session)}`);
+  const folders = await directoryHooks(given, session);
+  const run = await typed.command.load(parse);
+  const shown = async () => own;
+  const code = await run({
+    ...session,
+    invocation: { args, flags: { ...session.invocation.flags, ...flags, ...folders }, shown },
+  });
+  const text = code === 0 || code === 6 ? advice?.(nameInWords(words, given.domains)) : undefined;
+  if (text !== undefined) session.printWhole(text);
+  return code;
+}
 
 /** Asks at the terminal for agreement to the CA's terms, unless a flag agrees. Reports whether the person agreed. */
 async function agreement(

@@ -1,16 +1,23 @@
 import { join } from 'node:path';
 import { defaultPaths } from '../../config/defaults.ts';
-import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
-import { readCliIni, wordsOfIni } from '../../migrate/certbot/cli-ini.ts';
+import { atPlace, fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { type CliIniLine, readCliIni, wordsOfIni } from '../../migrate/certbot/cli-ini.ts';
 import { type CertbotWords, readCertbot } from '../../migrate/certbot/words.ts';
 import type { Session } from '../context.ts';
 import { wholePathOf, withPlaces } from '../flags/values.ts';
+
+/** The content of a certbot command line and of certbot's own configuration file. */
+interface WithCliIni {
+  readonly words: CertbotWords;
+  /** Returns the error with the line of the file that has the wrong value, if the value is not from the command line. */
+  placed(error: unknown): unknown;
+}
 
 /**
  * Returns the words of the command line, preceded by those in certbot's own configuration file. Fails with a `usage/`
  * code.
  */
-export async function withCliIni(session: Session): Promise<CertbotWords> {
+export async function withCliIni(session: Session): Promise<WithCliIni> {
   const { args } = session.invocation;
   const typed = readCertbot(args);
   if (typed.verb === 'renew') refuseOfOrder(typed, session);
@@ -31,27 +38,71 @@ export async function withCliIni(session: Session): Promise<CertbotWords> {
   const bytes = await files.read(path, { named: true });
   if (!bytes && cliIni !== undefined)
     throw fail('usage/file-unreadable', { typed: `--config ${cliIni}`, reason: 'there is no such file' });
-  if (!bytes) return typed;
+  if (!bytes) return { words: typed, placed: (error) => error };
   session.debug(`flags of ${path} count, too`);
-  const whole = readCertbot([...iniWords(new TextDecoder().decode(bytes), path, cliIni !== undefined), ...args]);
+  const lines = linesOf(new TextDecoder().decode(bytes), path);
+  const ofFile = iniWords(lines, path, cliIni !== undefined);
+  const placed = (error: unknown) => placedIn(error, { path, lines, args });
+  let whole: CertbotWords;
+  try {
+    whole = readCertbot([...ofFile, ...args]);
+  } catch (error) {
+    throw placed(error);
+  }
   // The parser has already done so for a --config-dir that was typed.
   const folder = whole.values.configDir;
   if (folder !== undefined && session.invocation.flags['store'] === undefined) session.useStore(`${folder}/certfleet`);
   // The file may have flags for orders. They do not choose which certificates to renew.
-  return typed.verb === 'renew' ? { ...whole, domains: typed.domains, ofOrder: typed.ofOrder } : whole;
+  const words = typed.verb === 'renew' ? { ...whole, domains: typed.domains, ofOrder: typed.ofOrder } : whole;
+  return { words, placed };
+}
+
+interface InFile {
+  readonly path: string;
+  readonly lines: readonly CliIniLine[];
+  /** The words of the command line. */
+  readonly args: readonly string[];
+}
+
+/**
+ * Finds the line by what the message repeats. Values are translated before they are checked, so an error does not know
+ * which flag of certbot it is about, but it repeats the value.
+ */
+function placedIn(error: unknown, { path, lines, args }: InFile): unknown {
+  if (!isFailure(error, 'usage/', 'identifier/') || error.message.startsWith(`${path}:`)) return error;
+  const isTyped = (text: string) => args.some((word) => word === text || word.endsWith(`=${text}`));
+  const found = lines.findLast(({ key, value }) => {
+    const repeats = (text: string) => !isTyped(text) && isWordIn(error.message, text);
+    return value === 'true' ? repeats(`--${key}`) : value.split(',').some((part) => repeats(part.trim()));
+  });
+  return found ? atPlace(error, `${path}:${found.line}`) : error;
+}
+
+/** Reports whether a text is in a message as a whole word. A message repeats only the beginning of a long one. */
+function isWordIn(message: string, text: string): boolean {
+  const begin = text.slice(0, 100);
+  const isWhole = begin.length === text.length;
+  for (let at = message.indexOf(begin); begin !== '' && at >= 0; at = message.indexOf(begin, at + 1)) {
+    const [before = ' ', after = ' '] = [message[at - 1], message[at + begin.length]];
+    if (/[\s"=:]/.test(before) && (!isWhole || /[\s":;,]/.test(after))) return true;
+  }
+  return false;
 }
 
 /**
  * Fails with a `usage/` code if the file has keys that certbot does not know, as certfleet's own configuration does.
  */
-function iniWords(text: string, path: string, isNamed: boolean): readonly string[] {
+function iniWords(lines: readonly CliIniLine[], path: string, isNamed: boolean): readonly string[] {
   const hint = 'A --config behind `certbot` is its cli.ini: put certfleet’s own --config before the word `certbot`.';
+  return wordsOfIni(lines, ({ key, line }) =>
+    fail('usage/certbot-setting', { path, line, key }, isNamed ? { hint } : {}),
+  );
+}
+
+function linesOf(text: string, path: string): readonly CliIniLine[] {
   try {
-    return wordsOfIni(readCliIni(text), ({ key, line }) =>
-      fail('usage/certbot-setting', { path, line, key }, isNamed ? { hint } : {}),
-    );
+    return readCliIni(text);
   } catch (error) {
-    if (isFailure(error)) throw error;
     throw fail('usage/file-unreadable', { typed: path, reason: reasonOf(error) });
   }
 }

@@ -147,6 +147,10 @@ export function asFailure(error: unknown, certificate?: string): CertfleetError 
 /** Returns the same error with another hint. */
 export const withHint = (error: CertfleetError, hint: string): CertfleetError => changed(error, { hint });
 
+/** Returns the same error, whose message begins with the file and line that caused it. */
+export const atPlace = (error: CertfleetError, place: string): CertfleetError =>
+  changed(error, { message: `${place}: ${error.message}` });
+
 /** Returns the same error, naming these identifiers. */
 export const aboutNames = (error: CertfleetError, names: readonly RefusedName[]): CertfleetError =>
   changed(error, { names });
@@ -154,11 +158,12 @@ export const aboutNames = (error: CertfleetError, names: readonly RefusedName[])
 function changed(
   error: CertfleetError,
   {
+    message = error.message,
     hint = error.hint,
     names = error.names,
-  }: { readonly hint?: string; readonly names?: readonly RefusedName[] | undefined },
+  }: { readonly message?: string; readonly hint?: string; readonly names?: readonly RefusedName[] | undefined },
 ): CertfleetError {
-  const { code, message, cause, retryAt, problem, stack } = error;
+  const { code, cause, retryAt, problem, stack } = error;
   const options = { cause, problem, names, retryAt };
   return Object.assign(new CertfleetError(code, message, hint, options), { stack });
 }

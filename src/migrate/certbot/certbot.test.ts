@@ -155,7 +155,11 @@ describe('certbot’s folder', () => {
       { lacks: `${root}/archive/a.test/privkey3.pem` },
       `${root}/live/a.test/privkey.pem leads to ${root}/archive/a.test/privkey3.pem, which does not exist`,
     ],
-    ['a server that is no URL', { params: 'server = nonsense' }, 'its server nonsense is not an https:// URL'],
+    [
+      'a server that is no URL',
+      { params: 'server = nonsense' },
+      `its server nonsense (${root}/renewal/a.test.conf:12) is not an https:// URL`,
+    ],
   ])('with %s: says so', async (_, machine, reason) => {
     expect((await find(machine)).certificates).toEqual([
       { name: 'a.test', from: `${root}/renewal/a.test.conf`, reason },
@@ -284,7 +288,7 @@ describe('a renewal file', () => {
       'a key that certfleet does not make',
       'authenticator = standalone\nkey_type = ecdsa\nelliptic_curve = secp521r1',
       { standalone: {} },
-      'elliptic_curve = secp521r1: certfleet makes no such key',
+      `elliptic_curve = secp521r1 (${root}/renewal/a.test.conf:14): certfleet makes no such key`,
     ],
     [
       'no account',
@@ -389,6 +393,17 @@ describe('a renewal file', () => {
     ['renew_before_expiry = soon', undefined],
   ])('with %j is renewed before its end by %s ms', async (head, ms) => {
     expect((await read({ head })).renewBeforeMs).toBe(ms);
+  });
+
+  it('with a wrong value names its line, also if cli.ini has it', async () => {
+    const head = 'renew_before_expiry = soon';
+    expect((await read({ head })).said).toContain(
+      `dropped: renew_before_expiry = soon (${root}/renewal/a.test.conf:1), which is not a period`,
+    );
+    const files = { [`${root}/cli.ini`]: '# mine\nserver = nonsense\n' };
+    expect((await find({ files })).certificates).toMatchObject([
+      { reason: `its server nonsense (${root}/cli.ini:2) is not an https:// URL` },
+    ]);
   });
 
   it('of a server that ended is renewed by its successor, as certbot does', async () => {

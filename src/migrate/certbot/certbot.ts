@@ -8,7 +8,7 @@ import { whyNoHook, whyUnusable } from '../settings.ts';
 import { openTrusted, readableFiles, type TrustedFiles } from '../trusted-files.ts';
 import { readAccounts } from './accounts.ts';
 import { mergedWith, readCliIni, renewalsOfIni } from './cli-ini.ts';
-import { parseConfigObj, textIn } from './config-obj.ts';
+import { parseConfigObj, type Section, textIn } from './config-obj.ts';
 import { hookFolders } from './hooks.ts';
 import { readLive } from './lineage.ts';
 import { settingsOf } from './settings.ts';
@@ -43,12 +43,13 @@ export const certbot: Importer = {
 };
 
 /** Returns the settings in `cli.ini` that apply to all renewals. */
-async function cliIniIn(files: TrustedFiles, root: string): Promise<ReadonlyMap<string, string>> {
-  const text = await files.text(join(root, 'cli.ini'));
+async function cliIniIn(files: TrustedFiles, root: string): Promise<Section> {
+  const path = join(root, 'cli.ini');
+  const text = await files.text(path);
   try {
-    return renewalsOfIni(readCliIni(text ?? ''));
+    return renewalsOfIni(readCliIni(text ?? ''), path);
   } catch (error) {
-    throw fail('import/damaged', { client: 'certbot', path: join(root, 'cli.ini'), reason: reasonOf(error) });
+    throw fail('import/damaged', { client: 'certbot', path, reason: reasonOf(error) });
   }
 }
 
@@ -65,13 +66,13 @@ async function readOne(
   }: Shared & {
     readonly root: string;
     readonly name: string;
-    readonly ofIni: ReadonlyMap<string, string>;
+    readonly ofIni: Section;
     readonly readable: Files;
   },
 ): Promise<FoundCertificate | Unusable> {
   const from = join(root, 'renewal', `${name}.conf`);
   try {
-    const conf = parseConfigObj((await files.text(from)) ?? '');
+    const conf = parseConfigObj((await files.text(from)) ?? '', from);
     const params = conf.sections.get('renewalparams');
     if (textIn(params, 'autorenew')?.toLowerCase() === 'false')
       return { name, from, reason: 'autorenew is False, so certbot does not renew it', isLeft: true };

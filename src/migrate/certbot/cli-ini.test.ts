@@ -38,5 +38,5 @@ it.each<[string, Record<string, string>]>([
     { authenticator: 'dns-cloudflare', dns_cloudflare_credentials: '/cf.ini' },
   ],
 ])('%j decides of renewals %j', (text, values) =>
-  expect(Object.fromEntries(renewalsOfIni(readCliIni(text)))).toEqual(values),
+  expect(Object.fromEntries(renewalsOfIni(readCliIni(text), 'cli.ini').values)).toEqual(values),
 );

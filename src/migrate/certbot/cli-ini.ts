@@ -42,21 +42,32 @@ export const wordsOfIni = (lines: readonly CliIniLine[], unknown: (line: CliIniL
   });
 
 /** Returns the file's settings for renewals, by the keys of renewal files. */
-export function renewalsOfIni(lines: readonly CliIniLine[]): ReadonlyMap<string, string> {
+export function renewalsOfIni(lines: readonly CliIniLine[], file: string): Section {
   const values = new Map<string, string>();
-  for (const { key, value } of lines) {
+  const places = new Map<string, string>();
+  const set = (key: string, value: string, line: number) => {
+    values.set(key, value);
+    places.set(key, `${file}:${line}`);
+  };
+  for (const { key, value, line } of lines) {
     const flag = `--${key.replaceAll('_', '-')}`;
     const plain = key.replaceAll('-', '_');
     const option = optionOfFlag(flag) ?? optionOfKey(plain);
-    if (isOfDnsPlugin(flag)) values.set(plain, value);
+    if (isOfDnsPlugin(flag)) set(plain, value, line);
     if (option?.renews === undefined || option.keys === undefined) continue;
     // `--no-directory-hooks` has the key `directory_hooks`.
     const isOpposite = flag.startsWith('--no-') && isYes(value);
-    values.set(option.keys.split(' ')[0]!, isOpposite ? 'False' : value);
+    set(option.keys.split(' ')[0]!, isOpposite ? 'False' : value, line);
   }
-  return values;
+  return { values, places, sections: new Map() };
 }
 
 /** Returns the settings of a certificate: those of its renewal file, overridden by those of cli.ini, as in certbot. */
-export const mergedWith = (ofIni: ReadonlyMap<string, string>, { values, sections }: Section): Section =>
-  ofIni.size === 0 ? { values, sections } : { values: new Map([...values, ...ofIni]), sections };
+export const mergedWith = (ofIni: Section, ofFile: Section): Section =>
+  ofIni.values.size === 0
+    ? ofFile
+    : {
+        values: new Map([...ofFile.values, ...ofIni.values]),
+        places: new Map([...ofFile.places, ...ofIni.places]),
+        sections: ofFile.sections,
+      };

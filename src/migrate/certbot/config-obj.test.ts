@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { listIn, parseConfigObj, textIn } from './config-obj.ts';
 
-const read = (text: string) => Object.fromEntries(parseConfigObj(text).values);
+const read = (text: string) => Object.fromEntries(parseConfigObj(text, 'a.conf').values);
 
 describe('parseConfigObj', () => {
   it.each([
@@ -24,11 +24,15 @@ describe('parseConfigObj', () => {
   ])('%s', (_, text, values) => expect(read(text)).toEqual(values));
 
   it('nests sections by their brackets', () => {
-    const conf = parseConfigObj('v = 4\n[renewalparams]\nk = 1\n[[webroot_map]]\nx.test = /a\n[other]\nz = 2');
+    const conf = parseConfigObj(
+      'v = 4\n[renewalparams]\nk = 1\n[[webroot_map]]\nx.test = /a\n[other]\nz = 2',
+      'a.conf',
+    );
     expect([...conf.sections.keys()]).toEqual(['renewalparams', 'other']);
     const params = conf.sections.get('renewalparams');
     expect(textIn(params?.sections.get('webroot_map'), 'x.test')).toBe('/a');
     expect(textIn(conf.sections.get('other'), 'z')).toBe('2');
+    expect([conf.places.get('v'), params?.places.get('k')]).toEqual(['a.conf:1', 'a.conf:3']);
   });
 
   it.each([
@@ -39,10 +43,10 @@ describe('parseConfigObj', () => {
     ["a = '''b\nc''' d", 'line 2 has something behind the text in three quotes'],
     ['[[deep]]', 'line 1 is not the name of a section'],
     ['[a]]', 'line 1 is not the name of a section'],
-  ])('%j: %s', (text, message) => expect(() => parseConfigObj(text)).toThrow(message));
+  ])('%j: %s', (text, message) => expect(() => parseConfigObj(text, 'a.conf')).toThrow(message));
 
   it('reads None and an empty value as not given', () => {
-    const section = parseConfigObj('a = None\nb =\nc = d, e');
+    const section = parseConfigObj('a = None\nb =\nc = d, e', 'a.conf');
     expect([textIn(section, 'a'), textIn(section, 'b'), textIn(section, 'c')]).toEqual([undefined, undefined, 'd, e']);
     expect([listIn(section, 'a'), listIn(section, 'c')]).toEqual([[], ['d', 'e']]);
   });

@@ -2,21 +2,24 @@
 export interface Section {
   readonly values: ReadonlyMap<string, string | readonly string[]>;
   readonly sections: ReadonlyMap<string, Section>;
+  /** The place of each key, for messages: `/etc/letsencrypt/renewal/a.test.conf:12`. */
+  readonly places: ReadonlyMap<string, string>;
 }
 
 interface Open extends Section {
   readonly values: Map<string, string | readonly string[]>;
   readonly sections: Map<string, Open>;
+  readonly places: Map<string, string>;
 }
 
-const newSection = (): Open => ({ values: new Map(), sections: new Map() });
+const newSection = (): Open => ({ values: new Map(), sections: new Map(), places: new Map() });
 
 /**
  * Parses a file: `key = value`, sections in brackets (the number of brackets is the depth), comments, quotes, lists
  * with commas, and values in triple quotes over several lines. Throws a plain Error that names the line, but never its
  * content.
  */
-export function parseConfigObj(text: string): Section {
+export function parseConfigObj(text: string, file: string): Section {
   const root = newSection();
   const path: Open[] = [root];
   const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
@@ -36,6 +39,7 @@ export function parseConfigObj(text: string): Section {
     }
     const [, key, raw] = /^("[^"]*"|'[^']*'|[^=]*?)\s*=\s*(.*)$/.exec(line) ?? [];
     if (key === undefined || raw === undefined || key === '') throw broken(at, 'is not `key = value`');
+    path.at(-1)!.places.set(unquoted(key), `${file}:${at + 1}`);
     let value: string | readonly string[];
     const quotes = /^("""|''')/.exec(raw)?.[0];
     if (quotes === undefined) {

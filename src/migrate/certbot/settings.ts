@@ -49,7 +49,7 @@ export async function settingsOf(
   const id = textIn(params, 'account');
   const hasAccount = id !== undefined && accounts.has(`${server} ${id}`);
   const issuer = issuerFor(server, hasAccount ? id : undefined, context.settings);
-  if (!issuer) throw new Error(`its server ${server} is not an https:// URL`);
+  if (!issuer) throw new Error(`its server ${server}${placeOf(params, 'server')} is not an https:// URL`);
   if (!hasAccount)
     remarks.push({
       kind: 'dropped',
@@ -72,7 +72,7 @@ export async function settingsOf(
       remarks.push({ kind: 'dropped', text: `${key}: certfleet has no such setting` });
   const { solver, solverOf, solvers: all } = solvers;
   const allHooks = reload === undefined ? hooks : withReload(hooks, reload);
-  const before = renewBefore(textIn(conf, 'renew_before_expiry'), remarks);
+  const before = renewBefore(conf, remarks);
   return {
     settings: {
       issuer,
@@ -90,6 +90,12 @@ export async function settingsOf(
     ...nextKeyTypeOf(params, remarks),
   };
 }
+
+/** Returns the place of a key's value in parentheses, to follow the value in a message. */
+const placeOf = ({ places }: Section, key: string): string => {
+  const place = places.get(key);
+  return place === undefined ? '' : ` (${place})`;
+};
 
 /** Adds the server's reload to the hooks. certbot's installer reloads the server whatever the hook is. */
 function withReload(hooks: Hooks, reload: string): Hooks {
@@ -123,7 +129,7 @@ function nextKeyTypeOf(params: Section, remarks: Remark[]): Pick<FoundCertificat
   const value = textIn(params, key) ?? usual;
   const known = keyTypeOfPart(type === 'rsa' ? 'size' : 'curve', value);
   if (known !== undefined) return { nextKeyType: known };
-  remarks.push({ kind: 'dropped', text: `${key} = ${value}: certfleet makes no such key` });
+  remarks.push({ kind: 'dropped', text: `${key} = ${value}${placeOf(params, key)}: certfleet makes no such key` });
   return {};
 }
 
@@ -138,11 +144,13 @@ const unitMs: Readonly<Record<string, number>> = {
 };
 
 /** Parses a period such as `30 days`, as certbot writes it. */
-function renewBefore(text: string | undefined, remarks: Remark[]): number | undefined {
+function renewBefore(conf: Section, remarks: Remark[]): number | undefined {
+  const text = textIn(conf, 'renew_before_expiry');
   if (text === undefined) return undefined;
   const [, count, unit = 'day'] = /^(\d+)\s*(second|minute|hour|day|week|month|year)?s?$/.exec(text.trim()) ?? [];
   if (count === undefined) {
-    remarks.push({ kind: 'dropped', text: `renew_before_expiry = ${text}` });
+    const place = placeOf(conf, 'renew_before_expiry');
+    remarks.push({ kind: 'dropped', text: `renew_before_expiry = ${text}${place}, which is not a period` });
     return undefined;
   }
   remarks.push({
