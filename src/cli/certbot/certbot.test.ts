@@ -678,6 +678,13 @@ const rows: readonly Row[] = [
     }),
   ),
   {
+    what: 'a value on the line in place of that in the configuration file of certbot',
+    argv: 'certbot certonly --standalone -d example.org --agree-tos --email b@example.org',
+    ...{ files: { '/etc/letsencrypt/cli.ini': 'email = a@example.org\n' } },
+    warns: ['--agree-tos --email b@example.org --deploy'],
+    never: ['a@example.org'],
+  },
+  {
     what: 'a wrong value on the line, which the configuration file of certbot has, too',
     argv: 'certbot certonly --standalone -d example.org --agree-tos --email ops',
     ...{ files: { '/etc/letsencrypt/cli.ini': 'email = ops\n' }, code: 2 },

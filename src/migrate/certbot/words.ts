@@ -95,8 +95,13 @@ function take(
   { flag, said, value }: { readonly flag: string; readonly said: Said; readonly value: string | undefined },
 ): void {
   const values = value === undefined ? [] : [value];
-  if (same !== undefined) said.same.push([...same.split(' '), ...values]);
-  else if (answer !== undefined) said.authenticators.push(answer);
+  if (same !== undefined) {
+    const words = [...same.split(' '), ...values];
+    // As in certbot, the last one counts: that of the line before that of cli.ini.
+    const before = said.same.findIndex(([first]) => first === words[0]);
+    if (before >= 0) said.same.splice(before, 1);
+    said.same.push(words);
+  } else if (answer !== undefined) said.authenticators.push(answer);
   else if (enhance !== undefined) said.enhancements.push(enhance);
   else if (turns !== undefined) said[turns] = true;
   else if (part !== undefined) said.others.push(flag, ...values);
