@@ -10,20 +10,31 @@ const counts = /^(total|totalcount|total_?pages|pages|record_total)$/i;
  * @param isSame whether each page leads to the same next one; otherwise, each leads to a new one
  */
 export function endlessList(isSame: boolean): Fault {
-  /** The first page of each list. */
-  const first = new Map<string, FakeAnswer>();
+  /** The first page of each list, as it is sent, with {@link nextMark} in place of the next page. */
+  const first = new Map<string, FakeAnswer & { readonly body: string }>();
   let last = 0;
   return {
     kind: 'changed',
     change(answer, request) {
       const key = keyOf(request);
       // The service has no other pages, or does not know the requested one.
-      const page = first.get(key) ?? answer;
+      const page = first.get(key) ?? asSent(withNext(answer, nextMark, sizeOf(request)));
       first.set(key, page);
       last += 1;
-      return withNext(page, isSame ? 'again' : `page-${last}`, sizeOf(request));
+      const next = isSame ? 'again' : `page-${last}`;
+      const headers = Object.entries(page.headers ?? {}).map(([name, value]) => [name, value.replace(nextMark, next)]);
+      const body = page.body.replaceAll(nextMark, next);
+      return { status: page.status, headers: Object.fromEntries(headers), body };
     },
   };
+}
+
+const nextMark = 'next-page-mark';
+
+/** Writes JSON once for all pages: a page may be long. */
+function asSent({ status, headers = {}, body = '' }: FakeAnswer): FakeAnswer & { readonly body: string } {
+  if (typeof body === 'string') return { status, headers, body };
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
 function keyOf({ url, headers }: FakeRequest): string {
