@@ -12,8 +12,12 @@ export interface FakeClock extends Clock {
   passWhile<T>(running: Promise<T>): Promise<T>;
   /** Moves only the wall clock, as an administrator or NTP does; wakes nothing. */
   set(now: Date): void;
+  /** The time until the next sleep or deadline ends, in ms; undefined if there is none. */
+  readonly untilNextMs: number | undefined;
   /** The number of sleeps and deadlines in progress. */
   readonly waiting: number;
+  /** The number of sleeps and deadlines so far. */
+  readonly begun: number;
   /** The lengths of all sleeps so far, in ms, for assertions about pauses. */
   readonly sleeps: readonly number[];
 }
@@ -148,6 +152,13 @@ export function fakeClock(start = new Date('2026-11-24T12:00:00Z'), options: Fak
       wallOffset = now.getTime() - monotonic;
     },
 
+    get untilNextMs() {
+      const next = firstDue(Number.POSITIVE_INFINITY);
+      return next && next.at - monotonic;
+    },
+    get begun() {
+      return order;
+    },
     get waiting() {
       return timers.size;
     },
