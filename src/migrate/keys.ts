@@ -6,6 +6,8 @@ import { Secret } from '../core/errors/secret.ts';
  */
 export function keyFromPem(text: string): Secret {
   try {
+    // OpenSSL takes a millisecond to refuse a text without PEM, after it has tried every form of key.
+    if (!text.includes('-----BEGIN ')) throw new Error('it is not PEM');
     return new Secret(createPrivateKey(text).export({ type: 'pkcs8', format: 'pem' }).toString());
   } catch {
     throw new Error('it contains no private key');
