@@ -26,6 +26,7 @@ export function parseArguments(
   for (const flag of globalFlags) addFlag(program, flag);
   program.addHelpText('after', helpAfter);
   const groups = new Map<string, Commander>();
+  const isAbout = aboutWhich(argv);
   for (const command of commands) {
     const [first, second] = command.name.split(' ') as [string, string?];
     let parent = program;
@@ -40,6 +41,7 @@ export function parseArguments(
       .action(() => {
         typed = { command, invocation: { args: added.args, flags: collectFlags(command, added) } };
       });
+    if (!isAbout(command)) continue;
     for (const [at, text] of (command.arguments?.text.split(' ') ?? []).entries())
       added.argument(text, at === 0 ? command.arguments?.description : '');
     for (const flag of command.flags) addFlag(added, flag);
@@ -71,6 +73,16 @@ export function parseArguments(
   if (typed && 'invocation' in typed && typed.invocation.args.some((arg) => arg.trim() === ''))
     throw fail('usage/argument-empty', { command: typed.command.name });
   return typed ?? { exitCode: 2 };
+}
+
+/**
+ * Tells which commands the arguments can be about. Adding the hundreds of flags of all the others takes longer than
+ * parsing. A help text lists commands with what they take, so it needs them all.
+ */
+function aboutWhich(argv: readonly string[]): (command: Command) => boolean {
+  const typed = commands.filter(({ name }) => name.split(' ').every((word) => argv.includes(word)));
+  const isHelp = argv.some((word) => word === 'help' || /^-\w*h|^--h/.test(word));
+  return typed.length === 0 || isHelp ? () => true : (command) => typed.includes(command);
 }
 
 /** Prints help and version as one line of JSON. */
