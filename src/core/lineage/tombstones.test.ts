@@ -10,6 +10,8 @@ import {
   hasRoomForOrder,
   isDue,
   leftAgain,
+  leftInTheWay,
+  longestSolver,
   missedFor,
   nameOfPresented,
   oneForEach,
@@ -149,6 +151,21 @@ describe('hasRoomForOrder', () => {
     expect(encodeDocument({ ...lineage(2), current: version, previous: version }).length).toBeLessThan(
       maxDocumentBytes,
     );
+  });
+
+  it('is named by what is in the way: earlier challenges, or settings that are too long without any', () => {
+    const lineage: Lineage = { ...testLineage, spec: wide, tombstones: stones(1) };
+    expect(leftInTheWay(lineage, wide, now)).toBeUndefined();
+    expect(leftInTheWay({ ...lineage, tombstones: stones(2) }, wide, now)).toBe(200);
+    const challenges = stones(1).map(({ type, identifier, token, receipt }) => ({
+      ...{ type, identifier, token, receipt },
+    }));
+    const left: Work = { ...work, challenges };
+    expect(leftInTheWay({ ...lineage, work: left }, wide, now), 'with what the work left').toBe(200);
+    const hook = { name: 'hook', settings: { type: 'command', present: 'x'.repeat(2_000) } };
+    const long = { ...wide, parts: wide.parts.map((part) => ({ ...part, solver: hook })) };
+    expect(leftInTheWay({ ...testLineage, spec: long, tombstones: [] }, long, now)).toBe(0);
+    expect(longestSolver(long)).toEqual({ solver: 'hook', size: encodeDocument(hook).length, count: 100 });
   });
 
   it('is there for any other certificate, however often its values could not be removed', () => {

@@ -160,6 +160,30 @@ export function hasRoomForOrder(
   return encodeDocument(stones).length <= mostStonesBytes;
 }
 
+/**
+ * Returns how many challenges of earlier orders leave no room for another one: 0 if there would be no room even without
+ * them. Returns undefined if there is room.
+ */
+export function leftInTheWay(
+  lineage: Pick<Lineage, 'name' | 'work' | 'spec' | 'tombstones'>,
+  wanted: StoredSpec,
+  now: Date,
+): number | undefined {
+  if (hasRoomForOrder(lineage, wanted, now)) return undefined;
+  if (!canBeOrdered(wanted, now)) return 0;
+  return (lineage.tombstones ?? []).length + owedBy(lineage).length;
+}
+
+/** Returns the longest settings among the solvers of a spec that cannot be ordered, in words for a person. */
+export function longestSolver({ parts, identifiers }: StoredSpec): {
+  readonly solver: string;
+  readonly size: number;
+  readonly count: number;
+} {
+  const sizes = parts.map(({ solver }) => ({ solver: solver.name, size: encodeDocument(solver).length }));
+  return { ...sizes.reduce((a, b) => (b.size > a.size ? b : a)), count: identifiers.length };
+}
+
 /** Reports whether a document without any challenges has room for the probes and the challenges of an order. */
 export function canBeOrdered(wanted: StoredSpec, now: Date): boolean {
   const lineage = { name: wanted.name, spec: wanted, work: undefined };

@@ -1,7 +1,7 @@
 import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
 import type { Lineage } from '../../../core/lineage/lineage.ts';
 import { notRenewedHere, notRenewedWithoutSettings } from '../../../core/lineage/not-renewed.ts';
-import { canBeOrdered } from '../../../core/lineage/tombstones.ts';
+import { canBeOrdered, longestSolver } from '../../../core/lineage/tombstones.ts';
 import { type Identifier, identifierKey } from '../../../core/names/identifier.ts';
 import type { Settings, StoredSpec } from '../../../core/spec/spec.ts';
 import { targetNames } from '../../../core/spec/spec-parts.ts';
@@ -98,22 +98,9 @@ async function changeByFlags(session: Session, settings: Settings, described: st
     throw fail('usage/nothing-to-change', { name: typed!, what: described, nearest: didYouMean(name, names) });
   }
   const wanted = await specFromFlags(session, settings, subject, kept);
-  refuseLongSolver(wanted, await session.now());
+  // Refused before it is stored, because no order could ever be made.
+  if (!canBeOrdered(wanted, await session.now())) throw fail('config/solver-too-long', longestSolver(wanted));
   return { wanted, kept, found: kept?.identifiers ?? [], isNamed: asked.isNamed, isAdopted };
-}
-
-/** Refuses a solver that is too long to be journalled with each challenge, because no order could ever be made. */
-function refuseLongSolver(wanted: StoredSpec, now: Date): void {
-  const { identifiers, parts } = wanted;
-  if (canBeOrdered(wanted, now)) return;
-  const [longest] = parts
-    .map(({ solver }) => ({ name: solver.name, size: Buffer.byteLength(JSON.stringify(solver)) }))
-    .sort((a, b) => b.size - a.size);
-  throw fail('usage/not-applicable', {
-    typed: `the solver "${longest?.name}"`,
-    reason: `its settings take ${longest?.size} bytes, which must be journalled for each challenge, and there is no room for those of ${identifiers.length} identifiers`,
-    advice: 'Put a long hook into a script, and give its path.',
-  });
 }
 
 /** Explains flags that only name a declared certificate: most likely --config was forgotten. */

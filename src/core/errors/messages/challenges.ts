@@ -123,7 +123,8 @@ export const challenges = {
     hint: 'To find the cause, run the hook by hand with the CERTBOT_* variables set.',
   },
   'solver/too-much-left': {
-    message: '{count} challenges from earlier attempts for {certificate} could not be removed or are not yet checked',
+    message:
+      'challenges from earlier attempts for {certificate} could not be removed, or must be checked again ({count} in all)',
     blame: 'provider',
     retry: 'later',
     hint: 'Run `certfleet sweep`, which removes them or says why it cannot. Until then, the journal has no room for another order.',

@@ -50,6 +50,13 @@ export const configuration = {
     retry: 'later',
     hint: 'Set the environment variable to the HMAC key that the CA gave you with the key ID, or name a file (mode 0600) that contains it: --eab-hmac-key file:/path, or `hmacKey: file:/path` in the configuration.',
   },
+  'config/solver-too-long': {
+    message:
+      'the settings of the solver "{solver}" take {size} bytes, and the journal has no room to repeat them for the challenges of {count} identifiers',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Put a long hook into a script, and give its path.',
+  },
   'config/secret-unreadable': {
     message: 'the secret file {file} cannot be read: {reason}',
     blame: 'config',

@@ -1,7 +1,7 @@
 import { problemType } from '../../../core/ca/problem-advice.ts';
 import { mayMeanOrderGone, provesOrderGone } from '../../../core/ca/proofs.ts';
 import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
-import { hasRoomForOrder } from '../../../core/lineage/tombstones.ts';
+import { leftInTheWay, longestSolver } from '../../../core/lineage/tombstones.ts';
 import { ordered, orderGivenUp } from '../../../core/lineage/work/order.ts';
 import { datesToOrder } from '../../../core/spec/validity.ts';
 import { present } from '../../../core/text/present.ts';
@@ -75,9 +75,9 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
 export function checkMayOrder(run: OrderRun): void {
   const { engine, holding, job } = run;
   failIfDown(run);
-  const { lineage } = holding;
-  if (hasRoomForOrder(lineage, job.wanted, engine.clock.now())) return;
-  const count = lineage.tombstones?.length ?? 0;
+  const count = leftInTheWay(holding.lineage, job.wanted, engine.clock.now());
+  if (count === undefined) return;
+  if (count === 0) throw fail('config/solver-too-long', longestSolver(job.wanted));
   throw fail('solver/too-much-left', { certificate: nameOf(run), count });
 }
 
