@@ -4,6 +4,7 @@ import { fail } from '../../src/core/errors/errors.ts';
 import { encodeDocument, type Tombstone } from '../../src/core/lineage/lineage.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import { rollBack } from '../../src/engine/acts/rollback.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
@@ -187,4 +188,78 @@ it('leaves nothing behind at the signal of a process that runs for months', asyn
   expect(combined).not.toHaveBeenCalled();
   combined.mockRestore();
   expect(getEventListeners(months, 'abort')).toEqual([]);
+});
+
+describe('two forced renewals that were started at once', () => {
+  const names = ['a', 'b'];
+  const jobs = names.map((name) => job(simulatedSpec(name), { force: true, obeyBackoff: false }));
+  const renewing = { jobs, jobOf: () => undefined };
+  const results = (outcomes: readonly { readonly result: string }[]) => outcomes.map(({ result }) => result);
+
+  async function ready() {
+    const world = await createSimulatedWorld();
+    for (const name of names) await issue(world.replica(1), job(simulatedSpec(name)), signal);
+    return { world, ordered: () => world.ca.state.certificates.size - names.length };
+  }
+
+  it.each(['renew', 'issue'])('order once if the second begins its work after the first has ended: %s', async (how) => {
+    const { world, ordered } = await ready();
+    let first: readonly { readonly result: string }[] = [];
+    /** The first command does all its work after the second has read the store. */
+    const afterStart = async () => {
+      if (first.length > 0) return;
+      first = await reconcileAll(world.replica(2), renewing, signal);
+    };
+    let gets = 0;
+    const store: Store = {
+      ...world.store,
+      async *scan(kind, ...rest) {
+        yield* world.store.scan(kind, ...rest);
+        if (kind === 'lineage') await afterStart();
+      },
+      async get(key, ...rest) {
+        const found = await world.store.get(key, ...rest);
+        gets += key.kind === 'lineage' ? 1 : 0;
+        if (how === 'issue' && gets === names.length) await afterStart();
+        return found;
+      },
+    };
+    const second = world.replica(3, { store });
+    const run = how === 'renew' ? reconcileAll(second, renewing, signal) : reconcile(second, jobs, signal);
+    const outcomes = await passing(world.clock, run);
+    expect([results(first), ordered()]).toEqual([['renewed', 'renewed'], 2]);
+    const message = 'another process has renewed it since this command started';
+    expect(outcomes).toMatchObject(names.map((certificate) => ({ certificate, result: 'unchanged', message })));
+  });
+
+  it('order once if the second waits for the lease of the first', async () => {
+    const { world, ordered } = await ready();
+    const both = [2, 3].map((pid) => reconcileAll(world.replica(pid), renewing, signal));
+    await passing(world.clock, Promise.all(both));
+    expect(ordered()).toBe(2);
+  });
+
+  it('order twice if the second was started after the first had ended', async () => {
+    const { world, ordered } = await ready();
+    for (const pid of [2, 3])
+      expect(results(await passing(world.clock, reconcileAll(world.replica(pid), renewing, signal)))).toEqual([
+        'renewed',
+        'renewed',
+      ]);
+    expect(ordered()).toBe(4);
+  });
+
+  it('order again if the first only rolled back', async () => {
+    const { world, ordered } = await ready();
+    await passing(world.clock, reconcileAll(world.replica(2), renewing, signal));
+    const store: Store = {
+      ...world.store,
+      async *scan(kind, ...rest) {
+        yield* world.store.scan(kind, ...rest);
+        if (kind === 'lineage') await rollBack(world.replica(4), { name: 'a', wanted: simulatedSpec('a') }, signal);
+      },
+    };
+    const outcomes = await passing(world.clock, reconcileAll(world.replica(3, { store }), renewing, signal));
+    expect([results(outcomes), ordered()]).toEqual([['renewed', 'renewed'], 4]);
+  });
 });

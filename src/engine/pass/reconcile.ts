@@ -13,7 +13,7 @@ import { holdOf } from '../ledger/ca-hold.ts';
 import { afterRun, settleRuns, withRefusedHooks } from '../path/hooks.ts';
 import { issue } from '../path/issue.ts';
 import { newVisit } from '../path/visit.ts';
-import { type Job, withHooksOfBefore } from '../run/job.ts';
+import { type Job, replacingCurrent, withHooksOfBefore } from '../run/job.ts';
 import { lineageOf } from '../run/stored-lineage.ts';
 import { warnOfEnding } from './ending-records.ts';
 import { sweepTokens } from './expired-tokens.ts';
@@ -24,10 +24,11 @@ import { sweeperOf, whatIsLeft } from './sweep.ts';
 /** Runs one pass over many certificates. The outcomes are in the order of the jobs. */
 export async function reconcile(
   engine: Engine,
-  jobs: readonly Job[],
+  wanted: readonly Job[],
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
   await engine.store.check(signal);
+  const jobs = await Promise.all(wanted.map((job) => atStart(engine, job, signal)));
   if (jobs.some((job) => aroundOrder(hooksIn(job)).length > 0)) await settleRuns(engine, signal);
   const errands = jobs.map((job) => ({ ...atItsCa(engine, job), phase: phaseOf(job), run: visitsOf(engine, job) }));
   await probeThoseDown(engine, jobs, signal);
@@ -91,7 +92,8 @@ export async function reconcileAll(
     for (const entry of page) {
       const { name } = entry.key;
       const found = lineageOf(engine, entry);
-      const job = jobs.get(name) ?? (found instanceof Error ? undefined : wanted.jobOf(found));
+      const asked = jobs.get(name) ?? (found instanceof Error ? undefined : wanted.jobOf(found));
+      const job = asked && !(found instanceof Error) ? replacingCurrent(asked, found) : asked;
       jobs.delete(name);
       watch.saw(name, job && !(found instanceof Error) ? found : undefined);
       plan(name, job, found);
@@ -104,7 +106,7 @@ export async function reconcileAll(
     jobs.delete(name);
     outcomes.set(name, failedBy(name, lineageMissing(name)));
   }
-  for (const [name, job] of jobs) plan(name, job, undefined);
+  for (const [name, job] of jobs) plan(name, replacingCurrent(job, undefined), undefined);
   errands.push(...doubtful);
 
   // The certificates may need the server that a killed run has stopped.
@@ -184,6 +186,15 @@ async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: Abor
     const hold = await holdOf(engine, directory, signal).catch(() => undefined);
     if (hold?.isDown) engine.pass.cas(directory).probe();
   }
+}
+
+/** Returns a forced job with the version that is current now. */
+async function atStart(engine: Engine, job: Job, signal: AbortSignal): Promise<Job> {
+  if (!job.force) return job;
+  const entry = await engine.store.get({ kind: 'lineage', name: job.wanted.name }, signal);
+  const lineage = entry && lineageOf(engine, entry);
+  // The job reports a document that cannot be read.
+  return lineage instanceof Error ? job : replacingCurrent(job, lineage);
 }
 
 const hooksIn = ({ wanted, hooks }: Job): Hooks => mergeHooks(wanted.hooks, hooks ?? {});

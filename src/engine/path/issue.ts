@@ -19,7 +19,7 @@ import { readAccount, rolloverOf } from '../ledger/account.ts';
 import { holdOf } from '../ledger/ca-hold.ts';
 import { checkChange } from '../looks/change.ts';
 import { noteOutcome } from '../memory/hooks-of-pass.ts';
-import { answers, isHalfDone, type Job, refuseOthers, withNewSettings } from '../run/job.ts';
+import { answers, forestalled, isHalfDone, type Job, refuseOthers, withNewSettings } from '../run/job.ts';
 import type { Run } from '../run/run.ts';
 import { together } from '../run/wait.ts';
 import { type AskFirst, decide } from './decision.ts';
@@ -88,7 +88,8 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
     const outcome = await work({ engine, job: decision.job, holding, caHold, signal }, visit);
     if (outcome === 'again') return outcome;
     const turn = { found: lineage, now: holding.lineage, outcome, at: engine.clock.now() };
-    return isHalfDone(decision.job, turn) ? 'again' : withNewSettings(decision.job, lineage, outcome);
+    if (isHalfDone(decision.job, turn)) return 'again';
+    return withNewSettings(decision.job, lineage, forestalled(decision.job, outcome));
   }
   await undoLost(engine, visit, signal);
   if (decision.action === 'ask-first') {
@@ -101,7 +102,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
     if (pauseMs) return { busy: true, pauseMs };
     if (pace.state() !== 'down') return 'again';
   }
-  return outcomeOfPlan(decision.job, lineage, decision.plan);
+  return forestalled(decision.job, outcomeOfPlan(decision.job, lineage, decision.plan));
 }
 
 /** Undoes what this process did after it lost its lease, once no other process is working. */

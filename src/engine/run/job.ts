@@ -2,6 +2,7 @@ import { fail } from '../../core/errors/errors.ts';
 import type { Means } from '../../core/lineage/failure.ts';
 import { isOnlyOwing, type Lineage } from '../../core/lineage/lineage.ts';
 import { type Identifier, sameIdentifiers } from '../../core/names/identifier.ts';
+import { isStagingName } from '../../core/names/identifiers.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import type { Plan } from '../../core/plan/plan.ts';
 import { whyNow } from '../../core/plan/schedule.ts';
@@ -23,6 +24,13 @@ export interface Job extends Means {
   readonly found?: readonly Identifier[];
   /** Get a new certificate even if the current one is not due. */
   readonly force: boolean;
+  /**
+   * The ID of the version that was current when the command started; null if there was none. `force` no longer holds
+   * once another process has replaced it. Undefined: `force` always holds.
+   */
+  readonly replacing?: string | null | undefined;
+  /** Another process has obtained the new certificate that `force` asks for. */
+  readonly isForestalled?: true;
   /** `renew` obeys the back-off, but `issue` does not. */
   readonly obeyBackoff: boolean;
   /** Deliver to every target again. */
@@ -46,10 +54,30 @@ export interface Job extends Means {
 }
 
 /** Returns the job with the currently stored settings, or undefined if the certificate was deleted. */
-export function jobOfToday(job: Job, lineage: Lineage | undefined): Job | undefined {
+export function jobOfToday(given: Job, lineage: Lineage | undefined): Job | undefined {
+  const job = isReplaced(given, lineage) ? { ...given, force: false, isForestalled: true as const } : given;
   if (!job.isStored) return withHooksOfBefore(job, lineage);
   return lineage?.origin === job.origin ? { ...job, wanted: lineage.spec } : undefined;
 }
+
+/** Reports whether another process has renewed the certificate since the command started. A rollback does not count. */
+const isReplaced = ({ force, replacing }: Job, lineage: Lineage | undefined): boolean =>
+  force &&
+  replacing !== undefined &&
+  lineage?.current !== undefined &&
+  lineage.rolledBack === undefined &&
+  lineage.current.id !== replacing;
+
+/** Returns the job with the version that `force` is to replace, according to the document at the command's start. */
+export const replacingCurrent = (job: Job, lineage: Lineage | undefined): Job =>
+  // A test must order by itself, because another's certificate would prove nothing.
+  job.force && !isStagingName(job.wanted.name) ? { ...job, replacing: lineage?.current?.id ?? null } : job;
+
+/** Adds to an outcome that another process did what `force` asks for. */
+export const forestalled = ({ isForestalled }: Job, outcome: Outcome): Outcome =>
+  isForestalled && outcome.result === 'unchanged'
+    ? { ...outcome, message: 'another process has renewed it since this command started' }
+    : outcome;
 
 /** Fails with `lineage/name-taken` if another process has since given the lineage other identifiers. */
 export function refuseOthers({ found, wanted: spec }: Job, lineage: Lineage | undefined): void {
