@@ -1,17 +1,25 @@
 import type { OptionField } from '../src/config/fields.ts';
 import type { AdapterInfo } from '../src/config/registry.ts';
 import { present } from '../src/core/text/present.ts';
+import type { DeployerFacts, SolverFacts } from '../src/define.ts';
 
 export type { AdapterEntry, AdapterKind, Registry } from '../src/config/registry.ts';
 
 /** The static part of a registry entry. */
 export const adapterInfoOf = (
-  definition: { readonly id: string; readonly title: string; readonly since: string; readonly homepage?: string },
+  definition: Pick<AdapterInfo, 'id' | 'title' | 'since' | 'homepage'> & Partial<SolverFacts & DeployerFacts>,
   fields: readonly OptionField[],
-): AdapterInfo => ({
+): AdapterInfo & Partial<SolverFacts & DeployerFacts> => ({
   id: definition.id,
   title: definition.title,
   since: definition.since,
-  ...present({ homepage: definition.homepage }),
+  ...present({
+    homepage: definition.homepage,
+    answers: definition.answers,
+    through: definition.through,
+    byFolder: definition.byFolder,
+    runsCommand: definition.runsCommand,
+    webServer: definition.webServer,
+  }),
   options: fields.map(({ name, title, secret, required }) => ({ name, title, secret, required })),
 });

@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { optionFields } from '../src/config/fields.ts';
 import { configurationJsonSchema } from '../src/config/json-schema.ts';
 import type { WithOptions } from '../src/config/options.ts';
+import type { DeployerFacts, SolverFacts } from '../src/define.ts';
 import { type AdapterEntry, type AdapterKind, adapterInfoOf, type Registry } from './adapters.ts';
 import { referencePages } from './reference.ts';
 import { roomsText } from './rooms.ts';
@@ -23,7 +24,7 @@ const folders = {
 
 interface Found {
   readonly file: string;
-  readonly definition: WithOptions & Definition;
+  readonly definition: WithOptions & Definition & Partial<SolverFacts & DeployerFacts>;
 }
 
 interface Definition {

@@ -3,9 +3,7 @@ import { commandGroups, commands, type Flag, globalFlags } from '../src/cli/comm
 import { exampleText } from '../src/cli/commands/look/example.ts';
 import { explanationOf } from '../src/cli/commands/look/explain.ts';
 import { exitMeanings, exitPrecedence } from '../src/cli/output/exit-codes.ts';
-import { dns01Options } from '../src/config/dns01.ts';
 import { innermost, type OptionField, optionFields } from '../src/config/fields.ts';
-import { forwardRuleOptions } from '../src/config/forward-rule.ts';
 import type { WithOptions } from '../src/config/options.ts';
 import { type AdapterKind, environmentName, type Registry } from '../src/config/registry.ts';
 import { configuration } from '../src/config/schema.ts';
@@ -24,7 +22,7 @@ export async function referencePages(registry: Registry): Promise<readonly (read
   return [
     ['configuration.md', configurationPage()],
     ['dns-providers.md', await adapterPage(registry, 'dns', 'DNS providers', await dnsIntroduction(registry))],
-    ['solvers.md', await adapterPage(registry, 'solver', 'Solvers', solverIntroduction())],
+    ['solvers.md', await adapterPage(registry, 'solver', 'Solvers', await solverIntroduction(registry))],
     ['balancers.md', await adapterPage(registry, 'balancer', 'Load balancers', balancerIntroduction)],
     ['deployers.md', await adapterPage(registry, 'deployer', 'Deployers', deployerIntroduction)],
     [
@@ -109,6 +107,8 @@ async function adapterPage(
 ): Promise<string> {
   const parts = [madeBy, `# ${title}\n`, `${introduction}\n`];
   for (const entry of Object.values(registry[kind])) {
+    // The introduction has them.
+    if ('through' in entry) continue;
     const definition = (await entry.load()) as WithOptions & {
       notes?: string;
       homepage?: string;
@@ -172,8 +172,9 @@ Keep secrets in a file with mode 0600. See [Options of adapters](configuration.m
 
 ${await dnsProviderTable(registry)}`;
 
-const solverIntroduction =
-  (): string => `A solver makes a challenge answerable. On the command line, \`--http standalone\` is \`http01-responder\`,
+const solverIntroduction = async ({
+  solver,
+}: Registry): Promise<string> => `A solver makes a challenge answerable. On the command line, \`--http standalone\` is \`http01-responder\`,
 \`--http webroot:FOLDER\` is \`http01-webroot\`, and \`--dns PROVIDER\` is \`dns01\`; both flags also accept the name of a declared
 solver. Without them, the only declared solver is used, else \`standalone\`.
 
@@ -182,14 +183,14 @@ solver. Without them, the only declared solver is used, else \`standalone\`.
 Adds the TXT record through a [DNS provider](dns-providers.md): finds the zone by SOA, follows CNAMEs, and waits until every
 authoritative server returns the record.
 
-${optionTable(dns01Options)}
+${optionTable((await solver['dns01']!.load()).options)}
 
 ## http01-forward-rule
 
 Adds a rule to a [load balancer](balancers.md) that sends the challenges of the names to this node, waits until it works, and
 removes it when the order is done; see [Behind a load balancer](../guides/behind-a-load-balancer.md).
 
-${optionTable(forwardRuleOptions)}`;
+${optionTable((await solver['http01-forward-rule']!.load()).options)}`;
 
 const balancerIntroduction = `A load balancer whose forward rules certfleet changes: a [solver](solvers.md) of type \`http01-forward-rule\` names it in
 \`balancer\`, and so does a [deployer](deployers.md) that gives it a certificate.`;

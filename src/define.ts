@@ -1,8 +1,11 @@
 import { z } from 'zod';
+import type { ChallengeType } from './core/ca/challenge-type.ts';
 import type { Secret as SecretType } from './core/errors/secret.ts';
 import { Secret } from './core/errors/secret.ts';
 import { endpointProblem, isApiEndpoint } from './core/names/api-endpoint.ts';
-import type { AdapterSettings, AdapterTraits } from './core/spec/spec.ts';
+import { parseServerAddress } from './core/names/dns-name.ts';
+import { bracketsOr, parseHostPort } from './core/names/host-port.ts';
+import type { AdapterSettings, AdapterTraits, NamedAdapter, PreflightSettings } from './core/spec/spec.ts';
 import { present } from './core/text/present.ts';
 import { durationMs, durationPattern, longestDays } from './core/text/span.ts';
 import { isOwnVariable } from './core/trust/hook-variables.ts';
@@ -224,6 +227,12 @@ const ofThisProcess = <Name extends string>(options: Readonly<Record<Name, reado
     ]),
   ) as Readonly<Record<Name, z.ZodOptional<z.ZodString>>>;
 
+/** Returns the schema of a DNS server's address, with a port if it is not 53. */
+export const resolverAddress = () =>
+  z.string().refine((text) => parseServerAddress(text) !== undefined && parseHostPort(text, 53) !== undefined, {
+    error: bracketsOr('must be an IP address, with a port if it is not 53, like 1.1.1.1 or 9.9.9.9:53'),
+  });
+
 /** What every adapter gets. */
 export interface AdapterContext<Options> {
   readonly options: Options;
@@ -306,13 +315,78 @@ export interface DnsProviderDefinition<
   connect(context: AdapterContext<z.infer<Shape>>): Provider;
 }
 
-export interface SolverDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
+/** What certfleet must know of a solver before it loads it. `npm run gen` copies it into the registry. */
+export interface SolverFacts {
+  /** The challenges that it answers. The option `challenge` chooses one of them; by default, the first. */
+  readonly answers: readonly ChallengeType[];
+  /**
+   * The engine makes the solver, from a DNS provider (the options `provider` and `options`, and solvers in `zones`) or
+   * from a load balancer (`balancer`). None of its own options is a secret, a reference, or read from the environment.
+   */
+  readonly through?: 'dns' | 'balancer';
+}
+
+interface AnySolver<Shape extends z.ZodObject> extends AdapterDefinition<Shape>, SolverFacts {
   /** What the engine must know of a solver with these settings; it is stored with each certificate. */
-  engineTraits?(settings: AdapterSettings): AdapterTraits;
+  engineTraits?(settings: AdapterSettings, uses: { readonly byPerson: boolean }): AdapterTraits;
+  /** Describes settings that have no effect, or not the effect that their author expects, for `config check`. */
+  doubts?(solver: NamedAdapter, preflight: PreflightSettings): readonly string[];
+}
+
+export interface LeafSolverDefinition<Shape extends z.ZodObject = z.ZodObject> extends AnySolver<Shape> {
+  readonly through?: never;
   connect(context: SolverContext<z.infer<Shape>>): Solver;
 }
 
-export interface DeployerDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
+/** What the engine's solver over DNS gets from its settings. */
+export interface DnsSolverSettings {
+  readonly challenge: 'dns-01' | 'dns-account-01' | 'dns-persist-01';
+  /** How long a new dns-persist-01 record is valid; undefined for no limit. */
+  readonly persistMs: number | undefined;
+  readonly provider: string;
+  /** The provider's options, with the provider as their `type`. */
+  readonly options: AdapterSettings;
+  readonly dns: { readonly zone: string; readonly nameservers: readonly string[] } | undefined;
+  /** Undefined to wait as long as the provider needs. */
+  readonly timeoutMs: number | undefined;
+  readonly propagationMs: number | undefined;
+  readonly ignoreNameservers: readonly string[];
+  readonly vantagePoints: readonly string[];
+}
+
+export interface DnsSolverDefinition<Shape extends z.ZodObject = z.ZodObject> extends AnySolver<Shape> {
+  readonly through: 'dns';
+  read(options: z.infer<Shape>): DnsSolverSettings;
+}
+
+/** What the engine's solver behind a load balancer gets from its settings. */
+export interface RuleSolverSettings {
+  readonly listen: string;
+  readonly fallback: string | undefined;
+  readonly keep: boolean;
+  readonly timeoutMs: number;
+}
+
+export interface RuleSolverDefinition<Shape extends z.ZodObject = z.ZodObject> extends AnySolver<Shape> {
+  readonly through: 'balancer';
+  read(options: z.infer<Shape>): RuleSolverSettings;
+}
+
+export type SolverDefinition = LeafSolverDefinition | DnsSolverDefinition | RuleSolverDefinition;
+
+/** What certfleet must know of a deployer before it loads it. `npm run gen` copies it into the registry. */
+export interface DeployerFacts {
+  /** It writes `live/<name>` in the folder `path`, its only required option, so a flag names it as `type:FOLDER`. */
+  readonly byFolder?: true;
+  /** It runs a command; what the command did stays. */
+  readonly runsCommand?: true;
+  /** The web server that it reloads. */
+  readonly webServer?: 'nginx';
+}
+
+export interface DeployerDefinition<Shape extends z.ZodObject = z.ZodObject>
+  extends AdapterDefinition<Shape>,
+    DeployerFacts {
   /** It gives certificates to a declared balancer of this type, which the option `balancer` names. */
   readonly balancer?: string;
   /** What the engine must know of a deployer with these settings; it is stored with each certificate. */
@@ -331,7 +405,9 @@ export interface StoreDefinition<Shape extends z.ZodObject = z.ZodObject> extend
 export const defineDnsProvider = <Shape extends z.ZodObject, Provider extends DnsProvider>(
   definition: DnsProviderDefinition<Shape, Provider>,
 ) => definition;
-export const defineSolver = <Shape extends z.ZodObject>(definition: SolverDefinition<Shape>) => definition;
+export const defineSolver = <Shape extends z.ZodObject>(definition: LeafSolverDefinition<Shape>) => definition;
+export const defineDnsSolver = <Shape extends z.ZodObject>(definition: DnsSolverDefinition<Shape>) => definition;
+export const defineRuleSolver = <Shape extends z.ZodObject>(definition: RuleSolverDefinition<Shape>) => definition;
 export const defineDeployer = <Shape extends z.ZodObject>(definition: DeployerDefinition<Shape>) => definition;
 export const defineBalancer = <Shape extends z.ZodObject>(definition: BalancerDefinition<Shape>) => definition;
 export const defineStore = <Shape extends z.ZodObject>(definition: StoreDefinition<Shape>) => definition;

@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto';
-import { type Dns01Settings, dns01Settings, zonesElsewhere } from '../config/dns01.ts';
 import { resolveExternalAccount } from '../config/external-account.ts';
-import { forwardRuleSettings } from '../config/forward-rule.ts';
 import { type ResolvedOptions, resolveOptions, type WithOptions } from '../config/options.ts';
-import { adapterEntry, dns01Type, forwardRuleType } from '../config/registry.ts';
-import { balancerIn } from '../config/uses.ts';
+import { adapterEntry } from '../config/registry.ts';
+import { balancerIn, zonesElsewhere } from '../config/uses.ts';
 import { fail } from '../core/errors/errors.ts';
 import { parseServerAddress } from '../core/names/dns-name.ts';
 import type { AdapterSettings, ExternalAccount, NamedAdapter, PreflightSettings } from '../core/spec/spec.ts';
 import type { OwnedSolver } from '../core/spec/spec-parts.ts';
 import { present } from '../core/text/present.ts';
-import type { NamedBalancer, SolverContext, z } from '../define.ts';
+import type { DnsSolverSettings, NamedBalancer, SolverContext, z } from '../define.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import type { ZoneHolder } from '../engine/solvers/zone-holders.ts';
 import type { Zones } from '../engine/zones/zone.ts';
@@ -142,18 +140,25 @@ export interface SolverParts extends ConnectContext {
   readonly responders: Pick<SolverContext<unknown>, 'responder' | 'alpnResponder'>;
 }
 
-/** Returns the options of a spec's `dns01` solver. The caller closes the providers. */
+/** Returns the checked settings of a solver over DNS. */
+async function dnsSettings({ type, ...options }: AdapterSettings): Promise<DnsSolverSettings> {
+  const definition = await adapterEntry(registry, 'solver', type)?.load();
+  if (definition?.through !== 'dns') throw unknownType('solver', type);
+  return definition.read(definition.options.parse(options));
+}
+
+/** Returns the options of a spec's solver over DNS. The caller closes the providers. */
 export async function prepareDns01(
   context: Omit<SolverParts, 'responders'>,
   { solver, preflight }: OwnedSolver,
 ): Promise<{ readonly resolved: readonly ResolvedOptions<unknown>[]; connectIn(world: World): Dns01Options }> {
   const { zonesOf, locks } = context;
-  const dns01 = dns01Settings(solver.settings);
+  const dns01 = await dnsSettings(solver.settings);
   const { challenge, persistMs, ignoreNameservers, vantagePoints } = dns01;
   const own = await zoneHolderOf(context, solver.name, dns01);
   const others = await Promise.all(
     zonesElsewhere(solver).map(async ({ zone, solver: { name, settings } }) => {
-      const { resolved, connectIn } = await zoneHolderOf(context, name, dns01Settings(settings));
+      const { resolved, connectIn } = await zoneHolderOf(context, name, await dnsSettings(settings));
       return { resolved, connectIn: (world: World) => ({ ...connectIn(world), zone, solver: name }) };
     }),
   );
@@ -174,7 +179,7 @@ export async function prepareDns01(
 async function zoneHolderOf(
   context: ConnectContext,
   name: string,
-  { provider: type, options, dns, timeoutMs, propagationMs }: Dns01Settings,
+  { provider: type, options, dns, timeoutMs, propagationMs }: DnsSolverSettings,
 ): Promise<{ readonly resolved: ResolvedOptions<unknown>; connectIn(world: World): ZoneHolder }> {
   const entry = adapterEntry(registry, 'dns', type);
   if (!entry) throw unknownType('DNS provider', type);
@@ -201,12 +206,16 @@ export async function prepareSolver(context: SolverParts, part: OwnedSolver): Pr
     value,
     close: async (signal: AbortSignal | undefined) => value.close?.(signal),
   });
-  if (settings.type === forwardRuleType) {
+  const entry = adapterEntry(registry, 'solver', settings.type);
+  if (!entry) throw unknownType('solver', settings.type);
+  const definition = await entry.load();
+  if (definition.through === 'balancer') {
     const [{ createForwardRule }, { createResponder }] = await Promise.all([
       import('../engine/solvers/http01-forward-rule.ts'),
       import('../responder/responder.ts'),
     ]);
-    const { listen, fallback, keep, timeoutMs } = forwardRuleSettings(settings);
+    const { type: _type, ...options } = settings;
+    const { listen, fallback, keep, timeoutMs } = definition.read(definition.options.parse(options));
     const balancer = await balancerOf(context, balancerIn(part.solver));
     return prepared(context, [balancer], (world) =>
       closing(
@@ -224,16 +233,13 @@ export async function prepareSolver(context: SolverParts, part: OwnedSolver): Pr
       ),
     );
   }
-  if (settings.type === dns01Type) {
+  if (definition.through === 'dns') {
     const [{ createDns01 }, { resolved, connectIn }] = await Promise.all([
       import('../engine/solvers/dns01.ts'),
       prepareDns01(context, part),
     ]);
     return prepared(context, resolved, (world) => closing(createDns01(connectIn(world))));
   }
-  const entry = adapterEntry(registry, 'solver', settings.type);
-  if (!entry) throw unknownType('solver', settings.type);
-  const definition = await entry.load();
   const resolved = await optionsOf(context, definition, settings, name);
   return prepared(context, [resolved], (world) =>
     closing(

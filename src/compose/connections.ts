@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { createIssuer } from '../acme/issuer.ts';
 import { createLiveFolder } from '../clients/folders/live-folder.ts';
 import { refuseUntrustedPrograms } from '../clients/hook-programs.ts';
-import { parseHostPort } from '../config/addresses.ts';
 import { eachAdapter } from '../config/each-adapter.ts';
 import type { Environment } from '../config/references.ts';
 import { createBoundedMap } from '../core/async/bounded-map.ts';
+import { parseHostPort } from '../core/names/host-port.ts';
 import { canonical } from '../core/spec/same-spec.ts';
 import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
 import { type OwnedSolver, partsOf, targetNames, targetOf } from '../core/spec/spec-parts.ts';
@@ -16,6 +16,7 @@ import type { ConnectionPool, Looks, PassConnections } from '../engine/engine.ts
 import { createLooks } from '../engine/looks/looks.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import { createZones, type Zones } from '../engine/zones/zone.ts';
+import { registry } from '../generated/registry.ts';
 import { userAgent } from '../lib/http/user-agent.ts';
 import { hookEnvironment } from '../lib/processes/hook-environment.ts';
 import type { Balancer } from '../ports/balancer.ts';
@@ -178,7 +179,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
       },
       async balancers(stored) {
         const declared = Object.entries(context.balancers).map(([name, settings]) => ({ name, settings }));
-        const named = stored.flatMap((spec) => eachAdapter(spec).filter(({ kind }) => kind === 'balancer'));
+        const named = stored.flatMap((spec) => eachAdapter(spec, registry).filter(({ kind }) => kind === 'balancer'));
         const all = new Map([...named, ...declared].map((one) => [digestOf(one.settings), one]));
         const connected = [...all].map(([place, one]) =>
           once(ofBalancers, place, async () => {

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { JsonObject } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
-import { dns01Options } from './dns01.ts';
+import type { SolverDefinition } from '../define.ts';
 import { optionFields } from './fields.ts';
-import { forwardRuleOptions } from './forward-rule.ts';
 import type { WithOptions } from './options.ts';
-import { type AdapterKind, dns01Type, forwardRuleType, type Registry } from './registry.ts';
+import type { AdapterKind, Registry } from './registry.ts';
 import { configuration } from './schema.ts';
+
+type AnyDefinition = WithOptions & Pick<Partial<SolverDefinition>, 'through'>;
 
 type Schema = { [key: string]: unknown; properties?: Record<string, Schema>; required?: string[] };
 
@@ -22,7 +23,7 @@ export async function configurationJsonSchema(registry: Registry): Promise<JsonO
     $id: 'https://certfleet.dev/certfleet.schema.json',
     title: 'certfleet.yaml',
     ...schema,
-    $defs: { reference, ...dns01Shared() },
+    $defs: { reference, ...(await dnsShared(registry)) },
   } as unknown as JsonObject;
 }
 
@@ -35,16 +36,15 @@ const reference: Schema = {
 
 async function choice(registry: Registry, kind: AdapterKind): Promise<Schema> {
   const branches: Schema[] = [];
+  const ofEngine: Schema[] = [];
   for (const entry of Object.values(registry[kind])) {
-    const definition: WithOptions = await entry.load();
-    const options = convertOptions(definition.options);
-    branches.push(typed(entry.id, entry.title, options));
+    const definition: AnyDefinition = await entry.load();
+    const { through } = definition;
+    if (through === 'dns') ofEngine.push(...(await dnsBranches(definition, registry)));
+    else if (through) ofEngine.push(typed(entry.id, entry.title, convert(definition.options)));
+    else branches.push(typed(entry.id, entry.title, convertOptions(definition.options)));
   }
-  if (kind === 'solver')
-    branches.push(
-      ...(await dns01Branches(registry)),
-      typed(forwardRuleType, 'HTTP-01 through a forward rule of a load balancer', convert(forwardRuleOptions)),
-    );
+  branches.push(...ofEngine);
   return {
     type: 'object',
     properties: { type: { enum: [...new Set(branches.map((b) => b.properties!['type']!['const']))] } },
@@ -53,24 +53,34 @@ async function choice(registry: Registry, kind: AdapterKind): Promise<Schema> {
   };
 }
 
-/** Returns the options of `dns01` that do not depend on the provider, for each branch to refer to: `dns01-timeout`. */
-function dns01Shared(): Record<string, Schema> {
-  const { provider: _provider, options: _options, ...shared } = convert(dns01Options).properties!;
-  return Object.fromEntries(Object.entries(shared).map(([name, schema]) => [`dns01-${name}`, schema]));
+/**
+ * Returns the options of the solvers over DNS that do not depend on the provider, for each branch to refer to:
+ * `dns01-timeout`.
+ */
+async function dnsShared(registry: Registry): Promise<Record<string, Schema>> {
+  const overDns = Object.values(registry.solver).filter(({ through }) => through === 'dns');
+  const all = await Promise.all(overDns.map(async ({ load }) => Object.entries(sharedOf(await load()))));
+  return Object.fromEntries(all.flat());
+}
+
+function sharedOf({ id, options }: AnyDefinition): Record<string, Schema> {
+  const { provider: _provider, options: _options, ...shared } = convert(options).properties!;
+  return Object.fromEntries(Object.entries(shared).map(([name, schema]) => [`${id}-${name}`, schema]));
 }
 
 /** Returns one branch for each provider, so that an editor knows its options. */
-async function dns01Branches(registry: Registry): Promise<readonly Schema[]> {
-  const { properties, ...rest } = convert(dns01Options);
+async function dnsBranches(definition: AnyDefinition, registry: Registry): Promise<readonly Schema[]> {
+  const { id } = definition;
+  const { properties, ...rest } = convert(definition.options);
   const shared = Object.fromEntries(
-    Object.keys(dns01Shared()).map((name) => [name.slice('dns01-'.length), { $ref: `#/$defs/${name}` }]),
+    Object.keys(sharedOf(definition)).map((name) => [name.slice(id.length + 1), { $ref: `#/$defs/${name}` }]),
   );
   const branches: Schema[] = [];
   for (const entry of Object.values(registry.dns)) {
     const provider = { ...properties!['provider'], const: entry.id };
     const options = { ...convertOptions((await entry.load()).options), additionalProperties: false };
     const all = { provider, options, ...shared };
-    branches.push(typed(dns01Type, `DNS-01 through ${entry.title}`, { ...rest, properties: all }));
+    branches.push(typed(id, `DNS-01 through ${entry.title}`, { ...rest, properties: all }));
   }
   const module: Schema = {
     type: 'string',
@@ -79,7 +89,7 @@ async function dns01Branches(registry: Registry): Promise<readonly Schema[]> {
   };
   const options: Schema = { type: 'object', title: 'The provider’s own options' };
   branches.push(
-    typed(dns01Type, 'DNS-01 through a provider of your own', {
+    typed(id, 'DNS-01 through a provider of your own', {
       properties: { module, options, ...shared },
       required: ['module'],
     }),

@@ -10,7 +10,7 @@ export async function literalsOf(
   { parts, targets, issuer: { settings } }: Pick<StoredSpec, 'parts' | 'targets' | 'issuer'>,
   registry: Registry,
 ): Promise<readonly string[]> {
-  const found = await inAll(eachAdapter({ parts, targets }), registry);
+  const found = await inAll(eachAdapter({ parts, targets }, registry), registry);
   return [...(settings.eab ? inOptions(externalAccount, eabSettings(settings.eab)) : []), ...found];
 }
 
@@ -21,9 +21,11 @@ export async function literalsIn(
 ): Promise<readonly string[]> {
   const found = await inAll(
     [
-      ...Object.values(solvers).flatMap((one) => eachAdapterOf('solver', one)),
-      ...Object.values(deployers).flatMap((one) => eachAdapterOf('deployer', one)),
-      ...Object.entries(balancers).flatMap(([name, settings]) => eachAdapterOf('balancer', { name, settings })),
+      ...Object.values(solvers).flatMap((one) => eachAdapterOf('solver', one, registry)),
+      ...Object.values(deployers).flatMap((one) => eachAdapterOf('deployer', one, registry)),
+      ...Object.entries(balancers).flatMap(([name, settings]) =>
+        eachAdapterOf('balancer', { name, settings }, registry),
+      ),
     ],
     registry,
   );
@@ -33,7 +35,7 @@ export async function literalsIn(
 
 /** Returns the literal secrets of one solver, which a tombstone may have kept. */
 export const inSolver = (solver: NamedAdapter, registry: Registry): Promise<readonly string[]> =>
-  inAll(eachAdapterOf('solver', solver), registry);
+  inAll(eachAdapterOf('solver', solver, registry), registry);
 
 const inAll = async (all: readonly AdapterOfKind[], registry: Registry): Promise<readonly string[]> =>
   (await Promise.all(all.map((one) => inAdapter(one, registry)))).flat();

@@ -6,10 +6,10 @@ import { CertfleetError } from '../core/errors/errors.ts';
 import { present } from '../core/text/present.ts';
 import { z } from '../define.ts';
 import { registry } from '../generated/registry.ts';
-import { zonesElsewhere } from './dns01.ts';
 import { eachAdapterOf } from './each-adapter.ts';
 import { configurationJsonSchema } from './json-schema.ts';
 import { checkConfiguration, loadSettings } from './load.ts';
+import { zonesElsewhere } from './uses.ts';
 
 const noFiles = { read: async () => undefined, stat: async () => undefined };
 const load = (text: string, env = {}) => loadSettings({ file: 'certfleet.yaml', text, files: noFiles, env });
@@ -446,7 +446,8 @@ describe('configurationJsonSchema', () => {
       schema.properties[key]?.additionalProperties.oneOf.map((branch) => branch.properties.type.const);
     // `dns01` once for each DNS provider, whose options differ, and for modules.
     const dns01 = [...Object.keys(registry.dns), 'a module'].map(() => 'dns01');
-    expect(types('solvers')).toEqual([...Object.keys(registry.solver), ...dns01, 'http01-forward-rule']);
+    const leaves = Object.entries(registry.solver).flatMap(([id, { through }]) => (through === undefined ? id : []));
+    expect(types('solvers')).toEqual([...leaves, ...dns01, 'http01-forward-rule']);
     expect(types('deployers')).toEqual(Object.keys(registry.deployer));
     expect(JSON.stringify(schema)).not.toContain('"secret":true');
     // JSON Schema's own `duration` is ISO 8601 and would refuse `8s`.
@@ -563,7 +564,7 @@ describe('zones that another solver changes', () => {
     const other = { kind: 'solver', ...own };
     expect(dns.uses).toEqual([other]);
     expect(zonesElsewhere(dns)).toEqual([{ zone: 'example.net', solver: other }]);
-    const used = eachAdapterOf('solver', dns);
+    const used = eachAdapterOf('solver', dns, registry);
     expect(used.map(({ kind, name, settings }) => [kind, name, settings['keyName']])).toEqual([
       ['dns', 'dns', 'a'],
       ['dns', 'other', 'b'],

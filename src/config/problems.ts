@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { CertfleetError } from '../core/errors/errors.ts';
 import { longestTypedText, remoteText } from '../core/errors/remote-text.ts';
-import { didYouMean, nearest } from '../core/text/nearest.ts';
+import { nearest } from '../core/text/nearest.ts';
 import { present } from '../core/text/present.ts';
 import { knownKeys } from './fields.ts';
 
@@ -150,12 +150,6 @@ export const unknownKey = (key: string, known: readonly string[], { base, places
     message: `unknown key "${remoteText(key, 60)}"${places.within(base)}${list}`,
   };
 };
-
-/** Returns the message about a word that is none of these. */
-export const oneOf =
-  (words: readonly string[]) =>
-  ({ input }: { readonly input?: unknown }): string =>
-    `expected one of ${words.join(', ')}${typeof input === 'string' ? didYouMean(input, words) : ''}`;
 
 const typeWords: Readonly<Record<string, string>> = {
   string: 'text',

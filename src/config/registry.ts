@@ -1,8 +1,12 @@
+import type { ChallengeType } from '../core/ca/challenge-type.ts';
+import type { AdapterSettings } from '../core/spec/spec.ts';
 import type {
   BalancerDefinition,
   DeployerDefinition,
+  DeployerFacts,
   DnsProviderDefinition,
   SolverDefinition,
+  SolverFacts,
   StoreDefinition,
 } from '../define.ts';
 
@@ -30,9 +34,9 @@ export interface AdapterEntry<Definition> extends AdapterInfo {
 /** All adapters, by kind and ID. */
 export interface Registry {
   readonly dns: Readonly<Record<string, AdapterEntry<DnsProviderDefinition>>>;
-  readonly solver: Readonly<Record<string, AdapterEntry<SolverDefinition>>>;
+  readonly solver: Readonly<Record<string, AdapterEntry<SolverDefinition> & SolverFacts>>;
   readonly balancer: Readonly<Record<string, AdapterEntry<BalancerDefinition>>>;
-  readonly deployer: Readonly<Record<string, AdapterEntry<DeployerDefinition>>>;
+  readonly deployer: Readonly<Record<string, AdapterEntry<DeployerDefinition> & DeployerFacts>>;
   readonly store: Readonly<Record<string, AdapterEntry<StoreDefinition>>>;
 }
 
@@ -47,18 +51,30 @@ export const kindTitles: Readonly<Record<AdapterKind, string>> = {
   store: 'store',
 };
 
-/** The solvers that are not adapter files: one works with any DNS provider, the other with any balancer. */
+/** The solver that certfleet writes for a DNS provider that a flag or another client names. */
 export const dns01Type = 'dns01';
-export const forwardRuleType = 'http01-forward-rule';
 
 /** The DNS provider that is a person. */
 export const manualProvider = 'manual';
 
 /** Returns the values that `type:` may have for a kind. */
-export const typesOf = (registry: Registry, kind: AdapterKind): readonly string[] =>
-  kind === 'solver'
-    ? [...Object.keys(registry.solver), dns01Type, forwardRuleType].sort()
-    : Object.keys(registry[kind]);
+export const typesOf = (registry: Registry, kind: AdapterKind): readonly string[] => Object.keys(registry[kind]);
+
+/** Returns what a solver works through, if the engine makes it. */
+export const throughOf = (registry: Registry, { type }: AdapterSettings): SolverFacts['through'] =>
+  adapterEntry(registry, 'solver', type)?.through;
+
+/** Returns the DNS provider of a solver that works through one. */
+export const providerOf = (registry: Registry, settings: AdapterSettings): string | undefined =>
+  throughOf(registry, settings) === 'dns' ? String(settings['provider']) : undefined;
+
+/** Returns the challenges that a solver with these settings answers. */
+export function challengesOf(registry: Registry, { type, challenge }: AdapterSettings): readonly ChallengeType[] {
+  const [usual = 'dns-01', ...others] = adapterEntry(registry, 'solver', type)?.answers ?? [];
+  const chosen = others.find((one) => one === challenge) ?? usual;
+  // Where the CA does not offer it, dns-01 is answered.
+  return chosen === 'dns-persist-01' ? [chosen, 'dns-01'] : [chosen];
+}
 
 /** Reports whether a DNS provider is named by the path of its module. */
 export const isModulePath = (provider: string): boolean => /^\.{0,2}\//.test(provider);

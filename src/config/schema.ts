@@ -1,13 +1,12 @@
 import { knownIssuers } from '../core/ca/known-issuers.ts';
 import { isAddress } from '../core/names/contact.ts';
+import { bracketsOr, formatHostPort, parseHostPort } from '../core/names/host-port.ts';
 import { isLineageName } from '../core/names/identifiers.ts';
 import { accountNameForm, accountNameRule } from '../core/spec/account.ts';
 import { accountKeyTypes } from '../core/spec/account-key.ts';
-import { duration, wholePath, z } from '../define.ts';
-import { formatHostPort, parseHostPort } from './addresses.ts';
+import { oneOf } from '../core/text/one-of.ts';
+import { duration, resolverAddress, wholePath, z } from '../define.ts';
 import { eabFields } from './external-account.ts';
-import { oneOf } from './problems.ts';
-import { bracketsOr, resolverAddress } from './resolver-address.ts';
 import { isKeyReference } from './store-key.ts';
 import { wishes } from './wishes.ts';
 

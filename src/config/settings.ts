@@ -1,6 +1,8 @@
 import { resolve } from 'node:path';
+import type { ChallengeType } from '../core/ca/challenge-type.ts';
 import { type KnownIssuer, knownIssuers } from '../core/ca/known-issuers.ts';
 import { CertfleetError, fail, isFailure } from '../core/errors/errors.ts';
+import { formatHostPort, parseHostPort } from '../core/names/host-port.ts';
 import type { Identifier } from '../core/names/identifier.ts';
 import { accountKey, accountOf } from '../core/spec/account.ts';
 import { deployHookTarget } from '../core/spec/hooks.ts';
@@ -17,11 +19,9 @@ import { type NamedSolvers, namedAdapters, solverNameOf, solversFor } from '../c
 import { didYouMean } from '../core/text/nearest.ts';
 import { present } from '../core/text/present.ts';
 import { isForEveryHook } from '../core/trust/hook-variables.ts';
-import { formatHostPort, parseHostPort } from './addresses.ts';
+import type { DnsSolverSettings, SolverDefinition } from '../define.ts';
 import { defaultSettings } from './defaults.ts';
-import { challengesOf, dns01Options } from './dns01.ts';
 import { eabSettings, externalAccount, externalAccountOf } from './external-account.ts';
-import { forwardRuleOptions } from './forward-rule.ts';
 import { checkIdentifiers, parseIdentifier, parseIdentifiers } from './identifiers.ts';
 import { directoryOf } from './issuers.ts';
 import { checkOptions, secretVariables, type WithOptions } from './options.ts';
@@ -31,11 +31,11 @@ import type { Environment } from './references.ts';
 import {
   type AdapterKind,
   adapterEntry,
-  dns01Type,
-  forwardRuleType,
+  challengesOf,
   isModulePath,
   kindTitles,
   type Registry,
+  throughOf,
   typesOf,
 } from './registry.ts';
 import { type Configuration, configuration } from './schema.ts';
@@ -133,7 +133,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     await checkAdapter('deployer', deployer, ['deployers', name], building);
   for (const [name, solver] of Object.entries(solvers)) checkZones(solver, ['solvers', name], all.solvers, building);
   for (const [name, solver] of Object.entries(solvers))
-    if (solver.type === forwardRuleType)
+    if (throughOf(building.registry, solver) === 'balancer')
       checkBalancerOf(solver, { path: ['solvers', name], balancers: all.balancers }, building);
   for (const [name, deployer] of Object.entries(deployers)) {
     const needed = (await adapterEntry(building.registry, 'deployer', deployer.type)?.load())?.balancer;
@@ -244,14 +244,14 @@ async function checkAdapter(
   building: Building,
 ): Promise<void> {
   const { env, registry, problems, places } = building;
-  if (kind === 'solver' && settings.type === dns01Type) return checkDns01(settings, path, building);
-  if (kind === 'solver' && settings.type === forwardRuleType) return checkForwardRule(settings, path, building);
   const entry = adapterEntry(registry, kind, settings.type);
   if (!entry) {
     problems.push({ path: [...path, 'type'], message: unknownType(registry, kind, settings.type) });
     return;
   }
   const definition = await entry.load();
+  if ('through' in definition && definition.through !== undefined)
+    return checkThrough(definition, settings, path, building);
   // The check of references covers whether the balancer is named and declared.
   const isBalancer = (problem: Problem) => 'balancer' in definition && problem.path.at(-1) === 'balancer';
   problems.push(...checkOptions(definition, settings, env, { base: path, places }).filter((one) => !isBalancer(one)));
@@ -282,10 +282,19 @@ function checkHookVariables({ hookVariables, secretVariables, places, problems }
   }
 }
 
-function checkForwardRule(settings: AdapterSettings, path: Path, { places, problems }: Building): void {
+/** Checks the options of a solver that the engine makes, and those of its DNS provider. */
+async function checkThrough(
+  definition: SolverDefinition,
+  settings: AdapterSettings,
+  path: Path,
+  building: Building,
+): Promise<void> {
+  const { places, problems, registry } = building;
   const { type: _type, ...rest } = settings;
-  const parsed = forwardRuleOptions.safeParse(rest);
-  if (!parsed.success) problems.push(...problemsOf(parsed.error, forwardRuleOptions, rest, { base: path, places }));
+  const parsed = definition.options.safeParse(rest);
+  if (!parsed.success) problems.push(...problemsOf(parsed.error, definition.options, rest, { base: path, places }));
+  else if (definition.through === 'dns')
+    await checkProvider(definition.read(parsed.data), challengesOf(registry, settings), path, building);
 }
 
 /** Checks that the balancer that a solver or deployer names is declared, and has the type that the deployer needs. */
@@ -351,20 +360,21 @@ function checkStateless(
 
 /** Checks that a solver that changes a zone for another one is declared, and has a DNS provider. */
 function checkZones(
-  { type, zones }: AdapterSettings,
+  solver: AdapterSettings,
   path: Path,
   solvers: Settings['solvers'],
-  { places, problems }: Building,
+  { places, problems, registry }: Building,
 ): void {
-  if (type !== dns01Type || typeof zones !== 'object' || zones === null) return;
+  const { type, zones } = solver;
+  if (throughOf(registry, solver) !== 'dns' || typeof zones !== 'object' || zones === null) return;
   const where = places.at(path);
   for (const [zone, name] of Object.entries(zones)) {
     if (typeof name !== 'string') continue; // the check of options reports that
     const at = [...path, 'zones', zone];
     const found = Object.hasOwn(solvers, name) ? solvers[name] : undefined;
     if (!found) problems.push(unknownReference(at, where, 'solver', name, Object.keys(solvers)));
-    else if (found.settings.type !== dns01Type) {
-      const message = `${where}: the solver "${name}" cannot change the zone ${zone}; only one of type ${dns01Type} can`;
+    else if (throughOf(registry, found.settings) !== 'dns') {
+      const message = `${where}: the solver "${name}" cannot change the zone ${zone}; only one of type ${type} can`;
       problems.push({ path: at, message });
     }
   }
@@ -379,10 +389,14 @@ async function mapOf<T>(
   return Object.fromEntries(await Promise.all(changed));
 }
 
-/** Makes the path of an operator's module that is the provider of a `dns01` solver absolute. */
-function withModule(solver: AdapterSettings, path: Path, { folder, places, problems }: Building): AdapterSettings {
+/** Makes the path of an operator's module that is the DNS provider of a solver absolute. */
+function withModule(
+  solver: AdapterSettings,
+  path: Path,
+  { folder, places, problems, registry }: Building,
+): AdapterSettings {
   const { module, ...rest } = solver;
-  if (solver.type !== dns01Type) return solver;
+  if (throughOf(registry, solver) !== 'dns') return solver;
   const key = module === undefined ? 'provider' : 'module';
   const at = [...path, key];
   const given = solver[key];
@@ -399,33 +413,31 @@ function withModule(solver: AdapterSettings, path: Path, { folder, places, probl
   return { ...rest, type: solver.type, provider: resolve(folder ?? '/', given) };
 }
 
-async function checkDns01(settings: AdapterSettings, path: Path, building: Building): Promise<void> {
+async function checkProvider(
+  { provider, options }: DnsSolverSettings,
+  answers: readonly ChallengeType[],
+  path: Path,
+  building: Building,
+): Promise<void> {
   const { env, registry, places, problems } = building;
-  const { type: _type, ...rest } = settings;
-  const parsed = dns01Options.safeParse(rest);
-  if (!parsed.success) {
-    problems.push(...problemsOf(parsed.error, dns01Options, rest, { base: path, places }));
+  const entry = adapterEntry(registry, 'dns', provider);
+  if (!entry) {
+    problems.push({ path: [...path, 'provider'], message: unknownType(registry, 'dns', provider) });
     return;
   }
-  const { provider, options } = parsed.data;
-  const entry = adapterEntry(registry, 'dns', provider);
-  if (!entry) problems.push({ path: [...path, 'provider'], message: unknownType(registry, 'dns', provider) });
-  else {
-    const definition = await entry.load().catch((error: unknown) => {
-      // An operator's module.
-      if (!isFailure(error)) throw error;
-      problems.push({ path: [...path, 'provider'], message: error.message, error });
+  const definition = await entry.load().catch((error: unknown) => {
+    // An operator's module.
+    if (!isFailure(error)) throw error;
+    problems.push({ path: [...path, 'provider'], message: error.message, error });
+  });
+  if (!definition) return;
+  if (answers.includes('dns-persist-01') && definition.traits.keepsLast !== undefined)
+    problems.push({
+      path: [...path, 'challenge'],
+      message: `${places.at(path)}: ${provider} cannot answer dns-persist-01, since it keeps only the last ${definition.traits.keepsLast} values of a name`,
     });
-    if (!definition) return;
-    if (parsed.data.challenge === 'dns-persist-01' && definition.traits.keepsLast !== undefined)
-      problems.push({
-        path: [...path, 'challenge'],
-        message: `${places.at(path)}: ${provider} cannot answer dns-persist-01, since it keeps only the last ${definition.traits.keepsLast} values of a name`,
-      });
-    const given = { ...options, type: provider } as AdapterSettings;
-    problems.push(...checkOptions(definition, given, env, { base: [...path, 'options'], places }));
-    collectVariables(definition, given, [...path, 'options'], building);
-  }
+  problems.push(...checkOptions(definition, options, env, { base: [...path, 'options'], places }));
+  collectVariables(definition, options, [...path, 'options'], building);
 }
 
 /** Returns `there is no solver "htp01": …`, with the nearest type or all of them. */
@@ -438,7 +450,7 @@ async function certificateOf(
   certificate: Configuration['certificates'][number],
   path: Path,
   declared: Declared,
-  { now, problems }: Building,
+  { now, problems, registry }: Building,
 ): Promise<CertificateSpec> {
   const where = `the certificate "${certificate.name}"`;
   /** Returns the given name, or the only declared one. Otherwise, adds a problem. */
@@ -508,7 +520,7 @@ async function certificateOf(
         issuer: { name: issuer, settings: declared.issuers[issuer]! },
         solverOf(identifier) {
           const name = solverNameOf(spec, identifier);
-          return { name, answers: challengesOf(declared.solvers[name]!.settings) };
+          return { name, answers: challengesOf(registry, declared.solvers[name]!.settings) };
         },
       });
       const order = {

@@ -11,9 +11,10 @@ export async function adaptersOf(registry: Registry, spec: StoredSpec): Promise<
   const found: AdapterWithSettings[] = [];
   const { eab } = spec.issuer.settings;
   if (eab) found.push([externalAccount, eabSettings(eab)]);
-  for (const { kind, settings } of eachAdapter(spec)) {
+  for (const { kind, settings } of eachAdapter(spec, registry)) {
     const entry = adapterEntry(registry, kind, settings.type);
-    if (entry) found.push([await entry.load(), settings]);
+    // The options of a solver that the engine makes have no secrets, and are not read from the environment.
+    if (entry && !('through' in entry)) found.push([await entry.load(), settings]);
   }
   return found;
 }

@@ -1,5 +1,5 @@
 import type { AdapterTraits, NamedAdapter } from '../core/spec/spec.ts';
-import { adapterEntry, dns01Type, forwardRuleType, type Registry } from './registry.ts';
+import { adapterEntry, providerOf, type Registry } from './registry.ts';
 
 /** Returns an adapter with the traits that its definition declares. */
 export async function withTraits(
@@ -17,17 +17,11 @@ async function traitsOf(
   { settings, uses = [] }: NamedAdapter,
   registry: Registry,
 ): Promise<AdapterTraits | undefined> {
-  if (kind === 'solver' && settings.type === dns01Type) {
-    const zones = [settings, ...uses.map((one) => one.settings)].filter(({ type }) => type === dns01Type);
-    const persons = await Promise.all(zones.map(({ provider }) => isPerson(String(provider), registry)));
-    if (!persons.includes(true)) return { preparesNothing: true };
-    // A record of dns-persist-01 outlives the order.
-    return { preparesNothing: true, person: settings['challenge'] === 'dns-persist-01' ? 'once' : 'each order' };
-  }
-  if (kind === 'solver' && settings.type === forwardRuleType)
-    return { rule: settings['keep'] === true ? 'kept' : 'removed' };
+  if (kind === 'deployer') return (await adapterEntry(registry, kind, settings.type)?.load())?.engineTraits?.(settings);
   const definition = await adapterEntry(registry, kind, settings.type)?.load();
-  return definition?.engineTraits?.(settings);
+  const zones = [settings, ...uses.map((one) => one.settings)].flatMap((one) => providerOf(registry, one) ?? []);
+  const byPerson = (await Promise.all(zones.map((provider) => isPerson(provider, registry)))).includes(true);
+  return definition?.engineTraits?.(settings, { byPerson });
 }
 
 /** Reports whether a DNS provider is a person. An operator's module that is gone is none. */

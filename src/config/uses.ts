@@ -1,3 +1,4 @@
+import { canonicalName } from '../core/names/dns-name.ts';
 import type { AdapterSettings, NamedAdapter, Settings, UsedAdapter } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 
@@ -41,3 +42,13 @@ const withUses = ({ name, settings }: NamedAdapter, uses: readonly UsedAdapter[]
 /** Returns the balancer that an adapter names, or undefined. */
 export const balancerIn = ({ uses = [] }: NamedAdapter): UsedAdapter | undefined =>
   uses.find(({ kind }) => kind === 'balancer');
+
+/** Returns the zones that other solvers change on behalf of this one. */
+export const zonesElsewhere = ({
+  settings: { zones = {} },
+  uses = [],
+}: NamedAdapter): readonly { readonly zone: string; readonly solver: NamedAdapter }[] =>
+  Object.entries(zones as Readonly<Record<string, string>>).flatMap(([zone, named]) => {
+    const solver = uses.find(({ kind, name }) => kind === 'solver' && name === named);
+    return solver ? [{ zone: canonicalName(zone), solver }] : [];
+  });

@@ -1,9 +1,9 @@
 import { type KeyType, keyTypes } from '../core/spec/key-type.ts';
 import type { Wishes } from '../core/spec/spec.ts';
 import { dateProblem } from '../core/spec/validity.ts';
+import { oneOf } from '../core/text/one-of.ts';
 import { present } from '../core/text/present.ts';
 import { z } from '../define.ts';
-import { oneOf } from './problems.ts';
 
 const date = (title: string, example: string) =>
   z

@@ -12,6 +12,7 @@ export default defineDeployer({
   title: 'Command (certbot’s deploy hook)',
   homepage: 'https://eff-certbot.readthedocs.io/en/stable/using.html#renewing-certificates',
   since: '0.1.0',
+  runsCommand: true,
   options: z.strictObject({
     run: z
       .union([z.string().min(1), z.tuple([z.string().min(1)], z.string())])

@@ -12,6 +12,8 @@ export default defineDeployer({
   title: 'nginx',
   homepage: 'https://nginx.org/en/docs/control.html',
   since: '0.1.0',
+  byFolder: true,
+  webServer: 'nginx',
   options: z.strictObject({
     path: wholePath().meta({
       title: 'Root folder; `live/` and `archive/` are created in it',

@@ -475,6 +475,7 @@ export const registry: Registry = {
       title: "Command (certbot hooks)",
       since: "0.1.0",
       homepage: "https://eff-certbot.readthedocs.io/en/stable/using.html#pre-and-post-validation-hooks",
+      answers: ["dns-01","http-01"],
       options: [
         {"name":"present","title":"Makes the challenge answerable","secret":false,"required":true},
         {"name":"cleanup","title":"Removes it again","secret":false,"required":false},
@@ -486,10 +487,46 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../solvers/command.ts')).default,
     },
+    "dns01": {
+      id: "dns01",
+      title: "DNS-01 through one of the DNS providers",
+      since: "0.1.0",
+      answers: ["dns-01","dns-account-01","dns-persist-01"],
+      through: "dns",
+      options: [
+        {"name":"provider","title":"DNS provider that changes the zone; see dns-providers.md","secret":false,"required":true},
+        {"name":"options","title":"The provider’s own options; those left out are read from CERTFLEET_<PROVIDER>_<OPTION>","secret":false,"required":false},
+        {"name":"dns","title":"Do not search for the zone and its servers (split horizon)","secret":false,"required":false},
+        {"name":"zones","title":"Zones that another of `solvers` changes, because a CNAME leads there and another provider has them","secret":false,"required":false},
+        {"name":"challenge","title":"The challenge to answer","secret":false,"required":false},
+        {"name":"persistFor","title":"dns-persist-01: how long a record is good (`persistUntil`); for ever by default. A new one is written 30 days before its end, or when a third of its time is left","secret":false,"required":false},
+        {"name":"vantagePoints","title":"Resolvers elsewhere that must see the value, too, once all name servers have it","secret":false,"required":false},
+        {"name":"ignoreNameservers","title":"Name servers of the zone that need not have the value, because they are dead; the CA may still ask them","secret":false,"required":false},
+        {"name":"timeout","title":"How long to wait until every authoritative server returns the record; by default as long as the provider needs","secret":false,"required":false},
+        {"name":"propagation","title":"How long to ask the servers at least: every one must still return the record when this is over. Rarely needed","secret":false,"required":false},
+      ],
+      load: async () => (await import('../solvers/dns01.ts')).default,
+    },
+    "http01-forward-rule": {
+      id: "http01-forward-rule",
+      title: "HTTP-01 through a forward rule of one of the load balancers",
+      since: "0.1.0",
+      answers: ["http-01"],
+      through: "balancer",
+      options: [
+        {"name":"balancer","title":"The load balancer to change: one of `balancers`","secret":false,"required":true},
+        {"name":"listen","title":"Address and port where the responder listens for the balancer","secret":false,"required":false},
+        {"name":"fallback","title":"Where to pass on requests for tokens of other ACME clients behind the same balancer","secret":false,"required":false},
+        {"name":"keep","title":"Leave the rule in place when the order is done, so that later orders need no call to the balancer","secret":false,"required":false},
+        {"name":"timeout","title":"How long to wait until the rule works: the balancer’s own health check and its public answer","secret":false,"required":false},
+      ],
+      load: async () => (await import('../solvers/http01-forward-rule.ts')).default,
+    },
     "http01-responder": {
       id: "http01-responder",
       title: "HTTP-01 responder",
       since: "0.1.0",
+      answers: ["http-01"],
       options: [
         {"name":"listen","title":"Address and port to listen on","secret":false,"required":false},
         {"name":"shared","title":"Write each token into the store, so that responders on other nodes answer too","secret":false,"required":false},
@@ -500,6 +537,7 @@ export const registry: Registry = {
       id: "http01-stateless",
       title: "HTTP-01 by the proxies’ own configuration",
       since: "0.1.0",
+      answers: ["http-01"],
       options: [
         {"name":"frontends","title":"The proxies themselves, if the addresses of the names lead to a load balancer in front of them","secret":false,"required":false},
       ],
@@ -509,6 +547,7 @@ export const registry: Registry = {
       id: "http01-webroot",
       title: "HTTP-01 webroot",
       since: "0.1.0",
+      answers: ["http-01"],
       options: [
         {"name":"folders","title":"Folder or folders that the web server serves","secret":false,"required":true},
         {"name":"layout","title":"`answers`: the folders contain the answers themselves, and the server leads the path there","secret":false,"required":false},
@@ -520,6 +559,7 @@ export const registry: Registry = {
       title: "TLS-ALPN-01 responder",
       since: "0.1.0",
       homepage: "https://www.rfc-editor.org/rfc/rfc8737",
+      answers: ["tls-alpn-01"],
       options: [
         {"name":"listen","title":"Address and port to listen on","secret":false,"required":false},
         {"name":"shared","title":"Write each answer into the store, so that responders on other nodes answer too","secret":false,"required":false},
@@ -646,6 +686,7 @@ export const registry: Registry = {
       title: "Command (certbot’s deploy hook)",
       since: "0.1.0",
       homepage: "https://eff-certbot.readthedocs.io/en/stable/using.html#renewing-certificates",
+      runsCommand: true,
       options: [
         {"name":"run","title":"Shell command, or program and arguments","secret":false,"required":true},
         {"name":"env","title":"More environment variables for it","secret":false,"required":false},
@@ -671,6 +712,7 @@ export const registry: Registry = {
       id: "files",
       title: "Files (certbot’s layout)",
       since: "0.1.0",
+      byFolder: true,
       options: [
         {"name":"path","title":"Root folder; `live/` and `archive/` are created in it","secret":false,"required":true},
         {"name":"owner","title":"Owner of the files: a user name, or a number","secret":false,"required":false},
@@ -699,6 +741,8 @@ export const registry: Registry = {
       title: "nginx",
       since: "0.1.0",
       homepage: "https://nginx.org/en/docs/control.html",
+      byFolder: true,
+      webServer: "nginx",
       options: [
         {"name":"path","title":"Root folder; `live/` and `archive/` are created in it","secret":false,"required":true},
         {"name":"test","title":"Program and arguments that test the configuration","secret":false,"required":false},

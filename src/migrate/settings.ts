@@ -37,9 +37,7 @@ export const whyUnusable = (error: unknown): string =>
 export async function whyNoHook({ wishes, solvers }: FoundSettings, { files, env }: ImportContext) {
   const { hooks = {} } = wishes;
   const around = [hooks, hooks.first ?? {}].flatMap(({ pre, post, deploy }) => [pre, post, deploy]);
-  const answers = Object.values(solvers).flatMap((one) =>
-    one.type === 'command' ? [one['present'], one['cleanup']] : [],
-  );
+  const answers = Object.values(solvers).flatMap(({ present: make, cleanup }) => [make, cleanup]);
   for (const command of [...around, ...answers]) {
     const found = typeof command === 'string' ? await untrustedProgram(files, command, env['HOME']) : undefined;
     if (found)

@@ -36,6 +36,7 @@ export default defineSolver({
   title: 'Command (certbot hooks)',
   homepage: 'https://eff-certbot.readthedocs.io/en/stable/using.html#pre-and-post-validation-hooks',
   since: '0.1.0',
+  answers: ['dns-01', 'http-01'],
   notes: [
     'Runs `present` for each challenge and `cleanup` afterwards, with certbot’s variables: `CERTBOT_DOMAIN` (without',
     '`*.`), `CERTBOT_VALIDATION`, `CERTBOT_TOKEN` (HTTP-01), `CERTBOT_ALL_DOMAINS`, `CERTBOT_REMAINING_CHALLENGES`, and',

@@ -17,6 +17,7 @@ export default defineSolver({
   id: 'http01-stateless',
   title: 'HTTP-01 by the proxies’ own configuration',
   since: '0.1.0',
+  answers: ['http-01'],
   notes: [
     'A key authorization is the token, a dot and the thumbprint of the account’s key, so a proxy that knows the thumbprint',
     'answers every challenge by itself: nothing listens, nothing is written for an order, and any number of proxies works.',

@@ -33,6 +33,7 @@ export default defineSolver({
   id: 'http01-webroot',
   title: 'HTTP-01 webroot',
   since: '0.1.0',
+  answers: ['http-01'],
   notes: [
     'Writes `.well-known/acme-challenge/<token>` (mode 0644) below each folder and removes it afterwards, together with',
     'the two folders if certfleet created them and they are empty. Name the folder that the web server serves on port 80.',

@@ -3,10 +3,11 @@ import { readFileSync } from 'node:fs';
 import { chmod, copyFile, cp, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
+import { builtProgram } from '../support/built.ts';
 import { buildCertfleet, type Certfleet, type Ran } from '../support/e2e.ts';
 import { atEnd, repositoryRoot, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -135,7 +136,7 @@ describe('a module of the operator’s', () => {
     const own = join(folder, 'node_modules/certfleet');
     await mkdir(own, { recursive: true });
     await copyFile(join(repositoryRoot, 'package.json'), join(own, 'package.json'));
-    await symlink(join(repositoryRoot, 'dist'), join(own, 'dist'));
+    await symlink(dirname(builtProgram()), join(own, 'dist'));
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
     const { stdout } = await promisify(execFile)(process.execPath, ['--test', '--test-reporter=tap', 'test.js'], {
       cwd: folder,

@@ -1,10 +1,12 @@
 import { lineageNameOf, parseIdentifiers } from '../../config/identifiers.ts';
+import { adapterEntry } from '../../config/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
 import { filesInPlace } from '../../core/spec/in-place.ts';
 import { targetNames } from '../../core/spec/spec-parts.ts';
 import type { CertbotWords } from '../../migrate/certbot/words.ts';
 import type { Session } from '../context.ts';
+import { registryOf } from '../flags/written.ts';
 import { subjectOf } from './certificate.ts';
 import { certbotFolder, refuseCertbots } from './folder.ts';
 import { storedFleet } from './stored.ts';
@@ -64,10 +66,13 @@ async function targetWords(
   if (!served) return [];
   const { targets = [] } = (await (await storedFleet(session))?.stored(name, session.signal))?.spec ?? {};
   const isNamed = values.nginxCtl !== undefined || values.nginxRoot !== undefined;
+  const registry = await registryOf(session);
   // An existing target for nginx keeps its own commands unless a flag names an nginx.
   if (targets.some((target) => target.name.startsWith('nginx:'))) return isNamed ? (served.nginx ?? []) : [];
   const isServed = targets.some(
-    (target) => target.settings.type === 'nginx' || filesInPlace(target, name) !== undefined,
+    (target) =>
+      adapterEntry(registry, 'deployer', target.settings.type)?.webServer === 'nginx' ||
+      filesInPlace(target, name) !== undefined,
   );
   const others = targetNames({ targets }).filter((target) => target !== deployHookTarget && target !== usual);
   return isServed ? [] : wordsOf([...others, ...served.deploy], served.nginx);

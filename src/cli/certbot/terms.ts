@@ -3,6 +3,7 @@ import type { Fleet } from '../../fleet.ts';
 import type { Invocation, Session } from '../context.ts';
 import { issuerFromFlags } from '../flags/issuer.ts';
 import { keptOf } from '../flags/kept.ts';
+import { registryOf } from '../flags/written.ts';
 
 /**
  * Reports whether a person agrees now to the CA's terms of service. Like certbot, asks at a terminal before the first
@@ -22,7 +23,7 @@ export async function agreesNow(
   const kept = name === undefined ? undefined : (await fleet?.stored(name, signal))?.spec;
   // The command itself reports what a relative path became.
   const quiet = { ...session, note: () => undefined, invocation: { args, flags: asked } };
-  const before = kept && keptOf(kept).issuer;
+  const before = kept && keptOf(kept, await registryOf(session)).issuer;
   const issuer = await issuerFromFlags(quiet, await session.settings(), { kept: before, opensAccount: false });
   if (issuer.settings.agreeToTerms) return undefined;
   const isTest = flags['staging'] === true || flags['dryRun'] === true;

@@ -1,7 +1,7 @@
-import { dns01Settings } from '../../config/dns01.ts';
+import { whoseOptions } from '../../config/each-adapter.ts';
 import { optionFields } from '../../config/fields.ts';
 import { optionsFromEnvironment, resolveOptions } from '../../config/options.ts';
-import { adapterEntry, dns01Type, isModulePath, typesOf } from '../../config/registry.ts';
+import { adapterEntry, dns01Type, isModulePath, providerOf, typesOf } from '../../config/registry.ts';
 import { type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
 import type { AdapterSettings, NamedAdapter } from '../../core/spec/spec.ts';
 import type { JsonObject } from '../../core/text/json.ts';
@@ -12,7 +12,7 @@ import type { Kept } from './kept.ts';
 import { dnsKeys, refining, writeKeys } from './keys.ts';
 import { cutAt, type Flags, isReference, keptPath, listOf, referenceIn, textOf } from './values.ts';
 import { registryOf } from './written.ts';
-import { type Choosing, providerOf, writeDeclared } from './written-solver.ts';
+import { type Choosing, writeDeclared } from './written-solver.ts';
 
 /**
  * Writes the solver for a DNS provider, or names a declared one, and returns the solver's name.
@@ -39,7 +39,7 @@ export async function writeDnsSolver(dns: string, choosing: Choosing, flag = '--
         });
   }
   const stored = kept?.solvers[dns]?.settings;
-  const before = stored && providerOf(stored) === dns ? stored : { type: dns01Type, provider: dns };
+  const before = stored && providerOf(registry, stored) === dns ? stored : { type: dns01Type, provider: dns };
   const { type: _type, ...fromEnvironment } = optionsFromEnvironment(await entry.load(), session.context.env);
   const options = { ...(before['options'] as JsonObject | undefined), ...fromEnvironment };
   await writeDns(choosing, { name: dns, settings: { ...before, options } }, `${flag} ${dns}`);
@@ -48,10 +48,12 @@ export async function writeDnsSolver(dns: string, choosing: Choosing, flag = '--
 
 /** Handles --dns-option, --propagation or --challenge without --dns: changes options of the stored provider. */
 export async function writeOtherOptions(choosing: Choosing & { readonly kept: Kept }): Promise<void> {
-  const { session, kept } = choosing;
+  const { session, kept, registry } = choosing;
   const { flags } = session.invocation;
-  const [stored, another] = Object.values(kept.solvers).filter((one) => providerOf(one.settings) !== undefined);
-  const provider = stored && providerOf(stored.settings);
+  const [stored, another] = Object.values(kept.solvers).filter(
+    (one) => providerOf(registry, one.settings) !== undefined,
+  );
+  const provider = stored && providerOf(registry, stored.settings);
   if (!stored || provider === undefined || another || (textOf(flags['impliedDns']) ?? provider) !== provider)
     throw needsDns(flags);
   refuseOptionsOfDeclared(stored.name, choosing);
@@ -70,7 +72,7 @@ function refuseOptionsOfDeclared(name: string, { session, settings }: Choosing):
   if (flag !== undefined && Object.hasOwn(settings.solvers, name)) throw fail('usage/declared-solver', { flag, name });
 }
 
-/** Writes a `dns01` solver with the options of --dns-option and the other flags for DNS. */
+/** Writes a solver over DNS with the options of --dns-option and the other flags for DNS. */
 async function writeDns(
   { written, session, registry }: Choosing,
   { name, settings }: NamedAdapter,
@@ -80,7 +82,7 @@ async function writeDns(
   const { options, ...rest } = settings;
   written.set(path, { ...rest, options: { ...(options as JsonObject | undefined) } }, flag);
   writeKeys(written, path, dnsKeys, session);
-  const definition = await adapterEntry(registry, 'dns', providerOf(settings)!)?.load();
+  const definition = await adapterEntry(registry, 'dns', providerOf(registry, settings)!)?.load();
   const fields = definition ? optionFields(definition.options) : [];
   const given = new Map<string, string>();
   for (const text of listOf(session.invocation.flags['dnsOption'])) {
@@ -104,17 +106,18 @@ async function writeDns(
  * unchanged provider may be in the store, so only a file that --dns-option names must be readable.
  */
 export async function proveCredentials(settings: AdapterSettings, session: Session, kept?: Kept): Promise<void> {
-  const provider = providerOf(settings);
+  const registry = await registryOf(session);
+  const provider = providerOf(registry, settings);
   if (provider === undefined) return;
-  const isKept = Object.values(kept?.solvers ?? {}).some(({ settings: one }) => providerOf(one) === provider);
+  const isKept = Object.values(kept?.solvers ?? {}).some(({ settings: one }) => providerOf(registry, one) === provider);
   if (isKept && session.invocation.flags['dnsOption'] === undefined) return;
-  const entry = adapterEntry(await registryOf(session), 'dns', provider);
+  const entry = adapterEntry(registry, 'dns', provider);
   if (!entry) return;
   const { files } = await session.world();
   const warnings: string[] = [];
   const warn = (message: string) => void warnings.push(message);
   try {
-    const { options } = dns01Settings(settings);
+    const { settings: options } = whoseOptions('solver', { name: provider, settings }, registry);
     await resolveOptions(await entry.load(), options, { env: session.context.env, files, name: provider, warn });
   } catch (error) {
     if (isKept && !isFailure(error, 'config/secret-unreadable', 'config/credentials-unusable')) return;

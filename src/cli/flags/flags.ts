@@ -82,7 +82,8 @@ export async function specFromFlags(
   subject: Subject,
   stored?: StoredSpec,
 ): Promise<StoredSpec> {
-  const kept = stored && keptOf(stored);
+  const registry = await registryOf(session);
+  const kept = stored && keptOf(stored, registry);
   const written = new Written();
   const [certificate, preflight] = [['certificates', 0], ['preflight']];
   const issuer = writeIssuer(written, session, settings, { kept: kept?.issuer });
@@ -91,7 +92,7 @@ export async function specFromFlags(
   written.set([...certificate, 'hooks'], hooksFromFlags(session.invocation.flags, stored?.hooks).hooks);
   written.set(preflight, { ...(kept ?? settings).preflight });
   writeKeys(written, preflight, preflightKeys, session);
-  const choosing = { written, session, settings, registry: await registryOf(session), kept };
+  const choosing = { written, session, settings, registry, kept };
   const identifiers = subject.identifiers ?? stored?.identifiers ?? [];
   const solvers = await writeSolvers(choosing, certificate, identifiers);
   const deployers = writeTargets(written, certificate, choosing);

@@ -1,5 +1,5 @@
-import { challengesOf } from '../../config/dns01.ts';
 import { entryOf } from '../../config/entry.ts';
+import { challengesOf, type Registry } from '../../config/registry.ts';
 import { isOverDns } from '../../core/ca/challenge-type.ts';
 import { type Identifier, isWildcard } from '../../core/names/identifier.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
@@ -21,7 +21,7 @@ export interface Kept {
   solversOf(identifiers: readonly Identifier[]): NamedSolvers;
 }
 
-export function keptOf(stored: StoredSpec): Kept {
+export function keptOf(stored: StoredSpec, registry: Registry): Kept {
   const { issuer, parts, targets, preflight } = stored;
   const solvers = parts.map(({ solver }) => solver);
   return {
@@ -31,18 +31,18 @@ export function keptOf(stored: StoredSpec): Kept {
     elsewhere: byName(solvers.flatMap(({ uses = [] }) => uses.filter(({ kind }) => kind === 'solver'))),
     deployers: byName(targets.filter(({ name }) => name !== deployHookTarget)),
     preflight,
-    solversOf: (identifiers) => solversIn(stored, identifiers),
+    solversOf: (identifiers) => solversIn(stored, identifiers, registry),
   };
 }
 
 const byName = (all: readonly NamedAdapter[]): Adapters => Object.fromEntries(all.map((one) => [one.name, one]));
 
 /** Returns the stored solvers. A new wildcard gets the solver that answers over DNS. */
-function solversIn(stored: StoredSpec, identifiers: readonly Identifier[]): NamedSolvers {
+function solversIn(stored: StoredSpec, identifiers: readonly Identifier[], registry: Registry): NamedSolvers {
   const declared = declaredAs(stored);
   const { solver } = declared;
   if (!declared.solvers) return { solver };
-  const overDns = stored.parts.find((part) => challengesOf(part.solver.settings).some(isOverDns));
+  const overDns = stored.parts.find((part) => challengesOf(registry, part.solver.settings).some(isOverDns));
   const others = identifiers.map((one) => {
     const isNew = stored.identifiers.every(({ value }) => value !== one.value);
     const own = solverNameOf(declared, one);

@@ -1,4 +1,3 @@
-import { dnsChallenges } from '../../config/dns01.ts';
 import { keyTypeNamed } from '../../config/wishes.ts';
 import type { Session } from '../context.ts';
 import { type Flags, flagName, given, keptPath, referenceIn, textOf } from './values.ts';
@@ -55,8 +54,8 @@ export const preflightKeys = {
 /** The flags that set keys of a solver with a DNS provider. */
 export const dnsKeys = {
   propagation: { key: ['propagation'] },
-  // The first challenge is the default, so it need not be stored.
-  challenge: { key: ['challenge'], read: (typed) => (typed === dnsChallenges[0] ? undefined : typed), hasNone: false },
+  // The default need not be stored.
+  challenge: { key: ['challenge'], read: (typed) => (typed === 'dns-01' ? undefined : typed), hasNone: false },
 } as const satisfies Keys;
 
 /**

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
+import { adapterEntry, type Registry } from '../../config/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import type { Session } from '../context.ts';
 import type { Kept } from './kept.ts';
 import { cutAt, flagName, given, keptPath, textOf } from './values.ts';
-import { Written } from './written.ts';
+import { registryOf, Written } from './written.ts';
 
 type Deployers = Settings['deployers'];
 
@@ -15,7 +16,8 @@ export const nginxFlags = ['nginxCtl', 'nginxServerRoot'] as const;
 /** Returns the deployers of --deploy, for commands that take no other settings. */
 export async function deployersFromFlags(session: Session, settings: Settings): Promise<Deployers> {
   const written = new Written();
-  const names = Object.keys(writeDeployers(written, { session, settings, kept: undefined }));
+  const choosing = { session, settings, registry: await registryOf(session), kept: undefined };
+  const names = Object.keys(writeDeployers(written, choosing));
   const { deployers } = await written.settings(session, { deployers: settings.deployers });
   return Object.fromEntries(names.map((name) => [name, deployers[name]!]));
 }
@@ -23,17 +25,15 @@ export async function deployersFromFlags(session: Session, settings: Settings): 
 interface Choosing {
   readonly session: Session;
   readonly settings: Settings;
+  readonly registry: Registry;
   readonly kept: Kept | undefined;
 }
 
 /** Writes the targets of a certificate at `path`. Returns the further deployers that the certificate may name. */
-export function writeTargets(
-  written: Written,
-  path: readonly PropertyKey[],
-  { session, settings, kept }: Choosing,
-): Deployers {
+export function writeTargets(written: Written, path: readonly PropertyKey[], choosing: Choosing): Deployers {
+  const { session, settings, kept } = choosing;
   const isKept = kept !== undefined && session.invocation.flags['deploy'] === undefined;
-  const deployers = isKept ? kept.deployers : writeDeployers(written, { session, settings, kept });
+  const deployers = isKept ? kept.deployers : writeDeployers(written, choosing);
   if (!isKept) written.set([...path, 'deploy'], Object.keys(deployers));
   writeNginx(written, session, deployers);
   return isKept ? kept.deployers : settings.deployers;
@@ -43,12 +43,12 @@ export function writeTargets(
  * Writes the deployers that --deploy describes. Returns them, and the declared ones that it names. A stored target of
  * the same folder keeps its options.
  */
-function writeDeployers(written: Written, { session, settings, kept }: Choosing): Deployers {
+function writeDeployers(written: Written, { session, settings, registry, kept }: Choosing): Deployers {
   const deployers: Record<string, Deployers[string]> = {};
   const typed = new Map<string, string>();
   for (const text of given(session.invocation.flags, 'deploy') ?? []) {
     const [flag, [type, folder]] = [`--deploy ${text}`, cutAt(text, ':')];
-    const isFolder = (type === 'files' || type === 'nginx') && folder !== undefined && folder !== '';
+    const isFolder = adapterEntry(registry, 'deployer', type)?.byFolder && folder !== undefined && folder !== '';
     const declared = Object.hasOwn(settings.deployers, text) ? settings.deployers[text] : undefined;
     if (!declared && !isFolder)
       throw fail('usage/unknown-value', {

@@ -1,6 +1,5 @@
-import { challengesOf } from '../../config/dns01.ts';
 import { optionsFromEnvironment } from '../../config/options.ts';
-import { adapterEntry, dns01Type, type Registry } from '../../config/registry.ts';
+import { adapterEntry, challengesOf, providerOf, type Registry, throughOf } from '../../config/registry.ts';
 import type { ChallengeType } from '../../core/ca/challenge-type.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { AdapterSettings, NamedAdapter, Settings } from '../../core/spec/spec.ts';
@@ -25,7 +24,7 @@ export async function writeDeclared(
   [flag, ...wanted]: readonly [flag?: string, ...wanted: ChallengeType[]] = [],
 ): Promise<string> {
   const solver = choosing.settings.solvers[name]!;
-  const answers = challengesOf(solver.settings);
+  const answers = challengesOf(choosing.registry, solver.settings);
   if (flag !== undefined && !answers.some((type) => wanted.includes(type)))
     throw fail('usage/not-applicable', {
       typed: `${flag} ${name}`,
@@ -44,9 +43,11 @@ export async function writeSolver(
   flag: string | undefined,
   { written, session, registry }: Choosing,
 ): Promise<string> {
-  const provider = providerOf(settings);
-  const entry =
-    provider === undefined ? adapterEntry(registry, 'solver', settings.type) : adapterEntry(registry, 'dns', provider);
+  const provider = providerOf(registry, settings);
+  const isPlain = throughOf(registry, settings) === undefined;
+  const entry = isPlain
+    ? adapterEntry(registry, 'solver', settings.type)
+    : adapterEntry(registry, 'dns', provider ?? '');
   const { type: _type, ...given } = entry ? optionsFromEnvironment(await entry.load(), session.context.env) : settings;
   if (flag === undefined && (!entry || Object.keys(given).length === 0)) return name;
   const whole =
@@ -72,6 +73,3 @@ export function writeRefined(
   const base = stored?.type === settings.type ? { ...settings, ...stored } : settings;
   return writeSolver({ name, settings: present({ ...base, ...typed }) as AdapterSettings }, flag, choosing);
 }
-
-export const providerOf = ({ type, provider }: AdapterSettings): string | undefined =>
-  type === dns01Type ? String(provider) : undefined;

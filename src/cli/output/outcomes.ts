@@ -12,7 +12,7 @@ import type { Session } from '../context.ts';
 import { adviseCrontab } from '../timers/crontab.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { detailOf, type Failed, failureData, groupsOf, groupText, printingOf } from './failure.ts';
-import { deployersOf, folderOf } from './places.ts';
+import { folderOf, placesOf } from './places.ts';
 import { fewCertificates } from './progress.ts';
 import { dateText, fromNow, withDates } from './text.ts';
 
@@ -241,10 +241,11 @@ async function placeLines(
   if (staging || dryRun || result === 'unchanged') return [];
   if (targets?.length === 0) return ['It is only in the store; `--deploy files:FOLDER` writes it to files.'];
   const delivered = session.delivered.get(certificate) ?? [];
-  const deployers = delivered.length === 0 ? {} : await deployersOf(session, certificate);
+  if (delivered.length === 0) return [];
+  const places = await placesOf(session, certificate);
   return delivered.map((target) => {
     if (target === deployHookTarget) return 'The deploy hook has run.';
-    const folder = folderOf(target, certificate, deployers);
+    const folder = folderOf(target, certificate, places);
     if (folder !== undefined) return `Files: ${folder} (fullchain.pem, privkey.pem)`;
     const isEndpoint = /:\d+$/.test(target) && !target.startsWith('files:');
     return isEndpoint ? `Served at ${target}.` : `Deployed to ${target}.`;

@@ -210,8 +210,8 @@ async function tellOthers(session: Session, { files }: World, own: readonly stri
 }
 
 async function tellStore(session: Session, settings: Settings, { files }: World): Promise<void> {
-  const { type, path } = settings.store;
-  if (type !== 'file' || typeof path !== 'string') return;
+  const { path } = settings.store;
+  if (typeof path !== 'string') return;
   if (settings.storeIsDeclared === true && settings.certificates.length > 0) return;
   if (await files.stat(path).catch(() => undefined)) return;
   session.note(`There is no store at ${path} yet: \`certfleet renew\` fails until the first \`certfleet issue\`.`);

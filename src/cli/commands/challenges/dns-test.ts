@@ -1,5 +1,5 @@
 import { parseIdentifier, withLetters } from '../../../config/identifiers.ts';
-import { adapterEntry, dns01Type } from '../../../config/registry.ts';
+import { adapterEntry, dns01Type, providerOf, type Registry } from '../../../config/registry.ts';
 import { CertfleetError, type FailOptions, fail, isFailure } from '../../../core/errors/errors.ts';
 import { canonicalName, isDnsName, parseServerAddress } from '../../../core/names/dns-name.ts';
 import { baseName } from '../../../core/names/identifier.ts';
@@ -25,7 +25,7 @@ export const dnsTest: Run = async (session) => {
   const settings = await session.settings();
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
   const solver = await solverToTry(session, settings, named, below);
-  const orDeclared = (error: unknown) => withDeclared(error, { settings, solver, typed });
+  const orDeclared = (error: unknown) => withDeclared(error, { settings, solver, typed, registry });
   const failing = (error: unknown): never => {
     throw orDeclared(error);
   };
@@ -50,11 +50,21 @@ export const dnsTest: Run = async (session) => {
  */
 function withDeclared<Thrown>(
   error: Thrown,
-  { settings, solver, typed }: { readonly settings: Settings; readonly solver: NamedAdapter; readonly typed: string },
+  {
+    settings,
+    solver,
+    typed,
+    registry,
+  }: {
+    readonly settings: Settings;
+    readonly solver: NamedAdapter;
+    readonly typed: string;
+    readonly registry: Registry;
+  },
 ): Thrown | CertfleetError {
   const { provider } = solver.settings;
   const declared = Object.values(settings.solvers).find(
-    ({ settings: one }) => one.type === dns01Type && one['provider'] === provider,
+    ({ settings: one }) => providerOf(registry, one) === provider,
   )?.name;
   if (!isFailure(error, 'config/credential-missing') || declared === undefined || declared === solver.name)
     return error;
@@ -119,7 +129,7 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
   const name = await writeDnsSolver(named, { written, session: withOptions, settings, registry }, 'dns test');
   const { solvers } = await written.settings(session, settings);
   const solver = solvers[name]!;
-  if (solver.settings.type !== dns01Type)
+  if (providerOf(registry, solver.settings) === undefined)
     throw fail('usage/not-applicable', {
       typed: `dns test ${named}`,
       reason: `only a solver of type ${dns01Type} has a DNS provider`,

@@ -1,4 +1,5 @@
 import { withLetters } from '../../../config/identifiers.ts';
+import { adapterEntry } from '../../../config/registry.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
 import { deployHookTarget } from '../../../core/spec/hooks.ts';
@@ -11,7 +12,7 @@ import type { Run, Session } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';
 import { listOf } from '../../flags/values.ts';
 import { reportStart } from '../../output/outcomes.ts';
-import { type Deployers, deployersOf, folderOf } from '../../output/places.ts';
+import { folderOf, type Places, placesOf } from '../../output/places.ts';
 import { dateText } from '../../output/text.ts';
 
 /** `certfleet delete NAME`. */
@@ -21,7 +22,7 @@ export const deleteCertificate: Run = async (session) => {
   if (name === undefined || another !== undefined)
     throw fail('usage/arguments', { what: 'one certificate to delete', form: 'certfleet delete NAME' });
   const fleet = await session.fleet({ makeStore: false });
-  const deployers = await deployersOf(session, name);
+  const places = await placesOf(session, name);
   if (flags['force'] !== true) await confirm(session, name);
   await reportStart(session, 'delete');
   const deleted = await fleet.delete({ name, force: flags['force'] === true }, session.signal);
@@ -41,7 +42,7 @@ export const deleteCertificate: Run = async (session) => {
     },
   });
   if (session.quiet) return 0;
-  session.print([message, ...remarksOf(deleted, deployers, now).map((line) => `  ${line}`)].join('\n'));
+  session.print([message, ...remarksOf(deleted, places, now).map((line) => `  ${line}`)].join('\n'));
   return 0;
 };
 
@@ -54,16 +55,15 @@ async function confirm(session: Session, name: string): Promise<void> {
 }
 
 /** Describes what stays in place, and what to do next. */
-function remarksOf(deleted: Deleted, deployers: Deployers, now: Date): readonly string[] {
+function remarksOf(deleted: Deleted, places: Places, now: Date): readonly string[] {
   const { certificate, keptBy, notAfter, left, unsure = [], records = [], exported = [], isDeclared } = deleted;
   const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();
   const targets = keptBy.map((target) => {
     if (target === deployHookTarget) return 'The deploy hook does not run any more; what it did stays.';
-    const { type, path }: Partial<AdapterSettings> = deployers[target]?.settings ?? {};
-    if (type === 'command' && path === undefined)
-      return `The command ${target} does not run any more; what it did stays.`;
-    const folder =
-      type === 'command' ? remoteText(`${path}/live/${certificate}/`) : folderOf(target, certificate, deployers);
+    const { type, path }: Partial<AdapterSettings> = places.deployers[target]?.settings ?? {};
+    const isCommand = type !== undefined && adapterEntry(places.registry, 'deployer', type)?.runsCommand === true;
+    if (isCommand && path === undefined) return `The command ${target} does not run any more; what it did stays.`;
+    const folder = isCommand ? remoteText(`${path}/live/${certificate}/`) : folderOf(target, certificate, places);
     return folder === undefined ? `${target} keeps what it has.` : `The files in ${folder} stay.`;
   });
   return [

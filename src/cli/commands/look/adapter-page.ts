@@ -5,9 +5,9 @@ import {
   type AdapterEntry,
   type AdapterInfo,
   type AdapterKind,
-  dns01Type,
   environmentName,
   kindTitles,
+  type Registry,
 } from '../../../config/registry.ts';
 import { present } from '../../../core/text/present.ts';
 import { spanText } from '../../../core/text/span.ts';
@@ -23,6 +23,7 @@ export type Definition = WithOptions & {
   readonly notes?: string;
   readonly traits?: DnsProviderTraits;
   readonly tested?: string;
+  readonly through?: Registry['solver'][string]['through'];
 };
 
 /** An adapter with all details from its definition. */
@@ -70,7 +71,7 @@ export async function describe(kind: AdapterKind, { load, ...info }: AdapterEntr
           values: values.length > 0 ? values : undefined,
           default: defaultValue,
           aliases: aliases.length === 0 ? undefined : aliases,
-          environment: kind === 'solver' && info.id === dns01Type ? undefined : environmentName(definition.id, name),
+          environment: definition.through === undefined ? environmentName(definition.id, name) : undefined,
           keys: prefixes === undefined || !mayBeInFile(field) ? undefined : writtenKeys(field, prefixes),
         }),
       };

@@ -33,7 +33,7 @@ export const checkConfig: Run = async (session) => {
     return 0;
   }
   if (settings) await warnOfLiterals(session, file, settings);
-  for (const message of settings ? doubts(settings) : []) warn(session, message);
+  for (const message of settings ? await doubts(settings, registry) : []) warn(session, message);
   const found = settings
     ? await placed(text, [
         ...twins(settings),
@@ -128,7 +128,7 @@ async function secretProblems(session: Session, settings: Settings): Promise<rea
     );
   }
   for (const [name, solver] of Object.entries(settings.solvers)) {
-    const { kind, settings: options } = whoseOptions('solver', solver);
+    const { kind, settings: options } = whoseOptions('solver', solver, registry);
     await open(kind, ['solvers', name], options);
   }
   for (const [name, balancer] of Object.entries(settings.balancers))

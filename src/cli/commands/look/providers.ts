@@ -3,8 +3,6 @@ import {
   type AdapterEntry,
   type AdapterKind,
   adapterEntry,
-  dns01Type,
-  forwardRuleType,
   isModulePath,
   type Registry,
 } from '../../../config/registry.ts';
@@ -26,46 +24,13 @@ const titles: Readonly<Record<AdapterKind, string>> = {
   store: 'Stores (`type` of the store in the configuration)',
 };
 
-/** The engine's own DNS solver, which is not in the registry. */
-const dns01: AdapterEntry<Definition> = {
-  id: dns01Type,
-  title: 'DNS-01 through one of the DNS providers',
-  since: '0.1.0',
-  options: [],
-  load: async () => ({
-    id: dns01Type,
-    options: (await import('../../../config/dns01.ts')).dns01Options,
-    notes:
-      'Finds the zone, follows CNAMEs, and waits until every authoritative server answers with the record. ' +
-      '`certfleet providers` lists the DNS providers, and `certfleet providers ID` shows the options of one. ' +
-      'On the command line, use `--dns ID`.',
-  }),
-};
-
-/** The engine's own solver for load balancers, which is not in the registry. */
-const forwardRule: AdapterEntry<Definition> = {
-  id: forwardRuleType,
-  title: 'HTTP-01 through a forward rule of one of the load balancers',
-  since: '0.1.0',
-  options: [],
-  load: async () => ({
-    id: forwardRuleType,
-    options: (await import('../../../config/forward-rule.ts')).forwardRuleOptions,
-    notes:
-      'Adds a rule to the balancer that sends the challenges of the names to this node, waits until it works, and ' +
-      'removes it when the order is done. `certfleet providers` lists the load balancers.',
-  }),
-};
-
 /** `certfleet providers [word]`: lists adapters from the registry. Loads adapters only to show or to search them. */
 export const providers: Run = async (session) => {
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
   const wanted = session.invocation.args[0];
   const all: Found = {
     adapters: (Object.keys(titles) as AdapterKind[]).flatMap((kind) =>
-      [...Object.values<AdapterEntry<Definition>>(registry[kind]), ...(kind === 'solver' ? [dns01, forwardRule] : [])]
-        .sort((a, b) => (a.id < b.id ? -1 : 1))
-        .map((entry) => ({ kind, entry })),
+      Object.values<AdapterEntry<Definition>>(registry[kind]).map((entry) => ({ kind, entry })),
     ),
     issuers: Object.entries(knownIssuers),
   };

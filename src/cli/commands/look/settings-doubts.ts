@@ -1,12 +1,10 @@
 import { resolve } from 'node:path';
-import { dns01Settings, zonesElsewhere } from '../../../config/dns01.ts';
 import type { Problem } from '../../../config/problems.ts';
-import { dns01Type, forwardRuleType } from '../../../config/registry.ts';
-import { balancerIn } from '../../../config/uses.ts';
+import { adapterEntry, type Registry } from '../../../config/registry.ts';
 import { type CertfleetError, fail, reasonOf } from '../../../core/errors/errors.ts';
 import { identifierKey, identifierSet } from '../../../core/names/identifier.ts';
 import { liveFolder } from '../../../core/spec/in-place.ts';
-import type { NamedAdapter, Settings } from '../../../core/spec/spec.ts';
+import type { Settings } from '../../../core/spec/spec.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import type { Files } from '../../../ports/files.ts';
 
@@ -71,40 +69,10 @@ async function whyUnusable(file: string, files: Pick<Files, 'read'>): Promise<st
 }
 
 /** Describes settings that have no effect, or not the effect that their author expects. */
-export function doubts({ solvers, preflight }: Settings): readonly string[] {
-  return Object.values(solvers).flatMap((solver) => {
-    if (solver.settings.type === dns01Type) return idleOfDns01(solver);
-    return solver.settings.type === forwardRuleType ? otherListener(solver, preflight) : [];
+export async function doubts({ solvers, preflight }: Settings, registry: Registry): Promise<readonly string[]> {
+  const found = Object.values(solvers).map(async (solver) => {
+    const definition = await adapterEntry(registry, 'solver', solver.settings.type)?.load();
+    return definition?.doubts?.(solver, preflight) ?? [];
   });
-}
-
-function idleOfDns01(solver: NamedAdapter): readonly string[] {
-  const { name, settings } = solver;
-  const { persistMs, challenge } = dns01Settings(settings);
-  const own = zonesElsewhere(solver)
-    .filter((one) => one.solver.name === name)
-    .map(({ zone }) => zone);
-  return [
-    ...(persistMs === undefined || challenge === 'dns-persist-01'
-      ? []
-      : [`solvers.${name}: persistFor has no effect without \`challenge: dns-persist-01\``]),
-    ...(own.length === 0
-      ? []
-      : [
-          `solvers.${name}: zones names the solver "${name}" itself for ${own.join(', ')}, which has no effect; name another solver, or leave it out`,
-        ]),
-  ];
-}
-
-/**
- * Warns of a listener on another port: CAs connect to port 80, and an address translation in front of the balancer may
- * lead elsewhere.
- */
-function otherListener(solver: NamedAdapter, { http01Port }: Settings['preflight']): readonly string[] {
-  const balancer = balancerIn(solver);
-  const port = balancer?.settings['listenerPort'];
-  if (http01Port !== 80 || typeof port !== 'number' || port === http01Port) return [];
-  return [
-    `solvers.${solver.name}: the CA connects to port 80 for HTTP-01, but balancers.${balancer?.name} changes the listener on port ${port}; leave out listenerPort, unless port 80 leads to that listener (a listener that redirects to it is followed by itself)`,
-  ];
+  return (await Promise.all(found)).flat();
 }

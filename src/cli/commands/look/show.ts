@@ -7,7 +7,7 @@ import { didYouMeanName } from '../../../core/text/nearest.ts';
 import type { LineageStatus } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { certificateNames, solversText } from '../../flags/names.ts';
-import { type Deployers, deployersOf, folderOf } from '../../output/places.ts';
+import { folderOf, type Places, placesOf } from '../../output/places.ts';
 import { dateText, fromNow, wrap } from '../../output/text.ts';
 import { isLeftAlone } from './status.ts';
 
@@ -22,9 +22,9 @@ export const show: Run = async (session) => {
   }
   session.printJson({ object: 'certificate', ...found });
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
-  const deployers = await deployersOf(session, found.name);
+  const places = await placesOf(session, found.name);
   const solvers = await placesOfSolvers(session, found);
-  session.printWhole(details(found, { deployers, solvers, now: await session.now(), width }));
+  session.printWhole(details(found, { places, solvers, now: await session.now(), width }));
   return 0;
 };
 
@@ -52,13 +52,13 @@ async function placesOfSolvers(session: Session, { name, spec }: LineageStatus):
 type Row = readonly [string, string | undefined];
 
 interface Details {
-  readonly deployers: Deployers;
+  readonly places: Places;
   readonly solvers: readonly Row[];
   readonly now: Date;
   readonly width: number;
 }
 
-function details(lineage: LineageStatus, { deployers, solvers, now, width }: Details): string {
+function details(lineage: LineageStatus, { places, solvers, now, width }: Details): string {
   const date = (iso: string | undefined) => iso && `${dateText(iso, now)} (${fromNow(iso, now)})`;
   const { failure } = lineage;
   const isCorrupt = lineage.state === 'corrupt';
@@ -104,7 +104,7 @@ function details(lineage: LineageStatus, { deployers, solvers, now, width }: Det
       ({ target, state, version, message }): readonly (readonly [string, string | undefined])[] => [
         ['Target', `${target}: ${stateWords[state]} (version ${version})`],
         ['', state === 'current' ? undefined : message],
-        ['Files', folderOf(target, lineage.name, deployers)],
+        ['Files', folderOf(target, lineage.name, places)],
       ],
     ),
     ...(lineage.spec?.deploy ?? [])

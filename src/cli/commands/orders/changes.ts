@@ -1,7 +1,7 @@
-import { dns01Settings } from '../../../config/dns01.ts';
+import { whoseOptions } from '../../../config/each-adapter.ts';
 import { optionFields } from '../../../config/fields.ts';
 import { withLetters } from '../../../config/identifiers.ts';
-import { type AdapterKind, adapterEntry, dns01Type, type Registry } from '../../../config/registry.ts';
+import { type AdapterKind, adapterEntry, providerOf, type Registry } from '../../../config/registry.ts';
 import { identifierKey } from '../../../core/names/identifier.ts';
 import { accountOf } from '../../../core/spec/account.ts';
 import { deployHookTarget, hookText } from '../../../core/spec/hooks.ts';
@@ -83,13 +83,14 @@ function settingsOf(spec: StoredSpec): readonly (readonly [string, Json | undefi
 async function optionChanges(
   kind: AdapterKind,
   { name, settings: before }: NamedAdapter,
-  { settings: after }: NamedAdapter,
+  later: NamedAdapter,
   registry: Registry,
 ): Promise<readonly Change[]> {
+  const { settings: after } = later;
   if (canonical(before) === canonical(after)) return [];
-  const [from, to] = [optionsOf(before), optionsOf(after)];
-  const isDns = after.type === dns01Type;
-  const entry = adapterEntry(registry, isDns ? 'dns' : kind, isDns ? dns01Settings(after).provider : after.type);
+  const [from, to] = [optionsOf(before, registry), optionsOf(after, registry)];
+  const own = whoseOptions(kind, later, registry);
+  const entry = adapterEntry(registry, own.kind, own.settings.type);
   const fields = entry ? optionFields((await entry.load()).options) : [];
   const isSecret = (key: string) => fields.some((field) => field.name === key && field.secret);
   return [...new Set([...Object.keys(from), ...Object.keys(to)])]
@@ -111,8 +112,8 @@ function changesOfUses({ uses: before = [] }: NamedAdapter, { name, uses = [] }:
 }
 
 /** Returns the options of an adapter. Those of a DNS provider are one level deeper. */
-function optionsOf({ options, ...settings }: AdapterSettings): JsonObject {
-  if (settings.type === dns01Type) return { ...settings, ...(options as JsonObject | undefined) };
+function optionsOf({ options, ...settings }: AdapterSettings, registry: Registry): JsonObject {
+  if (providerOf(registry, settings) !== undefined) return { ...settings, ...(options as JsonObject | undefined) };
   return options === undefined ? settings : { ...settings, options };
 }
 

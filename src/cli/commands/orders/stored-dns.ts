@@ -1,11 +1,11 @@
-import { dns01Settings } from '../../../config/dns01.ts';
-import { dns01Type } from '../../../config/registry.ts';
-import type { AdapterSettings } from '../../../core/spec/spec.ts';
+import { type AdapterOfKind, whoseOptions } from '../../../config/each-adapter.ts';
+import type { NamedAdapter } from '../../../core/spec/spec.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import { durationMs } from '../../../core/text/span.ts';
 import type { Fleet } from '../../../fleet.ts';
 import type { Session } from '../../context.ts';
 import { cutAt, listOf, textOf, wholePathOf } from '../../flags/values.ts';
+import { registryOf } from '../../flags/written.ts';
 
 /**
  * Handles certbot's flags for a DNS plugin at `renew`: the stored settings count, as everywhere in `renew`, and a note
@@ -15,10 +15,16 @@ export async function tellStored(session: Session, fleet: Fleet, names: readonly
   const { flags } = session.invocation;
   const provider = textOf(flags['dns']) ?? textOf(flags['impliedDns']) ?? '';
   const all = names.length > 0 ? names : (await fleet.status([], session.signal)).map(({ name }) => name);
+  const registry = await registryOf(session);
   const others: string[] = [];
   for (const name of all) {
     const stored = await fleet.stored(name, session.signal).catch(() => undefined);
-    if (stored?.spec.parts.some(({ solver }) => differs(solver.settings, provider, session))) others.push(name);
+    if (
+      stored?.spec.parts.some(({ solver }) =>
+        differs(whoseOptions('solver', solver, registry), solver, { provider, session }),
+      )
+    )
+      others.push(name);
   }
   const [first] = others;
   if (first === undefined) return;
@@ -27,16 +33,19 @@ export async function tellStored(session: Session, fleet: Fleet, names: readonly
   );
 }
 
-function differs(solver: AdapterSettings, provider: string, { invocation, context }: Session): boolean {
+function differs(
+  { kind, settings: stored }: AdapterOfKind,
+  { settings: solver }: NamedAdapter,
+  { provider, session: { invocation, context } }: { readonly provider: string; readonly session: Session },
+): boolean {
   const { flags } = invocation;
-  if (solver.type !== dns01Type) return false;
-  const stored = dns01Settings(solver);
-  if (stored.provider !== provider) return false;
+  if (kind !== 'dns' || stored.type !== provider) return false;
   const propagation = textOf(flags['propagation']);
-  if (propagation !== undefined && durationMs(propagation) !== (stored.propagationMs ?? 0)) return true;
+  if (propagation !== undefined && durationMs(propagation) !== durationMs(String(solver['propagation'] ?? '0s')))
+    return true;
   return listOf(flags['dnsOption']).some((text) => {
     const [option, value = ''] = cutAt(text, '=');
     const wanted = option === 'credentials' ? wholePathOf('', value, context.env) : value;
-    return String(stored.options[option] ?? '') !== wanted;
+    return String(stored[option] ?? '') !== wanted;
   });
 }

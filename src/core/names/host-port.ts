@@ -1,4 +1,4 @@
-import { canonicalAddress } from '../core/names/identifiers.ts';
+import { canonicalAddress } from './identifiers.ts';
 
 /** A host (a name, or an IP address without brackets) and a port. */
 export interface HostPort {
@@ -31,3 +31,14 @@ export function inBrackets(text: string): string | undefined {
 
 export const formatHostPort = ({ host, port }: HostPort): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
+/**
+ * Returns the message about a text that is not an address. If only the brackets are missing, the message shows how to
+ * write it.
+ */
+export const bracketsOr =
+  (otherwise: string) =>
+  ({ input }: { readonly input?: unknown }) => {
+    const written = typeof input === 'string' ? inBrackets(input) : undefined;
+    return written === undefined ? otherwise : `put the IPv6 address in brackets, like ${written}`;
+  };
