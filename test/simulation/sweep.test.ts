@@ -301,6 +301,26 @@ describe('what a sweep says of a list that lags', () => {
     }
   });
 
+  it('reads all certificates once, and those that it swept again', async () => {
+    const { world } = await killed();
+    for (const name of ['b', 'c']) await issue(world.replica(3), job(simulatedSpec(name)), signal);
+    let scans = 0;
+    const read: string[] = [];
+    const store = {
+      ...world.store,
+      scan: (...args: Parameters<typeof world.store.scan>) => {
+        scans += args[0] === 'lineage' ? 1 : 0;
+        return world.store.scan(...args);
+      },
+      get: (...args: Parameters<typeof world.store.get>) => {
+        if (args[0].kind === 'lineage') read.push(args[0].name);
+        return world.store.get(...args);
+      },
+    };
+    await sweep(world.replica(4, { store }), signal);
+    expect([scans, new Set(read)]).toEqual([1, new Set(['abc'])]);
+  });
+
   it('says what a late check removes', async () => {
     const { world, sweepNow } = await killed();
     const begin = world.clock.now().getTime();

@@ -37,22 +37,31 @@ const atOnce = 16;
  */
 export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept> {
   const { lineages, unreadable } = await lineagesOf(engine, signal);
-  const errands = lineages
-    .filter((lineage) => whatIsLeft(engine, lineage) !== 'nothing')
-    .map(({ name }) => ({ group: '', limit: () => atOnce, run: sweeperOf(engine, name) }));
+  const toSweep = new Set(lineages.filter((one) => whatIsLeft(engine, one) !== 'nothing').map(({ name }) => name));
+  const errands = [...toSweep].map((name) => ({ group: '', limit: () => atOnce, run: sweeperOf(engine, name) }));
   // A delivery may need the server that a killed run has stopped.
   await settleRuns(engine, signal);
   const done = [...(await inLanes(engine, errands, signal)), await sweepTokens(engine, signal)];
   await engine.store.tidy(signal);
-  // Read again: this sweep has left some tombstones, and another process may have removed some.
-  const { lineages: rest } = await lineagesOf(engine, signal);
-  const looks = rest.flatMap(({ tombstones = [] }) => tombstones.map(dueAt)).filter((at) => Number.isFinite(at));
+  // Only the swept lineages are read again, for the tombstones that this sweep has left.
+  const others = lineages.filter(({ name }) => !toSweep.has(name));
+  const rest = await Promise.all([...toSweep].map((name) => lineageNamed(engine, name, signal)));
+  const looks = [...others, ...rest.filter((one) => one !== undefined)]
+    .flatMap(({ tombstones = [] }) => tombstones.map(dueAt))
+    .filter((at) => Number.isFinite(at));
   return {
     ...merged(done),
     failed: [...unreadable, ...merged(done).failed],
     waiting: looks.length,
     ...present({ nextLook: looks.length > 0 ? new Date(Math.min(...looks)).toISOString() : undefined }),
   };
+}
+
+/** Returns a lineage, or undefined if it was deleted or cannot be read, which its sweep has reported. */
+async function lineageNamed(engine: Engine, name: string, signal: AbortSignal): Promise<Lineage | undefined> {
+  const entry = await engine.store.get({ kind: 'lineage', name }, signal);
+  const found = entry && lineageOf(engine, entry);
+  return found instanceof Error ? undefined : found;
 }
 
 /** Returns all lineages, and what to report about those that cannot be read. */
