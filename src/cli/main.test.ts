@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commandLine, type Done, type FakeAnswers, jsonLines } from '../../test/support/command-line.ts';
+import { isLong } from '../../test/support/seeded.ts';
 import { fail } from '../core/errors/errors.ts';
 import { unchanged } from './commands/look/test-statuses.ts';
 
@@ -49,7 +50,7 @@ describe('failures', () => {
       fc.asyncProperty(fc.array(word, { maxLength: 6 }), async (argv) => {
         expect([0, 2]).toContain((await commandLine().run(...argv)).code);
       }),
-      { numRuns: 300 },
+      { numRuns: isLong ? 3_000 : 100 },
     );
   });
 });

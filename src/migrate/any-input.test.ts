@@ -221,7 +221,7 @@ describe.each(Object.entries(machines))('%s', (client, texts) => {
       fc.asyncProperty(fc.constantFrom(...names), fc.oneof(mixed, json), async (name, text) =>
         check(client, name, text),
       ),
-      { numRuns: isLong ? 1_000 : 60 },
+      { numRuns: isLong ? 1_000 : 25 },
     );
   });
 });

@@ -253,7 +253,7 @@ describe('several processes on one document', () => {
   it.each(['token', 'lineage'] as const)(
     'of the kind %s lose no acknowledged write and raise nothing',
     async (kind) => {
-      const orders = process.env['CERTFLEET_LONG'] ? 50_000 : 400;
+      const orders = process.env['CERTFLEET_LONG'] ? 50_000 : 150;
       let anew = 0;
       for (let seed = firstSeed; seed < firstSeed + orders; seed += 1) {
         const played = await play(kind, seed);
@@ -271,7 +271,7 @@ describe('several processes on one document', () => {
   it.each(['key', 'account'] as const)(
     'of the kind %s lose no acknowledged write to a scrub',
     async (kind) => {
-      const orders = process.env['CERTFLEET_LONG'] ? 50_000 : 400;
+      const orders = process.env['CERTFLEET_LONG'] ? 50_000 : 150;
       for (let seed = firstSeed; seed < firstSeed + orders; seed += 1) {
         const played = await play(kind, seed, { scrubs: true });
         expect(violations(played), `seed ${seed}: ${JSON.stringify(played)}`).toEqual([]);

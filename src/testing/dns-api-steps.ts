@@ -98,7 +98,7 @@ export const atSomeCalls = <Case>(
   bench: Bench,
   cases: readonly Case[],
   run: (step: Step, one: Case) => Promise<void>,
-): Promise<void> => atEachCall(bench, cases, run, (all) => sampleOf(all, 2 * cases.length));
+): Promise<void> => atEachCall(bench, cases, run, (all) => sampleOf(all, cases.length));
 
 /** Runs each case once for each call that adding three values takes, or for a sample of these. Cleans up afterwards. */
 export async function groupAtSomeCalls<Case>(

@@ -26,7 +26,7 @@ import { issue, simulatedSpec } from '../support/simulated-world.ts';
  * The engine in a simulated world: every port is behind a gate that can fail, lose an answer, or end the process. A
  * seed decides all of this. In every case: one certificate, one finalize, the matching key, nothing left behind.
  */
-const seeds = process.env.CERTFLEET_LONG ? 1_000 : 15;
+const seeds = process.env.CERTFLEET_LONG ? 1_000 : 8;
 const { signal } = new AbortController();
 const foreign = 'somebody-else';
 

@@ -34,7 +34,7 @@ import {
  * of its effects or not. After each step: the current and the previous version are whole and not retired, the document
  * names every value in the zone, and no key has two valid certificates. In the end all is issued, delivered and clean.
  */
-const seeds = process.env.CERTFLEET_LONG ? 150 : 8;
+const seeds = process.env.CERTFLEET_LONG ? 150 : 4;
 const steps = 12;
 const { signal } = new AbortController();
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;

@@ -17,7 +17,7 @@ import { codePoint, webUrl } from '../support/any-text.ts';
 // Name servers, and the web servers that they lead to, may say anything. Whatever it is, each search ends in time, with
 // a result or an error of ours, after a limited number of questions, and in words that are safe to print.
 
-const numRuns = process.env['CERTFLEET_LONG'] ? 1_500 : 20;
+const numRuns = process.env['CERTFLEET_LONG'] ? 1_500 : 12;
 const mostTestMs = 600_000;
 const caller = new AbortController().signal;
 

@@ -150,6 +150,6 @@ it('every command runs after the last target before it has taken the version, an
         expect(last).toMatchObject({ version: current?.id, isWhole: true });
       }
     }),
-    { numRuns: process.env['CERTFLEET_LONG'] ? 400 : 15 },
+    { numRuns: process.env['CERTFLEET_LONG'] ? 400 : 8 },
   );
 });

@@ -121,7 +121,7 @@ describe('a failure is always remembered', () => {
         expect(lineage.work).toEqual(next.work);
         expect(lineage.last?.result).toBe('failed');
       }),
-      { numRuns: process.env['CERTFLEET_LONG'] ? 300 : 30 },
+      { numRuns: process.env['CERTFLEET_LONG'] ? 300 : 15 },
     );
     expect(large).toBeGreaterThan(0);
   });

@@ -551,7 +551,7 @@ describe('whatever dies or freezes in between', () => {
       fc.property(programs, worlds, (program, world) =>
         play(new Model({ ...world, wanted: specsOf(['a.test', 'b.test'], ['a.test']) }), program),
       ),
-      { numRuns: process.env['CERTFLEET_LONG'] ? 3_000 : 100 },
+      { numRuns: process.env['CERTFLEET_LONG'] ? 3_000 : 60 },
     );
   });
 
