@@ -1,9 +1,9 @@
-import type { OptionField } from '../src/config/fields.ts';
-import type { AdapterInfo } from '../src/config/registry.ts';
+import type { OptionField } from '../src/config/registry/option-fields.ts';
+import type { AdapterInfo } from '../src/config/registry/registry.ts';
 import { present } from '../src/core/text/present.ts';
 import type { DeployerFacts, SolverFacts } from '../src/define.ts';
 
-export type { AdapterEntry, AdapterKind, Registry } from '../src/config/registry.ts';
+export type { AdapterEntry, AdapterKind, Registry } from '../src/config/registry/registry.ts';
 
 /** The static part of a registry entry. */
 export const adapterInfoOf = (

@@ -1,5 +1,5 @@
-import { optionFields } from '../src/config/fields.ts';
-import type { Registry } from '../src/config/registry.ts';
+import { optionFields } from '../src/config/registry/option-fields.ts';
+import type { Registry } from '../src/config/registry/registry.ts';
 import { spanText } from '../src/core/text/span.ts';
 import type { DnsProviderDefinition } from '../src/define.ts';
 import type { DnsProviderTraits } from '../src/ports/dns-provider.ts';

@@ -5,9 +5,9 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { optionFields } from '../src/config/fields.ts';
-import { configurationJsonSchema } from '../src/config/json-schema.ts';
-import type { WithOptions } from '../src/config/options.ts';
+import { configurationJsonSchema } from '../src/config/file/json-schema.ts';
+import type { WithOptions } from '../src/config/options/options.ts';
+import { optionFields } from '../src/config/registry/option-fields.ts';
 import type { DeployerFacts, SolverFacts } from '../src/define.ts';
 import { type AdapterEntry, type AdapterKind, adapterInfoOf, type Registry } from './adapters.ts';
 import { referencePages } from './reference.ts';
@@ -76,7 +76,7 @@ function registryText(all: Readonly<Record<AdapterKind, readonly Found[]>>): str
     return `  ${kind}: {${entries.map((entry) => `\n${entry}`).join('')}${entries.length > 0 ? '\n  ' : ''}},`;
   });
   return `// Made by \`npm run gen\` from src/{dns,solvers,balancers,deployers,stores}/*.ts. Do not edit.
-import type { Registry } from '../config/registry.ts';
+import type { Registry } from '../config/registry/registry.ts';
 
 export const registry: Registry = {
 ${kinds.join('\n')}

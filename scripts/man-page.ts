@@ -1,6 +1,6 @@
 import { type Command, commands, type Flag, globalFlags } from '../src/cli/commands/commands.ts';
 import { exitMeanings } from '../src/cli/output/exit-codes.ts';
-import { defaultPaths } from '../src/config/defaults.ts';
+import { defaultPaths } from '../src/config/settings/defaults.ts';
 import { homepage, version } from '../src/core/errors/version.ts';
 
 /** The manual page certfleet(1), made from the commands like their reference. */

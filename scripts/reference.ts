@@ -3,10 +3,10 @@ import { commandGroups, commands, type Flag, globalFlags } from '../src/cli/comm
 import { exampleText } from '../src/cli/commands/look/example.ts';
 import { explanationOf } from '../src/cli/commands/look/explain.ts';
 import { exitMeanings, exitPrecedence } from '../src/cli/output/exit-codes.ts';
-import { innermost, type OptionField, optionFields } from '../src/config/fields.ts';
-import type { WithOptions } from '../src/config/options.ts';
-import { type AdapterKind, environmentName, type Registry } from '../src/config/registry.ts';
-import { configuration } from '../src/config/schema.ts';
+import type { WithOptions } from '../src/config/options/options.ts';
+import { innermost, type OptionField, optionFields } from '../src/config/registry/option-fields.ts';
+import { type AdapterKind, environmentName, type Registry } from '../src/config/registry/registry.ts';
+import { configuration } from '../src/config/settings/schema.ts';
 import { knownIssuers } from '../src/core/ca/known-issuers.ts';
 import { type ErrorCode, errorTable } from '../src/core/errors/error-table.ts';
 import type { EventName } from '../src/core/plan/event.ts';

@@ -7,7 +7,7 @@ import { relative } from 'node:path/posix';
 export interface House {
   /** Below `src/`. */
   readonly folder: string;
-  /** What every room may import besides: packages, and folders of `src/`. */
+  /** What every room may import besides: packages, and folders and files of `src/`. */
   readonly besides: readonly string[];
   /** Of these modules, only the names that match. */
   readonly limits: readonly { readonly module: string; readonly names: string; readonly why: string }[];
@@ -28,6 +28,7 @@ interface Room {
 
 const steps = (...by: readonly string[]) => ({ kept: { room: 'path/steps', by } });
 const engine = { files: ['engine.ts'] };
+const problems = { files: ['problems.ts'] };
 
 export const houses: readonly House[] = [
   {
@@ -95,6 +96,30 @@ export const houses: readonly House[] = [
     ],
   },
   {
+    folder: 'config',
+    besides: [
+      'core/**',
+      'ports/**',
+      'generated/**',
+      'define.ts',
+      'js-yaml',
+      'node:crypto',
+      'node:path',
+      'node:url',
+      'tldts',
+      'zod',
+    ],
+    limits: [],
+    rooms: [
+      { room: 'registry' },
+      { room: 'options', ...problems },
+      { room: 'adapters', ...problems },
+      { room: 'certificates', only: [], ...problems },
+      { room: 'settings', ...problems },
+      { room: 'file', ...problems },
+    ],
+  },
+  {
     folder: 'clients',
     besides: ['core/**', 'lib/**', 'ports/**', '@rgrove/parse-xml', 'ssh2', 'node:crypto', 'node:path'],
     limits: [],
@@ -132,12 +157,12 @@ function ruleOf(house: House, one: Room, refused: readonly string[]) {
   // `../**` would also be the rooms beside the one that this one is in.
   const filesOf = (room: string) => (one.room.startsWith(`${room}/`) ? `${room}/*.ts` : `${room}/**`);
   const inHouse = [...before.map(filesOf), ...(one.files ?? [])].map((path) => `${folder}/${path}`);
-  const isFolder = (path: string) => path.endsWith('/**');
-  const paths = [...inHouse, ...besides.filter(isFolder)].map((path) => from(house, one, path));
+  const isOurs = (path: string) => path.endsWith('/**') || path.endsWith('.ts');
+  const paths = [...inHouse, ...besides.filter(isOurs)].map((path) => from(house, one, path));
   const group = [
     '**',
     ...(one.apart ? [] : ['!./**']),
-    ...[...paths, ...besides.filter((path) => !isFolder(path))].map((path) => `!${path}`),
+    ...[...paths, ...besides.filter((path) => !isOurs(path))].map((path) => `!${path}`),
     ...[...later, ...refused].map((room) => from(house, one, `${folder}/${room}/**`)),
   ];
   const message = `${folder}/${one.room} imports only rooms of ${folder} that scripts/rooms.ts names before it, and ${besides.join(', ')}.`;

@@ -6,9 +6,9 @@ import { passingVolume } from './compose/passing-volume.ts';
 import { refuseHalfRestored } from './compose/restoring.ts';
 import { makeStoreId, storeIdKey } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
-import { resolveOptions } from './config/options.ts';
-import type { Environment } from './config/references.ts';
-import { adapterEntry } from './config/registry.ts';
+import { resolveOptions } from './config/options/options.ts';
+import type { Environment } from './config/options/secret-references.ts';
+import { adapterEntry } from './config/registry/registry.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
 import { decodeDocument } from './core/lineage/lineage.ts';
 import type { AdapterSettings, NamedAdapter, Settings, StoredSpec } from './core/spec/spec.ts';
@@ -73,7 +73,8 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
     keptEnvironment: (name) => keptCredentials(store, name),
     dns01: connections.dns01,
-    withTraits: async (kind, adapter) => (await import('./config/traits.ts')).withTraits(kind, adapter, registry),
+    withTraits: async (kind, adapter) =>
+      (await import('./config/adapters/engine-traits.ts')).withTraits(kind, adapter, registry),
     close: connections.close,
   };
 }

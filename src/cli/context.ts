@@ -1,4 +1,4 @@
-import type { LoadRequest } from '../config/load.ts';
+import type { LoadRequest } from '../config/file/load.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Log } from '../ports/log.ts';

@@ -1,5 +1,5 @@
-import { loadSettings } from '../config/load.ts';
-import { isKeyReference } from '../config/store-key.ts';
+import { loadSettings } from '../config/file/load.ts';
+import { isKeyReference } from '../config/options/store-key.ts';
 import { fail } from '../core/errors/errors.ts';
 import type { Event } from '../core/plan/event.ts';
 import type { Settings } from '../core/spec/spec.ts';

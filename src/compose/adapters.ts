@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { resolveExternalAccount } from '../config/external-account.ts';
-import { type ResolvedOptions, resolveOptions, type WithOptions } from '../config/options.ts';
-import { adapterEntry } from '../config/registry.ts';
-import { balancerIn, zonesElsewhere } from '../config/uses.ts';
+import { balancerIn, zonesElsewhere } from '../config/adapters/referred-adapters.ts';
+import { resolveExternalAccount } from '../config/options/external-account.ts';
+import { type ResolvedOptions, resolveOptions, type WithOptions } from '../config/options/options.ts';
+import { adapterEntry } from '../config/registry/registry.ts';
 import { fail } from '../core/errors/errors.ts';
 import { parseServerAddress } from '../core/names/dns-name.ts';
 import type { AdapterSettings, ExternalAccount, NamedAdapter, PreflightSettings } from '../core/spec/spec.ts';

@@ -1,4 +1,4 @@
-import type { Environment } from '../config/references.ts';
+import type { Environment } from '../config/options/secret-references.ts';
 import { fail } from '../core/errors/errors.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import type { Locks } from '../engine/locks/lock.ts';

@@ -1,6 +1,6 @@
-import { captureFromEnvironment } from '../config/options.ts';
-import type { Environment } from '../config/references.ts';
-import { adaptersOf } from '../config/spec-adapters.ts';
+import { adaptersOf } from '../config/adapters/spec-adapters.ts';
+import { captureFromEnvironment } from '../config/options/options.ts';
+import type { Environment } from '../config/options/secret-references.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import { decodeDocument, encodeDocument } from '../core/lineage/lineage.ts';
 import { isStagingName, nameOfReal } from '../core/names/identifiers.ts';

@@ -1,5 +1,5 @@
 import { createHmac, hash } from 'node:crypto';
-import { inSolver, literalsOf } from '../config/literals.ts';
+import { inSolver, literalsOf } from '../config/adapters/literal-secrets.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import { encodeDocument, type Lineage, type SettingsBefore } from '../core/lineage/lineage.ts';
 import { canonical } from '../core/spec/same-spec.ts';

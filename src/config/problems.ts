@@ -3,7 +3,7 @@ import type { CertfleetError } from '../core/errors/errors.ts';
 import { longestTypedText, remoteText } from '../core/errors/remote-text.ts';
 import { nearest } from '../core/text/nearest.ts';
 import { present } from '../core/text/present.ts';
-import { knownKeys } from './fields.ts';
+import { knownKeys } from './registry/option-fields.ts';
 
 /** One problem in a configuration. */
 export interface Problem {

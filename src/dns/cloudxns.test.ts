@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkOptions } from '../config/options.ts';
+import { checkOptions } from '../config/options/options.ts';
 import type { World } from '../ports/world.ts';
 import cloudxns from './cloudxns.ts';
 import { optionsFrom } from './test-world.ts';

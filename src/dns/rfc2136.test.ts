@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { takeUpdates } from '../../test/support/update-server.ts';
 import { signMessage } from '../clients/dns-wire/tsig.ts';
-import { resolveOptions } from '../config/options.ts';
+import { resolveOptions } from '../config/options/options.ts';
 import { fail } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { neverArrived } from '../core/errors/unsent.ts';

@@ -1,4 +1,4 @@
-import { resolveOptions, type WithOptions } from '../config/options.ts';
+import { resolveOptions, type WithOptions } from '../config/options/options.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { present } from '../core/text/present.ts';
 import type { World } from '../ports/world.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { resolveOptions, type WithOptions } from '../config/options.ts';
+import { resolveOptions, type WithOptions } from '../config/options/options.ts';
 import type { Files } from '../ports/files.ts';
 import azure from './azure.ts';
 import baiducloud from './baiducloud.ts';

@@ -1,5 +1,5 @@
 // Made by `npm run gen` from src/{dns,solvers,balancers,deployers,stores}/*.ts. Do not edit.
-import type { Registry } from '../config/registry.ts';
+import type { Registry } from '../config/registry/registry.ts';
 
 export const registry: Registry = {
   dns: {

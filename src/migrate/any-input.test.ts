@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { codePoint } from '../../test/support/any-text.ts';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { isLong } from '../../test/support/seeded.ts';
-import { defaultSettings } from '../config/defaults.ts';
+import { defaultSettings } from '../config/settings/defaults.ts';
 import { CertfleetError } from '../core/errors/errors.ts';
 import type { Found } from '../core/lineage/found.ts';
 import { registry } from '../generated/registry.ts';

@@ -1,5 +1,5 @@
-import type { Environment } from '../config/references.ts';
-import type { Registry } from '../config/registry.ts';
+import type { Environment } from '../config/options/secret-references.ts';
+import type { Registry } from '../config/registry/registry.ts';
 import type { Found } from '../core/lineage/found.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import type { Files } from '../ports/files.ts';

@@ -2,7 +2,7 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../test/support/memory-files.ts';
 import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
-import { defaultSettings } from '../config/defaults.ts';
+import { defaultSettings } from '../config/settings/defaults.ts';
 import type { Found, FoundCertificate } from '../core/lineage/found.ts';
 import { registry } from '../generated/registry.ts';
 import { importers } from './importers.ts';

@@ -1,4 +1,4 @@
-import { directoryOf, issuerNameOf } from '../config/issuers.ts';
+import { directoryOf, issuerNameOf } from '../config/certificates/issuer-directory.ts';
 import type { FoundSettings } from '../core/lineage/found.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';

@@ -1,4 +1,4 @@
-import { loadSettings } from '../../src/config/load.ts';
+import { loadSettings } from '../../src/config/file/load.ts';
 import { isFailure } from '../../src/core/errors/errors.ts';
 import { openFleet } from '../../src/fleet.ts';
 import { createWorld } from '../../src/lib/world.ts';

@@ -1,6 +1,6 @@
 import { Resolver } from 'node:dns/promises';
 import { describe, it } from 'vitest';
-import { optionFields } from '../../src/config/fields.ts';
+import { optionFields } from '../../src/config/registry/option-fields.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import type { DnsProviderDefinition } from '../../src/define.ts';
 import { registry } from '../../src/generated/registry.ts';

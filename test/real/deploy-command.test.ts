@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { compose } from '../../src/compose.ts';
-import { defaultSettings } from '../../src/config/defaults.ts';
+import { defaultSettings } from '../../src/config/settings/defaults.ts';
 import { partsOf } from '../../src/core/spec/spec-parts.ts';
 import { isForEveryHook } from '../../src/core/trust/hook-variables.ts';
 import command from '../../src/deployers/command.ts';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, lchownSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { defaultSettings } from '../../src/config/defaults.ts';
+import { defaultSettings } from '../../src/config/settings/defaults.ts';
 import type { CertfleetError } from '../../src/core/errors/errors.ts';
 import type { Found } from '../../src/core/lineage/found.ts';
 import commandDeployer from '../../src/deployers/command.ts';

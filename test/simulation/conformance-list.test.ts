@@ -35,7 +35,7 @@ const points: readonly (readonly [number, string, string, string])[] = [
   [10, 'a failing name among others', 'test/simulation/dropped-names.test.ts', 'conformance 10:'],
   [11, 'an unknown challenge, and one without a token', here, 'conformance 11:'],
   [12, 'profiles: withdrawn', 'test/simulation/choices.test.ts', 'conformance 12:'],
-  [12, 'profiles: beyond their limits', 'src/config/order-limits.test.ts', 'conformance 12:'],
+  [12, 'profiles: beyond their limits', 'src/config/certificates/order-limits.test.ts', 'conformance 12:'],
   [12, 'profiles: not listed', 'test/simulation/issue.test.ts', 'config/unknown-profile'],
   [12, 'no subject', 'src/x509/pki.test.ts', 'reads a leaf without subject, common name and subject key identifier'],
   [13, 'addresses over HTTP-01', 'test/real/order-choices.test.ts', 'conformance 13:'],
@@ -49,7 +49,7 @@ const points: readonly (readonly [number, string, string, string])[] = [
   [20, 'a rollover', 'test/simulation/account-change.test.ts', 'replaces the key, and nothing else'],
   [20, 'revocation', simulated, 'is sent with the reason %s'],
   [21, 'chains', 'test/simulation/choices.test.ts', 'conformance 21:'],
-  [22, 'no dates for Let’s Encrypt', 'src/config/order-limits.test.ts', 'conformance 22:'],
+  [22, 'no dates for Let’s Encrypt', 'src/config/certificates/order-limits.test.ts', 'conformance 22:'],
   [22, 'no Must-Staple', 'src/cli/program.test.ts', '--must-staple'],
   [23, 'a challenge that stays until the verdict', here, 'conformance 23:'],
   [

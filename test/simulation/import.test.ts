@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { withTraits } from '../../src/config/traits.ts';
+import { withTraits } from '../../src/config/adapters/engine-traits.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import type { Found, FoundCertificate } from '../../src/core/lineage/found.ts';
 import type { Lineage } from '../../src/core/lineage/lineage.ts';

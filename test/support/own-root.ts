@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 /**
  * vitest's globalSetup: the program's default paths are below a folder of its own, so that no test reads or changes
- * this machine's certfleet (src/config/defaults.ts).
+ * this machine's certfleet (src/config/settings/defaults.ts).
  */
 export default function setup(): () => void {
   const root = mkdtempSync(join(tmpdir(), 'certfleet-root-'));

@@ -1,4 +1,4 @@
-import { lineageNameOf, parseIdentifiers, withLetters } from '../../config/identifiers.ts';
+import { lineageNameOf, parseIdentifiers, withLetters } from '../../config/certificates/identifiers.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { freeName } from '../../core/names/default-name.ts';
 import { baseName, type Identifier, isWildcard } from '../../core/names/identifier.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { defaultPaths } from '../../config/defaults.ts';
+import { defaultPaths } from '../../config/settings/defaults.ts';
 import { atPlace, fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { type CliIniLine, readCliIni, wordsOfIni } from '../../migrate/certbot/cli-ini.ts';
 import { type CertbotWords, readCertbot } from '../../migrate/certbot/words.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { defaultPaths } from '../../config/defaults.ts';
+import { defaultPaths } from '../../config/settings/defaults.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import { remedyOf } from '../../core/trust/untrusted-code.ts';

@@ -1,5 +1,5 @@
-import { lineageNameOf, parseIdentifiers } from '../../config/identifiers.ts';
-import { adapterEntry } from '../../config/registry.ts';
+import { lineageNameOf, parseIdentifiers } from '../../config/certificates/identifiers.ts';
+import { adapterEntry } from '../../config/registry/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
 import { filesInPlace } from '../../core/spec/in-place.ts';

@@ -1,4 +1,4 @@
-import { parseIdentifiers } from '../../config/identifiers.ts';
+import { parseIdentifiers } from '../../config/certificates/identifiers.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import { certbotOptions, certbotVerbs } from '../../migrate/certbot/options.ts';

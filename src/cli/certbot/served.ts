@@ -1,4 +1,4 @@
-import { parseIdentifiers } from '../../config/identifiers.ts';
+import { parseIdentifiers } from '../../config/certificates/identifiers.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { isWildcard } from '../../core/names/identifier.ts';
 import type { CertbotWords, Served } from '../../migrate/certbot/words.ts';

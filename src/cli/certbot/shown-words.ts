@@ -1,5 +1,5 @@
-import { optionFields } from '../../config/fields.ts';
-import { adapterEntry, type Registry } from '../../config/registry.ts';
+import { optionFields } from '../../config/registry/option-fields.ts';
+import { adapterEntry, type Registry } from '../../config/registry/registry.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import { type Flags, textOf } from '../flags/values.ts';
 

@@ -1,4 +1,4 @@
-import { directoryOf } from '../../config/issuers.ts';
+import { directoryOf } from '../../config/certificates/issuer-directory.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { mayBeSecret } from '../../migrate/certbot/plugin-flags.ts';
 import type { CertbotWords } from '../../migrate/certbot/words.ts';

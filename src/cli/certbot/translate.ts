@@ -1,5 +1,5 @@
-import type { Registry } from '../../config/registry.ts';
-import { manualProvider } from '../../config/registry.ts';
+import type { Registry } from '../../config/registry/registry.ts';
+import { manualProvider } from '../../config/registry/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { nearest } from '../../core/text/nearest.ts';
 import { present } from '../../core/text/present.ts';

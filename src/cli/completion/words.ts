@@ -1,4 +1,4 @@
-import type { Registry } from '../../config/registry.ts';
+import type { Registry } from '../../config/registry/registry.ts';
 import { knownIssuers } from '../../core/ca/known-issuers.ts';
 import { errorTable } from '../../core/errors/error-table.ts';
 import { certbotOptions, certbotVerbs, type ValueKind } from '../../migrate/certbot/options.ts';

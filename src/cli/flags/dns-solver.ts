@@ -1,7 +1,7 @@
-import { whoseOptions } from '../../config/each-adapter.ts';
-import { optionFields } from '../../config/fields.ts';
-import { optionsFromEnvironment, resolveOptions } from '../../config/options.ts';
-import { adapterEntry, dns01Type, isModulePath, providerOf, typesOf } from '../../config/registry.ts';
+import { whoseOptions } from '../../config/adapters/each-adapter.ts';
+import { optionsFromEnvironment, resolveOptions } from '../../config/options/options.ts';
+import { optionFields } from '../../config/registry/option-fields.ts';
+import { adapterEntry, dns01Type, isModulePath, providerOf, typesOf } from '../../config/registry/registry.ts';
 import { type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
 import type { AdapterSettings, NamedAdapter } from '../../core/spec/spec.ts';
 import type { JsonObject } from '../../core/text/json.ts';

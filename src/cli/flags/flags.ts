@@ -1,4 +1,4 @@
-import { lineageNameOf, parseIdentifiers } from '../../config/identifiers.ts';
+import { lineageNameOf, parseIdentifiers } from '../../config/certificates/identifiers.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
 import { isLineageName } from '../../core/names/identifiers.ts';

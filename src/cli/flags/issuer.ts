@@ -1,5 +1,5 @@
-import { resolveExternalAccount } from '../../config/external-account.ts';
-import { directoryOf, issuerNameOf } from '../../config/issuers.ts';
+import { directoryOf, issuerNameOf } from '../../config/certificates/issuer-directory.ts';
+import { resolveExternalAccount } from '../../config/options/external-account.ts';
 import { openEabKey } from '../../core/ca/eab-key.ts';
 import { knownIssuers } from '../../core/ca/known-issuers.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';

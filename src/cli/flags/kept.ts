@@ -1,5 +1,5 @@
-import { entryOf } from '../../config/entry.ts';
-import { challengesOf, type Registry } from '../../config/registry.ts';
+import { entryOf } from '../../config/certificates/certificate-entry.ts';
+import { challengesOf, type Registry } from '../../config/registry/registry.ts';
 import { isOverDns } from '../../core/ca/challenge-type.ts';
 import { type Identifier, isWildcard } from '../../core/names/identifier.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';

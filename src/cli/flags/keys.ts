@@ -1,4 +1,4 @@
-import { keyTypeNamed } from '../../config/wishes.ts';
+import { keyTypeNamed } from '../../config/certificates/certificate-options.ts';
 import type { Session } from '../context.ts';
 import { type Flags, flagName, given, keptPath, referenceIn, textOf } from './values.ts';
 import type { Written } from './written.ts';

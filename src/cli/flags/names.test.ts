@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { commandLine } from '../../../test/support/command-line.ts';
-import { withLetters } from '../../config/identifiers.ts';
+import { withLetters } from '../../config/certificates/identifiers.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { DeleteRequest } from '../../fleet.ts';
 import { valid } from '../commands/look/test-statuses.ts';

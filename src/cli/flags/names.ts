@@ -1,4 +1,4 @@
-import { lineageNameOf, parseIdentifier, withLetters } from '../../config/identifiers.ts';
+import { lineageNameOf, parseIdentifier, withLetters } from '../../config/certificates/identifiers.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
 import { isLineageName, isStagingName } from '../../core/names/identifiers.ts';

@@ -1,4 +1,4 @@
-import { solversEntry } from '../../config/entry.ts';
+import { solversEntry } from '../../config/certificates/certificate-entry.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { type Identifier, isWildcard } from '../../core/names/identifier.ts';
 import type { AdapterSettings, Settings } from '../../core/spec/spec.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { adapterEntry, type Registry } from '../../config/registry.ts';
+import { adapterEntry, type Registry } from '../../config/registry/registry.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import { didYouMean } from '../../core/text/nearest.ts';

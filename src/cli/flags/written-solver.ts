@@ -1,5 +1,5 @@
-import { optionsFromEnvironment } from '../../config/options.ts';
-import { adapterEntry, challengesOf, providerOf, type Registry, throughOf } from '../../config/registry.ts';
+import { optionsFromEnvironment } from '../../config/options/options.ts';
+import { adapterEntry, challengesOf, providerOf, type Registry, throughOf } from '../../config/registry/registry.ts';
 import type { ChallengeType } from '../../core/ca/challenge-type.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { AdapterSettings, NamedAdapter, Settings } from '../../core/spec/spec.ts';

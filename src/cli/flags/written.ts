@@ -1,6 +1,6 @@
 import { type Places, type Problem, pathText, shown } from '../../config/problems.ts';
-import type { Registry } from '../../config/registry.ts';
-import type { Declared } from '../../config/settings.ts';
+import type { Registry } from '../../config/registry/registry.ts';
+import type { Declared } from '../../config/settings/settings.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import type { Session } from '../context.ts';
@@ -59,7 +59,7 @@ export class Written {
     overlooks: (problem: Problem) => boolean = () => false,
   ): Promise<Settings> {
     // Imported here, because other commands need neither this module nor the schema.
-    const { settingsIn } = await import('../../config/settings.ts');
+    const { settingsIn } = await import('../../config/settings/settings.ts');
     const { settings, problems } = await settingsIn(this.#whole, {
       ...{ env: session.context.env, registry: await registryOf(session), now: await session.now() },
       ...{ places: this.#places, declared: { ...nothing, ...declared } },

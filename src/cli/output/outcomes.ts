@@ -1,4 +1,4 @@
-import { withLetters } from '../../config/identifiers.ts';
+import { withLetters } from '../../config/certificates/identifiers.ts';
 import type { CertfleetError } from '../../core/errors/errors.ts';
 import { version } from '../../core/errors/version.ts';
 import { notRenewedHere } from '../../core/lineage/not-renewed.ts';

@@ -1,4 +1,4 @@
-import { adapterEntry, type Registry } from '../../config/registry.ts';
+import { adapterEntry, type Registry } from '../../config/registry/registry.ts';
 import { remoteText } from '../../core/errors/remote-text.ts';
 import type { AdapterSettings, Settings } from '../../core/spec/spec.ts';
 import type { Session } from '../context.ts';

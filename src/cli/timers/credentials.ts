@@ -1,5 +1,5 @@
 import { basename, isAbsolute } from 'node:path';
-import { defaultPaths } from '../../config/defaults.ts';
+import { defaultPaths } from '../../config/settings/defaults.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
 import type { World } from '../../ports/world.ts';

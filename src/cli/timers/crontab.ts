@@ -1,5 +1,5 @@
 import { basename, dirname, isAbsolute } from 'node:path';
-import { type DefaultPaths, defaultPaths } from '../../config/defaults.ts';
+import { type DefaultPaths, defaultPaths } from '../../config/settings/defaults.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Session } from '../context.ts';
 import { textOf, wholePathOf, withPlaces } from '../flags/values.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { behaves, commandLine, type Row } from '../../../test/support/command-line.ts';
-import { defaultPaths } from '../../config/defaults.ts';
+import { defaultPaths } from '../../config/settings/defaults.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { cronFile, timeIn, unitFiles } from './files.ts';
 

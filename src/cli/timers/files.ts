@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { DefaultPaths } from '../../config/defaults.ts';
+import type { DefaultPaths } from '../../config/settings/defaults.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { present } from '../../core/text/present.ts';
 import { shellWord } from '../../core/text/shell-word.ts';

@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { type DefaultPaths, defaultPaths } from '../../config/defaults.ts';
+import { type DefaultPaths, defaultPaths } from '../../config/settings/defaults.ts';
 import { type ErrorParams, fail, reasonOf } from '../../core/errors/errors.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import type { World } from '../../ports/world.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../../test/support/memory-files.ts';
-import { defaultPaths } from '../../config/defaults.ts';
+import { defaultPaths } from '../../config/settings/defaults.ts';
 import { timersOf } from './other-timers.ts';
 
 /** What still starts a client on a machine with these files. */

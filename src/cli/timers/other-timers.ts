@@ -1,4 +1,4 @@
-import type { DefaultPaths } from '../../config/defaults.ts';
+import type { DefaultPaths } from '../../config/settings/defaults.ts';
 import type { Files } from '../../ports/files.ts';
 import { filesAt, namesIn } from './files-at.ts';
 

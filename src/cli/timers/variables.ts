@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import { defaultPaths } from '../../config/defaults.ts';
-import { variablesOf } from '../../config/options.ts';
-import type { Environment } from '../../config/references.ts';
-import { adaptersOf } from '../../config/spec-adapters.ts';
+import { adaptersOf } from '../../config/adapters/spec-adapters.ts';
+import { variablesOf } from '../../config/options/options.ts';
+import type { Environment } from '../../config/options/secret-references.ts';
+import { defaultPaths } from '../../config/settings/defaults.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import { storedSpecOf } from '../../core/spec/stored-spec.ts';
 import { registry } from '../../generated/registry.ts';

@@ -2,7 +2,7 @@ import { baseName, type Identifier, isWildcard } from './identifier.ts';
 
 /**
  * Rules for identifiers: the characters of a DNS name (RFC 1034 §3.5, RFC 5890 §2.3.1), the text form of an address,
- * and pairs that CAs refuse. Rules that need a library (public suffixes, IDNA) are in `config/identifiers.ts`.
+ * and pairs that CAs refuse. Rules that need a library (public suffixes, IDNA) are in `config/certificates/identifiers.ts`.
  */
 
 /**

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { optionsIn } from '../../config/credentials-file.ts';
-import { optionFields } from '../../config/fields.ts';
-import { adapterEntry, dns01Type } from '../../config/registry.ts';
+import { optionsIn } from '../../config/options/credentials-file.ts';
+import { optionFields } from '../../config/registry/option-fields.ts';
+import { adapterEntry, dns01Type } from '../../config/registry/registry.ts';
 import type { Remark } from '../../core/lineage/found.ts';
 import type { AdapterSettings } from '../../core/spec/spec.ts';
 import { CredentialsProblem, parseCredentials } from '../../core/text/credentials-text.ts';

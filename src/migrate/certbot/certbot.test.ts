@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../../test/support/memory-files.ts';
-import { defaultSettings } from '../../config/defaults.ts';
+import { defaultSettings } from '../../config/settings/defaults.ts';
 import type { Found, FoundCertificate, Unusable } from '../../core/lineage/found.ts';
 import { aroundOrder, programsIn } from '../../core/spec/hooks.ts';
 import { registry } from '../../generated/registry.ts';

@@ -1,4 +1,4 @@
-import { keyTypeNamed } from '../../config/wishes.ts';
+import { keyTypeNamed } from '../../config/certificates/certificate-options.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { KeyType } from '../../core/spec/key-type.ts';
 import { type KeyPart, keyCurves, keySizes } from './options.ts';

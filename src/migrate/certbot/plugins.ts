@@ -1,5 +1,5 @@
-import { optionFields } from '../../config/fields.ts';
-import { adapterEntry, type Registry } from '../../config/registry.ts';
+import { optionFields } from '../../config/registry/option-fields.ts';
+import { adapterEntry, type Registry } from '../../config/registry/registry.ts';
 
 /** certbot's own DNS plugins without a counterpart. */
 export const lackingPlugins: ReadonlySet<string> = new Set(['gehirn', 'sakuracloud']);

@@ -1,4 +1,4 @@
-import { dns01Type, manualProvider } from '../../config/registry.ts';
+import { dns01Type, manualProvider } from '../../config/registry/registry.ts';
 import type { FoundSettings, Remark } from '../../core/lineage/found.ts';
 import type { AdapterSettings } from '../../core/spec/spec.ts';
 import type { Json } from '../../core/text/json.ts';

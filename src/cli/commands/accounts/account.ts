@@ -1,4 +1,4 @@
-import { directoryOf, issuerNameOf } from '../../../config/issuers.ts';
+import { directoryOf, issuerNameOf } from '../../../config/certificates/issuer-directory.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { addressOf, isAddress } from '../../../core/names/contact.ts';
 import { type AccountKeyType, accountKeyTypes } from '../../../core/spec/account-key.ts';

@@ -1,4 +1,4 @@
-import { directoryOf } from '../../../config/issuers.ts';
+import { directoryOf } from '../../../config/certificates/issuer-directory.ts';
 import { knownIssuerAt, knownIssuers } from '../../../core/ca/known-issuers.ts';
 import type { Directory } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';

@@ -1,5 +1,5 @@
-import { parseIdentifier, withLetters } from '../../../config/identifiers.ts';
-import { adapterEntry, dns01Type, providerOf, type Registry } from '../../../config/registry.ts';
+import { parseIdentifier, withLetters } from '../../../config/certificates/identifiers.ts';
+import { adapterEntry, dns01Type, providerOf, type Registry } from '../../../config/registry/registry.ts';
 import { CertfleetError, type FailOptions, fail, isFailure } from '../../../core/errors/errors.ts';
 import { canonicalName, isDnsName, parseServerAddress } from '../../../core/names/dns-name.ts';
 import { baseName } from '../../../core/names/identifier.ts';

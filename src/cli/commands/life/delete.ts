@@ -1,5 +1,5 @@
-import { withLetters } from '../../../config/identifiers.ts';
-import { adapterEntry } from '../../../config/registry.ts';
+import { withLetters } from '../../../config/certificates/identifiers.ts';
+import { adapterEntry } from '../../../config/registry/registry.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
 import { deployHookTarget } from '../../../core/spec/hooks.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CommandLine, commandLine } from '../../../../test/support/command-line.ts';
 import { type Declared, storedOf } from '../../../../test/support/declared.ts';
-import { withTraits } from '../../../config/traits.ts';
+import { withTraits } from '../../../config/adapters/engine-traits.ts';
 import type { IssueRequest } from '../../../fleet.ts';
 import { registry } from '../../../generated/registry.ts';
 

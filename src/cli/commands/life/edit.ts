@@ -52,12 +52,12 @@ async function refuseDeclared(session: Session, settings: Settings, name: string
   const at = settings.certificates.findIndex((certificate) => certificate.name === name);
   if (at < 0) return;
   const { env } = session.context;
-  const { defaultPaths } = await import('../../../config/defaults.ts');
+  const { defaultPaths } = await import('../../../config/settings/defaults.ts');
   const typed = textOf(session.invocation.flags['config']);
   const file = typed === undefined ? defaultPaths(env).configuration : expandHome('--config ', typed, env);
   const { files } = await session.world();
   const text = new TextDecoder().decode(await files.read(file, { named: true }).catch(() => undefined));
-  const { linesOf } = await import('../../../config/lines.ts');
+  const { linesOf } = await import('../../../config/file/problem-lines.ts');
   const [line] = linesOf(text, [{ path: ['certificates', at, 'name'], message: '' }]);
   throw fail('usage/declared', {
     name,
@@ -83,7 +83,7 @@ async function inEditor(session: Session, kept: StoredSpec, given: Given): Promi
       advice: 'Change settings with flags: certfleet issue NAME …',
     });
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
-  const { editableText } = await import('../../../config/editable.ts');
+  const { editableText } = await import('../../../config/file/editable.ts');
   const original = await editableText(kept, registry);
   let text = original;
   for (let complaints: readonly string[] = []; ; ) {
@@ -129,7 +129,7 @@ async function check(
   name: string,
   { preflight, env }: Given,
 ): Promise<{ readonly wanted: StoredSpec } | { readonly complaints: readonly string[] }> {
-  const { checkConfiguration } = await import('../../../config/load.ts');
+  const { checkConfiguration } = await import('../../../config/file/load.ts');
   const { files } = await session.world();
   const { registry } = session.context;
   const given = { files, env, text, ...present({ registry }) };

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { withLetters } from '../../../config/identifiers.ts';
+import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { Secret } from '../../../core/errors/secret.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';

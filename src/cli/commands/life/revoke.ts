@@ -1,4 +1,4 @@
-import { withLetters } from '../../../config/identifiers.ts';
+import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { type FailOptions, fail, isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { Secret } from '../../../core/errors/secret.ts';
 import { type RevocationReason, revocationReasons } from '../../../core/lineage/revocation.ts';

@@ -1,6 +1,6 @@
-import { isIniKey, snakeCase, writtenKeys } from '../../../config/credentials-file.ts';
-import { innermost, type OptionField, optionFields } from '../../../config/fields.ts';
-import type { WithOptions } from '../../../config/options.ts';
+import { isIniKey, snakeCase, writtenKeys } from '../../../config/options/credentials-file.ts';
+import type { WithOptions } from '../../../config/options/options.ts';
+import { innermost, type OptionField, optionFields } from '../../../config/registry/option-fields.ts';
 import {
   type AdapterEntry,
   type AdapterInfo,
@@ -8,7 +8,7 @@ import {
   environmentName,
   kindTitles,
   type Registry,
-} from '../../../config/registry.ts';
+} from '../../../config/registry/registry.ts';
 import { present } from '../../../core/text/present.ts';
 import { spanText } from '../../../core/text/span.ts';
 import type { DnsProviderTraits } from '../../../ports/dns-provider.ts';
@@ -80,7 +80,7 @@ export async function describe(kind: AdapterKind, { load, ...info }: AdapterEntr
   };
 }
 
-/** Reports whether a credentials file may contain the option, as `config/options.ts` decides. */
+/** Reports whether a credentials file may contain the option, as `config/options/options.ts` decides. */
 const mayBeInFile = ({ name, secret, takes, credentials }: OptionField): boolean =>
   credentials === undefined && name !== 'profile' && (secret || (takes !== 'array' && takes !== 'other'));
 

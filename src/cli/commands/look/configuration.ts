@@ -1,9 +1,9 @@
-import { whoseOptions } from '../../../config/each-adapter.ts';
-import { resolveExternalAccount } from '../../../config/external-account.ts';
-import { checkConfiguration } from '../../../config/load.ts';
-import { resolveOptions } from '../../../config/options.ts';
+import { whoseOptions } from '../../../config/adapters/each-adapter.ts';
+import { checkConfiguration } from '../../../config/file/load.ts';
+import { resolveExternalAccount } from '../../../config/options/external-account.ts';
+import { resolveOptions } from '../../../config/options/options.ts';
 import type { Problem } from '../../../config/problems.ts';
-import { type AdapterKind, adapterEntry } from '../../../config/registry.ts';
+import { type AdapterKind, adapterEntry } from '../../../config/registry/registry.ts';
 import { CertfleetError } from '../../../core/errors/errors.ts';
 import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
 import { present } from '../../../core/text/present.ts';
@@ -85,7 +85,7 @@ async function warnOfLiterals(session: Session, file: string, settings: Settings
   const stat = await files.stat(file);
   if (!stat || (stat.mode & 0o077) === 0) return;
   const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
-  const { literalsIn } = await import('../../../config/literals.ts');
+  const { literalsIn } = await import('../../../config/adapters/literal-secrets.ts');
   if ((await literalsIn(settings, registry)).length === 0) return;
   warn(
     session,
@@ -95,7 +95,7 @@ async function warnOfLiterals(session: Session, file: string, settings: Settings
 
 async function placed(text: string, problems: readonly Problem[]): Promise<readonly Problem[]> {
   if (problems.length === 0) return problems;
-  const { linesOf } = await import('../../../config/lines.ts');
+  const { linesOf } = await import('../../../config/file/problem-lines.ts');
   return linesOf(text, problems).map((line, index) => ({
     ...problems[index]!,
     ...present({ line }),
@@ -150,7 +150,7 @@ async function reportTo(found: Problem[], path: readonly string[], open: () => P
 /** `certfleet config schema`. */
 export const printSchema: Run = async (session) => {
   const [{ configurationJsonSchema }, registry] = await Promise.all([
-    import('../../../config/json-schema.ts'),
+    import('../../../config/file/json-schema.ts'),
     session.context.registry ?? import('../../../generated/registry.ts').then((module) => module.registry),
   ]);
   const schema = await configurationJsonSchema(registry);

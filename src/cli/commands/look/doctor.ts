@@ -1,4 +1,4 @@
-import { withLetters } from '../../../config/identifiers.ts';
+import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { isFailure } from '../../../core/errors/errors.ts';
 import type { Hop } from '../../../core/path/hop.ts';
 import type { DrawnPath, Fleet } from '../../../fleet.ts';

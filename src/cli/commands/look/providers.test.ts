@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { behaves, commandLine, jsonLines, type Row } from '../../../../test/support/command-line.ts';
-import { settingsOf } from '../../../config/yaml.ts';
+import { settingsOf } from '../../../config/file/yaml.ts';
 import { registry } from '../../../generated/registry.ts';
 
 it.each<Row>([

@@ -1,11 +1,11 @@
-import { optionFields } from '../../../config/fields.ts';
+import { optionFields } from '../../../config/registry/option-fields.ts';
 import {
   type AdapterEntry,
   type AdapterKind,
   adapterEntry,
   isModulePath,
   type Registry,
-} from '../../../config/registry.ts';
+} from '../../../config/registry/registry.ts';
 import { type KnownIssuer, knownIssuers } from '../../../core/ca/known-issuers.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Problem } from '../../../config/problems.ts';
-import { adapterEntry, type Registry } from '../../../config/registry.ts';
+import { adapterEntry, type Registry } from '../../../config/registry/registry.ts';
 import { type CertfleetError, fail, reasonOf } from '../../../core/errors/errors.ts';
 import { identifierKey, identifierSet } from '../../../core/names/identifier.ts';
 import { liveFolder } from '../../../core/spec/in-place.ts';

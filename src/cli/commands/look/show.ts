@@ -1,4 +1,4 @@
-import { withLetters } from '../../../config/identifiers.ts';
+import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
 import { hookText } from '../../../core/spec/hooks.ts';

@@ -1,4 +1,4 @@
-import { withLetters } from '../../../config/identifiers.ts';
+import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { isFailure } from '../../../core/errors/errors.ts';
 import { adviceWithoutSettings } from '../../../core/lineage/not-renewed.ts';
 import { rolloverText } from '../../../core/lineage/rollover.ts';

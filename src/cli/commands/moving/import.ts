@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { defaultPaths } from '../../../config/defaults.ts';
+import { defaultPaths } from '../../../config/settings/defaults.ts';
 import { fail, isFailure } from '../../../core/errors/errors.ts';
 import type { Adopted, AdoptedAccount, Adoption, Remark, Undone } from '../../../core/lineage/found.ts';
 import { copiesTarget, inPlaceTarget } from '../../../core/spec/in-place.ts';

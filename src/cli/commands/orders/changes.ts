@@ -1,7 +1,7 @@
-import { whoseOptions } from '../../../config/each-adapter.ts';
-import { optionFields } from '../../../config/fields.ts';
-import { withLetters } from '../../../config/identifiers.ts';
-import { type AdapterKind, adapterEntry, providerOf, type Registry } from '../../../config/registry.ts';
+import { whoseOptions } from '../../../config/adapters/each-adapter.ts';
+import { withLetters } from '../../../config/certificates/identifiers.ts';
+import { optionFields } from '../../../config/registry/option-fields.ts';
+import { type AdapterKind, adapterEntry, providerOf, type Registry } from '../../../config/registry/registry.ts';
 import { identifierKey } from '../../../core/names/identifier.ts';
 import { accountOf } from '../../../core/spec/account.ts';
 import { deployHookTarget, hookText } from '../../../core/spec/hooks.ts';

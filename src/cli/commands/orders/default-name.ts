@@ -1,4 +1,4 @@
-import { withLetters } from '../../../config/identifiers.ts';
+import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { fail, isFailure } from '../../../core/errors/errors.ts';
 import { freeName, type Meant, type Member, meantBy, numberedName } from '../../../core/names/default-name.ts';
 import { type Identifier, identifierKey } from '../../../core/names/identifier.ts';

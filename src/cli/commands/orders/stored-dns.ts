@@ -1,4 +1,4 @@
-import { type AdapterOfKind, whoseOptions } from '../../../config/each-adapter.ts';
+import { type AdapterOfKind, whoseOptions } from '../../../config/adapters/each-adapter.ts';
 import type { NamedAdapter } from '../../../core/spec/spec.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import { durationMs } from '../../../core/text/span.ts';

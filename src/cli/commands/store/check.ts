@@ -1,4 +1,4 @@
-import { withLetters } from '../../../config/identifiers.ts';
+import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { adviceWithoutSettings } from '../../../core/lineage/not-renewed.ts';
 import { checkStore as check, type Mended } from '../../../whole-store.ts';
 import type { Run, Session } from '../../context.ts';

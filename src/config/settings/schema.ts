@@ -1,0 +1,210 @@
+import { knownIssuers } from '../../core/ca/known-issuers.ts';
+import { isAddress } from '../../core/names/contact.ts';
+import { bracketsOr, formatHostPort, parseHostPort } from '../../core/names/host-port.ts';
+import { isLineageName } from '../../core/names/identifiers.ts';
+import { accountNameForm, accountNameRule } from '../../core/spec/account.ts';
+import { accountKeyTypes } from '../../core/spec/account-key.ts';
+import { oneOf } from '../../core/text/one-of.ts';
+import { duration, resolverAddress, wholePath, z } from '../../define.ts';
+import { wishes } from '../certificates/certificate-options.ts';
+import { eabFields } from '../options/external-account.ts';
+import { isKeyReference } from '../options/store-key.ts';
+
+/** The schema of certfleet.yaml, except the options of adapters, which have their own schemas. */
+
+const name = (title: string) => z.string().min(1).meta({ title });
+
+const adapter = (title: string) =>
+  z.looseObject({ type: z.string().min(1).meta({ title: 'Type of the adapter' }) }).meta({ title });
+
+const emails = z
+  .union([z.string(), z.array(z.string())], { error: 'must be an e-mail address or a list of them' })
+  .transform((value) => (typeof value === 'string' ? [value] : value))
+  .refine((list) => list.every(isAddress), {
+    error: 'must be an e-mail address like ops@example.com, or a list of them',
+  });
+
+const issuer = z.strictObject({
+  directory: z
+    .string()
+    .min(1)
+    .meta({
+      title: `The CA’s ACME directory: an https:// URL, or one of ${Object.keys(knownIssuers).join(', ')}`,
+      examples: ['letsencrypt', 'https://ca.example.internal/acme/directory'],
+    }),
+  email: emails.default([]).meta({ title: 'E-mail addresses for the CA; optional', examples: ['ops@example.com'] }),
+  agreeToTerms: z.boolean().default(false).meta({ title: 'You have read the CA’s terms of service and agree to them' }),
+  caFile: wholePath()
+    .optional()
+    .meta({
+      title: 'PEM file with root certificates to trust for the CA’s HTTPS server, besides the public ones',
+      description:
+        'If the CA signs certificates with its root and sends no intermediate, the file must contain that root, too.',
+      examples: ['/etc/ssl/private-ca.pem'],
+    }),
+  onlyThisCa: z
+    .boolean()
+    .optional()
+    .meta({ title: 'Trust only the root certificates in `caFile` for the CA’s HTTPS server, not the public ones' }),
+  test: z
+    .boolean()
+    .optional()
+    .meta({ title: 'A CA that is not publicly trusted (staging, Pebble, a private one): names need no public suffix' }),
+  testDirectory: z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ title: 'Directory for --staging and --dry-run; built in for letsencrypt and google' }),
+  newAccount: z
+    .boolean()
+    .optional()
+    .meta({ title: 'Let `renew` open a new account if the CA says that this one is deactivated' }),
+  account: z
+    .string()
+    .regex(accountNameForm, { error: accountNameRule })
+    .optional()
+    .meta({
+      title: 'Name of the account, if you use several at this CA',
+      description: 'By default the key id of `eab`, else `default`.',
+      examples: ['tenant-2'],
+    }),
+  eab: eabFields.optional().meta({
+    title: 'External account binding (EAB), for a CA that opens accounts only for its customers',
+  }),
+  accountKey: z
+    .enum(accountKeyTypes, { error: oneOf(accountKeyTypes) })
+    .optional()
+    .meta({ title: 'Type of a new account key: ES256 (default), ES384, RS256 or EdDSA, which few CAs accept' }),
+});
+
+const keyReference = z.string().refine(isKeyReference, {
+  error: 'expected a reference to the key: file:/path, env:NAME or credential:NAME (of systemd)',
+});
+
+const storeKey = z
+  .union([keyReference, z.array(keyReference).min(1)])
+  .transform((value) => (typeof value === 'string' ? [value] : value));
+
+const hostPort = (example: string, port: number) =>
+  z
+    .string()
+    .refine((text) => parseHostPort(text, port) !== undefined, {
+      error: bracketsOr(`must be an address and a port, like ${example}`),
+    })
+    .transform((text) => formatHostPort(parseHostPort(text, port)!)); // checked above
+
+const port = () => {
+  const error = 'must be a number from 1 to 65535';
+  return z.int({ error }).min(1, { error }).max(65_535, { error });
+};
+
+const identifier = z.union([z.string(), z.strictObject({ name: z.string(), solver: z.string().min(1) })], {
+  error: 'expected a name or an address in quotes, or one with its solver, like { name: "*.example.net", solver: dns }',
+});
+
+const hook = (title: string, example: string) =>
+  z
+    .string()
+    .min(1)
+    .optional()
+    .meta({ title, examples: [example] });
+
+const certificate = z.strictObject({
+  name: z
+    .string()
+    .refine(isLineageName, { error: 'a name is 1 to 100 of a-z 0-9 . _ - and does not begin with a hyphen' })
+    .meta({ title: 'Name of the certificate, in status, files and messages', examples: ['www.example.com'] }),
+  identifiers: z.array(identifier).meta({
+    title:
+      'DNS names (also *.example.com) and IP addresses, at most 100; `{ name, solver }` for one with another solver',
+    examples: [
+      ['example.com', '*.example.com'],
+      ['abc.example.com', { name: '*.example.net', solver: 'dns' }],
+    ],
+  }),
+  issuer: name('One of `issuers`; may be left out if there is only one').optional(),
+  solver: name(
+    'One of `solvers`; may be left out if there is only one, or if every identifier names its own',
+  ).optional(),
+  deploy: z
+    .array(
+      z.string().refine((text) => !/^files:(?!\/)/.test(text), { error: 'expected an absolute path after files:' }),
+    )
+    .default([])
+    .meta({ title: 'The `deployers` to use, in this order; `files:/folder` needs no deployer' }),
+  endpoints: z
+    .array(hostPort('www.example.com:443', 443))
+    .default([])
+    .meta({
+      title: 'host:port of servers to check over TLS after a delivery; port 443 if left out',
+      examples: [['www.example.com:443']],
+    }),
+  ...wishes,
+  hooks: z
+    .strictObject({
+      pre: hook('Runs before the order, once in a run', 'systemctl stop nginx'),
+      post: hook('Runs after all certificates of the run, once, also after a failure', 'systemctl start nginx'),
+      deploy: hook('Runs for each new certificate, after its targets', 'systemctl reload postfix'),
+      first: z.strictObject({ pre: z.string(), post: z.string(), deploy: z.string() }).partial().optional().meta({
+        title:
+          'Shell lines that run before each of these, also if flags of `renew` replace it; `import` writes them, such as for the programs in certbot’s `renewal-hooks`. A line may set the variable `s`, which becomes the exit code',
+      }),
+    })
+    .optional()
+    .meta({ title: 'Shell commands around orders, as certbot’s hooks' }),
+});
+
+/** With less, no step could be finished in time, or a lease would end before it can be renewed. */
+const atLeastSecond = (title: string) => duration(title).refine((ms) => ms >= 1_000, { error: 'must be at least 1s' });
+
+export const configuration = z.strictObject({
+  store: adapter('Where to store state, keys and certificates').optional(),
+  storeKey: storeKey.optional().meta({
+    title:
+      'Encrypts private keys and credentials in the store: where the key is, `file:/path`, `env:NAME` or `credential:NAME`',
+    description: 'Of several keys, the first one encrypts, and all decrypt. `certfleet store key FILE` makes a key.',
+    examples: ['file:/etc/certfleet/store.key', ['file:/etc/certfleet/new.key', 'file:/etc/certfleet/old.key']],
+  }),
+  issuers: z.record(z.string().min(1), issuer).default({}).meta({ title: 'CAs, by names of your choice' }),
+  solvers: z
+    .record(z.string().min(1), adapter('How to answer a challenge'))
+    .default({})
+    .meta({ title: 'Ways to answer challenges, by names of your choice' }),
+  balancers: z
+    .record(z.string().min(1), adapter('A load balancer'))
+    .default({})
+    .meta({ title: 'Load balancers that solvers and deployers change, by names of your choice' }),
+  deployers: z
+    .record(z.string().min(1), adapter('Where to deploy a certificate'))
+    .default({})
+    .meta({ title: 'Places to deploy certificates to, by names of your choice' }),
+  certificates: z.array(certificate).default([]).meta({ title: 'The certificates to get and renew' }),
+  preflight: z
+    .strictObject({
+      resolvers: z
+        .array(resolverAddress())
+        .default([])
+        .meta({
+          title: 'Resolvers that see what the CA sees; the machine’s own if empty',
+          examples: [['1.1.1.1', '9.9.9.9:53']],
+        }),
+      http01Port: port()
+        .default(80)
+        .meta({ title: 'Port that the CA connects to for HTTP-01: 80, except for test CAs' }),
+      tlsAlpn01Port: port()
+        .optional()
+        .meta({ title: 'Port that the CA connects to for TLS-ALPN-01: 443, except for test CAs' }),
+    })
+    .default({ resolvers: [], http01Port: 80 })
+    .meta({ title: 'The checks before an order' }),
+  shutdownBudget: atLeastSecond('How long to clean up after SIGINT or SIGTERM').prefault('8s'),
+  leaseTtl: atLeastSecond('How long a process may show no sign of life before another one takes over').prefault('60s'),
+  deployTimeout: atLeastSecond('How long an endpoint may serve the old certificate before there is an alarm').default(
+    120_000,
+  ),
+  deployDeadline: atLeastSecond('How long a deployment to one target may take; after that it is pending').default(
+    300_000,
+  ),
+});
+
+export type Configuration = z.infer<typeof configuration>;
