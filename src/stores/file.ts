@@ -82,17 +82,17 @@ function openFileStore(root: string, world: World): Store {
     ReturnType<typeof createBatches<Content, PromiseSettledResult<string | undefined>>>
   >();
   function creating(folder: string) {
-    const batches = creations.get(folder) ?? createBatches(createAll);
+    // A moment later, so that creations that are requested together share one batch.
+    const batches = creations.get(folder) ?? createBatches(createAll, () => Promise.resolve());
     creations.set(folder, batches);
     return batches;
   }
 
   async function draft(place: Place, document: StoredDocument, spare?: string): Promise<string> {
     const content = encodeStored(document);
-    const isFirst = document.number === 1 && !(await files.stat(place.folder));
     for (let tries = 1; ; tries += 1) {
       try {
-        if (isFirst || tries > 1) await files.makeFolders(place.folder, folderMode);
+        if (tries > 1) await files.makeFolders(place.folder, folderMode);
         return await files.draft(place.folder, content, fileMode, spare);
       } catch (error) {
         // Another process has just removed the folder because it was empty.
@@ -206,10 +206,11 @@ function openFileStore(root: string, world: World): Store {
     signal: AbortSignal,
   ): Promise<readonly PromiseSettledResult<string | undefined>[]> {
     const { folder } = contents[0]!.place;
-    const names = await listed(folder);
+    const names = await files.list(folder);
+    if (!names) await files.makeFolders(folder, folderMode);
     const firsts = new Map<Content, First>();
     for (const one of contents)
-      if (numbersOf(one.place.stem, names).length === 0)
+      if (numbersOf(one.place.stem, names ?? []).length === 0)
         firsts.set(one, { ...one, document: following(undefined, one) });
     const written = writeFirsts(folder, [...firsts.values()], files, {
       draft: (place, document) => drafts.run(() => draft(place, document), signal),

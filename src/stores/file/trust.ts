@@ -14,12 +14,22 @@ export interface Trust {
   readonly file: ReadOptions;
 }
 
+const done = Promise.resolve();
+
 export function createTrust(root: string, files: Files): Trust {
   const trusted = new Set<string>();
+  /** The checks that run now, because thousands of documents may be written at once. */
+  const running = new Map<string, Promise<void>>();
   const refuse = (found: Untrusted) => untrusted(root, found);
 
-  async function folder(path: string): Promise<void> {
-    if (trusted.has(path)) return;
+  function folder(path: string): Promise<void> {
+    if (trusted.has(path)) return done;
+    const check = running.get(path) ?? checked(path).finally(() => running.delete(path));
+    running.set(path, check);
+    return check;
+  }
+
+  async function checked(path: string): Promise<void> {
     const parent = path === root ? undefined : dirname(path);
     if (parent !== undefined) await folder(parent);
     const found = await files.untrusted(path, parent);
