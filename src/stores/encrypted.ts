@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createBatches } from '../core/async/batches.ts';
 import { fail, isFailure } from '../core/errors/errors.ts';
 import { decodeDocument, encodeDocument } from '../core/lineage/lineage.ts';
 import { spreadable } from '../lib/spreadable.ts';
@@ -182,10 +183,11 @@ function encrypted(inner: Store, { keys, random }: Encryption): Store {
   const [writing] = keys;
 
   /**
-   * Checks the marker before each secret is written. Another process may have encrypted the store since it was opened,
-   * or changed its key. Otherwise, the secret would be stored in plain text, or its key would be lost.
+   * Checks the marker before a secret is written. Another process may have encrypted the store since it was opened, or
+   * changed its key. Otherwise, the secret would be stored in plain text, or its key would be lost. Secrets that are
+   * written together share a check that begins after all of them.
    */
-  async function admit(signal: AbortSignal): Promise<void> {
+  const admit = createBatches<undefined, undefined>(async (asks, signal) => {
     await (writing
       ? changeMarker(
           inner,
@@ -197,7 +199,8 @@ function encrypted(inner: Store, { keys, random }: Encryption): Store {
           signal,
         )
       : readMarker(inner, signal).then((found) => checkKeys(inner, found?.marker.keys ?? [], keys)));
-  }
+    return asks;
+  });
 
   const corrupt = ({ kind, name }: Key, reason: string) =>
     fail('store/corrupt', { key: `${kind}/${name}`, reason, file: inner.location });
@@ -238,7 +241,7 @@ function encrypted(inner: Store, { keys, random }: Encryption): Store {
     },
     async put(key, bytes, options) {
       if (!isSecret(key)) return inner.put(key, bytes, options);
-      await admit(options.signal);
+      await admit(undefined, options.signal);
       return inner.put(key, writing ? seal(key, bytes, writing, random.bytes(nonceLength)) : bytes, options);
     },
     async *scan(kind, signal) {
