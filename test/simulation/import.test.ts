@@ -186,6 +186,29 @@ describe('adopt', () => {
     expect(await renew(world)).toBe('unchanged');
   });
 
+  it('stores no lineage without its key and version, and the next one does the rest, wherever it is killed', async () => {
+    const { other } = await worlds();
+    const names = ['a1', 'b1', 'c1'];
+    const found = foundOf(...(await Promise.all(names.map((name) => made(other, name, [`${name}.example.test`])))));
+    for (let at = 1; ; at++) {
+      const world = await createSimulatedWorld({ clock: other.clock, between: () => httpTo(other.ca) });
+      const killed = dyingStore(world.store, at);
+      await adopt(world.replica(1, { store: killed.store }), found, write, signal);
+      world.dead.add(1);
+      const begun = await Promise.all(names.map((name) => world.readLineage(name)));
+      for (const lineage of begun.filter((one) => one !== undefined)) {
+        const version = { lineage: lineage.name, id: lineage.current!.id };
+        expect((await readBundle(world.replica(2), version, signal)).id).toBe(version.id);
+      }
+      const left = begun.filter((lineage) => !lineage).length;
+      const again = await resultsOf(world.replica(2), found);
+      expect(again.filter(([, result]) => result === 'imported')).toHaveLength(left);
+      for (const name of names) expect(await renew(world, name)).toBe('unchanged');
+      if (!killed.died()) break;
+      expect(left).toBeGreaterThan(0);
+    }
+  });
+
   it('takes a newer version of the same certificate, and keeps a newer one of its own', async () => {
     const { other, world } = await worlds();
     const old = foundOf(await made(other, 'abc'));

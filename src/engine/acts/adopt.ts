@@ -18,8 +18,11 @@ import { keyOf, type VersionDocument } from '../run/bundles.ts';
 import { lineageOf, readLineage } from '../run/stored-lineage.ts';
 import { createPlaces, type Placed, placeAll, readOne } from './adopted-names.ts';
 
-/** How many certificates are stored at once: the more, the more of them share an fsync. */
-const atOnce = 4_000;
+/**
+ * How many certificates are stored together. The more, the more of them share an fsync of a folder, and the more memory
+ * they take.
+ */
+const atOnce = 2_500;
 
 export interface AdoptOptions {
   /** Report what would be done, and write nothing. */
@@ -63,21 +66,16 @@ export async function adopt(
     found.certificates.map((one) => readOne(engine, one)),
     places,
   );
-  const results = placed.map((one) => ('result' in one ? one : undefined));
-  const queue = placed.entries();
-  const lane = async (): Promise<void> => {
-    for (const [at, one] of queue) {
-      if ('result' in one) continue;
-      signal.throwIfAborted();
-      results[at] = await store(engine, { ...one, urls, known: known.get(one.name) }, options, signal);
-    }
-  };
-  // Wait for all of them, so that a stopped run leaves no half-written file.
-  const ended = await Promise.allSettled(Array.from({ length: Math.min(atOnce, placed.length) }, lane));
-  const failed = ended.find((one) => one.status === 'rejected' && one.reason !== signal.reason);
-  if (failed?.status === 'rejected') throw failed.reason;
-  const certificates = results.filter((one) => one !== undefined);
-  const remaining = results.length - certificates.length;
+  const results = new Map<Adopted | Placed, Adopted>();
+  const adopting: Adopting[] = [];
+  for (const one of placed)
+    if ('result' in one) results.set(one, one);
+    else adopting.push({ placed: one, urls, known: known.get(one.name) });
+  for (let at = 0; at < adopting.length && !signal.aborted; at += atOnce)
+    for (const [one, result] of await storeAll(engine, adopting.slice(at, at + atOnce), options, signal))
+      results.set(one.placed, result);
+  const certificates = placed.flatMap((one) => results.get(one) ?? []);
+  const remaining = placed.length - certificates.length;
   return { accounts, certificates, ...present({ remaining: remaining === 0 ? undefined : remaining }) };
 }
 
@@ -124,19 +122,79 @@ async function readKnown(engine: Engine, name: string, signal: AbortSignal): Pro
 }
 
 /** A certificate with what the store knows about it. */
-interface Adopting extends Placed {
+interface Adopting {
+  readonly placed: Placed;
   /** The URLs of accounts, by `<directory> <name>`. */
   readonly urls: ReadonlyMap<string, string>;
   readonly known: Known | undefined;
 }
 
-async function store(
+/**
+ * Stores certificates together: all keys and versions, then all lineages, because a lineage names only what is stored.
+ * Returns once nothing is being written, without the certificates that an abort left out.
+ */
+async function storeAll(
   engine: Engine,
-  { found, name, facts, chainPem, keyType, stays, urls, known }: Adopting,
+  group: readonly Adopting[],
   options: AdoptOptions,
   signal: AbortSignal,
-): Promise<Adopted> {
-  const { dryRun, has = [], declared } = options;
+): Promise<ReadonlyMap<Adopting, Adopted>> {
+  const results = new Map<Adopting, Adopted>();
+  /** Runs a step for each certificate, and waits for all of them. */
+  const forEach = async <T extends { readonly one: Adopting }>(all: readonly T[], step: (each: T) => Promise<void>) => {
+    const attempt = async (each: T): Promise<void> => {
+      try {
+        await step(each);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (isFailure(error, 'store/unusable')) throw error;
+        results.set(each.one, failedBy(each.one.placed, error));
+      }
+    };
+    const ended = await Promise.allSettled(all.map(attempt));
+    const failed = ended.find((one) => one.status === 'rejected' && one.reason !== signal.reason);
+    if (failed?.status === 'rejected') throw failed.reason;
+  };
+  const decided: Begun[] = [];
+  const begun: Begun[] = [];
+  await forEach(
+    group.map((one) => ({ one })),
+    async ({ one }) => {
+      decided.push({ one, decision: await decide(engine, one, one.known, options) });
+    },
+  );
+  await forEach(decided, async (each) => {
+    if (!options.dryRun) await storeParts(engine, each.one.placed, each.decision, signal);
+    begun.push(each);
+  });
+  await forEach(begun, async ({ one, decision }) => {
+    results.set(one, await storeLineage(engine, one, decision, options, signal));
+  });
+  return results;
+}
+
+interface Begun {
+  readonly one: Adopting;
+  readonly decision: Decision;
+}
+
+/** What is to be stored of a certificate, and what is reported once that is done. */
+interface Decision {
+  readonly adopted: Adopted;
+  /** The revision that the lineage replaces; null if it is new. */
+  readonly ifRevision: string | null;
+  readonly next?: Lineage | undefined;
+  /** Set if its key and chain are not stored yet. */
+  readonly version?: VersionDocument;
+}
+
+async function decide(
+  engine: Engine,
+  { placed: { found, name, facts, chainPem, keyType, stays }, urls }: Adopting,
+  before: Known | undefined,
+  options: AdoptOptions,
+): Promise<Decision> {
+  const { has = [], declared } = options;
   const wanted = withDeployHook(await specOf(found, { name, identifiers: facts.identifiers }, options));
   const { directory, account = '' } = wanted.issuer.settings;
   const { profile, preferredChain } = wanted;
@@ -161,45 +219,84 @@ async function store(
     notAfter: facts.notAfter,
     ...present({ renamedFrom: name === found.name ? undefined : found.name }),
   };
-  const remarks = [...found.remarks, ...remarksOnKey(keyType, found.nextKeyType)];
-  const said = { ...stayed, remarks, renewAt: renewal.at };
+  const said = {
+    ...stayed,
+    remarks: [...found.remarks, ...remarksOnKey(keyType, found.nextKeyType)],
+    renewAt: renewal.at,
+  };
   const isDeclared = declared?.has(name) ?? false;
-  try {
-    // Read again only if another process was faster since the scan.
-    for (let before = known; ; before = await readKnown(engine, name, signal)) {
-      const { lineage } = before ?? {};
-      const reason = lineage?.current?.id === id ? 'it is in the store already' : stays;
-      const added = lineage && !isDeclared ? addedTo(lineage, wanted) : undefined;
-      if (reason !== undefined && added === undefined) return { ...stayed, result: 'unchanged', reason };
-      const phase = phaseOf(lineage);
-      if (phase !== 'absent' && phase !== 'idle')
-        return { ...said, result: 'failed', reason: 'certfleet is working on it, or has unfinished work' };
-      const now = engine.clock.now();
-      if (reason !== undefined && lineage?.current) {
-        const { current: version, renewal: its = renewal } = lineage;
-        const ran = lineage.deployments[deployHookTarget]?.state === 'current';
-        const there = version.id !== id ? [] : ran ? delivered : has;
-        const next = after(lineage, imported({ wanted, version, renewal: its, has: there, now }));
-        const options = { ifRevision: before?.revision ?? null, signal };
-        if (!dryRun && next)
-          if (!(await stored(engine.store.put({ kind: 'lineage', name }, storable(next).bytes, options)))) continue;
-        return { ...stayed, result: 'joined', reason: `${reason}; ${added}` };
-      }
-      const version = { id, facts, ...issued };
-      const next = after(lineage, imported({ wanted, version, renewal, has: delivered, isDeclared, now }));
-      if (!dryRun && next) {
-        const document: VersionDocument = { chainPem, facts, ...issued };
-        await create(engine, 'key', { lineage: name, id }, { keyPem: found.keyPem.reveal() }, signal);
-        await create(engine, 'version', { lineage: name, id }, document, signal);
-        const options = { ifRevision: before?.revision ?? null, signal };
-        if (!(await stored(engine.store.put({ kind: 'lineage', name }, storable(next).bytes, options)))) continue;
-      }
-      return { ...said, result: lineage ? 'updated' : 'imported' };
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    if (isFailure(error, 'store/unusable')) throw error;
-    return { ...said, result: 'failed', reason: asFailure(error).message };
+  const { lineage, revision: ifRevision = null } = before ?? {};
+  const reason = lineage?.current?.id === id ? 'it is in the store already' : stays;
+  const added = lineage && !isDeclared ? addedTo(lineage, wanted) : undefined;
+  if (reason !== undefined && added === undefined)
+    return { adopted: { ...stayed, result: 'unchanged', reason }, ifRevision };
+  const phase = phaseOf(lineage);
+  if (phase !== 'absent' && phase !== 'idle')
+    return {
+      adopted: { ...said, result: 'failed', reason: 'certfleet is working on it, or has unfinished work' },
+      ifRevision,
+    };
+  const now = engine.clock.now();
+  if (reason !== undefined && lineage?.current) {
+    const { current: version, renewal: its = renewal } = lineage;
+    const ran = lineage.deployments[deployHookTarget]?.state === 'current';
+    const there = version.id !== id ? [] : ran ? delivered : has;
+    const next = after(lineage, imported({ wanted, version, renewal: its, has: there, now }));
+    return { adopted: { ...stayed, result: 'joined', reason: `${reason}; ${added}` }, ifRevision, next };
+  }
+  const version = { id, facts, ...issued };
+  const next = after(lineage, imported({ wanted, version, renewal, has: delivered, isDeclared, now }));
+  return {
+    adopted: { ...said, result: lineage ? 'updated' : 'imported' },
+    ifRevision,
+    next,
+    version: { chainPem, facts, ...issued },
+  };
+}
+
+const failedBy = ({ found, name, facts, keyType }: Placed, error: unknown): Adopted => ({
+  certificate: name,
+  from: found.from,
+  remarks: [...found.remarks, ...remarksOnKey(keyType, found.nextKeyType)],
+  notAfter: facts.notAfter,
+  ...present({ renamedFrom: name === found.name ? undefined : found.name }),
+  renewAt: renewalOfImported(facts, found).at,
+  result: 'failed',
+  reason: asFailure(error).message,
+});
+
+/** Stores the key and the version. If they exist, an earlier import was killed. */
+async function storeParts(
+  engine: Engine,
+  { found, name, facts }: Placed,
+  { version }: Decision,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!version) return;
+  const ref = { lineage: name, id: versionId(facts) };
+  const create = (kind: 'key' | 'version', document: object) =>
+    stored(engine.store.put(keyOf(kind, ref), encodeDocument(document), { ifRevision: null, signal }));
+  const both = [create('key', { keyPem: found.keyPem.reveal() }), create('version', version)];
+  const failed = (await Promise.allSettled(both)).find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+/** Stores the lineage. Decides again if another process was faster. */
+async function storeLineage(
+  engine: Engine,
+  one: Adopting,
+  first: Decision,
+  options: AdoptOptions,
+  signal: AbortSignal,
+): Promise<Adopted> {
+  const { name } = one.placed;
+  for (let decision = first; ; ) {
+    const { adopted, next, ifRevision } = decision;
+    if (options.dryRun || !next) return adopted;
+    if (await stored(engine.store.put({ kind: 'lineage', name }, storable(next).bytes, { ifRevision, signal })))
+      return adopted;
+    decision = await decide(engine, one, await readKnown(engine, name, signal), options);
+    await storeParts(engine, one.placed, decision, signal);
   }
 }
 
@@ -226,17 +323,6 @@ function remarksOnKey(keyType: KeyType | undefined, next: KeyType | undefined): 
       text: `the next key would have been ${next}; it will be ${keyType} as this one, unless you run \`certfleet issue\` with --key-type ${next}`,
     },
   ];
-}
-
-async function create(
-  engine: Engine,
-  kind: 'key' | 'version',
-  version: { readonly lineage: string; readonly id: string },
-  document: object,
-  signal: AbortSignal,
-): Promise<void> {
-  // If it exists, an earlier import was killed.
-  await stored(engine.store.put(keyOf(kind, version), encodeDocument(document), { ifRevision: null, signal }));
 }
 
 /** Returns false if another process was faster. */
