@@ -133,7 +133,7 @@ async function readConfig(files: TrustedFiles, root: string): Promise<ReadonlyMa
 /** Reads a file of a certificate, which is a link to that of the newest version. */
 async function textOf(files: TrustedFiles, folder: string, name: string): Promise<string> {
   const link = join(folder, name);
-  const text = await files.linked(link);
+  const { text } = await files.linked(link);
   if (text === undefined) throw new Error(`${link} is missing: it was never issued`);
   return text;
 }

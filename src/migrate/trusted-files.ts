@@ -10,8 +10,8 @@ export interface TrustedFiles {
    * `maxBytes`.
    */
   text(path: string, maxBytes?: number): Promise<string | undefined>;
-  /** Does the same for a file that the client keeps behind links. */
-  linked(path: string): Promise<string | undefined>;
+  /** Does the same for a file that the client keeps behind links. Also returns where they lead. */
+  linked(path: string): Promise<{ readonly path: string; readonly text: string | undefined }>;
   /** Returns an empty list if the folder does not exist. */
   list(folder: string): Promise<readonly string[]>;
 }
@@ -83,7 +83,7 @@ export async function openTrusted(all: Files, root: string, client: string): Pro
     async linked(path) {
       const place = await files.place(path, seen);
       if (place.untrusted) throw refuse(place.untrusted);
-      return read(place.path);
+      return { path: place.path, text: await read(place.path) };
     },
     async list(folder) {
       await check(folder);

@@ -165,6 +165,7 @@ function walk(path: string, below?: string, judge = usualJudge, seen: SeenFolder
   let stats = start === '/' ? (seen.get('/') ?? fs.lstatSync('/')) : undefined;
   const inRoot = stats && judge.folder('/', stats);
   if (inRoot) return { at, found: inRoot };
+  if (stats) seen.set('/', stats);
   for (let links = 0; ; ) {
     const part = todo.shift();
     if (part === undefined) return { at, stats, folder };
@@ -175,7 +176,8 @@ function walk(path: string, below?: string, judge = usualJudge, seen: SeenFolder
       continue;
     }
     if (stats?.isDirectory()) folder = { at, stats };
-    const next = join(at, part);
+    // `join` takes as long as all else here.
+    const next = at === '/' ? `/${part}` : `${at}/${part}`;
     const before = seen.get(next);
     const there = before ?? statOf(next);
     if (!there) return { at: join(next, ...todo), folder };

@@ -1,4 +1,4 @@
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Secret } from '../../core/errors/secret.ts';
 import type { Files } from '../../ports/files.ts';
 import type { TrustedFiles } from '../trusted-files.ts';
@@ -20,9 +20,6 @@ export interface Live {
   readonly keyPem: Secret;
 }
 
-/** The limit that Linux has, too. */
-const mostLinks = 40;
-
 /**
  * Follows the links in `live/`. If the folder was moved, the paths in the renewal file are below the old one. Throws a
  * plain Error that says what is missing.
@@ -36,22 +33,15 @@ export async function readLive(
     const written = textIn(conf, kind);
     if (written === undefined) throw new Error(`the line \`${kind} = …\` is missing; was the file half written?`);
     const link = movedTo(root, written);
-    const target = await files.readLink(link);
-    if (target === undefined)
+    if ((await files.readLink(link)) === undefined)
       throw new Error(
         (await files.stat(link)) ? `${link} is not a link, as certbot makes it` : `${link} does not exist`,
       );
-    let file = resolve(dirname(link), target);
-    // A reused key is a link to the previous one.
-    for (let hops = 0; hops < mostLinks; hops++) {
-      const next = await files.readLink(file);
-      if (next === undefined) break;
-      file = resolve(dirname(file), next);
-    }
-    // Trust is checked from the first link on, because a link of another user could lead to any file of root.
-    const text = await trusted.linked(link);
-    if (text === undefined) throw new Error(`${link} leads to ${file}, which does not exist`);
-    return { link, file, text };
+    // Trust is checked from the first link on, because a link of another user could lead to any file of root. A reused
+    // key is a link to the previous one.
+    const { path, text } = await trusted.linked(link);
+    if (text === undefined) throw new Error(`${link} leads to ${path}, which does not exist`);
+    return { link, file: path, text };
   };
   const [fullchain, privkey] = [await follow('fullchain'), await follow('privkey')];
   return { fullchain, privkey, chainPem: fullchain.text, keyPem: new Secret(privkey.text) };
