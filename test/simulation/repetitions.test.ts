@@ -3,6 +3,7 @@ import { fail } from '../../src/core/errors/errors.ts';
 import type { Http } from '../../src/ports/http.ts';
 import { fakeClock } from '../../src/testing/fake-clock.ts';
 import { field, type Lie, lyingHttp, refused, type Seen } from '../support/hostile-ca.ts';
+import { sampled } from '../support/seeded.ts';
 import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
@@ -23,6 +24,22 @@ const busy = (path: string, retryAfter: string): Lie => ({
 });
 const again = (path: string, type: string, code = 400) => refused(path, code, { type: acme(type), detail: type });
 
+const busyAnswers = [
+  '/directory',
+  '/new-nonce',
+  '/new-account',
+  '/new-order',
+  '/authorization/',
+  '/challenge/',
+  '/finalize/',
+  '/order/',
+  '/certificate/',
+].flatMap((path) => [
+  [`503 with Retry-After 0 at ${path}`, [busy(path, '0')]] satisfies [string, Lie[]],
+  [`503 with Retry-After 1 at ${path}`, [busy(path, '1')]] satisfies [string, Lie[]],
+  [`503 at ${path}`, [refused(path, 503, {})]] satisfies [string, Lie[]],
+]);
+
 it.each<[what: string, lies: readonly Lie[], finalized?: string]>([
   ['finalize answers `ready`, and so does the order', [], 'ready'],
   ['finalize answers `pending`, and the order is `ready`', [], 'pending'],
@@ -35,21 +52,8 @@ it.each<[what: string, lies: readonly Lie[], finalized?: string]>([
   ['each nonce of newOrder is refused', [again('/new-order', 'badNonce')]],
   ['each nonce of finalize is refused', [again('/finalize/', 'badNonce')]],
   ['the certificate is never there', [again('/certificate/', 'malformed', 404)]],
-  ...[
-    '/directory',
-    '/new-nonce',
-    '/new-account',
-    '/new-order',
-    '/authorization/',
-    '/challenge/',
-    '/finalize/',
-    '/order/',
-    '/certificate/',
-  ].flatMap((path) => [
-    [`503 with Retry-After 0 at ${path}`, [busy(path, '0')]] satisfies [string, Lie[]],
-    [`503 with Retry-After 1 at ${path}`, [busy(path, '1')]] satisfies [string, Lie[]],
-    [`503 at ${path}`, [refused(path, 503, {})]] satisfies [string, Lie[]],
-  ]),
+  // Of the three ways for each path, one; all in a long run.
+  ...sampled(busyAnswers, busyAnswers.length / 3, 'busy'),
 ])('a run asks a CA a bounded number of times, and not in a burst, if %s', async (_what, lies, finalized) => {
   const clock = fakeClock();
   const asked: { readonly path: string; readonly atMs: number }[] = [];
