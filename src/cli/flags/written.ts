@@ -1,6 +1,6 @@
 import { type Places, type Problem, pathText, shown } from '../../config/problems.ts';
 import type { Registry } from '../../config/registry/registry.ts';
-import type { Declared } from '../../config/settings/settings.ts';
+import type { Declared } from '../../config/settings/building.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import type { Session } from '../context.ts';
