@@ -4,9 +4,10 @@ import type { Fields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { World } from '../../ports/world.ts';
 import { balancerError } from '../http/balancer-errors.ts';
+import type { Instance } from '../http/instance.ts';
 import { isRefusal, readFields, readList, readString, refusalOf, UnreadableAnswer } from '../http/json-api.ts';
 import { type AlibabaParams, type AlibabaTrouble, createAlibaba } from './alibaba.ts';
-import { type AlibabaInstance, type AlibabaKeyOptions, alibabaInstance, alibabaKeys } from './credentials.ts';
+import { type AlibabaKeyOptions, alibabaInstance, alibabaKeys } from './credentials.ts';
 
 /** The options that the balancer and the deployer share. */
 export interface ClbOptions extends AlibabaKeyOptions {
@@ -35,7 +36,7 @@ export interface ClbListener {
 
 /** The API of one load balancer. Errors are `balancer/…`, with the API's request ID. */
 export interface Clb {
-  readonly instance: AlibabaInstance;
+  readonly instance: Instance;
   /** Calls an action that changes nothing. */
   read<T>(action: string, params: AlibabaParams, parse: (answer: Fields) => T, signal: AbortSignal): Promise<T>;
   /**

@@ -75,7 +75,7 @@ describe('the instance', () => {
   it.each([true, false])('says who it is, and gives the keys of its role (hardened: %s)', async (hardened) => {
     const { instance, keys, connected, fake } = bench({ hardened });
     expect(await instance.instanceId(never)).toBe('i-bp1example');
-    expect(await instance.regionId(never)).toBe('cn-hangzhou');
+    expect(await instance.region(never)).toBe('cn-hangzhou');
     expect(await instance.privateAddress(never)).toBe('172.16.0.9');
     const { id, secret, token } = await keys.keys(never);
     expect([id, secret, token].map((one) => one?.reveal())).toEqual(['STS.1', 's1', 't1']);

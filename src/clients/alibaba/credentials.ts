@@ -1,10 +1,8 @@
 import { fail } from '../../core/errors/errors.ts';
 import type { Secret } from '../../core/errors/secret.ts';
-import { canonicalAddress } from '../../core/names/identifiers.ts';
 import type { Http } from '../../ports/http.ts';
-import { fixedKeys, type KeySource, refreshedKeys, type TemporaryKeys } from '../http/access-keys.ts';
-import { askSource } from '../http/identity-source.ts';
-import { createMetadataServer, NoMetadata, readTemporaryKeys } from '../http/metadata-server.ts';
+import { fixedKeys, type KeySource, refreshedKeys } from '../http/access-keys.ts';
+import { connectInstance, type Instance } from '../http/instance.ts';
 import { type OidcContext, oidcKeys } from './oidc.ts';
 
 /**
@@ -31,85 +29,43 @@ export interface AlibabaInstanceOptions {
   readonly metadata?: string;
 }
 
-/** The metadata of the ECS instance that certfleet runs on. */
-export interface AlibabaInstance {
-  instanceId(signal: AbortSignal): Promise<string>;
-  regionId(signal: AbortSignal): Promise<string>;
-  privateAddress(signal: AbortSignal): Promise<string>;
-  /** Returns keys of the instance's RAM role. */
-  roleKeys(signal: AbortSignal): Promise<TemporaryKeys>;
-}
-
-const roles = '/latest/meta-data/ram/security-credentials/';
-
-/** Connects to the instance metadata. Calls fail with `config/no-metadata` elsewhere. */
-export function alibabaInstance({
-  http,
-  name,
-  metadata = 'http://100.100.100.200',
-}: AlibabaInstanceOptions): AlibabaInstance {
-  const server = createMetadataServer({
-    http,
-    base: metadata,
-    token: {
-      path: '/latest/api/token',
-      ttlHeader: 'x-aliyun-ecs-metadata-token-ttl-seconds',
-      header: 'x-aliyun-ecs-metadata-token',
-    },
-  });
-  const source = 'the metadata server of this machine';
-  const asking = <T>(fact: string, advice: string, ask: () => Promise<T>): Promise<T> =>
-    askSource({ what: name, fact, source, advice }, ask);
-  const fact = (what: string, path: string, advice: string, isFact: (text: string) => boolean, signal: AbortSignal) =>
-    asking(what, advice, async () => {
-      const text = await server.text(path, signal);
-      if (text === undefined || !isFact(text)) throw new NoMetadata(`${path} has no ${what}`);
-      return text;
-    });
-  return {
-    instanceId: (signal) =>
-      fact(
-        'instance id',
-        '/latest/meta-data/instance-id',
-        backendAdvice,
-        (text) => /^[\w-]{1,100}$/.test(text),
-        signal,
-      ),
-    privateAddress: (signal) =>
-      fact(
-        'private address',
-        '/latest/meta-data/private-ipv4',
-        backendAdvice,
-        (text) => canonicalAddress(text) !== undefined,
-        signal,
-      ),
-    regionId: (signal) =>
-      fact(
-        'region',
-        '/latest/meta-data/region-id',
-        'Give the `region`.',
-        (text) => /^[a-z0-9-]{1,60}$/.test(text),
-        signal,
-      ),
-    roleKeys: (signal) =>
-      asking('an AccessKey', keyAdvice, async () => {
-        const role = (await server.text(roles, signal))?.split('\n')[0]?.trim() ?? '';
-        if (role === '') throw new NoMetadata('no RAM role is attached to this instance');
-        const text = await server.text(`${roles}${encodeURIComponent(role)}`, signal);
-        if (text === undefined) throw new NoMetadata(`the role ${role} has no keys`);
-        return readTemporaryKeys(text, { id: 'AccessKeyId', secret: 'AccessKeySecret', token: 'SecurityToken' });
-      }),
-  };
-}
-
-const backendAdvice = 'Give `backend` with the id of the server and its port.';
 const keyAdvice =
   'Give accessKeyId and accessKeySecret, or `credentials: FILE`, or attach a RAM role to the ECS instance that certfleet runs on, or give the pod one (RRSA).';
+
+/** Connects to the metadata of the ECS instance. */
+export const alibabaInstance = ({
+  metadata = 'http://100.100.100.200',
+  ...context
+}: AlibabaInstanceOptions): Instance =>
+  connectInstance(
+    {
+      base: metadata,
+      token: {
+        path: '/latest/api/token',
+        ttlHeader: 'x-aliyun-ecs-metadata-token-ttl-seconds',
+        header: 'x-aliyun-ecs-metadata-token',
+      },
+      paths: {
+        instanceId: 'instance-id',
+        region: 'region-id',
+        privateAddress: 'private-ipv4',
+        roles: 'ram/security-credentials/',
+      },
+      backend: 'id',
+      role: 'RAM role',
+      keys: {
+        fact: 'an AccessKey',
+        fields: { id: 'AccessKeyId', secret: 'AccessKeySecret', token: 'SecurityToken' },
+        advice: keyAdvice,
+      },
+    },
+    context,
+  );
 
 /** Returns the configured keys, or else those of the pod's role, or else those of the instance's role. */
 export function alibabaKeys(
   options: AlibabaKeyOptions,
-  { instance, ...context }: OidcContext & { readonly instance: AlibabaInstance },
+  { instance, ...context }: OidcContext & { readonly instance: Instance },
 ): KeySource {
   const { accessKeyId: id, accessKeySecret: secret, securityToken: token } = options;
   const { clock, name } = context;

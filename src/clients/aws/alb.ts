@@ -2,10 +2,11 @@ import { createSingleFlight } from '../../core/async/single-flight.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { World } from '../../ports/world.ts';
 import { balancerError } from '../http/balancer-errors.ts';
+import type { Instance } from '../http/instance.ts';
 import { isRefusal } from '../http/json-api.ts';
 import { type Acm, createAcm } from './acm.ts';
 import { type AwsTrouble, createAwsJson, createAwsQuery } from './aws.ts';
-import { type AwsInstance, awsInstance, awsKeySource } from './credentials.ts';
+import { awsInstance, awsKeySource } from './credentials.ts';
 import { createElb, type Elb, type ElbListener } from './elb.ts';
 import type { AwsKeyOptions } from './profile.ts';
 
@@ -56,7 +57,7 @@ interface ConnectContext {
 export interface ConnectedElb {
   readonly elb: Elb;
   readonly place: AlbPlace;
-  readonly instance: AwsInstance;
+  readonly instance: Instance;
   close(): Promise<void>;
 }
 

@@ -1,18 +1,12 @@
 import { fail } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
-import { canonicalAddress } from '../../core/names/identifiers.ts';
 import { userFolder } from '../../lib/files/user-folder.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Processes } from '../../ports/processes.ts';
 import { fixedKeys, type KeySource, refreshedKeys, type TemporaryKeys } from '../http/access-keys.ts';
-import { askLocalService, askSource, readTokenFile } from '../http/identity-source.ts';
-import {
-  createMetadataServer,
-  type KeyFields,
-  type MetadataServer,
-  NoMetadata,
-  readTemporaryKeys,
-} from '../http/metadata-server.ts';
+import { askSource, readLocalService, readTokenFile } from '../http/identity-source.ts';
+import { connectInstance, type Instance } from '../http/instance.ts';
+import { type KeyFields, readTemporaryKeys } from '../http/metadata-server.ts';
 import { keysOfProcess } from './credential-process.ts';
 import { type AwsKeyOptions, nextProfile } from './profile.ts';
 import { assumeRole, assumeRoleWithWebIdentity, type StsContext } from './sts.ts';
@@ -24,15 +18,6 @@ export interface AwsKeyContext extends StsContext {
   readonly metadata?: string;
   /** The user's home folder. */
   readonly home?: string;
-}
-
-/** The metadata of the EC2 instance that certfleet runs on. */
-export interface AwsInstance {
-  instanceId(signal: AbortSignal): Promise<string>;
-  region(signal: AbortSignal): Promise<string>;
-  privateAddress(signal: AbortSignal): Promise<string>;
-  /** Returns keys of the instance's role. */
-  roleKeys(signal: AbortSignal, help?: string): Promise<TemporaryKeys>;
 }
 
 const keyFields: KeyFields = { id: 'AccessKeyId', secret: 'SecretAccessKey', token: 'Token' };
@@ -54,47 +39,32 @@ async function adviceWith({ files, home }: Pick<AwsKeyContext, 'files' | 'home'>
     ? `${path} is not read on its own. To use it for a DNS provider, add --dns-option credentials=${path}; in a configuration, write \`credentials: ${path}\`.`
     : advice;
 }
-const roles = '/latest/meta-data/iam/security-credentials/';
 
-/** Connects to the instance metadata. Calls fail with `config/no-metadata` elsewhere. */
-export function awsInstance({
-  http,
-  name,
+/** Connects to the metadata of the EC2 instance. */
+export const awsInstance = ({
   metadata = 'http://169.254.169.254',
-}: Pick<AwsKeyContext, 'http' | 'name' | 'metadata'>): AwsInstance {
-  const server: MetadataServer = createMetadataServer({
-    http,
-    base: metadata,
-    token: {
-      path: '/latest/api/token',
-      ttlHeader: 'x-aws-ec2-metadata-token-ttl-seconds',
-      header: 'x-aws-ec2-metadata-token',
+  ...context
+}: Pick<AwsKeyContext, 'http' | 'name' | 'metadata'>): Instance =>
+  connectInstance(
+    {
+      base: metadata,
+      token: {
+        path: '/latest/api/token',
+        ttlHeader: 'x-aws-ec2-metadata-token-ttl-seconds',
+        header: 'x-aws-ec2-metadata-token',
+      },
+      paths: {
+        instanceId: 'instance-id',
+        region: 'placement/region',
+        privateAddress: 'local-ipv4',
+        roles: 'iam/security-credentials/',
+      },
+      backend: 'id or address',
+      role: 'IAM role',
+      keys: { fact, fields: keyFields, advice },
     },
-  });
-  const source = 'the metadata server of this machine';
-  const ask = (what: string, path: string, help: string, isFact: (text: string) => boolean, signal: AbortSignal) =>
-    askSource({ what: name, fact: what, source, advice: help }, async () => {
-      const text = await server.text(`/latest/meta-data/${path}`, signal);
-      if (text === undefined || !isFact(text)) throw new NoMetadata(`/latest/meta-data/${path} has no ${what}`);
-      return text;
-    });
-  const backend = 'Give `backend` with the id or address of the server and its port.';
-  return {
-    instanceId: (signal) => ask('instance id', 'instance-id', backend, (text) => /^[\w-]{1,100}$/.test(text), signal),
-    privateAddress: (signal) =>
-      ask('private address', 'local-ipv4', backend, (text) => canonicalAddress(text) !== undefined, signal),
-    region: (signal) =>
-      ask('region', 'placement/region', 'Give the `region`.', (text) => /^[a-z0-9-]{1,60}$/.test(text), signal),
-    roleKeys: (signal, help = advice) =>
-      askSource({ what: name, fact, source, advice: help }, async () => {
-        const role = (await server.text(roles, signal))?.split('\n')[0]?.trim() ?? '';
-        if (role === '') throw new NoMetadata('no IAM role is attached to this instance');
-        const text = await server.text(`${roles}${encodeURIComponent(role)}`, signal);
-        if (text === undefined) throw new NoMetadata(`the role ${role} has no keys`);
-        return readTemporaryKeys(text, keyFields);
-      }),
-  };
-}
+    context,
+  );
 
 /** Returns the configured keys, or the first source of temporary ones. Fails with `config/…` when the keys are used. */
 export function awsKeySource(options: AwsKeyOptions, context: AwsKeyContext): KeySource {
@@ -213,8 +183,6 @@ function containerKeys(
     const { containerTokenFile: file } = options;
     const token = file === undefined ? options.containerToken?.reveal() : await readTokenFile(file, context.files);
     const headers = token === undefined ? {} : { authorization: token };
-    const answer = await askLocalService(context.http, url, headers, signal);
-    if (answer.status !== 200) throw new NoMetadata(`it answered HTTP ${answer.status}`);
-    return readTemporaryKeys(new TextDecoder().decode(answer.body), keyFields);
+    return readTemporaryKeys(await readLocalService(context.http, url, headers, signal), keyFields);
   });
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Http } from '../../ports/http.ts';
 import { type BearerToken, readBearerToken } from '../http/bearer-token.ts';
-import { askLocalService, askSource, localService } from '../http/identity-source.ts';
+import { askLocalService, askSource, localService, readLocalService } from '../http/identity-source.ts';
 import { UnreadableAnswer } from '../http/json-api.ts';
 import { createMetadataServer, NoMetadata } from '../http/metadata-server.ts';
 
@@ -74,9 +74,7 @@ export function managedIdentityToken(
 
   async function fromApp(at: URL, header: Secret): Promise<string> {
     at.search = String(queryOf('2019-08-01'));
-    const { status, body } = await askLocalService(http, at, { 'x-identity-header': header.reveal() }, signal);
-    if (status !== 200) throw new NoMetadata(`it answered HTTP ${status}`);
-    return new TextDecoder().decode(body);
+    return readLocalService(http, at, { 'x-identity-header': header.reveal() }, signal);
   }
 
   /**
@@ -96,8 +94,6 @@ export function managedIdentityToken(
     if (key === undefined)
       throw new NoMetadata(`the key ${path} cannot be read: certfleet must be root or in the group himds`);
     const authorization = `Basic ${new TextDecoder().decode(key)}`;
-    const { status, body } = await askLocalService(http, at, { ...headers, authorization }, signal);
-    if (status !== 200) throw new NoMetadata(`it answered HTTP ${status}`);
-    return new TextDecoder().decode(body);
+    return readLocalService(http, at, { ...headers, authorization }, signal);
   }
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
 import type { Http } from '../../ports/http.ts';
 import { type BearerToken, readBearerToken } from '../http/bearer-token.ts';
-import { askLocalService, askSource, localService, mostTokenBytes, readTokenFile } from '../http/identity-source.ts';
+import { askSource, localService, mostTokenBytes, readLocalService, readTokenFile } from '../http/identity-source.ts';
 import {
   type ApiAnswer,
   type JsonApi,
@@ -128,11 +128,7 @@ async function subjectToken(
   return askSource(asking, async () => {
     let text: string;
     if ('file' in source) text = await readTokenFile(source.file, files);
-    else {
-      const { status, body } = await askLocalService(http, source.url, source.headers, signal);
-      if (status !== 200) throw new NoMetadata(`it answered HTTP ${status}`);
-      text = new TextDecoder().decode(body).trim();
-    }
+    else text = (await readLocalService(http, source.url, source.headers, signal)).trim();
     const token = field === undefined ? text : fieldOf(text, field);
     if (token === '') throw new NoMetadata('it is empty');
     return new Secret(token);

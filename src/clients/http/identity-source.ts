@@ -91,3 +91,10 @@ export function askLocalService(
     ...present({ connectTo: url.protocol === 'http:' ? connectTo : undefined }),
   });
 }
+
+/** Returns the text that such a service answers. Fails with {@link NoMetadata} for any status but 200. */
+export async function readLocalService(...request: Parameters<typeof askLocalService>): Promise<string> {
+  const { status, body } = await askLocalService(...request);
+  if (status !== 200) throw new NoMetadata(`it answered HTTP ${status}`);
+  return new TextDecoder().decode(body);
+}
