@@ -1,4 +1,4 @@
-import { type CertbotOption, certbotOptions, certbotVerbs } from '../src/migrate/certbot/options.ts';
+import { type CertbotOption, certbotOptions, certbotVerbs } from '../src/migrate/certbot/flag-table.ts';
 import { code, table } from './markdown.ts';
 
 /** docs/reference/certbot.md: certbot's commands and options, from the table that reads them. */

@@ -51,7 +51,7 @@ export const houses: readonly House[] = [
       { room: 'spec' },
       { room: 'trust' },
       { room: 'lineage' },
-      { room: 'path' },
+      { room: 'request-path' },
       { room: 'plan' },
       { room: 'lineage/work' },
     ],

@@ -244,7 +244,7 @@ export interface AdapterContext<Options> {
 export interface NamedBalancer {
   /** The options of the balancer, resolved by its own definition. */
   readonly options: unknown;
-  /** For the mark of what is uploaded (`core/path/own-mark.ts`): 12 hex digits, from the store's id. */
+  /** For the mark of what is uploaded (`core/request-path/own-mark.ts`): 12 hex digits, from the store's id. */
   readonly owner: string;
 }
 

@@ -9,7 +9,7 @@ import { type Answer, MalformedAnswer, toAnswer } from './answer.ts';
 import type { Signer } from './jws.ts';
 import { createNonces } from './nonces.ts';
 import { problemOf } from './problem.ts';
-import { refusal } from './problem-error.ts';
+import { refusal } from './problem-verdict.ts';
 
 /** How often to sign a request again after badNonce. Tests refuse 50 % of nonces, so this fails once in 2^25. */
 const mostBadNonces = 25;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { keys, type TestClb, testClb } from '../clients/alibaba/test-clb.ts';
 import { CertfleetError } from '../core/errors/errors.ts';
-import { nameWithMark } from '../core/path/own-mark.ts';
+import { nameWithMark } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import type { WantedRules } from '../ports/balancer.ts';

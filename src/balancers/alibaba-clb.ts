@@ -14,7 +14,7 @@ import {
 } from '../clients/alibaba/clb-rules.ts';
 import { isRefusal, readString } from '../clients/http/json-api.ts';
 import { fail, isFailure } from '../core/errors/errors.ts';
-import { markIn } from '../core/path/own-mark.ts';
+import { markIn } from '../core/request-path/own-mark.ts';
 import type { Fields, Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { alibabaKeys, defineBalancer, endpoint, z } from '../define.ts';

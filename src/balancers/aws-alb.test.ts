@@ -3,7 +3,7 @@ import { isLong, seeded } from '../../test/support/seeded.ts';
 import { watchWrites } from '../core/async/writes.ts';
 import { CertfleetError } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
-import { nameWithMark } from '../core/path/own-mark.ts';
+import { nameWithMark } from '../core/request-path/own-mark.ts';
 import type { WantedRules } from '../ports/balancer.ts';
 import type { World } from '../ports/world.ts';
 import { createFakeApi, type FakeAnswer, type FakeRequest } from '../testing/fake-api.ts';

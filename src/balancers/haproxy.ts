@@ -13,7 +13,7 @@ import {
 import { createHaproxySocket, isAdminWord, socketPattern } from '../clients/haproxy/haproxy.ts';
 import { createHaproxyMap, type HaproxyMap, type MapEntry } from '../clients/haproxy/map.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
-import { markIn } from '../core/path/own-mark.ts';
+import { markIn } from '../core/request-path/own-mark.ts';
 import { defineBalancer, wholePath, z } from '../define.ts';
 import type { Balancer } from '../ports/balancer.ts';
 

@@ -15,7 +15,7 @@ import { lastWords } from '../clients/folders/target.ts';
 import { runNginx } from '../clients/nginx.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { parseEndpoint } from '../core/names/endpoint.ts';
-import { markIn } from '../core/path/own-mark.ts';
+import { markIn } from '../core/request-path/own-mark.ts';
 import { defineBalancer, passEnvironment, wholePath, z } from '../define.ts';
 import type { Balancer } from '../ports/balancer.ts';
 

@@ -24,7 +24,7 @@ import { type ConnectContext, secretsFrom, unknownType } from './context.ts';
 import { digestOf } from './digest.ts';
 import type { Prepared } from './pool.ts';
 
-/** Returns the mark on a store's objects at a balancer (`core/path/own-mark.ts`). */
+/** Returns the mark on a store's objects at a balancer (`core/request-path/own-mark.ts`). */
 export const ownerOf = (storeId: string): string =>
   createHash('sha256').update(`certfleet owner ${storeId}`).digest('hex').slice(0, 12);
 

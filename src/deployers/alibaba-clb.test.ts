@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { keys, type TestClb, testClb } from '../clients/alibaba/test-clb.ts';
 import { Secret } from '../core/errors/secret.ts';
-import { nameWithMark } from '../core/path/own-mark.ts';
+import { nameWithMark } from '../core/request-path/own-mark.ts';
 import { present } from '../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { pki } from '../x509/pki.ts';

@@ -12,7 +12,7 @@ import {
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { isRefusal, readString, refusalOf } from '../clients/http/json-api.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
-import { markIn } from '../core/path/own-mark.ts';
+import { markIn } from '../core/request-path/own-mark.ts';
 import type { Fields, Json } from '../core/text/json.ts';
 import { defineDeployer, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';

@@ -4,7 +4,7 @@ import { type ElbCertificate, type ElbListener, ownTags, type Tags, tagKeys, tag
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { isRefusal } from '../clients/http/json-api.ts';
 import { isFailure } from '../core/errors/errors.ts';
-import { markIn, nameWithMark } from '../core/path/own-mark.ts';
+import { markIn, nameWithMark } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
 import { isFields } from '../core/text/json.ts';
 import { defineDeployer, endpoint, z } from '../define.ts';

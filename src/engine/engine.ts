@@ -82,7 +82,7 @@ export async function inPass<T>(process: EngineProcess, run: (engine: Engine) =>
 export interface ConnectionPool {
   /** Opens the connections of one pass. Secrets are read once; a connection whose secrets have changed is replaced. */
   open(): PassConnections;
-  /** The mark of this store's objects (`core/path/own-mark.ts`). */
+  /** The mark of this store's objects (`core/request-path/own-mark.ts`). */
   readonly owner: string;
 }
 
@@ -104,7 +104,7 @@ export interface Connections {
   forgetDeployed(lineage: string): Promise<void>;
   /** Returns the declared balancers and those of these stored specs, each once. */
   balancers(stored: readonly StoredSpec[]): Promise<readonly Balancer[]>;
-  /** The mark of this store's objects (`core/path/own-mark.ts`). */
+  /** The mark of this store's objects (`core/request-path/own-mark.ts`). */
   readonly owner: string;
   looks(settings: PreflightSettings): Looks;
   readonly hooks: HookSurroundings;

@@ -1,4 +1,4 @@
-import { certbotVerbs, insteadOf, native, noStapling } from './certbot/options.ts';
+import { certbotVerbs, insteadOf, native, noStapling } from './certbot/flag-table.ts';
 import { isOfDnsPlugin } from './certbot/plugin-flags.ts';
 
 /** Commands and flags of lego and acme.sh, and what to use instead. Those of certbot are in its table. */

@@ -98,7 +98,7 @@ export interface WantedRules {
 }
 
 export interface WantedGroup {
-  /** At most 40 of `a-z0-9-`; see `core/path/own-mark.ts`. */
+  /** At most 40 of `a-z0-9-`; see `core/request-path/own-mark.ts`. */
   readonly name: string;
   readonly backends: readonly Backend[];
   /** For the group's tags: the lineage for which it was first created. */

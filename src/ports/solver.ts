@@ -2,7 +2,7 @@ import type { ChallengeType } from '../core/ca/challenge-type.ts';
 import type { PersistAccount } from '../core/ca/persist-record.ts';
 import type { KeptRecord } from '../core/lineage/lineage.ts';
 import type { Identifier } from '../core/names/identifier.ts';
-import type { Hop } from '../core/path/hop.ts';
+import type { Hop } from '../core/request-path/hop.ts';
 import type { Json } from '../core/text/json.ts';
 
 export type { ChallengeType };

@@ -2,7 +2,7 @@ import { challengePath } from '../core/ca/challenge-path.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { remoteText } from '../core/errors/remote-text.ts';
 import type { Identifier } from '../core/names/identifier.ts';
-import { failedAt, type Hop } from '../core/path/hop.ts';
+import { failedAt, type Hop } from '../core/request-path/hop.ts';
 import { isToken, toBase64url } from '../core/text/encoding.ts';
 import { defineSolver, z } from '../define.ts';
 import type { Probe, Solver, SolverAccount } from '../ports/solver.ts';

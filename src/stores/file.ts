@@ -8,7 +8,7 @@ import { defineStore, wholePath, z } from '../define.ts';
 import type { Key, SetAside, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
 import { encodeStored, noPredecessor, type StoredDocument } from './file/document.ts';
-import { type Content, type First, writeFirsts } from './file/firsts.ts';
+import { type Content, type First, writeFirsts } from './file/first-revisions.ts';
 import { numbersOf, type Place, pathOf, placeOf } from './file/layout.ts';
 import { type Current, createReader, maxRereads } from './file/reader.ts';
 import { scrubKind } from './file/scrub.ts';

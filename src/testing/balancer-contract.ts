@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { createTurns } from '../core/async/turns.ts';
 import { isFailure } from '../core/errors/errors.ts';
-import { markIn, nameWithMark } from '../core/path/own-mark.ts';
+import { markIn, nameWithMark } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
 import type { Backend, Balancer, WantedRule, WantedRules } from '../ports/balancer.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it, test } from 'vitest';
 import definition from '../../src/balancers/alibaba-clb.ts';
 import { CertfleetError } from '../../src/core/errors/errors.ts';
-import { nameWithMark } from '../../src/core/path/own-mark.ts';
+import { nameWithMark } from '../../src/core/request-path/own-mark.ts';
 import type { Json } from '../../src/core/text/json.ts';
 import type { Balancer, WantedRules } from '../../src/ports/balancer.ts';
 import { balancerContract, type EffectWatch } from '../../src/testing/balancer-contract.ts';

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import aws from '../../src/balancers/aws-alb.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
-import { nameWithMark } from '../../src/core/path/own-mark.ts';
+import { nameWithMark } from '../../src/core/request-path/own-mark.ts';
 import type { Json } from '../../src/core/text/json.ts';
 import type { Backend, Balancer, WantedRules } from '../../src/ports/balancer.ts';
 import { balancerContract, type EffectWatch } from '../../src/testing/balancer-contract.ts';

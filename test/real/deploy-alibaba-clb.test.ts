@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it, test } from 'vitest';
 import balancerDefinition from '../../src/balancers/alibaba-clb.ts';
 import type { CertfleetError } from '../../src/core/errors/errors.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
-import { markIn } from '../../src/core/path/own-mark.ts';
+import { markIn } from '../../src/core/request-path/own-mark.ts';
 import type { Json } from '../../src/core/text/json.ts';
 import definition from '../../src/deployers/alibaba-clb.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';

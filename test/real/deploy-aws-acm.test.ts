@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import alb from '../../src/balancers/aws-alb.ts';
-import { markIn } from '../../src/core/path/own-mark.ts';
+import { markIn } from '../../src/core/request-path/own-mark.ts';
 import acm from '../../src/deployers/aws-acm.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';

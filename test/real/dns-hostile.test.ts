@@ -2,7 +2,7 @@ import { createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/engine.ts';
 import { createLooks } from '../../src/engine/looks/looks.ts';
-import { lookAtPath } from '../../src/engine/looks/path.ts';
+import { lookAtPath } from '../../src/engine/looks/request-path.ts';
 import { createServerPoll } from '../../src/engine/zones/server-poll.ts';
 import { createZones } from '../../src/engine/zones/zone.ts';
 import { systemClock } from '../../src/lib/clock.ts';

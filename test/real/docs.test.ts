@@ -9,7 +9,7 @@ import { main } from '../../src/cli/main.ts';
 import { parseArguments } from '../../src/cli/program.ts';
 import { errorTable } from '../../src/core/errors/error-table.ts';
 import { registry } from '../../src/generated/registry.ts';
-import { optionOfFlag } from '../../src/migrate/certbot/options.ts';
+import { optionOfFlag } from '../../src/migrate/certbot/flag-table.ts';
 import { readCertbot } from '../../src/migrate/certbot/words.ts';
 import { splitAtCertbot } from '../../src/migrate/other-clients.ts';
 import { commandLine } from '../support/command-line.ts';

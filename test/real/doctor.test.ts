@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import type { Hop } from '../../src/core/path/hop.ts';
+import type { Hop } from '../../src/core/request-path/hop.ts';
 import { balancerId, type Cluster, type ClusterConfiguration, startCluster } from '../support/alibaba-cluster.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { buildCertfleet, type Certfleet, succeeded } from '../support/e2e.ts';

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
-import { optionOfFlag } from '../../src/migrate/certbot/options.ts';
+import { optionOfFlag } from '../../src/migrate/certbot/flag-table.ts';
 import { isOfDnsPlugin } from '../../src/migrate/certbot/plugin-flags.ts';
 import { buildCertfleet, type Certfleet, type Ran, succeeded } from '../support/e2e.ts';
 import { startPebble } from '../support/pebble.ts';

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { nameWithMark } from '../../src/core/path/own-mark.ts';
+import { nameWithMark } from '../../src/core/request-path/own-mark.ts';
 import { type AlibabaClb, startAlibabaClb } from '../support/alibaba-clb.ts';
 import { createOracle } from '../support/alibaba-oracle.ts';
 import { startNodes } from '../support/alibaba-world.ts';

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { markIn } from '../../src/core/path/own-mark.ts';
+import { markIn } from '../../src/core/request-path/own-mark.ts';
 import { startCluster } from '../support/alibaba-cluster.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { buildCertfleet, type Certfleet, documents, readLineage, succeeded } from '../support/e2e.ts';

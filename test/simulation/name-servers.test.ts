@@ -5,7 +5,7 @@ import { isDnsName, isWithin } from '../../src/core/names/dns-name.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { lookAtEndpoint } from '../../src/engine/looks/endpoint.ts';
 import { createLooks } from '../../src/engine/looks/looks.ts';
-import { lookAtPath } from '../../src/engine/looks/path.ts';
+import { lookAtPath } from '../../src/engine/looks/request-path.ts';
 import { findHiddenWildcard } from '../../src/engine/looks/wildcard.ts';
 import { createServerPoll } from '../../src/engine/zones/server-poll.ts';
 import { createZones } from '../../src/engine/zones/zone.ts';

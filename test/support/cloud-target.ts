@@ -1,4 +1,4 @@
-import { nameWithMark } from '../../src/core/path/own-mark.ts';
+import { nameWithMark } from '../../src/core/request-path/own-mark.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import type { Note } from '../../src/ports/solver.ts';
 

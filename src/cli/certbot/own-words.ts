@@ -1,7 +1,7 @@
 import { parseIdentifiers } from '../../config/certificates/identifiers.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
-import { certbotOptions, certbotVerbs } from '../../migrate/certbot/options.ts';
+import { certbotOptions, certbotVerbs } from '../../migrate/certbot/flag-table.ts';
 import type { CertbotWords } from '../../migrate/certbot/words.ts';
 import type { Session } from '../context.ts';
 import { nameAsCertbot, namedByDomains } from './certificate.ts';

@@ -1,7 +1,7 @@
 import type { Registry } from '../../config/registry/registry.ts';
 import { knownIssuers } from '../../core/ca/known-issuers.ts';
 import { errorTable } from '../../core/errors/error-table.ts';
-import { certbotOptions, certbotVerbs, type ValueKind } from '../../migrate/certbot/options.ts';
+import { certbotOptions, certbotVerbs, type ValueKind } from '../../migrate/certbot/flag-table.ts';
 import { certbotNames } from '../../migrate/certbot/plugins.ts';
 import { importers } from '../../migrate/importers.ts';
 import type { Command, Flag } from '../commands/commands.ts';

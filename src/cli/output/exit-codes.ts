@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../core/errors/error-table.ts';
 import { exitCodeOfError } from '../../core/errors/errors.ts';
-import type { Hop } from '../../core/path/hop.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
+import type { Hop } from '../../core/request-path/hop.ts';
 
 /** The meaning of each exit code. docs/reference/exit-codes.md is generated from it. */
 export const exitMeanings = {

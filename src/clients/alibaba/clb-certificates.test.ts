@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../core/errors/secret.ts';
-import { nameWithMark } from '../../core/path/own-mark.ts';
+import { nameWithMark } from '../../core/request-path/own-mark.ts';
 import { keyFor, pemOf, type ServerCertificate, superseded } from './clb-certificates.ts';
 
 const pkcs8 = (key: { export(options: { type: 'pkcs8'; format: 'pem' }): string | Buffer }) =>

@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { isFailure } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
-import { markIn, nameWithMark } from '../../core/path/own-mark.ts';
+import { markIn, nameWithMark } from '../../core/request-path/own-mark.ts';
 import type { Fields } from '../../core/text/json.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
 import { isRefusal, readString } from '../http/json-api.ts';

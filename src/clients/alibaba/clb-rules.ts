@@ -1,6 +1,6 @@
 import { healthCheckPath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
-import { markIn } from '../../core/path/own-mark.ts';
+import { markIn } from '../../core/request-path/own-mark.ts';
 import type { Fields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, ListenerRule, WantedGroup, WantedRule, WantedRules } from '../../ports/balancer.ts';

@@ -1,5 +1,5 @@
 import { fail, isFailure } from '../../core/errors/errors.ts';
-import { markIn } from '../../core/path/own-mark.ts';
+import { markIn } from '../../core/request-path/own-mark.ts';
 import type { Fields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { World } from '../../ports/world.ts';

@@ -1,6 +1,6 @@
 import { healthCheckPath } from '../../core/ca/challenge-path.ts';
 import { fail, isFailure } from '../../core/errors/errors.ts';
-import { markOf } from '../../core/path/own-mark.ts';
+import { markOf } from '../../core/request-path/own-mark.ts';
 import type { Json } from '../../core/text/json.ts';
 import { isFields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';

@@ -1,4 +1,4 @@
-import { markIn } from '../../core/path/own-mark.ts';
+import { markIn } from '../../core/request-path/own-mark.ts';
 import { type Elb, type ElbGroup, mayBeMarked, tagKeys } from './elb.ts';
 import type { ElbRule } from './elb-rules.ts';
 

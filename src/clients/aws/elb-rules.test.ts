@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { markIn, nameWithMark } from '../../core/path/own-mark.ts';
+import { markIn, nameWithMark } from '../../core/request-path/own-mark.ts';
 import { type ElbRule, firstMatch, groupName, mayMatchSame, nameOfGroup, overlap, priorityFor } from './elb-rules.ts';
 
 const rule = (priority: number, more: Partial<ElbRule> = {}): ElbRule => ({

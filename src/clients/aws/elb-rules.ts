@@ -1,4 +1,4 @@
-import { markIn } from '../../core/path/own-mark.ts';
+import { markIn } from '../../core/request-path/own-mark.ts';
 
 /** A rule of a listener, other than its default rule. */
 export interface ElbRule {

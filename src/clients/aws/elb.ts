@@ -1,5 +1,5 @@
 import { challengePath } from '../../core/ca/challenge-path.ts';
-import { markIn } from '../../core/path/own-mark.ts';
+import { markIn } from '../../core/request-path/own-mark.ts';
 import { present } from '../../core/text/present.ts';
 import { badList } from '../http/balancer-errors.ts';
 import { isRefusal, UnreadableAnswer } from '../http/json-api.ts';

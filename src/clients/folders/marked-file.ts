@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { fail, reasonOf } from '../../core/errors/errors.ts';
-import { markIn, markOf } from '../../core/path/own-mark.ts';
+import { markIn, markOf } from '../../core/request-path/own-mark.ts';
 import { present } from '../../core/text/present.ts';
 import type { OwnedObject, WantedRules } from '../../ports/balancer.ts';
 import type { Files, FilesWithin } from '../../ports/files.ts';

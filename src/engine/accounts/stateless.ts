@@ -9,7 +9,7 @@ import { type StatelessAnswer, statelessParts } from '../../core/spec/stateless.
 import type { SolverAccount } from '../../ports/solver.ts';
 import type { Engine } from '../engine.ts';
 import { newAccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
-import { lookAtPath } from '../looks/path.ts';
+import { lookAtPath } from '../looks/request-path.ts';
 import type { AccountChange, Dependent } from './dependents.ts';
 
 /** How long all proxies of a certificate may take to answer. */

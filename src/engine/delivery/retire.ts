@@ -7,7 +7,7 @@ import { targetNames } from '../../core/spec/spec-parts.ts';
 import { report } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
 import type { Run } from '../run/run.ts';
-import { inTurn, turnOf } from './carry.ts';
+import { inTurn, turnOf } from './deliver-to-target.ts';
 
 type Deployments = Readonly<Record<string, Deployment>>;
 type Worker = Pick<Run, 'engine' | 'holding' | 'signal'>;

@@ -2,7 +2,7 @@ import { createTurns, type Turns } from '../../core/async/turns.ts';
 import { type ChallengeType, isOverDns } from '../../core/ca/challenge-type.ts';
 import { isFailure } from '../../core/errors/errors.ts';
 import { baseName, type Identifier } from '../../core/names/identifier.ts';
-import { failedAt, type Hop } from '../../core/path/hop.ts';
+import { failedAt, type Hop } from '../../core/request-path/hop.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { type PartSpec, partsOf } from '../../core/spec/spec-parts.ts';
 import { shortList } from '../../core/text/short-list.ts';

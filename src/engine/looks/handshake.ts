@@ -5,7 +5,7 @@ import { isForbiddenAddress, isPublicAddress } from '../../core/names/address.ts
 import { tlsAlpn01PortOf } from '../../core/spec/spec.ts';
 import type { Engine } from '../engine.ts';
 import type { Finding } from './finding.ts';
-import { type Answer, lookAtAddresses, type PathLook } from './path.ts';
+import { type Answer, lookAtAddresses, type PathLook } from './request-path.ts';
 
 /** How long one handshake may take, as for a request by the public path. */
 const handshakeMs = 3_000;

@@ -15,7 +15,7 @@ import type { Prepared, Solver, SolverAccount, SolverChallenge } from '../../por
 import type { Engine, Looks } from '../engine.ts';
 import type { Finding } from './finding.ts';
 import { lookAtHandshake } from './handshake.ts';
-import { lookAtPath, lookUntilServed } from './path.ts';
+import { lookAtPath, lookUntilServed } from './request-path.ts';
 
 /** How long all checks together may take: a firewall that drops packets must not delay the order for long. */
 const budgetMs = 10_000;

@@ -1,5 +1,5 @@
 import { isFailure } from '../../core/errors/errors.ts';
-import { type Done, type NotSwept, nothing, notSwept, reported } from '../delivery/swept.ts';
+import { type Done, type NotSwept, nothing, notSwept, reported } from '../delivery/sweep-report.ts';
 import type { Engine } from '../engine.ts';
 
 /** Deletes expired token documents, which no lineage refers to. */

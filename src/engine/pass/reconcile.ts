@@ -6,7 +6,7 @@ import { planLineage } from '../../core/plan/plan.ts';
 import { aroundOrder, countPreHooks, mergeHooks } from '../../core/spec/hooks.ts';
 import type { Hooks } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
-import type { Done } from '../delivery/swept.ts';
+import type { Done } from '../delivery/sweep-report.ts';
 import { type Engine, report } from '../engine.ts';
 import { type Busy, isBusy } from '../leases/lease.ts';
 import { holdOf } from '../ledger/ca-hold.ts';

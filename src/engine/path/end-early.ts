@@ -8,7 +8,7 @@ import { keepHold } from '../ledger/ca-hold.ts';
 import { nameOf, type Run } from '../run/run.ts';
 import { cleanJournalled } from './steps/clean-up.ts';
 import { closeFailed, closeStopped } from './steps/close.ts';
-import { removeVersions } from './steps/versions.ts';
+import { removeVersions } from './steps/keys-and-versions.ts';
 import type { Visit } from './visit.ts';
 
 /**

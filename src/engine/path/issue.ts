@@ -12,12 +12,12 @@ import { deployHookTarget } from '../../core/spec/hooks.ts';
 import { sameSpec } from '../../core/spec/same-spec.ts';
 import { present } from '../../core/text/present.ts';
 import { shortList } from '../../core/text/short-list.ts';
-import { removeSentTooLate } from '../delivery/lost.ts';
+import { removeSentTooLate } from '../delivery/unjournalled.ts';
 import { type Engine, report } from '../engine.ts';
 import { type Busy, firstSight, isBusy, lookAt, take } from '../leases/lease.ts';
 import { readAccount, rolloverOf } from '../ledger/account.ts';
 import { holdOf } from '../ledger/ca-hold.ts';
-import { checkChange } from '../looks/change.ts';
+import { checkChange } from '../looks/changed-settings.ts';
 import { noteOutcome } from '../memory/hooks-of-pass.ts';
 import { answers, forestalled, isHalfDone, type Job, refuseOthers, withNewSettings } from '../run/job.ts';
 import type { Run } from '../run/run.ts';
@@ -28,8 +28,8 @@ import { obtain } from './obtain.ts';
 import { cleanJournalled, undo } from './steps/clean-up.ts';
 import { closeDone } from './steps/close.ts';
 import { deploy } from './steps/deploy.ts';
+import { removeRetired } from './steps/keys-and-versions.ts';
 import { askRenewalInfo } from './steps/renewal.ts';
-import { removeRetired } from './steps/versions.ts';
 import type { Visit } from './visit.ts';
 
 /** Calls {@link takeTurns}, and records the outcome for the run's post-hooks. */

@@ -35,9 +35,9 @@ import {
 import { validate } from './steps/challenges.ts';
 import { cleanJournalled } from './steps/clean-up.ts';
 import { finalize } from './steps/finalize.ts';
+import { obtainKey, storeVersion } from './steps/keys-and-versions.ts';
 import { checkMayOrder, keptOrder, placeOrder } from './steps/order.ts';
 import { makeStayingReady, prepare } from './steps/prepare.ts';
-import { obtainKey, storeVersion } from './steps/versions.ts';
 
 /**
  * Does step 0 and steps 3 to 11, starting where an earlier run ended; only step 11 if the version is already stored.

@@ -2,7 +2,7 @@ import { isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { remoteText } from '../../core/errors/remote-text.ts';
 import { isForbiddenAddress } from '../../core/names/address.ts';
 import { printServerAddress } from '../../core/names/dns-name.ts';
-import { failedAt, type Hop } from '../../core/path/hop.ts';
+import { failedAt, type Hop } from '../../core/request-path/hop.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dns } from '../../ports/dns.ts';
 import type { DnsProvider } from '../../ports/dns-provider.ts';

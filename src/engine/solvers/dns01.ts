@@ -3,7 +3,7 @@ import { txtNameOf } from '../../core/ca/txt-name.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { keptIn } from '../../core/lineage/kept-records.ts';
 import { baseName } from '../../core/names/identifier.ts';
-import type { Hop } from '../../core/path/hop.ts';
+import type { Hop } from '../../core/request-path/hop.ts';
 import { isToken, toBase64url } from '../../core/text/encoding.ts';
 import type { Json } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { ListenerState, LockDocument } from '../../core/lineage/lock.ts';
-import { nameWithMark } from '../../core/path/own-mark.ts';
+import { nameWithMark } from '../../core/request-path/own-mark.ts';
 import { present } from '../../core/text/present.ts';
 import type { Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';

@@ -1,9 +1,9 @@
 import { challengePath } from '../../core/ca/challenge-path.ts';
 import { isFailure } from '../../core/errors/errors.ts';
-import { planRules, type RuleForm, safeForm } from '../../core/path/forward-rules.ts';
-import { failedAt, type Hop } from '../../core/path/hop.ts';
-import { markIn } from '../../core/path/own-mark.ts';
-import { winningRule } from '../../core/path/winning-rule.ts';
+import { planRules, type RuleForm, safeForm } from '../../core/request-path/forward-rules.ts';
+import { failedAt, type Hop } from '../../core/request-path/hop.ts';
+import { markIn } from '../../core/request-path/own-mark.ts';
+import { winningRule } from '../../core/request-path/winning-rule.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';

@@ -5,7 +5,7 @@ import { noteWrite } from '../../core/async/writes.ts';
 import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
-import { markOf } from '../../core/path/own-mark.ts';
+import { markOf } from '../../core/request-path/own-mark.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, ListenerRule, WantedRules } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';

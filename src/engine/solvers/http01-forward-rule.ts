@@ -3,7 +3,7 @@ import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { RuleUser } from '../../core/lineage/lock.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
-import { type Refusal, safeForm } from '../../core/path/forward-rules.ts';
+import { type Refusal, safeForm } from '../../core/request-path/forward-rules.ts';
 import { isToken } from '../../core/text/encoding.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, Inspection } from '../../ports/balancer.ts';
@@ -30,7 +30,7 @@ export interface ForwardRuleOptions {
   readonly name: string;
   readonly responder: Responder;
   readonly locks: Locks;
-  /** The mark of this store's objects (`core/path/own-mark.ts`). */
+  /** The mark of this store's objects (`core/request-path/own-mark.ts`). */
   readonly owner: string;
   readonly clock: Clock;
   readonly random: Random;

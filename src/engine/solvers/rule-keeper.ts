@@ -4,7 +4,7 @@ import { createSingleFlight } from '../../core/async/single-flight.ts';
 import { watchWrites } from '../../core/async/writes.ts';
 import { isFailure, withHint } from '../../core/errors/errors.ts';
 import { type ListenerState, type LockDocument, type RuleUser, withListener } from '../../core/lineage/lock.ts';
-import { planRules, type Refusal, type RulePlan } from '../../core/path/forward-rules.ts';
+import { planRules, type Refusal, type RulePlan } from '../../core/request-path/forward-rules.ts';
 import type { Balancer } from '../../ports/balancer.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Readiness } from '../../ports/solver.ts';
@@ -18,7 +18,7 @@ const mostTries = 3;
 export interface RuleKeeperOptions {
   readonly balancer: Balancer;
   readonly locks: Locks;
-  /** The mark of this store's objects (`core/path/own-mark.ts`). */
+  /** The mark of this store's objects (`core/request-path/own-mark.ts`). */
   readonly owner: string;
   readonly clock: Clock;
   /** Returns twelve hex digits, different each time. */

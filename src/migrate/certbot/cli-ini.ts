@@ -1,5 +1,5 @@
 import type { Section } from './config-obj.ts';
-import { optionOfFlag, optionOfKey } from './options.ts';
+import { optionOfFlag, optionOfKey } from './flag-table.ts';
 import { isOfDnsPlugin } from './plugin-flags.ts';
 import { isKnown, isSwitch } from './words.ts';
 

@@ -1,7 +1,7 @@
 import { keyTypeNamed } from '../../config/certificates/certificate-options.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { KeyType } from '../../core/spec/key-type.ts';
-import { type KeyPart, keyCurves, keySizes } from './options.ts';
+import { type KeyPart, keyCurves, keySizes } from './flag-table.ts';
 
 const kinds = { size: 'rsa', curve: 'p' } as const;
 

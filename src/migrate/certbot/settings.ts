@@ -5,9 +5,9 @@ import { present } from '../../core/text/present.ts';
 import type { ImportContext } from '../importer.ts';
 import { issuerFor } from '../issuer.ts';
 import { type Section, textIn } from './config-obj.ts';
+import { certbotOptions, optionOfKey } from './flag-table.ts';
 import { hooksOf } from './hooks.ts';
 import { keyTypeOfPart } from './key-type.ts';
-import { certbotOptions, optionOfKey } from './options.ts';
 import { isKeyOfPlugin } from './plugin-flags.ts';
 import { solversOf } from './solvers.ts';
 

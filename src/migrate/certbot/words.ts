@@ -2,7 +2,7 @@ import { fail } from '../../core/errors/errors.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import { shortList } from '../../core/text/short-list.ts';
 import { isProgram } from '../other-clients.ts';
-import { allFlags, type CertbotOption, optionOfFlag } from './options.ts';
+import { allFlags, type CertbotOption, optionOfFlag } from './flag-table.ts';
 import { isChoice, isOfDnsPlugin } from './plugin-flags.ts';
 import { newSaid, type Said } from './said.ts';
 

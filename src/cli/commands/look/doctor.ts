@@ -1,6 +1,6 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { isFailure } from '../../../core/errors/errors.ts';
-import type { Hop } from '../../../core/path/hop.ts';
+import type { Hop } from '../../../core/request-path/hop.ts';
 import type { DrawnPath, Fleet } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';

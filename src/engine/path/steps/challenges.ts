@@ -16,7 +16,7 @@ import type { PersistTerms, Solver } from '../../../ports/solver.ts';
 import { report } from '../../engine.ts';
 import type { Finding } from '../../looks/finding.ts';
 import { preflightAnswer } from '../../looks/preflight.ts';
-import { weigh } from '../../looks/weigh.ts';
+import { weigh } from '../../looks/preflight-verdict.ts';
 import { ask } from '../../run/ask.ts';
 import { announce, nameOf, type OrderRun, type Part } from '../../run/run.ts';
 import { solverChallenge } from '../../run/solver-challenge.ts';

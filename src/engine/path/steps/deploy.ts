@@ -16,7 +16,7 @@ import { deployHookTarget } from '../../../core/spec/hooks.ts';
 import { targetNames, targetOf, targetsAndEndpoints } from '../../../core/spec/spec-parts.ts';
 import { present } from '../../../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../../../ports/deployer.ts';
-import { carry, targetError } from '../../delivery/carry.ts';
+import { carry, targetError } from '../../delivery/deliver-to-target.ts';
 import { retire } from '../../delivery/retire.ts';
 import { report } from '../../engine.ts';
 import { endpointError, lookAtAll, type Watched, watch } from '../../looks/endpoints.ts';

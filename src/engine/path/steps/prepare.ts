@@ -5,7 +5,7 @@ import type { Prepared } from '../../../ports/solver.ts';
 import { report } from '../../engine.ts';
 import type { Finding } from '../../looks/finding.ts';
 import { preflightBeforeOrder, saying, whyUnusable } from '../../looks/preflight.ts';
-import { weigh } from '../../looks/weigh.ts';
+import { weigh } from '../../looks/preflight-verdict.ts';
 import { announce, nameOf, type OrderRun, type Part, solverAccount } from '../../run/run.ts';
 import { together, waitFor } from '../../run/wait.ts';
 

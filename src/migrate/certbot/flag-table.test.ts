@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { allFlags, certbotOptions, keyCurves, keySizes, native, optionOfFlag } from './flag-table.ts';
 import { keyTypeOfFlags } from './key-type.ts';
-import { allFlags, certbotOptions, keyCurves, keySizes, native, optionOfFlag } from './options.ts';
 import { readCertbot } from './words.ts';
 
 const every = certbotOptions().map((option) => [option.flags, option] as const);

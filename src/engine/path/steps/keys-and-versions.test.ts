@@ -4,7 +4,7 @@ import { testLineage } from '../../../core/lineage/test-lineages.ts';
 import { createMemoryStore } from '../../../stores/memory.ts';
 import type { Engine } from '../../engine.ts';
 import { keyOf, type VersionDocument } from '../../run/bundles.ts';
-import { obtainKey, removeRetired, storeVersion } from './versions.ts';
+import { obtainKey, removeRetired, storeVersion } from './keys-and-versions.ts';
 
 it('keeps no key and no version without an id', async () => {
   // Nothing of the engine is touched.

@@ -1,6 +1,6 @@
 import type { Lease, Lineage } from '../../core/lineage/lineage.ts';
 import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
-import { markIn } from '../../core/path/own-mark.ts';
+import { markIn } from '../../core/request-path/own-mark.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { targetNames } from '../../core/spec/spec-parts.ts';
 import type { Json } from '../../core/text/json.ts';
@@ -8,7 +8,7 @@ import type { Balancer, OwnedObject } from '../../ports/balancer.ts';
 import type { Deployer } from '../../ports/deployer.ts';
 import { type Engine, report } from '../engine.ts';
 import { lineageOf } from '../run/stored-lineage.ts';
-import { type NotSwept, notSwept } from './swept.ts';
+import { type NotSwept, notSwept } from './sweep-report.ts';
 
 /** An object at a balancer or a target that carries certfleet's mark but is in no journal of this store. */
 export interface LostObject extends OwnedObject {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import type { AddressFinding, Engine } from '../engine.ts';
-import { lookAtPath } from './path.ts';
+import { lookAtPath } from './request-path.ts';
 
 const identifier = { type: 'dns', value: 'www.example.test' } as const;
 const expected = { path: '/.well-known/acme-challenge/x', body: 'right' };
