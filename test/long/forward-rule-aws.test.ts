@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type AwsCloud, type AwsCloudOptions, startAwsCloud } from '../support/aws-cloud.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
@@ -8,7 +7,7 @@ import { buildCertfleet, type Certfleet, documents, stderrOf, succeeded } from '
 import { makeLocalHttps } from '../support/https.ts';
 import { hasMoto } from '../support/moto.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
-import { findProgram, freePort, temporaryFolder } from '../support/service.ts';
+import { findProgram, freePort, temporaryFolder, until } from '../support/service.ts';
 import { shakeHands, shakeHandsUntilStopped } from '../support/versions.ts';
 import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 import { startWebNodes } from '../support/web-nodes.ts';
@@ -198,15 +197,13 @@ describe.skipIf(!hasAll)('three nodes behind an Application Load Balancer', () =
     const second = await home(cluster, { node: 1 }, first.store);
     for (const victim of ['CreateRule', 'RegisterTargets', 'ImportCertificate', 'DeleteTargetGroup']) {
       const from = cloud.calls.length;
-      const hit = new Promise<void>((resolve) => {
-        // Done, and no answer.
-        cloud.interfere = ({ action }) => {
-          if (action !== victim) return undefined;
-          resolve();
-          return 'hang';
-        };
-      });
-      const killed = await first.run(['issue', 'abc', '--force'], { killWhen: hit.then(() => wait(300)) });
+      // Done, and no answer.
+      cloud.interfere = ({ action }) => (action === victim ? 'hang' : undefined);
+      const killWhen = until(
+        () => cloud.calls.slice(from).some(({ action, result }) => action === victim && result.endsWith('no answer')),
+        { what: `a call of ${victim}`, deadlineMs: 60_000 },
+      );
+      const killed = await first.run(['issue', 'abc', '--force'], { killWhen });
       expect([victim, killed.status]).toEqual([victim, 'SIGKILL']);
       cloud.interfere = () => undefined;
       expect(cloud.calls.length).toBeGreaterThan(from);

@@ -143,9 +143,9 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
     expect(await served()).toBe(await current());
 
     const from = cluster.clb.records.length;
+    cluster.clb.inject({ action: 'CreateRules', hang: true });
     const killWhen = until(() => cluster.clb.records.slice(from).some(({ action }) => action === 'CreateRules'), {
       what: 'a rule is made',
-      everyMs: 2,
     });
     expect((await certfleet(['renew', '--force', '--store', store], { killWhen })).status).toBe('SIGKILL');
     expect(cluster.clb.snapshot().rules).toHaveLength(1);

@@ -511,7 +511,10 @@ export async function startAwsCloud(options: AwsCloudOptions = {}): Promise<AwsC
         answer = { status: 200, body: JSON.stringify(result) };
       } else answer = await handleQuery(record, body.toString('utf8'));
       if (answer.status !== 200) record.result = /<Code>([^<]*)/.exec(answer.body)?.[1] ?? 'refused';
-      if (fate === 'hang') return;
+      if (fate === 'hang') {
+        record.result = `${record.result}, no answer`;
+        return;
+      }
       if (fate === 'lose') {
         record.result = `${record.result}, answer lost`;
         request.socket.destroy();

@@ -53,6 +53,8 @@ export interface Fault {
   readonly raw?: { readonly status: number; readonly body: string };
   /** Cuts the connection before the call is made, or after it has been made. */
   readonly cut?: 'before' | 'after';
+  /** Makes the call, and never answers: its client stays at this point. */
+  readonly hang?: true;
   readonly delayMs?: number;
 }
 
@@ -151,6 +153,7 @@ export function createApiServer(
       changesSomething(action) &&
       (fault?.cut === 'after' || (loseAnswers > 0 && cloud.random() < loseAnswers));
     records.push({ action, requestId, parameters: given, code, lost });
+    if (fault?.hang) return;
     if (lost || fault?.cut === 'after') return void request.socket.destroy();
     reply(request, response, action, given['Format'], answer);
   }
