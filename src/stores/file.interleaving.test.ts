@@ -8,7 +8,7 @@ import { fakeClock } from '../testing/fake-clock.ts';
 import fileStore from './file.ts';
 
 // Several processes on one document, in any order of their calls to the file system: each call of each process waits
-// until it is picked at random. Some are killed anywhere. What test/real/store-torture.test.ts does with signals, on a
+// until it is picked at random. Some are killed anywhere. What test/long/store-torture.test.ts does with signals, on a
 // file system in memory: thousands of orders, and each can be repeated by its seed.
 
 /** Draws a whole number below another. */

@@ -6,7 +6,7 @@ import type { World } from '../../src/ports/world.ts';
 
 /**
  * Names every effect of a run `step/effect/target#occurrence`, and lets a test stop the process right before or after
- * any of them. It wraps the World, through which all effects go; crash/strace.test.ts compares it with the system calls
+ * any of them. It wraps the World, through which all effects go; long/strace.test.ts compares it with the system calls
  * of the same run, so that no effect is missed.
  */
 export interface Trace {

@@ -1,7 +1,3 @@
-import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { acmeProblem } from '../support/acme-ca.ts';
 import {
@@ -26,7 +22,7 @@ import {
   signal,
   simulatedBench,
 } from '../support/protocol-bench.ts';
-import { findProgram, temporaryFolder } from '../support/service.ts';
+import { isLong } from '../support/seeded.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { accountCases } from './protocol/accounts.ts';
 import { brokenAnswerCases } from './protocol/broken-answers.ts';
@@ -55,9 +51,11 @@ describeWith(['pebble-challtestsrv'], 'protocol: simulated CA', () => {
 describeWith([system('pebble'), 'pebble-challtestsrv'], 'protocol: Pebble of Debian', () => {
   suite(() => pebbleBench({ program: 'debian' }), nothing);
 });
-describeWith([shared('pebble'), 'pebble-challtestsrv'], 'protocol: Pebble 2.10', () => {
-  suite(() => pebbleBench({ program: 'shared', profiles }), everything);
-});
+// What the other two have, on another version.
+if (isLong)
+  describeWith([shared('pebble'), 'pebble-challtestsrv'], 'protocol: Pebble 2.10', () => {
+    suite(() => pebbleBench({ program: 'shared', profiles }), everything);
+  });
 
 function suite(start: () => Promise<ProtocolBench>, has: Abilities): void {
   // Set before the first case runs; all cases use it.
@@ -195,7 +193,7 @@ describeWith(['pebble-challtestsrv'], 'protocol: bad nonces and reused authoriza
     await storm(bench);
   });
 });
-for (const program of ['debian', 'shared'] as const) {
+for (const program of isLong ? (['debian', 'shared'] as const) : (['debian'] as const)) {
   const needed = [
     { name: 'pebble', where: program === 'debian' ? 'system' : 'shared' } as const,
     'pebble-challtestsrv',
@@ -226,39 +224,3 @@ async function storm(bench: ProtocolBench): Promise<void> {
   expect(pki.mismatch(got.certificates[0]!, got.keyPem, names[0]!, new Date())).toBeUndefined();
   expect(bench.proxy.seen('challenge')).toBe(0);
 }
-
-// ── the rig itself ──
-
-// A simulated CA that only our own client understands would prove nothing.
-describeWith(['acme-tiny', 'openssl', 'pebble-challtestsrv'], 'protocol: another client on the simulated CA', () => {
-  test('acme-tiny gets a certificate that openssl verifies strictly', async () => {
-    const run = promisify(execFile);
-    const bench = await simulatedBench();
-    const folder = await temporaryFolder('acme-tiny');
-    const path = (name: string) => join(folder, name);
-    await run('openssl', ['genrsa', '-out', path('account.pem'), '2048']);
-    const keyPem = await pki.newKey();
-    await writeFile(path('key.pem'), keyPem.reveal(), { mode: 0o600 });
-    const name = freshName();
-    const san = ['-subj', '/', '-addext', `subjectAltName=DNS:${name}`];
-    await run('openssl', ['req', '-new', '-key', path('key.pem'), ...san, '-out', path('request.pem')]);
-    // It writes token files; the bench's web server answers from memory.
-    bench.simulated!.settings.validate = async (_identifier, { token }, keyAuthorization) =>
-      (await readFile(path(token), 'utf8')) === keyAuthorization
-        ? undefined
-        : acmeProblem('unauthorized', 'another text');
-    const args = ['--account-key', path('account.pem'), '--csr', path('request.pem'), '--acme-dir', folder];
-    const { stdout } = await run(
-      findProgram('acme-tiny')!,
-      [...args, '--disable-check', '--directory-url', bench.proxy.directoryUrl, '--contact', 'mailto:a@example.com'],
-      { env: { ...process.env, SSL_CERT_FILE: bench.proxy.caFile } },
-    );
-    const { certificates } = pki.readChain(stdout);
-    expect(pki.mismatch(certificates[0]!, keyPem, dns(name), new Date())).toBeUndefined();
-    await writeFile(path('root.pem'), bench.simulated!.rootPem);
-    await writeFile(path('chain.pem'), stdout);
-    const trust = ['-x509_strict', '-CAfile', path('root.pem'), '-untrusted', path('chain.pem')];
-    expect((await run('openssl', ['verify', ...trust, path('chain.pem')])).stdout).toContain('OK');
-    expect(bench.proxy.accepted('newOrder')).toBe(1);
-  });
-});

@@ -4,7 +4,7 @@ import type { Store } from '../../src/ports/store.ts';
 import fileStore from '../../src/stores/file.ts';
 import { storeWorld } from './store-world.ts';
 
-// One process of test/real/store-torture.test.ts: writes until it is killed, and prints a line for each write that the
+// One process of test/long/store-torture.test.ts: writes until it is killed, and prints a line for each write that the
 // store acknowledged. Arguments: folder, its own id, how many writes (0: for ever).
 
 /** The content of the shared documents: how often each worker has written, and the sum. */

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
+import { resultOf } from '../crash/inspect.ts';
+import { inLanes, type Rig, recordedNames, type SolverName, startRig } from '../crash/rig.ts';
+import { type Entry, readStrace, straceArguments, uncovered } from '../crash/strace.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import { resultOf } from './inspect.ts';
-import { inLanes, type Rig, recordedNames, type SolverName, startRig } from './rig.ts';
-import { type Entry, readStrace, straceArguments, uncovered } from './strace.ts';
 
 /**
  * The crash tests stop a process at every effect that the tracing layer knows. This test checks that it knows all: it
