@@ -13,6 +13,7 @@ import {
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { builtProgram } from './built.ts';
 import type { Ran } from './e2e.ts';
 import { atEnd, findProgram, repositoryRoot, temporaryFolder } from './service.ts';
 
@@ -111,8 +112,7 @@ const execute = promisify(execFile);
 /** Packs the package as `npm pack` does in the build stage, and unpacks it as that stage does. */
 async function unpackPackage(into: string): Promise<void> {
   const source = await temporaryFolder('package');
-  const build = ['--import', 'tsx', 'scripts/build.ts', '--out', join(source, 'dist'), '--no-types'];
-  await execute(process.execPath, build, { cwd: repositoryRoot });
+  cpSync(dirname(builtProgram()), join(source, 'dist'), { recursive: true });
   for (const name of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'docs', 'examples'])
     cpSync(join(repositoryRoot, name), join(source, name), { recursive: true });
   await execute('npm', ['pack', '--ignore-scripts', '--pack-destination', source], { cwd: source });
