@@ -1,8 +1,6 @@
 import fc from 'fast-check';
-import { drawSamples } from '../../src/testing/sample.ts';
-import { isLong, seed, seeded } from './seeded.ts';
+import { seed } from './seeded.ts';
+import './drawn-samples.ts';
 
 // What fast-check draws comes from the seed of the run, like every other random choice.
 fc.configureGlobal({ ...fc.readConfigureGlobal(), seed });
-// Of faults at each call of thirty providers, a sample; all in a long run.
-drawSamples(isLong ? undefined : seeded);
