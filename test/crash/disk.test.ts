@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { sampled } from '../support/seeded.ts';
 import { atEnd, findProgram, until } from '../support/service.ts';
 import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 import { currentKeyFits, documents, leftovers, liveFits, openState, plantForeign, readLineage } from './inspect.ts';
@@ -81,11 +82,12 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails',
     await isWhole(state, 'abc', 'renewed');
   });
 
-  for (const [how, spoil] of [
+  const damages = [
     ['cut in half', async (file: string, size: number) => truncate(file, Math.floor(size / 2))],
     ['empty', async (file: string) => truncate(file, 0)],
     ['of zeros', async (file: string, size: number) => writeFile(file, Buffer.alloc(size))],
-  ] as const)
+  ] as const;
+  for (const [how, spoil] of sampled(damages, 1, 'damages'))
     it(`a lineage that is ${how} is reported, nothing is ordered for it, and the others continue`, async () => {
       const state = await rig.state('webroot', undefined, { change: withSecond });
       const issued = await rig.cli(state, 'issue').done;

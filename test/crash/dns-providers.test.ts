@@ -13,7 +13,7 @@ import { pointsTimeout, type Rig, recordedNames, type State, samplePoints, start
  *
  * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
  */
-const samples = 3;
+const samples = 2;
 const foreign = 'of-another-program';
 const zone = 'example.test';
 

@@ -30,7 +30,7 @@ import {
  *
  * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
  */
-const samples = 3;
+const samples = 2;
 const lanes = 2;
 
 interface Lane {

@@ -25,7 +25,7 @@ const run = promisify(execFile);
  *
  * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
  */
-const samples = 3;
+const samples = 2;
 
 const foreign = 'somebody-else';
 

@@ -20,7 +20,7 @@ import {
  * SIGINT and SIGTERM to the real command line during an order: it cleans up within `shutdownBudget`, keeps the order
  * for the next run, and what it could not clean up stays journalled.
  */
-const samples = 4;
+const samples = 2;
 const exitOf = { SIGINT: 130, SIGTERM: 143 } as const;
 
 describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {

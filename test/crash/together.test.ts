@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
+import { sampled } from '../support/seeded.ts';
 import { freePort, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { currentKeyFits, leftovers, liveFits, plantForeign, readLineage, resultOf } from './inspect.ts';
@@ -20,12 +21,13 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     rig.proxy.clear();
   });
 
-  for (const [count, solver] of [
+  const crowds = [
     [2, 'dns'],
     [5, 'dns'],
     [2, 'responder'],
     [5, 'responder'],
-  ] as const)
+  ] as const;
+  for (const [count, solver] of sampled(crowds, 2, 'crowds'))
     it(`${count} of them on one certificate, ${solver}: one order, one result`, async () => {
       const state = await rig.state(solver);
       // Hold the order until the others wait.
@@ -110,7 +112,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     expect((await readLineage(state))?.work?.lease).toBeUndefined();
   });
 
-  for (const kind of ['newOrder', 'authorization', 'finalize', 'certificate'] as const)
+  for (const kind of sampled(['newOrder', 'authorization', 'finalize', 'certificate'] as const, 2, 'taken over'))
     it(`one that comes later takes over at once when the first is killed at ${kind}`, async () => {
       const state = await rig.state('dns');
       const { first, second, release } = await meetAt(kind, state);

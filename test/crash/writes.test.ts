@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { balancerSettings, startBalancer } from '../support/alibaba-cluster.ts';
+import { sampled } from '../support/seeded.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { type Rig, recordedNames, type SolverName, type State, startRig } from './rig.ts';
 
@@ -44,7 +45,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'durable writes of a certif
     // Each of the six hooks is journalled before it begins, but not each in its own write.
     { solver: 'command', names: six },
   ];
-  for (const { solver, names } of cases)
+  for (const { solver, names } of sampled(cases, 2, 'durable writes'))
     it(`${solver}, ${names?.length ?? 1} name(s): at most ${most}`, async () => {
       const state = await rig.state(solver, undefined, {
         change: (config) => ({
@@ -64,10 +65,11 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'durable writes of a certif
  * known after a crash is written before the cloud is asked, several changes at once.
  */
 describeWith(['pebble', 'named', 'nsupdate', 'dig', 'openssl'], 'durable writes behind a load balancer', () => {
-  it.each([
+  const uses: readonly [string, readonly string[]][] = [
     ['the rule alone', []],
     ['and the delivery to the HTTPS listener', ['slb-https']],
-  ])('%s', async (what, deploy) => {
+  ];
+  it.each(sampled(uses, 1, 'uses of a load balancer'))('%s', async (what, deploy) => {
     const cloud = await startBalancer({ https: ['abc.example.test'] });
     const { clb, responders, responderPort } = cloud;
     const rig = await startRig({ httpPort: responderPort, pebble: { httpPort: clb.port(80) } });

@@ -14,6 +14,7 @@ import { type DnsProviderBench, dnsProviderContract } from '../../src/testing/dn
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
 import { knotPrograms, startKnot } from '../support/knot.ts';
 import { powerdnsPrograms, startPowerdns } from '../support/powerdns.ts';
+import { sampled } from '../support/seeded.ts';
 import { freePort } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -88,7 +89,7 @@ describeWith(bindPrograms, 'rfc2136 on BIND', () => {
         await bind.update(zone, `delete ${name}. TXT`);
   };
 
-  for (const transport of ['tcp', 'udp'] as const)
+  for (const transport of sampled(['tcp', 'udp'] as const, 1, 'transports'))
     describe(`over ${transport}`, () => {
       dnsProviderContract(it, async (): Promise<DnsProviderBench> => {
         lines.length = 0;
@@ -243,7 +244,7 @@ const others = [
   { name: 'Knot', programs: knotPrograms, start: () => startKnot(zones) },
   { name: 'PowerDNS', programs: powerdnsPrograms, start: () => startPowerdns({ zones }) },
 ];
-for (const { name, programs, start } of others)
+for (const { name, programs, start } of sampled(others, 1, 'servers of others'))
   describeWith([...programs, 'nsupdate'], `rfc2136 on ${name}`, () => {
     const lines: string[] = [];
     const log = (line: string) => void lines.push(line);

@@ -8,6 +8,7 @@ import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { buildCertfleet, type Certfleet, documents, filesBelow, type Ran, stderrOf } from '../support/e2e.ts';
 import { startNginx } from '../support/nginx.ts';
+import { sampled } from '../support/seeded.ts';
 import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -134,7 +135,7 @@ describe('by flags', () => {
       /"192\.0\.2\.1" cannot be validated over DNS \(RFC 8738/,
     ],
   ];
-  it.each(cases)('%s', async (_what, args, code, sentence) => {
+  it.each(sampled(cases, 6, 'bad flags'))('%s', async (_what, args, code, sentence) => {
     const seen = ca.requests.length;
     const common =
       args.includes('--issuer') || args.length === 0 ? [] : ['--issuer', ca.directoryUrl, '--ca-file', ca.caFile];
@@ -297,7 +298,7 @@ describe('in the configuration', () => {
     ],
     ['no YAML', () => ['issuers: [', ...good()], /certfleet\.yaml:\d+: /],
   ];
-  it.each(cases)('%s', async (_what, lines, sentence) => {
+  it.each(sampled(cases, 6, 'bad configurations'))('%s', async (_what, lines, sentence) => {
     const config = join(await temporaryFolder('bad'), 'certfleet.yaml');
     await writeFile(config, `${lines().join('\n')}\n`);
     const seen = ca.requests.length;

@@ -15,6 +15,7 @@ import {
   type SimulatedFleetBench,
   simulatedFleetBench,
 } from '../support/fleet-bench.ts';
+import { sampled } from '../support/seeded.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 // Faults of a CA and of the connection, on every kind of request: the program waits for short ones, remembers long ones,
@@ -83,7 +84,7 @@ describeWith(['pebble', ...bindPrograms], 'faults on every kind of request, on P
     { title: '500 with Retry-After', what: () => ({ type: 'status', status: 500, retryAfter: 1 }) },
   ];
 
-  for (const { title, what } of shortWaits)
+  for (const { title, what } of sampled(shortWaits, 1, 'short waits'))
     it(`waits for short faults, and issues: ${title}`, async () => {
       const cases = await isolateAll(bench);
       const waited = await byKind(cases, async ({ kind, proxy, home }) => {
@@ -126,7 +127,7 @@ describeWith(['pebble', ...bindPrograms], 'faults on every kind of request, on P
     { title: 'after the CA did it', what: { type: 'cut-after' } },
     { title: 'in the middle of the answer', what: { type: 'cut-in-body' } },
   ] as const;
-  for (const { title, what } of cuts)
+  for (const { title, what } of sampled(cuts, 1, 'cuts'))
     it(`orders once over a connection that is cut ${title}`, async () => {
       const cases = await isolateAll(bench);
       const results = await byKind(cases, async ({ kind, proxy, home }) => {
@@ -151,7 +152,7 @@ describeWith(['pebble', ...bindPrograms], 'faults on every kind of request, on P
     { title: 'endless', what: { type: 'endless' }, words: /larger than/ },
     { title: 'wrongly labelled', what: { type: 'content-type', value: 'text/html' }, words: /content type/ },
   ] as const;
-  for (const { title, what, words } of broken)
+  for (const { title, what, words } of sampled(broken, 1, 'broken bodies'))
     it(`reports a body that is ${title}, and loses nothing`, async () => {
       const cases = await isolateAll(bench, withBody, { requestTimeoutMs: 1_000 });
       const results = await byKind(cases, async ({ kind, proxy, home }) => {

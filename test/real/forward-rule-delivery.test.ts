@@ -5,6 +5,7 @@ import { markIn } from '../../src/core/request-path/own-mark.ts';
 import { startCluster } from '../support/alibaba-cluster.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { buildCertfleet, type Certfleet, documents, readLineage, succeeded } from '../support/e2e.ts';
+import { sampled } from '../support/seeded.ts';
 import { temporaryFolder, until } from '../support/service.ts';
 import { shakeHands } from '../support/versions.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -37,20 +38,26 @@ describeWith(['pebble', 'openssl', ...bindPrograms], 'a delivery to Alibaba’s 
     )) as [Certfleet, Certfleet];
     const uploads = () => clb.snapshot().certificates.filter(({ name }) => markIn(String(name)));
 
-    for (const [victim, name] of [
+    const victims = [
       ['CreateDomainExtension', 'abc'],
       ['UploadServerCertificate', 'abc'],
       ['SetDomainExtensionAttribute', 'abc'],
       ['SetLoadBalancerHTTPSListenerAttribute', 'own'],
       ['DeleteServerCertificate', 'abc'],
-    ] as const) {
+    ] as const;
+    const chosen = sampled(victims, 2, 'victims');
+    for (const one of victims) {
+      const [victim, name] = one;
+      if (!chosen.includes(one)) {
+        // Later ones need the versions.
+        succeeded(await first(['issue', name, '--force']));
+        continue;
+      }
       const from = clb.records.length;
-      // Done, and no answer.
-      clb.inject({ action: victim, cut: 'after' });
+      clb.inject({ action: victim, hang: true });
       const reached = until(() => clb.records.slice(from).some(({ action }) => action === victim), {
         what: `a call of ${victim}`,
         deadlineMs: 60_000,
-        everyMs: 2,
       });
       const killed = await first(['issue', name, '--force'], { killWhen: reached });
       expect([victim, killed.status], killed.stdout + killed.stderr).toEqual([victim, 'SIGKILL']);
