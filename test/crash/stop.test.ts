@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startHaproxy } from '../support/haproxy.ts';
+import { sampled } from '../support/seeded.ts';
 import { freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import {
@@ -144,7 +145,11 @@ async function pointsOf({ rig, nodes }: Lane): Promise<readonly string[]> {
 
 /** The points before each effect that presents a challenge: the TXT update, the token file or document. */
 const presentsOf = (points: readonly string[]): readonly string[] =>
-  points.filter((point) => /^challenges\/(update|replace|put\/store\/token)\b.*@before$/.test(point));
+  sampled(
+    points.filter((point) => /^challenges\/(update|replace|put\/store\/token)\b.*@before$/.test(point)),
+    1,
+    'presents',
+  );
 
 async function stopAt({ rig, nodes }: Lane, point: string): Promise<void> {
   const { first, second } = await nodes();
