@@ -1,0 +1,14 @@
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** Those that take longest, as measured. Started late, one of them would run alone at the end. */
+const longest =
+  /test[/](crash|long)[/]|[/](balancer-aws-alb|faults|scheduled-job|still-old|forward-rule|deploy-ssh)[.-]/;
+
+/** The longest files first. In a fresh clone, vitest knows no durations and would sort by size. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification) => longest.test(moduleId);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
