@@ -63,6 +63,8 @@ export interface CliContext {
   ) => Promise<{ readonly text: string; readonly path: string; remove(): Promise<void> }>;
   /** Ends the process at once, after a second signal. */
   readonly exit?: (code: number) => void;
+  /** Keeps the memory of this process small, which costs processor time. */
+  readonly saveMemory?: () => Promise<void>;
   /** The way certfleet was called, for the cron line. */
   readonly program?: string;
   readonly registry?: LoadRequest['registry'];

@@ -34,6 +34,13 @@ const editFile = async (text: string, signal: AbortSignal) => {
   return editText(text, process.env, { isTerminal, signal });
 };
 
+// By default, V8 lets a heap grow to four times what is in use before it collects what is not.
+const saveMemory = async () => {
+  // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it limits its heap
+  const { setFlagsFromString } = await import('node:v8');
+  setFlagsFromString('--heap-growing-percent=50');
+};
+
 /** Runs the command line of this process. */
 export async function run(): Promise<void> {
   process.stdout.on('error', note);
@@ -48,6 +55,7 @@ export async function run(): Promise<void> {
     ask: asking(false),
     askSecret: asking(true),
     editFile,
+    saveMemory,
     ...present({ program: process.argv[1] }),
   });
   end(code);

@@ -22,7 +22,7 @@ import { createPlaces, type Placed, placeAll, readOne } from './adopted-names.ts
  * How many certificates are stored together. The more, the more of them share an fsync of a folder, and the more memory
  * they take.
  */
-const atOnce = 2_500;
+const atOnce = 1_000;
 
 export interface AdoptOptions {
   /** Report what would be done, and write nothing. */
