@@ -35,7 +35,8 @@ exec "$@"
   await chmod(enter, 0o755);
   const namespace = ['--mount', ...(process.getuid?.() === 0 ? [] : ['--map-root-user'])];
   const run = async (...command: string[]) => {
-    const { VITEST: _, NODE_OPTIONS: __, ...env } = process.env;
+    // Samples are enough to see what the tests read.
+    const { VITEST: _, NODE_OPTIONS: __, CERTFLEET_LONG: ___, ...env } = process.env;
     const { stdout, stderr } = await execute('unshare', [...namespace, enter, ...command], {
       env: { ...env, CERTFLEET_ROOT: undefined },
       maxBuffer: 64 * 1024 * 1024,
