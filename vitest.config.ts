@@ -5,7 +5,7 @@ import { LongestFirst } from './scripts/longest-first.ts';
 const isLong = Boolean(process.env['CERTFLEET_LONG']);
 
 // They measure how users' requests fare while rules come and go, so little else may run.
-const timed = ['test/real/forward-rule-{proxies,traffic}.test.ts'];
+const timed = ['test/real/{balancer-aws-alb,forward-rule-proxies,forward-rule-traffic}.test.ts'];
 
 const real = {
   globalSetup: './test/support/built.ts',
