@@ -4,8 +4,9 @@ import type { LastRun, Lineage } from '../lineage/lineage.ts';
 import { isByHand } from '../spec/by-hand.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { present } from '../text/present.ts';
+import { nextTry } from './due.ts';
 import { type LeftOutside, leftOutside } from './left-outside.ts';
-import { nextTry, type Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
 
 /** A hook around a certificate's orders that does not run. */
 export interface RefusedHook {

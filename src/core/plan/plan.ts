@@ -1,15 +1,15 @@
 import { longestRetryAfterMs } from '../ca/retry-after.ts';
 import { targetsToDeploy, targetsToTry } from '../lineage/deployments.ts';
-import { hasWanted } from '../lineage/differences.ts';
 import { type Means, type Wait, waitOf } from '../lineage/failure.ts';
-import { type Failure, type Lineage, unfinishedWork } from '../lineage/lineage.ts';
+import type { Lineage } from '../lineage/lineage.ts';
 import { isHeldBack, isStopped, revocationOf } from '../lineage/revocation.ts';
 import type { Rollover } from '../lineage/rollover.ts';
 import { isToCome } from '../lineage/stored-time.ts';
 import { isByHand } from '../spec/by-hand.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { targetsAndEndpoints } from '../spec/spec-parts.ts';
-import { type Early, whyNow } from './schedule.ts';
+import { whyDue } from './due.ts';
+import type { Early } from './schedule.ts';
 
 /** What one pass does about one lineage, and when the next pass will have something to do. */
 export interface Plan {
@@ -114,62 +114,6 @@ const deliveryTo = (targets: readonly string[]): Pick<Plan, 'action' | 'reason'>
   action: 'deploy',
   reason: `${targets.join(', ')} ${targets.length === 1 ? 'does' : 'do'} not have it yet`,
 });
-
-function whyDue(
-  wanted: StoredSpec,
-  lineage: Lineage | undefined,
-  now: Date,
-  { force, nextRunMs }: { readonly force: boolean; readonly nextRunMs?: number | undefined },
-): Plan | undefined {
-  if (lineage?.work?.step === 'deploy') return { action: 'resume', reason: 'its deployment was interrupted' };
-  if (!lineage?.current) {
-    if (unfinishedWork(lineage)) return { action: 'resume', reason: 'an earlier run was interrupted' };
-    return { action: 'issue', reason: 'there is no certificate yet' };
-  }
-  if (!hasWanted(lineage, wanted))
-    return { action: 'renew', reason: 'its names, CA, key type, profile, dates or chain changed' };
-  if (lineage.current.compromised) return { action: 'renew', reason: 'its key is compromised' };
-  const revocation = revocationOf(lineage, lineage.current);
-  if (revocation) return { action: 'renew', reason: `it was revoked (${revocation.reason})` };
-  if (force) return { action: 'renew', reason: 'it was forced' };
-  if (unfinishedWork(lineage) && !isHeldBack(lineage, now))
-    return { action: 'resume', reason: 'an earlier run was interrupted' };
-  const at = lineage.renewal?.at;
-  if (at === undefined || Date.parse(at) <= now.getTime())
-    return {
-      action: 'renew',
-      reason: at === undefined ? 'its renewal time is not known' : `its renewal time was ${at}`,
-    };
-  const early = whyNow(lineage, now, nextRunMs);
-  return early && { action: 'renew', reason: early.reason, early };
-}
-
-/**
- * Reports whether `renew` tries again before the renewal time after a failure. It does not if the certificate is not
- * due and only a person asked for a new one.
- */
-export const isRetried = (
-  wanted: StoredSpec,
-  lineage: Lineage | undefined,
-  { retryAt }: Pick<Failure, 'retryAt'>,
-  now: Date,
-): boolean => {
-  const at = Math.max(Date.parse(retryAt) || 0, now.getTime());
-  return whyDue(wanted, lineage, new Date(at), { force: false }) !== undefined;
-};
-
-/**
- * Returns when `renew` tries again after a failure: after the back-off, or at the renewal time if only a person asked
- * for a new certificate. RFC 3339.
- */
-export function nextTry(
-  wanted: StoredSpec,
-  lineage: Lineage | undefined,
-  { retryAt }: Pick<Failure, 'retryAt'>,
-): string {
-  const isDue = whyDue(wanted, lineage, new Date(retryAt), { force: false }) !== undefined;
-  return isDue ? retryAt : (lineage?.renewal?.at ?? retryAt);
-}
 
 const earlierOf = (a: string | undefined, b: string | undefined) =>
   a === undefined || (b !== undefined && Date.parse(b) < Date.parse(a)) ? b : a;

@@ -15,9 +15,9 @@ import type { CertificateSpec, StoredSpec } from '../spec/spec.ts';
 import { declaredAs } from '../spec/spec-parts.ts';
 import { needsSweep } from '../spec/traits.ts';
 import { present } from '../text/present.ts';
+import { isRetried, nextTry } from './due.ts';
 import type { LeftOutside } from './left-outside.ts';
 import { leftOf } from './outcome.ts';
-import { isRetried, nextTry } from './plan.ts';
 
 /** Everything that `status` and `show` report about one certificate. */
 export interface LineageStatus {

@@ -1,7 +1,7 @@
 import { provesOrderDead } from '../../ca/proofs.ts';
 import type { CertfleetError } from '../../errors/errors.ts';
 import { cut } from '../../errors/remote-text.ts';
-import { isRetried } from '../../plan/plan.ts';
+import { isRetried } from '../../plan/due.ts';
 import { present } from '../../text/present.ts';
 import { hasWanted } from '../differences.ts';
 import { failureAfter, failureBefore, longestStored } from '../failure.ts';
