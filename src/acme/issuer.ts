@@ -26,7 +26,9 @@ const chainBytes = 128 * 1024;
 const mostCertificates = 10;
 const chainType = 'application/pem-certificate-chain';
 
-/** How often to compare a wrong clock with the CA's again. A pass may have thousands of certificates. */
+/**
+ * The interval at which a wrong clock is compared with the CA's again, because a pass may have thousands of certificates.
+ */
 const skewAgainMs = 10_000;
 
 export interface IssuerOptions {

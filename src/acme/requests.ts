@@ -11,7 +11,7 @@ import { createNonces } from './nonces.ts';
 import { problemOf } from './problem.ts';
 import { refusal } from './problem-verdict.ts';
 
-/** How often to sign a request again after badNonce. Tests refuse 50 % of nonces, so this fails once in 2^25. */
+/** How many times to sign a request again after badNonce. Tests refuse 50 % of nonces, so this fails once in 2^25. */
 const mostBadNonces = 25;
 /**
  * More than this many in a row are not a coincidence, so each further attempt is preceded by a pause of this length.

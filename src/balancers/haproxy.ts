@@ -219,7 +219,7 @@ interface Change {
   readonly added?: readonly Piece[];
   /** The entries that every memory should have. */
   readonly entries?: readonly MapEntry[];
-  /** Keys that a receipt names, in case someone rewrote the file. */
+  /** Keys to remove that only the receipt names, because someone may have rewritten the file. */
   readonly lost?: readonly string[];
 }
 

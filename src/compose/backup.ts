@@ -58,7 +58,7 @@ export interface Backup {
 export type BackupDocument = Pick<Entry, 'key' | 'bytes'>;
 const idOf = ({ kind, name }: Key): string => `${kind}/${name}`;
 
-/** How often to read a certificate again if it changes during the backup. */
+/** How many times to read a certificate again if it changes during the backup. */
 const rounds = 10;
 
 /**
@@ -283,7 +283,7 @@ export async function restoreAll(
   return fresh.filter(({ key }) => key.kind === 'lineage').length;
 }
 
-/** Writes the mark, or finds the mark of a restore of the same backup. Resolves with the mark's revision. */
+/** Marks the store as being restored, or finds the mark of an earlier restore of the same backup. Resolves with its revision. */
 async function begin(
   store: Store,
   { documents, file }: { readonly documents: readonly BackupDocument[]; readonly file: string },

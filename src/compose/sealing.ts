@@ -4,7 +4,7 @@ import { changeMarker, type Encryption, isSecret, openEncrypted, sealedWith, unm
 
 const kinds = ['account', 'credential', 'key', 'meta'] as const satisfies readonly Kind[];
 
-/** How often to retry documents that others write at the same time. */
+/** How many times to retry documents that other processes write at the same time. */
 const rounds = 5;
 
 /**

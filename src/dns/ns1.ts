@@ -24,7 +24,7 @@ export default defineDnsProvider({
   notes: `Create a key under **Account settings → API keys** with the DNS permissions *View zones* and *Manage zones*, limited to the
 zones that need certificates.`,
   traits: {
-    // A record is a whole set.
+    // A record of the API holds all values of a name, so two changes of one name conflict.
     writes: 'name',
     minTtl: 0,
     // The limit is 900 calls in 5 minutes, and a change takes two. A refused call has no Retry-After, but the next one

@@ -64,7 +64,7 @@ export function createGuests(find: (token: string) => Promise<string | undefined
 // How long a finished process stays for challenges of others. Let's Encrypt validates within 10 s, perhaps after a
 // queue. A limit is needed because a killed process leaves its token.
 const stayMs = 30_000;
-// After this time, a person wonders why the program does not exit.
+// How long to wait in silence. After that, a person wonders why the program does not exit.
 const quietMs = 500;
 
 /** Waits at the end of a process until its guests are gone, and reports that if it takes long. */

@@ -650,7 +650,7 @@ const rows: readonly Row[] = [
       what: `the configuration file of certbot is named ${verbose ? 'with' : 'only with'} --verbose`,
       argv: `${verbose ? '--verbose ' : ''}certbot certonly --standalone -d example.org`,
       files: { '/etc/letsencrypt/cli.ini': 'agree-tos = yes\n' },
-      [verbose ? 'warns' : 'never']: ['flags of /etc/letsencrypt/cli.ini count, too'],
+      [verbose ? 'warns' : 'never']: ['reading flags from /etc/letsencrypt/cli.ini, too'],
     }),
   ),
   {
@@ -695,7 +695,9 @@ const rows: readonly Row[] = [
     what: 'certfleet’s own configuration behind the word certbot',
     argv: 'certbot certonly --standalone -d example.org --config /c.yaml',
     ...{ files: { '/c.yaml': '# mine\nstore: /srv\n' }, code: 2 },
-    warns: ['/c.yaml:2: certbot has no option "store" A --config behind `certbot` is its cli.ini: put certfleet’s own'],
+    warns: [
+      '/c.yaml:2: certbot has no option "store" A --config after `certbot` names certbot’s cli.ini: put certfleet’s own',
+    ],
   },
   {
     what: 'an unknown option in the configuration file of certbot',

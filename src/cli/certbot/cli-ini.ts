@@ -39,7 +39,7 @@ export async function withCliIni(session: Session): Promise<WithCliIni> {
   if (!bytes && cliIni !== undefined)
     throw fail('usage/file-unreadable', { typed: `--config ${cliIni}`, reason: 'there is no such file' });
   if (!bytes) return { words: typed, placed: (error) => error };
-  session.debug(`flags of ${path} count, too`);
+  session.debug(`reading flags from ${path}, too`);
   const lines = linesOf(new TextDecoder().decode(bytes), path);
   const ofFile = iniWords(lines, path, cliIni !== undefined);
   const placed = (error: unknown) => placedIn(error, { path, lines, args });
@@ -93,7 +93,8 @@ function isWordIn(message: string, text: string): boolean {
  * Fails with a `usage/` code if the file has keys that certbot does not know, as certfleet's own configuration does.
  */
 function iniWords(lines: readonly CliIniLine[], path: string, isNamed: boolean): readonly string[] {
-  const hint = 'A --config behind `certbot` is its cli.ini: put certfleet’s own --config before the word `certbot`.';
+  const hint =
+    'A --config after `certbot` names certbot’s cli.ini: put certfleet’s own --config before the word `certbot`.';
   return wordsOfIni(lines, ({ key, line }) =>
     fail('usage/certbot-setting', { path, line, key }, isNamed ? { hint } : {}),
   );

@@ -52,7 +52,7 @@ export interface Elb {
   health(group: string, signal: AbortSignal): Promise<readonly ElbHealth[]>;
   /** Returns the certificates of an HTTPS listener, the default one first. */
   certificates(listener: string, signal: AbortSignal): Promise<readonly ElbCertificate[]>;
-  /** Changes something. */
+  /** Sends a call that changes something. */
   change(action: string, params: AwsParams, signal: AbortSignal, busyCodes?: readonly string[]): Promise<void>;
   /**
    * Creates one object.

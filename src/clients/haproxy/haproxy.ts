@@ -56,10 +56,10 @@ const commandTimeoutMs = 15_000;
 /** A live transaction takes milliseconds, so the process of an older one is considered dead. */
 const foreignTransactionMs = 3_000;
 
-/** How often to check the transaction of another process. */
+/** The interval at which the transaction of another process is checked. */
 const pollMs = 25;
 
-/** How often to start over after another process broke this client's transaction. */
+/** How many times to start over after another process broke this client's transaction. */
 const maxRounds = 5;
 
 /** The accepted values of the option for an admin socket. */

@@ -31,7 +31,7 @@ export function parseNode(text: string, user: string): SshNode {
   return { text, user: own ?? user, host: ipv6 ?? host ?? '', port: Number(port ?? 22) };
 }
 
-/** What work on a node can use until it ends. */
+/** An open connection to a node, for the time of the work on it. */
 export interface OnNode {
   readonly node: SshNode;
   readonly connection: SshConnection;

@@ -87,7 +87,7 @@ export interface PlanContext {
 }
 
 const dayMs = 24 * 3_600_000;
-/** When an object that still exists is certainly a left-over; rules that are to stay get ten years. */
+/** The age at which an object that still exists is certainly left over. Rules that are meant to stay get ten years. */
 const lifeMs = { order: dayMs, keep: 3_650 * dayMs } as const;
 
 /** Plans the rules and the group that a listener's users need, given what already exists there. */

@@ -60,7 +60,7 @@ async function createKey(customer: Customer): Promise<void> {
 }
 
 /**
- * How often to repeat newAccount after a lost response, or a 5xx without Retry-After. Repeating is safe, because it
+ * How many times to repeat newAccount after a lost response, or a 5xx without Retry-After. Repeating is safe, because it
  * then finds the account (RFC 8555 §7.3). Pebble 2.6 returns 500 if several processes register one new key at the same
  * time.
  */

@@ -2,7 +2,7 @@ import { createBoundedMap } from '../../core/async/bounded-map.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DnsServer } from '../../ports/dns.ts';
 
-/** How long a server that did not respond is tried after the others. */
+/** How long a server that did not respond stays at the end of the list. */
 const lastForMs = 10 * 60_000;
 /** A hostile zone may invent servers. */
 const mostKept = 1_024;

@@ -21,7 +21,7 @@ const settleMs = 60_000;
 const cleanupBudgetMs = 3 * 60_000;
 /** After this time without being ready, everything is applied again. */
 const againMs = 20_000;
-/** How often a certificate that found no room tries again. */
+/** The interval at which a certificate tries again if the listener had no room for its rule. */
 const roomEveryMs = 5_000;
 
 export interface ForwardRuleOptions {

@@ -19,7 +19,7 @@ export interface ZoneHolder {
    * How long the servers may take, from the first check on. The default is what the provider needs, or else 2 minutes.
    */
   readonly timeoutMs?: number | undefined;
-  /** The minimum time for which the servers are polled: the value must still be there when it is over. */
+  /** The minimum time for which the servers are polled. The value must still be there at its end. */
   readonly propagationMs?: number | undefined;
 }
 

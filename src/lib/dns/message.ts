@@ -18,7 +18,7 @@ export interface Question {
 const recursionDesired = 0x0100;
 
 export function encodeQuestion(id: number, { name, type, recursive, edns }: Question): Buffer {
-  // In OPT, the class is the size.
+  // In an OPT record, the class field holds the maximum size of a response (RFC 6891 §6.1.2).
   const additionals = edns ? [encodeRecord('', types.OPT, udpPayloadSize, 0, new Uint8Array())] : [];
   return encodeMessage(id, recursive ? recursionDesired : 0, { name, type: types[type] }, { additionals });
 }

@@ -160,7 +160,7 @@ export function createFolders(): Folders {
 
     function enterRoot(): Folder {
       const folder = enter(root, 'followed');
-      // The usual case.
+      // Usually, no link is on the way.
       if (isAt(folder, root)) return folder;
       leave(folder);
       return follow(

@@ -14,7 +14,7 @@ const defaultTimeoutMs = 5 * 60_000;
 const graceMs = 5_000;
 /** How long a group may take to end after SIGKILL. Only a process stuck in the kernel (a dead NFS) takes longer. */
 const killedMs = 5_000;
-/** How often to check another process. The end of a process that is not a child raises no event. */
+/** The interval at which another process is checked. The end of a process that is not a child raises no event. */
 const pollMs = 20;
 /** How much of each output stream to keep. The end shows why a program failed. */
 const outputBytes = 64 * 1024;

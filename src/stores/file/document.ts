@@ -28,7 +28,7 @@ export const noPredecessor = '-';
 const magic = 'certfleet 1';
 const newline = 0x0a;
 
-// A single call that creates no object, which takes half as long as createHash.
+// `hash` creates no object, so it takes half as long as `createHash`.
 const digestOf = (fields: string, bytes: Uint8Array): string =>
   hash('sha256', Buffer.concat([Buffer.from(fields), bytes]), 'hex').slice(0, 32);
 

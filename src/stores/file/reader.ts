@@ -18,7 +18,8 @@ import type { Trust } from './trust.ts';
 import { type createGuard, refused } from './unusable.ts';
 
 /**
- * How often other processes may replace a document between listing and reading it. Ten in a row mean a different fault.
+ * How many times other processes may replace a document between listing and reading it. After ten in a row, the cause
+ * is a different fault.
  */
 export const maxRereads = 10;
 

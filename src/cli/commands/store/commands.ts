@@ -39,11 +39,11 @@ export const commandsOfStore: readonly Command[] = [
   },
   {
     name: 'store encrypt',
-    summary: 'encrypt what the store has in the clear',
+    summary: 'encrypt what the store contains in plain text',
     description:
       'Encrypts private keys, accounts and credentials with the first key, and removes earlier revisions of them and ' +
       'left-overs of killed processes. Other commands may run meanwhile; if it is killed, run it again. With several ' +
-      'keys, it also encrypts anew what the others encrypted, so that only the first one is needed afterwards.',
+      'keys, it also encrypts again what the others encrypted, so that only the first one is needed afterwards.',
     flags: [],
     examples: [
       { line: 'certfleet store encrypt --store-key file:/etc/certfleet/store.key', why: 'encrypt the store' },

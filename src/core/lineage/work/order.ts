@@ -33,7 +33,7 @@ export const pastRemoved = (facts: {
       ...tombstonesAfter(lineage, facts.left, facts.now),
       work: {
         ...work,
-        // Settings that equal the earlier ones again are not a change.
+        // After a change back to the earlier settings, there is nothing to undo.
         before: before && !sameSpec(before.spec, facts.wanted) ? before : undefined,
         challenges: [],
         probe: work.step === 'deploy' ? undefined : probeIntent(facts.wanted),

@@ -54,7 +54,7 @@ export class Model {
   /** The settings that were last fulfilled, or stored by a delivery. */
   settled: StoredSpec | undefined;
   account = 1;
-  /** How often the account has got another key. */
+  /** How many times the account's key was replaced. */
   accountKeys = 0;
   /** Ids of certificates that another client has, the latest last. */
   readonly theirs: string[] = [];
