@@ -126,7 +126,7 @@ async function find(client: string, texts: Texts): Promise<Found> {
 
 /** What JavaScript says of a value that was not looked at. */
 const ofBugs =
-  /undefined|null\b|\bis not (a function|iterable|an object)|Cannot |Invalid URL|Unexpected|Maximum call|prototype|ERR_|\[object /;
+  /undefined|null\b|\bis not (a function|iterable|an object)|Cannot |Invalid URL|Unexpected|Maximum call|prototype may only|non-object prototype|ERR_|\[object /;
 
 async function check(client: string, name: string, text: string): Promise<void> {
   let words: readonly string[];
