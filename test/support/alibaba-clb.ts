@@ -1,15 +1,16 @@
 import type { AddressInfo } from 'node:net';
+import { type CallRecord, createApi, type Fault } from './alibaba-clb/api.ts';
 import { createChanges } from './alibaba-clb/changes.ts';
 import { startDataPlane } from './alibaba-clb/data-plane.ts';
 import { createCloud } from './alibaba-clb/model.ts';
 import type { AccessKey, AlibabaClbOptions } from './alibaba-clb/options.ts';
-import { type CallRecord, createApiServer, type Fault } from './alibaba-clb/server.ts';
+import { createApiServer } from './alibaba-clb/server.ts';
 import { type Snapshot, takeSnapshot } from './alibaba-clb/snapshot.ts';
 import { fillCloud } from './alibaba-clb/start.ts';
 import { atEnd } from './service.ts';
 
+export type { CallRecord, Fault } from './alibaba-clb/api.ts';
 export type { AccessKey, AlibabaClbOptions, PolicyStatement } from './alibaba-clb/options.ts';
-export type { CallRecord, Fault } from './alibaba-clb/server.ts';
 export type { Snapshot } from './alibaba-clb/snapshot.ts';
 
 /**
@@ -58,28 +59,26 @@ export async function startAlibabaClb(options: AlibabaClbOptions): Promise<Aliba
     },
   });
   const changes = createChanges(cloud, { changeMs: options.changeMs ?? 0, busyCodes: options.busyCodes }, plane.apply);
-  const api = createApiServer(cloud, options, {
-    change: changes.change,
-    serves: plane.serves,
-    health: plane.health,
-  });
+  const { change } = changes;
+  const api = createApi(cloud, options, { change, serves: plane.serves, health: plane.health });
+  const server = createApiServer(api);
   await new Promise<void>((opened, reject) => {
-    api.server.once('error', reject);
-    api.server.listen(options.apiPort ?? 0, '127.0.0.1', opened);
+    server.once('error', reject);
+    server.listen(options.apiPort ?? 0, '127.0.0.1', opened);
   });
   const stop = async (): Promise<void> => {
     changes.stop();
     await Promise.all([
       plane.stop(),
       new Promise<void>((closed) => {
-        api.server.close(() => closed());
-        api.server.closeAllConnections();
+        server.close(() => closed());
+        server.closeAllConnections();
       }),
     ]);
   };
   const forget = atEnd(stop);
   return {
-    endpoint: `http://127.0.0.1:${(api.server.address() as AddressInfo).port}`,
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     port: (listenerPort, loadBalancer = options.loadBalancers[0]!.id) => plane.port(loadBalancer, listenerPort),
     snapshot: () => takeSnapshot(cloud),
     records: api.records,

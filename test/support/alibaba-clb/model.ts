@@ -151,7 +151,11 @@ export const healthCheck = (options: HealthCheckOptions = {}): HealthCheck => ({
 
 export const listenerKey = ({ protocol, port }: Pick<Listener, 'protocol' | 'port'>): string => `${protocol}:${port}`;
 
-export function createCloud(options: AlibabaClbOptions): Cloud {
+/** @param now the time, if not the system's */
+export function createCloud(
+  options: Omit<AlibabaClbOptions, 'loadBalancers'>,
+  now: () => number = () => Date.now(),
+): Cloud {
   const random = chanceOf(options.seed ?? 1);
   const region = options.region ?? 'cn-hangzhou';
   const servers = new Map<string, Server>();
@@ -178,7 +182,7 @@ export function createCloud(options: AlibabaClbOptions): Cloud {
     extensions: new Map(),
     random,
     clockOffsetMs: 0,
-    now: () => Date.now() + cloud.clockOffsetMs,
+    now: () => now() + cloud.clockOffsetMs,
     newId: (prefix) => `${prefix}-bp1${letters(random, 10)}`,
   };
   return cloud;

@@ -7,7 +7,8 @@ export function letters(
   length: number,
   alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789',
 ): string {
-  return Array.from({ length }, () => pick(random, [...alphabet])).join('');
+  const choices = [...alphabet];
+  return Array.from({ length }, () => pick(random, choices)).join('');
 }
 
 /** A request id: an upper-case UUID. */
