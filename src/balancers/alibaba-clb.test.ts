@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { HealthRow } from '../../test/support/alibaba-clb/find.ts';
+import { takeSnapshot } from '../../test/support/alibaba-clb/snapshot.ts';
 import { keys, type TestClb, testClb } from '../clients/alibaba/test-clb.ts';
 import { CertfleetError } from '../core/errors/errors.ts';
 import { nameWithMark } from '../core/request-path/own-mark.ts';
@@ -60,30 +62,27 @@ describe('alibaba-clb', () => {
       'CreateRules',
       'SetRule',
     ]);
-    expect(clb.groups[0]).toMatchObject({
-      VServerGroupName: named(1),
-      servers: [{ ServerId: 'i-node1', Port: '30080', Weight: '100', Type: 'ecs' }],
-    });
-    expect(clb.groups[0]!.Tags.Tag).toEqual([
-      { TagKey: 'certfleet-owner', TagValue: owner },
-      { TagKey: 'certfleet-expires', TagValue: '2026-11-25T12:00:00.000Z' },
-      { TagKey: 'certfleet-lineage', TagValue: 'www' },
-      { TagKey: 'certfleet-listener', TagValue: '80' },
+    expect(clb.groups()).toMatchObject([
+      { name: named(1), servers: [{ serverId: 'i-node1', port: 30_080, weight: 100, type: 'ecs' }] },
     ]);
-    expect(clb.rules['80']).toMatchObject([
+    expect([...clb.groups()[0]!.tags]).toEqual([
+      ['certfleet-owner', owner],
+      ['certfleet-expires', '2026-11-25T12:00:00.000Z'],
+      ['certfleet-lineage', 'www'],
+      ['certfleet-listener', '80'],
+    ]);
+    expect(clb.rules(80)).toMatchObject([
       {
-        RuleName: named(100),
-        Url: path,
-        ListenerSync: 'off',
-        HealthCheck: 'on',
-        HealthCheckURI: `${path}health`,
-        HealthCheckConnectPort: '30080',
+        name: named(100),
+        domain: '',
+        url: path,
+        listenerSync: 'off',
+        check: { enabled: true, uri: `${path}health`, port: 30_080 },
       },
     ]);
-    expect(clb.rules['80']![0]).not.toHaveProperty('Domain');
     await balancer.apply(nothing, receipt, signal);
     expect(clb.actions()).toEqual(['DescribeRules', 'DescribeVServerGroups', 'DeleteRules', 'DeleteVServerGroup']);
-    expect([clb.rules['80'], clb.groups]).toEqual([[], []]);
+    expect([clb.rules(80), clb.groups()]).toEqual([[], []]);
   });
 
   it('reads the rules once for inspect and the apply that follows, so that an order takes 10 calls and its polls', async () => {
@@ -98,18 +97,18 @@ describe('alibaba-clb', () => {
     await balancer.inspect(signal);
     clb.api.fault({ kind: 'lost' }, { on: ({ headers }) => headers['x-acs-action'] === 'CreateRules' });
     await balancer.apply(wanting(), undefined, signal);
-    expect(clb.rules['80']).toHaveLength(1);
+    expect(clb.rules(80)).toHaveLength(1);
     await balancer.apply(nothing, receipt, signal);
-    expect([clb.rules['80'], clb.groups]).toEqual([[], []]);
+    expect([clb.rules(80), clb.groups()]).toEqual([[], []]);
   });
 
   it('finds the listener again after it changed', async () => {
     const clb = testClb();
     const balancer = connect(clb);
     await balancer.inspect(signal);
-    clb.listeners[0] = { ListenerPort: 80, ListenerProtocol: 'http', ListenerForward: 'on', ForwardPort: 443 };
-    clb.rules['443']!.push({ RuleId: 'rule-1', RuleName: 'secure', Url: '/x', VServerGroupId: 'rsp-1' });
-    clb.refuse('DescribeRules', 404, 'ListenerNotFound');
+    clb.listener(80).forwardPort = 443;
+    clb.addRule(443, { name: 'secure', url: '/x' });
+    clb.refuse('DescribeRules', 'ListenerNotFound');
     expect((await balancer.inspect(signal)).rules).toMatchObject([{ name: 'secure' }]);
   });
 
@@ -135,9 +134,9 @@ describe('alibaba-clb', () => {
     expect(clb.actions().filter((action) => action === 'CreateRules')).toHaveLength(2);
     const other = { server: 'eni-2', port: 30_080, kind: 'eni', address: '192.0.2.9' };
     await balancer.apply(wanting(hosts.slice(0, 1), [other]), undefined, signal);
-    expect(clb.rules['80']!.map((rule) => rule.Domain)).toEqual(['www0.example.test']);
-    expect(clb.groups.map(({ servers }) => servers)).toEqual([
-      [{ ServerId: 'eni-2', Port: '30080', Weight: '100', Type: 'eni', ServerIp: '192.0.2.9' }],
+    expect(clb.rules(80).map((rule) => rule.domain)).toEqual(['www0.example.test']);
+    expect(clb.groups().map(({ servers }) => servers)).toEqual([
+      [{ serverId: 'eni-2', port: 30_080, weight: 100, type: 'eni', ip: '192.0.2.9', ipGiven: true }],
     ]);
     expect(clb.actions()).toEqual([
       'DescribeRules',
@@ -152,9 +151,7 @@ describe('alibaba-clb', () => {
 
   it('leaves what belongs to others, also what another installation or another listener made', async () => {
     const clb = testClb();
-    const foreign = { VServerGroupId: 'rsp-web', VServerGroupName: 'web', Tags: { Tag: [] }, servers: [] };
-    clb.groups.push(foreign);
-    clb.rules['80']!.push({ RuleId: 'rule-web', RuleName: 'web', Domain: 'a.example', VServerGroupId: 'rsp-web' });
+    clb.addRule(80, { name: 'web', domain: 'a.example' });
     const others = connect(clb);
     await others.apply(
       { ...wanting(['b.example']), owner: 'bbbbbbbbbbbb', group: undefined!, rules: [] },
@@ -170,18 +167,12 @@ describe('alibaba-clb', () => {
       undefined,
       signal,
     );
-    const theirs = {
-      VServerGroupId: 'rsp-b',
-      VServerGroupName: named(7, 'bbbbbbbbbbbb'),
-      Tags: { Tag: [] },
-      servers: [],
-    };
-    clb.groups.push(theirs);
-    const before = JSON.stringify([clb.groups, clb.rules]);
+    clb.addGroup(named(7, 'bbbbbbbbbbbb'));
+    const before = takeSnapshot(clb.cloud);
     const balancer = connect(clb);
     await balancer.apply(wanting(), undefined, signal);
     await balancer.apply(nothing, undefined, signal);
-    expect(JSON.stringify([clb.groups, clb.rules])).toBe(before);
+    expect(takeSnapshot(clb.cloud)).toEqual(before);
     expect((await balancer.owned(signal)).map(({ kind, name }) => [kind, name])).toEqual([
       ['rule', named(200)],
       ['group', named(2)],
@@ -196,54 +187,55 @@ describe('alibaba-clb', () => {
       const balancer = connect(clb);
       clb.api.fault({ kind: 'lost' }, { on: ({ headers }) => headers['x-acs-action'] === action });
       const receipt = await balancer.apply(wanting(), undefined, signal);
-      expect([clb.groups.length, clb.rules['80']!.length]).toEqual([1, 1]);
-      expect(receipt).toMatchObject({ group: { id: clb.groups[0]!.VServerGroupId } });
+      expect([clb.groups().length, clb.rules(80).length]).toEqual([1, 1]);
+      expect(receipt).toMatchObject({ group: { id: clb.groups()[0]!.id } });
       await balancer.apply(nothing, receipt, signal);
-      expect([clb.groups.length, clb.rules['80']!.length]).toEqual([0, 0]);
+      expect([clb.groups().length, clb.rules(80).length]).toEqual([0, 0]);
     },
   );
 
   it('waits while the balancer is busy, and while a deleted rule still counts', async () => {
     const clb = testClb();
     const balancer = connect(clb);
-    clb.refuse('CreateRules', 409, 'BackendServer.configuring');
-    clb.refuse('SetRule', 400, 'OperationBusy');
+    clb.refuse('CreateRules', 'BackendServer.configuring');
+    clb.refuse('SetRule', 'OperationBusy');
     await balancer.apply(wanting(), undefined, signal);
-    clb.refuse('DeleteVServerGroup', 400, 'RspoolVipExist');
+    clb.refuse('DeleteVServerGroup', 'RspoolVipExist');
     await balancer.apply(nothing, undefined, signal);
-    expect(clb.groups).toEqual([]);
+    expect(clb.groups()).toEqual([]);
   });
 
   it('leaves out other nodes that were stopped, but not all', async () => {
     const clb = testClb();
     const others = ['i-gone1', 'i-gone2'].map((server) => ({ ...node, server }));
-    clb.stopped.push('i-gone1', 'i-gone2');
     await connect(clb).apply(wanting([undefined], [others[0]!, node, others[1]!]), undefined, signal);
-    expect(clb.groups.map(({ servers }) => servers.map((one) => one['ServerId']))).toEqual([['i-node1']]);
+    expect(clb.groups().map(({ servers }) => servers.map(({ serverId }) => serverId))).toEqual([['i-node1']]);
     await connect(clb).apply(wanting([undefined], [...others, node]), undefined, signal);
     expect((await failure(connect(clb).apply(wanting([undefined], others), undefined, signal))).message).toContain(
       'ObtainIpFail',
     );
-    expect(clb.groups[0]!.servers).toHaveLength(1);
+    expect(clb.groups()[0]!.servers).toHaveLength(1);
   });
 
   it('removes one of two groups of the same name, which a list that lags can leave', async () => {
     const clb = testClb();
     const balancer = connect(clb);
     await balancer.apply(wanting(), undefined, signal);
-    clb.groups.unshift({ ...clb.groups[0]!, VServerGroupId: 'rsp-twin' });
+    const [group] = clb.groups();
+    clb.cloud.groups.clear();
+    for (const id of ['rsp-twin', group!.id]) clb.cloud.groups.set(id, { ...group!, id });
     await balancer.apply(wanting(), undefined, signal);
-    expect(clb.groups.map(({ VServerGroupId }) => VServerGroupId)).not.toContain('rsp-twin');
+    expect(clb.groups().map(({ id }) => id)).toEqual([group!.id]);
   });
 
   it('uses the HTTPS listener that a redirect leads to, and cleans up when the redirect is gone', async () => {
     const clb = testClb();
-    clb.listeners[0] = { ListenerPort: 80, ListenerProtocol: 'http', ListenerForward: 'on', ForwardPort: 443 };
+    clb.listener(80).forwardPort = 443;
     await connect(clb).apply(wanting(), undefined, signal);
-    expect([clb.rules['80']!.length, clb.rules['443']!.length]).toEqual([0, 1]);
-    clb.listeners[0] = { ListenerPort: 80, ListenerProtocol: 'http', ListenerForward: 'off' };
+    expect([clb.rules(80).length, clb.rules(443).length]).toEqual([0, 1]);
+    delete clb.listener(80).forwardPort;
     await connect(clb).apply(nothing, undefined, signal);
-    expect([clb.rules['443'], clb.groups]).toEqual([[], []]);
+    expect([clb.rules(443), clb.groups()]).toEqual([[], []]);
   });
 
   it('removes the group after the listener was deleted', async () => {
@@ -251,42 +243,35 @@ describe('alibaba-clb', () => {
     for (const isSameProcess of [false, true]) {
       const balancer = connect(clb);
       await balancer.apply(wanting(), undefined, signal);
-      const [gone] = clb.listeners.splice(0, 1);
-      clb.rules['80'] = [];
-      if (isSameProcess) clb.refuse('DescribeRules', 404, 'ListenerNotFound');
+      const [gone] = clb.balancer.listeners.splice(0, 1);
+      clb.cloud.rules.clear();
       await (isSameProcess ? balancer : connect(clb)).apply(nothing, undefined, signal);
-      expect(clb.groups).toEqual([]);
-      clb.listeners.unshift(gone!);
+      expect(clb.groups()).toEqual([]);
+      clb.balancer.listeners.unshift(gone!);
     }
   });
 
   it('says how many rules there is room for', async () => {
     const clb = testClb();
-    clb.rules['80']!.push({
-      RuleId: 'rule-1',
-      RuleName: 'web',
-      Domain: '*.a.example',
-      Url: '/x',
-      VServerGroupId: 'rsp-1',
-    });
+    clb.addRule(80, { name: 'web', domain: '*.a.example', url: '/x' });
     expect(await connect(clb, { ruleQuota: 50 }).inspect(signal)).toEqual({
-      rules: [{ name: 'web', host: '*.a.example', path: '/x', action: 'forwards to rsp-1' }],
+      rules: [{ name: 'web', host: '*.a.example', path: '/x', action: 'forwards to rsp-web' }],
       rulesLeft: 49,
+      addresses: ['203.0.113.10'],
     });
   });
 
   describe('state', () => {
-    const row = (status: string, more: object = {}) => ({
-      ServerId: 'i-node1',
-      Port: 30_080,
-      ServerIp: '192.0.2.1',
-      ServerHealthStatus: status,
+    const row = (status: HealthRow['status'], more: Partial<HealthRow> = {}) => ({
+      serverId: 'i-node1',
+      port: 30_080,
+      status,
       ...more,
     });
     const two = [node, { server: 'i-node2', port: 30_080, kind: 'ecs' }];
     it.each([
-      ['normal', [row('normal'), row('abnormal', { ServerId: 'i-node2' })], 0, true],
-      ['another port', [row('normal', { Port: 80 })], 0, /not checked i-node1:30080 yet/],
+      ['normal', [row('normal'), row('abnormal', { serverId: 'i-node2' })], 0, true],
+      ['another port', [row('normal', { port: 80 })], 0, /not checked i-node1:30080 yet/],
       ['not checked yet', [row('unavailable')], 0, /not checked i-node1:30080 yet/],
       ['never checked', [row('unavailable')], 31_000, true],
       ['not listed for long', [], 31_000, true],
@@ -301,23 +286,21 @@ describe('alibaba-clb', () => {
       ],
     ] as const)('%s', async (_name, health, ageMs, expected) => {
       const clb = testClb();
-      clb.health = [...health];
+      clb.setHealth(health);
       const at = new Date(clb.world.clock.now().getTime() - ageMs).toISOString();
       const wanted = wanting([undefined], two);
-      clb.rules['80']!.push({ RuleId: 'rule-1', RuleName: wanted.rules[0]!.name, Url: path, VServerGroupId: 'rsp-1' });
+      clb.addRule(80, { name: wanted.rules[0]!.name, url: path });
       const state = await connect(clb).state(wanted, { group: null, rules: [], at } as Json, signal);
       expect(state.ready).toBe(expected === true);
       if (!state.ready) expect(state.reason).toMatch(expected as RegExp);
     });
 
     it('is decided by the rules alone where no listener is checked', async () => {
-      const clb = testClb();
+      const clb = testClb({ uncheckedServers: 'error' });
       const balancer = connect(clb);
       await balancer.apply(wanting(), undefined, signal);
-      clb.refuse('DescribeHealthStatus', 404, 'CheckedListenerNotFound');
       expect(await balancer.state(wanting(), null, signal)).toEqual({ ready: true });
       await balancer.apply(nothing, undefined, signal);
-      clb.refuse('DescribeHealthStatus', 404, 'CheckedListenerNotFound');
       expect(await balancer.state(wanting(), null, signal)).toMatchObject({ ready: false });
     });
   });
@@ -328,7 +311,7 @@ describe('alibaba-clb', () => {
         'an unknown load balancer',
         { loadBalancer: 'lb-2' },
         'balancer/not-found',
-        /lb-2 in cn-test does not exist: .*R-no/,
+        /lb-2 in cn-test does not exist: .*REQUEST/,
       ],
       ['another region', { region: 'cn-else' }, 'balancer/not-found', /lb-1 in cn-else/],
       [
@@ -340,33 +323,30 @@ describe('alibaba-clb', () => {
     ] as const)('%s', async (_name, options, code, text) => {
       const clb = testClb();
       const error = await failure(connect(clb, options).inspect(signal));
-      expect(error).toMatchObject({ code, message: expect.stringMatching(text) });
+      const message = new RegExp(text.source.replace('REQUEST', clb.refusedId()));
+      expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
     });
 
     it('a redirect that leads nowhere', async () => {
       const clb = testClb();
-      clb.listeners.splice(0, 2, {
-        ListenerPort: 80,
-        ListenerProtocol: 'http',
-        ListenerForward: 'on',
-        ForwardPort: 443,
-      });
+      clb.listener(80).forwardPort = 443;
+      clb.balancer.listeners.splice(1, 1);
       const error = await failure(connect(clb).inspect(signal));
       expect(error).toMatchObject({ code: 'balancer/redirects', message: expect.stringContaining('port 443 of lb-1') });
     });
 
     it('no permission', async () => {
       const clb = testClb();
-      clb.refuse('CreateVServerGroup', 403, 'Forbidden.RAM', 'User not authorized.');
+      clb.refuse('CreateVServerGroup', 'Forbidden.RAM');
       const error = await failure(connect(clb).apply(wanting(), undefined, signal));
-      expect(error).toMatchObject({ code: 'balancer/refused', message: expect.stringContaining('R-no') });
+      expect(error).toMatchObject({ code: 'balancer/refused', message: expect.stringContaining(clb.refusedId()) });
       expect(error.hint).toContain('slb:CreateVServerGroup');
-      expect([clb.groups, clb.rules['80']]).toEqual([[], []]);
+      expect([clb.groups(), clb.rules(80)]).toEqual([[], []]);
     });
 
     it('a rule of someone else for the same host and path, and no room', async () => {
       const clb = testClb();
-      clb.rules['80']!.push({ RuleId: 'rule-1', RuleName: 'acme', Url: path, VServerGroupId: 'rsp-1' });
+      clb.addRule(80, { name: 'acme', url: path });
       expect(await failure(connect(clb).apply(wanting(), undefined, signal))).toMatchObject({
         code: 'balancer/refused',
         message: expect.stringContaining('acme'),
@@ -376,7 +356,7 @@ describe('alibaba-clb', () => {
       ).toMatchObject({
         code: 'balancer/quota',
       });
-      expect(clb.groups).toEqual([]);
+      expect(clb.groups().map(({ name }) => name)).toEqual(['web']);
     });
   });
 
@@ -399,13 +379,12 @@ describe('alibaba-clb', () => {
   });
 
   it.each([
-    ['the listener leads to it', 'i-node1', [{ ServerId: 'i-node1', Port: 80, ServerHealthStatus: 'abnormal' }], true],
-    ['no listener leads to it', 'i-nope', [{ ServerId: 'i-node1', Port: 80, ServerHealthStatus: 'normal' }], false],
-    ['no listener is checked', 'i-node1', undefined, false],
+    ['the listener leads to it', 'i-node1', [{ serverId: 'i-node1', port: 80, status: 'abnormal' }], true],
+    ['no listener leads to it', 'i-nope', [{ serverId: 'i-node1', port: 80, status: 'normal' }], false],
+    ['no listener is checked', 'i-node1', [], false],
   ] as const)('knows that a server exists if %s', async (_what, serverId, health, expected) => {
-    const clb = testClb();
-    if (health) clb.health = [...health];
-    else clb.refuse('DescribeHealthStatus', 404, 'CheckedListenerNotFound');
+    const clb = testClb({ uncheckedServers: 'error' });
+    clb.setHealth(health);
     const balancer = connect(clb, { backend: { serverId } });
     expect(await balancer.hasServer!(await balancer.backend!(signal), signal)).toBe(expected);
     expect(clb.actions().filter((action) => !action.startsWith('Describe'))).toEqual([]);

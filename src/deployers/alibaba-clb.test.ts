@@ -1,9 +1,10 @@
 import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { keys, type TestClb, testClb } from '../clients/alibaba/test-clb.ts';
+import { addCertificate } from '../../test/support/alibaba-clb/certificates.ts';
+import { keyFor } from '../clients/alibaba/clb-certificates.ts';
+import { keys, region, type TestClb, testClb } from '../clients/alibaba/test-clb.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { nameWithMark } from '../core/request-path/own-mark.ts';
-import { present } from '../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { pki } from '../x509/pki.ts';
 import { testCertificate, testParty } from '../x509/test-certificates.ts';
@@ -31,16 +32,13 @@ function version(names: readonly string[] = ['www.example.test'], lineage = 'www
 }
 
 /** The region has one certificate by hand, which is the default one. */
-function bench({ names = ['www.example.test'] as readonly string[] | undefined, options = {} } = {}) {
+function bench({ names = ['www.example.test'] as readonly string[], options = {} } = {}) {
   const clb = testClb();
-  clb.certificates.push({
-    ServerCertificateId: 'cert-old',
-    ServerCertificateName: 'by-hand',
-    Fingerprint: '00:01',
-    CreateTimeStamp: 1,
-    ...present({ SubjectAlternativeNames: names && { SubjectAlternativeName: [...names] } }),
-  });
-  const balancer = { region: 'cn-test', loadBalancer: 'lb-1', endpoint: 'http://127.0.0.1:1', ...keys };
+  const { fullchainPem: certificate, keyPem } = version(names);
+  const given = { region, name: 'by-hand', certificate, privateKey: keyFor(keyPem).reveal() };
+  const old = addCertificate(clb.cloud, given).id;
+  clb.listener(443).certificateId = old;
+  const balancer = { region, loadBalancer: 'lb-1', endpoint: 'http://127.0.0.1:1', ...keys };
   const connect = (): Deployer =>
     definition.connect({
       name: 'https',
@@ -48,7 +46,7 @@ function bench({ names = ['www.example.test'] as readonly string[] | undefined, 
       options: definition.options.parse({ balancer: 'slb', ...options }),
       balancer: { options: balancer, owner },
     });
-  return { clb, connect, deployer: connect() };
+  return { clb, connect, deployer: connect(), old };
 }
 
 const notes: unknown[] = [];
@@ -68,26 +66,28 @@ const isAction = (action: string) => ({
   on: ({ headers }: { headers: Readonly<Record<string, string>> }) => headers['x-acs-action'] === action,
 });
 const served = (clb: TestClb) => [
-  clb.standard,
-  ...clb.extensions.map((one) => `${one.Domain} ${one.ServerCertificateId}`),
+  clb.listener(443).certificateId,
+  ...[...clb.cloud.extensions.values()].map((one) => `${one.domain} ${one.certificateId}`),
 ];
+/** Adds a domain extension with the default certificate. */
+function extend({ cloud, balancer, listener: of }: TestClb, domain: string): void {
+  const [id, listener] = [cloud.newId('de'), of(443)];
+  cloud.extensions.set(id, { id, balancer, listener, domain, certificateId: listener.certificateId! });
+}
 
 describe('alibaba-clb', () => {
   it('uploads once, replaces the default certificate of the same names, and says what is served', async () => {
-    const { clb, deployer, connect } = bench();
+    const { clb, deployer, connect, old } = bench();
     const one = version();
     expect(await stateOf(deployer, one)).toBe('absent');
     const staged = await deployer.stage(one, note, signal);
     expect(notes.at(-1)).toEqual(staged);
-    expect(clb.certificates[1]).toMatchObject({
-      ServerCertificateName: nameWithMark({
-        owner,
-        expires: new Date(one.facts.notAfter),
-        id: one.facts.fingerprint.slice(0, 12),
-      }),
-      Tags: { Tag: expect.arrayContaining([{ TagKey: 'certfleet-lineage', TagValue: 'www' }]) },
-    });
-    expect([await stateOf(deployer, one), clb.standard]).toEqual(['absent', 'cert-old']);
+    const [, uploaded] = clb.cloud.certificates.values();
+    expect(uploaded!.name).toBe(
+      nameWithMark({ owner, expires: new Date(one.facts.notAfter), id: one.facts.fingerprint.slice(0, 12) }),
+    );
+    expect(uploaded!.tags.get('certfleet-lineage')).toBe('www');
+    expect([await stateOf(deployer, one), ...served(clb)]).toEqual(['absent', old]);
     expect(await connect().stage(one, note, signal)).toEqual(staged);
     clb.actions();
     await deployer.activate(one, staged, note, signal);
@@ -106,10 +106,10 @@ describe('alibaba-clb', () => {
   });
 
   it('gives a domain extension to each name where the default certificate would lose one', async () => {
-    const { clb, deployer } = bench({ names: ['shop.example.test'] });
+    const { clb, deployer, old } = bench({ names: ['shop.example.test'] });
     const one = version(['a.example.test', 'b.example.test']);
     const { certificate } = (await deploy(deployer, one)) as { certificate: string };
-    expect(served(clb)).toEqual(['cert-old', `a.example.test ${certificate}`, `b.example.test ${certificate}`]);
+    expect(served(clb)).toEqual([old, `a.example.test ${certificate}`, `b.example.test ${certificate}`]);
     expect(await stateOf(deployer, one)).toBe('current');
     const two = version(['a.example.test', 'b.example.test']);
     const next = (await deploy(deployer, two)) as { certificate: string };
@@ -119,7 +119,7 @@ describe('alibaba-clb', () => {
   it('serves only the names that it is told, which the certificate must cover', async () => {
     const { clb, deployer } = bench({ names: ['shop.test'], options: { names: ['a.example.test'] } });
     await deploy(deployer, version(['*.example.test', 'example.test']));
-    expect(clb.extensions.map(({ Domain }) => Domain)).toEqual(['a.example.test']);
+    expect([...clb.cloud.extensions.values()].map(({ domain }) => domain)).toEqual(['a.example.test']);
     expect((await failure(deployer.stage(version(['b.test']), note, signal))).message).toContain(
       'does not cover a.example.test',
     );
@@ -127,29 +127,27 @@ describe('alibaba-clb', () => {
 
   it.each([
     ['the default certificate only', { mode: 'default' }, /also for shop\.example\.test/],
-    ['no room for an extension', {}, /DomainExtensionQuotaExceeded.*R-no/],
+    ['no room for an extension', {}, /OverQuota.*REQUEST/],
   ])('refuses and leaves all as before: %s', async (_name, options, text) => {
     const { clb, deployer } = bench({ names: ['shop.example.test'], options });
-    const before = ['x', 'y'].map((name) => ({
-      DomainExtensionId: `de-${name}`,
-      Domain: name,
-      ServerCertificateId: 'cert-old',
-    }));
-    clb.extensions.push(...before);
+    for (const domain of ['x.test', 'y.test']) extend(clb, domain);
     const shown = served(clb);
     const error = await failure(deploy(deployer, version(['a.example.test', 'b.example.test'])));
-    expect(error).toMatchObject({ code: 'deploy/target-failed', message: expect.stringMatching(text) });
+    const message = new RegExp(text.source.replace('REQUEST', clb.refusedId()));
+    expect(error).toMatchObject({ code: 'deploy/target-failed', message: expect.stringMatching(message) });
     expect(served(clb)).toEqual(shown);
   });
 
   it('puts back what it changed before a failure', async () => {
-    const { clb, deployer } = bench();
-    clb.extensions.push({ DomainExtensionId: 'de-1', Domain: 'www.example.test', ServerCertificateId: 'cert-old' });
+    const { clb, deployer, old } = bench();
+    extend(clb, 'www.example.test');
     const one = version(['www.example.test', 'b.example.test']);
-    clb.refuse('SetLoadBalancerHTTPSListenerAttribute', 403, 'Forbidden.RAM', 'User not authorized.');
+    clb.refuse('SetLoadBalancerHTTPSListenerAttribute', 'Forbidden.RAM');
     const error = await failure(deploy(deployer, one));
-    expect(error.message).toMatch(/Forbidden.RAM.*R-no.*slb:SetLoadBalancerHTTPSListenerAttribute/);
-    expect(served(clb)).toEqual(['cert-old', 'www.example.test cert-old']);
+    expect(error.message).toMatch(
+      RegExp(`Forbidden.RAM.*${clb.refusedId()}.*slb:SetLoadBalancerHTTPSListenerAttribute`),
+    );
+    expect(served(clb)).toEqual([old, `www.example.test ${old}`]);
   });
 
   it.each([
@@ -159,13 +157,12 @@ describe('alibaba-clb', () => {
     'SetDomainExtensionAttribute',
   ])('looks before it repeats %s after a lost answer', async (action) => {
     const { clb, deployer } = bench();
-    clb.extensions.push({ DomainExtensionId: 'de-1', Domain: '*.b.test', ServerCertificateId: 'cert-old' });
-    clb.extensions.push({ DomainExtensionId: 'de-2', Domain: 'a.test', ServerCertificateId: 'cert-old' });
+    for (const domain of ['*.b.test', 'a.test']) extend(clb, domain);
     clb.api.fault({ kind: 'lost' }, isAction(action));
     const one = version(['www.example.test', 'a.test', 'x.b.test']);
     await deploy(deployer, one);
     expect(await stateOf(deployer, one)).toBe('current');
-    expect(clb.certificates).toHaveLength(2);
+    expect(clb.cloud.certificates.size).toBe(2);
   });
 
   it('makes room in the region from uploads that are superseded', async () => {
@@ -175,13 +172,12 @@ describe('alibaba-clb', () => {
     await clb.world.clock.sleep(1000, signal);
     await deploy(deployer, two);
     await clb.world.clock.sleep(2 * 3_600_000, signal);
+    clb.cloud.quotas.certificatesOfRegion = 3;
     for (const left of [3, 3]) {
-      clb.refuse('UploadServerCertificate', 400, 'ServerCertificateQuotaExceeded');
       await deploy(deployer, version());
-      expect(clb.certificates).toHaveLength(left);
+      expect(clb.cloud.certificates.size).toBe(left);
     }
     // What is left is in use, or was uploaded just now.
-    clb.refuse('UploadServerCertificate', 400, 'ServerCertificateQuotaExceeded');
     expect((await failure(deploy(deployer, version()))).message).toContain('no quota left');
   });
 
@@ -191,24 +187,26 @@ describe('alibaba-clb', () => {
     const second = await deploy(deployer, version());
     const old = { lineage: 'www', id: 'v1' };
     await deployer.retire!(old, undefined, signal);
-    expect(clb.certificates).toHaveLength(3);
+    expect(clb.cloud.certificates.size).toBe(3);
     await deployer.retire!(old, first, signal);
     await deployer.retire!(old, first, signal);
-    expect(clb.certificates).toHaveLength(2);
+    expect(clb.cloud.certificates.size).toBe(2);
     expect((await failure(deployer.retire!(old, second, signal))).message).toContain('still refers');
     const owned = await deployer.owned!(signal);
-    expect(owned.map(({ kind, id }) => [kind, id])).toEqual([['certificate', clb.standard]]);
+    expect(owned.map(({ kind, id }) => [kind, id])).toEqual([['certificate', ...served(clb)]]);
     await deployer.removeOwned!(owned[0]!, signal);
-    expect(clb.certificates).toHaveLength(2);
+    expect(clb.cloud.certificates.size).toBe(2);
   });
 
   it('names a missing listener, and shows no key', async () => {
-    const { deployer } = bench({ options: { listenerPort: 444 } });
+    const { clb, deployer } = bench({ options: { listenerPort: 444 } });
     const error = await failure(deployer.look(version(), signal));
     expect(error).toMatchObject({
       code: 'deploy/target-failed',
       message: expect.stringMatching(
-        /lb-1 in cn-test has no HTTPS listener on the port 444; its listeners: 80 \(http\), 443 \(https\).*R-no/,
+        new RegExp(
+          `lb-1 in cn-test has no HTTPS listener on the port 444; its listeners: 80 \\(http\\), 443 \\(https\\).*${clb.refusedId()}`,
+        ),
       ),
     });
     const echo = bench();

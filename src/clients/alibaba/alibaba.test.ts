@@ -176,6 +176,7 @@ describe('createAlibaba', () => {
     ['InvalidLoadBalancerId.NotFound', 404, 'balancer/not-found', 'Check the region'],
     ['InvalidParameter', 404, 'balancer/not-found', 'Check the region'],
     ['TooManyRules', 400, 'balancer/quota', 'Remove resources that are no longer needed'],
+    ['ServerCertificateQuotaExceeded', 400, 'balancer/quota', 'Remove resources that are no longer needed'],
     ['UrlMalformed', 400, 'balancer/refused', 'Check the settings of this balancer'],
     ['InternalError', 500, 'balancer/failed', 'The service has a problem'],
     ['SignatureNonceUsed', 400, 'balancer/failed', 'The service has a problem'],
