@@ -99,7 +99,7 @@ export async function proveEabKey({ name, settings }: NamedIssuer, session: Sess
   }
 }
 
-/** Reports whether the store has the open account of an issuer, with --staging that of the issuer's test directory. */
+/** Reports whether the store has an open account at the issuer or, with --staging, at the issuer's test directory. */
 async function isOpen(settings: IssuerSettings, session: Session): Promise<boolean> {
   const { staging, dryRun } = session.invocation.flags;
   const isTest = staging === true || dryRun === true;

@@ -174,7 +174,7 @@ const rows: readonly Row[] = [
     files: systemd,
     code: 2,
     warns: [
-      'the systemd credential store.key, which the unit must load',
+      'needs the systemd credential store.key, which is the store key',
       'Give its file with --credential store.key:/PATH',
     ],
   },

@@ -84,7 +84,7 @@ async function activate(
     await reload.check?.(version, signal);
   } catch (error) {
     await goBack();
-    // Everything is as before, including a failed reload of an earlier version, if there was one.
+    // Restore the mark, too: it records whether the reload of the earlier version failed.
     await folder.setMark(lineage, mark);
     throw error;
   }

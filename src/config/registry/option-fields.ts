@@ -13,7 +13,7 @@ export interface OptionField extends OptionInfo {
   readonly aliases: readonly string[];
   /** Other options, without which this one has no effect. */
   readonly needs: readonly string[];
-  /** The prefixes of the keys in the credentials file that this option names; undefined for other options. */
+  /** If this option names a credentials file, the prefixes of the keys in that file. */
   readonly credentials: readonly string[] | undefined;
   /** Whether the platform gives each process a new value, so that the option is not stored with a certificate. */
   readonly ofThisProcess: boolean;

@@ -10,7 +10,7 @@ export interface Finding {
   readonly identifier: string;
   readonly finding: string;
   readonly advice: string;
-  /** An error that is never overridden: it protects the user's own service, or the solver cannot answer at all. */
+  /** An error that no flag overrides: an order would disturb the user's own service, or the solver could not answer. */
   readonly refusal?: CertfleetError;
   /** Why the solver could not be checked: its server does not respond, or refuses the credentials. */
   readonly unusable?: CertfleetError;

@@ -29,9 +29,9 @@ export const renewalOfWidows = (versions: readonly Widow[]) => renewalOfImported
 
 /**
  * Finds what is missing from a store, alongside a scan of its lineages. Other documents are listed, and opened only if
- * they are suspicious. Call it before the scan, because lineages refer to documents that were created before them.
- * Every finding is checked again before it is returned, because other processes may have created or deleted the
- * document since.
+ * no lineage refers to them. Call it before the scan: a lineage is created after the documents that it refers to, so a
+ * scan made first could miss a new lineage, whose documents would then look unused. Every finding is checked again
+ * before it is returned, because other processes may have created or deleted the document since.
  */
 export async function watchStore(engine: Pick<Engine, 'store'>, signal: AbortSignal) {
   const { store } = engine;

@@ -37,7 +37,7 @@ const typeNames: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(types).map(([name, number]) => [number, name]),
 );
 
-/** Returns undefined for a record without data: of another class, or EDNS. */
+/** Returns undefined for a record that callers do not need: one of another class than IN, or the OPT record of EDNS. */
 function readRecord(reader: Reader): DnsRecord | undefined {
   const name = reader.name();
   const number = reader.u16();

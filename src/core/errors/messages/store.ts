@@ -3,10 +3,10 @@ import type { ErrorEntry } from '../error-entry.ts';
 /** The store: exit 7. */
 export const store = {
   'store/conflict': {
-    message: 'another process changed the document {key}',
+    message: 'another process changed {key} in the store while this command was updating it',
     blame: 'bug',
     retry: 'later',
-    hint: 'Run the command again.',
+    hint: 'Run the command again. If it happens again, report it as a bug.',
   },
   'store/unusable': {
     message: 'the store {path} cannot be used: {reason}',

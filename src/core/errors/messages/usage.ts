@@ -208,7 +208,7 @@ export const usage = {
     hint: '{advice}',
   },
   'usage/timer-credential': {
-    message: 'the store key is the systemd credential {name}, which the unit must load',
+    message: 'the timer’s service needs the systemd credential {name}, which is the store key',
     blame: 'config',
     retry: 'never',
     hint: 'Give its file with --credential {form}, or with --encrypted-credential if `systemd-creds encrypt` created it.',

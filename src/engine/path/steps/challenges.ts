@@ -134,8 +134,8 @@ async function keepReceipts({ holding, signal }: OrderRun, receipts: ReadonlyMap
 }
 
 /**
- * Returns a function that journals receipts. Receipts that arrive during a write share the next one, because a
- * certificate with many names has many.
+ * Returns a function that journals receipts. Receipts that arrive during a write are journalled together by the next
+ * write, because a certificate with many names has many receipts.
  */
 function createNotes(run: OrderRun): (key: string, receipt: Json) => Promise<void> {
   let pending = new Map<string, Json>();
