@@ -123,7 +123,7 @@ function configuration(at: {
 worker_processes ${at.workers};
 pid ${at.folder}/nginx.pid;
 error_log stderr notice;
-events { worker_connections 256; }
+events { worker_connections 1024; }
 http {
   access_log off;
 ${temporary.map((kind) => `  ${kind}_temp_path ${at.folder}/temp/${kind};`).join('\n')}
