@@ -64,7 +64,7 @@ export interface CliContext {
   /** Ends the process at once, after a second signal. */
   readonly exit?: (code: number) => void;
   /** Keeps the memory of this process small, which costs processor time. */
-  readonly saveMemory?: () => Promise<void>;
+  readonly saveMemory?: () => void;
   /** The way certfleet was called, for the cron line. */
   readonly program?: string;
   readonly registry?: LoadRequest['registry'];

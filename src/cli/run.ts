@@ -1,3 +1,5 @@
+// biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it limits its heap
+import { setFlagsFromString } from 'node:v8';
 import { present } from '../core/text/present.ts';
 import { main } from './main.ts';
 
@@ -35,11 +37,7 @@ const editFile = async (text: string, signal: AbortSignal) => {
 };
 
 // By default, V8 lets a heap grow to four times what is in use before it collects what is not.
-const saveMemory = async () => {
-  // biome-ignore lint/style/noRestrictedImports: the command line is the process's edge, so it limits its heap
-  const { setFlagsFromString } = await import('node:v8');
-  setFlagsFromString('--heap-growing-percent=50');
-};
+const saveMemory = () => setFlagsFromString('--heap-growing-percent=50');
 
 /** Runs the command line of this process. */
 export async function run(): Promise<void> {

@@ -52,7 +52,7 @@ export const importClient: Run = async (session) => {
   const deployers = await deployersFromFlags(session, settings);
   if (importer.inPlace) refuseOwnFolder(deployers, importer.title, root);
   // A folder may have thousands of certificates.
-  await session.context.saveMemory?.();
+  session.context.saveMemory?.();
   const found = await importer.read(root, { files, env: session.context.env, registry, settings, inPlace });
   // The user may have named a folder above or below the right one.
   if (found.accounts.length + found.certificates.length === 0) throw fail('import/absent', { client, path: root });
