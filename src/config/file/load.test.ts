@@ -254,6 +254,12 @@ describe('problems', () => {
   it.each([
     [edited('solver: web', 'solvr: web'), '10: unknown key "solvr" in certificates[0]; did you mean "solver"?'],
     [edited('leaseTtl', 'leaseTTTL'), '14: unknown key "leaseTTTL"; did you mean "leaseTtl"?'],
+    [edited('listen:', '__proto__:'), '5: unknown key "__proto__" in solvers.web'],
+    [edited('solver: web', 'solver: "w\\0b"'), '10: certificates[0].solver: expected text without a NUL character'],
+    [
+      `${whole}extra: &a [*a]\n`,
+      expect.stringMatching(/^16: unknown key "extra"; available: store, /), // a value inside itself
+    ],
     [edited('listen:', 'lisen:'), '5: unknown key "lisen" in solvers.web; did you mean "listen"?'],
     [edited('keyName', 'keyname'), '6: unknown key "keyname" in solvers.dns.options; did you mean "keyName"?'],
     [

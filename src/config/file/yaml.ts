@@ -5,6 +5,7 @@ import type { Environment } from '../options/secret-references.ts';
 import type { Problem } from '../problems.ts';
 import type { Registry } from '../registry/registry.ts';
 import { settingsIn } from '../settings/settings.ts';
+import { unusableText } from './unusable-text.ts';
 
 /** Returns the settings in the text of certfleet.yaml, or all its problems. */
 export async function settingsOf(
@@ -20,7 +21,11 @@ export async function settingsOf(
     if (!(cause instanceof YAMLException)) throw cause;
     return { settings: undefined, problems: [yamlProblem(cause)] };
   }
-  if (documents.length <= 1) return settingsIn(documents[0] ?? {}, { env, registry, folder });
+  if (documents.length <= 1) {
+    const value = documents[0] ?? {};
+    const problems = unusableText(value);
+    return problems.length > 0 ? { settings: undefined, problems } : settingsIn(value, { env, registry, folder });
+  }
   const message = 'there are several YAML documents; write only one';
   return { settings: undefined, problems: [{ path: [], message }] };
 }
