@@ -44,7 +44,8 @@ export async function run(): Promise<void> {
   process.stdout.on('error', note);
   process.stderr.on('error', () => {});
   const code = await main(process.argv.slice(2), {
-    env: process.env,
+    // Without a prototype, so that `env:constructor` is not set.
+    env: Object.assign(Object.create(null), process.env),
     stdout: process.stdout,
     stderr: process.stderr,
     isTerminal: process.stderr.isTTY === true,

@@ -73,6 +73,12 @@ describe('by flags', () => {
   const standalone = ['--http', 'standalone:127.0.0.1:1'];
   const cases: readonly (readonly [string, readonly string[], keyof typeof errorTable, RegExp])[] = [
     ['an empty list', [], 'identifier/empty-list', /no identifier was given/],
+    [
+      'a variable with the name of an inherited property',
+      ['-d', 'www.example.com', ...standalone, '--store-key', 'env:constructor'],
+      'store/key-unusable',
+      /the environment variable constructor is not set/,
+    ],
     ['101 names', ['-d', names(101), ...standalone], 'identifier/too-many', /101 identifiers, .* at most 100/],
     [
       'an underscore',
