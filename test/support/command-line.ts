@@ -27,7 +27,7 @@ import type {
   SweepReport,
   TrialReport,
 } from '../../src/fleet.ts';
-import type { FilesWithin, FolderGuard } from '../../src/ports/files.ts';
+import type { FilesWithin, FolderGuard, ReadOptions } from '../../src/ports/files.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { World } from '../../src/ports/world.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
@@ -171,7 +171,13 @@ export function commandLine(given: CommandLine = {}) {
     }),
     files: {
       user: () => 0,
-      read: async (path: string) => (files[path] === undefined ? undefined : new TextEncoder().encode(files[path])),
+      read: async (path: string, { trusted, isWayTrusted }: ReadOptions = {}) => {
+        const found = trusted && isWayTrusted && (await world.files.untrusted(path));
+        if (found) throw trusted(found);
+        if (files[path] !== undefined) return new TextEncoder().encode(files[path]);
+        if (isFolder(path)) throw Object.assign(new Error(`EISDIR: it is a folder, read ${path}`), { code: 'EISDIR' });
+        return undefined;
+      },
       stat: async (path: string) =>
         files[path] !== undefined || isFolder(path)
           ? {

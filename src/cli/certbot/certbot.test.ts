@@ -705,6 +705,19 @@ const rows: readonly Row[] = [
     ...{ files: { '/etc/letsencrypt/cli.ini': 'agree-tos = true\ncolour = red\n' }, code: 2 },
     warns: ['/etc/letsencrypt/cli.ini:2: certbot has no option "colour" Correct or remove the line.'],
   },
+  ...[
+    ['--config-dir /shared/le', '/shared/le/cli.ini'],
+    ['-c /shared/my.ini', '/shared/my.ini'],
+  ].map(
+    ([flag, path]): Row => ({
+      what: `a configuration file of certbot that others can change: ${flag}`,
+      argv: `certbot certonly --standalone -d example.org ${flag}`,
+      ...{ files: { [path!]: 'deploy-hook = true\n' }, code: 2, calls: [] },
+      warns: [
+        `the configuration ${path} cannot be trusted: ${path} belongs to user 1000 It can name commands that certfleet runs as this user. Check its contents, then run \`sudo chown root ${path}\`.`,
+      ],
+    }),
+  ),
   {
     what: 'a wildcard has the name of its domain',
     argv: 'certbot certonly --dns-cloudflare -d *.example.org -d example.org',

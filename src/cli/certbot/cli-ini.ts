@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { defaultPaths } from '../../config/settings/defaults.ts';
 import { atPlace, fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { remedyOf } from '../../core/trust/untrusted-code.ts';
 import { type CliIniLine, readCliIni, wordsOfIni } from '../../migrate/certbot/cli-ini.ts';
 import { type CertbotWords, readCertbot } from '../../migrate/certbot/words.ts';
+import type { Untrusted } from '../../ports/files.ts';
 import type { Session } from '../context.ts';
 import { wholePathOf, withPlaces } from '../flags/values.ts';
 
@@ -34,10 +36,7 @@ export async function withCliIni(session: Session): Promise<WithCliIni> {
     cliIni === undefined
       ? join(configDir === undefined ? defaultPaths(env).certbot : wholePathOf('', configDir, env), 'cli.ini')
       : wholePathOf('--config ', cliIni, env);
-  const { files } = await session.world();
-  const bytes = await files.read(path, { named: true });
-  if (!bytes && cliIni !== undefined)
-    throw fail('usage/file-unreadable', { typed: `--config ${cliIni}`, reason: 'there is no such file' });
+  const bytes = await readIni(path, cliIni, session);
   if (!bytes) return { words: typed, placed: (error) => error };
   session.debug(`reading flags from ${path}, too`);
   const lines = linesOf(new TextDecoder().decode(bytes), path);
@@ -55,6 +54,24 @@ export async function withCliIni(session: Session): Promise<WithCliIni> {
   // The file may have flags for orders. They do not choose which certificates to renew.
   const words = typed.verb === 'renew' ? { ...whole, domains: typed.domains, ofOrder: typed.ofOrder } : whole;
   return { words, placed };
+}
+
+/**
+ * The file names hooks, which run as this user, so no other user may be able to change it or replace it. Returns
+ * undefined if it does not exist and was not named.
+ */
+async function readIni(path: string, named: string | undefined, session: Session): Promise<Uint8Array | undefined> {
+  const { files } = await session.world();
+  const trusted = (found: Untrusted) => {
+    const remedy = remedyOf(found);
+    const hint = `It can name commands that certfleet runs as this user. Check its contents, then ${remedy}.`;
+    return fail('config/untrusted', { file: path, reason: found.reason, remedy }, { hint });
+  };
+  // Where there is no file, it does not matter who could create one.
+  if (named === undefined && !(await files.stat(path))) return undefined;
+  const bytes = await files.read(path, { named: true, trusted, isWayTrusted: true });
+  if (bytes || named === undefined) return bytes;
+  throw fail('usage/file-unreadable', { typed: `--config ${named}`, reason: 'there is no such file' });
 }
 
 interface InFile {

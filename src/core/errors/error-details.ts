@@ -31,6 +31,10 @@ export const errorDetails: { readonly [code in ErrorCode]?: readonly string[] } 
   'usage/timer-impossible': [
     '`certfleet install-timer` changes nothing if what it installs would not run: without systemd and cron, without a lasting path of certfleet (the cache of npx is emptied), or with a key that cron does not pass on. It also never replaces a file that it did not write. The message says what is in the way, and the line below it what to do.',
   ],
+  'config/untrusted': [
+    'A configuration names hooks and other commands, so only root and the user that runs certfleet may be able to write it. `/etc/certfleet/certfleet.yaml` is checked by its own owner and mode; one that you name with --config is not checked.',
+    'The `cli.ini` that `certfleet certbot` reads is always checked, also if you name it, and so are the folders and links on the way to it. The message says what others can change, and the line below it how to close that.',
+  ],
   'preflight/no': [
     'Before an order, certfleet checks from this machine what the CA will check. This uses up none of the CA’s limits. The message says which check proved that the CA would refuse:',
     'CAA (RFC 8659): the CAA records of the name, or of a parent, allow only other CAs, another account, another method, or no wildcards. Add a record for this CA to them; the hint shows it.',
