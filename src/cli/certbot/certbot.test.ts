@@ -718,6 +718,16 @@ const rows: readonly Row[] = [
       ],
     }),
   ),
+  ...[
+    ['--config-dir /le', '/le/cli.ini: it is a folder'],
+    ['-c /le/cli.ini', '--config /le/cli.ini: it is a folder'],
+  ].map(
+    ([flag, says]): Row => ({
+      what: `a folder in place of the configuration file of certbot: ${flag}`,
+      argv: `certbot certificates ${flag}`,
+      ...{ files: { '/le/cli.ini/x': '' }, code: 2, calls: [], warns: [says!] },
+    }),
+  ),
   {
     what: 'a wildcard has the name of its domain',
     argv: 'certbot certonly --dns-cloudflare -d *.example.org -d example.org',

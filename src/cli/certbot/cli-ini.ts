@@ -62,16 +62,22 @@ export async function withCliIni(session: Session): Promise<WithCliIni> {
  */
 async function readIni(path: string, named: string | undefined, session: Session): Promise<Uint8Array | undefined> {
   const { files } = await session.world();
+  const unreadable = (reason: string) =>
+    fail('usage/file-unreadable', { typed: named === undefined ? path : `--config ${named}`, reason });
   const trusted = (found: Untrusted) => {
     const remedy = remedyOf(found);
     const hint = `It can name commands that certfleet runs as this user. Check its contents, then ${remedy}.`;
     return fail('config/untrusted', { file: path, reason: found.reason, remedy }, { hint });
   };
-  // Where there is no file, it does not matter who could create one.
-  if (named === undefined && !(await files.stat(path))) return undefined;
-  const bytes = await files.read(path, { named: true, trusted, isWayTrusted: true });
-  if (bytes || named === undefined) return bytes;
-  throw fail('usage/file-unreadable', { typed: `--config ${named}`, reason: 'there is no such file' });
+  try {
+    // Where there is no file, it does not matter who could create one.
+    if (named === undefined && !(await files.stat(path))) return undefined;
+    const bytes = await files.read(path, { named: true, trusted, isWayTrusted: true });
+    if (bytes || named === undefined) return bytes;
+  } catch (error) {
+    throw isFailure(error) ? error : unreadable(reasonOf(error));
+  }
+  throw unreadable('there is no such file');
 }
 
 interface InFile {
