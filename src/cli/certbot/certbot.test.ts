@@ -667,6 +667,12 @@ const rows: readonly Row[] = [
       ['preferred-challenges = dsn', ':2: --preferred-challenges dsn: expected http or dns'],
       ['domains = a.example, b..example', ':2: "b..example" is not a valid DNS name'],
       ['duplicate = true', ':2: '],
+      ['webroot-map = {"a.example": 5}', ':2: --webroot-map: expected an object like'],
+      ['= x', ': line 2 is not `key = value` Correct or remove the line.'],
+      [
+        'eab-hmac-key = SECRETSECRET\neab-kid = k',
+        ':2: eab-hmac-key does not apply here: certfleet takes the place of a secret, not the secret itself Move the secret to a file that only this user can read, and write `eab-hmac-key = file:/path`.',
+      ],
       [`email = ${'x'.repeat(300)}`, ':2: --email xxx'],
     ] as const
   ).map(
@@ -675,6 +681,7 @@ const rows: readonly Row[] = [
       argv: 'certbot certonly --standalone -d example.org --agree-tos',
       ...{ files: { '/etc/letsencrypt/cli.ini': `# mine\n${line}\n` }, code: 2 },
       warns: [`/etc/letsencrypt/cli.ini${says}`],
+      never: ['SECRETSECRET'],
     }),
   ),
   {

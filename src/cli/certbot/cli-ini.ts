@@ -88,16 +88,25 @@ interface InFile {
 }
 
 /**
- * Finds the line by what the message repeats. Values are translated before they are checked, so an error does not know
- * which flag of certbot it is about, but it repeats the value.
+ * Finds the line by what the message repeats. Values are translated before they are checked, so an error often does not
+ * know which flag of certbot it is about, but it repeats the value or the flag.
  */
 function placedIn(error: unknown, { path, lines, args }: InFile): unknown {
   if (!isFailure(error, 'usage/', 'identifier/') || error.message.startsWith(`${path}:`)) return error;
-  const isTyped = (text: string) => args.some((word) => word === text || word.endsWith(`=${text}`));
-  const found = lines.findLast(({ key, value }) => {
-    const repeats = (text: string) => !isTyped(text) && isWordIn(error.message, text);
-    return value === 'true' ? repeats(`--${key}`) : value.split(',').some((part) => repeats(part.trim()));
-  });
+  const isTyped = (text: string) =>
+    args.some((word) => word === text || word.endsWith(`=${text}`) || word.startsWith(`${text}=`));
+  const repeats = (text: string) => !isTyped(text) && isWordIn(error.message, text);
+  const named = lines.findLast(({ key }) => repeats(`--${key}`));
+  if (named && isFailure(error, 'usage/secret-visible'))
+    return fail('usage/not-applicable', {
+      typed: `${path}:${named.line}: ${named.key}`,
+      reason: 'certfleet takes the place of a secret, not the secret itself',
+      advice: `Move the secret to a file that only this user can read, and write \`${named.key} = file:/path\`.`,
+    });
+  const repeated = lines.findLast(
+    ({ value }) => value !== 'true' && value.split(',').some((one) => repeats(one.trim())),
+  );
+  const found = repeated ?? named;
   return found ? atPlace(error, `${path}:${found.line}`) : error;
 }
 
@@ -127,7 +136,11 @@ function linesOf(text: string, path: string): readonly CliIniLine[] {
   try {
     return readCliIni(text);
   } catch (error) {
-    throw fail('usage/file-unreadable', { typed: path, reason: reasonOf(error) });
+    throw fail(
+      'usage/file-unreadable',
+      { typed: path, reason: reasonOf(error) },
+      { hint: 'Correct or remove the line.' },
+    );
   }
 }
 
