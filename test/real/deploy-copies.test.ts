@@ -19,6 +19,7 @@ import copies from '../../src/deployers/copies.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
 import { createDeployWorld, findKeyFiles } from '../support/deploy-world.ts';
+import { temporaryOfDead, temporaryOfLiving } from '../support/left-temporaries.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { createVersionMaker, fingerprintOfFile, type VersionMaker } from '../support/versions.ts';
 import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
@@ -116,10 +117,11 @@ describe.skipIf(!isRoot)('a file', () => {
 
   test('that a killed process began to write is removed, and one that lives keeps its own', async () => {
     const folder = await temporaryFolder('copies');
-    const [dead, old, foreign] = ['.certfleet-4194305-7-0a1b2c3d-1.tmp', '.certfleet-1-a.tmp', '.certfleet-2-b.tmp'];
-    const ours = `.certfleet-${process.pid}-${readFileSync('/proc/self/stat', 'latin1').split(') ')[1]!.split(' ')[19]}-0a1b2c3d-1.tmp`;
+    const [dead, ours] = [temporaryOfDead(), temporaryOfLiving()];
+    const [old, foreign] = ['.certfleet-1-a.tmp', '.certfleet-2-b.tmp'];
     for (const name of [dead, old, foreign, ours]) writeFileSync(join(folder, name), 'half a key');
     utimesSync(join(folder, old), 1, 1);
+    utimesSync(join(folder, ours), 1, 1);
     utimesSync(join(folder, foreign), 1, 1);
     chownSync(join(folder, foreign), stranger, stranger);
     await deploy(open({ privkey: join(folder, 'k') }), await make());

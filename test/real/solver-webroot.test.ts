@@ -15,6 +15,7 @@ import { expect, test, vi } from 'vitest';
 import type { Probe, Solver, SolverChallenge } from '../../src/ports/solver.ts';
 import http01Webroot from '../../src/solvers/http01-webroot.ts';
 import { solverContract } from '../../src/testing/solver-contract.ts';
+import { temporaryOfDead, temporaryOfLiving } from '../support/left-temporaries.ts';
 import { respondersOf } from '../support/responders.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 import { type Bench, ignore, makeBench, makeChallenge, signal, storeId } from './solver-bench.ts';
@@ -268,12 +269,8 @@ test('an empty temporary file is removed once its writer is gone, or it is old',
   const bench = await makeBench();
   const folder = join(bench.folder, inner);
   mkdirSync(folder, { recursive: true });
-  const ownStart = read('/proc/self/stat')!.split(') ')[1]!.split(' ')[19];
-  // No pid is that high (pid_max is at most 2^22).
-  const dead = '.certfleet-4194305-7-0a1b2c3d-1.tmp';
+  const [dead, full, living] = [temporaryOfDead(1), temporaryOfDead(5), temporaryOfLiving(4)];
   const [young, old] = ['.certfleet-4194305-0a1b2c3d-2.tmp', '.certfleet-4194305-0a1b2c3d-3.tmp'];
-  const living = `.certfleet-${process.pid}-${ownStart}-0a1b2c3d-4.tmp`;
-  const full = '.certfleet-4194305-7-0a1b2c3d-5.tmp';
   for (const name of [dead, young, old, living]) writeFileSync(join(folder, name), '');
   writeFileSync(join(folder, full), makeChallenge().keyAuthorization);
   utimesSync(join(folder, old), 1, 1);

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { FileAttributes, FolderEntry } from '../../ports/files.ts';
 import type { ProcessIdentity } from '../../ports/processes.ts';
-import { readStat } from '../processes/process-table.ts';
+import { readHome, readStat } from '../processes/process-table.ts';
 import { effectiveUid } from '../trust/effective-user.ts';
 
 // How files and folders are created: temporary names, owner, mode, fsync. Calls that change a folder (creation, unlink,
@@ -11,28 +11,38 @@ import { effectiveUid } from '../trust/effective-user.ts';
 // on the thread pool, so that many orders can write at the same time.
 
 const temporaryName = /^\.certfleet-[\w-]+\.tmp$/;
-const writtenBy = /^\.certfleet-(\d+)-(\d+)-[0-9a-f]{8}-\d+\.tmp$/;
+const writtenBy = /^\.certfleet-(\d+)-(\d+)-([0-9a-f]{8})-[0-9a-f]{8}-\d+\.tmp$/;
 
 /** Reports whether a file name is that of one of certfleet's temporary files, which are never content. */
 export const isTemporaryName = (name: string): boolean => temporaryName.test(name);
 
+type Home = Pick<ProcessIdentity, 'bootId' | 'pidNamespace'>;
+
+const hashOf = ({ bootId, pidNamespace }: Home): string =>
+  createHash('sha256').update(`${bootId} ${pidNamespace}`).digest('hex').slice(0, 8);
+
 /**
- * Returns the process that created a temporary file, if it ran on this machine, or undefined if the name does not say.
+ * Returns the process that created a temporary file. Returns undefined if it ran elsewhere (in another container, or
+ * before the machine booted), or if the name does not say.
  */
-export function writerOf(name: string): Pick<ProcessIdentity, 'pid' | 'startTime'> | undefined {
-  const [, pid, startTime] = writtenBy.exec(name) ?? [];
-  return pid === undefined || startTime === undefined ? undefined : { pid: Number(pid), startTime };
+export function writerOf(name: string, { bootId, pidNamespace }: Home): ProcessIdentity | undefined {
+  const [, pid, startTime, home] = writtenBy.exec(name) ?? [];
+  if (pid === undefined || startTime === undefined || home !== hashOf({ bootId, pidNamespace })) return undefined;
+  return { bootId, pidNamespace, pid: Number(pid), startTime };
 }
 
 const run = randomBytes(4).toString('hex');
 let counter = 0;
-let startTime: string | undefined;
+let writer: string | undefined;
 
-// By PID and start time, a later run knows whether the writer is gone. The random part distinguishes containers that
-// share a folder and have equal PIDs.
+/** Returns the part of a temporary file's name by which a later run knows whether the writer is gone. */
+export const writerText = ({ pid, startTime, ...home }: ProcessIdentity): string =>
+  `${pid}-${startTime}-${hashOf(home)}`;
+
+// The random part distinguishes processes where /proc says nothing about them.
 function temporaryIn(folder: string): string {
-  startTime ??= readStat(process.pid)?.startTime ?? '0';
-  return join(folder, `.certfleet-${process.pid}-${startTime}-${run}-${++counter}.tmp`);
+  writer ??= writerText({ ...readHome(), pid: process.pid, startTime: readStat(process.pid)?.startTime ?? '0' });
+  return join(folder, `.certfleet-${writer}-${run}-${++counter}.tmp`);
 }
 
 // Read once, because process.umask() sets it to 0 for a moment, and a thread may create a file just then.

@@ -7,7 +7,7 @@ import { codeOf, draft, makeFolder, remove, removeFolderIfEmpty, replace, syncFo
 import { readNamed, readRegular, readTrusted } from './read-file.ts';
 import { createWithin } from './within.ts';
 
-export { isTemporaryName, writerOf } from './durable.ts';
+export { isTemporaryName, writerOf, writerText } from './durable.ts';
 
 // For small files, a synchronous read costs a third of an asynchronous one. Writing is in durable.ts.
 
