@@ -46,7 +46,7 @@ before. \`certfleet import certbot --in-place\` sets it up, and \`certfleet impo
     const keyMode = Number.parseInt(options.mode, 8);
     if (options.layout === 'certbot') {
       const { path: root, certbotName } = options;
-      return createCertbotFolder({ files: world.files, root, certbotName, name, keyMode });
+      return createCertbotFolder({ world, root, certbotName, name, keyMode });
     }
     return createLiveDeployer({
       type: 'files',

@@ -1,8 +1,11 @@
 import { createPublicKey } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fakeProcesses, identityOf } from '../../../test/support/fake-processes.ts';
+import { temporaryOf } from '../../../test/support/left-temporaries.ts';
 import { type MemoryFiles, memoryFiles } from '../../../test/support/memory-files.ts';
 import { Secret } from '../../core/errors/secret.ts';
+import { systemClock } from '../../lib/clock.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import type { FilesWithin } from '../../ports/files.ts';
 import { pki } from '../../x509/pki.ts';
@@ -90,8 +93,16 @@ function dying(files: MemoryFiles, at: number): { readonly files: MemoryFiles; d
   return { files: Object.assign(dies, { within }), died: () => count >= at };
 }
 
+const worldOf = (files: MemoryFiles) => ({
+  files,
+  clock: systemClock,
+  processes: fakeProcesses({ dead: new Set([7]) }),
+});
 const connect = (files: MemoryFiles): Deployer =>
-  createCertbotFolder({ files, root: `${root}/`, certbotName: undefined, name: `files:${root}`, keyMode: 0o600 });
+  createCertbotFolder({
+    ...{ world: worldOf(files), root: `${root}/`, certbotName: undefined },
+    ...{ name: `files:${root}`, keyMode: 0o600 },
+  });
 const deliver = async (deployer: Deployer, version: VersionBundle): Promise<void> =>
   deployer.activate(version, await deployer.stage(version, note, signal), note, signal);
 
@@ -147,6 +158,41 @@ describe('layout: certbot', () => {
       expect(await treeOf(files)).toEqual(before);
       if (!killed.died()) break;
     }
+  });
+
+  it('removes temporary files and links of a killed process, and keeps those of others', async () => {
+    const files = await certbots();
+    const before = await treeOf(files);
+    const folders = ['live/a.test', 'archive/a.test', 'archive/b.test', 'renewal'];
+    const plant = async (pid: number, inFolders: readonly string[]) => {
+      for (const folder of inFolders) {
+        await files.makeFolders(`${root}/${folder}`, 0o700);
+        const path = (number: number) => `${root}/${folder}/${temporaryOf(identityOf(pid), number)}`;
+        // memoryFiles dates everything 1970, so a writer that cannot be known would be old.
+        await files.replace(path(1), 'half a key', { mode: 0o600 });
+        await files.replaceLink(path(2), 'nowhere.pem');
+      }
+    };
+    const left = async () => Object.keys(await treeOf(files)).filter((path) => path.endsWith('.tmp'));
+    await plant(7, ['live/a.test', 'archive/a.test']);
+    await deliver(connect(files), v2);
+    expect(await left()).toEqual([]);
+
+    await plant(7, folders);
+    await connect(files).restore?.({ dryRun: true }, signal);
+    expect(await left()).toHaveLength(8);
+    await connect(files).restore?.(really, signal);
+    expect(await treeOf(files)).toEqual({ ...before, [`${root}/archive/b.test`]: 'folder' });
+
+    // A kill before the mark was written leaves nothing else to restore.
+    await plant(7, ['archive/a.test']);
+    expect(await connect(files).restore?.(really, signal)).toEqual([]);
+    expect(await left()).toEqual([]);
+
+    await plant(8, folders);
+    await deliver(connect(files), v2);
+    await connect(files).restore?.(really, signal);
+    expect(await left()).toHaveLength(8);
   });
 
   it.each([
@@ -220,7 +266,7 @@ describe('layout: certbot', () => {
     await files.replace(`${root}/live/a.test/cert.pem`, 'by hand', { mode: 0o644 });
     await files.replace(`${root}/live/a.test/mine.txt`, 'by hand', { mode: 0o644 });
     await expect(deliver(connect(files), v2)).rejects.toMatchObject({ code: 'deploy/target-failed' });
-    const odd = createCertbotFolder({ files, root, certbotName: '../x', name: 'x', keyMode: 0o600 });
+    const odd = createCertbotFolder({ world: worldOf(files), root, certbotName: '../x', name: 'x', keyMode: 0o600 });
     await expect(deliver(odd, v2)).rejects.toMatchObject({ code: 'deploy/target-failed' });
   });
 });

@@ -1,15 +1,17 @@
 import { createHash, X509Certificate } from 'node:crypto';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fail } from '../../core/errors/errors.ts';
 import { present } from '../../core/text/present.ts';
 import { shellWord } from '../../core/text/shell-word.ts';
+import { isTemporaryName } from '../../lib/files/files.ts';
 import type { Deployer, Restored, VersionBundle } from '../../ports/deployer.ts';
-import type { Files } from '../../ports/files.ts';
+import type { World } from '../../ports/world.ts';
 import { CertbotPlace, type Kind, kinds, type Links, type Mark, markFile } from './certbot-place.ts';
+import { type LeftWorld, removeLeftTemporaries } from './left-temporaries.ts';
 import { onTarget, targetName } from './target.ts';
 
 export interface CertbotFolderOptions {
-  readonly files: Files;
+  readonly world: Pick<World, 'files'> & LeftWorld;
   readonly root: string;
   /** certbot's name of the lineage; by default, certfleet's name. */
   readonly certbotName: string | undefined;
@@ -31,7 +33,8 @@ export interface CertbotFolderOptions {
  * change, `archive/<name>/.certfleet.json` records the original state, to which `restore` returns.
  */
 export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
-  const { files, keyMode } = options;
+  const { world, keyMode } = options;
+  const { files } = world;
   const root = resolve(options.root); // without a slash at its end
   const target = targetName('files', options.name);
 
@@ -44,6 +47,24 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
         fail('deploy/unsafe-folder', { target, certificate: lineage, reason }, { cause: new Error(reason) });
       return files.within(root, { owners: [], refuse }, (inside) => work(new CertbotPlace(inside, root, name)));
     });
+  }
+
+  const tidy = async ({ inside }: CertbotPlace, ...folders: readonly string[]): Promise<void> => {
+    for (const folder of folders) await removeLeftTemporaries(inside, folder, world);
+  };
+
+  /** Tidies `renewal/` and the folders of all lineages. A killed process may not have written a mark there yet. */
+  async function tidyAll(signal: AbortSignal): Promise<void> {
+    const folders = [join(root, 'renewal')];
+    for (const part of ['live', 'archive'])
+      for (const name of (await files.list(join(root, part))) ?? [])
+        if (!name.startsWith('.')) folders.push(join(root, part, name));
+    for (const folder of folders) {
+      // certbot keeps a README beside the folders.
+      if ((await files.stat(folder))?.kind !== 'folder') continue;
+      if ((await files.list(folder))?.some(isTemporaryName))
+        await within(basename(folder), signal, (place) => tidy(place, folder));
+    }
   }
 
   /**
@@ -85,6 +106,7 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
           !links && ((await inside.list(live)) ?? []).some((name) => name !== 'README' && !isPartOfOurs(name));
         if (isBroken) throw new Error(`${live} is not as certbot makes it; it was left alone`);
         const archive = place.archiveOf(links);
+        await tidy(place, live, archive);
         await refuseOlder(place, links, version);
         const numbers = await place.numbers(archive);
         if ((await numberOf(place, archive, version)) !== undefined) return null;
@@ -114,6 +136,7 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
       within(version.lineage, signal, async (place) => {
         const links = await place.links();
         const archive = place.archiveOf(links);
+        await tidy(place, place.live, archive);
         await refuseOlder(place, links, version);
         const number = await numberOf(place, archive, version);
         if (number === undefined) throw new Error(`its files in ${archive} are gone`);
@@ -125,11 +148,12 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
           else for (const kind of kinds) await place.inside.remove(join(place.live, `${kind}.pem`));
           throw error;
         }
-        await writeConf(place, archive);
+        await writeConf(place, archive, (folder) => tidy(place, folder));
       }),
 
     async restore({ dryRun, except }, signal) {
       const restored: Restored[] = [];
+      if (!dryRun) await tidyAll(signal);
       for (const name of (await files.list(join(root, 'archive'))) ?? []) {
         const path = join(root, 'archive', name, markFile);
         if (!(await files.stat(path))) continue;
@@ -216,14 +240,16 @@ const isPartOfOurs = (name: string): boolean => kinds.some((kind) => name === `$
  * Writes a renewal file for a lineage that certbot does not know yet: `certbot certificates` shows it, and `certbot
  * renew` leaves it alone.
  */
-async function writeConf(place: CertbotPlace, archive: string): Promise<void> {
+async function writeConf(place: CertbotPlace, archive: string, tidy: (folder: string) => Promise<void>): Promise<void> {
   const path = confOf(place);
   if (await place.inside.stat(path)) return;
   // An existing renewal file may have a different name than the folders.
   const mark = await place.mark(archive);
   if (!mark || mark.before) return;
   const paths = kinds.map((kind) => `${kind} = ${join(place.live, `${kind}.pem`)}\n`).join('');
-  await place.inside.makeFolders(join(place.root, 'renewal'), 0o755);
+  const folder = join(place.root, 'renewal');
+  await place.inside.makeFolders(folder, 0o755);
+  await tidy(folder);
   await place.inside.replace(
     path,
     `# certfleet renews it\nversion = 4.0.0\narchive_dir = ${archive}\n${paths}\n[renewalparams]\nautorenew = False\n`,
