@@ -75,7 +75,7 @@ with stores of their own should have map files, and lines in the frontend, of th
       createHaproxyMap(createHaproxySocket({ streams: world.streams, clock: world.clock, socket }), map),
     );
     const file = createMarkedFile({
-      files: world.files,
+      world,
       path: map,
       balancer,
       missing: `Create it (\`touch ${map}\`), add the line of the reference (\`http-request return …\`) to the frontend, and reload HAProxy.`,

@@ -96,7 +96,7 @@ stores of their own should have files of their own.`,
     const balancer = `the balancer "${name}" (nginx)`;
     const at = parseEndpoint(options.address);
     const file = createMarkedFile({
-      files: world.files,
+      world,
       path: options.file,
       balancer,
       missing: `Create it (\`touch ${options.file}\`), and write \`include ${options.file};\` into the server blocks of port 80.`,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
+import { removeLeftTemporaries } from '../clients/folders/left-temporaries.ts';
 import { bundlePem } from '../clients/folders/live-folder.ts';
 import { onTarget, targetName, withoutKey } from '../clients/folders/target.ts';
 import { createHaproxyAdmin, isAdminWord, socketPattern } from '../clients/haproxy/haproxy.ts';
@@ -155,11 +156,12 @@ default). Files whose names begin with a dot are certfleet's drafts; HAProxy ign
       retire: (old, _receipt, signal) => onTarget(target, old.lineage, signal, () => removeDrafts(old.lineage)),
     };
 
-    /** Removes drafts, also those of killed processes, because they contain a private key. */
+    /** Removes drafts and what killed processes left, because they contain a private key. */
     async function removeDrafts(lineage: string): Promise<void> {
       await within(folder, lineage, async (inside) => {
         for (const entry of (await inside.list(folder)) ?? [])
           if (entry.startsWith(`.draft-${lineage}~`)) await inside.remove(join(folder, entry));
+        await removeLeftTemporaries(inside, folder, world);
       });
     }
   },

@@ -25,6 +25,7 @@ import { deployerContract } from '../../src/testing/deployer-contract.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createDeployWorld, type DeployWorld, findKeyFiles } from '../support/deploy-world.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
+import { temporaryOfDead, temporaryOfLiving } from '../support/left-temporaries.ts';
 import { stopAll, temporaryFolder, until } from '../support/service.ts';
 import { createVersionMaker, shakeHands, shakeHandsUntilStopped, type VersionMaker } from '../support/versions.ts';
 import { describeWith, noteSkipped } from '../support/vitest.ts';
@@ -357,10 +358,13 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     const edge = await start();
     const [dead, young] = [await make(), await make()];
     await edge.connect().stage(dead, note, signal);
-    await writeFile(join(edge.certificates, '.certfleet-1-ab-1.tmp'), 'half a fi');
+    const [left, living] = [temporaryOfDead(), temporaryOfLiving()];
+    for (const name of [left, living, '.certfleet-1-ab-1.tmp'])
+      await writeFile(join(edge.certificates, name), 'half a fi');
     await edge.server.restart();
     await deploy(edge.connect(), young);
-    expect(await readdir(edge.certificates)).toEqual(['.certfleet-1-ab-1.tmp', 'www.pem']);
+    // The writer of the other one is unknown, so it is removed once it is old.
+    expect((await readdir(edge.certificates)).sort()).toEqual(['.certfleet-1-ab-1.tmp', living, 'www.pem'].sort());
   });
 
   test('a folder or list that HAProxy does not use is reported, with the line to add', async () => {

@@ -3,7 +3,9 @@ import { fail, reasonOf } from '../../core/errors/errors.ts';
 import { markIn, markOf } from '../../core/request-path/own-mark.ts';
 import { present } from '../../core/text/present.ts';
 import type { OwnedObject, WantedRules } from '../../ports/balancer.ts';
-import type { Files, FilesWithin } from '../../ports/files.ts';
+import type { FilesWithin } from '../../ports/files.ts';
+import type { World } from '../../ports/world.ts';
+import { type LeftWorld, removeLeftTemporaries } from './left-temporaries.ts';
 
 /**
  * A configuration file of another program, in which certfleet keeps one line for each rule, below a comment with the
@@ -77,7 +79,7 @@ export function parseMarked(text: string, isOurs: (line: string) => boolean): Ma
 }
 
 export interface MarkedFileOptions {
-  readonly files: Files;
+  readonly world: Pick<World, 'files'> & LeftWorld;
   readonly path: string;
   /** The balancer in messages: `the balancer "edge" (haproxy)`. */
   readonly balancer: string;
@@ -86,7 +88,7 @@ export interface MarkedFileOptions {
   isOurs(line: string): boolean;
 }
 
-export function createMarkedFile({ files, path, balancer, missing, isOurs }: MarkedFileOptions): MarkedFile {
+export function createMarkedFile({ world, path, balancer, missing, isOurs }: MarkedFileOptions): MarkedFile {
   const refuse = (action: string, reason: string, advice: string, cause?: unknown) =>
     fail('balancer/refused', { balancer, action, reason, advice }, { cause });
 
@@ -97,7 +99,7 @@ export function createMarkedFile({ files, path, balancer, missing, isOurs }: Mar
       refuse: (reason: string) => refuse(action, reason, 'Keep the file in a folder of root or of certfleet’s user.'),
     };
     try {
-      return await files.within(dirname(path), guard, work);
+      return await world.files.within(dirname(path), guard, work);
     } catch (cause) {
       const { code } = cause as { code?: unknown };
       if (typeof code !== 'string' || code.includes('/')) throw cause;
@@ -129,6 +131,7 @@ export function createMarkedFile({ files, path, balancer, missing, isOurs }: Mar
     write: (text, signal) =>
       within(`writing ${path}`, signal, async (inside) => {
         const rights = await rightsOf(inside, `writing ${path}`);
+        await removeLeftTemporaries(inside, dirname(path), world);
         await inside.replace(path, Buffer.from(textOf(text), 'latin1'), rights);
       }),
   };
