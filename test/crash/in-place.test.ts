@@ -1,14 +1,15 @@
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
+import { temporaryOfDead } from '../support/left-temporaries.ts';
 import { isLong } from '../support/seeded.ts';
 import { bareEnvironment, temporaryFolder } from '../support/service.ts';
 import { treeOf } from '../support/tree.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import { readLineage } from './inspect.ts';
+import { readLineage, temporaries } from './inspect.ts';
 import {
   comesByChance,
   pointsTimeout,
@@ -123,11 +124,22 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'certbot'], 'kill points in 
       }
       if (ran.status === 0 && comesByChance(point)) continue;
       expect(ran.status, `${one.argv[0]} ${point}: was not reached\n${ran.stderr}`).toBe('SIGKILL');
+      if (one.argv !== takeOver) await plantTemporaries();
       await certbotRenews(join(await temporaryFolder('copy'), 'etc'), point);
       await one.end();
+      expect(await temporaries(root), point).toEqual([]);
       if (isLong) expect(await certbot(root, 'certificates'), point).toContain(`Certificate Name: ${name}`);
     }
   });
+
+  /** What a kill inside an effect leaves: a file or link that has not got its name yet. */
+  async function plantTemporaries(): Promise<void> {
+    for (const part of ['live', 'archive']) {
+      const folder = join(root, part, name);
+      await writeFile(join(folder, temporaryOfDead(1)), 'half a key', { mode: 0o600 });
+      await symlink('nowhere.pem', join(folder, temporaryOfDead(2)));
+    }
+  }
 
   /** On a copy, so that certfleet finds what it left. */
   async function certbotRenews(to: string, point: string): Promise<void> {
