@@ -34,6 +34,7 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'test/simulation/**/*.test.ts'],
           pool: 'threads',
+          isolate: false,
           // A guard against a hang: a machine that is busy must not fail a test that only computes.
           testTimeout: 60_000,
           // Also on two cores, where one would be left to vitest itself.
