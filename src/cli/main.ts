@@ -6,6 +6,7 @@ import { wholePathOf } from './flags/values.ts';
 import { guarded } from './guard.ts';
 import { detailOf, failureData, failureText, printingOf } from './output/failure.ts';
 import { parseArguments, type Typed } from './program.ts';
+import { registryOf } from './registry.ts';
 import { type OpenSession, openSession } from './session.ts';
 
 /** The reason of the abort signal after SIGINT or SIGTERM. */
@@ -73,12 +74,11 @@ async function parse(
 ): Promise<{ readonly typed: Typed; readonly inOwnWords?: string }> {
   const split = splitAtCertbot(argv);
   if (split) return { typed: withArguments(parseArguments(split.own, context), split.theirs) };
-  const registryOf = async () => context.registry ?? (await import('../generated/registry.ts')).registry;
   const shown = async () =>
-    `certfleet ${await (await import('./certbot/shown-words.ts')).shownOf(argv, {}, await registryOf())}`;
+    `certfleet ${await (await import('./certbot/shown-words.ts')).shownOf(argv, {}, await registryOf({ context }))}`;
   if (!mayBeCertbots(argv)) return { typed: withShown(parseArguments(argv, context), shown) };
   const { inOwnWords, translate, withTranslated } = await import('./certbot/translate.ts');
-  const translated = await translate(argv, await registryOf());
+  const translated = await translate(argv, await registryOf({ context }));
   const typed = withShown(parseArguments(translated.argv, context), async () => `certfleet ${translated.shown}`);
   if ('exitCode' in typed || translated.first === '') return { typed };
   const invocation = withTranslated(typed, translated);

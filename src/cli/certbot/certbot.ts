@@ -4,6 +4,7 @@ import type { Invocation, Run, Session } from '../context.ts';
 import { refuseMissingHooks } from '../flags/hooks.ts';
 import { withPlaces } from '../flags/values.ts';
 import type { Typed } from '../program.ts';
+import { registryOf } from '../registry.ts';
 import { nameInWords, withOwnName, withStoredNames } from './certificate.ts';
 import { withCliIni } from './cli-ini.ts';
 import { certbotFolder, directoryHooks } from './folder.ts';
@@ -32,7 +33,7 @@ async function runWords(
   const read = await withOwnName(ofFileAndLine, session);
   const { given, advice } = await withWebServer(await withStoredNames(read, session), session);
   const words = await ownWords(given, session);
-  const registry = session.context.registry ?? (await import('../../generated/registry.ts')).registry;
+  const registry = await registryOf(session);
   const translated = await translate(words, registry);
   const typed = parse(translated.argv);
   if ('exitCode' in typed) return typed.exitCode;

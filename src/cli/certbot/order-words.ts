@@ -6,7 +6,7 @@ import { filesInPlace } from '../../core/spec/in-place.ts';
 import { targetNames } from '../../core/spec/spec-parts.ts';
 import type { CertbotWords } from '../../migrate/certbot/words.ts';
 import type { Session } from '../context.ts';
-import { registryOf } from '../flags/written.ts';
+import { registryOf } from '../registry.ts';
 import { subjectOf } from './certificate.ts';
 import { certbotFolder, refuseCertbots } from './folder.ts';
 import { storedFleet } from './stored.ts';

@@ -5,6 +5,7 @@ import type { CertbotWords } from '../../migrate/certbot/words.ts';
 import { isProgram } from '../../migrate/other-clients.ts';
 import type { Session } from '../context.ts';
 import { withPlaces } from '../flags/values.ts';
+import { registryOf } from '../registry.ts';
 import { storedFleet } from './stored.ts';
 
 /** Returns the same line for a new certificate, with `***` for what may be secret. */
@@ -25,7 +26,7 @@ export async function lineAs(verb: string, given: CertbotWords, session: Session
     return !before.includes('=') && mayBeSecret(before) ? '***' : word;
   });
   const { shownOf } = await import('./shown-words.ts');
-  const registry = session.context.registry ?? (await import('../../generated/registry.ts')).registry;
+  const registry = await registryOf(session);
   return withPlaces(`certfleet certbot ${await shownOf(shown, {}, registry)}`, session);
 }
 

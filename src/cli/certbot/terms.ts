@@ -3,7 +3,7 @@ import type { Fleet } from '../../fleet.ts';
 import type { Invocation, Session } from '../context.ts';
 import { issuerFromFlags } from '../flags/issuer.ts';
 import { keptOf } from '../flags/kept.ts';
-import { registryOf } from '../flags/written.ts';
+import { registryOf } from '../registry.ts';
 
 /**
  * Reports whether a person agrees now to the CA's terms of service. Like certbot, asks at a terminal before the first

@@ -2,6 +2,7 @@ import { fail } from '../../core/errors/errors.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import type { WholeCommandLine } from '../commands/machine.ts';
 import type { Run } from '../context.ts';
+import { registryOf } from '../registry.ts';
 
 /**
  * `certfleet completion SHELL`: prints the script. With `names`, which the scripts call, prints the certificates’
@@ -28,7 +29,7 @@ export const completionOf =
         nearest: didYouMean(shell, shells),
       });
     const { scripts } = await import('./scripts.ts');
-    const registry = session.context.registry ?? (await import('../../generated/registry.ts')).registry;
+    const registry = await registryOf(session);
     const text = scripts[known](await completed(whole, registry));
     session.printJson({ object: 'completion', shell: known, text });
     session.printWhole(text.trimEnd());

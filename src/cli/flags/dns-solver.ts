@@ -7,11 +7,11 @@ import type { AdapterSettings, NamedAdapter } from '../../core/spec/spec.ts';
 import type { JsonObject } from '../../core/text/json.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import type { Session } from '../context.ts';
+import { registryOf } from '../registry.ts';
 import { hookWord, writeHooks } from './hook-solver.ts';
 import type { Kept } from './kept.ts';
 import { dnsKeys, refining, writeKeys } from './keys.ts';
 import { cutAt, type Flags, isReference, keptPath, listOf, referenceIn, textOf } from './values.ts';
-import { registryOf } from './written.ts';
 import { type Choosing, writeDeclared } from './written-solver.ts';
 
 /**

@@ -5,6 +5,7 @@ import { isLineageName } from '../../core/names/identifiers.ts';
 import type { Settings, StoredSpec } from '../../core/spec/spec.ts';
 import { storedSpecOf } from '../../core/spec/stored-spec.ts';
 import type { Session } from '../context.ts';
+import { registryOf } from '../registry.ts';
 import { proveCredentials } from './dns-solver.ts';
 import { hooksFromFlags } from './hooks.ts';
 import { proveEabKey, writeIssuer } from './issuer.ts';
@@ -13,7 +14,7 @@ import { certificateKeys, issuerKeys, preflightKeys, writeKeys } from './keys.ts
 import { writeSolvers } from './solver.ts';
 import { nginxFlags, writeTargets } from './targets.ts';
 import { type Flags, flagName, listOf, textOf } from './values.ts';
-import { registryOf, Written } from './written.ts';
+import { Written } from './written.ts';
 
 /** The flags that give settings of a certificate. */
 const describing: readonly string[] = [

@@ -4,9 +4,10 @@ import { fail } from '../../core/errors/errors.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import { didYouMean } from '../../core/text/nearest.ts';
 import type { Session } from '../context.ts';
+import { registryOf } from '../registry.ts';
 import type { Kept } from './kept.ts';
 import { cutAt, flagName, given, keptPath, textOf } from './values.ts';
-import { registryOf, Written } from './written.ts';
+import { Written } from './written.ts';
 
 type Deployers = Settings['deployers'];
 

@@ -1,17 +1,14 @@
 import { type Places, type Problem, pathText, shown } from '../../config/problems.ts';
-import type { Registry } from '../../config/registry/registry.ts';
 import type { Declared } from '../../config/settings/building.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { Settings } from '../../core/spec/spec.ts';
 import type { Session } from '../context.ts';
+import { registryOf } from '../registry.ts';
 
 type Path = readonly PropertyKey[];
 type Group = Record<PropertyKey, unknown>;
 
 const nothing: Declared = { issuers: {}, balancers: {}, solvers: {}, deployers: {} };
-
-export const registryOf = async ({ context }: Pick<Session, 'context'>): Promise<Registry> =>
-  context.registry ?? (await import('../../generated/registry.ts')).registry;
 
 /**
  * The configuration that the flags of a command give. A file could give the same, so it is checked the same way. It

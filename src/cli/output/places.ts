@@ -2,6 +2,7 @@ import { adapterEntry, type Registry } from '../../config/registry/registry.ts';
 import { remoteText } from '../../core/errors/remote-text.ts';
 import type { AdapterSettings, Settings } from '../../core/spec/spec.ts';
 import type { Session } from '../context.ts';
+import { registryOf } from '../registry.ts';
 
 /** Deployers, and what their types declare. */
 export interface Places {
@@ -15,7 +16,7 @@ export async function placesOf(session: Session, certificate: string): Promise<P
   const stored = await fleet.stored(certificate, session.signal).catch(() => undefined);
   const targets = (stored?.spec.targets ?? []).map((target) => [target.name, target] as const);
   const deployers = { ...settings.deployers, ...Object.fromEntries(targets) };
-  return { deployers, registry: session.context.registry ?? (await import('../../generated/registry.ts')).registry };
+  return { deployers, registry: await registryOf(session) };
 }
 
 /** Returns the folder of a certificate's files if the target uses certbot's layout. */

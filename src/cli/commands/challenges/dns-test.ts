@@ -13,6 +13,7 @@ import { proveCredentials, writeDnsSolver } from '../../flags/dns-solver.ts';
 import { listOf, textOf } from '../../flags/values.ts';
 import { Written } from '../../flags/written.ts';
 import { styleOf, wrap } from '../../output/text.ts';
+import { registryOf } from '../../registry.ts';
 
 /** `certfleet dns test PROVIDER ZONE` */
 export const dnsTest: Run = async (session) => {
@@ -23,7 +24,7 @@ export const dnsTest: Run = async (session) => {
   const below = baseName(identifier);
   const record = recordFrom(session);
   const settings = await session.settings();
-  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const registry = await registryOf(session);
   const solver = await solverToTry(session, settings, named, below);
   const orDeclared = (error: unknown) => withDeclared(error, { settings, solver, typed, registry });
   const failing = (error: unknown): never => {
@@ -110,7 +111,7 @@ function recordFrom({ invocation }: Session): string | undefined {
 /** Returns a declared solver, or a provider with options from flags and the environment. */
 async function solverToTry(session: Session, settings: Settings, named: string, zone: string): Promise<NamedAdapter> {
   const { flags } = session.invocation;
-  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const registry = await registryOf(session);
   const credentials = textOf(flags['credentials']);
   const nameservers = listOf(flags['nameserver']);
   const isDeclared = Object.hasOwn(settings.solvers, named);

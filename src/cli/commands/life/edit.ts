@@ -9,6 +9,7 @@ import type { Environment, Run, Session } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';
 import { expandHome, listOf, textOf } from '../../flags/values.ts';
 import { reportStart, tellOutcomes } from '../../output/outcomes.ts';
+import { registryOf } from '../../registry.ts';
 import { confirmIssuer, reportChanges } from '../orders/issue.ts';
 
 /** `certfleet edit NAME`: does what `issue NAME` with flags does, but in an editor. */
@@ -82,7 +83,7 @@ async function inEditor(session: Session, kept: StoredSpec, given: Given): Promi
       what: '`certfleet edit`',
       advice: 'Change settings with flags: certfleet issue NAME …',
     });
-  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const registry = await registryOf(session);
   const { editableText } = await import('../../../config/file/editable.ts');
   const original = await editableText(kept, registry);
   let text = original;

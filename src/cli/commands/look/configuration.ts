@@ -10,13 +10,14 @@ import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Run, Session } from '../../context.ts';
 import { expandHome } from '../../flags/values.ts';
+import { registryOf } from '../../registry.ts';
 import { caFileProblems, doubts, sameFiles, twins } from './settings-doubts.ts';
 
 /** `certfleet config check`: prints every problem as `file:line: …`, and checks that each secret can be read here. */
 export const checkConfig: Run = async (session) => {
   const { context, invocation } = session;
   const { config } = invocation.flags;
-  const registry = context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const registry = await registryOf(session);
   const { files } = await session.world();
   const { file, text, settings, problems } = await checkConfiguration({
     ...present({ file: typeof config === 'string' ? expandHome('--config ', config, context.env) : undefined }),
@@ -84,7 +85,7 @@ async function warnOfLiterals(session: Session, file: string, settings: Settings
   const { files } = await session.world();
   const stat = await files.stat(file);
   if (!stat || (stat.mode & 0o077) === 0) return;
-  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const registry = await registryOf(session);
   const { literalsIn } = await import('../../../config/adapters/literal-secrets.ts');
   if ((await literalsIn(settings, registry)).length === 0) return;
   warn(
@@ -107,7 +108,7 @@ async function placed(text: string, problems: readonly Problem[]): Promise<reado
  * succeeds.
  */
 async function secretProblems(session: Session, settings: Settings): Promise<readonly Problem[]> {
-  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const registry = await registryOf(session);
   const { files } = await session.world();
   const found: Problem[] = [];
   const open = async (kind: AdapterKind, path: readonly string[], options: AdapterSettings) => {
@@ -151,7 +152,7 @@ async function reportTo(found: Problem[], path: readonly string[], open: () => P
 export const printSchema: Run = async (session) => {
   const [{ configurationJsonSchema }, registry] = await Promise.all([
     import('../../../config/file/json-schema.ts'),
-    session.context.registry ?? import('../../../generated/registry.ts').then((module) => module.registry),
+    registryOf(session),
   ]);
   const schema = await configurationJsonSchema(registry);
   session.printJson({ object: 'schema', schema });

@@ -14,6 +14,7 @@ import { wholePathOf } from '../../flags/values.ts';
 import { issuerText } from '../../output/issuer-text.ts';
 import { formatTable } from '../../output/table.ts';
 import { fill } from '../../output/text.ts';
+import { registryOf } from '../../registry.ts';
 import { adapterText, type Definition, describe } from './adapter-page.ts';
 
 const titles: Readonly<Record<AdapterKind, string>> = {
@@ -26,7 +27,7 @@ const titles: Readonly<Record<AdapterKind, string>> = {
 
 /** `certfleet providers [word]`: lists adapters from the registry. Loads adapters only to show or to search them. */
 export const providers: Run = async (session) => {
-  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const registry = await registryOf(session);
   const wanted = session.invocation.args[0];
   const all: Found = {
     adapters: (Object.keys(titles) as AdapterKind[]).flatMap((kind) =>

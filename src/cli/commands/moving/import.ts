@@ -14,6 +14,7 @@ import { deployersFromFlags } from '../../flags/targets.ts';
 import { expandHome, keptPath, withPlaces } from '../../flags/values.ts';
 import { onOneLine } from '../../guard.ts';
 import { dateText, type Style, styleOf } from '../../output/text.ts';
+import { registryOf } from '../../registry.ts';
 import { scheduledIn, storeOf } from '../../timers/crontab.ts';
 import { type OtherTimer, timersOf } from '../../timers/other-timers.ts';
 
@@ -48,7 +49,7 @@ export const importClient: Run = async (session) => {
       other: '--deploy',
       reason: 'they name two destinations for the files',
     });
-  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const registry = await registryOf(session);
   const deployers = await deployersFromFlags(session, settings);
   if (importer.inPlace) refuseOwnFolder(deployers, importer.title, root);
   // A folder may have thousands of certificates.

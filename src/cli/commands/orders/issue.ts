@@ -12,6 +12,7 @@ import { describesCertificate, type Subject, specFromFlags, subjectOf } from '..
 import { certificateNames } from '../../flags/names.ts';
 import { textOf } from '../../flags/values.ts';
 import { reportStart, tellOutcomes } from '../../output/outcomes.ts';
+import { registryOf } from '../../registry.ts';
 import { certificateFor } from './default-name.ts';
 
 /** `certfleet issue`. */
@@ -137,7 +138,7 @@ export async function reportChanges(
   { kept, wanted, isAdopted }: Pick<Changing, 'wanted' | 'isAdopted'> & { readonly kept: StoredSpec },
 ): Promise<void> {
   const { changesOf } = await import('./changes.ts');
-  const registry = session.context.registry ?? (await import('../../../generated/registry.ts')).registry;
+  const registry = await registryOf(session);
   const time = (await session.now()).toISOString();
   const adopted = { setting: 'settings from', from: 'a configuration', to: 'flags' };
   const changes = await changesOf(kept, wanted, registry);

@@ -5,7 +5,7 @@ import { durationMs } from '../../../core/text/span.ts';
 import type { Fleet } from '../../../fleet.ts';
 import type { Session } from '../../context.ts';
 import { cutAt, listOf, textOf, wholePathOf } from '../../flags/values.ts';
-import { registryOf } from '../../flags/written.ts';
+import { registryOf } from '../../registry.ts';
 
 /**
  * Handles certbot's flags for a DNS plugin at `renew`: the stored settings count, as everywhere in `renew`, and a note
