@@ -14,7 +14,7 @@ import { afterRun, settleRuns, withRefusedHooks } from '../path/hooks.ts';
 import { issue } from '../path/issue.ts';
 import { newVisit } from '../path/visit.ts';
 import { type Job, replacingCurrent, withHooksOfBefore } from '../run/job.ts';
-import { lineageOf } from '../run/stored-lineage.ts';
+import { lineageNamed, lineageOf } from '../run/stored-lineage.ts';
 import { warnOfEnding } from './ending-records.ts';
 import { sweepTokens } from './expired-tokens.ts';
 import { type Errand, inLanes } from './lanes.ts';
@@ -144,8 +144,7 @@ async function afterSweep(
   outcome: Outcome | undefined,
   signal: AbortSignal,
 ): Promise<Outcome | undefined> {
-  const entry = await engine.store.get({ kind: 'lineage', name }, signal);
-  const lineage = entry && lineageOf(engine, entry);
+  const lineage = await lineageNamed(engine, name, signal);
   const { left } = leftOf(lineage instanceof Error ? undefined : lineage);
   const { left: _before, ...rest } = outcome ?? { certificate: name, result: 'unchanged', message: 'not renewed' };
   if (!left) return outcome && rest;
@@ -191,8 +190,7 @@ async function probeThoseDown(engine: Engine, jobs: readonly Job[], signal: Abor
 /** Returns a forced job with the version that is current now. */
 async function atStart(engine: Engine, job: Job, signal: AbortSignal): Promise<Job> {
   if (!job.force) return job;
-  const entry = await engine.store.get({ kind: 'lineage', name: job.wanted.name }, signal);
-  const lineage = entry && lineageOf(engine, entry);
+  const lineage = await lineageNamed(engine, job.wanted.name, signal);
   // The job reports a document that cannot be read.
   return lineage instanceof Error ? job : replacingCurrent(job, lineage);
 }

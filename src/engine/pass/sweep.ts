@@ -21,7 +21,7 @@ import { closeDone } from '../path/steps/close.ts';
 import { deploy } from '../path/steps/deploy.ts';
 import { removeRetired } from '../path/steps/keys-and-versions.ts';
 import type { Run } from '../run/run.ts';
-import { deleteDocument, lineageOf, readLineage } from '../run/stored-lineage.ts';
+import { deleteDocument, lineageNamed, lineageOf, readLineage } from '../run/stored-lineage.ts';
 import { together } from '../run/wait.ts';
 import { sweepTokens } from './expired-tokens.ts';
 import { inLanes } from './lanes.ts';
@@ -46,7 +46,8 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
   // Only the swept lineages are read again, for the tombstones that this sweep has left.
   const others = lineages.filter(({ name }) => !toSweep.has(name));
   const rest = await Promise.all([...toSweep].map((name) => lineageNamed(engine, name, signal)));
-  const looks = [...others, ...rest.filter((one) => one !== undefined)]
+  // The sweep has reported one that cannot be read.
+  const looks = [...others, ...rest.flatMap((one) => (one === undefined || one instanceof Error ? [] : one))]
     .flatMap(({ tombstones = [] }) => tombstones.map(dueAt))
     .filter((at) => Number.isFinite(at));
   return {
@@ -55,13 +56,6 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
     waiting: looks.length,
     ...present({ nextLook: looks.length > 0 ? new Date(Math.min(...looks)).toISOString() : undefined }),
   };
-}
-
-/** Returns a lineage, or undefined if it was deleted or cannot be read, which its sweep has reported. */
-async function lineageNamed(engine: Engine, name: string, signal: AbortSignal): Promise<Lineage | undefined> {
-  const entry = await engine.store.get({ kind: 'lineage', name }, signal);
-  const found = entry && lineageOf(engine, entry);
-  return found instanceof Error ? undefined : found;
 }
 
 /** Returns all lineages, and what to report about those that cannot be read. */

@@ -18,6 +18,16 @@ export function lineageOf(engine: Pick<Engine, 'store'>, entry: Entry): Lineage 
   }
 }
 
+/** Reads a lineage. Resolves with the error if it cannot be decoded, and with undefined if there is none. */
+export async function lineageNamed(
+  engine: Pick<Engine, 'store'>,
+  name: string,
+  signal: AbortSignal,
+): Promise<Lineage | CertfleetError | undefined> {
+  const entry = await engine.store.get({ kind: 'lineage', name }, signal);
+  return entry && lineageOf(engine, entry);
+}
+
 export async function deleteDocument(
   { store }: Pick<Engine, 'store'>,
   kind: Kind,
