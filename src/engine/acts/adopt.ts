@@ -190,10 +190,11 @@ interface Decision {
 
 async function decide(
   engine: Engine,
-  { placed: { found, name, facts, chainPem, keyType, stays }, urls }: Adopting,
+  { placed, urls }: Adopting,
   before: Known | undefined,
   options: AdoptOptions,
 ): Promise<Decision> {
+  const { found, name, facts, chainPem, keyType, stays } = placed;
   const { has = [], declared } = options;
   const wanted = withDeployHook(await specOf(found, { name, identifiers: facts.identifiers }, options));
   const { directory, account = '' } = wanted.issuer.settings;
@@ -212,18 +213,8 @@ async function decide(
   const delivered = targetOf(wanted, deployHookTarget) ? [...has, deployHookTarget] : has;
   const id = versionId(facts);
   const renewal = renewalOfImported(facts, found);
-  const stayed = {
-    certificate: name,
-    from: found.from,
-    remarks: [],
-    notAfter: facts.notAfter,
-    ...present({ renamedFrom: name === found.name ? undefined : found.name }),
-  };
-  const said = {
-    ...stayed,
-    remarks: [...found.remarks, ...remarksOnKey(keyType, found.nextKeyType)],
-    renewAt: renewal.at,
-  };
+  const stayed = aboutStayed(placed);
+  const said = aboutTaken(placed);
   const isDeclared = declared?.has(name) ?? false;
   const { lineage, revision: ifRevision = null } = before ?? {};
   const reason = lineage?.current?.id === id ? 'it is in the store already' : stays;
@@ -254,15 +245,26 @@ async function decide(
   };
 }
 
-const failedBy = ({ found, name, facts, keyType }: Placed, error: unknown): Adopted => ({
-  certificate: name,
-  from: found.from,
-  remarks: [...found.remarks, ...remarksOnKey(keyType, found.nextKeyType)],
-  notAfter: facts.notAfter,
-  ...present({ renamedFrom: name === found.name ? undefined : found.name }),
-  renewAt: renewalOfImported(facts, found).at,
+const failedBy = (placed: Placed, error: unknown): Adopted => ({
+  ...aboutTaken(placed),
   result: 'failed',
   reason: asFailure(error).message,
+});
+
+/** Returns what is reported of a certificate that stays as it is. */
+const aboutStayed = ({ found, name, facts }: Placed) => ({
+  certificate: name,
+  from: found.from,
+  remarks: [],
+  notAfter: facts.notAfter,
+  ...present({ renamedFrom: name === found.name ? undefined : found.name }),
+});
+
+/** Returns what is reported of a certificate that is taken over, or was to be. */
+const aboutTaken = (placed: Placed) => ({
+  ...aboutStayed(placed),
+  remarks: [...placed.found.remarks, ...remarksOnKey(placed.keyType, placed.found.nextKeyType)],
+  renewAt: renewalOfImported(placed.facts, placed.found).at,
 });
 
 /** Stores the key and the version. If they exist, an earlier import was killed. */
