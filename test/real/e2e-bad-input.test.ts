@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { textWithPlaces } from '../../src/cli/flags/values.ts';
 import { errorTable } from '../../src/core/errors/error-table.ts';
+import { exitCodeOfError } from '../../src/core/errors/errors.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { buildCertfleet, type Certfleet, documents, filesBelow, type Ran, stderrOf } from '../support/e2e.ts';
@@ -147,7 +148,7 @@ describe('by flags', () => {
       args.includes('--issuer') || args.length === 0 ? [] : ['--issuer', ca.directoryUrl, '--ca-file', ca.caFile];
     await expectRefused(
       await attempt(['issue', ...args, ...common, ...(args.length > 0 ? ['--agree-tos'] : [])], withSecret),
-      { status: 2, code, sentence },
+      { status: exitCodeOfError(code), code, sentence },
     );
     expect(ca.requests.length).toBe(seen);
   });
