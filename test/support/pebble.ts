@@ -101,7 +101,10 @@ export interface PebbleOptions {
   readonly program?: Source;
   /** Seconds of the Retry-After on authorizations and orders; default 0 and 0 (Pebble's own: 3 and 5). */
   readonly retryAfter?: { readonly authz: number; readonly order: number };
-  /** On top of the quick defaults `PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0 PEBBLE_AUTHZREUSE=0`. */
+  /**
+   * On top of the quick defaults `PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0 PEBBLE_AUTHZREUSE=0`. Even with 0, Pebble
+   * uses 1 valid authorization of 100 again: a renewal may have no challenge.
+   */
   readonly env?: Readonly<Record<string, string>>;
   /** Where Pebble connects to for HTTP-01 and TLS-ALPN-01; free ports by default. */
   readonly httpPort?: number;
