@@ -176,14 +176,14 @@ The keys are those of the balancer. The user or role needs this policy besides t
      */
     async function importNew(version: VersionBundle, signal: AbortSignal): Promise<string> {
       try {
-        return await acm.import(version, { tags: tagsOf(version) }, signal);
+        return await acm.upload(version, { tags: tagsOf(version) }, signal);
       } catch (error) {
         if (!isRefusal(error, 'LimitExceededException')) throw error;
         const unused = (await acm.imported(signal)).filter((one) => !one.inUse);
         const oldestFirst = unused.sort((a, b) => a.notAfter.getTime() - b.notAfter.getTime());
         for (const { arn } of oldestFirst)
           if ((await isOurs(arn, version.lineage, signal)) && (await acm.remove(arn, signal)))
-            return await acm.import(version, { tags: tagsOf(version) }, signal);
+            return await acm.upload(version, { tags: tagsOf(version) }, signal);
         throw error;
       }
     }
@@ -209,7 +209,7 @@ The keys are those of the balancer. The user or role needs this policy besides t
         throw new Error(`${arn} is not a certificate of ${version.lineage} any more`);
       if (becomesDefault(before)) await checkDefault(before, version, signal);
       if ((await acm.fingerprint(arn, signal)) !== version.facts.fingerprint) {
-        await acm.import(version, { arn }, signal);
+        await acm.upload(version, { arn }, signal);
         await acm.tag(arn, tagsOf(version), signal);
       }
       const { listener, all, ours } = before;

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { importsLater } from '../../src/lib/code-cache.ts';
 import { repositoryRoot } from './service.ts';
 
 const variable = 'CERTFLEET_BUILT';
@@ -40,14 +41,19 @@ async function buildRunner(folder: string): Promise<void> {
     format: 'cjs',
     platform: 'node',
     target: 'node20',
-    // The cache cannot keep a file with `import()`; the runner needs it for its own modules alone.
+    // The cache cannot keep a file with `import()`; the runner needs it for its own modules alone. Comments of libraries
+    // contain it too.
     supported: { 'dynamic-import': false },
+    minifyWhitespace: true,
+    legalComments: 'none',
     // Its optional native parts cannot be bundled.
     external: ['*.node', 'cpu-features'],
     define: { 'import.meta.url': 'ownUrl', 'import.meta.dirname': '__dirname' },
     banner: { js: "const ownUrl = require('node:url').pathToFileURL(__filename).href;" },
     logLevel: 'error',
   });
+  if (importsLater(await readFile(join(folder, 'runner.cjs'))))
+    throw new Error('runner.cjs contains `import(`, so each crash test would compile it again (lib/code-cache)');
 }
 
 /** The command line that was built for this run. */

@@ -31,7 +31,7 @@ export interface Acm {
   /** Returns all names in a certificate. */
   names(arn: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Imports a version. Replaces the certificate `arn` if given, so that its listeners serve this version. */
-  import(
+  upload(
     version: VersionBundle,
     as: { readonly arn: string } | { readonly tags: Tags },
     signal: AbortSignal,
@@ -72,7 +72,7 @@ export function createAcm(acm: AwsJson): Acm {
     fingerprint: (arn, signal) =>
       ifThere(() => read('GetCertificate', { CertificateArn: arn }, readFingerprint, signal)),
     names: (arn, signal) => read('DescribeCertificate', { CertificateArn: arn }, readNames, signal),
-    import({ certPem, chainPem, keyPem }, as, signal) {
+    upload({ certPem, chainPem, keyPem }, as, signal) {
       const body = {
         Certificate: base64(certPem),
         PrivateKey: new Secret(base64(keyPem.reveal())),
