@@ -11,6 +11,7 @@ const real = {
   globalSetup: './test/support/built.ts',
   setupFiles: './test/support/drawn-samples.ts',
   pool: 'forks',
+  isolate: false,
   experimental: { fsModuleCache: true },
   // Real servers on two cores: generous limits, which only guard against a hang.
   testTimeout: 180_000,
@@ -20,8 +21,8 @@ const real = {
   retry: isLong ? 0 : 1,
 } as const;
 
-// The files of `unit` share one process per worker, which is 20 times faster for many small files; its tests use no
-// processes and no ports. `real` and `real-timed` start servers and child processes, and isolate each file.
+// Files share one process per worker, because vitest and the sources take longer to load than most tests to run. A file
+// of `real` and `real-timed` starts servers and child processes, and stops them all before the next one begins.
 export default defineConfig({
   test: {
     reporters: ['default', './scripts/closing-line-reporter.ts'],
