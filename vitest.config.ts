@@ -5,8 +5,9 @@ import { LongestFirst } from './scripts/longest-first.ts';
 /** `npm run test:long` (scripts/long.ts). */
 const isLong = Boolean(process.env['CERTFLEET_LONG']);
 
-// They measure how users' requests fare while rules come and go, so little else may run.
-const timed = ['test/real/{balancer-aws-alb,forward-rule-proxies,forward-rule-traffic}.test.ts'];
+// They measure how users' requests fare while rules come and go, and how fast the program starts, so little else may
+// run.
+const timed = ['test/real/{balancer-aws-alb-traffic,forward-rule-proxies,forward-rule-traffic,start-speed}.test.ts'];
 
 // Sixteen times Node 20's own number. Tests call much code a few times each: V8 would spend a quarter of the CPU time on
 // optimizing what hardly runs again. The workers of `unit` are threads of this process, so it holds for them too. Later

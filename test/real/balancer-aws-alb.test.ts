@@ -1,6 +1,4 @@
 import { execFile } from 'node:child_process';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -10,56 +8,33 @@ import { nameWithMark } from '../../src/core/request-path/own-mark.ts';
 import type { Json } from '../../src/core/text/json.ts';
 import type { Backend, Balancer, WantedRules } from '../../src/ports/balancer.ts';
 import { balancerContract, type EffectWatch } from '../../src/testing/balancer-contract.ts';
-import { type AwsCloud, startAwsCloud } from '../support/aws-cloud.ts';
+import { type AwsBalancer, challengePrefix as prefix, startAwsBalancer } from '../support/aws-balancer.ts';
+import type { AwsCloud } from '../support/aws-cloud.ts';
 import { policyIn } from '../support/aws-policy.ts';
 import { cloudOptions, createAwsWorld } from '../support/aws-world.ts';
-import { ask } from '../support/https.ts';
 import { hasMoto } from '../support/moto.ts';
 import { sampled } from '../support/seeded.ts';
-import { atEnd, stopAll, until } from '../support/service.ts';
-import { adapterRequests, startTraffic } from '../support/steady-traffic.ts';
+import { stopAll, until } from '../support/service.ts';
 import { noteSkipped } from '../support/vitest.ts';
-import { startWebNodes, webAnswer } from '../support/web-nodes.ts';
+import { webAnswer } from '../support/web-nodes.ts';
 
 const run = promisify(execFile);
 const signal = new AbortController().signal;
 const owner = '0123456789ab';
-const prefix = '/.well-known/acme-challenge/';
 
 let ids = 0;
 const markedName = (of = owner) =>
   nameWithMark({ owner: of, expires: new Date(Date.now() + 86_400_000), id: (++ids).toString(16).padStart(12, '0') });
-
-/** Answers a token and health checks on a node. */
-async function startResponder(answers: Readonly<Record<string, string>>): Promise<number> {
-  const server = createServer((request, response) => {
-    const found = answers[request.url ?? ''];
-    response.writeHead(found === undefined ? 404 : 200, { 'content-type': 'text/plain' });
-    response.end(found);
-  });
-  server.keepAliveTimeout = 60_000;
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  atEnd(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
-}
 
 if (!hasMoto()) noteSkipped('not tested: the aws-alb balancer (missing: python3-moto)');
 
 describe.skipIf(!hasMoto())('the aws-alb balancer', () => {
   let cloud: AwsCloud;
   let responder: number;
+  let get: AwsBalancer['get'];
   let before: string;
   beforeAll(async () => {
-    const web = await startWebNodes(3);
-    responder = await startResponder({ [`${prefix}tok-en_1`]: 'tok-en_1.print', [`${prefix}health`]: 'fine' });
-    cloud = await startAwsCloud({
-      nodes: web.map(({ address }) => address),
-      addresses: { '172.31.0.9': '127.0.0.1', '10.9.0.9': '127.0.0.1' },
-    });
-    await until(async () => (await get('/', 'www.example.test')).status === 200, { what: 'the nodes are healthy' });
+    ({ cloud, responder, get } = await startAwsBalancer());
   });
   beforeEach(async () => {
     cloud.interfere = () => undefined;
@@ -76,8 +51,6 @@ describe.skipIf(!hasMoto())('the aws-alb balancer', () => {
     const options = aws.options.parse({ ...cloudOptions(cloud), loadBalancer: 'web', ...more });
     return aws.connect({ options, name: 'alb', world: made.world });
   };
-  const get = (path: string, host: string, method = 'GET') =>
-    ask(`http://127.0.0.1:${cloud.plane.portOf(80)}${path}`, { headers: { host }, method });
   const backend = (): Backend => ({ server: cloud.instances[0]!, port: responder, kind: 'instance' });
   const wantedFor = (hosts: readonly string[], more: Partial<WantedRules> = {}): WantedRules => ({
     owner,
@@ -358,34 +331,6 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
       message: expect.stringContaining('elasticloadbalancing:DeleteRule'),
     });
     await cloud.change('DeleteRule', { RuleArn: id });
-  });
-
-  test('requests for other hosts and paths see nothing of it', async () => {
-    const traffic = startTraffic({
-      port: cloud.plane.portOf(80),
-      hosts: ['www.example.test', 'other.example.test', 'third.example.test'],
-      path: (nth) => (nth % 5 === 0 ? '/.well-known/other' : `/page/${nth}`),
-      expected: webAnswer,
-      perSecond: 250,
-      total: adapterRequests,
-    });
-    const balancer = connect();
-    let cycles = 0;
-    while (!traffic.isOver) {
-      const wanted = wantedFor(['www.example.test', 'other.example.test']);
-      const receipt = await balancer.apply(wanted, undefined, signal);
-      await ready(balancer, wanted, receipt);
-      for (const host of ['www.example.test', 'other.example.test'])
-        expect((await get(`${prefix}tok-en_1`, host)).text).toBe('tok-en_1.print');
-      await balancer.apply(nothing, receipt, signal);
-      cycles += 1;
-    }
-    const result = await traffic.done;
-    expect(result.wrong).toEqual([]);
-    expect(result.perSecond).toBeGreaterThan(200);
-    expect(Math.min(result.kept, result.fresh)).toBeGreaterThan(0.3 * adapterRequests);
-    expect(cycles).toBeGreaterThan(0);
-    expect(await cloud.snapshot()).toBe(before);
   });
 
   test('an abort is obeyed', async () => {
