@@ -5,14 +5,23 @@ import { bindPrograms } from '../support/bind.ts';
 import { shakeHands } from '../support/versions.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { readLineage, resultOf } from './inspect.ts';
-import { inLanes, pointsTimeout, type Rig, recordedNames, type State, samplePoints, startRig } from './rig.ts';
+import {
+  inLanes,
+  lanesFor,
+  pointsTimeout,
+  type Rig,
+  recordedNames,
+  type State,
+  samplePoints,
+  startRig,
+} from './rig.ts';
 
 /**
  * SIGKILL at every effect of a delivery to the HTTPS listener of a load balancer. A sweep of another process finishes it:
  * the listener serves the version, which was uploaded once, and no lock is left.
  */
-const samples = 3;
-const lanes = 2;
+const samples = 2;
+const lanes = lanesFor(2);
 const name = 'abc.example.test';
 
 interface Lane {

@@ -15,6 +15,7 @@ import {
 } from './inspect.ts';
 import {
   inLanes,
+  lanesFor,
   pointsTimeout,
   type Rig,
   type RigConfig,
@@ -31,7 +32,7 @@ import {
  * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
  */
 const samples = 2;
-const lanes = 2;
+const lanes = lanesFor(2);
 
 interface Lane {
   readonly rig: Rig;

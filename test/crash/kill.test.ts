@@ -25,7 +25,7 @@ const run = promisify(execFile);
  *
  * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
  */
-const samples = 2;
+const samples = 1;
 
 const foreign = 'somebody-else';
 
@@ -41,17 +41,23 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
 
   for (const solver of ['webroot', 'dns', 'command', 'both'] as const) {
     describe(solver, () => {
-      let issued: State;
+      // The undisturbed issue; the renewals continue from its state.
+      let undisturbed: { readonly state: State; readonly names: readonly string[] } | undefined;
+      const issueOnce = async () => {
+        if (undisturbed) return undisturbed;
+        const state = await rig.state(solver);
+        undisturbed = { state, names: await namesOf(state, 'issue') };
+        return undisturbed;
+      };
 
       it('of a first issue', { timeout: pointsTimeout }, async () => {
-        const names = await namesOf(await rig.state(solver), 'issue');
+        const { names } = await issueOnce();
         for (const point of samplePoints(pointsOf(names), samples, `${solver} issue`))
           await killAt(() => rig.state(solver), 'issue', point);
       });
 
       it('of a renewal, with nginx reading live/', { timeout: pointsTimeout }, async () => {
-        issued = await rig.state(solver);
-        expect((await rig.run(issued, { command: 'issue' })).status).toBe(0);
+        const { state: issued } = await issueOnce();
         // Move its renewal time to the past.
         await rewriteLineage(issued, (l) => ({
           ...l,

@@ -246,6 +246,9 @@ export async function recordedNames(file: string): Promise<readonly string[]> {
     .map((line) => line.slice('before '.length));
 }
 
+/** How many lanes a file has. One is enough for a sample: a CA of its own takes longer to start than a point to test. */
+export const lanesFor = (many: number): number => (isLong ? many : 1);
+
 /**
  * Runs all with one worker per lane, each with its own rig. A lane ends with its first failure, because its world is no
  * longer clean; the others continue, and every failure is reported.

@@ -6,6 +6,7 @@ import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { currentKeyFits, leftovers, liveFits, plantForeign, processState, readLineage, resultOf } from './inspect.ts';
 import {
   inLanes,
+  lanesFor,
   pointsTimeout,
   type Rig,
   type RigConfig,
@@ -28,7 +29,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'signals', () => {
   let rig: Rig;
   stopAllAfterwards();
   beforeAll(async () => {
-    for (let i = 0; i < 2; i += 1) {
+    for (let i = 0; i < lanesFor(2); i += 1) {
       const one = await startRig();
       await plantForeign(one);
       rigs.push(one);

@@ -18,6 +18,7 @@ import {
 } from './inspect.ts';
 import {
   inLanes,
+  lanesFor,
   pointsTimeout,
   type Ran,
   type Rig,
@@ -36,7 +37,7 @@ import {
  *
  * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
  */
-const samples = 3;
+const samples = 2;
 
 /** One rig with two nodes of a cluster: one store, and a port for each if they need one. */
 interface Lane {
@@ -45,7 +46,7 @@ interface Lane {
   nodes(): Promise<{ readonly first: State; readonly second: State }>;
 }
 
-const lanes = 3;
+const lanes = lanesFor(3);
 
 describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', () => {
   stopAllAfterwards();
@@ -69,17 +70,18 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', (
       }));
 
     for (const solver of ['webroot', 'dns'] as const) {
+      const recorded = pointsOnce(() => lanesOf(solver)[0] as Lane);
       it(
         `${solver}: a second process takes over`,
         async () => {
-          const points = await pointsOf(lanesOf(solver)[0] as Lane);
+          const points = await recorded();
           await inLanes(lanesOf(solver), samplePoints(points, samples, `SIGSTOP, ${solver}`), stopAt);
         },
         pointsTimeout,
       );
 
       it(`${solver}: if it dies right after its late effect, the sweep removes it`, async () => {
-        const points = await pointsOf(lanesOf(solver)[0] as Lane);
+        const points = await recorded();
         await inLanes(lanesOf(solver), presentsOf(points), stopAndKill);
       });
     }
@@ -87,6 +89,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', (
 
   describeWith(['haproxy'], 'two responders behind HAProxy', () => {
     const both: Lane[] = [];
+    const recorded = pointsOnce(() => both[0] as Lane);
     beforeAll(async () => {
       for (let i = 0; i < lanes; i += 1) both.push(await behindHaproxy());
     });
@@ -94,14 +97,14 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', (
     it(
       'the balancer passes over the stopped one, and the second process takes over',
       async () => {
-        const points = await pointsOf(both[0] as Lane);
+        const points = await recorded();
         await inLanes(both, samplePoints(points, samples, 'SIGSTOP, two responders'), stopAt);
       },
       pointsTimeout,
     );
 
     it('if it dies right after its late effect, the sweep removes it', async () => {
-      const points = await pointsOf(both[0] as Lane);
+      const points = await recorded();
       await inLanes(both, presentsOf(points), stopAndKill);
     });
   });
@@ -141,6 +144,12 @@ async function pointsOf({ rig, nodes }: Lane): Promise<readonly string[]> {
   expect([ran.status, resultOf(ran)], ran.stderr).toEqual([0, 'issued']);
   expect(await leftovers(rig, first), 'the undisturbed run').toEqual([]);
   return (await recordedNames(record)).flatMap((name) => [`${name}@before`, `${name}@after`]);
+}
+
+/** The same points for all tests of a suite, from one undisturbed run; a try after a failure records them again. */
+function pointsOnce(lane: () => Lane): () => Promise<readonly string[]> {
+  let points: readonly string[] | undefined;
+  return async () => (points ??= await pointsOf(lane()));
 }
 
 /** The points before each effect that presents a challenge: the TXT update, the token file or document. */
