@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { compose } from '../../src/compose.ts';
 import { defaultSettings } from '../../src/config/settings/defaults.ts';
 import { partsOf } from '../../src/core/spec/spec-parts.ts';
@@ -16,6 +16,7 @@ import { createVersionMaker, fingerprintOfFile, type VersionMaker } from '../sup
 import { stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
+afterEach(() => void vi.unstubAllEnvs());
 process.umask(0o022);
 let versions: VersionMaker;
 beforeAll(async () => {
@@ -59,12 +60,11 @@ deployerContract(test, async () => {
 
 test('the command gets certbot’s variables, its own, the listed ones, and no others of certfleet’s environment', async () => {
   const path = await temporaryFolder('command');
-  process.env['CERTFLEET_TEST_SECRET'] = 'hush';
-  process.env['TSIG_SECRET_OF_SOMEBODY'] = 'hush';
-  process.env['KUBECONFIG'] = '/etc/kube';
+  vi.stubEnv('CERTFLEET_TEST_SECRET', 'hush');
+  vi.stubEnv('TSIG_SECRET_OF_SOMEBODY', 'hush');
+  vi.stubEnv('KUBECONFIG', '/etc/kube');
   const program = ['/bin/sh', '-c', 'env > "$0"', join(path, 'env')];
   await deploy(open({ path, run: program, env: { COLOUR: 'blue' }, passEnvironment: ['KUBECONFIG'] }), await make());
-  for (const name of ['CERTFLEET_TEST_SECRET', 'TSIG_SECRET_OF_SOMEBODY', 'KUBECONFIG']) delete process.env[name];
   const lines = (await readFile(join(path, 'env'), 'utf8')).split('\n');
   expect(lines).toContain(`RENEWED_LINEAGE=${path}/live/www`);
   expect(lines).toContain('RENEWED_DOMAINS=www.example.test example.test');
@@ -83,7 +83,7 @@ test('the command gets certbot’s variables, its own, the listed ones, and no o
 
 test('a secret that the settings of the certificate read from a variable does not reach the command', async () => {
   const path = await temporaryFolder('command');
-  process.env['TSIG_OF_THIS_TEST'] = Buffer.from('hush hush hush hush hush hush').toString('base64');
+  vi.stubEnv('TSIG_OF_THIS_TEST', Buffer.from('hush hush hush hush hush hush').toString('base64'));
   const env = process.env;
   const world = createWorld({ env, log: { debug() {}, info() {}, warn() {} } });
   const composed = await compose({ ...defaultSettings({}), store: { type: 'file', path } }, { world, env, reporter });
@@ -98,7 +98,6 @@ test('a secret that the settings of the certificate read from a variable does no
   const connect = composed.process.connections.open();
   await connect.solver(partsOf(spec)[0]!);
   await deploy(await connect.deployer(spec, 'hook'), await make());
-  delete process.env['TSIG_OF_THIS_TEST'];
   await composed.close();
   const seen = await readFile(join(path, 'env'), 'utf8');
   expect(seen).toContain('RENEWED_LINEAGE=');

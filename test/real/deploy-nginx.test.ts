@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import nginx from '../../src/deployers/nginx.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
@@ -19,6 +19,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
   beforeAll(async () => {
     versions = await createVersionMaker();
   });
+  afterEach(() => void vi.unstubAllEnvs());
   afterAll(stopAll);
 
   const make = () => versions.make('www', ['www.example.test']);
@@ -188,12 +189,11 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
   test('its commands get the listed variables, nginx’s folders in PATH, and no secret', async () => {
     const bench = await start();
     const [checked, reloaded] = [join(bench.path, '../checked'), join(bench.path, '../reloaded')];
-    process.env['DOCKER_HOST'] = 'tcp://docker.test:1';
-    process.env['TSIG_SECRET_OF_SOMEBODY'] = 'hush';
+    vi.stubEnv('DOCKER_HOST', 'tcp://docker.test:1');
+    vi.stubEnv('TSIG_SECRET_OF_SOMEBODY', 'hush');
     const writeTo = (file: string) => ['/bin/sh', '-c', 'env > "$0"', file];
     const options = { test: writeTo(checked), reload: writeTo(reloaded), passEnvironment: ['DOCKER_HOST'] };
     await deploy(bench.connect(options), await make());
-    for (const name of ['DOCKER_HOST', 'TSIG_SECRET_OF_SOMEBODY']) delete process.env[name];
     for (const file of [checked, reloaded]) {
       const text = await readFile(file, 'utf8');
       expect(text).toMatch(/^DOCKER_HOST=tcp:\/\/docker.test:1$/m);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { isFailure } from '../../src/core/errors/errors.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { findPortHolder, listenersOf } from '../../src/lib/processes/port-holder.ts';
@@ -12,6 +12,7 @@ import { createProcesses } from '../../src/lib/processes/processes.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { ProcessIdentity } from '../../src/ports/processes.ts';
 import { repositoryRoot, temporaryFolder } from '../support/service.ts';
+import { stopAllAfterwards } from '../support/vitest.ts';
 
 const processes = createProcesses(systemClock);
 const { signal } = new AbortController();
@@ -40,6 +41,8 @@ function start(script: string): { child: ChildProcess; who: ProcessIdentity } {
   return { child, who: { ...processes.self(), pid, startTime: readStat(pid)?.startTime ?? '' } };
 }
 
+stopAllAfterwards();
+afterEach(() => void vi.unstubAllEnvs());
 afterAll(() => {
   for (const child of started) {
     try {
@@ -66,9 +69,8 @@ describe('run', () => {
   });
 
   it('passes exactly the given environment', async () => {
-    process.env.CERTFLEET_TEST_SECRET = 'must not be seen';
+    vi.stubEnv('CERTFLEET_TEST_SECRET', 'must not be seen');
     const result = await processes.run({ command: ['/usr/bin/env'], env: { ...env, A: '1' }, signal });
-    delete process.env.CERTFLEET_TEST_SECRET;
     expect(result.stdout.trim().split('\n').sort()).toEqual(['A=1', `PATH=${env.PATH}`]);
   });
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { isFailure } from '../../src/core/errors/errors.ts';
 import type { Json } from '../../src/core/text/json.ts';
 import { isForEveryHook } from '../../src/core/trust/hook-variables.ts';
@@ -16,6 +16,7 @@ import { stopAllAfterwards } from '../support/vitest.ts';
 import { type Bench, ignore, makeBench, makeChallenge, signal, storeId } from './solver-bench.ts';
 
 stopAllAfterwards();
+afterEach(() => void vi.unstubAllEnvs());
 
 const connect = (bench: Bench, options: Record<string, unknown>): Solver =>
   bench.keep(
@@ -77,55 +78,49 @@ async function environmentOf(bench: Bench, file: string): Promise<Record<string,
 
 test('the environment contains only certbot’s variables, ours, the listed and the configured ones', async () => {
   const bench = await makeBench();
-  process.env.TSIG_SECRET_OF_SOMEBODY = 'hush';
-  process.env.CERTFLEET_TEST_SECRET = 'hush';
-  process.env.DOCKER_HOST = 'tcp://docker.test:1';
-  try {
-    const solver = connect(bench, {
-      present: `env -0 > '${bench.folder}/present'; printf '  record 17\n'`,
-      cleanup: `env -0 > '${bench.folder}/cleanup'`,
-      env: { ZONE: 'example.test' },
-      passEnvironment: ['DOCKER_HOST'],
-    });
-    const names = ['*.example.test', 'example.test', 'www.example.test'].map(
-      (value) => ({ type: 'dns', value }) as const,
-    );
-    const challenge = makeChallenge({
-      type: 'dns-01',
-      identifier: names[0]!,
-      allIdentifiers: names,
-      remaining: 2,
-      lineage: 'wild',
-    });
-    const receipt = await solver.present(challenge, ignore, signal());
-    await solver.cleanup(challenge, receipt, signal());
-    const own = {
-      DOCKER_HOST: 'tcp://docker.test:1',
-      ZONE: 'example.test',
-      CERTBOT_DOMAIN: 'example.test',
-      CERTBOT_VALIDATION: digestOf(challenge),
-      CERTBOT_ALL_DOMAINS: 'example.test,example.test,www.example.test',
-      CERTBOT_REMAINING_CHALLENGES: '2',
-      CERTFLEET_CERTIFICATE: 'wild',
-      CERTFLEET_IDENTIFIER: '*.example.test',
-      CERTFLEET_CHALLENGE: 'dns-01',
-      CERTFLEET_RECORD: '_acme-challenge.example.test',
-    };
-    // PWD, SHLVL, OLDPWD and _ are the shell's own.
-    const given = async (file: string) => {
-      const { PWD, OLDPWD, SHLVL, _, ...rest } = await environmentOf(bench, file);
-      expect(rest['PATH']).toBe(process.env.PATH);
-      expect(rest['HOME']).toBe(process.env.HOME);
-      expect(rest['LANG']).toBeTruthy();
-      return Object.fromEntries(Object.entries(rest).filter(([name]) => !isForEveryHook(name)));
-    };
-    expect(await given('present')).toEqual(own);
-    expect(await given('cleanup')).toEqual({ ...own, CERTBOT_AUTH_OUTPUT: 'record 17' });
-  } finally {
-    delete process.env.TSIG_SECRET_OF_SOMEBODY;
-    delete process.env.CERTFLEET_TEST_SECRET;
-    delete process.env.DOCKER_HOST;
-  }
+  vi.stubEnv('TSIG_SECRET_OF_SOMEBODY', 'hush');
+  vi.stubEnv('CERTFLEET_TEST_SECRET', 'hush');
+  vi.stubEnv('DOCKER_HOST', 'tcp://docker.test:1');
+  const solver = connect(bench, {
+    present: `env -0 > '${bench.folder}/present'; printf '  record 17\n'`,
+    cleanup: `env -0 > '${bench.folder}/cleanup'`,
+    env: { ZONE: 'example.test' },
+    passEnvironment: ['DOCKER_HOST'],
+  });
+  const names = ['*.example.test', 'example.test', 'www.example.test'].map(
+    (value) => ({ type: 'dns', value }) as const,
+  );
+  const challenge = makeChallenge({
+    type: 'dns-01',
+    identifier: names[0]!,
+    allIdentifiers: names,
+    remaining: 2,
+    lineage: 'wild',
+  });
+  const receipt = await solver.present(challenge, ignore, signal());
+  await solver.cleanup(challenge, receipt, signal());
+  const own = {
+    DOCKER_HOST: 'tcp://docker.test:1',
+    ZONE: 'example.test',
+    CERTBOT_DOMAIN: 'example.test',
+    CERTBOT_VALIDATION: digestOf(challenge),
+    CERTBOT_ALL_DOMAINS: 'example.test,example.test,www.example.test',
+    CERTBOT_REMAINING_CHALLENGES: '2',
+    CERTFLEET_CERTIFICATE: 'wild',
+    CERTFLEET_IDENTIFIER: '*.example.test',
+    CERTFLEET_CHALLENGE: 'dns-01',
+    CERTFLEET_RECORD: '_acme-challenge.example.test',
+  };
+  // PWD, SHLVL, OLDPWD and _ are the shell's own.
+  const given = async (file: string) => {
+    const { PWD, OLDPWD, SHLVL, _, ...rest } = await environmentOf(bench, file);
+    expect(rest['PATH']).toBe(process.env.PATH);
+    expect(rest['HOME']).toBe(process.env.HOME);
+    expect(rest['LANG']).toBeTruthy();
+    return Object.fromEntries(Object.entries(rest).filter(([name]) => !isForEveryHook(name)));
+  };
+  expect(await given('present')).toEqual(own);
+  expect(await given('cleanup')).toEqual({ ...own, CERTBOT_AUTH_OUTPUT: 'record 17' });
 });
 
 test('http-01 passes the token and the whole key authorization', async () => {

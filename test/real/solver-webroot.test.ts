@@ -113,8 +113,9 @@ test.each([
       done(error);
     })) as typeof fs.mkdir);
   const present = connect(bench, root).present(makeChallenge(), ignore, signal());
-  await expect(present).rejects.toMatchObject({ code: 'solver/webroot-unwritable' });
-  spy.mockRestore();
+  await expect(present)
+    .rejects.toMatchObject({ code: 'solver/webroot-unwritable' })
+    .finally(() => spy.mockRestore());
   expect(statSync(precious).mode & 0o777).toBe(0o600);
   expect(statSync(dirname(precious)).mode & 0o777).toBe(0o700);
   expect(readdirSync(dirname(precious))).toEqual(['shadow']);
