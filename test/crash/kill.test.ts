@@ -130,7 +130,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
   /** No TXT value, no token and no probe, and nothing of others is changed. */
   async function nothingLeft(point: string): Promise<void> {
     // A hook that outlived its certfleet would add its value only now.
-    await until(async () => !(await isHookRunning()), { what: `${point}: no hook runs any more` });
+    await until(async () => !(await isHookRunning()), { what: `${point}: no hook runs any more`, everyMs: 100 });
     const txt = (await rig.bind.txt('example.test')).filter((r) => r.name.startsWith('_acme-challenge'));
     expect(
       txt.map((r) => r.value),
