@@ -29,7 +29,7 @@ it('one pass with a clock 1,300 days ahead orders nothing, and neither does the 
       preflight: { resolvers: ['127.0.0.1:1'] },
     }),
   );
-  const run = (...args: readonly string[]) => certfleet([...args, '--config', config], { node: clock.node });
+  const run = (...args: readonly string[]) => certfleet([...args, '--config', config], { clock });
   succeeded(await run('issue'));
   const orders = ca.accepted('newOrder');
   expect(orders).toBe(3);

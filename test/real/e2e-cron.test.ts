@@ -54,10 +54,10 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
 
   /** As in cron: no terminal, only PATH in the environment, another working directory. */
   const cron = (store: string, ...more: readonly string[]) =>
-    certfleet(['renew', '--store', store, ...more], { node: clock.node });
+    certfleet(['renew', '--store', store, ...more], { clock });
   const byHand = (args: readonly string[], env = {}) => {
     const common = ['--issuer', ca.directoryUrl, '--ca-file', ca.caFile, '--agree-tos', '--resolver', bind.server];
-    return certfleet([...args, ...common, '--http01-port', String(nginx.httpPort)], { env, node: clock.node });
+    return certfleet([...args, ...common, '--http01-port', String(nginx.httpPort)], { env, clock });
   };
 
   it('renews and deploys a certificate issued by flags, when it is due and not before', async () => {

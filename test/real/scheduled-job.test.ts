@@ -64,7 +64,7 @@ describeWith(['openssl', ...bindPrograms], 'the scheduled job', () => {
       /** As the scheduler starts it: no terminal, only PATH in the environment. */
       run: (nextRun?: string) =>
         certfleet(['renew', '--config', config, ...(nextRun === undefined ? [] : ['--next-run', nextRun])], {
-          node: clock.node,
+          clock,
         }),
       /** What the HTTPS listener serves. */
       certificate: async () => (await shakeHands(clb.port(443), 'abc.example.test')).fingerprint,

@@ -80,7 +80,7 @@ describeWith(['nginx', ...bindPrograms], 'an endpoint that serves the old certif
         deployTimeout: '1s',
       }),
     );
-    const run = (...args: readonly string[]) => certfleet([...args, '--config', config], { node: clock.node });
+    const run = (...args: readonly string[]) => certfleet([...args, '--config', config], { clock });
     const served = async () => (await shakeHands(nginx.httpsPort, name)).fingerprint;
     const inFiles = () => fingerprintOfFile(join(certs, `live/${name}/cert.pem`));
 

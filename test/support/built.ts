@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -22,6 +22,7 @@ export default async function setup(): Promise<(() => Promise<void>) | undefined
   await Promise.all([
     promisify(execFile)(process.execPath, program, { cwd: repositoryRoot }),
     buildRunner(join(folder, 'crash')),
+    writeFile(join(folder, clockFile), movedClock),
   ]);
   process.env[variable] = folder;
   return async () => {
@@ -55,6 +56,22 @@ async function buildRunner(folder: string): Promise<void> {
   if (importsLater(await readFile(join(folder, 'runner.cjs'))))
     throw new Error('runner.cjs contains `import(`, so each crash test would compile it again (lib/code-cache)');
 }
+
+const clockFile = 'moved-clock.cjs';
+
+/** Names the file with the offset in ms. An argument of node would make a code cache of its own for each test. */
+export const clockVariable = 'CERTFLEET_TEST_CLOCK';
+
+const movedClock = `const offset = Number(require('node:fs').readFileSync(process.env.${clockVariable}, 'utf8'));
+const RealDate = Date;
+globalThis.Date = class Date extends RealDate {
+  constructor(...args) { args.length === 0 ? super(RealDate.now() + offset) : super(...args); }
+  static now() { return RealDate.now() + offset; }
+};
+`;
+
+/** A module for node's `--require`, which moves `Date`. */
+export const builtClock = (): string => builtFile(clockFile);
 
 /** The command line that was built for this run. */
 export const builtProgram = (): string => builtFile('dist/cli.cjs');

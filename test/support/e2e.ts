@@ -7,7 +7,7 @@ import type { Event } from '../../src/core/plan/event.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
 import fileStore from '../../src/stores/file.ts';
 import { type Bind, type BindOptions, startBind } from './bind.ts';
-import { builtProgram } from './built.ts';
+import { builtClock, builtProgram, clockVariable } from './built.ts';
 import { type Haproxy, startHaproxy } from './haproxy.ts';
 import { ask } from './https.ts';
 import { type Pebble, type PebbleOptions, startPebble } from './pebble.ts';
@@ -31,8 +31,10 @@ export interface Ran {
 export interface RunOptions {
   /** The whole environment besides PATH, as in cron. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Arguments of node itself, before the program: a module that moves its clock. */
+  /** Arguments of node itself, before the program. */
   readonly node?: readonly string[];
+  /** The clock that the program reads, if not the machine's. */
+  readonly clock?: MovedClock;
   /** As a login shell would set it; default: this process's. */
   readonly umask?: string;
   /** Typed on a terminal (util-linux's `script`); then all output is in `stdout`. */
@@ -52,18 +54,23 @@ export type Certfleet = (args: readonly string[], options?: RunOptions) => Promi
 /** How to run the program that was built for this run of the tests. */
 export async function buildCertfleet(): Promise<Certfleet> {
   const program = builtProgram();
-  return (args, options = {}) => run([...(options.node ?? []), program, ...args], args, options);
+  return (args, options = {}) =>
+    run(
+      [...(options.node ?? []), ...(options.clock ? ['--require', builtClock()] : []), program, ...args],
+      args,
+      options,
+    );
 }
 
 function run(argv: readonly string[], args: readonly string[], options: RunOptions): Promise<Ran> {
-  const { env, umask, inside = [], terminal } = options;
+  const { env, umask, inside = [], terminal, clock } = options;
   const shell = umask ? ['/bin/sh', '-c', `umask ${umask}; exec "$@"`, 'sh'] : [];
   const command = [...inside, ...shell, process.execPath, ...argv];
   const quoted = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
   const [program, ...more] = terminal ? [terminal.script, '-qec', quoted, '/dev/null'] : command;
   // Its own session, without a terminal, as under cron.
   const child = spawn(program as string, more, {
-    env: { ...bareEnvironment(), ...env },
+    env: { ...bareEnvironment(), ...(clock && { [clockVariable]: clock.offsetFile }), ...env },
     stdio: [terminal ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     detached: true,
   });
@@ -299,8 +306,8 @@ export async function filesBelow(folder: string): Promise<ReadonlyMap<string, Bu
 // ── a clock that is moved ────────────────────────────────────────────────────────────────────────────────────────
 
 export interface MovedClock {
-  /** Arguments of node that make the program use this clock. */
-  readonly node: readonly string[];
+  /** How many ms the program's clock is ahead of the machine's. */
+  readonly offsetFile: string;
   /** For a simulated CA in the test's own process, whose Date header must agree. */
   now(): Date;
   passTo(instant: string): Promise<void>;
@@ -313,23 +320,12 @@ export interface MovedClock {
  * and break HTTPS: the test certificates are valid for two days.
  */
 export async function movedClock(): Promise<MovedClock> {
-  const folder = await temporaryFolder('clock');
-  const [module, offset] = [join(folder, 'clock.cjs'), join(folder, 'offset')];
-  const set = (ms: number) => writeFile(offset, String(ms));
+  const offsetFile = join(await temporaryFolder('clock'), 'offset');
+  const set = (ms: number) => writeFile(offsetFile, String(ms));
   await set(0);
-  await writeFile(
-    module,
-    `const offset = Number(require('node:fs').readFileSync(${JSON.stringify(offset)}, 'utf8'));
-const RealDate = Date;
-globalThis.Date = class Date extends RealDate {
-  constructor(...args) { args.length === 0 ? super(RealDate.now() + offset) : super(...args); }
-  static now() { return RealDate.now() + offset; }
-};
-`,
-  );
-  const now = () => new Date(Date.now() + Number(readFileSync(offset, 'utf8')));
+  const now = () => new Date(Date.now() + Number(readFileSync(offsetFile, 'utf8')));
   return {
-    node: ['--require', module],
+    offsetFile,
     now,
     // One second later, as cron's minute would be.
     passTo: (instant) => set(Date.parse(instant) - Date.now() + 1000),
