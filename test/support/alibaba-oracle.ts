@@ -36,8 +36,8 @@ export interface Oracle {
   refused(action: string, parameters?: Readonly<Record<string, Value>>): Promise<Refusal>;
 }
 
-/** A client of the API at `endpoint`; it adds RegionId unless that is given. */
-export function createOracle(endpoint: string, key: OracleKey, region = 'cn-hangzhou'): Oracle {
+/** A client of the API at `endpoint`, by default of CLB; it adds RegionId unless that is given. */
+export function createOracle(endpoint: string, key: OracleKey, region = 'cn-hangzhou', version = '2014-05-15'): Oracle {
   const client = new Client(
     new $OpenApiUtil.Config({
       accessKeyId: key.id,
@@ -54,7 +54,7 @@ export function createOracle(endpoint: string, key: OracleKey, region = 'cn-hang
     const answer = await client.callApi(
       new $OpenApiUtil.Params({
         action,
-        version: '2014-05-15',
+        version,
         protocol: 'HTTP',
         pathname: '/',
         method: 'POST',
