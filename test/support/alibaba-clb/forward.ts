@@ -25,7 +25,14 @@ const page = (response: ServerResponse, status: number, title: string, headers: 
   response.writeHead(status, { 'content-type': 'text/html', 'content-length': text.length, ...headers }).end(text);
 };
 
-export function createForwarder(checks: Checks, behaviour: Behaviour): Forwarder {
+type Choose = (listener: EffectiveListener, host: string, url: string) => Pool | 'not-found' | undefined;
+
+/** @param choose finds the servers for a request, by default as CLB does */
+export function createForwarder(
+  checks: Checks,
+  behaviour: Pick<Behaviour, 'hostWithoutPath' | 'newServersTakeTraffic' | 'noHealthyServer'>,
+  choose: Choose = (listener, host, url) => chooseRoute(listener, host, url, behaviour.hostWithoutPath),
+): Forwarder {
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 256 });
   /** Smooth weighted round robin: each target's current weight, by its key. */
   const weights = new Map<string, number>();
@@ -103,7 +110,7 @@ export function createForwarder(checks: Checks, behaviour: Behaviour): Forwarder
         request.resume();
         return page(response, 301, 'Moved Permanently', { location: `https://${host}${port}${url}` });
       }
-      const pool = chooseRoute(listener, host, url, behaviour.hostWithoutPath);
+      const pool = choose(listener, host, url);
       if (pool === 'not-found') return page(response, 404, 'Not Found');
       const targets = pool === undefined ? [] : order(pool);
       if (targets.length === 0)

@@ -1,0 +1,157 @@
+import { refuse } from '../tencent-gateway/errors.ts';
+import type { Action, Call } from '../tencent-gateway/gateway.ts';
+import type { Cloud } from './cloud.ts';
+import type { Binding, Listener, LoadBalancer, Rule } from './model.ts';
+import type { Tasks } from './tasks.ts';
+
+// DeployCertificateInstance for balancers. Sources: tencentcloud-sdk-nodejs ssl v20191205 (forms of instances, DeployStatus,
+// the record), certimate #1331 #129 #176 and allinssl #239 #323 (a repeat is refused), cloud.tencent.com 400/91658,
+// susunola/wecert (the counters are null at first).
+
+interface Place {
+  readonly text: string;
+  readonly balancer: LoadBalancer;
+  readonly listener: Listener;
+  readonly domain: string | undefined;
+  readonly old: Binding | undefined;
+}
+
+interface DeployRecord {
+  readonly id: number;
+  readonly certId: string;
+  readonly places: readonly Place[];
+  readonly beginMs: number;
+  readonly endMs: number;
+  /** Places that fail, with the reason. */
+  readonly failures: ReadonlyMap<string, string>;
+  isOver: boolean;
+}
+
+export interface Deployments {
+  readonly actions: Readonly<Record<string, Action>>;
+  settle(): void;
+  /** Lets the next deployment to a place (`lb-…|lbl-…|www.example.com`) fail. */
+  fail(place: string, message: string): void;
+}
+
+export function createDeployments(cloud: Cloud, tasks: Tasks, deployMs: number): Deployments {
+  const records = new Map<number, DeployRecord>();
+  const failures = new Map<string, string>();
+  let lastId = 1_000_000;
+
+  const rulesOf = ({ listener, domain }: Place): readonly Rule[] =>
+    listener.rules.filter(({ domains }) => domain !== undefined && domains.includes(domain));
+
+  function placeOf(text: string, region: string): Place {
+    const [id = '', listenerId, domain] = text.split('|');
+    const balancer = cloud.balancers.get(id);
+    const listener = balancer?.listeners.find((one) => one.id === listenerId);
+    const rule = listener?.rules.find(({ domains }) => domain !== undefined && domains.includes(domain));
+    const isFine =
+      balancer?.region === region && listener?.protocol === 'HTTPS' && (listener.sni ? rule : domain === undefined);
+    if (balancer === undefined || listener === undefined || !isFine)
+      throw refuse('FailedOperation.CertificateNotDeployInstance', `${text} cannot get the certificate.`);
+    return { text, balancer, listener, domain, old: listener.sni ? rule?.binding : listener.binding };
+  }
+
+  function deploy({ values, region, requestId }: Call): Record<string, unknown> {
+    const certId = values.needed('CertificateId');
+    const certificate = cloud.certificates.get(certId);
+    if (certificate === undefined) throw refuse('FailedOperation.CertificateNotFound', 'No such certificate.');
+    if ((values.text('ResourceType') ?? 'clb') !== 'clb')
+      throw refuse('FailedOperation.CertificateHostResourceTypeInvalid', 'The fake deploys to CLB alone.');
+    if (region === '') throw refuse('MissingParameter', 'The request is missing `Region`.');
+    settle();
+    const pending = [...records.values()].find((one) => one.certId === certId && !one.isOver);
+    if (pending !== undefined) return { DeployRecordId: pending.id, DeployStatus: 0 };
+    const places = values.texts('InstanceIdList').map((text) => placeOf(text, region));
+    if (places.length === 0) throw refuse('FailedOperation.CertificateDeployInstanceEmpty', 'There is no instance.');
+    // One place that has it refuses the whole call.
+    for (const { text, old } of places)
+      if (old?.certIds.includes(certId))
+        throw refuse('FailedOperation.CertificateNotDeployInstance', `${text} has the certificate already.`);
+    lastId += 1;
+    const broken = new Map<string, string>();
+    for (const { text } of places) {
+      const reason = failures.get(text);
+      if (reason !== undefined) broken.set(text, reason);
+      failures.delete(text);
+    }
+    const beginMs = cloud.nowMs();
+    const about = { id: lastId, certId, places, beginMs, endMs: beginMs + deployMs, failures: broken, isOver: false };
+    const balancers = [...new Set(places.map(({ balancer }) => balancer))];
+    tasks.begin(`${requestId}-deploy`, 'DeployCertificateInstance', balancers, () => {});
+    records.set(lastId, about);
+    settle();
+    return { DeployRecordId: lastId, DeployStatus: 1 };
+  }
+
+  function settle(): void {
+    for (const record of records.values())
+      if (!record.isOver && record.endMs <= cloud.nowMs()) {
+        record.isOver = true;
+        for (const place of record.places) if (!record.failures.has(place.text)) bind(place, record.certId);
+        for (const { balancer } of record.places) tasks.applied(balancer);
+      }
+  }
+
+  /** The client check and the certificate of the other algorithm stay. */
+  function bind(place: Place, certId: string): void {
+    const algorithm = cloud.certificates.get(certId)?.algorithm;
+    const next = (old: Binding | undefined): Binding => {
+      const others = (old?.certIds ?? []).filter((id) => cloud.certificates.get(id)?.algorithm !== algorithm);
+      const none = { SSLMode: 'UNIDIRECTIONAL', SSLVerifyClient: '', CertCaId: '' };
+      return { ...none, ...old, certIds: [certId, ...others] };
+    };
+    if (place.domain === undefined) place.listener.binding = next(place.listener.binding);
+    else for (const rule of rulesOf(place)) rule.binding = next(rule.binding);
+  }
+
+  function detail({ values }: Call): Record<string, unknown> {
+    settle();
+    const record = records.get(Number(values.needed('DeployRecordId')));
+    if (record === undefined) throw refuse('InvalidParameter', 'The record does not exist.');
+    const [offset, limit] = [values.integer('Offset', 0, 1e6) ?? 0, values.integer('Limit', 1, 200) ?? 10];
+    const rows = record.places.map(({ text, balancer, listener, domain, old }, index) => {
+      const reason = record.failures.get(text);
+      return {
+        ...{ Id: record.id * 100 + index, CertId: record.certId, OldCertId: old?.certIds[0] ?? '' },
+        ...{ InstanceId: balancer.id, InstanceName: balancer.name, ListenerId: listener.id, Protocol: 'HTTPS' },
+        ...{ Domains: domain === undefined ? [] : [domain], SniSwitch: listener.sni ? 1 : 0 },
+        ...{ Status: !record.isOver ? 0 : reason === undefined ? 1 : 2, ErrorMsg: record.isOver ? (reason ?? '') : '' },
+      };
+    });
+    const count = (status: number) => rows.filter(({ Status }) => Status === status).length;
+    // At first there are no numbers yet, which does not mean none.
+    const isNew = !record.isOver && cloud.nowMs() - record.beginMs < deployMs / 2;
+    return {
+      TotalCount: isNew ? null : rows.length,
+      SuccessTotalCount: isNew ? null : count(1),
+      FailedTotalCount: isNew ? null : count(2),
+      RunningTotalCount: isNew ? null : count(0),
+      PendingTotalCount: isNew ? null : 0,
+      DeployRecordDetailList: isNew ? null : rows.slice(offset, offset + limit),
+    };
+  }
+
+  return {
+    settle,
+    fail: (place, message) => void failures.set(place, message),
+    actions: {
+      DeployCertificateInstance: {
+        parameters: {
+          ...{ 'CertificateId!': 'text', 'InstanceIdList!': { list: 'text', most: 100 }, ResourceType: 'text' },
+          ...{ Status: 'integer', IsCache: 'integer' },
+        },
+        perSecond: 10,
+        resources: ({ values }) => [`qcs::ssl::uin/${cloud.uin}:certificate/${values.needed('CertificateId')}`],
+        run: deploy,
+      },
+      DescribeHostDeployRecordDetail: {
+        parameters: { 'DeployRecordId!': 'text', Offset: 'integer', Limit: 'integer' },
+        perSecond: 10,
+        run: detail,
+      },
+    },
+  };
+}
