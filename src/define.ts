@@ -244,14 +244,14 @@ export interface AdapterContext<Options> {
 export interface NamedBalancer {
   /** The options of the balancer, resolved by its own definition. */
   readonly options: unknown;
-  /** For the mark of what is uploaded (`core/request-path/own-mark.ts`): 12 hex digits, from the store's id. */
-  readonly owner: string;
 }
 
 /** A deployer may keep its own files beside the store's documents. */
 export interface DeployerContext<Options> extends AdapterContext<Options> {
   /** A folder in the store, so that deployers of two stores never share files; undefined if the store has no folder. */
   readonly folder?: string | undefined;
+  /** For the mark of what is uploaded (`core/request-path/own-mark.ts`): 12 hex digits, from the store's id. */
+  readonly owner: string;
   /** The balancer that the deployer names, if its definition says that it needs one. */
   readonly balancer?: NamedBalancer | undefined;
 }

@@ -130,7 +130,8 @@ export async function prepareDeployer(
       name,
       world,
       folder: store.deployed,
-      balancer: named && ({ options: named.options, owner: ownerOf(storeId()) } satisfies NamedBalancer),
+      owner: ownerOf(storeId()),
+      balancer: named && ({ options: named.options } satisfies NamedBalancer),
     }),
   }));
 }

@@ -44,7 +44,8 @@ function bench({ names = ['www.example.test'] as readonly string[], options = {}
       name: 'https',
       world: clb.world,
       options: definition.options.parse({ balancer: 'slb', ...options }),
-      balancer: { options: balancer, owner },
+      owner,
+      balancer: { options: balancer },
     });
   return { clb, connect, deployer: connect(), old };
 }

@@ -70,10 +70,9 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
   ]
 }
 \`\`\``,
-  connect({ options, name, world, balancer }): Deployer {
+  connect({ options, name, world, owner, balancer }): Deployer {
     if (!balancer) throw fail('config/invalid', { file: name, problem: '`balancer` must name one of `balancers`' });
     const clbOptions = balancer.options as ClbOptions;
-    const { owner } = balancer;
     const { loadBalancer, region } = clbOptions;
     const target = targetName('alibaba-clb', name);
     const { clock } = world;

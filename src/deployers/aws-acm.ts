@@ -79,10 +79,9 @@ The keys are those of the balancer. The user or role needs this policy besides t
 \`\`\`
 
 \`elasticloadbalancing:ModifyListener\` is needed for the default certificate alone.`,
-  connect({ options, name, world, balancer }): Deployer {
+  connect({ options, name, world, owner, balancer }): Deployer {
     const target = targetName('aws-acm', name);
     if (!balancer) throw new Error('the deployer aws-acm needs a balancer');
-    const { owner } = balancer;
     const { clock, random } = world;
     const { acm, elb, place } = connectAcm({
       options: balancer.options as AlbOptions,

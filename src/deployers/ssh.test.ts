@@ -36,6 +36,7 @@ describe('the options of the ssh deployer', () => {
     const connect = (more: Record<string, unknown>) => () =>
       ssh.connect({
         options: ssh.options.parse({ path: '/etc/certs', nodes: ['a'], ...more }),
+        owner: '0123456789ab',
         name: 'web',
         world: {} as World,
       });

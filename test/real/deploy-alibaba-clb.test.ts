@@ -77,7 +77,8 @@ describeWith(['openssl'], 'the deployer alibaba-clb', () => {
           name: 'slb-https',
           world,
           options: definition.options.parse({ balancer: 'slb', ...options }),
-          balancer: { options: balancerDefinition.options.parse(settings), owner },
+          owner,
+          balancer: { options: balancerDefinition.options.parse(settings) },
         });
       },
       served: async (name = 'www.example.test') => (await shakeHands(clb.port(443), name)).fingerprint,

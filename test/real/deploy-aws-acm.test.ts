@@ -50,7 +50,8 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
       options: acm.options.parse({ balancer: 'alb', endpoint: cloud.endpoint, ...more }),
       name: 'https',
       world: made.world,
-      balancer: { options: alb.options.parse({ ...cloudOptions(cloud), loadBalancer: 'web' }), owner: as },
+      owner: as,
+      balancer: { options: alb.options.parse({ ...cloudOptions(cloud), loadBalancer: 'web' }) },
     });
   };
   const make = (lineage = 'www', names = [`${lineage}.example.test`], key?: 'ec' | 'rsa') =>

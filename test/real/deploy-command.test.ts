@@ -28,7 +28,7 @@ const reporter = { report() {} };
 const note = async () => {};
 const make = () => versions.make('www', ['www.example.test', 'example.test']);
 const open = (options: Record<string, unknown>, made = createDeployWorld()) =>
-  command.connect({ options: command.options.parse(options), name: 'hook', world: made.world });
+  command.connect({ options: command.options.parse(options), owner: '0123456789ab', name: 'hook', world: made.world });
 const deploy = async (deployer: Deployer, version: VersionBundle) =>
   deployer.activate(version, await deployer.stage(version, note, signal), note, signal);
 
@@ -109,6 +109,7 @@ test('without a path its files are beside its store, and without such a folder i
   const connect = (folder: string | undefined) =>
     command.connect({
       options: command.options.parse({ run: `echo "$RENEWED_LINEAGE" >> ${first}/where` }),
+      owner: '0123456789ab',
       name: 'my hook',
       world: createDeployWorld().world,
       folder,

@@ -40,7 +40,7 @@ const make = () => versions.make('www', ['www.example.test']);
 const kinds = ['privkey', 'cert', 'chain', 'fullchain'] as const;
 const optionsIn = (folder: string) => Object.fromEntries(kinds.map((kind) => [kind, join(folder, `${kind}.pem`)]));
 const open = (options: Readonly<Record<string, string>>, made = createDeployWorld()) =>
-  copies.connect({ options: copies.options.parse(options), name: 'disk', world: made.world });
+  copies.connect({ options: copies.options.parse(options), owner: '0123456789ab', name: 'disk', world: made.world });
 const deploy = async (deployer: Deployer, version: Awaited<ReturnType<typeof make>>) =>
   deployer.activate(version, await deployer.stage(version, note, signal), note, signal);
 

@@ -19,7 +19,7 @@ beforeAll(async () => {
 const signal = new AbortController().signal;
 const note = async () => {};
 const open = (options: Record<string, unknown>, made = createDeployWorld()) =>
-  files.connect({ options: files.options.parse(options), name: 'disk', world: made.world });
+  files.connect({ options: files.options.parse(options), owner: '0123456789ab', name: 'disk', world: made.world });
 const make = (lineage = 'www') => versions.make(lineage, [`${lineage}.example.test`]);
 const deploy = async (deployer: Deployer, version: Awaited<ReturnType<typeof make>>) =>
   deployer.activate(version, await deployer.stage(version, note, signal), note, signal);

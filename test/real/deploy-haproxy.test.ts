@@ -67,6 +67,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
       connect: (extra = {}, world = made.world) =>
         haproxy.connect({
           options: haproxy.options.parse({ socket: server.socket, certificates, crtList, ...extra }),
+          owner: '0123456789ab',
           name: 'edge',
           world,
         }),

@@ -51,6 +51,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
       connect: (extra = {}) =>
         nginx.connect({
           options: nginx.options.parse({ path, test: server.testCommand, reload: server.reloadCommand, ...extra }),
+          owner: '0123456789ab',
           name: 'web',
           world: made.world,
         }),

@@ -72,7 +72,12 @@ openssl x509 -noout -fingerprint -sha256 -in "$RENEWED_LINEAGE/fullchain.pem" | 
       command,
       ...extra,
     };
-    return ssh.connect({ options: ssh.options.parse(options), name: 'web', world: { ...world, random: systemRandom } });
+    return ssh.connect({
+      options: ssh.options.parse(options),
+      owner: '0123456789ab',
+      name: 'web',
+      world: { ...world, random: systemRandom },
+    });
   }
 
   deployerContract(test, async () => {

@@ -100,23 +100,31 @@ describe.skipIf(!isRoot)('a deployer', () => {
     files: (path, files = world.files, more = {}) =>
       filesDeployer.connect({
         options: filesDeployer.options.parse({ path, ...more }),
+        owner: '0123456789ab',
         name: 'x',
         world: { ...world, files },
       }),
     'files with owner': (path, files = world.files) =>
       filesDeployer.connect({
         options: filesDeployer.options.parse({ path, owner: 'daemon' }),
+        owner: '0123456789ab',
         name: 'x',
         world: { ...world, files },
       }),
     nginx: (path, files = world.files) =>
       nginx.connect({
         options: nginx.options.parse({ path, test: ['true'], reload: ['true'] }),
+        owner: '0123456789ab',
         name: 'x',
         world: { ...world, files },
       }),
     command: (path, files = world.files) =>
-      command.connect({ options: command.options.parse({ path, run: 'true' }), name: 'x', world: { ...world, files } }),
+      command.connect({
+        options: command.options.parse({ path, run: 'true' }),
+        owner: '0123456789ab',
+        name: 'x',
+        world: { ...world, files },
+      }),
   };
   const open = types['files'] as (path: string, files?: Files, more?: object) => Deployer;
   const deploy = async (deployer: Deployer, version: VersionBundle) =>
@@ -376,6 +384,7 @@ describe.skipIf(!isRoot)('a deployer', () => {
     );
     const broken = nginx.connect({
       options: nginx.options.parse({ path: folder, test: ['false'], reload: ['true'] }),
+      owner: '0123456789ab',
       name: 'x',
       world,
     });

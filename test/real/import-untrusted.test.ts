@@ -269,7 +269,12 @@ describe.skipIf(!isRoot)('a hook that another user can change since', () => {
     const { base, hook, trace } = await prepared();
     const { world } = createDeployWorld();
     const open = (run: string) =>
-      commandDeployer.connect({ options: commandDeployer.options.parse({ run, path: base }), name: 'x', world });
+      commandDeployer.connect({
+        options: commandDeployer.options.parse({ run, path: base }),
+        owner: '0123456789ab',
+        name: 'x',
+        world,
+      });
     const lines = [
       hook,
       `true && ${hook} now`,
