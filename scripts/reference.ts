@@ -332,7 +332,7 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.planned':
     'The certificates that a run has to order or deliver were counted, before it works on the first. `data.certificates`. What is found to be due only on a closer look is not counted.',
   'run.finished':
-    'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `failing` (`unchanged` because it failed before and waits), `settingsStay` (a change of its settings failed, so settings and certificate are those of before), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `left` (what it has left outside, because its removal was refused: `what`, `code`, `reason`), `refusedHooks` (its hooks that do not run, because other users can change their programs: `what`, `code`, `reason`, `hint`), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.notAfter`, `data.left` (what could not be removed), `data.unsure` (what a later sweep looks for once more, because the provider lists records late), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
+    'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `failing` (`unchanged` because it failed before and waits), `settingsStay` (a change of its settings failed, so settings and certificate are those of before), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `settling` (which targets and endpoints are still rolling it out, in words), `left` (what it has left outside, because its removal was refused: `what`, `code`, `reason`), `refusedHooks` (its hooks that do not run, because other users can change their programs: `what`, `code`, `reason`, `hint`), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.notAfter`, `data.left` (what could not be removed), `data.unsure` (what a later sweep looks for once more, because the provider lists records late), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
   'store.made':
     'A new store was made by `issue`, or by `renew` if the configuration declares it. Level `warn` if it is in a volume that goes with the container. `data.path`.',
   'certificate.changed':
@@ -343,7 +343,8 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'certificate.waiting': 'Work on a certificate is waiting; the message says for what.',
   'certificate.issued': 'The store has a new version. `data`: `serial` (hex), `notAfter`, `version` (its id).',
   'certificate.deployed': 'Targets use the new version. `data.targets`.',
-  'certificate.pending': 'A target does not use the new version yet. `data`: `target`, `code`.',
+  'certificate.pending':
+    'A target does not use the new version yet. `data`: `target`, `code`, and for a target with many places `places`: `total`, `lacking`, and in `named` the first 20 of these, each with `place`, `state` and `reason`. While the target is rolling the version out, which is no failure, the code is `deploy/settling` and the level is `info`.',
   'certificate.failed': 'A try failed. `data`: `code`, `retryAt`; the whole error is in `run.finished`.',
   'certificate.revoked':
     'The CA has revoked a version, or had before. `data`: `serial`, `reason`, `before` (it had been revoked already).',

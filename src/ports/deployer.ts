@@ -1,4 +1,5 @@
 import type { Secret } from '../core/errors/secret.ts';
+import type { Places } from '../core/lineage/places.ts';
 import type { Json } from '../core/text/json.ts';
 import type { OwnedObject } from './balancer.ts';
 import type { CertificateFacts } from './pki.ts';
@@ -28,11 +29,24 @@ export interface Deployer {
   readonly runsAfter?: true;
   /**
    * The resource that this deployer shares with deployments to other targets and with a balancer's rules. The engine
-   * holds the lock of this name around `stage`, `activate` and `retire`, across processes. As {@link
-   * Balancer.resource}.
+   * holds the lock of this name around `activate`, across processes, and around `stage` and `retire` unless there is
+   * {@link uploads}. As {@link Balancer.resource}.
    */
   readonly resource?: string;
-  /** Reports whether the target has this version. `absent` means that it has none at all. */
+  /**
+   * Where `stage` uploads to, if that is not the resource: an account's certificate service and its site. The engine
+   * holds the lock of this name around `stage` and `retire`, so deployers that share it upload a version once.
+   */
+  readonly uploads?: string;
+  /**
+   * How long the target may take to roll a version out after `activate`. Until then, `changing` is no failure. The
+   * engine calls `look` first, holds no lock while it looks and waits, and does not activate again what is changing.
+   */
+  readonly settleMs?: number;
+  /**
+   * Reports whether the target has this version. `absent` means that it has none at all. The state of a target with
+   * many places is `stateOfPlaces`; only one with {@link settleMs} may have places or be `changing`.
+   */
   look(version: VersionBundle, signal: AbortSignal): Promise<Look>;
   /**
    * Brings the version to the target without using it. The engine journals the receipt (an upload's ID) before
@@ -44,7 +58,10 @@ export interface Deployer {
    * rollback calls this before it begins.
    */
   admit?(version: VersionBundle, signal: AbortSignal): Promise<void>;
-  /** Makes it the version in use. */
+  /**
+   * Makes it the version in use. Where there are many places, it tries each one that lacks the version and is not
+   * `changing`, and fails only if none could be tried: the next `look` says what each place refused.
+   */
   activate(version: VersionBundle, staged: Json, note: Note, signal: AbortSignal): Promise<void>;
   /**
    * Removes what only older versions need. Called once every target has the new version; a sweep repeats what failed.
@@ -80,8 +97,11 @@ export interface Restored {
 }
 
 export interface Look {
-  readonly state: 'current' | 'stale' | 'absent';
+  /** `changing`: the target has accepted the version and is rolling it out. */
+  readonly state: 'current' | 'changing' | 'stale' | 'absent';
   readonly detail: string;
+  /** Of a target with many places, such as the domains of a CDN. */
+  readonly places?: Places;
 }
 
 export interface VersionRef {

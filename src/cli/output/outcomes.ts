@@ -94,6 +94,7 @@ export async function tellOutcomes(
       else session.complain(`  ${nextAfterFailure(group, now, told)}`);
     } else if (!session.quiet && !summed.has(outcome)) {
       session.print(successLine(outcome, now, told, style.good));
+      for (const words of outcome.settling ?? []) if (words !== outcome.message) session.print(`  ${words}`);
       for (const { identifier, reason } of outcome.dropped ?? [])
         session.print(`  ${style.warn('without')} ${withLetters(identifier)}: ${reason}`);
       if (isBrief && !isWaiting(outcome) && !outcome.byHand) continue;
@@ -310,6 +311,7 @@ const outcomeData = (outcome: Outcome): JsonObject => ({
     settingsStay: outcome.result === 'failed' && outcome.settingsStay ? true : undefined,
     dropped: outcome.dropped?.map((one) => ({ ...one })),
     left: outcome.left?.map((one) => ({ ...one })),
+    settling: outcome.settling,
     refusedHooks: outcome.refusedHooks?.map((one) => ({ ...one })),
   }),
   ...('error' in outcome ? failureData(outcome.error) : {}),

@@ -250,6 +250,12 @@ describe('deploymentAfter', () => {
   const failing: Deployment = { version: 'v1', state: 'pending', since, tries: 1 };
   const again = (minutes: number) => ({ retryAt: minutesOn(minutes).toISOString() });
 
+  const soon = minutesOn(15).toISOString();
+  const settling = fail('deploy/settling', { target: 'edge', certificate: 'abc', detail: 'a, b', until: soon });
+  const { message, code } = settling;
+  const rolling = { version: 'v1', state: 'pending', since: isNow, message, code, settlesUntil: soon };
+  const places = { total: 2, lacking: 1, named: [] };
+
   it.each<[string, Parameters<typeof deploymentAfter>[0], Partial<Parameters<typeof deploymentAfter>[1]>, object]>([
     ['has it from now on', {}, {}, has],
     ['has it since then', {}, { old: current }, current],
@@ -285,6 +291,29 @@ describe('deploymentAfter', () => {
       { ...has, state: 'pending', settings, waitsFor: ['edge'], took: { other: 'v1' }, message: 'waiting for edge' },
     ],
     ['failed rather than waits', { error, waitsFor: ['edge'] }, {}, lacks],
+    ['is rolling it out, which is no failure', { settling, settlesUntil: soon }, {}, rolling],
+    [
+      'is rolling it out after a failure, whose time and alarm stay',
+      { settling, settlesUntil: soon },
+      { old: { ...failing, since: late, alarmed: true } },
+      { ...rolling, since: late, tries: 1, alarmed: true },
+    ],
+    ['has it, and its servers may need a while', { settlesUntil: soon }, {}, { ...has, settlesUntil: soon }],
+    ['has it, and its time is over', { settlesUntil: isNow }, {}, has],
+    [
+      'keeps how many places it has',
+      { error },
+      { old: { ...failing, places } },
+      { ...lacks, since, tries: 2, ...again(1), places },
+    ],
+    ['forgets the places of another version', { error }, { old: { ...failing, version: 'v0', places } }, lacks],
+    [
+      'keeps that it broke a handshake',
+      { settling },
+      { old: { ...failing, broke: true } },
+      { ...rolling, since, tries: 1, broke: true, settlesUntil: undefined },
+    ],
+    ['forgets that once it is well', {}, { old: { ...failing, broke: true } }, has],
   ])('a target %s', (_what, result, more, expected) => {
     expect(deploymentAfter(result, { ...facts, ...more })).toEqual(expected);
   });

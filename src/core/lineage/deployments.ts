@@ -6,6 +6,7 @@ import { targetNames, targetOf, targetsAndEndpoints } from '../spec/spec-parts.t
 import type { Json } from '../text/json.ts';
 import { present } from '../text/present.ts';
 import { type Deployment, type Lineage, type Sent, unfinishedWork } from './lineage.ts';
+import type { KeptPlaces } from './places.ts';
 import { isToCome } from './stored-time.ts';
 
 const minuteMs = 60_000;
@@ -58,12 +59,21 @@ export const hasOtherSettings = (wanted: StoredSpec, target: string, { settings 
 export const hasCurrent = ({ current, deployments }: Lineage, target: string): boolean =>
   deployments[target]?.state === 'current' && deployments[target].version === current?.id;
 
-/** Returns the targets and endpoints that are not known to have the current version, or got it with other settings. */
-export function targetsToDeploy(wanted: StoredSpec, lineage: Lineage | undefined): readonly string[] {
+/**
+ * Returns the targets and endpoints that are not known to have the current version, or got it with other settings.
+ *
+ * @param drifted further targets that lack it, as a look at them has shown
+ */
+export function targetsToDeploy(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  drifted: readonly string[] = [],
+): readonly string[] {
   if (!lineage?.current) return [];
   return targetsAndEndpoints(wanted).filter((target) => {
     const deployment = lineage.deployments[target];
-    return !deployment || !hasCurrent(lineage, target) || hasOtherSettings(wanted, target, deployment);
+    if (!deployment || drifted.includes(target)) return true;
+    return !hasCurrent(lineage, target) || hasOtherSettings(wanted, target, deployment);
   });
 }
 
@@ -76,8 +86,9 @@ export function targetsToTry(
   lineage: Lineage | undefined,
   now: Date,
   obeyBackoff: boolean,
+  drifted: readonly string[] = [],
 ): readonly string[] {
-  const lacking = targetsToDeploy(wanted, lineage);
+  const lacking = targetsToDeploy(wanted, lineage, drifted);
   if (!obeyBackoff || !lineage) return lacking;
   const isPaused = (target: string): boolean => {
     const deployment = lineage.deployments[target];
@@ -102,9 +113,11 @@ export function intended(
     targetsAndEndpoints(spec).map((target) => {
       const before = deployments[target];
       if (before?.version === version && before.state !== 'intended') return [target, before];
-      const { took, sent } = before ?? {};
+      const { took, sent, places } = before ?? {};
       const intent = { version, state: 'intended', since: now.toISOString() } as const;
-      return [target, { ...intent, took, sent }];
+      // Which places lack this version is not known yet.
+      const unknown = places && { total: places.total, lacking: places.total, named: [] };
+      return [target, { ...intent, took, sent, places: unknown }];
     }),
   );
 }
@@ -181,6 +194,14 @@ export const targetsDropped = ({ spec: before }: Lineage, spec: StoredSpec): rea
 /** The result of a run for one target or endpoint. */
 export interface DeliveryResult {
   readonly error?: CertfleetError | undefined;
+  /** Why it does not have the version yet although nothing has failed (`deploy/settling`). */
+  readonly settling?: CertfleetError | undefined;
+  /** As in {@link Deployment}. */
+  readonly settlesUntil?: string | undefined;
+  /** As in {@link Deployment}. */
+  readonly places?: KeptPlaces | undefined;
+  /** As in {@link Deployment}. */
+  readonly broke?: true | undefined;
   /** As in {@link Deployment}, for a command. */
   readonly waitsFor?: readonly string[] | undefined;
   readonly took?: Readonly<Record<string, string>> | undefined;
@@ -188,7 +209,7 @@ export interface DeliveryResult {
 
 /** Returns the deployment to store for a target that a run tried. */
 export function deploymentAfter(
-  { error, waitsFor, took }: DeliveryResult,
+  { error, settling, settlesUntil, places, broke, waitsFor, took }: DeliveryResult,
   facts: {
     readonly old: Deployment | undefined;
     /** The version's ID. */
@@ -205,11 +226,16 @@ export function deploymentAfter(
   const { old, version, settings, now, wentBack } = facts;
   const isSame = old?.version === version;
   const sent = old?.sent;
+  const hasIt = !error && !waitsFor && !settling;
   const shared = {
     version,
-    ...present({ settings, took, sent }),
+    ...present({
+      ...{ settings, took, sent },
+      broke: broke ?? (isSame && !hasIt ? old.broke : undefined),
+      places: places ?? (isSame ? old.places : undefined),
+      settlesUntil: settlesUntil !== undefined && Date.parse(settlesUntil) > now.getTime() ? settlesUntil : undefined,
+    }),
   };
-  const hasIt = !error && !waitsFor;
   const since = isSame && (old.state === 'current') === hasIt ? old.since : now.toISOString();
   if (waitsFor && !error)
     return {
@@ -218,6 +244,15 @@ export function deploymentAfter(
       since,
       waitsFor,
       message: cut(`waiting for ${waitsFor.join(', ')}`, longestOfTarget),
+    };
+  if (settling && !error)
+    return {
+      ...shared,
+      state: 'pending',
+      since,
+      message: cut(settling.message, longestOfTarget),
+      code: settling.code,
+      ...present({ tries: isSame ? old.tries : undefined, alarmed: isSame ? old.alarmed : undefined }),
     };
   if (!error) return { ...shared, state: 'current', since };
   const lateAt = new Date(Date.parse(since) + facts.deployTimeoutMs);

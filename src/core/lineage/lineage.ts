@@ -3,6 +3,7 @@ import type { ChallengeType } from '../ca/challenge-type.ts';
 import { fail, type RefusedName } from '../errors/errors.ts';
 import type { Presenter, StoredSpec, Wishes } from '../spec/spec.ts';
 import type { Json } from '../text/json.ts';
+import type { KeptPlaces } from './places.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 import type { RevocationIntent, RevocationRecord } from './revocation.ts';
 
@@ -148,6 +149,12 @@ export interface Deployment {
   readonly waitsFor?: readonly string[] | undefined;
   /** For a command: the version that each target listed before it had when the command last succeeded. */
   readonly took?: Readonly<Record<string, string>> | undefined;
+  /** Until when the target may be rolling this version out without a failure. RFC 3339. */
+  readonly settlesUntil?: string | undefined;
+  /** Of a target with many places. Its presence means that an idle `renew` looks at them. */
+  readonly places?: KeptPlaces | undefined;
+  /** Of an endpoint: this version broke its handshake while the targets were rolling it out. */
+  readonly broke?: true | undefined;
   /** An alarm has been raised for this pending state. */
   readonly alarmed?: boolean | undefined;
   /** What was sent to the target for this version, and for others until that is removed there. */

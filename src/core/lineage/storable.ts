@@ -27,7 +27,7 @@ export function storable(lineage: Lineage): { readonly lineage: Lineage; readonl
 const replaceAll = <T, R>(record: Readonly<Record<string, T>>, change: (value: T) => R): Readonly<Record<string, R>> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 
-/** Shortens all messages; with `most` 0, only their codes are left. */
+/** Shortens all messages; with `most` 0, only their codes are left, and no places by name. */
 const shortTexts =
   (most: number) =>
   (lineage: Lineage): Lineage => {
@@ -48,7 +48,13 @@ const shortTexts =
       }),
       deployments: replaceAll(
         deployments,
-        (one): Deployment => (one.message === undefined ? one : { ...one, message: short(one.message) }),
+        ({ message, places, ...one }): Deployment => ({
+          ...one,
+          ...present({
+            message: message === undefined ? undefined : short(message),
+            places: places && (most === 0 ? { ...places, named: [] } : places),
+          }),
+        }),
       ),
     };
   };

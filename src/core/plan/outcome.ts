@@ -28,6 +28,8 @@ export type Outcome = {
   readonly byHand?: true;
   /** What it has left outside because the removal was refused. */
   readonly left?: readonly LeftOutside[];
+  /** Targets and endpoints that are still rolling its certificate out, in words. Nothing has failed. */
+  readonly settling?: readonly string[];
   /** Its hooks that do not run because other users can change their programs. */
   readonly refusedHooks?: readonly RefusedHook[];
 } & (

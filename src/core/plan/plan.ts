@@ -44,6 +44,8 @@ export function planLineage(
     readonly force: boolean;
     /** RFC 3339: until when the CA asked us to wait with every certificate. */
     readonly caHold?: string;
+    /** Targets with places of which a look has shown that one lacks the current version. */
+    readonly drifted?: readonly string[] | undefined;
     /** Deliver the current version to every target again, and order nothing. */
     readonly redeploy?: boolean;
     /** Whether another certificate of this run has found that the CA is down. */
@@ -81,8 +83,8 @@ export function planLineage(
   // From here on, there is a current certificate that is not due.
   const renewal = lineage?.renewal;
   const wakeAt = earlierOf(renewal?.at, renewal?.checkAfter);
-  const lacking = targetsToDeploy(wanted, lineage);
-  const toTry = lacking.length === 0 ? [] : targetsToTry(wanted, lineage, now, options.obeyBackoff);
+  const lacking = targetsToDeploy(wanted, lineage, options.drifted);
+  const toTry = lacking.length === 0 ? [] : targetsToTry(wanted, lineage, now, options.obeyBackoff, options.drifted);
   if (toTry.length > 0) return { ...deliveryTo(toTry), wakeAt };
   const [paused] = lacking.map((target) => lineage?.deployments[target]);
   if (paused) {

@@ -4,6 +4,7 @@ import { failureThatCounts, heldUntil, laterOf } from '../lineage/failure.ts';
 import { endingRecords } from '../lineage/kept-records.ts';
 import { type ExportRecord, type GivenBack, type Lineage, unfinishedWork } from '../lineage/lineage.ts';
 import { keyTypeOfVersion } from '../lineage/next-key.ts';
+import type { KeptPlaces } from '../lineage/places.ts';
 import { processText } from '../lineage/process-identity.ts';
 import { isHeldBack, isStopped, type RevocationIntent, type RevocationRecord } from '../lineage/revocation.ts';
 import { holdsBack, type Rollover } from '../lineage/rollover.ts';
@@ -77,6 +78,10 @@ export interface LineageStatus {
     readonly version: string;
     /** Why the target does not have the current version yet. */
     readonly message?: string;
+    /** It is rolling the version out, and nothing has failed. */
+    readonly settling?: true;
+    /** How many places the target has and how many of them lack the version, with at most 20 of these. */
+    readonly places?: KeptPlaces;
   }[];
   /** Until when its CA asked us to wait; `--force` does not override that. */
   readonly heldUntil?: string;
@@ -171,7 +176,11 @@ export function describeLineage(
       target,
       state: deployment.state,
       version: deployment.version,
-      ...present({ message: deployment.message }),
+      ...present({
+        message: deployment.message,
+        settling: deployment.code === 'deploy/settling' ? (true as const) : undefined,
+        places: deployment.places,
+      }),
     })),
     ...present({
       heldUntil: held,

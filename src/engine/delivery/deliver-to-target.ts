@@ -1,104 +1,118 @@
-import { orAborted } from '../../core/async/on-abort.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
-import { knowsSent, type Sending } from '../../core/lineage/deployments.ts';
-import { sent } from '../../core/lineage/work/delivery.ts';
-import type { StoredSpec } from '../../core/spec/spec.ts';
-import { targetOf } from '../../core/spec/spec-parts.ts';
-import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
-import type { Note } from '../../ports/solver.ts';
-import type { Engine } from '../engine.ts';
-import type { Holding } from '../leases/lease.ts';
-import { forTargets } from '../run/bundles.ts';
+import type { DeliveryResult } from '../../core/lineage/deployments.ts';
+import type { Deployment } from '../../core/lineage/lineage.ts';
+import { keptPlaces, placesText, stuckPlaces } from '../../core/lineage/places.ts';
+import { present } from '../../core/text/present.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Look, VersionBundle } from '../../ports/deployer.ts';
 import { nameOf, type Run } from '../run/run.ts';
+import { waitFor } from '../run/wait.ts';
+import { callsTo, type Destination } from './calls-to-target.ts';
 
-/** A target, and the deployer that delivers certificates to it. */
-export interface Destination {
-  readonly target: string;
-  readonly deployer: Deployer;
+/** How to deliver, and what the document says about the target. */
+interface Facts extends Destination {
+  /** Deliver even if the target has the version. A target that rolls versions out is asked first all the same. */
+  readonly again: boolean;
+  readonly before: Deployment | undefined;
 }
 
-/** Stages and activates a version on one target, within its deadline. Resolves with the error, if any. */
-export async function carry(
-  run: Run,
-  version: VersionBundle,
-  { target, deployer, again }: Destination & { readonly again: boolean },
-): Promise<CertfleetError | undefined> {
-  const { engine, holding, signal } = run;
-  const { deployDeadlineMs } = engine.limits;
-  const bundle = forTargets(version, holding.lineage);
-  const key = turnOf(engine, run.job.wanted, target);
-  const tooLate = () => {
-    const seconds = Math.round(deployDeadlineMs / 1000);
-    return fail('deploy/too-slow', { target, certificate: nameOf(run), seconds });
-  };
-  const work = async (locked: Holding['effect']): Promise<CertfleetError | undefined> => {
-    if (engine.pass.hung.has(key)) return tooLate();
-    const deadline = engine.clock.deadline(deployDeadlineMs, signal);
-    const note = (receipt: Parameters<Note>[0]) => {
-      deadline.signal.throwIfAborted(); // an abandoned call must not write into a closed document
-      return keepReceipt(run, { target, version: bundle.id, receipt });
-    };
-    const steps = async () => {
-      if (!again && (await deployer.look(bundle, deadline.signal)).state === 'current') return;
-      const effect = <T>(call: () => Promise<T>) =>
-        holding.effect(deadline.signal, () => locked(deadline.signal, call));
-      const staged = await effect(() => deployer.stage(bundle, note, deadline.signal));
-      await note(staged);
-      await effect(() => deployer.activate(bundle, staged, note, deadline.signal));
-    };
-    try {
-      // A target that hangs may ignore the signal; it must not block the lease or the lane.
-      await orAborted(steps(), deadline.signal);
-      return undefined;
-    } catch (error) {
-      if (!deadline.expired) throw error;
-      engine.pass.hung.add(key);
-      return tooLate();
-    } finally {
-      deadline.done();
-    }
-  };
+/**
+ * Delivers a version to one target, within its deadline. Resolves with the error, if any.
+ *
+ * A target that rolls versions out for a while (`settleMs`) is looked at without a lock, before and after.
+ */
+export async function carry(run: Run, version: VersionBundle, facts: Facts): Promise<DeliveryResult> {
   try {
-    return await inTurn(engine, { deployer, key }, work, signal);
+    return facts.deployer.settleMs === undefined
+      ? await carryAtOnce(run, version, facts)
+      : await carryAndFollow(run, version, facts, facts.deployer.settleMs);
   } catch (error) {
-    signal.throwIfAborted();
-    return targetError(run, target, error);
+    run.signal.throwIfAborted();
+    return { error: targetError(run, facts.target, error) };
   }
 }
 
-/**
- * Journals what a deployer has sent, before the target uses it: after a crash it can be found there, and removed once
- * it is superseded. Without a receipt, nothing is written, because `look` finds out what the target has.
- */
-async function keepReceipt({ engine, holding, signal }: Run, sending: Sending): Promise<void> {
-  if (sending.receipt === null || knowsSent(holding.lineage, sending)) return;
-  await holding.apply(sent({ ...sending, now: engine.clock.now() }), signal);
+async function carryAtOnce(run: Run, version: VersionBundle, facts: Facts): Promise<DeliveryResult> {
+  await callsTo(run, version, facts).deliver(facts.again);
+  return {};
 }
 
-/** Returns the key of a target in this process. Other settings, which may contain secrets, make another key. */
-export const turnOf = ({ connect }: Engine, wanted: StoredSpec, target: string): string =>
-  `${target} ${connect.digest(targetOf(wanted, target) ?? null)}`;
+async function carryAndFollow(
+  run: Run,
+  version: VersionBundle,
+  facts: Facts,
+  settleMs: number,
+): Promise<DeliveryResult> {
+  const { clock } = run.engine;
+  const { target } = facts;
+  const certificate = nameOf(run);
+  const before = facts.before?.version === version.id ? facts.before : undefined;
+  const { look, deliver, leftMs } = callsTo(run, version, facts);
+  const first = await look();
+  if (first.state === 'current') return withPlaces(first, present({ settlesUntil: before?.settlesUntil }));
+  const missing = (seen: Look): DeliveryResult =>
+    withPlaces(seen, {
+      error: notThere({ target, certificate, seen }),
+      ...present({ settlesUntil: before?.settlesUntil }),
+    });
+  // The pause before the next try gives the target, and a person, time to mend it.
+  if (before && hasFailedToSettle(before, first)) return missing(first);
+  const isNew = first.state !== 'changing';
+  const began = isNew || !before || before.state === 'current' ? clock.now() : new Date(before.since);
+  const fresh = new Date(began.getTime() + settleMs).toISOString();
+  const settlesUntil = isNew ? fresh : (before?.settlesUntil ?? fresh);
+  if (isNew) await deliver(true);
+  const last = isNew ? await follow(clock, look, { budgetMs: leftMs(), signal: run.signal }) : first;
+  if (last.state === 'current') return withPlaces(last, { settlesUntil });
+  if (last.state !== 'changing') return { ...missing(last), settlesUntil };
+  const words = { target, certificate, detail: last.detail, until: settlesUntil };
+  const isLate = Date.parse(settlesUntil) <= clock.now().getTime();
+  const result = isLate ? { error: fail('deploy/not-settled', words) } : { settling: fail('deploy/settling', words) };
+  return withPlaces(last, { ...result, settlesUntil });
+}
 
 /**
- * Changes a target while nothing else does: under the lock of its resource, across processes, or in turns with the
- * other certificates of this process.
+ * Reports whether a target that was rolling this version out has given it up. A place that was not changing, such as a
+ * new one, has not.
  */
-export function inTurn<T>(
-  { memory, locks }: Engine,
-  { deployer, key }: { readonly deployer: Deployer; readonly key: string },
-  work: (effect: Holding['effect']) => Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  const { resource, concurrent } = deployer;
-  const alone: Holding['effect'] = (_signal, run) => run();
-  if (resource !== undefined)
-    return locks.with(
-      resource,
-      (document) => document,
-      (held) => work((s, run) => held.effect(s, run)),
-      signal,
-    );
-  return concurrent ? work(alone) : memory.targetTurns(key, () => work(alone), signal);
+function hasFailedToSettle({ code, places }: Deployment, { state, places: now }: Look): boolean {
+  if (code !== 'deploy/settling' || state === 'changing') return false;
+  if (!now || !places) return true;
+  if (places.lacking > places.named.length) return true; // not all are known by name
+  const wasChanging = (place: string) => places.named.some((one) => one.place === place && one.state === 'changing');
+  return now.lacking.some((one) => one.state !== 'changing' && wasChanging(one.place));
+}
+
+const withPlaces = ({ places }: Look, result: DeliveryResult): DeliveryResult => ({
+  ...result,
+  ...present({ places: places && keptPlaces(places) }),
+});
+
+function notThere({
+  target,
+  certificate,
+  seen: { places, detail },
+}: {
+  readonly target: string;
+  readonly certificate: string;
+  readonly seen: Look;
+}): CertfleetError {
+  if (!places) return fail('deploy/target-failed', { target, certificate, reason: detail });
+  const [missing, { total }] = [stuckPlaces(places), places];
+  return fail('deploy/places-missing', { target, certificate, missing, total, places: placesText(places) });
+}
+
+/** Looks until the target is no longer changing, or the time is up. */
+async function follow(
+  clock: Clock,
+  look: () => Promise<Look>,
+  { budgetMs, signal }: { readonly budgetMs: number; readonly signal: AbortSignal },
+): Promise<Look> {
+  const waited = await waitFor<Look>(clock, { budgetMs, firstMs: 1_000, mostMs: 15_000, signal }, async () => {
+    const seen = await look();
+    return seen.state === 'changing' ? { reason: seen.detail, seen } : { done: seen };
+  });
+  return 'value' in waited ? waited.value : waited.seen!;
 }
 
 export const targetError = (run: Run, target: string, error: unknown): CertfleetError =>

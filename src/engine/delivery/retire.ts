@@ -7,7 +7,7 @@ import { targetNames } from '../../core/spec/spec-parts.ts';
 import { report } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
 import type { Run } from '../run/run.ts';
-import { inTurn, turnOf } from './deliver-to-target.ts';
+import { inTurn, turnOf, uploadLock } from './calls-to-target.ts';
 
 type Deployments = Readonly<Record<string, Deployment>>;
 type Worker = Pick<Run, 'engine' | 'holding' | 'signal'>;
@@ -82,7 +82,8 @@ async function retireAt<V extends Pick<Sent, 'version'> & Partial<Sent>>(
       }
     };
     const key = turnOf(engine, wanted, target);
-    if (deployer.retire) await inTurn(engine, { deployer, key }, remove, signal);
+    const { concurrent } = deployer;
+    if (deployer.retire) await inTurn(engine, { key, lock: uploadLock(deployer), concurrent }, remove, signal);
     else gone.push(...versions);
     return { gone };
   } catch (error) {

@@ -8,6 +8,7 @@ import type { Balancer, OwnedObject } from '../../ports/balancer.ts';
 import type { Deployer } from '../../ports/deployer.ts';
 import { type Engine, report } from '../engine.ts';
 import { lineageOf } from '../run/stored-lineage.ts';
+import { uploadLock } from './calls-to-target.ts';
 import { type NotSwept, notSwept } from './sweep-report.ts';
 
 /** An object at a balancer or a target that carries certfleet's mark but is in no journal of this store. */
@@ -96,7 +97,7 @@ export async function removeSentTooLate(engine: Engine, spec: StoredSpec, signal
   for (const target of targetNames(spec)) {
     try {
       const deployer = await engine.connect.deployer(spec, target);
-      if (!deployer.owned || deployer.resource === undefined) continue;
+      if (!deployer.owned || uploadLock(deployer) === undefined) continue;
       const place = placeOfDeployer(target, deployer);
       const objects = await place.owned(signal);
       await removeAt(engine, place, { objects, removal, removed: [], failed }, signal);
@@ -251,7 +252,7 @@ async function isDelivering(engine: Engine, { deployer }: Place, { working }: Jo
  * deployer.
  */
 const isSame = (a: Deployer | undefined, b: Deployer): boolean =>
-  a === b || (b.resource !== undefined && a?.resource === b.resource);
+  a === b || (a !== undefined && uploadLock(b) !== undefined && uploadLock(a) === uploadLock(b));
 
 /** Returns every balancer and target, each once. Those that cannot be connected are added to `failed`. */
 async function placesOf(
@@ -297,7 +298,7 @@ const placeOfBalancer = (balancer: Balancer): Place => ({
 
 const placeOfDeployer = (target: string, deployer: Deployer): Place => ({
   at: `${deployer.type} ${target}`,
-  resource: deployer.resource,
+  resource: uploadLock(deployer),
   deployer,
   owned: async (signal) => (await deployer.owned?.(signal)) ?? [],
   remove: async (object, signal) => deployer.removeOwned?.(object, signal),

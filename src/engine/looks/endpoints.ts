@@ -1,5 +1,5 @@
 import { type CertfleetError, fail } from '../../core/errors/errors.ts';
-import { type EndpointVerdict, parseEndpoint } from '../../core/names/endpoint.ts';
+import { type EndpointState, type EndpointVerdict, parseEndpoint } from '../../core/names/endpoint.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
 import type { Engine } from '../engine.ts';
@@ -50,6 +50,13 @@ export async function lookAtAll(
   );
 }
 
+/** What the endpoints served. */
+export interface Watch {
+  readonly seen: readonly EndpointVerdict[];
+  /** The endpoints that served the new version and another one, so their servers get it one by one. */
+  readonly mixed: ReadonlySet<string>;
+}
+
 /**
  * Checks the endpoints until all expected ones serve the version, or a reload would have finished.
  *
@@ -60,15 +67,20 @@ export async function watch(
   watched: Watched,
   expected: readonly string[],
   signal: AbortSignal,
-): Promise<readonly EndpointVerdict[]> {
+): Promise<Watch> {
   const budgetMs = expected.length > 0 ? Math.min(watchBudgetMs, engine.limits.deployTimeoutMs) : 0;
   const times = { budgetMs, firstMs: 20, mostMs: 500, signal };
+  const states = new Map<string, Set<EndpointState>>();
   const waited = await waitFor<readonly EndpointVerdict[]>(engine.clock, times, async () => {
     const seen = await lookAtAll(engine, watched, signal);
+    for (const { endpoint, addresses } of seen)
+      for (const { state } of addresses) states.set(endpoint, (states.get(endpoint) ?? new Set()).add(state));
     const late = seen.find((verdict) => expected.includes(verdict.endpoint) && endpointError(watched.wanted, verdict));
     return late ? { reason: late.words, seen } : { done: seen };
   });
-  return 'value' in waited ? waited.value : (waited.seen ?? []);
+  const isMixed = (all: ReadonlySet<EndpointState>) => all.has('current') && (all.has('old') || all.has('other'));
+  const mixed = new Set([...states].flatMap(([endpoint, all]) => (isMixed(all) ? [endpoint] : [])));
+  return { seen: 'value' in waited ? waited.value : (waited.seen ?? []), mixed };
 }
 
 /** @param stays why the previous version is not restored after a failed handshake; undefined if it is */

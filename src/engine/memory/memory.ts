@@ -7,6 +7,9 @@ import { createPaces, type Paces } from './pace.ts';
 /** More accounts than one store's certificates use. */
 const mostAccounts = 256;
 
+/** More certificates with such targets are looked at more often. */
+const mostLooked = 10_000;
+
 /**
  * What a process remembers from one pass to the next. All of it is bounded, and none of it has to survive the process.
  */
@@ -22,6 +25,8 @@ export interface Memory {
   readonly targetTurns: ReturnType<typeof createTurnsByKey>;
   /** How many orders each CA gets at once, by directory URL. */
   readonly paces: Paces;
+  /** When the places of each idle certificate's targets were last looked at, in monotonic ms. */
+  readonly lookedAtPlaces: Map<string, number>;
   /** The IDs of the passes that have not ended. */
   readonly passes: Set<string>;
 }
@@ -31,5 +36,6 @@ export const createMemory = (clock: Clock): Memory => ({
   orderTurns: createTurnsByKey(),
   targetTurns: createTurnsByKey(),
   paces: createPaces(clock),
+  lookedAtPlaces: createBoundedMap(mostLooked),
   passes: new Set(),
 });

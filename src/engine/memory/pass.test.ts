@@ -98,7 +98,7 @@ describe('the next pass of a process', () => {
     const first = pass();
     first.cas(directory).works();
     first.cas(directory).failed();
-    first.hung.add('target');
+    first.hung.set('target', 0);
     first.hooks.ran.add('stop nginx');
     first.hooks.renewed.set('a', []);
     pace.strained(0);

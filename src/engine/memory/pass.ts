@@ -12,8 +12,11 @@ export interface Pass {
   readonly id: string;
   /** The hooks around its orders. */
   readonly hooks: HooksOfPass;
-  /** Targets that missed their deadline, so that the pass's other certificates do not wait for them. */
-  readonly hung: Set<string>;
+  /**
+   * When each target missed its deadline, in monotonic ms, so that the pass's other certificates do not wait for it
+   * within the next hour.
+   */
+  readonly hung: Map<string, number>;
   /** By directory URL: whether the CA is down, and how many certificates may be worked on. */
   readonly cas: (directory: string) => CaOfPass;
 }
@@ -23,7 +26,7 @@ export function newPass(id: string, clock: Pick<Clock, 'monotonicMs'>, { paces }
   return {
     id,
     hooks: newHooksOfPass(),
-    hung: new Set(),
+    hung: new Map(),
     cas(directory) {
       const ca = cas.get(directory) ?? createCaOfPass(clock, paces(directory));
       cas.set(directory, ca);

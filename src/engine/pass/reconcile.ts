@@ -6,6 +6,7 @@ import { planLineage } from '../../core/plan/plan.ts';
 import { aroundOrder, countPreHooks, mergeHooks } from '../../core/spec/hooks.ts';
 import type { Hooks } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
+import { driftedTargets, targetsToLookAt } from '../delivery/places-of-idle.ts';
 import type { Done } from '../delivery/sweep-report.ts';
 import { type Engine, report } from '../engine.ts';
 import { type Busy, isBusy } from '../leases/lease.ts';
@@ -62,6 +63,7 @@ export async function reconcileAll(
   // them.
   const doubtful: typeof errands = [];
   const due: Job[] = [];
+  const looks: Errand<Look>[] = [];
   let planned = 0;
   const hooksOf = new Map<string, Hooks>();
   const watch = await watchStore(engine, signal);
@@ -70,6 +72,8 @@ export async function reconcileAll(
     if (job && found && !(found instanceof Error)) warnOfEnding(engine, found);
     if (job && (job.hooks ?? job.wanted.hooks)) hooksOf.set(name, hooksIn(job));
     const idle = outcomeWithoutWork(engine, { name, job, found });
+    const look = idle && job && found && !(found instanceof Error) ? lookOf(engine, job, found) : undefined;
+    if (look) return void looks.push(look);
     if (idle) outcomes.set(name, idle);
     const hasLeft = found !== undefined && !(found instanceof Error) && whatIsLeft(engine, found) !== 'nothing';
     if (!hasLeft && (idle || !job)) return;
@@ -107,6 +111,7 @@ export async function reconcileAll(
     outcomes.set(name, failedBy(name, lineageMissing(name)));
   }
   for (const [name, job] of jobs) plan(name, replacingCurrent(job, undefined), undefined);
+  for (const { job, found } of await inLanes(engine, looks, signal)) plan(found.name, job, found);
   errands.push(...doubtful);
 
   // The certificates may need the server that a killed run has stopped.
@@ -133,6 +138,28 @@ export async function reconcileAll(
   const all = [...outcomes.values()].filter((outcome) => outcome !== undefined);
   return hooksOf.size > 0 ? withRefusedHooks(engine, hooksOf, all) : all;
 }
+
+/** A certificate that is not due, and at which of its targets a place lacks it. */
+interface Look {
+  readonly job: Job;
+  readonly found: Lineage;
+}
+
+/** Returns the look at the places of a certificate that is not due, if there is something left to look at. */
+function lookOf(engine: Engine, job: Job, found: Lineage): Errand<Look> | undefined {
+  if (job.drifted) return undefined;
+  const { wanted } = withHooksOfBefore(job, found);
+  const targets = targetsToLookAt(engine, wanted, found);
+  if (targets.length === 0) return undefined;
+  const run = async (signal: AbortSignal) => {
+    const drifted = await driftedTargets(engine, { wanted, lineage: found, targets }, signal);
+    return { job: { ...job, drifted }, found };
+  };
+  return { group: 'looks', limit: () => mostLooks, run };
+}
+
+/** A look is two calls of an API that allows twenty a second or more. */
+const mostLooks = 8;
 
 /**
  * Returns the outcome of a swept certificate, with what it still has outside. That is part of a run even for a

@@ -193,9 +193,10 @@ async function finishUntil(
       throw error;
     },
   );
-  const { errors = [], deployments = {} } = deployed ?? {};
+  const { errors = [], settling = [], deployments = {} } = deployed ?? {};
   const { retired: all = [] } = holding.lineage;
-  const retired = errors.length === 0 ? await removeRetired(engine, holding.lineage, run.signal) : all;
+  const isDelivered = errors.length === 0 && settling.length === 0;
+  const retired = isDelivered ? await removeRetired(engine, holding.lineage, run.signal) : all;
   await closeDone(run, { deployed, left, renewal: undefined, retired });
   const has = targets.filter((target) => deployments[target]?.state === 'current');
   return {

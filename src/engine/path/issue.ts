@@ -146,7 +146,7 @@ async function workUntil(given: Omit<Run, 'learned'>, visit: Visit, signal: Abor
       cleanJournalled(run, job.wanted),
       askRenewalInfo(run),
     ]);
-    const isDelivered = (deployed?.errors.length ?? 0) === 0;
+    const isDelivered = !deployed || (deployed.errors.length === 0 && deployed.settling.length === 0);
     const { retired: all = [] } = holding.lineage;
     const retired = isDelivered ? await removeRetired(engine, holding.lineage, signal) : all;
     return await closeDone(run, { deployed, left, renewal, retired });

@@ -35,6 +35,8 @@ export interface Job extends Means {
   readonly obeyBackoff: boolean;
   /** Deliver to every target again. */
   readonly redeploy?: boolean;
+  /** Deliver to these targets, too: a look has shown that one of their places lacks the current version. */
+  readonly drifted?: readonly string[] | undefined;
   /** Deliver to these targets only: a sweep leaves another node's targets alone. */
   readonly only?: readonly string[];
   /** The interval until the next run. */

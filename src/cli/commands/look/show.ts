@@ -1,6 +1,7 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { fail } from '../../../core/errors/errors.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
+import type { KeptPlaces } from '../../../core/lineage/places.ts';
 import { hookText } from '../../../core/spec/hooks.ts';
 import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
 import { didYouMeanName } from '../../../core/text/nearest.ts';
@@ -58,6 +59,21 @@ interface Details {
   readonly width: number;
 }
 
+/** Returns how many places of a target have the version, and those that lack it. */
+function placeRows(places: KeptPlaces | undefined): readonly (readonly [string, string])[] {
+  if (!places) return [];
+  const { total, lacking, named } = places;
+  const more = lacking - named.length;
+  return [
+    ['', `${total - lacking} of ${total} places have it`],
+    ...named.map(({ place, state, reason }): readonly [string, string] => [
+      '',
+      `${state === 'changing' ? 'rolling out' : 'missing'}: ${withLetters(place)}${reason ? `, ${reason}` : ''}`,
+    ]),
+    ...(named.length > 0 && more > 0 ? ([['', `and ${more} more`]] as const) : []),
+  ];
+}
+
 function details(lineage: LineageStatus, { places, solvers, now, width }: Details): string {
   const date = (iso: string | undefined) => iso && `${dateText(iso, now)} (${fromNow(iso, now)})`;
   const { failure } = lineage;
@@ -101,9 +117,17 @@ function details(lineage: LineageStatus, { places, solvers, now, width }: Detail
     ]),
     ['In progress', lineage.work && `step ${lineage.work.step}, by ${lineage.work.holder}`],
     ...lineage.deployments.flatMap(
-      ({ target, state, version, message }): readonly (readonly [string, string | undefined])[] => [
-        ['Target', `${target}: ${stateWords[state]} (version ${version})`],
+      ({
+        target,
+        state,
+        version,
+        message,
+        settling,
+        places: parts,
+      }): readonly (readonly [string, string | undefined])[] => [
+        ['Target', `${target}: ${settling ? 'is rolling it out' : stateWords[state]} (version ${version})`],
         ['', state === 'current' ? undefined : message],
+        ...placeRows(parts),
         ['Files', folderOf(target, lineage.name, places)],
       ],
     ),

@@ -14,6 +14,22 @@ const pending: LineageStatus = {
     { target: 'web', state: 'current', version: 'v1', message: 'of yesterday' },
   ],
 };
+const rollingOut: LineageStatus = {
+  ...valid,
+  state: 'pending',
+  deployments: [
+    {
+      ...{ target: 'cdn', state: 'pending', version: 'v1', message: 'still being rolled out at cdn', settling: true },
+      places: {
+        ...{ total: 100, lacking: 25 },
+        named: [
+          { place: 'a.example.com', state: 'stale', reason: 'refused' },
+          { place: 'b.example.com', state: 'changing', reason: '' },
+        ],
+      },
+    },
+  ],
+};
 const held: LineageStatus = {
   ...failing,
   failure: { ...failing.failure, retryAt: '2026-11-24T13:00:00Z' },
@@ -41,6 +57,12 @@ const hidden = (n: number) => `www${n}.example.com exists only through the wildc
 
 describe('status', () => {
   it.each<Row>([
+    {
+      what: 'tells a roll-out from a failure',
+      argv: 'status',
+      ...statuses(rollingOut),
+      says: ['cdn (rolling out)', '\nabc: still being rolled out at cdn\n'],
+    },
     {
       what: 'says once what is alike of many, with an example',
       argv: 'status',
@@ -315,6 +337,16 @@ describe('show', () => {
         'Valid until  2027-02-22 (in 89 days)\n',
         'Renewal      2027-01-23 (in 59 days), as the CA suggests (ARI)\n',
         'Target       edge: up to date (version v1)\n',
+      ],
+    },
+    {
+      what: 'which places of a target lack it',
+      argv: 'show abc',
+      ...statuses(rollingOut),
+      says: [
+        'Target       cdn: is rolling it out (version v1)\n             still being rolled out at cdn\n',
+        '             75 of 100 places have it\n             missing: a.example.com, refused\n',
+        '             rolling out: b.example.com\n             and 23 more\n',
       ],
     },
     {

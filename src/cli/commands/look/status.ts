@@ -107,9 +107,10 @@ function deploymentText({ state: whole, deployments }: LineageStatus): string {
   // before the delivery.
   const intended = whole === 'pending' || whole === 'working' ? 'pending' : 'interrupted';
   return deployments
-    .map(({ target, state }) =>
-      state === 'current' ? target : `${target} (${state === 'intended' ? intended : state})`,
-    )
+    .map(({ target, state, settling }) => {
+      const words = settling ? 'rolling out' : state === 'intended' ? intended : state;
+      return state === 'current' ? target : `${target} (${words})`;
+    })
     .join(', ');
 }
 

@@ -39,6 +39,24 @@ export const deployment = {
     retry: 'later',
     hint: 'Find out why the target hangs, or allow more time with `deployDeadline` in the configuration.',
   },
+  'deploy/settling': {
+    message: '{certificate} is still being rolled out at {target}: {detail}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'You need not do anything. `certfleet renew` looks again, and reports a failure if the roll-out has not ended by {until}.',
+  },
+  'deploy/not-settled': {
+    message: '{target} has not finished the roll-out of {certificate}, which should have ended by {until}: {detail}',
+    blame: 'network',
+    retry: 'later',
+    hint: 'See in the console of the target what it is waiting for. `certfleet renew` looks again, and delivers again once the roll-out has ended.',
+  },
+  'deploy/places-missing': {
+    message: '{certificate} is missing at {missing} of the {total} places of {target}: {places}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Correct the cause at each place that is named. The other places are not affected, and `certfleet renew` tries only the missing ones again.',
+  },
   'deploy/other-node': {
     message: '{target} does not have {certificate} yet: its delivery was interrupted on another node',
     blame: 'config',

@@ -16,7 +16,11 @@ import { deleteDocument } from '../../run/stored-lineage.ts';
 export interface Done {
   /** Undefined if no target was touched. */
   readonly deployed:
-    | { readonly errors: readonly CertfleetError[]; readonly deployments: Readonly<Record<string, Deployment>> }
+    | {
+        readonly errors: readonly CertfleetError[];
+        readonly settling: readonly CertfleetError[];
+        readonly deployments: Readonly<Record<string, Deployment>>;
+      }
     | undefined;
   readonly left: readonly Tombstone[];
   readonly renewal: Renewal | undefined;
@@ -30,10 +34,11 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
   const { current, previous, last: before } = holding.lineage;
   if (!current) throw fail('bug/unexpected', { reason: `${nameOf(run)} was closed without a certificate` });
   const now = engine.clock.now();
-  const { errors = [], deployments } = deployed ?? {};
+  const { errors = [], settling = [], deployments } = deployed ?? {};
   const error = allOf(errors);
+  const waits = allOf(settling);
   const isIssue = before?.version !== current.id;
-  const quiet = deployments ? 'deployed' : 'unchanged';
+  const quiet = deployments && !waits ? 'deployed' : 'unchanged';
   const words = { deployed: 'every target has it', unchanged: 'not due yet' } as const;
   const last: LastRun = {
     at: now.toISOString(),
@@ -44,13 +49,14 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
       ? cut(error.message, longestStored)
       : isIssue
         ? `valid until ${current.facts.notAfter}`
-        : words[quiet],
+        : cut(waits?.message ?? words[quiet], longestStored),
     code: error?.code,
     hint: error && cut(error.hint, longestStored),
   };
   if (error && isIssue) noteRenewed(engine.pass.hooks, holding.lineage.spec);
   await holding.apply(closed({ deployments, left, renewal, retired, last, now }), signal);
-  return outcomeOfLast(holding.lineage, error);
+  const outcome = outcomeOfLast(holding.lineage, error);
+  return waits ? { ...outcome, settling: settling.map(({ message }) => message) } : outcome;
 }
 
 /** Combines the errors of all pending targets into one, with a line for each. It has the code of the first. */

@@ -28,6 +28,8 @@ import { together } from '../../run/wait.ts';
 export interface Deployed {
   /** Why targets and endpoints are pending: one error for each. */
   readonly errors: readonly CertfleetError[];
+  /** Why targets and endpoints do not have it yet although nothing has failed. */
+  readonly settling: readonly CertfleetError[];
   readonly deployments: Readonly<Record<string, Deployment>>;
 }
 
@@ -53,12 +55,12 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const { wanted } = job;
   const { lineage } = holding;
   const { current: version, previous } = lineage;
-  const lacking = job.redeploy ? targetsAndEndpoints(wanted) : targetsToDeploy(wanted, lineage);
+  const lacking = job.redeploy ? targetsAndEndpoints(wanted) : targetsToDeploy(wanted, lineage, job.drifted);
   if (!version || lacking.length === 0) return undefined;
   const bundle = fresh ?? (await readBundle(engine, { lineage: lineage.name, id: version.id }, signal));
   const now = engine.clock.now();
   const isLeft = leftTo(job, lacking);
-  const due = job.redeploy ? lacking : targetsToTry(wanted, lineage, now, job.obeyBackoff);
+  const due = job.redeploy ? lacking : targetsToTry(wanted, lineage, now, job.obeyBackoff, job.drifted);
   const toTry = due.filter((target) => !isLeft(target));
   const watched = { wanted, current: version.facts.fingerprint, previous: previous?.facts.fingerprint };
   const before = await lookAtAll(engine, watched, signal);
@@ -69,6 +71,7 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
     targetNames(wanted).every((target) => hasCurrent(lineage, target)) &&
     lineage.deployments[endpoint]?.state === 'pending' &&
     lineage.deployments[endpoint].version === version.id &&
+    lineage.deployments[endpoint].code !== 'deploy/settling' &&
     state !== 'current' &&
     state !== 'cannot-tell';
   const again = job.redeploy || before.some(isStuck);
@@ -81,7 +84,9 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const delivery: Delivery = { run, version, bundle, again, results: new Map() };
   await deliver(delivery, targets);
   const wayBack = wanted.endpoints.length > 0 ? await wayBackOf(run) : undefined;
-  const broken = await watchEndpoints(delivery, { watched, before, paused, isFresh: fresh !== undefined, wayBack });
+  const rollOut = rollOutOf(delivery);
+  const isFresh = fresh !== undefined;
+  const broken = await watchEndpoints(delivery, { watched, before, paused, isFresh, wayBack, rollOut });
   const wentBack = broken.length > 0 && typeof wayBack === 'object';
   if (wentBack) await goBack(delivery, wayBack, targets, broken);
   return await conclude(delivery, paused, wentBack);
@@ -143,8 +148,7 @@ async function deliverTo(delivery: Delivery, target: string, deployer: Deployer)
   // The last delivery of this version did not succeed: stage and activate it again.
   const isPending = before?.state === 'pending' && before.version === version.id;
   const again = delivery.again || isPending || isOtherCommand(run, target, deployer);
-  const error = await carry(run, bundle, { target, deployer, again });
-  delivery.results.set(target, error ? { error } : {});
+  delivery.results.set(target, await carry(run, bundle, { target, deployer, again, before }));
 }
 
 /**
@@ -165,7 +169,7 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
   if (listedBefore.length === 0) return deliverTo(delivery, target, deployer);
   const has = (other: string): boolean => {
     const result = results.get(other);
-    return result ? !result.error && !result.waitsFor : hasCurrent(lineage, other);
+    return result ? !result.error && !result.waitsFor && !result.settling : hasCurrent(lineage, other);
   };
   const [having, waitsFor] = [listedBefore.filter(has), listedBefore.filter((other) => !has(other))];
   const before = lineage.deployments[target];
@@ -173,7 +177,7 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
   const hasNews = isOther || having.some((other) => results.has(other) || before?.took?.[other] !== version.id);
   let took = before?.took;
   if (hasNews || (delivery.again && having.length > 0)) {
-    const error = await carry(run, delivery.bundle, { target, deployer, again: true });
+    const { error } = await carry(run, delivery.bundle, { target, deployer, again: true, before });
     if (error) {
       // Drop the stored versions, so that the command runs again in any case.
       results.set(target, { error });
@@ -182,6 +186,21 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
     took = { ...took, ...Object.fromEntries(having.map((other) => [other, version.id])) };
   }
   results.set(target, present({ took, waitsFor: waitsFor.length > 0 ? waitsFor : undefined }));
+}
+
+/** Until when the targets may be rolling the version out, if they may. RFC 3339. */
+function rollOutOf({ run, version, results }: Delivery): string | undefined {
+  const { engine, job, holding } = run;
+  const ends = targetNames(job.wanted).flatMap((target) => {
+    const stored = holding.lineage.deployments[target];
+    const end = results.has(target)
+      ? results.get(target)?.settlesUntil
+      : stored?.version === version.id
+        ? stored.settlesUntil
+        : undefined;
+    return end !== undefined && Date.parse(end) > engine.clock.now().getTime() ? [end] : [];
+  });
+  return ends.toSorted((a, b) => Date.parse(a) - Date.parse(b)).at(-1);
 }
 
 /** Watches the endpoints, and stores each result. Resolves with those whose handshake this delivery broke. */
@@ -193,14 +212,17 @@ async function watchEndpoints(
     readonly paused: readonly string[];
     readonly isFresh: boolean;
     readonly wayBack: WayBack | string | undefined;
+    readonly rollOut: string | undefined;
   },
 ): Promise<readonly EndpointVerdict[]> {
   const { engine, job, holding, signal } = run;
   const { deployments } = holding.lineage;
   const { endpoints } = job.wanted;
-  const hasFailed = [...results.values()].some(({ error }) => error !== undefined);
-  const expected = hasFailed ? [] : endpoints.filter((endpoint) => !facts.paused.includes(endpoint));
-  const seen = await watch(engine, facts.watched, expected, signal);
+  const isUnfinished = [...results.values()].some(
+    ({ error, settling }) => error !== undefined || settling !== undefined,
+  );
+  const expected = isUnfinished ? [] : endpoints.filter((endpoint) => !facts.paused.includes(endpoint));
+  const { seen, mixed } = await watch(engine, facts.watched, expected, signal);
   // After an interrupted run, it is unknown whether this version broke the handshake; assume that it did. If not, going
   // back does not help, which the next try, a day later, will notice.
   const wasInterrupted = ({ state, version: intended }: Deployment) =>
@@ -208,25 +230,49 @@ async function watchEndpoints(
   const wasBroken = (endpoint: string): boolean => {
     const deployment = deployments[endpoint];
     if (deployment && wasInterrupted(deployment)) return false;
+    if (deployment?.version === version.id && deployment.broke) return false;
     return facts.before.some((one) => one.endpoint === endpoint && one.state === 'handshake-failed');
+  };
+  // No rollback while some servers still have the old version: it might put that back on a healthy target, and break
+  // the roll-out that mends the endpoint.
+  const isRollingOut = (endpoint: string): boolean => {
+    if (facts.rollOut !== undefined) return true;
+    const { version: known, since } = deployments[endpoint] ?? {};
+    const began = known === version.id && since !== undefined ? Date.parse(since) : engine.clock.now().getTime();
+    return mixed.has(endpoint) && engine.clock.now().getTime() < began + engine.limits.deployTimeoutMs;
   };
   for (const verdict of seen) {
     // A paused endpoint that now serves the version has been repaired.
     if (facts.paused.includes(verdict.endpoint) && verdict.state !== 'current') continue;
-    const stays = wasBroken(verdict.endpoint)
+    const isBroken = verdict.state === 'handshake-failed' && !wasBroken(verdict.endpoint);
+    const isPutOff = isBroken && isRollingOut(verdict.endpoint);
+    const stays = !isBroken
       ? 'It did not before this deployment either'
-      : typeof facts.wayBack === 'string'
-        ? facts.wayBack
-        : undefined;
+      : isPutOff
+        ? 'The new version is still being rolled out, so the previous one was not put back'
+        : typeof facts.wayBack === 'string'
+          ? facts.wayBack
+          : undefined;
     if (verdict.state === 'cannot-tell') {
       const message = `could not check ${verdict.endpoint} from this machine: ${verdict.words}`;
       report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
     }
     const error = endpointError(job.wanted, verdict, stays);
-    results.set(verdict.endpoint, error ? { error } : {});
+    const isSettling = error?.code === 'deploy/still-old' && facts.rollOut !== undefined;
+    results.set(
+      verdict.endpoint,
+      isSettling
+        ? { settling: settlingAt(run, verdict, facts.rollOut) }
+        : present({ error, broke: isPutOff ? (true as const) : undefined }),
+    );
   }
-  return seen.filter(({ endpoint, state }) => state === 'handshake-failed' && !wasBroken(endpoint));
+  return seen.filter(
+    ({ endpoint, state }) => state === 'handshake-failed' && !wasBroken(endpoint) && !isRollingOut(endpoint),
+  );
 }
+
+const settlingAt = (run: Run, { endpoint, words }: EndpointVerdict, until: string): CertfleetError =>
+  fail('deploy/settling', { target: endpoint, certificate: nameOf(run), detail: `it serves ${words}`, until });
 
 /** The previous version, to be restored on the targets. */
 interface WayBack {
@@ -273,6 +319,7 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
   const { engine, holding } = run;
   const waiting = paused.filter((target) => !results.has(target));
   const errors = waiting.flatMap((target) => stillWaits(run, target) ?? []);
+  const settling: CertfleetError[] = [];
   const deployments: Record<string, Deployment> = { ...holding.lineage.deployments };
   for (const [target, result] of results) {
     const old = holding.lineage.deployments[target];
@@ -289,12 +336,13 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
     // reason.
     const isOfRun = run.job.replacesDeclaredHooks && target === deployHookTarget;
     deployments[target] = isOfRun ? withoutSettings : deployment;
-    if (!result.error) continue;
-    errors.push(result.error);
-    const isAlarm = deployment.alarmed === true && !old?.alarmed;
-    reportPending(run, result.error, { target, since: deployment.since, isAlarm });
+    const { error = result.settling } = result;
+    if (!error) continue;
+    (result.error ? errors : settling).push(error);
+    const isAlarm = result.error !== undefined && deployment.alarmed === true && !old?.alarmed;
+    reportPending(run, error, { target, deployment, isAlarm });
   }
-  if (errors.length === 0) {
+  if (errors.length === 0 && settling.length === 0) {
     const targets = [...results.keys()];
     const { wanted } = run.job;
     const parts = [
@@ -311,9 +359,9 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
       message,
       data: { targets },
     });
-    return { errors, deployments: await retire(run, wanted, deployments) };
+    return { errors, settling, deployments: await retire(run, wanted, deployments) };
   }
-  return { errors, deployments };
+  return { errors, settling, deployments };
 }
 
 /** Returns why a target that was not tried is pending, as stored by an earlier run. */
@@ -333,11 +381,23 @@ function stillWaits({ job, holding }: Run, target: string): CertfleetError | und
 function reportPending(
   run: Run,
   { code, message }: CertfleetError,
-  { target, since, isAlarm }: { readonly target: string; readonly since: string; readonly isAlarm: boolean },
+  {
+    target,
+    deployment,
+    isAlarm,
+  }: { readonly target: string; readonly deployment: Deployment; readonly isAlarm: boolean },
 ): void {
-  const news = { certificate: nameOf(run), data: { target, code } };
-  report(run.engine, { ...news, level: 'warn', event: 'certificate.pending', message });
+  const { since, places } = deployment;
+  const shown = places && {
+    total: places.total,
+    lacking: places.lacking,
+    named: places.named.map((one) => ({ ...one })),
+  };
+  const data = { target, code, ...present({ places: shown }) };
+  const certificate = nameOf(run);
+  const level = code === 'deploy/settling' ? 'info' : 'warn';
+  report(run.engine, { certificate, data, level, event: 'certificate.pending', message });
   if (!isAlarm) return;
   const alarm = `${target} has been without the new certificate since ${since}: ${message}`;
-  report(run.engine, { ...news, level: 'alarm', event: 'deploy.alarm', message: alarm, data: { target, since, code } });
+  report(run.engine, { certificate, level: 'alarm', event: 'deploy.alarm', message: alarm, data: { ...data, since } });
 }

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { keptPlaces, type LackingPlace, placesText, stateOfPlaces, stuckPlaces } from './places.ts';
+
+const place = (name: string, state: LackingPlace['state'], reason = ''): LackingPlace => ({
+  place: name,
+  state,
+  reason,
+});
+
+describe('the places of a target', () => {
+  it.each<[string, number, readonly LackingPlace[], ReturnType<typeof stateOfPlaces>]>([
+    ['all have it', 3, [], 'current'],
+    ['one is rolling it out', 3, [place('a', 'changing')], 'changing'],
+    ['one is rolling it out and one lacks it', 3, [place('a', 'changing'), place('b', 'stale')], 'stale'],
+    ['one has none of the lineage', 3, [place('a', 'absent')], 'stale'],
+    ['none has any', 2, [place('a', 'absent'), place('b', 'absent')], 'absent'],
+    ['one of them has an older one', 2, [place('a', 'absent'), place('b', 'stale')], 'stale'],
+  ])('%s', (_what, total, lacking, state) => {
+    expect(stateOfPlaces({ total, lacking })).toBe(state);
+  });
+
+  it('are named by reason, those that are stuck alone, and at most 20 of them', () => {
+    const lacking = [
+      place('c', 'changing'),
+      place('a', 'stale', 'refused'),
+      place('b', 'absent'),
+      place('d', 'stale', 'refused'),
+    ];
+    expect([placesText({ total: 9, lacking }), stuckPlaces({ total: 9, lacking })]).toEqual(['a, d (refused); b', 3]);
+    expect(placesText({ total: 9, lacking: [place('c', 'changing')] })).toBe('c');
+    const many = Array.from({ length: 25 }, (_, at) => place(`p${at}`, 'stale'));
+    expect(placesText({ total: 99, lacking: many })).toMatch(/^p0, p1, .*, p19; and 5 more$/);
+  });
+
+  it('are kept as numbers and at most 20 names, the stuck ones first, with short reasons', () => {
+    const many = Array.from({ length: 30 }, (_, at) =>
+      place(`p${at}`, at < 15 ? 'changing' : 'stale', 'x'.repeat(999)),
+    );
+    const kept = keptPlaces({ total: 99, lacking: many });
+    expect([kept.total, kept.lacking, kept.named.length]).toEqual([99, 30, 20]);
+    expect(kept.named.map(({ state }) => state).slice(14, 16)).toEqual(['stale', 'changing']);
+    expect(kept.named[0]?.reason.length).toBeLessThanOrEqual(200);
+  });
+});

@@ -1,0 +1,66 @@
+import { cut } from '../errors/remote-text.ts';
+
+// A target may have many places, such as the domains of a CDN, which get a version one by one. They are looked up at
+// the target each time: a lineage keeps only how many there are, and the first ones that lack the version.
+
+export interface LackingPlace {
+  readonly place: string;
+  /** `changing`: it has accepted the version and is rolling it out. */
+  readonly state: 'changing' | 'stale' | 'absent';
+  readonly reason: string;
+}
+
+export interface Places {
+  readonly total: number;
+  readonly lacking: readonly LackingPlace[];
+}
+
+/** The places of a target, as its deployment keeps them. */
+export interface KeptPlaces {
+  readonly total: number;
+  /** How many lack the version. */
+  readonly lacking: number;
+  /** At most 20 of these, those first that are not `changing`. */
+  readonly named: readonly LackingPlace[];
+}
+
+/** How many places are stored and shown by name. A longer list helps neither a person nor a program. */
+const mostNamed = 20;
+/** A place is a domain name or as short as one. */
+const longestPlace = 255;
+const longestReason = 200;
+
+export function keptPlaces({ total, lacking }: Places): KeptPlaces {
+  const isChanging = ({ state }: LackingPlace) => state === 'changing';
+  const ordered = [...lacking.filter((one) => !isChanging(one)), ...lacking.filter(isChanging)];
+  const named = ordered.slice(0, mostNamed).map(({ place, state, reason }) => ({
+    place: cut(place, longestPlace),
+    state,
+    reason: cut(reason, longestReason),
+  }));
+  return { total, lacking: lacking.length, named };
+}
+
+/** Returns the state of a target from its places: `changing` only if all that lack the version are. */
+export function stateOfPlaces({ total, lacking }: Places): 'current' | 'changing' | 'stale' | 'absent' {
+  if (lacking.length === 0) return 'current';
+  if (lacking.every(({ state }) => state === 'changing')) return 'changing';
+  return lacking.length === total && lacking.every(({ state }) => state === 'absent') ? 'absent' : 'stale';
+}
+
+/**
+ * Describes the places that lack the version and are not `changing`, or if all are, those: `a.example.com,
+ * b.example.com (refused); c.example.com (busy); and 3 more`.
+ */
+export function placesText({ lacking }: Places): string {
+  const stuck = lacking.filter(({ state }) => state !== 'changing');
+  const all = stuck.length > 0 ? stuck : lacking;
+  const byReason = new Map<string, string[]>();
+  for (const { place, reason } of all.slice(0, mostNamed))
+    byReason.set(reason, [...(byReason.get(reason) ?? []), place]);
+  const parts = [...byReason].map(([reason, places]) => `${places.join(', ')}${reason === '' ? '' : ` (${reason})`}`);
+  return [...parts, ...(all.length > mostNamed ? [`and ${all.length - mostNamed} more`] : [])].join('; ');
+}
+
+/** Returns how many places lack the version and are not `changing`. */
+export const stuckPlaces = ({ lacking }: Places): number => lacking.filter(({ state }) => state !== 'changing').length;
