@@ -26,9 +26,37 @@ export interface DeployerBench {
   readonly keyMode?: number;
   /** Makes `activate` fail, as late as possible and with as much text as possible. Returns how to repair it. */
   breakActivation(): Promise<() => Promise<void>>;
+  /** What only targets at a cloud can show. */
+  readonly cloud?: CloudBench;
   /** Returns every logged line. */
   logged(): readonly string[];
   stop(): Promise<void>;
+}
+
+/** Of a target behind an API that uploads versions. What a target cannot do is left out. */
+export interface CloudBench {
+  /** How many calls have changed something at the API so far. */
+  changes(): number;
+  /** How many certificates are uploaded there, of any owner. */
+  uploads(): number;
+  /** Carries out the next changing call, but loses its answer. */
+  loseAnswer(): void;
+  /** Leaves no room for another certificate. Returns how to make room. */
+  fill?(): () => void;
+  /** Adds certificates and bindings of somebody else. Returns a function that fails if they have changed. */
+  addForeign(): () => void;
+  /** Ends the roll-out that has begun. Until then, a version that was activated is `changing`. */
+  settle?(): Promise<void>;
+  /** Makes what is being rolled out fail, so that it is never used. Returns how to repair it. */
+  failRollOut?(): () => void;
+  readonly places?: {
+    /** Adds a place that has no version of the lineage. Returns its name. */
+    add(): string;
+    /** Makes one place refuse every version. Returns how to repair it. */
+    refuse(place: string): () => void;
+    /** Returns the fingerprint of the certificate that clients of one place get. */
+    inUse(place: string): string | undefined;
+  };
 }
 
 /** The contract of the port {@link Deployer}. Every deployer runs it against the real program. */
@@ -70,6 +98,7 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     const deployer = bench.connect();
     const [old, young] = [await bench.version(), await bench.version()];
     await deploy(deployer, old);
+    await assertInUse(bench, old);
     assert.equal((await deployer.look(young, never())).state, 'stale');
     const staged = await stage(deployer, young);
     assert.equal((await deployer.look(old, never())).state, 'current');
@@ -173,6 +202,154 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     ])
       assert.equal(await failureOf(call(AbortSignal.abort(stopped))), stopped);
     await assertInUse(bench, old);
+  });
+
+  const checkCloud = (name: string, run: (bench: DeployerBench, cloud: CloudBench) => Promise<void>) =>
+    check(name, async (bench) => {
+      if (bench.cloud) await run(bench, bench.cloud);
+    });
+
+  checkCloud('looks change nothing, and what is there is not sent again', async (bench, cloud) => {
+    const version = await bench.version();
+    await deploy(bench.connect(), version);
+    await assertInUse(bench, version);
+    const before = [cloud.changes(), cloud.uploads()];
+    const other = bench.connect();
+    for (let pass = 0; pass < 10; pass += 1) assert.equal((await other.look(version, never())).state, 'current');
+    await deploy(other, version);
+    assert.deepEqual([cloud.changes(), cloud.uploads()], before);
+  });
+
+  checkCloud('a lost answer leads to no second upload, and the next try ends well', async (bench, cloud) => {
+    const before = cloud.uploads();
+    const version = await bench.version();
+    cloud.loseAnswer();
+    await deploy(bench.connect(), version).catch(() => undefined);
+    cloud.loseAnswer();
+    await deploy(bench.connect(), version).catch(() => undefined);
+    await deploy(bench.connect(), version);
+    await assertInUse(bench, version);
+    assert.equal(cloud.uploads(), before + 1);
+  });
+
+  checkCloud('two deployers stage a version side by side or one after the other: one upload', async (bench, cloud) => {
+    const before = cloud.uploads();
+    const version = await bench.version();
+    const [one, two] = [await stage(bench.connect(), version), await stage(bench.connect(), version)];
+    assert.deepEqual(one, two);
+    assert.equal(cloud.uploads(), before + 1);
+  });
+
+  checkCloud('what belongs to others is neither changed nor removed nor listed', async (bench, cloud) => {
+    const assertUnchanged = cloud.addForeign();
+    const deployer = bench.connect();
+    const all = [await bench.version(), await bench.version(), await bench.version()];
+    const receipts: Json[] = [];
+    for (const version of all) {
+      receipts.push(await stage(deployer, version));
+      await deployer.activate(version, receipts.at(-1) ?? null, silent, never());
+      await assertInUse(bench, version);
+      assertUnchanged();
+    }
+    const [oldest] = all;
+    await deployer.retire?.(oldest!, receipts[0], never()).catch(() => undefined); // it may have to stay
+    assertUnchanged();
+    await assertInUse(bench, all[2]!);
+  });
+
+  checkCloud('what is in use is not removed', async (bench) => {
+    const deployer = bench.connect();
+    const version = await bench.version();
+    const receipt = await stage(deployer, version);
+    await deployer.activate(version, receipt, silent, never());
+    await assertInUse(bench, version);
+    await deployer.retire?.(version, receipt, never()).catch(() => undefined);
+    for (const object of (await deployer.owned?.(never())) ?? [])
+      await deployer.removeOwned?.(object, never()).catch(() => undefined);
+    await assertInUse(bench, version);
+    assert.equal((await bench.connect().look(version, never())).state, 'current');
+  });
+
+  checkCloud('a full account is a failure that leaves the old version, and room mends it', async (bench, cloud) => {
+    if (!cloud.fill) return;
+    const [old, young] = [await bench.version(), await bench.version()];
+    await deploy(bench.connect(), old);
+    await assertInUse(bench, old);
+    const makeRoom = cloud.fill();
+    assert.ok(isFailure(await failureOf(deploy(bench.connect(), young)), 'deploy/'));
+    await assertInUse(bench, old);
+    makeRoom();
+    await deploy(bench.connect(), young);
+    await assertInUse(bench, young);
+  });
+
+  const checkSlow = (
+    name: string,
+    run: (bench: DeployerBench, cloud: CloudBench & Required<Pick<CloudBench, 'settle'>>) => Promise<void>,
+  ) =>
+    checkCloud(name, async (bench, { settle, ...cloud }) => {
+      if (settle) await run(bench, { ...cloud, settle });
+    });
+
+  checkSlow('a version is changing until it is rolled out, and is not activated again', async (bench, cloud) => {
+    const [old, young] = [await bench.version(), await bench.version()];
+    const deployer = bench.connect();
+    assert.ok((deployer.settleMs ?? 0) > 0, 'without settleMs, a roll-out would be a failure');
+    await deploy(deployer, old);
+    await cloud.settle();
+    const staged = await stage(deployer, young);
+    await deployer.activate(young, staged, silent, never());
+    const before = cloud.changes();
+    for (const one of [deployer, bench.connect()]) {
+      assert.equal((await one.look(young, never())).state, 'changing');
+      await one.activate(young, staged, silent, never());
+    }
+    assert.equal(cloud.changes(), before, 'what is changing was sent again');
+    await cloud.settle();
+    assert.equal((await bench.connect().look(young, never())).state, 'current');
+  });
+
+  checkSlow('a roll-out that fails is not current, and a later try ends well', async (bench, cloud) => {
+    if (!cloud.failRollOut) return;
+    const version = await bench.version();
+    const mend = cloud.failRollOut();
+    await deploy(bench.connect(), version);
+    await cloud.settle();
+    assert.ok(['stale', 'absent'].includes((await bench.connect().look(version, never())).state));
+    mend();
+    await deploy(bench.connect(), version);
+    await cloud.settle();
+    await assertInUse(bench, version);
+  });
+
+  checkCloud('each place is looked at, and only what lacks the version is changed', async (bench, cloud) => {
+    const { places } = cloud;
+    if (!places) return;
+    const added = places.add();
+    const deployer = bench.connect();
+    const [old, young] = [await bench.version(), await bench.version()];
+    await deploy(deployer, old);
+    await assertInUse(bench, old);
+    const mend = places.refuse(added);
+    await deploy(deployer, young);
+    await assertInUse(bench, young).catch(() => undefined); // gives it time
+    await cloud.settle?.();
+    const { state, places: seen } = await deployer.look(young, never());
+    assert.deepEqual([state, seen?.lacking.map(({ place }) => place)], ['stale', [added]]);
+    assert.notEqual(seen?.lacking[0]?.reason, '', 'the look says why the place refuses');
+    assert.equal(places.inUse(added), old.facts.fingerprint);
+    mend();
+    const before = cloud.changes();
+    await deploy(bench.connect(), young);
+    assert.equal(cloud.changes(), before + 1, 'one change for one place');
+    await cloud.settle?.();
+    const last = places.add();
+    const third = await bench.connect().look(young, never());
+    assert.deepEqual([third.state, third.places?.lacking.map(({ place }) => place)], ['stale', [last]]);
+    await deploy(bench.connect(), young);
+    await cloud.settle?.();
+    assert.equal((await bench.connect().look(young, never())).state, 'current');
+    assert.equal(places.inUse(last), young.facts.fingerprint);
   });
 }
 
