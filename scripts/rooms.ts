@@ -131,10 +131,11 @@ export const houses: readonly House[] = [
       { room: 'alibaba', only: ['http', 'signatures'] },
       { room: 'aws', only: ['http', 'signatures'], files: ['hook-programs.ts'] },
       { room: 'azure', only: ['http'] },
-      { room: 'dnspod', only: ['http'], files: ['tencent.ts'] },
       { room: 'google', only: ['http'] },
       { room: 'haproxy', only: [] },
       { room: 'ssh', only: ['folders'] },
+      { room: 'tencent', only: ['http'] },
+      { room: 'dnspod', only: ['http', 'tencent'] },
     ],
   },
 ];

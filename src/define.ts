@@ -170,6 +170,23 @@ export const alibabaKeys = (prefixes: readonly string[] = ['dns_aliyun_']) => ({
     }),
 });
 
+/** The options that name the keys of an adapter of Tencent Cloud: keys, else the role of the instance. */
+export const tencentKeys = (prefixes: readonly string[] = ['dns_tencentcloud_']) => ({
+  secretId: secret('SecretId of a key of Tencent Cloud', {
+    aliases: ['TENCENTCLOUD_SECRET_ID', 'Tencent_SecretId'],
+    needs: ['secretKey'],
+  }).optional(),
+  secretKey: secret('SecretKey of the key of Tencent Cloud', {
+    aliases: ['TENCENTCLOUD_SECRET_KEY', 'Tencent_SecretKey'],
+    needs: ['secretId'],
+  }).optional(),
+  sessionToken: secret('Token, if the key of Tencent Cloud is temporary', {
+    aliases: ['TENCENTCLOUD_SESSION_TOKEN'],
+    needs: ['secretId', 'secretKey'],
+  }).optional(),
+  credentials: credentialsFile(prefixes),
+});
+
 /**
  * The options that name the keys of an adapter of AWS: a role with its source, else keys, else a program, else a web
  * identity (IRSA), else a container's credentials (ECS, EKS Pod Identity), else the role of the instance.

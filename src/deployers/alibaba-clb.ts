@@ -1,4 +1,4 @@
-import { type ClbOptions, connectClb, LookAgain, listIn, textIn } from '../clients/alibaba/clb.ts';
+import { type ClbOptions, connectClb, listIn, textIn } from '../clients/alibaba/clb.ts';
 import { type Binding, coversName, planBinding, type Step, servedFor } from '../clients/alibaba/clb-binding.ts';
 import {
   deleteCertificate,
@@ -11,6 +11,7 @@ import {
 } from '../clients/alibaba/clb-certificates.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { isRefusal, readString, refusalOf } from '../clients/http/json-api.ts';
+import { LookAgain } from '../clients/http/look-again.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Fields, Json } from '../core/text/json.ts';

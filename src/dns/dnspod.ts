@@ -4,7 +4,7 @@ import { dnspodWithToken } from '../clients/dnspod/token.ts';
 import { fixedKeys } from '../clients/http/access-keys.ts';
 import { fail } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
-import { credentialsFile, defineDnsProvider, endpoint, Secret, secret, z } from '../define.ts';
+import { defineDnsProvider, endpoint, Secret, secret, tencentKeys, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
 export default defineDnsProvider({
@@ -16,15 +16,7 @@ export default defineDnsProvider({
   since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
-    secretId: secret('SecretId of a key of Tencent Cloud', {
-      aliases: ['TENCENTCLOUD_SECRET_ID', 'Tencent_SecretId'],
-    }).optional(),
-    secretKey: secret('SecretKey of the key of Tencent Cloud', {
-      aliases: ['TENCENTCLOUD_SECRET_KEY', 'Tencent_SecretKey'],
-    }).optional(),
-    sessionToken: secret('Token, if the key of Tencent Cloud is temporary', {
-      aliases: ['TENCENTCLOUD_SESSION_TOKEN'],
-    }).optional(),
+    ...tencentKeys(['dns_dnspod_', 'dns_dnspod_api_', 'dns_tencentcloud_']),
     id: z.coerce
       .string()
       .optional()
@@ -33,7 +25,6 @@ export default defineDnsProvider({
     loginToken: secret('ID and token of DNSPod in one, with a comma between them', {
       aliases: ['DNSPOD_API_KEY', 'DNSPOD_LOGIN_TOKEN'],
     }).optional(),
-    credentials: credentialsFile(['dns_dnspod_', 'dns_dnspod_api_', 'dns_tencentcloud_']),
     endpoint: endpoint(
       'The API’s address, if it is not https://dnsapi.cn (for a token) or https://dnspod.tencentcloudapi.com (for `secretId`)',
     ),

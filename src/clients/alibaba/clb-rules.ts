@@ -5,12 +5,12 @@ import type { Fields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, ListenerRule, WantedGroup, WantedRule, WantedRules } from '../../ports/balancer.ts';
 import { isRefusal, readString } from '../http/json-api.ts';
+import { LookAgain } from '../http/look-again.ts';
 import {
   type Clb,
   type ClbListener,
   groupInUse,
   isUnknownGroup,
-  LookAgain,
   listIn,
   readNumber,
   tagsFor,

@@ -6,6 +6,7 @@ import type { World } from '../../ports/world.ts';
 import { balancerError } from '../http/balancer-errors.ts';
 import type { Instance } from '../http/instance.ts';
 import { isRefusal, readFields, readList, readString, refusalOf, UnreadableAnswer } from '../http/json-api.ts';
+import { LookAgain, untilKnown } from '../http/look-again.ts';
 import { type AlibabaParams, type AlibabaTrouble, createAlibaba } from './alibaba.ts';
 import { type AlibabaKeyOptions, alibabaInstance, alibabaKeys } from './credentials.ts';
 
@@ -48,10 +49,7 @@ export interface Clb {
   listeners(signal: AbortSignal): Promise<readonly ClbListener[]>;
   /** Returns the load balancer's address when the listeners were last read. */
   address(): string | undefined;
-  /**
-   * Runs work that reads the state and then changes it, and repeats the work while it ends in {@link LookAgain}: after
-   * a lost response, only reading again shows whether the change was made.
-   */
+  /** Repeats the work while it ends in {@link LookAgain}; see {@link untilKnown}. */
   untilKnown<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
   close(): Promise<void>;
 }
@@ -66,29 +64,12 @@ export interface Change<T> {
   readonly outdated?: (error: unknown) => boolean;
 }
 
-/** Thrown if it is unknown whether a change was made, or if the state differs from what was read. */
-export class LookAgain {
-  readonly error: unknown;
-  /** Identifies the change. A different one than before means that there was progress. */
-  readonly change: string;
-
-  constructor(error: unknown, change: string) {
-    this.error = error;
-    this.change = change;
-  }
-}
-
 /** Codes of this API, in addition to those of every Alibaba API (help 35221, terraform-provider-alicloud). */
 const busyCodes = ['OperationBusy', 'ProcessingSameRequest', 'ServiceIsStopping', 'SystemBusy'] as const;
 /** A recently deleted rule may still count as a user of its group. */
 export const groupInUse = ['RspoolVipExist', 'RspoolRuleExist'] as const;
 /** The documentation uses this code with status 404 for a group that does not exist. */
 const unknownGroup = 'InvalidParameter';
-
-/** The limit for one change. A rule and a group need a dozen changes. */
-const mostLooks = 8;
-const firstPauseMs = 1_000;
-const longestPauseMs = 10_000;
 
 export function connectClb({ options, title, name, world }: ClbContext): Clb {
   const { clock, random, log, files } = world;
@@ -151,21 +132,7 @@ export function connectClb({ options, title, name, world }: ClbContext): Clb {
       return Promise.all(listeners.map((listener) => withForward(listener, signal)));
     },
     address: () => address,
-    async untilKnown(work, signal) {
-      let last: string | undefined;
-      for (let looks = 1; ; looks++) {
-        try {
-          return await work();
-        } catch (error) {
-          if (!(error instanceof LookAgain)) throw error;
-          if (error.change !== last) looks = 1;
-          last = error.change;
-          if (looks === mostLooks) throw error.error;
-          // A change whose response was lost may still be in progress.
-          await clock.sleep(Math.min(firstPauseMs * 2 ** (looks - 1), longestPauseMs), signal);
-        }
-      }
-    },
+    untilKnown: (work, signal) => untilKnown(clock, work, signal),
     close: () => http.close(),
   };
 

@@ -62,7 +62,7 @@ export function createAcm(acm: AwsJson): Acm {
   return {
     async imported(signal) {
       const action = 'ListCertificates';
-      return readPages(badList(action), '', (token) => {
+      return readPages(badList('AWS', action), '', (token) => {
         const NextToken = token === '' ? undefined : token;
         const params = { Includes: { keyTypes }, MaxItems: 1000, NextToken };
         return read(action, params, readSummaries, signal);

@@ -94,7 +94,7 @@ export function createElb(aws: AwsQuery): Elb {
       found: xmlMembers(page, list).map(member),
       next: xmlText(page, 'NextMarker'),
     });
-    return readPages(badList(action), '', (marker) =>
+    return readPages(badList('AWS', action), '', (marker) =>
       read(action, { ...params, Marker: marker === '' ? undefined : marker }, readPage, signal),
     );
   }

@@ -4,7 +4,7 @@ import { type Fields, isFields } from '../../core/text/json.ts';
 import type { KeySource } from '../http/access-keys.ts';
 import { dnsError } from '../http/dns-api.ts';
 import { isRefusal, readFields, readList, type Trouble } from '../http/json-api.ts';
-import { createTencent } from '../tencent.ts';
+import { createTencent } from '../tencent/tencent.ts';
 import {
   allPages,
   type Dnspod,

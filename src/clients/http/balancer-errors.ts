@@ -9,11 +9,11 @@ export interface BalancerTrouble extends Trouble {
   readonly about?: string | undefined;
 }
 
-/** Returns the error for an AWS list that cannot be read completely, for `readPages`. */
+/** Returns the error for a list that cannot be read completely, for `readPages`. */
 export const badList =
-  (action: string) =>
+  (balancer: string, action: string) =>
   (reason: string): CertfleetError =>
-    fail('balancer/failed', { balancer: 'AWS', action, reason });
+    fail('balancer/failed', { balancer, action, reason });
 
 /** Makes the errors of a load balancer's API, for `createJsonApi`. Each ends with the API's request ID. */
 export function balancerError(balancer: string, trouble: BalancerTrouble): CertfleetError {

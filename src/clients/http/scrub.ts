@@ -55,7 +55,7 @@ function formsOf(secret: Secret): ReadonlySet<string> {
     ...[whole, inUrl(whole), JSON.stringify(whole).slice(1, -1), whole.replaceAll('=', '=3D')],
     ...[bytes.toString('base64'), bytes.toString('base64url'), bytes.toString('hex')],
     ...[0, 1, 2].flatMap((before) => base64Within(bytes, before)),
-    ...(lines.length > 1 ? lines : []),
+    ...lines,
   ];
   for (const form of spelled) {
     // At the end of a line, `=` looks like a line break of quoted-printable.

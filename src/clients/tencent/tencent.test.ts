@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Secret } from '../core/errors/secret.ts';
-import { createFakeApi, type FakeAnswer } from '../testing/fake-api.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
-import { fixedKeys } from './http/access-keys.ts';
-import { dnsError } from './http/dns-api.ts';
+import { Secret } from '../../core/errors/secret.ts';
+import { createFakeApi, type FakeAnswer } from '../../testing/fake-api.ts';
+import { fakeClock } from '../../testing/fake-clock.ts';
+import { fixedKeys } from '../http/access-keys.ts';
+import { dnsError } from '../http/dns-api.ts';
 import { createTencent, signTc3 } from './tencent.ts';
 
 it('signs as tencentcloud-sdk-nodejs-common 4.1.220 does', () => {
@@ -47,7 +47,8 @@ function bench() {
     ...{ http: fake.http, clock, name: 'DNSPod', service: 'dnspod', version: '2021-03-23' },
     random: { bytes: (length) => new Uint8Array(length), number: () => 0 },
     log: { debug: () => {}, info: () => {}, warn: () => {} },
-    endpoint: 'https://dnspod.tencentcloudapi.com',
+    ...{ endpoint: 'https://dnspod.tencentcloudapi.com', region: 'ap-guangzhou' },
+    isBusy: (code) => code === 'FailedOperation.ResourceInOperating',
     credentials: fixedKeys({
       id: new Secret('AKIDexample'),
       secret: new Secret('key-0123'),
@@ -63,7 +64,7 @@ function bench() {
       headers,
       body: { Response: { Error: { Code, Message: 'No.' }, RequestId: 'R-1' } },
     });
-  return { call, fake, seen, refuse, clock };
+  return { call, tencent, answers, fake, seen, refuse, clock };
 }
 
 describe('createTencent', () => {
@@ -75,7 +76,42 @@ describe('createTencent', () => {
       'x-tc-version': '2021-03-23',
       'x-tc-timestamp': String(clock.now().getTime() / 1000),
       'x-tc-token': 'tok-01',
+      'x-tc-region': 'ap-guangzhou',
     });
+  });
+
+  it('waits while the service is busy with another change, for two minutes', async () => {
+    const { call, fake, refuse, clock } = bench();
+    for (let times = 0; times < 3; times++) refuse('FailedOperation.ResourceInOperating');
+    await call();
+    expect(fake.count()).toBe(4);
+    for (let times = 0; times < 30; times++) refuse('FailedOperation.ResourceInOperating');
+    const before = clock.monotonicMs();
+    await expect(call()).rejects.toMatchObject({ code: 'dns/failed' });
+    expect(clock.monotonicMs() - before).toBeGreaterThan(100_000);
+    expect(clock.monotonicMs() - before).toBeLessThanOrEqual(120_000);
+  });
+
+  it('sends a secret parameter, and shows it in no error, even if the API repeats it', async () => {
+    const { tencent, fake, answers } = bench();
+    const pem =
+      '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg\n-----END PRIVATE KEY-----\n';
+    const send = () =>
+      tencent.call('UploadCertificate', { CertificatePrivateKey: new Secret(pem), Repeatable: false }, () => 0, {
+        readsOnly: false,
+        signal,
+      });
+    await send();
+    expect(fake.calls.at(-1)!.request.json()).toEqual({ CertificatePrivateKey: pem, Repeatable: false });
+    for (const echo of [pem, JSON.stringify(pem), pem.split('\n')[1]!, Buffer.from(pem).toString('base64')]) {
+      answers.push({
+        status: 200,
+        body: { Response: { Error: { Code: 'InvalidParam', Message: `bad: ${echo}` }, RequestId: 'R-1' } },
+      });
+      const error = await send().catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'dns/refused', message: expect.stringMatching(/bad: .*\*\*\*/) });
+      expect(`${String(error)} ${String((error as Error).cause)}`).not.toContain('MIGHAgEAMBMGByqGSM49');
+    }
   });
 
   it('waits for a limit, and repeats a look after an answer that was lost, but no change', async () => {

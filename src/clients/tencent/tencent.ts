@@ -1,13 +1,14 @@
 import { createHash, createHmac } from 'node:crypto';
-import type { CertfleetError } from '../core/errors/errors.ts';
-import { type Fields, isFields } from '../core/text/json.ts';
-import { present } from '../core/text/present.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Http } from '../ports/http.ts';
-import type { Log } from '../ports/log.ts';
-import type { Random } from '../ports/random.ts';
-import { type AccessKeys, callWithKeys, type KeySource } from './http/access-keys.ts';
-import { clockAdvice } from './http/clock-advice.ts';
+import type { CertfleetError } from '../../core/errors/errors.ts';
+import { Secret } from '../../core/errors/secret.ts';
+import { type Fields, isFields } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Http } from '../../ports/http.ts';
+import type { Log } from '../../ports/log.ts';
+import type { Random } from '../../ports/random.ts';
+import { type AccessKeys, callWithKeys, type KeySource } from '../http/access-keys.ts';
+import { clockAdvice } from '../http/clock-advice.ts';
 import {
   type ApiAnswer,
   createJsonApi,
@@ -15,7 +16,7 @@ import {
   readFields,
   type Trouble,
   type Verdict,
-} from './http/json-api.ts';
+} from '../http/json-api.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest();
@@ -57,7 +58,11 @@ export interface TencentOptions {
   readonly service: string;
   /** The API version, such as `2021-03-23`. */
   readonly version: string;
+  /** Sent with each call to a service whose objects belong to regions. */
+  readonly region?: string;
   readonly credentials: KeySource;
+  /** Reports whether a refusal means that the service is still applying an earlier change: wait and repeat. */
+  readonly isBusy?: (code: string, reason: string) => boolean;
   /** Makes the adapter's error. */
   readonly error: (trouble: Trouble) => CertfleetError;
 }
@@ -66,13 +71,16 @@ export interface TencentCall {
   /** See `Trouble`. */
   readonly about?: string;
   readonly readsOnly: boolean;
+  /** See `ApiCall`. */
+  readonly isRepeatable?: boolean;
   readonly signal: AbortSignal;
 }
 
 /** One service of Tencent Cloud API 3.0. */
 export interface Tencent {
   /**
-   * Calls an action. The API refuses unknown parameters.
+   * Calls an action. The API refuses unknown parameters. A parameter that is a {@link Secret} is never shown, even if
+   * the API repeats it.
    *
    * @param read reads the object `Response` of the response; may throw {@link UnreadableAnswer}
    */
@@ -85,7 +93,7 @@ const clockSkewCode = 'AuthFailure.SignatureExpire';
 const contentType = 'application/json';
 
 export function createTencent(options: TencentOptions): Tencent {
-  const { clock, credentials, service, version } = options;
+  const { clock, credentials, service, version, region } = options;
   const url = new URL(options.endpoint);
 
   const build = (action: string, body: string, keys: AccessKeys) => {
@@ -104,7 +112,7 @@ export function createTencent(options: TencentOptions): Tencent {
         'x-tc-version': version,
         'x-tc-timestamp': String(timestamp),
         'x-tc-language': 'en-US',
-        ...present({ 'x-tc-token': keys.token?.reveal() }),
+        ...present({ 'x-tc-region': region, 'x-tc-token': keys.token?.reveal() }),
         authorization,
       },
       body,
@@ -112,24 +120,35 @@ export function createTencent(options: TencentOptions): Tencent {
   };
 
   return {
-    call(action, params, read, { readsOnly, signal, about }) {
-      const api = createJsonApi({ ...options, judge: (answer) => judge(answer, `${service}:${action}`) });
+    call(action, params, read, { about, ...call }) {
+      const { body, secrets } = revealed(params);
+      const permission = `${service}:${action}`;
+      const api = createJsonApi({ ...options, judge: (answer) => judge(answer, permission, options.isBusy) });
       return callWithKeys(api, {
         credentials,
         expiredCodes: ['AuthFailure.TokenFailure'],
         what: action,
         ...present({ about }),
-        build: (keys) => build(action, JSON.stringify(params), keys),
+        secrets,
+        build: (keys) => build(action, body, keys),
         read: ({ body }) => read(readFields(readFields(body, 'the object')['Response'], 'Response')),
-        readsOnly,
-        signal,
+        ...call,
       });
     },
   };
 }
 
+function revealed(params: Fields): { readonly body: string; readonly secrets: readonly Secret[] } {
+  const secrets = Object.values(params).filter((value) => value instanceof Secret);
+  const values = Object.entries(params).map(([name, value]) => [
+    name,
+    value instanceof Secret ? value.reveal() : value,
+  ]);
+  return { body: JSON.stringify(Object.fromEntries(values)), secrets };
+}
+
 /** Judges a response. Errors come with status 200, in `Response.Error`. */
-function judge(answer: ApiAnswer, permission: string): Verdict {
+function judge(answer: ApiAnswer, permission: string, isBusy: TencentOptions['isBusy']): Verdict {
   const response = isFields(answer.body) ? answer.body['Response'] : undefined;
   const error = isFields(response) ? response['Error'] : undefined;
   if (!isFields(error)) return judgeByStatus(answer);
@@ -140,7 +159,9 @@ function judge(answer: ApiAnswer, permission: string): Verdict {
     reason: String(error['Message'] ?? ''),
     ...present({ requestId: typeof requestId === 'string' ? requestId : undefined }),
   };
-  if (code.startsWith('RequestLimitExceeded')) return { kind: 'limited', ...words };
+  if (isBusy?.(code, words.reason)) return { kind: 'busy', ...words };
+  if (code.startsWith('RequestLimitExceeded') || code === 'LimitExceeded.RateLimitExceeded')
+    return { kind: 'limited', ...words };
   if (code.startsWith('InternalError') || code.startsWith('ResourceUnavailable') || failed.includes(code))
     return { kind: 'failed', ...words };
   const advice = adviceOn(code, answer, permission);
