@@ -255,6 +255,7 @@ describe('alibaba-clb', () => {
     const clb = testClb();
     clb.addRule(80, { name: 'web', domain: '*.a.example', url: '/x' });
     expect(await connect(clb, { ruleQuota: 50 }).inspect(signal)).toEqual({
+      matching: 'host-first',
       rules: [{ name: 'web', host: '*.a.example', path: '/x', action: 'forwards to rsp-web' }],
       rulesLeft: 49,
       addresses: ['203.0.113.10'],

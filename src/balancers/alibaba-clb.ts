@@ -187,7 +187,6 @@ goes on the HTTPS listener, since CAs follow redirects.`,
       resource: `alibaba-clb ${loadBalancer}`,
       listener: place.listenerKey,
       mode: 'forward',
-      matching: 'host-first',
       backend: backendOf,
 
       async hasServer({ server }, signal) {
@@ -204,6 +203,7 @@ goes on the HTTPS listener, since CAs follow redirects.`,
         const listener = `the port ${listenerPort} redirects to the HTTPS listener ${elsewhere}, so the rules are there`;
         const address = clb.address();
         return {
+          matching: 'host-first',
           rules: rules.map(shown),
           rulesLeft: Math.max(0, options.ruleQuota - rules.length),
           ...present({

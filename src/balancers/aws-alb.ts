@@ -185,7 +185,6 @@ without its dashes, since AWS takes 32 characters.`,
       resource: at.resource,
       listener: String(options.listenerPort),
       mode: options.mode,
-      matching: 'best',
 
       async backend(signal) {
         const { instanceId, ip, outsideVpc: isOutside, port: own } = options.backend;
@@ -210,6 +209,7 @@ without its dashes, since AWS takes 32 characters.`,
         await marks.readNames(rules, signal);
         const there = [rules, ...rest].reduce((sum, { length }) => sum + length, 0);
         return {
+          matching: 'best',
           rules: rules.flatMap((rule) => {
             const shown = marks.nameOf(rule) ?? `with the number ${rule.priority}`;
             return (rule.hosts ?? [undefined]).flatMap((host) =>

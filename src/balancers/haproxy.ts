@@ -148,7 +148,6 @@ with stores of their own should have map files, and lines in the frontend, of th
       resource: `haproxy ${options.sockets[0]}`,
       listener: map,
       mode: 'fixed-response',
-      matching: 'best',
 
       async inspect(signal) {
         const pieces = await file.read(signal);
@@ -159,7 +158,7 @@ with stores of their own should have map files, and lines in the frontend, of th
           memories.flatMap(({ entries }) => [...entries.keys()].filter((key) => !known.has(key))),
         );
         const others = [...foreign].map((path) => ({ name: path, path, action: 'answers what others wrote' }));
-        return { rules: [...ours, ...others], rulesLeft: unlimited };
+        return { matching: 'best', rules: [...ours, ...others], rulesLeft: unlimited };
       },
 
       async apply(wanted, known, signal) {

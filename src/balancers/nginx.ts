@@ -204,11 +204,11 @@ stores of their own should have files of their own.`,
       resource: `nginx ${options.file}`,
       listener: options.address,
       mode: 'fixed-response',
-      matching: 'best',
 
       async inspect(signal) {
         const rules = rulesOf(await file.read(signal));
         return {
+          matching: 'best',
           rules: rules.map(({ name, path }) => ({ name, path, action: 'answers a challenge' })),
           rulesLeft: unlimited,
         };

@@ -25,12 +25,6 @@ export interface Balancer {
    * one token itself.
    */
   readonly mode: 'forward' | 'fixed-response';
-  /**
-   * How the listener chooses among matching rules. `host-first`: if the request's host has rules, only those count, so
-   * the first rule for a host takes the host's other traffic away from the default. `best`: the rule that we add wins
-   * for its path only.
-   */
-  readonly matching: 'host-first' | 'best';
   /** In the mode `forward`: returns the address at which the balancer reaches this process's responder. */
   backend?(signal: AbortSignal): Promise<Backend>;
   /**
@@ -66,6 +60,17 @@ export interface Backend {
 }
 
 export interface Inspection {
+  /**
+   * How the listener chooses among matching rules. `host-first`: if the request's host has rules, only those count, so
+   * the first rule for a host takes the host's other traffic away from the default. `best`: the rule that we add wins
+   * for its path only.
+   */
+  readonly matching: 'host-first' | 'best';
+  /**
+   * If each rule must name a host: the host whose rules also get the requests for hosts without rules, or null if the
+   * listener has none.
+   */
+  readonly defaultHost?: string | null;
   /** All rules of the listener, including those with certfleet's mark. */
   readonly rules: readonly ListenerRule[];
   /** How many more rules the listener accepts. */
@@ -80,7 +85,7 @@ export interface Inspection {
 
 export interface ListenerRule {
   readonly name: string;
-  /** `www.example.com`, `*.example.com`; undefined means every host. */
+  /** `www.example.com`, `*.example.com`, `www.example.*`; undefined means every host that no other rule names. */
   readonly host?: string;
   /** A path prefix; undefined means every path. */
   readonly path?: string;

@@ -160,6 +160,7 @@ describe('the balancer alibaba-clb', () => {
     const before = clb.snapshot();
     const balancer = edge.connect();
     expect(await balancer.inspect(signal)).toEqual({
+      matching: 'host-first',
       rules: [{ name: 'shop', host: 'shop.example.test', action: expect.stringMatching(/^forwards to rsp-/) }],
       rulesLeft: 39,
       addresses: ['203.0.113.10'],

@@ -113,11 +113,11 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
 
   test('a rule comes, answers and goes; everything else stays as it was', async () => {
     const balancer = connect();
-    expect([balancer.resource, balancer.listener, balancer.mode, balancer.matching]).toEqual([
-      ...[`aws-alb ${cloud.region} web`, '80', 'forward', 'best'],
+    expect([balancer.resource, balancer.listener, balancer.mode]).toEqual([
+      ...[`aws-alb ${cloud.region} web`, '80', 'forward'],
     ]);
     const from = cloud.calls.length;
-    expect(await balancer.inspect(signal)).toEqual({ rules: [], rulesLeft: 100 });
+    expect(await balancer.inspect(signal)).toEqual({ matching: 'best', rules: [], rulesLeft: 100 });
     const wanted = wantedFor(['www.example.test']);
     expect((await get(`${prefix}tok-en_1`, 'www.example.test')).status).toBe(404);
     const receipt = await balancer.apply(wanted, undefined, signal);

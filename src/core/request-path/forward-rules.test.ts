@@ -64,6 +64,47 @@ describe('the safe form of a rule', () => {
   });
 });
 
+describe('the safe form where each rule names a host', () => {
+  const path = challengePath;
+  const rules = [
+    rule('x', 'a.example.com', '/'),
+    rule('y', '*.shop.example.com', '/'),
+    rule('z', 'www.example.*', '/'),
+  ];
+  test.each<[string, string, string | null, object]>([
+    [
+      'at the default host, for a host without rules',
+      'b.example.com',
+      'a.example.com',
+      { form: { path, host: 'a.example.com' } },
+    ],
+    ['beside the rules of its host', 'a.example.com', 'x.test', { form: { path, host: 'a.example.com' } }],
+    ['beside a wildcard’s', 'b.shop.example.com', 'x.test', { form: { path, host: '*.shop.example.com' } }],
+    ['beside those of a wildcard at the end', 'www.example.net', 'x.test', { form: { path, host: 'www.example.*' } }],
+    [
+      'refused without a default host',
+      'b.example.com',
+      null,
+      { refused: expect.stringContaining('no default domain') },
+    ],
+    [
+      'that needs no default host, if the host has rules',
+      'a.example.com',
+      null,
+      { form: { path, host: 'a.example.com' } },
+    ],
+  ])('%s', (_what, host, defaultHost, expected) => {
+    expect(safeForm(host, { path }, { rules, matching: 'host-first', defaultHost, owner })).toEqual(expected);
+  });
+
+  test('two hosts without rules share the one at the default host', () => {
+    const users = { a: user(['b.example.com']), b: user(['c.example.com']) };
+    const inspection = { matching: 'host-first', rules, rulesLeft: 47, defaultHost: 'a.example.com' } as const;
+    const { wanted } = planRules({ ...empty, users }, context({ inspection }));
+    expect(wanted.rules.map(({ host, path: at }) => [host, at])).toEqual([['a.example.com', path]]);
+  });
+});
+
 const user = (hosts: readonly string[], since = 1): RuleUser => ({
   since: new Date(now.getTime() + since).toISOString(),
   hosts,
@@ -73,8 +114,7 @@ let ids = 0;
 const context = (over: Partial<PlanContext> = {}): PlanContext => ({
   owner,
   mode: 'forward',
-  matching: 'host-first',
-  inspection: { rules: [], rulesLeft: 40 },
+  inspection: { matching: 'host-first', rules: [], rulesLeft: 40 },
   now,
   newId: () => (ids++).toString(16).padStart(12, '0'),
   ...over,
@@ -92,7 +132,7 @@ describe('the plan of a listener', () => {
 
   test('who finds no room waits, and the first come first', () => {
     const users = { late: user(['b.example.com'], 2), early: user(['a.example.com'], 1) };
-    const full = context({ matching: 'best', inspection: { rules: [rule('x')], rulesLeft: 1 } });
+    const full = context({ inspection: { matching: 'best', rules: [rule('x')], rulesLeft: 1 } });
     const { wanted, waiting, after } = planRules({ ...empty, users }, full);
     expect(wanted.rules.map(({ host }) => host)).toEqual(['a.example.com']);
     expect([...waiting.keys()]).toEqual(['late']);
@@ -103,7 +143,7 @@ describe('the plan of a listener', () => {
     const rules = [rule('mine', undefined, challengePath)];
     const { after, refused, wanted } = planRules(
       { ...empty, users: { a: user(['a.example.com']) } },
-      context({ inspection: { rules, rulesLeft: 39 } }),
+      context({ inspection: { matching: 'host-first', rules, rulesLeft: 39 } }),
     );
     expect([...refused.keys()]).toEqual(['a']);
     expect(after).toEqual(empty);
@@ -114,7 +154,7 @@ describe('the plan of a listener', () => {
     const answers = ['t1', 't2'].map((token) => ({ host: 'a.example.com', token, keyAuthorization: `${token}.k` }));
     const { wanted } = planRules(
       { ...empty, users: { a: { ...user(['a.example.com']), answers } } },
-      context({ mode: 'fixed-response', matching: 'best' }),
+      context({ mode: 'fixed-response', inspection: { matching: 'best', rules: [], rulesLeft: 40 } }),
     );
     expect(wanted.group).toBeUndefined();
     expect(wanted.rules.map(({ host, path, answer }) => [host, path, answer])).toEqual([
@@ -136,7 +176,10 @@ describe('the plan of a listener', () => {
           const foreign = own ? [rule('x', `${lineage}.example.com`, '/api')] : [];
           const listed = [...foreign, ...there.map((one) => rule(one, undefined, challengePath))];
           const left = Math.max(0, rulesLeft - there.length);
-          const plan = planRules({ ...state, users }, context({ inspection: { rules: listed, rulesLeft: left } }));
+          const plan = planRules(
+            { ...state, users },
+            context({ inspection: { matching: 'host-first', rules: listed, rulesLeft: left } }),
+          );
           const names = plan.wanted.rules.map((one) => one.name);
           const during = plan.during.rules.map((one) => one.name);
           // Before the call, after it, and in between, the journal has all that is there.

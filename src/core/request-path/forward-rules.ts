@@ -2,6 +2,7 @@ import type { Backend, Inspection, ListenerRule, WantedRule, WantedRules } from 
 import { challengePath } from '../ca/challenge-path.ts';
 import type { ListenerState, RuleUser, StoredGroup, StoredRule } from '../lineage/lock.ts';
 import { present } from '../text/present.ts';
+import { hostPatternFor } from './host-pattern.ts';
 import { markIn, nameWithMark } from './own-mark.ts';
 
 /** A rule without its name. */
@@ -13,25 +14,22 @@ export type FormOrReason = { readonly form: RuleForm } | { readonly refused: str
  * Returns the rule that sends a host's `path` to the responder without taking other traffic, or why there is none.
  *
  * If a host's rules exclude all others (`host-first`), a host without rules of its own gets a rule for all such hosts,
- * and a host with rules gets another one beside them.
+ * or for the host that gets their requests, and a host with rules gets another one beside them.
  */
 export function safeForm(
   host: string,
   { path, answer }: Pick<RuleForm, 'path' | 'answer'>,
-  listener: {
-    readonly rules: readonly ListenerRule[];
-    readonly matching: 'host-first' | 'best';
-    readonly owner: string;
-  },
+  listener: Pick<Inspection, 'rules' | 'matching' | 'defaultHost'> & { readonly owner: string },
 ): FormOrReason {
-  const { rules, matching, owner } = listener;
+  const { rules, matching, defaultHost, owner } = listener;
   // Marked rules are temporary, so they do not count as a host's own rules.
   const foreign = rules.filter(({ name }) => markIn(name) === undefined);
-  const form: RuleForm = {
-    path,
-    ...present({ answer }),
-    ...hostOf(host, foreign, matching),
-  };
+  const own = matching === 'best' ? host : hostPatternFor(host, hostsOf(foreign));
+  if (own === undefined && defaultHost === null)
+    return {
+      refused: `${host} has no rule, and no rule can be added for it, because the listener has no default domain`,
+    };
+  const form: RuleForm = { path, ...present({ answer, host: own ?? defaultHost ?? undefined }) };
   const twin = rules.find(
     (rule) => rule.host === form.host && rule.path === path && markIn(rule.name)?.owner !== owner,
   );
@@ -42,21 +40,7 @@ export function safeForm(
     : { refused: `its rule ${twin.name} already ${twin.action} for ${where}` };
 }
 
-function hostOf(
-  host: string,
-  foreign: readonly ListenerRule[],
-  matching: 'host-first' | 'best',
-): { readonly host?: string } {
-  if (matching === 'best') return { host };
-  if (foreign.some((rule) => rule.host === host)) return { host };
-  const wildcards = foreign.flatMap((rule) => (rule.host !== undefined && covers(rule.host, host) ? [rule.host] : []));
-  const [closest] = wildcards.sort((a, b) => b.length - a.length);
-  return closest === undefined ? {} : { host: closest };
-}
-
-/** Reports whether a rule's wildcard matches the host. At a balancer, it stands for any number of labels. */
-const covers = (wildcard: string, host: string): boolean =>
-  wildcard.startsWith('*.') && host.endsWith(wildcard.slice(1));
+const hostsOf = (rules: readonly ListenerRule[]): readonly string[] => rules.flatMap(({ host }) => host ?? []);
 
 /** The changes to make on a listener. */
 export interface RulePlan {
@@ -79,7 +63,6 @@ export interface Refusal {
 export interface PlanContext {
   readonly owner: string;
   readonly mode: 'forward' | 'fixed-response';
-  readonly matching: 'host-first' | 'best';
   readonly inspection: Inspection;
   readonly now: Date;
   /** Returns twelve hex digits, different each time. */
@@ -92,7 +75,7 @@ const lifeMs = { order: dayMs, keep: 3_650 * dayMs } as const;
 
 /** Plans the rules and the group that a listener's users need, given what already exists there. */
 export function planRules(before: ListenerState, context: PlanContext): RulePlan {
-  const { owner, mode, matching, inspection, now, newId } = context;
+  const { owner, mode, inspection, now, newId } = context;
   const { rules: listed, rulesLeft } = inspection;
   const ours = listed.filter(({ name }) => markIn(name)?.owner === owner).length;
   const refused = new Map<string, Refusal>();
@@ -106,7 +89,7 @@ export function planRules(before: ListenerState, context: PlanContext): RulePlan
   for (const [lineage, user] of users) {
     const needed: RuleForm[] = [];
     for (const one of neededBy(user, mode)) {
-      const found = safeForm(one.host, one, { rules: listed, matching, owner });
+      const found = safeForm(one.host, one, { ...inspection, owner });
       if ('refused' in found) refused.set(lineage, { host: one.host, reason: found.refused });
       else if ('wait' in found) waiting.set(lineage, found.wait);
       else if (![...rules, ...needed].some((rule) => isSame(rule, found.form))) needed.push(found.form);

@@ -35,6 +35,13 @@ it.each<[string, 'host-first' | 'best', readonly ListenerRule[], string | undefi
   expect(winningRule({ host: 'a.b.test', path }, { rules, matching })?.name).toBe(name);
 });
 
+it('the default host’s rules take a host without rules', () => {
+  const rules = [rule('a', 'a.b.test', '/'), rule('b', 'a.b.test', path), rule('c', 'www.b.*', path)];
+  const winner = (host: string) =>
+    winningRule({ host, path }, { rules, matching: 'host-first', defaultHost: 'a.b.test' })?.name;
+  expect([winner('x.test'), winner('www.b.test'), winner('a.b.test')]).toEqual(['b', 'c', 'b']);
+});
+
 it('certfleet’s own rule wins where the best does', () => {
   const own = rule('cf', 'a.b.test', path);
   const rules = [rule('x', undefined), own];

@@ -1,4 +1,5 @@
-import type { ListenerRule } from '../../ports/balancer.ts';
+import type { Inspection, ListenerRule } from '../../ports/balancer.ts';
+import { hostPatternFor, takesHost } from './host-pattern.ts';
 
 /**
  * Returns the rule that handles a request, according to the balancers' documentation. undefined means none: the
@@ -7,25 +8,19 @@ import type { ListenerRule } from '../../ports/balancer.ts';
  */
 export function winningRule(
   { host, path }: { readonly host: string; readonly path: string },
-  listener: { readonly rules: readonly ListenerRule[]; readonly matching: 'host-first' | 'best' },
+  listener: Pick<Inspection, 'rules' | 'matching' | 'defaultHost'>,
   first?: ListenerRule,
 ): ListenerRule | undefined {
-  const { rules, matching } = listener;
-  if (matching === 'best')
-    return first ?? rules.find((rule) => takesHost(rule.host, host) && takesPath(rule.path, path));
-  const ofHost = rules.filter((rule) => rule.host === host);
-  const wildcards = rules.filter((rule) => rule.host !== undefined && rule.host !== host && takesHost(rule.host, host));
-  const longest = Math.max(...wildcards.map((rule) => rule.host!.length));
-  const closest = wildcards.filter((rule) => rule.host!.length === longest);
-  const ofAll = rules.filter((rule) => rule.host === undefined);
-  const candidates = [ofHost, closest, ofAll].find(({ length }) => length > 0) ?? [];
-  return candidates
+  const { rules, matching, defaultHost } = listener;
+  const takes = (rule: ListenerRule) => rule.host === undefined || takesHost(rule.host, host);
+  if (matching === 'best') return first ?? rules.find((rule) => takes(rule) && takesPath(rule.path, path));
+  const hosts = rules.flatMap((rule) => rule.host ?? []);
+  const taken = hostPatternFor(host, hosts) ?? defaultHost ?? undefined;
+  return rules
+    .filter((rule) => rule.host === taken)
     .filter((rule) => takesPath(rule.path, path))
     .sort((a, b) => (b.path?.length ?? 0) - (a.path?.length ?? 0))[0];
 }
-
-const takesHost = (pattern: string | undefined, host: string): boolean =>
-  pattern === undefined || pattern === host || (pattern.startsWith('*.') && host.endsWith(pattern.slice(1)));
 
 /** Reports whether a rule's path, a prefix or a pattern with `*`, matches. */
 const takesPath = (pattern: string | undefined, path: string): boolean =>

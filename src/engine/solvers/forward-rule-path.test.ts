@@ -40,7 +40,7 @@ interface Given {
 async function described({ rules = [], inspection, balancer, state, responder }: Given) {
   const asked: unknown[] = [];
   const made = {
-    ...{ type: 'test', resource: 'lb', listener: '80', mode: 'forward', matching: 'host-first' },
+    ...{ type: 'test', resource: 'lb', listener: '80', mode: 'forward' },
     backend: async () => ({ server: 'i-1', port: 30_080 }),
     hasServer: async () => true,
     state: async (wanted: unknown, receipt: unknown) => {
@@ -64,7 +64,7 @@ async function described({ rules = [], inspection, balancer, state, responder }:
       owner,
       now: new Date('2026-11-25T00:00:00Z'),
       newId: () => '000000000009',
-      inspect: async () => ({ rules, rulesLeft: 40 - rules.length, ...inspection }),
+      inspect: async () => ({ matching: 'host-first', rules, rulesLeft: 40 - rules.length, ...inspection }),
     },
     host,
     new AbortController().signal,
@@ -120,7 +120,7 @@ describe('the path through a forward rule', () => {
     ],
     [
       'an answer of the balancer itself',
-      { balancer: { mode: 'fixed-response', matching: 'best' } },
+      { balancer: { mode: 'fixed-response' }, inspection: { matching: 'best' } },
       [['rule', 'well'], responder],
     ],
     [

@@ -31,7 +31,7 @@ export async function describeForwardRule(
   signal: AbortSignal,
 ): Promise<DescribedPath> {
   const { balancer, owner } = parts;
-  const { mode, matching } = balancer;
+  const { mode } = balancer;
   const answering = await listening(parts, signal);
   let inspection: Inspection;
   try {
@@ -47,13 +47,13 @@ export async function describeForwardRule(
     state: 'well',
     finding: `${balancer.resource}, listener ${balancer.listener}${inspection.listener === undefined ? '' : ` (${inspection.listener})`}: ${counted(rules.length, 'rule')}${room}`,
   };
-  const found = safeForm(host, { path: challengePath }, { rules, matching, owner });
+  const found = safeForm(host, { path: challengePath }, { ...inspection, owner });
   const form: RuleForm = 'form' in found ? found.form : { path: challengePath };
   const isOwn = (rule: ListenerRule) => markIn(rule.name)?.owner === owner && rule.path?.startsWith(challengePath);
   const own = mode === 'forward' ? rules.find((rule) => isOwn(rule) && rule.host === form.host) : undefined;
   const older =
     own ?? (mode === 'forward' ? rules.find((rule) => isOwn(rule) && (rule.host ?? host) === host) : undefined);
-  const winner = winningRule({ host, path: challengePath }, { rules, matching }, older);
+  const winner = winningRule({ host, path: challengePath }, inspection, older);
   const here = present({ addresses });
   if (older) {
     const wins = winner === older;
@@ -174,8 +174,7 @@ async function healthOf(
         },
       ],
     };
-  const { mode, matching } = balancer;
-  const { wanted } = planRules(state, { owner, mode, matching, inspection, now, newId });
+  const { wanted } = planRules(state, { owner, mode: balancer.mode, inspection, now, newId });
   const servers = wanted.group?.backends.map(nameOf).join(', ') ?? '';
   const users = counted(Object.keys(state.users).length, 'certificate');
   return {

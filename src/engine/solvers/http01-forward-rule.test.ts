@@ -7,7 +7,7 @@ import { fail } from '../../core/errors/errors.ts';
 import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
 import { markOf } from '../../core/request-path/own-mark.ts';
 import { present } from '../../core/text/present.ts';
-import type { Backend, Balancer, ListenerRule, WantedRules } from '../../ports/balancer.ts';
+import type { Backend, Balancer, Inspection, ListenerRule, WantedRules } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';
 import type { Readiness, Solver, SolverChallenge } from '../../ports/solver.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
@@ -27,7 +27,7 @@ const isOurs = ({ name }: ListenerRule) => name.startsWith(mark);
 /** What all processes see: a balancer's listener, and the store. */
 function world({
   mode = 'forward' as Balancer['mode'],
-  matching = 'host-first' as Balancer['matching'],
+  matching = 'host-first' as Inspection['matching'],
   room = 40,
 } = {}) {
   const store = createMemoryStore();
@@ -67,12 +67,12 @@ function world({
     const limits = { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000 };
     const locks = createLocks({ store, clock, random, processes, limits });
     const balancer: Balancer = {
-      ...{ type: 'memory', resource, listener: '80', mode, matching },
+      ...{ type: 'memory', resource, listener: '80', mode },
       backend: async () => ({ server: `i-node${pid}`, port: 30_080 }),
       async inspect(s) {
         s.throwIfAborted();
         cloud.calls.push('inspect');
-        return { rules: cloud.rules, rulesLeft: cloud.room - cloud.rules.length };
+        return { matching, rules: cloud.rules, rulesLeft: cloud.room - cloud.rules.length };
       },
       async apply(wanted, _known, s) {
         s.throwIfAborted();

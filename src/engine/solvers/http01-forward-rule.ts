@@ -48,7 +48,7 @@ export interface ForwardRuleOptions {
  */
 export function createForwardRule(options: ForwardRuleOptions): Solver {
   const { balancer, responder, locks, owner, clock, random } = options;
-  const { mode, matching } = balancer;
+  const { mode } = balancer;
   const newId = () => Buffer.from(random.bytes(6)).toString('hex');
   const keeper = createRuleKeeper({ balancer, locks, owner, clock, newId });
 
@@ -190,9 +190,9 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
 
   /** Checks whether every name can get a rule, before anything is ordered. */
   async function checkForms(hosts: readonly string[], signal: AbortSignal): Promise<void> {
-    const { rules } = await balancer.inspect(signal);
+    const inspection = await balancer.inspect(signal);
     for (const host of hosts) {
-      const found = safeForm(host, { path: challengePath }, { rules, matching, owner });
+      const found = safeForm(host, { path: challengePath }, { ...inspection, owner });
       if ('refused' in found) throw refusal({ host, reason: found.refused });
     }
   }

@@ -66,7 +66,7 @@ const afterWrite = (error: unknown): unknown =>
  */
 export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
   const { balancer, locks, owner, clock, newId } = options;
-  const { resource, listener, mode, matching } = balancer;
+  const { resource, listener, mode } = balancer;
   let latest: { readonly plan: RulePlan; readonly receipt: ListenerState['receipt'] } | undefined;
 
   const stateOf = (document: LockDocument): ListenerState => document.listeners?.[listener] ?? { users: {}, rules: [] };
@@ -118,7 +118,7 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
         else delete users[lineage];
       }
       const inspection = await balancer.inspect(signal);
-      const plan = planRules({ ...before, users }, { owner, mode, matching, inspection, now: clock.now(), newId });
+      const plan = planRules({ ...before, users }, { owner, mode, inspection, now: clock.now(), newId });
       // An empty state is stored, too, because the lease is in the document.
       return { plan, document: withListener(document, listener, plan.during) ?? ({ schema: 1 } as const) };
     };
