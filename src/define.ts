@@ -118,6 +118,12 @@ export const ownership = (place = '') => ({
     .meta({ title: `Group of the files: a name${place}, or a number`, examples: ['ssl-cert'] }),
 });
 
+/** An option of every deployer that runs a command of the operator. */
+export const once = () =>
+  z.boolean().optional().meta({
+    title: 'Run it once for all certificates of a pass (`true`), or for each (`false`); by default, its text decides',
+  });
+
 /** Options of every deployer that writes files in certbot's layout. */
 export const keyFiles = () => ({
   mode: z

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { createLiveDeployer, safeName } from '../clients/folders/live-deployer.ts';
+import { needsEach } from '../clients/folders/needs-each.ts';
 import { lastWords, targetName } from '../clients/folders/target.ts';
 import { refuseUntrustedPrograms } from '../clients/hook-programs.ts';
 import { fail } from '../core/errors/errors.ts';
 import { identifierKey } from '../core/names/identifier.ts';
-import { defineDeployer, duration, passEnvironment, wholePath, z } from '../define.ts';
+import { defineDeployer, duration, once, passEnvironment, wholePath, z } from '../define.ts';
 import { hookEnvironment } from '../lib/processes/hook-environment.ts';
 
 export default defineDeployer({
@@ -21,6 +22,7 @@ export default defineDeployer({
     passEnvironment: passEnvironment(),
     // Long enough to copy files to a slow machine and restart a service; a hook that hangs must not block the pass.
     timeout: duration('How long it may take').prefault('2m'),
+    once: once(),
     path: wholePath().optional().meta({
       title: 'Root folder of the files that the command gets; by default deployed/<deployer> in the store’s folder',
     }),
@@ -28,7 +30,10 @@ export default defineDeployer({
   notes: `The environment contains \`RENEWED_LINEAGE\` (a folder with \`cert.pem chain.pem fullchain.pem privkey.pem\`) and
 \`RENEWED_DOMAINS\` (the names, separated by spaces), as for certbot's deploy hooks. Of certfleet's own environment it
 contains the [listed variables](../guides/deliver.md#the-environment-of-a-hook) and those of
-\`passEnvironment\`. The command must be repeatable: it runs again if certfleet is killed before it has ended, and
+\`passEnvironment\`. If several certificates of a pass have this target, a command that is the same for all of them, such
+as \`systemctl reload nginx\`, runs once for all of them, without these two variables. A command that mentions
+\`RENEWED_LINEAGE\` or \`RENEWED_DOMAINS\`, or names a program outside of \`/bin\`, \`/sbin\`, \`/usr/bin\` and \`/usr/sbin\` by its
+path, runs for each certificate. \`once\` decides otherwise. The command must be repeatable: it runs again if certfleet is killed before it has ended, and
 with the previous version if a deployment goes back. If it fails, \`live/<name>\` points to the previous version again;
 what the command did elsewhere is not undone.`,
   connect({ options, name, world, folder: besideStore }) {
@@ -47,15 +52,20 @@ what the command did elsewhere is not undone.`,
       root,
       reload: {
         missing: 'the command has not succeeded with it yet',
+        forAll: options.once ?? !needsEach(options.run),
         check: () =>
           refuseUntrustedPrograms(world.files, options.run, hookEnvironment(options.passEnvironment)['HOME']),
-        async run(version, signal) {
+        async run(versions, signal) {
+          const [version] = versions;
+          const ofOne = {
+            RENEWED_LINEAGE: join(root, 'live', version.lineage),
+            RENEWED_DOMAINS: version.facts.identifiers.map(identifierKey).join(' '),
+          };
           const result = await world.processes.run({
             command,
             env: {
               ...hookEnvironment(options.passEnvironment),
-              RENEWED_LINEAGE: join(root, 'live', version.lineage),
-              RENEWED_DOMAINS: version.facts.identifiers.map(identifierKey).join(' '),
+              ...(versions.length === 1 ? ofOne : {}),
               ...options.env,
             },
             signal,

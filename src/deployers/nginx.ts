@@ -52,12 +52,13 @@ variables](../guides/deliver.md#the-environment-of-a-hook) and those of \`passEn
       root: options.path,
       reload: {
         missing: 'nginx has not been reloaded with it yet',
-        async check(version, signal) {
+        forAll: true,
+        async check([version], signal) {
           const output = await run(options.test, version, signal);
           if (output === undefined) return;
           throw fail('deploy/config-test-failed', { target, certificate: version.lineage, output });
         },
-        async run(version, signal) {
+        async run([version], signal) {
           const output = await run(options.reload, version, signal);
           if (output !== undefined) throw new Error(output);
         },

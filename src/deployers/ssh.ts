@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { createLiveDeployer, type Reload } from '../clients/folders/live-deployer.ts';
+import { createLiveDeployer, type Reload, type Versions } from '../clients/folders/live-deployer.ts';
+import { needsEach } from '../clients/folders/needs-each.ts';
 import { lastWords, targetName } from '../clients/folders/target.ts';
 import {
   createSshNodes,
@@ -15,7 +16,7 @@ import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { identifierKey } from '../core/names/identifier.ts';
 import { present } from '../core/text/present.ts';
 import { shellWord } from '../core/text/shell-word.ts';
-import { defineDeployer, duration, keyFiles, ownership, secret, wholePath, z } from '../define.ts';
+import { defineDeployer, duration, keyFiles, once, ownership, secret, wholePath, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
 
 /**
@@ -25,6 +26,8 @@ import type { Deployer, Look, VersionBundle, VersionRef } from '../ports/deploye
 const filesMs = 30_000;
 /** The time for restoring the previous files after an abort, and for running the command with them. */
 const backMs = 30_000;
+/** More time for each further certificate that shares the command: its link is switched, and its mark written. */
+const eachMs = 1_000;
 
 export default defineDeployer({
   id: 'ssh',
@@ -78,12 +81,17 @@ export default defineDeployer({
       }),
     // As for the command deployer.
     timeout: duration('How long the command may take on one node').prefault('2m'),
+    once: once(),
     concurrency: z.number().int().min(1).default(16).meta({ title: 'How many nodes at once' }),
   }),
   notes: `The certificate reaches each node as the \`files\` deployer writes it: \`<path>/live/<name>/fullchain.pem\` and
 \`privkey.pem\`, over SFTP, swapped in one step so that key and chain always match. Then \`command\` runs, in the user's
 login shell, with certbot's \`RENEWED_LINEAGE\` and \`RENEWED_DOMAINS\` in its environment. If it fails, that node goes
-back to the previous files, and the command runs again with them. The command must be repeatable.
+back to the previous files, and the command runs again with them. The command must be repeatable. If several certificates
+of a pass have this target, a command that is the same for all of them, such as \`nginx -s reload\`, runs once on each node
+for all of them, without these two variables. A command that mentions \`RENEWED_LINEAGE\` or \`RENEWED_DOMAINS\`, or names
+a program outside of \`/bin\`, \`/sbin\`, \`/usr/bin\` and \`/usr/sbin\` by its path, runs for each certificate. \`once\`
+decides otherwise.
 
 All nodes are worked on side by side, and each has its own state. If one is down, the others get the certificate; the
 error names those that lack it, and \`certfleet renew\` tries only these again. A node that has the version is left alone
@@ -100,15 +108,18 @@ The private key of the certificate is never part of a command line.`,
       throw fail('config/credential-missing', { what: target, credential: 'a "privateKey" or a "password"' });
     const nodes = options.nodes.map((text) => parseNode(text, options.user));
     const { each } = createSshNodes(options, world);
+    const isForAll = options.command !== undefined && (options.once ?? !needsEach(options.command));
     const onlyFiles = { timeoutMs: Math.min(filesMs, options.timeout), graceMs: 0 };
-    const withCommand = { timeoutMs: options.timeout, graceMs: backMs };
+    const withCommand = (versions: readonly VersionRef[]) => {
+      return { timeoutMs: options.timeout + (versions.length - 1) * eachMs, graceMs: backMs };
+    };
 
     /** Creates a deployer for one node, on one connection. */
     function deployerOn({ node, connection, files, calm }: OnNode): Deployer {
       const { command } = options;
-      const run = async (version: VersionBundle, signal: AbortSignal): Promise<SshResult> => {
+      const run = async (versions: Versions, signal: AbortSignal): Promise<SshResult> => {
         try {
-          return await connection.run(commandLine(command ?? '', options.path, version), signal);
+          return await connection.run(commandLine(command ?? '', options.path, versions), signal);
         } catch (error) {
           if (!signal.aborted || signal.reason?.name !== 'TimeoutError') throw error;
           throw new Error(`the command took longer than ${secondsOf(options.timeout)} and was ended`, { cause: error });
@@ -116,13 +127,14 @@ The private key of the certificate is never part of a command line.`,
       };
       const reload: Reload = {
         missing: 'the command has not succeeded with it yet',
-        async run(version, signal) {
-          const result = await run(version, signal);
+        forAll: isForAll,
+        async run(versions, signal) {
+          const result = await run(versions, signal);
           if (result.status !== 0)
-            throw new Error(`the command ended with ${result.status}: ${lastWords(result, version.keyPem)}`);
+            throw new Error(`the command ended with ${result.status}: ${lastWords(result, versions[0].keyPem)}`);
         },
-        async back(version) {
-          const { status } = await run(version, calm);
+        async back(versions) {
+          const { status } = await run(versions, calm);
           // The output may contain the previous key, which is unknown here.
           if (status !== 0) throw new Error(`it ended with ${status}`);
         },
@@ -176,6 +188,28 @@ The private key of the certificate is never part of a command line.`,
       return { to: (all ? results : lacking).map(({ node }) => node), failed };
     }
 
+    /** Runs the command once on each node. What a node refuses stays in `staged`, for `activate`. */
+    async function activateTogether(versions: readonly VersionBundle[], signal: AbortSignal) {
+      const known = versions.filter((version) => staged.has(keyOf(version)));
+      const stagedFor = (version: VersionRef): Staged => staged.get(keyOf(version)) ?? { to: [], failed: {} };
+      const lackedBy = (node: SshNode) => known.filter((version) => stagedFor(version).to.includes(node));
+      const to = nodes.filter((node) => lackedBy(node).length > 0);
+      const results = await each(to, withCommand(known), signal, async (on, signal) => {
+        await deployerOn(on).activateTogether?.(lackedBy(on.node), signal);
+      });
+      const refused = results.filter(({ error }) => error !== undefined).map(({ node }) => node);
+      for (const version of known) {
+        const { to, failed } = stagedFor(version);
+        staged.set(keyOf(version), { to: to.filter((node) => refused.includes(node)), failed });
+      }
+      const used = known.filter((version) => {
+        const { to, failed } = stagedFor(version);
+        return to.length === 0 && Object.keys(failed).length === 0;
+      });
+      for (const version of used) staged.delete(keyOf(version));
+      return used;
+    }
+
     return {
       type: 'ssh',
       scope: 'fleet',
@@ -198,11 +232,13 @@ The private key of the certificate is never part of a command line.`,
       async activate(version, _staged, note, signal) {
         const { to, failed } = staged.get(keyOf(version)) ?? (await stageAll(version, signal));
         staged.delete(keyOf(version));
-        const results = await each(to, withCommand, signal, (on, signal) =>
+        const results = await each(to, withCommand([version]), signal, (on, signal) =>
           deployerOn(on).activate(version, null, note, signal),
         );
         throwIfMissing(version, results, failed);
       },
+
+      ...present({ activateTogether: isForAll ? activateTogether : undefined }),
 
       async retire(old, _receipt, signal) {
         const results = await each(nodes, onlyFiles, signal, async (on, signal) =>
@@ -225,12 +261,14 @@ type Failures = Readonly<Record<string, string>>;
  * Returns the command line. env(1) sets the variables, because servers refuse most variables that a client sends, and
  * `exec` leaves no shell behind. Any login shell accepts this.
  */
-function commandLine(command: string | readonly string[], path: string, version: VersionBundle): string {
+function commandLine(command: string | readonly string[], path: string, versions: Versions): string {
   const words = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
-  const variables = [
-    `RENEWED_LINEAGE=${shellWord(join(path, 'live', version.lineage))}`,
-    `RENEWED_DOMAINS=${shellWord(version.facts.identifiers.map(identifierKey).join(' '))}`,
+  const [{ lineage, facts }, ...others] = versions;
+  const ofOne = [
+    `RENEWED_LINEAGE=${shellWord(join(path, 'live', lineage))}`,
+    `RENEWED_DOMAINS=${shellWord(facts.identifiers.map(identifierKey).join(' '))}`,
   ];
+  const variables = others.length === 0 ? ofOne : [];
   return `exec env ${[...variables, ...words.map(shellWord)].join(' ')} </dev/null`;
 }
 

@@ -64,6 +64,12 @@ export interface Deployer {
    */
   activate(version: VersionBundle, staged: Json, note: Note, signal: AbortSignal): Promise<void>;
   /**
+   * Makes staged versions of several lineages the versions in use, with one reload for all. Resolves with those that are
+   * in use now. The engine calls `activate` for each of the others, which says why. As with `activate`, the old versions
+   * of the others stay in use. Only for a target without receipts and without a `resource`.
+   */
+  activateTogether?(versions: readonly VersionBundle[], signal: AbortSignal): Promise<readonly VersionRef[]>;
+  /**
    * Removes what only older versions need. Called once every target has the new version; a sweep repeats what failed.
    *
    * - Without a receipt, `old` is the version before the new one: it stays, because the engine may go back to it.

@@ -81,6 +81,25 @@ test('the command gets certbot’s variables, its own, the listed ones, and no o
   ]);
 });
 
+test('a command that is the same for all certificates runs once for several, without the variables of one', async () => {
+  const path = await temporaryFolder('command');
+  const log = join(path, 'ran');
+  const run = `env | grep -c RENEWED >> ${log}; true`;
+  const all = [await make(), await versions.make('mail', ['mail.example.test'])];
+  const deployer = open({ path, run });
+  for (const version of all) await deployer.stage(version, note, signal);
+  expect(await deployer.activateTogether?.(all, signal)).toHaveLength(2);
+  expect(await readFile(log, 'utf8')).toBe('0\n');
+  for (const version of all) expect((await open({ path, run }).look(version, signal)).state).toBe('current');
+  await deploy(deployer, all[0]!);
+  expect(await readFile(log, 'utf8')).toBe('0\n2\n');
+
+  const isShared = (options: Record<string, unknown>) => open({ path, ...options }).activateTogether !== undefined;
+  expect(isShared({ run: hook })).toBe(false);
+  expect(isShared({ run: hook, once: true })).toBe(true);
+  expect(isShared({ run: 'systemctl reload postfix', once: false })).toBe(false);
+});
+
 test('a secret that the settings of the certificate read from a variable does not reach the command', async () => {
   const path = await temporaryFolder('command');
   vi.stubEnv('TSIG_OF_THIS_TEST', Buffer.from('hush hush hush hush hush hush').toString('base64'));

@@ -103,6 +103,41 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     expect((await bench.connect().look(old, signal)).state).toBe('current');
   });
 
+  test('three certificates share a reload; if the test fails for one, all have their previous files', async () => {
+    const bench = await start();
+    const names = ['www', 'mail', 'shop'];
+    const makeAll = () => Promise.all(names.map((name) => versions.make(name, [`${name}.example.test`])));
+    await bench.server.configure(
+      names.map((name) => ({ serverName: `${name}.example.test`, certificate: join(bench.path, 'live', name) })),
+    );
+    const log = join(bench.path, '../reloads');
+    const reload = ['/bin/sh', '-c', `echo reload >> ${log}; exec "$@"`, 'sh', ...bench.server.reloadCommand];
+    const deployer = bench.connect({ reload });
+    const together = async (all: readonly VersionBundle[]) => {
+      for (const version of all) await deployer.stage(version, note, signal);
+      return (await deployer.activateTogether?.(all, signal))?.map(({ id }) => id);
+    };
+    const states = async (all: readonly VersionBundle[]) =>
+      (await Promise.all(all.map((version) => bench.connect().look(version, signal)))).map(({ state }) => state);
+
+    const [old, young] = [await makeAll(), await makeAll()];
+    expect(await together(old)).toEqual(old.map(({ id }) => id));
+    expect(await readFile(log, 'utf8')).toBe('reload\n');
+    expect(await states(old)).toEqual(['current', 'current', 'current']);
+
+    const [www, mail, shop] = young as [VersionBundle, VersionBundle, VersionBundle];
+    const bad = { ...mail, keyPem: www.keyPem };
+    await expect(together([www, bad, shop])).rejects.toMatchObject({ code: 'deploy/config-test-failed' });
+    expect(await states(old)).toEqual(['current', 'current', 'current']);
+    expect((await bench.server.test()).code).toBe(0);
+    expect(await readFile(log, 'utf8')).toBe('reload\n');
+
+    expect(await together(young)).toHaveLength(3);
+    expect(await states(young)).toEqual(['current', 'current', 'current']);
+    expect(await states(old)).toEqual(['stale', 'stale', 'stale']);
+    expect(await bench.served(www.facts.fingerprint)).toBe(www.facts.fingerprint);
+  });
+
   test('not one handshake fails while certificates change', async () => {
     const bench = await start();
     const deployer = bench.connect();

@@ -162,6 +162,44 @@ openssl x509 -noout -fingerprint -sha256 -in "$RENEWED_LINEAGE/fullchain.pem" | 
     expect(await fine.ran()).toEqual([old.id, young.id]);
   });
 
+  test('two certificates share the command: a node that is down or refuses them stays for `activate`', async () => {
+    const nodes = [await startNode(), await startNode(), await startNode()] as const;
+    const [fine, bad, down] = nodes;
+    // Fails on one node while it has this version of one certificate.
+    const shared =
+      'cd "$NODE"; echo reload >> ran; ! [ -e broken ] || ! grep -qF "$(cat broken)" certs/live/www/cert.pem';
+    const deployer = await connect(nodes, { command: shared });
+    const pairs = [
+      [await make(), await make('mail')],
+      [await make(), await make('mail')],
+    ] as const;
+    const together = async (all: readonly VersionBundle[]) => {
+      for (const version of all) await deployer.stage(version, note, signal);
+      return (await deployer.activateTogether?.(all, signal))?.map(({ id }) => id);
+    };
+    const [[, oldMail], [www, mail]] = pairs;
+    expect(await together(pairs[0])).toEqual(pairs[0].map(({ id }) => id));
+    for (const node of nodes) expect(await node.ran()).toEqual(['reload']);
+
+    await down.server.stop();
+    await writeFile(join(bad.folder, 'broken'), www.certPem.split('\n')[5] ?? '');
+    expect(await together(pairs[1])).toEqual([]);
+    expect([await inUse(fine, 'mail'), await inUse(bad, 'mail')]).toEqual([
+      mail.facts.fingerprint,
+      oldMail.facts.fingerprint,
+    ]);
+    // Once with the new files, once with the previous ones.
+    expect([(await fine.ran()).length, (await bad.ran()).length]).toEqual([2, 3]);
+    const failed: string[] = [];
+    for (const version of pairs[1]) failed.push(await messageOf(deployer.activate(version, null, note, signal)));
+    const gone = `127.0.0.1:${down.port} (connection refused)`;
+    expect(failed[0]).toContain('www is missing on 2 of the 3 nodes');
+    expect(failed[0]).toMatch(/the command ended with 1: it printed nothing/);
+    expect(failed[1]).toContain(`mail is missing on 1 of the 3 nodes of the deployer "web" (ssh): ${gone}`);
+    expect((await fine.ran()).length).toBe(2);
+    expect(await inUse(bad, 'mail')).toBe(mail.facts.fingerprint);
+  });
+
   /** A deployer, the version in use, and a second version. */
   async function prepared(options: { config?: string; extra?: Record<string, unknown> } = {}) {
     const node = await startNode(options.config);

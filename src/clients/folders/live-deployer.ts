@@ -4,16 +4,21 @@ import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import { createLiveFolder, type LiveFolder, type LiveFolderOptions } from './live-folder.ts';
 import { onTarget, targetName } from './target.ts';
 
-/** How a program that reads a live folder loads a new version: through a hook, or through nginx's test and reload. */
+/** Versions of different lineages that a program loads at once; usually one. */
+export type Versions = readonly [VersionBundle, ...VersionBundle[]];
+
+/** How a program that reads a live folder loads new versions: through a hook, or through nginx's test and reload. */
 export interface Reload {
   /** The detail that `look` returns while the files are in place but the program has not loaded them. */
   readonly missing: string;
-  /** Resolves if the program would accept the new version. After a failure, the program has not seen the version. */
-  check?(version: VersionBundle, signal: AbortSignal): Promise<void>;
+  /** Whether one run loads the versions of several lineages. */
+  readonly forAll: boolean;
+  /** Resolves if the program would accept the new versions. After a failure, the program has not seen them. */
+  check?(versions: Versions, signal: AbortSignal): Promise<void>;
   /** Makes the program read the files. After a failure, the program may or may not have read them. */
-  run(version: VersionBundle, signal: AbortSignal): Promise<void>;
+  run(versions: Versions, signal: AbortSignal): Promise<void>;
   /** Makes the program read the previous files again after `run` has failed. Omitted if that is not needed. */
-  back?(version: VersionBundle): Promise<void>;
+  back?(versions: Versions): Promise<void>;
   /** Whether to keep a first version although `run` failed, because the program may need the files to start. */
   readonly keepFirst?: boolean;
 }
@@ -56,49 +61,75 @@ export function createLiveDeployer({ type, name, reload, runsAfter, ...options }
       }),
     activate: (version, _staged, _note, signal) =>
       onTarget(target, version.lineage, signal, () =>
-        reload ? activate(folder, reload, version, signal) : folder.use(version.lineage, version.id),
+        reload ? activate(folder, reload, [version], signal) : folder.use(version.lineage, version.id),
       ),
+    ...present({
+      activateTogether: reload?.forAll
+        ? async ([first, ...others]: readonly VersionBundle[], signal: AbortSignal) => {
+            if (!first) return [];
+            const all: Versions = [first, ...others];
+            await onTarget(target, first.lineage, signal, () => activate(folder, reload, all, signal));
+            return all;
+          }
+        : undefined,
+    }),
     retire: (old, _receipt, signal) => onTarget(target, old.lineage, signal, () => folder.retire(old)),
   };
 }
 
 /**
- * Marks `trying`, swaps the link, checks, reloads, and marks `done`. A kill anywhere in between leaves `live/` whole,
- * and the mark makes the next attempt reload again. The mark also records what to go back to, which the link no longer
- * shows.
+ * Marks `trying`, swaps the links, checks, reloads, and marks `done`. A kill anywhere in between leaves each `live/`
+ * whole, and the mark makes the next attempt reload again. The mark also records what to go back to, which the link no
+ * longer shows.
  */
-async function activate(
-  folder: LiveFolder,
-  reload: Reload,
-  version: VersionBundle,
-  signal: AbortSignal,
-): Promise<void> {
-  const { lineage, id } = version;
-  const mark = await folder.mark(lineage);
-  const before = mark.trying === undefined ? await folder.inUse(lineage) : mark.before;
-  const goBack = () => folder.use(lineage, before);
-  const done = mark.done === undefined ? {} : { done: mark.done };
-  await folder.setMark(lineage, { ...done, trying: id, ...present({ before }) });
-  await folder.use(lineage, id);
+async function activate(folder: LiveFolder, reload: Reload, versions: Versions, signal: AbortSignal): Promise<void> {
+  const all = await forEach(versions, async (version) => {
+    const { lineage, id } = version;
+    const mark = await folder.mark(lineage);
+    const before = mark.trying === undefined ? await folder.inUse(lineage) : mark.before;
+    return { version, lineage, id, mark, before };
+  });
+  await forEach(all, async ({ lineage, id, mark, before }) => {
+    const done = mark.done === undefined ? {} : { done: mark.done };
+    await folder.setMark(lineage, { ...done, trying: id, ...present({ before }) });
+    await folder.use(lineage, id);
+  });
+  const goBack = () => forEach(all, ({ lineage, before }) => folder.use(lineage, before));
   try {
-    await reload.check?.(version, signal);
+    await reload.check?.(versions, signal);
   } catch (error) {
     await goBack();
-    // Restore the mark, too: it records whether the reload of the earlier version failed.
-    await folder.setMark(lineage, mark);
+    // Restore the marks, too: they record whether the reload of the earlier versions failed.
+    await forEach(all, ({ lineage, mark }) => folder.setMark(lineage, mark));
     throw error;
   }
   try {
-    await reload.run(version, signal);
+    await reload.run(versions, signal);
   } catch (error) {
-    if (before === undefined && reload.keepFirst) await folder.setMark(lineage, { trying: id, before: id });
+    const [{ lineage, id }] = all;
+    const isFirst = all.length === 1 && all[0].before === undefined;
+    if (isFirst && reload.keepFirst) await folder.setMark(lineage, { trying: id, before: id });
     else await goBack();
-    if (before === undefined || !reload.back) throw error;
-    await reload.back(version).catch((second: unknown) => {
+    const [first, ...others] = all.filter(({ before }) => before !== undefined);
+    if (!first || !reload.back) throw error;
+    await reload.back([first.version, ...others.map(({ version }) => version)]).catch((second: unknown) => {
       throw new Error(`${reasonOf(error)}; and with the previous version again: ${reasonOf(second)}`, { cause: error });
     });
-    await folder.setMark(lineage, { done: before });
+    await forEach([first, ...others], ({ lineage, before }) => folder.setMark(lineage, present({ done: before })));
     throw error;
   }
-  await folder.setMark(lineage, { done: id });
+  await forEach(all, ({ lineage, id }) => folder.setMark(lineage, { done: id }));
+}
+
+type ForEach<T, R> = { readonly [K in keyof T]: R };
+
+/** Works on all at once, and throws the first failure after the last one has ended. */
+async function forEach<T extends readonly unknown[], R>(
+  all: T,
+  work: (one: T[number]) => Promise<R>,
+): Promise<ForEach<T, R>> {
+  const settled = await Promise.allSettled(all.map(work));
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+  return settled.map((one) => (one as PromiseFulfilledResult<R>).value) as unknown as ForEach<T, R>;
 }

@@ -65,12 +65,14 @@ export function callsTo(run: Run, version: VersionBundle, { target, deployer }: 
   const activate = (locked: Holding['effect'], until: AbortSignal, staged: Json) =>
     effect(locked, until, () => deployer.activate(bundle, staged, noteBefore(until), until));
   const { concurrent, resource, uploads } = deployer;
+  const turn = { key, lock: resource, concurrent };
   return {
+    key,
+    bundle,
     look: () => within((until) => deployer.look(bundle, until), Math.min(lastLookMs, deployDeadlineMs)),
     leftMs: () => leftMs,
     /** @param again even if the target has the version */
     async deliver(again: boolean): Promise<void> {
-      const turn = { key, lock: resource, concurrent };
       if (uploads !== undefined) {
         const staged = await inTurn<Json>(
           engine,
@@ -86,6 +88,23 @@ export function callsTo(run: Run, version: VersionBundle, { target, deployer }: 
       };
       return inTurn(engine, turn, (locked) => within((until) => steps(locked, until)), signal);
     },
+    /**
+     * Stages the version, and resolves with its receipt. Does nothing if the target has the version.
+     *
+     * @param again even if the target has the version
+     */
+    async stage(again: boolean): Promise<{ readonly receipt: Json } | undefined> {
+      const steps = async (locked: Holding['effect'], until: AbortSignal) => {
+        if (!again && (await deployer.look(bundle, until)).state === 'current') return undefined;
+        return { receipt: await stage(locked, until) };
+      };
+      return inTurn(engine, turn, (locked) => within((until) => steps(locked, until)), signal);
+    },
+    activate: (receipt: Json): Promise<void> =>
+      inTurn(engine, turn, (locked) => within((until) => activate(locked, until, receipt)), signal),
+    /** Changes the target for several certificates. The caller proves their leases. */
+    change: <T>(work: (until: AbortSignal) => Promise<T>): Promise<T> =>
+      inTurn(engine, turn, () => within(work), signal),
   };
 }
 

@@ -8,11 +8,14 @@ import type { Look, VersionBundle } from '../../ports/deployer.ts';
 import { nameOf, type Run } from '../run/run.ts';
 import { waitFor } from '../run/wait.ts';
 import { callsTo, type Destination } from './calls-to-target.ts';
+import { shareReload } from './shared-reload.ts';
 
 /** How to deliver, and what the document says about the target. */
 interface Facts extends Destination {
   /** Deliver even if the target has the version. A target that rolls versions out is asked first all the same. */
   readonly again: boolean;
+  /** Do not wait for other certificates, to share a reload with them. */
+  readonly alone: boolean;
   readonly before: Deployment | undefined;
 }
 
@@ -33,7 +36,9 @@ export async function carry(run: Run, version: VersionBundle, facts: Facts): Pro
 }
 
 async function carryAtOnce(run: Run, version: VersionBundle, facts: Facts): Promise<DeliveryResult> {
-  await callsTo(run, version, facts).deliver(facts.again);
+  const { again, alone, deployer } = facts;
+  if (deployer.activateTogether && !alone) await shareReload(run, version, facts);
+  else await callsTo(run, version, facts).deliver(again);
   return {};
 }
 

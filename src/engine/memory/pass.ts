@@ -2,6 +2,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { type CaOfPass, createCaOfPass } from './ca-of-pass.ts';
 import { type HooksOfPass, newHooksOfPass } from './hooks-of-pass.ts';
 import type { Memory } from './memory.ts';
+import { createReloads, type Reloads } from './reloads.ts';
 
 /**
  * What one pass has done and found out. It ends with the pass: the next one runs hooks again, and checks again which
@@ -17,16 +18,23 @@ export interface Pass {
    * within the next hour.
    */
   readonly hung: Map<string, number>;
+  /** The certificates that wait to share a reload. */
+  readonly reloads: Reloads;
   /** By directory URL: whether the CA is down, and how many certificates may be worked on. */
   readonly cas: (directory: string) => CaOfPass;
 }
 
-export function newPass(id: string, clock: Pick<Clock, 'monotonicMs'>, { paces }: Pick<Memory, 'paces'>): Pass {
+export function newPass(
+  id: string,
+  clock: Pick<Clock, 'monotonicMs' | 'sleep'>,
+  { paces }: Pick<Memory, 'paces'>,
+): Pass {
   const cas = new Map<string, CaOfPass>();
   return {
     id,
     hooks: newHooksOfPass(),
     hung: new Map(),
+    reloads: createReloads(clock),
     cas(directory) {
       const ca = cas.get(directory) ?? createCaOfPass(clock, paces(directory));
       cas.set(directory, ca);

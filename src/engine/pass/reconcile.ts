@@ -5,7 +5,9 @@ import { leftOf, type Outcome, outcomeOfPlan } from '../../core/plan/outcome.ts'
 import { planLineage } from '../../core/plan/plan.ts';
 import { aroundOrder, countPreHooks, mergeHooks } from '../../core/spec/hooks.ts';
 import type { Hooks } from '../../core/spec/spec.ts';
+import { targetNames } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
+import { turnOf } from '../delivery/calls-to-target.ts';
 import { driftedTargets, targetsToLookAt } from '../delivery/places-of-idle.ts';
 import type { Done } from '../delivery/sweep-report.ts';
 import { type Engine, report } from '../engine.ts';
@@ -232,8 +234,19 @@ const phaseOf = (job: Job): number => countPreHooks(hooksIn(job));
 
 const atItsCa = (engine: Engine, { wanted }: Job) => {
   const { directory } = wanted.issuer.settings;
-  const { lanes, onGrowth } = engine.pass.cas(directory);
-  return { group: directory, limit: lanes, onGrowth };
+  const { cas, reloads } = engine.pass;
+  const { lanes, onGrowth } = cas(directory);
+  return {
+    group: directory,
+    // A certificate that waits for others needs no lane; the others may need it.
+    limit: () => lanes() + reloads.waiting(directory),
+    onGrowth(run: () => void) {
+      const forget = [onGrowth(run), reloads.onWait(run)];
+      return () => {
+        for (const one of forget) one();
+      };
+    },
+  };
 };
 
 /** Returns the outcome of a certificate that needs no work, or whose document cannot be read; otherwise undefined. */
@@ -283,9 +296,19 @@ const failedBy = (certificate: string, error: CertfleetError): Outcome => ({
 /** Returns a function that tries a job once; it resolves with `Busy` while another process works on the certificate. */
 function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Outcome | Busy> {
   let visit: ReturnType<typeof newVisit> | undefined;
+  const { name } = job.wanted;
+  const { reloads } = engine.pass;
   return async (signal) => {
-    visit ??= newVisit(engine, { ...job, ...(await credentialsOf(engine, job, signal)) });
-    return issue(engine, visit, signal);
+    reloads.expect(
+      name,
+      targetNames(job.wanted).map((target) => turnOf(engine, job.wanted, target)),
+    );
+    try {
+      visit ??= newVisit(engine, { ...job, ...(await credentialsOf(engine, job, signal)) });
+      return await issue(engine, visit, signal);
+    } finally {
+      reloads.expect(name, []);
+    }
   };
 }
 

@@ -16,6 +16,7 @@ import { deployHookTarget } from '../../../core/spec/hooks.ts';
 import { targetNames, targetOf, targetsAndEndpoints } from '../../../core/spec/spec-parts.ts';
 import { present } from '../../../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../../../ports/deployer.ts';
+import { turnOf } from '../../delivery/calls-to-target.ts';
 import { carry, targetError } from '../../delivery/deliver-to-target.ts';
 import { retire } from '../../delivery/retire.ts';
 import { report } from '../../engine.ts';
@@ -40,6 +41,8 @@ interface Delivery {
   readonly bundle: VersionBundle;
   /** Deliver even to targets that already have the version. */
   readonly again: boolean;
+  /** Do not wait for other certificates, to share a reload with them. */
+  readonly alone: boolean;
   readonly results: Map<string, DeliveryResult>;
 }
 
@@ -81,7 +84,9 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   );
   const targets = all.filter((target) => !isLeft(target));
   const paused = lacking.filter((target) => !toTry.includes(target) && !targets.includes(target));
-  const delivery: Delivery = { run, version, bundle, again, results: new Map() };
+  const delivery: Delivery = { run, version, bundle, again, alone: false, results: new Map() };
+  const turns = targets.map((target) => turnOf(engine, wanted, target));
+  engine.pass.reloads.expect(wanted.name, turns);
   await deliver(delivery, targets);
   const wayBack = wanted.endpoints.length > 0 ? await wayBackOf(run) : undefined;
   const rollOut = rollOutOf(delivery);
@@ -127,28 +132,40 @@ async function deliver(delivery: Delivery, targets: readonly string[]): Promise<
   const { run, results } = delivery;
   const { engine, job } = run;
   const connected = new Map<string, Deployer>();
+  const done = (target: string) =>
+    engine.pass.reloads.expectNoMore(job.wanted.name, turnOf(engine, job.wanted, target));
   await together(
     targets.map(async (target) => {
       try {
         connected.set(target, await engine.connect.deployer(job.wanted, target));
       } catch (error) {
         results.set(target, { error: targetError(run, target, error) });
+        done(target);
       }
     }),
   );
   const all = [...connected];
   const carriers = all.filter(([, deployer]) => !deployer.runsAfter);
-  await together(carriers.map(async ([target, deployer]) => deliverTo(delivery, target, deployer)));
-  for (const [target, deployer] of all) if (deployer.runsAfter) await runAfter(delivery, target, deployer);
+  await together(
+    carriers.map(async ([target, deployer]) => {
+      await deliverTo(delivery, target, deployer);
+      done(target);
+    }),
+  );
+  for (const [target, deployer] of all) {
+    if (!deployer.runsAfter) continue;
+    await runAfter(delivery, target, deployer);
+    done(target);
+  }
 }
 
 async function deliverTo(delivery: Delivery, target: string, deployer: Deployer): Promise<void> {
-  const { run, version, bundle } = delivery;
+  const { run, version, bundle, alone } = delivery;
   const before = run.holding.lineage.deployments[target];
   // The last delivery of this version did not succeed: stage and activate it again.
   const isPending = before?.state === 'pending' && before.version === version.id;
   const again = delivery.again || isPending || isOtherCommand(run, target, deployer);
-  delivery.results.set(target, await carry(run, bundle, { target, deployer, again, before }));
+  delivery.results.set(target, await carry(run, bundle, { target, deployer, again, alone, before }));
 }
 
 /**
@@ -177,7 +194,8 @@ async function runAfter(delivery: Delivery, target: string, deployer: Deployer):
   const hasNews = isOther || having.some((other) => results.has(other) || before?.took?.[other] !== version.id);
   let took = before?.took;
   if (hasNews || (delivery.again && having.length > 0)) {
-    const { error } = await carry(run, delivery.bundle, { target, deployer, again: true, before });
+    const { alone, bundle } = delivery;
+    const { error } = await carry(run, bundle, { target, deployer, again: true, alone, before });
     if (error) {
       // Drop the stored versions, so that the command runs again in any case.
       results.set(target, { error });
@@ -303,7 +321,7 @@ async function goBack(
   targets: readonly string[],
   broken: readonly EndpointVerdict[],
 ): Promise<void> {
-  const back: Delivery = { ...delivery, ...wayBack, again: true, results: new Map() };
+  const back: Delivery = { ...delivery, ...wayBack, again: true, alone: true, results: new Map() };
   await deliver(back, targets);
   const endpoint = broken.map((verdict) => `${verdict.endpoint} (${verdict.words})`).join(', ');
   for (const target of targets) {
