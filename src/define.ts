@@ -286,7 +286,11 @@ export interface SolverContext<Options> extends AdapterContext<Options> {
   readonly storeId: string;
   /** The responder of a listen address. All solvers of a process that name it share one. */
   responder(
-    options: { readonly listen: string; readonly fallback?: string | undefined },
+    options: {
+      readonly listen: string;
+      readonly fallback?: string | undefined;
+      readonly healthCheck?: string | undefined;
+    },
     create: CreateResponder,
   ): Responder;
   /** The same for TLS-ALPN-01. */
@@ -295,7 +299,11 @@ export interface SolverContext<Options> extends AdapterContext<Options> {
 
 /** `createResponder` of `src/responder/`, which only solvers that need a port load. */
 export type CreateResponder = (
-  options: { readonly listen: string; readonly fallback?: { readonly host: string; readonly port: number } },
+  options: {
+    readonly listen: string;
+    readonly fallback?: { readonly host: string; readonly port: number };
+    readonly healthCheck?: string;
+  },
   parts: { readonly world: World; readonly store: Store },
 ) => Responder;
 

@@ -6,6 +6,7 @@ import { refuseUntrustedPrograms } from '../clients/hook-programs.ts';
 import { eachAdapter } from '../config/adapters/each-adapter.ts';
 import type { Environment } from '../config/options/secret-references.ts';
 import { createBoundedMap } from '../core/async/bounded-map.ts';
+import { usualCheckPath } from '../core/ca/challenge-path.ts';
 import { parseHostPort } from '../core/names/host-port.ts';
 import { canonical } from '../core/spec/same-spec.ts';
 import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
@@ -75,10 +76,10 @@ export function createConnections(context: ConnectContext): ComposedConnections 
   const sharedAlpnResponder = createShared<AlpnResponder>();
 
   const responders: Pick<SolverContext<unknown>, 'responder' | 'alpnResponder'> = {
-    responder({ listen, fallback }, create) {
+    responder({ listen, fallback, healthCheck = usualCheckPath }, create) {
       const to = fallback === undefined ? undefined : parseHostPort(fallback);
-      const make = () => create({ listen, ...present({ fallback: to }) }, { world, store });
-      return sharedResponder(canonical([listen, fallback ?? null]), make);
+      const make = () => create({ listen, healthCheck, ...present({ fallback: to }) }, { world, store });
+      return sharedResponder(canonical([listen, fallback ?? null, healthCheck]), make);
     },
     alpnResponder: (listen, create) => sharedAlpnResponder(listen, () => create({ listen }, { world, store, pki })),
   };

@@ -530,6 +530,8 @@ export const registry: Registry = {
       options: [
         {"name":"listen","title":"Address and port to listen on","secret":false,"required":false},
         {"name":"shared","title":"Write each token into the store, so that responders on other nodes answer too","secret":false,"required":false},
+        {"name":"healthCheck","title":"The path that the health check of a load balancer asks","secret":false,"required":false},
+        {"name":"timeout","title":"How long a load balancer may take until its health check has noticed the responder","secret":false,"required":false},
       ],
       load: async () => (await import('../solvers/http01-responder.ts')).default,
     },

@@ -32,6 +32,11 @@ export interface Solver {
    * takes effect everywhere only after a while.
    */
   readonly settleMs?: number;
+  /**
+   * How long a balancer on the public path may take to notice the responder, in ms; 6 s by default. Until then, its 502,
+   * 503 and 504 prove nothing.
+   */
+  readonly noticedMs?: number;
   /** What `prepare` creates stays until the challenges are removed, so a run that resumes an order prepares again. */
   readonly stays?: true;
   /**
@@ -164,6 +169,8 @@ export interface DescribedPath {
   readonly handshake?: (identifier: Identifier) => string;
   /** Reports whether the balancer reaches the responder, in its own words; returns at once. */
   healthy?(signal: AbortSignal): Promise<Readiness>;
+  /** As in {@link Solver}. */
+  readonly noticedMs?: number;
   /** The balancer's public addresses, which may be private in a test or a private cloud. */
   readonly addresses?: readonly string[];
 }
@@ -176,4 +183,6 @@ export interface Probe {
   readonly body: string;
   /** What to do if it is not answered, if leading the path to the solver is not enough. */
   readonly advice?: string;
+  /** What a balancer's health check may ask of the responder: `GET or HEAD / on the port 30080 of the node`. */
+  readonly healthCheck?: string;
 }

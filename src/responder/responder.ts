@@ -1,3 +1,4 @@
+import { usualCheckPath } from '../core/ca/challenge-path.ts';
 import { fail } from '../core/errors/errors.ts';
 import { type ListenAddress, parseListenAddress } from '../core/names/listen-address.ts';
 import { isToken } from '../core/text/encoding.ts';
@@ -27,6 +28,8 @@ export interface ResponderOptions {
   readonly listen: string;
   /** The server to ask for tokens of other ACME clients. */
   readonly fallback?: { readonly host: string; readonly port: number } | undefined;
+  /** The path of a balancer's health check; `/` by default. */
+  readonly healthCheck?: string | undefined;
 }
 
 /** Creates the responder for one listen address of this process. */
@@ -35,6 +38,7 @@ export function createResponder(
   { world, store }: { readonly world: World; readonly store: Store },
 ): Responder {
   const at = parseListenAddress(options.listen) as ListenAddress; // refined above
+  const { healthCheck = usualCheckPath } = options;
   const tokens = new Map<string, Known>();
   const documents = createTokenDocuments(store, world.clock);
   // Reads the store even if this process shares nothing, because another process may rely on this one's port.
@@ -48,6 +52,7 @@ export function createResponder(
       proof,
       log: world.log,
       fallback: options.fallback && createFallback(options.fallback, world),
+      healthCheck,
     }).listen,
     neighbour,
     what: 'HTTP-01',
@@ -66,7 +71,8 @@ export function createResponder(
       await claim.holdPatiently(signal);
       const challenge = newChallenge(world.random);
       const body = (await proof()).byPath(challenge);
-      return { path: `${healthPath}-${challenge}`, body, shownPath: healthPath };
+      const asks = `GET or HEAD ${healthCheck} on the port ${at.port} of the node`;
+      return { path: `${healthPath}-${challenge}`, body, shownPath: healthPath, healthCheck: asks };
     },
 
     async answer(challenge, { shared }, signal) {

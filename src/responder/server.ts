@@ -34,6 +34,8 @@ export interface ChallengeServerOptions {
   readonly lookup: (token: string) => string | undefined | Promise<string | undefined>;
   /** Called for a path below the challenge path whose token is unknown, on behalf of another ACME client. */
   readonly fallback?: ((host: string, path: string) => Promise<FallbackAnswer | undefined>) | undefined;
+  /** The path of a balancer's health check that was set up by hand, which gets a 200 in addition to certfleet's own. */
+  readonly healthCheck?: string | undefined;
   /** Answers challenges. A rejection becomes a 503. */
   readonly proof: () => Promise<StoreProof>;
   readonly log?: Log;
@@ -77,9 +79,15 @@ interface Connection {
 
 /**
  * Creates the HTTP server for HTTP-01 challenges (RFC 8555 §8.3). Serves only tokens and health checks below
- * `/.well-known/acme-challenge/`.
+ * `/.well-known/acme-challenge/`, and the one path of `healthCheck`.
  */
-export function createChallengeServer({ lookup, fallback, proof, log }: ChallengeServerOptions): ChallengeServer {
+export function createChallengeServer({
+  lookup,
+  fallback,
+  healthCheck,
+  proof,
+  log,
+}: ChallengeServerOptions): ChallengeServer {
   const answerFound = (request: IncomingMessage, found: string | undefined): Answer | Promise<Answer> => {
     if (found === undefined) return answerOfOthers(request);
     log?.debug(`the responder answered a challenge to ${request.socket.remoteAddress ?? 'an unknown address'}`);
@@ -102,8 +110,10 @@ export function createChallengeServer({ lookup, fallback, proof, log }: Challeng
     if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod;
     // Bodies are not read, and a body that two parsers measure differently enables request smuggling.
     if (hasBody(request)) return bodyRefused;
+    const path = pathIn(request.url ?? '');
+    if (path === healthPath || path === healthCheckPath || path === healthCheck)
+      return { status: 200, body: healthAnswer };
     const name = nameIn(request.url ?? '');
-    if (name === '_health' || `${challengePath}${name}` === healthCheckPath) return { status: 200, body: healthAnswer };
     const [, about, challenge = ''] = /^_(health|port)-(.+)$/.exec(name) ?? [];
     if (about !== undefined && challengeForm.test(challenge)) {
       const { localAddress: address, localPort: port } = request.socket;
@@ -219,10 +229,15 @@ function silentLongest(connections: ReadonlyMap<Socket, Connection>): Socket | u
  * 9112 §3.2.2). Ignores a query, because some redirects add one.
  */
 export function nameIn(target: string): string {
+  const path = pathIn(target);
+  return path.startsWith(challengePath) ? path.slice(challengePath.length) : '';
+}
+
+/** Returns the path of a request without its query. */
+function pathIn(target: string): string {
   const path = target.startsWith('/') ? target : target.replace(/^http:\/\/[^/?#]*/i, '');
-  if (!path.startsWith(challengePath)) return '';
   const query = path.indexOf('?');
-  return path.slice(challengePath.length, query < 0 ? undefined : query);
+  return query < 0 ? path : path.slice(0, query);
 }
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>

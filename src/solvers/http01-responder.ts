@@ -1,5 +1,6 @@
+import { usualCheckPath } from '../core/ca/challenge-path.ts';
 import { parseListenAddress } from '../core/names/listen-address.ts';
-import { defineSolver, z } from '../define.ts';
+import { defineSolver, duration, z } from '../define.ts';
 import type { Solver } from '../ports/solver.ts';
 import { createResponder } from '../responder/responder.ts';
 
@@ -19,7 +20,9 @@ export default defineSolver({
     'Ports below 1024 need root or CAP_NET_BIND_SERVICE. `0.0.0.0` is IPv4 only; `[::]:80` (or just `80`) listens on',
     'both families. Any user of the machine may take a port from 1024 on while no order needs it, and get certificates for',
     'your names if the CA’s requests lead there: if you do not trust all users, choose a port below 1024. The server',
-    'answers only below `/.well-known/acme-challenge/`; `_health` there is for health checks.',
+    'answers only below `/.well-known/acme-challenge/`, where `health` and `_health` are for health checks, and 200 to',
+    'GET and HEAD of the path `healthCheck`. It listens only while an order needs it, so a balancer whose health check',
+    'it answers needs a moment: until `timeout`, certfleet takes its 502, 503 and 504 as “not yet”.',
   ].join('\n'),
   options: z.object({
     listen: z
@@ -36,20 +39,29 @@ export default defineSolver({
       .boolean()
       .default(true)
       .meta({ title: 'Write each token into the store, so that responders on other nodes answer too' }),
+    healthCheck: z
+      .string()
+      .regex(/^\/[!-"$->@-~]*$/, { error: 'expected a path without a query, like / or /healthz' })
+      .default(usualCheckPath)
+      .meta({ title: 'The path that the health check of a load balancer asks', examples: ['/', '/healthz'] }),
+    timeout: duration('How long a load balancer may take until its health check has noticed the responder').prefault(
+      '1m',
+    ),
   }),
 
-  connect({ options: { listen, shared }, responder: responderAt }): Solver {
-    const responder = responderAt({ listen }, createResponder);
+  connect({ options: { listen, shared, healthCheck, timeout: noticedMs }, responder: responderAt }): Solver {
+    const responder = responderAt({ listen, healthCheck }, createResponder);
     return {
       type: 'http01-responder',
       answers: ['http-01'],
       readyBudgetMs: responder.patienceMs,
+      noticedMs,
       // There is nothing to withdraw, because the socket closes with the process.
       prepare: async (_lineage, _identifiers, signal) => ({ probe: await responder.probe(signal) }),
       describePath: async (_identifier, signal) => {
         const probe = await responder.probe(signal);
         const finding = `a responder of this store answers at ${responder.address}`;
-        return { hops: [{ at: 'responder', state: 'well', finding }], probe };
+        return { hops: [{ at: 'responder', state: 'well', finding }], probe, noticedMs };
       },
       present: (challenge, _note, signal) => responder.answer(challenge, { shared }, signal),
       ready: (challenge, _receipt, signal) => responder.ready(challenge, signal),

@@ -60,6 +60,24 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
     expect(callsOf(cluster)).toBeLessThanOrEqual(16);
   });
 
+  it('a rule and a group made by hand work: the responder answers the health check, and is waited for', async () => {
+    const cluster = await clusterOfTest({ byHand: true, checkPath: '/', clb: { secondMs: 500 } });
+    const before = cluster.clb.snapshot();
+    const solver = { type: 'http01-responder', balancer: undefined };
+    const { run } = await home(cluster, { solver });
+    const issued = await run(['issue']);
+    succeeded(issued);
+    expect(cluster.clb.snapshot()).toEqual(before);
+    expect(callsOf(cluster)).toBe(0);
+
+    const wrong = await home(cluster, { solver: { ...solver, healthCheck: '/elsewhere', timeout: '1s' } });
+    const failed = await wrong.run(['issue']);
+    expect(failed.status).toBe(3);
+    const said = stderrOf(failed).replaceAll(/\s+/g, ' ');
+    expect(said).toContain('503 (no healthy backend: health check of the load balancer)');
+    expect(said).toMatch(/Let the health check of the load balancer ask GET or HEAD \/elsewhere on the port \d+ of the node/);
+  });
+
   const clusters = [
     ['the host has rules of its own', { rules: [{ name: 'shop', domain: 'abc.example.test', url: '/shop' }] }],
     ['a wildcard captures the host', { rules: [{ name: 'all', domain: '*.example.test' }] }],

@@ -96,6 +96,21 @@ describe('what it answers', () => {
     expect(answer).toMatch(/\r\ncontent-type: text\/plain/i);
   });
 
+  test.each([
+    ['GET', '/up', 200],
+    ['HEAD', '/up', 200],
+    ['GET', '/up?from=slb', 200],
+    ['GET', 'http://a.example/up', 200],
+    ['POST', '/up', 405],
+    ['GET', '/', 404],
+    ['GET', '/upward', 404],
+    ['GET', '//up', 404],
+    ['GET', '/.well-known/acme-challenge/up', 404],
+  ])('a health check that was set up by hand: %s %s is %i', async (method, target, status) => {
+    const answer = await send(await start({ healthCheck: '/up' }), get(target).replace('GET', method));
+    expect(statusOf(answer)).toBe(status);
+  });
+
   test('a challenge: the proof for its purpose and for the address and port of the connection', async () => {
     const server = await start();
     const challenge = `${'Ab-_'.repeat(10)}xyz`;

@@ -1,4 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
+import { challengePath } from '../../src/core/ca/challenge-path.ts';
 import { type AlibabaClb, type AlibabaClbOptions, startAlibabaClb } from './alibaba-clb.ts';
 import { type Node, startNodes } from './alibaba-world.ts';
 import { type Bind, startBind } from './bind.ts';
@@ -27,6 +28,10 @@ export interface ClusterOptions {
   readonly pebble?: PebbleOptions;
   /** Changes of the fake: what it leaves open, how slow it is. */
   readonly clb?: Partial<AlibabaClbOptions>;
+  /** A rule and a group for the challenge path on the responder's port of the first node, as a person makes them. */
+  readonly byHand?: true;
+  /** The path that the listener's health check asks; rules that are there before have this check, too. */
+  readonly checkPath?: string;
   /** Rules that are there before. */
   readonly rules?: readonly { readonly name: string; readonly domain?: string; readonly url?: string }[];
   /** An HTTPS listener on port 443, with a certificate for these names that was uploaded by hand. */
@@ -52,12 +57,14 @@ export interface CloudBalancer {
 }
 
 export async function startBalancer(
-  options: Pick<ClusterOptions, 'clb' | 'rules' | 'https' | 'redirect'> = {},
+  options: Pick<ClusterOptions, 'clb' | 'rules' | 'byHand' | 'checkPath' | 'https' | 'redirect'> = {},
 ): Promise<CloudBalancer> {
   const [nodes, responderPort] = await Promise.all([startNodes(3), freePort()]);
   const servers = nodes.map((_, index) => `i-node${index + 1}`);
   const web = servers.map((server, index) => ({ server, port: nodes[index]!.port }));
-  const check = { enabled: true, uri: '/up', interval: 1, healthy: 2, unhealthy: 2 };
+  const check = { enabled: true, uri: options.checkPath ?? '/up', interval: 1, healthy: 2, unhealthy: 2 };
+  const challenges = { name: 'challenges', servers: [{ server: servers[0]!, port: responderPort }] };
+  const byHandRule = { name: 'acme', url: challengePath, port: 80, group: challenges.name };
   const byHand = options.https && { name: 'by-hand', ...(await makeCertificate(options.https)) };
   const httpsPort = options.redirect ? await freePort() : 443;
   const onHttps = { port: httpsPort, ...(options.redirect ? { bindPort: httpsPort } : {}) };
@@ -68,14 +75,17 @@ export async function startBalancer(
     loadBalancers: [
       {
         id: balancerId,
-        groups: [{ name: 'web', servers: web }],
+        groups: [{ name: 'web', servers: web }, ...(options.byHand ? [challenges] : [])],
         listeners: [
           { protocol: 'http', port: 80, group: 'web', check, ...(options.redirect ? { forwardPort: httpsPort } : {}) },
           ...(byHand
             ? ([{ protocol: 'https', group: 'web', check, certificate: byHand.name, ...onHttps }] as const)
             : []),
         ],
-        rules: (options.rules ?? []).map((rule) => ({ ...rule, port: 80, group: 'web' })),
+        rules: [
+          ...(options.rules ?? []).map((rule) => ({ ...rule, port: 80, group: 'web' })),
+          ...(options.byHand ? [byHandRule] : []),
+        ],
       },
     ],
     secondMs: 50,

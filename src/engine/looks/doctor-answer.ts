@@ -15,8 +15,8 @@ import { lookAtHandshake } from './handshake.ts';
 const getMs = 5_000;
 /** The number of redirects that Let's Encrypt follows. */
 const redirectLimit = 10;
-/** The time until a load balancer's health check has seen the responder, which has just started. */
-const servedMs = 6_000;
+/** The usual time until a load balancer's health check has seen the responder, which has just started. */
+const usualNoticedMs = 6_000;
 /** The path that is requested if nothing leads to certfleet now. It has no character that a balancer forbids. */
 const plainPath = `${challengePath}certfleet-doctor`;
 
@@ -29,6 +29,8 @@ export interface AnswerLook {
   readonly probe: Probe | undefined;
   /** The responder may have just started, so a balancer may not have noticed it yet. */
   readonly isYoung: boolean;
+  /** How long it may take to notice it. */
+  readonly noticedMs: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -81,7 +83,7 @@ export async function lookAtAnswerOverTls(
 async function request(engine: Ports, look: AnswerLook, address: string): Promise<PathAnswer> {
   let answer = await follow(engine, look, address);
   if (!look.probe || !look.isYoung) return answer;
-  const budget = { budgetMs: servedMs, firstMs: 500, mostMs: 1_000, signal: look.signal };
+  const budget = { budgetMs: look.noticedMs ?? usualNoticedMs, firstMs: 500, mostMs: 1_000, signal: look.signal };
   const isDown = () => answer.kind === 'answer' && [502, 503, 504].includes(answer.status);
   let isFirst = true;
   await waitFor<true>(engine.clock, budget, async () => {

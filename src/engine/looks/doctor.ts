@@ -99,6 +99,7 @@ async function draw(
     own: path.addresses ?? [],
     probe: path.probe,
     isYoung: health.every(({ state }) => state === 'well'),
+    noticedMs: path.noticedMs,
     signal,
   });
   return [name.hop, ...path.hops, ...health, ...answers];

@@ -10,12 +10,13 @@ import {
 import { happenedWithin } from '../../core/lineage/stored-time.ts';
 import { baseName, type Identifier, isWildcard } from '../../core/names/identifier.ts';
 import type { PreflightSettings } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { Deadline } from '../../ports/clock.ts';
 import type { Prepared, Solver, SolverAccount, SolverChallenge } from '../../ports/solver.ts';
 import type { Engine, Looks } from '../engine.ts';
 import type { Finding } from './finding.ts';
 import { lookAtHandshake } from './handshake.ts';
-import { lookAtPath, lookUntilServed } from './request-path.ts';
+import { lookAtPath, lookUntilServed, type PathFinding } from './request-path.ts';
 
 /** How long all checks together may take: a firewall that drops packets must not delay the order for long. */
 const budgetMs = 10_000;
@@ -39,8 +40,9 @@ export async function preflightBeforeOrder(
   const looks = engine.connect.looks(subject.settings);
   // Something prepared earlier has settled.
   const settleMs = again ? 0 : (subject.solver.settleMs ?? 0);
+  const { noticedMs } = subject.solver;
   const deadline = engine.clock.deadline(budgetMs, signal);
-  const pathDeadline = engine.clock.deadline(budgetMs + settleMs, signal);
+  const pathDeadline = engine.clock.deadline(budgetMs + Math.max(settleMs, noticedMs ?? 0), signal);
   try {
     const found = await Promise.all(
       subject.identifiers.flatMap((identifier) => [
@@ -49,7 +51,7 @@ export async function preflightBeforeOrder(
         probe
           ? lookUntilServed(
               { engine, settings: subject.settings, identifier, expected: probe, deadline: pathDeadline },
-              settleMs,
+              { settleMs, ...present({ noticedMs }) },
             )
           : handshake
             ? lookAtHandshake({
@@ -78,7 +80,7 @@ export async function preflightAnswer(
     keyAuthorization,
   }: Pick<SolverChallenge, 'type' | 'identifier' | 'token' | 'keyAuthorization'>,
   signal: AbortSignal,
-): Promise<Finding> {
+): Promise<PathFinding> {
   const deadline = engine.clock.deadline(budgetMs, signal);
   const look = { engine, settings, identifier, deadline };
   try {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { present } from '../../core/text/present.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import type { AddressFinding, Engine } from '../engine.ts';
-import { lookAtPath } from './request-path.ts';
+import { lookAtPath, lookUntilServed } from './request-path.ts';
 
 const identifier = { type: 'dns', value: 'www.example.test' } as const;
 const expected = { path: '/.well-known/acme-challenge/x', body: 'right' };
@@ -22,6 +23,34 @@ function look(
   const settings = { resolvers: [], http01Port: 80 } as never;
   return lookAtPath({ engine, settings, identifier, expected, deadline });
 }
+describe('the wait for a load balancer’s health check', () => {
+  /** Looks until the backend, healthy after 40 s, is noticed. */
+  async function wait(noticedMs?: number) {
+    const clock = fakeClock(undefined, { auto: true });
+    const found = { verdict: 'found', ipv4: ['198.51.100.1'], ipv6: [], finding: 'it has' } as const;
+    const engine = {
+      ...{ clock, connect: { looks: () => ({ asTheCa: true, addresses: async () => found }) } },
+      vantage: { get: async () => (clock.monotonicMs() < 40_000 ? { status: 503, body: '' } : right()) },
+    } as unknown as Engine;
+    const settings = { resolvers: [], http01Port: 80 } as never;
+    const probe = { ...expected, healthCheck: 'GET /up' };
+    const look = { engine, settings, identifier, expected: probe, deadline: clock.deadline(70_000) };
+    return lookUntilServed(look, { ...present({ noticedMs }) });
+  }
+
+  it('lasts as long as the solver says', async () => {
+    expect(await wait(60_000)).toMatchObject({ verdict: 'pass' });
+  });
+
+  it('ends with the check and what it may ask', async () => {
+    expect(await wait()).toMatchObject({
+      verdict: 'no',
+      finding: expect.stringContaining('returns status 503 (no healthy backend: health check of the load balancer)'),
+      advice: expect.stringContaining('ask GET /up,'),
+    });
+  });
+});
+
 const wrong = () => ({ status: 404, body: '' });
 const right = () => ({ status: 200, body: 'right' });
 

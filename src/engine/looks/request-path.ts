@@ -3,9 +3,8 @@ import { remoteText } from '../../core/errors/remote-text.ts';
 import { isForbiddenAddress, isPublicAddress } from '../../core/names/address.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
 import type { PreflightSettings } from '../../core/spec/spec.ts';
-import { present } from '../../core/text/present.ts';
 import type { Deadline } from '../../ports/clock.ts';
-import type { Probe } from '../../ports/solver.ts';
+import type { Probe, Solver } from '../../ports/solver.ts';
 import type { Engine } from '../engine.ts';
 import { waitFor } from '../run/wait.ts';
 import type { Finding } from './finding.ts';
@@ -15,7 +14,7 @@ import type { Finding } from './finding.ts';
  */
 const getMs = 3_000;
 /** Load balancers check their servers every 2 to 5 s (HAProxy, nginx), and some need two good checks. */
-const servedMs = 6_000;
+const usualNoticedMs = 6_000;
 const gatewayStatuses: readonly number[] = [502, 503, 504];
 /** The number of redirects that Let's Encrypt follows. */
 const redirectLimit = 10;
@@ -24,17 +23,22 @@ const mostOrigin = 270;
 
 /**
  * Requests the probe by the public path. A load balancer returns 502, 503 or 504 until its health check has seen the
- * responder, which has just started, so these prove nothing before {@link servedMs} have passed. No wrong answer proves
+ * responder, which has just started, so these prove nothing before `noticedMs` have passed. No wrong answer proves
  * anything for `settleMs`, because a rule that was just added may not be in effect everywhere.
  */
-export async function lookUntilServed(look: PathLook, settleMs = 0): Promise<Finding> {
+export async function lookUntilServed(
+  look: PathLook,
+  { settleMs = 0, noticedMs = usualNoticedMs }: Pick<Solver, 'settleMs' | 'noticedMs'>,
+): Promise<Finding> {
   const { clock } = look.engine;
   const { signal } = look.deadline;
+  const sinceMs = clock.monotonicMs();
   let found: PathFinding | undefined;
-  const budgetMs = Math.max(servedMs, settleMs);
+  const budgetMs = Math.max(noticedMs, settleMs);
   await waitFor<true>(clock, { budgetMs, firstMs: 50, mostMs: 500, signal }, async () => {
     found = await lookAtPath(look);
-    const isYoung = found.noBackend || (settleMs > 0 && found.isWrong);
+    const isSettling = clock.monotonicMs() - sinceMs <= settleMs;
+    const isYoung = found.noBackend || (isSettling && settleMs > 0 && found.isWrong);
     return isYoung ? { reason: found.finding } : { done: true };
   }).catch(() => undefined); // out of time: the last result counts
   const { noBackend: _told, isWrong: _wrong, ...finding } = found ?? (await lookAtPath(look));
@@ -107,7 +111,18 @@ export async function lookAtAddresses(
   }
 }
 
-export type Answer = Pick<PathFinding, 'verdict' | 'finding' | 'noBackend' | 'isWrong'>;
+export type Answer = Pick<PathFinding, 'verdict' | 'finding' | 'noBackend' | 'isWrong'> & {
+  /** What to do about this answer, in place of the general advice. */
+  readonly advice?: string;
+};
+
+/** Explains the answer of a balancer that has no server for the path. */
+function noBackendAt(status: number, { healthCheck }: Probe): Partial<Answer> {
+  if (!gatewayStatuses.includes(status)) return {};
+  if (healthCheck === undefined) return { noBackend: true };
+  const advice = `Let the health check of the load balancer ask ${healthCheck}, which answers while certfleet waits, and open that port for it. If the check needs longer, raise \`timeout\` of the solver.`;
+  return { noBackend: true, advice };
+}
 
 async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean): Promise<Answer> {
   const { engine, settings, expected, deadline } = look;
@@ -136,12 +151,14 @@ async function lookAtAddress(look: PathLook, address: string, asTheCa: boolean):
       }
       if (answer.status === 200 && answer.body.trimEnd() === expected.body)
         return { verdict: 'pass', finding: `${address} gives the right answer` };
+      const isDown = gatewayStatuses.includes(answer.status);
       const wrong = answer.status === 200 ? 'a different body' : `status ${answer.status}`;
+      const why = isDown ? ' (no healthy backend: health check of the load balancer)' : '';
       return {
         verdict: proof,
-        finding: `http://${host}${expected.shownPath ?? expected.path} at ${address} returns ${wrong}`,
+        finding: `http://${host}${expected.shownPath ?? expected.path} at ${address} returns ${wrong}${why}`,
         isWrong: true,
-        ...present({ noBackend: gatewayStatuses.includes(answer.status) ? true : undefined }),
+        ...noBackendAt(answer.status, expected),
       };
     }
     return { verdict: proof, finding: `${address} redirects more than ${redirectLimit} times` };

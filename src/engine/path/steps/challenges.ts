@@ -14,9 +14,9 @@ import { shortList } from '../../../core/text/short-list.ts';
 import type { Authorization, Order, Problem } from '../../../ports/issuer.ts';
 import type { PersistTerms, Solver } from '../../../ports/solver.ts';
 import { report } from '../../engine.ts';
-import type { Finding } from '../../looks/finding.ts';
 import { preflightAnswer } from '../../looks/preflight.ts';
 import { weigh } from '../../looks/preflight-verdict.ts';
+import type { PathFinding } from '../../looks/request-path.ts';
 import { ask } from '../../run/ask.ts';
 import { announce, nameOf, type OrderRun, type Part } from '../../run/run.ts';
 import { solverChallenge } from '../../run/solver-challenge.ts';
@@ -228,12 +228,15 @@ async function untilReady(run: OrderRun, presented: Presented): Promise<void> {
   if ('timedOut' in waited) throw notReady(solver, presented, { seconds: budgetMs / 1000, reason: waited.timedOut });
   if (isOverDns(type) || learned.overruled) return;
   const patienceMs = Math.max(answerBudgetMs, solver.settleMs ?? 0);
-  const times = { budgetMs: patienceMs, firstMs: 50, mostMs: 1_000, signal };
-  const looked = await waitFor<Finding>(engine.clock, times, async () => {
+  const endMs = engine.clock.monotonicMs() + patienceMs;
+  const times = { budgetMs: Math.max(patienceMs, solver.noticedMs ?? 0), firstMs: 50, mostMs: 1_000, signal };
+  const looked = await waitFor<PathFinding>(engine.clock, times, async () => {
     const seen = await preflightAnswer(engine, spec.preflight, subject, signal);
-    return seen.verdict === 'no' ? { reason: `${identifier}: ${seen.finding}`, seen } : { done: seen };
+    const mayPass = seen.noBackend || engine.clock.monotonicMs() < endMs;
+    return seen.verdict === 'no' && mayPass ? { reason: `${identifier}: ${seen.finding}`, seen } : { done: seen };
   });
-  if ('timedOut' in looked && looked.seen) await weigh(run, [looked.seen]);
+  const seen = 'timedOut' in looked ? looked.seen : looked.value;
+  if (seen?.verdict === 'no') await weigh(run, [seen]);
 }
 
 function notReady(
