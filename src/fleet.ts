@@ -21,6 +21,7 @@ import { type LostObject, type LostRemoval, type LostReport, sweepLost } from '.
 import { inPass } from './engine/engine.ts';
 import type { CaaReport } from './engine/looks/caa-report.ts';
 import type { DrawnPath } from './engine/looks/doctor.ts';
+import type { DrawnTarget } from './engine/looks/targets.ts';
 import type { RevokedVersion } from './engine/pass/revocations.ts';
 import { sweep } from './engine/pass/sweep.ts';
 import { accountsOf, changeAccount, dependentsOf } from './fleet/accounts.ts';
@@ -43,6 +44,7 @@ export type {
   ChangedAccount,
   Directory,
   DrawnPath,
+  DrawnTarget,
   LineageStatus,
   LostObject,
   LostRemoval,
@@ -85,9 +87,10 @@ export interface Fleet {
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
   /**
    * Draws the CA's path to the answer for each identifier of the named certificates, declared or stored: which address,
-   * rule and server. Changes nothing, but listens on the responder's port. Fails with `lineage/not-found`.
+   * rule and server. Also describes the targets that can say before an order whether they have room. Changes nothing, but
+   * listens on the responder's port. Fails with `lineage/not-found`.
    */
-  doctor(names: readonly string[], signal: AbortSignal): Promise<readonly DrawnPath[]>;
+  doctor(names: readonly string[], signal: AbortSignal): Promise<Drawn>;
   /**
    * Returns the CAA records that pin certificates' names to their account and challenges, and the records that exist in
    * the DNS. Fails with `lineage/not-found`, `acme/…`.
@@ -272,6 +275,12 @@ export interface DeleteRequest {
 export interface Deleted extends Forgotten {
   /** The configuration still declares it, so `renew` will order it again. */
   readonly isDeclared: boolean;
+}
+
+/** What `doctor` draws. */
+export interface Drawn {
+  readonly paths: readonly DrawnPath[];
+  readonly targets: readonly DrawnTarget[];
 }
 
 export type SweepReport = Swept;

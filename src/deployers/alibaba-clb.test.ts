@@ -60,7 +60,7 @@ const deploy = async (deployer: Deployer, one: VersionBundle) => {
 const failure = (promise: Promise<unknown>) =>
   promise.then(
     () => expect.fail('it should have failed'),
-    (error: unknown) => error as { code: string; message: string },
+    (error: unknown) => error as { code: string; message: string; hint: string },
   );
 const stateOf = async (deployer: Deployer, one: VersionBundle) => (await deployer.look(one, signal)).state;
 const isAction = (action: string) => ({
@@ -137,6 +137,53 @@ describe('alibaba-clb', () => {
     const message = new RegExp(text.source.replace('REQUEST', clb.refusedId()));
     expect(error).toMatchObject({ code: 'deploy/target-failed', message: expect.stringMatching(message) });
     expect(served(clb)).toEqual(shown);
+  });
+
+  it.each<[string, object, RegExp | string]>([
+    ['room', {}, '1 of 3 domain extensions'],
+    ['the default certificate takes it', { names: ['www.example.test'] }, 'it needs 0 and 1 more'],
+    ['a quota that was raised', { extensions: 3, options: { extensionQuota: 10 } }, '3 of 10 domain extensions'],
+    [
+      'no room for an extension',
+      { extensions: 3 },
+      /uses 3 of 3 domain extensions, and needs 1 more for new\.test.*these names.*: shop\.test, new\.test\./,
+    ],
+    ['no room for a certificate', { options: { certificateQuota: 1 } }, /cn-test holds 1 of 1 certificates/],
+  ])('counts before an order: %s', async (_what, given, words) => {
+    const {
+      names = ['shop.test'],
+      extensions = 1,
+      options = {},
+    } = given as {
+      readonly names?: readonly string[];
+      readonly extensions?: number;
+      readonly options?: object;
+    };
+    const { clb, deployer } = bench({ names, options });
+    for (let at = 0; at < extensions; at++) extend(clb, `x${at}.test`);
+    const shown = served(clb);
+    const wanted = { lineage: 'new', names: names[0] === 'shop.test' ? ['new.test'] : names };
+    const checked = deployer.check!(wanted, signal);
+    if (typeof words === 'string') expect(await checked).toContain(words);
+    else {
+      const { code, message, hint } = await failure(checked);
+      expect(code).toBe('balancer/no-room');
+      expect(`${message} ${hint}`).toMatch(words);
+    }
+    expect(served(clb)).toEqual(shown);
+  });
+
+  it('counts what other orders of the process will need, until they are delivered', async () => {
+    const { clb, deployer } = bench({ names: ['shop.test'] });
+    for (const domain of ['x.test', 'y.test']) extend(clb, domain);
+    const first = version(['a.test'], 'a');
+    const asks = (name: string) => deployer.check!({ lineage: name, names: [`${name}.test`] }, signal);
+    await asks('a');
+    await asks('a');
+    expect((await failure(asks('b'))).message).toContain('uses 3 of 3');
+    await deploy(deployer, first);
+    const { message, hint } = await failure(asks('b'));
+    expect([message, hint].join(' ')).toMatch(/uses 3 of 3 .*: shop\.test, a\.test, b\.test\./);
   });
 
   it('puts back what it changed before a failure', async () => {

@@ -9,6 +9,7 @@ import {
   upload,
   uploadOf,
 } from '../clients/alibaba/clb-certificates.ts';
+import { type Promised, type Room, roomFor } from '../clients/alibaba/clb-room.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { isRefusal, readString, refusalOf } from '../clients/http/json-api.ts';
 import { LookAgain } from '../clients/http/look-again.ts';
@@ -16,7 +17,7 @@ import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Fields, Json } from '../core/text/json.ts';
 import { defineDeployer, z } from '../define.ts';
-import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
+import type { Deployer, Look, VersionBundle, WantedRoom } from '../ports/deployer.ts';
 
 export default defineDeployer({
   id: 'alibaba-clb',
@@ -44,11 +45,23 @@ export default defineDeployer({
         title: 'The names that this listener serves, if not all of the certificate',
         examples: [['www.example.com']],
       }),
+    extensionQuota: z
+      .number()
+      .int()
+      .min(0)
+      .default(3)
+      .meta({ title: 'How many domain extensions a listener may have: raise it together with the quota' }),
+    certificateQuota: z
+      .number()
+      .int()
+      .min(1)
+      .default(100)
+      .meta({ title: 'How many certificates the region may hold: raise it together with the quota' }),
   }),
   notes: `Uploads the certificate to the region of the load balancer, and puts it on the HTTPS listener. The default
 certificate is replaced only if the new one covers every name that it covered; otherwise each name gets a domain
 extension. A listener has room for 3 extensions (the quota can be raised), and only guaranteed-performance instances have
-them. Some documents say that an extension needs a forwarding rule for the same domain: if the old certificate is still
+them. What does not fit is found before the order. Some documents say that an extension needs a forwarding rule for the same domain: if the old certificate is still
 served, add one.
 
 The load balancer takes RSA keys with 2048 or 4096 bits and ECDSA keys; certfleet converts them to the form that it
@@ -136,6 +149,36 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
         defaultCovers: binding.default === undefined ? [] : standard?.names,
         defaultIsOlder: standard?.lineage === version.lineage && markIn(standard.name)?.owner === owner,
       });
+    }
+
+    /** What the certificates that are being ordered will need, so that together they do not exceed a quota. */
+    const promised = new Map<string, Promised & { readonly untilMs: number }>();
+
+    async function roomOf({ lineage, names }: WantedRoom, signal: AbortSignal): Promise<Room> {
+      const binding = await readBinding(signal);
+      const all = await readCertificates(clb, signal);
+      const standard = all.find(({ id }) => id === binding.default);
+      const plan = planBinding(binding, {
+        certificate: '',
+        covers: names,
+        serves: options.names ?? names,
+        mode: options.mode,
+        defaultCovers: binding.default === undefined ? [] : standard?.names,
+        defaultIsOlder: standard?.lineage === lineage && markIn(standard.name)?.owner === owner,
+      });
+      const isOwn = (id: string) => all.some((one) => one.id === id && markIn(one.name)?.owner === owner);
+      const ours = binding.extensions.filter(({ certificate }) => isOwn(certificate)).map(({ domain }) => domain);
+      const nowMs = clock.monotonicMs();
+      const others = [...promised].filter(([of, { untilMs }]) => of !== lineage && untilMs > nowMs);
+      const coming = others.flatMap(([, { domains }]) => domains);
+      const together = [...(standard?.names ?? []), ...ours, ...coming, ...names];
+      const occupied = {
+        binding,
+        certificates: { held: all.length, superseded: superseded(all, { owner, now: clock.now() }).length },
+        promised: others.map(([, needs]) => needs),
+      };
+      const quotas = { extensions: options.extensionQuota, certificates: options.certificateQuota };
+      return roomFor(plan, occupied, { quotas, place, region, together: [...new Set(together)] });
     }
 
     const isOurs = ({ name, lineage }: ServerCertificate, of: string): boolean =>
@@ -242,6 +285,14 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
       scope: 'fleet',
       resource: `alibaba-clb ${loadBalancer}`,
 
+      async check(wanted, signal) {
+        const { words, full, needs } = await clb.untilKnown(() => roomOf(wanted, signal), signal);
+        const certificate = wanted.lineage;
+        if (full) throw fail('balancer/no-room', { target, certificate, ...full });
+        promised.set(certificate, { ...needs, untilMs: clock.monotonicMs() + promisedMs });
+        return words;
+      },
+
       look: (version, signal) =>
         onClb(version.lineage, signal, async (): Promise<Look> => {
           const binding = await readBinding(signal);
@@ -267,6 +318,8 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
           const known = uploadOf(all, version, owner);
           const certificate = known?.id ?? (await send(version, all, signal));
           const receipt = { certificate };
+          const needs = promised.get(version.lineage);
+          if (needs) promised.set(version.lineage, { ...needs, uploads: 0 });
           await note(receipt);
           return receipt;
         }),
@@ -294,6 +347,8 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
               throw fail('deploy/target-failed', { target, certificate: version.lineage, reason }, { cause });
             });
             throw error;
+          } finally {
+            promised.delete(version.lineage);
           }
         });
       },
@@ -329,6 +384,8 @@ interface Bind {
   readonly onChange: () => void;
 }
 
+/** How long an order may take until its certificate is delivered. */
+const promisedMs = 3_600_000;
 const visibleWithinMs = 60_000;
 const firstPauseMs = 1_000;
 const longestPauseMs = 5_000;

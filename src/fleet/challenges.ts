@@ -3,22 +3,24 @@ import { type StatelessAnswer, statelessParts } from '../core/spec/stateless.ts'
 import type { TrialReport } from '../engine/acts/dns-trial.ts';
 import type { CaaReport } from '../engine/looks/caa-report.ts';
 import type { DrawnPath } from '../engine/looks/doctor.ts';
-import type { DnsTrialRequest, StatelessRequest } from '../fleet.ts';
+import type { DrawnTarget } from '../engine/looks/targets.ts';
+import type { DnsTrialRequest, Drawn, StatelessRequest } from '../fleet.ts';
 import type { OpenFleet } from './opened.ts';
 import { forStaging } from './staging.ts';
 import { readAll } from './stored.ts';
 import { allWanted, specsOf } from './wanted.ts';
 
-export async function drawNamed(
-  fleet: OpenFleet,
-  names: readonly string[],
-  signal: AbortSignal,
-): Promise<readonly DrawnPath[]> {
+export async function drawNamed(fleet: OpenFleet, names: readonly string[], signal: AbortSignal): Promise<Drawn> {
   const { drawPaths } = await import('../engine/looks/doctor.ts');
-  const drawn: DrawnPath[] = [];
+  const { drawTargets } = await import('../engine/looks/targets.ts');
+  const paths: DrawnPath[] = [];
+  const targets: DrawnTarget[] = [];
   // Includes certificates that are no longer renewed: their names may still lead somewhere.
-  for (const spec of await specsOf(fleet, names, signal)) drawn.push(...(await drawPaths(fleet.engine, spec, signal)));
-  return drawn;
+  for (const spec of await specsOf(fleet, names, signal)) {
+    paths.push(...(await drawPaths(fleet.engine, spec, signal)));
+    targets.push(...(await drawTargets(fleet.engine, spec, signal)));
+  }
+  return { paths, targets };
 }
 
 export async function reportCaaOf(

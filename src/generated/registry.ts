@@ -666,6 +666,8 @@ export const registry: Registry = {
         {"name":"listenerPort","title":"Port of the HTTPS listener","secret":false,"required":false},
         {"name":"mode","title":"Where to put the certificate","secret":false,"required":false},
         {"name":"names","title":"The names that this listener serves, if not all of the certificate","secret":false,"required":false},
+        {"name":"extensionQuota","title":"How many domain extensions a listener may have: raise it together with the quota","secret":false,"required":false},
+        {"name":"certificateQuota","title":"How many certificates the region may hold: raise it together with the quota","secret":false,"required":false},
       ],
       load: async () => (await import('../deployers/alibaba-clb.ts')).default,
     },

@@ -44,6 +44,12 @@ export interface Deployer {
    */
   readonly settleMs?: number;
   /**
+   * Checks before an order whether the target has room for the certificate, and changes nothing. Resolves with what is
+   * used and allowed, in words. Fails with `balancer/no-room` if an order would be in vain; every other error means that
+   * it cannot tell.
+   */
+  check?(wanted: WantedRoom, signal: AbortSignal): Promise<string>;
+  /**
    * Reports whether the target has this version. `absent` means that it has none at all. The state of a target with
    * many places is `stateOfPlaces`; only one with {@link settleMs} may have places or be `changing`.
    */
@@ -86,6 +92,13 @@ export interface Deployer {
   owned?(signal: AbortSignal): Promise<readonly OwnedObject[]>;
   /** Removes one of these objects, if it still exists and nothing refers to it. */
   removeOwned?(object: OwnedObject, signal: AbortSignal): Promise<void>;
+}
+
+/** A certificate that is about to be ordered. */
+export interface WantedRoom {
+  readonly lineage: string;
+  /** Its identifiers. */
+  readonly names: readonly string[];
 }
 
 export interface Restoring {

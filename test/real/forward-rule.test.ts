@@ -75,7 +75,9 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
     expect(failed.status).toBe(3);
     const said = stderrOf(failed).replaceAll(/\s+/g, ' ');
     expect(said).toContain('503 (no healthy backend: health check of the load balancer)');
-    expect(said).toMatch(/Let the health check of the load balancer ask GET or HEAD \/elsewhere on the port \d+ of the node/);
+    expect(said).toMatch(
+      /Let the health check of the load balancer ask GET or HEAD \/elsewhere on the port \d+ of the node/,
+    );
   });
 
   const clusters = [

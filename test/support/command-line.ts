@@ -14,6 +14,7 @@ import type {
   Directory,
   DnsTrialRequest,
   DrawnPath,
+  DrawnTarget,
   Exported,
   ExportRequest,
   Fleet,
@@ -43,6 +44,7 @@ export interface FakeAnswers {
   readonly origin?: 'configuration';
   readonly status?: readonly LineageStatus[];
   readonly doctor?: readonly DrawnPath[];
+  readonly targets?: readonly DrawnTarget[];
   readonly sweep?: Partial<SweepReport>;
   readonly tryDns?: (request: DnsTrialRequest, signal: AbortSignal) => Promise<TrialReport> | TrialReport;
   readonly lost?: Partial<LostReport>;
@@ -259,7 +261,7 @@ export function commandLine(given: CommandLine = {}) {
       },
       doctor: async (names) => {
         calls.push({ doctor: names });
-        return given.fleet?.doctor ?? [];
+        return { paths: given.fleet?.doctor ?? [], targets: given.fleet?.targets ?? [] };
       },
       sweep: async () => {
         calls.push('sweep');

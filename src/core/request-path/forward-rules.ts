@@ -96,7 +96,11 @@ export function planRules(before: ListenerState, context: PlanContext): RulePlan
     }
     if (refused.has(lineage) || waiting.has(lineage)) continue;
     if (rules.length + needed.length > ours + rulesLeft) {
-      waiting.set(lineage, `the listener has no room for another rule (${listed.length} are there)`);
+      const full = `the listener has no room for another rule (${listed.length} are there)`;
+      waiting.set(
+        lineage,
+        `${full}, and ${listed.length + rulesLeft} are allowed: remove one, or have the quota raised`,
+      );
       continue;
     }
     for (const form of needed) {

@@ -24,7 +24,9 @@ export type HopPlace =
   | 'group'
   | 'responder'
   | 'health'
-  | 'answer';
+  | 'answer'
+  | 'target'
+  | 'room';
 
 export type HopReason =
   | 'hairpin-nat'

@@ -266,7 +266,11 @@ describe('a certificate that gets no rule', () => {
     cloud.rules = [{ name: 'other', host: 'other.test', action: 'forwards to rsp-web' }];
     const { solver, clock } = process(1);
     const { ready } = await prepare(solver, 'a');
-    const full = { ready: false, reason: 'the listener has no room for another rule (1 are there)' };
+    const full = {
+      ready: false,
+      reason:
+        'the listener has no room for another rule (1 are there), and 1 are allowed: remove one, or have the quota raised',
+    };
     expect(await ready!(signal)).toMatchObject(full);
     cloud.rules = [];
     const calls = cloud.calls.length;

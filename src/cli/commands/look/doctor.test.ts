@@ -21,6 +21,7 @@ const rule = {
   code: 'balancer/unsafe-rule',
   advice: 'Remove it.',
 } as const;
+const full = { at: 'room', state: 'broken', finding: '3 of 3', code: 'balancer/no-room', advice: 'Merge.' } as const;
 const answer = { at: 'answer', state: 'broken', finding: 'wrong', code: 'preflight/no', advice: 'Look.' } as const;
 describe('doctor', () => {
   it.each<Row>([
@@ -37,6 +38,16 @@ describe('doctor', () => {
         'Doctor: 1 that cannot be told from here.',
         '',
       ].join('\n'),
+    },
+    {
+      what: 'draws the targets below',
+      argv: 'doctor abc',
+      fleet: { doctor: [path(well)], targets: [{ certificate: 'abc', target: 'slb', hops: [full] }] },
+      code: 5,
+      says: [
+        '  └ ✓ name      abc.example.com has 192.0.2.1\n\nabc: delivery to slb\n  └ ✗ room      3 of 3\n',
+        'Doctor: 1 broken.',
+      ],
     },
     {
       what: 'wraps to the screen',

@@ -11,13 +11,18 @@ import { wrap } from '../../output/text.ts';
 export const doctor: Run = async (session) => {
   const names = await certificateNames(session, session.invocation.args);
   const fleet = await openAny(session, names);
-  const paths = await fleet.doctor(names, session.signal);
+  const { paths, targets } = await fleet.doctor(names, session.signal);
   for (const path of paths) session.printJson({ object: 'path', ...path });
-  const hops = paths.flatMap((path) => path.hops);
+  for (const target of targets) session.printJson({ object: 'target', ...target });
+  const all = [
+    ...paths.map((path) => ({ title: titleOf(path), hops: path.hops })),
+    ...targets.map(({ certificate, target, hops }) => ({ title: `${certificate}: delivery to ${target}`, hops })),
+  ];
+  const hops = all.flatMap((one) => one.hops);
   const code = exitCodeOfHops(hops);
-  const shown = session.quiet ? paths.filter((path) => path.hops.some(({ state }) => state === 'broken')) : paths;
+  const shown = session.quiet ? all.filter((one) => one.hops.some(({ state }) => state === 'broken')) : all;
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
-  for (const [index, path] of shown.entries()) session.printWhole(`${index > 0 ? '\n' : ''}${drawing(path, width)}`);
+  for (const [index, one] of shown.entries()) session.printWhole(`${index > 0 ? '\n' : ''}${drawing(one, width)}`);
   const [broken, unknown] = (['broken', 'cannot-tell'] as const).map(
     (state) => hops.filter((hop) => hop.state === state).length,
   );
@@ -49,8 +54,11 @@ const marks = { well: '✓', 'cannot-tell': '?', broken: '✗' } as const;
 /** The width of `responder`, the longest name of a hop. */
 const placeWidth = 9;
 
+const titleOf = ({ certificate, identifier, challenge, solver }: DrawnPath): string =>
+  `${certificate}: ${withLetters(identifier)} by ${challenge}, solver ${solver}`;
+
 /** Draws one path: a line for each hop, and advice below it. */
-function drawing({ certificate, identifier, challenge, solver, hops }: DrawnPath, width: number): string {
+function drawing({ title, hops }: { readonly title: string; readonly hops: readonly Hop[] }, width: number): string {
   const indent = ' '.repeat(placeWidth + 7);
   const room = Math.max(30, width - indent.length);
   const lines = hops.flatMap((hop, index) => {
@@ -62,7 +70,7 @@ function drawing({ certificate, identifier, challenge, solver, hops }: DrawnPath
       hop.state === 'well' ? [] : advised(hop).map((text) => `${below}→ ${wrap(text, room - 2, `${below}  `)}`);
     return [`${head}${wrap(hop.finding, room, below)}`, ...why];
   });
-  return [`${certificate}: ${withLetters(identifier)} by ${challenge}, solver ${solver}`, ...lines].join('\n');
+  return [title, ...lines].join('\n');
 }
 
 const advised = ({ advice, reason }: Hop): readonly string[] =>

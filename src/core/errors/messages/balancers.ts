@@ -45,6 +45,12 @@ export const balancers = {
     retry: 'later',
     hint: 'Remove resources that are no longer needed, or ask the provider for a higher quota.',
   },
+  'balancer/no-room': {
+    message: '{target} has no room for {certificate}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Nothing was ordered. {advice}',
+  },
   'balancer/unsafe-rule': {
     message: '{balancer}: a rule for {host} would divert other traffic of that host: {reason}',
     blame: 'config',

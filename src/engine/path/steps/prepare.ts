@@ -1,11 +1,12 @@
 import { fail } from '../../../core/errors/errors.ts';
-import { identifierKey } from '../../../core/names/identifier.ts';
+import { identifierKey, identifierSet } from '../../../core/names/identifier.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import type { Prepared } from '../../../ports/solver.ts';
 import { report } from '../../engine.ts';
 import type { Finding } from '../../looks/finding.ts';
 import { preflightBeforeOrder, saying, whyUnusable } from '../../looks/preflight.ts';
 import { weigh } from '../../looks/preflight-verdict.ts';
+import { targetsWithoutRoom } from '../../looks/targets.ts';
 import { announce, nameOf, type OrderRun, type Part, solverAccount } from '../../run/run.ts';
 import { together, waitFor } from '../../run/wait.ts';
 
@@ -19,6 +20,7 @@ const readyBudgetMs = 10 * 60_000;
 export async function prepare(run: OrderRun): Promise<void> {
   const { engine, job, holding, parts } = run;
   announce(run, 'lease', 'checking what the CA will check');
+  await checkRoom(run);
   const found = await together(parts.map((part) => lookAtPart(run, part)));
   // A first issue can wait, so a mistyped server or key is reported before it costs an order.
   const unusable = found.map(whyUnusable).find((error) => error !== undefined);
@@ -31,6 +33,21 @@ export async function prepare(run: OrderRun): Promise<void> {
     report(engine, { ...news, certificate: nameOf(run), data: { verdict, identifier } });
   }
   await weigh(run, findings);
+}
+
+/**
+ * Refuses an order for a certificate that a target has no room for. A renewal goes on, because its other targets may take
+ * the certificate.
+ */
+async function checkRoom({ engine, job, holding, signal }: OrderRun): Promise<void> {
+  const { wanted } = job;
+  const full = await targetsWithoutRoom(engine, wanted, signal);
+  const { current } = holding.lineage;
+  const renews =
+    current !== undefined && identifierSet(current.facts.identifiers) === identifierSet(wanted.identifiers);
+  if (full[0] && !renews && !job.insists) throw full[0];
+  for (const { message } of full)
+    report(engine, { level: 'warn', event: 'preflight.finding', certificate: wanted.name, message });
 }
 
 async function lookAtPart(run: OrderRun, part: Part): Promise<readonly Finding[]> {

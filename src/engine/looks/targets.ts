@@ -1,0 +1,98 @@
+import { type CertfleetError, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { failedAt, type Hop } from '../../core/request-path/hop.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+import { targetNames } from '../../core/spec/spec-parts.ts';
+import type { Deployer, WantedRoom } from '../../ports/deployer.ts';
+import type { Engine } from '../engine.ts';
+
+/** How long one target may take to say whether it has room. */
+const checkMs = 10_000;
+
+/** What a target of a certificate needs, as `certfleet doctor` shows it. */
+export interface DrawnTarget {
+  readonly certificate: string;
+  readonly target: string;
+  readonly hops: readonly Hop[];
+}
+
+const wantedIn = ({ name: lineage, identifiers }: StoredSpec): WantedRoom => ({
+  lineage,
+  names: identifiers.map(({ value }) => value),
+});
+
+/** Asks one target whether it has room for the certificate. */
+async function ask(
+  { clock }: Pick<Engine, 'clock'>,
+  deployer: Deployer,
+  spec: StoredSpec,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (!deployer.check) return undefined;
+  const deadline = clock.deadline(checkMs, signal);
+  try {
+    return await deployer.check(wantedIn(spec), deadline.signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw deadline.expired && !isFailure(error) ? new Error(`no answer within ${checkMs / 1_000} s`) : error;
+  } finally {
+    deadline.done();
+  }
+}
+
+/** Returns the refusals of the targets that have no room for the certificate. Only a refusal counts. */
+export async function targetsWithoutRoom(
+  engine: Engine,
+  spec: StoredSpec,
+  signal: AbortSignal,
+): Promise<readonly CertfleetError[]> {
+  const asked = targetNames(spec).map(async (target) => {
+    try {
+      await ask(engine, await engine.connect.deployer(spec, target), spec, signal);
+      return [];
+    } catch (error) {
+      signal.throwIfAborted();
+      return isFailure(error, 'balancer/no-room') ? [error] : [];
+    }
+  });
+  return (await Promise.all(asked)).flat();
+}
+
+/** Describes the targets that can say before an order whether they have room. */
+export async function drawTargets(
+  engine: Engine,
+  spec: StoredSpec,
+  signal: AbortSignal,
+): Promise<readonly DrawnTarget[]> {
+  const drawn = await Promise.all(
+    targetNames(spec).map(async (target) => {
+      try {
+        const deployer = await engine.connect.deployer(spec, target);
+        const hops = await hopsOf(engine, deployer, spec, signal);
+        return hops.length === 0 ? [] : [{ certificate: spec.name, target, hops }];
+      } catch (error) {
+        signal.throwIfAborted();
+        return [{ certificate: spec.name, target, hops: [failedAt('target', error)] }];
+      }
+    }),
+  );
+  return drawn.flat();
+}
+
+async function hopsOf(
+  engine: Engine,
+  deployer: Deployer,
+  spec: StoredSpec,
+  signal: AbortSignal,
+): Promise<readonly Hop[]> {
+  if (!deployer.check) return [];
+  try {
+    const finding = await ask(engine, deployer, spec, signal);
+    return [{ at: 'room', state: 'well', finding: finding ?? '' }];
+  } catch (error) {
+    signal.throwIfAborted();
+    if (isFailure(error, 'balancer/no-room')) return [{ ...failedAt('room', error), reason: 'no-room' }];
+    return isFailure(error)
+      ? [failedAt('room', error)]
+      : [{ at: 'room', state: 'cannot-tell', finding: reasonOf(error) }];
+  }
+}

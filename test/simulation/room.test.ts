@@ -1,0 +1,63 @@
+import { expect, it } from 'vitest';
+import { fail } from '../../src/core/errors/errors.ts';
+import type { Deployer } from '../../src/ports/deployer.ts';
+import { passing } from '../support/passing-time.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  issue as issueIn,
+  simulatedJob,
+  simulatedSpec,
+} from '../support/simulated-world.ts';
+
+// A target that says before the order whether it has room.
+
+const { signal } = new AbortController();
+const noRoom = fail('balancer/no-room', { target: 'slb', certificate: 'abc', reason: '3 of 3', advice: 'Merge.' });
+
+async function createWorld() {
+  const reported: string[] = [];
+  const reporter = {
+    report: ({ level, message }: { level: string; message: string }) => void reported.push(`${level} ${message}`),
+  };
+  const world = await createSimulatedWorld({ reporter });
+  const hooks = { check: async (): Promise<string> => 'room' };
+  const asked: unknown[] = [];
+  const deployer: Deployer = {
+    ...world.deployer,
+    check: (wanted) => {
+      asked.push(wanted);
+      return hooks.check();
+    },
+  };
+  const engine = world.replica(1, { deployer });
+  const issue = (job: object = {}) =>
+    passing(world.clock, issueIn(engine, { ...simulatedJob(simulatedSpec()), ...job }, signal));
+  const orders = () => world.ca.accepted('newOrder');
+  return { ...world, hooks, asked, issue, orders, reported };
+}
+
+it('orders nothing for a new certificate without room', async () => {
+  const { hooks, issue, orders, asked, readLineage } = await createWorld();
+  hooks.check = () => Promise.reject(noRoom);
+  expect(await issue()).toMatchObject({ result: 'failed', error: { code: 'balancer/no-room' } });
+  expect(orders()).toBe(0);
+  expect(asked[0]).toEqual({ lineage: 'abc', names: ['example.com'] });
+  expect((await readLineage())?.current).toBeUndefined();
+  expect(await issue({ insists: true })).toMatchObject({ result: 'issued' });
+});
+
+it('orders if the target cannot tell', async () => {
+  const { hooks, issue } = await createWorld();
+  hooks.check = () => Promise.reject(fail('balancer/unreachable', { balancer: 'slb', action: 'x', reason: 'y' }));
+  expect(await issue()).toMatchObject({ result: 'issued' });
+});
+
+it('renews with a warning', async () => {
+  const { hooks, issue, pass, reported } = await createWorld();
+  await issue();
+  hooks.check = () => Promise.reject(noRoom);
+  pass(80 * dayMs);
+  expect(await issue()).toMatchObject({ result: 'renewed' });
+  expect(reported).toContain(`warn ${noRoom.message}`);
+});
