@@ -144,7 +144,13 @@ export type Note = (receipt: Json) => Promise<void>;
 
 export type Readiness =
   | { readonly ready: true }
-  | { readonly ready: false; readonly reason: string; readonly retryAfterMs?: number };
+  | {
+      readonly ready: false;
+      readonly reason: string;
+      readonly retryAfterMs?: number;
+      /** A person may have to act, so the reason is a warning. */
+      readonly isDoubtful?: true;
+    };
 
 export interface Prepared {
   /** What to request by the public path. */

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import {
@@ -168,6 +168,47 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
     expect(await keeping.run(['renew', '--quiet'])).toMatchObject({ status: 0, stdout: '', stderr: '' });
     await cluster.clb.settled();
     expect(cluster.clb.snapshot()).toEqual(before);
+  });
+
+  it('a rule of a lost store is named at once, and removed with the configuration alone', async () => {
+    const policy: { Effect: 'Allow' | 'Deny'; Action: string; Resource: string }[] = [
+      { Effect: 'Allow', Action: 'slb:*', Resource: '*' },
+      { Effect: 'Deny', Action: 'slb:Delete*', Resource: '*' },
+    ];
+    const key = { id: 'LTAIkeeper', secret: 'keeper-secret', policy };
+    const cluster = await clusterOfTest({ clb: { keys: [accessKey, key] } });
+    const before = cluster.clb.snapshot();
+    const balancer = { accessKeyId: key.id, accessKeySecret: key.secret };
+    for (const [solver, status, says] of [
+      [
+        { timeout: '8s' },
+        5,
+        /waiting for http01-forward-rule: another installation of certfleet .*less than an hour ago/,
+      ],
+      [{ keep: true, timeout: '1h' }, 5, /another installation of certfleet .* was made less than an hour ago/],
+    ] as const) {
+      const lost = await home(cluster, { balancer, solver });
+      await lost.run(['issue']);
+      await rm(lost.store, { recursive: true });
+      const again = await lost.run(['issue']);
+      expect(again.status).toBe(status);
+      const said = stderrOf(again).replaceAll(/\s+/g, ' ');
+      expect(said).toMatch(says);
+      const [, owner] = /`certfleet sweep --lost --owner (\w{12}) --gone/.exec(said) ?? [];
+      await rm(lost.store, { recursive: true });
+      policy.splice(1);
+      const listed = await lost.run(['sweep', '--lost']);
+      succeeded(listed);
+      expect(listed.stdout).toContain(owner);
+      expect(listed.stderr).toContain('There is no store at');
+      const swept = await lost.run(['sweep', '--lost', '--owner', owner!, '--gone']);
+      succeeded(swept);
+      await cluster.clb.settled();
+      expect(cluster.clb.snapshot()).toEqual(before);
+      succeeded(await lost.run(['issue']));
+      if ('keep' in solver) await lost.run(['delete', 'abc', '--force']);
+      policy.push({ Effect: 'Deny', Action: 'slb:Delete*', Resource: '*' });
+    }
   });
 
   const limited = { id: 'LTAIlimited', secret: 'limited-secret' };

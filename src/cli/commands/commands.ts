@@ -90,19 +90,29 @@ export const commands: readonly Command[] = [
       'Removes TXT records, token files and forward rules of runs that were killed, and ends solver hooks that still run. The command of ' +
       'a deployer is not ended. Finishes their deliveries to targets that all nodes share, or that are on this machine. ' +
       '`renew` does this, too. With --lost, it lists what carries certfleet’s mark at load balancers and their ' +
-      'certificate services, and that no journal of this store knows, for instance because its store was lost.',
+      'certificate services, and that no journal of this store knows, for instance because its store was lost. That needs ' +
+      'no store: without one, it looks at the balancers and deployers of the configuration.',
     flags: [
       { flags: '--lost', description: 'list what no journal of this store knows, and remove nothing' },
       { flags: '--owner <id>', description: 'with --lost: remove what belongs to this owner' },
       {
         flags: '--older-than <duration>',
         description:
-          'with --owner: only what should have been gone for so long, such as 1d or 12h; required if the owner is another installation',
+          'with --owner: only what should have been gone for so long, such as 1d or 12h; required if the owner is another installation, unless --gone is given',
+      },
+      {
+        flags: '--gone',
+        description:
+          'with --owner: that installation no longer exists, for instance because its store was lost: remove all that it left, however young',
       },
     ],
     examples: [
       { line: 'certfleet sweep --lost', why: 'show left-overs of lost stores' },
       { line: 'certfleet sweep --lost --owner 0123456789ab --older-than 1d', why: 'remove those of one of them' },
+      {
+        line: 'certfleet sweep --lost --owner 0123456789ab --gone',
+        why: 'remove them at once, because that store was lost and no process uses it',
+      },
     ],
     load: async () => (await import('./look/sweep.ts')).sweep,
   },

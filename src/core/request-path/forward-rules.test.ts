@@ -50,7 +50,7 @@ describe('the safe form of a rule', () => {
       'waited for where another installation has it',
       'host-first',
       [rule(marked('ba9876543210'), undefined, path)],
-      { wait: expect.stringContaining('another installation') },
+      { wait: `the path ${path} of hosts without rules`, behind: marked('ba9876543210') },
     ],
     ['that of its own earlier run', 'host-first', [rule(marked(owner), undefined, path)], { form: { path } }],
     [

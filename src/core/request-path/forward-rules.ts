@@ -2,13 +2,18 @@ import type { Backend, Inspection, ListenerRule, WantedRule, WantedRules } from 
 import { challengePath } from '../ca/challenge-path.ts';
 import type { ListenerState, RuleUser, StoredGroup, StoredRule } from '../lineage/lock.ts';
 import { present } from '../text/present.ts';
+import { spanText } from '../text/span.ts';
 import { hostPatternFor } from './host-pattern.ts';
-import { markIn, nameWithMark } from './own-mark.ts';
+import { ageOf, markIn, markLifeMs, nameWithMark } from './own-mark.ts';
 
 /** A rule without its name. */
 export type RuleForm = Pick<StoredRule, 'host' | 'path' | 'answer'>;
 
-export type FormOrReason = { readonly form: RuleForm } | { readonly refused: string } | { readonly wait: string };
+export type FormOrReason =
+  | { readonly form: RuleForm }
+  | { readonly refused: string }
+  /** What another installation's rule has, and the name of that rule. */
+  | { readonly wait: string; readonly behind: string };
 
 /**
  * Returns the rule that sends a host's `path` to the responder without taking other traffic, or why there is none.
@@ -36,11 +41,47 @@ export function safeForm(
   if (twin === undefined || matching === 'best') return { form };
   const where = `the path ${path} of ${form.host ?? 'hosts without rules'}`;
   return markIn(twin.name)
-    ? { wait: `another installation of certfleet uses ${where} (rule ${twin.name})` }
+    ? { wait: where, behind: twin.name }
     : { refused: `its rule ${twin.name} already ${twin.action} for ${where}` };
 }
 
 const hostsOf = (rules: readonly ListenerRule[]): readonly string[] => rules.flatMap(({ host }) => host ?? []);
+
+/** Why a certificate gets no rule yet. */
+export interface Waiting {
+  readonly reason: string;
+  /** The rule of another installation that is in the way. */
+  readonly behind?: InTheWay;
+}
+
+/** A rule of another installation, whose store this process cannot see. */
+export interface InTheWay {
+  readonly rule: string;
+  readonly owner: string;
+  /** What it has: `the path /x of hosts without rules`. */
+  readonly where: string;
+  readonly age: string;
+  /** No order takes so long, or the rule is meant to stay, so waiting for it may be in vain. */
+  readonly isOld: boolean;
+  /** The command that removes it if that installation is gone. */
+  readonly command: string;
+}
+
+/** No order needs its rule for longer. */
+const oldMs = 3_600_000;
+
+/** Describes the rule of another installation. */
+export function inTheWay({ wait: where, behind: rule }: { readonly wait: string; readonly behind: string }, now: Date) {
+  const mark = markIn(rule)!; // safeForm found it
+  const { ms, isKept } = ageOf(mark, now);
+  const age = ms < oldMs ? 'less than an hour' : ms < 2 * oldMs ? 'about an hour' : `about ${spanText(ms)}`;
+  const command = `certfleet sweep --lost --owner ${mark.owner} --gone`;
+  return { rule, owner: mark.owner, where, age, isOld: isKept || ms >= oldMs, command } satisfies InTheWay;
+}
+
+/** Says whose rule is in the way, how old it is, and how to remove it. */
+export const inTheWayText = ({ rule, owner, where, age, command }: InTheWay): string =>
+  `another installation of certfleet (${owner}) uses ${where}: its rule ${rule} was made ${age} ago. If that installation is gone, \`${command}\` removes the rule`;
 
 /** The changes to make on a listener. */
 export interface RulePlan {
@@ -52,7 +93,7 @@ export interface RulePlan {
   readonly after: ListenerState;
   /** Why a user gets no rule, and for which host. `waiting`: why a user gets no rule yet. */
   readonly refused: ReadonlyMap<string, Refusal>;
-  readonly waiting: ReadonlyMap<string, string>;
+  readonly waiting: ReadonlyMap<string, Waiting>;
 }
 
 export interface Refusal {
@@ -69,21 +110,17 @@ export interface PlanContext {
   readonly newId: () => string;
 }
 
-const dayMs = 24 * 3_600_000;
-/** The age at which an object that still exists is certainly left over. Rules that are meant to stay get ten years. */
-const lifeMs = { order: dayMs, keep: 3_650 * dayMs } as const;
-
 /** Plans the rules and the group that a listener's users need, given what already exists there. */
 export function planRules(before: ListenerState, context: PlanContext): RulePlan {
   const { owner, mode, inspection, now, newId } = context;
   const { rules: listed, rulesLeft } = inspection;
   const ours = listed.filter(({ name }) => markIn(name)?.owner === owner).length;
   const refused = new Map<string, Refusal>();
-  const waiting = new Map<string, string>();
+  const waiting = new Map<string, Waiting>();
   const rules: StoredRule[] = [];
   const users = Object.entries(before.users).sort(([, a], [, b]) => (a.since < b.since ? -1 : 1));
   const mark = (keep: boolean) => {
-    const expires = new Date(now.getTime() + (keep ? lifeMs.keep : lifeMs.order));
+    const expires = new Date(now.getTime() + (keep ? markLifeMs.keep : markLifeMs.order));
     return nameWithMark({ owner, expires, id: newId() });
   };
   for (const [lineage, user] of users) {
@@ -91,16 +128,17 @@ export function planRules(before: ListenerState, context: PlanContext): RulePlan
     for (const one of neededBy(user, mode)) {
       const found = safeForm(one.host, one, { ...inspection, owner });
       if ('refused' in found) refused.set(lineage, { host: one.host, reason: found.refused });
-      else if ('wait' in found) waiting.set(lineage, found.wait);
+      else if ('wait' in found) {
+        const behind = inTheWay(found, now);
+        waiting.set(lineage, { reason: inTheWayText(behind), behind });
+      }
       else if (![...rules, ...needed].some((rule) => isSame(rule, found.form))) needed.push(found.form);
     }
     if (refused.has(lineage) || waiting.has(lineage)) continue;
     if (rules.length + needed.length > ours + rulesLeft) {
       const full = `the listener has no room for another rule (${listed.length} are there)`;
-      waiting.set(
-        lineage,
-        `${full}, and ${listed.length + rulesLeft} are allowed: remove one, or have the quota raised`,
-      );
+      const allowed = listed.length + rulesLeft;
+      waiting.set(lineage, { reason: `${full}, and ${allowed} are allowed: remove one, or have the quota raised` });
       continue;
     }
     for (const form of needed) {

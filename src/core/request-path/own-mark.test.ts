@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { markIn, markOf, nameWithMark } from './own-mark.ts';
+import { ageOf, markIn, markLifeMs, markOf, nameWithMark } from './own-mark.ts';
 
 const hex12 = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 12, maxLength: 12 });
 
@@ -21,6 +21,18 @@ test('a name carries owner, expiry and id, within 40 characters that every balan
       },
     ),
   );
+});
+
+test.each(['order', 'keep'] as const)('the expiry of a rule (%s) shows its age to the hour', (kind) => {
+  const at = new Date('2026-11-25T12:34:00Z').getTime();
+  const expires = new Date(at + markLifeMs[kind]);
+  const mark = markIn(nameWithMark({ owner: '0123456789ab', expires, id: '0123456789ab' }))!;
+  for (const hours of [0, 5, 20]) {
+    const { ms, isKept } = ageOf(mark, new Date(at + hours * 3_600_000));
+    expect(isKept).toBe(kind === 'keep');
+    expect(ms).toBeLessThanOrEqual(hours * 3_600_000);
+    expect(ms).toBeGreaterThanOrEqual(Math.max(0, (hours - 1) * 3_600_000));
+  }
 });
 
 test.each([

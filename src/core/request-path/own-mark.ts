@@ -12,6 +12,9 @@ export interface OwnMark {
 }
 
 const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+/** The age at which an object that still exists is certainly left over. Rules that are meant to stay get ten years. */
+export const markLifeMs = { order: dayMs, keep: 3_650 * dayMs } as const;
 const form = /^cf-([0-9a-f]{12})-([0-9a-z]{5})-([0-9a-f]{12})$/;
 
 export function nameWithMark({ owner, expires, id }: OwnMark): string {
@@ -24,6 +27,16 @@ export function markIn(name: string): OwnMark | undefined {
   const [, owner, hours, id] = form.exec(name) ?? [];
   if (owner === undefined || hours === undefined || id === undefined) return undefined;
   return { owner, expires: new Date(Number.parseInt(hours, 36) * hourMs), id };
+}
+
+/**
+ * Returns how old a rule or a group is, which its expiry shows to the hour, and whether it is meant to stay. The expiry of
+ * a certificate says nothing about its age.
+ */
+export function ageOf({ expires }: OwnMark, now: Date): { readonly ms: number; readonly isKept: boolean } {
+  const leftMs = expires.getTime() - now.getTime();
+  const isKept = leftMs > 2 * markLifeMs.order;
+  return { ms: Math.max(0, markLifeMs[isKept ? 'keep' : 'order'] - leftMs), isKept };
 }
 
 /** Returns the prefix of the names of all of one owner's objects. */

@@ -1,6 +1,6 @@
 import { challengePath } from '../../core/ca/challenge-path.ts';
 import { isFailure } from '../../core/errors/errors.ts';
-import { planRules, type RuleForm, safeForm } from '../../core/request-path/forward-rules.ts';
+import { inTheWay, inTheWayText, planRules, type RuleForm, safeForm } from '../../core/request-path/forward-rules.ts';
 import { failedAt, type Hop } from '../../core/request-path/hop.ts';
 import { markIn } from '../../core/request-path/own-mark.ts';
 import { winningRule } from '../../core/request-path/winning-rule.ts';
@@ -66,7 +66,7 @@ export async function describeForwardRule(
       ...here,
     };
   }
-  const next = comingRule(host, { found, rulesLeft, winner });
+  const next = comingRule(host, { found, rulesLeft, winner, time: parts.now });
   const group = next.state === 'well' ? await comingGroup(balancer, signal) : [];
   return { hops: [listener, next, ...group, ...answering.hops], ...here };
 }
@@ -95,10 +95,12 @@ function comingRule(
     found,
     rulesLeft,
     winner,
+    time,
   }: {
     readonly found: ReturnType<typeof safeForm>;
     readonly rulesLeft: number;
     readonly winner: ListenerRule | undefined;
+    readonly time: Date;
   },
 ): Hop {
   const now = winner
@@ -113,14 +115,14 @@ function comingRule(
       finding: `${now}; certfleet cannot add one: ${found.refused}`,
       advice: `Let that rule lead to the responder, remove it, or use DNS-01 for ${host}.`,
     };
-  if ('wait' in found)
-    return {
-      at: 'rule',
-      state: 'cannot-tell',
-      reason: 'rule-of-others',
-      finding: found.wait,
-      advice: 'It goes away with the order of that installation; an order waits for it.',
-    };
+  if ('wait' in found) {
+    const behind = inTheWay(found, time);
+    const base = { at: 'rule', reason: 'rule-of-others', finding: inTheWayText(behind) } as const;
+    if (behind.isOld)
+      return { ...base, state: 'broken', code: 'balancer/rule-in-the-way', advice: 'No order waits for so old a rule.' };
+    const advice = 'It goes away with the order of that installation; an order waits for it.';
+    return { ...base, state: 'cannot-tell', advice };
+  }
   if (rulesLeft < 1)
     return {
       at: 'rule',

@@ -5,7 +5,7 @@ import { noteWrite } from '../../core/async/writes.ts';
 import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
 import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
-import { markOf } from '../../core/request-path/own-mark.ts';
+import { markLifeMs, markOf, nameWithMark } from '../../core/request-path/own-mark.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, Inspection, ListenerRule, WantedRules } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';
@@ -253,6 +253,28 @@ describe('a certificate that gets no rule', () => {
     expect(await document()).toBeUndefined();
   });
 
+  const orphan = (hoursAgo: number, keep = false) => {
+    const madeMs = fakeClock().now().getTime() - hoursAgo * 3_600_000;
+    const expires = new Date(madeMs + markLifeMs[keep ? 'keep' : 'order']);
+    return { ...twin, name: nameWithMark({ owner: 'bbbbbbbbbbbb', expires, id: '000000000001' }) };
+  };
+  const removal = '`certfleet sweep --lost --owner bbbbbbbbbbbb --gone`';
+
+  it.each([
+    ['is older than any order', orphan(5), 'about 5 hours'],
+    ['is meant to stay', orphan(0, true), 'less than an hour'],
+  ])('because the rule of another installation %s, says so at once', async (_what, rule, age) => {
+    const { cloud, process, document } = world();
+    cloud.rules = [rule];
+    await expect(prepare(process(1).solver, 'a')).rejects.toMatchObject({
+      code: 'balancer/rule-in-the-way',
+      message: expect.stringMatching(new RegExp(`\\(bbbbbbbbbbbb\\).*${rule.name} was made ${age} ago`)),
+      hint: expect.stringContaining(removal),
+    });
+    expect(cloud.rules).toEqual([rule]);
+    expect((await document())?.listeners?.['80']?.rules ?? []).toEqual([]);
+  });
+
   it('alone leaves no document either', async () => {
     const { cloud, process, document } = world();
     cloud.rules = [twin];
@@ -283,13 +305,15 @@ describe('a certificate that gets no rule', () => {
 
   it('for now, because another installation uses the same path, waits', async () => {
     const { cloud, process, ours } = world();
-    const theirs = { ...twin, name: `${markOf('ba9876543210')}zzzzz-aaaaaaaaaaaa` };
-    cloud.rules = [theirs];
+    cloud.rules = [orphan(0)];
     const { solver, clock } = process(1);
     const { ready } = await prepare(solver, 'a');
     expect(await ready!(signal)).toMatchObject({
       ready: false,
-      reason: expect.stringContaining('another installation'),
+      isDoubtful: true,
+      reason: expect.stringMatching(
+        /^another installation .*\(bbbbbbbbbbbb\).*made less than an hour ago.*--owner bbbbbbbbbbbb --gone/,
+      ),
     });
     cloud.rules = [];
     await clock.advance(5_000);

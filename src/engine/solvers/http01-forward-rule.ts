@@ -3,7 +3,7 @@ import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { RuleUser } from '../../core/lineage/lock.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
-import { type Refusal, safeForm } from '../../core/request-path/forward-rules.ts';
+import { type Refusal, safeForm, type Waiting } from '../../core/request-path/forward-rules.ts';
 import { isToken } from '../../core/text/encoding.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, Inspection } from '../../ports/balancer.ts';
@@ -59,6 +59,15 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     return fail('balancer/unsafe-rule', { balancer: options.name, host, reason, advice });
   };
 
+  /** Fails if the wish is refused, or if waiting may be in vain: the rule of another installation outlives any order. */
+  function refuse(outcome: Exclude<WishOutcome, 'done'>): asserts outcome is { readonly waiting: Waiting } {
+    if ('refused' in outcome) throw refusal(outcome.refused);
+    const { behind } = outcome.waiting;
+    if (!behind?.isOld) return;
+    const { rule, owner: of, where, age, command } = behind;
+    throw fail('balancer/rule-in-the-way', { balancer: options.name, rule, owner: of, where, age, command });
+  }
+
   /**
    * Returns a function that reports whether one certificate's wish is fulfilled. It repeats the wish until there is
    * room.
@@ -82,14 +91,15 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
         triedMs = clock.monotonicMs();
       }
       if (outcome === 'done') return keeper.look(signal);
-      if ('refused' in outcome) throw refusal(outcome.refused);
-      return notReady(outcome.waiting, roomEveryMs);
+      refuse(outcome);
+      const { reason, behind } = outcome.waiting;
+      return { ...notReady(reason, roomEveryMs), ...present({ isDoubtful: behind && true }) };
     };
   }
 
   async function join(lineage: string, change: UserChange, signal: AbortSignal) {
     const outcome = await keeper.wish(lineage, change, signal);
-    if (outcome !== 'done' && 'refused' in outcome) throw refusal(outcome.refused);
+    if (outcome !== 'done') refuse(outcome);
     return joining(lineage, change, outcome);
   }
 

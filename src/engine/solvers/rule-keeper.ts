@@ -4,7 +4,7 @@ import { createSingleFlight } from '../../core/async/single-flight.ts';
 import { watchWrites } from '../../core/async/writes.ts';
 import { isFailure, withHint } from '../../core/errors/errors.ts';
 import { type ListenerState, type LockDocument, type RuleUser, withListener } from '../../core/lineage/lock.ts';
-import { planRules, type Refusal, type RulePlan } from '../../core/request-path/forward-rules.ts';
+import { planRules, type Refusal, type RulePlan, type Waiting } from '../../core/request-path/forward-rules.ts';
 import type { Balancer } from '../../ports/balancer.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Readiness } from '../../ports/solver.ts';
@@ -26,7 +26,7 @@ export interface RuleKeeperOptions {
 }
 
 /** The outcome of one certificate's wish. */
-export type WishOutcome = { readonly refused: Refusal } | { readonly waiting: string } | 'done';
+export type WishOutcome = { readonly refused: Refusal } | { readonly waiting: Waiting } | 'done';
 
 /** Changes one certificate's entry; undefined removes it. */
 export type UserChange = (before: RuleUser | undefined) => RuleUser | undefined;

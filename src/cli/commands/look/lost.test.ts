@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { fail } from '../../../core/errors/errors.ts';
 import { behaves, commandLine, jsonLines, type Row } from '../../../../test/support/command-line.ts';
 
 const at = 'alibaba-clb lb-bp1example';
@@ -8,6 +9,14 @@ const ours = {
 };
 const theirs = { ...ours, kind: 'group', owner: 'bbbbbbbbbbbb', isOurs: false, expires: '2026-11-25T10:00:00Z' };
 const busy = { ...theirs, owner: 'cccccccccccc', isInWork: true };
+const absentOnce = () => {
+  let isFirst = true;
+  return () => {
+    if (!isFirst) return;
+    isFirst = false;
+    throw fail('store/absent', { path: '/var/lib/certfleet' });
+  };
+};
 const refused = { what: at, reason: 'no permission', code: 'balancer/refused', verb: 'list' } as const;
 
 it.each<Row>([
@@ -48,6 +57,44 @@ it.each<Row>([
     warns: [
       /--owner bbbbbbbbbbbb needs --older-than, such as 1d, because another installation may still need what it created/,
     ],
+  },
+  {
+    what: 'removes that of an installation that is gone, however young',
+    argv: 'sweep --lost --owner bbbbbbbbbbbb --gone',
+    calls: [{ lost: { owner: 'bbbbbbbbbbbb', olderThanMs: Number.NEGATIVE_INFINITY } }],
+  },
+  {
+    what: 'names the command for an installation that is gone',
+    argv: 'sweep --lost',
+    fleet: { lost: { lost: [theirs] } },
+    warns: [/if the installation bbbbbbbbbbbb is gone, .*`certfleet sweep --lost --owner bbbbbbbbbbbb --gone` removes/],
+  },
+  {
+    what: 'works from the configuration alone without a store',
+    argv: 'sweep --lost --config /c.yaml',
+    files: { '/c.yaml': 'balancers: { slb: { type: alibaba-clb, region: cn-x, loadBalancer: lb-1 } }\n' },
+    fleet: { open: absentOnce(), lost: { lost: [theirs] } },
+    says: [/\ngroup .* bbbbbbbbbbbb .* not expired yet\n/],
+    warns: [/There is no store at \/var\/lib\/certfleet, so no journal says what is still needed/],
+  },
+  {
+    what: 'needs a store or a configuration',
+    argv: 'sweep --lost',
+    fleet: { open: absentOnce() },
+    code: 7,
+    warns: ['there is no store at /var/lib/certfleet'],
+  },
+  {
+    what: 'refuses an age for an installation that is gone',
+    argv: 'sweep --lost --owner bbbbbbbbbbbb --gone --older-than 1d',
+    code: 2,
+    warns: [/--gone and --older-than cannot be used together/],
+  },
+  {
+    what: 'refuses --gone alone',
+    argv: 'sweep --lost --gone',
+    code: 2,
+    warns: [/--gone needs --owner ID/],
   },
   {
     what: 'refuses an id that cannot be one',

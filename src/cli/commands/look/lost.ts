@@ -1,6 +1,6 @@
-import { fail } from '../../../core/errors/errors.ts';
+import { fail, isFailure } from '../../../core/errors/errors.ts';
 import { durationMs, durationPattern } from '../../../core/text/span.ts';
-import type { LostObject, LostRemoval } from '../../../fleet.ts';
+import type { Fleet, LostObject, LostRemoval } from '../../../fleet.ts';
 import type { Session } from '../../context.ts';
 import { type Flags, textOf } from '../../flags/values.ts';
 import { exitCodeOfSweep } from '../../output/exit-codes.ts';
@@ -11,19 +11,25 @@ import { dateText } from '../../output/text.ts';
 /** Returns what `--owner` and `--older-than` ask to remove. Fails with `usage/…`. */
 export function removalOf(flags: Flags): Partial<LostRemoval> | undefined {
   const [owner, age] = [textOf(flags['owner']), textOf(flags['olderThan'])];
-  if (owner === undefined && age === undefined) return undefined;
+  const isGone = flags['gone'] === true;
+  if (owner === undefined && age === undefined && !isGone) return undefined;
+  const extra = isGone ? '--gone' : '--older-than';
   if (flags['lost'] !== true)
-    throw fail('usage/flag-needs', { flag: owner === undefined ? '--older-than' : '--owner', needed: '--lost' });
+    throw fail('usage/flag-needs', { flag: owner === undefined ? extra : '--owner', needed: '--lost' });
   if (owner === undefined)
-    throw fail('usage/flag-needs', {
-      flag: '--older-than',
-      needed: '--owner ID; `certfleet sweep --lost` lists the IDs',
+    throw fail('usage/flag-needs', { flag: extra, needed: '--owner ID; `certfleet sweep --lost` lists the IDs' });
+  if (isGone && age !== undefined)
+    throw fail('usage/flags-exclude', {
+      one: '--gone',
+      other: '--older-than',
+      reason: 'nothing needs what an installation that is gone has created, however old it is',
     });
   if (!/^[0-9a-f]{12}$/.test(owner))
     throw fail('usage/invalid-value', {
       typed: `--owner ${owner}`,
       form: 'the 12 hex digits that `certfleet sweep --lost` shows',
     });
+  if (isGone) return { owner, olderThanMs: Number.NEGATIVE_INFINITY };
   if (age === undefined) return { owner };
   if (!durationPattern.test(age))
     throw fail('usage/invalid-value', { typed: `--older-than ${age}`, form: 'a duration such as 1d or 12h' });
@@ -34,7 +40,7 @@ export function removalOf(flags: Flags): Partial<LostRemoval> | undefined {
  * `certfleet sweep --lost`: prints a table of leftovers that no journal records. Exits with 0, unless something failed.
  */
 export async function sweepLost(session: Session, removal: Partial<LostRemoval> | undefined): Promise<number> {
-  const fleet = await session.fleet({ makeStore: false });
+  const fleet = await openAny(session);
   await reportStart(session, 'sweep');
   const { owner, olderThanMs } = removal ?? {};
   // Nothing needs a leftover of this installation. One of another installation may still be needed while that is alive.
@@ -42,7 +48,8 @@ export async function sweepLost(session: Session, removal: Partial<LostRemoval> 
   if (owner !== undefined && !isOurs && olderThanMs === undefined)
     throw fail('usage/flag-needs', {
       flag: `--owner ${owner}`,
-      needed: '--older-than, such as 1d, because another installation may still need what it created',
+      needed:
+        '--older-than, such as 1d, because another installation may still need what it created; or --gone, if that installation no longer exists',
     });
   const remove = owner === undefined ? undefined : { owner, olderThanMs: olderThanMs ?? Number.NEGATIVE_INFINITY };
   const { lost, known, removed, failed } = await fleet.sweepLost(remove, session.signal);
@@ -87,8 +94,27 @@ export async function sweepLost(session: Session, removal: Partial<LostRemoval> 
     const example = left.find((one) => one.isOurs) ?? left[0];
     const age = example?.isOurs ? '' : ' --older-than 1d';
     session.note(`Next: \`certfleet sweep --lost --owner ${example?.owner}${age}\` removes what that owner lost.`);
-  }
+  } else if (lost[0] && !removal)
+    session.note(
+      `Next: if the installation ${lost[0].owner} is gone, for instance because its store was lost, \`certfleet sweep --lost --owner ${lost[0].owner} --gone\` removes what it left.`,
+    );
   return code;
+}
+
+/** Opens the fleet. Without a store, the configuration says where to look, and everything with a mark is unknown. */
+async function openAny(session: Session): Promise<Fleet> {
+  try {
+    return await session.fleet({ makeStore: false });
+  } catch (error) {
+    const { balancers, deployers } = await session.settings();
+    const places = Object.keys(balancers).length + Object.keys(deployers).length;
+    if (!isFailure(error, 'store/absent') || places === 0) throw error;
+    const fleet = await session.fleet({ makeStore: true, inMemory: true });
+    session.note(
+      `T${error.message.slice(1)}, so no journal says what is still needed: everything at the configured balancers and targets that carries certfleet’s mark is listed.`,
+    );
+    return fleet;
+  }
 }
 
 const ownerText = ({ owner, isOurs }: LostObject): string => (isOurs ? `${owner} (ours)` : owner);

@@ -99,7 +99,8 @@ async function untilReady(run: OrderRun, { spec, solver }: Part, prepared: Prepa
     const now = await ready(signal);
     if (now.ready) return { done: true };
     const message = `waiting for ${solver.type}: ${now.reason}`;
-    if (told !== message) report(engine, { level: 'info', event: 'log', certificate: name, message });
+    const level = now.isDoubtful ? 'warn' : 'info';
+    if (told !== message) report(engine, { level, event: 'log', certificate: name, message });
     told = message;
     return { reason: now.reason, retryAfterMs: now.retryAfterMs };
   });
