@@ -332,7 +332,7 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.planned':
     'The certificates that a run has to order or deliver were counted, before it works on the first. `data.certificates`. What is found to be due only on a closer look is not counted.',
   'run.finished':
-    'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `failing` (`unchanged` because it failed before and waits), `settingsStay` (a change of its settings failed, so settings and certificate are those of before), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `settling` (which targets and endpoints are still rolling it out, in words), `left` (what it has left outside, because its removal was refused: `what`, `code`, `reason`), `refusedHooks` (its hooks that do not run, because other users can change their programs: `what`, `code`, `reason`, `hint`), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.notAfter`, `data.left` (what could not be removed), `data.unsure` (what a later sweep looks for once more, because the provider lists records late), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
+    'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next`, `failing` (`unchanged` because it failed before and waits), `settingsStay` (a change of its settings failed, so settings and certificate are those of before), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `settling` (which targets and endpoints are still rolling it out, in words), `left` (what it has left outside, because its removal was refused: `what`, `code`, `reason`), `refusedHooks` (its hooks that do not run, because other users can change their programs: `what`, `code`, `reason`, `hint`), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.kept` (what a target keeps and how to remove it, by target), `data.notAfter`, `data.left` (what could not be removed), `data.unsure` (what a later sweep looks for once more, because the provider lists records late), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
   'store.made':
     'A new store was made by `issue`, or by `renew` if the configuration declares it. Level `warn` if it is in a volume that goes with the container. `data.path`.',
   'certificate.changed':
@@ -409,8 +409,8 @@ ${table(
   Object.entries(eventMeanings).map(([name, meaning]) => [code(name), meaning]),
 )}
 
-\`status\`, \`show\`, \`providers\`, \`dns test\` and \`config check\` print objects instead, also with \`v\`, one per line:
-\`"object": "certificate"\`, \`"adapter"\`, \`"issuer"\`, \`"dns-test-step"\` and \`"dns-test"\`, and \`"problem"\` with \`file\`,
+\`status\`, \`show\`, \`providers\`, \`doctor\`, \`dns test\`, \`balancer test\` and \`config check\` print objects instead, also with \`v\`, one per line:
+\`"object": "certificate"\`, \`"adapter"\`, \`"issuer"\`, \`"dns-test-step"\` and \`"dns-test"\`, \`"balancer-test-step"\` and \`"balancer-test"\`, \`"path"\` and \`"target"\` of \`doctor\`, and \`"problem"\` with \`file\`,
 \`line\` and \`message\`. A certificate's \`state\` is one of these:
 
 ${table(

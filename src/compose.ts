@@ -16,6 +16,7 @@ import type { OwnedSolver } from './core/spec/spec-parts.ts';
 import { createEngineProcess, type EnginePorts, type EngineProcess } from './engine/engine.ts';
 import { createLocks } from './engine/locks/lock.ts';
 import type { Dns01Options } from './engine/solvers/dns01.ts';
+import type { ForwardRuleOptions } from './engine/solvers/http01-forward-rule.ts';
 import { registry } from './generated/registry.ts';
 import type { Store } from './ports/store.ts';
 import { openEncrypted } from './stores/encrypted.ts';
@@ -36,6 +37,8 @@ export interface Composed {
   keptEnvironment(name: string): Promise<Environment>;
   /** What the solver `dns01` of a spec is made of. The caller closes the provider. */
   dns01(part: OwnedSolver): Promise<Dns01Options>;
+  /** What the solver behind a balancer of a spec is made of. The caller closes balancer and responder. */
+  forwardRule(part: OwnedSolver): Promise<ForwardRuleOptions>;
   /** Adds the traits of an adapter that was found and not configured. */
   withTraits(kind: 'solver' | 'deployer', adapter: NamedAdapter): Promise<NamedAdapter>;
   close(signal?: AbortSignal): Promise<void>;
@@ -73,6 +76,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
     keptEnvironment: (name) => keptCredentials(store, name),
     dns01: connections.dns01,
+    forwardRule: connections.forwardRule,
     withTraits: async (kind, adapter) =>
       (await import('./config/adapters/engine-traits.ts')).withTraits(kind, adapter, registry),
     close: connections.close,

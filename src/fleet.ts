@@ -7,12 +7,13 @@ import type { Outcome } from './core/plan/outcome.ts';
 import type { LineageStatus } from './core/plan/status.ts';
 import type { AccountKeyType } from './core/spec/account-key.ts';
 import type { RunHooks } from './core/spec/hooks.ts';
-import type { AdapterSettings, NamedIssuer, Settings, StoredSpec } from './core/spec/spec.ts';
+import type { AdapterSettings, NamedAdapter, NamedIssuer, Settings, StoredSpec } from './core/spec/spec.ts';
 import type { StatelessAnswer } from './core/spec/stateless.ts';
 import type { AccountStatus } from './engine/accounts/accounts.ts';
 import type { ChangedAccount } from './engine/accounts/change.ts';
 import type { OpenedAccount } from './engine/accounts/open.ts';
 import type { AdoptOptions } from './engine/acts/adopt.ts';
+import type { BalancerTrialNews, BalancerTrialReport, BalancerTrialRequest } from './engine/acts/balancer-trial.ts';
 import type { TrialNews, TrialReport } from './engine/acts/dns-trial.ts';
 import type { Forgotten } from './engine/acts/forget.ts';
 import type { RevocationWish } from './engine/acts/revoke.ts';
@@ -25,7 +26,7 @@ import type { DrawnTarget } from './engine/looks/targets.ts';
 import type { RevokedVersion } from './engine/pass/revocations.ts';
 import { sweep } from './engine/pass/sweep.ts';
 import { accountsOf, changeAccount, dependentsOf } from './fleet/accounts.ts';
-import { drawNamed, reportCaaOf, statelessOf, tryProvider } from './fleet/challenges.ts';
+import { drawNamed, reportCaaOf, statelessOf, tryProvider, tryRule } from './fleet/challenges.ts';
 import { dryRun } from './fleet/dry-run.ts';
 import { issue } from './fleet/issue.ts';
 import { deleteOne, exportOne, rollBackOne } from './fleet/life.ts';
@@ -40,6 +41,8 @@ import type { Directory } from './ports/issuer.ts';
 
 export type {
   AccountStatus,
+  BalancerTrialNews,
+  BalancerTrialReport,
   CaaReport,
   ChangedAccount,
   Directory,
@@ -128,6 +131,11 @@ export interface Fleet {
    */
   tryDns(request: DnsTrialRequest, signal: AbortSignal): Promise<TrialReport>;
   /**
+   * Tries a load balancer without a certificate: adds a rule for a path that nobody requests, sees the answer, and removes
+   * it. Any failure is in the report.
+   */
+  tryBalancer(request: BalancerTrialOf, signal: AbortSignal): Promise<BalancerTrialReport>;
+  /**
    * Stores another client's accounts, keys and certificates, and how each certificate is renewed. Orders nothing, and
    * changes nothing outside the store. Stored certificates keep their settings, and get the targets that they lack.
    */
@@ -206,6 +214,11 @@ export interface DnsTrialRequest {
   /** The full name for the value, instead of a random one. */
   readonly record?: string | undefined;
   readonly told: (news: TrialNews) => void;
+}
+
+export interface BalancerTrialOf extends Pick<BalancerTrialRequest, 'host' | 'told'> {
+  /** A solver behind the balancer, declared or not. */
+  readonly solver: NamedAdapter;
 }
 
 export interface RevokeRequest extends RevocationWish {
@@ -307,6 +320,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     export: (request, signal) => pass((fleet) => exportOne(fleet, request, signal)),
     rollback: (name, signal) => pass((fleet) => rollBackOne(fleet, name, signal)),
     tryDns: (request, signal) => pass((fleet) => tryProvider(fleet, request, signal)),
+    tryBalancer: (request, signal) => pass((fleet) => tryRule(fleet, request, signal)),
     adopt: (found, options, signal) =>
       pass(async ({ engine, composed: { withTraits } }) => {
         const declared = new Set(settings.certificates.map(({ name }) => name));

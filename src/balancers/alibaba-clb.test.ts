@@ -85,6 +85,37 @@ describe('alibaba-clb', () => {
     expect([clb.rules(80), clb.groups()]).toEqual([[], []]);
   });
 
+  it.each([
+    ['everything', 'slb:*', { denied: [], doubtful: [] }],
+    [
+      'only reading',
+      'slb:Describe*',
+      {
+        denied: ['slb:CreateVServerGroup', 'slb:CreateRules'],
+        doubtful: [
+          'slb:SetRule',
+          'slb:DeleteRules',
+          'slb:AddVServerGroupBackendServers',
+          'slb:RemoveVServerGroupBackendServers',
+          'slb:DeleteVServerGroup',
+        ],
+      },
+    ],
+    [
+      'no look at the health',
+      ['slb:DescribeLoadBalancerAttribute', 'slb:DescribeLoadBalancerHTTPListenerAttribute', 'slb:Create*'],
+      { denied: ['slb:DescribeVServerGroups', 'slb:DescribeHealthStatus'], doubtful: expect.any(Array) },
+    ],
+  ])('finds out what a key may do that allows %s, and changes nothing', async (_what, Action, found) => {
+    const clb = testClb({}, [{ Effect: 'Allow', Action, Resource: '*' }]);
+    const before = takeSnapshot(clb.cloud);
+    const rights = await connect(clb).rights!(signal);
+    const of = (state: string) => rights.filter((right) => right.state === state).map(({ action }) => action);
+    expect({ denied: of('denied'), doubtful: of('doubtful') }).toEqual(found);
+    expect(of('untried')).toEqual(['slb:TagResources']);
+    expect(takeSnapshot(clb.cloud)).toEqual(before);
+  });
+
   it('reads the rules once for inspect and the apply that follows, so that an order takes 10 calls and its polls', async () => {
     const clb = testClb();
     const balancer = connect(clb);

@@ -1,4 +1,5 @@
 import { type Clb, type ClbListener, connectClb, listIn } from '../clients/alibaba/clb.ts';
+import { balancerTries, rightsOf } from '../clients/alibaba/clb-rights.ts';
 import {
   about,
   converge,
@@ -235,6 +236,8 @@ goes on the HTTPS listener, since CAs follow redirects.`,
         if (sinceMs >= 0 && sinceMs < undecidedMs[health]) return unchecked(wanted, mine);
         return missingRule(wanted, await readRules(clb, loadBalancer, listener, signal)) ?? { ready: true };
       },
+
+      rights: async (signal) => rightsOf(clb, balancerTries(loadBalancer, await listenerOf(signal)), signal),
 
       async owned(signal) {
         const listener = await listenerIfThere(signal);

@@ -10,6 +10,7 @@ import type { OwnedSolver } from '../core/spec/spec-parts.ts';
 import { present } from '../core/text/present.ts';
 import type { DnsSolverSettings, NamedBalancer, SolverContext, z } from '../define.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
+import type { ForwardRuleOptions } from '../engine/solvers/http01-forward-rule.ts';
 import type { ZoneHolder } from '../engine/solvers/zone-holders.ts';
 import type { Zones } from '../engine/zones/zone.ts';
 import { registry } from '../generated/registry.ts';
@@ -177,6 +178,33 @@ export async function prepareDns01(
   };
 }
 
+/** Returns the options of a spec's solver behind a balancer. The caller closes the balancer and the responder. */
+export async function prepareForwardRule(
+  context: SolverParts,
+  { solver }: OwnedSolver,
+): Promise<{ readonly resolved: ResolvedOptions<unknown>; connectIn(world: World): ForwardRuleOptions }> {
+  const { type, ...options } = solver.settings;
+  const definition = await adapterEntry(registry, 'solver', type)?.load();
+  if (definition?.through !== 'balancer') throw unknownType('solver', type);
+  const { createResponder } = await import('../responder/responder.ts');
+  const { listen, fallback, keep, timeoutMs } = definition.read(definition.options.parse(options));
+  const balancer = await balancerOf(context, balancerIn(solver));
+  return {
+    resolved: balancer,
+    connectIn: (world) => ({
+      balancer: balancer.connectIn(world),
+      name: balancer.name,
+      responder: context.responders.responder({ listen, fallback }, createResponder),
+      locks: context.locks,
+      owner: ownerOf(context.storeId()),
+      clock: world.clock,
+      random: world.random,
+      keep,
+      timeoutMs,
+    }),
+  };
+}
+
 async function zoneHolderOf(
   context: ConnectContext,
   name: string,
@@ -211,28 +239,11 @@ export async function prepareSolver(context: SolverParts, part: OwnedSolver): Pr
   if (!entry) throw unknownType('solver', settings.type);
   const definition = await entry.load();
   if (definition.through === 'balancer') {
-    const [{ createForwardRule }, { createResponder }] = await Promise.all([
+    const [{ createForwardRule }, { resolved, connectIn }] = await Promise.all([
       import('../engine/solvers/http01-forward-rule.ts'),
-      import('../responder/responder.ts'),
+      prepareForwardRule(context, part),
     ]);
-    const { type: _type, ...options } = settings;
-    const { listen, fallback, keep, timeoutMs } = definition.read(definition.options.parse(options));
-    const balancer = await balancerOf(context, balancerIn(part.solver));
-    return prepared(context, [balancer], (world) =>
-      closing(
-        createForwardRule({
-          balancer: balancer.connectIn(world),
-          name: balancer.name,
-          responder: responders.responder({ listen, fallback }, createResponder),
-          locks: context.locks,
-          owner: ownerOf(storeId()),
-          clock: world.clock,
-          random: world.random,
-          keep,
-          timeoutMs,
-        }),
-      ),
-    );
+    return prepared(context, [resolved], (world) => closing(createForwardRule(connectIn(world))));
   }
   if (definition.through === 'dns') {
     const [{ createDns01 }, { resolved, connectIn }] = await Promise.all([

@@ -16,6 +16,7 @@ import type { SolverContext } from '../define.ts';
 import type { ConnectionPool, Looks, PassConnections } from '../engine/engine.ts';
 import { createLooks } from '../engine/looks/looks.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
+import type { ForwardRuleOptions } from '../engine/solvers/http01-forward-rule.ts';
 import { createZones, type Zones } from '../engine/zones/zone.ts';
 import { registry } from '../generated/registry.ts';
 import { userAgent } from '../lib/http/user-agent.ts';
@@ -32,6 +33,7 @@ import {
   prepareBalancer,
   prepareDeployer,
   prepareDns01,
+  prepareForwardRule,
   prepareSolver,
   readExternalAccount,
   resolversOf,
@@ -55,6 +57,8 @@ const mostResolverLists = 16;
 export interface ComposedConnections extends ConnectionPool {
   /** Returns the options of a spec's `dns01` solver, for a test of its DNS provider. The caller closes the provider. */
   dns01(part: OwnedSolver): Promise<Dns01Options>;
+  /** Returns the options of a spec's solver behind a balancer, for a test. The caller closes balancer and responder. */
+  forwardRule(part: OwnedSolver): Promise<ForwardRuleOptions>;
   close(signal?: AbortSignal): Promise<void>;
 }
 
@@ -230,6 +234,10 @@ export function createConnections(context: ConnectContext): ComposedConnections 
     },
     async dns01(part) {
       const { connectIn } = await prepareDns01({ ...context, zonesOf }, part);
+      return connectIn(world);
+    },
+    async forwardRule(part) {
+      const { connectIn } = await prepareForwardRule({ ...context, zonesOf, responders }, part);
       return connectIn(world);
     },
     async close(signal) {

@@ -173,6 +173,21 @@ describe('alibaba-clb', () => {
     expect(served(clb)).toEqual(shown);
   });
 
+  it('finds out what the key may do, and changes nothing', async () => {
+    const { clb, deployer } = bench();
+    const shown = served(clb);
+    const all = await deployer.rights!(signal);
+    expect(all.filter(({ state }) => state !== 'allowed').map(({ action }) => action)).toEqual([
+      'slb:SetLoadBalancerHTTPSListenerAttribute',
+      'slb:TagResources',
+    ]);
+    clb.refuse('UploadServerCertificate', 'Forbidden.RAM');
+    expect((await deployer.rights!(signal))[0]).toEqual({
+      ...{ action: 'slb:UploadServerCertificate', state: 'denied', reason: 'Forbidden.RAM' },
+    });
+    expect([served(clb), clb.cloud.certificates.size]).toEqual([shown, 1]);
+  });
+
   it('counts what other orders of the process will need, until they are delivered', async () => {
     const { clb, deployer } = bench({ names: ['shop.test'] });
     for (const domain of ['x.test', 'y.test']) extend(clb, domain);

@@ -9,6 +9,7 @@ import {
   upload,
   uploadOf,
 } from '../clients/alibaba/clb-certificates.ts';
+import { deployerTries, rightsOf } from '../clients/alibaba/clb-rights.ts';
 import { type Promised, type Room, roomFor } from '../clients/alibaba/clb-room.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { isRefusal, readString, refusalOf } from '../clients/http/json-api.ts';
@@ -292,6 +293,8 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
         promised.set(certificate, { ...needs, untilMs: clock.monotonicMs() + promisedMs });
         return words;
       },
+
+      rights: (signal) => rightsOf(clb, deployerTries(loadBalancer, options.listenerPort), signal),
 
       look: (version, signal) =>
         onClb(version.lineage, signal, async (): Promise<Look> => {

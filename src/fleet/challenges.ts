@@ -1,10 +1,11 @@
-import type { StoredSpec } from '../core/spec/spec.ts';
+import type { NamedAdapter, Settings, StoredSpec } from '../core/spec/spec.ts';
 import { type StatelessAnswer, statelessParts } from '../core/spec/stateless.ts';
+import type { BalancerTrialReport } from '../engine/acts/balancer-trial.ts';
 import type { TrialReport } from '../engine/acts/dns-trial.ts';
 import type { CaaReport } from '../engine/looks/caa-report.ts';
 import type { DrawnPath } from '../engine/looks/doctor.ts';
 import type { DrawnTarget } from '../engine/looks/targets.ts';
-import type { DnsTrialRequest, Drawn, StatelessRequest } from '../fleet.ts';
+import type { BalancerTrialOf, DnsTrialRequest, Drawn, StatelessRequest } from '../fleet.ts';
 import type { OpenFleet } from './opened.ts';
 import { forStaging } from './staging.ts';
 import { readAll } from './stored.ts';
@@ -57,11 +58,26 @@ export async function tryProvider(
   signal: AbortSignal,
 ): Promise<TrialReport> {
   const { tryDns } = await import('../engine/acts/dns-trial.ts');
-  const spec: StoredSpec = {
-    ...{ name: solver.name, identifiers: [], targets: [], endpoints: [] },
-    issuer: { name: '', settings: { directory: '', email: [], agreeToTerms: false, test: false } },
-    parts: [{ solver }],
-    preflight: settings.preflight,
-  };
+  const spec = trialSpec(solver, settings);
   return tryDns(engine, await composed.dns01({ ...spec, solver }), { ...request, spec }, signal);
 }
+
+export async function tryRule(
+  { settings, composed, engine }: OpenFleet,
+  { solver: { settings: options, ...named }, ...request }: BalancerTrialOf,
+  signal: AbortSignal,
+): Promise<BalancerTrialReport> {
+  const { tryBalancer } = await import('../engine/acts/balancer-trial.ts');
+  // A sweep must remove the rule.
+  const solver = await composed.withTraits('solver', { ...named, settings: { ...options, keep: false } });
+  const spec = trialSpec(solver, settings);
+  return tryBalancer(engine, await composed.forwardRule({ ...spec, solver }), { ...request, spec }, signal);
+}
+
+/** Returns the spec of a trial, which is for no certificate. */
+const trialSpec = (solver: NamedAdapter, { preflight }: Pick<Settings, 'preflight'>): StoredSpec => ({
+  ...{ name: solver.name, identifiers: [], targets: [], endpoints: [] },
+  issuer: { name: '', settings: { directory: '', email: [], agreeToTerms: false, test: false } },
+  parts: [{ solver }],
+  preflight,
+});

@@ -1,3 +1,4 @@
+import type { Right } from '../core/request-path/rights.ts';
 import type { Json } from '../core/text/json.ts';
 import type { Readiness } from './solver.ts';
 
@@ -41,6 +42,8 @@ export interface Balancer {
   apply(wanted: WantedRules, known: Json | undefined, signal: AbortSignal): Promise<Json>;
   /** Reports whether the wanted rules are in effect and the backends healthy, in the balancer's own words. */
   state(wanted: WantedRules, receipt: Json, signal: AbortSignal): Promise<Readiness>;
+  /** Returns what the credentials allow, as far as calls show it that change nothing, for `doctor`. */
+  rights?(signal: AbortSignal): Promise<readonly Right[]>;
   /** Returns everything that carries certfleet's mark, of any owner, for `sweep --lost`: rules before their groups. */
   owned(signal: AbortSignal): Promise<readonly OwnedObject[]>;
   /** Removes one of these objects, if it still exists. */

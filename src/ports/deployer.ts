@@ -1,5 +1,6 @@
 import type { Secret } from '../core/errors/secret.ts';
 import type { Places } from '../core/lineage/places.ts';
+import type { Right } from '../core/request-path/rights.ts';
 import type { Json } from '../core/text/json.ts';
 import type { OwnedObject } from './balancer.ts';
 import type { CertificateFacts } from './pki.ts';
@@ -49,6 +50,8 @@ export interface Deployer {
    * it cannot tell.
    */
   check?(wanted: WantedRoom, signal: AbortSignal): Promise<string>;
+  /** As {@link Balancer.rights}. */
+  rights?(signal: AbortSignal): Promise<readonly Right[]>;
   /**
    * Reports whether the target has this version. `absent` means that it has none at all. The state of a target with
    * many places is `stateOfPlaces`; only one with {@link settleMs} may have places or be `changing`.

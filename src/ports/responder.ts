@@ -14,6 +14,11 @@ export interface Responder {
   /** Listens, and returns a path whose answer proves that a responder of this store was reached. */
   probe(signal: AbortSignal): Promise<Probe>;
   /**
+   * Reports whether a responder of this store answers on a port of this machine to which a balancer leads: the own port,
+   * or another one that is mapped to a responder.
+   */
+  reachedAt(at: { readonly port: number; readonly address?: string }, signal: AbortSignal): Promise<boolean>;
+  /**
    * Answers a challenge from now on; repeatable. With `shared`, responders on other nodes also answer it. Resolves with
    * a receipt for `withdraw`.
    */
@@ -26,7 +31,7 @@ export interface Responder {
 }
 
 /** The TLS server for TLS-ALPN-01 challenges at one address, shared like {@link Responder}. */
-export interface AlpnResponder extends Omit<Responder, 'probe'> {
+export interface AlpnResponder extends Omit<Responder, 'probe' | 'reachedAt'> {
   /**
    * Listens, and returns a function for what a responder of this store proves for an identifier without a challenge:
    * the key authorization of the certificate that it presents.

@@ -1,6 +1,6 @@
 import { usualCheckPath } from '../core/ca/challenge-path.ts';
 import { fail } from '../core/errors/errors.ts';
-import { type ListenAddress, parseListenAddress } from '../core/names/listen-address.ts';
+import { type ListenAddress, localAddresses, parseListenAddress } from '../core/names/listen-address.ts';
 import { isToken } from '../core/text/encoding.ts';
 import type { Responder } from '../ports/responder.ts';
 import type { Store } from '../ports/store.ts';
@@ -73,6 +73,12 @@ export function createResponder(
       const body = (await proof()).byPath(challenge);
       const asks = `GET or HEAD ${healthCheck} on the port ${at.port} of the node`;
       return { path: `${healthPath}-${challenge}`, body, shownPath: healthPath, healthCheck: asks };
+    },
+
+    async reachedAt({ port, address }, signal) {
+      if (port === at.port) return true;
+      const [here] = address === undefined ? localAddresses(at.host) : [address];
+      return (await neighbour.look({ address: here!, port }, await proof(), signal)) === 'twin';
     },
 
     async answer(challenge, { shared }, signal) {

@@ -2,6 +2,8 @@ import { parseHostPort } from '../core/names/host-port.ts';
 import { parseListenAddress } from '../core/names/listen-address.ts';
 import { defineRuleSolver, duration, z } from '../define.ts';
 
+const usualPort = '30080';
+
 /** Answers HTTP-01 behind a load balancer. The engine makes the rules (`engine/solvers/http01-forward-rule.ts`). */
 const options = z.strictObject({
   balancer: z
@@ -13,7 +15,7 @@ const options = z.strictObject({
     .refine((text) => parseListenAddress(text) !== undefined, {
       error: 'expected an IP address and a port: 0.0.0.0:30080, [::]:30080, or just the port',
     })
-    .default('30080')
+    .default(usualPort)
     .meta({
       title: 'Address and port where the responder listens for the balancer',
       examples: ['0.0.0.0:30080', '10.0.0.7:30080', '30080'],
@@ -47,11 +49,20 @@ export default defineRuleSolver({
   engineTraits: ({ keep }) => ({ rule: keep === true ? 'kept' : 'removed' }),
 
   // A CA connects to port 80, and an address translation in front of the balancer may lead elsewhere.
-  doubts({ name, uses = [] }, { http01Port }) {
+  doubts({ name, settings, uses = [] }, { http01Port }) {
     const balancer = uses.find(({ kind }) => kind === 'balancer');
     const port = balancer?.settings['listenerPort'];
-    if (http01Port !== 80 || typeof port !== 'number' || port === http01Port) return [];
+    const { port: leadsTo } = (balancer?.settings['backend'] ?? {}) as { readonly port?: unknown };
+    const listens = parseListenAddress(String(settings['listen'] ?? usualPort))?.port;
+    const elsewhere =
+      typeof leadsTo !== 'number' || listens === undefined || leadsTo === listens
+        ? []
+        : [
+            `solvers.${name} listens on port ${listens}, but balancers.${balancer?.name} leads to port ${leadsTo} (backend); use one port, unless something maps ${leadsTo} to ${listens}, as a container does`,
+          ];
+    if (http01Port !== 80 || typeof port !== 'number' || port === http01Port) return elsewhere;
     return [
+      ...elsewhere,
       `solvers.${name}: the CA connects to port 80 for HTTP-01, but balancers.${balancer?.name} changes the listener on port ${port}; leave out listenerPort, unless port 80 leads to that listener (a listener that redirects to it is followed by itself)`,
     ];
   },

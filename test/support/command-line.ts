@@ -8,6 +8,8 @@ import type { NamedIssuer, Settings, StoredSpec } from '../../src/core/spec/spec
 import type {
   AccountRequest,
   AccountStatus,
+  BalancerTrialOf,
+  BalancerTrialReport,
   ChangedAccount,
   Deleted,
   DeleteRequest,
@@ -47,6 +49,10 @@ export interface FakeAnswers {
   readonly targets?: readonly DrawnTarget[];
   readonly sweep?: Partial<SweepReport>;
   readonly tryDns?: (request: DnsTrialRequest, signal: AbortSignal) => Promise<TrialReport> | TrialReport;
+  readonly tryBalancer?: (
+    request: BalancerTrialOf,
+    signal: AbortSignal,
+  ) => Promise<BalancerTrialReport> | BalancerTrialReport;
   readonly lost?: Partial<LostReport>;
   readonly delete?: Deleted;
   readonly revoke?: RevokeAnswer;
@@ -125,6 +131,7 @@ export interface Done {
     | { readonly rollback: string }
     | { readonly dryRun: readonly string[] }
     | Omit<DnsTrialRequest, 'told'>
+    | Omit<BalancerTrialOf, 'told'>
     | DoctorCall
     | LostCall
     | AdoptCall
@@ -272,6 +279,12 @@ export function commandLine(given: CommandLine = {}) {
         calls.push(asked);
         if (!given.fleet?.tryDns) throw new Error('dns test was not expected');
         return given.fleet.tryDns(request, signal);
+      },
+      tryBalancer: async (request, signal) => {
+        const { told: _told, ...asked } = request;
+        calls.push(asked);
+        if (!given.fleet?.tryBalancer) throw new Error('balancer test was not expected');
+        return given.fleet.tryBalancer(request, signal);
       },
       owner: () => 'aaaaaaaaaaaa',
       sweepLost: async (remove) => {

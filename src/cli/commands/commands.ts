@@ -59,6 +59,7 @@ export const globalFlags: readonly Flag[] = [
 
 export const commandGroups: Readonly<Record<string, string>> = {
   account: 'show and change accounts at CAs',
+  balancer: 'try a load balancer',
   config: 'check and describe the configuration',
   dns: 'try a DNS provider',
   store: 'check and encrypt the store',
@@ -190,6 +191,30 @@ export const commands: readonly Command[] = [
     ],
     asksPerson: true,
     load: async () => (await import('./challenges/dns-test.ts')).dnsTest,
+  },
+  {
+    name: 'balancer test',
+    summary: 'try a load balancer, without a certificate',
+    description:
+      'Adds a forward rule for a random path that nobody requests, waits until the load balancer finds the responder ' +
+      'healthy, requests the path through the load balancer, removes the rule, and prints how long each step took. No CA ' +
+      'is asked. The rule has the form in which an order would add it, so it takes no other traffic. Exits with 3 if the ' +
+      'answer is wrong, with 5 if the load balancer or the responder refused or failed. If the test is stopped or fails, ' +
+      'it removes the rule; if it is killed, `certfleet sweep` or the next test does, if there is a store.',
+    arguments: {
+      text: '<balancer> [host]',
+      description:
+        'one of `balancers`, or a solver behind it, and a host name that leads to it (default: no host, at the addresses ' +
+        'that the load balancer reports)',
+    },
+    flags: [],
+    examples: [
+      {
+        line: 'certfleet balancer test slb www.example.com --config certfleet.yaml',
+        why: 'the balancer `slb` that certfleet.yaml declares',
+      },
+    ],
+    load: async () => (await import('./challenges/balancer-test.ts')).balancerTest,
   },
   {
     name: 'explain',

@@ -2,9 +2,10 @@ import { createApi } from '../../../test/support/alibaba-clb/api.ts';
 import { createChanges } from '../../../test/support/alibaba-clb/changes.ts';
 import type { HealthRow } from '../../../test/support/alibaba-clb/find.ts';
 import { createCloud, type Listener } from '../../../test/support/alibaba-clb/model.ts';
-import type { Behaviour } from '../../../test/support/alibaba-clb/options.ts';
+import type { Behaviour, PolicyStatement } from '../../../test/support/alibaba-clb/options.ts';
 import { fillCloud } from '../../../test/support/alibaba-clb/start.ts';
 import { Secret } from '../../core/errors/secret.ts';
+import { present } from '../../core/text/present.ts';
 import type { World } from '../../ports/world.ts';
 import { createFakeApi } from '../../testing/fake-api.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
@@ -18,7 +19,7 @@ export const region = 'cn-test';
 
 export type TestClb = ReturnType<typeof testClb>;
 
-export function testClb(behaviour: Partial<Behaviour> = {}) {
+export function testClb(behaviour: Partial<Behaviour> = {}, policy?: readonly PolicyStatement[]) {
   const clock = fakeClock(undefined, { auto: true });
   const machine = (address: string, stopped = false) => ({ addresses: { [address]: '127.0.0.1' }, stopped });
   const servers = {
@@ -27,7 +28,13 @@ export function testClb(behaviour: Partial<Behaviour> = {}) {
     'i-gone2': machine('192.0.2.4', true),
     'eni-2': machine('192.0.2.9'),
   };
-  const options = { keys: [key], servers, region, regions: [region, 'cn-else'], behaviour };
+  const options = {
+    keys: [{ ...key, ...present({ policy }) }],
+    servers,
+    region,
+    regions: [region, 'cn-else'],
+    behaviour,
+  };
   const cloud = createCloud(options, () => clock.now().getTime());
   const [http, https] = [{ protocol: 'http', port: 80 } as const, { protocol: 'https', port: 443 } as const];
   fillCloud(cloud, { ...options, loadBalancers: [{ id: 'lb-1', listeners: [http, https] }] });

@@ -50,6 +50,8 @@ export interface RuleUser {
   readonly answers?: readonly StoredAnswer[];
   /** The rules stay after the order. */
   readonly keep?: true;
+  /** The path to lead here, if it is not that of all challenges: `balancer test` uses one that nobody asks for. */
+  readonly path?: string;
 }
 
 export interface StoredBackend {

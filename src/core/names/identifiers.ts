@@ -99,9 +99,9 @@ export const isLineageName = (name: string): boolean =>
 /** Names of folders, and properties of every JavaScript object. */
 const reservedNames: ReadonlySet<string> = new Set(['.', '..', '__proto__', 'constructor']);
 
-/** Reports whether a store may have a lineage of this name, including test lineages and those of `dns test`. */
+/** Reports whether a store may have a lineage of this name, including test lineages and those of `dns test` and `balancer test`. */
 export const isStoredName = (name: string): boolean =>
-  isLineageName(isStagingName(name) ? nameOfReal(name) : name) || /^~dns-test-[\w-]{1,99}$/.test(name);
+  isLineageName(isStagingName(name) ? nameOfReal(name) : name) || /^~(dns|balancer)-test-[\w-]{1,99}$/.test(name);
 
 /** The name of an imported lineage whose own name has no usable characters. */
 export const unnamed = 'imported';

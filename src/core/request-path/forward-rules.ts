@@ -131,8 +131,7 @@ export function planRules(before: ListenerState, context: PlanContext): RulePlan
       else if ('wait' in found) {
         const behind = inTheWay(found, now);
         waiting.set(lineage, { reason: inTheWayText(behind), behind });
-      }
-      else if (![...rules, ...needed].some((rule) => isSame(rule, found.form))) needed.push(found.form);
+      } else if (![...rules, ...needed].some((rule) => isSame(rule, found.form))) needed.push(found.form);
     }
     if (refused.has(lineage) || waiting.has(lineage)) continue;
     if (rules.length + needed.length > ours + rulesLeft) {
@@ -170,10 +169,10 @@ export function planRules(before: ListenerState, context: PlanContext): RulePlan
 
 /** Returns what one user needs as rules for one host each. */
 function neededBy(
-  { hosts, answers = [] }: RuleUser,
+  { hosts, answers = [], path = challengePath }: RuleUser,
   mode: PlanContext['mode'],
 ): readonly { readonly host: string; readonly path: string; readonly answer?: string }[] {
-  if (mode === 'forward') return hosts.map((host) => ({ host, path: challengePath }));
+  if (mode === 'forward') return hosts.map((host) => ({ host, path }));
   return answers.map(({ host, token, keyAuthorization }) => ({
     host,
     path: `${challengePath}${token}`,

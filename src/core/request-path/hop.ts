@@ -26,7 +26,8 @@ export type HopPlace =
   | 'health'
   | 'answer'
   | 'target'
-  | 'room';
+  | 'room'
+  | 'rights';
 
 export type HopReason =
   | 'hairpin-nat'
@@ -44,6 +45,8 @@ export type HopReason =
   | 'rule-of-others'
   | 'no-room'
   | 'waf'
+  | 'missing-right'
+  | 'other-port'
   | 'icp-filing';
 
 /** Returns a hop that failed with an error. */

@@ -1,19 +1,17 @@
 import { untilAny } from '../../core/async/on-abort.ts';
 import { provesNothingWritten } from '../../core/ca/proofs.ts';
 import { asFailure, type CertfleetError, fail, reasonOf } from '../../core/errors/errors.ts';
-import type { JournalledChallenge, Tombstone } from '../../core/lineage/lineage.ts';
+import type { JournalledChallenge } from '../../core/lineage/lineage.ts';
 import { missedFor, owedBy, tombstoneOf } from '../../core/lineage/tombstones.ts';
-import { swept } from '../../core/lineage/work/end.ts';
-import { type Claim, trialBegun } from '../../core/lineage/work/lease.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { toBase64url } from '../../core/text/encoding.ts';
 import type { DnsProviderTraits, DnsValue } from '../../ports/dns-provider.ts';
-import { type Engine, report } from '../engine.ts';
-import { firstSight, type Holding, isBusy, takeLease } from '../leases/lease.ts';
-import { sweeperOf } from '../pass/sweep.ts';
+import type { Engine } from '../engine.ts';
+import type { Holding } from '../leases/lease.ts';
 import type { Dns01Options } from '../solvers/dns01.ts';
 import { createTrial, type Sighting, type Trial, type TrialTarget } from '../solvers/dns01-trial.ts';
 import { type Hand, ttlOf, unlessElsewhere } from '../solvers/zone-holders.ts';
+import { closeTrial, journalTrial, sweepTrials } from './trial-journal.ts';
 
 export interface TrialRequest {
   /** The solver `dns01` to try; the rest of the spec belongs to no certificate. */
@@ -75,7 +73,7 @@ export async function tryDns(
   request: TrialRequest,
   signal: AbortSignal,
 ): Promise<TrialReport> {
-  await sweepEarlier(engine, signal);
+  await sweepTrials(engine, prefix, signal);
   const trial = createTrial(dns01);
   const steps: MadeStep[] = [];
   const step: MakeStep = async (what, run, words) => {
@@ -110,7 +108,7 @@ export async function tryDns(
     const receipt = { zone: target.zone, name: target.name, value };
     const challenge: JournalledChallenge = { type: 'dns-01', identifier, token, receipt };
     const spec = { ...request.spec, name: `${prefix}${id}` };
-    const holding = await journal(engine, spec, challenge, signal);
+    const holding = await journalTrial(engine, { wanted: spec, thumbprint, challenge }, signal);
     request.told({ adds: receipt });
     found = { zone: target.zone, name: target.name };
     const parts = { engine, hand, asked: name, trial, step, holding, told: request.told, signal };
@@ -161,7 +159,7 @@ async function addAndRemove(parts: Parts, value: DnsValue): Promise<Partial<Tria
     const stones = owedBy(lineage)
       .map((one) => tombstoneOf(lineage.spec, one, engine.clock.now(), looked))
       .map((stone) => (looked === 0 ? missedFor(stone, lagMs) : stone));
-    await close(engine, holding, isSure ? [] : stones);
+    await closeTrial(engine, holding, isSure ? [] : stones);
     if (stuck === undefined) return added.result;
     const left = { zone: value.zone, name: value.name, value: value.value, reason: reasonOf(stuck) };
     told({ left });
@@ -259,41 +257,6 @@ async function remove(parts: Parts, value: DnsValue, { result, made }: Added): P
 
 /** The minimum time that servers get to forget the value. */
 const leastGoneMs = 30_000;
-
-/** Journals the value under its own lease. */
-async function journal(
-  engine: Engine,
-  wanted: StoredSpec,
-  challenge: JournalledChallenge,
-  signal: AbortSignal,
-): Promise<Holding> {
-  const begin = (_absent: unknown, claim: Claim) => trialBegun({ wanted, thumbprint, challenge }, claim);
-  const taken = await takeLease(engine, firstSight(engine, wanted.name), begin, signal);
-  if (taken && 'holding' in taken) return taken.holding;
-  throw fail('bug/unexpected', { reason: `another process has the name ${wanted.name}` });
-}
-
-/** Deletes the journal, or leaves it to the next sweep. The caller's signal may have aborted. */
-async function close(engine: Engine, holding: Holding, left: readonly Tombstone[]): Promise<void> {
-  const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
-  try {
-    await holding.apply(swept({ looked: new Map(), left, now: engine.clock.now() }), deadline.signal);
-  } finally {
-    deadline.done();
-  }
-}
-
-/** Removes the values of earlier trials that were killed. */
-async function sweepEarlier(engine: Engine, signal: AbortSignal): Promise<void> {
-  for await (const page of engine.store.scan('lineage', signal))
-    for (const { key } of page)
-      if (key.name.startsWith(prefix)) {
-        const done = await sweeperOf(engine, key.name)(signal);
-        if (isBusy(done)) continue; // it is still in progress
-        for (const { what, reason } of done.failed)
-          report(engine, { level: 'warn', event: 'sweep.failed', message: `could not remove ${what}: ${reason}` });
-      }
-}
 
 const zoneText = ({ name, zone, servers, hand }: TrialTarget): string => {
   const names = new Set(servers.map((server) => server.name)).size;

@@ -1,5 +1,6 @@
 import { type CertfleetError, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { failedAt, type Hop } from '../../core/request-path/hop.ts';
+import { rightsHop } from '../../core/request-path/rights.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { targetNames } from '../../core/spec/spec-parts.ts';
 import type { Deployer, WantedRoom } from '../../ports/deployer.ts';
@@ -79,6 +80,34 @@ export async function drawTargets(
 }
 
 async function hopsOf(
+  engine: Engine,
+  deployer: Deployer,
+  spec: StoredSpec,
+  signal: AbortSignal,
+): Promise<readonly Hop[]> {
+  return [...(await rightsOf(engine, deployer, signal)), ...(await roomOf(engine, deployer, spec, signal))];
+}
+
+async function rightsOf({ clock }: Engine, deployer: Deployer, signal: AbortSignal): Promise<readonly Hop[]> {
+  if (!deployer.rights) return [];
+  const deadline = clock.deadline(checkMs, signal);
+  try {
+    return [rightsHop(await deployer.rights(deadline.signal))];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [isFailure(error) ? failedAt('rights', error) : unanswered('rights')];
+  } finally {
+    deadline.done();
+  }
+}
+
+const unanswered = (at: Hop['at']): Hop => ({
+  at,
+  state: 'cannot-tell',
+  finding: `no answer within ${checkMs / 1_000} s`,
+});
+
+async function roomOf(
   engine: Engine,
   deployer: Deployer,
   spec: StoredSpec,

@@ -3,6 +3,7 @@ import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { ListenerState, LockDocument } from '../../core/lineage/lock.ts';
 import { nameWithMark } from '../../core/request-path/own-mark.ts';
+import type { Right } from '../../core/request-path/rights.ts';
 import { present } from '../../core/text/present.ts';
 import type { Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';
@@ -12,7 +13,8 @@ import { describeForwardRule } from './forward-rule-path.ts';
 const owner = 'aaaaaaaaaaaa';
 const expires = new Date('2027-01-01T00:00:00Z');
 const own = nameWithMark({ owner, expires, id: '000000000001' });
-const other = nameWithMark({ owner: 'bbbbbbbbbbbb', expires, id: '000000000002' });
+const others = (at: Date) => nameWithMark({ owner: 'bbbbbbbbbbbb', expires: at, id: '000000000002' });
+const other = others(new Date('2026-11-26T00:00:00Z'));
 const host = 'abc.example.test';
 const probe = { path: `${challengePath}health`, body: 'proof' };
 
@@ -35,9 +37,14 @@ interface Given {
   readonly balancer?: Partial<Balancer>;
   readonly state?: ListenerState;
   readonly responder?: Error;
+  readonly rights?: readonly Right[];
+  /** The balancer leads to a port where no responder answers. */
+  readonly isElsewhere?: true;
 }
 
-async function described({ rules = [], inspection, balancer, state, responder }: Given) {
+const right = (action: string, state: Right['state']): Right => ({ action: `slb:${action}`, state });
+
+async function described({ rules = [], inspection, balancer, state, responder, rights, isElsewhere }: Given) {
   const asked: unknown[] = [];
   const made = {
     ...{ type: 'test', resource: 'lb', listener: '80', mode: 'forward' },
@@ -59,12 +66,14 @@ async function described({ rules = [], inspection, balancer, state, responder }:
           if (responder) throw responder;
           return probe;
         },
+        reachedAt: async () => !isElsewhere,
       } as unknown as Responder,
       locks: { read: async () => document } as unknown as Locks,
       owner,
       now: new Date('2026-11-25T00:00:00Z'),
       newId: () => '000000000009',
       inspect: async () => ({ matching: 'host-first', rules, rulesLeft: 40 - rules.length, ...inspection }),
+      rights: async () => rights,
     },
     host,
     new AbortController().signal,
@@ -91,6 +100,31 @@ describe('the path through a forward rule', () => {
       'another installation has the path',
       { rules: [rule(other, { path: challengePath })] },
       [['rule', 'cannot-tell', 'rule-of-others'], responder],
+    ],
+    [
+      'another installation keeps the path',
+      { rules: [rule(others(expires), { path: challengePath })] },
+      [['rule', 'broken', 'rule-of-others'], responder],
+    ],
+    [
+      'a key that may only read',
+      { rights: [right('CreateRules', 'denied'), right('SetRule', 'doubtful')] },
+      [['rights', 'broken', 'missing-right'], ['rule', 'well'], ['group', 'well'], responder],
+    ],
+    [
+      'a key whose policy names objects',
+      { rights: [right('CreateRules', 'allowed'), right('SetRule', 'doubtful')] },
+      [['rights', 'cannot-tell', 'missing-right'], ['rule', 'well'], ['group', 'well'], responder],
+    ],
+    [
+      'a key that may do everything',
+      { rights: [right('CreateRules', 'allowed'), right('TagResources', 'untried')] },
+      [['rights', 'well'], ['rule', 'well'], ['group', 'well'], responder],
+    ],
+    [
+      'a port on which no responder listens',
+      { isElsewhere: true },
+      [['rule', 'well'], ['group', 'well'], responder, ['responder', 'cannot-tell', 'other-port']],
     ],
     ['no room', { inspection: { rulesLeft: 0 } }, [['rule', 'broken', 'no-room'], responder]],
     [

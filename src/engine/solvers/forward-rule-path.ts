@@ -3,6 +3,7 @@ import { isFailure } from '../../core/errors/errors.ts';
 import { inTheWay, inTheWayText, planRules, type RuleForm, safeForm } from '../../core/request-path/forward-rules.ts';
 import { failedAt, type Hop } from '../../core/request-path/hop.ts';
 import { markIn } from '../../core/request-path/own-mark.ts';
+import { type Right, rightsHop } from '../../core/request-path/rights.ts';
 import { winningRule } from '../../core/request-path/winning-rule.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, Inspection, ListenerRule } from '../../ports/balancer.ts';
@@ -19,6 +20,8 @@ export interface ForwardRuleParts {
   readonly newId: () => string;
   /** Shared by all names that are described at the same time. */
   inspect(signal: AbortSignal): Promise<Inspection>;
+  /** What the credentials allow, as far as the balancer can tell. */
+  rights(signal: AbortSignal): Promise<readonly Right[] | undefined>;
 }
 
 /**
@@ -47,6 +50,7 @@ export async function describeForwardRule(
     state: 'well',
     finding: `${balancer.resource}, listener ${balancer.listener}${inspection.listener === undefined ? '' : ` (${inspection.listener})`}: ${counted(rules.length, 'rule')}${room}`,
   };
+  const listenerAndRights = [listener, ...(await rightsOf(parts, signal))];
   const found = safeForm(host, { path: challengePath }, { ...inspection, owner });
   const form: RuleForm = 'form' in found ? found.form : { path: challengePath };
   const isOwn = (rule: ListenerRule) => markIn(rule.name)?.owner === owner && rule.path?.startsWith(challengePath);
@@ -61,14 +65,24 @@ export async function describeForwardRule(
     const { probe } = answering;
     const health = await healthOf(parts, inspection, signal);
     return {
-      hops: [listener, rule, ...health.hops, ...answering.hops],
+      hops: [...listenerAndRights, rule, ...health.hops, ...answering.hops],
       ...present({ probe, healthy: wins && health.healthy ? health.healthy : undefined }),
       ...here,
     };
   }
   const next = comingRule(host, { found, rulesLeft, winner, time: parts.now });
   const group = next.state === 'well' ? await comingGroup(balancer, signal) : [];
-  return { hops: [listener, next, ...group, ...answering.hops], ...here };
+  return { hops: [...listenerAndRights, next, ...group, ...answering.hops], ...here };
+}
+
+async function rightsOf({ rights }: ForwardRuleParts, signal: AbortSignal): Promise<readonly Hop[]> {
+  try {
+    const found = await rights(signal);
+    return found ? [rightsHop(found)] : [];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [failedAt('rights', error)];
+  }
 }
 
 const ownRule = (rule: ListenerRule, host: string): Hop => ({
@@ -119,7 +133,12 @@ function comingRule(
     const behind = inTheWay(found, time);
     const base = { at: 'rule', reason: 'rule-of-others', finding: inTheWayText(behind) } as const;
     if (behind.isOld)
-      return { ...base, state: 'broken', code: 'balancer/rule-in-the-way', advice: 'No order waits for so old a rule.' };
+      return {
+        ...base,
+        state: 'broken',
+        code: 'balancer/rule-in-the-way',
+        advice: 'No order waits for so old a rule.',
+      };
     const advice = 'It goes away with the order of that installation; an order waits for it.';
     return { ...base, state: 'cannot-tell', advice };
   }
@@ -198,9 +217,33 @@ async function listening(
   try {
     const probe = await responder.probe(signal);
     const finding = `a responder of this store answers at ${responder.address}`;
-    return { hops: [{ at: 'responder', state: 'well', finding }], probe };
+    return {
+      hops: [{ at: 'responder', state: 'well', finding }, ...(await otherPort(responder, balancer, signal))],
+      probe,
+    };
   } catch (error) {
     if (!isFailure(error)) signal.throwIfAborted();
     return { hops: [failedAt('responder', error)] };
   }
+}
+
+/** Describes the port to which the balancer leads, if the responder listens on another one. */
+async function otherPort(responder: Responder, balancer: Balancer, signal: AbortSignal): Promise<readonly Hop[]> {
+  let backend: Backend | undefined;
+  try {
+    backend = await balancer.backend?.(signal);
+  } catch {
+    signal.throwIfAborted();
+    return []; // the group's hop has the error
+  }
+  if (!backend || (await responder.reachedAt(backend, signal))) return [];
+  return [
+    {
+      at: 'responder',
+      state: 'cannot-tell',
+      reason: 'other-port',
+      finding: `the balancer leads to the port ${backend.port}, where no responder of this store answers on this machine; the responder listens on ${responder.address}`,
+      advice: `Use one port for \`listen\` of the solver and \`backend\` of the balancer, unless something maps the port ${backend.port} of the node to the responder, as a container does.`,
+    },
+  ];
 }

@@ -92,6 +92,7 @@ function world({
       address: '0.0.0.0:30080',
       patienceMs: 0,
       probe: async () => ({ path: `${challengePath}_health-x`, body: 'proof' }),
+      reachedAt: async () => true,
       answer: async () => ({ published: true }),
       ready: async () => ({ ready: true }),
       withdraw: async () => {},

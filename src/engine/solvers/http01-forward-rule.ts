@@ -4,6 +4,7 @@ import { fail } from '../../core/errors/errors.ts';
 import type { RuleUser } from '../../core/lineage/lock.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
 import { type Refusal, safeForm, type Waiting } from '../../core/request-path/forward-rules.ts';
+import type { Right } from '../../core/request-path/rights.ts';
 import { isToken } from '../../core/text/encoding.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, Inspection } from '../../ports/balancer.ts';
@@ -114,6 +115,14 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
   const inspecting = createSingleFlight<Inspection>();
   const inspect = (signal: AbortSignal) => inspecting('', () => balancer.inspect(signal), signal);
 
+  const asking = createSingleFlight<readonly Right[]>();
+  let known: readonly Right[] | undefined;
+  /** Asked once for all names. */
+  const rights = async (signal: AbortSignal) => {
+    known ??= balancer.rights && (await asking('', () => balancer.rights!(signal), signal));
+    return known;
+  };
+
   const pending = new Map<string, (signal: AbortSignal) => Promise<Readiness>>();
 
   return {
@@ -161,7 +170,11 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     },
 
     describePath: ({ value }, signal) =>
-      describeForwardRule({ balancer, responder, locks, owner, now: clock.now(), newId, inspect }, value, signal),
+      describeForwardRule(
+        { balancer, responder, locks, owner, now: clock.now(), newId, inspect, rights },
+        value,
+        signal,
+      ),
 
     async present(challenge, _note, signal) {
       if (mode === 'forward') return responder.answer(challenge, { shared: true }, signal);

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { fail } from '../../../core/errors/errors.ts';
 import { behaves, commandLine, jsonLines, type Row } from '../../../../test/support/command-line.ts';
+import { fail } from '../../../core/errors/errors.ts';
 
 const at = 'alibaba-clb lb-bp1example';
 const ours = {

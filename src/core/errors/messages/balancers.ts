@@ -58,8 +58,7 @@ export const balancers = {
     hint: 'Nothing was changed. {advice}',
   },
   'balancer/rule-in-the-way': {
-    message:
-      '{balancer}: another installation of certfleet ({owner}) uses {where}: its rule {rule} was made {age} ago',
+    message: '{balancer}: another installation of certfleet ({owner}) uses {where}: its rule {rule} was made {age} ago',
     blame: 'config',
     retry: 'later',
     hint: 'Nothing was changed. If that installation is gone, for instance because its store was lost, remove what it left: `{command}`. If it is alive and keeps its rule (`keep: true`), let both installations use one store.',

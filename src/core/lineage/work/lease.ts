@@ -142,11 +142,17 @@ export const leased = (claim: Claim): Transition =>
   });
 
 /**
- * Journals the value with which a DNS provider is tested, as a challenge of a first issue that never orders anything. A
- * sweep removes the value, and then the document.
+ * Journals the value with which a DNS provider is tested, or the rule with which a balancer is tested, as a challenge of a
+ * first issue that never orders anything. A sweep removes the value or the rule, and then the document.
  */
 export const trialBegun = (
-  facts: { readonly wanted: StoredSpec; readonly thumbprint: string; readonly challenge: JournalledChallenge },
+  facts: {
+    readonly wanted: StoredSpec;
+    readonly thumbprint: string;
+    readonly challenge: JournalledChallenge;
+    /** The solver also prepares a rule. */
+    readonly probe?: true;
+  },
   claim: Claim,
 ): Transition => ({
   name: 'trialBegun',
@@ -162,6 +168,7 @@ export const trialBegun = (
       startedAt: claim.now.toISOString(),
       thumbprint: facts.thumbprint,
       challenges: [facts.challenge],
+      ...present({ probe: facts.probe && ('ours' as const) }),
     },
   }),
 });

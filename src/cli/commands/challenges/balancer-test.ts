@@ -1,0 +1,104 @@
+import { balancerIn, solverWithUses } from '../../../config/adapters/referred-adapters.ts';
+import { parseIdentifier, withLetters } from '../../../config/certificates/identifiers.ts';
+import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
+import type { NamedAdapter, Settings } from '../../../core/spec/spec.ts';
+import { didYouMean } from '../../../core/text/nearest.ts';
+import { shellWord } from '../../../core/text/shell-word.ts';
+import type { BalancerTrialNews, Fleet } from '../../../fleet.ts';
+import type { Run, Session } from '../../context.ts';
+import { styleOf, wrap } from '../../output/text.ts';
+
+const solverType = 'http01-forward-rule';
+
+/** `certfleet balancer test NAME [HOST]` */
+export const balancerTest: Run = async (session) => {
+  const [named = '', typed] = session.invocation.args;
+  const host = hostFrom(typed);
+  const solver = solverFor(await session.settings(), named);
+  const { fleet, absent } = await openAny(session);
+  const balancer = balancerIn(solver)?.name ?? named;
+  if (!session.quiet)
+    session.print(`Trying the balancer ${balancer}${host === undefined ? '' : ` with ${withLetters(host)}`}.`);
+  const told = teller(session, absent);
+  const { error, ...rest } = await fleet.tryBalancer({ solver, host, told }, session.signal);
+  session.printJson({ object: 'balancer-test', solver: solver.name, balancer, ...rest, ok: error === undefined });
+  if (error) throw error;
+  if (session.quiet) return 0;
+  session.print('Nothing is left.');
+  const isDeclared = (await session.settings()).solvers[solver.name] !== undefined;
+  const how = isDeclared ? solver.name : `a solver of type ${solverType} for ${balancer}`;
+  session.note(
+    isDeclared
+      ? `Next: get a certificate: \`certfleet issue -d ${host ?? 'NAME'} --http ${shellWord(how)}\``
+      : `Next: declare ${how}.`,
+  );
+  return 0;
+};
+
+function hostFrom(typed: string | undefined): string | undefined {
+  if (typed === undefined) return undefined;
+  const { type, value } = parseIdentifier(typed);
+  if (type === 'ip' || value.startsWith('*.'))
+    throw fail('usage/invalid-value', { typed, form: 'a host name, not an address or a wildcard' });
+  return value;
+}
+
+/** Returns the declared solver of this name or behind this balancer, or one with the usual options. */
+function solverFor(settings: Settings, named: string): NamedAdapter {
+  const rules = Object.values(settings.solvers).filter((solver) => solver.settings.type === solverType);
+  const declared =
+    rules.find(({ name }) => name === named) ?? rules.find((solver) => balancerIn(solver)?.name === named);
+  if (declared) return declared;
+  if (Object.hasOwn(settings.balancers, named)) {
+    const options = { type: solverType, balancer: named };
+    return solverWithUses({ name: named, settings: options }, settings);
+  }
+  throw fail('usage/unknown-name', {
+    ...{ kind: 'balancer', name: named, nearest: didYouMean(named, Object.keys(settings.balancers)) },
+    advice: 'Declare it in `balancers` of certfleet.yaml, or name the configuration with --config.',
+  });
+}
+
+/** Opens the fleet. Without a store, opens one that stores nothing, and returns the error, too. */
+async function openAny(session: Session): Promise<{ fleet: Fleet; absent?: CertfleetError }> {
+  try {
+    return { fleet: await session.fleet({ makeStore: false }) };
+  } catch (error) {
+    if (!isFailure(error, 'store/absent')) throw error;
+    return { fleet: await session.fleet({ makeStore: true, inMemory: true }), absent: error };
+  }
+}
+
+const labels = {
+  listener: 'listener',
+  responder: 'responder',
+  add: 'added',
+  healthy: 'healthy',
+  answer: 'answered',
+  remove: 'removed',
+} as const;
+
+/** Prints each step as it happens. */
+function teller(session: Session, absent: CertfleetError | undefined): (news: BalancerTrialNews) => void {
+  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const style = styleOf(session.context);
+  const indent = ' '.repeat(24);
+  const byHand = '`certfleet sweep --lost` lists it';
+  return (news) => {
+    if ('step' in news) {
+      session.printJson({ object: 'balancer-test-step', ...news });
+      const seconds = `${(news.ms / 1_000).toFixed(news.ms < 9_950 ? 1 : 0)} s`;
+      const head = `${style.good('✓')} ${labels[news.step].padEnd(11)} ${seconds.padStart(8)}  `;
+      if (!session.quiet) session.printWhole(`${head}${wrap(news.finding, width - indent.length, indent)}`);
+    } else if ('waitsFor' in news) session.note(`waiting: ${news.waitsFor}`);
+    else if ('adds' in news) {
+      if (absent)
+        session.note(
+          `T${absent.message.slice(1)}, so nothing is journalled. If this is killed and leaves its rule, ${byHand}.`,
+        );
+    } else {
+      const by = absent === undefined ? '`certfleet sweep` or the next test removes it' : byHand;
+      session.complain(`The rule is left (${news.left}); ${by}.`);
+    }
+  };
+}
