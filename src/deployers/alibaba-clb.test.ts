@@ -173,6 +173,23 @@ describe('alibaba-clb', () => {
     expect(served(clb)).toEqual(shown);
   });
 
+  it('says what stays of a lineage, and how to remove it', async () => {
+    const { clb, deployer } = bench({ names: ['shop.test'] });
+    const { certificate } = (await deploy(deployer, version(['a.test'], 'a'))) as { certificate: string };
+    await deploy(deployer, version(['b.test'], 'b'));
+    const [extension] = clb.cloud.extensions.values();
+    expect(await deployer.keeps!('a', signal)).toEqual([
+      `the certificate ${certificate} in cn-test, which lb-1:443 serves. Delete the domain extension ${extension!.id} of a.test (\`aliyun slb DeleteDomainExtension --RegionId cn-test --DomainExtensionId ${extension!.id}\`). Then \`certfleet sweep --lost --owner ${owner}\` deletes the certificate.`,
+    ]);
+    clb.cloud.extensions.delete(extension!.id);
+    expect(await deployer.keeps!('a', signal)).toEqual([
+      `the certificate ${certificate} in cn-test. \`certfleet sweep --lost --owner ${owner}\` deletes it.`,
+    ]);
+    clb.listener(443).certificateId = certificate;
+    expect((await deployer.keeps!('a', signal))[0]).toContain('Choose another default certificate for lb-1:443');
+    expect(await deployer.keeps!('none', signal)).toEqual([]);
+  });
+
   it('finds out what the key may do, and changes nothing', async () => {
     const { clb, deployer } = bench();
     const shown = served(clb);

@@ -366,6 +366,26 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
         });
       },
 
+      async keeps(lineage, signal) {
+        const binding = await readBinding(signal);
+        const all = await readCertificates(clb, signal);
+        const own = all.filter((one) => one.lineage === lineage && markIn(one.name)?.owner === owner);
+        const then = `Then \`certfleet sweep --lost --owner ${owner}\` deletes the certificate.`;
+        return own.map(({ id }) => {
+          const used = binding.extensions.filter(({ certificate }) => certificate === id);
+          const by = used.map(
+            (one) =>
+              `the domain extension ${one.id} of ${one.domain} (\`aliyun slb DeleteDomainExtension --RegionId ${region} --DomainExtensionId ${one.id}\`)`,
+          );
+          const isDefault = binding.default === id;
+          const what = `the certificate ${id} in ${region}`;
+          if (by.length === 0 && !isDefault) return `${what}. \`certfleet sweep --lost --owner ${owner}\` deletes it.`;
+          const first = isDefault ? `Choose another default certificate for ${place} in the SLB console. ` : '';
+          const rest = by.length > 0 ? `Delete ${by.join(' and ')}. ` : '';
+          return `${what}, which ${place} serves. ${first}${rest}${then}`;
+        });
+      },
+
       async owned(signal) {
         const all = await readCertificates(clb, signal);
         return all

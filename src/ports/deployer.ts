@@ -91,6 +91,11 @@ export interface Deployer {
    * kill left, and it does nothing where nothing was deployed.
    */
   restore?(options: Restoring, signal: AbortSignal): Promise<readonly Restored[]>;
+  /**
+   * Describes what the target keeps of a lineage whose certificate is being deleted, each with the way to remove it. It
+   * changes nothing.
+   */
+  keeps?(lineage: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Returns everything at the target that carries certfleet's mark, of any owner, for `sweep --lost`. */
   owned?(signal: AbortSignal): Promise<readonly OwnedObject[]>;
   /** Removes one of these objects, if it still exists and nothing refers to it. */

@@ -204,6 +204,7 @@ async function addAndSee(parts: Parts): Promise<void> {
     async () => {
       const outcome = await holding.effect(signal, () => keeper.wish(lineage, change, signal));
       if (outcome === 'done') return;
+      if ('full' in outcome) throw fail('balancer/journal-full', { balancer: rule.name, count: outcome.full });
       const reason = 'refused' in outcome ? outcome.refused.reason : outcome.waiting.reason;
       throw fail('balancer/unsafe-rule', { balancer: rule.name, host, reason, advice: 'Try again later.' });
     },

@@ -6,7 +6,7 @@ import { nameOfPresented } from '../../core/lineage/tombstones.ts';
 import { forgotten } from '../../core/lineage/work/end.ts';
 import { leased } from '../../core/lineage/work/lease.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
-import { partsOf } from '../../core/spec/spec-parts.ts';
+import { partsOf, targetNames } from '../../core/spec/spec-parts.ts';
 import { keepsRule } from '../../core/spec/traits.ts';
 import { present } from '../../core/text/present.ts';
 import type { Entry } from '../../ports/store.ts';
@@ -22,6 +22,8 @@ export interface Forgotten {
   readonly certificate: string;
   /** Targets and endpoints that still have it. */
   readonly keptBy: readonly string[];
+  /** What targets keep, in sentences that also say how to remove it, by target. */
+  readonly kept?: Readonly<Record<string, readonly string[]>>;
   /** TXT records that stay (dns-persist-01), and the other certificates that use them. */
   readonly records?: readonly { readonly name: string; readonly value: string; readonly usedBy: readonly string[] }[];
   /** The paths to which its keys were exported, as they were typed. */
@@ -115,6 +117,8 @@ async function forgetHeld(
   const copies = await removeCopies(engine, holding, signal);
   if (!force) refuseLeft(lineage, copies);
   const left = [...owed, ...copies];
+  // Before the credentials go.
+  const kept = given.versions ? {} : await keptAt(engine, lineage, signal);
   const versions = given.versions ?? (await versionsOf(engine, new Set([lineage.name]), signal));
   for (const { key, revision } of versions.get(lineage.name) ?? []) {
     await holding.check(signal);
@@ -128,6 +132,7 @@ async function forgetHeld(
   return {
     certificate: lineage.name,
     keptBy: keepersOf(lineage),
+    ...present({ kept: Object.keys(kept).length > 0 ? kept : undefined }),
     ...present({ exported: exports.length > 0 ? [...new Set(exports.map(({ to }) => to))] : undefined }),
     ...records,
     ...present({ notAfter }),
@@ -161,6 +166,34 @@ async function recordsLeft(
     }
   const usersOf = (at: string, value: string) => users.get(`${at} ${value}`) ?? [];
   return { records: kept.map(({ name: at, value }) => ({ name: at, value, usedBy: usersOf(at, value) })) };
+}
+
+/** How long a target may take to say what it keeps. */
+const keepsMs = 10_000;
+
+/** Returns what the targets keep, as far as they can say. The certificate is deleted in any case. */
+async function keptAt(
+  engine: Engine,
+  lineage: Lineage,
+  signal: AbortSignal,
+): Promise<Readonly<Record<string, readonly string[]>>> {
+  const { spec, name } = lineage;
+  const targets = targetNames(spec).filter((target) => keepersOf(lineage).includes(target));
+  const found = await Promise.all(
+    targets.map(async (target) => {
+      const deadline = engine.clock.deadline(keepsMs, signal);
+      try {
+        const deployer = await engine.connect.deployer(spec, target);
+        return [target, (await deployer.keeps?.(name, deadline.signal)) ?? []] as const;
+      } catch {
+        signal.throwIfAborted();
+        return [target, []] as const;
+      } finally {
+        deadline.done();
+      }
+    }),
+  );
+  return Object.fromEntries(found.filter(([, kept]) => kept.length > 0));
 }
 
 interface NotRemoved {

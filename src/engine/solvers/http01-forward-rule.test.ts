@@ -4,12 +4,13 @@ import { fakeProcesses } from '../../../test/support/fake-processes.ts';
 import { noteWrite } from '../../core/async/writes.ts';
 import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
+import { encodeDocument } from '../../core/lineage/lineage.ts';
 import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
 import { markLifeMs, markOf, nameWithMark } from '../../core/request-path/own-mark.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, Balancer, Inspection, ListenerRule, WantedRules } from '../../ports/balancer.ts';
 import type { Responder } from '../../ports/responder.ts';
-import type { Readiness, Solver, SolverChallenge } from '../../ports/solver.ts';
+import type { Prepared, Readiness, Solver, SolverChallenge } from '../../ports/solver.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../testing/fake-clock.ts';
 import { solverContract } from '../../testing/solver-contract.ts';
@@ -275,6 +276,37 @@ describe('a certificate that gets no rule', () => {
     expect(cloud.rules).toEqual([rule]);
     expect((await document())?.listeners?.['80']?.rules ?? []).toEqual([]);
   });
+
+  it.each([true, false])(
+    'because the journal is full, is refused before the store refuses it (keep: %s)',
+    async (keep) => {
+      const { process, document } = world();
+      const { solver } = process(1, { keep });
+      const names = Array.from({ length: 2_500 }, (_, i) => `certificate-number-${i}`);
+      const all = await Promise.allSettled(names.map((name) => prepare(solver, name)));
+      const { users = {} } = (await document())?.listeners?.['80'] ?? {};
+      const count = Object.keys(users).length;
+      expect(count).toBeGreaterThan(500);
+      expect(encodeDocument((await document())!).length).toBeLessThan(256 * 1024);
+      const refused = all.filter(({ status }) => status === 'rejected');
+      if (keep) {
+        expect(refused).toHaveLength(names.length - count);
+        expect(refused[0]).toMatchObject({
+          reason: { code: 'balancer/journal-full', message: expect.stringContaining(`${count} certificates`) },
+        });
+        const kept = Object.keys(users)[0]!;
+        await solver.forget!(kept, signal);
+        await expect(prepare(solver, 'another')).resolves.toHaveProperty('ready');
+        return;
+      }
+      expect(refused).toEqual([]);
+      const last = all.at(-1) as PromiseFulfilledResult<Prepared>;
+      expect(await last.value.ready!(signal)).toMatchObject({
+        ready: false,
+        reason: expect.stringContaining('no room'),
+      });
+    },
+  );
 
   it('alone leaves no document either', async () => {
     const { cloud, process, document } = world();

@@ -3,7 +3,7 @@ import { challengePath } from '../../core/ca/challenge-path.ts';
 import { fail } from '../../core/errors/errors.ts';
 import type { RuleUser } from '../../core/lineage/lock.ts';
 import type { Identifier } from '../../core/names/identifier.ts';
-import { type Refusal, safeForm, type Waiting } from '../../core/request-path/forward-rules.ts';
+import { type Refusal, safeForm } from '../../core/request-path/forward-rules.ts';
 import type { Right } from '../../core/request-path/rights.ts';
 import { isToken } from '../../core/text/encoding.ts';
 import { present } from '../../core/text/present.ts';
@@ -61,8 +61,15 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
   };
 
   /** Fails if the wish is refused, or if waiting may be in vain: the rule of another installation outlives any order. */
-  function refuse(outcome: Exclude<WishOutcome, 'done'>): asserts outcome is { readonly waiting: Waiting } {
+  function refuse(
+    outcome: Exclude<WishOutcome, 'done'>,
+  ): asserts outcome is Exclude<typeof outcome, { refused: Refusal }> {
     if ('refused' in outcome) throw refusal(outcome.refused);
+    if ('full' in outcome) {
+      // Others leave the journal when their orders are done, unless they keep their rules.
+      if (options.keep) throw fail('balancer/journal-full', { balancer: options.name, count: outcome.full });
+      return;
+    }
     const { behind } = outcome.waiting;
     if (!behind?.isOld) return;
     const { rule, owner: of, where, age, command } = behind;
@@ -87,12 +94,13 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
         // A reload by someone else may have lost the rule.
         outcome = await keeper.wish(lineage, change, signal);
         triedMs = clock.monotonicMs();
-      } else if ('waiting' in outcome && clock.monotonicMs() - triedMs >= roomEveryMs) {
+      } else if (!('refused' in outcome) && clock.monotonicMs() - triedMs >= roomEveryMs) {
         outcome = await keeper.wish(lineage, change, signal);
         triedMs = clock.monotonicMs();
       }
       if (outcome === 'done') return keeper.look(signal);
       refuse(outcome);
+      if ('full' in outcome) return notReady(fullText(outcome.full), roomEveryMs);
       const { reason, behind } = outcome.waiting;
       return { ...notReady(reason, roomEveryMs), ...present({ isDoubtful: behind && true }) };
     };
@@ -220,6 +228,9 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
     }
   }
 }
+
+const fullText = (count: number): string =>
+  `the journal of the balancer has no room for another certificate (${count} use it now)`;
 
 const keyOf = ({ lineage, token }: SolverChallenge): string => `${lineage} ${token}`;
 

@@ -3,6 +3,8 @@ import { untilAny } from '../../core/async/on-abort.ts';
 import { createSingleFlight } from '../../core/async/single-flight.ts';
 import { watchWrites } from '../../core/async/writes.ts';
 import { isFailure, withHint } from '../../core/errors/errors.ts';
+import { maxDocumentBytes } from '../../core/lineage/document-limits.ts';
+import { encodeDocument } from '../../core/lineage/lineage.ts';
 import { type ListenerState, type LockDocument, type RuleUser, withListener } from '../../core/lineage/lock.ts';
 import { planRules, type Refusal, type RulePlan, type Waiting } from '../../core/request-path/forward-rules.ts';
 import type { Balancer } from '../../ports/balancer.ts';
@@ -26,7 +28,12 @@ export interface RuleKeeperOptions {
 }
 
 /** The outcome of one certificate's wish. */
-export type WishOutcome = { readonly refused: Refusal } | { readonly waiting: Waiting } | 'done';
+export type WishOutcome =
+  | { readonly refused: Refusal }
+  | { readonly waiting: Waiting }
+  /** The journal has no room; this many certificates use the balancer. */
+  | { readonly full: number }
+  | 'done';
 
 /** Changes one certificate's entry; undefined removes it. */
 export type UserChange = (before: RuleUser | undefined) => RuleUser | undefined;
@@ -47,6 +54,33 @@ export interface RuleKeeper {
 
 /** Calls the balancer, and records whether it wrote something. */
 type Applied = <T>(over: AbortSignal, apply: (own: AbortSignal) => Promise<T>) => Promise<T>;
+
+/** A plan whose journal fits into a document. */
+interface FittedPlan extends RulePlan {
+  /** The certificates for which there is no room. */
+  readonly full: ReadonlySet<string>;
+}
+
+/** The lease, and the receipt of a balancer, need some room beside the users. */
+const mostBytes = maxDocumentBytes - 16 * 1024;
+
+/** Returns the plan for as many additions as the document has room for. Without any, the plan is returned in any case. */
+function mostThatFit<T extends { readonly document: LockDocument }>(
+  additions: number,
+  planFor: (count: number) => T,
+): T {
+  const fits = ({ document }: T) => encodeDocument(document).length <= mostBytes;
+  const all = planFor(additions);
+  if (additions === 0 || fits(all)) return all;
+  let [best, least, most] = [planFor(0), 0, additions];
+  while (most - least > 1) {
+    const half = Math.floor((least + most) / 2);
+    const plan = planFor(half);
+    if (fits(plan)) [best, least] = [plan, half];
+    else most = half;
+  }
+  return best;
+}
 
 /** Corrects the hint of a refusal, which does not know about earlier calls, such as the one that created the group. */
 const afterWrite = (error: unknown): unknown =>
@@ -76,6 +110,7 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
     return asked.map(({ lineage }) => {
       const refused = plan.refused.get(lineage);
       const waiting = plan.waiting.get(lineage);
+      if (plan.full.has(lineage)) return { full: Object.keys(plan.after.users).length };
       return refused !== undefined ? { refused } : waiting !== undefined ? { waiting } : 'done';
     });
   });
@@ -84,7 +119,7 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
    * Repeats the change if this process was suspended for longer than its lease, because it may have changed something
    * late. Also repeats it if the balancer refused it, because another installation may just have added the same rule.
    */
-  async function change(asked: readonly Wish[], signal: AbortSignal): Promise<RulePlan> {
+  async function change(asked: readonly Wish[], signal: AbortSignal): Promise<FittedPlan> {
     const progress = { wrote: false };
     for (let tries = 1; ; tries++) {
       /** A refusal to show the listener is final. */
@@ -108,19 +143,31 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
     }
   }
 
-  async function changeOnce(asked: readonly Wish[], applied: Applied, signal: AbortSignal): Promise<RulePlan> {
+  async function changeOnce(asked: readonly Wish[], applied: Applied, signal: AbortSignal): Promise<FittedPlan> {
     const begin = async (document: LockDocument) => {
       const before = stateOf(document);
       const users: Record<string, RuleUser> = { ...before.users };
+      const added: [lineage: string, user: RuleUser][] = [];
       for (const { lineage, change: toUser } of asked) {
         const user = toUser(users[lineage]);
-        if (user) users[lineage] = user;
-        else delete users[lineage];
+        if (!user) delete users[lineage];
+        else if (users[lineage]) users[lineage] = user;
+        else added.push([lineage, user]);
       }
       const inspection = await balancer.inspect(signal);
-      const plan = planRules({ ...before, users }, { owner, mode, inspection, now: clock.now(), newId });
-      // An empty state is stored, too, because the lease is in the document.
-      return { plan, document: withListener(document, listener, plan.during) ?? ({ schema: 1 } as const) };
+      const context = { owner, mode, inspection, now: clock.now(), newId };
+      /** Plans for the first of those that are added. */
+      const planFor = (count: number) => {
+        const plan = planRules(
+          { ...before, users: { ...users, ...Object.fromEntries(added.slice(0, count)) } },
+          context,
+        );
+        // An empty state is stored, too, because the lease is in the document.
+        const next = withListener(document, listener, plan.during) ?? ({ schema: 1 } as const);
+        const full = new Set(added.slice(count).map(([lineage]) => lineage));
+        return { plan: { ...plan, full }, document: next };
+      };
+      return mostThatFit(added.length, planFor);
     };
     return locks.withPlan(
       resource,

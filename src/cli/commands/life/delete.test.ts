@@ -40,6 +40,21 @@ it.each<Row>([
     ].join('\n'),
   },
   {
+    what: 'says what a cloud keeps, and how to remove it',
+    argv: 'delete abc --force',
+    fleet: {
+      delete: { ...gone, keptBy: ['slb', 'edge'], kept: { slb: ['the certificate 1, which lb serves. Delete it.'] } },
+    },
+    calls: [{ name: 'abc', force: true }],
+    stdout: [
+      'abc: deleted from the store, with its keys',
+      '  slb keeps the certificate 1, which lb serves. Delete it.',
+      '  edge keeps what it has.',
+      '  Next: nothing to do; it will not be renewed.',
+      '',
+    ].join('\n'),
+  },
+  {
     what: 'says for what it looks again',
     argv: 'delete abc --force',
     fleet: { delete: { ...gone, unsure: ['the dns-01 challenge of a.test', 'the dns-01 challenge of b.test'] } },

@@ -28,7 +28,7 @@ export const deleteCertificate: Run = async (session) => {
   const deleted = await fleet.delete({ name, force: flags['force'] === true }, session.signal);
   const now = await session.now();
   const message = `${withLetters(name)}: deleted from the store, with its keys`;
-  const { certificate, keptBy, notAfter, left, unsure = [], records = [], isDeclared } = deleted;
+  const { certificate, keptBy, kept, notAfter, left, unsure = [], records = [], isDeclared } = deleted;
   session.reporter.report({
     v: 1,
     time: now.toISOString(),
@@ -38,7 +38,7 @@ export const deleteCertificate: Run = async (session) => {
     message,
     data: {
       ...{ exitCode: 0, keptBy, left, records, isDeclared },
-      ...present({ unsure: unsure.length > 0 ? unsure : undefined, notAfter }),
+      ...present({ unsure: unsure.length > 0 ? unsure : undefined, notAfter, kept }),
     },
   });
   if (session.quiet) return 0;
@@ -56,9 +56,21 @@ async function confirm(session: Session, name: string): Promise<void> {
 
 /** Describes what stays in place, and what to do next. */
 function remarksOf(deleted: Deleted, places: Places, now: Date): readonly string[] {
-  const { certificate, keptBy, notAfter, left, unsure = [], records = [], exported = [], isDeclared } = deleted;
+  const {
+    certificate,
+    keptBy,
+    kept = {},
+    notAfter,
+    left,
+    unsure = [],
+    records = [],
+    exported = [],
+    isDeclared,
+  } = deleted;
   const valid = notAfter !== undefined && Date.parse(notAfter) > now.getTime();
-  const targets = keptBy.map((target) => {
+  const targets = keptBy.flatMap((target) => {
+    const known = kept[target];
+    if (known) return known.map((what) => `${target} keeps ${what}`);
     if (target === deployHookTarget) return 'The deploy hook does not run any more; what it did stays.';
     const { type, path }: Partial<AdapterSettings> = places.deployers[target]?.settings ?? {};
     const isCommand = type !== undefined && adapterEntry(places.registry, 'deployer', type)?.runsCommand === true;

@@ -63,6 +63,12 @@ export const balancers = {
     retry: 'later',
     hint: 'Nothing was changed. If that installation is gone, for instance because its store was lost, remove what it left: `{command}`. If it is alive and keeps its rule (`keep: true`), let both installations use one store.',
   },
+  'balancer/journal-full': {
+    message: '{balancer}: {count} certificates use it, and its journal in the store has no room for another one',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Nothing was changed. Leave out `keep: true` of the solver: without it, a certificate is in the journal only during its order. Or put several names into one certificate.',
+  },
   'balancer/redirects': {
     message: '{balancer}: the listener on port {port} only redirects, so no rule on it can answer challenges: {reason}',
     blame: 'config',
