@@ -6,6 +6,9 @@ import { decodeStored, type StoredDocument } from './document.ts';
 import { groupByStem, isShard, type Place, pathOf } from './layout.ts';
 import type { Current } from './reader.ts';
 import type { Trust } from './trust.ts';
+import { fileMode } from './upkeep.ts';
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
 /** A write takes milliseconds, so an older temporary file was left by a killed process. */
 const leftMs = 60_000;
@@ -41,7 +44,7 @@ export async function scrubKind(
   /** Syncs a folder, unless another process has removed it because it was empty. */
   const syncIfThere = (folder: string): Promise<void> =>
     files.syncFolder(folder).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if (!isMissing(error)) throw error;
     });
 
   /** Removes a temporary file unless its writer is alive, because a writer relies on its file (decision 0019). */
@@ -56,6 +59,25 @@ export async function scrubKind(
     }
     await files.remove(path);
     return true;
+  }
+
+  /**
+   * Runs a step while no deletion marker of the folder can be buried, because a temporary file is in it. So numbers do not
+   * start over, and a listed number is not another document's. Returns false if the folder is gone.
+   */
+  async function whileKept(folder: string, step: () => Promise<boolean>): Promise<boolean> {
+    let temporary: string;
+    try {
+      temporary = await files.draft(folder, '', fileMode);
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+    try {
+      return await step();
+    } finally {
+      await files.remove(temporary);
+    }
   }
 
   async function scrubDocument(place: Place, numbers: readonly number[]): Promise<boolean> {
@@ -75,8 +97,14 @@ export async function scrubKind(
       else if (!(await markAgain(key, place, { number: document.number, document }))) isTorn = true;
       return false;
     }
-    for (const number of earlier) await files.remove(pathOf(place, number));
-    return true;
+    const isUnchanged = await whileKept(place.folder, async () => {
+      const again = await read(current);
+      if (typeof again !== 'object' || again.nonce !== document.nonce) return false;
+      for (const number of earlier) await files.remove(pathOf(place, number));
+      return true;
+    });
+    if (!isUnchanged) isTorn = true;
+    return isUnchanged;
   }
 
   for (const shard of (await files.list(join(root, kind))) ?? []) {
