@@ -654,6 +654,24 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../balancers/nginx.ts')).default,
     },
+    "tencent-clb": {
+      id: "tencent-clb",
+      title: "Tencent Cloud CLB (Cloud Load Balancer)",
+      since: "0.1.0",
+      homepage: "https://cloud.tencent.com/product/clb",
+      options: [
+        {"name":"region","title":"Region of the load balancer","secret":false,"required":true},
+        {"name":"loadBalancer","title":"Id of the load balancer","secret":false,"required":true},
+        {"name":"listenerPort","title":"Port of the HTTP listener that the CA’s requests reach","secret":false,"required":false},
+        {"name":"backend","title":"The server that the responder runs on, and its port","secret":false,"required":false},
+        {"name":"secretId","title":"SecretId of a key of Tencent Cloud","secret":true,"required":false},
+        {"name":"secretKey","title":"SecretKey of the key of Tencent Cloud","secret":true,"required":false},
+        {"name":"sessionToken","title":"Token, if the key of Tencent Cloud is temporary","secret":true,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if it is not the vendor’s own","secret":false,"required":false},
+      ],
+      load: async () => (await import('../balancers/tencent-clb.ts')).default,
+    },
   },
   deployer: {
     "alibaba-clb": {

@@ -1,4 +1,5 @@
 import { canonicalAddress } from '../../core/names/identifiers.ts';
+import { present } from '../../core/text/present.ts';
 import type { Http } from '../../ports/http.ts';
 import type { TemporaryKeys } from './access-keys.ts';
 import { askSource } from './identity-source.ts';
@@ -22,7 +23,8 @@ export interface Instance {
 /** What differs between clouds. All paths are below `/latest/meta-data/`. */
 export interface InstanceCloud {
   readonly base: string;
-  readonly token: NonNullable<MetadataServerOptions['token']>;
+  /** For the hardened mode, if the cloud has one. */
+  readonly token?: NonNullable<MetadataServerOptions['token']>;
   readonly paths: Readonly<Record<'instanceId' | 'region' | 'privateAddress' | 'roles', string>>;
   /** What a `backend` option names: `id`. */
   readonly backend: string;
@@ -38,7 +40,7 @@ export function connectInstance(
   { base, token, paths, backend, role, keys }: InstanceCloud,
   { http, name }: { readonly http: Http; readonly name: string },
 ): Instance {
-  const server = createMetadataServer({ http, base, token });
+  const server = createMetadataServer({ http, base, ...present({ token }) });
   const text = (path: string, signal: AbortSignal) => server.text(`/latest/meta-data/${path}`, signal);
   const ask =
     (fact: string, path: string, advice: string, isFact: (text: string) => boolean) =>
