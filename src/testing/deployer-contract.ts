@@ -142,7 +142,9 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     const deployer = bench.connect();
     const [first, second, third] = [await bench.version(), await bench.version(), await bench.version()];
     await deploy(deployer, first);
+    await assertInUse(bench, first);
     await deploy(deployer, second);
+    await assertInUse(bench, second);
     await deployer.retire?.(first, undefined, never());
     await deploy(deployer, third);
     await deployer.retire?.(second, undefined, never());
