@@ -12,6 +12,7 @@ import {
 import { deployerTries, rightsOf } from '../clients/alibaba/clb-rights.ts';
 import { type Promised, type Room, roomFor } from '../clients/alibaba/clb-room.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
+import { withAdvice } from '../clients/http/balancer-errors.ts';
 import { isRefusal, readString, refusalOf } from '../clients/http/json-api.ts';
 import { LookAgain } from '../clients/http/look-again.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
@@ -427,10 +428,3 @@ const uploadIn = (receipt: Json | undefined): string | undefined => {
   const id = (receipt as { readonly certificate?: unknown } | null | undefined)?.certificate;
   return typeof id === 'string' ? id : undefined;
 };
-
-/** Adds advice to a refusal's message, because a deployer's error has no other place for it. */
-function withAdvice(error: unknown): unknown {
-  if (!isFailure(error, 'balancer/refused')) return error;
-  const advice = error.hint.replace(/^Nothing was changed\. /, '');
-  return new Error(`${error.message}. ${advice}`, { cause: error });
-}

@@ -59,6 +59,12 @@ export interface AlibabaOptions {
   readonly credentials: KeySource;
   /** Sent as RegionId with each call, and named in policies. */
   readonly regionId?: string;
+  /** Whether to send the parameters in the body, as services that take a whole chain with its key do. */
+  readonly inBody?: true;
+  /** Whether the service's rights cannot be limited to resources, so policies must name `*`. */
+  readonly anyResource?: true;
+  /** Codes that refuse a call although they come with a status of 500. */
+  readonly refusedCodes?: readonly string[];
   /** Returns further resources, of other services, that the policy must name for an action. */
   readonly alsoNeeds?: (action: string) => readonly string[];
   /** Makes the adapter's error. */
@@ -97,6 +103,8 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
 
   /** Builds and signs one attempt. Each attempt has a new nonce, because the API refuses to accept one twice. */
   const build = (action: string, params: Readonly<Record<string, string>>, keys: AccessKeys) => {
+    const text = canonicalQuery(params);
+    const [query, body] = options.inBody ? ['', text] : [text, ''];
     const headers: Record<string, string> = {
       host: endpoint.host,
       'x-acs-action': action,
@@ -106,24 +114,27 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
         .toISOString()
         .replace(/\.\d+Z$/, 'Z'),
       'x-acs-signature-nonce': Buffer.from(random.bytes(16)).toString('hex'),
-      'x-acs-content-sha256': bodyHash(''),
-      ...present({ 'x-acs-security-token': keys.token?.reveal() }),
+      'x-acs-content-sha256': bodyHash(body),
+      ...present({
+        'content-type': options.inBody ? 'application/x-www-form-urlencoded' : undefined,
+        'x-acs-security-token': keys.token?.reveal(),
+      }),
     };
     const authorization = signAcs3({
       method: 'POST',
       path: '/',
-      query: params,
+      query: options.inBody ? {} : params,
       headers,
       accessKeyId: keys.id.reveal(),
       accessKeySecret: keys.secret.reveal(),
     });
-    // Secrets are in the query, too: the documentation gives all parameters of these services the position `Query`, and
-    // the vendor's SDKs send private keys there. Messages and logs never contain a query.
-    const text = canonicalQuery(params);
+    // Secrets may be in the query: the documentation gives all parameters of SLB the position `Query`, and the vendor's
+    // SDKs send private keys there. Messages and logs never contain a query.
     return {
       method: 'POST',
-      url: `${endpoint.origin}/${text === '' ? '' : `?${text}`}`,
+      url: `${endpoint.origin}/${query === '' ? '' : `?${query}`}`,
       headers: { ...headers, accept: 'application/json', authorization },
+      ...present({ body: options.inBody ? body : undefined }),
     } satisfies ApiRequest;
   };
 
@@ -144,6 +155,8 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
             readsOnly: !call.mutates,
             ram: options.ram,
             regionId,
+            anyResource: options.anyResource === true,
+            refused: options.refusedCodes ?? [],
             more: options.alsoNeeds?.(action) ?? [],
           }),
         ...present({ busyBudgetMs: call.busyBudgetMs }),
@@ -168,6 +181,8 @@ interface Judging {
   readonly readsOnly: boolean;
   readonly ram: string;
   readonly regionId: string | undefined;
+  readonly anyResource: boolean;
+  readonly refused: readonly string[];
   /** Further resources. */
   readonly more: readonly string[];
 }
@@ -183,6 +198,7 @@ function judge(answer: ApiAnswer, judging: Judging): Verdict {
   };
   if (code === undefined || (answer.status >= 200 && answer.status < 300)) return judgeByStatus(answer, words);
   if (judging.busy.includes(code)) return { kind: 'busy', ...words };
+  if (judging.refused.includes(code)) return { kind: 'refused', ...words, reason: words.reason || code };
   if (code === 'Throttling' || code.startsWith('Throttling.')) return { kind: 'limited', ...words };
   // A proxy on the way sent the request twice, and the first copy may have been carried out.
   if (code === 'SignatureNonceUsed') return { kind: 'failed', ...words };
@@ -204,12 +220,12 @@ function adviceOn(code: string, answer: ApiAnswer, body: Fields, judging: Judgin
 }
 
 /** Names the action and the smallest statement that permits it. */
-function missingPermission(body: Fields, { action, ram, regionId, more }: Judging): string {
+function missingPermission(body: Fields, { action, ram, regionId, anyResource, more }: Judging): string {
   const detail = body['AccessDeniedDetail'];
   const said = isFields(detail) ? textOf(detail['AuthAction']) : undefined;
   const needed = said !== undefined && /^[\w-]+:\w+$/.test(said) ? said : `${ram}:${action}`;
   const own = `acs:${ram}:${regionId ?? '*'}:*:*`;
-  const resource = !needed.startsWith(`${ram}:`) ? '*' : more.length > 0 ? [own, ...more] : own;
+  const resource = anyResource || !needed.startsWith(`${ram}:`) ? '*' : more.length > 0 ? [own, ...more] : own;
   const statement = JSON.stringify({ Effect: 'Allow', Action: needed, Resource: resource });
   return `The RAM user or role lacks ${needed}. Add to its policy: ${statement}`;
 }

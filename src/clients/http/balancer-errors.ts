@@ -1,4 +1,4 @@
-import { type CertfleetError, fail } from '../../core/errors/errors.ts';
+import { type CertfleetError, fail, isFailure } from '../../core/errors/errors.ts';
 import type { Trouble } from './json-api.ts';
 
 /** A failed call, with the meaning of its code. */
@@ -43,4 +43,11 @@ export function balancerError(balancer: string, trouble: BalancerTrouble): Certf
     },
     options,
   );
+}
+
+/** Adds advice to a refusal's message, because a deployer's error has no other place for it. */
+export function withAdvice(error: unknown): unknown {
+  if (!isFailure(error, 'balancer/refused')) return error;
+  const advice = error.hint.replace(/^Nothing was changed\. /, '');
+  return new Error(`${error.message}. ${advice}`, { cause: error });
 }

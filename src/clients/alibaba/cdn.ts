@@ -1,0 +1,152 @@
+import { type Fields, isFields } from '../../core/text/json.ts';
+import { isRefusal } from '../http/json-api.ts';
+import { numberedPages } from '../http/pages.ts';
+import type { CasUpload } from './cas.ts';
+import { listIn, textIn } from './clb.ts';
+import { coversName } from './clb-binding.ts';
+import { connectService, type ServiceContext } from './service.ts';
+
+// CDN (2018-05-10) and DCDN (2018-01-15): the same actions, with other names.
+
+export type CdnProduct = 'cdn' | 'dcdn';
+
+const products = {
+  cdn: {
+    ...{ title: 'Alibaba Cloud CDN', endpoint: 'https://cdn.aliyuncs.com', version: '2018-05-10', ram: 'cdn' },
+    actions: {
+      domains: 'DescribeUserDomains',
+      https: 'DescribeCdnHttpsDomainList',
+      set: 'SetCdnDomainSSLCertificate',
+    },
+  },
+  dcdn: {
+    ...{ title: 'Alibaba Cloud DCDN', endpoint: 'https://dcdn.aliyuncs.com', version: '2018-01-15', ram: 'dcdn' },
+    actions: {
+      domains: 'DescribeDcdnUserDomains',
+      https: 'DescribeDcdnHttpsDomainList',
+      set: 'SetDcdnDomainSSLCertificate',
+    },
+  },
+} as const;
+
+/** A domain that is accelerated. */
+export interface CdnDomain {
+  /** As in a certificate: `*.example.com`. The API writes `.example.com`. */
+  readonly name: string;
+  /** `online`, `configuring`, `offline`… */
+  readonly status: string;
+  /** Whether HTTPS is switched on. */
+  readonly https: boolean;
+  /** The name of the certificate that is set. */
+  readonly certificate: string | undefined;
+}
+
+export interface Cdn {
+  readonly title: string;
+  /** Returns every domain of the account. */
+  domains(signal: AbortSignal): Promise<readonly CdnDomain[]>;
+  /**
+   * Sets the certificate of a domain. This also switches HTTPS on, so it MUST be called only where HTTPS is on. Nothing
+   * else of the domain changes.
+   */
+  set(domain: string, upload: CasUpload, signal: AbortSignal): Promise<void>;
+}
+
+export interface CdnContext extends Omit<ServiceContext, 'service'> {
+  readonly product: CdnProduct;
+  readonly endpoint: string | undefined;
+}
+
+export function connectCdn({ product, endpoint, ...context }: CdnContext): Cdn {
+  const { actions, ...own } = products[product];
+  const api = connectService({
+    ...context,
+    service: { ...own, endpoint: endpoint ?? own.endpoint, busyCodes, refusedCodes, busyBudgetMs },
+  });
+
+  const pages = (
+    action: string,
+    {
+      list,
+      pageSize,
+      ...more
+    }: { readonly list: readonly [string, string]; readonly pageSize: number; readonly CheckDomainShow?: true },
+    signal: AbortSignal,
+  ) =>
+    numberedPages(api.badList(action), (PageNumber) =>
+      api.read(
+        action,
+        // Without CheckDomainShow, a domain whose configuration failed is not in the list.
+        { PageNumber, PageSize: pageSize, ...more },
+        (answer) => ({
+          found: isFields(answer[list[0]]) ? listIn(answer, ...list) : [],
+          isLast: PageNumber * pageSize >= Number(answer['TotalCount'] ?? 0),
+        }),
+        signal,
+      ),
+    );
+
+  /** Returns the name of the certificate of each domain with HTTPS. */
+  async function certificates(signal: AbortSignal): Promise<ReadonlyMap<string, string | undefined>> {
+    try {
+      const rows = await pages(actions.https, { list: ['CertInfos', 'CertInfo'], pageSize: httpsPage }, signal);
+      return new Map(rows.map((row) => [nameIn(row), textIn(row, 'CertName')]));
+    } catch (error) {
+      // An account without such a domain gets this refusal in place of an empty list.
+      if (isRefusal(error, 'NoHttpsDomain')) return new Map();
+      throw error;
+    }
+  }
+
+  return {
+    title: own.title,
+    async domains(signal) {
+      const [rows, set] = await Promise.all([
+        pages(actions.domains, { list: ['Domains', 'PageData'], pageSize: domainsPage, CheckDomainShow: true }, signal),
+        certificates(signal),
+      ]);
+      return rows.map((row) => {
+        const name = nameIn(row);
+        // CDN writes SslProtocol, DCDN SSLProtocol.
+        const https = (textIn(row, 'SslProtocol') ?? textIn(row, 'SSLProtocol')) === 'on';
+        return { name, https, status: textIn(row, 'DomainStatus') ?? '', certificate: set.get(name) };
+      });
+    },
+    set: (domain, { id, name, region }, signal) =>
+      api.change(
+        actions.set,
+        {
+          ...{ DomainName: domain.replace(/^\*\./, '.'), SSLProtocol: 'on', CertType: 'cas' },
+          ...{ CertId: id, CertName: name, CertRegion: region },
+        },
+        () => undefined,
+        signal,
+      ),
+  };
+}
+
+/** The largest page of the list of domains. The other list documents none for CDN. */
+const domainsPage = 500;
+const httpsPage = 100;
+/**
+ * The domain is being configured, the service upgraded (both come with status 403), or the certificate was uploaded a
+ * moment ago.
+ */
+const busyCodes = ['ServiceBusy', 'SystemUpgrading', 'Certificate.NotFind'];
+const refusedCodes = ['InvalidDomain.Configure_failed'];
+/** A domain that stays busy must not keep the others waiting. */
+const busyBudgetMs = 20_000;
+
+/** Which of its forms the list has for a wildcard is not documented. */
+const nameIn = (row: Fields): string => (textIn(row, 'DomainName') ?? '').toLowerCase().replace(/^\./, '*.');
+
+/** Statuses of domains that serve nothing. */
+export const resting: ReadonlySet<string> = new Set(['offline', 'checking', 'check_failed', 'stopping', 'deleting']);
+
+/** Returns why a domain that is listed cannot get the certificate. */
+export function whyNot(place: string, found: CdnDomain | undefined, covers: readonly string[]): string | undefined {
+  if (!found) return 'the account has no such domain';
+  if (!coversName(covers, place)) return 'the certificate does not cover it';
+  if (resting.has(found.status)) return `it is ${found.status}`;
+  return found.https ? undefined : 'HTTPS is off, and certfleet does not switch it on';
+}
