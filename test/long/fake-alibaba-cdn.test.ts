@@ -1,6 +1,10 @@
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:tls';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { DomainOptions } from '../support/alibaba-cdn/options.ts';
 import { binding, type CdnBench, createCdnBench } from '../support/alibaba-cdn-account.ts';
+import { atEnd } from '../support/service.ts';
+import { shakeHands } from '../support/versions.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
 // The fake of CDN and DCDN: what it lists, and what becomes of a certificate that is set.
@@ -93,6 +97,20 @@ describe('a certificate is set', () => {
     expect(await status()).toBe('online');
     expect([served(), served()]).toEqual([bench.second.sha256, bench.second.sha256]);
     expect(fake.settings()).toEqual(before);
+  });
+
+  it('which clients see at an edge node', async () => {
+    const { fake, clock, upload, set } = await bench.start({ rollOutMs: minute });
+    const edge = createServer({ SNICallback: fake.sniCallback });
+    await new Promise<void>((opened) => edge.listen(0, '127.0.0.1', opened));
+    atEnd(() => void edge.close());
+    const { port } = edge.address() as AddressInfo;
+    const shown = async () => (await shakeHands(port, 'www.example.com')).fingerprint?.toUpperCase();
+    await set('www.example.com', await upload('second'), 'second');
+    expect([await shown(), await shown()]).toEqual([bench.first.sha256, bench.second.sha256]);
+    await clock.advance(minute);
+    expect(await shown()).toBe(bench.second.sha256);
+    expect((await shakeHands(port, 'other.example.org')).error).toBeDefined();
   });
 
   it('refuses a second change meanwhile as busy, or queues it', async () => {
