@@ -14,6 +14,7 @@ export type Value = string | number | boolean | readonly Value[] | Values;
 
 /** The parameters of one call, or the fields of a part of one. */
 export interface Values {
+  has(name: string): boolean;
   text(name: string): string | undefined;
   /** For a required parameter. */
   needed(name: string): string;
@@ -30,6 +31,7 @@ export interface Values {
 export function valuesOf(found: ReadonlyMap<string, Value>, refuse: (name: string) => Error): Values {
   const get = <T>(name: string) => found.get(name) as T | undefined;
   return {
+    has: (name) => found.has(name),
     text: (name) => get<string>(name),
     needed: (name) => get<string>(name)!,
     integer(name, from, to) {

@@ -1,7 +1,8 @@
 import type { Clock } from '../../../src/ports/clock.ts';
 import { createFakeApi, type FakeAnswer, type FakeApi, type FakeRequest } from '../../../src/testing/fake-api.ts';
 import { uuid } from '../alibaba-clb/random.ts';
-import { type Schema, type Schemas, type Value, type Values, valuesOf } from '../call-values.ts';
+import type { Schemas, Values } from '../call-values.ts';
+import { readJsonValues, type Wrong } from '../json-values.ts';
 import { chanceOf } from '../seeded.ts';
 import { refuse, TencentError } from './errors.ts';
 import { type Statement, type TencentKey, verify } from './signature.ts';
@@ -165,40 +166,14 @@ function readJson(request: FakeRequest, schemas: Schemas): Values {
   } catch {
     throw refuse('InvalidParameter', 'The body is no JSON.');
   }
-  return readFields(parsed, '', schemas);
+  return readJsonValues(parsed, schemas, (wrong, name) => refuse(...refusals[wrong](name)));
 }
 
-function readFields(given: unknown, path: string, schemas: Schemas): Values {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw wrongType(path);
-  const known = new Map(Object.entries(schemas).map(([key, schema]) => [key.replace('!', ''), schema]));
-  const found = new Map<string, Value>();
-  for (const [name, value] of Object.entries(given)) {
-    const schema = known.get(name);
-    if (schema === undefined) throw refuse('UnknownParameter', `The parameter \`${path}${name}\` is not recognized.`);
-    found.set(name, readOne(value, `${path}${name}`, schema));
-  }
-  for (const key of Object.keys(schemas))
-    if (key.endsWith('!') && !found.has(key.replace('!', '')))
-      throw refuse(
-        'MissingParameter',
-        `The request is missing a required parameter \`${path}${key.replace('!', '')}\`.`,
-      );
-  return valuesOf(found, (name) => outOfRange(path + name));
-}
-
-const wrongType = (name: string) => refuse('InvalidParameter', `The value type of parameter \`${name}\` is not valid.`);
-const outOfRange = (name: string) => refuse('InvalidParameterValue.Range', `The value of \`${name}\` is out of range.`);
-
-function readOne(value: unknown, path: string, schema: Schema): Value {
-  if (typeof schema === 'object' && 'list' in schema) {
-    if (!Array.isArray(value)) throw wrongType(path);
-    if (value.length > schema.most) throw refuse('InvalidParameterValue.Length', `\`${path}\` is too long.`);
-    return value.map((item, index) => readOne(item, `${path}.${index}`, schema.list));
-  }
-  if (typeof schema === 'object' && 'fields' in schema) return readFields(value, `${path}.`, schema.fields);
-  const type = schema === 'integer' ? 'number' : schema === 'boolean' ? 'boolean' : 'string';
-  if (typeof value !== type || (type === 'number' && !Number.isInteger(value))) throw wrongType(path);
-  if (Array.isArray(schema) && !schema.includes(value))
-    throw refuse('InvalidParameterValue', `The value of \`${path}\` is not valid.`);
-  return value as Value;
-}
+const refusals: Readonly<Record<Wrong, (name: string) => readonly [code: string, message: string]>> = {
+  unknown: (name) => ['UnknownParameter', `The parameter \`${name}\` is not recognized.`],
+  missing: (name) => ['MissingParameter', `The request is missing a required parameter \`${name}\`.`],
+  type: (name) => ['InvalidParameter', `The value type of parameter \`${name}\` is not valid.`],
+  value: (name) => ['InvalidParameterValue', `The value of \`${name}\` is not valid.`],
+  length: (name) => ['InvalidParameterValue.Length', `\`${name}\` is too long.`],
+  range: (name) => ['InvalidParameterValue.Range', `The value of \`${name}\` is out of range.`],
+};
