@@ -181,7 +181,7 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
     const balancer = { accessKeyId: key.id, accessKeySecret: key.secret };
     for (const [solver, status, says] of [
       [
-        { timeout: '2s' },
+        { timeout: '8s' },
         5,
         /waiting for http01-forward-rule: another installation of certfleet .*less than an hour ago/,
       ],
