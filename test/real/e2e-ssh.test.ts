@@ -105,24 +105,26 @@ describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH 
     expect(await counts()).toEqual([before[0]! + 2, before[1]! + 1, before[2]! + 1]);
   });
 
-  /** A new store, with this many certificates that go to all nodes. */
+  /** A new store, with this many certificates that go to two of the nodes. */
   async function startMany(count: number) {
+    const some = nodes.slice(0, 2);
     const names = Array.from({ length: count }, (_, at) => `c${at}`);
     // Counts the variables of one certificate.
     const command = 'cd "$NODE"; env | grep -c RENEWED >> reloads; while [ -e wait ]; do sleep 0.05; done';
     const many = await bench.home((configuration) => ({
       ...configuration,
-      deployers: { nodes: { ...ssh, command } },
+      deployers: { nodes: { ...ssh, nodes: some.map(({ port }) => `127.0.0.1:${port}`), command } },
       certificates: names.map((name) => ({
         ...{ name, identifiers: [`${name}.example.test`], solver: 'web', deploy: ['nodes'] },
       })),
     }));
-    for (const { folder } of nodes)
+    for (const { folder } of some)
       for (const name of ['wait', 'reloads']) await rm(join(folder, name), { force: true });
     return {
       names,
+      some,
       many,
-      reloads: () => Promise.all(nodes.map(({ folder }) => readFile(join(folder, 'reloads'), 'utf8'))),
+      reloads: () => Promise.all(some.map(({ folder }) => readFile(join(folder, 'reloads'), 'utf8'))),
       /** The certificates that a node lacks. */
       async lacking() {
         const lacks = async (node: SshNode, name: string) => {
@@ -130,7 +132,7 @@ describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH 
           const live = join(node.folder, 'certs/live', name, 'fullchain.pem');
           return (await fingerprintOfFile(live).catch(() => undefined)) === current?.facts.fingerprint ? [] : [name];
         };
-        return (await Promise.all(nodes.flatMap((node) => names.map((name) => lacks(node, name))))).flat();
+        return (await Promise.all(some.flatMap((node) => names.map((name) => lacks(node, name))))).flat();
       },
     };
   }
@@ -138,13 +140,13 @@ describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH 
   it('50 certificates make one reload on each node', async () => {
     const { many, reloads, lacking } = await startMany(50);
     succeeded(await many.certfleet(['issue']));
-    expect(await reloads()).toEqual(Array(3).fill('0\n'));
+    expect(await reloads()).toEqual(Array(2).fill('0\n'));
     expect(await lacking()).toEqual([]);
   });
 
   it('killed before the reload that many certificates share, the next renew makes it once', async () => {
-    const { names, many, reloads, lacking } = await startMany(8);
-    for (const { folder } of nodes) await writeFile(join(folder, 'wait'), '');
+    const { names, some, many, reloads, lacking } = await startMany(8);
+    for (const { folder } of some) await writeFile(join(folder, 'wait'), '');
     const pidFile = join(many.folder, 'pid');
     const inside = ['/bin/sh', '-c', 'echo $$ > "$0"; exec "$@"', pidFile];
     const running = many.certfleet(['issue'], { inside });
@@ -154,11 +156,11 @@ describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH 
     });
     process.kill(Number(await readFile(pidFile, 'utf8')), 'SIGKILL');
     expect((await running).status).toBe('SIGKILL');
-    for (const { folder } of nodes) await rm(join(folder, 'wait'));
+    for (const { folder } of some) await rm(join(folder, 'wait'));
     const lineages = await Promise.all(names.map((name) => readLineage(many.store, name)));
     expect(lineages.map(({ deployments }) => deployments['nodes']?.state)).toEqual(names.map(() => 'intended'));
     succeeded(await many.certfleet(['renew']));
-    expect(await reloads()).toEqual(Array(3).fill('0\n0\n'));
+    expect(await reloads()).toEqual(Array(2).fill('0\n0\n'));
     expect(await lacking()).toEqual([]);
   });
 });

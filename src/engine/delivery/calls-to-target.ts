@@ -89,16 +89,17 @@ export function callsTo(run: Run, version: VersionBundle, { target, deployer }: 
       return inTurn(engine, turn, (locked) => within((until) => steps(locked, until)), signal);
     },
     /**
-     * Stages the version, and resolves with its receipt. Does nothing if the target has the version.
+     * Stages the version, and resolves with its receipt. Does nothing if the target has the version. Several
+     * certificates may do so at the same time, because nothing is reloaded.
      *
      * @param again even if the target has the version
      */
     async stage(again: boolean): Promise<{ readonly receipt: Json } | undefined> {
-      const steps = async (locked: Holding['effect'], until: AbortSignal) => {
+      const steps = async (until: AbortSignal) => {
         if (!again && (await deployer.look(bundle, until)).state === 'current') return undefined;
-        return { receipt: await stage(locked, until) };
+        return { receipt: await stage((_signal, run) => run(), until) };
       };
-      return inTurn(engine, turn, (locked) => within((until) => steps(locked, until)), signal);
+      return engine.memory.stagingTurns(key, () => within(steps), signal);
     },
     activate: (receipt: Json): Promise<void> =>
       inTurn(engine, turn, (locked) => within((until) => activate(locked, until, receipt)), signal),

@@ -4,6 +4,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { AccountIssuer } from '../../ports/issuer.ts';
 import { createPaces, type Paces } from './pace.ts';
 
+/** Fewer than ten, because OpenSSH drops connections at random once ten are waiting to log in (`MaxStartups`). */
+const mostStaging = 4;
+
 /** More accounts than one store's certificates use. */
 const mostAccounts = 256;
 
@@ -23,6 +26,8 @@ export interface Memory {
   readonly orderTurns: ReturnType<typeof createTurnsByKey>;
   /** Allows one deployment at a time on a target that cannot handle several. */
   readonly targetTurns: ReturnType<typeof createTurnsByKey>;
+  /** Allows some certificates at a time to be staged on a target where they share a reload. */
+  readonly stagingTurns: ReturnType<typeof createTurnsByKey>;
   /** How many orders each CA gets at once, by directory URL. */
   readonly paces: Paces;
   /** When the places of each idle certificate's targets were last looked at, in monotonic ms. */
@@ -35,6 +40,7 @@ export const createMemory = (clock: Clock): Memory => ({
   accounts: createBoundedMap(mostAccounts),
   orderTurns: createTurnsByKey(),
   targetTurns: createTurnsByKey(),
+  stagingTurns: createTurnsByKey(mostStaging),
   paces: createPaces(clock),
   lookedAtPlaces: createBoundedMap(mostLooked),
   passes: new Set(),
