@@ -152,6 +152,62 @@ describe('certificates', () => {
   });
 });
 
+describe('other products', () => {
+  const hosts = [
+    { product: 'cdn', domain: 'www.example.com', certificate: 'first' },
+    { product: 'cdn', domain: 'old.example.com', certificate: 'first' },
+    { product: 'teo', domain: 'www.example.com', certificate: 'first' },
+    { product: 'cos', domain: 'www.example.com', region: 'ap-guangzhou', bucket: 'b-1', certificate: 'first' },
+    { product: 'live', domain: 'www.example.com' },
+  ] as const;
+
+  it('get certificates by a deployment, which keeps the rest', async () => {
+    const { ssl, clock, fake } = await bench.start({ hosts, deployMs: 60_000 });
+    const CertificateId = fake.certificateId('second');
+    const before = fake.hostSettings();
+    const listed = async (product: string, more = {}) =>
+      (await ssl.call(`DescribeHost${product}InstanceList`, { CertificateId, IsCache: 0, ...more })).InstanceList;
+    const CertId = fake.certificateId('first');
+    expect(await listed('Cdn')).toEqual([
+      { Domain: 'www.example.com', CertId, Status: 'online', HttpsBillingSwitch: 'on' },
+    ]);
+    const unmatched = [{ FilterKey: 'domainMatch', FilterValue: '0' }];
+    expect(await listed('Cdn', { Filters: unmatched })).toMatchObject([{ Domain: 'old.example.com' }]);
+    const deploy = (ResourceType: string, ...InstanceIdList: string[]) => ({
+      CertificateId,
+      InstanceIdList,
+      ResourceType,
+    });
+    const code = (type: string, ...list: string[]) => ssl.code('DeployCertificateInstance', deploy(type, ...list));
+    expect(await code('cdn', 'www.example.com')).toBe('FailedOperation.CertificateNotDeployInstance');
+    expect(await code('cdn', 'old.example.com|on')).toBe('FailedOperation.CertificateNotDeployInstance');
+    expect(await code('ecdn', 'www.example.com')).toBe('FailedOperation.CertificateHostResourceTypeInvalid');
+    await ssl.call('DeployCertificateInstance', deploy('cdn', 'www.example.com|on'));
+    const served = () => fake.servedByHost('cdn', 'www.example.com');
+    expect(new Set([served(), served()])).toEqual(new Set(['first', 'second']));
+    await clock.advance(60_000);
+    expect([served(), served()]).toEqual(['second', 'second']);
+    expect(fake.hostSettings()).toEqual(before);
+    expect(await code('cdn', 'www.example.com|on')).toBe('FailedOperation.CertificateNotDeployInstance');
+    expect(await listed('Cdn')).toEqual([]);
+    expect(await listed('Teo', { IsCache: 1 })).toHaveLength(1);
+    fake.failDeployment('www.example.com');
+    await ssl.call('DeployCertificateInstance', deploy('teo', 'www.example.com'));
+    await clock.advance(60_000);
+    expect(fake.servedByHost('teo', 'www.example.com')).toBe('first');
+    await ssl.call('DeployCertificateInstance', deploy('teo', 'www.example.com'));
+    await clock.advance(60_000);
+    expect(await listed('Teo', { IsCache: 1 })).toHaveLength(1); // half an hour old
+    expect(await listed('Teo')).toEqual([]);
+    await ssl.call('DeployCertificateInstance', deploy('cos', 'ap-guangzhou|b-1|www.example.com'));
+    await ssl.call('DeployCertificateInstance', deploy('cos', 'ap-guangzhou|b-1|www.example.com'));
+    await clock.advance(60_000);
+    expect(fake.servedByHost('cos', 'www.example.com')).toBe('second');
+    expect(fake.servedByHost('live', 'www.example.com')).toBeUndefined();
+    expect(fake.hostSettings()).toEqual(before);
+  });
+});
+
 describe('the data plane', () => {
   it('forwards to real servers when their checks have passed, and serves certificates by name', async () => {
     const [a, b] = await startNodes(2);

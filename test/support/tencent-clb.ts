@@ -3,6 +3,7 @@ import { bindingActions } from './tencent-clb/bindings.ts';
 import { createCloud } from './tencent-clb/cloud.ts';
 import { createDeployments } from './tencent-clb/deploy.ts';
 import { describeActions } from './tencent-clb/describe.ts';
+import { createHosts } from './tencent-clb/hosts.ts';
 import { bindingFor, type Certificate, type Rule, ruleFor, type Target } from './tencent-clb/model.ts';
 import type { TencentClbOptions } from './tencent-clb/options.ts';
 import { type Plane, startPlane } from './tencent-clb/plane.ts';
@@ -33,6 +34,10 @@ export interface TencentClb {
   listenerId(balancer: string, port: number): string;
   /** The certificates that a client gets from a listener, by its aliases. */
   served(balancer: string, port: number, name: string): readonly string[];
+  /** The certificate that a domain of CDN, EdgeOne and the like serves, by its alias; in a roll-out, both by turns. */
+  servedByHost(product: string, domain: string): string | undefined;
+  /** The domains of other products but for their certificates, to compare before and after. */
+  hostSettings(): unknown;
   /** The targets of the rule that takes a request; undefined if none does. */
   route(balancer: string, port: number, host: string, path: string): readonly string[] | undefined;
   /** Whether a target passes its checks, in memory. By default, each does. */
@@ -56,7 +61,8 @@ export function createTencentClb(
   const cloud = createCloud(options);
   let plane: Plane | undefined;
   const tasks = createTasks(cloud, (balancer) => plane?.apply(balancer));
-  const deployments = createDeployments(cloud, tasks, options.deployMs ?? 0);
+  const hosts = createHosts(cloud, options.hosts ?? []);
+  const deployments = createDeployments(cloud, tasks, hosts, options.deployMs ?? 0);
   const settle = () => {
     tasks.settle();
     deployments.settle();
@@ -70,6 +76,7 @@ export function createTencentClb(
   };
   const listeners = () => [...cloud.balancers.values()].flatMap((balancer) => balancer.listeners);
   const isUsed = (id: string) =>
+    hosts.all.some(({ certId }) => certId === id) ||
     listeners().some(({ binding, rules }) =>
       [binding, ...rules.map((rule) => rule.binding)].some((bound) => bound?.certIds.includes(id)),
     );
@@ -92,7 +99,7 @@ export function createTencentClb(
       {
         ...{ name: 'ssl', version: '2019-12-05', needsRegion: false },
         denialCode: 'AuthFailure.UnauthorizedOperation',
-        actions: { ...sslActions(cloud, isUsed, ssl), ...deployments.actions },
+        actions: { ...sslActions(cloud, isUsed, ssl), ...deployments.actions, ...hosts.actions },
       },
     ],
     before: settle,
@@ -132,6 +139,20 @@ export function createTencentClb(
     served(balancer, port, name) {
       const ids = bindingFor(listenerOf(balancer, port), name)?.certIds ?? [];
       return ids.map((id) => (cloud.certificates.get(id) ?? cloud.deleted.get(id))!.alias);
+    },
+    servedByHost(product, domain) {
+      settle();
+      const host = hosts.all.find((one) => one.product === product && one.domain === domain);
+      if (host === undefined) throw new Error(`${product} has no domain ${domain}.`);
+      host.turns += 1;
+      const id = host.next !== undefined && host.turns % 2 === 0 ? host.next : host.certId;
+      return (cloud.certificates.get(id ?? '') ?? cloud.deleted.get(id ?? ''))?.alias;
+    },
+    hostSettings() {
+      settle();
+      return hosts.all.map(({ product, domain, billing, certId }) => ({
+        ...{ product, domain, billing, https: certId !== undefined },
+      }));
     },
     route(balancer, port, host, path) {
       const rule = ruleFor(listenerOf(balancer, port), host, path);

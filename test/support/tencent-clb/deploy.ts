@@ -1,19 +1,25 @@
 import { refuse } from '../tencent-gateway/errors.ts';
 import type { Action, Call } from '../tencent-gateway/gateway.ts';
 import type { Cloud } from './cloud.ts';
-import type { Binding, Listener, LoadBalancer, Rule } from './model.ts';
+import { covers, type Hosts } from './hosts.ts';
+import type { Binding, LoadBalancer } from './model.ts';
 import type { Tasks } from './tasks.ts';
 
-// DeployCertificateInstance for balancers. Sources: tencentcloud-sdk-nodejs ssl v20191205 (forms of instances, DeployStatus,
+// DeployCertificateInstance. Sources: tencentcloud-sdk-nodejs ssl v20191205 (forms of instances, DeployStatus,
 // the record), certimate #1331 #129 #176 and allinssl #239 #323 (a repeat is refused), cloud.tencent.com 400/91658,
 // susunola/wecert (the counters are null at first).
 
 interface Place {
   readonly text: string;
-  readonly balancer: LoadBalancer;
-  readonly listener: Listener;
-  readonly domain: string | undefined;
-  readonly old: Binding | undefined;
+  /** What it has. */
+  readonly certIds: readonly string[];
+  /** A balancer, which is busy meanwhile. */
+  readonly balancer: LoadBalancer | undefined;
+  /** What the record says of it. */
+  readonly about: Readonly<Record<string, unknown>>;
+  begin(certId: string): void;
+  /** Binds the certificate, or leaves all as it was. */
+  end(certId: string, isDone: boolean): void;
 }
 
 interface DeployRecord {
@@ -34,41 +40,79 @@ export interface Deployments {
   fail(place: string, message: string): void;
 }
 
-export function createDeployments(cloud: Cloud, tasks: Tasks, deployMs: number): Deployments {
+export function createDeployments(cloud: Cloud, tasks: Tasks, hosts: Hosts, deployMs: number): Deployments {
   const records = new Map<number, DeployRecord>();
   const failures = new Map<string, string>();
   let lastId = 1_000_000;
 
-  const rulesOf = ({ listener, domain }: Place): readonly Rule[] =>
-    listener.rules.filter(({ domains }) => domain !== undefined && domains.includes(domain));
-
-  function placeOf(text: string, region: string): Place {
+  function listenerPlace(text: string, region: string): Place {
     const [id = '', listenerId, domain] = text.split('|');
     const balancer = cloud.balancers.get(id);
     const listener = balancer?.listeners.find((one) => one.id === listenerId);
-    const rule = listener?.rules.find(({ domains }) => domain !== undefined && domains.includes(domain));
-    const isFine =
-      balancer?.region === region && listener?.protocol === 'HTTPS' && (listener.sni ? rule : domain === undefined);
-    if (balancer === undefined || listener === undefined || !isFine)
+    const rules = listener?.rules.filter(({ domains }) => domain !== undefined && domains.includes(domain)) ?? [];
+    const isFine = listener?.protocol === 'HTTPS' && (listener.sni ? rules.length > 0 : domain === undefined);
+    if (balancer?.region !== region || listener === undefined || !isFine)
       throw refuse('FailedOperation.CertificateNotDeployInstance', `${text} cannot get the certificate.`);
-    return { text, balancer, listener, domain, old: listener.sni ? rule?.binding : listener.binding };
+    return {
+      ...{ text, balancer, certIds: (listener.sni ? rules[0]!.binding : listener.binding)?.certIds ?? [] },
+      about: {
+        ...{ InstanceId: balancer.id, InstanceName: balancer.name, ListenerId: listener.id, Protocol: 'HTTPS' },
+        ...{ Domains: domain === undefined ? [] : [domain], SniSwitch: listener.sni ? 1 : 0 },
+      },
+      begin() {},
+      end(certId, isDone) {
+        if (!isDone) return;
+        if (listener.sni) for (const rule of rules) rule.binding = rebound(rule.binding, certId);
+        else listener.binding = rebound(listener.binding, certId);
+      },
+    };
+  }
+
+  function hostPlace(product: string, text: string, names: readonly string[]): Place {
+    const { host, apply } = hosts.find(product, text);
+    if (!covers(names, host.domain))
+      throw refuse('FailedOperation.CertificateNotDeployInstance', `${text} is not a name of the certificate.`);
+    return {
+      ...{ text, balancer: undefined, certIds: host.certId === undefined ? [] : [host.certId] },
+      about: { InstanceId: host.domain, Domains: [host.domain], Bucket: host.bucket, Region: host.region },
+      begin(certId) {
+        apply();
+        host.next = certId;
+      },
+      end(certId, isDone) {
+        host.next = undefined;
+        if (isDone) host.certId = certId;
+      },
+    };
+  }
+
+  /** The client check and the certificate of the other algorithm stay. */
+  function rebound(old: Binding | undefined, certId: string): Binding {
+    const algorithm = cloud.certificates.get(certId)?.algorithm;
+    const others = (old?.certIds ?? []).filter((id) => cloud.certificates.get(id)?.algorithm !== algorithm);
+    const none = { SSLMode: 'UNIDIRECTIONAL', SSLVerifyClient: '', CertCaId: '' };
+    return { ...none, ...old, certIds: [certId, ...others] };
   }
 
   function deploy({ values, region, requestId }: Call): Record<string, unknown> {
     const certId = values.needed('CertificateId');
     const certificate = cloud.certificates.get(certId);
     if (certificate === undefined) throw refuse('FailedOperation.CertificateNotFound', 'No such certificate.');
-    if ((values.text('ResourceType') ?? 'clb') !== 'clb')
-      throw refuse('FailedOperation.CertificateHostResourceTypeInvalid', 'The fake deploys to CLB alone.');
-    if (region === '') throw refuse('MissingParameter', 'The request is missing `Region`.');
+    const type = values.text('ResourceType') ?? 'clb';
+    if (!['clb', 'cdn', 'teo', 'waf', 'cos', 'live', 'vod'].includes(type))
+      throw refuse('FailedOperation.CertificateHostResourceTypeInvalid', 'The fake does not have this type.');
+    if (region === '' && ['clb', 'waf', 'cos'].includes(type))
+      throw refuse('MissingParameter', 'The request is missing `Region`.');
     settle();
     const pending = [...records.values()].find((one) => one.certId === certId && !one.isOver);
     if (pending !== undefined) return { DeployRecordId: pending.id, DeployStatus: 0 };
-    const places = values.texts('InstanceIdList').map((text) => placeOf(text, region));
+    const places = values
+      .texts('InstanceIdList')
+      .map((text) => (type === 'clb' ? listenerPlace(text, region) : hostPlace(type, text, certificate.names)));
     if (places.length === 0) throw refuse('FailedOperation.CertificateDeployInstanceEmpty', 'There is no instance.');
     // One place that has it refuses the whole call.
-    for (const { text, old } of places)
-      if (old?.certIds.includes(certId))
+    for (const { text, certIds } of places)
+      if (certIds.includes(certId))
         throw refuse('FailedOperation.CertificateNotDeployInstance', `${text} has the certificate already.`);
     lastId += 1;
     const broken = new Map<string, string>();
@@ -79,8 +123,9 @@ export function createDeployments(cloud: Cloud, tasks: Tasks, deployMs: number):
     }
     const beginMs = cloud.nowMs();
     const about = { id: lastId, certId, places, beginMs, endMs: beginMs + deployMs, failures: broken, isOver: false };
-    const balancers = [...new Set(places.map(({ balancer }) => balancer))];
+    const balancers = [...new Set(places.flatMap(({ balancer }) => balancer ?? []))];
     tasks.begin(`${requestId}-deploy`, 'DeployCertificateInstance', balancers, () => {});
+    for (const place of places) place.begin(certId);
     records.set(lastId, about);
     settle();
     return { DeployRecordId: lastId, DeployStatus: 1 };
@@ -90,21 +135,9 @@ export function createDeployments(cloud: Cloud, tasks: Tasks, deployMs: number):
     for (const record of records.values())
       if (!record.isOver && record.endMs <= cloud.nowMs()) {
         record.isOver = true;
-        for (const place of record.places) if (!record.failures.has(place.text)) bind(place, record.certId);
-        for (const { balancer } of record.places) tasks.applied(balancer);
+        for (const place of record.places) place.end(record.certId, !record.failures.has(place.text));
+        for (const { balancer } of record.places) if (balancer !== undefined) tasks.applied(balancer);
       }
-  }
-
-  /** The client check and the certificate of the other algorithm stay. */
-  function bind(place: Place, certId: string): void {
-    const algorithm = cloud.certificates.get(certId)?.algorithm;
-    const next = (old: Binding | undefined): Binding => {
-      const others = (old?.certIds ?? []).filter((id) => cloud.certificates.get(id)?.algorithm !== algorithm);
-      const none = { SSLMode: 'UNIDIRECTIONAL', SSLVerifyClient: '', CertCaId: '' };
-      return { ...none, ...old, certIds: [certId, ...others] };
-    };
-    if (place.domain === undefined) place.listener.binding = next(place.listener.binding);
-    else for (const rule of rulesOf(place)) rule.binding = next(rule.binding);
   }
 
   function detail({ values }: Call): Record<string, unknown> {
@@ -112,12 +145,10 @@ export function createDeployments(cloud: Cloud, tasks: Tasks, deployMs: number):
     const record = records.get(Number(values.needed('DeployRecordId')));
     if (record === undefined) throw refuse('InvalidParameter', 'The record does not exist.');
     const [offset, limit] = [values.integer('Offset', 0, 1e6) ?? 0, values.integer('Limit', 1, 200) ?? 10];
-    const rows = record.places.map(({ text, balancer, listener, domain, old }, index) => {
+    const rows = record.places.map(({ text, certIds, about }, index) => {
       const reason = record.failures.get(text);
       return {
-        ...{ Id: record.id * 100 + index, CertId: record.certId, OldCertId: old?.certIds[0] ?? '' },
-        ...{ InstanceId: balancer.id, InstanceName: balancer.name, ListenerId: listener.id, Protocol: 'HTTPS' },
-        ...{ Domains: domain === undefined ? [] : [domain], SniSwitch: listener.sni ? 1 : 0 },
+        ...{ Id: record.id * 100 + index, CertId: record.certId, OldCertId: certIds[0] ?? '', ...about },
         ...{ Status: !record.isOver ? 0 : reason === undefined ? 1 : 2, ErrorMsg: record.isOver ? (reason ?? '') : '' },
       };
     });

@@ -57,6 +57,19 @@ export interface LoadBalancerOptions {
   readonly listeners: readonly ListenerOptions[];
 }
 
+/** A domain of another product, which gets certificates through the SSL service. */
+export interface HostOptions {
+  readonly product: 'cdn' | 'teo' | 'waf' | 'cos' | 'live' | 'vod';
+  readonly domain: string;
+  /** The alias of its certificate; without it, HTTPS is off. */
+  readonly certificate?: string;
+  /** Of CDN; by default, on. */
+  readonly billing?: 'on' | 'off';
+  /** Of COS. */
+  readonly region?: string;
+  readonly bucket?: string;
+}
+
 /** What the documents leave open; each default is the stricter reading. */
 export interface Behaviour {
   /** When descriptions show a change: when its task begins, or when it has ended. */
@@ -90,6 +103,7 @@ export interface TencentClbOptions {
   readonly keys: readonly TencentKey[];
   readonly loadBalancers: readonly LoadBalancerOptions[];
   readonly certificates?: readonly PemOptions[];
+  readonly hosts?: readonly HostOptions[];
   /** The machines that can be targets: their private address, and where they listen on this one if not there. */
   readonly instances?: Readonly<Record<string, { readonly ip: string; readonly at?: string }>>;
   /** The first one is that of balancers without one. */
