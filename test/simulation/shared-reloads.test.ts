@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { fail } from '../../src/core/errors/errors.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Deployer, VersionBundle, VersionRef } from '../../src/ports/deployer.ts';
+import type { Solver } from '../../src/ports/solver.ts';
 import { reconcile } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import {
@@ -17,6 +19,9 @@ import {
 
 const { signal } = new AbortController();
 type Moment = 'before' | 'after';
+/** The endpoints of certificates. */
+type Endpoints = Readonly<Record<string, readonly string[]>>;
+
 /** A process dies before or after the n-th reload of its life, or before or after its n-th staging. */
 interface Death {
   readonly at: 'stage' | 'reload';
@@ -29,6 +34,7 @@ async function createTargets(names: readonly string[], to: readonly string[]) {
   /** By target and certificate: the version whose files are there, and the one that was loaded. */
   const files = new Map<string, string>();
   const loaded = new Map<string, string>();
+  const bundles = new Map<string, VersionBundle>();
   /** Each reload of the last pass: its target, its certificates, and when it was. */
   const reloads: { readonly target: string; readonly certificates: readonly string[]; readonly atMs: number }[] = [];
   const bad = new Set<string>();
@@ -60,7 +66,9 @@ async function createTargets(names: readonly string[], to: readonly string[]) {
         state: loaded.get(place(target, lineage)) === id ? 'current' : 'stale',
         detail: '',
       }),
-      async stage({ lineage, id }) {
+      async stage(version) {
+        const { lineage, id } = version;
+        bundles.set(id, version);
         await die('stage', 'before');
         files.set(place(target, lineage), id);
         await die('stage', 'after');
@@ -77,7 +85,7 @@ async function createTargets(names: readonly string[], to: readonly string[]) {
   /** One pass of a new process. Resolves with the outcomes, or with nothing if it was killed. */
   async function pass(
     what: { readonly death?: Death | undefined; readonly force?: boolean; readonly redeploy?: boolean } = {},
-    own: ReplicaOptions = {},
+    { vantage, endpoints, ...own }: ReplicaOptions & Partial<Pick<Engine, 'vantage'>> & { endpoints?: Endpoints } = {},
   ) {
     pid += 1;
     const me = pid;
@@ -98,6 +106,7 @@ async function createTargets(names: readonly string[], to: readonly string[]) {
     const deployers = new Map(to.map((target) => [target, deployerOf(target, die)]));
     const engine: Engine = {
       ...replica,
+      ...(vantage ? { vantage, lookup: async () => ['192.0.2.1'] } : {}),
       connect: {
         ...replica.connect,
         deployer: async (_spec: StoredSpec, target: string) => deployers.get(target) as Deployer,
@@ -106,7 +115,11 @@ async function createTargets(names: readonly string[], to: readonly string[]) {
     const { force = false, redeploy = false } = what;
     const jobs = names.map((name) => ({
       ...job(
-        { ...simulatedSpec(name, [`${name}.example.com`]), targets: targetsOf(...to) },
+        {
+          ...simulatedSpec(name, [`${name}.example.com`]),
+          targets: targetsOf(...to),
+          endpoints: endpoints?.[name] ?? [],
+        },
         { force, obeyBackoff: !force },
       ),
       redeploy,
@@ -128,7 +141,9 @@ async function createTargets(names: readonly string[], to: readonly string[]) {
     );
   }
   const times = () => to.map((target) => reloads.filter((one) => one.target === target).length);
-  return { world, reloads, bad, broken, pass, wrong, times };
+  /** The version of a certificate that a target serves. */
+  const served = (target: string, name: string) => bundles.get(loaded.get(place(target, name)) ?? '');
+  return { world, reloads, bad, broken, pass, wrong, times, served };
 }
 
 const certificates = (count: number) => Array.from({ length: count }, (_, at) => `c${at}`);
@@ -191,7 +206,7 @@ it('a slow order holds up the reload of the others for 20 s, and gets one of its
   const { world, reloads, pass, wrong } = await createTargets(certificates(6), ['node']);
   const { clock, solver } = world;
   let presentedMs = Number.NaN;
-  const slow: ReplicaOptions['solver'] = {
+  const slow: Solver = {
     ...solver,
     async present(challenge, note, over) {
       presentedMs = clock.monotonicMs();
@@ -203,6 +218,42 @@ it('a slow order holds up the reload of the others for 20 s, and gets one of its
   expect(reloads.map((one) => one.certificates.length)).toEqual([5, 1]);
   expect((reloads[0]?.atMs ?? Number.NaN) - presentedMs).toBeLessThan(30_000);
   expect(await wrong()).toEqual([]);
+});
+
+it('a version that broke its endpoint goes back at once, without waiting for a slow order', async () => {
+  const { world, reloads, pass, served } = await createTargets(certificates(4), ['node']);
+  const { clock, solver } = world;
+  const endpoints = { c1: ['192.0.2.1:443'] };
+  let brokenId: string | undefined;
+  const vantage = {
+    name: 'here',
+    get: () => Promise.reject(new Error('no network here')),
+    async handshake() {
+      const version = served('node', 'c1');
+      if (!version || version.id === brokenId) {
+        const cause = Object.assign(new Error('handshake failure'), { phase: 'exchange' });
+        throw fail('network/failed', { method: 'TLS', url: '', reason: 'alert' }, { cause });
+      }
+      const base64 = version.certPem.replace(/-----[^-]+-----/g, '');
+      return { certificateDer: new Uint8Array(Buffer.from(base64, 'base64')) };
+    },
+  };
+  await pass({}, { vantage, endpoints });
+  const before = served('node', 'c1')?.id;
+  const slow: Solver = {
+    ...solver,
+    async present(challenge, note, over) {
+      if (challenge.identifier.value === 'c3.example.com') await clock.sleep(200_000, over);
+      brokenId ??= (await world.readLineage('c1'))?.work?.version;
+      return solver.present(challenge, note, over);
+    },
+  };
+  const outcomes = await pass({ force: true }, { solver: slow, vantage, endpoints });
+  expect(outcomes?.[1]).toMatchObject({ result: 'pending', error: { code: 'deploy/handshake-failed' } });
+  expect(served('node', 'c1')?.id).toBe(before);
+  expect(reloads.map((one) => one.certificates.toSorted())).toEqual([['c0', 'c1', 'c2'], ['c1'], ['c3']]);
+  const [together = Number.NaN, back = Number.NaN] = reloads.map(({ atMs }) => atMs);
+  expect(back - together).toBeLessThan(10_000);
 });
 
 it('processes die and targets fail: no reload is lost, and an undisturbed pass reloads once for each target', async () => {
