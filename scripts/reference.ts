@@ -342,9 +342,10 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
     'The next step began. `data.step`: `lease`, `key`, `order`, `challenges`, `validate`, `finalize`, `deploy`, `close`.',
   'certificate.waiting': 'Work on a certificate is waiting; the message says for what.',
   'certificate.issued': 'The store has a new version. `data`: `serial` (hex), `notAfter`, `version` (its id).',
-  'certificate.deployed': 'Targets use the new version. `data.targets`.',
+  'certificate.deployed':
+    'Targets use the new version. `data.targets`, and `data.node` if only the targets of this node got it, which lacked what was current already.',
   'certificate.pending':
-    'A target does not use the new version yet. `data`: `target`, `code`, and for a target with many places `places`: `total`, `lacking`, and in `named` the first 20 of these, each with `place`, `state` and `reason`. While the target is rolling the version out, which is no failure, the code is `deploy/settling` and the level is `info`.',
+    'A target does not use the new version yet. `data`: `target`, `code`, `node` if only this node lacks it, and for a target with many places `places`: `total`, `lacking`, and in `named` the first 20 of these, each with `place`, `state` and `reason`. While the target is rolling the version out, which is no failure, the code is `deploy/settling` and the level is `info`.',
   'certificate.failed': 'A try failed. `data`: `code`, `retryAt`; the whole error is in `run.finished`.',
   'certificate.revoked':
     'The CA has revoked a version, or had before. `data`: `serial`, `reason`, `before` (it had been revoked already).',
@@ -361,7 +362,7 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'sweep.unsure': 'What a dead process left may not be in the DNS provider’s list yet. It is looked for again.',
   'sweep.failed': 'Something that a dead process left could not be removed; the next pass tries again.',
   'deploy.alarm':
-    'A target or endpoint still has the old version after `deployTimeout`. Level `alarm`. `data`: `target`, `since`.',
+    'A target or endpoint still has the old version after `deployTimeout`. Level `alarm`. `data`: `target`, `since`, and `node` if only this node lacks it.',
   'hook.ran': 'A pre-hook or post-hook has run. `data.hook`.',
   'hook.failed':
     'A pre-hook or post-hook failed, which stops nothing. `data.hook`. Level `alarm` for a post-hook, because what it starts may not run.',
@@ -371,7 +372,8 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
 const stateMeanings: Readonly<Record<LineageStatus['state'] | 'interrupted' | 'test' | 'undeclared', string>> = {
   valid: 'The certificate is valid and not due, and every target has it.',
   due: 'The renewal time has passed; the next `renew` renews it.',
-  pending: 'The certificate is valid, but a target or endpoint does not have it yet; each `renew` tries again.',
+  pending:
+    'The certificate is valid, but a target or endpoint does not have it yet; each `renew` tries again. `lackingAt` names the nodes whose own targets lack it; each delivers it at its next `renew`.',
   working: 'A process is working on it now; `work` names the step.',
   interrupted: 'A process that worked on it was stopped or killed; the next `renew` continues.',
   failing:
@@ -410,7 +412,7 @@ ${table(
 )}
 
 \`status\`, \`show\`, \`providers\`, \`doctor\`, \`dns test\`, \`balancer test\` and \`config check\` print objects instead, also with \`v\`, one per line:
-\`"object": "certificate"\`, \`"adapter"\`, \`"issuer"\`, \`"dns-test-step"\` and \`"dns-test"\`, \`"balancer-test-step"\` and \`"balancer-test"\`, \`"path"\` and \`"target"\` of \`doctor\`, and \`"problem"\` with \`file\`,
+\`"object": "certificate"\`, \`"node"\` (of \`status\`: what each node of the store lacks), \`"adapter"\`, \`"issuer"\`, \`"dns-test-step"\` and \`"dns-test"\`, \`"balancer-test-step"\` and \`"balancer-test"\`, \`"path"\` and \`"target"\` of \`doctor\`, and \`"problem"\` with \`file\`,
 \`line\` and \`message\`. A certificate's \`state\` is one of these:
 
 ${table(

@@ -51,6 +51,7 @@ export const houses: readonly House[] = [
       { room: 'spec' },
       { room: 'trust' },
       { room: 'lineage' },
+      { room: 'node' },
       { room: 'request-path' },
       { room: 'plan' },
       { room: 'lineage/work' },

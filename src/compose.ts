@@ -11,6 +11,7 @@ import type { Environment } from './config/options/secret-references.ts';
 import { adapterEntry } from './config/registry/registry.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
 import { decodeDocument } from './core/lineage/lineage.ts';
+import { nodeNameOf } from './core/names/node-name.ts';
 import type { AdapterSettings, NamedAdapter, Settings, StoredSpec } from './core/spec/spec.ts';
 import type { OwnedSolver } from './core/spec/spec-parts.ts';
 import { createEngineProcess, type EnginePorts, type EngineProcess } from './engine/engine.ts';
@@ -54,10 +55,12 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
   const limits = limitsOf(settings);
   const { clock, random, processes } = world;
   const locks = createLocks({ store, clock, random, processes, limits });
-  const connections = createConnections({ ...context, store, storeId, locks, balancers: settings.balancers });
+  const node = settings.node ?? nodeNameOf(world.hostName());
+  const connections = createConnections({ ...context, node, store, storeId, locks, balancers: settings.balancers });
   return {
     process: createEngineProcess(
       {
+        node,
         store,
         clock: world.clock,
         random: world.random,

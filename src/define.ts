@@ -271,7 +271,10 @@ export interface NamedBalancer {
 
 /** A deployer may keep its own files beside the store's documents. */
 export interface DeployerContext<Options> extends AdapterContext<Options> {
-  /** A folder in the store, so that deployers of two stores never share files; undefined if the store has no folder. */
+  /**
+   * A folder of this node in the store, so that deployers of two stores or nodes never share files; undefined if the
+   * store has no folder.
+   */
   readonly folder?: string | undefined;
   /** For the mark of what is uploaded (`core/request-path/own-mark.ts`): 12 hex digits, from the store's id. */
   readonly owner: string;
@@ -418,6 +421,8 @@ export interface DeployerFacts {
 export interface DeployerDefinition<Shape extends z.ZodObject = z.ZodObject>
   extends AdapterDefinition<Shape>,
     DeployerFacts {
+  /** Each node has its own target, as the port's `scope` says. */
+  readonly ofNode?: true;
   /** It gives certificates to a declared balancer of this type, which the option `balancer` names. */
   readonly balancer?: string;
   /** What the engine must know of a deployer with these settings; it is stored with each certificate. */

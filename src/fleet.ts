@@ -3,6 +3,7 @@ import type { Secret } from './core/errors/secret.ts';
 import type { Adoption, Found, UndoneImport } from './core/lineage/found.ts';
 import type { Lineage } from './core/lineage/lineage.ts';
 import type { Identifier } from './core/names/identifier.ts';
+import type { NodeStatus } from './core/node/node-status.ts';
 import type { Outcome } from './core/plan/outcome.ts';
 import type { LineageStatus } from './core/plan/status.ts';
 import type { AccountKeyType } from './core/spec/account-key.ts';
@@ -34,7 +35,7 @@ import { once } from './fleet/once.ts';
 import type { OpenFleet } from './fleet/opened.ts';
 import { renew } from './fleet/renew.ts';
 import { revoke } from './fleet/revoke.ts';
-import { statusOf } from './fleet/status.ts';
+import { forgetNode, nodesOf, statusOf } from './fleet/status.ts';
 import { readOne } from './fleet/stored.ts';
 import type { VersionBundle } from './ports/deployer.ts';
 import type { Directory } from './ports/issuer.ts';
@@ -52,6 +53,7 @@ export type {
   LostObject,
   LostRemoval,
   LostReport,
+  NodeStatus,
   Outcome,
   TrialNews,
   TrialReport,
@@ -88,6 +90,10 @@ export interface Fleet {
   keptEnvironment(name: string, signal: AbortSignal): Promise<Readonly<Record<string, string | undefined>>>;
   /** Returns the status of the named certificates, including a check of their keys, or of all. Only reads the store. */
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
+  /** Returns the nodes that share the store, and what they lack of these certificates. */
+  nodes(certificates: readonly LineageStatus[], signal: AbortSignal): Promise<readonly NodeStatus[]>;
+  /** Forgets a node that is gone for good. Fails with `usage/unknown-node`. */
+  forgetNode(node: string, signal: AbortSignal): Promise<void>;
   /**
    * Draws the CA's path to the answer for each identifier of the named certificates, declared or stored: which address,
    * rule and server. Also describes the targets that can say before an order whether they have room. Changes nothing, but
@@ -312,6 +318,8 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     stored: (name, signal) => pass((fleet) => readOne(fleet, name, signal)),
     keptEnvironment: (name) => composed.keptEnvironment(name),
     status: (names, signal) => pass((fleet) => statusOf(fleet, names, signal)),
+    nodes: (certificates, signal) => pass((fleet) => nodesOf(fleet, certificates, signal)),
+    forgetNode: (node, signal) => pass((fleet) => forgetNode(fleet, node, signal)),
     doctor: (names, signal) => pass((fleet) => drawNamed(fleet, names, signal)),
     caa: (names, signal) => pass((fleet) => reportCaaOf(fleet, names, signal)),
     stateless: (request, signal) => pass((fleet) => statelessOf(fleet, request, signal)),

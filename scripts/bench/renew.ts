@@ -1,5 +1,6 @@
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { settingsOf } from '../../src/core/lineage/deployments.ts';
 import { decodeLineage, encodeDocument, type Lineage } from '../../src/core/lineage/lineage.ts';
 import { createWorld } from '../../src/lib/world.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
@@ -20,6 +21,7 @@ export async function renew(rig: Rig): Promise<void> {
     few: await cloneOurs(rig, model, 'few', few),
     many: await cloneOurs(rig, model, 'many', many),
     most: await cloneOurs(rig, model, 'most', most),
+    bare: await cloneOurs(rig, model, 'bare', most, { hasFiles: false }),
   };
   const certbotMany = await cloneCertbots(rig, model, many);
 
@@ -29,6 +31,7 @@ export async function renew(rig: Rig): Promise<void> {
     few: () => measure(certfleet(folders.few, 'renew')),
     many: () => measure(certfleet(folders.many, 'renew')),
     most: () => measure(certfleet(folders.most, 'renew')),
+    bare: () => measure(certfleet(folders.bare, 'renew')),
     certbot: () =>
       measure(['certbot', 'renew', '--quiet', '--non-interactive', '--no-random-sleep-on-renew', ...certbotMany]),
   });
@@ -51,6 +54,14 @@ export async function renew(rig: Rig): Promise<void> {
     ratio: wall('most') / wall('certbot'),
     bound: { atMost: 0.05 },
   });
+  // What a node pays for finding out whether it has them all.
+  printRow({
+    what: `renew, nothing due, ${most} lineages with \`files\`: wall time against lineages without a target`,
+    ours: walls('most'),
+    peer: `without ${walls('bare')}`,
+    ratio: wall('most') / wall('bare'),
+    bound: { atMost: 2 },
+  });
   const peak = (name: keyof typeof costs) => medianOf(costs[name], 'peakMib');
   const eachKib = ((peak('most') - peak('few')) / (most - few)) * 1024;
   printNote(
@@ -59,7 +70,13 @@ export async function renew(rig: Rig): Promise<void> {
 }
 
 /** A store with many copies of one lineage, each under its own name; answers the folder of its configuration. */
-async function cloneOurs(rig: Rig, model: string, to: string, count: number): Promise<string> {
+async function cloneOurs(
+  rig: Rig,
+  model: string,
+  to: string,
+  count: number,
+  { hasFiles = true }: { readonly hasFiles?: boolean } = {},
+): Promise<string> {
   const folder = await configure(rig, `renew-${to}`, []);
   const log = { debug() {}, info() {}, warn() {} };
   const world = createWorld({ env: {}, log });
@@ -78,6 +95,17 @@ async function cloneOurs(rig: Rig, model: string, to: string, count: number): Pr
   const lineage = decodeLineage(await read('lineage', 'model'), 'model', source.location);
   const { current, renewal } = lineage;
   if (!current || !renewal) throw new Error('the model has no certificate');
+  const certs = join(folder, 'certs');
+  const spec = {
+    ...lineage.spec,
+    targets: hasFiles
+      ? lineage.spec.targets.map((one) => ({ ...one, settings: { ...one.settings, path: certs } }))
+      : [],
+  };
+  const deployments = Object.fromEntries(
+    spec.targets.map(({ name }) => [name, { ...lineage.deployments[name]!, settings: settingsOf(spec, name) }]),
+  );
+  for (const part of ['live', 'archive']) await mkdir(join(certs, part), { recursive: true });
   const [key, version] = [await read('key', `model~${current.id}`), await read('version', `model~${current.id}`)];
   // As `issue` by flags leaves it: the whole spec is in the lineage, no configuration names it.
   const clone = async (i: number) => {
@@ -87,13 +115,19 @@ async function cloneOurs(rig: Rig, model: string, to: string, count: number): Pr
       ...lineage,
       name,
       origin: 'command-line',
-      spec: { ...lineage.spec, name, identifiers, parts: lineage.spec.parts.map((part) => ({ ...part, identifiers })) },
+      spec: { ...spec, name, identifiers, parts: spec.parts.map((part) => ({ ...part, identifiers })) },
+      deployments,
       current: { ...current, facts: { ...current.facts, identifiers } },
       renewal: { ...renewal, checkAfter: new Date(Date.now() + day).toISOString() },
     };
     await write('lineage', name, encodeDocument(copy));
     await write('key', `${name}~${current.id}`, key);
     await write('version', `${name}~${current.id}`, version);
+    if (!hasFiles) return;
+    const archive = join(certs, 'archive', name);
+    await mkdir(archive);
+    await cp(join(model, 'certs/archive/model', current.id), join(archive, current.id), { recursive: true });
+    await symlink(`../archive/${name}/${current.id}`, join(certs, 'live', name));
   };
   const names = Array.from({ length: count }, (_, i) => i).values();
   const lane = async () => {

@@ -47,6 +47,7 @@ export const guardedFleet = (fleet: Fleet): Fleet => ({
   renew: async (request, signal) => guarded(await fleet.renew(request, signal)),
   dryRun: async (request, signal) => guarded(await fleet.dryRun(request, signal)),
   status: async (names, signal) => guarded(await fleet.status(names, signal)),
+  nodes: async (certificates, signal) => guarded(await fleet.nodes(certificates, signal)),
   doctor: async (names, signal) => guarded(await fleet.doctor(names, signal)),
   delete: async (request, signal) => guarded(await fleet.delete(request, signal)),
   rollback: async (name, signal) => guarded(await fleet.rollback(name, signal)),

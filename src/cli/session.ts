@@ -1,6 +1,7 @@
 import { loadSettings } from '../config/file/load.ts';
 import { isKeyReference } from '../config/options/store-key.ts';
 import { fail } from '../core/errors/errors.ts';
+import { isNodeName, nodeNameRule } from '../core/names/node-name.ts';
 import type { Event } from '../core/plan/event.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
@@ -214,7 +215,7 @@ async function makeWorld(context: CliContext, log: Log, person: Person | undefin
 
 async function readSettings(session: Session): Promise<Settings> {
   const { context, invocation } = session;
-  const { config, store, storeKey } = invocation.flags;
+  const { config, store, storeKey, node } = invocation.flags;
   const { files } = await session.world();
   const loaded = await loadSettings({
     ...present({ file: typeof config === 'string' ? expandHome('--config ', config, context.env) : undefined }),
@@ -222,13 +223,19 @@ async function readSettings(session: Session): Promise<Settings> {
     env: context.env,
     ...present({ registry: context.registry }),
   });
-  const settings = storeKey === undefined ? loaded : { ...loaded, storeKeys: storeKeysOf(storeKey, context.env) };
+  const keyed = storeKey === undefined ? loaded : { ...loaded, storeKeys: storeKeysOf(storeKey, context.env) };
+  const settings = typeof node === 'string' ? { ...keyed, node: checkedNode(node) } : keyed;
   if (typeof store !== 'string') return settings;
   return {
     ...settings,
     store: { type: 'file', path: wholePathOf('--store ', store, context.env) },
     storeIsDeclared: false,
   };
+}
+
+function checkedNode(name: string): string {
+  if (isNodeName(name)) return name;
+  throw fail('usage/invalid-value', { typed: `--node ${name}`, form: nodeNameRule });
 }
 
 function storeKeysOf(given: FlagValue, env: Environment): readonly string[] {

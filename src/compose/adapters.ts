@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { balancerIn, zonesElsewhere } from '../config/adapters/referred-adapters.ts';
 import { resolveExternalAccount } from '../config/options/external-account.ts';
 import { type ResolvedOptions, resolveOptions, type WithOptions } from '../config/options/options.ts';
@@ -119,7 +120,7 @@ export async function prepareDeployer(
   name: string,
   target: NamedAdapter | undefined,
 ): Promise<PreparedAdapter<Deployer>> {
-  const { store, storeId } = context;
+  const { node, store, storeId } = context;
   const entry = target && adapterEntry(registry, 'deployer', target.settings.type);
   if (!entry) throw unknownType('deployer', target?.settings.type ?? name);
   const definition = await entry.load();
@@ -130,7 +131,7 @@ export async function prepareDeployer(
       options: resolved.options,
       name,
       world,
-      folder: store.deployed,
+      folder: store.deployed && join(store.deployed, node),
       owner: ownerOf(storeId()),
       balancer: named && ({ options: named.options } satisfies NamedBalancer),
     }),

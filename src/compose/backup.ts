@@ -39,7 +39,8 @@ const order = {
   ledger: 6,
   lock: 7,
   token: 8,
-  meta: 9,
+  replica: 9,
+  meta: 10,
 } as const satisfies Record<Kind, number>;
 const kinds = Object.keys(order) as readonly Kind[];
 

@@ -3,6 +3,7 @@ import { decodeDocument, encodeDocument, type Lineage } from '../core/lineage/li
 import { decodeLock } from '../core/lineage/lock.ts';
 import { rebuilt } from '../core/lineage/work/acts.ts';
 import { after } from '../core/lineage/work/transition.ts';
+import { decodeReplica } from '../core/node/replica.ts';
 import { defaultAccount } from '../core/spec/account.ts';
 import type { IssuerSettings, Settings, StoredSpec } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
@@ -86,6 +87,7 @@ export async function checkAll({ store, pki, signal }: Checking): Promise<Checke
     ledger: (entry: Entry) => void contentOf(entry, []),
     lock: (entry: Entry) => void decodeLock(entry.bytes, entry.key.name, store.location),
     token: (entry: Entry) => void contentOf(entry, []),
+    replica: (entry: Entry) => void decodeReplica(entry.bytes, entry.key.name, store.location),
     meta: (entry: Entry) => void contentOf(entry, []),
   };
   const corrupt = ({ kind, name }: Key, reason: string) =>

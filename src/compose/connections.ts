@@ -120,6 +120,23 @@ export function createConnections(context: ConnectContext): ComposedConnections 
     return made;
   }
 
+  const { files } = world;
+
+  const foldersIn = async (folder: string | undefined): Promise<readonly string[]> => {
+    const found: string[] = [];
+    for (const name of folder === undefined ? [] : ((await files.list(folder)) ?? []))
+      if ((await files.stat(join(folder!, name)))?.kind === 'folder') found.push(join(folder!, name));
+    return found;
+  };
+
+  /** Removes the files of lineages, or of all, from the folders of one node's commands. */
+  async function forgetIn(node: string, lineages?: readonly string[]): Promise<void> {
+    for (const root of await foldersIn(node)) {
+      const folder = createLiveFolder({ files, root, target: root });
+      for (const lineage of lineages ?? (await files.list(join(root, 'archive'))) ?? []) await folder.forget(lineage);
+    }
+  }
+
   /** Opens the view of one pass. */
   function open(): PassConnections {
     const keptOf = new Map<string, Promise<Environment>>();
@@ -171,13 +188,16 @@ export function createConnections(context: ConnectContext): ComposedConnections 
       solver: async (part) => (await solverOf(part)).value,
       deployer: async (spec, target) => (await deployerOf(spec, target)).value,
       async forgetDeployed(lineage) {
-        const { files } = world;
-        const { deployed = '' } = store;
-        for (const name of deployed === '' ? [] : ((await files.list(deployed)) ?? [])) {
-          const root = join(deployed, name);
-          if ((await files.stat(root))?.kind !== 'folder') continue;
-          await createLiveFolder({ files, root, target: root }).forget(lineage);
-        }
+        for (const node of await foldersIn(store.deployed)) await forgetIn(node, [lineage]);
+      },
+      async forgetNode(node) {
+        if (store.deployed === undefined) return;
+        const folder = join(store.deployed, node);
+        const roots = await foldersIn(folder);
+        await forgetIn(folder);
+        for (const root of roots)
+          for (const part of ['live', 'archive', '.']) await files.removeFolderIfEmpty(join(root, part));
+        await files.removeFolderIfEmpty(folder);
       },
       get owner() {
         return ownerOf(storeId());

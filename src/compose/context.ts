@@ -16,6 +16,8 @@ export interface ComposeContext {
 }
 
 export interface ConnectContext extends ComposeContext {
+  /** The name of this node. */
+  readonly node: string;
   readonly store: Store;
   /**
    * Returns the store ID. Fails with `store/corrupt` if the ID cannot be read, which stops only the work that marks

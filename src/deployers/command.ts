@@ -13,6 +13,7 @@ export default defineDeployer({
   title: 'Command (certbot’s deploy hook)',
   homepage: 'https://eff-certbot.readthedocs.io/en/stable/using.html#renewing-certificates',
   since: '0.1.0',
+  ofNode: true,
   runsCommand: true,
   options: z.strictObject({
     run: z
@@ -24,7 +25,8 @@ export default defineDeployer({
     timeout: duration('How long it may take').prefault('2m'),
     once: once(),
     path: wholePath().optional().meta({
-      title: 'Root folder of the files that the command gets; by default deployed/<deployer> in the store’s folder',
+      title:
+        'Root folder of the files that the command gets; by default deployed/<node>/<deployer> in the store’s folder',
     }),
   }),
   notes: `The environment contains \`RENEWED_LINEAGE\` (a folder with \`cert.pem chain.pem fullchain.pem privkey.pem\`) and

@@ -17,6 +17,7 @@ export default defineDeployer({
   id: 'copies',
   title: 'Copies (files at paths of your choice)',
   since: '0.1.0',
+  ofNode: true,
   options: z.strictObject({
     privkey: path('Where the private key goes', '/etc/ssl/private/www.key'),
     cert: path('Where the certificate alone goes', '/etc/ssl/certs/www.crt'),

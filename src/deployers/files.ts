@@ -7,6 +7,7 @@ export default defineDeployer({
   id: 'files',
   title: 'Files (certbot’s layout)',
   since: '0.1.0',
+  ofNode: true,
   byFolder: true,
   engineTraits({ path, layout, certbotName }) {
     const root = String(path);

@@ -20,6 +20,7 @@ export default defineDeployer({
   title: 'HAProxy',
   homepage: 'https://docs.haproxy.org/3.0/management.html#9.3-set%20ssl%20cert',
   since: '0.1.0',
+  ofNode: true,
   options: z.strictObject({
     socket: z
       .string()

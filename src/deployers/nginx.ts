@@ -12,6 +12,7 @@ export default defineDeployer({
   title: 'nginx',
   homepage: 'https://nginx.org/en/docs/control.html',
   since: '0.1.0',
+  ofNode: true,
   byFolder: true,
   webServer: 'nginx',
   options: z.strictObject({

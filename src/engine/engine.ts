@@ -19,6 +19,8 @@ import { newPass, type Pass } from './memory/pass.ts';
 
 /** Everything that the engine uses. All of it is ports, so the engine also runs in a simulated world. */
 export interface EnginePorts {
+  /** The name of this node among those that share the store. */
+  readonly node: string;
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
@@ -102,6 +104,8 @@ export interface Connections {
   deployer(spec: StoredSpec, target: string): Promise<Deployer>;
   /** Removes a lineage's files, including its keys, that commands got in the store's own folder. */
   forgetDeployed(lineage: string): Promise<void>;
+  /** Removes the files that commands of a node got there. */
+  forgetNode(node: string): Promise<void>;
   /** Returns the declared balancers and those of these stored specs, each once. */
   balancers(stored: readonly StoredSpec[]): Promise<readonly Balancer[]>;
   /** The mark of this store's objects (`core/request-path/own-mark.ts`). */

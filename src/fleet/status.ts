@@ -1,9 +1,12 @@
+import { fail } from '../core/errors/errors.ts';
 import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
+import { describeNode, type NodeStatus } from '../core/node/node-status.ts';
 import { describeLineage, type LineageStatus } from '../core/plan/status.ts';
 import type { StoredSpec } from '../core/spec/spec.ts';
 import type { Engine } from '../engine/engine.ts';
 import { rolloverOf } from '../engine/ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
+import { forgetReplica, readReplicas } from '../engine/ledger/replica.ts';
 import { lineageMissing, unusableVersion, watchStore } from '../engine/pass/store-faults.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, readAll } from './stored.ts';
@@ -30,6 +33,7 @@ export async function statusOf(
   for (const name of names) if (!all.has(name)) throw notFound(name, all);
   const now = engine.clock.now();
   const holdAt = createHolds(engine, signal);
+  const nodes = { here: engine.node, known: await readReplicas(engine, signal) };
   const rolloverFor = async (wanted: StoredSpec | undefined) => wanted && rolloverOf(engine, wanted, signal);
   const described = (names.length > 0 ? names : [...all]).map(async (name) => {
     const found = stored.get(name);
@@ -44,10 +48,40 @@ export async function statusOf(
     const declaredAs = one && { spec: one.wanted, origin: one.origin };
     const rollover = await rolloverFor(one?.wanted);
     return describeLineage(name, {
-      ...{ wanted: declaredAs, lineage, corrupt, accountMissing, now, isWorking, caHold, rollover },
+      ...{ wanted: declaredAs, lineage, corrupt, accountMissing, now, isWorking, caHold, rollover, nodes },
     });
   });
   return Promise.all(described);
+}
+
+/** Returns all known nodes, and what they lack of these certificates. */
+export async function nodesOf(
+  { engine }: OpenFleet,
+  certificates: readonly LineageStatus[],
+  signal: AbortSignal,
+): Promise<readonly NodeStatus[]> {
+  const lacks = certificates.flatMap(({ name: certificate, lackingAt = [] }) =>
+    lackingAt.map(({ node, here: _own, ...lack }) => ({ node, lack: { certificate, ...lack } })),
+  );
+  const now = engine.clock.now();
+  return (await readReplicas(engine, signal)).map((replica) => {
+    const own = lacks.flatMap(({ node, lack }) => (node === replica.node ? [lack] : []));
+    return describeNode(replica, own, now);
+  });
+}
+
+/**
+ * Forgets a node that is gone for good, with the files that commands got there. Fails with `usage/unknown-node`. A node
+ * that still runs is known again after its next run.
+ */
+export async function forgetNode({ engine }: OpenFleet, node: string, signal: AbortSignal): Promise<void> {
+  const known = (await readReplicas(engine, signal)).map((one) => one.node);
+  if (!known.includes(node)) {
+    const names = known.length > 0 ? `known are ${known.join(', ')}` : 'none is known';
+    throw fail('usage/unknown-node', { node, known: names });
+  }
+  await engine.connect.forgetNode(node);
+  await forgetReplica(engine, node, signal);
 }
 
 /** Reports whether a process that may be alive is working on the lineage. */

@@ -740,7 +740,7 @@ export const registry: Registry = {
         {"name":"passEnvironment","title":"Names of more variables of certfleet’s own environment to pass on","secret":false,"required":false},
         {"name":"timeout","title":"How long it may take","secret":false,"required":false},
         {"name":"once","title":"Run it once for all certificates of a pass (`true`), or for each (`false`); by default, its text decides","secret":false,"required":false},
-        {"name":"path","title":"Root folder of the files that the command gets; by default deployed/<deployer> in the store’s folder","secret":false,"required":false},
+        {"name":"path","title":"Root folder of the files that the command gets; by default deployed/<node>/<deployer> in the store’s folder","secret":false,"required":false},
       ],
       load: async () => (await import('../deployers/command.ts')).default,
     },

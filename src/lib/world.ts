@@ -1,4 +1,5 @@
 import { lookup } from 'node:dns/promises';
+import { hostname } from 'node:os';
 import { orAborted } from '../core/async/on-abort.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import type { Http } from '../ports/http.ts';
@@ -37,6 +38,7 @@ export function createWorld(context: {
     vantage: loggedVantage(createVantage({ clock }), { log: context.log, clock }),
     log: context.log,
     person: context.person,
+    hostName: hostname,
     async lookup(host, signal) {
       const deadline = clock.deadline(lookupMs, signal);
       try {

@@ -53,6 +53,11 @@ export interface Deployer {
   /** As {@link Balancer.rights}. */
   rights?(signal: AbortSignal): Promise<readonly Right[]>;
   /**
+   * Reports whether the target has this version in use, as far as can be told without its private key. It is asked of
+   * every certificate at every run, so it MUST be cheap. Without it, the engine reads the key and calls `look`.
+   */
+  has?(version: VersionFacts, signal: AbortSignal): Promise<boolean>;
+  /**
    * Reports whether the target has this version. `absent` means that it has none at all. The state of a target with
    * many places is `stateOfPlaces`; only one with {@link settleMs} may have places or be `changing`.
    */
@@ -138,8 +143,11 @@ export interface VersionRef {
   readonly id: string;
 }
 
-export interface VersionBundle extends VersionRef {
+export interface VersionFacts extends VersionRef {
   readonly facts: CertificateFacts;
+}
+
+export interface VersionBundle extends VersionFacts {
   readonly keyPem: Secret;
   /** Only the leaf. */
   readonly certPem: string;

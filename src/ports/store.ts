@@ -10,7 +10,17 @@ import type { CertfleetError } from '../core/errors/errors.ts';
  *   never a part.
  * - Every method MUST obey its signal until it has an effect; a put that has taken effect resolves.
  */
-export type Kind = 'account' | 'credential' | 'key' | 'ledger' | 'lineage' | 'lock' | 'meta' | 'token' | 'version';
+export type Kind =
+  | 'account'
+  | 'credential'
+  | 'key'
+  | 'ledger'
+  | 'lineage'
+  | 'lock'
+  | 'meta'
+  | 'replica'
+  | 'token'
+  | 'version';
 
 export interface Key {
   readonly kind: Kind;

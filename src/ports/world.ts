@@ -24,6 +24,8 @@ export interface World {
   readonly log: Log;
   /** Undefined without a terminal, and where no one may be asked. */
   readonly person?: Person | undefined;
+  /** Returns the host name of this machine or container. */
+  hostName(): string;
   /** Returns all addresses of a host, as programs on this machine find them (hosts file included). */
   lookup(host: string, signal: AbortSignal): Promise<readonly string[]>;
   /** Creates an HTTP client; the world's `close()` closes it. */

@@ -157,6 +157,25 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     await assertInUse(bench, second);
   });
 
+  check('has, if there is one, tells without the key what look tells', async (bench) => {
+    const deployer = bench.connect();
+    if (!deployer.has) return;
+    const [old, young] = [await bench.version(), await bench.version()];
+    const has = async ({ lineage, id, facts }: VersionBundle) => deployer.has?.({ lineage, id, facts }, never());
+    assert.equal(await has(old), false);
+    const staged = await stage(deployer, old);
+    assert.equal(await has(old), false);
+    await deployer.activate(old, staged, silent, never());
+    assert.deepEqual([await has(old), await has(young)], [true, false]);
+    await deploy(deployer, young);
+    assert.deepEqual([await has(old), await has(young)], [false, true]);
+    const mend = await bench.breakActivation();
+    await failureOf(deploy(deployer, old));
+    await mend();
+    assert.equal(await has(old), (await deployer.look(old, never())).state === 'current');
+    assert.equal(await has(young), (await deployer.look(young, never())).state === 'current');
+  });
+
   check('only the owner can read the private key, and no draft is left', async (bench) => {
     if (!bench.keyFiles) return;
     const deployer = bench.connect();

@@ -218,12 +218,13 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
       config,
       JSON.stringify({ deployers: { hook: { type: 'command', run: `echo $RENEWED_LINEAGE >> ${lines}` } } }),
     );
-    const http = ['--http', `standalone:127.0.0.1:${pebble.httpPort}`, '--deploy', 'hook', '--config', config];
+    const solver = `standalone:127.0.0.1:${pebble.httpPort}`;
+    const http = ['--http', solver, '--deploy', 'hook', '--config', config, '--node', 'web-1'];
     const stores = [join(folder, 'a'), join(folder, 'b')];
     for (const store of stores)
       expect(await run('issue', '-d', 'two.cli.test', ...common, ...http, '--store', store)).toMatchObject({ code: 0 });
     expect((await readFile(lines, 'utf8')).trim().split('\n')).toEqual(
-      stores.map((store) => `${store}/deployed/hook/live/two.cli.test`),
+      stores.map((store) => `${store}/deployed/web-1/hook/live/two.cli.test`),
     );
   });
 

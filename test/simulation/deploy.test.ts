@@ -83,6 +83,7 @@ function createWorld() {
   });
   const process = (pid: number): Engine =>
     engineOf({
+      node: 'here',
       store,
       clock: mortal(clock, () => dead.has(pid)),
       random,
@@ -108,6 +109,7 @@ function createWorld() {
         },
         hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
+        forgetNode: async () => {},
         digest: digestOf,
         credentialsOf: async () => '',
         roots: async () => '',

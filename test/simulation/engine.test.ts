@@ -137,6 +137,7 @@ function createWorld(seed: number, failing?: string) {
       log: silent,
     });
     const context = engineOf({
+      node: 'here',
       store: gatedStore,
       clock,
       random: { bytes: (n) => Uint8Array.from({ length: n }, () => Math.floor(chance() * 256)), number: chance },
@@ -157,6 +158,7 @@ function createWorld(seed: number, failing?: string) {
         deployer: async () => deployer,
         hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
+        forgetNode: async () => {},
         digest: digestOf,
         credentialsOf: async () => '',
         roots: async () => '',

@@ -416,7 +416,8 @@ async function worldOfCommands(deploy: readonly string[], origin: 'configuration
 describe('a deploy hook', () => {
   it('is a target, after all others, and keeps the options of a command', () => {
     const stored = withHooks('a', { deploy: 'reload' });
-    const hook = { name: deployHookTarget, settings: { type: 'command', run: 'reload', timeout: '5m' } };
+    const traits = { ofNode: 'command' };
+    const hook = { name: deployHookTarget, traits, settings: { type: 'command', run: 'reload', timeout: '5m' } };
     expect(stored.targets).toEqual([...simulatedSpec().targets, hook]);
     expect(withDeployHook(stored)).toEqual(stored);
     const { hooks: _removed, ...spec } = stored;

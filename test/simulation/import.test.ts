@@ -66,10 +66,14 @@ const foundOf = (...certificates: Found['certificates']): Found => ({ accounts: 
 const resultsOf = async (engine: Engine, found: Found, options: Parameters<typeof adopt>[2] = write) =>
   (await adopt(engine, found, options, signal)).certificates.map(({ certificate, result }) => [certificate, result]);
 /** What `renew` does about a certificate. */
-const renew = async (world: World, name = 'abc') => {
+const renew = async (world: World, name = 'abc', own: ReplicaOptions = {}) => {
   const lineage = await world.readLineage(name);
-  return (await issue(world.replica(2), simulatedJob(lineage!.spec), signal)).result;
+  return (await issue(world.replica(2, own), simulatedJob(lineage!.spec), signal)).result;
 };
+/** The folder of the other client, which has its version. A hook has nothing to look at. */
+const hasIt = (world: World): ReplicaOptions => ({
+  deployers: { [target]: { ...world.deployer, look: async () => ({ state: 'current', detail: '' }) } },
+});
 
 /** Another client's store and ours, at one CA. */
 async function worlds() {
@@ -322,7 +326,7 @@ describe('an import in place of what is stored', () => {
       },
       deployments: { [target]: { state: 'current' } },
     });
-    expect(await renew(world)).toBe('unchanged');
+    expect(await renew(world, 'abc', hasIt(world))).toBe('unchanged');
     world.pass(61 * dayMs);
     expect(await renew(world)).toBe('renewed');
     expect((await world.readLineage())?.deployments[target]?.version).toBe((await world.readLineage())?.current?.id);
@@ -378,7 +382,7 @@ describe('undoImport', () => {
     const { world } = await takenOver();
     const lineage = await world.readLineage();
     expect(lineage?.deployments).toMatchObject({ [target]: { state: 'current' }, 'deploy-hook': { state: 'current' } });
-    expect(await renew(world)).toBe('unchanged');
+    expect(await renew(world, 'abc', hasIt(world))).toBe('unchanged');
     expect(world.delivered).toEqual([]);
   });
 

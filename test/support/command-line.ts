@@ -24,6 +24,7 @@ import type {
   LineageStatus,
   LostRemoval,
   LostReport,
+  NodeStatus,
   RenewRequest,
   RevokeAnswer,
   RevokeRequest,
@@ -45,6 +46,7 @@ export interface FakeAnswers {
   /** Where these settings come from; by default from flags. */
   readonly origin?: 'configuration';
   readonly status?: readonly LineageStatus[];
+  readonly nodes?: readonly NodeStatus[];
   readonly doctor?: readonly DrawnPath[];
   readonly targets?: readonly DrawnTarget[];
   readonly sweep?: Partial<SweepReport>;
@@ -129,6 +131,7 @@ export interface Done {
     | RevokeRequest
     | ExportRequest
     | { readonly rollback: string }
+    | { readonly forgetNode: string }
     | { readonly dryRun: readonly string[] }
     | Omit<DnsTrialRequest, 'told'>
     | Omit<BalancerTrialOf, 'told'>
@@ -261,6 +264,10 @@ export function commandLine(given: CommandLine = {}) {
       adopt: async (found) => {
         calls.push({ found });
         return given.fleet?.adopted ?? { accounts: [], certificates: [] };
+      },
+      nodes: async () => given.fleet?.nodes ?? [],
+      forgetNode: async (node) => {
+        calls.push({ forgetNode: node });
       },
       status: async (names) => {
         calls.push('status');

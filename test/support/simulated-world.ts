@@ -28,10 +28,14 @@ import { httpTo, silent } from './simulated-http.ts';
 
 /** What differs in one process of the simulated world. */
 export interface ReplicaOptions {
+  /** The name of its node. */
+  readonly node?: string;
   readonly leaseTtlMs?: number;
   readonly store?: Store;
   readonly solver?: Solver | ((part: OwnedSolver) => Promise<Solver>);
   readonly deployer?: Deployer;
+  /** Its deployers by the target's name, in place of `deployer`. */
+  readonly deployers?: Readonly<Record<string, Deployer>>;
   /** Stands between this process and the CA. */
   readonly between?: (honest: Http) => Http;
   /** How far the wall clock of its machine is ahead of the CA's. */
@@ -121,6 +125,7 @@ export async function createSimulatedWorld(
       log: silent,
     });
     return engineOf({
+      node: own.node ?? 'here',
       store: own.store ?? store,
       clock: mortal(theirClock, () => dead.has(pid)),
       random,
@@ -134,9 +139,10 @@ export async function createSimulatedWorld(
         balancers: async () => [],
         issuer: () => issuer,
         solver: typeof theirs === 'function' ? theirs : async () => theirs,
-        deployer: async () => own.deployer ?? deployer,
+        deployer: async (_spec, target) => own.deployers?.[target] ?? own.deployer ?? deployer,
         hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
+        forgetNode: async () => {},
         digest: digestOf,
         credentialsOf: async () => '',
         roots: async () => '',

@@ -51,6 +51,10 @@ export const globalFlags: readonly Flag[] = [
       'key of an encrypted store: file:/path, env:NAME or credential:NAME (of systemd); of several, the first one encrypts',
     repeat: true,
   },
+  {
+    flags: '--node <name>',
+    description: 'name of this node among those that share the store (default: the host name)',
+  },
   { flags: '--json', description: 'print one JSON event per line on stdout, for programs' },
   { flags: '--quiet', description: 'print only failures, for cron' },
   { flags: '-v, --verbose', description: 'show each step, and each request with its status and time' },
@@ -62,6 +66,7 @@ export const commandGroups: Readonly<Record<string, string>> = {
   balancer: 'try a load balancer',
   config: 'check and describe the configuration',
   dns: 'try a DNS provider',
+  node: 'forget a node that is gone',
   store: 'check and encrypt the store',
 };
 
@@ -84,6 +89,18 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./look/show.ts')).show,
   },
   ...commandsOfLife,
+  {
+    name: 'node forget',
+    summary: 'forget a node that is gone for good',
+    description:
+      'Each node that runs certfleet with the store is known by its name, and `certfleet status` shows what it lacks. ' +
+      'This removes a node from the list, with the copies of keys that commands got there. Nothing on the node itself ' +
+      'is changed; it is known again after its next run.',
+    arguments: { text: '<name>', description: 'name of the node, as `certfleet status` shows it' },
+    flags: [],
+    examples: [{ line: 'certfleet node forget web-3', why: 'the machine was switched off for good' }],
+    load: async () => (await import('./look/nodes.ts')).forgetNode,
+  },
   {
     name: 'sweep',
     summary: 'clean up after killed processes',

@@ -22,9 +22,14 @@ export const cutAt = (text: string, separator: string): readonly [string, string
 export function withPlaces(command: string, { invocation: { flags } }: Pick<Session, 'invocation'>): string {
   const [, of = ''] = /^certfleet (\S+(?: check)?)/.exec(command) ?? [];
   if (placeless.test(of)) return command;
-  const named = (['config', 'store', 'storeKey'] as const).flatMap((name) => {
+  const named = (['config', 'store', 'storeKey', 'node'] as const).flatMap((name) => {
     const flag = name === 'storeKey' ? '--store-key' : `--${name}`;
-    if ((of === 'config check' && name !== 'config') || command.includes(` ${flag}`)) return [];
+    if (
+      (of === 'config check' && name !== 'config') ||
+      (name === 'node' && !ofNode.test(of)) ||
+      command.includes(` ${flag}`)
+    )
+      return [];
     return listOf(flags[name]).flatMap((value) => [flag, shellWord(value)]);
   });
   const isOrder = /^certfleet (issue -d|account open)/.test(command) && !command.includes(' --agree-tos');
@@ -33,6 +38,8 @@ export function withPlaces(command: string, { invocation: { flags } }: Pick<Sess
   const [first, rest] = of === 'certbot' ? ['certfleet', command.slice('certfleet'.length)] : [command, ''];
   return `${[first, ...agreed, ...named].join(' ')}${rest}`;
 }
+// These commands deliver, or run where a timer has them deliver.
+const ofNode = /^(issue|renew|rollback|revoke|install-timer)$/;
 // These commands read neither a configuration nor a store.
 const placeless = /^(explain|providers|completion|config|--.*)$/;
 

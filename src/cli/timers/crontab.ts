@@ -73,6 +73,13 @@ export async function storeKeyFlags({ settings, invocation, context }: Session):
   return isGiven ? storeKeys.flatMap((where) => ['--store-key', where]) : [];
 }
 
+/** Returns the flag that gives another process the name of this node, if it came from a flag or the environment. */
+export async function nodeFlags({ settings, invocation, context }: Session): Promise<readonly string[]> {
+  const { node } = await settings();
+  const isGiven = invocation.flags['node'] !== undefined || node === context.env['CERTFLEET_NODE'];
+  return isGiven && node !== undefined ? ['--node', node] : [];
+}
+
 const sweepHint =
   'A run that is killed leaves its forward rule in the load balancer until the next run. To remove it within the hour, run ' +
   '`certfleet sweep` once an hour too, for instance from a crontab:';
@@ -100,6 +107,7 @@ async function linesFor(
     ...(config === undefined ? [] : ['--config', wholePathOf('--config ', config, context.env)]),
     ...(store === undefined ? [] : ['--store', store]),
     ...(await storeKeyFlags(session)),
+    ...(await nodeFlags(session)),
   ];
   const { minute } = await timeOfMachine(session);
   return crontabLines({ command: words, minute, variables });

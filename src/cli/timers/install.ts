@@ -6,7 +6,7 @@ import type { World } from '../../ports/world.ts';
 import type { Run, Session } from '../context.ts';
 import { textOf, wholePathOf } from '../flags/values.ts';
 import { credentialsOf, refuseCredentials } from './credentials.ts';
-import { scheduledIn, storeKeyFlags, storeOf, timeOfMachine } from './crontab.ts';
+import { nodeFlags, scheduledIn, storeKeyFlags, storeOf, timeOfMachine } from './crontab.ts';
 import {
   cronFile,
   crontabLines,
@@ -190,6 +190,7 @@ async function hourlyOf(session: Session, settings: Settings, world: World, isSy
       ...(config === undefined ? [] : ['--config', wholePathOf('--config ', config, context.env)]),
       ...(store === undefined ? [] : ['--store', store]),
       ...keys,
+      ...(await nodeFlags(session)),
     ],
     minute: before.minute ?? time.minute,
     second: before.second ?? time.second,

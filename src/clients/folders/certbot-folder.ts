@@ -88,6 +88,15 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
     scope: 'node',
     concurrent: true,
 
+    has: ({ lineage, facts }, signal) =>
+      within(lineage, signal, async (place) => {
+        const links = await place.links();
+        // A kill may have come between two of the links.
+        if (!links || new Set(kinds.map((kind) => numberIn(links[kind]))).size > 1) return false;
+        const there = certificateIn(await place.text(resolve(place.live, links.fullchain)));
+        return there !== undefined && fingerprintOf(there) === facts.fingerprint;
+      }),
+
     look: (version, signal) =>
       within(version.lineage, signal, async (place) => {
         const links = await place.links();

@@ -1,6 +1,6 @@
 import { reasonOf } from '../../core/errors/errors.ts';
 import { present } from '../../core/text/present.ts';
-import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
+import type { Deployer, VersionBundle, VersionRef } from '../../ports/deployer.ts';
 import { createLiveFolder, type LiveFolder, type LiveFolderOptions } from './live-folder.ts';
 import { onTarget, targetName } from './target.ts';
 
@@ -46,12 +46,16 @@ export function createLiveDeployer({ type, name, reload, runsAfter, ...options }
     type,
     scope: 'node',
     ...present({ concurrent: reload ? undefined : true, runsAfter }),
+    has: (version, signal) =>
+      onTarget(target, version.lineage, signal, async () => {
+        if (!(await folder.has(version))) return false;
+        return !reload || isLoaded(await folder.mark(version.lineage), version);
+      }),
     look: (version, signal) =>
       onTarget(target, version.lineage, signal, async () => {
         const look = await folder.look(version);
         if (!reload || look.state !== 'current') return look;
-        const { done, trying } = await folder.mark(version.lineage);
-        if (done === version.id && trying === undefined) return look;
+        if (isLoaded(await folder.mark(version.lineage), version)) return look;
         return { state: 'stale', detail: reload.missing };
       }),
     stage: (version, _note, signal) =>
@@ -76,6 +80,10 @@ export function createLiveDeployer({ type, name, reload, runsAfter, ...options }
     retire: (old, _receipt, signal) => onTarget(target, old.lineage, signal, () => folder.retire(old)),
   };
 }
+
+/** Reports whether the program has loaded the version. */
+const isLoaded = ({ done, trying }: Awaited<ReturnType<LiveFolder['mark']>>, { id }: VersionRef): boolean =>
+  done === id && trying === undefined;
 
 /**
  * Marks `trying`, swaps the links, checks, reloads, and marks `done`. A kill anywhere in between leaves each `live/`

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { fail } from '../../core/errors/errors.ts';
 import { present } from '../../core/text/present.ts';
 import type { Look, VersionBundle, VersionRef } from '../../ports/deployer.ts';
-import type { FileAttributes, Files, FilesWithin, FolderEntry, FolderGuard } from '../../ports/files.ts';
+import type { FileAttributes, FileStat, Files, FilesWithin, FolderEntry, FolderGuard } from '../../ports/files.ts';
 
 /**
  * certbot's folders, as servers and scripts know them:
@@ -17,6 +17,8 @@ import type { FileAttributes, Files, FilesWithin, FolderEntry, FolderGuard } fro
  * Otherwise a crash between the rename and the reload would go unnoticed.
  */
 export interface LiveFolder {
+  /** Reports whether `live/<name>` points to the version and its key has the right owner and mode. Reads no content. */
+  has(version: VersionRef): Promise<boolean>;
   look(version: VersionBundle): Promise<Look>;
   /** Writes the version's folder, without using it. Refuses a `live/<name>` that certfleet did not make. */
   stage(version: VersionBundle): Promise<void>;
@@ -137,6 +139,16 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
   }
 
   return {
+    has: ({ lineage, id }) =>
+      within(lineage, async (inside) => {
+        if ((await readLive(inside, lineage)).id !== id) return false;
+        for (const { name, attributes } of keyFilesOf(options, await ownership())) {
+          const stat = await inside.stat(join(archive(lineage), id, name));
+          if (stat?.kind !== 'file' || differenceOf(stat, attributes, inside.uid) !== undefined) return false;
+        }
+        return true;
+      }),
+
     look: (version) =>
       within(version.lineage, async (inside) => {
         const { id, foreign } = await readLive(inside, version.lineage);
@@ -221,6 +233,16 @@ const isName = (id: unknown): id is string => typeof id === 'string' && /^[^./][
 // Includes the temporary files of lib/files/files.ts, which a killed process may leave behind.
 const ours = /^((cert|chain|fullchain|privkey|haproxy)\.pem|\.certfleet-.*\.tmp)$/;
 
+/** Returns the files that contain the private key. */
+function keyFilesOf(
+  options: LiveFolderOptions,
+  owner: Omit<FileAttributes, 'mode'>,
+): readonly Pick<FolderEntry, 'name' | 'attributes'>[] {
+  const attributes = { mode: options.keyMode ?? 0o600, ...owner };
+  const names = options.haproxyBundle ? ['privkey.pem', 'haproxy.pem'] : ['privkey.pem'];
+  return names.map((name) => ({ name, attributes }));
+}
+
 function contentsOf(
   version: VersionBundle,
   options: LiveFolderOptions,
@@ -259,9 +281,17 @@ async function compare(inside: LiveFilesWithin, path: string, wanted: FolderEntr
   const content = stat?.kind === 'file' ? await inside.read(path) : undefined;
   if (!stat || !content) return 'is missing';
   if (!Buffer.from(content).equals(Buffer.from(wanted.content))) return 'belongs to another version';
-  const { mode, uid, gid } = wanted.attributes;
+  return differenceOf(stat, wanted.attributes, inside.uid);
+}
+
+/** Describes how owner and mode of a file differ from the wanted ones. */
+function differenceOf(
+  stat: FileStat,
+  { mode, uid, gid }: FileAttributes,
+  user: number | undefined,
+): string | undefined {
   if (stat.mode !== mode) return `has mode ${stat.mode.toString(8)} instead of ${mode.toString(8)}`;
-  const owner = uid ?? inside.uid;
+  const owner = uid ?? user;
   // If no owner is wanted, files of root are acceptable, too.
   if (owner !== undefined && stat.uid !== owner && (uid !== undefined || stat.uid !== 0))
     return `belongs to user ${stat.uid} instead of ${owner}`;

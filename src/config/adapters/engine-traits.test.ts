@@ -9,18 +9,19 @@ const byHand = { type: 'dns01', provider: 'manual' };
 const usedBy = (settings: AdapterSettings): readonly UsedAdapter[] => [{ kind: 'solver', name: 'other', settings }];
 
 it.each<['solver' | 'deployer', AdapterSettings, readonly UsedAdapter[], AdapterTraits | undefined]>([
-  ['deployer', files, [], { files: { root: '/srv/' } }],
-  ['deployer', { ...files, layout: 'versions' }, [], { files: { root: '/srv/' } }],
+  ['deployer', files, [], { ofNode: 'target', files: { root: '/srv/' } }],
+  ['deployer', { ...files, layout: 'versions' }, [], { ofNode: 'target', files: { root: '/srv/' } }],
   // Only certbot's layout has another name.
-  ['deployer', { ...files, certbotName: 'Old Name' }, [], { files: { root: '/srv/' } }],
-  ['deployer', { ...files, layout: 'certbot' }, [], { files: { root: '/srv/', inPlace: true } }],
+  ['deployer', { ...files, certbotName: 'Old Name' }, [], { ofNode: 'target', files: { root: '/srv/' } }],
+  ['deployer', { ...files, layout: 'certbot' }, [], { ofNode: 'target', files: { root: '/srv/', inPlace: true } }],
   [
     'deployer',
     { ...files, layout: 'certbot', certbotName: 'Old Name' },
     [],
-    { files: { root: '/srv/', inPlace: true, name: 'Old Name' } },
+    { ofNode: 'target', files: { root: '/srv/', inPlace: true, name: 'Old Name' } },
   ],
-  ['deployer', { type: 'command', path: '/srv' }, [], undefined],
+  ['deployer', { type: 'command', path: '/srv' }, [], { ofNode: 'command' }],
+  ['deployer', { type: 'ssh' }, [], undefined],
   ['solver', { type: 'http01-forward-rule', balancer: 'slb' }, [], { rule: 'removed' }],
   ['solver', { type: 'http01-forward-rule', balancer: 'slb', keep: true }, [], { rule: 'kept' }],
   ['solver', { type: 'http01-stateless' }, [], { stateless: true }],

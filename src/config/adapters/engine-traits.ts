@@ -17,7 +17,11 @@ async function traitsOf(
   { settings, uses = [] }: NamedAdapter,
   registry: Registry,
 ): Promise<AdapterTraits | undefined> {
-  if (kind === 'deployer') return (await adapterEntry(registry, kind, settings.type)?.load())?.engineTraits?.(settings);
+  if (kind === 'deployer') {
+    const found = await adapterEntry(registry, kind, settings.type)?.load();
+    if (!found?.ofNode) return found?.engineTraits?.(settings);
+    return { ofNode: found.runsCommand ? 'command' : 'target', ...found.engineTraits?.(settings) };
+  }
   const definition = await adapterEntry(registry, kind, settings.type)?.load();
   const zones = [settings, ...uses.map((one) => one.settings)].flatMap((one) => providerOf(registry, one) ?? []);
   const byPerson = (await Promise.all(zones.map((provider) => isPerson(provider, registry)))).includes(true);

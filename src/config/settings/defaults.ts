@@ -1,5 +1,8 @@
 import { resolve } from 'node:path';
+import { fail } from '../../core/errors/errors.ts';
+import { isNodeName, nodeNameRule } from '../../core/names/node-name.ts';
 import type { Settings } from '../../core/spec/spec.ts';
+import { present } from '../../core/text/present.ts';
 import type { Environment } from '../options/secret-references.ts';
 import { isKeyReference } from '../options/store-key.ts';
 
@@ -66,11 +69,19 @@ function storeKeysOf(env: Environment): readonly string[] {
   return !value ? [] : isKeyReference(value) ? [value] : [`env:${variable}`];
 }
 
+/** Returns the name of this node. Fails with `config/invalid`. */
+function nodeOf(env: Environment): string | undefined {
+  const node = env['CERTFLEET_NODE'] || undefined;
+  if (node === undefined || isNodeName(node)) return node;
+  throw fail('config/invalid', { file: 'the environment', problem: `CERTFLEET_NODE: ${nodeNameRule}` });
+}
+
 /** Returns the settings to use if nothing is configured. */
 export const defaultSettings = (env: Environment): Settings => ({
   store: { type: 'file', path: defaultPaths(env).store },
   storeIsDeclared: false,
   storeKeys: storeKeysOf(env),
+  ...present({ node: nodeOf(env) }),
   issuers: {},
   balancers: {},
   solvers: {},

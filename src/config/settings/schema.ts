@@ -2,6 +2,7 @@ import { knownIssuers } from '../../core/ca/known-issuers.ts';
 import { isAddress } from '../../core/names/contact.ts';
 import { bracketsOr, formatHostPort, parseHostPort } from '../../core/names/host-port.ts';
 import { isLineageName } from '../../core/names/identifiers.ts';
+import { isNodeName, nodeNameRule } from '../../core/names/node-name.ts';
 import { accountNameForm, accountNameRule } from '../../core/spec/account.ts';
 import { accountKeyTypes } from '../../core/spec/account-key.ts';
 import { oneOf } from '../../core/text/one-of.ts';
@@ -165,6 +166,16 @@ export const configuration = z.strictObject({
     description: 'Of several keys, the first one encrypts, and all decrypt. `certfleet store key FILE` makes a key.',
     examples: ['file:/etc/certfleet/store.key', ['file:/etc/certfleet/new.key', 'file:/etc/certfleet/old.key']],
   }),
+  node: z
+    .string()
+    .refine(isNodeName, { error: nodeNameRule })
+    .optional()
+    .meta({
+      title: 'Name of this node among the nodes that share the store; by default, the host name',
+      description:
+        'A container gets another host name each time it is created, so set a name for it: otherwise each one is a new node, which `certfleet status` still shows when it is gone.',
+      examples: ['web-1'],
+    }),
   issuers: z.record(z.string().min(1), issuer).default({}).meta({ title: 'CAs, by names of your choice' }),
   solvers: z
     .record(z.string().min(1), adapter('How to answer a challenge'))

@@ -121,6 +121,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     store,
     storeIsDeclared: parsed.store !== undefined,
     storeKeys: parsed.storeKey ?? defaults.storeKeys ?? [],
+    ...present({ node: parsed.node ?? defaults.node }),
     issuers: all.issuers,
     balancers: all.balancers,
     ...named,

@@ -91,14 +91,14 @@ describe('targetsToDeploy and targetsToTry', () => {
   ])('%s', (_what, deployments, toDeploy, toTry) => {
     const lineage = lineageWith(deployments);
     expect(targetsToDeploy(wanted, lineage)).toEqual(toDeploy);
-    expect(targetsToTry(wanted, lineage, now, true)).toEqual(toTry);
-    expect(targetsToTry(wanted, lineage, now, false), 'by hand').toEqual(toDeploy);
+    expect(targetsToTry(wanted, lineage, now, { obeyBackoff: true })).toEqual(toTry);
+    expect(targetsToTry(wanted, lineage, now, { obeyBackoff: false }), 'by hand').toEqual(toDeploy);
   });
 
   it('include a command as soon as one of the targets that it waits for may change', () => {
     const more = { ...wanted, targets: targetsNamed('edge', 'more', 'reload'), endpoints: [] };
     const lineage = lineageWith({ edge: paused, more: pending, reload: { ...pending, waitsFor: ['edge', 'more'] } });
-    expect(targetsToTry(more, lineage, now, true)).toEqual(['more', 'reload']);
+    expect(targetsToTry(more, lineage, now, { obeyBackoff: true })).toEqual(['more', 'reload']);
   });
 
   it('are all that are wanted and new, none that is wanted no longer, and none without a certificate', () => {

@@ -62,16 +62,21 @@ export const hasCurrent = ({ current, deployments }: Lineage, target: string): b
 /**
  * Returns the targets and endpoints that are not known to have the current version, or got it with other settings.
  *
- * @param drifted further targets that lack it, as a look at them has shown
+ * @param rules.drifted further targets that lack it, as a look at them has shown
+ * @param rules.node if given, without the targets of other nodes
  */
 export function targetsToDeploy(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
-  drifted: readonly string[] = [],
+  { drifted = [], node }: { readonly drifted?: readonly string[] | undefined; readonly node?: string | undefined } = {},
 ): readonly string[] {
   if (!lineage?.current) return [];
+  const { id } = lineage.current;
+  const isOfOther = (one: Deployment | undefined) =>
+    node !== undefined && one?.node !== undefined && one.node !== node && one.version === id;
   return targetsAndEndpoints(wanted).filter((target) => {
     const deployment = lineage.deployments[target];
+    if (isOfOther(deployment)) return false;
     if (!deployment || drifted.includes(target)) return true;
     return !hasCurrent(lineage, target) || hasOtherSettings(wanted, target, deployment);
   });
@@ -85,10 +90,14 @@ export function targetsToTry(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
   now: Date,
-  obeyBackoff: boolean,
-  drifted: readonly string[] = [],
+  rules: {
+    readonly obeyBackoff: boolean;
+    readonly drifted?: readonly string[] | undefined;
+    readonly node?: string | undefined;
+  },
 ): readonly string[] {
-  const lacking = targetsToDeploy(wanted, lineage, drifted);
+  const { obeyBackoff } = rules;
+  const lacking = targetsToDeploy(wanted, lineage, rules);
   if (!obeyBackoff || !lineage) return lacking;
   const isPaused = (target: string): boolean => {
     const deployment = lineage.deployments[target];
@@ -216,6 +225,8 @@ export function deploymentAfter(
     readonly version: string;
     /** The target's settings, as text; undefined for an endpoint. */
     readonly settings: string | undefined;
+    /** The node that tried it, if each node has its own target. */
+    readonly node?: string | undefined;
     readonly now: Date;
     /** How long a target may lack the version before an alarm is raised. */
     readonly deployTimeoutMs: number;
@@ -223,14 +234,14 @@ export function deploymentAfter(
     readonly wentBack: boolean;
   },
 ): Deployment {
-  const { old, version, settings, now, wentBack } = facts;
+  const { old, version, settings, node, now, wentBack } = facts;
   const isSame = old?.version === version;
   const sent = old?.sent;
   const hasIt = !error && !waitsFor && !settling;
   const shared = {
     version,
     ...present({
-      ...{ settings, took, sent },
+      ...{ node, settings, took, sent },
       broke: broke ?? (isSame && !hasIt ? old.broke : undefined),
       places: places ?? (isSame ? old.places : undefined),
       settlesUntil: settlesUntil !== undefined && Date.parse(settlesUntil) > now.getTime() ? settlesUntil : undefined,

@@ -134,6 +134,11 @@ export interface Deployment {
   readonly state: 'intended' | 'current' | 'pending';
   /** When it entered this state. */
   readonly since: string;
+  /**
+   * For a target that each node has for itself: the node whose target this is, which tried it last. What the other nodes
+   * have, they find out themselves.
+   */
+  readonly node?: string | undefined;
   /** The deployer's settings at that time, as canonical text. After a change, the version is delivered again. */
   readonly settings?: string | undefined;
   readonly message?: string | undefined;

@@ -137,3 +137,34 @@ export function outcomeOfPlan(
   const lacking = lineage?.current?.dropped ? { dropped: lineage.current.dropped } : {};
   return { certificate, result: 'unchanged', message: plan.reason, ...failing, ...valid, ...lacking, ...next };
 }
+
+/**
+ * Returns the outcome of a certificate with what happened on this node. A failure of the certificate itself comes first.
+ */
+export function withThisNode(
+  outcome: Outcome,
+  here: {
+    readonly notAfter: string;
+    readonly delivered: readonly string[];
+    /** Why this node still lacks it. */
+    readonly error: CertfleetError | undefined;
+  },
+): Outcome {
+  const { notAfter, delivered, error } = here;
+  if (outcome.result === 'failed' || outcome.result === 'pending') return outcome;
+  if (error) return { ...outcome, result: 'pending', notAfter, message: error.message, error };
+  if (outcome.result !== 'unchanged' || delivered.length === 0) return outcome;
+  const { failing: _earlier, ...rest } = outcome;
+  return { ...rest, result: 'deployed', notAfter, message: 'this node has it' };
+}
+
+/** Combines the errors of all pending targets into one, with a line for each. It has the code of the first. */
+export function oneErrorOf(errors: readonly CertfleetError[]): CertfleetError | undefined {
+  const [first] = errors;
+  const sameHint = errors.every(({ hint }) => hint === first?.hint);
+  const lines = new Set(errors.map(({ message, hint }) => (sameHint ? message : `${message}. ${hint}`)));
+  if (!first || lines.size === 1) return first;
+  const message = [`${lines.size} targets do not have it yet:`, ...lines].join('\n');
+  const hint = sameHint ? first.hint : '`certfleet renew` tries each of them again.';
+  return new CertfleetError(first.code, message, hint, {});
+}

@@ -56,6 +56,8 @@ export function planLineage(
     readonly nextRunMs?: number | undefined;
     /** No person is present to add records by hand. */
     readonly unattended?: boolean | undefined;
+    /** This node. It leaves the targets of other nodes to them. */
+    readonly node?: string | undefined;
   },
 ): Plan {
   if (!wanted) return { action: 'none', reason: 'it is no longer declared' };
@@ -69,12 +71,12 @@ export function planLineage(
   if (wait) {
     // Deliver the current version even while renewal is on hold.
     const delivers = options.obeyBackoff || lineage?.work?.step === 'deploy';
-    const lacking = delivers ? targetsToTry(wanted, lineage, now, options.obeyBackoff) : [];
+    const lacking = delivers ? targetsToTry(wanted, lineage, now, options) : [];
     if (lacking.length > 0) return { ...deliveryTo(lacking), wakeAt: wait.until };
     return { action: 'none', reason: wait.reason, wakeAt: wait.until, wait };
   }
   if (due && options.unattended && isByHand(wanted) && lineage?.work?.step !== 'deploy') {
-    const lacking = lineage?.current ? targetsToTry(wanted, lineage, now, options.obeyBackoff) : [];
+    const lacking = lineage?.current ? targetsToTry(wanted, lineage, now, options) : [];
     if (lacking.length > 0) return deliveryTo(lacking);
     return { action: 'none', reason: due.reason, byHand: true };
   }
@@ -83,8 +85,8 @@ export function planLineage(
   // From here on, there is a current certificate that is not due.
   const renewal = lineage?.renewal;
   const wakeAt = earlierOf(renewal?.at, renewal?.checkAfter);
-  const lacking = targetsToDeploy(wanted, lineage, options.drifted);
-  const toTry = lacking.length === 0 ? [] : targetsToTry(wanted, lineage, now, options.obeyBackoff, options.drifted);
+  const lacking = targetsToDeploy(wanted, lineage, options);
+  const toTry = lacking.length === 0 ? [] : targetsToTry(wanted, lineage, now, options);
   if (toTry.length > 0) return { ...deliveryTo(toTry), wakeAt };
   const [paused] = lacking.map((target) => lineage?.deployments[target]);
   if (paused) {

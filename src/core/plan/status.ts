@@ -2,13 +2,20 @@ import type { CertfleetError, RefusedName } from '../errors/errors.ts';
 import { targetsToDeploy } from '../lineage/deployments.ts';
 import { failureThatCounts, heldUntil, laterOf } from '../lineage/failure.ts';
 import { endingRecords } from '../lineage/kept-records.ts';
-import { type ExportRecord, type GivenBack, type Lineage, unfinishedWork } from '../lineage/lineage.ts';
+import {
+  type Deployment,
+  type ExportRecord,
+  type GivenBack,
+  type Lineage,
+  unfinishedWork,
+} from '../lineage/lineage.ts';
 import { keyTypeOfVersion } from '../lineage/next-key.ts';
 import type { KeptPlaces } from '../lineage/places.ts';
 import { processText } from '../lineage/process-identity.ts';
 import { isHeldBack, isStopped, type RevocationIntent, type RevocationRecord } from '../lineage/revocation.ts';
 import { holdsBack, type Rollover } from '../lineage/rollover.ts';
 import { isStagingName } from '../names/identifiers.ts';
+import { lacksOf, type NodeLack, type Replica } from '../node/node-status.ts';
 import { accountOf, defaultAccount } from '../spec/account.ts';
 import { isByHand, isWrittenByHand } from '../spec/by-hand.ts';
 import type { KeyType } from '../spec/key-type.ts';
@@ -76,6 +83,8 @@ export interface LineageStatus {
     readonly target: string;
     readonly state: 'current' | 'pending' | 'intended';
     readonly version: string;
+    /** The node whose target it is, if each node has its own. `lackingAt` has what the others lack. */
+    readonly node?: string;
     /** Why the target does not have the current version yet. */
     readonly message?: string;
     /** It is rolling the version out, and nothing has failed. */
@@ -83,6 +92,12 @@ export interface LineageStatus {
     /** How many places the target has and how many of them lack the version, with at most 20 of these. */
     readonly places?: KeptPlaces;
   }[];
+  /** Known nodes whose own targets lack the current version. Without a message, they get it at their next run. */
+  readonly lackingAt?: readonly (Omit<NodeLack, 'certificate'> & {
+    readonly node: string;
+    /** It is this node. */
+    readonly here?: true;
+  })[];
   /** Until when its CA asked us to wait; `--force` does not override that. */
   readonly heldUntil?: string;
   /** The key rollover of its account that is in progress. Nothing is ordered until it ends. */
@@ -128,6 +143,7 @@ export function describeLineage(
     caHold,
     rollover,
     accountMissing,
+    nodes,
   }: {
     readonly wanted: { readonly spec: StoredSpec; readonly origin: Lineage['origin'] } | undefined;
     readonly lineage: Lineage | undefined;
@@ -140,12 +156,14 @@ export function describeLineage(
     /** Until when the CA asked us to wait with every certificate. */
     readonly caHold?: string | undefined;
     readonly rollover?: Rollover | undefined;
+    readonly nodes?: { readonly here: string; readonly known: readonly Replica[] } | undefined;
   },
 ): LineageStatus {
+  const lacks = lacksOfNodes(wanted?.spec, lineage, nodes);
   const spec = wanted?.spec ?? lineage?.spec;
   const { facts, revoked } = lineage?.current ?? {};
   const failure = spec && failureThatCounts(spec, lineage, {}, now);
-  const state = corrupt ? 'corrupt' : stateOf(wanted?.spec, lineage, now, isWorking);
+  const state = corrupt ? 'corrupt' : stateOf(wanted?.spec, withoutGone(lineage, nodes), { now, isWorking, lacks });
   const renewal = isRenewed(state) && !isStopped(lineage) ? lineage?.renewal : undefined;
   const held = wanted && toObtain.has(state) ? laterOf(heldUntil(wanted.spec, lineage, now), caHold) : undefined;
   return {
@@ -177,12 +195,14 @@ export function describeLineage(
       state: deployment.state,
       version: deployment.version,
       ...present({
+        node: deployment.node,
         message: deployment.message,
         settling: deployment.code === 'deploy/settling' ? (true as const) : undefined,
         places: deployment.places,
       }),
     })),
     ...present({
+      lackingAt: lacks.length > 0 ? lacks : undefined,
       heldUntil: held,
       rollover: rollover && isRenewed(state) && holdsBack(rollover, lineage, now) ? rollover : undefined,
       accountMissing: accountMissing && { message: accountMissing.message, hint: accountMissing.hint },
@@ -215,6 +235,35 @@ export function describeLineage(
   };
 }
 
+function lacksOfNodes(
+  wanted: StoredSpec | undefined,
+  lineage: Lineage | undefined,
+  nodes: { readonly here: string; readonly known: readonly Replica[] } | undefined,
+): NonNullable<LineageStatus['lackingAt']> {
+  if (!wanted || !lineage || !nodes) return [];
+  return nodes.known.flatMap((replica) =>
+    lacksOf(replica, { wanted, lineage }).map(({ certificate: _own, ...lack }) => ({
+      node: replica.node,
+      ...lack,
+      ...present({ here: replica.node === nodes.here ? (true as const) : undefined }),
+    })),
+  );
+}
+
+/** Returns the lineage without what it has of a node that was forgotten, which no longer needs the version. */
+function withoutGone(
+  lineage: Lineage | undefined,
+  nodes: { readonly known: readonly Replica[] } | undefined,
+): Lineage | undefined {
+  if (!lineage || !nodes) return lineage;
+  const isGone = (node: string | undefined) => node !== undefined && !nodes.known.some((one) => one.node === node);
+  const deployments = Object.entries(lineage.deployments).map(([target, one]): [string, Deployment] => [
+    target,
+    isGone(one.node) && one.state === 'pending' ? { ...one, state: 'current' } : one,
+  ]);
+  return { ...lineage, deployments: Object.fromEntries(deployments) };
+}
+
 function accountName({ issuer }: StoredSpec): Pick<LineageStatus, 'account'> {
   const { name } = accountOf(issuer.settings);
   return name === defaultAccount ? {} : { account: name };
@@ -243,8 +292,7 @@ export const isRenewed = (state: LineageStatus['state']): boolean => state !== '
 function stateOf(
   wanted: StoredSpec | undefined,
   lineage: Lineage | undefined,
-  now: Date,
-  isWorking: boolean,
+  { now, isWorking, lacks }: { readonly now: Date; readonly isWorking: boolean; readonly lacks: readonly unknown[] },
 ): LineageStatus['state'] {
   if (isWorking) return 'working';
   if (!wanted) return lineage && isStagingName(lineage.name) ? 'test' : 'undeclared';
@@ -256,7 +304,7 @@ function stateOf(
   if (failure && isRetried(wanted, lineage, failure, now)) return 'failing';
   if (unfinishedWork(lineage) || lineage?.revoking) return 'interrupted';
   if (!lineage?.current) return 'missing';
-  if (targetsToDeploy(wanted, lineage).length > 0) return 'pending';
+  if (targetsToDeploy(wanted, lineage).length > 0 || lacks.length > 0) return 'pending';
   if (lineage.renewal && Date.parse(lineage.renewal.at) <= now.getTime()) return 'due';
   return 'valid';
 }

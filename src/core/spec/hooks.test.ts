@@ -44,7 +44,11 @@ describe('the hooks of a run', () => {
     const spec = withHooks(stored(before), hooks);
     expect(spec.hooks).not.toHaveProperty('without');
     const env = { RENEWED_LINEAGE: `${root}/live/Old Name` };
-    const hook = { name: 'deploy-hook', settings: { type: 'command', run, timeout: '5m', env } };
+    const hook = {
+      name: 'deploy-hook',
+      settings: { type: 'command', run, timeout: '5m', env },
+      traits: { ofNode: 'command' },
+    };
     expect(spec.targets).toEqual(run === undefined ? [inPlace] : [inPlace, hook]);
   });
 

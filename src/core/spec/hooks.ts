@@ -26,7 +26,8 @@ export function withDeployHook(stored: StoredSpec): StoredSpec {
     ...present({ env: there === undefined ? undefined : { RENEWED_LINEAGE: there } }),
   };
   // Last, because it may act on the other targets' files.
-  return { ...stored, targets: [...others, { name: deployHookTarget, settings }] };
+  const hook = { name: deployHookTarget, settings, traits: { ofNode: 'command' } } as const;
+  return { ...stored, targets: [...others, hook] };
 }
 
 /**

@@ -105,6 +105,8 @@ export interface Settings {
    * decrypt.
    */
   readonly storeKeys?: readonly string[];
+  /** The name of this node (`core/names/node-name.ts`); by default, the host name. */
+  readonly node?: string;
   readonly issuers: Readonly<Record<string, IssuerSettings>>;
   readonly balancers: Readonly<Record<string, AdapterSettings>>;
   readonly solvers: Readonly<Record<string, NamedAdapter>>;
@@ -162,6 +164,11 @@ export interface AdapterTraits {
   readonly stateless?: true;
   /** A solver prepares a rule, which it removes with the challenges or keeps after the order. */
   readonly rule?: 'removed' | 'kept';
+  /**
+   * Each node has its own target. A `command` acts on the targets before it, and belongs to each node unless these all
+   * belong to the whole fleet.
+   */
+  readonly ofNode?: 'target' | 'command';
   /** A deployer writes `live/` in this folder. */
   readonly files?: {
     readonly root: string;

@@ -1,4 +1,4 @@
-import type { NamedAdapter } from './spec.ts';
+import type { NamedAdapter, StoredSpec } from './spec.ts';
 
 /**
  * Reports whether a solver may create something before the order: a probe or a rule. DNS-01 creates nothing, and
@@ -17,3 +17,14 @@ export const keepsRule = ({ traits }: NamedAdapter): boolean => traits?.rule ===
  * record or a token file does no harm.
  */
 export const needsSweep = ({ traits }: NamedAdapter): boolean => traits?.rule === 'removed';
+
+/**
+ * Returns the targets that each node has for itself. A command after targets of the whole fleet only is not among them:
+ * a node that receives nothing has nothing to run it for.
+ */
+export const nodeTargets = ({ targets }: Pick<StoredSpec, 'targets'>): readonly NamedAdapter[] =>
+  targets.filter(({ traits }, index) => {
+    if (traits?.ofNode !== 'command') return traits?.ofNode === 'target';
+    const before = targets.slice(0, index).filter((one) => one.traits?.ofNode !== 'command');
+    return before.length === 0 || before.some((one) => one.traits?.ofNode === 'target');
+  });

@@ -232,11 +232,14 @@ async function decide(
     const { current: version, renewal: its = renewal } = lineage;
     const ran = lineage.deployments[deployHookTarget]?.state === 'current';
     const there = version.id !== id ? [] : ran ? delivered : has;
-    const next = after(lineage, imported({ wanted, version, renewal: its, has: there, now }));
+    const next = after(lineage, imported({ wanted, version, renewal: its, has: there, node: engine.node, now }));
     return { adopted: { ...stayed, result: 'joined', reason: `${reason}; ${added}` }, ifRevision, next };
   }
   const version = { id, facts, ...issued };
-  const next = after(lineage, imported({ wanted, version, renewal, has: delivered, isDeclared, now }));
+  const next = after(
+    lineage,
+    imported({ wanted, version, renewal, has: delivered, node: engine.node, isDeclared, now }),
+  );
   return {
     adopted: { ...said, result: lineage ? 'updated' : 'imported' },
     ifRevision,

@@ -18,11 +18,17 @@ export interface Destination {
   readonly deployer: Deployer;
 }
 
+/** What a delivery needs of a run. A node that delivers to its own targets holds no lease. */
+export interface Courier extends Pick<Run, 'engine' | 'signal'> {
+  readonly job: Pick<Run['job'], 'wanted'>;
+  readonly holding: Pick<Holding, 'lineage' | 'effect' | 'apply'>;
+}
+
 /** The last look at a target may take so long, even if the delivery took all of its time. */
 const lastLookMs = 30_000;
 
 /** The calls of a delivery, which together may take as long as one deployment to a target. */
-export function callsTo(run: Run, version: VersionBundle, { target, deployer }: Destination) {
+export function callsTo(run: Courier, version: VersionBundle, { target, deployer }: Destination) {
   const { engine, holding, signal } = run;
   const { clock, pass } = engine;
   const { deployDeadlineMs } = engine.limits;
@@ -119,7 +125,7 @@ const isHung = ({ pass, clock }: Engine, key: string): boolean =>
  * Journals what a deployer has sent, before the target uses it: after a crash it can be found there, and removed once
  * it is superseded. Without a receipt, nothing is written, because `look` finds out what the target has.
  */
-async function keepReceipt({ engine, holding, signal }: Run, sending: Sending): Promise<void> {
+async function keepReceipt({ engine, holding, signal }: Courier, sending: Sending): Promise<void> {
   if (sending.receipt === null || knowsSent(holding.lineage, sending)) return;
   await holding.apply(sent({ ...sending, now: engine.clock.now() }), signal);
 }

@@ -5,9 +5,9 @@ import { keptPlaces, placesText, stuckPlaces } from '../../core/lineage/places.t
 import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Look, VersionBundle } from '../../ports/deployer.ts';
-import { nameOf, type Run } from '../run/run.ts';
+import { nameOf } from '../run/run.ts';
 import { waitFor } from '../run/wait.ts';
-import { callsTo, type Destination } from './calls-to-target.ts';
+import { type Courier, callsTo, type Destination } from './calls-to-target.ts';
 import { shareReload } from './shared-reload.ts';
 
 /** How to deliver, and what the document says about the target. */
@@ -24,7 +24,7 @@ interface Facts extends Destination {
  *
  * A target that rolls versions out for a while (`settleMs`) is looked at without a lock, before and after.
  */
-export async function carry(run: Run, version: VersionBundle, facts: Facts): Promise<DeliveryResult> {
+export async function carry(run: Courier, version: VersionBundle, facts: Facts): Promise<DeliveryResult> {
   try {
     return facts.deployer.settleMs === undefined
       ? await carryAtOnce(run, version, facts)
@@ -35,7 +35,7 @@ export async function carry(run: Run, version: VersionBundle, facts: Facts): Pro
   }
 }
 
-async function carryAtOnce(run: Run, version: VersionBundle, facts: Facts): Promise<DeliveryResult> {
+async function carryAtOnce(run: Courier, version: VersionBundle, facts: Facts): Promise<DeliveryResult> {
   const { again, alone, deployer } = facts;
   if (deployer.activateTogether && !alone) await shareReload(run, version, facts);
   else await callsTo(run, version, facts).deliver(again);
@@ -43,7 +43,7 @@ async function carryAtOnce(run: Run, version: VersionBundle, facts: Facts): Prom
 }
 
 async function carryAndFollow(
-  run: Run,
+  run: Courier,
   version: VersionBundle,
   facts: Facts,
   settleMs: number,
@@ -120,7 +120,7 @@ async function follow(
   return 'value' in waited ? waited.value : waited.seen!;
 }
 
-export const targetError = (run: Run, target: string, error: unknown): CertfleetError =>
+export const targetError = (run: Pick<Courier, 'job'>, target: string, error: unknown): CertfleetError =>
   isFailure(error, 'deploy/')
     ? error
     : fail('deploy/target-failed', { target, certificate: nameOf(run), reason: reasonOf(error) }, { cause: error });

@@ -6,11 +6,12 @@ import type { StoredSpec } from '../../core/spec/spec.ts';
 import { targetNames } from '../../core/spec/spec-parts.ts';
 import { report } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
-import type { Run } from '../run/run.ts';
-import { inTurn, turnOf, uploadLock } from './calls-to-target.ts';
+import { type Courier, inTurn, turnOf, uploadLock } from './calls-to-target.ts';
 
 type Deployments = Readonly<Record<string, Deployment>>;
-type Worker = Pick<Run, 'engine' | 'holding' | 'signal'>;
+interface Worker extends Pick<Courier, 'engine' | 'signal'> {
+  readonly holding: Pick<Holding, 'lineage' | 'effect'>;
+}
 
 /** A target from which something could not be removed, and why. */
 export interface Unretired {

@@ -1,12 +1,11 @@
 import type { Json } from '../../core/text/json.ts';
 import type { VersionBundle, VersionRef } from '../../ports/deployer.ts';
 import { type Arrived, mostTogether } from '../memory/reloads.ts';
-import type { Run } from '../run/run.ts';
-import { callsTo, type Destination } from './calls-to-target.ts';
+import { type Courier, callsTo, type Destination } from './calls-to-target.ts';
 
 /** A staged version, which waits to be activated. */
 interface Arrival extends Arrived {
-  readonly run: Run;
+  readonly run: Courier;
   readonly version: VersionBundle;
   readonly at: Destination;
   readonly calls: ReturnType<typeof callsTo>;
@@ -22,7 +21,7 @@ interface Result {
  * of them with one reload. Fails like a delivery of this version alone.
  */
 export async function shareReload(
-  run: Run,
+  run: Courier,
   version: VersionBundle,
   at: Destination & { readonly again: boolean },
 ): Promise<void> {

@@ -1,15 +1,17 @@
 import { asFailure, type CertfleetError, reasonOf } from '../../core/errors/errors.ts';
 import type { Means } from '../../core/lineage/failure.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
-import { leftOf, type Outcome, outcomeOfPlan } from '../../core/plan/outcome.ts';
+import { leftOf, type Outcome, oneErrorOf, outcomeOfPlan, withThisNode } from '../../core/plan/outcome.ts';
 import { planLineage } from '../../core/plan/plan.ts';
 import { aroundOrder, countPreHooks, mergeHooks } from '../../core/spec/hooks.ts';
 import type { Hooks } from '../../core/spec/spec.ts';
 import { targetNames } from '../../core/spec/spec-parts.ts';
+import { nodeTargets } from '../../core/spec/traits.ts';
 import { present } from '../../core/text/present.ts';
 import { turnOf } from '../delivery/calls-to-target.ts';
 import { driftedTargets, targetsToLookAt } from '../delivery/places-of-idle.ts';
 import type { Done } from '../delivery/sweep-report.ts';
+import { createThisNode, type HereResult, type ThisNode } from '../delivery/this-node.ts';
 import { type Engine, report } from '../engine.ts';
 import { type Busy, isBusy } from '../leases/lease.ts';
 import { holdOf } from '../ledger/ca-hold.ts';
@@ -18,6 +20,7 @@ import { issue } from '../path/issue.ts';
 import { newVisit } from '../path/visit.ts';
 import { type Job, replacingCurrent, withHooksOfBefore } from '../run/job.ts';
 import { lineageNamed, lineageOf } from '../run/stored-lineage.ts';
+import { together } from '../run/wait.ts';
 import { warnOfEnding } from './ending-records.ts';
 import { sweepTokens } from './expired-tokens.ts';
 import { type Errand, inLanes } from './lanes.ts';
@@ -37,24 +40,44 @@ export async function reconcile(
   await probeThoseDown(engine, jobs, signal);
   reportPlanned(engine, jobs.length);
   const hooksOf = new Map(jobs.map((job) => [job.wanted.name, hooksIn(job)]));
+  const here = createThisNode(engine, { obeyBackoff: jobs.every((job) => job.obeyBackoff), isWhole: false });
   try {
-    return await withRefusedHooks(engine, hooksOf, await inLanes(engine, errands, signal));
+    const outcomes = await inLanes(engine, errands, signal);
+    for (const job of jobs) await lookAgain(engine, here, job, signal);
+    const results = await here.finish(signal);
+    const all = outcomes.map((outcome) => withHere(outcome, results.get(outcome.certificate)));
+    return await withRefusedHooks(engine, hooksOf, all);
   } finally {
     await afterRun(engine, signal);
   }
 }
 
+/** Looks at this node's targets of a certificate that was worked on. */
+async function lookAgain(engine: Engine, here: ThisNode, { wanted }: Job, signal: AbortSignal): Promise<void> {
+  if (nodeTargets(wanted).length === 0) return;
+  const lineage = await lineageNamed(engine, wanted.name, signal);
+  if (lineage && !(lineage instanceof Error)) await here.look(wanted, lineage, signal);
+}
+
+const withHere = (outcome: Outcome, here: HereResult | undefined): Outcome =>
+  here ? withThisNode(outcome, { ...here, error: oneErrorOf(here.errors) }) : outcome;
+
 /**
  * Runs the unattended pass: does every job that is due, and cleans up after dead processes. It plans while it scans the
  * store, and keeps only the outcome of a certificate that is not due, so thousands of certificates are cheap. If
- * nothing is due, it writes nothing.
+ * nothing is due, it writes nothing but that this node has looked at its own targets, if it has any.
  *
  * @param wanted.jobs jobs for certificates, stored or not; their outcomes come first, in this order
  * @param wanted.jobOf returns the job for any other stored lineage
+ * @param wanted.isWhole whether these are all certificates
  */
 export async function reconcileAll(
   engine: Engine,
-  wanted: { readonly jobs: readonly Job[]; readonly jobOf: (stored: Lineage) => Job | undefined },
+  wanted: {
+    readonly jobs: readonly Job[];
+    readonly jobOf: (stored: Lineage) => Job | undefined;
+    readonly isWhole?: boolean;
+  },
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
   const jobs = new Map(wanted.jobs.map((job) => [job.wanted.name, job]));
@@ -69,6 +92,9 @@ export async function reconcileAll(
   let planned = 0;
   const hooksOf = new Map<string, Hooks>();
   const watch = await watchStore(engine, signal);
+  const { isWhole = false } = wanted;
+  const here = createThisNode(engine, { obeyBackoff: wanted.jobs.every((job) => job.obeyBackoff), isWhole });
+  const idleHere: (() => Promise<void>)[] = [];
 
   const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
     if (job && found && !(found instanceof Error)) warnOfEnding(engine, found);
@@ -77,6 +103,7 @@ export async function reconcileAll(
     const look = idle && job && found && !(found instanceof Error) ? lookOf(engine, job, found) : undefined;
     if (look) return void looks.push(look);
     if (idle) outcomes.set(name, idle);
+    if (idle && job && found && !(found instanceof Error)) idleHere.push(() => here.look(job.wanted, found, signal));
     const hasLeft = found !== undefined && !(found instanceof Error) && whatIsLeft(engine, found) !== 'nothing';
     if (!hasLeft && (idle || !job)) return;
     if (job && !idle) {
@@ -94,7 +121,7 @@ export async function reconcileAll(
       },
     });
   };
-  for await (const page of engine.store.scan('lineage', signal))
+  for await (const page of engine.store.scan('lineage', signal)) {
     for (const entry of page) {
       const { name } = entry.key;
       const found = lineageOf(engine, entry);
@@ -104,6 +131,8 @@ export async function reconcileAll(
       watch.saw(name, job && !(found instanceof Error) ? found : undefined);
       plan(name, job, found);
     }
+    await together(idleHere.splice(0).map((look) => look()));
+  }
   await warnOfAccounts(engine, watch, signal);
   for (const [name, versions] of await watch.missing(signal)) {
     // The existing versions can be used, so order again only once they are due.
@@ -114,10 +143,12 @@ export async function reconcileAll(
   }
   for (const [name, job] of jobs) plan(name, replacingCurrent(job, undefined), undefined);
   for (const { job, found } of await inLanes(engine, looks, signal)) plan(found.name, job, found);
+  await together(idleHere.splice(0).map((look) => look()));
   errands.push(...doubtful);
 
   // The certificates may need the server that a killed run has stopped.
   await settleRuns(engine, signal);
+  let results: ReadonlyMap<string, HereResult> = new Map();
   try {
     if (errands.length > 0) {
       await engine.store.check(signal);
@@ -128,6 +159,8 @@ export async function reconcileAll(
         if (hasLeft) outcomes.set(name, await afterSweep(engine, name, outcomes.get(name), signal));
       }
     }
+    for (const job of due) await lookAgain(engine, here, job, signal);
+    results = await here.finish(signal);
   } finally {
     await afterRun(engine, signal);
   }
@@ -137,7 +170,7 @@ export async function reconcileAll(
       outcomes.set(name, { ...failedBy(name, error), ...present({ left: outcome?.left }) });
   }
   await tidyUp(engine, errands.length > 0, signal);
-  const all = [...outcomes.values()].filter((outcome) => outcome !== undefined);
+  const all = [...outcomes.values()].flatMap((one) => (one ? withHere(one, results.get(one.certificate)) : []));
   return hooksOf.size > 0 ? withRefusedHooks(engine, hooksOf, all) : all;
 }
 
@@ -267,7 +300,7 @@ function outcomeWithoutWork(
   // Changed credentials may clear a failure, and the lease's holder may be dead: both require a closer look.
   if (found.failure || found.work?.lease) return undefined;
   const today = withHooksOfBefore(job, found);
-  const plan = planLineage(today.wanted, found, engine.clock.now(), today);
+  const plan = planLineage(today.wanted, found, engine.clock.now(), { ...today, node: engine.node });
   return plan.action === 'none' ? outcomeOfPlan(today, found, plan) : undefined;
 }
 
@@ -275,7 +308,7 @@ function outcomeWithoutWork(
 function isToDo(engine: Engine, job: Job, found: Lineage | CertfleetError | undefined): boolean {
   if (!found || found instanceof Error) return !found;
   const today = withHooksOfBefore(job, found);
-  const { action } = planLineage(today.wanted, found, engine.clock.now(), today);
+  const { action } = planLineage(today.wanted, found, engine.clock.now(), { ...today, node: engine.node });
   return action !== 'none' && action !== 'ask';
 }
 

@@ -104,7 +104,7 @@ async function targetsToFinish(engine: Engine, lineage: Lineage): Promise<readon
   const { work, spec } = lineage;
   if (work?.step !== 'deploy') return [];
   const isOfThisNode = work.lease !== undefined && engine.processes.look(work.lease.holder) === 'dead';
-  const due = targetsToTry(spec, lineage, engine.clock.now(), true);
+  const due = targetsToTry(spec, lineage, engine.clock.now(), { obeyBackoff: true, node: engine.node });
   const lacking = due.filter((target) => targetOf(spec, target));
   const scopes = await Promise.all(
     lacking.map((target) =>

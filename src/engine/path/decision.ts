@@ -35,6 +35,7 @@ export interface Known {
   /** Whether another certificate of this run has found that the CA is down. */
   readonly isDown: boolean;
   readonly rollover: Rollover | undefined;
+  readonly node: string;
   readonly now: Date;
 }
 
@@ -54,8 +55,8 @@ export function decide(given: Job, known: Known): Decision {
   return { action: 'take-lease', aim, job: hooked, plan };
 }
 
-function planFor(job: Job, { lineage, caHold, isDown, rollover, now }: Known): Plan {
+function planFor(job: Job, { lineage, caHold, isDown, rollover, node, now }: Known): Plan {
   const held = endOfCaHold(caHold, lineage, now);
   const waits = present({ caHold: held, rollover });
-  return planLineage(job.wanted, lineage, now, { ...job, isDown, ...waits });
+  return planLineage(job.wanted, lineage, now, { ...job, isDown, node, ...waits });
 }

@@ -77,7 +77,8 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   const { lineage, claim } = seen;
   refuseOthers(job, lineage);
   const isDown = engine.pass.cas(directory).state() === 'down';
-  const known = { lineage, isChecked: visit.isChecked === true, caHold, rollover, isDown, now: claim.now };
+  const { node } = engine;
+  const known = { lineage, isChecked: visit.isChecked === true, caHold, rollover, isDown, node, now: claim.now };
   const decision = decide(job, known);
   if (decision.action === 'take-lease') {
     const beginning = { ...decision.job, aim: decision.aim, newId: newVersionId(engine.random, claim.now) };

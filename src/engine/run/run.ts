@@ -55,7 +55,7 @@ export const solverAccount = ({ accountUrl, thumbprint }: AccountIssuer): Solver
 export const connectParts = ({ connect }: Engine, spec: StoredSpec): Promise<readonly Part[]> =>
   together(partsOf(spec).map(async (part) => ({ spec: part, solver: await connect.solver(part) })));
 
-export const nameOf = ({ job }: Pick<Run, 'job'>): string => job.wanted.name;
+export const nameOf = ({ job }: { readonly job: Pick<Job, 'wanted'> }): string => job.wanted.name;
 
 /** Reports that a step begins. The crash tests name effects by this. */
 export function announce({ engine, job }: Pick<Run, 'engine' | 'job'>, step: Step, message: string): void {

@@ -39,6 +39,7 @@ const markerMs = {
   lineage: dayMs,
   lock: dayMs,
   meta: dayMs,
+  replica: dayMs,
 } as const satisfies Record<Kind, number>;
 
 /** Reports whether names of this kind are used once, so that their deletion markers may be removed early. */

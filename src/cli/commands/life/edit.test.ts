@@ -42,6 +42,9 @@ const kept = {
   parts: await Promise.all(
     asDeclared.parts.map(async (part) => ({ ...part, solver: await withTraits('solver', part.solver, registry) })),
   ),
+  targets: await Promise.all(
+    asDeclared.targets.map(async (one) => (one.name === 'deploy-hook' ? one : withTraits('deployer', one, registry))),
+  ),
 };
 
 const edit = async (edits: (text: string) => string, more: CommandLine = {}) => {

@@ -150,7 +150,7 @@ async function check(
 }
 
 /** The settings of a configuration that are not stored with a certificate. */
-const ofNoCertificate = /^(store|storeKey|shutdownBudget|leaseTtl|deployTimeout|deployDeadline):/m;
+const ofNoCertificate = /^(store|storeKey|node|shutdownBudget|leaseTtl|deployTimeout|deployDeadline):/m;
 
 const mark = '#! ';
 const withComplaints = (text: string, complaints: readonly string[]): string =>

@@ -44,6 +44,7 @@ certificates:
     solver: dns
     deploy: [files]
 
+# node: web-1                     # this node's name on a shared store, if not the host name
 # preflight: { resolvers: ["1.1.1.1:53"], http01Port: 80 }
 # shutdownBudget: 8s
 # leaseTtl: 60s

@@ -121,14 +121,24 @@ function details(lineage: LineageStatus, { places, solvers, now, width }: Detail
         target,
         state,
         version,
+        node,
         message,
         settling,
         places: parts,
       }): readonly (readonly [string, string | undefined])[] => [
-        ['Target', `${target}: ${settling ? 'is rolling it out' : stateWords[state]} (version ${version})`],
+        [
+          'Target',
+          `${target}${node === undefined ? '' : ` of node ${node}`}: ${settling ? 'is rolling it out' : stateWords[state]} (version ${version})`,
+        ],
         ['', state === 'current' ? undefined : message],
         ...placeRows(parts),
         ['Files', folderOf(target, lineage.name, places)],
+      ],
+    ),
+    ...(lineage.lackingAt ?? []).flatMap(
+      ({ node, target, since, message }): readonly (readonly [string, string | undefined])[] => [
+        ['Lacking', `${target} of node ${node}, since ${dateText(since, now)}`],
+        ['', message ?? '`certfleet renew` on that node delivers it'],
       ],
     ),
     ...(lineage.spec?.deploy ?? [])

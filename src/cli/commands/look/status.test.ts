@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { behaves, commandLine, jsonLines, type Row } from '../../../../test/support/command-line.ts';
-import type { LineageStatus } from '../../../fleet.ts';
+import type { LineageStatus, NodeStatus } from '../../../fleet.ts';
 import { failing, valid } from './test-statuses.ts';
 
 const statuses = (...status: LineageStatus[]) => ({ fleet: { status } });
@@ -40,6 +40,16 @@ const international = { ...valid, name: 'xn--fiqs8s.test', identifiers: ['xn--fi
 const corrupt: LineageStatus = {
   ...{ name: 'abc', origin: 'configuration', identifiers: [], issuer: '', deployments: [], state: 'corrupt' },
   failure: { count: 1, message: 'it is spoiled', hint: 'Restore it.', retryAt: '2026-11-24T10:00:00Z' },
+};
+
+const node = (name: string, own: Partial<NodeStatus> = {}): NodeStatus => ({
+  ...{ node: name, version: '1.0.0', lastRun: '2026-11-24T09:00:00Z', everyMs: 43_200_000, lacks: [] },
+  ...own,
+});
+const lack = { certificate: 'abc', target: 'files', version: 'v2', since: '2026-11-24T08:00:00Z' };
+const elsewhere: LineageStatus = {
+  ...{ ...valid, state: 'pending' },
+  lackingAt: [{ node: 'b', target: 'files', version: 'v2', since: '2026-11-24T08:00:00Z' }],
 };
 
 const ending = '2026-12-10T00:00:00.000Z';
@@ -264,6 +274,38 @@ describe('status', () => {
       says: ['\n\nabc: edge does not have it yet: no such socket\n\nNext: `certfleet renew` works on abc.\n'],
     },
     {
+      what: 'names the nodes and what each lacks, and says that one is missing',
+      argv: 'status',
+      fleet: {
+        status: [elsewhere],
+        nodes: [
+          node('a'),
+          node('b', {
+            lacks: [lack, { ...lack, certificate: 'xyz', code: 'deploy/target-failed', message: 'disk full' }],
+          }),
+          node('c', { lastRun: '2026-11-20T09:00:00Z', missingSince: '2026-11-21T21:00:00Z', more: 2 }),
+        ],
+      },
+      says: [
+        /^NODE +STATE +LAST RUN +EVERY +LACKS$/m,
+        /^a +well +2026-11-24 09:00 UTC +12 hours +nothing$/m,
+        /^b +well +2026-11-24 09:00 UTC +12 hours +2$/m,
+        /^c +missing +2026-11-20 09:00 UTC +12 hours +2$/m,
+        'The node b lacks abc (files) since 2026-11-24 08:00 UTC: it has not run `certfleet renew` since then.\n',
+        'The node b lacks xyz (files) since 2026-11-24 08:00 UTC: disk full\n',
+        'The node c is missing: its last run began on 2026-11-20 09:00 UTC; it usually runs every 12 hours.\n',
+        '`certfleet node forget c`',
+        'The node c lacks 2 more.',
+      ],
+      never: ['works on abc'],
+    },
+    {
+      what: 'says nothing of a single node that lacks nothing',
+      argv: 'status',
+      fleet: { status: [valid], nodes: [node('a')] },
+      never: ['NODE'],
+    },
+    {
       what: 'says what is wrong with a document that cannot be read, and nothing that it does not know',
       argv: 'status',
       ...statuses(corrupt),
@@ -323,6 +365,18 @@ describe('status', () => {
       { v: 1, object: 'certificate', ...failing, failure: { ...failing.failure, message: 'no DNS zone\ufffd[31m' } },
     ]);
   });
+});
+
+it('prints a node a line with --json', async () => {
+  const given = { fleet: { status: [valid], nodes: [node('b', { lacks: [lack] })] } };
+  expect(jsonLines(await commandLine(given).run('status', '--json')).slice(1)).toEqual([
+    { v: 1, object: 'node', ...node('b', { lacks: [lack] }) },
+  ]);
+});
+
+it('node forget names the node', async () => {
+  const done = await commandLine({}).run('node', 'forget', 'web-3');
+  expect([done.code, done.stdout, done.calls]).toEqual([0, 'Forgot the node web-3.\n', [{ forgetNode: 'web-3' }]]);
 });
 
 describe('show', () => {

@@ -10,6 +10,7 @@ import { certificateNames } from '../../flags/names.ts';
 import { asExample, mergedIfMany, nameless, withoutNames } from '../../output/failure.ts';
 import { formatTable } from '../../output/table.ts';
 import { dateText, fromNow } from '../../output/text.ts';
+import { nodesText } from './nodes.ts';
 
 /**
  * `certfleet status`: prints a table, and below it what needs attention. Exits with 7 if the store is damaged, else
@@ -29,7 +30,9 @@ export const status: Run = async (session) => {
   }
   const all = await fleet.status(await certificateNames(session, session.invocation.args), session.signal);
   const now = await session.now();
+  const nodes = await fleet.nodes(all, session.signal);
   for (const lineage of all) session.printJson({ object: 'certificate', ...lineage });
+  for (const node of nodes) session.printJson({ object: 'node', ...node });
   const code = all.some(isDamaged) ? 7 : 0;
   if (session.json) return code;
   if (all.length === 0) {
@@ -52,6 +55,11 @@ export const status: Run = async (session) => {
   session.printWhole(formatTable(head, rows, width, { leaveOut: [3, 5], shorten: 0, cutLast: true }));
   const remarks = [...remarksOfAll(all, now), ...accountsText(all)];
   if (remarks.length > 0) session.print(`\n${remarks.join('\n')}`);
+  const about = nodesText(nodes, { now, width });
+  if (about) {
+    session.printWhole(`\n${about.table}`);
+    if (about.remarks.length > 0) session.print(`\n${about.remarks.join('\n')}`);
+  }
   const next = nextText(all, now);
   if (next !== undefined) session.print(`\n${next}`);
   return code;
@@ -250,8 +258,16 @@ const waits = ({ failure, heldUntil, rollover }: LineageStatus, now: Date): bool
 
 const toWorkOn: ReadonlySet<LineageStatus['state']> = new Set(['due', 'expired', 'pending', 'missing', 'interrupted']);
 
+/** Reports whether only runs on other nodes have something to do for it. */
+const lacksOnlyElsewhere = ({ state, lackingAt = [], deployments }: LineageStatus): boolean =>
+  state === 'pending' &&
+  lackingAt.length > 0 &&
+  lackingAt.every(({ here }) => here !== true) &&
+  deployments.every((one) => one.state === 'current');
+
 function nextText(all: readonly LineageStatus[], now: Date): string | undefined {
-  const isDue = (one: LineageStatus) => toWorkOn.has(one.state) || one.revoked?.isReplaced === true;
+  const isDue = (one: LineageStatus) =>
+    (toWorkOn.has(one.state) && !lacksOnlyElsewhere(one)) || one.revoked?.isReplaced === true;
   const due = all.filter((lineage) => isDue(lineage) && !lineage.byHand && !waits(lineage, now));
   if (due.length > 0) return `Next: \`certfleet renew\` works on ${shortList(due.map(({ name }) => name))}.`;
   if (all.every(({ state }) => state === 'test'))

@@ -93,6 +93,7 @@ describe('flags', () => {
   it('name the nginx that is tested and reloaded, also for a target that is stored', async () => {
     const target = (program: string, ...of: readonly string[]) => ({
       name: 'nginx:/srv',
+      traits: { ofNode: 'target' },
       settings: {
         ...{ type: 'nginx', path: '/srv' },
         ...{ test: [program, ...of, '-t'], reload: [program, ...of, '-s', 'reload'] },

@@ -27,6 +27,12 @@ export const usage = {
     retry: 'never',
     hint: 'If it comes from a shell variable, check that the variable is set.',
   },
+  'usage/unknown-node': {
+    message: 'there is no node named "{node}"; {known}',
+    blame: 'config',
+    retry: 'never',
+    hint: '`certfleet status` lists the nodes of the store.',
+  },
   'usage/arguments': {
     message: 'name {what}: `{form}`',
     blame: 'config',

@@ -2,6 +2,7 @@ import { fail } from '../../errors/errors.ts';
 import { joined } from '../../spec/joined.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
 import { targetOf } from '../../spec/spec-parts.ts';
+import { nodeTargets } from '../../spec/traits.ts';
 import { present } from '../../text/present.ts';
 import { intended, settingsOf } from '../deployments.ts';
 import {
@@ -23,19 +24,21 @@ import { change, type Held, type Transition, whileHeld } from './transition.ts';
  * gets the targets that it lacks.
  *
  * @param facts.has targets that already have the version
+ * @param facts.node the node on which they have it
  */
 export const imported = (facts: {
   readonly wanted: StoredSpec;
   readonly version: Version;
   readonly renewal: Renewal;
   readonly has: readonly string[];
+  readonly node?: string;
   /** The configuration says where the certificate is delivered. */
   readonly isDeclared?: boolean;
   readonly now: Date;
 }): Transition => ({
   name: 'imported',
   [change]: (lineage) => {
-    const { version, renewal, has, now } = facts;
+    const { version, renewal, has, node, now } = facts;
     const fresh: Lineage = {
       schema: 1,
       name: facts.wanted.name,
@@ -54,7 +57,8 @@ export const imported = (facts: {
     const there = has.filter((target) => targetOf(wanted, target));
     const delivered = there.map((target): [string, Deployment] => {
       const settings = settingsOf(wanted, target);
-      return [target, { version: version.id, state: 'current', since, settings }];
+      const own = nodeTargets(wanted).some(({ name }) => name === target) ? node : undefined;
+      return [target, { version: version.id, state: 'current', since, ...present({ node: own }), settings }];
     });
     return {
       ...withCurrent(before, version),

@@ -1,11 +1,11 @@
-import { CertfleetError, fail } from '../../../core/errors/errors.ts';
+import { type CertfleetError, fail } from '../../../core/errors/errors.ts';
 import { cut } from '../../../core/errors/remote-text.ts';
 import { longestStored } from '../../../core/lineage/failure.ts';
 import type { Deployment, LastRun, Renewal, Tombstone } from '../../../core/lineage/lineage.ts';
 import { closed, failed, stopped } from '../../../core/lineage/work/end.ts';
 import { after } from '../../../core/lineage/work/transition.ts';
 import { isRetried, nextTry } from '../../../core/plan/due.ts';
-import { leftOf, type Outcome, outcomeOfLast } from '../../../core/plan/outcome.ts';
+import { leftOf, type Outcome, oneErrorOf, outcomeOfLast } from '../../../core/plan/outcome.ts';
 import { sameSpec } from '../../../core/spec/same-spec.ts';
 import { report } from '../../engine.ts';
 import { noteRenewed } from '../../memory/hooks-of-pass.ts';
@@ -35,8 +35,8 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
   if (!current) throw fail('bug/unexpected', { reason: `${nameOf(run)} was closed without a certificate` });
   const now = engine.clock.now();
   const { errors = [], settling = [], deployments } = deployed ?? {};
-  const error = allOf(errors);
-  const waits = allOf(settling);
+  const error = oneErrorOf(errors);
+  const waits = oneErrorOf(settling);
   const isIssue = before?.version !== current.id;
   const quiet = deployments && !waits ? 'deployed' : 'unchanged';
   const words = { deployed: 'every target has it', unchanged: 'not due yet' } as const;
@@ -57,17 +57,6 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
   await holding.apply(closed({ deployments, left, renewal, retired, last, now }), signal);
   const outcome = outcomeOfLast(holding.lineage, error);
   return waits ? { ...outcome, settling: settling.map(({ message }) => message) } : outcome;
-}
-
-/** Combines the errors of all pending targets into one, with a line for each. It has the code of the first. */
-function allOf(errors: readonly CertfleetError[]): CertfleetError | undefined {
-  const [first] = errors;
-  const sameHint = errors.every(({ hint }) => hint === first?.hint);
-  const lines = new Set(errors.map(({ message, hint }) => (sameHint ? message : `${message}. ${hint}`)));
-  if (!first || lines.size === 1) return first;
-  const message = [`${lines.size} targets do not have it yet:`, ...lines].join('\n');
-  const hint = sameHint ? first.hint : '`certfleet renew` tries each of them again.';
-  return new CertfleetError(first.code, message, hint, {});
 }
 
 /** Ends a failed run: keeps work that can be resumed, the back-off and the CA's Retry-After. */

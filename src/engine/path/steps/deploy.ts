@@ -14,6 +14,7 @@ import { revocationOf } from '../../../core/lineage/revocation.ts';
 import type { EndpointVerdict } from '../../../core/names/endpoint.ts';
 import { deployHookTarget } from '../../../core/spec/hooks.ts';
 import { targetNames, targetOf, targetsAndEndpoints } from '../../../core/spec/spec-parts.ts';
+import { nodeTargets } from '../../../core/spec/traits.ts';
 import { present } from '../../../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../../../ports/deployer.ts';
 import { turnOf } from '../../delivery/calls-to-target.ts';
@@ -58,12 +59,13 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const { wanted } = job;
   const { lineage } = holding;
   const { current: version, previous } = lineage;
-  const lacking = job.redeploy ? targetsAndEndpoints(wanted) : targetsToDeploy(wanted, lineage, job.drifted);
+  const rules = { ...job, node: engine.node };
+  const lacking = job.redeploy ? targetsAndEndpoints(wanted) : targetsToDeploy(wanted, lineage, rules);
   if (!version || lacking.length === 0) return undefined;
   const bundle = fresh ?? (await readBundle(engine, { lineage: lineage.name, id: version.id }, signal));
   const now = engine.clock.now();
   const isLeft = leftTo(job, lacking);
-  const due = job.redeploy ? lacking : targetsToTry(wanted, lineage, now, job.obeyBackoff, job.drifted);
+  const due = job.redeploy ? lacking : targetsToTry(wanted, lineage, now, rules);
   const toTry = due.filter((target) => !isLeft(target));
   const watched = { wanted, current: version.facts.fingerprint, previous: previous?.facts.fingerprint };
   const before = await lookAtAll(engine, watched, signal);
@@ -339,12 +341,14 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
   const errors = waiting.flatMap((target) => stillWaits(run, target) ?? []);
   const settling: CertfleetError[] = [];
   const deployments: Record<string, Deployment> = { ...holding.lineage.deployments };
+  const ofNode = new Set(targetNames({ targets: nodeTargets(run.job.wanted) }));
   for (const [target, result] of results) {
     const old = holding.lineage.deployments[target];
     const deployment = deploymentAfter(result, {
       old,
       version: delivery.version.id,
       settings: settingsOf(run.job.wanted, target),
+      node: ofNode.has(target) ? engine.node : undefined,
       now: engine.clock.now(),
       deployTimeoutMs: engine.limits.deployTimeoutMs,
       wentBack,

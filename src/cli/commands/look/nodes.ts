@@ -1,0 +1,67 @@
+import { withLetters } from '../../../config/certificates/identifiers.ts';
+import { shortList } from '../../../core/text/short-list.ts';
+import { spanText } from '../../../core/text/span.ts';
+import type { NodeStatus } from '../../../fleet.ts';
+import type { Run } from '../../context.ts';
+import { formatTable } from '../../output/table.ts';
+import { dateText } from '../../output/text.ts';
+
+/** `certfleet node forget NAME`. */
+export const forgetNode: Run = async (session) => {
+  const [node = ''] = session.invocation.args; // the parser requires one
+  const fleet = await session.fleet({ makeStore: false });
+  await fleet.forgetNode(node, session.signal);
+  session.printJson({ object: 'node', node, forgotten: true });
+  session.print(`Forgot the node ${node}.`);
+  session.note('If it runs certfleet with this store again, it is known again.');
+  return 0;
+};
+
+/**
+ * Describes the nodes of the store: a table, and below it what needs attention. Returns undefined if there is nothing to
+ * say of a single node.
+ */
+export function nodesText(
+  nodes: readonly NodeStatus[],
+  { now, width }: { readonly now: Date; readonly width: number },
+): { readonly table: string; readonly remarks: readonly string[] } | undefined {
+  const remarks = nodes.flatMap((node) => [...missingText(node, now), ...lacksText(node, now)]);
+  if (nodes.length < 2 && remarks.length === 0) return undefined;
+  const rows = nodes.map((node) => [
+    node.node,
+    node.missingSince === undefined ? 'well' : 'missing',
+    dateText(node.lastRun, now),
+    node.everyMs === undefined ? '-' : spanText(node.everyMs),
+    `${lacksNumber(node) || 'nothing'}`,
+  ]);
+  return { table: formatTable(['NODE', 'STATE', 'LAST RUN', 'EVERY', 'LACKS'], rows, width), remarks };
+}
+
+const lacksNumber = ({ lacks, more = 0 }: NodeStatus): number =>
+  new Set(lacks.map(({ certificate }) => certificate)).size + more;
+
+function missingText({ node, missingSince, lastRun, everyMs }: NodeStatus, now: Date): readonly string[] {
+  if (missingSince === undefined) return [];
+  const usual = everyMs === undefined ? '' : `; it usually runs every ${spanText(everyMs)}`;
+  return [
+    `The node ${node} is missing: its last run began on ${dateText(lastRun, now)}${usual}.`,
+    `  Start \`certfleet renew\` there again or, if the node is gone for good, run \`certfleet node forget ${node}\`.`,
+  ];
+}
+
+/** Describes what a node lacks, with one line for each reason. */
+function lacksText({ node, lacks, more = 0 }: NodeStatus, now: Date): readonly string[] {
+  const reasons = new Map<string, { readonly names: Set<string>; readonly targets: Set<string>; since: string }>();
+  for (const { certificate, target, since, message = '' } of lacks) {
+    const known = reasons.get(message) ?? { names: new Set(), targets: new Set(), since };
+    known.names.add(withLetters(certificate));
+    known.targets.add(target);
+    if (Date.parse(since) < Date.parse(known.since)) known.since = since;
+    reasons.set(message, known);
+  }
+  const lines = [...reasons].map(([message, { names, targets, since }]) => {
+    const what = `The node ${node} lacks ${shortList([...names])} (${shortList([...targets])}) since ${dateText(since, now)}`;
+    return message === '' ? `${what}: it has not run \`certfleet renew\` since then.` : `${what}: ${message}`;
+  });
+  return more === 0 ? lines : [...lines, `The node ${node} lacks ${more} more.`];
+}

@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { maxDocumentBytes } from '../lineage/document-limits.ts';
+import { encodeDocument } from '../lineage/lineage.ts';
+import {
+  afterRun,
+  decodeReplica,
+  isPaused,
+  type Lack,
+  lackAfter,
+  missingSince,
+  type ReplicaDocument,
+  usualIntervalMs,
+} from './replica.ts';
+
+const hourMs = 3_600_000;
+const minute = hourMs / 60;
+const start = Date.parse('2026-11-24T10:00:00Z');
+const at = (ms: number) => new Date(start + ms);
+
+/** A node whose runs began at these times. */
+const ranAt = (...times: readonly number[]): ReplicaDocument =>
+  times.reduce<ReplicaDocument | undefined>(
+    (before, ms) => afterRun(before, { version: '1.0.0', at: at(ms), looked: undefined, lacks: [] }),
+    undefined,
+  )!;
+
+const lack = (certificate: string, own: Partial<Lack> = {}): Lack => ({
+  ...{
+    certificate,
+    target: 'files',
+    version: 'v1',
+    since: at(0).toISOString(),
+    code: 'deploy/target-failed',
+    tries: 1,
+  },
+  ...own,
+});
+
+describe('the schedule of a node', () => {
+  const days = (count: number) => Array.from({ length: count }, (_, day) => day * 24 * hourMs);
+
+  it.each<[string, readonly number[], number | undefined]>([
+    ['is unknown after one run', [0], undefined],
+    ['is unknown after some runs by hand', [0, minute, 2 * minute, 5 * minute], undefined],
+    ['is the interval of its job', days(4), 24 * hourMs],
+    ['is not that of runs by hand between', [...days(3), 50 * hourMs, 50 * hourMs + minute], 24 * hourMs],
+    ['may be monthly', [0, 30 * 24 * hourMs], 30 * 24 * hourMs],
+    ['of a job every few minutes', [0, 5, 10, 15, 20, 25, 30].map((n) => n * minute), 10 * minute],
+    ['forgets an outage after some runs', [0, 1, 200, 201, 202, 203, 204].map((n) => n * hourMs), hourMs],
+  ])('%s', (_what, times, interval) => {
+    expect(usualIntervalMs(ranAt(...times))).toBe(interval);
+  });
+
+  it('makes it missing after three of its intervals, or three months if it is unknown', () => {
+    const daily = ranAt(...days(3));
+    const last = 2 * 24 * hourMs;
+    expect(missingSince(daily, at(last + 72 * hourMs - 1))).toBeUndefined();
+    expect(missingSince(daily, at(last + 72 * hourMs))).toBe(at(last + 72 * hourMs).toISOString());
+    expect(missingSince(ranAt(0), at(92 * 24 * hourMs))).toBeUndefined();
+    expect(missingSince(ranAt(0), at(93 * 24 * hourMs))).toBeDefined();
+  });
+});
+
+describe('the document after a run', () => {
+  const run = { version: '1.0.0', at: at(hourMs) };
+  const before = afterRun(undefined, { ...run, at: at(0), looked: undefined, lacks: [lack('a'), lack('b')] });
+
+  it('of all certificates has what they lack now', () => {
+    const after = afterRun(before, { ...run, looked: undefined, lacks: [lack('c')] });
+    expect(after).toMatchObject({ looked: run.at.toISOString(), lacks: [{ certificate: 'c' }] });
+    expect(decodeReplica(encodeDocument(after), 'n', '/s')).toEqual(JSON.parse(JSON.stringify(after)));
+  });
+
+  it('of some certificates leaves the others as they were', () => {
+    const after = afterRun(before, { ...run, looked: new Set(['a']), lacks: [] });
+    expect(after.lacks.map(({ certificate }) => certificate)).toEqual(['b']);
+    expect(after).toMatchObject({
+      looked: at(0).toISOString(),
+      runs: [at(0), at(hourMs)].map((one) => one.toISOString()),
+    });
+  });
+
+  it('has room for 500, counts the rest, and fits into the store however long they are', () => {
+    const many = (length: number) =>
+      Array.from({ length: 700 }, (_, n) => lack(`${'c'.repeat(90)}${n}`, { message: 'm'.repeat(length) }));
+    const short = afterRun(undefined, { ...run, looked: undefined, lacks: many(10) });
+    expect([short.lacks.length, short.more]).toEqual([500, 200]);
+    const long = afterRun(undefined, {
+      ...{ ...run, looked: undefined },
+      lacks: many(200).map((one) => ({ ...one, target: 't'.repeat(600) })),
+    });
+    expect(encodeDocument(long).length).toBeLessThanOrEqual(maxDocumentBytes);
+    expect(long.lacks.length + long.more!).toBe(700);
+  });
+});
+
+describe('a lack after a failure', () => {
+  const facts = { certificate: 'a', target: 'files', version: 'v1', deployTimeoutMs: 2 * minute };
+  const error = { code: 'deploy/target-failed', message: 'the disk is full' };
+  const first = lackAfter(error, { ...facts, before: undefined, now: at(0) });
+
+  it('is tried again at once, later after longer pauses, and is alarming after deployTimeout', () => {
+    expect(first).toMatchObject({ since: at(0).toISOString(), tries: 1, message: 'the disk is full' });
+    expect([first.retryAt, first.alarmed]).toEqual([undefined, undefined]);
+    const second = lackAfter(error, { ...facts, before: first, now: at(2 * hourMs) });
+    expect(second).toMatchObject({ since: first.since, tries: 2, alarmed: true });
+    expect(isPaused(second, at(2 * hourMs + 11 * minute))).toBe(true);
+    expect(isPaused(second, at(2 * hourMs + 12 * minute))).toBe(false);
+    expect(isPaused(first, at(0))).toBe(false);
+  });
+
+  it('begins anew with another version', () => {
+    const other = lackAfter(error, { ...facts, version: 'v2', before: first, now: at(2 * hourMs) });
+    expect(other).toMatchObject({ since: at(2 * hourMs).toISOString(), tries: 1 });
+  });
+
+  it('of a command that waits has no code and no pause', () => {
+    const waits = lackAfter({ message: 'waiting for files' }, { ...facts, before: first, now: at(2 * hourMs) });
+    expect([waits.code, waits.retryAt]).toEqual([undefined, undefined]);
+  });
+});

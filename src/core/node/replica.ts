@@ -1,0 +1,152 @@
+import { cut } from '../errors/remote-text.ts';
+import { breakAgainMs, nextTryAt } from '../lineage/deployments.ts';
+import { maxDocumentBytes } from '../lineage/document-limits.ts';
+import { decodeDocument, encodeDocument } from '../lineage/lineage.ts';
+import { isToCome } from '../lineage/stored-time.ts';
+import { present } from '../text/present.ts';
+
+/**
+ * What one node says of itself: `replica/<node>`, written at the end of each of its runs. What the node has is not
+ * stored: its own folders and programs tell.
+ */
+export interface ReplicaDocument {
+  readonly schema: 1;
+  /** The version of certfleet at the last run. */
+  readonly version: string;
+  /** When its last runs began, the latest last. RFC 3339. */
+  readonly runs: readonly string[];
+  /** When the last run began that looked at every certificate. */
+  readonly looked?: string | undefined;
+  /** What it lacked of the current versions after its last run. */
+  readonly lacks: readonly Lack[];
+  /** How much more it lacked than `lacks` has room for. */
+  readonly more?: number | undefined;
+}
+
+/** A target of the node that lacks a version, and why. */
+export interface Lack {
+  readonly certificate: string;
+  readonly target: string;
+  readonly version: string;
+  readonly since: string;
+  /** Undefined for a command that waits for a target before it. */
+  readonly code?: string | undefined;
+  readonly message?: string | undefined;
+  /** Consecutive failures. */
+  readonly tries: number;
+  /** When `renew` tries again; undefined means at its next run. */
+  readonly retryAt?: string | undefined;
+  /** An alarm has been raised. */
+  readonly alarmed?: true | undefined;
+}
+
+export const decodeReplica = (bytes: Uint8Array, node: string, location: string): ReplicaDocument =>
+  decodeDocument<ReplicaDocument>(bytes, { key: `replica/${node}`, file: location }, ['runs', 'lacks']);
+
+/** More cannot be read by a person, and must not make the document too large. */
+const mostLacks = 500;
+
+/** The length of a stored message. The event and the outcome have the whole one. */
+const longestOfLack = 200;
+
+const mostRuns = 5;
+
+/** Runs that begin sooner after each other are a person's, or repetitions, and say nothing of the schedule. */
+const oneRunMs = 10 * 60_000;
+
+/** Of a node that ran only once, the schedule is unknown. It may be monthly. */
+const longestScheduleMs = 31 * 24 * 3_600_000;
+
+/** How many of its usual intervals a node may be silent. */
+const missedRuns = 3;
+
+/** Returns the document after a run. */
+export function afterRun(
+  before: ReplicaDocument | undefined,
+  run: {
+    readonly version: string;
+    readonly at: Date;
+    /** The certificates that the run looked at; undefined means all. */
+    readonly looked: ReadonlySet<string> | undefined;
+    /** What they lack. */
+    readonly lacks: readonly Lack[];
+  },
+): ReplicaDocument {
+  const at = run.at.toISOString();
+  const { runs = [], lacks = [], looked, more } = before ?? {};
+  const others = run.looked ? lacks.filter(({ certificate }) => !run.looked?.has(certificate)) : [];
+  return storable({
+    schema: 1,
+    version: run.version,
+    runs: withRun(runs, at),
+    looked: run.looked ? looked : at,
+    lacks: [...others, ...run.lacks],
+    more: run.looked ? more : undefined,
+  });
+}
+
+/** Adds a run. Of runs in quick succession, the first and the last stay. */
+function withRun(runs: readonly string[], at: string): readonly string[] {
+  const [last, before] = [runs.at(-1), runs.at(-2)];
+  const isSame = last !== undefined && before !== undefined && Date.parse(last) - Date.parse(before) < oneRunMs;
+  return [...(isSame ? runs.slice(0, -1) : runs), at].slice(-mostRuns);
+}
+
+/** Leaves out what has no room: first further lacks, then their messages. */
+function storable({ lacks, more = 0, ...rest }: ReplicaDocument): ReplicaDocument {
+  const withLacks = (kept: readonly Lack[]): ReplicaDocument => {
+    const left = more + lacks.length - kept.length;
+    return { ...rest, lacks: kept, ...present({ more: left > 0 ? left : undefined }) };
+  };
+  let document = withLacks(lacks.slice(0, mostLacks));
+  if (encodeDocument(document).length > maxDocumentBytes)
+    document = withLacks(document.lacks.map(({ message: _long, ...lack }) => lack));
+  while (encodeDocument(document).length > maxDocumentBytes)
+    document = withLacks(document.lacks.slice(0, Math.floor(document.lacks.length / 2)));
+  return document;
+}
+
+/** Returns the node's usual interval: the longest of the last ones, so that a run by hand changes nothing. */
+export function usualIntervalMs({ runs }: Pick<ReplicaDocument, 'runs'>): number | undefined {
+  const times = runs.map((at) => Date.parse(at));
+  const intervals = times.slice(1).map((time, index) => time - times[index]!);
+  const longest = Math.max(0, ...intervals.filter((ms) => ms >= oneRunMs));
+  return longest === 0 ? undefined : longest;
+}
+
+/** Returns since when a node has been missing, or undefined if it is not. */
+export function missingSince(replica: Pick<ReplicaDocument, 'runs'>, now: Date): string | undefined {
+  const last = Date.parse(replica.runs.at(-1) ?? '');
+  const sinceMs = last + missedRuns * (usualIntervalMs(replica) ?? longestScheduleMs);
+  return sinceMs <= now.getTime() ? new Date(sinceMs).toISOString() : undefined;
+}
+
+/** Returns what is stored of a target that a run could not give a version. */
+export function lackAfter(
+  error: { readonly message: string; readonly code?: string | undefined },
+  facts: Pick<Lack, 'certificate' | 'target' | 'version'> & {
+    readonly before: Lack | undefined;
+    readonly now: Date;
+    /** How long a target may lack the version before an alarm is raised. */
+    readonly deployTimeoutMs: number;
+  },
+): Lack {
+  const { certificate, target, version, now } = facts;
+  const before = facts.before?.version === version ? facts.before : undefined;
+  const since = before?.since ?? now.toISOString();
+  const isLate = Date.parse(since) + facts.deployTimeoutMs <= now.getTime();
+  return {
+    ...{ certificate, target, version, since },
+    ...present({ code: error.code }),
+    message: cut(error.message, longestOfLack),
+    tries: (before?.tries ?? 0) + 1,
+    ...present({
+      retryAt: error.code === undefined ? undefined : nextTryAt(new Date(since), now),
+      alarmed: before?.alarmed || isLate ? (true as const) : undefined,
+    }),
+  };
+}
+
+/** Reports whether it is too early to try again. */
+export const isPaused = ({ retryAt }: Pick<Lack, 'retryAt'>, now: Date): boolean =>
+  retryAt !== undefined && isToCome(retryAt, breakAgainMs, now);

@@ -1,0 +1,416 @@
+import { type ErrorCode, errorTable } from '../../core/errors/error-table.ts';
+import { asFailure, CertfleetError } from '../../core/errors/errors.ts';
+import { version as certfleetVersion } from '../../core/errors/version.ts';
+import type { Deployment, Lineage, Version } from '../../core/lineage/lineage.ts';
+import { revocationOf } from '../../core/lineage/revocation.ts';
+import { lacksOf } from '../../core/node/node-status.ts';
+import { afterRun, isPaused, type Lack, lackAfter, type ReplicaDocument } from '../../core/node/replica.ts';
+import { canonical } from '../../core/spec/same-spec.ts';
+import type { NamedAdapter, StoredSpec } from '../../core/spec/spec.ts';
+import { nodeTargets } from '../../core/spec/traits.ts';
+import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
+import type { Listing } from '../../ports/store.ts';
+import { type Engine, report } from '../engine.ts';
+import { changeReplica, readReplica } from '../ledger/replica.ts';
+import type { HeldLock } from '../locks/lock.ts';
+import { mostTogether } from '../memory/reloads.ts';
+import { readBundle } from '../run/bundles.ts';
+import { lineageNamed } from '../run/stored-lineage.ts';
+import { together } from '../run/wait.ts';
+import { type Courier, turnOf } from './calls-to-target.ts';
+import { carry } from './deliver-to-target.ts';
+import { retire } from './retire.ts';
+
+/** How many certificates are delivered at once: as many as may share a reload. */
+const atOnce = mostTogether;
+
+/** How often a certificate that changes meanwhile is delivered again. After that, the next run does it. */
+const rounds = 5;
+
+/** What a run did on this node for one certificate. */
+export interface HereResult {
+  readonly notAfter: string;
+  /** The targets that got the current version. */
+  readonly delivered: readonly string[];
+  /** Why others still lack it: one error for each. */
+  readonly errors: readonly CertfleetError[];
+}
+
+/** What the looks of a run need. */
+interface Known {
+  readonly document: ReplicaDocument | undefined;
+  /** What the node lacked after its last run, without what this run has delivered. */
+  readonly known: Map<string, Lack>;
+  /** The certificates with credentials of their own. */
+  readonly own: Listing;
+}
+
+/** Finds out what this node's own targets lack, and delivers it. */
+export interface ThisNode {
+  /** Looks at the targets of one certificate. Cheap if they have its current version. */
+  look(wanted: StoredSpec, lineage: Lineage, signal: AbortSignal): Promise<void>;
+  /** Delivers what the looks have found, and stores what is still lacking. Resolves with the results by certificate. */
+  finish(signal: AbortSignal): Promise<ReadonlyMap<string, HereResult>>;
+}
+
+/**
+ * Targets that each node has for itself are delivered on each node by its own runs, without the lineage's lease: what
+ * the node's folders and programs have is the truth, and concerns this node only. Processes of one node take turns (the
+ * lock `node <name>`). A run that has the lease may deliver to the same targets at that time; so after a delivery, the
+ * lineage is read again, and delivered again if it has another current version by then.
+ */
+export function createThisNode(
+  engine: Engine,
+  { obeyBackoff, isWhole }: { readonly obeyBackoff: boolean; readonly isWhole: boolean },
+): ThisNode {
+  const { node, store, clock } = engine;
+  const lock = `node ${node}`;
+  const begunAt = clock.now();
+  const looked = new Map<string, StoredSpec>();
+  const due = new Set<string>();
+  const lacks = new Map<string, Lack>();
+  const results = new Map<string, HereResult>();
+  const deployers = new Map<string, Promise<Deployer>>();
+  let first: Promise<Known> | undefined;
+
+  const keyOf = (certificate: string, target: string) => JSON.stringify([certificate, target]);
+
+  /** Reads what all looks need, once. */
+  const begin = (signal: AbortSignal) => {
+    first ??= (async () => {
+      const [document, own] = await Promise.all([
+        readReplica(engine, node, signal).catch(warned('what this node lacked before')),
+        store.list('credential', signal),
+      ]);
+      const lacks = document?.lacks ?? [];
+      return { document, known: new Map(lacks.map((lack) => [keyOf(lack.certificate, lack.target), lack])), own };
+    })();
+    return first;
+  };
+
+  const warned = (what: string) => (error: unknown) => {
+    const { message } = asFailure(error);
+    report(engine, { level: 'warn', event: 'log', message: `${what} (node ${node}): ${message}` });
+    return undefined;
+  };
+
+  /** Connects a target. Certificates without credentials of their own share it, as everywhere. */
+  async function deployerOf(spec: StoredSpec, target: NamedAdapter, signal: AbortSignal): Promise<Deployer> {
+    const { own } = await begin(signal);
+    if (own.has(spec.name)) return engine.connect.deployer(spec, target.name);
+    const key = canonical(target);
+    const known = deployers.get(key) ?? engine.connect.deployer(spec, target.name);
+    deployers.set(key, known);
+    return known;
+  }
+
+  /** Reports whether a target has the current version. `bundle` reads it with its key. */
+  async function has(
+    deployer: Deployer,
+    { lineage, version }: { readonly lineage: Lineage; readonly version: Version },
+    bundle: () => Promise<VersionBundle>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    if (deployer.has) return deployer.has({ lineage: lineage.name, id: version.id, facts: version.facts }, signal);
+    return (await deployer.look(await bundle(), signal)).state === 'current';
+  }
+
+  const bundleOf = (lineage: Lineage, { id }: Version, signal: AbortSignal) => {
+    let read: Promise<VersionBundle> | undefined;
+    return () => {
+      read ??= readBundle(engine, { lineage: lineage.name, id }, signal);
+      return read;
+    };
+  };
+
+  /** Returns the targets of this node that lack the current version. */
+  async function lacking(wanted: StoredSpec, lineage: Lineage, signal: AbortSignal): Promise<readonly NamedAdapter[]> {
+    const { current } = lineage;
+    const targets = ownTargets(engine, wanted, lineage);
+    if (!current || targets.length === 0) return [];
+    const { document, known } = await begin(signal);
+    const bundle = bundleOf(lineage, current, signal);
+    // A program that is down now may still have it.
+    const hadIt = (target: string) =>
+      document
+        ? lacksOf({ node, document }, { wanted, lineage }).every((lack) => lack.target !== target)
+        : lineage.deployments[target]?.node === node;
+    const found = await together(
+      targets.map(async (target) => {
+        // A command may still have to act on what another target got.
+        if (isCommand(target) && known.get(keyOf(lineage.name, target.name))?.version === current.id) return true;
+        try {
+          const deployer = await deployerOf(wanted, target, signal);
+          return !(await has(deployer, { lineage, version: current }, bundle, signal));
+        } catch {
+          signal.throwIfAborted();
+          return !hadIt(target.name); // the delivery says why
+        }
+      }),
+    );
+    return targets.filter((_target, index) => found[index]);
+  }
+
+  async function look(wanted: StoredSpec, lineage: Lineage, signal: AbortSignal): Promise<void> {
+    if (nodeTargets(wanted).length === 0) return;
+    looked.set(wanted.name, wanted);
+    const targets = await lacking(wanted, lineage, signal);
+    if (targets.length === 0) return;
+    const paused = await pausedOf(lineage, targets, signal);
+    const waits = paused.filter(({ code }) => code !== undefined);
+    const { known } = await begin(signal);
+    const isWaiting = ({ name }: NamedAdapter) => {
+      const lack = known.get(keyOf(lineage.name, name));
+      return lack !== undefined && lack.version === lineage.current?.id && lack.code === undefined;
+    };
+    const isReady = (target: NamedAdapter) => !paused.some((lack) => lack.target === target.name) && !isWaiting(target);
+    // If all that is left is a command that waited, what it waited for is there.
+    if (waits.length === 0 || targets.some(isReady)) {
+      due.add(wanted.name);
+      return;
+    }
+    // It is too early to try any of them again.
+    for (const { name: target } of targets) {
+      const lack = known.get(keyOf(lineage.name, target));
+      if (lack) lacks.set(keyOf(lineage.name, target), lack);
+    }
+    results.set(wanted.name, { ...validity(lineage), delivered: [], errors: waits.map(stillWaits) });
+  }
+
+  /** Returns what is known of those of these targets that are not tried again yet. */
+  async function pausedOf(
+    { name, current }: Lineage,
+    targets: readonly NamedAdapter[],
+    signal: AbortSignal,
+  ): Promise<readonly Lack[]> {
+    if (!obeyBackoff) return [];
+    const { known } = await begin(signal);
+    return targets.flatMap((target) => {
+      const lack = known.get(keyOf(name, target.name));
+      return lack && lack.version === current?.id && isPaused(lack, clock.now()) ? [lack] : [];
+    });
+  }
+
+  /** Delivers one certificate to the targets of this node that lack it. */
+  async function deliver(wanted: StoredSpec, held: HeldLock, signal: AbortSignal): Promise<void> {
+    const { name } = wanted;
+    const { known } = await begin(signal);
+    const delivered = new Set<string>();
+    let last: string | undefined;
+    for (let round = 1; round <= rounds; round += 1) {
+      const lineage = await lineageNamed(engine, name, signal);
+      if (!lineage || lineage instanceof Error || !lineage.current || lineage.current.id === last) break;
+      const { current } = lineage;
+      last = current.id;
+      const targets = await lacking(wanted, lineage, signal);
+      if (targets.length === 0) break;
+      const paused = await pausedOf(lineage, targets, signal);
+      const courier: Courier = {
+        ...{ engine, signal, job: { wanted } },
+        holding: { lineage, effect: (s, run) => held.effect(s, run), apply: async () => {} },
+      };
+      const before = (target: string) => known.get(keyOf(name, target));
+      const delivery = {
+        ...{ wanted, targets, before, bundle: bundleOf(lineage, current, signal), paused: new Map<string, Lack>() },
+        connect: (target: NamedAdapter) => deployerOf(wanted, target, signal),
+      };
+      for (const lack of paused) delivery.paused.set(lack.target, lack);
+      const ends = await deliverAll(courier, delivery);
+      const errors: CertfleetError[] = [];
+      for (const [target, end] of ends) {
+        const key = keyOf(name, target);
+        if (end === 'delivered') {
+          delivered.add(target);
+          lacks.delete(key);
+          known.delete(key);
+          continue;
+        }
+        const waiting = delivery.paused.get(target);
+        if (waiting) {
+          lacks.set(key, waiting);
+          errors.push(stillWaits(waiting));
+          continue;
+        }
+        const facts = { certificate: name, target, version: current.id, before: before(target), now: clock.now() };
+        const lack = lackAfter(end, { ...facts, deployTimeoutMs: engine.limits.deployTimeoutMs });
+        if (end instanceof CertfleetError) {
+          errors.push(end);
+          reportPending(engine, end, lack, before(target)?.alarmed === true);
+        }
+        lacks.set(key, lack);
+      }
+      results.set(name, { ...validity(lineage), delivered: [...delivered], errors });
+      if (errors.length > 0) break;
+      await retire(courier, { ...wanted, targets: nodeTargets(wanted) }, {});
+    }
+    if (delivered.size === 0) return;
+    const targets = [...delivered];
+    const message = `deployed to ${targets.join(', ')} of node ${node}`;
+    report(engine, {
+      level: 'info',
+      event: 'certificate.deployed',
+      certificate: name,
+      message,
+      data: { targets, node },
+    });
+  }
+
+  async function deliverDue(signal: AbortSignal): Promise<void> {
+    if (due.size === 0 && !(await isLockLeft(signal))) return;
+    const next = due.values();
+    const { reloads } = engine.pass;
+    for (const name of due) reloads.expect(name, turnsOf(looked.get(name)!));
+    const lane = async (held: HeldLock) => {
+      for (const name of next)
+        try {
+          await deliver(looked.get(name)!, held, signal);
+        } finally {
+          reloads.expect(name, []);
+        }
+    };
+    const lanes = (held: HeldLock) => together(Array.from({ length: Math.min(atOnce, due.size) }, () => lane(held)));
+    await engine.locks.with(lock, (document) => document, lanes, signal);
+  }
+
+  const turnsOf = (wanted: StoredSpec) => nodeTargets(wanted).map(({ name }) => turnOf(engine, wanted, name));
+
+  /** Reports whether a killed run has left the lock. */
+  async function isLockLeft(signal: AbortSignal): Promise<boolean> {
+    const { lease } = await engine.locks.read(lock, signal);
+    return lease !== undefined && engine.processes.look(lease.holder) === 'dead';
+  }
+
+  async function finish(signal: AbortSignal): Promise<ReadonlyMap<string, HereResult>> {
+    if (looked.size === 0) return results;
+    try {
+      await deliverDue(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = asFailure(error);
+      for (const name of due)
+        if (!results.has(name)) results.set(name, { notAfter: '', delivered: [], errors: [failure] });
+    }
+    const run = { version: certfleetVersion, at: begunAt, lacks: [...lacks.values()] };
+    const certificates = isWhole ? undefined : new Set(looked.keys());
+    // Without the document, the next run knows of no pause, and delivers all the same.
+    await changeReplica(engine, node, (before) => afterRun(before, { ...run, looked: certificates }), signal).catch(
+      (error: unknown) => {
+        signal.throwIfAborted();
+        return warned('could not store what this node lacks')(error);
+      },
+    );
+    return results;
+  }
+
+  return { look, finish };
+}
+
+/**
+ * Returns the targets that this node finds out about itself. Those whose delivery by this node stands in the lineage are
+ * planned with it, and no node takes over a version that broke another one's handshake.
+ */
+function ownTargets({ node }: Engine, wanted: StoredSpec, lineage: Lineage): readonly NamedAdapter[] {
+  const { current, deployments } = lineage;
+  if (!current || current.compromised || revocationOf(lineage, current) !== undefined) return [];
+  const isOfCurrent = ({ version }: Deployment) => version === current.id;
+  const isBroken = ({ code }: Deployment) => code === 'deploy/handshake-failed';
+  const targets = nodeTargets(wanted);
+  if (targets.some(({ name }) => deployments[name] && isOfCurrent(deployments[name]) && isBroken(deployments[name])))
+    return [];
+  return targets.filter((target) => {
+    const deployment = deployments[target.name];
+    if (!deployment || !isOfCurrent(deployment)) return true;
+    // A command that has run here, or before an import, has nothing to look at.
+    if (deployment.state === 'current') return !isCommand(target) || deployment.node !== node;
+    return deployment.node !== undefined && deployment.node !== node;
+  });
+}
+
+const isCommand = ({ traits }: NamedAdapter): boolean => traits?.ofNode === 'command';
+
+/** What one certificate's delivery on this node needs. */
+interface Delivery {
+  readonly wanted: StoredSpec;
+  /** The targets that lack the version. */
+  readonly targets: readonly NamedAdapter[];
+  /** Those of them that are not tried yet. */
+  readonly paused: ReadonlyMap<string, Lack>;
+  before(target: string): Lack | undefined;
+  bundle(): Promise<VersionBundle>;
+  connect(target: NamedAdapter): Promise<Deployer>;
+}
+
+/** How the delivery to a target ended. Without an error, a command waits for a target before it. */
+type End = 'delivered' | CertfleetError | { readonly message: string; readonly code?: undefined };
+
+/**
+ * Delivers a version to all targets that are not commands at once, then to the commands in their order. A command runs
+ * if a target before it got the version now, and stays lacking until all of them have it.
+ */
+async function deliverAll(courier: Courier, delivery: Delivery): Promise<ReadonlyMap<string, End>> {
+  const { engine, signal } = courier;
+  const { wanted, targets, paused } = delivery;
+  const { reloads } = engine.pass;
+  const ends = new Map<string, End>();
+  const all = nodeTargets(wanted);
+  const turnAt = ({ name }: NamedAdapter) => turnOf(engine, wanted, name);
+  const leave = (target: NamedAdapter) => reloads.expectNoMore(wanted.name, turnAt(target));
+  reloads.expect(wanted.name, all.filter((target) => isCommand(target) || targets.includes(target)).map(turnAt));
+  const bring = async (target: NamedAdapter, isNews: boolean): Promise<End> => {
+    const { name } = target;
+    const lack = paused.get(name);
+    try {
+      if (lack && !isNews) return stillWaits(lack);
+      const bundle = await delivery.bundle();
+      // The last delivery of this version did not succeed: stage and activate it again.
+      const again = isNews || delivery.before(name)?.version === bundle.id;
+      const facts = { target: name, deployer: await delivery.connect(target), again, alone: false, before: undefined };
+      const { error } = await carry(courier, bundle, facts);
+      return error ?? 'delivered';
+    } catch (error) {
+      signal.throwIfAborted();
+      return asFailure(error, wanted.name);
+    } finally {
+      leave(target);
+    }
+  };
+  const carriers = targets.filter((target) => !isCommand(target));
+  await together(carriers.map(async (target) => void ends.set(target.name, await bring(target, false))));
+  for (const command of all.filter(isCommand)) {
+    const before = all.slice(0, all.indexOf(command)).filter((target) => !isCommand(target));
+    const missing = before.filter(({ name }) => ends.has(name) && ends.get(name) !== 'delivered');
+    const isNews = before.some(({ name }) => ends.get(name) === 'delivered');
+    if (!isNews && !targets.includes(command)) {
+      leave(command);
+      continue;
+    }
+    const hasSome = before.length === 0 || missing.length < before.length;
+    const end = hasSome ? await bring(command, isNews) : 'delivered';
+    const waits = { message: `waiting for ${missing.map(({ name }) => name).join(', ')}` };
+    ends.set(command.name, end === 'delivered' && missing.length > 0 ? waits : end);
+  }
+  return ends;
+}
+
+const validity = ({ current }: Lineage): Pick<HereResult, 'notAfter'> => ({ notAfter: current?.facts.notAfter ?? '' });
+
+/** Returns why a target is not tried yet. */
+function stillWaits({ code = '', message = '', retryAt }: Lack): CertfleetError {
+  const known = code in errorTable ? (code as ErrorCode) : 'deploy/target-failed';
+  const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again after ${retryAt}.`;
+  return new CertfleetError(known, message, hint, {});
+}
+
+/** Reports a target of this node that lacks a version, with an alarm once that has lasted for `deployTimeout`. */
+function reportPending(engine: Engine, { code, message }: CertfleetError, lack: Lack, isKnown: boolean): void {
+  const { node } = engine;
+  const { certificate, target, since } = lack;
+  const data = { target, node, code };
+  report(engine, { level: 'warn', event: 'certificate.pending', certificate, message, data });
+  if (!lack.alarmed || isKnown) return;
+  const alarm = `${target} of node ${node} has been without the new certificate since ${since}: ${message}`;
+  report(engine, {
+    ...{ level: 'alarm', event: 'deploy.alarm', certificate, message: alarm },
+    data: { ...data, since },
+  });
+}

@@ -1,0 +1,68 @@
+import { isFailure } from '../../core/errors/errors.ts';
+import { encodeDocument } from '../../core/lineage/lineage.ts';
+import type { Replica } from '../../core/node/node-status.ts';
+import { decodeReplica, type ReplicaDocument } from '../../core/node/replica.ts';
+import type { Engine } from '../engine.ts';
+
+type Ports = Pick<Engine, 'store'>;
+
+const keyOf = (node: string) => ({ kind: 'replica', name: node }) as const;
+
+async function entryOf({ store }: Ports, node: string, signal: AbortSignal) {
+  const entry = await store.get(keyOf(node), signal);
+  return entry && { document: decodeReplica(entry.bytes, node, store.location), revision: entry.revision };
+}
+
+export const readReplica = async (
+  ports: Ports,
+  node: string,
+  signal: AbortSignal,
+): Promise<ReplicaDocument | undefined> => (await entryOf(ports, node, signal))?.document;
+
+/** Changes the document of a node. Another process of the node may change it at the same time. */
+export async function changeReplica(
+  ports: Ports,
+  node: string,
+  change: (before: ReplicaDocument | undefined) => ReplicaDocument,
+  signal: AbortSignal,
+): Promise<void> {
+  for (;;) {
+    const found = await entryOf(ports, node, signal);
+    const bytes = encodeDocument(change(found?.document));
+    try {
+      await ports.store.put(keyOf(node), bytes, { ifRevision: found?.revision ?? null, signal });
+      return;
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+    }
+  }
+}
+
+/** Returns all known nodes, in the order of their names. A document that cannot be read is left out. */
+export async function readReplicas({ store }: Ports, signal: AbortSignal): Promise<readonly Replica[]> {
+  const found: Replica[] = [];
+  for await (const page of store.scan('replica', signal))
+    for (const { key, bytes, corrupt } of page) {
+      if (corrupt) continue;
+      try {
+        found.push({ node: key.name, document: decodeReplica(bytes, key.name, store.location) });
+      } catch (error) {
+        if (!isFailure(error, 'store/corrupt')) throw error;
+      }
+    }
+  return found.sort((a, b) => (a.node < b.node ? -1 : 1));
+}
+
+/** Removes the document of a node. Resolves with false if there is none. */
+export async function forgetReplica({ store }: Ports, node: string, signal: AbortSignal): Promise<boolean> {
+  for (;;) {
+    const entry = await store.get(keyOf(node), signal);
+    if (!entry) return false;
+    try {
+      await store.delete(keyOf(node), { ifRevision: entry.revision, signal });
+      return true;
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+    }
+  }
+}

@@ -1,0 +1,485 @@
+import { describe, expect, it } from 'vitest';
+import { missingSince } from '../../src/core/node/replica.ts';
+import type { Event } from '../../src/core/plan/event.ts';
+import type { Outcome } from '../../src/core/plan/outcome.ts';
+import { describeLineage } from '../../src/core/plan/status.ts';
+import type { NamedAdapter, StoredSpec } from '../../src/core/spec/spec.ts';
+import { rollBack } from '../../src/engine/acts/rollback.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { readReplicas } from '../../src/engine/ledger/replica.ts';
+import type { Job } from '../../src/engine/run/job.ts';
+import type { Deployer } from '../../src/ports/deployer.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { reconcile, reconcileAll } from '../support/passes.ts';
+import { passing } from '../support/passing-time.ts';
+import { chanceOf, firstSeed } from '../support/seeded.ts';
+import {
+  createSimulatedWorld,
+  dayMs,
+  type ReplicaOptions,
+  simulatedJob,
+  simulatedSpec,
+} from '../support/simulated-world.ts';
+
+const { signal } = new AbortController();
+const hourMs = dayMs / 24;
+
+const ofNode = (name: string, what: 'target' | 'command' = 'target'): NamedAdapter => ({
+  name,
+  settings: { type: 'sim' },
+  traits: { ofNode: what },
+});
+const spec = (...targets: readonly NamedAdapter[]): StoredSpec => ({ ...simulatedSpec(), targets });
+const files = spec(ofNode('files'));
+const withReload = spec(ofNode('files'), ofNode('copies'), ofNode('reload', 'command'));
+
+/** What one node has: folders, and a program that a command reloads. */
+interface Node {
+  /** The version in each folder. */
+  readonly has: Map<string, string>;
+  /** What the program read at each reload. */
+  readonly reloads: (string | undefined)[];
+  /** Each activation, in order. */
+  readonly got: string[];
+  readonly broken: Set<string>;
+  /** Its program does not answer. */
+  down: boolean;
+}
+
+const newNode = (): Node => ({ has: new Map(), reloads: [], got: [], broken: new Set(), down: false });
+
+function deployersOf(node: Node, gate: <T>(run: () => Promise<T>) => Promise<T>): Readonly<Record<string, Deployer>> {
+  const folder = (target: string): Deployer => ({
+    type: 'sim',
+    scope: 'node',
+    concurrent: true,
+    has: async ({ id }) => {
+      if (node.down) throw new Error('it is down');
+      return node.has.get(target) === id;
+    },
+    look: async ({ id }) => ({ state: node.has.get(target) === id ? 'current' : 'stale', detail: '' }),
+    stage: async () => null,
+    activate: ({ id }) =>
+      gate(async () => {
+        if (node.broken.has(target) || node.down) throw new Error('the disk is full');
+        node.has.set(target, id);
+        node.got.push(`${target} ${id}`);
+      }),
+  });
+  const { has, look, ...reload } = folder('reload');
+  return {
+    files: folder('files'),
+    copies: folder('copies'),
+    reload: {
+      ...{ ...reload, runsAfter: true },
+      // Without `has`, the engine looks with the key.
+      look,
+      activate: ({ id }) =>
+        gate(async () => {
+          if (node.broken.has('reload')) throw new Error('the program is stopped');
+          node.reloads.push(node.has.get('files'));
+          node.has.set('reload', id);
+        }),
+    },
+  };
+}
+
+/** Nodes that share a store. Each run is a process of its own. */
+async function cluster(wanted: StoredSpec = files) {
+  const events: Event[] = [];
+  const world = await createSimulatedWorld({ reporter: { report: (event) => void events.push(event) } });
+  const nodes = { a: newNode(), b: newNode(), c: newNode() };
+  let pid = 1;
+
+  function engine(name: keyof typeof nodes, own: ReplicaOptions & { readonly gate?: Gate } = {}): Engine {
+    pid += 1;
+    const { gate = (run) => run(), ...rest } = own;
+    return world.replica(pid, { node: name, deployers: deployersOf(nodes[name], gate), ...rest });
+  }
+  const passed = <T>(running: Promise<T>): Promise<T> => passing(world.clock, running);
+  const job = (rules: Partial<Job> = {}): Job => ({ ...simulatedJob(wanted), ...rules });
+  const renewOn = (process: Engine, rules: Partial<Job> = {}): Promise<readonly Outcome[]> =>
+    passed(reconcileAll(process, { jobs: [job(rules)], jobOf: () => undefined, isWhole: true }, signal));
+  const forced = { force: true, obeyBackoff: false };
+  const renew = async (name: keyof typeof nodes, rules: Partial<Job> = {}): Promise<Outcome> =>
+    (await renewOn(engine(name), rules))[0]!;
+  const current = async () => (await world.readLineage())!.current!.id;
+  const lacks = async (name: string) =>
+    (await readReplicas(world, signal)).find(({ node }) => node === name)?.document.lacks ?? [];
+  const status = async () => {
+    const known = await readReplicas(world, signal);
+    return describeLineage('abc', {
+      ...{ wanted: { spec: wanted, origin: 'configuration' }, lineage: await world.readLineage(), corrupt: undefined },
+      ...{ now: world.clock.now(), isWorking: false, nodes: { here: 'a', known } },
+    });
+  };
+  return { world, nodes, events, engine, passed, job, renew, renewOn, forced, current, lacks, status };
+}
+
+type Gate = <T>(run: () => Promise<T>) => Promise<T>;
+
+/** A process that is killed at its effect number `killAt`, before it or after it. */
+function killedAt(world: Awaited<ReturnType<typeof createSimulatedWorld>>, pid: () => number, killAt: number) {
+  let calls = 0;
+  let kill = (_reason: Error): void => {};
+  const killed = new Promise<never>((_, reject) => {
+    kill = reject;
+  });
+  killed.catch(() => undefined);
+  const pass = async (): Promise<void> => {
+    calls += 1;
+    if (calls === killAt) {
+      world.dead.add(pid());
+      kill(new Error('killed'));
+    }
+    if (world.dead.has(pid())) await new Promise<never>(() => {});
+  };
+  const gate: Gate = async (run) => {
+    await pass();
+    const done = await run();
+    await pass();
+    return done;
+  };
+  const store: Store = {
+    ...world.store,
+    put: (...args) => gate(() => world.store.put(...args)),
+    delete: (...args) => gate(() => world.store.delete(...args)),
+  };
+  return { gate, store, killed };
+}
+
+describe('a target that each node has', () => {
+  it('is delivered on each node by its own runs, without the lease of the certificate', async () => {
+    const { world, nodes, renew, renewOn, forced, engine, current, events } = await cluster();
+    expect(await renew('a')).toMatchObject({ result: 'issued' });
+    const before = await world.store.get({ kind: 'lineage', name: 'abc' }, signal);
+    events.length = 0;
+    expect(await renew('b')).toMatchObject({ result: 'deployed', message: 'this node has it' });
+    expect(nodes.b.has.get('files')).toBe(await current());
+    expect(events).toContainEqual(
+      expect.objectContaining({ event: 'certificate.deployed', data: { targets: ['files'], node: 'b' } }),
+    );
+    expect((await world.store.get({ kind: 'lineage', name: 'abc' }, signal))?.revision).toBe(before?.revision);
+
+    // Renewed on b, a gets it at its next run.
+    await renewOn(engine('b'), forced);
+    expect(nodes.a.has.get('files')).not.toBe(await current());
+    expect(await renew('a')).toMatchObject({ result: 'deployed' });
+    expect(nodes.a.has.get('files')).toBe(await current());
+    for (const name of ['a', 'b'] as const) expect(await renew(name)).toMatchObject({ result: 'unchanged' });
+    expect(nodes.b.got).toHaveLength(2);
+  });
+
+  it('is the only thing about which an idle run writes, once', async () => {
+    const { world, renew, renewOn, engine } = await cluster();
+    await renew('a');
+    await renew('a');
+    const written: string[] = [];
+    const store: Store = {
+      ...world.store,
+      put: (key, ...rest) => {
+        written.push(`${key.kind}/${key.name}`);
+        return world.store.put(key, ...rest);
+      },
+    };
+    const reads: string[] = [];
+    const counting: Store = {
+      ...store,
+      get: (key, ...rest) => {
+        reads.push(key.kind);
+        return store.get(key, ...rest);
+      },
+    };
+    await renewOn(engine('a', { store: counting }));
+    expect(written).toEqual(['replica/a']);
+    expect(reads.filter((kind) => kind === 'key' || kind === 'version')).toEqual([]);
+  });
+
+  it('gets only the current version on a node that was away for a week', async () => {
+    const { world, nodes, renew, renewOn, forced, engine, current, status } = await cluster();
+    await renew('a');
+    for (let day = 0; day < 3; day += 1) {
+      world.pass(dayMs);
+      await renew('c');
+    }
+    const first = nodes.c.has.get('files');
+    for (let day = 0; day < 7; day += 1) {
+      world.pass(dayMs);
+      await renewOn(engine('a'), forced);
+    }
+    expect(await status()).toMatchObject({
+      state: 'pending',
+      lackingAt: [{ node: 'c', target: 'files', version: await current() }],
+    });
+    const away = (await readReplicas(world, signal)).find(({ node }) => node === 'c')!;
+    expect(missingSince(away.document, world.clock.now())).toBeDefined();
+    await renew('c');
+    expect(nodes.c.got).toEqual([`files ${first}`, `files ${await current()}`]);
+    expect(await status()).toMatchObject({ state: 'valid' });
+  });
+
+  it('goes back with a rollback on another node', async () => {
+    const { nodes, renew, renewOn, forced, engine, job, passed } = await cluster();
+    await renew('a');
+    await renew('b');
+    const first = nodes.b.has.get('files');
+    await renewOn(engine('a'), forced);
+    await renew('b');
+    expect(nodes.b.has.get('files')).not.toBe(first);
+    const on = engine('a');
+    await passed(rollBack(on, { name: 'abc', wanted: files }, signal));
+    await passed(reconcile(on, [job({ redeploy: true, obeyBackoff: false })], signal));
+    expect(nodes.a.has.get('files')).toBe(first);
+    expect(await renew('b')).toMatchObject({ result: 'deployed' });
+    expect(nodes.b.has.get('files')).toBe(first);
+  });
+
+  it('is not given a revoked version, nor one that broke the handshake of another node', async () => {
+    const { world, nodes, renew } = await cluster();
+    await renew('a');
+    await world.editLineage((lineage) => ({
+      ...lineage,
+      deployments: {
+        files: { ...lineage.deployments['files']!, state: 'pending', code: 'deploy/handshake-failed', node: 'a' },
+      },
+    }));
+    await renew('b');
+    expect(nodes.b.got).toEqual([]);
+    await world.editLineage((lineage) => ({
+      ...lineage,
+      deployments: { files: { ...lineage.deployments['files']!, state: 'current' } },
+      current: {
+        ...lineage.current!,
+        revoked: { at: world.clock.now().toISOString(), reason: 'cessationOfOperation' },
+      },
+    }));
+    await renew('b');
+    expect(nodes.b.got).toEqual([]);
+  });
+
+  it('is left alone while nothing tells what it has, unless it never had it', async () => {
+    const { nodes, renew, renewOn, forced, engine, lacks } = await cluster();
+    await renew('a');
+    await renew('b');
+    nodes.b.down = true;
+    expect(await renew('b')).toMatchObject({ result: 'unchanged' });
+    expect(await lacks('b')).toEqual([]);
+    await renewOn(engine('a'), forced);
+    expect(await renew('b')).toMatchObject({ result: 'pending' });
+    expect(await lacks('b')).toHaveLength(1);
+    expect(await renew('b')).toMatchObject({ result: 'pending' });
+    nodes.b.down = false;
+    expect(await renew('b')).toMatchObject({ result: 'deployed' });
+  });
+
+  it('is repaired where it was changed', async () => {
+    const { nodes, renew, current } = await cluster();
+    await renew('a');
+    nodes.a.has.delete('files');
+    expect(await renew('a')).toMatchObject({ result: 'deployed' });
+    expect(nodes.a.has.get('files')).toBe(await current());
+  });
+});
+
+describe('a delivery that fails on one node', () => {
+  it('is pending there alone, after longer pauses, with one alarm', async () => {
+    const { world, nodes, renew, lacks, status, events } = await cluster();
+    await renew('a');
+    nodes.b.broken.add('files');
+    expect(await renew('b')).toMatchObject({ result: 'pending', error: { code: 'deploy/target-failed' } });
+    expect(await renew('a')).toMatchObject({ result: 'unchanged' });
+    expect(await status()).toMatchObject({
+      state: 'pending',
+      lackingAt: [{ node: 'b', target: 'files', code: 'deploy/target-failed' }],
+    });
+    world.pass(2 * hourMs);
+    await renew('b');
+    const tries = events.filter(({ event }) => event === 'certificate.pending').length;
+    expect(tries).toBe(2);
+    world.pass(hourMs / 10);
+    expect(await renew('b')).toMatchObject({ result: 'pending', error: { code: 'deploy/target-failed' } });
+    expect(events.filter(({ event }) => event === 'certificate.pending')).toHaveLength(tries);
+    expect(await renew('b', { obeyBackoff: false })).toMatchObject({ result: 'pending' });
+    expect(events.filter(({ event }) => event === 'certificate.pending')).toHaveLength(tries + 1);
+    expect(events.filter(({ event }) => event === 'deploy.alarm')).toHaveLength(1);
+    world.pass(hourMs);
+    nodes.b.broken.clear();
+    expect(await renew('b')).toMatchObject({ result: 'deployed' });
+    expect(await lacks('b')).toEqual([]);
+    expect(await status()).toMatchObject({ state: 'valid' });
+  });
+
+  it('of the node that issued is not tried by others, and is not their failure', async () => {
+    const { world, nodes, renew, current } = await cluster();
+    nodes.a.broken.add('files');
+    expect(await renew('a')).toMatchObject({ result: 'pending' });
+    expect(await renew('b')).toMatchObject({ result: 'deployed' });
+    expect(await renew('b')).toMatchObject({ result: 'unchanged' });
+    expect((await world.readLineage())?.deployments['files']).toMatchObject({ state: 'pending', node: 'a' });
+    expect(await renew('a')).toMatchObject({ result: 'pending' });
+    nodes.a.broken.clear();
+    expect(await renew('a')).toMatchObject({ result: 'deployed' });
+    expect(nodes.a.has.get('files')).toBe(await current());
+    expect((await world.readLineage())?.deployments['files']).toMatchObject({ state: 'current', node: 'a' });
+  });
+});
+
+describe('commands', () => {
+  it('run on each node that receives a version, once', async () => {
+    const { nodes, renew, renewOn, engine, forced, current } = await cluster(withReload);
+    await renew('a');
+    await renew('b');
+    await renew('b');
+    expect([nodes.a.reloads, nodes.b.reloads]).toEqual([[await current()], [await current()]]);
+    await renewOn(engine('a'), forced);
+    await renew('b');
+    expect(nodes.b.reloads).toEqual([nodes.b.reloads[0], await current()]);
+  });
+
+  it('run again when a target that failed has it, also after a kill', async () => {
+    const { world, nodes, renew, lacks } = await cluster(withReload);
+    await renew('a');
+    nodes.b.broken.add('copies');
+    expect(await renew('b')).toMatchObject({ result: 'pending' });
+    expect(nodes.b.reloads).toHaveLength(1);
+    expect((await lacks('b')).map(({ target, code }) => [target, code])).toEqual([
+      ['copies', 'deploy/target-failed'],
+      ['reload', undefined],
+    ]);
+    nodes.b.broken.clear();
+    // As if a run had been killed after it.
+    nodes.b.has.set('copies', nodes.b.has.get('files')!);
+    world.pass(hourMs);
+    await renew('b');
+    expect(nodes.b.reloads).toHaveLength(2);
+    expect(await lacks('b')).toEqual([]);
+    await renew('b');
+    expect(nodes.b.reloads).toHaveLength(2);
+  });
+
+  it('after targets of the whole fleet only run where these were delivered', async () => {
+    const fleet = { name: 'cloud', settings: { type: 'sim' } };
+    const { nodes, renew } = await cluster(spec(fleet, ofNode('reload', 'command')));
+    await renew('a');
+    await renew('b');
+    expect([nodes.a.reloads.length, nodes.b.reloads.length]).toEqual([1, 0]);
+  });
+});
+
+describe('two processes of one node', () => {
+  it('take turns, and the second one finds nothing to do', async () => {
+    const { nodes, renew, engine, job, passed } = await cluster(withReload);
+    await renew('a');
+    const wanted = { jobs: [job()], jobOf: () => undefined, isWhole: true };
+    const both = ['b', 'b'].map(() => reconcileAll(engine('b'), wanted, signal));
+    expect(
+      (await passed(Promise.all(both)))
+        .flat()
+        .map(({ result }) => result)
+        .sort(),
+    ).toContain('deployed');
+    expect(nodes.b.reloads).toHaveLength(1);
+  });
+
+  it('end with the current version, although one renewed while the other delivered', async () => {
+    const { nodes, renew, renewOn, engine, forced, current, world } = await cluster();
+    await renew('a');
+    let renewed: Promise<unknown> | undefined;
+    const gate: Gate = async (run) => {
+      renewed ??= reconcileAll(
+        engine('b'),
+        { jobs: [{ ...simulatedJob(files), ...forced }], jobOf: () => undefined },
+        signal,
+      );
+      await renewed;
+      return run();
+    };
+    await renewOn(engine('b', { gate }));
+    expect(nodes.b.has.get('files')).toBe(await current());
+    expect(nodes.b.got.length).toBeGreaterThan(2);
+    expect(await world.store.get({ kind: 'lock', name: 'node b' }, signal)).toBeUndefined();
+  });
+});
+
+describe('a run that is killed while it delivers on its node', () => {
+  it('at any of its effects, is finished by the next one', async () => {
+    let killAt = 0;
+    for (let isKilled = true; isKilled; ) {
+      killAt += 1;
+      const { world, nodes, renew, engine, renewOn, current, lacks } = await cluster(withReload);
+      await renew('a');
+      let process: Engine | undefined;
+      const killing = killedAt(world, () => process!.processes.self().pid, killAt);
+      process = engine('b', { store: killing.store, gate: killing.gate });
+      isKilled = await Promise.race([renewOn(process), killing.killed]).then(
+        () => false,
+        (error: unknown) => {
+          if ((error as Error).message !== 'killed') throw error;
+          return true;
+        },
+      );
+      const at = `killed at effect ${killAt}`;
+      await renew('b');
+      for (const target of ['files', 'copies', 'reload'])
+        expect(nodes.b.has.get(target), `${at}: ${target}`).toBe(await current());
+      expect(nodes.b.reloads.at(-1), at).toBe(await current());
+      expect(await lacks('b'), at).toEqual([]);
+      expect(await world.store.get({ kind: 'lock', name: 'node b' }, signal), at).toBeUndefined();
+      const reloads = nodes.b.reloads.length;
+      expect(await renew('b'), at).toMatchObject({ result: 'unchanged' });
+      expect(nodes.b.reloads, at).toHaveLength(reloads);
+      expect(nodes.a.got, at).toHaveLength(2);
+    }
+    expect(killAt).toBeGreaterThan(8);
+  });
+});
+
+/**
+ * A random walk: nodes renew, one goes back, targets break and are repaired, and some runs are killed. In the end, each
+ * node has the current version, and its command has acted on it.
+ */
+describe('many runs on three nodes', () => {
+  const seeds = process.env['CERTFLEET_LONG'] ? 150 : 4;
+  it.each(Array.from({ length: seeds }, (_, index) => firstSeed + index))('seed %i', async (seed) => {
+    const chance = chanceOf(seed);
+    const { world, nodes, engine, renewOn, forced, passed, job, renew, current, status } = await cluster(withReload);
+    const pick = <T>(all: readonly T[]): T => all[Math.floor(chance() * all.length)]!;
+    const names = ['a', 'b', 'c'] as const;
+    await renew('a');
+    const trace: string[] = [];
+    for (let step = 0; step < 15; step += 1) {
+      const name = pick(names);
+      const what = pick(['renew', 'renew', 'kill', 'kill', 'force', 'rollback', 'break', 'mend', 'wipe', 'wait']);
+      trace.push(`${what} ${name}`);
+      const target = pick(['files', 'copies', 'reload']);
+      if (what === 'break') nodes[name].broken.add(target);
+      else if (what === 'mend') nodes[name].broken.clear();
+      else if (what === 'wipe') nodes[name].has.delete(pick(['files', 'copies']));
+      else if (what === 'wait') world.pass(dayMs / 2);
+      else if (what === 'rollback') {
+        const on = engine(name);
+        const done = await passed(rollBack(on, { name: 'abc', wanted: withReload }, signal)).catch(() => undefined);
+        if (done) await passed(reconcile(on, [job({ redeploy: true, obeyBackoff: false })], signal));
+      } else if (what === 'kill') {
+        let process: Engine | undefined;
+        const killing = killedAt(world, () => process!.processes.self().pid, 1 + Math.floor(chance() * 16));
+        process = engine(name, { store: killing.store, gate: killing.gate });
+        const rules = chance() < 0.3 ? forced : {};
+        await Promise.race([renewOn(process, rules), killing.killed]).catch((error: unknown) => {
+          if ((error as Error).message !== 'killed') throw error;
+        });
+      } else await renewOn(engine(name), what === 'force' ? forced : {});
+    }
+    const said = trace.join(', ');
+    for (const name of names) nodes[name].broken.clear();
+    world.pass(2 * dayMs);
+    for (const _round of [1, 2]) for (const name of names) await renew(name, { obeyBackoff: false });
+    for (const name of names) {
+      for (const target of ['files', 'copies', 'reload'])
+        expect(nodes[name].has.get(target), `${name} ${target}: ${said}`).toBe(await current());
+      expect(nodes[name].reloads.at(-1), `${name}: ${said}`).toBe(await current());
+    }
+    expect(await status(), said).toMatchObject({ state: 'valid' });
+    for (const name of names) expect(await renew(name), said).toMatchObject({ result: 'unchanged' });
+  });
+});
