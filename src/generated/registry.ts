@@ -824,6 +824,19 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../deployers/ssh.ts')).default,
     },
+    "tencent-clb": {
+      id: "tencent-clb",
+      title: "Tencent Cloud CLB (Cloud Load Balancer)",
+      since: "0.1.0",
+      homepage: "https://cloud.tencent.com/product/clb",
+      options: [
+        {"name":"balancer","title":"One of `balancers`, of type tencent-clb","secret":false,"required":true},
+        {"name":"listenerPort","title":"Port of the HTTPS or TLS listener","secret":false,"required":false},
+        {"name":"names","title":"The domains of the listener that get the certificate, if not all that it covers","secret":false,"required":false},
+        {"name":"sslEndpoint","title":"Endpoint of SSL Certificate Service, if not that of the balancer’s site","secret":false,"required":false},
+      ],
+      load: async () => (await import('../deployers/tencent-clb.ts')).default,
+    },
   },
   store: {
     "file": {

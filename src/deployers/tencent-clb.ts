@@ -1,0 +1,231 @@
+import { onTarget, targetName } from '../clients/folders/target.ts';
+import { type ClbOptions, connectClb } from '../clients/tencent/clb.ts';
+import { certificateParams, refusalOfSlot, type Slot, slotsFor } from '../clients/tencent/clb-binding.ts';
+import { connectSsl, kindOf, type SslCertificate } from '../clients/tencent/ssl.ts';
+import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { stateOfPlaces } from '../core/lineage/places.ts';
+import type { Json } from '../core/text/json.ts';
+import { defineDeployer, endpoint, z } from '../define.ts';
+import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
+
+export default defineDeployer({
+  id: 'tencent-clb',
+  title: 'Tencent Cloud CLB (Cloud Load Balancer)',
+  homepage: 'https://cloud.tencent.com/product/clb',
+  apiDocs: 'https://cloud.tencent.com/document/api/214/30667',
+  since: '0.1.0',
+  balancer: 'tencent-clb',
+  options: z.strictObject({
+    balancer: z
+      .string()
+      .min(1)
+      .meta({ title: 'One of `balancers`, of type tencent-clb', examples: ['web'] }),
+    listenerPort: z.number().int().min(1).max(65_535).default(443).meta({ title: 'Port of the HTTPS or TLS listener' }),
+    names: z
+      .array(z.string().toLowerCase())
+      .optional()
+      .meta({
+        title: 'The domains of the listener that get the certificate, if not all that it covers',
+        examples: [['www.example.com']],
+      }),
+    sslEndpoint: endpoint('Endpoint of SSL Certificate Service, if not that of the balancer’s site'),
+  }),
+  notes: `Uploads the certificate to SSL Certificate Service once, and binds it to the listener. On a listener with SNI, each
+domain that the certificate covers gets it, as a place of its own; other domains keep theirs. On a listener without SNI, it
+replaces the listener's certificate only if it covers every name of that one. The check of clients' certificates stays as it
+is, and so does a second certificate with the other kind of key. certfleet never switches on SNI, and adds no domain.
+
+An old version is deleted only if SSL Certificate Service finds nothing that uses it. For that, grant the service role
+\`SSL_QCSLinkedRoleInReplaceLoadCertificate\` once in the console; without it, old versions stay, and \`sweep\` says so.
+Besides what the [balancer](balancers.md#tencent-clb) needs, the CAM user or role needs
+
+\`\`\`json
+{
+  "version": "2.0",
+  "statement": [
+    {
+      "effect": "allow",
+      "action": [
+        "ssl:CheckCertificateExist", "ssl:UploadCertificate", "ssl:DescribeCertificates", "ssl:DeleteCertificate",
+        "ssl:DescribeDeleteCertificatesTaskResult"
+      ],
+      "resource": ["*"]
+    },
+    {
+      "effect": "allow",
+      "action": ["clb:ModifyListener", "clb:ModifyDomainAttributes"],
+      "resource": ["qcs::clb:ap-guangzhou:uin/100000000001:clb/lb-1a2b3c4d"]
+    }
+  ]
+}
+\`\`\`
+
+Of the balancer's actions, this deployer needs only \`clb:DescribeListeners\` and \`clb:DescribeTaskStatus\`.`,
+  connect({ options, name, world, balancer, owner }): Deployer {
+    if (!balancer) throw fail('config/invalid', { file: name, problem: '`balancer` must name one of `balancers`' });
+    const clbOptions = balancer.options as ClbOptions;
+    const { loadBalancer } = clbOptions;
+    const target = targetName('tencent-clb', name);
+    const title = `the balancer "${options.balancer}" (tencent-clb)`;
+    const clb = connectClb({ options: clbOptions, title, name, world });
+    const site = options.sslEndpoint ?? siteOf(clbOptions.endpoint);
+    const ssl = connectSsl({ ...clb.shared, endpoint: site });
+    const at = `${loadBalancer}:${options.listenerPort}`;
+    /** The IDs of what this process uploaded, by fingerprint, and what never changes about a certificate, by its ID. */
+    const uploaded = new Map<string, string>();
+    const facts = new Map<string, SslCertificate>();
+    /** Why a place has not got its version, from the last try of this process. */
+    const refusals = new Map<string, string>();
+
+    const onClb = <T>(lineage: string, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
+      onTarget(target, lineage, signal, async () => {
+        try {
+          return await step();
+        } catch (error) {
+          throw withAdvice(error);
+        }
+      });
+
+    async function read(version: VersionBundle, signal: AbortSignal) {
+      const listener = await clb.listener(options.listenerPort, protocols, signal);
+      return { listener, slots: slotsFor(listener, namesOf(version), options.names) };
+    }
+
+    async function certificatesOf(slots: readonly Slot[], signal: AbortSignal): Promise<readonly SslCertificate[]> {
+      const ids = [...new Set(slots.flatMap(({ certificate }) => certificate?.ids ?? []))];
+      const unknown = ids.filter((id) => !facts.has(id));
+      for (const one of await ssl.certificates(unknown, signal)) facts.set(one.id, one);
+      return ids.flatMap((id) => facts.get(id) ?? []);
+    }
+
+    const isOurs = ({ mark, lineage }: SslCertificate, of: string): boolean => mark?.owner === owner && lineage === of;
+
+    /** Gives one slot the certificate. After a lost response, first looks whether it has it. */
+    async function bind(slot: Slot, { version, id, listener, known }: Binding, signal: AbortSignal): Promise<void> {
+      const isOlder = (one: SslCertificate) => isOurs(one, version.lineage);
+      const refused = refusalOfSlot(slot, namesOf(version), { known, isOlder });
+      if (refused !== undefined) throw new Error(`${slot.place} keeps its certificate: ${refused}`);
+      let now: Slot | undefined = slot;
+      await clb.untilKnown(async () => {
+        now ??= (await read(version, signal)).slots.find(({ place }) => place === slot.place);
+        if (!now || has(now, id)) return;
+        const certificate = certificateParams(now.certificate, { id, kind: kindOf(version.keyPem) }, known);
+        now = undefined; // a second try must not use what was read
+        const params = { ListenerId: listener, ...certificate };
+        if (slot.domains === undefined) await clb.change({ action: 'ModifyListener', params }, signal);
+        else
+          await clb.change(
+            { action: 'ModifyDomainAttributes', params: { ...params, Domain: slot.domains[0] } },
+            signal,
+          );
+      }, signal);
+    }
+
+    return {
+      type: 'tencent-clb',
+      scope: 'fleet',
+      resource: `tencent-clb ${loadBalancer}`,
+      uploads: `tencent-ssl ${new URL(site).host}`,
+      settleMs: 60_000,
+
+      look: (version, signal) =>
+        onClb(version.lineage, signal, async (): Promise<Look> => {
+          const { slots } = await read(version, signal);
+          const id = uploaded.get(version.facts.fingerprint) ?? (await ssl.existing(version, signal));
+          const lacking = slots.filter((slot) => id === undefined || !has(slot, id));
+          const known = await certificatesOf(lacking, signal);
+          const places = {
+            total: slots.length,
+            lacking: lacking.map(({ place, certificate }) => {
+              const own = known.some((one) => certificate?.ids.includes(one.id) && isOurs(one, version.lineage));
+              const reason = refusals.get(place) ?? (certificate ? 'it has another certificate' : 'it has none');
+              return { place, state: own ? ('stale' as const) : ('absent' as const), reason };
+            }),
+          };
+          const detail =
+            lacking.length === 0 ? `${at} serves it` : `${at} lacks it at ${lacking.length} of ${slots.length}`;
+          return { state: stateOfPlaces(places), detail, places };
+        }),
+
+      stage: (version, note, signal) =>
+        onClb(version.lineage, signal, async () => {
+          const receipt = { certificate: await ssl.upload(version, owner, signal) };
+          uploaded.set(version.facts.fingerprint, receipt.certificate);
+          await note(receipt);
+          return receipt;
+        }),
+
+      activate: (version, staged, _note, signal) =>
+        onClb(version.lineage, signal, async () => {
+          const id = uploadIn(staged);
+          if (id === undefined) throw new Error('it was not uploaded');
+          const { listener, slots } = await read(version, signal);
+          const lacking = slots.filter((slot) => !has(slot, id));
+          const known = await certificatesOf(lacking, signal);
+          const errors: unknown[] = [];
+          refusals.clear();
+          // One after the other, because each change is a task of the whole load balancer.
+          for (const slot of lacking)
+            await bind(slot, { version, id, listener: listener.id, known }, signal).catch((error: unknown) => {
+              signal.throwIfAborted();
+              errors.push(error);
+              refusals.set(slot.place, reasonOf(error));
+            });
+          if (errors.length > 0 && errors.length === lacking.length) throw errors[0];
+        }),
+
+      retire: (old, receipt, signal) => {
+        const id = uploadIn(receipt);
+        // A version without a receipt is the previous one, which the engine may go back to.
+        if (id === undefined) return Promise.resolve();
+        return onClb(old.lineage, signal, async () => {
+          const [one] = await ssl.certificates([id], signal);
+          // Someone else had uploaded the very same certificate before.
+          if (one?.mark?.owner !== owner) return;
+          const reason = await ssl.remove(id, signal);
+          if (reason !== undefined) throw new Error(`the certificate ${id} stays: ${reason}`);
+        });
+      },
+
+      owned: async (signal) =>
+        (await ssl.marked(signal)).map((one) => ({ kind: 'certificate', name: one.name, id: one.id })),
+
+      async removeOwned({ id }, signal) {
+        await ssl.remove(id, signal);
+      },
+    };
+  },
+});
+
+interface Binding {
+  readonly version: VersionBundle;
+  /** The ID of the uploaded version. */
+  readonly id: string;
+  readonly listener: string;
+  /** The certificates that the slots have. */
+  readonly known: readonly SslCertificate[];
+}
+
+/** The listeners that have certificates. */
+const protocols = ['HTTPS', 'TCP_SSL', 'QUIC'] as const;
+
+const namesOf = ({ facts }: VersionBundle): readonly string[] => facts.identifiers.map(({ value }) => value);
+const has = ({ certificate }: Slot, id: string): boolean => certificate?.ids.includes(id) === true;
+
+/** The Chinese and the international site have separate accounts. */
+const siteOf = (clbEndpoint: string | undefined): string =>
+  clbEndpoint === undefined || new URL(clbEndpoint).hostname.endsWith('.tencentcloudapi.com')
+    ? (clbEndpoint ?? 'https://clb.tencentcloudapi.com').replace('//clb.', '//ssl.')
+    : clbEndpoint;
+
+const uploadIn = (receipt: Json | undefined): string | undefined => {
+  const id = (receipt as { readonly certificate?: unknown } | null | undefined)?.certificate;
+  return typeof id === 'string' ? id : undefined;
+};
+
+/** Adds advice to a refusal's message, because a deployer's error has no other place for it. */
+function withAdvice(error: unknown): unknown {
+  if (!isFailure(error, 'balancer/refused')) return error;
+  const advice = error.hint.replace(/^Nothing was changed\. /, '');
+  return new Error(`${error.message}. ${advice}`, { cause: error });
+}
