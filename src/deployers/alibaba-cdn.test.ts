@@ -2,6 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { DomainOptions } from '../../test/support/alibaba-cdn/options.ts';
 import { type AlibabaCdnOptions, createAlibabaCdn } from '../../test/support/alibaba-cdn.ts';
+import { seeded } from '../../test/support/seeded.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
@@ -185,6 +186,24 @@ describe('alibaba-cdn', () => {
     const one = version();
     await deploy(deployer, one);
     expect(served('www.example.com')).toBe(one.facts.fingerprint);
+  });
+
+  it('uploads once and sets each domain once while every fifth answer is lost', async () => {
+    const chance = seeded('lost answers of a CDN');
+    const domains = Array.from({ length: 20 }, (_, at) => on(`d${at}.example.com`));
+    const { cloud, connect, changes, names, served } = bench(domains);
+    cloud.api.fault({ kind: 'lost' }, { times: Number.POSITIVE_INFINITY, on: () => chance() < 0.2 });
+    for (let turn = 1; turn <= 5; turn += 1) {
+      const one = version();
+      // As the engine does: each pass looks first, and delivers only if something lacks it.
+      for (let pass = 0; pass < 20; pass += 1) {
+        const deployer = connect();
+        if ((await look(deployer, one).catch(() => undefined))?.state === 'current') break;
+        await deploy(deployer, one).catch(() => undefined);
+      }
+      for (const { name } of domains) expect(served(name)).toBe(one.facts.fingerprint);
+      expect([names().size, changes()]).toEqual([1 + turn, turn * 21]);
+    }
   });
 
   it('says which right is missing', async () => {
