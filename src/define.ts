@@ -280,6 +280,8 @@ export interface DeployerContext<Options> extends AdapterContext<Options> {
   readonly owner: string;
   /** The balancer that the deployer names, if its definition says that it needs one. */
   readonly balancer?: NamedBalancer | undefined;
+  /** For a deployer that writes PKCS#12 files. */
+  readonly pki?: Pick<Pki, 'pkcs12'> | undefined;
 }
 
 /** A solver may also store tokens, where other processes see them. */

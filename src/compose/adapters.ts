@@ -22,6 +22,7 @@ import type { Http } from '../ports/http.ts';
 import type { ExternalAccount as PortExternalAccount } from '../ports/issuer.ts';
 import type { Solver } from '../ports/solver.ts';
 import type { World } from '../ports/world.ts';
+import { pki } from '../x509/pki.ts';
 import { type ConnectContext, secretsFrom, unknownType } from './context.ts';
 import { digestOf } from './digest.ts';
 import type { Prepared } from './pool.ts';
@@ -133,6 +134,7 @@ export async function prepareDeployer(
       world,
       folder: store.deployed && join(store.deployed, node),
       owner: ownerOf(storeId()),
+      pki,
       balancer: named && ({ options: named.options } satisfies NamedBalancer),
     }),
   }));

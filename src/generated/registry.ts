@@ -769,6 +769,8 @@ export const registry: Registry = {
         {"name":"certbotName","title":"With `layout: certbot`: certbot’s name of the certificate, if it has another","secret":false,"required":false},
         {"name":"mode","title":"Mode of the private key; certificates are 0644","secret":false,"required":false},
         {"name":"haproxyBundle","title":"Also write haproxy.pem: chain and key in one file, with the key’s mode","secret":false,"required":false},
+        {"name":"pkcs12","title":"Also write keystore.p12, with the key’s mode: with AES-256, or as programs from before 2020 need it","secret":false,"required":false},
+        {"name":"pkcs12Password","title":"The password of keystore.p12, of ASCII characters","secret":true,"required":false},
       ],
       load: async () => (await import('../deployers/files.ts')).default,
     },

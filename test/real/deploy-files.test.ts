@@ -1,11 +1,16 @@
-import { lstat, mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { chmod, lstat, mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { Secret } from '../../src/core/errors/secret.ts';
 import files from '../../src/deployers/files.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
+import { pki } from '../../src/x509/pki.ts';
 import { createDeployWorld, findKeyFiles } from '../support/deploy-world.ts';
-import { temporaryFolder } from '../support/service.ts';
+import { findProgram, temporaryFolder } from '../support/service.ts';
 import { createVersionMaker, fingerprintOfFile, type VersionMaker } from '../support/versions.ts';
 import { stopAllAfterwards } from '../support/vitest.ts';
 
@@ -19,10 +24,117 @@ beforeAll(async () => {
 const signal = new AbortController().signal;
 const note = async () => {};
 const open = (options: Record<string, unknown>, made = createDeployWorld()) =>
-  files.connect({ options: files.options.parse(options), owner: '0123456789ab', name: 'disk', world: made.world });
+  files.connect({
+    ...{ options: files.options.parse(options), owner: '0123456789ab', name: 'disk', world: made.world, pki },
+  });
 const make = (lineage = 'www') => versions.make(lineage, [`${lineage}.example.test`]);
 const deploy = async (deployer: Deployer, version: Awaited<ReturnType<typeof make>>) =>
   deployer.activate(version, await deployer.stage(version, note, signal), note, signal);
+
+const execute = promisify(execFile);
+const password = 'correct horse';
+const withKeystore = { pkcs12: 'modern', pkcs12Password: new Secret(password) };
+
+// With a keystore, whose bytes are others each time.
+deployerContract(test, async () => {
+  const path = await temporaryFolder('deploy');
+  const made = createDeployWorld();
+  return {
+    connect: () => open({ path, ...withKeystore }, made),
+    version: () => make(),
+    inUse: () => fingerprintOfFile(join(path, 'live/www/fullchain.pem')).catch(() => undefined),
+    async keyFiles() {
+      const stores = (await readdir(path, { recursive: true })).filter((name) => name.endsWith('.p12'));
+      const modes = stores.map(async (name) => {
+        return { path: join(path, name), mode: (await stat(join(path, name))).mode & 0o7777 };
+      });
+      return [...(await findKeyFiles(path)), ...(await Promise.all(modes))];
+    },
+    async breakActivation() {
+      made.interfere = (call) => {
+        if (call === 'replaceLink') throw Object.assign(new Error('EROFS'), { code: 'EROFS' });
+      };
+      return async () => {
+        made.interfere = () => {};
+      };
+    },
+    logged: () => made.lines,
+    stop: () => rm(path, { recursive: true, force: true }),
+  };
+});
+
+describe('a keystore', () => {
+  test.each([
+    ['modern', /PBES2, PBKDF2, AES-256-CBC/, []],
+    ['legacy', /pbeWithSHA1And3-KeyTripleDES-CBC/, ['-legacy']],
+  ])('OpenSSL and Java read the %s form', async (pkcs12, info, flags) => {
+    const path = await temporaryFolder('deploy');
+    const version = await make();
+    await deploy(open({ path, ...withKeystore, pkcs12 }), version);
+    const file = join(path, 'live/www/keystore.p12');
+    const read = ['pkcs12', '-in', file, '-passin', `pass:${password}`, '-nodes', '-info', ...flags];
+    const { stdout, stderr } = await execute('openssl', read);
+    expect(stderr).toMatch(info);
+    const leaf = new X509Certificate(version.certPem);
+    expect(new X509Certificate(stdout.slice(stdout.indexOf('-----BEGIN CERT'))).fingerprint).toBe(leaf.fingerprint);
+    expect(leaf.checkPrivateKey(createPrivateKey(stdout.slice(stdout.indexOf('-----BEGIN PRIVATE'))))).toBe(true);
+    if (findProgram('keytool') === undefined) return;
+    const java = await execute('keytool', ['-list', '-v', '-keystore', file, '-storepass', password]);
+    expect(java.stdout).toContain('Alias name: www');
+    expect(java.stdout).toContain('Certificate chain length: 2');
+  });
+
+  test('a look and another delivery leave it alone; what is missing or changed is stale and made again', async () => {
+    const path = await temporaryFolder('deploy');
+    const version = await make();
+    const file = join(path, 'live/www/keystore.p12');
+    const deployer = open({ path, ...withKeystore });
+    // An installation that had only the PEM files.
+    await deploy(open({ path }), version);
+    expect((await deployer.look(version, signal)).detail).toMatch(
+      /keystore\.p12 is missing, or is not of this version/,
+    );
+    await deploy(deployer, version);
+    const first = await readFile(file);
+    expect((await open({ path, ...withKeystore }).look(version, signal)).state).toBe('current');
+    await deploy(open({ path, ...withKeystore }), version);
+    expect(await readFile(file)).toEqual(first);
+    const damages: readonly (() => Promise<unknown>)[] = [
+      () => rm(file),
+      () => writeFile(file, 'theirs'),
+      () => rm(`${file}.seal`),
+      () => chmod(file, 0o644),
+    ];
+    expect(await deployer.has?.(version, signal)).toBe(true);
+    for (const [at, damage] of damages.entries()) {
+      await damage();
+      // A glance sees what is missing or has another mode, without reading it.
+      if (at % 3 === 0) expect(await deployer.has?.(version, signal)).toBe(false);
+      const looked = await deployer.look(version, signal);
+      expect([looked.state, looked.detail]).toEqual(['stale', expect.stringContaining('keystore.p12')]);
+      await deploy(deployer, version);
+      expect((await deployer.look(version, signal)).state).toBe('current');
+    }
+    const other = open({ path, ...withKeystore, pkcs12Password: new Secret('another') });
+    expect((await other.look(version, signal)).state).toBe('stale');
+    await deploy(other, version);
+    await execute('openssl', ['pkcs12', '-in', file, '-passin', 'pass:another', '-noout']);
+    const [second, third] = [await make(), await make()];
+    for (const young of [second, third]) await deploy(other, young);
+    await other.retire?.(second, undefined, signal);
+    expect((await readdir(join(path, 'archive/www'))).sort()).toEqual([second.id, third.id].sort());
+  });
+
+  test('what it cannot be made with is refused', async () => {
+    const path = await temporaryFolder('deploy');
+    for (const [more, words] of [
+      [{ layout: 'certbot' }, 'layout: certbot'],
+      [{ pkcs12Password: undefined }, 'needs `pkcs12Password`'],
+      [{ pkcs12Password: new Secret('密码') }, 'a character outside ASCII'],
+    ] as const)
+      expect(() => open({ path, ...withKeystore, ...more })).toThrow(words);
+  });
+});
 
 deployerContract(test, async () => {
   const path = await temporaryFolder('deploy');

@@ -3,11 +3,12 @@ import { fail } from '../../core/errors/errors.ts';
 import { present } from '../../core/text/present.ts';
 import type { Look, VersionBundle, VersionRef } from '../../ports/deployer.ts';
 import type { FileAttributes, FileStat, Files, FilesWithin, FolderEntry, FolderGuard } from '../../ports/files.ts';
+import { type Keystore, keystoreName } from './keystore.ts';
 
 /**
  * certbot's folders, as servers and scripts know them:
  *
- *     <root>/archive/<name>/<version id>/{cert,chain,fullchain,privkey}.pem   (and haproxy.pem if asked for)
+ *     <root>/archive/<name>/<version id>/{cert,chain,fullchain,privkey}.pem   (and haproxy.pem, keystore.p12 if asked for)
  *     <root>/live/<name> → ../archive/<name>/<version id>
  *
  * Unlike certbot's, `live/<name>` is itself the symlink: one rename changes key and chain together, so a kill at any
@@ -68,6 +69,8 @@ export interface LiveFolderOptions {
   readonly group?: string;
   /** Whether to write haproxy.pem, too: fullchain and key in one file. */
   readonly haproxyBundle?: boolean;
+  /** Also writes a PKCS#12 file, with the key's mode. */
+  readonly keystore?: Keystore;
 }
 
 export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
@@ -124,6 +127,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
     return found;
   };
   const contents = async (version: VersionBundle) => contentsOf(version, options, await ownership());
+  const closed = async () => ({ mode: options.keyMode ?? 0o600, ...(await ownership()) });
 
   async function within<T>(lineage: string, work: (inside: LiveFilesWithin) => Promise<T>): Promise<T> {
     const { uid } = await ownership();
@@ -154,10 +158,17 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
         const { id, foreign } = await readLive(inside, version.lineage);
         if (foreign) return { state: 'absent', detail: foreign };
         if (id === undefined) return { state: 'absent', detail: `${live(version.lineage)} does not exist` };
-        for (const file of await contents(version)) {
-          const difference = await compare(inside, join(archive(version.lineage), id, file.name), file);
-          if (difference) return { state: 'stale', detail: `${join(live(version.lineage), file.name)} ${difference}` };
+        const stale = (name: string, difference: string): Look => {
+          return { state: 'stale', detail: `${join(live(version.lineage), name)} ${difference}` };
+        };
+        const folder = join(archive(version.lineage), id);
+        const keystore = await options.keystore?.find((name) => inside.read(join(folder, name)), version);
+        for (const file of [...(await contents(version)), ...(keystore?.(await closed()) ?? [])]) {
+          const difference = await compare(inside, join(folder, file.name), file);
+          if (difference) return stale(file.name, difference);
         }
+        if (options.keystore && !keystore)
+          return stale(keystoreName, 'is missing, or is not of this version with this password');
         return { state: 'current', detail: live(version.lineage) };
       }),
 
@@ -173,7 +184,10 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
           );
         const folder = join(archive(version.lineage), version.id);
         await inside.makeFolders(join(root, 'live'), 0o755);
-        const wanted = await contents(version);
+        const { keystore } = options;
+        const found = await keystore?.find((name) => inside.read(join(folder, name)), version);
+        const stored = found ?? (await keystore?.make(version));
+        const wanted = [...(await contents(version)), ...(stored?.(await closed()) ?? [])];
         if (await inside.createFolder(folder, 0o755, wanted)) return;
         for (const file of wanted) {
           const path = join(folder, file.name);
@@ -231,7 +245,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
 const isName = (id: unknown): id is string => typeof id === 'string' && /^[^./][^/]*$/.test(id);
 
 // Includes the temporary files of lib/files/files.ts, which a killed process may leave behind.
-const ours = /^((cert|chain|fullchain|privkey|haproxy)\.pem|\.certfleet-.*\.tmp)$/;
+const ours = /^((cert|chain|fullchain|privkey|haproxy)\.pem|keystore\.p12(\.seal)?|\.certfleet-.*\.tmp)$/;
 
 /** Returns the files that contain the private key. */
 function keyFilesOf(
@@ -239,8 +253,8 @@ function keyFilesOf(
   owner: Omit<FileAttributes, 'mode'>,
 ): readonly Pick<FolderEntry, 'name' | 'attributes'>[] {
   const attributes = { mode: options.keyMode ?? 0o600, ...owner };
-  const names = options.haproxyBundle ? ['privkey.pem', 'haproxy.pem'] : ['privkey.pem'];
-  return names.map((name) => ({ name, attributes }));
+  const more = [options.haproxyBundle ? 'haproxy.pem' : [], options.keystore ? keystoreName : []].flat();
+  return ['privkey.pem', ...more].map((name) => ({ name, attributes }));
 }
 
 function contentsOf(
