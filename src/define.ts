@@ -400,6 +400,8 @@ export interface RuleSolverSettings {
   readonly listen: string;
   readonly fallback: string | undefined;
   readonly keep: boolean;
+  readonly byHand: boolean;
+  readonly healthCheck: string;
   readonly timeoutMs: number;
 }
 

@@ -116,6 +116,24 @@ describe('alibaba-clb', () => {
     expect(takeSnapshot(clb.cloud)).toEqual(before);
   });
 
+  it('says whether a server is healthy, whatever leads to it, unless it may not look', async () => {
+    const clb = testClb();
+    const balancer = connect(clb);
+    const look = () => balancer.health!(node, signal);
+    expect(await look()).toBeUndefined();
+    clb.setHealth([{ serverId: 'i-node1', port: 30_080, status: 'abnormal' }]);
+    expect(await look()).toMatchObject({
+      ready: false,
+      reason: 'no healthy backend: health check of i-node1:30080 fails',
+    });
+    clb.setHealth([{ serverId: 'i-node1', port: 30_080, status: 'unavailable' }]);
+    expect(await look()).toMatchObject({ ready: false, reason: expect.stringContaining('has not been made yet') });
+    clb.setHealth([{ serverId: 'i-node1', port: 30_080, status: 'normal' }]);
+    expect(await look()).toEqual({ ready: true });
+    clb.refuse('DescribeHealthStatus', 'Forbidden.RAM');
+    expect(await look()).toBeUndefined();
+  });
+
   it('reads the rules once for inspect and the apply that follows, so that an order takes 10 calls and its polls', async () => {
     const clb = testClb();
     const balancer = connect(clb);

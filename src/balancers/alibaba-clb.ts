@@ -13,7 +13,7 @@ import {
   serverIn,
   shown,
 } from '../clients/alibaba/clb-rules.ts';
-import { isRefusal, readString } from '../clients/http/json-api.ts';
+import { isRefusal, readString, refusalOf } from '../clients/http/json-api.ts';
 import { fail, isFailure } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Fields, Json } from '../core/text/json.ts';
@@ -235,6 +235,26 @@ goes on the HTTPS listener, since CAs follow redirects.`,
         if (typeof health === 'object') return health;
         if (sinceMs >= 0 && sinceMs < undecidedMs[health]) return unchecked(wanted, mine);
         return missingRule(wanted, await readRules(clb, loadBalancer, listener, signal)) ?? { ready: true };
+      },
+
+      async health(backend, signal) {
+        let servers: readonly Health[] | 'unchecked';
+        try {
+          servers = await readHealth(clb, loadBalancer, await listenerOf(signal), signal);
+        } catch (error) {
+          if (/^(Forbidden|NoPermission)/.test(refusalOf(error)?.code ?? '')) return undefined;
+          throw error;
+        }
+        if (servers === 'unchecked') return undefined;
+        const listed = servers.filter((there) => isAt(backend, there));
+        if (listed.length === 0) return undefined;
+        if (listed.some(({ health }) => health === 'normal')) return { ready: true };
+        const state = listed.some(({ health }) => health === 'abnormal') ? 'fails' : 'has not been made yet';
+        return {
+          ready: false,
+          reason: `no healthy backend: health check of ${nameOf(backend)} ${state}`,
+          retryAfterMs,
+        };
       },
 
       rights: async (signal) => rightsOf(clb, balancerTries(loadBalancer, await listenerOf(signal)), signal),

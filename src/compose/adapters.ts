@@ -190,19 +190,20 @@ export async function prepareForwardRule(
   const definition = await adapterEntry(registry, 'solver', type)?.load();
   if (definition?.through !== 'balancer') throw unknownType('solver', type);
   const { createResponder } = await import('../responder/responder.ts');
-  const { listen, fallback, keep, timeoutMs } = definition.read(definition.options.parse(options));
+  const { listen, fallback, keep, byHand, healthCheck, timeoutMs } = definition.read(definition.options.parse(options));
   const balancer = await balancerOf(context, balancerIn(solver));
   return {
     resolved: balancer,
     connectIn: (world) => ({
       balancer: balancer.connectIn(world),
       name: balancer.name,
-      responder: context.responders.responder({ listen, fallback }, createResponder),
+      responder: context.responders.responder({ listen, fallback, healthCheck }, createResponder),
       locks: context.locks,
       owner: ownerOf(context.storeId()),
       clock: world.clock,
       random: world.random,
       keep,
+      byHand,
       timeoutMs,
     }),
   };

@@ -518,6 +518,8 @@ export const registry: Registry = {
         {"name":"listen","title":"Address and port where the responder listens for the balancer","secret":false,"required":false},
         {"name":"fallback","title":"Where to pass on requests for tokens of other ACME clients behind the same balancer","secret":false,"required":false},
         {"name":"keep","title":"Leave the rule in place when the order is done, so that later orders need no call to the balancer","secret":false,"required":false},
+        {"name":"byHand","title":"A person has made the rule and its group: change nothing at the balancer, and wait for its health check","secret":false,"required":false},
+        {"name":"healthCheck","title":"The path that the health check of a rule made by hand asks","secret":false,"required":false},
         {"name":"timeout","title":"How long to wait until the rule works: the balancer’s own health check and its public answer","secret":false,"required":false},
       ],
       load: async () => (await import('../solvers/http01-forward-rule.ts')).default,

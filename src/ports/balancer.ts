@@ -42,6 +42,11 @@ export interface Balancer {
   apply(wanted: WantedRules, known: Json | undefined, signal: AbortSignal): Promise<Json>;
   /** Reports whether the wanted rules are in effect and the backends healthy, in the balancer's own words. */
   state(wanted: WantedRules, receipt: Json, signal: AbortSignal): Promise<Readiness>;
+  /**
+   * Reports whether this backend is healthy, whatever rule leads to it, in the balancer's own words; returns at once.
+   * Undefined if the credentials do not allow to see it, or if nothing checks it.
+   */
+  health?(backend: Backend, signal: AbortSignal): Promise<Readiness | undefined>;
   /** Returns what the credentials allow, as far as calls show it that change nothing, for `doctor`. */
   rights?(signal: AbortSignal): Promise<readonly Right[]>;
   /** Returns everything that carries certfleet's mark, of any owner, for `sweep --lost`: rules before their groups. */

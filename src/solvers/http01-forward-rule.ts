@@ -1,3 +1,4 @@
+import { usualCheckPath } from '../core/ca/challenge-path.ts';
 import { parseHostPort } from '../core/names/host-port.ts';
 import { parseListenAddress } from '../core/names/listen-address.ts';
 import { defineRuleSolver, duration, z } from '../define.ts';
@@ -31,6 +32,14 @@ const options = z.strictObject({
   keep: z.boolean().default(false).meta({
     title: 'Leave the rule in place when the order is done, so that later orders need no call to the balancer',
   }),
+  byHand: z.boolean().default(false).meta({
+    title: 'A person has made the rule and its group: change nothing at the balancer, and wait for its health check',
+  }),
+  healthCheck: z
+    .string()
+    .regex(/^\/[!-"$->@-~]*$/, { error: 'expected a path without a query, like / or /healthz' })
+    .default(usualCheckPath)
+    .meta({ title: 'The path that the health check of a rule made by hand asks', examples: ['/', '/healthz'] }),
   timeout: duration(
     'How long to wait until the rule works: the balancer’s own health check and its public answer',
   ).prefault('10m'),
@@ -44,9 +53,10 @@ export default defineRuleSolver({
   answers: ['http-01'],
   notes:
     'Adds a rule to the balancer that sends the challenges of the names to this node, waits until it works, and ' +
-    'removes it when the order is done. `certfleet providers` lists the load balancers.',
+    'removes it when the order is done. With `byHand`, the rule is yours: certfleet only reads the health of this node, if ' +
+    'the credentials allow it, and else waits until the public path answers. `certfleet providers` lists the load balancers.',
   options,
-  engineTraits: ({ keep }) => ({ rule: keep === true ? 'kept' : 'removed' }),
+  engineTraits: ({ keep, byHand }) => (byHand === true ? {} : { rule: keep === true ? 'kept' : 'removed' }),
 
   // A CA connects to port 80, and an address translation in front of the balancer may lead elsewhere.
   doubts({ name, settings, uses = [] }, { http01Port }) {
@@ -67,7 +77,7 @@ export default defineRuleSolver({
     ];
   },
 
-  read({ listen, fallback, keep, timeout }) {
-    return { listen, fallback, keep, timeoutMs: timeout };
+  read({ listen, fallback, keep, byHand, healthCheck, timeout }) {
+    return { listen, fallback, keep, byHand, healthCheck, timeoutMs: timeout };
   },
 });

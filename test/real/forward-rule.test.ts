@@ -60,16 +60,21 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
     expect(callsOf(cluster)).toBeLessThanOrEqual(16);
   });
 
+  const reader = {
+    ...{ id: 'LTAIreader', secret: 'reader-secret' },
+    policy: [{ Effect: 'Allow', Action: 'slb:Describe*', Resource: '*' }],
+  } as const;
+
   it('a rule and a group made by hand work: the responder answers the health check, and is waited for', async () => {
-    const cluster = await clusterOfTest({ byHand: true, checkPath: '/', clb: { secondMs: 500 } });
+    const cluster = await clusterOfTest({
+      byHand: true,
+      checkPath: '/',
+      clb: { secondMs: 500, keys: [accessKey, reader] },
+    });
     const before = cluster.clb.snapshot();
     const solver = { type: 'http01-responder', balancer: undefined };
-    const { run } = await home(cluster, { solver });
-    const issued = await run(['issue']);
-    succeeded(issued);
-    expect(cluster.clb.snapshot()).toEqual(before);
-    expect(callsOf(cluster)).toBe(0);
-
+    const balancer = { accessKeyId: reader.id, accessKeySecret: reader.secret };
+    // First those that the health check does not find, because a healthy server stays so for a while.
     const wrong = await home(cluster, { solver: { ...solver, healthCheck: '/elsewhere', timeout: '1s' } });
     const failed = await wrong.run(['issue']);
     expect(failed.status).toBe(3);
@@ -78,6 +83,21 @@ describeWith(['pebble', ...bindPrograms], 'three nodes behind Alibaba’s load b
     expect(said).toMatch(
       /Let the health check of the load balancer ask GET or HEAD \/elsewhere on the port \d+ of the node/,
     );
+    const sick = await home(cluster, { solver: { byHand: true, healthCheck: '/elsewhere', timeout: '5s' }, balancer });
+    const unready = await sick.run(['issue']);
+    expect(unready.status).toBe(5);
+    expect(stderrOf(unready).replaceAll(/\s+/g, ' ')).toContain('no healthy backend: health check of i-node1');
+
+    const calls = callsOf(cluster);
+    succeeded(await (await home(cluster, { solver })).run(['issue']));
+    expect(callsOf(cluster)).toBe(calls);
+    const asking = await home(cluster, { solver: { byHand: true }, balancer });
+    succeeded(await asking.run(['issue']));
+    const drawn = await asking.run(['doctor', 'abc']);
+    expect(drawn.stdout).toMatch(/✓ health .*\n.*✓ answer/);
+    expect(drawn.status).toBe(0);
+    expect(Object.keys(cluster.clb.calls()).filter((action) => !action.startsWith('Describe'))).toEqual([]);
+    expect(cluster.clb.snapshot()).toEqual(before);
   });
 
   const clusters = [

@@ -37,6 +37,8 @@ export interface ForwardRuleOptions {
   readonly random: Random;
   /** Leave the rules in place. */
   readonly keep: boolean;
+  /** A person has made the rule. */
+  readonly byHand?: boolean;
   readonly timeoutMs: number;
 }
 
@@ -48,6 +50,36 @@ export interface ForwardRuleOptions {
  * `rule-keeper.ts` makes the changes.
  */
 export function createForwardRule(options: ForwardRuleOptions): Solver {
+  const solver = createRuleSolver(options);
+  return options.byHand ? withRuleByHand(solver, options) : solver;
+}
+
+/** Returns the solver for a rule that a person has made: it changes nothing at the balancer. */
+function withRuleByHand(solver: Solver, { balancer, name, responder, timeoutMs }: ForwardRuleOptions): Solver {
+  if (balancer.mode === 'fixed-response')
+    throw fail('config/invalid', { file: name, problem: '`byHand` needs a balancer that leads to a responder' });
+  /** Asks the balancer, which may not be allowed, and may have no check. */
+  const healthAt = async (signal: AbortSignal): Promise<Readiness> => {
+    const backend = await balancer.backend?.(signal);
+    return (backend && (await balancer.health?.(backend, signal))) ?? { ready: true };
+  };
+  return {
+    ...solver,
+    noticedMs: timeoutMs,
+    prepare: async (_lineage, _identifiers, signal) => ({ probe: await responder.probe(signal), ready: healthAt }),
+    withdraw: async () => {},
+    forget: async () => {},
+    async describePath(identifier, signal, account) {
+      const path = await solver.describePath!(identifier, signal, account);
+      const probe = await responder.probe(signal);
+      // An order adds no rule and no group.
+      const hops = path.hops.filter(({ at }) => at !== 'rule' && at !== 'group');
+      return { ...path, hops, probe, healthy: healthAt, noticedMs: timeoutMs };
+    },
+  };
+}
+
+function createRuleSolver(options: ForwardRuleOptions): Solver {
   const { balancer, responder, locks, owner, clock, random } = options;
   const { mode } = balancer;
   const newId = () => Buffer.from(random.bytes(6)).toString('hex');
@@ -127,6 +159,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
   let known: readonly Right[] | undefined;
   /** Asked once for all names. */
   const rights = async (signal: AbortSignal) => {
+    if (options.byHand) return undefined;
     known ??= balancer.rights && (await asking('', () => balancer.rights!(signal), signal));
     return known;
   };
