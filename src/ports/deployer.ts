@@ -74,7 +74,7 @@ export interface Deployer {
   admit?(version: VersionBundle, signal: AbortSignal): Promise<void>;
   /**
    * Makes it the version in use. Where there are many places, it tries each one that lacks the version and is not
-   * `changing`, and fails only if none could be tried: the next `look` says what each place refused.
+   * `changing`, and fails only if each of these refuses: the next `look` says why one does.
    */
   activate(version: VersionBundle, staged: Json, note: Note, signal: AbortSignal): Promise<void>;
   /**
