@@ -120,11 +120,11 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
 }
 
 /**
- * URLs of orders and authorizations contain random ids, so use only the first segment of the path. A call of Alibaba's API
- * has its name in a header.
+ * URLs of orders and authorizations contain random ids, so use only the first segment of the path. A call of Alibaba's
+ * or Tencent's API has its name in a header.
  */
 const whatOf = ({ url, headers }: HttpRequest): string =>
-  headers?.['x-acs-action'] ?? new URL(url).pathname.split('/')[1] ?? '';
+  headers?.['x-acs-action'] ?? headers?.['x-tc-action'] ?? new URL(url).pathname.split('/')[1] ?? '';
 
 /** A path without the parts that differ from run to run: temporary roots, hashes, revisions, ids and tokens. */
 export function nameOf(path: string, folders: Readonly<Record<string, string>>): string {
