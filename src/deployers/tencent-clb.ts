@@ -11,6 +11,7 @@ import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 export default defineDeployer({
   id: 'tencent-clb',
   title: 'Tencent Cloud CLB (Cloud Load Balancer)',
+  names: ['腾讯云'],
   homepage: 'https://cloud.tencent.com/product/clb',
   apiDocs: 'https://cloud.tencent.com/document/api/214/30667',
   since: '0.1.0',
