@@ -60,7 +60,7 @@ export async function renew(rig: Rig): Promise<void> {
     ours: walls('most'),
     peer: `without ${walls('bare')}`,
     ratio: wall('most') / wall('bare'),
-    bound: { atMost: 2 },
+    bound: { atMost: 2.5 },
   });
   const peak = (name: keyof typeof costs) => medianOf(costs[name], 'peakMib');
   const eachKib = ((peak('most') - peak('few')) / (most - few)) * 1024;

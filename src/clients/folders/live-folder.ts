@@ -145,7 +145,8 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
   return {
     has: ({ lineage, id }) =>
       within(lineage, async (inside) => {
-        if ((await readLive(inside, lineage)).id !== id) return false;
+        if (lineage.startsWith('.') || (await inside.readLink(live(lineage))) !== `../archive/${lineage}/${id}`)
+          return false;
         for (const { name, attributes } of keyFilesOf(options, await ownership())) {
           const stat = await inside.stat(join(archive(lineage), id, name));
           if (stat?.kind !== 'file' || differenceOf(stat, attributes, inside.uid) !== undefined) return false;

@@ -5,7 +5,6 @@ import type { Deployment, Lineage, Version } from '../../core/lineage/lineage.ts
 import { revocationOf } from '../../core/lineage/revocation.ts';
 import { lacksOf } from '../../core/node/node-status.ts';
 import { afterRun, isPaused, type Lack, lackAfter, type ReplicaDocument } from '../../core/node/replica.ts';
-import { canonical } from '../../core/spec/same-spec.ts';
 import type { NamedAdapter, StoredSpec } from '../../core/spec/spec.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
@@ -98,7 +97,7 @@ export function createThisNode(
   async function deployerOf(spec: StoredSpec, target: NamedAdapter, signal: AbortSignal): Promise<Deployer> {
     const { own } = await begin(signal);
     if (own.has(spec.name)) return engine.connect.deployer(spec, target.name);
-    const key = canonical(target);
+    const key = JSON.stringify(target);
     const known = deployers.get(key) ?? engine.connect.deployer(spec, target.name);
     deployers.set(key, known);
     return known;
