@@ -39,12 +39,14 @@ async function createTargets(names: readonly string[], to: readonly string[]) {
   const reloads: { readonly target: string; readonly certificates: readonly string[]; readonly atMs: number }[] = [];
   const bad = new Set<string>();
   const broken = new Set<string>();
+  const hung = new Set<string>();
   let pid = 0;
 
   const place = (target: string, lineage: string) => `${target} ${lineage}`;
   function deployerOf(target: string, die: (at: Death['at'], moment: Moment) => Promise<void>): Deployer {
     async function reload(versions: readonly VersionRef[]) {
       await die('reload', 'before');
+      if (hung.has(target)) await new Promise(() => {});
       const before = versions.map(({ lineage }) => loaded.get(place(target, lineage)));
       for (const { lineage, id } of versions) loaded.set(place(target, lineage), id);
       const certificates = versions.map(({ lineage }) => lineage);
@@ -143,7 +145,7 @@ async function createTargets(names: readonly string[], to: readonly string[]) {
   const times = () => to.map((target) => reloads.filter((one) => one.target === target).length);
   /** The version of a certificate that a target serves. */
   const served = (target: string, name: string) => bundles.get(loaded.get(place(target, name)) ?? '');
-  return { world, reloads, bad, broken, pass, wrong, times, served };
+  return { world, reloads, bad, broken, hung, pass, wrong, times, served };
 }
 
 const certificates = (count: number) => Array.from({ length: count }, (_, at) => `c${at}`);
@@ -217,6 +219,23 @@ it('a slow order holds up the reload of the others for 20 s, and gets one of its
   await pass({}, { solver: slow });
   expect(reloads.map((one) => one.certificates.length)).toEqual([5, 1]);
   expect((reloads[0]?.atMs ?? Number.NaN) - presentedMs).toBeLessThan(30_000);
+  expect(await wrong()).toEqual([]);
+});
+
+it('a reload that hangs is waited for once, and the next pass makes it', async () => {
+  const names = certificates(5);
+  const { world, hung, pass, wrong, times } = await createTargets(names, ['node']);
+  hung.add('node');
+  const beganMs = world.clock.monotonicMs();
+  const outcomes = await pass();
+  expect(outcomes).toMatchObject(names.map(() => ({ result: 'pending', error: { code: 'deploy/too-slow' } })));
+  expect(world.clock.monotonicMs() - beganMs).toBeLessThan(70_000);
+  const lineages = await Promise.all(names.map((name) => world.readLineage(name)));
+  expect(lineages.map((lineage) => lineage?.work)).toEqual(names.map(() => undefined));
+  hung.clear();
+  world.pass(3_600_000);
+  await pass();
+  expect(times()).toEqual([1]);
   expect(await wrong()).toEqual([]);
 });
 
