@@ -37,6 +37,7 @@ describe('what is sealed', () => {
     ['version', 'abc~1', false],
     ['token', 'abc', false],
     ['ledger', 'abc', false],
+    ['replica', 'web-1', false],
     ['lock', 'abc', false],
   ] as const)('%s/%s: %s', async (kind, name, isSealed) => {
     const inner = createMemoryStore();
