@@ -10,8 +10,8 @@ import {
   readReceipt,
 } from '../clients/aws/alb-change.ts';
 import { createMarks } from '../clients/aws/alb-marks.ts';
-import { firstMatch } from '../clients/aws/elb-rules.ts';
 import { isRefusal } from '../clients/http/json-api.ts';
+import { firstMatch } from '../clients/http/priority-rules.ts';
 import { present } from '../core/text/present.ts';
 import { awsKeys, defineBalancer, endpoint, z } from '../define.ts';
 import type { Balancer, OwnedObject, WantedRules } from '../ports/balancer.ts';

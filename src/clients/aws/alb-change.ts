@@ -6,11 +6,12 @@ import { isFields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { Backend, WantedGroup, WantedRule, WantedRules } from '../../ports/balancer.ts';
 import { isRefusal } from '../http/json-api.ts';
+import { firstMatch, priorityFor } from '../http/priority-rules.ts';
 import type { AlbPlace } from './alb.ts';
 import type { AlbMarks } from './alb-marks.ts';
 import type { AwsParams } from './aws.ts';
 import { type Elb, type ElbGroup, type ElbListener, ownTags, tagKeys, tagList } from './elb.ts';
-import { type ElbRule, firstMatch, groupName, priorityFor } from './elb-rules.ts';
+import { type ElbRule, groupName } from './elb-rules.ts';
 
 /** ARNs by name, for later calls. */
 export interface Receipt {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { markIn, nameWithMark } from '../../core/request-path/own-mark.ts';
-import { type ElbRule, firstMatch, groupName, mayMatchSame, nameOfGroup, overlap, priorityFor } from './elb-rules.ts';
+import { firstMatch, mayMatchSame, overlap, priorityFor } from '../http/priority-rules.ts';
+import { type ElbRule, groupName, nameOfGroup } from './elb-rules.ts';
 
 const rule = (priority: number, more: Partial<ElbRule> = {}): ElbRule => ({
   arn: `arn:rule/${priority}`,

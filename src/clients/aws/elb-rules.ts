@@ -1,16 +1,9 @@
 import { markIn } from '../../core/request-path/own-mark.ts';
+import type { PriorityRule } from '../http/priority-rules.ts';
 
 /** A rule of a listener, other than its default rule. */
-export interface ElbRule {
+export interface ElbRule extends PriorityRule {
   readonly arn: string;
-  /** Of the rules that match a request, the one with the lowest number applies. */
-  readonly priority: number;
-  /**
-   * Patterns with `*` and `?`. Undefined for a rule that matches every host, or by other patterns (regular
-   * expressions).
-   */
-  readonly hosts: readonly string[] | undefined;
-  readonly paths: readonly string[] | undefined;
   /** Whether the rule has other conditions: the method, a header, the client's address. */
   readonly hasOtherConditions: boolean;
   /** The rule's action for messages: `forwards to web`. */
@@ -20,68 +13,6 @@ export interface ElbRule {
   /** The body of the rule's fixed response. */
   readonly answer?: string;
 }
-
-/** The patterns of a rule that certfleet wants. */
-export interface RulePatterns {
-  readonly host: string | undefined;
-  readonly path: string;
-}
-
-/**
- * Reports whether a request that matches the patterns may also match the rule. If so, the rule with the lower priority
- * number wins.
- */
-export const mayMatchSame = (rule: ElbRule, { host, path }: RulePatterns): boolean =>
-  (rule.hosts === undefined || host === undefined || rule.hosts.some((one) => overlap(lower(one), lower(host)))) &&
-  (rule.paths === undefined || rule.paths.some((one) => overlap(one, path)));
-
-/**
- * Returns the lowest unused priority number, if it is below those of all rules in `others` that may match the same
- * requests. Otherwise, returns the rule that leaves no room as `blocker`.
- */
-export function priorityFor(
-  wanted: RulePatterns,
-  others: readonly ElbRule[],
-  taken: ReadonlySet<number>,
-): { readonly priority: number } | { readonly blocker: ElbRule } {
-  const first = firstMatch(wanted, others);
-  let priority = 1;
-  while (taken.has(priority)) priority += 1;
-  return first !== undefined && priority >= first.priority ? { blocker: first } : { priority };
-}
-
-/** Returns the rule that wins among those that may match the same requests. */
-export function firstMatch(wanted: RulePatterns, rules: readonly ElbRule[]): ElbRule | undefined {
-  return rules.filter((rule) => mayMatchSame(rule, wanted)).sort((a, b) => a.priority - b.priority)[0];
-}
-
-/**
- * Reports whether one text can match both patterns. Returns true for a pattern with a backslash, which may escape the
- * next character.
- */
-export function overlap(one: string, other: string): boolean {
-  if (one.includes('\\') || other.includes('\\')) return true;
-  const known = new Map<number, boolean>();
-  const from = (i: number, j: number): boolean => {
-    const key = i * (other.length + 1) + j;
-    const found = known.get(key);
-    if (found !== undefined) return found;
-    const [a, b] = [one[i], other[j]];
-    const result =
-      a === '*'
-        ? from(i + 1, j) || (b !== undefined && from(i, j + 1))
-        : b === '*'
-          ? from(i, j + 1) || (a !== undefined && from(i + 1, j))
-          : a === undefined || b === undefined
-            ? a === b
-            : (a === b || a === '?' || b === '?') && from(i + 1, j + 1);
-    known.set(key, result);
-    return result;
-  };
-  return from(0, 0);
-}
-
-const lower = (host: string): string => host.toLowerCase();
 
 /**
  * Shortens a name with a mark to a target group's name, which has at most 32 characters. Without the dashes, 31 remain.
