@@ -867,6 +867,23 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../deployers/tencent-clb.ts')).default,
     },
+    "webhook": {
+      id: "webhook",
+      title: "Webhook (a server of your own)",
+      since: "0.1.0",
+      options: [
+        {"name":"url","title":"Where each version is sent, with POST","secret":false,"required":true},
+        {"name":"lookUrl","title":"Where the server says which version it uses, with GET; `{name}` is the name of the certificate","secret":false,"required":false},
+        {"name":"key","title":"Also send the private key, over https only","secret":false,"required":false},
+        {"name":"hmacKey","title":"A key that signs each request with HMAC-SHA256","secret":true,"required":false},
+        {"name":"headers","title":"More headers, without secrets","secret":false,"required":false},
+        {"name":"secretHeaders","title":"More headers, with secrets: each on a line of its own, as `Name: value`","secret":true,"required":false},
+        {"name":"expectStatus","title":"The statuses that mean success, if not all from 200 to 299","secret":false,"required":false},
+        {"name":"timeout","title":"How long the server may take to answer","secret":false,"required":false},
+        {"name":"caFile","title":"A PEM file with more roots, if the server has a private CA","secret":false,"required":false},
+      ],
+      load: async () => (await import('../deployers/webhook.ts')).default,
+    },
   },
   store: {
     "file": {
