@@ -33,7 +33,7 @@ describe('a command line that cannot be parsed', () => {
     ['status --store=', "option '--store <folder>' argument '' is invalid. It must not be empty."],
     ['status --config=', "option '--config <file>' argument '' is invalid. It must not be empty."],
     ['issue -d ', "option '-d, --identifier <names>' argument '' is invalid. It must not be empty."],
-    ['status --nope', "unknown option '--nope'", 'usage/unknown-option'],
+    ['status --unheard', "unknown option '--unheard'", 'usage/unknown-option'],
     ['config chekc', "unknown command 'chekc' (Did you mean check?)", 'usage/unknown-command'],
     ['help renwe', `unknown command 'renwe'; did you mean "renew"?`, 'usage/unknown-command'],
   ])('%s: %s', async (argv, words, code = 'usage/invalid') => {
