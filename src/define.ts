@@ -193,6 +193,23 @@ export const tencentKeys = (prefixes: readonly string[] = ['dns_tencentcloud_'])
   credentials: credentialsFile(prefixes),
 });
 
+/** The options that name the keys of an adapter of Huawei Cloud, and the project that they belong to. */
+export const huaweiKeys = (prefixes: readonly string[] = []) => ({
+  accessKeyId: secret('Access Key ID (AK)', {
+    aliases: ['HUAWEICLOUD_ACCESS_KEY_ID', 'HUAWEICLOUD_SDK_AK', 'HW_ACCESS_KEY'],
+  }),
+  secretAccessKey: secret('Secret Access Key (SK)', {
+    aliases: ['HUAWEICLOUD_SECRET_ACCESS_KEY', 'HUAWEICLOUD_SDK_SK', 'HW_SECRET_KEY'],
+  }),
+  securityToken: secret('Security token, if the keys are temporary', { aliases: ['HW_SECURITY_TOKEN'] }).optional(),
+  projectId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, { error: 'expected an ID of 32 hex digits' })
+    .optional()
+    .meta({ title: 'Id of the project, if the keys are limited to one', aliases: ['HW_PROJECT_ID'] }),
+  credentials: credentialsFile(prefixes),
+});
+
 /**
  * The options that name the keys of an adapter of AWS: a role with its source, else keys, else a program, else a web
  * identity (IRSA), else a container's credentials (ECS, EKS Pod Identity), else the role of the instance.

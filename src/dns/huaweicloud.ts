@@ -20,7 +20,7 @@ import { createTurns } from '../core/async/turns.ts';
 import { fail } from '../core/errors/errors.ts';
 import { type Fields, isFields } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
-import { credentialsFile, defineDnsProvider, endpoint, secret, z } from '../define.ts';
+import { defineDnsProvider, endpoint, huaweiKeys, z } from '../define.ts';
 import type { SetChange, TxtSet } from '../ports/dns-provider.ts';
 
 const provider = 'Huawei Cloud DNS';
@@ -34,18 +34,7 @@ export default defineDnsProvider({
   since: '0.1.0',
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
-    accessKeyId: secret('Access Key ID (AK)', {
-      aliases: ['HUAWEICLOUD_ACCESS_KEY_ID', 'HUAWEICLOUD_SDK_AK', 'HW_ACCESS_KEY'],
-    }),
-    secretAccessKey: secret('Secret Access Key (SK)', {
-      aliases: ['HUAWEICLOUD_SECRET_ACCESS_KEY', 'HUAWEICLOUD_SDK_SK', 'HW_SECRET_KEY'],
-    }),
-    securityToken: secret('Security token, if the keys are temporary', { aliases: ['HW_SECURITY_TOKEN'] }).optional(),
-    projectId: z
-      .string()
-      .regex(/^[0-9a-f]{32}$/, { error: 'expected an ID of 32 hex digits' })
-      .optional()
-      .meta({ title: 'Id of the project, if the keys are limited to one', aliases: ['HW_PROJECT_ID'] }),
+    ...huaweiKeys(['dns_huaweicloud_']),
     region: z
       .string()
       .regex(/^[a-z]{2,3}(-[a-z]+)+-\d+$/, { error: 'expected a region code, like cn-north-4' })
@@ -55,7 +44,6 @@ export default defineDnsProvider({
         examples: ['ap-southeast-1'],
         aliases: ['HUAWEICLOUD_REGION', 'HW_REGION_NAME'],
       }),
-    credentials: credentialsFile(['dns_huaweicloud_']),
     endpoint: endpoint('The API’s address, if it is not that of the region'),
   }),
   notes: `Make an access key for an IAM user at <https://console.huaweicloud.com/iam>. The user needs a policy with
