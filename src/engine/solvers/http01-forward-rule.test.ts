@@ -231,6 +231,18 @@ describe('sharing', () => {
   });
 });
 
+it('answers all challenges of a certificate that are presented at once', async () => {
+  const { process, ours } = world({ mode: 'fixed-response', matching: 'best' });
+  const { solver } = process(1);
+  const all = ['a.example.test', 'b.example.test', 'c.example.test'].map((host) => challenge('a', host));
+  await Promise.all(all.map((one) => solver.present(one, async () => {}, signal)));
+  expect(
+    ours()
+      .map(({ path }) => path)
+      .sort(),
+  ).toEqual(all.map(({ token }) => `${challengePath}${token}`).sort());
+});
+
 describe('a certificate that gets no rule', () => {
   const twin = { name: 'by-hand', path: challengePath, action: 'forwards to rsp-web' };
 

@@ -147,24 +147,21 @@ export function createRuleKeeper(options: RuleKeeperOptions): RuleKeeper {
     const begin = async (document: LockDocument) => {
       const before = stateOf(document);
       const users: Record<string, RuleUser> = { ...before.users };
-      const added: [lineage: string, user: RuleUser][] = [];
       for (const { lineage, change: toUser } of asked) {
         const user = toUser(users[lineage]);
-        if (!user) delete users[lineage];
-        else if (users[lineage]) users[lineage] = user;
-        else added.push([lineage, user]);
+        if (user) users[lineage] = user;
+        else delete users[lineage];
       }
+      const added = Object.keys(users).filter((lineage) => !before.users[lineage]);
       const inspection = await balancer.inspect(signal);
       const context = { owner, mode, inspection, now: clock.now(), newId };
       /** Plans for the first of those that are added. */
       const planFor = (count: number) => {
-        const plan = planRules(
-          { ...before, users: { ...users, ...Object.fromEntries(added.slice(0, count)) } },
-          context,
-        );
+        const full = new Set(added.slice(count));
+        const fitting = Object.fromEntries(Object.entries(users).filter(([lineage]) => !full.has(lineage)));
+        const plan = planRules({ ...before, users: fitting }, context);
         // An empty state is stored, too, because the lease is in the document.
         const next = withListener(document, listener, plan.during) ?? ({ schema: 1 } as const);
-        const full = new Set(added.slice(count).map(([lineage]) => lineage));
         return { plan: { ...plan, full }, document: next };
       };
       return mostThatFit(added.length, planFor);
