@@ -26,6 +26,13 @@ export interface CasUpload {
   readonly region: string;
 }
 
+/** As the list has it. */
+export interface CasCertificate extends CasUpload {
+  readonly names: readonly string[];
+  /** `RSA` or `ECC`. */
+  readonly algorithm: string;
+}
+
 export interface Cas {
   /** Where the certificates of the site are. */
   readonly region: string;
@@ -37,6 +44,8 @@ export interface Cas {
   find(version: VersionBundle, signal: AbortSignal): Promise<CasUpload | undefined>;
   /** Uploads a version, or returns its upload if it exists. */
   upload(version: VersionBundle, signal: AbortSignal): Promise<CasUpload>;
+  /** Returns all certificates, those that others uploaded or bought, and those that have expired, too. */
+  all(signal: AbortSignal): Promise<readonly CasCertificate[]>;
   /** Returns all certificates with certfleet's mark, those that have expired, too, with the mark as their name. */
   marked(signal: AbortSignal): Promise<readonly { readonly id: string; readonly name: string }[]>;
   remove(id: string, signal: AbortSignal): Promise<void>;
@@ -68,7 +77,7 @@ export function connectCas({ site, endpoint, owner, ...context }: CasContext): C
   const nameOf = ({ facts }: VersionBundle): string =>
     toName(nameWithMark({ owner, expires: new Date(facts.notAfter), id: facts.fingerprint.slice(0, 12) }));
 
-  const list = (more: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly CasUpload[]> =>
+  const list = (more: Readonly<Record<string, string>>, signal: AbortSignal): Promise<readonly CasCertificate[]> =>
     numberedPages(api.badList('ListUserCertificateOrder'), async (page) => {
       // Without OrderType, the API lists orders; without Status, no expired certificates.
       const params = { OrderType: 'UPLOAD', CurrentPage: page, ShowSize: pageSize, ...more };
@@ -102,6 +111,10 @@ export function connectCas({ site, endpoint, owner, ...context }: CasContext): C
         }
       }
     },
+    async all(signal) {
+      const valid = await list({ OrderType: 'CERT' }, signal);
+      return [...valid, ...(await list({ OrderType: 'CERT', Status: 'EXPIRED' }, signal))];
+    },
     async marked(signal) {
       const all = [...(await list({}, signal)), ...(await list({ Status: 'EXPIRED' }, signal))];
       const names = new Map(all.map(({ id, name }) => [id, toMark(name)]));
@@ -125,7 +138,13 @@ function pageIn(answer: Fields, page: number, region: string) {
   const rows = Array.isArray(answer['CertificateOrderList'])
     ? (answer['CertificateOrderList'] as readonly Fields[])
     : [];
-  const found = rows.map((row) => ({ id: idIn(row, 'CertificateId'), name: String(row['Name'] ?? ''), region }));
+  const found = rows.map((row) => ({
+    ...{ id: idIn(row, 'CertificateId'), name: String(row['Name'] ?? ''), region },
+    names: String(row['Sans'] ?? '')
+      .split(',')
+      .filter(Boolean),
+    algorithm: String(row['Algorithm'] ?? ''),
+  }));
   return { found, isLast: page * pageSize >= Number(answer['TotalCount'] ?? 0) };
 }
 

@@ -1,0 +1,227 @@
+import { createPublicKey } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { type AlibabaAlbOptions, createAlibabaAlb } from '../../test/support/alibaba-alb.ts';
+import { Secret } from '../core/errors/secret.ts';
+import type { Deployer, VersionBundle } from '../ports/deployer.ts';
+import type { World } from '../ports/world.ts';
+import { deployerContract } from '../testing/deployer-contract.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
+import { pki } from '../x509/pki.ts';
+import { testCertificate, testParty } from '../x509/test-certificates.ts';
+import definition from './alibaba-alb.ts';
+
+const { signal } = new AbortController();
+const owner = 'aaaaaaaaaaaa';
+const lb = 'alb-unit1';
+const www = 'www.example.com';
+const ca = testParty('CA');
+const leaf = testParty('leaf');
+const privateKey = leaf.key.export({ type: 'sec1', format: 'pem' }).toString();
+const associate = 'AssociateAdditionalCertificatesWithListener';
+const dissociate = 'DissociateAdditionalCertificatesFromListener';
+let made = 0;
+
+function version(names: readonly string[] = [www], stored: string[] = []): VersionBundle {
+  made += 1;
+  const pem = testCertificate({
+    ...{ subject: 'leaf', issuer: ca, publicKey: createPublicKey(leaf.key) },
+    identifiers: names.map((value) => ({ type: 'dns' as const, value })),
+    serial: Uint8Array.of(1, made >> 8, made & 255),
+  });
+  const { certificates, facts } = pki.readChain(pem);
+  stored.push(facts.fingerprint);
+  const keyPem = new Secret(leaf.key.export({ type: 'pkcs8', format: 'pem' }).toString());
+  const own = { lineage: 'abc', id: `v${made}`, facts, keyPem, certPem: certificates[0]!, chainPem: '' };
+  return { ...own, fullchainPem: pem, stored };
+}
+
+const byHand = (name: string, ...names: string[]) => ({ name, certificate: version(names).fullchainPem, privateKey });
+
+function bench(options: Record<string, unknown> = {}, changes: Partial<AlibabaAlbOptions> = {}) {
+  const clock = fakeClock(new Date('2026-11-24T12:00:00Z'), { auto: true });
+  const root = { id: 'LTAIroot', secret: 'root-secret' };
+  const fake = createAlibabaAlb({
+    ...{ clock, keys: [root], changeMs: 5_000, visibleAfterMs: 1_500 },
+    loadBalancers: [
+      {
+        id: lb,
+        listeners: [
+          { protocol: 'HTTPS', port: 443, group: 'web', certificate: 'other', additional: ['shop'] },
+          { protocol: 'HTTP', port: 80, group: 'web' },
+        ],
+      },
+    ],
+    groups: [{ name: 'web' }],
+    certificates: [byHand('other', 'other.example.com'), byHand('shop', 'shop.example.com')],
+    ...changes,
+  });
+  const lines: string[] = [];
+  let nonces = 0;
+  const world = {
+    clock,
+    random: { bytes: (length: number) => Buffer.from(String(++nonces).padStart(length, '0')), number: () => 0 },
+    log: { debug: (line: string) => void lines.push(line), info: () => {}, warn: () => {} },
+    http: () => fake.api.http,
+  } as unknown as World;
+  const keys = { accessKeyId: new Secret(root.id), accessKeySecret: new Secret(root.secret) };
+  const connect = (): Deployer =>
+    definition.connect({
+      ...{ name: 'https', world, owner },
+      options: definition.options.parse({ balancer: 'alb', ...options }),
+      balancer: { name: 'alb', type: 'alibaba-alb', options: { region: 'cn-hangzhou', loadBalancer: lb, ...keys } },
+    } as unknown as Parameters<typeof definition.connect>[0]);
+  const isChange = (action: string) => !/^(List|Get)/.test(action);
+  return {
+    ...{ fake, clock, connect, lines },
+    /** The mark of what a client gets ends with the beginning of the fingerprint. */
+    serves: (one: VersionBundle, name = www) =>
+      fake.served(lb, 443, name)?.endsWith(one.facts.fingerprint.slice(0, 12)) === true,
+    changes: () => fake.records.flatMap(({ action, code }) => (code === undefined && isChange(action) ? [action] : [])),
+    loseAnswer: () =>
+      fake.api.fault({ kind: 'lost' }, { on: ({ headers }) => isChange(headers['x-acs-action'] ?? '') }),
+  };
+}
+
+const note = async () => {};
+const deploy = async (deployer: Deployer, one: VersionBundle) => {
+  const staged = await deployer.stage(one, note, signal);
+  await deployer.activate(one, staged, note, signal);
+};
+const failure = (promise: Promise<unknown>) =>
+  promise.then(
+    () => expect.fail('it should have failed'),
+    (error: unknown) => error as { code: string; message: string },
+  );
+
+describe('the deployer alibaba-alb', () => {
+  deployerContract(it, async () => {
+    const quota = { most: 100, code: 'QuotaExceeded.Certificates' };
+    const { fake, connect, lines, serves, changes, loseAnswer } = bench({}, { quota });
+    const all: VersionBundle[] = [];
+    const stored: string[] = [];
+    return {
+      connect,
+      async version() {
+        const one = version([www], stored);
+        all.push(one);
+        return one;
+      },
+      inUse: async () => all.find((one) => serves(one))?.facts.fingerprint,
+      async breakActivation() {
+        fake.deny(`alb:${associate}`);
+        return async () => fake.deny();
+      },
+      logged: () => lines,
+      stop: async () => {},
+      cloud: {
+        changes: () => changes().length,
+        uploads: () => changes().filter((action) => action === 'UploadUserCertificate').length,
+        loseAnswer,
+        fill() {
+          quota.most = 0;
+          return () => {
+            quota.most = 100;
+          };
+        },
+        addForeign: () => () => {
+          expect([fake.served(lb, 443, 'shop.example.com'), fake.served(lb, 443, 'x.example.org')]).toEqual([
+            ...['shop', 'other'],
+          ]);
+        },
+      },
+    };
+  });
+
+  it('adds the new version before it takes the old one off, and leaves all others', async () => {
+    const { connect, serves, changes, fake } = bench();
+    const stored: string[] = [];
+    const [old, young] = [version([www], stored), version([www], stored)];
+    await deploy(connect(), old);
+    await deploy(connect(), young);
+    expect(changes()).toEqual(['UploadUserCertificate', associate, 'UploadUserCertificate', associate, dissociate]);
+    expect([serves(young), serves(young)]).toEqual([true, true]);
+    expect(fake.served(lb, 443, 'shop.example.com')).toBe('shop');
+  });
+
+  it('leaves the certificates of other lineages of this store', async () => {
+    const { connect, serves } = bench();
+    const [one, two] = [version([www]), version(['api.example.com'])];
+    await deploy(connect(), one);
+    await deploy(connect(), two);
+    expect([serves(one), serves(two, 'api.example.com')]).toEqual([true, true]);
+  });
+
+  it('as the default certificate, covers what the one before it covers, and no less', async () => {
+    const { connect, serves, changes } = bench({ attach: 'default' });
+    const stored: string[] = [];
+    expect(await failure(deploy(connect(), version([www], stored)))).toMatchObject({
+      code: 'deploy/target-failed',
+      message: expect.stringContaining('also covers other.example.com'),
+    });
+    expect(changes()).toEqual([]);
+    const wild = version(['*.example.com'], stored);
+    await deploy(connect(), wild);
+    expect([serves(wild, 'x.example.org'), (await connect().look(wild, signal)).state]).toEqual([true, 'current']);
+    // Its renewal is the default one, too, since that cannot be taken off.
+    const next = version(['*.example.com'], stored);
+    await deploy(connect(), next);
+    expect(serves(next, 'x.example.org')).toBe(true);
+  });
+
+  it.each([associate, dissociate])('makes %s again if ALB gives it up after it was accepted', async (action) => {
+    const { connect, fake } = bench();
+    const stored: string[] = [];
+    const [old, young] = [version([www], stored), version([www], stored)];
+    await deploy(connect(), old);
+    fake.failJob(action);
+    await deploy(connect(), young);
+    expect((await connect().look(young, signal)).state).toBe('current');
+    fake.failJob(associate, 'OperationFailed.Unit', 100);
+    const next = version([www], stored);
+    expect(await failure(deploy(connect(), next))).toMatchObject({
+      message: expect.stringContaining('OperationFailed.Unit'),
+    });
+    expect((await connect().look(next, signal)).state).toBe('stale');
+  });
+
+  it('a full listener keeps what it has, and the error says so', async () => {
+    const { connect, changes } = bench({}, { quotas: { additionalOfListener: 1 } });
+    expect(await failure(deploy(connect(), version()))).toMatchObject({
+      message: expect.stringContaining('another additional certificate on a listener of alb-unit1'),
+    });
+    expect(changes()).toEqual(['UploadUserCertificate']);
+  });
+
+  it('lists its uploads, and removes one that has expired and that the listener does not have', async () => {
+    const { connect, clock, changes } = bench();
+    const stored: string[] = [];
+    const [old, young] = [version([www], stored), version([www], stored)];
+    await deploy(connect(), old);
+    await deploy(connect(), young);
+    clock.set(new Date(Date.parse(young.facts.notAfter) + 86_400_000));
+    const all = (await connect().owned?.(signal)) ?? [];
+    expect(all).toHaveLength(2);
+    for (const object of all) await connect().removeOwned?.(object, signal);
+    expect(changes().filter((action) => action === 'DeleteUserCertificate')).toHaveLength(1);
+  });
+
+  it.each([...(definition.notes ?? '').matchAll(/"((?:alb|yundun-cert):\w+)"/g)].map(([, action]) => action!))(
+    'without %s, the error says what is missing',
+    async (missing) => {
+      const { connect, fake } = bench();
+      const stored: string[] = [];
+      fake.deny(missing);
+      const both = async () => {
+        await deploy(connect(), version([www], stored));
+        await deploy(connect(), version([www], stored));
+      };
+      expect(await failure(both())).toMatchObject({ message: expect.stringContaining(`lacks ${missing}`) });
+    },
+  );
+
+  it('says which listeners there are', async () => {
+    expect(await failure(deploy(bench({ listenerPort: 80 }).connect(), version()))).toMatchObject({
+      message: expect.stringContaining('the listeners of the load balancer are: 443 (HTTPS), 80 (HTTP)'),
+    });
+  });
+});

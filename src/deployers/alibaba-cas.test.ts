@@ -1,0 +1,114 @@
+import { createPublicKey } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { createAlibabaCdn } from '../../test/support/alibaba-cdn.ts';
+import { Secret } from '../core/errors/secret.ts';
+import { markIn } from '../core/request-path/own-mark.ts';
+import type { Deployer, VersionBundle } from '../ports/deployer.ts';
+import type { World } from '../ports/world.ts';
+import { fakeClock } from '../testing/fake-clock.ts';
+import { pki } from '../x509/pki.ts';
+import { testCertificate, testParty } from '../x509/test-certificates.ts';
+import definition from './alibaba-cas.ts';
+
+// A target that keeps every version and uses none: what the contract says of use does not apply to it.
+
+const { signal } = new AbortController();
+const owner = 'aaaaaaaaaaaa';
+const ca = testParty('CA');
+const leaf = testParty('leaf');
+let made = 0;
+
+function version(): VersionBundle {
+  made += 1;
+  const pem = testCertificate({
+    ...{ subject: 'leaf', issuer: ca, publicKey: createPublicKey(leaf.key) },
+    identifiers: [{ type: 'dns', value: 'www.example.com' }],
+    serial: Uint8Array.of(2, made),
+  });
+  const { certificates, facts } = pki.readChain(pem);
+  const keyPem = new Secret(leaf.key.export({ type: 'pkcs8', format: 'pem' }).toString());
+  const own = { lineage: 'abc', id: `v${made}`, facts, keyPem, certPem: certificates[0]!, chainPem: '' };
+  return { ...own, fullchainPem: pem };
+}
+
+function bench() {
+  const clock = fakeClock(new Date('2026-11-24T12:00:00Z'), { auto: true });
+  const root = { id: 'LTAIroot', secret: 'root-secret' };
+  const cloud = createAlibabaCdn({ clock, keys: [root], domains: [] });
+  let nonces = 0;
+  const world = {
+    clock,
+    random: { bytes: (length: number) => Buffer.from(String(++nonces).padStart(length, '0')), number: () => 0 },
+    log: { debug: () => {}, info: () => {}, warn: () => {} },
+    http: () => cloud.api.http,
+  } as unknown as World;
+  const keys = { accessKeyId: new Secret(root.id), accessKeySecret: new Secret(root.secret) };
+  const connect = (options: object = {}): Deployer =>
+    definition.connect({
+      ...{ name: 'cas', world, owner },
+      options: definition.options.parse({ ...keys, ...options }),
+    });
+  return { cloud, clock, connect };
+}
+
+const note = async () => {};
+async function deploy(deployer: Deployer, one: VersionBundle): Promise<unknown> {
+  const staged = await deployer.stage(one, note, signal);
+  await deployer.activate(one, staged, note, signal);
+  return staged;
+}
+
+describe('the deployer alibaba-cas', () => {
+  it('uploads each version once, whoever delivers it and however often', async () => {
+    const { cloud, connect } = bench();
+    const [one, two] = [version(), version()];
+    expect((await connect().look(one, signal)).state).toBe('absent');
+    const first = await deploy(connect(), one);
+    expect(await deploy(connect(), one)).toEqual(first);
+    await deploy(connect(), two);
+    expect(cloud.certificates()).toHaveLength(2);
+    for (const each of [one, two]) expect((await connect().look(each, signal)).state).toBe('current');
+    expect(markIn((first as { readonly name: string }).name)).toMatchObject({ owner });
+  });
+
+  it('after a lost answer, finds what has arrived', async () => {
+    const { cloud, connect } = bench();
+    cloud.api.fault({ kind: 'lost' }, { on: ({ headers }) => headers['x-acs-action'] === 'UploadUserCertificate' });
+    await deploy(connect(), version());
+    expect(cloud.certificates()).toHaveLength(1);
+  });
+
+  it('shares the lock of uploads with the other deployers of the account and site', () => {
+    const { connect } = bench();
+    expect(connect().uploads).toMatch(/^alibaba-cas [0-9a-f]{12} china$/);
+    expect(connect({ site: 'international' }).uploads).not.toBe(connect().uploads);
+  });
+
+  it('lists its uploads, and removes only those that have expired', async () => {
+    const { cloud, clock, connect } = bench();
+    const one = version();
+    await deploy(connect(), one);
+    const sweep = async () => {
+      for (const object of (await connect().owned?.(signal)) ?? []) await connect().removeOwned?.(object, signal);
+    };
+    await sweep();
+    expect(cloud.certificates()).toHaveLength(1);
+    clock.set(new Date(Date.parse(one.facts.notAfter) + 86_400_000));
+    await sweep();
+    expect(cloud.certificates()).toHaveLength(0);
+  });
+
+  it.each(['UploadUserCertificate', 'ListUserCertificateOrder'])(
+    'without yundun-cert:%s, the error says what is missing, and no key',
+    async (missing) => {
+      const { cloud, connect } = bench();
+      cloud.deny(`yundun-cert:${missing}`);
+      const error: unknown = await deploy(connect(), version()).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        code: 'deploy/target-failed',
+        message: expect.stringContaining(`lacks yundun-cert:${missing}`),
+      });
+      expect(String(error)).not.toContain('PRIVATE KEY');
+    },
+  );
+});
