@@ -234,7 +234,9 @@ describe('sharing', () => {
 it('answers all challenges of a certificate that are presented at once', async () => {
   const { process, ours } = world({ mode: 'fixed-response', matching: 'best' });
   const { solver } = process(1);
-  const all = ['a.example.test', 'b.example.test', 'c.example.test'].map((host) => challenge('a', host));
+  // The first one is alone in its batch.
+  const lineages = ['z', 'a', 'a', 'b'];
+  const all = lineages.map((lineage, index) => challenge(lineage, `${lineage}${index}.example.test`));
   await Promise.all(all.map((one) => solver.present(one, async () => {}, signal)));
   expect(
     ours()
