@@ -192,6 +192,16 @@ describe('the deployer alibaba-alb', () => {
     expect(changes()).toEqual(['UploadUserCertificate']);
   });
 
+  it('finds a full listener before an order', async () => {
+    const wanted = { lineage: 'abc', names: [www] };
+    expect(await bench().connect().check?.(wanted, signal)).toContain('uses 1 of 25 additional certificates');
+    expect(await failure(bench({ certificateQuota: 1 }).connect().check!(wanted, signal))).toMatchObject({
+      code: 'balancer/no-room',
+      message: expect.stringContaining('alb-unit1:443 uses 1 of 1 additional certificates, and needs 1 more'),
+    });
+    expect(await bench({ attach: 'default' }).connect().check?.(wanted, signal)).toContain('needs no room');
+  });
+
   it('lists its uploads, and removes one that has expired and that the listener does not have', async () => {
     const { connect, clock, changes } = bench();
     const stored: string[] = [];

@@ -6,6 +6,7 @@ import { coversName } from '../clients/alibaba/clb-binding.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { withAdvice } from '../clients/http/balancer-errors.ts';
 import { createSingleFlight } from '../core/async/single-flight.ts';
+import { fail } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import { defineDeployer, endpoint, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
@@ -32,12 +33,15 @@ export default defineDeployer({
     site: z.enum(['china', 'international']).optional().meta({
       title: 'The site whose certificates the listener takes; by default, as the region of the load balancer',
     }),
+    certificateQuota: z.number().int().min(1).optional().meta({
+      title: 'How many additional certificates the listener may have, if your account’s quota was raised',
+    }),
     casEndpoint: endpoint('Endpoint of the Certificate Management Service, if not the site’s'),
   }),
   notes: `Uploads the certificate once to the Certificate Management Service (CAS), adds it to the HTTPS or QUIC listener, waits
 until ALB has done so, and then takes the older version of the same certificate off the listener. Other certificates of
 the listener stay. A renewal needs room for one more additional certificate: a listener has room for 25, or 10 in the
-basic edition.
+basic edition. A full listener is found before anything is ordered.
 
 CAS cannot tell who uses a certificate, so superseded ones stay there. \`certfleet sweep --lost\` lists them, and removes
 those that have expired and that this listener does not have. The keys are those of the balancer. The RAM user or role
@@ -146,6 +150,23 @@ and \`alb:UpdateListenerAttribute\` for the default certificate, and \`yundun-ce
       scope: 'fleet',
       resource: `alibaba-alb ${given.loadBalancer}`,
       uploads: cas.lock,
+
+      async check({ lineage }, signal) {
+        const { bound } = await read(signal);
+        const place = `${given.loadBalancer}:${options.listenerPort}`;
+        if (options.attach === 'default') return `${place} needs no room for a default certificate`;
+        const quota = options.certificateQuota ?? ((await alb.balancer(signal)).edition === 'Basic' ? 10 : 25);
+        const used = bound.filter(({ isDefault }) => !isDefault).length;
+        const reason = `${place} uses ${used} of ${quota} additional certificates, and needs 1 more`;
+        const advice =
+          'Put several names into one certificate, take off certificates that nobody needs, or have the quota raised, and set `certificateQuota`.';
+        // A new version of a default certificate takes its place.
+        const defaults = bound.filter(({ isDefault }) => isDefault).map(({ id }) => id);
+        const uploads = used < quota ? [] : (await inCas(signal)).filter((one) => defaults.includes(idOf(one)));
+        const isOurs = uploads.some((one) => markIn(one.name.replaceAll('_', '-'))?.owner === owner);
+        if (used >= quota && !isOurs) throw fail('balancer/no-room', { target, certificate: lineage, reason, advice });
+        return reason;
+      },
 
       look: (version, signal) =>
         onAlb(version, signal, async (): Promise<Look> => {

@@ -712,6 +712,7 @@ export const registry: Registry = {
         {"name":"listenerPort","title":"Port of its HTTPS listener","secret":false,"required":false},
         {"name":"attach","title":"As one of the listener’s additional certificates (SNI), or as its default certificate","secret":false,"required":false},
         {"name":"site","title":"The site whose certificates the listener takes; by default, as the region of the load balancer","secret":false,"required":false},
+        {"name":"certificateQuota","title":"How many additional certificates the listener may have, if your account’s quota was raised","secret":false,"required":false},
         {"name":"casEndpoint","title":"Endpoint of the Certificate Management Service, if not the site’s","secret":false,"required":false},
       ],
       load: async () => (await import('../deployers/alibaba-alb.ts')).default,
