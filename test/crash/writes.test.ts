@@ -13,8 +13,8 @@ const most = 11;
 
 stopAllAfterwards();
 
-/** Not counted: writes that happen once per CA or store, and the test that the store works. */
-const isWrite = (effect: string): boolean => /^[^/]+\/put\/store\/(?!account|meta|TMP)/.test(effect);
+/** Not counted: writes that happen once per CA, store or run (the node’s beat), and the test that the store works. */
+const isWrite = (effect: string): boolean => /^[^/]+\/put\/store\/(?!account|meta|replica|TMP)/.test(effect);
 const isLockWrite = (effect: string): boolean => isWrite(effect) && effect.includes('/store/lock');
 /** Of Alibaba's API. */
 const isCloudChange = (effect: string): boolean => /\/request\/POST (?!Describe|List)[A-Z]\w+#/.test(effect);
