@@ -1,8 +1,9 @@
 import { onTarget, targetName } from '../clients/folders/target.ts';
+import { withAdvice } from '../clients/http/balancer-errors.ts';
 import { type ClbOptions, connectClb } from '../clients/tencent/clb.ts';
 import { certificateParams, refusalOfSlot, type Slot, slotsFor } from '../clients/tencent/clb-binding.ts';
 import { connectSsl, kindOf, type SslCertificate } from '../clients/tencent/ssl.ts';
-import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { fail, reasonOf } from '../core/errors/errors.ts';
 import { stateOfPlaces } from '../core/lineage/places.ts';
 import type { Json } from '../core/text/json.ts';
 import { defineDeployer, endpoint, z } from '../define.ts';
@@ -170,7 +171,7 @@ Of the balancer's actions, this deployer needs only \`clb:DescribeListeners\` an
             await bind(slot, { version, id, listener: listener.id, known }, signal).catch((error: unknown) => {
               signal.throwIfAborted();
               errors.push(error);
-              refusals.set(slot.place, reasonOf(error));
+              refusals.set(slot.place, reasonOf(withAdvice(error)));
             });
           if (errors.length > 0 && errors.length === lacking.length) throw errors[0];
         }),
@@ -223,10 +224,3 @@ const uploadIn = (receipt: Json | undefined): string | undefined => {
   const id = (receipt as { readonly certificate?: unknown } | null | undefined)?.certificate;
   return typeof id === 'string' ? id : undefined;
 };
-
-/** Adds advice to a refusal's message, because a deployer's error has no other place for it. */
-function withAdvice(error: unknown): unknown {
-  if (!isFailure(error, 'balancer/refused')) return error;
-  const advice = error.hint.replace(/^Nothing was changed\. /, '');
-  return new Error(`${error.message}. ${advice}`, { cause: error });
-}

@@ -162,6 +162,28 @@ describe('one of many places', () => {
     expect(world.fleet.calls.refusedRepeats).toBe(0);
   });
 
+  it.each([
+    [['d7.example.com'], '1 of the 3 places of target: d7.example.com (HTTPS is off)'],
+    [['d7.example.com', 'd8.example.com', 'd9.example.com'], '3 of the 3 places'],
+  ])('is named at every run while all that are tried refuse: %j', async (refusing, words) => {
+    const world = await createWorld({ places: ['d7.example.com', 'd8.example.com', 'd9.example.com'], rollOutMs: 0 });
+    for (const place of refusing) world.fleet.faults.refuses.set(place, 'HTTPS is off');
+    for (let run = 0; run < 4; run += 1) {
+      const outcome = await world.renew();
+      expect(outcome).toMatchObject({ result: 'pending', message: expect.stringContaining(words) });
+      expect(outcome).toMatchObject({ error: { code: 'deploy/places-missing' } });
+      expect((await world.deployment())?.places?.named[0]).toMatchObject({ place: 'd7.example.com' });
+      world.pass(60 * minuteMs);
+    }
+  });
+
+  it('is named with the reason if the upload fails', async () => {
+    const world = await createWorld({ places: places.slice(0, 2), rollOutMs: 0 });
+    world.fleet.faults.room = 0;
+    const message = expect.stringMatching(/d0.example.com, d1.example.com: .*QuotaExceeded/);
+    expect(await world.renew()).toMatchObject({ error: { code: 'deploy/places-missing', message } });
+  });
+
   it('that is new gets the certificate at the next look, and idle looks change and write nothing', async () => {
     const world = await createWorld({ places, rollOutMs: 0 });
     await world.renew();

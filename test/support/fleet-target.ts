@@ -163,13 +163,13 @@ export function createFleetTarget(options: FleetTargetOptions) {
             const reason = (error as Error).message;
             if (/lost/.test(reason)) continue; // the next look tells
             refusals.set(place, reason);
-            refused.push(`${place}: ${reason}`);
+            refused.push(reason);
           }
-        if (refused.length > 0 && refused.length === toDo.length)
-          throw fail('deploy/target-failed', {
-            ...{ target: 'fleet', certificate: version.lineage },
-            reason: refused.join(', '),
-          });
+        if (refused.length > 0 && refused.length === toDo.length) {
+          const reason = refused[0] ?? '';
+          const cause = new Error(reason);
+          throw fail('deploy/target-failed', { target: 'fleet', certificate: version.lineage, reason }, { cause });
+        }
       },
       async retire(_old, receipt) {
         const { name } = (receipt ?? {}) as { readonly name?: string };

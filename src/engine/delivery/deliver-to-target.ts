@@ -55,9 +55,9 @@ async function carryAndFollow(
   const { look, deliver, leftMs } = callsTo(run, version, facts);
   const first = await look();
   if (first.state === 'current') return withPlaces(first, present({ settlesUntil: before?.settlesUntil }));
-  const missing = (seen: Look): DeliveryResult =>
+  const missing = (seen: Look, failure?: CertfleetError): DeliveryResult =>
     withPlaces(seen, {
-      error: notThere({ target, certificate, seen }),
+      error: notThere({ target, certificate, seen, failure }),
       ...present({ settlesUntil: before?.settlesUntil }),
     });
   // The pause before the next try gives the target, and a person, time to mend it.
@@ -66,10 +66,19 @@ async function carryAndFollow(
   const began = isNew || !before || before.state === 'current' ? clock.now() : new Date(before.since);
   const fresh = new Date(began.getTime() + settleMs).toISOString();
   const settlesUntil = isNew ? fresh : (before?.settlesUntil ?? fresh);
-  if (isNew) await deliver(true);
-  const last = isNew ? await follow(clock, look, { budgetMs: leftMs(), signal: run.signal }) : first;
+  let failure: CertfleetError | undefined;
+  if (isNew)
+    await deliver(true).catch((error: unknown) => {
+      run.signal.throwIfAborted();
+      // Other places may have the version, so a look says which of them failed, and why.
+      if (!first.places || first.places.total === 0 || !isFailure(error, 'deploy/target-failed')) throw error;
+      failure = error;
+    });
+  const seen = failure && (await look().catch(() => undefined));
+  if (failure && !seen) throw failure;
+  const last = seen ?? (isNew ? await follow(clock, look, { budgetMs: leftMs(), signal: run.signal }) : first);
   if (last.state === 'current') return withPlaces(last, { settlesUntil });
-  if (last.state !== 'changing') return { ...missing(last), settlesUntil };
+  if (last.state !== 'changing') return { ...missing(last, failure), settlesUntil };
   const words = { target, certificate, detail: last.detail, until: settlesUntil };
   const isLate = Date.parse(settlesUntil) <= clock.now().getTime();
   const result = isLate ? { error: fail('deploy/not-settled', words) } : { settling: fail('deploy/settling', words) };
@@ -97,14 +106,22 @@ function notThere({
   target,
   certificate,
   seen: { places, detail },
+  failure,
 }: {
   readonly target: string;
   readonly certificate: string;
   readonly seen: Look;
+  /** Why the delivery failed, if it did. */
+  readonly failure: CertfleetError | undefined;
 }): CertfleetError {
   if (!places) return fail('deploy/target-failed', { target, certificate, reason: detail });
   const [missing, { total }] = [stuckPlaces(places), places];
-  return fail('deploy/places-missing', { target, certificate, missing, total, places: placesText(places) });
+  const text = placesText(places);
+  const reason = failure ? reasonOf(failure.cause ?? failure) : '';
+  // An upload that failed is the reason at no single place.
+  const isTold = text.includes(reason) || reason.includes(text);
+  const words = { target, certificate, missing, total, places: isTold ? text : `${text}: ${reason}` };
+  return fail('deploy/places-missing', words, { cause: failure });
 }
 
 /** Looks until the target is no longer changing, or the time is up. */
