@@ -196,8 +196,8 @@ and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`. The third action
       stage: (version, note, signal) =>
         atCdn(version, signal, async () => {
           await checkSome(version, signal);
-          const isThere = (await domains(recentMs, signal)).some((one) => one.certificate === cas.nameOf(version));
-          const found = isThere ? await cas.find(version, signal) : undefined;
+          const isSet = (await domains(recentMs, signal)).some((one) => one.certificate === cas.nameOf(version));
+          const found = isSet || version.sent !== undefined ? await cas.find(version, signal) : undefined;
           const { id, name: uploaded } = found ?? (await cas.upload(version, signal));
           const receipt = { certificate: id, name: uploaded.replaceAll('_', '-') };
           await note(receipt);

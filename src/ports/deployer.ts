@@ -156,4 +156,6 @@ export interface VersionBundle extends VersionFacts {
   readonly fullchainPem: string;
   /** Fingerprints of the versions in the store: someone else may have brought one of them to the target. */
   readonly stored?: readonly string[];
+  /** The receipt of an earlier `stage` of this version for the target, if there was one. */
+  readonly sent?: Json;
 }

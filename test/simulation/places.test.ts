@@ -177,6 +177,24 @@ describe('one of many places', () => {
     }
   });
 
+  it('that refuses is tried again with the receipt of the upload', async () => {
+    const world = await createWorld({ places: places.slice(0, 1), uploads: 'sim-certificates 1', rollOutMs: 0 });
+    world.fleet.faults.refuses.set('d0.example.com', 'HTTPS is off');
+    const seen: unknown[] = [];
+    const renew = () => {
+      const deployer = world.fleet.connect();
+      const stage: Deployer['stage'] = (version, ...rest) => {
+        seen.push(version.sent);
+        return deployer.stage(version, ...rest);
+      };
+      return world.renew(world.replica(1, { deployer: { ...deployer, stage } }));
+    };
+    await renew();
+    world.pass(60 * minuteMs);
+    await renew();
+    expect(seen).toEqual([undefined, { name: [...world.fleet.uploads.keys()][0] }]);
+  });
+
   it('is named with the reason if the upload fails', async () => {
     const world = await createWorld({ places: places.slice(0, 2), rollOutMs: 0 });
     world.fleet.faults.room = 0;

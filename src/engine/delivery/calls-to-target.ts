@@ -5,6 +5,7 @@ import { sent } from '../../core/lineage/work/delivery.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { targetOf } from '../../core/spec/spec-parts.ts';
 import type { Json } from '../../core/text/json.ts';
+import { present } from '../../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import type { Note } from '../../ports/solver.ts';
 import type { Engine } from '../engine.ts';
@@ -32,7 +33,8 @@ export function callsTo(run: Courier, version: VersionBundle, { target, deployer
   const { engine, holding, signal } = run;
   const { clock, pass } = engine;
   const { deployDeadlineMs } = engine.limits;
-  const bundle = forTargets(version, holding.lineage);
+  const receipt = holding.lineage.deployments[target]?.sent?.find((one) => one.version === version.id)?.receipt;
+  const bundle = { ...forTargets(version, holding.lineage), ...present({ sent: receipt }) };
   const key = turnOf(engine, run.job.wanted, target);
   let leftMs = deployDeadlineMs;
   const tooLate = () => {
