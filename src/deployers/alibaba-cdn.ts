@@ -16,7 +16,7 @@ const domain = () =>
   z
     .string()
     .toLowerCase()
-    .regex(/^(\*?\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)+$/, {
+    .regex(/^(\*?\.)?([a-z0-9_-]+\.)+(?!\d+$)[a-z0-9_-]+$/, {
       error: 'expected a domain, like www.example.com or .example.com',
     })
     .transform((name) => name.replace(/^\./, '*.'));
@@ -28,23 +28,32 @@ export default defineDeployer({
   apiDocs: 'https://www.alibabacloud.com/help/en/cdn/developer-reference/api-cdn-2018-05-10-overview',
   names: ['阿里云 CDN', '阿里云全站加速'],
   since: '0.1.0',
-  options: z.strictObject({
-    product: z.enum(['cdn', 'dcdn']).default('cdn').meta({ title: 'CDN, or DCDN (dynamic content)' }),
-    domains: z.union([z.literal('covered'), z.array(domain()).min(1)]).meta({
-      title: 'The accelerated domains, or `covered`: all that the certificate covers and that have HTTPS on',
-      examples: ['covered', ['www.example.com', '.example.com']],
+  options: z
+    .strictObject({
+      product: z.enum(['cdn', 'dcdn']).default('cdn').meta({ title: 'CDN, or DCDN (dynamic content)' }),
+      domains: z
+        .union([z.literal('covered'), z.array(domain()).min(1)], {
+          error: 'expected `covered`, or a list of domains like [www.example.com, .example.com]',
+        })
+        .meta({
+          title: 'The accelerated domains, or `covered`: all that the certificate covers and that have HTTPS on',
+          examples: ['covered', ['www.example.com', '.example.com']],
+        }),
+      except: z
+        .array(domain())
+        .default([])
+        .meta({ title: 'Domains that `covered` leaves alone', examples: [['old.example.com']] }),
+      site: z.enum(['china', 'international']).default('china').meta({
+        title: 'The site where the account was opened, which decides where its certificates are kept',
+      }),
+      ...alibabaKeys([]),
+      endpoint: endpoint('Endpoint of CDN or DCDN, if not the vendor’s'),
+      casEndpoint: endpoint('Endpoint of the Certificate Management Service, if not the site’s'),
+    })
+    .refine(({ domains, except }) => domains === 'covered' || except.length === 0, {
+      path: ['except'],
+      error: 'it has a meaning only with `domains: covered`: leave these domains out of the list instead',
     }),
-    except: z
-      .array(domain())
-      .default([])
-      .meta({ title: 'Domains that `covered` leaves alone', examples: [['old.example.com']] }),
-    site: z.enum(['china', 'international']).default('china').meta({
-      title: 'The site where the account was opened, which decides where its certificates are kept',
-    }),
-    ...alibabaKeys([]),
-    endpoint: endpoint('Endpoint of CDN or DCDN, if not the vendor’s'),
-    casEndpoint: endpoint('Endpoint of the Certificate Management Service, if not the site’s'),
-  }),
   notes: `Uploads the certificate once to the Certificate Management Service (CAS), and sets it at each domain. certfleet never
 switches HTTPS on: \`covered\` leaves a domain without HTTPS alone, and one that is listed is pending until you switch it
 on in the console. No other setting of a domain changes. A domain that is added later gets the certificate at the next
