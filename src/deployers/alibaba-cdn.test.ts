@@ -5,6 +5,7 @@ import { type AlibabaCdnOptions, createAlibabaCdn } from '../../test/support/ali
 import { seeded } from '../../test/support/seeded.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
+import type { Json } from '../core/text/json.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { World } from '../ports/world.ts';
 import { deployerContract } from '../testing/deployer-contract.ts';
@@ -217,6 +218,42 @@ describe('alibaba-cdn', () => {
       cloud.deny(action);
       expect((await failure(call(deployer))).message).toContain(action);
     }
+  });
+
+  it('asks for the right to the one domain only, and has a remedy of its own for a domain that takes no change', async () => {
+    const listed = { options: { domains: ['.example.com'] } };
+    const denied = bench([on('.example.com')], listed);
+    denied.cloud.deny('cdn:SetCdnDomainSSLCertificate');
+    const { message } = await failure(deploy(denied.deployer, version()));
+    expect(message).toContain('"Resource":"acs:cdn:*:*:domain/.example.com"');
+    expect(message).not.toContain('acs:cdn:*:*:*');
+    for (const more of [{ isProtected: true }, { status: 'configure_failed' }] as const) {
+      const { deployer } = bench([on('.example.com', more)], listed);
+      const refused = await failure(deploy(deployer, version()));
+      expect(refused.message).toContain('Check in the console what keeps the domain from being changed');
+      expect(refused.message).toContain('the deployer "cdn"');
+      expect(refused.message).not.toContain('balancer');
+    }
+  });
+
+  it('finds what an earlier process uploaded, and does not upload it again', async () => {
+    const { cloud, connect, calls } = bench();
+    const one = version();
+    cloud.deny('cdn:SetCdnDomainSSLCertificate');
+    const sent = (await connect().stage(one, note, signal)) as object;
+    await failure(connect().activate(one, { ...sent }, note, signal));
+    expect(await connect().stage({ ...one, sent: { ...sent } as Json }, note, signal)).toEqual(sent);
+    expect(calls().filter((action) => action === 'UploadUserCertificate')).toHaveLength(1);
+  });
+
+  it.each([
+    [{ domains: ['www.example.com'], except: ['old.example.com'] }, 'only with `domains: covered`'],
+    [{ domains: ['192.0.2.1'] }, 'expected a domain'],
+    [{ domains: 'covered', except: ['192.0.2.1'] }, 'expected a domain'],
+    [{ domains: 'all' }, 'expected `covered`, or a list of domains'],
+  ])('refuses the options %j', (options, problem) => {
+    const { error } = definition.options.safeParse(options);
+    expect(error?.issues.map(({ message }) => message).join()).toContain(problem);
   });
 
   it('puts the certificates of an international account where that keeps them', async () => {

@@ -65,6 +65,8 @@ export interface AlibabaOptions {
   readonly anyResource?: true;
   /** Codes that refuse a call although they come with a status of 500. */
   readonly refusedCodes?: readonly string[];
+  /** Returns what a call with these parameters needs a right to, as the last part of a resource's name in policies. */
+  readonly resourceOf?: (params: Readonly<Record<string, string>>) => string;
   /** Returns further resources, of other services, that the policy must name for an action. */
   readonly alsoNeeds?: (action: string) => readonly string[];
   /** Makes the adapter's error. */
@@ -155,6 +157,7 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
             readsOnly: !call.mutates,
             ram: options.ram,
             regionId,
+            resource: options.resourceOf?.(values) ?? '*',
             anyResource: options.anyResource === true,
             refused: options.refusedCodes ?? [],
             more: options.alsoNeeds?.(action) ?? [],
@@ -181,6 +184,8 @@ interface Judging {
   readonly readsOnly: boolean;
   readonly ram: string;
   readonly regionId: string | undefined;
+  /** The last part of its name. */
+  readonly resource: string;
   readonly anyResource: boolean;
   readonly refused: readonly string[];
   /** Further resources. */
@@ -220,11 +225,14 @@ function adviceOn(code: string, answer: ApiAnswer, body: Fields, judging: Judgin
 }
 
 /** Names the action and the smallest statement that permits it. */
-function missingPermission(body: Fields, { action, ram, regionId, anyResource, more }: Judging): string {
+function missingPermission(
+  body: Fields,
+  { action, ram, regionId, resource: last, anyResource, more }: Judging,
+): string {
   const detail = body['AccessDeniedDetail'];
   const said = isFields(detail) ? textOf(detail['AuthAction']) : undefined;
   const needed = said !== undefined && /^[\w-]+:\w+$/.test(said) ? said : `${ram}:${action}`;
-  const own = `acs:${ram}:${regionId ?? '*'}:*:*`;
+  const own = `acs:${ram}:${regionId ?? '*'}:*:${last}`;
   const resource = anyResource || !needed.startsWith(`${ram}:`) ? '*' : more.length > 0 ? [own, ...more] : own;
   const statement = JSON.stringify({ Effect: 'Allow', Action: needed, Resource: resource });
   return `The RAM user or role lacks ${needed}. Add to its policy: ${statement}`;

@@ -68,6 +68,7 @@ export function connectCas({ site, endpoint, owner, ...context }: CasContext): C
     service: {
       ...{ version: '2020-04-07', ram: 'yundun-cert', anyResource: true, title: 'Alibaba Cloud CAS' },
       endpoint: endpoint ?? endpoints[site],
+      advice: `Check the options of the deployer "${context.name}", its credentials and their permissions.`,
     },
   });
   const { accessKeyId } = context.options;

@@ -61,7 +61,11 @@ export function connectCdn({ product, endpoint, ...context }: CdnContext): Cdn {
   const { actions, ...own } = products[product];
   const api = connectService({
     ...context,
-    service: { ...own, endpoint: endpoint ?? own.endpoint, busyCodes, refusedCodes, busyBudgetMs },
+    service: {
+      ...{ ...own, endpoint: endpoint ?? own.endpoint, busyCodes, refusedCodes, busyBudgetMs },
+      advice: `Check in the console what keeps the domain from being changed, and check the options of the deployer "${context.name}".`,
+      resourceOf: ({ DomainName }) => (DomainName === undefined ? '*' : `domain/${DomainName}`),
+    },
   });
 
   const pages = (

@@ -16,6 +16,9 @@ export interface Service {
   /** The service's name in RAM policies. */
   readonly ram: string;
   readonly anyResource?: true;
+  readonly resourceOf?: (params: Readonly<Record<string, string>>) => string;
+  /** What to do about a refusal of which nothing else is known. */
+  readonly advice?: string;
   readonly refusedCodes?: readonly string[];
   readonly busyCodes?: readonly string[];
   readonly busyBudgetMs?: number;
@@ -32,13 +35,13 @@ export interface ServiceContext {
 /** The calls of one service, with their parameters in the body. Errors are `balancer/…`, with the API's request ID. */
 export function connectService({ service, options, name, world }: ServiceContext) {
   const { clock, random, log, files } = world;
-  const { title, busyCodes = [], busyBudgetMs, ...own } = service;
+  const { title, busyCodes = [], busyBudgetMs, advice, ...own } = service;
   const http = world.http();
   const instance = alibabaInstance({ http, name });
   const api = createAlibaba({
     ...{ http, clock, random, log, name, inBody: true, ...own },
     credentials: alibabaKeys(options, { http, clock, random, log, files, instance, name }),
-    error: (trouble) => balancerError(title, trouble),
+    error: (trouble) => balancerError(title, { ...trouble, advice: trouble.advice ?? advice }),
   });
   const call =
     (mutates: boolean) =>
