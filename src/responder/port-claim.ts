@@ -107,7 +107,8 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') return false;
       if (ended.signal.aborted) throw error;
-      throw fail('solver/cannot-listen', { address: where, reason: reasonOf(error) }, { cause: error });
+      const hint = (error as NodeJS.ErrnoException).code === 'EADDRNOTAVAIL' ? noSuchAddress : undefined;
+      throw fail('solver/cannot-listen', { address: where, reason: reasonOf(error) }, { cause: error, hint });
     }
   };
 
@@ -213,6 +214,9 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
     },
   };
 }
+
+const noSuchAddress =
+  'This machine has no such address. Set `listen` to an address that it has, or to the port alone, which means every address.';
 
 /** Reports whether an error of `hold` may pass by itself, so that waiting helps. */
 export const isPortError = (error: unknown): error is CertfleetError =>
