@@ -260,9 +260,10 @@ describe('alibaba-clb', () => {
     await connect(clb).apply(wanting([undefined], [others[0]!, node, others[1]!]), undefined, signal);
     expect(clb.groups().map(({ servers }) => servers.map(({ serverId }) => serverId))).toEqual([['i-node1']]);
     await connect(clb).apply(wanting([undefined], [...others, node]), undefined, signal);
-    expect((await failure(connect(clb).apply(wanting([undefined], others), undefined, signal))).message).toContain(
-      'ObtainIpFail',
-    );
+    expect(await failure(connect(clb).apply(wanting([undefined], others), undefined, signal))).toMatchObject({
+      message: expect.stringMatching(/a running server i-gone1.* for lb-1 in cn-test does not exist: ObtainIpFail/),
+      hint: expect.stringContaining('`backend.serverId`'),
+    });
     expect(clb.groups()[0]!.servers).toHaveLength(1);
   });
 

@@ -31,6 +31,8 @@ export type AlibabaParams = Readonly<
 /** A failed call, with the meaning of its code. */
 export interface AlibabaTrouble extends Trouble {
   readonly means?: 'not-found' | 'quota' | undefined;
+  /** The parameters of the call. They may contain secrets, so never show them whole. */
+  readonly params?: AlibabaParams;
 }
 
 export interface AlibabaCall {
@@ -149,7 +151,7 @@ export function createAlibaba(options: AlibabaOptions): Alibaba {
       const api = createJsonApi({
         ...options,
         error: (trouble) =>
-          options.error({ ...trouble, means: trouble.kind === 'refused' ? meaningOf(trouble) : undefined }),
+          options.error({ ...trouble, params, means: trouble.kind === 'refused' ? meaningOf(trouble) : undefined }),
         judge: (answer) =>
           judge(answer, {
             action,

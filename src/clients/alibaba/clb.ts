@@ -168,20 +168,30 @@ export const isUnknownGroup = (error: unknown): boolean =>
 
 /** Describes the meaning of a code of this API, if it is more specific than "not found". */
 function meaningIn(
-  { code = '', means, what }: AlibabaTrouble,
+  { code = '', means, what, params }: AlibabaTrouble,
   { region, loadBalancer }: ClbOptions,
-): { readonly means?: AlibabaTrouble['means']; readonly about?: string } {
+): { readonly means?: AlibabaTrouble['means']; readonly about?: string; readonly hint?: string } {
   const here = `${loadBalancer} in ${region}`;
   if (code === 'InvalidRegionId.NotFound') return { means: 'not-found', about: `the region ${region}` };
   if (code.startsWith('InvalidLoadBalancerId')) return { means: 'not-found', about: `the load balancer ${here}` };
   if (/^(Checked)?ListenerNotFound$/.test(code)) return { means: 'not-found', about: `that listener of ${here}` };
   if (code === 'InvalidServerId.NotFound' || code === 'ObtainIpFail')
-    return { means: 'not-found', about: `a running server as \`backend\` of ${here} names it` };
+    return {
+      means: 'not-found',
+      about: `a running server ${serversIn(params)} for ${here}`,
+      hint: 'Check `backend.serverId` of the balancer, and that this server runs in the region and the network of the load balancer.',
+    };
   if (code === 'TooManyRules') return { means: 'quota', about: `more rules on a listener of ${here}` };
   if (code === 'OverQuota')
     return { means: 'quota', about: `another group, certificate or domain extension at ${here}` };
   return means === undefined ? {} : { about: `something that ${what} needs at ${here}` };
 }
+
+/** Returns the servers that a call names. */
+const serversIn = (params: AlibabaParams | undefined): string =>
+  (JSON.parse(String(params?.['BackendServers'] ?? '[]')) as readonly { readonly ServerId: string }[])
+    .map(({ ServerId }) => ServerId)
+    .join(', ');
 
 /** The regions with the central endpoint (endpoints of the product Slb, 2026-04). */
 const central = ['cn-hangzhou', 'cn-hangzhou-finance', 'cn-shanghai-finance-1', 'cn-shenzhen-finance-1'];

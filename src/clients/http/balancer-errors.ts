@@ -7,6 +7,8 @@ export interface BalancerTrouble extends Trouble {
   readonly means?: 'not-found' | 'quota' | undefined;
   /** What does not exist or exceeds its quota, in words. */
   readonly about?: string | undefined;
+  /** What to do about something that does not exist, if it is neither the load balancer nor the listener. */
+  readonly hint?: string | undefined;
 }
 
 /** Returns the error for a list that cannot be read completely, for `readPages`. */
@@ -30,7 +32,11 @@ export function balancerError(balancer: string, trouble: BalancerTrouble): Certf
     return fail('balancer/busy', { balancer, action, seconds, reason }, options);
   }
   if (means === 'not-found')
-    return fail('balancer/not-found', { balancer, what: about ?? `what ${action} needs`, reason }, options);
+    return fail(
+      'balancer/not-found',
+      { balancer, what: about ?? `what ${action} needs`, reason },
+      { ...options, hint: trouble.hint },
+    );
   if (means === 'quota')
     return fail('balancer/quota', { balancer, what: about ?? `what ${action} adds`, reason }, options);
   return fail(
