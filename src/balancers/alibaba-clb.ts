@@ -10,6 +10,7 @@ import {
   type Rule,
   readGroups,
   readRules,
+  readServers,
   serverIn,
   shown,
 } from '../clients/alibaba/clb-rules.ts';
@@ -195,6 +196,11 @@ goes on the HTTPS listener, since CAs follow redirects.`,
         if (options.backend.serverId === undefined) return true;
         const servers = await readHealth(clb, loadBalancer, await listenerOf(signal), signal);
         return servers !== 'unchecked' && servers.some((there) => there.server === server);
+      },
+
+      async backendsOf({ name: rule }, signal) {
+        const group = (await rulesNow(signal)).find((one) => one.name === rule)?.group;
+        return group === undefined ? undefined : readServers(clb, group, signal);
       },
 
       async inspect(signal) {

@@ -33,6 +33,8 @@ export interface Balancer {
    * only `apply` shows it.
    */
   hasServer?(backend: Backend, signal: AbortSignal): Promise<boolean>;
+  /** Returns where a rule of someone else leads, or undefined if that is unknown; changes nothing. */
+  backendsOf?(rule: ListenerRule, signal: AbortSignal): Promise<readonly Backend[] | undefined>;
   /** Reads the listener and all its rules. */
   inspect(signal: AbortSignal): Promise<Inspection>;
   /**

@@ -60,6 +60,30 @@ describeWith(['pebble', ...bindPrograms], 'certfleet balancer test', () => {
     expect(await readdir(store).catch(() => [])).toEqual([]);
   });
 
+  it('reports that an order would be refused because of a rule made by hand', async () => {
+    const { cluster, run } = await home({ byHand: true });
+    const before = cluster.clb.snapshot();
+    for (const args of [['balancer', 'test', 'slb', 'abc.example.test'], ['issue']]) {
+      const refused = await run(args);
+      expect(refused.status).toBe(5);
+      expect(stderrOf(refused).replaceAll(/\s+/g, ' ')).toMatch(
+        /its rule acme already forwards to rsp-.* already leads to this node \(i-node1:\d+\), so set `byHand: true`.*`http01-responder`/,
+      );
+      expect(refused.stdout).not.toMatch(/✓ (responder|added|removed)/);
+    }
+    expect(cluster.clb.snapshot()).toEqual(before);
+  });
+
+  it('names the server that does not exist, and removes nothing that it did not add', async () => {
+    const { run } = await home({}, { balancer: { backend: { serverId: 'i-nope' } } });
+    const tried = await run(['balancer', 'test', 'slb', 'abc.example.test']);
+    expect(tried.status).toBe(5);
+    expect(stderrOf(tried).replaceAll(/\s+/g, ' ')).toMatch(
+      /a running server i-nope for lb-bp1example in cn-hangzhou does not exist: .*Check `backend\.serverId`/,
+    );
+    expect(tried.stdout).not.toContain('✓ removed');
+  });
+
   it('leaves nothing that a sweep does not find if it is killed', async () => {
     const { cluster, run, store } = await home();
     succeeded(await run(['issue']));

@@ -360,7 +360,7 @@ const changeServers = (
     signal,
   );
 
-async function readServers(clb: Clb, VServerGroupId: string, signal: AbortSignal): Promise<readonly Backend[]> {
+export async function readServers(clb: Clb, VServerGroupId: string, signal: AbortSignal): Promise<readonly Backend[]> {
   const parse = (answer: Fields) => listIn(answer, 'BackendServers', 'BackendServer').map(serverIn);
   try {
     return await clb.read('DescribeVServerGroupAttribute', { VServerGroupId }, parse, signal);

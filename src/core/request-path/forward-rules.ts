@@ -11,7 +11,8 @@ export type RuleForm = Pick<StoredRule, 'host' | 'path' | 'answer'>;
 
 export type FormOrReason =
   | { readonly form: RuleForm }
-  | { readonly refused: string }
+  /** `by`: the rule of someone else that is there already. */
+  | { readonly refused: string; readonly by?: ListenerRule }
   /** What another installation's rule has, and the name of that rule. */
   | { readonly wait: string; readonly behind: string };
 
@@ -42,7 +43,7 @@ export function safeForm(
   const where = `the path ${path} of ${form.host ?? 'hosts without rules'}`;
   return markIn(twin.name)
     ? { wait: where, behind: twin.name }
-    : { refused: `its rule ${twin.name} already ${twin.action} for ${where}` };
+    : { refused: `its rule ${twin.name} already ${twin.action} for ${where}`, by: twin };
 }
 
 const hostsOf = (rules: readonly ListenerRule[]): readonly string[] => rules.flatMap(({ host }) => host ?? []);
@@ -99,6 +100,8 @@ export interface RulePlan {
 export interface Refusal {
   readonly host: string;
   readonly reason: string;
+  /** The rule of someone else that is there already. */
+  readonly by?: ListenerRule;
 }
 
 export interface PlanContext {
@@ -127,7 +130,8 @@ export function planRules(before: ListenerState, context: PlanContext): RulePlan
     const needed: RuleForm[] = [];
     for (const one of neededBy(user, mode)) {
       const found = safeForm(one.host, one, { ...inspection, owner });
-      if ('refused' in found) refused.set(lineage, { host: one.host, reason: found.refused });
+      if ('refused' in found)
+        refused.set(lineage, { host: one.host, reason: found.refused, ...present({ by: found.by }) });
       else if ('wait' in found) {
         const behind = inTheWay(found, now);
         waiting.set(lineage, { reason: inTheWayText(behind), behind });

@@ -14,6 +14,7 @@ import type { Holding } from '../leases/lease.ts';
 import { lookAtAnswers } from '../looks/doctor-answer.ts';
 import { waitFor } from '../run/wait.ts';
 import type { ForwardRuleOptions } from '../solvers/http01-forward-rule.ts';
+import { ruleRefused } from '../solvers/rule-in-place.ts';
 import { createRuleKeeper, type RuleKeeper, type UserChange } from '../solvers/rule-keeper.ts';
 import { closeTrial, journalTrial, sweepTrials } from './trial-journal.ts';
 
@@ -35,7 +36,7 @@ export interface MadeBalancerStep {
 
 export type BalancerTrialNews =
   | MadeBalancerStep
-  | { readonly waitsFor: string }
+  | { readonly waitsFor: string; readonly seconds: number }
   /** From here on, the rule may be left behind. */
   | { readonly adds: string }
   | { readonly left: string };
@@ -55,6 +56,8 @@ const prefix = '~balancer-test-';
 const thumbprint = 'certfleet-balancer-test';
 /** How long the removal may take: a rule and a group at a slow cloud. */
 const cleanupBudgetMs = 3 * 60_000;
+/** How long the balancer's health check may take: at Alibaba's CLB, 30 s may pass before it says anything. */
+const healthyMs = 60_000;
 /** How long a rule may take to be in effect everywhere. */
 const settleMs = 30_000;
 
@@ -85,9 +88,11 @@ export async function tryBalancer(
     request.told(made);
     return result;
   };
+  const isMade = (what: BalancerTrialStep) => steps.some((made) => made.step === what);
   let found: Partial<BalancerTrialReport> = {};
   try {
     const inspection = await step('listener', () => balancer.inspect(signal), listenerText(rule));
+    await checkOrder(rule, inspection, { host, signal });
     const form = formFor(rule, inspection, { host, path });
     const spec = { ...request.spec, name: `${prefix}${id}` };
     const challenge: SolverChallenge = {
@@ -105,7 +110,7 @@ export async function tryBalancer(
     const holding = await journalTrial(engine, intent, signal);
     const keeper = createRuleKeeper({ balancer, locks, owner, clock, newId: () => hex(6) });
     request.told({ adds: path });
-    const parts = { engine, rule, keeper, request, challenge, form, path, inspection, step, holding, signal };
+    const parts = { engine, rule, keeper, request, challenge, form, path, inspection, step, isMade, holding, signal };
     found = await addAndRemove(parts);
   } catch (error) {
     signal.throwIfAborted();
@@ -128,8 +133,21 @@ interface Parts {
   readonly path: string;
   readonly inspection: Inspection;
   readonly step: MakeStep;
+  readonly isMade: (step: BalancerTrialStep) => boolean;
   readonly holding: Holding;
   readonly signal: AbortSignal;
+}
+
+/** Fails if an order would be refused, because someone else's rule has the path of all challenges. */
+async function checkOrder(
+  rule: ForwardRuleOptions,
+  inspection: Inspection,
+  { host, signal }: { readonly host: string; readonly signal: AbortSignal },
+): Promise<void> {
+  if (rule.byHand || rule.balancer.mode !== 'forward') return;
+  const found = safeForm(host, { path: challengePath }, { ...inspection, owner: rule.owner });
+  if ('refused' in found)
+    throw await ruleRefused(rule, { host, reason: found.refused, ...present({ by: found.by }) }, signal);
 }
 
 /** Returns the form of the rule that takes no other traffic. Fails if there is none, or no room for it. */
@@ -214,16 +232,17 @@ async function addAndSee(parts: Parts): Promise<void> {
     'healthy',
     async () => {
       let told = '';
-      const budget = { budgetMs: rule.timeoutMs, firstMs: 200, mostMs: 2_000, signal };
+      const budgetMs = Math.min(rule.timeoutMs, healthyMs);
+      const seconds = budgetMs / 1_000;
+      const budget = { budgetMs, firstMs: 200, mostMs: 2_000, signal };
       const waited = await waitFor<true>(clock, budget, async () => {
         const now = await keeper.look(signal);
         if (now.ready) return { done: true };
-        if (told !== now.reason) request.told({ waitsFor: now.reason });
+        if (told !== now.reason) request.told({ waitsFor: now.reason, seconds });
         told = now.reason;
         return { reason: now.reason, retryAfterMs: now.retryAfterMs };
       });
       if (!('timedOut' in waited)) return;
-      const seconds = rule.timeoutMs / 1_000;
       const solver = request.spec.parts[0]?.solver.name ?? 'the solver';
       throw fail('solver/not-ready', { solver, identifier: host, seconds, reason: waited.timedOut });
     },
@@ -263,29 +282,29 @@ function answerText(seen: readonly Hop[]): string {
 }
 
 /** Removes the rule and the answer within their own time budget, and looks whether the rule is gone. */
-async function remove({ engine, rule, keeper, challenge, path, step, holding, signal: caller }: Parts): Promise<void> {
+async function remove(parts: Parts): Promise<void> {
+  const { engine, rule, keeper, challenge, path, step, isMade, holding, signal: caller } = parts;
   const { balancer, responder } = rule;
   const budgetMs = caller.aborted ? engine.limits.shutdownBudgetMs : cleanupBudgetMs;
   const deadline = engine.clock.deadline(budgetMs, holding.lost);
   const { signal } = deadline;
   try {
-    await step(
-      'remove',
-      async () => {
-        const gone = () => keeper.wish(challenge.lineage, () => undefined, signal);
-        await holding.effect(signal, gone);
-        if (balancer.mode === 'forward') await responder.withdraw(challenge, undefined, signal);
-        const { rules } = await balancer.inspect(signal);
-        const left = rules.find((one) => one.path === path);
-        if (left)
-          throw fail('balancer/failed', {
-            balancer: rule.name,
-            action: 'the removal',
-            reason: `${left.name} is still there`,
-          });
-      },
-      () => 'the listener has no such rule any more',
-    );
+    const undo = async () => {
+      const gone = () => keeper.wish(challenge.lineage, () => undefined, signal);
+      await holding.effect(signal, gone);
+      if (balancer.mode === 'forward') await responder.withdraw(challenge, undefined, signal);
+      const { rules } = await balancer.inspect(signal);
+      const left = rules.find((one) => one.path === path);
+      if (left)
+        throw fail('balancer/failed', {
+          balancer: rule.name,
+          action: 'the removal',
+          reason: `${left.name} is still there`,
+        });
+    };
+    // If adding failed, there may be nothing to remove, so no step reports a removal.
+    if (isMade('add')) await step('remove', undo, () => 'the listener has no such rule any more');
+    else await undo();
   } catch (error) {
     if (!deadline.expired) throw error;
     const reason = `the removal took longer than ${budgetMs / 1_000} s`;

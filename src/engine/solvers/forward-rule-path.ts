@@ -10,6 +10,7 @@ import type { Backend, Balancer, Inspection, ListenerRule } from '../../ports/ba
 import type { Responder } from '../../ports/responder.ts';
 import type { DescribedPath, Probe } from '../../ports/solver.ts';
 import type { Locks } from '../locks/lock.ts';
+import { ruleAdvice } from './rule-in-place.ts';
 
 export interface ForwardRuleParts {
   readonly balancer: Balancer;
@@ -70,7 +71,11 @@ export async function describeForwardRule(
       ...here,
     };
   }
-  const next = comingRule(host, { found, rulesLeft, winner, time: parts.now });
+  const advice =
+    'refused' in found
+      ? await ruleAdvice(parts, { host, reason: found.refused, ...present({ by: found.by }) }, signal)
+      : '';
+  const next = comingRule(host, { found, rulesLeft, winner, time: parts.now, advice });
   const group = next.state === 'well' ? await comingGroup(balancer, signal) : [];
   return { hops: [...listenerAndRights, next, ...group, ...answering.hops], ...here };
 }
@@ -110,11 +115,14 @@ function comingRule(
     rulesLeft,
     winner,
     time,
+    advice: wayOut,
   }: {
     readonly found: ReturnType<typeof safeForm>;
     readonly rulesLeft: number;
     readonly winner: ListenerRule | undefined;
     readonly time: Date;
+    /** What to do about a refusal. */
+    readonly advice: string;
   },
 ): Hop {
   const now = winner
@@ -127,7 +135,7 @@ function comingRule(
       reason: 'rule-of-others',
       code: 'balancer/unsafe-rule',
       finding: `${now}; certfleet cannot add one: ${found.refused}`,
-      advice: `Let that rule lead to the responder, remove it, or use DNS-01 for ${host}.`,
+      advice: wayOut,
     };
   if ('wait' in found) {
     const behind = inTheWay(found, time);

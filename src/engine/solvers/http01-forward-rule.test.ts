@@ -40,6 +40,8 @@ function world({
     /** Runs before a change of the balancer is made. */
     beforeApply: async (_signal: AbortSignal): Promise<void> => {},
     state: async (_signal: AbortSignal): Promise<Readiness> => ({ ready: true }),
+    /** Where a rule that a person made leads. */
+    byHand: undefined as readonly Backend[] | undefined,
   };
   const apply = (wanted: WantedRules) => {
     const own = wanted.rules.map(({ name, host, path, answer }) => ({
@@ -86,6 +88,7 @@ function world({
         cloud.calls.push('state');
         return cloud.state(s);
       },
+      backendsOf: async () => cloud.byHand,
       owned: async () => [],
       removeOwned: async () => {},
     };
@@ -267,6 +270,29 @@ describe('a certificate that gets no rule', () => {
     await withdraw(solver, 'b');
     expect(cloud.rules).toEqual([twin, shop]);
     expect(await document()).toBeUndefined();
+  });
+
+  const here = { server: 'i-node1', port: 30_080 };
+  it.each<[string, readonly Backend[] | undefined, string]>([
+    ['leads to this node alone', [here], 'already leads to this node (i-node1:30080), so set `byHand: true`'],
+    ['leads to this node and another', [here, { ...here, server: 'i-node2' }], 'If that rule leads to 0.0.0.0:30080'],
+    ['leads to nothing', [], 'If that rule leads to 0.0.0.0:30080'],
+    ['leads where nothing shows', undefined, 'If that rule leads to 0.0.0.0:30080'],
+  ])('because a rule made by hand %s, says how to use that rule', async (_what, byHand, says) => {
+    const { cloud, process } = world();
+    cloud.rules = [twin];
+    cloud.byHand = byHand;
+    const { solver } = process(1);
+    const { hint } = await prepare(solver, 'a').then(
+      () => expect.fail(),
+      (error: { readonly hint: string }) => error,
+    );
+    for (const part of [says, '`byHand: true`', '`http01-responder`']) expect(hint).toContain(part);
+    const { hops } = await solver.describePath!(dns('a.example.test')[0]!, signal);
+    expect(hops.find(({ at }) => at === 'rule')).toMatchObject({
+      state: 'broken',
+      advice: expect.stringContaining(says),
+    });
   });
 
   const orphan = (hoursAgo: number, keep = false) => {

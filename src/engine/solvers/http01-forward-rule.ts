@@ -14,6 +14,7 @@ import type { Responder } from '../../ports/responder.ts';
 import type { Readiness, Solver, SolverChallenge } from '../../ports/solver.ts';
 import type { Locks } from '../locks/lock.ts';
 import { describeForwardRule } from './forward-rule-path.ts';
+import { ruleRefused } from './rule-in-place.ts';
 import { createRuleKeeper, lookEveryMs, type UserChange, type WishOutcome } from './rule-keeper.ts';
 
 /** How long a new rule's wrong answer proves nothing. */
@@ -87,23 +88,19 @@ function createRuleSolver(options: ForwardRuleOptions): Solver {
 
   const notReady = (reason: string, retryAfterMs = lookEveryMs): Readiness => ({ ready: false, reason, retryAfterMs });
 
-  const refusal = ({ host, reason }: Refusal) => {
-    const advice = `Let that rule lead to ${responder.address} of this node, remove it, or use DNS-01 for ${host}.`;
-    return fail('balancer/unsafe-rule', { balancer: options.name, host, reason, advice });
-  };
-
   /** Fails if the wish is refused, or if waiting may be in vain: the rule of another installation outlives any order. */
-  function refuse(
+  async function waitingOnly(
     outcome: Exclude<WishOutcome, 'done'>,
-  ): asserts outcome is Exclude<typeof outcome, { refused: Refusal }> {
-    if ('refused' in outcome) throw refusal(outcome.refused);
+    signal: AbortSignal,
+  ): Promise<Exclude<typeof outcome, { refused: Refusal }>> {
+    if ('refused' in outcome) throw await ruleRefused(options, outcome.refused, signal);
     if ('full' in outcome) {
       // Others leave the journal when their orders are done, unless they keep their rules.
       if (options.keep) throw fail('balancer/journal-full', { balancer: options.name, count: outcome.full });
-      return;
+      return outcome;
     }
     const { behind } = outcome.waiting;
-    if (!behind?.isOld) return;
+    if (!behind?.isOld) return outcome;
     const { rule, owner: of, where, age, command } = behind;
     throw fail('balancer/rule-in-the-way', { balancer: options.name, rule, owner: of, where, age, command });
   }
@@ -131,16 +128,16 @@ function createRuleSolver(options: ForwardRuleOptions): Solver {
         triedMs = clock.monotonicMs();
       }
       if (outcome === 'done') return keeper.look(signal);
-      refuse(outcome);
-      if ('full' in outcome) return notReady(fullText(outcome.full), roomEveryMs);
-      const { reason, behind } = outcome.waiting;
+      const waits = await waitingOnly(outcome, signal);
+      if ('full' in waits) return notReady(fullText(waits.full), roomEveryMs);
+      const { reason, behind } = waits.waiting;
       return { ...notReady(reason, roomEveryMs), ...present({ isDoubtful: behind && true }) };
     };
   }
 
   async function join(lineage: string, change: UserChange, signal: AbortSignal) {
     const outcome = await keeper.wish(lineage, change, signal);
-    if (outcome !== 'done') refuse(outcome);
+    if (outcome !== 'done') await waitingOnly(outcome, signal);
     return joining(lineage, change, outcome);
   }
 
@@ -257,7 +254,8 @@ function createRuleSolver(options: ForwardRuleOptions): Solver {
     const inspection = await balancer.inspect(signal);
     for (const host of hosts) {
       const found = safeForm(host, { path: challengePath }, { ...inspection, owner });
-      if ('refused' in found) throw refusal({ host, reason: found.refused });
+      if ('refused' in found)
+        throw await ruleRefused(options, { host, reason: found.refused, ...present({ by: found.by }) }, signal);
     }
   }
 }

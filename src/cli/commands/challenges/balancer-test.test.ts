@@ -24,6 +24,15 @@ it.each<Row>([
     warns: [/Next: get a certificate: `certfleet issue -d www\.example\.com --http web/],
   },
   {
+    what: 'names the declared certificate of the host',
+    argv: 'balancer test slb www.example.com --config /c.yaml',
+    ...trying(
+      {},
+      `${web}issuers: { le: { directory: letsencrypt, agreeToTerms: true } }\ncertificates: [{ name: shop, identifiers: [www.example.com], solver: web }]\n`,
+    ),
+    warns: [/Next: get a certificate: `certfleet issue shop /],
+  },
+  {
     what: 'takes the name of a solver, and needs no host',
     argv: 'balancer test web --config /c.yaml',
     ...trying(),
@@ -52,14 +61,14 @@ it.each<Row>([
     fleet: {
       tryBalancer: ({ told }) => {
         told({ step: 'listener', ms: 40, finding: 'lb-1: 3 rules' });
-        told({ waitsFor: 'the health check' });
+        told({ waitsFor: 'the health check', seconds: 60 });
         told({ left: 'HTTP 500' });
         return { ...fine, error: fail('balancer/failed', { balancer: 'slb', action: 'x', reason: 'HTTP 500' }) };
       },
     },
     code: 5,
     says: [/✓ listener +0\.0 s {2}lb-1: 3 rules\n/],
-    warns: ['waiting: the health check', 'The rule is left (HTTP 500); `certfleet sweep'],
+    warns: ['waiting for up to 60 s: the health check', 'The rule is left (HTTP 500); `certfleet sweep'],
   },
   {
     what: 'says that nothing is journalled without a store',

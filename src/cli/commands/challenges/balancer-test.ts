@@ -25,13 +25,15 @@ export const balancerTest: Run = async (session) => {
   if (error) throw error;
   if (session.quiet) return 0;
   session.print('Nothing is left.');
-  const isDeclared = (await session.settings()).solvers[solver.name] !== undefined;
-  const how = isDeclared ? solver.name : `a solver of type ${solverType} for ${balancer}`;
-  session.note(
-    isDeclared
-      ? `Next: get a certificate: \`certfleet issue -d ${host ?? 'NAME'} --http ${shellWord(how)}\``
-      : `Next: declare ${how}.`,
+  const { solvers, certificates } = await session.settings();
+  const isDeclared = solvers[solver.name] !== undefined;
+  const certificate = certificates.find(
+    (one) => one.solver === solver.name && one.identifiers.some(({ value }) => value === host),
   );
+  const what =
+    certificate === undefined ? `-d ${host ?? 'NAME'} --http ${shellWord(solver.name)}` : shellWord(certificate.name);
+  const how = isDeclared ? solver.name : `a solver of type ${solverType} for ${balancer}`;
+  session.note(isDeclared ? `Next: get a certificate: \`certfleet issue ${what}\`` : `Next: declare ${how}.`);
   return 0;
 };
 
@@ -90,7 +92,7 @@ function teller(session: Session, absent: CertfleetError | undefined): (news: Ba
       const seconds = `${(news.ms / 1_000).toFixed(news.ms < 9_950 ? 1 : 0)} s`;
       const head = `${style.good('✓')} ${labels[news.step].padEnd(11)} ${seconds.padStart(8)}  `;
       if (!session.quiet) session.printWhole(`${head}${wrap(news.finding, width - indent.length, indent)}`);
-    } else if ('waitsFor' in news) session.note(`waiting: ${news.waitsFor}`);
+    } else if ('waitsFor' in news) session.note(`waiting for up to ${news.seconds} s: ${news.waitsFor}`);
     else if ('adds' in news) {
       if (absent)
         session.note(
