@@ -1,7 +1,7 @@
 import { type CertfleetError, fail } from '../core/errors/errors.ts';
 import { maxNameLength } from '../core/lineage/document-limits.ts';
 import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
-import { didYouMeanName } from '../core/text/nearest.ts';
+import { lineageNotFound } from '../core/names/not-found.ts';
 import { lineageMissing, watchStore } from '../engine/pass/store-faults.ts';
 import { lineageOf, readLineage } from '../engine/run/stored-lineage.ts';
 import type { OpenFleet } from './opened.ts';
@@ -45,8 +45,7 @@ async function missingAmong({ engine }: OpenFleet, signal: AbortSignal): Promise
   return new Set((await watch.missing(signal)).keys());
 }
 
-export const notFound = (name: string, known: Iterable<string>): CertfleetError =>
-  fail('lineage/not-found', { name, nearest: didYouMeanName(name, [...known]) });
+export const notFound = (name: string, known: Iterable<string>): CertfleetError => lineageNotFound(name, known);
 
 export const isDeclared = ({ settings }: OpenFleet, name: string): boolean =>
   settings.certificates.some((certificate) => certificate.name === name);

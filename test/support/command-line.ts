@@ -3,6 +3,7 @@ import type { CliContext, OpenFleet, StopSignal } from '../../src/cli/context.ts
 import { main } from '../../src/cli/main.ts';
 import { fail } from '../../src/core/errors/errors.ts';
 import type { Adoption, Found, UndoneImport } from '../../src/core/lineage/found.ts';
+import { lineageNotFound } from '../../src/core/names/not-found.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
 import type { NamedIssuer, Settings, StoredSpec } from '../../src/core/spec/spec.ts';
 import type {
@@ -315,7 +316,7 @@ export function commandLine(given: CommandLine = {}) {
       once: async (what) => given.fleet?.said?.includes(what) !== true,
       delete: async (request) => {
         calls.push(request);
-        if (!given.fleet?.delete) throw fail('lineage/not-found', { name: request.name, nearest: '' });
+        if (!given.fleet?.delete) throw lineageNotFound(request.name, []);
         return given.fleet.delete;
       },
       export: async (request) => {
@@ -330,7 +331,7 @@ export function commandLine(given: CommandLine = {}) {
       },
       revoke: async (request) => {
         calls.push(request);
-        if (!given.fleet?.revoke) throw fail('lineage/not-found', { name: String(request.what), nearest: '' });
+        if (!given.fleet?.revoke) throw lineageNotFound(String(request.what), []);
         return given.fleet.revoke;
       },
       close: async () => {

@@ -23,9 +23,9 @@ export const edit: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false });
   const found = await fleet.stored(name, session.signal);
   if (!found) {
-    const { didYouMeanName } = await import('../../../core/text/nearest.ts');
+    const { lineageNotFound } = await import('../../../core/names/not-found.ts');
     const names = (await fleet.status([], session.signal)).map((one) => one.name);
-    throw fail('lineage/not-found', { name, nearest: didYouMeanName(name, names) });
+    throw lineageNotFound(name, names);
   }
   if (found.givenBack) throw fail('lineage/not-renewed', { name, ...notRenewedHere(found.givenBack) });
   if (found.origin === 'configuration')

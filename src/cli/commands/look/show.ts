@@ -1,10 +1,9 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
-import { fail } from '../../../core/errors/errors.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
 import type { KeptPlaces } from '../../../core/lineage/places.ts';
+import { lineageNotFound } from '../../../core/names/not-found.ts';
 import { hookText } from '../../../core/spec/hooks.ts';
 import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
-import { didYouMeanName } from '../../../core/text/nearest.ts';
 import type { LineageStatus } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { certificateNames, solversText } from '../../flags/names.ts';
@@ -19,7 +18,7 @@ export const show: Run = async (session) => {
   const found = (await fleet.status([name], session.signal)).find((lineage) => lineage.name === name);
   if (!found) {
     const names = (await fleet.status([], session.signal)).map((lineage) => lineage.name);
-    throw fail('lineage/not-found', { name, nearest: didYouMeanName(name, names) });
+    throw lineageNotFound(name, names);
   }
   session.printJson({ object: 'certificate', ...found });
   const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;

@@ -3,6 +3,7 @@ import type { Lineage } from '../../../core/lineage/lineage.ts';
 import { notRenewedHere, notRenewedWithoutSettings } from '../../../core/lineage/not-renewed.ts';
 import { canBeOrdered, longestSolver } from '../../../core/lineage/tombstones.ts';
 import { type Identifier, identifierKey } from '../../../core/names/identifier.ts';
+import { lineageNotFound } from '../../../core/names/not-found.ts';
 import type { Settings, StoredSpec } from '../../../core/spec/spec.ts';
 import { targetNames } from '../../../core/spec/spec-parts.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
@@ -31,7 +32,7 @@ export const issue: Run = async (session) => {
   const makeStore = adHoc !== undefined || settings.certificates.length > 0;
   const fleet = await session.fleet({ makeStore }).catch((error: unknown) => {
     // Only a name was given, nothing is declared, and there is no store, so the name is wrong.
-    throw isFailure(error, 'store/absent') ? fail('lineage/not-found', { name: args[0] ?? '', nearest: '' }) : error;
+    throw isFailure(error, 'store/absent') ? lineageNotFound(args[0] ?? '', []) : error;
   });
   if (change?.kept && !staging) await confirmIssuer(session, change.kept, change.wanted);
   await reportStart(session, 'issue');

@@ -205,7 +205,7 @@ export const configuration = {
     message: 'there is no certificate named "{name}" in the configuration or in the store{nearest}',
     blame: 'config',
     retry: 'never',
-    hint: '`certfleet status` lists all certificates. To get a new one, run `certfleet issue -d {name} --agree-tos` or declare it in certfleet.yaml.',
+    hint: '`certfleet status` lists all certificates. To get a new one, run `certfleet issue -d {word} --agree-tos` or declare it in certfleet.yaml.',
   },
   'lineage/not-alone': {
     message: 'no certificate covers only {value}; near matches: {near}',
