@@ -44,7 +44,7 @@ describe('the safe form of a rule', () => {
       'refused where somebody else has the very rule',
       'host-first',
       [rule('mine', undefined, path)],
-      { refused: expect.stringContaining('rule mine') },
+      { refused: expect.stringContaining('rule mine'), by: rule('mine', undefined, path) },
     ],
     [
       'waited for where another installation has it',
