@@ -1,12 +1,12 @@
 import { balancerIn, solverWithUses } from '../../../config/adapters/referred-adapters.ts';
 import { parseIdentifier, withLetters } from '../../../config/certificates/identifiers.ts';
-import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
+import { type CertfleetError, fail } from '../../../core/errors/errors.ts';
 import type { NamedAdapter, Settings } from '../../../core/spec/spec.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
-import type { BalancerTrialNews, Fleet } from '../../../fleet.ts';
+import type { BalancerTrialNews } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
-import { styleOf, wrap } from '../../output/text.ts';
+import { openAny, printStep } from './trial.ts';
 
 const solverType = 'http01-forward-rule';
 
@@ -61,16 +61,6 @@ function solverFor(settings: Settings, named: string): NamedAdapter {
   });
 }
 
-/** Opens the fleet. Without a store, opens one that stores nothing, and returns the error, too. */
-async function openAny(session: Session): Promise<{ fleet: Fleet; absent?: CertfleetError }> {
-  try {
-    return { fleet: await session.fleet({ makeStore: false }) };
-  } catch (error) {
-    if (!isFailure(error, 'store/absent')) throw error;
-    return { fleet: await session.fleet({ makeStore: true, inMemory: true }), absent: error };
-  }
-}
-
 const labels = {
   listener: 'listener',
   responder: 'responder',
@@ -82,16 +72,11 @@ const labels = {
 
 /** Prints each step as it happens. */
 function teller(session: Session, absent: CertfleetError | undefined): (news: BalancerTrialNews) => void {
-  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
-  const style = styleOf(session.context);
-  const indent = ' '.repeat(24);
   const byHand = '`certfleet sweep --lost` lists it';
   return (news) => {
     if ('step' in news) {
       session.printJson({ object: 'balancer-test-step', ...news });
-      const seconds = `${(news.ms / 1_000).toFixed(news.ms < 9_950 ? 1 : 0)} s`;
-      const head = `${style.good('✓')} ${labels[news.step].padEnd(11)} ${seconds.padStart(8)}  `;
-      if (!session.quiet) session.printWhole(`${head}${wrap(news.finding, width - indent.length, indent)}`);
+      printStep(session, labels[news.step], news);
     } else if ('waitsFor' in news) session.note(`waiting for up to ${news.seconds} s: ${news.waitsFor}`);
     else if ('adds' in news) {
       if (absent)

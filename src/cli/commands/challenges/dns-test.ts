@@ -7,13 +7,13 @@ import type { NamedAdapter, Settings } from '../../../core/spec/spec.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import { spanText } from '../../../core/text/span.ts';
-import type { Fleet, TrialNews, TrialReport } from '../../../fleet.ts';
+import type { TrialNews, TrialReport } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { proveCredentials, writeDnsSolver } from '../../flags/dns-solver.ts';
 import { listOf, textOf } from '../../flags/values.ts';
 import { Written } from '../../flags/written.ts';
-import { styleOf, wrap } from '../../output/text.ts';
 import { registryOf } from '../../registry.ts';
+import { openAny, printStep, secondsText } from './trial.ts';
 
 /** `certfleet dns test PROVIDER ZONE` */
 export const dnsTest: Run = async (session) => {
@@ -146,16 +146,6 @@ async function solverToTry(session: Session, settings: Settings, named: string, 
   return { ...solver, settings: { ...solver.settings, dns: { zone, nameservers } } };
 }
 
-/** Opens the fleet. Without a store, opens one that stores nothing, and returns the error, too. */
-async function openAny(session: Session): Promise<{ fleet: Fleet; absent?: CertfleetError }> {
-  try {
-    return { fleet: await session.fleet({ makeStore: false }) };
-  } catch (error) {
-    if (!isFailure(error, 'store/absent')) throw error;
-    return { fleet: await session.fleet({ makeStore: true, inMemory: true }), absent: error };
-  }
-}
-
 const labels = {
   zone: 'zone',
   check: 'credentials',
@@ -167,14 +157,10 @@ const labels = {
 
 /** Prints each step as it happens. */
 function teller(session: Session, absent: CertfleetError | undefined): (news: TrialNews) => void {
-  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
-  const style = styleOf(session.context);
-  const indent = ' '.repeat(24);
   return (news) => {
     if ('step' in news) {
       session.printJson({ object: 'dns-test-step', ...news });
-      const head = `${style.good('✓')} ${labels[news.step].padEnd(11)} ${secondsText(news.ms).padStart(8)}  `;
-      if (!session.quiet) session.printWhole(`${head}${wrap(news.finding, width - indent.length, indent)}`);
+      printStep(session, labels[news.step], news);
     } else if ('waitsFor' in news) session.note(`waiting: ${news.waitsFor}`);
     else if ('adds' in news) {
       if (!absent) return;
@@ -190,7 +176,6 @@ function teller(session: Session, absent: CertfleetError | undefined): (news: Tr
   };
 }
 
-const secondsText = (ms: number): string => `${(ms / 1_000).toFixed(ms < 9_950 ? 1 : 0)} s`;
 const limitText = (ms: number): string => (ms < 120_000 ? `${Math.round(ms / 1_000)} seconds` : spanText(ms));
 
 /** Compares the measurements with what certfleet assumes about the service. */
