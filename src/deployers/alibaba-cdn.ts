@@ -1,12 +1,12 @@
 import { connectCas } from '../clients/alibaba/cas.ts';
 import { type CdnDomain, connectCdn, resting, whyNot } from '../clients/alibaba/cdn.ts';
-import { coversName } from '../clients/alibaba/clb-binding.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { withAdvice } from '../clients/http/balancer-errors.ts';
 import { createSingleFlight } from '../core/async/single-flight.ts';
 import { createTurns } from '../core/async/turns.ts';
 import { isFailure, reasonOf } from '../core/errors/errors.ts';
 import { type LackingPlace, placesText, stateOfPlaces } from '../core/lineage/places.ts';
+import { coversName } from '../core/names/covers-name.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import { alibabaKeys, defineDeployer, endpoint, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';

@@ -1,5 +1,5 @@
 import { type ClbOptions, connectClb, listIn, textIn } from '../clients/alibaba/clb.ts';
-import { type Binding, coversName, planBinding, type Step, servedFor } from '../clients/alibaba/clb-binding.ts';
+import { type Binding, planBinding, type Step, servedFor } from '../clients/alibaba/clb-binding.ts';
 import {
   deleteCertificate,
   isVersion,
@@ -16,6 +16,7 @@ import { withAdvice } from '../clients/http/balancer-errors.ts';
 import { isRefusal, readString, refusalOf } from '../clients/http/json-api.ts';
 import { LookAgain } from '../clients/http/look-again.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
+import { coversName } from '../core/names/covers-name.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Fields, Json } from '../core/text/json.ts';
 import { defineDeployer, z } from '../define.ts';

@@ -1,9 +1,9 @@
+import { coversName } from '../../core/names/covers-name.ts';
 import { type Fields, isFields } from '../../core/text/json.ts';
 import { isRefusal } from '../http/json-api.ts';
 import { numberedPages } from '../http/pages.ts';
 import type { CasUpload } from './cas.ts';
 import { listIn, textIn } from './clb.ts';
-import { coversName } from './clb-binding.ts';
 import { connectService, type ServiceContext } from './service.ts';
 
 // CDN (2018-05-10) and DCDN (2018-01-15): the same actions, with other names.

@@ -1,3 +1,4 @@
+import { coversName } from '../../core/names/covers-name.ts';
 import { shortList } from '../../core/text/short-list.ts';
 
 // Decides which certificate an HTTPS listener should serve for which name, and what has to change. Pure.
@@ -35,9 +36,6 @@ export type Step =
 
 /** The necessary steps, or the reason why there must be none. */
 export type BindingPlan = { readonly steps: readonly Step[] } | { readonly refused: string };
-
-export const coversName = (covers: readonly string[], name: string): boolean =>
-  covers.some((one) => one === name || (one.startsWith('*.') && name.slice(name.indexOf('.')) === one.slice(1)));
 
 /** Returns the extension that applies to a name: the name's own, or else the longest wildcard that matches. */
 const extensionFor = (extensions: readonly Extension[], name: string): Extension | undefined =>

@@ -1,3 +1,4 @@
+import { coversName } from '../../core/names/covers-name.ts';
 import type { Fields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import { shortList } from '../../core/text/short-list.ts';
@@ -14,9 +15,6 @@ export interface Slot {
   readonly domains: readonly string[] | undefined;
   readonly certificate: ClbCertificate | undefined;
 }
-
-export const coversName = (covers: readonly string[], name: string): boolean =>
-  covers.some((one) => one === name || (one.startsWith('*.') && name.slice(name.indexOf('.')) === one.slice(1)));
 
 /**
  * Returns the slots that should have a certificate: with SNI, the domains that it covers, else the whole listener.
