@@ -137,7 +137,7 @@ export interface Fleet {
    */
   tryDns(request: DnsTrialRequest, signal: AbortSignal): Promise<TrialReport>;
   /**
-   * Tries a load balancer without a certificate: adds a rule for a path that nobody requests, sees the answer, and removes
+   * Tries a load balancer without a certificate: adds a rule for an unused path, sees the answer, and removes
    * it. Any failure is in the report.
    */
   tryBalancer(request: BalancerTrialOf, signal: AbortSignal): Promise<BalancerTrialReport>;

@@ -159,7 +159,7 @@ and \`alb:UpdateListenerAttribute\` for the default certificate, and \`yundun-ce
         const used = bound.filter(({ isDefault }) => !isDefault).length;
         const reason = `${place} uses ${used} of ${quota} additional certificates, and needs 1 more`;
         const advice =
-          'Put several names into one certificate, take off certificates that nobody needs, or have the quota raised, and set `certificateQuota`.';
+          'Put several names into one certificate, take off unused certificates, or have the quota raised, and set `certificateQuota`.';
         // A new version of a default certificate takes its place.
         const defaults = bound.filter(({ isDefault }) => isDefault).map(({ id }) => id);
         const uploads = used < quota ? [] : (await inCas(signal)).filter((one) => defaults.includes(idOf(one)));

@@ -213,7 +213,7 @@ export const commands: readonly Command[] = [
     name: 'balancer test',
     summary: 'try a load balancer, without a certificate',
     description:
-      'Adds a forward rule for a random path that nobody requests, waits until the load balancer finds the responder ' +
+      'Adds a forward rule for an unused random path, waits until the load balancer finds the responder ' +
       'healthy, requests the path through the load balancer, removes the rule, and prints how long each step took. No CA ' +
       'is asked. The rule has the form in which an order would add it, so it takes no other traffic. Exits with 3 if the ' +
       'answer is wrong, with 5 if the load balancer or the responder refused or failed. If the test is stopped or fails, ' +

@@ -27,7 +27,7 @@ export type KeyKind = 'rsa' | 'ecc';
 export interface TencentSsl {
   /** Returns the ID under which this very certificate is there, or undefined if it is not. */
   existing(version: VersionBundle, signal: AbortSignal): Promise<string | undefined>;
-  /** Uploads a version and returns its ID. If it is there already, whoever uploaded it, returns that one's. */
+  /** Uploads a version and returns its ID. If anyone has uploaded it already, returns the ID of that upload. */
   upload(version: VersionBundle, owner: string, signal: AbortSignal): Promise<string>;
   /** Returns these certificates. Omits those that do not exist. */
   certificates(ids: readonly string[], signal: AbortSignal): Promise<readonly SslCertificate[]>;

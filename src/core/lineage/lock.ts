@@ -50,7 +50,7 @@ export interface RuleUser {
   readonly answers?: readonly StoredAnswer[];
   /** The rules stay after the order. */
   readonly keep?: true;
-  /** The path to lead here, if it is not that of all challenges: `balancer test` uses one that nobody asks for. */
+  /** The path to lead here, if it is not that of all challenges: `balancer test` uses an unused one. */
   readonly path?: string;
 }
 

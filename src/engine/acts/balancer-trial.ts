@@ -62,7 +62,7 @@ const healthyMs = 60_000;
 const settleMs = 30_000;
 
 /**
- * Tries a load balancer with one rule for a path that nobody requests: adds it in the form that takes no other traffic,
+ * Tries a load balancer with one rule for an unused path: adds it in the form that takes no other traffic,
  * sees the answer, and removes it. The rule is journalled as for a certificate, so a sweep removes it if this process is
  * killed.
  */
