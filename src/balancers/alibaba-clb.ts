@@ -1,5 +1,5 @@
 import { type Clb, type ClbListener, connectClb, listIn } from '../clients/alibaba/clb.ts';
-import { balancerTries, rightsOf } from '../clients/alibaba/clb-rights.ts';
+import { balancerTries } from '../clients/alibaba/clb-rights.ts';
 import {
   about,
   converge,
@@ -14,6 +14,7 @@ import {
   serverIn,
   shown,
 } from '../clients/alibaba/clb-rules.ts';
+import { rightsOf } from '../clients/alibaba/rights.ts';
 import { isRefusal, readString, refusalOf } from '../clients/http/json-api.ts';
 import { fail, isFailure } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
@@ -263,7 +264,7 @@ goes on the HTTPS listener, since CAs follow redirects.`,
         };
       },
 
-      rights: async (signal) => rightsOf(clb, balancerTries(loadBalancer, await listenerOf(signal)), signal),
+      rights: async (signal) => rightsOf(clb, 'slb', balancerTries(loadBalancer, await listenerOf(signal)), signal),
 
       async owned(signal) {
         const listener = await listenerIfThere(signal);

@@ -9,8 +9,9 @@ import {
   upload,
   uploadOf,
 } from '../clients/alibaba/clb-certificates.ts';
-import { deployerTries, rightsOf } from '../clients/alibaba/clb-rights.ts';
+import { deployerTries } from '../clients/alibaba/clb-rights.ts';
 import { type Promised, type Room, roomFor } from '../clients/alibaba/clb-room.ts';
+import { rightsOf } from '../clients/alibaba/rights.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { withAdvice } from '../clients/http/balancer-errors.ts';
 import { isRefusal, readString, refusalOf } from '../clients/http/json-api.ts';
@@ -296,7 +297,7 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
         return words;
       },
 
-      rights: (signal) => rightsOf(clb, deployerTries(loadBalancer, options.listenerPort), signal),
+      rights: (signal) => rightsOf(clb, 'slb', deployerTries(loadBalancer, options.listenerPort), signal),
 
       look: (version, signal) =>
         onClb(version.lineage, signal, async (): Promise<Look> => {
