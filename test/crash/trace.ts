@@ -121,10 +121,13 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
 
 /**
  * URLs of orders and authorizations contain random ids, so use only the first segment of the path. A call of Alibaba's
- * or Tencent's API has its name in a header.
+ * or Tencent's API has its name in a header, and one of Huawei's in its path, behind the service.
  */
-const whatOf = ({ url, headers }: HttpRequest): string =>
-  headers?.['x-acs-action'] ?? headers?.['x-tc-action'] ?? new URL(url).pathname.split('/')[1] ?? '';
+function whatOf({ url, headers }: HttpRequest): string {
+  const { pathname } = new URL(url);
+  const [, named = pathname.split('/')[1]] = /\/(elb\/\w+)/.exec(pathname) ?? [];
+  return headers?.['x-acs-action'] ?? headers?.['x-tc-action'] ?? named ?? '';
+}
 
 /** A path without the parts that differ from run to run: temporary roots, hashes, revisions, ids and tokens. */
 export function nameOf(path: string, folders: Readonly<Record<string, string>>): string {

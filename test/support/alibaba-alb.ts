@@ -27,6 +27,8 @@ export interface AlibabaAlb {
   groupId(name: string): string;
   /** The id of a certificate in the form that ALB takes. */
   certificateId(name: string): string;
+  /** The names of the certificates in CAS. */
+  uploads(): readonly string[];
   /** The name in CAS of the certificate that a client gets. */
   served(balancer: string, port: number, serverName: string): string | undefined;
   /** What a request gets: the servers of its group, or a fixed response. */
@@ -111,6 +113,7 @@ export function createAlibabaAlb(options: AlibabaAlbOptions): AlibabaAlb {
       return found.id;
     },
     certificateId: (name) => `${certificateNamed(name).id}-${certificateNamed(name).region}`,
+    uploads: () => [...cloud.cas.certificates.values()].map(({ name }) => name),
     served: (balancer, port, name) => traffic.served(listenerOf(balancer, port), name)?.name,
     route(balancer, port, host, path) {
       const listener = listenerOf(balancer, port);
