@@ -210,6 +210,44 @@ export const huaweiKeys = (prefixes: readonly string[] = []) => ({
   credentials: credentialsFile(prefixes),
 });
 
+/** A domain of a CDN, as a certificate has it. APIs and consoles write a wildcard as `.example.com`. */
+const cdnDomain = () =>
+  z
+    .string()
+    .toLowerCase()
+    .regex(/^(\*?\.)?([a-z0-9_-]+\.)+(?!\d+$)[a-z0-9_-]+$/, {
+      error: 'expected a domain, like www.example.com or .example.com',
+    })
+    .transform((name) => name.replace(/^\./, '*.'));
+
+/** The options that choose the domains of a CDN. A schema that has them is refined with {@link exceptOfCovered}. */
+export const cdnDomains = () => ({
+  domains: z
+    .union([z.literal('covered'), z.array(cdnDomain()).min(1)], {
+      error: 'expected `covered`, or a list of domains like [www.example.com, .example.com]',
+    })
+    .meta({
+      title: 'The accelerated domains, or `covered`: all that the certificate covers and that have HTTPS on',
+      examples: ['covered', ['www.example.com', '.example.com']],
+    }),
+  except: z
+    .array(cdnDomain())
+    .default([])
+    .meta({ title: 'Domains that `covered` leaves alone', examples: [['old.example.com']] }),
+});
+
+/** The arguments of `refine` for a schema with {@link cdnDomains}. */
+export const exceptOfCovered: [
+  (options: { readonly domains: 'covered' | readonly string[]; readonly except: readonly string[] }) => boolean,
+  { path: string[]; error: string },
+] = [
+  ({ domains, except }) => domains === 'covered' || except.length === 0,
+  {
+    path: ['except'],
+    error: 'it has a meaning only with `domains: covered`: leave these domains out of the list instead',
+  },
+];
+
 /**
  * The options that name the keys of an adapter of AWS: a role with its source, else keys, else a program, else a web
  * identity (IRSA), else a container's credentials (ECS, EKS Pod Identity), else the role of the instance.

@@ -1,5 +1,6 @@
-import { coversName } from '../../core/names/covers-name.ts';
 import { type Fields, isFields } from '../../core/text/json.ts';
+import { type CdnDomain, certificateForm } from '../cdn/domain.ts';
+import { createPace } from '../cdn/pace.ts';
 import { isRefusal } from '../http/json-api.ts';
 import { numberedPages } from '../http/pages.ts';
 import type { CasUpload } from './cas.ts';
@@ -29,18 +30,6 @@ const products = {
   },
 } as const;
 
-/** A domain that is accelerated. */
-export interface CdnDomain {
-  /** As in a certificate: `*.example.com`. The API writes `.example.com`. */
-  readonly name: string;
-  /** `online`, `configuring`, `offline`… */
-  readonly status: string;
-  /** Whether HTTPS is switched on. */
-  readonly https: boolean;
-  /** The name of the certificate that is set. */
-  readonly certificate: string | undefined;
-}
-
 export interface Cdn {
   readonly title: string;
   /** Returns every domain of the account. */
@@ -59,6 +48,7 @@ export interface CdnContext extends Omit<ServiceContext, 'service'> {
 
 export function connectCdn({ product, endpoint, ...context }: CdnContext): Cdn {
   const { actions, ...own } = products[product];
+  const paced = createPace(context.world.clock, pace);
   const api = connectService({
     ...context,
     service: {
@@ -113,19 +103,19 @@ export function connectCdn({ product, endpoint, ...context }: CdnContext): Cdn {
         const name = nameIn(row);
         // CDN writes SslProtocol, DCDN SSLProtocol.
         const https = (textIn(row, 'SslProtocol') ?? textIn(row, 'SSLProtocol')) === 'on';
-        return { name, https, status: textIn(row, 'DomainStatus') ?? '', certificate: set.get(name) };
+        const status = textIn(row, 'DomainStatus') ?? '';
+        const named = set.get(name);
+        const certificate = named === undefined ? undefined : { id: named, name: named };
+        return { name, https, status, phase: phaseIn(status), certificate };
       });
     },
-    set: (domain, { id, name, region }, signal) =>
-      api.change(
-        actions.set,
-        {
-          ...{ DomainName: domain.replace(/^\*\./, '.'), SSLProtocol: 'on', CertType: 'cas' },
-          ...{ CertId: id, CertName: name, CertRegion: region },
-        },
-        () => undefined,
-        signal,
-      ),
+    set(domain, { id, name, region }, signal) {
+      const params = {
+        ...{ DomainName: domain.replace(/^\*\./, '.'), SSLProtocol: 'on', CertType: 'cas' },
+        ...{ CertId: id, CertName: name, CertRegion: region },
+      };
+      return paced(() => api.change(actions.set, params, () => undefined, signal), signal);
+    },
   };
 }
 
@@ -141,16 +131,17 @@ const refusedCodes = ['InvalidDomain.Configure_failed'];
 /** A domain that stays busy must not keep the others waiting. */
 const busyBudgetMs = 20_000;
 
+/** The API allows 30 changes a second, and other programs may use it. */
+const pace = { everyMs: 50, atOnce: 8 };
+
 /** Which of its forms the list has for a wildcard is not documented. */
-const nameIn = (row: Fields): string => (textIn(row, 'DomainName') ?? '').toLowerCase().replace(/^\./, '*.');
+const nameIn = (row: Fields): string => certificateForm(textIn(row, 'DomainName') ?? '');
 
-/** Statuses of domains that serve nothing. */
-export const resting: ReadonlySet<string> = new Set(['offline', 'checking', 'check_failed', 'stopping', 'deleting']);
+/** The other statuses are `online`, `configuring` and `configure_failed`. */
+const resting: ReadonlySet<string> = new Set(['offline', 'checking', 'check_failed', 'stopping', 'deleting']);
 
-/** Returns why a domain that is listed cannot get the certificate. */
-export function whyNot(place: string, found: CdnDomain | undefined, covers: readonly string[]): string | undefined {
-  if (!found) return 'the account has no such domain';
-  if (!coversName(covers, place)) return 'the certificate does not cover it';
-  if (resting.has(found.status)) return `it is ${found.status}`;
-  return found.https ? undefined : 'HTTPS is off, and certfleet does not switch it on';
+function phaseIn(status: string): CdnDomain['phase'] {
+  if (resting.has(status)) return 'resting';
+  if (status === 'configuring') return 'changing';
+  return status === 'configure_failed' ? 'failed' : 'serving';
 }

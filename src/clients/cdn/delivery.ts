@@ -1,0 +1,173 @@
+import { createSingleFlight } from '../../core/async/single-flight.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { type LackingPlace, type Places, placesText, stateOfPlaces } from '../../core/lineage/places.ts';
+import { coversName } from '../../core/names/covers-name.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Look, VersionBundle } from '../../ports/deployer.ts';
+import { withAdvice } from '../http/balancer-errors.ts';
+import { type CdnDomain, whyNeverOn, whyNot } from './domain.ts';
+
+/** What a delivery needs of one CDN. */
+export interface CdnParts<Domain extends CdnDomain> {
+  /** In messages: `Alibaba Cloud CDN`. */
+  readonly title: string;
+  readonly clock: Clock;
+  /** The options that choose the domains. */
+  readonly options: { readonly domains: 'covered' | readonly string[]; readonly except: readonly string[] };
+  /** Returns every domain of the account. */
+  domains(signal: AbortSignal): Promise<readonly Domain[]>;
+  /** Reads what the list does not tell of a domain. It may be as it was at most `ageMs` ago. */
+  complete?(domain: Domain, ageMs: number, signal: AbortSignal): Promise<Domain>;
+  /** Reports whether a certificate of this name is one of this store. */
+  isOurs(name: string): boolean;
+  /** A domain that has accepted a certificate shows it within this time. */
+  readonly visibleWithinMs: number;
+  /** A domain that has accepted a certificate is shown as changing within this time. */
+  readonly changesWithinMs: number;
+}
+
+/** A version, and the ID of its certificate at the CDN; undefined if it is not there. */
+export interface CdnVersion {
+  readonly version: VersionBundle;
+  readonly id: string | undefined;
+}
+
+export interface CdnDelivery<Domain extends CdnDomain> {
+  look(wanted: CdnVersion, signal: AbortSignal): Promise<Look>;
+  /** Fails if no domain can get the version, before anything is uploaded for nothing. */
+  check(wanted: CdnVersion, signal: AbortSignal): Promise<void>;
+  /** Reports whether a domain has this certificate. */
+  has(id: string, ageMs: number, signal: AbortSignal): Promise<boolean>;
+  /** Sets the version at each domain that lacks it. Fails only if each of these refuses. */
+  activate(wanted: CdnVersion, set: (domain: Domain) => Promise<void>, signal: AbortSignal): Promise<void>;
+}
+
+export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Domain>): CdnDelivery<Domain> {
+  const { title, clock, options, isOurs } = parts;
+  const { except } = options;
+  const listed = options.domains === 'covered' ? undefined : [...new Set(options.domains)];
+  /** What each domain has accepted or refused in this process: the lists may lag, and do not tell why. */
+  const tried = new Map<string, { readonly id: string; readonly atMs: number; readonly refusal?: string }>();
+  let known: { readonly atMs: number; readonly all: readonly Domain[] } | undefined;
+  const read = createSingleFlight<readonly Domain[]>();
+
+  /** Returns every domain, as it was at most `ageMs` ago: the deliveries of a pass share the lists. */
+  async function domains(ageMs: number, signal: AbortSignal): Promise<readonly Domain[]> {
+    const atMs = clock.monotonicMs();
+    if (known && atMs - known.atMs < ageMs) return known.all;
+    const all = await read('domains', () => parts.domains(signal), signal);
+    known = { atMs, all };
+    return all;
+  }
+
+  /** Returns the domains that are to have a certificate for these names. One that is listed may not exist. */
+  async function wantedFor(covers: readonly string[], ageMs: number, signal: AbortSignal) {
+    const all = await domains(ageMs, signal);
+    const isMeant = (one: Domain) =>
+      one.phase !== 'resting' && coversName(covers, one.name) && !except.includes(one.name);
+    const named = listed
+      ? listed.map((place) => ({ place, found: all.find(({ name }) => name === place) }))
+      : all.filter(isMeant).map((found) => ({ place: found.name, found }));
+    const { complete } = parts;
+    const completed = async (found: Domain | undefined) =>
+      found && complete && whyNeverOn(found, covers) === undefined ? complete(found, ageMs, signal) : found;
+    const whole = await Promise.all(named.map(async ({ place, found }) => ({ place, found: await completed(found) })));
+    return listed ? whole : whole.filter(({ found }) => found?.https);
+  }
+
+  /** Looks at each domain that is to have the version. `ready` are those that can get it now. */
+  async function survey({ version, id }: CdnVersion, ageMs: number, signal: AbortSignal) {
+    const covers = version.facts.identifiers.map(({ value }) => value);
+    const wanted = await wantedFor(covers, ageMs, signal);
+    const lacking: LackingPlace[] = [];
+    const ready: Domain[] = [];
+    for (const { place, found } of wanted) {
+      const stays = whyNot(found, covers);
+      if (stays !== undefined || !found) {
+        lacking.push({ place, state: 'absent', reason: stays ?? '' });
+        continue;
+      }
+      const last = id !== undefined && tried.get(place)?.id === id ? tried.get(place) : undefined;
+      const isAccepted = last !== undefined && last.refusal === undefined;
+      const acceptedMs = isAccepted ? clock.monotonicMs() - last.atMs : Number.POSITIVE_INFINITY;
+      const isOld = acceptedMs < parts.changesWithinMs;
+      const hasFailed = found.phase === 'failed' && !isOld;
+      const isSet = id !== undefined && found.certificate?.id === id && !hasFailed;
+      if (isSet && found.phase === 'serving' && !isOld) continue;
+      // A domain that is being configured, by whomever, takes no other change.
+      if (found.phase === 'changing' || (acceptedMs < parts.visibleWithinMs && !hasFailed)) {
+        lacking.push({ place, state: 'changing', reason: '' });
+        continue;
+      }
+      const reason = last?.refusal ?? (hasFailed ? 'its last configuration failed' : '');
+      lacking.push({ place, state: isOurs(found.certificate?.name ?? '') ? 'stale' : 'absent', reason });
+      ready.push(found);
+    }
+    return { places: { total: wanted.length, lacking }, ready };
+  }
+
+  async function checkSome(wanted: CdnVersion, signal: AbortSignal): Promise<readonly Domain[]> {
+    const { places, ready } = await survey(wanted, recentMs, signal);
+    if (places.total === 0)
+      throw new Error(`${title} has no domain with HTTPS that the certificate covers (and that is not in \`except\`)`);
+    if (isStuck(places) && ready.length === 0) throw new Error(`no domain can get it: ${placesText(places)}`);
+    return ready;
+  }
+
+  return {
+    async look(wanted, signal) {
+      const isRolling = [...tried.values()].some(({ id }) => id === wanted.id);
+      const { places } = await survey(wanted, isRolling ? 0 : recentMs, signal);
+      if (places.total === 0) return { state: 'absent', detail: 'no domain is covered', places };
+      const state = stateOfPlaces(places);
+      const detail = state === 'current' ? `${places.total} domains have it` : placesText(places);
+      return { state, detail, places };
+    },
+
+    async check(wanted, signal) {
+      await checkSome(wanted, signal);
+    },
+
+    has: async (id, ageMs, signal) => (await domains(ageMs, signal)).some(({ certificate }) => certificate?.id === id),
+
+    async activate(wanted, set, signal) {
+      const { id = '' } = wanted;
+      /** Returns the names of those whose answer was lost. */
+      async function setAt(all: readonly Domain[]): Promise<readonly string[]> {
+        const lost: string[] = [];
+        await Promise.all(
+          all.map(async (domain) => {
+            const { name } = domain;
+            try {
+              await set(domain);
+              tried.set(name, { id, atMs: clock.monotonicMs() });
+            } catch (error) {
+              signal.throwIfAborted();
+              if (isFailure(error, 'balancer/unreachable', 'balancer/failed')) lost.push(name);
+              tried.set(name, { id, atMs: clock.monotonicMs(), refusal: reasonOf(withAdvice(error)) });
+            }
+          }),
+        );
+        known = undefined;
+        return lost;
+      }
+
+      const ready = await checkSome(wanted, signal);
+      const lost = await setAt(ready);
+      if (lost.length > 0) {
+        const still = (await survey(wanted, 0, signal)).ready;
+        for (const place of lost) if (!still.some(({ name }) => name === place)) tried.delete(place);
+        await setAt(still.filter(({ name }) => lost.includes(name)));
+      }
+      const refused = ready.flatMap(({ name }) => tried.get(name)?.refusal ?? []);
+      if (ready.length > 0 && refused.length === ready.length) throw new Error(refused[0]);
+    },
+  };
+}
+
+/** Reports whether no place has the version or is getting it. */
+const isStuck = ({ total, lacking }: Places): boolean =>
+  lacking.length === total && lacking.every(({ state }) => state !== 'changing');
+
+/** How old lists may be that several deliveries share. */
+export const recentMs = 10_000;
