@@ -74,6 +74,25 @@ describeWith(['pebble', ...bindPrograms], 'certfleet balancer test', () => {
     expect(cluster.clb.snapshot()).toEqual(before);
   });
 
+  it('uses a rule made by hand as an order does, with a key that may only read', async () => {
+    const reader = { id: 'LTAIreader', secret: 'reader-secret' };
+    const policy = [{ Effect: 'Allow', Action: 'slb:Describe*', Resource: '*' }] as const;
+    const { cluster, run, store } = await home(
+      { byHand: true, checkPath: '/', clb: { secondMs: 500, keys: [accessKey, { ...reader, policy }] } },
+      { solver: { byHand: true }, balancer: { accessKeyId: reader.id, accessKeySecret: reader.secret } },
+    );
+    const before = cluster.clb.snapshot();
+    const nameless = await run(['balancer', 'test', 'slb']);
+    expect(nameless.status).toBe(2);
+    expect(stderrOf(nameless)).toMatch(/name a host that the rule is for.*`certfleet balancer test slb HOST/s);
+    const tried = await run(['balancer', 'test', 'slb', 'abc.example.test']);
+    succeeded(tried);
+    expect(tried.stdout.match(/✓ \w+/g)).toEqual(['✓ listener', '✓ responder', '✓ healthy', '✓ answered']);
+    expect(Object.keys(cluster.clb.calls()).filter((action) => !action.startsWith('Describe'))).toEqual([]);
+    expect(cluster.clb.snapshot()).toEqual(before);
+    expect(await readdir(store).catch(() => [])).toEqual([]);
+  });
+
   it('names the server that does not exist, and removes nothing that it did not add', async () => {
     const { run } = await home({}, { balancer: { backend: { serverId: 'i-nope' } } });
     const tried = await run(['balancer', 'test', 'slb', 'abc.example.test']);

@@ -8,12 +8,12 @@ import type { Hop } from '../../core/request-path/hop.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
 import type { Inspection } from '../../ports/balancer.ts';
-import type { SolverChallenge } from '../../ports/solver.ts';
+import type { Readiness, SolverChallenge } from '../../ports/solver.ts';
 import type { Engine } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
 import { lookAtAnswers } from '../looks/doctor-answer.ts';
 import { waitFor } from '../run/wait.ts';
-import type { ForwardRuleOptions } from '../solvers/http01-forward-rule.ts';
+import { type ForwardRuleOptions, healthByHand } from '../solvers/http01-forward-rule.ts';
 import { ruleRefused } from '../solvers/rule-in-place.ts';
 import { createRuleKeeper, type RuleKeeper, type UserChange } from '../solvers/rule-keeper.ts';
 import { closeTrial, journalTrial, sweepTrials } from './trial-journal.ts';
@@ -64,7 +64,7 @@ const settleMs = 30_000;
 /**
  * Tries a load balancer with one rule for an unused path: adds it in the form that takes no other traffic,
  * sees the answer, and removes it. The rule is journalled as for a certificate, so a sweep removes it if this process is
- * killed.
+ * killed. Where a person has made the rule, this one is tried, and nothing changes.
  */
 export async function tryBalancer(
   engine: Engine,
@@ -92,26 +92,32 @@ export async function tryBalancer(
   let found: Partial<BalancerTrialReport> = {};
   try {
     const inspection = await step('listener', () => balancer.inspect(signal), listenerText(rule));
-    await checkOrder(rule, inspection, { host, signal });
-    const form = formFor(rule, inspection, { host, path });
     const spec = { ...request.spec, name: `${prefix}${id}` };
     const challenge: SolverChallenge = {
       ...{ type: 'http-01', identifier: { type: 'dns', value: host }, token, lineage: spec.name },
       ...{ keyAuthorization: `${token}.${thumbprint}`, allIdentifiers: [], remaining: 0 },
     };
-    if (balancer.mode === 'forward')
-      await step(
+    const trial = { engine, rule, request, challenge, path, inspection, step, signal };
+    const listen = () =>
+      step(
         'responder',
         () => responder.probe(signal),
         () => `it listens at ${responder.address}`,
       );
+    if (rule.byHand) {
+      await listen();
+      await seeRuleByHand(trial);
+      return { host, path, steps };
+    }
+    await checkOrder(rule, inspection, { host, signal });
+    const form = formFor(rule, inspection, { host, path });
+    if (balancer.mode === 'forward') await listen();
     const journalled = { type: 'http-01', identifier: host, token } as const;
     const intent = { wanted: spec, thumbprint, challenge: journalled, probe: true } as const;
     const holding = await journalTrial(engine, intent, signal);
     const keeper = createRuleKeeper({ balancer, locks, owner, clock, newId: () => hex(6) });
     request.told({ adds: path });
-    const parts = { engine, rule, keeper, request, challenge, form, path, inspection, step, isMade, holding, signal };
-    found = await addAndRemove(parts);
+    found = await addAndRemove({ ...trial, keeper, form, isMade, holding });
   } catch (error) {
     signal.throwIfAborted();
     found = { ...found, error: asFailure(error) };
@@ -123,19 +129,37 @@ export async function tryBalancer(
 
 type MakeStep = <T>(step: BalancerTrialStep, run: () => Promise<T>, words: (result: T) => string) => Promise<T>;
 
-interface Parts {
+interface Trial {
   readonly engine: Engine;
   readonly rule: ForwardRuleOptions;
-  readonly keeper: RuleKeeper;
   readonly request: BalancerTrialRequest;
   readonly challenge: SolverChallenge;
-  readonly form: RuleForm;
   readonly path: string;
   readonly inspection: Inspection;
   readonly step: MakeStep;
+  readonly signal: AbortSignal;
+}
+
+/** A trial that adds a rule of its own. */
+interface Parts extends Trial {
+  readonly keeper: RuleKeeper;
+  readonly form: RuleForm;
   readonly isMade: (step: BalancerTrialStep) => boolean;
   readonly holding: Holding;
-  readonly signal: AbortSignal;
+}
+
+/** Sees the answer behind a rule that a person has made. Only the answer comes and goes, in this process. */
+async function seeRuleByHand(trial: Trial): Promise<void> {
+  const { engine, rule, challenge, signal } = trial;
+  const { responder, balancer } = rule;
+  await responder.answer(challenge, { shared: false }, signal);
+  try {
+    await untilHealthy(trial, (within) => healthByHand(balancer, within));
+    await seeAnswer(trial);
+  } finally {
+    const deadline = engine.clock.deadline(engine.limits.shutdownBudgetMs);
+    await responder.withdraw(challenge, undefined, deadline.signal).finally(deadline.done);
+  }
 }
 
 /** Fails if an order would be refused, because someone else's rule has the path of all challenges. */
@@ -144,7 +168,7 @@ async function checkOrder(
   inspection: Inspection,
   { host, signal }: { readonly host: string; readonly signal: AbortSignal },
 ): Promise<void> {
-  if (rule.byHand || rule.balancer.mode !== 'forward') return;
+  if (rule.balancer.mode !== 'forward') return;
   const found = safeForm(host, { path: challengePath }, { ...inspection, owner: rule.owner });
   if ('refused' in found)
     throw await ruleRefused(rule, { host, reason: found.refused, ...present({ by: found.by }) }, signal);
@@ -199,7 +223,7 @@ async function addAndRemove(parts: Parts): Promise<Partial<BalancerTrialReport>>
 }
 
 async function addAndSee(parts: Parts): Promise<void> {
-  const { engine, rule, keeper, request, challenge, form, path, step, holding, signal } = parts;
+  const { rule, keeper, challenge, form, path, step, holding, signal } = parts;
   const { balancer, responder, clock } = rule;
   const { lineage, identifier } = challenge;
   const host = identifier.value;
@@ -228,6 +252,16 @@ async function addAndSee(parts: Parts): Promise<void> {
     },
     () => `a rule for ${form.host ?? 'every host without rules of its own'} and ${path}${to}`,
   );
+  await untilHealthy(parts, keeper.look);
+  await seeAnswer(parts);
+}
+
+/** Waits until the balancer reaches the responder. */
+async function untilHealthy(
+  { rule, request, step, challenge, signal }: Trial,
+  look: (signal: AbortSignal) => Promise<Readiness>,
+): Promise<void> {
+  const { balancer, clock } = rule;
   await step(
     'healthy',
     async () => {
@@ -236,7 +270,7 @@ async function addAndSee(parts: Parts): Promise<void> {
       const seconds = budgetMs / 1_000;
       const budget = { budgetMs, firstMs: 200, mostMs: 2_000, signal };
       const waited = await waitFor<true>(clock, budget, async () => {
-        const now = await keeper.look(signal);
+        const now = await look(signal);
         if (now.ready) return { done: true };
         if (told !== now.reason) request.told({ waitsFor: now.reason, seconds });
         told = now.reason;
@@ -244,16 +278,18 @@ async function addAndSee(parts: Parts): Promise<void> {
       });
       if (!('timedOut' in waited)) return;
       const solver = request.spec.parts[0]?.solver.name ?? 'the solver';
-      throw fail('solver/not-ready', { solver, identifier: host, seconds, reason: waited.timedOut });
+      const identifier = challenge.identifier.value;
+      throw fail('solver/not-ready', { solver, identifier, seconds, reason: waited.timedOut });
     },
     () => (balancer.mode === 'forward' ? 'the balancer reaches the responder' : 'the balancer has the answer'),
   );
-  await step('answer', () => seeAnswer(engine, parts), answerText);
 }
 
+/** Sees whether the path gives the answer. */
+const seeAnswer = (trial: Trial): Promise<readonly Hop[]> => trial.step('answer', () => requestPath(trial), answerText);
+
 /** Requests the path at every address. Resolves with what was seen; fails if an answer is certainly wrong. */
-async function seeAnswer(engine: Engine, parts: Parts): Promise<readonly Hop[]> {
-  const { request, challenge, path, inspection, signal } = parts;
+async function requestPath({ engine, request, challenge, path, inspection, signal }: Trial): Promise<readonly Hop[]> {
   const settings = request.spec.preflight;
   const own = inspection.addresses ?? [];
   const { identifier } = challenge;

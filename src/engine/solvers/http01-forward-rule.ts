@@ -59,11 +59,7 @@ export function createForwardRule(options: ForwardRuleOptions): Solver {
 function withRuleByHand(solver: Solver, { balancer, name, responder, timeoutMs }: ForwardRuleOptions): Solver {
   if (balancer.mode === 'fixed-response')
     throw fail('config/invalid', { file: name, problem: '`byHand` needs a balancer that leads to a responder' });
-  /** Asks the balancer, which may not be allowed, and may have no check. */
-  const healthAt = async (signal: AbortSignal): Promise<Readiness> => {
-    const backend = await balancer.backend?.(signal);
-    return (backend && (await balancer.health?.(backend, signal))) ?? { ready: true };
-  };
+  const healthAt = (signal: AbortSignal) => healthByHand(balancer, signal);
   return {
     ...solver,
     noticedMs: timeoutMs,
@@ -78,6 +74,15 @@ function withRuleByHand(solver: Solver, { balancer, name, responder, timeoutMs }
       return { ...path, hops, probe, healthy: healthAt, noticedMs: timeoutMs };
     },
   };
+}
+
+/**
+ * Reports whether the balancer finds this node healthy behind a rule that a person has made. The credentials may not
+ * allow to see it, and nothing may check it: then it counts as healthy.
+ */
+export async function healthByHand(balancer: Balancer, signal: AbortSignal): Promise<Readiness> {
+  const backend = await balancer.backend?.(signal);
+  return (backend && (await balancer.health?.(backend, signal))) ?? { ready: true };
 }
 
 function createRuleSolver(options: ForwardRuleOptions): Solver {

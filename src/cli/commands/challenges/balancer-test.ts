@@ -15,6 +15,11 @@ export const balancerTest: Run = async (session) => {
   const [named = '', typed] = session.invocation.args;
   const host = hostFrom(typed);
   const solver = solverFor(await session.settings(), named);
+  if (solver.settings['byHand'] === true && host === undefined)
+    throw fail('usage/arguments', {
+      what: `a host that the rule is for, because ${solver.name} has \`byHand: true\``,
+      form: `certfleet balancer test ${shellWord(named)} HOST`,
+    });
   const { fleet, absent } = await openAny(session);
   const balancer = balancerIn(solver)?.name ?? named;
   if (!session.quiet)
