@@ -16,18 +16,27 @@ export interface Signed {
   readonly body: string;
 }
 
+/** As the documents say: also the characters that `encodeURIComponent` leaves. */
+const encode = (text: string): string =>
+  encodeURIComponent(text).replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`);
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** The header Authorization. */
 export function authorizationOf({ method, url, headers, body }: Signed, key: OracleKey): string {
   const { pathname, searchParams } = new URL(url);
   const names = Object.keys(headers).sort();
-  const query = [...searchParams].map((pair) => pair.map(encodeURIComponent).join('=')).sort();
+  const path = pathname.split('/').map(decodeURIComponent).map(encode).join('/');
+  const query = [...searchParams].map((pair) => pair.map(encode).join('=')).sort();
   const lines = names.map((name) => `${name}:${headers[name]}\n`).join('');
-  const canonical = [method, `${pathname}/`, query.join('&'), lines, names.join(';'), sha256(body)].join('\n');
+  const canonical = [method, `${path}/`, query.join('&'), lines, names.join(';'), sha256(body)].join('\n');
   const text = `SDK-HMAC-SHA256\n${headers['x-sdk-date']}\n${sha256(canonical)}`;
   const signature = createHmac('sha256', key.secretKey).update(text).digest('hex');
   return `SDK-HMAC-SHA256 Access=${key.accessKey}, SignedHeaders=${names.join(';')}, Signature=${signature}`;
+}
+
+interface Refusal {
+  readonly error_code?: string;
+  readonly error_msg?: string;
 }
 
 export interface Oracle {
@@ -52,9 +61,11 @@ export function createOracle(origin: string, key: OracleKey, now: () => Date): O
     const headers = { ...signed, authorization, ...changed };
     const answer = await fetch(url, { method, headers, ...(body === '' ? {} : { body }) });
     const text = await answer.text();
-    const parsed = text === '' ? {} : (JSON.parse(text) as { error_code?: string; error_msg?: string });
-    if (answer.ok) return parsed;
-    throw Object.assign(new Error(parsed.error_msg), { code: parsed.error_code, status: answer.status });
+    const parsed = text === '' ? {} : (JSON.parse(text) as Refusal & { readonly error?: Refusal });
+    // CDN puts its refusals below a name of its own, in answers that may have the status 200.
+    const refusal = parsed.error ?? (answer.ok ? undefined : parsed);
+    if (refusal === undefined) return parsed;
+    throw Object.assign(new Error(refusal.error_msg), { code: refusal.error_code, status: answer.status });
   }
   return {
     call,

@@ -30,6 +30,7 @@ export const refuse = (status: number, code: string, message = code): HuaweiErro
   new HuaweiError(status, code, message);
 
 export interface Call {
+  readonly key: HuaweiKey;
   /** The ids in the path. */
   readonly path: Readonly<Record<string, string>>;
   /** The query, in which a name may come more than once. */
@@ -41,6 +42,12 @@ export interface Call {
 export interface Route {
   /** The right that IAM asks for. */
   readonly action: string;
+  /** An older name of that right, which serves too. */
+  readonly alias?: string;
+  /** The rights that it needs besides. */
+  readonly dependsOn?: readonly string[];
+  /** The rate of this call alone. */
+  readonly most?: { readonly calls: number; readonly perMs: number };
   /** The names that the query may have. */
   readonly query?: readonly string[];
   /** The one name in the body, and what is below it. */
@@ -59,6 +66,12 @@ export interface GatewayOptions {
   /** By method and path: `GET /v3/:project/elb/listeners`. */
   readonly routes: Readonly<Record<string, Route>>;
   readonly perSecond?: number;
+  /** Of a parameter that is wrong; `400 ELB.1001` if absent. */
+  wrong?(message: string): HuaweiError;
+  /** Of a right that is missing; `403 APIGW.0302` if absent. */
+  denied?(action: string): HuaweiError;
+  /** The answer of a refusal, where it is not that of the API gateway. */
+  refusal?(error: HuaweiError): FakeAnswer | undefined;
   /** Brings the cloud up to date before each call. */
   before(): void;
 }
@@ -119,40 +132,47 @@ const isoOf = ([, year, month, day, hour, minute, second]: RegExpExecArray): str
 
 export function createGateway(options: GatewayOptions): Gateway {
   const { clock, keys, origins, perSecond = Number.POSITIVE_INFINITY } = options;
+  const wrong = options.wrong ?? ((message: string) => refuse(400, 'ELB.1001', message));
+  const lacks =
+    options.denied ??
+    ((action: string) => refuse(403, 'APIGW.0302', `Policy doesn't allow ${action} to be performed.`));
   const records: Answered[] = [];
-  let recent: number[] = [];
+  const recent = new Map<string, number[]>();
   let denied: readonly string[] = [];
   let requests = 0;
 
-  function allow({ actions }: HuaweiKey, action: string): void {
-    const has = (one: string) => one === action || (one.endsWith('*') && action.startsWith(one.slice(0, -1)));
-    if (denied.includes(action) || !(actions?.some(has) ?? true))
-      throw refuse(403, 'APIGW.0302', `Policy doesn't allow ${action} to be performed.`);
+  function allow({ actions }: HuaweiKey, names: readonly string[]): void {
+    const has = (one: string) =>
+      names.some((name) => one === name || (one.endsWith('*') && name.startsWith(one.slice(0, -1))));
+    if (names.some((name) => denied.includes(name)) || !(actions?.some(has) ?? true)) throw lacks(names[0]!);
   }
 
-  function throttle(): void {
+  function throttle(what: string, calls: number, perMs: number): void {
     const now = clock.monotonicMs();
-    recent = recent.filter((time) => now - time < 1000);
-    if (recent.length >= perSecond) throw refuse(429, 'APIGW.0308', 'The throttling threshold has been reached.');
-    recent.push(now);
+    const times = (recent.get(what) ?? []).filter((time) => now - time < perMs);
+    if (times.length >= calls) throw refuse(429, 'APIGW.0308', 'The throttling threshold has been reached.');
+    recent.set(what, [...times, now]);
   }
 
-  function run(request: FakeRequest, route: Route): FakeAnswer {
+  function run(request: FakeRequest, name: string, route: Route): FakeAnswer {
     const key = verify(request, keys, clock.now().getTime());
-    allow(key, route.action);
-    throttle();
+    allow(key, [route.action, ...(route.alias === undefined ? [] : [route.alias])]);
+    for (const action of route.dependsOn ?? []) allow(key, [action]);
+    throttle('', perSecond, 1000);
+    if (route.most !== undefined) throttle(name, route.most.calls, route.most.perMs);
     options.before();
     const query = request.url.searchParams;
     const unknown = [...query.keys()].find((name) => !(route.query ?? []).includes(name));
-    if (unknown !== undefined) throw refuse(400, 'ELB.1001', `The fake: the query has no parameter ${unknown}.`);
+    if (unknown !== undefined) throw wrong(`The fake: the query has no parameter ${unknown}.`);
     const schemas: Schemas = {
       ...(route.body === undefined ? {} : { [`${route.body.name}!`]: { fields: route.body.schemas } }),
       ...(route.list === undefined ? {} : { [`${route.list.name}!`]: route.list.schema }),
     };
     const parsed: unknown = request.text === '' ? {} : parseJson(request.text);
-    const values = readJsonValues(parsed, schemas, (wrong, name) => refuse(400, 'ELB.1001', `${name}: ${wrong}`));
+    if (parsed === undefined) throw wrong('The body is no JSON.');
+    const values = readJsonValues(parsed, schemas, (what, at) => wrong(`${at}: ${what}`));
     const body = route.body === undefined ? values : values.part(route.body.name)!;
-    const answer = route.run({ path: request.params, query, values: body });
+    const answer = route.run({ key, path: request.params, query, values: body });
     return { status: route.status ?? 200, ...(answer === undefined ? {} : { body: answer }) };
   }
 
@@ -163,18 +183,19 @@ export function createGateway(options: GatewayOptions): Gateway {
       const request_id = requests.toString(16).padStart(32, '0');
       const headers = { 'x-request-id': request_id };
       try {
-        const answer = run(request, route);
+        const answer = run(request, name, route);
         records.push({ route: name, code: undefined });
         const body = answer.body === undefined ? {} : { body: { request_id, ...(answer.body as object) } };
         return { status: answer.status, headers, ...body };
       } catch (error) {
         if (!(error instanceof HuaweiError)) throw error;
         records.push({ route: name, code: error.code });
-        return {
-          status: error.status,
-          headers,
-          body: { error_code: error.code, error_msg: error.message, request_id },
+        const { status, code, message } = error;
+        const answer = options.refusal?.(error) ?? {
+          status,
+          body: { error_code: code, error_msg: message, request_id },
         };
+        return { ...answer, headers };
       }
     };
 
@@ -202,6 +223,6 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw refuse(400, 'ELB.1001', 'The body is no JSON.');
+    return undefined;
   }
 }
