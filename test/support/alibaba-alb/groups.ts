@@ -1,5 +1,6 @@
 import { invalid } from '../alibaba-clb/api-error.ts';
 import type { Action, Call } from '../alibaba-gateway/gateway.ts';
+import { pageOf } from '../alibaba-gateway/jobs.ts';
 import type { Schema, Schemas, Values } from '../call-values.ts';
 import {
   type Cloud,
@@ -12,7 +13,7 @@ import {
   type Server,
 } from './cloud.ts';
 import { refuse } from './errors.ts';
-import { type Jobs, pageOf } from './jobs.ts';
+import type { Jobs } from './jobs.ts';
 import { arnOf } from './listeners.ts';
 
 // Server groups and their health. Sources: alibabacloud-typescript-sdk alb-20200616 (parameters, ranges, states,

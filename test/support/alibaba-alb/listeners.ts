@@ -1,9 +1,10 @@
 import { invalid } from '../alibaba-clb/api-error.ts';
 import type { Action, Call } from '../alibaba-gateway/gateway.ts';
+import { pageOf } from '../alibaba-gateway/jobs.ts';
 import type { Schema } from '../call-values.ts';
 import { type Cloud, findListener, inCas, type Listener } from './cloud.ts';
 import { refuse } from './errors.ts';
-import { type Jobs, pageOf } from './jobs.ts';
+import type { Jobs } from './jobs.ts';
 
 // Listeners and their certificates. Sources: alibabacloud-typescript-sdk alb-20200616 (parameters, fields, the spelling of
 // states), terraform-provider-alicloud PR #4796 (one change at a time), help.aliyun.com ros

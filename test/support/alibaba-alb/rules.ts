@@ -1,5 +1,6 @@
 import { invalid } from '../alibaba-clb/api-error.ts';
 import type { Action, Call } from '../alibaba-gateway/gateway.ts';
+import { pageOf } from '../alibaba-gateway/jobs.ts';
 import type { Schema, Schemas, Values } from '../call-values.ts';
 import {
   type Cloud,
@@ -11,7 +12,7 @@ import {
   type RuleAction,
 } from './cloud.ts';
 import { refuse } from './errors.ts';
-import { type Jobs, pageOf } from './jobs.ts';
+import type { Jobs } from './jobs.ts';
 import { arnOf } from './listeners.ts';
 
 // Forwarding rules. Sources: alibabacloud-typescript-sdk alb-20200616 CreateRule, UpdateRuleAttribute, ListRules

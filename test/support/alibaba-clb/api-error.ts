@@ -63,6 +63,7 @@ const table: Readonly<Record<string, readonly [status: number, message: string]>
   'InvalidSecurityToken.MismatchWithAccessKey': [400, 'Specified SecurityToken is mismatched with the access key.'],
   Forbidden: [403, 'User not authorized to operate on the specified resource.'],
   'Forbidden.RAM': [403, "User not authorized to operate on the specified resource, or this API doesn't support RAM."],
+  'Forbidden.NoPermission': [403, 'Authentication is failed for NoPermission.'],
   ServiceUnavailable: [503, 'The request has failed due to a temporary failure of the server.'],
   InternalError: [500, 'The request processing has failed due to some unknown error, exception or failure.'],
 };

@@ -109,7 +109,7 @@ export interface Behaviour {
   readonly removeAbsent: 'refused' | 'ignored';
   readonly inUseCode: 'RspoolVipExist' | 'RspoolRuleExist' | 'either';
   /** The code of a request that RAM refuses; as `Forbidden` the answer does not name the action. */
-  readonly denialCode: 'Forbidden.RAM' | 'Forbidden';
+  readonly denialCode: 'Forbidden.RAM' | 'Forbidden.NoPermission' | 'Forbidden';
   /** A domain extension is served only while a rule of its domain exists on the listener, as a tutorial says. */
   readonly extensionNeedsRule: boolean;
   /** Whether SetRule's HealthCheckURI may have any character, or those of a listener's. */

@@ -24,6 +24,8 @@ export interface Action {
   readonly parameters: Schemas;
   /** How many calls an account may make in a second. */
   readonly perSecond?: number;
+  /** Whether the action refuses GET. */
+  readonly isPostOnly?: true;
   /** The resource that RAM must allow, without its first parts; absent if RAM can only allow all resources. */
   resource?(values: Values): string;
   run(call: Call): Readonly<Record<string, unknown>>;
@@ -36,6 +38,8 @@ export interface Service {
   readonly hosts: Readonly<Record<string, string>>;
   /** What the actions and resources of RAM begin with. */
   readonly ram: string;
+  /** The code of a refusal by RAM; `Forbidden.RAM` if absent. */
+  readonly denialCode?: 'Forbidden.RAM' | 'Forbidden.NoPermission' | 'Forbidden';
   readonly actions: Readonly<Record<string, Action>>;
 }
 
@@ -84,10 +88,16 @@ export function createGateway({ clock, keys, account, origins = [], services, be
     const refusals = denied.map((Action) => ({ Effect: 'Deny' as const, Action, Resource: '*' }));
     const policy = [...(key.policy ?? [{ Effect: 'Allow' as const, ...all }]), ...refusals];
     const arn = `acs:${service.ram}:*:${account}:${resource}`;
-    checkAccess({ ...key, policy }, action, [arn], account, strictBehaviour);
+    const { denialCode = strictBehaviour.denialCode } = service;
+    checkAccess({ ...key, policy }, action, [arn], account, { ...strictBehaviour, denialCode });
   }
 
-  function find({ url, headers }: FakeRequest): { service: Service; region: string; name: string; action: Action } {
+  function find({ method, url, headers }: FakeRequest): {
+    service: Service;
+    region: string;
+    name: string;
+    action: Action;
+  } {
     const [name, version] = [headers['x-acs-action'] ?? '', headers['x-acs-version']];
     const isOurs = origins.includes(url.origin);
     const atHost = services.filter(({ hosts }) => isOurs || Object.hasOwn(hosts, url.host));
@@ -95,7 +105,9 @@ export function createGateway({ clock, keys, account, origins = [], services, be
     const service = named.find((one) => one.version === version);
     if (service === undefined) throw new ApiError(named.length === 0 ? 'InvalidAction.NotFound' : 'InvalidVersion');
     const region = service.hosts[url.host] ?? Object.values(service.hosts)[0]!;
-    return { service, region, name, action: service.actions[name]! };
+    const action = service.actions[name]!;
+    if (action.isPostOnly && method !== 'POST') throw new ApiError('UnsupportedHTTPMethod');
+    return { service, region, name, action };
   }
 
   function run(request: FakeRequest): Record<string, unknown> {
