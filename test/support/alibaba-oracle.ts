@@ -26,7 +26,7 @@ export interface Refusal {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-type Value = string | number | boolean;
+type Value = string | number | boolean | readonly string[];
 
 export interface Oracle {
   /** The body of the answer; throws what the client throws. */
@@ -36,8 +36,18 @@ export interface Oracle {
   refused(action: string, parameters?: Readonly<Record<string, Value>>): Promise<Refusal>;
 }
 
-/** A client of the API at `endpoint`, by default of CLB; it adds RegionId unless that is given. */
-export function createOracle(endpoint: string, key: OracleKey, region = 'cn-hangzhou', version = '2014-05-15'): Oracle {
+/**
+ * A client of the API at `endpoint`, by default of CLB; it adds RegionId unless that is given.
+ *
+ * @param place where it puts parameters, as the product's own package does; only in the body may one be a list
+ */
+export function createOracle(
+  endpoint: string,
+  key: OracleKey,
+  region = 'cn-hangzhou',
+  version = '2014-05-15',
+  place: 'query' | 'body' = 'query',
+): Oracle {
   const client = new Client(
     new $OpenApiUtil.Config({
       accessKeyId: key.id,
@@ -63,7 +73,7 @@ export function createOracle(endpoint: string, key: OracleKey, region = 'cn-hang
         reqBodyType: 'formData',
         bodyType: 'json',
       }),
-      new $OpenApiUtil.OpenApiRequest({ query }),
+      new $OpenApiUtil.OpenApiRequest(place === 'query' ? { query } : { body: { RegionId: region, ...parameters } }),
       { autoretry: false },
     );
     return answer['body'];
