@@ -56,6 +56,8 @@ and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`. CAS can limit no
       concurrent: true,
       uploads: cas.lock,
 
+      rights: (signal) => cas.rights(signal),
+
       look: (version, signal) =>
         atCas(version, signal, async () => {
           const found = await cas.find(version, signal);

@@ -220,6 +220,38 @@ describe('alibaba-cdn', () => {
     }
   });
 
+  it('finds out before an order what the key may do, and changes nothing', async () => {
+    const needed = [
+      ...['cdn:DescribeUserDomains', 'cdn:DescribeCdnHttpsDomainList', 'cdn:SetCdnDomainSSLCertificate'],
+      ...['yundun-cert:ListUserCertificateOrder', 'yundun-cert:UploadUserCertificate'],
+    ];
+    const whole = bench();
+    expect(await whole.deployer.rights!(signal)).toEqual(needed.map((action) => ({ action, state: 'allowed' })));
+    expect(whole.changes()).toBe(0);
+    for (const action of needed) {
+      const { cloud, deployer } = bench();
+      cloud.deny(action);
+      const state = action === 'cdn:SetCdnDomainSSLCertificate' ? 'doubtful' : 'denied';
+      const missing = (await deployer.rights!(signal)).filter((right) => right.state !== 'allowed');
+      expect(missing).toMatchObject([{ action, state }]);
+    }
+  });
+
+  it('says before an order which domains can get the certificate', async () => {
+    const domains = [on('www.example.com'), on('.example.com'), off('plain.example.com'), on('www.example.org')];
+    const check = (options: object, names = ['*.example.com']) =>
+      bench(domains, { options }).deployer.check!({ lineage: 'abc', names }, signal);
+    expect(await check({})).toBe('2 domains of Alibaba Cloud CDN can get it');
+    expect(await check({ except: ['.example.com'] })).toBe('1 domain of Alibaba Cloud CDN can get it');
+    const refused = async (...given: Parameters<typeof check>) => (await failure(check(...given))).message;
+    expect(await refused({}, ['example.net'])).toContain('no domain with HTTPS that the certificate covers');
+    const listed = ['www.example.com', 'plain.example.com', 'www.example.org', 'nope.example.com'];
+    expect(await refused({ domains: listed })).toContain(
+      '3 of 4 domains cannot get it: plain.example.com (HTTPS is off, and certfleet does not switch it on); ' +
+        'www.example.org (the certificate does not cover it); nope.example.com (the account has no such domain)',
+    );
+  });
+
   it('asks for the right to the one domain only, and has a remedy of its own for a domain that takes no change', async () => {
     const listed = { options: { domains: ['.example.com'] } };
     const denied = bench([on('.example.com')], listed);

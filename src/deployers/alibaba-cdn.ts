@@ -61,7 +61,11 @@ and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`. The third action
     const { product, site } = options;
     const cdn = connectCdn({ product, endpoint: options.endpoint, options, name, world });
     const cas = connectCas({ site, endpoint: options.casEndpoint, owner, options, name, world });
-    const atCdn = <T>({ lineage }: VersionBundle, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
+    const atCdn = <T>(
+      { lineage }: { readonly lineage: string },
+      signal: AbortSignal,
+      step: () => Promise<T>,
+    ): Promise<T> =>
       onTarget(target, lineage, signal, () =>
         step().catch((error: unknown) => {
           throw withAdvice(error);
@@ -80,6 +84,10 @@ and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`. The third action
       concurrent: true,
       uploads: cas.lock,
       settleMs: 15 * 60_000,
+
+      check: (room, signal) => atCdn(room, signal, () => places.describe(room.names, signal)),
+
+      rights: async (signal) => (await Promise.all([cdn.rights(signal), cas.rights(signal)])).flat(),
 
       look: (version, signal) => atCdn(version, signal, () => places.look(wanted(version), signal)),
 

@@ -46,8 +46,8 @@ export interface Deployer {
   readonly settleMs?: number;
   /**
    * Checks before an order whether the target has room for the certificate, and changes nothing. Resolves with what is
-   * used and allowed, in words. Fails with `balancer/no-room` if an order would be in vain; every other error means that
-   * it cannot tell.
+   * used and allowed, or where it would be set, in words. Fails with `balancer/no-room` if an order would be in vain;
+   * with any other error, an order goes on, and only `doctor` shows the error.
    */
   check?(wanted: WantedRoom, signal: AbortSignal): Promise<string>;
   /** As {@link Balancer.rights}. */

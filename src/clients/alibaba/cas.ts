@@ -2,10 +2,12 @@ import { createHash, createPrivateKey } from 'node:crypto';
 import { isFailure } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
 import { markIn, nameWithMark } from '../../core/request-path/own-mark.ts';
+import type { Right } from '../../core/request-path/rights.ts';
 import type { Fields } from '../../core/text/json.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
 import { numberedPages } from '../http/pages.ts';
 import { pemOf } from './clb-certificates.ts';
+import { rightsOf, sure } from './rights.ts';
 import { connectService, type ServiceContext } from './service.ts';
 
 // The Certificate Management Service (CAS, 2020-04-07), to which CDN, DCDN, ALB, NLB and others refer. Its certificates
@@ -49,6 +51,8 @@ export interface Cas {
   /** Returns all certificates with certfleet's mark, those that have expired, too, with the mark as their name. */
   marked(signal: AbortSignal): Promise<readonly { readonly id: string; readonly name: string }[]>;
   remove(id: string, signal: AbortSignal): Promise<void>;
+  /** As `Deployer.rights`, for uploads. */
+  rights(signal: AbortSignal): Promise<readonly Right[]>;
 }
 
 export interface CasContext extends Omit<ServiceContext, 'service'> {
@@ -112,6 +116,16 @@ export function connectCas({ site, endpoint, owner, ...context }: CasContext): C
         }
       }
     },
+    rights: (signal) =>
+      rightsOf(
+        api,
+        'yundun-cert',
+        [
+          sure('ListUserCertificateOrder', { OrderType: 'UPLOAD', CurrentPage: 1, ShowSize: 1 }),
+          sure('UploadUserCertificate', { Name: '?', Cert: 'none', Key: 'none' }),
+        ],
+        signal,
+      ),
     async all(signal) {
       const valid = await list({ OrderType: 'CERT' }, signal);
       return [...valid, ...(await list({ OrderType: 'CERT', Status: 'EXPIRED' }, signal))];

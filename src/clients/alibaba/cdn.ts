@@ -1,3 +1,4 @@
+import type { Right } from '../../core/request-path/rights.ts';
 import { type Fields, isFields } from '../../core/text/json.ts';
 import { type CdnDomain, certificateForm } from '../cdn/domain.ts';
 import { createPace } from '../cdn/pace.ts';
@@ -5,6 +6,7 @@ import { isRefusal } from '../http/json-api.ts';
 import { numberedPages } from '../http/pages.ts';
 import type { CasUpload } from './cas.ts';
 import { listIn, textIn } from './clb.ts';
+import { rightsOf, sure, unsure } from './rights.ts';
 import { connectService, type ServiceContext } from './service.ts';
 
 // CDN (2018-05-10) and DCDN (2018-01-15): the same actions, with other names.
@@ -39,6 +41,8 @@ export interface Cdn {
    * else of the domain changes.
    */
   set(domain: string, upload: CasUpload, signal: AbortSignal): Promise<void>;
+  /** As `Deployer.rights`. */
+  rights(signal: AbortSignal): Promise<readonly Right[]>;
 }
 
 export interface CdnContext extends Omit<ServiceContext, 'service'> {
@@ -94,6 +98,17 @@ export function connectCdn({ product, endpoint, ...context }: CdnContext): Cdn {
 
   return {
     title: own.title,
+    rights: (signal) =>
+      rightsOf(
+        api,
+        own.ram,
+        [
+          sure(actions.domains, { PageSize: 1 }),
+          sure(actions.https, { PageSize: 1 }),
+          unsure(actions.set, { DomainName: 'doctor.certfleet.invalid', SSLProtocol: 'none' }),
+        ],
+        signal,
+      ),
     async domains(signal) {
       const [rows, set] = await Promise.all([
         pages(actions.domains, { list: ['Domains', 'PageData'], pageSize: domainsPage, CheckDomainShow: true }, signal),

@@ -36,6 +36,11 @@ export interface CdnDelivery<Domain extends CdnDomain> {
   look(wanted: CdnVersion, signal: AbortSignal): Promise<Look>;
   /** Fails if no domain can get the version, before anything is uploaded for nothing. */
   check(wanted: CdnVersion, signal: AbortSignal): Promise<void>;
+  /**
+   * Describes where a certificate for these names would be set, in words. Fails if there is no such domain, or if one
+   * that is listed cannot get it.
+   */
+  describe(names: readonly string[], signal: AbortSignal): Promise<string>;
   /** Reports whether a domain has this certificate. */
   has(id: string, ageMs: number, signal: AbortSignal): Promise<boolean>;
   /** Sets the version at each domain that lacks it. Fails only if each of these refuses. */
@@ -106,10 +111,12 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
     return { places: { total: wanted.length, lacking }, ready };
   }
 
+  const nowhere = () =>
+    new Error(`${title} has no domain with HTTPS that the certificate covers (and that is not in \`except\`)`);
+
   async function checkSome(wanted: CdnVersion, signal: AbortSignal): Promise<readonly Domain[]> {
     const { places, ready } = await survey(wanted, recentMs, signal);
-    if (places.total === 0)
-      throw new Error(`${title} has no domain with HTTPS that the certificate covers (and that is not in \`except\`)`);
+    if (places.total === 0) throw nowhere();
     if (isStuck(places) && ready.length === 0) throw new Error(`no domain can get it: ${placesText(places)}`);
     return ready;
   }
@@ -126,6 +133,19 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
 
     async check(wanted, signal) {
       await checkSome(wanted, signal);
+    },
+
+    async describe(names, signal) {
+      const wanted = await wantedFor(names, recentMs, signal);
+      if (wanted.length === 0) throw nowhere();
+      const lacking = wanted.flatMap(({ place, found }): LackingPlace[] => {
+        const reason = whyNot(found, names);
+        return reason === undefined ? [] : [{ place, state: 'absent', reason }];
+      });
+      const places = { total: wanted.length, lacking };
+      if (lacking.length > 0)
+        throw new Error(`${lacking.length} of ${countOf(places)} cannot get it: ${placesText(places)}`);
+      return `${countOf(places)} of ${title} can get it`;
     },
 
     has: async (id, ageMs, signal) => (await domains(ageMs, signal)).some(({ certificate }) => certificate?.id === id),
@@ -164,6 +184,8 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
     },
   };
 }
+
+const countOf = ({ total }: Places): string => `${total} domain${total === 1 ? '' : 's'}`;
 
 /** Reports whether no place has the version or is getting it. */
 const isStuck = ({ total, lacking }: Places): boolean =>

@@ -33,7 +33,8 @@ export function rightsHop(rights: readonly Right[]): Hop {
       state: 'cannot-tell',
       reason: 'missing-right',
       finding: `the credentials may not allow ${doubtful.join(', ')}: the API refuses them for an object that does not exist${not}`,
-      advice: 'If the policy names only this load balancer, that may be right; `certfleet balancer test` shows it.',
+      advice:
+        'If the policy names certain load balancers or domains only, that may be right. For a balancer, `certfleet balancer test` shows it.',
     };
   return {
     at: 'rights',
