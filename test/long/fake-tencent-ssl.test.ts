@@ -191,6 +191,16 @@ describe('other products', () => {
     expect(await code('cdn', 'www.example.com|on')).toBe('FailedOperation.CertificateNotDeployInstance');
     expect(await listed('Cdn')).toEqual([]);
     expect(await listed('Teo', { IsCache: 1 })).toHaveLength(1);
+    // What has a certificate is in the list of that one alone.
+    const having = (product: string, id: string) =>
+      ssl.call(`DescribeHost${product}InstanceList`, { OldCertificateId: id, IsCache: 0 });
+    expect(await having('Cdn', CertificateId)).toMatchObject({
+      ...{ TotalCount: 1, InstanceList: [{ Domain: 'www.example.com', CertId: CertificateId }] },
+    });
+    expect((await having('Cdn', CertId)).InstanceList).toMatchObject([{ Domain: 'old.example.com' }]);
+    expect(await ssl.code('DescribeHostLiveInstanceList', { CertificateId, Limit: 10 })).toBe('UnknownParameter');
+    const records = { CertificateId, ResourceType: 'cdn' };
+    expect((await ssl.call('DescribeHostDeployRecord', records)).DeployRecordList).toMatchObject([{ Status: 1 }]);
     fake.failDeployment('www.example.com');
     await ssl.call('DeployCertificateInstance', deploy('teo', 'www.example.com'));
     await clock.advance(60_000);

@@ -46,8 +46,10 @@ export interface TencentClb {
   endTasks(): void;
   /** Lets the next tasks of an action, though accepted, fail. */
   failTask(action: string, message?: string, times?: number): void;
-  /** Lets the next deployment to a place (`lb-…|lbl-…|www.example.com`) fail. */
-  failDeployment(place: string, message?: string): void;
+  /** Lets the next deployments to a place (`lb-…|lbl-…|www.example.com`, `www.example.com|on`) fail. */
+  failDeployment(place: string, message?: string, times?: number): void;
+  /** Gives a domain of another product a certificate, by its alias, as a person does in the console. */
+  setHost(product: string, domain: string, alias: string): void;
   /** Lets CAM refuse these actions (`clb:CreateRule`) to every key; without arguments, none. */
   deny(...actions: readonly string[]): void;
   /** Starts a data plane of real ports and health checks, which must be stopped. */
@@ -161,7 +163,12 @@ export function createTencentClb(
     isUp: () => true,
     endTasks: tasks.endAll,
     failTask: (action, message = 'the task failed', times = 1) => tasks.fail(action, message, times),
-    failDeployment: (place, message = 'the deployment failed') => deployments.fail(place, message),
+    failDeployment: (place, message = 'the deployment failed', times = 1) => deployments.fail(place, message, times),
+    setHost(product, domain, alias) {
+      const host = hosts.all.find((one) => one.product === product && one.domain === domain);
+      if (host === undefined) throw new Error(`${product} has no domain ${domain}.`);
+      host.certId = fake.certificateId(alias);
+    },
     async startPlane() {
       plane = await startPlane(cloud, settle);
       return plane;

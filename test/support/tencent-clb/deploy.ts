@@ -25,6 +25,7 @@ interface Place {
 interface DeployRecord {
   readonly id: number;
   readonly certId: string;
+  readonly type: string;
   readonly places: readonly Place[];
   readonly beginMs: number;
   readonly endMs: number;
@@ -36,13 +37,13 @@ interface DeployRecord {
 export interface Deployments {
   readonly actions: Readonly<Record<string, Action>>;
   settle(): void;
-  /** Lets the next deployment to a place (`lb-…|lbl-…|www.example.com`) fail. */
-  fail(place: string, message: string): void;
+  /** Lets the next deployments to a place (`lb-…|lbl-…|www.example.com`) fail. */
+  fail(place: string, message: string, times: number): void;
 }
 
 export function createDeployments(cloud: Cloud, tasks: Tasks, hosts: Hosts, deployMs: number): Deployments {
   const records = new Map<number, DeployRecord>();
-  const failures = new Map<string, string>();
+  const failures = new Map<string, { readonly message: string; readonly times: number }>();
   let lastId = 1_000_000;
 
   function listenerPlace(text: string, region: string): Place {
@@ -117,12 +118,13 @@ export function createDeployments(cloud: Cloud, tasks: Tasks, hosts: Hosts, depl
     lastId += 1;
     const broken = new Map<string, string>();
     for (const { text } of places) {
-      const reason = failures.get(text);
-      if (reason !== undefined) broken.set(text, reason);
-      failures.delete(text);
+      const { message, times } = failures.get(text) ?? { message: '', times: 0 };
+      if (times > 0) broken.set(text, message);
+      failures.set(text, { message, times: times - 1 });
     }
     const beginMs = cloud.nowMs();
-    const about = { id: lastId, certId, places, beginMs, endMs: beginMs + deployMs, failures: broken, isOver: false };
+    const endMs = beginMs + deployMs;
+    const about = { id: lastId, certId, type, places, beginMs, endMs, failures: broken, isOver: false };
     const balancers = [...new Set(places.flatMap(({ balancer }) => balancer ?? []))];
     tasks.begin(`${requestId}-deploy`, 'DeployCertificateInstance', balancers, () => {});
     for (const place of places) place.begin(certId);
@@ -165,9 +167,23 @@ export function createDeployments(cloud: Cloud, tasks: Tasks, hosts: Hosts, depl
     };
   }
 
+  /** The records of a certificate. It is not documented in which order they are. */
+  function list({ values }: Call): Record<string, unknown> {
+    settle();
+    const [certId, type] = [values.needed('CertificateId'), values.text('ResourceType')];
+    const [offset, limit] = [values.integer('Offset', 0, 1e6) ?? 0, values.integer('Limit', 1, 200) ?? 10];
+    const found = [...records.values()].filter(
+      (one) => one.certId === certId && (type === undefined || one.type === type),
+    );
+    const rows = found.map(({ id, type: ResourceType, isOver, failures: broken }) => ({
+      ...{ Id: id, CertId: certId, ResourceType, Status: !isOver ? 0 : broken.size === 0 ? 1 : 2 },
+    }));
+    return { TotalCount: rows.length, DeployRecordList: rows.slice(offset, offset + limit) };
+  }
+
   return {
     settle,
-    fail: (place, message) => void failures.set(place, message),
+    fail: (place, message, times) => void failures.set(place, { message, times }),
     actions: {
       DeployCertificateInstance: {
         parameters: {
@@ -177,6 +193,11 @@ export function createDeployments(cloud: Cloud, tasks: Tasks, hosts: Hosts, depl
         perSecond: 10,
         resources: ({ values }) => [`qcs::ssl::uin/${cloud.uin}:certificate/${values.needed('CertificateId')}`],
         run: deploy,
+      },
+      DescribeHostDeployRecord: {
+        parameters: { 'CertificateId!': 'text', Offset: 'integer', Limit: 'integer', ResourceType: 'text' },
+        perSecond: 10,
+        run: list,
       },
       DescribeHostDeployRecordDetail: {
         parameters: { 'DeployRecordId!': 'text', Offset: 'integer', Limit: 'integer' },

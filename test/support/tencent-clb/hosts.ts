@@ -6,7 +6,8 @@ import type { HostOptions } from './options.ts';
 
 // Domains of other products that get certificates through the SSL service: CDN, EdgeOne, WAF, COS, live and VOD. Sources:
 // tencentcloud-sdk-nodejs ssl v20191205 (DescribeHost…InstanceList, the forms of instances, the cache of half an hour),
-// allinssl #323 (what has the certificate already is not listed).
+// allinssl #323 (what has the certificate already is not listed), Certimate's
+// tencentcloud_cos.go (with OldCertificateId alone, the list has what has that certificate).
 
 export interface Host {
   readonly product: HostOptions['product'];
@@ -16,6 +17,7 @@ export interface Host {
   /** Of CDN: without it, HTTPS is blocked. */
   billing: 'on' | 'off';
   certId: string | undefined;
+  readonly isOffline: boolean;
   /** While a certificate is rolled out, that one too: both are served by turns. */
   next: string | undefined;
   turns: number;
@@ -38,8 +40,8 @@ export const covers = (names: readonly string[], domain: string): boolean =>
 export function createHosts(cloud: Cloud, given: readonly HostOptions[]): Hosts {
   const idOf = (alias: string | undefined) => [...cloud.certificates.values()].find((one) => one.alias === alias)?.id;
   const all = given.map(
-    ({ product, domain, certificate, billing = 'on', region = '', bucket = '' }): Host => ({
-      ...{ product, domain, region, bucket, billing, certId: idOf(certificate), next: undefined, turns: 0 },
+    ({ product, domain, certificate, billing = 'on', region = '', bucket = '', isOffline = false }): Host => ({
+      ...{ product, domain, region, bucket, billing, isOffline, certId: idOf(certificate), next: undefined, turns: 0 },
     }),
   );
   const cached = new Map<string, { readonly atMs: number; readonly rows: readonly Host[] }>();
@@ -72,9 +74,17 @@ export function createHosts(cloud: Cloud, given: readonly HostOptions[]): Hosts 
   }
 
   const describe: Readonly<Record<HostOptions['product'], (host: Host) => object>> = {
-    cdn: (one) => ({ Domain: one.domain, Status: one.next ? 'processing' : 'online', HttpsBillingSwitch: one.billing }),
+    cdn: (one) => ({
+      ...{ Domain: one.domain, Status: one.isOffline ? 'offline' : one.next ? 'processing' : 'online' },
+      HttpsBillingSwitch: one.billing,
+    }),
     teo: (one) => ({ Host: one.domain, ZoneId: 'zone-1', Status: one.next ? 'processing' : 'deployed' }),
-    cos: (one) => ({ Domain: one.domain, Status: 'ENABLED', Bucket: one.bucket, Region: one.region }),
+    cos: (one) => ({
+      Domain: one.domain,
+      Status: one.isOffline ? 'DISABLED' : 'ENABLED',
+      Bucket: one.bucket,
+      Region: one.region,
+    }),
     waf: (one) => ({ Domain: one.domain, Keepalive: 1 }),
     live: (one) => ({ Domain: one.domain, Status: one.certId === undefined ? -1 : 1 }),
     vod: (one) => ({ Domain: one.domain }),
@@ -82,27 +92,34 @@ export function createHosts(cloud: Cloud, given: readonly HostOptions[]): Hosts 
 
   const filters: Schema = { list: { fields: { 'FilterKey!': 'text', 'FilterValue!': 'text' } }, most: 10 };
   const parameters: Schemas = {
-    ...{ CertificateId: 'text', OldCertificateId: 'text', ResourceType: 'text', IsCache: 'integer' },
-    ...{ AsyncCache: 'integer', Offset: 'integer', Limit: 'integer', Filters: filters },
+    ...{ CertificateId: 'text', OldCertificateId: 'text', ResourceType: 'text', IsCache: 'integer', Filters: filters },
   };
+  /** Of lists with pages; those of WAF, live and VOD have none. */
+  const paged: Schemas = { ...parameters, AsyncCache: 'integer', Offset: 'integer', Limit: 'integer' };
 
-  const list = (product: HostOptions['product']) => (values: Values) => {
-    const certId = values.text('CertificateId') ?? '';
-    const certificate = cloud.certificates.get(certId);
-    if (certificate === undefined) throw refuse('FailedOperation.CertificateNotFound', 'No such certificate.');
+  /** The hosts that a certificate could be deployed to, those that have another one, or those that are both. */
+  const list = (product: HostOptions['product'], hasPages: boolean) => (values: Values) => {
+    const [certId, oldId] = [values.text('CertificateId'), values.text('OldCertificateId')];
+    for (const id of [certId ?? oldId ?? '', oldId ?? certId ?? ''])
+      if (!cloud.certificates.has(id)) throw refuse('FailedOperation.CertificateNotFound', 'No such certificate.');
     const match = values.items('Filters').find((one) => one.needed('FilterKey') === 'domainMatch');
+    const { names = [] } = cloud.certificates.get(certId ?? '') ?? {};
     const isAsked = (one: Host) =>
-      covers(certificate.names, one.domain) === (match?.needed('FilterValue') !== '0') && one.certId !== certId;
+      (oldId === undefined || one.certId === oldId) &&
+      (certId === undefined ||
+        (covers(names, one.domain) === (match?.needed('FilterValue') !== '0') && one.certId !== certId));
     const found = rowsOf(product, values.integer('IsCache', 0, 1) !== 0).filter(isAsked);
-    const [offset, limit] = [values.integer('Offset', 0, 1e6) ?? 0, values.integer('Limit', 1, 200) ?? 10];
+    const [offset, limit] = hasPages
+      ? [values.integer('Offset', 0, 1e6) ?? 0, values.integer('Limit', 1, 200) ?? 10]
+      : [0, 1e6];
     const rows = found.map((one) => ({ ...describe[product](one), CertId: one.certId ?? null }));
     return { InstanceList: rows.slice(offset, offset + limit), TotalCount: rows.length };
   };
-  const action = (product: HostOptions['product'], name: string) =>
-    [`DescribeHost${name}InstanceList`, { parameters, perSecond: 10, run: ({ values }) => list(product)(values) }] as [
-      string,
-      Action,
-    ];
+  const action = (product: HostOptions['product'], name: string): readonly [string, Action] => {
+    const hasPages = ['cdn', 'teo', 'cos'].includes(product);
+    const run: Action['run'] = ({ values }) => list(product, hasPages)(values);
+    return [`DescribeHost${name}InstanceList`, { parameters: hasPages ? paged : parameters, perSecond: 10, run }];
+  };
 
   return {
     ...{ all, find },

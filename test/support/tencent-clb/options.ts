@@ -65,6 +65,8 @@ export interface HostOptions {
   readonly certificate?: string;
   /** Of CDN; by default, on. */
   readonly billing?: 'on' | 'off';
+  /** Of CDN and COS: the domain is switched off. */
+  readonly isOffline?: boolean;
   /** Of COS. */
   readonly region?: string;
   readonly bucket?: string;
