@@ -2,10 +2,9 @@ import { onTarget, targetName } from '../clients/folders/target.ts';
 import { withAdvice } from '../clients/http/balancer-errors.ts';
 import { type ClbOptions, connectClb } from '../clients/tencent/clb.ts';
 import { certificateParams, refusalOfSlot, type Slot, slotsFor } from '../clients/tencent/clb-binding.ts';
-import { connectSsl, kindOf, type SslCertificate } from '../clients/tencent/ssl.ts';
+import { connectSsl, kindOf, retireUpload, type SslCertificate, uploadIn } from '../clients/tencent/ssl.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { stateOfPlaces } from '../core/lineage/places.ts';
-import type { Json } from '../core/text/json.ts';
 import { defineDeployer, endpoint, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 
@@ -151,7 +150,7 @@ Of the balancer's actions, this deployer needs only \`clb:DescribeListeners\` an
 
       stage: (version, note, signal) =>
         onClb(version.lineage, signal, async () => {
-          const receipt = { certificate: await ssl.upload(version, owner, signal) };
+          const receipt = { certificate: (await ssl.upload(version, owner, signal)).id };
           uploaded.set(version.facts.fingerprint, receipt.certificate);
           await note(receipt);
           return receipt;
@@ -180,13 +179,7 @@ Of the balancer's actions, this deployer needs only \`clb:DescribeListeners\` an
         const id = uploadIn(receipt);
         // A version without a receipt is the previous one, which the engine may go back to.
         if (id === undefined) return Promise.resolve();
-        return onClb(old.lineage, signal, async () => {
-          const [one] = await ssl.certificates([id], signal);
-          // Someone else had uploaded the very same certificate before.
-          if (one?.mark?.owner !== owner) return;
-          const reason = await ssl.remove(id, signal);
-          if (reason !== undefined) throw new Error(`the certificate ${id} stays: ${reason}`);
-        });
+        return onClb(old.lineage, signal, () => retireUpload(ssl, { owner, id }, signal));
       },
 
       owned: async (signal) =>
@@ -219,8 +212,3 @@ const siteOf = (clbEndpoint: string | undefined): string =>
   clbEndpoint === undefined || new URL(clbEndpoint).hostname.endsWith('.tencentcloudapi.com')
     ? (clbEndpoint ?? 'https://clb.tencentcloudapi.com').replace('//clb.', '//ssl.')
     : clbEndpoint;
-
-const uploadIn = (receipt: Json | undefined): string | undefined => {
-  const id = (receipt as { readonly certificate?: unknown } | null | undefined)?.certificate;
-  return typeof id === 'string' ? id : undefined;
-};

@@ -1,13 +1,13 @@
 import { createPrivateKey } from 'node:crypto';
 import { remoteText } from '../../core/errors/remote-text.ts';
 import type { Secret } from '../../core/errors/secret.ts';
-import { markIn, nameWithMark, type OwnMark } from '../../core/request-path/own-mark.ts';
-import type { Fields } from '../../core/text/json.ts';
+import { markIn, markOf, nameWithMark, type OwnMark } from '../../core/request-path/own-mark.ts';
+import type { Fields, Json } from '../../core/text/json.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
 import { badList } from '../http/balancer-errors.ts';
 import { isRefusal, readList, readString, UnreadableAnswer } from '../http/json-api.ts';
 import { readPages } from '../http/pages.ts';
-import { createTencent, type TencentOptions } from './tencent.ts';
+import { createTencent, type Tencent, type TencentOptions } from './tencent.ts';
 
 /** A certificate of the SSL Certificate Service. */
 export interface SslCertificate {
@@ -21,18 +21,25 @@ export interface SslCertificate {
   readonly kind: KeyKind | undefined;
 }
 
+export interface Upload {
+  readonly id: string;
+  /** False if it was there before, perhaps from a call whose response was lost. */
+  readonly isNew: boolean;
+}
+
 export type KeyKind = 'rsa' | 'ecc';
 
 /** The part of the SSL Certificate Service (2019-12-05) that certfleet uses. It belongs to the account, not to a region. */
 export interface TencentSsl {
+  readonly api: Tencent;
   /** Returns the ID under which this very certificate is there, or undefined if it is not. */
   existing(version: VersionBundle, signal: AbortSignal): Promise<string | undefined>;
-  /** Uploads a version and returns its ID. If anyone has uploaded it already, returns the ID of that upload. */
-  upload(version: VersionBundle, owner: string, signal: AbortSignal): Promise<string>;
+  /** Uploads a version. If anyone has uploaded it already, returns that upload. */
+  upload(version: VersionBundle, owner: string, signal: AbortSignal): Promise<Upload>;
   /** Returns these certificates. Omits those that do not exist. */
   certificates(ids: readonly string[], signal: AbortSignal): Promise<readonly SslCertificate[]>;
-  /** Returns all uploads with certfleet's mark. */
-  marked(signal: AbortSignal): Promise<readonly SslCertificate[]>;
+  /** Returns all uploads with certfleet's mark, or those of one owner. */
+  marked(signal: AbortSignal, owner?: string): Promise<readonly SslCertificate[]>;
   /**
    * Deletes a certificate if it exists and the service finds nothing that uses it. Returns why it stays, or undefined
    * if it no longer exists.
@@ -50,7 +57,7 @@ const mostIds = 100;
 /** Connects to the service. The Chinese and the international site have separate accounts. */
 export function connectSsl(shared: Omit<TencentOptions, 'service' | 'version' | 'region' | 'isBusy'>): TencentSsl {
   const { clock } = shared;
-  const tencent = createTencent({ ...shared, service: 'ssl', version: '2019-12-05' });
+  const tencent = createTencent({ ...shared, service: 'ssl', version: '2019-12-05', isBusy });
   const read = <T>(action: string, params: Fields, parse: (response: Fields) => T, signal: AbortSignal): Promise<T> =>
     tencent.call(action, params, parse, { readsOnly: true, signal });
 
@@ -82,6 +89,7 @@ export function connectSsl(shared: Omit<TencentOptions, 'service' | 'version' | 
   }
 
   return {
+    api: tencent,
     existing: ({ fullchainPem }, signal) =>
       read(
         'CheckCertificateExist',
@@ -100,7 +108,10 @@ export function connectSsl(shared: Omit<TencentOptions, 'service' | 'version' | 
         // Without it, each upload makes another certificate.
         Repeatable: false,
       };
-      const parse = (response: Fields) => readString(response, 'CertificateId');
+      const parse = (response: Fields) => ({
+        id: readString(response, 'CertificateId'),
+        isNew: typeof response['RepeatCertId'] !== 'string' || response['RepeatCertId'] === '',
+      });
       return tencent.call('UploadCertificate', params, parse, { readsOnly: false, isRepeatable: true, signal });
     },
     async certificates(ids, signal) {
@@ -109,8 +120,11 @@ export function connectSsl(shared: Omit<TencentOptions, 'service' | 'version' | 
         found.push(...(await list({ CertIds: ids.slice(at, at + mostIds) }, signal)));
       return found;
     },
-    marked: async (signal) =>
-      (await list({ SearchKey: 'cf-', FilterSource: 'upload' }, signal)).filter(({ mark }) => mark !== undefined),
+    async marked(signal, owner) {
+      const SearchKey = owner === undefined ? 'cf-' : markOf(owner);
+      const all = await list({ SearchKey, FilterSource: 'upload' }, signal);
+      return all.filter(({ mark }) => mark && (owner === undefined || mark.owner === owner));
+    },
     async remove(id, signal) {
       try {
         const params = { CertificateId: id, IsCheckResource: true };
@@ -126,6 +140,28 @@ export function connectSsl(shared: Omit<TencentOptions, 'service' | 'version' | 
       }
     },
   };
+}
+
+/** Another deployment of the same certificate is being prepared. */
+const isBusy = (code: string): boolean => code === 'FailedOperation.CertificateDeployHasPendingRecord';
+
+/** Returns the ID of the upload that a receipt names. */
+export const uploadIn = (receipt: Json | undefined): string | undefined => {
+  const id = (receipt as { readonly certificate?: unknown } | null | undefined)?.certificate;
+  return typeof id === 'string' ? id : undefined;
+};
+
+/** Removes the upload that a receipt names, if it is the owner's. Fails if it has to stay. */
+export async function retireUpload(
+  ssl: TencentSsl,
+  { owner, id }: { readonly owner: string; readonly id: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const [one] = await ssl.certificates([id], signal);
+  // Someone else had uploaded the very same certificate before.
+  if (one?.mark?.owner !== owner) return;
+  const reason = await ssl.remove(id, signal);
+  if (reason !== undefined) throw new Error(`the certificate ${id} stays: ${reason}`);
 }
 
 const usedCodes = ['FailedOperation.BoundResources', 'FailedOperation.DeleteResourceFailed'];

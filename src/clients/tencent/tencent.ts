@@ -73,6 +73,8 @@ export interface TencentCall {
   readonly readsOnly: boolean;
   /** See `ApiCall`. */
   readonly isRepeatable?: boolean;
+  /** Instead of the service's. */
+  readonly region?: string;
   readonly signal: AbortSignal;
 }
 
@@ -93,10 +95,14 @@ const clockSkewCode = 'AuthFailure.SignatureExpire';
 const contentType = 'application/json';
 
 export function createTencent(options: TencentOptions): Tencent {
-  const { clock, credentials, service, version, region } = options;
+  const { clock, credentials, service, version } = options;
   const url = new URL(options.endpoint);
 
-  const build = (action: string, body: string, keys: AccessKeys) => {
+  const build = (
+    action: string,
+    body: string,
+    { keys, region }: { readonly keys: AccessKeys; readonly region: string | undefined },
+  ) => {
     const timestamp = Math.floor(clock.now().getTime() / 1000);
     const authorization = signTc3({
       ...{ service, host: url.host, contentType, body, timestamp },
@@ -120,7 +126,7 @@ export function createTencent(options: TencentOptions): Tencent {
   };
 
   return {
-    call(action, params, read, { about, ...call }) {
+    call(action, params, read, { about, region = options.region, ...call }) {
       const { body, secrets } = revealed(params);
       const permission = `${service}:${action}`;
       const api = createJsonApi({ ...options, judge: (answer) => judge(answer, permission, options.isBusy) });
@@ -130,7 +136,7 @@ export function createTencent(options: TencentOptions): Tencent {
         what: action,
         ...present({ about }),
         secrets,
-        build: (keys) => build(action, body, keys),
+        build: (keys) => build(action, body, { keys, region }),
         read: ({ body }) => read(readFields(readFields(body, 'the object')['Response'], 'Response')),
         ...call,
       });
