@@ -105,7 +105,9 @@ export function createHuaweiCdn(options: HuaweiCdnOptions): HuaweiCdn {
       domains.set(domainNamed(name), bind(given, 'accepted'));
     },
     setStatus(name, status) {
-      domainNamed(name).status = status;
+      const domain = domainNamed(name);
+      domain.certificate.settle();
+      domain.status = status;
     },
     setLocked(name, isLocked) {
       domainNamed(name).isLocked = isLocked;

@@ -1,5 +1,6 @@
 import { invalid } from '../alibaba-clb/api-error.ts';
 import type { Action } from '../alibaba-gateway/gateway.ts';
+import { covers } from '../alibaba-gateway/pem.ts';
 import type { Schemas, Values } from '../call-values.ts';
 import { type Domain, type Domains, starred } from './domains.ts';
 import { refuse } from './errors.ts';
@@ -11,13 +12,6 @@ import { type Behaviour, domainStatuses } from './options.ts';
 
 const time = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+/, '');
 const onOff = (domain: Domain): 'on' | 'off' => (domain.certificate === undefined ? 'off' : 'on');
-
-/** Whether one of a certificate's names covers the domain. */
-const covers = (names: readonly string[], domain: string): boolean =>
-  names.some((name) => {
-    const [own, rest] = [starred(domain), domain.slice(domain.indexOf('.'))];
-    return name === own || (name.startsWith('*.') && name.slice(1) === rest && !domain.startsWith('.'));
-  });
 
 export function describeActions(
   product: Domain['product'],
@@ -116,7 +110,7 @@ export function describeActions(
             CertName: certificate.name,
             CertCommonName: certificate.commonName,
             CertType: certificate.type,
-            CertStatus: !covers(certificate.names, one.name)
+            CertStatus: !covers(certificate, starred(one.name))
               ? 'mismatch'
               : certificate.notAfter < now()
                 ? 'expired'

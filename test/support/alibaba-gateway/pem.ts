@@ -75,3 +75,13 @@ export function readCertificate(
     notAfter: Date.parse(leaf.validTo),
   };
 }
+
+/** Whether a text has the leaf alone, though another one has signed it. */
+export const isLeafAlone = (certificate: string, { issuer, commonName }: CertificateFacts): boolean =>
+  certificate.split('-----BEGIN ').length === 2 && issuer !== commonName;
+
+/** Whether one of a certificate's names covers the domain, which may be a wildcard itself. */
+export function covers({ names }: Pick<CertificateFacts, 'names'>, domain: string): boolean {
+  const parent = domain.slice(domain.indexOf('.'));
+  return names.some((name) => name === domain || (name.startsWith('*.') && name.slice(1) === parent));
+}

@@ -1,4 +1,4 @@
-import { type CertificateFacts, readCertificate } from '../alibaba-gateway/pem.ts';
+import { type CertificateFacts, isLeafAlone, readCertificate } from '../alibaba-gateway/pem.ts';
 import type { Values } from '../call-values.ts';
 import { refuseCdn } from './errors.ts';
 import type { Behaviour, PemOptions, ScmOptions } from './options.ts';
@@ -48,18 +48,11 @@ export function readBound(values: Values, { names, scm, behaviour, nowMs }: Read
     throw refuseCdn('CDN.0001', `${names.name}: 3 to 32 characters, no asterisk.`);
   if (!certificate || !privateKey) throw refuseCdn('CDN.0402');
   const bound = bind({ name: name!, certificate, privateKey }, behaviour.pkcs8Keys);
-  const isAlone = certificate.split('-----BEGIN ').length === 2 && bound.issuer !== bound.commonName;
-  if (isAlone && behaviour.leafAlone === 'refused') throw refuseCdn('CDN.0410');
+  if (isLeafAlone(certificate, bound) && behaviour.leafAlone === 'refused') throw refuseCdn('CDN.0410');
   return checked(bound, nowMs);
 }
 
 function checked(bound: Bound, nowMs: number): Bound {
   if (bound.notAfter - nowMs < 86_400_000) throw refuseCdn('CDN.0409');
   return bound;
-}
-
-/** Whether one of a certificate's names covers the domain, which may be a wildcard itself. */
-export function covers({ names }: CertificateFacts, domain: string): boolean {
-  const parent = domain.slice(domain.indexOf('.'));
-  return names.some((name) => name === domain || (name.startsWith('*.') && name.slice(1) === parent));
 }

@@ -1,5 +1,6 @@
+import { covers } from '../alibaba-gateway/pem.ts';
 import { createRollOut, type RollOut } from '../roll-out.ts';
-import { type Bound, bind, covers } from './certificate.ts';
+import { type Bound, bind } from './certificate.ts';
 import { refuseCdn } from './errors.ts';
 import type { Behaviour, DomainOptions, DomainStatus, HuaweiCdnOptions } from './options.ts';
 
