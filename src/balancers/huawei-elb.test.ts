@@ -142,6 +142,20 @@ describe.each([['advanced forwarding', true] as const, ['plain policies', false]
         }
       };
       it('which is enough', () => run(bench(isAdvanced, { keys }).connect()));
+      it('of which it finds the missing rights to read, and names the others', async () => {
+        const { cloud, connect } = bench(isAdvanced, { keys });
+        const all = (await connect().rights?.(signal)) ?? [];
+        expect(all.map(({ action }) => action).toSorted()).toEqual(first!.Action.toSorted());
+        for (const { action, state } of all) {
+          expect([action, state]).toEqual([action, /:(list|get)$/.test(action) ? 'allowed' : 'untried']);
+          if (state === 'untried') continue;
+          cloud.deny(action);
+          const denied = ((await connect().rights?.(signal)) ?? []).filter((one) => one.state === 'denied');
+          expect(denied).toMatchObject([{ action, reason: 'APIGW.0302' }]);
+        }
+        cloud.deny();
+        expect(cloud.records.filter(({ route }) => !route.startsWith('GET'))).toEqual([]);
+      });
       it.each(actions)('without %s, the error says what is missing', async (missing) => {
         const { cloud, connect } = bench(isAdvanced, { keys });
         cloud.deny(missing);

@@ -1,5 +1,5 @@
-import { refusalOf } from '../clients/http/json-api.ts';
 import { connectElb } from '../clients/huawei/elb.ts';
+import { balancerTries, rightsOf } from '../clients/huawei/elb-rights.ts';
 import {
   converge,
   deletePool,
@@ -78,7 +78,9 @@ redirects to another one cannot have a policy that works. The IAM user needs
 \`\`\`
 
 and \`iam:projects:listProjects\` if \`projectId\` is not set. The security group of the server must let the load balancer
-reach the port of the responder. An account has room for 500 policies.`,
+reach the port of the responder. An account has room for 500 policies.
+
+ELB has no dry run, so \`certfleet doctor\` tries only the rights to read; \`certfleet balancer test\` shows the others.`,
   connect({ options, name, world }): Balancer {
     const title = `the balancer "${name}" (huawei-elb)`;
     const { loadBalancer, listenerPort, backend } = options;
@@ -90,15 +92,6 @@ reach the port of the responder. An account has room for 500 policies.`,
         return undefined;
       });
     const own = { server: backend.address, port: backend.port };
-
-    async function quota(signal: AbortSignal): Promise<number> {
-      const found = await elb.get('quotas', 'quota', signal).catch((error: unknown) => {
-        if (refusalOf(error)?.status !== 403) throw error;
-        return {};
-      });
-      const limit = Number((found as { readonly l7policy?: unknown }).l7policy);
-      return Number.isInteger(limit) ? (limit < 0 ? Number.MAX_SAFE_INTEGER : limit) : usualQuota;
-    }
 
     async function addresses(signal: AbortSignal): Promise<readonly string[]> {
       const { publicips } = await elb.get(`loadbalancers/${loadBalancer}`, 'loadbalancer', signal);
@@ -134,7 +127,7 @@ reach the port of the responder. An account has room for 500 policies.`,
         return {
           matching: listener.isAdvanced ? 'best' : 'host-first',
           rules,
-          rulesLeft: Math.max(0, (await quota(signal)) - all.length),
+          rulesLeft: Math.max(0, (await elb.quota('l7policy', usualQuota, signal)) - all.length),
           ...present({ addresses: found.length > 0 ? found : undefined }),
         };
       },
@@ -163,6 +156,8 @@ reach the port of the responder. An account has room for 500 policies.`,
           `the health check of ${at.server}:${at.port} is not good (yet): does the security group of the server let the load balancer reach the port, and does the responder listen there?`,
         );
       },
+
+      rights: (signal) => rightsOf(balancerTries(elb, loadBalancer), signal),
 
       async owned(signal) {
         const listener = await findIfThere(signal);

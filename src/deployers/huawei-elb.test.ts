@@ -116,6 +116,39 @@ describe('on a listener', () => {
     expect(lines.join('\n')).not.toContain(keyPem.split('\n')[1]);
   });
 
+  it('finds a full account before an order, with its own quota if it may read that', async () => {
+    const wanted = { lineage: 'abc', names: ['www.example.com'] };
+    const { connect, cloud, changes } = bench({ quotas: { certificate: 1 } });
+    expect(await failure(connect().check!(wanted, signal))).toMatchObject({
+      code: 'balancer/no-room',
+      message: expect.stringContaining('the account holds 1 of 1 certificates in cn-north-4, and needs 1 more'),
+    });
+    cloud.deny('elb:quotas:list');
+    expect(await connect().check!(wanted, signal)).toContain('1 of 120');
+    expect(changes()).toBe(0);
+  });
+
+  it.each([
+    [{}, ['elb:listeners:list', 'elb:certificates:list']],
+    [{ target: { certificate: 'standard' } }, ['elb:certificates:get']],
+  ])('with %j, finds each right to read that is missing', async (more, reads) => {
+    const { connect, cloud, changes } = bench();
+    const options = 'target' in more ? { target: { certificate: cloud.certificateId('standard') } } : more;
+    const of = async () => (await connect(options).rights?.(signal)) ?? [];
+    const states = async (state: string) =>
+      (await of()).filter((one) => one.state === state).map(({ action }) => action);
+    expect(await states('allowed')).toEqual(reads);
+    for (const action of reads) {
+      cloud.deny(action);
+      expect([await states('denied'), (await states('allowed')).includes(action)]).toEqual([[action], false]);
+    }
+    const policy = [...(definition.notes ?? '').matchAll(/elb:certificates:put|"(elb:\w+:\w+)"/g)].map(
+      ([whole, action]) => action ?? whole,
+    );
+    expect(policy).toEqual(expect.arrayContaining([...(await states('untried'))]));
+    expect(changes()).toBe(0);
+  });
+
   it.each<[string, BenchOptions, readonly string[], Record<string, string>]>([
     [
       'covers all of the default one: it takes its place',

@@ -3,23 +3,23 @@ import { withAdvice } from '../clients/http/balancer-errors.ts';
 import { readFields } from '../clients/http/json-api.ts';
 import { connectElb, type Elb, isConflict, listenerIn } from '../clients/huawei/elb.ts';
 import {
-  certificateIn,
-  covers,
   type ElbCertificate,
   isOwn,
   isServed,
-  namesOf,
   plan,
   readCertificates,
   type Served,
   upload,
   uploadOf,
 } from '../clients/huawei/elb-certificates.ts';
+import { inPlace, type OnElb } from '../clients/huawei/elb-in-place.ts';
+import { listenerTries, rightsOf } from '../clients/huawei/elb-rights.ts';
+import { fail } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { defineDeployer, endpoint, huaweiKeys, z } from '../define.ts';
-import type { Deployer, Look, VersionBundle, VersionRef } from '../ports/deployer.ts';
+import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 
 const id = (title: string) =>
   z
@@ -68,7 +68,9 @@ uploads nothing. The new one must cover all names of the old one. Certificates f
 cannot be replaced like this.
 
 Superseded uploads are deleted, which ELB refuses while a listener uses them. No other setting changes, and HTTPS is never
-switched on. An account has room for 120 certificates. The IAM user needs
+switched on. An account has room for 120 certificates, and a full one is found before anything is ordered; with
+\`elb:quotas:list\`, certfleet reads the account's own quota. ELB has no dry run, so \`certfleet doctor\` tries only the
+rights to read. The IAM user needs
 
 \`\`\`json
 {
@@ -89,67 +91,29 @@ or, for one certificate, \`elb:certificates:get\` and \`elb:certificates:put\` a
 \`projectId\` is not set. A user with rights in one enterprise project alone may not be able to list listeners.`,
   connect({ options, name, world, owner }): Deployer {
     const elb = connectElb({ options, title: `the deployer "${name}" (huawei-elb)`, name, world });
+    const target = targetName('huawei-elb', name);
     const onElb: OnElb = ({ lineage }, signal, step) =>
-      onTarget(targetName('huawei-elb', name), lineage, signal, () =>
+      onTarget(target, lineage, signal, () =>
         elb.untilKnown(step, signal).catch((error: unknown) => {
           throw withAdvice(error);
         }),
       );
     const at = options.target;
     if ('certificate' in at) return inPlace(elb, at.certificate, onElb);
-    return onListener(elb, { ...at, region: options.region, owner }, onElb);
+    return onListener(elb, { ...at, region: options.region, owner, target }, onElb);
   },
 });
-
-type OnElb = <T>(version: VersionRef, signal: AbortSignal, step: () => Promise<T>) => Promise<T>;
-
-/** Replaces one certificate, whatever uses it. There is nothing to upload before. */
-function inPlace(elb: Elb, id: string, onElb: OnElb): Deployer {
-  const path = `certificates/${id}`;
-  const read = async (signal: AbortSignal) => certificateIn(await elb.get(path, 'certificate', signal));
-  function check(version: VersionBundle, old: ElbCertificate): void {
-    if (old.isCopy) throw new Error(`the certificate ${id} belongs to Cloud Certificate Manager: replace it there`);
-    const lost = old.names.find((one) => !covers(namesOf(version), one));
-    if (lost !== undefined && !version.stored?.includes(old.fingerprint))
-      throw new Error(`the certificate ${id} is also for ${lost}, which the new one does not cover`);
-  }
-  return {
-    type: 'huawei-elb',
-    scope: 'fleet',
-    resource: `huawei-elb certificate ${id}`,
-    look: (version, signal) =>
-      onElb(version, signal, async (): Promise<Look> => {
-        const { fingerprint } = await read(signal);
-        if (fingerprint === version.facts.fingerprint) return { state: 'current', detail: `${id} is it` };
-        const state = version.stored?.includes(fingerprint) ? 'stale' : 'absent';
-        return { state, detail: `${id} is another certificate` };
-      }),
-    stage: (version, _note, signal) =>
-      onElb(version, signal, async () => {
-        check(version, await read(signal));
-        return {};
-      }),
-    activate: (version, _staged, _note, signal) =>
-      onElb(version, signal, async () => {
-        const old = await read(signal);
-        if (old.fingerprint === version.facts.fingerprint) return;
-        check(version, old);
-        // Without names for SNI it stays the default certificate of listeners alone.
-        const domain = old.domain.length > 0 ? { domain: namesOf(version).join(',') } : {};
-        const certificate = { certificate: version.fullchainPem, private_key: version.keyPem.reveal(), ...domain };
-        await elb.change({ method: 'PUT', path, body: { certificate }, secrets: [version.keyPem] }, signal);
-      }),
-  };
-}
 
 interface Place {
   readonly loadBalancer: string;
   readonly listenerPort: number;
   readonly region: string;
   readonly owner: string;
+  /** In messages. */
+  readonly target: string;
 }
 
-function onListener(elb: Elb, { loadBalancer, listenerPort, region, owner }: Place, onElb: OnElb): Deployer {
+function onListener(elb: Elb, { loadBalancer, listenerPort, region, owner, target }: Place, onElb: OnElb): Deployer {
   const place = `${loadBalancer}:${listenerPort}`;
   const listener = (signal: AbortSignal) => elb.listener(loadBalancer, listenerPort, protocols, signal);
   const planFor = ({ lineage }: VersionBundle, now: Served, all: readonly ElbCertificate[], own: ElbCertificate) =>
@@ -160,6 +124,17 @@ function onListener(elb: Elb, { loadBalancer, listenerPort, region, owner }: Pla
     scope: 'fleet',
     resource: `huawei-elb ${loadBalancer}`,
     uploads: `huawei-elb certificates ${region}`,
+
+    async check({ lineage }, signal) {
+      const [all, quota] = [await readCertificates(elb, signal), await elb.quota('certificate', usualQuota, signal)];
+      const reason = `the account holds ${all.length} of ${quota} certificates in ${region}, and needs 1 more`;
+      const advice =
+        'Put several names into one certificate, delete certificates that no listener uses, or have the quota raised. `certfleet sweep --lost` lists what was lost there.';
+      if (all.length >= quota) throw fail('balancer/no-room', { target, certificate: lineage, reason, advice });
+      return reason;
+    },
+
+    rights: (signal) => rightsOf(listenerTries(elb, loadBalancer), signal),
 
     look: (version, signal) =>
       onElb(version, signal, async (): Promise<Look> => {
@@ -242,6 +217,9 @@ function onListener(elb: Elb, { loadBalancer, listenerPort, region, owner }: Pla
       }, signal),
   };
 }
+
+/** Of certificates, in an account that may not read its own. */
+const usualQuota = 120;
 
 /** The listeners that have certificates. */
 const protocols = ['HTTPS', 'TLS', 'QUIC', 'TERMINATED_HTTPS'] as const;

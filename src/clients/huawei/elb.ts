@@ -69,6 +69,8 @@ export interface Elb {
   remove(path: string, signal: AbortSignal): Promise<void>;
   /** Returns the listener on a port that has one of these protocols. Fails if there is none. */
   listener(loadBalancer: string, port: number, protocols: readonly string[], signal: AbortSignal): Promise<ElbListener>;
+  /** Returns how many objects of a kind the project may have; `usual` if the key may not ask. */
+  quota(kind: string, usual: number, signal: AbortSignal): Promise<number>;
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Repeats the work while it ends in {@link LookAgain}; see {@link untilKnown}. */
   untilKnown<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
@@ -162,9 +164,19 @@ export function connectElb({ options, title, name, world }: ElbContext): Elb {
     }
   }
 
+  const get: Elb['get'] = (path, field, signal) =>
+    send({ method: 'GET', path, read: (body) => readFields(body[field], field) }, signal);
+
   return {
-    get: (path, field, signal) => send({ method: 'GET', path, read: (body) => readFields(body[field], field) }, signal),
-    list,
+    ...{ get, list },
+    async quota(kind, usual, signal) {
+      const found = await get('quotas', 'quota', signal).catch((cause: unknown): Fields => {
+        if (refusalOf(cause)?.status !== 403) throw cause;
+        return {};
+      });
+      const limit = Number(found[kind]);
+      return Number.isInteger(limit) ? (limit < 0 ? Number.MAX_SAFE_INTEGER : limit) : usual;
+    },
     change,
     async remove(path, signal) {
       try {
