@@ -225,7 +225,8 @@ describe('the balancer alibaba-alb', () => {
     }
     expect(await failure(connect().apply(wanting(['www.example.test'], [gone]), undefined, signal))).toMatchObject({
       code: 'balancer/not-found',
-      message: expect.stringContaining('a running server'),
+      message: expect.stringContaining('a running server i-gone for alb-unit1 in cn-hangzhou does not exist'),
+      hint: expect.stringContaining('`backend.serverId`'),
     });
   });
 
@@ -247,6 +248,28 @@ describe('the balancer alibaba-alb', () => {
       const before = fake.snapshot();
       await run(connect(keysOf(limited)));
       expect(fake.snapshot()).toEqual(before);
+    });
+
+    it('each right of which it finds, and changes nothing', async () => {
+      // The calls for an object that does not exist.
+      const isOfNothing = /:(DeleteRule|ListServerGroupServers|AddServers\w+|RemoveServers\w+|DeleteServerGroup)$/;
+      const { fake, connect, changes } = bench({ keys: [limited] });
+      const before = fake.snapshot();
+      const of = async (mode: 'forward' | 'fixed-response') =>
+        (await connect({ ...keysOf(limited), mode }).rights?.(signal)) ?? [];
+      const all = await of('forward');
+      expect(all.map(({ action }) => action).toSorted()).toEqual(policy.flatMap(({ Action }) => Action).toSorted());
+      expect(new Set(all.map(({ state }) => state))).toEqual(new Set(['allowed']));
+      expect((await of('fixed-response')).map(({ action }) => action)).toEqual(
+        all.map(({ action }) => action).filter((action) => /Rule|ListL/.test(action) && !/Health/.test(action)),
+      );
+      for (const { action } of all.filter((one) => one.action !== 'alb:ListListeners')) {
+        fake.deny(action);
+        const [missing, ...more] = (await of('forward')).filter(({ state }) => state !== 'allowed');
+        expect([missing?.action, more]).toEqual([action, []]);
+        expect(missing?.state, action).toBe(isOfNothing.test(action) ? 'doubtful' : 'denied');
+      }
+      expect([changes(), fake.snapshot()]).toEqual([[], before]);
     });
 
     it.each(policy.flatMap(({ Action }) => Action))('without %s, the error says what is missing', async (missing) => {

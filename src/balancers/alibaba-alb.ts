@@ -1,4 +1,5 @@
 import { type AlbListener, connectAlb, fieldsIn, rowsIn } from '../clients/alibaba/alb.ts';
+import { balancerTries } from '../clients/alibaba/alb-rights.ts';
 import {
   converge,
   deleteGroup,
@@ -11,6 +12,7 @@ import {
   receiptIn,
 } from '../clients/alibaba/alb-rules.ts';
 import { readNumber, textIn } from '../clients/alibaba/clb.ts';
+import { rightsOf } from '../clients/alibaba/rights.ts';
 import { readString } from '../clients/http/json-api.ts';
 import { firstMatch } from '../clients/http/priority-rules.ts';
 import { fail, isFailure } from '../core/errors/errors.ts';
@@ -155,7 +157,6 @@ The security group of the server must let the load balancer reach the port of th
       listener: String(listenerPort),
       mode,
       backend: backendOf,
-
       // The metadata server named it.
       hasServer: async () => options.backend.serverId === undefined,
 
@@ -209,6 +210,9 @@ The security group of the server must let the load balancer reach the port of th
         return reason === undefined ? { ready: true } : notReady(reason);
       },
 
+      rights: async (signal) =>
+        rightsOf(alb, 'alb', balancerTries(loadBalancer, (await find(signal)).id, mode), signal),
+
       async owned(signal) {
         const listener = await findIfThere(signal);
         const rules = listener ? await readRules(alb, loadBalancer, signal) : [];
@@ -232,7 +236,6 @@ The security group of the server must let the load balancer reach the port of th
 const mostHealthRows = 30;
 /** The pause between two checks, with health checks every two seconds. */
 const retryAfterMs = 2_000;
-
 const notReady = (reason: string): Readiness => ({ ready: false, reason, retryAfterMs });
 
 function sickIn(row: Fields) {

@@ -21,7 +21,7 @@ const associate = 'AssociateAdditionalCertificatesWithListener';
 const dissociate = 'DissociateAdditionalCertificatesFromListener';
 let made = 0;
 
-function version(names: readonly string[] = [www], stored: string[] = []): VersionBundle {
+function version(names: readonly string[] = [www], stored: string[] = [], lineage = 'abc'): VersionBundle {
   made += 1;
   const pem = testCertificate({
     ...{ subject: 'leaf', issuer: ca, publicKey: createPublicKey(leaf.key) },
@@ -31,13 +31,17 @@ function version(names: readonly string[] = [www], stored: string[] = []): Versi
   const { certificates, facts } = pki.readChain(pem);
   stored.push(facts.fingerprint);
   const keyPem = new Secret(leaf.key.export({ type: 'pkcs8', format: 'pem' }).toString());
-  const own = { lineage: 'abc', id: `v${made}`, facts, keyPem, certPem: certificates[0]!, chainPem: '' };
+  const own = { lineage, id: `v${made}`, facts, keyPem, certPem: certificates[0]!, chainPem: '' };
   return { ...own, fullchainPem: pem, stored };
 }
 
 const byHand = (name: string, ...names: string[]) => ({ name, certificate: version(names).fullchainPem, privateKey });
 
-function bench(options: Record<string, unknown> = {}, changes: Partial<AlibabaAlbOptions> = {}) {
+function bench(
+  options: Record<string, unknown> = {},
+  changes: Partial<AlibabaAlbOptions> = {},
+  lineageOf?: (fingerprint: string) => Promise<string | undefined>,
+) {
   const clock = fakeClock(new Date('2026-11-24T12:00:00Z'), { auto: true });
   const root = { id: 'LTAIroot', secret: 'root-secret' };
   const fake = createAlibabaAlb({
@@ -56,7 +60,7 @@ function bench(options: Record<string, unknown> = {}, changes: Partial<AlibabaAl
     ...changes,
   });
   const lines: string[] = [];
-  let nonces = 0;
+  let [nonces, counted] = [0, 0];
   const world = {
     clock,
     random: { bytes: (length: number) => Buffer.from(String(++nonces).padStart(length, '0')), number: () => 0 },
@@ -66,7 +70,7 @@ function bench(options: Record<string, unknown> = {}, changes: Partial<AlibabaAl
   const keys = { accessKeyId: new Secret(root.id), accessKeySecret: new Secret(root.secret) };
   const connect = (): Deployer =>
     definition.connect({
-      ...{ name: 'https', world, owner },
+      ...{ name: 'https', world, owner, lineageOf },
       options: definition.options.parse({ balancer: 'alb', ...options }),
       balancer: { name: 'alb', type: 'alibaba-alb', options: { region: 'cn-hangzhou', loadBalancer: lb, ...keys } },
     } as unknown as Parameters<typeof definition.connect>[0]);
@@ -76,6 +80,12 @@ function bench(options: Record<string, unknown> = {}, changes: Partial<AlibabaAl
     /** The mark of what a client gets ends with the beginning of the fingerprint. */
     serves: (one: VersionBundle, name = www) =>
       fake.served(lb, 443, name)?.endsWith(one.facts.fingerprint.slice(0, 12)) === true,
+    /** The actions of the calls since the last ones. */
+    actions() {
+      const since = fake.records.slice(counted);
+      counted = fake.records.length;
+      return since.map(({ action }) => action);
+    },
     changes: () => fake.records.flatMap(({ action, code }) => (code === undefined && isChange(action) ? [action] : [])),
     loseAnswer: () =>
       fake.api.fault({ kind: 'lost' }, { on: ({ headers }) => isChange(headers['x-acs-action'] ?? '') }),
@@ -141,6 +151,89 @@ describe('the deployer alibaba-alb', () => {
     expect(changes()).toEqual(['UploadUserCertificate', associate, 'UploadUserCertificate', associate, dissociate]);
     expect([serves(young), serves(young)]).toEqual([true, true]);
     expect(fake.served(lb, 443, 'shop.example.com')).toBe('shop');
+  });
+
+  it('takes seven calls, two more to take the old version off, and three for an idle look', async () => {
+    const { connect, actions, clock } = bench({}, { changeMs: 0, visibleAfterMs: 0 });
+    const stored: string[] = [];
+    const [old, young] = [version([www], stored), version([www], stored)];
+    const pass = async (one: VersionBundle) => {
+      await clock.sleep(3_600_000, signal);
+      const deployer = connect();
+      if ((await deployer.look(one, signal)).state !== 'current') await deploy(deployer, one);
+      expect((await deployer.look(one, signal)).state).toBe('current');
+      return actions();
+    };
+    const bound = 'ListListenerCertificates';
+    const first = [
+      'ListListeners',
+      bound,
+      'ListUserCertificateOrder',
+      'UploadUserCertificate',
+      bound,
+      associate,
+      bound,
+    ];
+    expect([await pass(old), await pass(young)]).toEqual([first, [...first, dissociate, bound]]);
+    for (let idle = 0; idle < 10; idle++) expect(await pass(young)).toEqual(first.slice(0, 3));
+  });
+
+  it('refuses a certificate beside one of another lineage with the same names and kind of key', async () => {
+    const lineages = new Map<string, string>();
+    const { connect, serves, changes } = bench(
+      {},
+      {},
+      async (start) => [...lineages].find(([fingerprint]) => fingerprint.startsWith(start))?.[1],
+    );
+    const made = (lineage: string, stored: string[], names = [www]) => {
+      const one = version(names, stored, lineage);
+      lineages.set(one.facts.fingerprint, lineage);
+      return one;
+    };
+    const ofShop: string[] = [];
+    await deploy(connect(), made('shop', ofShop));
+    const wanted = { lineage: 'api', names: [www] };
+    expect(await failure(connect().check!(wanted, signal))).toMatchObject({
+      code: 'balancer/no-room',
+      message: expect.stringMatching(
+        /for api: alb-unit1:443 has the certificate shop of this store, too, for the same names \(www\.example\.com\)/,
+      ),
+      hint: expect.stringContaining('Delete one of the two certificates, shop and api'),
+    });
+    const before = changes();
+    expect(await failure(deploy(connect(), made('api', [])))).toMatchObject({
+      code: 'deploy/target-failed',
+      message: expect.stringContaining('has the certificate shop of this store'),
+    });
+    expect(changes()).toEqual(before);
+    // Another kind of key, other names, and its own renewal are welcome.
+    for (const one of [
+      { ...wanted, keyType: 'rsa2048' as const },
+      { ...wanted, names: ['api.example.com'] },
+      { ...wanted, lineage: 'shop' },
+    ])
+      expect(await connect().check!(one, signal)).toContain('needs 1 more');
+    const next = made('shop', ofShop);
+    await deploy(connect(), next);
+    expect(serves(next)).toBe(true);
+  });
+
+  it('finds each right that is missing, and changes nothing', async () => {
+    for (const attach of ['additional', 'default'] as const) {
+      const { connect, fake, changes } = bench({ attach });
+      const before = fake.snapshot();
+      const all = (await connect().rights?.(signal)) ?? [];
+      expect(all.map(({ state }) => state)).toEqual(all.map(() => 'allowed'));
+      expect(all.map(({ action }) => action)).toEqual(
+        expect.arrayContaining([`alb:${associate}`, `alb:${dissociate}`, 'yundun-cert:UploadUserCertificate']),
+      );
+      for (const { action } of all.filter((one) => one.action !== 'alb:ListListeners')) {
+        fake.deny(action);
+        const found = (await connect().rights?.(signal)) ?? [];
+        expect(found.filter(({ state }) => state !== 'allowed')).toMatchObject([{ action, state: 'denied' }]);
+      }
+      expect([changes(), fake.snapshot()]).toEqual([[], before]);
+    }
   });
 
   it('leaves the certificates of other lineages of this store', async () => {

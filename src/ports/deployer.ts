@@ -1,6 +1,7 @@
 import type { Secret } from '../core/errors/secret.ts';
 import type { Places } from '../core/lineage/places.ts';
 import type { Right } from '../core/request-path/rights.ts';
+import type { KeyType } from '../core/spec/key-type.ts';
 import type { Json } from '../core/text/json.ts';
 import type { OwnedObject } from './balancer.ts';
 import type { CertificateFacts } from './pki.ts';
@@ -112,6 +113,8 @@ export interface WantedRoom {
   readonly lineage: string;
   /** Its identifiers. */
   readonly names: readonly string[];
+  /** Of its key, if not the usual one. */
+  readonly keyType?: KeyType;
 }
 
 export interface Restoring {

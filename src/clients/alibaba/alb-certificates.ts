@@ -1,10 +1,16 @@
-import { fail } from '../../core/errors/errors.ts';
+import { createSingleFlight } from '../../core/async/single-flight.ts';
+import { fail, isFailure } from '../../core/errors/errors.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { readString } from '../http/json-api.ts';
 import { LookAgain } from '../http/look-again.ts';
 import type { Alb, AlbListener } from './alb.ts';
 import { textIn } from './clb.ts';
+import type { PlainParams } from './rights.ts';
 
-/** A certificate of an HTTPS listener. */
+// The certificates of a listener of ALB or NLB, which have the same calls with other words. A certificate is added or
+// taken off by a job of its own, and no call replaces one.
+
+/** A certificate of a listener. */
 export interface BoundCertificate {
   /** The ID in CAS with its region: `123-cn-hangzhou`. Old listeners have others. */
   readonly id: string;
@@ -13,80 +19,158 @@ export interface BoundCertificate {
   readonly status: string;
 }
 
-export interface Listened {
-  readonly listener: AlbListener;
-  readonly bound: readonly BoundCertificate[];
+export type CertificateChange = 'default' | 'add' | 'remove';
+
+/** What a service calls all this. */
+export interface Words {
+  /** `Alibaba Cloud ALB` */
+  readonly title: string;
+  /** The protocols of listeners that have certificates. */
+  readonly protocols: readonly string[];
+  /** A listener for messages: `an HTTPS listener`. */
+  readonly listener: string;
+  /** Chooses the certificates for servers in a list, and the largest page. */
+  readonly servers: PlainParams;
+  readonly pageSize: number;
+  readonly actions: Readonly<Record<CertificateChange, string>>;
+  params(change: CertificateChange, ids: readonly string[]): PlainParams;
+  /** The number of certificates that one call may name. */
+  readonly mostAtOnce: number;
 }
 
-const changes = {
-  default: 'UpdateListenerAttribute',
-  add: 'AssociateAdditionalCertificatesWithListener',
-  remove: 'DissociateAdditionalCertificatesFromListener',
-} as const;
+export const albWords: Words = {
+  ...{ title: 'Alibaba Cloud ALB', protocols: ['HTTPS', 'QUIC'], listener: 'an HTTPS listener' },
+  ...{ servers: { CertificateType: 'Server' }, pageSize: 100, mostAtOnce: 20 },
+  actions: {
+    default: 'UpdateListenerAttribute',
+    add: 'AssociateAdditionalCertificatesWithListener',
+    remove: 'DissociateAdditionalCertificatesFromListener',
+  },
+  params: (_change, ids) => ({ Certificates: ids.map((CertificateId) => ({ CertificateId })) }),
+};
 
-/** The number of certificates that one call may name. */
-const mostAtOnce = 20;
-const lookAgainMs = 1_000;
+export const nlbWords: Words = {
+  ...{ title: 'Alibaba Cloud NLB', protocols: ['TCPSSL'], listener: 'a TCPSSL listener' },
+  ...{ servers: { CertType: 'Server' }, pageSize: 50, mostAtOnce: 15 },
+  actions: {
+    default: 'UpdateListenerAttribute',
+    add: 'AssociateAdditionalCertificatesWithListener',
+    remove: 'DisassociateAdditionalCertificatesWithListener',
+  },
+  params: (change, ids) => (change === 'default' ? { CertificateIds: ids } : { AdditionalCertificateIds: ids }),
+};
 
-/** Reads the listener on a port, which must be one with certificates, and its server certificates. */
-export async function readListener(
+export interface CertificateListener {
+  /** The listener’s ID. */
+  id(signal: AbortSignal): Promise<string>;
+  /** Reads the certificates for servers. They may be as old as the last look at them, a few seconds, if `isRecent`. */
+  certificates(isRecent: boolean, signal: AbortSignal): Promise<readonly BoundCertificate[]>;
+  /** Counts the additional certificates of all listeners of the load balancer. */
+  additionalOfAll(signal: AbortSignal): Promise<number>;
+  /** Makes a change, and waits until it is in effect: it is carried out after it was accepted, and may be given up. */
+  change(change: CertificateChange, ids: readonly string[], signal: AbortSignal): Promise<void>;
+}
+
+/** @param port of the listener, which must be one with certificates */
+export function listenerOn(
   alb: Alb,
-  { port, title }: { readonly port: number; readonly title: string },
-  signal: AbortSignal,
-): Promise<Listened> {
-  const all = await alb.listeners(signal);
-  const listener = all.find((one) => one.port === port && one.protocol !== 'HTTP');
-  if (!listener) {
-    await alb.balancer(signal);
-    const others = all.map((one) => `${one.port} (${one.protocol})`).join(', ') || 'none';
+  words: Words,
+  { port, clock }: { port: number; clock: Clock },
+): CertificateListener {
+  const { title } = words;
+  const flight = createSingleFlight<readonly BoundCertificate[]>();
+  let known: string | undefined;
+  let recent: { readonly atMs: number; readonly bound: readonly BoundCertificate[] } | undefined;
+
+  const secure = async (signal: AbortSignal) => {
+    const all = await alb.listeners(signal);
+    return { all, secure: all.filter(({ protocol }) => words.protocols.includes(protocol)) };
+  };
+
+  async function find(signal: AbortSignal): Promise<AlbListener> {
+    const found = await secure(signal);
+    const listener = found.secure.find((one) => one.port === port);
+    if (listener) return listener;
+    if (found.all.length === 0) await alb.balancer(signal);
+    const others = found.all.map((one) => `${one.port} (${one.protocol})`).join(', ') || 'none';
     throw fail('balancer/not-found', {
-      ...{ balancer: title, what: `an HTTPS listener on port ${port}` },
+      ...{ balancer: title, what: `${words.listener} on port ${port}` },
       reason: `the listeners of the load balancer are: ${others}`,
     });
   }
-  const params = { ListenerId: listener.id, CertificateType: 'Server' };
-  const rows = await alb.list('ListListenerCertificates', params, 'Certificates', signal);
-  return {
-    listener,
-    bound: rows.map((row) => ({
+
+  async function boundTo(ListenerId: string, signal: AbortSignal): Promise<readonly BoundCertificate[]> {
+    const params = { ListenerId, ...words.servers };
+    const rows = await alb.list('ListListenerCertificates', params, 'Certificates', signal, words.pageSize);
+    return rows.map((row) => ({
       ...{ id: readString(row, 'CertificateId'), isDefault: row['IsDefault'] === true },
       status: textIn(row, 'Status') ?? '',
-    })),
+    }));
+  }
+
+  async function read(signal: AbortSignal): Promise<readonly BoundCertificate[]> {
+    const remembered = known;
+    const id = remembered ?? (await find(signal)).id;
+    let bound: readonly BoundCertificate[];
+    try {
+      bound = await boundTo(id, signal);
+    } catch (error) {
+      // The listener may have been made anew.
+      known = undefined;
+      if (remembered === undefined || !isFailure(error, 'balancer/not-found')) throw error;
+      return read(signal);
+    }
+    known = id;
+    recent = { atMs: clock.monotonicMs(), bound };
+    return bound;
+  }
+
+  return {
+    async id(signal) {
+      known ??= (await find(signal)).id;
+      return known;
+    },
+    async certificates(isRecent, signal) {
+      if (!isRecent) return read(signal);
+      if (recent && clock.monotonicMs() - recent.atMs < recentMs) return recent.bound;
+      return flight('', () => read(signal), signal);
+    },
+    async additionalOfAll(signal) {
+      const found = await secure(signal);
+      const each = await Promise.all(found.secure.map(({ id }) => boundTo(id, signal)));
+      return each.flat().filter(({ isDefault }) => !isDefault).length;
+    },
+    async change(change, all, signal) {
+      const ids = all.slice(0, words.mostAtOnce);
+      const action = words.actions[change];
+      recent = undefined;
+      const ListenerId = known ?? (await find(signal)).id;
+      const answer = await alb.change({ action, params: { ListenerId, ...words.params(change, ids) } }, signal);
+      const isDone = (bound: readonly BoundCertificate[]) =>
+        ids.every((id) => {
+          const there = bound.find((one) => one.id === id);
+          if (change === 'remove') return there === undefined;
+          return there?.isDefault === (change === 'default') && there.status === 'Associated';
+        });
+      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
+        const bound = await read(signal);
+        if (isDone(bound)) return;
+        // A certificate on its way says so itself; only the listener shows that its default one is being replaced.
+        const isOnItsWay = bound.some((one) => ids.includes(one.id) && one.status !== 'Associated');
+        if (!isOnItsWay && (await find(signal)).status === 'Running') {
+          const job = textIn(answer, 'JobId');
+          const said = await alb.failureOf(job === undefined ? [] : [job], signal);
+          const reason = said ?? 'the change was accepted, and has had no effect';
+          throw new LookAgain(fail('balancer/failed', { balancer: title, action, reason }), change);
+        }
+        await clock.sleep(pauseMs, signal);
+      }
+    },
   };
 }
 
-export interface CertificateChange {
-  readonly kind: keyof typeof changes;
-  readonly ids: readonly string[];
-  /** Reads the listener again. */
-  readonly read: () => Promise<Listened>;
-  readonly sleep: (ms: number) => Promise<void>;
-  readonly title: string;
-}
-
-/** Makes a change, and waits until it is in effect: ALB carries it out after it was accepted, and may give it up. */
-export async function changeCertificates(
-  alb: Alb,
-  listener: string,
-  { kind, ids, read, sleep, title }: CertificateChange,
-  signal: AbortSignal,
-): Promise<void> {
-  const Certificates = ids.slice(0, mostAtOnce).map((CertificateId) => ({ CertificateId }));
-  const answer = await alb.change({ action: changes[kind], params: { ListenerId: listener, Certificates } }, signal);
-  for (;;) {
-    const now = await read();
-    const isDone = ids.slice(0, mostAtOnce).every((id) => {
-      const there = now.bound.find((one) => one.id === id);
-      if (kind === 'remove') return there === undefined;
-      return there !== undefined && there.isDefault === (kind === 'default') && there.status === 'Associated';
-    });
-    if (isDone && now.listener.status === 'Running') return;
-    if (now.listener.status === 'Running') {
-      const job = textIn(answer, 'JobId');
-      const said = await alb.failureOf(job === undefined ? [] : [job], signal);
-      const reason = said ?? 'the change was accepted, and has had no effect';
-      throw new LookAgain(fail('balancer/failed', { balancer: title, action: changes[kind], reason }), kind);
-    }
-    await sleep(lookAgainMs);
-  }
-}
+/** How old a look may be that is shared: the certificates of a pass share it, and an activation looks again. */
+const recentMs = 5_000;
+/** ALB takes five to ten seconds (terraform-provider-alicloud, PR 4796). */
+const firstPauseMs = 1_000;
+const longestPauseMs = 4_000;

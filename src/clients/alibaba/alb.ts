@@ -11,8 +11,9 @@ import { type AlibabaTrouble, createAlibaba } from './alibaba.ts';
 import { readNumber, textIn } from './clb.ts';
 import { type AlibabaKeyOptions, alibabaInstance, alibabaKeys } from './credentials.ts';
 
-// The Application Load Balancer (ALB, 2020-06-16). Each change is a job: the API accepts it, and carries it out later.
-// Meanwhile the listener or the group takes no other change.
+// The Application Load Balancer (ALB, 2020-06-16), and the Network Load Balancer (NLB, 2022-04-30), whose API has the
+// same forms. Each change is a job: the API accepts it, and carries it out later. Meanwhile the listener or the group
+// takes no other change.
 
 export interface AlbOptions extends AlibabaKeyOptions {
   readonly region: string;
@@ -21,6 +22,8 @@ export interface AlbOptions extends AlibabaKeyOptions {
 }
 
 export interface AlbContext {
+  /** By default, ALB. */
+  readonly service?: keyof typeof services;
   readonly options: AlbOptions;
   /** The balancer in messages: `the balancer "web" (alibaba-alb)`. */
   readonly title: string;
@@ -32,7 +35,7 @@ export interface AlbContext {
 export interface AlbListener {
   readonly id: string;
   readonly port: number;
-  /** `HTTP`, `HTTPS` or `QUIC`. */
+  /** `HTTP`, `HTTPS` or `QUIC`; `TCPSSL` and others at NLB. */
   readonly protocol: string;
   /** `Running`, or `Configuring` while a change is under way. */
   readonly status: string;
@@ -80,25 +83,35 @@ export interface Alb {
   close(): Promise<void>;
 }
 
+const services = { alb: { version: '2020-06-16' }, nlb: { version: '2022-04-30' } } as const;
+
 /** Codes that mean that another change is under way (terraform-provider-alicloud waits at each of them). */
 const busyCodes = [
   ...['IncorrectStatus.Listener', 'ResourceInConfiguring.Listener', 'IncorrectStatus.Rule'],
   ...['IncorrectStatus.LoadBalancer', 'IncorrectBusinessStatus.LoadBalancer', 'IncorrectStatus.ServerGroup'],
+  // As NLB spells them.
+  ...[
+    'IncorrectStatus.listener',
+    'IncorrectStatus.loadbalancer',
+    'ResourceInConfiguring.loadbalancer',
+    'Conflict.Lock',
+  ],
   ...['VipStatusNotSupport', 'SystemBusy', 'IdempotenceProcessing', '-21020', '-22001', '-22031'],
 ];
 const mostRows = 100;
 const mostJobs = 20;
 
-export function connectAlb({ options, title, name, world }: AlbContext): Alb {
+export function connectAlb({ service = 'alb', options, title, name, world }: AlbContext): Alb {
   const { clock, random, log, files } = world;
   const { region, loadBalancer } = options;
   const http = world.http();
   const instance = alibabaInstance({ http, name });
   const api = createAlibaba({
-    ...{ http, clock, random, log, name, inBody: true, version: '2020-06-16', ram: 'alb' },
-    endpoint: options.endpoint ?? `https://alb.${region}.aliyuncs.com`,
+    ...{ http, clock, random, log, name, inBody: true, ram: service, ...services[service] },
+    endpoint: options.endpoint ?? `https://${service}.${region}.aliyuncs.com`,
+    ...present({ regionId: service === 'nlb' ? region : undefined }),
     credentials: alibabaKeys(options, { http, clock, random, log, files, instance, name }),
-    error: (trouble) => balancerError(title, { ...trouble, ...present({ about: aboutOf(trouble, options) }) }),
+    error: (trouble) => balancerError(title, { ...trouble, ...meaningIn(trouble, options) }),
   });
   const read: Alb['read'] = (action, params, parse, signal) =>
     api.call(action, flat(params), parse, { signal, mutates: false, busyCodes });
@@ -162,14 +175,23 @@ export function connectAlb({ options, title, name, world }: AlbContext): Alb {
 }
 
 /** Describes what a code says does not exist or has no room. */
-function aboutOf({ code = '' }: AlibabaTrouble, { region, loadBalancer }: AlbOptions): string | undefined {
+function meaningIn(
+  { code = '', params = {} }: AlibabaTrouble,
+  { region, loadBalancer }: AlbOptions,
+): { readonly about?: string; readonly hint?: string } {
   const here = `${loadBalancer} in ${region}`;
-  if (/^ResourceNotFound\.listener$/i.test(code)) return `that listener of ${here}`;
-  if (/^ResourceNotFound\.loadBalancer$/i.test(code)) return `the load balancer ${here}`;
-  if (/^ResourceNotFound\.(backend)?server$/i.test(code)) return `a running server as \`backend\` of ${here} names it`;
-  if (/^QuotaExceeded.*rule/i.test(code)) return `more rules at ${here}`;
-  if (/^QuotaExceeded.*cert/i.test(code)) return `another additional certificate on a listener of ${here}`;
-  return undefined;
+  if (/^ResourceNotFound\.listener$/i.test(code)) return { about: `that listener of ${here}` };
+  if (/^ResourceNotFound\.loadBalancer$/i.test(code)) return { about: `the load balancer ${here}` };
+  if (/^ResourceNotFound\.(backend)?server$/i.test(code)) {
+    const servers = Object.entries(params).flatMap(([name, value]) => (/\.ServerId$/.test(name) ? [value] : []));
+    return {
+      about: `a running server ${servers.join(' or ')} for ${here}`,
+      hint: 'Check `backend.serverId` of the balancer, and that this server runs in the region and the network of the load balancer.',
+    };
+  }
+  if (/^QuotaExceeded.*rule/i.test(code)) return { about: `more rules at ${here}` };
+  if (/^QuotaExceeded.*cert/i.test(code)) return { about: `another additional certificate on a listener of ${here}` };
+  return {};
 }
 
 function flat(parts: Parts, prefix = ''): Record<string, string | number | boolean> {

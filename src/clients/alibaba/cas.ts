@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey } from 'node:crypto';
 import { isFailure } from '../../core/errors/errors.ts';
 import { Secret } from '../../core/errors/secret.ts';
-import { markIn, nameWithMark } from '../../core/request-path/own-mark.ts';
+import { markIn, nameWithMark, type OwnMark } from '../../core/request-path/own-mark.ts';
 import type { Right } from '../../core/request-path/rights.ts';
 import type { Fields } from '../../core/text/json.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
@@ -46,8 +46,10 @@ export interface Cas {
   find(version: VersionBundle, signal: AbortSignal): Promise<CasUpload | undefined>;
   /** Uploads a version, or returns its upload if it exists. */
   upload(version: VersionBundle, signal: AbortSignal): Promise<CasUpload>;
-  /** Returns all certificates, those that others uploaded or bought, and those that have expired, too. */
-  all(signal: AbortSignal): Promise<readonly CasCertificate[]>;
+  /** Returns the mark in the name of a certificate, if it is certfleet's. */
+  markIn(certificate: Pick<CasCertificate, 'name'>): OwnMark | undefined;
+  /** Returns all certificates that are valid, or that have expired, those that others uploaded or bought, too. */
+  all(part: 'valid' | 'expired', signal: AbortSignal): Promise<readonly CasCertificate[]>;
   /** Returns all certificates with certfleet's mark, those that have expired, too, with the mark as their name. */
   marked(signal: AbortSignal): Promise<readonly { readonly id: string; readonly name: string }[]>;
   remove(id: string, signal: AbortSignal): Promise<void>;
@@ -126,10 +128,9 @@ export function connectCas({ site, endpoint, owner, ...context }: CasContext): C
         ],
         signal,
       ),
-    async all(signal) {
-      const valid = await list({ OrderType: 'CERT' }, signal);
-      return [...valid, ...(await list({ OrderType: 'CERT', Status: 'EXPIRED' }, signal))];
-    },
+    markIn: ({ name }) => markIn(toMark(name)),
+    all: (part, signal) =>
+      list(part === 'expired' ? { OrderType: 'CERT', Status: 'EXPIRED' } : { OrderType: 'CERT' }, signal),
     async marked(signal) {
       const all = [...(await list({}, signal)), ...(await list({ Status: 'EXPIRED' }, signal))];
       const names = new Map(all.map(({ id, name }) => [id, toMark(name)]));

@@ -3,6 +3,7 @@ import { failedAt, type Hop } from '../../core/request-path/hop.ts';
 import { rightsHop } from '../../core/request-path/rights.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { targetNames } from '../../core/spec/spec-parts.ts';
+import { present } from '../../core/text/present.ts';
 import type { Deployer, WantedRoom } from '../../ports/deployer.ts';
 import type { Engine } from '../engine.ts';
 
@@ -16,9 +17,10 @@ export interface DrawnTarget {
   readonly hops: readonly Hop[];
 }
 
-const wantedIn = ({ name: lineage, identifiers }: StoredSpec): WantedRoom => ({
+const wantedIn = ({ name: lineage, identifiers, keyType }: StoredSpec): WantedRoom => ({
   lineage,
   names: identifiers.map(({ value }) => value),
+  ...present({ keyType }),
 });
 
 /** Asks one target whether it has room for the certificate. */

@@ -28,6 +28,22 @@ export async function lineageNamed(
   return entry && lineageOf(engine, entry);
 }
 
+/** Returns the lineage that has a version whose fingerprint begins so. */
+export async function lineageWith(
+  store: Engine['store'],
+  fingerprint: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  for await (const page of store.scan('lineage', signal))
+    for (const entry of page) {
+      const found = lineageOf({ store }, entry);
+      if (found instanceof Error) continue;
+      const versions = [found.current, found.previous];
+      if (versions.some((version) => version?.facts.fingerprint.startsWith(fingerprint))) return entry.key.name;
+    }
+  return undefined;
+}
+
 export async function deleteDocument(
   { store }: Pick<Engine, 'store'>,
   kind: Kind,

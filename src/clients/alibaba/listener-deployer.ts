@@ -1,0 +1,248 @@
+import { createPrivateKey } from 'node:crypto';
+import { createSingleFlight } from '../../core/async/single-flight.ts';
+import { fail } from '../../core/errors/errors.ts';
+import { coversName } from '../../core/names/covers-name.ts';
+import { markIn } from '../../core/request-path/own-mark.ts';
+import type { Right } from '../../core/request-path/rights.ts';
+import { usualKeyType } from '../../core/spec/key-type.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Deployer, Look, VersionBundle, WantedRoom } from '../../ports/deployer.ts';
+import { withAdvice } from '../http/balancer-errors.ts';
+import type { Alb } from './alb.ts';
+import type { BoundCertificate, CertificateChange, CertificateListener } from './alb-certificates.ts';
+import type { Cas, CasCertificate, CasUpload } from './cas.ts';
+
+/** A listener of ALB or NLB as a target. */
+export interface ListenerTarget {
+  readonly type: 'alibaba-alb' | 'alibaba-nlb';
+  /** In messages. */
+  readonly target: string;
+  readonly loadBalancer: string;
+  readonly listenerPort: number;
+  readonly attach: 'additional' | 'default';
+  readonly owner: string;
+  readonly clock: Clock;
+  readonly alb: Alb;
+  readonly cas: Cas;
+  readonly listener: CertificateListener;
+  /** How many additional certificates there are and may be, and where: `alb-1:443`. */
+  room(signal: AbortSignal): Promise<{ readonly where: string; readonly used: number; readonly quota: number }>;
+  rights(signal: AbortSignal): Promise<readonly Right[]>;
+  /** Makes the errors of a step errors of the target. */
+  onTarget<T>(target: string, lineage: string, signal: AbortSignal, step: () => Promise<T>): Promise<T>;
+  /** Returns the lineage of a version in the store, by the beginning of its fingerprint. */
+  lineageOf?(fingerprint: string, signal: AbortSignal): Promise<string | undefined>;
+}
+
+/** What a listener has, and what of it is a version’s or an older one’s of its lineage. */
+interface Survey {
+  readonly bound: readonly BoundCertificate[];
+  readonly uploads: readonly CasCertificate[];
+  /** The version in CAS. */
+  readonly upload: CasUpload | undefined;
+  /** Bound certificates of other versions of the lineage. */
+  readonly older: readonly BoundCertificate[];
+  /** Another lineage of this store whose certificate is bound, and takes the same requests. */
+  readonly rival: string | undefined;
+}
+
+/** Delivers to a listener that takes its certificates from CAS: the default one, and additional ones by their names. */
+export function listenerDeployer(at: ListenerTarget): Deployer {
+  const { alb, cas, clock, listener, owner, listenerPort, target } = at;
+  const place = `${at.loadBalancer}:${listenerPort}`;
+  const idOf = ({ id, region }: CasUpload): string => `${id}-${region}`;
+  const flight = createSingleFlight<readonly CasCertificate[]>();
+  const known = new Map<'valid' | 'expired', { readonly atMs: number; readonly all: readonly CasCertificate[] }>();
+  const lineages = new Map<string, string | undefined>();
+
+  /** Lists a part of CAS, as it was a few seconds ago: the deliveries of a pass share it. */
+  async function inCas(part: 'valid' | 'expired', signal: AbortSignal): Promise<readonly CasCertificate[]> {
+    const recent = known.get(part);
+    if (recent && clock.monotonicMs() - recent.atMs < recentMs) return recent.all;
+    const all = await flight(part, () => cas.all(part, signal), signal);
+    known.set(part, { atMs: clock.monotonicMs(), all });
+    return all;
+  }
+
+  /** Returns the certificates in CAS; those that have expired only if the listener may have one of them. */
+  async function uploadsFor(bound: readonly BoundCertificate[], signal: AbortSignal) {
+    const valid = await inCas('valid', signal);
+    const ids = new Set(valid.map(idOf));
+    const isKnown = ({ id }: BoundCertificate) => ids.has(id) || !id.endsWith(`-${cas.region}`);
+    return bound.every(isKnown) ? valid : [...valid, ...(await inCas('expired', signal))];
+  }
+
+  async function lineageOf(id: string, signal: AbortSignal): Promise<string | undefined> {
+    if (!lineages.has(id)) lineages.set(id, await at.lineageOf?.(id, signal));
+    return lineages.get(id);
+  }
+
+  const onListener = <T>({ lineage }: VersionBundle, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
+    at.onTarget(target, lineage, signal, () =>
+      alb.untilKnown(step, signal).catch((error: unknown) => {
+        throw withAdvice(error);
+      }),
+    );
+
+  async function survey(version: VersionBundle, isRecent: boolean, signal: AbortSignal): Promise<Survey> {
+    const bound = await listener.certificates(isRecent, signal);
+    const uploads = await uploadsFor(bound, signal);
+    const upload = uploads.find((one) => one.name === cas.nameOf(version));
+    const stored = new Set((version.stored ?? []).map((fingerprint) => fingerprint.slice(0, 12)));
+    const [algorithm, names] = [algorithmOf(version), version.facts.identifiers.map(({ value }) => value)];
+    const older: BoundCertificate[] = [];
+    let rival: string | undefined;
+    for (const one of bound) {
+      const found = uploads.find((other) => idOf(other) === one.id);
+      const mark = found && found !== upload ? cas.markIn(found) : undefined;
+      if (!found || mark?.owner !== owner) continue;
+      if (stored.has(mark.id)) older.push(one);
+      else if (isAlike(found, algorithm, names)) {
+        const whose = await lineageOf(mark.id, signal);
+        if (whose !== undefined && whose !== version.lineage) rival = whose;
+        // The store has dropped it while the listener could not be reached.
+        else if (mark.expires.getTime() < Date.parse(version.facts.notAfter)) older.push(one);
+      }
+    }
+    return { bound, uploads, upload, older, rival };
+  }
+
+  const rivalry = (rival: string, names: readonly string[]) =>
+    `${place} has the certificate ${rival} of this store, too, for the same names (${names.join(', ')}) and with the same kind of key, and which of the two it would serve is not known`;
+  const isDefaultIn = ({ bound }: Survey, id: string | undefined) =>
+    bound.some((one) => one.id === id && one.isDefault);
+  /** The option says so, or an older version is the default one, which cannot be taken off. */
+  const becomesDefault = ({ older }: Survey) => at.attach === 'default' || older.some(({ isDefault }) => isDefault);
+
+  /** Checks that a new default certificate covers all names of the present one, which serves what no other does. */
+  function checkDefault({ bound, uploads, upload }: Survey, { facts }: VersionBundle): void {
+    const present = bound.filter(({ isDefault }) => isDefault);
+    const [current] = present;
+    if (!current || (upload && current.id === idOf(upload))) return;
+    const advice = 'Use `attach: additional`.';
+    if (present.length > 1) throw new Error(`the listener has ${present.length} default certificates. ${advice}`);
+    const found = uploads.find((one) => idOf(one) === current.id);
+    const words = `the default certificate of the listener (${current.id})`;
+    if (!found) throw new Error(`${words} is not in CAS, so its names are unknown. ${advice}`);
+    const covers = facts.identifiers.map(({ value }) => value);
+    const lost = found.names.filter((one) => !covers.includes(one) && !coversName(covers, one));
+    if (lost.length > 0)
+      throw new Error(`${words} also covers ${lost.join(', ')}. Add these names to the certificate. ${advice}`);
+  }
+
+  /** Refuses a first certificate beside one of another lineage. Those that are both there keep being renewed. */
+  function checkRival({ rival, older, upload, bound }: Survey, { facts }: VersionBundle): void {
+    const isThere = older.length > 0 || bound.some(({ id }) => upload && id === idOf(upload));
+    if (rival === undefined || isThere) return;
+    throw new Error(
+      rivalry(
+        rival,
+        facts.identifiers.map(({ value }) => value),
+      ),
+    );
+  }
+
+  return {
+    type: at.type,
+    scope: 'fleet',
+    resource: `${at.type} ${at.loadBalancer}`,
+    uploads: cas.lock,
+
+    async check({ lineage, names, keyType = usualKeyType }: WantedRoom, signal) {
+      const bound = await listener.certificates(true, signal);
+      const uploads = (await uploadsFor(bound, signal)).filter((one) => bound.some(({ id }) => id === idOf(one)));
+      const ours = uploads.filter((one) => cas.markIn(one)?.owner === owner);
+      const alike = ours.filter((one) => isAlike(one, keyType.startsWith('rsa') ? 'RSA' : 'ECC', names));
+      const whose = await Promise.all(alike.map((one) => lineageOf(cas.markIn(one)?.id ?? '', signal)));
+      const rival = whose.includes(lineage) ? undefined : whose.find((one) => one !== undefined);
+      if (rival !== undefined)
+        throw fail('balancer/no-room', {
+          ...{ target, certificate: lineage, reason: rivalry(rival, names) },
+          advice: `Delete one of the two certificates, ${rival} and ${lineage}, or deliver them to different listeners.`,
+        });
+      if (at.attach === 'default') return `${place} needs no room for a default certificate`;
+      const { where, used, quota } = await at.room(signal);
+      const reason = `${where} uses ${used} of ${quota} additional certificates, and needs 1 more`;
+      const advice =
+        'Put several names into one certificate, take off unused certificates, or have the quota raised, and set `certificateQuota`.';
+      // A new version of a default certificate takes its place.
+      const isDefault = ours.some((one) => bound.some(({ id, isDefault }) => isDefault && id === idOf(one)));
+      if (used >= quota && !isDefault) throw fail('balancer/no-room', { target, certificate: lineage, reason, advice });
+      return reason;
+    },
+
+    rights: async (signal) => [...(await at.rights(signal)), ...(await cas.rights(signal))],
+
+    look: (version, signal) =>
+      onListener(version, signal, async (): Promise<Look> => {
+        const found = await survey(version, true, signal);
+        const { upload, older, bound } = found;
+        const id = upload && idOf(upload);
+        const where = `the listener on port ${listenerPort}`;
+        const isBound = bound.some((one) => one.id === id && one.status === 'Associated');
+        if (!isBound && older.length === 0) return { state: 'absent', detail: `${where} does not have it` };
+        if (!isBound) return { state: 'stale', detail: `${where} has an older version: ${older[0]?.id}` };
+        if (older.length > 0) return { state: 'stale', detail: `${where} also has an older version` };
+        if (at.attach === 'default' && !isDefaultIn(found, id))
+          return { state: 'stale', detail: `${id} is not the default certificate of ${where}` };
+        return { state: 'current', detail: `${id}` };
+      }),
+
+    stage: (version, note, signal) =>
+      onListener(version, signal, async () => {
+        const found = await survey(version, true, signal);
+        // Checked before anything is uploaded.
+        checkRival(found, version);
+        if (becomesDefault(found)) checkDefault(found, version);
+        const upload = found.upload ?? (await cas.upload(version, signal));
+        const valid = known.get('valid');
+        const names = version.facts.identifiers.map(({ value }) => value);
+        if (!found.upload && valid)
+          known.set('valid', { ...valid, all: [...valid.all, { ...upload, names, algorithm: algorithmOf(version) }] });
+        const receipt = { certificate: upload.id, name: upload.name.replaceAll('_', '-') };
+        await note(receipt);
+        return receipt;
+      }),
+
+    activate: (version, _staged, _note, signal) =>
+      onListener(version, signal, async () => {
+        const found = await survey(version, false, signal);
+        const { upload, bound, older } = found;
+        if (!upload) throw new Error('its upload was removed from CAS');
+        const id = idOf(upload);
+        const change = (kind: CertificateChange, ids: readonly string[]) => listener.change(kind, ids, signal);
+        const isAdditional = bound.some((one) => one.id === id && !one.isDefault);
+        if (becomesDefault(found)) {
+          checkDefault(found, version);
+          if (!isDefaultIn(found, id)) await change('default', [id]);
+        } else if (!isAdditional && !isDefaultIn(found, id)) {
+          checkRival(found, version);
+          await change('add', [id]);
+        }
+        // Taken off last, so that the listener always has one of them.
+        const superseded = older.filter(({ isDefault }) => !isDefault).map((one) => one.id);
+        if (superseded.length > 0) await change('remove', superseded);
+      }),
+
+    async owned(signal) {
+      return (await cas.marked(signal)).map((one) => ({ kind: 'certificate', ...one }));
+    },
+
+    async removeOwned({ id, name: mark }, signal) {
+      // Other services may use it, too, which no API tells. Once it has expired, it is of no use to them.
+      const isExpired = (markIn(mark)?.expires.getTime() ?? Number.POSITIVE_INFINITY) < clock.now().getTime();
+      const bound = await listener.certificates(false, signal);
+      if (isExpired && !bound.some((one) => one.id === `${id}-${cas.region}`)) await cas.remove(id, signal);
+    },
+  };
+}
+
+const algorithmOf = ({ keyPem }: VersionBundle): string =>
+  createPrivateKey(keyPem.reveal()).asymmetricKeyType === 'rsa' ? 'RSA' : 'ECC';
+
+/** Reports whether a certificate takes the same requests: it has the same names and kind of key. */
+const isAlike = (one: CasCertificate, algorithm: string, names: readonly string[]): boolean =>
+  one.algorithm === algorithm && names.toSorted().join() === one.names.toSorted().join();
+
+/** How old the lists of CAS may be. */
+const recentMs = 10_000;
