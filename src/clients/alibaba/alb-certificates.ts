@@ -91,11 +91,13 @@ export function listenerOn(
     const found = await secure(signal);
     const listener = found.secure.find((one) => one.port === port);
     if (listener) return listener;
-    if (found.all.length === 0) await alb.balancer(signal);
-    const others = found.all.map((one) => `${one.port} (${one.protocol})`).join(', ') || 'none';
+    const others = found.all.map((one) => `${one.port} (${one.protocol})`).join(', ');
     throw fail('balancer/not-found', {
       ...{ balancer: title, what: `${words.listener} on port ${port}` },
-      reason: `the listeners of the load balancer are: ${others}`,
+      reason:
+        others === ''
+          ? 'the load balancer is not in this region, or has no listener'
+          : `the listeners of the load balancer are: ${others}`,
     });
   }
 

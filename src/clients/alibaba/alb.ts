@@ -176,7 +176,7 @@ export function connectAlb({ service = 'alb', options, title, name, world }: Alb
 
 /** Describes what a code says does not exist or has no room. */
 function meaningIn(
-  { code = '', params = {} }: AlibabaTrouble,
+  { code = '', params = {}, what }: AlibabaTrouble,
   { region, loadBalancer }: AlbOptions,
 ): { readonly about?: string; readonly hint?: string } {
   const here = `${loadBalancer} in ${region}`;
@@ -190,7 +190,8 @@ function meaningIn(
     };
   }
   if (/^QuotaExceeded.*rule/i.test(code)) return { about: `more rules at ${here}` };
-  if (/^QuotaExceeded.*cert/i.test(code)) return { about: `another additional certificate on a listener of ${here}` };
+  if (/^QuotaExceeded/i.test(code) && /Certificates/.test(what))
+    return { about: `another additional certificate on a listener of ${here}` };
   return {};
 }
 
