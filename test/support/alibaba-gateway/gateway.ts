@@ -50,9 +50,20 @@ export interface GatewayOptions {
   /** Where the fake is, besides the hosts of its services: `http://127.0.0.1:40123`. */
   readonly origins?: readonly string[];
   readonly services: readonly Service[];
+  /** An API of another style at hosts of its own, and at `origins` for all requests that name no action of RPC. */
+  readonly beside?: Beside;
   /** Brings the cloud up to date before each call. */
   before?(): void;
 }
+
+export interface Beside {
+  readonly origins: readonly string[];
+  nameOf(request: FakeRequest): string;
+  /** @param allow throws the refusal of RAM, if there is one */
+  answer(request: FakeRequest, allow: Allow): { readonly answer: FakeAnswer; readonly code: string | undefined };
+}
+
+export type Allow = (key: AccessKey, action: string, arn: string) => void;
 
 export interface Answered {
   readonly action: string;
@@ -68,7 +79,8 @@ export interface Gateway {
   deny(...actions: readonly string[]): void;
 }
 
-export function createGateway({ clock, keys, account, origins = [], services, before }: GatewayOptions): Gateway {
+export function createGateway(options: GatewayOptions): Gateway {
+  const { clock, keys, account, origins = [], services, beside, before } = options;
   const verifier = createVerifier(keys);
   const random = chanceOf(1);
   const records: Answered[] = [];
@@ -83,12 +95,10 @@ export function createGateway({ clock, keys, account, origins = [], services, be
     times.push(now);
   }
 
-  function allow(key: AccessKey, service: Service, name: string, resource: string): void {
-    const [action, all] = [`${service.ram}:${name}`, { Action: '*', Resource: '*' }];
+  function allow(key: AccessKey, action: string, arn: string, denialCode = strictBehaviour.denialCode): void {
+    const all = { Action: '*', Resource: '*' };
     const refusals = denied.map((Action) => ({ Effect: 'Deny' as const, Action, Resource: '*' }));
     const policy = [...(key.policy ?? [{ Effect: 'Allow' as const, ...all }]), ...refusals];
-    const arn = `acs:${service.ram}:*:${account}:${resource}`;
-    const { denialCode = strictBehaviour.denialCode } = service;
     checkAccess({ ...key, policy }, action, [arn], account, { ...strictBehaviour, denialCode });
   }
 
@@ -117,7 +127,8 @@ export function createGateway({ clock, keys, account, origins = [], services, be
     const key = verifier.verify(signed, clock.now().getTime());
     const flat = flatParameters(request);
     const values = readValues(flat, action.parameters);
-    allow(key, service, name, action.resource?.(values) ?? '*');
+    const arn = `acs:${service.ram}:*:${account}:${action.resource?.(values) ?? '*'}`;
+    allow(key, `${service.ram}:${name}`, arn, service.denialCode);
     throttle(name, action.perSecond);
     before?.();
     return action.run({ values, region, asked: JSON.stringify([...flat].sort()) });
@@ -140,12 +151,26 @@ export function createGateway({ clock, keys, account, origins = [], services, be
     }
   }
 
-  const all = [...origins, ...services.flatMap(({ hosts }) => Object.keys(hosts).map((host) => `https://${host}`))];
+  function answerBeside(request: FakeRequest): FakeAnswer {
+    before?.();
+    const { answer: sent, code } = beside!.answer(request, allow);
+    records.push({ action: beside!.nameOf(request), code });
+    return sent;
+  }
+
+  const isRpc = ({ headers }: FakeRequest) => beside === undefined || 'x-acs-action' in headers;
+  const hosts = services.flatMap((one) => Object.keys(one.hosts).map((host) => `https://${host}`));
+  const rpc = [...origins, ...hosts].flatMap((at) => [`GET ${at}/`, `POST ${at}/`]);
+  const others = beside === undefined ? [] : [...origins, ...beside.origins];
+  const methods = ['GET', 'POST', 'PUT', 'DELETE', 'HEAD'];
   const api = createFakeApi({
     clock,
-    origin: all,
-    nameOf: ({ headers }) => headers['x-acs-action'] ?? '',
-    routes: Object.fromEntries(all.flatMap((at) => [`GET ${at}/`, `POST ${at}/`].map((route) => [route, answer]))),
+    origin: [...origins, ...hosts, ...(beside?.origins ?? [])],
+    nameOf: (request) => (isRpc(request) ? (request.headers['x-acs-action'] ?? '') : beside!.nameOf(request)),
+    routes: {
+      ...Object.fromEntries(rpc.map((at) => [at, (asked) => (isRpc(asked) ? answer(asked) : answerBeside(asked))])),
+      ...Object.fromEntries(others.flatMap((at) => methods.map((method) => [`${method} ${at}/*`, answerBeside]))),
+    },
   });
   return {
     api,
