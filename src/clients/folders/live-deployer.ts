@@ -42,15 +42,18 @@ export const safeName = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g
 export function createLiveDeployer({ type, name, reload, runsAfter, ...options }: LiveDeployerOptions): Deployer {
   const target = options.target ?? targetName(type, name);
   const folder = createLiveFolder({ ...options, target, markName: `${type}-${safeName(name)}` });
+  const isThere = folder.has;
+  const has =
+    isThere &&
+    ((version: VersionRef, signal: AbortSignal) =>
+      onTarget(target, version.lineage, signal, async () => {
+        if (!(await isThere(version))) return false;
+        return !reload || isLoaded(await folder.mark(version.lineage), version);
+      }));
   return {
     type,
     scope: 'node',
-    ...present({ concurrent: reload ? undefined : true, runsAfter }),
-    has: (version, signal) =>
-      onTarget(target, version.lineage, signal, async () => {
-        if (!(await folder.has(version))) return false;
-        return !reload || isLoaded(await folder.mark(version.lineage), version);
-      }),
+    ...present({ concurrent: reload ? undefined : true, runsAfter, has }),
     look: (version, signal) =>
       onTarget(target, version.lineage, signal, async () => {
         const look = await folder.look(version);

@@ -18,8 +18,11 @@ import { type Keystore, keystoreName } from './keystore.ts';
  * Otherwise a crash between the rename and the reload would go unnoticed.
  */
 export interface LiveFolder {
-  /** Reports whether `live/<name>` points to the version and its key has the right owner and mode. Reads no content. */
-  has(version: VersionRef): Promise<boolean>;
+  /**
+   * Reports whether `live/<name>` points to the version and its key has the right owner and mode. Reads no content.
+   * Undefined on another machine.
+   */
+  has?(version: VersionRef): Promise<boolean>;
   look(version: VersionBundle): Promise<Look>;
   /** Writes the version's folder, without using it. Refuses a `live/<name>` that certfleet did not make. */
   stage(version: VersionBundle): Promise<void>;
@@ -44,8 +47,11 @@ interface Mark {
   readonly before?: string;
 }
 
+/** What `has` uses: a run looks at thousands of folders, and opening each of them costs more than all the rest. */
+type QuickFiles = Pick<Files, 'readLink' | 'stat' | 'user'>;
+
 /** The file system operations that a live folder needs, on this machine or on a node over SFTP. */
-export interface LiveFiles extends Pick<Files, 'read'> {
+export interface LiveFiles extends Pick<Files, 'read'>, Partial<QuickFiles> {
   within<T>(folder: string, guard: FolderGuard, work: (inside: LiveFilesWithin) => Promise<T>): Promise<T>;
 }
 
@@ -142,17 +148,28 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
     );
   }
 
+  /**
+   * Follows links of other users on the way, because it only answers yes or no: they can mislead it, but they could as
+   * well remove the files. `stage` and `look` do not.
+   */
+  const hasWith = (quick: QuickFiles) => {
+    const parent = `${join(root, 'live')}/`;
+    const folder = `${join(root, 'archive')}/`;
+    let keys: ReturnType<typeof keyFilesOf> | undefined;
+    return async ({ lineage, id }: VersionRef): Promise<boolean> => {
+      if (lineage.startsWith('.')) return false;
+      if ((await quick.readLink(parent + lineage)) !== `../archive/${lineage}/${id}`) return false;
+      keys ??= keyFilesOf(options, await ownership());
+      for (const { name, attributes } of keys) {
+        const stat = await quick.stat(`${folder}${lineage}/${id}/${name}`);
+        if (stat?.kind !== 'file' || differenceOf(stat, attributes, quick.user()) !== undefined) return false;
+      }
+      return true;
+    };
+  };
+
   return {
-    has: ({ lineage, id }) =>
-      within(lineage, async (inside) => {
-        if (lineage.startsWith('.') || (await inside.readLink(live(lineage))) !== `../archive/${lineage}/${id}`)
-          return false;
-        for (const { name, attributes } of keyFilesOf(options, await ownership())) {
-          const stat = await inside.stat(join(archive(lineage), id, name));
-          if (stat?.kind !== 'file' || differenceOf(stat, attributes, inside.uid) !== undefined) return false;
-        }
-        return true;
-      }),
+    ...present({ has: files.readLink && files.stat && files.user && hasWith(files as QuickFiles) }),
 
     look: (version) =>
       within(version.lineage, async (inside) => {
