@@ -133,8 +133,8 @@ export function withoutLiterals(
       // A first issue that failed leaves no secrets.
       await changeCredentials(inner, key.name, ({ literals: _gone, ...document }) => document, options.signal);
     },
-    async *scan(kind, signal) {
-      for await (const page of inner.scan(kind, signal))
+    async *scan(kind, signal, isKnown) {
+      for await (const page of inner.scan(kind, signal, isKnown))
         yield kind === 'lineage' ? await Promise.all(page.map((entry) => givenOrCorrupt(entry, signal))) : page;
     },
   };

@@ -33,6 +33,10 @@ export interface Entry {
   readonly revision: string;
   readonly bytes: Uint8Array;
   /**
+   * Set by `scan` with `isKnown`: a text that the document has only as long as neither it nor who can write it changes.
+   */
+  readonly stamp?: string | undefined;
+  /**
    * The `store/corrupt` error of an unreadable document, whose `bytes` are empty. Only `scan` sets it, so that one bad
    * document does not hide the others; `get` rejects with the same error.
    */
@@ -67,6 +71,9 @@ export interface SetAside {
   readonly standing?: { readonly revision: number; readonly at: Date };
 }
 
+/** Reports whether the caller knows a document that has this stamp. */
+export type IsKnown = (name: string, stamp: string) => boolean;
+
 export interface Store {
   /** Where the store is, for messages: a path, or a database URL without its password. */
   readonly location: string;
@@ -82,8 +89,13 @@ export interface Store {
   put(key: Key, bytes: Uint8Array, options: PutOptions): Promise<string>;
   /** Fails with `store/conflict` if the revision is not current; deleting an absent document succeeds. */
   delete(key: Key, options: { readonly ifRevision: string; readonly signal: AbortSignal }): Promise<void>;
-  /** Returns all documents of a kind, in pages, in any order. Concurrent changes may or may not be included. */
-  scan(kind: Kind, signal: AbortSignal): AsyncIterable<readonly Entry[]>;
+  /**
+   * Returns all documents of a kind, in pages, in any order. Concurrent changes may or may not be included.
+   *
+   * @param isKnown asked for documents before they are opened; those for which it returns true are left out. A store
+   *   that cannot find their stamps without opening them need not ask.
+   */
+  scan(kind: Kind, signal: AbortSignal, isKnown?: IsKnown): AsyncIterable<readonly Entry[]>;
   /** Returns which documents of a kind exist, including damaged ones, without opening them: cheap for thousands. */
   list(kind: Kind, signal: AbortSignal): Promise<Listing>;
   /** Reports whether the store exists. Most commands must not create one, because its path may be mistyped. */

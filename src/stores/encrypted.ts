@@ -244,8 +244,8 @@ function encrypted(inner: Store, { keys, random }: Encryption): Store {
       await admit(undefined, options.signal);
       return inner.put(key, writing ? seal(key, bytes, writing, random.bytes(nonceLength)) : bytes, options);
     },
-    async *scan(kind, signal) {
-      for await (const page of inner.scan(kind, signal))
+    async *scan(kind, signal, isKnown) {
+      for await (const page of inner.scan(kind, signal, isKnown))
         yield await Promise.all(page.map((entry) => openedOrCorrupt(entry, signal)));
     },
   };

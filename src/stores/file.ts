@@ -68,7 +68,7 @@ function openFileStore(root: string, world: World): Store {
   const { files, random } = world;
   const trust = createTrust(root, files);
   const guarded = createGuard(root, files, () => trust.folder(root));
-  const { decoded, readFile, read, current, scan, list } = createReader(root, files, trust, guarded);
+  const { decoded, readFile, read, current, scan, list } = createReader(root, world, trust, guarded);
   /** The deletion markers that this process made, and removes when the store is closed. */
   const markers: (readonly [Place, number])[] = [];
 

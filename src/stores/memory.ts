@@ -40,9 +40,11 @@ export function createMemoryStore(): Store {
       if (entry.revision !== ifRevision) throw conflict(key);
       entries.delete(idOf(key));
     },
-    async *scan(kind, signal) {
+    async *scan(kind, signal, isKnown) {
       signal.throwIfAborted();
-      const all = [...entries.values()].filter((entry) => entry.key.kind === kind).map(copy);
+      const all = [...entries.values()]
+        .filter(({ key, revision }) => key.kind === kind && !isKnown?.(key.name, revision))
+        .map((entry) => (isKnown ? { ...copy(entry), stamp: entry.revision } : copy(entry)));
       for (let at = 0; at < all.length; at += pageSize) {
         signal.throwIfAborted();
         yield all.slice(at, at + pageSize);

@@ -293,6 +293,31 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
       expect(await scanAll(store, 'account')).toEqual([]);
     });
 
+    it('leaves out of a scan what the caller knows, until it changes', async () => {
+      const { store, again } = await makeStore();
+      const revisions = new Map<string, string>();
+      for (const name of oddNames)
+        revisions.set(name, await store.put(key(name), bytesOf(name), { ifRevision: null, signal }));
+      const known = new Map<string, string>();
+      const read = async (each: Store): Promise<readonly string[]> => {
+        const names: string[] = [];
+        for await (const page of each.scan('lineage', signal, (name, stamp) => known.get(name) === stamp))
+          for (const entry of page) {
+            names.push(entry.key.name);
+            if (entry.stamp !== undefined) known.set(entry.key.name, entry.stamp);
+          }
+        return names.sort();
+      };
+      const all = [...oddNames].sort();
+      expect(await read(store)).toEqual(all);
+      // A store may be unable to tell yet.
+      const unknown = all.filter((name) => !known.has(name));
+      expect(await read((await again?.()) ?? store)).toEqual(unknown);
+      for (const name of all)
+        await store.put(key(name), bytesOf(name), { ifRevision: revisions.get(name) ?? '', signal });
+      expect(await read(store)).toEqual(all);
+    });
+
     it('lists what exists, under any name and at any revision, and nothing that was deleted', async () => {
       const { store, again } = await makeStore();
       for (const name of oddNames) {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   copyFileSync,
   lstatSync,
   mkdirSync,
@@ -18,6 +19,7 @@ import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createFiles } from '../../src/lib/files/files.ts';
 import type { Files } from '../../src/ports/files.ts';
+import type { Store } from '../../src/ports/store.ts';
 import { storeContract } from '../../src/testing/store-contract.ts';
 import {
   create,
@@ -37,6 +39,7 @@ import {
   textOf,
   write,
 } from '../support/file-store-bench.ts';
+import { until } from '../support/service.ts';
 
 const { newPath } = ownFolder();
 
@@ -440,5 +443,44 @@ describe('a new store', () => {
     await store.put({ kind: 'meta', name: 'store' }, Buffer.from('{}'), { ifRevision: null, signal });
     writeFileSync(join(root, 'notes'), '');
     await store.check(signal);
+  });
+});
+
+describe('a scan by someone who knows the documents', () => {
+  const changes: readonly (readonly [string, (file: string) => void])[] = [
+    ['was overwritten', (file) => writeFileSync(file, readFileSync(file).reverse())],
+    ['can be written by others', (file) => chmodSync(file, 0o666)],
+    [
+      'was replaced by a copy of the same age',
+      (file) => {
+        const { atime, mtime } = statSync(file);
+        copyFileSync(file, `${file}.copy`);
+        utimesSync(`${file}.copy`, atime, mtime);
+        renameSync(`${file}.copy`, file);
+      },
+    ],
+  ];
+  it.each(changes)('reads one that %s', async (what, change) => {
+    const root = newPath();
+    for (const name of ['a', 'b']) await create(open(root), name, 'one');
+    const known = new Map<string, string>();
+    const scan = async (store: Store) => {
+      const read: string[] = [];
+      for await (const page of store.scan('lineage', signal, (name, stamp) => known.get(name) === stamp))
+        for (const { key, stamp } of page) {
+          read.push(key.name);
+          if (stamp !== undefined) known.set(key.name, stamp);
+        }
+      return read.sort();
+    };
+    expect([await scan(open(root)), known.size]).toEqual([['a', 'b'], 0]); // too young to tell
+    const store = open(root, later(hourMs));
+    expect([await scan(store), known.size]).toEqual([['a', 'b'], 2]);
+    expect(await scan(store)).toEqual([]);
+    const { changedMs } = (await createFiles().stat(fileOf(root, 'a@1')))!;
+    await until(() => Date.now() > changedMs + 20, { what: 'the file system counts on' });
+    change(fileOf(root, 'a@1'));
+    const seen = await scan(store).catch((error: { readonly code: string }) => error.code);
+    expect(seen).toEqual(what.startsWith('can') ? 'store/untrusted' : ['a']);
   });
 });

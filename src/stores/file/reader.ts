@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { type CertfleetError, fail, reasonOf } from '../../core/errors/errors.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Files } from '../../ports/files.ts';
-import type { Entry, Key, Kind, Listing } from '../../ports/store.ts';
+import type { Entry, IsKnown, Key, Kind, Listing } from '../../ports/store.ts';
 import { decodeStored, type StoredDocument } from './document.ts';
 import {
   groupByStem,
@@ -26,6 +27,9 @@ export const maxRereads = 10;
 /** Errors that make one file unreadable, but say nothing about others: another object in its place, or a bad block. */
 const badFile: ReadonlySet<unknown> = new Set(['EISDIR', 'EFTYPE', 'EFBIG', 'EIO']);
 
+/** File systems count time in steps of up to two seconds. */
+const settledMs = 2_000;
+
 /** A revision that was read, and that a write can be based on. */
 export interface Current {
   readonly number: number;
@@ -33,7 +37,12 @@ export interface Current {
 }
 
 /** Creates the functions that read the folders of a file store and change nothing. */
-export function createReader(root: string, files: Files, trust: Trust, guarded: ReturnType<typeof createGuard>) {
+export function createReader(
+  root: string,
+  { files, clock }: { readonly files: Files; readonly clock: Pick<Clock, 'now'> },
+  trust: Trust,
+  guarded: ReturnType<typeof createGuard>,
+) {
   const corrupt = (key: Key, path: string, reason: string, numbers: readonly number[]): CertfleetError => {
     const number = Number(path.slice(path.lastIndexOf('@') + 1));
     // Only reported, never used: an older lineage does not record its latest order, and would buy a second certificate.
@@ -123,26 +132,39 @@ export function createReader(root: string, files: Files, trust: Trust, guarded: 
     return state === 'deleted' ? undefined : { key: { kind, name }, revision: `${number}-${nonce}`, bytes };
   }
 
-  async function entriesOf(kind: Kind, folder: string): Promise<readonly Entry[]> {
+  /**
+   * Returns what changes with a file's content, name, owner and mode, or undefined if the file has just changed: the
+   * clock of a file system stands still for some milliseconds, so a second change may not show.
+   */
+  async function stampOf(path: string, number: number): Promise<string | undefined> {
+    const stat = await files.stat(path);
+    if (!stat || stat.changedMs > clock.now().getTime() - settledMs) return undefined;
+    return `${number} ${stat.size} ${stat.changedMs}`;
+  }
+
+  async function entriesOf(kind: Kind, folder: string, isKnown: IsKnown | undefined): Promise<readonly Entry[]> {
     const entries: Entry[] = [];
     await trust.folder(folder);
     for (const [stem, numbers] of groupByStem((await files.list(folder)) ?? [])) {
       const place = { folder, stem };
       const number = numbers.at(-1) ?? 0;
+      // The stamp comes first, so that it is too old rather than too young for the content.
+      const stamp = isKnown && !isHashed(place) ? await stampOf(pathOf(place, number), number) : undefined;
+      if (stamp !== undefined && isKnown?.(stem, stamp)) continue;
       // Nearly all of thousands of documents are intact. Two asynchronous calls less for each save a tenth of a scan.
       const document = await decoded(pathOf(place, number));
       const isWhole = typeof document === 'object' && document.number === number;
       const entry = isWhole ? toEntry(kind, place, numbers, document) : await entryOf(kind, place, numbers);
-      if (entry) entries.push(entry);
+      if (entry) entries.push(stamp === undefined ? entry : { ...entry, stamp });
     }
     return entries;
   }
 
   /** Scans documents. A page is one shard. */
-  async function* scan(kind: Kind, signal: AbortSignal): AsyncIterable<readonly Entry[]> {
+  async function* scan(kind: Kind, signal: AbortSignal, isKnown?: IsKnown): AsyncIterable<readonly Entry[]> {
     for (const shard of await guarded(signal, async () => (await files.list(join(root, kind))) ?? [])) {
       if (!isShard(shard)) continue;
-      const page = await guarded(signal, () => entriesOf(kind, join(root, kind, shard)));
+      const page = await guarded(signal, () => entriesOf(kind, join(root, kind, shard), isKnown));
       if (page.length > 0) yield page;
     }
   }
