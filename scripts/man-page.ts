@@ -27,7 +27,7 @@ export function manPage(): string {
     item('CERTFLEET_DEBUG', 'if it is 1, the same as --verbose'),
     item(
       'CERTFLEET_CODE_CACHE',
-      'absolute path of the folder that keeps compiled code between runs, or `off`; default: /var/cache/certfleet for root, else certfleet in $XDG_CACHE_HOME or ~/.cache',
+      'absolute path of the folder for what makes the next run faster, or `off`; default: /var/cache/certfleet for root, else certfleet in $XDG_CACHE_HOME or ~/.cache',
     ),
     item('NO_COLOR', 'no colours on a terminal'),
     text(

@@ -302,7 +302,7 @@ ${table(
     ['`CERTFLEET_DEBUG=1`', 'the same as `--verbose`'],
     [
       '`CERTFLEET_CODE_CACHE`',
-      'absolute path of the folder that keeps compiled code between runs, or `off`. Default: `/var/cache/certfleet` for root, else `certfleet` in `$XDG_CACHE_HOME` or `~/.cache`. A folder that other users can write is not used',
+      'absolute path of the folder for what makes the next run faster (compiled code, and which certificates are not due), or `off`. Default: `/var/cache/certfleet` for root, else `certfleet` in `$XDG_CACHE_HOME` or `~/.cache`. A folder that other users can write is not used',
     ],
     [
       '`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`',

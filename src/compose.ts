@@ -68,6 +68,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
         vantage: world.vantage,
         pki,
         reporter: context.reporter,
+        cache: world.cache,
         connections,
         lookup: (host, s) => world.lookup(host, s),
         limits,

@@ -3,7 +3,7 @@ import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { maxDocumentBytes, maxNameLength } from '../core/lineage/document-limits.ts';
 import { decodeDocument, decodeLineage, encodeDocument, type Lineage } from '../core/lineage/lineage.ts';
 import { decodeLock } from '../core/lineage/lock.ts';
-import { type AccountFacts, createAccountUse, lacking, widowed } from '../core/lineage/store-parts.ts';
+import { type AccountFacts, createAccountUse, lacking, usedAccount, widowed } from '../core/lineage/store-parts.ts';
 import { restored } from '../core/lineage/work/lease.ts';
 import { after } from '../core/lineage/work/transition.ts';
 import { isStoredName } from '../core/names/identifiers.ts';
@@ -122,7 +122,7 @@ function missingIn(
   });
   const parts = { key: namesOf('key'), version: namesOf('version') };
   const use = createAccountUse('');
-  for (const lineage of lineages.values()) use.add(lineage);
+  for (const lineage of lineages.values()) use.add(lineage.name, usedAccount(lineage));
   const accounts = all.filter(({ key }) => key.kind === 'account');
   const open = accounts.filter(({ bytes }) => sealedWith(bytes) === undefined);
   const sealed = accounts.filter((one) => !open.includes(one)).map(({ key }) => key.name);

@@ -3,6 +3,7 @@ import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec
 import type { OwnedSolver } from '../core/spec/spec-parts.ts';
 import type { JsonObject } from '../core/text/json.ts';
 import type { Balancer } from '../ports/balancer.ts';
+import type { Cache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import type { ExternalAccount, Issuer } from '../ports/issuer.ts';
@@ -29,6 +30,7 @@ export interface EnginePorts {
   readonly pki: Pki;
   readonly reporter: Reporter;
   readonly connect: Connections;
+  readonly cache?: Cache | undefined;
   /** Returns all addresses of a host, as other programs on this machine would find them. */
   lookup(host: string, signal: AbortSignal): Promise<readonly string[]>;
   readonly limits: {

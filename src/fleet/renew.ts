@@ -24,7 +24,9 @@ export async function renew(fleet: OpenFleet, request: RenewRequest, signal: Abo
     return one && jobOf(one);
   };
   const jobs = (await declaredOrNamed(fleet, names, signal)).map(jobOf);
-  return reconcileAll(engine, { jobs, jobOf: ofFlags, isWhole: names.length === 0 }, signal);
+  const isWhole = names.length === 0;
+  const remembers = isWhole && obeyBackoff && !hooks ? { nextRunMs } : undefined;
+  return reconcileAll(engine, { jobs, jobOf: ofFlags, isWhole, remembers }, signal);
 }
 
 /** Warns that a certificate is no longer declared. `renew` does this, because people look at its output. */

@@ -6,6 +6,7 @@ import type { Http } from '../ports/http.ts';
 import type { Log } from '../ports/log.ts';
 import type { Person } from '../ports/person.ts';
 import type { World } from '../ports/world.ts';
+import { createCache } from './cache.ts';
 import { systemClock } from './clock.ts';
 import { createDns } from './dns/dns.ts';
 import { createFiles } from './files/files.ts';
@@ -28,10 +29,12 @@ export function createWorld(context: {
 }): World {
   const clock = systemClock;
   const opened = new Set<Http>();
+  const files = createFiles();
   return {
     clock,
     random: systemRandom,
-    files: createFiles(),
+    files,
+    cache: createCache(files, context.env),
     processes: createProcesses(clock),
     dns: createDns(clock),
     streams: createStreams(clock),

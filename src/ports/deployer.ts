@@ -57,7 +57,7 @@ export interface Deployer {
    * Reports whether the target has this version in use, as far as can be told without its private key. It is asked of
    * every certificate at every run, so it MUST be cheap. Without it, the engine reads the key and calls `look`.
    */
-  has?(version: VersionFacts, signal: AbortSignal): Promise<boolean>;
+  has?(version: VersionRef & Pick<CertificateFacts, 'fingerprint'>, signal: AbortSignal): Promise<boolean>;
   /**
    * Reports whether the target has this version. `absent` means that it has none at all. The state of a target with
    * many places is `stateOfPlaces`; only one with {@link settleMs} may have places or be `changing`.
@@ -146,7 +146,7 @@ export interface VersionRef {
   readonly id: string;
 }
 
-export interface VersionFacts extends VersionRef {
+interface VersionFacts extends VersionRef {
   readonly facts: CertificateFacts;
 }
 

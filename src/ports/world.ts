@@ -1,3 +1,4 @@
+import type { Cache } from './cache.ts';
 import type { Clock } from './clock.ts';
 import type { Dns } from './dns.ts';
 import type { Files } from './files.ts';
@@ -22,6 +23,8 @@ export interface World {
   readonly streams: Streams;
   readonly vantage: Vantage;
   readonly log: Log;
+  /** Undefined where nothing may be left on the machine, as in most tests. */
+  readonly cache?: Cache | undefined;
   /** Undefined without a terminal, and where no one may be asked. */
   readonly person?: Person | undefined;
   /** Returns the host name of this machine or container. */

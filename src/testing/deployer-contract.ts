@@ -161,7 +161,8 @@ export function deployerContract(test: TestFunction, make: () => Promise<Deploye
     const deployer = bench.connect();
     if (!deployer.has) return;
     const [old, young] = [await bench.version(), await bench.version()];
-    const has = async ({ lineage, id, facts }: VersionBundle) => deployer.has?.({ lineage, id, facts }, never());
+    const has = async ({ lineage, id, facts: { fingerprint } }: VersionBundle) =>
+      deployer.has?.({ lineage, id, fingerprint }, never());
     assert.equal(await has(old), false);
     const staged = await stage(deployer, old);
     assert.equal(await has(old), false);

@@ -99,17 +99,18 @@ describe('a keystore', () => {
     expect((await open({ path, ...withKeystore }).look(version, signal)).state).toBe('current');
     await deploy(open({ path, ...withKeystore }), version);
     expect(await readFile(file)).toEqual(first);
+    const glance = { lineage: version.lineage, id: version.id, fingerprint: version.facts.fingerprint };
     const damages: readonly (() => Promise<unknown>)[] = [
       () => rm(file),
       () => writeFile(file, 'theirs'),
       () => rm(`${file}.seal`),
       () => chmod(file, 0o644),
     ];
-    expect(await deployer.has?.(version, signal)).toBe(true);
+    expect(await deployer.has?.(glance, signal)).toBe(true);
     for (const [at, damage] of damages.entries()) {
       await damage();
       // A glance sees what is missing or has another mode, without reading it.
-      if (at % 3 === 0) expect(await deployer.has?.(version, signal)).toBe(false);
+      if (at % 3 === 0) expect(await deployer.has?.(glance, signal)).toBe(false);
       const looked = await deployer.look(version, signal);
       expect([looked.state, looked.detail]).toEqual(['stale', expect.stringContaining('keystore.p12')]);
       await deploy(deployer, version);

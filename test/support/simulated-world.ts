@@ -9,6 +9,7 @@ import type { OwnedSolver } from '../../src/core/spec/spec-parts.ts';
 import { present } from '../../src/core/text/present.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/run/job.ts';
+import type { Cache } from '../../src/ports/cache.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Http } from '../../src/ports/http.ts';
 import type { Pki } from '../../src/ports/pki.ts';
@@ -32,6 +33,8 @@ export interface ReplicaOptions {
   readonly node?: string;
   readonly leaseTtlMs?: number;
   readonly store?: Store;
+  /** What the passes of its machine remember. */
+  readonly cache?: Cache;
   readonly solver?: Solver | ((part: OwnedSolver) => Promise<Solver>);
   readonly deployer?: Deployer;
   /** Its deployers by the target's name, in place of `deployer`. */
@@ -133,6 +136,7 @@ export async function createSimulatedWorld(
       vantage: { name: 'here', get: nowhere, handshake: nowhere },
       pki: withReadyRsaKey,
       reporter: options.reporter ?? { report() {} },
+      cache: own.cache,
       lookup: async () => [],
       connect: {
         owner: '0123456789ab',

@@ -88,13 +88,13 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
     scope: 'node',
     concurrent: true,
 
-    has: ({ lineage, facts }, signal) =>
+    has: ({ lineage, fingerprint }, signal) =>
       within(lineage, signal, async (place) => {
         const links = await place.links();
         // A kill may have come between two of the links.
         if (!links || new Set(kinds.map((kind) => numberIn(links[kind]))).size > 1) return false;
         const there = certificateIn(await place.text(resolve(place.live, links.fullchain)));
-        return there !== undefined && fingerprintOf(there) === facts.fingerprint;
+        return there !== undefined && fingerprintOf(there) === fingerprint;
       }),
 
     look: (version, signal) =>

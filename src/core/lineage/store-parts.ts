@@ -41,9 +41,15 @@ export function widowed(
   return found;
 }
 
+/** Reports whether a store has the key and the chain of a version. */
+export function hasParts({ key, version }: Parts, name: string, { id }: { readonly id: string }): boolean {
+  const part = `${name}~${id}`;
+  return key.has(part) && version.has(part);
+}
+
 /** Returns the documents that a certificate's current version needs and the store lacks. */
 export function lacking(parts: Parts, { name, current }: Lineage): readonly PartKey[] {
-  if (!current) return [];
+  if (!current || hasParts(parts, name, current)) return [];
   const part = `${name}~${current.id}`;
   return kinds.filter((kind) => !parts[kind].has(part)).map((kind) => ({ kind, name: part }));
 }
@@ -71,20 +77,31 @@ export interface MissingAccount {
   readonly error: CertfleetError;
 }
 
+/** The account that issued a certificate: its CA, the name of its document, and its URL. */
+export interface UsedAccount {
+  readonly directory: string;
+  readonly account: string;
+  readonly url: string;
+}
+
+/** Returns the account with which a certificate was issued, if it is known and still the one to use. */
+export function usedAccount({ name, current, spec: { issuer } }: Lineage): UsedAccount | undefined {
+  // Imported certificates may have no URL, and a URL at another CA says nothing about the account at this one.
+  if (!current?.accountUrl || current.directory !== issuer.settings.directory || isStagingName(name)) return undefined;
+  const account = accountKey(accountOf(issuer.settings));
+  return { directory: issuer.settings.directory, account, url: current.accountUrl };
+}
+
 /** Collects the accounts with which certificates were issued. */
 export function createAccountUse(path: string) {
-  const uses = new Map<string, { directory: string; account: string; url: string; certificates: string[] }>();
+  const uses = new Map<string, UsedAccount & { readonly certificates: string[] }>();
   return {
-    add({ name, current, spec: { issuer } }: Lineage): void {
-      // Imported certificates may have no URL, and a URL at another CA says nothing about the account at this one.
-      if (!current?.accountUrl || current.directory !== issuer.settings.directory || isStagingName(name)) return;
-      const account = accountKey(accountOf(issuer.settings));
-      const use = uses.get(`${account} ${current.accountUrl}`);
-      if (use) use.certificates.push(name);
-      else {
-        const first = { directory: issuer.settings.directory, account, url: current.accountUrl, certificates: [name] };
-        uses.set(`${account} ${current.accountUrl}`, first);
-      }
+    add(certificate: string, used: UsedAccount | undefined): void {
+      if (!used) return;
+      const place = `${used.account} ${used.url}`;
+      const use = uses.get(place);
+      if (use) use.certificates.push(certificate);
+      else uses.set(place, { ...used, certificates: [certificate] });
     },
     /** @param sealed names of documents that cannot be read without a key: any of the same CA may be the missing one */
     missing(accounts: readonly AccountFacts[], sealed: readonly string[] = []): readonly MissingAccount[] {

@@ -9,6 +9,7 @@ import { isByHand } from '../spec/by-hand.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { targetsAndEndpoints } from '../spec/spec-parts.ts';
 import { whyDue } from './due.ts';
+import { notDue } from './not-due.ts';
 import type { Early } from './schedule.ts';
 
 /** What one pass does about one lineage, and when the next pass will have something to do. */
@@ -102,7 +103,7 @@ export function planLineage(
     return { action: 'none', reason: 'it was rolled back, and is not due yet', wakeAt };
   if (renewal?.checkAfter === undefined || !isToCome(renewal.checkAfter, longestRetryAfterMs, now))
     return { action: 'ask', reason: 'time to ask the CA for its renewal window', wakeAt };
-  return { action: 'none', reason: 'not due yet', wakeAt };
+  return { action: 'none', reason: notDue, wakeAt };
 }
 
 /** Plans `renew --redeploy`, which ignores whether the certificate is due; another pass handles that. */

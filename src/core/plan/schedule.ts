@@ -104,6 +104,13 @@ export function whyNow(lineage: Lineage, now: Date, nextRunMs: number | undefine
   };
 }
 
+/** Returns the first time at which {@link whyNow} may have a reason. */
+export function earliestReasonMs({ current, renewal }: Lineage, nextRunMs: number | undefined): number {
+  const parsed = (time: string | undefined) => (time === undefined ? Number.POSITIVE_INFINITY : Date.parse(time));
+  if (nextRunMs === undefined) return parsed(renewal?.window?.end) - hourlyMs;
+  return Math.min(parsed(renewal?.at) - nextRunMs, parsed(current?.facts.notAfter) - 2 * nextRunMs);
+}
+
 /**
  * Reports whether a certificate was issued so recently that a new one would not last much longer, as after a second run
  * by hand, or with a schedule too slow for the lifetime. Two days keep such runs below Let's Encrypt's limit of five

@@ -7,7 +7,7 @@ import { lacksOf } from '../../core/node/node-status.ts';
 import { afterRun, isPaused, type Lack, lackAfter, type ReplicaDocument } from '../../core/node/replica.ts';
 import type { NamedAdapter, StoredSpec } from '../../core/spec/spec.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
-import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
+import type { Deployer, VersionBundle, VersionRef } from '../../ports/deployer.ts';
 import type { Listing } from '../../ports/store.ts';
 import { type Engine, report } from '../engine.ts';
 import { changeReplica, readReplica } from '../ledger/replica.ts';
@@ -48,6 +48,16 @@ interface Known {
 export interface ThisNode {
   /** Looks at the targets of one certificate. Cheap if they have its current version. */
   look(wanted: StoredSpec, lineage: Lineage, signal: AbortSignal): Promise<void>;
+  /**
+   * Reports whether targets have a version, without its document. False also means that it cannot tell.
+   *
+   * @param own targets of this node, and settings that have them, without credentials of their own
+   */
+  stillHas(
+    version: VersionRef & { readonly fingerprint: string },
+    own: { readonly wanted: StoredSpec; readonly targets: readonly NamedAdapter[] },
+    signal: AbortSignal,
+  ): Promise<boolean>;
   /** Delivers what the looks have found, and stores what is still lacking. Resolves with the results by certificate. */
   finish(signal: AbortSignal): Promise<ReadonlyMap<string, HereResult>>;
 }
@@ -70,6 +80,8 @@ export function createThisNode(
   const lacks = new Map<string, Lack>();
   const results = new Map<string, HereResult>();
   const deployers = new Map<string, Promise<Deployer>>();
+  const deployersOf = new Map<readonly NamedAdapter[], readonly Deployer[]>();
+  let hasLooked = false;
   let first: Promise<Known> | undefined;
 
   const keyOf = (certificate: string, target: string) => JSON.stringify([certificate, target]);
@@ -110,7 +122,8 @@ export function createThisNode(
     bundle: () => Promise<VersionBundle>,
     signal: AbortSignal,
   ): Promise<boolean> {
-    if (deployer.has) return deployer.has({ lineage: lineage.name, id: version.id, facts: version.facts }, signal);
+    const { id, facts } = version;
+    if (deployer.has) return deployer.has({ lineage: lineage.name, id, fingerprint: facts.fingerprint }, signal);
     return (await deployer.look(await bundle(), signal)).state === 'current';
   }
 
@@ -175,6 +188,24 @@ export function createThisNode(
     }
     results.set(wanted.name, { ...validity(lineage), delivered: [], errors: waits.map(stillWaits) });
   }
+
+  const stillHas: ThisNode['stillHas'] = async (version, { wanted, targets }, signal) => {
+    hasLooked = true;
+    const { known } = await begin(signal);
+    const { lineage: name } = version;
+    if (targets.some((target) => known.has(keyOf(name, target.name)))) return false;
+    try {
+      const connected =
+        deployersOf.get(targets) ??
+        (await Promise.all(targets.map((target) => deployerOf({ ...wanted, name }, target, signal))));
+      deployersOf.set(targets, connected);
+      for (const deployer of connected) if (!(await deployer.has?.(version, signal))) return false;
+      return true;
+    } catch {
+      signal.throwIfAborted();
+      return false;
+    }
+  };
 
   /** Returns what is known of those of these targets that are not tried again yet. */
   async function pausedOf(
@@ -280,7 +311,7 @@ export function createThisNode(
   }
 
   async function finish(signal: AbortSignal): Promise<ReadonlyMap<string, HereResult>> {
-    if (looked.size === 0) return results;
+    if (looked.size === 0 && !hasLooked) return results;
     try {
       await deliverDue(signal);
     } catch (error) {
@@ -301,14 +332,14 @@ export function createThisNode(
     return results;
   }
 
-  return { look, finish };
+  return { look, stillHas, finish };
 }
 
 /**
  * Returns the targets that this node finds out about itself. Those whose delivery by this node stands in the lineage are
  * planned with it, and no node takes over a version that broke another one's handshake.
  */
-function ownTargets({ node }: Engine, wanted: StoredSpec, lineage: Lineage): readonly NamedAdapter[] {
+export function ownTargets({ node }: Engine, wanted: StoredSpec, lineage: Lineage): readonly NamedAdapter[] {
   const { current, deployments } = lineage;
   if (!current || current.compromised || revocationOf(lineage, current) !== undefined) return [];
   const isOfCurrent = ({ version }: Deployment) => version === current.id;

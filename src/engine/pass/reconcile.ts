@@ -1,4 +1,4 @@
-import { asFailure, type CertfleetError, reasonOf } from '../../core/errors/errors.ts';
+import { asFailure, type CertfleetError, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import type { Means } from '../../core/lineage/failure.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import { leftOf, type Outcome, oneErrorOf, outcomeOfPlan, withThisNode } from '../../core/plan/outcome.ts';
@@ -24,6 +24,7 @@ import { together } from '../run/wait.ts';
 import { warnOfEnding } from './ending-records.ts';
 import { sweepTokens } from './expired-tokens.ts';
 import { type Errand, inLanes } from './lanes.ts';
+import { remember } from './remembered.ts';
 import { lineageMissing, renewalOfWidows, watchStore } from './store-faults.ts';
 import { sweeperOf, whatIsLeft } from './sweep.ts';
 
@@ -77,6 +78,8 @@ export async function reconcileAll(
     readonly jobs: readonly Job[];
     readonly jobOf: (stored: Lineage) => Job | undefined;
     readonly isWhole?: boolean;
+    /** Set for a pass over all certificates that only does what is due: what it may know from an earlier one. */
+    readonly remembers?: Pick<Job, 'nextRunMs'> | undefined;
   },
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
@@ -95,6 +98,9 @@ export async function reconcileAll(
   const { isWhole = false } = wanted;
   const here = createThisNode(engine, { obeyBackoff: wanted.jobs.every((job) => job.obeyBackoff), isWhole });
   const idleHere: (() => Promise<void>)[] = [];
+  const { remembers } = wanted;
+  const remembered =
+    remembers && (await remember(engine, { ...remembers, jobs: wanted.jobs, hasParts: watch.hasParts }, signal));
 
   const plan = (name: string, job: Job | undefined, found: Lineage | CertfleetError | undefined) => {
     if (job && found && !(found instanceof Error)) warnOfEnding(engine, found);
@@ -121,18 +127,30 @@ export async function reconcileAll(
       },
     });
   };
-  for await (const page of engine.store.scan('lineage', signal)) {
-    for (const entry of page) {
-      const { name } = entry.key;
-      const found = lineageOf(engine, entry);
-      const asked = jobs.get(name) ?? (found instanceof Error ? undefined : wanted.jobOf(found));
-      const job = asked && !(found instanceof Error) ? replacingCurrent(asked, found) : asked;
-      jobs.delete(name);
-      watch.saw(name, job && !(found instanceof Error) ? found : undefined);
-      plan(name, job, found);
-    }
+  const visit = (name: string, found: Lineage | CertfleetError, stamp: string | undefined) => {
+    const asked = jobs.get(name) ?? (found instanceof Error ? undefined : wanted.jobOf(found));
+    const job = asked && !(found instanceof Error) ? replacingCurrent(asked, found) : asked;
+    jobs.delete(name);
+    watch.saw(name, job && !(found instanceof Error) ? found : undefined);
+    plan(name, job, found);
+    if (job && !(found instanceof Error)) remembered?.learn(stamp, job, found, outcomes.get(name));
+  };
+  for await (const page of engine.store.scan('lineage', signal, remembered?.isKnown)) {
+    for (const entry of page) visit(entry.key.name, lineageOf(engine, entry), entry.stamp);
     await together(idleHere.splice(0).map((look) => look()));
   }
+  for (const { name, account } of remembered?.known ?? []) {
+    const outcome = await remembered!.outcomeOf(name, here, signal);
+    if (outcome) {
+      jobs.delete(name);
+      watch.knows(name, account);
+      outcomes.set(name, outcome);
+      continue;
+    }
+    const found = await lineageNamed(engine, name, signal).catch(unreadable);
+    if (found) visit(name, found, undefined);
+  }
+  await together(idleHere.splice(0).map((look) => look()));
   await warnOfAccounts(engine, watch, signal);
   for (const [name, versions] of await watch.missing(signal)) {
     // The existing versions can be used, so order again only once they are due.
@@ -170,9 +188,15 @@ export async function reconcileAll(
       outcomes.set(name, { ...failedBy(name, error), ...present({ left: outcome?.left }) });
   }
   await tidyUp(engine, errands.length > 0, signal);
+  await remembered?.save();
   const all = [...outcomes.values()].flatMap((one) => (one ? withHere(one, results.get(one.certificate)) : []));
   return hooksOf.size > 0 ? withRefusedHooks(engine, hooksOf, all) : all;
 }
+
+const unreadable = (error: unknown): CertfleetError => {
+  if (!isFailure(error, 'store/corrupt')) throw error;
+  return error;
+};
 
 /** A certificate that is not due, and at which of its targets a place lacks it. */
 interface Look {

@@ -4,10 +4,13 @@ import { renewalOfImported } from '../../core/lineage/renewal.ts';
 import {
   type AccountFacts,
   createAccountUse,
+  hasParts,
   lacking,
   type MissingAccount,
   type Parts,
   partMissing,
+  type UsedAccount,
+  usedAccount,
   widowed,
 } from '../../core/lineage/store-parts.ts';
 import type { Key, Store } from '../../ports/store.ts';
@@ -54,9 +57,18 @@ export async function watchStore(engine: Pick<Engine, 'store'>, signal: AbortSig
     saw(name: string, lineage?: Lineage): void {
       names.add(name);
       if (!lineage) return;
-      use.add(lineage);
+      use.add(name, usedAccount(lineage));
       if (lacking(parts, lineage).length > 0) suspects.push(lineage);
     },
+
+    /** Like `saw`, for a certificate of which only this is known. */
+    knows(name: string, account: UsedAccount | undefined): void {
+      names.add(name);
+      use.add(name, account);
+    },
+
+    /** Reports whether the store has the key and the chain of a version. */
+    hasParts: (name: string, version: { readonly id: string }): boolean => hasParts(parts, name, version),
 
     /**
      * Returns the certificates that have no document although a version and its key exist: their versions, the newest
