@@ -5,8 +5,11 @@ const mostMs = 24 * 3_600_000;
 
 const stepMs = 10;
 
-/** After so many turns of the event loop in which no wait began or ended, all that runs waits for the clock. */
-const quietTurns = 50;
+/**
+ * After so many turns of the event loop in which no wait began or ended, all that runs waits for the clock: an answer of
+ * a fake takes one or two.
+ */
+const quietTurns = 10;
 
 /**
  * Lets 10 ms of a fake clock pass for each turn of the event loop while something runs, and skips the turns of a long
