@@ -127,10 +127,11 @@ export function createFakeApi(options: FakeApiOptions): FakeApi {
   const respond = async (request: FakeRequest): Promise<FakeAnswer> => {
     const refused = authorize?.(request);
     if (refused) return refused;
+    const at = `${request.url.origin}${request.url.pathname}`;
     for (const { method, pattern, names, handler } of routes) {
-      const found = method === request.method ? pattern.exec(`${request.url.origin}${request.url.pathname}`) : null;
+      const found = method === request.method ? pattern.exec(at) : null;
       if (!found) continue;
-      const params = Object.fromEntries(names.map((name, at) => [name, decodeURIComponent(found[at + 1] ?? '')]));
+      const params = Object.fromEntries(names.map((name, index) => [name, decodeURIComponent(found[index + 1] ?? '')]));
       try {
         return await handler({ ...request, params });
       } catch (error) {
@@ -261,13 +262,31 @@ function toResponse({ status, headers = {}, body }: FakeAnswer, now: Date): Http
   return { status, headers: { date: now.toUTCString(), ...type, ...headers }, body: new TextEncoder().encode(text) };
 }
 
+interface Route {
+  readonly method: string;
+  readonly pattern: { exec(at: string): readonly string[] | null };
+  readonly names: readonly string[];
+}
+
+/** The routes of all fakes so far: some have a hundred, and many tests make the same fake. */
+const known = new Map<string, Route>();
+
 /** Converts `GET /v1/domains/:domain` to a pattern. */
-function compiled(key: string, origin: string): { method: string; pattern: RegExp; names: readonly string[] } {
+function compiled(key: string, origin: string): Route {
+  const id = `${origin} ${key}`;
+  const found = known.get(id) ?? compile(key, origin);
+  known.set(id, found);
+  return found;
+}
+
+function compile(key: string, origin: string): Route {
   const [method = '', path = ''] = key.split(' ');
   const names: string[] = [];
-  const pattern = (path.startsWith('/') ? `${origin}${path}` : path)
+  const whole = path.startsWith('/') ? `${origin}${path}` : path;
+  if (!/\/:\w|\*$/.test(whole)) return { method, names, pattern: { exec: (at) => (at === whole ? [at] : null) } };
+  const pattern = whole
     .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-    .replace(/\/:(\w+)/g, (_whole, name: string) => {
+    .replace(/\/:(\w+)/g, (_part, name: string) => {
       names.push(name);
       return '/([^/]+)';
     })
