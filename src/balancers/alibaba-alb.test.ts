@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { type AlibabaAlbOptions, createAlibabaAlb } from '../../test/support/alibaba-alb.ts';
+import { sampled } from '../../test/support/seeded.ts';
 import { challengePath } from '../core/ca/challenge-path.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { nameWithMark } from '../core/request-path/own-mark.ts';
@@ -176,7 +177,7 @@ describe('the balancer alibaba-alb', () => {
   });
 
   it('at lost answers, nothing exists twice', async () => {
-    for (let lost = 1; lost <= 8; lost++) {
+    for (const lost of [1, ...sampled([2, 3, 4, 5, 6, 7, 8], 2, 'lost answers')]) {
       const { fake, connect } = bench();
       const before = fake.snapshot();
       let count = 0;

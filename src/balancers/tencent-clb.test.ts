@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import { sampled } from '../../test/support/seeded.ts';
 import { connectClb } from '../clients/tencent/clb.ts';
 import { keysOf, place, secrets, testClb } from '../clients/tencent/test-clb.ts';
 import { challengePath } from '../core/ca/challenge-path.ts';
@@ -206,7 +207,7 @@ describe('the balancer tencent-clb', () => {
   });
 
   it('at lost answers, nothing exists twice', async () => {
-    for (let lost = 1; lost <= 8; lost++) {
+    for (const lost of [1, ...sampled([2, 3, 4, 5, 6, 7, 8], 2, 'lost answers')]) {
       const { fake, connect } = bench();
       const before = fake.snapshot();
       const balancer = connect();

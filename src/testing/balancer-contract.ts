@@ -158,7 +158,7 @@ export function balancerContract(test: TestFunction, make: () => Promise<Balance
         const balancer = bench.connect();
         const kills: { readonly at: number; readonly hasOld: boolean }[] = [];
         for (const hasOld of [false, true]) for (const at of await placesOf(bench, hasOld)) kills.push({ at, hasOld });
-        for (const { at, hasOld } of sampleOf(kills, 6)) {
+        for (const { at, hasOld } of sampleOf(kills, 3)) {
           const wanted = makeWanted(bench, balancer);
           if (hasOld) await balancer.apply(makeWanted(bench, balancer, wanted.owner), undefined, never());
           await dies(bench.connect(killAt(at, when)), wanted);
@@ -177,7 +177,7 @@ export function balancerContract(test: TestFunction, make: () => Promise<Balance
 
   check('what a killed apply left is listed as owned, and goes when its objects are removed', async (bench) => {
     const before = await bench.objects();
-    for (const at of sampleOf(await placesOf(bench), 4)) {
+    for (const at of sampleOf(await placesOf(bench), 2)) {
       const balancer = bench.connect();
       await dies(bench.connect(killAt(at, 'after')), makeWanted(bench, balancer));
       for (const object of await balancer.owned(never())) await balancer.removeOwned(object, never());
@@ -257,7 +257,7 @@ export function balancerContract(test: TestFunction, make: () => Promise<Balance
 
   check('aborted at any change, it rejects with the reason, and a second apply completes', async (bench) => {
     const before = await bench.objects();
-    for (const at of sampleOf(await placesOf(bench), 4)) {
+    for (const at of sampleOf(await placesOf(bench), 2)) {
       const controller = new AbortController();
       const reason = new Error('stop');
       let count = 0;

@@ -54,10 +54,10 @@ async function failing(code: ErrorCode, retryAfterMs?: number) {
 }
 
 const codes = Object.entries(errorTable) as readonly (readonly [ErrorCode, ErrorEntry])[];
-/** A third of the codes; all in a long run. */
+/** A sixth of the codes; all in a long run. */
 function saying(retry: ErrorEntry['retry']): readonly ErrorCode[] {
   const all = codes.filter(([, entry]) => entry.retry === retry).map(([code]) => code);
-  return sampled(all, Math.ceil(all.length / 3), retry);
+  return sampled(all, Math.ceil(all.length / 6), retry);
 }
 
 describe('what may change by itself is tried again by the back-off', () => {

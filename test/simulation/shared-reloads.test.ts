@@ -314,6 +314,6 @@ it('processes die and targets fail: no reload is lost, and an undisturbed pass r
       }
       expect(await wrong()).toEqual([]);
     }),
-    { numRuns: process.env['CERTFLEET_LONG'] ? 300 : 10 },
+    { numRuns: process.env['CERTFLEET_LONG'] ? 300 : 5 },
   );
 });
