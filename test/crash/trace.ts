@@ -125,7 +125,7 @@ export function traceWorld(real: World, options: TraceOptions): Trace {
  */
 function whatOf({ url, headers }: HttpRequest): string {
   const { pathname } = new URL(url);
-  const [, named = pathname.split('/')[1]] = /\/(elb\/\w+)/.exec(pathname) ?? [];
+  const [, named = pathname.split('/')[1]] = /\/((?:elb|cdn)\/\w+)/.exec(pathname) ?? [];
   return headers?.['x-acs-action'] ?? headers?.['x-tc-action'] ?? named ?? '';
 }
 

@@ -10,7 +10,7 @@ import { temporaryFolder, until } from '../support/service.ts';
 import { shakeHands } from '../support/versions.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// Deliveries to Alibaba’s load balancer that go wrong on the way. `test/crash/cloud-delivery.test.ts` kills the first one at
+// Deliveries to Alibaba’s load balancer that go wrong on the way. `test/crash/delivery.test.ts` kills the first one at
 // every effect.
 
 stopAllAfterwards();
