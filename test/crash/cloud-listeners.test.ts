@@ -1,15 +1,14 @@
-import { createPrivateKey } from 'node:crypto';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/lib/clock.ts';
-import type { FakeApi } from '../../src/testing/fake-api.ts';
-import { createAlibabaAlb } from '../support/alibaba-alb.ts';
 import { bindPrograms } from '../support/bind.ts';
-import { createHuaweiElb } from '../support/huawei-elb.ts';
-import type { ListenerPlane } from '../support/listener-plane.ts';
-import { serveFakeApi } from '../support/serve-fake-api.ts';
-import { atEnd, freePort } from '../support/service.ts';
-import { createVersionMaker } from '../support/versions.ts';
+import {
+  alibabaAlb,
+  type CloudListeners,
+  huaweiElb,
+  responders,
+  type StartListeners,
+} from '../support/cloud-listeners.ts';
+import { freePort } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { documents, openState, readLineage, resultOf } from './inspect.ts';
 import {
@@ -30,142 +29,15 @@ import {
  */
 const samples = 1;
 const lanes = lanesFor(2);
-const responders = ['127.0.0.11', '127.0.0.12'];
-
-/** One service, as the test needs it. */
-interface Cloud {
-  /** The port that the CA’s requests reach. */
-  readonly httpPort: number;
-  /** The names of the calls that an undisturbed run makes once. */
-  readonly once: readonly string[];
-  balancer(node: number): object;
-  readonly deployer: object;
-  /** Its rules, groups and members. */
-  rules(): unknown;
-  uploads(): readonly string[];
-  served(name: string): string | undefined;
-}
-
-type Start = (responderPort: number) => Promise<Cloud>;
-const many = 10_000;
-
-async function byHand() {
-  const { fullchainPem, keyPem } = await (await createVersionMaker()).make('by-hand', ['by-hand.example.com']);
-  const privateKey = createPrivateKey(keyPem.reveal()).export({ type: 'sec1', format: 'pem' }).toString();
-  return { name: 'by-hand', certificate: fullchainPem.trim(), privateKey };
-}
-
-/** Serves a fake and its data plane. */
-async function serve<T extends { readonly api: FakeApi; startPlane(): Promise<ListenerPlane> }>(
-  make: (origin: string) => T,
-) {
-  let fake!: T;
-  const { origin, close } = await serveFakeApi((at) => {
-    fake = make(at);
-    return fake.api;
-  });
-  atEnd(close);
-  const plane = await fake.startPlane();
-  atEnd(() => plane.stop());
-  return { fake, origin, plane };
-}
-
-const alibabaAlb: Start = async (port) => {
-  const certificates = [await byHand()];
-  const key = { id: 'LTAIcrash', secret: 'crash-secret' };
-  const { fake, origin, plane } = await serve((at) =>
-    createAlibabaAlb({
-      ...{ clock: systemClock, keys: [key], origins: [at], changeMs: 20, secondMs: 20, certificates },
-      servers: Object.fromEntries(responders.map((ip, node) => [`i-node${node}`, { ip }])),
-      groups: [{ name: 'web' }],
-      loadBalancers: [
-        {
-          id: 'alb-crash1',
-          listeners: [
-            {
-              protocol: 'HTTP',
-              port: 80,
-              group: 'web',
-              rules: [{ name: 'shop', priority: 9, hosts: ['s.example.com'], group: 'web' }],
-            },
-            { protocol: 'HTTPS', port: 443, group: 'web', certificate: 'by-hand' },
-          ],
-        },
-      ],
-      quotas: { additionalOfListener: many },
-    }),
-  );
-  return {
-    httpPort: plane.port('alb-crash1|80'),
-    once: ['UploadUserCertificate', 'AssociateAdditionalCertificatesWithListener', 'CreateRule', 'DeleteServerGroup'],
-    balancer: (node) => ({
-      ...{ type: 'alibaba-alb', region: 'cn-hangzhou', loadBalancer: 'alb-crash1', endpoint: origin },
-      ...{ backend: { serverId: `i-node${node}`, port }, accessKeyId: key.id, accessKeySecret: key.secret },
-    }),
-    deployer: { type: 'alibaba-alb', balancer: 'cloud', casEndpoint: origin, certificateQuota: many },
-    rules() {
-      const { balancers, groups } = fake.snapshot() as {
-        readonly balancers: readonly { readonly listeners: readonly { readonly rules: unknown }[] }[];
-        readonly groups: unknown;
-      };
-      return { groups, rules: balancers.map(({ listeners }) => listeners.map(({ rules }) => rules)) };
-    },
-    uploads: fake.uploads,
-    served: (name) => fake.served('alb-crash1', 443, name),
-  };
-};
-
-const huaweiElb: Start = async (port) => {
-  const certificates = [{ ...(await byHand()), domain: 'by-hand.example.com' }];
-  const [accessKeyId, secretAccessKey] = ['AKcrash', 'crash-secret'];
-  const { fake, origin, plane } = await serve((at) =>
-    createHuaweiElb({
-      ...{ clock: systemClock, keys: [{ accessKey: accessKeyId, secretKey: secretAccessKey }], origins: [at] },
-      ...{ changeMs: 20, secondMs: 20, certificates, pools: [{ name: 'web' }] },
-      loadBalancers: [
-        {
-          name: 'web',
-          listeners: [
-            { protocol: 'HTTP', port: 80, pool: 'web', isAdvanced: true },
-            { protocol: 'HTTPS', port: 443, pool: 'web', certificate: 'by-hand' },
-          ],
-        },
-      ],
-      quotas: { certificate: many, sniNames: many },
-    }),
-  );
-  const account = {
-    ...{ region: 'cn-north-4', projectId: '0123456789abcdef0123456789abcdef', endpoint: origin },
-    ...{ accessKeyId, secretAccessKey },
-  };
-  const loadBalancer = fake.balancerId('web');
-  return {
-    httpPort: plane.port('web|80'),
-    once: ['POST elb/certificates', 'PUT elb/listeners', 'POST elb/l7policies'],
-    balancer: (node) => ({
-      ...{ type: 'huawei-elb', loadBalancer, backend: { address: responders[node], port }, ...account },
-    }),
-    deployer: { type: 'huawei-elb', target: { loadBalancer }, ...account },
-    rules() {
-      const { balancers, pools } = fake.snapshot() as {
-        readonly balancers: readonly { readonly listeners: readonly { readonly policies: unknown }[] }[];
-        readonly pools: unknown;
-      };
-      return { pools, policies: balancers.map(({ listeners }) => listeners.map(({ policies }) => policies)) };
-    },
-    uploads: () => fake.certificates().map(({ name }) => name),
-    served: (name) => fake.served('web', 443, name),
-  };
-};
 
 interface Lane {
   readonly rig: Rig;
-  readonly cloud: Cloud;
+  readonly cloud: CloudListeners;
   readonly responderPort: number;
   readonly before: unknown;
 }
 
-async function makeLane(start: Start): Promise<Lane> {
+async function makeLane(start: StartListeners): Promise<Lane> {
   const responderPort = await freePort();
   const cloud = await start(responderPort);
   const rig = await startRig({ httpPort: responderPort, pebble: { httpPort: cloud.httpPort } });
