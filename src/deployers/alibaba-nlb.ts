@@ -44,7 +44,8 @@ export default defineDeployer({
   }),
   notes: `Uploads the certificate once to the Certificate Management Service (CAS), adds it to the TCPSSL listener, waits until
 NLB has done so, and then takes the older version of the same certificate off the listener. Other certificates of the
-listener stay, and no other setting changes. An NLB forwards connections, so it has no rule for HTTP-01: use another
+listener stay, and no other setting changes. NLB does not take one certificate as both, so one that is additional becomes
+the default one with its next version. An NLB forwards connections, so it has no rule for HTTP-01: use another
 solver.
 
 A renewal needs room for one more additional certificate. A load balancer has room for 25, on all its listeners

@@ -116,7 +116,7 @@ export function listenerDeployerTests(service: ListenerService): void {
     const parts = { name: 'https', world, owner, ...present({ lineageOf }) };
     const isChange = (action: string) => !/^(List|Get)/.test(action);
     return {
-      ...{ fake, clock, lines, connect: () => service.connect(parts, options, keys) },
+      ...{ fake, clock, lines, connect: (more: object = {}) => service.connect(parts, { ...options, ...more }, keys) },
       /** The mark of what a client gets ends with the beginning of the fingerprint. */
       serves: (one: VersionBundle, name = www) =>
         fake.served(lb, 443, name)?.endsWith(one.facts.fingerprint.slice(0, 12)) === true,
@@ -289,6 +289,23 @@ export function listenerDeployerTests(service: ListenerService): void {
       const next = version(['*.example.com'], stored);
       await deploy(connect(), next);
       expect(serves(next, 'x.example.org')).toBe(true);
+    });
+
+    it('an additional certificate becomes the default one now, or with its next version', async () => {
+      const { connect, serves } = bench();
+      const stored: string[] = [];
+      const [old, young] = [version(['*.example.com'], stored), version(['*.example.com'], stored)];
+      await deploy(connect(), old);
+      const later = deploy(connect({ attach: 'default' }), old);
+      if (type === 'alibaba-nlb')
+        expect(await failure(later)).toMatchObject({
+          message: expect.stringContaining('The next version becomes the default one: `certfleet renew abc --force`'),
+        });
+      else await later;
+      expect(serves(old)).toBe(true);
+      await deploy(connect({ attach: 'default' }), young);
+      expect([serves(young), serves(young, 'x.example.org')]).toEqual([true, true]);
+      expect((await connect({ attach: 'default' }).look(young, signal)).state).toBe('current');
     });
 
     it.each([associate, dissociate])('makes %s again if it is given up after it was accepted', async (action) => {

@@ -150,9 +150,9 @@ export function listenerOn(
       const answer = await alb.change({ action, params: { ListenerId, ...words.params(change, ids) } }, signal);
       const isDone = (bound: readonly BoundCertificate[]) =>
         ids.every((id) => {
-          const there = bound.find((one) => one.id === id);
-          if (change === 'remove') return there === undefined;
-          return there?.isDefault === (change === 'default') && there.status === 'Associated';
+          // A certificate may be there twice, as the default one and as an additional one.
+          const there = bound.find((one) => one.id === id && one.isDefault === (change === 'default'));
+          return change === 'remove' ? there === undefined : there?.status === 'Associated';
         });
       for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
         const bound = await read(signal);

@@ -214,6 +214,11 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
         const isAdditional = bound.some((one) => one.id === id && !one.isDefault);
         if (becomesDefault(found)) {
           checkDefault(found, version);
+          // Taking it off first would leave its names with another certificate for a while.
+          if (isAdditional && at.type === 'alibaba-nlb')
+            throw new Error(
+              `${id} is an additional certificate of the listener, and NLB takes none as both. The next version becomes the default one: \`certfleet renew ${version.lineage} --force\``,
+            );
           if (!isDefaultIn(found, id)) await change('default', [id]);
         } else if (!isAdditional && !isDefaultIn(found, id)) {
           checkRival(found, version);
