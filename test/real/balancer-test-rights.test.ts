@@ -53,10 +53,23 @@ describeWith([...bindPrograms], 'certfleet balancer test with a key that lacks a
         store: { type: 'file', path: join(folder, 'store') },
         balancers: { cloud: cloud.balancer(0) },
         solvers: { web: { type: 'http01-forward-rule', balancer: 'cloud', listen: `${responders[0]}:${port}` } },
+        // Doctor asks no CA.
+        issuers: { none: { directory: 'https://127.0.0.1:9/dir', agreeToTerms: true, test: true } },
+        deployers: { https: cloud.deployer },
+        certificates: [
+          { name: 'abc', identifiers: ['abc.example.test'], issuer: 'none', solver: 'web', deploy: ['https'] },
+        ],
         preflight: { resolvers: [bind.server], http01Port: cloud.httpPort },
       };
       await writeFile(config, JSON.stringify(settings));
       run = (args, how) => certfleet([...args, '--config', config], how);
+    });
+
+    it('and doctor shows the rights and the room of the balancer and the target', async () => {
+      const { stdout } = await run!(['doctor', 'abc']);
+      expect(stdout.match(/[✓✗?] rights +\d+ of \d+ actions were tried/g)).toHaveLength(2);
+      expect(stdout).toMatch(/✓ listener .*room for \d+ more/);
+      expect(stdout).toMatch(/✓ room .*and needs 1 more/);
     });
 
     it.each(sampled(needed, 1, `rights of ${type}`))('%s', async (right) => {
