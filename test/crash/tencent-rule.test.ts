@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -113,12 +114,15 @@ async function killAt(lane: Lane, point: string): Promise<void> {
     expect(point, `was not reached\n${first.stderr}`).toMatch(/#([2-9]|\d\d+)@|\/store\/(TMP|lineage)/);
     return;
   }
-  const second = await lane.rig.run(await onNode(lane, 1, state), { command: 'renew' });
+  const next = await onNode(lane, 1, state);
+  const second = await lane.rig.run(next, { command: 'renew' });
   const said = `${point}\n${second.stderr}`;
   expect(second.status, said).toBe(0);
   expect((await readLineage(state))?.work, said).toBeUndefined();
   expect(await currentKeyFits(state), said).toBe(true);
   await isClean(lane, state, said);
+  // All at the end would take longer than a hook may.
+  for (const { folder } of [state, next]) await rm(folder, { recursive: true });
 }
 
 /** The balancer is as it was before, and no document of a lock or a token is left. */
