@@ -247,14 +247,26 @@ describe('the balancer tencent-clb', () => {
         await balancer.state(one, receipt, signal);
       }
     };
+    const all = policy.flatMap(({ action }) => action);
+    const rightsOf = async (balancer: Balancer, state: string) =>
+      (await balancer.rights!(signal)).filter((right) => right.state === state).map(({ action }) => action);
+
     it('which is enough', async () => {
       const { fake, connect } = bench({ keys: [limited], uin: '100000000001' });
       const before = fake.snapshot();
+      expect((await rightsOf(connect(keysOf(limited)), 'allowed')).toSorted()).toEqual(all.toSorted());
+      expect(fake.snapshot()).toEqual(before);
       await run(connect(keysOf(limited)));
       expect(fake.snapshot()).toEqual(before);
     });
 
-    it.each(policy.flatMap(({ action }) => action))('without %s, the error says what is missing', async (missing) => {
+    it.each(all)('without %s, doctor knows it', async (missing) => {
+      const { fake, connect } = bench({ keys: [limited] });
+      fake.deny(missing);
+      expect(await rightsOf(connect(keysOf(limited)), 'denied')).toEqual([missing]);
+    });
+
+    it.each(all)('without %s, the error says what is missing', async (missing) => {
       const { fake, connect } = bench({ keys: [limited] });
       fake.deny(missing);
       const error = await failure(run(connect(keysOf(limited))));

@@ -1,6 +1,7 @@
 import { type ClbOptions, connectClb } from '../clients/tencent/clb.ts';
 import { type ClbHealth, type ClbListener, defaultDomainOf, isAt } from '../clients/tencent/clb-listener.ts';
 import { converge, deleteRules, nameOf, type Receipt, receiptIn, ruleProtocols } from '../clients/tencent/clb-rules.ts';
+import { balancerTries, clbRights } from '../clients/tencent/rights.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import type { Json } from '../core/text/json.ts';
 import { defineBalancer, endpoint, tencentKeys, z } from '../define.ts';
@@ -171,6 +172,8 @@ rules. With an account of the international Tencent Cloud, set \`endpoint: https
         }
         return { ready: true };
       },
+
+      rights: async (signal) => clbRights(clb, balancerTries(loadBalancer, await backendOf(signal)), signal),
 
       async owned(signal) {
         const rules = (await findIfThere(signal))?.rules ?? [];

@@ -252,14 +252,39 @@ describe('the deployer tencent-clb', () => {
     await deploy(deployer, one);
     await deployer.look(one, signal);
     expect(actions()).toEqual([
-      ...['DescribeListeners', 'CheckCertificateExist', 'DescribeCertificates'],
-      ...['UploadCertificate', 'DescribeListeners'],
+      ...['DescribeListeners', 'DescribeCertificates', 'UploadCertificate', 'DescribeListeners'],
       ...['ModifyDomainAttributes', 'DescribeTaskStatus', 'DescribeTaskStatus'],
       'DescribeListeners',
     ]);
     const later = connect();
-    for (let pass = 0; pass < 10; pass++) await later.look(one, signal);
-    expect(new Set(actions())).toEqual(new Set(['DescribeListeners', 'CheckCertificateExist']));
+    for (let pass = 0; pass < 10; pass++) expect((await later.look(one, signal)).state).toBe('current');
+    expect(actions().toSorted()).toEqual(['DescribeCertificates', ...Array(10).fill('DescribeListeners')]);
+  });
+
+  it.each([1, 2, 10])('delivers to %i domains in five calls and two for each', async (count) => {
+    const rules = Array.from({ length: count }, (_, at) => ({
+      ...{ domain: `d${at}.example.test`, certificates: ['www'], isDefault: at === 0 },
+    }));
+    const { deployer, actions } = bench({ ...sni, rules }, {}, { taskMs: 500 });
+    for (const one of [version(['*.example.test']), version(['*.example.test'])]) {
+      await deployer.look(one, signal);
+      await deploy(deployer, one);
+      expect((await deployer.look(one, signal)).state).toBe('current');
+      expect(actions()).toHaveLength(5 + 2 * count);
+    }
+  });
+
+  it.each<[string, Listener, readonly string[], string | RegExp]>([
+    ['all that it covers', sni, ['www.example.test', 'shop.example.test'], '2 of 2 places of lb-unit1:443 can get it'],
+    ['a domain that is not there', sni, ['new.example.test'], /no domain that the certificate covers/],
+    ['names that would be lost', single, ['shop.example.test'], /no room for www: .* is also for www\.example\.test/],
+  ])('says before an order what can get it: %s', async (_what, listener, names, words) => {
+    const { fake, deployer } = bench(listener);
+    const before = fake.snapshot();
+    const checked = await deployer.check!({ lineage: 'www', names }, signal).catch((error: Error) => error);
+    if (typeof words === 'string') expect(checked).toBe(words);
+    else expect(checked).toMatchObject({ message: expect.stringMatching(words) });
+    expect(fake.snapshot()).toEqual(before);
   });
 
   it('an old version goes only if it is its own and nothing uses it', async () => {
@@ -347,11 +372,27 @@ describe('the deployer tencent-clb', () => {
     };
     const both = [sni, { ...single, port: 8443 }];
     const start = () => bench(sni, {}, { keys: [limited], loadBalancers: [{ id: lb, listeners: both }] });
+    const rightsOf = async (deployer: Deployer, state: string) =>
+      (await deployer.rights!(signal)).filter((right) => right.state === state).map(({ action }) => action);
+    const all = policy.flatMap(({ action }) => action);
+
     it('which is enough', async () => {
-      await run(start().connect(keysOf(limited)));
+      const { fake, connect } = start();
+      const deployer = connect(keysOf(limited));
+      const before = [fake.snapshot(), fake.certificates()];
+      expect((await rightsOf(deployer, 'allowed')).toSorted()).toEqual(all.toSorted());
+      expect([fake.snapshot(), fake.certificates()]).toEqual(before);
+      await run(deployer);
     });
 
-    it.each(policy.flatMap(({ action }) => action).filter((action) => action !== 'clb:ModifyListener'))(
+    it.each(all)('without %s, doctor knows it', async (missing) => {
+      const { fake, connect } = start();
+      fake.deny(missing);
+      const state = missing === 'ssl:DeleteCertificate' ? 'doubtful' : 'denied';
+      expect(await rightsOf(connect(keysOf(limited)), state)).toEqual([missing]);
+    });
+
+    it.each(all.filter((action) => action !== 'clb:ModifyListener'))(
       'without %s, the error says what is missing',
       async (missing) => {
         const { fake, connect } = start();

@@ -2,6 +2,7 @@ import { onTarget, targetName } from '../clients/folders/target.ts';
 import { withAdvice } from '../clients/http/balancer-errors.ts';
 import { type ClbOptions, connectClb } from '../clients/tencent/clb.ts';
 import { certificateParams, refusalOfSlot, type Slot, slotsFor } from '../clients/tencent/clb-binding.ts';
+import { bindingTries, clbRights, sslRights, uploadTries } from '../clients/tencent/rights.ts';
 import { connectSsl, kindOf, retireUpload, type SslCertificate, uploadIn } from '../clients/tencent/ssl.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { stateOfPlaces } from '../core/lineage/places.ts';
@@ -47,7 +48,7 @@ Besides what the [balancer](balancers.md#tencent-clb) needs, the CAM user or rol
     {
       "effect": "allow",
       "action": [
-        "ssl:CheckCertificateExist", "ssl:UploadCertificate", "ssl:DescribeCertificates", "ssl:DeleteCertificate",
+        "ssl:UploadCertificate", "ssl:DescribeCertificates", "ssl:DeleteCertificate",
         "ssl:DescribeDeleteCertificatesTaskResult"
       ],
       "resource": ["*"]
@@ -61,7 +62,11 @@ Besides what the [balancer](balancers.md#tencent-clb) needs, the CAM user or rol
 }
 \`\`\`
 
-Of the balancer's actions, this deployer needs only \`clb:DescribeListeners\` and \`clb:DescribeTaskStatus\`.`,
+Of the balancer's actions, this deployer needs only \`clb:DescribeListeners\` and \`clb:DescribeTaskStatus\`.
+
+A delivery takes five calls and two for each place, and one \`DescribeTaskStatus\` more for each look at a change that is
+not done yet. The API has neither a change of several domains nor one that fails if the certificates have changed
+meanwhile, so the listener is read once more under the lock, before the changes.`,
   connect({ options, name, world, balancer, owner }): Deployer {
     if (!balancer) throw fail('config/invalid', { file: name, problem: '`balancer` must name one of `balancers`' });
     const clbOptions = balancer.options as ClbOptions;
@@ -129,12 +134,35 @@ Of the balancer's actions, this deployer needs only \`clb:DescribeListeners\` an
       uploads: `tencent-ssl ${new URL(site).host}`,
       settleMs: 60_000,
 
+      async check({ lineage, names }, signal) {
+        const listener = await clb.listener(options.listenerPort, protocols, signal);
+        const slots = slotsFor(listener, names, options.names);
+        const known = await certificatesOf(slots, signal);
+        const isOlder = (one: SslCertificate) => isOurs(one, lineage);
+        const refused = slots.flatMap((slot) => refusalOfSlot(slot, names, { known, isOlder }) ?? []);
+        if (refused.length === slots.length)
+          throw fail('balancer/no-room', {
+            ...{ target, certificate: lineage, reason: `${at} keeps its certificate: ${refused[0]}` },
+            advice: 'Or deliver it to another listener.',
+          });
+        const words = `${slots.length - refused.length} of ${slots.length} places of ${at} can get it`;
+        return refused.length === 0 ? words : `${words}; another one cannot: ${refused[0]}`;
+      },
+
+      rights: async (signal) =>
+        (
+          await Promise.all([clbRights(clb, bindingTries(loadBalancer), signal), sslRights(ssl, uploadTries, signal)])
+        ).flat(),
+
       look: (version, signal) =>
         onClb(version.lineage, signal, async (): Promise<Look> => {
           const { slots } = await read(version, signal);
-          const id = uploaded.get(version.facts.fingerprint) ?? (await ssl.existing(version, signal));
-          const lacking = slots.filter((slot) => id === undefined || !has(slot, id));
-          const known = await certificatesOf(lacking, signal);
+          const id = uploaded.get(version.facts.fingerprint) ?? uploadIn(version.sent);
+          const others = slots.filter((slot) => id === undefined || !has(slot, id));
+          const known = await certificatesOf(others, signal);
+          // Another process may have uploaded it. The mark shows which version a certificate is.
+          const its = known.find(({ mark }) => mark?.id === version.facts.fingerprint.slice(0, 12));
+          const lacking = others.filter((slot) => !its || !has(slot, its.id));
           const places = {
             total: slots.length,
             lacking: lacking.map(({ place, certificate }) => {

@@ -371,12 +371,26 @@ describe('tencent-ssl', () => {
       await deployer.retire!(old, first, signal);
     }
 
+    const all = policy.flatMap(({ action }) => action);
+    const rightsOf = async (deployer: Deployer, state: string) =>
+      (await deployer.rights!(signal)).filter((right) => right.state === state).map(({ action }) => action);
+
     it('which is enough', async () => {
-      const { connect } = start();
+      const { fake, connect } = start();
+      const before = [fake.hostSettings(), fake.certificates()];
+      expect((await rightsOf(connect(keysOf(limited)), 'allowed')).toSorted()).toEqual(all.toSorted());
+      expect([fake.hostSettings(), fake.certificates()]).toEqual(before);
       await run(connect);
     });
 
-    it.each(policy.flatMap(({ action }) => action))('without %s, the error says what is missing', async (missing) => {
+    it.each(all)('without %s, doctor knows it', async (missing) => {
+      const { fake, connect } = start();
+      fake.deny(missing);
+      const state = /:De(lete|ploy)Certificate/.test(missing) ? 'doubtful' : 'denied';
+      expect(await rightsOf(connect(keysOf(limited)), state)).toEqual([missing]);
+    });
+
+    it.each(all)('without %s, the error says what is missing', async (missing) => {
       const { fake, connect } = start();
       fake.deny(missing);
       expect((await failure(run(connect))).message).toContain(`lacks ${missing}`);

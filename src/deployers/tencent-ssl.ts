@@ -1,13 +1,14 @@
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { balancerError, withAdvice } from '../clients/http/balancer-errors.ts';
 import { tencentInstance, tencentKeySource } from '../clients/tencent/credentials.ts';
+import { sslRights, uploadTries } from '../clients/tencent/rights.ts';
 import { connectSsl, retireUpload, type SslCertificate, uploadIn } from '../clients/tencent/ssl.ts';
 import { connectHosts, type SslHost } from '../clients/tencent/ssl-hosts.ts';
 import { createRollouts, type Rollout } from '../clients/tencent/ssl-rollouts.ts';
 import { createSingleFlight } from '../core/async/single-flight.ts';
 import { type LackingPlace, placesText, stateOfPlaces } from '../core/lineage/places.ts';
 import { coversName } from '../core/names/covers-name.ts';
-import { defineDeployer, endpoint, tencentKeys, z } from '../define.ts';
+import { defineDeployer, endpoint, exceptOfCovered, tencentKeys, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 
 const domain = () =>
@@ -47,10 +48,7 @@ export default defineDeployer({
       ...tencentKeys([]),
       endpoint: endpoint('Endpoint of SSL Certificate Service, if not that of the Chinese site'),
     })
-    .refine(({ domains, except }) => domains === 'covered' || except.length === 0, {
-      path: ['except'],
-      error: 'it has a meaning only with `domains: covered`: leave these domains out of the list instead',
-    }),
+    .refine(...exceptOfCovered),
   notes: `Uploads the certificate once to SSL Certificate Service, which then deploys it to all domains of the product in one
 call. certfleet never switches HTTPS on: \`covered\` leaves a domain without HTTPS alone, and one that is listed is pending
 until you switch it on in the console. No other setting of a domain changes. A domain that is added later gets the
@@ -161,6 +159,8 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
       concurrent: true,
       uploads: `tencent-ssl ${new URL(site).host}`,
       settleMs: 15 * 60_000,
+
+      rights: (signal) => sslRights(ssl, [...uploadTries, ...hosts.tries], signal),
 
       look: (version, signal) =>
         atService(version.lineage, signal, async (): Promise<Look> => {

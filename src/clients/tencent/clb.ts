@@ -4,11 +4,11 @@ import type { Fields } from '../../core/text/json.ts';
 import type { World } from '../../ports/world.ts';
 import { type BalancerTrouble, balancerError } from '../http/balancer-errors.ts';
 import type { Instance } from '../http/instance.ts';
-import { isRefusal, readList, readString, type Trouble, UnreadableAnswer } from '../http/json-api.ts';
+import { isRefusal, readList, readString, refusalOf, type Trouble, UnreadableAnswer } from '../http/json-api.ts';
 import { LookAgain, untilKnown } from '../http/look-again.ts';
 import { type ClbHealth, type ClbListener, type ClbTarget, healthIn, listenerIn, targetsIn } from './clb-listener.ts';
 import { type TencentKeyOptions, tencentInstance, tencentKeySource } from './credentials.ts';
-import { createTencent, type TencentOptions } from './tencent.ts';
+import { createTencent, isDenial, type TencentOptions } from './tencent.ts';
 
 /** The options that the balancer and the deployer share. */
 export interface ClbOptions extends TencentKeyOptions {
@@ -140,7 +140,7 @@ export function connectClb({ options, title, name, world }: ClbContext): Tencent
       read('DescribeTargetHealth', { LoadBalancerIds: [loadBalancer], ListenerIds: [listener] }, healthIn, signal),
     async ruleQuota(signal) {
       quota ??= await read('DescribeQuota', {}, ruleQuotaIn, signal).catch((refusal: unknown) => {
-        if (!isDenied(refusal)) throw refusal;
+        if (!isDenial(refusalOf(refusal)?.code ?? '')) throw refusal;
         return usualRuleQuota;
       });
       return quota;
@@ -165,10 +165,6 @@ export function connectClb({ options, title, name, world }: ClbContext): Tencent
     close: () => http.close(),
   };
 }
-
-/** Reports whether the account lacks the permission for a call. */
-export const isDenied = (error: unknown): boolean =>
-  isRefusal(error, 'AuthFailure.UnauthorizedOperation', 'UnauthorizedOperation', 'UnauthorizedOperation.CamNoAuth');
 
 /** Reports whether the rule does not exist. */
 export const isUnknownRule = (error: unknown): boolean => isRefusal(error, 'InvalidParameter.LocationNotFound');

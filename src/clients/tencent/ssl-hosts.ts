@@ -3,6 +3,7 @@ import { present } from '../../core/text/present.ts';
 import { badList } from '../http/balancer-errors.ts';
 import { isRefusal, readList, readString, UnreadableAnswer } from '../http/json-api.ts';
 import { readPages } from '../http/pages.ts';
+import { sure, type Try, unsure } from '../http/rights.ts';
 import type { Tencent } from './tencent.ts';
 
 // Domains of other products that get certificates through the SSL Certificate Service (2019-12-05).
@@ -36,6 +37,8 @@ export interface Deployment {
 }
 
 export interface SslHosts {
+  /** The calls that show what a key may do; see `rights.ts`. */
+  readonly tries: readonly Try<Fields>[];
   /** Returns the domains that have a certificate, or those that it covers and that do not have it. */
   find(which: 'having' | 'lacking', certificate: string, signal: AbortSignal): Promise<readonly SslHost[]>;
   /** Deploys a certificate to domains of one region that do not have it: if one has it, the call is refused. */
@@ -112,7 +115,16 @@ export function connectHosts(api: Tencent, product: HostProduct, region: string 
     };
   }
 
+  const nowhere = { CertificateId: 'nowhere0' };
+  const deployment = { ResourceType: product, InstanceIdList: ['certfleet.invalid'] };
+
   return {
+    tries: [
+      sure(list, nowhere),
+      unsure('DeployCertificateInstance', { ...nowhere, ...deployment }),
+      sure('DescribeHostDeployRecord', nowhere),
+      sure('DescribeHostDeployRecordDetail', { DeployRecordId: '0' }),
+    ],
     find: (which, certificate, signal) =>
       readPages(badList('Tencent Cloud', list), 0, async (Offset) => {
         const of = which === 'having' ? { OldCertificateId: certificate } : { CertificateId: certificate };

@@ -32,8 +32,6 @@ export type KeyKind = 'rsa' | 'ecc';
 /** The part of the SSL Certificate Service (2019-12-05) that certfleet uses. It belongs to the account, not to a region. */
 export interface TencentSsl {
   readonly api: Tencent;
-  /** Returns the ID under which this very certificate is there, or undefined if it is not. */
-  existing(version: VersionBundle, signal: AbortSignal): Promise<string | undefined>;
   /** Uploads a version. If anyone has uploaded it already, returns that upload. */
   upload(version: VersionBundle, owner: string, signal: AbortSignal): Promise<Upload>;
   /** Returns these certificates. Omits those that do not exist. */
@@ -90,13 +88,6 @@ export function connectSsl(shared: Omit<TencentOptions, 'service' | 'version' | 
 
   return {
     api: tencent,
-    existing: ({ fullchainPem }, signal) =>
-      read(
-        'CheckCertificateExist',
-        { CertificatePublicKey: pemOf(fullchainPem) },
-        ({ RepeatCertId: id }) => (typeof id === 'string' && id !== '' ? id : undefined),
-        signal,
-      ),
     upload(version, owner, signal) {
       const { fingerprint, notAfter } = version.facts;
       const mark = nameWithMark({ owner, expires: new Date(notAfter), id: fingerprint.slice(0, 12) });

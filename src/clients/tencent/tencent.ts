@@ -89,6 +89,15 @@ export interface Tencent {
   call<T>(action: string, params: Fields, read: (response: Fields) => T, call: TencentCall): Promise<T>;
 }
 
+/** Reports whether a code means that the user lacks a right. */
+export const isDenial = (code: string): boolean => code.startsWith('UnauthorizedOperation') || denials.includes(code);
+
+const denials: readonly string[] = [
+  'AuthFailure.UnauthorizedOperation',
+  'FailedOperation.AuthError',
+  'FailedOperation.CAMAuthorizedFail',
+];
+
 /** The API's code for a clock that is off by more than five minutes. */
 const clockSkewCode = 'AuthFailure.SignatureExpire';
 
@@ -186,7 +195,7 @@ function adviceOn(code: string, answer: ApiAnswer, permission: string): string |
     return 'Check `secretKey`: it does not belong to `secretId`.';
   if (code === 'AuthFailure.TokenFailure')
     return 'Give `secretId`, `secretKey` and `sessionToken` anew: the temporary keys have expired, or do not belong together.';
-  if (code === 'AuthFailure.UnauthorizedOperation' || code.startsWith('UnauthorizedOperation')) {
+  if (isDenial(code)) {
     const statement = JSON.stringify({ effect: 'allow', action: [permission], resource: ['*'] });
     return `The user of \`secretId\` lacks ${permission}. Add to its policy at https://console.cloud.tencent.com/cam/policy: ${statement}`;
   }
