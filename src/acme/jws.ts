@@ -4,6 +4,7 @@ import type { Secret } from '../core/errors/secret.ts';
 import { toBase64url } from '../core/text/encoding.ts';
 import type { ExternalAccount } from '../ports/issuer.ts';
 import { openKey } from '../x509/key.ts';
+import { p256Jwk } from '../x509/key-inside.ts';
 
 /** Signs requests with one account key. */
 export interface Signer {
@@ -37,7 +38,8 @@ const curves: Readonly<Record<string, readonly [alg: string, hash: string]>> = {
  */
 export function createSigner(keyPem: Secret): Signer {
   const key = openKey(keyPem).privateKey;
-  const { kty, crv = '', x, y, e, n } = createPublicKey(key).export({ format: 'jwk' });
+  // OpenSSL takes 0.1 ms to export one.
+  const { kty, crv = '', x, y, e, n } = p256Jwk(keyPem.reveal()) ?? createPublicKey(key).export({ format: 'jwk' });
   const curve = crv === 'Ed25519' ? (['EdDSA', undefined] as const) : curves[crv];
   let jwk: Record<string, string>;
   // The members in the order of RFC 7638 §3: by name.
