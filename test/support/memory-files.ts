@@ -10,8 +10,12 @@ interface Node {
   modifiedMs: number;
 }
 
+export type Snapshot = ReadonlyMap<string, Node>;
+
 /** The port `Files` in memory, for whole runs of the program without a disk. Symbolic links are not followed. */
 export interface MemoryFiles extends Files, Omit<FilesWithin, 'read'> {
+  /** A copy of the whole disk, for {@link memoryFiles}. */
+  snapshot(): Snapshot;
   /** Every file below a folder with its text. */
   contents(folder: string): Readonly<Record<string, string>>;
 }
@@ -19,8 +23,10 @@ export interface MemoryFiles extends Files, Omit<FilesWithin, 'read'> {
 /** The limit of Linux. */
 const maxLinks = 40;
 
-export function memoryFiles(now: () => Date): MemoryFiles {
-  const nodes = new Map<string, Node>();
+/** Begins with an empty disk, or with a copy of another one. */
+export function memoryFiles(now: () => Date, like?: Snapshot): MemoryFiles {
+  // Names of one file stay names of one file.
+  const nodes = new Map(structuredClone(like));
   const clean = (path: string): string => normalize(path).replace(/(?<=.)\/$/, '');
   const make = (path: string, fields: Partial<Node>): void => {
     if (path !== '/' && nodes.get(dirname(path))?.kind !== 'folder') throw refusal('ENOENT', path);
@@ -36,10 +42,11 @@ export function memoryFiles(now: () => Date): MemoryFiles {
     nodes.delete(path);
   };
   let drafts = 0;
-  make('/', { kind: 'folder', mode: 0o755 });
+  if (like === undefined) make('/', { kind: 'folder', mode: 0o755 });
 
   const files: MemoryFiles = {
     user: () => 0,
+    snapshot: () => structuredClone(nodes),
     contents: (folder) =>
       Object.fromEntries(
         below(folder)

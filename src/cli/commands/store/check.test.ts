@@ -1,28 +1,34 @@
 import { describe, expect, it } from 'vitest';
 import { fakeProcesses } from '../../../../test/support/fake-processes.ts';
-import { memoryFiles } from '../../../../test/support/memory-files.ts';
+import { memoryFiles, type Snapshot } from '../../../../test/support/memory-files.ts';
 import { createSimulatedWorld, issue, simulatedJob, simulatedSpec } from '../../../../test/support/simulated-world.ts';
 import { storeWorld } from '../../../../test/support/store-world.ts';
 import { encodeDocument } from '../../../core/lineage/lineage.ts';
 import type { Key, Kind } from '../../../ports/store.ts';
 import type { World } from '../../../ports/world.ts';
 import fileStore from '../../../stores/file.ts';
-import { fakeClock } from '../../../testing/fake-clock.ts';
+import { type FakeClock, fakeClock } from '../../../testing/fake-clock.ts';
+import { pki } from '../../../x509/pki.ts';
 import { main } from '../../main.ts';
 
 const { signal } = new AbortController();
 
-/** The command line on a disk in memory, with a store that has the certificates `abc` and `other`. */
-async function machine() {
-  const clock = fakeClock();
-  const files = memoryFiles(() => clock.now());
+/** One machine, on a copy of a disk. */
+function onDisk(clock: FakeClock, disk?: Snapshot) {
+  const files = memoryFiles(() => clock.now(), disk);
   const world: World = {
     ...storeWorld({ clock, files }),
     processes: fakeProcesses({ dead: { has: () => true } }),
     lookup: async () => [],
     close: async () => undefined,
   };
-  const store = fileStore.connect({ options: { path: '/s' }, name: 'store', world });
+  return { files, world, store: fileStore.connect({ options: { path: '/s' }, name: 'store', world }) };
+}
+
+/** A disk with a store that has the certificates `abc` and `other`, issued once for all tests, and the time after it. */
+const issued = (async () => {
+  const clock = fakeClock();
+  const { files, store } = onDisk(clock);
   await store.check(signal);
   await store.put({ kind: 'meta', name: 'store' }, encodeDocument({ schema: 1, id: 'x' }), {
     ifRevision: null,
@@ -36,6 +42,13 @@ async function machine() {
       { ...simulatedJob(simulatedSpec(name, [`${name}.example.com`])), origin: 'command-line' },
       signal,
     );
+  return { disk: files.snapshot(), now: clock.now() };
+})();
+
+/** The command line on a disk in memory, with a store that has the certificates `abc` and `other`. */
+async function machine() {
+  const { disk, now } = await issued;
+  const { files, world, store } = onDisk(fakeClock(now), disk);
   const lineage = async (name = 'abc') => {
     const entry = await store.get({ kind: 'lineage', name }, signal);
     return entry && (JSON.parse(Buffer.from(entry.bytes).toString()) as Record<string, never>);
@@ -75,7 +88,7 @@ async function machine() {
     });
     return { code, stdout: stdout.replaceAll(/\s+/g, ' '), stderr: stderr.replaceAll(/\s+/g, ' '), lines: stdout };
   };
-  return { run, files, id, lineage, remove, replace, copyVersion, pki: engine.pki };
+  return { run, files, id, lineage, remove, replace, copyVersion, pki };
 }
 
 type Machine = Awaited<ReturnType<typeof machine>>;
