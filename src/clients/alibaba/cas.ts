@@ -1,11 +1,11 @@
-import { createHash, createPrivateKey } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { isFailure } from '../../core/errors/errors.ts';
-import { Secret } from '../../core/errors/secret.ts';
 import { markIn, nameWithMark, type OwnMark } from '../../core/request-path/own-mark.ts';
 import type { Right } from '../../core/request-path/rights.ts';
 import type { Fields } from '../../core/text/json.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
 import { numberedPages } from '../http/pages.ts';
+import { traditionalKey } from '../http/traditional-key.ts';
 import { pemOf } from './clb-certificates.ts';
 import { rightsOf, sure } from './rights.ts';
 import { connectService, type ServiceContext } from './service.ts';
@@ -104,7 +104,11 @@ export function connectCas({ site, endpoint, owner, ...context }: CasContext): C
     find,
     async upload(version, signal) {
       const name = nameOf(version);
-      const params = { Name: name, Cert: pemOf(version.fullchainPem), Key: traditionalKey(version.keyPem) };
+      const params = {
+        Name: name,
+        Cert: pemOf(version.fullchainPem),
+        Key: traditionalKey(version.keyPem, 'Alibaba Cloud'),
+      };
       for (let tries = 1; ; tries += 1) {
         try {
           const id = await api.change('UploadUserCertificate', params, (answer) => idIn(answer, 'CertId'), signal);
@@ -165,12 +169,3 @@ function pageIn(answer: Fields, page: number, region: string) {
 }
 
 const idIn = (fields: Fields, name: string): string => String(fields[name] ?? '');
-
-/** Converts a key to PKCS#1 or SEC1: the documents show no other form. */
-function traditionalKey(keyPem: Secret): Secret {
-  const key = createPrivateKey(keyPem.reveal());
-  if (key.asymmetricKeyType !== 'rsa' && key.asymmetricKeyType !== 'ec')
-    throw new Error(`Alibaba Cloud takes no ${key.asymmetricKeyType} keys, only RSA and ECDSA`);
-  const type = key.asymmetricKeyType === 'rsa' ? 'pkcs1' : 'sec1';
-  return new Secret(key.export({ type, format: 'pem' }).toString());
-}

@@ -3,7 +3,6 @@ import type { Secret } from '../../core/errors/secret.ts';
 import { type Fields, isFields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { World } from '../../ports/world.ts';
-import { callWithKeys, fixedKeys } from '../http/access-keys.ts';
 import { type BalancerTrouble, badList, balancerError } from '../http/balancer-errors.ts';
 import { clockAdvice } from '../http/clock-advice.ts';
 import {
@@ -20,13 +19,10 @@ import {
 } from '../http/json-api.ts';
 import { LookAgain, untilKnown } from '../http/look-again.ts';
 import { readPages } from '../http/pages.ts';
-import { signHuawei } from '../signatures/huawei.ts';
+import { type HuaweiCall, type HuaweiKeyOptions, signedCalls } from './signed-calls.ts';
 
 /** The options that the balancer and the deployer share. */
-export interface ElbOptions {
-  readonly accessKeyId: Secret;
-  readonly secretAccessKey: Secret;
-  readonly securityToken?: Secret | undefined;
+export interface ElbOptions extends HuaweiKeyOptions {
   readonly projectId?: string | undefined;
   readonly region: string;
   readonly endpoint?: string | undefined;
@@ -86,14 +82,6 @@ export interface Change {
   readonly secrets?: readonly Secret[];
 }
 
-interface Call<T> extends Omit<Change, 'method' | 'path'> {
-  readonly method: 'GET' | Change['method'];
-  readonly url: string;
-  readonly what: string;
-  readonly projectId?: string;
-  read(body: Fields): T;
-}
-
 /** The largest page. */
 const pageSize = '2000';
 
@@ -101,26 +89,12 @@ export function connectElb({ options, title, name, world }: ElbContext): Elb {
   const { clock, random, log } = world;
   const { region } = options;
   const http = world.http();
-  const credentials = fixedKeys({
-    ...{ id: options.accessKeyId, secret: options.secretAccessKey, token: options.securityToken },
-  });
   const error = (trouble: Trouble) => balancerError(title, { ...trouble, ...meaningIn(trouble, region) });
   const api = createJsonApi({ http, clock, random, log, name, error, judge });
   const base = (options.endpoint ?? `https://elb.${region}.myhuaweicloud.com`).replace(/\/+$/, '');
   let project: string | undefined = options.projectId;
 
-  const call = <T>({ method, url: text, body, what, projectId, read, ...more }: Call<T>, signal: AbortSignal) =>
-    callWithKeys(api, {
-      ...{ credentials, what, secrets: more.secrets ?? [], readsOnly: method === 'GET', signal },
-      build: (keys) => {
-        const url = new URL(text);
-        const sent = body === undefined ? '' : JSON.stringify(body);
-        const headers = { 'content-type': 'application/json', ...present({ 'x-project-id': projectId }) };
-        const signed = signHuawei({ method, url, headers, body: sent, now: clock.now() }, keys);
-        return { method, url: url.href, headers: signed, ...present({ body: body && sent }) };
-      },
-      read: (answer) => read(answer.body === undefined ? {} : readFields(answer.body, 'the object')),
-    });
+  const call = signedCalls(api, options, clock);
 
   /** Returns the ID of the region's project, which the keys belong to. */
   async function projectOf(signal: AbortSignal): Promise<string> {
@@ -135,7 +109,10 @@ export function connectElb({ options, title, name, world }: ElbContext): Elb {
     throw fail('balancer/not-found', { balancer: title, what, reason: 'IAM shows none to this key: set `projectId`' });
   }
 
-  async function send<T>({ path, ...rest }: Omit<Call<T>, 'url' | 'what'> & { readonly path: string }, s: AbortSignal) {
+  async function send<T>(
+    { path, ...rest }: Omit<HuaweiCall<T>, 'url' | 'what'> & { readonly path: string },
+    s: AbortSignal,
+  ) {
     const projectId = await projectOf(s);
     const what = `${rest.method} ${path.replace(/\?.*$/, '')}`;
     return call({ ...rest, url: `${base}/v3/${projectId}/elb/${path}`, what, projectId }, s);
