@@ -135,6 +135,7 @@ export const houses: readonly House[] = [
       { room: 'azure', only: ['http'] },
       { room: 'google', only: ['http'] },
       { room: 'haproxy', only: [] },
+      { room: 'huawei', only: ['http', 'signatures', 'cdn'] },
       { room: 'ssh', only: ['folders'] },
       { room: 'tencent', only: ['http'] },
       { room: 'dnspod', only: ['http', 'tencent'] },

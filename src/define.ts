@@ -193,8 +193,8 @@ export const tencentKeys = (prefixes: readonly string[] = ['dns_tencentcloud_'])
   credentials: credentialsFile(prefixes),
 });
 
-/** The options that name the keys of an adapter of Huawei Cloud, and the project that they belong to. */
-export const huaweiKeys = (prefixes: readonly string[] = []) => ({
+/** The options that name the keys of an adapter of Huawei Cloud for a service without projects. */
+export const huaweiAccessKeys = (prefixes: readonly string[] = []) => ({
   accessKeyId: secret('Access Key ID (AK)', {
     aliases: ['HUAWEICLOUD_ACCESS_KEY_ID', 'HUAWEICLOUD_SDK_AK', 'HW_ACCESS_KEY'],
   }),
@@ -202,13 +202,19 @@ export const huaweiKeys = (prefixes: readonly string[] = []) => ({
     aliases: ['HUAWEICLOUD_SECRET_ACCESS_KEY', 'HUAWEICLOUD_SDK_SK', 'HW_SECRET_KEY'],
   }),
   securityToken: secret('Security token, if the keys are temporary', { aliases: ['HW_SECURITY_TOKEN'] }).optional(),
-  projectId: z
+  credentials: credentialsFile(prefixes),
+});
+
+/** The options that name the keys of an adapter of Huawei Cloud, and the project that they belong to. */
+export const huaweiKeys = (prefixes: readonly string[] = []) => {
+  const { credentials, ...keys } = huaweiAccessKeys(prefixes);
+  const projectId = z
     .string()
     .regex(/^[0-9a-f]{32}$/, { error: 'expected an ID of 32 hex digits' })
     .optional()
-    .meta({ title: 'Id of the project, if the keys are limited to one', aliases: ['HW_PROJECT_ID'] }),
-  credentials: credentialsFile(prefixes),
-});
+    .meta({ title: 'Id of the project, if the keys are limited to one', aliases: ['HW_PROJECT_ID'] });
+  return { ...keys, projectId, credentials };
+};
 
 /** A domain of a CDN, as a certificate has it. APIs and consoles write a wildcard as `.example.com`. */
 const cdnDomain = () =>

@@ -896,6 +896,23 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../deployers/haproxy.ts')).default,
     },
+    "huawei-cdn": {
+      id: "huawei-cdn",
+      title: "Huawei Cloud CDN",
+      since: "0.1.0",
+      homepage: "https://www.huaweicloud.com/product/cdn.html",
+      options: [
+        {"name":"domains","title":"The accelerated domains, or `covered`: all that the certificate covers and that have HTTPS on","secret":false,"required":true},
+        {"name":"except","title":"Domains that `covered` leaves alone","secret":false,"required":false},
+        {"name":"enterpriseProjectId","title":"The enterprise project of the domains, if the user has rights in one only","secret":false,"required":false},
+        {"name":"accessKeyId","title":"Access Key ID (AK)","secret":true,"required":true},
+        {"name":"secretAccessKey","title":"Secret Access Key (SK)","secret":true,"required":true},
+        {"name":"securityToken","title":"Security token, if the keys are temporary","secret":true,"required":false},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"Endpoint of CDN, if not the vendor’s","secret":false,"required":false},
+      ],
+      load: async () => (await import('../deployers/huawei-cdn.ts')).default,
+    },
     "huawei-elb": {
       id: "huawei-elb",
       title: "Huawei Cloud ELB (Elastic Load Balance)",
