@@ -43,12 +43,21 @@ function readKey(text: string, pkcs8: 'refused' | 'accepted'): KeyObject | undef
   }
 }
 
-/** Returns the facts of a chain (leaf first) and its key, or what is wrong with them. */
+const known = new Map<string, CertificateFacts | Wrong>();
+
+/** Returns the facts of a chain (leaf first) and its key, or what is wrong with them. Hundreds of domains may share one. */
 export function readCertificate(
   certificate: string,
   privateKey: string,
   pkcs8: 'refused' | 'accepted',
 ): CertificateFacts | Wrong {
+  const pair = `${pkcs8}\n${certificate}\n${privateKey}`;
+  const facts = known.get(pair) ?? factsOf(certificate, privateKey, pkcs8);
+  known.set(pair, facts);
+  return facts;
+}
+
+function factsOf(certificate: string, privateKey: string, pkcs8: 'refused' | 'accepted'): CertificateFacts | Wrong {
   const chain = blocks(certificate);
   if (chain === undefined || chain.some(({ label }) => label !== 'CERTIFICATE')) return 'certificate';
   let certificates: X509Certificate[];
