@@ -136,6 +136,7 @@ export const houses: readonly House[] = [
       { room: 'google', only: ['http'] },
       { room: 'haproxy', only: [] },
       { room: 'huawei', only: ['http', 'signatures', 'cdn'] },
+      { room: 'qiniu', only: ['http', 'signatures', 'cdn'] },
       { room: 'ssh', only: ['folders'] },
       { room: 'tencent', only: ['http'] },
       { room: 'dnspod', only: ['http', 'tencent'] },

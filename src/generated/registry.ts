@@ -945,6 +945,21 @@ export const registry: Registry = {
       ],
       load: async () => (await import('../deployers/nginx.ts')).default,
     },
+    "qiniu-cdn": {
+      id: "qiniu-cdn",
+      title: "Qiniu CDN",
+      since: "0.1.0",
+      homepage: "https://www.qiniu.com/products/qcdn",
+      options: [
+        {"name":"domains","title":"The accelerated domains, or `covered`: all that the certificate covers and that have HTTPS on","secret":false,"required":true},
+        {"name":"except","title":"Domains that `covered` leaves alone","secret":false,"required":false},
+        {"name":"accessKey","title":"AccessKey (AK)","secret":true,"required":true},
+        {"name":"secretKey","title":"SecretKey (SK)","secret":true,"required":true},
+        {"name":"credentials","title":"A file with the options that are not given here","secret":false,"required":false},
+        {"name":"endpoint","title":"The API’s address, if it is not the vendor’s own","secret":false,"required":false},
+      ],
+      load: async () => (await import('../deployers/qiniu-cdn.ts')).default,
+    },
     "ssh": {
       id: "ssh",
       title: "Several nodes over SSH",
