@@ -178,6 +178,24 @@ describe('environment', () => {
   });
 });
 
+it('takes a word of a list as it is written, but as other clients write it for an option that they have, too', async () => {
+  const choice = {
+    id: 'choice',
+    options: z.object({
+      product: z.enum(['cdn', 'dcdn']).optional().meta({ title: 'The product' }),
+      algorithm: z
+        .enum(['hmac-sha512'])
+        .optional()
+        .meta({ title: 'The algorithm', aliases: ['ALGORITHM'] }),
+    }),
+  };
+  const context = { env: {}, files: files({}), name: 'choice' };
+  const { options } = await resolveOptions(choice, { type: 'choice', algorithm: 'HMAC-SHA512.' }, context);
+  expect(options).toEqual({ algorithm: 'hmac-sha512' });
+  const [problem, ...others] = checkOptions(choice, { type: 'choice', product: 'CDN' }, {}, { base: [] });
+  expect([problem?.message, others]).toEqual([expect.stringMatching(/product.*cdn.*dcdn/), []]);
+});
+
 describe('checkOptions', () => {
   it('finds every problem without reading a secret', () => {
     const settings = { type: 'example-dns', server: '', token: 5, portt: 1, timeout: 'x' } as never;

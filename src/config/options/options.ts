@@ -266,10 +266,10 @@ function fromText(field: OptionField, value: unknown): unknown {
   const text = value.trim();
   if (field.takes === 'number') return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : value;
   if (field.takes === 'boolean') return text === 'true' ? true : text === 'false' ? false : value;
-  // certbot writes HMAC-SHA512, and lego writes hmac-sha512. with a domain name's final dot.
+  // In options of other clients, certbot writes HMAC-SHA512, and lego hmac-sha512. with a domain name's final dot.
   const known = (innermost(field.schema) as { readonly options?: readonly unknown[] }).options ?? [];
   const plain = text.toLowerCase().replace(/\.$/, '');
-  if (known.includes(plain)) return plain;
+  if (field.aliases.length > 0 && known.includes(plain)) return plain;
   if (field.takes === 'array')
     return text
       .split(',')
