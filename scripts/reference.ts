@@ -343,7 +343,7 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'certificate.waiting': 'Work on a certificate is waiting; the message says for what.',
   'certificate.issued': 'The store has a new version. `data`: `serial` (hex), `notAfter`, `version` (its id).',
   'certificate.deployed':
-    'Targets use the new version. `data.targets`, and `data.node` if only the targets of this node got it, which lacked what was current already.',
+    'Targets use the new version. `data.targets`, `data.places` (how many places, such as the domains of a CDN, a target has, by target), and `data.node` if only the targets of this node got it, which lacked what was current already.',
   'certificate.pending':
     'A target does not use the new version yet. `data`: `target`, `code`, `node` if only this node lacks it, and for a target with many places `places`: `total`, `lacking`, and in `named` the first 20 of these, each with `place`, `state` and `reason`. While the target is rolling the version out, which is no failure, the code is `deploy/settling` and the level is `info`.',
   'certificate.failed': 'A try failed. `data`: `code`, `retryAt`; the whole error is in `run.finished`.',

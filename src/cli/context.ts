@@ -88,6 +88,13 @@ export interface Invocation {
 
 export type FlagValue = string | boolean | readonly string[];
 
+/** A target that received a certificate. */
+export interface Delivered {
+  readonly target: string;
+  /** How many places it has, if it has any. */
+  readonly places: number | undefined;
+}
+
 /** Everything that a command may use in one run. `main` opens and closes it. */
 export interface Session {
   readonly invocation: Invocation;
@@ -100,7 +107,7 @@ export interface Session {
   /** Aborted by SIGINT and SIGTERM. */
   readonly signal: AbortSignal;
   /** The targets that received each certificate in this run, by the certificate's name. */
-  readonly delivered: ReadonlyMap<string, readonly string[]>;
+  readonly delivered: ReadonlyMap<string, readonly Delivered[]>;
   world(): Promise<World>;
   /** Names the store, as --store does, before the settings are loaded. */
   useStore(folder: string): void;

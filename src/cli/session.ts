@@ -4,13 +4,14 @@ import { fail } from '../core/errors/errors.ts';
 import { isNodeName, nodeNameRule } from '../core/names/node-name.ts';
 import type { Event } from '../core/plan/event.ts';
 import type { Settings } from '../core/spec/spec.ts';
+import { isFields, type JsonObject } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Log } from '../ports/log.ts';
 import type { Person } from '../ports/person.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
-import type { CliContext, Environment, FlagValue, Invocation, LogFile, Session } from './context.ts';
+import type { CliContext, Delivered, Environment, FlagValue, Invocation, LogFile, Session } from './context.ts';
 import { cutAt, expandHome, listOf, textWithPlaces, wholePathOf } from './flags/values.ts';
 import { guarded, guardedFleet } from './guard.ts';
 import {
@@ -71,14 +72,14 @@ export function openSession(
   const debugs = context.env['CERTFLEET_DEBUG'] ?? '0';
   const verbose = invocation.flags['verbose'] === true || (debugs !== '' && debugs !== '0');
   const progress = progressOf(context, { json, quiet, verbose });
-  const delivered = new Map<string, readonly string[]>();
+  const delivered = new Map<string, readonly Delivered[]>();
   const reporter: Reporter = {
     report: (raw) => {
       // Each request reports such an event, which neither a log nor the screen shows.
       if (raw.level === 'debug' && raw.event === 'log' && !log && !verbose) return;
       const event = guarded(raw);
       if (event.event === 'certificate.deployed' && event.certificate !== undefined)
-        delivered.set(event.certificate, listIn(event.data?.['targets']));
+        delivered.set(event.certificate, deliveredIn(event.data));
       log?.write(logLine(event));
       if (event.level !== 'debug' || verbose) progress.report(event);
     },
@@ -204,7 +205,13 @@ function progressOf(
   return isTerminal && env['TERM'] !== 'dumb' ? liveProgress(stderr, style) : plainProgress(stderr, style);
 }
 
-const listIn = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : []);
+function deliveredIn({ targets, places }: JsonObject = {}): readonly Delivered[] {
+  const totals = new Map<string, unknown>(isFields(places) ? Object.entries(places) : []);
+  return (Array.isArray(targets) ? targets.map(String) : []).map((target) => {
+    const total = totals.get(target);
+    return { target, places: typeof total === 'number' ? total : undefined };
+  });
+}
 
 async function makeWorld(context: CliContext, log: Log, person: Person | undefined): Promise<World> {
   if (context.world) return context.world;

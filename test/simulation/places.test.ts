@@ -79,6 +79,10 @@ describe('a CDN that needs 7 minutes', () => {
     expect(await world.deployment()).toMatchObject({ state: 'current', places: { total: 2, lacking: 0, named: [] } });
     const lineage = await world.readLineage();
     expect(lineage?.deployments['target']?.code).toBeUndefined();
+    expect(world.events.find(({ event }) => event === 'certificate.deployed')).toMatchObject({
+      message: 'deployed to target (2 domains)',
+      data: { targets: ['target'], places: { target: 2 } },
+    });
   });
 
   it('is waited for within the deadline if it is quick', async () => {

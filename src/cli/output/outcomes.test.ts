@@ -3,6 +3,7 @@ import { behaves, commandLine, type FleetCall, jsonLines, type Row } from '../..
 import { fail } from '../../core/errors/errors.ts';
 import type { EventName } from '../../core/plan/event.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
+import type { JsonObject } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import { failing, unchanged, valid, waiting } from '../commands/look/test-statuses.ts';
 import { cronPath } from '../timers/crontab.ts';
@@ -34,14 +35,15 @@ const pending: Outcome = {
 const { next: _none, ...failedForNow } = failed;
 const ends = (...outcomes: readonly Outcome[]) => ({ fleet: { issue: () => outcomes } });
 /** The same, with the events of a real run. */
-const worksOn = (targets: readonly string[], ...outcomes: readonly Outcome[]) => {
+const worksOn = (targets: readonly string[], ...outcomes: readonly Outcome[]) => worksIn({ targets }, ...outcomes);
+const worksIn = (data: { readonly targets: readonly string[] } & JsonObject, ...outcomes: readonly Outcome[]) => {
   const run = (_: unknown, { reporter }: FleetCall) => {
     const report = (event: EventName, message: string, data = {}) =>
       reporter.report({ v: 1, time: '2026-11-24T10:00:00Z', level: 'info', event, certificate: 'abc', message, data });
     report('certificate.started', 'working on abc.example.com');
     report('certificate.issued', 'issued, valid until 2027-02-22T10:00:00Z');
     report('renewal.scheduled', 'will be renewed at 2027-01-23T10:00:00Z');
-    report('certificate.deployed', `deployed to ${targets.join(', ')}`, { targets });
+    report('certificate.deployed', `deployed to ${data.targets.join(', ')}`, data);
     return outcomes;
   };
   return { fleet: { issue: run, renew: run } };
@@ -383,6 +385,12 @@ it.each<Row>([
     warns: ['working on abc.example.com'],
     ...present({ stderr: isTerminal ? undefined : 'abc: working on abc.example.com\n' }),
   })),
+  {
+    what: 'says how many domains a CDN has',
+    argv: 'renew abc',
+    ...worksIn({ targets: ['cdn', 'edge', 'one'], places: { cdn: 12, one: 1 } }, { ...issued, result: 'renewed' }),
+    says: ['\n  Deployed to cdn (12 domains).\n  Deployed to edge.\n  Deployed to one (1 domain).\n'],
+  },
   {
     what: 'does not say it of one that was not due',
     argv: 'issue abc --config /c.yaml',

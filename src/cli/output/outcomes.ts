@@ -2,6 +2,7 @@ import { withLetters } from '../../config/certificates/identifiers.ts';
 import type { CertfleetError } from '../../core/errors/errors.ts';
 import { version } from '../../core/errors/version.ts';
 import { notRenewedHere } from '../../core/lineage/not-renewed.ts';
+import { withCount } from '../../core/lineage/places.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
 import type { JsonObject } from '../../core/text/json.ts';
@@ -243,13 +244,13 @@ async function placeLines(
   if (targets?.length === 0) return ['It is only in the store; `--deploy files:FOLDER` writes it to files.'];
   const delivered = session.delivered.get(certificate) ?? [];
   if (delivered.length === 0) return [];
-  const places = await placesOf(session, certificate);
-  return delivered.map((target) => {
+  const folders = await placesOf(session, certificate);
+  return delivered.map(({ target, places }) => {
     if (target === deployHookTarget) return 'The deploy hook has run.';
-    const folder = folderOf(target, certificate, places);
+    const folder = folderOf(target, certificate, folders);
     if (folder !== undefined) return `Files: ${folder} (fullchain.pem, privkey.pem)`;
     const isEndpoint = /:\d+$/.test(target) && !target.startsWith('files:');
-    return isEndpoint ? `Served at ${target}.` : `Deployed to ${target}.`;
+    return isEndpoint ? `Served at ${target}.` : `Deployed to ${withCount(target, places)}.`;
   });
 }
 

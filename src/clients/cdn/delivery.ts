@@ -1,6 +1,6 @@
 import { createSingleFlight } from '../../core/async/single-flight.ts';
 import { isFailure, reasonOf } from '../../core/errors/errors.ts';
-import { type LackingPlace, type Places, placesText, stateOfPlaces } from '../../core/lineage/places.ts';
+import { type LackingPlace, type Places, placeCount, placesText, stateOfPlaces } from '../../core/lineage/places.ts';
 import { coversName } from '../../core/names/covers-name.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Look, VersionBundle } from '../../ports/deployer.ts';
@@ -127,7 +127,10 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
       const { places } = await survey(wanted, isRolling ? 0 : recentMs, signal);
       if (places.total === 0) return { state: 'absent', detail: 'no domain is covered', places };
       const state = stateOfPlaces(places);
-      const detail = state === 'current' ? `${places.total} domains have it` : placesText(places);
+      const detail =
+        state === 'current'
+          ? `${placeCount(places.total)} ${places.total === 1 ? 'has' : 'have'} it`
+          : placesText(places);
       return { state, detail, places };
     },
 
@@ -144,8 +147,8 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
       });
       const places = { total: wanted.length, lacking };
       if (lacking.length > 0)
-        throw new Error(`${lacking.length} of ${countOf(places)} cannot get it: ${placesText(places)}`);
-      return `${countOf(places)} of ${title} can get it`;
+        throw new Error(`${lacking.length} of ${placeCount(places.total)} cannot get it: ${placesText(places)}`);
+      return `${placeCount(places.total)} of ${title} can get it`;
     },
 
     has: async (id, ageMs, signal) => (await domains(ageMs, signal)).some(({ certificate }) => certificate?.id === id),
@@ -184,8 +187,6 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
     },
   };
 }
-
-const countOf = ({ total }: Places): string => `${total} domain${total === 1 ? '' : 's'}`;
 
 /** Reports whether no place has the version or is getting it. */
 const isStuck = ({ total, lacking }: Places): boolean =>

@@ -64,3 +64,10 @@ export function placesText({ lacking }: Places): string {
 
 /** Returns how many places lack the version and are not `changing`. */
 export const stuckPlaces = ({ lacking }: Places): number => lacking.filter(({ state }) => state !== 'changing').length;
+
+/** Returns how many places there are, in words: `12 domains`. */
+export const placeCount = (total: number): string => `${total} domain${total === 1 ? '' : 's'}`;
+
+/** Returns a target with the number of its places, if it has places: `cdn (12 domains)`. */
+export const withCount = (target: string, total: number | undefined): string =>
+  total === undefined ? target : `${target} (${placeCount(total)})`;

@@ -10,6 +10,7 @@ import {
   targetsToTry,
 } from '../../../core/lineage/deployments.ts';
 import type { Deployment, Version } from '../../../core/lineage/lineage.ts';
+import { withCount } from '../../../core/lineage/places.ts';
 import { revocationOf } from '../../../core/lineage/revocation.ts';
 import type { EndpointVerdict } from '../../../core/names/endpoint.ts';
 import { deployHookTarget } from '../../../core/spec/hooks.ts';
@@ -367,8 +368,12 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
   if (errors.length === 0 && settling.length === 0) {
     const targets = [...results.keys()];
     const { wanted } = run.job;
+    const places = Object.fromEntries(
+      [...results].flatMap(([target, { places: kept }]) => (kept ? [[target, kept.total]] : [])),
+    );
+    const inWords = (target: string) => withCount(target, places[target]);
     const parts = [
-      ['deployed to', targets.filter((target) => targetOf(wanted, target))],
+      ['deployed to', targets.filter((target) => targetOf(wanted, target)).map(inWords)],
       ['served at', targets.filter((target) => wanted.endpoints.includes(target))],
     ] as const;
     const message = parts
@@ -379,7 +384,7 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
       event: 'certificate.deployed',
       certificate: nameOf(run),
       message,
-      data: { targets },
+      data: { targets, ...present({ places: Object.keys(places).length > 0 ? places : undefined }) },
     });
     return { errors, settling, deployments: await retire(run, wanted, deployments) };
   }
