@@ -391,6 +391,16 @@ it.each<Row>([
     ...worksIn({ targets: ['cdn', 'edge', 'one'], places: { cdn: 12, one: 1 } }, { ...issued, result: 'renewed' }),
     says: ['\n  Deployed to cdn (12 domains).\n  Deployed to edge.\n  Deployed to one (1 domain).\n'],
   },
+  ...(['renewed', 'unchanged'] as const).map((result) => ({
+    what: `names the next look, not the renewal, while one that was ${result} is being rolled out`,
+    argv: 'renew abc',
+    ...worksOn(['edge'], { ...issued, result, settling: ['abc is still being rolled out at cdn: www.example.com'] }),
+    says: [
+      '\n  abc is still being rolled out at cdn: www.example.com\n',
+      '\n  Next: `certfleet renew` looks again whether it is there.\n',
+    ],
+    never: ['renews it'],
+  })),
   {
     what: 'does not say it of one that was not due',
     argv: 'issue abc --config /c.yaml',

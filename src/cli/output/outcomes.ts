@@ -270,6 +270,7 @@ function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: st
   if (told.rollback) return undefined;
   if (told.dryRun && told.command === 'renew') return undefined;
   if (told.staging || told.dryRun) return 'Next: run it without --staging or --dry-run to get the real certificate.';
+  if (outcome.settling) return 'Next: `certfleet renew` looks again whether it is there.';
   const renews = (iso: string) => {
     const when = `around ${dateText(iso, now)} (${fromNow(iso, now)})`;
     if (outcome.byHand)
