@@ -2,13 +2,13 @@ import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { DomainOptions } from '../../test/support/alibaba-cdn/options.ts';
 import { type AlibabaCdnOptions, createAlibabaCdn } from '../../test/support/alibaba-cdn.ts';
-import { seeded } from '../../test/support/seeded.ts';
+import { type CdnKind, cdnContract, cdnSuite } from '../../test/support/cdn-suite.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
+import { present } from '../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { World } from '../ports/world.ts';
-import { deployerContract } from '../testing/deployer-contract.ts';
 import { fakeClock } from '../testing/fake-clock.ts';
 import { pki } from '../x509/pki.ts';
 import { testCertificate, testParty } from '../x509/test-certificates.ts';
@@ -16,7 +16,6 @@ import definition from './alibaba-cdn.ts';
 
 const { signal } = new AbortController();
 const owner = 'aaaaaaaaaaaa';
-const minuteMs = 60_000;
 const ca = testParty('CA');
 const leaf = testParty('leaf');
 const privateKey = leaf.key.export({ type: 'sec1', format: 'pem' }).toString();
@@ -120,27 +119,6 @@ describe('alibaba-cdn', () => {
     expect(cloud.keysSent).toBe(0);
   });
 
-  it('takes at most four calls and two for each place', async () => {
-    for (const count of [1, 3, 20]) {
-      const domains = Array.from({ length: count }, (_, at) => on(`d${at}.example.com`));
-      const { deployer, calls } = bench(domains);
-      const one = version();
-      await look(deployer, one);
-      await deploy(deployer, one);
-      expect((await look(deployer, one)).state).toBe('current');
-      expect(calls().length).toBeLessThanOrEqual(4 + 2 * count);
-    }
-  });
-
-  it('sets 100 domains within a minute, at most twenty a second', async () => {
-    const domains = Array.from({ length: 100 }, (_, at) => on(`d${at}.example.com`));
-    const { deployer, clock, cloud } = bench(domains);
-    await deploy(deployer, version());
-    expect(clock.monotonicMs()).toBeGreaterThanOrEqual(99 * 50);
-    expect(clock.monotonicMs()).toBeLessThan(minuteMs);
-    expect(cloud.records.filter(({ code }) => code !== undefined)).toEqual([]);
-  });
-
   it('finds a domain on the last of many pages, in either form of a wildcard', async () => {
     const many = Array.from({ length: 600 }, (_, at) => on(`d${at}.example.org`));
     const { deployer, served } = bench([...many, on('.example.com')], { behaviour: { wildcardInLists: '*.' } });
@@ -150,61 +128,11 @@ describe('alibaba-cdn', () => {
     expect(served('any.example.com')).toBe(one.facts.fingerprint);
   });
 
-  it('names what is listed and cannot get it, and changes nothing there', async () => {
-    const listed = ['WWW.example.com', '.example.com', 'off.example.com', 'nowhere.example.com', 'www.example.org'];
-    const domains = [on('www.example.com'), on('.example.com'), off('off.example.com'), on('www.example.org')];
-    const { cloud, deployer } = bench(domains, { options: { domains: listed } });
-    const before = cloud.settings();
-    const one = version();
-    await deploy(deployer, one);
-    const { state, places } = await look(deployer, one);
-    expect([state, places?.total, places?.lacking.map(({ place, reason }) => `${place}: ${reason}`)]).toEqual([
-      'stale',
-      5,
-      [
-        'off.example.com: HTTPS is off, and certfleet does not switch it on',
-        'nowhere.example.com: the account has no such domain',
-        'www.example.org: the certificate does not cover it',
-      ],
-    ]);
-    expect(cloud.settings()).toEqual(before);
-  });
-
-  it.each([
-    ['no domain', [], {}, 'has no domain with HTTPS'],
-    ['HTTPS nowhere', [off('www.example.com')], {}, 'has no domain with HTTPS'],
-    ['HTTPS off', [off('www.example.com')], { domains: ['www.example.com'] }, 'HTTPS is off'],
-  ])('uploads nothing where there is %s', async (_what, domains, options, message) => {
-    const { cloud, deployer, names } = bench(domains, { options });
-    const before = names().size;
-    const error = await failure(deploy(deployer, version()));
-    expect(error).toMatchObject({ code: 'deploy/target-failed', message: expect.stringContaining(message) });
-    expect([names().size, cloud.records.some(({ action }) => action.startsWith('Upload'))]).toEqual([before, false]);
-  });
-
   it('waits until CDN finds a certificate that was just uploaded', async () => {
     const { deployer, served } = bench(undefined, { visibleAfterMs: 5_000 });
     const one = version();
     await deploy(deployer, one);
     expect(served('www.example.com')).toBe(one.facts.fingerprint);
-  });
-
-  it('uploads once and sets each domain once while every fifth answer is lost', async () => {
-    const chance = seeded('lost answers of a CDN');
-    const domains = Array.from({ length: 20 }, (_, at) => on(`d${at}.example.com`));
-    const { cloud, connect, changes, names, served } = bench(domains);
-    cloud.api.fault({ kind: 'lost' }, { times: Number.POSITIVE_INFINITY, on: () => chance() < 0.2 });
-    for (let turn = 1; turn <= 5; turn += 1) {
-      const one = version();
-      // As the engine does: each pass looks first, and delivers only if something lacks it.
-      for (let pass = 0; pass < 20; pass += 1) {
-        const deployer = connect();
-        if ((await look(deployer, one).catch(() => undefined))?.state === 'current') break;
-        await deploy(deployer, one).catch(() => undefined);
-      }
-      for (const { name } of domains) expect(served(name)).toBe(one.facts.fingerprint);
-      expect([names().size, changes()]).toEqual([1 + turn, turn * 21]);
-    }
   });
 
   it('says which right is missing', async () => {
@@ -235,21 +163,6 @@ describe('alibaba-cdn', () => {
       const missing = (await deployer.rights!(signal)).filter((right) => right.state !== 'allowed');
       expect(missing).toMatchObject([{ action, state }]);
     }
-  });
-
-  it('says before an order which domains can get the certificate', async () => {
-    const domains = [on('www.example.com'), on('.example.com'), off('plain.example.com'), on('www.example.org')];
-    const check = (options: object, names = ['*.example.com']) =>
-      bench(domains, { options }).deployer.check!({ lineage: 'abc', names }, signal);
-    expect(await check({})).toBe('2 domains of Alibaba Cloud CDN can get it');
-    expect(await check({ except: ['.example.com'] })).toBe('1 domain of Alibaba Cloud CDN can get it');
-    const refused = async (...given: Parameters<typeof check>) => (await failure(check(...given))).message;
-    expect(await refused({}, ['example.net'])).toContain('no domain with HTTPS that the certificate covers');
-    const listed = ['www.example.com', 'plain.example.com', 'www.example.org', 'nope.example.com'];
-    expect(await refused({ domains: listed })).toContain(
-      '3 of 4 domains cannot get it: plain.example.com (HTTPS is off, and certfleet does not switch it on); ' +
-        'www.example.org (the certificate does not cover it); nope.example.com (the account has no such domain)',
-    );
   });
 
   it('asks for the right to the one domain only, and has a remedy of its own for a domain that takes no change', async () => {
@@ -311,73 +224,50 @@ describe('alibaba-cdn', () => {
   });
 });
 
-describe.each([['cdn', 'Cdn'] as const, ['dcdn', 'Dcdn'] as const])('of %s,', (product, named) => {
-  deployerContract(it, async () => {
-    const domain = (name: string) => on(name, { product });
-    const spare = ['s0.example.com', 's1.example.com', 's2.example.com'];
-    // The fake has no call to switch HTTPS on, so new places are domains that were offline.
-    const domains = [domain('a.example.com'), domain('b.example.com'), ...spare.map(domain)];
-    const { cloud, clock, connect, served, changes, lines, names } = bench(domains, {
-      ...{ options: { product }, rollOutMs: 7 * minuteMs },
+const kindOf = (product: 'cdn' | 'dcdn'): CdnKind => ({
+  ...{ everyMs: 50, lagMs: 0 },
+  bench(domains, { options, rollOutMs } = {}) {
+    const inForm = (name: string) => name.replace(/^\*/, '');
+    const given = domains.map(({ name, isOn, isOffline }) => ({
+      ...{ ...(isOn ? on : off)(inForm(name)), product },
+      ...present({ status: isOffline ? ('offline' as const) : undefined }),
+    }));
+    const { cloud, clock, connect, served, changes, calls, names, lines } = bench(given, {
+      ...present({ rollOutMs }),
+      options: { product, ...options },
     });
-    for (const name of spare) cloud.setStatus(name, 'offline');
-    const settle = async () => clock.advance(8 * minuteMs);
-    const fingerprint = byHand.certificate;
-    const first = served('a.example.com');
-    expect(fingerprint).not.toBe('');
+    const setStatus = (name: string, status: 'online' | 'offline' | 'configure_failed') =>
+      cloud.setStatus(inForm(name), status);
     return {
-      connect,
-      version: async () => version(),
-      async inUse(expected) {
-        if (expected !== undefined) await settle();
-        const now = served('a.example.com');
-        return now === first ? undefined : now;
+      ...{ clock, connect, changes, calls, lines, uploads: () => names().size },
+      served: (name) => served(inForm(name)),
+      settings: () => [
+        (cloud.settings() as readonly object[]).map((one) => ({ ...one, status: '' })),
+        cloud.certificates().find(({ name }) => name === 'by_hand'),
+      ],
+      // That is how the API says that a list is empty.
+      refusals: () => cloud.records.filter(({ code = 'NoHttpsDomain' }) => code !== 'NoHttpsDomain').length,
+      loseAnswers: (when, times = 1) =>
+        cloud.api.fault(
+          { kind: 'lost' },
+          { times, on: ({ headers }) => /^(Set|Upload)/.test(headers['x-acs-action'] ?? '') && when() },
+        ),
+      setOffline: (name, isOffline) => setStatus(name, isOffline ? 'offline' : 'online'),
+      refuse(name) {
+        setStatus(name, 'configure_failed');
+        return () => setStatus(name, 'online');
       },
-      async breakActivation() {
-        cloud.deny(`${product}:Set${named}DomainSSLCertificate`);
-        return async () => cloud.deny();
+      failRollOut(name) {
+        cloud.failRollOut(inForm(name));
+        return () => setStatus(name, 'online');
       },
-      logged: () => lines,
-      stop: async () => {},
-      cloud: {
-        settle,
-        changes,
-        uploads: () => names().size,
-        loseAnswer() {
-          const on = ({ headers }: { headers: Readonly<Record<string, string>> }) =>
-            /^(Set|Upload)/.test(headers['x-acs-action'] ?? '');
-          cloud.api.fault({ kind: 'lost' }, { on });
-        },
-        addForeign() {
-          const before = JSON.stringify([
-            cloud.settings(),
-            cloud.certificates().find(({ name }) => name === 'by_hand'),
-          ]);
-          const status = (text: string) => text.replaceAll('"configuring"', '"online"');
-          return () =>
-            expect(
-              status(JSON.stringify([cloud.settings(), cloud.certificates().find(({ name }) => name === 'by_hand')])),
-            ).toBe(status(before));
-        },
-        failRollOut() {
-          for (const name of ['a.example.com', 'b.example.com']) cloud.failRollOut(name);
-          return () => {
-            for (const name of ['a.example.com', 'b.example.com']) cloud.setStatus(name, 'online');
-          };
-        },
-        places: {
-          add() {
-            const name = spare.shift() ?? '';
-            cloud.setStatus(name, 'online');
-            return name;
-          },
-          refuse(name) {
-            cloud.setStatus(name, 'configure_failed');
-            return () => cloud.setStatus(name, 'online');
-          },
-          inUse: served,
-        },
+      refuseAll() {
+        cloud.deny(`${product}:Set${product === 'cdn' ? 'Cdn' : 'Dcdn'}DomainSSLCertificate`);
+        return () => cloud.deny();
       },
     };
-  });
+  },
 });
+
+describe('of cdn,', () => cdnSuite(kindOf('cdn')));
+describe('of dcdn,', () => cdnContract(kindOf('dcdn')));
