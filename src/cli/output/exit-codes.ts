@@ -34,12 +34,13 @@ export const exitPrecedence: readonly ExitCode[] = [1, 7, 2, 4, 5, 3, 6, 8, 0];
  * deployment is 6, whatever its error's own code is.
  */
 export function exitCodeOf(outcomes: readonly Outcome[]): number {
-  const codes = new Set<number>(
-    outcomes.flatMap((outcome) => [
-      outcome.result === 'failed' ? outcome.error.exitCode : outcome.result === 'pending' ? 6 : 0,
-      ...[...(outcome.left ?? []), ...(outcome.refusedHooks ?? [])].map(({ code }) => exitCodeOfError(code)),
-    ]),
-  );
+  const codes = new Set<number>();
+  for (const outcome of outcomes) {
+    const { left = [], refusedHooks = [] } = outcome;
+    codes.add(outcome.result === 'failed' ? outcome.error.exitCode : outcome.result === 'pending' ? 6 : 0);
+    for (const { code } of left) codes.add(exitCodeOfError(code));
+    for (const { code } of refusedHooks) codes.add(exitCodeOfError(code));
+  }
   return exitPrecedence.find((code) => codes.has(code)) ?? 0;
 }
 

@@ -179,7 +179,14 @@ function decode(bytes: Uint8Array | undefined, about: string): ReadonlyMap<strin
       own,
     ] of written.rows)
       rows.set(name, {
-        ...{ stamp, fromMs, untilMs, version, fingerprint, notAfter, next, wanted },
+        stamp,
+        fromMs,
+        untilMs,
+        version,
+        fingerprint,
+        notAfter,
+        next,
+        wanted,
         account: written.accounts[account],
         targets: written.targets[own]!,
       });
