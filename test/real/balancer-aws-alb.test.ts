@@ -12,6 +12,7 @@ import { type AwsBalancer, challengePrefix as prefix, startAwsBalancer } from '.
 import type { AwsCloud } from '../support/aws-cloud.ts';
 import { policyIn } from '../support/aws-policy.ts';
 import { cloudOptions, createAwsWorld } from '../support/aws-world.ts';
+import { drawnExcept, itDrawn } from '../support/drawn.ts';
 import { hasMoto } from '../support/moto.ts';
 import { sampled } from '../support/seeded.ts';
 import { stopAll, until } from '../support/service.ts';
@@ -80,7 +81,7 @@ describe.skipIf(!hasMoto())('the aws-alb balancer', () => {
 
   for (const mode of sampled(['forward', 'fixed-response'] as const, 1, 'modes of a balancer'))
     balancerContract(
-      (title, body) => test(`${mode}: ${title}`, body, 60_000),
+      (title, body) => drawnExcept(/come into effect/)(`${mode}: ${title}`, body),
       async () => ({
         connect: (watch) => connect({ mode }, watch),
         connectRefused: () => connect({ mode, secretAccessKey: new Secret('another-secret') }),
@@ -152,13 +153,13 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     });
   });
 
-  test('another process without the receipt cleans up', async () => {
+  itDrawn('another process without the receipt cleans up', async () => {
     await connect().apply(wantedFor(['a.example.test', 'b.example.test']), undefined, signal);
     await connect({ loadBalancer: cloud.loadBalancer.arn }).apply(nothing, undefined, signal);
     expect(await cloud.snapshot()).toBe(before);
   });
 
-  test('a rule wins over a redirect with a higher number, and asks for room where there is none', async () => {
+  itDrawn('a rule wins over a redirect with a higher number, and asks for room where there is none', async () => {
     const balancer = connect();
     const redirect = (priority: string, path = '/*') =>
       cloud.change('CreateRule', {
@@ -201,7 +202,7 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     expect(await cloud.snapshot()).toBe(before);
   });
 
-  test('answers lost after success, throttling and 5xx: nothing twice, nothing left', async () => {
+  itDrawn('answers lost after success, throttling and 5xx: nothing twice, nothing left', async () => {
     let drawn = 0;
     cloud.interfere = ({ action }) => {
       drawn += 1;
@@ -218,7 +219,7 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     expect(await cloud.snapshot()).toBe(before);
   });
 
-  test('two installations leave each other’s alone, and a left-over is found and removed', async () => {
+  itDrawn('two installations leave each other’s alone, and a left-over is found and removed', async () => {
     const [other, balancer] = ['fedcba987654', connect()];
     const theirs = { ...wantedFor(['b.example.test']), owner: other };
     const foreign = {
@@ -240,7 +241,7 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     expect(await cloud.snapshot()).toBe(before);
   });
 
-  test('backends change in place; a group of another kind is made anew', async () => {
+  itDrawn('backends change in place; a group of another kind is made anew', async () => {
     const balancer = connect();
     const wanted = wantedFor(['www.example.test']);
     const first = await balancer.apply(wanted, undefined, signal);
@@ -265,7 +266,7 @@ except botocore.exceptions.ClientError as e: print(e.response['Error']['Code'])
     expect(await cloud.snapshot()).toBe(before);
   });
 
-  test('a node that does not answer is named with its reason', async () => {
+  itDrawn('a node that does not answer is named with its reason', async () => {
     const balancer = connect();
     const wanted = wantedFor(['www.example.test'], {
       group: { name: markedName(), backends: [{ ...backend(), port: 9 }], lineage: 'www' },

@@ -10,6 +10,7 @@ import type { Balancer, WantedRule, WantedRules } from '../../src/ports/balancer
 import type { World } from '../../src/ports/world.ts';
 import { balancerContract, type EffectWatch } from '../../src/testing/balancer-contract.ts';
 import { createDeployWorld } from '../support/deploy-world.ts';
+import { drawnExcept, itDrawn } from '../support/drawn.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
 import { freePort, portAccepts, temporaryFolder, until } from '../support/service.ts';
 import { adapterRequests, getOnce, startTraffic } from '../support/steady-traffic.ts';
@@ -92,7 +93,7 @@ describeWith(['nginx'], 'the nginx balancer', () => {
     await until(async () => (await balancer.state(wanted, null, signal)).ready, { what: 'ready', everyMs: 50 });
   }
 
-  balancerContract(test, async () => {
+  balancerContract(drawnExcept(/come into effect/), async () => {
     const edge = await start({ workers: 2 });
     return {
       connect: edge.connect,
@@ -147,7 +148,7 @@ describeWith(['nginx'], 'the nginx balancer', () => {
     expect((await stat(edge.file)).mode & 0o7777).toBe(0o640);
   });
 
-  test('access rules and passwords of the server block do not stop the answer; its redirect is named', async () => {
+  itDrawn('access rules and passwords of the server block do not stop the answer; its redirect is named', async () => {
     const edge = await start({ server: 'deny all;' });
     const balancer = edge.connect();
     const wanted = wantedOf(ruleOf(1));

@@ -5,8 +5,10 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it, test } from 'vitest';
 import type { Event } from '../../src/core/plan/event.ts';
 import { builtProgram } from '../support/built.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
-import { atEnd, bareEnvironment, freePort, repositoryRoot, temporaryFolder, until } from '../support/service.ts';
+import { sampled } from '../support/seeded.ts';
+import { atEnd, bareEnvironment, freePort, temporaryFolder, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
 stopAllAfterwards();
@@ -39,11 +41,6 @@ function start(
 const run = (...argv: string[]) => start(argv).ended;
 
 describe('the built command line', () => {
-  it('has an up-to-date registry and reference', async () => {
-    const { stdout } = await execute('node', ['--import', 'tsx', 'scripts/gen.ts', '--check'], { cwd: repositoryRoot });
-    expect(stdout).toBe('generated files are up to date\n');
-  });
-
   it('does not break if its reader goes away', async () => {
     const { stderr } = await execute('sh', [
       '-c',
@@ -52,7 +49,8 @@ describe('the built command line', () => {
     expect(stderr).toBe('');
   });
 
-  it.each([['status'], ['config schema'], ['providers'], ['explain dns/refused'], ['--help'], ['--version']])(
+  const printed = ['status', 'config schema', 'providers', 'explain dns/refused', '--help', '--version'];
+  it.each(sampled(printed, 2, 'outputs'))(
     'says so, and exits with 9, where the output of %s cannot be written',
     async (argv) => {
       const env = { ...bareEnvironment(), CERTFLEET_ROOT: await temporaryFolder('full') };
@@ -71,12 +69,13 @@ describe('the built command line', () => {
     await expect(execute('sh', ['-c', command], { env: bareEnvironment() })).rejects.toMatchObject({ code: 2 });
   });
 
-  it.each([
+  const mistakes: readonly [string[], number, string][] = [
     [['issue', '-d', 'a_b.example.com'], 2, 'identifier/invalid'],
     [['show', 'nothing'], 7, 'store/absent'],
     [['status', '--config', '/none.yaml'], 2, 'config/unreadable'],
     [['issue', '-d', 'www.example.com', '--store', '/proc/nothing'], 7, 'store/unusable'],
-  ])('%j exits %i', async (argv, code, documented) => {
+  ];
+  it.each(sampled(mistakes, 2, 'mistakes'))('%j exits %i', async (argv, code, documented) => {
     const store = argv.includes('--store') ? [] : ['--store', join(await temporaryFolder('store'), 'store')];
     const ended = await run(...argv, ...store);
     expect(ended).toMatchObject({ code, stdout: '' });
@@ -102,7 +101,7 @@ describe('a store that does not exist', () => {
     return file;
   }
 
-  it.each([[['renew']], [['renew', 'www']], [['status']], [['show', 'www']], [['sweep']]])(
+  it.each(sampled([[['renew']], [['renew', 'www']], [['status']], [['show', 'www']], [['sweep']]], 1, 'commands'))(
     'is a mistyped --store for %j, also where certificates and a store are declared',
     async (argv) => {
       const folder = await temporaryFolder('typo');
@@ -211,7 +210,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     expect(refused.stderr).toMatch(/blocked-domain\.example/);
   });
 
-  test('a command of the same name has its own files in each store', async () => {
+  itDrawn('a command of the same name has its own files in each store', async () => {
     const folder = await temporaryFolder('two');
     const [config, lines] = [join(folder, 'certfleet.yaml'), join(folder, 'lines')];
     await writeFile(
@@ -228,7 +227,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     );
   });
 
-  test('new flags are stored for a certificate that is not due, and a test run always orders', async () => {
+  itDrawn('new flags are stored for a certificate that is not due, and a test run always orders', async () => {
     const folder = await temporaryFolder('flags');
     const store = ['--store', join(folder, 'store')];
     const [http, root] = [['--http', `standalone:127.0.0.1:${pebble.httpPort}`], join(folder, 'www')];
@@ -254,7 +253,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'the command line against Pebble
     expect(await run('issue', 'kept.cli.test', '--force', ...store)).toMatchObject({ code: 0 });
   });
 
-  test('undeclared and test certificates are reported and never renewed', async () => {
+  itDrawn('undeclared and test certificates are reported and never renewed', async () => {
     const folder = await temporaryFolder('undeclared');
     const [store, file] = [join(folder, 'store'), join(folder, 'certfleet.yaml')];
     const declare = (names: readonly string[]) =>

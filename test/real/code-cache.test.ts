@@ -204,7 +204,7 @@ describe('the code cache', () => {
     ],
   ];
   const possible = changes.filter(([, , as]) => as === undefined || isRoot);
-  const tried = sampled(possible, 8, 'changes of a code cache');
+  const tried = sampled(possible, 3, 'changes of a code cache');
   it.each(tried.map(([what, change]) => ({ what, change })))('does not use $what', async ({ change }) => {
     const { folder, env, set } = await filled();
     const file = await plant(set);
@@ -375,7 +375,7 @@ describe('without a place for the code cache', () => {
       },
     ],
   ];
-  it.each(places)('everything works if %s', async (_, prepare) => {
+  it.each(sampled(places, 3, 'places'))('everything works if %s', async (_, prepare) => {
     const { folder, uid } = await ofUser();
     const env = await prepare(folder);
     const before = await readdir(folder, { recursive: true });

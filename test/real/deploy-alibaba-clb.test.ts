@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
-import { beforeAll, describe, expect, it, test } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import balancerDefinition from '../../src/balancers/alibaba-clb.ts';
 import type { CertfleetError } from '../../src/core/errors/errors.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
@@ -12,6 +12,8 @@ import { root } from '../support/alibaba-account.ts';
 import { type AlibabaClb, type AlibabaClbOptions, startAlibabaClb } from '../support/alibaba-clb.ts';
 import { keysOf, policyIn, quickWorld } from '../support/alibaba-edge.ts';
 import { startNodes } from '../support/alibaba-world.ts';
+import { drawnExcept } from '../support/drawn.ts';
+import { sampled } from '../support/seeded.ts';
 import { until } from '../support/service.ts';
 import { createVersionMaker, shakeHands, shakeHandsUntilStopped, type VersionMaker } from '../support/versions.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -102,7 +104,7 @@ describeWith(['openssl'], 'the deployer alibaba-clb', () => {
     'busy after each change': { changeMs: 5, behaviour: { emptyFields: 'empty', ecKeys: 'with-parameters' } },
   } satisfies Record<string, Partial<AlibabaClbOptions>>))
     deployerContract(
-      (title, run) => test(`${name}: ${title}`, run),
+      (title, run) => drawnExcept(/^at once|is absent, staged|a new version is used/)(`${name}: ${title}`, run),
       async () => {
         const edge = await start([], changes);
         const made: string[] = [];
@@ -177,7 +179,7 @@ describeWith(['openssl'], 'the deployer alibaba-clb', () => {
     expect({ ...edge.clb.snapshot(), certificates: [] }).toEqual({ ...before, certificates: [] });
   });
 
-  it.each([1, 2, 3, 4])(
+  it.each(sampled([1, 2, 3, 4], 1, 'seeds'))(
     'with seed %i loses a fifth of the answers and is busy: one upload, and the right certificate',
     async (seed) => {
       const edge = await start(['shop.example.test', 'www.example.test'], { seed, loseAnswers: 0.2, changeMs: 4 });

@@ -8,6 +8,7 @@ import { deployerContract } from '../../src/testing/deployer-contract.ts';
 import { type AwsCallRecord, type AwsCloud, startAwsCloud } from '../support/aws-cloud.ts';
 import { policyIn } from '../support/aws-policy.ts';
 import { cloudOptions, createAwsWorld } from '../support/aws-world.ts';
+import { drawnExcept, itDrawn } from '../support/drawn.ts';
 import { makeLocalHttps } from '../support/https.ts';
 import { hasMoto } from '../support/moto.ts';
 import { stopAll } from '../support/service.ts';
@@ -69,7 +70,7 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
       (error: unknown) => error,
     );
 
-  deployerContract(test, async () => {
+  deployerContract(drawnExcept(/is absent, staged|a new version is used/), async () => {
     const lineage = `l${++last}`;
     const fallback = await served('nobody');
     return {
@@ -142,7 +143,7 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
     expect(await served()).toBe(third.facts.fingerprint);
   });
 
-  test('no handshake fails while certificates come and go', async () => {
+  itDrawn('no handshake fails while certificates come and go', async () => {
     const all = [await make(), await make(), await make('www', undefined, 'rsa'), await make()];
     await deploy(connect(), all[0]!);
     const hands = shakeHandsUntilStopped(cloud.plane.portOf(443), 'www.example.test', 2);
@@ -153,7 +154,7 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
     expect(answers.filter(({ fingerprint = '' }) => !known.includes(fingerprint))).toEqual([]);
   });
 
-  test('it becomes the default certificate only if it covers all names of the one before', async () => {
+  itDrawn('it becomes the default certificate only if it covers all names of the one before', async () => {
     const narrow = await make();
     const from = cloud.calls.length;
     expect(await failure(deploy(connect({ attach: 'default' }), narrow))).toMatchObject({
@@ -175,7 +176,7 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
     expect(cloud.bound(443)).toEqual([swapped]);
   });
 
-  test('answers lost after success and throttling: imported once, bound once', async () => {
+  itDrawn('answers lost after success and throttling: imported once, bound once', async () => {
     let drawn = 0;
     cloud.interfere = () => (++drawn % 4 === 0 ? 'lose' : drawn % 9 === 0 ? 'throttle' : undefined);
     const [old, young] = [await make(), await make('www', undefined, 'rsa')];
@@ -199,7 +200,7 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
     expect(cloud.certificates.arns).toHaveLength(2);
   });
 
-  test('a full account: an older version of the lineage that nothing uses makes room', async () => {
+  itDrawn('a full account: an older version of the lineage that nothing uses makes room', async () => {
     const deployer = connect({ renewal: 'swap' });
     const first = await deploy(deployer, await make());
     await deploy(deployer, await make());
@@ -215,17 +216,20 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
     });
   });
 
-  test('another installation’s certificates stay; left-overs are found and removed unless something uses them', async () => {
-    const theirs = await deploy(connect({}, 'fedcba987654'), await make());
-    const ours = await deploy(connect(), await make());
-    expect(cloud.bound(443).slice(1)).toEqual([theirs, ours]);
-    const lost = (await connect({}, 'fedcba987654').stage(await make('lost'), note, signal)) as { arn: string };
-    const owned = await (connect().owned?.(signal) ?? []);
-    expect(owned.map(({ kind, id }) => [kind, id])).toEqual([['certificate', lost.arn]]);
-    await connect().removeOwned?.(owned[0]!, signal);
-    await connect().removeOwned?.({ ...owned[0]!, id: theirs }, signal);
-    expect(cloud.certificates.arns.slice(1)).toEqual([theirs, ours]);
-  });
+  itDrawn(
+    'another installation’s certificates stay; left-overs are found and removed unless something uses them',
+    async () => {
+      const theirs = await deploy(connect({}, 'fedcba987654'), await make());
+      const ours = await deploy(connect(), await make());
+      expect(cloud.bound(443).slice(1)).toEqual([theirs, ours]);
+      const lost = (await connect({}, 'fedcba987654').stage(await make('lost'), note, signal)) as { arn: string };
+      const owned = await (connect().owned?.(signal) ?? []);
+      expect(owned.map(({ kind, id }) => [kind, id])).toEqual([['certificate', lost.arn]]);
+      await connect().removeOwned?.(owned[0]!, signal);
+      await connect().removeOwned?.({ ...owned[0]!, id: theirs }, signal);
+      expect(cloud.certificates.arns.slice(1)).toEqual([theirs, ours]);
+    },
+  );
 
   test.each([
     ['acm:ImportCertificate', 'acm:ImportCertificate'],

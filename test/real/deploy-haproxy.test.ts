@@ -24,8 +24,10 @@ import type { World } from '../../src/ports/world.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { createDeployWorld, type DeployWorld, findKeyFiles } from '../support/deploy-world.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
 import { temporaryOfDead, temporaryOfLiving } from '../support/left-temporaries.ts';
+import { sampled } from '../support/seeded.ts';
 import { stopAll, temporaryFolder, until } from '../support/service.ts';
 import { createVersionMaker, shakeHands, shakeHandsUntilStopped, type VersionMaker } from '../support/versions.ts';
 import { describeWith, noteSkipped } from '../support/vitest.ts';
@@ -86,7 +88,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
         .on('error', reject);
     });
 
-  for (const crtList of [false, true]) {
+  for (const crtList of sampled([false, true], 1, 'places of certificates')) {
     describe(crtList ? 'with a crt-list' : 'with a folder', () => {
       deployerContract(test, async () => {
         const edge = await start({ crtList });
@@ -105,7 +107,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
         };
       });
 
-      test('a restart serves the same, from disk', async () => {
+      itDrawn('a restart serves the same, from disk', async () => {
         const edge = await start({ crtList });
         const [a, b, other] = [await make(), await make(), await make('other')];
         await deploy(edge.connect(), a);
@@ -170,7 +172,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect([...new Set(answers.map((answer) => answer.fingerprint))]).toEqual(all.map((one) => one.facts.fingerprint));
   });
 
-  test('twelve lineages at once: HAProxy allows one transaction at a time, so the deployer queues', async () => {
+  itDrawn('twelve lineages at once: HAProxy allows one transaction at a time, so the deployer queues', async () => {
     const edge = await start();
     const lineages = await Promise.all(Array.from({ length: 12 }, (_, index) => make(`n${index}`)));
     // Two objects, because transactions of another process are waited for, too.
@@ -179,7 +181,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     for (const version of lineages) expect(await edge.served(version.lineage)).toBe(version.facts.fingerprint);
   });
 
-  test('ends a transaction that a dead process left open, for its own file or another one', async () => {
+  itDrawn('ends a transaction that a dead process left open, for its own file or another one', async () => {
     const edge = await start();
     const [www, other, young] = [await make(), await make('other'), await make()];
     await deploy(edge.connect(), www);
@@ -198,7 +200,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await admin(edge.server, 'show ssl cert\n')).not.toContain('# transaction');
   });
 
-  test('delivers a PEM with blank lines and Windows line ends', async () => {
+  itDrawn('delivers a PEM with blank lines and Windows line ends', async () => {
     const edge = await start();
     const version = await make();
     const fullchainPem = `\r\n${version.certPem.replaceAll('\n', '\r\n')}\n\n \n${version.chainPem}\n\n`;
@@ -208,7 +210,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await edge.served()).toBe(version.facts.fingerprint);
   });
 
-  test('refuses a key that does not match, keeps the old one, leaves no transaction', async () => {
+  itDrawn('refuses a key that does not match, keeps the old one, leaves no transaction', async () => {
     const edge = await start();
     const [old, young] = [await make(), await make()];
     const wrong = { ...young, keyPem: old.keyPem };
@@ -224,7 +226,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await admin(edge.server, 'show ssl cert\n')).not.toContain('# transaction');
   });
 
-  test('quotes HAProxy on a chain that is too long for its buffer', async () => {
+  itDrawn('quotes HAProxy on a chain that is too long for its buffer', async () => {
     const edge = await start();
     const version = await make();
     const long = { ...version, fullchainPem: version.certPem + version.chainPem.repeat(40) };
@@ -252,22 +254,25 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect((await readdir(edge.certificates)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
-  test('a difference between disk and HAProxy is stale: after a kill between the two, or a file changed by hand', async () => {
-    const edge = await start();
-    const [old, young] = [await make(), await make()];
-    await deploy(edge.connect(), old);
-    const file = join(edge.certificates, 'www.pem');
-    await writeFile(file, young.fullchainPem + young.keyPem.reveal());
-    expect((await edge.connect().look(old, signal)).detail).toContain('on disk differs');
-    expect((await edge.connect().look(young, signal)).detail).toContain('another certificate');
-    await rm(file);
-    expect((await edge.connect().look(old, signal)).state).toBe('stale');
-    await deploy(edge.connect(), old);
-    expect((await edge.connect().look(old, signal)).state).toBe('current');
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-  });
+  itDrawn(
+    'a difference between disk and HAProxy is stale: after a kill between the two, or a file changed by hand',
+    async () => {
+      const edge = await start();
+      const [old, young] = [await make(), await make()];
+      await deploy(edge.connect(), old);
+      const file = join(edge.certificates, 'www.pem');
+      await writeFile(file, young.fullchainPem + young.keyPem.reveal());
+      expect((await edge.connect().look(old, signal)).detail).toContain('on disk differs');
+      expect((await edge.connect().look(young, signal)).detail).toContain('another certificate');
+      await rm(file);
+      expect((await edge.connect().look(old, signal)).state).toBe('stale');
+      await deploy(edge.connect(), old);
+      expect((await edge.connect().look(old, signal)).state).toBe('current');
+      expect((await stat(file)).mode & 0o777).toBe(0o600);
+    },
+  );
 
-  test('a crt-list that is a symlink stays one; its target gets the line and keeps its mode', async () => {
+  itDrawn('a crt-list that is a symlink stays one; its target gets the line and keeps its mode', async () => {
     const edge = await start({ crtList: true });
     const crtList = edge.crtList ?? '';
     const real = join(dirname(crtList), 'managed.txt');
@@ -335,7 +340,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await readFile(precious, 'utf8')).toBe('root’s\n');
   });
 
-  test('a crt-list keeps a line that another process adds at the same time', async () => {
+  itDrawn('a crt-list keeps a line that another process adds at the same time', async () => {
     const edge = await start({ crtList: true });
     const [ours, theirs] = [await make('ours'), await make('theirs')];
     const { world } = edge.made;
@@ -355,7 +360,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     for (const { lineage, facts } of [ours, theirs]) expect(await edge.served(lineage)).toBe(facts.fingerprint);
   });
 
-  test('a draft left by a kill does not keep HAProxy from starting, and the next try removes it', async () => {
+  itDrawn('a draft left by a kill does not keep HAProxy from starting, and the next try removes it', async () => {
     const edge = await start();
     const [dead, young] = [await make(), await make()];
     await edge.connect().stage(dead, note, signal);
@@ -368,7 +373,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect((await readdir(edge.certificates)).sort()).toEqual(['.certfleet-1-ab-1.tmp', living, 'www.pem'].sort());
   });
 
-  test('a folder or list that HAProxy does not use is reported, with the line to add', async () => {
+  itDrawn('a folder or list that HAProxy does not use is reported, with the line to add', async () => {
     const edge = await start();
     const elsewhere = await temporaryFolder('elsewhere');
     await expect(deploy(edge.connect({ certificates: elsewhere }), await make())).rejects.toMatchObject({
@@ -381,7 +386,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
     expect(await readdir(elsewhere)).toEqual([]);
   });
 
-  test('a trailing slash does not matter; a path with a space is refused at once', async () => {
+  itDrawn('a trailing slash does not matter; a path with a space is refused at once', async () => {
     const edge = await start();
     await deploy(edge.connect({ certificates: `${edge.certificates}/` }), await make());
     expect(haproxy.options.safeParse({ socket: '/run/a.sock', certificates: '/etc/my certs' }).success).toBe(false);

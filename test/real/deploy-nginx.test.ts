@@ -5,6 +5,7 @@ import nginx from '../../src/deployers/nginx.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
 import { createDeployWorld, type DeployWorld, findKeyFiles } from '../support/deploy-world.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { type Nginx, type NginxServer, startNginx } from '../support/nginx.ts';
 import { stopAll, temporaryFolder, until } from '../support/service.ts';
 import { createVersionMaker, shakeHands, shakeHandsUntilStopped, type VersionMaker } from '../support/versions.ts';
@@ -90,7 +91,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     expect(await readdir(join(bench.path, 'live'))).toEqual([]);
   });
 
-  test('a key that does not match: the previous files are restored, and `nginx -t` passes', async () => {
+  itDrawn('a key that does not match: the previous files are restored, and `nginx -t` passes', async () => {
     const bench = await start();
     const [old, young] = [await make(), await make()];
     await deploy(bench.connect(), old);
@@ -103,7 +104,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     expect((await bench.connect().look(old, signal)).state).toBe('current');
   });
 
-  test('three certificates share a reload; if the test fails for one, all have their previous files', async () => {
+  itDrawn('three certificates share a reload; if the test fails for one, all have their previous files', async () => {
     const bench = await start();
     const names = ['www', 'mail', 'shop'];
     const makeAll = () => Promise.all(names.map((name) => versions.make(name, [`${name}.example.test`])));
@@ -156,7 +157,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     expect(new Set(answers.map((answer) => answer.fingerprint)).size).toBe(5);
   });
 
-  test('interrupted before any write: `nginx -t` passes, the old one is served, the next try finishes', async () => {
+  itDrawn('interrupted before any write: `nginx -t` passes, the old one is served, the next try finishes', async () => {
     const [old, young] = [await make(), await make()];
     const bench = await start();
     let at = 1;
@@ -186,7 +187,7 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     expect(at).toBeGreaterThanOrEqual(7);
   });
 
-  test('killed after the link was swapped: stale until nginx is reloaded, and can still go back', async () => {
+  itDrawn('killed after the link was swapped: stale until nginx is reloaded, and can still go back', async () => {
     const bench = await start();
     const [old, young] = [await make(), await make()];
     await deploy(bench.connect(), old);
@@ -207,20 +208,23 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
     expect((await bench.connect().look(young, signal)).state).toBe('current');
   });
 
-  test('nginx not running: a first delivery stays so that it can start, but is not current; a later one goes back', async () => {
-    const bench = await start();
-    const [old, young] = [await make(), await make()];
-    await bench.server.stop();
-    await expect(deploy(bench.connect(), old)).rejects.toMatchObject({
-      code: 'deploy/target-failed',
-      message: expect.stringContaining('nginx.pid'),
-    });
-    expect((await bench.connect().look(old, signal)).state).toBe('stale');
-    expect(await readFile(join(bench.path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
-    await deploy(bench.connect({ reload: ['true'] }), old);
-    await expect(deploy(bench.connect(), young)).rejects.toMatchObject({ code: 'deploy/target-failed' });
-    expect(await readFile(join(bench.path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
-  });
+  itDrawn(
+    'nginx not running: a first delivery stays so that it can start, but is not current; a later one goes back',
+    async () => {
+      const bench = await start();
+      const [old, young] = [await make(), await make()];
+      await bench.server.stop();
+      await expect(deploy(bench.connect(), old)).rejects.toMatchObject({
+        code: 'deploy/target-failed',
+        message: expect.stringContaining('nginx.pid'),
+      });
+      expect((await bench.connect().look(old, signal)).state).toBe('stale');
+      expect(await readFile(join(bench.path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
+      await deploy(bench.connect({ reload: ['true'] }), old);
+      await expect(deploy(bench.connect(), young)).rejects.toMatchObject({ code: 'deploy/target-failed' });
+      expect(await readFile(join(bench.path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
+    },
+  );
 
   test('its commands get the listed variables, nginx’s folders in PATH, and no secret', async () => {
     const bench = await start();

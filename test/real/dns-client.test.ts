@@ -10,6 +10,7 @@ import { neverArrived } from '../../src/core/errors/unsent.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createDns } from '../../src/lib/dns/dns.ts';
 import { bindPrograms, startBind } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { freePort } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import '../support/seeded-setup.ts';
@@ -141,7 +142,7 @@ describe('query', () => {
     expect(count).toBe(2);
   });
 
-  it('gives up after three silent tries', async () => {
+  itDrawn('gives up after three silent tries', async () => {
     const { server, queries } = await nameServer(() => {});
     await expect(dns.query(server, www, signal)).rejects.toMatchObject({
       code: 'dns/lookup-failed',
@@ -176,7 +177,7 @@ describe('query', () => {
     expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before);
   });
 
-  it('fails only with dns/lookup-failed, whatever a server sends', async () => {
+  itDrawn('fails only with dns/lookup-failed, whatever a server sends', async () => {
     let reply: (query: Buffer) => Buffer = (query) => query;
     const { server } = await nameServer(
       (query, send) => send(reply(query)),
@@ -207,7 +208,7 @@ describe('query', () => {
     );
   });
 
-  it('gives up on a server that floods it with datagrams that do not fit', async () => {
+  itDrawn('gives up on a server that floods it with datagrams that do not fit', async () => {
     const { server, queries } = await nameServer((query, send) => {
       const stray = Buffer.from(answer(query));
       stray.writeUInt16BE(stray.readUInt16BE(0) ^ 1, 0);
@@ -267,7 +268,7 @@ describe('query', () => {
     expect(sent).toBeLessThan(32 * 1024 * 1024);
   });
 
-  it('has at most 256 sockets at once', async () => {
+  itDrawn('has at most 256 sockets at once', async () => {
     const { server, queries } = await nameServer(() => {});
     const descriptors = () => readdirSync('/proc/self/fd').length;
     const before = descriptors();
@@ -319,7 +320,7 @@ describe('exchange', () => {
     expect(Buffer.from(reply).subarray(3)).toEqual(message.subarray(3));
   });
 
-  it('repeats it over UDP until an answer comes', async () => {
+  itDrawn('repeats it over UDP until an answer comes', async () => {
     let count = 0;
     const { server } = await nameServer((query, send) => {
       count += 1;
@@ -341,20 +342,23 @@ describe('exchange', () => {
     },
   );
 
-  it('proves nothing if the message was sent before the refusal: the answer is cut, or the server goes away', async () => {
-    const { server: cut } = await nameServer((query, send) => {
-      const reply = Buffer.from(query);
-      reply[2]! |= 0x82; // an answer that is truncated, and nothing listens on TCP
-      send(reply);
-    });
-    const { server: gone } = await nameServer(() => undo.pop()?.());
-    for (const server of [cut, gone]) {
-      const asking = dns.exchange(server, message, { ...options, transport: 'udp' });
-      const error = await asking.catch((caught: unknown) => caught);
-      expect(error).toMatchObject({ message: expect.stringContaining('connection refused') });
-      expect(neverArrived(error)).toBe(false);
-    }
-  });
+  itDrawn(
+    'proves nothing if the message was sent before the refusal: the answer is cut, or the server goes away',
+    async () => {
+      const { server: cut } = await nameServer((query, send) => {
+        const reply = Buffer.from(query);
+        reply[2]! |= 0x82; // an answer that is truncated, and nothing listens on TCP
+        send(reply);
+      });
+      const { server: gone } = await nameServer(() => undo.pop()?.());
+      for (const server of [cut, gone]) {
+        const asking = dns.exchange(server, message, { ...options, transport: 'udp' });
+        const error = await asking.catch((caught: unknown) => caught);
+        expect(error).toMatchObject({ message: expect.stringContaining('connection refused') });
+        expect(neverArrived(error)).toBe(false);
+      }
+    },
+  );
 
   it('fails in time if the connection is cut or silent, or the answer is for another request', async () => {
     const { server } = await nameServer(

@@ -13,6 +13,7 @@ import {
   stderrOf,
   succeeded,
 } from '../support/e2e.ts';
+import { sampled } from '../support/seeded.ts';
 import { findProgram, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -128,7 +129,7 @@ describeWith(['script', ...bindPrograms], 'a DNS provider that is a person', () 
     await remove();
   });
 
-  it.each([[['issue']], [['issue', '--quiet']], [['issue', '--json']]])(
+  it.each(sampled([[['issue']], [['issue', '--quiet']], [['issue', '--json']]], 1, 'without a person'))(
     'refuses without someone who can read it: %s',
     async (args) => {
       const before = ca.accepted('newOrder');

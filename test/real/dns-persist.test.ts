@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   buildCertfleet,
   type Certfleet,
@@ -100,7 +101,7 @@ describeWith(bindPrograms, 'conformance 17: a record that stays, in BIND', () =>
       expect(await bind.txt(zone)).toEqual(both);
     });
 
-    it('is used by the next run, if the first one is killed after it was written', async () => {
+    itDrawn('is used by the next run, if the first one is killed after it was written', async () => {
       const { run, kept } = await home(pebble, { ...overApi(), persistFor: '90d' }, [zone]);
       // It cannot go on before the second server answers.
       bind.secondary?.pause();

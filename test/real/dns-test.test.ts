@@ -5,6 +5,7 @@ import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
 import { serveDnsApi } from '../support/dns-api.ts';
 import { dnsApis } from '../support/dns-api-cases.ts';
 import { buildCertfleet, type Certfleet, documents, stderrOf, succeeded } from '../support/e2e.ts';
+import { sampled } from '../support/seeded.ts';
 import { temporaryFolder, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -98,22 +99,31 @@ Nothing is left.
     expect(JSON.stringify(ran)).not.toContain(bind.key.secret);
   });
 
-  it.each(dnsApis.map((one) => [one.type, one] as const))('tries %s, on a fake of its API', async (provider, one) => {
-    const served = await serveDnsApi((origin) => one.fake(origin), { vendor: one.vendor, zone, server: bind });
-    const options = { ...one.options, endpoint: `${served.origin}${one.path ?? ''}` };
-    const { run, store } = await home(undefined, { provider, options });
-    const ran = await run([...test, '--json']);
-    succeeded(ran);
-    expect(ran.events.at(-1)).toMatchObject({ object: 'dns-test', ok: true, provider, zone });
-    expect([served.values(), served.api.unknown]).toEqual([[], []]);
-    for (const secret of Object.values(one.options)) expect(ran.stdout + ran.stderr).not.toContain(secret);
-    expect(await documents(store, 'lineage')).toEqual(new Map());
-  });
+  it.each(sampled(dnsApis, 1, 'APIs').map((one) => [one.type, one] as const))(
+    'tries %s, on a fake of its API',
+    async (provider, one) => {
+      const served = await serveDnsApi((origin) => one.fake(origin), { vendor: one.vendor, zone, server: bind });
+      const options = { ...one.options, endpoint: `${served.origin}${one.path ?? ''}` };
+      const { run, store } = await home(undefined, { provider, options });
+      const ran = await run([...test, '--json']);
+      succeeded(ran);
+      expect(ran.events.at(-1)).toMatchObject({ object: 'dns-test', ok: true, provider, zone });
+      expect([served.values(), served.api.unknown]).toEqual([[], []]);
+      for (const secret of Object.values(one.options)) expect(ran.stdout + ran.stderr).not.toContain(secret);
+      expect(await documents(store, 'lineage')).toEqual(new Map());
+    },
+  );
 
-  it.each([
-    ['a sweep', ['sweep']],
-    ['the next test', test],
-  ])('leaves a value when it is killed, which %s removes', async (_what, next) => {
+  it.each(
+    sampled(
+      [
+        ['a sweep', ['sweep']],
+        ['the next test', test],
+      ],
+      1,
+      'killed tests',
+    ),
+  )('leaves a value when it is killed, which %s removes', async (_what, next) => {
     const { run, store } = await home();
     bind.secondary?.pause();
     const isAdded = until(async () => (await ours()).length > 0, { what: 'a value was added', deadlineMs: 15_000 });
@@ -126,10 +136,16 @@ Nothing is left.
     expect(await documents(store, 'lineage')).toEqual(new Map());
   });
 
-  it.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)('removes the value on %s', async (killWith, status) => {
+  it.each(
+    sampled(
+      [
+        ['SIGINT', 130],
+        ['SIGTERM', 143],
+      ],
+      1,
+      'signals',
+    ),
+  )('removes the value on %s', async (killWith, status) => {
     const { run, store } = await home();
     bind.secondary?.pause();
     const isAdded = until(async () => (await ours()).length > 0, { what: 'a value was added', deadlineMs: 15_000 });
@@ -137,20 +153,26 @@ Nothing is left.
     expect(await documents(store, 'lineage')).toEqual(new Map());
   });
 
-  it.each([
-    ['a wrong key', () => home(Buffer.from('wrong').toString('base64')), test, 5, /another secret.*BADSIG/],
-    ['a zone that is not there', home, ['dns', 'test', 'dns', 'other.test'], 5, /dns\/|other\.test/],
-    ['a secret that cannot be read', async () => ({ ...(await home('')) }), test, 2, /tsig/],
-    [
-      'a solver without DNS',
-      home,
-      ['dns', 'test', 'web', zone],
+  it.each(
+    sampled(
+      [
+        ['a wrong key', () => home(Buffer.from('wrong').toString('base64')), test, 5, /another secret.*BADSIG/],
+        ['a zone that is not there', home, ['dns', 'test', 'dns', 'other.test'], 5, /dns\/|other\.test/],
+        ['a secret that cannot be read', async () => ({ ...(await home('')) }), test, 2, /tsig/],
+        [
+          'a solver without DNS',
+          home,
+          ['dns', 'test', 'web', zone],
+          2,
+          /dns test web: expected a DNS provider or the name of a declared solver/,
+        ],
+        ['a bad record', home, [...test, '--record', 'a b'], 2, /--record a b: expected a DNS name/],
+        ['options of a declared solver', home, [...test, '--credentials', '/c.ini'], 2, /cannot change the solver/],
+      ],
       2,
-      /dns test web: expected a DNS provider or the name of a declared solver/,
-    ],
-    ['a bad record', home, [...test, '--record', 'a b'], 2, /--record a b: expected a DNS name/],
-    ['options of a declared solver', home, [...test, '--credentials', '/c.ini'], 2, /cannot change the solver/],
-  ])('says what is wrong: %s', async (_what, make, args, status, words) => {
+      'mistakes',
+    ),
+  )('says what is wrong: %s', async (_what, make, args, status, words) => {
     const { run, store } = await make();
     const ran = await run(args);
     expect([ran.status, stderrOf(ran)]).toEqual([status, expect.stringMatching(words)]);

@@ -6,7 +6,9 @@ import { beforeAll, expect, it } from 'vitest';
 import type { Hop } from '../../src/core/request-path/hop.ts';
 import { balancerId, type Cluster, type ClusterConfiguration, startCluster } from '../support/alibaba-cluster.ts';
 import { bindPrograms } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { buildCertfleet, type Certfleet, succeeded } from '../support/e2e.ts';
+import { sampled } from '../support/seeded.ts';
 import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -159,7 +161,7 @@ describeWith(['pebble', ...bindPrograms], 'certfleet doctor', () => {
     expect(own.clb.snapshot()).toEqual(kept);
   });
 
-  it('cannot tell whether a server exists that the balancer leads nothing to', async () => {
+  itDrawn('cannot tell whether a server exists that the balancer leads nothing to', async () => {
     const { shown, hops, status } = await (
       await home(cluster, { balancer: { backend: { serverId: 'i-nope' } } })
     ).doctor();
@@ -168,7 +170,7 @@ describeWith(['pebble', ...bindPrograms], 'certfleet doctor', () => {
     expect(status).toBe(0);
   });
 
-  it('a rule of others takes the path, or there is no room for one', async () => {
+  itDrawn('a rule of others takes the path, or there is no room for one', async () => {
     const url = '/.well-known/acme-challenge/';
     const taken = await startCluster({ rules: [{ name: 'theirs', domain: 'abc.example.test', url }] });
     const first = await (await home(taken)).doctor();
@@ -181,7 +183,7 @@ describeWith(['pebble', ...bindPrograms], 'certfleet doctor', () => {
     expect(full.shown).toContainEqual(['rule', 'broken', 'no-room']);
   });
 
-  it('a listener that redirects to one that is not there', async () => {
+  itDrawn('a listener that redirects to one that is not there', async () => {
     const listeners = [{ protocol: 'http', port: 80, forwardPort: 443 }] as const;
     const own = await startCluster({ clb: { loadBalancers: [{ id: balancerId, listeners }] } });
     const { shown, status } = await (await home(own)).doctor();
@@ -205,36 +207,42 @@ describeWith(['pebble', ...bindPrograms], 'certfleet doctor', () => {
     expect(status).toBe(5);
   });
 
-  it.each<[string, RequestListener, Shown]>([
-    [
-      'a redirect that loses the path',
-      (_request, response) => response.writeHead(301, { location: 'https://abc.example.test/' }).end(),
-      ['answer', 'broken', 'redirect-loses-path'],
-    ],
-    [
-      'a redirect to the metadata server',
-      ({ url }, response) => response.writeHead(302, { location: `http://169.254.169.254${url}` }).end(),
-      ['answer', 'broken', 'not-fetched'],
-    ],
-    [
-      'the page of a provider for names without a filing',
-      (_request, response) =>
-        response.writeHead(403).end('<html><head><title>Non-compliance ICP Filing</title></head></html>'),
-      ['answer', 'broken', 'icp-filing'],
-    ],
-    [
-      'another server',
-      (_request, response) => response.writeHead(200).end('<h1>Shop</h1>'),
-      ['answer', 'broken', 'wrong-backend'],
-    ],
-  ])('%s', async (_what, answer, expected) => {
+  it.each(
+    sampled<[string, RequestListener, Shown]>(
+      [
+        [
+          'a redirect that loses the path',
+          (_request, response) => response.writeHead(301, { location: 'https://abc.example.test/' }).end(),
+          ['answer', 'broken', 'redirect-loses-path'],
+        ],
+        [
+          'a redirect to the metadata server',
+          ({ url }, response) => response.writeHead(302, { location: `http://169.254.169.254${url}` }).end(),
+          ['answer', 'broken', 'not-fetched'],
+        ],
+        [
+          'the page of a provider for names without a filing',
+          (_request, response) =>
+            response.writeHead(403).end('<html><head><title>Non-compliance ICP Filing</title></head></html>'),
+          ['answer', 'broken', 'icp-filing'],
+        ],
+        [
+          'another server',
+          (_request, response) => response.writeHead(200).end('<h1>Shop</h1>'),
+          ['answer', 'broken', 'wrong-backend'],
+        ],
+      ],
+      2,
+      'answers of others',
+    ),
+  )('%s', async (_what, answer, expected) => {
     const at = await home(cluster, responder(await edge(answer)));
     const { shown, status } = await at.doctor();
     expect(shown).toEqual([['name', 'well'], ['responder', 'well'], expected]);
     expect(status).toBe(3);
   });
 
-  it('a proxy that sends a PROXY protocol line, and none', async () => {
+  itDrawn('a proxy that sends a PROXY protocol line, and none', async () => {
     const port = await freePort();
     const [address = '', to = ''] = (cluster.responders[0] ?? '').split(':');
     let line = 'PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n';

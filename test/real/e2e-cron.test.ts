@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   buildCertfleet,
   type Certfleet,
@@ -97,7 +98,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     expect(await cron(store, '--quiet')).toMatchObject({ status: 0, stdout: '', stderr: '' });
   });
 
-  it('stores the secret from the environment, and the deployer from a configuration', async (context) => {
+  itDrawn('stores the secret from the environment, and the deployer from a configuration', async (context) => {
     if (bind.port !== 53) {
       noteSkipped('not tested: `issue --dns rfc2136` by flags alone (port 53 of 127.0.0.1 is taken or not allowed)');
       return context.skip();
@@ -164,48 +165,51 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     succeeded(await cron(store, '--force'));
   });
 
-  it('leaves what is not due, renews with --force, and lets a declared certificate of the same name take over', async () => {
-    const folder = await temporaryFolder('cron');
-    const [store, certs, declared] = [join(folder, 'store'), join(folder, 'certs'), join(folder, 'declared')];
-    const flags = ['-d', 'over.example.test', '--http', `webroot:${webroot}`, '--deploy', `files:${certs}`];
-    const issue = () => byHand(['issue', ...flags, '--store', store]);
-    succeeded(await issue());
-    const orders = ca.accepted('newOrder');
-    const again = await issue();
-    succeeded(again);
-    expect(again.stdout).toMatch(/^over\.example\.test: not due yet; valid until /);
-    expect(ca.accepted('newOrder')).toBe(orders);
-    const forced = await byHand(['issue', ...flags, '--store', store, '--force']);
-    succeeded(forced);
-    expect(forced.stdout).toMatch(/^over\.example\.test: renewed, /);
-    expect(ca.accepted('newOrder')).toBe(orders + 1);
+  itDrawn(
+    'leaves what is not due, renews with --force, and lets a declared certificate of the same name take over',
+    async () => {
+      const folder = await temporaryFolder('cron');
+      const [store, certs, declared] = [join(folder, 'store'), join(folder, 'certs'), join(folder, 'declared')];
+      const flags = ['-d', 'over.example.test', '--http', `webroot:${webroot}`, '--deploy', `files:${certs}`];
+      const issue = () => byHand(['issue', ...flags, '--store', store]);
+      succeeded(await issue());
+      const orders = ca.accepted('newOrder');
+      const again = await issue();
+      succeeded(again);
+      expect(again.stdout).toMatch(/^over\.example\.test: not due yet; valid until /);
+      expect(ca.accepted('newOrder')).toBe(orders);
+      const forced = await byHand(['issue', ...flags, '--store', store, '--force']);
+      succeeded(forced);
+      expect(forced.stdout).toMatch(/^over\.example\.test: renewed, /);
+      expect(ca.accepted('newOrder')).toBe(orders + 1);
 
-    const config = join(folder, 'certfleet.yaml');
-    const certificate = { name: 'over.example.test', identifiers: ['over.example.test'], deploy: ['elsewhere'] };
-    await writeFile(
-      config,
-      JSON.stringify({
-        issuers: { own: { directory: ca.directoryUrl, caFile: ca.caFile, agreeToTerms: true, test: true } },
-        solvers: { web: { type: 'http01-webroot', folders: [webroot] } },
-        deployers: { elsewhere: { type: 'files', path: declared } },
-        certificates: [certificate],
-        preflight: { resolvers: [bind.server], http01Port: nginx.httpPort },
-      }),
-    );
-    const taken = await cron(store, '--config', config);
-    succeeded(taken);
-    expect(ca.accepted('newOrder')).toBe(orders + 1);
-    const live = 'live/over.example.test/cert.pem';
-    expect(await fingerprintOfFile(join(declared, live))).toBe(await fingerprintOfFile(join(certs, live)));
-    expect(await readLineage(store, 'over.example.test')).toMatchObject({
-      origin: 'configuration',
-      spec: { targets: [{ name: 'elsewhere' }] },
-    });
-    const before = await fingerprintOfFile(join(certs, live));
-    succeeded(await cron(store, '--config', config, '--force'));
-    expect(await fingerprintOfFile(join(declared, live))).not.toBe(before);
-    expect(await fingerprintOfFile(join(certs, live))).toBe(before); // no longer its target
-  });
+      const config = join(folder, 'certfleet.yaml');
+      const certificate = { name: 'over.example.test', identifiers: ['over.example.test'], deploy: ['elsewhere'] };
+      await writeFile(
+        config,
+        JSON.stringify({
+          issuers: { own: { directory: ca.directoryUrl, caFile: ca.caFile, agreeToTerms: true, test: true } },
+          solvers: { web: { type: 'http01-webroot', folders: [webroot] } },
+          deployers: { elsewhere: { type: 'files', path: declared } },
+          certificates: [certificate],
+          preflight: { resolvers: [bind.server], http01Port: nginx.httpPort },
+        }),
+      );
+      const taken = await cron(store, '--config', config);
+      succeeded(taken);
+      expect(ca.accepted('newOrder')).toBe(orders + 1);
+      const live = 'live/over.example.test/cert.pem';
+      expect(await fingerprintOfFile(join(declared, live))).toBe(await fingerprintOfFile(join(certs, live)));
+      expect(await readLineage(store, 'over.example.test')).toMatchObject({
+        origin: 'configuration',
+        spec: { targets: [{ name: 'elsewhere' }] },
+      });
+      const before = await fingerprintOfFile(join(certs, live));
+      succeeded(await cron(store, '--config', config, '--force'));
+      expect(await fingerprintOfFile(join(declared, live))).not.toBe(before);
+      expect(await fingerprintOfFile(join(certs, live))).toBe(before); // no longer its target
+    },
+  );
 
   describe('--staging and --dry-run', () => {
     let staging: AcmeCa;
@@ -272,7 +276,7 @@ describeWith(['nginx', ...bindPrograms], 'renewal from cron', () => {
     });
   });
 
-  it('takes certbot’s flags as they stand, in issue and in renew', async (context) => {
+  itDrawn('takes certbot’s flags as they stand, in issue and in renew', async (context) => {
     if (bind.port !== 53) {
       noteSkipped('not tested: certbot’s flags for DNS (port 53 of 127.0.0.1 is taken or not allowed)');
       return context.skip();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Kind } from '../../src/ports/store.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   buildCertfleet,
   type Certfleet,
@@ -115,7 +116,7 @@ describe('certfleet delete', () => {
     expect((await run('status')).stdout).not.toContain(name);
   });
 
-  it('with force leaves the targets alone and says so; says that a declared one comes back', async () => {
+  itDrawn('with force leaves the targets alone and says so; says that a declared one comes back', async () => {
     await declare([{ name: 'abc', identifiers: [name], deploy: ['files'] }]);
     succeeded(await run('issue'));
     const deleted = await run('delete', 'abc', '--force', '--json');
@@ -141,22 +142,25 @@ describe('certfleet delete', () => {
     );
   });
 
-  it('does not wait: refused while another process works on it; after a kill it cleans up and continues', async () => {
-    const issuing = await hangingIssue();
-    const refused = await run('delete', name, '--force');
-    expect(refused.status, refused.stdout).toBe(7);
-    expect(stderrOf(refused)).toMatch(
-      /another process \(pid \d+ on \S+\) is working on www\.example\.test; nothing was changed/,
-    );
+  itDrawn(
+    'does not wait: refused while another process works on it; after a kill it cleans up and continues',
+    async () => {
+      const issuing = await hangingIssue();
+      const refused = await run('delete', name, '--force');
+      expect(refused.status, refused.stdout).toBe(7);
+      expect(stderrOf(refused)).toMatch(
+        /another process \(pid \d+ on \S+\) is working on www\.example\.test; nothing was changed/,
+      );
 
-    await issuing.kill();
-    await writeFile(hooks, '');
-    succeeded(await run('delete', name));
-    expect((await readFile(hooks, 'utf8')).trim()).toBe('cleanup');
-    expect(await left()).toEqual(nothing);
-  });
+      await issuing.kill();
+      await writeFile(hooks, '');
+      succeeded(await run('delete', name));
+      expect((await readFile(hooks, 'utf8')).trim()).toBe('cleanup');
+      expect(await left()).toEqual(nothing);
+    },
+  );
 
-  it('is refused if the clean-up fails, and with force says what is left', async () => {
+  itDrawn('is refused if the clean-up fails, and with force says what is left', async () => {
     await declare([], 'echo "the API is gone" >&2; exit 1');
     const issuing = await hangingIssue();
     await issuing.kill();

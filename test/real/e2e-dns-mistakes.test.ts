@@ -8,6 +8,7 @@ import { type ServedDnsApi, serveDnsApi } from '../support/dns-api.ts';
 import { desec } from '../support/dns-api-cases.ts';
 import { buildCertfleet, type Certfleet, documents, outcomesOf, stderrOf } from '../support/e2e.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
+import { sampled } from '../support/seeded.ts';
 import { temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -116,7 +117,7 @@ describeWith(['pebble', ...bindPrograms], 'a first certificate', () => {
     return { store: store!, run: (...args: string[]) => certfleet([...args, '--config', config!]) };
   };
 
-  describe.each(mistakes)('$what at $provider', (mistake) => {
+  describe.each(sampled(mistakes, 2, 'mistakes'))('$what at $provider', (mistake) => {
     const { message, hint, token, early, provider } = mistake;
 
     it('is one sentence of `issue` with the option and the place', async () => {

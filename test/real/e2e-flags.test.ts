@@ -6,6 +6,7 @@ import type { Lineage } from '../../src/core/lineage/lineage.ts';
 import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
 import { declaredOf, storedOf } from '../support/declared.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   buildCertfleet,
   type Certfleet,
@@ -105,7 +106,7 @@ describe('flags of a second issue', () => {
     expect(await stored()).not.toHaveProperty('profile');
   });
 
-  it('prints changes as events with --json, and nothing if nothing changes', async () => {
+  itDrawn('prints changes as events with --json, and nothing if nothing changes', async () => {
     succeeded(await first());
     const changed = await run('issue', name, '--email', 'new@example.com', '--json');
     expect(changed.status, changed.stdout).toBe(0);
@@ -126,7 +127,7 @@ describe('flags of a second issue', () => {
     expect(newOrders()).toEqual([1, 0]);
   });
 
-  it('other names need a new certificate, at the CA that it has', async () => {
+  itDrawn('other names need a new certificate, at the CA that it has', async () => {
     succeeded(await first());
     const more = await run('issue', name, '-d', `${name},api.example.test`, '--ignore-preflight');
     succeeded(more);
@@ -135,7 +136,7 @@ describe('flags of a second issue', () => {
     expect(await stored()).toMatchObject({ name, deploy: [targetOf('a')], email: ['ops@example.com'] });
   });
 
-  it('--issuer moves it without a terminal, but does not agree to the other CA’s terms', async () => {
+  itDrawn('--issuer moves it without a terminal, but does not agree to the other CA’s terms', async () => {
     succeeded(await first());
     const more = ['--issuer', other.directoryUrl, '--ca-file', other.caFile, '--ignore-preflight'];
     const refused = await run('issue', name, ...more);
@@ -159,7 +160,7 @@ describe('flags of a second issue', () => {
     expect(await fingerprint('a')).toBe((await readLineage(store, name)).current?.facts.fingerprint);
   });
 
-  it('asks on a terminal before it moves to another CA', async (context) => {
+  itDrawn('asks on a terminal before it moves to another CA', async (context) => {
     const script = findProgram('script', 'system');
     if (script === undefined) {
       noteSkipped('not tested: the question of `issue --issuer` on a terminal (missing: script)');
@@ -187,7 +188,7 @@ describe('flags of a second issue', () => {
     expect(again.stdout).not.toContain('[y/N]');
   });
 
-  it('one option of the DNS provider changes alone, with the stored secret', async () => {
+  itDrawn('one option of the DNS provider changes alone, with the stored secret', async () => {
     const server = `127.0.0.1:${await freePort({ udp: true })}`;
     const config = join(folder, 'certfleet.yaml');
     // Declared only to say where the zone is, because no name server answers for it in these tests.
@@ -239,7 +240,7 @@ describe('flags of a second issue', () => {
     expect((await documents(store, 'credential')).get(name)).toContain(env.CERTFLEET_RFC2136_SECRET);
   });
 
-  it('a webroot or a CA file that does not exist is refused, and nothing is stored', async () => {
+  itDrawn('a webroot or a CA file that does not exist is refused, and nothing is stored', async () => {
     succeeded(await first());
     const before = await readLineage(store, name);
     for (const [flags, status, code] of [
@@ -254,7 +255,7 @@ describe('flags of a second issue', () => {
     expect(newOrders()).toEqual([1, 0]);
   });
 
-  it('--ca-file adds a root, and with --only-this-ca it is the only one', async () => {
+  itDrawn('--ca-file adds a root, and with --only-this-ca it is the only one', async () => {
     succeeded(await first());
     const party = testParty('another');
     const root = { subject: party.name, issuer: party, publicKey: createPublicKey(party.key), isCa: true };
@@ -278,7 +279,7 @@ describe('flags of a second issue', () => {
     });
   });
 
-  it('an unknown name is not a new certificate', async () => {
+  itDrawn('an unknown name is not a new certificate', async () => {
     succeeded(await first());
     const wrong = await run('issue', 'ww.example.test', '--deploy', targetOf('b'));
     expect(wrong.status).toBe(2);
@@ -325,7 +326,7 @@ describe('flags of a second issue', () => {
       expect(ca.accepted('finalize') - finalized, 'one certificate each').toBe(2);
     });
 
-    it('never mixes the names of two processes that want the same name at once', async () => {
+    itDrawn('never mixes the names of two processes that want the same name at once', async () => {
       const wanted = [`${name},a.example.test`, `${name},b.example.test`];
       const both = await Promise.all(wanted.map((names) => run('issue', '-d', names, ...options())));
       expect(both.map(({ status }) => status).sort(), both.map(stderrOf).join('\n')).toEqual([0, 2]);
@@ -343,7 +344,7 @@ describe('flags of a second issue', () => {
     expect(await readdir(store).catch(() => 'none')).toBe('none');
   });
 
-  it('keeps a solver that was declared at the time', async () => {
+  itDrawn('keeps a solver that was declared at the time', async () => {
     const config = join(folder, 'certfleet.yaml');
     const hook = (id: string) => ({
       type: 'command',
@@ -378,7 +379,7 @@ describe('flags of a second issue', () => {
       expect(newOrders()).toEqual([1, 0]);
     });
 
-    it('runs the hooks of only the named certificate again', async () => {
+    itDrawn('runs the hooks of only the named certificate again', async () => {
       const config = join(folder, 'certfleet.yaml');
       const log = join(folder, 'log');
       const issuers = { own: { directory: ca.directoryUrl, caFile: ca.caFile, agreeToTerms: true, test: true } };
@@ -411,7 +412,7 @@ describe('flags of a second issue', () => {
       expect(newOrders()).toEqual([2, 0]);
     });
 
-    it('excludes --force, and does nothing without a certificate or a target', async () => {
+    itDrawn('excludes --force, and does nothing without a certificate or a target', async () => {
       const both = await run('renew', '--redeploy', '--force');
       expect(both.status).toBe(2);
       expect(stderrOf(both)).toMatch(

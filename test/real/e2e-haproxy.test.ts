@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { bindPrograms } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   type Bench,
   changeCertificate,
@@ -16,6 +17,7 @@ import {
 } from '../support/e2e.ts';
 import { type Haproxy, startHaproxy } from '../support/haproxy.ts';
 import { startNginx } from '../support/nginx.ts';
+import { sampled } from '../support/seeded.ts';
 import { freePort, until } from '../support/service.ts';
 import { fingerprintOfFile, shakeHands, shakeHandsUntilStopped } from '../support/versions.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -105,7 +107,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
       },
     ],
   ];
-  it.each(ways)(
+  it.each(sampled(ways, 1, 'admin sockets'))(
     'an admin socket that is %s: pending, the old one is served; the next renew delivers',
     async (_how, breakIt) => {
       const old = await current('abc');
@@ -135,7 +137,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     },
   );
 
-  it('raises one alarm if a target is pending for longer than deployTimeout', async () => {
+  itDrawn('raises one alarm if a target is pending for longer than deployTimeout', async () => {
     await rename(haproxy.socket, `${haproxy.socket}.away`);
     const alarms = async (args: readonly string[]) => {
       const ran = await home.certfleet([...args, '--json']);
@@ -163,7 +165,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     expect(await served('abc.example.test')).toBe(await current('abc'));
   });
 
-  it('an endpoint without a delivery is pending, and the other one is not', async () => {
+  itDrawn('an endpoint without a delivery is pending, and the other one is not', async () => {
     const other = join(home.folder, 'other');
     await mkdir(other);
     const deliver = () => copyFile(join(bench.certificates, 'abc.pem'), join(other, 'abc.pem'));
@@ -203,7 +205,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...bindPrograms], 'delivery to HAPro
     expect(unreachable.stderr).toContain(nowhere);
   });
 
-  it('a delivery that breaks the handshake is taken back', async () => {
+  itDrawn('a delivery that breaks the handshake is taken back', async () => {
     const folder = join(home.folder, 'hook');
     await mkdir(folder);
     const live = join(folder, 'live', 'abc');

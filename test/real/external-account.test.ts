@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { itDrawn } from '../support/drawn.ts';
 import { buildCertfleet, type Certfleet, documents, filesBelow, stderrOf, succeeded } from '../support/e2e.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
+import { sampled } from '../support/seeded.ts';
 import { freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -42,12 +44,18 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'a CA with customers only', () =
     );
   const accounts = async (store: string) => [...(await documents(join(folder, store), 'account')).keys()];
 
-  it.each([
-    ['without a key', [], {}, 'opens accounts only for its own customers'],
-    ['with a wrong key', ['--eab-kid', 'kid-1', '--eab-hmac-key', 'env:KEY'], { KEY: keys['kid-3'] }, 'kid-1'],
-    ['with a wrong key id', ['--eab-kid', 'kid-9', '--eab-hmac-key', 'env:KEY'], { KEY: keys['kid-3'] }, 'kid-9'],
-    ['with a key id alone', ['--eab-kid', 'kid-1'], {}, 'CERTFLEET_EAB_HMAC_KEY'],
-  ])('opens no account %s', async (what, flags, env, words) => {
+  it.each(
+    sampled(
+      [
+        ['without a key', [], {}, 'opens accounts only for its own customers'],
+        ['with a wrong key', ['--eab-kid', 'kid-1', '--eab-hmac-key', 'env:KEY'], { KEY: keys['kid-3'] }, 'kid-1'],
+        ['with a wrong key id', ['--eab-kid', 'kid-9', '--eab-hmac-key', 'env:KEY'], { KEY: keys['kid-3'] }, 'kid-9'],
+        ['with a key id alone', ['--eab-kid', 'kid-1'], {}, 'CERTFLEET_EAB_HMAC_KEY'],
+      ],
+      2,
+      'refusals',
+    ),
+  )('opens no account %s', async (what, flags, env, words) => {
     const ran = await issue(`refused-${what.length}`, 'a.example.test', flags, env);
     expect(ran.status).not.toBe(0);
     expect(stderrOf(ran)).toContain(words);
@@ -85,7 +93,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'a CA with customers only', () =
     });
   });
 
-  it('lists, rolls over and closes the account', async () => {
+  itDrawn('lists, rolls over and closes the account', async () => {
     // A store of its own, so that it can be tried again.
     const [name, flags] = [`life-${Date.now()}`, ['--eab-kid', 'kid-1', '--eab-hmac-key', 'env:KEY']];
     succeeded(await issue(name, 'e.example.test', flags, { KEY: keys['kid-1'] }));
@@ -104,7 +112,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'a CA with customers only', () =
     expect(stderrOf(refused)).toContain('is deactivated');
   });
 
-  it('opens an account alone, and removes one that the CA refused', async () => {
+  itDrawn('opens an account alone, and removes one that the CA refused', async () => {
     const name = `alone-${Date.now()}`;
     const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
       certfleet([...args, '--store', join(folder, name)], { env });
@@ -123,7 +131,7 @@ describeWith(['pebble', 'pebble-challtestsrv'], 'a CA with customers only', () =
     expect(listed).not.toContain('kid-9');
   });
 
-  it('says of itself that it has customers only, and no store is made to ask it', async () => {
+  itDrawn('says of itself that it has customers only, and no store is made to ask it', async () => {
     const store = join(folder, 'none');
     const ran = await certfleet(['issuers', pebble.directoryUrl, '--ca-file', pebble.caFile, '--store', store]);
     succeeded(ran);

@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Kind } from '../../src/ports/store.ts';
 import { type AcmeProxy, startAcmeProxy } from '../support/acme-proxy.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   buildCertfleet,
   type Certfleet,
@@ -127,7 +128,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a first issue that came to n
     },
   };
 
-  it.each(sampled(Object.entries(mistakes), 3, 'mistakes'))(
+  it.each(sampled(Object.entries(mistakes), 1, 'mistakes'))(
     'leaves nothing behind: %s',
     async (_title, { args, env, status, words }) => {
       const folder = await temporaryFolder('first');
@@ -173,7 +174,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a first issue that came to n
     expect(stderrOf(failed)).toMatch(/`certfleet renew[^`]*` tries again/);
   });
 
-  it('leaves nothing of a staging try either', async () => {
+  itDrawn('leaves nothing of a staging try either', async () => {
     const folder = await temporaryFolder('first');
     const [store, config] = [join(folder, 'store'), join(folder, 'certfleet.yaml')];
     const own = { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true };
@@ -185,7 +186,7 @@ describeWith(['pebble', 'nginx', ...bindPrograms], 'a first issue that came to n
     await expectNothingOf(store);
   });
 
-  it('leaves a certificate that was issued before as it was', async () => {
+  itDrawn('leaves a certificate that was issued before as it was', async () => {
     const store = join(await temporaryFolder('first'), 'store');
     const common = ['--agree-tos', '--resolver', bind.server, '--http01-port', String(nginx.httpPort)];
     const issue = (http: string, ...more: readonly string[]) =>

@@ -4,6 +4,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { markIn } from '../../src/core/request-path/own-mark.ts';
 import { startCluster } from '../support/alibaba-cluster.ts';
 import { bindPrograms } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { buildCertfleet, type Certfleet, documents, readLineage, succeeded } from '../support/e2e.ts';
 import { sampled } from '../support/seeded.ts';
 import { temporaryFolder, until } from '../support/service.ts';
@@ -80,7 +81,7 @@ describeWith(['pebble', 'openssl', ...bindPrograms], 'a delivery to Alibaba’s 
     }
   });
 
-  it('with a fifth of the answers lost, slow changes and throttling uploads each version once', async () => {
+  itDrawn('with a fifth of the answers lost, slow changes and throttling uploads each version once', async () => {
     const clb = { loseAnswers: 0.2, changeMs: 100, callsPerSecond: 20, seed: 11 };
     const cluster = await startCluster({ https: ['abc.example.test'], clb });
     const before = cluster.clb.snapshot();

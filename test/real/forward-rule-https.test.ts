@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { startCluster } from '../support/alibaba-cluster.ts';
 import { bindPrograms } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { buildCertfleet, type Certfleet, outcomesOf, readLineage, stderrOf, succeeded } from '../support/e2e.ts';
 import { atEnd, temporaryFolder } from '../support/service.ts';
 import { shakeHands, shakeHandsUntilStopped } from '../support/versions.ts';
@@ -75,7 +76,7 @@ describeWith(['pebble', 'openssl', ...bindPrograms], 'the HTTPS listener of Alib
     expect(cluster.clb.records, 'what is not due needs no call').toHaveLength(calls);
   });
 
-  it('a version that breaks the handshake goes back, and comes when a person asks again', async () => {
+  itDrawn('a version that breaks the handshake goes back, and comes when a person asks again', async () => {
     const { front, run, current, served } = await start({ abc: 'abc.example.test' });
     const host = 'abc.example.test';
     succeeded(await run('issue'));

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Certbot, certbotPrograms, startCertbot } from '../support/certbot.ts';
 import { declaredOf } from '../support/declared.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { buildCertfleet, type Certfleet, outcomesOf, readLineage, succeeded } from '../support/e2e.ts';
+import { sampled } from '../support/seeded.ts';
 import { repositoryRoot, temporaryFolder } from '../support/service.ts';
 import { treeOf } from '../support/tree.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -160,7 +162,7 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     succeeded(await run('renew', name, '--force', ...its));
   });
 
-  it('renews two certificates with the same names, each in its own folder', async () => {
+  itDrawn('renews two certificates with the same names, each in its own folder', async () => {
     const folder = await temporaryFolder('twice');
     const [copy, its] = [await copyTo(join(folder, 'etc'), untouched), ['--store', join(folder, 'store')]];
     const [a, b] = certbot.webroots;
@@ -190,7 +192,7 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect(again.stdout).toContain('0 of 6 certificates taken over, 4 already here');
   });
 
-  it('puts no older version in the place of one that certbot made itself, and takes that over', async () => {
+  itDrawn('puts no older version in the place of one that certbot made itself, and takes that over', async () => {
     const folder = await temporaryFolder('newer');
     const [copy, its] = [await copyTo(join(folder, 'etc'), untouched), ['--store', join(folder, 'store')]];
     const [name, forced] = [
@@ -211,7 +213,7 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect(await treeOf(copy)).toEqual(was);
   });
 
-  it('goes back to its own version from one that certbot made and it took over', async () => {
+  itDrawn('goes back to its own version from one that certbot made and it took over', async () => {
     const folder = await temporaryFolder('back');
     const [copy, its] = [await copyTo(join(folder, 'etc'), untouched), ['--store', join(folder, 'store')]];
     const name = 'a.example.test';
@@ -260,7 +262,7 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect(await treeOf(etc)).toEqual(was);
   });
 
-  it('runs the hook of one run after the programs of the folder, as certbot does', async () => {
+  itDrawn('runs the hook of one run after the programs of the folder, as certbot does', async () => {
     const { root, log } = certbot;
     await writeFile(log, '');
     const hook = `echo "flag $RENEWED_LINEAGE" >> ${log}`;
@@ -276,7 +278,7 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect((await readFile(log, 'utf8')).split('\n').filter((line) => line.includes(path))).toEqual([`folder ${path}`]);
   });
 
-  it('puts every link and file back', async () => {
+  itDrawn('puts every link and file back', async () => {
     const undone = await run('import', 'certbot', certbot.root, '--undo');
     succeeded(undone);
     expect(await treeOf(certbot.root)).toEqual(before);
@@ -289,7 +291,7 @@ describeWith(certbotPrograms, 'certfleet import certbot', () => {
     expect(again.stderr).toContain('Nothing to undo');
   });
 
-  it('keeps the only copy of a certificate when certbot’s folder is gone', async () => {
+  itDrawn('keeps the only copy of a certificate when certbot’s folder is gone', async () => {
     const folder = await temporaryFolder('lost');
     const [copy, its] = [await copyTo(join(folder, 'etc'), untouched), ['--store', join(folder, 'store')]];
     await certfleet(['import', 'certbot', copy, '--in-place', ...its]);
@@ -308,22 +310,28 @@ describe('certfleet import', () => {
     certfleet = await buildCertfleet();
   });
 
-  it.each([
-    [
-      ['import', 'certbt'],
-      'import certbt: expected one of certbot, acme.sh, lego, dehydrated, uacme, traefik; did you mean "certbot"?',
-    ],
-    [['import', 'certbot', '/nowhere'], 'there are no certbot files in /nowhere'],
-    [['import', 'certbot', '/usr'], 'there are no certbot files in /usr'],
-    [
-      ['import', 'certbot', '/nowhere', '--in-place', '--deploy', 'files:/x'],
-      '--in-place and --deploy cannot be used together: they name two destinations',
-    ],
-    [
-      ['import', 'certbot', '/nowhere', '--undo', '--in-place'],
-      '--undo and --in-place cannot be used together: the first undoes what the second began',
-    ],
-  ])('%j is refused', async (args, message) => {
+  it.each(
+    sampled(
+      [
+        [
+          ['import', 'certbt'],
+          'import certbt: expected one of certbot, acme.sh, lego, dehydrated, uacme, traefik; did you mean "certbot"?',
+        ],
+        [['import', 'certbot', '/nowhere'], 'there are no certbot files in /nowhere'],
+        [['import', 'certbot', '/usr'], 'there are no certbot files in /usr'],
+        [
+          ['import', 'certbot', '/nowhere', '--in-place', '--deploy', 'files:/x'],
+          '--in-place and --deploy cannot be used together: they name two destinations',
+        ],
+        [
+          ['import', 'certbot', '/nowhere', '--undo', '--in-place'],
+          '--undo and --in-place cannot be used together: the first undoes what the second began',
+        ],
+      ],
+      2,
+      'words',
+    ),
+  )('%j is refused', async (args, message) => {
     const ran = await certfleet([...args, '--store', join(await temporaryFolder('none'), 'store')]);
     expect(ran.status).toBe(2);
     expect(ran.stderr.replaceAll(/\s+/g, ' ')).toContain(message);

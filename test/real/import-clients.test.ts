@@ -8,6 +8,7 @@ import { dehydrated } from '../support/dehydrated.ts';
 import { buildCertfleet, documents, outcomesOf, type Ran, readLineage, succeeded } from '../support/e2e.ts';
 import { legoWebroot } from '../support/lego.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
+import { sampled } from '../support/seeded.ts';
 import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
 import { needsOfUacme, uacme } from '../support/uacme.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -51,7 +52,7 @@ describeWith(programs, 'what other clients have', () => {
     uacme: [join(folders.uacme, 'uacme/private/other.example.test/key.pem'), 0, 0o644],
   });
   const serialIn = async (path: string) => new X509Certificate(await readFile(path)).serialNumber;
-  const clients = Object.keys(folders) as (keyof typeof folders)[];
+  const clients = sampled(Object.keys(folders) as (keyof typeof folders)[], 2, 'clients');
 
   beforeAll(async () => {
     const [certfleet, httpPort] = await Promise.all([buildCertfleet(), freePort()]);
@@ -95,23 +96,29 @@ describeWith(programs, 'what other clients have', () => {
       uacme: 'certfleet install-timer',
     };
     run = (...words) => certfleet([...words, '--config', configuration], { env: { CERTFLEET_ROOT: root } });
-    await Promise.all([
-      acmeShWebroot(
-        folders['acme.sh'],
-        {
-          ...{ webroot, name: names['acme.sh'] },
-          install: [
-            ...['--fullchain-file', installed, '--key-file', join(target, 'key.pem')],
-            ...['--reloadcmd', `echo "reloaded $Le_Domain" >> ${log}`],
-          ],
-        },
-        pebble,
-      ),
-      legoWebroot(folders.lego, webroot, names.lego, pebble),
-      dehydrated(folders.dehydrated, webroot, names.dehydrated, pebble),
-      uacme({ folder: folders.uacme, challenges: join(webroot, '.well-known/acme-challenge') }, pebble, 'new'),
-    ]);
+    const begin: Record<keyof typeof folders, () => Promise<unknown>> = {
+      'acme.sh': () =>
+        acmeShWebroot(
+          folders['acme.sh'],
+          {
+            ...{ webroot, name: names['acme.sh'] },
+            install: [
+              ...['--fullchain-file', installed, '--key-file', join(target, 'key.pem')],
+              ...['--reloadcmd', `echo "reloaded $Le_Domain" >> ${log}`],
+            ],
+          },
+          pebble,
+        ),
+      lego: () => legoWebroot(folders.lego, webroot, names.lego, pebble),
+      dehydrated: () => dehydrated(folders.dehydrated, webroot, names.dehydrated, pebble),
+      uacme: () =>
+        uacme({ folder: folders.uacme, challenges: join(webroot, '.well-known/acme-challenge') }, pebble, 'new'),
+    };
+    await Promise.all(clients.map((client) => begin[client]()));
   });
+
+  const importOf = (client: keyof typeof folders) =>
+    run('import', client, client === 'uacme' ? join(folders.uacme, 'uacme') : folders[client]);
 
   it('is taken over without an order, and renewed with the same accounts', { timeout: 120_000 }, async () => {
     const before: Record<string, string> = {};
@@ -120,13 +127,13 @@ describeWith(programs, 'what other clients have', () => {
       if (isRoot) await chown(key, 0, group);
       await chmod(key, mode);
       before[client] = await serialIn(served()[client]);
-      const imported = await run('import', client, client === 'uacme' ? join(folders.uacme, 'uacme') : folders[client]);
+      const imported = await importOf(client);
       succeeded(imported);
       expect(imported.stdout).toContain(`${names[client]}: taken over`);
       expect(imported.stderr).toContain(stops[client]);
       expect(imported.stdout).toMatch(/1 of 1 certificate taken over/);
     }
-    expect(await documents(store, 'account')).toHaveLength(4);
+    expect(await documents(store, 'account')).toHaveLength(clients.length);
 
     const nothing = await run('renew');
     succeeded(nothing);
@@ -134,7 +141,7 @@ describeWith(programs, 'what other clients have', () => {
     for (const client of clients) expect(await serialIn(served()[client])).toBe(before[client]);
 
     // lego and uacme do not write down how they answer.
-    for (const client of ['lego', 'uacme'] as const)
+    for (const client of clients.filter((one) => one === 'lego' || one === 'uacme'))
       succeeded(await run('issue', names[client], '--http', `webroot:${webroot}`));
     succeeded(await run('renew', '--force'));
     for (const client of clients) {
@@ -149,14 +156,15 @@ describeWith(programs, 'what other clients have', () => {
       expect(current?.accountUrl).toMatch(/^https:\/\//);
     }
     // dehydrated's links stay links.
-    expect((await lstat(keys().dehydrated[0])).isSymbolicLink()).toBe(true);
-    expect(await documents(store, 'account')).toHaveLength(4);
-    expect(
-      (await readFile(log, 'utf8')).split('\n').filter((line) => line.includes(names['acme.sh'])).length,
-    ).toBeGreaterThan(0);
+    if (clients.includes('dehydrated')) expect((await lstat(keys().dehydrated[0])).isSymbolicLink()).toBe(true);
+    expect(await documents(store, 'account')).toHaveLength(clients.length);
+    if (clients.includes('acme.sh')) expect(await readFile(log, 'utf8')).toContain(names['acme.sh']);
 
-    const again = await run('import', 'lego', folders.lego);
-    succeeded(again);
-    expect(again.stdout).toContain('it is in the store already');
+    for (const client of clients) {
+      const again = await importOf(client);
+      succeeded(again);
+      expect(again.stdout).toContain('0 of 1 certificate taken over, 1 already here');
+      if (client === 'lego') expect(again.stdout).toContain('it is in the store already');
+    }
   });
 });

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { itDrawn } from '../support/drawn.ts';
 import { buildCertfleet, type Certfleet, type Ran, readLineage, succeeded } from '../support/e2e.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
 import { temporaryFolder } from '../support/service.ts';
@@ -34,7 +35,7 @@ describeWith(['pebble'], 'what is ordered of Pebble', () => {
   const leafOf = async (name: string) => new X509Certificate(await readFile(join(folder, 'live', name, 'cert.pem')));
   const keyOf = (leaf: X509Certificate) => leaf.publicKey.export({ type: 'spki', format: 'pem' });
 
-  it('conformance 13: a certificate for an IPv4 and an IPv6 address, over HTTP-01', async () => {
+  itDrawn('conformance 13: a certificate for an IPv4 and an IPv6 address, over HTTP-01', async () => {
     succeeded(await issue('127.0.0.1,::1', '--name', 'addresses'));
     const leaf = await leafOf('addresses');
     expect(leaf.subjectAltName).toContain('IP Address:127.0.0.1');
@@ -51,7 +52,7 @@ describeWith(['pebble'], 'what is ordered of Pebble', () => {
       expect((await run(...command)).stdout).toContain('bücher.test');
   });
 
-  it('an RSA key that stays, and is used again', async () => {
+  itDrawn('an RSA key that stays, and is used again', async () => {
     succeeded(await issue('rsa.test', '--key-type', 'rsa2048', '--reuse-key', '--not-after', '30d'));
     const first = await leafOf('rsa.test');
     expect(first.publicKey.asymmetricKeyDetails).toMatchObject({ modulusLength: 2048 });
@@ -66,7 +67,7 @@ describeWith(['pebble'], 'what is ordered of Pebble', () => {
     expect((await leafOf('rsa.test')).publicKey.asymmetricKeyDetails).toEqual({ namedCurve: 'secp384r1' });
   });
 
-  it('another chain by the common name of its root, and the usual one with a warning', async () => {
+  itDrawn('another chain by the common name of its root, and the usual one with a warning', async () => {
     const commonName = async (root: number) =>
       /CN=(.*)/.exec(new X509Certificate(await pebble.roots(root)).subject)?.[1];
     const other = await commonName(2);

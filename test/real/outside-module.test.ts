@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
 import { builtProgram } from '../support/built.ts';
 import { buildCertfleet, type Certfleet, type Ran } from '../support/e2e.ts';
+import { sampled } from '../support/seeded.ts';
 import { atEnd, repositoryRoot, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -94,37 +95,54 @@ describe('a module of the operator’s', () => {
   const definition = (parts: string) => `import { defineDnsProvider, z } from 'certfleet/define';
     const traits = { writes: 'value', minTtl: 60, maxConcurrent: 4 };
     export default defineDnsProvider({ id: 'mine', title: 'Mine', options: z.strictObject({}), traits, connect() {}, ...${parts} });`;
-  it.each<[what: string, module: string, mode: number, says: RegExp]>([
-    ['every user can change', definition('{}'), 0o666, /mine\.js cannot be trusted: .* can be changed by every user/],
-    ['is no JavaScript', 'export default {', 0o644, /mine\.js: it cannot be loaded: /],
-    ['imports what is not there', `import 'absent-package';`, 0o644, /cannot be loaded: .*absent-package/],
-    [
-      'exports nothing',
-      'export const mine = {};',
-      0o644,
-      /default export must be what `defineDnsProvider` of certfleet\/define/,
-    ],
-    ['has another id', definition(`{ id: 'Mine DNS' }`), 0o644, /`id` must be of a-z, 0-9 and hyphens/],
-    ['has no zod options', definition(`{ options: { token: 'x' } }`), 0o644, /`options` must be `z\.strictObject/],
-    [
-      'lacks a trait',
-      definition(`{ traits: { writes: 'all' } }`),
-      0o644,
-      /`traits\.writes` must be .*`traits\.minTtl`/,
-    ],
-    ['has no connect', definition('{ connect: undefined }'), 0o644, /`connect` must be a function/],
-  ])('is refused in a sentence if it %s', async (_what, module, mode, says) => {
+  it.each(
+    sampled<[what: string, module: string, mode: number, says: RegExp]>(
+      [
+        [
+          'every user can change',
+          definition('{}'),
+          0o666,
+          /mine\.js cannot be trusted: .* can be changed by every user/,
+        ],
+        ['is no JavaScript', 'export default {', 0o644, /mine\.js: it cannot be loaded: /],
+        ['imports what is not there', `import 'absent-package';`, 0o644, /cannot be loaded: .*absent-package/],
+        [
+          'exports nothing',
+          'export const mine = {};',
+          0o644,
+          /default export must be what `defineDnsProvider` of certfleet\/define/,
+        ],
+        ['has another id', definition(`{ id: 'Mine DNS' }`), 0o644, /`id` must be of a-z, 0-9 and hyphens/],
+        ['has no zod options', definition(`{ options: { token: 'x' } }`), 0o644, /`options` must be `z\.strictObject/],
+        [
+          'lacks a trait',
+          definition(`{ traits: { writes: 'all' } }`),
+          0o644,
+          /`traits\.writes` must be .*`traits\.minTtl`/,
+        ],
+        ['has no connect', definition('{ connect: undefined }'), 0o644, /`connect` must be a function/],
+      ],
+      3,
+      'bad modules',
+    ),
+  )('is refused in a sentence if it %s', async (_what, module, mode, says) => {
     const folder = await home(module);
     await chmod(join(folder, 'mine.js'), mode);
     const ran = await certfleet(['config', 'check', '--config', join(folder, 'certfleet.yaml')]);
     expect([ran.status, said(ran)]).toEqual([2, expect.stringMatching(says)]);
   });
 
-  it.each([
-    [{ provider: 'rfc2136' }, /name the provider with `provider` or `module`, not with both/],
-    [{ module: 5 }, /expected the path of a JavaScript file/],
-    [{ module: './absent.js' }, /absent\.js: there is no such file/],
-  ])('is refused as %j', async (more, says) => {
+  it.each(
+    sampled(
+      [
+        [{ provider: 'rfc2136' }, /name the provider with `provider` or `module`, not with both/],
+        [{ module: 5 }, /expected the path of a JavaScript file/],
+        [{ module: './absent.js' }, /absent\.js: there is no such file/],
+      ],
+      1,
+      'bad declarations',
+    ),
+  )('is refused as %j', async (more, says) => {
     const folder = await home(undefined, more);
     const ran = await certfleet(['config', 'check', '--config', join(folder, 'certfleet.yaml')]);
     expect([ran.status, said(ran)]).toEqual([2, expect.stringMatching(says)]);
@@ -149,25 +167,28 @@ describe('a module of the operator’s', () => {
 });
 
 describeWith(bindPrograms, 'a module of the operator’s on BIND', () => {
-  it.each(['in the configuration', 'by --dns'])('changes a zone, named %s', async (how) => {
-    const bind = await startBind({ zones: [{ name: zone }] });
-    const endpoint = await startApi(bind);
-    const folder = await home(undefined, { dns: { zone, nameservers: [bind.server] } });
-    const file = join(folder, 'certfleet.yaml');
-    const isDeclared = how === 'in the configuration';
-    const named = isDeclared ? 'dns' : join(folder, 'mine.js');
-    const env = { CERTFLEET_MINE_ENDPOINT: endpoint, ...(isDeclared ? {} : { CERTFLEET_MINE_TOKEN: 'right-token' }) };
-    const flags = isDeclared ? ['--config', file] : ['--nameserver', bind.server];
-    const page = await certfleet(['providers', join(folder, 'mine.js')]);
-    expect(page.stdout).toMatch(/mine\.js: Our own DNS \(DNS provider\)[\s\S]*Environment: CERTFLEET_MINE_TOKEN/);
-    const ran = await certfleet(['dns', 'test', named, zone, ...flags], { env });
-    expect([ran.status, ran.stderr]).toEqual([0, expect.any(String)]);
-    expect(ran.stdout).toContain('removed');
-    expect(await bind.txt(zone)).toEqual([]);
-    const wrong = await certfleet(['dns', 'test', named, zone, ...flags], {
-      env: { ...env, CERTFLEET_MINE_ENDPOINT: endpoint.replace('/v1', '/v2/x') },
-    });
-    expect(wrong.status).not.toBe(0);
-    await bind.stop();
-  });
+  it.each(sampled(['in the configuration', 'by --dns'], 1, 'ways to name a module'))(
+    'changes a zone, named %s',
+    async (how) => {
+      const bind = await startBind({ zones: [{ name: zone }] });
+      const endpoint = await startApi(bind);
+      const folder = await home(undefined, { dns: { zone, nameservers: [bind.server] } });
+      const file = join(folder, 'certfleet.yaml');
+      const isDeclared = how === 'in the configuration';
+      const named = isDeclared ? 'dns' : join(folder, 'mine.js');
+      const env = { CERTFLEET_MINE_ENDPOINT: endpoint, ...(isDeclared ? {} : { CERTFLEET_MINE_TOKEN: 'right-token' }) };
+      const flags = isDeclared ? ['--config', file] : ['--nameserver', bind.server];
+      const page = await certfleet(['providers', join(folder, 'mine.js')]);
+      expect(page.stdout).toMatch(/mine\.js: Our own DNS \(DNS provider\)[\s\S]*Environment: CERTFLEET_MINE_TOKEN/);
+      const ran = await certfleet(['dns', 'test', named, zone, ...flags], { env });
+      expect([ran.status, ran.stderr]).toEqual([0, expect.any(String)]);
+      expect(ran.stdout).toContain('removed');
+      expect(await bind.txt(zone)).toEqual([]);
+      const wrong = await certfleet(['dns', 'test', named, zone, ...flags], {
+        env: { ...env, CERTFLEET_MINE_ENDPOINT: endpoint.replace('/v1', '/v2/x') },
+      });
+      expect(wrong.status).not.toBe(0);
+      await bind.stop();
+    },
+  );
 });

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { acmeProblem } from '../support/acme-ca.ts';
 import { bindPrograms } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   errorOf,
   exitOf,
@@ -10,6 +11,7 @@ import {
   simulatedFleetBench,
   type WebAnswer,
 } from '../support/fleet-bench.ts';
+import { sampled } from '../support/seeded.ts';
 import { atEnd, startService, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -62,11 +64,17 @@ describeWith(bindPrograms, 'preflight', () => {
     expect((await home.lineage()).work?.order).toBeUndefined();
   }
 
-  it.each<[string, WebAnswer, RegExp]>([
-    ['another body', { status: 200, body: 'Welcome to nginx!' }, /good\.example\.test.*returns a different body/],
-    ['404', { status: 404, body: '' }, /returns status 404/],
-    ['403', { status: 403, body: '' }, /returns status 403/],
-  ])('stops at %s on the public path, and issues once it is repaired', async (_title, answer, words) => {
+  it.each(
+    sampled<[string, WebAnswer, RegExp]>(
+      [
+        ['another body', { status: 200, body: 'Welcome to nginx!' }, /good\.example\.test.*returns a different body/],
+        ['404', { status: 404, body: '' }, /returns status 404/],
+        ['403', { status: 403, body: '' }, /returns status 403/],
+      ],
+      1,
+      'answers',
+    ),
+  )('stops at %s on the public path, and issues once it is repaired', async (_title, answer, words) => {
     const home = await homeFor('good.example.test');
     bench.web.answer = answer;
     await expectNo(home, words);
@@ -89,24 +97,24 @@ describeWith(bindPrograms, 'preflight', () => {
     expect((await (await homeFor('half.example.test')).issueOne()).result).toBe('issued');
   });
 
-  it('continues if a CAA record allows this CA beside another', async () => {
+  itDrawn('continues if a CAA record allows this CA beside another', async () => {
     expect((await (await homeFor('allowed.example.test')).issueOne()).result).toBe('issued');
   });
 
-  it('stops at a name that does not exist or has no address, also among good ones', async () => {
+  itDrawn('stops at a name that does not exist or has no address, also among good ones', async () => {
     await expectNo(await homeFor('nowhere.example.test'), /nowhere\.example\.test does not exist/);
     await expectNo(await homeFor('bare.example.test'), /neither an A nor an AAAA/);
     await expectNo(await homeFor('good.example.test', 'nowhere.example.test'), /nowhere/);
   });
 
-  it('needs only the zone over DNS-01', async () => {
+  itDrawn('needs only the zone over DNS-01', async () => {
     const solver = (await bench.home({ solver: 'dns' })).settings.solvers['solve']?.settings;
     const home = await bench.home({ certificates: { abc: ['*.nowhere.example.test'] }, solver: solver! });
     expect((await home.issueOne()).result).toBe('issued');
     expect(await bench.bind.txt('example.test')).toEqual([{ name: 'bare.example.test', value: expect.any(String) }]);
   });
 
-  it('issues if IPv6 cannot be checked: refused at once, or no answer', async () => {
+  itDrawn('issues if IPv6 cannot be checked: refused at once, or no answer', async () => {
     const refused = await homeFor('dual.example.test');
     expect((await refused.issueOne()).result).toBe('issued');
     expect(findings(refused)).toEqual([expect.stringContaining('::1 did not answer')]);
@@ -163,7 +171,7 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect((await home.lineage()).failure).toBeUndefined();
   });
 
-  it('never hides a wildcard’s address, overdue or not', async () => {
+  itDrawn('never hides a wildcard’s address, overdue or not', async () => {
     const bench = await simulatedFleetBench({ records, ca: { settings: { renewalInfo: false } } });
     const name = 'deep.wild.example.test';
     const home = await bench.home({ certificates: { abc: [name] }, solver: 'dns' });
@@ -185,35 +193,40 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect(await bench.bind.txt('example.test')).toEqual(before);
   });
 
-  it('never hides a wildcard’s address, even with an existing order and a server that was silent before', async () => {
-    const bench = await simulatedFleetBench({ records });
-    const name = 'deep.wild.example.test';
-    const home = await bench.home({ certificates: { abc: [name] }, solver: 'dns' });
-    // The order is placed and waits; meanwhile the name's record disappears.
-    bench.proxy.fault({ on: 'authorization', what: { type: 'status', status: 500 }, times: 3 });
-    expect((await home.issueOne()).result).toBe('failed');
-    expect((await home.lineage()).work?.order?.url).toBeDefined();
-    await bench.bind.update('example.test', `delete ${name}. A`);
-    const before = await bench.bind.txt('example.test');
-    bench.proxy.clear();
-    expect(errorOf(await home.issueOne()).code).toBe('preflight/hides-wildcard');
-    expect(errorOf(await home.issueOne({ force: true, ignorePreflight: true })).code).toBe('preflight/hides-wildcard');
-    expect(await bench.bind.txt('example.test')).toEqual(before);
-    expect(bench.proxy.accepted('newOrder')).toBe(1);
-
-    bench.bind.service.signal('SIGSTOP');
-    try {
-      // Without an answer it must not continue.
+  itDrawn(
+    'never hides a wildcard’s address, even with an existing order and a server that was silent before',
+    async () => {
+      const bench = await simulatedFleetBench({ records });
+      const name = 'deep.wild.example.test';
+      const home = await bench.home({ certificates: { abc: [name] }, solver: 'dns' });
+      // The order is placed and waits; meanwhile the name's record disappears.
+      bench.proxy.fault({ on: 'authorization', what: { type: 'status', status: 500 }, times: 3 });
       expect((await home.issueOne()).result).toBe('failed');
-    } finally {
-      bench.bind.service.signal('SIGCONT');
-    }
-    expect(await bench.bind.txt('example.test')).toEqual(before);
-    await bench.bind.update('example.test', `add ${name}. 60 A 127.0.0.1`);
-    expect((await home.issueOne()).result).toBe('issued');
-  });
+      expect((await home.lineage()).work?.order?.url).toBeDefined();
+      await bench.bind.update('example.test', `delete ${name}. A`);
+      const before = await bench.bind.txt('example.test');
+      bench.proxy.clear();
+      expect(errorOf(await home.issueOne()).code).toBe('preflight/hides-wildcard');
+      expect(errorOf(await home.issueOne({ force: true, ignorePreflight: true })).code).toBe(
+        'preflight/hides-wildcard',
+      );
+      expect(await bench.bind.txt('example.test')).toEqual(before);
+      expect(bench.proxy.accepted('newOrder')).toBe(1);
 
-  it('is skipped with --ignore-preflight, and only then', async () => {
+      bench.bind.service.signal('SIGSTOP');
+      try {
+        // Without an answer it must not continue.
+        expect((await home.issueOne()).result).toBe('failed');
+      } finally {
+        bench.bind.service.signal('SIGCONT');
+      }
+      expect(await bench.bind.txt('example.test')).toEqual(before);
+      await bench.bind.update('example.test', `add ${name}. 60 A 127.0.0.1`);
+      expect((await home.issueOne()).result).toBe('issued');
+    },
+  );
+
+  itDrawn('is skipped with --ignore-preflight, and only then', async () => {
     const bench = await simulatedFleetBench({ records });
     const home = await bench.home({ certificates: { abc: ['good.example.test'] } });
     // The CA sees what this machine does not, because of a NAT.
@@ -224,7 +237,7 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect((await home.issueOne({ ignorePreflight: true })).result).toBe('issued');
   });
 
-  it('reports every wrong name, not just the first one', async () => {
+  itDrawn('reports every wrong name, not just the first one', async () => {
     const bench = await simulatedFleetBench({ records });
     const certificates = { abc: ['nothing1.example.test', 'good.example.test', 'nothing2.example.test'] };
     const { message } = await (await bench.home({ certificates })).issueOne();
@@ -232,7 +245,7 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect(bench.proxy.seen('newOrder')).toBe(0);
   });
 
-  it('does not remember a record that the server refused to write', async () => {
+  itDrawn('does not remember a record that the server refused to write', async () => {
     const bench = await simulatedFleetBench({ records });
     const { server, key } = bench.bind;
     const options = { server, keyName: key.name, secret: Buffer.alloc(32).toString('base64') };
@@ -244,7 +257,7 @@ describeWith(bindPrograms, 'preflight in the course of time', () => {
     expect(home.events.filter(({ event }) => event === 'sweep.failed')).toEqual([]);
   });
 
-  it('stops after three failed validations in an hour if it cannot tell', async () => {
+  itDrawn('stops after three failed validations in an hour if it cannot tell', async () => {
     const bench = await simulatedFleetBench({ records });
     const { ca, proxy, clock } = bench;
     // IPv6 is refused here, so this check can never tell.

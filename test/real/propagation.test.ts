@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createDns } from '../../src/lib/dns/dns.ts';
 import { bindPrograms } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { pebbleFleetBench } from '../support/fleet-bench.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -67,7 +68,7 @@ describeWith(['pebble', ...bindPrograms], 'a secondary that is behind', () => {
     expect(proxy.accepted('newOrder')).toBe(1);
   });
 
-  it('waits for a secondary that does not answer at all, and continues when it is back', async () => {
+  itDrawn('waits for a secondary that does not answer at all, and continues when it is back', async () => {
     const bench = await pebbleFleetBench({ bind: { secondary: 'follows' } });
     const { bind, proxy } = bench;
     const { secondary } = bind;

@@ -22,8 +22,8 @@ import {
   signal,
   simulatedBench,
 } from '../support/protocol-bench.ts';
-import { isLong } from '../support/seeded.ts';
-import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+import { isLong, sampled } from '../support/seeded.ts';
+import { describeWith, type Needed, stopAllAfterwards } from '../support/vitest.ts';
 import { accountCases } from './protocol/accounts.ts';
 import { brokenAnswerCases } from './protocol/broken-answers.ts';
 import { certificateCases } from './protocol/certificates.ts';
@@ -186,25 +186,27 @@ describeWith(['pebble-challtestsrv'], 'protocol: what only the simulated CA does
 
 // ── storms ──
 
-describeWith(['pebble-challtestsrv'], 'protocol: bad nonces and reused authorizations, simulated CA', () => {
-  test('ten orders', async () => {
-    const bench = await simulatedBench();
-    Object.assign(bench.simulated!.settings, { badNoncePercent: 50, reuseAuthorizations: true });
-    await storm(bench);
-  });
-});
-for (const program of isLong ? (['debian', 'shared'] as const) : (['debian'] as const)) {
-  const needed = [
-    { name: 'pebble', where: program === 'debian' ? 'system' : 'shared' } as const,
-    'pebble-challtestsrv',
+const storms: readonly { readonly ca: string; readonly needed: readonly Needed[]; start(): Promise<ProtocolBench> }[] =
+  [
+    {
+      ca: 'simulated CA',
+      needed: [],
+      async start() {
+        const bench = await simulatedBench();
+        Object.assign(bench.simulated!.settings, { badNoncePercent: 50, reuseAuthorizations: true });
+        return bench;
+      },
+    },
+    ...(['debian', 'shared'] as const).map((program) => ({
+      ca: `Pebble (${program})`,
+      needed: [program === 'debian' ? system('pebble') : shared('pebble')],
+      start: () => pebbleBench({ program, env: { PEBBLE_WFE_NONCEREJECT: '50', PEBBLE_AUTHZREUSE: '100' } }),
+    })),
   ];
-  describeWith(needed, `protocol: bad nonces and reused authorizations, Pebble (${program})`, () => {
-    test('ten orders', async () => {
-      const env = { PEBBLE_WFE_NONCEREJECT: '50', PEBBLE_AUTHZREUSE: '100' };
-      await storm(await pebbleBench({ program, env }));
-    });
+for (const { ca, needed, start } of sampled(storms, 1, 'storms'))
+  describeWith([...needed, 'pebble-challtestsrv'], `protocol: bad nonces and reused authorizations, ${ca}`, () => {
+    test('ten orders', async () => storm(await start()));
   });
-}
 
 /** Half of all nonces are refused, and valid authorizations are reused. */
 async function storm(bench: ProtocolBench): Promise<void> {

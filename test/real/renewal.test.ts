@@ -5,7 +5,9 @@ import type { Files } from '../../src/ports/files.ts';
 import type { RenewalAnswer } from '../support/acme-ca.ts';
 import type { AcmeProxy } from '../support/acme-proxy.ts';
 import { bindPrograms } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { type Home, pebbleFleetBench, type SimulatedFleetBench, simulatedFleetBench } from '../support/fleet-bench.ts';
+import { sampled } from '../support/seeded.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -111,32 +113,38 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     expect((await home.status())[0]).not.toHaveProperty('explanationUrl');
   });
 
-  it('keeps the current and the previous version with their keys, and older ones until all is delivered', async () => {
-    const home = await bench.home();
-    await home.issueOne();
-    const kept = async () => {
-      const { name, current, previous } = await home.lineage();
-      return [current, previous].map((version) => `${name}~${version?.id}`).sort();
-    };
-    const stored = async () => [(await home.documents('key')).toSorted(), (await home.documents('version')).toSorted()];
-    for (let renewed = 0; renewed < 3; renewed += 1) {
-      expect((await home.renewOne({ force: true })).result).toBe('renewed');
-      expect(await stored()).toEqual([await kept(), await kept()]);
-      expect(await home.lineage()).not.toHaveProperty('retired');
-    }
+  itDrawn(
+    'keeps the current and the previous version with their keys, and older ones until all is delivered',
+    async () => {
+      const home = await bench.home();
+      await home.issueOne();
+      const kept = async () => {
+        const { name, current, previous } = await home.lineage();
+        return [current, previous].map((version) => `${name}~${version?.id}`).sort();
+      };
+      const stored = async () => [
+        (await home.documents('key')).toSorted(),
+        (await home.documents('version')).toSorted(),
+      ];
+      for (let renewed = 0; renewed < 3; renewed += 1) {
+        expect((await home.renewOne({ force: true })).result).toBe('renewed');
+        expect(await stored()).toEqual([await kept(), await kept()]);
+        expect(await home.lineage()).not.toHaveProperty('retired');
+      }
 
-    // A foreign file is in the way, so the target is pending.
-    const target = join(home.live, 'live', (await home.lineage()).name);
-    await rm(target);
-    await mkdir(target);
-    const oldest = (await home.lineage()).previous?.id;
-    expect((await home.renewOne({ force: true })).result).toBe('pending');
-    expect((await home.lineage()).retired).toEqual([oldest]);
-    expect((await stored()).map((names) => names.length)).toEqual([3, 3]);
-    await rmdir(target);
-    expect((await home.renewOne()).result).toBe('deployed');
-    expect(await stored()).toEqual([await kept(), await kept()]);
-  });
+      // A foreign file is in the way, so the target is pending.
+      const target = join(home.live, 'live', (await home.lineage()).name);
+      await rm(target);
+      await mkdir(target);
+      const oldest = (await home.lineage()).previous?.id;
+      expect((await home.renewOne({ force: true })).result).toBe('pending');
+      expect((await home.lineage()).retired).toEqual([oldest]);
+      expect((await stored()).map((names) => names.length)).toEqual([3, 3]);
+      await rmdir(target);
+      expect((await home.renewOne()).result).toBe('deployed');
+      expect(await stored()).toEqual([await kept(), await kept()]);
+    },
+  );
 
   it('writes nothing in a pass where nothing is due', async () => {
     const written: string[] = [];
@@ -159,7 +167,7 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     expect(written).toEqual([]);
   });
 
-  it('is obeyed if the CA moves it to the past: the pass that asks renews', async () => {
+  itDrawn('is obeyed if the CA moves it to the past: the pass that asks renews', async () => {
     const home = await bench.home();
     await home.issueOne();
     const before = (await home.lineage()).current;
@@ -186,7 +194,7 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     expect((await home.status())[0]).toMatchObject({ state: 'valid' });
   });
 
-  it('waits for a window in the future', async () => {
+  itDrawn('waits for a window in the future', async () => {
     const home = await bench.home();
     await home.issueOne();
     const end = daysAhead(6);
@@ -202,7 +210,7 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     expect((await home.renewOne()).result).toBe('renewed');
   });
 
-  it('drops a `replaces` that the CA does not know, in the same run', async () => {
+  itDrawn('drops a `replaces` that the CA does not know, in the same run', async () => {
     const home = await bench.home();
     await home.issueOne();
     const { current } = await home.lineage();
@@ -214,10 +222,16 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     expect(bench.proxy.accepted('newOrder')).toBe(1);
   });
 
-  it.each([
-    ['default', 90 * dayMs, 2 / 3],
-    ['shortlived', 160 * hourMs, 1 / 2],
-  ])('is a share of the lifetime if the CA has no ARI: %s', async (profile, lifetimeMs, share) => {
+  it.each(
+    sampled(
+      [
+        ['default', 90 * dayMs, 2 / 3],
+        ['shortlived', 160 * hourMs, 1 / 2],
+      ],
+      1,
+      'lifetimes',
+    ),
+  )('is a share of the lifetime if the CA has no ARI: %s', async (profile, lifetimeMs, share) => {
     bench.ca.settings.renewalInfo = false;
     const home = await bench.home({ profile });
     expect((await home.issueOne()).result).toBe('issued');
@@ -237,7 +251,7 @@ describeWith(bindPrograms, 'the renewal time, on the simulated CA', () => {
     expect(orderPayloads(bench.proxy)).toEqual([expect.not.objectContaining({ replaces: expect.anything() })]);
   });
 
-  it('keeps the known window if the CA gives no usable answer', async () => {
+  itDrawn('keeps the known window if the CA gives no usable answer', async () => {
     const home = await bench.home();
     await home.issueOne();
     const known = await renewalOf(home);

@@ -4,6 +4,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { startAcmeCa } from '../support/acme-ca.ts';
 import { balancerSettings, type CloudBalancer, startBalancer } from '../support/alibaba-cluster.ts';
 import { type Bind, bindPrograms, startBind } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import {
   buildCertfleet,
   type Certfleet,
@@ -158,7 +159,7 @@ describeWith(['openssl', ...bindPrograms], 'the scheduled job', () => {
     ['6 days', '1d'],
     ['6 days', '12h'],
   ] as const;
-  it.concurrent.each(sampled(schedules, 2, 'schedules'))(
+  it.concurrent.each(sampled(schedules, 1, 'schedules'))(
     'with a certificate of %s, every %s, does nothing until it is due',
     async (lifetime, nextRun) => {
       const job = await node(lifetimes[lifetime]);
@@ -193,7 +194,7 @@ describeWith(['openssl', ...bindPrograms], 'the scheduled job', () => {
     },
   );
 
-  it.concurrent('without --next-run renews nothing early', async () => {
+  itDrawn('without --next-run renews nothing early', async () => {
     const job = await node(lifetimes['90 days']);
     await job.run();
     await job.passTo(31);
@@ -203,7 +204,7 @@ describeWith(['openssl', ...bindPrograms], 'the scheduled job', () => {
     expect((await job.run('31d')).stdout).toMatch(/^abc: renewed/);
   });
 
-  it.concurrent('gives the code of a failure, which is worse than 8', async () => {
+  itDrawn('gives the code of a failure, which is worse than 8', async () => {
     const job = await node(lifetimes['45 days']);
     await job.run('31d');
     await job.passTo(31);

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { loadAll } from 'js-yaml';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { type AcmeCa, startAcmeCa } from '../support/acme-ca.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { type Ran, succeeded } from '../support/e2e.ts';
 import { type Image, makeImage, type RunOptions } from '../support/image.ts';
 import { startKubernetes } from '../support/kubernetes.ts';
@@ -97,14 +98,14 @@ describeWith([containers], 'the process that the examples for schedulers start',
     await execute(crontab, ['-n', own]);
   });
 
-  it('systemd: the service, which is the guide’s', async () => {
+  itDrawn('systemd: the service, which is the guide’s', async () => {
     for (const name of ['certfleet.service', 'certfleet.timer']) expect(guide).toContain(textOf(`systemd/${name}`));
     const start = /^ExecStart=(.*)$/m.exec(textOf('systemd/certfleet.service'))?.[1] ?? '';
     const entrypoint = start.split(' ');
     await expectIssued(await image.run([], around({ user: '0', env: { PATH: '/usr/bin:/bin' }, entrypoint })), '0');
   });
 
-  it('Chronos: its command, with the volumes and the port of the job', async () => {
+  itDrawn('Chronos: its command, with the volumes and the port of the job', async () => {
     const job = JSON.parse(textOf('mesos/chronos.json')) as ChronosJob;
     expect(job.name).toMatch(/^[\w\s.#-]+$/);
     expect(job.schedule).toMatch(/^R\/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\/P1M$/);
@@ -123,7 +124,7 @@ describeWith([containers], 'the process that the examples for schedulers start',
     expect(again).toMatchObject({ status: 0, stdout: expect.stringMatching(/^abc: not due yet/) });
   });
 
-  it('Marathon: its cmd, which stops within the grace period', async () => {
+  itDrawn('Marathon: its cmd, which stops within the grace period', async () => {
     const app = JSON.parse(textOf('mesos/marathon.json')) as MarathonApp;
     expect(app.container.docker.portMappings).toEqual([{ containerPort: 30_080, hostPort: 30_080, protocol: 'tcp' }]);
     // Two instances would have the same port of one node.
@@ -151,7 +152,7 @@ describeWith([containers], 'the process that the examples for schedulers start',
     await expectIssued(await image.run(args, around({ user })));
   });
 
-  it('docker run, word for word', async () => {
+  itDrawn('docker run, word for word', async () => {
     const folder = await temporaryFolder('docker');
     const log = join(folder, 'arguments');
     writeFileSync(join(folder, 'docker'), `#!/bin/sh\nprintf '%s\\n' "$@" > '${log}'\n`, { mode: 0o755 });

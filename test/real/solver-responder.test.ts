@@ -10,6 +10,7 @@ import { healthPath } from '../../src/responder/server.ts';
 import http01Responder from '../../src/solvers/http01-responder.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { solverContract } from '../../src/testing/solver-contract.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { respondersOf } from '../support/responders.ts';
 import { atEnd, freePort, nodeAs, portAccepts, type Service, startService, until } from '../support/service.ts';
 import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
@@ -334,7 +335,7 @@ test('a port in use: the error names the port and the process', async () => {
   expect(await solver.present(makeChallenge(), ignore, signal())).toEqual({ published: true });
 });
 
-test('waits for a responder of another store, which releases the port when its orders are done', async () => {
+itDrawn('waits for a responder of another store, which releases the port when its orders are done', async () => {
   const bench = await makeBench();
   const port = await freePort();
   const other = connect(bench, port, {}, createMemoryStore());
@@ -361,7 +362,7 @@ function hasty({ world: { clock } }: Bench) {
   return { clock: changed, slept: () => slept };
 }
 
-test('names a stopped certfleet process, and waits for it once per run', async () => {
+itDrawn('names a stopped certfleet process, and waits for it once per run', async () => {
   const bench = await makeBench();
   const port = await freePort();
   const program = join(bench.folder, 'certfleet');
@@ -395,7 +396,7 @@ test('an address that this machine does not have', async () => {
   await expect(solver.prepare?.('a', [], signal())).rejects.toMatchObject({ code: 'solver/cannot-listen' });
 });
 
-test('a stopped holder does not block it, and an abort is obeyed meanwhile', async () => {
+itDrawn('a stopped holder does not block it, and an abort is obeyed meanwhile', async () => {
   const bench = await makeBench();
   const port = await freePort();
   const script = `require('node:http').createServer(() => {}).listen(${port}, '127.0.0.1')`;

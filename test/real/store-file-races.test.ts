@@ -229,7 +229,7 @@ describe('a deletion marker of a name that is never used again', () => {
     await put(open(root), 'again', null);
   });
 
-  const passes = isLong ? 40 : 10;
+  const passes = isLong ? 40 : 4;
   it(`does not accumulate: ${passes} passes over 30 lineages leave nothing more`, async () => {
     const root = newPath();
     const kinds = ['key', 'version', 'token'] as const;

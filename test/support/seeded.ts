@@ -36,7 +36,7 @@ export const randomOf = (chance: () => number): Random => ({
 });
 
 /** A sample of many like cases, one of each stretch of equal length; all in a long run. */
-export function sampled<Case>(cases: readonly Case[], count: number, what: string): readonly Case[] {
+export function sampled<const Case>(cases: readonly Case[], count: number, what: string): readonly Case[] {
   if (isLong || cases.length <= count) return cases;
   const chance = seeded(what);
   const stretch = cases.length / count;
