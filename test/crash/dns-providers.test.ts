@@ -3,6 +3,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { bindPrograms } from '../support/bind.ts';
 import { type ServedDnsApi, serveDnsApi } from '../support/dns-api.ts';
 import { type DnsApiCase, dnsApis } from '../support/dns-api-cases.ts';
+import { sampled } from '../support/seeded.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { documents, openState, readLineage, resultOf } from './inspect.ts';
 import { pointsTimeout, type Rig, recordedNames, type State, samplePoints, startRig } from './rig.ts';
@@ -24,7 +25,7 @@ describeWith(['pebble', ...bindPrograms], 'DNS providers', () => {
     rig = await startRig({ leaseTtl: '1s' });
   });
 
-  it.each(dnsApis)(
+  it.each(sampled(dnsApis, 2, 'DNS providers'))(
     '$type: killed between the value and the answer, a sweep removes exactly what was added',
     {
       timeout: pointsTimeout,

@@ -37,7 +37,7 @@ import {
  *
  * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
  */
-const samples = 2;
+const samples = 1;
 
 /** One rig with two nodes of a cluster: one store, and a port for each if they need one. */
 interface Lane {

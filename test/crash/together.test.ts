@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
+import { itDrawn } from '../support/drawn.ts';
 import { sampled } from '../support/seeded.ts';
 import { freePort, until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
@@ -27,7 +28,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     [2, 'responder'],
     [5, 'responder'],
   ] as const;
-  for (const [count, solver] of sampled(crowds, 2, 'crowds'))
+  for (const [count, solver] of sampled(crowds, 1, 'crowds'))
     it(`${count} of them on one certificate, ${solver}: one order, one result`, async () => {
       const state = await rig.state(solver);
       // Hold the order until the others wait.
@@ -49,7 +50,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
       await isFinished(state);
     });
 
-  it('on different certificates of one store: they do not interfere', async () => {
+  itDrawn('on different certificates of one store: they do not interfere', async () => {
     const state = await rig.state('responder', undefined, { change: withSecond });
     const both = await Promise.all(['abc', 'xyz'].map((name) => rig.run(state, { command: 'issue', names: [name] })));
     for (const ran of both) expect([ran.status, resultOf(ran)], transcript(both)).toEqual([0, 'issued']);
@@ -59,7 +60,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     await isFinished(state, ['abc', 'xyz']);
   });
 
-  it('one that is done stays while its responder answers for another one', async () => {
+  itDrawn('one that is done stays while its responder answers for another one', async () => {
     const state = await rig.state('responder', undefined, { change: withSecond });
     const ours = hold('finalize');
     const xyz = rig.spawnRun(state, { command: 'issue', names: ['xyz'] });
@@ -94,7 +95,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     await isFinished(state);
   });
 
-  it('one that comes later reports the error of the first one', async () => {
+  itDrawn('one that comes later reports the error of the first one', async () => {
     const state = await rig.state('dns');
     rig.proxy.fault({
       on: 'finalize',
@@ -112,7 +113,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
     expect((await readLineage(state))?.work?.lease).toBeUndefined();
   });
 
-  for (const kind of sampled(['newOrder', 'authorization', 'finalize', 'certificate'] as const, 2, 'taken over'))
+  for (const kind of sampled(['newOrder', 'authorization', 'finalize', 'certificate'] as const, 1, 'taken over'))
     it(`one that comes later takes over at once when the first is killed at ${kind}`, async () => {
       const state = await rig.state('dns');
       const { first, second, release } = await meetAt(kind, state);
@@ -130,7 +131,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'processes at the same time
       await isFinished(state);
     });
 
-  it('one that waits for a sweep does the work afterwards', async () => {
+  itDrawn('one that waits for a sweep does the work afterwards', async () => {
     // A process is killed with its challenges presented, and a sweep is removing them when the next issue starts.
     const state = await rig.state('dns');
     const killed = await rig.run(state, { command: 'issue', stopAt: 'validate/request/POST chalZ#1@before' });
