@@ -9,9 +9,9 @@ import { buildCertfleet, type Certfleet, documents, succeeded } from '../support
 import { startHaproxy } from '../support/haproxy.ts';
 import { startNginx } from '../support/nginx.ts';
 import { startPebble } from '../support/pebble.ts';
-import { sampled } from '../support/seeded.ts';
+import { isLong, sampled } from '../support/seeded.ts';
 import { freePort, portAccepts, temporaryFolder, until } from '../support/service.ts';
-import { getOnce, startTraffic } from '../support/steady-traffic.ts';
+import { circleRequests, getOnce, startTraffic } from '../support/steady-traffic.ts';
 import { needsOfUacme, uacme } from '../support/uacme.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { startWebNodes, webAnswer } from '../support/web-nodes.ts';
@@ -122,13 +122,14 @@ describeWith(['pebble', 'haproxy', 'nginx', ...needsOfUacme, ...bindPrograms], '
         path: (nth) => (nth % 5 === 0 ? '/.well-known/other' : `/page/${nth}`),
         expected: webAnswer,
         perSecond: 250,
-        total: 5_000,
+        total: circleRequests,
       });
       const issued = await run('issue');
       succeeded(issued);
       for (const name of names) expect(issued.stdout).toMatch(new RegExp(`^${name}: issued, valid until `, 'm'));
       const renewed = new Set<string>();
-      for (let times = 0; !traffic.isOver; times++) {
+      const leastRenewals = isLong ? 3 : 2;
+      for (let times = 0; times < leastRenewals || !traffic.isOver; times++) {
         const [ours, theirs] = await Promise.all([
           run('renew', '--force'),
           uacme({ folder, challenges }, pebble, times === 0 ? 'new' : 'again'),
@@ -141,7 +142,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...needsOfUacme, ...bindPrograms], '
       expect(result.wrong).toEqual([]);
       expect(result.perSecond).toBeGreaterThan(200);
       expect(await readFile(front.file, 'utf8')).toBe('# of others\n');
-      expect(renewed.size).toBeGreaterThan(2);
+      expect(renewed.size).toBeGreaterThanOrEqual(leastRenewals);
       expect([...(await documents(store, 'lock')).keys()]).toEqual([]);
       const gone = await getOnce(front.port, 'abc.example.test', '/.well-known/acme-challenge/abc');
       expect(gone.status).toBe(404);

@@ -1,11 +1,12 @@
 import http from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import { isLong } from './seeded.ts';
 
-/**
- * How many requests a test of an adapter alone sends: 5,000 in `npm run test:long`. The tests of the whole circle always
- * send so many.
- */
-export const adapterRequests = process.env.CERTFLEET_LONG ? 5_000 : 1_250;
+/** How many requests a test of an adapter alone sends. */
+export const adapterRequests = isLong ? 5_000 : 1_250;
+
+/** How many requests a test of the whole circle sends, in which rules come and go several times. */
+export const circleRequests = isLong ? 5_000 : 2_000;
 
 export interface TrafficOptions {
   /** Of the load balancer on 127.0.0.1. */
