@@ -80,7 +80,7 @@ redirects to another one cannot have a policy that works. The IAM user needs
 and \`iam:projects:listProjects\` if \`projectId\` is not set. The security group of the server must let the load balancer
 reach the port of the responder. An account has room for 500 policies.
 
-ELB has no dry run, so \`certfleet doctor\` tries only the rights to read; \`certfleet balancer test\` shows the others.`,
+ELB has no dry run, so \`certfleet doctor\` tries only the rights to read; \`certfleet balancer test NAME\` shows the others.`,
   connect({ options, name, world }): Balancer {
     const title = `the balancer "${name}" (huawei-elb)`;
     const { loadBalancer, listenerPort, backend } = options;
