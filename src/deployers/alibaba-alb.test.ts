@@ -4,7 +4,7 @@ import { listenerDeployerTests } from './test-alibaba-listener.ts';
 
 listenerDeployerTests({
   ...{ type: 'alibaba-alb', notes: definition.notes ?? '', where: 'alb-unit1:443' },
-  ...{ givenUp: 'OperationFailed.Unit', listeners: '443 (HTTPS), 8443 (HTTPS), 80 (HTTP)', used: 1 },
+  ...{ givenUp: 'OperationFailed.Unit', listeners: '443 (HTTPS), 8443 (HTTPS), 80 (HTTP)', used: 1, mayBeBoth: true },
   add: 'AssociateAdditionalCertificatesWithListener',
   remove: 'DissociateAdditionalCertificatesFromListener',
   start: ({ most = 25, ...options }) =>

@@ -86,7 +86,7 @@ and \`alb:UpdateListenerAttribute\` for the default certificate, and \`yundun-ce
     const listener = listenerOn(alb, albWords, { port: listenerPort, clock });
     return listenerDeployer({
       ...{ type: 'alibaba-alb', target: targetName('alibaba-alb', name), loadBalancer, listenerPort, attach, owner },
-      ...{ clock, alb, cas, listener, onTarget, ...present({ lineageOf }) },
+      ...{ clock, alb, cas, listener, onTarget, mayBeBoth: true, ...present({ lineageOf }) },
       async room(signal) {
         const bound = await listener.certificates(true, signal);
         const quota = options.certificateQuota ?? ((await alb.balancer(signal)).edition === 'Basic' ? 10 : 25);

@@ -8,6 +8,7 @@ listenerDeployerTests({
     givenUp: 'the change was accepted, and has had no effect',
     listeners: '443 (TCPSSL), 8443 (TCPSSL), 80 (TCP)',
     used: 2,
+    mayBeBoth: false,
   },
   add: 'AssociateAdditionalCertificatesWithListener',
   remove: 'DisassociateAdditionalCertificatesWithListener',

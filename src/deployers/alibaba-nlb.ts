@@ -92,7 +92,7 @@ and \`nlb:UpdateListenerAttribute\` for the default certificate, and \`yundun-ce
     const listener = listenerOn(alb, nlbWords, { port: listenerPort, clock });
     return listenerDeployer({
       ...{ type: 'alibaba-nlb', target: targetName('alibaba-nlb', name), loadBalancer, listenerPort, attach, owner },
-      ...{ clock, alb, cas, listener, onTarget, ...present({ lineageOf }) },
+      ...{ clock, alb, cas, listener, onTarget, mayBeBoth: false, ...present({ lineageOf }) },
       room: async (signal) => ({ where: loadBalancer, used: await listener.additionalOfAll(signal), quota }),
       async rights(signal) {
         const at = { listener: await listener.id(signal), loadBalancer };

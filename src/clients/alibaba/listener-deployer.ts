@@ -20,6 +20,8 @@ export interface ListenerTarget {
   readonly loadBalancer: string;
   readonly listenerPort: number;
   readonly attach: 'additional' | 'default';
+  /** Whether a certificate may be the default one and an additional one at once. */
+  readonly mayBeBoth: boolean;
   readonly owner: string;
   readonly clock: Clock;
   readonly alb: Alb;
@@ -215,7 +217,7 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
         if (becomesDefault(found)) {
           checkDefault(found, version);
           // Taking it off first would leave its names with another certificate for a while.
-          if (isAdditional && at.type === 'alibaba-nlb')
+          if (isAdditional && !at.mayBeBoth)
             throw new Error(
               `${id} is an additional certificate of the listener, and NLB takes none as both. The next version becomes the default one: \`certfleet renew ${version.lineage} --force\``,
             );
