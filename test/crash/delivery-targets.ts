@@ -3,6 +3,8 @@ import { systemClock } from '../../src/lib/clock.ts';
 import type { FakeApi } from '../../src/testing/fake-api.ts';
 import { createAlibabaCdn } from '../support/alibaba-cdn.ts';
 import { balancerSettings, startBalancer } from '../support/alibaba-cluster.ts';
+import { createHuaweiCdn } from '../support/huawei-cdn.ts';
+import { createQiniuCdn } from '../support/qiniu-cdn.ts';
 import { serveFakeApi } from '../support/serve-fake-api.ts';
 import { atEnd } from '../support/service.ts';
 import { createTencentClb } from '../support/tencent-clb.ts';
@@ -45,9 +47,9 @@ async function serve<T extends { readonly api: FakeApi }>(make: (origin: string)
   return { fake, origin };
 }
 
-/** How many of the calls with this name were carried out. */
-const done = (calls: readonly (readonly [string, unknown])[], called: string): number =>
-  calls.filter(([one, code]) => one === called && code === undefined).length;
+/** How many of these calls were carried out. */
+const done = <T extends { readonly code: unknown }>(records: readonly T[], isOne: (record: T) => boolean): number =>
+  records.filter((one) => one.code === undefined && isOne(one)).length;
 
 const common = (origin: string) => ({ clock: systemClock, origins: [origin] });
 
@@ -65,11 +67,7 @@ async function alibabaCdn(): Promise<Target> {
     settings: { deployer },
     once: ['UploadUserCertificate'],
     uploads: () => fake.certificates().map((one) => one.name),
-    sets: () =>
-      done(
-        fake.records.map(({ action, code }) => [action, code]),
-        'SetCdnDomainSSLCertificate',
-      ),
+    sets: () => done(fake.records, ({ action }) => action === 'SetCdnDomainSSLCertificate'),
     served: async () => fake.served(name)?.sha256.toLowerCase(),
     others: () => fake.settings(),
   };
@@ -119,8 +117,47 @@ async function tencentClb(): Promise<Target> {
   };
 }
 
+async function huaweiCdn(): Promise<Target> {
+  const key = { accessKey: 'AKcrash', secretKey: 'crash-secret' };
+  const domain = {
+    name,
+    http2: true,
+    tlsVersion: 'TLSv1.2',
+    forceRedirect: 'https' as const,
+    certificate: await byHand(),
+  };
+  const { fake, origin } = await serve((at) => createHuaweiCdn({ ...common(at), keys: [key], domains: [domain] }));
+  const deployer = {
+    ...{ type: 'huawei-cdn', domains: 'covered', endpoint: origin },
+    ...{ accessKeyId: key.accessKey, secretAccessKey: key.secretKey },
+  };
+  return {
+    settings: { deployer },
+    once: ['PUT cdn/configuration'],
+    sets: () => done(fake.records, ({ route }) => route.startsWith('PUT ')),
+    served: async () => fake.served(name)?.sha256.toLowerCase(),
+    others: () => fake.settings(),
+  };
+}
+
+async function qiniuCdn(): Promise<Target> {
+  const key = { accessKey: 'AKcrash', secretKey: 'crash-secret' };
+  const domain = { name, forceHttps: true, http2: true, certificate: await byHand() };
+  const { fake, origin } = await serve((at) => createQiniuCdn({ ...common(at), keys: [key], domains: [domain] }));
+  return {
+    settings: { deployer: { type: 'qiniu-cdn', domains: 'covered', endpoint: origin, ...key } },
+    once: ['POST sslcert', 'PUT domain'],
+    uploads: () => fake.certificates().map(({ id }) => id),
+    sets: () => done(fake.records, ({ route }) => route.startsWith('PUT ')),
+    served: async () => fake.served(name)?.sha256.toLowerCase(),
+    others: () => fake.settings(),
+  };
+}
+
 export const targets = {
   'alibaba-cdn': alibabaCdn,
   'alibaba-clb': alibabaClb,
+  'huawei-cdn': huaweiCdn,
+  'qiniu-cdn': qiniuCdn,
   'tencent-clb': tencentClb,
 } as const;

@@ -35,7 +35,8 @@ describeWith(['pebble', ...bindPrograms], 'a delivery', () => {
     for (let lane = 0; lane < lanes; lane++) rigs.push(await startRig());
   });
 
-  it.each(Object.entries(targets))(
+  // Side by side, because a delivery to a CDN waits for seconds until the domain shows the change.
+  it.concurrent.each(Object.entries(targets))(
     'to %s, killed: a sweep finishes it',
     {
       timeout: pointsTimeout,
