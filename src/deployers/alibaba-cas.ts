@@ -1,6 +1,6 @@
 import { connectCas } from '../clients/alibaba/cas.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { withAdvice } from '../clients/http/balancer-errors.ts';
+import { advising } from '../clients/http/balancer-errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import { alibabaKeys, defineDeployer, endpoint, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
@@ -44,11 +44,7 @@ and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`. CAS can limit no
     const target = targetName('alibaba-cas', name);
     const cas = connectCas({ site: options.site, endpoint: options.endpoint, owner, options, name, world });
     const atCas = <T>({ lineage }: VersionBundle, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
-      onTarget(target, lineage, signal, () =>
-        step().catch((error: unknown) => {
-          throw withAdvice(error);
-        }),
-      );
+      onTarget(target, lineage, signal, () => advising(step));
 
     return {
       type: 'alibaba-cas',

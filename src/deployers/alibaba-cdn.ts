@@ -1,11 +1,10 @@
 import { connectCas } from '../clients/alibaba/cas.ts';
+import { createCasDelivery } from '../clients/alibaba/cas-delivery.ts';
 import { connectCdn } from '../clients/alibaba/cdn.ts';
-import { createCdnDelivery, recentMs } from '../clients/cdn/delivery.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { withAdvice } from '../clients/http/balancer-errors.ts';
-import { markIn } from '../core/request-path/own-mark.ts';
+import { advising } from '../clients/http/balancer-errors.ts';
 import { alibabaKeys, cdnDomains, defineDeployer, endpoint, exceptOfCovered, z } from '../define.ts';
-import type { Deployer, VersionBundle } from '../ports/deployer.ts';
+import type { Deployer } from '../ports/deployer.ts';
 
 export default defineDeployer({
   id: 'alibaba-cdn',
@@ -57,68 +56,16 @@ and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`. The third action
 \`acs:cdn:*:*:domain/www.example.com\`.`,
   connect({ options, name, world, owner }): Deployer {
     const target = targetName('alibaba-cdn', name);
-    const { clock } = world;
     const { product, site } = options;
     const cdn = connectCdn({ product, endpoint: options.endpoint, options, name, world });
     const cas = connectCas({ site, endpoint: options.casEndpoint, owner, options, name, world });
-    const atCdn = <T>(
-      { lineage }: { readonly lineage: string },
-      signal: AbortSignal,
-      step: () => Promise<T>,
-    ): Promise<T> =>
-      onTarget(target, lineage, signal, () =>
-        step().catch((error: unknown) => {
-          throw withAdvice(error);
-        }),
-      );
-    const places = createCdnDelivery({
-      ...{ title: cdn.title, clock, options, domains: (signal: AbortSignal) => cdn.domains(signal) },
-      isOurs: (certificate) => markIn(certificate.replaceAll('_', '-'))?.owner === owner,
-      ...{ visibleWithinMs: 120_000, changesWithinMs: 0 },
+    return createCasDelivery({
+      ...{ type: 'alibaba-cdn', title: cdn.title, cas, clock: world.clock, options },
+      ...{ settleMs: 15 * 60_000, visibleWithinMs: 120_000 },
+      domains: (signal) => cdn.domains(signal),
+      rights: (signal) => cdn.rights(signal),
+      set: ({ name: domain }, upload, signal) => cdn.set(domain, upload, signal),
+      at: ({ lineage }, signal, step) => onTarget(target, lineage, signal, () => advising(step)),
     });
-    const wanted = (version: VersionBundle) => ({ version, id: cas.nameOf(version) });
-
-    return {
-      type: 'alibaba-cdn',
-      scope: 'fleet',
-      concurrent: true,
-      uploads: cas.lock,
-      settleMs: 15 * 60_000,
-
-      check: (room, signal) => atCdn(room, signal, () => places.describe(room.names, signal)),
-
-      rights: async (signal) => (await Promise.all([cdn.rights(signal), cas.rights(signal)])).flat(),
-
-      look: (version, signal) => atCdn(version, signal, () => places.look(wanted(version), signal)),
-
-      stage: (version, note, signal) =>
-        atCdn(version, signal, async () => {
-          await places.check(wanted(version), signal);
-          const isThere = version.sent !== undefined || (await places.has(cas.nameOf(version), recentMs, signal));
-          const found = isThere ? await cas.find(version, signal) : undefined;
-          const { id, name: uploaded } = found ?? (await cas.upload(version, signal));
-          const receipt = { certificate: id, name: uploaded.replaceAll('_', '-') };
-          await note(receipt);
-          return receipt;
-        }),
-
-      activate: (version, staged, _note, signal) =>
-        atCdn(version, signal, () => {
-          const { certificate: id } = staged as { readonly certificate: string };
-          const upload = { id, name: cas.nameOf(version), region: cas.region };
-          return places.activate(wanted(version), (domain) => cdn.set(domain.name, upload, signal), signal);
-        }),
-
-      async owned(signal) {
-        return (await cas.marked(signal)).map((one) => ({ kind: 'certificate', ...one }));
-      },
-
-      async removeOwned({ id, name: mark }, signal) {
-        // Other services may use it, too, which no API tells. Once it has expired, it is of no use to them.
-        const isExpired = (markIn(mark)?.expires.getTime() ?? Number.POSITIVE_INFINITY) < clock.now().getTime();
-        const isSet = await places.has(mark.replaceAll('-', '_'), 0, signal);
-        if (isExpired && !isSet) await cas.remove(id, signal);
-      },
-    };
   },
 });

@@ -1,6 +1,6 @@
 import { createCdnDelivery } from '../clients/cdn/delivery.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { withAdvice } from '../clients/http/balancer-errors.ts';
+import { advising } from '../clients/http/balancer-errors.ts';
 import { connectHuaweiCdn, sentAs } from '../clients/huawei/cdn.ts';
 import { markOf } from '../core/request-path/own-mark.ts';
 import { cdnDomains, defineDeployer, endpoint, exceptOfCovered, huaweiAccessKeys, z } from '../define.ts';
@@ -61,12 +61,7 @@ or, in an identity policy, \`cdn:configuration:queryDomainList\` in place of \`c
       { lineage }: { readonly lineage: string },
       signal: AbortSignal,
       step: () => Promise<T>,
-    ): Promise<T> =>
-      onTarget(targetName('huawei-cdn', name), lineage, signal, () =>
-        step().catch((error: unknown) => {
-          throw withAdvice(error);
-        }),
-      );
+    ): Promise<T> => onTarget(targetName('huawei-cdn', name), lineage, signal, () => advising(step));
 
     return {
       type: 'huawei-cdn',

@@ -1,6 +1,6 @@
 import { createCdnDelivery, recentMs } from '../clients/cdn/delivery.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { withAdvice } from '../clients/http/balancer-errors.ts';
+import { advising } from '../clients/http/balancer-errors.ts';
 import { connectQiniuCdn, settleMs } from '../clients/qiniu/cdn.ts';
 import { certificatesOf } from '../clients/qiniu/certificates.ts';
 import { connectQiniu } from '../clients/qiniu/qiniu.ts';
@@ -53,12 +53,7 @@ certificates.`,
       { lineage }: { readonly lineage: string },
       signal: AbortSignal,
       step: () => Promise<T>,
-    ): Promise<T> =>
-      onTarget(targetName('qiniu-cdn', name), lineage, signal, () =>
-        step().catch((error: unknown) => {
-          throw withAdvice(error);
-        }),
-      );
+    ): Promise<T> => onTarget(targetName('qiniu-cdn', name), lineage, signal, () => advising(step));
     /** The ID of each version that this process has staged. */
     const staged = new Map<string, string>();
     const idOf = async (version: VersionBundle, signal: AbortSignal): Promise<string | undefined> =>

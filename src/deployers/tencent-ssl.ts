@@ -1,5 +1,5 @@
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { balancerError, withAdvice } from '../clients/http/balancer-errors.ts';
+import { advising, balancerError } from '../clients/http/balancer-errors.ts';
 import { tencentInstance, tencentKeySource } from '../clients/tencent/credentials.ts';
 import { sslRights, uploadTries } from '../clients/tencent/rights.ts';
 import { connectSsl, retireUpload, type SslCertificate, uploadIn } from '../clients/tencent/ssl.ts';
@@ -92,11 +92,7 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
     const hosts = connectHosts(ssl.api, product, product === 'waf' ? options.region : undefined);
     const rollouts = createRollouts(hosts, clock);
     const atService = <T>(lineage: string, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
-      onTarget(target, lineage, signal, () =>
-        step().catch((cause: unknown) => {
-          throw withAdvice(cause);
-        }),
-      );
+      onTarget(target, lineage, signal, () => advising(step));
 
     /** The owner's uploads, as they were at most `recentMs` ago: the deliveries of a pass share the list. */
     let known: { readonly atMs: number; readonly all: readonly SslCertificate[] } | undefined;

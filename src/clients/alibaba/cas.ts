@@ -42,10 +42,14 @@ export interface Cas {
   readonly lock: string;
   /** Returns the name under which a version is uploaded. */
   nameOf(version: VersionBundle): string;
+  /** Reports whether a certificate of this name is one of this store. */
+  isOurs(name: string): boolean;
   /** Returns a version's upload, if it exists. */
   find(version: VersionBundle, signal: AbortSignal): Promise<CasUpload | undefined>;
   /** Uploads a version, or returns its upload if it exists. */
   upload(version: VersionBundle, signal: AbortSignal): Promise<CasUpload>;
+  /** Returns all uploads that have not expired. */
+  uploads(signal: AbortSignal): Promise<readonly CasUpload[]>;
   /** Returns the mark in the name of a certificate, if it is certfleet's. */
   markIn(certificate: Pick<CasCertificate, 'name'>): OwnMark | undefined;
   /** Returns all certificates that are valid, or that have expired, those that others uploaded or bought, too. */
@@ -101,6 +105,7 @@ export function connectCas({ site, endpoint, owner, ...context }: CasContext): C
     region,
     lock: `alibaba-cas ${account} ${site}`,
     nameOf,
+    isOurs: (name) => markIn(toMark(name))?.owner === owner,
     find,
     async upload(version, signal) {
       const name = nameOf(version);
@@ -135,6 +140,7 @@ export function connectCas({ site, endpoint, owner, ...context }: CasContext): C
     markIn: ({ name }) => markIn(toMark(name)),
     all: (part, signal) =>
       list(part === 'expired' ? { OrderType: 'CERT', Status: 'EXPIRED' } : { OrderType: 'CERT' }, signal),
+    uploads: (signal) => list({}, signal),
     async marked(signal) {
       const all = [...(await list({}, signal)), ...(await list({ Status: 'EXPIRED' }, signal))];
       const names = new Map(all.map(({ id, name }) => [id, toMark(name)]));

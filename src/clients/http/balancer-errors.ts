@@ -57,3 +57,9 @@ export function withAdvice(error: unknown): unknown {
   const advice = error.hint.replace(/^Nothing was changed\. /, '');
   return new Error(`${error.message}. ${advice}`, { cause: error });
 }
+
+/** Runs a step, with the advice in the message of a refusal. */
+export const advising = <T>(step: () => Promise<T>): Promise<T> =>
+  step().catch((error: unknown) => {
+    throw withAdvice(error);
+  });
