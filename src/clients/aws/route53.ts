@@ -1,7 +1,7 @@
 import { badList } from '../http/dns-api.ts';
 import { UnreadableAnswer } from '../http/json-api.ts';
 import { type Page, readPages } from '../http/pages.ts';
-import { type XmlElement, xmlAt, xmlText } from '../http/xml.ts';
+import { escapeXml, type XmlElement, xmlAt, xmlText } from '../http/xml.ts';
 import type { AwsRest } from './aws.ts';
 import { xmlList } from './aws.ts';
 
@@ -112,6 +112,3 @@ function changeXml({ action, name, values, ttl }: RecordChange): string {
   const records = values.map((value) => `<ResourceRecord><Value>${escapeXml(value)}</Value></ResourceRecord>`);
   return `<Change><Action>${action}</Action><ResourceRecordSet><Name>${escapeXml(name)}.</Name><Type>TXT</Type><TTL>${ttl}</TTL><ResourceRecords>${records.join('')}</ResourceRecords></ResourceRecordSet></Change>`;
 }
-
-const escapeXml = (text: string): string =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

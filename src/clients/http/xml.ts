@@ -57,6 +57,9 @@ function refuse(node: XmlDocument['children'][number] | Element['children'][numb
 
 const localName = (qualified: string): string => qualified.slice(qualified.indexOf(':') + 1);
 
+export const escapeXml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+
 /** Returns the element at a path below another, or undefined. */
 export const xmlAt = (element: XmlElement, ...path: readonly string[]): XmlElement | undefined =>
   path.reduce<XmlElement | undefined>((at, step) => at?.children.find((child) => child.name === step), element);
