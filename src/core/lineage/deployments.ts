@@ -1,4 +1,5 @@
-import type { CertfleetError } from '../errors/errors.ts';
+import { type ErrorCode, errorTable } from '../errors/error-table.ts';
+import { CertfleetError } from '../errors/errors.ts';
 import { cut } from '../errors/remote-text.ts';
 import { canonical } from '../spec/same-spec.ts';
 import type { StoredSpec } from '../spec/spec.ts';
@@ -280,4 +281,26 @@ export function deploymentAfter(
     retryAt,
     alarmed: wentBack || lateAt <= now || old?.alarmed ? true : undefined,
   };
+}
+
+/**
+ * Returns the error of a delivery that an earlier run has stored.
+ *
+ * @param otherwise the code, if none is stored or another version of certfleet made it
+ */
+export function storedFailure(
+  {
+    code = '',
+    message = '',
+    retryAt,
+  }: {
+    readonly code?: string | undefined;
+    readonly message?: string | undefined;
+    readonly retryAt?: string | undefined;
+  },
+  otherwise: ErrorCode,
+): CertfleetError {
+  const known = code in errorTable ? (code as ErrorCode) : otherwise;
+  const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again after ${retryAt}.`;
+  return new CertfleetError(known, message, hint, {});
 }

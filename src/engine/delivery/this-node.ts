@@ -1,8 +1,6 @@
-import { type ErrorCode, errorTable } from '../../core/errors/error-table.ts';
 import { asFailure, CertfleetError } from '../../core/errors/errors.ts';
 import { version as certfleetVersion } from '../../core/errors/version.ts';
-import type { Deployment, Lineage, Version } from '../../core/lineage/lineage.ts';
-import { revocationOf } from '../../core/lineage/revocation.ts';
+import type { Lineage, Version } from '../../core/lineage/lineage.ts';
 import { lacksOf } from '../../core/node/node-status.ts';
 import { afterRun, isPaused, type Lack, lackAfter, type ReplicaDocument } from '../../core/node/replica.ts';
 import type { NamedAdapter, StoredSpec } from '../../core/spec/spec.ts';
@@ -17,7 +15,7 @@ import { readBundle } from '../run/bundles.ts';
 import { lineageNamed } from '../run/stored-lineage.ts';
 import { together } from '../run/wait.ts';
 import { type Courier, turnOf } from './calls-to-target.ts';
-import { carry } from './deliver-to-target.ts';
+import { deliverToNode, isCommand, ownTargets, waitingError } from './node-targets.ts';
 import { retire } from './retire.ts';
 
 /** How many certificates are delivered at once: as many as may share a reload. */
@@ -186,7 +184,7 @@ export function createThisNode(
       const lack = known.get(keyOf(lineage.name, target));
       if (lack) lacks.set(keyOf(lineage.name, target), lack);
     }
-    results.set(wanted.name, { ...validity(lineage), delivered: [], errors: waits.map(stillWaits) });
+    results.set(wanted.name, { ...validity(lineage), delivered: [], errors: waits.map(waitingError) });
   }
 
   const stillHas: ThisNode['stillHas'] = async (version, { wanted, targets }, signal) => {
@@ -245,7 +243,7 @@ export function createThisNode(
         connect: (target: NamedAdapter) => deployerOf(wanted, target, signal),
       };
       for (const lack of paused) delivery.paused.set(lack.target, lack);
-      const ends = await deliverAll(courier, delivery);
+      const ends = await deliverToNode(courier, delivery);
       const errors: CertfleetError[] = [];
       for (const [target, end] of ends) {
         const key = keyOf(name, target);
@@ -258,7 +256,7 @@ export function createThisNode(
         const waiting = delivery.paused.get(target);
         if (waiting) {
           lacks.set(key, waiting);
-          errors.push(stillWaits(waiting));
+          errors.push(waitingError(waiting));
           continue;
         }
         const facts = { certificate: name, target, version: current.id, before: before(target), now: clock.now() };
@@ -335,101 +333,7 @@ export function createThisNode(
   return { look, stillHas, finish };
 }
 
-/**
- * Returns the targets that this node finds out about itself. Those whose delivery by this node stands in the lineage are
- * planned with it, and no node takes over a version that broke another one's handshake.
- */
-export function ownTargets({ node }: Engine, wanted: StoredSpec, lineage: Lineage): readonly NamedAdapter[] {
-  const { current, deployments } = lineage;
-  if (!current || current.compromised || revocationOf(lineage, current) !== undefined) return [];
-  const isOfCurrent = ({ version }: Deployment) => version === current.id;
-  const isBroken = ({ code }: Deployment) => code === 'deploy/handshake-failed';
-  const targets = nodeTargets(wanted);
-  if (targets.some(({ name }) => deployments[name] && isOfCurrent(deployments[name]) && isBroken(deployments[name])))
-    return [];
-  return targets.filter((target) => {
-    const deployment = deployments[target.name];
-    if (!deployment || !isOfCurrent(deployment)) return true;
-    // A command that has run here, or before an import, has nothing to look at.
-    if (deployment.state === 'current') return !isCommand(target) || deployment.node !== node;
-    return deployment.node !== undefined && deployment.node !== node;
-  });
-}
-
-const isCommand = ({ traits }: NamedAdapter): boolean => traits?.ofNode === 'command';
-
-/** What one certificate's delivery on this node needs. */
-interface Delivery {
-  readonly wanted: StoredSpec;
-  /** The targets that lack the version. */
-  readonly targets: readonly NamedAdapter[];
-  /** Those of them that are not tried yet. */
-  readonly paused: ReadonlyMap<string, Lack>;
-  before(target: string): Lack | undefined;
-  bundle(): Promise<VersionBundle>;
-  connect(target: NamedAdapter): Promise<Deployer>;
-}
-
-/** How the delivery to a target ended. Without an error, a command waits for a target before it. */
-type End = 'delivered' | CertfleetError | { readonly message: string; readonly code?: undefined };
-
-/**
- * Delivers a version to all targets that are not commands at once, then to the commands in their order. A command runs
- * if a target before it got the version now, and stays lacking until all of them have it.
- */
-async function deliverAll(courier: Courier, delivery: Delivery): Promise<ReadonlyMap<string, End>> {
-  const { engine, signal } = courier;
-  const { wanted, targets, paused } = delivery;
-  const { reloads } = engine.pass;
-  const ends = new Map<string, End>();
-  const all = nodeTargets(wanted);
-  const turnAt = ({ name }: NamedAdapter) => turnOf(engine, wanted, name);
-  const leave = (target: NamedAdapter) => reloads.expectNoMore(wanted.name, turnAt(target));
-  reloads.expect(wanted.name, all.filter((target) => isCommand(target) || targets.includes(target)).map(turnAt));
-  const bring = async (target: NamedAdapter, isNews: boolean): Promise<End> => {
-    const { name } = target;
-    const lack = paused.get(name);
-    try {
-      if (lack && !isNews) return stillWaits(lack);
-      const bundle = await delivery.bundle();
-      // The last delivery of this version did not succeed: stage and activate it again.
-      const again = isNews || delivery.before(name)?.version === bundle.id;
-      const facts = { target: name, deployer: await delivery.connect(target), again, alone: false, before: undefined };
-      const { error } = await carry(courier, bundle, facts);
-      return error ?? 'delivered';
-    } catch (error) {
-      signal.throwIfAborted();
-      return asFailure(error, wanted.name);
-    } finally {
-      leave(target);
-    }
-  };
-  const carriers = targets.filter((target) => !isCommand(target));
-  await together(carriers.map(async (target) => void ends.set(target.name, await bring(target, false))));
-  for (const command of all.filter(isCommand)) {
-    const before = all.slice(0, all.indexOf(command)).filter((target) => !isCommand(target));
-    const missing = before.filter(({ name }) => ends.has(name) && ends.get(name) !== 'delivered');
-    const isNews = before.some(({ name }) => ends.get(name) === 'delivered');
-    if (!isNews && !targets.includes(command)) {
-      leave(command);
-      continue;
-    }
-    const hasSome = before.length === 0 || missing.length < before.length;
-    const end = hasSome ? await bring(command, isNews) : 'delivered';
-    const waits = { message: `waiting for ${missing.map(({ name }) => name).join(', ')}` };
-    ends.set(command.name, end === 'delivered' && missing.length > 0 ? waits : end);
-  }
-  return ends;
-}
-
 const validity = ({ current }: Lineage): Pick<HereResult, 'notAfter'> => ({ notAfter: current?.facts.notAfter ?? '' });
-
-/** Returns why a target is not tried yet. */
-function stillWaits({ code = '', message = '', retryAt }: Lack): CertfleetError {
-  const known = code in errorTable ? (code as ErrorCode) : 'deploy/target-failed';
-  const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again after ${retryAt}.`;
-  return new CertfleetError(known, message, hint, {});
-}
 
 /** Reports a target of this node that lacks a version, with an alarm once that has lasted for `deployTimeout`. */
 function reportPending(engine: Engine, { code, message }: CertfleetError, lack: Lack, isKnown: boolean): void {

@@ -5,7 +5,8 @@ import { type Idle, idleOf, outcomeOfIdle } from '../../core/plan/idle.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import type { NamedAdapter } from '../../core/spec/spec.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
-import { ownTargets, type ThisNode } from '../delivery/this-node.ts';
+import { ownTargets } from '../delivery/node-targets.ts';
+import type { ThisNode } from '../delivery/this-node.ts';
 import type { Engine } from '../engine.ts';
 import type { Job } from '../run/job.ts';
 

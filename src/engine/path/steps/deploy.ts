@@ -1,11 +1,11 @@
-import { type ErrorCode, errorTable } from '../../../core/errors/error-table.ts';
-import { CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
+import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
 import {
   type DeliveryResult,
   deploymentAfter,
   hasCurrent,
   hasOtherSettings,
   settingsOf,
+  storedFailure,
   targetsToDeploy,
   targetsToTry,
 } from '../../../core/lineage/deployments.ts';
@@ -394,14 +394,14 @@ async function conclude(delivery: Delivery, paused: readonly string[], wentBack:
 /** Returns why a target that was not tried is pending, as stored by an earlier run. */
 function stillWaits({ job, holding }: Run, target: string): CertfleetError | undefined {
   const deployment = holding.lineage.deployments[target];
-  const { code = '', message = 'a target went back to the previous version', retryAt } = deployment ?? {};
   if (deployment?.state === 'intended')
     return targetOf(job.wanted, target)
       ? fail('deploy/other-node', { target, certificate: job.wanted.name })
       : undefined; // an endpoint follows its targets
-  const known = code in errorTable ? (code as ErrorCode) : 'deploy/handshake-failed';
-  const hint = retryAt === undefined ? '' : `\`certfleet renew\` tries it again after ${retryAt}.`;
-  return new CertfleetError(known, message, hint, {});
+  return storedFailure(
+    { message: 'a target went back to the previous version', ...deployment },
+    'deploy/handshake-failed',
+  );
 }
 
 /** Reports a pending target, with an alarm once it has been pending for longer than `deployTimeout`. */
