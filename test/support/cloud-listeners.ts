@@ -56,7 +56,7 @@ export const alibabaAlb: StartListeners = async (port) => {
   const key = { id: 'LTAIcrash', secret: 'crash-secret' };
   const { fake, origin, plane } = await serve((at) =>
     createAlibabaAlb({
-      ...{ clock: systemClock, keys: [key], origins: [at], changeMs: 20, secondMs: 20, certificates },
+      ...{ clock: systemClock, keys: [key], origins: [at], changeMs: 20, secondMs: 100, certificates },
       servers: Object.fromEntries(responders.map((ip, node) => [`i-node${node}`, { ip }])),
       groups: [{ name: 'web' }],
       loadBalancers: [
@@ -102,7 +102,7 @@ export const huaweiElb: StartListeners = async (port) => {
   const { fake, origin, plane } = await serve((at) =>
     createHuaweiElb({
       ...{ clock: systemClock, keys: [{ accessKey: accessKeyId, secretKey: secretAccessKey }], origins: [at] },
-      ...{ changeMs: 20, secondMs: 20, certificates, pools: [{ name: 'web' }] },
+      ...{ changeMs: 20, secondMs: 100, certificates, pools: [{ name: 'web' }] },
       loadBalancers: [
         {
           name: 'web',
