@@ -63,7 +63,8 @@ export async function tellOutcomes(
     level: code === 0 ? 'info' : 'error',
     event: 'run.finished',
     message: summary(outcomes),
-    data: { exitCode: code, outcomes: outcomes.map(outcomeData) },
+    // Only `--json` shows them, and there may be thousands.
+    data: { exitCode: code, ...present({ outcomes: session.json ? outcomes.map(outcomeData) : undefined }) },
   });
   if (session.json) return code;
   const usual = printingOf(session);
