@@ -1,5 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import { type AlibabaAlbOptions, createAlibabaAlb } from '../../test/support/alibaba-alb.ts';
+import { itDrawn } from '../../test/support/drawn.ts';
 import { sampled } from '../../test/support/seeded.ts';
 import { challengePath } from '../core/ca/challenge-path.ts';
 import { Secret } from '../core/errors/secret.ts';
@@ -101,7 +102,7 @@ const failure = (promise: Promise<unknown>) =>
 describe('the balancer alibaba-alb', () => {
   for (const mode of ['forward', 'fixed-response'] as const)
     balancerContract(
-      (title, run) => test(`${mode}: ${title}`, run),
+      (title, run) => (mode === 'forward' ? test : itDrawn)(`${mode}: ${title}`, run),
       async () => {
         const { fake, clock, lines, connect } = bench();
         return {

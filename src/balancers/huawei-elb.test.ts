@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import { itDrawn } from '../../test/support/drawn.ts';
 import { createHuaweiElb, type HuaweiElbOptions } from '../../test/support/huawei-elb.ts';
 import { challengePath } from '../core/ca/challenge-path.ts';
 import { Secret } from '../core/errors/secret.ts';
@@ -72,7 +73,7 @@ describe.each([['advanced forwarding', true] as const, ['plain policies', false]
   'with %s',
   (_name, isAdvanced) => {
     balancerContract(
-      (title, run) => test(title, run),
+      (title, run) => (isAdvanced ? test : itDrawn)(title, run),
       async () => {
         const { cloud, clock, connect, lines } = bench(isAdvanced);
         return {

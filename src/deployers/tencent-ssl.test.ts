@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto';
 import { describe, expect, it, test } from 'vitest';
+import { itDrawn } from '../../test/support/drawn.ts';
 import { seeded } from '../../test/support/seeded.ts';
 import { keysOf, place, testClb } from '../clients/tencent/test-clb.ts';
 import { Secret } from '../core/errors/secret.ts';
@@ -285,7 +286,7 @@ describe('tencent-ssl', () => {
   });
 
   describe.each(['cdn', 'cos'] as const)('of %s,', (product) => {
-    deployerContract(test, async () => {
+    deployerContract(product === 'cdn' ? test : itDrawn, async () => {
       const domains = ['a.example.com', 'b.example.com'];
       const spare = ['s0.example.com', 's1.example.com', 's2.example.com'];
       const hosts = [...domains.map((domain) => on(domain, product)), ...spare.map((domain) => off(domain, product))];

@@ -158,7 +158,7 @@ export function balancerContract(test: TestFunction, make: () => Promise<Balance
         const balancer = bench.connect();
         const kills: { readonly at: number; readonly hasOld: boolean }[] = [];
         for (const hasOld of [false, true]) for (const at of await placesOf(bench, hasOld)) kills.push({ at, hasOld });
-        for (const { at, hasOld } of sampleOf(kills, 3)) {
+        for (const { at, hasOld } of sampleOf(kills, 2)) {
           const wanted = makeWanted(bench, balancer);
           if (hasOld) await balancer.apply(makeWanted(bench, balancer, wanted.owner), undefined, never());
           await dies(bench.connect(killAt(at, when)), wanted);
