@@ -3,6 +3,9 @@ import { systemClock } from '../../src/lib/clock.ts';
 import type { FakeApi } from '../../src/testing/fake-api.ts';
 import { createAlibabaCdn } from '../support/alibaba-cdn.ts';
 import { balancerSettings, startBalancer } from '../support/alibaba-cluster.ts';
+import { createAlibabaEsa } from '../support/alibaba-esa.ts';
+import { createAlibabaNlb } from '../support/alibaba-nlb.ts';
+import { createAlibabaOss } from '../support/alibaba-oss.ts';
 import { createHuaweiCdn } from '../support/huawei-cdn.ts';
 import { createQiniuCdn } from '../support/qiniu-cdn.ts';
 import { serveFakeApi } from '../support/serve-fake-api.ts';
@@ -53,18 +56,33 @@ const done = <T extends { readonly code: unknown }>(records: readonly T[], isOne
 
 const common = (origin: string) => ({ clock: systemClock, origins: [origin] });
 
+/** What all services of Alibaba Cloud begin with: a key, and a certificate in a form that CAS takes. */
+const alibaba = async () => ({
+  key: { id: 'LTAIcrash', secret: 'crash-secret' },
+  certificate: { ...(await byHand()), name: 'by_hand' },
+});
+type AlibabaKey = Awaited<ReturnType<typeof alibaba>>['key'];
+const keyOptions = ({ id, secret }: AlibabaKey) => ({ accessKeyId: id, accessKeySecret: secret });
+interface WithCas {
+  certificates(): readonly { readonly name: string; readonly sha256: string }[];
+}
+/** The fingerprint of a certificate of CAS. */
+const inCas = (fake: WithCas, named: string | undefined) =>
+  fake
+    .certificates()
+    .find((one) => one.name === named)
+    ?.sha256.toLowerCase();
+/** Each point has a store of its own, so a place that holds several certificates gets one from each. */
+const many = 10_000;
+
 async function alibabaCdn(): Promise<Target> {
-  const key = { id: 'LTAIcrash', secret: 'crash-secret' };
-  const certificate = { ...(await byHand()), name: 'by_hand' };
+  const { key, certificate } = await alibaba();
   const { fake, origin } = await serve((at) =>
     createAlibabaCdn({ ...common(at), keys: [key], domains: [{ name, certificate }] }),
   );
-  const deployer = {
-    ...{ type: 'alibaba-cdn', domains: 'covered', endpoint: origin, casEndpoint: origin },
-    ...{ accessKeyId: key.id, accessKeySecret: key.secret },
-  };
+  const deployer = { type: 'alibaba-cdn', domains: 'covered', endpoint: origin, casEndpoint: origin };
   return {
-    settings: { deployer },
+    settings: { deployer: { ...deployer, ...keyOptions(key) } },
     once: ['UploadUserCertificate'],
     uploads: () => fake.certificates().map((one) => one.name),
     sets: () => done(fake.records, ({ action }) => action === 'SetCdnDomainSSLCertificate'),
@@ -91,9 +109,100 @@ async function alibabaClb(): Promise<Target> {
   };
 }
 
+async function alibabaEsa(): Promise<Target> {
+  const { key, certificate } = await alibaba();
+  const zone = 'example.test';
+  const mine = { name: 'by_hand', pem: certificate };
+  const { fake, origin } = await serve((at) =>
+    createAlibabaEsa({
+      ...{ ...common(at), keys: [key], quotas: { customOfInstance: many }, behaviour: { twoForOneName: 'newer' } },
+      sites: [{ name: zone, records: [name], certificates: [mine] }],
+    }),
+  );
+  return {
+    settings: { deployer: { type: 'alibaba-esa', zone, endpoint: origin, ...keyOptions(key) } },
+    once: ['SetCertificate'],
+    uploads: () => fake.placed(zone).map(({ id }) => id),
+    sets: () => done(fake.records, ({ action }) => action === 'SetCertificate'),
+    served: async () => fake.servedFingerprint(name)?.toLowerCase(),
+    others: () => [fake.settings(), fake.placed(zone).filter((one) => one.name === mine.name)],
+  };
+}
+
+async function alibabaNlb(): Promise<Target> {
+  const { key, certificate } = await alibaba();
+  const loadBalancer = 'nlb-crash1';
+  const { fake, origin } = await serve((at) =>
+    createAlibabaNlb({
+      ...{ ...common(at), keys: [key], changeMs: 50, certificates: [certificate] },
+      ...{ quotas: { additionalOfBalancer: many }, behaviour: { twoForOneName: 'newer' } },
+      loadBalancers: [
+        { id: loadBalancer, listeners: [{ protocol: 'TCPSSL', port: 443, certificate: certificate.name }] },
+      ],
+    }),
+  );
+  const deployer = { type: 'alibaba-nlb', region: 'cn-hangzhou', loadBalancer, certificateQuota: many };
+  return {
+    settings: { deployer: { ...deployer, endpoint: origin, casEndpoint: origin, ...keyOptions(key) } },
+    once: ['UploadUserCertificate', 'AssociateAdditionalCertificatesWithListener'],
+    uploads: () => fake.certificates().map((one) => one.name),
+    // NLB refuses to add one twice, so this finds what was added or removed besides.
+    sets: () => fake.placed(loadBalancer, 443).additional.length,
+    served: async () => inCas(fake, fake.served(loadBalancer, 443, name)),
+    others: () => fake.placed(loadBalancer, 443).standard,
+  };
+}
+
+async function alibabaOss(): Promise<Target> {
+  const { key, certificate } = await alibaba();
+  const bucket = 'site-a';
+  const { fake, origin } = await serve((at) =>
+    createAlibabaOss({
+      ...{ ...common(at), keys: [key], certificates: [certificate] },
+      buckets: [{ name: bucket, cnames: [{ domain: name, certificate: certificate.name }] }],
+    }),
+  );
+  // At an address without a host for each bucket, the bucket is in the path.
+  const at = { endpoint: `${origin}/${bucket}`, casEndpoint: origin };
+  const deployer = { type: 'alibaba-oss', bucket, region: 'cn-hangzhou', domains: 'covered', ...at };
+  return {
+    settings: { deployer: { ...deployer, ...keyOptions(key) } },
+    once: ['UploadUserCertificate', `POST ${bucket}`],
+    uploads: () => fake.certificates().map((one) => one.name),
+    sets: () => done(fake.records, ({ action }) => action === 'PutCname'),
+    served: async () => inCas(fake, fake.served(name)),
+    others: () => fake.settings(),
+  };
+}
+
+const tencentKey = { secretId: 'AKIDcrash', secretKey: 'crash-secret' };
+/** The certificates of SSL Certificate Service have aliases, and those of the program end in a part of the fingerprint. */
+const inAlias = (aliases: string | undefined) => /^[^,]*-([0-9a-f]{12}) [^,]*$/.exec(aliases ?? '')?.[1];
+
+async function tencentSsl(): Promise<Target> {
+  const { name: alias, certificate, privateKey } = await byHand();
+  const { fake, origin } = await serve((at) =>
+    createTencentClb({
+      ...{ ...common(at), keys: [tencentKey], deployMs: 50, loadBalancers: [] },
+      certificates: [{ alias, certificate, privateKey }],
+      hosts: [{ product: 'cdn', domain: name, certificate: alias }],
+    }),
+  );
+  return {
+    settings: {
+      deployer: { type: 'tencent-ssl', product: 'cdn', domains: 'covered', endpoint: origin, ...tencentKey },
+    },
+    once: ['UploadCertificate', 'DeployCertificateInstance'],
+    uploads: () => fake.certificates().map(({ id }) => id),
+    sets: () => done(fake.records, ({ action }) => action === 'DeployCertificateInstance'),
+    served: async () => inAlias(fake.servedByHost('cdn', name)),
+    others: () => fake.hostSettings(),
+  };
+}
+
 async function tencentClb(): Promise<Target> {
   const loadBalancer = 'lb-crash1';
-  const key = { secretId: 'AKIDcrash', secretKey: 'crash-secret' };
+  const key = tencentKey;
   const { name: alias, certificate, privateKey } = await byHand();
   const rules = [{ domain: name, certificates: [alias], isDefault: true }];
   const { fake, origin } = await serve((at) =>
@@ -111,8 +220,7 @@ async function tencentClb(): Promise<Target> {
     },
     once: ['UploadCertificate', 'ModifyDomainAttributes'],
     uploads: () => fake.certificates().map(({ id }) => id),
-    // The aliases of the certificates, which end in a part of the fingerprint.
-    served: async () => /^[^,]*-([0-9a-f]{12}) [^,]*$/.exec(fake.served(loadBalancer, 443, name).join())?.[1],
+    served: async () => inAlias(fake.served(loadBalancer, 443, name).join()),
     others: () => undefined,
   };
 }
@@ -157,7 +265,11 @@ async function qiniuCdn(): Promise<Target> {
 export const targets = {
   'alibaba-cdn': alibabaCdn,
   'alibaba-clb': alibabaClb,
+  'alibaba-esa': alibabaEsa,
+  'alibaba-nlb': alibabaNlb,
+  'alibaba-oss': alibabaOss,
   'huawei-cdn': huaweiCdn,
   'qiniu-cdn': qiniuCdn,
   'tencent-clb': tencentClb,
+  'tencent-ssl': tencentSsl,
 } as const;

@@ -1,4 +1,5 @@
 import type { FakeApi } from '../../src/testing/fake-api.ts';
+import type { CasCertificate } from './alibaba-gateway/cas.ts';
 import { type Answered, createGateway } from './alibaba-gateway/gateway.ts';
 import { createCloud, type Listener, type LoadBalancer } from './alibaba-nlb/cloud.ts';
 import { createJobs } from './alibaba-nlb/jobs.ts';
@@ -20,6 +21,8 @@ export interface AlibabaNlb {
   readonly records: readonly Answered[];
   /** Everything that listeners have, as plain data: equal results mean that nothing changed in between. */
   snapshot(): unknown;
+  /** What CAS holds, without the keys. */
+  certificates(): readonly Omit<CasCertificate, 'key'>[];
   listenerId(balancer: string, port: number): string;
   /** The id of a certificate in the form that NLB takes. */
   certificateId(name: string): string;
@@ -97,6 +100,7 @@ export function createAlibabaNlb(options: AlibabaNlbOptions): AlibabaNlb {
       jobs.settle();
       return structuredClone([...cloud.balancers.values()]);
     },
+    certificates: () => [...cloud.cas.certificates.values()].map(({ key: _key, ...rest }) => rest),
     listenerId: (balancer, port) => listenerOf(balancer, port).id,
     certificateId: needId,
     served: (balancer, port, name) => cloud.served(listenerOf(balancer, port), name)?.name,
