@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { bindPrograms } from '../support/bind.ts';
+import { sampled } from '../support/seeded.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { type Target, targets } from './delivery-targets.ts';
 import { readLineage, resultOf } from './inspect.ts';
@@ -21,6 +22,8 @@ import {
  * the version, which was uploaded once, nothing else there has changed, and no lock is left.
  */
 const samples = 1;
+/** A run of `npm test` draws these many targets. */
+const drawnTargets = 3;
 const lanes = lanesFor(2);
 
 interface Lane {
@@ -37,7 +40,7 @@ describeWith(['pebble', ...bindPrograms], 'a delivery', () => {
   });
 
   // Side by side, because a delivery to a CDN waits for seconds until the domain shows the change.
-  it.concurrent.each(Object.entries(targets))(
+  it.concurrent.each(sampled(Object.entries(targets), drawnTargets, 'targets of killed deliveries'))(
     'to %s, killed: a sweep finishes it',
     {
       timeout: pointsTimeout,
