@@ -60,7 +60,8 @@ export interface Deployer {
   has?(version: VersionRef & Pick<CertificateFacts, 'fingerprint'>, signal: AbortSignal): Promise<boolean>;
   /**
    * Reports whether the target has this version. `absent` means that it has none at all. The state of a target with
-   * many places is `stateOfPlaces`; only one with {@link settleMs} may have places or be `changing`.
+   * many places is `stateOfPlaces`; only one with {@link settleMs} may have places or be `changing`. One that is
+   * `changing` has places.
    */
   look(version: VersionBundle, signal: AbortSignal): Promise<Look>;
   /**
@@ -132,7 +133,10 @@ export interface Restored {
 }
 
 export interface Look {
-  /** `changing`: the target has accepted the version and is rolling it out. */
+  /**
+   * `changing`: it is rolling a change out, and takes no other. It need not be this version: the engine knows where it
+   * has activated it.
+   */
   readonly state: 'current' | 'changing' | 'stale' | 'absent';
   readonly detail: string;
   /** Of a target with many places, such as the domains of a CDN. */

@@ -3,11 +3,12 @@ import { exitCodeOf } from '../../src/cli/output/exit-codes.ts';
 import { fail } from '../../src/core/errors/errors.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import { rollBack } from '../../src/engine/acts/rollback.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { createFleetTarget, type FleetTargetOptions, minuteMs } from '../support/fleet-target.ts';
-import { reconcileAll } from '../support/passes.ts';
+import { reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { seeded } from '../support/seeded.ts';
 import {
@@ -317,6 +318,90 @@ describe('the locks of a target that uploads elsewhere', () => {
     expect([most, world.fleet.calls.uploads, world.fleet.calls.lists]).toEqual([1, 1, 2]);
     const { target, other: second } = (await world.readLineage())?.deployments ?? {};
     expect(second?.sent).toEqual(target?.sent);
+  });
+});
+
+describe('a place that is rolling out another change', () => {
+  /** Every place has a version. 80 days later, each is getting the next one. */
+  async function renewedAt(places: readonly string[], rollOutMs: number) {
+    const world = await createWorld({ places, rollOutMs, settleMs: 20 * minuteMs });
+    await world.renew();
+    await world.settle();
+    const first = await world.current();
+    world.pass(80 * dayMs);
+    await world.renew();
+    world.pass(minuteMs);
+    const rollBackNow = async () => {
+      const engine = world.replica();
+      await passing(world.clock, rollBack(engine, { name: 'abc', wanted: spec }, signal));
+      const again = { ...job(spec, { obeyBackoff: false }), redeploy: true };
+      const [outcome] = await passing(world.clock, reconcile(engine, [again], signal));
+      return outcome!;
+    };
+    const problems = () => world.events.filter(({ level }) => level !== 'info' && level !== 'debug');
+    return { ...world, first, rollBackNow, problems };
+  }
+  const many = Array.from({ length: 30 }, (_, at) => `d${at}.example.com`);
+
+  it.each([1, 30])('gets the version of a rollback at the next run after that (%d places)', async (count) => {
+    const world = await renewedAt(many.slice(0, count), 12 * minuteMs);
+    const outcome = await world.rollBackNow();
+    const words =
+      /d0\.example\.com.* \(it is still rolling out another change, and `certfleet renew` sets this version/;
+    expect(outcome).toMatchObject({ result: 'unchanged', settling: [expect.stringMatching(words)] });
+    expect((await world.deployment())?.places?.named[0]).toMatchObject({ place: 'd0.example.com', state: 'busy' });
+    world.pass(60 * minuteMs);
+    expect(await world.renew()).toMatchObject({ settling: [expect.stringContaining('still being rolled out')] });
+    expect(world.fleet.calls.set).toHaveLength(3 * count);
+    world.pass(60 * minuteMs);
+    expect(await world.renew()).toMatchObject({ result: 'deployed' });
+    expect(world.fleet.served('d0.example.com')).toBe(world.first);
+    expect(world.problems().map(({ event }) => event)).toEqual(['certificate.rolled-back']);
+  });
+
+  it('gets the version of a rollback within the same run if it is free in time', async () => {
+    const world = await renewedAt(['a.example.com'], 2.5 * minuteMs);
+    expect(await world.rollBackNow()).toMatchObject({ settling: [expect.not.stringContaining('another change')] });
+    expect(world.fleet.places.get('a.example.com')?.next?.fingerprint).toBe(world.first);
+  });
+
+  it('is no failure of the others, and gets the version alone', async () => {
+    const world = await createWorld({ places: many.slice(0, 2), rollOutMs: 20_000 });
+    world.fleet.configure('d0.example.com', 30 * minuteMs);
+    expect(await world.renew()).toMatchObject({
+      result: 'issued',
+      settling: [expect.stringContaining('d0.example.com')],
+    });
+    world.pass(60 * minuteMs);
+    expect(await world.renew()).toMatchObject({ result: 'deployed' });
+    expect([world.fleet.calls.set, await world.deployment()]).toMatchObject([
+      ['d1.example.com', 'd0.example.com'],
+      { state: 'current' },
+    ]);
+  });
+
+  it('is no failure if that change is the owner’s, days after the delivery', async () => {
+    const world = await createWorld({ rollOutMs: 20_000 });
+    await world.renew();
+    world.pass(3 * dayMs);
+    await world.renew();
+    world.pass(minuteMs);
+    world.fleet.configure('www.example.com', 7 * minuteMs);
+    const outcome = await world.renew();
+    expect([exitCodeOf([outcome]), outcome.settling]).toEqual([0, [expect.stringContaining('another change')]]);
+    world.pass(60 * minuteMs);
+    expect(await world.renew()).toMatchObject({ result: 'deployed' });
+    expect(world.fleet.calls.set).toHaveLength(1);
+  });
+
+  it('is a failure if that change does not end', async () => {
+    const world = await createWorld();
+    await world.renew();
+    await world.settle();
+    world.fleet.configure('www.example.com', 90 * minuteMs);
+    await world.renew();
+    world.pass(11 * minuteMs);
+    expect(await world.renew()).toMatchObject({ result: 'pending', error: { code: 'deploy/not-settled' } });
   });
 });
 

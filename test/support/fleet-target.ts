@@ -90,6 +90,7 @@ export function createFleetTarget(options: FleetTargetOptions) {
         calls.refusedRepeats += 1;
         throw new Error('AlreadyDeployed');
       }
+      if (place.next) throw new Error('DomainInService.Configuring');
       place.next = { fingerprint, atMs: clock.now().getTime() + rollOutMs };
       dropped.delete(name);
       calls.set.push(name);
@@ -115,9 +116,10 @@ export function createFleetTarget(options: FleetTargetOptions) {
       const rows = await readPlaces();
       const lacking = rows.flatMap(({ name, serves, next }): readonly LackingPlace[] => {
         if (serves === fingerprint && !next) return [];
-        if (next?.fingerprint === fingerprint) return [{ place: name, state: 'changing', reason: '' }];
+        // As at a real CDN, the list does not tell what is being rolled out.
+        if (next) return [{ place: name, state: 'changing', reason: '' }];
         const reason = refusals.get(name) ?? dropped.get(name) ?? '';
-        return [{ place: name, state: serves === undefined && !next ? 'absent' : 'stale', reason }];
+        return [{ place: name, state: serves === undefined ? 'absent' : 'stale', reason }];
       });
       return { total: rows.length, lacking };
     };
@@ -200,6 +202,11 @@ export function createFleetTarget(options: FleetTargetOptions) {
     served: (name: string) => {
       const place = places.get(name);
       return place && settle(name, place).serves;
+    },
+    /** Lets the owner of a place change another setting of it in the console. */
+    configure(name: string, forMs: number) {
+      const place = settle(name, places.get(name)!);
+      place.next = { fingerprint: place.serves ?? '', atMs: clock.now().getTime() + forMs };
     },
     loseAnswers(next: () => boolean) {
       isLost = next;

@@ -27,18 +27,20 @@ describe('the places of a target', () => {
       place('d', 'stale', 'refused'),
     ];
     expect([placesText({ total: 9, lacking }), stuckPlaces({ total: 9, lacking })]).toEqual(['a, d (refused); b', 3]);
-    expect(placesText({ total: 9, lacking: [place('c', 'changing')] })).toBe('c');
+    const underWay = { total: 9, lacking: [place('c', 'changing'), place('e', 'busy', 'another change')] };
+    expect([placesText(underWay), stuckPlaces(underWay)]).toEqual(['c; e (another change)', 0]);
     const many = Array.from({ length: 25 }, (_, at) => place(`p${at}`, 'stale'));
     expect(placesText({ total: 99, lacking: many })).toMatch(/^p0, p1, .*, p19; and 5 more$/);
   });
 
-  it('are kept as numbers and at most 20 names, the stuck ones first, with short reasons', () => {
+  it('are kept as numbers and at most 20 names, the stuck ones first and the busy ones next, with short reasons', () => {
     const many = Array.from({ length: 30 }, (_, at) =>
-      place(`p${at}`, at < 15 ? 'changing' : 'stale', 'x'.repeat(999)),
+      place(`p${at}`, at < 13 ? 'changing' : at < 15 ? 'busy' : 'stale', 'x'.repeat(999)),
     );
     const kept = keptPlaces({ total: 99, lacking: many });
     expect([kept.total, kept.lacking, kept.named.length]).toEqual([99, 30, 20]);
-    expect(kept.named.map(({ state }) => state).slice(14, 16)).toEqual(['stale', 'changing']);
+    const states = kept.named.map(({ state }) => state);
+    expect(states.slice(14, 18)).toEqual(['stale', 'busy', 'busy', 'changing']);
     expect(kept.named[0]?.reason.length).toBeLessThanOrEqual(200);
   });
 });

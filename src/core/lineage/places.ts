@@ -5,8 +5,11 @@ import { cut } from '../errors/remote-text.ts';
 
 export interface LackingPlace {
   readonly place: string;
-  /** `changing`: it has accepted the version and is rolling it out. */
-  readonly state: 'changing' | 'stale' | 'absent';
+  /**
+   * `changing`: it is rolling a change out, and takes no other. A deployment has `busy` for those of these that certfleet
+   * has not given the version: the change is another one.
+   */
+  readonly state: 'changing' | 'busy' | 'stale' | 'absent';
   readonly reason: string;
 }
 
@@ -20,9 +23,16 @@ export interface KeptPlaces {
   readonly total: number;
   /** How many lack the version. */
   readonly lacking: number;
-  /** At most 20 of these, those first that are not `changing`. */
+  /** At most 20 of these: first those that are stuck, then those that are `busy`. */
   readonly named: readonly LackingPlace[];
 }
+
+const isChanging = ({ state }: LackingPlace) => state === 'changing';
+const isBusy = ({ state }: LackingPlace) => state === 'busy';
+const isStuck = (one: LackingPlace) => !isUnderWay(one);
+
+/** Reports whether a place was rolling a change out. */
+export const isUnderWay = (one: LackingPlace): boolean => isChanging(one) || isBusy(one);
 
 /** How many places are stored and shown by name. A longer list helps neither a person nor a program. */
 const mostNamed = 20;
@@ -31,8 +41,7 @@ const longestPlace = 255;
 const longestReason = 200;
 
 export function keptPlaces({ total, lacking }: Places): KeptPlaces {
-  const isChanging = ({ state }: LackingPlace) => state === 'changing';
-  const ordered = [...lacking.filter((one) => !isChanging(one)), ...lacking.filter(isChanging)];
+  const ordered = [isStuck, isBusy, isChanging].flatMap((is) => lacking.filter(is));
   const named = ordered.slice(0, mostNamed).map(({ place, state, reason }) => ({
     place: cut(place, longestPlace),
     state,
@@ -44,16 +53,16 @@ export function keptPlaces({ total, lacking }: Places): KeptPlaces {
 /** Returns the state of a target from its places: `changing` only if all that lack the version are. */
 export function stateOfPlaces({ total, lacking }: Places): 'current' | 'changing' | 'stale' | 'absent' {
   if (lacking.length === 0) return 'current';
-  if (lacking.every(({ state }) => state === 'changing')) return 'changing';
+  if (lacking.every(isChanging)) return 'changing';
   return lacking.length === total && lacking.every(({ state }) => state === 'absent') ? 'absent' : 'stale';
 }
 
 /**
- * Describes the places that lack the version and are not `changing`, or if all are, those: `a.example.com,
+ * Describes the places that lack the version and are not rolling a change out, or if all are, those: `a.example.com,
  * b.example.com (refused); c.example.com (busy); and 3 more`.
  */
 export function placesText({ lacking }: Places): string {
-  const stuck = lacking.filter(({ state }) => state !== 'changing');
+  const stuck = lacking.filter(isStuck);
   const all = stuck.length > 0 ? stuck : lacking;
   const byReason = new Map<string, string[]>();
   for (const { place, reason } of all.slice(0, mostNamed))
@@ -62,8 +71,8 @@ export function placesText({ lacking }: Places): string {
   return [...parts, ...(all.length > mostNamed ? [`and ${all.length - mostNamed} more`] : [])].join('; ');
 }
 
-/** Returns how many places lack the version and are not `changing`. */
-export const stuckPlaces = ({ lacking }: Places): number => lacking.filter(({ state }) => state !== 'changing').length;
+/** Returns how many places lack the version and are not rolling a change out. */
+export const stuckPlaces = ({ lacking }: Places): number => lacking.filter(isStuck).length;
 
 /** Returns how many places there are, in words: `12 domains`. */
 export const placeCount = (total: number): string => `${total} domain${total === 1 ? '' : 's'}`;

@@ -1,7 +1,7 @@
 import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import type { DeliveryResult } from '../../core/lineage/deployments.ts';
 import type { Deployment } from '../../core/lineage/lineage.ts';
-import { keptPlaces, placesText, stuckPlaces } from '../../core/lineage/places.ts';
+import { isUnderWay, keptPlaces, placesText, stuckPlaces } from '../../core/lineage/places.ts';
 import { present } from '../../core/text/present.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Look, VersionBundle } from '../../ports/deployer.ts';
@@ -55,46 +55,89 @@ async function carryAndFollow(
   const { look, deliver, leftMs } = callsTo(run, version, facts);
   const first = await look();
   if (first.state === 'current') return withPlaces(first, present({ settlesUntil: before?.settlesUntil }));
-  const missing = (seen: Look, failure?: CertfleetError): DeliveryResult =>
-    withPlaces(seen, {
-      error: notThere({ target, certificate, seen, failure }),
-      ...present({ settlesUntil: before?.settlesUntil }),
-    });
   // The pause before the next try gives the target, and a person, time to mend it.
-  if (before && hasFailedToSettle(before, first)) return missing(first);
-  const isNew = first.state !== 'changing';
-  const began = isNew || !before || before.state === 'current' ? clock.now() : new Date(before.since);
-  const fresh = new Date(began.getTime() + settleMs).toISOString();
-  const settlesUntil = isNew ? fresh : (before?.settlesUntil ?? fresh);
+  if (before && hasFailedToSettle(before, first))
+    return withPlaces(first, {
+      error: notThere({ target, certificate, seen: first, failure: undefined }),
+      ...present({ settlesUntil: before.settlesUntil }),
+    });
+  /** The places that are rolling out another change, and take this version only afterwards. */
+  const busy = new Set(changingIn(first).filter((place) => !before || !wasRollingOut(before, place)));
+  let settlesUntil = untilOf(before, clock.now(), settleMs);
   let failure: CertfleetError | undefined;
-  if (isNew)
+  const bring = async (seen: Look) => {
+    settlesUntil = untilOf(undefined, clock.now(), settleMs);
     await deliver(true).catch((error: unknown) => {
       run.signal.throwIfAborted();
       // Other places may have the version, so a look says which of them failed, and why.
-      if (!first.places || first.places.total === 0 || !isFailure(error, 'deploy/target-failed')) throw error;
+      if (!seen.places || seen.places.total === 0 || !isFailure(error, 'deploy/target-failed')) throw error;
       failure = error;
     });
-  const seen = failure && (await look().catch(() => undefined));
-  if (failure && !seen) throw failure;
-  const last = seen ?? (isNew ? await follow(clock, look, { budgetMs: leftMs(), signal: run.signal }) : first);
+  };
+  /** Looks, and brings the version to the places that are no longer busy. */
+  const lookAgain = async () => {
+    const seen = await look();
+    const freed = [...busy].filter((place) => !changingIn(seen).includes(place));
+    for (const place of freed) busy.delete(place);
+    if (!seen.places?.lacking.some(({ place }) => freed.includes(place))) return seen;
+    await bring(seen);
+    return look();
+  };
+  const isNew = first.state !== 'changing';
+  if (isNew) await bring(first);
+  const failed = failure;
+  const seen = failed && (await look().catch(() => undefined));
+  if (failed && !seen) throw failed;
+  const budget = { budgetMs: leftMs(), signal: run.signal };
+  const last = seen ?? (isNew || busy.size > 0 ? await follow(clock, lookAgain, budget) : first);
   if (last.state === 'current') return withPlaces(last, { settlesUntil });
-  if (last.state !== 'changing') return { ...missing(last, failure), settlesUntil };
-  const words = { target, certificate, detail: last.detail, until: settlesUntil };
+  const shown = withBusy(last, busy);
+  if (last.state !== 'changing')
+    return withPlaces(shown, { error: notThere({ target, certificate, seen: shown, failure }), settlesUntil });
+  const words = { target, certificate, detail: shown.detail, until: settlesUntil };
   const isLate = Date.parse(settlesUntil) <= clock.now().getTime();
   const result = isLate ? { error: fail('deploy/not-settled', words) } : { settling: fail('deploy/settling', words) };
-  return withPlaces(last, { ...result, settlesUntil });
+  return withPlaces(shown, { ...result, settlesUntil });
+}
+
+/** Until when a roll-out may take: one that earlier runs have seen, or one that begins now. */
+function untilOf(before: Deployment | undefined, now: Date, settleMs: number): string {
+  const isSeen = before?.state === 'pending' && (before.places?.named.some(isUnderWay) ?? false);
+  const began = isSeen ? new Date(before.since) : now;
+  return (isSeen ? before.settlesUntil : undefined) ?? new Date(began.getTime() + settleMs).toISOString();
 }
 
 /**
  * Reports whether a target that was rolling this version out has given it up. A place that was not changing, such as a
- * new one, has not.
+ * new one, or one that was busy, has not.
  */
-function hasFailedToSettle({ code, places }: Deployment, { state, places: now }: Look): boolean {
-  if (code !== 'deploy/settling' || state === 'changing') return false;
-  if (!now || !places) return true;
-  if (places.lacking > places.named.length) return true; // not all are known by name
-  const wasChanging = (place: string) => places.named.some((one) => one.place === place && one.state === 'changing');
-  return now.lacking.some((one) => one.state !== 'changing' && wasChanging(one.place));
+function hasFailedToSettle(before: Deployment, { state, places: now }: Look): boolean {
+  if (before.code !== 'deploy/settling' || state === 'changing') return false;
+  if (!now || !before.places) return true;
+  return now.lacking.some((one) => one.state !== 'changing' && wasRollingOut(before, one.place));
+}
+
+/** Reports whether a place was rolling this version out when an earlier run looked. */
+function wasRollingOut({ state, places }: Deployment, place: string): boolean {
+  if (state !== 'pending' || !places) return false;
+  const known = places.named.find((one) => one.place === place);
+  if (known) return known.state === 'changing';
+  // Not all are known by name; those that roll it out come last.
+  return places.lacking > places.named.length && places.named.at(-1)?.state === 'changing';
+}
+
+const changingIn = ({ places }: Look): readonly string[] =>
+  (places?.lacking ?? []).filter(({ state }) => state === 'changing').map(({ place }) => place);
+
+/** Marks the places that are rolling out another change. */
+function withBusy(seen: Look, busy: ReadonlySet<string>): Look {
+  if (!seen.places || busy.size === 0) return seen;
+  const reason = 'it is still rolling out another change, and `certfleet renew` sets this version after that';
+  const lacking = seen.places.lacking.map((one) =>
+    one.state === 'changing' && busy.has(one.place) ? { ...one, state: 'busy' as const, reason } : one,
+  );
+  const places = { ...seen.places, lacking };
+  return { ...seen, detail: placesText(places), places };
 }
 
 const withPlaces = ({ places }: Look, result: DeliveryResult): DeliveryResult => ({

@@ -58,6 +58,8 @@ interface Details {
   readonly width: number;
 }
 
+const placeWords = { changing: 'rolling out', busy: 'waiting', stale: 'missing', absent: 'missing' } as const;
+
 /** Returns how many places of a target have the version, and those that lack it. */
 function placeRows(places: KeptPlaces | undefined): readonly (readonly [string, string])[] {
   if (!places) return [];
@@ -67,7 +69,7 @@ function placeRows(places: KeptPlaces | undefined): readonly (readonly [string, 
     ['', `${total - lacking} of ${total} places have it`],
     ...named.map(({ place, state, reason }): readonly [string, string] => [
       '',
-      `${state === 'changing' ? 'rolling out' : 'missing'}: ${withLetters(place)}${reason ? `, ${reason}` : ''}`,
+      `${placeWords[state]}: ${withLetters(place)}${reason ? `, ${reason}` : ''}`,
     ]),
     ...(named.length > 0 && more > 0 ? ([['', `and ${more} more`]] as const) : []),
   ];
