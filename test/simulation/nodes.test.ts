@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { fail } from '../../src/core/errors/errors.ts';
 import { missingSince } from '../../src/core/node/replica.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
@@ -307,6 +308,38 @@ describe('a delivery that fails on one node', () => {
     expect(await renew('b')).toMatchObject({ result: 'deployed' });
     expect(await lacks('b')).toEqual([]);
     expect(await status()).toMatchObject({ state: 'valid' });
+  });
+
+  it('before it is tried is known to status, keeps what was known, and is tried by the next run', async () => {
+    const { world, nodes, engine, renew, renewOn, lacks, status, events } = await cluster();
+    await renew('a');
+    await renew('b');
+    world.pass(80 * dayMs);
+    await renew('a');
+    /** The lock of node b is held by another process. */
+    const renewBusy = async (rules: Partial<Job> = {}) => {
+      const process = engine('b');
+      const busy = async () => {
+        throw fail('store/busy', { holder: 'pid 7', certificate: 'node b', seconds: 600 });
+      };
+      const [outcome] = await renewOn({ ...process, locks: { ...process.locks, with: busy } }, rules);
+      return outcome;
+    };
+    const { notAfter } = (await world.readLineage())!.current!.facts;
+    expect(await renewBusy()).toMatchObject({ result: 'pending', error: { code: 'store/busy' }, notAfter });
+    const lackingAt = [{ node: 'b', target: 'files', code: 'store/busy' }];
+    expect(await status()).toMatchObject({ state: 'pending', lackingAt });
+    nodes.b.broken.add('files');
+    world.pass(2 * hourMs);
+    expect(await renew('b')).toMatchObject({ error: { code: 'deploy/target-failed' } });
+    const [known] = await lacks('b');
+    await renewBusy({ obeyBackoff: false });
+    const { since, retryAt } = known!;
+    expect(await lacks('b')).toMatchObject([{ since, retryAt, alarmed: true, code: 'store/busy' }]);
+    expect(events.filter(({ event }) => event === 'deploy.alarm')).toHaveLength(1);
+    nodes.b.broken.clear();
+    expect(await renew('b', { obeyBackoff: false })).toMatchObject({ result: 'deployed' });
+    expect([await lacks('b'), (await status()).state]).toEqual([[], 'valid']);
   });
 
   it('of the node that issued is not tried by others, and is not their failure', async () => {

@@ -42,6 +42,12 @@ interface Known {
   readonly own: Listing;
 }
 
+/** A certificate, and the targets of this node that lack its current version. */
+interface Due {
+  readonly lineage: Lineage;
+  readonly targets: readonly NamedAdapter[];
+}
+
 /** Finds out what this node's own targets lack, and delivers it. */
 export interface ThisNode {
   /** Looks at the targets of one certificate. Cheap if they have its current version. */
@@ -74,8 +80,9 @@ export function createThisNode(
   const lock = `node ${node}`;
   const begunAt = clock.now();
   const looked = new Map<string, StoredSpec>();
-  const due = new Set<string>();
+  const due = new Map<string, Due>();
   const lacks = new Map<string, Lack>();
+  const tried = new Set<string>();
   const results = new Map<string, HereResult>();
   const deployers = new Map<string, Promise<Deployer>>();
   const deployersOf = new Map<readonly NamedAdapter[], readonly Deployer[]>();
@@ -176,7 +183,7 @@ export function createThisNode(
     const isReady = (target: NamedAdapter) => !paused.some((lack) => lack.target === target.name) && !isWaiting(target);
     // If all that is left is a command that waited, what it waited for is there.
     if (waits.length === 0 || targets.some(isReady)) {
-      due.add(wanted.name);
+      due.set(wanted.name, { lineage, targets });
       return;
     }
     // It is too early to try any of them again.
@@ -285,13 +292,14 @@ export function createThisNode(
 
   async function deliverDue(signal: AbortSignal): Promise<void> {
     if (due.size === 0 && !(await isLockLeft(signal))) return;
-    const next = due.values();
+    const next = due.keys();
     const { reloads } = engine.pass;
-    for (const name of due) reloads.expect(name, turnsOf(looked.get(name)!));
+    for (const name of due.keys()) reloads.expect(name, turnsOf(looked.get(name)!));
     const lane = async (held: HeldLock) => {
       for (const name of next)
         try {
           await deliver(looked.get(name)!, held, signal);
+          tried.add(name);
         } finally {
           reloads.expect(name, []);
         }
@@ -308,15 +316,31 @@ export function createThisNode(
     return lease !== undefined && engine.processes.look(lease.holder) === 'dead';
   }
 
+  /** Keeps what the targets of a certificate lack that could not be tried. That begins no pause. */
+  async function leave(name: string, error: unknown, signal: AbortSignal): Promise<void> {
+    const { lineage, targets } = due.get(name)!;
+    const { known } = await begin(signal);
+    const failure = asFailure(error, name);
+    const version = lineage.current!.id;
+    for (const { name: target } of targets) {
+      const before = known.get(keyOf(name, target));
+      const facts = { certificate: name, target, version, before, now: clock.now() };
+      const after = lackAfter(failure, { ...facts, deployTimeoutMs: engine.limits.deployTimeoutMs });
+      const retryAt = before?.version === version ? before.retryAt : undefined;
+      const lack: Lack = { ...after, retryAt };
+      reportPending(engine, failure, lack, before?.alarmed === true);
+      lacks.set(keyOf(name, target), lack);
+    }
+    results.set(name, { ...validity(lineage), delivered: [], errors: [failure] });
+  }
+
   async function finish(signal: AbortSignal): Promise<ReadonlyMap<string, HereResult>> {
     if (looked.size === 0 && !hasLooked) return results;
     try {
       await deliverDue(signal);
     } catch (error) {
       signal.throwIfAborted();
-      const failure = asFailure(error);
-      for (const name of due)
-        if (!results.has(name)) results.set(name, { notAfter: '', delivered: [], errors: [failure] });
+      for (const name of due.keys()) if (!tried.has(name) && !results.has(name)) await leave(name, error, signal);
     }
     const run = { version: certfleetVersion, at: begunAt, lacks: [...lacks.values()] };
     const certificates = isWhole ? undefined : new Set(looked.keys());
