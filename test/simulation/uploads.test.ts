@@ -61,6 +61,20 @@ async function createWorld(options: CloudTargetOptions = {}) {
 }
 
 describe('the receipt of an upload', () => {
+  it.each([
+    ['a key', '-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMG\n-----END PRIVATE KEY-----'],
+    ['control characters', 'cert-1\u001b[31m'],
+    ['far too much', 'x'.repeat(900_000)],
+  ])('is not kept if the cloud answers %s in place of an ID', async (_what, id) => {
+    const world = await createWorld();
+    const deployer = { ...world.cloud.deployer, stage: async () => ({ id }) };
+    const { error } = (await issueIn(world.replica(1, { deployer }), job(spec), signal)) as { error: Error };
+    expect(error.message).toContain('what it answered is no ID');
+    expect(error.message.length).toBeLessThan(300);
+    expect((await world.readLineage())?.deployments['target']).toMatchObject({ state: 'pending' });
+    expect(await world.sent()).toBeUndefined();
+  });
+
   it.each([[{}], [{ notes: true }]])('is journalled once before the target uses it: %o', async (options) => {
     const world = await createWorld(options);
     const known: unknown[] = [];

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { cut, harmless, longestRemoteText, remoteLines, remoteText } from './remote-text.ts';
@@ -30,6 +31,40 @@ describe('texts from elsewhere', () => {
       }),
     );
     expect(remoteText('x'.repeat(1_000_000)).length).toBe(longestRemoteText);
+  });
+
+  const { privateKey: ec } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey: p521 } = generateKeyPairSync('ec', { namedCurve: 'P-521' });
+  const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { privateKey: ed } = generateKeyPairSync('ed25519');
+  test.each([
+    ['EC, PKCS#8', ec.export({ type: 'pkcs8', format: 'pem' })],
+    ['EC, SEC1', ec.export({ type: 'sec1', format: 'pem' })],
+    ['P-521, PKCS#8', p521.export({ type: 'pkcs8', format: 'pem' })],
+    ['P-521, SEC1', p521.export({ type: 'sec1', format: 'pem' })],
+    ['RSA, PKCS#8', rsa.export({ type: 'pkcs8', format: 'pem' })],
+    ['RSA, PKCS#1', rsa.export({ type: 'pkcs1', format: 'pem' })],
+    ['Ed25519', ed.export({ type: 'pkcs8', format: 'pem' })],
+  ])('has no private key: %s', (_what, exported) => {
+    const pem = exported.toString();
+    const body = pem.replaceAll(/-----[^-]*-----/g, '').trim();
+    const forms = [pem, pem.replaceAll('\n', '\\n'), pem.replaceAll('\n', ''), pem.slice(0, -40), body];
+    const others = [body.replaceAll('\n', ''), body.replaceAll('\n', '\\n'), Buffer.from(pem).toString('base64')];
+    for (const form of [...forms, ...others])
+      for (const clean of [remoteText(`stored ${form} (request 1)`), remoteLines(`stored ${form}\nrequest 1`)]) {
+        expect(clean).toMatch(/^stored \*\*\*/);
+        for (const line of body.split('\n').filter((one) => one.length > 16)) expect(clean).not.toContain(line);
+      }
+    expect(remoteText(`stored ${pem.trim()} (request 1)`)).toBe('stored *** (request 1)');
+  });
+
+  test('keeps what only looks like a key', () => {
+    for (const text of [
+      'MIIC is no key',
+      'the PRIVATE KEY is wrong',
+      '-----BEGIN CERTIFICATE----- MIIBszCCAVmgAwIBAgI',
+    ])
+      expect(remoteText(text)).toBe(text);
   });
 
   test('is cut between characters', () => expect(cut('ab\u{1f600}c', 4)).toBe('ab…'));

@@ -1,4 +1,4 @@
-import { cut } from '../errors/remote-text.ts';
+import { remoteText } from '../errors/remote-text.ts';
 
 // A target may have many places, such as the domains of a CDN, which get a version one by one. They are looked up at
 // the target each time: a lineage keeps only how many there are, and the first ones that lack the version.
@@ -43,9 +43,9 @@ const longestReason = 200;
 export function keptPlaces({ total, lacking }: Places): KeptPlaces {
   const ordered = [isStuck, isBusy, isChanging].flatMap((is) => lacking.filter(is));
   const named = ordered.slice(0, mostNamed).map(({ place, state, reason }) => ({
-    place: cut(place, longestPlace),
+    place: remoteText(place, longestPlace),
     state,
-    reason: cut(reason, longestReason),
+    reason: remoteText(reason, longestReason),
   }));
   return { total, lacking: lacking.length, named };
 }
@@ -66,7 +66,7 @@ export function placesText({ lacking }: Places): string {
   const all = stuck.length > 0 ? stuck : lacking;
   const byReason = new Map<string, string[]>();
   for (const { place, reason } of all.slice(0, mostNamed))
-    byReason.set(reason, [...(byReason.get(reason) ?? []), place]);
+    byReason.set(reason, [...(byReason.get(reason) ?? []), remoteText(place, longestPlace)]);
   const parts = [...byReason].map(([reason, places]) => `${places.join(', ')}${reason === '' ? '' : ` (${reason})`}`);
   return [...parts, ...(all.length > mostNamed ? [`and ${all.length - mostNamed} more`] : [])].join('; ');
 }

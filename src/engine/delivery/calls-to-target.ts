@@ -1,5 +1,6 @@
 import { orAborted } from '../../core/async/on-abort.ts';
 import { fail } from '../../core/errors/errors.ts';
+import { remoteText } from '../../core/errors/remote-text.ts';
 import { knowsSent, type Sending } from '../../core/lineage/deployments.ts';
 import { sent } from '../../core/lineage/work/delivery.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
@@ -129,8 +130,19 @@ const isHung = ({ pass, clock }: Engine, key: string): boolean =>
  */
 async function keepReceipt({ engine, holding, signal }: Courier, sending: Sending): Promise<void> {
   if (sending.receipt === null || knowsSent(holding.lineage, sending)) return;
+  if (!isReceipt(sending.receipt))
+    throw new Error('what it answered is no ID: it is too long, or has control characters');
   await holding.apply(sent({ ...sending, now: engine.clock.now() }), signal);
 }
+
+/** Reports whether a receipt has only what IDs and names look like. A server may answer anything in their place. */
+function isReceipt(receipt: Json): boolean {
+  if (typeof receipt === 'string') return remoteText(receipt, longestId) === receipt;
+  if (typeof receipt !== 'object' || receipt === null) return true;
+  return Object.values(receipt).every((one) => one === undefined || isReceipt(one));
+}
+
+const longestId = 512;
 
 /** Returns the key of a target in this process. Other settings, which may contain secrets, make another key. */
 export const turnOf = ({ connect }: Engine, wanted: StoredSpec, target: string): string =>
