@@ -78,9 +78,9 @@ function version(names: readonly string[] = [www], stored: string[] = [], lineag
 const byHand = (name: string, ...names: string[]) => ({ name, certificate: version(names).fullchainPem, privateKey });
 
 const note = async () => {};
-const deploy = async (deployer: Deployer, one: VersionBundle) => {
-  const staged = await deployer.stage(one, note, signal);
-  await deployer.activate(one, staged, note, signal);
+const deploy = async (deployer: Deployer, one: VersionBundle, until = signal) => {
+  const staged = await deployer.stage(one, note, until);
+  await deployer.activate(one, staged, note, until);
 };
 const failure = (promise: Promise<unknown>) =>
   promise.then(
@@ -324,6 +324,27 @@ export function listenerDeployerTests(service: ListenerService): void {
         message: expect.stringContaining(service.givenUp),
       });
       expect((await connect().look(next, signal)).state).toBe('stale');
+    });
+
+    it.each([
+      ['waits for', false],
+      ['makes again', true],
+    ])('%s a change that a killed process began (given up: %s)', async (_what, isGivenUp) => {
+      const { connect, fake, serves, changes } = bench({}, { changeMs: 60_000, visibleAfterMs: 0 });
+      const one = version();
+      const dying = new AbortController();
+      const die = <T>(answer: T) => {
+        dying.abort();
+        return answer;
+      };
+      fake.api.fault({ kind: 'changed', change: die }, { on: ({ headers }) => headers['x-acs-action'] === associate });
+      if (isGivenUp) fake.failJob(associate);
+      await deploy(connect(), one, dying.signal).catch(() => undefined);
+      expect([dying.signal.aborted, serves(one)]).toEqual([true, false]);
+      const other = connect();
+      await deploy(other, one);
+      expect([serves(one), (await other.look(one, signal)).state]).toEqual([true, 'current']);
+      expect(changes().filter((action) => action === associate)).toHaveLength(isGivenUp ? 2 : 1);
     });
 
     it('a full listener keeps what it has, and the error says so', async () => {

@@ -67,6 +67,8 @@ export interface CertificateListener {
   certificates(isRecent: boolean, signal: AbortSignal): Promise<readonly BoundCertificate[]>;
   /** Counts the additional certificates of all listeners of the load balancer. */
   additionalOfAll(signal: AbortSignal): Promise<number>;
+  /** Waits until the change to a certificate that is under way has been carried out, or given up. */
+  untilAtRest(id: string, signal: AbortSignal): Promise<void>;
   /** Makes a change, and waits until it is in effect: it is carried out after it was accepted, and may be given up. */
   change(change: CertificateChange, ids: readonly string[], signal: AbortSignal): Promise<void>;
 }
@@ -127,6 +129,19 @@ export function listenerOn(
     return bound;
   }
 
+  /** Reads the certificates again and again, until they are as `isOver` wants them. */
+  async function poll(
+    isOver: (bound: readonly BoundCertificate[]) => Promise<boolean> | boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (
+      let pauseMs = firstPauseMs;
+      !(await isOver(await read(signal)));
+      pauseMs = Math.min(2 * pauseMs, longestPauseMs)
+    )
+      await clock.sleep(pauseMs, signal);
+  }
+
   return {
     async id(signal) {
       known ??= (await find(signal)).id;
@@ -142,6 +157,7 @@ export function listenerOn(
       const each = await Promise.all(found.secure.map(({ id }) => boundTo(id, signal)));
       return each.flat().filter(({ isDefault }) => !isDefault).length;
     },
+    untilAtRest: (id, signal) => poll((bound) => !isOnItsWay(bound, id), signal),
     async change(change, all, signal) {
       const ids = all.slice(0, words.mostAtOnce);
       const action = words.actions[change];
@@ -154,22 +170,22 @@ export function listenerOn(
           const there = bound.find((one) => one.id === id && one.isDefault === (change === 'default'));
           return change === 'remove' ? there === undefined : there?.status === 'Associated';
         });
-      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
-        const bound = await read(signal);
-        if (isDone(bound)) return;
+      await poll(async (bound) => {
+        if (isDone(bound)) return true;
         // A certificate on its way says so itself; only the listener shows that its default one is being replaced.
-        const isOnItsWay = bound.some((one) => ids.includes(one.id) && one.status !== 'Associated');
-        if (!isOnItsWay && (await find(signal)).status === 'Running') {
-          const job = textIn(answer, 'JobId');
-          const said = await alb.failureOf(job === undefined ? [] : [job], signal);
-          const reason = said ?? 'the change was accepted, and has had no effect';
-          throw new LookAgain(fail('balancer/failed', { balancer: title, action, reason }), change);
-        }
-        await clock.sleep(pauseMs, signal);
-      }
+        if (ids.some((id) => isOnItsWay(bound, id)) || (await find(signal)).status !== 'Running') return false;
+        const job = textIn(answer, 'JobId');
+        const said = await alb.failureOf(job === undefined ? [] : [job], signal);
+        const reason = said ?? 'the change was accepted, and has had no effect';
+        throw new LookAgain(fail('balancer/failed', { balancer: title, action, reason }), change);
+      }, signal);
     },
   };
 }
+
+/** Reports whether a certificate is being added or taken off. */
+export const isOnItsWay = (bound: readonly BoundCertificate[], id: string): boolean =>
+  bound.some((one) => one.id === id && one.status !== 'Associated');
 
 /** How old a look may be that is shared: the certificates of a pass share it, and an activation looks again. */
 const recentMs = 5_000;

@@ -9,7 +9,12 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Deployer, Look, VersionBundle, WantedRoom } from '../../ports/deployer.ts';
 import { withAdvice } from '../http/balancer-errors.ts';
 import type { Alb } from './alb.ts';
-import type { BoundCertificate, CertificateChange, CertificateListener } from './alb-certificates.ts';
+import {
+  type BoundCertificate,
+  type CertificateChange,
+  type CertificateListener,
+  isOnItsWay,
+} from './alb-certificates.ts';
 import type { Cas, CasCertificate, CasUpload } from './cas.ts';
 
 /** A listener of ALB or NLB as a target. */
@@ -208,10 +213,15 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
 
     activate: (version, _staged, _note, signal) =>
       onListener(version, signal, async () => {
-        const found = await survey(version, false, signal);
-        const { upload, bound, older } = found;
-        if (!upload) throw new Error('its upload was removed from CAS');
-        const id = idOf(upload);
+        let found = await survey(version, false, signal);
+        if (!found.upload) throw new Error('its upload was removed from CAS');
+        const id = idOf(found.upload);
+        // A process that was killed may have begun the change, which may still be given up.
+        if (isOnItsWay(found.bound, id)) {
+          await listener.untilAtRest(id, signal);
+          found = await survey(version, false, signal);
+        }
+        const { bound, older } = found;
         const change = (kind: CertificateChange, ids: readonly string[]) => listener.change(kind, ids, signal);
         const isAdditional = bound.some((one) => one.id === id && !one.isDefault);
         if (becomesDefault(found)) {
