@@ -134,7 +134,7 @@ async function alibabaNlb(): Promise<Target> {
   const loadBalancer = 'nlb-crash1';
   const { fake, origin } = await serve((at) =>
     createAlibabaNlb({
-      ...{ ...common(at), keys: [key], changeMs: 50, certificates: [certificate] },
+      ...{ ...common(at), keys: [key], changeMs: 1_500, certificates: [certificate] },
       ...{ quotas: { additionalOfBalancer: many }, behaviour: { twoForOneName: 'newer' } },
       loadBalancers: [
         { id: loadBalancer, listeners: [{ protocol: 'TCPSSL', port: 443, certificate: certificate.name }] },
