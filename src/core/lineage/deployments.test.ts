@@ -223,7 +223,7 @@ describe('what a target was sent', () => {
   it('stays known whatever becomes of a delivery', () => {
     const old = { ...current, sent: [v1] };
     expect(intended(lineageWith({ edge: old }), wanted, 'v2', now)['edge']?.sent).toEqual([v1]);
-    const facts = { old, version: 'v2', settings, now, deployTimeoutMs: 0, wentBack: false };
+    const facts = { old, version: 'v2', settings, now, deployTimeoutMs: 0, wentBack: undefined };
     for (const result of [{}, { error: fail('deploy/too-slow', { target: 'edge', certificate: 'abc', seconds: 60 }) }])
       expect(deploymentAfter(result, facts).sent).toEqual([v1]);
   });
@@ -237,7 +237,7 @@ it('targetsDropped are those of the last spec that are wanted no longer', () => 
 describe('deploymentAfter', () => {
   const error = fail('deploy/still-old', { endpoint, certificate: 'abc', served: 'serial 01' });
   const facts = {
-    ...{ old: undefined, version: 'v1', settings: undefined, now, deployTimeoutMs: 30 * 60_000, wentBack: false },
+    ...{ old: undefined, version: 'v1', settings: undefined, now, deployTimeoutMs: 30 * 60_000, wentBack: undefined },
   };
   const [isNow, since, late] = [0, -20, -30].map((minutes) => minutesOn(minutes).toISOString()) as [
     string,
@@ -281,8 +281,14 @@ describe('deploymentAfter', () => {
     [
       'is an alarm and left alone for a day where it broke a handshake',
       { error },
-      { wentBack: true },
+      { wentBack: 'done' },
       { ...lacks, ...again(breakAgainMs / 60_000), alarmed: true },
+    ],
+    [
+      'is an alarm, and looked at by the next pass, if going back failed',
+      { error, broke: true },
+      { old: { ...failing, tries: 2 }, wentBack: 'failed' },
+      { ...lacks, since, tries: 3, broke: true, retryAt: undefined, alarmed: true },
     ],
     [
       'waits for the targets before it',
@@ -314,6 +320,12 @@ describe('deploymentAfter', () => {
       { ...rolling, since, tries: 1, broke: true, settlesUntil: undefined },
     ],
     ['forgets that once it is well', {}, { old: { ...failing, broke: true } }, has],
+    [
+      'forgets that once the version is taken back',
+      { error },
+      { old: { ...failing, broke: true }, wentBack: 'done' },
+      { ...lacks, since, tries: 2, ...again(breakAgainMs / 60_000), alarmed: true },
+    ],
   ])('a target %s', (_what, result, more, expected) => {
     expect(deploymentAfter(result, { ...facts, ...more })).toEqual(expected);
   });

@@ -4,6 +4,7 @@ import { cut } from '../errors/remote-text.ts';
 import { canonical } from '../spec/same-spec.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { targetNames, targetOf, targetsAndEndpoints } from '../spec/spec-parts.ts';
+import { nodeTargets } from '../spec/traits.ts';
 import type { Json } from '../text/json.ts';
 import { present } from '../text/present.ts';
 import { type Deployment, type Lineage, type Sent, unfinishedWork } from './lineage.ts';
@@ -61,6 +62,26 @@ export const hasCurrent = ({ current, deployments }: Lineage, target: string): b
   deployments[target]?.state === 'current' && deployments[target].version === current?.id;
 
 /**
+ * Reports whether the current version is known to have broken a handshake: it was taken back, or is to be. It is then
+ * left to the node that delivered it, and is never a version to go back to.
+ */
+export const hasBroken = (wanted: StoredSpec, { current, deployments }: Lineage): boolean =>
+  targetsAndEndpoints(wanted).some((target) => {
+    const { version, broke, code } = deployments[target] ?? {};
+    return version !== undefined && version === current?.id && (broke === true || code === 'deploy/handshake-failed');
+  });
+
+/** Reports whether the current version broke a handshake and was delivered by other nodes than this one. */
+function isLeftToOthers(wanted: StoredSpec, lineage: Lineage, node: string | undefined): boolean {
+  if (node === undefined || !hasBroken(wanted, lineage)) return false;
+  const nodes = nodeTargets(wanted).flatMap(({ name }) => {
+    const deployment = lineage.deployments[name];
+    return deployment?.node !== undefined && deployment.version === lineage.current?.id ? [deployment.node] : [];
+  });
+  return nodes.length > 0 && !nodes.includes(node);
+}
+
+/**
  * Returns the targets and endpoints that are not known to have the current version, or got it with other settings.
  *
  * @param rules.drifted further targets that lack it, as a look at them has shown
@@ -84,7 +105,7 @@ export function targetsToDeploy(
 }
 
 /**
- * Returns those of {@link targetsToDeploy} to try now. `renew` skips a target until its next try, and a command that
+ * Returns those of {@link targetsToDeploy} to try now: none while only another node may go back. `renew` skips a target until its next try, and a command that
  * waits for other targets until one of them may change. `issue` tries all.
  */
 export function targetsToTry(
@@ -99,6 +120,7 @@ export function targetsToTry(
 ): readonly string[] {
   const { obeyBackoff } = rules;
   const lacking = targetsToDeploy(wanted, lineage, rules);
+  if (lineage && isLeftToOthers(wanted, lineage, rules.node)) return [];
   if (!obeyBackoff || !lineage) return lacking;
   const isPaused = (target: string): boolean => {
     const deployment = lineage.deployments[target];
@@ -231,8 +253,8 @@ export function deploymentAfter(
     readonly now: Date;
     /** How long a target may lack the version before an alarm is raised. */
     readonly deployTimeoutMs: number;
-    /** The version broke a handshake, and the previous one was restored. */
-    readonly wentBack: boolean;
+    /** The version broke a handshake: whether the previous one was restored on a target. */
+    readonly wentBack: 'done' | 'failed' | undefined;
   },
 ): Deployment {
   const { old, version, settings, node, now, wentBack } = facts;
@@ -243,7 +265,7 @@ export function deploymentAfter(
     version,
     ...present({
       ...{ node, settings, took, sent },
-      broke: broke ?? (isSame && !hasIt ? old.broke : undefined),
+      broke: broke ?? (isSame && !hasIt && wentBack !== 'done' ? old.broke : undefined),
       places: places ?? (isSame ? old.places : undefined),
       settlesUntil: settlesUntil !== undefined && Date.parse(settlesUntil) > now.getTime() ? settlesUntil : undefined,
     }),
@@ -270,7 +292,9 @@ export function deploymentAfter(
   const lateAt = new Date(Date.parse(since) + facts.deployTimeoutMs);
   const tries = (isSame ? (old.tries ?? 0) : 0) + 1;
   const pausedUntil = settings === undefined ? nextReloadAt(tries, lateAt, now) : nextTryAt(new Date(since), now);
-  const retryAt = wentBack ? new Date(now.getTime() + breakAgainMs).toISOString() : pausedUntil;
+  const tomorrow = new Date(now.getTime() + breakAgainMs).toISOString();
+  // Going back does not wait.
+  const retryAt = broke ? undefined : wentBack === 'done' ? tomorrow : pausedUntil;
   return {
     ...shared,
     state: 'pending',
@@ -279,7 +303,7 @@ export function deploymentAfter(
     code: error.code,
     tries,
     retryAt,
-    alarmed: wentBack || lateAt <= now || old?.alarmed ? true : undefined,
+    alarmed: wentBack !== undefined || lateAt <= now || old?.alarmed ? true : undefined,
   };
 }
 

@@ -22,9 +22,9 @@ export interface Lineage {
   /** Hash over the secrets of the last run; a change clears the back-off. */
   readonly credentials?: string | undefined;
   readonly current?: Version | undefined;
-  /** The version that is restored after a failed deployment. */
+  /** The version that is restored after a failed deployment. It has not broken a handshake itself, if there is a choice. */
   readonly previous?: Version | undefined;
-  /** IDs of older versions. They and their keys are deleted once every target has the current version. */
+  /** IDs of versions that are no longer needed. They and their keys are deleted once every target has the current version. */
   readonly retired?: readonly string[] | undefined;
   readonly renewal?: Renewal | undefined;
   readonly failure?: Failure | undefined;
@@ -158,7 +158,7 @@ export interface Deployment {
   readonly settlesUntil?: string | undefined;
   /** Of a target with many places. Its presence means that an idle `renew` looks at them. */
   readonly places?: KeptPlaces | undefined;
-  /** Of an endpoint: this version broke its handshake while the targets were rolling it out. */
+  /** Of an endpoint: this version broke its handshake, and going back was put off or failed. */
   readonly broke?: true | undefined;
   /** An alarm has been raised for this pending state. */
   readonly alarmed?: boolean | undefined;

@@ -109,6 +109,33 @@ describe('planLineage', () => {
     expect(planLineage(spec, taken, new Date('2026-03-01T12:00:00Z'), rules).action).toBe('deploy');
   });
 
+  it('leaves a version that broke a handshake to the node that delivered it, and says that it is pending', () => {
+    const wanted: StoredSpec = {
+      ...spec,
+      targets: [
+        { name: 'cdn', settings: { type: 'sim' } },
+        { name: 'web', settings: { type: 'sim' }, traits: { ofNode: 'target' } },
+      ],
+      endpoints: ['www.example.com:443'],
+    };
+    const since = '2026-02-28T00:00:00Z';
+    const settling = { version: 'v1', state: 'pending', since, code: 'deploy/settling', message: 'not yet' } as const;
+    const broken: Lineage = {
+      ...lineage,
+      spec: wanted,
+      deployments: {
+        cdn: settling,
+        web: { version: 'v1', state: 'current', since, node: 'a' },
+        'www.example.com:443': { ...settling, code: 'deploy/no-handshake', message: 'it broke', broke: true },
+      },
+    };
+    const left = { action: 'none', pending: { code: 'deploy/no-handshake', message: 'it broke' } };
+    for (const obeyBackoff of [true, false]) {
+      expect(planLineage(wanted, broken, now, { ...rules, obeyBackoff, node: 'b' })).toMatchObject(left);
+      expect(planLineage(wanted, broken, now, { ...rules, obeyBackoff, node: 'a' }).action).toBe('deploy');
+    }
+  });
+
   it('delivers again to every target when asked to, and orders nothing, whatever else is due', () => {
     const again = { ...rules, redeploy: true };
     const delivered = { action: 'deploy', reason: 'delivering it again to edge, www.example.com:443' };

@@ -89,7 +89,9 @@ export function planLineage(
   const lacking = targetsToDeploy(wanted, lineage, options);
   const toTry = lacking.length === 0 ? [] : targetsToTry(wanted, lineage, now, options);
   if (toTry.length > 0) return { ...deliveryTo(toTry), wakeAt };
-  const [paused] = lacking.map((target) => lineage?.deployments[target]);
+  const waiting = lacking.flatMap((target) => lineage?.deployments[target] ?? []);
+  // A roll-out is the reason only if nothing has failed.
+  const paused = waiting.find(({ code }) => code !== undefined && code !== 'deploy/settling') ?? waiting[0];
   if (paused) {
     const {
       code = 'deploy/handshake-failed',

@@ -1,5 +1,5 @@
 import { asFailure, type CertfleetError } from '../../core/errors/errors.ts';
-import { storedFailure } from '../../core/lineage/deployments.ts';
+import { hasBroken, storedFailure } from '../../core/lineage/deployments.ts';
 import type { Deployment, Lineage } from '../../core/lineage/lineage.ts';
 import { revocationOf } from '../../core/lineage/revocation.ts';
 import type { Lack } from '../../core/node/replica.ts';
@@ -13,17 +13,14 @@ import { carry } from './deliver-to-target.ts';
 
 /**
  * Returns the targets that this node finds out about itself. Those whose delivery by this node stands in the lineage are
- * planned with it, and no node takes over a version that broke another one's handshake.
+ * planned with it, and no node takes a version that broke a handshake.
  */
 export function ownTargets({ node }: Engine, wanted: StoredSpec, lineage: Lineage): readonly NamedAdapter[] {
   const { current, deployments } = lineage;
   if (!current || current.compromised || revocationOf(lineage, current) !== undefined) return [];
   const isOfCurrent = ({ version }: Deployment) => version === current.id;
-  const isBroken = ({ code }: Deployment) => code === 'deploy/handshake-failed';
-  const targets = nodeTargets(wanted);
-  if (targets.some(({ name }) => deployments[name] && isOfCurrent(deployments[name]) && isBroken(deployments[name])))
-    return [];
-  return targets.filter((target) => {
+  if (hasBroken(wanted, lineage)) return [];
+  return nodeTargets(wanted).filter((target) => {
     const deployment = deployments[target.name];
     if (!deployment || !isOfCurrent(deployment)) return true;
     // A command that has run here, or before an import, has nothing to look at.

@@ -61,7 +61,7 @@ export const imported = (facts: {
       return [target, { version: version.id, state: 'current', since, ...present({ node: own }), settings }];
     });
     return {
-      ...withCurrent(before, version),
+      ...withCurrent(before, version, now),
       ...present({ rolledBack: rolledBack && !isNew ? rolledBack : undefined }),
       renewal,
       deployments: { ...intended(before, wanted, version.id, now), ...Object.fromEntries(delivered) },

@@ -16,7 +16,7 @@ export const madeCurrent = (facts: {
     const { order: _done, before: _replaced, ...work } = withoutProbe(lineage.work, wanted);
     const { rolledBack: _over, ...rest } = lineage;
     return {
-      ...withCurrent(rest, version),
+      ...withCurrent(rest, version, now),
       renewal: renewalByLifetime(version),
       deployments: intended(lineage, wanted, version.id, now),
       work: { ...work, version: version.id, step: 'deploy' },

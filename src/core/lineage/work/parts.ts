@@ -1,6 +1,8 @@
 import type { StoredSpec } from '../../spec/spec.ts';
 import { present } from '../../text/present.ts';
+import { hasBroken } from '../deployments.ts';
 import type { Lineage, Tombstone, Version, Work } from '../lineage.ts';
+import { whyUnusable } from '../revocation.ts';
 import { isDue, isRule, oneForEach, owedBy, type Presented, ruleStays, tombstoneOf } from '../tombstones.ts';
 import type { Held } from './transition.ts';
 
@@ -19,12 +21,19 @@ export const unparked = ({ parked, directory, startedAt, before }: Work): Work |
   parked && { step: 'lease', directory, startedAt, challenges: [], before, ...parked };
 
 /**
- * Makes this version the current one. The current version becomes the previous one, and the previous one is retired.
+ * Makes this version the current one. The current version becomes the previous one, and the previous one is retired. If
+ * the current version broke a handshake, it is retired instead, as long as the previous one can be put back.
  */
-export function withCurrent(lineage: Lineage, version: Version): Lineage {
+export function withCurrent(lineage: Lineage, version: Version, now: Date): Lineage {
   const { current, previous } = lineage;
   if (!current || current.id === version.id) return { ...lineage, current: version };
-  return withRetired({ ...lineage, current: version, previous: current }, previous ? [previous.id] : []);
+  const isKept =
+    previous !== undefined &&
+    previous.id !== version.id &&
+    hasBroken(lineage.spec, lineage) &&
+    whyUnusable(lineage, previous, now) === undefined;
+  const [kept, over] = isKept ? [previous, current] : [current, previous];
+  return withRetired({ ...lineage, current: version, previous: kept }, over ? [over.id] : []);
 }
 
 type Retiring = Pick<Lineage, 'current' | 'previous' | 'retired'>;

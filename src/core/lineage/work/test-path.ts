@@ -5,7 +5,7 @@ import { sameRequest, sameSpec } from '../../spec/same-spec.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
 import { partFor, partsOf, targetNames } from '../../spec/spec-parts.ts';
 import type { Json } from '../../text/json.ts';
-import { supersededAt, withoutSent } from '../deployments.ts';
+import { hasBroken, supersededAt, withoutSent } from '../deployments.ts';
 import { hasWanted } from '../differences.ts';
 import { withoutNames } from '../dropped-names.ts';
 import { type Deployment, isOnlyOwing, type Lineage, type Tombstone, unfinishedWork } from '../lineage.ts';
@@ -235,9 +235,12 @@ function makeCurrent(model: Model, wanted: StoredSpec): void {
   const { version: id } = model.work;
   for (const order of model.orders) if (order.finalizedWith === id) order.keptFor = undefined;
   const { version } = model.versionOf(id, wanted);
-  const before = model.lineage?.current;
+  const { current, previous } = model.lineage ?? {};
+  const isBroken = model.lineage && hasBroken(model.lineage.spec, model.lineage);
+  const isUsable = model.lineage && previous && whyUnusable(model.lineage, previous, model.now) === undefined;
   model.apply(madeCurrent({ wanted, version, now: model.now }));
-  model.expect(model.lineage?.previous === before, 'the version before can be put back');
+  const before = isBroken && isUsable ? previous : current;
+  model.expect(model.lineage?.previous?.id === before?.id, 'the version before that works can be put back');
   model.isAsked = true;
 }
 
@@ -327,9 +330,10 @@ function* deliver(model: Model, wanted: StoredSpec): Path {
     yield* reach(`send to ${target}`, 'store/unusable', 'stop');
     model.apply(sent({ target, version, receipt: `${target} ${version}`, now: model.now }));
     model.uploads.add(`${target} ${version}`);
-    const choice = yield* reach(`deliver to ${target}`, 'fails', 'store/unusable', 'stop');
+    const choice = yield* reach(`deliver to ${target}`, 'fails', 'breaks', 'store/unusable', 'stop');
     const state = choice === 'on' ? 'current' : 'pending';
-    deployments[target] = { ...model.lineage?.deployments[target], version, state, since };
+    const code = choice === 'breaks' ? 'deploy/handshake-failed' : undefined;
+    deployments[target] = { ...model.lineage?.deployments[target], version, state, since, code };
   }
   for (const target of targetNames(wanted)) {
     const old = supersededAt({ ...(model.lineage as Lineage), deployments }, target);

@@ -303,6 +303,27 @@ describe('towards a certificate', () => {
   });
 });
 
+describe('a version that broke a handshake', () => {
+  const third = work.begun({ ...facts, newId: 'v3' }, claim);
+  const made = work.madeCurrent({ wanted, version: { ...version, id: 'v3' }, now });
+  const deployments = {
+    edge: { version: 'v2', state: 'pending', since: '', code: 'deploy/handshake-failed' },
+  } as const;
+  const broken = () => ({ ...(through(renewal.current(), 'closed') as Lineage), deployments });
+  const withEnd = (lineage: Lineage, notAfter: string): Lineage => {
+    const { facts: before, ...rest } = lineage.previous!;
+    return { ...lineage, previous: { ...rest, facts: { ...before, notAfter } } };
+  };
+  it.each<[string, Lineage, (string | string[] | undefined)[]]>([
+    ['is retired, and the one before it stays', withEnd(broken(), '2099-01-01T00:00:00Z'), ['v3', 'v1', ['v2']]],
+    ['stays if the one before it has expired', withEnd(broken(), now.toISOString()), ['v3', 'v2', ['v1']]],
+    ['stays if there is none before it', { ...broken(), previous: undefined }, ['v3', 'v2', undefined]],
+  ])('%s', (_what, lineage, expected) => {
+    const after = through(lineage, third, made);
+    expect([after?.current?.id, after?.previous?.id, after?.retired]).toEqual(expected);
+  });
+});
+
 describe('a version that is given up', () => {
   const delivery = work.begun({ ...facts, aim: 'delivery' }, claim);
   const others = work.begun({ ...facts, wanted: otherNames, newId: 'v3' }, claim);

@@ -11,7 +11,7 @@ import {
 } from '../../../core/lineage/deployments.ts';
 import type { Deployment, Version } from '../../../core/lineage/lineage.ts';
 import { withCount } from '../../../core/lineage/places.ts';
-import { revocationOf } from '../../../core/lineage/revocation.ts';
+import { whyUnusable } from '../../../core/lineage/revocation.ts';
 import type { EndpointVerdict } from '../../../core/names/endpoint.ts';
 import { deployHookTarget } from '../../../core/spec/hooks.ts';
 import { targetNames, targetOf, targetsAndEndpoints } from '../../../core/spec/spec-parts.ts';
@@ -71,13 +71,15 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const watched = { wanted, current: version.facts.fingerprint, previous: previous?.facts.fingerprint };
   const before = await lookAtAll(engine, watched, signal);
 
-  // If every target has the version, but an endpoint does not serve it, activate the targets again.
+  // If every target has the version, but an endpoint does not serve it, activate the targets again, unless the version is
+  // to be taken back.
   const isStuck = ({ endpoint, state }: EndpointVerdict) =>
     toTry.includes(endpoint) &&
     targetNames(wanted).every((target) => hasCurrent(lineage, target)) &&
     lineage.deployments[endpoint]?.state === 'pending' &&
     lineage.deployments[endpoint].version === version.id &&
     lineage.deployments[endpoint].code !== 'deploy/settling' &&
+    !(lineage.deployments[endpoint].broke && state === 'handshake-failed') &&
     state !== 'current' &&
     state !== 'cannot-tell';
   const again = job.redeploy || before.some(isStuck);
@@ -95,9 +97,9 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const rollOut = rollOutOf(delivery);
   const isFresh = fresh !== undefined;
   const broken = await watchEndpoints(delivery, { watched, before, paused, isFresh, wayBack, rollOut });
-  const wentBack = broken.length > 0 && typeof wayBack === 'object';
-  if (wentBack) await goBack(delivery, wayBack, targets, broken);
-  return await conclude(delivery, paused, wentBack);
+  if (broken.length === 0 || typeof wayBack !== 'object') return await conclude(delivery, paused, undefined);
+  const toTakeBack = targetsToTakeBack(delivery, { tried: targets, broken, isLeft });
+  return await conclude(delivery, paused, await goBack(delivery, wayBack, toTakeBack, broken));
 }
 
 /**
@@ -224,7 +226,7 @@ function rollOutOf({ run, version, results }: Delivery): string | undefined {
   return ends.toSorted((a, b) => Date.parse(a) - Date.parse(b)).at(-1);
 }
 
-/** Watches the endpoints, and stores each result. Resolves with those whose handshake this delivery broke. */
+/** Watches the endpoints, and stores each result. Resolves with those for which the previous version is put back. */
 async function watchEndpoints(
   { run, version, results }: Delivery,
   facts: {
@@ -237,23 +239,14 @@ async function watchEndpoints(
   },
 ): Promise<readonly EndpointVerdict[]> {
   const { engine, job, holding, signal } = run;
-  const { deployments } = holding.lineage;
+  const { deployments, rolledBack } = holding.lineage;
   const { endpoints } = job.wanted;
+  const hasTried = results.size > 0;
   const isUnfinished = [...results.values()].some(
     ({ error, settling }) => error !== undefined || settling !== undefined,
   );
   const expected = isUnfinished ? [] : endpoints.filter((endpoint) => !facts.paused.includes(endpoint));
   const { seen, mixed } = await watch(engine, facts.watched, expected, signal);
-  // After an interrupted run, it is unknown whether this version broke the handshake; assume that it did. If not, going
-  // back does not help, which the next try, a day later, will notice.
-  const wasInterrupted = ({ state, version: intended }: Deployment) =>
-    !facts.isFresh && state === 'intended' && intended === version.id;
-  const wasBroken = (endpoint: string): boolean => {
-    const deployment = deployments[endpoint];
-    if (deployment && wasInterrupted(deployment)) return false;
-    if (deployment?.version === version.id && deployment.broke) return false;
-    return facts.before.some((one) => one.endpoint === endpoint && one.state === 'handshake-failed');
-  };
   // No rollback while some servers still have the old version: it might put that back on a healthy target, and break
   // the roll-out that mends the endpoint.
   const isRollingOut = (endpoint: string): boolean => {
@@ -262,23 +255,36 @@ async function watchEndpoints(
     const began = known === version.id && since !== undefined ? Date.parse(since) : engine.clock.now().getTime();
     return mixed.has(endpoint) && engine.clock.now().getTime() < began + engine.limits.deployTimeoutMs;
   };
+  const wasBroken = (endpoint: string): boolean =>
+    facts.before.some((one) => one.endpoint === endpoint && one.state === 'handshake-failed');
+  /** Reports whether this version broke the handshake. */
+  const isOurs = (endpoint: string): boolean => {
+    const { version: known, state, broke } = deployments[endpoint] ?? {};
+    // After an interrupted run, that is unknown; assume that it did. If not, going back does not help, which the next
+    // try, a day later, will notice. A person who rolled back does not want the other version.
+    const wasInterrupted = state === 'intended' && !facts.isFresh && !rolledBack;
+    if (known === version.id && (broke || wasInterrupted)) return true;
+    return (hasTried || isRollingOut(endpoint)) && !wasBroken(endpoint);
+  };
+  /** Returns why the previous version is not put back after a failed handshake, as a sentence; undefined if it is. */
+  const whyStays = (endpoint: string): string | undefined => {
+    if (!isOurs(endpoint))
+      return wasBroken(endpoint)
+        ? 'It did not before this deployment either'
+        : 'This run delivered nothing that could have broken it';
+    if (isRollingOut(endpoint))
+      return 'The new version is still being rolled out, so the previous one was not put back';
+    return typeof facts.wayBack === 'string' ? facts.wayBack : undefined;
+  };
   for (const verdict of seen) {
     // A paused endpoint that now serves the version has been repaired.
     if (facts.paused.includes(verdict.endpoint) && verdict.state !== 'current') continue;
-    const isBroken = verdict.state === 'handshake-failed' && !wasBroken(verdict.endpoint);
-    const isPutOff = isBroken && isRollingOut(verdict.endpoint);
-    const stays = !isBroken
-      ? 'It did not before this deployment either'
-      : isPutOff
-        ? 'The new version is still being rolled out, so the previous one was not put back'
-        : typeof facts.wayBack === 'string'
-          ? facts.wayBack
-          : undefined;
+    const isPutOff = verdict.state === 'handshake-failed' && isOurs(verdict.endpoint) && isRollingOut(verdict.endpoint);
     if (verdict.state === 'cannot-tell') {
       const message = `could not check ${verdict.endpoint} from this machine: ${verdict.words}`;
       report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
     }
-    const error = endpointError(job.wanted, verdict, stays);
+    const error = endpointError(job.wanted, verdict, whyStays(verdict.endpoint));
     const isSettling = error?.code === 'deploy/still-old' && facts.rollOut !== undefined;
     results.set(
       verdict.endpoint,
@@ -287,9 +293,7 @@ async function watchEndpoints(
         : present({ error, broke: isPutOff ? (true as const) : undefined }),
     );
   }
-  return seen.filter(
-    ({ endpoint, state }) => state === 'handshake-failed' && !wasBroken(endpoint) && !isRollingOut(endpoint),
-  );
+  return seen.filter(({ endpoint, state }) => state === 'handshake-failed' && whyStays(endpoint) === undefined);
 }
 
 const settlingAt = (run: Run, { endpoint, words }: EndpointVerdict, until: string): CertfleetError =>
@@ -301,14 +305,12 @@ interface WayBack {
   readonly bundle: VersionBundle;
 }
 
-/**
- * Returns the version to go back to, or why there is none, as a sentence. A version that was revoked, or is to be, is
- * never returned.
- */
+/** Returns the version to go back to, or why there is none, as a sentence. */
 async function wayBackOf({ engine, holding: { lineage }, signal }: Run): Promise<WayBack | string> {
   const { name, previous: version } = lineage;
-  if (!version || version.compromised || revocationOf(lineage, version) !== undefined)
-    return 'There is no previous version to put back';
+  if (!version) return 'There is no previous version to put back';
+  const why = whyUnusable(lineage, version, engine.clock.now());
+  if (why !== undefined) return `There is no previous version to put back: the last one ${why}`;
   try {
     return { version, bundle: await readBundle(engine, { lineage: name, id: version.id }, signal) };
   } catch (error) {
@@ -317,13 +319,43 @@ async function wayBackOf({ engine, holding: { lineage }, signal }: Run): Promise
   }
 }
 
-/** Restores the previous version on this delivery's targets, because the delivery broke a handshake. */
+/**
+ * Returns the targets on which to restore the previous version: those that this run tried. If an earlier run was to go
+ * back and did not, these are all targets that may have the version.
+ */
+function targetsToTakeBack(
+  { run: { engine, job, holding }, version }: Delivery,
+  {
+    tried,
+    broken,
+    isLeft,
+  }: {
+    readonly tried: readonly string[];
+    readonly broken: readonly EndpointVerdict[];
+    readonly isLeft: (target: string) => boolean;
+  },
+): readonly string[] {
+  const { deployments } = holding.lineage;
+  const isOwed = ({ endpoint }: EndpointVerdict) =>
+    deployments[endpoint]?.version === version.id && deployments[endpoint].broke;
+  if (!broken.some(isOwed)) return tried;
+  const mayHaveIt = (target: string): boolean => {
+    const { version: known, node = engine.node, code } = deployments[target] ?? {};
+    return known === version.id && node === engine.node && code !== 'deploy/handshake-failed' && !isLeft(target);
+  };
+  return targetNames(job.wanted).filter((target) => tried.includes(target) || mayHaveIt(target));
+}
+
+/**
+ * Restores the previous version on targets, because this version broke a handshake. Reports whether that was done on any
+ * of them. If it failed on one, the endpoints keep the right to it.
+ */
 async function goBack(
   delivery: Delivery,
   wayBack: WayBack,
   targets: readonly string[],
   broken: readonly EndpointVerdict[],
-): Promise<void> {
+): Promise<'done' | 'failed'> {
   const back: Delivery = { ...delivery, ...wayBack, again: true, alone: true, results: new Map() };
   await deliver(back, targets);
   const endpoint = broken.map((verdict) => `${verdict.endpoint} (${verdict.words})`).join(', ');
@@ -332,10 +364,21 @@ async function goBack(
     const error = back.results.get(target)?.error ?? fail('deploy/handshake-failed', { endpoint, reason });
     delivery.results.set(target, { ...back.results.get(target), error });
   }
+  const stay = targets.filter((target) => back.results.get(target)?.error);
+  const wentBack = stay.length < targets.length ? 'done' : 'failed';
+  if (wentBack === 'done' && stay.length === 0) return wentBack;
+  const why = `The previous version could not be put back${stay.length > 0 ? ` on ${stay.join(', ')}` : ''}`;
+  for (const { endpoint: one, words: reason } of broken)
+    delivery.results.set(one, { error: fail('deploy/no-handshake', { endpoint: one, reason, why }), broke: true });
+  return wentBack;
 }
 
 /** Returns the deployments to store, and the errors of the pending targets. */
-async function conclude(delivery: Delivery, paused: readonly string[], wentBack: boolean): Promise<Deployed> {
+async function conclude(
+  delivery: Delivery,
+  paused: readonly string[],
+  wentBack: 'done' | 'failed' | undefined,
+): Promise<Deployed> {
   const { run, results } = delivery;
   const { engine, holding } = run;
   const waiting = paused.filter((target) => !results.has(target));
