@@ -13,7 +13,7 @@ import type { Engine } from '../engine.ts';
 import type { Holding } from '../leases/lease.ts';
 import { lookAtAnswers } from '../looks/doctor-answer.ts';
 import { waitFor } from '../run/wait.ts';
-import { type ForwardRuleOptions, healthByHand } from '../solvers/http01-forward-rule.ts';
+import { type ForwardRuleOptions, healthByHand, ruleSettleMs } from '../solvers/http01-forward-rule.ts';
 import { ruleRefused } from '../solvers/rule-in-place.ts';
 import { createRuleKeeper, type RuleKeeper, type UserChange } from '../solvers/rule-keeper.ts';
 import { closeTrial, journalTrial, sweepTrials } from './trial-journal.ts';
@@ -56,10 +56,6 @@ const prefix = '~balancer-test-';
 const thumbprint = 'certfleet-balancer-test';
 /** How long the removal may take: a rule and a group at a slow cloud. */
 const cleanupBudgetMs = 3 * 60_000;
-/** How long the balancer's health check may take: at Alibaba's CLB, 30 s may pass before it says anything. */
-const healthyMs = 60_000;
-/** How long a rule may take to be in effect everywhere. */
-const settleMs = 30_000;
 
 /**
  * Tries a load balancer with one rule for an unused path: adds it in the form that takes no other traffic,
@@ -266,9 +262,8 @@ async function untilHealthy(
     'healthy',
     async () => {
       let told = '';
-      const budgetMs = Math.min(rule.timeoutMs, healthyMs);
-      const seconds = budgetMs / 1_000;
-      const budget = { budgetMs, firstMs: 200, mostMs: 2_000, signal };
+      const seconds = rule.timeoutMs / 1_000;
+      const budget = { budgetMs: rule.timeoutMs, firstMs: 200, mostMs: 2_000, signal };
       const waited = await waitFor<true>(clock, budget, async () => {
         const now = await look(signal);
         if (now.ready) return { done: true };
@@ -297,7 +292,7 @@ async function requestPath({ engine, request, challenge, path, inspection, signa
   const addresses = found ? [...found.ipv4, ...found.ipv6] : own;
   const probe = { path, body: challenge.keyAuthorization };
   const look = { settings, identifier, addresses, own, probe, isYoung: false, noticedMs: undefined, signal };
-  const budget = { budgetMs: settleMs, firstMs: 200, mostMs: 2_000, signal };
+  const budget = { budgetMs: ruleSettleMs, firstMs: 200, mostMs: 2_000, signal };
   const waited = await waitFor<readonly Hop[]>(engine.clock, budget, async () => {
     const seen = await lookAtAnswers(engine, look);
     const wrong = seen.find(({ state }) => state === 'broken');

@@ -18,7 +18,7 @@ import { ruleRefused } from './rule-in-place.ts';
 import { createRuleKeeper, lookEveryMs, type UserChange, type WishOutcome } from './rule-keeper.ts';
 
 /** How long a new rule's wrong answer proves nothing. */
-const settleMs = 60_000;
+export const ruleSettleMs = 60_000;
 /** Allows for removing a rule and a group at a slow cloud, after another process that is doing the same. */
 const cleanupBudgetMs = 3 * 60_000;
 /** After this time without being ready, everything is applied again. */
@@ -173,7 +173,7 @@ function createRuleSolver(options: ForwardRuleOptions): Solver {
     answers: ['http-01'],
     stays: true,
     readyBudgetMs: options.timeoutMs,
-    settleMs,
+    settleMs: ruleSettleMs,
     cleanupBudgetMs,
 
     async prepare(lineage, identifiers, signal) {
