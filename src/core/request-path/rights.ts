@@ -36,6 +36,15 @@ export function rightsHop(rights: readonly Right[]): Hop {
       advice:
         'If the policy names certain load balancers or domains only, that may be right. For a balancer, `certfleet balancer test` shows it.',
     };
+  // An order fails for want of a right to change, so a tick for those to read would mislead.
+  if (untried.length > 0 && untried.length * 3 >= rights.length)
+    return {
+      at: 'rights',
+      state: 'cannot-tell',
+      finding: `${of('allowed').length} of ${rights.length} actions were tried, and are allowed; whether the credentials allow the others cannot be tried without a change: ${untried.join(', ')}`,
+      advice:
+        'Compare the policy of the user or role with the one in the reference. For a balancer, `certfleet balancer test` shows it.',
+    };
   return {
     at: 'rights',
     state: 'well',

@@ -118,8 +118,18 @@ describe('the path through a forward rule', () => {
     ],
     [
       'a key that may do everything',
-      { rights: [right('CreateRules', 'allowed'), right('TagResources', 'untried')] },
+      {
+        rights: [
+          ...['DescribeRules', 'CreateRules', 'SetRule'].map((action) => right(action, 'allowed')),
+          right('TagResources', 'untried'),
+        ],
+      },
       [['rights', 'well'], ['rule', 'well'], ['group', 'well'], responder],
+    ],
+    [
+      'a key of which only the rights to read can be tried',
+      { rights: [right('DescribeRules', 'allowed'), right('CreateRules', 'untried'), right('SetRule', 'untried')] },
+      [['rights', 'cannot-tell'], ['rule', 'well'], ['group', 'well'], responder],
     ],
     [
       'a port on which no responder listens',
