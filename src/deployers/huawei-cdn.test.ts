@@ -119,6 +119,21 @@ describe('huawei-cdn', () => {
     expect(cloud.records.filter(({ route }) => route.startsWith('PUT'))).toEqual([]);
   });
 
+  it('finds the missing rights to read, names the others, and changes nothing', async () => {
+    const { cloud, deployer } = bench([withHttps(on('www.example.com'))], { behaviour: { refusalStatus: 400 } });
+    const rights = async (state: string) =>
+      (await deployer.rights!(signal)).filter((one) => one.state === state).map(({ action }) => action);
+    const reads = ['cdn:configuration:queryDomains', 'cdn:configuration:queryHttpsConf'];
+    expect(await rights('allowed')).toEqual(reads);
+    const policy = [...(definition.notes ?? '').matchAll(/"(cdn:\w+:\w+)"/g)].map(([, action]) => action);
+    expect([...reads, ...(await rights('untried'))].toSorted()).toEqual(policy.toSorted());
+    for (const action of reads) {
+      cloud.deny(action);
+      expect(await rights('denied')).toEqual([action]);
+    }
+    expect(cloud.records.filter(({ route }) => !route.startsWith('GET'))).toEqual([]);
+  });
+
   it('does not switch HTTPS on that was switched off since the list was read', async () => {
     const { cloud, deployer } = bench([withHttps(on('www.example.com'))]);
     const one = version();

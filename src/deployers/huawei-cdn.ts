@@ -71,6 +71,8 @@ or, in an identity policy, \`cdn:configuration:queryDomainList\` in place of \`c
 
       check: (room, signal) => atCdn(room, signal, () => places.describe(room.names, signal)),
 
+      rights: (signal) => cdn.rights(signal),
+
       look: (version, signal) => atCdn(version, signal, () => places.look(wanted(version), signal)),
 
       stage: (version, _note, signal) =>

@@ -138,6 +138,20 @@ describe('qiniu-cdn', () => {
     expect((await failure(deploy(deployer, version()))).message).toContain(reason);
   });
 
+  it('finds the missing rights to read, names the others, and changes nothing', async () => {
+    const { cloud, deployer } = bench([withHttps(on('www.example.com'))]);
+    const rights = async (state: string) =>
+      (await deployer.rights!(signal)).filter((one) => one.state === state).map(({ action }) => action);
+    const reads = ['GET /domain', 'GET /domain/NAME', 'GET /sslcert'];
+    expect(await rights('allowed')).toEqual(reads);
+    expect(await rights('untried')).toEqual(['POST /sslcert', 'PUT /domain/NAME/httpsconf']);
+    for (const action of reads) {
+      cloud.deny(action.replace('NAME', ':name'));
+      expect(await rights('denied')).toEqual([action]);
+    }
+    expect(cloud.records.filter(({ route }) => !route.startsWith('GET'))).toEqual([]);
+  });
+
   it('says that the keys are wrong', async () => {
     const { deployer } = bench([withHttps(on('www.example.com'))], { options: { secretKey: new Secret('another') } });
     expect((await failure(look(deployer, version()))).message).toContain('Check `accessKey` and `secretKey`');

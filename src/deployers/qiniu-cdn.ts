@@ -3,7 +3,7 @@ import { onTarget, targetName } from '../clients/folders/target.ts';
 import { advising } from '../clients/http/balancer-errors.ts';
 import { connectQiniuCdn, settleMs } from '../clients/qiniu/cdn.ts';
 import { certificatesOf } from '../clients/qiniu/certificates.ts';
-import { connectQiniu } from '../clients/qiniu/qiniu.ts';
+import { connectQiniu, qiniuRights } from '../clients/qiniu/qiniu.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
 import { cdnDomains, credentialsFile, defineDeployer, endpoint, exceptOfCovered, secret, z } from '../define.ts';
@@ -67,6 +67,8 @@ certificates.`,
       settleMs,
 
       check: (room, signal) => atCdn(room, signal, () => places.describe(room.names, signal)),
+
+      rights: (signal) => qiniuRights(call, signal),
 
       look: (version, signal) =>
         atCdn(version, signal, async () => places.look({ version, id: await idOf(version, signal) }, signal)),

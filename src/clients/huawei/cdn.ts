@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
 import type { Secret } from '../../core/errors/secret.ts';
+import type { Right } from '../../core/request-path/rights.ts';
 import { type Fields, isFields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
-import type { VersionBundle } from '../../ports/deployer.ts';
+import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import type { World } from '../../ports/world.ts';
 import { type CdnCertificate, type CdnDomain, certificateForm } from '../cdn/domain.ts';
 import { createPace } from '../cdn/pace.ts';
@@ -19,6 +20,7 @@ import {
   type Verdict,
 } from '../http/json-api.ts';
 import { numberedPages } from '../http/pages.ts';
+import { readRights } from '../http/read-rights.ts';
 import { traditionalKey } from '../http/traditional-key.ts';
 import { type HuaweiKeyOptions, signedCalls } from './signed-calls.ts';
 
@@ -33,6 +35,8 @@ export interface HuaweiCdn {
   readonly title: string;
   /** Returns every domain of the account, or of the enterprise project. */
   domains(signal: AbortSignal): Promise<readonly HuaweiCdnDomain[]>;
+  /** As {@link Deployer.rights}. */
+  rights(signal: AbortSignal): Promise<readonly Right[]>;
   /** Replaces the certificate of a domain, and nothing else. Fails if HTTPS is off. */
   set(domain: HuaweiCdnDomain, sent: SentCertificate, signal: AbortSignal): Promise<void>;
 }
@@ -90,13 +94,14 @@ export function connectHuaweiCdn({ options, name, world }: HuaweiCdnContext): Hu
       return call({ method: 'GET', url, what, maxBytes: longestPage, read }, signal);
     });
 
+  const listDomains = (signal: AbortSignal) => list('ListDomains', '/v1.0/cdn/domains', 'domains', signal);
+  const listCertificates = (signal: AbortSignal) =>
+    list('ShowCertificatesHttpsInfo', '/v1.0/cdn/domains/https-certificate-info', 'https', signal);
+
   return {
     title,
     async domains(signal) {
-      const [rows, details] = await Promise.all([
-        list('ListDomains', '/v1.0/cdn/domains', 'domains', signal),
-        list('ShowCertificatesHttpsInfo', '/v1.0/cdn/domains/https-certificate-info', 'https', signal),
-      ]);
+      const [rows, details] = await Promise.all([listDomains(signal), listCertificates(signal)]);
       const read = fingerprints();
       const set = new Map(details.map((row) => [readString(row, 'domain_name'), certificateIn(row, read)]));
       return rows.map((row) => {
@@ -106,6 +111,19 @@ export function connectHuaweiCdn({ options, name, world }: HuaweiCdnContext): Hu
         return { name: certificateForm(listed), listed, status, phase, https, certificate: set.get(listed) };
       });
     },
+    rights: (signal) =>
+      readRights(
+        {
+          reads: {
+            'cdn:configuration:queryDomains': listDomains,
+            'cdn:configuration:queryHttpsConf': listCertificates,
+          },
+          // It would change a domain.
+          changes: ['cdn:configuration:modifyOriginConfInfo', 'cdn:configuration:modifyHttpsConf'],
+        },
+        isRightMissing,
+        signal,
+      ),
     set: ({ listed }, { name: certificate, chainPem, key, secrets }, signal) =>
       paced(async () => {
         const url = address(`/v1.1/cdn/configuration/domains/${encodeURIComponent(listed)}/configs`);
@@ -225,8 +243,17 @@ const rights: Readonly<Record<string, string>> = {
   UpdateDomainFullConfig: 'cdn:configuration:modifyOriginConfInfo and cdn:configuration:modifyHttpsConf',
 };
 
-function rightAdvice({ code = '', status, reason, what }: Trouble): string | undefined {
-  if (status !== 403 && !rightCodes.has(code)) return undefined;
+const isRightMissing = ({
+  code = '',
+  status,
+}: {
+  readonly code?: string | undefined;
+  readonly status?: number | undefined;
+}) => status === 403 || rightCodes.has(code);
+
+function rightAdvice(trouble: Trouble): string | undefined {
+  if (!isRightMissing(trouble)) return undefined;
+  const { reason, what } = trouble;
   const right = /\bcdn:\w+:\w+/.exec(reason)?.[0] ?? rights[what] ?? 'a permission for this call';
   return `The user of \`accessKeyId\` lacks ${right}. Add it to the user’s policy at https://console.huaweicloud.com/iam, and check \`enterpriseProjectId\`.`;
 }

@@ -1,4 +1,5 @@
 import type { Secret } from '../../core/errors/secret.ts';
+import type { Right } from '../../core/request-path/rights.ts';
 import { type Fields, isFields } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { World } from '../../ports/world.ts';
@@ -14,6 +15,7 @@ import {
   type Trouble,
   type Verdict,
 } from '../http/json-api.ts';
+import { readRights } from '../http/read-rights.ts';
 import { signQiniu } from '../signatures/qiniu.ts';
 
 export interface QiniuOptions {
@@ -88,6 +90,19 @@ export function connectQiniu({ options, name, world }: QiniuContext): Qiniu {
 const pace = { everyMs: 125, atOnce: 2 };
 const busyBudgetMs = 20_000;
 const unknownCertificate = '400401';
+
+/** The rights of a key. The documents name none, so each is a call. No change is certainly harmless. */
+export const qiniuRights = (call: Qiniu, signal: AbortSignal): Promise<readonly Right[]> => {
+  const read = (path: string, what: string) => (until: AbortSignal) =>
+    call({ method: 'GET', path, what, read: () => undefined }, until);
+  const reads = {
+    'GET /domain': read('/domain?limit=1', 'GET /domain'),
+    'GET /domain/NAME': read('/domain/certfleet.invalid', 'GET /domain/NAME'),
+    'GET /sslcert': read('/sslcert?limit=1', 'GET /sslcert'),
+  };
+  const changes = ['POST /sslcert', 'PUT /domain/NAME/httpsconf'];
+  return readRights({ reads, changes }, ({ status }) => status === 403, signal);
+};
 
 /** Reports whether the API refuses to delete a certificate because a domain of CDN or of the storage uses it. */
 export const isInUse = (error: unknown): boolean => isRefusal(error, '400611', '400911');
