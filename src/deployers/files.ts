@@ -52,9 +52,9 @@ instead, or list a \`command\` after this one. A \`live/<name>\` that certfleet 
 root or to the user that runs certfleet, and links in it are not followed.
 
 \`pkcs12\` adds \`keystore.p12\`, which Java and Windows read: the key with its chain, under the name of the certificate,
-as \`certfleet export\` writes it. It changes in the same step as the other files. A delivery makes it again if it is
-missing or changed, or if the password is another one (\`certfleet renew --redeploy\`): certfleet recognises its own file
-by \`keystore.p12.seal\`, which must stay beside it. There is no JKS file, because Java takes the PKCS#12 file in its place: \`-Djavax.net.ssl.keyStore=<path>/live/<name>/keystore.p12\`.
+as \`certfleet export\` writes it. It changes in the same step as the other files. The next run makes it again if it is
+missing, or if its form or password is another one; \`certfleet renew --redeploy\`, also if its content has changed:
+certfleet recognises its own file by \`keystore.p12.seal\`, which must stay beside it. There is no JKS file, because Java takes the PKCS#12 file in its place: \`-Djavax.net.ssl.keyStore=<path>/live/<name>/keystore.p12\`.
 Windows imports it as it does a .pfx file. Java before 8u301, macOS before 15 and Windows before Server 2019 need
 \`pkcs12: legacy\`, which is easier to break. \`layout: certbot\` cannot have it.
 

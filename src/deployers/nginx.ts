@@ -54,6 +54,7 @@ variables](../guides/deliver.md#the-environment-of-a-hook) and those of \`passEn
       reload: {
         missing: 'nginx has not been reloaded with it yet',
         forAll: true,
+        settings: [options.test, options.reload, options.passEnvironment],
         async check([version], signal) {
           const output = await run(options.test, version, signal);
           if (output === undefined) return;

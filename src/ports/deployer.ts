@@ -54,8 +54,9 @@ export interface Deployer {
   /** As {@link Balancer.rights}. */
   rights?(signal: AbortSignal): Promise<readonly Right[]>;
   /**
-   * Reports whether the target has this version in use, as far as can be told without its private key. It is asked of
-   * every certificate at every run, so it MUST be cheap. Without it, the engine reads the key and calls `look`.
+   * Reports whether the target has this version in use, delivered with these settings, as far as can be told without
+   * its private key. It is asked of every certificate at every run, so it MUST be cheap. Without it, the engine reads the
+   * key and calls `look`, which MUST also see what `has` sees.
    */
   has?(version: VersionRef & Pick<CertificateFacts, 'fingerprint'>, signal: AbortSignal): Promise<boolean>;
   /**

@@ -100,6 +100,27 @@ test('a command that is the same for all certificates runs once for several, wit
   expect(isShared({ run: 'systemctl reload postfix', once: false })).toBe(false);
 });
 
+test('a changed command runs once with the version that the earlier one has run with', async () => {
+  const path = await temporaryFolder('command');
+  const log = join(path, 'ran');
+  const version = await make();
+  const { lineage, id, facts } = version;
+  const first = { path, run: `echo first >> ${log}`, env: { COLOUR: 'blue' } };
+  await deploy(open(first), version);
+  const [second, again] = [`echo second >> ${log}`, `echo first >> ${log}; true`];
+  const changes = [{ run: second }, { run: second, env: { COLOUR: 'red' } }, first, { run: again, timeout: '9s' }];
+  for (const change of changes) {
+    const deployer = open({ ...first, ...change });
+    const has = () => deployer.has?.({ lineage, id, fingerprint: facts.fingerprint }, signal);
+    expect(await has()).toBe(false);
+    expect((await deployer.look(version, signal)).state).toBe('stale');
+    await deploy(deployer, version);
+    expect(await has()).toBe(true);
+    expect((await deployer.look(version, signal)).state).toBe('current');
+  }
+  expect((await readFile(log, 'utf8')).split('\n')).toEqual(['first', 'second', 'second', 'first', 'first', '']);
+});
+
 test('a secret that the settings of the certificate read from a variable does not reach the command', async () => {
   const path = await temporaryFolder('command');
   vi.stubEnv('TSIG_OF_THIS_TEST', Buffer.from('hush hush hush hush hush hush').toString('base64'));
@@ -152,8 +173,9 @@ test('a failing command is reported with the end of its output, and live/ goes b
   expect(await readFile(join(path, 'live/www/cert.pem'), 'utf8')).toBe(old.certPem);
   // It may have done a part, so neither version is known to be in use.
   expect((await failing.look(old, signal)).state).toBe('stale');
-  await deploy(open({ path, run: 'true' }), old);
-  expect((await failing.look(old, signal)).state).toBe('current');
+  const corrected = open({ path, run: 'true' });
+  await deploy(corrected, old);
+  expect((await corrected.look(old, signal)).state).toBe('current');
 });
 
 test('a command that hangs is ended', async () => {

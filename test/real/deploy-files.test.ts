@@ -1,6 +1,19 @@
 import { execFile } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { chmod, lstat, mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -32,6 +45,9 @@ const open = (options: Record<string, unknown>, made = createDeployWorld()) =>
 const make = (lineage = 'www') => versions.make(lineage, [`${lineage}.example.test`]);
 const deploy = async (deployer: Deployer, version: Awaited<ReturnType<typeof make>>) =>
   deployer.activate(version, await deployer.stage(version, note, signal), note, signal);
+
+const has = (deployer: Deployer, { lineage, id, facts: { fingerprint } }: Awaited<ReturnType<typeof make>>) =>
+  deployer.has?.({ lineage, id, fingerprint }, signal);
 
 const execute = promisify(execFile);
 const password = 'correct horse';
@@ -109,26 +125,30 @@ describe('a keystore', () => {
       expect((await open({ path, ...withKeystore }).look(version, signal)).state).toBe('current');
       await deploy(open({ path, ...withKeystore }), version);
       expect(await readFile(file)).toEqual(first);
-      const glance = { lineage: version.lineage, id: version.id, fingerprint: version.facts.fingerprint };
       const damages: readonly (() => Promise<unknown>)[] = [
         () => rm(file),
         () => writeFile(file, 'theirs'),
         () => rm(`${file}.seal`),
         () => chmod(file, 0o644),
       ];
-      expect(await deployer.has?.(glance, signal)).toBe(true);
+      expect(await has(deployer, version)).toBe(true);
       for (const [at, damage] of damages.entries()) {
         await damage();
-        // A glance sees what is missing or has another mode, without reading it.
-        if (at % 3 === 0) expect(await deployer.has?.(glance, signal)).toBe(false);
+        // A glance sees what is missing or has another mode, without reading the keystore.
+        if (at !== 1) expect(await has(deployer, version)).toBe(false);
         const looked = await deployer.look(version, signal);
         expect([looked.state, looked.detail]).toEqual(['stale', expect.stringContaining('keystore.p12')]);
         await deploy(deployer, version);
         expect((await deployer.look(version, signal)).state).toBe('current');
       }
       const other = open({ path, ...withKeystore, pkcs12Password: new Secret('another') });
-      expect((await other.look(version, signal)).state).toBe('stale');
-      await deploy(other, version);
+      const legacy = open({ path, ...withKeystore, pkcs12: 'legacy' });
+      for (const changed of [legacy, other]) {
+        expect((await changed.look(version, signal)).state).toBe('stale');
+        expect(await has(changed, version)).toBe(false);
+        await deploy(changed, version);
+        expect(await has(changed, version)).toBe(true);
+      }
       await execute('openssl', ['pkcs12', '-in', file, '-passin', 'pass:another', '-noout']);
       const [second, third] = [await make(), await make()];
       for (const young of [second, third]) await deploy(other, young);
@@ -191,6 +211,31 @@ deployerContract(drawnExcept(/is absent, staged|a new version is used/), async (
     logged: () => made.lines,
     stop: () => rm(path, { recursive: true, force: true }),
   };
+});
+
+describe.each(['versions', 'certbot'])('a glance at the layout %s', (layout) => {
+  test('sees each file that is gone, cut or empty, and a delivery repairs it', async () => {
+    const path = await temporaryFolder('deploy');
+    const [deployer, version] = [open({ path, layout }), await make()];
+    await deploy(deployer, version);
+    const damages: readonly ((file: string) => Promise<unknown>)[] = [
+      async (file) => rm(await realpath(file)),
+      async (file) => truncate(file, (await stat(file)).size - 100),
+      (file) => truncate(file),
+    ];
+    for (const name of ['cert', 'chain', 'fullchain', 'privkey'])
+      for (const [at, damage] of damages.entries()) {
+        if (name === 'privkey' && at === 1) continue; // only a look reads the key
+        const file = join(path, `live/www/${name}.pem`);
+        const whole = await readFile(file, 'utf8');
+        expect(await has(deployer, version)).toBe(true);
+        await damage(file);
+        expect([name, at, await has(deployer, version)]).toEqual([name, at, false]);
+        await deploy(deployer, version);
+        expect(await readFile(file, 'utf8')).toBe(whole);
+      }
+    expect(await has(deployer, version)).toBe(true);
+  });
 });
 
 describe('certbot’s layout', () => {

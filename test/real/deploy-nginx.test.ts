@@ -119,7 +119,9 @@ describeWith(['nginx', 'openssl'], 'the nginx deployer', () => {
       return (await deployer.activateTogether?.(all, signal))?.map(({ id }) => id);
     };
     const states = async (all: readonly VersionBundle[]) =>
-      (await Promise.all(all.map((version) => bench.connect().look(version, signal)))).map(({ state }) => state);
+      (await Promise.all(all.map((version) => bench.connect({ reload }).look(version, signal)))).map(
+        ({ state }) => state,
+      );
 
     const [old, young] = [await makeAll(), await makeAll()];
     expect(await together(old)).toEqual(old.map(({ id }) => id));

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { encodeDocument } from '../../src/core/lineage/lineage.ts';
@@ -37,6 +37,10 @@ interface Node {
   served(): Promise<string | undefined>;
   /** The fingerprint in its files. */
   inFiles(): Promise<string>;
+}
+
+interface Configured {
+  readonly deployers: { readonly log: { run: string } };
 }
 
 describeWith(['nginx', 'openssl'], 'three nodes on one store', () => {
@@ -129,6 +133,20 @@ describeWith(['nginx', 'openssl'], 'three nodes on one store', () => {
     succeeded(await a.run('renew'));
     expect(await logOf('a')).toHaveLength(2);
 
+    // Other settings reach the other nodes, too, once, and so does a file that somebody removed.
+    for (const node of [a, b]) {
+      const configured = JSON.parse(await readFile(node.config, 'utf8')) as Configured;
+      configured.deployers.log.run += '; true';
+      await writeFile(node.config, JSON.stringify(configured));
+    }
+    const removed = join(a.certs, `files/live/${name}/fullchain.pem`);
+    await rm(removed);
+    for (const node of [b, a, b, a]) {
+      succeeded(await node.run('renew'));
+      expect([node.name, await logOf(node.name)]).toEqual([node.name, expect.objectContaining({ length: 3 })]);
+    }
+    expect(await fingerprintOfFile(removed)).toBe(second);
+
     // c ran every day, and was away for a week.
     const away = await replicaOf('c');
     const days = [11, 10, 9, 8, 7].map((day) => new Date(Date.now() - day * dayMs).toISOString());
@@ -153,7 +171,7 @@ describeWith(['nginx', 'openssl'], 'three nodes on one store', () => {
 
     // A failure on b is b's alone.
     succeeded(await a.run('renew', '--force'));
-    const configured = JSON.parse(await readFile(b.config, 'utf8')) as { deployers: { log: { run: string } } };
+    const configured = JSON.parse(await readFile(b.config, 'utf8')) as Configured;
     configured.deployers.log.run = 'exit 3';
     await writeFile(b.config, JSON.stringify(configured));
     const failed = await b.run('renew', '--json');

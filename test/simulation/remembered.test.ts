@@ -3,6 +3,7 @@ import type { Lineage } from '../../src/core/lineage/lineage.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { rollBack } from '../../src/engine/acts/rollback.ts';
+import type { Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Cache } from '../../src/ports/cache.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
@@ -84,25 +85,27 @@ async function universe(seed: number, cache: Cache | undefined) {
     },
   };
   let pid = 1;
-  const engine = () => {
+  const engine = (node = 'here') => {
     pid += 1;
-    return world.replica(pid, { store, deployers, ...(cache ? { cache } : {}) });
+    return world.replica(pid, { node, store, deployers, ...(cache ? { cache } : {}) });
   };
   const passed = <T>(running: Promise<T>): Promise<T> => passing(world.clock, running);
   const ofFlags = ({ name, origin, spec }: Lineage): Job | undefined =>
     name === byFlags && origin === 'command-line' ? { ...simulatedJob(spec), origin, isStored: true } : undefined;
   await passed(reconcile(engine(), [{ ...simulatedJob(specOf(byFlags)), origin: 'command-line' }], signal));
+  const renewOn = (process: Engine, nextRunMs?: number): Promise<readonly Outcome[]> => {
+    read.length = 0;
+    const jobs = [...wanted.values()].map((spec): Job => ({ ...simulatedJob(spec), nextRunMs }));
+    const all = { jobs, jobOf: ofFlags, isWhole: true, remembers: { nextRunMs } };
+    return passed(reconcileAll(process, all, signal));
+  };
   return {
     ...{ world, has, got, broken, read, wanted, engine, passed, specOf },
     turn: (down: boolean) => {
       isDown = down;
     },
-    renew: (nextRunMs?: number): Promise<readonly Outcome[]> => {
-      read.length = 0;
-      const jobs = [...wanted.values()].map((spec): Job => ({ ...simulatedJob(spec), nextRunMs }));
-      const all = { jobs, jobOf: ofFlags, isWhole: true, remembers: { nextRunMs } };
-      return passed(reconcileAll(engine(), all, signal));
-    },
+    renew: (nextRunMs?: number) => renewOn(engine(), nextRunMs),
+    renewOnOther: () => renewOn(engine('other')),
   };
 }
 type Universe = Awaited<ReturnType<typeof universe>>;
@@ -130,6 +133,22 @@ describe('a pass', () => {
     one.wanted.set('c', { ...one.specOf('c'), profile: 'default' });
     await one.renew();
     expect(one.read).toContain('c');
+  });
+
+  it('on each node, reads the document of a certificate with another setting of a target', async () => {
+    const one = await universe(1, memoryCache().cache);
+    const passes = [one.renew, one.renewOnOther];
+    for (const renew of [...passes, ...passes, ...passes]) {
+      await renew();
+      one.world.pass(hourMs / 60);
+    }
+    const spec = one.specOf('c');
+    const changed = spec.targets.map((target) => ({ ...target, settings: { ...target.settings, mode: '0640' } }));
+    one.wanted.set('c', { ...spec, targets: changed });
+    for (const renew of passes) {
+      await renew();
+      expect(one.read).toContain('c');
+    }
   });
 
   it('delivers what a folder lost', async () => {

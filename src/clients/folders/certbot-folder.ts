@@ -93,8 +93,13 @@ export function createCertbotFolder(options: CertbotFolderOptions): Deployer {
         const links = await place.links();
         // A kill may have come between two of the links.
         if (!links || new Set(kinds.map((kind) => numberIn(links[kind]))).size > 1) return false;
-        const there = certificateIn(await place.text(resolve(place.live, links.fullchain)));
-        return there !== undefined && fingerprintOf(there) === fingerprint;
+        const text = (kind: Kind) => place.text(resolve(place.live, links[kind]));
+        const [cert, chain, fullchain] = [await text('cert'), await text('chain'), await text('fullchain')];
+        if (cert === undefined || chain === undefined || fullchain === undefined || !(await text('privkey')))
+          return false;
+        const there = certificateIn(fullchain);
+        const isWhole = plain(cert + chain) === plain(fullchain);
+        return isWhole && there !== undefined && fingerprintOf(there) === fingerprint;
       }),
 
     look: (version, signal) =>

@@ -39,6 +39,17 @@ describe('a keystore', () => {
     expect(JSON.stringify(files[1])).not.toContain('changeit');
   });
 
+  it('is known by its seal to be of this form and password, without the key', async () => {
+    const files = (await own.make(version))(attributes);
+    const isSealed = (options: object, damage = change('x', undefined)) =>
+      createKeystore({ ...usual, ...options }).isSealed(reading(damage(files)));
+    expect(await isSealed({})).toBe(true);
+    expect(await isSealed({ isLegacy: true })).toBe(false);
+    expect(await isSealed({ password: new Secret('changed') })).toBe(false);
+    expect(await isSealed({}, change('keystore.p12.seal', undefined))).toBe(false);
+    expect(await isSealed({}, change('keystore.p12.seal', '0\n'))).toBe(false);
+  });
+
   it.each([
     ['a missing file', change('keystore.p12', undefined), {}, {}],
     ['a missing seal', change('keystore.p12.seal', undefined), {}, {}],

@@ -14,13 +14,18 @@ export interface Keystore {
    */
   find(read: (name: string) => Promise<Uint8Array | undefined>, version: VersionBundle): Promise<Content | undefined>;
   make(version: VersionBundle): Promise<Content>;
+  /** Reports whether the keystore in a folder was made in this form and with this password. Needs no key. */
+  isSealed(read: (name: string) => Promise<Uint8Array | undefined>): Promise<boolean>;
 }
 
 /** Returns the files of a folder, with these attributes. */
 export type Content = (attributes: FileAttributes) => readonly FolderEntry[];
 
 export const keystoreName = 'keystore.p12';
-/** Its seal: which file it is, of which key and chain, with which password. */
+/**
+ * Its seal, in two lines: which file it is, of which key and chain, in which form and with which password; and the form
+ * and the password alone.
+ */
 const sealName = 'keystore.p12.seal';
 
 interface KeystoreOptions {
@@ -44,9 +49,11 @@ export function createKeystore({ password, isLegacy, salt, pkcs12 }: KeystoreOpt
 
   function sealOf({ lineage, keyPem, certPem, chainPem }: VersionBundle, content: Uint8Array): string {
     const file = createHash('sha256').update(content).digest('hex');
-    const parts = [file, isLegacy, lineage, keyPem.reveal(), certPem, chainPem];
-    return `${createHmac('sha256', sealKey()).update(JSON.stringify(parts)).digest('hex')}\n`;
+    return `${digestOf([file, isLegacy, lineage, keyPem.reveal(), certPem, chainPem])}\n${digestOf([isLegacy])}\n`;
   }
+
+  const digestOf = (parts: readonly unknown[]): string =>
+    createHmac('sha256', sealKey()).update(JSON.stringify(parts)).digest('hex');
 
   const sealed =
     (version: VersionBundle, content: Uint8Array): Content =>
@@ -66,6 +73,10 @@ export function createKeystore({ password, isLegacy, salt, pkcs12 }: KeystoreOpt
       const { lineage: friendlyName, keyPem, certPem, chainPem } = version;
       const content = await pkcs12({ friendlyName, keyPem, certificates: [certPem, chainPem], password, isLegacy });
       return sealed(version, content);
+    },
+    async isSealed(read) {
+      const seal = await read(sealName);
+      return seal !== undefined && Buffer.from(seal).toString('utf8').split('\n')[1] === digestOf([isLegacy]);
     },
   };
 }

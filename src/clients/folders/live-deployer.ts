@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
 import { reasonOf } from '../../core/errors/errors.ts';
+import { canonical } from '../../core/spec/same-spec.ts';
+import type { Json } from '../../core/text/json.ts';
 import { present } from '../../core/text/present.ts';
 import type { Deployer, VersionBundle, VersionRef } from '../../ports/deployer.ts';
 import { createLiveFolder, type LiveFolder, type LiveFolderOptions } from './live-folder.ts';
@@ -13,6 +16,8 @@ export interface Reload {
   readonly missing: string;
   /** Whether one run loads the versions of several lineages. */
   readonly forAll: boolean;
+  /** What `run` and `check` run. If it changes, the version is loaded again. Omitted on other machines. */
+  readonly settings?: Json;
   /** Resolves if the program would accept the new versions. After a failure, the program has not seen them. */
   check?(versions: Versions, signal: AbortSignal): Promise<void>;
   /** Makes the program read the files. After a failure, the program may or may not have read them. */
@@ -48,7 +53,7 @@ export function createLiveDeployer({ type, name, reload, runsAfter, ...options }
     ((version: VersionRef, signal: AbortSignal) =>
       onTarget(target, version.lineage, signal, async () => {
         if (!(await isThere(version))) return false;
-        return !reload || isLoaded(await folder.mark(version.lineage), version);
+        return !reload || isLoaded(await folder.mark(version.lineage), reload, version);
       }));
   return {
     type,
@@ -58,7 +63,7 @@ export function createLiveDeployer({ type, name, reload, runsAfter, ...options }
       onTarget(target, version.lineage, signal, async () => {
         const look = await folder.look(version);
         if (!reload || look.state !== 'current') return look;
-        if (isLoaded(await folder.mark(version.lineage), version)) return look;
+        if (isLoaded(await folder.mark(version.lineage), reload, version)) return look;
         return { state: 'stale', detail: reload.missing };
       }),
     stage: (version, _note, signal) =>
@@ -84,9 +89,16 @@ export function createLiveDeployer({ type, name, reload, runsAfter, ...options }
   };
 }
 
-/** Reports whether the program has loaded the version. */
-const isLoaded = ({ done, trying }: Awaited<ReturnType<LiveFolder['mark']>>, { id }: VersionRef): boolean =>
-  done === id && trying === undefined;
+/** Reports whether the program has loaded the version, and with the current settings. */
+const isLoaded = (
+  { done, settings, trying }: Awaited<ReturnType<LiveFolder['mark']>>,
+  reload: Reload,
+  { id }: VersionRef,
+): boolean => done === id && settings === digestOf(reload) && trying === undefined;
+
+/** Returns a digest of what is run. It may contain secrets, so the mark that has it is closed to other users. */
+const digestOf = ({ settings }: Reload): string | undefined =>
+  settings === undefined ? undefined : createHash('sha256').update(canonical(settings)).digest('hex');
 
 /**
  * Marks `trying`, swaps the links, checks, reloads, and marks `done`. A kill anywhere in between leaves each `live/`
@@ -100,9 +112,10 @@ async function activate(folder: LiveFolder, reload: Reload, versions: Versions, 
     const before = mark.trying === undefined ? await folder.inUse(lineage) : mark.before;
     return { version, lineage, id, mark, before };
   });
+  const loaded = present({ settings: digestOf(reload) });
   await forEach(all, async ({ lineage, id, mark, before }) => {
-    const done = mark.done === undefined ? {} : { done: mark.done };
-    await folder.setMark(lineage, { ...done, trying: id, ...present({ before }) });
+    const { done, settings } = mark;
+    await folder.setMark(lineage, present({ done, settings, trying: id, before }));
     await folder.use(lineage, id);
   });
   const goBack = () => forEach(all, ({ lineage, before }) => folder.use(lineage, before));
@@ -126,10 +139,12 @@ async function activate(folder: LiveFolder, reload: Reload, versions: Versions, 
     await reload.back([first.version, ...others.map(({ version }) => version)]).catch((second: unknown) => {
       throw new Error(`${reasonOf(error)}; and with the previous version again: ${reasonOf(second)}`, { cause: error });
     });
-    await forEach([first, ...others], ({ lineage, before }) => folder.setMark(lineage, present({ done: before })));
+    await forEach([first, ...others], ({ lineage, before }) =>
+      folder.setMark(lineage, { ...present({ done: before }), ...loaded }),
+    );
     throw error;
   }
-  await forEach(all, ({ lineage, id }) => folder.setMark(lineage, { done: id }));
+  await forEach(all, ({ lineage, id }) => folder.setMark(lineage, { done: id, ...loaded }));
 }
 
 type ForEach<T, R> = { readonly [K in keyof T]: R };

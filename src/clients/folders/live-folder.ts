@@ -19,8 +19,8 @@ import { type Keystore, keystoreName } from './keystore.ts';
  */
 export interface LiveFolder {
   /**
-   * Reports whether `live/<name>` points to the version and its key has the right owner and mode. Reads no content.
-   * Undefined on another machine.
+   * Reports whether `live/<name>` points to the version, and its files are there with the right owners and modes. Reads
+   * no certificate and no key. Undefined on another machine.
    */
   has?(version: VersionRef): Promise<boolean>;
   look(version: VersionBundle): Promise<Look>;
@@ -41,6 +41,8 @@ export interface LiveFolder {
 interface Mark {
   /** The version of the last successful reload. */
   readonly done?: string;
+  /** What that reload ran, as a digest. */
+  readonly settings?: string;
   /** The version of a reload that has begun. The program may or may not have read it. */
   readonly trying?: string;
   /** While `trying` is set: the version to point the link back to, or undefined to remove the link. */
@@ -118,7 +120,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
     if (!bytes) return {};
     try {
       const mark = JSON.parse(Buffer.from(bytes).toString('utf8')) as Record<string, unknown>;
-      const known = (['done', 'trying', 'before'] as const).filter((field) => isName(mark[field]));
+      const known = (['done', 'settings', 'trying', 'before'] as const).filter((field) => isName(mark[field]));
       return Object.fromEntries(known.map((field) => [field, mark[field]]));
     } catch {
       // Without a mark, the program is reloaded once more.
@@ -133,7 +135,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
     return found;
   };
   const contents = async (version: VersionBundle) => contentsOf(version, options, await ownership());
-  const closed = async () => ({ mode: options.keyMode ?? 0o600, ...(await ownership()) });
+  const closed = async () => attributesOf(options, await ownership()).closed;
 
   async function within<T>(lineage: string, work: (inside: LiveFilesWithin) => Promise<T>): Promise<T> {
     const { uid } = await ownership();
@@ -155,16 +157,20 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
   const hasWith = (quick: QuickFiles) => {
     const parent = `${join(root, 'live')}/`;
     const folder = `${join(root, 'archive')}/`;
-    let keys: ReturnType<typeof keyFilesOf> | undefined;
+    let wanted: readonly NamedFile[] | undefined;
     return async ({ lineage, id }: VersionRef): Promise<boolean> => {
       if (lineage.startsWith('.')) return false;
       if ((await quick.readLink(parent + lineage)) !== `../archive/${lineage}/${id}`) return false;
-      keys ??= keyFilesOf(options, await ownership());
-      for (const { name, attributes } of keys) {
-        const stat = await quick.stat(`${folder}${lineage}/${id}/${name}`);
+      wanted ??= namedFilesOf(options, await ownership());
+      const inVersion = `${folder}${lineage}/${id}/`;
+      let leftBytes = 0;
+      for (const { name, attributes, counts } of wanted) {
+        const stat = await quick.stat(inVersion + name);
         if (stat?.kind !== 'file' || differenceOf(stat, attributes, quick.user()) !== undefined) return false;
+        if (stat.size === 0 && name !== 'chain.pem') return false;
+        leftBytes += counts * stat.size;
       }
-      return true;
+      return leftBytes === 0 && (options.keystore?.isSealed((name) => files.read(inVersion + name)) ?? true);
     };
   };
 
@@ -265,23 +271,34 @@ const isName = (id: unknown): id is string => typeof id === 'string' && /^[^./][
 // Includes the temporary files of lib/files/files.ts, which a killed process may leave behind.
 const ours = /^((cert|chain|fullchain|privkey|haproxy)\.pem|keystore\.p12(\.seal)?|\.certfleet-.*\.tmp)$/;
 
-/** Returns the files that contain the private key. */
-function keyFilesOf(
-  options: LiveFolderOptions,
-  owner: Omit<FileAttributes, 'mode'>,
-): readonly Pick<FolderEntry, 'name' | 'attributes'>[] {
-  const attributes = { mode: options.keyMode ?? 0o600, ...owner };
-  const more = [options.haproxyBundle ? 'haproxy.pem' : [], options.keystore ? keystoreName : []].flat();
-  return ['privkey.pem', ...more].map((name) => ({ name, attributes }));
+/** A file of a version's folder, without its content. */
+interface NamedFile extends Pick<FolderEntry, 'name' | 'attributes'> {
+  /** Its part in a sum of sizes that is 0 while the chain is whole: fullchain.pem is cert.pem and chain.pem. */
+  readonly counts: -1 | 0 | 1;
 }
+
+function namedFilesOf(options: LiveFolderOptions, owner: Omit<FileAttributes, 'mode'>): readonly NamedFile[] {
+  const { open, closed } = attributesOf(options, owner);
+  const more = [options.haproxyBundle ? 'haproxy.pem' : [], options.keystore ? keystoreName : []].flat();
+  return [
+    ...['privkey.pem', ...more].map((name) => ({ name, attributes: closed, counts: 0 as const })),
+    { name: 'cert.pem', attributes: open, counts: 1 },
+    { name: 'chain.pem', attributes: open, counts: 1 },
+    { name: 'fullchain.pem', attributes: open, counts: -1 },
+  ];
+}
+
+const attributesOf = ({ keyMode = 0o600 }: LiveFolderOptions, owner: Omit<FileAttributes, 'mode'>) => ({
+  open: { mode: 0o644, ...owner },
+  closed: { mode: keyMode, ...owner },
+});
 
 function contentsOf(
   version: VersionBundle,
   options: LiveFolderOptions,
   owner: Omit<FileAttributes, 'mode'>,
 ): readonly FolderEntry[] {
-  const open = { mode: 0o644, ...owner };
-  const closed = { mode: options.keyMode ?? 0o600, ...owner };
+  const { open, closed } = attributesOf(options, owner);
   const key = version.keyPem.reveal();
   return [
     { name: 'privkey.pem', content: key, attributes: closed },
