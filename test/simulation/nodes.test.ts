@@ -36,7 +36,7 @@ const withReload = spec(ofNode('files'), ofNode('copies'), ofNode('reload', 'com
 
 /** What one node has: folders, and a program that a command reloads. */
 interface Node {
-  /** The version in each folder. */
+  /** The version in each folder, with the settings. */
   readonly has: Map<string, string>;
   /** What the program read at each reload. */
   readonly reloads: (string | undefined)[];
@@ -45,25 +45,28 @@ interface Node {
   readonly broken: Set<string>;
   /** Its program does not answer. */
   down: boolean;
+  /** What its configuration says of the targets. */
+  settings: string;
 }
 
-const newNode = (): Node => ({ has: new Map(), reloads: [], got: [], broken: new Set(), down: false });
+const newNode = (): Node => ({ has: new Map(), reloads: [], got: [], broken: new Set(), down: false, settings: '' });
 
 function deployersOf(node: Node, gate: <T>(run: () => Promise<T>) => Promise<T>): Readonly<Record<string, Deployer>> {
+  const marked = (id: string) => id + node.settings;
   const folder = (target: string): Deployer => ({
     type: 'sim',
     scope: 'node',
     concurrent: true,
     has: async ({ id }) => {
       if (node.down) throw new Error('it is down');
-      return node.has.get(target) === id;
+      return node.has.get(target) === marked(id);
     },
-    look: async ({ id }) => ({ state: node.has.get(target) === id ? 'current' : 'stale', detail: '' }),
+    look: async ({ id }) => ({ state: node.has.get(target) === marked(id) ? 'current' : 'stale', detail: '' }),
     stage: async () => null,
     activate: ({ id }) =>
       gate(async () => {
         if (node.broken.has(target) || node.down) throw new Error('the disk is full');
-        node.has.set(target, id);
+        node.has.set(target, marked(id));
         node.got.push(`${target} ${id}`);
       }),
   });
@@ -79,7 +82,7 @@ function deployersOf(node: Node, gate: <T>(run: () => Promise<T>) => Promise<T>)
         gate(async () => {
           if (node.broken.has('reload')) throw new Error('the program is stopped');
           node.reloads.push(node.has.get('files'));
-          node.has.set('reload', id);
+          node.has.set('reload', marked(id));
         }),
     },
   };
@@ -367,6 +370,24 @@ describe('commands', () => {
     await renewOn(engine('a'), forced);
     await renew('b');
     expect(nodes.b.reloads).toEqual([nodes.b.reloads[0], await current()]);
+  });
+
+  it('and other targets get changed settings once on each node, and status says which node lacks them', async () => {
+    const { world, nodes, renew, status } = await cluster(withReload);
+    for (const name of ['a', 'b'] as const) await renew(name);
+    world.pass(hourMs);
+    const targets = withReload.targets.map((target) => ({ ...target, settings: { type: 'sim', mode: '0640' } }));
+    for (const node of Object.values(nodes)) node.settings = ' 0640';
+    for (const [name, lacking] of [
+      ['a', ['b files', 'b copies', 'b reload']],
+      ['b', undefined],
+      ['a', undefined],
+      ['b', undefined],
+    ] as const) {
+      await renew(name, { wanted: { ...withReload, targets } });
+      expect((await status()).lackingAt?.map(({ node, target }) => `${node} ${target}`)).toEqual(lacking);
+      expect(nodes[name].reloads).toHaveLength(2);
+    }
   });
 
   it('run again when a target that failed has it, also after a kill', async () => {

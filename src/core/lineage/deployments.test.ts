@@ -259,6 +259,12 @@ describe('deploymentAfter', () => {
   it.each<[string, Parameters<typeof deploymentAfter>[0], Partial<Parameters<typeof deploymentAfter>[1]>, object]>([
     ['has it from now on', {}, {}, has],
     ['has it since then', {}, { old: current }, current],
+    [
+      'has it with other settings from now on',
+      {},
+      { old: { ...current, settings: '{}' }, settings },
+      { ...has, settings },
+    ],
     ['has it from now on, and was pending', {}, { old: failing }, has],
     ['has it with these settings', {}, { settings }, { ...has, settings }],
     ['lacks it from now on', { error }, {}, lacks],

@@ -270,7 +270,9 @@ export function deploymentAfter(
       settlesUntil: settlesUntil !== undefined && Date.parse(settlesUntil) > now.getTime() ? settlesUntil : undefined,
     }),
   };
-  const since = isSame && (old.state === 'current') === hasIt ? old.since : now.toISOString();
+  // Other nodes compare it with their last look, so that changed settings count as new.
+  const hasOthers = hasIt && old?.settings !== settings;
+  const since = isSame && (old.state === 'current') === hasIt && !hasOthers ? old.since : now.toISOString();
   if (waitsFor && !error)
     return {
       ...shared,
