@@ -49,6 +49,7 @@ and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`. CAS can limit no
     return {
       type: 'alibaba-cas',
       scope: 'fleet',
+      keepsUntilExpiry: true,
       concurrent: true,
       uploads: cas.lock,
 

@@ -127,6 +127,15 @@ describe('alibaba-esa', () => {
     expect(error).toMatchObject({ code: 'deploy/target-failed', message: expect.stringContaining(problem) });
   });
 
+  it('has a receipt with the name of each version, so that `sweep --lost` knows it', async () => {
+    const { connect } = bench();
+    for (const one of [version(), version()]) {
+      const receipt = await connect().stage(one, async () => {}, signal);
+      await deploy(connect(), one);
+      expect((await connect().owned?.(signal))?.map(({ name }) => ({ name }))).toEqual([receipt]);
+    }
+  });
+
   it('lists its certificates, and removes only those that have expired', async () => {
     const { cloud, clock, connect } = bench({ certificates: [theirs] });
     const one = version();

@@ -86,21 +86,24 @@ and \`esa:DeleteCertificate\` for \`sweep --lost\`, which removes those that hav
       ({ fingerprint }: EsaCertificate): boolean =>
         fingerprint === facts.fingerprint;
 
+    const nameFor = ({ lineage, facts }: VersionBundle): string =>
+      nameWithMark({ owner, expires: new Date(facts.notAfter), id: idOf(lineage) });
+
     async function set(version: VersionBundle, signal: AbortSignal): Promise<void> {
       const all = await certificates(0, signal);
       if (all.some(isVersion(version))) return;
       const { fullchainPem, keyPem, lineage, facts } = version;
-      const mark = { owner, expires: new Date(facts.notAfter), id: idOf(lineage) };
       const replaces = all.find(isOf(lineage))?.id;
       known = undefined;
       tried.add(facts.fingerprint);
-      await esa.set({ name: nameWithMark(mark), fullchainPem, keyPem, replaces }, signal);
+      await esa.set({ name: nameFor(version), fullchainPem, keyPem, replaces }, signal);
     }
 
     return {
       type: 'alibaba-esa',
       scope: 'fleet',
       concurrent: true,
+      keepsUntilExpiry: true,
 
       async check({ lineage }, signal) {
         const hasOne = await atEsa({ lineage }, signal, async () =>
@@ -127,8 +130,8 @@ and \`esa:DeleteCertificate\` for \`sweep --lost\`, which removes those that hav
             : { state: 'absent', detail: `the site ${zone} does not have it` };
         }),
 
-      // There is nothing between an upload and its use.
-      stage: (version, _note, signal) => atEsa(version, signal, async () => null),
+      // There is nothing between an upload and its use. `sweep --lost` knows the certificate by its name.
+      stage: (version, _note, signal) => atEsa(version, signal, async () => ({ name: nameFor(version) })),
 
       activate: (version, _staged, _note, signal) =>
         atEsa(version, signal, async () => {

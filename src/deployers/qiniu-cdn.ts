@@ -62,6 +62,7 @@ certificates.`,
     return {
       type: 'qiniu-cdn',
       scope: 'fleet',
+      keepsUntilExpiry: true,
       concurrent: true,
       uploads: certificates.lock,
       settleMs,

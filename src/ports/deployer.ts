@@ -41,6 +41,11 @@ export interface Deployer {
    */
   readonly uploads?: string;
   /**
+   * No API tells whether something uses what it `owned`, so `removeOwned` leaves it until the date in its mark, when it
+   * expires.
+   */
+  readonly keepsUntilExpiry?: true;
+  /**
    * How long the target may take to roll a version out after `activate`. Until then, `changing` is no failure. The
    * engine calls `look` first, holds no lock while it looks and waits, and does not activate again what is changing.
    */

@@ -67,7 +67,12 @@ async function createWorld() {
     });
   const left = () => [...objects, ...uploads].map(({ id }) => id);
   const issue = () => issueIn(engine(), job(simulatedSpec()), signal);
-  return { ...world, objects, uploads, hooks, engine, sweep, lock, left, issue };
+  const add = (kind: string, id: number, expiresInMs: number) => {
+    const one = named(kind, id, ours, expiresInMs);
+    uploads.push(one);
+    return one;
+  };
+  return { ...world, target: deployer, add, objects, uploads, hooks, engine, sweep, lock, left, issue };
 }
 
 const all = ['rule-1', 'rule-2', 'rule-3', 'group-4', 'rule-5', 'certificate-6', 'certificate-7'];
@@ -96,6 +101,21 @@ it.each<[string, LostRemoval, readonly string[]]>([
   expect([removed.length, failed]).toEqual([gone.length, []]);
   expect(world.left()).toEqual(all.filter((id) => !gone.includes(id)));
   expect(ids(lost)).toEqual(all.filter((id) => !gone.includes(id) && id !== 'rule-5' && id !== 'certificate-6'));
+});
+
+it('says of a certificate that a service may use that it stays until it has expired', async () => {
+  const world = await createWorld();
+  Object.assign(world.target, { keepsUntilExpiry: true });
+  const young = world.add('certificate', 8, 60 * dayMs);
+  const { removed, failed, lost } = await world.sweep({ owner: ours, olderThanMs: Number.NEGATIVE_INFINITY });
+  expect(removed).toHaveLength(4);
+  expect(failed).toEqual([
+    {
+      what: expect.stringContaining(young.name),
+      reason: expect.stringMatching(/^it is valid until 2027-01-24T12:00:00.000Z, and may be in use there/),
+    },
+  ]);
+  expect(lost.find(({ id }) => id === young.id)).toMatchObject({ staysUntilExpiry: true });
 });
 
 it.each(['the lock', 'a certificate'])('touches nothing while a process works on %s', async (what) => {

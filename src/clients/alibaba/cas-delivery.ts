@@ -36,6 +36,7 @@ export function createCasDelivery<Domain extends CdnDomain>(parts: CasParts<Doma
   return {
     type,
     scope: 'fleet',
+    keepsUntilExpiry: true,
     concurrent: true,
     uploads: cas.lock,
     settleMs,

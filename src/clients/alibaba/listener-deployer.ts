@@ -152,6 +152,7 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
   return {
     type: at.type,
     scope: 'fleet',
+    keepsUntilExpiry: true,
     resource: `${at.type} ${at.loadBalancer}`,
     uploads: cas.lock,
 

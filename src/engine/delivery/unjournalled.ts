@@ -22,6 +22,8 @@ export interface LostObject extends OwnedObject {
   readonly expires: string;
   /** A process is working there, so the object may be about to be journalled. */
   readonly isInWork: boolean;
+  /** It is removed only once it has expired. */
+  readonly staysUntilExpiry: boolean;
 }
 
 export interface LostReport {
@@ -138,6 +140,11 @@ async function removeAt(
     const found = await unknownOf(engine, place, facts.objects, signal, own);
     const tried: LostObject[] = [];
     for (const one of found.filter((all) => isToRemove(engine, all, facts.removal))) {
+      if (one.staysUntilExpiry && Date.parse(one.expires) > engine.clock.now().getTime()) {
+        const reason = `it is valid until ${one.expires}, and may be in use there: it can be removed once it has expired`;
+        facts.failed.push({ what: nameOfLost(one), reason });
+        continue;
+      }
       try {
         await effect(() => place.remove(one, signal));
         tried.push(one);
@@ -184,7 +191,8 @@ async function unknownOf(
     if (!mark || journal.names.has(object.name) || journal.names.has(object.id)) return [];
     const { owner, expires } = mark;
     const isOurs = owner === engine.connect.owner;
-    return [{ ...object, at: place.at, owner, isOurs, expires: expires.toISOString(), isInWork }];
+    const staysUntilExpiry = place.deployer?.keepsUntilExpiry === true;
+    return [{ ...object, at: place.at, owner, isOurs, expires: expires.toISOString(), isInWork, staysUntilExpiry }];
   });
 }
 

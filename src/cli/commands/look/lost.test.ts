@@ -5,7 +5,7 @@ import { fail } from '../../../core/errors/errors.ts';
 const at = 'alibaba-clb lb-bp1example';
 const ours = {
   ...{ kind: 'rule', name: 'cf-aaaaaaaaaaaa-0b1c2-000000000001', id: 'rule-1', at, owner: 'aaaaaaaaaaaa' },
-  ...{ isOurs: true, expires: '2026-11-20T10:00:00Z', isInWork: false },
+  ...{ isOurs: true, expires: '2026-11-20T10:00:00Z', isInWork: false, staysUntilExpiry: false },
 };
 const theirs = { ...ours, kind: 'group', owner: 'bbbbbbbbbbbb', isOurs: false, expires: '2026-11-25T10:00:00Z' };
 const busy = { ...theirs, owner: 'cccccccccccc', isInWork: true };
@@ -36,6 +36,12 @@ it.each<Row>([
       /\ngroup .* cccccccccccc .* a process is at work there\nSweep: 1 is lost, 2 may belong to other installations, 1 is known to this store\.\n$/,
     ],
     warns: [/Next: `certfleet sweep --lost --owner aaaaaaaaaaaa` removes/],
+  },
+  {
+    what: 'says what is removed only once it has expired',
+    argv: 'sweep --lost',
+    fleet: { lost: { lost: [{ ...ours, staysUntilExpiry: true }] } },
+    warns: [/removes what that owner lost, once it has expired where it may be in use\./],
   },
   {
     what: 'removes its own without an age',

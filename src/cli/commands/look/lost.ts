@@ -93,7 +93,11 @@ export async function sweepLost(session: Session, removal: Partial<LostRemoval> 
   if (left.length > 0 && !removal) {
     const example = left.find((one) => one.isOurs) ?? left[0];
     const age = example?.isOurs ? '' : ' --older-than 1d';
-    session.note(`Next: \`certfleet sweep --lost --owner ${example?.owner}${age}\` removes what that owner lost.`);
+    const stays = left.some((one) => one.owner === example?.owner && one.staysUntilExpiry);
+    const expiry = stays ? ', once it has expired where it may be in use' : '';
+    session.note(
+      `Next: \`certfleet sweep --lost --owner ${example?.owner}${age}\` removes what that owner lost${expiry}.`,
+    );
   } else if (lost[0] && !removal)
     session.note(
       `Next: if the installation ${lost[0].owner} is gone, for instance because its store was lost, \`certfleet sweep --lost --owner ${lost[0].owner} --gone\` removes what it left.`,
