@@ -22,6 +22,9 @@ function resultOf<T>(result: PromiseSettledResult<T>): T {
 }
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+function unlessMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
+}
 
 export default defineStore({
   id: 'file',
@@ -207,7 +210,8 @@ function openFileStore(root: string, world: World): Store {
   ): Promise<readonly PromiseSettledResult<string | undefined>[]> {
     const { folder } = contents[0]!.place;
     const names = await files.list(folder);
-    if (!names) await files.makeFolders(folder, folderMode);
+    // Another process may remove the new folder because it is empty. Then `draft` makes it again.
+    if (!names) await files.makeFolders(folder, folderMode).catch(unlessMissing);
     const firsts = new Map<Content, First>();
     for (const one of contents)
       if (numbersOf(one.place.stem, names ?? []).length === 0)

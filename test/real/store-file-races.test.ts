@@ -1,4 +1,14 @@
-import { closeSync, copyFileSync, linkSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Key, Store } from '../../src/ports/store.ts';
@@ -227,6 +237,25 @@ describe('a deletion marker of a name that is never used again', () => {
     expect((await failureOf(put(open(root, slow), 'again', null))).code).toBe('store/conflict');
     expect(filesOf(root)).toEqual([]);
     await put(open(root), 'again', null);
+  });
+
+  it('may take its folder along while another process makes it: that process makes it again', async () => {
+    const root = newPath();
+    let left = 2;
+    const slow = filesWith((real) => ({
+      async makeFolders(path, mode) {
+        const made = await real.makeFolders(path, mode);
+        if (path.includes('/token/') && left > 0) {
+          left -= 1;
+          rmdirSync(path);
+          // As the real one looks at what it has made.
+          statSync(path);
+        }
+        return made;
+      },
+    }));
+    const revision = await put(open(root, slow), '0', null);
+    expect([left, (await open(root).get(token, signal))?.revision]).toEqual([0, revision]);
   });
 
   const passes = isLong ? 40 : 4;
