@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { sampled } from '../support/seeded.ts';
 import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { currentKeyFits, documents, openState, readLineage, rewriteLineage } from './inspect.ts';
@@ -23,7 +24,7 @@ const run = promisify(execFile);
  * SIGKILL before and after every effect of an issue and of a renewal, over HTTP-01 and DNS-01. The next run must finish
  * the same work: one order, one finalize, the key that was stored first, and nothing left behind.
  *
- * `npm test` runs a seeded sample of the points, `npm run test:long` all of them.
+ * `npm test` runs a seeded sample of the solvers and points, `npm run test:long` all of them.
  */
 const samples = 1;
 
@@ -39,7 +40,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     await writeFile(join(rig.webroot, '.well-known/acme-challenge', foreign), foreign);
   });
 
-  for (const solver of ['webroot', 'dns', 'command', 'both'] as const) {
+  for (const solver of sampled(['webroot', 'dns', 'command', 'both'] as const, 2, 'solvers that are killed')) {
     describe(solver, () => {
       // The undisturbed issue; the renewals continue from its state.
       let undisturbed: { readonly state: State; readonly names: readonly string[] } | undefined;
