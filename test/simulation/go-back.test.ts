@@ -30,6 +30,8 @@ async function createNodes({ rollOutMs }: { readonly rollOutMs?: number } = {}) 
   const got: string[] = [];
   /** The versions that break the handshake, and those that the web server of node a refuses. */
   const faults = { breaks: new Set<number>(), refuses: new Set<number>() };
+  /** Whether the endpoint is the CDN, not the web server of node a. */
+  const state = { isAtCdn: false };
   const numberOf = (fingerprint: string | undefined): number =>
     versions.findIndex((one) => one.fingerprint === fingerprint) + 1;
 
@@ -52,7 +54,7 @@ async function createNodes({ rollOutMs }: { readonly rollOutMs?: number } = {}) 
     },
   });
   const handshake = async () => {
-    const number = webs.a ?? 0;
+    const number = state.isAtCdn ? numberOf(cdn.served('www.example.com')) : (webs.a ?? 0);
     if (number === 0) throw fail('network/failed', { method: 'TLS', url: '', reason: 'refused' });
     if (faults.breaks.has(number)) {
       const cause = Object.assign(new Error('handshake failure'), { phase: 'exchange' });
@@ -97,7 +99,7 @@ async function createNodes({ rollOutMs }: { readonly rollOutMs?: number } = {}) 
   await renew('b');
   expect(Object.values((await lineage()).deployments).map(({ state }) => state)).not.toContain('pending');
   got.length = 0;
-  return { ...world, events, faults, got, renew, back, lineage, has, codes };
+  return { ...world, events, faults, state, got, renew, back, lineage, has, codes };
 }
 
 /** The second version breaks the handshake of node a. */
@@ -165,6 +167,19 @@ describe('going back that was put off while a CDN rolled the version out', () =>
     expect(await world.renew('b')).toMatchObject(wentBack);
     expect(world.has()).toEqual([1, 1, 1]);
   });
+});
+
+it('a version that a CDN rolls out breaks its endpoint between two runs: it is taken back', async () => {
+  const world = await createNodes(slow);
+  world.state.isAtCdn = true;
+  world.faults.breaks.add(2);
+  world.pass(80 * dayMs);
+  await world.renew('a');
+  expect(await world.codes()).toMatchObject({ cdn: 'deploy/settling', [endpoint]: 'deploy/settling' });
+  world.pass(hourMs);
+  expect(await world.renew('a')).toMatchObject(wentBack);
+  world.pass(hourMs);
+  expect(world.has()).toEqual([1, 1, 1]);
 });
 
 describe('going back that fails', () => {

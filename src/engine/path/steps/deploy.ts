@@ -259,11 +259,11 @@ async function watchEndpoints(
     facts.before.some((one) => one.endpoint === endpoint && one.state === 'handshake-failed');
   /** Reports whether this version broke the handshake. */
   const isOurs = (endpoint: string): boolean => {
-    const { version: known, state, broke } = deployments[endpoint] ?? {};
+    const { version: known, state } = deployments[endpoint] ?? {};
     // After an interrupted run, that is unknown; assume that it did. If not, going back does not help, which the next
     // try, a day later, will notice. A person who rolled back does not want the other version.
     const wasInterrupted = state === 'intended' && !facts.isFresh && !rolledBack;
-    if (known === version.id && (broke || wasInterrupted)) return true;
+    if ((known === version.id && wasInterrupted) || mayBreakLater(deployments[endpoint], version)) return true;
     return (hasTried || isRollingOut(endpoint)) && !wasBroken(endpoint);
   };
   /** Returns why the previous version is not put back after a failed handshake, as a sentence; undefined if it is. */
@@ -299,6 +299,13 @@ async function watchEndpoints(
 const settlingAt = (run: Run, { endpoint, words }: EndpointVerdict, until: string): CertfleetError =>
   fail('deploy/settling', { target: endpoint, certificate: nameOf(run), detail: `it serves ${words}`, until });
 
+/**
+ * Reports whether the targets of an earlier run may break an endpoint after it: this version broke it, and going back was
+ * put off or failed, or it served the version before while this one was rolled out.
+ */
+const mayBreakLater = (endpoint: Deployment | undefined, { id }: Version): boolean =>
+  endpoint?.version === id && (endpoint.broke === true || endpoint.code === 'deploy/settling');
+
 /** The previous version, to be restored on the targets. */
 interface WayBack {
   readonly version: Version;
@@ -320,8 +327,8 @@ async function wayBackOf({ engine, holding: { lineage }, signal }: Run): Promise
 }
 
 /**
- * Returns the targets on which to restore the previous version: those that this run tried. If an earlier run was to go
- * back and did not, these are all targets that may have the version.
+ * Returns the targets on which to restore the previous version: those that this run tried or, if those of an earlier run
+ * may have broken the handshake, all that may have the version.
  */
 function targetsToTakeBack(
   { run: { engine, job, holding }, version }: Delivery,
@@ -336,9 +343,7 @@ function targetsToTakeBack(
   },
 ): readonly string[] {
   const { deployments } = holding.lineage;
-  const isOwed = ({ endpoint }: EndpointVerdict) =>
-    deployments[endpoint]?.version === version.id && deployments[endpoint].broke;
-  if (!broken.some(isOwed)) return tried;
+  if (!broken.some(({ endpoint }) => mayBreakLater(deployments[endpoint], version))) return tried;
   const mayHaveIt = (target: string): boolean => {
     const { version: known, node = engine.node, code } = deployments[target] ?? {};
     return known === version.id && node === engine.node && code !== 'deploy/handshake-failed' && !isLeft(target);
