@@ -96,7 +96,9 @@ export async function tellOutcomes(
       else session.complain(`  ${nextAfterFailure(group, now, told)}`);
     } else if (!session.quiet && !summed.has(outcome)) {
       session.print(successLine(outcome, now, told, style.good));
-      for (const words of outcome.settling ?? []) if (words !== outcome.message) session.print(`  ${words}`);
+      // The first line of a rollback has no message.
+      const shown = told.rollback ? undefined : outcome.message;
+      for (const words of outcome.settling ?? []) if (words !== shown) session.print(`  ${words}`);
       for (const { identifier, reason } of outcome.dropped ?? [])
         session.print(`  ${style.warn('without')} ${withLetters(identifier)}: ${reason}`);
       if (isBrief && !isWaiting(outcome) && !outcome.byHand) continue;

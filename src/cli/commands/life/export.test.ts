@@ -147,3 +147,12 @@ it('rollback says until when it stays', async () => {
     'abc: went back to the previous version; valid until 2027-02-22 (89 days)\n  Next: `certfleet renew` gets a new one around 2027-01-23; `certfleet issue abc --force` at once.\n',
   );
 });
+
+it('rollback says which targets do not have the version yet, and why', async () => {
+  const { valid } = await import('../look/test-statuses.ts');
+  const message = 'abc is still being rolled out at cdn: www.example.com (it is still rolling out another change)';
+  const notAfter = valid.notAfter ?? '';
+  const outcome = { certificate: 'abc', result: 'unchanged', notAfter, message, settling: [message] } as const;
+  const done = await commandLine({ fleet: { rollback: outcome, status: [valid] } }).run('rollback', 'abc');
+  expect(done.stdout).toContain(`went back to the previous version; valid until 2027-02-22 (89 days)\n  ${message}\n`);
+});
