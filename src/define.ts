@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ChallengeType } from './core/ca/challenge-type.ts';
 import type { Secret as SecretType } from './core/errors/secret.ts';
 import { Secret } from './core/errors/secret.ts';
+import type { HolderOf } from './core/lineage/holder.ts';
 import { endpointProblem, isApiEndpoint } from './core/names/api-endpoint.ts';
 import { parseServerAddress } from './core/names/dns-name.ts';
 import { bracketsOr, parseHostPort } from './core/names/host-port.ts';
@@ -343,6 +344,8 @@ export interface DeployerContext<Options> extends AdapterContext<Options> {
   readonly balancer?: NamedBalancer | undefined;
   /** Returns the lineage of a version in the store, by the beginning of its fingerprint. */
   readonly lineageOf?: ((fingerprint: string, signal: AbortSignal) => Promise<string | undefined>) | undefined;
+  /** Returns what tells whether a place is left to the lineage that has it, by the first 12 digits of a fingerprint. */
+  readonly holderOf?: HolderOf | undefined;
   /** For a deployer that writes PKCS#12 files. */
   readonly pki?: Pick<Pki, 'pkcs12'> | undefined;
 }

@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { DomainOptions } from '../../test/support/alibaba-cdn/options.ts';
 import { type AlibabaCdnOptions, createAlibabaCdn } from '../../test/support/alibaba-cdn.ts';
-import { type CdnKind, cdnContract, cdnSuite } from '../../test/support/cdn-suite.ts';
+import { type CdnKind, type Connecting, cdnContract, cdnSuite } from '../../test/support/cdn-suite.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
@@ -56,10 +56,10 @@ function bench(
     http: () => cloud.api.http,
   } as unknown as World;
   const keys = { accessKeyId: new Secret(key.id), accessKeySecret: new Secret(key.secret) };
-  const connect = (): Deployer =>
+  const connect = ({ holderOf, options: again }: Connecting = {}): Deployer =>
     definition.connect({
-      ...{ name: 'cdn', world, owner },
-      options: definition.options.parse({ domains: 'covered', ...keys, ...options }),
+      ...{ name: 'cdn', world, owner, holderOf },
+      options: definition.options.parse({ domains: 'covered', ...keys, ...options, ...again }),
     });
   const mutating = /^(Set|Upload|Delete)/;
   return {

@@ -54,13 +54,13 @@ those that have expired and that no domain of this product uses. The RAM user or
 
 and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`. The third action can be limited to some domains, with
 \`acs:cdn:*:*:domain/www.example.com\`.`,
-  connect({ options, name, world, owner }): Deployer {
+  connect({ options, name, world, owner, holderOf }): Deployer {
     const target = targetName('alibaba-cdn', name);
     const { product, site } = options;
     const cdn = connectCdn({ product, endpoint: options.endpoint, options, name, world });
     const cas = connectCas({ site, endpoint: options.casEndpoint, owner, options, name, world });
     return createCasDelivery({
-      ...{ type: 'alibaba-cdn', title: cdn.title, cas, clock: world.clock, options },
+      ...{ type: 'alibaba-cdn', title: cdn.title, cas, clock: world.clock, options, holderOf },
       ...{ settleMs: 15 * 60_000, visibleWithinMs: 120_000 },
       domains: (signal) => cdn.domains(signal),
       rights: (signal) => cdn.rights(signal),

@@ -4,6 +4,7 @@ import { type AlibabaOssOptions, createAlibabaOss } from '../../test/support/ali
 import {
   byHand,
   type CdnBench,
+  type Connecting,
   cdnSuite,
   type DomainInSuite,
   deploy,
@@ -44,10 +45,10 @@ function bench(cnames: readonly CnameOptions[], more: { readonly options?: objec
     log: { debug: (line: string) => void lines.push(line), info: () => {}, warn: () => {} },
     http: () => cloud.api.http,
   } as unknown as World;
-  const connect = (): Deployer =>
+  const connect = ({ holderOf, options: again }: Connecting = {}): Deployer =>
     definition.connect({
-      ...{ name: 'oss', world, owner: 'aaaaaaaaaaaa' },
-      options: definition.options.parse({ ...options, ...own }),
+      ...{ name: 'oss', world, owner: 'aaaaaaaaaaaa', holderOf },
+      options: definition.options.parse({ ...options, ...own, ...again }),
     });
   const served = (name: string) => {
     const of = cloud.served(name);

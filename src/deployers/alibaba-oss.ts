@@ -68,7 +68,7 @@ RAM user or role needs rights to the keys of all certificates in CAS:
 \`\`\`
 
 and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`.`,
-  connect({ options, name, world, owner }): Deployer {
+  connect({ options, name, world, owner, holderOf }): Deployer {
     const target = targetName('alibaba-oss', name);
     const { bucket, region, site } = options;
     const oss = connectOss({ bucket, region, endpoint: options.endpoint, options, name, world });
@@ -89,7 +89,8 @@ and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`.`,
     }
 
     return createCasDelivery<OssDomain>({
-      ...{ type: 'alibaba-oss', title: `Alibaba Cloud OSS (${bucket})`, cas, clock: world.clock, options, domains },
+      ...{ type: 'alibaba-oss', title: `Alibaba Cloud OSS (${bucket})`, cas, clock: world.clock },
+      ...{ options, domains, holderOf },
       ...{ settleMs: 5 * 60_000, visibleWithinMs: 60_000 },
       set: ({ cname }, upload, signal) => oss.set(cname, certificateId(upload), signal),
       rights: async (signal) => [

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   byHand,
   type CdnBench,
+  type Connecting,
   cdnSuite,
   type DomainInSuite,
   deploy,
@@ -42,10 +43,10 @@ function bench(domains: readonly DomainOptions[], more: More = {}) {
     log: { debug: (line: string) => void lines.push(line), info: () => {}, warn: () => {} },
     http: () => cloud.api.http,
   } as unknown as World;
-  const connect = (): Deployer =>
+  const connect = ({ holderOf, options: again }: Connecting = {}): Deployer =>
     definition.connect({
-      ...{ name: 'cdn', world, owner: 'aaaaaaaaaaaa' },
-      options: definition.options.parse({ ...options, ...more.options }),
+      ...{ name: 'cdn', world, owner: 'aaaaaaaaaaaa', holderOf },
+      options: definition.options.parse({ ...options, ...more.options, ...again }),
     });
   return { cloud, clock, connect, deployer: connect(), lines };
 }

@@ -49,11 +49,14 @@ pending alone. RSA and ECDSA keys are taken. The IAM user needs
 \`\`\`
 
 or, in an identity policy, \`cdn:configuration:queryDomainList\` in place of \`cdn:configuration:queryHttpsConf\`.`,
-  connect({ options, name, world, owner }): Deployer {
+  connect({ options, name, world, owner, holderOf }): Deployer {
     const cdn = connectHuaweiCdn({ options, name, world });
     const places = createCdnDelivery({
+      ...{ type: 'huawei-cdn', holderOf },
       ...{ title: cdn.title, clock: world.clock, options, domains: (signal: AbortSignal) => cdn.domains(signal) },
-      isOurs: (certificate) => certificate.startsWith(markOf(owner)),
+      // The ID is the fingerprint.
+      versionIn: (certificate) =>
+        certificate.name.startsWith(markOf(owner)) ? certificate.id.slice(0, 12) : undefined,
       ...{ visibleWithinMs: 120_000, changesWithinMs: 10_000 },
     });
     const wanted = (version: VersionBundle) => ({ version, id: version.facts.fingerprint });
@@ -69,7 +72,7 @@ or, in an identity policy, \`cdn:configuration:queryDomainList\` in place of \`c
       concurrent: true,
       settleMs: 30 * 60_000,
 
-      check: (room, signal) => atCdn(room, signal, () => places.describe(room.names, signal)),
+      check: (room, signal) => atCdn(room, signal, () => places.describe(room, signal)),
 
       rights: (signal) => cdn.rights(signal),
 

@@ -40,13 +40,17 @@ of the object storage (Kodo) alone are another product, and are not found here.
 
 The keys are those of the account (Personal Center → Key Management). Qiniu documents no smaller rights for CDN and SSL
 certificates.`,
-  connect({ options, name, world, owner }): Deployer {
+  connect({ options, name, world, owner, holderOf }): Deployer {
     const call = connectQiniu({ options, name, world });
     const certificates = certificatesOf({ call, options, owner, world });
     const cdn = connectQiniuCdn({ call, clock: world.clock, nameOf: certificates.nameOf });
     const places = createCdnDelivery({
+      ...{ type: 'qiniu-cdn', holderOf },
       ...{ title: cdn.title, clock: world.clock, options, domains: cdn.domains, complete: cdn.complete },
-      isOurs: (certificate) => markIn(certificate)?.owner === owner,
+      versionIn(certificate) {
+        const mark = markIn(certificate.name);
+        return mark?.owner === owner ? mark.id : undefined;
+      },
       ...{ visibleWithinMs: settleMs, changesWithinMs: 10_000 },
     });
     const atCdn = <T>(
@@ -67,7 +71,7 @@ certificates.`,
       uploads: certificates.lock,
       settleMs,
 
-      check: (room, signal) => atCdn(room, signal, () => places.describe(room.names, signal)),
+      check: (room, signal) => atCdn(room, signal, () => places.describe(room, signal)),
 
       rights: (signal) => qiniuRights(call, signal),
 

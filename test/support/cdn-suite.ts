@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { Secret } from '../../src/core/errors/secret.ts';
+import type { HolderOf } from '../../src/core/lineage/holder.ts';
 import type { Json } from '../../src/core/text/json.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
 import { deployerContract } from '../../src/testing/deployer-contract.ts';
@@ -19,10 +20,16 @@ export interface DomainInSuite {
   readonly isOffline?: boolean;
 }
 
+export interface Connecting {
+  readonly holderOf?: HolderOf;
+  /** Replace those of the bench. */
+  readonly options?: object;
+}
+
 export interface CdnBench {
   readonly clock: FakeClock;
   /** Returns a new deployer, as another process has. */
-  connect(): Deployer;
+  connect(more?: Connecting): Deployer;
   /** The fingerprint of what a domain serves, in lower case. */
   served(name: string): string | undefined;
   /** Everything about the domains but certificates and status. */
@@ -65,7 +72,7 @@ let made = 0;
 export const on = (name: string): DomainInSuite => ({ name, isOn: true });
 export const off = (name: string): DomainInSuite => ({ name, isOn: false });
 
-export function version(names: readonly string[] = ['*.example.com']): VersionBundle {
+export function version(names: readonly string[] = ['*.example.com'], lineage = 'abc'): VersionBundle {
   made += 1;
   const certPem = testCertificate({
     ...{ subject: 'leaf', issuer: ca, publicKey: createPublicKey(leaf.key) },
@@ -75,7 +82,7 @@ export function version(names: readonly string[] = ['*.example.com']): VersionBu
   const { facts } = pki.readChain(certPem);
   const keyPem = new Secret(leaf.key.export({ type: 'pkcs8', format: 'pem' }).toString());
   const fullchainPem = certPem + caPem;
-  return { lineage: 'abc', id: `v${made}`, facts, keyPem, certPem, chainPem: caPem, fullchainPem };
+  return { lineage, id: `v${made}`, facts, keyPem, certPem, chainPem: caPem, fullchainPem };
 }
 
 /** The certificate that domains have at first. */
@@ -85,6 +92,32 @@ export const byHand = {
     .fullchainPem,
   privateKey: leaf.key.export({ type: 'sec1', format: 'pem' }).toString(),
 };
+
+/** The certificates of a store that deliver to all domains at deployers of this type, if they have no list. */
+function storeOf(type: string) {
+  const versions = new Map<string, VersionBundle[]>();
+  const options = new Map<string, object>();
+  const holderOf: HolderOf = async (fingerprint) => {
+    for (const [lineage, all] of versions)
+      for (const one of all.slice(-2)) {
+        const issued = { directory: '', accountUrl: '', issuedAt: '' };
+        const [has, current] = [one, all.at(-1)!].map(({ id, facts }) => ({ id, facts, ...issued }));
+        const targets = [{ name: 'cdn', settings: { type, domains: 'covered', ...options.get(lineage) } }];
+        if (one.facts.fingerprint.startsWith(fingerprint)) return { lineage, has: has!, current: current!, targets };
+      }
+    return undefined;
+  };
+  return {
+    holderOf,
+    list: (lineage: string, more: object) => void options.set(lineage, more),
+    delete: (lineage: string) => void versions.delete(lineage),
+    renew(lineage: string, names: readonly string[]) {
+      const one = version(names, lineage);
+      versions.set(lineage, [...(versions.get(lineage) ?? []), one]);
+      return one;
+    },
+  };
+}
 
 export const look = (deployer: Deployer, one: VersionBundle) => deployer.look(one, signal);
 export async function deploy(deployer: Deployer, one: VersionBundle): Promise<Json> {
@@ -172,6 +205,64 @@ export function cdnSuite(kind: CdnKind): void {
       ],
     ]);
     expect(cloud.settings()).toEqual(before);
+  });
+
+  it('leaves a domain to the certificate of the store that has it', async () => {
+    const [wwwName, apiName] = ['www.example.com', 'api.example.com'];
+    const cloud = bench([on(wwwName), on(apiName)]);
+    const stored = storeOf(cloud.connect().type);
+    const { wild, www } = {
+      wild: () => stored.renew('wild', ['*.example.com']),
+      www: () => stored.renew('www', [wwwName]),
+    };
+    const listing = { domains: [wwwName] };
+    async function pass(one: VersionBundle, options: object = {}) {
+      const deployer = cloud.connect({ holderOf: stored.holderOf, options });
+      if ((await look(deployer, one)).state !== 'current') await deploy(deployer, one);
+      await cloud.clock.advance(lagMs + 20 * minuteMs);
+      const last = await look(cloud.connect({ holderOf: stored.holderOf, options }), one);
+      expect(last.state).toBe('current');
+      return last.detail;
+    }
+    const serve = (...expected: readonly VersionBundle[]) =>
+      expect([wwwName, apiName].map(cloud.served)).toEqual(expected.map(({ facts }) => facts.fingerprint));
+
+    const [first, second] = [www(), wild()];
+    await pass(first);
+    await pass(second);
+    serve(first, second);
+    const changes = cloud.changes();
+    for (let turn = 0; turn < 5; turn += 1) {
+      expect(await pass(second)).toContain('1 domain left to the certificate www');
+      expect(await pass(first)).not.toContain('left');
+    }
+    expect(cloud.changes()).toBe(changes);
+    const checked = await cloud.connect({ holderOf: stored.holderOf }).check!(
+      { lineage: 'wild', names: ['*.example.com'] },
+      signal,
+    );
+    expect(checked).toMatch(/^1 domain of .* can get it; 1 domain left to the certificate www$/);
+    // A delivery that is forced, or a rollback.
+    await deploy(cloud.connect({ holderOf: stored.holderOf }), second);
+    await cloud.clock.advance(lagMs + 20 * minuteMs);
+    serve(first, second);
+
+    const [third, fourth] = [www(), wild()];
+    await pass(fourth);
+    await pass(third);
+    serve(third, fourth);
+    stored.delete('www');
+    await pass(fourth);
+    serve(fourth, fourth);
+    const fifth = www();
+    expect(await pass(fifth)).toBe('1 domain left to the certificate wild');
+    await deploy(cloud.connect({ holderOf: stored.holderOf }), fifth);
+    serve(fourth, fourth);
+    // A list has precedence.
+    stored.list('www', listing);
+    await pass(fifth, listing);
+    await pass(fourth);
+    serve(fifth, fourth);
   });
 
   it('says before an order which domains can get the certificate', async () => {

@@ -8,8 +8,7 @@ import type { Cas, CasUpload } from './cas.ts';
 
 /** What the delivery needs of a service whose domains get their certificates from CAS. */
 export interface CasParts<Domain extends CdnDomain>
-  extends Pick<CdnParts<Domain>, 'title' | 'options' | 'domains' | 'visibleWithinMs'> {
-  readonly type: string;
+  extends Pick<CdnParts<Domain>, 'type' | 'title' | 'options' | 'domains' | 'visibleWithinMs' | 'holderOf'> {
   readonly cas: Cas;
   readonly clock: Clock;
   /** How long a domain may take to roll a certificate out. */
@@ -29,7 +28,7 @@ export function createCasDelivery<Domain extends CdnDomain>(parts: CasParts<Doma
   const { type, cas, clock, settleMs, at } = parts;
   const places = createCdnDelivery({
     ...parts,
-    isOurs: cas.isOurs,
+    versionIn: (certificate) => (cas.isOurs(certificate.name) ? cas.markIn(certificate)?.id : undefined),
     changesWithinMs: 0,
   });
   const wanted = (version: VersionBundle) => ({ version, id: cas.nameOf(version) });
@@ -41,7 +40,7 @@ export function createCasDelivery<Domain extends CdnDomain>(parts: CasParts<Doma
     uploads: cas.lock,
     settleMs,
 
-    check: (room, signal) => at(room, signal, () => places.describe(room.names, signal)),
+    check: (room, signal) => at(room, signal, () => places.describe(room, signal)),
 
     rights: async (signal) => (await Promise.all([parts.rights(signal), cas.rights(signal)])).flat(),
 

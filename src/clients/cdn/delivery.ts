@@ -1,14 +1,17 @@
 import { createSingleFlight } from '../../core/async/single-flight.ts';
 import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { type HolderOf, keepsPlace } from '../../core/lineage/holder.ts';
 import { type LackingPlace, type Places, placeCount, placesText, stateOfPlaces } from '../../core/lineage/places.ts';
 import { coversName } from '../../core/names/covers-name.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Look, VersionBundle } from '../../ports/deployer.ts';
+import type { Look, VersionBundle, WantedRoom } from '../../ports/deployer.ts';
 import { withAdvice } from '../http/balancer-errors.ts';
-import { type CdnDomain, whyNeverOn, whyNot } from './domain.ts';
+import { type CdnCertificate, type CdnDomain, whyNeverOn, whyNot } from './domain.ts';
 
 /** What a delivery needs of one CDN. */
 export interface CdnParts<Domain extends CdnDomain> {
+  /** Of the deployer. */
+  readonly type: string;
   /** In messages: `Alibaba Cloud CDN`. */
   readonly title: string;
   readonly clock: Clock;
@@ -18,8 +21,9 @@ export interface CdnParts<Domain extends CdnDomain> {
   domains(signal: AbortSignal): Promise<readonly Domain[]>;
   /** Reads what the list does not tell of a domain. It may be as it was at most `ageMs` ago. */
   complete?(domain: Domain, ageMs: number, signal: AbortSignal): Promise<Domain>;
-  /** Reports whether a certificate of this name is one of this store. */
-  isOurs(name: string): boolean;
+  /** Returns the first 12 digits of the fingerprint of a certificate of this store, and undefined for any other. */
+  versionIn(certificate: CdnCertificate): string | undefined;
+  readonly holderOf: HolderOf | undefined;
   /** A domain that has accepted a certificate shows it within this time. */
   readonly visibleWithinMs: number;
   /** A domain that has accepted a certificate is shown as changing within this time. */
@@ -40,7 +44,7 @@ export interface CdnDelivery<Domain extends CdnDomain> {
    * Describes where a certificate for these names would be set, in words. Fails if there is no such domain, or if one
    * that is listed cannot get it.
    */
-  describe(names: readonly string[], signal: AbortSignal): Promise<string>;
+  describe(of: Pick<WantedRoom, 'lineage' | 'names'>, signal: AbortSignal): Promise<string>;
   /** Reports whether a domain has this certificate. */
   has(id: string, ageMs: number, signal: AbortSignal): Promise<boolean>;
   /** Sets the version at each domain that lacks it. Fails only if each of these refuses. */
@@ -48,7 +52,7 @@ export interface CdnDelivery<Domain extends CdnDomain> {
 }
 
 export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Domain>): CdnDelivery<Domain> {
-  const { title, clock, options, isOurs } = parts;
+  const { title, clock, options } = parts;
   const { except } = options;
   const listed = options.domains === 'covered' ? undefined : [...new Set(options.domains)];
   /** What each domain has accepted or refused in this process: the lists may lag, and do not tell why. */
@@ -65,8 +69,26 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
     return all;
   }
 
-  /** Returns the domains that are to have a certificate for these names. One that is listed may not exist. */
-  async function wantedFor(covers: readonly string[], ageMs: number, signal: AbortSignal) {
+  const versionOf = ({ certificate }: Domain) => certificate && parts.versionIn(certificate);
+
+  /** Returns the other certificate of this store to which a domain is left. */
+  async function keeperOf(domain: Domain, lineage: string, signal: AbortSignal): Promise<string | undefined> {
+    const version = versionOf(domain);
+    const holder = version === undefined ? undefined : await parts.holderOf?.(version, signal);
+    if (!holder || holder.lineage === lineage) return undefined;
+    const place = { domains: [domain.name], type: parts.type, isListed: listed !== undefined };
+    return keepsPlace(holder, place, clock.now()) ? holder.lineage : undefined;
+  }
+
+  /**
+   * Returns the domains that are to have a certificate for these names, and how many are left to each other certificate.
+   * One that is listed may not exist.
+   */
+  async function wantedFor(
+    { lineage, names: covers }: Pick<WantedRoom, 'lineage' | 'names'>,
+    ageMs: number,
+    signal: AbortSignal,
+  ) {
     const all = await domains(ageMs, signal);
     const isMeant = (one: Domain) =>
       one.phase !== 'resting' && coversName(covers, one.name) && !except.includes(one.name);
@@ -77,13 +99,21 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
     const completed = async (found: Domain | undefined) =>
       found && complete && whyNeverOn(found, covers) === undefined ? complete(found, ageMs, signal) : found;
     const whole = await Promise.all(named.map(async ({ place, found }) => ({ place, found: await completed(found) })));
-    return listed ? whole : whole.filter(({ found }) => found?.https);
+    const meant = listed ? whole : whole.filter(({ found }) => found?.https);
+    const wanted: typeof meant = [];
+    const left = new Map<string, number>();
+    for (const one of meant) {
+      const keeper = one.found && (await keeperOf(one.found, lineage, signal));
+      if (keeper === undefined) wanted.push(one);
+      else left.set(keeper, (left.get(keeper) ?? 0) + 1);
+    }
+    return { wanted, left };
   }
 
   /** Looks at each domain that is to have the version. `ready` are those that can get it now. */
   async function survey({ version, id }: CdnVersion, ageMs: number, signal: AbortSignal) {
     const covers = version.facts.identifiers.map(({ value }) => value);
-    const wanted = await wantedFor(covers, ageMs, signal);
+    const { wanted, left } = await wantedFor({ lineage: version.lineage, names: covers }, ageMs, signal);
     const lacking: LackingPlace[] = [];
     const ready: Domain[] = [];
     for (const { place, found } of wanted) {
@@ -105,42 +135,45 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
         continue;
       }
       const reason = last?.refusal ?? (hasFailed ? 'its last configuration failed' : '');
-      lacking.push({ place, state: isOurs(found.certificate?.name ?? '') ? 'stale' : 'absent', reason });
+      lacking.push({ place, state: versionOf(found) === undefined ? 'absent' : 'stale', reason });
       ready.push(found);
     }
-    return { places: { total: wanted.length, lacking }, ready };
+    return { places: { total: wanted.length, lacking }, ready, left };
   }
 
   const nowhere = () =>
     new Error(`${title} has no domain with HTTPS that the certificate covers (and that is not in \`except\`)`);
 
   async function checkSome(wanted: CdnVersion, signal: AbortSignal): Promise<readonly Domain[]> {
-    const { places, ready } = await survey(wanted, recentMs, signal);
-    if (places.total === 0) throw nowhere();
-    if (isStuck(places) && ready.length === 0) throw new Error(`no domain can get it: ${placesText(places)}`);
+    const { places, ready, left } = await survey(wanted, recentMs, signal);
+    if (places.total === 0 && left.size === 0) throw nowhere();
+    if (places.total > 0 && isStuck(places) && ready.length === 0)
+      throw new Error(`no domain can get it: ${placesText(places)}`);
     return ready;
   }
 
   return {
     async look(wanted, signal) {
       const isRolling = [...tried.values()].some(({ id }) => id === wanted.id);
-      const { places } = await survey(wanted, isRolling ? 0 : recentMs, signal);
-      if (places.total === 0) return { state: 'absent', detail: 'no domain is covered', places };
+      const { places, left } = await survey(wanted, isRolling ? 0 : recentMs, signal);
+      if (places.total === 0 && left.size === 0) return { state: 'absent', detail: 'no domain is covered', places };
       const state = stateOfPlaces(places);
       const detail =
         state === 'current'
           ? `${placeCount(places.total)} ${places.total === 1 ? 'has' : 'have'} it`
           : placesText(places);
-      return { state, detail, places };
+      const texts = places.total === 0 ? leftTexts(left) : [detail, ...leftTexts(left)];
+      return { state, detail: texts.join('; '), places };
     },
 
     async check(wanted, signal) {
       await checkSome(wanted, signal);
     },
 
-    async describe(names, signal) {
-      const wanted = await wantedFor(names, recentMs, signal);
-      if (wanted.length === 0) throw nowhere();
+    async describe(of, signal) {
+      const { names } = of;
+      const { wanted, left } = await wantedFor(of, recentMs, signal);
+      if (wanted.length === 0 && left.size === 0) throw nowhere();
       const lacking = wanted.flatMap(({ place, found }): LackingPlace[] => {
         const reason = whyNot(found, names);
         return reason === undefined ? [] : [{ place, state: 'absent', reason }];
@@ -148,7 +181,7 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
       const places = { total: wanted.length, lacking };
       if (lacking.length > 0)
         throw new Error(`${lacking.length} of ${placeCount(places.total)} cannot get it: ${placesText(places)}`);
-      return `${placeCount(places.total)} of ${title} can get it`;
+      return [`${placeCount(places.total)} of ${title} can get it`, ...leftTexts(left)].join('; ');
     },
 
     has: async (id, ageMs, signal) => (await domains(ageMs, signal)).some(({ certificate }) => certificate?.id === id),
@@ -191,6 +224,10 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
 /** Reports whether no place has the version or is getting it. */
 const isStuck = ({ total, lacking }: Places): boolean =>
   lacking.length === total && lacking.every(({ state }) => state !== 'changing');
+
+/** Says which certificates keep some of the domains. */
+const leftTexts = (left: ReadonlyMap<string, number>): readonly string[] =>
+  [...left].map(([keeper, count]) => `${placeCount(count)} left to the certificate ${keeper}`);
 
 /** How old lists may be that several deliveries share. */
 export const recentMs = 10_000;

@@ -1,5 +1,8 @@
+import { createSingleFlight } from '../../core/async/single-flight.ts';
 import { asFailure, type CertfleetError } from '../../core/errors/errors.ts';
+import type { Holder, HolderOf } from '../../core/lineage/holder.ts';
 import { decodeLineage, type Lineage } from '../../core/lineage/lineage.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Entry, Kind } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
 
@@ -42,6 +45,41 @@ export async function lineageWith(
       if (versions.some((version) => version?.facts.fingerprint.startsWith(fingerprint))) return entry.key.name;
     }
   return undefined;
+}
+
+/** How old the index of holders may be. The deliveries of a pass share it. */
+const recentMs = 10_000;
+
+/** Returns a function that finds the lineage with a version, by the first 12 digits of its fingerprint. */
+export function createHolders(store: Engine['store'], clock: Clock): HolderOf {
+  let known: { readonly atMs: number; readonly all: ReadonlyMap<string, Holder> } | undefined;
+  const flight = createSingleFlight<ReadonlyMap<string, Holder>>();
+
+  async function read(signal: AbortSignal): Promise<ReadonlyMap<string, Holder>> {
+    const all = new Map<string, Holder>();
+    for await (const page of store.scan('lineage', signal))
+      for (const entry of page) {
+        const found = lineageOf({ store }, entry);
+        if (found instanceof Error || !found.current) continue;
+        const { current, previous, spec } = found;
+        for (const has of [previous, current])
+          if (has)
+            all.set(has.facts.fingerprint.slice(0, 12), {
+              ...{ lineage: entry.key.name, has, current, targets: spec.targets },
+            });
+      }
+    return all;
+  }
+
+  return async (fingerprint, signal) => {
+    const isRecent = known && clock.monotonicMs() - known.atMs < recentMs;
+    // A version that is not in the index may have been issued since.
+    if (!known || !isRecent || !known.all.has(fingerprint)) {
+      const atMs = clock.monotonicMs();
+      known = { atMs, all: await flight('', () => read(signal), signal) };
+    }
+    return known.all.get(fingerprint);
+  };
 }
 
 export async function deleteDocument(
