@@ -264,6 +264,17 @@ describe.skipIf(!isRoot)('a deployer', () => {
     expect(readdirSync(path).map((name) => statSync(join(path, name)).uid)).toEqual([0, 0, 0, 0]);
   });
 
+  test.each(['', 'live', 'archive'])('a look without a key trusts no folder of another user: %j', async (below) => {
+    const folder = join(await temporaryFolder('others'), 'certs');
+    const version = await make();
+    await deploy(open(folder), version);
+    const { lineage, id, facts } = version;
+    const has = () => open(folder).has!({ lineage, id, fingerprint: facts.fingerprint }, signal());
+    expect(await has()).toBe(true);
+    chownSync(join(folder, below), stranger, stranger);
+    await expect(has()).rejects.toMatchObject({ code: 'deploy/unsafe-folder' });
+  });
+
   test('owner and mode are set before the content is written', async () => {
     const folder = await temporaryFolder('others');
     const seen: string[] = [];

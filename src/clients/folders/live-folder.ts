@@ -151,15 +151,22 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
   }
 
   /**
-   * Follows links of other users on the way, because it only answers yes or no: they can mislead it, but they could as
-   * well remove the files. `stage` and `look` do not.
+   * Guards the way to the folders at the first look and then once in a thousand, because that costs more than the look:
+   * whoever can replace one of them could keep an old certificate in use. `stage` and `look` guard each step.
    */
   const hasWith = (quick: QuickFiles) => {
     const parent = `${join(root, 'live')}/`;
     const folder = `${join(root, 'archive')}/`;
     let wanted: readonly NamedFile[] | undefined;
+    let leftLooks = 0;
+    const guard = async (lineage: string) => {
+      await within(lineage, (inside) => Promise.all([inside.stat(live(lineage)), inside.stat(archive(lineage))]));
+      leftLooks = 1_000;
+    };
     return async ({ lineage, id }: VersionRef): Promise<boolean> => {
       if (lineage.startsWith('.')) return false;
+      leftLooks -= 1;
+      if (leftLooks < 0) await guard(lineage);
       if ((await quick.readLink(parent + lineage)) !== `../archive/${lineage}/${id}`) return false;
       wanted ??= namedFilesOf(options, await ownership());
       const inVersion = `${folder}${lineage}/${id}/`;

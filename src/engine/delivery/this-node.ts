@@ -1,4 +1,4 @@
-import { asFailure, CertfleetError } from '../../core/errors/errors.ts';
+import { asFailure, CertfleetError, isFailure } from '../../core/errors/errors.ts';
 import { version as certfleetVersion } from '../../core/errors/version.ts';
 import type { Lineage, Version } from '../../core/lineage/lineage.ts';
 import { lacksOf } from '../../core/node/node-status.ts';
@@ -159,9 +159,10 @@ export function createThisNode(
         try {
           const deployer = await deployerOf(wanted, target, signal);
           return !(await has(deployer, { lineage, version: current }, bundle, signal));
-        } catch {
+        } catch (error) {
           signal.throwIfAborted();
-          return !hadIt(target.name); // the delivery says why
+          // The delivery says why. A folder that others can replace may have anything by now.
+          return isFailure(error, 'deploy/unsafe-folder') || !hadIt(target.name);
         }
       }),
     );
