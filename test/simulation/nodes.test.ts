@@ -158,7 +158,10 @@ describe('a target that each node has', () => {
     expect(await renew('a')).toMatchObject({ result: 'issued' });
     const before = await world.store.get({ kind: 'lineage', name: 'abc' }, signal);
     events.length = 0;
-    expect(await renew('b')).toMatchObject({ result: 'deployed', message: 'this node has it' });
+    expect(await renew('b')).toMatchObject({
+      ...{ result: 'deployed', message: 'this node has it' },
+      next: (await world.readLineage())?.renewal?.at,
+    });
     expect(nodes.b.has.get('files')).toBe(await current());
     expect(events).toContainEqual(
       expect.objectContaining({ event: 'certificate.deployed', data: { targets: ['files'], node: 'b' } }),

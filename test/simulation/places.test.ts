@@ -64,6 +64,7 @@ describe('a CDN that needs 7 minutes', () => {
     const world = await createWorld({ places: ['a.example.com', 'b.example.com'] });
     const first = await world.renew();
     expect(first).toMatchObject({ result: 'issued', settling: [expect.stringContaining('still being rolled out')] });
+    expect(first.next).toBeUndefined();
     const results: string[] = [];
     for (let minute = 0; minute < 9; minute += 1) {
       const outcome = await world.renew();

@@ -20,7 +20,7 @@ export interface RefusedHook {
 /** The result of one pass for one certificate. */
 export type Outcome = {
   readonly certificate: string;
-  /** When `renew` will next have something to do for it: RFC 3339. */
+  /** When `renew` renews it, or tries again what failed: RFC 3339. Asking the CA for its window does not count. */
   readonly next?: string;
   /** Names that its certificate lacks because they were refused. */
   readonly dropped?: readonly RefusedName[];
@@ -105,7 +105,9 @@ export function outcomeOfPlan(
 ): Outcome {
   const certificate = wanted.name;
   const byHand = isByHand(wanted) ? { byHand: true as const } : {};
-  const next = { ...present({ next: plan.wakeAt }), ...byHand, ...leftOf(lineage) };
+  const isIdle = plan.wakeAt !== undefined && !plan.wait && !plan.pending;
+  const at = (isIdle ? lineage?.renewal?.at : undefined) ?? plan.wakeAt;
+  const next = { ...present({ next: at }), ...byHand, ...leftOf(lineage) };
   if (!obeyBackoff && plan.wait) {
     const { until, why } = plan.wait;
     const issuer = wanted.issuer.name;
@@ -116,8 +118,8 @@ export function outcomeOfPlan(
           ? fail('account/rolling', { certificate, reason: plan.wait.reason })
           : fail('acme/hold', { issuer, certificate, until }, { retryAt: new Date(until) });
     // A person may have asked for a new certificate before the old one is due.
-    const at = nextTry(wanted, lineage, { retryAt: until });
-    const retry = { next: at, ...present({ notDue: at === until ? undefined : (true as const) }) };
+    const again = nextTry(wanted, lineage, { retryAt: until });
+    const retry = { next: again, ...present({ notDue: again === until ? undefined : (true as const) }) };
     return { certificate, result: 'failed', message: error.message, error, ...next, ...retry };
   }
   const notAfter = lineage?.current?.facts.notAfter;

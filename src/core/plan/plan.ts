@@ -98,7 +98,7 @@ export function planLineage(
       message = 'a target went back to the previous version',
       retryAt,
     } = paused;
-    const next = earlierOf(wakeAt, retryAt);
+    const next = earlierOf(renewal?.at, retryAt);
     return { action: 'none', reason: message, pending: { code, message }, wakeAt: next };
   }
   if (lineage && isHeldBack(lineage, now))

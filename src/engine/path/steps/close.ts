@@ -56,7 +56,10 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
   if (error && isIssue) noteRenewed(engine.pass.hooks, holding.lineage.spec);
   await holding.apply(closed({ deployments, left, renewal, retired, last, now }), signal);
   const outcome = outcomeOfLast(holding.lineage, error);
-  return waits ? { ...outcome, settling: settling.map(({ message }) => message) } : outcome;
+  if (!waits) return outcome;
+  // Each `renew` looks again.
+  const { next: _later, ...rest } = outcome;
+  return { ...rest, settling: settling.map(({ message }) => message) };
 }
 
 /** Ends a failed run: keeps work that can be resumed, the back-off and the CA's Retry-After. */
