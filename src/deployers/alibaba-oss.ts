@@ -4,7 +4,7 @@ import { type Cname, connectOss } from '../clients/alibaba/oss.ts';
 import type { CdnDomain } from '../clients/cdn/domain.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { advising } from '../clients/http/balancer-errors.ts';
-import { alibabaKeys, cdnDomains, defineDeployer, endpoint, exceptOfCovered, z } from '../define.ts';
+import { alibabaKeys, cdnDomains, defineDeployer, endpoint, exceptOfCovered, originEndpoint, z } from '../define.ts';
 import type { Deployer } from '../ports/deployer.ts';
 
 interface OssDomain extends CdnDomain {
@@ -36,7 +36,7 @@ export default defineDeployer({
       endpoint: endpoint(
         'Address of the bucket, if not the public one: `https://my-bucket.oss-cn-hangzhou-internal.aliyuncs.com`',
       ),
-      casEndpoint: endpoint('Endpoint of the Certificate Management Service, if not the site’s'),
+      casEndpoint: originEndpoint('Endpoint of the Certificate Management Service, if not the site’s'),
     })
     .refine(...exceptOfCovered),
   notes: `Uploads the certificate once to the Certificate Management Service (CAS), and sets it at each custom domain name of
@@ -95,13 +95,20 @@ and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`.`,
       set: ({ cname }, upload, signal) => oss.set(cname, certificateId(upload), signal),
       rights: async (signal) => [
         await oss.mayList(signal),
-        // It has no form that certainly changes nothing.
-        { action: 'oss:PutCname', state: 'untried' },
+        // PutCname has no form that certainly changes nothing, and only OSS itself makes the other calls.
+        ...untried.map((action) => ({ action, state: 'untried' as const })),
       ],
       at: ({ lineage }, signal, step) => onTarget(target, lineage, signal, () => advising(step)),
     });
   },
 });
+
+const untried = [
+  'oss:PutCname',
+  'yundun-cert:DescribeSSLCertificatePrivateKey',
+  'yundun-cert:DescribeSSLCertificatePublicKeyDetail',
+  'yundun-cert:CreateSSLCertificate',
+];
 
 /** The ID of a certificate in all regions, which OSS takes. */
 const certificateId = ({ id, region }: { readonly id: string; readonly region: string }): string => `${id}-${region}`;
