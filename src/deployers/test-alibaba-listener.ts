@@ -310,6 +310,18 @@ export function listenerDeployerTests(service: ListenerService): void {
       expect((await connect({ attach: 'default' }).look(young, signal)).state).toBe('current');
     });
 
+    it('says that both are on the listener if the old version cannot be taken off', async () => {
+      const { connect, fake } = bench();
+      const stored: string[] = [];
+      await deploy(connect(), version([www], stored));
+      fake.deny(`${type.replace('alibaba-', '')}:${dissociate}`);
+      expect(await failure(deploy(connect(), version([www], stored)))).toMatchObject({
+        code: 'deploy/target-failed',
+        message: expect.stringContaining(dissociate),
+        hint: expect.stringMatching(/^The new certificate is on the listener, and the older one still beside it\./),
+      });
+    });
+
     it.each([associate, dissociate])('makes %s again if it is given up after it was accepted', async (action) => {
       const { connect, fake } = bench();
       const stored: string[] = [];

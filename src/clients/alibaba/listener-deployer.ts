@@ -1,6 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 import { createSingleFlight } from '../../core/async/single-flight.ts';
-import { fail } from '../../core/errors/errors.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { coversName } from '../../core/names/covers-name.ts';
 import { markIn } from '../../core/request-path/own-mark.ts';
 import type { Right } from '../../core/request-path/rights.ts';
@@ -239,7 +239,12 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
         }
         // Taken off last, so that the listener always has one of them.
         const superseded = older.filter(({ isDefault }) => !isDefault).map((one) => one.id);
-        if (superseded.length > 0) await change('remove', superseded);
+        if (superseded.length === 0) return;
+        await change('remove', superseded).catch((error: unknown) => {
+          if (signal.aborted || !isFailure(error, 'balancer/')) throw error;
+          const words = { target, certificate: version.lineage, reason: reasonOf(withAdvice(error)) };
+          throw fail('deploy/target-failed', words, { cause: error, hint: bothThere });
+        });
       }),
 
     async owned(signal) {
@@ -254,6 +259,9 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
     },
   };
 }
+
+const bothThere =
+  'The new certificate is on the listener, and the older one still beside it. `certfleet renew` takes the older one off.';
 
 const algorithmOf = ({ keyPem }: VersionBundle): string =>
   createPrivateKey(keyPem.reveal()).asymmetricKeyType === 'rsa' ? 'RSA' : 'ECC';
