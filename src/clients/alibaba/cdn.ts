@@ -56,7 +56,7 @@ export function connectCdn({ product, endpoint, ...context }: CdnContext): Cdn {
   const api = connectService({
     ...context,
     service: {
-      ...{ ...own, endpoint: endpoint ?? own.endpoint, busyCodes, refusedCodes, busyBudgetMs },
+      ...{ ...own, endpoint: endpoint ?? own.endpoint, busyCodes, refusedCodes, busyBudgetMs, waitedInVain },
       advice: `Check in the console what keeps the domain from being changed, and check the options of the deployer "${context.name}".`,
       resourceOf: ({ DomainName }) => (DomainName === undefined ? '*' : `domain/${DomainName}`),
     },
@@ -142,6 +142,10 @@ const httpsPage = 100;
  * moment ago.
  */
 const busyCodes = ['ServiceBusy', 'SystemUpgrading', 'Certificate.NotFind'];
+const waitedInVain = {
+  'Certificate.NotFind':
+    'It does not find the certificate that was uploaded to CAS a moment ago. `certfleet renew` tries again; if this lasts, check `site`.',
+};
 const refusedCodes = ['InvalidDomain.Configure_failed'];
 /** A domain that stays busy must not keep the others waiting. */
 const busyBudgetMs = 20_000;

@@ -22,6 +22,8 @@ export interface Service {
   readonly refusedCodes?: readonly string[];
   readonly busyCodes?: readonly string[];
   readonly busyBudgetMs?: number;
+  /** What a code of `busyCodes` means after the wait, if not that another change was still being applied. */
+  readonly waitedInVain?: Readonly<Record<string, string>>;
 }
 
 export interface ServiceContext {
@@ -35,13 +37,17 @@ export interface ServiceContext {
 /** The calls of one service, with their parameters in the body. Errors are `balancer/…`, with the API's request ID. */
 export function connectService({ service, options, name, world }: ServiceContext) {
   const { clock, random, log, files } = world;
-  const { title, busyCodes = [], busyBudgetMs, advice, ...own } = service;
+  const { title, busyCodes = [], busyBudgetMs, waitedInVain = {}, advice, ...own } = service;
   const http = world.http();
   const instance = alibabaInstance({ http, name });
   const api = createAlibaba({
     ...{ http, clock, random, log, name, inBody: true, ...own },
     credentials: alibabaKeys(options, { http, clock, random, log, files, instance, name }),
-    error: (trouble) => balancerError(title, { ...trouble, advice: trouble.advice ?? advice }),
+    error(trouble) {
+      const inVain = trouble.kind === 'busy' ? waitedInVain[trouble.code ?? ''] : undefined;
+      if (inVain === undefined) return balancerError(title, { ...trouble, advice: trouble.advice ?? advice });
+      return balancerError(title, { ...trouble, kind: 'refused', advice: inVain });
+    },
   });
   const call =
     (mutates: boolean) =>
