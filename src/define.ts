@@ -72,6 +72,12 @@ export const endpoint = (title = 'The API’s address, if it is not the vendor�
     .optional()
     .meta({ title, examples: ['https://api.example.com'] });
 
+/** As {@link endpoint}, for an API whose calls all have the path `/`. */
+export const originEndpoint = (title?: string) =>
+  endpoint(title).refine((text) => text === undefined || !URL.canParse(text) || new URL(text).pathname === '/', {
+    error: 'expected a URL without a path: all calls of this API go to the path /',
+  });
+
 const unitNeeded = (count: number) => `needs a unit: write ${count}s, or another of ms, s, m, h and d`;
 
 /** A duration as text (`500ms`, `8s`, `2m`, `6h`, `30d`); the adapter gets milliseconds. */
@@ -217,11 +223,19 @@ export const huaweiKeys = (prefixes: readonly string[] = []) => {
   return { ...keys, projectId, credentials };
 };
 
+/** A domain in the form of a certificate, from any form that `identifiers` take: `WWW.Example.com.`, `中国.test`. */
+export const typedDomain = () =>
+  z.string().overwrite((typed) => {
+    const [, wildcard = '', name = ''] = /^(\*?\.)?(.*?)\.?$/su.exec(typed) ?? [];
+    // A URL decodes %61 and is cut at other characters.
+    const url = `https://${name}`;
+    const isName = /^[\p{L}\p{M}\p{N}._-]+$/u.test(name) && URL.canParse(url);
+    return `${wildcard}${isName ? new URL(url).hostname : name}`;
+  });
+
 /** A domain of a CDN, as a certificate has it. APIs and consoles write a wildcard as `.example.com`. */
 const cdnDomain = () =>
-  z
-    .string()
-    .toLowerCase()
+  typedDomain()
     .regex(/^(\*?\.)?([a-z0-9_-]+\.)+(?!\d+$)[a-z0-9_-]+$/, {
       error: 'expected a domain, like www.example.com or .example.com',
     })

@@ -19,7 +19,7 @@ import { fail, isFailure } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Fields, Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
-import { alibabaKeys, defineBalancer, endpoint, z } from '../define.ts';
+import { alibabaKeys, defineBalancer, originEndpoint, z } from '../define.ts';
 import type { Backend, Balancer, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';
 
@@ -66,7 +66,7 @@ export default defineBalancer({
       title: 'How many rules the load balancer may have, if your account’s quota was raised',
     }),
     ...alibabaKeys([]),
-    endpoint: endpoint(),
+    endpoint: originEndpoint(),
   }),
   notes: `certfleet adds a rule with a low number to the listener and, in the mode \`forward\`, a server group with the server that
 answers, waits until its health check is good, and removes both after the validation. It never changes another rule. A

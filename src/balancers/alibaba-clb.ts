@@ -20,7 +20,7 @@ import { fail, isFailure } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Fields, Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
-import { alibabaKeys, defineBalancer, endpoint, z } from '../define.ts';
+import { alibabaKeys, defineBalancer, originEndpoint, z } from '../define.ts';
 import type { Backend, Balancer, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';
 
@@ -67,7 +67,7 @@ export default defineBalancer({
       .min(1)
       .default(40)
       .meta({ title: 'How many rules a listener may have: raise it together with the quota of your account' }),
-    endpoint: endpoint(),
+    endpoint: originEndpoint(),
   }),
   notes: `certfleet adds a forwarding rule to the HTTP listener and a virtual server group with the server that answers, waits
 until its health check is good, and removes both after the validation. Without keys it uses the RAM role of the ECS

@@ -6,7 +6,7 @@ import { listenerDeployer } from '../clients/alibaba/listener-deployer.ts';
 import { rightsOf } from '../clients/alibaba/rights.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { present } from '../core/text/present.ts';
-import { defineDeployer, endpoint, z } from '../define.ts';
+import { defineDeployer, originEndpoint, z } from '../define.ts';
 import type { Deployer } from '../ports/deployer.ts';
 
 export default defineDeployer({
@@ -34,7 +34,7 @@ export default defineDeployer({
     certificateQuota: z.number().int().min(1).optional().meta({
       title: 'How many additional certificates the listener may have, if your account’s quota was raised',
     }),
-    casEndpoint: endpoint('Endpoint of the Certificate Management Service, if not the site’s'),
+    casEndpoint: originEndpoint('Endpoint of the Certificate Management Service, if not the site’s'),
   }),
   notes: `Uploads the certificate once to the Certificate Management Service (CAS), adds it to the HTTPS or QUIC listener, waits
 until ALB has done so, and then takes the older version of the same certificate off the listener. Other certificates of

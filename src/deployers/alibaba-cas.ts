@@ -2,7 +2,7 @@ import { connectCas } from '../clients/alibaba/cas.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { advising } from '../clients/http/balancer-errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
-import { alibabaKeys, defineDeployer, endpoint, z } from '../define.ts';
+import { alibabaKeys, defineDeployer, originEndpoint, z } from '../define.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 
 export default defineDeployer({
@@ -17,7 +17,7 @@ export default defineDeployer({
       title: 'The site where the account was opened, which decides where its certificates are kept',
     }),
     ...alibabaKeys([]),
-    endpoint: endpoint('Endpoint of the Certificate Management Service, if not the site’s'),
+    endpoint: originEndpoint('Endpoint of the Certificate Management Service, if not the site’s'),
   }),
   notes: `Uploads each version once, under a name that starts with \`cf_\`, and binds it nowhere: choose it in the console, or
 use the deployer of the service in question. An uploaded certificate cannot be changed, so each renewal has a new ID.

@@ -135,6 +135,25 @@ describe('alibaba-cdn', () => {
     expect(served('www.example.com')).toBe(one.facts.fingerprint);
   });
 
+  it('says what it waited for if CDN never finds it', async () => {
+    const { deployer } = bench(undefined, { visibleAfterMs: 3_600_000 });
+    const { message } = await failure(deploy(deployer, version()));
+    expect(message).toContain('does not find the certificate that was uploaded to CAS a moment ago');
+    expect(message).not.toContain('another change');
+  });
+
+  it('takes domains in any form that identifiers take', () => {
+    const domains = ['WWW.example.com.', '.中国.test', '*.example.com.'];
+    const keys = { accessKeyId: new Secret('a'), accessKeySecret: new Secret('b') };
+    expect(definition.options.parse({ domains, ...keys }).domains).toEqual([
+      'www.example.com',
+      '*.xn--fiqs8s.test',
+      '*.example.com',
+    ]);
+    const path = definition.options.safeParse({ domains, ...keys, endpoint: 'https://h.test/path' });
+    expect(path.error?.issues[0]?.message).toContain('a URL without a path');
+  });
+
   it('says which right is missing', async () => {
     for (const [action, call] of [
       ['cdn:DescribeUserDomains', (d: Deployer) => look(d, version())],

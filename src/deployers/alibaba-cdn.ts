@@ -3,7 +3,7 @@ import { createCasDelivery } from '../clients/alibaba/cas-delivery.ts';
 import { connectCdn } from '../clients/alibaba/cdn.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { advising } from '../clients/http/balancer-errors.ts';
-import { alibabaKeys, cdnDomains, defineDeployer, endpoint, exceptOfCovered, z } from '../define.ts';
+import { alibabaKeys, cdnDomains, defineDeployer, exceptOfCovered, originEndpoint, z } from '../define.ts';
 import type { Deployer } from '../ports/deployer.ts';
 
 export default defineDeployer({
@@ -21,8 +21,8 @@ export default defineDeployer({
         title: 'The site where the account was opened, which decides where its certificates are kept',
       }),
       ...alibabaKeys([]),
-      endpoint: endpoint('Endpoint of CDN or DCDN, if not the vendor’s'),
-      casEndpoint: endpoint('Endpoint of the Certificate Management Service, if not the site’s'),
+      endpoint: originEndpoint('Endpoint of CDN or DCDN, if not the vendor’s'),
+      casEndpoint: originEndpoint('Endpoint of the Certificate Management Service, if not the site’s'),
     })
     .refine(...exceptOfCovered),
   notes: `Uploads the certificate once to the Certificate Management Service (CAS), and sets it at each domain. certfleet never

@@ -6,7 +6,7 @@ import { isRefusal } from '../clients/http/json-api.ts';
 import { createSingleFlight } from '../core/async/single-flight.ts';
 import { fail, isFailure } from '../core/errors/errors.ts';
 import { markIn, nameWithMark } from '../core/request-path/own-mark.ts';
-import { alibabaKeys, defineDeployer, endpoint, z } from '../define.ts';
+import { alibabaKeys, defineDeployer, originEndpoint, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 
 const endpoints = {
@@ -28,7 +28,7 @@ export default defineDeployer({
       .meta({ title: 'Name of the site (zone) in ESA', examples: ['example.com'] }),
     site: z.enum(['china', 'international']).default('china').meta({ title: 'The site where the account was opened' }),
     ...alibabaKeys([]),
-    endpoint: endpoint('Endpoint of ESA, if not the site’s'),
+    endpoint: originEndpoint('Endpoint of ESA, if not the site’s'),
   }),
   notes: `Adds the certificate to a site of ESA, and replaces it there, under the same ID, at each renewal: the edge presents it
 for the names that it covers. Certificates of others, and the free ones of ESA, stay as they are, and so does every

@@ -6,7 +6,7 @@ import { listenerDeployer } from '../clients/alibaba/listener-deployer.ts';
 import { rightsOf } from '../clients/alibaba/rights.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { present } from '../core/text/present.ts';
-import { alibabaKeys, defineDeployer, endpoint, z } from '../define.ts';
+import { alibabaKeys, defineDeployer, originEndpoint, z } from '../define.ts';
 import type { Deployer } from '../ports/deployer.ts';
 
 export default defineDeployer({
@@ -39,8 +39,8 @@ export default defineDeployer({
       title: 'How many additional certificates the load balancer may have, if your account’s quota was raised',
     }),
     ...alibabaKeys([]),
-    endpoint: endpoint(),
-    casEndpoint: endpoint('Endpoint of the Certificate Management Service, if not the site’s'),
+    endpoint: originEndpoint(),
+    casEndpoint: originEndpoint('Endpoint of the Certificate Management Service, if not the site’s'),
   }),
   notes: `Uploads the certificate once to the Certificate Management Service (CAS), adds it to the TCPSSL listener, waits until
 NLB has done so, and then takes the older version of the same certificate off the listener. Other certificates of the

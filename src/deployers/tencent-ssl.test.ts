@@ -277,12 +277,21 @@ describe('tencent-ssl', () => {
 
   it.each([
     [{ domains: ['www.example.com'], except: ['old.example.com'] }, 'only with `domains: covered`'],
-    [{ domains: ['WWW.example.com'] }, 'in small letters'],
+    [{ domains: ['www.example.com/'] }, 'expected a domain'],
     [{ domains: ['192.0.2.1'] }, 'expected a domain'],
     [{ domains: 'all' }, 'expected `covered`, or a list of domains'],
+    [{ domains: ['中国%.test'] }, 'expected a domain'],
   ])('refuses the options %j', (options, problem) => {
     const { error } = definition.options.safeParse({ product: 'cdn', ...options });
     expect(error?.issues.map(({ message }) => message).join()).toContain(problem);
+  });
+
+  it('takes domains in any form that identifiers take', () => {
+    const domains = ['WWW.example.com.', '*.中国.test'];
+    expect(
+      definition.options.parse({ product: 'cdn', domains, secretId: new Secret('a'), secretKey: new Secret('b') })
+        .domains,
+    ).toEqual(['www.example.com', '*.xn--fiqs8s.test']);
   });
 
   describe.each(['cdn', 'cos'] as const)('of %s,', (product) => {

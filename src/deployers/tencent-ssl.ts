@@ -8,12 +8,12 @@ import { createRollouts, type Rollout } from '../clients/tencent/ssl-rollouts.ts
 import { createSingleFlight } from '../core/async/single-flight.ts';
 import { type LackingPlace, placesText, stateOfPlaces } from '../core/lineage/places.ts';
 import { coversName } from '../core/names/covers-name.ts';
-import { defineDeployer, endpoint, exceptOfCovered, tencentKeys, z } from '../define.ts';
+import { defineDeployer, endpoint, exceptOfCovered, tencentKeys, typedDomain, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 
 const domain = () =>
-  z.string().regex(/^(\*\.)?([a-z0-9_-]+\.)+(?!\d+$)[a-z0-9_-]+$/, {
-    error: 'expected a domain in small letters, like www.example.com or *.example.com',
+  typedDomain().regex(/^(\*\.)?([a-z0-9_-]+\.)+(?!\d+$)[a-z0-9_-]+$/, {
+    error: 'expected a domain, like www.example.com or *.example.com',
   });
 
 export default defineDeployer({

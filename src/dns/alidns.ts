@@ -6,7 +6,7 @@ import { numberedPages } from '../clients/http/pages.ts';
 import type { CertfleetError } from '../core/errors/errors.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import type { Fields } from '../core/text/json.ts';
-import { alibabaKeys, defineDnsProvider, endpoint, z } from '../define.ts';
+import { alibabaKeys, defineDnsProvider, originEndpoint, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
 
 const provider = 'Alibaba Cloud DNS';
@@ -25,7 +25,7 @@ export default defineDnsProvider({
   tested: 'acme.sh 3.1.1',
   options: z.strictObject({
     ...alibabaKeys(['dns_aliyun_', 'dns_alidns_']),
-    endpoint: endpoint('The API’s address, if it is not https://alidns.aliyuncs.com'),
+    endpoint: originEndpoint('The API’s address, if it is not https://alidns.aliyuncs.com'),
   }),
   notes: `Make an AccessKey for a RAM user of its own at <https://ram.console.aliyun.com>. On an ECS instance with a RAM role, and in
 a pod of ACK with RRSA, no key is needed. The user or role needs

@@ -24,6 +24,7 @@ it.each([
 it.each([
   ['http://user:tell-nobody@127.0.0.1', 'leave USER:PASSWORD@ out of the URL'],
   ['https://user@api.example.com', 'leave USER:PASSWORD@ out of the URL'],
+  ['https://api.example.com/?a=b', 'without a query'],
   ['http://api.example.com', 'expected an https:// URL'],
   ['api.example.com', 'expected an https:// URL'],
 ])('says what is wrong with %s', (text, words) => {

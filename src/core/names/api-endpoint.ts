@@ -6,6 +6,7 @@ export function endpointProblem(text: unknown): string {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined;
   if (url && url.username + url.password !== '')
     return 'leave USER:PASSWORD@ out of the URL: credentials have options of their own';
+  if (url && /[?#]/.test(String(text))) return 'expected a URL without a query and without a fragment (`?` or `#`)';
   return 'expected an https:// URL; http:// is allowed for loopback addresses only';
 }
 
