@@ -13,7 +13,12 @@ export async function deleteOne(
   { name, force }: DeleteRequest,
   signal: AbortSignal,
 ): Promise<Deleted> {
-  const forgotten = await forget(fleet.engine, name, { force }, signal);
+  const forgotten = await forget(
+    fleet.engine,
+    name,
+    { force, wantedOf: (lineage) => wantedOf(fleet, lineage)?.wanted },
+    signal,
+  );
   if (!forgotten) throw await notThere(fleet, name, signal);
   return { ...forgotten, isDeclared: isDeclared(fleet, name) };
 }

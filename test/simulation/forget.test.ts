@@ -140,6 +140,15 @@ describe('forgetting a lineage', () => {
     expect(await documentsOf(world.store, 'abc')).toEqual([]);
   });
 
+  it('does not wait for a target that the settings no longer have, and says what stays there', async () => {
+    const world = await createWorld();
+    const wantedOf = ({ spec }: Lineage) => ({ ...spec, targets: [] });
+    expect(await forget(world.replica(2), 'abc', { force: false, wantedOf }, signal)).toMatchObject({
+      keptBy: ['target'],
+    });
+    expect(await documentsOf(world.store, 'abc')).toEqual([]);
+  });
+
   const target = (state: 'current' | 'intended' | 'pending') => ({ target: { version: 'v', state, since: '' } });
   it.each<[string, (lineage: Lineage) => Lineage, boolean]>([
     ['has it', (l) => l, true],

@@ -6,7 +6,8 @@ import { nameOfPresented } from '../../core/lineage/tombstones.ts';
 import { forgotten } from '../../core/lineage/work/end.ts';
 import { leased } from '../../core/lineage/work/lease.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
-import { partsOf, targetNames } from '../../core/spec/spec-parts.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+import { partsOf, targetNames, targetsAndEndpoints } from '../../core/spec/spec-parts.ts';
 import { keepsRule } from '../../core/spec/traits.ts';
 import { present } from '../../core/text/present.ts';
 import type { Entry } from '../../ports/store.ts';
@@ -50,25 +51,32 @@ export interface Forgotten {
 export async function forget(
   engine: Engine,
   name: string,
-  { force, versions }: { readonly force: boolean; readonly versions?: VersionsOf },
+  how: {
+    readonly force: boolean;
+    readonly versions?: VersionsOf;
+    /** Returns the settings that `renew` goes by, if not the stored ones: a target left out of them blocks nothing. */
+    readonly wantedOf?: (lineage: Lineage) => StoredSpec | undefined;
+  },
   signal: AbortSignal,
 ): Promise<Forgotten | undefined> {
+  const { force, versions, wantedOf } = how;
   const entry = await engine.store.get({ kind: 'lineage', name }, signal);
   if (!entry) return undefined;
-  refuse(engine, readLineage(engine, entry), force);
+  const refuseInUse = (lineage: Lineage) => refuse(engine, lineage, { force, wanted: wantedOf?.(lineage) });
+  refuseInUse(readLineage(engine, entry));
   const taken = await takeLease(
     engine,
     firstSight(engine, name),
     (lineage, claim) => {
       if (!lineage) return undefined;
-      refuse(engine, lineage, force);
+      refuseInUse(lineage);
       return leased(claim);
     },
     signal,
   );
   if (!taken) return undefined;
   // Another process took the lease first, and may have delivered since.
-  if (isBusy(taken) || 'finished' in taken) return forget(engine, name, { force, ...present({ versions }) }, signal);
+  if (isBusy(taken) || 'finished' in taken) return forget(engine, name, how, signal);
   const { holding } = taken;
   const stop = holding.keepAlive();
   try {
@@ -81,10 +89,15 @@ export async function forget(
   }
 }
 
-function refuse(engine: Engine, lineage: Lineage, force: boolean): void {
+function refuse(
+  engine: Engine,
+  lineage: Lineage,
+  { force, wanted = lineage.spec }: { readonly force: boolean; readonly wanted: StoredSpec | undefined },
+): void {
   refuseHeld(engine, lineage);
+  const delivered = targetsAndEndpoints(wanted);
   // There is nothing to remove from a hook.
-  const targets = keepersOf(lineage).filter((target) => target !== deployHookTarget);
+  const targets = keepersOf(lineage).filter((target) => target !== deployHookTarget && delivered.includes(target));
   if (targets.length > 0 && !force) throw fail('lineage/in-use', { name: lineage.name, targets: targets.join(', ') });
 }
 
