@@ -1,9 +1,11 @@
 import { createPublicKey } from 'node:crypto';
 import { describe, expect, it, test } from 'vitest';
+import { storeOf } from '../../test/support/cdn-suite.ts';
 import { itDrawn } from '../../test/support/drawn.ts';
 import { seeded } from '../../test/support/seeded.ts';
 import { keysOf, place, testClb } from '../clients/tencent/test-clb.ts';
 import { Secret } from '../core/errors/secret.ts';
+import type { HolderOf } from '../core/lineage/holder.ts';
 import type { Json } from '../core/text/json.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { deployerContract } from '../testing/deployer-contract.ts';
@@ -18,7 +20,7 @@ const ca = testParty('CA');
 const leaf = testParty('leaf');
 let made = 0;
 
-function version(names: readonly string[] = ['*.example.com']): VersionBundle {
+function version(names: readonly string[] = ['*.example.com'], lineage = 'abc'): VersionBundle {
   made += 1;
   const pem = testCertificate({
     ...{ subject: 'leaf', issuer: ca, publicKey: createPublicKey(leaf.key), serial: Uint8Array.of(1, made) },
@@ -26,7 +28,7 @@ function version(names: readonly string[] = ['*.example.com']): VersionBundle {
   });
   const { certificates, facts } = pki.readChain(pem);
   const keyPem = new Secret(leaf.key.export({ type: 'pkcs8', format: 'pem' }).toString());
-  return { lineage: 'abc', id: `v${made}`, facts, keyPem, certPem: certificates[0]!, chainPem: '', fullchainPem: pem };
+  return { lineage, id: `v${made}`, facts, keyPem, certPem: certificates[0]!, chainPem: '', fullchainPem: pem };
 }
 
 type Changes = NonNullable<Parameters<typeof testClb>[0]>;
@@ -51,9 +53,9 @@ function bench(hosts: readonly Host[] = [on('www.example.com')], options: object
   const privateKey = leaf.key.export({ type: 'pkcs8', format: 'pem' }).toString();
   const tencent = testClb({ hosts, certificates: [{ ...byHand, privateKey }], ...changes });
   const { secretId, secretKey } = place;
-  const connect = (more: object = {}): Deployer =>
+  const connect = (more: object = {}, holderOf?: HolderOf): Deployer =>
     definition.connect({
-      ...{ name: 'edge', world: tencent.world(), owner },
+      ...{ name: 'edge', world: tencent.world(), owner, holderOf },
       options: definition.options.parse({
         ...{ product: hosts[0]?.product ?? 'cdn', domains: 'covered', secretId, secretKey, ...options, ...more },
       }),
@@ -83,6 +85,48 @@ const failure = (promise: Promise<unknown>) =>
 const aliasOf = (one: VersionBundle) => expect.stringContaining(`-${one.facts.fingerprint.slice(0, 12)} abc`);
 
 describe('tencent-ssl', () => {
+  it('leaves a domain to the certificate of the store that has it', async () => {
+    const { connect, served, deployments, clock } = bench([on('www.example.com'), on('api.example.com')]);
+    const stored = storeOf('tencent-ssl', version);
+    async function pass(one: VersionBundle, options: object = {}) {
+      const deployer = connect(options, stored.holderOf);
+      if ((await look(deployer, one)).state !== 'current') await deploy(deployer, one);
+      await clock.advance(20 * minuteMs);
+      const last = await look(connect(options, stored.holderOf), one);
+      expect(last.state).toBe('current');
+      return last.detail;
+    }
+    const serve = (...expected: readonly VersionBundle[]) =>
+      expect([served('www.example.com'), served('api.example.com')].map(String)).toEqual(
+        expected.map((one) => expect.stringContaining(one.facts.fingerprint.slice(0, 12))),
+      );
+    const www = () => stored.renew('www', ['www.example.com']);
+    const [first, second] = [www(), stored.renew('wild', ['*.example.com'])];
+    await pass(first);
+    await pass(second);
+    const before = deployments();
+    for (let turn = 0; turn < 5; turn += 1) {
+      expect(await pass(second)).toContain('1 domain left to the certificate www');
+      await pass(first);
+    }
+    expect(deployments()).toBe(before);
+    serve(first, second);
+    const third = www();
+    await pass(third);
+    serve(third, second);
+    stored.delete('www');
+    await pass(second);
+    serve(second, second);
+    const fourth = www();
+    expect(await pass(fourth)).toBe('1 domain left to the certificate wild');
+    serve(second, second);
+    const listing = { domains: ['www.example.com'] };
+    stored.list('www', listing);
+    await pass(fourth, listing);
+    await pass(second);
+    serve(fourth, second);
+  });
+
   it('uploads once, deploys to each covered domain with HTTPS, and changes nothing else', async () => {
     const hosts = [
       ...[on('www.example.com'), on('*.example.com'), on('a.b.example.com'), on('example.com'), on('myexample.com')],

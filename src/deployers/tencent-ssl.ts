@@ -1,3 +1,4 @@
+import { leftTexts } from '../clients/cdn/delivery.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { advising, balancerError } from '../clients/http/balancer-errors.ts';
 import { tencentInstance, tencentKeySource } from '../clients/tencent/credentials.ts';
@@ -6,6 +7,7 @@ import { connectSsl, retireUpload, type SslCertificate, uploadIn } from '../clie
 import { connectHosts, type SslHost } from '../clients/tencent/ssl-hosts.ts';
 import { createRollouts, type Rollout } from '../clients/tencent/ssl-rollouts.ts';
 import { createSingleFlight } from '../core/async/single-flight.ts';
+import { keepsPlace } from '../core/lineage/holder.ts';
 import { type LackingPlace, placesText, stateOfPlaces } from '../core/lineage/places.ts';
 import { coversName } from '../core/names/covers-name.ts';
 import { defineDeployer, endpoint, exceptOfCovered, tencentKeys, typedDomain, z } from '../define.ts';
@@ -76,7 +78,7 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
   ]
 }
 \`\`\``,
-  connect({ options, name, world, owner }): Deployer {
+  connect({ options, name, world, owner, holderOf }): Deployer {
     const target = targetName('tencent-ssl', name);
     const { product } = options;
     const { clock, random, log } = world;
@@ -111,8 +113,36 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
       return here ?? (await uploads(signal)).find(isIts)?.id;
     }
 
+    /** What the certificates of domains are; undefined for those of others. */
+    const facts = new Map<string, SslCertificate | undefined>();
+
+    /** Returns the domains that are left to other certificates of this store, with these. */
+    async function keepersIn(
+      { lineage, facts: { identifiers } }: VersionBundle,
+      { lacking }: Rollout,
+      signal: AbortSignal,
+    ) {
+      const keepers = new Map<string, string>();
+      const covers = identifiers.map(({ value }) => value);
+      const meant = holderOf ? lacking.filter(({ domain }) => coversName(covers, domain)) : [];
+      const unknown = new Set(meant.flatMap(({ certificate }) => certificate ?? []).filter((id) => !facts.has(id)));
+      for (const id of unknown) facts.set(id, undefined);
+      for (const one of await ssl.certificates([...unknown], signal)) facts.set(one.id, one);
+      for (const { domain, certificate = '' } of meant) {
+        const mark = facts.get(certificate)?.mark;
+        const holder = mark?.owner === owner ? await holderOf?.(mark.id, signal) : undefined;
+        const place = { domains: [domain], type: 'tencent-ssl', isListed: options.domains !== 'covered' };
+        if (holder && holder.lineage !== lineage && keepsPlace(holder, place, clock.now()))
+          keepers.set(domain, holder.lineage);
+      }
+      return keepers;
+    }
+
     /** Says which domains are to have the version and lack it. `ready` are those that can get it now. */
-    function plan(version: VersionBundle, { has, lacking, changing, refusals }: Rollout, older: ReadonlySet<string>) {
+    async function plan(version: VersionBundle, now: Rollout, older: ReadonlySet<string>, signal: AbortSignal) {
+      const { has, lacking, changing, refusals } = now;
+      const keepers = await keepersIn(version, now, signal);
+      const left = new Map<string, number>();
       const covers = version.facts.identifiers.map(({ value }) => value);
       const isMeant = (one: string) => coversName(covers, one) && !options.except.includes(one);
       const open = lacking.filter((one) => one.whyNot === undefined).map((one) => one.domain);
@@ -121,6 +151,11 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
       const ready: SslHost[] = [];
       for (const place of wanted) {
         if (has.has(place)) continue;
+        const keeper = keepers.get(place);
+        if (keeper !== undefined) {
+          left.set(keeper, (left.get(keeper) ?? 0) + 1);
+          continue;
+        }
         const host = lacking.find((one) => one.domain === place);
         const isCovered = coversName(covers, place);
         const missing = isCovered ? 'the account has no such domain' : 'the certificate does not cover it';
@@ -133,12 +168,14 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
         const state = older.has(host?.certificate ?? '') ? 'stale' : 'absent';
         places.push({ place, state, reason: whyNot ?? refusals.get(place) ?? '' });
       }
-      return { places: { total: wanted.size, lacking: places }, ready };
+      const total = [...left.values()].reduce((rest, count) => rest - count, wanted.size);
+      return { places: { total, lacking: places }, ready, left };
     }
 
     /** Chooses the domains to deploy to. Fails if none can get the version. */
-    const readyIn = (version: VersionBundle) => (now: Rollout) => {
-      const { places, ready } = plan(version, now, none);
+    const readyIn = (version: VersionBundle, signal: AbortSignal) => async (now: Rollout) => {
+      const { places, ready, left } = await plan(version, now, none, signal);
+      if (places.total === 0 && left.size > 0) return [];
       if (places.total === 0)
         throw new Error(
           `${product} has no domain with HTTPS that the certificate covers (and that is not in \`except\`)`,
@@ -170,16 +207,15 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
             return { state: 'absent', detail: 'it is not uploaded yet' };
           }
           const now = await rollouts.look(id, signal);
-          const isStuck = plan(version, now, none).places.lacking.some(({ state }) => state !== 'changing');
+          const first = await plan(version, now, none, signal);
+          const isStuck = first.places.lacking.some(({ state }) => state !== 'changing');
           const ids = new Set(isStuck ? (await older()).map((one) => one.id) : []);
-          const { places } = plan(version, now, ids);
-          if (places.total === 0) return { state: 'absent', detail: 'no domain is covered', places };
+          const { places, left } = await plan(version, now, ids, signal);
+          if (places.total === 0 && left.size === 0) return { state: 'absent', detail: 'no domain is covered', places };
           const state = stateOfPlaces(places);
-          return {
-            state,
-            detail: state === 'current' ? `${places.total} domains have it` : placesText(places),
-            places,
-          };
+          const detail = state === 'current' ? `${places.total} domains have it` : placesText(places);
+          const texts = places.total === 0 ? leftTexts(left) : [detail, ...leftTexts(left)];
+          return { state, detail: texts.join('; '), places };
         }),
 
       stage: (version, note, signal) =>
@@ -199,8 +235,8 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
           let ready: readonly SslHost[] = [];
           const { refusals } = await rollouts.deploy(
             id,
-            (now) => {
-              ready = readyIn(version)(now);
+            async (now) => {
+              ready = await readyIn(version, signal)(now);
               return ready;
             },
             signal,

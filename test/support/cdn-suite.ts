@@ -94,7 +94,7 @@ export const byHand = {
 };
 
 /** The certificates of a store that deliver to all domains at deployers of this type, if they have no list. */
-function storeOf(type: string) {
+export function storeOf(type: string, make = version) {
   const versions = new Map<string, VersionBundle[]>();
   const options = new Map<string, object>();
   const holderOf: HolderOf = async (fingerprint) => {
@@ -112,7 +112,7 @@ function storeOf(type: string) {
     list: (lineage: string, more: object) => void options.set(lineage, more),
     delete: (lineage: string) => void versions.delete(lineage),
     renew(lineage: string, names: readonly string[]) {
-      const one = version(names, lineage);
+      const one = make(names, lineage);
       versions.set(lineage, [...(versions.get(lineage) ?? []), one]);
       return one;
     },

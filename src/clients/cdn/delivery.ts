@@ -226,7 +226,7 @@ const isStuck = ({ total, lacking }: Places): boolean =>
   lacking.length === total && lacking.every(({ state }) => state !== 'changing');
 
 /** Says which certificates keep some of the domains. */
-const leftTexts = (left: ReadonlyMap<string, number>): readonly string[] =>
+export const leftTexts = (left: ReadonlyMap<string, number>): readonly string[] =>
   [...left].map(([keeper, count]) => `${placeCount(count)} left to the certificate ${keeper}`);
 
 /** How old lists may be that several deliveries share. */

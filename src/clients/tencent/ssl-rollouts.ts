@@ -26,7 +26,11 @@ export interface Rollouts {
    * Deploys to these domains, whose list `choose` returns for what is there now. Tries those that the service refuses
    * together in halves. Waits for earlier deployments of the certificate, but not for the last one.
    */
-  deploy(certificate: string, choose: (now: Rollout) => readonly SslHost[], signal: AbortSignal): Promise<Rollout>;
+  deploy(
+    certificate: string,
+    choose: (now: Rollout) => Promise<readonly SslHost[]>,
+    signal: AbortSignal,
+  ): Promise<Rollout>;
 }
 
 interface State {
@@ -159,7 +163,7 @@ export function createRollouts(hosts: SslHosts, clock: Clock): Rollouts {
       if (state.going) state.going = { ...state.going, isLater: false };
       await follow(state, signal);
       state.refusals.clear();
-      const chosen = choose(shown(state));
+      const chosen = await choose(shown(state));
       for (const region of new Set(chosen.map((one) => one.region))) {
         const some = chosen.filter((one) => one.region === region);
         for (let at = 0; at < some.length; at += mostAtOnce) await send(id, some.slice(at, at + mostAtOnce), signal);
