@@ -1,9 +1,11 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { describe, expect, it, test } from 'vitest';
+import { storeOf } from '../../test/support/cdn-suite.ts';
 import { itDrawn } from '../../test/support/drawn.ts';
 import { rsaKeyPem } from '../../test/support/rsa-keys.ts';
 import { keysOf, place, testClb } from '../clients/tencent/test-clb.ts';
 import { Secret } from '../core/errors/secret.ts';
+import type { HolderOf } from '../core/lineage/holder.ts';
 import { present } from '../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import { deployerContract } from '../testing/deployer-contract.ts';
@@ -18,7 +20,11 @@ const { loadBalancer: lb } = place;
 const ca = testParty('CA');
 let made = 0;
 
-function version(names: readonly string[] = ['www.example.test'], kind: 'ec' | 'rsa' = 'ec'): VersionBundle {
+function version(
+  names: readonly string[] = ['www.example.test'],
+  kind: 'ec' | 'rsa' = 'ec',
+  lineage = 'www',
+): VersionBundle {
   const key = kind === 'ec' ? testParty('leaf').key : createPrivateKey(rsaKeyPem(2048));
   made += 1;
   const pem = testCertificate({
@@ -27,7 +33,7 @@ function version(names: readonly string[] = ['www.example.test'], kind: 'ec' | '
   });
   const { certificates, facts } = pki.readChain(pem);
   const keyPem = new Secret(key.export({ type: 'pkcs8', format: 'pem' }).toString());
-  return { lineage: 'www', id: `v${made}`, facts, keyPem, certPem: certificates[0]!, chainPem: '', fullchainPem: pem };
+  return { lineage, id: `v${made}`, facts, keyPem, certPem: certificates[0]!, chainPem: '', fullchainPem: pem };
 }
 
 const byHand = (alias: string, names: readonly string[], kind: 'ec' | 'rsa' = 'ec') => {
@@ -65,8 +71,9 @@ function bench(
     loadBalancers: [{ id: lb, listeners: [listener] }],
     ...changes,
   });
-  const connect = (keys = {}, by = owner): Deployer =>
+  const connect = (keys = {}, by = owner, holderOf?: HolderOf): Deployer =>
     definition.connect({
+      holderOf,
       name: 'https',
       world: clb.world(),
       options: definition.options.parse({ balancer: 'clb', ...options }),
@@ -100,6 +107,41 @@ const failure = (promise: Promise<unknown>) =>
 const aliasOf = (one: VersionBundle) => expect.stringContaining(`-${one.facts.fingerprint.slice(0, 12)} www`);
 
 describe('the deployer tencent-clb', () => {
+  it.each([
+    ['with SNI', sni, 'shop.example.test'],
+    ['without SNI', single, 'www.example.test'],
+  ])('leaves a place to the certificate of the store that has it, %s', async (_name, listener, last) => {
+    const { connect, served } = bench(listener);
+    const stored = storeOf('tencent-clb', (names, lineage) => version(names, 'ec', lineage));
+    async function pass(one: VersionBundle) {
+      const deployer = connect({}, owner, stored.holderOf);
+      if ((await deployer.look(one, signal)).state !== 'current') await deploy(deployer, one);
+      const now = await connect({}, owner, stored.holderOf).look(one, signal);
+      expect(now.state).toBe('current');
+      return now.detail;
+    }
+    const serve = (...expected: readonly VersionBundle[]) =>
+      expect(['www.example.test', last].map((one) => served(one)).map(String)).toEqual(
+        expected.map((one) => expect.stringContaining(one.facts.fingerprint.slice(0, 12))),
+      );
+    const www = () => stored.renew('www', ['www.example.test']);
+    const [first, second] = [www(), stored.renew('wild', ['*.example.test'])];
+    const other = listener === sni ? second : first;
+    for (let turn = 0; turn < 5; turn += 1) {
+      await pass(first);
+      expect(await pass(second)).toContain('left to the certificate www');
+      serve(first, other);
+    }
+    const third = www();
+    await pass(third);
+    serve(third, listener === sni ? second : third);
+    stored.delete('www');
+    await pass(second);
+    serve(second, second);
+    expect(await pass(www())).toContain('left to the certificate wild');
+    serve(second, second);
+  });
+
   for (const [name, listener] of Object.entries({ 'with SNI': sni, 'without SNI': single }))
     deployerContract(
       (title, run) => (name === 'with SNI' ? test : itDrawn)(`${name}: ${title}`, run),

@@ -3,9 +3,18 @@ import { withAdvice } from '../clients/http/balancer-errors.ts';
 import { type ClbOptions, connectClb } from '../clients/tencent/clb.ts';
 import { certificateParams, refusalOfSlot, type Slot, slotsFor } from '../clients/tencent/clb-binding.ts';
 import { bindingTries, clbRights, sslRights, uploadTries } from '../clients/tencent/rights.ts';
-import { connectSsl, kindOf, retireUpload, type SslCertificate, uploadIn } from '../clients/tencent/ssl.ts';
+import {
+  connectSsl,
+  type KeyKind,
+  kindOf,
+  retireUpload,
+  type SslCertificate,
+  uploadIn,
+} from '../clients/tencent/ssl.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
+import { keepsPlace } from '../core/lineage/holder.ts';
 import { stateOfPlaces } from '../core/lineage/places.ts';
+import { usualKeyType } from '../core/spec/key-type.ts';
 import { defineDeployer, endpoint, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 
@@ -67,7 +76,7 @@ Of the balancer's actions, this deployer needs only \`clb:DescribeListeners\` an
 A delivery takes five calls and two for each place, and one \`DescribeTaskStatus\` more for each look at a change that is
 not done yet. The API has neither a change of several domains nor one that fails if the certificates have changed
 meanwhile, so the listener is read once more under the lock, before the changes.`,
-  connect({ options, name, world, balancer, owner }): Deployer {
+  connect({ options, name, world, balancer, owner, holderOf }): Deployer {
     if (!balancer) throw fail('config/invalid', { file: name, problem: '`balancer` must name one of `balancers`' });
     const clbOptions = balancer.options as ClbOptions;
     const { loadBalancer } = clbOptions;
@@ -106,6 +115,29 @@ meanwhile, so the listener is read once more under the lock, before the changes.
 
     const isOurs = ({ mark, lineage }: SslCertificate, of: string): boolean => mark?.owner === owner && lineage === of;
 
+    /** Returns the other certificate of this store, with the same kind of key, to which a slot is left. */
+    async function keeperOf({ domains, certificate }: Slot, { lineage, kind }: Asking, signal: AbortSignal) {
+      for (const id of certificate?.ids ?? []) {
+        const one = facts.get(id);
+        if (one?.mark?.owner !== owner || (one.kind ?? kind) !== kind) continue;
+        const holder = await holderOf?.(one.mark.id, signal);
+        const place = {
+          ...{ domains: domains ?? one.names, type: 'tencent-clb' },
+          isListed: options.names !== undefined,
+        };
+        if (holder && holder.lineage !== lineage && keepsPlace(holder, place, world.clock.now())) return holder.lineage;
+      }
+      return undefined;
+    }
+
+    /** Leaves out the slots that are left to other certificates, and returns the names of these. */
+    async function withoutKept(slots: readonly Slot[], asking: Asking, signal: AbortSignal) {
+      const keepers = await Promise.all(slots.map((slot) => keeperOf(slot, asking, signal)));
+      const left = [...new Set(keepers.flatMap((keeper) => keeper ?? []))];
+      const text = left.length === 0 ? '' : `; others are left to the certificate ${left.join(', ')}`;
+      return { own: slots.filter((_, at) => keepers[at] === undefined), text };
+    }
+
     /** Gives one slot the certificate. After a lost response, first looks whether it has it. */
     async function bind(slot: Slot, { version, id, listener, known }: Binding, signal: AbortSignal): Promise<void> {
       const isOlder = (one: SslCertificate) => isOurs(one, version.lineage);
@@ -134,18 +166,20 @@ meanwhile, so the listener is read once more under the lock, before the changes.
       uploads: `tencent-ssl ${new URL(site).host}`,
       settleMs: 60_000,
 
-      async check({ lineage, names }, signal) {
+      async check({ lineage, names, keyType = usualKeyType }, signal) {
         const listener = await clb.listener(options.listenerPort, protocols, signal);
-        const slots = slotsFor(listener, names, options.names);
-        const known = await certificatesOf(slots, signal);
+        const all = slotsFor(listener, names, options.names);
+        const known = await certificatesOf(all, signal);
+        const kind = keyType.startsWith('rsa') ? 'rsa' : 'ecc';
+        const { own: slots, text } = await withoutKept(all, { lineage, kind }, signal);
         const isOlder = (one: SslCertificate) => isOurs(one, lineage);
         const refused = slots.flatMap((slot) => refusalOfSlot(slot, names, { known, isOlder }) ?? []);
-        if (refused.length === slots.length)
+        if (slots.length > 0 && refused.length === slots.length)
           throw fail('balancer/no-room', {
             ...{ target, certificate: lineage, reason: `${at} keeps its certificate: ${refused[0]}` },
             advice: 'Or deliver it to another listener.',
           });
-        const words = `${slots.length - refused.length} of ${slots.length} places of ${at} can get it`;
+        const words = `${slots.length - refused.length} of ${slots.length} places of ${at} can get it${text}`;
         return refused.length === 0 ? words : `${words}; another one cannot: ${refused[0]}`;
       },
 
@@ -156,10 +190,12 @@ meanwhile, so the listener is read once more under the lock, before the changes.
 
       look: (version, signal) =>
         onClb(version.lineage, signal, async (): Promise<Look> => {
-          const { slots } = await read(version, signal);
+          const { slots: all } = await read(version, signal);
           const id = uploaded.get(version.facts.fingerprint) ?? uploadIn(version.sent);
-          const others = slots.filter((slot) => id === undefined || !has(slot, id));
-          const known = await certificatesOf(others, signal);
+          const isOther = (slot: Slot) => id === undefined || !has(slot, id);
+          const known = await certificatesOf(all.filter(isOther), signal);
+          const { own: slots, text } = await withoutKept(all, askingOf(version), signal);
+          const others = slots.filter(isOther);
           // Another process may have uploaded it. The mark shows which version a certificate is.
           const its = known.find(({ mark }) => mark?.id === version.facts.fingerprint.slice(0, 12));
           const lacking = others.filter((slot) => !its || !has(slot, its.id));
@@ -173,7 +209,7 @@ meanwhile, so the listener is read once more under the lock, before the changes.
           };
           const detail =
             lacking.length === 0 ? `${at} serves it` : `${at} lacks it at ${lacking.length} of ${slots.length}`;
-          return { state: stateOfPlaces(places), detail, places };
+          return { state: stateOfPlaces(places), detail: `${detail}${text}`, places };
         }),
 
       stage: (version, note, signal) =>
@@ -189,8 +225,9 @@ meanwhile, so the listener is read once more under the lock, before the changes.
           const id = uploadIn(staged);
           if (id === undefined) throw new Error('it was not uploaded');
           const { listener, slots } = await read(version, signal);
-          const lacking = slots.filter((slot) => !has(slot, id));
-          const known = await certificatesOf(lacking, signal);
+          const others = slots.filter((slot) => !has(slot, id));
+          const known = await certificatesOf(others, signal);
+          const { own: lacking } = await withoutKept(others, askingOf(version), signal);
           const errors: unknown[] = [];
           refusals.clear();
           // One after the other, because each change is a task of the whole load balancer.
@@ -228,6 +265,14 @@ interface Binding {
   /** The certificates that the slots have. */
   readonly known: readonly SslCertificate[];
 }
+
+/** A certificate that asks for slots. */
+interface Asking {
+  readonly lineage: string;
+  readonly kind: KeyKind;
+}
+
+const askingOf = ({ lineage, keyPem }: VersionBundle): Asking => ({ lineage, kind: kindOf(keyPem) });
 
 /** The listeners that have certificates. */
 const protocols = ['HTTPS', 'TCP_SSL', 'QUIC'] as const;
