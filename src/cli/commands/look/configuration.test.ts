@@ -226,6 +226,35 @@ it.each<Row>([
       ],
     }),
   ),
+  ...(
+    [
+      [
+        'covered',
+        '[cdn]',
+        '[cdn]',
+        'both cover www.example.com at the deployer "cdn": the first that has a domain keeps',
+      ],
+      ['covered', '[cdn]', '[list]', undefined],
+      ['[www.example.com, .example.com]', '[cdn]', '[list]', 2],
+      ['[www.example.com]', '[cdn]', '[cdn]', 2],
+      ['[.example.com]', '[cdn]', '[list]', undefined],
+    ] as const
+  ).map(
+    ([domains, first, second, found]): Row => ({
+      what: `two certificates for one domain: ${domains} at ${first} and ${second}`,
+      argv: check,
+      files: {
+        '/c.yaml':
+          'issuers: { le: { directory: letsencrypt } }\nsolvers: { d: { type: dns01, provider: manual } }\n' +
+          `deployers:\n  cdn: { type: alibaba-cdn, domains: ${domains} }\n  list: { type: alibaba-cdn, domains: [WWW.example.com] }\n` +
+          `certificates:\n  - { name: wild, identifiers: ["*.example.com"], deploy: ${first} }\n` +
+          `  - { name: www, identifiers: [www.example.com], deploy: ${second} }\n`,
+      },
+      ...(found === 2
+        ? { code: 2, says: ['"wild" and "www" are both for www.example.com, which the deployer'] }
+        : { says: ['is valid'], ...(found ? { warns: [found] } : { never: ['the first that has'] }) }),
+    }),
+  ),
   {
     what: 'says that no certificate is declared',
     argv: check,

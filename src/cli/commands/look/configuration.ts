@@ -11,7 +11,7 @@ import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Run, Session } from '../../context.ts';
 import { expandHome } from '../../flags/values.ts';
 import { registryOf } from '../../registry.ts';
-import { caFileProblems, doubts, sameFiles, twins } from './settings-doubts.ts';
+import { caFileProblems, doubts, listedTwice, sameFiles, twins } from './settings-doubts.ts';
 
 /** `certfleet config check`: prints every problem as `file:line: …`, and checks that each secret can be read here. */
 export const checkConfig: Run = async (session) => {
@@ -39,6 +39,7 @@ export const checkConfig: Run = async (session) => {
     ? await placed(text, [
         ...twins(settings),
         ...sameFiles(settings),
+        ...listedTwice(settings),
         ...(await caFileProblems(settings, files)),
         ...(await secretProblems(session, settings)),
       ])
