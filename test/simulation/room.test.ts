@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
+import { drawTargets } from '../../src/engine/looks/targets.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import { passing } from '../support/passing-time.ts';
 import {
@@ -34,7 +35,7 @@ async function createWorld() {
   const issue = (job: object = {}) =>
     passing(world.clock, issueIn(engine, { ...simulatedJob(simulatedSpec()), ...job }, signal));
   const orders = () => world.ca.accepted('newOrder');
-  return { ...world, hooks, asked, issue, orders, reported };
+  return { ...world, engine, hooks, asked, issue, orders, reported };
 }
 
 it('orders nothing for a new certificate without room', async () => {
@@ -45,6 +46,23 @@ it('orders nothing for a new certificate without room', async () => {
   expect(asked[0]).toEqual({ lineage: 'abc', names: ['example.com'] });
   expect((await readLineage())?.current).toBeUndefined();
   expect(await issue({ insists: true, obeyBackoff: false })).toMatchObject({ result: 'issued' });
+});
+
+it('says in doctor what is wrong, not that an order or a delivery failed', async () => {
+  const { hooks, engine } = await createWorld();
+  const cause = new Error('the site has no such zone');
+  const words = { target: 'edge', certificate: 'abc', reason: cause.message };
+  hooks.check = () => Promise.reject(fail('deploy/target-failed', words, { cause }));
+  const hopsOf = async () => (await drawTargets(engine, simulatedSpec(), signal)).flatMap(({ hops }) => hops);
+  expect(await hopsOf()).toMatchObject([{ at: 'room', state: 'broken', finding: cause.message }]);
+  hooks.check = () => Promise.reject(noRoom);
+  const [hop] = await hopsOf();
+  expect(hop).toMatchObject({
+    at: 'room',
+    reason: 'no-room',
+    advice: noRoom.hint.replace('Nothing was ordered. ', ''),
+  });
+  expect(hop?.advice).not.toContain('Nothing was ordered');
 });
 
 it('orders if the target cannot tell', async () => {

@@ -74,7 +74,7 @@ export async function drawTargets(
         return hops.length === 0 ? [] : [{ certificate: spec.name, target, hops }];
       } catch (error) {
         signal.throwIfAborted();
-        return [{ certificate: spec.name, target, hops: [failedAt('target', error)] }];
+        return [{ certificate: spec.name, target, hops: [brokenAt('target', error)] }];
       }
     }),
   );
@@ -97,10 +97,18 @@ async function rightsOf({ clock }: Engine, deployer: Deployer, signal: AbortSign
     return [rightsHop(await deployer.rights(deadline.signal))];
   } catch (error) {
     signal.throwIfAborted();
-    return [isFailure(error) ? failedAt('rights', error) : unanswered('rights')];
+    return [isFailure(error) ? brokenAt('rights', error) : unanswered('rights')];
   } finally {
     deadline.done();
   }
+}
+
+/** As {@link failedAt}, without what is true of an order or a delivery only. */
+function brokenAt(at: Hop['at'], error: unknown): Hop {
+  const { advice = '', ...hop } = failedAt(at, error);
+  if (isFailure(error, 'deploy/target-failed') && error.cause)
+    return { ...hop, finding: reasonOf(error.cause), advice: 'Correct it; `certfleet doctor` looks again.' };
+  return { ...hop, advice: advice.replace(/^Nothing was (ordered|changed)\. /, '') };
 }
 
 const unanswered = (at: Hop['at']): Hop => ({
@@ -121,9 +129,9 @@ async function roomOf(
     return [{ at: 'room', state: 'well', finding: finding ?? '' }];
   } catch (error) {
     signal.throwIfAborted();
-    if (isFailure(error, 'balancer/no-room')) return [{ ...failedAt('room', error), reason: 'no-room' }];
+    if (isFailure(error, 'balancer/no-room')) return [{ ...brokenAt('room', error), reason: 'no-room' }];
     return isFailure(error)
-      ? [failedAt('room', error)]
+      ? [brokenAt('room', error)]
       : [{ at: 'room', state: 'cannot-tell', finding: reasonOf(error) }];
   }
 }
