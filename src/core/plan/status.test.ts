@@ -27,6 +27,13 @@ describe('the status of a certificate', () => {
     });
   });
 
+  it('marks a target that the settings no longer have', () => {
+    const bare = { spec: { ...spec, targets: [], endpoints: [] }, origin: 'configuration' } as const;
+    expect(at({ wanted: bare }).deployments).toMatchObject([{ target: 'edge', noLongerWanted: true }]);
+    for (const one of [at(), at({ wanted: undefined })])
+      expect(one.deployments[0]).not.toHaveProperty('noLongerWanted');
+  });
+
   it.each([
     ['missing', { lineage: undefined }],
     ['due', { now: new Date('2026-04-02T00:00:00Z') }],

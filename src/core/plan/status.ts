@@ -20,7 +20,7 @@ import { accountOf, defaultAccount } from '../spec/account.ts';
 import { isByHand, isWrittenByHand } from '../spec/by-hand.ts';
 import type { KeyType } from '../spec/key-type.ts';
 import type { CertificateSpec, StoredSpec } from '../spec/spec.ts';
-import { declaredAs } from '../spec/spec-parts.ts';
+import { declaredAs, targetsAndEndpoints } from '../spec/spec-parts.ts';
 import { needsSweep } from '../spec/traits.ts';
 import { present } from '../text/present.ts';
 import { isRetried, nextTry } from './due.ts';
@@ -89,6 +89,8 @@ export interface LineageStatus {
     readonly message?: string;
     /** It is rolling the version out, and nothing has failed. */
     readonly settling?: true;
+    /** The settings no longer have this target, so what it has stays there and is not renewed. */
+    readonly noLongerWanted?: true;
     /** How many places the target has and how many of them lack the version, with at most 20 of these. */
     readonly places?: KeptPlaces;
   }[];
@@ -164,6 +166,7 @@ export function describeLineage(
   const { facts, revoked } = lineage?.current ?? {};
   const failure = spec && failureThatCounts(spec, lineage, {}, now);
   const state = corrupt ? 'corrupt' : stateOf(wanted?.spec, withoutGone(lineage, nodes), { now, isWorking, lacks });
+  const delivered = wanted && targetsAndEndpoints(wanted.spec);
   const renewal = isRenewed(state) && !isStopped(lineage) ? lineage?.renewal : undefined;
   const held = wanted && toObtain.has(state) ? laterOf(heldUntil(wanted.spec, lineage, now), caHold) : undefined;
   return {
@@ -199,6 +202,7 @@ export function describeLineage(
         message: deployment.message,
         settling: deployment.code === 'deploy/settling' ? (true as const) : undefined,
         places: deployment.places,
+        noLongerWanted: delivered?.includes(target) === false ? (true as const) : undefined,
       }),
     })),
     ...present({

@@ -125,13 +125,14 @@ function details(lineage: LineageStatus, { places, solvers, now, width }: Detail
         node,
         message,
         settling,
+        noLongerWanted,
         places: parts,
       }): readonly (readonly [string, string | undefined])[] => [
         [
           'Target',
-          `${target}${node === undefined ? '' : ` of node ${node}`}: ${settling ? 'is rolling it out' : stateWords[state]} (version ${version})`,
+          `${target}${node === undefined ? '' : ` of node ${node}`}: ${noLongerWanted ? 'is no longer delivered to' : settling ? 'is rolling it out' : stateWords[state]} (version ${version})`,
         ],
-        ['', state === 'current' ? undefined : message],
+        ['', state === 'current' || noLongerWanted ? undefined : message],
         ...placeRows(parts),
         ['Files', folderOf(target, lineage.name, places)],
       ],

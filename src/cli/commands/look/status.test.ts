@@ -522,6 +522,17 @@ describe('show', () => {
       }),
       says: [/^abc .* files:\/证书\/证书…$/m],
     },
+    ...['status', 'show abc'].map(
+      (argv): Row => ({
+        what: `a target that the settings no longer have, with ${argv}`,
+        argv,
+        ...statuses({
+          ...valid,
+          deployments: [{ target: 'edge', state: 'current', version: 'v1', noLongerWanted: true }],
+        }),
+        says: [/edge(:| \() ?(is )?no longer delivered to/],
+      }),
+    ),
     {
       what: 'a delivery that was interrupted',
       argv: 'status',

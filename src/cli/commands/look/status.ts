@@ -115,7 +115,8 @@ function deploymentText({ state: whole, deployments }: LineageStatus): string {
   // before the delivery.
   const intended = whole === 'pending' || whole === 'working' ? 'pending' : 'interrupted';
   return deployments
-    .map(({ target, state, settling }) => {
+    .map(({ target, state, settling, noLongerWanted }) => {
+      if (noLongerWanted) return `${target} (no longer delivered to)`;
       const words = settling ? 'rolling out' : state === 'intended' ? intended : state;
       return state === 'current' ? target : `${target} (${words})`;
     })
@@ -181,8 +182,8 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
     );
   if (heldUntil && !failure) remarks.push(`${name}: the ${heldText(heldUntil, now)}`);
   if (lineage.rollover) remarks.push(`${name} ${rolloverText(lineage.rollover)}.`);
-  for (const { target, state: where, message } of lineage.deployments)
-    if (where !== 'current' && message) {
+  for (const { target, state: where, message, noLongerWanted } of lineage.deployments)
+    if (where !== 'current' && message && !noLongerWanted) {
       // Most messages already name the target.
       const pending = message.includes(target) ? '' : `${target} does not have it yet: `;
       remarks.push(`${name}: ${pending}${message}`);
