@@ -73,7 +73,7 @@ describe('one run', () => {
       }),
     ]);
     // The same run by hand again does nothing.
-    expect(await world.run(31 * dayMs)).toMatchObject({ result: 'unchanged', next: renewal?.checkAfter });
+    expect(await world.run(31 * dayMs)).toMatchObject({ result: 'unchanged', next: renewal?.at });
     expect(world.ca.state.certificates.size).toBe(2);
   });
 
