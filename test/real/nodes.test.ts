@@ -14,11 +14,13 @@ import {
 } from '../support/e2e.ts';
 import { type Nginx, startNginx } from '../support/nginx.ts';
 import { type Pebble, startPebble } from '../support/pebble.ts';
+import { onHost, ownHostName } from '../support/rights.ts';
 import { temporaryFolder, until } from '../support/service.ts';
 import { fingerprintOfFile, shakeHands } from '../support/versions.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
-// Three nodes on one store: each runs `renew` by itself, and delivers to its own files and its own nginx.
+// Three nodes on one store: each runs `renew` by itself, and delivers to its own files and its own nginx. Each is a
+// namespace with a host name of its own, by which the store knows it, where that can be made.
 
 stopAllAfterwards();
 
@@ -56,6 +58,7 @@ describeWith(['nginx', 'openssl'], 'three nodes on one store', () => {
 
   async function startNode(node: string): Promise<Node> {
     const certs = join(folder, node);
+    const hasHost = ownHostName.works();
     const config = join(folder, `${node}.json`);
     const nginx = await startNginx();
     // The running nginx has not read it; the first delivery reloads it.
@@ -64,7 +67,7 @@ describeWith(['nginx', 'openssl'], 'three nodes on one store', () => {
     await writeFile(
       config,
       JSON.stringify({
-        node,
+        ...(hasHost ? {} : { node }),
         store: { type: 'file', path: store },
         issuers: { pebble: { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true, test: true } },
         solvers: { web: { type: 'http01-responder', listen: `127.0.0.1:${pebble.httpPort}` } },
@@ -79,7 +82,7 @@ describeWith(['nginx', 'openssl'], 'three nodes on one store', () => {
     );
     return {
       ...{ name: node, config, certs, nginx },
-      run: (...args) => certfleet([...args, '--config', config]),
+      run: (...args) => certfleet([...args, '--config', config], { inside: hasHost ? onHost(node) : [] }),
       served: async () => (await shakeHands(nginx.httpsPort, host)).fingerprint,
       inFiles: () => fingerprintOfFile(join(certs, `files/live/${name}/cert.pem`)),
     };

@@ -102,7 +102,8 @@ export const huaweiElb: StartListeners = async (port) => {
   const { fake, origin, plane } = await serve((at) =>
     createHuaweiElb({
       ...{ clock: systemClock, keys: [{ accessKey: accessKeyId, secretKey: secretAccessKey }], origins: [at] },
-      ...{ changeMs: 20, secondMs: 100, certificates, pools: [{ name: 'web' }] },
+      // A listener that is still busy with the change before refuses the next one, which is then repeated.
+      ...{ changeMs: 1, secondMs: 100, certificates, pools: [{ name: 'web' }] },
       loadBalancers: [
         {
           name: 'web',

@@ -8,7 +8,7 @@ import type { Needed } from './vitest.ts';
 
 const asRoot = process.getuid?.() === 0;
 
-function right(name: string, flags: readonly string[], script: string): Needed {
+function right(name: string, flags: readonly string[], script: string): Extract<Needed, { works(): boolean }> {
   let works: boolean | undefined;
   const tries = () => {
     const unshare = findProgram('unshare', 'system');
@@ -25,6 +25,18 @@ export const mountsOfAUser = right(
   ['--mount', '--map-root-user'],
   'mount --bind /etc/hosts /etc/hosts',
 );
+
+/** For programs that are to believe that they run on a machine of another name. */
+export const ownHostName = right(
+  'the right to make namespaces for host names',
+  ['--uts', ...(asRoot ? [] : ['--map-root-user'])],
+  'hostname own',
+);
+/** A prefix that runs a command on a machine of this name. */
+export const onHost = (name: string): readonly string[] => [
+  ...['unshare', '--uts', ...(asRoot ? [] : ['--map-root-user'])],
+  ...['sh', '-c', 'hostname "$0" && exec "$@"', name],
+];
 
 /** For a server that also has a network of its own. */
 export const ownNetwork = right(
