@@ -3,7 +3,7 @@ import { connectEsa, type EsaCertificate } from '../clients/alibaba/esa.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { advising } from '../clients/http/balancer-errors.ts';
 import { isRefusal } from '../clients/http/json-api.ts';
-import { createSingleFlight } from '../core/async/single-flight.ts';
+import { createRecent } from '../core/async/recent.ts';
 import { fail, isFailure } from '../core/errors/errors.ts';
 import { markIn, nameWithMark } from '../core/request-path/own-mark.ts';
 import { alibabaKeys, defineDeployer, originEndpoint, z } from '../define.ts';
@@ -64,15 +64,8 @@ and \`esa:DeleteCertificate\` for \`sweep --lost\`, which removes those that hav
 
     /** The versions that this process has tried to set, of which it must not believe an older list. */
     const tried = new Set<string>();
-    let known: { readonly atMs: number; readonly all: readonly EsaCertificate[] } | undefined;
-    const reading = createSingleFlight<readonly EsaCertificate[]>();
-    /** Returns the certificates of the site, as they were at most `ageMs` ago: the deliveries of a pass share the list. */
-    async function certificates(ageMs: number, signal: AbortSignal): Promise<readonly EsaCertificate[]> {
-      if (known && clock.monotonicMs() - known.atMs < ageMs) return known.all;
-      const all = await reading('', () => esa.certificates(signal), signal);
-      known = { atMs: clock.monotonicMs(), all };
-      return all;
-    }
+    /** The certificates of the site. The deliveries of a pass share the list. */
+    const certificates = createRecent(clock, esa.certificates);
 
     /** Reports whether a certificate is one of this lineage, of any version. */
     const isOf =
@@ -90,11 +83,11 @@ and \`esa:DeleteCertificate\` for \`sweep --lost\`, which removes those that hav
       nameWithMark({ owner, expires: new Date(facts.notAfter), id: idOf(lineage) });
 
     async function set(version: VersionBundle, signal: AbortSignal): Promise<void> {
-      const all = await certificates(0, signal);
+      const all = await certificates.get(0, signal);
       if (all.some(isVersion(version))) return;
       const { fullchainPem, keyPem, lineage, facts } = version;
       const replaces = all.find(isOf(lineage))?.id;
-      known = undefined;
+      certificates.forget();
       tried.add(facts.fingerprint);
       await esa.set({ name: nameFor(version), fullchainPem, keyPem, replaces }, signal);
     }
@@ -107,7 +100,7 @@ and \`esa:DeleteCertificate\` for \`sweep --lost\`, which removes those that hav
 
       async check({ lineage }, signal) {
         const hasOne = await atEsa({ lineage }, signal, async () =>
-          (await certificates(recentMs, signal)).some(isOf(lineage)),
+          (await certificates.get(recentMs, signal)).some(isOf(lineage)),
         );
         if (hasOne) return `the site ${zone} has an older version, which is replaced`;
         const { used, allowed } = await atEsa({ lineage }, signal, () => esa.room(signal));
@@ -122,7 +115,7 @@ and \`esa:DeleteCertificate\` for \`sweep --lost\`, which removes those that hav
 
       look: (version, signal) =>
         atEsa(version, signal, async (): Promise<Look> => {
-          const all = await certificates(tried.has(version.facts.fingerprint) ? 0 : recentMs, signal);
+          const all = await certificates.get(tried.has(version.facts.fingerprint) ? 0 : recentMs, signal);
           const found = all.find(isVersion(version));
           if (found) return { state: 'current', detail: `${found.id} (${found.name})` };
           return all.some(isOf(version.lineage))
@@ -142,12 +135,12 @@ and \`esa:DeleteCertificate\` for \`sweep --lost\`, which removes those that hav
             const mayBeThere =
               isFailure(error, 'balancer/unreachable', 'balancer/failed') || isRefusal(error, 'Certificate.Duplicated');
             if (!mayBeThere) throw error;
-            if (!(await certificates(0, signal)).some(isVersion(version))) throw error;
+            if (!(await certificates.get(0, signal)).some(isVersion(version))) throw error;
           }
         }),
 
       async keeps(lineage, signal) {
-        const own = (await certificates(0, signal)).filter(isOf(lineage));
+        const own = (await certificates.get(0, signal)).filter(isOf(lineage));
         return own.map(
           ({ id }) =>
             `the certificate ${id} of the site ${zone} in ESA. Remove it in the console once nothing needs it.`,
@@ -155,7 +148,7 @@ and \`esa:DeleteCertificate\` for \`sweep --lost\`, which removes those that hav
       },
 
       async owned(signal) {
-        const all = await certificates(0, signal);
+        const all = await certificates.get(0, signal);
         return all
           .filter((one) => markIn(one.name))
           .map(({ id, name: own }) => ({ kind: 'certificate', id, name: own }));
@@ -165,7 +158,7 @@ and \`esa:DeleteCertificate\` for \`sweep --lost\`, which removes those that hav
         // The site may present it. Once it has expired, it is of no use.
         const expires = markIn(mark)?.expires.getTime() ?? Number.POSITIVE_INFINITY;
         if (expires >= clock.now().getTime()) return;
-        if ((await certificates(0, signal)).some((one) => one.id === id)) await esa.remove(id, signal);
+        if ((await certificates.get(0, signal)).some((one) => one.id === id)) await esa.remove(id, signal);
       },
     };
   },

@@ -6,7 +6,7 @@ import { sslRights, uploadTries } from '../clients/tencent/rights.ts';
 import { connectSsl, retireUpload, type SslCertificate, uploadIn } from '../clients/tencent/ssl.ts';
 import { connectHosts, type SslHost } from '../clients/tencent/ssl-hosts.ts';
 import { createRollouts, type Rollout } from '../clients/tencent/ssl-rollouts.ts';
-import { createSingleFlight } from '../core/async/single-flight.ts';
+import { createRecent } from '../core/async/recent.ts';
 import { keepsPlace } from '../core/lineage/holder.ts';
 import { type LackingPlace, placesText, stateOfPlaces } from '../core/lineage/places.ts';
 import { coversName } from '../core/names/covers-name.ts';
@@ -96,15 +96,9 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
     const atService = <T>(lineage: string, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
       onTarget(target, lineage, signal, () => advising(step));
 
-    /** The owner's uploads, as they were at most `recentMs` ago: the deliveries of a pass share the list. */
-    let known: { readonly atMs: number; readonly all: readonly SslCertificate[] } | undefined;
-    const readUploads = createSingleFlight<readonly SslCertificate[]>();
-    async function uploads(signal: AbortSignal): Promise<readonly SslCertificate[]> {
-      if (known && clock.monotonicMs() - known.atMs < recentMs) return known.all;
-      const all = await readUploads('', () => ssl.marked(signal, owner), signal);
-      known = { atMs: clock.monotonicMs(), all };
-      return all;
-    }
+    /** The owner's uploads. The deliveries of a pass share the list. */
+    const recent = createRecent(clock, (signal) => ssl.marked(signal, owner));
+    const uploads = (signal: AbortSignal) => recent.get(recentMs, signal);
 
     const uploaded = new Map<string, string>();
     async function idOf({ facts, sent }: VersionBundle, signal: AbortSignal): Promise<string | undefined> {
@@ -223,7 +217,7 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
           const upload = await ssl.upload(version, owner, signal);
           uploaded.set(version.facts.fingerprint, upload.id);
           if (upload.isNew) rollouts.begin(upload.id);
-          known = undefined;
+          recent.forget();
           await note({ certificate: upload.id });
           return { certificate: upload.id };
         }),

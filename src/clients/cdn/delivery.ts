@@ -1,4 +1,4 @@
-import { createSingleFlight } from '../../core/async/single-flight.ts';
+import { createRecent } from '../../core/async/recent.ts';
 import { isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { type HolderOf, keepsPlace } from '../../core/lineage/holder.ts';
 import { type LackingPlace, type Places, placeCount, placesText, stateOfPlaces } from '../../core/lineage/places.ts';
@@ -57,17 +57,8 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
   const listed = options.domains === 'covered' ? undefined : [...new Set(options.domains)];
   /** What each domain has accepted or refused in this process: the lists may lag, and do not tell why. */
   const tried = new Map<string, { readonly id: string; readonly atMs: number; readonly refusal?: string }>();
-  let known: { readonly atMs: number; readonly all: readonly Domain[] } | undefined;
-  const read = createSingleFlight<readonly Domain[]>();
-
-  /** Returns every domain, as it was at most `ageMs` ago: the deliveries of a pass share the lists. */
-  async function domains(ageMs: number, signal: AbortSignal): Promise<readonly Domain[]> {
-    const atMs = clock.monotonicMs();
-    if (known && atMs - known.atMs < ageMs) return known.all;
-    const all = await read('domains', () => parts.domains(signal), signal);
-    known = { atMs, all };
-    return all;
-  }
+  /** Every domain. The deliveries of a pass share the lists. */
+  const domains = createRecent<readonly Domain[]>(clock, (signal) => parts.domains(signal));
 
   const versionOf = ({ certificate }: Domain) => certificate && parts.versionIn(certificate);
 
@@ -89,7 +80,7 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
     ageMs: number,
     signal: AbortSignal,
   ) {
-    const all = await domains(ageMs, signal);
+    const all = await domains.get(ageMs, signal);
     const isMeant = (one: Domain) =>
       one.phase !== 'resting' && coversName(covers, one.name) && !except.includes(one.name);
     const named = listed
@@ -184,7 +175,8 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
       return [`${placeCount(places.total)} of ${title} can get it`, ...leftTexts(left)].join('; ');
     },
 
-    has: async (id, ageMs, signal) => (await domains(ageMs, signal)).some(({ certificate }) => certificate?.id === id),
+    has: async (id, ageMs, signal) =>
+      (await domains.get(ageMs, signal)).some(({ certificate }) => certificate?.id === id),
 
     async activate(wanted, set, signal) {
       const { id = '' } = wanted;
@@ -204,7 +196,7 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
             }
           }),
         );
-        known = undefined;
+        domains.forget();
         return lost;
       }
 

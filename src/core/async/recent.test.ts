@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { createRecent } from './recent.ts';
+
+const { signal } = new AbortController();
+
+it('reads again what is too old or forgotten, and shares one read between overlapping calls', async () => {
+  let nowMs = 0;
+  let reads = 0;
+  const recent = createRecent({ monotonicMs: () => nowMs }, async () => ++reads);
+  expect(await Promise.all([recent.get(10, signal), recent.get(10, signal)])).toEqual([1, 1]);
+  nowMs = 9;
+  expect(await recent.get(10, signal)).toBe(1);
+  nowMs = 10;
+  expect(await recent.get(10, signal)).toBe(2);
+  expect(await recent.get(0, signal)).toBe(3);
+  recent.forget();
+  expect(await recent.get(10, signal)).toBe(4);
+});
