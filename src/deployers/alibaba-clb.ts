@@ -13,7 +13,7 @@ import { deployerTries } from '../clients/alibaba/clb-rights.ts';
 import { type Promised, type Room, roomFor } from '../clients/alibaba/clb-room.ts';
 import { rightsOf } from '../clients/alibaba/rights.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { withAdvice } from '../clients/http/balancer-errors.ts';
+import { advising } from '../clients/http/balancer-errors.ts';
 import { isRefusal, readString, refusalOf } from '../clients/http/json-api.ts';
 import { LookAgain } from '../clients/http/look-again.ts';
 import { fail, isFailure, reasonOf } from '../core/errors/errors.ts';
@@ -104,13 +104,7 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
     const place = `${loadBalancer}:${options.listenerPort}`;
 
     const onClb = <T>(lineage: string, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
-      onTarget(target, lineage, signal, async () => {
-        try {
-          return await clb.untilKnown(step, signal);
-        } catch (error) {
-          throw withAdvice(error);
-        }
-      });
+      onTarget(target, lineage, signal, () => advising(() => clb.untilKnown(step, signal)));
 
     async function readBinding(signal: AbortSignal): Promise<Binding> {
       try {

@@ -1,5 +1,5 @@
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { withAdvice } from '../clients/http/balancer-errors.ts';
+import { advising } from '../clients/http/balancer-errors.ts';
 import { readFields } from '../clients/http/json-api.ts';
 import { connectElb, type Elb, isConflict, listenerIn } from '../clients/huawei/elb.ts';
 import {
@@ -93,11 +93,7 @@ or, for one certificate, \`elb:certificates:get\` and \`elb:certificates:put\` a
     const elb = connectElb({ options, title: `the deployer "${name}" (huawei-elb)`, name, world });
     const target = targetName('huawei-elb', name);
     const onElb: OnElb = ({ lineage }, signal, step) =>
-      onTarget(target, lineage, signal, () =>
-        elb.untilKnown(step, signal).catch((error: unknown) => {
-          throw withAdvice(error);
-        }),
-      );
+      onTarget(target, lineage, signal, () => advising(() => elb.untilKnown(step, signal)));
     const at = options.target;
     if ('certificate' in at) return inPlace(elb, at.certificate, onElb);
     return onListener(elb, { ...at, region: options.region, owner, target }, onElb);

@@ -1,5 +1,5 @@
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { withAdvice } from '../clients/http/balancer-errors.ts';
+import { advising, withAdvice } from '../clients/http/balancer-errors.ts';
 import { type ClbOptions, connectClb } from '../clients/tencent/clb.ts';
 import { certificateParams, refusalOfSlot, type Slot, slotsFor } from '../clients/tencent/clb-binding.ts';
 import { bindingTries, clbRights, sslRights, uploadTries } from '../clients/tencent/rights.ts';
@@ -93,13 +93,7 @@ meanwhile, so the listener is read once more under the lock, before the changes.
     const refusals = new Map<string, string>();
 
     const onClb = <T>(lineage: string, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
-      onTarget(target, lineage, signal, async () => {
-        try {
-          return await step();
-        } catch (error) {
-          throw withAdvice(error);
-        }
-      });
+      onTarget(target, lineage, signal, () => advising(step));
 
     async function read(version: VersionBundle, signal: AbortSignal) {
       const listener = await clb.listener(options.listenerPort, protocols, signal);

@@ -7,7 +7,7 @@ import type { Right } from '../../core/request-path/rights.ts';
 import { usualKeyType } from '../../core/spec/key-type.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Deployer, Look, VersionBundle, WantedRoom } from '../../ports/deployer.ts';
-import { withAdvice } from '../http/balancer-errors.ts';
+import { advising, withAdvice } from '../http/balancer-errors.ts';
 import type { Alb } from './alb.ts';
 import {
   type BoundCertificate,
@@ -85,11 +85,7 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
   }
 
   const onListener = <T>({ lineage }: VersionBundle, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
-    at.onTarget(target, lineage, signal, () =>
-      alb.untilKnown(step, signal).catch((error: unknown) => {
-        throw withAdvice(error);
-      }),
-    );
+    at.onTarget(target, lineage, signal, () => advising(() => alb.untilKnown(step, signal)));
 
   async function survey(version: VersionBundle, isRecent: boolean, signal: AbortSignal): Promise<Survey> {
     const bound = await listener.certificates(isRecent, signal);
