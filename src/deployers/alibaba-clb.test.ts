@@ -280,12 +280,15 @@ describe('alibaba-clb', () => {
 
   it('names a missing listener, and shows no key', async () => {
     const { clb, deployer } = bench({ options: { listenerPort: 444 } });
+    const before = await failure(deployer.check!({ lineage: 'abc', names: ['shop.test'] }, signal));
+    expect(before).toMatchObject({ code: 'balancer/not-found' });
     const error = await failure(deployer.look(version(), signal));
+    expect(error.message).toContain(before.message.replace(/ \(request .*/, ''));
     expect(error).toMatchObject({
       code: 'deploy/target-failed',
       message: expect.stringMatching(
         new RegExp(
-          `lb-1 in cn-test has no HTTPS listener on the port 444; its listeners: 80 \\(http\\), 443 \\(https\\).*${clb.refusedId()}`,
+          `an HTTPS listener on port 444 of lb-1 in cn-test does not exist: its listeners are 80 \\(http\\), 443 \\(https\\).*${clb.refusedId()}`,
         ),
       ),
     });

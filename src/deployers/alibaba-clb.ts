@@ -94,12 +94,8 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
     const { loadBalancer, region } = clbOptions;
     const target = targetName('alibaba-clb', name);
     const { clock } = world;
-    const clb = connectClb({
-      options: clbOptions,
-      title: `the balancer "${options.balancer}" (alibaba-clb)`,
-      name,
-      world,
-    });
+    const title = `the balancer "${options.balancer}" (alibaba-clb)`;
+    const clb = connectClb({ options: clbOptions, title, name, world });
     const listener = { LoadBalancerId: loadBalancer, ListenerPort: options.listenerPort };
     const place = `${loadBalancer}:${options.listenerPort}`;
 
@@ -122,9 +118,13 @@ needed. Besides what the [balancer](balancers.md#alibaba-clb) needs, the RAM use
         if (all.some(({ port, protocol }) => port === options.listenerPort && protocol === 'https')) throw error;
         const others = all.map(({ port, protocol }) => `${port} (${protocol})`).join(', ') || 'none';
         const { requestId } = refusalOf(error) ?? {};
-        throw new Error(
-          `${loadBalancer} in ${region} has no HTTPS listener on the port ${options.listenerPort}; its listeners: ${others} (request ${requestId})`,
-        );
+        throw fail('balancer/not-found', {
+          ...{
+            balancer: title,
+            what: `an HTTPS listener on port ${options.listenerPort} of ${loadBalancer} in ${region}`,
+          },
+          reason: `its listeners are ${others} (request ${requestId})`,
+        });
       }
     }
 

@@ -119,11 +119,18 @@ describe('alibaba-esa', () => {
   });
 
   it.each([
-    ['no such site', { options: { zone: 'example.net' } }, 'the account has no site example.net: check `zone`'],
-    ['a plan that is full', { quotas: { customOfInstance: 0 } }, 'Quota'],
-  ])('says what is wrong: %s', async (_what, more, problem) => {
+    [
+      'no such site',
+      { options: { zone: 'example.net' } },
+      'the site example.net does not exist: the account has none of this name: check `zone`',
+      'balancer/not-found',
+    ],
+    ['a plan that is full', { quotas: { customOfInstance: 0 } }, 'Quota', 'balancer/no-room'],
+  ])('says what is wrong, before the order too: %s', async (_what, more, problem, code) => {
     const { deployer } = bench({}, more);
     const error = await failure(deploy(deployer, version()));
+    const before = await failure(deployer.check!({ lineage: 'abc', names: ['*.example.com'] }, signal));
+    expect([before, before.cause]).toContainEqual(expect.objectContaining({ code }));
     expect(error).toMatchObject({ code: 'deploy/target-failed', message: expect.stringContaining(problem) });
   });
 

@@ -12,6 +12,7 @@ import {
   look,
   version,
 } from '../../test/support/cdn-suite.ts';
+import { isFailure } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { present } from '../core/text/present.ts';
 import type { Deployer } from '../ports/deployer.ts';
@@ -131,7 +132,9 @@ describe('alibaba-oss', () => {
   it('takes a wildcard entry for the names below, not for its own', async () => {
     const { cloud, deployer } = bench([{ domain: 'example.com', isWildcard: true, certificate: byHand.name }]);
     const all = version(['example.com']);
-    expect((await failure(deploy(deployer, all))).message).toContain('has no domain with HTTPS');
+    expect((await failure(deploy(deployer, all))).message).toContain(
+      'a domain that the certificate covers does not exist',
+    );
     await deploy(deployer, version(['*.example.com']));
     expect(cloud.placed('example.com')).toMatch(/^cf_/);
   });
@@ -143,6 +146,10 @@ describe('alibaba-oss', () => {
   ])('says what is wrong: %s', async (_what, own, problem) => {
     const { deployer } = bench([www], { options: own });
     expect((await failure(look(deployer, version()))).message).toContain(problem);
+    const before = await failure(deployer.check!({ lineage: 'abc', names: ['www.example.com'] }, signal));
+    expect(before.message).toContain(problem);
+    const isMissing = isFailure(before.cause, 'balancer/not-found');
+    expect(isMissing).toBe(problem.startsWith('the bucket'));
   });
 
   it.each([

@@ -129,6 +129,21 @@ describe('on a listener', () => {
   });
 
   it.each([
+    [{ listenerPort: 444 }, 'a listener on port 444'],
+    [{ certificate: 'none' }, 'something that the call needs'],
+  ])('finds before an order that there is no %j', async (at, what) => {
+    const { connect, cloud, changes } = bench();
+    const target = 'certificate' in at ? at : { loadBalancer: cloud.balancerId('web'), ...at };
+    expect(
+      await failure(connect({ target }).check!({ lineage: 'abc', names: ['www.example.com'] }, signal)),
+    ).toMatchObject({
+      code: 'balancer/not-found',
+      message: expect.stringContaining(what),
+    });
+    expect(changes()).toBe(0);
+  });
+
+  it.each([
     [{}, ['elb:listeners:list', 'elb:certificates:list']],
     [{ target: { certificate: 'standard' } }, ['elb:certificates:get']],
   ])('with %j, finds each right to read that is missing', async (more, reads) => {

@@ -14,11 +14,13 @@ import {
 } from '../clients/huawei/elb-certificates.ts';
 import { inPlace, type OnElb } from '../clients/huawei/elb-in-place.ts';
 import { listenerTries, rightsOf } from '../clients/huawei/elb-rights.ts';
+import { createRecent } from '../core/async/recent.ts';
 import { fail } from '../core/errors/errors.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
 import { defineDeployer, endpoint, huaweiKeys, z } from '../define.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 
 const id = (title: string) =>
@@ -96,7 +98,7 @@ or, for one certificate, \`elb:certificates:get\` and \`elb:certificates:put\` a
       onTarget(target, lineage, signal, () => advising(() => elb.untilKnown(step, signal)));
     const at = options.target;
     if ('certificate' in at) return inPlace(elb, at.certificate, onElb);
-    return onListener(elb, { ...at, region: options.region, owner, target }, onElb);
+    return onListener(elb, { ...at, region: options.region, owner, clock: world.clock, target }, onElb);
   },
 });
 
@@ -105,13 +107,17 @@ interface Place {
   readonly listenerPort: number;
   readonly region: string;
   readonly owner: string;
+  readonly clock: Clock;
   /** In messages. */
   readonly target: string;
 }
 
-function onListener(elb: Elb, { loadBalancer, listenerPort, region, owner, target }: Place, onElb: OnElb): Deployer {
+function onListener(elb: Elb, at: Place, onElb: OnElb): Deployer {
+  const { loadBalancer, listenerPort, region, owner, clock, target } = at;
   const place = `${loadBalancer}:${listenerPort}`;
   const listener = (signal: AbortSignal) => elb.listener(loadBalancer, listenerPort, protocols, signal);
+  /** The orders of a pass share it. */
+  const recent = createRecent(clock, listener);
   const planFor = ({ lineage }: VersionBundle, now: Served, all: readonly ElbCertificate[], own: ElbCertificate) =>
     plan(now, all, { upload: own, lineage, owner });
 
@@ -122,6 +128,7 @@ function onListener(elb: Elb, { loadBalancer, listenerPort, region, owner, targe
     uploads: `huawei-elb certificates ${region}`,
 
     async check({ lineage }, signal) {
+      await recent.get(recentMs, signal);
       const [all, quota] = [await readCertificates(elb, signal), await elb.quota('certificate', usualQuota, signal)];
       const reason = `the account holds ${all.length} of ${quota} certificates in ${region}, and needs 1 more`;
       const advice =
@@ -213,6 +220,9 @@ function onListener(elb: Elb, { loadBalancer, listenerPort, region, owner, targe
       }, signal),
   };
 }
+
+/** How old the listener may be that several orders share. */
+const recentMs = 10_000;
 
 /** Of certificates, in an account that may not read its own. */
 const usualQuota = 120;

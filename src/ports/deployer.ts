@@ -51,9 +51,12 @@ export interface Deployer {
    */
   readonly settleMs?: number;
   /**
-   * Checks before an order whether the target has room for the certificate, and changes nothing. Resolves with what is
-   * used and allowed, or where it would be set, in words. Fails with `balancer/no-room` if an order would be in vain;
-   * with any other error, an order goes on, and only `doctor` shows the error.
+   * Checks before an order whether the target exists and has room for the certificate, and changes nothing. Resolves with
+   * what is used and allowed, or where it would be set, in words. `balancer/no-room`, or `balancer/not-found` for what the
+   * delivery needs and cannot make, say that an order would be in vain. One for a new certificate or for other names then
+   * fails, unless a person insists. A renewal goes on with a warning, because the certificate's other targets need it.
+   * With any other error the target could not tell: an order goes on, and only `doctor` shows the error. A `deploy/…` error
+   * counts as its cause.
    */
   check?(wanted: WantedRoom, signal: AbortSignal): Promise<string>;
   /** As {@link Balancer.rights}. */

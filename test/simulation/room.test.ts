@@ -11,7 +11,7 @@ import {
   simulatedSpec,
 } from '../support/simulated-world.ts';
 
-// A target that says before the order whether it has room.
+// A target that says before the order whether it exists and has room.
 
 const { signal } = new AbortController();
 const noRoom = fail('balancer/no-room', { target: 'slb', certificate: 'abc', reason: '3 of 3', advice: 'Merge.' });
@@ -65,9 +65,38 @@ it('says in doctor what is wrong, not that an order or a delivery failed', async
   expect(hop?.advice).not.toContain('Nothing was ordered');
 });
 
-it('orders if the target cannot tell', async () => {
+const missing = fail('balancer/not-found', { balancer: 'slb', what: 'a listener', reason: 'it has none' });
+const wrapped = (cause: Error) =>
+  fail('deploy/target-failed', { target: 'slb', certificate: 'abc', reason: cause.message }, { cause });
+
+it.each([
+  ['the target says so', missing],
+  ['its delivery says so', wrapped(missing)],
+])('orders nothing for a new certificate if there is no target: %s', async (_what, error) => {
+  const { hooks, issue, orders, pass, reported, engine } = await createWorld();
+  hooks.check = () => Promise.reject(error);
+  const told = { code: 'balancer/no-target', message: expect.stringContaining(missing.message) };
+  expect(await issue()).toMatchObject({ result: 'failed', error: told });
+  expect(orders()).toBe(0);
+  const hops = (await drawTargets(engine, simulatedSpec(), signal)).flatMap((drawn) => drawn.hops);
+  expect(hops).toMatchObject([{ state: 'broken', finding: missing.message }]);
+  expect(await issue({ insists: true, obeyBackoff: false })).toMatchObject({ result: 'issued' });
+  pass(80 * dayMs);
+  expect(await issue()).toMatchObject({ result: 'renewed' });
+  expect(reported.filter((line) => line.startsWith('warn') && line.includes(missing.message))).toHaveLength(2);
+});
+
+const unreachable = fail('balancer/unreachable', { balancer: 'slb', action: 'x', reason: 'y' });
+const denied = fail('balancer/refused', { balancer: 'slb', action: 'x', reason: 'y', advice: 'z' });
+
+it.each([
+  ['it is down', unreachable],
+  ['it is down, says its delivery', wrapped(unreachable)],
+  ['the key may not read', denied],
+  ['the key may not read, says its delivery', wrapped(new Error(denied.message, { cause: denied }))],
+])('orders if the target cannot tell: %s', async (_what, error) => {
   const { hooks, issue } = await createWorld();
-  hooks.check = () => Promise.reject(fail('balancer/unreachable', { balancer: 'slb', action: 'x', reason: 'y' }));
+  hooks.check = () => Promise.reject(error);
   expect(await issue()).toMatchObject({ result: 'issued' });
 });
 

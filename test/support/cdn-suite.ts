@@ -128,7 +128,7 @@ export async function deploy(deployer: Deployer, one: VersionBundle): Promise<Js
 export const failure = (promise: Promise<unknown>) =>
   promise.then(
     () => expect.fail('it should have failed'),
-    (error: unknown) => error as { code: string; message: string },
+    (error: unknown) => error as { code: string; message: string; cause?: unknown },
   );
 
 export function cdnSuite(kind: CdnKind): void {
@@ -272,7 +272,15 @@ export function cdnSuite(kind: CdnKind): void {
     expect(await check({})).toMatch(/^2 domains of .* can get it$/);
     expect(await check({ except: ['.example.com'] })).toMatch(/^1 domain of .* can get it$/);
     const refused = async (...given: Parameters<typeof check>) => (await failure(check(...given))).message;
-    expect(await refused({}, ['example.net'])).toContain('no domain with HTTPS that the certificate covers');
+    expect(await refused({}, ['plain.example.com'])).toContain('no domain with HTTPS that the certificate covers');
+    const vain = async (...given: Parameters<typeof check>) => (await failure(check(...given))).cause;
+    const missing = (what: string) => ({
+      code: 'balancer/not-found',
+      message: expect.stringContaining(`${what} does not exist`),
+    });
+    expect(await vain({}, ['example.net'])).toMatchObject(missing('a domain that the certificate covers'));
+    expect(await vain({ domains: ['nope.example.com'] })).toMatchObject(missing('the domain nope.example.com'));
+    expect(await vain({ domains: ['nope.example.com', 'plain.example.com'] })).not.toHaveProperty('code');
     const listed = ['www.example.com', 'plain.example.com', 'www.example.org', 'nope.example.com'];
     expect(await refused({ domains: listed })).toContain(
       '3 of 4 domains cannot get it: plain.example.com (HTTPS is off, and certfleet does not switch it on); ' +
@@ -281,7 +289,7 @@ export function cdnSuite(kind: CdnKind): void {
   });
 
   it.each([
-    ['no domain', [], {}, 'has no domain with HTTPS'],
+    ['no domain', [], {}, 'a domain that the certificate covers does not exist'],
     ['HTTPS nowhere', [off('www.example.com')], {}, 'has no domain with HTTPS'],
     ['HTTPS off', [off('www.example.com')], { domains: ['www.example.com'] }, 'HTTPS is off'],
   ])('changes nothing where there is %s', async (_what, domains, options, message) => {

@@ -1,3 +1,4 @@
+import { fail } from '../../core/errors/errors.ts';
 import type { Secret } from '../../core/errors/secret.ts';
 import type { Right } from '../../core/request-path/rights.ts';
 import { type Fields, isFields } from '../../core/text/json.ts';
@@ -47,10 +48,11 @@ export interface EsaContext extends Omit<ServiceContext, 'service'> {
 
 export function connectEsa({ site, endpoint, ...context }: EsaContext): Esa {
   const { name } = context;
+  const title = 'Alibaba Cloud ESA';
   const api = connectService({
     ...context,
     service: {
-      ...{ title: 'Alibaba Cloud ESA', endpoint, version: '2024-09-10', ram: 'esa', anyResource: true, busyCodes },
+      ...{ title, endpoint, version: '2024-09-10', ram: 'esa', anyResource: true, busyCodes },
       advice: `Check the options of the deployer "${name}", its credentials and their permissions.`,
     },
   });
@@ -68,7 +70,10 @@ export function connectEsa({ site, endpoint, ...context }: EsaContext): Esa {
       signal,
     );
     if (known === undefined)
-      throw new Error(`the account has no site ${site}: check \`zone\` of the deployer "${name}"`);
+      throw fail('balancer/not-found', {
+        ...{ balancer: title, what: `the site ${site}` },
+        reason: `the account has none of this name: check \`zone\` of the deployer "${name}"`,
+      });
     return known;
   }
 

@@ -1,8 +1,9 @@
 import { createRecent } from '../../core/async/recent.ts';
-import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { type HolderOf, keepsPlace } from '../../core/lineage/holder.ts';
 import { type LackingPlace, type Places, placeCount, placesText, stateOfPlaces } from '../../core/lineage/places.ts';
 import { coversName } from '../../core/names/covers-name.ts';
+import { shortList } from '../../core/text/short-list.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Look, VersionBundle, WantedRoom } from '../../ports/deployer.ts';
 import { withAdvice } from '../http/balancer-errors.ts';
@@ -41,8 +42,8 @@ export interface CdnDelivery<Domain extends CdnDomain> {
   /** Fails if no domain can get the version, before anything is uploaded for nothing. */
   check(wanted: CdnVersion, signal: AbortSignal): Promise<void>;
   /**
-   * Describes where a certificate for these names would be set, in words. Fails if there is no such domain, or if one
-   * that is listed cannot get it.
+   * Describes where a certificate for these names would be set, in words. Fails with `balancer/not-found` if no such
+   * domain exists, and with another error if none has HTTPS or one that is listed cannot get it.
    */
   describe(of: Pick<WantedRoom, 'lineage' | 'names'>, signal: AbortSignal): Promise<string>;
   /** Reports whether a domain has this certificate. */
@@ -73,7 +74,7 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
 
   /**
    * Returns the domains that are to have a certificate for these names, and how many are left to each other certificate.
-   * One that is listed may not exist.
+   * One that is listed may not exist. `doesExist` says whether any domain does that could have it, with HTTPS or without.
    */
   async function wantedFor(
     { lineage, names: covers }: Pick<WantedRoom, 'lineage' | 'names'>,
@@ -86,6 +87,9 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
     const named = listed
       ? listed.map((place) => ({ place, found: all.find(({ name }) => name === place) }))
       : all.filter(isMeant).map((found) => ({ place: found.name, found }));
+    const doesExist = listed
+      ? named.some(({ found }) => found)
+      : all.some(({ name }) => coversName(covers, name) && !except.includes(name));
     const { complete } = parts;
     const completed = async (found: Domain | undefined) =>
       found && complete && whyNeverOn(found, covers) === undefined ? complete(found, ageMs, signal) : found;
@@ -98,13 +102,14 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
       if (keeper === undefined) wanted.push(one);
       else left.set(keeper, (left.get(keeper) ?? 0) + 1);
     }
-    return { wanted, left };
+    return { wanted, left, doesExist };
   }
 
   /** Looks at each domain that is to have the version. `ready` are those that can get it now. */
   async function survey({ version, id }: CdnVersion, ageMs: number, signal: AbortSignal) {
     const covers = version.facts.identifiers.map(({ value }) => value);
-    const { wanted, left } = await wantedFor({ lineage: version.lineage, names: covers }, ageMs, signal);
+    const meant = { lineage: version.lineage, names: covers };
+    const { wanted, left, doesExist } = await wantedFor(meant, ageMs, signal);
     const lacking: LackingPlace[] = [];
     const ready: Domain[] = [];
     for (const { place, found } of wanted) {
@@ -129,15 +134,23 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
       lacking.push({ place, state: versionOf(found) === undefined ? 'absent' : 'stale', reason });
       ready.push(found);
     }
-    return { places: { total: wanted.length, lacking }, ready, left };
+    return { places: { total: wanted.length, lacking }, ready, left, doesExist };
   }
 
-  const nowhere = () =>
-    new Error(`${title} has no domain with HTTPS that the certificate covers (and that is not in \`except\`)`);
+  function nowhere(doesExist: boolean): Error {
+    // HTTPS may be switched on later, with this certificate perhaps, so an order need not be in vain.
+    if (doesExist)
+      return new Error(`${title} has no domain with HTTPS that the certificate covers (and that is not in \`except\`)`);
+    const what = listed
+      ? `${listed.length === 1 ? 'the domain' : 'each of the domains'} ${shortList(listed)}`
+      : 'a domain that the certificate covers';
+    const reason = listed ? 'the account has no such domain' : 'there is none (that is not in `except`)';
+    return fail('balancer/not-found', { balancer: title, what, reason });
+  }
 
   async function checkSome(wanted: CdnVersion, signal: AbortSignal): Promise<readonly Domain[]> {
-    const { places, ready, left } = await survey(wanted, recentMs, signal);
-    if (places.total === 0 && left.size === 0) throw nowhere();
+    const { places, ready, left, doesExist } = await survey(wanted, recentMs, signal);
+    if (!doesExist || (places.total === 0 && left.size === 0)) throw nowhere(doesExist);
     if (places.total > 0 && isStuck(places) && ready.length === 0)
       throw new Error(`no domain can get it: ${placesText(places)}`);
     return ready;
@@ -163,8 +176,8 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
 
     async describe(of, signal) {
       const { names } = of;
-      const { wanted, left } = await wantedFor(of, recentMs, signal);
-      if (wanted.length === 0 && left.size === 0) throw nowhere();
+      const { wanted, left, doesExist } = await wantedFor(of, recentMs, signal);
+      if (!doesExist || (wanted.length === 0 && left.size === 0)) throw nowhere(doesExist);
       const lacking = wanted.flatMap(({ place, found }): LackingPlace[] => {
         const reason = whyNot(found, names);
         return reason === undefined ? [] : [{ place, state: 'absent', reason }];

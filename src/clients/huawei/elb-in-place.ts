@@ -20,6 +20,10 @@ export function inPlace(elb: Elb, id: string, onElb: OnElb): Deployer {
     type: 'huawei-elb',
     scope: 'fleet',
     resource: `huawei-elb certificate ${id}`,
+    async check(_wanted, signal) {
+      const { name } = await read(signal);
+      return `the certificate ${id} (${name}) is replaced`;
+    },
     rights: (signal) =>
       rightsOf({ reads: { 'elb:certificates:get': read }, changes: ['elb:certificates:put'] }, signal),
     look: (version, signal) =>

@@ -148,7 +148,8 @@ export function connectElb({ options, title, name, world }: ElbContext): Elb {
     ...{ get, list },
     async quota(kind, usual, signal) {
       const found = await get('quotas', 'quota', signal).catch((cause: unknown): Fields => {
-        if (refusalOf(cause)?.status !== 403) throw cause;
+        const { status = 0 } = refusalOf(cause) ?? {};
+        if (status !== 403 && status !== 404) throw cause;
         return {};
       });
       const limit = Number(found[kind]);

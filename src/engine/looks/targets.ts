@@ -1,4 +1,4 @@
-import { type CertfleetError, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { type CertfleetError, fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { failedAt, type Hop } from '../../core/request-path/hop.ts';
 import { rightsHop } from '../../core/request-path/rights.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
@@ -7,7 +7,7 @@ import { present } from '../../core/text/present.ts';
 import type { Deployer, WantedRoom } from '../../ports/deployer.ts';
 import type { Engine } from '../engine.ts';
 
-/** How long one target may take to say whether it has room. */
+/** How long one target may take to say whether it exists and has room. */
 const checkMs = 10_000;
 
 /** What a target of a certificate needs, as `certfleet doctor` shows it. */
@@ -23,7 +23,7 @@ const wantedIn = ({ name: lineage, identifiers, keyType }: StoredSpec): WantedRo
   ...present({ keyType }),
 });
 
-/** Asks one target whether it has room for the certificate. */
+/** Asks one target whether it exists and has room for the certificate. */
 async function ask(
   { clock }: Pick<Engine, 'clock'>,
   deployer: Deployer,
@@ -42,8 +42,8 @@ async function ask(
   }
 }
 
-/** Returns the refusals of the targets that have no room for the certificate. Only a refusal counts. */
-export async function targetsWithoutRoom(
+/** Returns why an order would be in vain: for each target that has no room for the certificate or does not exist. */
+export async function vainTargets(
   engine: Engine,
   spec: StoredSpec,
   signal: AbortSignal,
@@ -54,13 +54,16 @@ export async function targetsWithoutRoom(
       return [];
     } catch (error) {
       signal.throwIfAborted();
-      return isFailure(error, 'balancer/no-room') ? [error] : [];
+      if (isFailure(error, 'balancer/no-room')) return [error];
+      const cause = isFailure(error, 'deploy/') ? error.cause : error;
+      if (!isFailure(cause, 'balancer/not-found')) return [];
+      return [fail('balancer/no-target', { target, certificate: spec.name, reason: cause.message }, { cause })];
     }
   });
   return (await Promise.all(asked)).flat();
 }
 
-/** Describes the targets that can say before an order whether they have room. */
+/** Describes the targets that can say before an order whether they exist and have room. */
 export async function drawTargets(
   engine: Engine,
   spec: StoredSpec,

@@ -51,6 +51,12 @@ export const balancers = {
     retry: 'later',
     hint: 'Nothing was ordered. {advice}',
   },
+  'balancer/no-target': {
+    message: '{certificate} could not be delivered to {target}: {reason}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Nothing was ordered. Create what is missing, or correct the settings of the deployer.',
+  },
   'balancer/unsafe-rule': {
     message: '{balancer}: a rule for {host} would divert other traffic of that host: {reason}',
     blame: 'config',

@@ -6,7 +6,7 @@ import { report } from '../../engine.ts';
 import type { Finding } from '../../looks/finding.ts';
 import { preflightBeforeOrder, saying, whyUnusable } from '../../looks/preflight.ts';
 import { weigh } from '../../looks/preflight-verdict.ts';
-import { targetsWithoutRoom } from '../../looks/targets.ts';
+import { vainTargets } from '../../looks/targets.ts';
 import { announce, nameOf, type OrderRun, type Part, solverAccount } from '../../run/run.ts';
 import { together, waitFor } from '../../run/wait.ts';
 
@@ -20,7 +20,7 @@ const readyBudgetMs = 10 * 60_000;
 export async function prepare(run: OrderRun): Promise<void> {
   const { engine, job, holding, parts } = run;
   announce(run, 'lease', 'checking what the CA will check');
-  await checkRoom(run);
+  await checkTargets(run);
   const found = await together(parts.map((part) => lookAtPart(run, part)));
   // A first issue can wait, so a mistyped server or key is reported before it costs an order.
   const unusable = found.map(whyUnusable).find((error) => error !== undefined);
@@ -36,17 +36,17 @@ export async function prepare(run: OrderRun): Promise<void> {
 }
 
 /**
- * Refuses an order for a certificate that a target has no room for. A renewal goes on, because its other targets may take
- * the certificate.
+ * Refuses an order for a certificate that a target has no room for, or whose target does not exist. A renewal goes on,
+ * because its other targets may take the certificate.
  */
-async function checkRoom({ engine, job, holding, signal }: OrderRun): Promise<void> {
+async function checkTargets({ engine, job, holding, signal }: OrderRun): Promise<void> {
   const { wanted } = job;
-  const full = await targetsWithoutRoom(engine, wanted, signal);
+  const vain = await vainTargets(engine, wanted, signal);
   const { current } = holding.lineage;
   const renews =
     current !== undefined && identifierSet(current.facts.identifiers) === identifierSet(wanted.identifiers);
-  if (full[0] && !renews && !job.insists) throw full[0];
-  for (const { message } of full)
+  if (vain[0] && !renews && !job.insists) throw vain[0];
+  for (const { message } of vain)
     report(engine, { level: 'warn', event: 'preflight.finding', certificate: wanted.name, message });
 }
 
