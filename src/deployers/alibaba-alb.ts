@@ -42,10 +42,12 @@ the listener stay. A renewal needs room for one more additional certificate: a l
 basic edition. A full listener is found before anything is ordered, and so is a certificate of this store with the same
 names and kind of key, because it is not known which of the two ALB would serve.
 
-A first delivery takes 7 calls, and a renewal 9: the listener, its certificates and those in CAS are listed, the
-certificate is uploaded, and the listener's certificates are listed again before the changes and after each. ALB lists
-listeners without their certificates, and no call replaces one. While ALB carries a change out, certfleet looks every few
-seconds.
+A first delivery takes 6 calls: certfleet lists the listeners and the certificates in CAS, uploads the certificate, lists
+the certificates of the listener, adds the new one, and lists them again. A renewal takes 2 more, because no call replaces
+a certificate: one takes the older version off, and one sees that it is gone. If the listener may refuse the certificate,
+which includes every default certificate, a delivery takes 1 more, to look before the upload. While ALB carries a change
+out, certfleet looks every few seconds. The deliveries of a run share the first two lists, and CAS lists 50 certificates
+with each call.
 
 CAS cannot tell who uses a certificate, so superseded ones stay there. \`certfleet sweep --lost\` lists them, and removes
 those that have expired and that this listener does not have. The keys are those of the balancer. The RAM user or role

@@ -52,10 +52,12 @@ A renewal needs room for one more additional certificate. A load balancer has ro
 together. A full one is found before anything is ordered, and so is a certificate of this store with the same names and
 kind of key, because it is not known which of the two NLB would serve.
 
-A first delivery takes 7 calls, and a renewal 9: the listener, its certificates and those in CAS are listed, the
-certificate is uploaded, and the listener's certificates are listed again before the changes and after each. The list of
-listeners has no additional certificates, and no call replaces one. While NLB carries a change out, certfleet looks every
-few seconds. No call says why NLB gave a change up.
+A first delivery takes 6 calls: certfleet lists the listeners and the certificates in CAS, uploads the certificate, lists
+the certificates of the listener, adds the new one, and lists them again. A renewal takes 2 more, because no call replaces
+a certificate: one takes the older version off, and one sees that it is gone. If the listener may refuse the certificate,
+which includes every default certificate, a delivery takes 1 more, to look before the upload. While NLB carries a change
+out, certfleet looks every few seconds. The deliveries of a run share the first two lists, and CAS lists 50 certificates
+with each call. No call says why NLB gave a change up.
 
 CAS cannot tell who uses a certificate, so superseded ones stay there. \`certfleet sweep --lost\` lists them, and removes
 those that have expired and that this listener does not have. The RAM user or role needs

@@ -185,29 +185,40 @@ export function listenerDeployerTests(service: ListenerService): void {
       expect(fake.served(lb, 443, 'shop.example.com')).toBe('shop');
     });
 
-    it('takes seven calls, two more to take the old version off, and three for an idle look', async () => {
+    it('takes six calls, two more to take the old version off, and three for an idle look', async () => {
       const { connect, actions, clock } = bench({}, { changeMs: 0, visibleAfterMs: 0 });
       const stored: string[] = [];
       const [old, young] = [version([www], stored), version([www], stored)];
-      const pass = async (one: VersionBundle) => {
+      const pass = async (...work: ((deployer: Deployer) => Promise<unknown>)[]) => {
         await clock.sleep(3_600_000, signal);
         const deployer = connect();
-        if ((await deployer.look(one, signal)).state !== 'current') await deploy(deployer, one);
-        expect((await deployer.look(one, signal)).state).toBe('current');
+        for (const one of work) await one(deployer);
         return actions();
       };
+      const delivers = (one: VersionBundle) => (deployer: Deployer) => deploy(deployer, one);
+      const [bound, listed] = ['ListListenerCertificates', ['ListListeners', 'ListUserCertificateOrder']];
+      const added = ['UploadUserCertificate', bound, associate, bound];
+      expect(await pass(delivers(old))).toEqual([...listed, ...added]);
+      expect(await pass(delivers(young))).toEqual([...listed, ...added, dissociate, bound]);
+      // The lists are read once for all deliveries of a pass.
+      const others = ['a', 'b', 'c'].map((name) => version([`${name}.example.net`], [], name));
+      expect(await pass(...others.map(delivers))).toEqual([...listed, ...others.flatMap(() => added)]);
+      for (let idle = 0; idle < 10; idle++)
+        expect(await pass((deployer) => deployer.look(young, signal))).toEqual([listed[0], bound, listed[1]]);
+      expect((await connect().look(young, signal)).state).toBe('current');
+    });
+
+    it('as the default certificate, takes one call more, to look before the upload', async () => {
+      const { connect, actions } = bench({ attach: 'default' }, { changeMs: 0, visibleAfterMs: 0 });
+      const stored: string[] = [];
       const bound = 'ListListenerCertificates';
-      const first = [
-        'ListListeners',
-        bound,
-        'ListUserCertificateOrder',
-        'UploadUserCertificate',
-        bound,
-        associate,
-        bound,
-      ];
-      expect([await pass(old), await pass(young)]).toEqual([first, [...first, dissociate, bound]]);
-      for (let idle = 0; idle < 10; idle++) expect(await pass(young)).toEqual(first.slice(0, 3));
+      for (let delivery = 0; delivery < 2; delivery++) {
+        await deploy(connect(), version(['*.example.com'], stored));
+        expect(actions()).toEqual([
+          ...['ListListeners', 'ListUserCertificateOrder', bound],
+          ...['UploadUserCertificate', bound, 'UpdateListenerAttribute', bound],
+        ]);
+      }
     });
 
     it('refuses a certificate beside one of another lineage with the same names and kind of key', async () => {
@@ -289,8 +300,13 @@ export function listenerDeployerTests(service: ListenerService): void {
       expect([serves(wild, 'x.example.org'), (await connect().look(wild, signal)).state]).toEqual([true, 'current']);
       // Its renewal is the default one, too, since that cannot be taken off.
       const next = version(['*.example.com'], stored);
-      await deploy(connect(), next);
+      await deploy(connect({ attach: 'additional' }), next);
       expect(serves(next, 'x.example.org')).toBe(true);
+      const before = changes();
+      expect(await failure(deploy(connect({ attach: 'additional' }), version([www], stored)))).toMatchObject({
+        message: expect.stringContaining('also covers *.example.com'),
+      });
+      expect(changes()).toEqual(before);
     });
 
     it('an additional certificate becomes the default one now, or with its next version', async () => {
@@ -407,9 +423,11 @@ export function listenerDeployerTests(service: ListenerService): void {
     );
 
     it('says which listeners there are', async () => {
-      expect(await failure(deploy(bench({ listenerPort: 80 }).connect(), version()))).toMatchObject({
+      const { connect, changes } = bench({ listenerPort: 80 });
+      expect(await failure(deploy(connect(), version()))).toMatchObject({
         message: expect.stringContaining(`the listeners of the load balancer are: ${service.listeners}`),
       });
+      expect(changes()).toEqual([]);
     });
   });
 }

@@ -87,27 +87,53 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
   const onListener = <T>({ lineage }: VersionBundle, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
     at.onTarget(target, lineage, signal, () => advising(() => alb.untilKnown(step, signal)));
 
+  /** Returns a function that tells what an upload is to a version: an older one of its lineage, or a rival’s. */
+  function relationTo(version: VersionBundle) {
+    const stored = new Set((version.stored ?? []).map((fingerprint) => fingerprint.slice(0, 12)));
+    const [algorithm, names] = [algorithmOf(version), namesOf(version)];
+    return async (
+      one: CasCertificate,
+      signal: AbortSignal,
+    ): Promise<'older' | { readonly rival: string } | undefined> => {
+      const mark = cas.markIn(one);
+      if (mark?.owner !== owner || one.name === cas.nameOf(version)) return undefined;
+      if (stored.has(mark.id)) return 'older';
+      if (!isAlike(one, algorithm, names)) return undefined;
+      const whose = await lineageOf(mark.id, signal);
+      if (whose !== undefined && whose !== version.lineage) return { rival: whose };
+      // The store has dropped it while the listener could not be reached.
+      return mark.expires.getTime() < Date.parse(version.facts.notAfter) ? 'older' : undefined;
+    };
+  }
+
   async function survey(version: VersionBundle, isRecent: boolean, signal: AbortSignal): Promise<Survey> {
     const bound = await listener.certificates(isRecent, signal);
     const uploads = await uploadsFor(bound, signal);
     const upload = uploads.find((one) => one.name === cas.nameOf(version));
-    const stored = new Set((version.stored ?? []).map((fingerprint) => fingerprint.slice(0, 12)));
-    const [algorithm, names] = [algorithmOf(version), version.facts.identifiers.map(({ value }) => value)];
+    const relationOf = relationTo(version);
     const older: BoundCertificate[] = [];
     let rival: string | undefined;
     for (const one of bound) {
       const found = uploads.find((other) => idOf(other) === one.id);
-      const mark = found && found !== upload ? cas.markIn(found) : undefined;
-      if (!found || mark?.owner !== owner) continue;
-      if (stored.has(mark.id)) older.push(one);
-      else if (isAlike(found, algorithm, names)) {
-        const whose = await lineageOf(mark.id, signal);
-        if (whose !== undefined && whose !== version.lineage) rival = whose;
-        // The store has dropped it while the listener could not be reached.
-        else if (mark.expires.getTime() < Date.parse(version.facts.notAfter)) older.push(one);
-      }
+      const relation = found && (await relationOf(found, signal));
+      if (relation === 'older') older.push(one);
+      else if (relation) rival = relation.rival;
     }
     return { bound, uploads, upload, older, rival };
+  }
+
+  /**
+   * Reports whether the checks of the listener may refuse a version, as far as the uploads tell. Mostly they cannot: no
+   * rival has an upload, and the version covers all older ones, one of which may be the default certificate.
+   */
+  async function mayRefuse(version: VersionBundle, uploads: readonly CasCertificate[], signal: AbortSignal) {
+    if (at.attach === 'default') return true;
+    const [covers, relationOf] = [namesOf(version), relationTo(version)];
+    for (const one of uploads) {
+      const relation = await relationOf(one, signal);
+      if (relation === 'older' ? lostOf(one, covers).length > 0 : relation) return true;
+    }
+    return false;
   }
 
   const rivalry = (rival: string, names: readonly string[]) =>
@@ -118,7 +144,7 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
   const becomesDefault = ({ older }: Survey) => at.attach === 'default' || older.some(({ isDefault }) => isDefault);
 
   /** Checks that a new default certificate covers all names of the present one, which serves what no other does. */
-  function checkDefault({ bound, uploads, upload }: Survey, { facts }: VersionBundle): void {
+  function checkDefault({ bound, uploads, upload }: Survey, version: VersionBundle): void {
     const present = bound.filter(({ isDefault }) => isDefault);
     const [current] = present;
     if (!current || (upload && current.id === idOf(upload))) return;
@@ -127,22 +153,16 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
     const found = uploads.find((one) => idOf(one) === current.id);
     const words = `the default certificate of the listener (${current.id})`;
     if (!found) throw new Error(`${words} is not in CAS, so its names are unknown. ${advice}`);
-    const covers = facts.identifiers.map(({ value }) => value);
-    const lost = found.names.filter((one) => !covers.includes(one) && !coversName(covers, one));
+    const lost = lostOf(found, namesOf(version));
     if (lost.length > 0)
       throw new Error(`${words} also covers ${lost.join(', ')}. Add these names to the certificate. ${advice}`);
   }
 
   /** Refuses a first certificate beside one of another lineage. Those that are both there keep being renewed. */
-  function checkRival({ rival, older, upload, bound }: Survey, { facts }: VersionBundle): void {
+  function checkRival({ rival, older, upload, bound }: Survey, version: VersionBundle): void {
     const isThere = older.length > 0 || bound.some(({ id }) => upload && id === idOf(upload));
     if (rival === undefined || isThere) return;
-    throw new Error(
-      rivalry(
-        rival,
-        facts.identifiers.map(({ value }) => value),
-      ),
-    );
+    throw new Error(rivalry(rival, namesOf(version)));
   }
 
   return {
@@ -194,15 +214,19 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
 
     stage: (version, note, signal) =>
       onListener(version, signal, async () => {
-        const found = await survey(version, true, signal);
-        // Checked before anything is uploaded.
-        checkRival(found, version);
-        if (becomesDefault(found)) checkDefault(found, version);
-        const upload = found.upload ?? (await cas.upload(version, signal));
+        // `activate` checks the listener, too, but an upload that it refuses would stay in CAS.
+        await listener.id(signal);
+        const uploads = await inCas('valid', signal);
+        const there = uploads.find((one) => one.name === cas.nameOf(version));
+        if (!there && (await mayRefuse(version, uploads, signal))) {
+          const found = await survey(version, true, signal);
+          checkRival(found, version);
+          if (becomesDefault(found)) checkDefault(found, version);
+        }
+        const upload = there ?? (await cas.upload(version, signal));
         const valid = known.get('valid');
-        const names = version.facts.identifiers.map(({ value }) => value);
-        if (!found.upload && valid)
-          known.set('valid', { ...valid, all: [...valid.all, { ...upload, names, algorithm: algorithmOf(version) }] });
+        const [names, algorithm] = [namesOf(version), algorithmOf(version)];
+        if (!there && valid) known.set('valid', { ...valid, all: [...valid.all, { ...upload, names, algorithm }] });
         const receipt = { certificate: upload.id, name: upload.name.replaceAll('_', '-') };
         await note(receipt);
         return receipt;
@@ -261,6 +285,12 @@ const bothThere =
 
 const algorithmOf = ({ keyPem }: VersionBundle): string =>
   createPrivateKey(keyPem.reveal()).asymmetricKeyType === 'rsa' ? 'RSA' : 'ECC';
+
+const namesOf = ({ facts }: VersionBundle): readonly string[] => facts.identifiers.map(({ value }) => value);
+
+/** Returns the names of a certificate that others do not cover. */
+const lostOf = ({ names }: CasCertificate, covers: readonly string[]): readonly string[] =>
+  names.filter((one) => !covers.includes(one) && !coversName(covers, one));
 
 /** Reports whether a certificate takes the same requests: it has the same names and kind of key. */
 const isAlike = (one: CasCertificate, algorithm: string, names: readonly string[]): boolean =>
