@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { ReplicaDocument } from '../../src/core/node/replica.ts';
 import {
@@ -52,7 +52,12 @@ describeWith(['nginx', 'openssl'], 'three nodes on one store', () => {
   let store: string;
 
   beforeAll(async () => {
-    [certfleet, pebble, folder] = await Promise.all([buildCertfleet(), startPebble(), temporaryFolder('nodes')]);
+    [certfleet, pebble] = await Promise.all([buildCertfleet(), startPebble()]);
+  });
+
+  // A second try begins with a new store and new files.
+  beforeEach(async () => {
+    folder = await temporaryFolder('nodes');
     store = join(folder, 'store');
   });
 
