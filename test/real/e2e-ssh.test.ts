@@ -1,4 +1,5 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { bindPrograms } from '../support/bind.ts';
@@ -14,8 +15,8 @@ import {
   succeeded,
 } from '../support/e2e.ts';
 import { isLong } from '../support/seeded.ts';
-import { until } from '../support/service.ts';
-import { makeSshKey, type SshNode, sshNodePath, startSshNode } from '../support/sshd.ts';
+import { temporaryFolder, until } from '../support/service.ts';
+import { makeSshKey, type SshKeyPair, type SshNode, sshNodePath, startSshNode } from '../support/sshd.ts';
 import { fingerprintOfFile } from '../support/versions.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 
@@ -26,8 +27,8 @@ stopAllAfterwards();
 describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH by the command line', () => {
   let bench: Bench;
   let home: Home;
+  let client: SshKeyPair;
   let nodes: readonly [SshNode, SshNode, SshNode];
-  let ssh: object;
 
   // Waits while there is a file `wait`.
   const command = 'cd "$NODE"; echo "$RENEWED_DOMAINS" >> ran; while [ -e wait ]; do sleep 0.05; done';
@@ -36,25 +37,30 @@ describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH 
     fingerprintOfFile(join(node.folder, 'certs/live/abc/fullchain.pem')).catch(() => undefined);
   const counts = async () => Promise.all(nodes.map(async (node) => (await node.ran()).length));
 
+  /** The options of a deployer for these nodes. */
+  async function sshTo(to: readonly SshNode[], command: string) {
+    const known = join(await temporaryFolder('known'), 'known_hosts');
+    await writeFile(known, to.map(({ server }) => server.knownHosts).join(''));
+    return {
+      type: 'ssh',
+      nodes: to.map(({ port }) => `127.0.0.1:${port}`),
+      user: userInfo().username,
+      privateKey: `file:${client.file}`,
+      knownHosts: known,
+      path: sshNodePath,
+      command,
+    };
+  }
+
   beforeAll(async () => {
-    const client = await makeSshKey();
+    client = await makeSshKey();
     [bench, ...nodes] = await Promise.all([
       startBench(),
       startSshNode(client),
       startSshNode(client),
       startSshNode(client),
     ]);
-    const known = join(nodes[0].folder, 'known_hosts');
-    await writeFile(known, nodes.map(({ server }) => server.knownHosts).join(''));
-    ssh = {
-      type: 'ssh',
-      nodes: nodes.map(({ port }) => `127.0.0.1:${port}`),
-      user: nodes[0].server.user,
-      privateKey: `file:${client.file}`,
-      knownHosts: known,
-      path: sshNodePath,
-      command,
-    };
+    const ssh = await sshTo(nodes, command);
     home = await bench.home((configuration) => ({
       ...changeCertificate('abc', { deploy: ['nodes'], endpoints: [] })(onlyCertificate('abc')(configuration)),
       deployers: { nodes: ssh },
@@ -107,26 +113,24 @@ describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH 
     expect(await counts()).toEqual([before[0]! + 2, before[1]! + 1, before[2]! + 1]);
   });
 
-  /** A new store, with this many certificates that go to two of the nodes. */
-  async function startMany(count: number) {
-    const some = nodes.slice(0, 2);
+  /** A new store, with this many certificates that go to all of the nodes. */
+  async function startMany(count: number, to: readonly SshNode[]) {
     const names = Array.from({ length: count }, (_, at) => `c${at}`);
     // Counts the variables of one certificate.
     const command = 'cd "$NODE"; env | grep -c RENEWED >> reloads; while [ -e wait ]; do sleep 0.05; done';
+    const ssh = await sshTo(to, command);
     const many = await bench.home((configuration) => ({
       ...configuration,
-      deployers: { nodes: { ...ssh, nodes: some.map(({ port }) => `127.0.0.1:${port}`), command } },
+      deployers: { nodes: ssh },
       certificates: names.map((name) => ({
         ...{ name, identifiers: [`${name}.example.test`], solver: 'web', deploy: ['nodes'] },
       })),
     }));
-    for (const { folder } of some)
-      for (const name of ['wait', 'reloads']) await rm(join(folder, name), { force: true });
+    for (const { folder } of to) for (const name of ['wait', 'reloads']) await rm(join(folder, name), { force: true });
     return {
       names,
-      some,
       many,
-      reloads: () => Promise.all(some.map(({ folder }) => readFile(join(folder, 'reloads'), 'utf8'))),
+      reloads: () => Promise.all(to.map(({ folder }) => readFile(join(folder, 'reloads'), 'utf8'))),
       /** The certificates that a node lacks. */
       async lacking() {
         const lacks = async (node: SshNode, name: string) => {
@@ -134,21 +138,27 @@ describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH 
           const live = join(node.folder, 'certs/live', name, 'fullchain.pem');
           return (await fingerprintOfFile(live).catch(() => undefined)) === current?.facts.fingerprint ? [] : [name];
         };
-        return (await Promise.all(some.flatMap((node) => names.map((name) => lacks(node, name))))).flat();
+        return (await Promise.all(to.flatMap((node) => names.map((name) => lacks(node, name))))).flat();
       },
     };
   }
 
-  const number = isLong ? 50 : 12;
-  it(`${number} certificates make one reload on each node`, async () => {
-    const { many, reloads, lacking } = await startMany(number);
-    succeeded(await many.certfleet(['issue']));
-    expect(await reloads()).toEqual(Array(2).fill('0\n'));
+  const [many, servers] = isLong ? [50, 10] : [12, 3];
+  it(`${many} certificates on ${servers} nodes make ${servers} reloads, one on each`, async () => {
+    const more = await Promise.all(Array.from({ length: servers - nodes.length }, () => startSshNode(client)));
+    const to = [...nodes, ...more];
+    const { many: home, reloads, lacking } = await startMany(many, to);
+    succeeded(await home.certfleet(['issue']));
+    expect(await reloads()).toEqual(to.map(() => '0\n'));
     expect(await lacking()).toEqual([]);
+    // A run in which nothing is due makes no reload.
+    succeeded(await home.certfleet(['renew']));
+    expect(await reloads()).toEqual(to.map(() => '0\n'));
   });
 
   itDrawn('killed before the reload that many certificates share, the next renew makes it once', async () => {
-    const { names, some, many, reloads, lacking } = await startMany(8);
+    const some = nodes.slice(0, 2);
+    const { names, many, reloads, lacking } = await startMany(8, some);
     for (const { folder } of some) await writeFile(join(folder, 'wait'), '');
     const pidFile = join(many.folder, 'pid');
     const inside = ['/bin/sh', '-c', 'echo $$ > "$0"; exec "$@"', pidFile];
