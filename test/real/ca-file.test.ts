@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
@@ -118,9 +118,24 @@ test('onlyThisCa is about the CA: an https proxy may still have a certificate of
   expect(await ask(options, requests)).toEqual(['not trusted', '200']);
 });
 
-async function ask(options: object, requests: readonly object[]): Promise<readonly string[]> {
+test('a damaged root of the machine is skipped, and those after it are trusted', async () => {
+  const damaged = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  const roots = join(folder, 'damaged.pem');
+  writeFileSync(roots, damaged + readFileSync(join(folder, 'machines.pem'), 'utf8'));
+  const requests = ['machines', 'own'].map((name) => {
+    const port = ports[name];
+    return { url: `https://ca.test:${port}/`, connectTo: { address: '127.0.0.1', port } };
+  });
+  expect(await ask({ caFile: join(folder, 'own.pem'), env: {} }, requests, roots)).toEqual(['200', '200']);
+});
+
+async function ask(
+  options: object,
+  requests: readonly object[],
+  extra = join(folder, 'machines.pem'),
+): Promise<readonly string[]> {
   const args = ['--import', 'tsx', join(folder, 'ask.mts'), JSON.stringify([options, requests])];
-  const env = { ...bareEnvironment(), NODE_EXTRA_CA_CERTS: join(folder, 'machines.pem') };
+  const env = { ...bareEnvironment(), NODE_EXTRA_CA_CERTS: extra };
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: repositoryRoot, env });
   return stdout.trim().split('\n');
 }
