@@ -1,5 +1,15 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createCache } from '../../src/lib/cache.ts';
 import { createFiles } from '../../src/lib/files/files.ts';
@@ -66,6 +76,13 @@ describe('a cache', () => {
     spoil(made);
     expect(await made.cache.read('one')).toBeUndefined();
     await expect(made.cache.write('one', bytes)).resolves.toBeUndefined();
+  });
+
+  it('is not made in a folder where others could put a link to another place', async () => {
+    const { cache, root } = await newCache();
+    chmodSync(dirname(root), 0o1777);
+    await cache.write('one', bytes);
+    expect(existsSync(root)).toBe(false);
   });
 
   it('that is switched off, or cannot be made, has nothing and does not fail', async () => {
