@@ -6,7 +6,7 @@ import { shortList } from '../../core/text/short-list.ts';
 import type { Session } from '../context.ts';
 import { textWithPlaces } from '../flags/values.ts';
 import { fewCertificates } from './progress.ts';
-import { about, type Style, styleOf, wrap } from './text.ts';
+import { about, type Style, styleOf, widthOf, wrap } from './text.ts';
 
 /** Returns where a code is explained, relative to the package. This is for programs; people use `certfleet explain`. */
 const docsOf = (code: string): string => `docs/reference/errors.md#${code}`;
@@ -22,7 +22,7 @@ export interface Printing {
 /** Returns how a session prints failures. */
 export const printingOf = (session: Pick<Session, 'context' | 'invocation'>): Printing => ({
   style: styleOf(session.context),
-  width: session.context.stderr.columns ?? 100,
+  width: widthOf(session.context.stderr),
   complete: (text) => textWithPlaces(text, session),
 });
 

@@ -1,6 +1,6 @@
 import { fail, reasonOf } from '../../core/errors/errors.ts';
 import { failureText } from './failure.ts';
-import { styleOf } from './text.ts';
+import { styleOf, widthOf } from './text.ts';
 
 /** Reports that stdout could not be written, and returns the exit code. An earlier failure's code takes precedence. */
 export function tellLostOutput(
@@ -10,6 +10,6 @@ export function tellLostOutput(
 ): number {
   const failure = fail('output/lost', { reason: reasonOf(cause) }, { cause });
   const style = styleOf({ isTerminal: stderr.isTTY, env });
-  stderr.write(`${failureText(failure, 'certfleet', { style, width: stderr.columns || 100 })}\n`);
+  stderr.write(`${failureText(failure, 'certfleet', { style, width: widthOf(stderr) })}\n`);
   return code === 0 ? failure.exitCode : code;
 }

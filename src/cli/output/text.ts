@@ -1,6 +1,6 @@
 import truncatedWidth from 'fast-string-truncated-width';
 import { spanText } from '../../core/text/span.ts';
-import type { CliContext } from '../context.ts';
+import type { CliContext, Output } from '../context.ts';
 
 /** Colours for a terminal, or none (without a terminal, with NO_COLOR or TERM=dumb). */
 export interface Style {
@@ -77,6 +77,12 @@ export function fromNow(iso: string, now: Date): string {
   return ms >= 0 ? `in ${spanText(ms)}` : `${spanText(-ms)} ago`;
 }
 
+/**
+ * Returns how many columns a text may take. Without a screen there is no limit: a log is searched line by line, and a mail
+ * or an editor breaks lines by itself.
+ */
+export const widthOf = ({ columns }: Pick<Output, 'columns'>): number => columns || Number.POSITIVE_INFINITY;
+
 /** Breaks lines at spaces, so that only single words can be longer than `width`. Existing line breaks stay. */
 export function wrap(text: string, width: number, indent = ''): string {
   return text
@@ -99,7 +105,7 @@ export function wrap(text: string, width: number, indent = ''): string {
 }
 
 /**
- * Breaks lines at spaces to fit the screen, with a hanging indent of two. Without a screen, leaves lines as they are.
+ * Breaks lines at spaces to fit the screen, with a hanging indent of two. As {@link widthOf}: without one, lines stay.
  */
 export function fill(text: string, columns: number | undefined): string {
   if (columns === undefined) return text;

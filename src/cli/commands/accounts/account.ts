@@ -8,6 +8,7 @@ import type { Run, Session } from '../../context.ts';
 import { issuerFromFlags, proveEabKey } from '../../flags/issuer.ts';
 import { given, textOf } from '../../flags/values.ts';
 import { formatTable } from '../../output/table.ts';
+import { widthOf } from '../../output/text.ts';
 
 /** Returns the issuers that use an account. An unused account gets the name of its CA. */
 const issuersOf = ({ issuers, directory }: AccountStatus): readonly string[] =>
@@ -22,11 +23,11 @@ export const listAccounts: Run = async (session) => {
   const accounts = await fleet.accounts(session.signal);
   for (const account of accounts) session.printJson({ object: 'account', ...account });
   if (accounts.length === 0) session.print('There are no accounts yet. `certfleet issue` opens one.');
-  else session.printWhole(tableOf(accounts, session.context.stdout.columns));
+  else session.printWhole(tableOf(accounts, widthOf(session.context.stdout)));
   return 0;
 };
 
-function tableOf(accounts: readonly AccountStatus[], columns = Number.POSITIVE_INFINITY): string {
+function tableOf(accounts: readonly AccountStatus[], width: number): string {
   const rows = accounts.map((one) => [
     issuersOf(one).join(', '),
     one.name,
@@ -34,7 +35,7 @@ function tableOf(accounts: readonly AccountStatus[], columns = Number.POSITIVE_I
     one.contacts.join(', ') || 'none',
     String(one.certificates.length),
   ]);
-  return formatTable(['ISSUER', 'ACCOUNT', 'STATE', 'E-MAIL', 'CERTIFICATES'], rows, columns);
+  return formatTable(['ISSUER', 'ACCOUNT', 'STATE', 'E-MAIL', 'CERTIFICATES'], rows, width);
 }
 
 /** `certfleet account show`. */

@@ -5,6 +5,7 @@ import type { Run, Session } from '../../context.ts';
 import { issuerFromFlags } from '../../flags/issuer.ts';
 import { issuerText } from '../../output/issuer-text.ts';
 import { formatTable } from '../../output/table.ts';
+import { widthOf } from '../../output/text.ts';
 
 /** `certfleet issuers [NAME]`. */
 export const issuers: Run = async (session) => {
@@ -43,7 +44,7 @@ function linesOf(directory: Directory): readonly string[] {
 }
 
 function list(session: Session, declared: readonly (readonly [string, { readonly directory: string }])[]): number {
-  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const width = widthOf(session.context.stdout);
   for (const [name, { directory }] of declared)
     session.printJson({ object: 'issuer', name, directory, isDeclared: true });
   for (const [name, issuer] of Object.entries(knownIssuers)) session.printJson({ object: 'issuer', name, ...issuer });

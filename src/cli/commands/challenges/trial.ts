@@ -1,7 +1,7 @@
 import { type CertfleetError, isFailure } from '../../../core/errors/errors.ts';
 import type { Fleet } from '../../../fleet.ts';
 import type { Session } from '../../context.ts';
-import { styleOf, wrap } from '../../output/text.ts';
+import { styleOf, widthOf, wrap } from '../../output/text.ts';
 
 // What `dns test` and `balancer test` share.
 
@@ -20,7 +20,7 @@ export const secondsText = (ms: number): string => `${(ms / 1_000).toFixed(ms < 
 /** Prints a step that has succeeded, unless the session is quiet. */
 export function printStep(session: Session, label: string, { ms, finding }: { ms: number; finding: string }): void {
   if (session.quiet) return;
-  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const width = widthOf(session.context.stdout);
   const indent = ' '.repeat(24);
   const head = `${styleOf(session.context).good('✓')} ${label.padEnd(11)} ${secondsText(ms).padStart(8)}  `;
   session.printWhole(`${head}${wrap(finding, width - indent.length, indent)}`);

@@ -5,7 +5,7 @@ import type { DrawnPath, Fleet } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';
 import { exitCodeOfHops } from '../../output/exit-codes.ts';
-import { wrap } from '../../output/text.ts';
+import { widthOf, wrap } from '../../output/text.ts';
 
 /** `certfleet doctor NAME…` */
 export const doctor: Run = async (session) => {
@@ -21,7 +21,7 @@ export const doctor: Run = async (session) => {
   const hops = all.flatMap((one) => one.hops);
   const code = exitCodeOfHops(hops);
   const shown = session.quiet ? all.filter((one) => one.hops.some(({ state }) => state === 'broken')) : all;
-  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const width = widthOf(session.context.stdout);
   for (const [index, one] of shown.entries()) session.printWhole(`${index > 0 ? '\n' : ''}${drawing(one, width)}`);
   const [broken, unknown] = (['broken', 'cannot-tell'] as const).map(
     (state) => hops.filter((hop) => hop.state === state).length,

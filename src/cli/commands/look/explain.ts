@@ -3,7 +3,7 @@ import { type ErrorCode, errorTable } from '../../../core/errors/error-table.ts'
 import { exitCodeOfError, fail } from '../../../core/errors/errors.ts';
 import { didYouMean } from '../../../core/text/nearest.ts';
 import type { Run, Session } from '../../context.ts';
-import { wrap } from '../../output/text.ts';
+import { widthOf, wrap } from '../../output/text.ts';
 
 /**
  * `certfleet explain CODE`: prints the entry of docs/reference/errors.md, which is generated from the same text.
@@ -20,7 +20,7 @@ export const explain: Run = async (session) => {
       advice: '`certfleet explain` lists all of them.',
     });
   session.printJson(objectOf(code));
-  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const width = widthOf(session.context.stdout);
   session.printWhole([code, ...explanationOf(code)].map((paragraph) => wrap(paragraph, width)).join('\n\n'));
   return 0;
 };

@@ -6,7 +6,7 @@ import { type Flags, textOf } from '../../flags/values.ts';
 import { exitCodeOfSweep } from '../../output/exit-codes.ts';
 import { reportStart } from '../../output/outcomes.ts';
 import { formatTable } from '../../output/table.ts';
-import { dateText } from '../../output/text.ts';
+import { dateText, widthOf } from '../../output/text.ts';
 
 /** Returns what `--owner` and `--older-than` ask to remove. Fails with `usage/…`. */
 export function removalOf(flags: Flags): Partial<LostRemoval> | undefined {
@@ -84,7 +84,7 @@ export async function sweepLost(session: Session, removal: Partial<LostRemoval> 
       dateText(one.expires, now),
       stateText(one, now),
     ]);
-    const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+    const width = widthOf(session.context.stdout);
     session.printWhole(
       formatTable(['KIND', 'NAME', 'AT', 'OWNER', 'EXPIRES', 'STATE'], rows, width, { leaveOut: [4] }),
     );

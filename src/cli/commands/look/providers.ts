@@ -13,7 +13,7 @@ import type { Run, Session } from '../../context.ts';
 import { wholePathOf } from '../../flags/values.ts';
 import { issuerText } from '../../output/issuer-text.ts';
 import { formatTable } from '../../output/table.ts';
-import { fill } from '../../output/text.ts';
+import { fill, widthOf } from '../../output/text.ts';
 import { registryOf } from '../../registry.ts';
 import { adapterText, type Definition, describe } from './adapter-page.ts';
 
@@ -105,7 +105,7 @@ async function search(word: string, { adapters, issuers }: Found): Promise<Found
 }
 
 async function showEach({ adapters, issuers }: Found, session: Session): Promise<number> {
-  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const width = widthOf(session.context.stdout);
   for (const { kind, entry } of adapters) {
     const described = await describe(kind, entry);
     session.printJson({ object: 'adapter', kind, ...described });
@@ -119,7 +119,7 @@ async function showEach({ adapters, issuers }: Found, session: Session): Promise
 }
 
 function list({ adapters, issuers }: Found, session: Session): void {
-  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const width = widthOf(session.context.stdout);
   const print = (title: string, rows: readonly (readonly [string, string])[]) => {
     if (rows.length === 0) return;
     const table = formatTable(

@@ -8,7 +8,7 @@ import type { LineageStatus } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { certificateNames, solversText } from '../../flags/names.ts';
 import { folderOf, type Places, placesOf } from '../../output/places.ts';
-import { dateText, fromNow, wrap } from '../../output/text.ts';
+import { dateText, fromNow, widthOf, wrap } from '../../output/text.ts';
 import { isLeftAlone } from './status.ts';
 
 /** `certfleet show NAME`. */
@@ -21,7 +21,7 @@ export const show: Run = async (session) => {
     throw lineageNotFound(name, names);
   }
   session.printJson({ object: 'certificate', ...found });
-  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const width = widthOf(session.context.stdout);
   const places = await placesOf(session, found.name);
   const solvers = await placesOfSolvers(session, found);
   session.printWhole(details(found, { places, solvers, now: await session.now(), width }));

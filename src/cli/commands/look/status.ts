@@ -9,7 +9,7 @@ import type { Run } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';
 import { asExample, mergedIfMany, nameless, withoutNames } from '../../output/failure.ts';
 import { formatTable } from '../../output/table.ts';
-import { dateText, fromNow } from '../../output/text.ts';
+import { dateText, fromNow, widthOf } from '../../output/text.ts';
 import { nodesText } from './nodes.ts';
 
 /**
@@ -40,7 +40,7 @@ export const status: Run = async (session) => {
     session.note('Next: `certfleet issue -d www.example.com --agree-tos --staging` gets a test certificate.');
     return 0;
   }
-  const width = session.context.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const width = widthOf(session.context.stdout);
   const head = ['NAME', 'STATE', 'VALID UNTIL', 'LEFT', 'RENEWAL', 'DEPLOYED TO'];
   const rows = all.map((lineage) => [
     withLetters(lineage.name),

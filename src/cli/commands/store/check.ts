@@ -3,7 +3,7 @@ import { adviceWithoutSettings } from '../../../core/lineage/not-renewed.ts';
 import { checkStore as check, type Mended } from '../../../whole-store.ts';
 import type { Run, Session } from '../../context.ts';
 import { failureData, failureText, printingOf } from '../../output/failure.ts';
-import { dateText } from '../../output/text.ts';
+import { dateText, widthOf } from '../../output/text.ts';
 
 /** `certfleet store check`. Exits with 7 while something is damaged or missing. */
 export const checkStore: Run = async (session) => {
@@ -14,7 +14,7 @@ export const checkStore: Run = async (session) => {
   const found = await check(settings, context, { mend }, session.signal);
   const { location, documents, certificates, faults, unused, mended, mendable, hasNewId } = found;
   const code = faults.length === 0 ? 0 : 7;
-  const printing = { ...printingOf(session), width: stdout.columns ?? Number.POSITIVE_INFINITY };
+  const printing = { ...printingOf(session), width: widthOf(stdout) };
   for (const { document, certificate, error } of faults) {
     const { kind, name } = document;
     session.printJson({ object: 'fault', document: `${kind}/${name}`, certificate, ...failureData(error) });
