@@ -48,6 +48,7 @@ export const houses: readonly House[] = [
       { room: 'async' },
       { room: 'names' },
       { room: 'ca' },
+      { room: 'limits' },
       { room: 'spec' },
       { room: 'trust' },
       { room: 'lineage' },

@@ -71,6 +71,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
         cache: world.cache,
         connections,
         lookup: (host, s) => world.lookup(host, s),
+        loadRegisteredDomain: async () => (await import('./config/certificates/public-suffix.ts')).registeredDomain,
         limits,
       },
       locks,

@@ -33,6 +33,11 @@ export interface EnginePorts {
   readonly cache?: Cache | undefined;
   /** Returns all addresses of a host, as other programs on this machine would find them. */
   lookup(host: string, signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Returns the function by which an identifier's certificates are counted (`OrderFacts.registeredDomain`). The first
+   * call loads the public suffix list (24 ms), so call it only for a CA whose limits are known.
+   */
+  loadRegisteredDomain(): Promise<(value: string) => string>;
   readonly limits: {
     readonly leaseTtlMs: number;
     readonly shutdownBudgetMs: number;

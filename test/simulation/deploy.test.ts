@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createIssuer } from '../../src/acme/issuer.ts';
 import { digestOf } from '../../src/compose/digest.ts';
+import { registeredDomain } from '../../src/config/certificates/public-suffix.ts';
 import { fail } from '../../src/core/errors/errors.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
@@ -92,6 +93,7 @@ function createWorld() {
       pki,
       reporter: { report() {} },
       lookup: async () => ['192.0.2.9'],
+      loadRegisteredDomain: async () => registeredDomain,
       connect: {
         owner: '0123456789ab',
         balancers: async () => [],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createIssuer } from '../../src/acme/issuer.ts';
 import { digestOf } from '../../src/compose/digest.ts';
+import { registeredDomain } from '../../src/config/certificates/public-suffix.ts';
 import { fail } from '../../src/core/errors/errors.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
@@ -150,6 +151,7 @@ function createWorld(seed: number, failing?: string) {
       pki,
       reporter: { report() {} },
       lookup: async () => [],
+      loadRegisteredDomain: async () => registeredDomain,
       connect: {
         owner: '0123456789ab',
         balancers: async () => [],

@@ -1,5 +1,6 @@
 import { createIssuer } from '../../src/acme/issuer.ts';
 import { digestOf } from '../../src/compose/digest.ts';
+import { registeredDomain } from '../../src/config/certificates/public-suffix.ts';
 import { fail } from '../../src/core/errors/errors.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { decodeLineage, encodeDocument, type Lineage, type Tombstone } from '../../src/core/lineage/lineage.ts';
@@ -138,6 +139,7 @@ export async function createSimulatedWorld(
       reporter: options.reporter ?? { report() {} },
       cache: own.cache,
       lookup: async () => [],
+      loadRegisteredDomain: async () => registeredDomain,
       connect: {
         owner: '0123456789ab',
         balancers: async () => [],

@@ -1,5 +1,7 @@
-import { parse as parseDomain } from 'tldts';
+import { getDomain, parse as parseDomain } from 'tldts';
+import { countedNetwork } from '../../core/names/address.ts';
 import { baseName, type Identifier } from '../../core/names/identifier.ts';
+import { canonicalAddress } from '../../core/names/identifiers.ts';
 
 // The only module that loads the public suffix list. It must be imported lazily.
 
@@ -15,4 +17,14 @@ export function isRegistrable(identifier: Identifier): boolean {
   if (identifier.type === 'ip') return true;
   const { domain, isIcann } = parseDomain(baseName(identifier), { allowPrivateDomains: false });
   return isIcann === true && domain !== null;
+}
+
+/**
+ * Returns by what Let's Encrypt counts an identifier's certificates: its registered domain, also below a private suffix
+ * (`b.github.io`), or its network. A suffix counts as itself, and so does a wildcard of one (`*.github.io`).
+ */
+export function registeredDomain(value: string): string {
+  const address = canonicalAddress(value);
+  if (address !== undefined) return countedNetwork(address);
+  return getDomain(value, { allowPrivateDomains: true, validateHostname: false }) ?? value;
 }

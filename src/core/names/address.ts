@@ -40,6 +40,15 @@ function groupsOf(canonical: string): readonly number[] {
   return [...before, ...Array<number>(8 - before.length - after.length).fill(0), ...after];
 }
 
+/** Returns the network by which Let's Encrypt counts a canonical address: itself for IPv4, its /64 for IPv6. */
+export function countedNetwork(canonical: string): string {
+  if (!canonical.includes(':')) return `${canonical}/32`;
+  const groups = groupsOf(canonical)
+    .slice(0, 4)
+    .map((group) => group.toString(16));
+  return `${canonicalAddress(`${groups.join(':')}::`)}/64`;
+}
+
 /** Returns the reverse DNS name of a canonical address, without a trailing dot (RFC 1035 §3.5, RFC 3596 §2.5). */
 export function reverseName(canonical: string): string {
   if (!canonical.includes(':')) return `${canonical.split('.').reverse().join('.')}.in-addr.arpa`;

@@ -1,0 +1,111 @@
+import { type Identifier, identifierKey, identifierSet } from '../names/identifier.ts';
+import { look } from './gcra.ts';
+import type { RateLimit } from './rate-limits.ts';
+
+/**
+ * Which buckets an order asks for and spends from. All of this was asked of Boulder's own code; test/real/rate-limits
+ * asks again.
+ */
+
+/** What a CA counts an order by. */
+export interface OrderFacts {
+  /** The account's URL. Empty if it is not open yet. */
+  readonly account: string;
+  readonly identifiers: readonly Identifier[];
+  /** A certificate for exactly these identifiers, of any account, was issued in the last 120 days. */
+  readonly isRenewal: boolean;
+  /** The CA accepts `replaces`, and its suggested window is open: from its start, until before its end. */
+  readonly isExempt: boolean;
+  registeredDomain(value: string): string;
+}
+
+export interface Bucket {
+  readonly limit: RateLimit;
+  /** The account's URL, `example.com`, `a.example.com b.example.com`, or `a.example.com`, depending on the limit. */
+  readonly of: string;
+  /** The same for the same bucket, and different for any other of the CA. */
+  readonly key: string;
+}
+
+const bucket = (limit: RateLimit, of: string, account = ''): Bucket => ({
+  limit,
+  of,
+  key: [limit.id, account, of].filter(Boolean).join(' '),
+});
+
+/**
+ * The buckets that must have a token at newOrder. An order with `replaces` needs none inside the CA's window, and is
+ * like any other outside it. A renewal without it needs the exact set and all names without failures, but neither the
+ * account nor the domain.
+ *
+ * `*.example.com` and `example.com` fail separately, also below one base name. Two names of one registered domain need
+ * one token.
+ *
+ * The order is Boulder's: of several refusals with the same wait it names the last.
+ */
+export function bucketsAsked(order: OrderFacts, limits: readonly RateLimit[]): readonly Bucket[] {
+  if (order.isExempt) return [];
+  const failures = namesOf(order).flatMap((name) =>
+    bucketsOfFailure(order.account, name, limits).filter(({ limit }) => limit.id === 'failedAuthorizations'),
+  );
+  const isAsked = ({ scope }: RateLimit) => scope === 'set' || !order.isRenewal;
+  const others = (scope: RateLimit['scope']) =>
+    limits.filter((limit) => limit.scope === scope && isAsked(limit)).flatMap((limit) => bucketsOf(order, limit));
+  return [...others('account'), ...failures, ...others('domain'), ...others('set')];
+}
+
+/**
+ * The buckets that lose a token. Nothing is reserved: the CA asks for the domain and the set at newOrder, but takes
+ * their tokens only when it issues, and then from a renewal's and an exempt order's set, too. Every newOrder costs one
+ * of the account's, also if the CA answers with an order that is already open.
+ */
+export function bucketsSpent(
+  order: OrderFacts,
+  limits: readonly RateLimit[],
+  when: 'order' | 'issued',
+): readonly Bucket[] {
+  const isFree = order.isRenewal || order.isExempt;
+  return limits
+    .filter(({ spentAt, scope }) => spentAt === when && (scope === 'set' || !isFree))
+    .flatMap((limit) => bucketsOf(order, limit));
+}
+
+/** The buckets that lose a token at each failed validation of an identifier, as ordered (with `*.` of a wildcard). */
+export const bucketsOfFailure = (account: string, name: string, limits: readonly RateLimit[]): readonly Bucket[] =>
+  limits.filter(({ scope }) => scope === 'name').map((limit) => bucket(limit, name, account));
+
+function bucketsOf(order: OrderFacts, limit: RateLimit): readonly Bucket[] {
+  switch (limit.scope) {
+    case 'account':
+      return [bucket(limit, order.account)];
+    case 'domain': {
+      const domains = new Set(order.identifiers.map(({ value }) => order.registeredDomain(value)));
+      return [...domains].sort().map((domain) => bucket(limit, domain));
+    }
+    case 'set':
+      return [bucket(limit, identifierSet(order.identifiers))];
+    case 'name':
+      return [];
+  }
+}
+
+const namesOf = ({ identifiers }: OrderFacts): readonly string[] => identifiers.map(identifierKey).sort();
+
+/**
+ * Returns the bucket that refuses an order, and until when; undefined if all have a token. Of several, the CA names the
+ * one that refuses longest.
+ *
+ * @param arrivals by {@link Bucket.key}
+ */
+export function refusal(
+  asked: readonly Bucket[],
+  arrivals: ReadonlyMap<string, number>,
+  nowMs: number,
+): { readonly by: Bucket; readonly untilMs: number } | undefined {
+  let longest: { by: Bucket; untilMs: number } | undefined;
+  for (const by of asked) {
+    const { nextAtMs } = look(arrivals.get(by.key), by.limit, nowMs);
+    if (nextAtMs > nowMs && nextAtMs >= (longest?.untilMs ?? 0)) longest = { by, untilMs: nextAtMs };
+  }
+  return longest;
+}

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { knownIssuers } from '../ca/known-issuers.ts';
+import { type LimitId, limitIds, limitOfAnchor, limitsOf, quotaText } from './rate-limits.ts';
+
+const production = knownIssuers['letsencrypt']!.directory;
+const staging = knownIssuers['letsencrypt-staging']!.directory;
+
+describe('limitsOf', () => {
+  it('has the published limits of Let’s Encrypt', () => {
+    const figures = (directory: string) => limitsOf(directory).map(({ burst, intervalMs }) => [burst, intervalMs]);
+    const [minute, hour] = [60_000, 3_600_000];
+    expect(limitsOf(production).map(({ id }) => id)).toEqual(limitIds);
+    // One token in 36 seconds, 202 minutes, 34 hours, 12 minutes, and a day.
+    expect(figures(production)).toEqual([
+      [300, 36_000],
+      [50, 12_096_000],
+      [5, 33.6 * hour],
+      [5, 12 * minute],
+      [1152, 24 * hour],
+    ]);
+    expect(figures(staging).map(([burst]) => burst)).toEqual([1500, 30_000, 30_000, 200, 3600]);
+  });
+
+  it('replaces single limits, and takes those of a CA that is not known', () => {
+    const newOrdersPerAccount = { burst: 3000, periodMs: 10_800_000 };
+    const [orders, ...others] = limitsOf(production, { newOrdersPerAccount });
+    expect(orders).toMatchObject({ burst: 3000, intervalMs: 3600, scope: 'account' });
+    expect(others).toEqual(limitsOf(production).slice(1));
+    expect(limitsOf('https://acme.example/directory')).toEqual([]);
+    expect(limitsOf('https://acme.example/directory', { newOrdersPerAccount })).toEqual([orders]);
+  });
+});
+
+it.each<[LimitId | undefined, string]>([
+  ['newOrdersPerAccount', 'see https://letsencrypt.org/docs/rate-limits/#new-orders-per-account'],
+  ['certificatesPerDomain', 'https://letsencrypt.org/docs/rate-limits/#new-certificates-per-registered-domain'],
+  ['certificatesPerSet', 'https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-identifiers'],
+  ['certificatesPerSet', 'https://letsencrypt.org/docs/rate-limits/#new-certificates-per-exact-set-of-hostnames'],
+  [
+    'failedAuthorizations',
+    'https://letsencrypt.org/docs/rate-limits/#authorization-failures-per-identifier-per-account',
+  ],
+  ['failedAuthorizations', 'https://letsencrypt.org/docs/rate-limits/#authorization-failures-per-hostname-per-account'],
+  ['pausingFailures', 'https://x.test/rate-limits#consecutive-authorization-failures-per-hostname-per-account.'],
+  [undefined, 'https://letsencrypt.org/docs/rate-limits/#new-registrations-per-ip-address'],
+  [undefined, 'https://letsencrypt.org/docs/rate-limits/'],
+  [undefined, 'Please visit: https://x.test/sfe/v1/unpause?jwt=x'],
+])('limitOfAnchor: %s of %s', (id, text) => expect(limitOfAnchor(text)).toBe(id));
+
+it('says what a limit is', () => {
+  expect(limitsOf(production).map((limit) => quotaText(limit, 'x.test'))).toEqual([
+    '300 new orders of this account in 3 hours',
+    '50 certificates for x.test in 7 days',
+    '5 certificates for exactly these names in 7 days',
+    '5 failed validations of x.test in 60 minutes',
+    '1152 failed validations of x.test without a success',
+  ]);
+});
