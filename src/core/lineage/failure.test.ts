@@ -210,8 +210,7 @@ describe('failureAfter', () => {
   });
 
   it('remembers failed validations by name, for an hour, whatever fails next', () => {
-    const problem = { identifier: { type: 'dns', value: 'a.test' } };
-    const refused = of('acme/invalid-authorization', { problem });
+    const refused = of('acme/invalid-authorization', { names: [{ identifier: 'a.test', reason: 'no' }] });
     const first = failureAfter(missing, refused, now);
     expect(first.validations).toEqual({ 'a.test': [minutesOn(0)] });
     const then = (before: Failure, error: CertfleetError, minutes: number) =>
@@ -222,6 +221,16 @@ describe('failureAfter', () => {
     expect(then(second, busy, 90).validations).toBeUndefined();
     // A CA that does not say of which name.
     expect(failureAfter(missing, of('acme/invalid-authorization'), now).validations).toBeUndefined();
+  });
+
+  it('remembers each of several names that failed together', () => {
+    const names = ['a.test', 'b.test', '*.b.test'].map((identifier) => ({ identifier, reason: 'no' }));
+    const error = of('acme/invalid-authorization', {
+      names,
+      problem: { identifier: { type: 'dns', value: 'a.test' } },
+    });
+    const at = [minutesOn(0)];
+    expect(failureAfter(missing, error, now).validations).toEqual({ 'a.test': at, 'b.test': at, '*.b.test': at });
   });
 
   it('keeps when a proven no was last tried all the same', () => {

@@ -192,12 +192,9 @@ function validationsAfter(
     .map(([name, times]) => [name, times.filter((time) => happenedWithin(hourMs, time, now))] as const)
     .filter(([, times]) => times.length > 0);
   const validations = new Map(recent);
-  const failed =
-    error.code === 'acme/invalid-authorization'
-      ? (error.problem as { identifier?: { value?: string } } | undefined)?.identifier?.value
-      : undefined;
-  if (failed !== undefined)
-    validations.set(failed, [...(validations.get(failed) ?? []), now.toISOString()].slice(-mostValidations));
+  const failed = error.code === 'acme/invalid-authorization' ? (error.names ?? []) : [];
+  for (const { identifier } of failed)
+    validations.set(identifier, [...(validations.get(identifier) ?? []), now.toISOString()].slice(-mostValidations));
   return Object.fromEntries(validations);
 }
 
