@@ -5,6 +5,7 @@ import { CertfleetError, fail } from '../../src/core/errors/errors.ts';
 import { describeLineage } from '../../src/core/plan/status.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { acmeProblem } from '../support/acme-ca.ts';
 import { sampled } from '../support/seeded.ts';
 import {
   createSimulatedWorld,
@@ -99,6 +100,59 @@ it('errors that do not concern the certificate never make it wait longer', async
     // Otherwise the next failures would make it wait ten minutes, then a hundred.
     for (const minutes of [2, 4, 6, 8]) expect([code, await triesAfter(minutes * minuteMs)]).toEqual([code, true]);
   }
+});
+
+describe('a forced renewal that fails shortly before the certificate is due', () => {
+  const wanted = simulatedSpec();
+  it.each([
+    ['by a limit', { status: 429, problem: acmeProblem('rateLimited', 'no'), retryAfter: { seconds: 3 * 3600 } }, 3],
+    [
+      'because the CA is busy',
+      { status: 503, problem: acmeProblem('serverInternal', 'no'), retryAfter: { seconds: 7200 } },
+      2,
+    ],
+    ['for a reason that lasts', { status: 400, problem: acmeProblem('rejectedIdentifier', 'no') }, 0],
+  ])('%s neither counts nor delays a renewal longer than the CA asked', async (_why, refusal, heldHours) => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(wanted), signal);
+    const { renewal, current } = (await world.readLineage())!;
+    const dueMs = Date.parse(renewal!.at);
+    world.pass(dueMs - world.clock.now().getTime() - hourMs);
+    const status = async () => {
+      const facts = {
+        wanted: { spec: wanted, origin: 'configuration' as const },
+        corrupt: undefined,
+        isWorking: false,
+      };
+      return describeLineage('abc', { ...facts, lineage: await world.readLineage(), now: world.clock.now() });
+    };
+    const newOrders = () => world.ca.requests.filter(({ kind }) => kind === 'newOrder').length;
+    const next = new Date(Math.max(dueMs, world.clock.now().getTime() + heldHours * hourMs)).toISOString();
+    world.ca.failNext('newOrder', refusal);
+    const outcome = await issue(world.replica(1), job(wanted, { force: true, obeyBackoff: false }), signal);
+    expect(outcome).toMatchObject({ result: 'failed', notDue: true });
+    expect(Math.abs(Date.parse(outcome.next!) - Date.parse(next))).toBeLessThan(1_000);
+    const asked = newOrders();
+
+    const unattended = () => issue(world.replica(1), job(wanted), signal);
+    for (const minutes of [1, 10, 40]) {
+      world.pass(minutes * minuteMs);
+      expect(await status()).toMatchObject({ state: 'valid' });
+      const quiet = await unattended();
+      expect(quiet).toMatchObject({ result: 'unchanged' });
+      expect(quiet).not.toHaveProperty('failing');
+    }
+    expect(newOrders()).toBe(asked);
+    world.pass(dueMs - world.clock.now().getTime() + minuteMs);
+    expect(await status()).toMatchObject({ state: 'due' });
+    const early = await unattended();
+    expect(early.result).toBe(heldHours > 0 ? 'unchanged' : 'renewed');
+    expect(early).not.toHaveProperty('failing');
+    world.pass(3 * hourMs);
+    await unattended();
+    expect((await world.readLineage())?.current?.id).not.toBe(current?.id);
+    expect(newOrders()).toBe(asked + 1);
+  });
 });
 
 describe('secrets that cannot be read', () => {

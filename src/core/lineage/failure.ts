@@ -75,10 +75,23 @@ export function waitOf(
 }
 
 /**
- * Returns the last failure if it still counts. It does not after a change of spec or credentials, if it concerned an
- * account that has since been replaced, or if a clock that was ahead wrote it.
+ * Returns the last failure if it still counts: it makes a certificate wait that is due. A forced try does not.
  */
 export function failureThatCounts(
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  means: Means,
+  now: Date,
+): Failure | undefined {
+  const failure = lastFailure(wanted, lineage, means, now);
+  return failure?.forced ? undefined : failure;
+}
+
+/**
+ * Returns the last failure, unless it is settled by a change of spec or credentials, concerned an account that has since
+ * been replaced, or was written by a clock that was ahead.
+ */
+export function lastFailure(
   wanted: StoredSpec,
   lineage: Lineage | undefined,
   { credentials, account }: Means,
@@ -182,6 +195,13 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
     account: error.code === 'acme/account-deactivated' && account !== undefined ? account : undefined,
   };
 }
+
+/** Returns what to remember after a failed try of a certificate that is not due: only the CA's hold delays the next try. */
+export const failureOfForced = (failure: Failure): Failure => ({
+  ...failure,
+  forced: true,
+  retryAt: failure.holdUntil ?? failure.at,
+});
 
 function validationsAfter(
   before: Failure | undefined,

@@ -126,6 +126,8 @@ export interface Failure {
   readonly overruledAt?: string | undefined;
   /** The URL of the account that was deactivated. With another account, the failure no longer counts. */
   readonly account?: string | undefined;
+  /** The certificate was not due, and only a person asked for a new one. Such a failure is shown, but does not count. */
+  readonly forced?: true | undefined;
 }
 
 export interface Deployment {

@@ -61,6 +61,48 @@ describe('the status of a certificate', () => {
       });
   });
 
+  it('is not failing if a try was forced shortly before it is due', () => {
+    const forced = {
+      count: 1,
+      at: '2026-03-31T23:00:00Z',
+      code: 'acme/busy',
+      message: 'm',
+      hint: 'h',
+      forced: true,
+    } as const;
+    const of = (failure: Failure, time: string) => at({ lineage: { ...lineage, failure }, now: new Date(time) });
+    const free = { ...forced, retryAt: forced.at };
+    const hold = '2026-04-02T09:00:00Z';
+    const held = { ...forced, retryAt: hold, holdUntil: hold };
+    const [before, after] = ['2026-03-31T23:30:00Z', '2026-04-01T00:30:00Z'];
+    expect(of(free, before)).toMatchObject({
+      state: 'valid',
+      failure: { retryAt: '2026-04-01T00:00:00Z', notDue: true },
+    });
+    expect(of(held, before)).toMatchObject({
+      state: 'valid',
+      failure: { retryAt: hold, notDue: true },
+      heldUntil: hold,
+    });
+    for (const failure of [free, held]) expect(of(failure, after)).toMatchObject({ state: 'due' });
+    expect(of(held, after)).toMatchObject({ heldUntil: hold });
+    for (const failure of [free, held]) expect(of(failure, after)).not.toHaveProperty('failure');
+  });
+
+  it('names one time for the next try', () => {
+    const [late, hold] = ['2026-04-03T09:00:00Z', '2026-04-02T09:00:00Z'];
+    const failure = { count: 4, at: '2026-04-02T08:00:00Z', code: 'acme/busy', message: 'm', hint: 'h', retryAt: late };
+    const of = (holdUntil: string, caHold?: string) =>
+      at({
+        now: new Date('2026-04-02T08:30:00Z'),
+        lineage: { ...lineage, failure: { ...failure, holdUntil } },
+        caHold,
+      });
+    expect(of(hold)).toMatchObject({ failure: { retryAt: late }, heldUntil: hold });
+    const later = '2026-04-04T09:00:00Z';
+    expect(of(hold, later)).toMatchObject({ failure: { retryAt: later }, heldUntil: later });
+  });
+
   it('names the account, unless it is the default one', () => {
     const bound = {
       ...spec,

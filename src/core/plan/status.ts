@@ -1,6 +1,6 @@
 import type { CertfleetError, RefusedName } from '../errors/errors.ts';
 import { targetsToDeploy } from '../lineage/deployments.ts';
-import { failureThatCounts, heldUntil, laterOf } from '../lineage/failure.ts';
+import { failureThatCounts, heldUntil, lastFailure, laterOf } from '../lineage/failure.ts';
 import { endingRecords } from '../lineage/kept-records.ts';
 import {
   type Deployment,
@@ -23,7 +23,7 @@ import type { CertificateSpec, StoredSpec } from '../spec/spec.ts';
 import { declaredAs, targetsAndEndpoints } from '../spec/spec-parts.ts';
 import { needsSweep } from '../spec/traits.ts';
 import { present } from '../text/present.ts';
-import { isRetried, nextTry } from './due.ts';
+import { isRetried, nextTry, whyDue } from './due.ts';
 import type { LeftOutside } from './left-outside.ts';
 import { leftOf } from './outcome.ts';
 
@@ -100,7 +100,7 @@ export interface LineageStatus {
     /** It is this node. */
     readonly here?: true;
   })[];
-  /** Until when its CA asked us to wait; `--force` does not override that. */
+  /** Until when its CA asked us to wait, if it is due or was forced; `--force` does not override that. */
   readonly heldUntil?: string;
   /** The key rollover of its account that is in progress. Nothing is ordered until it ends. */
   readonly rollover?: Rollover;
@@ -164,11 +164,12 @@ export function describeLineage(
   const lacks = lacksOfNodes(wanted?.spec, lineage, nodes);
   const spec = wanted?.spec ?? lineage?.spec;
   const { facts, revoked } = lineage?.current ?? {};
-  const failure = spec && failureThatCounts(spec, lineage, {}, now);
+  const failure = spec && failureToShow(spec, lineage, now);
   const state = corrupt ? 'corrupt' : stateOf(wanted?.spec, withoutGone(lineage, nodes), { now, isWorking, lacks });
   const delivered = wanted && targetsAndEndpoints(wanted.spec);
   const renewal = isRenewed(state) && !isStopped(lineage) ? lineage?.renewal : undefined;
-  const held = wanted && toObtain.has(state) ? laterOf(heldUntil(wanted.spec, lineage, now), caHold) : undefined;
+  const isHeld = wanted && (toObtain.has(state) || failure?.notDue);
+  const held = isHeld ? laterOf(heldUntil(wanted.spec, lineage, now), caHold) : undefined;
   return {
     name,
     origin: wanted?.origin ?? lineage?.origin ?? 'configuration',
@@ -214,15 +215,7 @@ export function describeLineage(
     ...(corrupt
       ? { failure: { count: 1, message: corrupt.message, hint: corrupt.hint, retryAt: now.toISOString() } }
       : failure
-        ? {
-            failure: {
-              count: failure.count,
-              message: failure.message,
-              hint: failure.hint,
-              retryAt: nextTry(spec, lineage, failure),
-              ...present({ notDue: isRetried(spec, lineage, failure, now) ? undefined : (true as const) }),
-            },
-          }
+        ? { failure: { ...failure, retryAt: laterOf(failure.retryAt, held) ?? failure.retryAt } }
         : {}),
     ...present({
       work: lineage?.work?.lease && {
@@ -283,6 +276,16 @@ function keptRecords(lineage: Lineage | undefined, now: Date): Pick<LineageStatu
     ...present({ until: record.until, ends: ending.includes(record) ? by : undefined }),
   }));
   return { records };
+}
+
+/** Returns the last failure, unless it was a forced try and the certificate has become due since. */
+function failureToShow(spec: StoredSpec, lineage: Lineage | undefined, now: Date): LineageStatus['failure'] {
+  const failure = lastFailure(spec, lineage, {}, now);
+  if (!failure) return undefined;
+  const { count, message, hint, forced } = failure;
+  if (forced && whyDue(spec, lineage, now, { force: false })) return undefined;
+  const notDue = forced || !isRetried(spec, lineage, failure, now) ? (true as const) : undefined;
+  return { count, message, hint, retryAt: nextTry(spec, lineage, failure), ...present({ notDue }) };
 }
 
 /** States in which the next step requires the CA. */

@@ -35,6 +35,7 @@ const held: LineageStatus = {
   failure: { ...failing.failure, retryAt: '2026-11-24T13:00:00Z' },
   heldUntil: '2026-11-24T13:00:00Z',
 };
+const forced = { ...failing.failure, count: 1, retryAt: '2027-01-23T09:00:00Z', notDue: true } as const;
 const lacking: LineageStatus = { ...valid, dropped: [{ identifier: 'xn--fiqs8s.test', reason: 'no TXT record' }] };
 const international = { ...valid, name: 'xn--fiqs8s.test', identifiers: ['xn--fiqs8s.test', '*.xn--fiqs8s.test'] };
 const corrupt: LineageStatus = {
@@ -193,6 +194,26 @@ describe('status', () => {
         '\n  The CA asked us to wait until 2026-11-24 13:00 UTC, which `--force` does not override; then `certfleet renew` tries again.\n',
       ],
       never: ['--force bad', 'tries now', 'Next:'],
+    },
+    {
+      what: 'names one time for the next try, which may come later than the CA asked',
+      argv: 'status',
+      ...statuses({ ...held, failure: { ...held.failure!, retryAt: '2026-11-25T09:00:00Z' } }),
+      says: [
+        'retry in 23 hours',
+        'until 2026-11-24 13:00 UTC, which `--force` does not override; `certfleet renew` tries again after 2026-11-25 09:00 UTC.\n',
+      ],
+      never: ['then `certfleet renew`'],
+    },
+    {
+      what: 'says that a forced try has to wait, too, and when the certificate is due',
+      argv: 'status',
+      ...statuses({ ...valid, failure: forced, heldUntil: '2026-11-24T13:00:00Z' }),
+      says: [
+        /^abc +valid .* 2027-01-23 \(CA\) /m,
+        'not due before 2027-01-23; the CA asked us to wait until 2026-11-24 13:00 UTC, which `--force` does not override.\n',
+      ],
+      never: ['tries now', 'retry'],
     },
     {
       what: 'says that a busy CA holds up what is due',

@@ -102,7 +102,7 @@ function renewalText(lineage: LineageStatus, now: Date): string {
   if (state === 'revoked' && !failure) return 'now';
   if (failure && !failure.notDue)
     return Date.parse(failure.retryAt) > now.getTime() ? `retry ${fromNow(failure.retryAt, now)}` : 'retry due';
-  if (heldUntil) return fromNow(heldUntil, now);
+  if (heldUntil && !failure) return fromNow(heldUntil, now);
   if (lineage.rollover && toWorkOn.has(state)) return 'waits';
   if (!renewAt) return '-';
   if (lineage.byHand) return `by hand ${dateText(renewAt, now)}`;
@@ -162,14 +162,13 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
   if (failure?.notDue) {
     remarks.push(`${name} is valid, but the last try to get a new one failed: ${failure.message}`);
     if (failure.hint) remarks.push(`  ${failure.hint}`);
-    remarks.push(
-      `  It is not due before ${dateText(failure.retryAt, now)}; \`certfleet renew --force ${name}\` tries now.`,
-    );
+    const force = heldUntil ? `the ${holdText(heldUntil, now)}` : `\`certfleet renew --force ${name}\` tries now`;
+    remarks.push(`  It is not due before ${dateText(failure.retryAt, now)}; ${force}.`);
   } else if (failure) {
     const times = failure.count === 1 ? 'failed once' : `failed ${failure.count} times`;
     remarks.push(`${name}${state === 'corrupt' ? '' : ` ${times}`}: ${failure.message}`);
     if (failure.hint) remarks.push(`  ${failure.hint}`);
-    if (heldUntil) remarks.push(`  The ${heldText(heldUntil, now)}`);
+    if (heldUntil) remarks.push(`  The ${heldText(heldUntil, failure.retryAt, now)}`);
     else if (state !== 'corrupt' && !isLeftAlone(lineage))
       remarks.push(
         `  \`certfleet renew\` tries again after ${dateText(failure.retryAt, now)}; \`certfleet renew --force ${name}\` tries now.`,
@@ -180,7 +179,7 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
       `${name}: could not remove ${what}: ${reason}`,
       '  Fix the problem, or remove it by hand; `certfleet renew` and `certfleet sweep` try again.',
     );
-  if (heldUntil && !failure) remarks.push(`${name}: the ${heldText(heldUntil, now)}`);
+  if (heldUntil && !failure) remarks.push(`${name}: the ${heldText(heldUntil, heldUntil, now)}`);
   if (lineage.rollover) remarks.push(`${name} ${rolloverText(lineage.rollover)}.`);
   for (const { target, state: where, message, noLongerWanted } of lineage.deployments)
     if (where !== 'current' && message && !noLongerWanted) {
@@ -248,8 +247,17 @@ export function endingText({ name, records = [] }: LineageStatus, now: Date): re
   ];
 }
 
-const heldText = (until: string, now: Date): string =>
-  `CA asked us to wait until ${dateText(until, now)}, which \`--force\` does not override; then \`certfleet renew\` tries again.`;
+const holdText = (until: string, now: Date): string =>
+  `CA asked us to wait until ${dateText(until, now)}, which \`--force\` does not override`;
+
+/** The next try comes later than the CA asked if several have failed. */
+function heldText(until: string, next: string, now: Date): string {
+  const isLater = dateText(next, now) !== dateText(until, now);
+  const again = isLater
+    ? `\`certfleet renew\` tries again after ${dateText(next, now)}`
+    : 'then `certfleet renew` tries again';
+  return `${holdText(until, now)}; ${again}.`;
+}
 
 /** Reports whether it is too early to retry. */
 const waits = ({ failure, heldUntil, rollover }: LineageStatus, now: Date): boolean =>

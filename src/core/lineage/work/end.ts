@@ -1,10 +1,10 @@
 import { provesOrderDead } from '../../ca/proofs.ts';
 import type { CertfleetError } from '../../errors/errors.ts';
 import { cut } from '../../errors/remote-text.ts';
-import { isRetried } from '../../plan/due.ts';
+import { isRetried, whyDue } from '../../plan/due.ts';
 import { present } from '../../text/present.ts';
 import { hasWanted } from '../differences.ts';
-import { failureAfter, failureBefore, longestStored } from '../failure.ts';
+import { failureAfter, failureBefore, failureOfForced, longestStored } from '../failure.ts';
 import { afterOrder } from '../kept-records.ts';
 import {
   type Deployment,
@@ -68,7 +68,7 @@ export const closed = (facts: {
  * the document is deleted, so that a typo is not retried for ever; what could not be removed stays for the sweep.
  *
  * A certificate that is still usable keeps the settings with which it was issued. If it is not due either, the work is
- * dropped, and the certificate waits for its renewal time.
+ * dropped, and the certificate waits for its renewal time: a forced try that fails does not make it a failing one.
  */
 export const failed = (facts: {
   readonly error: CertfleetError;
@@ -76,13 +76,17 @@ export const failed = (facts: {
   readonly asked: boolean;
   readonly left: readonly Tombstone[];
   readonly now: Date;
+  /** The interval until the next run. What could not wait for that run was due. */
+  readonly nextRunMs?: number | undefined;
 }): Transition =>
   whileHeld('failed', (lineage) => {
     const { error, now } = facts;
-    const failure = failureAfter(lineage, error, now);
+    const isForced = wasOnlyForced(lineage, facts);
+    const counted = failureAfter(lineage, error, now);
+    const failure = isForced ? failureOfForced(counted) : counted;
     const back = settingsAfterFailure(lineage, failure, now);
     const resumable = workAfterFailure(lineage.work, error, facts.asked);
-    const isGivenUp = back !== undefined || !isToRetry(lineage, failure, now);
+    const isGivenUp = back !== undefined || isForced || !isToRetry(lineage, failure, now);
     const work = isGivenUp ? undefined : resumable;
     const stones = tombstonesAfter(lineage, facts.left, now);
     const { work: over, failure: _before, credentials, ...rest } = lineage;
@@ -149,6 +153,12 @@ function settingsAfterFailure(lineage: Held, failure: Failure, now: Date): Setti
   const left = failureBefore(before, { ...lineage, failure }, now);
   return { ...settings, ...present({ failure: left }) };
 }
+
+/** Reports whether the certificate was not due by itself, so that only a person asked for a new one. */
+const wasOnlyForced = (
+  { work, ...lineage }: Held,
+  { now, nextRunMs }: { readonly now: Date; readonly nextRunMs?: number | undefined },
+): boolean => work.step !== 'deploy' && whyDue(lineage.spec, lineage, now, { force: false, nextRunMs }) === undefined;
 
 /** Reports whether `renew` tries again before the renewal time, or no renewal time exists. */
 const isToRetry = ({ work, ...lineage }: Held, failure: Failure, now: Date): boolean =>

@@ -64,15 +64,15 @@ export async function closeDone(run: Run, { deployed, left, renewal, retired }: 
 
 /** Ends a failed run: keeps work that can be resumed, the back-off and the CA's Retry-After. */
 export async function closeFailed(run: Run, error: CertfleetError, left: readonly Tombstone[]): Promise<Outcome> {
-  const { engine, holding, learned } = run;
+  const { engine, holding, job, learned } = run;
   const now = engine.clock.now();
   const { before } = holding.work;
-  const end = failed({ error, asked: learned.asked, left, now });
+  const end = failed({ error, asked: learned.asked, left, now, nextRunMs: job.nextRunMs });
   await closeInTime(run, end, after(holding.lineage, end) === undefined);
   const { lineage } = holding;
   const { current } = lineage;
   const settingsStay = before !== undefined && sameSpec(lineage.spec, before.spec);
-  const wanted = settingsStay ? lineage.spec : run.job.wanted;
+  const wanted = settingsStay ? lineage.spec : job.wanted;
   // What is stored about a failed change does not make the certificate wait.
   const failure = settingsStay && !lineage.failure?.count ? { retryAt: now.toISOString() } : lineage.failure;
   const { code, message } = error;
@@ -83,7 +83,8 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
   const outcome: Outcome = { certificate, result: 'failed', message, error, ...stays, ...leftOf(lineage) };
   if (!failure) return outcome;
   const next = nextTry(wanted, lineage, failure);
-  if (current && !isRetried(wanted, lineage, failure, now)) return { ...outcome, next, notDue: true };
+  const isForced = lineage.failure?.forced === true;
+  if (current && (isForced || !isRetried(wanted, lineage, failure, now))) return { ...outcome, next, notDue: true };
   return { ...outcome, next: current && Date.parse(next) < now.getTime() ? now.toISOString() : next };
 }
 
