@@ -1,65 +1,20 @@
-import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { createAlibabaCdn } from '../../test/support/alibaba-cdn.ts';
+import { cdnBench, owner } from '../../test/support/cdn-bench.ts';
+import { deploy, version } from '../../test/support/cdn-suite.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
-import type { Deployer, VersionBundle } from '../ports/deployer.ts';
-import type { World } from '../ports/world.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
-import { pki } from '../x509/pki.ts';
-import { testCertificate, testParty } from '../x509/test-certificates.ts';
 import definition from './alibaba-cas.ts';
 
 // A target that keeps every version and uses none: what the contract says of use does not apply to it.
 
 const { signal } = new AbortController();
-const owner = 'aaaaaaaaaaaa';
-const ca = testParty('CA');
-const leaf = testParty('leaf');
-let made = 0;
-
-function version(): VersionBundle {
-  made += 1;
-  const pem = testCertificate({
-    ...{ subject: 'leaf', issuer: ca, publicKey: createPublicKey(leaf.key) },
-    identifiers: [{ type: 'dns', value: 'www.example.com' }],
-    serial: Uint8Array.of(2, made),
-  });
-  const { certificates, facts } = pki.readChain(pem);
-  const keyPem = new Secret(leaf.key.export({ type: 'pkcs8', format: 'pem' }).toString());
-  const own = { lineage: 'abc', id: `v${made}`, facts, keyPem, certPem: certificates[0]!, chainPem: '' };
-  return { ...own, fullchainPem: pem };
-}
-
-function bench() {
-  const clock = fakeClock(new Date('2026-11-24T12:00:00Z'), { auto: true });
-  const root = { id: 'LTAIroot', secret: 'root-secret' };
-  const cloud = createAlibabaCdn({ clock, keys: [root], domains: [] });
-  let nonces = 0;
-  const world = {
-    clock,
-    random: { bytes: (length: number) => Buffer.from(String(++nonces).padStart(length, '0')), number: () => 0 },
-    log: { debug: () => {}, info: () => {}, warn: () => {} },
-    http: () => cloud.api.http,
-  } as unknown as World;
-  const keys = { accessKeyId: new Secret(root.id), accessKeySecret: new Secret(root.secret) };
-  const connect = (options: object = {}): Deployer =>
-    definition.connect({
-      ...{ name: 'cas', world, owner },
-      options: definition.options.parse({ ...keys, ...options }),
-    });
-  return { cloud, clock, connect };
-}
-
-const note = async () => {};
-async function deploy(deployer: Deployer, one: VersionBundle): Promise<unknown> {
-  const staged = await deployer.stage(one, note, signal);
-  await deployer.activate(one, staged, note, signal);
-  return staged;
-}
+const root = { id: 'LTAIroot', secret: 'root-secret' };
+const keys = { accessKeyId: new Secret(root.id), accessKeySecret: new Secret(root.secret) };
+const bench = () => cdnBench(definition, keys, (clock) => createAlibabaCdn({ clock, keys: [root], domains: [] }));
 
 describe('the deployer alibaba-cas', () => {
-  it('uploads each version once, whoever delivers it and however often', async () => {
+  it('uploads each version once, no matter which deployer delivers it, and how often', async () => {
     const { cloud, connect } = bench();
     const [one, two] = [version(), version()];
     expect((await connect().look(one, signal)).state).toBe('absent');
@@ -81,7 +36,7 @@ describe('the deployer alibaba-cas', () => {
   it('shares the lock of uploads with the other deployers of the account and site', () => {
     const { connect } = bench();
     expect(connect().uploads).toMatch(/^alibaba-cas [0-9a-f]{12} china$/);
-    expect(connect({ site: 'international' }).uploads).not.toBe(connect().uploads);
+    expect(connect({ options: { site: 'international' } }).uploads).not.toBe(connect().uploads);
   });
 
   it('lists its uploads, and removes only those that have expired', async () => {

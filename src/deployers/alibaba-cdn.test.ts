@@ -1,73 +1,42 @@
-import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { DomainOptions } from '../../test/support/alibaba-cdn/options.ts';
 import { type AlibabaCdnOptions, createAlibabaCdn } from '../../test/support/alibaba-cdn.ts';
-import { type CdnKind, type Connecting, cdnContract, cdnSuite } from '../../test/support/cdn-suite.ts';
+import { cdnBench, owner } from '../../test/support/cdn-bench.ts';
+import {
+  byHand,
+  type CdnKind,
+  cdnContract,
+  cdnSuite,
+  deploy,
+  failure,
+  look,
+  version,
+} from '../../test/support/cdn-suite.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import type { Json } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
-import type { Deployer, VersionBundle } from '../ports/deployer.ts';
-import type { World } from '../ports/world.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
-import { pki } from '../x509/pki.ts';
-import { testCertificate, testParty } from '../x509/test-certificates.ts';
+import type { Deployer } from '../ports/deployer.ts';
 import definition from './alibaba-cdn.ts';
 
 const { signal } = new AbortController();
-const owner = 'aaaaaaaaaaaa';
-const ca = testParty('CA');
-const leaf = testParty('leaf');
-const privateKey = leaf.key.export({ type: 'sec1', format: 'pem' }).toString();
-let made = 0;
-
-function version(names: readonly string[] = ['*.example.com'], lineage = 'abc'): VersionBundle {
-  made += 1;
-  const pem = testCertificate({
-    ...{ subject: 'leaf', issuer: ca, publicKey: createPublicKey(leaf.key) },
-    identifiers: names.map((value) => ({ type: 'dns' as const, value })),
-    serial: Uint8Array.of(1, made >> 8, made & 255),
-  });
-  const { certificates, facts } = pki.readChain(pem);
-  const keyPem = new Secret(leaf.key.export({ type: 'pkcs8', format: 'pem' }).toString());
-  return { lineage, id: `v${made}`, facts, keyPem, certPem: certificates[0]!, chainPem: '', fullchainPem: pem };
-}
-
-const byHand = { name: 'by_hand', certificate: version(['*.example.com', 'example.com']).fullchainPem, privateKey };
 const on = (name: string, more: Partial<DomainOptions> = {}): DomainOptions => ({ name, certificate: byHand, ...more });
 const off = (name: string): DomainOptions => ({ name });
+
+const key = { id: 'LTAIroot', secret: 'root-secret' };
+const keys = { accessKeyId: new Secret(key.id), accessKeySecret: new Secret(key.secret) };
 
 function bench(
   domains: readonly DomainOptions[] = [on('www.example.com')],
   { options = {}, ...more }: { readonly options?: object } & Partial<AlibabaCdnOptions> = {},
 ) {
-  const clock = fakeClock(new Date('2026-11-24T12:00:00Z'), { auto: true });
-  const key = { id: 'LTAIroot', secret: 'root-secret' };
-  const cloud = createAlibabaCdn({ clock, keys: [key], domains, ...more });
-  const lines: string[] = [];
-  let nonces = 0;
-  const world = {
-    clock,
-    random: {
-      bytes: (length: number) => Buffer.from(String(++nonces).padStart(length, '0')).subarray(0, length),
-      number: () => 0,
-    },
-    log: { debug: (line: string) => void lines.push(line), info: () => {}, warn: () => {} },
-    http: () => cloud.api.http,
-  } as unknown as World;
-  const keys = { accessKeyId: new Secret(key.id), accessKeySecret: new Secret(key.secret) };
-  const connect = ({ holderOf, options: again }: Connecting = {}): Deployer =>
-    definition.connect({
-      ...{ name: 'cdn', world, owner, holderOf },
-      options: definition.options.parse({ domains: 'covered', ...keys, ...options, ...again }),
-    });
+  const made = cdnBench(definition, { domains: 'covered', ...keys, ...options }, (clock) =>
+    createAlibabaCdn({ clock, keys: [key], domains, ...more }),
+  );
+  const { cloud } = made;
   const mutating = /^(Set|Upload|Delete)/;
   return {
-    cloud,
-    clock,
-    connect,
-    deployer: connect(),
-    lines,
+    ...made,
     served: (name: string) => cloud.served(name)?.sha256.toLowerCase(),
     /** The actions of the calls so far, or those that change something and were carried out. */
     calls: () => cloud.records.map(({ action }) => action),
@@ -77,17 +46,6 @@ function bench(
 }
 
 const note = async () => {};
-const deploy = async (deployer: Deployer, one: VersionBundle) => {
-  const staged = await deployer.stage(one, note, signal);
-  await deployer.activate(one, staged, note, signal);
-  return staged;
-};
-const look = (deployer: Deployer, one: VersionBundle) => deployer.look(one, signal);
-const failure = (promise: Promise<unknown>) =>
-  promise.then(
-    () => expect.fail('it should have failed'),
-    (error: unknown) => error as { code: string; message: string },
-  );
 
 describe('alibaba-cdn', () => {
   it('uploads once, sets each covered domain with HTTPS, and leaves all others and every other setting alone', async () => {
@@ -144,7 +102,6 @@ describe('alibaba-cdn', () => {
 
   it('takes domains in any form that identifiers take', () => {
     const domains = ['WWW.example.com.', '.中国.test', '*.example.com.'];
-    const keys = { accessKeyId: new Secret('a'), accessKeySecret: new Secret('b') };
     expect(definition.options.parse({ domains, ...keys }).domains).toEqual([
       'www.example.com',
       '*.xn--fiqs8s.test',

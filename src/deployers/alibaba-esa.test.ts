@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { SiteOptions } from '../../test/support/alibaba-esa/options.ts';
 import { type AlibabaEsaOptions, createAlibabaEsa } from '../../test/support/alibaba-esa.ts';
+import { cdnBench } from '../../test/support/cdn-bench.ts';
 import { byHand, deploy, failure, look, version } from '../../test/support/cdn-suite.ts';
 import { Secret } from '../core/errors/secret.ts';
-import type { Deployer, VersionBundle } from '../ports/deployer.ts';
-import type { World } from '../ports/world.ts';
+import type { VersionBundle } from '../ports/deployer.ts';
 import { deployerContract } from '../testing/deployer-contract.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
 import definition from './alibaba-esa.ts';
 
 const { signal } = new AbortController();
@@ -15,32 +14,18 @@ const options = { zone: 'example.com', accessKeyId: new Secret(key.id), accessKe
 const theirs = { name: 'by_hand', pem: byHand };
 
 function bench(site: Partial<SiteOptions> = {}, more: { readonly options?: object } & Partial<AlibabaEsaOptions> = {}) {
-  const clock = fakeClock(new Date('2026-11-24T12:00:00Z'), { auto: true });
   const { options: own, ...fake } = more;
-  const cloud = createAlibabaEsa({
-    ...{ clock, keys: [key], quotas: { customOfInstance: 3 } },
-    sites: [{ name: 'example.com', records: ['www.example.com'], ...site }],
-    ...fake,
-  });
-  const lines: string[] = [];
-  let nonces = 0;
-  const world = {
-    clock,
-    random: {
-      bytes: (length: number) => Buffer.from(String(++nonces).padStart(length, '0')).subarray(0, length),
-      number: () => 0,
-    },
-    log: { debug: (line: string) => void lines.push(line), info: () => {}, warn: () => {} },
-    http: () => cloud.api.http,
-  } as unknown as World;
-  const connect = (): Deployer =>
-    definition.connect({
-      ...{ name: 'edge', world, owner: 'aaaaaaaaaaaa' },
-      options: definition.options.parse({ ...options, ...own }),
-    });
+  const made = cdnBench(definition, { ...options, ...own }, (clock) =>
+    createAlibabaEsa({
+      ...{ clock, keys: [key], quotas: { customOfInstance: 3 } },
+      sites: [{ name: 'example.com', records: ['www.example.com'], ...site }],
+      ...fake,
+    }),
+  );
+  const { cloud } = made;
   const mutating = /^(Set|Delete)/;
   return {
-    ...{ cloud, clock, connect, deployer: connect(), lines },
+    ...made,
     served: () => cloud.servedFingerprint('www.example.com')?.toLowerCase(),
     calls: () => cloud.records.map(({ action }) => action),
     changes: () => cloud.records.filter(({ action, code }) => mutating.test(action) && code === undefined).length,

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { CnameOptions } from '../../test/support/alibaba-oss/options.ts';
 import { type AlibabaOssOptions, createAlibabaOss } from '../../test/support/alibaba-oss.ts';
+import { cdnBench } from '../../test/support/cdn-bench.ts';
 import {
   byHand,
   type CdnBench,
-  type Connecting,
   cdnSuite,
   type DomainInSuite,
   deploy,
@@ -15,9 +15,6 @@ import {
 import { isFailure } from '../core/errors/errors.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { present } from '../core/text/present.ts';
-import type { Deployer } from '../ports/deployer.ts';
-import type { World } from '../ports/world.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
 import definition from './alibaba-oss.ts';
 
 const { signal } = new AbortController();
@@ -29,28 +26,14 @@ const options = {
 };
 
 function bench(cnames: readonly CnameOptions[], more: { readonly options?: object } & Partial<AlibabaOssOptions> = {}) {
-  const clock = fakeClock(new Date('2026-11-24T12:00:00Z'), { auto: true });
   const { options: own, ...fake } = more;
-  const cloud = createAlibabaOss({
-    ...{ clock, keys: [key], buckets: [{ name: 'site-a', cnames }], certificates: [byHand] },
-    ...{ absentBuckets: ['absent-bucket'], ...fake },
-  });
-  const lines: string[] = [];
-  let nonces = 0;
-  const world = {
-    clock,
-    random: {
-      bytes: (length: number) => Buffer.from(String(++nonces).padStart(length, '0')).subarray(0, length),
-      number: () => 0,
-    },
-    log: { debug: (line: string) => void lines.push(line), info: () => {}, warn: () => {} },
-    http: () => cloud.api.http,
-  } as unknown as World;
-  const connect = ({ holderOf, options: again }: Connecting = {}): Deployer =>
-    definition.connect({
-      ...{ name: 'oss', world, owner: 'aaaaaaaaaaaa', holderOf },
-      options: definition.options.parse({ ...options, ...own, ...again }),
-    });
+  const made = cdnBench(definition, { ...options, ...own }, (clock) =>
+    createAlibabaOss({
+      ...{ clock, keys: [key], buckets: [{ name: 'site-a', cnames }], certificates: [byHand] },
+      ...{ absentBuckets: ['absent-bucket'], ...fake },
+    }),
+  );
+  const { cloud } = made;
   const served = (name: string) => {
     const of = cloud.served(name);
     return cloud
@@ -61,7 +44,7 @@ function bench(cnames: readonly CnameOptions[], more: { readonly options?: objec
   const calls = () => cloud.records.map(({ action }) => action);
   const changes = () =>
     cloud.records.filter(({ action, code }) => /Put|Upload|Delete/.test(action) && code === undefined).length;
-  return { cloud, clock, connect, deployer: connect(), lines, served, calls, changes };
+  return { ...made, served, calls, changes };
 }
 
 const cname = ({ name, isOn, isOffline }: DomainInSuite): CnameOptions => ({

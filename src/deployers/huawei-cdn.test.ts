@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { cdnBench } from '../../test/support/cdn-bench.ts';
 import {
   byHand,
   type CdnBench,
-  type Connecting,
   cdnSuite,
   type DomainInSuite,
   deploy,
@@ -16,9 +16,6 @@ import { createHuaweiCdn } from '../../test/support/huawei-cdn.ts';
 import type { HuaweiKey } from '../../test/support/huawei-gateway/gateway.ts';
 import { Secret } from '../core/errors/secret.ts';
 import { present } from '../core/text/present.ts';
-import type { Deployer } from '../ports/deployer.ts';
-import type { World } from '../ports/world.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
 import definition from './huawei-cdn.ts';
 
 const { signal } = new AbortController();
@@ -33,22 +30,10 @@ interface More {
 }
 
 function bench(domains: readonly DomainOptions[], more: More = {}) {
-  const clock = fakeClock(new Date('2026-11-24T12:00:00Z'), { auto: true });
   const { keys = [root], rollOutMs = 0, behaviour = {} } = more;
-  const cloud = createHuaweiCdn({ clock, keys, domains, rollOutMs, behaviour });
-  const lines: string[] = [];
-  const world = {
-    clock,
-    random: { number: () => 0 },
-    log: { debug: (line: string) => void lines.push(line), info: () => {}, warn: () => {} },
-    http: () => cloud.api.http,
-  } as unknown as World;
-  const connect = ({ holderOf, options: again }: Connecting = {}): Deployer =>
-    definition.connect({
-      ...{ name: 'cdn', world, owner: 'aaaaaaaaaaaa', holderOf },
-      options: definition.options.parse({ ...options, ...more.options, ...again }),
-    });
-  return { cloud, clock, connect, deployer: connect(), lines };
+  return cdnBench(definition, { ...options, ...more.options }, (clock) =>
+    createHuaweiCdn({ clock, keys, domains, rollOutMs, behaviour }),
+  );
 }
 
 const withHttps = ({ name, isOn, isOffline }: DomainInSuite): DomainOptions => ({

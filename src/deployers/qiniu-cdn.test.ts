@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { cdnBench } from '../../test/support/cdn-bench.ts';
 import {
   byHand,
   type CdnBench,
-  type Connecting,
   cdnSuite,
   type DomainInSuite,
   deploy,
@@ -16,9 +16,6 @@ import { createQiniuCdn, type QiniuCdnOptions } from '../../test/support/qiniu-c
 import { Secret } from '../core/errors/secret.ts';
 import { markIn } from '../core/request-path/own-mark.ts';
 import { present } from '../core/text/present.ts';
-import type { Deployer } from '../ports/deployer.ts';
-import type { World } from '../ports/world.ts';
-import { fakeClock } from '../testing/fake-clock.ts';
 import definition from './qiniu-cdn.ts';
 
 const { signal } = new AbortController();
@@ -26,24 +23,9 @@ const options = { domains: 'covered', accessKey: new Secret('QAKroot'), secretKe
 
 type More = { readonly options?: object } & Partial<Omit<QiniuCdnOptions, 'domains'>>;
 
-function bench(domains: readonly DomainOptions[], { options: others = {}, ...more }: More = {}) {
-  const clock = fakeClock(new Date('2026-11-24T12:00:00Z'), { auto: true });
-  const keys = [{ accessKey: 'QAKroot', secretKey: 'root-secret' }];
-  const cloud = createQiniuCdn({ clock, keys, domains, ...more });
-  const lines: string[] = [];
-  const world = {
-    clock,
-    random: { number: () => 0 },
-    log: { debug: (line: string) => void lines.push(line), info: () => {}, warn: () => {} },
-    http: () => cloud.api.http,
-  } as unknown as World;
-  const connect = ({ holderOf, options: again }: Connecting = {}): Deployer =>
-    definition.connect({
-      ...{ name: 'cdn', world, owner: 'aaaaaaaaaaaa', holderOf },
-      options: definition.options.parse({ ...options, ...others, ...again }),
-    });
-  return { cloud, clock, connect, deployer: connect(), lines };
-}
+const keys = [{ accessKey: 'QAKroot', secretKey: 'root-secret' }];
+const bench = (domains: readonly DomainOptions[], { options: others = {}, ...more }: More = {}) =>
+  cdnBench(definition, { ...options, ...others }, (clock) => createQiniuCdn({ clock, keys, domains, ...more }));
 
 const inForm = (name: string) => name.replace(/^\*/, '');
 const withHttps = ({ name, isOn, isOffline }: DomainInSuite): DomainOptions => ({

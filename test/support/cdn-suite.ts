@@ -8,6 +8,7 @@ import { deployerContract } from '../../src/testing/deployer-contract.ts';
 import type { FakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { testCertificate, testParty } from '../../src/x509/test-certificates.ts';
+import type { Connecting } from './cdn-bench.ts';
 import { seeded } from './seeded.ts';
 
 // What every deployer to a CDN does, whatever its API. The fakes of the vendors differ, and stand behind `CdnBench`.
@@ -18,12 +19,6 @@ export interface DomainInSuite {
   /** Whether HTTPS is on, with a certificate that was set by hand. */
   readonly isOn: boolean;
   readonly isOffline?: boolean;
-}
-
-export interface Connecting {
-  readonly holderOf?: HolderOf;
-  /** Replace those of the bench. */
-  readonly options?: object;
 }
 
 export interface CdnBench {
