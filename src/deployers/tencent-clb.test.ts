@@ -304,18 +304,40 @@ describe('the deployer tencent-clb', () => {
     expect(actions().toSorted()).toEqual(['DescribeCertificates', ...Array(10).fill('DescribeListeners')]);
   });
 
-  it.each([1, 2, 10])('delivers to %i domains in five calls and two for each', async (count) => {
-    const rules = Array.from({ length: count }, (_, at) => ({
-      ...{ domain: `d${at}.example.test`, certificates: ['www'], isDefault: at === 0 },
-    }));
-    const { deployer, actions } = bench({ ...sni, rules }, {}, { taskMs: 500 });
-    for (const one of [version(['*.example.test']), version(['*.example.test'])]) {
-      await deployer.look(one, signal);
-      await deploy(deployer, one);
-      expect((await deployer.look(one, signal)).state).toBe('current');
-      expect(actions()).toHaveLength(5 + 2 * count);
-    }
-  });
+  it.each<[string, Listener, number]>([
+    ...[1, 2, 10].map((count): [string, Listener, number] => [
+      `${count} domains`,
+      {
+        ...sni,
+        rules: Array.from({ length: count }, (_, at) => ({ domain: `d${at}.example.test`, certificates: ['www'] })),
+      },
+      count,
+    ]),
+    ['a listener without SNI', single, 1],
+  ])(
+    'delivers to %s in four calls and two for each place, after the check before an order',
+    async (_name, listener, count) => {
+      const { connect, actions } = bench(listener, {}, { taskMs: 500 });
+      const names = ['*.example.test'];
+      const deliver = async (deployer: Deployer) => {
+        const one = version(names);
+        actions();
+        await deployer.look(one, signal);
+        await deploy(deployer, one);
+        expect((await deployer.look(one, signal)).state).toBe('current');
+        return actions().length;
+      };
+      const [first, next, other] = [connect(), connect(), connect()];
+      await first.check!({ lineage: 'www', names }, signal);
+      expect(await deliver(first)).toBe(4 + 2 * count);
+      // The same process at the next renewal knows what it uploaded itself.
+      expect(await deliver(first)).toBe(4 + 2 * count);
+      await next.check!({ lineage: 'www', names }, signal);
+      expect(await deliver(next)).toBe(4 + 2 * count);
+      // A process that delivers what another one ordered first reads whose certificates are there.
+      expect(await deliver(other)).toBe(5 + 2 * count);
+    },
+  );
 
   it.each<[string, Listener, readonly string[], string | RegExp]>([
     ['all that it covers', sni, ['www.example.test', 'shop.example.test'], '2 of 2 places of lb-unit1:443 can get it'],

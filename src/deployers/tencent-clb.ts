@@ -1,18 +1,12 @@
 import { onTarget, targetName } from '../clients/folders/target.ts';
 import { advising, withAdvice } from '../clients/http/balancer-errors.ts';
 import { type ClbOptions, connectClb } from '../clients/tencent/clb.ts';
-import { certificateParams, refusalOfSlot, type Slot, slotsFor } from '../clients/tencent/clb-binding.ts';
+import { type Binding, bindSlot } from '../clients/tencent/clb-bind.ts';
+import { hasCertificate, refusalOfSlot, type Slot, slotsFor } from '../clients/tencent/clb-binding.ts';
 import { bindingTries, clbRights, sslRights, uploadTries } from '../clients/tencent/rights.ts';
-import {
-  connectSsl,
-  type KeyKind,
-  kindOf,
-  retireUpload,
-  type SslCertificate,
-  uploadIn,
-} from '../clients/tencent/ssl.ts';
+import { connectSsl, type KeyKind, kindOf, type SslCertificate, sslSiteOf, uploadIn } from '../clients/tencent/ssl.ts';
+import { createSslUploads } from '../clients/tencent/ssl-uploads.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
-import { keepsPlace } from '../core/lineage/holder.ts';
 import { stateOfPlaces } from '../core/lineage/places.ts';
 import { usualKeyType } from '../core/spec/key-type.ts';
 import { defineDeployer, endpoint, z } from '../define.ts';
@@ -73,9 +67,10 @@ Besides what the [balancer](balancers.md#tencent-clb) needs, the CAM user or rol
 
 Of the balancer's actions, this deployer needs only \`clb:DescribeListeners\` and \`clb:DescribeTaskStatus\`.
 
-A delivery takes five calls and two for each place, and one \`DescribeTaskStatus\` more for each look at a change that is
-not done yet. The API has neither a change of several domains nor one that fails if the certificates have changed
-meanwhile, so the listener is read once more under the lock, before the changes.`,
+A delivery after an order takes four calls and two for each place: the check before the order has read whose certificates
+are there, which takes one call more in a process that ordered nothing. So does each look at a change that is not done
+yet, with \`DescribeTaskStatus\`. The API has neither a change of several domains nor one that fails if the certificates
+have changed meanwhile, so the listener is read once more under the lock, before the changes.`,
   connect({ options, name, world, balancer, owner, holderOf }): Deployer {
     if (!balancer) throw fail('config/invalid', { file: name, problem: '`balancer` must name one of `balancers`' });
     const clbOptions = balancer.options as ClbOptions;
@@ -83,12 +78,10 @@ meanwhile, so the listener is read once more under the lock, before the changes.
     const target = targetName('tencent-clb', name);
     const title = `the balancer "${options.balancer}" (tencent-clb)`;
     const clb = connectClb({ options: clbOptions, title, name, world });
-    const site = options.sslEndpoint ?? siteOf(clbOptions.endpoint);
+    const site = options.sslEndpoint ?? sslSiteOf(clbOptions.endpoint);
     const ssl = connectSsl({ ...clb.shared, endpoint: site });
     const at = `${loadBalancer}:${options.listenerPort}`;
-    /** The IDs of what this process uploaded, by fingerprint, and what never changes about a certificate, by its ID. */
-    const uploaded = new Map<string, string>();
-    const facts = new Map<string, SslCertificate>();
+    const uploads = createSslUploads(ssl, { owner, holderOf, clock: world.clock });
     /** Why a place has not got its version, from the last try of this process. */
     const refusals = new Map<string, string>();
 
@@ -100,26 +93,22 @@ meanwhile, so the listener is read once more under the lock, before the changes.
       return { listener, slots: slotsFor(listener, namesOf(version), options.names) };
     }
 
-    async function certificatesOf(slots: readonly Slot[], signal: AbortSignal): Promise<readonly SslCertificate[]> {
-      const ids = [...new Set(slots.flatMap(({ certificate }) => certificate?.ids ?? []))];
-      const unknown = ids.filter((id) => !facts.has(id));
-      for (const one of await ssl.certificates(unknown, signal)) facts.set(one.id, one);
-      return ids.flatMap((id) => facts.get(id) ?? []);
-    }
+    const certificatesOf = (slots: readonly Slot[], signal: AbortSignal) => uploads.certificates(idsOf(slots), signal);
 
     const isOurs = ({ mark, lineage }: SslCertificate, of: string): boolean => mark?.owner === owner && lineage === of;
 
     /** Returns the other certificate of this store, with the same kind of key, to which a slot is left. */
-    async function keeperOf({ domains, certificate }: Slot, { lineage, kind }: Asking, signal: AbortSignal) {
-      for (const id of certificate?.ids ?? []) {
-        const one = facts.get(id);
-        if (one?.mark?.owner !== owner || (one.kind ?? kind) !== kind) continue;
-        const holder = await holderOf?.(one.mark.id, signal);
-        const place = {
-          ...{ domains: domains ?? one.names, type: 'tencent-clb' },
-          isListed: options.names !== undefined,
-        };
-        if (holder && holder.lineage !== lineage && keepsPlace(holder, place, world.clock.now())) return holder.lineage;
+    async function keeperOf(
+      { domains, certificate }: Slot,
+      { lineage, kind, known }: Asking,
+      signal: AbortSignal,
+    ): Promise<string | undefined> {
+      const isListed = options.names !== undefined;
+      for (const one of known) {
+        if (!certificate?.ids.includes(one.id) || (one.kind ?? kind) !== kind) continue;
+        const place = { domains: domains ?? one.names, type: 'tencent-clb', isListed };
+        const keeper = await uploads.keeperOf(one, lineage, place, signal);
+        if (keeper !== undefined) return keeper;
       }
       return undefined;
     }
@@ -132,25 +121,13 @@ meanwhile, so the listener is read once more under the lock, before the changes.
       return { own: slots.filter((_, at) => keepers[at] === undefined), text };
     }
 
-    /** Gives one slot the certificate. After a lost response, first looks whether it has it. */
-    async function bind(slot: Slot, { version, id, listener, known }: Binding, signal: AbortSignal): Promise<void> {
+    /** Gives one slot the version, unless it must keep its certificate. */
+    async function bind(slot: Slot, version: VersionBundle, to: Omit<Binding, 'slot' | 'read'>, signal: AbortSignal) {
       const isOlder = (one: SslCertificate) => isOurs(one, version.lineage);
-      const refused = refusalOfSlot(slot, namesOf(version), { known, isOlder });
+      const refused = refusalOfSlot(slot, namesOf(version), { known: to.known, isOlder });
       if (refused !== undefined) throw new Error(`${slot.place} keeps its certificate: ${refused}`);
-      let now: Slot | undefined = slot;
-      await clb.untilKnown(async () => {
-        now ??= (await read(version, signal)).slots.find(({ place }) => place === slot.place);
-        if (!now || has(now, id)) return;
-        const certificate = certificateParams(now.certificate, { id, kind: kindOf(version.keyPem) }, known);
-        now = undefined; // a second try must not use what was read
-        const params = { ListenerId: listener, ...certificate };
-        if (slot.domains === undefined) await clb.change({ action: 'ModifyListener', params }, signal);
-        else
-          await clb.change(
-            { action: 'ModifyDomainAttributes', params: { ...params, Domain: slot.domains[0] } },
-            signal,
-          );
-      }, signal);
+      const again = async () => (await read(version, signal)).slots.find(({ place }) => place === slot.place);
+      await bindSlot(clb, { ...to, slot, read: again }, signal);
     }
 
     return {
@@ -165,7 +142,7 @@ meanwhile, so the listener is read once more under the lock, before the changes.
         const all = slotsFor(listener, names, options.names);
         const known = await certificatesOf(all, signal);
         const kind = keyType.startsWith('rsa') ? 'rsa' : 'ecc';
-        const { own: slots, text } = await withoutKept(all, { lineage, kind }, signal);
+        const { own: slots, text } = await withoutKept(all, { lineage, kind, known }, signal);
         const isOlder = (one: SslCertificate) => isOurs(one, lineage);
         const refused = slots.flatMap((slot) => refusalOfSlot(slot, names, { known, isOlder }) ?? []);
         if (slots.length > 0 && refused.length === slots.length)
@@ -185,14 +162,14 @@ meanwhile, so the listener is read once more under the lock, before the changes.
       look: (version, signal) =>
         onClb(version.lineage, signal, async (): Promise<Look> => {
           const { slots: all } = await read(version, signal);
-          const id = uploaded.get(version.facts.fingerprint) ?? uploadIn(version.sent);
-          const isOther = (slot: Slot) => id === undefined || !has(slot, id);
+          const id = uploads.idOf(version);
+          const isOther = (slot: Slot) => id === undefined || !hasCertificate(slot, id);
           const known = await certificatesOf(all.filter(isOther), signal);
-          const { own: slots, text } = await withoutKept(all, askingOf(version), signal);
+          const { own: slots, text } = await withoutKept(all, askingOf(version, known), signal);
           const others = slots.filter(isOther);
           // Another process may have uploaded it. The mark shows which version a certificate is.
           const its = known.find(({ mark }) => mark?.id === version.facts.fingerprint.slice(0, 12));
-          const lacking = others.filter((slot) => !its || !has(slot, its.id));
+          const lacking = others.filter((slot) => !its || !hasCertificate(slot, its.id));
           const places = {
             total: slots.length,
             lacking: lacking.map(({ place, certificate }) => {
@@ -207,26 +184,24 @@ meanwhile, so the listener is read once more under the lock, before the changes.
         }),
 
       stage: (version, note, signal) =>
-        onClb(version.lineage, signal, async () => {
-          const receipt = { certificate: (await ssl.upload(version, owner, signal)).id };
-          uploaded.set(version.facts.fingerprint, receipt.certificate);
-          await note(receipt);
-          return receipt;
-        }),
+        onClb(version.lineage, signal, async () => ({
+          certificate: (await uploads.upload(version, note, signal)).id,
+        })),
 
       activate: (version, staged, _note, signal) =>
         onClb(version.lineage, signal, async () => {
           const id = uploadIn(staged);
           if (id === undefined) throw new Error('it was not uploaded');
           const { listener, slots } = await read(version, signal);
-          const others = slots.filter((slot) => !has(slot, id));
+          const others = slots.filter((slot) => !hasCertificate(slot, id));
           const known = await certificatesOf(others, signal);
-          const { own: lacking } = await withoutKept(others, askingOf(version), signal);
+          const { own: lacking } = await withoutKept(others, askingOf(version, known), signal);
           const errors: unknown[] = [];
           refusals.clear();
           // One after the other, because each change is a task of the whole load balancer.
+          const to = { listener: listener.id, certificate: { id, kind: kindOf(version.keyPem) }, known };
           for (const slot of lacking)
-            await bind(slot, { version, id, listener: listener.id, known }, signal).catch((error: unknown) => {
+            await bind(slot, version, to, signal).catch((error: unknown) => {
               signal.throwIfAborted();
               errors.push(error);
               refusals.set(slot.place, reasonOf(withAdvice(error)));
@@ -234,48 +209,29 @@ meanwhile, so the listener is read once more under the lock, before the changes.
           if (errors.length > 0 && errors.length === lacking.length) throw errors[0];
         }),
 
-      retire: (old, receipt, signal) => {
-        const id = uploadIn(receipt);
-        // A version without a receipt is the previous one, which the engine may go back to.
-        if (id === undefined) return Promise.resolve();
-        return onClb(old.lineage, signal, () => retireUpload(ssl, { owner, id }, signal));
-      },
-
-      owned: async (signal) =>
-        (await ssl.marked(signal)).map((one) => ({ kind: 'certificate', name: one.name, id: one.id })),
-
-      async removeOwned({ id }, signal) {
-        await ssl.remove(id, signal);
-      },
+      retire: (old, receipt, signal) => onClb(old.lineage, signal, () => uploads.retire(receipt, signal)),
+      owned: uploads.owned,
+      removeOwned: uploads.removeOwned,
     };
   },
 });
-
-interface Binding {
-  readonly version: VersionBundle;
-  /** The ID of the uploaded version. */
-  readonly id: string;
-  readonly listener: string;
-  /** The certificates that the slots have. */
-  readonly known: readonly SslCertificate[];
-}
 
 /** A certificate that asks for slots. */
 interface Asking {
   readonly lineage: string;
   readonly kind: KeyKind;
+  /** The certificates that the slots have. */
+  readonly known: readonly SslCertificate[];
 }
 
-const askingOf = ({ lineage, keyPem }: VersionBundle): Asking => ({ lineage, kind: kindOf(keyPem) });
+const askingOf = ({ lineage, keyPem }: VersionBundle, known: Asking['known']): Asking => ({
+  lineage,
+  kind: kindOf(keyPem),
+  known,
+});
 
 /** The listeners that have certificates. */
 const protocols = ['HTTPS', 'TCP_SSL', 'QUIC'] as const;
 
+const idsOf = (slots: readonly Slot[]): readonly string[] => slots.flatMap(({ certificate }) => certificate?.ids ?? []);
 const namesOf = ({ facts }: VersionBundle): readonly string[] => facts.identifiers.map(({ value }) => value);
-const has = ({ certificate }: Slot, id: string): boolean => certificate?.ids.includes(id) === true;
-
-/** The Chinese and the international site have separate accounts. */
-const siteOf = (clbEndpoint: string | undefined): string =>
-  clbEndpoint === undefined || new URL(clbEndpoint).hostname.endsWith('.tencentcloudapi.com')
-    ? (clbEndpoint ?? 'https://clb.tencentcloudapi.com').replace('//clb.', '//ssl.')
-    : clbEndpoint;

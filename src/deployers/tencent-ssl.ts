@@ -3,11 +3,11 @@ import { onTarget, targetName } from '../clients/folders/target.ts';
 import { advising, balancerError } from '../clients/http/balancer-errors.ts';
 import { tencentInstance, tencentKeySource } from '../clients/tencent/credentials.ts';
 import { sslRights, uploadTries } from '../clients/tencent/rights.ts';
-import { connectSsl, retireUpload, type SslCertificate, uploadIn } from '../clients/tencent/ssl.ts';
+import { connectSsl, type SslCertificate, uploadIn } from '../clients/tencent/ssl.ts';
 import { connectHosts, type SslHost } from '../clients/tencent/ssl-hosts.ts';
 import { createRollouts, type Rollout } from '../clients/tencent/ssl-rollouts.ts';
+import { createSslUploads } from '../clients/tencent/ssl-uploads.ts';
 import { createRecent } from '../core/async/recent.ts';
-import { keepsPlace } from '../core/lineage/holder.ts';
 import { type LackingPlace, placesText, stateOfPlaces } from '../core/lineage/places.ts';
 import { coversName } from '../core/names/covers-name.ts';
 import { defineDeployer, endpoint, exceptOfCovered, tencentKeys, typedDomain, z } from '../define.ts';
@@ -93,6 +93,7 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
     const ssl = connectSsl({ http, clock, random, log, name, endpoint: site, credentials, error });
     const hosts = connectHosts(ssl.api, product, product === 'waf' ? options.region : undefined);
     const rollouts = createRollouts(hosts, clock);
+    const known = createSslUploads(ssl, { owner, holderOf, clock });
     const atService = <T>(lineage: string, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
       onTarget(target, lineage, signal, () => advising(step));
 
@@ -100,34 +101,23 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
     const recent = createRecent(clock, (signal) => ssl.marked(signal, owner));
     const uploads = (signal: AbortSignal) => recent.get(recentMs, signal);
 
-    const uploaded = new Map<string, string>();
-    async function idOf({ facts, sent }: VersionBundle, signal: AbortSignal): Promise<string | undefined> {
-      const here = uploaded.get(facts.fingerprint) ?? uploadIn(sent);
-      const isIts = ({ mark }: SslCertificate) => mark?.id === facts.fingerprint.slice(0, 12);
-      return here ?? (await uploads(signal)).find(isIts)?.id;
+    async function idOf(version: VersionBundle, signal: AbortSignal): Promise<string | undefined> {
+      const isIts = ({ mark }: SslCertificate) => mark?.id === version.facts.fingerprint.slice(0, 12);
+      return known.idOf(version) ?? (await uploads(signal)).find(isIts)?.id;
     }
 
-    /** What the certificates of domains are; undefined for those of others. */
-    const facts = new Map<string, SslCertificate | undefined>();
-
     /** Returns the domains that are left to other certificates of this store, with these. */
-    async function keepersIn(
-      { lineage, facts: { identifiers } }: VersionBundle,
-      { lacking }: Rollout,
-      signal: AbortSignal,
-    ) {
+    async function keepersIn(version: VersionBundle, { lacking }: Rollout, signal: AbortSignal) {
       const keepers = new Map<string, string>();
-      const covers = identifiers.map(({ value }) => value);
+      const covers = version.facts.identifiers.map(({ value }) => value);
       const meant = holderOf ? lacking.filter(({ domain }) => coversName(covers, domain)) : [];
-      const unknown = new Set(meant.flatMap(({ certificate }) => certificate ?? []).filter((id) => !facts.has(id)));
-      for (const id of unknown) facts.set(id, undefined);
-      for (const one of await ssl.certificates([...unknown], signal)) facts.set(one.id, one);
+      const ids = meant.flatMap(({ certificate }) => certificate ?? []);
+      const there = new Map((await known.certificates(ids, signal, 'once')).map((one) => [one.id, one]));
       for (const { domain, certificate = '' } of meant) {
-        const mark = facts.get(certificate)?.mark;
-        const holder = mark?.owner === owner ? await holderOf?.(mark.id, signal) : undefined;
+        const has = there.get(certificate);
         const place = { domains: [domain], type: 'tencent-ssl', isListed: options.domains !== 'covered' };
-        if (holder && holder.lineage !== lineage && keepsPlace(holder, place, clock.now()))
-          keepers.set(domain, holder.lineage);
+        const keeper = has && (await known.keeperOf(has, version.lineage, place, signal));
+        if (keeper !== undefined) keepers.set(domain, keeper);
       }
       return keepers;
     }
@@ -214,12 +204,10 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
 
       stage: (version, note, signal) =>
         atService(version.lineage, signal, async () => {
-          const upload = await ssl.upload(version, owner, signal);
-          uploaded.set(version.facts.fingerprint, upload.id);
-          if (upload.isNew) rollouts.begin(upload.id);
           recent.forget();
-          await note({ certificate: upload.id });
-          return { certificate: upload.id };
+          const { id, certificate } = await known.upload(version, note, signal);
+          if (certificate) rollouts.begin(id);
+          return { certificate: id };
         }),
 
       activate: (version, staged, _note, signal) =>
@@ -239,18 +227,9 @@ needs this policy, for other products with \`Teo\`, \`Waf\`, \`Cos\` or \`Live\`
           if (ready.length > 0 && refused.length === ready.length) throw new Error(refused[0]);
         }),
 
-      async retire(old, receipt, signal) {
-        const id = uploadIn(receipt);
-        // A version without a receipt is the previous one, which the engine may go back to.
-        if (id !== undefined) await atService(old.lineage, signal, () => retireUpload(ssl, { owner, id }, signal));
-      },
-
-      owned: async (signal) =>
-        (await ssl.marked(signal)).map((one) => ({ kind: 'certificate', name: one.name, id: one.id })),
-
-      async removeOwned({ id }, signal) {
-        await ssl.remove(id, signal);
-      },
+      retire: (old, receipt, signal) => atService(old.lineage, signal, () => known.retire(receipt, signal)),
+      owned: known.owned,
+      removeOwned: known.removeOwned,
     };
   },
 });

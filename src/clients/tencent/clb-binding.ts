@@ -16,6 +16,9 @@ export interface Slot {
   readonly certificate: ClbCertificate | undefined;
 }
 
+/** Reports whether a slot has a certificate, by its ID. */
+export const hasCertificate = ({ certificate }: Slot, id: string): boolean => certificate?.ids.includes(id) === true;
+
 /**
  * Returns the slots that should have a certificate: with SNI, the domains that it covers, else the whole listener.
  * Throws a plain error if there is none.

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { remoteText } from '../../core/errors/remote-text.ts';
 import type { Secret } from '../../core/errors/secret.ts';
 import { markIn, markOf, nameWithMark, type OwnMark } from '../../core/request-path/own-mark.ts';
-import type { Fields, Json } from '../../core/text/json.ts';
+import type { Fields } from '../../core/text/json.ts';
 import type { VersionBundle } from '../../ports/deployer.ts';
 import { badList } from '../http/balancer-errors.ts';
 import { isRefusal, readList, readString, UnreadableAnswer } from '../http/json-api.ts';
@@ -23,8 +23,8 @@ export interface SslCertificate {
 
 export interface Upload {
   readonly id: string;
-  /** False if it was there before, perhaps from a call whose response was lost. */
-  readonly isNew: boolean;
+  /** What was uploaded. Undefined if it was there before, perhaps from a call whose response was lost. */
+  readonly certificate: SslCertificate | undefined;
 }
 
 export type KeyKind = 'rsa' | 'ecc';
@@ -89,20 +89,24 @@ export function connectSsl(shared: Omit<TencentOptions, 'service' | 'version' | 
   return {
     api: tencent,
     upload(version, owner, signal) {
-      const { fingerprint, notAfter } = version.facts;
-      const mark = nameWithMark({ owner, expires: new Date(notAfter), id: fingerprint.slice(0, 12) });
+      const { lineage, keyPem } = version;
+      const { fingerprint, notAfter, identifiers } = version.facts;
+      const name = nameWithMark({ owner, expires: new Date(notAfter), id: fingerprint.slice(0, 12) });
       const params = {
         CertificateType: 'SVR',
         CertificatePublicKey: pemOf(version.fullchainPem),
-        CertificatePrivateKey: version.keyPem,
-        Alias: `${mark} ${version.lineage}`,
+        CertificatePrivateKey: keyPem,
+        Alias: `${name} ${lineage}`,
         // Without it, each upload makes another certificate.
         Repeatable: false,
       };
-      const parse = (response: Fields) => ({
-        id: readString(response, 'CertificateId'),
-        isNew: typeof response['RepeatCertId'] !== 'string' || response['RepeatCertId'] === '',
-      });
+      const parse = (response: Fields): Upload => {
+        const id = readString(response, 'CertificateId');
+        const { RepeatCertId: repeated } = response;
+        if (typeof repeated === 'string' && repeated !== '') return { id, certificate: undefined };
+        const names = identifiers.map(({ value }) => value);
+        return { id, certificate: { id, mark: markIn(name), name, lineage, names, kind: kindOf(keyPem) } };
+      };
       return tencent.call('UploadCertificate', params, parse, { readsOnly: false, isRepeatable: true, signal });
     },
     async certificates(ids, signal) {
@@ -137,7 +141,7 @@ export function connectSsl(shared: Omit<TencentOptions, 'service' | 'version' | 
 const isBusy = (code: string): boolean => code === 'FailedOperation.CertificateDeployHasPendingRecord';
 
 /** Returns the ID of the upload that a receipt names. */
-export const uploadIn = (receipt: Json | undefined): string | undefined => {
+export const uploadIn = (receipt: unknown): string | undefined => {
   const id = (receipt as { readonly certificate?: unknown } | null | undefined)?.certificate;
   return typeof id === 'string' ? id : undefined;
 };
@@ -190,3 +194,9 @@ const pemOf = (pem: string): string =>
     .split(/\s*\n\s*/)
     .filter((line) => line !== '')
     .join('\n')}\n`;
+
+/** Returns the endpoint of the same site as that of CLB: the Chinese and the international one have separate accounts. */
+export const sslSiteOf = (clbEndpoint: string | undefined): string =>
+  clbEndpoint === undefined || new URL(clbEndpoint).hostname.endsWith('.tencentcloudapi.com')
+    ? (clbEndpoint ?? 'https://clb.tencentcloudapi.com').replace('//clb.', '//ssl.')
+    : clbEndpoint;
