@@ -339,6 +339,31 @@ describe('the deployer tencent-clb', () => {
     },
   );
 
+  it.each<[string, 'www' | 'shop', string | RegExp]>([
+    ['the same certificate, as that of a killed process', 'www', 'done'],
+    ['another one', 'shop', /got another certificate meanwhile/],
+  ])('sends no change again while the listener gets %s', async (_name, what, expected) => {
+    const { fake, deployer, connect, served } = bench(single, {}, { taskMs: 5_000 });
+    const one = version();
+    const other = what === 'www' ? one : version(['www.example.test'], 'ec', 'shop');
+    const [staged, before] = [await deployer.stage(one, note, signal), await deployer.stage(other, note, signal)];
+    const killed = new AbortController();
+    const change = (answer: FakeAnswer) => {
+      killed.abort();
+      return answer;
+    };
+    fake.api.fault({ kind: 'changed', change }, { on: ({ headers }) => headers['x-tc-action'] === 'ModifyListener' });
+    await failure(connect().activate(other, before, note, killed.signal));
+    expect(served('www.example.test')).toEqual(['www']);
+    const ended = await failure(deployer.activate(one, staged, note, signal));
+    if (typeof expected === 'string') expect(ended).toBe(expected);
+    else expect(ended).toMatchObject({ message: expect.stringMatching(expected) });
+    expect(fake.records.filter(({ action, code }) => action === 'ModifyListener' && code === undefined)).toHaveLength(
+      1,
+    );
+    expect(served('www.example.test')).toEqual([expect.stringContaining(` ${what}`)]);
+  });
+
   it.each<[string, Listener, readonly string[], string | RegExp]>([
     ['all that it covers', sni, ['www.example.test', 'shop.example.test'], '2 of 2 places of lb-unit1:443 can get it'],
     ['a domain that is not there', sni, ['new.example.test'], /no domain that the certificate covers/],

@@ -70,7 +70,8 @@ Of the balancer's actions, this deployer needs only \`clb:DescribeListeners\` an
 A delivery after an order takes four calls and two for each place: the check before the order has read whose certificates
 are there, which takes one call more in a process that ordered nothing. So does each look at a change that is not done
 yet, with \`DescribeTaskStatus\`. The API has neither a change of several domains nor one that fails if the certificates
-have changed meanwhile, so the listener is read once more under the lock, before the changes.`,
+have changed meanwhile, so the listener is read once more under the lock, before the changes, and again after each wait
+for another change.`,
   connect({ options, name, world, balancer, owner, holderOf }): Deployer {
     if (!balancer) throw fail('config/invalid', { file: name, problem: '`balancer` must name one of `balancers`' });
     const clbOptions = balancer.options as ClbOptions;

@@ -49,7 +49,7 @@ export interface KeyedCall<T> extends Omit<ApiCall<T>, 'build' | 'secrets'> {
   /** Values that must not be shown, besides the keys. */
   readonly secrets?: readonly Secret[];
   /** Builds and signs one attempt. */
-  build(keys: AccessKeys): ApiRequest;
+  build(keys: AccessKeys): ApiRequest | Promise<ApiRequest>;
 }
 
 /** Sends a signed call, and repeats it once with new keys if the service reports that the keys have expired. */

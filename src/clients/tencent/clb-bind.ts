@@ -17,7 +17,8 @@ export interface Binding {
 }
 
 /**
- * Gives a slot a certificate. Reads the slot again after a lost response. Fails if someone else has given the slot a certificate meanwhile.
+ * Gives a slot a certificate. Reads the slot again after a lost response, and while another change is under way, which
+ * may be the same one of a process that was killed. Fails if someone else has given the slot a certificate meanwhile.
  */
 export async function bindSlot(
   clb: TencentClb,
@@ -39,7 +40,7 @@ export async function bindSlot(
       slot.domains === undefined
         ? { action: 'ModifyListener', params }
         : { action: 'ModifyDomainAttributes', params: { ...params, Domain: slot.domains[0] } };
-    await clb.change(change, signal);
+    await clb.change({ ...change, stillFits: async () => isSame(await read(), seen) }, signal);
   }, signal);
 }
 

@@ -35,7 +35,7 @@ export interface TencentClb {
   read<T>(action: string, params: Fields, parse: (response: Fields) => T, signal: AbortSignal): Promise<T>;
   /**
    * Changes the load balancer, and waits until the change is done. Rejects with {@link LookAgain} if the response was
-   * lost, if the change failed midway, or if `outdated` returns true for the error.
+   * lost, if the change failed midway, if `outdated` returns true for the error, or if the change no longer fits.
    */
   change(change: Change, signal: AbortSignal): Promise<void>;
   /** Returns the listener on a port, of the first of these protocols that it has. Fails if there is none. */
@@ -59,6 +59,8 @@ export interface Change {
   readonly params: Fields;
   /** Reports whether an error means that the state differs from what was read. */
   readonly outdated?: (error: unknown) => boolean;
+  /** Reads again, before the call is repeated after another change, and reports whether this one still fits. */
+  readonly stillFits?: () => Promise<boolean>;
 }
 
 /** The quota of an account that may not read its own (document 214/6187). */
@@ -104,15 +106,19 @@ export function connectClb({ options, title, name, world }: ClbContext): Tencent
     instance,
     shared,
     read,
-    async change({ action, params, outdated }, signal) {
+    async change({ action, params, outdated, stillFits }, signal) {
+      const lookAgain = (cause: unknown) => new LookAgain(cause, `${action} ${JSON.stringify(params)}`);
+      const beforeRepeat = async () => {
+        if (stillFits && !(await stillFits())) throw lookAgain(new Error(`${action}: ${title} was changed meanwhile`));
+      };
       try {
         const whole = { LoadBalancerId: loadBalancer, ...params };
         const begin = (response: Fields) => readString(response, 'RequestId');
-        await finished(action, await api.call(action, whole, begin, { readsOnly: false, signal }), signal);
+        const call = { readsOnly: false, beforeRepeat, signal };
+        await finished(action, await api.call(action, whole, begin, call), signal);
       } catch (cause) {
         if (signal.aborted) throw signal.reason;
-        if (isFailure(cause, 'balancer/unreachable', 'balancer/failed') || outdated?.(cause))
-          throw new LookAgain(cause, `${action} ${JSON.stringify(params)}`);
+        if (isFailure(cause, 'balancer/unreachable', 'balancer/failed') || outdated?.(cause)) throw lookAgain(cause);
         throw cause;
       }
     },

@@ -73,6 +73,8 @@ export interface TencentCall {
   readonly readsOnly: boolean;
   /** See `ApiCall`. */
   readonly isRepeatable?: boolean;
+  /** Called before the call is sent again, such as after an earlier change. If it rejects, so does the call. */
+  readonly beforeRepeat?: () => Promise<void>;
   /** Instead of the service's. */
   readonly region?: string;
   readonly signal: AbortSignal;
@@ -135,7 +137,8 @@ export function createTencent(options: TencentOptions): Tencent {
   };
 
   return {
-    call(action, params, read, { about, region = options.region, ...call }) {
+    call(action, params, read, { about, region = options.region, beforeRepeat, ...call }) {
+      let isSent = false;
       const { body, secrets } = revealed(params);
       const permission = `${service}:${action}`;
       const api = createJsonApi({ ...options, judge: (answer) => judge(answer, permission, options.isBusy) });
@@ -145,7 +148,11 @@ export function createTencent(options: TencentOptions): Tencent {
         what: action,
         ...present({ about }),
         secrets,
-        build: (keys) => build(action, body, { keys, region }),
+        build: async (keys) => {
+          if (isSent) await beforeRepeat?.();
+          isSent = true;
+          return build(action, body, { keys, region });
+        },
         read: ({ body }) => read(readFields(readFields(body, 'the object')['Response'], 'Response')),
         ...call,
       });
