@@ -254,7 +254,9 @@ describe('one of many places', () => {
     for (const name of many.slice(500)) world.fleet.faults.refuses.set(name, 'x'.repeat(3_000));
     const outcome = await world.renew();
     expect(outcome).toMatchObject({
-      message: expect.stringMatching(/^abc is missing at 100 of the 600 places .*; and 80 more$/),
+      message: expect.stringMatching(
+        /^abc is missing at 100 of the 600 places .*: d500\.example\.com, .* and 97 more \(x+/,
+      ),
     });
     const found = (await world.deployment())?.places;
     expect([found?.total, found?.lacking, found?.named.length]).toEqual([600, 100, 20]);

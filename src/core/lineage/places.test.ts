@@ -19,7 +19,7 @@ describe('the places of a target', () => {
     expect(stateOfPlaces({ total, lacking })).toBe(state);
   });
 
-  it('are named by reason, those that are stuck alone, and at most 20 of them', () => {
+  it('are named by reason, those that are stuck alone, with at most 20 reasons', () => {
     const lacking = [
       place('c', 'changing'),
       place('a', 'stale', 'refused'),
@@ -29,8 +29,14 @@ describe('the places of a target', () => {
     expect([placesText({ total: 9, lacking }), stuckPlaces({ total: 9, lacking })]).toEqual(['a, d (refused); b', 3]);
     const underWay = { total: 9, lacking: [place('c', 'changing'), place('e', 'busy', 'another change')] };
     expect([placesText(underWay), stuckPlaces(underWay)]).toEqual(['c; e (another change)', 0]);
-    const many = Array.from({ length: 25 }, (_, at) => place(`p${at}`, 'stale'));
-    expect(placesText({ total: 99, lacking: many })).toMatch(/^p0, p1, .*, p19; and 5 more$/);
+    const many = (reason: (at: number) => string) => ({
+      total: 99,
+      lacking: Array.from({ length: 25 }, (_, at) => place(`p${at}`, 'stale', reason(at))),
+    });
+    expect(placesText(many(() => ''))).toBe('p0, p1, p2 and 22 more');
+    const alike = many((at) => `refused for p${at} (request ${at}-${at})`);
+    expect(placesText(alike)).toBe('p0, p1, p2 and 22 more (refused for p0 (request 0-0))');
+    expect(placesText(many((at) => `reason ${at}`))).toMatch(/^p0 \(reason 0\); .*; p19 \(reason 19\); and 5 more$/);
   });
 
   it('are kept as numbers and at most 20 names, the stuck ones first and the busy ones next, with short reasons', () => {

@@ -1,4 +1,5 @@
 import { remoteText } from '../errors/remote-text.ts';
+import { shortList } from '../text/short-list.ts';
 
 // A target may have many places, such as the domains of a CDN, which get a version one by one. They are looked up at
 // the target each time: a lineage keeps only how many there are, and the first ones that lack the version.
@@ -57,19 +58,43 @@ export function stateOfPlaces({ total, lacking }: Places): 'current' | 'changing
   return lacking.length === total && lacking.every(({ state }) => state === 'absent') ? 'absent' : 'stale';
 }
 
+/** Places that lack the version for the same reason. */
+export interface Cause {
+  readonly places: readonly string[];
+  /** As of the first place. */
+  readonly reason: string;
+}
+
+/** Groups places by their reasons, whatever name of a place and request ID these contain. */
+export function byCause(lacking: readonly LackingPlace[]): readonly Cause[] {
+  const causes = new Map<string, { readonly places: string[]; readonly reason: string }>();
+  for (const { place, reason } of lacking) {
+    // Skips longer names: `www.example.com` does not name `example.com`.
+    const own = new RegExp(`(?<![\\w.-])${place.replaceAll(/\W/g, '\\$&')}(?![\\w.-])`, 'g');
+    const key = reason.replaceAll(own, 'PLACE').replaceAll(/\(request [^)]*\)?/g, '');
+    const known = causes.get(key) ?? { places: [], reason };
+    known.places.push(remoteText(place, longestPlace));
+    causes.set(key, known);
+  }
+  return [...causes.values()];
+}
+
 /**
  * Describes the places that lack the version and are not rolling a change out, or if all are, those: `a.example.com,
- * b.example.com (refused); c.example.com (busy); and 3 more`.
+ * b.example.com, c.example.com and 9 more (refused); x.example.com (busy); and 3 more`.
  */
 export function placesText({ lacking }: Places): string {
   const stuck = lacking.filter(isStuck);
-  const all = stuck.length > 0 ? stuck : lacking;
-  const byReason = new Map<string, string[]>();
-  for (const { place, reason } of all.slice(0, mostNamed))
-    byReason.set(reason, [...(byReason.get(reason) ?? []), remoteText(place, longestPlace)]);
-  const parts = [...byReason].map(([reason, places]) => `${places.join(', ')}${reason === '' ? '' : ` (${reason})`}`);
-  return [...parts, ...(all.length > mostNamed ? [`and ${all.length - mostNamed} more`] : [])].join('; ');
+  const causes = byCause(stuck.length > 0 ? stuck : lacking);
+  const parts = causes
+    .slice(0, mostNamed)
+    .map(({ places, reason }) => `${shortList(places)}${reason === '' ? '' : ` (${reason})`}`);
+  const more = causes.slice(mostNamed).reduce((sum, { places }) => sum + places.length, 0);
+  return [...parts, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
+
+/** Reports whether the places only wait until another change is rolled out. */
+export const waitsForOther = ({ named }: KeptPlaces): boolean => named.some(isBusy) && !named.some(isChanging);
 
 /** Returns how many places lack the version and are not rolling a change out. */
 export const stuckPlaces = ({ lacking }: Places): number => lacking.filter(isStuck).length;

@@ -1,6 +1,6 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { remoteText } from '../../../core/errors/remote-text.ts';
-import type { KeptPlaces } from '../../../core/lineage/places.ts';
+import { byCause, type KeptPlaces, waitsForOther } from '../../../core/lineage/places.ts';
 import { lineageNotFound } from '../../../core/names/not-found.ts';
 import { hookText } from '../../../core/spec/hooks.ts';
 import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
@@ -65,12 +65,15 @@ function placeRows(places: KeptPlaces | undefined): readonly (readonly [string, 
   if (!places) return [];
   const { total, lacking, named } = places;
   const more = lacking - named.length;
+  const states = [...new Set(named.map(({ state }) => state))];
   return [
     ['', `${total - lacking} of ${total} places have it`],
-    ...named.map(({ place, state, reason }): readonly [string, string] => [
-      '',
-      `${placeWords[state]}: ${withLetters(place)}${reason ? `, ${reason}` : ''}`,
-    ]),
+    ...states.flatMap((state) =>
+      byCause(named.filter((one) => one.state === state)).map(({ places, reason }): readonly [string, string] => [
+        '',
+        `${placeWords[state]}: ${places.map(withLetters).join(', ')}${reason === '' ? '' : ` (${reason})`}`,
+      ]),
+    ),
     ...(named.length > 0 && more > 0 ? ([['', `and ${more} more`]] as const) : []),
   ];
 }
@@ -130,7 +133,7 @@ function details(lineage: LineageStatus, { places, solvers, now, width }: Detail
       }): readonly (readonly [string, string | undefined])[] => [
         [
           'Target',
-          `${target}${node === undefined ? '' : ` of node ${node}`}: ${noLongerWanted ? 'is no longer delivered to' : settling ? 'is rolling it out' : stateWords[state]} (version ${version})`,
+          `${target}${node === undefined ? '' : ` of node ${node}`}: ${noLongerWanted ? 'is no longer delivered to' : settling ? rollOutText(parts) : stateWords[state]} (version ${version})`,
         ],
         ['', state === 'current' || noLongerWanted ? undefined : message],
         ...placeRows(parts),
@@ -180,6 +183,9 @@ function declaredBy({ state, origin: from, givenBack, settingsLost }: LineageSta
   const origin = from === 'command-line' ? '`certfleet issue` with flags, or an import' : 'the configuration';
   return state === 'undeclared' ? `nothing any more (formerly ${origin})` : origin;
 }
+
+const rollOutText = (places: KeptPlaces | undefined): string =>
+  places && waitsForOther(places) ? 'waits until another change is rolled out' : 'is rolling it out';
 
 const stateWords = {
   current: 'up to date',

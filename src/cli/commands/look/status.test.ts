@@ -24,6 +24,7 @@ const rollingOut: LineageStatus = {
         ...{ total: 100, lacking: 25 },
         named: [
           { place: 'a.example.com', state: 'stale', reason: 'refused' },
+          { place: 'c.example.com', state: 'stale', reason: 'refused' },
           { place: 'b.example.com', state: 'changing', reason: '' },
         ],
       },
@@ -38,6 +39,15 @@ const held: LineageStatus = {
 const forced = { ...failing.failure, count: 1, retryAt: '2027-01-23T09:00:00Z', notDue: true } as const;
 const lacking: LineageStatus = { ...valid, dropped: [{ identifier: 'xn--fiqs8s.test', reason: 'no TXT record' }] };
 const international = { ...valid, name: 'xn--fiqs8s.test', identifiers: ['xn--fiqs8s.test', '*.xn--fiqs8s.test'] };
+const another = 'it is still rolling out another change';
+const busy: LineageStatus = {
+  ...rollingOut,
+  deployments: rollingOut.deployments.map((one) => ({
+    ...one,
+    places: { total: 3, lacking: 2, named: ['a', 'b'].map((place) => ({ place, state: 'busy', reason: another })) },
+  })),
+};
+
 const corrupt: LineageStatus = {
   ...{ name: 'abc', origin: 'configuration', identifiers: [], issuer: '', deployments: [], state: 'corrupt' },
   failure: { count: 1, message: 'it is spoiled', hint: 'Restore it.', retryAt: '2026-11-24T10:00:00Z' },
@@ -73,6 +83,12 @@ describe('status', () => {
       argv: 'status',
       ...statuses(rollingOut),
       says: ['cdn (rolling out)', '\nabc: still being rolled out at cdn\n'],
+    },
+    {
+      what: 'tells a roll-out from a wait for another one',
+      argv: 'status',
+      ...statuses(busy),
+      says: ['cdn (waiting)'],
     },
     {
       what: 'says once what is alike of many, with an example',
@@ -420,8 +436,34 @@ describe('show', () => {
       ...statuses(rollingOut),
       says: [
         'Target       cdn: is rolling it out (version v1)\n             still being rolled out at cdn\n',
-        '             75 of 100 places have it\n             missing: a.example.com, refused\n',
-        '             rolling out: b.example.com\n             and 23 more\n',
+        '             75 of 100 places have it\n             missing: a.example.com, c.example.com (refused)\n',
+        '             rolling out: b.example.com\n             and 22 more\n',
+      ],
+    },
+    {
+      what: 'which places of a target wait',
+      argv: 'show abc',
+      ...statuses(busy),
+      says: [
+        'cdn: waits until another change is rolled out (version v1)\n',
+        `\n             waiting: a, b (${another})\n`,
+      ],
+    },
+    {
+      what: 'each other node that lacks it',
+      argv: 'show abc',
+      ...statuses({
+        ...valid,
+        deployments: [{ target: 'files', state: 'current', version: 'v2', node: 'a' }],
+        lackingAt: [
+          { node: 'b', target: 'files', version: 'v2', since: '2026-11-24T08:00:00Z' },
+          { node: 'c', target: 'files', version: 'v2', since: '2026-11-24T08:00:00Z', message: 'the disk is full' },
+        ],
+      }),
+      says: [
+        'Target       files of node a: up to date (version v2)\n',
+        'Lacking      files of node b, since 2026-11-24 08:00 UTC\n             `certfleet renew` on that node delivers it\n',
+        'Lacking      files of node c, since 2026-11-24 08:00 UTC\n             the disk is full\n',
       ],
     },
     {

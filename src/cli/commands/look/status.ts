@@ -1,6 +1,7 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { isFailure } from '../../../core/errors/errors.ts';
 import { adviceWithoutSettings } from '../../../core/lineage/not-renewed.ts';
+import { waitsForOther } from '../../../core/lineage/places.ts';
 import { rolloverText } from '../../../core/lineage/rollover.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import { spanText } from '../../../core/text/span.ts';
@@ -115,9 +116,10 @@ function deploymentText({ state: whole, deployments }: LineageStatus): string {
   // before the delivery.
   const intended = whole === 'pending' || whole === 'working' ? 'pending' : 'interrupted';
   return deployments
-    .map(({ target, state, settling, noLongerWanted }) => {
+    .map(({ target, state, settling, places, noLongerWanted }) => {
       if (noLongerWanted) return `${target} (no longer delivered to)`;
-      const words = settling ? 'rolling out' : state === 'intended' ? intended : state;
+      const rollOut = places && waitsForOther(places) ? 'waiting' : 'rolling out';
+      const words = settling ? rollOut : state === 'intended' ? intended : state;
       return state === 'current' ? target : `${target} (${words})`;
     })
     .join(', ');
