@@ -356,8 +356,6 @@ export interface DeployerContext<Options> extends AdapterContext<Options> {
   readonly owner: string;
   /** The balancer that the deployer names, if its definition says that it needs one. */
   readonly balancer?: NamedBalancer | undefined;
-  /** Returns the lineage of a version in the store, by the beginning of its fingerprint. */
-  readonly lineageOf?: ((fingerprint: string, signal: AbortSignal) => Promise<string | undefined>) | undefined;
   /** Returns what tells whether a place is left to the lineage that has it, by the first 12 digits of a fingerprint. */
   readonly holderOf?: HolderOf | undefined;
   /** For a deployer that writes PKCS#12 files. */

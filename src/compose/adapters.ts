@@ -10,7 +10,7 @@ import type { AdapterSettings, ExternalAccount, NamedAdapter, PreflightSettings 
 import type { OwnedSolver } from '../core/spec/spec-parts.ts';
 import { present } from '../core/text/present.ts';
 import type { DnsSolverSettings, NamedBalancer, SolverContext, z } from '../define.ts';
-import { createHolders, lineageWith } from '../engine/run/stored-lineage.ts';
+import { createHolders } from '../engine/run/stored-lineage.ts';
 import type { Dns01Options } from '../engine/solvers/dns01.ts';
 import type { ForwardRuleOptions } from '../engine/solvers/http01-forward-rule.ts';
 import type { ZoneHolder } from '../engine/solvers/zone-holders.ts';
@@ -136,7 +136,6 @@ export async function prepareDeployer(
       folder: store.deployed && join(store.deployed, node),
       owner: ownerOf(storeId()),
       pki,
-      lineageOf: (fingerprint, signal) => lineageWith(store, fingerprint, signal),
       holderOf: createHolders(store, world.clock),
       balancer: named && ({ options: named.options } satisfies NamedBalancer),
     }),

@@ -5,7 +5,6 @@ import { connectCas } from '../clients/alibaba/cas.ts';
 import { listenerDeployer } from '../clients/alibaba/listener-deployer.ts';
 import { rightsOf } from '../clients/alibaba/rights.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { present } from '../core/text/present.ts';
 import { defineDeployer, originEndpoint, z } from '../define.ts';
 import type { Deployer } from '../ports/deployer.ts';
 
@@ -76,7 +75,7 @@ needs, besides the balancer's policy,
 
 and \`alb:UpdateListenerAttribute\` for the default certificate, and \`yundun-cert:DeleteUserCertificate\` for
 \`sweep --lost\`.`,
-  connect({ options, name, world, owner, balancer, lineageOf }): Deployer {
+  connect({ options, name, world, owner, balancer, holderOf }): Deployer {
     if (!balancer) throw new Error('the deployer alibaba-alb needs a balancer');
     const given = balancer.options as AlbOptions;
     const { region, loadBalancer } = given;
@@ -88,7 +87,7 @@ and \`alb:UpdateListenerAttribute\` for the default certificate, and \`yundun-ce
     const listener = listenerOn(alb, albWords, { port: listenerPort, clock });
     return listenerDeployer({
       ...{ type: 'alibaba-alb', target: targetName('alibaba-alb', name), loadBalancer, listenerPort, attach, owner },
-      ...{ clock, alb, cas, listener, onTarget, mayBeBoth: true, ...present({ lineageOf }) },
+      ...{ clock, alb, cas, listener, onTarget, mayBeBoth: true, holderOf },
       async room(signal) {
         const bound = await listener.certificates(true, signal);
         const quota = options.certificateQuota ?? ((await alb.balancer(signal)).edition === 'Basic' ? 10 : 25);

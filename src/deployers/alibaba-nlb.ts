@@ -5,7 +5,6 @@ import { connectCas } from '../clients/alibaba/cas.ts';
 import { listenerDeployer } from '../clients/alibaba/listener-deployer.ts';
 import { rightsOf } from '../clients/alibaba/rights.ts';
 import { onTarget, targetName } from '../clients/folders/target.ts';
-import { present } from '../core/text/present.ts';
 import { alibabaKeys, defineDeployer, originEndpoint, z } from '../define.ts';
 import type { Deployer } from '../ports/deployer.ts';
 
@@ -85,7 +84,7 @@ those that have expired and that this listener does not have. The RAM user or ro
 
 and \`nlb:UpdateListenerAttribute\` for the default certificate, and \`yundun-cert:DeleteUserCertificate\` for
 \`sweep --lost\`.`,
-  connect({ options, name, world, owner, lineageOf }): Deployer {
+  connect({ options, name, world, owner, holderOf }): Deployer {
     const { region, loadBalancer, listenerPort, attach, certificateQuota: quota } = options;
     const { clock } = world;
     const alb = connectAlb({ service: 'nlb', options, title: nlbWords.title, name, world });
@@ -94,7 +93,7 @@ and \`nlb:UpdateListenerAttribute\` for the default certificate, and \`yundun-ce
     const listener = listenerOn(alb, nlbWords, { port: listenerPort, clock });
     return listenerDeployer({
       ...{ type: 'alibaba-nlb', target: targetName('alibaba-nlb', name), loadBalancer, listenerPort, attach, owner },
-      ...{ clock, alb, cas, listener, onTarget, mayBeBoth: false, ...present({ lineageOf }) },
+      ...{ clock, alb, cas, listener, onTarget, mayBeBoth: false, holderOf },
       room: async (signal) => ({ where: loadBalancer, used: await listener.additionalOfAll(signal), quota }),
       async rights(signal) {
         const at = { listener: await listener.id(signal), loadBalancer };

@@ -2,8 +2,10 @@ import { createPublicKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { AlibabaAlb } from '../../test/support/alibaba-alb.ts';
 import type { PemOptions } from '../../test/support/alibaba-gateway/cas.ts';
+import { storeOf } from '../../test/support/cdn-suite.ts';
 import { Secret } from '../core/errors/secret.ts';
-import { present } from '../core/text/present.ts';
+import type { HolderOf } from '../core/lineage/holder.ts';
+import type { DeployerContext } from '../define.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deployer, VersionBundle } from '../ports/deployer.ts';
 import type { World } from '../ports/world.ts';
@@ -47,7 +49,7 @@ export interface ListenerService {
   /** Has the default certificate `other` on ports 443 and 8443, the additional one `shop` on both, and a listener on 80. */
   start(options: FakeOptions): Fake;
   connect(
-    parts: { readonly name: string; readonly world: World; readonly owner: string },
+    parts: Pick<DeployerContext<unknown>, 'name' | 'world' | 'owner' | 'holderOf'>,
     options: object,
     keys: { readonly accessKeyId: Secret; readonly accessKeySecret: Secret },
   ): Deployer;
@@ -94,11 +96,7 @@ export function listenerDeployerTests(service: ListenerService): void {
   const ram = type.replace('alibaba-', '');
   const lb = `${ram}-unit1`;
 
-  function bench(
-    options: object = {},
-    changes: Partial<FakeOptions> = {},
-    lineageOf?: (fingerprint: string) => Promise<string | undefined>,
-  ) {
+  function bench(options: object = {}, changes: Partial<FakeOptions> = {}, holderOf?: HolderOf) {
     const clock = fakeClock(new Date('2026-11-24T12:00:00Z'), { auto: true });
     const root = { id: 'LTAIroot', secret: 'root-secret' };
     const fake = service.start({
@@ -115,7 +113,7 @@ export function listenerDeployerTests(service: ListenerService): void {
       http: () => fake.api.http,
     } as unknown as World;
     const keys = { accessKeyId: new Secret(root.id), accessKeySecret: new Secret(root.secret) };
-    const parts = { name: 'https', world, owner, ...present({ lineageOf }) };
+    const parts = { name: 'https', world, owner, holderOf };
     const isChange = (action: string) => !/^(List|Get)/.test(action);
     return {
       ...{ fake, clock, lines, connect: (more: object = {}) => service.connect(parts, { ...options, ...more }, keys) },
@@ -222,19 +220,10 @@ export function listenerDeployerTests(service: ListenerService): void {
     });
 
     it('refuses a certificate beside one of another lineage with the same names and kind of key', async () => {
-      const lineages = new Map<string, string>();
-      const { connect, serves, changes } = bench(
-        {},
-        {},
-        async (start) => [...lineages].find(([fingerprint]) => fingerprint.startsWith(start))?.[1],
-      );
-      const made = (lineage: string, stored: string[], names = [www]) => {
-        const one = version(names, stored, lineage);
-        lineages.set(one.facts.fingerprint, lineage);
-        return one;
-      };
       const ofShop: string[] = [];
-      await deploy(connect(), made('shop', ofShop));
+      const store = storeOf(type, (names, lineage) => version(names, lineage === 'shop' ? ofShop : [], lineage));
+      const { connect, serves, changes } = bench({}, {}, store.holderOf);
+      await deploy(connect(), store.renew('shop', [www]));
       const wanted = { lineage: 'api', names: [www] };
       expect(await failure(connect().check!(wanted, signal))).toMatchObject({
         code: 'balancer/no-room',
@@ -244,7 +233,7 @@ export function listenerDeployerTests(service: ListenerService): void {
         hint: expect.stringContaining('Delete one of the two certificates, shop and api'),
       });
       const before = changes();
-      expect(await failure(deploy(connect(), made('api', [])))).toMatchObject({
+      expect(await failure(deploy(connect(), store.renew('api', [www])))).toMatchObject({
         code: 'deploy/target-failed',
         message: expect.stringContaining('has the certificate shop of this store'),
       });
@@ -256,7 +245,7 @@ export function listenerDeployerTests(service: ListenerService): void {
         { ...wanted, lineage: 'shop' },
       ])
         expect(await connect().check!(one, signal)).toContain('needs 1 more');
-      const next = made('shop', ofShop);
+      const next = store.renew('shop', [www]);
       await deploy(connect(), next);
       expect(serves(next)).toBe(true);
     });

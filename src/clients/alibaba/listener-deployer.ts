@@ -1,6 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
-import { createSingleFlight } from '../../core/async/single-flight.ts';
+import { createRecent } from '../../core/async/recent.ts';
 import { fail, isFailure, reasonOf } from '../../core/errors/errors.ts';
+import type { HolderOf } from '../../core/lineage/holder.ts';
 import { coversName } from '../../core/names/covers-name.ts';
 import { markIn } from '../../core/request-path/own-mark.ts';
 import type { Right } from '../../core/request-path/rights.ts';
@@ -37,8 +38,7 @@ export interface ListenerTarget {
   rights(signal: AbortSignal): Promise<readonly Right[]>;
   /** Makes the errors of a step errors of the target. */
   onTarget<T>(target: string, lineage: string, signal: AbortSignal, step: () => Promise<T>): Promise<T>;
-  /** Returns the lineage of a version in the store, by the beginning of its fingerprint. */
-  lineageOf?(fingerprint: string, signal: AbortSignal): Promise<string | undefined>;
+  readonly holderOf?: HolderOf | undefined;
 }
 
 /** What a listener has, and what of it is a version’s or an older one’s of its lineage. */
@@ -58,29 +58,23 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
   const { alb, cas, clock, listener, owner, listenerPort, target } = at;
   const place = `${at.loadBalancer}:${listenerPort}`;
   const idOf = ({ id, region }: CasUpload): string => `${id}-${region}`;
-  const flight = createSingleFlight<readonly CasCertificate[]>();
-  const known = new Map<'valid' | 'expired', { readonly atMs: number; readonly all: readonly CasCertificate[] }>();
+  /** The deliveries of a pass share what was listed a few seconds ago. */
+  const inCas = {
+    valid: createRecent(clock, (signal) => cas.all('valid', signal)),
+    expired: createRecent(clock, (signal) => cas.all('expired', signal)),
+  };
   const lineages = new Map<string, string | undefined>();
-
-  /** Lists a part of CAS, as it was a few seconds ago: the deliveries of a pass share it. */
-  async function inCas(part: 'valid' | 'expired', signal: AbortSignal): Promise<readonly CasCertificate[]> {
-    const recent = known.get(part);
-    if (recent && clock.monotonicMs() - recent.atMs < recentMs) return recent.all;
-    const all = await flight(part, () => cas.all(part, signal), signal);
-    known.set(part, { atMs: clock.monotonicMs(), all });
-    return all;
-  }
 
   /** Returns the certificates in CAS; those that have expired only if the listener may have one of them. */
   async function uploadsFor(bound: readonly BoundCertificate[], signal: AbortSignal) {
-    const valid = await inCas('valid', signal);
+    const valid = await inCas.valid.get(recentMs, signal);
     const ids = new Set(valid.map(idOf));
     const isKnown = ({ id }: BoundCertificate) => ids.has(id) || !id.endsWith(`-${cas.region}`);
-    return bound.every(isKnown) ? valid : [...valid, ...(await inCas('expired', signal))];
+    return bound.every(isKnown) ? valid : [...valid, ...(await inCas.expired.get(recentMs, signal))];
   }
 
   async function lineageOf(id: string, signal: AbortSignal): Promise<string | undefined> {
-    if (!lineages.has(id)) lineages.set(id, await at.lineageOf?.(id, signal));
+    if (!lineages.has(id)) lineages.set(id, (await at.holderOf?.(id, signal))?.lineage);
     return lineages.get(id);
   }
 
@@ -216,7 +210,7 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
       onListener(version, signal, async () => {
         // `activate` checks the listener, too, but an upload that it refuses would stay in CAS.
         await listener.id(signal);
-        const uploads = await inCas('valid', signal);
+        const uploads = await inCas.valid.get(recentMs, signal);
         const there = uploads.find((one) => one.name === cas.nameOf(version));
         if (!there && (await mayRefuse(version, uploads, signal))) {
           const found = await survey(version, true, signal);
@@ -224,9 +218,8 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
           if (becomesDefault(found)) checkDefault(found, version);
         }
         const upload = there ?? (await cas.upload(version, signal));
-        const valid = known.get('valid');
         const [names, algorithm] = [namesOf(version), algorithmOf(version)];
-        if (!there && valid) known.set('valid', { ...valid, all: [...valid.all, { ...upload, names, algorithm }] });
+        if (!there) inCas.valid.change((all) => [...all, { ...upload, names, algorithm }]);
         const receipt = { certificate: upload.id, name: upload.name.replaceAll('_', '-') };
         await note(receipt);
         return receipt;

@@ -15,4 +15,9 @@ it('reads again what is too old or forgotten, and shares one read between overla
   expect(await recent.get(0, signal)).toBe(3);
   recent.forget();
   expect(await recent.get(10, signal)).toBe(4);
+  recent.change((value) => -value);
+  expect(await recent.get(10, signal)).toBe(-4);
+  recent.forget();
+  recent.change((value) => -value);
+  expect(await recent.get(10, signal)).toBe(5);
 });

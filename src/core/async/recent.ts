@@ -4,6 +4,8 @@ import { createSingleFlight } from './single-flight.ts';
 export interface Recent<T> {
   /** Returns it as it was at most `ageMs` ago, and reads it again if it is older. Overlapping calls share one read. */
   get(ageMs: number, signal: AbortSignal): Promise<T>;
+  /** Makes the same change to what was read as this process has just made to the original. */
+  change(to: (value: T) => T): void;
   /** Forgets what was read, because it has changed. */
   forget(): void;
 }
@@ -21,6 +23,9 @@ export function createRecent<T>(
       const value = await flight('', () => read(signal), signal);
       known = { atMs, value };
       return value;
+    },
+    change(to) {
+      if (known) known = { ...known, value: to(known.value) };
     },
     forget() {
       known = undefined;

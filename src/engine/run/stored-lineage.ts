@@ -1,4 +1,4 @@
-import { createSingleFlight } from '../../core/async/single-flight.ts';
+import { createRecent } from '../../core/async/recent.ts';
 import { asFailure, type CertfleetError } from '../../core/errors/errors.ts';
 import type { Holder, HolderOf } from '../../core/lineage/holder.ts';
 import { decodeLineage, type Lineage } from '../../core/lineage/lineage.ts';
@@ -31,31 +31,12 @@ export async function lineageNamed(
   return entry && lineageOf(engine, entry);
 }
 
-/** Returns the lineage that has a version whose fingerprint begins so. */
-export async function lineageWith(
-  store: Engine['store'],
-  fingerprint: string,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  for await (const page of store.scan('lineage', signal))
-    for (const entry of page) {
-      const found = lineageOf({ store }, entry);
-      if (found instanceof Error) continue;
-      const versions = [found.current, found.previous];
-      if (versions.some((version) => version?.facts.fingerprint.startsWith(fingerprint))) return entry.key.name;
-    }
-  return undefined;
-}
-
 /** How old the index of holders may be. The deliveries of a pass share it. */
 const recentMs = 10_000;
 
 /** Returns a function that finds the lineage with a version, by the first 12 digits of its fingerprint. */
 export function createHolders(store: Engine['store'], clock: Clock): HolderOf {
-  let known: { readonly atMs: number; readonly all: ReadonlyMap<string, Holder> } | undefined;
-  const flight = createSingleFlight<ReadonlyMap<string, Holder>>();
-
-  async function read(signal: AbortSignal): Promise<ReadonlyMap<string, Holder>> {
+  const holders = createRecent(clock, async (signal) => {
     const all = new Map<string, Holder>();
     for await (const page of store.scan('lineage', signal))
       for (const entry of page) {
@@ -69,16 +50,13 @@ export function createHolders(store: Engine['store'], clock: Clock): HolderOf {
             });
       }
     return all;
-  }
+  });
+  let last: ReadonlyMap<string, Holder> = new Map();
 
   return async (fingerprint, signal) => {
-    const isRecent = known && clock.monotonicMs() - known.atMs < recentMs;
     // A version that is not in the index may have been issued since.
-    if (!known || !isRecent || !known.all.has(fingerprint)) {
-      const atMs = clock.monotonicMs();
-      known = { atMs, all: await flight('', () => read(signal), signal) };
-    }
-    return known.all.get(fingerprint);
+    last = await holders.get(last.has(fingerprint) ? recentMs : 0, signal);
+    return last.get(fingerprint);
   };
 }
 
