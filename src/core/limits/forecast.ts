@@ -1,0 +1,224 @@
+import { look, spent } from './gcra.ts';
+import { createHeap, type Heap } from './heap.ts';
+import { type Bucket, bucketsAsked, bucketsSpent, type OrderFacts, refusal } from './order-buckets.ts';
+import type { RateLimit } from './rate-limits.ts';
+
+/** An order to be made as soon as its tokens are there. */
+export interface Waiting<T> {
+  readonly what: T;
+  readonly order: OrderFacts;
+  /** When the current certificate expires. Undefined for a first issue. */
+  readonly expiresAtMs?: number | undefined;
+  /** The last try failed. */
+  readonly hasFailed?: boolean | undefined;
+  /** It is not to be made before. Defaults to now. */
+  readonly fromMs?: number | undefined;
+}
+
+export interface Forecast<T> {
+  readonly what: T;
+  /** When all of its tokens are there. */
+  readonly atMs: number;
+  /** The bucket that it waits for. Undefined if no limit delays it. */
+  readonly by?: Bucket | undefined;
+}
+
+/** Orders that need the same tokens of an account and of domains, so only the first of them can be next. */
+interface Group<T> {
+  readonly shared: readonly Bucket[];
+  readonly entries: Heap<Entry<T>>;
+  /** Where the first entry waits for a token. */
+  queue?: Queue<T> | undefined;
+  /** The last bucket for which one waited. */
+  by?: Bucket | undefined;
+}
+
+interface Entry<T> {
+  readonly waiting: Waiting<T>;
+  readonly rank: number;
+  readonly group: Group<T>;
+  /** The buckets of its set and its names. */
+  readonly own: readonly Bucket[];
+  /** When it joined its group, and the bucket for which it waited until then. */
+  sinceMs: number;
+  by?: Bucket | undefined;
+}
+
+/** The first entries of the groups that wait for a bucket. */
+interface Queue<T> {
+  readonly bucket: Bucket;
+  readonly entries: Heap<Entry<T>>;
+  /** An event or a candidate will look at it. */
+  isExpected: boolean;
+}
+
+const byRank = ({ rank }: { readonly rank: number }) => rank;
+
+/**
+ * Returns when each order gets its tokens, in the order of these times. It assumes that a certificate is issued as soon
+ * as it is ordered.
+ *
+ * Tokens go by rank (see `ranked`), but none stays free while an order can use it: an order that waits for one bucket
+ * holds no token of another. So a domain's limit delays no other domain, and an account's no other account.
+ *
+ * It goes from event to event: a token comes, or an order becomes due. Of all orders with the same account and domains
+ * it looks only at the first, so 10,000 orders take a fraction of a second.
+ *
+ * @param arrivals the arrival times of the buckets, by `Bucket.key`
+ */
+export function forecast<T>(
+  waiting: readonly Waiting<T>[],
+  arrivals: ReadonlyMap<string, number>,
+  limits: readonly RateLimit[],
+  nowMs: number,
+): readonly Forecast<T>[] {
+  const levels = new Map(arrivals);
+  const answers: Forecast<T>[] = [];
+  const events = createHeap<{ readonly atMs: number; happen(): void }>(({ atMs }) => atMs);
+  /** Who may get a token at this instant. */
+  const candidates = createHeap<{ readonly rank: number; consider(): void }>(byRank);
+  const queues = new Map<string, Queue<T>>();
+  let atMs = nowMs;
+
+  function join(entry: Entry<T>): void {
+    const { group } = entry;
+    entry.sinceMs = atMs;
+    group.entries.push(entry);
+    if (group.entries.first() === entry) offer(group);
+  }
+
+  function offer(group: Group<T>): void {
+    const entry = group.entries.first();
+    group.queue = undefined;
+    if (entry) candidates.push({ rank: entry.rank, consider: () => isFirst(entry, undefined) && consider(entry) });
+  }
+
+  /** Reports whether an entry is still the first of its group, and waits there. */
+  const isFirst = ({ group, rank }: Entry<T>, queue: Queue<T> | undefined): boolean =>
+    group.queue === queue && group.entries.first()?.rank === rank;
+
+  /** Takes an entry's tokens if all are there, or else makes it wait. */
+  function consider(entry: Entry<T>): void {
+    const { group, waiting } = entry;
+    const late = refusal(entry.own, levels, atMs);
+    const full = refusal(group.shared, levels, atMs);
+    if (late) wait(entry, late.by, late.untilMs);
+    else if (full) waitInQueue(entry, full.by, full.untilMs);
+    else {
+      for (const { key, limit } of spentOn(waiting.order, limits)) levels.set(key, spent(levels.get(key), limit, atMs));
+      answers.push({ what: waiting.what, atMs, by: atMs > entry.sinceMs ? group.by : entry.by });
+      leave(group);
+    }
+  }
+
+  /** Takes the first entry out of its group. */
+  function leave(group: Group<T>): void {
+    group.entries.pop();
+    offer(group);
+  }
+
+  /** Waits outside of the group, which goes on. */
+  function wait(entry: Entry<T>, by: Bucket, untilMs: number): void {
+    entry.by = by;
+    events.push({ atMs: untilMs, happen: () => join(entry) });
+    leave(entry.group);
+  }
+
+  function waitInQueue(entry: Entry<T>, bucket: Bucket, untilMs: number): void {
+    const queue = queues.get(bucket.key) ?? { bucket, entries: createHeap<Entry<T>>(byRank), isExpected: false };
+    queues.set(bucket.key, queue);
+    entry.group.queue = queue;
+    entry.group.by = bucket;
+    queue.entries.push(entry);
+    if (queue.isExpected) return;
+    queue.isExpected = true;
+    events.push({ atMs: untilMs, happen: () => wake(queue) });
+  }
+
+  /** Makes the first entry of a queue a candidate for its token. */
+  function wake(queue: Queue<T>): void {
+    const { entries, bucket } = queue;
+    // An entry whose group has another first one, or waits elsewhere, is out of date.
+    while (entries.first() && !isFirst(entries.first()!, queue)) entries.pop();
+    const entry = entries.first();
+    queue.isExpected = entry !== undefined;
+    if (!entry) return;
+    const { nextAtMs } = look(levels.get(bucket.key), bucket.limit, atMs);
+    if (nextAtMs > atMs) {
+      events.push({ atMs: nextAtMs, happen: () => wake(queue) });
+      return;
+    }
+    const take = () => {
+      // Another one may have got the token first.
+      if (isFirst(entry, queue) && look(levels.get(bucket.key), bucket.limit, atMs).left > 0) {
+        entry.group.queue = undefined;
+        consider(entry);
+      }
+      wake(queue);
+    };
+    candidates.push({ rank: entry.rank, consider: take });
+  }
+
+  for (const entry of entriesOf(waiting, limits)) {
+    const fromMs = Math.max(entry.waiting.fromMs ?? nowMs, nowMs);
+    events.push({ atMs: fromMs, happen: () => join(entry) });
+  }
+  for (let event = events.first(); event; event = events.first()) {
+    atMs = event.atMs;
+    for (; event && event.atMs <= atMs; event = events.first()) {
+      events.pop();
+      event.happen();
+    }
+    for (let next = candidates.pop(); next; next = candidates.pop()) next.consider();
+  }
+  return answers;
+}
+
+const spentOn = (order: OrderFacts, limits: readonly RateLimit[]): readonly Bucket[] => [
+  ...bucketsSpent(order, limits, 'order'),
+  ...bucketsSpent(order, limits, 'issued'),
+];
+
+const isShared = ({ limit }: Bucket): boolean => limit.scope === 'account' || limit.scope === 'domain';
+
+function entriesOf<T>(waiting: readonly Waiting<T>[], limits: readonly RateLimit[]): readonly Entry<T>[] {
+  const groups = new Map<string, Group<T>>();
+  return ranked(waiting).map((one, rank) => {
+    const asked = bucketsAsked(one.order, limits);
+    const shared = asked.filter(isShared);
+    const key = shared.map((bucket) => bucket.key).join(' ');
+    const group = groups.get(key) ?? { shared, entries: createHeap<Entry<T>>(byRank) };
+    groups.set(key, group);
+    return { waiting: one, rank, group, own: asked.filter((bucket) => !isShared(bucket)), sinceMs: 0 };
+  });
+}
+
+/**
+ * Sorts by who comes first: existing certificates by their expiry, then first issues, one of each registered domain in
+ * turn, and last, in turn too, those whose last try failed. So failing names of one domain use up no other's tokens.
+ */
+function ranked<T>(waiting: readonly Waiting<T>[]): readonly Waiting<T>[] {
+  const byExpiry = waiting.toSorted((a, b) => expiryOf(a) - expiryOf(b));
+  const healthy = byExpiry.filter(({ hasFailed }) => !hasFailed);
+  return [
+    ...healthy.filter(({ expiresAtMs }) => expiresAtMs !== undefined),
+    ...inTurn(healthy.filter(({ expiresAtMs }) => expiresAtMs === undefined)),
+    ...inTurn(byExpiry.filter(({ hasFailed }) => hasFailed)),
+  ];
+}
+
+/** A first issue has no expiry. It is no number that a date can have, so the difference of two is zero. */
+const expiryOf = ({ expiresAtMs }: Waiting<unknown>): number => expiresAtMs ?? Number.MAX_SAFE_INTEGER;
+
+/** The first of each registered domain, then the second of each, and so on. */
+function inTurn<T>(waiting: readonly Waiting<T>[]): readonly Waiting<T>[] {
+  const counts = new Map<string, number>();
+  const turns = waiting.map((one) => {
+    const { identifiers, registeredDomain } = one.order;
+    const domain = registeredDomain(identifiers[0]?.value ?? '');
+    const turn = counts.get(domain) ?? 0;
+    counts.set(domain, turn + 1);
+    return { one, turn };
+  });
+  return turns.toSorted((a, b) => a.turn - b.turn).map(({ one }) => one);
+}
