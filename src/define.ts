@@ -3,7 +3,7 @@ import type { ChallengeType } from './core/ca/challenge-type.ts';
 import type { Secret as SecretType } from './core/errors/secret.ts';
 import { Secret } from './core/errors/secret.ts';
 import type { HolderOf } from './core/lineage/holder.ts';
-import { endpointProblem, isApiEndpoint } from './core/names/api-endpoint.ts';
+import { endpointProblem, hasPath, isApiEndpoint, pathProblem } from './core/names/api-endpoint.ts';
 import { parseServerAddress } from './core/names/dns-name.ts';
 import { bracketsOr, parseHostPort } from './core/names/host-port.ts';
 import type { AdapterSettings, AdapterTraits, NamedAdapter, PreflightSettings } from './core/spec/spec.ts';
@@ -74,9 +74,7 @@ export const endpoint = (title = 'The APIâ€™s address, if it is not the vendorâ€
 
 /** As {@link endpoint}, for an API whose calls all have the path `/`. */
 export const originEndpoint = (title?: string) =>
-  endpoint(title).refine((text) => text === undefined || !URL.canParse(text) || new URL(text).pathname === '/', {
-    error: 'expected a URL without a path: all calls of this API go to the path /',
-  });
+  endpoint(title).refine((text) => text === undefined || !hasPath(text), { error: pathProblem });
 
 const unitNeeded = (count: number) => `needs a unit: write ${count}s, or another of ms, s, m, h and d`;
 

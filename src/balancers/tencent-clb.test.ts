@@ -42,6 +42,10 @@ const failure = (promise: Promise<unknown>) =>
   );
 
 describe('the balancer tencent-clb', () => {
+  it('refuses an endpoint with a path, which the calls would lose', () => {
+    expect(() => bench().connect({ endpoint: 'https://clb.tencentcloudapi.com/v1' })).toThrow('without a path');
+  });
+
   for (const [name, changes] of Object.entries<Parameters<typeof testClb>[0] & object>({
     'changes that show at once': { behaviour: { visible: 'at-once', addAgain: 'ignored', removeAbsent: 'ignored' } },
     'changes that show when they are done': {},

@@ -4,7 +4,7 @@ import { converge, deleteRules, nameOf, type Receipt, receiptIn, ruleProtocols }
 import { balancerTries, clbRights } from '../clients/tencent/rights.ts';
 import { isFailure } from '../core/errors/errors.ts';
 import type { Json } from '../core/text/json.ts';
-import { defineBalancer, endpoint, tencentKeys, z } from '../define.ts';
+import { defineBalancer, originEndpoint, tencentKeys, z } from '../define.ts';
 import type { Backend, Balancer, WantedRules } from '../ports/balancer.ts';
 import type { Readiness } from '../ports/solver.ts';
 
@@ -48,7 +48,7 @@ export default defineBalancer({
       examples: [{ instanceId: 'ins-1a2b3c4d', port: 30_080 }],
     }),
     ...tencentKeys(),
-    endpoint: endpoint(),
+    endpoint: originEndpoint(),
   }),
   notes: `certfleet adds a forwarding rule to the listener and binds the server that answers to it, waits until its health check
 is good, and removes the rule after the validation. At Tencent Cloud each rule names a domain, so a host without rules of

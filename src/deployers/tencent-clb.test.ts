@@ -339,6 +339,10 @@ describe('the deployer tencent-clb', () => {
     },
   );
 
+  it('refuses an endpoint with a path, which the calls would lose', () => {
+    expect(() => bench(single, { sslEndpoint: 'https://ssl.tencentcloudapi.com/v1' })).toThrow('without a path');
+  });
+
   it.each<[string, 'www' | 'shop', string | RegExp]>([
     ['the same certificate, as that of a killed process', 'www', 'done'],
     ['another one', 'shop', /got another certificate meanwhile/],

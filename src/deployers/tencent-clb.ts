@@ -9,7 +9,7 @@ import { createSslUploads } from '../clients/tencent/ssl-uploads.ts';
 import { fail, reasonOf } from '../core/errors/errors.ts';
 import { stateOfPlaces } from '../core/lineage/places.ts';
 import { usualKeyType } from '../core/spec/key-type.ts';
-import { defineDeployer, endpoint, z } from '../define.ts';
+import { defineDeployer, originEndpoint, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 
 export default defineDeployer({
@@ -33,7 +33,7 @@ export default defineDeployer({
         title: 'The domains of the listener that get the certificate, if not all that it covers',
         examples: [['www.example.com']],
       }),
-    sslEndpoint: endpoint('Endpoint of SSL Certificate Service, if not that of the balancer’s site'),
+    sslEndpoint: originEndpoint('Endpoint of SSL Certificate Service, if not that of the balancer’s site'),
   }),
   notes: `Uploads the certificate to SSL Certificate Service once, and binds it to the listener. On a listener with SNI, each
 domain that the certificate covers gets it, as a place of its own; other domains keep theirs. On a listener without SNI, it

@@ -325,6 +325,7 @@ describe('tencent-ssl', () => {
     [{ domains: ['192.0.2.1'] }, 'expected a domain'],
     [{ domains: 'all' }, 'expected `covered`, or a list of domains'],
     [{ domains: ['中国%.test'] }, 'expected a domain'],
+    [{ endpoint: 'https://ssl.tencentcloudapi.com/v1' }, 'expected a URL without a path'],
   ])('refuses the options %j', (options, problem) => {
     const { error } = definition.options.safeParse({ product: 'cdn', ...options });
     expect(error?.issues.map(({ message }) => message).join()).toContain(problem);

@@ -10,7 +10,7 @@ import { createSslUploads } from '../clients/tencent/ssl-uploads.ts';
 import { createRecent } from '../core/async/recent.ts';
 import { type LackingPlace, placesText, stateOfPlaces } from '../core/lineage/places.ts';
 import { coversName } from '../core/names/covers-name.ts';
-import { defineDeployer, endpoint, exceptOfCovered, tencentKeys, typedDomain, z } from '../define.ts';
+import { defineDeployer, exceptOfCovered, originEndpoint, tencentKeys, typedDomain, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
 
 const domain = () =>
@@ -48,7 +48,7 @@ export default defineDeployer({
         .default('ap-guangzhou')
         .meta({ title: 'Region of WAF; the other products need none' }),
       ...tencentKeys([]),
-      endpoint: endpoint('Endpoint of SSL Certificate Service, if not that of the Chinese site'),
+      endpoint: originEndpoint('Endpoint of SSL Certificate Service, if not that of the Chinese site'),
     })
     .refine(...exceptOfCovered),
   notes: `Uploads the certificate once to SSL Certificate Service, which then deploys it to all domains of the product in one

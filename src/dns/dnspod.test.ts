@@ -230,6 +230,12 @@ describe('dnspod', () => {
     expect(await optionsFrom(dnspod, from)).toEqual(expected);
   });
 
+  it('refuses an endpoint with a path for a key of Tencent Cloud, whose calls would lose it', () => {
+    const endpoint = 'https://dnspod.tencentcloudapi.com/v1';
+    expect(() => connected(testDnspodToken, { id: tokenId, token, endpoint })).not.toThrow();
+    expect(() => connected(testDnspodKeys, { ...keys, endpoint })).toThrow('expected a URL without a path');
+  });
+
   it('takes a number as the ID of a token', () => {
     expect(dnspod.options.parse({ id: 13490 }).id).toBe('13490');
     expect(dnspod.options.parse({}).id).toBeUndefined();

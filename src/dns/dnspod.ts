@@ -3,6 +3,7 @@ import { dnspodWithKeys } from '../clients/dnspod/keys.ts';
 import { dnspodWithToken } from '../clients/dnspod/token.ts';
 import { fixedKeys } from '../clients/http/access-keys.ts';
 import { fail } from '../core/errors/errors.ts';
+import { hasPath, pathProblem } from '../core/names/api-endpoint.ts';
 import { relativeName } from '../core/names/dns-name.ts';
 import { defineDnsProvider, endpoint, Secret, secret, tencentKeys, z } from '../define.ts';
 import type { DnsValue } from '../ports/dns-provider.ts';
@@ -60,6 +61,8 @@ may do everything in the account, and is used if both kinds are given. With a to
       throw secretId === undefined && secretKey === undefined
         ? missing('credentials: give `secretId` and `secretKey`, or `id` and `token`')
         : missing(`the credential "${secretId === undefined ? 'secretId' : 'secretKey'}"`);
+    if (loginToken === undefined && at !== undefined && hasPath(at))
+      throw fail('config/invalid', { file: name, problem: `endpoint: ${pathProblem}` });
     const dnspod =
       loginToken !== undefined
         ? dnspodWithToken({ world, http, endpoint: at, loginToken })

@@ -10,6 +10,11 @@ export function endpointProblem(text: unknown): string {
   return 'expected an https:// URL; http:// is allowed for loopback addresses only';
 }
 
+/** What is wrong with a path in the endpoint of an API that would lose it. */
+export const pathProblem = 'expected a URL without a path: all calls of this API go to the path /';
+
+export const hasPath = (text: string): boolean => URL.canParse(text) && new URL(text).pathname !== '/';
+
 /**
  * Reports whether an API's keys may be sent to a URL: https, or http to this machine. User information, query and
  * fragment are rejected, because calls would lose them.
