@@ -117,7 +117,7 @@ export function heldUntil(wanted: StoredSpec, lineage: Lineage | undefined, now:
   const hold = failure.holdUntil;
   if (!isToCome(hold, longestRetryAfterMs, now)) return undefined;
   const isSame =
-    failure.code === 'acme/rate-limited'
+    failure.code === 'acme/rate-limited' || failure.code === 'acme/open-order'
       ? sameRequest(lineage.spec, wanted)
       : lineage.spec.issuer.settings.directory === wanted.issuer.settings.directory;
   return isSame ? hold : undefined;
@@ -177,6 +177,8 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
   // A limit of another service (a DNS provider's) ends when that service says. It is not the CA's, so it holds no other
   // certificate.
   const isOthers = !error.code.startsWith('acme/');
+  // One request a try, which succeeds as soon as the open order is dead.
+  const isExact = isOthers || error.code === 'acme/open-order';
   const byBackoff = now.getTime() + backoffMs(isElsewhere ? 1 : count, validityLeftMs, retry);
   const isLimit = error.code === 'acme/rate-limited';
   const hold = error.retryAt && endOfHold(error.retryAt, { now, validityLeftMs, isLimit });
@@ -188,7 +190,7 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
     code: error.code,
     message: cut(error.message, longestStored),
     hint: cut(error.hint, longestStored),
-    retryAt: (isOthers && hold ? hold : new Date(Math.max(byBackoff, hold?.getTime() ?? 0))).toISOString(),
+    retryAt: (isExact && hold ? hold : new Date(Math.max(byBackoff, hold?.getTime() ?? 0))).toISOString(),
     holdUntil: hold && !isOthers ? hold.toISOString() : undefined,
     validations: Object.keys(validations).length > 0 ? validations : undefined,
     overruledAt: before?.overruledAt,

@@ -196,6 +196,11 @@ export interface Work {
         readonly replaces?: string | undefined;
         readonly profile?: string | undefined;
         readonly doubtful?: true | undefined;
+        /**
+         * The CA says that an open order, whose URL was lost, already replaces the certificate. Until this time (RFC
+         * 3339), a rate limit refuses an order that replaces nothing, and so does not return the open one either.
+         */
+        readonly limited?: { readonly until: string; readonly detail: string } | undefined;
         /** Names that were refused, and are left out (`onFailedName: drop`). */
         readonly dropped?: readonly RefusedName[] | undefined;
       }

@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type JsonWebKey, randomBytes } from 'node:crypto';
 import { type ReadRequest, readCsr } from './certification-request.ts';
 import type { Authority } from './issuance.ts';
+import { limitDetail } from './limit-details.ts';
 import { validatePersist } from './persist.ts';
 import { acmeProblem, type ProblemDocument, Refusal, refuse } from './problem.ts';
 import type { Account, Authorization, Certificate, Challenge, Identifier, Order, Settings, State } from './state.ts';
@@ -72,9 +73,7 @@ export function createOrders(world: {
     if (!Object.hasOwn(settings.profiles, profile)) throw refuse(400, 'invalidProfile', `no profile ${profile} here`);
     if (replaces !== undefined) checkReplaces(account, identifiers, replaces);
     else if (settings.limitSeconds !== undefined)
-      throw new Refusal(acmeProblem('rateLimited', 'too many certificates for this exact set of identifiers'), 429, {
-        'retry-after': String(settings.limitSeconds),
-      });
+      throw limited(new Date(now().getTime() + settings.limitSeconds * 1000), settings.limitSeconds);
     const set = setOf(identifiers);
     const open = [...state.orders.values()].find(
       (o) =>
@@ -218,6 +217,9 @@ export function createOrders(world: {
 
   return { create, refresh, acceptChallenge, finalize, replacementOf };
 }
+
+const limited = (until: Date, seconds: number): Refusal =>
+  new Refusal(acmeProblem('rateLimited', limitDetail.exactSet(until)), 429, { 'retry-after': String(seconds) });
 
 function checkIdentifiers(identifiers: readonly Identifier[], blocked: readonly string[]): void {
   if (identifiers.length === 0) throw refuse(400, 'malformed', 'no identifiers');

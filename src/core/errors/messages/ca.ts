@@ -55,7 +55,7 @@ export const ca = {
       '{detail}; renewals such as {certificate} are exempt from this limit, but {issuer} rejects this one because an earlier order for it, whose URL was lost in a crash, is still open',
     blame: 'ca',
     retry: 'at',
-    hint: 'No action is needed: certfleet tries again every hour, and succeeds once {issuer} has dropped the earlier order.',
+    hint: 'No action is needed: certfleet tries again by itself, and succeeds once {issuer} has dropped the earlier order or the limit resets.',
   },
   'acme/paused': {
     message: '{issuer} has paused this account for one of the names: {detail}',

@@ -52,6 +52,10 @@ export const overruled = (now: Date): Transition =>
 /** Gives up a dead order: removes its URL before newOrder, so that it is never mistaken for the new order's. */
 export const orderGivenUp = (): Transition => withWork('orderGivenUp', (work) => ({ ...work, order: givenUp(work) }));
 
+/** Stores until when a rate limit refuses an order without `replaces`, which an open order forbids. */
+export const orderLimited = (limited: { readonly until: string; readonly detail: string }): Transition =>
+  withWork('orderLimited', (work) => ({ ...work, order: { ...work.order, limited } }));
+
 /** Step 5c: stores the order's URL. A probe has already been removed; a forward rule stays. */
 export const ordered = (order: NonNullable<Work['order']> & { readonly url: string }): Transition =>
   withWork('ordered', ({ first: _ordered, ...work }, lineage) => ({

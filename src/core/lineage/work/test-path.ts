@@ -25,6 +25,7 @@ import {
   ordered,
   orderFailed,
   orderGivenUp,
+  orderLimited,
   overruled,
   pastRemoved,
   presentFailed,
@@ -264,7 +265,12 @@ function* placeOrder(model: Model, run: { asked: boolean }, wanted: StoredSpec):
   if (model.work.order?.url !== undefined) model.apply(orderGivenUp());
   run.asked = true;
   model.isAsked = true;
-  const answer = yield* reach('newOrder', 'lost', 'acme/rate-limited', 'acme/account-deactivated', keyChanged, 'stop');
+  const refusals = ['acme/rate-limited', 'acme/account-deactivated', keyChanged, 'limited'] as const;
+  const answer = yield* reach('newOrder', 'lost', ...refusals, 'stop');
+  if (answer === 'limited') {
+    model.apply(orderLimited({ until: model.now.toISOString(), detail: 'too many' }));
+    throw failure('acme/open-order');
+  }
   const order = model.newOrder(wanted);
   if (answer === 'lost') throw failure('acme/unreachable');
   yield* reach('the order', 'stop');

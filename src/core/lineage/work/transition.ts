@@ -52,6 +52,7 @@ const mayFollow = {
   pastRemoved: ['begun', 'current'],
   overruled: inFlight,
   orderGivenUp: ['begun'],
+  orderLimited: ['begun'],
   ordered: ['begun'],
   challengesIntended: ['begun', 'ordered'], // a resumed order starts from `begun` in its own run
   receiptsKept: ['challenged'],

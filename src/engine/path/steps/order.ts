@@ -1,8 +1,11 @@
 import { problemType } from '../../../core/ca/problem-advice.ts';
 import { mayMeanOrderGone, provesOrderGone } from '../../../core/ca/proofs.ts';
+import { longestRetryAfterMs } from '../../../core/ca/retry-after.ts';
 import { type CertfleetError, fail, isFailure } from '../../../core/errors/errors.ts';
+import { cut } from '../../../core/errors/remote-text.ts';
+import { isToCome } from '../../../core/lineage/stored-time.ts';
 import { leftInTheWay, longestSolver } from '../../../core/lineage/tombstones.ts';
-import { ordered, orderGivenUp } from '../../../core/lineage/work/order.ts';
+import { ordered, orderGivenUp, orderLimited } from '../../../core/lineage/work/order.ts';
 import { datesToOrder } from '../../../core/spec/validity.ts';
 import { present } from '../../../core/text/present.ts';
 import type { Order, OrderRequest } from '../../../ports/issuer.ts';
@@ -14,6 +17,8 @@ import { announce, nameOf, type OrderRun } from '../../run/run.ts';
 
 /** How long to wait for a rate limit if an open order prevents `replaces`, which would be exempt from the limit. */
 const openOrderHoldMs = 3_600_000;
+/** How much to store of what the CA says about that limit: Boulder's sentence has about 200 characters. */
+const longestDetail = 500;
 
 /**
  * Returns the order of an earlier run, if it is still alive. A lineage has at most one. Fails with the CA's refusal if
@@ -105,10 +110,14 @@ async function orderOnce(run: OrderRun, request: OrderRequest, replaces: string 
     return await sendNewOrder(run, request, replaces);
   } catch (error) {
     if (replaces === undefined || !refusesReplaces(error)) throw error;
+    const isReplaced = isAlreadyReplaced(error);
+    if (isReplaced && isStillLimited(run)) throw behindOpenOrder(run, error);
     // `replaces` must never prevent a renewal (RFC 9773 §5): try without it.
-    return await sendNewOrder(run, request).catch((second: unknown) => {
-      if (!isAlreadyReplaced(error) || !isFailure(second, 'acme/rate-limited')) throw second;
-      return sendBehindOpenOrder(run, { ...request, replaces }, second);
+    return await sendNewOrder(run, request).catch(async (second: unknown) => {
+      if (!isReplaced || !isFailure(second, 'acme/rate-limited') || !second.retryAt) throw second;
+      const limited = { until: second.retryAt.toISOString(), detail: cut(second.message, longestDetail) };
+      await run.holding.apply(orderLimited(limited), run.signal);
+      throw behindOpenOrder(run, second);
     });
   }
 }
@@ -121,21 +130,22 @@ function sendNewOrder(run: OrderRun, request: OrderRequest, replaces?: string): 
   );
 }
 
+/** Reports whether the CA has said that it still refuses this order without `replaces`. */
+function isStillLimited({ engine, holding }: OrderRun): boolean {
+  const { limited } = holding.work.order ?? {};
+  return limited !== undefined && isToCome(limited.until, longestRetryAfterMs, engine.clock.now());
+}
+
 /**
- * Sends newOrder with `replaces` again. An open order, whose URL was lost in a crash, already replaces the predecessor,
- * and a rate limit refuses an order without `replaces`. Boulder accepts `replaces` again once the open order is dead.
- * It does not say when, so the next try comes within an hour.
+ * Returns the error for a renewal that an open order blocks, whose URL was lost in a crash: it already replaces the
+ * predecessor, and a rate limit refuses an order without `replaces`. Boulder accepts `replaces` again once the open order
+ * is dead. It does not say when, so the next try comes within an hour.
  */
-async function sendBehindOpenOrder(run: OrderRun, request: OrderRequest, limit: CertfleetError): Promise<Order> {
-  try {
-    return await sendNewOrder(run, request);
-  } catch (error) {
-    if (!isAlreadyReplaced(error)) throw error;
-    const soon = run.engine.clock.now().getTime() + openOrderHoldMs;
-    const retryAt = new Date(Math.min(limit.retryAt?.getTime() ?? soon, soon));
-    const params = { issuer: run.issuer.name, certificate: nameOf(run), detail: limit.message };
-    throw fail('acme/open-order', params, { cause: limit, retryAt });
-  }
+function behindOpenOrder(run: OrderRun, cause: unknown): CertfleetError {
+  const { engine, issuer, holding } = run;
+  const { until, detail } = holding.work.order!.limited!;
+  const retryAt = new Date(Math.min(Date.parse(until), engine.clock.now().getTime() + openOrderHoldMs));
+  return fail('acme/open-order', { issuer: issuer.name, certificate: nameOf(run), detail }, { cause, retryAt });
 }
 
 const isAlreadyReplaced = (error: unknown): boolean => problemType(error) === 'alreadyReplaced';
