@@ -1,5 +1,7 @@
 import { adviceFor, shortType } from '../core/ca/problem-advice.ts';
+import { longestRetryAfterMs } from '../core/ca/retry-after.ts';
 import { type CertfleetError, fail } from '../core/errors/errors.ts';
+import { namesUnpausePage, readLimitRefusal } from '../core/limits/limit-refusal.ts';
 import type { Problem } from '../ports/issuer.ts';
 import { type Answer, readLink, readWebPage } from './answer.ts';
 import { describeProblem, problemOf } from './problem.ts';
@@ -7,12 +9,14 @@ import type { AskedFor } from './requests.ts';
 
 /** The wait for a limit without a time: the first step of the back-off, which continues from there. */
 const unnamedLimitMs = 60_000;
+/** Boulder omits a Retry-After of less than half a second. */
+const soonMs = 1_000;
 
 /**
  * Turns a response into an error. This is the only place that does.
  *
  * When Boulder pauses an account, it sends `rateLimited` without Retry-After and names a page where a person can end
- * the pause. Its ordinary limits always have a Retry-After.
+ * the pause.
  */
 export function refusal(answer: Answer, issuer: string, ask: AskedFor): CertfleetError {
   const { what, adviseOn = adviceFor } = ask;
@@ -25,9 +29,12 @@ export function refusal(answer: Answer, issuer: string, ask: AskedFor): Certflee
 
   if (answer.status === 429 || type === 'rateLimited') {
     const detail = problem ? describeProblem(problem) : `HTTP ${answer.status}`;
-    if (waits === undefined && type === 'rateLimited' && /https?:\/\//.test(detail))
+    if (waits === undefined && type === 'rateLimited' && namesUnpausePage(detail))
       return fail('acme/paused', { issuer, detail }, kept);
-    return fail('acme/rate-limited', { issuer, what, detail }, { ...kept, ...at(waits ?? unnamedLimitMs) });
+    const { retryAtMs, ...named } = readLimitRefusal(problem?.detail ?? '');
+    const limited = problem === undefined ? {} : { problem: { ...problem, ...named } };
+    const waitMs = waits ?? waitInText(answer, retryAtMs) ?? (named.limit ? soonMs : unnamedLimitMs);
+    return fail('acme/rate-limited', { issuer, what, detail }, { ...limited, ...at(waitMs) });
   }
   if (problem === undefined || answer.status >= 500) {
     const status = problem ? `${answer.status} (${describeProblem(problem)})` : `HTTP ${answer.status}`;
@@ -42,6 +49,12 @@ export function refusal(answer: Answer, issuer: string, ask: AskedFor): Certflee
     { ...kept, ...at(waits) },
   );
 }
+
+/** Returns how long to wait until a time that the text of a limit names, which is a time of the CA's clock. */
+const waitInText = ({ sentAt, receivedAt }: Answer, retryAtMs: number | undefined): number | undefined =>
+  retryAtMs === undefined
+    ? undefined
+    : Math.min(Math.max(retryAtMs - (sentAt ?? receivedAt).getTime(), soonMs), longestRetryAfterMs);
 
 /** Returns the pages where a person must act (RFC 8555 §7.3.3): the problem's own, and new terms of service. */
 function pagesOf(answer: Answer, problem: Problem): string {

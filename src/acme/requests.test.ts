@@ -148,6 +148,35 @@ describe('refusals', () => {
     expect([error.code, error.problem]).toEqual(['acme/rate-limited', undefined]);
   });
 
+  const tooMany = 'too many certificates (50) already issued for "example.com" in the last 168h0m0s';
+  const anchor = 'see https://letsencrypt.org/docs/rate-limits/#new-certificates-per-registered-domain';
+  const named = { limit: 'certificatesPerDomain', limitOf: 'example.com' };
+  test.each([
+    ['in less than half a second', '2026-11-24 12:00:00', {}, '12:00:01.000'],
+    ['in a second', '2026-11-24 12:00:01', {}, '12:00:01.000'],
+    ['in an hour', '2026-11-24 13:00:00', {}, '13:00:00.000'],
+    [
+      'by a clock that is an hour ahead',
+      '2026-11-24 13:00:40',
+      { date: 'Tue, 24 Nov 2026 13:00:00 GMT' },
+      '12:00:40.000',
+    ],
+    ['by the header, if it has one', '2026-11-24 13:00:00', { 'retry-after': '90' }, '12:01:30.000'],
+  ])('a limit with a link is no pause, and says which one it is: it ends %s', async (_when, time, headers, at) => {
+    const detail = `${tooMany}, retry after ${time} UTC: ${anchor}`;
+    const error = await refused({ status: 429, body: problem('rateLimited', 429, { detail }), headers });
+    expect([error.code, error.retryAt?.toISOString()]).toEqual(['acme/rate-limited', `2026-11-24T${at}Z`]);
+    expect(error.problem).toMatchObject({ detail, ...named });
+  });
+
+  test('a limit with a link and without any time ends in a second', async () => {
+    const error = await refused({
+      status: 429,
+      body: problem('rateLimited', 429, { detail: `${tooMany}: ${anchor}` }),
+    });
+    expect([error.code, error.retryAt?.toISOString()]).toEqual(['acme/rate-limited', '2026-11-24T12:00:01.000Z']);
+  });
+
   test('a pause: no Retry-After, but a page for a person', async () => {
     const detail = 'Your account is temporarily prevented … visit: https://ca.test/sfe/v1/unpause?jwt=x';
     const error = await refused({ status: 429, body: problem('rateLimited', 429, { detail }) });

@@ -1,4 +1,5 @@
 import type { Secret } from '../core/errors/secret.ts';
+import type { LimitId } from '../core/limits/rate-limits.ts';
 import type { Identifier } from '../core/names/identifier.ts';
 
 /**
@@ -179,6 +180,10 @@ export interface Problem {
   readonly instance?: string;
   /** For `badSignatureAlgorithm`: the algorithms that the CA accepts (§6.2). */
   readonly algorithms?: readonly string[];
+  /** For `rateLimited`: the limit that is used up, if the CA links to it. */
+  readonly limit?: LimitId;
+  /** For `rateLimited`: the registered domain or the identifier whose limit that is, if the CA names one. */
+  readonly limitOf?: string;
   readonly subproblems: readonly (Problem & { readonly identifier?: Identifier })[];
 }
 

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Lineage } from '../../src/core/lineage/lineage.ts';
-import { acmeProblem } from '../support/acme-ca.ts';
+import { acmeProblem, pauseDetail } from '../support/acme-ca.ts';
 import { type AcmeKind, type AcmeProxy, type Spoil, startAcmeProxy } from '../support/acme-proxy.ts';
 import { bindPrograms } from '../support/bind.ts';
 import { itDrawn } from '../support/drawn.ts';
@@ -360,11 +360,11 @@ describeWith(bindPrograms, 'faults on the simulated CA, with its clock', () => {
 
   itDrawn('says who must act if the account is paused, and does not ask again meanwhile', async () => {
     const { proxy, home } = await isolate(bench, 'newOrder');
-    const detail = 'Your account is paused for this name. See https://ca.test/unpause?jwt=x';
+    const detail = pauseDetail('a.example.test');
     bench.ca.failNext('newOrder', { status: 429, problem: acmeProblem('rateLimited', detail) });
     const paused = await home.issueOne();
     expect(errorOf(paused)).toMatchObject({ code: 'acme/paused', retry: 'never' });
-    expect(paused.message).toContain('https://ca.test/unpause');
+    expect(paused.message).toContain('https://ca.test/sfe/v1/unpause?jwt=x');
     expect(proxy.seen('newOrder')).toBe(1);
     proxy.forget();
     expect((await home.renewOne()).result).toBe('unchanged');

@@ -4,6 +4,7 @@ import type { Job } from '../../src/engine/run/job.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
+import { acmeProblem, limitDetail } from '../support/acme-ca.ts';
 import {
   createSimulatedWorld,
   dayMs,
@@ -62,7 +63,7 @@ describe('the account at a CA', () => {
     const world = await createSimulatedWorld();
     world.ca.failNext('newAccount', {
       status: 429,
-      problem: { type: 'urn:ietf:params:acme:error:rateLimited', detail: 'too many registrations', status: 429 },
+      problem: acmeProblem('rateLimited', limitDetail.registrations(new Date(world.clock.now().getTime() + 3_600_000))),
       retryAfter: { seconds: 3_600 },
       times: 100,
     });

@@ -3,6 +3,7 @@ import { describeLineage } from '../../src/core/plan/status.ts';
 import { sameSpec } from '../../src/core/spec/same-spec.ts';
 import type { StoredSpec, Wishes } from '../../src/core/spec/spec.ts';
 import { madeOfFlags } from '../../src/fleet/wanted.ts';
+import { limitDetail } from '../support/acme-ca.ts';
 import {
   createSimulatedWorld,
   dayMs,
@@ -15,6 +16,8 @@ import {
 
 const { signal } = new AbortController();
 const later = (type: string) => ({ type: `urn:ietf:params:acme:error:${type}`, detail: 'no', status: 403 });
+
+const inTwoHours = ({ clock }: World) => new Date(clock.now().getTime() + 7_200_000);
 
 const withWishes = (names: readonly string[], wishes: Wishes = {}): StoredSpec => ({
   ...simulatedSpec('abc', names),
@@ -75,7 +78,11 @@ describe('a change of a valid certificate that fails', () => {
   const refused = (world: World, kind: 'newOrder' | 'finalize') =>
     world.ca.failNext(kind, { problem: later('rejectedIdentifier'), status: 403 });
   const limited = (world: World) =>
-    world.ca.failNext('newOrder', { problem: later('rateLimited'), status: 429, retryAfter: { seconds: 7_200 } });
+    world.ca.failNext('newOrder', {
+      problem: { ...later('rateLimited'), detail: limitDetail.domain('b.test', inTwoHours(world)) },
+      status: 429,
+      retryAfter: { seconds: 7_200 },
+    });
   const down = (world: World) => world.ca.failNext('newOrder', { cut: true, times: 2 });
 
   it.each<[string, StoredSpec, boolean, (world: World) => void]>([

@@ -4,7 +4,7 @@ import { encodeDocument } from '../../src/core/lineage/lineage.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
-import { acmeProblem } from '../support/acme-ca/problem.ts';
+import { acmeProblem, pauseDetail } from '../support/acme-ca.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
@@ -156,7 +156,7 @@ it('lets a process that waits for the same names obey its own stop', async () =>
 
 it('names the certificate in hints', async () => {
   const world = await createSimulatedWorld();
-  const detail = 'Your account is paused: see https://ca.test/unpause';
+  const detail = pauseDetail('abc.example.com');
   world.ca.failNext('newOrder', { status: 429, problem: acmeProblem('rateLimited', detail) });
   const paused = await issue(world.replica(1), job(simulatedSpec()), signal);
   expect(paused).toMatchObject({ error: { hint: expect.stringContaining('`certfleet issue abc`') } });

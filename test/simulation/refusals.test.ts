@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
 import { present } from '../../src/core/text/present.ts';
-import { acmeProblem } from '../support/acme-ca.ts';
+import { acmeProblem, limitDetail, pauseDetail } from '../support/acme-ca.ts';
 import { createSimulatedWorld, dayMs, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
@@ -9,10 +9,13 @@ const hourMs = 3_600_000;
 const hintOf = (outcome: Outcome) => ('error' in outcome ? outcome.error.hint : '');
 
 describe('a paused account', () => {
-  const detail = 'Your account is paused for this name. Please visit: https://ca.test/unpause?jwt=x';
   async function paused() {
     const world = await createSimulatedWorld();
-    world.ca.failNext('newOrder', { problem: acmeProblem('rateLimited', detail), status: 429, times: 2 });
+    world.ca.failNext('newOrder', {
+      problem: acmeProblem('rateLimited', pauseDetail('abc.example.com')),
+      status: 429,
+      times: 2,
+    });
     const outcome = await issue(world.replica(1), job(simulatedSpec()), signal);
     const newOrders = () => world.ca.requests.filter(({ kind }) => kind === 'newOrder').length;
     return { world, outcome, newOrders };
@@ -21,7 +24,7 @@ describe('a paused account', () => {
   it('is reported with the page where a person ends it, and what to run then', async () => {
     const { outcome } = await paused();
     expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/paused', retry: 'never' } });
-    expect(outcome.message).toContain('https://ca.test/unpause?jwt=x');
+    expect(outcome.message).toContain('https://ca.test/sfe/v1/unpause?jwt=x');
     expect(hintOf(outcome)).toContain('`certfleet issue abc`');
   });
 
@@ -46,6 +49,14 @@ describe('a paused account', () => {
     expect(await issue(world.replica(1), byHand, signal)).toMatchObject({ result: 'failed' });
     expect(await issue(world.replica(1), byHand, signal)).toMatchObject({ result: 'issued' });
   });
+});
+
+it('a limit that ends within a second, for which Boulder names no time, is no pause', async () => {
+  const world = await createSimulatedWorld();
+  const detail = limitDetail.newOrders(world.clock.now());
+  world.ca.failNext('newOrder', { problem: acmeProblem('rateLimited', detail), status: 429 });
+  expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result: 'issued' });
+  expect(world.ca.requests.filter(({ kind }) => kind === 'newOrder').length).toBe(2);
 });
 
 it('a name that the CA excludes is tried again after a day, not after a minute', async () => {

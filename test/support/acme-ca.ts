@@ -8,6 +8,7 @@ import { localHttps } from './https.ts';
 import { atEnd } from './service.ts';
 
 export { createSimulatedCa, type Failure, type SimulatedCa, type SimulatedCaOptions } from './acme-ca/ca.ts';
+export { limitDetail, pauseDetail } from './acme-ca/limit-details.ts';
 export { acmeProblem, type ProblemDocument } from './acme-ca/problem.ts';
 export type { Profile, RenewalAnswer, RetryAfter, Settings, Validate } from './acme-ca/state.ts';
 

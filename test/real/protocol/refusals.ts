@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { pauseDetail } from '../../support/acme-ca.ts';
 import {
   acme,
   authorize,
@@ -99,10 +100,10 @@ export function refusalCases(scene: Scene): void {
   });
 
   test('a pause without Retry-After is for a person', async () => {
-    const detail = 'Your account is temporarily prevented. Please visit: https://example.com/unpause?jwt=x';
+    const detail = pauseDetail('a.example.test');
     scene.bench.proxy.fault({ on: 'newOrder', what: { type: 'status', status: 429, detail } });
     const error = await failure(scene.client.account.newOrder({ identifiers: dns(freshName()) }, signal()));
     expect(error).toMatchObject({ code: 'acme/paused', retry: 'never' });
-    expect(error.message).toContain('https://example.com/unpause');
+    expect(error.message).toContain('https://ca.test/sfe/v1/unpause?jwt=x');
   });
 }
