@@ -1,0 +1,108 @@
+import { wholeSeconds } from './authorizations.ts';
+import { ariIdOf, certificatePem, type FakeCertificate, type FakeRequest, readRequest, sha256 } from './fake-pem.ts';
+import { checkProfileName, isRenewal } from './orders.ts';
+import { refuse } from './refusal.ts';
+import {
+  type Account,
+  type Ca,
+  defaultProfile,
+  newHex,
+  profileOf,
+  type StoredCertificate,
+  type StoredOrder,
+  setKey,
+  statusOf,
+} from './state.ts';
+
+/** Finalization (RFC 8555 §7.4): once, at once or after a while. */
+
+const hourMs = 3_600_000;
+const [rootName, intermediateName] = ['Simulated Root', 'Simulated Intermediate'];
+
+export function finalize(ca: Ca, account: Account, url: string, csrDer: Uint8Array): StoredOrder {
+  const order = ca.state.finalizes.get(url);
+  if (order?.account !== account)
+    throw refuse(404, 'malformed', order ? `No order found for account ID ${account.id}` : `No order for ID ${url}`);
+  const status = statusOf(ca, order);
+  if (status !== 'ready')
+    throw refuse(403, 'orderNotReady', `Order's status ("${status}") is not acceptable for finalization`);
+  checkProfileName(ca, order.profile);
+  const csr = requestIn(csrDer);
+  if (setKey(csr.identifiers) !== order.set)
+    throw refuse(403, 'unauthorized', 'Error finalizing order :: CSR does not specify same identifiers as Order');
+  if (csr.publicKey === account.publicKey)
+    throw refuse(
+      400,
+      'malformed',
+      'Error finalizing order :: certificate public key must be different than account key',
+    );
+  order.isProcessing = true;
+  ca.later(ca.switches.finalizeMs, () => issue(ca, order, csr));
+  return order;
+}
+
+function requestIn(der: Uint8Array): FakeRequest {
+  try {
+    return readRequest(der);
+  } catch (error) {
+    throw refuse(400, 'malformed', `Error parsing certificate request: ${(error as Error).message}`);
+  }
+}
+
+function issue(ca: Ca, order: StoredOrder, csr: FakeRequest): void {
+  const { account, identifiers, set } = order;
+  const profile = order.profile === '' ? defaultProfile(ca.settings) : order.profile;
+  const validityMs = ca.switches.validityMs.get(profile) ?? profileOf(ca, profile)!.validityMs;
+  const issuedMs = ca.nowMs();
+  // An hour back, for slow clocks; notAfter is the last second of the validity (RFC 5280 §4.1.2.5).
+  const notBeforeMs = wholeSeconds(issuedMs - hourMs);
+  const notAfterMs = notBeforeMs + validityMs - 1000;
+  const serial = newHex(ca, 18);
+  const certificate: StoredCertificate = {
+    ...{ account, identifiers, serial, issuedMs, notBeforeMs, notAfterMs },
+    publicKey: csr.publicKey,
+    ariId: ariIdOf({ serial, signedBy: keyOf(ca, intermediateName) }),
+    url: `${new URL(ca.settings.directoryUrl).origin}/acme/cert/${serial}`,
+    orderUrl: order.url,
+    revoked: undefined,
+    replacement: undefined,
+  };
+  const { certificates, certificatesByUrl, certificatesByAriId, issuedSets } = ca.state;
+  ca.limits.issued({ accountId: account.id, identifiers, isRenewal: isRenewal(ca, identifiers) });
+  order.certificate = certificate;
+  certificates.set(certificate.serial, certificate);
+  certificatesByUrl.set(certificate.url, certificate);
+  certificatesByAriId.set(certificate.ariId, certificate);
+  issuedSets.set(set, notBeforeMs);
+  ca.onIssued(certificate);
+}
+
+/** Returns a certificate with the one that signed it, as PEM. */
+export function chainOf(ca: Ca, certificate: StoredCertificate): string {
+  const { serial, publicKey, identifiers, notBeforeMs, notAfterMs } = certificate;
+  const leaf: FakeCertificate = {
+    ...{ serial, publicKey, identifiers },
+    subject: '',
+    issuer: intermediateName,
+    signedBy: keyOf(ca, intermediateName),
+    notBefore: new Date(notBeforeMs).toISOString(),
+    notAfter: new Date(notAfterMs).toISOString(),
+    isCa: false,
+  };
+  return certificatePem(leaf) + certificatePem(intermediate(ca));
+}
+
+/** Each CA has its own keys. */
+const keyOf = ({ settings }: Ca, name: string): string => sha256(`${settings.directoryUrl} ${name}`);
+
+const intermediate = (ca: Ca): FakeCertificate => ({
+  serial: '01',
+  subject: intermediateName,
+  issuer: rootName,
+  signedBy: keyOf(ca, rootName),
+  publicKey: keyOf(ca, intermediateName),
+  identifiers: [],
+  notBefore: '2000-01-01T00:00:00.000Z',
+  notAfter: '2100-01-01T00:00:00.000Z',
+  isCa: true,
+});
