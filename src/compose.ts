@@ -143,8 +143,8 @@ export async function connectStore(
 }
 
 /**
- * Says so, so that the user of a mistyped path notices before everything is ordered again, and so does who forgot to
- * mount a volume.
+ * Reports the new store, so that a user who mistyped the path or forgot to mount a volume notices before everything is
+ * ordered again.
  */
 async function tellMade(path: string, { world, reporter }: ComposeContext): Promise<void> {
   const time = world.clock.now().toISOString();

@@ -354,7 +354,7 @@ export interface DeployerContext<Options> extends AdapterContext<Options> {
   readonly owner: string;
   /** The balancer that the deployer names, if its definition says that it needs one. */
   readonly balancer?: NamedBalancer | undefined;
-  /** Returns what tells whether a place is left to the lineage that has it, by the first 12 digits of a fingerprint. */
+  /** Finds the lineage of a certificate that is set at a place, which may keep the place. */
   readonly holderOf?: HolderOf | undefined;
   /** For a deployer that writes PKCS#12 files. */
   readonly pki?: Pick<Pki, 'pkcs12'> | undefined;

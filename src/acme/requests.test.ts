@@ -405,7 +405,7 @@ describe('a CA that gives no answer', () => {
     expect(await ca.issuer.directory(signal)).toMatchObject({ hasRenewalInfo: true });
   });
 
-  test('in the middle of its work: who begins something finds out whether it is there, once for all', async () => {
+  test('in the middle of its work: the first caller finds out whether it is there, once for all callers', async () => {
     let isThere = true;
     const answer = (reply: object) => () => (isThere ? reply : 'lost');
     const ca = account({

@@ -194,7 +194,7 @@ async function tell(error: unknown, session: OpenSession): Promise<number> {
   return failure.exitCode;
 }
 
-/** Describes what became of the work of a command that a signal stops: out of time, in time, and in short. */
+/** Describes what a command leaves that a signal stops: if its time ran out, if it ended in time, and in short. */
 function unfinished(session: OpenSession): {
   readonly outOfTime: string;
   readonly stopped: string;

@@ -81,7 +81,7 @@ and \`yundun-cert:DeleteUserCertificate\` for \`sweep --lost\`. CAS can limit no
       },
 
       async removeOwned({ id, name: mark }, signal) {
-        // Services may use it, which no API tells. Once it has expired, it is of no use to them.
+        // Services may use it, and no API shows that. Once it has expired, they cannot use it.
         const expires = markIn(mark)?.expires.getTime() ?? Number.POSITIVE_INFINITY;
         if (expires < world.clock.now().getTime()) await cas.remove(id, signal);
       },

@@ -117,7 +117,7 @@ describe('alibaba-clb', () => {
     expect(served(clb).slice(1)).toEqual([`a.example.test ${next.certificate}`, `b.example.test ${next.certificate}`]);
   });
 
-  it('serves only the names that it is told, which the certificate must cover', async () => {
+  it('serves only the names in its options, which the certificate must cover', async () => {
     const { clb, deployer } = bench({ names: ['shop.test'], options: { names: ['a.example.test'] } });
     await deploy(deployer, version(['*.example.test', 'example.test']));
     expect([...clb.cloud.extensions.values()].map(({ domain }) => domain)).toEqual(['a.example.test']);

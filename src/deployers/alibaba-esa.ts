@@ -155,7 +155,7 @@ and \`esa:DeleteCertificate\` for \`sweep --lost\`, which removes those that hav
       },
 
       async removeOwned({ id, name: mark }, signal) {
-        // The site may present it. Once it has expired, it is of no use.
+        // The site may still serve it. Once it has expired, clients no longer accept it.
         const expires = markIn(mark)?.expires.getTime() ?? Number.POSITIVE_INFINITY;
         if (expires >= clock.now().getTime()) return;
         if ((await certificates.get(0, signal)).some((one) => one.id === id)) await esa.remove(id, signal);

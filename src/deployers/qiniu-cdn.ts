@@ -101,7 +101,7 @@ certificates.`,
       },
 
       async removeOwned({ id, name: mark }, signal) {
-        // Live streaming may use it, too, which no API tells. Once it has expired, it is of no use there.
+        // Live streaming may use it, too, and no API shows that. Once it has expired, it cannot be used there.
         const isExpired = (markIn(mark)?.expires.getTime() ?? Number.POSITIVE_INFINITY) < world.clock.now().getTime();
         if (isExpired) await certificates.remove(id, signal);
       },

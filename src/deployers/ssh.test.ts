@@ -26,7 +26,7 @@ describe('the options of the ssh deployer', () => {
     );
   });
 
-  it('refuses no nodes, a node named twice, and a fingerprint that is none', () => {
+  it('refuses an empty list of nodes, a node named twice, and an invalid fingerprint', () => {
     expect(parse({ nodes: [] }).success).toBe(false);
     expect(problem({ nodes: ['a', 'b', 'a'] })).toBe('a node is named twice');
     expect(problem({ nodes: ['a'], hostKeys: ['MD5:00:11'] })).toContain('SHA256:');

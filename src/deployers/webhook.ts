@@ -191,7 +191,7 @@ Without \`key\`, it is a message about a delivery: it is sent after the targets 
   },
 });
 
-/** Returns the headers in a text, or undefined if a line is none. */
+/** Returns the headers in a text, or undefined if a line is not a header. */
 function headersIn(text: Secret | undefined): readonly (readonly [name: string, value: Secret])[] | undefined {
   const lines = (text?.reveal() ?? '').split(/\r?\n/).filter((line) => line.trim() !== '');
   const headers = lines.map((line) => {

@@ -36,7 +36,7 @@ it('works with an API key', async () => {
   });
 });
 
-it('wants one of them', () => {
+it('requires one of them', () => {
   const connect = () => gandi.connect({ name: 'dns', world: {} as never, options: {} });
   expect(connect).toThrow('dns is missing the credential "token" (CERTFLEET_GANDI_TOKEN)');
 });

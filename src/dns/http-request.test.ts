@@ -68,7 +68,7 @@ describe('http-request', () => {
     expect(await checked).toBe(code);
   });
 
-  it('wants user name and password together', () => {
+  it('requires user name and password together', () => {
     const options = { endpoint: origin, mode: 'default', username: 'acme' } as const;
     const connect = () => provider.connect({ name: 'dns', world: {} as never, options });
     expect(connect).toThrow(/`password` is missing/);

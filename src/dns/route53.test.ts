@@ -215,7 +215,7 @@ describe('the check', () => {
     });
   });
 
-  it('speaks of no id that is not set if the zone lacks its SOA record', async () => {
+  it('names no id that is not set if the zone lacks its SOA record', async () => {
     const { zones, connect } = start();
     const { sets } = zones.find((one) => one.name === 'example.test' && !one.isPrivate)!;
     sets.splice(0, sets.length, ...sets.filter(({ type }) => type !== 'SOA'));

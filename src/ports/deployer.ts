@@ -41,7 +41,7 @@ export interface Deployer {
    */
   readonly uploads?: string;
   /**
-   * No API tells whether something uses what it `owned`, so `removeOwned` leaves it until the date in its mark, when it
+   * No API shows whether something uses what it `owned`, so `removeOwned` leaves it until the date in its mark, when it
    * expires.
    */
   readonly keepsUntilExpiry?: true;
@@ -53,7 +53,7 @@ export interface Deployer {
   /**
    * Checks before an order whether the target exists and has room for the certificate, and changes nothing. Resolves with
    * what is used and allowed, or where it would be set, in words. `balancer/no-room`, or `balancer/not-found` for what the
-   * delivery needs and cannot make, say that an order would be in vain. One for a new certificate or for other names then
+   * delivery needs and cannot make, say that an order would be useless. One for a new certificate or for other names then
    * fails, unless a person insists. A renewal goes on with a warning, because the certificate's other targets need it.
    * With any other error the target could not tell: an order goes on, and only `doctor` shows the error. A `deploy/…` error
    * counts as its cause.

@@ -89,7 +89,7 @@ describe('the fallback', () => {
     '[::1',
     '[zz]',
     'a'.repeat(254),
-  ])('asks nobody for the host %j', async (host) => {
+  ])('makes no request for the host %j', async (host) => {
     const { fallback, asked } = start(() => fine());
     expect(await fallback(host, path)).toBeUndefined();
     expect(asked).toEqual([]);

@@ -10,7 +10,7 @@ const random: Random = { bytes: (length) => new Uint8Array(length).fill(++count)
 const read = (store = createMemoryStore()) => readStoreProof(store, random, signal);
 const challenge = 'A'.repeat(43);
 
-test('readers of one store agree, whoever makes the secret, and those of another store do not', async () => {
+test('readers of one store agree, no matter which one makes the secret, and those of another store do not', async () => {
   const store = createMemoryStore();
   const [one, two, other] = await Promise.all([read(store), read(store), read()]);
   const at = { address: '127.0.0.1', port: 8080 };

@@ -100,7 +100,7 @@ class Disk {
         },
       ]),
     );
-    // Not a step: nobody else changes this disk's owners.
+    // Not a step, because nothing changes the owners on this disk.
     return { ...turned, untrusted: async () => undefined } as unknown as Files;
   }
 }
@@ -227,7 +227,7 @@ async function play(kind: Kind, seed: number, { scrubs = false } = {}) {
   return { acts, left, names: [...disk.names.keys()], killed: killed.size };
 }
 
-/** What must not be, whoever is killed and however slow anybody is. */
+/** What must not happen, no matter which process is killed and how slow each one is. */
 function violations({ acts, left, killed }: Awaited<ReturnType<typeof play>>): readonly string[] {
   const found: string[] = [];
   const puts = acts.filter(({ what, ended }) => what === 'put' && ended !== undefined);

@@ -53,7 +53,7 @@ describe('insideKey', () => {
       expect(opens(() => openKey(new Secret(text)).privateKey)).toBe(opens(() => createPrivateKey(text)));
   });
 
-  it('knows no type for kinds that certfleet does not make', () => {
+  it('returns no type for kinds that certfleet does not make', () => {
     const [p521, rsa1024] = [
       generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey.export(pkcs8).toString(),
       generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey.export(pkcs8).toString(),

@@ -12,7 +12,7 @@ import type { PlainParams } from './rights.ts';
 
 /** A certificate of a listener. */
 export interface BoundCertificate {
-  /** The ID in CAS with its region: `123-cn-hangzhou`. Old listeners have others. */
+  /** The ID in CAS with its region: `123-cn-hangzhou`. Old listeners may have IDs of another form. */
   readonly id: string;
   readonly isDefault: boolean;
   /** `Associated`; the API spells the states of what is being removed in two ways. */
@@ -129,7 +129,7 @@ export function listenerOn(
     return bound;
   }
 
-  /** Reads the certificates again and again, until they are as `isOver` wants them. */
+  /** Reads the certificates again and again, until `isOver` accepts them. */
   async function poll(
     isOver: (bound: readonly BoundCertificate[]) => Promise<boolean> | boolean,
     signal: AbortSignal,
@@ -172,7 +172,8 @@ export function listenerOn(
         });
       await poll(async (bound) => {
         if (isDone(bound)) return true;
-        // A certificate on its way says so itself; only the listener shows that its default one is being replaced.
+        // The state of a certificate shows that it is being added or taken off, but only the state of the listener shows
+        // that its default one is being replaced.
         if (ids.some((id) => isOnItsWay(bound, id)) || (await find(signal)).status !== 'Running') return false;
         const job = textIn(answer, 'JobId');
         const said = await alb.failureOf(job === undefined ? [] : [job], signal);

@@ -69,7 +69,7 @@ export function createCasDelivery<Domain extends CdnDomain>(parts: CasParts<Doma
     },
 
     async removeOwned({ id, name: mark }, signal) {
-      // Other services may use it, too, which no API tells. Once it has expired, it is of no use to them.
+      // Other services may use it, too, and no API shows that. Once it has expired, they cannot use it.
       const isExpired = (markIn(mark)?.expires.getTime() ?? Number.POSITIVE_INFINITY) < clock.now().getTime();
       const isSet = await places.has(mark.replaceAll('-', '_'), 0, signal);
       if (isExpired && !isSet) await cas.remove(id, signal);

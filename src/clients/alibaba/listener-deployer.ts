@@ -41,7 +41,7 @@ export interface ListenerTarget {
   readonly holderOf?: HolderOf | undefined;
 }
 
-/** What a listener has, and what of it is a version’s or an older one’s of its lineage. */
+/** The certificates of a listener, and how they relate to a version. */
 interface Survey {
   readonly bound: readonly BoundCertificate[];
   readonly uploads: readonly CasCertificate[];
@@ -81,7 +81,7 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
   const onListener = <T>({ lineage }: VersionBundle, signal: AbortSignal, step: () => Promise<T>): Promise<T> =>
     at.onTarget(target, lineage, signal, () => advising(() => alb.untilKnown(step, signal)));
 
-  /** Returns a function that tells what an upload is to a version: an older one of its lineage, or a rival’s. */
+  /** Returns a function that says how an upload relates to a version: an older one of its lineage, or a rival’s. */
   function relationTo(version: VersionBundle) {
     const stored = new Set((version.stored ?? []).map((fingerprint) => fingerprint.slice(0, 12)));
     const [algorithm, names] = [algorithmOf(version), namesOf(version)];
@@ -265,7 +265,7 @@ export function listenerDeployer(at: ListenerTarget): Deployer {
     },
 
     async removeOwned({ id, name: mark }, signal) {
-      // Other services may use it, too, which no API tells. Once it has expired, it is of no use to them.
+      // Other services may use it, too, and no API shows that. Once it has expired, they cannot use it.
       const isExpired = (markIn(mark)?.expires.getTime() ?? Number.POSITIVE_INFINITY) < clock.now().getTime();
       const bound = await listener.certificates(false, signal);
       if (isExpired && !bound.some((one) => one.id === `${id}-${cas.region}`)) await cas.remove(id, signal);

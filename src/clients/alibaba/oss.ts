@@ -129,7 +129,7 @@ function cnamesIn(answer: XmlElement | undefined): readonly Cname[] {
     .map((one) => {
       const domain = xmlText(one, 'Domain')?.toLowerCase();
       if (domain === undefined) throw new UnreadableAnswer('Domain is missing in its answer');
-      // A wildcard stands there without its asterisk.
+      // The API lists a wildcard without its asterisk.
       const isWildcard = xmlText(one, 'IsWildCard') === 'true';
       return {
         domain: isWildcard ? `*.${domain}` : domain,

@@ -140,7 +140,7 @@ describe('a managed identity', () => {
     expect(fake.calls.some(({ request }) => request.headers['authorization'] !== undefined)).toBe(false);
   });
 
-  it('says that a key cannot be read, and that an answer is none', async () => {
+  it('says that a key cannot be read, and that an answer has no token', async () => {
     const { ask, fake, challenges } = bench();
     challenges('Basic realm=/var/opt/azcmagent/tokens/other.key');
     await expect(ask(ofArc)).rejects.toThrow('in the group himds');

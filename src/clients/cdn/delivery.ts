@@ -20,7 +20,7 @@ export interface CdnParts<Domain extends CdnDomain> {
   readonly options: { readonly domains: 'covered' | readonly string[]; readonly except: readonly string[] };
   /** Returns every domain of the account. */
   domains(signal: AbortSignal): Promise<readonly Domain[]>;
-  /** Reads what the list does not tell of a domain. It may be as it was at most `ageMs` ago. */
+  /** Reads what the list lacks about a domain. It may be as it was at most `ageMs` ago. */
   complete?(domain: Domain, ageMs: number, signal: AbortSignal): Promise<Domain>;
   /** Returns the first 12 digits of the fingerprint of a certificate of this store, and undefined for any other. */
   versionIn(certificate: CdnCertificate): string | undefined;
@@ -125,7 +125,7 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
       const hasFailed = found.phase === 'failed' && !isOld;
       const isSet = id !== undefined && found.certificate?.id === id && !hasFailed;
       if (isSet && found.phase === 'serving' && !isOld) continue;
-      // A domain that is being configured, by whomever, takes no other change.
+      // A domain takes no change while another one is under way, no matter who made that.
       if (found.phase === 'changing' || (acceptedMs < parts.visibleWithinMs && !hasFailed)) {
         lacking.push({ place, state: 'changing', reason: '' });
         continue;
@@ -138,7 +138,7 @@ export function createCdnDelivery<Domain extends CdnDomain>(parts: CdnParts<Doma
   }
 
   function nowhere(doesExist: boolean): Error {
-    // HTTPS may be switched on later, with this certificate perhaps, so an order need not be in vain.
+    // HTTPS may be switched on later, perhaps with this certificate, so an order can still make sense.
     if (doesExist)
       return new Error(`${title} has no domain with HTTPS that the certificate covers (and that is not in \`except\`)`);
     const what = listed

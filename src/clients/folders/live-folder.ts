@@ -152,7 +152,7 @@ export function createLiveFolder(options: LiveFolderOptions): LiveFolder {
 
   /**
    * Guards the way to the folders at the first look and then once in a thousand, because that costs more than the look:
-   * whoever can replace one of them could keep an old certificate in use. `stage` and `look` guard each step.
+   * a user who can replace one of them could keep an old certificate in use. `stage` and `look` guard each step.
    */
   const hasWith = (quick: QuickFiles) => {
     const parent = `${join(root, 'live')}/`;

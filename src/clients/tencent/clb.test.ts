@@ -98,7 +98,7 @@ describe('a change', () => {
 });
 
 describe('what is read', () => {
-  it('the listener of the first protocol, or what there is instead', async () => {
+  it('the listener of the first protocol, and an error names the ones that exist if there is none', async () => {
     const listener = (Protocol: string) => ({ ListenerId: `lbl-${Protocol}`, Port: 443, Protocol, Rules: null });
     const both = bench({ DescribeListeners: [{ Listeners: [listener('QUIC'), listener('HTTPS')] }] });
     expect(await both.clb.listener(443, ['HTTPS', 'QUIC'], signal)).toMatchObject({ id: 'lbl-HTTPS', rules: [] });

@@ -28,7 +28,7 @@ async function traitsOf(
   return definition?.engineTraits?.(settings, { byPerson });
 }
 
-/** Reports whether a DNS provider is a person. An operator's module that is gone is none. */
+/** Reports whether a DNS provider is a person. A missing module of the operator's is not. */
 async function isPerson(provider: string, registry: Registry): Promise<boolean> {
   const definition = await adapterEntry(registry, 'dns', provider)
     ?.load()

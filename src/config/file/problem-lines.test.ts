@@ -59,7 +59,7 @@ it('names the key if it is that', () => {
   expect(linesOf(text, [{ path: ['d e'], onKey: true, message: '' }])).toEqual([5]);
 });
 
-it('knows no line in what is empty or no YAML, but keeps one that is given', () => {
+it('finds no line in a text that is empty or not YAML, but keeps one that is given', () => {
   for (const bad of ['', '# a\n', 'a: [', '"'])
     expect(
       linesOf(bad, [

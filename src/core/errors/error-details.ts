@@ -21,7 +21,7 @@ export const errorDetails: { readonly [code in ErrorCode]?: readonly string[] } 
     'If the secret was real, others may have seen it by now: replace it.',
   ],
   'usage/place-untrusted': [
-    'certfleet writes private keys and backups, and opens settings in an editor, only where no other user could read, replace or move them. That takes more than the mode of the folder: whoever can write to a folder above it, or owns a link on the way, could put another folder in its place. The message names what others can change.',
+    'certfleet writes private keys and backups, and opens settings in an editor, only where no other user could read, replace or move them. That takes more than the mode of the folder: a user who can write to a folder above it, or owns a link on the way, could put another folder in its place. The message names what others can change.',
     'Choose a folder that only you can write, such as one in your home directory.',
   ],
   'usage/place-in-store': [

@@ -11,8 +11,7 @@ const controls = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
 /**
  * Makes a text from a CA, a server, a program or a library fit to be shown and stored: on one line, at most `most`
  * characters, without characters that could control a terminal, reorder the text or hide in it, and without private
- * keys, whoever's they are: a server may repeat what it got earlier. Every such text passes through here where it enters
- * the program.
+ * keys. A server may repeat any key that it got earlier. Every such text passes through here where it enters the program.
  */
 export const remoteText = (text: string, most: number = longestRemoteText): string =>
   cut(harmless(withoutKeys(cut(text, 4 * most)).replace(controls, ' ')).trim(), most);

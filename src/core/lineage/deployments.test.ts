@@ -220,7 +220,7 @@ describe('what a target was sent', () => {
     expect(hasSuperseded({ ...lineage, previous: testLineage.current }, at)).toBe(expected);
   });
 
-  it('stays known whatever becomes of a delivery', () => {
+  it('stays known, no matter how a delivery ends', () => {
     const old = { ...current, sent: [v1] };
     expect(intended(lineageWith({ edge: old }), wanted, 'v2', now)['edge']?.sent).toEqual([v1]);
     const facts = { old, version: 'v2', settings, now, deployTimeoutMs: 0, wentBack: undefined };

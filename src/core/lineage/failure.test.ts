@@ -233,7 +233,7 @@ describe('failureAfter', () => {
     expect(failureAfter(missing, error, now).validations).toEqual({ 'a.test': at, 'b.test': at, '*.b.test': at });
   });
 
-  it('keeps when a proven no was last tried all the same', () => {
+  it('keeps when a proven no was last tried anyway', () => {
     const before = { ...failure, overruledAt: minutesOn(-60) };
     expect(failureAfter({ ...missing, failure: before }, busy, now).overruledAt).toBe(minutesOn(-60));
   });

@@ -89,7 +89,7 @@ describe('a tombstone', () => {
     expect(afterLook({ ...stone, ...before }, hoursOn(24))).toEqual(expected ? [{ ...stone, ...expected }] : []);
   });
 
-  it('of what a list may hide is due when the list has it, too, and is checked at 1 h and 24 h all the same', () => {
+  it('of what a list may hide is due when the list has it, too, and is checked at 1 h and 24 h anyway', () => {
     const missed = missedFor(stone, 360_000);
     expect([0.09, 0.1].map((hours) => isDue(missed, hoursOn(hours)))).toEqual([false, true]);
     expect(isDue(missedFor(stone, 2 * 3_600_000), hoursOn(1)), 'never later').toBe(true);

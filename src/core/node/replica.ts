@@ -51,7 +51,7 @@ const longestOfLack = 200;
 
 const mostRuns = 5;
 
-/** Runs that begin sooner after each other are a person's, or repetitions, and say nothing of the schedule. */
+/** Runs that begin sooner after each other are a person's, or repetitions, and say nothing about the schedule. */
 const oneRunMs = 10 * 60_000;
 
 /** Of a node that ran only once, the schedule is unknown. It may be monthly. */

@@ -39,7 +39,7 @@ describe('planLineage', () => {
     expect(planLineage({ ...spec, profile: 'shortlived' }, lineage, now, rules).action).toBe('renew');
   });
 
-  it('leaves what a person must do to a person, but delivers what there is', () => {
+  it('leaves an order that needs a person, but delivers the current version', () => {
     const byHand = withSolver(spec, { type: 'dns01' }, 'dns', { person: 'each order' });
     const due: Lineage = { ...lineage, spec: byHand, renewal: { at: '2026-02-28T00:00:00Z', source: 'lifetime' } };
     const unattended = { ...rules, unattended: true };

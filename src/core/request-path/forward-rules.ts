@@ -62,7 +62,7 @@ export interface InTheWay {
   /** What it has: `the path /x of hosts without rules`. */
   readonly where: string;
   readonly age: string;
-  /** No order takes so long, or the rule is meant to stay, so waiting for it may be in vain. */
+  /** No order takes so long, or the rule is meant to stay, so waiting for it may not help. */
   readonly isOld: boolean;
   /** The command that removes it if that installation is gone. */
   readonly command: string;

@@ -20,7 +20,7 @@ export const needsSweep = ({ traits }: NamedAdapter): boolean => traits?.rule ==
 
 /**
  * Returns the targets that each node has for itself. A command after targets of the whole fleet only is not among them:
- * a node that receives nothing has nothing to run it for.
+ * a node that receives no files has no reason to run it.
  */
 export const nodeTargets = ({ targets }: Pick<StoredSpec, 'targets'>): readonly NamedAdapter[] =>
   targets.filter(({ traits }, index) => {

@@ -12,7 +12,7 @@ import { shareReload } from './shared-reload.ts';
 
 /** How to deliver, and what the document says about the target. */
 interface Facts extends Destination {
-  /** Deliver even if the target has the version. A target that rolls versions out is asked first all the same. */
+  /** Deliver even if the target has the version. A target that rolls versions out is still looked at first. */
   readonly again: boolean;
   /** Do not wait for other certificates, to share a reload with them. */
   readonly alone: boolean;

@@ -12,7 +12,7 @@ import { type Courier, turnOf } from './calls-to-target.ts';
 import { carry } from './deliver-to-target.ts';
 
 /**
- * Returns the targets that this node finds out about itself. Those whose delivery by this node stands in the lineage are
+ * Returns the targets that this node finds out about itself. Those whose delivery by this node is in the lineage are
  * planned with it, and no node takes a version that broke a handshake.
  */
 export function ownTargets({ node }: Engine, wanted: StoredSpec, lineage: Lineage): readonly NamedAdapter[] {
@@ -23,7 +23,7 @@ export function ownTargets({ node }: Engine, wanted: StoredSpec, lineage: Lineag
   return nodeTargets(wanted).filter((target) => {
     const deployment = deployments[target.name];
     if (!deployment || !isOfCurrent(deployment)) return true;
-    // A command that has run here, or before an import, has nothing to look at.
+    // A command that has run here, or before an import, leaves nothing that could be looked at.
     if (deployment.state === 'current') return !isCommand(target) || deployment.node !== node;
     return deployment.node !== undefined && deployment.node !== node;
   });

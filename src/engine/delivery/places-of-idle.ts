@@ -12,8 +12,8 @@ import { together } from '../run/wait.ts';
 const everyMs = 10 * 60_000;
 
 /**
- * Returns the targets of a certificate that is not due at whose places to look, because somebody may have added one: at
- * each pass, but in one process only every ten minutes.
+ * Returns the targets of a certificate that is not due whose places are to be looked at, because a user may have added
+ * one: at each pass, but in one process only every ten minutes.
  */
 export function targetsToLookAt({ memory, clock }: Engine, wanted: StoredSpec, lineage: Lineage): readonly string[] {
   const targets = targetNames(wanted).filter(

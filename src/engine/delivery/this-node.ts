@@ -345,7 +345,7 @@ export function createThisNode(
     }
     const run = { version: certfleetVersion, at: begunAt, lacks: [...lacks.values()] };
     const certificates = isWhole ? undefined : new Set(looked.keys());
-    // Without the document, the next run knows of no pause, and delivers all the same.
+    // Without the document, the next run delivers, too, but without the pause after a failure.
     await changeReplica(engine, node, (before) => afterRun(before, { ...run, looked: certificates }), signal).catch(
       (error: unknown) => {
         signal.throwIfAborted();

@@ -31,7 +31,7 @@ const begin = (_lineage: Lineage | undefined, claim: Claim) =>
   begun({ wanted: testSpec, origin: 'configuration', aim: 'certificate', newId: 'v1' }, claim);
 const visit = (engine: Engine) => firstSight(engine, testSpec.name);
 
-/** Comes back until the lease is taken or somebody has finished, as the lanes do. */
+/** Comes back until the lease is taken or another one has finished, as the lanes do. */
 async function take(engine: Engine) {
   const sight = visit(engine);
   for (;;) {

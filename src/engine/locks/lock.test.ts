@@ -100,7 +100,7 @@ describe('a lock', () => {
     expect(await read(store)).toEqual(noted({ schema: 1 }, '443'));
   });
 
-  it('keeps what was begun if the work fails, and is released all the same', async () => {
+  it('keeps what was begun if the work fails, and is released anyway', async () => {
     const store = createMemoryStore();
     const { locks } = process(store, 1);
     const broken = fail('store/busy', { holder: '', certificate: '', seconds: 1 });

@@ -82,7 +82,7 @@ describe('lookAtEndpoint', () => {
     });
   });
 
-  test('a broken handshake is told from no connection, and from no route of that family here', async () => {
+  test('a broken handshake differs from a refused connection, and from a missing route of that family here', async () => {
     const refused = broken('connect', 'ECONNREFUSED', 'connection refused');
     const noIpv6 = broken('connect', 'ENETUNREACH', 'network unreachable');
     const cut = broken('exchange', 'ECONNRESET', 'the connection was cut');

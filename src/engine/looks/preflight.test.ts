@@ -15,7 +15,7 @@ const history = { now, renewalAt: undefined, overruledAt: undefined, validations
 const hoursAgo = (hours: number) => new Date(now.getTime() - hours * 3_600_000).toISOString();
 
 describe('what preflight findings mean', () => {
-  it('passes when nothing speaks against it, and while it cannot be told', () => {
+  it('passes when every check passes, and when a check cannot tell', () => {
     expect(verdictOn([finding('pass')], history)).toEqual({});
     expect(verdictOn([finding('pass'), finding('cannot-tell')], history)).toEqual({});
   });

@@ -42,7 +42,7 @@ async function ask(
   }
 }
 
-/** Returns why an order would be in vain: for each target that has no room for the certificate or does not exist. */
+/** Returns why an order would be useless: for each target that has no room for the certificate or does not exist. */
 export async function vainTargets(
   engine: Engine,
   spec: StoredSpec,

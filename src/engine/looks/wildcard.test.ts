@@ -54,7 +54,7 @@ describe('a record at a challenge name', () => {
     ['its parent has a wildcard of its own', zone, '_acme-challenge.all.wild.test'],
     ['its parent has a wildcard of its own, all with one address', zone, '_acme-challenge.twin.wild.test'],
     ['its parent is between two names', zone, '_acme-challenge.mid.wild.test'],
-    ['the wildcard has no address, which nobody misses', zone, '_acme-challenge.x.mail.wild.test'],
+    ['the wildcard has no address that could be missed', zone, '_acme-challenge.x.mail.wild.test'],
     ['the zone is delegated', 'sub.wild.test', '_acme-challenge.sub.wild.test'],
   ])('hides nothing where %s', async (_why, of, name) => {
     expect(await findHiddenWildcard(zones, { zone: of, name }, signal)).toBeUndefined();

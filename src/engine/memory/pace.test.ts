@@ -49,7 +49,7 @@ describe('how many certificates a CA is given at once', () => {
     expect(pace.limit()).toBe(64);
   });
 
-  it('tells that it has grown, and no more once that is of no use', () => {
+  it('reports that it has grown, until that no longer helps', () => {
     const { pace, during, round } = bench();
     let told = 0;
     const forget = pace.onGrowth(() => {

@@ -30,7 +30,7 @@ it('reloads for a single certificate at once', async () => {
   expect(done).toEqual([['t', 0, 'a']]);
 });
 
-it('reloads once for all that are expected, and then for those that nobody expected', async () => {
+it('reloads once for all that are expected, and then for those that were not expected', async () => {
   const { clock, reloads, done, arrive } = bench();
   for (const name of ['a', 'b', 'c', 'd', 'e']) reloads.expect(name, ['t']);
   const all = [arrive('a')];

@@ -112,7 +112,7 @@ describe('lingering', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  it('ends as soon as the work does; the abort is thrown all the same', async () => {
+  it('ends as soon as the work does; the abort is thrown anyway', async () => {
     const clock = fakeClock();
     const stop = new AbortController();
     const running = lingering(clock, { signal: stop.signal, now: never, graceMs: 2_000 }, async () => {

@@ -252,7 +252,7 @@ describe('ready', () => {
     return { ...all, begin };
   };
 
-  it('asks every address of every server, and nobody else once they are known', async () => {
+  it('asks every address of every server, and only these once they are known', async () => {
     const { dns, begin } = await start();
     const look = await begin();
     await look();

@@ -93,7 +93,7 @@ function createRuleSolver(options: ForwardRuleOptions): Solver {
 
   const notReady = (reason: string, retryAfterMs = lookEveryMs): Readiness => ({ ready: false, reason, retryAfterMs });
 
-  /** Fails if the wish is refused, or if waiting may be in vain: the rule of another installation outlives any order. */
+  /** Fails if the wish is refused, or if waiting may not help: the rule of another installation outlives any order. */
   async function waitingOnly(
     outcome: Exclude<WishOutcome, 'done'>,
     signal: AbortSignal,

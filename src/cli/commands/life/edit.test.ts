@@ -203,7 +203,7 @@ certificates:
     );
   });
 
-  it('knows no other name', async () => {
+  it('accepts no other name', async () => {
     const done = await commandLine({ edits: (text) => text }).run('edit', name);
     expect(done.stderr).toContain(`there is no certificate named "${name}"`);
   });

@@ -418,7 +418,7 @@ describe('flags for a certificate that is stored', () => {
     });
   });
 
-  it('point at the nearest name where there is none of that name', async () => {
+  it('name the nearest one if none has that name', async () => {
     const done = await issue('ww.example.com --profile x', { fleet: { status: [{ ...valid, name }] } });
     expect(done.code).toBe(2);
     expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain(`did you mean "${name}"?`);

@@ -300,7 +300,7 @@ describe('paths', () => {
       { env: {} },
       '--http webroot:~/www: expected an absolute path, because the variable HOME is not set',
     ],
-  ])('of nobody who is known are refused: %s', async (flags, given, words) => {
+  ])('of an unknown user are refused: %s', async (flags, given, words) => {
     const done = await issue(`-d a.example.com ${flags}`, { env, ...given });
     expect(done).toMatchObject({ code: 2, calls: [] });
     expect(done.stderr.replaceAll(/\s+/g, ' ')).toContain(words);

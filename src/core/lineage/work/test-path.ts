@@ -79,7 +79,7 @@ interface Run {
   isResumed: boolean;
 }
 
-/** A process takes the lease, whoever holds it. */
+/** A process takes the lease, even if another one holds it. */
 function* take(model: Model, process: Process, begin: (claim: Parameters<typeof leased>[0]) => Transition): Path {
   const pid = model.lineage?.work?.lease?.holder.pid;
   // What was read from the store is another object than what was written.

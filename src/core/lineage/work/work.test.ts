@@ -242,7 +242,7 @@ describe('begun', () => {
     for (const taken of [work.begun(facts, by), work.leased(by)]) {
       const after = work.after(renewal.challenged(), taken);
       expect(workOf(after).takenOver).toBe(expected);
-      // Until the work is closed, whoever works on it.
+      // Until the work is closed, no matter which process works on it.
       expect(workOf(through(after, 'beaten', 'begun', 'leased')).takenOver).toBe(expected);
     }
   });

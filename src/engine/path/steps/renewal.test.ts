@@ -58,7 +58,7 @@ describe('the question for the renewal window', () => {
     return { ...lineage, failure };
   };
 
-  it('is asked though a limit holds orders: the window may have been moved because of a revocation', async () => {
+  it('is asked although a limit holds orders: the window may have been moved because of a revocation', async () => {
     const { kept, asked } = await ask(held('acme/rate-limited', later(10_000)), revoked);
     expect(asked).toBe(1);
     expect(kept).toMatchObject({ source: 'ari', at: '2026-02-28T00:00:00.000Z' });
@@ -67,7 +67,7 @@ describe('the question for the renewal window', () => {
   it.each([
     [60, 60],
     [10_000, 360],
-  ])('waits while the CA itself wants no call, for %i minutes: asked in %i', async (minutes, expected) => {
+  ])('waits while the CA has asked for a pause of %i minutes: asks in %i', async (minutes, expected) => {
     const { kept, asked } = await ask(held('acme/busy', later(minutes)), revoked);
     expect(asked).toBe(0);
     expect(kept).toEqual({ ...lineage.renewal, checkAfter: later(expected) });
@@ -79,7 +79,7 @@ describe('the question for the renewal window', () => {
     expect(kept).toEqual({ ...lineage.renewal, checkAfter: later(2) });
   });
 
-  it('gets an answer that is told and not believed, where it is too late for the certificate', async () => {
+  it('reports and ignores an answer that is too late for the certificate', async () => {
     const { kept, reported } = await ask(lineage, window('2026-05-11T00:00:00.000Z', '2026-05-12T00:00:00.000Z'));
     expect(kept).toMatchObject({ source: 'lifetime', checkAfter: later(360) });
     expect(Date.parse(kept?.at ?? '')).toBeLessThan(Date.parse(current.facts.notAfter));
