@@ -7,7 +7,7 @@ import { describeLineage } from '../../src/core/plan/status.ts';
 import type { NamedAdapter, StoredSpec } from '../../src/core/spec/spec.ts';
 import { rollBack } from '../../src/engine/acts/rollback.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import { readReplicas } from '../../src/engine/ledger/replica.ts';
+import { forgetReplica, readReplicas } from '../../src/engine/ledger/replica.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
@@ -346,6 +346,23 @@ describe('a delivery that fails on one node', () => {
     nodes.b.broken.clear();
     expect(await renew('b', { obeyBackoff: false })).toMatchObject({ result: 'deployed' });
     expect([await lacks('b'), (await status()).state]).toEqual([[], 'valid']);
+  });
+
+  it('is known to be there after `issue` alone, of a node that was forgotten', async () => {
+    const { world, nodes, renew, renewOn, engine, forced, passed, job, status, current } = await cluster();
+    await renew('a');
+    await renewOn(engine('b'), forced);
+    await forgetReplica(world, 'a', signal);
+    world.pass(hourMs);
+    await passed(reconcile(engine('a'), [job({ obeyBackoff: false })], signal));
+    expect(nodes.a.has.get('files')).toBe(await current());
+    expect((await status()).lackingAt).toBeUndefined();
+    // What came after that look is lacking.
+    world.pass(hourMs);
+    await renewOn(engine('b'), forced);
+    expect((await status()).lackingAt).toMatchObject([{ node: 'a', target: 'files' }]);
+    await renew('a');
+    expect((await status()).lackingAt).toBeUndefined();
   });
 
   it('of the node that issued is not tried by others, and is not their failure', async () => {

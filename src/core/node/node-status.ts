@@ -2,7 +2,7 @@ import type { Lineage } from '../lineage/lineage.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { nodeTargets } from '../spec/traits.ts';
 import { present } from '../text/present.ts';
-import { type Lack, missingSince, type ReplicaDocument, usualIntervalMs } from './replica.ts';
+import { hasLookedSince, type Lack, missingSince, type ReplicaDocument, usualIntervalMs } from './replica.ts';
 
 /** What `status` reports about one node. */
 export interface NodeStatus {
@@ -52,8 +52,9 @@ export function lacksOf({ node, document }: Replica, { wanted, lineage }: Certif
     const deployment = deployments[target];
     // The lineage itself tells about the node that delivered it last.
     if (!deployment || deployment.node === node || deployment.version !== version) return [];
-    const isSeen = document.looked !== undefined && Date.parse(deployment.since) <= Date.parse(document.looked);
-    return isSeen ? [] : [{ certificate, target, version, since: deployment.since }];
+    return hasLookedSince(document, certificate, deployment.since)
+      ? []
+      : [{ certificate, target, version, since: deployment.since }];
   });
 }
 

@@ -4,6 +4,7 @@ import { encodeDocument } from '../lineage/lineage.ts';
 import {
   afterRun,
   decodeReplica,
+  hasLookedSince,
   isPaused,
   type Lack,
   lackAfter,
@@ -69,6 +70,18 @@ describe('the document after a run', () => {
     const after = afterRun(before, { ...run, looked: undefined, lacks: [lack('c')] });
     expect(after).toMatchObject({ looked: run.at.toISOString(), lacks: [{ certificate: 'c' }] });
     expect(decodeReplica(encodeDocument(after), 'n', '/s')).toEqual(JSON.parse(JSON.stringify(after)));
+  });
+
+  it('of some certificates has when it looked at them, until a run looks at all', () => {
+    const one = afterRun(before, { ...run, looked: new Set(['a']), lacks: [] });
+    const since = run.at.toISOString();
+    expect(['a', 'b'].map((name) => hasLookedSince(one, name, since))).toEqual([true, false]);
+    expect(hasLookedSince(one, 'b', at(0).toISOString())).toBe(true);
+    expect(hasLookedSince(afterRun(one, { ...run, looked: undefined, lacks: [] }), 'b', since)).toBe(true);
+    const names = Array.from({ length: 2_000 }, (_, index) => `${index}.${'x'.repeat(600)}.test`);
+    const many = afterRun(before, { ...run, looked: new Set(names), lacks: [lack('c')] });
+    expect(encodeDocument(many).length).toBeLessThanOrEqual(maxDocumentBytes);
+    expect(many.lacks.map(({ certificate }) => certificate)).toEqual(['a', 'b', 'c']);
   });
 
   it('of some certificates leaves the others as they were', () => {

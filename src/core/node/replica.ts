@@ -17,6 +17,8 @@ export interface ReplicaDocument {
   readonly runs: readonly string[];
   /** When the last run began that looked at every certificate. */
   readonly looked?: string | undefined;
+  /** When runs began since then that looked at some certificates alone, such as those of `issue`. By certificate. */
+  readonly seen?: Readonly<Record<string, string>> | undefined;
   /** What it lacked of the current versions after its last run. */
   readonly lacks: readonly Lack[];
   /** How much more it lacked than `lacks` has room for. */
@@ -73,16 +75,33 @@ export function afterRun(
   },
 ): ReplicaDocument {
   const at = run.at.toISOString();
-  const { runs = [], lacks = [], looked, more } = before ?? {};
+  const { runs = [], lacks = [], looked, seen = {}, more } = before ?? {};
   const others = run.looked ? lacks.filter(({ certificate }) => !run.looked?.has(certificate)) : [];
   return storable({
     schema: 1,
     version: run.version,
     runs: withRun(runs, at),
     looked: run.looked ? looked : at,
+    seen: run.looked && seenWith(seen, run.looked, at),
     lacks: [...others, ...run.lacks],
     more: run.looked ? more : undefined,
   });
+}
+
+/** Adds looks. If there are too many, the oldest are forgotten: `status` then waits for a run that looks at all. */
+function seenWith(
+  seen: NonNullable<ReplicaDocument['seen']>,
+  looked: ReadonlySet<string>,
+  at: string,
+): ReplicaDocument['seen'] {
+  const others = Object.entries(seen).filter(([certificate]) => !looked.has(certificate));
+  return Object.fromEntries([...others, ...[...looked].map((certificate) => [certificate, at])].slice(-mostLacks));
+}
+
+/** Reports whether the node has looked at a certificate since a time. */
+export function hasLookedSince({ looked, seen = {} }: ReplicaDocument, certificate: string, since: string): boolean {
+  const own = Object.hasOwn(seen, certificate) ? seen[certificate] : undefined;
+  return [looked, own].some((at) => at !== undefined && Date.parse(since) <= Date.parse(at));
 }
 
 /** Adds a run. Of runs in quick succession, the first and the last stay. */
@@ -92,17 +111,21 @@ function withRun(runs: readonly string[], at: string): readonly string[] {
   return [...(isSame ? runs.slice(0, -1) : runs), at].slice(-mostRuns);
 }
 
-/** Leaves out what has no room: first further lacks, then their messages. */
-function storable({ lacks, more = 0, ...rest }: ReplicaDocument): ReplicaDocument {
-  const withLacks = (kept: readonly Lack[]): ReplicaDocument => {
+/** Leaves out what has no room: first further lacks, then their messages, then single looks. */
+function storable({ lacks, more = 0, seen, ...rest }: ReplicaDocument): ReplicaDocument {
+  const withLacks = (kept: readonly Lack[], looks: ReplicaDocument['seen']): ReplicaDocument => {
     const left = more + lacks.length - kept.length;
-    return { ...rest, lacks: kept, ...present({ more: left > 0 ? left : undefined }) };
+    return { ...rest, seen: looks, lacks: kept, ...present({ more: left > 0 ? left : undefined }) };
   };
-  let document = withLacks(lacks.slice(0, mostLacks));
-  if (encodeDocument(document).length > maxDocumentBytes)
-    document = withLacks(document.lacks.map(({ message: _long, ...lack }) => lack));
-  while (encodeDocument(document).length > maxDocumentBytes)
-    document = withLacks(document.lacks.slice(0, Math.floor(document.lacks.length / 2)));
+  let document = withLacks(lacks.slice(0, mostLacks), seen);
+  const isTooLarge = () => encodeDocument(document).length > maxDocumentBytes;
+  if (isTooLarge())
+    document = withLacks(
+      document.lacks.map(({ message: _long, ...lack }) => lack),
+      seen,
+    );
+  if (isTooLarge()) document = withLacks(document.lacks, undefined);
+  while (isTooLarge()) document = withLacks(document.lacks.slice(0, Math.floor(document.lacks.length / 2)), undefined);
   return document;
 }
 
