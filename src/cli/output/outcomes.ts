@@ -79,8 +79,6 @@ export async function tellOutcomes(
   const isMuch = (group: readonly Outcome[]) =>
     told.command === 'renew' && !told.dryRun && group.length > fewCertificates;
   const summed: ReadonlySet<Outcome> = new Set([idle, waiting].filter(isMuch).flat());
-  const renewAt =
-    session.quiet || told.dryRun || isMuch(idle) ? new Map<string, string>() : await renewalTimes(session, idle);
   const groups = new Map(groupsOf(outcomes.filter((one) => 'error' in one)).map((group) => [group[0], group]));
   for (const outcome of outcomes) {
     if ('error' in outcome) {
@@ -103,7 +101,7 @@ export async function tellOutcomes(
         session.print(`  ${style.warn('without')} ${withLetters(identifier)}: ${reason}`);
       if (isBrief && !isWaiting(outcome) && !outcome.byHand) continue;
       for (const line of await placeLines(outcome, told, session)) session.print(`  ${line}`);
-      const next = nextLine(outcome, now, told, renewAt.get(outcome.certificate));
+      const next = nextLine(outcome, now, told);
       if (next !== undefined) session.print(`  ${next}`);
     }
   }
@@ -257,19 +255,7 @@ async function placeLines(
   });
 }
 
-/**
- * Returns when certificates that are not due will be renewed. Their own `next` may only be the next check of the CA's
- * window.
- */
-async function renewalTimes(session: Session, idle: readonly Outcome[]): Promise<ReadonlyMap<string, string>> {
-  if (idle.length === 0) return new Map();
-  const names = idle.map(({ certificate }) => certificate);
-  // The run has succeeded, and a missing date must not make it fail.
-  const all = await (await session.fleet({ makeStore: false })).status(names, session.signal).catch(() => []);
-  return new Map(all.flatMap(({ name, renewAt, failure }) => (renewAt && !failure ? [[name, renewAt]] : [])));
-}
-
-function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: string | undefined): string | undefined {
+function nextLine(outcome: Success, now: Date, told: OutcomeContext): string | undefined {
   if (told.rollback) return undefined;
   if (told.dryRun && told.command === 'renew') return undefined;
   if (told.staging || told.dryRun) return 'Next: run it without --staging or --dry-run to get the real certificate.';
@@ -280,12 +266,9 @@ function nextLine(outcome: Success, now: Date, told: OutcomeContext, renewAt: st
       return `Next: run \`certfleet issue ${outcome.certificate}\` at a terminal ${when}; \`certfleet renew\` cannot renew it.`;
     return told.renewsEarly ? `Next: it is due ${when}.` : `Next: \`certfleet renew\` renews it ${when}.`;
   };
-  if (outcome.result === 'unchanged') {
-    if (renewAt !== undefined) return renews(renewAt);
-    if (isWaiting(outcome))
-      return outcome.next && `Next: \`certfleet renew\` tries again after ${dateText(outcome.next, now)}.`;
-    return outcome.next && `Next: \`certfleet renew\` checks it again around ${dateText(outcome.next, now)}.`;
-  }
+  // One that was never issued waits for its CA.
+  if (isWaiting(outcome) || (outcome.result === 'unchanged' && outcome.notAfter === undefined))
+    return outcome.next && `Next: \`certfleet renew\` tries again after ${dateText(outcome.next, now)}.`;
   return outcome.next && renews(outcome.next);
 }
 

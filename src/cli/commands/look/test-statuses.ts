@@ -8,8 +8,7 @@ export const unchanged = (certificate: string): Outcome => ({
   result: 'unchanged',
   notAfter: '2027-02-22T10:00:00Z',
   message: 'nothing is due',
-  // Only the next check of the CA's renewal window.
-  next: '2026-11-24T16:00:00Z',
+  next: '2027-01-23T09:00:00Z',
 });
 
 /** The outcome of a certificate that failed earlier, and that it is too early to retry. */
@@ -17,6 +16,7 @@ export const waiting = (certificate: string): Outcome => ({
   ...unchanged(certificate),
   result: 'unchanged',
   message: 'failed earlier: no DNS zone',
+  next: '2026-11-24T16:00:00Z',
   failing: true,
 });
 

@@ -54,7 +54,7 @@ it.each<Row>([
     what: 'passes --next-run on, and says when the certificate is due',
     argv: 'renew --next-run 31d',
     fleet: { renew: () => [unchanged('abc')], status: [valid] },
-    calls: [{ names: [], force: false, nextRunMs: 31 * 86_400_000 }, 'status', 'status'],
+    calls: [{ names: [], force: false, nextRunMs: 31 * 86_400_000 }, 'status'],
     says: ['Next: it is due around 2027-01-23 (in 59 days).'],
   },
   ...['31', '1w', '0d', '30s', '367d', 'monthly'].map((text) => ({
@@ -262,10 +262,14 @@ it.each<Row>([
     warns: [/^a, b: deploying NAME to edge failed: gone .* Next: `certfleet renew` tries again. $/],
   },
   {
-    what: 'says when it looks again where no renewal is planned',
+    what: 'says when it tries again where nothing was issued',
     argv: 'renew',
-    fleet: { renew: () => [unchanged('abc')] },
-    says: ['  Next: `certfleet renew` checks it again around 2026-11-24 16:00 UTC.\n'],
+    fleet: {
+      renew: () => [
+        { certificate: 'abc', result: 'unchanged', message: 'the CA asked to wait', next: '2026-11-24T16:00:00Z' },
+      ],
+    },
+    says: ['  Next: `certfleet renew` tries again after 2026-11-24 16:00 UTC.\n'],
   },
   { what: 'helps where there is no certificate', argv: 'renew', says: ['There are no certificates yet'] },
   ...[
