@@ -62,6 +62,20 @@ async function settled(...clocks: readonly FakeClock[]): Promise<void> {
 }
 
 describe('a lock', () => {
+  it('of a dead process is removed by the next sweep, unless others need what it says', async () => {
+    for (const [dead, begin, left] of [
+      [[1], same, undefined],
+      [[], same, {}],
+      [[1], (document: LockDocument) => noted(document, 'a'), {}],
+    ] as const) {
+      const store = createMemoryStore();
+      await hold(process(store, 1), begin);
+      await process(store, 2, { dead }).locks.removeDead(signal);
+      if (left) expect(await read(store)).toMatchObject(left);
+      else expect(await read(store)).toBeUndefined();
+    }
+  });
+
   it('is one write to take and one to release, after which nothing is left of it', async () => {
     const memory = createMemoryStore();
     const writes: string[] = [];

@@ -5,6 +5,7 @@ import { decodeLock, type LockDocument } from '../../core/lineage/lock.ts';
 import { type ProcessIdentity, processText } from '../../core/lineage/process-identity.ts';
 import type { Processes } from '../../ports/processes.ts';
 import type { Random } from '../../ports/random.ts';
+import type { Entry } from '../../ports/store.ts';
 import { Held, type HeldPorts, type Holdable, newLease } from './held.ts';
 import { mayTake } from './may-take.ts';
 
@@ -38,6 +39,11 @@ export interface Locks {
     work: (held: HeldLock, plan: P) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T>;
+  /**
+   * Removes the documents in which nothing is left but the lease of a dead process. The next one to need such a lock
+   * would take it at once, but perhaps none ever does.
+   */
+  removeDead(signal: AbortSignal): Promise<void>;
   /** Returns the current document. */
   read(resource: string, signal: AbortSignal): Promise<LockDocument>;
 }
@@ -153,8 +159,28 @@ export function createLocks(ports: LockPorts): Locks {
       signal,
     );
 
+  /** Reports whether nothing is left in a document but the lease of a dead process. */
+  function isLeftByDead({ key, bytes, corrupt }: Entry): boolean {
+    try {
+      const { lease, ...rest } = decodeLock(bytes, key.name, store.location);
+      return !corrupt && lease !== undefined && isUnused(rest) && ports.processes.look(lease.holder) === 'dead';
+    } catch (error) {
+      if (!isFailure(error, 'store/corrupt')) throw error;
+      return false; // the next process to need it reports it
+    }
+  }
+
+  async function removeDead(signal: AbortSignal): Promise<void> {
+    for await (const page of store.scan('lock', signal))
+      for (const entry of page.filter(isLeftByDead))
+        await store.delete(entry.key, { ifRevision: entry.revision, signal }).catch((error: unknown) => {
+          if (!isFailure(error, 'store/conflict')) throw error; // another process has taken it
+        });
+  }
+
   return {
     read,
+    removeDead,
     withPlan,
     with: (resource, begin, work, signal) =>
       withPlan(resource, async (document) => ({ document: await begin(document), plan: undefined }), work, signal),

@@ -252,7 +252,9 @@ async function warnOfAccounts(
 async function tidyUp(engine: Engine, hasWritten: boolean, signal: AbortSignal): Promise<void> {
   try {
     reportFailed(engine, await sweepTokens(engine, signal));
-    if (hasWritten) await engine.store.tidy(signal);
+    if (!hasWritten) return;
+    await engine.locks.removeDead(signal);
+    await engine.store.tidy(signal);
   } catch (error) {
     signal.throwIfAborted();
     reportFailed(engine, { failed: [{ what: 'the store', reason: reasonOf(error) }] });

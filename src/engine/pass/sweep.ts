@@ -42,6 +42,7 @@ export async function sweep(engine: Engine, signal: AbortSignal): Promise<Swept>
   // A delivery may need the server that a killed run has stopped.
   await settleRuns(engine, signal);
   const done = [...(await inLanes(engine, errands, signal)), await sweepTokens(engine, signal)];
+  await engine.locks.removeDead(signal);
   await engine.store.tidy(signal);
   // Only the swept lineages are read again, for the tombstones that this sweep has left.
   const others = lineages.filter(({ name }) => !toSweep.has(name));
