@@ -34,6 +34,16 @@ export interface Target {
   settled?(): Promise<void>;
 }
 
+/** A target whose cloud accepts a change, and makes it later. */
+export interface UnderWay {
+  readonly tasks: {
+    /** Ends those that are under way. */
+    end(): void;
+    /** How often a process has found that one is under way. */
+    asked(): number;
+  };
+}
+
 async function byHand() {
   const { fullchainPem: certificate, keyPem } = await (await createVersionMaker()).make('by-hand', [name]);
   const privateKey = createPrivateKey(keyPem.reveal()).export({ type: 'sec1', format: 'pem' }).toString();
@@ -179,11 +189,16 @@ const tencentKey = { secretId: 'AKIDcrash', secretKey: 'crash-secret' };
 /** The certificates of SSL Certificate Service have aliases, and those of the program end in a part of the fingerprint. */
 const inAlias = (aliases: string | undefined) => /^[^,]*-([0-9a-f]{12}) [^,]*$/.exec(aliases ?? '')?.[1];
 
-async function tencentSsl(): Promise<Target> {
+interface TencentOptions {
+  /** How long the cloud takes for a change; `Infinity`: until the test ends it. */
+  readonly taskMs?: number;
+}
+
+async function tencentSsl({ taskMs = 50 }: TencentOptions = {}): Promise<Target & UnderWay> {
   const { name: alias, certificate, privateKey } = await byHand();
   const { fake, origin } = await serve((at) =>
     createTencentClb({
-      ...{ ...common(at), keys: [tencentKey], deployMs: 50, loadBalancers: [] },
+      ...{ ...common(at), keys: [tencentKey], deployMs: taskMs, loadBalancers: [] },
       certificates: [{ alias, certificate, privateKey }],
       hosts: [{ product: 'cdn', domain: name, certificate: alias }],
     }),
@@ -197,17 +212,21 @@ async function tencentSsl(): Promise<Target> {
     sets: () => done(fake.records, ({ action }) => action === 'DeployCertificateInstance'),
     served: async () => inAlias(fake.servedByHost('cdn', name)),
     others: () => fake.hostSettings(),
+    tasks: {
+      end: () => fake.endTasks(),
+      asked: () => done(fake.records, ({ action }) => action === 'DescribeHostDeployRecordDetail'),
+    },
   };
 }
 
-async function tencentClb(): Promise<Target> {
+async function tencentClb({ taskMs = 50 }: TencentOptions = {}): Promise<Target & UnderWay> {
   const loadBalancer = 'lb-crash1';
   const key = tencentKey;
   const { name: alias, certificate, privateKey } = await byHand();
   const rules = [{ domain: name, certificates: [alias], isDefault: true }];
   const { fake, origin } = await serve((at) =>
     createTencentClb({
-      ...{ ...common(at), keys: [key], taskMs: 50, certificates: [{ alias, certificate, privateKey }] },
+      ...{ ...common(at), keys: [key], taskMs, certificates: [{ alias, certificate, privateKey }] },
       loadBalancers: [{ id: loadBalancer, listeners: [{ protocol: 'HTTPS', port: 443, sni: true, rules }] }],
     }),
   );
@@ -220,8 +239,14 @@ async function tencentClb(): Promise<Target> {
     },
     once: ['UploadCertificate', 'ModifyDomainAttributes'],
     uploads: () => fake.certificates().map(({ id }) => id),
+    sets: () => done(fake.records, ({ action }) => action === 'ModifyDomainAttributes'),
     served: async () => inAlias(fake.served(loadBalancer, 443, name).join()),
     others: () => undefined,
+    tasks: {
+      end: () => fake.endTasks(),
+      asked: () =>
+        fake.records.filter(({ action, code }) => action === 'ModifyDomainAttributes' && code !== undefined).length,
+    },
   };
 }
 
@@ -272,4 +297,10 @@ export const targets = {
   'qiniu-cdn': qiniuCdn,
   'tencent-clb': tencentClb,
   'tencent-ssl': tencentSsl,
+} as const;
+
+/** Those with tasks that last until the test ends them, and the calls that begin one and that ask how far it is. */
+export const rollOuts = {
+  'tencent-clb': { start: tencentClb, calls: ['ModifyDomainAttributes', 'DescribeTaskStatus'] },
+  'tencent-ssl': { start: tencentSsl, calls: ['DeployCertificateInstance', 'DescribeHostDeployRecordDetail'] },
 } as const;

@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { bindPrograms } from '../support/bind.ts';
 import { sampled } from '../support/seeded.ts';
+import { until } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
-import { type Target, targets } from './delivery-targets.ts';
-import { readLineage, resultOf } from './inspect.ts';
+import { rollOuts, type Target, targets } from './delivery-targets.ts';
+import { documents, openState, readLineage, resultOf } from './inspect.ts';
 import {
   comesByChance,
   inLanes,
@@ -24,6 +25,8 @@ import {
 const samples = 1;
 /** A run of `npm test` draws these many targets. */
 const drawnTargets = 3;
+/** And this many of the cases in which the cloud is at work. */
+const drawnUnderWay = 2;
 const lanes = lanesFor(2);
 
 interface Lane {
@@ -63,12 +66,50 @@ describeWith(['pebble', ...bindPrograms], 'a delivery', () => {
       await inLanes(all, samplePoints(points, samples, `SIGKILL, delivery to ${type}`), killAt);
     },
   );
+
+  it.concurrent.each(sampled(casesUnderWay(), drawnUnderWay, 'deliveries under way at a SIGKILL'))(
+    'to %s, killed at %s: another node waits until the cloud has done it (%s)',
+    async (type, point, when) => {
+      const target = await rollOuts[type].start({ taskMs: Number.POSITIVE_INFINITY });
+      const lane = { rig: rigs[0]!, target };
+      const before = stateOf(target);
+      const state = await newState(lane);
+      const first = await lane.rig.run(state, { command: 'issue', stopAt: point });
+      expect(first.status, first.stderr).toBe('SIGKILL');
+      const asked = target.tasks.asked();
+      if (when === 'before its run') target.tasks.end();
+      const run = lane.rig.spawnRun(await newState(lane, state), { command: 'renew' });
+      if (when === 'while it waits') {
+        await until(async () => target.tasks.asked() > asked, { what: 'another node has found the task' });
+        target.tasks.end();
+      }
+      const second = await run.done;
+      expect(second.status, second.stderr).toBe(0);
+      await isDelivered(lane, state, before, `${point}\n${second.stdout}${second.stderr}`);
+    },
+    pointsTimeout,
+  );
 });
 
-const newState = ({ rig, target: { settings } }: Lane): Promise<State> =>
+/** Every point at which the cloud makes a change that a process has begun. */
+function casesUnderWay() {
+  const types = ['tencent-clb', 'tencent-ssl'] as const;
+  return types.flatMap((type) => {
+    const [begin, ask] = rollOuts[type].calls;
+    const points = [`${begin}#1@after`, `${ask}#1@before`, `${ask}#1@after`].map((one) => `deploy/request/POST ${one}`);
+    return points.flatMap((point) =>
+      (['while it waits', 'before its run'] as const).map((when) => [type, point, when] as const),
+    );
+  });
+}
+
+/** A state of a node of its own, with the store of another one if given. */
+const newState = ({ rig, target: { settings } }: Lane, shares?: State): Promise<State> =>
   rig.state('webroot', undefined, {
+    ...(shares ? { shares } : {}),
     change: (config) => ({
       ...config,
+      ...(shares ? { node: 'another' } : {}),
       ...(settings.balancers ? { balancers: settings.balancers } : {}),
       deployers: { ...config.deployers, target: settings.deployer },
       certificates: config.certificates.map((one) => ({ ...one, deploy: ['target'] })),
@@ -77,7 +118,7 @@ const newState = ({ rig, target: { settings } }: Lane): Promise<State> =>
 
 async function killAt(lane: Lane, point: string): Promise<void> {
   const { rig, target } = lane;
-  const before = { uploads: target.uploads?.() ?? [], sets: target.sets?.() ?? 0, others: target.others() };
+  const before = stateOf(target);
   const state = await newState(lane);
   const first = await rig.run(state, { command: 'issue', stopAt: point });
   if (first.status !== 'SIGKILL') {
@@ -91,6 +132,17 @@ async function killAt(lane: Lane, point: string): Promise<void> {
   const swept = await rig.run(state, { command: 'sweep' });
   const said = `${point}\n${swept.stdout}${swept.stderr}`;
   expect(swept.status, said).toBe(0);
+  await isDelivered(lane, state, before, said);
+}
+
+const stateOf = (target: Target) => ({
+  uploads: target.uploads?.() ?? [],
+  sets: target.sets?.() ?? 0,
+  others: target.others(),
+});
+
+/** The target has the version, which was uploaded and set once; nothing else has changed, and no lock is left. */
+async function isDelivered({ target }: Lane, state: State, before: ReturnType<typeof stateOf>, said: string) {
   const lineage = await readLineage(state);
   expect(lineage?.work, said).toBeUndefined();
   expect(lineage?.deployments['target'], said).toMatchObject({ state: 'current', version: lineage?.current?.id });
@@ -101,4 +153,5 @@ async function killAt(lane: Lane, point: string): Promise<void> {
   expect(served, said).toMatch(/^[0-9a-f]{12,}$/);
   expect(lineage?.current?.facts.fingerprint.startsWith(served ?? 'none'), said).toBe(true);
   expect(target.others(), said).toEqual(before.others);
+  expect([...(await documents(openState(state), 'lock')).keys()], said).toEqual([]);
 }

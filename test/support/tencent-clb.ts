@@ -42,7 +42,7 @@ export interface TencentClb {
   route(balancer: string, port: number, host: string, path: string): readonly string[] | undefined;
   /** Whether a target passes its checks, in memory. By default, each does. */
   isUp: (target: Target, rule: Rule) => boolean;
-  /** Ends the tasks that are under way. */
+  /** Ends the tasks and deployments that are under way. */
   endTasks(): void;
   /** Lets the next tasks of an action, though accepted, fail. */
   failTask(action: string, message?: string, times?: number): void;
@@ -161,7 +161,10 @@ export function createTencentClb(
       return rule?.targets.map((target) => `${target.instance}:${target.port}`);
     },
     isUp: () => true,
-    endTasks: tasks.endAll,
+    endTasks() {
+      tasks.endAll();
+      deployments.endAll();
+    },
     failTask: (action, message = 'the task failed', times = 1) => tasks.fail(action, message, times),
     failDeployment: (place, message = 'the deployment failed', times = 1) => deployments.fail(place, message, times),
     setHost(product, domain, alias) {

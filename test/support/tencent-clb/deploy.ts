@@ -37,6 +37,8 @@ interface DeployRecord {
 export interface Deployments {
   readonly actions: Readonly<Record<string, Action>>;
   settle(): void;
+  /** Ends everything that is under way. */
+  endAll(): void;
   /** Lets the next deployments to a place (`lb-…|lbl-…|www.example.com`) fail. */
   fail(place: string, message: string, times: number): void;
 }
@@ -133,14 +135,15 @@ export function createDeployments(cloud: Cloud, tasks: Tasks, hosts: Hosts, depl
     return { DeployRecordId: lastId, DeployStatus: 1 };
   }
 
-  function settle(): void {
+  function endUntil(ms: number): void {
     for (const record of records.values())
-      if (!record.isOver && record.endMs <= cloud.nowMs()) {
+      if (!record.isOver && record.endMs <= ms) {
         record.isOver = true;
         for (const place of record.places) place.end(record.certId, !record.failures.has(place.text));
         for (const { balancer } of record.places) if (balancer !== undefined) tasks.applied(balancer);
       }
   }
+  const settle = () => endUntil(cloud.nowMs());
 
   function detail({ values }: Call): Record<string, unknown> {
     settle();
@@ -183,6 +186,7 @@ export function createDeployments(cloud: Cloud, tasks: Tasks, hosts: Hosts, depl
 
   return {
     settle,
+    endAll: () => endUntil(Number.POSITIVE_INFINITY),
     fail: (place, message, times) => void failures.set(place, { message, times }),
     actions: {
       DeployCertificateInstance: {
