@@ -55,6 +55,7 @@ what the command did elsewhere is not undone.`,
       reload: {
         missing: 'the command has not succeeded with it yet',
         forAll: options.once ?? !needsEach(options.run),
+        // Without `timeout` and `once`, because what the command has done stays done under other limits.
         settings: [options.run, options.env, options.passEnvironment],
         check: () =>
           refuseUntrustedPrograms(world.files, options.run, hookEnvironment(options.passEnvironment)['HOME']),
