@@ -410,6 +410,19 @@ describe('commands', () => {
     }
   });
 
+  it('that changed run once, after a target that had lost its files', async () => {
+    const { world, nodes, renew, current } = await cluster(withReload);
+    await renew('a');
+    world.pass(hourMs);
+    nodes.a.has.delete('files');
+    const settings = { type: 'sim', run: 'another' };
+    const targets = withReload.targets.map((target) => (target.name === 'reload' ? { ...target, settings } : target));
+    for (const _pass of [1, 2]) {
+      await renew('a', { wanted: { ...withReload, targets } });
+      expect(nodes.a.reloads).toEqual([await current(), await current()]);
+    }
+  });
+
   it('run again when a target that failed has it, also after a kill', async () => {
     const { world, nodes, renew, lacks } = await cluster(withReload);
     await renew('a');

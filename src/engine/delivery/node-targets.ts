@@ -1,6 +1,6 @@
 import { asFailure, type CertfleetError } from '../../core/errors/errors.ts';
 import { hasBroken, storedFailure } from '../../core/lineage/deployments.ts';
-import type { Deployment, Lineage } from '../../core/lineage/lineage.ts';
+import type { Deployment, Lineage, Version } from '../../core/lineage/lineage.ts';
 import { revocationOf } from '../../core/lineage/revocation.ts';
 import type { Lack } from '../../core/node/replica.ts';
 import type { NamedAdapter, StoredSpec } from '../../core/spec/spec.ts';
@@ -27,6 +27,18 @@ export function ownTargets({ node }: Engine, wanted: StoredSpec, lineage: Lineag
     if (deployment.state === 'current') return !isCommand(target) || deployment.node !== node;
     return deployment.node !== undefined && deployment.node !== node;
   });
+}
+
+/** Reports whether a target has a version. `bundle` reads it with its key. */
+export async function hasVersion(
+  deployer: Deployer,
+  { lineage, version }: { readonly lineage: string; readonly version: Version },
+  bundle: () => Promise<VersionBundle>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { id, facts } = version;
+  if (deployer.has) return deployer.has({ lineage, id, fingerprint: facts.fingerprint }, signal);
+  return (await deployer.look(await bundle(), signal)).state === 'current';
 }
 
 export const isCommand = ({ traits }: NamedAdapter): boolean => traits?.ofNode === 'command';

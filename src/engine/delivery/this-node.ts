@@ -15,7 +15,7 @@ import { readBundle } from '../run/bundles.ts';
 import { lineageNamed } from '../run/stored-lineage.ts';
 import { together } from '../run/wait.ts';
 import { type Courier, turnOf } from './calls-to-target.ts';
-import { deliverToNode, isCommand, ownTargets, waitingError } from './node-targets.ts';
+import { deliverToNode, hasVersion, isCommand, ownTargets, waitingError } from './node-targets.ts';
 import { retire } from './retire.ts';
 
 /** How many certificates are delivered at once: as many as may share a reload. */
@@ -120,18 +120,6 @@ export function createThisNode(
     return known;
   }
 
-  /** Reports whether a target has the current version. `bundle` reads it with its key. */
-  async function has(
-    deployer: Deployer,
-    { lineage, version }: { readonly lineage: Lineage; readonly version: Version },
-    bundle: () => Promise<VersionBundle>,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const { id, facts } = version;
-    if (deployer.has) return deployer.has({ lineage: lineage.name, id, fingerprint: facts.fingerprint }, signal);
-    return (await deployer.look(await bundle(), signal)).state === 'current';
-  }
-
   const bundleOf = (lineage: Lineage, { id }: Version, signal: AbortSignal) => {
     let read: Promise<VersionBundle> | undefined;
     return () => {
@@ -158,7 +146,7 @@ export function createThisNode(
         if (isCommand(target) && known.get(keyOf(lineage.name, target.name))?.version === current.id) return true;
         try {
           const deployer = await deployerOf(wanted, target, signal);
-          return !(await has(deployer, { lineage, version: current }, bundle, signal));
+          return !(await hasVersion(deployer, { lineage: lineage.name, version: current }, bundle, signal));
         } catch (error) {
           signal.throwIfAborted();
           // The delivery says why. A folder that others can replace may have anything by now.

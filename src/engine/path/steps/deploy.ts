@@ -20,6 +20,7 @@ import { present } from '../../../core/text/present.ts';
 import type { Deployer, VersionBundle } from '../../../ports/deployer.ts';
 import { turnOf } from '../../delivery/calls-to-target.ts';
 import { carry, targetError } from '../../delivery/deliver-to-target.ts';
+import { hasVersion, isCommand } from '../../delivery/node-targets.ts';
 import { retire } from '../../delivery/retire.ts';
 import { report } from '../../engine.ts';
 import { endpointError, lookAtAll, type Watched, watch } from '../../looks/endpoints.ts';
@@ -87,7 +88,8 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
     run,
     targetNames(wanted).filter((target) => again || toTry.includes(target)),
   );
-  const targets = all.filter((target) => !isLeft(target));
+  const chosen = all.filter((target) => !isLeft(target));
+  const targets = await withLost(run, bundle, version, chosen);
   const paused = lacking.filter((target) => !toTry.includes(target) && !targets.includes(target));
   const delivery: Delivery = { run, version, bundle, again, alone: false, results: new Map() };
   const turns = targets.map((target) => turnOf(engine, wanted, target));
@@ -127,6 +129,35 @@ async function withCommands({ engine, job, holding }: Run, targets: readonly str
   };
   const included = await Promise.all(deploy.map(isIncluded));
   return deploy.filter((_target, index) => included[index]);
+}
+
+/**
+ * Adds the targets of this node that have lost the version since it was delivered, if a command among these acts on
+ * them. Otherwise, the command would run now, and again after this run has found that out.
+ */
+async function withLost(
+  { engine, job: { wanted }, holding: { lineage }, signal }: Run,
+  bundle: VersionBundle,
+  version: Version,
+  targets: readonly string[],
+): Promise<readonly string[]> {
+  const all = nodeTargets(wanted);
+  const last = all.findLastIndex((target) => isCommand(target) && targets.includes(target.name));
+  const before = all.slice(0, Math.max(last, 0)).filter((target) => !isCommand(target));
+  const lost = await together(
+    before.map(async ({ name }) => {
+      const { node } = lineage.deployments[name] ?? {};
+      if (targets.includes(name) || node !== engine.node || !hasCurrent(lineage, name)) return [];
+      const of = { lineage: lineage.name, version };
+      const has = async () => hasVersion(await engine.connect.deployer(wanted, name), of, async () => bundle, signal);
+      // The look at this node's own targets, after this, says why one cannot be looked at.
+      const isThere = await has().catch(() => true);
+      signal.throwIfAborted();
+      return isThere ? [] : [name];
+    }),
+  );
+  const wanting = new Set([...targets, ...lost.flat()]);
+  return targetNames(wanted).filter((target) => wanting.has(target));
 }
 
 /**
