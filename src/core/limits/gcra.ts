@@ -7,7 +7,7 @@
 export interface Rate {
   /** How many tokens a full bucket has. */
   readonly burst: number;
-  /** One token comes back in this time. It may be a fraction: 7 an hour is one every 514,285.71 ms. */
+  /** One token comes back in this time: whole milliseconds, or whole 1024ths, so that times stay exact numbers. */
   readonly intervalMs: number;
 }
 
@@ -20,13 +20,10 @@ export interface Level {
   readonly fullAtMs: number;
 }
 
-/** Sums of fractions are off by less than this. Boulder counts nanoseconds, we count milliseconds. */
-const tinyMs = 1e-3;
-
 export function look(arrivalMs: number | undefined, { burst, intervalMs }: Rate, nowMs: number): Level {
   const fullAtMs = Math.max(arrivalMs ?? nowMs, nowMs);
-  const nextAtMs = Math.ceil(fullAtMs - (burst - 1) * intervalMs - tinyMs);
-  const left = nextAtMs > nowMs ? 0 : Math.floor((nowMs - fullAtMs + tinyMs) / intervalMs) + burst;
+  const nextAtMs = Math.ceil(fullAtMs - (burst - 1) * intervalMs);
+  const left = nextAtMs > nowMs ? 0 : Math.floor((nowMs - fullAtMs) / intervalMs) + burst;
   return { left, nextAtMs, fullAtMs };
 }
 

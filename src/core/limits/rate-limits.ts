@@ -98,9 +98,11 @@ export function limitsOf(directory: string, overrides: LimitOverrides = {}): rea
     const quota = quotas[id];
     if (!quota) return [];
     const { anchor: _, ...kind } = kinds[id];
-    return [{ id, ...kind, ...quota, intervalMs: quota.periodMs / quota.burst }];
+    return [{ id, ...kind, ...quota, intervalMs: intervalOf(quota) }];
   });
 }
+
+const intervalOf = ({ burst, periodMs }: Quota): number => Math.max(1, Math.round((periodMs / burst) * 1024)) / 1024;
 
 /** Returns the limit that a refusal names by a link such as `…/rate-limits/#new-orders-per-account`. */
 export function limitOfAnchor(text: string): LimitId | undefined {
