@@ -70,6 +70,11 @@ describe('the buckets of an order', () => {
     expect(shown(bucketsAsked(order([value]), limits))).toContainEqual(['certificatesPerDomain', domain]);
   });
 
+  it('looks at names before addresses, as Boulder does', () => {
+    const asked = bucketsAsked(order(['64.112.117.1', 'b.example.com', 'a.example.com'], { isRenewal: true }), limits);
+    expect(asked.map(({ of }) => of).slice(0, 3)).toEqual(['a.example.com', 'b.example.com', '64.112.117.1']);
+  });
+
   it('counts each failure twice, for the account and the name', () => {
     expect(shown(bucketsOfFailure(account, '*.example.com', limits))).toEqual([
       ['failedAuthorizations', '*.example.com'],

@@ -41,7 +41,7 @@ const bucket = (limit: RateLimit, of: string, account = ''): Bucket => ({
  * `*.example.com` and `example.com` fail separately, also below one base name. Two names of one registered domain need
  * one token.
  *
- * The order is Boulder's: of several refusals with the same wait it names the last.
+ * They are in Boulder's order: of several refusals with the same wait it names the last.
  */
 export function bucketsAsked(order: OrderFacts, limits: readonly RateLimit[]): readonly Bucket[] {
   if (order.isExempt) return [];
@@ -89,7 +89,14 @@ function bucketsOf(order: OrderFacts, limit: RateLimit): readonly Bucket[] {
   }
 }
 
-const namesOf = ({ identifiers }: OrderFacts): readonly string[] => identifiers.map(identifierKey).sort();
+/** Boulder sorts the identifiers of an order: names, then addresses. */
+const namesOf = ({ identifiers }: OrderFacts): readonly string[] =>
+  (['dns', 'ip'] as const).flatMap((type) =>
+    identifiers
+      .filter((one) => one.type === type)
+      .map(identifierKey)
+      .sort(),
+  );
 
 /**
  * Returns the bucket that refuses an order, and until when; undefined if all have a token. Of several, the CA names the
