@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Boulder, boulderPrograms, startBoulder } from '../support/boulder.ts';
 import { buildCertfleet, type Certfleet, documents, readLineage, rewriteLineage, stderrOf } from '../support/e2e.ts';
@@ -13,8 +15,12 @@ describeWith(boulderPrograms, 'Boulder', () => {
   let boulder: Boulder;
   let certfleet: Certfleet;
   beforeAll(async () => {
-    const oneAWeek = { count: 1, burst: 1, period: '168h' };
-    [boulder, certfleet] = await Promise.all([startBoulder({ CertificatesPerFQDNSet: oneAWeek }), buildCertfleet()]);
+    const limits = {
+      CertificatesPerFQDNSet: { count: 1, burst: 1, period: '168h' },
+      // A refused order has its token within 0.4 s, for which Boulder sends no Retry-After.
+      NewOrdersPerAccount: { count: 5, burst: 1, period: '2s' },
+    };
+    [boulder, certfleet] = await Promise.all([startBoulder(limits), buildCertfleet()]);
   });
 
   /** A new store with a new account. */
@@ -51,12 +57,27 @@ describeWith(boulderPrograms, 'Boulder', () => {
     const order = { identifiers: [{ type: 'dns', value: name }], replaces: ariId };
     await boulder.post(await here.account(), 'newOrder', order);
 
-    const refused = await run('renew', '--force');
-    expect(refused.status, refused.stderr).toBe(4);
-    expect(stderrOf(refused)).toContain('too many certificates (1) already issued for this exact set');
-    const { failure } = await here.lineage(name);
-    expect(failure?.code).toBe('acme/open-order');
-    expect(Date.parse(failure?.holdUntil ?? '') - Date.now()).toBeLessThanOrEqual(3_600_000);
+    const refusals = async (...args: readonly string[]) => {
+      const before = (await boulder.newOrders(await idOf(here))).length;
+      const refused = await run('renew', ...args);
+      expect(refused.status, refused.stderr).toBe(4);
+      expect(stderrOf(refused)).toContain('too many certificates (1) already issued for this exact set');
+      const { failure } = await here.lineage(name);
+      expect(failure?.code).toBe('acme/open-order');
+      expect(Date.parse(failure?.holdUntil ?? '') - Date.now()).toBeLessThanOrEqual(3_600_000);
+      return (await boulder.newOrders(await idOf(here))).slice(before);
+    };
+    expect(await refusals('--force')).toEqual([409, 429]);
+    // It becomes due, and then an hour passes.
+    const past = '2026-01-01T00:00:00.000Z';
+    await rewriteLineage(store, name, ({ failure: _over, ...lineage }) => ({
+      ...lineage,
+      renewal: { ...lineage.renewal!, at: past },
+    }));
+    expect(await refusals()).toEqual([409, 429]);
+    const isOver = { at: past, retryAt: past, holdUntil: past };
+    await rewriteLineage(store, name, (lineage) => ({ ...lineage, failure: { ...lineage.failure!, ...isOver } }));
+    expect(await refusals()).toEqual([409]);
 
     await boulder.sql(
       `update orders set expires=utc_timestamp()-interval 1 minute where registrationID=${await idOf(here)}`,
@@ -65,6 +86,26 @@ describeWith(boulderPrograms, 'Boulder', () => {
     const renewed = await run('renew', '--force');
     expect(renewed.status, renewed.stderr).toBe(0);
     expect((await here.lineage(name)).current?.id).not.toBe(current!.id);
+  });
+
+  it('has a limit that ends in less than half a second: certfleet takes it for no pause', async () => {
+    const here = await machine();
+    expect((await here.issue('-d', `first-${Date.now()}.example.com`)).status).toBe(0);
+    const names = Array.from({ length: 4 }, (_, n) => `soon-${n}-${Date.now()}.example.com`);
+    const config = join(await temporaryFolder('config'), 'certfleet.yaml');
+    const { directoryUrl, caFile, resolver, webAddress } = boulder;
+    const all = {
+      issuers: { boulder: { directory: directoryUrl, caFile, agreeToTerms: true, test: true } },
+      solvers: { web: { type: 'http01-responder', listen: `${webAddress}:80` } },
+      certificates: names.map((name) => ({ name, identifiers: [name] })),
+      preflight: { resolvers: [resolver] },
+    };
+    await writeFile(config, JSON.stringify(all));
+    const issued = await here.run('renew', '--config', config);
+    expect(issued.status, issued.stderr).toBe(0);
+    const statuses = await boulder.newOrders(await idOf(here));
+    expect(statuses.filter((status) => status === 201).length).toBe(1 + names.length);
+    expect(statuses).toContain(429);
   });
 
   it('conformance 13: issues for an address with the profile shortlived, and for an RSA key', async () => {

@@ -27,6 +27,8 @@ export interface Boulder {
   readonly inside: readonly string[];
   /** Runs a statement on Boulder's database, to change what only time or its operators change. */
   sql(statement: string): Promise<string>;
+  /** Returns the statuses of all newOrder requests of an account (its number), in order. */
+  newOrders(account: string): Promise<readonly number[]>;
   /** Calls the management of pebble-challtestsrv, which is the validators' DNS. */
   dns(path: string, body: object): Promise<void>;
   /** Orders names by the account, with certfleet's client, and answers each with the record of dns-persist-01. */
@@ -77,6 +79,12 @@ export async function startBoulder(limits: Readonly<Record<string, object>>): Pr
     inside,
     sql: (statement) =>
       run(['mariadb', `--socket=${home}/run/db.sock`, '-uroot', '--skip-column-names', 'boulder_sa', '-e', statement]),
+    newOrders: async (account) => {
+      const log = await readFile(join(home, 'log/wfe.log'), 'utf8');
+      return [...log.matchAll(/POST \/acme\/new-order (\d+) (\d+) /g)].flatMap(([, by, status]) =>
+        by === account ? [Number(status)] : [],
+      );
+    },
     dns: async (path, body) => {
       await run(['curl', '--silent', '--fail', '--data', JSON.stringify(body), `http://${address}:8055/${path}`]);
     },
