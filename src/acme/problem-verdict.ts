@@ -1,7 +1,7 @@
 import { adviceFor, shortType } from '../core/ca/problem-advice.ts';
 import { longestRetryAfterMs } from '../core/ca/retry-after.ts';
 import { type CertfleetError, fail } from '../core/errors/errors.ts';
-import { namesUnpausePage, readLimitRefusal } from '../core/limits/limit-refusal.ts';
+import { readLimitRefusal, readPause } from '../core/limits/limit-refusal.ts';
 import type { Problem } from '../ports/issuer.ts';
 import { type Answer, readLink, readWebPage } from './answer.ts';
 import { describeProblem, problemOf } from './problem.ts';
@@ -29,8 +29,8 @@ export function refusal(answer: Answer, issuer: string, ask: AskedFor): Certflee
 
   if (answer.status === 429 || type === 'rateLimited') {
     const detail = problem ? describeProblem(problem) : `HTTP ${answer.status}`;
-    if (waits === undefined && type === 'rateLimited' && namesUnpausePage(detail))
-      return fail('acme/paused', { issuer, detail }, kept);
+    const pause = waits === undefined && type === 'rateLimited' ? readPause(detail) : undefined;
+    if (pause) return fail('acme/paused', { issuer, detail }, { problem: { ...problem, ...pause } });
     const { retryAtMs, ...named } = readLimitRefusal(problem?.detail ?? '');
     const limited = problem === undefined ? {} : { problem: { ...problem, ...named } };
     const waitMs = waits ?? waitInText(answer, retryAtMs) ?? (named.limit ? soonMs : unnamedLimitMs);

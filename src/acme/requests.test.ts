@@ -178,10 +178,12 @@ describe('refusals', () => {
   });
 
   test('a pause: no Retry-After, but a page for a person', async () => {
-    const detail = 'Your account is temporarily prevented … visit: https://ca.test/sfe/v1/unpause?jwt=x';
+    const detail =
+      'Your account is temporarily prevented from requesting certificates for a.test and possibly others. Please visit: https://ca.test/sfe/v1/unpause?jwt=x';
     const error = await refused({ status: 429, body: problem('rateLimited', 429, { detail }) });
     expect([error.code, error.retry]).toEqual(['acme/paused', 'never']);
     expect(error.message).toContain('https://ca.test/sfe/v1/unpause?jwt=x');
+    expect(error.problem).toMatchObject({ limit: 'pausingFailures', limitOf: 'a.test' });
   });
 
   test('a limit without a time and a page: tried again after a minute', async () => {

@@ -180,7 +180,7 @@ export interface Problem {
   readonly instance?: string;
   /** For `badSignatureAlgorithm`: the algorithms that the CA accepts (§6.2). */
   readonly algorithms?: readonly string[];
-  /** For `rateLimited`: the limit that is used up, if the CA links to it. */
+  /** For `rateLimited`: the limit that is used up, if the CA names it. */
   readonly limit?: LimitId;
   /** For `rateLimited`: the registered domain or the identifier whose limit that is, if the CA names one. */
   readonly limitOf?: string;

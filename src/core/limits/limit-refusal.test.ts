@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { namesUnpausePage, readLimitRefusal } from './limit-refusal.ts';
+import { readLimitRefusal, readPause } from './limit-refusal.ts';
 
 const page = 'https://letsencrypt.org/docs/rate-limits/';
 const at = (time: string) => Date.parse(`2026-11-24T${time}Z`);
@@ -51,13 +51,14 @@ it.each([
   ['too many for "two words" in the last hour', {}],
 ])('reads %s', (detail, refusal) => expect(readLimitRefusal(detail)).toEqual(refusal));
 
+const paused = 'Your account is temporarily prevented from requesting certificates for';
 it.each([
   [
-    true,
-    'Your account is temporarily prevented from requesting certificates for a.example.com and possibly others. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=eyJ.a-b',
+    `${paused} a.example.com and possibly others. Please visit: https://portal.letsencrypt.org/sfe/v1/unpause?jwt=eyJ.a-b`,
+    { limit: 'pausingFailures', limitOf: 'a.example.com' },
   ],
-  [true, 'paused: see http://ca.test/unpause'],
-  [false, `too many new orders, see ${page}#new-orders-per-account`],
-  [false, 'see https://ca.test/docs about how to unpause'],
-  [false, 'see https://ca.test/unpause-faq'],
-])('%s: %s names the page that ends a pause', (expected, detail) => expect(namesUnpausePage(detail)).toBe(expected));
+  ['paused: see http://ca.test/unpause', { limit: 'pausingFailures' }],
+  [`too many new orders, see ${page}#new-orders-per-account`, undefined],
+  ['see https://ca.test/docs about how to unpause', undefined],
+  ['see https://ca.test/unpause-faq', undefined],
+])('reads the pause %s', (detail, refusal) => expect(readPause(detail)).toEqual(refusal));

@@ -25,5 +25,13 @@ export function readLimitRefusal(detail: string): LimitRefusal {
   });
 }
 
-/** Reports whether the detail of a `rateLimited` problem names the page where a person ends a pause. */
-export const namesUnpausePage = (detail: string): boolean => /https?:\/\/\S+\/unpause(?![\w-])/.test(detail);
+/**
+ * Reads the detail of a `rateLimited` problem that is a pause, which only a person can end. It names the page for that,
+ * and one of the paused identifiers: `Your account is temporarily prevented from requesting certificates for
+ * a.example.com and possibly others. Please visit: https://…/sfe/v1/unpause?jwt=…`. Returns undefined for any other.
+ */
+export function readPause(detail: string): LimitRefusal | undefined {
+  if (!/https?:\/\/\S+\/unpause(?![\w-])/.test(detail)) return undefined;
+  const limitOf = / requesting certificates for (\S{1,253}) and possibly others/.exec(detail)?.[1];
+  return present({ limit: 'pausingFailures', limitOf });
+}
