@@ -2,7 +2,14 @@ import type { Lineage } from '../lineage/lineage.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { nodeTargets } from '../spec/traits.ts';
 import { present } from '../text/present.ts';
-import { hasLookedSince, type Lack, missingSince, type ReplicaDocument, usualIntervalMs } from './replica.ts';
+import {
+  hasLookedSince,
+  isOfSeveralMachines,
+  type Lack,
+  missingSince,
+  type ReplicaDocument,
+  usualIntervalMs,
+} from './replica.ts';
 
 /** What `status` reports about one node. */
 export interface NodeStatus {
@@ -15,6 +22,8 @@ export interface NodeStatus {
   readonly everyMs?: number;
   /** It has not run since three of its usual intervals. */
   readonly missingSince?: string;
+  /** Several machines run under its name, so what one of them lacks may be hidden by another. */
+  readonly severalMachines?: true;
   /** What it lacks of the current versions of the certificates. */
   readonly lacks: readonly NodeLack[];
   /** How much more it lacks. */
@@ -63,7 +72,11 @@ export function describeNode({ node, document }: Replica, lacks: readonly NodeLa
   const { runs, version, more } = document;
   return {
     ...{ node, version, lastRun: runs.at(-1) ?? '' },
-    ...present({ everyMs: usualIntervalMs(document), missingSince: missingSince(document, now) }),
+    ...present({
+      everyMs: usualIntervalMs(document),
+      missingSince: missingSince(document, now),
+      severalMachines: isOfSeveralMachines(document) ? (true as const) : undefined,
+    }),
     ...{ lacks, ...present({ more }) },
   };
 }

@@ -5,6 +5,7 @@ import {
   afterRun,
   decodeReplica,
   hasLookedSince,
+  isOfSeveralMachines,
   isPaused,
   type Lack,
   lackAfter,
@@ -21,7 +22,7 @@ const at = (ms: number) => new Date(start + ms);
 /** A node whose runs began at these times. */
 const ranAt = (...times: readonly number[]): ReplicaDocument =>
   times.reduce<ReplicaDocument | undefined>(
-    (before, ms) => afterRun(before, { version: '1.0.0', at: at(ms), looked: undefined, lacks: [] }),
+    (before, ms) => afterRun(before, { version: '1.0.0', at: at(ms), boot: 'one', looked: undefined, lacks: [] }),
     undefined,
   )!;
 
@@ -62,8 +63,23 @@ describe('the schedule of a node', () => {
   });
 });
 
+it.each<[string, string, boolean]>([
+  ['one machine', 'aaaaa', false],
+  ['one machine that was started again', 'abc', false],
+  ['two machines by turns', 'aba', true],
+  ['two machines, one of which runs more often', 'abbba', true],
+  ['two machines, until one got another name', 'abaaaaa', false],
+])('a name of %s', (_what, boots, expected) => {
+  const run = { version: '1.0.0', looked: undefined, lacks: [] };
+  const document = [...boots].reduce<ReplicaDocument | undefined>(
+    (before, boot, index) => afterRun(before, { ...run, boot, at: at(index * hourMs) }),
+    undefined,
+  );
+  expect(isOfSeveralMachines(document!)).toBe(expected);
+});
+
 describe('the document after a run', () => {
-  const run = { version: '1.0.0', at: at(hourMs) };
+  const run = { version: '1.0.0', at: at(hourMs), boot: 'one' };
   const before = afterRun(undefined, { ...run, at: at(0), looked: undefined, lacks: [lack('a'), lack('b')] });
 
   it('of all certificates has what they lack now', () => {

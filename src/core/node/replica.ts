@@ -15,6 +15,8 @@ export interface ReplicaDocument {
   readonly version: string;
   /** When its last runs began, the latest last. RFC 3339. */
   readonly runs: readonly string[];
+  /** The boot IDs of the machines that made the last runs, the latest last. */
+  readonly boots?: readonly string[] | undefined;
   /** When the last run began that looked at every certificate. */
   readonly looked?: string | undefined;
   /** When runs began since then that looked at some certificates alone, such as those of `issue`. By certificate. */
@@ -68,6 +70,8 @@ export function afterRun(
   run: {
     readonly version: string;
     readonly at: Date;
+    /** The boot ID of the machine; empty if it is not known. */
+    readonly boot: string;
     /** The certificates that the run looked at; undefined means all. */
     readonly looked: ReadonlySet<string> | undefined;
     /** What they lack. */
@@ -75,12 +79,13 @@ export function afterRun(
   },
 ): ReplicaDocument {
   const at = run.at.toISOString();
-  const { runs = [], lacks = [], looked, seen = {}, more } = before ?? {};
+  const { runs = [], boots = [], lacks = [], looked, seen = {}, more } = before ?? {};
   const others = run.looked ? lacks.filter(({ certificate }) => !run.looked?.has(certificate)) : [];
   return storable({
     schema: 1,
     version: run.version,
     runs: withRun(runs, at),
+    boots: run.boot === '' ? boots : [...boots, run.boot].slice(-mostRuns),
     looked: run.looked ? looked : at,
     seen: run.looked && seenWith(seen, run.looked, at),
     lacks: [...others, ...run.lacks],
@@ -128,6 +133,13 @@ function storable({ lacks, more = 0, seen, ...rest }: ReplicaDocument): ReplicaD
   while (isTooLarge()) document = withLacks(document.lacks.slice(0, Math.floor(document.lacks.length / 2)), undefined);
   return document;
 }
+
+/**
+ * Reports whether several machines run under the node's name by turns: a boot ID that comes back after another one is no
+ * reboot. Containers of one machine have the same boot ID, so they are not told apart.
+ */
+export const isOfSeveralMachines = ({ boots = [] }: Pick<ReplicaDocument, 'boots'>): boolean =>
+  boots.some((boot, index) => boot !== boots[index - 1] && boots.slice(0, Math.max(0, index - 1)).includes(boot));
 
 /** Returns the node's usual interval: the longest of the last ones, so that a run by hand changes nothing. */
 export function usualIntervalMs({ runs }: Pick<ReplicaDocument, 'runs'>): number | undefined {

@@ -331,7 +331,8 @@ export function createThisNode(
       signal.throwIfAborted();
       for (const name of due.keys()) if (!tried.has(name) && !results.has(name)) await leave(name, error, signal);
     }
-    const run = { version: certfleetVersion, at: begunAt, lacks: [...lacks.values()] };
+    const { bootId: boot } = engine.processes.self();
+    const run = { version: certfleetVersion, at: begunAt, boot, lacks: [...lacks.values()] };
     const certificates = isWhole ? undefined : new Set(looked.keys());
     // Without the document, the next run delivers, too, but without the pause after a failure.
     await changeReplica(engine, node, (before) => afterRun(before, { ...run, looked: certificates }), signal).catch(

@@ -25,7 +25,7 @@ export function nodesText(
   nodes: readonly NodeStatus[],
   { now, width }: { readonly now: Date; readonly width: number },
 ): { readonly table: string; readonly remarks: readonly string[] } | undefined {
-  const remarks = nodes.flatMap((node) => [...missingText(node, now), ...lacksText(node, now)]);
+  const remarks = nodes.flatMap((node) => [...missingText(node, now), ...machinesText(node), ...lacksText(node, now)]);
   if (nodes.length < 2 && remarks.length === 0) return undefined;
   const rows = nodes.map((node) => [
     node.node,
@@ -48,6 +48,14 @@ function missingText({ node, missingSince, lastRun, everyMs }: NodeStatus, now: 
     `  Start \`certfleet renew\` there again or, if the node is gone for good, run \`certfleet node forget ${node}\`.`,
   ];
 }
+
+const machinesText = ({ node, severalMachines }: NodeStatus): readonly string[] =>
+  severalMachines
+    ? [
+        `Several machines run as the node ${node}, so what one of them lacks may not be shown.`,
+        '  Give each a name of its own: `node` in the configuration, or `--node`.',
+      ]
+    : [];
 
 /** Describes what a node lacks, with one line for each reason. */
 function lacksText({ node, lacks, more = 0 }: NodeStatus, now: Date): readonly string[] {

@@ -85,6 +85,15 @@ describe('status', () => {
       says: ['cdn (rolling out)', '\nabc: still being rolled out at cdn\n'],
     },
     {
+      what: 'warns of two machines with one name',
+      argv: 'status',
+      fleet: { status: [valid], nodes: [node('web-1', { severalMachines: true })] },
+      says: [
+        '\nSeveral machines run as the node web-1, so what one of them lacks may not be shown.\n' +
+          '  Give each a name of its own: `node` in the configuration, or `--node`.\n',
+      ],
+    },
+    {
       what: 'tells a roll-out from a wait for another one',
       argv: 'status',
       ...statuses(busy),
