@@ -48,7 +48,8 @@ the default one with its next version. An NLB forwards connections, so it has no
 solver.
 
 A renewal needs room for one more additional certificate. A load balancer has room for 25, on all its listeners
-together. A full one is found before anything is ordered, and so is a certificate of this store with the same names and
+together; certfleet does not ask Quota Center, so set \`certificateQuota\` if your account has another number
+(\`nlb_quota_loadbalancer_certificates_num\`). A full one is found before anything is ordered, and so is a certificate of this store with the same names and
 kind of key, because it is not known which of the two NLB would serve.
 
 A first delivery takes 6 calls: certfleet lists the listeners and the certificates in CAS, uploads the certificate, lists
