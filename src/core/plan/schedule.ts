@@ -111,6 +111,20 @@ export function earliestReasonMs({ current, renewal }: Lineage, nextRunMs: numbe
   return Math.min(parsed(renewal?.at) - nextRunMs, parsed(current?.facts.notAfter) - 2 * nextRunMs);
 }
 
+/** Returns the times at which {@link whyNow} may begin to have a reason. */
+export function timesOfReasons(lineage: Lineage, nextRunMs: number | undefined): readonly number[] {
+  const { current, renewal } = lineage;
+  if (!current) return [];
+  const oldEnoughMs = youngestMs(nextRunMs ?? 4 * hourMs);
+  return [
+    earliestReasonMs(lineage, nextRunMs),
+    ...(nextRunMs === undefined
+      ? []
+      : [Date.parse(renewal?.at ?? '') - nextRunMs, Date.parse(current.facts.notAfter) - 2 * nextRunMs]),
+    ...[current.issuedAt, current.facts.notBefore].map((at) => Date.parse(at) + oldEnoughMs),
+  ];
+}
+
 /**
  * Reports whether a certificate was issued so recently that a new one would not last much longer, as after a second run
  * by hand, or with a schedule too slow for the lifetime. Two days keep such runs below Let's Encrypt's limit of five
@@ -118,5 +132,7 @@ export function earliestReasonMs({ current, renewal }: Lineage, nextRunMs: numbe
  */
 function isTooYoung({ issuedAt, facts }: NonNullable<Lineage['current']>, now: Date, nextRunMs: number): boolean {
   const issued = isFromTheFuture(issuedAt, now) ? facts.notBefore : issuedAt;
-  return now.getTime() - Date.parse(issued) < Math.min(nextRunMs / 4, 2 * dayMs);
+  return now.getTime() - Date.parse(issued) < youngestMs(nextRunMs);
 }
+
+const youngestMs = (nextRunMs: number): number => Math.min(nextRunMs / 4, 2 * dayMs);

@@ -2,12 +2,13 @@ import { untilAny } from '../../core/async/on-abort.ts';
 import type { Removal } from '../../core/async/writes.ts';
 import { isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { hasSuperseded, targetsToTry } from '../../core/lineage/deployments.ts';
-import { type Lineage, type Tombstone, unfinishedWork } from '../../core/lineage/lineage.ts';
-import { dueAt, isRule, nameOfPresented, owedBy, owesCleanup, type Presented } from '../../core/lineage/tombstones.ts';
+import type { Lineage, Tombstone } from '../../core/lineage/lineage.ts';
+import { dueAt, isRule, nameOfPresented, owedBy, type Presented } from '../../core/lineage/tombstones.ts';
 import { swept } from '../../core/lineage/work/end.ts';
 import { leased } from '../../core/lineage/work/lease.ts';
 import { dueStones } from '../../core/lineage/work/parts.ts';
 import { after } from '../../core/lineage/work/transition.ts';
+import { leftToSweep } from '../../core/plan/wake.ts';
 import { targetOf } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
 import { retireSent } from '../delivery/retire.ts';
@@ -80,20 +81,9 @@ async function lineagesOf(
  *
  * @param canDeliver whether this process may deliver to one of the targets that lack the version
  */
-export function whatIsLeft(
-  { clock, processes }: Engine,
-  lineage: Lineage,
-  canDeliver = true,
-): 'nothing' | 'left' | 'doubtful' {
-  const { work } = lineage;
-  const now = clock.now();
-  const owes = (canDeliver && work?.step === 'deploy') || owesCleanup(work) || lineage.revoking !== undefined;
-  const hasDue = dueStones(lineage, now).length > 0 || hasSuperseded(lineage, now);
-  if (!work?.lease) return owes || hasDue ? 'left' : 'nothing';
-  // A lease without work is never resumed, so the sweep releases it.
-  const isBare = unfinishedWork(lineage) === undefined;
-  if (processes.look(work.lease.holder) === 'dead') return owes || hasDue || isBare ? 'left' : 'nothing';
-  return owes || isBare ? 'doubtful' : 'nothing';
+export function whatIsLeft({ clock, processes }: Engine, lineage: Lineage, canDeliver = true) {
+  const { lease } = lineage.work ?? {};
+  return leftToSweep(lineage, { now: clock.now(), holder: lease ? processes.look(lease.holder) : 'dead', canDeliver });
 }
 
 /**

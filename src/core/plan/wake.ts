@@ -1,0 +1,101 @@
+import { hasSuperseded } from '../lineage/deployments.ts';
+import { type Lineage, unfinishedWork } from '../lineage/lineage.ts';
+import { dueAt, isDue, owesCleanup } from '../lineage/tombstones.ts';
+import type { StoredSpec } from '../spec/spec.ts';
+import { planLineage } from './plan.ts';
+import { timesOfReasons } from './schedule.ts';
+
+/** What the lease of a lineage tells. */
+export interface SeenLease {
+  /** Whether its holder still runs. */
+  readonly holder: 'alive' | 'dead' | 'unknown';
+  /** For how long this process has seen the document unchanged. */
+  readonly unchangedMs: number;
+  readonly leaseTtlMs: number;
+}
+
+/** What the plan of an unattended pass depends on, besides spec, lineage and time. */
+type Rules = Pick<Parameters<typeof planLineage>[3], 'credentials' | 'caHold' | 'rollover' | 'nextRunMs' | 'node'>;
+
+/**
+ * Reports what a sweep has to do for a lineage. `doubtful` means only if the holder of its lease is frozen or gone.
+ *
+ * @param holder of the lease, if there is one
+ * @param canDeliver whether this process may deliver to one of the targets that lack the version
+ */
+export function leftToSweep(
+  lineage: Lineage,
+  {
+    now,
+    holder,
+    canDeliver,
+  }: { readonly now: Date; readonly holder: SeenLease['holder']; readonly canDeliver: boolean },
+): 'nothing' | 'left' | 'doubtful' {
+  const { work, tombstones = [] } = lineage;
+  const owes = (canDeliver && work?.step === 'deploy') || owesCleanup(work) || lineage.revoking !== undefined;
+  const hasDue = tombstones.some((stone) => isDue(stone, now)) || hasSuperseded(lineage, now);
+  if (!work?.lease) return owes || hasDue ? 'left' : 'nothing';
+  // A lease without work is never resumed, so the sweep releases it.
+  const isBare = unfinishedWork(lineage) === undefined;
+  if (holder === 'dead') return owes || hasDue || isBare ? 'left' : 'nothing';
+  return owes || isBare ? 'doubtful' : 'nothing';
+}
+
+/**
+ * Returns when a process that keeps running next has something to do for a lineage, in ms since 1970: `now`, or a later
+ * time, before which it has nothing to do. Returns undefined if only a change of the document or the spec can give it
+ * something to do.
+ *
+ * What a target of another node lacks does not stand in the document, so a node looks at its own targets whenever the
+ * current version changes.
+ *
+ * @param wanted undefined if it is no longer declared
+ */
+export function wakeOf(
+  wanted: StoredSpec | undefined,
+  lineage: Lineage | undefined,
+  facts: Rules & { readonly now: Date; readonly lease?: SeenLease | undefined },
+): number | undefined {
+  const { now, lease, ...rules } = facts;
+  const nowMs = now.getTime();
+  if (!lineage) return wanted && nowMs;
+  // Whoever lives holds it; the first moment at which it may be taken from a process that does not.
+  const isHeld = lineage.work?.lease !== undefined && lease !== undefined && lease.holder !== 'dead';
+  const fromMs = isHeld ? nowMs + Math.max(0, lease.leaseTtlMs - lease.unchangedMs) : nowMs;
+  const later = timesOf(lineage, rules)
+    .filter((ms) => ms > fromMs)
+    .sort((a, b) => a - b);
+  const holder = lease?.holder ?? 'unknown';
+  return [fromMs, ...later].find((ms) => hasWork(wanted, lineage, { at: new Date(ms), holder, rules }));
+}
+
+/** Reports whether an unattended pass has something to do at that time, once it may take the lease. */
+function hasWork(
+  wanted: StoredSpec | undefined,
+  lineage: Lineage,
+  { at, holder, rules }: { readonly at: Date; readonly holder: SeenLease['holder']; readonly rules: Rules },
+): boolean {
+  if (leftToSweep(lineage, { now: at, holder, canDeliver: true }) !== 'nothing') return true;
+  const plan = planLineage(wanted, lineage, at, { ...rules, obeyBackoff: true, force: false, unattended: true });
+  return plan.action !== 'none';
+}
+
+/** Returns the times at which the passing of time alone may give a pass something to do. */
+function timesOf(lineage: Lineage, { caHold, nextRunMs }: Rules): readonly number[] {
+  const { renewal, failure, rolledBack, tombstones = [], deployments } = lineage;
+  const targets = Object.values(deployments);
+  const texts = [
+    ...[renewal?.at, renewal?.checkAfter, failure?.retryAt, failure?.holdUntil, rolledBack?.until, caHold],
+    ...targets.map(({ retryAt }) => retryAt),
+  ];
+  const kept = targets.flatMap(({ sent = [] }) => sent.flatMap(({ keptAt }) => keptAt ?? []));
+  const times = [
+    ...texts.flatMap((text) => (text === undefined ? [] : Date.parse(text))),
+    ...kept.map((at) => Date.parse(at) + dayMs),
+    ...tombstones.map(dueAt),
+    ...timesOfReasons(lineage, nextRunMs),
+  ];
+  return times.filter(Number.isFinite).map(Math.ceil);
+}
+
+const dayMs = 86_400_000;
