@@ -1,0 +1,190 @@
+import { decodeLineage, type Lineage } from '../../../src/core/lineage/lineage.ts';
+import { identifierSet } from '../../../src/core/names/identifier.ts';
+import type { StoredSpec } from '../../../src/core/spec/spec.ts';
+import type { Order, OrderRequest } from '../../../src/ports/issuer.ts';
+import type { SolverChallenge } from '../../../src/ports/solver.ts';
+import type { Key } from '../../../src/ports/store.ts';
+import type { StoredCertificate } from './ca-model/ca-model.ts';
+import { publicKeyOf } from './ca-model/fake-pem.ts';
+import type { Process } from './process.ts';
+
+/** How many durable writes a renewal may need if nothing goes wrong. */
+const mostWrites = 11;
+
+interface Known {
+  readonly lineage: Lineage;
+  /** When the document last changed. */
+  readonly atMs: number;
+}
+
+/** What must hold at every effect. */
+export interface Checks {
+  /** The documents of all lineages, as they are in the store. */
+  readonly lineages: ReadonlyMap<string, Known>;
+  /** Runs a write, a deletion if there are no bytes, and looks at what it changes. */
+  written<T>(process: Process, key: Key, bytes: Uint8Array | undefined, write: () => Promise<T>): Promise<T>;
+  prepares(process: Process, name: string): void;
+  presents(process: Process, challenge: SolverChallenge): void;
+  delivers(process: Process, what: string, name: string): void;
+  orders(process: Process, request: OrderRequest): void;
+  accepts(process: Process): void;
+  finalizes(process: Process, publicKey: string): void;
+  /** The CA gets a request to finalize. */
+  finalizing(process: Process, order: Order, publicKey: string): void;
+  finalized(order: Order): void;
+  issued(certificate: StoredCertificate): void;
+  /** How many certificates became current. */
+  readonly made: number;
+}
+
+export function createChecks(world: {
+  readonly nowMs: () => number;
+  readonly leaseTtlMs: number;
+  readonly isDead: (pid: number) => boolean;
+  /** The specs that are declared now. */
+  readonly wanted: () => ReadonlyMap<string, StoredSpec>;
+  /** Nothing goes wrong in this world, so that writes can be counted. */
+  readonly isCalm: boolean;
+  readonly violate: (what: string) => void;
+  readonly changed: (name: string) => void;
+  readonly later: (ms: number, run: () => void) => void;
+}): Checks {
+  const { nowMs, violate } = world;
+  const lineages = new Map<string, Known>();
+  const documents = new Set<string>();
+  /** The version of each stored key, by its public half. */
+  const keys = new Map<string, { readonly name: string; readonly version: string }>();
+  const bought = new Map<string, string>();
+  const finalizedOrders = new Set<string>();
+  const runs = new Map<string, { writes: number; readonly since: number; readonly current: string | undefined }>();
+  let made = 0;
+
+  const decoder = new TextDecoder();
+  const lineageOf = (name: string) => lineages.get(name)?.lineage;
+  const holds = ({ identity }: Process, name: string): boolean =>
+    lineageOf(name)?.work?.lease?.holder.pid === identity.pid;
+  const mustHold = (process: Process, what: string, name: string) => {
+    if (!holds(process, name)) violate(`${what} for ${name}, whose lease it does not hold`);
+  };
+
+  function lineageWritten(process: Process, name: string, before: Known | undefined, after: Lineage | undefined): void {
+    const held = before?.lineage.work?.lease;
+    if (held && held.holder.pid !== process.identity.pid && !world.isDead(held.holder.pid)) {
+      const restMs = nowMs() - (before?.atMs ?? 0);
+      if (restMs < world.leaseTtlMs) violate(`it writes ${name}, whose holder gave a sign of life ${restMs} ms ago`);
+    }
+    const { current } = after ?? {};
+    if (current && current.id !== before?.lineage.current?.id) {
+      made += 1;
+      for (const kind of ['key', 'version'])
+        if (!documents.has(`${kind}/${name}~${current.id}`))
+          violate(`${name} has a version without a ${kind} in the store`);
+      watchExpiry(name, current.id, Date.parse(current.facts.notAfter));
+    }
+    countWrites(name, before?.lineage, after);
+  }
+
+  function countWrites(name: string, before: Lineage | undefined, after: Lineage | undefined): void {
+    const [had, has] = [before?.work?.lease, after?.work?.lease];
+    if (has && had?.id !== has.id) runs.set(name, { writes: 0, since: nowMs(), current: before?.current?.id });
+    const run = runs.get(name);
+    if (!run) return;
+    if (!has || had?.id !== has.id || had.beat === has.beat) run.writes += 1;
+    if (has) return;
+    runs.delete(name);
+    const isRenewal = run.current !== undefined && after?.current?.id !== run.current && after?.work === undefined;
+    if (world.isCalm && isRenewal && run.writes > mostWrites)
+      violate(`the renewal of ${name} took ${run.writes} durable writes`);
+  }
+
+  /** No certificate expires while the CA answers. */
+  function watchExpiry(name: string, version: string, notAfterMs: number): void {
+    world.later(notAfterMs - nowMs(), () => {
+      if (world.wanted().has(name) && lineageOf(name)?.current?.id === version)
+        violate(`the certificate of ${name} has expired`);
+    });
+  }
+
+  return {
+    lineages,
+    get made() {
+      return made;
+    },
+    async written(process, key, bytes, write) {
+      const result = await write();
+      const { kind, name } = key;
+      const id = `${kind}/${name}`;
+      if (bytes) documents.add(id);
+      else documents.delete(id);
+      if (kind === 'key' && bytes) {
+        const { keyPem } = JSON.parse(decoder.decode(bytes)) as { readonly keyPem: string };
+        const at = name.lastIndexOf('~');
+        keys.set(publicKeyOf(keyPem), { name: name.slice(0, at), version: name.slice(at + 1) });
+      }
+      if (kind === 'lineage') {
+        const before = lineages.get(name);
+        const after = bytes && decodeLineage(bytes, name, 'memory');
+        if (after) lineages.set(name, { lineage: after, atMs: nowMs() });
+        else lineages.delete(name);
+        lineageWritten(process, name, before, after);
+        world.changed(name);
+      } else {
+        const at = name.lastIndexOf('~');
+        const run = at > 0 ? runs.get(name.slice(0, at)) : undefined;
+        if (run) run.writes += 1;
+      }
+      return result;
+    },
+    prepares(process, name) {
+      mustHold(process, 'it prepares', name);
+      if (!lineageOf(name)?.work?.probe) violate(`it prepares for ${name} without an intent in the journal`);
+    },
+    presents(process, { lineage: name, type, identifier, token }) {
+      mustHold(process, 'it presents a challenge', name);
+      const { challenges = [] } = lineageOf(name)?.work ?? {};
+      const isIntended = challenges.some(
+        (one) => one.type === type && one.identifier === identifier.value && one.token === token,
+      );
+      if (!isIntended) violate(`it presents a challenge of ${identifier.value} that is not in the journal of ${name}`);
+    },
+    delivers(process, what, name) {
+      mustHold(process, `it calls ${what}`, name);
+    },
+    orders(process, { identifiers }) {
+      const set = identifierSet(identifiers);
+      const isIntended = [...lineages.values()].some(
+        ({ lineage: { work, spec } }) =>
+          work?.lease?.holder.pid === process.identity.pid &&
+          work.order !== undefined &&
+          identifierSet(spec.identifiers) === set,
+      );
+      if (!isIntended) violate(`it orders ${set} without a lease and an intent in the journal`);
+    },
+    accepts(process) {
+      const isOurs = [...lineages.values()].some(
+        ({ lineage: { work } }) => work?.lease?.holder.pid === process.identity.pid && work.challenges.length > 0,
+      );
+      if (!isOurs) violate('it accepts a challenge without a lease');
+    },
+    finalizes(process, publicKey) {
+      const key = keys.get(publicKey);
+      if (!key || !documents.has(`key/${key.name}~${key.version}`))
+        violate('it finalizes with a key that is not stored');
+      else mustHold(process, 'it finalizes', key.name);
+    },
+    finalizing(process, order, publicKey) {
+      const name = keys.get(publicKey)?.name ?? '';
+      if (finalizedOrders.has(order.url) && holds(process, name))
+        violate(`it finalizes an order of ${name} that it has finalized before`);
+    },
+    finalized(order) {
+      finalizedOrders.add(order.url);
+    },
+    issued({ publicKey, identifiers }) {
+      const set = identifierSet(identifiers);
+      if (!keys.has(publicKey)) violate(`the CA issued a certificate for ${set} whose key is not stored`);
+      if (bought.has(publicKey)) violate(`the CA issued two certificates for one version of ${set}`);
+      bought.set(publicKey, set);
+    },
+  };
+}

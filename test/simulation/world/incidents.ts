@@ -1,0 +1,74 @@
+import type { StoredSpec } from '../../../src/core/spec/spec.ts';
+import type { CaModel } from './ca-model/ca-model.ts';
+import type { Incident } from './scenario.ts';
+import type { Trace } from './trace.ts';
+
+/** What an incident changes in its world. */
+export interface Grips {
+  readonly ca: CaModel;
+  /** The specs that are declared. */
+  readonly wanted: Map<string, StoredSpec>;
+  /** How far the wall clock of each replica is ahead. */
+  readonly aheadMs: Map<string, number>;
+  readonly trace: Trace;
+  readonly later: (ms: number, run: () => void) => void;
+  /** Tells every replica that the configuration has changed. */
+  readonly configured: () => void;
+  /** Stops a replica in order, and starts it again after some time. */
+  readonly stop: (replica: string, forMs: number) => void;
+}
+
+/** Lets an incident begin, and end after its time. */
+export function happen(incident: Incident, { ca, wanted, aheadMs, trace, later, configured, stop }: Grips): void {
+  trace(undefined, incident.what, JSON.stringify(incident));
+  const { switches } = ca;
+  switch (incident.what) {
+    case 'down':
+      switches.isDown = true;
+      later(incident.forMs, () => {
+        switches.isDown = false;
+      });
+      break;
+    case 'busy': {
+      const { retryAfterSeconds } = incident;
+      switches.answers = { status: 503, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
+      later(incident.forMs, () => {
+        switches.answers = undefined;
+      });
+      break;
+    }
+    case 'slow-finalize':
+      switches.finalizeMs = incident.finalizeMs;
+      later(incident.forMs, () => {
+        switches.finalizeMs = 0;
+      });
+      break;
+    case 'lifetime':
+      switches.validityMs.set('classic', incident.lifetimeMs);
+      break;
+    case 'revoke-all':
+      ca.revokeAll('https://ca.test/incident');
+      break;
+    case 'clock': {
+      const before = aheadMs.get(incident.replica) ?? 0;
+      aheadMs.set(incident.replica, incident.aheadMs);
+      later(incident.forMs, () => void aheadMs.set(incident.replica, before));
+      break;
+    }
+    case 'add-name': {
+      const spec = wanted.get(incident.certificate);
+      if (!spec) break;
+      const identifiers = [...spec.identifiers, { type: 'dns', value: `new.${spec.name}.test` } as const];
+      wanted.set(spec.name, { ...spec, identifiers });
+      configured();
+      break;
+    }
+    case 'remove':
+      wanted.delete(incident.certificate);
+      configured();
+      break;
+    case 'stop':
+      stop(incident.replica, incident.forMs);
+      break;
+  }
+}

@@ -1,0 +1,89 @@
+/** A change of the product that takes a promise away. Some world must notice it. */
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  /** Occurs exactly once in the file. */
+  readonly text: string;
+  readonly instead: string;
+}
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'a lease that may be over is not proved before an effect',
+    file: 'src/engine/locks/held.ts',
+    text: 'if (ageMs >= this.#engine.limits.leaseTtlMs / 2) await this.#beat(signal);',
+    instead: 'void [ageMs, signal];',
+  },
+  {
+    name: 'a lease is taken before its holder was silent for its whole length',
+    file: 'src/engine/locks/may-take.ts',
+    text: 'return nowMs - sight.movedMs > engine.limits.leaseTtlMs;',
+    instead: 'return nowMs - sight.movedMs > engine.limits.leaseTtlMs / 12;',
+  },
+  {
+    name: 'a lease is taken without compare-and-set',
+    file: 'src/engine/leases/lease.ts',
+    text: "const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision, signal });",
+    instead: `const there = await store.get({ kind: 'lineage', name: sight.name }, signal);
+    void ifRevision;
+    const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision: there?.revision ?? null, signal });`,
+  },
+  {
+    name: 'the private key is not stored',
+    file: 'src/engine/path/steps/keys-and-versions.ts',
+    text: "await engine.store.put(keyOf('key', version), encodeDocument(document), { ifRevision: null, signal });",
+    instead: 'void document;',
+  },
+  {
+    name: 'challenges are presented before they are in the journal',
+    file: 'src/engine/path/steps/challenges.ts',
+    text: 'await holding.apply(challengesIntended({ thumbprint, accountUrl, challenges: chosen }), signal);\n  await presentAll(run, chosen);',
+    instead:
+      'const intended = holding.apply(challengesIntended({ thumbprint, accountUrl, challenges: chosen }), signal);\n  await presentAll(run, chosen);\n  await intended;',
+  },
+  {
+    name: 'a version becomes current before it is stored',
+    file: 'src/engine/path/obtain.ts',
+    text: 'await storeVersion(engine, version, { ...current, chainPem }, signal);',
+    instead:
+      'const stored = storeVersion(engine, version, { ...current, chainPem }, signal);\n  stored.catch(() => {});',
+  },
+  {
+    name: 'an order that is alive is not kept',
+    file: 'src/engine/path/steps/order.ts',
+    text: "return order && order.status !== 'invalid' && !isExpired(run, order) ? order : undefined;",
+    instead: "return order && order.status === 'pending' && !isExpired(run, order) ? order : undefined;",
+  },
+  {
+    name: 'finalize is repeated without a look at the order',
+    file: 'src/engine/path/steps/finalize.ts',
+    text: 'return look();\n    }',
+    instead: 'return send(csrDer);\n    }',
+  },
+  {
+    name: 'nothing is looked at again after work was taken over',
+    file: 'src/core/lineage/work/parts.ts',
+    text: '  work.takenOver\n    ? oneForEach',
+    instead: '  !work\n    ? oneForEach',
+  },
+  {
+    name: 'a busy CA may hold a certificate beyond half of its validity',
+    file: 'src/core/ca/retry-after.ts',
+    text: 'return new Date(Math.min(retryAt.getTime(), cap));',
+    instead: 'return new Date(Math.max(retryAt.getTime(), Math.min(cap, 0)));',
+  },
+  {
+    name: 'what a wrong clock has stored is believed',
+    file: 'src/core/lineage/stored-time.ts',
+    text: 'Date.parse(at) > now.getTime() + clockErrorMs;',
+    instead: 'Date.parse(at) > now.getTime() + clockErrorMs * 1e9;',
+  },
+];
+
+/** Returns the source of the file with the change. */
+export function mutated({ name, file, text, instead }: Mutant, source: string): string {
+  const [before, after, ...more] = source.split(text);
+  if (before === undefined || after === undefined || more.length > 0)
+    throw new Error(`the text of the mutant "${name}" does not occur exactly once in ${file}`);
+  return `${before}${instead}${after}`;
+}

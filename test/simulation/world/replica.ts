@@ -1,0 +1,181 @@
+import type { Lineage } from '../../../src/core/lineage/lineage.ts';
+import { decodeLineage } from '../../../src/core/lineage/lineage.ts';
+import type { Outcome } from '../../../src/core/plan/outcome.ts';
+import { planLineage } from '../../../src/core/plan/plan.ts';
+import { wakeOf } from '../../../src/core/plan/wake.ts';
+import type { StoredSpec } from '../../../src/core/spec/spec.ts';
+import { nodeTargets } from '../../../src/core/spec/traits.ts';
+import { type EngineProcess, inPass } from '../../../src/engine/engine.ts';
+import { inLanes } from '../../../src/engine/pass/lanes.ts';
+import { reconcile, reconcileAll } from '../../../src/engine/pass/reconcile.ts';
+import { sweeperOf } from '../../../src/engine/pass/sweep.ts';
+import type { Chance } from './chance.ts';
+
+/** What this process has seen of a lineage. */
+interface Seen {
+  readonly lineage: Lineage;
+  readonly revision: string;
+  readonly sinceMs: number;
+  /** When this process last found another time at which to ask for the window. */
+  readonly askedMs: number;
+}
+
+interface Wake {
+  readonly wanted: StoredSpec | undefined;
+  readonly revision: string | undefined;
+  readonly looked: string | undefined;
+  readonly due: number | undefined;
+}
+
+/** What a replica that keeps running needs from its world. */
+export interface Surroundings {
+  readonly engine: EngineProcess;
+  readonly chance: Chance;
+  readonly signal: AbortSignal;
+  /** The specs that are declared now. */
+  readonly wanted: () => ReadonlyMap<string, StoredSpec>;
+  /** Takes the names of the lineages that were changed since the last call. */
+  readonly takeChanged: () => readonly string[];
+  /** Calls `wake` once a document or the configuration changes. */
+  readonly onChange: (wake: () => void) => void;
+  /** How seldom it asks for the renewal window: a world need not try each question. */
+  readonly askEveryMs: number;
+  readonly done: (outcome: Outcome) => void;
+}
+
+/** A certificate that could not be finished is not tried again at once. */
+const pauseMs = 60_000;
+/** A process notices the changes of others after some seconds. */
+const noticeMs = 5_000;
+const longestMs = 6 * 3_600_000;
+
+/**
+ * What a process does that keeps running: one whole pass, and then, whenever a lineage has something to do, a pass over
+ * those that have. It ends when its signal aborts.
+ */
+export async function live(world: Surroundings): Promise<void> {
+  const { engine, chance, signal } = world;
+  const { clock, node, store, limits, processes } = engine;
+  const seen = new Map<string, Seen>();
+  const notBefore = new Map<string, number>();
+  /** The current versions at which it looked at its own targets. */
+  const lookedAt = new Map<string, string>();
+  /** When each certificate is due, in ms since 1970, and what that follows from. */
+  const wakes = new Map<string, Wake>();
+
+  const job = (wanted: StoredSpec) =>
+    ({ wanted, origin: 'configuration', force: false, obeyBackoff: true, unattended: true }) as const;
+
+  async function look(name: string): Promise<void> {
+    const entry = await store.get({ kind: 'lineage', name }, signal);
+    if (!entry) return void seen.delete(name);
+    const before = seen.get(name);
+    if (before?.revision === entry.revision) return;
+    const lineage = decodeLineage(entry.bytes, name, store.location);
+    const nowMs = clock.monotonicMs();
+    const isAsked = before !== undefined && before.lineage.renewal?.checkAfter !== lineage.renewal?.checkAfter;
+    const askedMs = isAsked ? nowMs : (before?.askedMs ?? Number.NEGATIVE_INFINITY);
+    seen.set(name, { lineage, revision: entry.revision, sinceMs: nowMs, askedMs });
+  }
+
+  /** When it has something to do for a lineage, on its own monotonic clock. */
+  function wakeAt(name: string, wanted: StoredSpec | undefined): number | undefined {
+    const pausedMs = notBefore.get(name) ?? 0;
+    if (pausedMs > clock.monotonicMs()) return pausedMs;
+    const one = seen.get(name);
+    const known = wakes.get(name);
+    const looked = lookedAt.get(name);
+    const isKnown = known && known.wanted === wanted && known.revision === one?.revision && known.looked === looked;
+    const now = clock.now();
+    const due = isKnown && !(known.due && known.due <= now.getTime()) ? known.due : dueOf(name, wanted, now);
+    wakes.set(name, { wanted, revision: one?.revision, looked, due });
+    return due && clock.monotonicMs() + due - now.getTime();
+  }
+
+  /** The same, in ms since 1970. */
+  function dueOf(name: string, wanted: StoredSpec | undefined, now: Date): number | undefined {
+    const nowMs = clock.monotonicMs();
+    const one = seen.get(name);
+    const lineage = one && withLaterQuestion(one, now);
+    const holder = lineage?.work?.lease?.holder;
+    const lease = one &&
+      holder && {
+        holder: processes.look(holder),
+        unchangedMs: nowMs - one.sinceMs,
+        leaseTtlMs: limits.leaseTtlMs,
+      };
+    const isNews =
+      lineage?.current && wanted && nodeTargets(wanted).length > 0 && lookedAt.get(name) !== lineage.current.id;
+    return isNews ? now.getTime() : wakeOf(wanted, lineage, { now, node, lease });
+  }
+
+  function withLaterQuestion({ lineage, askedMs }: Seen, now: Date): Lineage {
+    const { renewal } = lineage;
+    const restMs = askedMs + world.askEveryMs - clock.monotonicMs();
+    if (!renewal || restMs <= 0) return lineage;
+    const later = new Date(
+      Math.max(Date.parse(renewal.checkAfter ?? '') || 0, now.getTime() + Math.min(restMs, longestMs)),
+    );
+    return { ...lineage, renewal: { ...renewal, checkAfter: later.toISOString() } };
+  }
+
+  async function work(names: readonly string[]): Promise<void> {
+    const wanted = world.wanted();
+    const declared = names.flatMap((name) => wanted.get(name) ?? []);
+    const ready = declared.filter((spec) => {
+      const lineage = seen.get(spec.name)?.lineage;
+      const plan = planLineage(spec, lineage, clock.now(), { obeyBackoff: true, force: false, node });
+      return plan.action !== 'none' || lineage?.work !== undefined || nodeTargets(spec).length > 0;
+    });
+    await inPass(engine, async (pass) => {
+      if (ready.length > 0) for (const outcome of await reconcile(pass, ready.map(job), signal)) world.done(outcome);
+      const errands = names
+        .filter((name) => seen.has(name))
+        .map((name) => ({ group: 'sweep', limit: () => 16, run: sweeperOf(pass, name) }));
+      await inLanes(pass, errands, signal);
+    });
+    for (const name of names) await look(name);
+    for (const name of names) {
+      const { current } = seen.get(name)?.lineage ?? {};
+      if (current) lookedAt.set(name, current.id);
+      notBefore.set(name, clock.monotonicMs() + pauseMs);
+    }
+  }
+
+  async function workOnAll(): Promise<void> {
+    const wanted = [...world.wanted().values()];
+    const all = { jobs: wanted.map(job), jobOf: () => undefined, isWhole: true, remembers: {} };
+    for (const outcome of await inPass(engine, (pass) => reconcileAll(pass, all, signal))) world.done(outcome);
+    for await (const page of store.scan('lineage', signal)) for (const { key } of page) await look(key.name);
+    for (const [name, { lineage }] of seen) if (lineage.current) lookedAt.set(name, lineage.current.id);
+  }
+
+  world.takeChanged();
+  await workOnAll();
+  for (;;) {
+    for (const name of world.takeChanged()) await look(name);
+    const wanted = world.wanted();
+    const nowMs = clock.monotonicMs();
+    const names = [...new Set([...wanted.keys(), ...seen.keys()])];
+    const all = names.flatMap((name) => {
+      const atMs = wakeAt(name, wanted.get(name));
+      return atMs === undefined ? [] : { name, atMs };
+    });
+    const due = all.filter(({ atMs }) => atMs <= nowMs).map(({ name }) => name);
+    if (due.length > 0) {
+      await work(due);
+      continue;
+    }
+    // Replicas that all woke at once would only wait for each other, which some of them do.
+    const lateMs = chance() < 0.3 ? chance.between(0, 3_000) : chance.between(0, 600_000);
+    const nextMs = Math.min(nowMs + longestMs, ...all.map(({ atMs }) => atMs));
+    const change = new AbortController();
+    world.onChange(() => change.abort('something has changed'));
+    const stop = () => change.abort(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    await clock.sleep(nextMs - nowMs + lateMs, change.signal).catch(() => undefined);
+    signal.removeEventListener('abort', stop);
+    signal.throwIfAborted();
+    if (change.signal.aborted) await clock.sleep(noticeMs, signal);
+  }
+}

@@ -1,0 +1,138 @@
+import type { AdapterTraits, NamedAdapter, StoredSpec } from '../../../src/core/spec/spec.ts';
+import { type Chance, chanceOf } from './chance.ts';
+import { drawFaults, type Fault } from './faults.ts';
+import { solverOf } from './outside.ts';
+
+export const minuteMs = 60_000;
+export const hourMs = 60 * minuteMs;
+export const dayMs = 24 * hourMs;
+
+export interface ReplicaPlan {
+  readonly name: string;
+  /** Processes of one host can tell whether the others are dead. */
+  readonly host: string;
+  /** How far its wall clock is ahead. */
+  readonly aheadMs: number;
+  readonly startsAtMs: number;
+}
+
+/** Something that happens to the world, from a time on. Times are in ms since its beginning. */
+export type Incident = { readonly atMs: number } & (
+  | { readonly what: 'down'; readonly forMs: number }
+  /** 503, with a Retry-After that may be far too long. */
+  | { readonly what: 'busy'; readonly forMs: number; readonly retryAfterSeconds: number | undefined }
+  | { readonly what: 'slow-finalize'; readonly forMs: number; readonly finalizeMs: number }
+  | { readonly what: 'lifetime'; readonly lifetimeMs: number }
+  | { readonly what: 'revoke-all' }
+  | { readonly what: 'clock'; readonly replica: string; readonly aheadMs: number; readonly forMs: number }
+  /** The configuration changes: a certificate gets another name, or is no longer declared. */
+  | { readonly what: 'add-name'; readonly certificate: string }
+  | { readonly what: 'remove'; readonly certificate: string }
+  /** SIGTERM. */
+  | { readonly what: 'stop'; readonly replica: string; readonly forMs: number }
+);
+
+/** Everything that makes one world what it is. Leaving some of it out gives another world that can be run. */
+export interface Scenario {
+  readonly seed: number;
+  readonly replicas: readonly ReplicaPlan[];
+  readonly specs: readonly StoredSpec[];
+  readonly lifetimeMs: number;
+  /** How long things go on happening. The world then has time to come to rest. */
+  readonly spanMs: number;
+  readonly faults: readonly Fault[];
+  readonly incidents: readonly Incident[];
+}
+
+export interface Size {
+  readonly specs: number;
+  readonly replicas: number;
+  readonly lifetimes: number;
+  readonly faults: number;
+}
+
+export const fullSize: Size = { specs: 20, replicas: 2, lifetimes: 2, faults: 10 };
+
+export const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory';
+
+const target = (type: string, name = type): NamedAdapter => {
+  const traits: AdapterTraits | undefined = type === 'node' ? { ofNode: 'target' } : undefined;
+  return { name, settings: { type }, ...(traits ? { traits } : {}) };
+};
+
+function drawSpec(chance: Chance, at: number): StoredSpec {
+  const name = `c${at}`;
+  const kind = chance.weighed({ one: 4, wildcard: 2, three: 2, shared: 3 });
+  const names = {
+    one: [`www.d${at}.test`],
+    wildcard: [`d${at}.test`, `*.d${at}.test`],
+    three: ['a', 'b', 'c'].map((label) => `${label}.d${at}.test`),
+    // Many certificates below one registered domain.
+    shared: [`s${at}.shared.test`],
+  }[kind];
+  const solver = kind === 'wildcard' || chance() < 0.6 ? 'dns' : 'web';
+  const targets = chance.weighed({ fleet: 4, uploads: 3, node: 3, 'roll-out': 1, both: 2, none: 0.5 });
+  return {
+    name,
+    identifiers: names.map((value) => ({ type: 'dns', value })),
+    endpoints: [],
+    issuer: { name: 'sim', settings: { directory: directoryUrl, email: [], agreeToTerms: true, test: true } },
+    parts: [{ solver: solverOf(solver) }],
+    targets: targets === 'none' ? [] : targets === 'both' ? [target('uploads'), target('node')] : [target(targets)],
+    preflight: { resolvers: [], http01Port: 80 },
+  };
+}
+
+function drawIncidents(
+  chance: Chance,
+  world: Pick<Scenario, 'specs' | 'lifetimeMs' | 'spanMs' | 'replicas'>,
+): readonly Incident[] {
+  const { specs, lifetimeMs, spanMs, replicas } = world;
+  const incidents: Incident[] = [];
+  const some = (share: number, draw: () => Incident) => {
+    if (chance() < share) incidents.push(draw());
+  };
+  const atMs = (from = 0, to = 1) => Math.floor(chance.between(from, to) * spanMs);
+  // A client has a third of a lifetime, or half of a short one, to get over it.
+  const forMs = Math.floor(lifetimeMs * chance.between(0.002, 0.06));
+  const replica = chance.one(replicas).name;
+  const certificate = chance.one(specs).name;
+  some(0.25, () => ({ what: 'down', atMs: atMs(), forMs }));
+  some(0.25, () => ({
+    ...{ what: 'busy', atMs: atMs(), forMs },
+    retryAfterSeconds: chance.one([undefined, 30, 3_600, 7 * 86_400]),
+  }));
+  some(0.25, () => ({ what: 'slow-finalize', atMs: atMs(), forMs, finalizeMs: chance.whole(1_000, 400_000) }));
+  some(0.2, () => ({ what: 'lifetime', atMs: atMs(), lifetimeMs: chance.one([90, 64, 45, 6]) * dayMs }));
+  some(0.15, () => ({ what: 'revoke-all', atMs: atMs(0.1, 0.9) }));
+  some(0.25, () => ({
+    ...{ what: 'clock', atMs: atMs(), forMs: Math.floor(forMs / 2), replica },
+    aheadMs: chance.one([-2, 0.5, 3, 24 * 400]) * hourMs,
+  }));
+  some(0.3, () => ({ what: 'add-name', atMs: atMs(0.2, 0.8), certificate }));
+  some(0.3, () => ({ what: 'remove', atMs: atMs(0.2, 0.8), certificate: chance.one(specs).name }));
+  some(0.3, () => ({ what: 'stop', atMs: atMs(), replica, forMs: Math.floor(chance.between(1_000, 2 * hourMs)) }));
+  return incidents.sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Draws a world: everything about it follows from the seed. */
+export function scenarioOf(seed: number, size: Size = fullSize): Scenario {
+  const chance = chanceOf(seed);
+  const draw = chance.fork('world');
+  const isOneHost = draw() < 0.4;
+  const replicas = Array.from({ length: size.replicas }, (_, at): ReplicaPlan => {
+    const aheadMs = Math.floor(draw.between(-1, 1) * draw.one([1_000, 30_000, 20 * minuteMs]));
+    const name = `r${at + 1}`;
+    return { name, host: isOneHost ? 'host' : name, aheadMs, startsAtMs: at * draw.whole(0, 600_000) };
+  });
+  const lifetimeMs = draw.one([6, 6, 45, 64, 90]) * dayMs;
+  const spanMs = size.lifetimes * lifetimeMs;
+  const specChance = chance.fork('specs');
+  const specs = Array.from({ length: size.specs }, (_, at) => drawSpec(specChance, at));
+  const calm = { seed, replicas, specs, lifetimeMs, spanMs };
+  // Some worlds without faults, in which the writes are counted.
+  if (size.faults === 0 || seed % 10 === 0) return { ...calm, faults: [], incidents: [] };
+  const names = replicas.map(({ name }) => name);
+  const faults = drawFaults(chance.fork('faults'), { count: size.faults, replicas: names, spanMs });
+  return { ...calm, faults, incidents: drawIncidents(chance.fork('incidents'), calm) };
+}

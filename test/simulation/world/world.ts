@@ -1,0 +1,268 @@
+import { digestOf } from '../../../src/compose/digest.ts';
+import type { StoredSpec } from '../../../src/core/spec/spec.ts';
+import { type Connections, createEngineProcess, type EngineProcess } from '../../../src/engine/engine.ts';
+import { createMemoryStore } from '../../../src/stores/memory.ts';
+import { issuerOf } from './ca.ts';
+import { createCaModel } from './ca-model/ca-model.ts';
+import { chanceOf } from './chance.ts';
+import { createChecks } from './checks.ts';
+import { createFaults, createGate, type Gate } from './gate.ts';
+import { type Grips, happen } from './incidents.ts';
+import {
+  createDeployer,
+  createLooks,
+  createSolver,
+  createVantage,
+  emptyOutside,
+  leftOutside,
+  validates,
+} from './outside.ts';
+import { createFakePki } from './pki.ts';
+import { createProcess, type Process, processesOf } from './process.ts';
+import { live } from './replica.ts';
+import { dayMs, directoryUrl, type ReplicaPlan, type Scenario } from './scenario.ts';
+import { storeOf } from './store.ts';
+import { createTimeline } from './timeline.ts';
+import { createTrace } from './trace.ts';
+
+const startMs = Date.parse('2026-11-24T12:00:00Z');
+const leaseTtlMs = 60_000;
+/** How long the world has to come to rest: tombstones are looked at for a day, and failures repeated after a day. */
+const restMs = 4 * dayMs;
+
+/** How a world ended. */
+export interface Ending {
+  readonly seed: number;
+  /** The first thing that must not be, and when. */
+  readonly violation: { readonly what: string; readonly at: string } | undefined;
+  readonly hash: string;
+  readonly events: number;
+  /** How many certificates it got. */
+  readonly certificates: number;
+}
+
+/** Runs a world from its beginning to its end. */
+export async function runWorld(
+  scenario: Scenario,
+  options: { readonly print?: (line: string) => void } = {},
+): Promise<Ending> {
+  const chance = chanceOf(scenario.seed);
+  const timeline = createTimeline(startMs);
+  const sinceMs = () => timeline.nowMs - startMs;
+  const tracing = createTrace(() => timeline.nowMs, options.print);
+  const { trace } = tracing;
+  const shared = createMemoryStore();
+  const outside = emptyOutside();
+  const processes = new Map<number, Process>();
+  /** The last process of each replica. */
+  const newest = new Map<string, Process>();
+  const listeners = new Map<string, () => void>();
+  const changed = new Map<string, Set<string>>();
+  const aheadMs = new Map(scenario.replicas.map(({ name, aheadMs: usual }) => [name, usual]));
+  const wanted = new Map(scenario.specs.map((spec) => [spec.name, spec]));
+  const stops = new Map<string, AbortController>();
+  let violation: Ending['violation'];
+  let pids = 0;
+
+  const violate = (what: string) => {
+    trace(undefined, 'violation', what);
+    violation ??= { what, at: new Date(timeline.nowMs).toISOString() };
+  };
+  const tellAll = () => {
+    for (const tell of listeners.values()) tell();
+  };
+  const checks = createChecks({
+    nowMs: () => timeline.nowMs,
+    leaseTtlMs,
+    isDead: (pid) => processes.get(pid)?.isDead !== false,
+    wanted: () => wanted,
+    isCalm: scenario.faults.length === 0 && scenario.incidents.length === 0,
+    violate,
+    changed(name) {
+      for (const names of changed.values()) names.add(name);
+      tellAll();
+    },
+    later: (ms, run) => void timeline.later(ms, run),
+  });
+  const ca = createCaModel({
+    nowMs: () => timeline.nowMs,
+    random: chance.fork('ca'),
+    later: (ms, run) => void timeline.later(ms, run),
+    settings: {
+      directoryUrl,
+      keepsLog: false,
+      validate: (_identifier, _challenge, keyAuthorization) => validates(outside, keyAuthorization, timeline.nowMs),
+      validationMs: () => validationChance.between(100, 4_000),
+      profiles: {
+        classic: {
+          ...{ validityMs: scenario.lifetimeMs, pendingAuthorizationMs: 7 * dayMs, validAuthorizationMs: dayMs / 4 },
+          ...{ orderMs: 7 * dayMs, mostNames: 100, types: ['dns'] },
+        },
+      },
+    },
+    onIssued: (certificate) => checks.issued(certificate),
+  });
+  const validationChance = chance.fork('validation');
+  const takeFault = createFaults(scenario.faults, sinceMs);
+
+  /** Starts a process of a replica, and another one whenever it has died. */
+  function start(plan: ReplicaPlan, life = 1): void {
+    const { name, host } = plan;
+    if (newest.get(name)?.isDead === false) return;
+    pids += 1;
+    const own = chance.fork(`${name} ${life}`);
+    const process = createProcess(timeline, { replica: name, host, pid: pids, aheadMs: () => aheadMs.get(name) ?? 0 });
+    processes.set(pids, process);
+    newest.set(name, process);
+    const again = (afterMs: number) => {
+      listeners.delete(name);
+      timeline.later(afterMs, () => start(plan, life + 1));
+    };
+    const rest = own.fork('rest');
+    const gate = createGate({ timeline, takeFault, trace }, process, own.fork('gate'), () => {
+      trace(process, 'killed', '');
+      again(rest.between(2_000, rest.one([5_000, 120_000, 2 * 3_600_000])));
+    });
+    const stop = new AbortController();
+    stops.set(name, stop);
+    const news = new Set<string>();
+    changed.set(name, news);
+    const running = live({
+      engine: engineOf(plan, process, gate),
+      chance: own.fork('wakes'),
+      signal: stop.signal,
+      wanted: () => wanted,
+      takeChanged() {
+        const names = [...news];
+        news.clear();
+        return names;
+      },
+      onChange: (wake) => void listeners.set(name, wake),
+      askEveryMs: scenario.lifetimeMs / 3,
+      done(outcome) {
+        const { certificate, result, message } = outcome;
+        trace(process, 'outcome', `${certificate} ${result}: ${message}`);
+        if (outcome.result === 'failed' && outcome.error.code === 'bug/unexpected')
+          violate(`${certificate}: ${message}`);
+      },
+    });
+    running.catch((error: unknown) => {
+      if (process.isDead) return;
+      process.kill();
+      if (stop.signal.aborted) return;
+      // A pass ends with an error where the store cannot be used; the next process tries again.
+      trace(process, 'ended', String(error));
+      const { code } = error as { readonly code?: string };
+      if (code !== 'store/unusable' && code !== 'store/conflict')
+        violate(`${name} ended: ${String((error as Error).stack)}`);
+      again(60_000);
+    });
+  }
+
+  function engineOf({ name }: ReplicaPlan, process: Process, gate: Gate): EngineProcess {
+    const own = chance.fork(`engine ${process.identity.pid}`);
+    const { clock } = process;
+    const issuer = issuerOf(
+      ca.issuer(name, () => clock.now().getTime()),
+      process,
+      gate,
+      checks,
+    );
+    const ports = {
+      outside,
+      process,
+      gate,
+      checks,
+      chance: own.fork('outside'),
+      nowMs: () => timeline.nowMs,
+      node: name,
+    };
+    const connections: Connections = {
+      owner: '0123456789ab',
+      balancers: async () => [],
+      issuer: () => issuer,
+      solver: async ({ solver }) => createSolver(ports, solver.settings),
+      deployer: async (spec: StoredSpec, target) => {
+        const found = spec.targets.find((one) => one.name === target);
+        if (!found) throw new Error(`there is no target ${target}`);
+        return createDeployer(ports, target, found.settings);
+      },
+      hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
+      forgetDeployed: async () => {},
+      forgetNode: async () => {},
+      digest: digestOf,
+      credentialsOf: async () => '',
+      roots: async () => '',
+      externalAccount: async () => undefined,
+      looks: () => createLooks(gate),
+    };
+    const random = own.fork('ids');
+    return createEngineProcess({
+      node: name,
+      store: storeOf(shared, process, gate, checks),
+      clock,
+      random: { bytes: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)), number: random },
+      processes: processesOf(process, processes),
+      loadRegisteredDomain: async () => (name) => name.split('.').slice(-2).join('.'),
+      vantage: createVantage({ outside, gate }),
+      pki: createFakePki(own.fork('keys')),
+      reporter: {
+        report: ({ event, certificate = '', message }) => trace(process, event, `${certificate} ${message}`),
+      },
+      lookup: async () => [],
+      limits: { leaseTtlMs, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000, deployDeadlineMs: 60_000 },
+      connections: { owner: connections.owner, open: () => ({ ...connections, end() {} }) },
+    });
+  }
+
+  function restart(replica: string): void {
+    const plan = scenario.replicas.find(({ name }) => name === replica);
+    if (plan) start(plan, 1_000 + pids);
+  }
+
+  const grips: Grips = {
+    ca,
+    wanted,
+    aheadMs,
+    trace,
+    later: (ms, run) => void timeline.later(ms, run),
+    configured: tellAll,
+    stop(replica, forMs) {
+      stops.get(replica)?.abort(new Error('SIGTERM'));
+      timeline.later(forMs, () => restart(replica));
+    },
+  };
+  for (const plan of scenario.replicas) timeline.later(plan.startsAtMs, () => start(plan));
+  for (const incident of scenario.incidents) timeline.later(incident.atMs, () => happen(incident, grips));
+  const isOver = () => violation !== undefined;
+  await timeline.runUntil(startMs + scenario.spanMs + restMs, isOver);
+  if (!violation) for (const what of left()) violate(what);
+  return {
+    seed: scenario.seed,
+    violation,
+    hash: tracing.hash,
+    events: timeline.happened,
+    certificates: checks.made,
+  };
+
+  /** What is there at the end that must not be. */
+  function left(): readonly string[] {
+    const all = [...checks.lineages.values()].map(({ lineage }) => lineage);
+    const found: string[] = [];
+    for (const name of wanted.keys()) if (!checks.lineages.has(name)) found.push(`${name} has no document`);
+    for (const { name, work, current, tombstones, failure } of all) {
+      if (work) found.push(`${name} has work at step ${work.step}${work.lease ? ', and a lease' : ''}`);
+      if (tombstones) found.push(`${name} has ${tombstones.length} tombstones`);
+      if (failure && wanted.has(name)) found.push(`${name} fails: ${failure.message}`);
+      if (!current && wanted.has(name)) found.push(`${name} has no certificate`);
+    }
+    const certificates = all.map(({ name, current, previous, spec }) => ({
+      name,
+      isWanted: wanted.has(name),
+      current: current?.id ?? '',
+      previous: previous?.id,
+      targets: spec.targets,
+    }));
+    return [...found, ...leftOutside(outside, { nodes: scenario.replicas.map(({ name }) => name), certificates })];
+  }
+}
