@@ -11,10 +11,13 @@ export function forStaging(wanted: StoredSpec, hooks?: RunHooks): StoredSpec {
   if (directory === undefined) throw fail('config/no-test-directory', { issuer });
   // Messages about the test must not look as if the real CA had been asked.
   const testIssuer = settings.testDirectory === undefined ? issuer : `${issuer} (staging)`;
+  // The configured limits are those of the real CA.
+  const { limits, ...rest } = settings;
+  const itsLimits = present({ limits: settings.testDirectory === undefined ? limits : undefined });
   return {
     ...wanted,
     name: stagingName(wanted.name),
-    issuer: { name: testIssuer, settings: { ...settings, directory, test: true } },
+    issuer: { name: testIssuer, settings: { ...rest, ...itsLimits, directory, test: true } },
     ...{ targets: [], endpoints: [] },
     ...testHooks(mergeHooks(wanted.hooks, hooks ?? {})),
   };

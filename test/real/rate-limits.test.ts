@@ -10,15 +10,14 @@ import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 stopAllAfterwards();
 
 const histories = isLong ? 100_000 : 2000;
-const [minute, hour] = [60_000, 3_600_000];
 
 /** Limits that fifty steps often meet. Some of their tokens come at no whole millisecond. */
 const small = limitsOf('https://ca.test/directory', {
-  newOrdersPerAccount: { burst: 7, periodMs: hour },
-  certificatesPerDomain: { burst: 3, periodMs: 2 * hour },
-  certificatesPerSet: { burst: 2, periodMs: 3 * hour },
-  failedAuthorizations: { burst: 2, periodMs: 10 * minute },
-  pausingFailures: { burst: 4, periodMs: 4 * hour },
+  newOrdersPerAccount: '7/1h',
+  certificatesPerDomain: '3/2h',
+  certificatesPerSet: '2/3h',
+  failedAuthorizations: '2/10m',
+  pausingFailures: '4/4h',
 });
 const letsEncrypt = limitsOf(knownIssuers['letsencrypt']!.directory);
 

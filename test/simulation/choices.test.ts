@@ -61,6 +61,30 @@ describe('dates', () => {
   });
 });
 
+describe('limits of the CA', () => {
+  const limited = (newOrdersPerAccount: string): Wishes => {
+    const { issuer } = simulatedSpec();
+    const settings = { ...issuer.settings, limits: { newOrdersPerAccount } };
+    return { issuer: { ...issuer, settings } } as Wishes;
+  };
+
+  it.each([
+    ['a declared certificate, which reads them from the configuration', 'configuration', undefined],
+    ['one issued by flags, which stores them', 'command-line', '9/3h'],
+  ] as const)('are no reason to renew or to deliver: %s', async (_what, origin, stored) => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), { ...job({}), origin }, signal);
+    const before = await world.readLineage();
+    const delivered = [...world.delivered];
+    const outcome = await issue(world.replica(1), { ...job(limited('9/3h')), origin }, signal);
+    expect(outcome).toMatchObject({ result: 'unchanged' });
+    const after = await world.readLineage();
+    expect([after?.current, world.delivered]).toEqual([before?.current, delivered]);
+    expect(after?.spec.issuer.settings.limits?.newOrdersPerAccount).toBe(stored);
+    expect(world.ca.accepted('newOrder')).toBe(1);
+  });
+});
+
 describe('a profile that is withdrawn', () => {
   const gold = { profile: 'gold' };
   const begin = async () => {

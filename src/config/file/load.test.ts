@@ -121,6 +121,45 @@ describe('loadSettings', () => {
     ]);
   });
 
+  describe('limits of a CA', () => {
+    const withLimits = (limits: string, directory = 'letsencrypt') =>
+      `issuers: { le: { directory: "${directory}", limits: ${limits} } }`;
+
+    it.each(['letsencrypt', 'https://ca.test/directory'])('are taken as written, of %s', async (directory) => {
+      const { issuers } = await load(
+        withLimits('{ newOrdersPerAccount: 3000/3h, certificatesPerSet: 10/7d }', directory),
+      );
+      expect(issuers['le']?.limits).toEqual({ newOrdersPerAccount: '3000/3h', certificatesPerSet: '10/7d' });
+      expect((await load(`issuers: { le: { directory: "${directory}" } }`)).issuers['le']).not.toHaveProperty('limits');
+    });
+
+    it.each([
+      [
+        '{ newOrderPerAccount: 3000/3h }',
+        'unknown key "newOrderPerAccount" in issuers.le.limits; did you mean "newOrdersPerAccount"?',
+      ],
+      [
+        '{ newOrdersPerAccount: 3000 }',
+        'issuers.le.limits.newOrdersPerAccount must be a whole number and a duration, like 3000/3h for 3,000 in 3 hours',
+      ],
+      [
+        '{ newOrdersPerAccount: 3000/week }',
+        'issuers.le.limits.newOrdersPerAccount: must be a whole number and a duration, like 3000/3h for 3,000 in 3 hours',
+      ],
+      [
+        '{ newOrdersPerAccount: 0/3h }',
+        'issuers.le.limits.newOrdersPerAccount: must allow at least one, since with 0 certfleet would never order anything',
+      ],
+      [
+        '{ newOrdersPerAccount: 5/0s }',
+        'issuers.le.limits.newOrdersPerAccount: must have a duration from 1s to 36500d, not 0s',
+      ],
+      ['3000/3h', 'issuers.le.limits must be a group of keys, not text'],
+    ])('%s', async (limits, problem) => {
+      expect(await problemsIn(withLimits(limits))).toEqual([`1: ${problem}`]);
+    });
+  });
+
   const dnsWith = (secret: string) =>
     `solvers: { dns: { type: dns01, provider: rfc2136, options: { server: a, keyName: b, secret: "${secret}" } }`;
 

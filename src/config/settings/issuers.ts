@@ -49,6 +49,7 @@ export function issuerOf(issuer: Configuration['issuers'][string], path: Path, b
       account: issuer.account,
       eab: issuer.eab && checkedExternalAccount(externalAccountOf(issuer.eab), [...path, 'eab'], building),
       accountKey: issuer.accountKey,
+      limits: issuer.limits && present(issuer.limits),
     }),
   };
 }

@@ -1,4 +1,5 @@
 import { knownIssuers } from '../../core/ca/known-issuers.ts';
+import { type LimitId, quotaProblem } from '../../core/limits/rate-limits.ts';
 import { isAddress } from '../../core/names/contact.ts';
 import { bracketsOr, formatHostPort, parseHostPort } from '../../core/names/host-port.ts';
 import { isLineageName } from '../../core/names/identifiers.ts';
@@ -24,6 +25,24 @@ const emails = z
   .refine((list) => list.every(isAddress), {
     error: 'must be an e-mail address like ops@example.com, or a list of them',
   });
+
+const limit = (title: string, example: string) =>
+  z
+    .string({ error: quotaProblem('') })
+    .superRefine((text, context) => {
+      const problem = quotaProblem(text);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    })
+    .optional()
+    .meta({ title, examples: [example] });
+
+const limits = z.strictObject({
+  newOrdersPerAccount: limit('New orders of one account, except renewals', '3000/3h'),
+  certificatesPerDomain: limit('New certificates below one registered domain, of all accounts', '200/7d'),
+  certificatesPerSet: limit('Certificates for exactly the same names, of all accounts', '10/7d'),
+  failedAuthorizations: limit('Failed validations of one name by one account', '5/1h'),
+  pausingFailures: limit('Failed validations of one name by one account without a success', '1152/1152d'),
+} satisfies Readonly<Record<LimitId, z.ZodType>>);
 
 const issuer = z.strictObject({
   directory: z
@@ -76,6 +95,10 @@ const issuer = z.strictObject({
     .enum(accountKeyTypes, { error: oneOf(accountKeyTypes) })
     .optional()
     .meta({ title: 'Type of a new account key: ES256 (default), ES384, RS256 or EdDSA, which few CAs accept' }),
+  limits: limits.optional().meta({
+    title: 'The CA’s rate limits, where they are not the usual ones of Let’s Encrypt: how many in which time',
+    description: 'certfleet makes an order wait that one of them would refuse.',
+  }),
 });
 
 const keyReference = z.string().refine(isKeyReference, {

@@ -7,14 +7,14 @@ import { bucketsAsked, bucketsSpent, type OrderFacts, refusal } from './order-bu
 import { limitsOf } from './rate-limits.ts';
 
 const now = Date.UTC(2026, 10, 29);
-const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
+const [minute, day] = [60_000, 86_400_000];
 
 /** Fewer tokens than any real CA has, so that a short list meets every limit. */
 const small = limitsOf('https://ca.test/directory', {
-  newOrdersPerAccount: { burst: 3, periodMs: 30 * minute },
-  certificatesPerDomain: { burst: 2, periodMs: 2 * hour },
-  certificatesPerSet: { burst: 1, periodMs: day },
-  failedAuthorizations: { burst: 2, periodMs: hour },
+  newOrdersPerAccount: '3/30m',
+  certificatesPerDomain: '2/2h',
+  certificatesPerSet: '1/1d',
+  failedAuthorizations: '2/1h',
 });
 
 const order = (names: string, facts: Partial<OrderFacts> = {}): OrderFacts => ({
@@ -134,9 +134,9 @@ type Drawn = typeof anyWaiting extends fc.Arbitrary<infer A> ? A : never;
 const anyLimits = fc.constantFrom(
   small,
   limitsOf('https://ca.test', {
-    newOrdersPerAccount: { burst: 7, periodMs: hour },
-    certificatesPerDomain: { burst: 3, periodMs: hour },
-    certificatesPerSet: { burst: 2, periodMs: 50 * minute },
+    newOrdersPerAccount: '7/1h',
+    certificatesPerDomain: '3/1h',
+    certificatesPerSet: '2/50m',
   }),
 );
 

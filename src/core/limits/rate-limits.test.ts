@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { knownIssuers } from '../ca/known-issuers.ts';
-import { type LimitId, limitIds, limitOfAnchor, limitsOf, quotaText } from './rate-limits.ts';
+import { type LimitId, limitIds, limitOfAnchor, limitsOf, quotaProblem, quotaText } from './rate-limits.ts';
 
 const production = knownIssuers['letsencrypt']!.directory;
 const staging = knownIssuers['letsencrypt-staging']!.directory;
@@ -22,7 +22,7 @@ describe('limitsOf', () => {
   });
 
   it('replaces single limits, and takes those of a CA that is not known', () => {
-    const newOrdersPerAccount = { burst: 3000, periodMs: 10_800_000 };
+    const newOrdersPerAccount = '3000/3h';
     const [orders, ...others] = limitsOf(production, { newOrdersPerAccount });
     expect(orders).toMatchObject({ burst: 3000, intervalMs: 3600, scope: 'account' });
     expect(others).toEqual(limitsOf(production).slice(1));
@@ -55,4 +55,27 @@ it('says what a limit is', () => {
     '5 failed validations of x.test in 60 minutes',
     '1152 failed validations of x.test without a success',
   ]);
+});
+
+it.each([
+  ['3000/3h', undefined],
+  ['1/36500d', undefined],
+  ['999999999/1s', undefined],
+  ['', /a whole number and a duration, like/],
+  ['3000', /a whole number and a duration, like/],
+  ['3000/3', /a whole number and a duration, like/],
+  ['-1/3h', /a whole number and a duration, like/],
+  ['1.5/3h', /a whole number and a duration, like/],
+  ['3000 / 3h', /a whole number and a duration, like/],
+  ['3000/3 weeks', /a whole number and a duration, like/],
+  ['0/3h', /at least one/],
+  ['5/0h', /from 1s to 36500d, not 0h/],
+  ['5/999ms', /from 1s to 36500d, not 999ms/],
+  ['5/36501d', /from 1s to 36500d, not 36501d/],
+])('quotaProblem of %j', (text, problem) => {
+  if (problem) expect(quotaProblem(text)).toMatch(problem);
+  else {
+    const [limit] = limitsOf('https://ca.test', { newOrdersPerAccount: text });
+    expect([quotaProblem(text), limit && limit.intervalMs > 0]).toEqual([undefined, true]);
+  }
 });

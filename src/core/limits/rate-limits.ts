@@ -1,9 +1,9 @@
 import { knownIssuers } from '../ca/known-issuers.ts';
-import { spanText } from '../text/span.ts';
+import { durationMs, longestDays, spanText } from '../text/span.ts';
 import type { Rate } from './gcra.ts';
 
-/** How many in which time, such as 300 in 3 hours. */
-export interface Quota {
+/** How many in which time. */
+interface Quota {
   readonly burst: number;
   readonly periodMs: number;
 }
@@ -13,6 +13,7 @@ interface LimitKind {
   readonly scope: 'account' | 'domain' | 'set' | 'name';
   /** When the CA takes a token. All but `pausingFailures` are looked at when an order is made. */
   readonly spentAt: 'order' | 'issued' | 'failed';
+  /** For a list of limits. */
   readonly title: string;
   /** The section of Let's Encrypt's page to which a refusal links. */
   readonly anchor: RegExp;
@@ -62,44 +63,64 @@ export interface RateLimit extends Rate, Quota, Omit<LimitKind, 'anchor'> {
   readonly id: LimitId;
 }
 
-/** Limits that differ from the known ones, by the CA's consent for instance, or those of a CA that is not known. */
-export type LimitOverrides = Readonly<Partial<Record<LimitId, Quota>>>;
-
-const [second, hour, day] = [1000, 3_600_000, 86_400_000];
+/** Limits as the configuration writes them: `3000/3h` is 3,000 in 3 hours. */
+export type LimitTexts = Readonly<Partial<Record<LimitId, string>>>;
 
 /** As of 2026-08-05: https://letsencrypt.org/docs/rate-limits/ */
-const production: LimitOverrides = {
-  newOrdersPerAccount: { burst: 300, periodMs: 3 * hour },
-  certificatesPerDomain: { burst: 50, periodMs: 7 * day },
-  certificatesPerSet: { burst: 5, periodMs: 7 * day },
-  failedAuthorizations: { burst: 5, periodMs: hour },
-  pausingFailures: { burst: 1152, periodMs: 1152 * day },
+const production: LimitTexts = {
+  newOrdersPerAccount: '300/3h',
+  certificatesPerDomain: '50/7d',
+  certificatesPerSet: '5/7d',
+  failedAuthorizations: '5/1h',
+  pausingFailures: '1152/1152d',
 };
 
 /** As of 2026-04-10: https://letsencrypt.org/docs/staging-environment/ */
-const staging: LimitOverrides = {
-  newOrdersPerAccount: { burst: 1500, periodMs: 3 * hour },
-  certificatesPerDomain: { burst: 30_000, periodMs: second },
-  certificatesPerSet: { burst: 30_000, periodMs: 7 * day },
-  failedAuthorizations: { burst: 200, periodMs: hour },
-  pausingFailures: { burst: 3600, periodMs: 6 * hour },
+const staging: LimitTexts = {
+  newOrdersPerAccount: '1500/3h',
+  certificatesPerDomain: '30000/1s',
+  certificatesPerSet: '30000/7d',
+  failedAuthorizations: '200/1h',
+  pausingFailures: '3600/6h',
 };
 
 /** By directory URL. */
-const known: ReadonlyMap<string, LimitOverrides> = new Map([
+const known: ReadonlyMap<string, LimitTexts> = new Map([
   [knownIssuers['letsencrypt']!.directory, production],
   [knownIssuers['letsencrypt-staging']!.directory, staging],
 ]);
 
-/** The limits of a CA as known, with what the configuration says instead. None for a CA of which nothing is known. */
-export function limitsOf(directory: string, overrides: LimitOverrides = {}): readonly RateLimit[] {
-  const quotas: LimitOverrides = { ...known.get(directory), ...overrides };
+/**
+ * The limits of a CA as known, and those of the configuration in place of them, because a CA may raise one for a
+ * customer. None for a CA of which neither says any.
+ */
+export function limitsOf(directory: string, configured: LimitTexts = {}): readonly RateLimit[] {
+  const texts: LimitTexts = { ...known.get(directory), ...configured };
   return limitIds.flatMap((id) => {
-    const quota = quotas[id];
+    const quota = quotaOf(texts[id] ?? '');
     if (!quota) return [];
     const { anchor: _, ...kind } = kinds[id];
     return [{ id, ...kind, ...quota, intervalMs: intervalOf(quota) }];
   });
+}
+
+const quotaForm = /^(\d{1,9})\/(\d{1,9}(?:ms|s|m|h|d))$/;
+const [leastPeriodMs, mostPeriodMs] = [1000, longestDays * 86_400_000];
+
+/** Returns what is wrong with the text of a limit, or undefined if nothing is. */
+export function quotaProblem(text: string): string | undefined {
+  const [, burst, period = ''] = quotaForm.exec(text) ?? [];
+  if (burst === undefined) return 'must be a whole number and a duration, like 3000/3h for 3,000 in 3 hours';
+  if (Number(burst) === 0) return 'must allow at least one, since with 0 certfleet would never order anything';
+  const periodMs = durationMs(period);
+  if (periodMs < leastPeriodMs || periodMs > mostPeriodMs)
+    return `must have a duration from 1s to ${longestDays}d, not ${period}`;
+  return undefined;
+}
+
+function quotaOf(text: string): Quota | undefined {
+  const [, burst, period = ''] = quotaForm.exec(text) ?? [];
+  return quotaProblem(text) === undefined ? { burst: Number(burst), periodMs: durationMs(period) } : undefined;
 }
 
 const intervalOf = ({ burst, periodMs }: Quota): number => Math.max(1, Math.round((periodMs / burst) * 1024)) / 1024;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { hasWanted } from '../lineage/differences.ts';
 import type { Lineage, Version } from '../lineage/lineage.ts';
-import { canonical } from './same-spec.ts';
+import { canonical, sameLimits, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec, Wishes } from './spec.ts';
 
 test.each([
@@ -36,4 +36,21 @@ describe('whether the current certificate is the wanted one', () => {
   ])('%s for %j and %j', (same, issued, wishes) => {
     expect(hasWanted(lineage(issued), wanted(wishes))).toBe(same);
   });
+});
+
+test('limits of the CA make no other spec, only other limits', () => {
+  const spec = (settings: object): StoredSpec =>
+    ({
+      name: 'a',
+      identifiers: [],
+      issuer: { name: 'ca', settings: { directory: 'd', ...settings } },
+    }) as unknown as StoredSpec;
+  const [without, low, high] = [
+    {},
+    { limits: { newOrdersPerAccount: '3/3h' } },
+    { limits: { newOrdersPerAccount: '9/3h' } },
+  ].map(spec);
+  expect([sameSpec(without!, low!), sameSpec(low!, high!), sameRequest(low!, high!)]).toEqual([true, true, true]);
+  expect(sameSpec(low!, spec({ limits: {}, newAccount: true }))).toBe(false);
+  expect([sameLimits(low!, low!), sameLimits(without!, low!), sameLimits(low!, high!)]).toEqual([true, false, false]);
 });

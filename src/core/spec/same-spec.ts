@@ -14,8 +14,21 @@ function sorted(value: unknown): unknown {
   return copy;
 }
 
-/** Reports whether two specs are equal. A change clears the back-off. */
-export const sameSpec = (a: StoredSpec, b: StoredSpec): boolean => canonical(a) === canonical(b);
+/**
+ * Reports whether two specs are equal, except for the limits of the CA, which are no wish. A change clears the back-off.
+ */
+export const sameSpec = (a: StoredSpec, b: StoredSpec): boolean =>
+  canonical(withoutLimits(a)) === canonical(withoutLimits(b));
+
+function withoutLimits(spec: StoredSpec): StoredSpec {
+  if (spec.issuer.settings.limits === undefined) return spec;
+  const { limits: _, ...settings } = spec.issuer.settings;
+  return { ...spec, issuer: { ...spec.issuer, settings } };
+}
+
+/** Reports whether two specs have the same limits of the CA. */
+export const sameLimits = ({ issuer: a }: StoredSpec, { issuer: b }: StoredSpec): boolean =>
+  canonical(a.settings.limits ?? {}) === canonical(b.settings.limits ?? {});
 
 /** Reports whether two specs lead to the same order of the same account, so that an order for one serves the other. */
 export const sameRequest = (a: StoredSpec, b: StoredSpec): boolean =>

@@ -1,3 +1,4 @@
+import type { LimitTexts } from '../limits/rate-limits.ts';
 import type { Identifier } from '../names/identifier.ts';
 import type { Json } from '../text/json.ts';
 import type { AccountKeyType } from './account-key.ts';
@@ -78,6 +79,8 @@ export interface IssuerSettings {
   readonly eab?: ExternalAccount;
   /** For a new account key; ES256 by default. */
   readonly accountKey?: AccountKeyType;
+  /** The CA's rate limits where they differ from the known ones, as written in the configuration. */
+  readonly limits?: LimitTexts;
 }
 
 export interface ExternalAccount {

@@ -7,7 +7,7 @@ import type { Outcome } from '../../core/plan/outcome.ts';
 import type { Plan } from '../../core/plan/plan.ts';
 import { whyNow } from '../../core/plan/schedule.ts';
 import { type RunHooks, withHooks } from '../../core/spec/hooks.ts';
-import { sameResult, sameSpec } from '../../core/spec/same-spec.ts';
+import { sameLimits, sameResult, sameSpec } from '../../core/spec/same-spec.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
 
@@ -121,7 +121,7 @@ export const changesSettings = ({ origin, wanted }: Job, lineage: Lineage): bool
   origin === 'command-line' && !sameSpec(lineage.spec, wanted);
 
 const keeps = ({ origin, wanted }: Job, lineage: Lineage): boolean =>
-  lineage.origin === origin && sameSpec(lineage.spec, wanted);
+  lineage.origin === origin && sameSpec(lineage.spec, wanted) && sameLimits(lineage.spec, wanted);
 
 /**
  * Reports whether another process's result answers this job: it must have worked on the same settings and, with `force`

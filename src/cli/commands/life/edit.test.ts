@@ -76,6 +76,7 @@ describe('edit', () => {
   it.each([
     ['accountKey: RS256', 'account key: none → RS256', /agreeToTerms: true/],
     ['newAccount: true', 'a new account: none → if needed', /agreeToTerms: true/],
+    ['limits: { newOrdersPerAccount: 9/3h }', 'rate limits: none → newOrdersPerAccount 9/3h', /agreeToTerms: true/],
   ])('names each change: %s', async (line, says, before) => {
     const { code, stderr } = await edit((text) => text.replace(before, `$&\n    ${line}`));
     expect(code).toBe(0);

@@ -11,6 +11,7 @@ issuers:
     directory: letsencrypt
     email: ops@example.com
     agreeToTerms: true            # after reading https://letsencrypt.org/repository/
+    # limits: { newOrdersPerAccount: 3000/3h }   # if the CA has raised a limit for you
 
 # How to prove to a CA that the names are yours.
 solvers:

@@ -60,6 +60,7 @@ function settingsOf(spec: StoredSpec): readonly (readonly [string, Json | undefi
     ['CA file', issuer.settings.caFile],
     ['roots', issuer.settings.onlyThisCa ? 'only the CA file' : 'the public ones too'],
     ['test directory', issuer.settings.testDirectory],
+    ['rate limits', Object.entries(issuer.settings.limits ?? {}).map(([limit, quota]) => `${limit} ${quota}`)],
     ['profile', spec.profile],
     ['begins', spec.validity?.notBefore],
     ['ends', spec.validity?.notAfter],
