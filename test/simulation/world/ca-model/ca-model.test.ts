@@ -6,6 +6,7 @@ import type { AccountIssuer, Order, OrderRequest } from '../../../../src/ports/i
 import { chanceOf } from '../../../support/seeded.ts';
 import { createFakePki } from '../pki.ts';
 import { type CaSettings, createCaModel, type Identifier } from './ca-model.ts';
+import type { Outage } from './settings.ts';
 
 const { signal } = new AbortController();
 const [secondMs, minuteMs, hourMs, dayMs] = [1000, 60_000, 3_600_000, 86_400_000];
@@ -294,6 +295,14 @@ describe('finalize', () => {
     expect(all.pki.readChain((await account.download(done, signal)).chainPem).facts.notBefore).toContain('T23:10:00');
   });
 
+  it('may fail, which ends the order with the reason', async () => {
+    const { ca, account, pki } = await world();
+    const order = await validate(account, await newOrder(account, ['a.com']));
+    ca.switches.failsToIssue = true;
+    const done = await account.finalize(order, await pki.csr(await pki.newKey(), order.identifiers), signal);
+    expect([done.status, done.error?.detail]).toEqual(['invalid', 'Error finalizing order']);
+  });
+
   it('fails for a profile that was withdrawn', async () => {
     const all = await world();
     const order = await validate(all.account, await newOrder(all.account, ['a.com'], { profile: 'tlsserver' }));
@@ -528,17 +537,24 @@ describe('incidents', () => {
 
   it('answers with 5xx before it does anything', async () => {
     const { ca, account, nowMs } = await world(only('newOrdersPerAccount'));
-    ca.switches.answers = { status: 503, retryAfterSeconds: 90 };
-    const { error, said: words } = await refused(newOrder(account, ['a.com']));
-    expect([words, error.retryAt?.getTime()]).toEqual(['acme/busy', nowMs() + 90_000]);
-    ca.switches.answers = { status: 500 };
-    expect((await refused(newOrder(account, ['a.com']))).error.retryAt).toBeUndefined();
-    ca.switches.answers = undefined;
+    const answered = async (outage: Outage) => {
+      ca.switches.answers = (kind) => (kind === 'newOrder' ? outage : undefined);
+      const { error, said: words } = await refused(newOrder(account, ['a.com']));
+      return [words, error.retryAt && error.retryAt.getTime() - nowMs()];
+    };
+    expect(await answered({ status: 503, retryAfterSeconds: 90 })).toEqual(['acme/busy', 90_000]);
+    expect(await answered({ status: 502 })).toEqual(['acme/busy', undefined]);
+    expect(await answered({ status: 500, retryAfterSeconds: 60, detail: 'Error creating new order' })).toEqual([
+      'acme/busy 500 serverInternal',
+      60_000,
+    ]);
+    ca.switches.answers = () => undefined;
     await newOrder(account, ['1.com']);
     await newOrder(account, ['2.com']);
     expect([...ca.counts].filter(([key]) => key.startsWith('newOrder'))).toEqual([
       ['newOrder HTTP 503', 1],
-      ['newOrder HTTP 500', 1],
+      ['newOrder HTTP 502', 1],
+      ['newOrder serverInternal', 1],
       ['newOrder ok', 2],
     ]);
   });

@@ -50,11 +50,11 @@ export interface CaModelOptions {
 export function createCaModel(options: CaModelOptions): CaModel {
   const { nowMs, random, later } = options;
   const settings = { ...defaultSettings, ...options.settings };
+  const switches = allWell(settings);
   const ca: Ca = {
-    ...{ settings, nowMs, random },
-    switches: allWell(),
+    ...{ settings, switches, nowMs, random },
     state: emptyState(),
-    limits: createRateLimits(nowMs, () => settings.limits),
+    limits: createRateLimits(nowMs, () => switches.limits),
     later: (ms, run) => (ms > 0 ? later(ms, run) : run()),
     onIssued: (certificate) => options.onIssued?.(certificate),
   };
@@ -70,7 +70,7 @@ export function createCaModel(options: CaModelOptions): CaModel {
 
   return {
     issuer: (name, clockMs = nowMs) => createIssuer(ca, { name, clockMs, onRequest }),
-    switches: ca.switches,
+    switches,
     log,
     counts,
     certificates: () => state.certificates.values(),

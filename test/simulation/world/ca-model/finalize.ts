@@ -1,7 +1,7 @@
 import { wholeSeconds } from './authorizations.ts';
 import { ariIdOf, certificatePem, type FakeCertificate, type FakeRequest, readRequest, sha256 } from './fake-pem.ts';
 import { checkProfileName, isRenewal } from './orders.ts';
-import { refuse } from './refusal.ts';
+import { problemOf, refuse } from './refusal.ts';
 import {
   type Account,
   type Ca,
@@ -37,7 +37,11 @@ export function finalize(ca: Ca, account: Account, url: string, csrDer: Uint8Arr
       'Error finalizing order :: certificate public key must be different than account key',
     );
   order.isProcessing = true;
-  ca.later(ca.switches.finalizeMs, () => issue(ca, order, csr));
+  const { failsToIssue, finalizeMs } = ca.switches;
+  ca.later(finalizeMs, () => {
+    if (failsToIssue) order.error = problemOf(500, 'serverInternal', 'Error finalizing order');
+    else issue(ca, order, csr);
+  });
   return order;
 }
 

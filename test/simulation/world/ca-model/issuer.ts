@@ -5,7 +5,7 @@ import { acceptChallenge, authorizationOf, shownAuthorization, wholeSeconds } fr
 import { publicKeyOf, thumbprintOf } from './fake-pem.ts';
 import { chainOf, finalize } from './finalize.ts';
 import { type Judged, newOrder, orderOf, shownOrder } from './orders.ts';
-import { failureOf, Refusal, refuse } from './refusal.ts';
+import { failureOf, outageOf, Refusal, refuse } from './refusal.ts';
 import { renewalInfo } from './renewal-info.ts';
 import { type LoggedRequest, type RequestKind, verdictOf } from './request-log.ts';
 import { revokeByAccount, revokeByKey } from './revocation.ts';
@@ -47,8 +47,8 @@ export function createIssuer(ca: Ca, replica: Replica): Issuer {
     try {
       if (switches.isDown)
         throw fail('acme/unreachable', { issuer: name, what, reason: 'the CA of the simulation is down' });
-      const { answers } = switches;
-      if (answers) throw new Refusal(answers.status, undefined, { retryAfterSeconds: answers.retryAfterSeconds });
+      const outage = switches.answers(kind);
+      if (outage) throw outageOf(outage);
       return answer(judged);
     } catch (error) {
       refusal = error;

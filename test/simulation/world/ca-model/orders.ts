@@ -196,6 +196,7 @@ function create(
     replaces: replaced,
     expiresMs: wholeSeconds(expiresMs),
     isProcessing: false,
+    error: undefined,
     certificate: undefined,
   };
   const { orders, finalizes, openOrders } = ca.state;
@@ -221,7 +222,7 @@ export function shownOrder(ca: Ca, order: StoredOrder): Order {
     certificateUrl: status === 'valid' ? order.certificate?.url : undefined,
     expires: new Date(order.expiresMs).toISOString(),
     // After a failed validation, only the authorization says why.
-    error: undefined,
+    error: order.error,
     retryAfterMs: status === 'processing' ? 3_000 : undefined,
   };
 }

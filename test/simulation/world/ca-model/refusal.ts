@@ -1,6 +1,7 @@
 import { type CertfleetError, fail } from '../../../../src/core/errors/errors.ts';
 import type { Problem } from '../../../../src/ports/issuer.ts';
 import type { Exhausted, LimitName } from './rate-limits.ts';
+import type { Outage } from './settings.ts';
 import type { Identifier } from './state.ts';
 
 /** What the CA answers in place of what was asked for, wherever in it this is thrown. */
@@ -38,6 +39,12 @@ export const refuse = (status: number, type: string, detail: string): Refusal =>
   new Refusal(status, problemOf(status, type, detail));
 
 export const shortTypeOf = ({ type }: Problem): string => type.replace(namespace, '');
+
+/** A load balancer's page, or Boulder's own problem. */
+export const outageOf = ({ status, detail, retryAfterSeconds }: Outage): Refusal =>
+  new Refusal(status, detail === undefined ? undefined : problemOf(status, 'serverInternal', detail), {
+    retryAfterSeconds,
+  });
 
 /** RFC 8555 §6.7: the name is excluded by policy. */
 export const rejected = ({ value }: Identifier): Refusal =>

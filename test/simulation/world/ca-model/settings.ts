@@ -1,4 +1,5 @@
 import type { Limits } from './rate-limits.ts';
+import type { RequestKind } from './request-log.ts';
 import type { Identifier } from './state.ts';
 
 const minuteMs = 60_000;
@@ -82,14 +83,27 @@ export const defaultSettings: CaSettings = {
   keepsLog: true,
 };
 
+export interface Outage {
+  readonly status: number;
+  readonly retryAfterSeconds?: number;
+  readonly detail?: string;
+}
+
 /** What is wrong with the CA at the moment, or different from its settings. A world may set each at any time. */
 export interface Switches {
   /** Nothing answers, and nothing is done. */
   isDown: boolean;
-  /** Every request is answered so, before anything is done. */
-  answers: { readonly status: number; readonly retryAfterSeconds?: number } | undefined;
+  /**
+   * Returns what requests of a kind are answered before anything is done: the page of a load balancer, or with a detail,
+   * Boulder's own problem.
+   */
+  answers: (kind: RequestKind) => Outage | undefined;
   /** How long an order is `processing`; 0 issues at once. */
   finalizeMs: number;
+  /** The orders that are finalized now become invalid. */
+  failsToIssue: boolean;
+  /** Those of the settings, until they change. Boulder skips all limits while it cannot reach their database. */
+  limits: Limits;
   /** The lifetime of the certificates issued from now on, by profile. */
   readonly validityMs: Map<string, number>;
   /** Profiles that the CA no longer offers. */
@@ -100,10 +114,12 @@ export interface Switches {
   }) => { readonly startMs: number; readonly endMs: number } | undefined;
 }
 
-export const allWell = (): Switches => ({
+export const allWell = ({ limits }: CaSettings): Switches => ({
   isDown: false,
-  answers: undefined,
+  answers: () => undefined,
   finalizeMs: 0,
+  failsToIssue: false,
+  limits,
   validityMs: new Map(),
   withdrawn: new Set(),
   window: () => undefined,

@@ -51,6 +51,8 @@ export interface StoredOrder {
   readonly replaces: StoredCertificate | undefined;
   readonly expiresMs: number;
   isProcessing: boolean;
+  /** Why it could not be issued. */
+  error: Problem | undefined;
   certificate: StoredCertificate | undefined;
 }
 
@@ -146,7 +148,7 @@ export function statusOf({ nowMs }: Pick<Ca, 'nowMs'>, order: StoredOrder): Orde
   const { authorizations } = order;
   const isDead = ({ status, expiresMs }: StoredAuthorization) =>
     status === 'invalid' || status === 'deactivated' || expiresMs < now;
-  if (order.expiresMs < now || authorizations.some(isDead)) return 'invalid';
+  if (order.error || order.expiresMs < now || authorizations.some(isDead)) return 'invalid';
   if (authorizations.some(({ status }) => status === 'pending')) return 'pending';
   if (order.certificate) return 'valid';
   return order.isProcessing ? 'processing' : 'ready';
