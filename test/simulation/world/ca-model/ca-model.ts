@@ -1,4 +1,5 @@
 import type { Issuer } from '../../../../src/ports/issuer.ts';
+import { createAuthority } from './finalize.ts';
 import { createIssuer } from './issuer.ts';
 import { createRateLimits } from './rate-limits.ts';
 import type { LoggedRequest } from './request-log.ts';
@@ -53,6 +54,8 @@ export function createCaModel(options: CaModelOptions): CaModel {
   const switches = allWell(settings);
   const ca: Ca = {
     ...{ settings, switches, nowMs, random },
+    authority: createAuthority(settings.directoryUrl),
+    origin: new URL(settings.directoryUrl).origin,
     state: emptyState(),
     limits: createRateLimits(nowMs, () => switches.limits),
     later: (ms, run) => (ms > 0 ? later(ms, run) : run()),

@@ -4,6 +4,7 @@ import { checkProfileName, isRenewal } from './orders.ts';
 import { problemOf, refuse } from './refusal.ts';
 import {
   type Account,
+  type Authority,
   type Ca,
   defaultProfile,
   newHex,
@@ -65,8 +66,8 @@ function issue(ca: Ca, order: StoredOrder, csr: FakeRequest): void {
   const certificate: StoredCertificate = {
     ...{ account, identifiers, serial, issuedMs, notBeforeMs, notAfterMs },
     publicKey: csr.publicKey,
-    ariId: ariIdOf({ serial, signedBy: keyOf(ca, intermediateName) }),
-    url: `${new URL(ca.settings.directoryUrl).origin}/acme/cert/${serial}`,
+    ariId: ariIdOf({ serial, signedBy: ca.authority.publicKey }),
+    url: `${ca.origin}/acme/cert/${serial}`,
     orderUrl: order.url,
     revoked: undefined,
     replacement: undefined,
@@ -88,25 +89,27 @@ export function chainOf(ca: Ca, certificate: StoredCertificate): string {
     ...{ serial, publicKey, identifiers },
     subject: '',
     issuer: intermediateName,
-    signedBy: keyOf(ca, intermediateName),
+    signedBy: ca.authority.publicKey,
     notBefore: new Date(notBeforeMs).toISOString(),
     notAfter: new Date(notAfterMs).toISOString(),
     isCa: false,
   };
-  return certificatePem(leaf) + certificatePem(intermediate(ca));
+  return certificatePem(leaf) + ca.authority.pem;
 }
 
-/** Each CA has its own keys. */
-const keyOf = ({ settings }: Ca, name: string): string => sha256(`${settings.directoryUrl} ${name}`);
-
-const intermediate = (ca: Ca): FakeCertificate => ({
-  serial: '01',
-  subject: intermediateName,
-  issuer: rootName,
-  signedBy: keyOf(ca, rootName),
-  publicKey: keyOf(ca, intermediateName),
-  identifiers: [],
-  notBefore: '2000-01-01T00:00:00.000Z',
-  notAfter: '2100-01-01T00:00:00.000Z',
-  isCa: true,
-});
+/** The key and the certificate that sign. Each CA has its own. */
+export function createAuthority(directoryUrl: string): Authority {
+  const [rootKey, publicKey] = [rootName, intermediateName].map((name) => sha256(`${directoryUrl} ${name}`));
+  const pem = certificatePem({
+    serial: '01',
+    subject: intermediateName,
+    issuer: rootName,
+    signedBy: rootKey!,
+    publicKey: publicKey!,
+    identifiers: [],
+    notBefore: '2000-01-01T00:00:00.000Z',
+    notAfter: '2100-01-01T00:00:00.000Z',
+    isCa: true,
+  });
+  return { publicKey: publicKey!, pem };
+}

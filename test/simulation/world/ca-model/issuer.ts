@@ -56,7 +56,12 @@ export function createIssuer(ca: Ca, replica: Replica): Issuer {
       throw error instanceof Refusal ? failureOf(error, { issuer: name, what, clockMs: replica.clockMs() }) : error;
     } finally {
       replica.onRequest({
-        ...{ atMs: ca.nowMs(), replica: replica.name, kind, account, about, verdict },
+        atMs: ca.nowMs(),
+        replica: replica.name,
+        kind,
+        account,
+        about,
+        verdict,
         exhausted: refusal instanceof Refusal ? refusal.exhausted : undefined,
         isRenewal: judged.isRenewal,
         isExempt: judged.isExempt,
@@ -105,8 +110,8 @@ export function createIssuer(ca: Ca, replica: Replica): Issuer {
   };
 }
 
-const directoryOf = ({ settings, switches }: Ca): Omit<Directory, 'clockSkewMs'> => ({
-  termsOfService: `${new URL(settings.directoryUrl).origin}/terms`,
+const directoryOf = ({ settings, switches, origin }: Ca): Omit<Directory, 'clockSkewMs'> => ({
+  termsOfService: `${origin}/terms`,
   externalAccountRequired: false,
   caaIdentities: ['letsencrypt.org'],
   hasRenewalInfo: true,

@@ -40,7 +40,7 @@ export function newOrder(ca: Ca, account: Account, request: OrderRequest, judged
   const identifiers = normalized(request.identifiers);
   const names = identifiers.map(({ value }) => value);
   const paused = ca.limits.paused(account.id, names);
-  if (paused.length > 0) throw pausedFor(paused, new URL(ca.settings.directoryUrl).origin);
+  if (paused.length > 0) throw pausedFor(paused, ca.origin);
 
   const replaced = replaces === undefined ? undefined : replacedBy(ca, account, identifiers, replaces);
   judged.isExempt = replaced !== undefined && isInWindow(ca, replaced);
@@ -217,7 +217,10 @@ export function orderOf(ca: Ca, account: Account, url: string): StoredOrder {
 export function shownOrder(ca: Ca, order: StoredOrder): Order {
   const status = statusOf(ca, order);
   return {
-    ...{ url: order.url, status, identifiers: order.identifiers, finalizeUrl: order.finalizeUrl },
+    url: order.url,
+    status,
+    identifiers: order.identifiers,
+    finalizeUrl: order.finalizeUrl,
     authorizationUrls: order.authorizations.map(({ url }) => url),
     certificateUrl: status === 'valid' ? order.certificate?.url : undefined,
     expires: new Date(order.expiresMs).toISOString(),
