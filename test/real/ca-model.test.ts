@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { createRateLimits, type Limits } from '../simulation/world/ca-model/rate-limits.ts';
+import { createRateLimits, type Exhausted, type Limits } from '../simulation/world/ca-model/rate-limits.ts';
+import { limited } from '../simulation/world/ca-model/refusal.ts';
 import { letsEncryptLimits } from '../simulation/world/ca-model/settings.ts';
 import type { Identifier } from '../simulation/world/ca-model/state.ts';
 import {
@@ -44,8 +45,19 @@ interface Said {
   readonly allowed: boolean;
   readonly limit?: string;
   readonly waitMs?: number;
+  readonly detail?: string;
   readonly paused?: boolean;
 }
+
+const saidOf = (exhausted: Exhausted, ms: number): Said => ({
+  allowed: false,
+  limit: names[exhausted.limit],
+  waitMs: exhausted.waitMs,
+  detail: withoutTime(limited(exhausted, { ms, chance: 0.5 }).message),
+});
+
+/** The time in the text has its own part of chance. */
+const withoutTime = (detail: string): string => detail.replace(/retry after .* UTC/, 'retry after');
 
 interface Plan {
   readonly limits: Limits;
@@ -91,10 +103,7 @@ function history(number: number, { limits, steps, pace }: Plan): readonly (reado
     if (step < 4) {
       const exhausted = model.order(order);
       if (exhausted && chance() < 0.3) nowMs += Math.floor(exhausted.waitMs);
-      return [
-        { ...request, op: 'new-order' },
-        exhausted ? { allowed: false, limit: names[exhausted.limit], waitMs: exhausted.waitMs } : { allowed: true },
-      ];
+      return [{ ...request, op: 'new-order' }, exhausted ? saidOf(exhausted, request.atMs) : { allowed: true }];
     }
     if (step === 4) {
       model.refund(order);
@@ -151,5 +160,6 @@ function agrees(said: Said, answer: LimitAnswer): boolean {
   if (said.allowed !== allowed || (said.paused ?? false) !== paused) return false;
   if (allowed) return true;
   const { waitMs = 0 } = said;
+  if (said.detail !== withoutTime(answer.detail ?? '')) return false;
   return said.limit === limit && retryAfterMs >= waitMs - 1 && retryAfterMs <= waitMs * 1.03 + 1;
 }

@@ -31,9 +31,9 @@ export function happen(incident: Incident, { ca, wanted, aheadMs, trace, later, 
       break;
     case 'busy': {
       const { retryAfterSeconds } = incident;
-      switches.answers = { status: 503, ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }) };
+      switches.answers = () => ({ status: 503, retryAfterSeconds });
       later(incident.forMs, () => {
-        switches.answers = undefined;
+        switches.answers = () => undefined;
       });
       break;
     }

@@ -474,6 +474,7 @@ describe('limits', () => {
     const { error, said: words } = await refused(newOrder(all.account, ['a.com', 'b.com']));
     expect([words, error.retryAt]).toEqual(['acme/paused 429 rateLimited', undefined]);
     expect(error.message).toContain('for b.com and possibly others. Please visit: https://');
+    expect(error.problem).toMatchObject({ limit: 'pausingFailures', limitOf: 'b.com' });
     expect(all.ca.log.at(-1)!.verdict).toBe('paused');
     await newOrder(all.account, ['a.com']);
     all.pass(30 * dayMs);

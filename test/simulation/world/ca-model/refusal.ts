@@ -72,8 +72,8 @@ const texts: Readonly<Record<LimitName, readonly [text: string, anchor: string]>
   pausingFailures: ['too many consecutive failures (BURST) for "OF"', ''],
 };
 
-/** The name in a bucket of an account and a name. */
-const nameIn = (of: string): string => of.slice(of.indexOf(' ') + 1);
+/** The name in a bucket, as Boulder cuts it out of the bucket's key: after the last colon, also one of an address. */
+const nameIn = (of: string): string => of.slice(Math.max(of.lastIndexOf(' '), of.lastIndexOf(':')) + 1);
 
 /** 429, with up to 3 % of chance on top of the wait, in whole seconds: 0 are no Retry-After at all. */
 export function limited(exhausted: Exhausted, now: { readonly ms: number; readonly chance: number }): Refusal {
@@ -91,9 +91,11 @@ export function limited(exhausted: Exhausted, now: { readonly ms: number; readon
   return new Refusal(429, problem, { retryAfterSeconds: seconds > 0 ? seconds : undefined, exhausted });
 }
 
-/** The quoted name of the detail, which the client reads from it. */
-const limitOf = ({ limit, of }: Exhausted): { readonly limitOf?: string } =>
-  limit === 'certificatesPerDomain' || limit === 'failedAuthorizations' ? { limitOf: nameIn(of) } : {};
+/** The name that the client reads from the detail. */
+const limitOf = ({ limit, of }: Exhausted): { readonly limitOf?: string } => {
+  const isNamed = limit === 'certificatesPerDomain' || limit === 'failedAuthorizations';
+  return isNamed && !nameIn(of).startsWith('/') ? { limitOf: nameIn(of) } : {};
+};
 
 /** Writes a duration as Go does: 168h0m0s. */
 function goDuration(ms: number): string {
@@ -104,12 +106,12 @@ function goDuration(ms: number): string {
 }
 
 /** 429 without Retry-After: a person must unpause the account. */
-export const pausedFor = (names: readonly string[], origin: string): Refusal =>
-  refuse(
-    429,
-    'rateLimited',
-    `Your account is temporarily prevented from requesting certificates for ${names.join(', ')} and possibly others. Please visit: ${origin}/sfe/v1/unpause?jwt=simulated`,
-  );
+export function pausedFor(names: readonly string[], origin: string): Refusal {
+  const detail = `Your account is temporarily prevented from requesting certificates for ${names.join(', ')} and possibly others. Please visit: ${origin}/sfe/v1/unpause?jwt=simulated`;
+  const [name = '', ...others] = names;
+  const limit = { limit: 'pausingFailures' as const, ...(others.length > 0 ? {} : { limitOf: name }) };
+  return new Refusal(429, { ...problemOf(429, 'rateLimited', detail), ...limit });
+}
 
 /** Returns the error that the client makes of a refusal. `clockMs` is the client's clock. */
 export function failureOf(

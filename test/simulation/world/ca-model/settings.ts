@@ -85,7 +85,7 @@ export const defaultSettings: CaSettings = {
 
 export interface Outage {
   readonly status: number;
-  readonly retryAfterSeconds?: number;
+  readonly retryAfterSeconds?: number | undefined;
   readonly detail?: string;
 }
 
