@@ -41,17 +41,13 @@ const bucket = (limit: RateLimit, of: string, account = ''): Bucket => ({
  * `*.example.com` and `example.com` fail separately, also below one base name. Two names of one registered domain need
  * one token.
  *
- * They are in Boulder's order: of several refusals with the same wait it names the last.
+ * The limits are in Boulder's order: of several refusals with the same wait it names the last.
  */
 export function bucketsAsked(order: OrderFacts, limits: readonly RateLimit[]): readonly Bucket[] {
   if (order.isExempt) return [];
-  const failures = namesOf(order).flatMap((name) =>
-    bucketsOfFailure(order.account, name, limits).filter(({ limit }) => limit.id === 'failedAuthorizations'),
-  );
-  const isAsked = ({ scope }: RateLimit) => scope === 'set' || !order.isRenewal;
-  const others = (scope: RateLimit['scope']) =>
-    limits.filter((limit) => limit.scope === scope && isAsked(limit)).flatMap((limit) => bucketsOf(order, limit));
-  return [...others('account'), ...failures, ...others('domain'), ...others('set')];
+  const isAsked = ({ id, scope }: RateLimit) =>
+    id !== 'pausingFailures' && (scope === 'set' || scope === 'name' || !order.isRenewal);
+  return limits.filter(isAsked).flatMap((limit) => bucketsOf(order, limit));
 }
 
 /**
@@ -85,7 +81,7 @@ function bucketsOf(order: OrderFacts, limit: RateLimit): readonly Bucket[] {
     case 'set':
       return [bucket(limit, identifierSet(order.identifiers))];
     case 'name':
-      return [];
+      return namesOf(order).map((name) => bucket(limit, name, order.account));
   }
 }
 

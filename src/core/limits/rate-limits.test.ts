@@ -10,15 +10,15 @@ describe('limitsOf', () => {
     const figures = (directory: string) => limitsOf(directory).map(({ burst, intervalMs }) => [burst, intervalMs]);
     const [minute, hour] = [60_000, 3_600_000];
     expect(limitsOf(production).map(({ id }) => id)).toEqual(limitIds);
-    // One token in 36 seconds, 202 minutes, 34 hours, 12 minutes, and a day.
+    // One token in 36 seconds, 12 minutes, 202 minutes, 34 hours, and a day.
     expect(figures(production)).toEqual([
       [300, 36_000],
+      [5, 12 * minute],
       [50, 12_096_000],
       [5, 33.6 * hour],
-      [5, 12 * minute],
       [1152, 24 * hour],
     ]);
-    expect(figures(staging).map(([burst]) => burst)).toEqual([1500, 30_000, 30_000, 200, 3600]);
+    expect(figures(staging).map(([burst]) => burst)).toEqual([1500, 200, 30_000, 30_000, 3600]);
   });
 
   it('replaces single limits, and takes those of a CA that is not known', () => {
@@ -50,9 +50,9 @@ it.each<[LimitId | undefined, string]>([
 it('says what a limit is', () => {
   expect(limitsOf(production).map((limit) => quotaText(limit, 'x.test'))).toEqual([
     '300 new orders of this account in 3 hours',
+    '5 failed validations of x.test in 60 minutes',
     '50 certificates for x.test in 7 days',
     '5 certificates for exactly these names in 7 days',
-    '5 failed validations of x.test in 60 minutes',
     '1152 failed validations of x.test without a success',
   ]);
 });

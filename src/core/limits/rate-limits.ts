@@ -20,7 +20,7 @@ interface LimitKind {
 }
 
 /**
- * The limits of Boulder that an order meets. Failures that lead to a pause are forgotten at the first success. Those
+ * The limits of Boulder that an order meets, in the order in which it looks at them. Failures that lead to a pause are forgotten at the first success. Those
  * of `failedAuthorizations` are not.
  */
 const kinds = {
@@ -29,6 +29,12 @@ const kinds = {
     spentAt: 'order',
     title: 'new orders per account',
     anchor: /^new-orders-per-account$/,
+  },
+  failedAuthorizations: {
+    scope: 'name',
+    spentAt: 'failed',
+    title: 'failed validations per name and account',
+    anchor: /^authorization-failures-per-(identifier|hostname)-per-account$/,
   },
   certificatesPerDomain: {
     scope: 'domain',
@@ -41,12 +47,6 @@ const kinds = {
     spentAt: 'issued',
     title: 'certificates per exact set of names',
     anchor: /^new-certificates-per-exact-set-of-(identifiers|hostnames)$/,
-  },
-  failedAuthorizations: {
-    scope: 'name',
-    spentAt: 'failed',
-    title: 'failed validations per name and account',
-    anchor: /^authorization-failures-per-(identifier|hostname)-per-account$/,
   },
   pausingFailures: {
     scope: 'name',
