@@ -100,8 +100,8 @@ export function drawHistory(number: number, limits: readonly RateLimit[], chance
       [5, [{ op: 'new-order-failed', ...order }]],
     ]);
     const { burst = 1 } = limits.find(({ id }) => id === limit) ?? {};
-    // So a step has two happenings on average, however large the bucket is.
-    return Array.from({ length: chance() < 1 / burst ? burst - 1 + whole(3) : 1 }, () => one);
+    // So a step has three happenings on average, however large the bucket is.
+    return Array.from({ length: chance() < 2 / burst ? burst - 1 + whole(3) : 1 }, () => one);
   };
   return Array.from({ length: 50 }, step).flat();
 }
