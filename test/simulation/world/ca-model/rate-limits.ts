@@ -101,7 +101,7 @@ export function createRateLimits(nowMs: () => number, limits: () => Limits): Rat
   };
   const ofAccount = ({ accountId }: LimitedOrder) => bucketsOf('newOrdersPerAccount', [String(accountId)]);
   const ofDomains = (identifiers: readonly Identifier[]) =>
-    bucketsOf('certificatesPerDomain', [...new Set(identifiers.map(registeredDomain))]);
+    bucketsOf('certificatesPerDomain', [...new Set(identifiers.map(registeredDomain))].sort());
   const ofSet = (identifiers: readonly Identifier[]) => bucketsOf('certificatesPerSet', [setKey(identifiers)]);
   const ofNames = (limit: LimitName, accountId: number, names: readonly string[]) =>
     bucketsOf(
@@ -126,7 +126,8 @@ export function createRateLimits(nowMs: () => number, limits: () => Limits): Rat
       let worst: Exhausted | undefined;
       for (const bucket of asked) {
         const wait = waitMs(bucket);
-        if (wait > (worst?.waitMs ?? 0)) worst = { ...bucket, waitMs: wait };
+        // Of equal ones, Boulder names the last.
+        if (wait > 0 && wait >= (worst?.waitMs ?? 0)) worst = { ...bucket, waitMs: wait };
       }
       if (!worst) for (const bucket of account) take(bucket);
       return worst;
