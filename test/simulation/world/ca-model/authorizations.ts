@@ -54,15 +54,13 @@ export function shownAuthorization(authorization: StoredAuthorization): Authoriz
   const { url, status, identifier, token, tried } = authorization;
   return {
     ...{ url, status, identifier },
-    challenges: typesFor(identifier).map((type) => {
-      const isTried = tried?.type === type && status !== 'pending';
-      return {
-        ...{ type, token },
-        url: `${url}/${type}`,
-        status: isTried ? (tried.problem ? 'invalid' : 'valid') : 'pending',
-        error: isTried ? tried.problem : undefined,
-      };
-    }),
+    // After a validation, Boulder shows only the challenge that was tried.
+    challenges: (tried ? [tried.type] : typesFor(identifier)).map((type) => ({
+      ...{ type, token },
+      url: `${url}/${type}`,
+      status: tried ? (tried.problem ? 'invalid' : 'valid') : 'pending',
+      error: tried?.problem,
+    })),
     retryAfterMs: undefined,
   };
 }

@@ -78,7 +78,8 @@ export function createCaModel(options: CaModelOptions): CaModel {
     counts,
     certificates: () => state.certificates.values(),
     revokeAll(explanationUrl) {
-      for (const certificate of state.certificates.values()) certificate.revoked ??= { atMs: nowMs(), explanationUrl };
+      for (const certificate of state.certificates.values())
+        certificate.revoked ??= { atMs: nowMs(), explanationUrl, isByKey: false };
     },
     forgetAccounts() {
       state.accounts.clear();

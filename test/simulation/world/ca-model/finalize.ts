@@ -23,7 +23,11 @@ const [rootName, intermediateName] = ['Simulated Root', 'Simulated Intermediate'
 export function finalize(ca: Ca, account: Account, url: string, csrDer: Uint8Array): StoredOrder {
   const order = ca.state.finalizes.get(url);
   if (order?.account !== account)
-    throw refuse(404, 'malformed', order ? `No order found for account ID ${account.id}` : `No order for ID ${url}`);
+    throw refuse(
+      404,
+      'malformed',
+      order ? `No order found for account ID ${account.id}` : `No order for ID ${url.slice(url.lastIndexOf('/') + 1)}`,
+    );
   const status = statusOf(ca, order);
   if (status !== 'ready')
     throw refuse(403, 'orderNotReady', `Order's status ("${status}") is not acceptable for finalization`);

@@ -1,7 +1,7 @@
 import type { Order, OrderRequest } from '../../../../src/ports/issuer.ts';
 import { newAuthorization, reusable, wholeSeconds } from './authorizations.ts';
 import { limited, pausedFor, refuse, rejected } from './refusal.ts';
-import { windowOf } from './renewal-info.ts';
+import { certificateOf, windowOf } from './renewal-info.ts';
 import {
   type Account,
   type Ca,
@@ -63,13 +63,13 @@ export function newOrder(ca: Ca, account: Account, request: OrderRequest, judged
 
 /** Returns the certificate that an order replaces (RFC 9773 §5), or refuses. */
 function replacedBy(ca: Ca, account: Account, identifiers: readonly Identifier[], ariId: string): StoredCertificate {
-  const certificate = ca.state.certificatesByAriId.get(ariId);
-  if (!certificate)
-    throw refuse(
-      404,
-      'malformed',
-      `Could not validate ARI 'replaces' field :: request included \`replaces\` field, but no current certificate with serial "${ariId}" exists`,
-    );
+  const certificate = certificateOf(
+    ca,
+    ariId,
+    "Could not validate ARI 'replaces' field",
+    (serial) =>
+      `Could not validate ARI 'replaces' field :: request included \`replaces\` field, but no current certificate with serial "${serial}" exists`,
+  );
   if (isReplaced(ca, certificate))
     throw refuse(
       409,
@@ -210,7 +210,11 @@ function create(
 export function orderOf(ca: Ca, account: Account, url: string): StoredOrder {
   const order = ca.state.orders.get(url);
   if (order?.account !== account)
-    throw refuse(404, 'malformed', order ? `No order found for account ID ${account.id}` : `No order for ID ${url}`);
+    throw refuse(
+      404,
+      'malformed',
+      order ? `No order found for account ID ${account.id}` : `No order for ID ${url.slice(url.lastIndexOf('/') + 1)}`,
+    );
   return order;
 }
 

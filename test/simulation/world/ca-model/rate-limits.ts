@@ -66,7 +66,7 @@ export interface RateLimits {
   /** Returns those of the names that are paused. */
   paused(accountId: number, names: readonly string[]): readonly string[];
   unpause(accountId: number): void;
-  /** Counts certificates that somebody else got. */
+  /** Counts certificates that others got. */
   issuedToOthers(identifiers: readonly Identifier[], certificates: number): void;
 }
 

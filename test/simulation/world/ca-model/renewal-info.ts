@@ -1,5 +1,6 @@
 import type { RenewalInfo } from '../../../../src/ports/issuer.ts';
 import { wholeSeconds } from './authorizations.ts';
+import { ariIdOf } from './fake-pem.ts';
 import { refuse } from './refusal.ts';
 import type { Ca, StoredCertificate } from './state.ts';
 
@@ -22,9 +23,32 @@ export function windowOf(ca: Ca, certificate: StoredCertificate): { readonly sta
   return { startMs: wholeSeconds(idealMs - validityMs / 100), endMs: wholeSeconds(idealMs + validityMs / 100) };
 }
 
+/** Returns the certificate with an ARI id. Refuses one of another CA, and one that does not exist. */
+export function certificateOf(
+  { state, authority }: Ca,
+  ariId: string,
+  about: string,
+  missing: (serial: string) => string,
+): StoredCertificate {
+  const certificate = state.certificatesByAriId.get(ariId);
+  if (certificate) return certificate;
+  const [keyId = '', serial = ''] = ariId.split('.');
+  if (!ariIdOf({ signedBy: authority.publicKey, serial: '' }).startsWith(`${keyId}.`))
+    throw refuse(
+      404,
+      'malformed',
+      `${about} :: path contained an Authority Key Identifier that did not match a known issuer`,
+    );
+  throw refuse(404, 'malformed', missing(Buffer.from(serial, 'base64url').toString('hex')));
+}
+
 export function renewalInfo(ca: Ca, ariId: string): RenewalInfo {
-  const certificate = ca.state.certificatesByAriId.get(ariId);
-  if (!certificate) throw refuse(404, 'malformed', 'Requested certificate was not found');
+  const certificate = certificateOf(
+    ca,
+    ariId,
+    'While parsing ARI CertID an error occurred',
+    () => 'Requested certificate was not found',
+  );
   const { startMs, endMs } = windowOf(ca, certificate);
   return {
     start: new Date(startMs).toISOString(),

@@ -21,7 +21,7 @@ export function revokeByAccount(ca: Ca, account: Account, request: Revocation): 
       'unauthorized',
       `Unable to revoke :: requester does not control all identifiers in cert with serial "${certificate.serial}"`,
     );
-  return revoke(ca, certificate);
+  return revoke(ca, certificate, false);
 }
 
 export function revokeByKey(ca: Ca, publicKey: string, request: Revocation): Revoked {
@@ -32,7 +32,7 @@ export function revokeByKey(ca: Ca, publicKey: string, request: Revocation): Rev
       'unauthorized',
       'Unable to revoke :: JWK embedded in revocation request must be the same public key as the cert to be revoked',
     );
-  return revoke(ca, certificate);
+  return revoke(ca, certificate, true);
 }
 
 function certificateIn(ca: Ca, { certificatePem, reason = 0 }: Revocation): StoredCertificate {
@@ -46,8 +46,10 @@ function certificateIn(ca: Ca, { certificatePem, reason = 0 }: Revocation): Stor
   return certificate;
 }
 
-function revoke(ca: Ca, certificate: StoredCertificate): Revoked {
-  if (certificate.revoked) return 'before';
-  certificate.revoked = { atMs: ca.nowMs(), explanationUrl: undefined };
+/** The key may revoke again what an account has revoked: it says that it is compromised. */
+function revoke(ca: Ca, certificate: StoredCertificate, isByKey: boolean): Revoked {
+  const { revoked } = certificate;
+  if (revoked && (revoked.isByKey || !isByKey)) return 'before';
+  certificate.revoked = { atMs: ca.nowMs(), explanationUrl: revoked?.explanationUrl, isByKey };
   return 'now';
 }

@@ -64,6 +64,13 @@ export interface StoredOrder {
   certificate: StoredCertificate | undefined;
 }
 
+interface Revoked {
+  readonly atMs: number;
+  readonly explanationUrl: string | undefined;
+  /** Signed by its own key, which says that the key is compromised. */
+  readonly isByKey: boolean;
+}
+
 export interface StoredCertificate {
   readonly serial: string;
   readonly ariId: string;
@@ -75,7 +82,7 @@ export interface StoredCertificate {
   readonly issuedMs: number;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  revoked: { readonly atMs: number; readonly explanationUrl: string | undefined } | undefined;
+  revoked: Revoked | undefined;
   /** The last order that named this certificate in `replaces`. */
   replacement: StoredOrder | undefined;
 }
