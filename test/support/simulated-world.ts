@@ -13,6 +13,7 @@ import type { Job } from '../../src/engine/run/job.ts';
 import type { Cache } from '../../src/ports/cache.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Http } from '../../src/ports/http.ts';
+import type { Issuer } from '../../src/ports/issuer.ts';
 import type { Pki } from '../../src/ports/pki.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { Solver } from '../../src/ports/solver.ts';
@@ -38,6 +39,9 @@ export interface ReplicaOptions {
   readonly cache?: Cache;
   readonly solver?: Solver | ((part: OwnedSolver) => Promise<Solver>);
   readonly deployer?: Deployer;
+  /** Its CA, in place of the world's, and what makes keys for that. */
+  readonly issuer?: Issuer;
+  readonly pki?: Pki;
   /** Its deployers by the target's name, in place of `deployer`. */
   readonly deployers?: Readonly<Record<string, Deployer>>;
   /** Stands between this process and the CA. */
@@ -135,7 +139,7 @@ export async function createSimulatedWorld(
       random,
       processes: fakeProcesses({ pid, dead }),
       vantage: { name: 'here', get: nowhere, handshake: nowhere },
-      pki: withReadyRsaKey,
+      pki: own.pki ?? withReadyRsaKey,
       reporter: options.reporter ?? { report() {} },
       cache: own.cache,
       lookup: async () => [],
@@ -143,7 +147,7 @@ export async function createSimulatedWorld(
       connect: {
         owner: '0123456789ab',
         balancers: async () => [],
-        issuer: () => issuer,
+        issuer: () => own.issuer ?? issuer,
         solver: typeof theirs === 'function' ? theirs : async () => theirs,
         deployer: async (_spec, target) => own.deployers?.[target] ?? own.deployer ?? deployer,
         hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },

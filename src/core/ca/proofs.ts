@@ -103,6 +103,7 @@ const orderDead: Answers<boolean> = {
     'acme/wrong-certificate': false,
     'acme/timeout': false,
     'acme/hold': false,
+    'acme/limited': false,
     'acme/external-account-required': false,
     'acme/external-account-refused': false,
     'acme/no-caa-identity': false,

@@ -94,6 +94,11 @@ const namesOf = ({ identifiers }: OrderFacts): readonly string[] =>
       .sort(),
   );
 
+export interface Refusal {
+  readonly by: Bucket;
+  readonly untilMs: number;
+}
+
 /**
  * Returns the bucket that refuses an order, and until when; undefined if all have a token. Of several, the CA names the
  * one that refuses longest.
@@ -104,8 +109,8 @@ export function refusal(
   asked: readonly Bucket[],
   arrivals: ReadonlyMap<string, number>,
   nowMs: number,
-): { readonly by: Bucket; readonly untilMs: number } | undefined {
-  let longest: { by: Bucket; untilMs: number } | undefined;
+): Refusal | undefined {
+  let longest: Refusal | undefined;
   for (const by of asked) {
     const { nextAtMs } = look(arrivals.get(by.key), by.limit, nowMs);
     if (nextAtMs > nowMs && nextAtMs >= (longest?.untilMs ?? 0)) longest = { by, untilMs: nextAtMs };

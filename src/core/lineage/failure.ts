@@ -17,14 +17,27 @@ export interface Wait {
   /**
    * `back-off`: our own pause after a failure; a person can cut it short. `hold`: the CA asked us to wait, and
    * `--force` does not override that. `down`: another certificate of this run has found that the CA is not accepting
-   * orders. `rollover`: the account's key is being changed, which has no known end.
+   * orders. `rollover`: the account's key is being changed, which has no known end. `limit`: by our own account of the
+   * CA's rate limits, it would refuse an order.
    */
-  readonly why: 'back-off' | 'hold' | 'down' | 'rollover';
+  readonly why: 'back-off' | 'hold' | 'down' | 'rollover' | 'limit';
   /** For display. */
   readonly reason: string;
+  /** For display, with `limit`: `50 certificates for example.com in 7 days`. */
+  readonly quota?: string;
   /** Whether it waits because of a failure. */
   readonly isFailing: boolean;
 }
+
+/** A rate limit of the CA that an order would exceed. */
+export interface LimitWait {
+  /** RFC 3339, by this machine's clock. */
+  readonly until: string;
+  /** For display: `50 certificates for example.com in 7 days`. */
+  readonly quota: string;
+}
+
+export const limitText = ({ until, quota }: LimitWait): string => `rate limited until ${until} (${quota})`;
 
 /** What a run needs from outside the spec. A change since the last run clears the back-off. */
 export interface Means {
@@ -50,9 +63,11 @@ export function waitOf(
     readonly isDown?: boolean;
     /** The key rollover of its account that is in progress. */
     readonly rollover?: Rollover;
+    /** The rate limit that would refuse its order. */
+    readonly limit?: LimitWait;
   },
 ): Wait | undefined {
-  const { now, rollover } = facts;
+  const { now, rollover, limit } = facts;
   if (rollover && holdsBack(rollover, lineage, now))
     return { until: now.toISOString(), why: 'rollover', reason: rolloverText(rollover), isFailing: false };
   if (facts.isDown)
@@ -65,9 +80,18 @@ export function waitOf(
   const failure = failureThatCounts(wanted, lineage, facts, now);
   const hold = laterOf(heldUntil(wanted, lineage, now), facts.caHold);
   const until = laterOf(hold, facts.obeyBackoff ? failure?.retryAt : undefined);
-  if (until === undefined || Date.parse(until) <= now.getTime()) return undefined;
+  const limited = laterOf(until, limit?.until);
+  if (limited === undefined || Date.parse(limited) <= now.getTime()) return undefined;
+  if (limit && limited !== until)
+    return {
+      until: limited,
+      why: 'limit',
+      reason: limitText(limit),
+      quota: limit.quota,
+      isFailing: failure !== undefined,
+    };
   return {
-    until,
+    until: limited,
     why: hold === undefined ? 'back-off' : 'hold',
     reason: failure ? `failed earlier: ${failure.message}` : 'the CA asked us to wait (Retry-After)',
     isFailing: failure !== undefined,

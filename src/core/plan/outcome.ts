@@ -109,14 +109,16 @@ export function outcomeOfPlan(
   const at = (isIdle ? lineage?.renewal?.at : undefined) ?? plan.wakeAt;
   const next = { ...present({ next: at }), ...byHand, ...leftOf(lineage) };
   if (!obeyBackoff && plan.wait) {
-    const { until, why } = plan.wait;
+    const { until, why, quota } = plan.wait;
     const issuer = wanted.issuer.name;
     const error =
       why === 'down'
         ? fail('acme/down', { issuer })
         : why === 'rollover'
           ? fail('account/rolling', { certificate, reason: plan.wait.reason })
-          : fail('acme/hold', { issuer, certificate, until }, { retryAt: new Date(until) });
+          : quota !== undefined
+            ? fail('acme/limited', { issuer, until, quota }, { retryAt: new Date(until) })
+            : fail('acme/hold', { issuer, certificate, until }, { retryAt: new Date(until) });
     // A person may have asked for a new certificate before the old one is due.
     const again = nextTry(wanted, lineage, { retryAt: until });
     const retry = { next: again, ...present({ notDue: again === until ? undefined : (true as const) }) };

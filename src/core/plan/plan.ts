@@ -1,6 +1,6 @@
 import { longestRetryAfterMs } from '../ca/retry-after.ts';
 import { targetsToDeploy, targetsToTry } from '../lineage/deployments.ts';
-import { type Means, type Wait, waitOf } from '../lineage/failure.ts';
+import { type LimitWait, type Means, type Wait, waitOf } from '../lineage/failure.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { isHeldBack, isStopped, revocationOf } from '../lineage/revocation.ts';
 import type { Rollover } from '../lineage/rollover.ts';
@@ -53,6 +53,8 @@ export function planLineage(
     readonly isDown?: boolean;
     /** The rollover of its account that is in progress, if its challenges depend on the key. */
     readonly rollover?: Rollover;
+    /** The CA's rate limit that an order would exceed now. */
+    readonly limit?: LimitWait;
     /** The interval until the next run. What cannot wait for that run is renewed now. */
     readonly nextRunMs?: number | undefined;
     /** No person is present to add records by hand. */

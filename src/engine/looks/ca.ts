@@ -22,6 +22,7 @@ export async function askDirectory(
     },
   );
   const { clockSkewMs = 0 } = directory;
+  engine.memory.skews.set(issuer.directoryUrl, clockSkewMs);
   if (Math.abs(clockSkewMs) > longestSkewMs)
     throw fail('acme/clock-skew', { url: issuer.directoryUrl, span: spanText(Math.abs(clockSkewMs)) });
   return directory;

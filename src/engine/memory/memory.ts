@@ -1,3 +1,4 @@
+import type { createBatches } from '../../core/async/batches.ts';
 import { createBoundedMap } from '../../core/async/bounded-map.ts';
 import { createTurnsByKey } from '../../core/async/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -9,6 +10,15 @@ const mostStaging = 4;
 
 /** More accounts than one store's certificates use. */
 const mostAccounts = 256;
+
+/** The documents of four busy CAs. Those of another share no writes for a while. */
+const mostLedgers = 512;
+
+/** More CAs than one store's certificates use. */
+const mostCas = 64;
+
+/** A change of the arrival times in one document, by hash. It runs again if another process was faster. */
+export type Change = (arrivals: Map<string, number>) => unknown;
 
 /** More certificates with such targets are looked at more often. */
 const mostLooked = 10_000;
@@ -30,6 +40,10 @@ export interface Memory {
   readonly stagingTurns: ReturnType<typeof createTurnsByKey>;
   /** How many orders each CA gets at once, by directory URL. */
   readonly paces: Paces;
+  /** The writes of each document with arrival times (`ledger/buckets.ts`): those that come at the same time are one. */
+  readonly ledgerWrites: Map<string, ReturnType<typeof createBatches<Change, unknown>>>;
+  /** How far this machine's clock was ahead of each CA's, in ms, by directory URL. */
+  readonly skews: Map<string, number>;
   /** When the places of each idle certificate's targets were last looked at, in monotonic ms. */
   readonly lookedAtPlaces: Map<string, number>;
   /** The IDs of the passes that have not ended. */
@@ -42,6 +56,8 @@ export const createMemory = (clock: Clock): Memory => ({
   targetTurns: createTurnsByKey(),
   stagingTurns: createTurnsByKey(mostStaging),
   paces: createPaces(clock),
+  ledgerWrites: createBoundedMap(mostLedgers),
+  skews: createBoundedMap(mostCas),
   lookedAtPlaces: createBoundedMap(mostLooked),
   passes: new Set(),
 });

@@ -1,6 +1,7 @@
 import type { Clock } from '../../ports/clock.ts';
 import { type CaOfPass, createCaOfPass } from './ca-of-pass.ts';
 import { type HooksOfPass, newHooksOfPass } from './hooks-of-pass.ts';
+import { createLimitsOfPass, type LimitsOfPass } from './limits-of-pass.ts';
 import type { Memory } from './memory.ts';
 import { createReloads, type Reloads } from './reloads.ts';
 
@@ -20,6 +21,8 @@ export interface Pass {
   readonly hung: Map<string, number>;
   /** The certificates that wait to share a reload. */
   readonly reloads: Reloads;
+  /** What is left of the CAs' rate limits. */
+  readonly limits: LimitsOfPass;
   /** By directory URL: whether the CA is down, and how many certificates may be worked on. */
   readonly cas: (directory: string) => CaOfPass;
 }
@@ -35,6 +38,7 @@ export function newPass(
     hooks: newHooksOfPass(),
     hung: new Map(),
     reloads: createReloads(clock),
+    limits: createLimitsOfPass(),
     cas(directory) {
       const ca = cas.get(directory) ?? createCaOfPass(clock, paces(directory));
       cas.set(directory, ca);

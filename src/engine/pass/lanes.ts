@@ -12,6 +12,8 @@ export interface Errand<T extends object> {
   readonly group: string;
   /** The errand begins once all errands of lower phases are done. The default is 0. */
   readonly phase?: number;
+  /** Within its phase and group, the errand with the lowest rank begins first. The default is -1. */
+  rank?(): number;
   /** Tries once. Rejects only if the signal aborts. */
   run(signal: AbortSignal): Promise<T | Busy>;
 }
@@ -74,7 +76,9 @@ async function inOnePhase<T extends object>(
     }
   };
 
-  for (const [index, errand] of errands.entries()) queue(index, errand);
+  const rankOf = (index: number) => errands[index]?.rank?.() ?? -1;
+  for (const index of [...errands.keys()].sort((a, b) => rankOf(a) - rankOf(b)))
+    queue(index, errands[index] as Errand<T>);
   for (;;) {
     wake = new AbortController();
     const nowMs = clock.monotonicMs();

@@ -27,6 +27,7 @@ import { type Errand, inLanes } from './lanes.ts';
 import { remember } from './remembered.ts';
 import { lineageMissing, renewalOfWidows, watchStore } from './store-faults.ts';
 import { sweeperOf, whatIsLeft } from './sweep.ts';
+import { type Candidate, giveTickets } from './tickets.ts';
 
 /** Runs one pass over many certificates. The outcomes are in the order of the jobs. */
 export async function reconcile(
@@ -40,6 +41,11 @@ export async function reconcile(
   const errands = jobs.map((job) => ({ ...atItsCa(engine, job), phase: phaseOf(job), run: visitsOf(engine, job) }));
   await probeThoseDown(engine, jobs, signal);
   reportPlanned(engine, jobs.length);
+  const found = await Promise.all(
+    jobs.map(({ wanted }) => lineageNamed(engine, wanted.name, signal).catch(() => undefined)),
+  );
+  const candidates = jobs.map((job, at) => ({ job, lineage: readable(found[at]) }));
+  await giveTickets(engine, candidates, signal);
   const hooksOf = new Map(jobs.map((job) => [job.wanted.name, hooksIn(job)]));
   const here = createThisNode(engine, { obeyBackoff: jobs.every((job) => job.obeyBackoff), isWhole: false });
   try {
@@ -90,7 +96,7 @@ export async function reconcileAll(
   // Certificates that failed last time come last, so that the others have had their turn if the CA fails on one of
   // them.
   const doubtful: typeof errands = [];
-  const due: Job[] = [];
+  const due: Candidate[] = [];
   const looks: Errand<Look>[] = [];
   let planned = 0;
   const hooksOf = new Map<string, Hooks>();
@@ -113,7 +119,7 @@ export async function reconcileAll(
     const hasLeft = found !== undefined && !(found instanceof Error) && whatIsLeft(engine, found) !== 'nothing';
     if (!hasLeft && (idle || !job)) return;
     if (job && !idle) {
-      due.push(job);
+      due.push({ job, lineage: readable(found) });
       if (isToDo(engine, job, found)) planned += 1;
     }
     const run = inOrder(engine, { job: idle ? undefined : job, name, hasLeft });
@@ -170,14 +176,16 @@ export async function reconcileAll(
   try {
     if (errands.length > 0) {
       await engine.store.check(signal);
-      await probeThoseDown(engine, due, signal);
+      const jobsDue = due.map(({ job }) => job);
+      await probeThoseDown(engine, jobsDue, signal);
+      await giveTickets(engine, due, signal);
       reportPlanned(engine, planned);
       for (const { name, outcome, hasLeft } of await inLanes(engine, errands, signal)) {
         if (outcome) outcomes.set(name, outcome);
         if (hasLeft) outcomes.set(name, await afterSweep(engine, name, outcomes.get(name), signal));
       }
     }
-    for (const job of due) await lookAgain(engine, here, job, signal);
+    for (const { job } of due) await lookAgain(engine, here, job, signal);
     results = await here.finish(signal);
   } finally {
     await afterRun(engine, signal);
@@ -192,6 +200,9 @@ export async function reconcileAll(
   const all = [...outcomes.values()].flatMap((one) => (one ? withHere(one, results.get(one.certificate)) : []));
   return hooksOf.size > 0 ? withRefusedHooks(engine, hooksOf, all) : all;
 }
+
+const readable = (found: Lineage | Error | undefined): Lineage | undefined =>
+  found instanceof Error ? undefined : found;
 
 const unreadable = (error: unknown): CertfleetError => {
   if (!isFailure(error, 'store/corrupt')) throw error;
@@ -293,10 +304,12 @@ const phaseOf = (job: Job): number => countPreHooks(hooksIn(job));
 
 const atItsCa = (engine: Engine, { wanted }: Job) => {
   const { directory } = wanted.issuer.settings;
-  const { cas, reloads } = engine.pass;
+  const { cas, limits, reloads } = engine.pass;
   const { lanes, onGrowth } = cas(directory);
+  const { name } = wanted;
   return {
     group: directory,
+    rank: () => limits.tickets.get(name)?.rank ?? -1,
     // A certificate that waits for others needs no lane; the others may need it.
     limit: () => lanes() + reloads.waiting(directory),
     onGrowth(run: () => void) {

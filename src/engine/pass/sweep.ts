@@ -176,7 +176,7 @@ async function finishUntil(
     job: { wanted, origin, isStored: true, force: false, obeyBackoff: true, only: targets },
     caHold: undefined,
     signal: over,
-    learned: { asked: false, isPrepared: false, isResumed: false, overruled: false },
+    learned: { asked: false, isPrepared: false, isResumed: false, isLimited: false, overruled: false },
   };
   const [deployed, left] = await together([deploy(run, undefined), cleanJournalled(run, wanted)]).catch(
     async (error: unknown) => {

@@ -126,7 +126,14 @@ const cases: readonly (readonly [
 
 describe('what to do now about one certificate', () => {
   it.each(cases)('%s', (_what, lineage, own, known, decision) => {
-    const unknown = { isChecked: false, caHold: undefined, isDown: false, rollover: undefined, node: 'here' };
+    const unknown = {
+      isChecked: false,
+      caHold: undefined,
+      isDown: false,
+      rollover: undefined,
+      limit: undefined,
+      node: 'here',
+    };
     expect(decide({ ...job, ...own }, { ...unknown, lineage, now, ...known })).toMatchObject(decision);
   });
 });

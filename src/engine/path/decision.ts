@@ -1,3 +1,4 @@
+import type { LimitWait } from '../../core/lineage/failure.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Rollover } from '../../core/lineage/rollover.ts';
 import { type Plan, planLineage } from '../../core/plan/plan.ts';
@@ -35,6 +36,8 @@ export interface Known {
   /** Whether another certificate of this run has found that the CA is down. */
   readonly isDown: boolean;
   readonly rollover: Rollover | undefined;
+  /** The CA's rate limit that an order would exceed. */
+  readonly limit: LimitWait | undefined;
   readonly node: string;
   readonly now: Date;
 }
@@ -55,8 +58,8 @@ export function decide(given: Job, known: Known): Decision {
   return { action: 'take-lease', aim, job: hooked, plan };
 }
 
-function planFor(job: Job, { lineage, caHold, isDown, rollover, node, now }: Known): Plan {
+function planFor(job: Job, { lineage, caHold, isDown, rollover, limit, node, now }: Known): Plan {
   const held = endOfCaHold(caHold, lineage, now);
-  const waits = present({ caHold: held, rollover });
+  const waits = present({ caHold: held, rollover, limit });
   return planLineage(job.wanted, lineage, now, { ...job, isDown, node, ...waits });
 }

@@ -3,9 +3,10 @@ import type { Tombstone } from '../../core/lineage/lineage.ts';
 import { isResumedAfter } from '../../core/lineage/work/end.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { report } from '../engine.ts';
-import { sightOfLoser } from '../leases/lease.ts';
+import { type Busy, sightOfLoser } from '../leases/lease.ts';
 import { keepHold } from '../ledger/ca-hold.ts';
 import { nameOf, type Run } from '../run/run.ts';
+import { patientMs } from './limit.ts';
 import { cleanJournalled } from './steps/clean-up.ts';
 import { closeFailed, closeStopped } from './steps/close.ts';
 import { removeVersions } from './steps/keys-and-versions.ts';
@@ -15,7 +16,7 @@ import type { Visit } from './visit.ts';
  * Ends a run that failed, was stopped, or has lost its lease. First removes its challenges, within a separate time
  * budget.
  */
-export async function endEarly(run: Run, visit: Visit, error: unknown): Promise<Outcome | 'again'> {
+export async function endEarly(run: Run, visit: Visit, error: unknown): Promise<Outcome | Busy | 'again'> {
   const { holding, signal } = run;
   try {
     if (holding.lost.aborted) return giveWay(run, visit);
@@ -34,7 +35,7 @@ async function closeEarly(
   run: Run,
   visit: Visit,
   { error, left }: { readonly error: unknown; readonly left: readonly Tombstone[] },
-): Promise<Outcome | 'again'> {
+): Promise<Outcome | Busy | 'again'> {
   const { engine, job, holding, learned, signal } = run;
   holding.lost.throwIfAborted();
   if (signal.aborted) {
@@ -47,6 +48,16 @@ async function closeEarly(
     visit.hasMetRollover = true;
     await closeStopped(run, left);
     return 'again';
+  }
+  if (learned.limit && failure.code === 'acme/limited') {
+    visit.limit = learned.limit;
+    await closeStopped(run, left);
+    return 'again';
+  }
+  const pauseMs = learned.isLimited ? patientMs(engine, visit, failure.retryAt) : 0;
+  if (pauseMs > 0) {
+    await closeStopped(run, left);
+    return { busy: true, pauseMs };
   }
   await keepHold(engine, job.wanted.issuer.settings.directory, failure).catch(() => undefined); // the lineage also stores it
   const { work: ended } = holding;

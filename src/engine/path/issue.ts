@@ -24,6 +24,7 @@ import type { Run } from '../run/run.ts';
 import { together } from '../run/wait.ts';
 import { type AskFirst, decide } from './decision.ts';
 import { endEarly } from './end-early.ts';
+import { limitFor, shortWaitMs } from './limit.ts';
 import { obtain } from './obtain.ts';
 import { cleanJournalled, undo } from './steps/clean-up.ts';
 import { closeDone } from './steps/close.ts';
@@ -78,7 +79,8 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   refuseOthers(job, lineage);
   const isDown = engine.pass.cas(directory).state() === 'down';
   const { node } = engine;
-  const known = { lineage, isChecked: visit.isChecked === true, caHold, rollover, isDown, node, now: claim.now };
+  const limit = await limitFor(engine, visit, { lineage, now: claim.now }, signal);
+  const known = { lineage, isChecked: visit.isChecked === true, caHold, rollover, isDown, limit, node, now: claim.now };
   const decision = decide(job, known);
   if (decision.action === 'take-lease') {
     const beginning = { ...decision.job, aim: decision.aim, newId: newVersionId(engine.random, claim.now) };
@@ -87,7 +89,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
     await undoLost(engine, visit, signal);
     reportStarted(engine, decision.job, lineage, decision.plan.early);
     const outcome = await work({ engine, job: decision.job, holding, caHold, signal }, visit);
-    if (outcome === 'again') return outcome;
+    if (outcome === 'again' || isBusy(outcome)) return outcome;
     const turn = { found: lineage, now: holding.lineage, outcome, at: engine.clock.now() };
     if (isHalfDone(decision.job, turn)) return 'again';
     return withNewSettings(decision.job, lineage, forestalled(decision.job, outcome));
@@ -103,6 +105,8 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
     if (pauseMs) return { busy: true, pauseMs };
     if (pace.state() !== 'down') return 'again';
   }
+  const pauseMs = shortWaitMs(engine, visit, decision.plan);
+  if (pauseMs) return { busy: true, pauseMs };
   return forestalled(decision.job, outcomeOfPlan(decision.job, lineage, decision.plan));
 }
 
@@ -128,12 +132,16 @@ async function askFirst(engine: Engine, visit: Visit, question: AskFirst, signal
 }
 
 /** Does everything that happens under the lease, until it is released. */
-const work = (given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome | 'again'> =>
+const work = (given: Omit<Run, 'learned'>, visit: Visit): Promise<Outcome | Busy | 'again'> =>
   untilAny([given.signal, given.holding.lost], (signal) => workUntil(given, visit, signal));
 
-async function workUntil(given: Omit<Run, 'learned'>, visit: Visit, signal: AbortSignal): Promise<Outcome | 'again'> {
+async function workUntil(
+  given: Omit<Run, 'learned'>,
+  visit: Visit,
+  signal: AbortSignal,
+): Promise<Outcome | Busy | 'again'> {
   const { engine, holding, job } = given;
-  const learned = { asked: false, isPrepared: false, isResumed: false, overruled: false };
+  const learned = { asked: false, isPrepared: false, isResumed: false, isLimited: false, overruled: false };
   const run: Run = { ...given, signal, learned };
   const stop = holding.keepAlive();
   try {

@@ -21,6 +21,7 @@ import { noteIfDown } from '../run/ask.ts';
 import { bundleOf, readBundle, readVersion } from '../run/bundles.ts';
 import { announce, connectParts, type OrderRun, type Run } from '../run/run.ts';
 import { together } from '../run/wait.ts';
+import { countIssued } from '../run/within-limits.ts';
 import type { Chain } from './downloaded-chain.ts';
 import { dropNames, withoutDropped } from './dropped.ts';
 import { beforeOrder } from './hooks.ts';
@@ -168,7 +169,7 @@ async function makeVersionOf(run: OrderRun): Promise<VersionBundle> {
   const { facts, chainPem } = chain;
   const current = { facts, ...issuedWith(run, keyPem, chain) };
   await holding.check(signal);
-  await storeVersion(engine, version, { ...current, chainPem }, signal);
+  await together([storeVersion(engine, version, { ...current, chainPem }, signal), countIssued(run)]);
   const words = `${holding.lineage.current ? 'renewed' : 'issued'}, valid until ${facts.notAfter}`;
   const data = { serial: facts.serial, notAfter: facts.notAfter, version: version.id };
   report(engine, { level: 'info', event: 'certificate.issued', certificate: job.wanted.name, message: words, data });

@@ -1,3 +1,4 @@
+import type { LimitWait } from '../../core/lineage/failure.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Engine } from '../engine.ts';
 import { firstSight, type Sight } from '../leases/lease.ts';
@@ -11,6 +12,10 @@ export interface Visit {
   isChecked?: true;
   /** The job found that its account's key is being changed. */
   hasMetRollover?: true;
+  /** The rate limit of the CA that its order met. */
+  limit?: LimitWait;
+  /** Until when a short wait for the CA's limits is waited for within this pass, in monotonic ms. */
+  patienceEndMs?: number;
   /** What this process was doing when it lost its lease. It is undone once the new holder has finished. */
   lost?: Lineage;
 }

@@ -30,12 +30,15 @@ export async function ask<T>(
     repeats = 0,
     repeatAfter = isLost,
     isKnown = false,
+    waitsForLimit = true,
   }: {
     readonly budgetMs?: number;
     readonly repeats?: number;
     readonly repeatAfter?: (error: unknown) => boolean;
     /** The request may be answered from memory, which says nothing about the CA's speed. */
     readonly isKnown?: boolean;
+    /** Set to false if the caller has other work until a rate limit ends. */
+    readonly waitsForLimit?: boolean;
   } = {},
 ): Promise<T> {
   const { clock, memory, pass } = engine;
@@ -49,7 +52,8 @@ export async function ask<T>(
       if (!isKnown) pace.answered(sentMs);
       return answer;
     } catch (error) {
-      if (isFailure(error, 'acme/rate-limited', 'acme/busy')) pace.strained(sentMs);
+      if (isFailure(error, 'acme/rate-limited', 'acme/busy') && !namesLimit(error.problem)) pace.strained(sentMs);
+      if (!waitsForLimit && isFailure(error, 'acme/rate-limited')) throw error;
       const pauseMs = repeatAfter(error)
         ? pauseAfterLost(tried.lost++, repeats)
         : pauseNamed(error, tried.refused++, clock);
@@ -63,6 +67,10 @@ export async function ask<T>(
     }
   }
 }
+
+/** Reports whether a refusal is about what one account or name has used up, and not about how busy the CA is. */
+const namesLimit = (problem: unknown): boolean =>
+  (problem as { readonly limit?: unknown } | undefined)?.limit !== undefined;
 
 const pauseAfterLost = (before: number, repeats: number): number | undefined =>
   before < repeats ? lostAnswerPauseMs * (before + 1) : undefined;

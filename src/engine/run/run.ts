@@ -1,3 +1,4 @@
+import type { LimitWait } from '../../core/lineage/failure.ts';
 import type { Step } from '../../core/lineage/lineage.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { type PartSpec, partsOf } from '../../core/spec/spec-parts.ts';
@@ -26,6 +27,10 @@ export interface Run {
     isPrepared: boolean;
     /** The run continues an earlier run's order, whose answers it has removed. */
     isResumed: boolean;
+    /** newOrder was refused by a rate limit of the CA of which we know nothing. */
+    isLimited: boolean;
+    /** newOrder was not sent, or was refused, because of this rate limit. */
+    limit?: LimitWait;
     /** A definite "no" of the preflight is ignored. */
     overruled: boolean;
   };

@@ -44,6 +44,12 @@ export const ca = {
     retry: 'at',
     hint: 'Wait until the limit resets. See https://letsencrypt.org/docs/rate-limits/.',
   },
+  'acme/limited': {
+    message: 'rate limited until {until} ({quota})',
+    blame: 'ca',
+    retry: 'at',
+    hint: 'certfleet asks {issuer} again once the limit allows it. `certfleet limits` shows what is left.',
+  },
   'acme/account-deactivated': {
     message: 'the account {account} at {issuer} is deactivated and cannot be reactivated (RFC 8555 §7.3.6)',
     blame: 'config',

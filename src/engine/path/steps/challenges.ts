@@ -21,6 +21,7 @@ import { ask } from '../../run/ask.ts';
 import { announce, nameOf, type OrderRun, type Part } from '../../run/run.ts';
 import { solverChallenge } from '../../run/solver-challenge.ts';
 import { lingering, retryAtOf, together, waitFor } from '../../run/wait.ts';
+import { countFailed } from '../../run/within-limits.ts';
 import { persistTerms } from '../persist-terms.ts';
 
 /**
@@ -69,7 +70,12 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
     (late) => together(chosen.map((one) => acceptAndWait({ ...run, signal: late }, one))),
   );
   const invalid = done.filter(({ status }) => status !== 'valid');
-  if (invalid[0]) throw invalidAuthorization(run, invalid[0], invalid);
+  if (!invalid[0]) return;
+  await countFailed(
+    run,
+    invalid.map(({ identifier }) => identifier.value),
+  );
+  throw invalidAuthorization(run, invalid[0], invalid);
 }
 
 /** Refuses an authorization for a name that was not ordered: nothing is answered, and no zone changed, for it. */

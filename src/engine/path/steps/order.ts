@@ -14,6 +14,7 @@ import { endHold } from '../../ledger/ca-hold.ts';
 import { asWithdrawn } from '../../looks/ca.ts';
 import { ask, isLost, noteIfDown } from '../../run/ask.ts';
 import { announce, nameOf, type OrderRun } from '../../run/run.ts';
+import { withinLimits } from '../../run/within-limits.ts';
 
 /** How long to wait for a rate limit if an open order prevents `replaces`, which would be exempt from the limit. */
 const openOrderHoldMs = 3_600_000;
@@ -44,7 +45,7 @@ const isExpired = ({ engine }: OrderRun, { expires, status }: Order): boolean =>
 
 /** Steps 5b and 5c: sends newOrder and journals its URL. Its intent was journalled with the lease. */
 export async function placeOrder(run: OrderRun): Promise<Order> {
-  const { engine, job, issuer, holding, learned, signal } = run;
+  const { engine, job, issuer, holding, signal } = run;
   const pace = engine.pass.cas(issuer.directoryUrl);
   announce(run, 'order', 'ordering the certificate');
   if (holding.work.order?.url !== undefined) await holding.apply(orderGivenUp(), signal);
@@ -55,7 +56,6 @@ export async function placeOrder(run: OrderRun): Promise<Order> {
     ...present({ profile }),
     ...datesToOrder(validity, engine.clock.now()),
   };
-  learned.asked = true;
   let order: Order;
   try {
     order = await orderOnce(run, request, replaces);
@@ -114,7 +114,7 @@ async function orderOnce(run: OrderRun, request: OrderRequest, replaces: string 
     if (isReplaced && isStillLimited(run)) throw behindOpenOrder(run, error);
     // `replaces` must never prevent a renewal (RFC 9773 §5): try without it.
     return await sendNewOrder(run, request).catch(async (second: unknown) => {
-      if (!isReplaced || !isFailure(second, 'acme/rate-limited') || !second.retryAt) throw second;
+      if (!isReplaced || !isFailure(second, 'acme/rate-limited', 'acme/limited') || !second.retryAt) throw second;
       const limited = { until: second.retryAt.toISOString(), detail: cut(second.message, longestDetail) };
       await run.holding.apply(orderLimited(limited), run.signal);
       throw behindOpenOrder(run, second);
@@ -124,10 +124,13 @@ async function orderOnce(run: OrderRun, request: OrderRequest, replaces: string 
 
 function sendNewOrder(run: OrderRun, request: OrderRequest, replaces?: string): Promise<Order> {
   const { account, holding, signal } = run;
-  const send = () => account.newOrder(replaces === undefined ? request : { ...request, replaces }, signal);
-  return holding.effect(signal, () =>
-    ask(run, send, { repeats: 1, repeatAfter: (error) => isFailure(error, 'acme/unreachable') }),
-  );
+  const limited = { identifiers: request.identifiers, replaces: replaces !== undefined };
+  const send = () =>
+    withinLimits(run, limited, () =>
+      account.newOrder(replaces === undefined ? request : { ...request, replaces }, signal),
+    );
+  const repeatAfter = (error: unknown) => isFailure(error, 'acme/unreachable');
+  return holding.effect(signal, () => ask(run, send, { repeats: 1, repeatAfter, waitsForLimit: false }));
 }
 
 /** Reports whether the CA has said that it still refuses this order without `replaces`. */

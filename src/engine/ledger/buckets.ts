@@ -1,0 +1,138 @@
+import { createBatches } from '../../core/async/batches.ts';
+import { longestSkewMs } from '../../core/ca/clock-skew.ts';
+import { isFailure } from '../../core/errors/errors.ts';
+import type { Bucket } from '../../core/limits/order-buckets.ts';
+import { decodeDocument, encodeDocument } from '../../core/lineage/lineage.ts';
+import type { Key } from '../../ports/store.ts';
+import type { Engine } from '../engine.ts';
+import type { Change } from '../memory/memory.ts';
+
+// The arrival times of a CA's buckets (core/limits/gcra.ts), by the hash of the bucket's key. Each account's orders have
+// a document; everything else is in 64 documents, by registered domain, so an order for names of one domain changes one.
+
+type Ports = Pick<Engine, 'store' | 'clock' | 'connect' | 'memory'>;
+
+interface BucketsDocument {
+  readonly arrivals: Readonly<Record<string, number>>;
+}
+
+/** Where a bucket is stored. */
+export interface Place {
+  readonly bucket: Bucket;
+  readonly document: string;
+  readonly hash: string;
+}
+
+export function placeOf(
+  { connect }: Pick<Engine, 'connect'>,
+  directory: string,
+  bucket: Bucket,
+  registeredDomain: (value: string) => string,
+): Place {
+  const hashOf = (text: string) => connect.digest(text).slice(0, 16);
+  const { limit, of, key } = bucket;
+  if (limit.scope === 'account') {
+    const hash = hashOf(key);
+    return { bucket, document: `${directory}~${hash}~orders`, hash };
+  }
+  const [first = ''] = of.split(' ');
+  const domain = limit.scope === 'domain' ? of : registeredDomain(first);
+  const shard = Buffer.from(connect.digest(domain), 'base64url').readUInt8() >> 2;
+  return { bucket, document: `${directory}~${shard.toString(16).padStart(2, '0')}`, hash: hashOf(key) };
+}
+
+/**
+ * Reads the arrival times of buckets. One that only a wrong clock can have written counts as the latest possible one. A
+ * document that cannot be read counts as empty, because the CA corrects what we believe.
+ */
+export async function readArrivals(
+  ports: Ports,
+  places: readonly Place[],
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
+  const names = [...new Set(places.map(({ document }) => document))];
+  const read = async (name: string) => [name, (await readDocument(ports, name, signal)).arrivals] as const;
+  const documents = new Map(await Promise.all(names.map(read)));
+  const found = new Map<string, number>();
+  for (const { bucket, document, hash } of places) {
+    const arrivalMs = documents.get(document)?.get(hash);
+    if (arrivalMs !== undefined) found.set(bucket.key, possible(bucket, arrivalMs, ports.clock.now().getTime()));
+  }
+  return found;
+}
+
+/** Reads one time of a document. */
+export async function readTime(
+  ports: Ports,
+  { document, hash }: Pick<Place, 'document' | 'hash'>,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  return (await readDocument(ports, document, signal)).arrivals.get(hash);
+}
+
+/** Returns an arrival time, or the latest one that a correct clock can have written. */
+export const possible = ({ limit: { burst, intervalMs } }: Bucket, arrivalMs: number, nowMs: number): number =>
+  Math.min(arrivalMs, nowMs + longestSkewMs + (burst + 1) * intervalMs);
+
+const keyOf = (name: string): Key => ({ kind: 'ledger', name });
+
+async function readDocument({ store }: Pick<Ports, 'store'>, name: string, signal: AbortSignal) {
+  try {
+    const entry = await store.get(keyOf(name), signal);
+    if (!entry) return { arrivals: new Map<string, number>(), revision: null };
+    const where = { key: `ledger/${name}`, file: store.location };
+    const { arrivals } = decodeDocument<BucketsDocument>(entry.bytes, where, ['arrivals']);
+    const numbers = Object.entries(arrivals).filter(([, at]) => Number.isFinite(at));
+    return { arrivals: new Map(numbers), revision: entry.revision };
+  } catch (error) {
+    if (!isFailure(error, 'store/corrupt')) throw error;
+    return { arrivals: new Map<string, number>() };
+  }
+}
+
+/**
+ * Changes the arrival times of buckets that are in one document, durably. Changes that come while an earlier one is being
+ * written share the next write.
+ *
+ * @param change gets the arrival times by hash; what it returns is the result
+ */
+export function changeDocument<T>(
+  ports: Ports,
+  document: string,
+  change: (arrivals: Map<string, number>) => T,
+  signal: AbortSignal,
+): Promise<T> {
+  const { ledgerWrites } = ports.memory;
+  const batches = ledgerWrites.get(document) ?? createBatches((all, s) => write(ports, document, all, s));
+  ledgerWrites.set(document, batches);
+  return batches(change, signal) as Promise<T>;
+}
+
+async function write(
+  ports: Ports,
+  document: string,
+  changes: readonly Change[],
+  signal: AbortSignal,
+): Promise<readonly unknown[]> {
+  const { store, clock } = ports;
+  for (;;) {
+    const { arrivals, revision } = await readDocument(ports, document, signal);
+    const before = new Map(arrivals);
+    const results = changes.map((change) => change(arrivals));
+    if (revision === undefined || isSame(before, arrivals)) return results;
+    // A bucket that is full again is like one that was never used.
+    const fullMs = clock.now().getTime() - longestSkewMs;
+    const kept = [...arrivals].filter(([, arrivalMs]) => arrivalMs > fullMs);
+    const bytes = encodeDocument({ arrivals: Object.fromEntries(kept) });
+    try {
+      if (kept.length > 0) await store.put(keyOf(document), bytes, { ifRevision: revision, signal });
+      else if (revision !== null) await store.delete(keyOf(document), { ifRevision: revision, signal });
+      return results;
+    } catch (error) {
+      if (!isFailure(error, 'store/conflict')) throw error;
+    }
+  }
+}
+
+const isSame = (a: ReadonlyMap<string, number>, b: ReadonlyMap<string, number>): boolean =>
+  a.size === b.size && [...a].every(([hash, arrivalMs]) => b.get(hash) === arrivalMs);

@@ -1,0 +1,266 @@
+import { isFailure } from '../../core/errors/errors.ts';
+import { look, refilledUntil, refunded, spent } from '../../core/limits/gcra.ts';
+import {
+  type Bucket,
+  bucketsAsked,
+  bucketsOfFailure,
+  bucketsSpent,
+  type OrderFacts,
+  type Refusal,
+  refusal,
+} from '../../core/limits/order-buckets.ts';
+import { limitsOf, type RateLimit } from '../../core/limits/rate-limits.ts';
+import type { Lineage, Version } from '../../core/lineage/lineage.ts';
+import { type Identifier, sameIdentifiers } from '../../core/names/identifier.ts';
+import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
+import { type Engine, report } from '../engine.ts';
+import { changeDocument, placeOf, readArrivals, readTime } from './buckets.ts';
+
+// What our own orders have left of a CA's rate limits. All times are the CA's.
+
+/** An order at a CA whose limits are known. */
+export interface LimitedOrder {
+  readonly directory: string;
+  readonly limits: readonly RateLimit[];
+  readonly facts: OrderFacts;
+  /** When the current certificate for exactly these names was issued: a renewal at its time is not written down. */
+  readonly issuedAtMs: number | undefined;
+}
+
+export const limitsOfIssuer = ({ directory, limits }: IssuerSettings): readonly RateLimit[] =>
+  limitsOf(directory, limits);
+
+/** Returns the time of the CA's clock, as far as it is known. */
+export const caTimeMs = ({ clock, memory }: Pick<Engine, 'clock' | 'memory'>, directory: string): number =>
+  clock.now().getTime() - (memory.skews.get(directory) ?? 0);
+
+const dayMs = 86_400_000;
+/** For so long, Boulder remembers which sets of names it has issued for. */
+const rememberedMs = 120 * dayMs;
+
+/**
+ * Returns an order as its CA counts it, or undefined if nothing is known of the CA's limits.
+ *
+ * @param given.identifiers the names to order, if those of the spec that were refused are left out
+ * @param given.replaces whether the order names its predecessor (RFC 9773 §5); by default, whether it will
+ */
+export async function limitedOrder(
+  engine: Engine,
+  wanted: StoredSpec,
+  lineage: Lineage | undefined,
+  given: { readonly account: string; readonly identifiers?: readonly Identifier[]; readonly replaces?: boolean },
+): Promise<LimitedOrder | undefined> {
+  const { directory } = wanted.issuer.settings;
+  const limits = limitsOfIssuer(wanted.issuer.settings);
+  if (limits.length === 0) return undefined;
+  const { account, identifiers = wanted.identifiers } = given;
+  const nowMs = caTimeMs(engine, directory);
+  const { current, previous, renewal } = lineage ?? {};
+  const isOfCa = (version: Version) => version.directory === directory;
+  const same = [current, previous].filter(
+    (one) => one && isOfCa(one) && sameIdentifiers(one.facts.identifiers, identifiers),
+  );
+  const { replaces = current !== undefined && isOfCa(current) && current.accountUrl === account } = given;
+  const { window } = renewal ?? {};
+  const isOpen = window && Date.parse(window.start) <= nowMs && nowMs < Date.parse(window.end);
+  return {
+    directory,
+    limits,
+    issuedAtMs: same[0] && Date.parse(same[0].issuedAt),
+    facts: {
+      account,
+      identifiers,
+      isRenewal: same.some((one) => nowMs - Date.parse(one!.facts.notBefore) < rememberedMs),
+      isExempt: replaces && isOpen === true,
+      registeredDomain: await engine.loadRegisteredDomain(),
+    },
+  };
+}
+
+/** Returns a time of the CA's clock as this machine's clock will show it. */
+export const ownTime = ({ memory }: Pick<Engine, 'memory'>, { directory }: LimitedOrder, atMs: number): Date =>
+  new Date(atMs + (memory.skews.get(directory) ?? 0));
+
+/** Reads how many tokens the orders have left. Afterwards, {@link refusalOf} knows. */
+export async function readLimits(engine: Engine, orders: readonly LimitedOrder[], signal: AbortSignal): Promise<void> {
+  for (const directory of new Set(orders.map((one) => one.directory))) {
+    const places = orders
+      .filter((one) => one.directory === directory)
+      .flatMap((order) => bucketsAsked(order.facts, order.limits).map((bucket) => placeIn(engine, order, bucket)));
+    const { arrivals } = engine.pass.limits.at(directory);
+    for (const [key, arrivalMs] of await readArrivals(engine, places, signal)) arrivals.set(key, arrivalMs);
+  }
+}
+
+const placeIn = (engine: Engine, { directory, facts }: LimitedOrder, bucket: Bucket) =>
+  placeOf(engine, directory, bucket, facts.registeredDomain);
+
+/** Returns the bucket that would refuse an order, as far as this pass knows, and until when. */
+export function refusalOf(engine: Engine, order: LimitedOrder): Refusal | undefined {
+  const { directory, facts, limits } = order;
+  const { arrivals } = engine.pass.limits.at(directory);
+  const asked = bucketsAsked(facts, limits);
+  const set = asked.find(({ limit, key }) => limit.scope === 'set' && !arrivals.has(key));
+  const known = set && order.issuedAtMs !== undefined ? new Map(arrivals).set(set.key, seeded(set, order)) : arrivals;
+  return refusal(asked, known, caTimeMs(engine, directory));
+}
+
+/** Returns the arrival time of a set's bucket after the issue that was not written down. */
+const seeded = ({ limit }: Bucket, { issuedAtMs = 0 }: LimitedOrder): number => spent(undefined, limit, issuedAtMs);
+
+/**
+ * Spends what an order costs, durably, right before the order is sent. Returns the bucket that would refuse it, if there
+ * is one; then it is not to be sent, and nothing was spent.
+ */
+export async function spend(engine: Engine, order: LimitedOrder, signal: AbortSignal): Promise<Refusal | undefined> {
+  const { directory, facts, limits } = order;
+  await readLimits(engine, [order], signal);
+  const refused = refusalOf(engine, order);
+  if (refused) return refused;
+  const [bucket] = bucketsSpent(facts, limits, 'order');
+  if (!bucket) return undefined;
+  const { document, hash } = placeIn(engine, order, bucket);
+  const { arrivals } = engine.pass.limits.at(directory);
+  const change = (stored: Map<string, number>): Refusal | undefined => {
+    const nowMs = caTimeMs(engine, directory);
+    const before = stored.get(hash);
+    const { nextAtMs } = look(before, bucket.limit, nowMs);
+    const arrivalMs = nextAtMs > nowMs ? before : spent(before, bucket.limit, nowMs);
+    if (arrivalMs !== undefined) {
+      stored.set(hash, arrivalMs);
+      arrivals.set(bucket.key, arrivalMs);
+    }
+    return nextAtMs > nowMs ? { by: bucket, untilMs: nextAtMs } : undefined;
+  };
+  return changeDocument(engine, document, change, signal);
+}
+
+/**
+ * Sets the buckets right after the CA refused an order that was spent for. A refusal costs nothing; the limit that it
+ * names is used up until the CA's Retry-After.
+ */
+export async function correct(engine: Engine, order: LimitedOrder, error: unknown, signal: AbortSignal): Promise<void> {
+  const { facts, limits } = order;
+  const named = isFailure(error, 'acme/rate-limited') ? bucketNamed(order, error.problem) : undefined;
+  const retryAtMs = isFailure(error) ? error.retryAt?.getTime() : undefined;
+  await change(engine, order, bucketsSpent(facts, limits, 'order'), refunded, signal);
+  if (!named || retryAtMs === undefined) return;
+  const untilMs = retryAtMs - (engine.memory.skews.get(order.directory) ?? 0);
+  await change(engine, order, [named], (_before, limit) => refilledUntil(limit, untilMs), signal);
+}
+
+/** Returns the bucket that a refusal names (`limit` and `limitOf` of its problem). */
+function bucketNamed({ facts, limits }: LimitedOrder, problem: unknown): Bucket | undefined {
+  const { limit, limitOf } = (problem ?? {}) as { readonly limit?: string; readonly limitOf?: string };
+  const asked = bucketsAsked({ ...facts, isRenewal: false, isExempt: false }, limits).filter(
+    (one) => one.limit.id === limit,
+  );
+  return asked.find(({ of }) => of === limitOf) ?? (asked.length === 1 ? asked[0] : undefined);
+}
+
+/** Spends what the CA takes when it issues. A normal renewal costs no write: its set is full again long before. */
+export async function noteIssued(engine: Engine, order: LimitedOrder, signal: AbortSignal): Promise<void> {
+  const { facts, limits, issuedAtMs } = order;
+  const nowMs = caTimeMs(engine, order.directory);
+  const buckets = bucketsSpent(facts, limits, 'issued').filter(
+    ({ limit }) => issuedAtMs === undefined || limit.scope !== 'set' || nowMs - issuedAtMs < limit.periodMs,
+  );
+  const isSeeded = (bucket: Bucket) => bucket.limit.scope === 'set' && issuedAtMs !== undefined;
+  await change(
+    engine,
+    order,
+    buckets,
+    (before, limit, at, bucket) => spent(before ?? (isSeeded(bucket) ? seeded(bucket, order) : undefined), limit, at),
+    signal,
+  );
+}
+
+/** Spends what a failed validation costs for each name, as it was ordered. */
+export async function noteFailed(
+  engine: Engine,
+  order: LimitedOrder,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { facts, limits } = order;
+  const buckets = names.flatMap((name) => bucketsOfFailure(facts.account, name, limits));
+  await change(engine, order, buckets, (before, limit, nowMs) => spent(before, limit, nowMs), signal);
+}
+
+/** Changes buckets, those of a document in one write. The CA would repeat what cannot be written. */
+async function change(
+  engine: Engine,
+  order: LimitedOrder,
+  buckets: readonly Bucket[],
+  next: (beforeMs: number | undefined, limit: RateLimit, nowMs: number, bucket: Bucket) => number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { directory } = order;
+  const { arrivals } = engine.pass.limits.at(directory);
+  const places = buckets.map((bucket) => placeIn(engine, order, bucket));
+  const write = (document: string) =>
+    changeDocument(
+      engine,
+      document,
+      (stored) => {
+        const nowMs = caTimeMs(engine, directory);
+        for (const { bucket, hash } of places.filter((one) => one.document === document)) {
+          const arrivalMs = next(stored.get(hash), bucket.limit, nowMs, bucket);
+          stored.set(hash, arrivalMs);
+          arrivals.set(bucket.key, arrivalMs);
+        }
+      },
+      signal,
+    );
+  const results = await Promise.allSettled([...new Set(places.map(({ document }) => document))].map(write));
+  signal.throwIfAborted();
+  const failed = results.find((one) => one.status === 'rejected');
+  if (failed) {
+    const message = `what the order has used up of the CA’s rate limits could not be stored: ${failed.reason}`;
+    report(engine, { level: 'warn', event: 'log', message });
+  }
+}
+
+/** A certificate, as far as it matters for whether it is ordered although a limit forbids it. */
+export interface Overdue {
+  readonly name: string;
+  readonly lineage: Lineage | undefined;
+  readonly now: Date;
+}
+
+/**
+ * Reports whether a certificate is ordered although a limit forbids it: once a day past its renewal time, because what
+ * we believe must not let a certificate expire.
+ */
+export async function mayOverrule(
+  engine: Engine,
+  order: LimitedOrder,
+  { name, lineage, now }: Overdue,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!lineage?.current || !lineage.renewal || Date.parse(lineage.renewal.at) > now.getTime()) return false;
+  const { document, hash } = overrulings(engine, order, name);
+  const untilMs = await readTime(engine, { document, hash }, signal);
+  return untilMs === undefined || untilMs <= now.getTime() || untilMs > now.getTime() + dayMs;
+}
+
+/** Writes down that a certificate is ordered although a limit forbids it. */
+export async function noteOverruled(
+  engine: Engine,
+  order: LimitedOrder,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { document, hash } = overrulings(engine, order, name);
+  const until = engine.clock.now().getTime() + dayMs;
+  await changeDocument(engine, document, (times) => times.set(hash, until), signal);
+}
+
+const overrulings = ({ connect }: Engine, { directory }: LimitedOrder, name: string) => ({
+  document: `${directory}~overruled`,
+  hash: connect.digest(name).slice(0, 16),
+});
+
+/** Forgets what is known of a bucket, because the CA has shown that it is wrong. */
+export const forget = (engine: Engine, order: LimitedOrder, bucket: Bucket, signal: AbortSignal): Promise<void> =>
+  change(engine, order, [bucket], (_before, _limit, nowMs) => nowMs, signal);

@@ -1,0 +1,31 @@
+import type { Bucket } from '../../core/limits/order-buckets.ts';
+
+/** When a certificate may be ordered, by a forecast over all that are due. */
+export interface Ticket {
+  /** By the CA's clock. */
+  readonly atMs: number;
+  /** What it waits for; undefined if it need not wait. */
+  readonly by: Bucket | undefined;
+  /** Its place among the certificates of its CA. */
+  readonly rank: number;
+}
+
+/** What a pass knows about the rate limits of CAs. */
+export interface LimitsOfPass {
+  /** Returns the arrival times of a CA's buckets, by {@link Bucket.key}, as far as they were read. */
+  at(directory: string): { readonly arrivals: Map<string, number> };
+  /** By the certificate's name. */
+  readonly tickets: Map<string, Ticket>;
+}
+
+export function createLimitsOfPass(): LimitsOfPass {
+  const cas = new Map<string, { readonly arrivals: Map<string, number> }>();
+  return {
+    tickets: new Map(),
+    at(directory) {
+      const ca = cas.get(directory) ?? { arrivals: new Map() };
+      cas.set(directory, ca);
+      return ca;
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { forecast, type Waiting } from '../../core/limits/forecast.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import { whyDue } from '../../core/plan/due.ts';
+import { planLineage } from '../../core/plan/plan.ts';
+import { accountKey, accountOf as ref } from '../../core/spec/account.ts';
+import type { Engine } from '../engine.ts';
+import { readAccount } from '../ledger/account.ts';
+import { caTimeMs, type LimitedOrder, limitedOrder, limitsOfIssuer, readLimits } from '../ledger/limits.ts';
+import type { Job } from '../run/job.ts';
+
+/** A certificate that a pass may order. */
+export interface Candidate {
+  readonly job: Job;
+  readonly lineage: Lineage | undefined;
+}
+
+/**
+ * Says when each certificate of a pass may be ordered by the limits of its CA, before the first one is. Those that must
+ * wait take no lane and no token from the others.
+ */
+export async function giveTickets(
+  engine: Engine,
+  candidates: readonly Candidate[],
+  signal: AbortSignal,
+): Promise<void> {
+  const now = engine.clock.now();
+  const due = candidates.filter(({ job, lineage }) => whyDue(job.wanted, lineage, now, job) !== undefined);
+  const accounts = new Map<string, Promise<string>>();
+  const accountOf = ({ wanted }: Job) => {
+    const { settings } = wanted.issuer;
+    const key = accountKey(ref(settings));
+    const url = accounts.get(key) ?? readAccount(engine, settings, signal).then((found) => found?.document.url ?? '');
+    accounts.set(key, url);
+    return url;
+  };
+  const orders = new Map<string, Waiting<Candidate>[]>();
+  const limited: LimitedOrder[] = [];
+  for (const candidate of due) {
+    const { job, lineage } = candidate;
+    const isLimited = limitsOfIssuer(job.wanted.issuer.settings).length > 0;
+    const account = isLimited ? await accountOf(job) : '';
+    const order = await limitedOrder(engine, job.wanted, lineage, { account });
+    if (order) limited.push(order);
+    const { directory, limits, facts } = order ?? unlimited(job);
+    const { wait } = planLineage(job.wanted, lineage, now, job);
+    const key = JSON.stringify([directory, limits]);
+    const others = orders.get(key) ?? [];
+    orders.set(key, others);
+    const expires = lineage?.current?.facts.notAfter;
+    others.push({
+      what: candidate,
+      order: facts,
+      expiresAtMs: expires === undefined ? undefined : Date.parse(expires),
+      hasFailed: lineage?.failure !== undefined,
+      fromMs: wait && Date.parse(wait.until),
+    });
+  }
+  await readLimits(engine, limited, signal);
+  for (const [key, waiting] of orders) {
+    const [directory, limits] = JSON.parse(key) as [string, LimitedOrder['limits']];
+    const { arrivals } = engine.pass.limits.at(directory);
+    const times = forecast(waiting, arrivals, limits, caTimeMs(engine, directory));
+    for (const [rank, { what, atMs, by }] of times.entries())
+      engine.pass.limits.tickets.set(what.job.wanted.name, { atMs, by, rank });
+  }
+}
+
+/** An order at a CA of whose limits nothing is known: only its turn matters. */
+const unlimited = ({ wanted: { issuer, identifiers } }: Job): Pick<LimitedOrder, 'directory' | 'limits' | 'facts'> => {
+  const { directory } = issuer.settings;
+  // Good enough for taking turns, and it needs no public suffix list.
+  const registeredDomain = (value: string) => value.split('.').slice(-2).join('.');
+  return {
+    directory,
+    limits: [],
+    facts: { account: '', identifiers, isRenewal: false, isExempt: false, registeredDomain },
+  };
+};

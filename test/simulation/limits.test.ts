@@ -1,0 +1,201 @@
+import { describe, expect, it } from 'vitest';
+import type { StoredSpec } from '../../src/core/spec/spec.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import type { Store } from '../../src/ports/store.ts';
+import { reconcile, reconcileAll } from '../support/passes.ts';
+import { passing } from '../support/passing-time.ts';
+import { seeded } from '../support/seeded.ts';
+import { createSimulatedWorld, simulatedJob as job, simulatedSpec, withCa } from '../support/simulated-world.ts';
+import { createCaModel } from './world/ca-model/ca-model.ts';
+import { createFakePki } from './world/pki.ts';
+
+// The engine at a CA with Boulder's limits: what is foreseen is not asked.
+
+const { signal } = new AbortController();
+const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory';
+const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
+
+async function limitedWorld() {
+  const world = await createSimulatedWorld();
+  const { clock } = world;
+  const chance = seeded('limits');
+  const bad = new Set<string>();
+  const ca = createCaModel({
+    nowMs: () => clock.now().getTime(),
+    random: chance,
+    later: (ms, run) => void clock.sleep(ms, signal).then(run),
+    settings: {
+      directoryUrl,
+      validate: ({ value }, _challenge, keyAuthorization) =>
+        world.txt.has(keyAuthorization) && !bad.has(value) ? undefined : { type: 'dns', detail: 'no such value' },
+    },
+  });
+  const writes: string[] = [];
+  const store: Store = {
+    ...world.store,
+    get: world.store.get.bind(world.store),
+    scan: world.store.scan.bind(world.store),
+    put(key, bytes, options) {
+      if (key.kind === 'ledger') writes.push(key.name);
+      return world.store.put(key, bytes, options);
+    },
+  };
+  let pid = 0;
+  const replica = (name = 'here'): Engine => {
+    pid += 1;
+    return world.replica(pid, { node: name, store, issuer: ca.issuer(name), pki: createFakePki(chance) });
+  };
+  const pass = (engine: Engine, specs: readonly StoredSpec[], rules = {}) =>
+    passing(
+      clock,
+      reconcile(
+        engine,
+        specs.map((spec) => job(spec, rules)),
+        signal,
+      ),
+    );
+  const all = (engine: Engine, specs: readonly StoredSpec[]) =>
+    passing(
+      clock,
+      reconcileAll(engine, { jobs: specs.map((spec) => job(spec)), jobOf: () => undefined, isWhole: true }, signal),
+    );
+  const refused = () => ca.log.filter(({ kind, verdict }) => kind === 'newOrder' && verdict === 'rateLimited').length;
+  const asked = () => ca.log.filter(({ kind }) => kind === 'newOrder').length;
+  return { world, clock, ca, bad, writes, replica, pass, all, refused, asked };
+}
+
+const spec = (name: string, names: readonly string[] = [name], account?: string): StoredSpec =>
+  withCa(simulatedSpec(name, names), { directory: directoryUrl, ...(account === undefined ? {} : { account }) });
+
+const domains = (count: number, account?: string) =>
+  Array.from({ length: count }, (_, at) => spec(`n${at}.example${at}.com`, [`n${at}.example${at}.com`], account));
+
+describe('a limit that our own orders have used up', () => {
+  it('makes 30 of 330 new names wait, each until its time, and never refuses one', async () => {
+    const { clock, refused, replica, pass } = await limitedWorld();
+    const specs = domains(330);
+    const outcomes = await pass(replica(), specs);
+    const waiting = outcomes.filter(({ result }) => result === 'unchanged');
+    expect(outcomes.filter(({ result }) => result === 'issued').length).toBeGreaterThanOrEqual(300);
+    expect(waiting.length).toBeGreaterThan(20);
+    for (const outcome of waiting) expect(outcome.message).toContain('300 new orders of this account in 3 hours');
+    for (let passes = 0; passes < 40; passes += 1) {
+      const last = Math.max(...waiting.map(({ next }) => Date.parse(next!)));
+      if (clock.now().getTime() > last + minuteMs) break;
+      clock.set(new Date(clock.now().getTime() + 5 * minuteMs));
+      await pass(replica(), specs);
+    }
+    const end = await pass(replica(), specs);
+    expect(end.filter(({ next }) => next === undefined || Date.parse(next) < clock.now().getTime())).toEqual([]);
+    expect(refused()).toBe(0);
+  }, 120_000);
+
+  it('lets 50 of 60 names below one domain through, and the next one when the CA does', async () => {
+    const { clock, refused, asked, replica, pass } = await limitedWorld();
+    const specs = Array.from({ length: 60 }, (_, at) => spec(`n${at}.example.com`));
+    const outcomes = await pass(replica(), specs);
+    expect(outcomes.filter(({ result }) => result === 'issued')).toHaveLength(50);
+    const waiting = outcomes.filter(({ result }) => result === 'unchanged');
+    expect(waiting[0]!.message).toMatch(/^rate limited until .* \(50 certificates for example\.com in 7 days\)$/);
+    const first = Math.min(...waiting.map(({ next }) => Date.parse(next!)));
+    clock.set(new Date(first - minuteMs));
+    await pass(replica(), specs.slice(50, 51));
+    expect(asked()).toBe(50);
+    clock.set(new Date(first + 1));
+    expect(await pass(replica(), specs.slice(50, 52))).toMatchObject([{ result: 'issued' }, { result: 'unchanged' }]);
+    expect(refused()).toBe(0);
+  }, 60_000);
+
+  it('of one account delays no other', async () => {
+    const { clock, refused, replica, pass } = await limitedWorld();
+    await pass(replica(), domains(300, 'first'));
+    const engine = replica();
+    const sinceMs = clock.monotonicMs();
+    const others = Array.from({ length: 5 }, (_, at) =>
+      spec(`o${at}.other${at}.org`, [`o${at}.other${at}.org`], 'second'),
+    );
+    const more = Array.from({ length: 40 }, (_, at) => spec(`m${at}.more${at}.org`, [`m${at}.more${at}.org`], 'first'));
+    const outcomes = await pass(engine, [...more, ...others]);
+    expect(outcomes.slice(40).map(({ result }) => result)).toEqual(Array(5).fill('issued'));
+    expect(clock.monotonicMs() - sinceMs).toBeLessThan(65_000);
+    expect(refused()).toBe(0);
+  }, 60_000);
+
+  it('is kept by two processes at once', async () => {
+    const { clock, refused, replica } = await limitedWorld();
+    const specs = domains(400);
+    const halves = [specs.slice(0, 200), specs.slice(200)];
+    const running = Promise.all(
+      halves.map((half, at) =>
+        reconcile(
+          replica(`node-${at}`),
+          half.map((one) => job(one)),
+          signal,
+        ),
+      ),
+    );
+    const outcomes = (await passing(clock, running)).flat();
+    expect(outcomes.filter(({ result }) => result === 'failed')).toEqual([]);
+    expect(outcomes.filter(({ result }) => result === 'issued').length).toBeGreaterThanOrEqual(300);
+    expect(refused()).toBe(0);
+  }, 120_000);
+
+  it('of failed validations keeps a name from being ordered, and no other', async () => {
+    const { clock, bad, asked, refused, replica, pass } = await limitedWorld();
+    bad.add('bad.example.com');
+    for (let tries = 0; tries < 8; tries += 1) {
+      await pass(replica(), [spec('bad.example.com')], { obeyBackoff: false });
+      clock.set(new Date(clock.now().getTime() + minuteMs));
+    }
+    expect(asked()).toBe(5);
+    const [outcome] = await pass(replica(), [spec('bad.example.com')], { obeyBackoff: false });
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/limited' } });
+    expect(await pass(replica(), [spec('good.example.com')])).toMatchObject([{ result: 'issued' }]);
+    expect(refused()).toBe(0);
+  });
+});
+
+describe('a limit that others have used up', () => {
+  it('is learned from one refusal', async () => {
+    const { ca, refused, replica, pass } = await limitedWorld();
+    ca.issuedToOthers([{ type: 'dns', value: 'x.example.com' }], 50);
+    const specs = Array.from({ length: 40 }, (_, at) => spec(`n${at}.example.com`));
+    const outcomes = await pass(replica(), [specs[0]!]);
+    expect(outcomes).toMatchObject([
+      { result: 'unchanged', message: expect.stringContaining('50 certificates for example.com') },
+    ]);
+    expect((await pass(replica(), specs)).every(({ result }) => result === 'unchanged')).toBe(true);
+    expect(refused()).toBe(1);
+  });
+});
+
+describe('a renewal', () => {
+  it('in the window of the CA costs no write and asks no limit', async () => {
+    const { world, clock, writes, refused, replica, all } = await limitedWorld();
+    const specs = domains(3);
+    await all(replica(), specs);
+    const lineage = (await world.readLineage('n0.example0.com'))!;
+    clock.set(new Date(Date.parse(lineage.renewal!.window!.start) + hourMs));
+    writes.length = 0;
+    for (let day = 0; day < 3; day += 1) {
+      await all(replica(), specs);
+      clock.set(new Date(clock.now().getTime() + dayMs));
+    }
+    const renewed = (await world.readLineage('n0.example0.com'))!;
+    expect(renewed.previous?.id).toBe(lineage.current!.id);
+    expect([writes, refused()]).toEqual([[], 0]);
+  });
+
+  it('that a limit forbids asks once a day past its time, and a yes corrects what we believe', async () => {
+    const { world, clock, ca, asked, replica, all } = await limitedWorld();
+    const one = spec('a.example.com');
+    await all(replica(), [one]);
+    const { renewal } = (await world.readLineage('a.example.com'))!;
+    clock.set(new Date(Date.parse(renewal!.window!.end) + hourMs));
+    const tight = withCa(one, { limits: { certificatesPerSet: '1/180d' } });
+    const before = asked();
+    void ca;
+    expect(await all(replica(), [tight])).toMatchObject([{ result: 'renewed' }]);
+    expect(asked()).toBe(before + 1);
+  });
+});
