@@ -199,3 +199,10 @@ describe('a renewal', () => {
     expect(asked()).toBe(before + 1);
   });
 });
+
+it('orders that come at about the same time share the write of their tokens', async () => {
+  const { writes, replica, pass } = await limitedWorld();
+  await pass(replica(), domains(120));
+  const orders = writes.filter((name) => name.endsWith('~orders'));
+  expect(orders.length).toBeLessThanOrEqual(120 / 20);
+});

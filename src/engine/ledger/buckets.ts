@@ -5,6 +5,7 @@ import type { Bucket } from '../../core/limits/order-buckets.ts';
 import { decodeDocument, encodeDocument } from '../../core/lineage/lineage.ts';
 import type { Key } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
+import type { Gathering } from '../memory/gathering.ts';
 import type { Change } from '../memory/memory.ts';
 
 // The arrival times of a CA's buckets (core/limits/gcra.ts), by the hash of the bucket's key. Each account's orders have
@@ -95,17 +96,24 @@ async function readDocument({ store }: Pick<Ports, 'store'>, name: string, signa
  * written share the next write.
  *
  * @param change gets the arrival times by hash; what it returns is the result
+ * @param gathering who else is on the way to this document, always the same for one document
  */
 export function changeDocument<T>(
   ports: Ports,
   document: string,
   change: (arrivals: Map<string, number>) => T,
   signal: AbortSignal,
+  gathering?: Gathering,
 ): Promise<T> {
   const { ledgerWrites } = ports.memory;
-  const batches = ledgerWrites.get(document) ?? createBatches((all, s) => write(ports, document, all, s));
-  ledgerWrites.set(document, batches);
-  return batches(change, signal) as Promise<T>;
+  const work = (changes: readonly Change[], s: AbortSignal) => {
+    gathering?.served();
+    return write(ports, document, changes, s);
+  };
+  const inBatch = ledgerWrites.get(document) ?? createBatches(work, gathering?.ready);
+  ledgerWrites.set(document, inBatch);
+  gathering?.came();
+  return inBatch(change, signal) as Promise<T>;
 }
 
 async function write(

@@ -12,8 +12,10 @@ import {
 import { limitsOf, type RateLimit } from '../../core/limits/rate-limits.ts';
 import type { Lineage, Version } from '../../core/lineage/lineage.ts';
 import { type Identifier, sameIdentifiers } from '../../core/names/identifier.ts';
+import { accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
 import { type Engine, report } from '../engine.ts';
+import { createGathering, type Gathering } from '../memory/gathering.ts';
 import { changeDocument, placeOf, readArrivals, readTime } from './buckets.ts';
 
 // What our own orders have left of a CA's rate limits. All times are the CA's.
@@ -21,6 +23,8 @@ import { changeDocument, placeOf, readArrivals, readTime } from './buckets.ts';
 /** An order at a CA whose limits are known. */
 export interface LimitedOrder {
   readonly directory: string;
+  /** The key of its account, which may not be open yet. */
+  readonly account: string;
   readonly limits: readonly RateLimit[];
   readonly facts: OrderFacts;
   /** When the current certificate for exactly these names was issued: a renewal at its time is not written down. */
@@ -65,6 +69,7 @@ export async function limitedOrder(
   const isOpen = window && Date.parse(window.start) <= nowMs && nowMs < Date.parse(window.end);
   return {
     directory,
+    account: accountKey(accountOf(wanted.issuer.settings)),
     limits,
     issuedAtMs: same[0] && Date.parse(same[0].issuedAt),
     facts: {
@@ -112,7 +117,12 @@ const seeded = ({ limit }: Bucket, { issuedAtMs = 0 }: LimitedOrder): number => 
  * Spends what an order costs, durably, right before the order is sent. Returns the bucket that would refuse it, if there
  * is one; then it is not to be sent, and nothing was spent.
  */
-export async function spend(engine: Engine, order: LimitedOrder, signal: AbortSignal): Promise<Refusal | undefined> {
+export async function spend(
+  engine: Engine,
+  order: LimitedOrder,
+  name: string,
+  signal: AbortSignal,
+): Promise<Refusal | undefined> {
   const { directory, facts, limits } = order;
   await readLimits(engine, [order], signal);
   const refused = refusalOf(engine, order);
@@ -132,7 +142,23 @@ export async function spend(engine: Engine, order: LimitedOrder, signal: AbortSi
     }
     return nextAtMs > nowMs ? { by: bucket, untilMs: nextAtMs } : undefined;
   };
-  return changeDocument(engine, document, change, signal);
+  const spending = changeDocument(engine, document, change, signal, gatheringOf(engine, order));
+  engine.pass.limits.gone(name);
+  return spending;
+}
+
+/** Records that an order will soon be spent for, so that those before it wait a moment to share its write. */
+export function expectSpend(engine: Engine, order: LimitedOrder, name: string): void {
+  if (bucketsSpent(order.facts, order.limits, 'order').length === 0) return;
+  const gathering = gatheringOf(engine, order);
+  gathering.expect(name);
+  engine.pass.limits.expected.set(name, gathering);
+}
+
+function gatheringOf({ memory, clock }: Engine, { account }: LimitedOrder): Gathering {
+  const gathering = memory.gatherings.get(account) ?? createGathering(clock);
+  memory.gatherings.set(account, gathering);
+  return gathering;
 }
 
 /**

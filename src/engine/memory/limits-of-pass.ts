@@ -1,4 +1,5 @@
 import type { Bucket } from '../../core/limits/order-buckets.ts';
+import type { Gathering } from './gathering.ts';
 
 /** When a certificate may be ordered, by a forecast over all that are due. */
 export interface Ticket {
@@ -16,12 +17,22 @@ export interface LimitsOfPass {
   at(directory: string): { readonly arrivals: Map<string, number> };
   /** By the certificate's name. */
   readonly tickets: Map<string, Ticket>;
+  /** By the certificate's name: where those are expected that will be ordered in this pass. */
+  readonly expected: Map<string, Gathering>;
+  /** A certificate comes to its order now, or has ended before. */
+  gone(name: string): void;
 }
 
 export function createLimitsOfPass(): LimitsOfPass {
   const cas = new Map<string, { readonly arrivals: Map<string, number> }>();
+  const expected = new Map<string, Gathering>();
   return {
     tickets: new Map(),
+    expected,
+    gone(name) {
+      expected.get(name)?.gone(name);
+      expected.delete(name);
+    },
     at(directory) {
       const ca = cas.get(directory) ?? { arrivals: new Map() };
       cas.set(directory, ca);

@@ -3,6 +3,7 @@ import { createBoundedMap } from '../../core/async/bounded-map.ts';
 import { createTurnsByKey } from '../../core/async/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { AccountIssuer } from '../../ports/issuer.ts';
+import type { Gathering } from './gathering.ts';
 import { createPaces, type Paces } from './pace.ts';
 
 /** Fewer than ten, because OpenSSH drops connections at random once ten are waiting to log in (`MaxStartups`). */
@@ -42,6 +43,8 @@ export interface Memory {
   readonly paces: Paces;
   /** The writes of each document with arrival times (`ledger/buckets.ts`): those that come at the same time are one. */
   readonly ledgerWrites: Map<string, ReturnType<typeof createBatches<Change, unknown>>>;
+  /** The orders that are on their way to a CA, by the account's key. */
+  readonly gatherings: Map<string, Gathering>;
   /** How far this machine's clock was ahead of each CA's, in ms, by directory URL. */
   readonly skews: Map<string, number>;
   /** When the places of each idle certificate's targets were last looked at, in monotonic ms. */
@@ -57,6 +60,7 @@ export const createMemory = (clock: Clock): Memory => ({
   stagingTurns: createTurnsByKey(mostStaging),
   paces: createPaces(clock),
   ledgerWrites: createBoundedMap(mostLedgers),
+  gatherings: createBoundedMap(mostAccounts),
   skews: createBoundedMap(mostCas),
   lookedAtPlaces: createBoundedMap(mostLooked),
   passes: new Set(),

@@ -369,7 +369,7 @@ const failedBy = (certificate: string, error: CertfleetError): Outcome => ({
 function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Outcome | Busy> {
   let visit: ReturnType<typeof newVisit> | undefined;
   const { name } = job.wanted;
-  const { reloads } = engine.pass;
+  const { limits, reloads } = engine.pass;
   return async (signal) => {
     reloads.expect(
       name,
@@ -380,6 +380,7 @@ function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Ou
       return await issue(engine, visit, signal);
     } finally {
       reloads.expect(name, []);
+      limits.gone(name);
     }
   };
 }

@@ -5,7 +5,14 @@ import { planLineage } from '../../core/plan/plan.ts';
 import { accountKey, accountOf as ref } from '../../core/spec/account.ts';
 import type { Engine } from '../engine.ts';
 import { readAccount } from '../ledger/account.ts';
-import { caTimeMs, type LimitedOrder, limitedOrder, limitsOfIssuer, readLimits } from '../ledger/limits.ts';
+import {
+  caTimeMs,
+  expectSpend,
+  type LimitedOrder,
+  limitedOrder,
+  limitsOfIssuer,
+  readLimits,
+} from '../ledger/limits.ts';
 import type { Job } from '../run/job.ts';
 
 /** A certificate that a pass may order. */
@@ -33,36 +40,43 @@ export async function giveTickets(
     accounts.set(key, url);
     return url;
   };
-  const orders = new Map<string, Waiting<Candidate>[]>();
-  const limited: LimitedOrder[] = [];
+  const groups = new Map<string, Group>();
   for (const candidate of due) {
     const { job, lineage } = candidate;
-    const isLimited = limitsOfIssuer(job.wanted.issuer.settings).length > 0;
-    const account = isLimited ? await accountOf(job) : '';
+    const { settings } = job.wanted.issuer;
+    const account = limitsOfIssuer(settings).length > 0 ? await accountOf(job) : '';
     const order = await limitedOrder(engine, job.wanted, lineage, { account });
-    if (order) limited.push(order);
     const { directory, limits, facts } = order ?? unlimited(job);
+    const key = JSON.stringify([directory, settings.limits]);
+    const group = groups.get(key) ?? { directory, limits, waiting: [] };
+    groups.set(key, group);
     const { wait } = planLineage(job.wanted, lineage, now, job);
-    const key = JSON.stringify([directory, limits]);
-    const others = orders.get(key) ?? [];
-    orders.set(key, others);
     const expires = lineage?.current?.facts.notAfter;
-    others.push({
-      what: candidate,
+    group.waiting.push({
+      what: { name: job.wanted.name, order },
       order: facts,
       expiresAtMs: expires === undefined ? undefined : Date.parse(expires),
       hasFailed: lineage?.failure !== undefined,
       fromMs: wait && Date.parse(wait.until),
     });
   }
+  const limited = [...groups.values()].flatMap(({ waiting }) => waiting.flatMap(({ what }) => what.order ?? []));
   await readLimits(engine, limited, signal);
-  for (const [key, waiting] of orders) {
-    const [directory, limits] = JSON.parse(key) as [string, LimitedOrder['limits']];
+  for (const { directory, limits, waiting } of groups.values()) {
     const { arrivals } = engine.pass.limits.at(directory);
-    const times = forecast(waiting, arrivals, limits, caTimeMs(engine, directory));
-    for (const [rank, { what, atMs, by }] of times.entries())
-      engine.pass.limits.tickets.set(what.job.wanted.name, { atMs, by, rank });
+    const nowMs = caTimeMs(engine, directory);
+    for (const [rank, { what, atMs, by }] of forecast(waiting, arrivals, limits, nowMs).entries()) {
+      engine.pass.limits.tickets.set(what.name, { atMs, by, rank });
+      if (what.order && atMs <= nowMs) expectSpend(engine, what.order, what.name);
+    }
   }
+}
+
+/** The certificates of a CA that share its limits. */
+interface Group {
+  readonly directory: string;
+  readonly limits: LimitedOrder['limits'];
+  readonly waiting: Waiting<{ readonly name: string; readonly order: LimitedOrder | undefined }>[];
 }
 
 /** An order at a CA of whose limits nothing is known: only its turn matters. */

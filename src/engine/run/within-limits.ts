@@ -34,7 +34,7 @@ export async function withinLimits(run: OrderRun, counted: Counted, send: () => 
   const { engine, job, holding, learned, signal } = run;
   const { name } = job.wanted;
   const order = await limitedOf(run, counted);
-  const refused = order && (await spend(engine, order, signal));
+  const refused = order && (await spend(engine, order, name, signal));
   if (refused) {
     const overdue = { name, lineage: holding.lineage, now: engine.clock.now() };
     if (!(await mayOverrule(engine, order, overdue, signal))) throw limited(run, order, refused);
