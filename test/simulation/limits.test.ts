@@ -153,6 +153,37 @@ describe('a limit that our own orders have used up', () => {
     expect(await pass(replica(), [spec('good.example.com')])).toMatchObject([{ result: 'issued' }]);
     expect(refused()).toBe(0);
   });
+
+  it('of failures that lead to a pause is asked once a day, until a success', async () => {
+    const { clock, ca, bad, asked, replica, pass } = await limitedWorld();
+    const { limits } = ca.switches;
+    ca.switches.limits = {
+      ...limits,
+      failedAuthorizations: { burst: 1000, count: 1000, periodMs: hourMs },
+      pausingFailures: { burst: 3, count: 1, periodMs: dayMs },
+    };
+    const own = { failedAuthorizations: '1000/1h', pausingFailures: '3/3d' };
+    const one = withCa(spec('bad.example.com'), { limits: own });
+    const other = withCa(spec('two', ['bad.example.com', 'good.example.com']), { limits: own });
+    bad.add('bad.example.com');
+    const tries = async (wanted: StoredSpec, count: number) => {
+      const before = asked();
+      for (let at = 0; at < count; at += 1) {
+        await pass(replica(), [wanted], { obeyBackoff: false });
+        clock.set(new Date(clock.now().getTime() + minuteMs));
+      }
+      return asked() - before;
+    };
+    expect(await tries(one, 6)).toBe(3);
+    expect(await tries(other, 2)).toBe(0);
+    clock.set(new Date(clock.now().getTime() + dayMs));
+    expect(await tries(one, 3)).toBe(1);
+    ca.unpause(ca.log.find(({ account }) => account !== undefined)?.account ?? '');
+    bad.clear();
+    clock.set(new Date(clock.now().getTime() + dayMs));
+    expect(await pass(replica(), [one], { obeyBackoff: false })).toMatchObject([{ result: 'issued' }]);
+    expect(await pass(replica(), [other], { obeyBackoff: false })).toMatchObject([{ result: 'issued' }]);
+  });
 });
 
 describe('a limit that others have used up', () => {

@@ -11,7 +11,7 @@ import {
 } from '../../core/limits/order-buckets.ts';
 import { limitsOf, type RateLimit } from '../../core/limits/rate-limits.ts';
 import type { Lineage, Version } from '../../core/lineage/lineage.ts';
-import { type Identifier, sameIdentifiers } from '../../core/names/identifier.ts';
+import { type Identifier, identifierKey, sameIdentifiers } from '../../core/names/identifier.ts';
 import { accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
 import { type Engine, report } from '../engine.ts';
@@ -91,7 +91,7 @@ export async function readLimits(engine: Engine, orders: readonly LimitedOrder[]
   for (const directory of new Set(orders.map((one) => one.directory))) {
     const places = orders
       .filter((one) => one.directory === directory)
-      .flatMap((order) => bucketsAsked(order.facts, order.limits).map((bucket) => placeIn(engine, order, bucket)));
+      .flatMap((order) => asked(order).map((bucket) => placeIn(engine, order, bucket)));
     const { arrivals } = engine.pass.limits.at(directory);
     for (const [key, arrivalMs] of await readArrivals(engine, places, signal)) arrivals.set(key, arrivalMs);
   }
@@ -100,14 +100,26 @@ export async function readLimits(engine: Engine, orders: readonly LimitedOrder[]
 const placeIn = (engine: Engine, { directory, facts }: LimitedOrder, bucket: Bucket) =>
   placeOf(engine, directory, bucket, facts.registeredDomain);
 
+/**
+ * Returns the buckets that must have a token. Once the failures of a name have used up those of its pause, the CA refuses
+ * it until a person ends the pause, and is asked once a day, when a token comes back.
+ */
+const asked = ({ facts, limits }: LimitedOrder): readonly Bucket[] =>
+  facts.isExempt ? [] : [...bucketsAsked(facts, limits), ...pauses({ facts, limits })];
+
+const pauses = ({ facts, limits }: Pick<LimitedOrder, 'facts' | 'limits'>): readonly Bucket[] =>
+  facts.identifiers
+    .flatMap((identifier) => bucketsOfFailure(facts.account, identifierKey(identifier), limits))
+    .filter(({ limit }) => limit.id === 'pausingFailures');
+
 /** Returns the bucket that would refuse an order, as far as this pass knows, and until when. */
 export function refusalOf(engine: Engine, order: LimitedOrder): Refusal | undefined {
-  const { directory, facts, limits } = order;
+  const { directory } = order;
   const { arrivals } = engine.pass.limits.at(directory);
-  const asked = bucketsAsked(facts, limits);
-  const set = asked.find(({ limit, key }) => limit.scope === 'set' && !arrivals.has(key));
+  const buckets = asked(order);
+  const set = buckets.find(({ limit, key }) => limit.scope === 'set' && !arrivals.has(key));
   const known = set && order.issuedAtMs !== undefined ? new Map(arrivals).set(set.key, seeded(set, order)) : arrivals;
-  return refusal(asked, known, caTimeMs(engine, directory));
+  return refusal(buckets, known, caTimeMs(engine, directory));
 }
 
 /** Returns the arrival time of a set's bucket after the issue that was not written down. */
@@ -167,21 +179,21 @@ function gatheringOf({ memory, clock }: Engine, { account }: LimitedOrder): Gath
  */
 export async function correct(engine: Engine, order: LimitedOrder, error: unknown, signal: AbortSignal): Promise<void> {
   const { facts, limits } = order;
-  const named = isFailure(error, 'acme/rate-limited') ? bucketNamed(order, error.problem) : undefined;
-  const retryAtMs = isFailure(error) ? error.retryAt?.getTime() : undefined;
   await change(engine, order, bucketsSpent(facts, limits, 'order'), refunded, signal);
-  if (!named || retryAtMs === undefined) return;
-  const untilMs = retryAtMs - (engine.memory.skews.get(order.directory) ?? 0);
+  if (!isFailure(error, 'acme/rate-limited', 'acme/paused')) return;
+  const named = bucketNamed(order, error.problem);
+  if (!named) return;
+  const waitMs = error.retryAt ? error.retryAt.getTime() - engine.clock.now().getTime() : named.limit.intervalMs;
+  const untilMs = caTimeMs(engine, order.directory) + waitMs;
   await change(engine, order, [named], (_before, limit) => refilledUntil(limit, untilMs), signal);
 }
 
 /** Returns the bucket that a refusal names (`limit` and `limitOf` of its problem). */
 function bucketNamed({ facts, limits }: LimitedOrder, problem: unknown): Bucket | undefined {
   const { limit, limitOf } = (problem ?? {}) as { readonly limit?: string; readonly limitOf?: string };
-  const asked = bucketsAsked({ ...facts, isRenewal: false, isExempt: false }, limits).filter(
-    (one) => one.limit.id === limit,
-  );
-  return asked.find(({ of }) => of === limitOf) ?? (asked.length === 1 ? asked[0] : undefined);
+  const all = { ...facts, isRenewal: false, isExempt: false };
+  const named = [...bucketsAsked(all, limits), ...pauses({ facts, limits })].filter((one) => one.limit.id === limit);
+  return named.find(({ of }) => of === limitOf) ?? (named.length === 1 ? named[0] : undefined);
 }
 
 /** Spends what the CA takes when it issues. A normal renewal costs no write: its set is full again long before. */
@@ -191,6 +203,10 @@ export async function noteIssued(engine: Engine, order: LimitedOrder, signal: Ab
   const buckets = bucketsSpent(facts, limits, 'issued').filter(
     ({ limit }) => issuedAtMs === undefined || limit.scope !== 'set' || nowMs - issuedAtMs < limit.periodMs,
   );
+  // A success ends what leads to a pause.
+  const { arrivals } = engine.pass.limits.at(order.directory);
+  const ended = pauses(order).filter(({ key }) => arrivals.has(key));
+  await change(engine, order, ended, (_before, _limit, at) => at, signal);
   const isSeeded = (bucket: Bucket) => bucket.limit.scope === 'set' && issuedAtMs !== undefined;
   await change(
     engine,
@@ -201,15 +217,15 @@ export async function noteIssued(engine: Engine, order: LimitedOrder, signal: Ab
   );
 }
 
-/** Spends what a failed validation costs for each name, as it was ordered. */
+/** Spends what the failed validation of a name, as it was ordered, costs. */
 export async function noteFailed(
   engine: Engine,
   order: LimitedOrder,
-  names: readonly string[],
+  name: string,
   signal: AbortSignal,
 ): Promise<void> {
   const { facts, limits } = order;
-  const buckets = names.flatMap((name) => bucketsOfFailure(facts.account, name, limits));
+  const buckets = bucketsOfFailure(facts.account, name, limits);
   await change(engine, order, buckets, (before, limit, nowMs) => spent(before, limit, nowMs), signal);
 }
 

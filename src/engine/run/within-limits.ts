@@ -82,9 +82,9 @@ export async function countIssued(run: OrderRun): Promise<void> {
   if (order) await noteIssued(engine, order, signal);
 }
 
-/** Writes down which names the CA could not validate. */
-export async function countFailed(run: OrderRun, names: readonly string[]): Promise<void> {
+/** Writes down that the CA could not validate a name. */
+export async function countFailed(run: OrderRun, name: string): Promise<void> {
   const { engine, job, signal } = run;
   const order = await limitedOf(run, { identifiers: job.wanted.identifiers, replaces: false });
-  if (order) await noteFailed(engine, order, names, signal);
+  if (order) await noteFailed(engine, order, name, signal);
 }

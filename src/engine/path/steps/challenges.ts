@@ -70,12 +70,7 @@ export async function validate(run: OrderRun, order: Order): Promise<void> {
     (late) => together(chosen.map((one) => acceptAndWait({ ...run, signal: late }, one))),
   );
   const invalid = done.filter(({ status }) => status !== 'valid');
-  if (!invalid[0]) return;
-  await countFailed(
-    run,
-    invalid.map(({ identifier }) => identifier.value),
-  );
-  throw invalidAuthorization(run, invalid[0], invalid);
+  if (invalid[0]) throw invalidAuthorization(run, invalid[0], invalid);
 }
 
 /** Refuses an authorization for a name that was not ordered: nothing is answered, and no zone changed, for it. */
@@ -319,6 +314,7 @@ async function acceptAndWait(run: OrderRun, { authorization, challengeUrl }: Cho
       { ...present({ problem }), ...retryAtOf(clock, waited) },
     );
   }
+  if (waited.value.status !== 'valid') await countFailed(run, authorization.identifier.value);
   return waited.value;
 }
 
