@@ -1,5 +1,5 @@
 import { isFailure } from '../../core/errors/errors.ts';
-import { look, refilledUntil, refunded, spent } from '../../core/limits/gcra.ts';
+import { look, type Rate, refilledUntil, refunded, spent } from '../../core/limits/gcra.ts';
 import {
   type Bucket,
   bucketsAsked,
@@ -122,6 +122,16 @@ export function refusalOf(engine: Engine, order: LimitedOrder): Refusal | undefi
   return refusal(buckets, known, caTimeMs(engine, directory));
 }
 
+/**
+ * The CA takes a token a little later than we write it down, and its Date, from which we know its clock, is cut to whole
+ * seconds.
+ */
+const countedLaterMs = 2_000;
+
+/** Returns the arrival time after one token is spent, never earlier than the CA's own. */
+const spentBy = (beforeMs: number | undefined, rate: Rate, nowMs: number): number =>
+  spent(beforeMs, rate, nowMs + Math.min(countedLaterMs, rate.intervalMs));
+
 /** Returns the arrival time of a set's bucket after the issue that was not written down. */
 const seeded = ({ limit }: Bucket, { issuedAtMs = 0 }: LimitedOrder): number => spent(undefined, limit, issuedAtMs);
 
@@ -147,7 +157,7 @@ export async function spend(
     const nowMs = caTimeMs(engine, directory);
     const before = stored.get(hash);
     const { nextAtMs } = look(before, bucket.limit, nowMs);
-    const arrivalMs = nextAtMs > nowMs ? before : spent(before, bucket.limit, nowMs);
+    const arrivalMs = nextAtMs > nowMs ? before : spentBy(before, bucket.limit, nowMs);
     if (arrivalMs !== undefined) {
       stored.set(hash, arrivalMs);
       arrivals.set(bucket.key, arrivalMs);
@@ -212,7 +222,7 @@ export async function noteIssued(engine: Engine, order: LimitedOrder, signal: Ab
     engine,
     order,
     buckets,
-    (before, limit, at, bucket) => spent(before ?? (isSeeded(bucket) ? seeded(bucket, order) : undefined), limit, at),
+    (before, limit, at, bucket) => spentBy(before ?? (isSeeded(bucket) ? seeded(bucket, order) : undefined), limit, at),
     signal,
   );
 }
@@ -226,7 +236,7 @@ export async function noteFailed(
 ): Promise<void> {
   const { facts, limits } = order;
   const buckets = bucketsOfFailure(facts.account, name, limits);
-  await change(engine, order, buckets, (before, limit, nowMs) => spent(before, limit, nowMs), signal);
+  await change(engine, order, buckets, (before, limit, nowMs) => spentBy(before, limit, nowMs), signal);
 }
 
 /** Changes buckets, those of a document in one write. The CA would repeat what cannot be written. */
