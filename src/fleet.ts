@@ -4,6 +4,7 @@ import type { Adoption, Found, UndoneImport } from './core/lineage/found.ts';
 import type { Lineage } from './core/lineage/lineage.ts';
 import type { Identifier } from './core/names/identifier.ts';
 import type { NodeStatus } from './core/node/node-status.ts';
+import type { Ahead } from './core/plan/ahead.ts';
 import type { Outcome } from './core/plan/outcome.ts';
 import type { LineageStatus } from './core/plan/status.ts';
 import type { AccountKeyType } from './core/spec/account-key.ts';
@@ -31,8 +32,10 @@ import { drawNamed, reportCaaOf, statelessOf, tryProvider, tryRule } from './fle
 import { dryRun } from './fleet/dry-run.ts';
 import { issue } from './fleet/issue.ts';
 import { deleteOne, exportOne, rollBackOne } from './fleet/life.ts';
+import type { LimitsRequest, LimitsStatus } from './fleet/limits.ts';
 import { once } from './fleet/once.ts';
 import type { OpenFleet } from './fleet/opened.ts';
+import type { PlanRequest } from './fleet/plan.ts';
 import { renew } from './fleet/renew.ts';
 import { revoke } from './fleet/revoke.ts';
 import { forgetNode, nodesOf, statusOf } from './fleet/status.ts';
@@ -42,6 +45,7 @@ import type { Directory } from './ports/issuer.ts';
 
 export type {
   AccountStatus,
+  Ahead,
   BalancerTrialNews,
   BalancerTrialReport,
   CaaReport,
@@ -49,12 +53,15 @@ export type {
   Directory,
   DrawnPath,
   DrawnTarget,
+  LimitsRequest,
+  LimitsStatus,
   LineageStatus,
   LostObject,
   LostRemoval,
   LostReport,
   NodeStatus,
   Outcome,
+  PlanRequest,
   TrialNews,
   TrialReport,
 };
@@ -90,6 +97,16 @@ export interface Fleet {
   keptEnvironment(name: string, signal: AbortSignal): Promise<Readonly<Record<string, string | undefined>>>;
   /** Returns the status of the named certificates, including a check of their keys, or of all. Only reads the store. */
   status(names: readonly string[], signal: AbortSignal): Promise<readonly LineageStatus[]>;
+  /**
+   * Returns what is left of each CA's rate limits, by our own account, and what has used them up. Only reads the store.
+   * Fails with `lineage/not-found`.
+   */
+  limits(request: LimitsRequest, signal: AbortSignal): Promise<readonly LimitsStatus[]>;
+  /**
+   * Returns which certificates `renew` will order until a time, when and why. Only reads the store. Fails with
+   * `lineage/not-found`.
+   */
+  plan(request: PlanRequest, signal: AbortSignal): Promise<Ahead>;
   /** Returns the nodes that share the store, and what they lack of these certificates. */
   nodes(certificates: readonly LineageStatus[], signal: AbortSignal): Promise<readonly NodeStatus[]>;
   /** Forgets a node that is gone for good. Fails with `usage/unknown-node`. */
@@ -318,6 +335,9 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     stored: (name, signal) => pass((fleet) => readOne(fleet, name, signal)),
     keptEnvironment: (name) => composed.keptEnvironment(name),
     status: (names, signal) => pass((fleet) => statusOf(fleet, names, signal)),
+    limits: (request, signal) =>
+      pass(async (fleet) => (await import('./fleet/limits.ts')).limitsOf(fleet, request, signal)),
+    plan: (request, signal) => pass(async (fleet) => (await import('./fleet/plan.ts')).planOf(fleet, request, signal)),
     nodes: (certificates, signal) => pass((fleet) => nodesOf(fleet, certificates, signal)),
     forgetNode: (node, signal) => pass((fleet) => forgetNode(fleet, node, signal)),
     doctor: (names, signal) => pass((fleet) => drawNamed(fleet, names, signal)),

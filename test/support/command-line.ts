@@ -9,6 +9,7 @@ import type { NamedIssuer, Settings, StoredSpec } from '../../src/core/spec/spec
 import type {
   AccountRequest,
   AccountStatus,
+  Ahead,
   BalancerTrialOf,
   BalancerTrialReport,
   ChangedAccount,
@@ -22,10 +23,13 @@ import type {
   ExportRequest,
   Fleet,
   IssueRequest,
+  LimitsRequest,
+  LimitsStatus,
   LineageStatus,
   LostRemoval,
   LostReport,
   NodeStatus,
+  PlanRequest,
   RenewRequest,
   RevokeAnswer,
   RevokeRequest,
@@ -48,6 +52,8 @@ export interface FakeAnswers {
   readonly origin?: 'configuration';
   readonly status?: readonly LineageStatus[];
   readonly nodes?: readonly NodeStatus[];
+  readonly limits?: readonly LimitsStatus[];
+  readonly plan?: Ahead;
   readonly doctor?: readonly DrawnPath[];
   readonly targets?: readonly DrawnTarget[];
   readonly sweep?: Partial<SweepReport>;
@@ -131,6 +137,8 @@ export interface Done {
     | DeleteRequest
     | RevokeRequest
     | ExportRequest
+    | LimitsRequest
+    | PlanRequest
     | { readonly rollback: string }
     | { readonly forgetNode: string }
     | { readonly dryRun: readonly string[] }
@@ -265,6 +273,14 @@ export function commandLine(given: CommandLine = {}) {
       adopt: async (found) => {
         calls.push({ found });
         return given.fleet?.adopted ?? { accounts: [], certificates: [] };
+      },
+      limits: async (request) => {
+        calls.push(request);
+        return given.fleet?.limits ?? [];
+      },
+      plan: async (request) => {
+        calls.push(request);
+        return given.fleet?.plan ?? { until: new Date(request.untilMs).toISOString(), certificates: [], days: [] };
       },
       nodes: async () => given.fleet?.nodes ?? [],
       forgetNode: async (node) => {

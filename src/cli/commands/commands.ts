@@ -88,6 +88,37 @@ export const commands: readonly Command[] = [
     flags: [],
     load: async () => (await import('./look/show.ts')).show,
   },
+  {
+    name: 'plan',
+    summary: 'show which certificates will be ordered, when and why',
+    description:
+      'What `certfleet renew`, run every hour, will do: first issues, renewals and the renewals after them, and what waits ' +
+      'for a rate limit, for the CA, or after a failure. It assumes that every order succeeds. Below, the orders of each ' +
+      'day. Nothing is written, and no CA is asked.',
+    arguments: { text: '[name...]', description: 'only these certificates (default: all)' },
+    flags: [{ flags: '--until <duration>', description: 'how far to look ahead, from 1h to 731d (default: 90d)' }],
+    examples: [{ line: 'certfleet plan --until 30d', why: 'the orders of the next month' }],
+    load: async () => (await import('./look/plan.ts')).plan,
+  },
+  {
+    name: 'limits',
+    summary: 'show what is left of the CAs’ rate limits',
+    description:
+      'For each CA whose limits are known: how many orders or certificates are left, when the next one is allowed, when all ' +
+      'are left again, and which certificates used them up. Shows an account’s orders, and what is not full; with names or ' +
+      '--all, the others too. This is certfleet’s own count: nothing is written, and no CA is asked.',
+    arguments: { text: '[name...]', description: 'all limits that orders of these certificates meet' },
+    flags: [
+      {
+        flags: '--issuer <name>',
+        description: 'only this CA: a declared issuer, a name of `certfleet issuers` or a directory URL',
+        aliases: ['--ca'],
+      },
+      { flags: '--all', description: 'also what is full' },
+    ],
+    examples: [{ line: 'certfleet limits www.example.com', why: 'whether this certificate could be ordered now' }],
+    load: async () => (await import('./look/limits.ts')).limits,
+  },
   ...commandsOfLife,
   {
     name: 'node forget',

@@ -16,13 +16,16 @@ interface Renewed {
   readonly issuedAt: string;
 }
 
+/** Returns after which part of its lifetime a certificate is renewed. */
+export const shareOfLifetime = (lifetimeMs: number): number => (lifetimeMs < 10 * day ? 1 / 2 : 2 / 3);
+
 /**
  * Renews after 2/3 of the lifetime, or 1/2 if it is below ten days (Let's Encrypt's integration guide). A certificate
  * whose `notBefore` is long before its issuance is not due at once: it first lasts for a third of the remaining time.
  */
 export function renewalByLifetime({ facts, issuedAt }: Renewed): Renewal {
   const [from, end] = [Date.parse(facts.notBefore), Date.parse(facts.notAfter)];
-  const share = end - from < 10 * day ? 1 / 2 : 2 / 3;
+  const share = shareOfLifetime(end - from);
   const issued = Math.min(Date.parse(issuedAt), end);
   const at = Math.max(from + (end - from) * share, issued + (end - issued) / 3);
   return { at: new Date(at).toISOString(), source: 'lifetime' };

@@ -10,8 +10,9 @@ import {
   refusal,
 } from '../../core/limits/order-buckets.ts';
 import { limitsOf, type RateLimit } from '../../core/limits/rate-limits.ts';
-import type { Lineage, Version } from '../../core/lineage/lineage.ts';
-import { type Identifier, identifierKey, sameIdentifiers } from '../../core/names/identifier.ts';
+import type { Lineage } from '../../core/lineage/lineage.ts';
+import { type Identifier, identifierKey } from '../../core/names/identifier.ts';
+import { orderFacts, versionsFor } from '../../core/plan/order-facts.ts';
 import { accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
 import { type Engine, report } from '../engine.ts';
@@ -39,8 +40,6 @@ export const caTimeMs = ({ clock, memory }: Pick<Engine, 'clock' | 'memory'>, di
   clock.now().getTime() - (memory.skews.get(directory) ?? 0);
 
 const dayMs = 86_400_000;
-/** For so long, Boulder remembers which sets of names it has issued for. */
-const rememberedMs = 120 * dayMs;
 
 /**
  * Returns an order as its CA counts it, or undefined if nothing is known of the CA's limits.
@@ -57,34 +56,24 @@ export async function limitedOrder(
   const { directory } = wanted.issuer.settings;
   const limits = limitsOfIssuer(wanted.issuer.settings);
   if (limits.length === 0) return undefined;
-  const { account, identifiers = wanted.identifiers } = given;
-  const nowMs = caTimeMs(engine, directory);
-  const { current, previous, renewal } = lineage ?? {};
-  const isOfCa = (version: Version) => version.directory === directory;
-  const same = [current, previous].filter(
-    (one) => one && isOfCa(one) && sameIdentifiers(one.facts.identifiers, identifiers),
-  );
-  const { replaces = current !== undefined && isOfCa(current) && current.accountUrl === account } = given;
-  const { window } = renewal ?? {};
-  const isOpen = window && Date.parse(window.start) <= nowMs && nowMs < Date.parse(window.end);
+  const { identifiers = wanted.identifiers } = given;
+  const [newest] = lineage ? versionsFor(lineage, directory, identifiers) : [];
+  const registeredDomain = await engine.loadRegisteredDomain();
   return {
     directory,
     account: accountKey(accountOf(wanted.issuer.settings)),
     limits,
-    issuedAtMs: same[0] && Date.parse(same[0].issuedAt),
-    facts: {
-      account,
-      identifiers,
-      isRenewal: same.some((one) => nowMs - Date.parse(one!.facts.notBefore) < rememberedMs),
-      isExempt: replaces && isOpen === true,
-      registeredDomain: await engine.loadRegisteredDomain(),
-    },
+    issuedAtMs: newest && Date.parse(newest.issuedAt),
+    facts: orderFacts(wanted, lineage, { ...given, atMs: caTimeMs(engine, directory), registeredDomain }),
   };
 }
 
 /** Returns a time of the CA's clock as this machine's clock will show it. */
-export const ownTime = ({ memory }: Pick<Engine, 'memory'>, { directory }: LimitedOrder, atMs: number): Date =>
-  new Date(atMs + (memory.skews.get(directory) ?? 0));
+export const ownTime = (
+  { memory }: Pick<Engine, 'memory'>,
+  { directory }: Pick<IssuerSettings, 'directory'>,
+  atMs: number,
+): Date => new Date(atMs + (memory.skews.get(directory) ?? 0));
 
 /** Reads how many tokens the orders have left. Afterwards, {@link refusalOf} knows. */
 export async function readLimits(engine: Engine, orders: readonly LimitedOrder[], signal: AbortSignal): Promise<void> {

@@ -1,0 +1,181 @@
+import { longestSkewMs } from '../core/ca/clock-skew.ts';
+import { spent } from '../core/limits/gcra.ts';
+import { type Bucket, bucketsAsked } from '../core/limits/order-buckets.ts';
+import type { RateLimit } from '../core/limits/rate-limits.ts';
+import type { Lineage } from '../core/lineage/lineage.ts';
+import {
+  type BucketStatus,
+  bucketsOfCertificate,
+  type CountedCertificate,
+  createUses,
+  describeBucket,
+} from '../core/plan/bucket-status.ts';
+import { accountOf, sameAccount } from '../core/spec/account.ts';
+import type { NamedIssuer, StoredSpec } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
+import type { Engine } from '../engine/engine.ts';
+import { readAccount } from '../engine/ledger/account.ts';
+import { placeOf, readArrivals } from '../engine/ledger/buckets.ts';
+import { limitedOrder, limitsOfIssuer } from '../engine/ledger/limits.ts';
+import type { OpenFleet } from './opened.ts';
+import { notFound, readAll } from './stored.ts';
+import { allWanted, nameOfWanted } from './wanted.ts';
+
+export interface LimitsRequest {
+  /** Only this CA, which need not be declared. */
+  readonly issuer?: NamedIssuer;
+  /** Everything that orders of these certificates meet. */
+  readonly names: readonly string[];
+  /** Also what is not used at all. */
+  readonly all: boolean;
+}
+
+/** What is left of a CA's rate limits, by our own account. */
+export interface LimitsStatus {
+  /** What its certificates call it. */
+  readonly issuers: readonly string[];
+  readonly directory: string;
+  /** Whether anything is known of its limits. */
+  readonly isKnown: boolean;
+  readonly accounts: readonly { readonly name: string; readonly url?: string }[];
+  readonly buckets: readonly BucketStatus[];
+}
+
+/** A CA, as issuers with the same limits know it. */
+interface Ca {
+  readonly issuers: readonly NamedIssuer[];
+  readonly certificates: readonly Counted[];
+}
+
+interface Counted extends CountedCertificate {
+  readonly wanted: StoredSpec;
+}
+
+/** Says what is left of each CA's limits. Only reads the store. Fails with `lineage/not-found`. */
+export async function limitsOf(
+  fleet: OpenFleet,
+  request: LimitsRequest,
+  signal: AbortSignal,
+): Promise<readonly LimitsStatus[]> {
+  const { issuer, names } = request;
+  const stored = await readAll(fleet, signal);
+  const lineages = new Map([...stored].filter((one): one is [string, Lineage] => !(one[1] instanceof Error)));
+  const specs = new Map([...lineages].map(([name, { spec }]) => [name, spec]));
+  for (const one of allWanted(fleet, stored)) specs.set(nameOfWanted(one), one.wanted);
+  for (const name of names) if (!specs.has(name)) throw notFound(name, specs.keys());
+  const counted = [...specs].map(([name, wanted]): Counted => ({ name, wanted, lineage: lineages.get(name) }));
+  const declared = Object.entries(fleet.settings.issuers).map(([name, settings]) => ({ name, settings }));
+  const known = casOf(declared, counted);
+  const isOf = ({ issuers: [one] }: Ca) => !issuer || one?.settings.directory === issuer.settings.directory;
+  const all = issuer && !known.some(isOf) ? casOf([issuer], []) : known.filter(isOf);
+  const isAsked = ({ certificates }: Ca) => names.length === 0 || certificates.some(({ name }) => names.includes(name));
+  return Promise.all(all.filter(isAsked).map((ca) => describeCa(fleet.engine, ca, request, signal)));
+}
+
+/** Groups issuers and certificates by CA and limits. */
+function casOf(issuers: readonly NamedIssuer[], counted: readonly Counted[]): readonly Ca[] {
+  const cas = new Map<string, { readonly issuers: NamedIssuer[]; readonly certificates: Counted[] }>();
+  const add = (issuer: NamedIssuer) => {
+    const { settings } = issuer;
+    const key = JSON.stringify([settings.directory, limitsOfIssuer(settings)]);
+    const ca = cas.get(key) ?? { issuers: [], certificates: [] };
+    cas.set(key, ca);
+    const isThere = ca.issuers.some((one) => one.name === issuer.name && sameAccount(one.settings, settings));
+    if (!isThere) ca.issuers.push(issuer);
+    return ca;
+  };
+  for (const issuer of issuers) add(issuer);
+  for (const one of counted) add(one.wanted.issuer).certificates.push(one);
+  return [...cas.values()];
+}
+
+/** A bucket, and what is known of it beside the ledger. */
+interface Known {
+  readonly bucket: Bucket;
+  readonly isNamed: boolean;
+  /** When the last certificate for exactly its names was issued: a renewal at its time is not in the ledger. */
+  issuedAtMs?: number | undefined;
+}
+
+async function describeCa(
+  engine: Engine,
+  { issuers, certificates }: Ca,
+  { names, all }: LimitsRequest,
+  signal: AbortSignal,
+): Promise<LimitsStatus> {
+  const [{ settings }] = issuers as [NamedIssuer];
+  const { directory } = settings;
+  const limits = limitsOfIssuer(settings);
+  const accounts = await accountsOf(engine, issuers, signal);
+  const about = { issuers: [...new Set(issuers.map(({ name }) => name))], directory, accounts };
+  if (limits.length === 0) return { ...about, isKnown: false, buckets: [] };
+  const registeredDomain = await engine.loadRegisteredDomain();
+  const known = await knownBuckets(engine, { accounts, certificates, names, limits });
+  const skewMs = engine.memory.skews.get(directory) ?? 0;
+  const now = engine.clock.now();
+  const places = known.map(({ bucket }) => placeOf(engine, directory, bucket, registeredDomain));
+  const arrivals = await readArrivals(engine, places, signal);
+  const usesOf = createUses(directory, certificates, { now, registeredDomain });
+  const buckets = known.flatMap(({ bucket, isNamed, issuedAtMs }) => {
+    const arrivalMs = arrivals.get(bucket.key) ?? seeded(bucket, issuedAtMs);
+    const isFromTheFuture = arrivalMs !== undefined && arrivalMs >= latestMs(bucket, now);
+    const status = describeBucket(bucket, arrivalMs, { now, skewMs, isFromTheFuture }, usesOf(bucket));
+    const matters = bucket.limit.scope === 'account' || status.left < status.burst;
+    return all || isNamed || (names.length === 0 && matters) ? [status] : [];
+  });
+  return { ...about, isKnown: true, buckets };
+}
+
+/** Returns each bucket from which certificates of a CA take, once. */
+async function knownBuckets(
+  engine: Engine,
+  ca: {
+    readonly accounts: LimitsStatus['accounts'];
+    readonly certificates: readonly Counted[];
+    readonly names: readonly string[];
+    readonly limits: readonly RateLimit[];
+  },
+): Promise<readonly Known[]> {
+  const { accounts, certificates, names, limits } = ca;
+  const known = new Map<string, Known>();
+  const registeredDomain = await engine.loadRegisteredDomain();
+  for (const { url: account = '' } of accounts) {
+    const facts = { account, identifiers: [], isRenewal: false, isExempt: false, registeredDomain };
+    for (const bucket of bucketsAsked(facts, limits))
+      if (bucket.limit.scope === 'account') known.set(bucket.key, { bucket, isNamed: false });
+  }
+  for (const { name, wanted, lineage } of certificates) {
+    const account = accounts.find((one) => one.name === accountOf(wanted.issuer.settings).name)?.url ?? '';
+    const order = await limitedOrder(engine, wanted, lineage, { account });
+    if (!order) continue;
+    for (const bucket of bucketsOfCertificate(order.facts, { lineage }, limits)) {
+      const before = known.get(bucket.key);
+      const isNamed = before?.isNamed === true || names.includes(name);
+      const issuedAtMs = Math.max(before?.issuedAtMs ?? 0, order.issuedAtMs ?? 0) || undefined;
+      known.set(bucket.key, { bucket, isNamed, issuedAtMs });
+    }
+  }
+  return [...known.values()];
+}
+
+const seeded = ({ limit }: Bucket, issuedAtMs: number | undefined): number | undefined =>
+  limit.scope === 'set' && issuedAtMs !== undefined ? spent(undefined, limit, issuedAtMs) : undefined;
+
+/** The reader of the ledger cuts a time at this one, because no correct clock can have written a later one. */
+const latestMs = ({ limit: { burst, intervalMs } }: Bucket, now: Date): number =>
+  now.getTime() + longestSkewMs + (burst + 1) * intervalMs;
+
+async function accountsOf(
+  engine: Engine,
+  issuers: readonly NamedIssuer[],
+  signal: AbortSignal,
+): Promise<LimitsStatus['accounts']> {
+  const accounts = new Map<string, { readonly name: string; readonly url?: string }>();
+  for (const { settings } of issuers) {
+    const { name } = accountOf(settings);
+    if (accounts.has(name)) continue;
+    const url = (await readAccount(engine, settings, signal))?.document.url;
+    accounts.set(name, { name, ...present({ url }) });
+  }
+  return [...accounts.values()];
+}
