@@ -330,9 +330,9 @@ ${sections.join('\n\n')}
 const eventMeanings: Readonly<Record<EventName, string>> = {
   'run.started': 'A command began. `data.command` is its name.',
   'run.planned':
-    'The certificates that a run has to order or deliver were counted, before it works on the first. `data.certificates`. What is found to be due only on a closer look is not counted.',
+    'The certificates that a run has to order or deliver were counted, before it works on the first. `data.certificates`. What is found to be due only on a closer look is not counted. If the CA’s rate limits make some wait: `data.waiting` (each one’s `certificate`, `at` and `quota`, which is what the limit allows, in words) and `data.allBy` (the last of these times).',
   'run.finished':
-    'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next` (when `renew` renews it, or tries again what failed; absent while it is still being rolled out, because each `renew` looks again), `failing` (`unchanged` because it failed before and waits), `settingsStay` (a change of its settings failed, so settings and certificate are those of before), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `settling` (which targets and endpoints are still rolling it out, in words), `left` (what it has left outside, because its removal was refused: `what`, `code`, `reason`), `refusedHooks` (its hooks that do not run, because other users can change their programs: `what`, `code`, `reason`, `hint`), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.kept` (what a target keeps and how to remove it, by target), `data.notAfter`, `data.left` (what could not be removed), `data.unsure` (what a later sweep looks for once more, because the provider lists records late), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
+    'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next` (when `renew` renews it, or tries again what failed; absent while it is still being rolled out, because each `renew` looks again), `failing` (`unchanged` because it failed before and waits), `limited` (`unchanged` because it waits for a rate limit: `until`, `quota`), `settingsStay` (a change of its settings failed, so settings and certificate are those of before), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `settling` (which targets and endpoints are still rolling it out, in words), `left` (what it has left outside, because its removal was refused: `what`, `code`, `reason`), `refusedHooks` (its hooks that do not run, because other users can change their programs: `what`, `code`, `reason`, `hint`), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.kept` (what a target keeps and how to remove it, by target), `data.notAfter`, `data.left` (what could not be removed), `data.unsure` (what a later sweep looks for once more, because the provider lists records late), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
   'store.made':
     'A new store was made by `issue`, or by `renew` if the configuration declares it. Level `warn` if it is in a volume that goes with the container. `data.path`.',
   'certificate.changed':
@@ -411,8 +411,8 @@ ${table(
   Object.entries(eventMeanings).map(([name, meaning]) => [code(name), meaning]),
 )}
 
-\`status\`, \`show\`, \`providers\`, \`doctor\`, \`dns test\`, \`balancer test\` and \`config check\` print objects instead, also with \`v\`, one per line:
-\`"object": "certificate"\`, \`"node"\` (of \`status\`: what each node of the store lacks), \`"adapter"\`, \`"issuer"\`, \`"dns-test-step"\` and \`"dns-test"\`, \`"balancer-test-step"\` and \`"balancer-test"\`, \`"path"\` and \`"target"\` of \`doctor\`, and \`"problem"\` with \`file\`,
+\`status\`, \`show\`, \`plan\`, \`limits\`, \`providers\`, \`doctor\`, \`dns test\`, \`balancer test\` and \`config check\` print objects instead, also with \`v\`, one per line:
+\`"object": "certificate"\`, \`"node"\` (of \`status\`: what each node of the store lacks), \`"plan"\` (what happens to a certificate: \`steps\`) and \`"orders"\` (\`days\`) of \`plan\`, \`"limits"\` (\`buckets\` of a CA), \`"adapter"\`, \`"issuer"\`, \`"dns-test-step"\` and \`"dns-test"\`, \`"balancer-test-step"\` and \`"balancer-test"\`, \`"path"\` and \`"target"\` of \`doctor\`, and \`"problem"\` with \`file\`,
 \`line\` and \`message\`. A certificate's \`state\` is one of these:
 
 ${table(
@@ -420,7 +420,7 @@ ${table(
   Object.entries(stateMeanings).map(([name, meaning]) => [code(name), meaning]),
 )}
 
-While the CA has asked to wait, \`heldUntil\` says until when; no command asks it earlier, even with \`--force\`.
+While the CA has asked to wait, \`heldUntil\` says until when; no command asks it earlier, even with \`--force\`. \`rateLimit\` says until when a rate limit makes the certificate wait (\`until\`), and what that limit allows (\`quota\`).
 
 An event looks like this:
 

@@ -1,4 +1,5 @@
 import { fail } from '../core/errors/errors.ts';
+import type { LimitWait } from '../core/lineage/failure.ts';
 import { isOnlyOwing, type Lineage } from '../core/lineage/lineage.ts';
 import { describeNode, type NodeStatus } from '../core/node/node-status.ts';
 import { describeLineage, type LineageStatus } from '../core/plan/status.ts';
@@ -8,9 +9,13 @@ import { rolloverOf } from '../engine/ledger/account.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
 import { forgetReplica, readReplicas } from '../engine/ledger/replica.ts';
 import { lineageMissing, unusableVersion, watchStore } from '../engine/pass/store-faults.ts';
+import { foretell } from '../engine/pass/tickets.ts';
+import { limitFor } from '../engine/path/limit.ts';
+import { newVisit } from '../engine/path/visit.ts';
+import type { Job } from '../engine/run/job.ts';
 import type { OpenFleet } from './opened.ts';
-import { notFound, readAll } from './stored.ts';
-import { allWanted, nameOfWanted } from './wanted.ts';
+import { notFound, readAll, type Stored } from './stored.ts';
+import { allWanted, nameOfWanted, type Wanted } from './wanted.ts';
 
 export async function statusOf(
   fleet: OpenFleet,
@@ -33,6 +38,7 @@ export async function statusOf(
   for (const name of names) if (!all.has(name)) throw notFound(name, all);
   const now = engine.clock.now();
   const holdAt = createHolds(engine, signal);
+  const limitOf = await limitsOfDue(engine, [...wanted.values()], stored, signal);
   const nodes = { here: engine.node, known: await readReplicas(engine, signal) };
   const rolloverFor = async (wanted: StoredSpec | undefined) => wanted && rolloverOf(engine, wanted, signal);
   const described = (names.length > 0 ? names : [...all]).map(async (name) => {
@@ -47,8 +53,9 @@ export async function statusOf(
     const caHold = endOfCaHold(await holdAt(one?.wanted.issuer.settings.directory), lineage, now);
     const declaredAs = one && { spec: one.wanted, origin: one.origin };
     const rollover = await rolloverFor(one?.wanted);
+    const limit = one && !corrupt ? await limitOf(one, lineage) : undefined;
     return describeLineage(name, {
-      ...{ wanted: declaredAs, lineage, corrupt, accountMissing, now, isWorking, caHold, rollover, nodes },
+      ...{ wanted: declaredAs, lineage, corrupt, accountMissing, now, isWorking, caHold, rollover, limit, nodes },
     });
   });
   return Promise.all(described);
@@ -88,6 +95,23 @@ export async function forgetNode({ engine }: OpenFleet, node: string, signal: Ab
 function isHeld({ processes }: Engine, lineage: Lineage | undefined): boolean {
   const lease = lineage?.work?.lease;
   return lease !== undefined && processes.look(lease.holder) !== 'dead';
+}
+
+/** Returns a function that says for which rate limit a certificate waits, if it is due. */
+async function limitsOfDue(
+  engine: Engine,
+  wanted: readonly Wanted[],
+  stored: Stored,
+  signal: AbortSignal,
+): Promise<(one: Wanted, lineage: Lineage | undefined) => Promise<LimitWait | undefined>> {
+  const now = engine.clock.now();
+  const jobOf = (one: Wanted): Job => ({ ...one, force: false, obeyBackoff: true, unattended: true });
+  const candidates = wanted.flatMap((one) => {
+    const found = stored.get(nameOfWanted(one));
+    return found instanceof Error ? [] : [{ job: jobOf(one), lineage: found }];
+  });
+  await foretell(engine, candidates, signal);
+  return (one, lineage) => limitFor(engine, newVisit(engine, jobOf(one)), { lineage, now }, signal);
 }
 
 /** Returns a function that reads the hold of each CA once. */

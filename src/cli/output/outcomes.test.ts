@@ -115,6 +115,44 @@ it.each([
     expect(words(narrow.stdout + narrow.stderr)).toEqual(words(whole.stdout + whole.stderr));
 });
 
+const quota = '50 certificates for example.com in 7 days';
+const limitedAt = (certificate: string, minute: string): Outcome => {
+  const until = `2026-11-24T${minute}:00.000Z`;
+  const message = `rate limited until ${until} (${quota})`;
+  return { certificate, result: 'unchanged', message, next: until, limited: { until, quota } };
+};
+const six = ['14:05', '14:09', '14:07', '14:06', '14:08', '14:10'].map((minute) => limitedAt(`c${minute}`, minute));
+
+it.each<Row>([
+  {
+    what: 'waits for a rate limit, which is no failure',
+    argv: 'issue',
+    ...{ fleet: { issue: () => [issued, limitedAt('abc', '14:05')] }, files: { '/c.yaml': declared } },
+    says: [
+      `abc: rate limited until 2026-11-24 14:05 UTC (${quota})\n  Next: \`certfleet renew --config /c.yaml\` orders it after 2026-11-24 14:05 UTC.\n`,
+    ],
+  },
+  {
+    what: 'is one of many that wait, of which one sentence is enough',
+    argv: 'renew',
+    fleet: { renew: () => [issued, ...six] },
+    says: [
+      `6 certificates are rate limited, the first until 2026-11-24 14:05 UTC, the last until 2026-11-24 14:10 UTC (${quota}).\n`,
+      'Next: `certfleet renew` orders each when its time comes; `certfleet plan` shows when.\n',
+      '1 issued, 6 rate limited\n',
+    ],
+    never: ['c14:05'],
+  },
+])('a certificate $what', async ({ argv, ...row }) => {
+  await behaves({ ...row, argv: row.files ? `${argv} --config /c.yaml` : argv });
+});
+
+it('has a rate limit for programs', async () => {
+  const json = await commandLine({ fleet: { renew: () => [limitedAt('abc', '14:05')] } }).run('renew', '--json');
+  const limited = { until: '2026-11-24T14:05:00.000Z', quota };
+  expect(jsonLines(json).at(-1)).toMatchObject({ data: { exitCode: 0, outcomes: [{ result: 'unchanged', limited }] } });
+});
+
 it('says which names the certificate lacks', async () => {
   const dropped = [{ identifier: 'b.example.com', reason: 'no TXT record' }];
   const done = await commandLine(ends({ ...issued, dropped })).run(...abc.split(' '));

@@ -1,6 +1,7 @@
 import { withLetters } from '../../config/certificates/identifiers.ts';
 import type { CertfleetError } from '../../core/errors/errors.ts';
 import { version } from '../../core/errors/version.ts';
+import type { LimitWait } from '../../core/lineage/failure.ts';
 import { notRenewedHere } from '../../core/lineage/not-renewed.ts';
 import { withCount } from '../../core/lineage/places.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
@@ -70,15 +71,19 @@ export async function tellOutcomes(
   const usual = printingOf(session);
   const printing = { ...usual, complete: (text: string) => withDates(usual.complete?.(text) ?? text, now) };
   const { style } = printing;
-  const waiting = outcomes.filter(isWaiting);
-  const idle = outcomes.filter((outcome) => outcome.result === 'unchanged' && !isWaiting(outcome));
+  const limited = outcomes.filter(isLimited);
+  const waiting = outcomes.filter((outcome) => isWaiting(outcome) && !isLimited(outcome));
+  const idle = outcomes.filter(
+    (outcome) => outcome.result === 'unchanged' && !isWaiting(outcome) && !isLimited(outcome),
+  );
   // If many certificates went well, one line for each is enough.
   const isBrief = outcomes.length > fewCertificates && !session.verbose;
   // People still read five lines of "not due", but a thousand would hide what happened. A dry run always says why a
   // certificate was not tried.
   const isMuch = (group: readonly Outcome[]) =>
     told.command === 'renew' && !told.dryRun && group.length > fewCertificates;
-  const summed: ReadonlySet<Outcome> = new Set([idle, waiting].filter(isMuch).flat());
+  const isLong = limited.length > fewCertificates;
+  const summed: ReadonlySet<Outcome> = new Set([...[idle, waiting].filter(isMuch).flat(), ...(isLong ? limited : [])]);
   const groups = new Map(groupsOf(outcomes.filter((one) => 'error' in one)).map((group) => [group[0], group]));
   for (const outcome of outcomes) {
     if ('error' in outcome) {
@@ -99,7 +104,7 @@ export async function tellOutcomes(
       for (const words of outcome.settling ?? []) if (words !== shown) session.print(`  ${words}`);
       for (const { identifier, reason } of outcome.dropped ?? [])
         session.print(`  ${style.warn('without')} ${withLetters(identifier)}: ${reason}`);
-      if (isBrief && !isWaiting(outcome) && !outcome.byHand) continue;
+      if (isBrief && !isWaiting(outcome) && !isLimited(outcome) && !outcome.byHand) continue;
       for (const line of await placeLines(outcome, told, session)) session.print(`  ${line}`);
       const next = nextLine(outcome, now, told);
       if (next !== undefined) session.print(`  ${next}`);
@@ -114,6 +119,7 @@ export async function tellOutcomes(
     session.print(
       `${waiting.length} certificates failed earlier and wait for their next try; \`certfleet status\` shows why and when.`,
     );
+  if (isLong) session.print(limitedText(limited, now));
   if (outcomes.length === 0) session.print(await nothingText(session, told));
   const first = outcomes.find((outcome) => outcome.result === 'issued');
   if (told.command === 'issue' && !told.staging && first && !first.byHand) await adviseCrontab(session);
@@ -211,6 +217,22 @@ const passes = ({ code, retry, blame }: CertfleetError): boolean =>
 /** Reports whether a certificate failed earlier, and it is too early to retry. */
 const isWaiting = (outcome: Outcome): boolean => outcome.result === 'unchanged' && outcome.failing === true;
 
+/** Reports whether a certificate waits for a rate limit, and `renew` orders it then. */
+const isLimited = (outcome: Outcome): outcome is Limited =>
+  outcome.result === 'unchanged' && outcome.limited !== undefined;
+type Limited = Extract<Outcome, { readonly result: 'unchanged' }> & { readonly limited: LimitWait };
+
+/** Says how many certificates wait for a rate limit, and until when. */
+function limitedText(limited: readonly Limited[], now: Date): string {
+  const times = limited.map((one) => one.limited.until).sort((a, b) => Date.parse(a) - Date.parse(b));
+  const [first, last] = [times[0]!, times.at(-1)!].map((time) => dateText(time, now));
+  const quotas = [...new Set(limited.map((one) => one.limited.quota))];
+  return [
+    `${limited.length} certificates are rate limited, the first until ${first}, the last until ${last} (${shortList(quotas)}).`,
+    'Next: `certfleet renew` orders each when its time comes; `certfleet plan` shows when.',
+  ].join('\n');
+}
+
 type Success = Exclude<Outcome, { readonly result: 'failed' | 'pending' }>;
 
 function successLine(outcome: Success, now: Date, told: OutcomeContext, good: (text: string) => string): string {
@@ -221,7 +243,7 @@ function successLine(outcome: Success, now: Date, told: OutcomeContext, good: (t
   }
   if (outcome.result === 'unchanged' || outcome.result === 'deployed') {
     const valid = outcome.notAfter === undefined ? '' : `; ${untilText(outcome.notAfter, now)}`;
-    return `${name}: ${withoutName(outcome)}${valid}`;
+    return `${name}: ${withDates(withoutName(outcome), now)}${valid}`;
   }
   const until = untilText(outcome.notAfter, now);
   if (told.dryRun) return `${name}: the dry run succeeded (test certificate ${until}); nothing was deployed`;
@@ -266,6 +288,7 @@ function nextLine(outcome: Success, now: Date, told: OutcomeContext): string | u
       return `Next: run \`certfleet issue ${outcome.certificate}\` at a terminal ${when}; \`certfleet renew\` cannot renew it.`;
     return told.renewsEarly ? `Next: it is due ${when}.` : `Next: \`certfleet renew\` renews it ${when}.`;
   };
+  if (isLimited(outcome)) return `Next: \`certfleet renew\` orders it after ${dateText(outcome.limited.until, now)}.`;
   // One that was never issued waits for its CA.
   if (isWaiting(outcome) || (outcome.result === 'unchanged' && outcome.notAfter === undefined))
     return outcome.next && `Next: \`certfleet renew\` tries again after ${dateText(outcome.next, now)}.`;
@@ -280,7 +303,7 @@ const withoutName = ({ certificate, message }: Outcome): string =>
 export function summary(outcomes: readonly Outcome[]): string {
   const counts = new Map<string, number>();
   for (const outcome of outcomes) {
-    const what = isWaiting(outcome) ? 'waiting after a failure' : outcome.result;
+    const what = isLimited(outcome) ? 'rate limited' : isWaiting(outcome) ? 'waiting after a failure' : outcome.result;
     counts.set(what, (counts.get(what) ?? 0) + 1);
   }
   const words = [...counts].map(([result, count]) => `${count} ${result}`);
@@ -295,6 +318,7 @@ const outcomeData = (outcome: Outcome): JsonObject => ({
     notAfter: 'notAfter' in outcome ? outcome.notAfter : undefined,
     next: outcome.next,
     failing: isWaiting(outcome) ? true : undefined,
+    limited: isLimited(outcome) ? { ...outcome.limited } : undefined,
     byHand: outcome.byHand,
     settingsStay: outcome.result === 'failed' && outcome.settingsStay ? true : undefined,
     dropped: outcome.dropped?.map((one) => ({ ...one })),

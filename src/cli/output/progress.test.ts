@@ -47,6 +47,27 @@ function screen() {
   };
 }
 
+describe('what a run is going to do', () => {
+  const planned = (data: Event['data']): Event => ({
+    ...event('run.planned', undefined, 'there are 9 certificates: 2 now, 7 by 2026-11-24T14:05:00.000Z\na: later'),
+    ...present({ data }),
+  });
+  const shown = 'there are 9 certificates: 2 now, 7 by 2026-11-24 14:05 UTC\n  a: later';
+
+  it.each([
+    ['several of which some must wait', { certificates: 9, waiting: [] }, shown],
+    ['several of which none must wait', { certificates: 9 }, ''],
+    ['one, of which the result tells', { certificates: 1, waiting: [] }, ''],
+  ])('is shown for %s', (_what, data, text) => {
+    const [plain, live] = [screen(), { ...screen(), columns: 100 }];
+    for (const progress of [plainProgress({ write: plain.write }, style), liveProgress(live, style)]) {
+      progress.report(planned(data));
+      progress.stop();
+    }
+    expect([plain.visible(), live.visible()]).toEqual([text, text]);
+  });
+});
+
 describe('a message about a certificate', () => {
   it.each([
     ['as', 'asking the CA', 'as: asking the CA'],

@@ -29,6 +29,10 @@ export function logLine({ time, level, certificate, message }: Event): string {
   return `${time} ${level.padEnd(5)} ${certificate === undefined ? text : about(certificate, text)}`;
 }
 
+/** Reports whether an event says when each certificate of a run comes, because some must wait for their CA's limits. */
+const isForecast = ({ event, data }: Event): boolean =>
+  event === 'run.planned' && data?.['waiting'] !== undefined && data['certificates'] !== 1;
+
 /** Reports whether an event stays on the screen, and is printed even with `--quiet`. */
 const isLasting = ({ event, level }: Event): boolean => level === 'alarm' || event === 'store.made';
 
@@ -55,6 +59,7 @@ export function plainProgress(stderr: Output, style: Style): Progress {
       if (event.event === 'certificate.started' && event.certificate !== undefined) started.add(event.certificate);
       if (event.event === 'run.started') sweeping = event.data?.['command'] === 'sweep';
       if (settle(event)) return;
+      if (isForecast(event)) write(event);
       // `run.*` is meant for programs, and `sweep` prints what it removed as its result.
       if (event.event.startsWith('run.') || toldInTheEnd.has(event.event) || isInward(event)) return;
       if (event.level === 'info' && (results.has(event.event) || (sweeping && sweeps.has(event.event)))) return;
@@ -123,7 +128,8 @@ export function liveProgress(stderr: Output, style: Style): Progress {
 
   return {
     report: (event) => {
-      if (event.event.startsWith('run.') || isInward(event)) return;
+      if (event.event.startsWith('run.') && !isForecast(event)) return;
+      if (isInward(event)) return;
       const name = event.certificate;
       erase();
       if (name !== undefined && finished.has(event.event)) {
@@ -131,7 +137,7 @@ export function liveProgress(stderr: Output, style: Style): Progress {
       } else if (name !== undefined && moving.has(event.event)) active.set(name, oneLine(messageOf(event)));
       const isNews =
         event.event === 'certificate.changed' || (event.level !== 'info' && !toldInTheEnd.has(event.event));
-      if (!settle(event) && (isLasting(event) || isNews)) write(event);
+      if (!settle(event) && (isLasting(event) || isForecast(event) || isNews)) write(event);
       draw();
     },
     stop: () => {

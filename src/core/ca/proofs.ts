@@ -104,6 +104,7 @@ const orderDead: Answers<boolean> = {
     'acme/timeout': false,
     'acme/hold': false,
     'acme/limited': false,
+    'acme/limited-too-long': false,
     'acme/external-account-required': false,
     'acme/external-account-refused': false,
     'acme/no-caa-identity': false,

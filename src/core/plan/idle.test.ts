@@ -14,9 +14,9 @@ function idle(lineage: Lineage, at: Date, nextRunMs?: number) {
   const plan = planLineage(testSpec, lineage, at, rules);
   return {
     plan,
-    outcome: outcomeOfPlan({ wanted: testSpec, obeyBackoff: true }, lineage, plan),
+    outcome: outcomeOfPlan({ wanted: testSpec, origin: 'configuration', obeyBackoff: true }, lineage, plan),
     found: idleOf(lineage, {
-      outcome: outcomeOfPlan({ wanted: testSpec, obeyBackoff: true }, lineage, plan),
+      outcome: outcomeOfPlan({ wanted: testSpec, origin: 'configuration', obeyBackoff: true }, lineage, plan),
       now: at,
       nextRunMs,
     }),

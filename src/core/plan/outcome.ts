@@ -1,10 +1,13 @@
 import { type ErrorCode, errorTable } from '../errors/error-table.ts';
 import { CertfleetError, fail, type RefusedName } from '../errors/errors.ts';
+import type { LimitWait, Wait } from '../lineage/failure.ts';
 import type { LastRun, Lineage } from '../lineage/lineage.ts';
+import { isStagingName } from '../names/identifiers.ts';
 import { isByHand } from '../spec/by-hand.ts';
+import { sameSpec } from '../spec/same-spec.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { present } from '../text/present.ts';
-import { nextTry } from './due.ts';
+import { nextTry, whyDue } from './due.ts';
 import { type LeftOutside, leftOutside } from './left-outside.ts';
 import type { Plan } from './plan.ts';
 
@@ -40,6 +43,8 @@ export type Outcome = {
       readonly message: string;
       /** It failed earlier, and it is too early to try again. */
       readonly failing?: boolean;
+      /** It waits for a rate limit of its CA. Then `renew` orders it. */
+      readonly limited?: LimitWait;
     }
   | { readonly result: 'pending'; readonly notAfter: string; readonly message: string; readonly error: CertfleetError }
   | {
@@ -97,9 +102,16 @@ function resultOf(
   }
 }
 
+/** A job, as far as it matters for the outcome of a plan that does nothing. */
+interface Planned {
+  readonly wanted: StoredSpec;
+  readonly origin: Lineage['origin'];
+  readonly obeyBackoff: boolean;
+}
+
 /** Returns the outcome of a plan that does nothing. */
 export function outcomeOfPlan(
-  { wanted, obeyBackoff }: { readonly wanted: StoredSpec; readonly obeyBackoff: boolean },
+  { wanted, origin, obeyBackoff }: Planned,
   lineage: Lineage | undefined,
   plan: Plan,
 ): Outcome {
@@ -108,17 +120,17 @@ export function outcomeOfPlan(
   const isIdle = plan.wakeAt !== undefined && !plan.wait && !plan.pending;
   const at = (isIdle ? lineage?.renewal?.at : undefined) ?? plan.wakeAt;
   const next = { ...present({ next: at }), ...byHand, ...leftOf(lineage) };
+  if (plan.wait?.why === 'limit')
+    return { ...byHand, ...leftOf(lineage), ...outcomeOfLimit({ wanted, origin, obeyBackoff }, lineage, plan.wait) };
   if (!obeyBackoff && plan.wait) {
-    const { until, why, quota } = plan.wait;
+    const { until, why } = plan.wait;
     const issuer = wanted.issuer.name;
     const error =
       why === 'down'
         ? fail('acme/down', { issuer })
         : why === 'rollover'
           ? fail('account/rolling', { certificate, reason: plan.wait.reason })
-          : quota !== undefined
-            ? fail('acme/limited', { issuer, until, quota }, { retryAt: new Date(until) })
-            : fail('acme/hold', { issuer, certificate, until }, { retryAt: new Date(until) });
+          : fail('acme/hold', { issuer, certificate, until }, { retryAt: new Date(until) });
     // A person may have asked for a new certificate before the old one is due.
     const again = nextTry(wanted, lineage, { retryAt: until });
     const retry = { next: again, ...present({ notDue: again === until ? undefined : (true as const) }) };
@@ -140,6 +152,40 @@ export function outcomeOfPlan(
   const failing = plan.wait?.isFailing ? { failing: true } : {};
   const lacking = lineage?.current?.dropped ? { dropped: lineage.current.dropped } : {};
   return { certificate, result: 'unchanged', message: plan.reason, ...failing, ...valid, ...lacking, ...next };
+}
+
+/**
+ * Returns the outcome of a certificate that must wait for a rate limit. That is no failure if `renew` goes on by itself,
+ * unless the certificate expires before. It is one if nothing would be ordered without the person: a new certificate or
+ * new settings by flags, which are not stored, a test, or one that is not due. Nor is a person who tries again what has
+ * failed told that all is well.
+ */
+function outcomeOfLimit(
+  { wanted, origin, obeyBackoff }: Planned,
+  lineage: Lineage | undefined,
+  { until, quota = '', reason, isFailing }: Wait,
+): Outcome {
+  const certificate = wanted.name;
+  const issuer = wanted.issuer.name;
+  const notAfter = lineage?.current?.facts.notAfter;
+  const failed = (error: CertfleetError) => ({ certificate, result: 'failed', message: error.message, error }) as const;
+  const params = { issuer, until, quota };
+  const retryAt = new Date(until);
+  if (notAfter !== undefined && Date.parse(notAfter) < retryAt.getTime())
+    return { ...failed(fail('acme/limited-too-long', { ...params, notAfter }, { retryAt })), next: until };
+  const isKept = origin === 'configuration' || (lineage !== undefined && sameSpec(lineage.spec, wanted));
+  const isDue = whyDue(wanted, lineage, retryAt, { force: false }) !== undefined;
+  const goesOn = isKept && isDue && !isStagingName(certificate);
+  if (goesOn && (obeyBackoff || !isFailing)) {
+    const limited = { until, quota };
+    const more = present({ notAfter, failing: isFailing || undefined });
+    return { certificate, result: 'unchanged', message: reason, next: until, limited, ...more };
+  }
+  const failure = failed(fail('acme/limited', params, { retryAt }));
+  if (goesOn) return { ...failure, next: until };
+  if (!lineage?.current) return failure;
+  if (!isKept) return { ...failure, settingsStay: true };
+  return { ...failure, ...present({ next: lineage.renewal?.at }), notDue: true };
 }
 
 /**

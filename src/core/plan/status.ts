@@ -1,6 +1,6 @@
 import type { CertfleetError, RefusedName } from '../errors/errors.ts';
 import { targetsToDeploy } from '../lineage/deployments.ts';
-import { failureThatCounts, heldUntil, lastFailure, laterOf } from '../lineage/failure.ts';
+import { failureThatCounts, heldUntil, type LimitWait, lastFailure, laterOf, waitOf } from '../lineage/failure.ts';
 import { endingRecords } from '../lineage/kept-records.ts';
 import {
   type Deployment,
@@ -102,6 +102,8 @@ export interface LineageStatus {
   })[];
   /** Until when its CA asked us to wait, if it is due or was forced; `--force` does not override that. */
   readonly heldUntil?: string;
+  /** It is due, but the CA would refuse its order until then. What the limit allows is in words. */
+  readonly rateLimit?: LimitWait;
   /** The key rollover of its account that is in progress. Nothing is ordered until it ends. */
   readonly rollover?: Rollover;
   readonly failure?: {
@@ -144,6 +146,7 @@ export function describeLineage(
     isWorking,
     caHold,
     rollover,
+    limit,
     accountMissing,
     nodes,
   }: {
@@ -158,6 +161,8 @@ export function describeLineage(
     /** Until when the CA asked us to wait with every certificate. */
     readonly caHold?: string | undefined;
     readonly rollover?: Rollover | undefined;
+    /** The rate limit that an order would exceed. */
+    readonly limit?: LimitWait | undefined;
     readonly nodes?: { readonly here: string; readonly known: readonly Replica[] } | undefined;
   },
 ): LineageStatus {
@@ -169,7 +174,9 @@ export function describeLineage(
   const delivered = wanted && targetsAndEndpoints(wanted.spec);
   const renewal = isRenewed(state) && !isStopped(lineage) ? lineage?.renewal : undefined;
   const isHeld = wanted && (toObtain.has(state) || failure?.notDue);
-  const held = isHeld ? laterOf(heldUntil(wanted.spec, lineage, now), caHold) : undefined;
+  const next = wanted && waitOf(wanted.spec, lineage, { now, obeyBackoff: true, ...present({ caHold, limit }) });
+  const rateLimit = next?.why === 'limit' && toObtain.has(state) ? limit : undefined;
+  const held = isHeld && !rateLimit ? laterOf(heldUntil(wanted.spec, lineage, now), caHold) : undefined;
   return {
     name,
     origin: wanted?.origin ?? lineage?.origin ?? 'configuration',
@@ -209,13 +216,14 @@ export function describeLineage(
     ...present({
       lackingAt: lacks.length > 0 ? lacks : undefined,
       heldUntil: held,
+      rateLimit,
       rollover: rollover && isRenewed(state) && holdsBack(rollover, lineage, now) ? rollover : undefined,
       accountMissing: accountMissing && { message: accountMissing.message, hint: accountMissing.hint },
     }),
     ...(corrupt
       ? { failure: { count: 1, message: corrupt.message, hint: corrupt.hint, retryAt: now.toISOString() } }
       : failure
-        ? { failure: { ...failure, retryAt: laterOf(failure.retryAt, held) ?? failure.retryAt } }
+        ? { failure: { ...failure, retryAt: laterOf(failure.retryAt, rateLimit?.until ?? held) ?? failure.retryAt } }
         : {}),
     ...present({
       work: lineage?.work?.lease && {

@@ -1,6 +1,7 @@
 import { asFailure, type CertfleetError, isFailure, reasonOf } from '../../core/errors/errors.ts';
 import type { Means } from '../../core/lineage/failure.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
+import { announcement } from '../../core/plan/announcement.ts';
 import { leftOf, type Outcome, oneErrorOf, outcomeOfPlan, withThisNode } from '../../core/plan/outcome.ts';
 import { planLineage } from '../../core/plan/plan.ts';
 import { aroundOrder, countPreHooks, mergeHooks } from '../../core/spec/hooks.ts';
@@ -27,7 +28,7 @@ import { type Errand, inLanes } from './lanes.ts';
 import { remember } from './remembered.ts';
 import { lineageMissing, renewalOfWidows, watchStore } from './store-faults.ts';
 import { sweeperOf, whatIsLeft } from './sweep.ts';
-import { type Candidate, giveTickets } from './tickets.ts';
+import { type Candidate, giveTickets, laterOf } from './tickets.ts';
 
 /** Runs one pass over many certificates. The outcomes are in the order of the jobs. */
 export async function reconcile(
@@ -40,12 +41,12 @@ export async function reconcile(
   if (jobs.some((job) => aroundOrder(hooksIn(job)).length > 0)) await settleRuns(engine, signal);
   const errands = jobs.map((job) => ({ ...atItsCa(engine, job), phase: phaseOf(job), run: visitsOf(engine, job) }));
   await probeThoseDown(engine, jobs, signal);
-  reportPlanned(engine, jobs.length);
   const found = await Promise.all(
     jobs.map(({ wanted }) => lineageNamed(engine, wanted.name, signal).catch(() => undefined)),
   );
   const candidates = jobs.map((job, at) => ({ job, lineage: readable(found[at]) }));
   await giveTickets(engine, candidates, signal);
+  reportPlanned(engine, jobs.length, candidates);
   const hooksOf = new Map(jobs.map((job) => [job.wanted.name, hooksIn(job)]));
   const here = createThisNode(engine, { obeyBackoff: jobs.every((job) => job.obeyBackoff), isWhole: false });
   try {
@@ -179,7 +180,7 @@ export async function reconcileAll(
       const jobsDue = due.map(({ job }) => job);
       await probeThoseDown(engine, jobsDue, signal);
       await giveTickets(engine, due, signal);
-      reportPlanned(engine, planned);
+      reportPlanned(engine, planned, due);
       for (const { name, outcome, hasLeft } of await inLanes(engine, errands, signal)) {
         if (outcome) outcomes.set(name, outcome);
         if (hasLeft) outcomes.set(name, await afterSweep(engine, name, outcomes.get(name), signal));
@@ -351,11 +352,10 @@ function isToDo(engine: Engine, job: Job, found: Lineage | CertfleetError | unde
   return action !== 'none' && action !== 'ask';
 }
 
-function reportPlanned(engine: Engine, certificates: number): void {
+function reportPlanned(engine: Engine, certificates: number, candidates: readonly Candidate[]): void {
   if (certificates === 0) return;
-  const message =
-    certificates === 1 ? 'there is 1 certificate to work on' : `there are ${certificates} certificates to work on`;
-  report(engine, { level: 'info', event: 'run.planned', message, data: { certificates } });
+  const news = announcement(certificates, laterOf(engine, candidates));
+  report(engine, { level: 'info', event: 'run.planned', ...news });
 }
 
 const failedBy = (certificate: string, error: CertfleetError): Outcome => ({

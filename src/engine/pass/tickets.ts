@@ -1,5 +1,7 @@
 import { forecast, type Waiting } from '../../core/limits/forecast.ts';
+import { quotaText } from '../../core/limits/rate-limits.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
+import type { Later } from '../../core/plan/announcement.ts';
 import { whyDue } from '../../core/plan/due.ts';
 import { planLineage } from '../../core/plan/plan.ts';
 import { accountKey, accountOf as ref } from '../../core/spec/account.ts';
@@ -11,6 +13,7 @@ import {
   type LimitedOrder,
   limitedOrder,
   limitsOfIssuer,
+  ownTime,
   readLimits,
 } from '../ledger/limits.ts';
 import type { Job } from '../run/job.ts';
@@ -30,6 +33,16 @@ export async function giveTickets(
   candidates: readonly Candidate[],
   signal: AbortSignal,
 ): Promise<void> {
+  for (const { name, order } of await foretell(engine, candidates, signal)) expectSpend(engine, order, name);
+}
+
+/** Works out the tickets of a pass. Returns the orders that can be made at once. */
+export async function foretell(
+  engine: Engine,
+  candidates: readonly Candidate[],
+  signal: AbortSignal,
+): Promise<readonly { readonly name: string; readonly order: LimitedOrder }[]> {
+  const ready: { readonly name: string; readonly order: LimitedOrder }[] = [];
   const now = engine.clock.now();
   const due = candidates.filter(({ job, lineage }) => whyDue(job.wanted, lineage, now, job) !== undefined);
   const accounts = new Map<string, Promise<string>>();
@@ -67,9 +80,10 @@ export async function giveTickets(
     const nowMs = caTimeMs(engine, directory);
     for (const [rank, { what, atMs, by }] of forecast(waiting, arrivals, limits, nowMs).entries()) {
       engine.pass.limits.tickets.set(what.name, { atMs, by, rank });
-      if (what.order && atMs <= nowMs) expectSpend(engine, what.order, what.name);
+      if (what.order && atMs <= nowMs) ready.push({ name: what.name, order: what.order });
     }
   }
+  return ready;
 }
 
 /** The certificates of a CA that share its limits. */
@@ -77,6 +91,24 @@ interface Group {
   readonly directory: string;
   readonly limits: LimitedOrder['limits'];
   readonly waiting: Waiting<{ readonly name: string; readonly order: LimitedOrder | undefined }>[];
+}
+
+/** Returns how many certificates are due, and which of them must wait for a rate limit. */
+export function laterOf(
+  engine: Engine,
+  candidates: readonly Candidate[],
+): { readonly due: number; readonly later: readonly Later[] } {
+  const nowMs = engine.clock.now().getTime();
+  let due = 0;
+  const later = candidates.flatMap(({ job: { wanted } }): readonly Later[] => {
+    const ticket = engine.pass.limits.tickets.get(wanted.name);
+    if (ticket) due += 1;
+    if (!ticket?.by) return [];
+    const until = ownTime(engine, wanted.issuer.settings, ticket.atMs);
+    const quota = quotaText(ticket.by.limit, ticket.by.of);
+    return until.getTime() > nowMs ? [{ certificate: wanted.name, until: until.toISOString(), quota }] : [];
+  });
+  return { due, later };
 }
 
 /** An order at a CA of whose limits nothing is known: only its turn matters. */

@@ -159,6 +159,7 @@ function details(lineage: LineageStatus, { places, solvers, now, width }: Detail
       'On hold',
       lineage.heldUntil && `until ${date(lineage.heldUntil)}, as the CA asked; \`--force\` does not override it`,
     ],
+    ['Rate limit', lineage.rateLimit && `until ${date(lineage.rateLimit.until)} (${lineage.rateLimit.quota})`],
     ['Next try', isCorrupt || isLeftAlone(lineage) || failure?.notDue ? undefined : date(failure?.retryAt)],
     ...(lineage.left ?? []).map(({ what, reason }): readonly [string, string] => [
       'Left outside',

@@ -36,6 +36,9 @@ const held: LineageStatus = {
   failure: { ...failing.failure, retryAt: '2026-11-24T13:00:00Z' },
   heldUntil: '2026-11-24T13:00:00Z',
 };
+const rateLimit = { until: '2026-11-24T14:05:00.000Z', quota: '50 certificates for example.com in 7 days' };
+const { notBefore: _from, notAfter: _until, renewAt: _at, renewalSource: _by, ...unissued } = valid;
+const limited: LineageStatus = { ...unissued, state: 'missing', deployments: [], rateLimit };
 const forced = { ...failing.failure, count: 1, retryAt: '2027-01-23T09:00:00Z', notDue: true } as const;
 const lacking: LineageStatus = { ...valid, dropped: [{ identifier: 'xn--fiqs8s.test', reason: 'no TXT record' }] };
 const international = { ...valid, name: 'xn--fiqs8s.test', identifiers: ['xn--fiqs8s.test', '*.xn--fiqs8s.test'] };
@@ -219,6 +222,38 @@ describe('status', () => {
         '\n  The CA asked us to wait until 2026-11-24 13:00 UTC, which `--force` does not override; then `certfleet renew` tries again.\n',
       ],
       never: ['--force bad', 'tries now', 'Next:'],
+    },
+    {
+      what: 'says until when a rate limit makes a certificate wait, and no other time',
+      argv: 'status',
+      ...statuses(limited),
+      stdout: [
+        'NAME  STATE    VALID UNTIL  LEFT  RENEWAL     DEPLOYED TO',
+        'abc   missing  -            -     in 4 hours  -',
+        '',
+        'abc: rate limited until 2026-11-24 14:05 UTC (50 certificates for example.com in 7 days); then `certfleet renew` orders it.',
+        '',
+      ].join('\n'),
+    },
+    {
+      what: 'says the same of one that failed, in place of its own back-off',
+      argv: 'status',
+      ...statuses({ ...failing, failure: { ...failing.failure, retryAt: rateLimit.until }, rateLimit }),
+      says: [
+        /^bad\.example\.com +failing .* retry in 4 hours /m,
+        'bad.example.com failed 3 times',
+        '\n  It is rate limited until 2026-11-24 14:05 UTC (50 certificates for example.com in 7 days); then `certfleet renew` orders it.\n',
+      ],
+      never: ['tries now', 'Next:'],
+    },
+    {
+      what: 'warns of a certificate that expires before its limit ends',
+      argv: 'status',
+      ...statuses({ ...valid, state: 'due', notAfter: '2026-11-24T12:00:00Z', rateLimit }),
+      says: [
+        'abc: rate limited until 2026-11-24 14:05 UTC (50 certificates for example.com in 7 days), but it EXPIRES BEFORE, on 2026-11-24 12:00 UTC: ask the CA for a higher limit',
+      ],
+      never: ['Next:'],
     },
     {
       what: 'names one time for the next try, which may come later than the CA asked',

@@ -1,5 +1,6 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { isFailure } from '../../../core/errors/errors.ts';
+import { limitText } from '../../../core/lineage/failure.ts';
 import { adviceWithoutSettings } from '../../../core/lineage/not-renewed.ts';
 import { waitsForOther } from '../../../core/lineage/places.ts';
 import { rolloverText } from '../../../core/lineage/rollover.ts';
@@ -10,7 +11,7 @@ import type { Run } from '../../context.ts';
 import { certificateNames } from '../../flags/names.ts';
 import { asExample, mergedIfMany, nameless, withoutNames } from '../../output/failure.ts';
 import { formatTable } from '../../output/table.ts';
-import { dateText, fromNow, widthOf } from '../../output/text.ts';
+import { dateText, fromNow, widthOf, withDates } from '../../output/text.ts';
 import { nodesText } from './nodes.ts';
 
 /**
@@ -97,7 +98,8 @@ const leftAlone: ReadonlySet<LineageStatus['state']> = new Set(['undeclared', 't
  * exact time of a retry.
  */
 function renewalText(lineage: LineageStatus, now: Date): string {
-  const { state, renewAt, renewalSource, failure, heldUntil } = lineage;
+  const { state, renewAt, renewalSource, failure, rateLimit } = lineage;
+  const heldUntil = lineage.heldUntil ?? rateLimit?.until;
   if (isLeftAlone(lineage)) return 'never';
   if (state === 'corrupt') return '-';
   if (state === 'revoked' && !failure) return 'now';
@@ -159,7 +161,7 @@ function remarkText(group: readonly Remark[]): string {
 }
 
 function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
-  const { name, state, notAfter, failure, heldUntil, explanationUrl } = lineage;
+  const { name, state, notAfter, failure, heldUntil, rateLimit, explanationUrl } = lineage;
   const remarks: string[] = [];
   if (failure?.notDue) {
     remarks.push(`${name} is valid, but the last try to get a new one failed: ${failure.message}`);
@@ -170,7 +172,8 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
     const times = failure.count === 1 ? 'failed once' : `failed ${failure.count} times`;
     remarks.push(`${name}${state === 'corrupt' ? '' : ` ${times}`}: ${failure.message}`);
     if (failure.hint) remarks.push(`  ${failure.hint}`);
-    if (heldUntil) remarks.push(`  The ${heldText(heldUntil, failure.retryAt, now)}`);
+    if (rateLimit) remarks.push(`  It is ${limitedText(lineage, rateLimit, now)}`);
+    else if (heldUntil) remarks.push(`  The ${heldText(heldUntil, failure.retryAt, now)}`);
     else if (state !== 'corrupt' && !isLeftAlone(lineage))
       remarks.push(
         `  \`certfleet renew\` tries again after ${dateText(failure.retryAt, now)}; \`certfleet renew --force ${name}\` tries now.`,
@@ -181,6 +184,7 @@ function remarksOf(lineage: LineageStatus, now: Date): readonly string[] {
       `${name}: could not remove ${what}: ${reason}`,
       '  Fix the problem, or remove it by hand; `certfleet renew` and `certfleet sweep` try again.',
     );
+  if (rateLimit && !failure) remarks.push(`${name}: ${limitedText(lineage, rateLimit, now)}`);
   if (heldUntil && !failure) remarks.push(`${name}: the ${heldText(heldUntil, heldUntil, now)}`);
   if (lineage.rollover) remarks.push(`${name} ${rolloverText(lineage.rollover)}.`);
   for (const { target, state: where, message, noLongerWanted } of lineage.deployments)
@@ -261,9 +265,23 @@ function heldText(until: string, next: string, now: Date): string {
   return `${holdText(until, now)}; ${again}.`;
 }
 
+/** Says until when a rate limit stops an order, and whether that is too late. */
+function limitedText(
+  { notAfter, state }: LineageStatus,
+  limit: NonNullable<LineageStatus['rateLimit']>,
+  now: Date,
+): string {
+  const text = withDates(limitText(limit), now);
+  const isTooLate = notAfter !== undefined && Date.parse(notAfter) < Date.parse(limit.until) && state !== 'expired';
+  if (isTooLate)
+    return `${text}, but it EXPIRES BEFORE, on ${dateText(notAfter, now)}: ask the CA for a higher limit, or use another CA.`;
+  return `${text}; then \`certfleet renew\` orders it.`;
+}
+
 /** Reports whether it is too early to retry. */
-const waits = ({ failure, heldUntil, rollover }: LineageStatus, now: Date): boolean =>
+const waits = ({ failure, heldUntil, rateLimit, rollover }: LineageStatus, now: Date): boolean =>
   heldUntil !== undefined ||
+  rateLimit !== undefined ||
   rollover !== undefined ||
   (failure !== undefined && !failure.notDue && Date.parse(failure.retryAt) > now.getTime());
 
@@ -286,7 +304,11 @@ function nextText(all: readonly LineageStatus[], now: Date): string | undefined 
   const [next] = all
     .filter(
       (lineage) =>
-        lineage.renewAt && (!lineage.failure || lineage.failure.notDue) && !lineage.byHand && !isLeftAlone(lineage),
+        lineage.renewAt &&
+        (!lineage.failure || lineage.failure.notDue) &&
+        !lineage.rateLimit &&
+        !lineage.byHand &&
+        !isLeftAlone(lineage),
     )
     .sort((a, b) => Date.parse(a.renewAt!) - Date.parse(b.renewAt!));
   return (

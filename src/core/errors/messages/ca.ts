@@ -50,6 +50,12 @@ export const ca = {
     retry: 'at',
     hint: 'certfleet asks {issuer} again once the limit allows it. `certfleet limits` shows what is left.',
   },
+  'acme/limited-too-long': {
+    message: 'rate limited until {until} ({quota}), but the certificate expires on {notAfter}',
+    blame: 'ca',
+    retry: 'at',
+    hint: 'certfleet asks {issuer} once a day before that, too. Ask {issuer} for a higher limit and set `limits` of the issuer, or order it from another CA.',
+  },
   'acme/account-deactivated': {
     message: 'the account {account} at {issuer} is deactivated and cannot be reactivated (RFC 8555 §7.3.6)',
     blame: 'config',
