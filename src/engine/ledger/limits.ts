@@ -172,19 +172,30 @@ function gatheringOf({ memory, clock }: Engine, { account }: LimitedOrder): Gath
   return gathering;
 }
 
+/** Returns the keys of the buckets that must have a token, unique over all CAs. */
+export const bucketKeys = (order: LimitedOrder): readonly string[] => asked(order).map(({ key }) => keyAt(order, key));
+
+const keyAt = ({ directory }: LimitedOrder, key: string): string => `${directory} ${key}`;
+
 /**
  * Sets the buckets right after the CA refused an order that was spent for. A refusal costs nothing; the limit that it
- * names is used up until the CA's Retry-After.
+ * names is used up until the CA's Retry-After. Returns the key of the bucket that it names, if any.
  */
-export async function correct(engine: Engine, order: LimitedOrder, error: unknown, signal: AbortSignal): Promise<void> {
+export async function correct(
+  engine: Engine,
+  order: LimitedOrder,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const { facts, limits } = order;
   await change(engine, order, bucketsSpent(facts, limits, 'order'), refunded, signal);
-  if (!isFailure(error, 'acme/rate-limited', 'acme/paused')) return;
+  if (!isFailure(error, 'acme/rate-limited', 'acme/paused')) return undefined;
   const named = bucketNamed(order, error.problem);
-  if (!named) return;
+  if (!named) return undefined;
   const waitMs = error.retryAt ? error.retryAt.getTime() - engine.clock.now().getTime() : named.limit.intervalMs;
   const untilMs = caTimeMs(engine, order.directory) + waitMs;
   await change(engine, order, [named], (_before, limit) => refilledUntil(limit, untilMs), signal);
+  return keyAt(order, named.key);
 }
 
 /** Returns the bucket that a refusal names (`limit` and `limitOf` of its problem). */

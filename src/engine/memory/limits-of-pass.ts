@@ -1,5 +1,6 @@
 import type { Bucket } from '../../core/limits/order-buckets.ts';
 import type { Gathering } from './gathering.ts';
+import { createPathfinders, type Pathfinders } from './pathfinders.ts';
 
 /** When a certificate may be ordered, by a forecast over all that are due. */
 export interface Ticket {
@@ -21,6 +22,8 @@ export interface LimitsOfPass {
   readonly expected: Map<string, Gathering>;
   /** A certificate comes to its order now, or has ended before. */
   gone(name: string): void;
+  /** Sends newOrder. */
+  readonly ask: Pathfinders;
 }
 
 export function createLimitsOfPass(): LimitsOfPass {
@@ -33,6 +36,7 @@ export function createLimitsOfPass(): LimitsOfPass {
       expected.get(name)?.gone(name);
       expected.delete(name);
     },
+    ask: createPathfinders(),
     at(directory) {
       const ca = cas.get(directory) ?? { arrivals: new Map() };
       cas.set(directory, ca);

@@ -5,6 +5,7 @@ import type { Identifier } from '../../core/names/identifier.ts';
 import type { Order } from '../../ports/issuer.ts';
 import { report } from '../engine.ts';
 import {
+  bucketKeys,
   correct,
   forget,
   type LimitedOrder,
@@ -40,17 +41,19 @@ export async function withinLimits(run: OrderRun, counted: Counted, send: () => 
     if (!(await mayOverrule(engine, order, overdue, signal))) throw limited(run, order, refused);
     await noteOverruled(engine, order, name, signal);
   }
+  const learn = async (error: unknown) =>
+    order && isFailure(error, 'acme/rate-limited', 'acme/paused', 'acme/problem')
+      ? correct(engine, order, error, signal)
+      : undefined;
   learned.asked = true;
   try {
-    const placed = await send();
-    if (refused) await allowed(run, order, refused);
+    const placed = await engine.pass.limits.ask({ keys: order ? bucketKeys(order) : [], send, learn }, signal);
+    if (order && refused) await allowed(run, order, refused);
     return placed;
   } catch (error) {
     learned.isLimited = isFailure(error, 'acme/rate-limited');
-    if (!order || !isFailure(error, 'acme/rate-limited', 'acme/paused', 'acme/problem')) throw error;
-    await correct(engine, order, error, signal);
-    const named = learned.isLimited ? refusalOf(engine, order) : undefined;
-    throw named ? limited(run, order, named, error) : error;
+    const named = order && learned.isLimited ? refusalOf(engine, order) : undefined;
+    throw order && named ? limited(run, order, named, error) : error;
   }
 }
 
