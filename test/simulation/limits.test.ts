@@ -187,14 +187,19 @@ describe('a limit that our own orders have used up', () => {
 });
 
 describe('a limit that others have used up', () => {
-  it('is learned from one refusal', async () => {
+  it('is learned from one refusal, after which each certificate has its own time', async () => {
     const { ca, refused, replica, pass } = await limitedWorld();
     ca.issuedToOthers([{ type: 'dns', value: 'x.example.com' }], 50);
     const specs = Array.from({ length: 40 }, (_, at) => spec(`n${at}.example.com`));
-    const outcomes = await pass(replica(), [specs[0]!]);
-    expect(outcomes).toMatchObject([
-      { result: 'unchanged', message: expect.stringContaining('50 certificates for example.com') },
-    ]);
+    const outcomes = await pass(replica(), specs);
+    for (const outcome of outcomes)
+      expect(outcome).toMatchObject({
+        result: 'unchanged',
+        message: expect.stringContaining('50 certificates for example.com'),
+      });
+    const times = outcomes.map(({ next }) => Date.parse(next!)).sort((one, other) => one - other);
+    const steps = times.slice(1).map((time, at) => Math.round((time - times[at]!) / minuteMs));
+    expect(new Set(steps)).toEqual(new Set([Math.round((7 * dayMs) / 50 / minuteMs)]));
     expect((await pass(replica(), specs)).every(({ result }) => result === 'unchanged')).toBe(true);
     expect(refused()).toBe(1);
   });

@@ -28,7 +28,7 @@ import { type Errand, inLanes } from './lanes.ts';
 import { remember } from './remembered.ts';
 import { lineageMissing, renewalOfWidows, watchStore } from './store-faults.ts';
 import { sweeperOf, whatIsLeft } from './sweep.ts';
-import { type Candidate, giveTickets, laterOf } from './tickets.ts';
+import { type Candidate, giveTickets, laterOf, withTimes } from './tickets.ts';
 
 /** Runs one pass over many certificates. The outcomes are in the order of the jobs. */
 export async function reconcile(
@@ -50,7 +50,7 @@ export async function reconcile(
   const hooksOf = new Map(jobs.map((job) => [job.wanted.name, hooksIn(job)]));
   const here = createThisNode(engine, { obeyBackoff: jobs.every((job) => job.obeyBackoff), isWhole: false });
   try {
-    const outcomes = await inLanes(engine, errands, signal);
+    const outcomes = await withTimes(engine, candidates, await inLanes(engine, errands, signal), signal);
     for (const job of jobs) await lookAgain(engine, here, job, signal);
     const results = await here.finish(signal);
     const all = outcomes.map((outcome) => withHere(outcome, results.get(outcome.certificate)));
@@ -198,7 +198,8 @@ export async function reconcileAll(
   }
   await tidyUp(engine, errands.length > 0, signal);
   await remembered?.save();
-  const all = [...outcomes.values()].flatMap((one) => (one ? withHere(one, results.get(one.certificate)) : []));
+  const found = [...outcomes.values()].flatMap((one) => (one ? withHere(one, results.get(one.certificate)) : []));
+  const all = await withTimes(engine, due, found, signal);
   return hooksOf.size > 0 ? withRefusedHooks(engine, hooksOf, all) : all;
 }
 

@@ -1,8 +1,10 @@
 import { forecast, type Waiting } from '../../core/limits/forecast.ts';
 import { quotaText } from '../../core/limits/rate-limits.ts';
+import { limitText } from '../../core/lineage/failure.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Later } from '../../core/plan/announcement.ts';
 import { whyDue } from '../../core/plan/due.ts';
+import type { Outcome } from '../../core/plan/outcome.ts';
 import { planLineage } from '../../core/plan/plan.ts';
 import { accountKey, accountOf as ref } from '../../core/spec/account.ts';
 import type { Engine } from '../engine.ts';
@@ -110,6 +112,30 @@ export function laterOf(
   });
   return { due, later };
 }
+
+/**
+ * Returns the outcomes with the times of those that wait for a rate limit, worked out again: what the CA answered in the
+ * pass may have changed them.
+ */
+export async function withTimes(
+  engine: Engine,
+  candidates: readonly Candidate[],
+  outcomes: readonly Outcome[],
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  const names = new Set(outcomes.filter(isLimited).map(({ certificate }) => certificate));
+  if (names.size === 0) return outcomes;
+  const waiting = candidates.filter(({ job }) => names.has(job.wanted.name));
+  await foretell(engine, waiting, signal);
+  const { later } = laterOf(engine, waiting);
+  const limits = new Map(later.map(({ certificate, until, quota }) => [certificate, { until, quota }]));
+  return outcomes.map((outcome) => {
+    const limited = isLimited(outcome) ? limits.get(outcome.certificate) : undefined;
+    return limited ? { ...outcome, limited, message: limitText(limited), next: limited.until } : outcome;
+  });
+}
+
+const isLimited = (outcome: Outcome) => outcome.result === 'unchanged' && outcome.limited !== undefined;
 
 /** An order at a CA of whose limits nothing is known: only its turn matters. */
 const unlimited = ({ wanted: { issuer, identifiers } }: Job): Pick<LimitedOrder, 'directory' | 'limits' | 'facts'> => {
