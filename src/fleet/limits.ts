@@ -1,7 +1,7 @@
 import { longestSkewMs } from '../core/ca/clock-skew.ts';
 import { spent } from '../core/limits/gcra.ts';
 import { type Bucket, bucketsAsked } from '../core/limits/order-buckets.ts';
-import type { RateLimit } from '../core/limits/rate-limits.ts';
+import { limitIds, type RateLimit } from '../core/limits/rate-limits.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
 import {
   type BucketStatus,
@@ -120,11 +120,18 @@ async function describeCa(
     const arrivalMs = arrivals.get(bucket.key) ?? seeded(bucket, issuedAtMs);
     const isFromTheFuture = arrivalMs !== undefined && arrivalMs >= latestMs(bucket, now);
     const status = describeBucket(bucket, arrivalMs, { now, skewMs, isFromTheFuture }, usesOf(bucket));
-    const matters = bucket.limit.scope === 'account' || status.left < status.burst;
+    const matters = bucket.limit.scope === 'account' || status.left < status.burst - usualUse(bucket);
     return all || isNamed || (names.length === 0 && matters) ? [status] : [];
   });
-  return { ...about, isKnown: true, buckets };
+  return { ...about, isKnown: true, buckets: buckets.sort(inOrder) };
 }
+
+/** Every new certificate uses one of its own set, which tells nothing. */
+const usualUse = ({ limit }: Bucket): number => (limit.scope === 'set' ? 1 : 0);
+
+/** By kind, then those first of which least is left. */
+const inOrder = (a: BucketStatus, b: BucketStatus): number =>
+  limitIds.indexOf(a.limit) - limitIds.indexOf(b.limit) || a.left - b.left || (a.of < b.of ? -1 : 1);
 
 /** Returns each bucket from which certificates of a CA take, once. */
 async function knownBuckets(

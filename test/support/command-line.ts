@@ -280,7 +280,8 @@ export function commandLine(given: CommandLine = {}) {
       },
       plan: async (request) => {
         calls.push(request);
-        return given.fleet?.plan ?? { until: new Date(request.untilMs).toISOString(), certificates: [], days: [] };
+        const [from, until] = [clock.now().toISOString(), new Date(request.untilMs).toISOString()];
+        return given.fleet?.plan ?? { from, until, certificates: [], days: [] };
       },
       nodes: async () => given.fleet?.nodes ?? [],
       forgetNode: async (node) => {

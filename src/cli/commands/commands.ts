@@ -105,7 +105,7 @@ export const commands: readonly Command[] = [
     summary: 'show what is left of the CAs’ rate limits',
     description:
       'For each CA whose limits are known: how many orders or certificates are left, when the next one is allowed, when all ' +
-      'are left again, and which certificates used them up. Shows an account’s orders, and what is not full; with names or ' +
+      'are left again, and which certificates used them up. Shows an account’s orders, and what is not full (a set of names from its second certificate on); with names or ' +
       '--all, the others too. This is certfleet’s own count: nothing is written, and no CA is asked.',
     arguments: { text: '[name...]', description: 'all limits that orders of these certificates meet' },
     flags: [

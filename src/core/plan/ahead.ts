@@ -73,6 +73,8 @@ export interface CertificateAhead {
 
 /** What `renew`, run every hour, will do. */
 export interface Ahead {
+  /** RFC 3339, like `until`. */
+  readonly from: string;
   readonly until: string;
   readonly certificates: readonly CertificateAhead[];
   /** Every day from today to the last one, in UTC. */
@@ -118,7 +120,12 @@ export function planAhead(all: readonly Known[], horizon: Horizon): Ahead {
     const issuer = (known.wanted ?? known.lineage?.spec)?.issuer.name ?? '';
     return { certificate: known.name, issuer, notAfter: known.lineage?.current?.facts.notAfter, steps };
   });
-  return { until: new Date(untilMs).toISOString(), certificates, days: daysOf(now, untilMs, counts) };
+  return {
+    from: now.toISOString(),
+    until: new Date(untilMs).toISOString(),
+    certificates,
+    days: daysOf(now, untilMs, counts),
+  };
 }
 
 const isOrder = (step: Step | NextOrder): step is NextOrder => 'known' in step;

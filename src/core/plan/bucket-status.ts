@@ -55,6 +55,9 @@ export function bucketsOfCertificate(
   return [...bucketsAsked(all, limits), ...[...names].flatMap((name) => bucketsOfFailure(facts.account, name, limits))];
 }
 
+/** The CA's clock is known only to a few seconds, by which a bucket just used may seem to lack one more. */
+const grainMs = 5_000;
+
 /** Describes one bucket. `now` is by this machine's clock, which is ahead of the CA's by `skewMs`. */
 export function describeBucket(
   { limit, of }: Bucket,
@@ -64,7 +67,8 @@ export function describeBucket(
 ): BucketStatus {
   const { id, title, burst, periodMs } = limit;
   const nowMs = at.now.getTime() - at.skewMs;
-  const { left, nextAtMs, fullAtMs } = look(arrivalMs, limit, nowMs);
+  const { left } = look(arrivalMs, limit, nowMs + grainMs);
+  const { nextAtMs, fullAtMs } = look(arrivalMs, limit, nowMs);
   const own = (ms: number) => new Date(Math.ceil(ms + at.skewMs)).toISOString();
   return {
     ...{ limit: id, title, of, quota: quotaText(limit, of), burst, periodSeconds: periodMs / 1_000, left },

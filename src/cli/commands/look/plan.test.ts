@@ -11,6 +11,7 @@ const days = Array.from({ length: 12 }, (_, i) => ({
 const one = { issuer: 'le', notAfter: '2027-02-22T09:00:00Z' };
 const quota = '50 certificates for example.com in 7 days';
 const ahead: Ahead = {
+  from: '2026-11-24T10:00:00.000Z',
   until: '2026-12-05T10:00:00.000Z',
   days,
   certificates: [
@@ -111,7 +112,7 @@ describe('plan', () => {
     const done = await commandLine(answers).run('plan', '--json');
     expect(jsonLines(done)).toEqual([
       ...ahead.certificates.map((certificate) => ({ v: 1, object: 'plan', ...certificate })),
-      { v: 1, object: 'orders', until: ahead.until, days },
+      { v: 1, object: 'orders', from: ahead.from, until: ahead.until, days },
     ]);
   });
 });

@@ -15,11 +15,11 @@ export const plan: Run = async (session) => {
   const aheadMs = aheadMsOf(session.invocation.flags);
   const fleet = await fleetToLook(session);
   const names = await certificateNames(session, session.invocation.args);
-  const now = await session.now();
-  const untilMs = now.getTime() + aheadMs;
+  const untilMs = (await session.now()).getTime() + aheadMs;
   const ahead = await fleet.plan({ names, untilMs }, session.signal);
+  const now = new Date(ahead.from);
   for (const one of ahead.certificates) session.printJson({ object: 'plan', ...one });
-  session.printJson({ object: 'orders', until: ahead.until, days: ahead.days });
+  session.printJson({ object: 'orders', from: ahead.from, until: ahead.until, days: ahead.days });
   if (session.json) return 0;
   if (ahead.certificates.length === 0) {
     session.print('There are no certificates yet.');
