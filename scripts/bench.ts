@@ -10,6 +10,7 @@ import { hundred } from './bench/hundred.ts';
 import { importAll } from './bench/import.ts';
 import { printMissed } from './bench/measure.ts';
 import { one } from './bench/one.ts';
+import { plan } from './bench/plan.ts';
 import { renew } from './bench/renew.ts';
 import { renewImported } from './bench/renew-imported.ts';
 import { type Rig, startRig } from './bench/rig.ts';
@@ -21,7 +22,7 @@ import { start } from './bench/start.ts';
 //
 //   npm run bench                             every row
 //   npm run bench -- one dns                  some: start, one, hundred, script, encrypted, distance, dns, renew,
-//                                             import, imported, calls
+//                                             plan, import, imported, calls
 //   npm run bench -- --rounds 1 --scale 0.02  each measured once, on a fiftieth of the certificates: whether it runs
 
 const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
@@ -33,6 +34,7 @@ const rows: Readonly<Record<string, (rig: Rig) => Promise<void>>> = {
   distance,
   dns,
   renew,
+  plan,
   import: importAll,
   imported: renewImported,
   calls: apiCalls,
