@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Store } from '../../src/ports/store.ts';
 import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
 const { signal } = new AbortController();
@@ -69,5 +70,43 @@ describe('an hourly run renews 160-hour certificates inside the window', () => {
     // The next runs do not order again.
     for (let run = 0; run < 3; run += 1) await issue(world.replica(1), job(simulatedSpec()), signal);
     expect(world.ca.state.certificates.size).toBe(2);
+  });
+});
+
+describe('the question for the window of a certificate that is not due', () => {
+  it.each([
+    ['takes no lease and costs one write', undefined, 1],
+    ['gives way to another process that writes meanwhile, and then asks again', 'the other', 3],
+  ])('%s', async (_what, other, writes) => {
+    const world = await createSimulatedWorld();
+    const first = world.replica(1);
+    await issue(first, job(simulatedSpec()), signal);
+    const before = (await world.readLineage())!;
+    world.pass(10 * hourMs);
+    let puts = 0;
+    let rest = other ? 1 : 0;
+    const put: Store['put'] = async (key, bytes, options) => {
+      if (key.kind !== 'lineage') return world.store.put(key, bytes, options);
+      puts += 1;
+      expect(JSON.parse(new TextDecoder().decode(bytes))).not.toHaveProperty('work');
+      for (; rest > 0; rest -= 1) {
+        puts += 1;
+        await world.editLineage((lineage) => ({ ...lineage, name: lineage.name }));
+      }
+      return world.store.put(key, bytes, options);
+    };
+    const second = world.replica(2, { store: { ...world.store, put } });
+    expect(await issue(second, job(simulatedSpec()), signal)).toMatchObject({ result: 'unchanged' });
+    const { renewal, last, ...after } = (await world.readLineage())!;
+    expect(renewal!.at).toBe(before.renewal!.at);
+    expect(Date.parse(renewal!.checkAfter!)).toBeGreaterThan(world.clock.now().getTime());
+    expect(last).toEqual({
+      at: expect.any(String),
+      result: 'unchanged',
+      message: 'not due yet',
+      version: before.current!.id,
+    });
+    expect(after).toEqual({ ...before, renewal: undefined, last: undefined });
+    expect(puts).toBe(writes);
   });
 });

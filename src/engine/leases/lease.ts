@@ -132,7 +132,7 @@ interface Finished {
 }
 
 /** No process that may be alive is working on the lineage, so its lease can be taken. */
-interface Free {
+export interface Free {
   readonly sight: Sight;
   readonly lineage: Lineage | undefined;
   readonly revision: string | null;
@@ -165,18 +165,32 @@ export async function lookAt(engine: Engine, sight: Sight, signal: AbortSignal):
  */
 export async function take(
   engine: Engine,
-  { sight, lineage, revision: ifRevision }: Free,
+  free: Free,
   begin: Transition,
   signal: AbortSignal,
 ): Promise<Holding | undefined> {
-  const { clock, store } = engine;
-  const begun = after(lineage, begin);
-  if (!begun) throw fail('bug/unexpected', { reason: `${sight.name} is gone, so there is nothing to work on` });
-  const next = storable(begun);
-  const atMs = clock.monotonicMs();
+  const atMs = engine.clock.monotonicMs();
+  const written = await changeFree(engine, free, begin, signal);
+  return written && new Holding(engine, { ...written, atMs });
+}
+
+/**
+ * Changes the document of a lineage that was free, with one compare-and-set.
+ *
+ * @returns undefined if another process was faster; the caller checks again
+ */
+export async function changeFree(
+  { store }: Engine,
+  { sight, lineage, revision: ifRevision }: Free,
+  transition: Transition,
+  signal: AbortSignal,
+): Promise<{ readonly lineage: Lineage; readonly revision: string } | undefined> {
+  const changed = after(lineage, transition);
+  if (!changed) throw fail('bug/unexpected', { reason: `${sight.name} is gone, so there is nothing to work on` });
+  const next = storable(changed);
   try {
     const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision, signal });
-    return new Holding(engine, { lineage: next.lineage, revision, atMs });
+    return { lineage: next.lineage, revision };
   } catch (error) {
     if (!isFailure(error, 'store/conflict')) throw error;
     // The other process's result may be the one to return.

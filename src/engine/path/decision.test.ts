@@ -7,6 +7,12 @@ import { decide, type Known } from './decision.ts';
 
 const now = new Date('2026-03-01T12:00:00Z');
 const due: Lineage = { ...testLineage, renewal: { ...testLineage.renewal, at: '2026-03-01T00:00:00.000Z' } };
+const last = { at: '2026-02-01T00:00:00.000Z', result: 'unchanged', message: 'not due yet' } as const;
+const unasked: Lineage = {
+  ...testLineage,
+  renewal: { at: testLineage.renewal.at, source: 'lifetime' },
+  last: { ...last, version: testLineage.current.id },
+};
 const job: Job = { wanted: testSpec, origin: 'configuration', force: false, obeyBackoff: true };
 const withTarget: StoredSpec = {
   ...testSpec,
@@ -44,11 +50,30 @@ const cases: readonly (readonly [
   ],
   [
     'the renewal window is not known',
-    { ...testLineage, renewal: { at: testLineage.renewal.at, source: 'lifetime' } },
+    unasked,
     {},
+    {},
+    { action: 'ask-window', lineage: unasked, plan: { action: 'ask' } },
+  ],
+  ...(
+    [
+      ['a retired version is to be removed', { retired: ['v0'] }, {}],
+      ['the last run had another version', { last: { ...last, version: 'v0' } }, {}],
+      ['its settings were given by flags', { origin: 'command-line' }, {}],
+      ['its secrets have changed', {}, { credentials: 'other' }],
+      [
+        'its settings have changed',
+        {},
+        { wanted: { ...testSpec, preflight: { ...testSpec.preflight, http01Port: 8080 } } },
+      ],
+    ] as const
+  ).map(([what, change, own]): (typeof cases)[number] => [
+    `the renewal window is not known, and ${what}`,
+    { ...unasked, ...change },
+    own,
     {},
     { action: 'take-lease', aim: 'delivery', plan: { action: 'ask' } },
-  ],
+  ]),
   // A stored job follows the document.
   ['deleted meanwhile', undefined, { isStored: true }, {}, { action: 'nothing', job: { wanted: testSpec } }],
   [

@@ -13,11 +13,18 @@ export type Decision =
   /** Its CA is not accepting orders, and this run may try the CA again. */
   | ({ readonly action: 'wait' } & Planned)
   | ({ readonly action: 'take-lease'; readonly aim: 'certificate' | 'delivery' } & Planned)
+  | AskWindow
   | AskFirst;
 
 interface Planned {
   readonly job: Job;
   readonly plan: Plan;
+}
+
+/** Ask the CA for its renewal window. One write stores the answer, so this takes no lease. */
+export interface AskWindow extends Planned {
+  readonly action: 'ask-window';
+  readonly lineage: Lineage;
 }
 
 /** Something that must be found out before the lease is taken. */
@@ -52,10 +59,24 @@ export function decide(given: Job, known: Known): Decision {
   const plan = planFor(job, known);
   const aim = aimOf(job, lineage, plan);
   if (!aim) return { action: plan.wait?.why === 'down' ? 'wait' : 'nothing', job, plan };
+  if (lineage && plan.action === 'ask' && isUntouched(lineage, job))
+    return { action: 'ask-window', lineage, job, plan };
   const hooked = aim === 'certificate' ? withHooksOfRun(job) : job;
   if (lineage && !known.isChecked && changesSettings(hooked, lineage))
     return { action: 'ask-first', about: 'settings', job, before: lineage.spec };
   return { action: 'take-lease', aim, job: hooked, plan };
+}
+
+/** Reports whether a run would store nothing else in the document, and has nothing to remove. */
+function isUntouched(lineage: Lineage, { wanted, origin, credentials, unusable }: Job): boolean {
+  const { work, failure, tombstones, retired, givenBack, settingsLost } = lineage;
+  return (
+    [work, failure, tombstones, retired, givenBack, settingsLost, unusable].every((one) => one === undefined) &&
+    lineage.last?.version === lineage.current?.id &&
+    lineage.origin === origin &&
+    (credentials === undefined || credentials === lineage.credentials) &&
+    JSON.stringify(lineage.spec) === JSON.stringify(wanted)
+  );
 }
 
 function planFor(job: Job, { lineage, caHold, isDown, rollover, limit, node, now }: Known): Plan {

@@ -1,11 +1,13 @@
 import { untilAny } from '../../core/async/on-abort.ts';
-import { asFailure } from '../../core/errors/errors.ts';
+import { asFailure, fail } from '../../core/errors/errors.ts';
 import { targetsDropped } from '../../core/lineage/deployments.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
+import { windowAsked } from '../../core/lineage/work/end.ts';
 import { begun } from '../../core/lineage/work/lease.ts';
 import { pastRemoved } from '../../core/lineage/work/order.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
 import { newVersionId } from '../../core/names/version-id.ts';
+import { notDue } from '../../core/plan/not-due.ts';
 import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../../core/plan/outcome.ts';
 import type { Early } from '../../core/plan/schedule.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
@@ -14,15 +16,15 @@ import { present } from '../../core/text/present.ts';
 import { shortList } from '../../core/text/short-list.ts';
 import { removeSentTooLate } from '../delivery/unjournalled.ts';
 import { type Engine, report } from '../engine.ts';
-import { type Busy, firstSight, isBusy, lookAt, take } from '../leases/lease.ts';
+import { type Busy, changeFree, type Free, firstSight, isBusy, lookAt, take } from '../leases/lease.ts';
 import { readAccount, rolloverOf } from '../ledger/account.ts';
-import { holdOf } from '../ledger/ca-hold.ts';
+import { type CaHold, holdOf } from '../ledger/ca-hold.ts';
 import { checkChange } from '../looks/changed-settings.ts';
 import { noteOutcome } from '../memory/hooks-of-pass.ts';
 import { answers, forestalled, isHalfDone, type Job, refuseOthers, withNewSettings } from '../run/job.ts';
 import type { Run } from '../run/run.ts';
 import { together } from '../run/wait.ts';
-import { type AskFirst, decide } from './decision.ts';
+import { type AskFirst, type AskWindow, decide } from './decision.ts';
 import { endEarly } from './end-early.ts';
 import { limitFor, shortWaitMs } from './limit.ts';
 import { obtain } from './obtain.ts';
@@ -82,6 +84,7 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   const limit = await limitFor(engine, visit, { lineage, now: claim.now }, signal);
   const known = { lineage, isChecked: visit.isChecked === true, caHold, rollover, isDown, limit, node, now: claim.now };
   const decision = decide(job, known);
+  if (decision.action === 'ask-window') return askWindow(engine, visit, { seen, decision, caHold }, signal);
   if (decision.action === 'take-lease') {
     const beginning = { ...decision.job, aim: decision.aim, newId: newVersionId(engine.random, claim.now) };
     const holding = await take(engine, seen, begun(beginning, claim), signal);
@@ -108,6 +111,31 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   const pauseMs = shortWaitMs(engine, visit, decision.plan);
   if (pauseMs) return { busy: true, pauseMs };
   return forestalled(decision.job, outcomeOfPlan(decision.job, lineage, decision.plan));
+}
+
+/** Asks the CA for its renewal window, and stores it unless another process has written meanwhile. */
+async function askWindow(
+  engine: Engine,
+  visit: Visit,
+  {
+    seen,
+    decision: { job, lineage },
+    caHold,
+  }: { readonly seen: Free; readonly decision: AskWindow; readonly caHold: CaHold | undefined },
+  signal: AbortSignal,
+): Promise<Outcome | 'again'> {
+  await undoLost(engine, visit, signal);
+  reportStarted(engine, job, lineage, undefined);
+  const renewal = await askRenewalInfo({ engine, job, lineage, caHold, signal });
+  if (!renewal) throw fail('bug/unexpected', { reason: `${lineage.name} has no certificate to renew` });
+  const at = engine.clock.now();
+  const { version } = lineage.last ?? {};
+  const last = { at: at.toISOString(), result: 'unchanged', message: notDue, ...present({ version }) } as const;
+  const written = await changeFree(engine, seen, windowAsked({ renewal, last }), signal);
+  if (!written) return 'again';
+  const outcome = outcomeOfLast(written.lineage);
+  if (isHalfDone(job, { found: lineage, now: written.lineage, outcome, at })) return 'again';
+  return forestalled(job, outcome);
 }
 
 /** Undoes what this process did after it lost its lease, once no other process is working. */
@@ -153,7 +181,7 @@ async function workUntil(
     const [deployed, left, renewal] = await together([
       deploy(run, fresh),
       cleanJournalled(run, job.wanted),
-      askRenewalInfo(run),
+      askRenewalInfo({ ...run, lineage: holding.lineage }),
     ]);
     const isDelivered = !deployed || (deployed.errors.length === 0 && deployed.settling.length === 0);
     const { retired: all = [] } = holding.lineage;

@@ -21,7 +21,7 @@ import {
 import { whyUnusable } from '../revocation.ts';
 import { afterLook, leftAgain, oneForEach } from '../tombstones.ts';
 import { closedStones, tombstonesAfter, unparked, versionsOf, withRetired } from './parts.ts';
-import { type Held, type Transition, whileHeld } from './transition.ts';
+import { change, type Held, type Transition, whileHeld } from './transition.ts';
 
 /**
  * Step 14: removes the lease and the work once every target has the current version or is pending. A parked order
@@ -62,6 +62,12 @@ export const closed = (facts: {
       last: facts.last,
     };
   });
+
+/** Stores the CA's renewal window of a certificate of which nothing else is to change. */
+export const windowAsked = (facts: { readonly renewal: Renewal; readonly last: LastRun }): Transition => ({
+  name: 'windowAsked',
+  [change]: (lineage) => lineage && { ...lineage, ...facts },
+});
 
 /**
  * Ends a failed run. Stores the back-off, the CA's hold, and the order if it may be alive. If there never was an order,

@@ -44,6 +44,7 @@ const mayFollow = {
   imported: ['absent', 'idle'],
   rebuilt: ['absent'],
   leftAlone: ['idle', 'interrupted', ...held],
+  windowAsked: ['idle'],
   beaten: held,
   recordsKept: held,
   released: held,

@@ -10,7 +10,6 @@ import { fakeClock } from '../../../testing/fake-clock.ts';
 import type { Engine } from '../../engine.ts';
 import { createMemory } from '../../memory/memory.ts';
 import { newPass } from '../../memory/pass.ts';
-import type { Run } from '../../run/run.ts';
 import { askRenewalInfo } from './renewal.ts';
 
 const now = new Date('2026-03-02T00:00:00.000Z');
@@ -38,7 +37,9 @@ const ask = (lineage: Lineage, answer: () => Promise<RenewalInfo | undefined>) =
       }),
     },
   } as unknown as Engine;
-  const renewal = askRenewalInfo({ engine, job: { wanted: testSpec }, holding: { lineage }, signal } as unknown as Run);
+  const renewal = askRenewalInfo({ engine, job: { wanted: testSpec }, lineage, signal } as unknown as Parameters<
+    typeof askRenewalInfo
+  >[0]);
   return renewal.then((kept) => ({ kept, asked, reported: reported.map(({ level, message }) => [level, message]) }));
 };
 

@@ -1,12 +1,18 @@
 import { isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { heldUntil } from '../../../core/lineage/failure.ts';
-import type { Renewal } from '../../../core/lineage/lineage.ts';
+import type { Lineage, Renewal } from '../../../core/lineage/lineage.ts';
 import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../../../core/lineage/renewal.ts';
 import { isHeldBack } from '../../../core/lineage/revocation.ts';
 import { report } from '../../engine.ts';
-import { endOfCaHold } from '../../ledger/ca-hold.ts';
+import { type CaHold, endOfCaHold } from '../../ledger/ca-hold.ts';
 import { ask } from '../../run/ask.ts';
 import { nameOf, type Run } from '../../run/run.ts';
+
+/** A certificate whose window is asked for. */
+interface Asked extends Pick<Run, 'engine' | 'job' | 'signal'> {
+  readonly lineage: Lineage;
+  readonly caHold: CaHold | undefined;
+}
 
 /** How long to wait for the CA's window. Without it, the lifetime decides. */
 const askMs = 15_000;
@@ -15,15 +21,15 @@ const askMs = 15_000;
  * Returns when to renew the current version: by the CA's window if there is one (RFC 9773), else by its lifetime. Never
  * fails. If the CA does not respond, it is asked again after its Retry-After, or within six hours.
  */
-export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
-  const { engine, job, holding, signal } = run;
+export async function askRenewalInfo(asked: Asked): Promise<Renewal | undefined> {
+  const { engine, job, lineage, signal } = asked;
   const { clock } = engine;
   const { wanted } = job;
-  const { current, renewal: before } = holding.lineage;
+  const { current, renewal: before } = lineage;
   if (!current) return undefined;
   const now = clock.now();
   // The window of a version that was replaced is in the past.
-  if (isHeldBack(holding.lineage, now)) return before;
+  if (isHeldBack(lineage, now)) return before;
   const { facts } = current;
   const { ariId } = facts;
   // A client MUST NOT ask about an expired certificate (RFC 9773 §4.3.3), and cannot ask about another CA's.
@@ -33,7 +39,7 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
     current.directory !== wanted.issuer.settings.directory
   )
     return before ?? renewalByLifetime(current);
-  const hold = holdForWindow(run, now);
+  const hold = holdForWindow(asked, now);
   if (hold !== undefined)
     return renewalWithoutAnswer(current, before, now, { retryAt: new Date(hold), isLimit: false });
   // A CA that hangs would delay every certificate.
@@ -48,15 +54,15 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
     if (renewal.source === 'lifetime') {
       const window = `the renewal window of ${wanted.issuer.name} (${answer.start} to ${answer.end})`;
       warn(
-        run,
+        asked,
         `${window} cannot be right for a certificate valid from ${facts.notBefore} to ${facts.notAfter}; ignoring it`,
       );
     } else if (renewal.at !== before?.at || renewal.explanationUrl !== before.explanationUrl)
-      reportSchedule(run, renewal);
+      reportSchedule(asked, renewal);
     return renewal;
   } catch (error) {
     signal.throwIfAborted();
-    warn(run, `could not get the CA’s renewal window: ${reasonOf(error)}`);
+    warn(asked, `could not get the CA’s renewal window: ${reasonOf(error)}`);
     const retryAt = isFailure(error) ? error.retryAt : undefined;
     const named = retryAt && { retryAt, isLimit: isFailure(error, 'acme/rate-limited') };
     return renewalWithoutAnswer(current, before, now, named);
@@ -69,8 +75,7 @@ export async function askRenewalInfo(run: Run): Promise<Renewal | undefined> {
  * Returns until when a busy CA is not asked for the window, RFC 3339. A rate limit concerns orders, so it does not
  * count: the window may have moved to now because of a revocation.
  */
-function holdForWindow({ job, holding, caHold }: Run, now: Date): string | undefined {
-  const { lineage } = holding;
+function holdForWindow({ job, lineage, caHold }: Asked, now: Date): string | undefined {
   const own = lineage.failure?.code === 'acme/busy' ? heldUntil(job.wanted, lineage, now) : undefined;
   return own ?? endOfCaHold(caHold, lineage, now);
 }
@@ -78,17 +83,17 @@ function holdForWindow({ job, holding, caHold }: Run, now: Date): string | undef
 /**
  * Reports a new renewal time. An explanation URL means an incident or a revocation, which a person should read about.
  */
-function reportSchedule(run: Run, { at, explanationUrl }: Renewal): void {
-  const { name: issuer } = run.job.wanted.issuer;
+function reportSchedule({ engine, job }: Asked, { at, explanationUrl }: Renewal): void {
+  const { name: issuer } = job.wanted.issuer;
   const message = `will be renewed at ${at}, in the window that ${issuer} suggests`;
-  const news = { event: 'renewal.scheduled', certificate: nameOf(run) } as const;
+  const news = { event: 'renewal.scheduled', certificate: nameOf({ job }) } as const;
   const data = { at, source: 'ari' };
-  if (explanationUrl === undefined) report(run.engine, { ...news, level: 'info', message, data });
+  if (explanationUrl === undefined) report(engine, { ...news, level: 'info', message, data });
   else {
     const explained = `${message}; ${issuer} explains why at ${explanationUrl}`;
-    report(run.engine, { ...news, level: 'warn', message: explained, data: { ...data, explanationUrl } });
+    report(engine, { ...news, level: 'warn', message: explained, data: { ...data, explanationUrl } });
   }
 }
 
-const warn = (run: Run, message: string): void =>
-  report(run.engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
+const warn = (asked: Asked, message: string): void =>
+  report(asked.engine, { level: 'warn', event: 'log', certificate: nameOf(asked), message });
