@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { runWorlds, seedsFrom } from '../test/simulation/world/many-worlds.ts';
 import { mutants } from '../test/simulation/world/mutants.ts';
-import { scenarioOf } from '../test/simulation/world/scenario.ts';
+import { denseSize, fullSize, scenarioOf } from '../test/simulation/world/scenario.ts';
 import { shrink } from '../test/simulation/world/shrink.ts';
 import { type Ending, runWorld } from '../test/simulation/world/world.ts';
 
@@ -17,19 +17,24 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     mutant: { type: 'string' },
+    /** Few certificates and many faults, as for mutants. */
+    dense: { type: 'boolean', default: false },
   },
 });
 
+const isDense = values.dense || values.mutant !== undefined;
+const size = isDense ? denseSize : fullSize;
+
 const told = ({ seed, violation }: Ending): string =>
   violation
-    ? `seed ${seed}, ${violation.at}: ${violation.what}\n  npm run simulate -- --seed ${seed} --trace`
+    ? `seed ${seed}, ${violation.at}: ${violation.what}\n  npm run simulate -- --seed ${seed} --trace${isDense ? ' --dense' : ''}`
     : `seed ${seed}: no violation`;
 
 if (values.seed === undefined) await runMany();
 else await runOne(Number(values.seed));
 
 async function runOne(seed: number): Promise<void> {
-  const scenario = scenarioOf(seed);
+  const scenario = scenarioOf(seed, size);
   const print = values.trace && !values.shrink ? { print: (line: string) => console.log(line) } : {};
   const ending = await runWorld(scenario, print);
   console.log(`${told(ending)}\n  trace ${ending.hash}, ${ending.events} events, ${ending.certificates} certificates`);
@@ -52,7 +57,7 @@ async function runMany(): Promise<void> {
   await runWorlds({
     seeds: seedsFrom(Number(values.first), count),
     workers: Number(values.workers),
-    mutant,
+    ...{ mutant, size },
     ended(ending) {
       done += 1;
       certificates += ending.certificates;
@@ -60,7 +65,7 @@ async function runMany(): Promise<void> {
         violations += 1;
         console.log(told(ending));
       }
-      if (done % 500 === 0)
+      if (done % 100 === 0)
         console.log(`${done} of ${count} seeds, ${Math.round((performance.now() - begun) / 1000)} s`);
       return mutant !== undefined && violations > 0;
     },

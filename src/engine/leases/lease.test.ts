@@ -89,6 +89,23 @@ describe('the lease', () => {
     expect(holding.work.lease?.beat).toBe(1);
   });
 
+  it('is not proved by a write during which the process was stopped', async () => {
+    const store = createMemoryStore();
+    let isStopped = false;
+    let others: Awaited<ReturnType<typeof hold>> | undefined;
+    const put: Store['put'] = async (...args) => {
+      const revision = await store.put(...args);
+      if (isStopped) others = await hold(process(store, 2));
+      isStopped = false;
+      return revision;
+    };
+    const first = await hold(process({ ...store, put }, 1));
+    await clock.sleep(31_000, signal);
+    isStopped = true;
+    await expect(first.check(signal)).rejects.toSatisfy((error) => isFailure(error, 'store/lease-lost'));
+    expect(others?.work.takenOver).toBe(true);
+  });
+
   it('gives a sign of life every third of its time, also after a write that failed', async () => {
     const clock = fakeClock();
     const memory = createMemoryStore();

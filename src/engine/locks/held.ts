@@ -85,8 +85,10 @@ export class Held<T> {
   /** Proves that this process still holds the lease. Writes only if the last write is older than half of `leaseTtl`. */
   async check(signal: AbortSignal): Promise<void> {
     if (this.#lost.signal.aborted) throw this.#lost.signal.reason;
-    const ageMs = this.#engine.clock.monotonicMs() - this.#confirmedMs;
-    if (ageMs >= this.#engine.limits.leaseTtlMs / 2) await this.#beat(signal);
+    const { clock, limits } = this.#engine;
+    const isOld = () => clock.monotonicMs() - this.#confirmedMs >= limits.leaseTtlMs / 2;
+    // If the process was stopped during the write, that proves nothing about now.
+    while (isOld()) await this.#beat(signal);
   }
 
   /** Runs one effect on the outside world, and proves the lease before and after it. */

@@ -81,7 +81,11 @@ async function lineagesOf(
  *
  * @param canDeliver whether this process may deliver to one of the targets that lack the version
  */
-export function whatIsLeft({ clock, processes }: Engine, lineage: Lineage, canDeliver = true) {
+export function whatIsLeft(
+  { clock, processes }: Pick<Engine, 'clock' | 'processes'>,
+  lineage: Lineage,
+  canDeliver = true,
+) {
   const { lease } = lineage.work ?? {};
   return leftToSweep(lineage, { now: clock.now(), holder: lease ? processes.look(lease.holder) : 'dead', canDeliver });
 }

@@ -38,7 +38,7 @@ const whats: Readonly<Record<What, number>> = {
   hang: 1,
   'freeze-before': 4,
   'freeze-after': 2,
-  'freeze-and-kill': 3,
+  'freeze-and-kill': 5,
   'kill-before': 3,
   'kill-after': 5,
 };
@@ -55,7 +55,7 @@ const calls: Readonly<Record<string, number>> = {
   'ca.finalize': 5,
   'ca.download': 2,
   'ca.renewalInfo': 1,
-  'solver.present': 4,
+  'solver.present': 6,
   'solver.cleanup': 2,
   'solver.prepare': 1,
   'deployer.stage': 2,
@@ -80,7 +80,7 @@ export function drawFaults(
     const call = chance.weighed(calls);
     const what = chance.weighed(whats);
     // Stopped for a moment, for longer than a lease lasts, and for hours.
-    const forMs = chance.one([5_000, 45_000, 75_000, 150_000, 600_000, 7_200_000]) * chance.between(0.8, 1.2);
+    const forMs = chance.one([5_000, 75_000, 150_000, 600_000, 7_200_000, 7_200_000]) * chance.between(0.8, 1.2);
     const atMs = Math.floor(chance() * spanMs);
     return { atMs, replica: chance.one(replicas), call, what, forMs: Math.floor(forMs) };
   }).sort((a, b) => a.atMs - b.atMs);

@@ -30,8 +30,8 @@ export type Gate = <T>(call: Call<T>) => Promise<T>;
 /** Returns the fault that strikes a call now. Each strikes once. */
 export type TakeFault = (replica: string, call: string) => Fault | undefined;
 
-/** A port's own time limit ends a call that hangs. */
-const longestMs = 600_000;
+/** A port's own time limit ends a call that hangs. A lease lasts for less. */
+const longestMs = 90_000;
 
 export function createGate(
   world: { readonly timeline: Timeline; readonly takeFault: TakeFault; readonly trace: Trace },
@@ -100,10 +100,12 @@ async function settled<T>(effect: () => T | Promise<T>): Promise<{ readonly valu
   }
 }
 
-export function createFaults(faults: readonly Fault[], sinceMs: () => number): TakeFault {
+/** @param spanMs for how long faults strike */
+export function createFaults(faults: readonly Fault[], sinceMs: () => number, spanMs: number): TakeFault {
   let left = faults;
   return (replica, call) => {
     const nowMs = sinceMs();
+    if (nowMs > spanMs) return undefined;
     const fault = left.find((one) => one.atMs <= nowMs && one.replica === replica && call.startsWith(one.call));
     if (fault) left = left.filter((one) => one !== fault);
     return fault;

@@ -53,6 +53,8 @@ export function happen(incident: Incident, { ca, wanted, aheadMs, trace, later, 
       const before = aheadMs.get(incident.replica) ?? 0;
       aheadMs.set(incident.replica, incident.aheadMs);
       later(incident.forMs, () => void aheadMs.set(incident.replica, before));
+      // A machine most often has a wrong clock after it was started.
+      stop(incident.replica, 60_000);
       break;
     }
     case 'add-name': {

@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { build, type Plugin } from 'esbuild';
 import { type Mutant, mutated } from './mutants.ts';
+import { fullSize, type Size } from './scenario.ts';
 import type { Ending } from './world.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
@@ -27,11 +28,13 @@ export async function runWorlds({
   seeds,
   workers,
   mutant,
+  size = fullSize,
   ended,
 }: {
   readonly seeds: Iterable<number>;
   readonly workers: number;
   readonly mutant?: Mutant | undefined;
+  readonly size?: Size;
   /** Returns true to end early. */
   readonly ended: (ending: Ending) => boolean;
 }): Promise<void> {
@@ -49,7 +52,7 @@ export async function runWorlds({
     let isEnough = false;
     const one = () =>
       new Promise<void>((done, failed) => {
-        const worker = new Worker(file);
+        const worker = new Worker(file, { workerData: size });
         const next = () => {
           const { value, done: isOver } = left.next();
           if (isOver || isEnough) void worker.terminate().then(() => done());

@@ -5,22 +5,27 @@ export interface Mutant {
   /** Occurs exactly once in the file. */
   readonly text: string;
   readonly instead: string;
+  /** A world that notices it. */
+  readonly seed: number;
 }
 
 export const mutants: readonly Mutant[] = [
   {
+    seed: 1,
     name: 'a lease that may be over is not proved before an effect',
     file: 'src/engine/locks/held.ts',
-    text: 'if (ageMs >= this.#engine.limits.leaseTtlMs / 2) await this.#beat(signal);',
-    instead: 'void [ageMs, signal];',
+    text: 'while (isOld()) await this.#beat(signal);',
+    instead: 'void [isOld, signal];',
   },
   {
+    seed: 1,
     name: 'a lease is taken before its holder was silent for its whole length',
     file: 'src/engine/locks/may-take.ts',
     text: 'return nowMs - sight.movedMs > engine.limits.leaseTtlMs;',
     instead: 'return nowMs - sight.movedMs > engine.limits.leaseTtlMs / 12;',
   },
   {
+    seed: 1,
     name: 'a lease is taken without compare-and-set',
     file: 'src/engine/leases/lease.ts',
     text: "const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision, signal });",
@@ -29,19 +34,24 @@ export const mutants: readonly Mutant[] = [
     const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision: there?.revision ?? null, signal });`,
   },
   {
+    seed: 1,
     name: 'the private key is not stored',
     file: 'src/engine/path/steps/keys-and-versions.ts',
     text: "await engine.store.put(keyOf('key', version), encodeDocument(document), { ifRevision: null, signal });",
     instead: 'void document;',
   },
   {
+    seed: 1,
     name: 'challenges are presented before they are in the journal',
     file: 'src/engine/path/steps/challenges.ts',
     text: 'await holding.apply(challengesIntended({ thumbprint, accountUrl, challenges: chosen }), signal);\n  await presentAll(run, chosen);',
-    instead:
-      'const intended = holding.apply(challengesIntended({ thumbprint, accountUrl, challenges: chosen }), signal);\n  await presentAll(run, chosen);\n  await intended;',
+    instead: `const work = { ...holding.work, thumbprint, accountUrl, challenges: chosen };
+  const early = { work, effect: (s, act) => holding.effect(s, act), apply: async () => {} };
+  await presentAll({ ...run, holding: early }, chosen);
+  await holding.apply(challengesIntended({ thumbprint, accountUrl, challenges: chosen }), signal);`,
   },
   {
+    seed: 1,
     name: 'a version becomes current before it is stored',
     file: 'src/engine/path/obtain.ts',
     text: 'await storeVersion(engine, version, { ...current, chainPem }, signal);',
@@ -49,30 +59,35 @@ export const mutants: readonly Mutant[] = [
       'const stored = storeVersion(engine, version, { ...current, chainPem }, signal);\n  stored.catch(() => {});',
   },
   {
+    seed: 1,
     name: 'an order that is alive is not kept',
     file: 'src/engine/path/steps/order.ts',
     text: "return order && order.status !== 'invalid' && !isExpired(run, order) ? order : undefined;",
     instead: "return order && order.status === 'pending' && !isExpired(run, order) ? order : undefined;",
   },
   {
+    seed: 1,
     name: 'finalize is repeated without a look at the order',
     file: 'src/engine/path/steps/finalize.ts',
     text: 'return look();\n    }',
     instead: 'return send(csrDer);\n    }',
   },
   {
+    seed: 1,
     name: 'nothing is looked at again after work was taken over',
     file: 'src/core/lineage/work/parts.ts',
     text: '  work.takenOver\n    ? oneForEach',
     instead: '  !work\n    ? oneForEach',
   },
   {
+    seed: 1,
     name: 'a busy CA may hold a certificate beyond half of its validity',
     file: 'src/core/ca/retry-after.ts',
     text: 'return new Date(Math.min(retryAt.getTime(), cap));',
     instead: 'return new Date(Math.max(retryAt.getTime(), Math.min(cap, 0)));',
   },
   {
+    seed: 1,
     name: 'what a wrong clock has stored is believed',
     file: 'src/core/lineage/stored-time.ts',
     text: 'Date.parse(at) > now.getTime() + clockErrorMs;',

@@ -8,7 +8,7 @@ import { nodeTargets } from '../../../src/core/spec/traits.ts';
 import { type EngineProcess, inPass } from '../../../src/engine/engine.ts';
 import { inLanes } from '../../../src/engine/pass/lanes.ts';
 import { reconcile, reconcileAll } from '../../../src/engine/pass/reconcile.ts';
-import { sweeperOf } from '../../../src/engine/pass/sweep.ts';
+import { sweeperOf, whatIsLeft } from '../../../src/engine/pass/sweep.ts';
 import type { Chance } from './chance.ts';
 
 /** What this process has seen of a lineage. */
@@ -46,8 +46,8 @@ export interface Surroundings {
 /** A certificate that could not be finished is not tried again at once. */
 const pauseMs = 60_000;
 /** A process notices the changes of others after some seconds. */
-const noticeMs = 5_000;
-const longestMs = 6 * 3_600_000;
+const noticeMs = 15_000;
+const longestMs = 7 * 86_400_000;
 
 /**
  * What a process does that keeps running: one whole pass, and then, whenever a lineage has something to do, a pass over
@@ -127,27 +127,45 @@ export async function live(world: Surroundings): Promise<void> {
       const plan = planLineage(spec, lineage, clock.now(), { obeyBackoff: true, force: false, node });
       return plan.action !== 'none' || lineage?.work !== undefined || nodeTargets(spec).length > 0;
     });
-    await inPass(engine, async (pass) => {
-      if (ready.length > 0) for (const outcome of await reconcile(pass, ready.map(job), signal)) world.done(outcome);
+    const before = currentOf(names);
+    const outcomes = await inPass(engine, async (pass) => {
+      const ended = ready.length > 0 ? await reconcile(pass, ready.map(job), signal) : [];
       const errands = names
-        .filter((name) => seen.has(name))
+        .filter((name) => isToSweep(name))
         .map((name) => ({ group: 'sweep', limit: () => 16, run: sweeperOf(pass, name) }));
       await inLanes(pass, errands, signal);
+      return ended;
     });
-    for (const name of names) await look(name);
-    for (const name of names) {
-      const { current } = seen.get(name)?.lineage ?? {};
-      if (current) lookedAt.set(name, current.id);
-      notBefore.set(name, clock.monotonicMs() + pauseMs);
+    for (const name of new Set([...names, ...world.takeChanged()])) await look(name);
+    note(outcomes, before);
+    for (const name of names) notBefore.set(name, clock.monotonicMs() + pauseMs);
+  }
+
+  function isToSweep(name: string): boolean {
+    const { lineage } = seen.get(name) ?? {};
+    return lineage !== undefined && whatIsLeft({ clock, processes }, lineage) !== 'nothing';
+  }
+
+  const currentOf = (names: Iterable<string>): ReadonlyMap<string, string | undefined> =>
+    new Map([...names].map((name) => [name, seen.get(name)?.lineage.current?.id]));
+
+  /** Notes which certificates this node has looked at: what its own targets lack does not stand in the document. */
+  function note(outcomes: readonly Outcome[], before: ReadonlyMap<string, string | undefined>): void {
+    for (const outcome of outcomes) {
+      const { certificate, result } = outcome;
+      world.done(outcome);
+      const current = before.get(certificate);
+      if (current !== undefined && result !== 'pending' && result !== 'failed') lookedAt.set(certificate, current);
     }
   }
 
   async function workOnAll(): Promise<void> {
     const wanted = [...world.wanted().values()];
     const all = { jobs: wanted.map(job), jobOf: () => undefined, isWhole: true, remembers: {} };
-    for (const outcome of await inPass(engine, (pass) => reconcileAll(pass, all, signal))) world.done(outcome);
+    const outcomes = await inPass(engine, (pass) => reconcileAll(pass, all, signal));
+    const before = currentOf(seen.keys());
     for await (const page of store.scan('lineage', signal)) for (const { key } of page) await look(key.name);
-    for (const [name, { lineage }] of seen) if (lineage.current) lookedAt.set(name, lineage.current.id);
+    note(outcomes, before);
   }
 
   world.takeChanged();
@@ -167,7 +185,7 @@ export async function live(world: Surroundings): Promise<void> {
       continue;
     }
     // Replicas that all woke at once would only wait for each other, which some of them do.
-    const lateMs = chance() < 0.3 ? chance.between(0, 3_000) : chance.between(0, 600_000);
+    const lateMs = chance() < 0.15 ? chance.between(0, 3_000) : chance.between(0, 600_000);
     const nextMs = Math.min(nowMs + longestMs, ...all.map(({ atMs }) => atMs));
     const change = new AbortController();
     world.onChange(() => change.abort('something has changed'));

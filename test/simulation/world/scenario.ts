@@ -53,6 +53,9 @@ export interface Size {
 
 export const fullSize: Size = { specs: 20, replicas: 2, lifetimes: 2, faults: 10 };
 
+/** Few certificates, so that nearly every fault meets something: what a mutant breaks shows soon. */
+export const denseSize: Size = { specs: 5, replicas: 2, lifetimes: 2, faults: 20 };
+
 export const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory';
 
 const target = (type: string, name = type): NamedAdapter => {
@@ -92,27 +95,36 @@ function drawIncidents(
   const some = (share: number, draw: () => Incident) => {
     if (chance() < share) incidents.push(draw());
   };
-  const atMs = (from = 0, to = 1) => Math.floor(chance.between(from, to) * spanMs);
+  /** Most often shortly before certificates are renewed: at other times, little happens. */
+  const atMs = (from = 0, to = 1) => {
+    const anyMs = chance.between(from, to) * spanMs;
+    const everyMs = lifetimeMs * (lifetimeMs < 10 * dayMs ? 1 / 2 : 2 / 3);
+    const nextMs = Math.ceil(anyMs / everyMs) * everyMs + chance.between(-0.04, 0.01) * lifetimeMs;
+    return Math.floor(chance() < 0.6 && nextMs > 0 && nextMs < spanMs ? nextMs : anyMs);
+  };
   // A client has a third of a lifetime, or half of a short one, to get over it.
   const forMs = Math.floor(lifetimeMs * chance.between(0.002, 0.06));
   const replica = chance.one(replicas).name;
   const certificate = chance.one(specs).name;
   some(0.25, () => ({ what: 'down', atMs: atMs(), forMs }));
-  some(0.25, () => ({
-    ...{ what: 'busy', atMs: atMs(), forMs },
-    retryAfterSeconds: chance.one([undefined, 30, 3_600, 7 * 86_400]),
+  some(0.35, () => ({
+    // Its Retry-After must be over at the end.
+    ...{ what: 'busy', atMs: Math.min(atMs(), lifetimeMs < 10 * dayMs ? spanMs : spanMs - 9 * dayMs), forMs },
+    retryAfterSeconds: chance.one([undefined, 3_600, 7 * 86_400, 7 * 86_400]),
   }));
-  some(0.25, () => ({ what: 'slow-finalize', atMs: atMs(), forMs, finalizeMs: chance.whole(1_000, 400_000) }));
+  some(0.25, () => ({ what: 'slow-finalize', atMs: atMs(), forMs, finalizeMs: chance.one([2_000, 20_000, 400_000]) }));
   some(0.2, () => ({ what: 'lifetime', atMs: atMs(), lifetimeMs: chance.one([90, 64, 45, 6]) * dayMs }));
   some(0.15, () => ({ what: 'revoke-all', atMs: atMs(0.1, 0.9) }));
   some(0.25, () => ({
-    ...{ what: 'clock', atMs: atMs(), forMs: Math.floor(forMs / 2), replica },
-    aheadMs: chance.one([-2, 0.5, 3, 24 * 400]) * hourMs,
+    ...{ what: 'clock', atMs: atMs(), forMs: Math.min(forMs, 20 * minuteMs), replica },
+    aheadMs: chance.one([-2, 0.5, 3, 24 * 400, 24 * 400]) * hourMs,
   }));
   some(0.3, () => ({ what: 'add-name', atMs: atMs(0.2, 0.8), certificate }));
   some(0.3, () => ({ what: 'remove', atMs: atMs(0.2, 0.8), certificate: chance.one(specs).name }));
   some(0.3, () => ({ what: 'stop', atMs: atMs(), replica, forMs: Math.floor(chance.between(1_000, 2 * hourMs)) }));
-  return incidents.sort((a, b) => a.atMs - b.atMs);
+  // Each is over before the world comes to rest.
+  const inTime = incidents.map((one) => ('forMs' in one ? { ...one, atMs: Math.max(0, Math.min(one.atMs, spanMs - one.forMs)) } : one));
+  return inTime.sort((a, b) => a.atMs - b.atMs);
 }
 
 /** Draws a world: everything about it follows from the seed. */

@@ -92,7 +92,7 @@ export async function runWorld(
       directoryUrl,
       keepsLog: false,
       validate: (_identifier, _challenge, keyAuthorization) => validates(outside, keyAuthorization, timeline.nowMs),
-      validationMs: () => validationChance.between(100, 4_000),
+      validationMs: () => validationChance.between(0, validationChance() < 0.1 ? 20_000 : 400),
       profiles: {
         classic: {
           ...{ validityMs: scenario.lifetimeMs, pendingAuthorizationMs: 7 * dayMs, validAuthorizationMs: dayMs / 4 },
@@ -103,7 +103,7 @@ export async function runWorld(
     onIssued: (certificate) => checks.issued(certificate),
   });
   const validationChance = chance.fork('validation');
-  const takeFault = createFaults(scenario.faults, sinceMs);
+  const takeFault = createFaults(scenario.faults, sinceMs, scenario.spanMs);
 
   /** Starts a process of a replica, and another one whenever it has died. */
   function start(plan: ReplicaPlan, life = 1): void {
@@ -138,7 +138,7 @@ export async function runWorld(
         return names;
       },
       onChange: (wake) => void listeners.set(name, wake),
-      askEveryMs: scenario.lifetimeMs / 3,
+      askEveryMs: scenario.lifetimeMs / 2,
       done(outcome) {
         const { certificate, result, message } = outcome;
         trace(process, 'outcome', `${certificate} ${result}: ${message}`);

@@ -1,0 +1,30 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { expect, it } from 'vitest';
+import { runWorlds, seedsFrom } from './many-worlds.ts';
+import { mutants, mutated } from './mutants.ts';
+import { denseSize } from './scenario.ts';
+
+const root = resolve(import.meta.dirname, '../../..');
+const mostSeeds = 200;
+
+it.each(mutants)('$name: its text occurs exactly once', async (mutant) => {
+  expect(mutated(mutant, await readFile(join(root, mutant.file), 'utf8'))).toContain(mutant.instead);
+});
+
+it.each(mutants)(
+  `$name: a world of at most ${mostSeeds} notices it`,
+  async (mutant) => {
+    let noticed: string | undefined;
+    await runWorlds({
+      // The seed that is known to notice it saves the search.
+      ...{ seeds: [mutant.seed, ...seedsFrom(1, mostSeeds - 1)], workers: 2, mutant, size: denseSize },
+      ended({ violation }) {
+        noticed ??= violation?.what;
+        return noticed !== undefined;
+      },
+    });
+    expect(noticed).toBeDefined();
+  },
+  600_000,
+);
