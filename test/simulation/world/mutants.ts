@@ -11,7 +11,7 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
-    seed: 1,
+    seed: 7,
     name: 'a lease that may be over is not proved before an effect',
     file: 'src/engine/locks/held.ts',
     text: 'while (isOld()) await this.#beat(signal);',
@@ -25,7 +25,7 @@ export const mutants: readonly Mutant[] = [
     instead: 'return nowMs - sight.movedMs > engine.limits.leaseTtlMs / 12;',
   },
   {
-    seed: 1,
+    seed: 27,
     name: 'a lease is taken without compare-and-set',
     file: 'src/engine/leases/lease.ts',
     text: "const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision, signal });",
@@ -66,28 +66,28 @@ export const mutants: readonly Mutant[] = [
     instead: "return order && order.status === 'pending' && !isExpired(run, order) ? order : undefined;",
   },
   {
-    seed: 1,
+    seed: 11,
     name: 'finalize is repeated without a look at the order',
     file: 'src/engine/path/steps/finalize.ts',
     text: 'return look();\n    }',
     instead: 'return send(csrDer);\n    }',
   },
   {
-    seed: 1,
+    seed: 7,
     name: 'nothing is looked at again after work was taken over',
     file: 'src/core/lineage/work/parts.ts',
     text: '  work.takenOver\n    ? oneForEach',
     instead: '  !work\n    ? oneForEach',
   },
   {
-    seed: 1,
+    seed: 36,
     name: 'a busy CA may hold a certificate beyond half of its validity',
     file: 'src/core/ca/retry-after.ts',
     text: 'return new Date(Math.min(retryAt.getTime(), cap));',
     instead: 'return new Date(Math.max(retryAt.getTime(), Math.min(cap, 0)));',
   },
   {
-    seed: 1,
+    seed: 8,
     name: 'what a wrong clock has stored is believed',
     file: 'src/core/lineage/stored-time.ts',
     text: 'Date.parse(at) > now.getTime() + clockErrorMs;',

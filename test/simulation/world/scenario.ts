@@ -123,7 +123,9 @@ function drawIncidents(
   some(0.3, () => ({ what: 'remove', atMs: atMs(0.2, 0.8), certificate: chance.one(specs).name }));
   some(0.3, () => ({ what: 'stop', atMs: atMs(), replica, forMs: Math.floor(chance.between(1_000, 2 * hourMs)) }));
   // Each is over before the world comes to rest.
-  const inTime = incidents.map((one) => ('forMs' in one ? { ...one, atMs: Math.max(0, Math.min(one.atMs, spanMs - one.forMs)) } : one));
+  const inTime = incidents.map((one) =>
+    'forMs' in one ? { ...one, atMs: Math.max(0, Math.min(one.atMs, spanMs - one.forMs)) } : one,
+  );
   return inTime.sort((a, b) => a.atMs - b.atMs);
 }
 
