@@ -10,13 +10,14 @@ import {
   createUses,
   describeBucket,
 } from '../core/plan/bucket-status.ts';
+import { versionsFor } from '../core/plan/order-facts.ts';
 import { accountOf, sameAccount } from '../core/spec/account.ts';
 import type { NamedIssuer, StoredSpec } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 import type { Engine } from '../engine/engine.ts';
 import { readAccount } from '../engine/ledger/account.ts';
 import { placeOf, readArrivals } from '../engine/ledger/buckets.ts';
-import { limitedOrder, limitsOfIssuer } from '../engine/ledger/limits.ts';
+import { limitsOfIssuer } from '../engine/ledger/limits.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, readAll } from './stored.ts';
 import { allWanted, nameOfWanted } from './wanted.ts';
@@ -77,7 +78,7 @@ function casOf(issuers: readonly NamedIssuer[], counted: readonly Counted[]): re
   const cas = new Map<string, { readonly issuers: NamedIssuer[]; readonly certificates: Counted[] }>();
   const add = (issuer: NamedIssuer) => {
     const { settings } = issuer;
-    const key = JSON.stringify([settings.directory, limitsOfIssuer(settings)]);
+    const key = JSON.stringify([settings.directory, settings.limits]);
     const ca = cas.get(key) ?? { issuers: [], certificates: [] };
     cas.set(key, ca);
     const isThere = ca.issuers.some((one) => one.name === issuer.name && sameAccount(one.settings, settings));
@@ -110,7 +111,7 @@ async function describeCa(
   const about = { issuers: [...new Set(issuers.map(({ name }) => name))], directory, accounts };
   if (limits.length === 0) return { ...about, isKnown: false, buckets: [] };
   const registeredDomain = await engine.loadRegisteredDomain();
-  const known = await knownBuckets(engine, { accounts, certificates, names, limits });
+  const known = knownBuckets({ accounts, certificates, names, all, limits, registeredDomain });
   const skewMs = engine.memory.skews.get(directory) ?? 0;
   const now = engine.clock.now();
   const places = known.map(({ bucket }) => placeOf(engine, directory, bucket, registeredDomain));
@@ -134,18 +135,16 @@ const inOrder = (a: BucketStatus, b: BucketStatus): number =>
   limitIds.indexOf(a.limit) - limitIds.indexOf(b.limit) || a.left - b.left || (a.of < b.of ? -1 : 1);
 
 /** Returns each bucket from which certificates of a CA take, once. */
-async function knownBuckets(
-  engine: Engine,
-  ca: {
-    readonly accounts: LimitsStatus['accounts'];
-    readonly certificates: readonly Counted[];
-    readonly names: readonly string[];
-    readonly limits: readonly RateLimit[];
-  },
-): Promise<readonly Known[]> {
-  const { accounts, certificates, names, limits } = ca;
+function knownBuckets(ca: {
+  readonly accounts: LimitsStatus['accounts'];
+  readonly certificates: readonly Counted[];
+  readonly names: readonly string[];
+  readonly all: boolean;
+  readonly limits: readonly RateLimit[];
+  registeredDomain(value: string): string;
+}): readonly Known[] {
+  const { accounts, certificates, names, all, limits, registeredDomain } = ca;
   const known = new Map<string, Known>();
-  const registeredDomain = await engine.loadRegisteredDomain();
   for (const { url: account = '' } of accounts) {
     const facts = { account, identifiers: [], isRenewal: false, isExempt: false, registeredDomain };
     for (const bucket of bucketsAsked(facts, limits))
@@ -153,12 +152,17 @@ async function knownBuckets(
   }
   for (const { name, wanted, lineage } of certificates) {
     const account = accounts.find((one) => one.name === accountOf(wanted.issuer.settings).name)?.url ?? '';
-    const order = await limitedOrder(engine, wanted, lineage, { account });
-    if (!order) continue;
-    for (const bucket of bucketsOfCertificate(order.facts, { lineage }, limits)) {
+    const { directory } = wanted.issuer.settings;
+    const { identifiers } = wanted;
+    const facts = { account, identifiers, isRenewal: false, isExempt: false, registeredDomain };
+    const [newest] = lineage ? versionsFor(lineage, directory, wanted.identifiers) : [];
+    const isWhole = all || names.includes(name);
+    for (const bucket of bucketsOfCertificate(facts, { lineage }, limits)) {
+      // A valid certificate has no failures that matter, and thousands have twice as many buckets of names.
+      if (!isWhole && bucket.limit.scope === 'name' && lineage?.current && !lineage.failure) continue;
       const before = known.get(bucket.key);
       const isNamed = before?.isNamed === true || names.includes(name);
-      const issuedAtMs = Math.max(before?.issuedAtMs ?? 0, order.issuedAtMs ?? 0) || undefined;
+      const issuedAtMs = Math.max(before?.issuedAtMs ?? 0, newest ? Date.parse(newest.issuedAt) : 0) || undefined;
       known.set(bucket.key, { bucket, isNamed, issuedAtMs });
     }
   }

@@ -2,6 +2,7 @@ import type { Lineage } from '../core/lineage/lineage.ts';
 import { isOnlyOwing } from '../core/lineage/lineage.ts';
 import { isStagingName } from '../core/names/identifiers.ts';
 import { type Ahead, type Known, type KnownLimits, planAhead } from '../core/plan/ahead.ts';
+import { whyDue } from '../core/plan/due.ts';
 import { accountKey, accountOf } from '../core/spec/account.ts';
 import type { IssuerSettings, StoredSpec } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
@@ -57,7 +58,9 @@ export async function planOf(fleet: OpenFleet, { names, untilMs }: PlanRequest, 
     const caHold = settings && endOfCaHold(await holdAt(settings), lineage, now);
     const rollover = spec && (await rolloverOf(engine, spec, signal));
     const one = { name, wanted: spec, lineage, corrupt, account, ...present({ caHold, rollover }) };
-    const order = spec && (await limitedOrder(engine, spec, lineage, { account }));
+    // Until the others are due, what is used up now has come back.
+    const isDue = spec && whyDue(spec, lineage, now, { force: false }) !== undefined;
+    const order = isDue ? await limitedOrder(engine, spec, lineage, { account }) : undefined;
     known.push(one);
     if (order) limited.set(one, order);
   }
@@ -67,8 +70,10 @@ export async function planOf(fleet: OpenFleet, { names, untilMs }: PlanRequest, 
     if (!order || !refusalOf(engine, order)) continue;
     known[at] = { ...one, isOverruled: await mayOverrule(engine, order, { ...one, now }, signal) };
   }
-  const registeredDomain = limited.size > 0 ? await engine.loadRegisteredDomain() : (value: string) => value;
-  const ahead = planAhead(known, { now, untilMs, limitsAt: limitsBy(engine), registeredDomain });
+  const limitsAt = limitsBy(engine);
+  const hasLimits = known.some((one) => one.wanted && limitsAt(one.wanted).limits.length > 0);
+  const registeredDomain = hasLimits ? await engine.loadRegisteredDomain() : (value: string) => value;
+  const ahead = planAhead(known, { now, untilMs, limitsAt, registeredDomain });
   if (names.length === 0) return ahead;
   return { ...ahead, certificates: ahead.certificates.filter(({ certificate }) => names.includes(certificate)) };
 }
@@ -82,10 +87,11 @@ function limitsBy(engine: Engine): (wanted: StoredSpec) => KnownLimits {
   const cas = new Map<string, KnownLimits>();
   return ({ issuer: { settings } }) => {
     const { directory } = settings;
-    const limits = limitsOfIssuer(settings);
-    const key = JSON.stringify([directory, limits]);
+    const key = JSON.stringify([directory, settings.limits]);
+    const known = cas.get(key);
+    if (known) return known;
     const { arrivals } = engine.pass.limits.at(directory);
-    const ca = cas.get(key) ?? { limits, arrivals, skewMs: engine.memory.skews.get(directory) ?? 0 };
+    const ca = { limits: limitsOfIssuer(settings), arrivals, skewMs: engine.memory.skews.get(directory) ?? 0 };
     cas.set(key, ca);
     return ca;
   };

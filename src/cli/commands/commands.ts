@@ -110,7 +110,7 @@ export const commands: readonly Command[] = [
     arguments: { text: '[name...]', description: 'all limits that orders of these certificates meet' },
     flags: [
       {
-        flags: '--issuer <name>',
+        flags: '--issuer <ca>',
         description: 'only this CA: a declared issuer, a name of `certfleet issuers` or a directory URL',
         aliases: ['--ca'],
       },

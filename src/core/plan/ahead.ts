@@ -173,9 +173,11 @@ function whenAllowed(orders: readonly NextOrder[], horizon: Horizon): ReadonlyMa
   for (const order of orders) {
     const ca = horizon.limitsAt(order.wanted);
     if (ca.limits.length === 0 || order.isOrdered || order.known.isOverruled) continue;
+    const waiting = waitingOf(order, ca, horizon);
+    if (waiting.order.isExempt) continue;
     const others = cas.get(ca) ?? [];
     cas.set(ca, others);
-    others.push(waitingOf(order, ca, horizon));
+    others.push(waiting);
   }
   for (const [{ limits, arrivals, skewMs }, waiting] of cas)
     for (const one of forecast(waiting, arrivals, limits, horizon.now.getTime() - skewMs))
