@@ -8,7 +8,7 @@ import { keepHold } from '../ledger/ca-hold.ts';
 import { nameOf, type Run } from '../run/run.ts';
 import { patientMs } from './limit.ts';
 import { cleanJournalled } from './steps/clean-up.ts';
-import { closeFailed, closeStopped } from './steps/close.ts';
+import { closeFailed, closeStopped, closeWaiting } from './steps/close.ts';
 import { removeVersions } from './steps/keys-and-versions.ts';
 import type { Visit } from './visit.ts';
 
@@ -51,7 +51,9 @@ async function closeEarly(
   }
   if (learned.limit && failure.code === 'acme/limited') {
     visit.limit = learned.limit;
-    await closeStopped(run, left);
+    const { version } = holding.work;
+    await closeWaiting(run, left);
+    if (!holding.lineage.work) await removeVersions(engine, nameOf(run), [version], signal);
     return 'again';
   }
   const pauseMs = learned.isLimited ? patientMs(engine, visit, failure.retryAt) : 0;

@@ -144,6 +144,26 @@ export const stopped = (facts: {
   });
 
 /**
+ * Ends a run whose order must wait for a rate limit of the CA. That is no failure, so the next run goes on with the same
+ * key. A certificate that is not due is not renewed later only because a person asked for it now.
+ */
+export const waited = (facts: {
+  readonly left: readonly Tombstone[];
+  readonly now: Date;
+  /** The interval until the next run. What could not wait for that run was due. */
+  readonly nextRunMs?: number | undefined;
+}): Transition =>
+  whileHeld('waited', (lineage) => {
+    const { work, ...rest } = lineage;
+    const isGivenUp = wasOnlyForced(lineage, facts) && work.before === undefined;
+    return {
+      ...rest,
+      ...tombstonesAfter(lineage, facts.left, facts.now),
+      work: isGivenUp ? undefined : closedWork(work, mayExist(work.order, false) ? work.order : undefined),
+    };
+  });
+
+/**
  * Returns the version that was already reported as issued, so that a later run that only delivers does not report it
  * again.
  */

@@ -75,6 +75,7 @@ const mayFollow = {
   closed: ['current'],
   failed: [...inFlight, 'current'],
   stopped: [...inFlight, 'current'],
+  waited: inFlight,
   swept: held,
   forgotten: held,
 } as const satisfies Record<string, readonly Phase[]>;

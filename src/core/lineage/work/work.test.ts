@@ -76,6 +76,7 @@ const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   closed: work.closed({ deployments: undefined, renewal: undefined, retired: [], left: [], last, now }),
   failed: work.failed({ error: busy, asked: true, left: [], now }),
   stopped: work.stopped({ asked: true, left: [], now }),
+  waited: work.waited({ left: [], now }),
   swept: work.swept({ looked: new Map(), left: [], now }),
   forgotten: work.forgotten(),
 };
@@ -159,6 +160,7 @@ describe('the table of what may follow what', () => {
     closed: { current: 'idle' },
     failed: left,
     stopped: left,
+    waited: { begun: 'interrupted', ordered: 'interrupted', challenged: 'interrupted' },
     swept: { ...left, bare: 'idle' },
     forgotten: { bare: 'absent', begun: 'absent', ordered: 'absent', challenged: 'absent', current: 'absent' },
   };
@@ -452,6 +454,15 @@ describe('the end of a run', () => {
     const after = through(renewal.challenged(), 'stopped');
     expect(after).toMatchObject({ last: { result: 'stopped' }, work: { version: 'v2', order: { url } } });
     expect(after?.failure).toBeUndefined();
+  });
+
+  it('waited counts no failure, and keeps the work only of a certificate that is due', () => {
+    const begun = work.begun({ ...facts, wanted: testLineage.spec, origin: 'configuration' }, claim);
+    const ended = (at: string) => through({ ...testLineage, renewal: { at, source: 'lifetime' } }, begun, 'waited');
+    const due = ended(now.toISOString());
+    expect(due?.work).toMatchObject({ version: 'v2', order: undefined });
+    expect([due?.failure, due?.last]).toEqual([undefined, undefined]);
+    expect(ended('2026-06-01T00:00:00Z')?.work).toBeUndefined();
   });
 
   describe('of a first try by flags', () => {

@@ -2,7 +2,7 @@ import { type CertfleetError, fail } from '../../../core/errors/errors.ts';
 import { cut } from '../../../core/errors/remote-text.ts';
 import { longestStored } from '../../../core/lineage/failure.ts';
 import type { Deployment, LastRun, Renewal, Tombstone } from '../../../core/lineage/lineage.ts';
-import { closed, failed, stopped } from '../../../core/lineage/work/end.ts';
+import { closed, failed, stopped, waited } from '../../../core/lineage/work/end.ts';
 import { after } from '../../../core/lineage/work/transition.ts';
 import { isRetried, nextTry } from '../../../core/plan/due.ts';
 import { leftOf, type Outcome, oneErrorOf, outcomeOfLast } from '../../../core/plan/outcome.ts';
@@ -91,6 +91,10 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
 /** Ends an aborted run: everything is kept for the next run, and it does not count as a failure. */
 export const closeStopped = (run: Run, left: readonly Tombstone[]): Promise<void> =>
   closeInTime(run, stopped({ asked: run.learned.asked, left, now: run.engine.clock.now() }));
+
+/** Ends a run whose order must wait for a rate limit. It does not count as a failure. */
+export const closeWaiting = (run: Run, left: readonly Tombstone[]): Promise<void> =>
+  closeInTime(run, waited({ left, now: run.engine.clock.now(), nextRunMs: run.job.nextRunMs }));
 
 /**
  * Writes the end of an unfinished run within a separate time budget, because the caller's signal may have aborted. If
