@@ -83,6 +83,7 @@ export async function inPass<T>(process: EngineProcess, run: (engine: Engine) =>
     return await run({ ...process, connect, pass });
   } finally {
     memory.passes.delete(pass.id);
+    pass.limits.end();
     connect.end();
   }
 }

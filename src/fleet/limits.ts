@@ -1,4 +1,3 @@
-import { longestSkewMs } from '../core/ca/clock-skew.ts';
 import { spent } from '../core/limits/gcra.ts';
 import { type Bucket, bucketsAsked } from '../core/limits/order-buckets.ts';
 import { limitIds, type RateLimit } from '../core/limits/rate-limits.ts';
@@ -16,7 +15,7 @@ import type { NamedIssuer, StoredSpec } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 import type { Engine } from '../engine/engine.ts';
 import { readAccount } from '../engine/ledger/account.ts';
-import { placeOf, readArrivals } from '../engine/ledger/buckets.ts';
+import { latestMs, placeOf, readArrivals } from '../engine/ledger/buckets.ts';
 import { limitsOfIssuer } from '../engine/ledger/limits.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, readAll } from './stored.ts';
@@ -119,7 +118,7 @@ async function describeCa(
   const usesOf = createUses(directory, certificates, { now, registeredDomain });
   const buckets = known.flatMap(({ bucket, isNamed, issuedAtMs }) => {
     const arrivalMs = arrivals.get(bucket.key) ?? seeded(bucket, issuedAtMs);
-    const isFromTheFuture = arrivalMs !== undefined && arrivalMs >= latestMs(bucket, now);
+    const isFromTheFuture = arrivalMs !== undefined && arrivalMs >= latestMs(bucket, now.getTime());
     const status = describeBucket(bucket, arrivalMs, { now, skewMs, isFromTheFuture }, usesOf(bucket));
     const matters = bucket.limit.scope === 'account' || status.left < status.burst - usualUse(bucket);
     return all || isNamed || (names.length === 0 && matters) ? [status] : [];
@@ -171,10 +170,6 @@ function knownBuckets(ca: {
 
 const seeded = ({ limit }: Bucket, issuedAtMs: number | undefined): number | undefined =>
   limit.scope === 'set' && issuedAtMs !== undefined ? spent(undefined, limit, issuedAtMs) : undefined;
-
-/** The reader of the ledger cuts a time at this one, because no correct clock can have written a later one. */
-const latestMs = ({ limit: { burst, intervalMs } }: Bucket, now: Date): number =>
-  now.getTime() + longestSkewMs + (burst + 1) * intervalMs;
 
 async function accountsOf(
   engine: Engine,

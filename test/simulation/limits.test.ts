@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
-import type { Store } from '../../src/ports/store.ts';
-import { reconcile, reconcileAll } from '../support/passes.ts';
+import { expectSpend, limitedOrder } from '../../src/engine/ledger/limits.ts';
+import type { Kind, Store } from '../../src/ports/store.ts';
+import { inNewPass, reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { seeded } from '../support/seeded.ts';
 import { createSimulatedWorld, simulatedJob as job, simulatedSpec, withCa } from '../support/simulated-world.ts';
@@ -41,9 +42,22 @@ async function limitedWorld() {
     },
   };
   let pid = 0;
-  const replica = (name = 'here'): Engine => {
+  const replica = (name = 'here', aheadMs = 0): Engine => {
     pid += 1;
-    return world.replica(pid, { node: name, store, issuer: ca.issuer(name), pki: createFakePki(chance) });
+    const issuer = ca.issuer(name, () => clock.now().getTime() + aheadMs);
+    return world.replica(pid, { node: name, store, issuer, pki: createFakePki(chance), aheadMs: () => aheadMs });
+  };
+  /** Changes all documents of a kind whose names end like this. Returns what they were. */
+  const edit = async (kind: Kind, end: string, change: (text: string) => string) => {
+    const before: string[] = [];
+    for await (const page of world.store.scan(kind, signal))
+      for (const { key, bytes, revision } of page) {
+        if (!key.name.endsWith(end)) continue;
+        const text = Buffer.from(bytes).toString();
+        before.push(text);
+        await world.store.put(key, Buffer.from(change(text)), { ifRevision: revision, signal });
+      }
+    return before;
   };
   const pass = (engine: Engine, specs: readonly StoredSpec[], rules = {}) =>
     passing(
@@ -61,14 +75,14 @@ async function limitedWorld() {
     );
   const refused = () => ca.log.filter(({ kind, verdict }) => kind === 'newOrder' && verdict === 'rateLimited').length;
   const asked = () => ca.log.filter(({ kind }) => kind === 'newOrder').length;
-  return { world, clock, ca, bad, writes, replica, pass, all, refused, asked };
+  return { world, clock, ca, bad, writes, replica, edit, pass, all, refused, asked };
 }
 
 const spec = (name: string, names: readonly string[] = [name], account?: string): StoredSpec =>
   withCa(simulatedSpec(name, names), { directory: directoryUrl, ...(account === undefined ? {} : { account }) });
 
-const domains = (count: number, account?: string) =>
-  Array.from({ length: count }, (_, at) => spec(`n${at}.example${at}.com`, [`n${at}.example${at}.com`], account));
+const domains = (count: number, account?: string, tld = 'com') =>
+  Array.from({ length: count }, (_, at) => spec(`n${at}.example${at}.${tld}`, undefined, account));
 
 describe('a limit that our own orders have used up', () => {
   it('makes 30 of 330 new names wait, each until its time, and never refuses one', async () => {
@@ -120,6 +134,26 @@ describe('a limit that our own orders have used up', () => {
     expect(clock.monotonicMs() - sinceMs).toBeLessThan(65_000);
     expect(refused()).toBe(0);
   }, 60_000);
+
+  it('of one account that is not open yet delays no other', async () => {
+    const { clock, refused, replica, pass } = await limitedWorld();
+    const outcomes = await pass(replica(), [...domains(200, 'first'), ...domains(110, 'second', 'org')]);
+    expect(outcomes.filter(({ result }) => result !== 'issued')).toEqual([]);
+    expect([refused(), clock.monotonicMs() < 30_000]).toEqual([0, true]);
+  }, 60_000);
+
+  it.each([-hourMs, hourMs])('is told by the clock of the CA, from which ours is %i ms away', async (aheadMs) => {
+    const { clock, ca, refused, replica, pass } = await limitedWorld();
+    ca.switches.limits = { ...ca.switches.limits, newOrdersPerAccount: { burst: 3, count: 3, periodMs: 3 * hourMs } };
+    const specs = domains(4).map((one) => withCa(one, { limits: { newOrdersPerAccount: '3/3h' } }));
+    await pass(replica('here', aheadMs), specs.slice(0, 3));
+    const [waiting] = await pass(replica('here', aheadMs), specs.slice(3));
+    const inMs = Date.parse(waiting!.next!) - aheadMs - clock.now().getTime();
+    expect(Math.abs(inMs - hourMs)).toBeLessThan(minuteMs);
+    clock.set(new Date(clock.now().getTime() + inMs));
+    expect(await pass(replica('here', aheadMs), specs.slice(3))).toMatchObject([{ result: 'issued' }]);
+    expect(refused()).toBe(0);
+  });
 
   it('is kept by two processes at once', async () => {
     const { clock, refused, replica } = await limitedWorld();
@@ -205,6 +239,58 @@ describe('a limit that others have used up', () => {
   });
 });
 
+describe('a forced renewal that the CA refuses', () => {
+  it('is given up with its key, and is not repeated unattended', async () => {
+    const { world, clock, ca, asked, replica, pass, all } = await limitedWorld();
+    const one = spec('a.example.com');
+    await pass(replica(), [one]);
+    const before = await world.readLineage('a.example.com');
+    ca.issuedToOthers(one.identifiers, 5);
+    const [outcome] = await pass(replica(), [one], { force: true, obeyBackoff: false });
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/limited' }, notDue: true });
+    expect(await world.readLineage('a.example.com')).toEqual(before);
+    expect((await world.store.list('key', signal)).names).toHaveLength(1);
+    clock.set(new Date(clock.now().getTime() + 3 * dayMs));
+    expect(await all(replica(), [one])).toMatchObject([{ result: 'unchanged' }]);
+    expect(asked()).toBe(2);
+  });
+});
+
+describe('a document of the ledger', () => {
+  it('that cannot be read is written anew', async () => {
+    const { replica, edit, pass } = await limitedWorld();
+    await pass(replica(), domains(2));
+    await edit('ledger', '', () => '{');
+    await pass(replica(), domains(1, undefined, 'org'));
+    const [orders] = await edit('ledger', '~orders', (text) => text);
+    expect(JSON.parse(orders!)).toMatchObject({ arrivals: {} });
+  });
+
+  it('with a time of a wrong clock delays a certificate until a fixed time', async () => {
+    const { clock, replica, edit, pass } = await limitedWorld();
+    await pass(replica(), [spec('a.example.com')]);
+    const aYearLater = (_: string, hash: string, at: string) => `${hash}${Number(at) + 365 * dayMs}`;
+    await edit('ledger', '', (text) => text.replace(/("[\w-]{16}":)(\d+)/g, aYearLater));
+    for (let passes = 0; passes < 5; passes += 1) {
+      const [outcome] = await pass(replica(), [spec('b.example.com')]);
+      if (outcome!.result === 'issued') return;
+      clock.set(new Date(Date.parse(outcome!.next!)));
+    }
+    expect('it waits for ever').toBe('it is issued');
+  });
+});
+
+it('an account that cannot be read stops only its own certificates', async () => {
+  const { replica, edit, pass } = await limitedWorld();
+  await pass(replica(), [...domains(1, 'first'), ...domains(1, 'second', 'org')]);
+  await edit('account', 'second', () => '{');
+  const specs = [spec('new.example.com', undefined, 'first'), spec('new.example.org', undefined, 'second')];
+  expect(await pass(replica(), specs)).toMatchObject([
+    { result: 'issued' },
+    { result: 'failed', error: { code: 'store/corrupt' } },
+  ]);
+});
+
 describe('a renewal', () => {
   it('in the window of the CA costs no write and asks no limit', async () => {
     const { world, clock, writes, refused, replica, all } = await limitedWorld();
@@ -241,4 +327,16 @@ it('orders that come at about the same time share the write of their tokens', as
   await pass(replica(), domains(120));
   const orders = writes.filter((name) => name.endsWith('~orders'));
   expect(orders.length).toBeLessThanOrEqual(120 / 20);
+});
+
+it('an order whose pass has ended is not waited for', async () => {
+  const { clock, replica, pass } = await limitedWorld();
+  const engine = replica();
+  await inNewPass(engine, async (stopped) => {
+    const order = await limitedOrder(stopped, spec('a.example.com'), undefined, { account: '' });
+    expectSpend(stopped, order!, 'a.example.com');
+  });
+  const sinceMs = clock.monotonicMs();
+  await pass(engine, [spec('b.example.com')]);
+  expect(clock.monotonicMs() - sinceMs).toBeLessThan(500);
 });

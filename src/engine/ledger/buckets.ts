@@ -3,7 +3,7 @@ import { longestSkewMs } from '../../core/ca/clock-skew.ts';
 import { isFailure } from '../../core/errors/errors.ts';
 import type { Bucket } from '../../core/limits/order-buckets.ts';
 import { decodeDocument, encodeDocument } from '../../core/lineage/lineage.ts';
-import type { Key } from '../../ports/store.ts';
+import type { Entry, Key } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
 import type { Gathering } from '../memory/gathering.ts';
 import type { Change } from '../memory/memory.ts';
@@ -56,8 +56,8 @@ export async function readArrivals(
   const documents = new Map(await Promise.all(names.map(read)));
   const found = new Map<string, number>();
   for (const { bucket, document, hash } of places) {
-    const arrivalMs = documents.get(document)?.get(hash);
-    if (arrivalMs !== undefined) found.set(bucket.key, possible(bucket, arrivalMs, ports.clock.now().getTime()));
+    const arrivalMs = possible(bucket, documents.get(document)?.get(hash), ports.clock.now().getTime());
+    if (arrivalMs !== undefined) found.set(bucket.key, arrivalMs);
   }
   return found;
 }
@@ -72,22 +72,36 @@ export async function readTime(
 }
 
 /** Returns an arrival time, or the latest one that a correct clock can have written. */
-export const possible = ({ limit: { burst, intervalMs } }: Bucket, arrivalMs: number, nowMs: number): number =>
-  Math.min(arrivalMs, nowMs + longestSkewMs + (burst + 1) * intervalMs);
+export const possible = (bucket: Bucket, arrivalMs: number | undefined, nowMs: number): number | undefined =>
+  arrivalMs === undefined ? undefined : Math.min(arrivalMs, latestMs(bucket, nowMs));
+
+/** Returns the latest arrival time that a correct clock can have written. */
+export const latestMs = ({ limit: { burst, intervalMs } }: Bucket, nowMs: number): number =>
+  nowMs + longestSkewMs + (burst + 1) * intervalMs;
 
 const keyOf = (name: string): Key => ({ kind: 'ledger', name });
 
+/** Reads a document. It has no revision if the store cannot read it. */
 async function readDocument({ store }: Pick<Ports, 'store'>, name: string, signal: AbortSignal) {
   try {
     const entry = await store.get(keyOf(name), signal);
-    if (!entry) return { arrivals: new Map<string, number>(), revision: null };
-    const where = { key: `ledger/${name}`, file: store.location };
-    const { arrivals } = decodeDocument<BucketsDocument>(entry.bytes, where, ['arrivals']);
-    const numbers = Object.entries(arrivals).filter(([, at]) => Number.isFinite(at));
-    return { arrivals: new Map(numbers), revision: entry.revision };
+    return { arrivals: arrivalsIn(entry, store.location), revision: entry?.revision ?? null };
   } catch (error) {
     if (!isFailure(error, 'store/corrupt')) throw error;
     return { arrivals: new Map<string, number>() };
+  }
+}
+
+/** Returns what a document says; nothing if that cannot be decoded, so that the next write replaces it. */
+function arrivalsIn(entry: Entry | undefined, file: string): Map<string, number> {
+  if (!entry) return new Map();
+  try {
+    const where = { key: `ledger/${entry.key.name}`, file };
+    const { arrivals } = decodeDocument<BucketsDocument>(entry.bytes, where, ['arrivals']);
+    return new Map(Object.entries(arrivals ?? {}).filter(([, at]) => Number.isFinite(at)));
+  } catch (error) {
+    if (!isFailure(error, 'store/corrupt')) throw error;
+    return new Map();
   }
 }
 
@@ -123,11 +137,18 @@ async function write(
   signal: AbortSignal,
 ): Promise<readonly unknown[]> {
   const { store, clock } = ports;
+  let wasSetAside = false;
   for (;;) {
     const { arrivals, revision } = await readDocument(ports, document, signal);
     const before = new Map(arrivals);
     const results = changes.map((change) => change(arrivals));
-    if (revision === undefined || isSame(before, arrivals)) return results;
+    if (isSame(before, arrivals)) return results;
+    if (revision === undefined) {
+      if (wasSetAside || !store.setAside) return results;
+      wasSetAside = true;
+      await store.setAside(keyOf(document), signal);
+      continue;
+    }
     // A bucket that is full again is like one that was never used.
     const fullMs = clock.now().getTime() - longestSkewMs;
     const kept = [...arrivals].filter(([, arrivalMs]) => arrivalMs > fullMs);

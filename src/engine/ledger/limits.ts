@@ -17,7 +17,7 @@ import { accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
 import { type Engine, report } from '../engine.ts';
 import { createGathering, type Gathering } from '../memory/gathering.ts';
-import { changeDocument, placeOf, readArrivals, readTime } from './buckets.ts';
+import { changeDocument, latestMs, placeOf, possible, readArrivals, readTime } from './buckets.ts';
 
 // What our own orders have left of a CA's rate limits. All times are the CA's.
 
@@ -56,15 +56,22 @@ export async function limitedOrder(
   const { directory } = wanted.issuer.settings;
   const limits = limitsOfIssuer(wanted.issuer.settings);
   if (limits.length === 0) return undefined;
+  const account = accountKey(accountOf(wanted.issuer.settings));
   const { identifiers = wanted.identifiers } = given;
   const [newest] = lineage ? versionsFor(lineage, directory, identifiers) : [];
   const registeredDomain = await engine.loadRegisteredDomain();
   return {
     directory,
-    account: accountKey(accountOf(wanted.issuer.settings)),
+    account,
     limits,
     issuedAtMs: newest && Date.parse(newest.issuedAt),
-    facts: orderFacts(wanted, lineage, { ...given, atMs: caTimeMs(engine, directory), registeredDomain }),
+    facts: orderFacts(wanted, lineage, {
+      ...given,
+      // Two accounts that are not open yet have different limits, too.
+      account: given.account || account,
+      atMs: caTimeMs(engine, directory),
+      registeredDomain,
+    }),
   };
 }
 
@@ -112,6 +119,22 @@ export function refusalOf(engine: Engine, order: LimitedOrder): Refusal | undefi
 }
 
 /**
+ * Writes down the time that was read in place of one that only a wrong clock can have written. Otherwise, the latest
+ * possible time would never come nearer.
+ */
+export async function settleTime(
+  engine: Engine,
+  order: LimitedOrder,
+  bucket: Bucket,
+  signal: AbortSignal,
+): Promise<void> {
+  const { directory } = order;
+  const arrivalMs = engine.pass.limits.at(directory).arrivals.get(bucket.key);
+  if (arrivalMs === undefined || arrivalMs < latestMs(bucket, engine.clock.now().getTime())) return;
+  await change(engine, order, [bucket], () => arrivalMs, signal);
+}
+
+/**
  * The CA takes a token a little later than we write it down, and its Date, from which we know its clock, is cut to whole
  * seconds.
  */
@@ -144,7 +167,7 @@ export async function spend(
   const { arrivals } = engine.pass.limits.at(directory);
   const change = (stored: Map<string, number>): Refusal | undefined => {
     const nowMs = caTimeMs(engine, directory);
-    const before = stored.get(hash);
+    const before = possible(bucket, stored.get(hash), nowMs);
     const { nextAtMs } = look(before, bucket.limit, nowMs);
     const arrivalMs = nextAtMs > nowMs ? before : spentBy(before, bucket.limit, nowMs);
     if (arrivalMs !== undefined) {
@@ -177,9 +200,13 @@ export const bucketKeys = (order: LimitedOrder): readonly string[] => asked(orde
 
 const keyAt = ({ directory }: LimitedOrder, key: string): string => `${directory} ${key}`;
 
+/** Gives back what was spent for an order that the CA refused: that costs nothing. */
+export const refund = (engine: Engine, order: LimitedOrder, signal: AbortSignal): Promise<void> =>
+  change(engine, order, bucketsSpent(order.facts, order.limits, 'order'), refunded, signal);
+
 /**
- * Sets the buckets right after the CA refused an order that was spent for. A refusal costs nothing; the limit that it
- * names is used up until the CA's Retry-After. Returns the key of the bucket that it names, if any.
+ * Sets the bucket that a refusal names: it is used up until the CA's Retry-After. Returns its key, or undefined if the
+ * refusal names none.
  */
 export async function correct(
   engine: Engine,
@@ -187,8 +214,6 @@ export async function correct(
   error: unknown,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { facts, limits } = order;
-  await change(engine, order, bucketsSpent(facts, limits, 'order'), refunded, signal);
   if (!isFailure(error, 'acme/rate-limited', 'acme/paused')) return undefined;
   const named = bucketNamed(order, error.problem);
   if (!named) return undefined;
@@ -257,7 +282,7 @@ async function change(
       (stored) => {
         const nowMs = caTimeMs(engine, directory);
         for (const { bucket, hash } of places.filter((one) => one.document === document)) {
-          const arrivalMs = next(stored.get(hash), bucket.limit, nowMs, bucket);
+          const arrivalMs = next(possible(bucket, stored.get(hash), nowMs), bucket.limit, nowMs, bucket);
           stored.set(hash, arrivalMs);
           arrivals.set(bucket.key, arrivalMs);
         }
@@ -313,6 +338,8 @@ const overrulings = ({ connect }: Engine, { directory }: LimitedOrder, name: str
   hash: connect.digest(name).slice(0, 16),
 });
 
-/** Forgets what is known of a bucket, because the CA has shown that it is wrong. */
-export const forget = (engine: Engine, order: LimitedOrder, bucket: Bucket, signal: AbortSignal): Promise<void> =>
-  change(engine, order, [bucket], (_before, _limit, nowMs) => nowMs, signal);
+/** Forgets what is known of a bucket that forbade an order, because the CA has accepted it, and spends for the order. */
+export async function forget(engine: Engine, order: LimitedOrder, bucket: Bucket, signal: AbortSignal): Promise<void> {
+  await change(engine, order, [bucket], (_before, _limit, nowMs) => nowMs, signal);
+  await change(engine, order, bucketsSpent(order.facts, order.limits, 'order'), spentBy, signal);
+}

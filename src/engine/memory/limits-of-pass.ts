@@ -24,19 +24,23 @@ export interface LimitsOfPass {
   gone(name: string): void;
   /** Sends newOrder. */
   readonly ask: Pathfinders;
+  /** The pass ends; none of its certificates will be ordered any more. */
+  end(): void;
 }
 
 export function createLimitsOfPass(): LimitsOfPass {
   const cas = new Map<string, { readonly arrivals: Map<string, number> }>();
   const expected = new Map<string, Gathering>();
+  const gone = (name: string) => {
+    expected.get(name)?.gone(name);
+    expected.delete(name);
+  };
   return {
     tickets: new Map(),
     expected,
-    gone(name) {
-      expected.get(name)?.gone(name);
-      expected.delete(name);
-    },
+    gone,
     ask: createPathfinders(),
+    end: () => [...expected.keys()].forEach(gone),
     at(directory) {
       const ca = cas.get(directory) ?? { arrivals: new Map() };
       cas.set(directory, ca);

@@ -7,6 +7,7 @@ import { whyDue } from '../../core/plan/due.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { planLineage } from '../../core/plan/plan.ts';
 import { accountKey, accountOf as ref } from '../../core/spec/account.ts';
+import type { IssuerSettings } from '../../core/spec/spec.ts';
 import type { Engine } from '../engine.ts';
 import { readAccount } from '../ledger/account.ts';
 import {
@@ -17,7 +18,9 @@ import {
   limitsOfIssuer,
   ownTime,
   readLimits,
+  settleTime,
 } from '../ledger/limits.ts';
+import { askDirectory } from '../looks/ca.ts';
 import type { Job } from '../run/job.ts';
 
 /** A certificate that a pass may order. */
@@ -35,23 +38,63 @@ export async function giveTickets(
   candidates: readonly Candidate[],
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { name, order } of await foretell(engine, candidates, signal)) expectSpend(engine, order, name);
+  const first = await foretell(engine, candidates, signal);
+  const isNew = await learnClocks(engine, candidates, signal);
+  const orders = isNew ? await foretell(engine, candidates, signal) : first;
+  for (const { name, order, isReady } of orders) {
+    const by = engine.pass.limits.tickets.get(name)?.by;
+    if (isReady) expectSpend(engine, order, name);
+    else if (by) await settleTime(engine, order, by, signal);
+  }
 }
 
-/** Works out the tickets of a pass. Returns the orders that can be made at once. */
+/** How long a pass waits for the clock of a CA before it begins. */
+const clockPatienceMs = 5_000;
+
+/**
+ * Asks the CAs for which certificates wait what time it is: in a new process, that is not known yet, and the tokens come
+ * by their clocks. Reports whether there were any.
+ */
+async function learnClocks(engine: Engine, candidates: readonly Candidate[], signal: AbortSignal): Promise<boolean> {
+  const { memory, pass, connect, clock } = engine;
+  const unknown = new Map<string, IssuerSettings>();
+  for (const { job } of candidates) {
+    const { name, settings } = job.wanted.issuer;
+    const waits = pass.limits.tickets.get(job.wanted.name)?.by !== undefined;
+    if (waits && !memory.skews.has(settings.directory)) unknown.set(name, settings);
+  }
+  const learn = async ([name, settings]: readonly [string, IssuerSettings]) => {
+    const deadline = clock.deadline(clockPatienceMs, signal);
+    const asker = { engine, issuer: connect.issuer(name, settings), signal: deadline.signal };
+    // If it does not answer, the certificates that need not wait report it.
+    await askDirectory(asker).catch(() => undefined);
+    deadline.done();
+  };
+  await Promise.all([...unknown].map(learn));
+  signal.throwIfAborted();
+  return unknown.size > 0;
+}
+
+/** Works out the tickets of a pass. Returns its orders, and whether each can be made at once. */
 export async function foretell(
   engine: Engine,
   candidates: readonly Candidate[],
   signal: AbortSignal,
-): Promise<readonly { readonly name: string; readonly order: LimitedOrder }[]> {
-  const ready: { readonly name: string; readonly order: LimitedOrder }[] = [];
+): Promise<readonly Foretold[]> {
+  const orders: Foretold[] = [];
   const now = engine.clock.now();
   const due = candidates.filter(({ job, lineage }) => whyDue(job.wanted, lineage, now, job) !== undefined);
   const accounts = new Map<string, Promise<string>>();
+  // If it cannot be read, each certificate reports it.
+  const urlOf = (settings: IssuerSettings) =>
+    readAccount(engine, settings, signal).then(
+      (found) => found?.document.url ?? '',
+      () => '',
+    );
   const accountOf = ({ wanted }: Job) => {
     const { settings } = wanted.issuer;
     const key = accountKey(ref(settings));
-    const url = accounts.get(key) ?? readAccount(engine, settings, signal).then((found) => found?.document.url ?? '');
+    const url = accounts.get(key) ?? urlOf(settings);
     accounts.set(key, url);
     return url;
   };
@@ -82,10 +125,16 @@ export async function foretell(
     const nowMs = caTimeMs(engine, directory);
     for (const [rank, { what, atMs, by }] of forecast(waiting, arrivals, limits, nowMs).entries()) {
       engine.pass.limits.tickets.set(what.name, { atMs, by, rank });
-      if (what.order && atMs <= nowMs) ready.push({ name: what.name, order: what.order });
+      if (what.order) orders.push({ name: what.name, order: what.order, isReady: atMs <= nowMs });
     }
   }
-  return ready;
+  return orders;
+}
+
+interface Foretold {
+  readonly name: string;
+  readonly order: LimitedOrder;
+  readonly isReady: boolean;
 }
 
 /** The certificates of a CA that share its limits. */

@@ -15,6 +15,7 @@ import {
   noteIssued,
   noteOverruled,
   ownTime,
+  refund,
   refusalOf,
   spend,
 } from '../ledger/limits.ts';
@@ -41,13 +42,19 @@ export async function withinLimits(run: OrderRun, counted: Counted, send: () => 
     if (!(await mayOverrule(engine, order, overdue, signal))) throw limited(run, order, refused);
     await noteOverruled(engine, order, name, signal);
   }
-  const learn = async (error: unknown) =>
-    order && isFailure(error, 'acme/rate-limited', 'acme/paused', 'acme/problem')
-      ? correct(engine, order, error, signal)
-      : undefined;
+  const learn = async (error: unknown) => {
+    if (!order || !isFailure(error, 'acme/rate-limited', 'acme/paused', 'acme/problem')) return undefined;
+    if (!refused) await refund(engine, order, signal);
+    return correct(engine, order, error, signal);
+  };
+  const sendHeld = async () => {
+    await holding.check(signal); // it may have waited for others since the caller's check
+    return send();
+  };
   learned.asked = true;
   try {
-    const placed = await engine.pass.limits.ask({ keys: order ? bucketKeys(order) : [], send, learn }, signal);
+    const keys = order ? bucketKeys(order) : [];
+    const placed = await engine.pass.limits.ask({ keys, send: sendHeld, learn }, signal);
     if (order && refused) await allowed(run, order, refused);
     return placed;
   } catch (error) {
