@@ -116,6 +116,11 @@ it.each([
 });
 
 const quota = '50 certificates for example.com in 7 days';
+const limitedError = fail(
+  'acme/limited',
+  { issuer: 'le', until: '2026-11-24T14:05:00.000Z', quota },
+  { retryAt: new Date('2026-11-24T14:05:00Z'), hint: 'Run it again then.' },
+);
 const limitedAt = (certificate: string, minute: string): Outcome => {
   const until = `2026-11-24T${minute}:00.000Z`;
   const message = `rate limited until ${until} (${quota})`;
@@ -146,6 +151,35 @@ it.each<Row>([
 ])('a certificate $what', async ({ argv, ...row }) => {
   await behaves({ ...row, argv: row.files ? `${argv} --config /c.yaml` : argv });
 });
+
+it.each<Row>([
+  {
+    what: 'of a first issue by flags: it must be run again',
+    ...{ argv: abc, code: 4 },
+    fleet: { issue: () => [{ certificate: 'abc', result: 'failed', message: 'x', error: limitedError }] },
+    warns: [
+      `abc: rate limited until 2026-11-24 14:05 UTC (${quota}) Run it again then. Not before 2026-11-24 14:05 UTC.`,
+      'Next: run it again after 2026-11-24 14:05 UTC; `certfleet renew` does not retry it.',
+    ],
+  },
+  {
+    what: 'of a certificate that is not due',
+    ...{ argv: 'renew --force', code: 4 },
+    fleet: {
+      renew: () => [
+        {
+          certificate: 'abc',
+          result: 'failed',
+          message: 'x',
+          error: limitedError,
+          notDue: true,
+          next: '2027-01-23T10:00:00Z',
+        },
+      ],
+    },
+    warns: ['Next: run it again after 2026-11-24 14:05 UTC. Its certificate is not due before 2027-01-23.'],
+  },
+])('a rate limit $what', behaves);
 
 it('has a rate limit for programs', async () => {
   const json = await commandLine({ fleet: { renew: () => [limitedAt('abc', '14:05')] } }).run('renew', '--json');

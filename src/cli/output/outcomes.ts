@@ -186,24 +186,25 @@ function nextAfterFailure(group: readonly Outcome[], now: Date, told: OutcomeCon
   // A person ends a rollover, at an unknown time.
   if (group.every((one) => 'error' in one && one.error.code === 'account/rolling'))
     return 'Next: finish the rollover, or give it up; then run it again. `certfleet renew` goes on by itself.';
+  const [retryAt] = group.flatMap((one) =>
+    'error' in one && one.error.retryAt ? [one.error.retryAt.toISOString()] : [],
+  );
   if (group.every((one) => one.result === 'failed' && one.settingsStay)) {
-    const [retryAt] = group.flatMap((one) =>
-      'error' in one && one.error.retryAt ? [one.error.retryAt.toISOString()] : [],
-    );
     const first = retryAt === undefined ? 'fix the problem' : `wait until ${dateText(retryAt, now)}`;
     const again = told.command === 'issue' ? 'run it again' : 'repeat the change with `certfleet issue`';
     return `Next: ${first} and ${again}; the certificate and its stored settings stay as they were.`;
   }
   // A check refused the change before the certificate was touched.
   const isPassing = group.every((one) => 'error' in one && passes(one.error));
-  const again = isPassing ? 'run it again later' : 'fix the problem and run it again';
+  const later = retryAt === undefined ? 'run it again later' : `run it again after ${dateText(retryAt, now)}`;
+  const again = isPassing ? later : 'fix the problem and run it again';
   if (next === undefined && told.changes) return `Next: ${again}; its stored settings stay as they were.`;
   if (next === undefined && isPassing && told.command === 'renew')
     return 'Next: the next `certfleet renew` tries again.';
   // Either a first `issue` by flags failed before its order, or `renew` cannot read the document.
   if (next === undefined) return `Next: ${again}; \`certfleet renew\` does not retry it.`;
   if (group.every((one) => one.result === 'failed' && one.notDue))
-    return `Next: fix the problem and run it again. ${group.length > 1 ? 'None of them is due' : 'Its certificate is not due'} before ${next}.`;
+    return `Next: ${retryAt === undefined ? 'fix the problem and run it again' : again}. ${group.length > 1 ? 'None of them is due' : 'Its certificate is not due'} before ${next}.`;
   return `Next: \`certfleet renew\` tries ${another ? 'the first of them ' : ''}again after ${next}.`;
 }
 

@@ -181,8 +181,9 @@ function outcomeOfLimit(
     const more = present({ notAfter, failing: isFailing || undefined });
     return { certificate, result: 'unchanged', message: reason, next: until, limited, ...more };
   }
-  const failure = failed(fail('acme/limited', params, { retryAt }));
-  if (goesOn) return { ...failure, next: until };
+  if (goesOn) return { ...failed(fail('acme/limited', params, { retryAt })), next: until };
+  const hint = 'Run it again then. `certfleet limits` shows what is left.';
+  const failure = failed(fail('acme/limited', params, { retryAt, hint }));
   if (!lineage?.current) return failure;
   if (!isKept) return { ...failure, settingsStay: true };
   return { ...failure, ...present({ next: lineage.renewal?.at }), notDue: true };
