@@ -13,6 +13,7 @@ import {
   hookName,
   pointsTimeout,
   type Rig,
+  type RigConfig,
   type State,
   samplePoints,
   startRig,
@@ -72,6 +73,28 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     });
   }
 
+  it('of a first issue while it spends a token of the CA’s limits, which loses that one at most', {
+    timeout: pointsTimeout,
+  }, async () => {
+    const [tokenMs, limits] = [36_000, { newOrdersPerAccount: '300/3h' }];
+    let sinceMs = 0;
+    const make = () => {
+      sinceMs = Date.now();
+      return rig.state('webroot', undefined, { change: withLimits(limits) });
+    };
+    const names = await namesOf(await make(), 'issue');
+    const [write, order] = ['/store/ledger', '/POST order-plz'].map((part) => names.findIndex((n) => n.includes(part)));
+    expect([write! > 0, order! > write!]).toEqual([true, true]);
+    for (const point of samplePoints(pointsOf(names.slice(write, order! + 1)), 2, 'a token is spent')) {
+      const state = await killAt(make, 'issue', point);
+      const [spent] = (await documents(openState(state), 'ledger')).values();
+      const [arrivalMs = 0] = Object.values(spent?.json['arrivals'] as Readonly<Record<string, number>>);
+      const tokens = Math.floor((arrivalMs - sinceMs) / tokenMs);
+      const orders = rig.proxy.accepted('newOrder');
+      expect([orders, orders + 1], `${point}: tokens spent for ${orders} orders`).toContain(tokens);
+    }
+  });
+
   /** The names of all effects, in the order of an undisturbed run. */
   async function namesOf(state: State, command: 'issue' | 'renew'): Promise<readonly string[]> {
     const record = join(state.folder, 'effects');
@@ -89,7 +112,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     command: 'issue' | 'renew',
     point: string,
     template?: State,
-  ): Promise<void> {
+  ): Promise<State> {
     rig.proxy.forget();
     let state = await make();
     let first = await rig.run(state, { command, stopAt: point });
@@ -103,7 +126,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     }
     if (first.status === 0 && comesByChance(point)) {
       process.stderr.write(`not reached in four runs, so not tested: ${point}\n`);
-      return;
+      return state;
     }
     expect(first.status, `${point}: was not reached\n${first.stderr}`).toBe('SIGKILL');
     if (template) await nginxTest(state, point);
@@ -126,6 +149,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig', 'nginx'], 'kill points', () 
     expect(rig.proxy.accepted('finalize'), `${point}: finalize`).toBe(1);
     await nothingLeft(point);
     await nginxTest(state, `${point}, after the second run`);
+    return state;
   }
 
   /** No TXT value, no token and no probe, and nothing of others is changed. */
@@ -156,6 +180,14 @@ async function isHookRunning(): Promise<boolean> {
   const { stdout } = await run('ps', ['-e', '-o', 'args=']);
   return stdout.split('\n').some((line) => line.includes(hookName));
 }
+
+/** The configuration with limits of its CA. */
+const withLimits =
+  (limits: object) =>
+  (config: RigConfig): RigConfig => {
+    const { pebble } = config['issuers'] as { readonly pebble: object };
+    return { ...config, issuers: { pebble: { ...pebble, limits } } };
+  };
 
 const pointsOf = (names: readonly string[]): readonly string[] =>
   names.flatMap((name) => [`${name}@before`, `${name}@after`]);
