@@ -65,7 +65,7 @@ describeWith(boulderPrograms, 'Boulder', () => {
       const { failure } = await here.lineage(name);
       expect(failure?.code).toBe('acme/open-order');
       expect(Date.parse(failure?.holdUntil ?? '') - Date.now()).toBeLessThanOrEqual(3_600_000);
-      return (await boulder.newOrders(await idOf(here))).slice(before);
+      return (await boulder.newOrders(await idOf(here))).slice(before).map(({ status }) => status);
     };
     expect(await refusals('--force')).toEqual([409, 429]);
     // It becomes due, and then an hour passes.
@@ -103,9 +103,32 @@ describeWith(boulderPrograms, 'Boulder', () => {
     await writeFile(config, JSON.stringify(all));
     const issued = await here.run('renew', '--config', config);
     expect(issued.status, issued.stderr).toBe(0);
-    const statuses = await boulder.newOrders(await idOf(here));
+    const statuses = (await boulder.newOrders(await idOf(here))).map(({ status }) => status);
     expect(statuses.filter((status) => status === 201).length).toBe(1 + names.length);
     expect(statuses).toContain(429);
+  });
+
+  it('refuses a forced renewal: the certificate is not failing, and renew does not repeat it', async () => {
+    const here = await machine();
+    const name = `forced-${Date.now()}.example.com`;
+    expect((await here.issue('-d', name)).status).toBe(0);
+    const { renewal } = await here.lineage(name);
+    const refused = await here.run('renew', '--force', name);
+    expect(refused.status).toBe(4);
+    expect(stderrOf(refused)).toContain('too many certificates (1) already issued for this exact set');
+    const status = async () => (await here.run('status', '--json')).events[0];
+    const left = { name, state: 'valid', renewAt: renewal!.at, failure: { notDue: true, retryAt: renewal!.at } };
+    expect(await status()).toMatchObject(left);
+    expect((await here.run('status')).stdout).not.toMatch(/failing|retry in/);
+
+    // Its hold is over.
+    const past = '2026-01-01T00:00:00.000Z';
+    const isOver = { at: past, retryAt: past, holdUntil: past };
+    await rewriteLineage(here.store, name, (one) => ({ ...one, failure: { ...one.failure!, ...isOver } }));
+    const before = await boulder.newOrders(await idOf(here));
+    expect((await here.run('renew')).status).toBe(0);
+    expect(await boulder.newOrders(await idOf(here))).toEqual(before);
+    expect(await status()).toMatchObject({ name, state: 'valid' });
   });
 
   it('conformance 13: issues for an address with the profile shortlived, and for an RSA key', async () => {

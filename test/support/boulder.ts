@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { chmod, cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { LimitId } from '../../src/core/limits/rate-limits.ts';
 import { containers } from './rights.ts';
 import { findProgram, repositoryRoot, sharedFolder, startService, temporaryFolder } from './service.ts';
 import type { Needed } from './vitest.ts';
@@ -27,8 +28,10 @@ export interface Boulder {
   readonly inside: readonly string[];
   /** Runs a statement on Boulder's database, to change what only time or its operators change. */
   sql(statement: string): Promise<string>;
-  /** Returns the statuses of all newOrder requests of an account (its number), in order. */
-  newOrders(account: string): Promise<readonly number[]>;
+  /** Returns all newOrder requests of an account (its number), in order. */
+  newOrders(account: string): Promise<readonly { readonly status: number; readonly atMs: number }[]>;
+  /** Returns when a bucket of its rate limits is full again, in ms since 1970; undefined if it is full. */
+  fullAtMs(limit: LimitId, of: string): Promise<number | undefined>;
   /** Calls the management of pebble-challtestsrv, which is the validators' DNS. */
   dns(path: string, body: object): Promise<void>;
   /** Orders names by the account, with certfleet's client, and answers each with the record of dns-persist-01. */
@@ -70,7 +73,8 @@ export async function startBoulder(limits: Readonly<Record<string, object>>): Pr
     const [first = '', ...more] = [...inside, ...command];
     return (await execute(first, more, { cwd: repositoryRoot, env: { ...process.env, ...env } })).stdout;
   };
-  const [directoryUrl, caFile] = [`https://${address}:4431/directory`, join(home, 'pki/ca.pem')];
+  const pki = join(home, 'pki');
+  const [directoryUrl, caFile] = [`https://${address}:4431/directory`, join(pki, 'ca.pem')];
   return {
     directoryUrl,
     caFile,
@@ -81,9 +85,21 @@ export async function startBoulder(limits: Readonly<Record<string, object>>): Pr
       run(['mariadb', `--socket=${home}/run/db.sock`, '-uroot', '--skip-column-names', 'boulder_sa', '-e', statement]),
     newOrders: async (account) => {
       const log = await readFile(join(home, 'log/wfe.log'), 'utf8');
-      return [...log.matchAll(/POST \/acme\/new-order (\d+) (\d+) /g)].flatMap(([, by, status]) =>
-        by === account ? [Number(status)] : [],
+      // Its times are like 2026-11-29T14:28:15.354898+00:00Z.
+      const lines = log.matchAll(/^(\S{23})\S*Z .* POST \/acme\/new-order (\d+) (\d+) /gm);
+      return [...lines].flatMap(([, time, by, status]) =>
+        by === account ? [{ status: Number(status), atMs: Date.parse(`${time}Z`) }] : [],
       );
+    },
+    fullAtMs: async (limit, of) => {
+      const [user, tls] = [
+        ['--user', 'boulder'],
+        ['--cacert', `${pki}/ca.pem`, '--cert', `${pki}/svc.pem`],
+      ];
+      const command = ['redis-cli', '-h', address, '-p', '9111', '--tls', ...tls, '--key', `${pki}/svc.key`, ...user];
+      const env = { REDISCLI_AUTH: (await readFile(`${pki}/redis.pass`, 'utf8')).trim() };
+      const nanoseconds = (await run([...command, 'GET', `${limitNumbers[limit]}:${of}`], env)).trim();
+      return nanoseconds === '' ? undefined : Number(nanoseconds) / 1e6;
     },
     dns: async (path, body) => {
       await run(['curl', '--silent', '--fail', '--data', JSON.stringify(body), `http://${address}:8055/${path}`]);
@@ -125,6 +141,15 @@ async function kitWithPersist(folder: string): Promise<string> {
   }
   return kit;
 }
+
+/** Boulder's numbers of its limits. */
+const limitNumbers: Readonly<Record<LimitId, number>> = {
+  newOrdersPerAccount: 3,
+  failedAuthorizations: 4,
+  certificatesPerDomain: 5,
+  certificatesPerSet: 7,
+  pausingFailures: 8,
+};
 
 /** Boulder's own address, in its namespace. */
 const address = '10.78.0.1';
