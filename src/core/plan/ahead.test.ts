@@ -170,6 +170,7 @@ describe('planAhead', () => {
     const started = performance.now();
     const { days } = planAhead(all, horizon(90, limits));
     expect(days.reduce((sum, { orders }) => sum + orders, 0)).toBeGreaterThan(10_000);
-    expect(performance.now() - started).toBeLessThan(5_000);
-  });
+    // It takes half a second (`npm run bench -- plan`), but this machine may have other work. A quadratic loop takes minutes.
+    expect(performance.now() - started).toBeLessThan(20_000);
+  }, 60_000);
 });
