@@ -5,11 +5,14 @@ import { planLineage } from '../../../src/core/plan/plan.ts';
 import { wakeOf } from '../../../src/core/plan/wake.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import { nodeTargets } from '../../../src/core/spec/traits.ts';
+import { present } from '../../../src/core/text/present.ts';
 import { type EngineProcess, inPass } from '../../../src/engine/engine.ts';
+import { type CaHold, endOfCaHold, holdOf } from '../../../src/engine/ledger/ca-hold.ts';
 import { inLanes } from '../../../src/engine/pass/lanes.ts';
 import { reconcile, reconcileAll } from '../../../src/engine/pass/reconcile.ts';
 import { sweeperOf, whatIsLeft } from '../../../src/engine/pass/sweep.ts';
 import type { Chance } from './chance.ts';
+import { directoryUrl } from './scenario.ts';
 
 /** What this process has seen of a lineage. */
 interface Seen {
@@ -62,6 +65,8 @@ export async function live(world: Surroundings): Promise<void> {
   const lookedAt = new Map<string, string>();
   /** When each certificate is due, in ms since 1970, and what that follows from. */
   const wakes = new Map<string, Wake>();
+  /** What the CA has told all certificates. */
+  let hold: CaHold | undefined;
 
   const job = (wanted: StoredSpec) =>
     ({ wanted, origin: 'configuration', force: false, obeyBackoff: true, unattended: true }) as const;
@@ -106,7 +111,8 @@ export async function live(world: Surroundings): Promise<void> {
       };
     const isNews =
       lineage?.current && wanted && nodeTargets(wanted).length > 0 && lookedAt.get(name) !== lineage.current.id;
-    return isNews ? now.getTime() : wakeOf(wanted, lineage, { now, node, lease });
+    const caHold = endOfCaHold(hold, lineage, now);
+    return isNews ? now.getTime() : wakeOf(wanted, lineage, { now, node, lease, ...present({ caHold }) });
   }
 
   function withLaterQuestion({ lineage, askedMs }: Seen, now: Date): Lineage {
@@ -172,6 +178,9 @@ export async function live(world: Surroundings): Promise<void> {
   await workOnAll();
   for (;;) {
     for (const name of world.takeChanged()) await look(name);
+    const held = await holdOf(engine, directoryUrl, signal);
+    if (held?.until !== hold?.until) wakes.clear();
+    hold = held;
     const wanted = world.wanted();
     const nowMs = clock.monotonicMs();
     const names = [...new Set([...wanted.keys(), ...seen.keys()])];
