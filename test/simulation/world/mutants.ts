@@ -54,9 +54,9 @@ export const mutants: readonly Mutant[] = [
     seed: 1,
     name: 'a version becomes current before it is stored',
     file: 'src/engine/path/obtain.ts',
-    text: 'await storeVersion(engine, version, { ...current, chainPem }, signal);',
+    text: 'await together([storeVersion(engine, version, { ...current, chainPem }, signal), countIssued(run)]);',
     instead:
-      'const stored = storeVersion(engine, version, { ...current, chainPem }, signal);\n  stored.catch(() => {});',
+      'together([storeVersion(engine, version, { ...current, chainPem }, signal), countIssued(run)]).catch(() => {});',
   },
   {
     seed: 1,

@@ -100,6 +100,10 @@ export async function runWorld(
         },
       },
     },
+    onRequest({ kind, verdict, about }) {
+      // Nothing here comes near the limits of Let's Encrypt but what certfleet itself has sent.
+      if (kind === 'newOrder' && verdict === 'rateLimited') violate(`it orders ${about}, which the CA's limits refuse`);
+    },
     onIssued: (certificate) => checks.issued(certificate),
   });
   const validationChance = chance.fork('validation');
