@@ -161,11 +161,13 @@ describe('planAhead', () => {
       const name = `n${i}`;
       const spec = { ...withNames(at(letsEncrypt), [`${name}.d${i % 2_000}.example`]), name };
       const renewAt = new Date(now.getTime() + ((i * 13) % 60) * dayMs + hourMs).toISOString();
-      const isNew = i % 4 === 0;
-      const lineage = isNew
-        ? undefined
-        : { ...testLineage, name, spec, renewal: { at: renewAt, source: 'ari' as const } };
-      return known({ name, wanted: spec, lineage });
+      const { current } = testLineage;
+      const facts = { ...current.facts, identifiers: spec.identifiers };
+      const lineage: Lineage = {
+        ...{ ...testLineage, name, spec, current: { ...current, directory: letsEncrypt, facts } },
+        renewal: { at: renewAt, source: 'ari' },
+      };
+      return known({ name, wanted: spec, lineage: i % 4 === 0 ? undefined : lineage });
     });
     const started = performance.now();
     const { days } = planAhead(all, horizon(90, limits));
