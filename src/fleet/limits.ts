@@ -1,5 +1,4 @@
-import { spent } from '../core/limits/gcra.ts';
-import { type Bucket, bucketsAsked } from '../core/limits/order-buckets.ts';
+import { type Bucket, bucketsAsked, sinceIssue } from '../core/limits/order-buckets.ts';
 import { limitIds, type RateLimit } from '../core/limits/rate-limits.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
 import {
@@ -117,7 +116,7 @@ async function describeCa(
   const arrivals = await readArrivals(engine, places, signal);
   const usesOf = createUses(directory, certificates, { now, registeredDomain });
   const buckets = known.flatMap(({ bucket, isNamed, issuedAtMs }) => {
-    const arrivalMs = arrivals.get(bucket.key) ?? seeded(bucket, issuedAtMs);
+    const arrivalMs = sinceIssue(bucket, arrivals.get(bucket.key), issuedAtMs);
     const isFromTheFuture = arrivalMs !== undefined && arrivalMs >= latestMs(bucket, now.getTime());
     const status = describeBucket(bucket, arrivalMs, { now, skewMs, isFromTheFuture }, usesOf(bucket));
     const matters = bucket.limit.scope === 'account' || status.left < status.burst - usualUse(bucket);
@@ -167,9 +166,6 @@ function knownBuckets(ca: {
   }
   return [...known.values()];
 }
-
-const seeded = ({ limit }: Bucket, issuedAtMs: number | undefined): number | undefined =>
-  limit.scope === 'set' && issuedAtMs !== undefined ? spent(undefined, limit, issuedAtMs) : undefined;
 
 async function accountsOf(
   engine: Engine,

@@ -10,6 +10,7 @@ import {
   bucketsSpent,
   type OrderFacts,
   refusal,
+  sinceIssue,
 } from './order-buckets.ts';
 import { limitsOf } from './rate-limits.ts';
 
@@ -114,4 +115,19 @@ describe('refusal', () => {
     ['the last of two equal ones', { 'example.com': 5, 'example.org': 5 }, ['certificatesPerDomain', 'example.org', 5]],
     ['an equal set', { 'example.com': 5, [set]: 5 }, ['certificatesPerSet', set, 5]],
   ])('%s', (_what, waits, expected) => expect(until(waits)).toEqual(expected));
+});
+
+describe('the set of a certificate that was issued', () => {
+  const [issuedMs, hourMs] = [1_000_000_000_000, 3_600_000];
+  const sets = bucketsAsked(order(['a.example.com']), limits).filter(({ limit }) => limit.scope === 'set');
+  const usedMs = issuedMs + sets[0]!.limit.intervalMs;
+  it.each([
+    ['which was not written down', undefined, issuedMs, usedMs],
+    ['after an earlier one, which was', issuedMs - hourMs, issuedMs, usedMs],
+    ['which was written down', usedMs, issuedMs, usedMs],
+    ['by another certificate', usedMs, undefined, usedMs],
+    ['never', undefined, undefined, undefined],
+  ])('%s', (_what, storedMs, issuedAtMs, expected) => {
+    expect(sinceIssue(sets[0]!, storedMs, issuedAtMs)).toBe(expected);
+  });
 });

@@ -1,5 +1,5 @@
 import { type Identifier, identifierKey, identifierSet } from '../names/identifier.ts';
-import { look } from './gcra.ts';
+import { look, spent } from './gcra.ts';
 import type { RateLimit } from './rate-limits.ts';
 
 /**
@@ -93,6 +93,19 @@ const namesOf = ({ identifiers }: OrderFacts): readonly string[] =>
       .map(identifierKey)
       .sort(),
   );
+
+/**
+ * Returns the arrival time of a bucket after the last issue for its set, which is not written down if it was a normal
+ * renewal: then the stored time is not later than the issue. Other buckets have the stored time.
+ */
+export const sinceIssue = (
+  { limit }: Bucket,
+  storedMs: number | undefined,
+  issuedAtMs: number | undefined,
+): number | undefined =>
+  limit.scope === 'set' && issuedAtMs !== undefined && (storedMs ?? issuedAtMs) <= issuedAtMs
+    ? spent(undefined, limit, issuedAtMs)
+    : storedMs;
 
 export interface Refusal {
   readonly by: Bucket;

@@ -8,6 +8,7 @@ import {
   type OrderFacts,
   type Refusal,
   refusal,
+  sinceIssue,
 } from '../../core/limits/order-buckets.ts';
 import { limitsOf, type RateLimit } from '../../core/limits/rate-limits.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
@@ -113,8 +114,11 @@ export function refusalOf(engine: Engine, order: LimitedOrder): Refusal | undefi
   const { directory } = order;
   const { arrivals } = engine.pass.limits.at(directory);
   const buckets = asked(order);
-  const set = buckets.find(({ limit, key }) => limit.scope === 'set' && !arrivals.has(key));
-  const known = set && order.issuedAtMs !== undefined ? new Map(arrivals).set(set.key, seeded(set, order)) : arrivals;
+  const known = new Map<string, number>();
+  for (const bucket of buckets) {
+    const arrivalMs = sinceIssue(bucket, arrivals.get(bucket.key), order.issuedAtMs);
+    if (arrivalMs !== undefined) known.set(bucket.key, arrivalMs);
+  }
   return refusal(buckets, known, caTimeMs(engine, directory));
 }
 
@@ -143,9 +147,6 @@ const countedLaterMs = 2_000;
 /** Returns the arrival time after one token is spent, never earlier than the CA's own. */
 const spentBy = (beforeMs: number | undefined, rate: Rate, nowMs: number): number =>
   spent(beforeMs, rate, nowMs + Math.min(countedLaterMs, rate.intervalMs));
-
-/** Returns the arrival time of a set's bucket after the issue that was not written down. */
-const seeded = ({ limit }: Bucket, { issuedAtMs = 0 }: LimitedOrder): number => spent(undefined, limit, issuedAtMs);
 
 /**
  * Spends what an order costs, durably, right before the order is sent. Returns the bucket that would refuse it, if there
@@ -242,12 +243,11 @@ export async function noteIssued(engine: Engine, order: LimitedOrder, signal: Ab
   const { arrivals } = engine.pass.limits.at(order.directory);
   const ended = pauses(order).filter(({ key }) => arrivals.has(key));
   await change(engine, order, ended, (_before, _limit, at) => at, signal);
-  const isSeeded = (bucket: Bucket) => bucket.limit.scope === 'set' && issuedAtMs !== undefined;
   await change(
     engine,
     order,
     buckets,
-    (before, limit, at, bucket) => spentBy(before ?? (isSeeded(bucket) ? seeded(bucket, order) : undefined), limit, at),
+    (before, limit, at, bucket) => spentBy(sinceIssue(bucket, before, issuedAtMs), limit, at),
     signal,
   );
 }
