@@ -5,8 +5,9 @@ import { mutants } from '../test/simulation/world/mutants.ts';
 import { denseSize, fullSize, scenarioOf } from '../test/simulation/world/scenario.ts';
 import { shrink } from '../test/simulation/world/shrink.ts';
 import { type Ending, runWorld } from '../test/simulation/world/world.ts';
+import { runYears } from './years.ts';
 
-// npm run simulate -- --seeds 500 | --seed 7 [--trace] [--shrink] | --mutant TEXT
+// npm run simulate -- --seeds 500 | --seed 7 [--trace] [--shrink] | --mutant TEXT | --years [--plot]
 
 const { values } = parseArgs({
   options: {
@@ -17,6 +18,8 @@ const { values } = parseArgs({
     trace: { type: 'boolean', default: false },
     shrink: { type: 'boolean', default: false },
     mutant: { type: 'string' },
+    years: { type: 'boolean', default: false },
+    plot: { type: 'boolean', default: false },
     /** Few certificates and many faults, as for mutants. */
     dense: { type: 'boolean', default: false },
   },
@@ -30,7 +33,8 @@ const told = ({ seed, violation }: Ending): string =>
     ? `seed ${seed}, ${violation.at}: ${violation.what}\n  npm run simulate -- --seed ${seed} --trace${isDense ? ' --dense' : ''}`
     : `seed ${seed}: no violation`;
 
-if (values.seed === undefined) await runMany();
+if (values.years) await runYears(values.plot);
+else if (values.seed === undefined) await runMany();
 else await runOne(Number(values.seed));
 
 async function runOne(seed: number): Promise<void> {

@@ -439,7 +439,7 @@ describe('documents in two languages', () => {
       const links = (path: string) =>
         sorted(path, /\]\(([^)\s]+)\)/g)
           .filter((link) => !link.startsWith('#') && link !== sibling(path))
-          .map((link) => link.replace('.zh-CN.md', '.md').replace(/#.*/, ''))
+          .map((link) => link.replace(/\.zh-CN(\.\w+)/, '$1').replace(/#.*/, ''))
           .sort();
       expect(links(chinese)).toEqual(links(english));
       const code = /`([^`]+)`/g;
