@@ -145,7 +145,7 @@ export function createPortClaim(options: PortClaimOptions): PortClaim {
         waitForPort();
         return { kind: 'other', address: twin };
       }
-      const holder = await findPortHolder(at.port);
+      const holder = await findPortHolder(at);
       if (holder === undefined && !isForeign && tries < maxTries) continue;
       throw isTaken(holder, isForeign);
     }

@@ -323,14 +323,14 @@ describe('findPortHolder', () => {
       // On a machine without IPv6 there is nothing to test.
       if (!listening) return expect(host).toBe('::1');
       const { port } = server.address() as { port: number };
-      expect(await findPortHolder(port)).toEqual({
+      expect(await findPortHolder({ host, port })).toEqual({
         name: expect.stringMatching(/^\S/),
         pid: process.pid,
         isCertfleet: false,
         isStopped: false,
       });
       await new Promise((done) => server.close(done));
-      expect(await findPortHolder(port)).toBeUndefined();
+      expect(await findPortHolder({ host, port })).toBeUndefined();
     });
   }
 
@@ -341,8 +341,12 @@ describe('findPortHolder', () => {
       '   1: 0100007F:0050 0100007F:D431 01 00000000:00000000 00:00000000 00000000     0        0 222 1 0 20 4 30 10 -1',
       '   2: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1 0 100 0 0 10 0',
     ].join('\n');
-    expect(listenersOf(table, 80)).toEqual(['111']);
-    expect(listenersOf(table, 8080)).toEqual(['333']);
-    expect(listenersOf(table, 443)).toEqual([]);
+    const at = (host: string, port: number) => listenersOf(table, { host, port });
+    expect(at('::', 80)).toEqual(['111']);
+    expect(at('127.0.0.1', 80)).toEqual(['111']);
+    expect(at('::', 443)).toEqual([]);
+    // What listens at one address of this machine keeps nobody from another.
+    for (const host of ['127.0.0.1', '0.0.0.0', '::']) expect(at(host, 8080)).toEqual(['333']);
+    for (const host of ['127.0.0.2', '::1']) expect(at(host, 8080)).toEqual([]);
   });
 });

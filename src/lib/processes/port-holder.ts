@@ -1,4 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
+import { endianness } from 'node:os';
+import type { ListenAddress } from '../../core/names/listen-address.ts';
 import { present } from '../../core/text/present.ts';
 import { isTrusted } from '../trust/effective-user.ts';
 
@@ -21,15 +24,28 @@ const list = (folder: string): readonly string[] => {
   }
 };
 
-/** Returns the inodes of the sockets that listen on a port, from the text of /proc/net/tcp or tcp6. */
-export function listenersOf(table: string, port: number): readonly string[] {
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+/**
+ * Reports whether a socket at an address, as /proc/net/tcp writes it, keeps others from listening at `host`: it is at
+ * the same address, or one of them means all addresses. Words of four bytes are in the order of the processor.
+ */
+function blocks(address: string, host: string): boolean {
+  if (/^[0:.]+$/.test(host) || /^0+$/.test(address)) return true;
+  if (!isIPv4(host)) return address.length > 8;
+  const bytes = host.split('.').map((byte) => Number(byte).toString(16).toUpperCase().padStart(2, '0'));
+  return address.endsWith((endianness() === 'LE' ? bytes.reverse() : bytes).join(''));
+}
+
+/** Returns the inodes of the sockets that listen at an address, from the text of /proc/net/tcp or tcp6. */
+export function listenersOf(table: string, { host, port }: ListenAddress): readonly string[] {
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
   const inodes: string[] = [];
   for (const line of table.split('\n').slice(1)) {
     // sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
     const fields = line.trim().split(/\s+/);
+    const [address = '', itsPort] = fields[1]?.split(':') ?? [];
     const inode = fields[9];
-    if (fields[1]?.endsWith(suffix) && fields[3] === listening && inode && inode !== '0') inodes.push(inode);
+    if (itsPort === hexPort && fields[3] === listening && blocks(address, host) && inode && inode !== '0')
+      inodes.push(inode);
   }
   return inodes;
 }
@@ -61,11 +77,11 @@ export interface PortHolder {
 const certfleetPath = /(^|\/)certfleet(\.[cm]?js|\/dist\/cli\.cjs)?$/;
 
 /**
- * Finds the process that listens on a TCP port of this machine. Returns undefined if there is none or it cannot be
+ * Finds the process that keeps others from listening at an address of this machine. Returns undefined if there is none or it cannot be
  * seen: it is another user's (unless root), in another network or PID namespace, or there is no /proc.
  */
-export async function findPortHolder(port: number): Promise<PortHolder | undefined> {
-  const inodes = [...listenersOf(read('/proc/net/tcp'), port), ...listenersOf(read('/proc/net/tcp6'), port)];
+export async function findPortHolder(at: ListenAddress): Promise<PortHolder | undefined> {
+  const inodes = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listenersOf(read(table), at));
   if (inodes.length === 0) return undefined;
   const links = new Set(inodes.map((inode) => `socket:[${inode}]`));
   const pids = list('/proc').filter((name) => /^\d+$/.test(name));
