@@ -24,8 +24,10 @@ export interface BoulderFleet {
   /**
    * Writes the configuration: the names of the certificates by account. Boulder finds the answers on port 80 alone; on
    * another port, the preflight finds them all the same.
+   *
+   * @param at the port of the responder, or the folder of a web server on port 80
    */
-  configure(names: Readonly<Record<string, readonly string[]>>, port?: number): Promise<void>;
+  configure(names: Readonly<Record<string, readonly string[]>>, at?: number | string): Promise<void>;
   run(...args: readonly string[]): Promise<FleetRan>;
   /** By name: until when `status` says that a certificate is rate limited. */
   shown(): Promise<ReadonlyMap<string, number>>;
@@ -68,16 +70,21 @@ export async function boulderFleet(boulder: Boulder, certfleet: Certfleet, limit
   };
   const fleet: BoulderFleet = {
     store,
-    async configure(names, port = 80) {
+    async configure(names, at = 80) {
       const issuer = { directory, caFile, agreeToTerms: true, test: true, limits };
       const all = {
         store: { type: 'file', path: store },
         issuers: Object.fromEntries(Object.keys(names).map((account) => [account, { ...issuer, account }])),
-        solvers: { web: { type: 'http01-responder', listen: `${webAddress}:${port}` } },
+        solvers: {
+          web:
+            typeof at === 'string'
+              ? { type: 'http01-webroot', folders: [at] }
+              : { type: 'http01-responder', listen: `${webAddress}:${at}` },
+        },
         certificates: Object.entries(names).flatMap(([account, some]) =>
           some.map((name) => ({ name, identifiers: [name], issuer: account })),
         ),
-        preflight: { resolvers: [resolver], http01Port: port },
+        preflight: { resolvers: [resolver], http01Port: typeof at === 'string' ? 80 : at },
       };
       // JSON is YAML.
       await writeFile(config, JSON.stringify(all));

@@ -67,10 +67,10 @@ it.each<[string, Parameters<typeof readyAt>[0], number]>([
     1_000,
   ],
   [
-    'twenty of thirty',
+    'twenty-five of thirty',
     [
       [0, (g) => Array.from({ length: 30 }, (_, at) => g.expect(`${at}`))],
-      [200, (g) => Array.from({ length: 20 }, (_, at) => come(g, `${at}`))],
+      [200, (g) => Array.from({ length: 25 }, (_, at) => come(g, `${at}`))],
     ],
     200,
   ],

@@ -1,8 +1,8 @@
 import { untilAny } from '../../core/async/on-abort.ts';
 import type { Clock } from '../../ports/clock.ts';
 
-/** So many share a write, and none waits longer than this for others. */
-const [enough, patienceMs] = [20, 1_000];
+/** So many share a write, twenty on average, since none waits longer than this for others. */
+const [enough, patienceMs] = [25, 1_000];
 
 /**
  * Lets orders that come at about the same time share a durable write: the first ones wait for those that are on their
