@@ -117,9 +117,7 @@ async function history(seed: number, steps: number) {
     else await passing(clock, Promise.all(['a', 'b'].slice(draw(2)).map(run)));
   }
   const orders = ca.log.filter(({ kind }) => kind === 'newOrder');
-  // A killed process does not see that the CA could not validate a name, and nothing asks for that later.
-  const isUnseen = (limit: string | undefined) => world.dead.size > 0 && limit === 'failedAuthorizations';
-  const refused = orders.filter(({ verdict, exhausted }) => verdict === 'rateLimited' && !isUnseen(exhausted?.limit));
+  const refused = orders.filter(({ verdict }) => verdict === 'rateLimited');
   return { accepted: orders.length - refused.length, refused: refused.map((one) => [one.about, one.exhausted]) };
 }
 

@@ -11,10 +11,12 @@ import { present } from '../../../core/text/present.ts';
 import type { Order, OrderRequest } from '../../../ports/issuer.ts';
 import { hasNewKey, isKnown } from '../../ledger/account-key.ts';
 import { endHold } from '../../ledger/ca-hold.ts';
+import { limitsOfIssuer } from '../../ledger/limits.ts';
 import { asWithdrawn } from '../../looks/ca.ts';
 import { ask, isLost, noteIfDown } from '../../run/ask.ts';
 import { announce, nameOf, type OrderRun } from '../../run/run.ts';
-import { withinLimits } from '../../run/within-limits.ts';
+import { together } from '../../run/wait.ts';
+import { countFailed, withinLimits } from '../../run/within-limits.ts';
 
 /** How long to wait for a rate limit if an open order prevents `replaces`, which would be exempt from the limit. */
 const openOrderHoldMs = 3_600_000;
@@ -37,7 +39,21 @@ export async function keptOrder(run: OrderRun): Promise<Order | undefined> {
     if (!isGone) throw error;
     return undefined;
   });
+  if (order?.status === 'invalid') await countUnseen(run, order);
   return order && order.status !== 'invalid' && !isExpired(run, order) ? order : undefined;
+}
+
+/** Writes down which names the CA could not validate after a process was killed, because it counted them. */
+async function countUnseen(run: OrderRun, order: Order): Promise<void> {
+  const { account, job, signal } = run;
+  if (limitsOfIssuer(job.wanted.issuer.settings).length === 0) return;
+  try {
+    const all = order.authorizationUrls.map((url) => ask(run, () => account.authorization(url, signal)));
+    const failed = (await together(all)).filter(({ status }) => status === 'invalid');
+    for (const { identifier } of failed) await countFailed(run, identifier.value);
+  } catch {
+    signal.throwIfAborted(); // otherwise, the CA will say so
+  }
 }
 
 const isExpired = ({ engine }: OrderRun, { expires, status }: Order): boolean =>
