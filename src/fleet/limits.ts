@@ -9,7 +9,7 @@ import {
   describeBucket,
 } from '../core/plan/bucket-status.ts';
 import { versionsFor } from '../core/plan/order-facts.ts';
-import { accountOf, sameAccount } from '../core/spec/account.ts';
+import { accountKey, accountOf, sameAccount } from '../core/spec/account.ts';
 import type { NamedIssuer, StoredSpec } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -109,7 +109,7 @@ async function describeCa(
   const about = { issuers: [...new Set(issuers.map(({ name }) => name))], directory, accounts };
   if (limits.length === 0) return { ...about, isKnown: false, buckets: [] };
   const registeredDomain = await engine.loadRegisteredDomain();
-  const known = knownBuckets({ accounts, certificates, names, all, limits, registeredDomain });
+  const known = knownBuckets({ directory, accounts, certificates, names, all, limits, registeredDomain });
   const skewMs = engine.memory.skews.get(directory) ?? 0;
   const now = engine.clock.now();
   const places = known.map(({ bucket }) => placeOf(engine, directory, bucket, registeredDomain));
@@ -134,6 +134,7 @@ const inOrder = (a: BucketStatus, b: BucketStatus): number =>
 
 /** Returns each bucket from which certificates of a CA take, once. */
 function knownBuckets(ca: {
+  readonly directory: string;
   readonly accounts: LimitsStatus['accounts'];
   readonly certificates: readonly Counted[];
   readonly names: readonly string[];
@@ -141,16 +142,17 @@ function knownBuckets(ca: {
   readonly limits: readonly RateLimit[];
   registeredDomain(value: string): string;
 }): readonly Known[] {
-  const { accounts, certificates, names, all, limits, registeredDomain } = ca;
+  const { directory, accounts, certificates, names, all, limits, registeredDomain } = ca;
+  const open = new Map(accounts.map(({ name, url }) => [name, url]));
+  const accountNamed = (name: string) => open.get(name) ?? accountKey({ directory, name });
   const known = new Map<string, Known>();
-  for (const { url: account = '' } of accounts) {
-    const facts = { account, identifiers: [], isRenewal: false, isExempt: false, registeredDomain };
+  for (const { name } of accounts) {
+    const facts = { account: accountNamed(name), identifiers: [], isRenewal: false, isExempt: false, registeredDomain };
     for (const bucket of bucketsAsked(facts, limits))
       if (bucket.limit.scope === 'account') known.set(bucket.key, { bucket, isNamed: false });
   }
   for (const { name, wanted, lineage } of certificates) {
-    const account = accounts.find((one) => one.name === accountOf(wanted.issuer.settings).name)?.url ?? '';
-    const { directory } = wanted.issuer.settings;
+    const account = accountNamed(accountOf(wanted.issuer.settings).name);
     const { identifiers } = wanted;
     const facts = { account, identifiers, isRenewal: false, isExempt: false, registeredDomain };
     const [newest] = lineage ? versionsFor(lineage, directory, wanted.identifiers) : [];

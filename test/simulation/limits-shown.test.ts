@@ -170,3 +170,19 @@ it('is no success of an issue by flags, of which nothing is stored', async () =>
   expect(outcome).not.toHaveProperty('next');
   expect(await world.readLineage('d')).toBeUndefined();
 });
+
+it('keeps two accounts apart that are not open yet', async () => {
+  const own = { limits: { newOrdersPerAccount: '2/3h' } };
+  const ofAccount = (account: string) =>
+    ['a', 'b'].map((name) => withCa(simulatedSpec(`${name}-${account}`), { ...own, account }));
+  const { issue, limits, plan } = await declaring([...ofAccount('t1'), ...ofAccount('t2')]);
+  const { certificates } = await plan();
+  expect(certificates.map(({ steps: [first] }) => first?.why)).toEqual(['due', 'due', 'due', 'due']);
+  const left = async () =>
+    (await limits())
+      .flatMap(({ buckets }) => buckets)
+      .flatMap(({ limit, left }) => (limit === 'newOrdersPerAccount' ? [left] : []));
+  expect(await left()).toEqual([2, 2]);
+  expect((await issue()).map(({ result }) => result)).toEqual(Array(4).fill('issued'));
+  expect(await left()).toEqual([0, 0]);
+});

@@ -9,7 +9,7 @@ import type { RateLimit } from './rate-limits.ts';
 
 /** What a CA counts an order by. */
 export interface OrderFacts {
-  /** The account's URL. Empty if it is not open yet. */
+  /** The account's URL, or another text that names only this account if it is not open yet. */
   readonly account: string;
   readonly identifiers: readonly Identifier[];
   /** A certificate for exactly these identifiers, of any account, was issued in the last 120 days. */

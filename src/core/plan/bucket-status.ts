@@ -12,7 +12,9 @@ import { versionsFor } from './order-facts.ts';
 export interface BucketStatus {
   readonly limit: LimitId;
   readonly title: string;
-  /** The account's URL (empty if it is not open yet), `example.com`, `a.example.com b.example.com`, `a.example.com`. */
+  /**
+   * The account's URL (its key if it is not open yet), `example.com`, `a.example.com b.example.com`, `a.example.com`.
+   */
   readonly of: string;
   /** `50 certificates for example.com in 7 days`. */
   readonly quota: string;

@@ -1,6 +1,7 @@
 import type { OrderFacts } from '../limits/order-buckets.ts';
 import type { Lineage, Version } from '../lineage/lineage.ts';
 import { type Identifier, sameIdentifiers } from '../names/identifier.ts';
+import { accountKey, accountOf } from '../spec/account.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 
 /** For so long, Boulder remembers which sets of names it has issued for. */
@@ -34,8 +35,10 @@ export const versionsFor = (
 export function orderFacts(
   { issuer, identifiers: all }: Pick<StoredSpec, 'issuer' | 'identifiers'>,
   lineage: Lineage | undefined,
-  { account, atMs, identifiers = all, replaces, registeredDomain }: GivenOrder,
+  { account: url, atMs, identifiers = all, replaces, registeredDomain }: GivenOrder,
 ): OrderFacts {
+  // Two accounts that are not open yet have different limits, too.
+  const account = url || accountKey(accountOf(issuer.settings));
   const { directory } = issuer.settings;
   const { current, renewal } = lineage ?? {};
   const same = lineage ? versionsFor(lineage, directory, identifiers) : [];

@@ -68,8 +68,6 @@ export async function limitedOrder(
     issuedAtMs: newest && Date.parse(newest.issuedAt),
     facts: orderFacts(wanted, lineage, {
       ...given,
-      // Two accounts that are not open yet have different limits, too.
-      account: given.account || account,
       atMs: caTimeMs(engine, directory),
       registeredDomain,
     }),

@@ -1,5 +1,6 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { isFailure } from '../../../core/errors/errors.ts';
+import { accountKey } from '../../../core/spec/account.ts';
 import { present } from '../../../core/text/present.ts';
 import { shortList } from '../../../core/text/short-list.ts';
 import { spanText } from '../../../core/text/span.ts';
@@ -51,11 +52,11 @@ const unknownText = ({ issuers, directory }: LimitsStatus): string =>
 const headOf = ({ issuers, directory }: LimitsStatus): string => `${issuers.join(', ')}: ${directory}`;
 
 function tableOf(
-  { buckets, accounts }: LimitsStatus,
+  { directory, buckets, accounts }: LimitsStatus,
   { now, width }: { readonly now: Date; readonly width: number },
 ): string {
   const rows = buckets.map(({ title, limit, of, left, burst, periodSeconds, nextAt, fullAt, usedBy }) => {
-    const account = accounts.find(({ url = '' }) => url === of);
+    const account = accounts.find(({ name, url }) => (url ?? accountKey({ directory, name })) === of);
     const isOfAccount = limit === 'newOrdersPerAccount';
     return [
       title,
