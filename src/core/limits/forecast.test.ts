@@ -27,6 +27,7 @@ const order = (names: string, facts: Partial<OrderFacts> = {}): OrderFacts => ({
 
 const waits = (names: string, rest: Partial<Waiting<string>> = {}, facts?: Partial<OrderFacts>): Waiting<string> => ({
   what: names,
+  name: names,
   order: order(names, facts),
   ...rest,
 });
@@ -51,6 +52,11 @@ describe('forecast', () => {
       'existing certificates first, by expiry',
       [waits('new.x'), waits('b.x', { expiresAtMs: now + 2 }), waits('a.x', { expiresAtMs: now + 1 })],
       ['a.x 0', 'b.x 0', 'new.x 0'],
+    ],
+    [
+      'equals by name',
+      ['a10.x', 'b.x', 'a02.x', 'a2.x'].map((name) => waits(name)),
+      ['a02.x 0', 'a2.x 0', 'a10.x 0', 'b.x 10 account'],
     ],
     [
       'one of each domain in turn',
@@ -83,7 +89,7 @@ describe('forecast', () => {
     ],
     [
       'the same set twice',
-      [waits('b.x a.x'), { ...waits('a.x b.x'), what: 'again' }],
+      [waits('b.x a.x'), { ...waits('a.x b.x'), what: 'again', name: 'c' }],
       ['b.x a.x 0', 'again 1440 a.x b.x'],
     ],
     [
@@ -143,6 +149,7 @@ const anyLimits = fc.constantFrom(
 const waitingOf = (drawn: Drawn) =>
   drawn.map(({ names, isRenewal, account, ...rest }, what) => ({
     what,
+    name: String(what),
     order: order(names.join(' '), { isRenewal, account }),
     ...rest,
   }));

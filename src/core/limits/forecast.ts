@@ -6,6 +6,8 @@ import type { RateLimit } from './rate-limits.ts';
 /** An order to be made as soon as its tokens are there. */
 export interface Waiting<T> {
   readonly what: T;
+  /** The certificate's name, which decides between equals. */
+  readonly name: string;
   readonly order: OrderFacts;
   /** When the current certificate expires. Undefined for a first issue. */
   readonly expiresAtMs?: number | undefined;
@@ -196,9 +198,10 @@ function entriesOf<T>(waiting: readonly Waiting<T>[], limits: readonly RateLimit
 /**
  * Sorts by who comes first: existing certificates by their expiry, then first issues, one of each registered domain in
  * turn, and last, in turn too, those whose last try failed. So failing names of one domain use up no other's tokens.
+ * Equals go by name, so every command ranks them alike, in whatever order it has found them.
  */
 function ranked<T>(waiting: readonly Waiting<T>[]): readonly Waiting<T>[] {
-  const byExpiry = waiting.toSorted((a, b) => expiryOf(a) - expiryOf(b));
+  const byExpiry = waiting.toSorted((a, b) => expiryOf(a) - expiryOf(b) || byName(a, b));
   const healthy = byExpiry.filter(({ hasFailed }) => !hasFailed);
   return [
     ...healthy.filter(({ expiresAtMs }) => expiresAtMs !== undefined),
@@ -206,6 +209,12 @@ function ranked<T>(waiting: readonly Waiting<T>[]): readonly Waiting<T>[] {
     ...inTurn(byExpiry.filter(({ hasFailed }) => hasFailed)),
   ];
 }
+
+/** As people count: `www2` before `www10`. */
+const natural = new Intl.Collator('en', { numeric: true });
+
+const byName = (a: Waiting<unknown>, b: Waiting<unknown>): number =>
+  natural.compare(a.name, b.name) || (a.name < b.name ? -1 : Number(a.name > b.name));
 
 /** A first issue has no expiry. It is no number that a date can have, so the difference of two is zero. */
 const expiryOf = ({ expiresAtMs }: Waiting<unknown>): number => expiresAtMs ?? Number.MAX_SAFE_INTEGER;

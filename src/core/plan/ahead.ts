@@ -192,6 +192,7 @@ function waitingOf(order: NextOrder, { skewMs }: KnownLimits, { registeredDomain
   const expires = lineage?.current?.facts.notAfter;
   return {
     what: order,
+    name: known.name,
     order: orderFacts(wanted, lineage, { account, atMs, registeredDomain }),
     expiresAtMs: expires === undefined ? undefined : Date.parse(expires),
     hasFailed: lineage?.failure !== undefined,

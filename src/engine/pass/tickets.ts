@@ -112,6 +112,7 @@ export async function foretell(
     const expires = lineage?.current?.facts.notAfter;
     group.waiting.push({
       what: { name: job.wanted.name, order },
+      name: job.wanted.name,
       order: facts,
       expiresAtMs: expires === undefined ? undefined : Date.parse(expires),
       hasFailed: lineage?.failure !== undefined,

@@ -175,7 +175,12 @@ export function liveYears(specs: readonly StoredSpec[], { days, seed = 1 }: { da
     orders.sort((a, b) => a.certificate.at - b.certificate.at);
     const waiting = orders.map((what) => {
       const expires = what.certificate.lineage?.current?.facts.notAfter;
-      return { what, order: what.facts, expiresAtMs: expires === undefined ? undefined : Date.parse(expires) };
+      return {
+        what,
+        name: what.certificate.spec.name,
+        order: what.facts,
+        expiresAtMs: expires === undefined ? undefined : Date.parse(expires),
+      };
     });
     for (const { what, atMs } of forecast(waiting, arrivals, limits, passMs)) {
       if (atMs > passMs + shortMs) {
