@@ -43,6 +43,12 @@ describe('a certificate that waits for a rate limit', () => {
     ['one that failed before, unattended', {}, failed, { ...waits, failing: true }],
     ['one that failed before, for a person', byPerson, failed, { ...refused, next: until }],
     [
+      'one that failed before, whose back-off ends later than the limit, for a person',
+      byPerson,
+      { ...failed, failure: { ...failure, retryAt: '2026-04-03T00:00:00.000Z' } },
+      { ...refused, next: '2026-04-03T00:00:00.000Z' },
+    ],
+    [
       'a first one by flags, of which nothing is stored',
       { ...byPerson, ...byFlags },
       undefined,

@@ -1,6 +1,6 @@
 import { type ErrorCode, errorTable } from '../errors/error-table.ts';
 import { CertfleetError, fail, type RefusedName } from '../errors/errors.ts';
-import type { LimitWait, Wait } from '../lineage/failure.ts';
+import { type LimitWait, laterOf, type Wait } from '../lineage/failure.ts';
 import type { LastRun, Lineage } from '../lineage/lineage.ts';
 import { isStagingName } from '../names/identifiers.ts';
 import { isByHand } from '../spec/by-hand.ts';
@@ -176,12 +176,14 @@ function outcomeOfLimit(
   const isKept = origin === 'configuration' || (lineage !== undefined && sameSpec(lineage.spec, wanted));
   const isDue = whyDue(wanted, lineage, retryAt, { force: false }) !== undefined;
   const goesOn = isKept && isDue && !isStagingName(certificate);
+  // Only a person cuts the back-off of a failure short.
+  const next = laterOf(until, isFailing ? lineage?.failure?.retryAt : undefined) ?? until;
   if (goesOn && (obeyBackoff || !isFailing)) {
     const limited = { until, quota };
     const more = present({ notAfter, failing: isFailing || undefined });
     return { certificate, result: 'unchanged', message: reason, next: until, limited, ...more };
   }
-  if (goesOn) return { ...failed(fail('acme/limited', params, { retryAt })), next: until };
+  if (goesOn) return { ...failed(fail('acme/limited', params, { retryAt })), next };
   const hint = 'Run it again then. `certfleet limits` shows what is left.';
   const failure = failed(fail('acme/limited', params, { retryAt, hint }));
   if (!lineage?.current) return failure;
