@@ -48,7 +48,7 @@ export const ca = {
     message: 'rate limited until {until} ({quota})',
     blame: 'ca',
     retry: 'at',
-    hint: 'certfleet asks {issuer} again once the limit allows it. `certfleet limits` shows what is left.',
+    hint: '{issuer} would refuse the order before. `certfleet limits` shows what is left.',
   },
   'acme/limited-too-long': {
     message: 'rate limited until {until} ({quota}), but the certificate expires on {notAfter}',
