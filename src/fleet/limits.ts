@@ -1,3 +1,4 @@
+import { fail } from '../core/errors/errors.ts';
 import { type Bucket, bucketsAsked, sinceIssue } from '../core/limits/order-buckets.ts';
 import { limitIds, type RateLimit } from '../core/limits/rate-limits.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
@@ -67,9 +68,17 @@ export async function limitsOf(
   const known = casOf(declared, counted);
   const isOf = ({ issuers: [one] }: Ca) => !issuer || one?.settings.directory === issuer.settings.directory;
   const all = issuer && !known.some(isOf) ? casOf([issuer], []) : known.filter(isOf);
-  const isAsked = ({ certificates }: Ca) => names.length === 0 || certificates.some(({ name }) => names.includes(name));
+  for (const name of issuer ? names : []) if (!all.some((ca) => has(ca, name))) throw otherCa(issuer!, name, specs);
+  const isAsked = (ca: Ca) => names.length === 0 || names.some((name) => has(ca, name));
   return Promise.all(all.filter(isAsked).map((ca) => describeCa(fleet.engine, ca, request, signal)));
 }
+
+const has = ({ certificates }: Ca, certificate: string) => certificates.some(({ name }) => name === certificate);
+
+const otherCa = ({ name: issuer }: NamedIssuer, certificate: string, specs: ReadonlyMap<string, StoredSpec>) => {
+  const own = specs.get(certificate)!.issuer.name;
+  return fail('usage/invalid-value', { typed: `${certificate} --issuer ${issuer}`, form: `its own issuer, ${own}` });
+};
 
 /** Groups issuers and certificates by CA and limits. */
 function casOf(issuers: readonly NamedIssuer[], counted: readonly Counted[]): readonly Ca[] {

@@ -134,6 +134,8 @@ it('shows all limits of named certificates, and only the CA that is asked for', 
   ]);
   const other = { name: 'other', settings: { ...simulatedSpec().issuer.settings, directory: 'https://other.test/' } };
   expect(await limits({ ...nothing, ...{ issuer: other } })).toMatchObject([{ issuers: ['other'], isKnown: false }]);
+  const mismatch = limits({ names: ['b'], all: false, issuer: other });
+  await expect(mismatch).rejects.toThrow('b --issuer other: expected its own issuer, sim');
   expect((await plan(['b'])).certificates.map(({ certificate }) => certificate)).toEqual(['b']);
   await expect(limits({ names: ['x'], all: false })).rejects.toMatchObject({ code: 'lineage/not-found' });
   await expect(plan(['x'])).rejects.toMatchObject({ code: 'lineage/not-found' });
