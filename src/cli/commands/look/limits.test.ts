@@ -68,6 +68,13 @@ describe('limits', () => {
         'new certificates per registered domain (example.com): the store has a time that only a wrong clock can have written, so it counts as used up until 2026-11-24 14:05 UTC. The CA’s next answer corrects it.\n',
       ],
     },
+    {
+      what: 'says how a test directory gets limits',
+      argv: 'limits',
+      ...answers({ ...unknown, issuers: ['own (staging)'] }),
+      says: [/`limits` of an issuer do not apply to its `testDirectory`\. .* `test: true` and `limits`\./],
+      never: ['set `limits` of the issuer'],
+    },
     { what: 'needs no store', argv: 'limits', stdout: 'There are no certificates and no issuers yet.\n' },
     {
       what: 'refuses a CA that nobody knows',

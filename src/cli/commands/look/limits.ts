@@ -46,8 +46,13 @@ export async function fleetToLook(session: Session): Promise<Fleet> {
   }
 }
 
-const unknownText = ({ issuers, directory }: LimitsStatus): string =>
-  `${issuers.join(', ')}: certfleet knows no rate limits of ${directory}, so no order waits for one. If it has some, set \`limits\` of the issuer.`;
+function unknownText({ issuers, directory }: LimitsStatus): string {
+  const isForTests = issuers.every((name) => name.endsWith(' (staging)'));
+  const way = isForTests
+    ? '`limits` of an issuer do not apply to its `testDirectory`. If that has some, order the test from an issuer of its own, with this directory, `test: true` and `limits`.'
+    : 'If it has some, set `limits` of the issuer.';
+  return `${issuers.join(', ')}: certfleet knows no rate limits of ${directory}, so no order waits for one. ${way}`;
+}
 
 const headOf = ({ issuers, directory }: LimitsStatus): string => `${issuers.join(', ')}: ${directory}`;
 
