@@ -84,7 +84,7 @@ export const problemsOf = (
           {
             path,
             missing: true,
-            message: `"${shown(String(path.at(-1) ?? ''))}" is missing${places.within(path.slice(0, -1))}`,
+            message: `"${shown(String(path.at(-1) ?? ''))}" ${given === null ? 'has no value' : 'is missing'}${places.within(path.slice(0, -1))}`,
           },
         ];
       const ofGroup = issue.code === 'invalid_union' && kindOf(given) === kindOf({}) && issue.errors.find(isDeeper);

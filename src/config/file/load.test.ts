@@ -155,6 +155,8 @@ describe('loadSettings', () => {
         'issuers.le.limits.newOrdersPerAccount: must have a duration from 1s to 36500d, not 0s',
       ],
       ['3000/3h', 'issuers.le.limits must be a group of keys, not text'],
+      ['null', '"limits" has no value in issuers.le'],
+      ['{ newOrdersPerAccount: }', '"newOrdersPerAccount" has no value in issuers.le.limits'],
     ])('%s', async (limits, problem) => {
       expect(await problemsIn(withLimits(limits))).toEqual([`1: ${problem}`]);
     });

@@ -110,6 +110,8 @@ const [leastPeriodMs, mostPeriodMs] = [1000, longestDays * 86_400_000];
 /** Returns what is wrong with the text of a limit, or undefined if nothing is. */
 export function quotaProblem(text: string): string | undefined {
   const [, burst, period = ''] = quotaForm.exec(text) ?? [];
+  if (/^\d{10,}\/|\/\d{10,}/.test(text) && quotaForm.test(text.replace(/\d{10,}/g, '1')))
+    return 'must have numbers up to 999999999';
   if (burst === undefined) return 'must be a whole number and a duration, like 3000/3h for 3,000 in 3 hours';
   if (Number(burst) === 0) return 'must allow at least one, since with 0 certfleet would never order anything';
   const periodMs = durationMs(period);
