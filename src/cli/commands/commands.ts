@@ -94,7 +94,7 @@ export const commands: readonly Command[] = [
     description:
       'What `certfleet renew`, run every hour, will do: first issues, renewals and the renewals after them, and what waits ' +
       'for a rate limit, for the CA, or after a failure. It assumes that every order succeeds. Below, the orders of each ' +
-      'day. Nothing is written, and no CA is asked.',
+      'day. Nothing is written, and no CA is asked. Exits with 7 if the store is damaged.',
     arguments: { text: '[name...]', description: 'only these certificates (default: all)' },
     flags: [{ flags: '--until <duration>', description: 'how far to look ahead, from 1h to 731d (default: 90d)' }],
     examples: [{ line: 'certfleet plan --until 30d', why: 'the orders of the next month' }],

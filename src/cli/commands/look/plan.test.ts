@@ -55,6 +55,10 @@ const ahead: Ahead = {
   ],
 };
 const answers = { fleet: { plan: ahead } };
+const withStep = (step: Ahead['certificates'][number]['steps'][number]) => ({
+  ...{ issuer: 'le', certificate: 'abc' },
+  steps: [step],
+});
 
 describe('plan', () => {
   it.each<Row>([
@@ -89,6 +93,24 @@ describe('plan', () => {
       argv: 'plan abc',
       ...answers,
       never: ['DAY'],
+    },
+    {
+      what: 'exits with 7 if a document cannot be read',
+      argv: 'plan',
+      fleet: { plan: { ...ahead, certificates: [withStep({ action: 'none', why: 'corrupt', reason: 'unreadable' })] } },
+      code: 7,
+      says: [/^- +abc +- +- +unreadable$/m],
+    },
+    {
+      what: 'has only the beginning of a long reason',
+      argv: 'plan',
+      fleet: {
+        plan: {
+          ...ahead,
+          certificates: [withStep({ action: 'issue', why: 'back-off', reason: `failed ${'x'.repeat(400)}` })],
+        },
+      },
+      says: [/ failed x{100,160}…$/m],
     },
     { what: 'says that there is nothing to plan', argv: 'plan', stdout: 'There are no certificates yet.\n' },
     ...['90', '0d', '1m', '800d', 'tomorrow', '-3d'].map((until) => ({

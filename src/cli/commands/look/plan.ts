@@ -1,5 +1,6 @@
 import { withLetters } from '../../../config/certificates/identifiers.ts';
 import { fail } from '../../../core/errors/errors.ts';
+import { cut } from '../../../core/errors/remote-text.ts';
 import { durationMs, durationPattern } from '../../../core/text/span.ts';
 import type { Ahead } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
@@ -10,7 +11,7 @@ import { formatTable } from '../../output/table.ts';
 import { dateText, widthOf, withDates } from '../../output/text.ts';
 import { fleetToLook } from './limits.ts';
 
-/** `certfleet plan [NAME...]`. */
+/** `certfleet plan [NAME...]`. Exits with 7 if the store is damaged, else with 0. */
 export const plan: Run = async (session) => {
   const aheadMs = aheadMsOf(session.invocation.flags);
   const fleet = await fleetToLook(session);
@@ -20,7 +21,8 @@ export const plan: Run = async (session) => {
   const now = new Date(ahead.from);
   for (const one of ahead.certificates) session.printJson({ object: 'plan', ...one });
   session.printJson({ object: 'orders', from: ahead.from, until: ahead.until, days: ahead.days });
-  if (session.json) return 0;
+  const code = ahead.certificates.some(({ steps: [first] }) => first?.why === 'corrupt') ? 7 : 0;
+  if (session.json) return code;
   if (ahead.certificates.length === 0) {
     session.print('There are no certificates yet.');
     return 0;
@@ -32,7 +34,7 @@ export const plan: Run = async (session) => {
   if (more > 0) session.print(`… and ${more} more. \`certfleet plan --json\` has all of them.`);
   session.print(restText(ahead, rows, now));
   if (names.length === 0) drawOrders(session, ahead);
-  return 0;
+  return code;
 };
 
 /** Two years. */
@@ -48,6 +50,9 @@ function aheadMsOf(flags: Flags): number {
     });
   return ms;
 }
+
+/** The whole message of a failure is in `status` and in `--json`. */
+const mostReason = 160;
 
 type One = Ahead['certificates'][number];
 
@@ -74,7 +79,7 @@ function tableOf(rows: readonly One[], now: Date, width: number): string {
       withLetters(certificate),
       action === 'none' ? (words[why] ?? '-') : action,
       orders === 0 ? '-' : String(orders),
-      `${withDates(reason, now)}${isTooLate ? `; it EXPIRES BEFORE, on ${dateText(notAfter, now)}` : ''}`,
+      `${cut(withDates(reason, now), mostReason)}${isTooLate ? `; it EXPIRES BEFORE, on ${dateText(notAfter, now)}` : ''}`,
     ];
   });
   return formatTable(head, cells, width, { leaveOut: [3], shorten: 1 });
