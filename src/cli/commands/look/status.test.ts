@@ -236,6 +236,20 @@ describe('status', () => {
       ].join('\n'),
     },
     {
+      what: 'names the first and the last time of many that wait for a limit',
+      argv: 'status',
+      ...statuses(
+        ...['14:05', '14:09', '14:07', '14:06', '14:08', '14:10'].map((time, i) => ({
+          ...limited,
+          name: `c${i}`,
+          rateLimit: { ...rateLimit, until: `2026-11-24T${time}:00.000Z` },
+        })),
+      ),
+      says: [
+        '\nc0, c1, c2 and 3 more: rate limited, the first until 2026-11-24 14:05 UTC, the last until 2026-11-24 14:10 UTC (50 certificates for example.com in 7 days); then `certfleet renew` orders each.\n',
+      ],
+    },
+    {
       what: 'says the same of one that failed, in place of its own back-off',
       argv: 'status',
       ...statuses({ ...failing, failure: { ...failing.failure, retryAt: rateLimit.until }, rateLimit }),

@@ -148,7 +148,22 @@ function remarksOfAll(all: readonly LineageStatus[], now: Date): readonly string
   return groups.map(remarkText);
 }
 
-function remarkText(group: readonly Remark[]): string {
+const limitTime = /(?<=rate limited) until (\d{4}-\d\d-\d\d(?: \d\d:\d\d UTC)?)/;
+
+/** Returns remarks that differ in until when a limit lasts with the first and the last of these times. */
+function withBothTimes(group: readonly Remark[]): readonly Remark[] {
+  const times = group.flatMap(({ text }) => limitTime.exec(text)?.[1] ?? []).sort();
+  const [first, last] = [times[0], times.at(-1)];
+  if (first === last) return group;
+  const all = `, the first until ${first}, the last until ${last}`;
+  return group.map(({ name, text }) => ({
+    name,
+    text: text.replace(limitTime, all).replace('`certfleet renew` orders it', '`certfleet renew` orders each'),
+  }));
+}
+
+function remarkText(some: readonly Remark[]): string {
+  const group = withBothTimes(some);
   const [first, ...others] = group;
   if (!first || others.length === 0) return first?.text ?? '';
   const text = nameless(first.text, first.name);
