@@ -131,7 +131,8 @@ const startedOver = (lineage: Held, { left, now }: Removed, order: Pick<Work, 'o
   return {
     ...lineage,
     ...tombstonesAfter(lineage, left, now),
-    work: { ...work, ...order, step: 'lease', challenges: [] },
+    // The run may prepare again: the probe of before newOrder is gone, and its intent with it.
+    work: { ...work, ...order, step: 'lease', challenges: [], probe: probeIntent(lineage.spec) },
   };
 };
 
