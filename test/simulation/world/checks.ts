@@ -33,6 +33,8 @@ export interface Checks {
   finalizing(process: Process, order: Order, publicKey: string): void;
   finalized(order: Order): void;
   issued(certificate: StoredCertificate): void;
+  /** How many certificates the CA has issued for a registered domain that certfleet may not have counted yet. */
+  untold(domain: string): number;
   /** How many certificates became current. */
   readonly made: number;
 }
@@ -54,6 +56,8 @@ export function createChecks(world: {
   const documents = new Set<string>();
   /** The version of each stored key, by its public half. */
   const keys = new Map<string, { readonly name: string; readonly version: string }>();
+  /** The versions that have been current. */
+  const counted = new Set<string>();
   const bought = new Map<string, string>();
   const finalizedOrders = new Set<string>();
   const runs = new Map<string, { writes: number; readonly since: number; readonly current: string | undefined }>();
@@ -76,6 +80,7 @@ export function createChecks(world: {
     const { current } = after ?? {};
     if (current && current.id !== before?.lineage.current?.id) {
       made += 1;
+      counted.add(`${name}~${current.id}`);
       for (const kind of ['key', 'version'])
         if (!documents.has(`${kind}/${name}~${current.id}`))
           violate(`${name} has a version without a ${kind} in the store`);
@@ -179,6 +184,13 @@ export function createChecks(world: {
     },
     finalized(order) {
       finalizedOrders.add(order.url);
+    },
+    untold(domain) {
+      const uncounted = [...bought].filter(([publicKey]) => {
+        const { name, version } = keys.get(publicKey) ?? {};
+        return !counted.has(`${name}~${version}`);
+      });
+      return uncounted.filter(([, set]) => set.split(' ').some((name) => `.${name}`.endsWith(`.${domain}`))).length;
     },
     issued({ publicKey, identifiers }) {
       const set = identifierSet(identifiers);

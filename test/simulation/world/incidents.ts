@@ -10,7 +10,11 @@ export interface Grips {
   readonly wanted: Map<string, StoredSpec>;
   /** How far the wall clock of each replica is ahead. */
   readonly aheadMs: Map<string, number>;
+  /** The names that the CA cannot validate. */
+  readonly invalid: Set<string>;
   readonly trace: Trace;
+  /** Ends all pauses, as the owners of the accounts do once their names are well again. */
+  readonly unpause: () => void;
   readonly later: (ms: number, run: () => void) => void;
   /** Tells every replica that the configuration has changed. */
   readonly configured: () => void;
@@ -19,7 +23,8 @@ export interface Grips {
 }
 
 /** Lets an incident begin, and end after its time. */
-export function happen(incident: Incident, { ca, wanted, aheadMs, trace, later, configured, stop }: Grips): void {
+export function happen(incident: Incident, grips: Grips): void {
+  const { ca, wanted, aheadMs, invalid, trace, later, configured, stop } = grips;
   trace(undefined, incident.what, JSON.stringify(incident));
   const { switches } = ca;
   switch (incident.what) {
@@ -69,6 +74,15 @@ export function happen(incident: Incident, { ca, wanted, aheadMs, trace, later, 
       wanted.delete(incident.certificate);
       configured();
       break;
+    case 'invalid': {
+      const names = wanted.get(incident.certificate)?.identifiers.map(({ value }) => value) ?? [];
+      for (const name of names) invalid.add(name);
+      later(incident.forMs, () => {
+        for (const name of names) invalid.delete(name);
+        grips.unpause();
+      });
+      break;
+    }
     case 'stop':
       stop(incident.replica, incident.forMs);
       break;

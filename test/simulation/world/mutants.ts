@@ -87,6 +87,15 @@ export const mutants: readonly Mutant[] = [
     instead: 'return new Date(Math.max(retryAt.getTime(), Math.min(cap, 0)));',
   },
   {
+    seed: 2,
+    name: 'an order is sent before what it costs is stored',
+    file: 'src/engine/ledger/limits.ts',
+    text: 'const spending = changeDocument(engine, document, change, signal, gatheringOf(engine, order));',
+    instead: `const known = arrivals.get(bucket.key);
+  const spending = Promise.resolve(change(new Map(known === undefined ? [] : [[hash, known]])));
+  void [document, gatheringOf];`,
+  },
+  {
     seed: 8,
     name: 'what a wrong clock has stored is believed',
     file: 'src/core/lineage/stored-time.ts',

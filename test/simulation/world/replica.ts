@@ -1,3 +1,4 @@
+import type { LimitWait } from '../../../src/core/lineage/failure.ts';
 import type { Lineage } from '../../../src/core/lineage/lineage.ts';
 import { decodeLineage } from '../../../src/core/lineage/lineage.ts';
 import type { Outcome } from '../../../src/core/plan/outcome.ts';
@@ -50,6 +51,8 @@ export interface Surroundings {
 const pauseMs = 60_000;
 /** A process notices the changes of others after some seconds. */
 const noticeMs = 15_000;
+/** Others may use less than was foretold. */
+const longestWaitMs = 3_600_000;
 const longestMs = 7 * 86_400_000;
 
 /**
@@ -145,6 +148,13 @@ export async function live(world: Surroundings): Promise<void> {
     for (const name of new Set([...names, ...world.takeChanged()])) await look(name);
     note(outcomes, before);
     for (const name of names) notBefore.set(name, clock.monotonicMs() + pauseMs);
+    for (const outcome of outcomes) if (outcome.result === 'unchanged' && outcome.limited) notBeforeToken(outcome);
+  }
+
+  /** A certificate that waits for a rate limit stores nothing: its wake is the time that the pass told. */
+  function notBeforeToken({ certificate, limited }: Outcome & { readonly limited?: LimitWait }): void {
+    const waitMs = Date.parse(limited?.until ?? '') - clock.now().getTime();
+    notBefore.set(certificate, clock.monotonicMs() + Math.max(pauseMs, Math.min(waitMs, longestWaitMs)));
   }
 
   function isToSweep(name: string): boolean {

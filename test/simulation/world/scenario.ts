@@ -1,3 +1,4 @@
+import type { LimitId } from '../../../src/core/limits/rate-limits.ts';
 import type { AdapterTraits, NamedAdapter, StoredSpec } from '../../../src/core/spec/spec.ts';
 import { type Chance, chanceOf } from './chance.ts';
 import { drawFaults, type Fault } from './faults.ts';
@@ -28,6 +29,8 @@ export type Incident = { readonly atMs: number } & (
   /** The configuration changes: a certificate gets another name, or is no longer declared. */
   | { readonly what: 'add-name'; readonly certificate: string }
   | { readonly what: 'remove'; readonly certificate: string }
+  /** The CA cannot validate the names of a certificate. */
+  | { readonly what: 'invalid'; readonly certificate: string; readonly forMs: number }
   /** SIGTERM. */
   | { readonly what: 'stop'; readonly replica: string; readonly forMs: number }
 );
@@ -37,12 +40,16 @@ export interface Scenario {
   readonly seed: number;
   readonly replicas: readonly ReplicaPlan[];
   readonly specs: readonly StoredSpec[];
+  /** The limits of the CA that are smaller than Let's Encrypt's: how many in which time. */
+  readonly limits: ScaledLimits;
   readonly lifetimeMs: number;
   /** How long things go on happening. The world then has time to come to rest. */
   readonly spanMs: number;
   readonly faults: readonly Fault[];
   readonly incidents: readonly Incident[];
 }
+
+export type ScaledLimits = Readonly<Partial<Record<LimitId, { readonly count: number; readonly hours: number }>>>;
 
 export interface Size {
   readonly specs: number;
@@ -58,14 +65,29 @@ export const denseSize: Size = { specs: 5, replicas: 2, lifetimes: 2, faults: 20
 
 export const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory';
 
+const issuerSettings = { directory: directoryUrl, email: [], agreeToTerms: true, test: true };
+
 const target = (type: string, name = type): NamedAdapter => {
   const traits: AdapterTraits | undefined = type === 'node' ? { ofNode: 'target' } : undefined;
   return { name, settings: { type }, ...(traits ? { traits } : {}) };
 };
 
-function drawSpec(chance: Chance, at: number): StoredSpec {
+/** So small that certificates wait for each of them, and yet all are issued in time. */
+const scaledLimits = (specs: number): ScaledLimits => ({
+  newOrdersPerAccount: { count: Math.ceil(specs / 3), hours: 1 },
+  certificatesPerDomain: { count: 3, hours: 48 },
+  failedAuthorizations: { count: 2, hours: 12 },
+  pausingFailures: { count: 3, hours: 72 },
+});
+
+/** The same as the configuration writes it. */
+const configured = (limits: ScaledLimits) =>
+  Object.fromEntries(Object.entries(limits).map(([id, { count, hours }]) => [id, `${count}/${hours}h`]));
+
+function drawSpec(chance: Chance, at: number, limits: ScaledLimits): StoredSpec {
+  const isScaled = Object.keys(limits).length > 0;
   const name = `c${at}`;
-  const kind = chance.weighed({ one: 4, wildcard: 2, three: 2, shared: 3 });
+  const kind = chance.weighed({ one: 4, wildcard: 2, three: 2, shared: isScaled ? 8 : 3 });
   const names = {
     one: [`www.d${at}.test`],
     wildcard: [`d${at}.test`, `*.d${at}.test`],
@@ -79,7 +101,7 @@ function drawSpec(chance: Chance, at: number): StoredSpec {
     name,
     identifiers: names.map((value) => ({ type: 'dns', value })),
     endpoints: [],
-    issuer: { name: 'sim', settings: { directory: directoryUrl, email: [], agreeToTerms: true, test: true } },
+    issuer: { name: 'sim', settings: { ...issuerSettings, ...(isScaled ? { limits: configured(limits) } : {}) } },
     parts: [{ solver: solverOf(solver) }],
     targets: targets === 'none' ? [] : targets === 'both' ? [target('uploads'), target('node')] : [target(targets)],
     preflight: { resolvers: [], http01Port: 80 },
@@ -88,9 +110,9 @@ function drawSpec(chance: Chance, at: number): StoredSpec {
 
 function drawIncidents(
   chance: Chance,
-  world: Pick<Scenario, 'specs' | 'lifetimeMs' | 'spanMs' | 'replicas'>,
+  world: Pick<Scenario, 'specs' | 'lifetimeMs' | 'limits' | 'spanMs' | 'replicas'>,
 ): readonly Incident[] {
-  const { specs, lifetimeMs, spanMs, replicas } = world;
+  const { specs, lifetimeMs, limits, spanMs, replicas } = world;
   const incidents: Incident[] = [];
   const some = (share: number, draw: () => Incident) => {
     if (chance() < share) incidents.push(draw());
@@ -122,6 +144,8 @@ function drawIncidents(
   some(0.3, () => ({ what: 'add-name', atMs: atMs(0.2, 0.8), certificate }));
   some(0.3, () => ({ what: 'remove', atMs: atMs(0.2, 0.8), certificate: chance.one(specs).name }));
   some(0.3, () => ({ what: 'stop', atMs: atMs(), replica, forMs: Math.floor(chance.between(1_000, 2 * hourMs)) }));
+  if (limits.failedAuthorizations)
+    some(0.7, () => ({ what: 'invalid', atMs: atMs(), forMs: 4 * forMs, certificate: chance.one(specs).name }));
   // Each is over before the world comes to rest.
   const inTime = incidents.map((one) =>
     'forMs' in one ? { ...one, atMs: Math.max(0, Math.min(one.atMs, spanMs - one.forMs)) } : one,
@@ -141,9 +165,10 @@ export function scenarioOf(seed: number, size: Size = fullSize): Scenario {
   });
   const lifetimeMs = draw.one([6, 6, 45, 64, 90]) * dayMs;
   const spanMs = size.lifetimes * lifetimeMs;
+  const limits = seed % 3 === 2 ? scaledLimits(size.specs) : {};
   const specChance = chance.fork('specs');
-  const specs = Array.from({ length: size.specs }, (_, at) => drawSpec(specChance, at));
-  const calm = { seed, replicas, specs, lifetimeMs, spanMs };
+  const specs = Array.from({ length: size.specs }, (_, at) => drawSpec(specChance, at, limits));
+  const calm = { seed, replicas, specs, limits, lifetimeMs, spanMs };
   // Some worlds without faults, in which the writes are counted.
   if (size.faults === 0 || seed % 10 === 0) return { ...calm, faults: [], incidents: [] };
   const names = replicas.map(({ name }) => name);

@@ -4,9 +4,10 @@ import { type Connections, createEngineProcess, type EngineProcess } from '../..
 import { createMemoryStore } from '../../../src/stores/memory.ts';
 import { issuerOf } from './ca.ts';
 import { createCaModel } from './ca-model/ca-model.ts';
+import { letsEncryptLimits } from './ca-model/settings.ts';
 import { chanceOf } from './chance.ts';
 import { createChecks } from './checks.ts';
-import { createFaults, createGate, type Gate } from './gate.ts';
+import { createFaults, createGate, type Gate, type TakeFault } from './gate.ts';
 import { type Grips, happen } from './incidents.ts';
 import {
   createDeployer,
@@ -19,8 +20,9 @@ import {
 } from './outside.ts';
 import { createFakePki } from './pki.ts';
 import { createProcess, type Process, processesOf } from './process.ts';
+import { createRefusals } from './refusals.ts';
 import { live } from './replica.ts';
-import { dayMs, directoryUrl, type ReplicaPlan, type Scenario } from './scenario.ts';
+import { dayMs, directoryUrl, hourMs, type ReplicaPlan, type Scenario } from './scenario.ts';
 import { storeOf } from './store.ts';
 import { createTimeline } from './timeline.ts';
 import { createTrace } from './trace.ts';
@@ -58,6 +60,8 @@ export async function runWorld(
   const newest = new Map<string, Process>();
   const listeners = new Map<string, () => void>();
   const changed = new Map<string, Set<string>>();
+  const invalid = new Set<string>();
+  const accounts = new Set<string>();
   const aheadMs = new Map(scenario.replicas.map(({ name, aheadMs: usual }) => [name, usual]));
   const wanted = new Map(scenario.specs.map((spec) => [spec.name, spec]));
   const stops = new Map<string, AbortController>();
@@ -71,6 +75,16 @@ export async function runWorld(
   const tellAll = () => {
     for (const tell of listeners.values()) tell();
   };
+  const refusals = createRefusals({
+    nowMs: () => timeline.nowMs,
+    checks: () => checks,
+    isClockWrong: () =>
+      scenario.incidents.some(
+        (one) => one.what === 'clock' && sinceMs() >= one.atMs && sinceMs() < one.atMs + one.forMs + dayMs,
+      ),
+    violate,
+    excused: (why) => trace(undefined, 'excused', why),
+  });
   const checks = createChecks({
     nowMs: () => timeline.nowMs,
     leaseTtlMs,
@@ -91,7 +105,19 @@ export async function runWorld(
     settings: {
       directoryUrl,
       keepsLog: false,
-      validate: (_identifier, _challenge, keyAuthorization) => validates(outside, keyAuthorization, timeline.nowMs),
+      limits: {
+        ...letsEncryptLimits,
+        ...Object.fromEntries(
+          Object.entries(scenario.limits).map(([id, { count, hours }]) => [
+            id,
+            { burst: count, count, periodMs: hours * hourMs },
+          ]),
+        ),
+      },
+      validate: ({ value }, _challenge, keyAuthorization) =>
+        invalid.has(value)
+          ? { type: 'connection', detail: `${value} does not answer` }
+          : validates(outside, keyAuthorization, timeline.nowMs),
       validationMs: () => validationChance.between(0, validationChance() < 0.1 ? 20_000 : 400),
       profiles: {
         classic: {
@@ -100,14 +126,20 @@ export async function runWorld(
         },
       },
     },
-    onRequest({ kind, verdict, about }) {
-      // Nothing here comes near the limits of Let's Encrypt but what certfleet itself has sent.
-      if (kind === 'newOrder' && verdict === 'rateLimited') violate(`it orders ${about}, which the CA's limits refuse`);
+    onRequest(request) {
+      if (request.kind !== 'newOrder') return;
+      if (request.account) accounts.add(request.account);
+      refusals.look(request);
     },
     onIssued: (certificate) => checks.issued(certificate),
   });
   const validationChance = chance.fork('validation');
-  const takeFault = createFaults(scenario.faults, sinceMs, scenario.spanMs);
+  const faults = createFaults(scenario.faults, sinceMs, scenario.spanMs);
+  const takeFault: TakeFault = (replica, call) => {
+    const fault = faults(replica, call);
+    if (fault) refusals.struck(fault, call);
+    return fault;
+  };
 
   /** Starts a process of a replica, and another one whenever it has died. */
   function start(plan: ReplicaPlan, life = 1): void {
@@ -227,8 +259,11 @@ export async function runWorld(
   const grips: Grips = {
     ca,
     wanted,
-    aheadMs,
+    ...{ aheadMs, invalid },
     trace,
+    unpause() {
+      for (const account of accounts) ca.unpause(account);
+    },
     later: (ms, run) => void timeline.later(ms, run),
     configured: tellAll,
     stop(replica, forMs) {
