@@ -45,7 +45,8 @@ async function declaring(specs: readonly StoredSpec[]) {
   const { solver, preflight } = declaredOf(first);
   const settings = {
     certificates: specs.map((spec) => ({ ...declaredAs(spec), deploy: [] })),
-    ...{ issuers: { sim: first.issuer.settings }, solvers: namedAdapters({ sim: solver }), deployers: {}, preflight },
+    issuers: Object.fromEntries(specs.map(({ issuer: { name, settings } }) => [name, settings])),
+    ...{ solvers: namedAdapters({ sim: solver }), deployers: {}, preflight },
   } as unknown as Settings;
   const process = world.replica(1, { store: counted });
   const look = <T>(ask: (fleet: OpenFleet) => Promise<T>): Promise<T> =>
@@ -175,9 +176,12 @@ it('is no success of an issue by flags, of which nothing is stored', async () =>
 });
 
 it('keeps two accounts apart that are not open yet', async () => {
-  const own = { limits: { newOrdersPerAccount: '2/3h' } };
   const ofAccount = (account: string) =>
-    ['a', 'b'].map((name) => withCa(simulatedSpec(`${name}-${account}`), { ...own, account }));
+    ['a', 'b'].map((name): StoredSpec => {
+      const spec = simulatedSpec(`${name}-${account}`);
+      const { issuer } = withCa(spec, { account, limits: { newOrdersPerAccount: '2/3h' } });
+      return { ...spec, issuer: { ...issuer, name: account } };
+    });
   const { issue, limits, plan } = await declaring([...ofAccount('t1'), ...ofAccount('t2')]);
   const { certificates } = await plan();
   expect(certificates.map(({ steps: [first] }) => first?.why)).toEqual(['due', 'due', 'due', 'due']);
