@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { expectSpend, limitedOrder } from '../../src/engine/ledger/limits.ts';
+import type { Job } from '../../src/engine/run/job.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
 import { inNewPass, reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
@@ -236,6 +237,34 @@ describe('a limit that others have used up', () => {
     expect(new Set(steps)).toEqual(new Set([Math.round((7 * dayMs) / 50 / minuteMs)]));
     expect((await pass(replica(), specs)).every(({ result }) => result === 'unchanged')).toBe(true);
     expect(refused()).toBe(1);
+  });
+});
+
+describe('a first issue by flags that the CA refuses', () => {
+  const byFlags = (engine: Engine, clock: { now(): Date }) => {
+    const kept: number[] = [];
+    const keepCredentials = async () => void kept.push(clock.now().getTime());
+    const first = { ...job(spec('a.example.com'), { obeyBackoff: false }), origin: 'command-line', keepCredentials };
+    return { kept, run: () => reconcile(engine, [first as Job], signal) };
+  };
+
+  it('stores nothing, and is no success', async () => {
+    const { world, clock, ca, refused, replica } = await limitedWorld();
+    ca.issuedToOthers([{ type: 'dns', value: 'x.example.com' }], 50);
+    const [outcome] = await passing(clock, byFlags(replica(), clock).run());
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/limited', exitCode: 4 } });
+    expect([outcome?.next, await world.readLineage('a.example.com'), refused()]).toEqual([undefined, undefined, 1]);
+    expect((await world.store.list('key', signal)).names).toEqual([]);
+  });
+
+  it('goes on with its credentials if the next token comes within a minute', async () => {
+    const { clock, ca, refused, replica, pass } = await limitedWorld();
+    ca.switches.limits = { ...ca.switches.limits, newOrdersPerAccount: { burst: 1, count: 1, periodMs: minuteMs / 2 } };
+    const engine = replica();
+    await pass(engine, [spec('b.example.com')]);
+    const { kept, run } = byFlags(engine, clock);
+    expect(await passing(clock, run())).toMatchObject([{ result: 'issued' }]);
+    expect([kept.length, refused()]).toEqual([2, 1]);
   });
 });
 

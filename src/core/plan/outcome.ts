@@ -1,7 +1,7 @@
 import { type ErrorCode, errorTable } from '../errors/error-table.ts';
 import { CertfleetError, fail, type RefusedName } from '../errors/errors.ts';
 import { type LimitWait, laterOf, type Wait } from '../lineage/failure.ts';
-import type { LastRun, Lineage } from '../lineage/lineage.ts';
+import { isOnlyOwing, type LastRun, type Lineage } from '../lineage/lineage.ts';
 import { isStagingName } from '../names/identifiers.ts';
 import { isByHand } from '../spec/by-hand.ts';
 import { sameSpec } from '../spec/same-spec.ts';
@@ -173,7 +173,8 @@ function outcomeOfLimit(
   const retryAt = new Date(until);
   if (notAfter !== undefined && Date.parse(notAfter) < retryAt.getTime())
     return { ...failed(fail('acme/limited-too-long', { ...params, notAfter }, { retryAt })), next: until };
-  const isKept = origin === 'configuration' || (lineage !== undefined && sameSpec(lineage.spec, wanted));
+  const stored = lineage && !isOnlyOwing(lineage) ? lineage : undefined;
+  const isKept = origin === 'configuration' || (stored !== undefined && sameSpec(stored.spec, wanted));
   const isDue = whyDue(wanted, lineage, retryAt, { force: false }) !== undefined;
   const goesOn = isKept && isDue && !isStagingName(certificate);
   // Only a person cuts the back-off of a failure short.

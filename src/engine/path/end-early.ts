@@ -1,5 +1,5 @@
 import { asFailure } from '../../core/errors/errors.ts';
-import type { Tombstone } from '../../core/lineage/lineage.ts';
+import { type Tombstone, unfinishedWork } from '../../core/lineage/lineage.ts';
 import { isResumedAfter } from '../../core/lineage/work/end.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { report } from '../engine.ts';
@@ -52,8 +52,9 @@ async function closeEarly(
   if (learned.limit && failure.code === 'acme/limited') {
     visit.limit = learned.limit;
     const { version } = holding.work;
-    await closeWaiting(run, left);
-    if (!holding.lineage.work) await removeVersions(engine, nameOf(run), [version], signal);
+    const lineage = await closeWaiting(run, left);
+    if (!lineage) delete visit.kept;
+    if (!unfinishedWork(lineage)) await removeVersions(engine, nameOf(run), [version], signal);
     return 'again';
   }
   const pauseMs = learned.isLimited ? patientMs(engine, visit, failure.retryAt) : 0;

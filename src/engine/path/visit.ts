@@ -12,6 +12,8 @@ export interface Visit {
   isChecked?: true;
   /** The job found that its account's key is being changed. */
   hasMetRollover?: true;
+  /** Stores its credentials. Removed if they go with the lineage, so that they are stored again. */
+  kept?: Promise<void>;
   /** The rate limit of the CA that its order met. */
   limit?: LimitWait;
   /** Until when a short wait for the CA's limits is waited for within this pass, in monotonic ms. */
@@ -22,8 +24,8 @@ export interface Visit {
 
 export function newVisit(engine: Engine, job: Job): Visit {
   const sight = firstSight(engine, job.wanted.name);
+  const visit: Visit = { job, sight };
   const { keepCredentials } = job;
-  if (!keepCredentials) return { job, sight };
-  let kept: Promise<void> | undefined;
-  return { job: { ...job, keepCredentials: (signal) => (kept ??= keepCredentials(signal)) }, sight };
+  if (keepCredentials) visit.job = { ...job, keepCredentials: (signal) => (visit.kept ??= keepCredentials(signal)) };
+  return visit;
 }

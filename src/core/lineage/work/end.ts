@@ -96,14 +96,7 @@ export const failed = (facts: {
     const work = isGivenUp ? undefined : resumable;
     const stones = tombstonesAfter(lineage, facts.left, now);
     const { work: over, failure: _before, credentials, ...rest } = lineage;
-    if (lineage.origin === 'command-line' && over.first && !work)
-      return (
-        stones.tombstones && {
-          ...rest,
-          ...stones,
-          work: { ...closedWork(over, undefined), step: 'close', version: '' },
-        }
-      );
+    if (lineage.origin === 'command-line' && over.first && !work) return onlyOwing(lineage, stones);
     const settings = { ...present({ credentials }), failure };
     return {
       ...withRetired(rest, resumable && isGivenUp ? versionsOf(over) : []),
@@ -120,6 +113,14 @@ export const failed = (facts: {
       },
     };
   });
+
+/** Returns the document of a first issue that is given up: only what could not be removed, if there is something. */
+function onlyOwing({ work, ...lineage }: Held, stones: Pick<Lineage, 'tombstones'>): Lineage | undefined {
+  const { failure: _failure, credentials: _credentials, ...rest } = lineage;
+  return (
+    stones.tombstones && { ...rest, ...stones, work: { ...closedWork(work, undefined), step: 'close', version: '' } }
+  );
+}
 
 /** Ends a run that the caller aborted. Everything is kept for the next run, and it does not count as a failure. */
 export const stopped = (facts: {
@@ -145,7 +146,8 @@ export const stopped = (facts: {
 
 /**
  * Ends a run whose order must wait for a rate limit of the CA. That is no failure, so the next run goes on with the same
- * key. A certificate that is not due is not renewed later only because a person asked for it now.
+ * key. A certificate that is not due is not renewed later only because a person asked for it now; and of a first issue by
+ * flags nothing is stored, unless an earlier run began it.
  */
 export const waited = (facts: {
   readonly left: readonly Tombstone[];
@@ -155,12 +157,12 @@ export const waited = (facts: {
 }): Transition =>
   whileHeld('waited', (lineage) => {
     const { work, ...rest } = lineage;
+    const stones = tombstonesAfter(lineage, facts.left, facts.now);
+    const order = mayExist(work.order, false) ? work.order : undefined;
+    const isNew = work.first && lineage.last === undefined && !order;
+    if (lineage.origin === 'command-line' && isNew) return onlyOwing(lineage, stones);
     const isGivenUp = wasOnlyForced(lineage, facts) && work.before === undefined;
-    return {
-      ...rest,
-      ...tombstonesAfter(lineage, facts.left, facts.now),
-      work: isGivenUp ? undefined : closedWork(work, mayExist(work.order, false) ? work.order : undefined),
-    };
+    return { ...rest, ...stones, work: isGivenUp ? undefined : closedWork(work, order) };
   });
 
 /**

@@ -1,7 +1,7 @@
 import { type CertfleetError, fail } from '../../../core/errors/errors.ts';
 import { cut } from '../../../core/errors/remote-text.ts';
 import { longestStored } from '../../../core/lineage/failure.ts';
-import type { Deployment, LastRun, Renewal, Tombstone } from '../../../core/lineage/lineage.ts';
+import type { Deployment, LastRun, Lineage, Renewal, Tombstone } from '../../../core/lineage/lineage.ts';
 import { closed, failed, stopped, waited } from '../../../core/lineage/work/end.ts';
 import { after } from '../../../core/lineage/work/transition.ts';
 import { isRetried, nextTry } from '../../../core/plan/due.ts';
@@ -92,9 +92,16 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
 export const closeStopped = (run: Run, left: readonly Tombstone[]): Promise<void> =>
   closeInTime(run, stopped({ asked: run.learned.asked, left, now: run.engine.clock.now() }));
 
-/** Ends a run whose order must wait for a rate limit. It does not count as a failure. */
-export const closeWaiting = (run: Run, left: readonly Tombstone[]): Promise<void> =>
-  closeInTime(run, waited({ left, now: run.engine.clock.now(), nextRunMs: run.job.nextRunMs }));
+/**
+ * Ends a run whose order must wait for a rate limit. It does not count as a failure. Resolves with the document, if there
+ * is one afterwards.
+ */
+export async function closeWaiting(run: Run, left: readonly Tombstone[]): Promise<Lineage | undefined> {
+  const end = waited({ left, now: run.engine.clock.now(), nextRunMs: run.job.nextRunMs });
+  const isForgotten = after(run.holding.lineage, end) === undefined;
+  await closeInTime(run, end, isForgotten);
+  return isForgotten ? undefined : run.holding.lineage;
+}
 
 /**
  * Writes the end of an unfinished run within a separate time budget, because the caller's signal may have aborted. If
