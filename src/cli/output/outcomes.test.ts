@@ -138,6 +138,13 @@ it.each<Row>([
     ],
   },
   {
+    what: 'is ordered alone, so it may have to wait for others, too',
+    argv: 'renew abc',
+    fleet: { renew: () => [limitedAt('abc', '14:05')] },
+    says: ['  Next: `certfleet renew` orders it when its turn comes; `certfleet plan abc` shows when.\n'],
+    never: ['orders it after'],
+  },
+  {
     what: 'is one of many that wait, of which one sentence is enough',
     argv: 'renew',
     fleet: { renew: () => [issued, ...six] },

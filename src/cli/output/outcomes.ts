@@ -82,6 +82,7 @@ export async function tellOutcomes(
   // certificate was not tried.
   const isMuch = (group: readonly Outcome[]) =>
     told.command === 'renew' && !told.dryRun && group.length > fewCertificates;
+  const isOfSome = session.invocation.args.length > 0 || told.targets !== undefined;
   const isLong = limited.length > fewCertificates;
   const summed: ReadonlySet<Outcome> = new Set([...[idle, waiting].filter(isMuch).flat(), ...(isLong ? limited : [])]);
   const groups = new Map(groupsOf(outcomes.filter((one) => 'error' in one)).map((group) => [group[0], group]));
@@ -106,7 +107,7 @@ export async function tellOutcomes(
         session.print(`  ${style.warn('without')} ${withLetters(identifier)}: ${reason}`);
       if (isBrief && !isWaiting(outcome) && !isLimited(outcome) && !outcome.byHand) continue;
       for (const line of await placeLines(outcome, told, session)) session.print(`  ${line}`);
-      const next = nextLine(outcome, now, told);
+      const next = isLimited(outcome) ? afterLimit(outcome, now, isOfSome) : nextLine(outcome, now, told);
       if (next !== undefined) session.print(`  ${next}`);
     }
   }
@@ -234,6 +235,12 @@ function limitedText(limited: readonly Limited[], now: Date): string {
   ].join('\n');
 }
 
+/** A run of some certificates does not know which of the others have their turn before. */
+const afterLimit = ({ certificate, limited }: Limited, now: Date, isOfSome: boolean): string =>
+  isOfSome
+    ? `Next: \`certfleet renew\` orders it when its turn comes; \`certfleet plan ${certificate}\` shows when.`
+    : `Next: \`certfleet renew\` orders it after ${dateText(limited.until, now)}.`;
+
 type Success = Exclude<Outcome, { readonly result: 'failed' | 'pending' }>;
 
 function successLine(outcome: Success, now: Date, told: OutcomeContext, good: (text: string) => string): string {
@@ -289,7 +296,6 @@ function nextLine(outcome: Success, now: Date, told: OutcomeContext): string | u
       return `Next: run \`certfleet issue ${outcome.certificate}\` at a terminal ${when}; \`certfleet renew\` cannot renew it.`;
     return told.renewsEarly ? `Next: it is due ${when}.` : `Next: \`certfleet renew\` renews it ${when}.`;
   };
-  if (isLimited(outcome)) return `Next: \`certfleet renew\` orders it after ${dateText(outcome.limited.until, now)}.`;
   // One that was never issued waits for its CA.
   if (isWaiting(outcome) || (outcome.result === 'unchanged' && outcome.notAfter === undefined))
     return outcome.next && `Next: \`certfleet renew\` tries again after ${dateText(outcome.next, now)}.`;
