@@ -53,6 +53,17 @@ describe('certfleet issuers', () => {
       says: ['only for its customers (EAB)', 'it suggests none', 'leave out --profile', 'ca.test, with a hash'],
     },
     {
+      what: 'shows the rate limits that are set',
+      argv: 'issuers mine --config /c.yaml',
+      files: {
+        '/c.yaml':
+          'issuers: { mine: { directory: "https://ca.test/dir", agreeToTerms: true, limits: { newOrdersPerAccount: 36/3h } } }',
+      },
+      fleet: { directory },
+      says: ['\n    new orders per account: 36 in 3 hours\n'],
+      never: ['none known'],
+    },
+    {
       what: 'shows a declared one, as JSON',
       argv: 'issuers mine --json --config /c.yaml',
       files,

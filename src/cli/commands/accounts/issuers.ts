@@ -1,5 +1,7 @@
 import { directoryOf } from '../../../config/certificates/issuer-directory.ts';
 import { knownIssuerAt, knownIssuers } from '../../../core/ca/known-issuers.ts';
+import { limitsOf, type RateLimit } from '../../../core/limits/rate-limits.ts';
+import { spanText } from '../../../core/text/span.ts';
 import type { Directory } from '../../../fleet.ts';
 import type { Run, Session } from '../../context.ts';
 import { issuerFromFlags } from '../../flags/issuer.ts';
@@ -20,7 +22,8 @@ export const issuers: Run = async (session) => {
   const fleet = await session.fleet({ makeStore: false, inMemory: true });
   const directory = await fleet.directory(issuer, session.signal);
   session.printJson({ object: 'issuer', name: issuer.name, directory: url, facts: known?.facts ?? [], ...directory });
-  session.print(`${known ? 'Its directory says now:' : `${issuer.name}: ${url}`}\n${linesOf(directory).join('\n')}`);
+  const lines = [...linesOf(directory), ...limitLines(limitsOf(url, issuer.settings.limits))];
+  session.print(`${known ? 'Its directory says now:' : `${issuer.name}: ${url}`}\n${lines.join('\n')}`);
   return 0;
 };
 
@@ -42,6 +45,15 @@ function linesOf(directory: Directory): readonly string[] {
     ...names.map(([name, text]) => `    ${name.padEnd(16)}  ${text}`),
   ].map((line) => line.trimEnd());
 }
+
+/** Shows the rate limits that certfleet keeps, known or configured. */
+const limitLines = (limits: readonly RateLimit[]): readonly string[] =>
+  limits.length === 0
+    ? ['  Rate limits         none known: set `limits` of the issuer if it has some']
+    : [
+        '  Rate limits, known or set by `limits` of the issuer:',
+        ...limits.map(({ title, burst, periodMs }) => `    ${title}: ${burst} in ${spanText(periodMs)}`),
+      ];
 
 function list(session: Session, declared: readonly (readonly [string, { readonly directory: string }])[]): number {
   const width = widthOf(session.context.stdout);
