@@ -268,7 +268,12 @@ export async function runWorld(
     configured: tellAll,
     stop(replica, forMs) {
       stops.get(replica)?.abort(new Error('SIGTERM'));
-      timeline.later(forMs, () => restart(replica));
+      const stopped = newest.get(replica);
+      timeline.later(forMs, () => {
+        // If it has not ended by then, as a frozen one has not, it is killed, as service managers do.
+        stopped?.kill();
+        restart(replica);
+      });
     },
   };
   for (const plan of scenario.replicas) timeline.later(plan.startsAtMs, () => start(plan));
