@@ -272,9 +272,14 @@ describeWith(['openssl'], 'the deployer alibaba-clb', () => {
         'no such listener',
         { listenerPort: 8443 },
         {},
-        /no HTTPS listener on the port 8443; its listeners: 80 \(http\), 443 \(https\)/,
+        /an HTTPS listener on port 8443 of lb-bp1example in cn-hangzhou does not exist: its listeners are 80 \(http\), 443 \(https\)/,
       ],
-      ['not an HTTPS listener', { listenerPort: 80 }, {}, /no HTTPS listener on the port 80/],
+      [
+        'not an HTTPS listener',
+        { listenerPort: 80 },
+        {},
+        /an HTTPS listener on port 80 of lb-bp1example in cn-hangzhou does not exist/,
+      ],
       ['a name that it does not cover', { names: ['x.test'] }, {}, /does not cover x\.test/],
     ] as const)('%s', async (_name, options, changed, text) => {
       const edge = await start();
