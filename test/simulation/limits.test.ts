@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { Lineage } from '../../src/core/lineage/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { expectSpend, limitedOrder } from '../../src/engine/ledger/limits.ts';
+import { foretell } from '../../src/engine/pass/tickets.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
 import { inNewPass, reconcile, reconcileAll } from '../support/passes.ts';
@@ -283,6 +285,27 @@ describe('a forced renewal that the CA refuses', () => {
     expect(await all(replica(), [one])).toMatchObject([{ result: 'unchanged' }]);
     expect(asked()).toBe(2);
   });
+});
+
+it('an order that a killed run has placed asks for no token', async () => {
+  const { clock, replica } = await limitedWorld();
+  const engine = replica();
+  const limited = ['a', 'b', 'c'].map((name) =>
+    withCa(spec(`${name}.example.com`), { limits: { newOrdersPerAccount: '1/3h' } }),
+  );
+  const [first, second, third] = limited.map((wanted) => ({ job: job(wanted), lineage: undefined }));
+  const { wanted } = first!.job;
+  const startedAt = clock.now().toISOString();
+  const work = { version: 'v1', directory: directoryUrl, startedAt, challenges: [], first: true } as const;
+  const killed = (step: 'order' | 'deploy'): Lineage => ({
+    ...{ schema: 1, name: wanted.name, origin: 'configuration', spec: wanted, deployments: {} },
+    work: { ...work, step, order: step === 'order' ? { url: 'https://ca.test/order/1' } : undefined },
+  });
+  for (const step of ['order', 'deploy'] as const) {
+    await foretell(engine, [{ ...first!, lineage: killed(step) }, second!, third!], signal);
+    const { tickets } = engine.pass.limits;
+    expect(limited.map(({ name }) => tickets.get(name)?.by !== undefined)).toEqual([false, false, true]);
+  }
 });
 
 describe('a document of the ledger', () => {

@@ -88,6 +88,11 @@ describe('forecast', () => {
       ['1.a.x 0', '2.a.x 0', '4.a.x 0', '5.a.x 0', '3.a.x 60 a.x'],
     ],
     [
+      'what is ordered already, which still costs a token of the domain',
+      [waits('1.a.x', { isOrdered: true }), ...['2.a.x', '3.a.x', '1.b.x', '2.b.x'].map((name) => waits(name))],
+      ['1.a.x 0', '1.b.x 0', '2.a.x 0', '2.b.x 0', '3.a.x 60 a.x'],
+    ],
+    [
       'the same set twice',
       [waits('b.x a.x'), { ...waits('a.x b.x'), what: 'again', name: 'c' }],
       ['b.x a.x 0', 'again 1440 a.x b.x'],

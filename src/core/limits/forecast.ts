@@ -15,6 +15,8 @@ export interface Waiting<T> {
   readonly hasFailed?: boolean | undefined;
   /** It is not to be made before. Defaults to now. */
   readonly fromMs?: number | undefined;
+  /** The CA has its order already, so it asks for no token. It costs only what is used up when it is issued. */
+  readonly isOrdered?: boolean | undefined;
 }
 
 export interface Forecast<T> {
@@ -107,7 +109,7 @@ export function forecast<T>(
     if (late) wait(entry, late.by, late.untilMs);
     else if (full) waitInQueue(entry, full.by, full.untilMs);
     else {
-      for (const { key, limit } of spentOn(waiting.order, limits)) levels.set(key, spent(levels.get(key), limit, atMs));
+      for (const { key, limit } of spentOn(waiting, limits)) levels.set(key, spent(levels.get(key), limit, atMs));
       answers.push({ what: waiting.what, atMs, by: atMs > entry.sinceMs ? group.by : entry.by });
       leave(group);
     }
@@ -176,8 +178,8 @@ export function forecast<T>(
   return answers;
 }
 
-const spentOn = (order: OrderFacts, limits: readonly RateLimit[]): readonly Bucket[] => [
-  ...bucketsSpent(order, limits, 'order'),
+const spentOn = ({ order, isOrdered }: Waiting<unknown>, limits: readonly RateLimit[]): readonly Bucket[] => [
+  ...(isOrdered ? [] : bucketsSpent(order, limits, 'order')),
   ...bucketsSpent(order, limits, 'issued'),
 ];
 
@@ -186,7 +188,7 @@ const isShared = ({ limit }: Bucket): boolean => limit.scope === 'account' || li
 function entriesOf<T>(waiting: readonly Waiting<T>[], limits: readonly RateLimit[]): readonly Entry<T>[] {
   const groups = new Map<string, Group<T>>();
   return ranked(waiting).map((one, rank) => {
-    const asked = bucketsAsked(one.order, limits);
+    const asked = one.isOrdered ? [] : bucketsAsked(one.order, limits);
     const shared = asked.filter(isShared);
     const key = shared.map((bucket) => bucket.key).join(' ');
     const group = groups.get(key) ?? { shared, entries: createHeap<Entry<T>>(byRank) };

@@ -172,7 +172,7 @@ function whenAllowed(orders: readonly NextOrder[], horizon: Horizon): ReadonlyMa
   const cas = new Map<KnownLimits, Waiting<NextOrder>[]>();
   for (const order of orders) {
     const ca = horizon.limitsAt(order.wanted);
-    if (ca.limits.length === 0 || order.isOrdered || order.known.isOverruled) continue;
+    if (ca.limits.length === 0 || order.known.isOverruled) continue;
     const waiting = waitingOf(order, ca, horizon);
     if (waiting.order.isExempt) continue;
     const others = cas.get(ca) ?? [];
@@ -186,7 +186,7 @@ function whenAllowed(orders: readonly NextOrder[], horizon: Horizon): ReadonlyMa
 }
 
 function waitingOf(order: NextOrder, { skewMs }: KnownLimits, { registeredDomain }: Horizon): Waiting<NextOrder> {
-  const { known, wanted, fromMs } = order;
+  const { known, wanted, fromMs, isOrdered } = order;
   const { lineage, account } = known;
   const atMs = fromMs - skewMs;
   const expires = lineage?.current?.facts.notAfter;
@@ -197,6 +197,7 @@ function waitingOf(order: NextOrder, { skewMs }: KnownLimits, { registeredDomain
     expiresAtMs: expires === undefined ? undefined : Date.parse(expires),
     hasFailed: lineage?.failure !== undefined,
     fromMs: atMs,
+    isOrdered,
   };
 }
 

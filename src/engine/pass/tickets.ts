@@ -83,7 +83,9 @@ export async function foretell(
 ): Promise<readonly Foretold[]> {
   const orders: Foretold[] = [];
   const now = engine.clock.now();
-  const due = candidates.filter(({ job, lineage }) => whyDue(job.wanted, lineage, now, job) !== undefined);
+  const due = candidates.filter(
+    ({ job, lineage }) => lineage?.work?.step !== 'deploy' && whyDue(job.wanted, lineage, now, job) !== undefined,
+  );
   const accounts = new Map<string, Promise<string>>();
   // If it cannot be read, each certificate reports it.
   const urlOf = (settings: IssuerSettings) =>
@@ -109,14 +111,16 @@ export async function foretell(
     const group = groups.get(key) ?? { directory, limits, waiting: [] };
     groups.set(key, group);
     const { wait } = planLineage(job.wanted, lineage, now, job);
+    const isOrdered = lineage?.work?.order?.url !== undefined;
     const expires = lineage?.current?.facts.notAfter;
     group.waiting.push({
-      what: { name: job.wanted.name, order },
+      what: { name: job.wanted.name, order: isOrdered ? undefined : order },
       name: job.wanted.name,
       order: facts,
       expiresAtMs: expires === undefined ? undefined : Date.parse(expires),
       hasFailed: lineage?.failure !== undefined,
       fromMs: wait && Date.parse(wait.until),
+      isOrdered,
     });
   }
   const limited = [...groups.values()].flatMap(({ waiting }) => waiting.flatMap(({ what }) => what.order ?? []));
