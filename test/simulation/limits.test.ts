@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Lineage } from '../../src/core/lineage/lineage.ts';
+import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { expectSpend, limitedOrder } from '../../src/engine/ledger/limits.ts';
@@ -20,7 +21,9 @@ const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory';
 const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
 
 async function limitedWorld() {
-  const world = await createSimulatedWorld();
+  const warnings: string[] = [];
+  const reporter = { report: ({ level, message }: Event) => void (level === 'warn' && warnings.push(message)) };
+  const world = await createSimulatedWorld({ reporter });
   const { clock } = world;
   const chance = seeded('limits');
   const bad = new Set<string>();
@@ -78,7 +81,7 @@ async function limitedWorld() {
     );
   const refused = () => ca.log.filter(({ kind, verdict }) => kind === 'newOrder' && verdict === 'rateLimited').length;
   const asked = () => ca.log.filter(({ kind }) => kind === 'newOrder').length;
-  return { world, clock, ca, bad, writes, replica, edit, pass, all, refused, asked };
+  return { world, clock, ca, bad, warnings, writes, replica, edit, pass, all, refused, asked };
 }
 
 const spec = (name: string, names: readonly string[] = [name], account?: string): StoredSpec =>
@@ -309,11 +312,17 @@ it('an order that a killed run has placed asks for no token', async () => {
 });
 
 describe('a document of the ledger', () => {
-  it('that cannot be read is written anew', async () => {
-    const { replica, edit, pass } = await limitedWorld();
+  it('that cannot be read is written anew, with a warning', async () => {
+    const { warnings, replica, edit, pass } = await limitedWorld();
     await pass(replica(), domains(2));
     await edit('ledger', '', () => '{');
     await pass(replica(), domains(1, undefined, 'org'));
+    const [warning, ...more] = warnings;
+    expect(warning).toMatch(/rate limits cannot be read.* `certfleet store check`/);
+    expect(more).not.toContain(warning);
+    warnings.length = 0;
+    await pass(replica(), domains(1, undefined, 'org'));
+    expect(warnings).toEqual([]);
     const [orders] = await edit('ledger', '~orders', (text) => text);
     expect(JSON.parse(orders!)).toMatchObject({ arrivals: {} });
   });

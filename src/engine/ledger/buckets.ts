@@ -1,10 +1,10 @@
 import { createBatches } from '../../core/async/batches.ts';
 import { longestSkewMs } from '../../core/ca/clock-skew.ts';
-import { isFailure } from '../../core/errors/errors.ts';
+import { type CertfleetError, isFailure } from '../../core/errors/errors.ts';
 import type { Bucket } from '../../core/limits/order-buckets.ts';
 import { decodeDocument, encodeDocument } from '../../core/lineage/lineage.ts';
 import type { Entry, Key } from '../../ports/store.ts';
-import type { Engine } from '../engine.ts';
+import { type Engine, report } from '../engine.ts';
 import type { Gathering } from '../memory/gathering.ts';
 import type { Change } from '../memory/memory.ts';
 
@@ -44,15 +44,24 @@ export function placeOf(
 
 /**
  * Reads the arrival times of buckets. One that only a wrong clock can have written counts as the latest possible one. A
- * document that cannot be read counts as empty, because the CA corrects what we believe.
+ * document that cannot be read counts as empty, because the CA corrects what we believe; each pass warns of it.
  */
 export async function readArrivals(
-  ports: Ports,
+  ports: Ports & Pick<Engine, 'pass' | 'reporter'>,
   places: readonly Place[],
   signal: AbortSignal,
 ): Promise<Map<string, number>> {
   const names = [...new Set(places.map(({ document }) => document))];
-  const read = async (name: string) => [name, (await readDocument(ports, name, signal)).arrivals] as const;
+  const read = async (name: string) => {
+    const { arrivals, damage } = await readDocument(ports, name, signal);
+    const { damaged } = ports.pass.limits;
+    if (damage && !damaged.has(name)) {
+      damaged.add(name);
+      const message = `what earlier orders have used up of the CA’s rate limits cannot be read, so it counts as nothing; the next order writes it anew, and \`certfleet store check\` shows the damage: ${damage.message}`;
+      report(ports, { level: 'warn', event: 'log', message });
+    }
+    return [name, arrivals] as const;
+  };
   const documents = new Map(await Promise.all(names.map(read)));
   const found = new Map<string, number>();
   for (const { bucket, document, hash } of places) {
@@ -85,23 +94,26 @@ const keyOf = (name: string): Key => ({ kind: 'ledger', name });
 async function readDocument({ store }: Pick<Ports, 'store'>, name: string, signal: AbortSignal) {
   try {
     const entry = await store.get(keyOf(name), signal);
-    return { arrivals: arrivalsIn(entry, store.location), revision: entry?.revision ?? null };
+    return { ...arrivalsIn(entry, store.location), revision: entry?.revision ?? null };
   } catch (error) {
     if (!isFailure(error, 'store/corrupt')) throw error;
-    return { arrivals: new Map<string, number>() };
+    return { arrivals: new Map<string, number>(), revision: undefined, damage: error };
   }
 }
 
 /** Returns what a document says; nothing if that cannot be decoded, so that the next write replaces it. */
-function arrivalsIn(entry: Entry | undefined, file: string): Map<string, number> {
-  if (!entry) return new Map();
+function arrivalsIn(
+  entry: Entry | undefined,
+  file: string,
+): { readonly arrivals: Map<string, number>; readonly damage?: CertfleetError } {
+  if (!entry) return { arrivals: new Map() };
   try {
     const where = { key: `ledger/${entry.key.name}`, file };
     const { arrivals } = decodeDocument<BucketsDocument>(entry.bytes, where, ['arrivals']);
-    return new Map(Object.entries(arrivals ?? {}).filter(([, at]) => Number.isFinite(at)));
+    return { arrivals: new Map(Object.entries(arrivals ?? {}).filter(([, at]) => Number.isFinite(at))) };
   } catch (error) {
     if (!isFailure(error, 'store/corrupt')) throw error;
-    return new Map();
+    return { arrivals: new Map(), damage: error };
   }
 }
 

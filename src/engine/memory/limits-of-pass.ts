@@ -20,6 +20,8 @@ export interface LimitsOfPass {
   readonly tickets: Map<string, Ticket>;
   /** By the certificate's name: where those are expected that will be ordered in this pass. */
   readonly expected: Map<string, Gathering>;
+  /** Documents of the ledger that could not be read, which was reported. */
+  readonly damaged: Set<string>;
   /** A certificate comes to its order now, or has ended before. */
   gone(name: string): void;
   /** Sends newOrder. */
@@ -38,6 +40,7 @@ export function createLimitsOfPass(): LimitsOfPass {
   return {
     tickets: new Map(),
     expected,
+    damaged: new Set(),
     gone,
     ask: createPathfinders(),
     end: () => [...expected.keys()].forEach(gone),
