@@ -12,7 +12,7 @@ describe('the world', () => {
     const ending = await runWorld(scenarioOf(firstSeed, { ...fullSize, specs: 3, faults: 0 }));
     expect(violationOf(ending)).toBeUndefined();
     expect(ending.certificates).toBeGreaterThanOrEqual(9);
-  });
+  }, 180_000);
 
   it('is the same in another thread', async () => {
     const here = await runWorld(scenarioOf(firstSeed + 1, denseSize));
@@ -24,7 +24,7 @@ describe('the world', () => {
       ended: (ending) => there.push(ending) > 0,
     });
     expect(there).toEqual([here]);
-  });
+  }, 180_000);
 
   it.each([
     ['as many certificates as a small company has', fullSize, 1, 100],
