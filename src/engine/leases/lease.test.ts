@@ -144,6 +144,31 @@ describe('the lease', () => {
     expect(await takeLease(second, sight, begin, signal)).toMatchObject({ finished: { last: { result: 'failed' } } });
   });
 
+  it('looks less often the longer it waits, and takes a lease as soon as it is over', async () => {
+    const store = createMemoryStore();
+    const holding = await hold(process(store, 1));
+    const second = process(store, 2);
+    const sight = visit(second);
+    const began = clock.monotonicMs();
+    const pauses: number[] = [];
+    for (let isAlive = true; ; ) {
+      const taken = await takeLease(second, sight, begin, signal);
+      if (!isBusy(taken)) break;
+      pauses.push(taken.pauseMs);
+      await clock.sleep(taken.pauseMs, signal);
+      if (isAlive && clock.monotonicMs() - began > 30_000) {
+        await holding.apply(beaten(), signal);
+        isAlive = false;
+      }
+    }
+    const waitedMs = clock.monotonicMs() - began;
+    expect(pauses.slice(0, 6)).toEqual([250, 250, 250, 250, 250, 312.5]);
+    expect(Math.max(...pauses)).toBe(2_000);
+    expect(pauses.length).toBeLessThan(65);
+    expect(waitedMs).toBeGreaterThan(90_000);
+    expect(waitedMs).toBeLessThan(94_100);
+  });
+
   it('takes nothing where there is nothing to do', async () => {
     const one = process(createMemoryStore(), 1);
     expect(await takeLease(one, visit(one), () => undefined, signal)).toBeUndefined();

@@ -10,6 +10,8 @@ import { mayTake } from '../locks/may-take.ts';
 
 /** How long to wait for another process before giving up with `store/busy`. Long enough for any DNS wait. */
 const patienceMs = 15 * 60_000;
+const leastPauseMs = 250;
+const mostPauseMs = 2_000;
 
 /** The right to work on one lineage, together with its document. */
 export class Holding {
@@ -221,7 +223,7 @@ export async function takeLease(
 }
 
 function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
-  const { clock, limits } = engine;
+  const { clock } = engine;
   const { name } = sight;
   sight.hasWaited = true;
   if (!sight.isReported) {
@@ -233,8 +235,19 @@ function wait(engine: Engine, sight: Sight, { holder }: Lease): Busy {
     const seconds = patienceMs / 1000;
     throw fail('store/busy', { holder: `pid ${processText(holder)}`, certificate: name, seconds });
   }
+  return { busy: true, pauseMs: pauseOf(engine, sight) };
+}
+
+/**
+ * Returns when to look again. A pause adds at most a quarter to the whole wait, so that neither a short wait gets much
+ * longer nor a long one reads the document often. It ends with the lease.
+ */
+function pauseOf({ clock, limits: { leaseTtlMs } }: Engine, { sinceMs, movedMs }: Sight): number {
+  const nowMs = clock.monotonicMs();
+  const grownMs = Math.min(Math.max(leastPauseMs, (nowMs - sinceMs) / 4), mostPauseMs);
+  const leaseMs = movedMs + leaseTtlMs + 1 - nowMs;
   // A fraction of `leaseTtl`, so that tests with short leases are fast.
-  return { busy: true, pauseMs: Math.min(limits.leaseTtlMs / 10, 250) };
+  return Math.max(1, Math.min(grownMs, leaseMs, leaseTtlMs / 10));
 }
 
 /** Fails with `store/held` if another process may be working on it. */

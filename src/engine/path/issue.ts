@@ -69,8 +69,6 @@ async function takeTurns(engine: Engine, visit: Visit, signal: AbortSignal): Pro
 async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy | 'again'> {
   const { job } = visit;
   const { directory } = job.wanted.issuer.settings;
-  const caHold = await holdOf(engine, directory, signal);
-  const rollover = await rolloverOf(engine, job.wanted, signal);
   const seen = await lookAt(engine, visit.sight, signal);
   if (isBusy(seen)) return seen;
   if ('finished' in seen) {
@@ -79,6 +77,8 @@ async function takeTurn(engine: Engine, visit: Visit, signal: AbortSignal): Prom
   }
   const { lineage, claim } = seen;
   refuseOthers(job, lineage);
+  const caHold = await holdOf(engine, directory, signal);
+  const rollover = await rolloverOf(engine, job.wanted, signal);
   const isDown = engine.pass.cas(directory).state() === 'down';
   const { node } = engine;
   const limit = await limitFor(engine, visit, { lineage, now: claim.now }, signal);
