@@ -96,7 +96,7 @@ export const mutants: readonly Mutant[] = [
   void [document, gatheringOf];`,
   },
   {
-    seed: 8,
+    seed: 25,
     name: 'what a wrong clock has stored is believed',
     file: 'src/core/lineage/stored-time.ts',
     text: 'Date.parse(at) > now.getTime() + clockErrorMs;',
