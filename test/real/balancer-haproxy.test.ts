@@ -128,7 +128,7 @@ describeWith(['haproxy'], 'the haproxy balancer', () => {
     }
     const result = await traffic.done;
     expect(result.wrong).toEqual([]);
-    expect(result.perSecond).toBeGreaterThan(200);
+    expect(result.kept + result.fresh).toBe(adapterRequests);
     expect(result.kept).toBeGreaterThan(0.3 * adapterRequests);
     expect(result.fresh).toBeGreaterThan(0.3 * adapterRequests);
     expect(cycles).toBeGreaterThan(1);
