@@ -16,7 +16,7 @@ import { present } from '../core/text/present.ts';
 import type { Engine } from '../engine/engine.ts';
 import { readAccount } from '../engine/ledger/account.ts';
 import { latestMs, placeOf, readArrivals } from '../engine/ledger/buckets.ts';
-import { limitsOfIssuer } from '../engine/ledger/limits.ts';
+import { limitsKey, limitsOfIssuer } from '../engine/ledger/limits.ts';
 import type { OpenFleet } from './opened.ts';
 import { notFound, readAll } from './stored.ts';
 import { allWanted, nameOfWanted } from './wanted.ts';
@@ -85,7 +85,7 @@ function casOf(issuers: readonly NamedIssuer[], counted: readonly Counted[]): re
   const cas = new Map<string, { readonly issuers: NamedIssuer[]; readonly certificates: Counted[] }>();
   const add = (issuer: NamedIssuer) => {
     const { settings } = issuer;
-    const key = JSON.stringify([settings.directory, settings.limits]);
+    const key = limitsKey(settings);
     const ca = cas.get(key) ?? { issuers: [], certificates: [] };
     cas.set(key, ca);
     const isThere = ca.issuers.some((one) => one.name === issuer.name && sameAccount(one.settings, settings));

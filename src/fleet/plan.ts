@@ -1,3 +1,4 @@
+import { onceForEach } from '../core/async/once-for-each.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
 import { isOnlyOwing } from '../core/lineage/lineage.ts';
 import { isStagingName } from '../core/names/identifiers.ts';
@@ -7,11 +8,12 @@ import { accountKey, accountOf } from '../core/spec/account.ts';
 import type { IssuerSettings, StoredSpec } from '../core/spec/spec.ts';
 import { present } from '../core/text/present.ts';
 import type { Engine } from '../engine/engine.ts';
-import { readAccount, rolloverOf } from '../engine/ledger/account.ts';
+import { accountUrl, rolloverOf } from '../engine/ledger/account.ts';
 import { endOfCaHold, holdOf } from '../engine/ledger/ca-hold.ts';
 import {
   type LimitedOrder,
   limitedOrder,
+  limitsKey,
   limitsOfIssuer,
   mayOverrule,
   readLimits,
@@ -38,11 +40,8 @@ export async function planOf(fleet: OpenFleet, { names, untilMs }: PlanRequest, 
   const all = new Set([...wanted.keys(), ...shown.map(([name]) => name)].sort());
   for (const name of names) if (!all.has(name)) throw notFound(name, all);
   const now = engine.clock.now();
-  const accountUrl = once(
-    accountKeyOf,
-    async (settings) => (await readAccount(engine, settings, signal))?.document.url,
-  );
-  const holdAt = once(
+  const urlOf = onceForEach(accountKeyOf, (settings) => accountUrl(engine, settings, signal));
+  const holdAt = onceForEach(
     ({ directory }: IssuerSettings) => directory,
     ({ directory }) => holdOf(engine, directory, signal),
   );
@@ -54,7 +53,7 @@ export async function planOf(fleet: OpenFleet, { names, untilMs }: PlanRequest, 
     const lineage = found instanceof Error ? undefined : found;
     const corrupt = found instanceof Error ? found : undefined;
     const { settings } = (spec ?? lineage?.spec)?.issuer ?? {};
-    const account = (settings && (await accountUrl(settings))) ?? '';
+    const account = settings ? await urlOf(settings) : '';
     const caHold = settings && endOfCaHold(await holdAt(settings), lineage, now);
     const rollover = spec && (await rolloverOf(engine, spec, signal));
     const one = { name, wanted: spec, lineage, corrupt, account, ...present({ caHold, rollover }) };
@@ -87,10 +86,10 @@ function limitsBy(engine: Engine): (wanted: StoredSpec) => KnownLimits {
   const cas = new Map<string, KnownLimits>();
   return ({ issuer: { settings } }) => {
     const { directory } = settings;
-    const key = JSON.stringify([directory, settings.limits]);
+    const key = limitsKey(settings);
     const known = cas.get(key);
     if (known) return known;
-    const { arrivals } = engine.pass.limits.at(directory);
+    const arrivals = engine.pass.limits.arrivalsAt(directory);
     const ca = { limits: limitsOfIssuer(settings), arrivals, skewMs: engine.memory.skews.get(directory) ?? 0 };
     cas.set(key, ca);
     return ca;
@@ -98,17 +97,3 @@ function limitsBy(engine: Engine): (wanted: StoredSpec) => KnownLimits {
 }
 
 const accountKeyOf = (settings: IssuerSettings): string => accountKey(accountOf(settings));
-
-/** Returns a function that reads what belongs to a CA or an account once. */
-function once<T>(
-  keyOf: (settings: IssuerSettings) => string,
-  read: (settings: IssuerSettings) => Promise<T>,
-): (settings: IssuerSettings) => Promise<T> {
-  const found = new Map<string, Promise<T>>();
-  return (settings) => {
-    const key = keyOf(settings);
-    const one = found.get(key) ?? read(settings);
-    found.set(key, one);
-    return one;
-  };
-}

@@ -78,6 +78,13 @@ export async function readStored(
   return entry && decoded(store, entry);
 }
 
+/** Returns the URL of an issuer's account, or an empty text if it is not open yet. */
+export const accountUrl = async (
+  ports: Pick<Engine, 'store'>,
+  settings: IssuerSettings,
+  signal: AbortSignal,
+): Promise<string> => (await readAccount(ports, settings, signal))?.document.url ?? '';
+
 /** Decodes the account in a document. Fails with `store/corrupt`. */
 export function decoded(store: Pick<Store, 'location'>, { key, bytes, revision, corrupt }: Entry): StoredAccount {
   if (corrupt) throw corrupt;

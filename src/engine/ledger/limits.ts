@@ -36,6 +36,9 @@ export interface LimitedOrder {
 export const limitsOfIssuer = ({ directory, limits }: IssuerSettings): readonly RateLimit[] =>
   limitsOf(directory, limits);
 
+/** Returns a map key that issuers share if they are one CA with the same limits. */
+export const limitsKey = ({ directory, limits }: IssuerSettings): string => JSON.stringify([directory, limits]);
+
 /** Returns the time of the CA's clock, as far as it is known. */
 export const caTimeMs = ({ clock, memory }: Pick<Engine, 'clock' | 'memory'>, directory: string): number =>
   clock.now().getTime() - (memory.skews.get(directory) ?? 0);
@@ -87,7 +90,7 @@ export async function readLimits(engine: Engine, orders: readonly LimitedOrder[]
     const places = orders
       .filter((one) => one.directory === directory)
       .flatMap((order) => asked(order).map((bucket) => placeIn(engine, order, bucket)));
-    const { arrivals } = engine.pass.limits.at(directory);
+    const arrivals = engine.pass.limits.arrivalsAt(directory);
     for (const [key, arrivalMs] of await readArrivals(engine, places, signal)) arrivals.set(key, arrivalMs);
   }
 }
@@ -110,7 +113,7 @@ const pauses = ({ facts, limits }: Pick<LimitedOrder, 'facts' | 'limits'>): read
 /** Returns the bucket that would refuse an order, as far as this pass knows, and until when. */
 export function refusalOf(engine: Engine, order: LimitedOrder): Refusal | undefined {
   const { directory } = order;
-  const { arrivals } = engine.pass.limits.at(directory);
+  const arrivals = engine.pass.limits.arrivalsAt(directory);
   const buckets = asked(order);
   const known = new Map<string, number>();
   for (const bucket of buckets) {
@@ -131,7 +134,7 @@ export async function settleTime(
   signal: AbortSignal,
 ): Promise<void> {
   const { directory } = order;
-  const arrivalMs = engine.pass.limits.at(directory).arrivals.get(bucket.key);
+  const arrivalMs = engine.pass.limits.arrivalsAt(directory).get(bucket.key);
   if (arrivalMs === undefined || arrivalMs < latestMs(bucket, engine.clock.now().getTime())) return;
   await change(engine, order, [bucket], () => arrivalMs, signal);
 }
@@ -163,7 +166,7 @@ export async function spend(
   const [bucket] = bucketsSpent(facts, limits, 'order');
   if (!bucket) return undefined;
   const { document, hash } = placeIn(engine, order, bucket);
-  const { arrivals } = engine.pass.limits.at(directory);
+  const arrivals = engine.pass.limits.arrivalsAt(directory);
   const change = (stored: Map<string, number>): Refusal | undefined => {
     const nowMs = caTimeMs(engine, directory);
     const before = possible(bucket, stored.get(hash), nowMs);
@@ -238,7 +241,7 @@ export async function noteIssued(engine: Engine, order: LimitedOrder, signal: Ab
     ({ limit }) => issuedAtMs === undefined || limit.scope !== 'set' || nowMs - issuedAtMs < limit.periodMs,
   );
   // A success ends what leads to a pause.
-  const { arrivals } = engine.pass.limits.at(order.directory);
+  const arrivals = engine.pass.limits.arrivalsAt(order.directory);
   const ended = pauses(order).filter(({ key }) => arrivals.has(key));
   await change(engine, order, ended, (_before, _limit, at) => at, signal);
   await change(
@@ -259,7 +262,7 @@ export async function noteFailed(
 ): Promise<void> {
   const { facts, limits } = order;
   const buckets = bucketsOfFailure(facts.account, name, limits);
-  await change(engine, order, buckets, (before, limit, nowMs) => spentBy(before, limit, nowMs), signal);
+  await change(engine, order, buckets, spentBy, signal);
 }
 
 /** Changes buckets, those of a document in one write. The CA would repeat what cannot be written. */
@@ -271,7 +274,7 @@ async function change(
   signal: AbortSignal,
 ): Promise<void> {
   const { directory } = order;
-  const { arrivals } = engine.pass.limits.at(directory);
+  const arrivals = engine.pass.limits.arrivalsAt(directory);
   const places = buckets.map((bucket) => placeIn(engine, order, bucket));
   const write = (document: string) =>
     changeDocument(

@@ -15,7 +15,7 @@ export interface Ticket {
 /** What a pass knows about the rate limits of CAs. */
 export interface LimitsOfPass {
   /** Returns the arrival times of a CA's buckets, by {@link Bucket.key}, as far as they were read. */
-  at(directory: string): { readonly arrivals: Map<string, number> };
+  arrivalsAt(directory: string): Map<string, number>;
   /** By the certificate's name. */
   readonly tickets: Map<string, Ticket>;
   /** By the certificate's name: where those are expected that will be ordered in this pass. */
@@ -31,7 +31,7 @@ export interface LimitsOfPass {
 }
 
 export function createLimitsOfPass(): LimitsOfPass {
-  const cas = new Map<string, { readonly arrivals: Map<string, number> }>();
+  const cas = new Map<string, Map<string, number>>();
   const expected = new Map<string, Gathering>();
   const gone = (name: string) => {
     expected.get(name)?.gone(name);
@@ -44,10 +44,10 @@ export function createLimitsOfPass(): LimitsOfPass {
     gone,
     ask: createPathfinders(),
     end: () => [...expected.keys()].forEach(gone),
-    at(directory) {
-      const ca = cas.get(directory) ?? { arrivals: new Map() };
-      cas.set(directory, ca);
-      return ca;
+    arrivalsAt(directory) {
+      const arrivals = cas.get(directory) ?? new Map<string, number>();
+      cas.set(directory, arrivals);
+      return arrivals;
     },
   };
 }

@@ -1,3 +1,4 @@
+import { onceForEach } from '../../core/async/once-for-each.ts';
 import { forecast, type Waiting } from '../../core/limits/forecast.ts';
 import { quotaText } from '../../core/limits/rate-limits.ts';
 import { limitText } from '../../core/lineage/failure.ts';
@@ -6,15 +7,16 @@ import type { Later } from '../../core/plan/announcement.ts';
 import { whyDue } from '../../core/plan/due.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { planLineage } from '../../core/plan/plan.ts';
-import { accountKey, accountOf as ref } from '../../core/spec/account.ts';
+import { accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings } from '../../core/spec/spec.ts';
 import type { Engine } from '../engine.ts';
-import { readAccount } from '../ledger/account.ts';
+import { accountUrl } from '../ledger/account.ts';
 import {
   caTimeMs,
   expectSpend,
   type LimitedOrder,
   limitedOrder,
+  limitsKey,
   limitsOfIssuer,
   ownTime,
   readLimits,
@@ -86,28 +88,19 @@ export async function foretell(
   const due = candidates.filter(
     ({ job, lineage }) => lineage?.work?.step !== 'deploy' && whyDue(job.wanted, lineage, now, job) !== undefined,
   );
-  const accounts = new Map<string, Promise<string>>();
-  // If it cannot be read, each certificate reports it.
-  const urlOf = (settings: IssuerSettings) =>
-    readAccount(engine, settings, signal).then(
-      (found) => found?.document.url ?? '',
-      () => '',
-    );
-  const accountOf = ({ wanted }: Job) => {
-    const { settings } = wanted.issuer;
-    const key = accountKey(ref(settings));
-    const url = accounts.get(key) ?? urlOf(settings);
-    accounts.set(key, url);
-    return url;
-  };
+  const urlOf = onceForEach(
+    (settings: IssuerSettings) => accountKey(accountOf(settings)),
+    // If it cannot be read, each certificate reports it.
+    (settings) => accountUrl(engine, settings, signal).catch(() => ''),
+  );
   const groups = new Map<string, Group>();
   for (const candidate of due) {
     const { job, lineage } = candidate;
     const { settings } = job.wanted.issuer;
-    const account = limitsOfIssuer(settings).length > 0 ? await accountOf(job) : '';
+    const account = limitsOfIssuer(settings).length > 0 ? await urlOf(settings) : '';
     const order = await limitedOrder(engine, job.wanted, lineage, { account });
     const { directory, limits, facts } = order ?? unlimited(job);
-    const key = JSON.stringify([directory, settings.limits]);
+    const key = limitsKey(settings);
     const group = groups.get(key) ?? { directory, limits, waiting: [] };
     groups.set(key, group);
     const { wait } = planLineage(job.wanted, lineage, now, job);
@@ -126,7 +119,7 @@ export async function foretell(
   const limited = [...groups.values()].flatMap(({ waiting }) => waiting.flatMap(({ what }) => what.order ?? []));
   await readLimits(engine, limited, signal);
   for (const { directory, limits, waiting } of groups.values()) {
-    const { arrivals } = engine.pass.limits.at(directory);
+    const arrivals = engine.pass.limits.arrivalsAt(directory);
     const nowMs = caTimeMs(engine, directory);
     for (const [rank, { what, atMs, by }] of forecast(waiting, arrivals, limits, nowMs).entries()) {
       engine.pass.limits.tickets.set(what.name, { atMs, by, rank });

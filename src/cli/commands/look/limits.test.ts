@@ -77,7 +77,7 @@ describe('limits', () => {
     },
     { what: 'needs no store', argv: 'limits', stdout: 'There are no certificates and no issuers yet.\n' },
     {
-      what: 'refuses a CA that nobody knows',
+      what: 'refuses a CA that is not known',
       argv: 'limits --issuer letsencryp',
       code: 2,
       warns: [/--issuer letsencryp: .* did you mean "letsencrypt"/],
