@@ -14,6 +14,7 @@ import { createSigner } from './jws.ts';
 import { replaceKey } from './key-change.ts';
 import { orderPayload, readOrder } from './order.ts';
 import { readRenewalInfo } from './renewal-info.ts';
+import { createRequestPace, type RequestPace } from './request-pace.ts';
 import { createRequests, type Requests, type SignedAsk } from './requests.ts';
 import { revoke } from './revocation.ts';
 
@@ -41,15 +42,18 @@ export interface IssuerOptions {
   /** RFC 8555 §6.1: product and version, and how to contact its developers. */
   readonly userAgent: string;
   readonly log: Log;
+  /** All issuers of a process share one; by default, an issuer has its own. */
+  readonly pace?: RequestPace;
 }
 
 /**
  * Creates a client for a CA with ACME. Sends nothing before the first call. All accounts share directory and nonces.
  */
 export function createIssuer(options: IssuerOptions): Issuer {
-  const { name, directoryUrl } = options;
+  const { name, directoryUrl, pace = createRequestPace(options.clock) } = options;
   const requests = createRequests({
     ...options,
+    pace,
     newNonceUrl: async (signal) => (await resources(signal)).newNonce,
   });
   const resources = createDirectory(directoryUrl, requests, options.clock);

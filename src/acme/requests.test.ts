@@ -61,6 +61,21 @@ describe('signed requests', () => {
     expect(ca.count('/new-order')).toBe(26);
   });
 
+  test('take their turns, each repetition and each nonce its own', async () => {
+    let refusals = 2;
+    const paced: string[] = [];
+    const handlers = {
+      '/new-order': () => (refusals-- > 0 ? { status: 400, body: problem('badNonce', 400) } : created),
+      '/order/1': () => 'lost' as const,
+    };
+    const ca = testCa(handlers, { pace: (url) => void paced.push(url) });
+    const caller = ca.issuer.as({ keyPem, url: accountUrl });
+    await caller.newOrder(request, signal);
+    await failure(caller.order(`${base}/order/1`, signal));
+    expect(ca.count('/order/1')).toBe(3);
+    expect(paced).toEqual(ca.requests.map(({ url }) => url));
+  });
+
   test('nonces of error answers are used again', async () => {
     const ca = account({ '/new-order': () => ({ status: 403, body: problem('unauthorized', 403) }) });
     for (let i = 0; i < 3; i++) await failure(ca.account.newOrder(request, signal));

@@ -10,6 +10,7 @@ import type { Signer } from './jws.ts';
 import { createNonces } from './nonces.ts';
 import { problemOf } from './problem.ts';
 import { refusal } from './problem-verdict.ts';
+import type { RequestPace } from './request-pace.ts';
 
 /** How many times to sign a request again after badNonce. Tests refuse 50 % of nonces, so this fails once in 2^25. */
 const mostBadNonces = 25;
@@ -81,12 +82,13 @@ export interface RequestsOptions {
   readonly random: Random;
   readonly userAgent: string;
   readonly log: Log;
+  readonly pace: RequestPace;
   /** Returns the URL for requesting a nonce if no response has contained one. */
   readonly newNonceUrl: (signal: AbortSignal) => Promise<string>;
 }
 
 export function createRequests(options: RequestsOptions): Requests {
-  const { name, http, clock, random, log } = options;
+  const { name, http, clock, random, log, pace } = options;
   // RFC 8555 §6.1. Messages quote the CA, so its texts should be in English, too.
   const headers = { 'user-agent': options.userAgent, 'accept-language': 'en' };
   let unanswered = 0;
@@ -95,6 +97,8 @@ export function createRequests(options: RequestsOptions): Requests {
   /** Performs one exchange. Errors of the port become `acme/…`; an abort is passed on. */
   const once = async (request: Omit<HttpRequest, 'signal' | 'maxBytes'>, ask: Ask): Promise<Answer> => {
     const { signal, what, maxBytes = objectBytes } = ask;
+    const turn = pace(request.url, signal);
+    if (turn) await turn;
     try {
       const response = await http.request({
         ...request,

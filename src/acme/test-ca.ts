@@ -1,8 +1,10 @@
 import { fail } from '../core/errors/errors.ts';
+import { present } from '../core/text/present.ts';
 import type { Http, HttpRequest, HttpResponse } from '../ports/http.ts';
 import type { Random } from '../ports/random.ts';
 import { type FakeClock, fakeClock } from '../testing/fake-clock.ts';
 import { createIssuer } from './issuer.ts';
+import type { RequestPace } from './request-pace.ts';
 
 // A CA whose responses the test writes, for the unit tests in this folder. No product code imports this.
 
@@ -43,7 +45,10 @@ export function readSigned(request: HttpRequest): Signed | undefined {
 }
 
 /** Creates an issuer whose requests go to handlers by path. Directory and newNonce are included. */
-export function testCa(handlers: Readonly<Record<string, Handler>> = {}, options: { readonly clock?: FakeClock } = {}) {
+export function testCa(
+  handlers: Readonly<Record<string, Handler>> = {},
+  options: { readonly clock?: FakeClock; readonly pace?: RequestPace } = {},
+) {
   const clock = options.clock ?? fakeClock(undefined, { auto: true });
   const requests: HttpRequest[] = [];
   let nonces = 0;
@@ -85,6 +90,7 @@ export function testCa(handlers: Readonly<Record<string, Handler>> = {}, options
     random,
     userAgent: 'certfleet/0 (test)',
     log: { debug: note, info: note, warn: note },
+    ...present({ pace: options.pace }),
   });
   /** Returns how many requests a path received. */
   const count = (path: string, method?: string) =>

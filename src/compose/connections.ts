@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { createIssuer } from '../acme/issuer.ts';
+import { createRequestPace } from '../acme/request-pace.ts';
 import { createLiveFolder } from '../clients/folders/live-folder.ts';
 import { refuseUntrustedPrograms } from '../clients/hook-programs.ts';
 import { eachAdapter } from '../config/adapters/each-adapter.ts';
@@ -74,6 +75,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
   const deployers = createPool<Deployer>(nowMs);
   const balancers = createPool<Balancer>(nowMs);
   const issuers = new Map<string, Issuer>();
+  const pace = createRequestPace(world.clock);
   const zones = createBoundedMap<Zones>(mostResolverLists);
   const looks = createBoundedMap<Looks>(mostResolverLists);
   const sharedResponder = createShared<Responder>();
@@ -115,6 +117,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
       random: world.random,
       userAgent,
       log: world.log,
+      pace,
     });
     issuers.set(key, made);
     return made;
