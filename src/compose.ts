@@ -72,6 +72,7 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
         connections,
         lookup: (host, s) => world.lookup(host, s),
         loadRegisteredDomain: async () => (await import('./config/certificates/public-suffix.ts')).registeredDomain,
+        declared: settings.certificates,
         limits,
       },
       locks,

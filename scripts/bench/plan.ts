@@ -30,6 +30,7 @@ export async function plan(rig: Rig): Promise<void> {
   const horizon = {
     ...{ now, untilMs: now.getTime() + 90 * dayMs, limitsAt: () => known },
     registeredDomain: (value: string) => value.split('.').slice(-2).join('.'),
+    declared: all.flatMap(({ wanted }) => wanted ?? []),
   };
   const walls: number[] = [];
   let orders = 0;

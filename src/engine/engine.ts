@@ -1,3 +1,4 @@
+import type { Declared } from '../core/limits/forecast.ts';
 import type { Event, EventName } from '../core/plan/event.ts';
 import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
 import type { OwnedSolver } from '../core/spec/spec-parts.ts';
@@ -38,6 +39,8 @@ export interface EnginePorts {
    * call loads the public suffix list (24 ms), so call it only for a CA whose limits are known.
    */
   loadRegisteredDomain(): Promise<(value: string) => string>;
+  /** All certificates of the configuration, whose turns a forecast counts. */
+  readonly declared: readonly Declared[];
   readonly limits: {
     readonly leaseTtlMs: number;
     readonly shutdownBudgetMs: number;

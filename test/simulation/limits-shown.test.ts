@@ -48,7 +48,7 @@ async function declaring(specs: readonly StoredSpec[]) {
     issuers: Object.fromEntries(specs.map(({ issuer: { name, settings } }) => [name, settings])),
     ...{ solvers: namedAdapters({ sim: solver }), deployers: {}, preflight },
   } as unknown as Settings;
-  const process = world.replica(1, { store: counted });
+  const process = { ...world.replica(1, { store: counted }), declared: specs };
   const look = <T>(ask: (fleet: OpenFleet) => Promise<T>): Promise<T> =>
     inNewPass(process, (engine) => ask({ settings, engine } as unknown as OpenFleet));
   const untilMs = () => world.clock.now().getTime() + 30 * dayMs;
@@ -122,6 +122,31 @@ describe('five certificates below a domain that may have three a week', () => {
     expect(orders?.usedBy).toHaveLength(3);
     expect(effects()).toEqual(after);
   });
+});
+
+it('says before the first order when each certificate comes, which is true in every later pass', async () => {
+  const own = { certificatesPerDomain: '2/6h', newOrdersPerAccount: '4/1h' };
+  const below = (domain: string, count: number) =>
+    Array.from({ length: count }, (_, at) => `${'cab'[at % 3]}${at}.${domain}.com`);
+  const names = [...below('large', 6), ...below('small', 2), ...below('other', 3), 'www.one.org', 'www.two.org'];
+  const { world, events, issue } = await declaring(
+    names.map((name) => withCa(simulatedSpec(name, [name]), { limits: own })),
+  );
+  await issue();
+  const foretold = events.find(({ event }) => event === 'run.planned')?.data?.['waiting'];
+  const waiting = foretold as unknown as readonly { certificate: string; at: string }[];
+  expect(waiting).toHaveLength(9);
+  for (let next: number | undefined = 0; next !== undefined; ) {
+    const outcomes = await issue();
+    expect(outcomes.filter(({ result }) => result === 'failed')).toEqual([]);
+    const times = outcomes.flatMap((one) => ('limited' in one && one.limited ? [Date.parse(one.limited.until)] : []));
+    next = times.length > 0 ? Math.min(...times) : undefined;
+    if (next !== undefined) world.clock.set(new Date(next));
+  }
+  for (const { certificate, at } of waiting) {
+    const { issuedAt } = (await world.readLineage(certificate))!.current!;
+    expect(Math.abs(Date.parse(issuedAt) - Date.parse(at)), certificate).toBeLessThan(60_000);
+  }
 });
 
 it('shows all limits of named certificates, and only the CA that is asked for', async () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { knownIssuers } from '../ca/known-issuers.ts';
-import { type Forecast, forecast, type Waiting } from './forecast.ts';
+import { type Declared, type Forecast, forecast, type Waiting } from './forecast.ts';
 import { look, refilledUntil, spent } from './gcra.ts';
 import { bucketsAsked, bucketsSpent, type OrderFacts, refusal } from './order-buckets.ts';
-import { limitsOf } from './rate-limits.ts';
+import { limitsOf, type RateLimit } from './rate-limits.ts';
 
 const now = Date.UTC(2026, 10, 29);
 const [minute, day] = [60_000, 86_400_000];
@@ -31,6 +31,15 @@ const waits = (names: string, rest: Partial<Waiting<string>> = {}, facts?: Parti
   order: order(names, facts),
   ...rest,
 });
+
+const declaredOf = (waiting: readonly Waiting<unknown>[]): readonly Declared[] =>
+  waiting.map(({ name, order: { identifiers } }) => ({ name, identifiers }));
+
+const foretold = <T>(
+  waiting: readonly Waiting<T>[],
+  limits: readonly RateLimit[],
+  arrivals = new Map<string, number>(),
+) => forecast(waiting, { arrivals, limits, nowMs: now, declared: declaredOf(waiting) });
 
 const shown = (answers: readonly Forecast<string>[]) =>
   answers.map(({ what, atMs, by }) => `${what} ${(atMs - now) / minute}${by ? ` ${by.of}` : ''}`);
@@ -107,17 +116,17 @@ describe('forecast', () => {
       ['1.a.x 0', '2.a.x 0', 'old.a.x 60 a.x', '3.a.x 120 a.x', '4.a.x 180 a.x', 'late.b.x 1440'],
     ],
   ])('%s', (_what, waiting, expected) => {
-    expect(shown(forecast(waiting, new Map(), small, now))).toEqual(expected);
+    expect(shown(foretold(waiting, small))).toEqual(expected);
   });
 
   it('begins at the levels of the ledger', () => {
     const limit = small.find(({ id }) => id === 'failedAuthorizations')!;
     const arrivals = new Map([['failedAuthorizations account a.x', refilledUntil(limit, now + 7 * minute)]]);
-    expect(shown(forecast([waits('a.x'), waits('b.x')], arrivals, small, now))).toEqual(['b.x 0', 'a.x 7 a.x']);
+    expect(shown(foretold([waits('a.x'), waits('b.x')], small, arrivals))).toEqual(['b.x 0', 'a.x 7 a.x']);
   });
 
   it('needs no limits', () => {
-    expect(shown(forecast([waits('a.x'), waits('b.x')], new Map(), [], now))).toEqual(['a.x 0', 'b.x 0']);
+    expect(shown(foretold([waits('a.x'), waits('b.x')], []))).toEqual(['a.x 0', 'b.x 0']);
   });
 });
 
@@ -164,7 +173,7 @@ describe('any forecast', () => {
     fc.assert(
       fc.property(anyWaiting, anyLimits, (drawn, limits) => {
         const waiting = waitingOf(drawn);
-        const answers = forecast(waiting, new Map(), limits, now);
+        const answers = foretold(waiting, limits);
         expect(answers.map(({ what }) => what).sort((a, b) => a - b)).toEqual(waiting.map(({ what }) => what));
         const levels = new Map<string, number>();
         const pending = new Set(waiting);
@@ -200,7 +209,7 @@ describe('any forecast', () => {
           names: one.names.map((name) => name.replace(/\.x$/, `.${one.account}`).replace(/^(.)\.(.)\./, '$1.$2-')),
         }));
         const times = (waiting: ReturnType<typeof waitingOf>) =>
-          forecast(waiting, new Map(), limits, now)
+          foretold(waiting, limits)
             .filter(({ what }) => drawn[what]!.account === 'two')
             .map(({ what, atMs }) => [what, atMs]);
         const all = waitingOf(apart);
@@ -217,7 +226,7 @@ it('forecasts 10,000 orders without a loop over all of them for each', () => {
   // Half have a domain in common besides their own. The others leave them no token of the account.
   const waiting = [...many(5000, (i) => `a.d${i} ${i}.shop.x`), ...many(5000, (i) => `a.e${i}`)];
   const began = performance.now();
-  const answers = forecast(waiting, new Map(), limits, now);
+  const answers = foretold(waiting, limits);
   // It takes half a second of CPU time. A quadratic one would take minutes.
   expect(performance.now() - began).toBeLessThan(10_000);
   expect(answers).toHaveLength(10_000);

@@ -1,3 +1,4 @@
+import type { Identifier } from '../names/identifier.ts';
 import { look, spent } from './gcra.ts';
 import { createHeap, type Heap } from './heap.ts';
 import { type Bucket, bucketsAsked, bucketsSpent, type OrderFacts, refusal } from './order-buckets.ts';
@@ -17,6 +18,22 @@ export interface Waiting<T> {
   readonly fromMs?: number | undefined;
   /** The CA has its order already, so it asks for no token. It costs only what is used up when it is issued. */
   readonly isOrdered?: boolean | undefined;
+}
+
+/** A certificate of the configuration. */
+export interface Declared {
+  readonly name: string;
+  readonly identifiers: readonly Identifier[];
+}
+
+/** What a forecast begins with. */
+export interface Beginning {
+  /** The arrival times of the buckets, by `Bucket.key`. */
+  readonly arrivals: ReadonlyMap<string, number>;
+  readonly limits: readonly RateLimit[];
+  readonly nowMs: number;
+  /** All certificates of the configuration, also those that need no order: they decide whose turn it is. */
+  readonly declared: readonly Declared[];
 }
 
 export interface Forecast<T> {
@@ -68,13 +85,11 @@ const byRank = ({ rank }: { readonly rank: number }) => rank;
  * It goes from event to event: a token comes, or an order becomes due. Of all orders with the same account and domains
  * it looks only at the first, so 10,000 orders take a fraction of a second.
  *
- * @param arrivals the arrival times of the buckets, by `Bucket.key`
+ * A forecast comes true: one that is made later, of those that still wait, says the same.
  */
 export function forecast<T>(
   waiting: readonly Waiting<T>[],
-  arrivals: ReadonlyMap<string, number>,
-  limits: readonly RateLimit[],
-  nowMs: number,
+  { arrivals, limits, nowMs, declared }: Beginning,
 ): readonly Forecast<T>[] {
   const levels = new Map(arrivals);
   const answers: Forecast<T>[] = [];
@@ -163,7 +178,7 @@ export function forecast<T>(
     candidates.push({ rank: entry.rank, consider: take });
   }
 
-  for (const entry of entriesOf(waiting, limits)) {
+  for (const entry of entriesOf(ranked(waiting, declared), limits)) {
     const fromMs = Math.max(entry.waiting.fromMs ?? nowMs, nowMs);
     events.push({ atMs: fromMs, happen: () => join(entry) });
   }
@@ -187,13 +202,13 @@ const isShared = ({ limit }: Bucket): boolean => limit.scope === 'account' || li
 
 function entriesOf<T>(waiting: readonly Waiting<T>[], limits: readonly RateLimit[]): readonly Entry<T>[] {
   const groups = new Map<string, Group<T>>();
-  return ranked(waiting).map((one, rank) => {
-    const asked = one.isOrdered ? [] : bucketsAsked(one.order, limits);
-    const shared = asked.filter(isShared);
+  return waiting.map((one, rank) => {
+    const needed = one.isOrdered ? [] : bucketsAsked(one.order, limits);
+    const shared = needed.filter(isShared);
     const key = shared.map((bucket) => bucket.key).join(' ');
     const group = groups.get(key) ?? { shared, entries: createHeap<Entry<T>>(byRank) };
     groups.set(key, group);
-    return { waiting: one, rank, group, own: asked.filter((bucket) => !isShared(bucket)), sinceMs: 0 };
+    return { waiting: one, rank, group, own: needed.filter((bucket) => !isShared(bucket)), sinceMs: 0 };
   });
 }
 
@@ -202,34 +217,54 @@ function entriesOf<T>(waiting: readonly Waiting<T>[], limits: readonly RateLimit
  * turn, and last, in turn too, those whose last try failed. So failing names of one domain use up no other's tokens.
  * Equals go by name, so every command ranks them alike, in whatever order it has found them.
  */
-function ranked<T>(waiting: readonly Waiting<T>[]): readonly Waiting<T>[] {
-  const byExpiry = waiting.toSorted((a, b) => expiryOf(a) - expiryOf(b) || byName(a, b));
+function ranked<T>(waiting: readonly Waiting<T>[], declared: readonly Declared[]): readonly Waiting<T>[] {
+  const byExpiry = waiting.toSorted((a, b) => expiryOf(a) - expiryOf(b) || byName(a.name, b.name));
   const healthy = byExpiry.filter(({ hasFailed }) => !hasFailed);
   return [
     ...healthy.filter(({ expiresAtMs }) => expiresAtMs !== undefined),
-    ...inTurn(healthy.filter(({ expiresAtMs }) => expiresAtMs === undefined)),
-    ...inTurn(byExpiry.filter(({ hasFailed }) => hasFailed)),
+    ...inTurn(
+      healthy.filter(({ expiresAtMs }) => expiresAtMs === undefined),
+      declared,
+    ),
+    ...inTurn(
+      byExpiry.filter(({ hasFailed }) => hasFailed),
+      declared,
+    ),
   ];
 }
 
 /** As people count: `www2` before `www10`. */
 const natural = new Intl.Collator('en', { numeric: true });
 
-const byName = (a: Waiting<unknown>, b: Waiting<unknown>): number =>
-  natural.compare(a.name, b.name) || (a.name < b.name ? -1 : Number(a.name > b.name));
+const byName = (a: string, b: string): number => natural.compare(a, b) || (a < b ? -1 : Number(a > b));
 
-/** A first issue has no expiry. It is no number that a date can have, so the difference of two is zero. */
-const expiryOf = ({ expiresAtMs }: Waiting<unknown>): number => expiresAtMs ?? Number.MAX_SAFE_INTEGER;
+/** What has no certificate expires after all others. Two of these differ by zero. */
+const never = Number.MAX_SAFE_INTEGER;
+const expiryOf = ({ expiresAtMs = never }: Waiting<unknown>): number => expiresAtMs;
 
-/** The first of each registered domain, then the second of each, and so on. */
-function inTurn<T>(waiting: readonly Waiting<T>[]): readonly Waiting<T>[] {
-  const counts = new Map<string, number>();
-  const turns = waiting.map((one) => {
-    const { identifiers, registeredDomain } = one.order;
-    const domain = registeredDomain(identifiers[0]?.value ?? '');
-    const turn = counts.get(domain) ?? 0;
-    counts.set(domain, turn + 1);
-    return { one, turn };
-  });
-  return turns.toSorted((a, b) => a.turn - b.turn).map(({ one }) => one);
+/**
+ * The first of each registered domain, then the second of each, and so on. A certificate's turn is its place among all
+ * that are declared below its domain, so it stays the same while others are issued or fail. If only those were counted
+ * that wait, each pass would begin again with the first of each domain, and nothing would come when it was foretold.
+ */
+function inTurn<T>(waiting: readonly Waiting<T>[], declared: readonly Declared[]): readonly Waiting<T>[] {
+  const [first, ...others] = waiting;
+  if (!first || others.length === 0) return waiting;
+  const { registeredDomain } = first.order;
+  const domainOf = ({ identifiers }: Pick<Declared, 'identifiers'>) => registeredDomain(identifiers[0]?.value ?? '');
+  const domains = new Map<string, Map<string, number>>();
+  for (const one of waiting) {
+    const domain = domainOf(one.order);
+    domains.set(domain, (domains.get(domain) ?? new Map<string, number>()).set(one.name, expiryOf(one)));
+  }
+  for (const one of declared) {
+    const names = domains.get(domainOf(one));
+    if (!names?.has(one.name)) names?.set(one.name, never);
+  }
+  const turns = new Map<string, number>();
+  for (const names of domains.values()) {
+    const sorted = [...names].sort(([a, aMs], [b, bMs]) => aMs - bMs || byName(a, b));
+    for (const [turn, [name]] of sorted.entries()) turns.set(name, turn);
+  }
+  return waiting.toSorted((a, b) => turns.get(a.name)! - turns.get(b.name)!);
 }

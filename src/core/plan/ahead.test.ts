@@ -16,7 +16,7 @@ const registeredDomain = (value: string) => value.split('.').slice(-2).join('.')
 
 const horizon = (days: number, limits: readonly RateLimit[] = [], arrivals = new Map<string, number>()): Horizon => {
   const known = { limits, arrivals, skewMs: 0 };
-  return { now, untilMs: now.getTime() + days * dayMs, limitsAt: () => known, registeredDomain };
+  return { now, untilMs: now.getTime() + days * dayMs, limitsAt: () => known, registeredDomain, declared: [] };
 };
 
 const known = (more: Partial<Known> = {}): Known => ({

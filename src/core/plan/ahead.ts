@@ -1,6 +1,6 @@
 import { lifetimeMsAt } from '../ca/lifetimes.ts';
 import type { CertfleetError } from '../errors/errors.ts';
-import { type Forecast, forecast, type Waiting } from '../limits/forecast.ts';
+import { type Declared, type Forecast, forecast, type Waiting } from '../limits/forecast.ts';
 import { quotaText, type RateLimit } from '../limits/rate-limits.ts';
 import { limitText, type Wait, waitOf } from '../lineage/failure.ts';
 import type { Lineage } from '../lineage/lineage.ts';
@@ -46,6 +46,8 @@ export interface Horizon {
   readonly untilMs: number;
   limitsAt(wanted: StoredSpec): KnownLimits;
   registeredDomain(value: string): string;
+  /** All certificates of the configuration. */
+  readonly declared: readonly Declared[];
 }
 
 /** Something that will happen to a certificate, or that will not. */
@@ -179,8 +181,9 @@ function whenAllowed(orders: readonly NextOrder[], horizon: Horizon): ReadonlyMa
     cas.set(ca, others);
     others.push(waiting);
   }
+  const { now, declared } = horizon;
   for (const [{ limits, arrivals, skewMs }, waiting] of cas)
-    for (const one of forecast(waiting, arrivals, limits, horizon.now.getTime() - skewMs))
+    for (const one of forecast(waiting, { arrivals, limits, nowMs: now.getTime() - skewMs, declared }))
       if (one.by) steps.set(one.what, limited(one, one.by.limit, skewMs));
   return steps;
 }

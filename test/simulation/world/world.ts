@@ -246,6 +246,7 @@ export async function runWorld(
         report: ({ event, certificate = '', message }) => trace(process, event, `${certificate} ${message}`),
       },
       lookup: async () => [],
+      declared: scenario.specs,
       limits: { leaseTtlMs, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000, deployDeadlineMs: 60_000 },
       connections: { owner: connections.owner, open: () => ({ ...connections, end() {} }) },
     });

@@ -36,7 +36,13 @@ describe('400 certificates over two years, 40 of them below ten domains', () => 
     const known = { limits: limitsOf(specs[0]!.issuer.settings.directory), arrivals: new Map(), skewMs: 0 };
     const ahead = planAhead(
       specs.map((wanted) => ({ name: wanted.name, wanted, lineage: undefined, account: 'https://ca.test/a/1' })),
-      { now: new Date(startMs), untilMs: startMs + 30 * dayMs, limitsAt: () => known, registeredDomain },
+      {
+        now: new Date(startMs),
+        untilMs: startMs + 30 * dayMs,
+        limitsAt: () => known,
+        registeredDomain,
+        declared: specs,
+      },
     );
     for (const { certificate, steps } of ahead.certificates) {
       const lateMs = years.issuedAtMs.get(certificate)! - Date.parse(steps[0]!.at!);

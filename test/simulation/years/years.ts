@@ -182,7 +182,7 @@ export function liveYears(specs: readonly StoredSpec[], { days, seed = 1 }: { da
         expiresAtMs: expires === undefined ? undefined : Date.parse(expires),
       };
     });
-    for (const { what, atMs } of forecast(waiting, arrivals, limits, passMs)) {
+    for (const { what, atMs } of forecast(waiting, { arrivals, limits, nowMs: passMs, declared: specs })) {
       if (atMs > passMs + shortMs) {
         if (what.certificate.lineage) wakeAt(what.certificate, passMs + hourMs);
         else late.push(what);
