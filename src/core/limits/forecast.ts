@@ -1,7 +1,7 @@
 import type { Identifier } from '../names/identifier.ts';
 import { look, spent } from './gcra.ts';
 import { createHeap, type Heap } from './heap.ts';
-import { type Bucket, bucketsAsked, bucketsSpent, type OrderFacts, refusal } from './order-buckets.ts';
+import { type Bucket, bucketsNeeded, bucketsSpent, type OrderFacts, refusal } from './order-buckets.ts';
 import type { RateLimit } from './rate-limits.ts';
 
 /** An order to be made as soon as its tokens are there. */
@@ -203,7 +203,7 @@ const isShared = ({ limit }: Bucket): boolean => limit.scope === 'account' || li
 function entriesOf<T>(waiting: readonly Waiting<T>[], limits: readonly RateLimit[]): readonly Entry<T>[] {
   const groups = new Map<string, Group<T>>();
   return waiting.map((one, rank) => {
-    const needed = one.isOrdered ? [] : bucketsAsked(one.order, limits);
+    const needed = one.isOrdered ? [] : bucketsNeeded(one.order, limits);
     const shared = needed.filter(isShared);
     const key = shared.map((bucket) => bucket.key).join(' ');
     const group = groups.get(key) ?? { shared, entries: createHeap<Entry<T>>(byRank) };

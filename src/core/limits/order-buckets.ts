@@ -51,6 +51,17 @@ export function bucketsAsked(order: OrderFacts, limits: readonly RateLimit[]): r
 }
 
 /**
+ * The buckets that must have a token before we order. Once the failures of a name have used up those that lead to a
+ * pause, the CA refuses the name until a person ends the pause, and is asked once a day, when a token comes back.
+ */
+export const bucketsNeeded = (order: OrderFacts, limits: readonly RateLimit[]): readonly Bucket[] =>
+  order.isExempt ? [] : [...bucketsAsked(order, limits), ...bucketsOfPauses(order, limits)];
+
+/** The buckets of an order's names that lead to a pause. */
+export const bucketsOfPauses = (order: OrderFacts, limits: readonly RateLimit[]): readonly Bucket[] =>
+  limits.filter(({ id }) => id === 'pausingFailures').flatMap((limit) => bucketsOf(order, limit));
+
+/**
  * The buckets that lose a token. Nothing is reserved: the CA asks for the domain and the set at newOrder, but takes
  * their tokens only when it issues, and then from a renewal's and an exempt order's set, too. Every newOrder costs one
  * of the account's, also if the CA answers with an order that is already open.

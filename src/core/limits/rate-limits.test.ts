@@ -53,7 +53,7 @@ it('says what a limit is', () => {
     '5 failed validations of x.test in 60 minutes',
     '50 certificates for x.test in 7 days',
     '5 certificates for exactly these names in 7 days',
-    '1152 failed validations of x.test without a success',
+    '1152 failed validations of x.test without a success, at which the CA pauses it',
   ]);
 });
 

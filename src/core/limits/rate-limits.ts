@@ -146,6 +146,6 @@ export function quotaText({ id, burst, periodMs }: RateLimit, of: string): strin
     case 'failedAuthorizations':
       return `${burst} failed validations of ${of} in ${period}`;
     case 'pausingFailures':
-      return `${burst} failed validations of ${of} without a success`;
+      return `${burst} failed validations of ${of} without a success, at which the CA pauses it`;
   }
 }

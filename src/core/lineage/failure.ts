@@ -39,6 +39,8 @@ export interface LimitWait {
 
 export const limitText = ({ until, quota }: LimitWait): string => `rate limited until ${until} (${quota})`;
 
+export const failedText = ({ message }: Pick<Failure, 'message'>): string => `failed earlier: ${message}`;
+
 /** What a run needs from outside the spec. A change since the last run clears the back-off. */
 export interface Means {
   /** Hash over the current secrets. */
@@ -93,7 +95,7 @@ export function waitOf(
   return {
     until: limited,
     why: hold === undefined ? 'back-off' : 'hold',
-    reason: failure ? `failed earlier: ${failure.message}` : 'the CA asked us to wait (Retry-After)',
+    reason: failure ? failedText(failure) : 'the CA asked us to wait (Retry-After)',
     isFailing: failure !== undefined,
   };
 }

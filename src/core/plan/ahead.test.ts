@@ -155,6 +155,26 @@ describe('planAhead', () => {
     expect(step).toMatchObject({ why: 'limit', at: expect.stringMatching(/^2026-03-01T00:0/) });
   });
 
+  it('shows a name that its CA has paused as such, with the page that ends the pause if it is known', () => {
+    const limits = limitsOf(letsEncrypt).filter(({ id }) => id === 'pausingFailures');
+    const [limit] = limits as [RateLimit];
+    const wanted = withNames(at(letsEncrypt), ['a.example.com']);
+    const paused = { ...failure, code: 'acme/paused', message: 'visit https://le.test/unpause', retryAt: failure.at };
+    const lineage: Lineage = { ...due, spec: wanted, failure: paused };
+    const usedUp = now.getTime() + limit.burst * limit.intervalMs;
+    const reasonAt = (arrivalMs: number, one: Partial<Known>) => {
+      const arrivals = new Map([[`${limit.id} acct a.example.com`, arrivalMs]]);
+      const { certificates } = planAhead([known({ wanted, account: 'acct', ...one })], horizon(1, limits, arrivals));
+      const [step] = certificates[0]!.steps;
+      return `${step!.at} ${step!.reason}`;
+    };
+    const until = '2026-03-02T00:00:00.000Z';
+    const quota = '1152 failed validations of a.example.com without a success, at which the CA pauses it';
+    expect(reasonAt(usedUp, { lineage })).toBe(`${until} failed earlier: visit https://le.test/unpause`);
+    expect(reasonAt(usedUp, { lineage: undefined })).toBe(`${until} rate limited until ${until} (${quota})`);
+    expect(reasonAt(usedUp - limit.intervalMs, { lineage: undefined })).toMatch(/^2026-03-01T00:00:00.000Z /);
+  });
+
   it('plans 10,000 certificates over 90 days in a moment', () => {
     const limits = limitsOf(letsEncrypt);
     const all = Array.from({ length: 10_000 }, (_, i): Known => {

@@ -1,8 +1,9 @@
 import { lifetimeMsAt } from '../ca/lifetimes.ts';
 import type { CertfleetError } from '../errors/errors.ts';
 import { type Declared, type Forecast, forecast, type Waiting } from '../limits/forecast.ts';
+import type { Bucket } from '../limits/order-buckets.ts';
 import { quotaText, type RateLimit } from '../limits/rate-limits.ts';
-import { limitText, type Wait, waitOf } from '../lineage/failure.ts';
+import { failedText, limitText, type Wait, waitOf } from '../lineage/failure.ts';
 import type { Lineage } from '../lineage/lineage.ts';
 import { shareOfLifetime } from '../lineage/renewal.ts';
 import { isStopped, revocationOf } from '../lineage/revocation.ts';
@@ -184,7 +185,7 @@ function whenAllowed(orders: readonly NextOrder[], horizon: Horizon): ReadonlyMa
   const { now, declared } = horizon;
   for (const [{ limits, arrivals, skewMs }, waiting] of cas)
     for (const one of forecast(waiting, { arrivals, limits, nowMs: now.getTime() - skewMs, declared }))
-      if (one.by) steps.set(one.what, limited(one, one.by.limit, skewMs));
+      if (one.by) steps.set(one.what, limited(one, one.by, skewMs));
   return steps;
 }
 
@@ -204,10 +205,13 @@ function waitingOf(order: NextOrder, { skewMs }: KnownLimits, { registeredDomain
   };
 }
 
-function limited({ what, atMs, by }: Forecast<NextOrder>, limit: RateLimit, skewMs: number): Step {
+function limited({ what, atMs }: Forecast<NextOrder>, { limit, of }: Bucket, skewMs: number): Step {
   const at = new Date(atMs + skewMs).toISOString();
-  const quota = quotaText(limit, by!.of);
-  return { at, action: what.action, why: 'limit', reason: limitText({ until: at, quota }) };
+  const { failure } = what.known.lineage ?? {};
+  // The refusal has the page on which a person ends the pause.
+  const isPaused = limit.id === 'pausingFailures' && failure?.code === 'acme/paused';
+  const reason = isPaused ? failedText(failure) : limitText({ until: at, quota: quotaText(limit, of) });
+  return { at, action: what.action, why: 'limit', reason };
 }
 
 const stepOf = ({ at, action, why, reason }: NextOrder): Step => ({ at, action, why, reason });

@@ -3,7 +3,9 @@ import { look, type Rate, refilledUntil, refunded, spent } from '../../core/limi
 import {
   type Bucket,
   bucketsAsked,
+  bucketsNeeded,
   bucketsOfFailure,
+  bucketsOfPauses,
   bucketsSpent,
   type OrderFacts,
   type Refusal,
@@ -12,7 +14,7 @@ import {
 } from '../../core/limits/order-buckets.ts';
 import { limitsOf, type RateLimit } from '../../core/limits/rate-limits.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
-import { type Identifier, identifierKey } from '../../core/names/identifier.ts';
+import type { Identifier } from '../../core/names/identifier.ts';
 import { orderFacts, versionsFor } from '../../core/plan/order-facts.ts';
 import { accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
@@ -89,7 +91,7 @@ export async function readLimits(engine: Engine, orders: readonly LimitedOrder[]
   for (const directory of new Set(orders.map((one) => one.directory))) {
     const places = orders
       .filter((one) => one.directory === directory)
-      .flatMap((order) => asked(order).map((bucket) => placeIn(engine, order, bucket)));
+      .flatMap((order) => needed(order).map((bucket) => placeIn(engine, order, bucket)));
     const arrivals = engine.pass.limits.arrivalsAt(directory);
     for (const [key, arrivalMs] of await readArrivals(engine, places, signal)) arrivals.set(key, arrivalMs);
   }
@@ -98,23 +100,13 @@ export async function readLimits(engine: Engine, orders: readonly LimitedOrder[]
 const placeIn = (engine: Engine, { directory, facts }: LimitedOrder, bucket: Bucket) =>
   placeOf(engine, directory, bucket, facts.registeredDomain);
 
-/**
- * Returns the buckets that must have a token. Once the failures of a name have used up those of its pause, the CA refuses
- * it until a person ends the pause, and is asked once a day, when a token comes back.
- */
-const asked = ({ facts, limits }: LimitedOrder): readonly Bucket[] =>
-  facts.isExempt ? [] : [...bucketsAsked(facts, limits), ...pauses({ facts, limits })];
-
-const pauses = ({ facts, limits }: Pick<LimitedOrder, 'facts' | 'limits'>): readonly Bucket[] =>
-  facts.identifiers
-    .flatMap((identifier) => bucketsOfFailure(facts.account, identifierKey(identifier), limits))
-    .filter(({ limit }) => limit.id === 'pausingFailures');
+const needed = ({ facts, limits }: LimitedOrder): readonly Bucket[] => bucketsNeeded(facts, limits);
 
 /** Returns the bucket that would refuse an order, as far as this pass knows, and until when. */
 export function refusalOf(engine: Engine, order: LimitedOrder): Refusal | undefined {
   const { directory } = order;
   const arrivals = engine.pass.limits.arrivalsAt(directory);
-  const buckets = asked(order);
+  const buckets = needed(order);
   const known = new Map<string, number>();
   for (const bucket of buckets) {
     const arrivalMs = sinceIssue(bucket, arrivals.get(bucket.key), order.issuedAtMs);
@@ -198,7 +190,7 @@ function gatheringOf({ memory, clock }: Engine, { account }: LimitedOrder): Gath
 }
 
 /** Returns the keys of the buckets that must have a token, unique over all CAs. */
-export const bucketKeys = (order: LimitedOrder): readonly string[] => asked(order).map(({ key }) => keyAt(order, key));
+export const bucketKeys = (order: LimitedOrder): readonly string[] => needed(order).map(({ key }) => keyAt(order, key));
 
 const keyAt = ({ directory }: LimitedOrder, key: string): string => `${directory} ${key}`;
 
@@ -229,7 +221,9 @@ export async function correct(
 function bucketNamed({ facts, limits }: LimitedOrder, problem: unknown): Bucket | undefined {
   const { limit, limitOf } = (problem ?? {}) as { readonly limit?: string; readonly limitOf?: string };
   const all = { ...facts, isRenewal: false, isExempt: false };
-  const named = [...bucketsAsked(all, limits), ...pauses({ facts, limits })].filter((one) => one.limit.id === limit);
+  const named = [...bucketsAsked(all, limits), ...bucketsOfPauses(facts, limits)].filter(
+    (one) => one.limit.id === limit,
+  );
   return named.find(({ of }) => of === limitOf) ?? (named.length === 1 ? named[0] : undefined);
 }
 
@@ -242,7 +236,7 @@ export async function noteIssued(engine: Engine, order: LimitedOrder, signal: Ab
   );
   // A success ends what leads to a pause.
   const arrivals = engine.pass.limits.arrivalsAt(order.directory);
-  const ended = pauses(order).filter(({ key }) => arrivals.has(key));
+  const ended = bucketsOfPauses(facts, limits).filter(({ key }) => arrivals.has(key));
   await change(engine, order, ended, (_before, _limit, at) => at, signal);
   await change(
     engine,
