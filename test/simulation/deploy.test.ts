@@ -1,37 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { createIssuer } from '../../src/acme/issuer.ts';
-import { digestOf } from '../../src/compose/digest.ts';
-import { registeredDomain } from '../../src/config/certificates/public-suffix.ts';
 import { fail } from '../../src/core/errors/errors.ts';
-import { decodeLineage, type Lineage } from '../../src/core/lineage/lineage.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import { targetOf } from '../../src/core/spec/spec-parts.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Deployer, VersionBundle } from '../../src/ports/deployer.ts';
-import { createMemoryStore } from '../../src/stores/memory.ts';
-import { fakeClock } from '../../src/testing/fake-clock.ts';
-import { pki } from '../../src/x509/pki.ts';
-import { createSimulatedCa } from '../support/acme-ca.ts';
-import { fakeProcesses } from '../support/fake-processes.ts';
-import { engineOf, reconcile } from '../support/passes.ts';
-import { mortal, passing } from '../support/passing-time.ts';
-import { randomOf, seeded } from '../support/seeded.ts';
-import { httpTo, silent } from '../support/simulated-http.ts';
-import { issue as issueIn, simulatedSpec, targetsOf } from '../support/simulated-world.ts';
+import { reconcile } from '../support/passes.ts';
+import { passing } from '../support/passing-time.ts';
+import { createSimulatedWorld, dayMs, issue as issueIn, simulatedSpec, targetsOf } from '../support/simulated-world.ts';
 
 // Deliveries in a simulated world: targets that remember their version, and an endpoint that serves what `edge` has.
 
 const { signal } = new AbortController();
-const dayMs = 24 * 3_600_000;
 const endpoint = '192.0.2.9:443';
 
-type World = ReturnType<typeof createWorld>;
+type World = Awaited<ReturnType<typeof createWorld>>;
 
-function createWorld() {
-  const clock = fakeClock();
-  const store = createMemoryStore();
-  const ca = createSimulatedCa({ clock, settings: { validate: async () => undefined } });
+async function createWorld() {
+  const { clock, dead, pass, readLineage, replica } = await createSimulatedWorld();
   /** The version that each target has. */
   const has = new Map<string, VersionBundle>();
   /** Each activation: the target and the version’s number, in the order of issue. */
@@ -45,9 +31,7 @@ function createWorld() {
   /** The numbers of the versions that break the handshake. */
   const breaks = new Set<number>();
   const numberOf = (version: { id: string } | undefined): number => (version ? known.indexOf(version.id) + 1 : 0);
-  const dead = new Set<number>();
 
-  const http = httpTo(ca);
   const deployerOf = (target: string): Deployer => ({
     type: 'sim',
     scope: 'node',
@@ -72,58 +56,15 @@ function createWorld() {
     return { certificateDer: new Uint8Array(Buffer.from(base64, 'base64')) };
   }
 
-  const random = randomOf(seeded('deploy'));
-  const issuer = createIssuer({
-    name: 'sim',
-    directoryUrl: 'https://ca.test/directory',
-    http,
-    clock,
-    random,
-    userAgent: 'simulation',
-    log: silent,
-  });
   const process = (pid: number): Engine =>
-    engineOf({
-      node: 'here',
-      store,
-      clock: mortal(clock, () => dead.has(pid)),
-      random,
-      processes: fakeProcesses({ pid, dead }),
-      vantage: { name: 'here', get: () => Promise.reject(new Error('no network here')), handshake },
-      pki,
-      reporter: { report() {} },
-      lookup: async () => ['192.0.2.9'],
-      loadRegisteredDomain: async () => registeredDomain,
-      connect: {
-        owner: '0123456789ab',
-        balancers: async () => [],
-        issuer: () => issuer,
-        solver: async () => ({
-          type: 'sim',
-          answers: ['dns-01'],
-          present: async () => null,
-          ready: async () => ({ ready: true }),
-          cleanup: async () => undefined,
-        }),
-        deployer: async (spec, target) => {
-          const path = targetOf(spec, target)?.settings['path'];
-          return deployerOf(path === undefined ? target : `${target} in ${path}`);
-        },
-        hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
-        forgetDeployed: async () => {},
-        forgetNode: async () => {},
-        digest: digestOf,
-        credentialsOf: async () => '',
-        roots: async () => '',
-        externalAccount: async () => undefined,
-        looks: () => ({
-          asTheCa: false,
-          addresses: async () => ({ verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '' }),
-          caa: async () => ({ verdict: 'pass', finding: '' }),
-        }),
+    replica(pid, {
+      deployer(spec, target) {
+        const path = targetOf(spec, target)?.settings['path'];
+        return deployerOf(path === undefined ? target : `${target} in ${path}`);
       },
+      service: { address: '192.0.2.9', handshake },
       // A reload takes no time here, so an endpoint that is not right at once is late.
-      limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 0, deployDeadlineMs: 10_000 },
+      limits: { deployTimeoutMs: 0, deployDeadlineMs: 10_000 },
     });
 
   return {
@@ -134,15 +75,10 @@ function createWorld() {
     reload,
     clock,
     process,
+    pass,
+    readLineage,
     /** The number of the version that a target has. */
     version: (target: string) => numberOf(has.get(target)),
-    pass(ms: number) {
-      clock.set(new Date(clock.now().getTime() + ms));
-    },
-    async readLineage(): Promise<Lineage | undefined> {
-      const entry = await store.get({ kind: 'lineage', name: 'abc' }, signal);
-      return entry && decodeLineage(entry.bytes, 'abc', 'memory');
-    },
   };
 }
 
@@ -163,7 +99,7 @@ const renewal = (wanted: StoredSpec) => ({ wanted, origin: 'configuration', forc
 const renew = (world: World, wanted: StoredSpec) => issue(world, renewal(wanted));
 
 it('delivers only to a target whose settings have changed', async () => {
-  const world = createWorld();
+  const world = await createWorld();
   const both = specOf('edge', 'other');
   await renew(world, both);
   world.delivered.length = 0;
@@ -174,7 +110,7 @@ it('delivers only to a target whose settings have changed', async () => {
 });
 
 it('says for each target on a separate line why it lacks the version, and what to do', async () => {
-  const world = createWorld();
+  const world = await createWorld();
   world.hooks.activated = async (target) => {
     throw new Error(`${target} is full`);
   };
@@ -198,7 +134,7 @@ it('says for each target on a separate line why it lacks the version, and what t
 });
 
 it('delivers again to all targets without an order, even if a renewal is due', async () => {
-  const world = createWorld();
+  const world = await createWorld();
   const both = specOf('edge', 'other');
   await renew(world, both);
   world.delivered.length = 0;
@@ -215,7 +151,7 @@ it('delivers again to all targets without an order, even if a renewal is due', a
 });
 
 it('delivers to targets that carry the certificate at the same time', async () => {
-  const world = createWorld();
+  const world = await createWorld();
   let active = 0;
   let all = () => {};
   const together = new Promise<void>((resolve) => {
@@ -232,7 +168,7 @@ it('delivers to targets that carry the certificate at the same time', async () =
 describe('an endpoint that still serves the old version', () => {
   /** The second version is on `edge`, whose reload does nothing. */
   async function stuck() {
-    const world = createWorld();
+    const world = await createWorld();
     await renew(world, specOf('edge'));
     world.reload.works = false;
     world.pass(70 * dayMs);
@@ -278,7 +214,7 @@ describe('an endpoint that still serves the old version', () => {
 
 describe('a version that breaks the handshake', () => {
   it('stays if it is the first one, because there is none to put back, and the message does not claim otherwise', async () => {
-    const world = createWorld();
+    const world = await createWorld();
     world.breaks.add(1);
     const outcome = await renew(world, specOf('edge'));
     expect(outcome).toMatchObject({
@@ -293,7 +229,7 @@ describe('a version that breaks the handshake', () => {
   });
 
   it('stays if the store lacks the key of the one before, and the message says so', async () => {
-    const world = createWorld();
+    const world = await createWorld();
     await renew(world, specOf('edge'));
     const [key] = (await world.process(1).store.list('key', signal)).names;
     const entry = await world.process(1).store.get({ kind: 'key', name: key! }, signal);
@@ -313,7 +249,7 @@ describe('a version that breaks the handshake', () => {
   });
 
   it('is taken back, and tried again only after a day', async () => {
-    const world = createWorld();
+    const world = await createWorld();
     await renew(world, specOf('edge'));
     world.breaks.add(2);
     world.pass(70 * dayMs);
@@ -333,7 +269,7 @@ describe('a version that breaks the handshake', () => {
   });
 
   it('is not delivered there again within a day because another target is added', async () => {
-    const world = createWorld();
+    const world = await createWorld();
     await renew(world, specOf('edge'));
     world.breaks.add(2);
     world.pass(70 * dayMs);
@@ -358,7 +294,7 @@ describe('a version that breaks the handshake', () => {
   });
 
   it('is taken back only on the added target that broke it', async () => {
-    const world = createWorld();
+    const world = await createWorld();
     await renew(world, specOf('other'));
     world.pass(70 * dayMs);
     await renew(world, specOf('other'));
@@ -372,7 +308,7 @@ describe('a version that breaks the handshake', () => {
   it.each(['killed', 'stopped'])(
     'is taken back by the next run where its own was %s before the verdict',
     async (how) => {
-      const world = createWorld();
+      const world = await createWorld();
       await renew(world, specOf('edge'));
       world.breaks.add(2);
       world.pass(70 * dayMs);
@@ -399,7 +335,7 @@ describe('a version that breaks the handshake', () => {
   );
 
   it('is delivered anyway if the handshake was broken before, and within a day if a kill hid that', async () => {
-    const world = createWorld();
+    const world = await createWorld();
     await renew(world, specOf('edge'));
     world.breaks.add(1).add(2);
     world.pass(70 * dayMs);

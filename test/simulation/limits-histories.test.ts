@@ -77,7 +77,7 @@ async function history(seed: number, steps: number) {
     const issuer: Issuer = { ...immortal, as: (account) => mortal(immortal.as(account)) };
     const pki = createFakePki(chance);
     return {
-      engine: world.replica(me, { node, store, issuer, pki, aheadMs: () => aheadMs, leaseTtlMs: 30_000 }),
+      engine: world.replica(me, { node, store, issuer, pki, aheadMs: () => aheadMs, limits: { leaseTtlMs: 30_000 } }),
       death,
     };
   }

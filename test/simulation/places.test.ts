@@ -25,7 +25,7 @@ import {
 
 const { signal } = new AbortController();
 const spec = simulatedSpec();
-const leaseTtlMs = 365 * dayMs;
+const limits = { leaseTtlMs: 365 * dayMs };
 
 async function createWorld(options: Omit<FleetTargetOptions, 'clock'> = {}) {
   const events: Event[] = [];
@@ -41,7 +41,7 @@ async function createWorld(options: Omit<FleetTargetOptions, 'clock'> = {}) {
   };
   /** Another process each time, with a deployer of its own. */
   const replica = (pid = 1, own: ReplicaOptions = {}) =>
-    world.replica(pid, { deployer: fleet.connect(), store, leaseTtlMs, ...own });
+    world.replica(pid, { deployer: fleet.connect(), store, limits, ...own });
   const renew = async (engine = replica(), wanted: StoredSpec = spec) => {
     const jobs = [{ ...job(wanted), unattended: true }];
     const [outcome] = await passing(world.clock, reconcileAll(engine, { jobs, jobOf: () => undefined }, signal));

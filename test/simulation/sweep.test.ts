@@ -82,7 +82,7 @@ describe('a sweep that is interrupted', () => {
       if (!l.work || !lease) throw new Error('no lease');
       return { ...l, work: { ...l.work, lease: { ...lease, holder: { ...lease.holder, bootId: 'elsewhere' } } } };
     });
-    await sweep(world.replica(3, { leaseTtlMs: 300 }), signal);
+    await sweep(world.replica(3, { limits: { leaseTtlMs: 300 } }), signal);
     const after = await world.readLineage();
     expect([after?.work, after?.tombstones]).toEqual([undefined, undefined]);
   });
@@ -97,9 +97,12 @@ describe('a sweep', () => {
       await pause(1_200);
       throw refused();
     };
-    const removing = sweep(world.replica(2, { leaseTtlMs: 400, solver: { ...world.solver, cleanup } }), signal);
+    const removing = sweep(
+      world.replica(2, { limits: { leaseTtlMs: 400 }, solver: { ...world.solver, cleanup } }),
+      signal,
+    );
     await passing(clock, pause(50));
-    await issue(world.replica(3, { leaseTtlMs: 400 }), job(spec, { force: true }), signal);
+    await issue(world.replica(3, { limits: { leaseTtlMs: 400 } }), job(spec, { force: true }), signal);
     const { failed } = await removing;
     expect(failed).toHaveLength(3);
     expect(failed[0]).toMatchObject({
@@ -132,7 +135,7 @@ describe('a sweep', () => {
       await pause(400);
       return { ...world.solver, cleanup: async ({ token }) => void removed.push(token) };
     };
-    const { failed } = await sweep(world.replica(2, { leaseTtlMs: 300, solver }), signal);
+    const { failed } = await sweep(world.replica(2, { limits: { leaseTtlMs: 300 }, solver }), signal);
     expect(removed).toEqual([]);
     expect(failed).toMatchObject([{ what: 'abc', code: 'store/lease-lost' }]);
   });
@@ -148,7 +151,7 @@ describe('a sweep', () => {
       await world.editLineage((l) => ({ ...l, work: { ...order, probe: 'ours', lease } }), name);
     }
     const began = clock.monotonicMs();
-    await sweep(world.replica(2, { leaseTtlMs: 1_000 }), signal);
+    await sweep(world.replica(2, { limits: { leaseTtlMs: 1_000 } }), signal);
     expect(clock.monotonicMs() - began).toBeLessThan(3_000);
     for (const name of names) expect((await world.readLineage(name))?.work?.lease).toBeUndefined();
   });

@@ -23,7 +23,7 @@ import {
 const { signal } = new AbortController();
 const spec = simulatedSpec();
 /** Long enough that no sign of life is counted as a write. */
-const leaseTtlMs = 365 * dayMs;
+const limits = { leaseTtlMs: 365 * dayMs };
 
 /** A store that counts its durable writes. */
 function counted(store: Store) {
@@ -40,7 +40,7 @@ async function createWorld(options: CloudTargetOptions = {}) {
   const cloud = createCloudTarget(options);
   const { store, writes } = counted(world.store);
   const replica = (pid: number, own: ReplicaOptions = {}) =>
-    world.replica(pid, { deployer: cloud.deployer, store, leaseTtlMs, ...own });
+    world.replica(pid, { deployer: cloud.deployer, store, limits, ...own });
   const issue = (pid: number, rules: Parameters<typeof job>[1] = {}) => issueIn(replica(pid), job(spec, rules), signal);
   const sent = async () => (await world.readLineage())?.deployments['target']?.sent;
   /** A run whose process dies in the middle of a call to the cloud. */
@@ -88,7 +88,7 @@ describe('the receipt of an upload', () => {
 
     const plain = await createSimulatedWorld({ clock: world.clock });
     const { store, writes } = counted(plain.store);
-    await issueIn(plain.replica(1, { store, leaseTtlMs }), job(spec), signal);
+    await issueIn(plain.replica(1, { store, limits }), job(spec), signal);
     expect(world.writes.count, 'one more than for a target without receipts').toBe(writes.count + 1);
     expect((await plain.readLineage())?.deployments['target']?.sent).toBeUndefined();
   });
@@ -357,7 +357,7 @@ it('a process that was frozen before its upload removes the second one, once the
     isFrozen = true;
     await thawed;
   };
-  const parts = { leaseTtlMs: 60_000 };
+  const parts = { limits: { leaseTtlMs: 60_000 } };
   const frozen = reconcile(world.replica(1, { ...parts, store: frozenStore }), [job(spec)], signal);
   while (!isFrozen) await world.clock.advance(10);
   expect(await issueIn(world.replica(2, parts), job(spec), signal)).toMatchObject({ result: 'issued' });

@@ -18,6 +18,7 @@ import type { Pki } from '../../src/ports/pki.ts';
 import type { Reporter } from '../../src/ports/reporter.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Store } from '../../src/ports/store.ts';
+import type { Vantage } from '../../src/ports/vantage.ts';
 import { createMemoryStore } from '../../src/stores/memory.ts';
 import { type FakeClock, fakeClock } from '../../src/testing/fake-clock.ts';
 import { pki } from '../../src/x509/pki.ts';
@@ -33,12 +34,14 @@ import { httpTo, silent } from './simulated-http.ts';
 export interface ReplicaOptions {
   /** The name of its node. */
   readonly node?: string;
-  readonly leaseTtlMs?: number;
+  readonly limits?: Partial<Engine['limits']>;
   readonly store?: Store;
   /** What the passes of its machine remember. */
   readonly cache?: Cache;
   readonly solver?: Solver | ((part: OwnedSolver) => Promise<Solver>);
-  readonly deployer?: Deployer;
+  readonly deployer?: Deployer | ((spec: StoredSpec, target: string) => Deployer);
+  /** What it sees of the service behind all endpoints, which have this address. */
+  readonly service?: { readonly address: string; readonly handshake: Vantage['handshake'] };
   /** Its CA, in place of the world's, and what makes keys for that. */
   readonly issuer?: Issuer;
   readonly pki?: Pki;
@@ -121,7 +124,8 @@ export async function createSimulatedWorld(
 
   function replica(pid: number, own: ReplicaOptions = {}): Engine {
     const theirs = own.solver ?? solver;
-    const { aheadMs = () => 0 } = own;
+    const deliver = own.deployer ?? deployer;
+    const { aheadMs = () => 0, service } = own;
     const theirClock = { ...clock, now: () => new Date(clock.now().getTime() + aheadMs()) };
     const issuer = createIssuer({
       name: 'sim',
@@ -138,18 +142,19 @@ export async function createSimulatedWorld(
       clock: mortal(theirClock, () => dead.has(pid)),
       random,
       processes: fakeProcesses({ pid, dead }),
-      vantage: { name: 'here', get: nowhere, handshake: nowhere },
+      vantage: { name: 'here', get: nowhere, handshake: service?.handshake ?? nowhere },
       pki: own.pki ?? withReadyRsaKey,
       reporter: options.reporter ?? { report() {} },
       cache: own.cache,
-      lookup: async () => [],
+      lookup: async () => (service ? [service.address] : []),
       loadRegisteredDomain: async () => registeredDomain,
       connect: {
         owner: '0123456789ab',
         balancers: async () => [],
         issuer: () => own.issuer ?? issuer,
         solver: typeof theirs === 'function' ? theirs : async () => theirs,
-        deployer: async (_spec, target) => own.deployers?.[target] ?? own.deployer ?? deployer,
+        deployer: async (spec, target) =>
+          own.deployers?.[target] ?? (typeof deliver === 'function' ? deliver(spec, target) : deliver),
         hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
         forgetNode: async () => {},
@@ -168,10 +173,11 @@ export async function createSimulatedWorld(
         }),
       },
       limits: {
-        leaseTtlMs: own.leaseTtlMs ?? 60_000,
+        leaseTtlMs: 60_000,
         shutdownBudgetMs: 8_000,
         deployTimeoutMs: 120_000,
         deployDeadlineMs: 60_000,
+        ...own.limits,
       },
     });
   }
