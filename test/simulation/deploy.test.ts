@@ -17,7 +17,7 @@ const endpoint = '192.0.2.9:443';
 type World = Awaited<ReturnType<typeof createWorld>>;
 
 async function createWorld() {
-  const { clock, dead, pass, readLineage, replica } = await createSimulatedWorld();
+  const { ca, clock, dead, pass, readLineage, replica } = await createSimulatedWorld();
   /** The version that each target has. */
   const has = new Map<string, VersionBundle>();
   /** Each activation: the target and the version’s number, in the order of issue. */
@@ -68,6 +68,7 @@ async function createWorld() {
     });
 
   return {
+    ca,
     dead,
     breaks,
     delivered,
@@ -148,6 +149,39 @@ it('delivers again to all targets without an order, even if a renewal is due', a
     undefined,
     ['current', 'current', 'current'],
   ]);
+});
+
+it('delivers the current certificate while its renewal is failing, and resumes the renewal afterwards', async () => {
+  const world = await createWorld();
+  const { ca, hooks } = world;
+  hooks.activated = async () => {
+    throw new Error('the target is broken');
+  };
+  const wanted = { ...specOf('edge'), endpoints: [] };
+  expect(await renew(world, wanted)).toMatchObject({ result: 'pending' });
+
+  // Its renewal is due, and the CA is down for an hour.
+  world.pass(80 * dayMs);
+  ca.failNext('finalize', { status: 503, html: 'down', retryAfter: { seconds: 3_600 } });
+  expect(await renew(world, wanted)).toMatchObject({ result: 'failed' });
+  const parked = (await world.readLineage())?.work;
+  expect(parked?.order?.url).toBeDefined();
+
+  hooks.activated = async () => {};
+  world.delivered.length = 0;
+  const before = ca.requests.length;
+  expect(await renew(world, wanted)).toMatchObject({ result: 'deployed' });
+  expect(world.delivered).toEqual(['edge: 1']);
+  expect(ca.requests.length, 'the CA is left alone').toBe(before);
+  const after = await world.readLineage();
+  expect(after?.work).toMatchObject({ version: parked?.version, order: parked?.order });
+  expect(after?.failure?.holdUntil).toBeDefined();
+
+  world.pass(3_700_000);
+  expect(await renew(world, wanted)).toMatchObject({ result: 'renewed' });
+  expect(world.delivered).toEqual(['edge: 1', 'edge: 2']);
+  expect((await world.readLineage())?.current?.id).toBe(parked?.version);
+  expect(ca.accepted('newOrder')).toBe(2);
 });
 
 it('delivers to targets that carry the certificate at the same time', async () => {

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { isFailure } from '../../src/core/errors/errors.ts';
+import { fail, isFailure } from '../../src/core/errors/errors.ts';
 import type { FoundCertificate } from '../../src/core/lineage/found.ts';
 import { owedBy } from '../../src/core/lineage/tombstones.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
@@ -31,11 +31,13 @@ import {
 
 /**
  * A random walk over everything that changes a certificate's document. Each step is a process, which a seed kills at one
- * of its effects or not. After each step: the current and the previous version are whole and not retired, the document
+ * of its effects or not. The CA refuses nonces, and some of its answers are lost. After each step: the current and the previous version are whole and not retired, the document
  * names every value in the zone, and no key has two valid certificates. In the end all is issued, delivered and clean.
  */
 const seeds = process.env.CERTFLEET_LONG ? 150 : 4;
 const steps = 12;
+/** A twentieth of the requests is lost, or its answer. */
+const lossRate = 0.05;
 const { signal } = new AbortController();
 type World = Awaited<ReturnType<typeof createSimulatedWorld>>;
 
@@ -77,6 +79,7 @@ async function createWalk(seed: number) {
   const world = await createSimulatedWorld({
     chance,
     settings: {
+      badNoncePercent: 10,
       validate: async ({ value }, _challenge, keyAuthorization) =>
         zones.some((txt) => txt.has(keyAuthorization)) && value !== 'fails.test'
           ? undefined
@@ -131,7 +134,14 @@ async function createWalk(seed: number) {
     };
     const between: ReplicaOptions['between'] = (honest) => ({
       ...honest,
-      request: (request) => gate(() => honest.request(request)),
+      async request(request) {
+        const dice = chance() / lossRate;
+        const lost = () => fail('network/failed', { ...request, reason: 'the connection was cut' });
+        if (dice < 0.5) throw lost();
+        const answer = await gate(() => honest.request(request));
+        if (dice < 1) throw lost();
+        return answer;
+      },
     });
     return { engine: world.replica(self, { store, solver, deployer, between }), killed };
   }

@@ -65,6 +65,28 @@ describe('an order that the CA answers with a bare 404', () => {
   });
 });
 
+describe('an order over which the CA breaks', () => {
+  it.each([
+    ['at once', {}, ['renewed']],
+    ['at the next try, when the CA names a time', { retryAfter: { seconds: 3_600 } }, ['failed', 'renewed']],
+  ])('is requested again without `replaces` %s', async (_when, failure, results) => {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(simulatedSpec()), signal);
+    world.pass(80 * dayMs);
+    world.ca.failNext('newOrder', { status: 500, ...failure });
+    const from = world.ca.requests.length;
+    for (const result of results) {
+      expect(await issue(world.replica(1), job(simulatedSpec()), signal)).toMatchObject({ result });
+      world.pass(hourMs + 100_000);
+    }
+    const orders = world.ca.requests.slice(from).filter(({ kind }) => kind === 'newOrder');
+    expect(orders).toHaveLength(2);
+    // The CA that failed has not read the first request.
+    expect(orders[1]?.payload).toBeDefined();
+    expect(orders[1]?.payload).not.toHaveProperty('replaces');
+  });
+});
+
 describe('an order whose answer was lost', () => {
   it.each([
     ['returns the open order', true, 1],

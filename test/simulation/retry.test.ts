@@ -94,6 +94,19 @@ describe('what needs a change by a person is tried once a day', () => {
   });
 });
 
+it('an order that the CA signs for longer than a run waits is resumed when the CA said', async () => {
+  const { ca, pass, readLineage, replica } = await createSimulatedWorld();
+  Object.assign(ca.settings, { processingPolls: 1, retryAfter: { order: { seconds: 600 } } });
+  const renew = () => issue(replica(1), job(simulatedSpec()), signal);
+  expect(await renew()).toMatchObject({ result: 'failed', error: { code: 'acme/timeout' } });
+  const { failure } = (await readLineage())!;
+  expect(Date.parse(failure?.holdUntil ?? '') - Date.parse(failure?.at ?? '')).toBeGreaterThan(599_000);
+  pass(601_000);
+  ca.settings.retryAfter = {};
+  expect(await renew()).toMatchObject({ result: 'issued' });
+  expect(ca.accepted('finalize')).toBe(1);
+});
+
 it('errors that do not concern the certificate never make it wait longer', async () => {
   for (const code of ['acme/clock-skew', 'solver/port-held'] as const) {
     const { triesAfter } = await failing(code);
