@@ -189,3 +189,78 @@ describe('an order whose answer was lost', () => {
     expect(newOrdersSince(world, from)).toEqual([['replaces', 'accepted']]);
   });
 });
+
+describe('a certificate that could not be downloaded', () => {
+  const minuteMs = 60_000;
+  const lost = (times: number) => ({ after: true, cut: true, times });
+  /** How many requests one run sends for it. */
+  const asked = 3;
+
+  /** A renewal that has failed for days, until the CA issues a certificate whose downloads are lost in so many runs. */
+  async function withIssued({ runs = 1, force = false }) {
+    const world = await createSimulatedWorld();
+    await issue(world.replica(1), job(simulatedSpec()), signal);
+    if (!force) {
+      world.pass(70 * dayMs);
+      const failure = { count: 9, code: 'acme/paused', message: '', hint: '', retryAt: '' };
+      await world.editLineage((lineage) => ({
+        ...lineage,
+        failure: { ...failure, at: world.clock.now().toISOString() },
+      }));
+    }
+    world.ca.failNext('certificate', lost(asked * runs));
+    const outcome = await issue(world.replica(1), job(simulatedSpec(), { obeyBackoff: false, force }), signal);
+    expect(outcome).toMatchObject({ result: 'failed', error: { code: 'acme/unreachable' } });
+    const { work, current } = (await world.readLineage())!;
+    return {
+      world,
+      outcome,
+      version: work!.version,
+      orderId: work!.order!.url!.split('/').at(-1)!,
+      before: current!.id,
+    };
+  }
+  type World = Awaited<ReturnType<typeof withIssued>>['world'];
+  const renew = (world: World) => issue(world.replica(1), job(simulatedSpec()), signal);
+
+  it.each([
+    ['that was due, however often it has failed before', false],
+    ['that a person has forced', true],
+  ])('%s is fetched within minutes, then less and less often, and never ordered again', async (_what, force) => {
+    const { world, outcome, version } = await withIssued({ runs: 9, force });
+    const from = world.ca.requests.length;
+    const pauses: number[] = [];
+    let { next } = outcome;
+    while (next !== undefined && pauses.length < 9) {
+      const pauseMs = Date.parse(next) - world.clock.now().getTime();
+      pauses.push(Math.round(pauseMs / minuteMs));
+      world.pass(pauseMs + 1_000);
+      const again = await renew(world);
+      expect(again.result).toBe(pauses.length < 9 ? 'failed' : 'renewed');
+      ({ next } = again);
+    }
+    expect(pauses).toEqual([1, 1, 2, ...pauses.slice(3, -2).sort((a, b) => a - b), 60, 60]);
+    expect(newOrdersSince(world, from)).toEqual([]);
+    expect((await world.readLineage())?.current?.id).toBe(version);
+    expect(world.ca.accepted('finalize')).toBe(2);
+  });
+
+  it.each([
+    [
+      'has expired',
+      (world: World, id: string) => void Object.assign(world.ca.state.orders.get(id)!, { status: 'invalid' }),
+    ],
+    ['is gone', (world: World, id: string) => void world.ca.state.orders.delete(id)],
+  ])('is replaced by another version with another key if its order %s', async (_what, end) => {
+    const { world, version, orderId, before } = await withIssued({});
+    end(world, orderId);
+    world.pass(2 * minuteMs);
+    expect(await renew(world)).toMatchObject({ result: 'renewed' });
+    const { current, previous, retired } = (await world.readLineage())!;
+    expect(current!.id).not.toBe(version);
+    expect([previous?.id, retired]).toEqual([before, undefined]);
+    // Its key is gone from the store with it.
+    const { names } = await world.store.list('key', signal);
+    expect([...names].sort()).toEqual([`abc~${before}`, `abc~${current!.id}`].sort());
+  });
+});

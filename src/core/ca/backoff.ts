@@ -21,3 +21,10 @@ export function backoffMs(failures: number, validityLeftMs: number | undefined, 
   const cap = validityLeftMs === undefined || validityLeftMs <= 0 ? step : validityLeftMs / 10;
   return Math.max(minute, Math.min(step, cap));
 }
+
+/**
+ * Returns how long `renew` waits before it fetches an issued certificate again: as long as it has tried already, at least
+ * a minute and at most an hour. The certificate has used up its share of the CA's limits, and can be fetched only while
+ * its order lasts, which is 7 hours for some profiles of Let's Encrypt.
+ */
+export const fetchPauseMs = (triedForMs: number): number => Math.min(Math.max(triedForMs, minute), 60 * minute);

@@ -47,6 +47,6 @@ export const errorDetails: { readonly [code in ErrorCode]?: readonly string[] } 
   'acme/wrong-certificate': [
     'certfleet checks what it downloads before it stores or delivers anything. The certificate must have the key that was made for it and exactly the names that were ordered, and be valid now. Each certificate of the chain must be signed by the next one, which must be a CA and valid now, and nothing else may be in the chain. The last one may be signed by a root that the chain leaves out; whether clients trust that root is not checked.',
     'A certificate that comes alone is refused, because public CAs always have an intermediate and clients could not verify it. If your own CA signs with its root directly and sends no chain, add that root to the file that `caFile` on the issuer (or --ca-file) names.',
-    'The previous version stays in use, and the next try begins a new order with the same private key.',
+    'The previous version stays in use, and the next try begins a new order with another private key.',
   ],
 };

@@ -144,6 +144,11 @@ describe('failureAfter', () => {
   const busy = of('acme/busy');
   const missing: Lineage = (({ current: _none, ...rest }) => rest)(having(undefined) as Lineage);
   const failing = (count: number): Lineage => ({ ...missing, failure: { ...failure, count } });
+  const fetching = (lineage: Lineage, minutes: number): Lineage => {
+    const order = { url: 'https://ca.test/order/1', finalizedAt: minutesOn(-minutes) };
+    const work = { step: 'lease', version: 'v2', directory: '', startedAt: '', challenges: [], order } as const;
+    return { ...lineage, work };
+  };
 
   it('keeps the words of the error and counts it', () => {
     const { code, message, hint, at, count } = failureAfter(missing, busy, now);
@@ -169,6 +174,10 @@ describe('failureAfter', () => {
       60,
     ],
     ['a minute while the clock is wrong, however often', failing(9), of('acme/clock-skew'), 1],
+    ['a minute if the certificate only has to be fetched', fetching(failing(9), 0), busy, 1],
+    ['then as long as it has tried', fetching(failing(9), 7), of('acme/paused'), 7],
+    ['an hour at most', fetching(failing(9), 3 * dayMinutes), busy, 60],
+    ['no longer than without it', fetching(failing(1), 30), busy, 10],
     ['a minute while another certfleet has the port', failing(9), of('solver/port-held'), 1],
   ])('backs off for %s', (_what, before, error, minutes) => {
     expect(failureAfter(before, error, now).retryAt).toBe(minutesOn(minutes));

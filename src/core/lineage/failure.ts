@@ -1,4 +1,4 @@
-import { backoffMs } from '../ca/backoff.ts';
+import { backoffMs, fetchPauseMs } from '../ca/backoff.ts';
 import { problemType } from '../ca/problem-advice.ts';
 import { endOfHold, longestRetryAfterMs } from '../ca/retry-after.ts';
 import type { CertfleetError } from '../errors/errors.ts';
@@ -205,7 +205,10 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
   const isOthers = !error.code.startsWith('acme/');
   // One request a try, which succeeds as soon as the open order is dead.
   const isExact = isOthers || error.code === 'acme/open-order';
-  const byBackoff = now.getTime() + backoffMs(isElsewhere ? 1 : count, validityLeftMs, retry);
+  const { finalizedAt } = lineage.work?.order ?? {};
+  const backMs = backoffMs(isElsewhere ? 1 : count, validityLeftMs, retry);
+  const fetchMs = finalizedAt === undefined ? backMs : fetchPauseMs(now.getTime() - Date.parse(finalizedAt));
+  const byBackoff = now.getTime() + Math.min(backMs, fetchMs);
   const isLimit = error.code === 'acme/rate-limited';
   const hold = error.retryAt && endOfHold(error.retryAt, { now, validityLeftMs, isLimit });
   const validations = validationsAfter(before, error, now);

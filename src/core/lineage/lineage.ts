@@ -197,6 +197,11 @@ export interface Work {
         readonly profile?: string | undefined;
         readonly doubtful?: true | undefined;
         /**
+         * Since when the CA may have issued the certificate, so that it only has to be fetched. RFC 3339. If it cannot
+         * be, the next order is for another version.
+         */
+        readonly finalizedAt?: string | undefined;
+        /**
          * The CA says that an open order, whose URL was lost, already replaces the certificate. Until this time (RFC
          * 3339), a rate limit refuses an order that replaces nothing, and so does not return the open one either.
          */

@@ -1,6 +1,7 @@
 import { fail, reasonOf } from '../../core/errors/errors.ts';
 import type { Secret } from '../../core/errors/secret.ts';
 import { certificateRefused } from '../../core/lineage/work/order.ts';
+import { newVersionId } from '../../core/names/version-id.ts';
 import type { Pki } from '../../ports/pki.ts';
 import { report } from '../engine.ts';
 import { ask } from '../run/ask.ts';
@@ -12,13 +13,13 @@ export type Chain = ReturnType<Pki['readChain']> & {
   readonly issuers: readonly string[];
 };
 
-/** Reads and verifies the chain. A wrong chain ends the order, because another download returns the same one. */
+/** Reads and verifies the chain. A wrong chain ends the order and its version, because another download returns the same one. */
 export async function readChain(run: OrderRun, chainPem: string, keyPem: Secret): Promise<Chain> {
-  const { issuer, holding, signal } = run;
+  const { engine, issuer, holding, signal } = run;
   const read = await checkChain(run, chainPem, keyPem);
   if ('chain' in read) return read.chain;
   const { reason, cause } = read;
-  await holding.apply(certificateRefused(), signal);
+  await holding.apply(certificateRefused(newVersionId(engine.random, engine.clock.now())), signal);
   throw fail('acme/wrong-certificate', { issuer: issuer.name, reason }, { cause });
 }
 

@@ -37,16 +37,16 @@ import { validate } from './steps/challenges.ts';
 import { cleanJournalled } from './steps/clean-up.ts';
 import { finalize } from './steps/finalize.ts';
 import { obtainKey, storeVersion } from './steps/keys-and-versions.ts';
-import { checkMayOrder, keptOrder, placeOrder } from './steps/order.ts';
+import { checkMayOrder, giveUpDead, idIfIssued, keptOrder, placeOrder } from './steps/order.ts';
 import { makeStayingReady, prepare } from './steps/prepare.ts';
 
 /**
  * Does step 0 and steps 3 to 11, starting where an earlier run ended; only step 11 if the version is already stored.
  */
 export async function obtain(run: Run): Promise<VersionBundle> {
-  const { engine, job, holding, signal } = run;
-  const { name, issuer, profile, identifiers } = job.wanted;
-  const version = { lineage: name, id: holding.work.version };
+  const { engine, job, signal } = run;
+  const { issuer, profile, identifiers } = job.wanted;
+  const version = versionOf(run);
   const stored = await readVersion(engine, version, signal);
   if (stored) {
     const { chainPem: _chain, ...facts } = stored;
@@ -73,12 +73,13 @@ async function obtainInTurn(run: Run): Promise<VersionBundle> {
   }
 }
 
-/** Removes what was presented. The run starts over with the same private key. */
+/** Removes what was presented. The run starts over. */
 async function startOver(run: OrderRun, transition: typeof accountLost): Promise<void> {
   const { engine, job, holding, learned, parts, signal } = run;
   const left = await cleanJournalled(run, job.wanted);
   if (parts.some(({ solver }) => solver.stays)) learned.isPrepared = false;
-  await holding.apply(transition({ left, now: engine.clock.now() }), signal);
+  await holding.apply(transition({ left, now: engine.clock.now(), newId: idIfIssued(run) }), signal);
+  delete learned.mayBeIssued;
 }
 
 /**
@@ -156,7 +157,6 @@ async function makeVersion(run: OrderRun): Promise<VersionBundle> {
 
 async function makeVersionOf(run: OrderRun): Promise<VersionBundle> {
   const { engine, job, holding, issuer, learned, signal } = run;
-  const version = { lineage: job.wanted.name, id: holding.work.version };
   // The order of an earlier run, if its URL is known and the CA says that it is alive.
   const kept = await keptOrder(run);
   learned.isResumed = kept?.status === 'pending';
@@ -165,7 +165,8 @@ async function makeVersionOf(run: OrderRun): Promise<VersionBundle> {
     learned.isPrepared = true;
   } else if (kept.status === 'pending') await makeStayingReady(run);
   const pace = engine.pass.cas(issuer.directoryUrl);
-  const { keyPem, chain } = await pace.inTurn(() => obtainChain(run, version, kept), signal);
+  const { keyPem, chain } = await pace.inTurn(() => obtainChain(run, kept), signal);
+  const version = versionOf(run);
   const { facts, chainPem } = chain;
   const current = { facts, ...issuedWith(run, keyPem, chain) };
   await holding.check(signal);
@@ -176,6 +177,8 @@ async function makeVersionOf(run: OrderRun): Promise<VersionBundle> {
   await makeCurrent(run, { id: version.id, ...current });
   return bundleOf(version, keyPem, chain);
 }
+
+const versionOf = ({ job, holding }: Run): VersionRef => ({ lineage: job.wanted.name, id: holding.work.version });
 
 /** Returns what the new version was issued with. */
 function issuedWith({ engine, job, issuer, account, holding }: OrderRun, keyPem: Secret, { issuers }: Chain): Issued {
@@ -200,12 +203,14 @@ function issuedWith({ engine, job, issuer, account, holding }: OrderRun, keyPem:
 /** Does steps 4 to 10, with one order in flight at the CA. */
 async function obtainChain(
   run: OrderRun,
-  version: VersionRef,
   kept: Order | undefined,
 ): Promise<{ readonly keyPem: Secret; readonly chain: Chain }> {
   const { engine, job, holding, signal } = run;
-  if (!kept) checkMayOrder(run);
-  const keyPem = await obtainKey(engine, version, nextKey(job.wanted, holding.lineage.current), signal);
+  if (!kept) {
+    checkMayOrder(run);
+    await giveUpDead(run);
+  }
+  const keyPem = await obtainKey(engine, versionOf(run), nextKey(job.wanted, holding.lineage.current), signal);
   const order = kept ?? (await placeOrder(run));
   await validate(run, order); // steps 6 to 8; nothing to do for an order that is ready, processing or valid
   const chain = await finalize(run, order, keyPem);

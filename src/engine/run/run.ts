@@ -23,6 +23,8 @@ export interface Run {
   readonly learned: {
     /** newOrder may have reached the CA. */
     asked: boolean;
+    /** The CA may have issued the certificate; undefined until the run has seen the order. */
+    mayBeIssued?: boolean;
     /** The preflight is done; it is not repeated when the run starts over. */
     isPrepared: boolean;
     /** The run continues an earlier run's order, whose answers it has removed. */

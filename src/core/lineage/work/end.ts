@@ -70,7 +70,8 @@ export const windowAsked = (facts: { readonly renewal: Renewal; readonly last: L
 });
 
 /**
- * Ends a failed run. Stores the back-off, the CA's hold, and the order if it may be alive. If there never was an order,
+ * Ends a failed run. Stores the back-off, the CA's hold, and the order if it may be alive, or its certificate may only
+ * have to be fetched. If there never was an order,
  * the document is deleted, so that a typo is not retried for ever; what could not be removed stays for the sweep.
  *
  * A certificate that is still usable keeps the settings with which it was issued. If it is not due either, the work is
@@ -80,19 +81,24 @@ export const failed = (facts: {
   readonly error: CertfleetError;
   /** Whether newOrder may have reached the CA. */
   readonly asked: boolean;
+  /** Whether the CA may have issued the certificate; undefined if the run has not seen the order. */
+  readonly mayBeIssued?: boolean | undefined;
   readonly left: readonly Tombstone[];
   readonly now: Date;
   /** The interval until the next run. What could not wait for that run was due. */
   readonly nextRunMs?: number | undefined;
 }): Transition =>
-  whileHeld('failed', (lineage) => {
+  whileHeld('failed', (began) => {
     const { error, now } = facts;
-    const isForced = wasOnlyForced(lineage, facts);
+    const lineage = withFinalized(began, facts);
+    // It is fetched in any case, because it has been issued.
+    const isToFetch = lineage.work.order?.finalizedAt !== undefined;
+    const isForced = !isToFetch && wasOnlyForced(lineage, facts);
     const counted = failureAfter(lineage, error, now);
     const failure = isForced ? failureOfForced(counted) : counted;
-    const back = settingsAfterFailure(lineage, failure, now);
+    const back = isToFetch ? undefined : settingsAfterFailure(lineage, failure, now);
     const resumable = workAfterFailure(lineage.work, error, facts.asked);
-    const isGivenUp = back !== undefined || isForced || !isToRetry(lineage, failure, now);
+    const isGivenUp = !isToFetch && (back !== undefined || isForced || !isToRetry(lineage, failure, now));
     const work = isGivenUp ? undefined : resumable;
     const stones = tombstonesAfter(lineage, facts.left, now);
     const { work: over, failure: _before, credentials, ...rest } = lineage;
@@ -126,11 +132,13 @@ function onlyOwing({ work, ...lineage }: Held, stones: Pick<Lineage, 'tombstones
 export const stopped = (facts: {
   /** Whether newOrder may have reached the CA. */
   readonly asked: boolean;
+  /** As of a failed run. */
+  readonly mayBeIssued?: boolean | undefined;
   readonly left: readonly Tombstone[];
   readonly now: Date;
 }): Transition =>
   whileHeld('stopped', (lineage) => {
-    const { work, ...rest } = lineage;
+    const { work, ...rest } = withFinalized(lineage, facts);
     return {
       ...rest,
       ...tombstonesAfter(lineage, facts.left, facts.now),
@@ -182,6 +190,20 @@ function settingsAfterFailure(lineage: Held, failure: Failure, now: Date): Setti
   return { ...settings, ...present({ failure: left }) };
 }
 
+/** Notes whether the CA may have issued the certificate, unless the run has not seen the order. */
+function withFinalized(
+  lineage: Held,
+  { mayBeIssued, now }: { readonly mayBeIssued?: boolean | undefined; readonly now: Date },
+): Held {
+  const { work } = lineage;
+  if (mayBeIssued === undefined || work.order?.url === undefined) return lineage;
+  const { finalizedAt = now.toISOString(), ...order } = work.order;
+  return {
+    ...lineage,
+    work: { ...work, order: { ...order, ...present({ finalizedAt: mayBeIssued ? finalizedAt : undefined }) } },
+  };
+}
+
 /** Reports whether the certificate was not due by itself, so that only a person asked for a new one. */
 const wasOnlyForced = (
   { work, ...lineage }: Held,
@@ -195,8 +217,9 @@ const isToRetry = ({ work, ...lineage }: Held, failure: Failure, now: Date): boo
 /** Returns the work to resume after a failure, or undefined if newOrder was never sent. */
 function workAfterFailure(held: Work, error: CertfleetError, asked: boolean): Work | undefined {
   if (held.step === 'deploy') return closedWork(held, undefined);
+  const { order } = held;
+  if (order?.finalizedAt !== undefined) return closedWork(held, order);
   const { before: _replaced, ...work } = held;
-  const { order } = work;
   // The next try uses the same key, but not the dead order.
   if (provesOrderDead(error) || !order) return closedWork(work, undefined);
   return mayExist(order, asked) ? closedWork(work, order) : undefined;

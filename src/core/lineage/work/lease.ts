@@ -47,7 +47,7 @@ export const begun = (facts: Beginning, claim: Claim): Transition => ({
     const { wanted } = facts;
     const before = unfinishedWork(lineage);
     const sameJob = before !== undefined && lineage !== undefined && sameRequest(lineage.spec, wanted);
-    const resumed = sameJob ? before : undefined;
+    const resumed = sameJob ? afterKill(before, claim.now) : undefined;
     const onlyDelivers = lineage?.current !== undefined && (facts.aim === 'delivery' || resumed?.step === 'deploy');
     const forOrder: Pick<Work, 'step' | 'version' | 'order' | 'first'> = {
       step: 'lease',
@@ -126,6 +126,13 @@ const isFirst = (lineage: Lineage | undefined): boolean =>
 const doubted = (order: NonNullable<Work['order']>): NonNullable<Work['order']> =>
   order.url === undefined ? { ...order, doubtful: true } : order;
 
+/** If the earlier process did not end its run, it may have finalized its order. */
+function afterKill<W extends Pick<Work, 'lease' | 'order'>>(work: W, now: Date): W {
+  const { lease, order } = work;
+  if (!lease || order?.url === undefined) return work;
+  return { ...work, order: { finalizedAt: now.toISOString(), ...order } };
+}
+
 /** Takes only the lease, for a sweep: existing work stays, to be resumed later. */
 export const leased = (claim: Claim): Transition =>
   whileHeld('leased', (lineage) => {
@@ -138,7 +145,7 @@ export const leased = (claim: Claim): Transition =>
       challenges: [],
     };
     const doubtful = claim.isDoubtful ? { takenOver: true } : {};
-    return { ...lineage, work: { ...(lineage.work ?? bare), lease: claim.lease, ...doubtful } };
+    return { ...lineage, work: { ...afterKill(lineage.work ?? bare, claim.now), lease: claim.lease, ...doubtful } };
   });
 
 /**

@@ -6,7 +6,7 @@ import { present } from '../../text/present.ts';
 import { recordsOf, withKept, withoutRefused } from '../kept-records.ts';
 import type { JournalledChallenge, KeptRecord, Lineage, Tombstone, Work } from '../lineage.ts';
 import { probeIntent } from '../tombstones.ts';
-import { droppedBefore, givenUp, tombstonesAfter, withoutProbe } from './parts.ts';
+import { droppedBefore, givenUp, tombstonesAfter, withNewVersion, withoutProbe } from './parts.ts';
 import { type Held, type Transition, whileHeld, withWork } from './transition.ts';
 
 /** Stores dns-persist-01 records that are written outside an order, because the account's key changes. */
@@ -49,8 +49,16 @@ export const overruled = (now: Date): Transition =>
     return { ...lineage, failure: { ...(lineage.failure ?? none), overruledAt: at } };
   });
 
-/** Gives up a dead order: removes its URL before newOrder, so that it is never mistaken for the new order's. */
-export const orderGivenUp = (): Transition => withWork('orderGivenUp', (work) => ({ ...work, order: givenUp(work) }));
+/**
+ * Gives up a dead order: removes its URL before newOrder, so that it is never mistaken for the new order's.
+ *
+ * @param newId of another version, if the CA may have issued a certificate for this one
+ */
+export const orderGivenUp = (newId?: string): Transition =>
+  whileHeld('orderGivenUp', (lineage) => {
+    const next = newId === undefined ? lineage : withNewVersion(lineage, newId);
+    return { ...next, work: { ...next.work, order: givenUp(lineage.work) } };
+  });
 
 /** Stores until when a rate limit refuses an order without `replaces`, which an open order forbids. */
 export const orderLimited = (limited: { readonly until: string; readonly detail: string }): Transition =>
@@ -143,13 +151,19 @@ export const accountKeyChanged = (facts: Removed): Transition =>
     return startedOver(lineage, facts, order ? { order } : {});
   });
 
-/** The account is gone, and its order with it. The run starts over with the same private key. */
-export const accountLost = (facts: Removed): Transition =>
-  whileHeld('accountLost', (lineage) => startedOver(lineage, facts, { order: droppedBefore(lineage.work) }));
+/**
+ * The account is gone, and its order with it. The run starts over with the same private key, or with another one, as in
+ * {@link orderGivenUp}.
+ */
+export const accountLost = ({ newId, ...removed }: Removed & { readonly newId?: string | undefined }): Transition =>
+  whileHeld('accountLost', (lineage) => {
+    const next = newId === undefined ? lineage : withNewVersion(lineage, newId);
+    return startedOver(next, removed, { order: droppedBefore(lineage.work) });
+  });
 
 /**
- * An earlier run's order has failed, perhaps because its answers were removed. The run starts over as in {@link
- * accountLost}.
+ * An earlier run's order has failed, perhaps because its answers were removed. The run starts over with the same private
+ * key.
  */
 export const orderFailed = (facts: Removed): Transition =>
   whileHeld('orderFailed', (lineage) => startedOver(lineage, facts, { order: droppedBefore(lineage.work) }));
@@ -162,7 +176,12 @@ export const namesDropped = (facts: Removed & { readonly dropped: readonly Refus
   });
 
 /**
- * The issued certificate does not match the order. Drops the order, because another download would return the same
- * certificate.
+ * The issued certificate does not match the order. Drops the order and its version, because another download would
+ * return the same certificate.
  */
-export const certificateRefused = (): Transition => withWork('certificateRefused', ({ order: _over, ...work }) => work);
+export const certificateRefused = (newId: string): Transition =>
+  whileHeld('certificateRefused', (lineage) => {
+    const { work, ...rest } = withNewVersion(lineage, newId);
+    const { order: _over, ...left } = work;
+    return { ...rest, work: left };
+  });

@@ -49,6 +49,12 @@ export function withRetired<L extends Retiring>(lineage: L, ids: readonly string
   return (retired.length > 0 ? { ...rest, retired } : rest) as L;
 }
 
+/** Begins another version: the CA may have issued a certificate with the key of this one, which cannot be fetched. */
+export const withNewVersion = (lineage: Held, newId: string): Held => {
+  const { work } = lineage;
+  return { ...withRetired(lineage, [work.version]), work: { ...work, version: newId } };
+};
+
 /** Forgets the order's URL; the CA may still return the open order. */
 export const givenUp = (work: Pick<Work, 'order'>): NonNullable<Work['order']> => ({
   doubtful: true,

@@ -75,6 +75,7 @@ export interface Process {
 
 interface Run {
   asked: boolean;
+  mayBeIssued?: boolean;
   isPrepared: boolean;
   isResumed: boolean;
 }
@@ -124,10 +125,10 @@ export function* issue(
     yield* reach('the end');
     const { now } = model;
     if (error === stop) {
-      model.apply(stopped({ asked: run.asked, left, now }));
+      model.apply(stopped({ ...run, left, now }));
     } else if (error instanceof CertfleetError) {
       const { work } = model;
-      const end = failed({ error, asked: run.asked, left, now });
+      const end = failed({ error, ...run, left, now });
       if (work.step !== 'deploy') checkFailed(model, after(model.lineage, end));
       model.apply(end);
       if (!isResumedAfter(work, error, run.asked) && work.step !== 'deploy') model.removeVersions([work.version]);
@@ -141,6 +142,8 @@ export function* issue(
 function checkFailed(model: Model, lineage: Lineage | undefined): void {
   const { settled, origin, now } = model;
   if (!lineage?.current || whyUnusable(lineage, lineage.current, now) !== undefined) return;
+  // A certificate that may have been issued is fetched.
+  if (lineage.work?.order?.finalizedAt !== undefined) return;
   if (origin === 'command-line' && settled && hasWanted(lineage, settled))
     model.expect(sameSpec(lineage.spec, settled), 'a failed change leaves the settings of before');
   if (hasWanted(lineage, lineage.spec) && !lineage.work) model.letGo(() => true);
@@ -202,14 +205,19 @@ function* makeVersion(model: Model, process: Process, run: Run, wanted: StoredSp
 }
 
 function* makeVersionOf(model: Model, process: Process, run: Run, wanted: StoredSpec, whole: StoredSpec): Path {
-  const { version } = model.work;
   yield* reach('the kept order', 'acme/unreachable', keyChanged, 'stop');
   const kept = model.orders.find(({ url, status }) => url === model.work.order?.url && status !== 'invalid');
   if (kept) model.expect(kept.request === requestOf(wanted), 'the kept order is for what is wanted');
   run.isResumed = kept?.status === 'pending';
+  if (kept) run.mayBeIssued = kept.status === 'valid';
   if (!kept && !run.isPrepared) yield* prepare(model, wanted);
   run.isPrepared = true;
   if (!kept && !hasRoomForOrder(model.lineage as Lineage, wanted, model.now)) throw failure('solver/too-much-left');
+  if (!kept && model.work.order?.url !== undefined) {
+    const { mayBeIssued = model.work.order.finalizedAt !== undefined } = run;
+    model.apply(orderGivenUp(mayBeIssued ? model.next('version') : undefined));
+  }
+  const { version } = model.work;
   yield* reach('the key', 'store/unusable');
   model.keys.add(version);
   const order = kept ?? (yield* placeOrder(model, run, wanted));
@@ -217,13 +225,14 @@ function* makeVersionOf(model: Model, process: Process, run: Run, wanted: Stored
   if (order.status !== 'valid') {
     const lost = yield* reach('finalize', 'lost', 'acme/unreachable', keyChanged, 'stop');
     model.finalize(order, version);
+    run.mayBeIssued = true;
     if (lost === 'lost') throw failure('acme/unreachable');
   }
   const answer = yield* reach('the certificate', 'wrong', 'acme/unreachable', 'stop');
   model.expect(order.finalizedWith === version, `the certificate of ${order.url} is for the key of ${version}`);
   if (answer === 'wrong' || order.isRefused) {
     Object.assign(order, { isRefused: true, keptFor: undefined });
-    model.apply(certificateRefused());
+    model.apply(certificateRefused(model.next('version')));
     throw failure('acme/wrong-certificate');
   }
   yield* reach('the version', 'store/unusable');
@@ -262,7 +271,6 @@ function* prepare(model: Model, wanted: StoredSpec): Path {
 }
 
 function* placeOrder(model: Model, run: { asked: boolean }, wanted: StoredSpec): Path<Order> {
-  if (model.work.order?.url !== undefined) model.apply(orderGivenUp());
   run.asked = true;
   model.isAsked = true;
   const refusals = ['acme/rate-limited', 'acme/account-deactivated', keyChanged, 'limited'] as const;

@@ -61,7 +61,7 @@ const one: Readonly<Record<work.TransitionName, work.Transition>> = {
   accountKeyChanged: work.accountKeyChanged({ left: [], now }),
   accountLost: work.accountLost({ left: [], now }),
   orderFailed: work.orderFailed({ left: [], now }),
-  certificateRefused: work.certificateRefused(),
+  certificateRefused: work.certificateRefused('v3'),
   namesDropped: work.namesDropped({ dropped: [{ identifier: 'b.test', reason: 'no' }], left: [], now }),
   madeCurrent: work.madeCurrent({ wanted, version, now }),
   sent: work.sent({ target: 'edge', version: 'v2', receipt: 'upload', now }),
@@ -294,9 +294,9 @@ describe('towards a certificate', () => {
     expect(workOf(names).order).toMatchObject({ url, dropped: [{ identifier: 'b.test' }] });
   });
 
-  it('a wrong certificate ends its order, and the version stays for the next one', () => {
-    const after = workOf(through(renewal.challenged(), 'certificateRefused', 'failed'));
-    expect([after.order, after.version]).toEqual([undefined, 'v2']);
+  it('a wrong certificate ends its order, and its version', () => {
+    const after = through(renewal.challenged(), 'certificateRefused', 'failed');
+    expect([workOf(after).order, workOf(after).version, after?.retired]).toEqual([undefined, 'v3', ['v2']]);
   });
 
   it('a new version moves those before it on, once', () => {
@@ -328,6 +328,54 @@ describe('a version that broke a handshake', () => {
   ])('%s', (_what, lineage, expected) => {
     const after = through(lineage, third, made);
     expect([after?.current?.id, after?.previous?.id, after?.retired]).toEqual(expected);
+  });
+});
+
+describe('a certificate that the CA may have issued', () => {
+  const laterFailed = (mayBeIssued?: boolean) =>
+    work.failed({ ...{ error: busy, asked: true, left: [], mayBeIssued }, now: new Date(now.getTime() + 60_000) });
+  const at = now.toISOString();
+  const end = { error: busy, asked: true, mayBeIssued: true, left: [], now };
+  const issuedBy = { failed: work.failed(end), stopped: work.stopped(end) };
+
+  it.each<[string, Parameters<typeof through>[1][], string | undefined]>([
+    ['if the run was killed', ['begun'], at],
+    ['if a sweep follows a kill', ['leased', 'swept', 'begun'], at],
+    ['if the run failed after it', [issuedBy.failed, 'begun'], at],
+    ['if the run was stopped after it', [issuedBy.stopped, 'begun'], at],
+    ['since the first time', [issuedBy.failed, 'begun', laterFailed(true)], at],
+    ['as long as nothing says otherwise', [issuedBy.failed, 'begun', laterFailed()], at],
+    ['while it is parked', [issuedBy.failed, work.begun({ ...facts, aim: 'delivery' }, claim), 'closed'], at],
+    ['not if the order is open', ['begun', laterFailed(false)], undefined],
+    ['not if the run ended before', ['failed', 'begun'], undefined],
+  ])('is known %s', (_when, names, expected) => {
+    expect(workOf(through(renewal.ordered(), ...names)).order?.finalizedAt).toBe(expected);
+  });
+
+  it('is fetched even if it was only forced, or for a change by flags', () => {
+    const { current } = testLineage;
+    const young = { ...idle, current: { ...current, facts: { ...current.facts, identifiers: wanted.identifiers } } };
+    const change = work.begun({ ...facts, wanted: otherNames }, claim);
+    const opened = work.failed({ error: refused, asked: true, mayBeIssued: false, left: [], now });
+    for (const begin of ['begun', change] as const) {
+      const ordered = through(young, begin, 'ordered');
+      expect(through(ordered, opened)?.work).toBeUndefined();
+      const after = through(ordered, issuedBy.failed);
+      expect(after).toMatchObject({
+        work: { version: 'v2', order: { url } },
+        spec: workOf(ordered).before ? otherNames : wanted,
+      });
+      expect(after?.failure).not.toHaveProperty('forced');
+      expect(workOf(after).before).toEqual(workOf(ordered).before);
+    }
+  });
+
+  it('takes its version along if its order is dead', () => {
+    for (const lost of [work.orderGivenUp('v3'), work.accountLost({ left: [], now, newId: 'v3' })]) {
+      const after = through(renewal.ordered(), 'begun', lost);
+      expect([workOf(after).version, after?.retired]).toEqual(['v3', ['v2']]);
+      expect(workOf(after).order).not.toHaveProperty('url');
+    }
   });
 });
 

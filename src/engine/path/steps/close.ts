@@ -67,7 +67,8 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
   const { engine, holding, job, learned } = run;
   const now = engine.clock.now();
   const { before } = holding.work;
-  const end = failed({ error, asked: learned.asked, left, now, nextRunMs: job.nextRunMs });
+  const { asked, mayBeIssued } = learned;
+  const end = failed({ error, asked, mayBeIssued, left, now, nextRunMs: job.nextRunMs });
   await closeInTime(run, end, after(holding.lineage, end) === undefined);
   const { lineage } = holding;
   const { current } = lineage;
@@ -89,8 +90,10 @@ export async function closeFailed(run: Run, error: CertfleetError, left: readonl
 }
 
 /** Ends an aborted run: everything is kept for the next run, and it does not count as a failure. */
-export const closeStopped = (run: Run, left: readonly Tombstone[]): Promise<void> =>
-  closeInTime(run, stopped({ asked: run.learned.asked, left, now: run.engine.clock.now() }));
+export function closeStopped(run: Run, left: readonly Tombstone[]): Promise<void> {
+  const { asked, mayBeIssued } = run.learned;
+  return closeInTime(run, stopped({ asked, mayBeIssued, left, now: run.engine.clock.now() }));
+}
 
 /**
  * Ends a run whose order must wait for a rate limit. It does not count as a failure. Resolves with the document, if there

@@ -31,7 +31,7 @@ const isOver = ({ status }: Order): boolean => status === 'valid' || status === 
 
 /** Sends finalize, unless an earlier run has, and reads the order until it is valid or dead. */
 async function untilOver(run: OrderRun, first: Order, keyPem: Secret): Promise<Order> {
-  const { engine, account, holding, job, signal } = run;
+  const { engine, account, holding, job, learned, signal } = run;
   let order = first;
   const csr = order.status === 'processing' ? undefined : await engine.pki.csr(keyPem, job.wanted.identifiers);
   let sent = 0;
@@ -40,6 +40,7 @@ async function untilOver(run: OrderRun, first: Order, keyPem: Secret): Promise<O
   const look = () => ask(run, () => account.order(first.url, signal));
   const send = async (csrDer: Uint8Array): Promise<Order> => {
     sent += 1;
+    learned.mayBeIssued = true;
     try {
       const answer = await holding.effect(signal, () => ask(run, () => account.finalize(first, csrDer, signal)));
       isAccepted = true;
@@ -49,6 +50,7 @@ async function untilOver(run: OrderRun, first: Order, keyPem: Secret): Promise<O
       const isDoubtful =
         problemType(error) === 'orderNotReady' ||
         isFailure(error, 'acme/unreachable', 'acme/busy', 'acme/malformed-answer');
+      learned.mayBeIssued = isDoubtful;
       // Obey a Retry-After: the next run checks the order first.
       const holds = isFailure(error) && error.retryAt !== undefined;
       if (!isDoubtful || holds || sent >= mostSent) throw asWithdrawn(error, job.wanted, run.directory.profiles);
@@ -65,6 +67,7 @@ async function untilOver(run: OrderRun, first: Order, keyPem: Secret): Promise<O
       // Otherwise the CA returns orderNotReady (RFC 8555 §7.4), which is harmless.
       const isToSend = !isAccepted && (sent === 0 || order.status === 'ready');
       order = csr && isToSend ? await send(csr) : await look();
+      learned.mayBeIssued = isAccepted || order.status === 'processing' || isOver(order);
       return isOver(order) ? { done: order } : seen();
     },
   );
@@ -77,6 +80,8 @@ async function untilOver(run: OrderRun, first: Order, keyPem: Secret): Promise<O
 function invalidOrder(run: OrderRun, { status, error }: Order): CertfleetError {
   const detail = error ? detailOf(error, run.directory.caaIdentities) : `its status is ${status}`;
   const params = { issuer: run.issuer.name, certificate: nameOf(run), detail };
+  // Without an error, the order may have expired after the CA issued the certificate.
+  if (error) run.learned.mayBeIssued = false;
   return fail('acme/invalid-order', params, error === undefined ? {} : { problem: error });
 }
 

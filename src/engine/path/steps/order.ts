@@ -6,6 +6,7 @@ import { cut } from '../../../core/errors/remote-text.ts';
 import { isToCome } from '../../../core/lineage/stored-time.ts';
 import { leftInTheWay, longestSolver } from '../../../core/lineage/tombstones.ts';
 import { ordered, orderGivenUp, orderLimited } from '../../../core/lineage/work/order.ts';
+import { newVersionId } from '../../../core/names/version-id.ts';
 import { datesToOrder } from '../../../core/spec/validity.ts';
 import { present } from '../../../core/text/present.ts';
 import type { Order, OrderRequest } from '../../../ports/issuer.ts';
@@ -28,7 +29,7 @@ const longestDetail = 500;
  * that concerns the account's old key, and so says nothing about the order.
  */
 export async function keptOrder(run: OrderRun): Promise<Order | undefined> {
-  const { account, holding, job, signal } = run;
+  const { account, holding, job, learned, signal } = run;
   const url = holding.work.order?.url;
   if (url === undefined) return undefined;
   const order = await ask(run, () => account.order(url, signal)).catch(async (error: unknown) => {
@@ -40,6 +41,7 @@ export async function keptOrder(run: OrderRun): Promise<Order | undefined> {
     return undefined;
   });
   if (order?.status === 'invalid') await countUnseen(run, order);
+  else if (order) learned.mayBeIssued = order.status === 'processing' || order.status === 'valid';
   return order && order.status !== 'invalid' && !isExpired(run, order) ? order : undefined;
 }
 
@@ -59,12 +61,23 @@ async function countUnseen(run: OrderRun, order: Order): Promise<void> {
 const isExpired = ({ engine }: OrderRun, { expires, status }: Order): boolean =>
   expires !== undefined && Date.parse(expires) <= engine.clock.now().getTime() && status !== 'valid';
 
+/** Gives up an order that is dead. If its certificate may have been issued, the version is given up with it. */
+export async function giveUpDead(run: OrderRun): Promise<void> {
+  const { holding, signal } = run;
+  if (holding.work.order?.url !== undefined) await holding.apply(orderGivenUp(idIfIssued(run)), signal);
+}
+
+/** Returns the ID of another version if the CA may have issued a certificate for this one. */
+export function idIfIssued({ engine, holding, learned }: OrderRun): string | undefined {
+  const { mayBeIssued = holding.work.order?.finalizedAt !== undefined } = learned;
+  return mayBeIssued ? newVersionId(engine.random, engine.clock.now()) : undefined;
+}
+
 /** Steps 5b and 5c: sends newOrder and journals its URL. Its intent was journalled with the lease. */
 export async function placeOrder(run: OrderRun): Promise<Order> {
   const { engine, job, issuer, holding, signal } = run;
   const pace = engine.pass.cas(issuer.directoryUrl);
   announce(run, 'order', 'ordering the certificate');
-  if (holding.work.order?.url !== undefined) await holding.apply(orderGivenUp(), signal);
   const replaces = whatItReplaces(run);
   const { identifiers, profile, validity = {} } = job.wanted;
   const request = {
