@@ -48,10 +48,10 @@ async function limitedWorld() {
     },
   };
   let pid = 0;
-  const replica = (name = 'here', aheadMs = 0): Engine => {
+  const replica = (name = 'here', aheadMs = 0, own = store): Engine => {
     pid += 1;
     const issuer = ca.issuer(name, () => clock.now().getTime() + aheadMs);
-    return world.replica(pid, { node: name, store, issuer, pki: createFakePki(chance), aheadMs: () => aheadMs });
+    return world.replica(pid, { node: name, store: own, issuer, pki: createFakePki(chance), aheadMs: () => aheadMs });
   };
   /** Changes all documents of a kind whose names end like this. Returns what they were. */
   const edit = async (kind: Kind, end: string, change: (text: string) => string) => {
@@ -270,6 +270,52 @@ describe('a first issue by flags that the CA refuses', () => {
     const { kept, run } = byFlags(engine, clock);
     expect(await passing(clock, run())).toMatchObject([{ result: 'issued' }]);
     expect([kept.length, refused()]).toEqual([2, 1]);
+  });
+
+  it('leaves at most a key that no order used, wherever it is killed', async () => {
+    for (let at = 1, isKilled = true; isKilled; at += 1) {
+      const { world, clock, ca, refused, replica } = await limitedWorld();
+      ca.issuedToOthers([{ type: 'dns', value: 'x.example.com' }], 50);
+      isKilled = false;
+      let writes = 0;
+      const { store } = world;
+      const dying = (kill: () => void): Store => {
+        const orDie = <T>(write: () => Promise<T>): Promise<T> => {
+          writes += 1;
+          if (writes < at) return write();
+          isKilled = true;
+          world.dead.add(1);
+          kill();
+          return new Promise(() => {});
+        };
+        return {
+          ...store,
+          put: (...args) => orDie(() => store.put(...args)),
+          delete: (...args) => orDie(() => store.delete(...args)),
+        };
+      };
+      const first = new Promise<void>((kill, fail) => {
+        byFlags(replica('here', 0, dying(kill)), clock)
+          .run()
+          .then(() => kill(), fail);
+      });
+      await passing(clock, first);
+      const second = await passing(clock, byFlags(replica(), clock).run());
+      const begun = await world.readLineage('a.example.com');
+      const keys = (await store.list('key', signal)).names;
+      // What the killed one began goes on. Otherwise, the second one stores nothing, either.
+      expect(second, `killed at write ${at}`).toMatchObject([
+        begun ? { result: 'unchanged' } : { result: 'failed', error: { code: 'acme/limited' } },
+      ]);
+      expect(begun ? [1] : [0, 1], `killed at write ${at}`).toContain(keys.length);
+      clock.set(new Date(clock.now().getTime() + dayMs));
+      expect(await passing(clock, byFlags(replica(), clock).run())).toMatchObject([{ result: 'issued' }]);
+      const ended = await world.readLineage('a.example.com');
+      expect([ended?.current?.id, ended?.work]).toEqual([begun?.work?.version ?? expect.any(String), undefined]);
+      expect(world.txt.size).toBe(0);
+      // The killed one could not write down what it was told.
+      expect(refused()).toBeLessThanOrEqual(2);
+    }
   });
 });
 
