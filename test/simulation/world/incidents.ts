@@ -16,8 +16,8 @@ export interface Grips {
   /** Ends all pauses, as the owners of the accounts do once their names are well again. */
   readonly unpause: () => void;
   readonly later: (ms: number, run: () => void) => void;
-  /** Tells every replica that the configuration has changed. */
-  readonly configured: () => void;
+  /** Tells every replica that the configuration of a certificate has changed. */
+  readonly configured: (certificate: string) => void;
   /** Stops a replica in order, and starts it again after some time. */
   readonly stop: (replica: string, forMs: number) => void;
 }
@@ -67,12 +67,12 @@ export function happen(incident: Incident, grips: Grips): void {
       if (!spec) break;
       const identifiers = [...spec.identifiers, { type: 'dns', value: `new.${spec.name}.test` } as const];
       wanted.set(spec.name, { ...spec, identifiers });
-      configured();
+      configured(incident.certificate);
       break;
     }
     case 'remove':
       wanted.delete(incident.certificate);
-      configured();
+      configured(incident.certificate);
       break;
     case 'invalid': {
       const names = wanted.get(incident.certificate)?.identifiers.map(({ value }) => value) ?? [];

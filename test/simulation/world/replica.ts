@@ -12,8 +12,10 @@ import { type CaHold, endOfCaHold, holdOf } from '../../../src/engine/ledger/ca-
 import { inLanes } from '../../../src/engine/pass/lanes.ts';
 import { reconcile, reconcileAll } from '../../../src/engine/pass/reconcile.ts';
 import { sweeperOf, whatIsLeft } from '../../../src/engine/pass/sweep.ts';
+import type { Entry } from '../../../src/ports/store.ts';
 import type { Chance } from './chance.ts';
 import { directoryUrl } from './scenario.ts';
+import { createWakes } from './wakes.ts';
 
 /** What this process has seen of a lineage. */
 interface Seen {
@@ -24,13 +26,6 @@ interface Seen {
   readonly askedMs: number;
 }
 
-interface Wake {
-  readonly wanted: StoredSpec | undefined;
-  readonly revision: string | undefined;
-  readonly looked: string | undefined;
-  readonly due: number | undefined;
-}
-
 /** What a replica that keeps running needs from its world. */
 export interface Surroundings {
   readonly engine: EngineProcess;
@@ -38,7 +33,7 @@ export interface Surroundings {
   readonly signal: AbortSignal;
   /** The specs that are declared now. */
   readonly wanted: () => ReadonlyMap<string, StoredSpec>;
-  /** Takes the names of the lineages that were changed since the last call. */
+  /** Takes the names of the certificates whose document or spec has changed since the last call. */
   readonly takeChanged: () => readonly string[];
   /** Calls `wake` once a document or the configuration changes. */
   readonly onChange: (wake: () => void) => void;
@@ -54,6 +49,8 @@ const noticeMs = 15_000;
 /** Others may use less than was foretold. */
 const longestWaitMs = 3_600_000;
 const longestMs = 7 * 86_400_000;
+/** The wall clock may jump meanwhile. */
+const longestSleepMs = 86_400_000;
 
 /**
  * What a process does that keeps running: one whole pass, and then, whenever a lineage has something to do, a pass over
@@ -66,16 +63,20 @@ export async function live(world: Surroundings): Promise<void> {
   const notBefore = new Map<string, number>();
   /** The current versions at which it looked at its own targets. */
   const lookedAt = new Map<string, string>();
-  /** When each certificate is due, in ms since 1970, and what that follows from. */
-  const wakes = new Map<string, Wake>();
+  const wakes = createWakes();
   /** What the CA has told all certificates. */
   let hold: CaHold | undefined;
+  /** How far the wall clock was ahead of the monotonic one. */
+  let clockAheadMs = clock.now().getTime() - clock.monotonicMs();
 
   const job = (wanted: StoredSpec) =>
     ({ wanted, origin: 'configuration', force: false, obeyBackoff: true, unattended: true }) as const;
 
   async function look(name: string): Promise<void> {
-    const entry = await store.get({ kind: 'lineage', name }, signal);
+    see(name, await store.get({ kind: 'lineage', name }, signal));
+  }
+
+  function see(name: string, entry: Entry | undefined): void {
     if (!entry) return void seen.delete(name);
     const before = seen.get(name);
     if (before?.revision === entry.revision) return;
@@ -86,23 +87,34 @@ export async function live(world: Surroundings): Promise<void> {
     seen.set(name, { lineage, revision: entry.revision, sinceMs: nowMs, askedMs });
   }
 
-  /** When it has something to do for a lineage, on its own monotonic clock. */
-  function wakeAt(name: string, wanted: StoredSpec | undefined): number | undefined {
-    const pausedMs = notBefore.get(name) ?? 0;
-    if (pausedMs > clock.monotonicMs()) return pausedMs;
-    const one = seen.get(name);
-    const known = wakes.get(name);
-    const looked = lookedAt.get(name);
-    const isKnown = known && known.wanted === wanted && known.revision === one?.revision && known.looked === looked;
+  /** Works out anew when it has something to do for certificates: what that follows from has changed. */
+  function schedule(names: Iterable<string>): void {
     const now = clock.now();
-    const due = isKnown && !(known.due && known.due <= now.getTime()) ? known.due : dueOf(name, wanted, now);
-    wakes.set(name, { wanted, revision: one?.revision, looked, due });
-    return due && clock.monotonicMs() + due - now.getTime();
+    for (const name of names) wakes.set(name, dueOf(name, now));
   }
 
-  /** The same, in ms since 1970. */
-  function dueOf(name: string, wanted: StoredSpec | undefined, now: Date): number | undefined {
+  /** Takes the certificates for which there is something to do now. */
+  function takeDue(): readonly string[] {
+    const now = clock.now();
+    return wakes.takeDue(now.getTime()).filter((name) => {
+      // A lease that lives, or a question put off again.
+      const dueMs = dueOf(name, now);
+      if (dueMs !== undefined && dueMs <= now.getTime()) return true;
+      wakes.set(name, dueMs);
+      return false;
+    });
+  }
+
+  /** When it has something to do for a certificate, in ms since 1970, but not directly after a try. */
+  function dueOf(name: string, now: Date): number | undefined {
+    const dueMs = dueByDocument(name, now);
+    const pauseMs = (notBefore.get(name) ?? 0) - clock.monotonicMs();
+    return dueMs === undefined ? undefined : Math.max(dueMs, now.getTime() + pauseMs);
+  }
+
+  function dueByDocument(name: string, now: Date): number | undefined {
     const nowMs = clock.monotonicMs();
+    const wanted = world.wanted().get(name);
     const one = seen.get(name);
     const lineage = one && withLaterQuestion(one, now);
     const holder = lineage?.work?.lease?.holder;
@@ -145,10 +157,12 @@ export async function live(world: Surroundings): Promise<void> {
       await inLanes(pass, errands, signal);
       return ended;
     });
-    for (const name of new Set([...names, ...world.takeChanged()])) await look(name);
+    const touched = new Set([...names, ...world.takeChanged()]);
+    for (const name of touched) await look(name);
     note(outcomes, before);
     for (const name of names) notBefore.set(name, clock.monotonicMs() + pauseMs);
     for (const outcome of outcomes) if (outcome.result === 'unchanged' && outcome.limited) notBeforeToken(outcome);
+    schedule(touched);
   }
 
   /** A certificate that waits for a rate limit stores nothing: its wake is the time that the pass told. */
@@ -180,37 +194,39 @@ export async function live(world: Surroundings): Promise<void> {
     const all = { jobs: wanted.map(job), jobOf: () => undefined, isWhole: true, remembers: {} };
     const outcomes = await inPass(engine, (pass) => reconcileAll(pass, all, signal));
     const before = currentOf(seen.keys());
-    for await (const page of store.scan('lineage', signal)) for (const { key } of page) await look(key.name);
+    for await (const page of store.scan('lineage', signal)) for (const entry of page) see(entry.key.name, entry);
     note(outcomes, before);
   }
 
+  const everything = (): Iterable<string> => new Set([...world.wanted().keys(), ...seen.keys()]);
+
   world.takeChanged();
   await workOnAll();
+  schedule(everything());
   for (;;) {
-    for (const name of world.takeChanged()) await look(name);
+    const changed = world.takeChanged();
+    for (const name of changed) await look(name);
     const held = await holdOf(engine, directoryUrl, signal);
-    if (held?.until !== hold?.until) wakes.clear();
+    const aheadMs = clock.now().getTime() - clock.monotonicMs();
+    // What a clock has put off that was wrong may be due at once.
+    const hasJumped = Math.abs(aheadMs - clockAheadMs) > 1_000;
+    const isToldAnew = held?.until !== hold?.until;
     hold = held;
-    const wanted = world.wanted();
-    const nowMs = clock.monotonicMs();
-    const names = [...new Set([...wanted.keys(), ...seen.keys()])];
-    const all = names.flatMap((name) => {
-      const atMs = wakeAt(name, wanted.get(name));
-      return atMs === undefined ? [] : { name, atMs };
-    });
-    const due = all.filter(({ atMs }) => atMs <= nowMs).map(({ name }) => name);
+    clockAheadMs = aheadMs;
+    schedule(hasJumped || isToldAnew ? everything() : changed);
+    const due = takeDue();
     if (due.length > 0) {
       await work(due);
       continue;
     }
     // Replicas that all woke at once would only wait for each other, which some of them do.
     const lateMs = chance() < 0.15 ? chance.between(0, 3_000) : chance.between(0, 600_000);
-    const nextMs = Math.min(nowMs + longestMs, ...all.map(({ atMs }) => atMs));
+    const restMs = (wakes.firstMs() ?? Number.POSITIVE_INFINITY) - clock.now().getTime();
     const change = new AbortController();
     world.onChange(() => change.abort('something has changed'));
     const stop = () => change.abort(signal.reason);
     signal.addEventListener('abort', stop, { once: true });
-    await clock.sleep(nextMs - nowMs + lateMs, change.signal).catch(() => undefined);
+    await clock.sleep(Math.min(restMs, longestSleepMs) + lateMs, change.signal).catch(() => undefined);
     signal.removeEventListener('abort', stop);
     signal.throwIfAborted();
     if (change.signal.aborted) await clock.sleep(noticeMs, signal);

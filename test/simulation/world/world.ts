@@ -72,7 +72,9 @@ export async function runWorld(
     trace(undefined, 'violation', what);
     violation ??= { what, at: new Date(timeline.nowMs).toISOString() };
   };
-  const tellAll = () => {
+  /** Tells every replica that the document or the spec of a certificate has changed. */
+  const tellAll = (name: string) => {
+    for (const names of changed.values()) names.add(name);
     for (const tell of listeners.values()) tell();
   };
   const refusals = createRefusals({
@@ -92,10 +94,7 @@ export async function runWorld(
     wanted: () => wanted,
     isCalm: scenario.faults.length === 0 && scenario.incidents.length === 0,
     violate,
-    changed(name) {
-      for (const names of changed.values()) names.add(name);
-      tellAll();
-    },
+    changed: tellAll,
     later: (ms, run) => void timeline.later(ms, run),
   });
   const ca = createCaModel({

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { chanceOf } from './chance.ts';
+import { createWakes } from './wakes.ts';
+
+it('the wakes that are due are those that a search through all names finds', () => {
+  const chance = chanceOf(1);
+  const wakes = createWakes();
+  const times = new Map<string, number>();
+  let taken = 0;
+  for (let nowMs = 0; nowMs < 3_000; nowMs += 1) {
+    const name = `c${chance.whole(0, 40)}`;
+    const atMs = chance() < 0.2 ? undefined : nowMs + chance.whole(-20, 200);
+    wakes.set(name, atMs);
+    if (atMs === undefined) times.delete(name);
+    else times.set(name, atMs);
+    expect(wakes.firstMs()).toBe(times.size > 0 ? Math.min(...times.values()) : undefined);
+    if (chance() < 0.5) continue;
+    const due = [...times].filter(([, ms]) => ms <= nowMs).map(([one]) => one);
+    expect([...wakes.takeDue(nowMs)].sort()).toEqual(due.sort());
+    for (const one of due) times.delete(one);
+    taken += due.length;
+  }
+  expect(taken).toBeGreaterThan(500);
+});

@@ -1,0 +1,48 @@
+import { createHeap } from '../../../src/core/limits/heap.ts';
+
+/** When there is something to do for each of many certificates: one time for each name. */
+export interface Wakes {
+  /** Sets the time of a name, in ms since 1970; undefined if only a change can give it something to do. */
+  set(name: string, atMs: number | undefined): void;
+  /** Returns the first time of all. */
+  firstMs(): number | undefined;
+  /** Removes and returns the names whose time has come. */
+  takeDue(nowMs: number): readonly string[];
+}
+
+interface Wake {
+  readonly name: string;
+  readonly atMs: number;
+}
+
+export function createWakes(): Wakes {
+  const wakes = new Map<string, Wake>();
+  // A wake that was replaced stays in the heap until its time comes.
+  const heap = createHeap<Wake>(({ atMs }) => atMs);
+  const first = (): Wake | undefined => {
+    for (let wake = heap.first(); wake; wake = heap.first()) {
+      if (wakes.get(wake.name) === wake) return wake;
+      heap.pop();
+    }
+    return undefined;
+  };
+  return {
+    set(name, atMs) {
+      if (wakes.get(name)?.atMs === atMs) return;
+      wakes.delete(name);
+      if (atMs === undefined) return;
+      const wake = { name, atMs };
+      wakes.set(name, wake);
+      heap.push(wake);
+    },
+    firstMs: () => first()?.atMs,
+    takeDue(nowMs) {
+      const due: string[] = [];
+      for (let wake = first(); wake && wake.atMs <= nowMs; wake = first()) {
+        due.push(wake.name);
+        wakes.delete(wake.name);
+      }
+      return due;
+    },
+  };
+}
