@@ -11,7 +11,7 @@ import { type LimitsRequest, limitsOf } from '../../src/fleet/limits.ts';
 import type { OpenFleet } from '../../src/fleet/opened.ts';
 import { planOf } from '../../src/fleet/plan.ts';
 import { statusOf } from '../../src/fleet/status.ts';
-import type { Store } from '../../src/ports/store.ts';
+import type { Kind, Store } from '../../src/ports/store.ts';
 import { declaredOf } from '../support/declared.ts';
 import { inNewPass, reconcile } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
@@ -32,9 +32,13 @@ async function declaring(specs: readonly StoredSpec[]) {
   const events: Event[] = [];
   const world = await createSimulatedWorld({ reporter: { report: (event) => events.push(event) } });
   let writes = 0;
+  const reads = new Map<Kind, number>();
   const counted: Store = {
     ...world.store,
-    get: world.store.get.bind(world.store),
+    get(key, ...rest) {
+      reads.set(key.kind, (reads.get(key.kind) ?? 0) + 1);
+      return world.store.get(key, ...rest);
+    },
     scan: world.store.scan.bind(world.store),
     put(...given) {
       writes += 1;
@@ -68,6 +72,7 @@ async function declaring(specs: readonly StoredSpec[]) {
     limits: (request = nothing) => look((fleet) => limitsOf(fleet, request, signal)),
     plan: (names: readonly string[] = []) => look((fleet) => planOf(fleet, { names, untilMs: untilMs() }, signal)),
     status: () => look((fleet) => statusOf(fleet, [], signal)),
+    reads,
     /** What was asked of the CA, and written. */
     effects: () => [world.ca.requests.length, writes],
   };
@@ -147,6 +152,17 @@ it('says before the first order when each certificate comes, which is true in ev
     const { issuedAt } = (await world.readLineage(certificate))!.current!;
     expect(Math.abs(Date.parse(issuedAt) - Date.parse(at)), certificate).toBeLessThan(60_000);
   }
+});
+
+it('reads the account once in a look or a pass, however many certificates wait', async () => {
+  const { issue, status, reads } = await declaring(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => limited(name)));
+  await issue();
+  reads.clear();
+  await status();
+  expect(reads.get('account')).toBe(1);
+  reads.clear();
+  await issue();
+  expect(reads.get('account')).toBe(1);
 });
 
 it('shows all limits of named certificates, and only the CA that is asked for', async () => {

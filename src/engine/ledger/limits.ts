@@ -20,6 +20,7 @@ import { accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
 import { type Engine, report } from '../engine.ts';
 import { createGathering, type Gathering } from '../memory/gathering.ts';
+import { accountUrl } from './account.ts';
 import { changeDocument, latestMs, placeOf, possible, readArrivals, readTime } from './buckets.ts';
 
 // What our own orders have left of a CA's rate limits. All times are the CA's.
@@ -77,6 +78,18 @@ export async function limitedOrder(
       registeredDomain,
     }),
   };
+}
+
+/**
+ * Returns the URL of an issuer's account, or an empty text if it is not open yet. It is read once in a pass, unless it
+ * may be opened meanwhile.
+ */
+export async function accountOfPass(engine: Engine, settings: IssuerSettings, signal: AbortSignal): Promise<string> {
+  const { accounts } = engine.pass.limits;
+  const key = accountKey(accountOf(settings));
+  const url = accounts.get(key) ?? (await accountUrl(engine, settings, signal));
+  if (url) accounts.set(key, url);
+  return url;
 }
 
 /** Returns a time of the CA's clock as this machine's clock will show it. */

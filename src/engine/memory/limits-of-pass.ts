@@ -16,6 +16,8 @@ export interface Ticket {
 export interface LimitsOfPass {
   /** Returns the arrival times of a CA's buckets, by {@link Bucket.key}, as far as they were read. */
   arrivalsAt(directory: string): Map<string, number>;
+  /** The URLs of open accounts, by the keys of their documents. */
+  readonly accounts: Map<string, string>;
   /** By the certificate's name. */
   readonly tickets: Map<string, Ticket>;
   /** By the certificate's name: where those are expected that will be ordered in this pass. */
@@ -38,6 +40,7 @@ export function createLimitsOfPass(): LimitsOfPass {
     expected.delete(name);
   };
   return {
+    accounts: new Map(),
     tickets: new Map(),
     expected,
     damaged: new Set(),

@@ -10,8 +10,8 @@ import { planLineage } from '../../core/plan/plan.ts';
 import { accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings } from '../../core/spec/spec.ts';
 import type { Engine } from '../engine.ts';
-import { accountUrl } from '../ledger/account.ts';
 import {
+  accountOfPass,
   caTimeMs,
   expectSpend,
   type LimitedOrder,
@@ -91,7 +91,7 @@ export async function foretell(
   const urlOf = onceForEach(
     (settings: IssuerSettings) => accountKey(accountOf(settings)),
     // If it cannot be read, each certificate reports it.
-    (settings) => accountUrl(engine, settings, signal).catch(() => ''),
+    (settings) => accountOfPass(engine, settings, signal).catch(() => ''),
   );
   const groups = new Map<string, Group>();
   for (const candidate of due) {

@@ -4,8 +4,15 @@ import type { Lineage } from '../../core/lineage/lineage.ts';
 import { whyDue } from '../../core/plan/due.ts';
 import type { Plan } from '../../core/plan/plan.ts';
 import type { Engine } from '../engine.ts';
-import { accountUrl } from '../ledger/account.ts';
-import { limitedOrder, limitsOfIssuer, mayOverrule, ownTime, readLimits, refusalOf } from '../ledger/limits.ts';
+import {
+  accountOfPass,
+  limitedOrder,
+  limitsOfIssuer,
+  mayOverrule,
+  ownTime,
+  readLimits,
+  refusalOf,
+} from '../ledger/limits.ts';
 import { jobOfToday } from '../run/job.ts';
 import type { Visit } from './visit.ts';
 
@@ -28,7 +35,7 @@ export async function limitFor(
   const sendsNoOrder = work?.step === 'deploy' || work?.order?.url !== undefined;
   if (sendsNoOrder || !whyDue(job.wanted, lineage, now, job)) return undefined;
   if (visit.limit && Date.parse(visit.limit.until) > now.getTime()) return visit.limit;
-  const account = await accountUrl(engine, job.wanted.issuer.settings, signal);
+  const account = await accountOfPass(engine, job.wanted.issuer.settings, signal);
   const order = await limitedOrder(engine, job.wanted, lineage, { account });
   if (!order) return undefined;
   const { name } = job.wanted;
