@@ -1,4 +1,5 @@
 import { type ComposeContext, compose } from './compose.ts';
+import type { CertfleetError } from './core/errors/errors.ts';
 import type { Secret } from './core/errors/secret.ts';
 import type { Adoption, Found, UndoneImport } from './core/lineage/found.ts';
 import type { Lineage } from './core/lineage/lineage.ts';
@@ -22,6 +23,7 @@ import type { RevocationWish } from './engine/acts/revoke.ts';
 import type { Swept } from './engine/delivery/sweep-report.ts';
 import { type LostObject, type LostRemoval, type LostReport, sweepLost } from './engine/delivery/unjournalled.ts';
 import { inPass } from './engine/engine.ts';
+import { damagedLedger } from './engine/ledger/buckets.ts';
 import type { CaaReport } from './engine/looks/caa-report.ts';
 import type { DrawnPath } from './engine/looks/doctor.ts';
 import type { DrawnTarget } from './engine/looks/targets.ts';
@@ -109,6 +111,8 @@ export interface Fleet {
   plan(request: PlanRequest, signal: AbortSignal): Promise<Ahead>;
   /** Returns the nodes that share the store, and what they lack of these certificates. */
   nodes(certificates: readonly LineageStatus[], signal: AbortSignal): Promise<readonly NodeStatus[]>;
+  /** Returns which documents about rate limits are damaged. The next order writes them anew. */
+  damagedLedger(signal: AbortSignal): Promise<readonly Pick<CertfleetError, 'message' | 'hint'>[]>;
   /** Forgets a node that is gone for good. Fails with `usage/unknown-node`. */
   forgetNode(node: string, signal: AbortSignal): Promise<void>;
   /**
@@ -339,6 +343,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
       pass(async (fleet) => (await import('./fleet/limits.ts')).limitsOf(fleet, request, signal)),
     plan: (request, signal) => pass(async (fleet) => (await import('./fleet/plan.ts')).planOf(fleet, request, signal)),
     nodes: (certificates, signal) => pass((fleet) => nodesOf(fleet, certificates, signal)),
+    damagedLedger: (signal) => pass(({ engine }) => damagedLedger(engine, signal)),
     forgetNode: (node, signal) => pass((fleet) => forgetNode(fleet, node, signal)),
     doctor: (names, signal) => pass((fleet) => drawNamed(fleet, names, signal)),
     caa: (names, signal) => pass((fleet) => reportCaaOf(fleet, names, signal)),

@@ -3,6 +3,7 @@ import type { Lineage } from '../../src/core/lineage/lineage.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { damagedLedger } from '../../src/engine/ledger/buckets.ts';
 import { expectSpend, limitedOrder } from '../../src/engine/ledger/limits.ts';
 import { foretell } from '../../src/engine/pass/tickets.ts';
 import type { Job } from '../../src/engine/run/job.ts';
@@ -361,7 +362,9 @@ describe('a document of the ledger', () => {
   it('that cannot be read is written anew, with a warning', async () => {
     const { warnings, replica, edit, pass } = await limitedWorld();
     await pass(replica(), domains(2));
-    await edit('ledger', '', () => '{');
+    expect(await damagedLedger(replica(), signal)).toEqual([]);
+    const { length } = await edit('ledger', '', () => '{');
+    expect(await damagedLedger(replica(), signal)).toHaveLength(length);
     await pass(replica(), domains(1, undefined, 'org'));
     const [warning, ...more] = warnings;
     expect(warning).toMatch(/rate limits cannot be read.* `certfleet store check`/);

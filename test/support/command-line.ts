@@ -52,6 +52,8 @@ export interface FakeAnswers {
   readonly origin?: 'configuration';
   readonly status?: readonly LineageStatus[];
   readonly nodes?: readonly NodeStatus[];
+  /** What is wrong with documents of the ledger. */
+  readonly damagedLedger?: readonly string[];
   readonly limits?: readonly LimitsStatus[];
   readonly plan?: Ahead;
   readonly doctor?: readonly DrawnPath[];
@@ -284,6 +286,7 @@ export function commandLine(given: CommandLine = {}) {
         return given.fleet?.plan ?? { from, until, certificates: [], days: [] };
       },
       nodes: async () => given.fleet?.nodes ?? [],
+      damagedLedger: async () => (given.fleet?.damagedLedger ?? []).map((message) => ({ message, hint: '' })),
       forgetNode: async (node) => {
         calls.push({ forgetNode: node });
       },

@@ -71,6 +71,30 @@ export async function readArrivals(
   return found;
 }
 
+/** Returns which documents of the ledger are damaged, of all CAs. */
+export async function damagedLedger(
+  { store }: Pick<Engine, 'store'>,
+  signal: AbortSignal,
+): Promise<readonly CertfleetError[]> {
+  const found: CertfleetError[] = [];
+  for await (const page of store.scan('ledger', signal))
+    for (const entry of page) {
+      const damage = entry.corrupt ?? damageIn(entry, store.location);
+      if (damage) found.push(damage);
+    }
+  return found;
+}
+
+function damageIn({ key, bytes }: Entry, file: string): CertfleetError | undefined {
+  try {
+    decodeDocument(bytes, { key: `ledger/${key.name}`, file }, []);
+    return undefined;
+  } catch (error) {
+    if (!isFailure(error, 'store/corrupt')) throw error;
+    return error;
+  }
+}
+
 /** Reads one time of a document. */
 export async function readTime(
   ports: Ports,

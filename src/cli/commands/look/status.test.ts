@@ -82,6 +82,13 @@ const hidden = (n: number) => `www${n}.example.com exists only through the wildc
 describe('status', () => {
   it.each<Row>([
     {
+      what: 'fails if what is known of rate limits is damaged',
+      argv: 'status',
+      fleet: { status: [valid], damagedLedger: ['the document ledger/x~00 cannot be read: it is not JSON'] },
+      code: 7,
+      warns: ['the document ledger/x~00 cannot be read: it is not JSON. It is about the CA’s limits, and'],
+    },
+    {
       what: 'tells a roll-out from a failure',
       argv: 'status',
       ...statuses(rollingOut),

@@ -35,12 +35,15 @@ export const status: Run = async (session) => {
   const nodes = await fleet.nodes(all, session.signal);
   for (const lineage of all) session.printJson({ object: 'certificate', ...lineage });
   for (const node of nodes) session.printJson({ object: 'node', ...node });
-  const code = all.some(isDamaged) ? 7 : 0;
+  const damaged = await fleet.damagedLedger(session.signal);
+  for (const { message } of damaged)
+    session.note(`${message}. It is about the CA’s limits, and the next order writes it anew.`);
+  const code = damaged.length > 0 || all.some(isDamaged) ? 7 : 0;
   if (session.json) return code;
   if (all.length === 0) {
     session.print('There are no certificates yet.');
     session.note('Next: `certfleet issue -d www.example.com --agree-tos --staging` gets a test certificate.');
-    return 0;
+    return code;
   }
   const width = widthOf(session.context.stdout);
   const head = ['NAME', 'STATE', 'VALID UNTIL', 'LEFT', 'RENEWAL', 'DEPLOYED TO'];
