@@ -70,7 +70,9 @@ export async function limitsOf(
   const all = issuer && !known.some(isOf) ? casOf([issuer], []) : known.filter(isOf);
   for (const name of issuer ? names : []) if (!all.some((ca) => has(ca, name))) throw otherCa(issuer!, name, specs);
   const isAsked = (ca: Ca) => names.length === 0 || names.some((name) => has(ca, name));
-  return Promise.all(all.filter(isAsked).map((ca) => describeCa(fleet.engine, ca, request, signal)));
+  const sameAs = (ca: Ca) =>
+    all.filter((one) => one.issuers[0]?.settings.directory === ca.issuers[0]?.settings.directory);
+  return Promise.all(all.filter(isAsked).map((ca) => describeCa(fleet.engine, ca, sameAs(ca), request, signal)));
 }
 
 const has = ({ certificates }: Ca, certificate: string) => certificates.some(({ name }) => name === certificate);
@@ -108,6 +110,7 @@ interface Known {
 async function describeCa(
   engine: Engine,
   { issuers, certificates }: Ca,
+  sameCa: readonly Ca[],
   { names, all }: LimitsRequest,
   signal: AbortSignal,
 ): Promise<LimitsStatus> {
@@ -118,12 +121,16 @@ async function describeCa(
   const about = { issuers: [...new Set(issuers.map(({ name }) => name))], directory, accounts };
   if (limits.length === 0) return { ...about, isKnown: false, buckets: [] };
   const registeredDomain = await engine.loadRegisteredDomain();
-  const known = knownBuckets({ directory, accounts, certificates, names, all, limits, registeredDomain });
+  const accountNamed = namesOfAccounts(directory, accounts);
+  const known = knownBuckets({ accountNamed, directory, accounts, certificates, names, all, limits, registeredDomain });
   const skewMs = engine.memory.skews.get(directory) ?? 0;
   const now = engine.clock.now();
   const places = known.map(({ bucket }) => placeOf(engine, directory, bucket, registeredDomain));
   const arrivals = await readArrivals(engine, places, signal);
-  const usesOf = createUses(directory, certificates, { now, registeredDomain });
+  const accountOfSpec = ({ issuer }: StoredSpec) => accountNamed(accountOf(issuer.settings).name);
+  // An issuer of the same CA may have other limits, but its certificates count for the same domains.
+  const counted = sameCa.flatMap((ca) => ca.certificates);
+  const usesOf = createUses(directory, counted, { now, registeredDomain, accountOf: accountOfSpec });
   const buckets = known.flatMap(({ bucket, isNamed, issuedAtMs }) => {
     const arrivalMs = sinceIssue(bucket, arrivals.get(bucket.key), issuedAtMs);
     const isFromTheFuture = arrivalMs !== undefined && arrivalMs >= latestMs(bucket, now.getTime());
@@ -141,19 +148,24 @@ const usualUse = ({ limit }: Bucket): number => (limit.scope === 'set' ? 1 : 0);
 const inOrder = (a: BucketStatus, b: BucketStatus): number =>
   limitIds.indexOf(a.limit) - limitIds.indexOf(b.limit) || a.left - b.left || (a.of < b.of ? -1 : 1);
 
+/** Returns a function that returns the URL of an account, or its key if it is not open yet. */
+function namesOfAccounts(directory: string, accounts: LimitsStatus['accounts']): (name: string) => string {
+  const open = new Map(accounts.map(({ name, url }) => [name, url]));
+  return (name) => open.get(name) ?? accountKey({ directory, name });
+}
+
 /** Returns each bucket from which certificates of a CA take, once. */
 function knownBuckets(ca: {
   readonly directory: string;
   readonly accounts: LimitsStatus['accounts'];
+  readonly accountNamed: (name: string) => string;
   readonly certificates: readonly Counted[];
   readonly names: readonly string[];
   readonly all: boolean;
   readonly limits: readonly RateLimit[];
   registeredDomain(value: string): string;
 }): readonly Known[] {
-  const { directory, accounts, certificates, names, all, limits, registeredDomain } = ca;
-  const open = new Map(accounts.map(({ name, url }) => [name, url]));
-  const accountNamed = (name: string) => open.get(name) ?? accountKey({ directory, name });
+  const { directory, accounts, accountNamed, certificates, names, all, limits, registeredDomain } = ca;
   const known = new Map<string, Known>();
   for (const { name } of accounts) {
     const facts = { account: accountNamed(name), identifiers: [], isRenewal: false, isExempt: false, registeredDomain };

@@ -120,8 +120,8 @@ describe('five certificates below a domain that may have three a week', () => {
     expect(others).toEqual([]);
     const [orders, domain, ...full] = ca!.buckets;
     expect(full.every(({ limit }) => limit === 'certificatesPerSet')).toBe(true);
-    expect(orders).toMatchObject({ limit: 'newOrdersPerAccount', left: 6 });
-    expect(domain).toMatchObject({ of: 'example.com', left: 0, quota });
+    expect(orders).toMatchObject({ limit: 'newOrdersPerAccount', left: 6, usedByUnknown: 0 });
+    expect(domain).toMatchObject({ of: 'example.com', left: 0, usedByUnknown: 0, quota });
     expect(minuteOf(domain?.nextAt)).toBe(times[0]);
     expect(domain?.usedBy.map(({ certificate }) => certificate).sort()).toEqual(['a', 'b', 'c']);
     expect(orders?.usedBy).toHaveLength(3);
@@ -181,6 +181,20 @@ it('shows all limits of named certificates, and only the CA that is asked for', 
   expect((await plan(['b'])).certificates.map(({ certificate }) => certificate)).toEqual(['b']);
   await expect(limits({ names: ['x'], all: false })).rejects.toMatchObject({ code: 'lineage/not-found' });
   await expect(plan(['x'])).rejects.toMatchObject({ code: 'lineage/not-found' });
+});
+
+it('tells of two issuers of one CA with different limits what the certificates of both have used', async () => {
+  const raised = limited('b');
+  const settings = { ...raised.issuer.settings, limits: { ...limits, certificatesPerDomain: '6/14d' } };
+  const { issue, limits: look } = await declaring([limited('a'), { ...raised, issuer: { name: 'raised', settings } }]);
+  await issue();
+  const all = await look();
+  expect(all.map(({ issuers }) => issuers)).toEqual([['sim'], ['raised']]);
+  for (const { buckets } of all) {
+    const domain = buckets.find(({ limit }) => limit === 'certificatesPerDomain');
+    expect(domain).toMatchObject({ usedByUnknown: 0 });
+    expect(domain?.usedBy.map(({ certificate }) => certificate).sort()).toEqual(['a', 'b']);
+  }
 });
 
 it('says of a CA without known limits that none are known', async () => {

@@ -35,8 +35,14 @@ describe('describeBucket', () => {
     expect(full).not.toHaveProperty('nextAt');
     expect(full).not.toHaveProperty('fullAt');
     arrivalMs = spent(arrivalMs, limit, nowMs);
-    expect(describeBucket(orders, arrivalMs, at, [])).toMatchObject({ left: 299, fullAt: '2026-03-01T00:00:36.000Z' });
+    expect(describeBucket(orders, arrivalMs, at, [])).toMatchObject({
+      left: 299,
+      usedByUnknown: 1,
+      fullAt: '2026-03-01T00:00:36.000Z',
+    });
     for (let i = 1; i < 300; i++) arrivalMs = spent(arrivalMs, limit, nowMs);
+    const use = { certificate: 'a', what: 'issued', at: '2026-03-01T00:00:00Z' } as const;
+    expect(describeBucket(orders, arrivalMs, at, [use, use])).toMatchObject({ usedByUnknown: 298 });
     const empty = { left: 0, nextAt: '2026-03-01T00:00:36.000Z', fullAt: '2026-03-01T03:00:00.000Z' };
     expect(describeBucket(orders, arrivalMs, at, [])).toMatchObject(empty);
   });
@@ -105,12 +111,15 @@ describe('what has used up a limit', () => {
       validations: { 'abc.example.com': times },
     },
   });
-  const usesOf = createUses(directory, [a, renewed, old, elsewhere, failing], { now, registeredDomain });
+  const usesOf = createUses(directory, [a, renewed, old, elsewhere, failing], {
+    ...{ now, registeredDomain },
+    accountOf: () => account,
+  });
   const names = (bucket: Bucket) => usesOf(bucket).map(({ certificate, what }) => `${certificate} ${what}`);
 
   it.each<[string, Bucket, readonly string[]]>([
     ['a domain: what was issued in the period, but no renewal', domain, ['f issued', 'a issued']],
-    ['an account: what was ordered in three hours', orders, ['f issued']],
+    ['an account: what was ordered in three hours, also with a failure', orders, ['f failed', 'f issued']],
     ['a set of names: a renewal too', { ...set, of: 'r.example.com' }, ['r issued']],
     ['a name: its failures of an hour', failed, ['f failed']],
   ])('%s', (_what, bucket, expected) => expect(names(bucket)).toEqual(expected));

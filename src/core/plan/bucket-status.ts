@@ -27,6 +27,11 @@ export interface BucketStatus {
   readonly fullAt?: string;
   /** What has used it up, as far as the certificates in the store tell, the latest first. */
   readonly usedBy: readonly Use[];
+  /**
+   * How many more are used up, at least: by orders that failed, by certificates that are no longer in the store, or by
+   * other programs.
+   */
+  readonly usedByUnknown: number;
   /** The stored time lies further ahead than a correct clock can have written it. */
   readonly isFromTheFuture?: true;
 }
@@ -80,14 +85,23 @@ export function describeBucket(
       isFromTheFuture: at.isFromTheFuture ? (true as const) : undefined,
     }),
     usedBy,
+    usedByUnknown: Math.max(0, burst - left - usedBy.length),
   };
 }
 
-/** Finds what has used up a CA's limits. */
+/**
+ * Finds what has used up a CA's limits.
+ *
+ * @param given.accountOf returns the URL of a certificate's account, or its key if it is not open yet
+ */
 export function createUses(
   directory: string,
   all: readonly CountedCertificate[],
-  { now, registeredDomain }: { readonly now: Date; registeredDomain(value: string): string },
+  {
+    now,
+    registeredDomain,
+    accountOf,
+  }: { readonly now: Date; registeredDomain(value: string): string; accountOf(spec: StoredSpec): string },
 ): (bucket: Bucket) => readonly Use[] {
   const found = new Map<string, Use[]>();
   const add = (key: string, use: Use) => {
@@ -106,17 +120,19 @@ export function createUses(
       const domains = new Set(identifiers.map(({ value }) => registeredDomain(value)));
       for (const domain of domains) add(`domain ${domain}`, use);
     }
-    const { work, failure, current } = lineage;
+    const { work, failure, current, spec } = lineage;
+    if (spec.issuer.settings.directory !== directory) continue;
+    const account = `account ${accountOf(spec)}`;
     if (work?.order?.url !== undefined && work.directory === directory && !current)
-      add('order', { certificate, what: 'ordered', at: work.startedAt });
-    for (const [name, times] of Object.entries(failure?.validations ?? {}))
+      add(account, { certificate, what: 'ordered', at: work.startedAt });
+    const failures = Object.entries(failure?.validations ?? {});
+    for (const [name, times] of failures)
       for (const at of times) add(`name ${name}`, { certificate, what: 'failed', at });
+    // All names of an order that fail are stored with one time.
+    for (const at of new Set(failures.flatMap(([, times]) => times))) add(account, { certificate, what: 'failed', at });
   }
   return ({ limit, of }) => {
-    const uses = [
-      ...(found.get(`${limit.scope} ${of}`) ?? []),
-      ...(limit.scope === 'account' ? (found.get('order') ?? []) : []),
-    ];
+    const uses = found.get(`${limit.scope} ${of}`) ?? [];
     return uses
       .filter(({ at }) => happenedWithin(limit.periodMs, at, now))
       .sort((a, b) => Date.parse(b.at) - Date.parse(a.at));

@@ -15,6 +15,7 @@ const bucket = {
   usedBy: ['a', 'b', 'b', 'c'].map(
     (certificate) => ({ certificate, what: 'issued', at: '2026-11-24T09:00:00Z' }) as const,
   ),
+  usedByUnknown: 0,
 } as const;
 const domain = {
   limit: 'certificatesPerDomain',
@@ -27,6 +28,7 @@ const domain = {
   nextAt: '2026-11-24T14:05:00Z',
   fullAt: '2026-12-01T10:00:00Z',
   usedBy: [],
+  usedByUnknown: 50,
 } as const;
 const known: LimitsStatus = {
   issuers: ['le'],
@@ -48,11 +50,17 @@ describe('limits', () => {
         'le: https://ca.test/directory',
         'LIMIT                                   FOR          LEFT                   NEXT                  FULL AGAIN            USED BY',
         'new orders per account                  the account  297 of 300 in 3 hours  now                   2026-11-24 10:01 UTC  a, b, c',
-        'new certificates per registered domain  example.com  0 of 50 in 7 days      2026-11-24 14:05 UTC  2026-12-01 10:00 UTC  -',
+        'new certificates per registered domain  example.com  0 of 50 in 7 days      2026-11-24 14:05 UTC  2026-12-01 10:00 UTC  50 unknown',
         '',
         'own: certfleet knows no rate limits of https://ca.test/directory, so no order waits for one. If it has some, set `limits` of the issuer.',
         '',
       ].join('\n'),
+    },
+    {
+      what: 'adds up, although the store does not have all that used a limit',
+      argv: 'limits',
+      ...answers({ ...known, buckets: [{ ...bucket, left: 290, usedByUnknown: 6 }] }),
+      says: [/ 290 of 300 .* a, b, c; 6 unknown\n/],
     },
     {
       what: 'names the accounts, if there are several',

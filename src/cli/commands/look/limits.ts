@@ -60,24 +60,31 @@ function tableOf(
   { directory, buckets, accounts }: LimitsStatus,
   { now, width }: { readonly now: Date; readonly width: number },
 ): string {
-  const rows = buckets.map(({ title, limit, of, left, burst, periodSeconds, nextAt, fullAt, usedBy }) => {
-    const account = accounts.find(({ name, url }) => (url ?? accountKey({ directory, name })) === of);
-    const isOfAccount = limit === 'newOrdersPerAccount';
-    return [
-      title,
-      isOfAccount
-        ? accounts.length > 1
-          ? (account?.name ?? of)
-          : 'the account'
-        : of.split(' ').map(withLetters).join(' '),
-      `${left} of ${burst} in ${spanText(periodSeconds * 1_000)}`,
-      nextAt === undefined ? 'now' : dateText(nextAt, now),
-      fullAt === undefined ? 'is full' : dateText(fullAt, now),
-      shortList([...new Set(usedBy.map(({ certificate }) => withLetters(certificate)))]) || '-',
-    ];
-  });
+  const rows = buckets.map(
+    ({ title, limit, of, left, burst, periodSeconds, nextAt, fullAt, usedBy, usedByUnknown }) => {
+      const account = accounts.find(({ name, url }) => (url ?? accountKey({ directory, name })) === of);
+      const isOfAccount = limit === 'newOrdersPerAccount';
+      return [
+        title,
+        isOfAccount
+          ? accounts.length > 1
+            ? (account?.name ?? of)
+            : 'the account'
+          : of.split(' ').map(withLetters).join(' '),
+        `${left} of ${burst} in ${spanText(periodSeconds * 1_000)}`,
+        nextAt === undefined ? 'now' : dateText(nextAt, now),
+        fullAt === undefined ? 'is full' : dateText(fullAt, now),
+        usersText(usedBy, usedByUnknown),
+      ];
+    },
+  );
   const head = ['LIMIT', 'FOR', 'LEFT', 'NEXT', 'FULL AGAIN', 'USED BY'];
   return formatTable(head, rows, width, { leaveOut: [4], shorten: 1, cutLast: true });
+}
+
+function usersText(usedBy: readonly { readonly certificate: string }[], unknown: number): string {
+  const known = shortList([...new Set(usedBy.map(({ certificate }) => withLetters(certificate)))]);
+  return [known, unknown > 0 ? `${unknown} unknown` : ''].filter(Boolean).join('; ') || '-';
 }
 
 /** Says which stored times cannot be right. */
