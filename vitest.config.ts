@@ -10,9 +10,10 @@ const isLong = Boolean(process.env['CERTFLEET_LONG']);
 const timed = ['test/real/{balancer-aws-alb-traffic,forward-rule-proxies,forward-rule-traffic,start-speed}.test.ts'];
 
 // Sixteen times Node 20's own number. Tests call much code a few times each: V8 would spend a quarter of the CPU time on
-// optimizing what hardly runs again. The workers of `unit` and `simulation` are threads of this process, so it holds for
-// them too. Later Nodes do not know the flag.
-if (process.versions.node.startsWith('20.')) setFlagsFromString('--interrupt-budget=1081344');
+// optimizing what hardly runs again. Later Nodes do not know the flag.
+const execArgv = process.versions.node.startsWith('20.') ? ['--interrupt-budget=1081344'] : [];
+// For the threads of this process.
+for (const flag of execArgv) setFlagsFromString(flag);
 
 /** What neither starts a process nor waits for real time. */
 const computed = {
@@ -32,6 +33,7 @@ const real = {
   globalSetup: './test/support/built.ts',
   setupFiles: './test/support/drawn-samples.ts',
   pool: 'forks',
+  execArgv,
   isolate: false,
   experimental: { fsModuleCache: true },
   // Real servers on two cores: generous limits, which only guard against a hang.
