@@ -9,6 +9,9 @@ const isLong = Boolean(process.env['CERTFLEET_LONG']);
 // run.
 const timed = ['test/real/{balancer-aws-alb-traffic,forward-rule-proxies,forward-rule-traffic,start-speed}.test.ts'];
 
+/** Many seeds take minutes, so they have a project of their own, and `npm test` runs a few of them. */
+const worlds = ['test/simulation/world/world.test.ts'];
+
 // Sixteen times Node 20's own number. Tests call much code a few times each: V8 would spend a quarter of the CPU time on
 // optimizing what hardly runs again. Later Nodes do not know the flag.
 const execArgv = process.versions.node.startsWith('20.') ? ['--interrupt-budget=1081344'] : [];
@@ -54,7 +57,8 @@ export default defineConfig({
     coverage: { include: ['src/**/*.ts'], exclude: ['src/generated/**'], reporter: ['text', 'html'] },
     projects: [
       { test: { ...computed, name: 'unit', include: ['src/**/*.test.ts'] } },
-      { test: { ...computed, name: 'simulation', include: ['test/simulation/**/*.test.ts'] } },
+      { test: { ...computed, name: 'simulation', include: ['test/simulation/**/*.test.ts'], exclude: worlds } },
+      { test: { ...computed, name: 'world', include: worlds } },
       {
         test: {
           ...real,

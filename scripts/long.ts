@@ -31,6 +31,7 @@ const piecesOf = async (folder: string): Promise<readonly Piece[]> =>
 const pieces: readonly Piece[] = [
   { name: 'unit', args: [vitest, 'run', '--project', 'unit'] },
   { name: 'simulation', args: [vitest, 'run', '--project', 'simulation'] },
+  { name: 'world', args: [vitest, 'run', '--project', 'world'] },
   { name: 'real', args: [vitest, 'run', '--project', 'real*', 'test/real/'] },
   ...(await piecesOf('crash')),
   ...(await piecesOf('long')),
