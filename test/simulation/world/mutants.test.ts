@@ -24,7 +24,7 @@ it.each(mutants.filter((_mutant, at) => isLong || (at + seed) % 3 === 0))(
     let noticed: string | undefined;
     await runWorlds({
       // The seed that is known to notice it saves the search.
-      ...{ seeds: [mutant.seed, ...seedsFrom(1, mostSeeds - 1)], workers: 2, mutant, size: denseSize },
+      ...{ seeds: [mutant.seed, ...seedsFrom(1, mostSeeds - 1)], workers: 1, mutant, size: denseSize },
       ended({ violation }) {
         noticed ??= violation?.what;
         return noticed !== undefined;
