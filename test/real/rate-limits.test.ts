@@ -25,6 +25,14 @@ const letsEncrypt = limitsOf(knownIssuers['letsencrypt']!.directory);
 const chunk = 500;
 
 describeWith([{ name: 'boulder-ratelimits', where: 'shared' }], 'rate limits against Boulder’s own code', () => {
+  // Two tests ask the same.
+  let firstOfSmall: ReturnType<typeof askAll> | undefined;
+  const answered = (file: string, limits: readonly RateLimit[], first: number) => {
+    const all = askAll(file, limits, first);
+    if (limits === small && first === 0) firstOfSmall = all;
+    return all;
+  };
+
   it.each<[string, readonly RateLimit[], share: number, limitsFile: () => Promise<string>]>([
     // With a file of the published figures, so that ours are compared, too.
     ["Let's Encrypt", letsEncrypt, 0.25, async () => join(sharedFolder(), 'bin/letsencrypt-production.yml')],
@@ -35,7 +43,7 @@ describeWith([{ name: 'boulder-ratelimits', where: 'shared' }], 'rate limits aga
       const file = await limitsFile();
       const met = new Map<string | undefined, number>();
       for (let first = 0; first < histories * share; first += chunk)
-        for (const { number, happenings, answers } of await askAll(file, limits, first)) {
+        for (const { number, happenings, answers } of await answered(file, limits, first)) {
           const difference = differenceOf(happenings, answers, limits);
           if (difference) expect.fail(`${what}, history ${number}, ${difference}`);
           for (const { limit, paused } of answers) {
@@ -51,7 +59,7 @@ describeWith([{ name: 'boulder-ratelimits', where: 'shared' }], 'rate limits aga
   );
 
   it('notices if the tokens of a limit come a millisecond late', async () => {
-    const all = await askAll(await writeLimits(small), small, 0);
+    const all = await (firstOfSmall ?? askAll(await writeLimits(small), small, 0));
     const isNoticed = (id: LimitId) => {
       const late = small.map((limit) => (limit.id === id ? { ...limit, intervalMs: limit.intervalMs + 1 } : limit));
       return all.some(({ happenings, answers }) => differenceOf(happenings, answers, late) !== undefined);

@@ -61,9 +61,18 @@ export async function askBoulder(limitsFile: string, happenings: readonly Happen
   const program = findProgram('boulder-ratelimits', 'shared');
   if (program === undefined) throw new Error('boulder-ratelimits is not here');
   const child = spawn(program, [limitsFile], { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.end(`${happenings.map((one) => JSON.stringify(one)).join('\n')}\n`);
+  child.stdin.end(`${happenings.map(onceInARow((one) => JSON.stringify(one))).join('\n')}\n`);
   const lines = (await text(child.stdout)).trimEnd().split('\n');
-  return lines.map((line) => JSON.parse(line) as Answer);
+  return lines.map(onceInARow((line) => JSON.parse(line) as Answer));
+}
+
+/** A step is often many times the same object, which has to be read only once. */
+function onceInARow<In, Out>(read: (one: In) => Out): (one: In) => Out {
+  let last: { readonly one: In; readonly out: Out } | undefined;
+  return (one) => {
+    if (last?.one !== one) last = { one, out: read(one) };
+    return last.out;
+  };
 }
 
 /** A history of one or two accounts. No two of different numbers have a bucket in common. */
@@ -136,27 +145,34 @@ function createPrediction(limits: readonly RateLimit[]) {
   const spend = (buckets: readonly Bucket[], atMs: number) => {
     for (const { key, limit } of buckets) levels.set(key, spent(levels.get(key), limit, atMs));
   };
-  return (one: Happening): { readonly refused?: ReturnType<typeof refusal>; readonly paused?: boolean } => {
-    const { op, atMs, account, identifier = '', identifiers = [], renewal = false, ari = false } = one;
+  const bucketsOf = onceInARow((one: Happening) => {
+    const { account, identifier = '', identifiers = [], renewal = false, ari = false } = one;
     const order: OrderFacts = {
       account: String(account),
       identifiers: identifiers.map((value) => ({ type: canonicalAddress(value) ? 'ip' : 'dns', value })),
       ...{ isRenewal: renewal, isExempt: ari, registeredDomain },
     };
-    const failures = bucketsOfFailure(order.account, identifier, limits);
+    return {
+      asked: bucketsAsked(order, limits),
+      spent: bucketsSpent(order, limits, one.op === 'issued' ? 'issued' : 'order'),
+      failures: bucketsOfFailure(order.account, identifier, limits),
+    };
+  });
+  return (one: Happening): { readonly refused?: ReturnType<typeof refusal>; readonly paused?: boolean } => {
+    const { op, atMs } = one;
+    const { asked, spent: spending, failures } = bucketsOf(one);
     const pausing = failures.find(({ limit }) => limit.id === 'pausingFailures');
     switch (op) {
       case 'new-order': {
-        const refused = refusal(bucketsAsked(order, limits), levels, atMs);
-        if (!refused) spend(bucketsSpent(order, limits, 'order'), atMs);
+        const refused = refusal(asked, levels, atMs);
+        if (!refused) spend(spending, atMs);
         return { refused };
       }
       case 'new-order-failed':
-        for (const { key, limit } of bucketsSpent(order, limits, 'order'))
-          levels.set(key, refunded(levels.get(key), limit, atMs));
+        for (const { key, limit } of spending) levels.set(key, refunded(levels.get(key), limit, atMs));
         return {};
       case 'issued':
-        spend(bucketsSpent(order, limits, 'issued'), atMs);
+        spend(spending, atMs);
         return {};
       case 'failed-authorization': {
         const paused = pausing !== undefined && look(levels.get(pausing.key), pausing.limit, atMs).left === 0;
