@@ -130,9 +130,8 @@ describe('the installed package', () => {
     await cp(dirname(builtProgram()), join(source, 'dist'), { recursive: true });
     const flags = ['--offline', '--cache', join(source, '.npm')];
     const npm = (...args: readonly string[]) => execute('npm', [...args, ...flags], { cwd: source });
-    await npm('pack', '--pack-destination', source);
-    const [packed] = (await readdir(source)).filter((name) => name.endsWith('.tgz'));
-    await npm('install', '--global', '--prefix', prefix, join(source, packed!));
+    // npm packs the folder and unpacks it, as from the registry.
+    await npm('install', '--global', '--install-links', '--prefix', prefix, source);
     const pages = join(prefix, 'share/man');
     const page = join(pages, 'man1/certfleet.1');
     expect(await readFile(page, 'utf8')).toBe(manPage());
