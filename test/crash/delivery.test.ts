@@ -24,9 +24,9 @@ import {
  */
 const samples = 1;
 /** A run of `npm test` draws these many targets. */
-const drawnTargets = 3;
+const drawnTargets = 2;
 /** And this many of the cases in which the cloud is at work. */
-const drawnUnderWay = 2;
+const drawnUnderWay = 1;
 const lanes = lanesFor(2);
 
 interface Lane {

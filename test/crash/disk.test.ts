@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
+import { itDrawn } from '../support/drawn.ts';
 import { sampled } from '../support/seeded.ts';
 import { atEnd, findProgram, until } from '../support/service.ts';
 import { describeWith, noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
@@ -64,23 +65,24 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'a store whose disk fails',
     expect([rig.proxy.accepted('newOrder'), rig.proxy.accepted('finalize')]).toEqual([1, 1]);
   });
 
-  it.runIf(mounts)('read-only: reported, and nothing is changed', async () => {
-    const state = await mounted(await rig.state('dns'));
-    expect((await rig.cli(state, 'issue').done).status).toBe(0);
-    rig.proxy.forget();
-    const before = await contents(state.store);
-    execFileSync('mount', ['-o', 'remount,ro', state.store]);
-    const ran = await rig.cli(state, 'renew', '--force').done;
-    expect(ran.status, ran.stderr).toBe(7);
-    expect(wordsOf(ran)).toContain('the file system is read-only');
-    expect(wordsOf(ran)).toContain('Mount it writable');
-    expect(rig.proxy.requests).toEqual([]);
-    expect(await contents(state.store)).toEqual(before);
+  if (mounts)
+    itDrawn('read-only: reported, and nothing is changed', async () => {
+      const state = await mounted(await rig.state('dns'));
+      expect((await rig.cli(state, 'issue').done).status).toBe(0);
+      rig.proxy.forget();
+      const before = await contents(state.store);
+      execFileSync('mount', ['-o', 'remount,ro', state.store]);
+      const ran = await rig.cli(state, 'renew', '--force').done;
+      expect(ran.status, ran.stderr).toBe(7);
+      expect(wordsOf(ran)).toContain('the file system is read-only');
+      expect(wordsOf(ran)).toContain('Mount it writable');
+      expect(rig.proxy.requests).toEqual([]);
+      expect(await contents(state.store)).toEqual(before);
 
-    execFileSync('mount', ['-o', 'remount,rw', state.store]);
-    expect((await rig.cli(state, 'renew', '--force').done).status).toBe(0);
-    await isWhole(state, 'abc', 'renewed');
-  });
+      execFileSync('mount', ['-o', 'remount,rw', state.store]);
+      expect((await rig.cli(state, 'renew', '--force').done).status).toBe(0);
+      await isWhole(state, 'abc', 'renewed');
+    });
 
   const damages = [
     ['cut in half', async (file: string, size: number) => truncate(file, Math.floor(size / 2))],

@@ -3,6 +3,7 @@ import { beforeAll, expect, it } from 'vitest';
 import type { Snapshot } from '../support/alibaba-clb.ts';
 import { balancerSettings, type CloudBalancer, startBalancer } from '../support/alibaba-cluster.ts';
 import { bindPrograms } from '../support/bind.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { sampled } from '../support/seeded.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import {
@@ -74,15 +75,19 @@ describeWith(['pebble', ...bindPrograms], 'a load balancer', () => {
     });
   });
 
-  it('killed: a sweep on another node leaves nothing', { timeout: pointsTimeout }, async () => {
-    await inLanes(all, samplePoints(points, samples, 'SIGKILL, load balancer, sweep'), async (lane, point) => {
-      const state = await killed(lane, point);
-      if (!state) return;
-      const swept = await lane.rig.run(await onNode(lane, 1, state), { command: 'sweep' });
-      expect(swept.status, `${point}\n${swept.stderr}`).toBe(0);
-      await isClean(lane, state, `${point}\n${swept.stdout}${swept.stderr}`);
-    });
-  });
+  itDrawn(
+    'killed: a sweep on another node leaves nothing',
+    async () => {
+      await inLanes(all, samplePoints(points, samples, 'SIGKILL, load balancer, sweep'), async (lane, point) => {
+        const state = await killed(lane, point);
+        if (!state) return;
+        const swept = await lane.rig.run(await onNode(lane, 1, state), { command: 'sweep' });
+        expect(swept.status, `${point}\n${swept.stderr}`).toBe(0);
+        await isClean(lane, state, `${point}\n${swept.stdout}${swept.stderr}`);
+      });
+    },
+    pointsTimeout,
+  );
 
   it('stopped past its lease: a second process issues, and the late changes of the first go', {
     timeout: pointsTimeout,
@@ -110,35 +115,37 @@ describeWith(['pebble', ...bindPrograms], 'a load balancer', () => {
     });
   });
 
-  it('stopped, and killed right after a late change: the sweep finds it by its name', {
-    timeout: pointsTimeout,
-  }, async () => {
-    const late = points.filter((point) =>
-      /^lease\/request\/POST (CreateVServerGroup|CreateRules)#1@before$/.test(point),
-    );
-    expect(late).toHaveLength(2);
-    await inLanes(all, sampled(late, 1, 'late changes'), async (lane, point) => {
-      const first = await onNode(lane, 0);
-      const killAt = point.replace('@before', '@after');
-      const stopped = lane.rig.spawnRun(first, { command: 'issue', stopAt: point, how: 'SIGSTOP', killAt });
-      expect((await untilStopped(stopped))?.stderr, `${point} was not reached`).toBeUndefined();
-      const second = await onNode(lane, 1, first);
-      const winner = await lane.rig.run(second, { command: 'issue' });
-      expect(winner.status, `${point}, the second\n${winner.stderr}`).toBe(0);
-      process.kill(stopped.pid, 'SIGCONT');
-      expect((await stopped.done).status, point).toBe('SIGKILL');
-      await rewriteLineage(first, (l) => ({
-        ...l,
-        tombstones: (l.tombstones ?? []).map((stone) => ({
-          ...stone,
-          closedAt: new Date(Date.parse(stone.closedAt) - 3_600_000).toISOString(),
-        })),
-      }));
-      const swept = await lane.rig.run(second, { command: 'sweep' });
-      expect(swept.status, swept.stderr).toBe(0);
-      await isClean(lane, first, `${point}\n${swept.stderr}`);
-    });
-  });
+  itDrawn(
+    'stopped, and killed right after a late change: the sweep finds it by its name',
+    async () => {
+      const late = points.filter((point) =>
+        /^lease\/request\/POST (CreateVServerGroup|CreateRules)#1@before$/.test(point),
+      );
+      expect(late).toHaveLength(2);
+      await inLanes(all, sampled(late, 1, 'late changes'), async (lane, point) => {
+        const first = await onNode(lane, 0);
+        const killAt = point.replace('@before', '@after');
+        const stopped = lane.rig.spawnRun(first, { command: 'issue', stopAt: point, how: 'SIGSTOP', killAt });
+        expect((await untilStopped(stopped))?.stderr, `${point} was not reached`).toBeUndefined();
+        const second = await onNode(lane, 1, first);
+        const winner = await lane.rig.run(second, { command: 'issue' });
+        expect(winner.status, `${point}, the second\n${winner.stderr}`).toBe(0);
+        process.kill(stopped.pid, 'SIGCONT');
+        expect((await stopped.done).status, point).toBe('SIGKILL');
+        await rewriteLineage(first, (l) => ({
+          ...l,
+          tombstones: (l.tombstones ?? []).map((stone) => ({
+            ...stone,
+            closedAt: new Date(Date.parse(stone.closedAt) - 3_600_000).toISOString(),
+          })),
+        }));
+        const swept = await lane.rig.run(second, { command: 'sweep' });
+        expect(swept.status, swept.stderr).toBe(0);
+        await isClean(lane, first, `${point}\n${swept.stderr}`);
+      });
+    },
+    pointsTimeout,
+  );
 });
 
 async function makeLane(): Promise<Lane> {

@@ -6,6 +6,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { createIssuer } from '../../src/acme/issuer.ts';
 import { Secret } from '../../src/core/errors/secret.ts';
 import { createWorld } from '../../src/lib/world.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { atEnd, freePort, temporaryFolder } from '../support/service.ts';
 import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
 import { documents, liveFits, openState, readLineage, resultOf, rewriteLineage } from './inspect.ts';
@@ -102,39 +103,47 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'kill points between two or
     return account!.json as { keyPem: string; url: string; newKeys?: string[]; rolloverAt?: string };
   };
 
-  it('of a rollover, while a proxy answers', { timeout: pointsTimeout }, async () => {
-    /** A rollover has begun, and the proxy has the new key. */
-    const begun = async () => {
-      const state = await issued();
-      expect((await command(state, undefined, 'account', 'rollover')).stderr).toContain('the proxies do not answer');
-      await configure(state);
-      return state;
-    };
-    const names = await namesOf(await begun(), 'account', 'rollover');
-    expect(names.some((name) => name.includes('/put/'))).toBe(true);
-    for (const point of samplePoints(pointsOf(names), 1, 'rollover')) {
-      let before = '';
-      const make = async () => {
-        const state = await begun();
-        before = (await accountOf(state)).keyPem;
+  itDrawn(
+    'of a rollover, while a proxy answers',
+    async () => {
+      /** A rollover has begun, and the proxy has the new key. */
+      const begun = async () => {
+        const state = await issued();
+        expect((await command(state, undefined, 'account', 'rollover')).stderr).toContain('the proxies do not answer');
+        await configure(state);
         return state;
       };
-      const state = await killed(point, make, 'account', 'rollover');
-      if (!state) continue;
-      // A renewal waits, unless the rollover has ended.
-      const isOver = (await accountOf(state)).rolloverAt === undefined;
-      const renewal = await command(state, undefined, 'renew', '--force');
-      expect([renewal.status, renewal.stderr.includes('is waiting for the key rollover')], point).toEqual(
-        isOver ? [0, false] : [7, true],
-      );
-      // The same command goes on; if nothing was left to do, it would begin another one.
-      if (!isOver) await works(command(state, undefined, 'account', 'rollover'), `${point}: rollover again`);
-      const after = await accountOf(state);
-      expect([after.rolloverAt, after.newKeys, after.keyPem === before], point).toEqual([undefined, undefined, false]);
-      expect([await knows(before), await knows(after.keyPem)], `${point}: one key`).toEqual([undefined, after.url]);
-      await renewed(state, point);
-    }
-  });
+      const names = await namesOf(await begun(), 'account', 'rollover');
+      expect(names.some((name) => name.includes('/put/'))).toBe(true);
+      for (const point of samplePoints(pointsOf(names), 1, 'rollover')) {
+        let before = '';
+        const make = async () => {
+          const state = await begun();
+          before = (await accountOf(state)).keyPem;
+          return state;
+        };
+        const state = await killed(point, make, 'account', 'rollover');
+        if (!state) continue;
+        // A renewal waits, unless the rollover has ended.
+        const isOver = (await accountOf(state)).rolloverAt === undefined;
+        const renewal = await command(state, undefined, 'renew', '--force');
+        expect([renewal.status, renewal.stderr.includes('is waiting for the key rollover')], point).toEqual(
+          isOver ? [0, false] : [7, true],
+        );
+        // The same command goes on; if nothing was left to do, it would begin another one.
+        if (!isOver) await works(command(state, undefined, 'account', 'rollover'), `${point}: rollover again`);
+        const after = await accountOf(state);
+        expect([after.rolloverAt, after.newKeys, after.keyPem === before], point).toEqual([
+          undefined,
+          undefined,
+          false,
+        ]);
+        expect([await knows(before), await knows(after.keyPem)], `${point}: one key`).toEqual([undefined, after.url]);
+        await renewed(state, point);
+      }
+    },
+    pointsTimeout,
+  );
 
   /** The account that has a key at the CA. */
   async function knows(keyPem: string): Promise<string | undefined> {
@@ -170,32 +179,36 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'kill points between two or
     }
   });
 
-  it('of a renewal with hooks: each runs, and the post-hook last', { timeout: pointsTimeout }, async () => {
-    const template = await issued();
-    await rewriteLineage(template, (lineage) => ({
-      ...lineage,
-      renewal: { at: '2020-01-01T00:00:00.000Z', source: 'lifetime', checkAfter: '2099-01-01T00:00:00.000Z' },
-    }));
-    let log = '';
-    const copy = async () => {
-      log = join(await temporaryFolder('hooks'), 'log');
-      const hook = (name: string) => `echo ${name} >> ${log}`;
-      const hooks = { pre: hook('pre'), post: hook('post'), deploy: hook('deploy') };
-      return rig.state('webroot', template, stateless({ hooks }));
-    };
-    const logged = async () => (await readFile(log, 'utf8').catch(() => '')).split('\n').filter(Boolean);
-    const names = await namesOf(await copy(), 'renew');
-    expect(await logged()).toEqual(['pre', 'deploy', 'post']);
-    for (const point of samplePoints(pointsOf(names), 1, 'hooks')) {
-      const state = await killed(point, copy, 'renew');
-      if (!state) continue;
-      await works(rig.run(state, { command: 'renew' }), `${point}: the next run`);
-      const lines = await logged();
-      expect(new Set(lines), `${point}: ${lines}`).toEqual(new Set(['pre', 'deploy', 'post']));
-      expect(lines.lastIndexOf('post'), `${point}: ${lines}`).toBeGreaterThan(lines.lastIndexOf('pre'));
-      expect(await liveFits(state), point).toBe(true);
-    }
-  });
+  itDrawn(
+    'of a renewal with hooks: each runs, and the post-hook last',
+    async () => {
+      const template = await issued();
+      await rewriteLineage(template, (lineage) => ({
+        ...lineage,
+        renewal: { at: '2020-01-01T00:00:00.000Z', source: 'lifetime', checkAfter: '2099-01-01T00:00:00.000Z' },
+      }));
+      let log = '';
+      const copy = async () => {
+        log = join(await temporaryFolder('hooks'), 'log');
+        const hook = (name: string) => `echo ${name} >> ${log}`;
+        const hooks = { pre: hook('pre'), post: hook('post'), deploy: hook('deploy') };
+        return rig.state('webroot', template, stateless({ hooks }));
+      };
+      const logged = async () => (await readFile(log, 'utf8').catch(() => '')).split('\n').filter(Boolean);
+      const names = await namesOf(await copy(), 'renew');
+      expect(await logged()).toEqual(['pre', 'deploy', 'post']);
+      for (const point of samplePoints(pointsOf(names), 1, 'hooks')) {
+        const state = await killed(point, copy, 'renew');
+        if (!state) continue;
+        await works(rig.run(state, { command: 'renew' }), `${point}: the next run`);
+        const lines = await logged();
+        expect(new Set(lines), `${point}: ${lines}`).toEqual(new Set(['pre', 'deploy', 'post']));
+        expect(lines.lastIndexOf('post'), `${point}: ${lines}`).toBeGreaterThan(lines.lastIndexOf('pre'));
+        expect(await liveFits(state), point).toBe(true);
+      }
+    },
+    pointsTimeout,
+  );
 });
 
 /** Whether what a server would load is one version: a certificate and its key, from one folder. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { itDrawn } from '../support/drawn.ts';
 import { startHaproxy } from '../support/haproxy.ts';
 import { sampled } from '../support/seeded.ts';
 import { freePort, temporaryFolder } from '../support/service.ts';
@@ -80,7 +81,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', (
         pointsTimeout,
       );
 
-      it(`${solver}: if it dies right after its late effect, the sweep removes it`, async () => {
+      itDrawn(`${solver}: if it dies right after its late effect, the sweep removes it`, async () => {
         const points = await recorded();
         await inLanes(lanesOf(solver), presentsOf(points), stopAndKill);
       });
@@ -103,7 +104,7 @@ describeWith(['pebble', 'named', 'nsupdate', 'dig'], 'SIGSTOP past the lease', (
       pointsTimeout,
     );
 
-    it('if it dies right after its late effect, the sweep removes it', async () => {
+    itDrawn('if it dies right after its late effect, the sweep removes it', async () => {
       const points = await recorded();
       await inLanes(both, presentsOf(points), stopAndKill);
     });
