@@ -68,7 +68,7 @@ describeWith(['pebble', ...bindPrograms], 'certfleet balancer test', () => {
     expect(await readdir(store).catch(() => [])).toEqual([]);
   });
 
-  it('reports that an order would be refused because of a rule made by hand', async () => {
+  itDrawn('reports that an order would be refused because of a rule made by hand', async () => {
     const { cluster, run } = await home({ byHand: true });
     const before = cluster.clb.snapshot();
     for (const args of [['balancer', 'test', 'slb', 'abc.example.test'], ['issue']]) {

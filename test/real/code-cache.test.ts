@@ -20,6 +20,7 @@ import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { builtProgram } from '../support/built.ts';
+import { itDrawn } from '../support/drawn.ts';
 import { sampled } from '../support/seeded.ts';
 import { atEnd, bareEnvironment, nodeAs, temporaryFolder } from '../support/service.ts';
 import { noteSkipped, stopAllAfterwards } from '../support/vitest.ts';
@@ -228,13 +229,13 @@ describe('the code cache', () => {
     expect((await run({ env, program })).stdout).toContain('Begin here:');
   });
 
-  it('is another one for other options of Node.js', async () => {
+  itDrawn('is another one for other options of Node.js', async () => {
     const { folder, env } = await filled();
     expect(await run({ env: { ...env, NODE_OPTIONS: '--stack-trace-limit=20' } })).toSatisfy(isRight);
     expect(await readdir(folder)).toHaveLength(2);
   });
 
-  it('is not used with source maps, which need Node’s own loader', async () => {
+  itDrawn('is not used with source maps, which need Node’s own loader', async () => {
     const folder = await temporaryFolder('code-cache');
     expect(await run({ env: { CERTFLEET_CODE_CACHE: folder, NODE_OPTIONS: '--enable-source-maps' } })).toSatisfy(
       isRight,
@@ -242,7 +243,7 @@ describe('the code cache', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('keeps the four newest sets, and nothing else is removed', async () => {
+  itDrawn('keeps the four newest sets, and nothing else is removed', async () => {
     const folder = await temporaryFolder('code-cache');
     const old = ['v20.1.0-x64-00000001', 'v20.1.0-x64-00000002', 'v20.1.0-x64-00000003', 'v20.1.0-arm64-00000004'];
     const foreign = ['notes', 'v20.1.0-x64-00000001.txt'];
@@ -259,7 +260,7 @@ describe('the code cache', () => {
     expect(names).toHaveLength(6);
   });
 
-  it('is written by many at once, each file whole', async () => {
+  itDrawn('is written by many at once, each file whole', async () => {
     const folder = join(await temporaryFolder('code-cache'), 'certfleet');
     const env = { CERTFLEET_CODE_CACHE: folder };
     const ran = await Promise.all(Array.from({ length: 6 }, () => run({ env })));
@@ -273,30 +274,33 @@ describe('the code cache', () => {
     expect(await inodes()).toEqual(before);
   });
 
-  it('is written although a process with the same PID was killed as it wrote, and what that left is removed', async () => {
-    const preload = join(await temporaryFolder('code-cache-preload'), 'preload.cjs');
-    await writeFile(
-      preload,
-      `Object.defineProperty(process, 'pid', { value: 4242 });
+  itDrawn(
+    'is written although a process with the same PID was killed as it wrote, and what that left is removed',
+    async () => {
+      const preload = join(await temporaryFolder('code-cache-preload'), 'preload.cjs');
+      await writeFile(
+        preload,
+        `Object.defineProperty(process, 'pid', { value: 4242 });
        if (process.env.KILLED) require('node:fs').renameSync = () => require('node:child_process').execSync('kill -KILL $PPID');`,
-    );
-    const folder = join(await temporaryFolder('code-cache'), 'certfleet');
-    const env = { CERTFLEET_CODE_CACHE: folder, NODE_OPTIONS: `--require=${preload}` };
-    await run({ env: { ...env, KILLED: '1' } });
-    const set = join(folder, (await readdir(folder))[0]!);
-    const left = await readdir(set);
-    expect(left).toHaveLength(1);
-    expect(await run({ env })).toSatisfy(isRight);
-    const file = await entry(set);
-    // It may be at work still.
-    expect(await readdir(set)).toEqual(expect.arrayContaining(left));
+      );
+      const folder = join(await temporaryFolder('code-cache'), 'certfleet');
+      const env = { CERTFLEET_CODE_CACHE: folder, NODE_OPTIONS: `--require=${preload}` };
+      await run({ env: { ...env, KILLED: '1' } });
+      const set = join(folder, (await readdir(folder))[0]!);
+      const left = await readdir(set);
+      expect(left).toHaveLength(1);
+      expect(await run({ env })).toSatisfy(isRight);
+      const file = await entry(set);
+      // It may be at work still.
+      expect(await readdir(set)).toEqual(expect.arrayContaining(left));
 
-    await utimes(join(set, left[0]!), 1, 1);
-    await rm(file);
-    expect(await run({ env })).toSatisfy(isRight);
-    expect((await readdir(set)).filter((name) => !name.endsWith('.cjs.bin'))).toEqual([]);
-    expect(existsSync(file)).toBe(true);
-  });
+      await utimes(join(set, left[0]!), 1, 1);
+      await rm(file);
+      expect(await run({ env })).toSatisfy(isRight);
+      expect((await readdir(set)).filter((name) => !name.endsWith('.cjs.bin'))).toEqual([]);
+      expect(existsSync(file)).toBe(true);
+    },
+  );
 });
 
 describe('without a place for the code cache', () => {

@@ -244,7 +244,7 @@ describe.skipIf(!hasMoto())('the aws-acm deployer', () => {
     cloud.policy = undefined;
   });
 
-  test('the documented policy is enough', async () => {
+  itDrawn('the documented policy is enough', async () => {
     cloud.policy = policyIn(acm.notes);
     const [first, second] = [await make(), await make('www', undefined, 'rsa')];
     const arn = await deploy(connect(), first);

@@ -86,7 +86,7 @@ describe('flags of a second issue', () => {
       expect(stderrOf(again)).not.toContain(kept);
   });
 
-  it('`issue NAME` accepts one flag like `-d`, and delivers to a new target without an order', async () => {
+  itDrawn('`issue NAME` accepts one flag like `-d`, and delivers to a new target without an order', async () => {
     succeeded(await first());
     const before = await stored();
     const changed = await run('issue', name, '--deploy', `${targetOf('a')},${targetOf('b')}`);
@@ -303,30 +303,33 @@ describe('flags of a second issue', () => {
         }),
       );
 
-    it('finds its own certificate beside one for other names, after a kill and in two processes at once', async () => {
-      succeeded(await run('issue', '-d', 'other.example.test', '--name', name, ...options()));
-      const issue = ['issue', '-d', name, ...options()];
-      let release = () => {};
-      const killWhen = new Promise<void>((asked) => {
-        const released = new Promise<undefined>((resolve) => (release = () => resolve(undefined)));
-        validate = () => {
-          asked();
-          return released;
-        };
-      });
-      expect((await certfleet([...issue, '--store', store], { killWhen })).status).toBe('SIGKILL');
-      release();
-      validate = async () => undefined;
-      const both = await Promise.all([run(...issue), run(...issue)]);
-      for (const one of both) succeeded(one);
-      const again = await run(...issue);
-      succeeded(again);
-      expect(again.stdout).toContain(`${name}-0001: not due yet`);
-      expect(await lineages()).toEqual({ [name]: 'other.example.test', [`${name}-0001`]: name });
-      expect(ca.accepted('finalize') - finalized, 'one certificate each').toBe(2);
-    });
+    itDrawn(
+      'finds its own certificate beside one for other names, after a kill and in two processes at once',
+      async () => {
+        succeeded(await run('issue', '-d', 'other.example.test', '--name', name, ...options()));
+        const issue = ['issue', '-d', name, ...options()];
+        let release = () => {};
+        const killWhen = new Promise<void>((asked) => {
+          const released = new Promise<undefined>((resolve) => (release = () => resolve(undefined)));
+          validate = () => {
+            asked();
+            return released;
+          };
+        });
+        expect((await certfleet([...issue, '--store', store], { killWhen })).status).toBe('SIGKILL');
+        release();
+        validate = async () => undefined;
+        const both = await Promise.all([run(...issue), run(...issue)]);
+        for (const one of both) succeeded(one);
+        const again = await run(...issue);
+        succeeded(again);
+        expect(again.stdout).toContain(`${name}-0001: not due yet`);
+        expect(await lineages()).toEqual({ [name]: 'other.example.test', [`${name}-0001`]: name });
+        expect(ca.accepted('finalize') - finalized, 'one certificate each').toBe(2);
+      },
+    );
 
-    itDrawn('never mixes the names of two processes that want the same name at once', async () => {
+    it('never mixes the names of two processes that want the same name at once', async () => {
       const wanted = [`${name},a.example.test`, `${name},b.example.test`];
       const both = await Promise.all(wanted.map((names) => run('issue', '-d', names, ...options())));
       expect(both.map(({ status }) => status).sort(), both.map(stderrOf).join('\n')).toEqual([0, 2]);

@@ -122,14 +122,14 @@ describe('certfleet revoke', () => {
   });
 });
 
-describe('certfleet export', () => {
-  const name = 'exported.example.test';
-  const secret = 'correct horse';
-  const env = { PW: secret };
-  const openssl = (file: string, ...more: readonly string[]) =>
-    execute('openssl', ['pkcs12', '-in', file, '-passin', `pass:${secret}`, '-nodes', ...more]);
-
-  it('writes PKCS#12 that OpenSSL and Java read, in the modern form and the old one, and PEM', async () => {
+itDrawn(
+  'certfleet export writes PKCS#12 that OpenSSL and Java read, in the modern form and the old one, and PEM',
+  async () => {
+    const name = 'exported.example.test';
+    const secret = 'correct horse';
+    const env = { PW: secret };
+    const openssl = (file: string, ...more: readonly string[]) =>
+      execute('openssl', ['pkcs12', '-in', file, '-passin', `pass:${secret}`, '-nodes', ...more]);
     await issue(name);
     const expected = await served(name);
     const forms = [
@@ -171,8 +171,8 @@ describe('certfleet export', () => {
       ['pem', pem],
     ]);
     expect((await run('show', name)).stdout.replaceAll(/\s+/g, ' ')).toContain(`to ${pem}`);
-  });
-});
+  },
+);
 
 describe('certfleet rollback', () => {
   it('delivers the version before, and renew leaves it', async () => {
@@ -193,8 +193,9 @@ describe('certfleet rollback', () => {
   });
 });
 
-describe('certfleet renew --dry-run', () => {
-  it('orders a test certificate for each, delivers and keeps nothing, and runs no deploy hook', async () => {
+itDrawn(
+  'certfleet renew --dry-run orders a test certificate for each, delivers and keeps nothing, and runs no deploy hook',
+  async () => {
     const own = join(folder, 'declared');
     const [config, log] = [join(folder, 'certfleet.yaml'), join(folder, 'log')];
     const ca = { directory: pebble.directoryUrl, caFile: pebble.caFile, agreeToTerms: true };
@@ -239,25 +240,23 @@ describe('certfleet renew --dry-run', () => {
     expect(failed.stdout).toContain('two: the dry run succeeded');
     expect(stderrOf(failed)).toContain('bad');
     expect(await stored()).toEqual(before);
-  });
-});
+  },
+);
 
-describe('certfleet edit', () => {
-  it('opens the stored settings in $EDITOR, and stores what was changed', async () => {
-    const name = 'edited.example.test';
-    await issue(name);
-    const edit = (editor: string) =>
-      certfleet(['edit', name, '--store', store], { env: { EDITOR: editor, TMPDIR: folder } });
-    const done = await edit("sed -i 's/deploy:.*/deploy: []\\n    keyType: p384/; /- files:/d'");
-    succeeded(done);
-    expect(stderrOf(done)).toContain('key type: none → p384');
-    expect(done.stdout).toContain('edited.example.test: renewed');
-    const { spec, current } = await readLineage(store, name);
-    expect([spec.targets, current?.keyType]).toEqual([[], 'p384']);
-    const wrong = await edit("sed -i 's/keyType: .*/keyType: dsa/'");
-    expect(wrong.status).toBe(2);
-    const [, kept = ''] = /is in (\S+)/.exec(stderrOf(wrong)) ?? [];
-    expect(await readFile(kept, 'utf8')).toContain('keyType: dsa');
-    expect((await readLineage(store, name)).spec).toEqual(spec);
-  });
+itDrawn('certfleet edit opens the stored settings in $EDITOR, and stores what was changed', async () => {
+  const name = 'edited.example.test';
+  await issue(name);
+  const edit = (editor: string) =>
+    certfleet(['edit', name, '--store', store], { env: { EDITOR: editor, TMPDIR: folder } });
+  const done = await edit("sed -i 's/deploy:.*/deploy: []\\n    keyType: p384/; /- files:/d'");
+  succeeded(done);
+  expect(stderrOf(done)).toContain('key type: none → p384');
+  expect(done.stdout).toContain('edited.example.test: renewed');
+  const { spec, current } = await readLineage(store, name);
+  expect([spec.targets, current?.keyType]).toEqual([[], 'p384']);
+  const wrong = await edit("sed -i 's/keyType: .*/keyType: dsa/'");
+  expect(wrong.status).toBe(2);
+  const [, kept = ''] = /is in (\S+)/.exec(stderrOf(wrong)) ?? [];
+  expect(await readFile(kept, 'utf8')).toContain('keyType: dsa');
+  expect((await readLineage(store, name)).spec).toEqual(spec);
 });

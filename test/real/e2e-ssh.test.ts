@@ -85,7 +85,7 @@ describeWith(['pebble', 'haproxy', 'sshd', ...bindPrograms], 'delivery over SSH 
     expect(await counts()).toEqual([2, 2, 2]);
   });
 
-  it('killed while the command runs on one node: the next renew runs it there alone', async () => {
+  itDrawn('killed while the command runs on one node: the next renew runs it there alone', async () => {
     const [slow] = nodes;
     await writeFile(join(slow.folder, 'wait'), '');
     const before = await counts();

@@ -68,7 +68,7 @@ describeWith(needed, 'a cluster behind Alibaba’s load balancer', () => {
     expect(cluster.clb.snapshot()).toEqual(before);
   });
 
-  it('where port 80 redirects to HTTPS, the rule goes on the HTTPS listener', async () => {
+  itDrawn('where port 80 redirects to HTTPS, the rule goes on the HTTPS listener', async () => {
     const cluster = await clusterOfTest({ https: ['*.example.test'], redirect: true });
     const before = cluster.clb.snapshot();
     const { run } = await home(cluster);

@@ -127,9 +127,8 @@ describeWith(['openssl', ...bindPrograms], 'the scheduled job', () => {
     ['45 days', '22 days', '22d'],
     ['6 days', '3 days', '3d'],
   ] as const;
-  it.concurrent.each(sampled(tooShort, 1, 'too short'))(
-    'once a month says that it cannot hold %s, and ends with 8',
-    async (lifetime, longest, flag) => {
+  for (const [lifetime, longest, flag] of sampled(tooShort, 1, 'too short'))
+    itDrawn(`once a month says that it cannot hold ${lifetime}, and ends with 8`, async () => {
       const job = await node(lifetimes[lifetime]);
       const sentence =
         `a run every 31 days cannot keep abc valid: its lifetime of ${lifetime} is not more than twice that interval ` +
@@ -149,8 +148,7 @@ describeWith(['openssl', ...bindPrograms], 'the scheduled job', () => {
       await job.expectNothingLeft();
       // At the interval that it names, the schedule holds.
       expect((await job.run(flag)).status).toBe(0);
-    },
-  );
+    });
 
   const schedules = [
     ['90 days', '1d'],
@@ -159,9 +157,8 @@ describeWith(['openssl', ...bindPrograms], 'the scheduled job', () => {
     ['6 days', '1d'],
     ['6 days', '12h'],
   ] as const;
-  it.concurrent.each(sampled(schedules, 1, 'schedules'))(
-    'with a certificate of %s, every %s, does nothing until it is due',
-    async (lifetime, nextRun) => {
+  for (const [lifetime, nextRun] of sampled(schedules, 1, 'schedules'))
+    itDrawn(`with a certificate of ${lifetime}, every ${nextRun}, does nothing until it is due`, async () => {
       const job = await node(lifetimes[lifetime]);
       expect((await job.run(nextRun)).status).toBe(0);
       const first = await job.certificate();
@@ -191,8 +188,7 @@ describeWith(['openssl', ...bindPrograms], 'the scheduled job', () => {
       expect(job.calls()[0]).toBe(calls[0]! + 1);
       expect(job.rulesMade()).toBe(2);
       await job.expectNothingLeft();
-    },
-  );
+    });
 
   itDrawn('without --next-run renews nothing early', async () => {
     const job = await node(lifetimes['90 days']);

@@ -138,7 +138,7 @@ describeWith([containers], 'the process that the examples for schedulers start',
     expect(performance.now() - before).toBeLessThan(app.taskKillGracePeriodSeconds * 1_000);
   });
 
-  it('Kubernetes: the init container on a volume of root, then the container', async () => {
+  itDrawn('Kubernetes: the init container on a volume of root, then the container', async () => {
     const pod = kubernetesObjects()[0]!.spec.jobTemplate!.spec.template.spec;
     const [first] = pod.initContainers;
     const [second] = pod.containers;
