@@ -7,6 +7,7 @@ import type { Key } from '../../../src/ports/store.ts';
 import type { StoredCertificate } from './ca-model/ca-model.ts';
 import { publicKeyOf } from './ca-model/fake-pem.ts';
 import type { Process } from './process.ts';
+import { isStopped, type Promises } from './promises.ts';
 
 /** How many durable writes a renewal may need if nothing goes wrong. */
 const mostWrites = 11;
@@ -47,6 +48,7 @@ export function createChecks(world: {
   readonly wanted: () => ReadonlyMap<string, StoredSpec>;
   /** Nothing goes wrong in this world, so that writes can be counted. */
   readonly isCalm: boolean;
+  readonly promises: Promises;
   readonly violate: (what: string) => void;
   readonly changed: (name: string) => void;
   readonly later: (ms: number, run: () => void) => void;
@@ -87,6 +89,7 @@ export function createChecks(world: {
       watchExpiry(name, current.id, Date.parse(current.facts.notAfter));
     }
     countWrites(name, before?.lineage, after);
+    world.promises.written(process, before?.lineage, after);
   }
 
   function countWrites(name: string, before: Lineage | undefined, after: Lineage | undefined): void {
@@ -105,7 +108,8 @@ export function createChecks(world: {
   /** No certificate expires while the CA answers. */
   function watchExpiry(name: string, version: string, notAfterMs: number): void {
     world.later(notAfterMs - nowMs(), () => {
-      if (world.wanted().has(name) && lineageOf(name)?.current?.id === version)
+      const lineage = lineageOf(name);
+      if (world.wanted().has(name) && lineage?.current?.id === version && !isStopped(lineage))
         violate(`the certificate of ${name} has expired`);
     });
   }
@@ -172,6 +176,7 @@ export function createChecks(world: {
       if (!isOurs) violate('it accepts a challenge without a lease');
     },
     finalizes(process, publicKey) {
+      world.promises.finalizes(publicKey);
       const key = keys.get(publicKey);
       if (!key || !documents.has(`key/${key.name}~${key.version}`))
         violate('it finalizes with a key that is not stored');

@@ -1,4 +1,5 @@
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
+import type { Command } from './asks.ts';
 import type { CaModel } from './ca-model/ca-model.ts';
 import type { Incident } from './scenario.ts';
 import type { Trace } from './trace.ts';
@@ -20,6 +21,7 @@ export interface Grips {
   readonly configured: (certificate: string) => void;
   /** Stops a replica in order, and starts it again after some time. */
   readonly stop: (replica: string, forMs: number) => void;
+  readonly request: (command: Command) => void;
 }
 
 /** Lets an incident begin, and end after its time. */
@@ -86,5 +88,16 @@ export function happen(incident: Incident, grips: Grips): void {
     case 'stop':
       stop(incident.replica, incident.forMs);
       break;
+    case 'command': {
+      const { asked } = incident.command;
+      if (asked.ask === 'delete' && !asked.isDeclared) {
+        wanted.delete(asked.certificate);
+        configured(asked.certificate);
+      }
+      // What is no longer declared is neither renewed nor rolled back.
+      if (!('certificate' in asked) || asked.ask === 'delete' || wanted.has(asked.certificate))
+        grips.request(incident.command);
+      break;
+    }
   }
 }

@@ -30,6 +30,8 @@ export interface Outside {
   readonly rollOuts: Map<string, RollOut>;
   /** What was uploaded, by its ID. */
   readonly uploads: Map<string, { readonly at: string; readonly version: string }>;
+  /** The uploads that targets used when their certificate was deleted: a person may remove them. */
+  readonly disowned: Set<string>;
   nextUpload: number;
 }
 
@@ -39,8 +41,15 @@ export const emptyOutside = (): Outside => ({
   used: new Map(),
   rollOuts: new Map(),
   uploads: new Map(),
+  disowned: new Set(),
   nextUpload: 1,
 });
+
+/** Notes what stays when a certificate is deleted: no target loses what it uses. */
+export function disown({ uploads, used, disowned }: Outside, name: string): void {
+  for (const [id, { at, version }] of uploads)
+    if (at.startsWith(`${name} `) && used.get(at) === version) disowned.add(id);
+}
 
 /** What the CA finds when it validates. */
 export function validates(outside: Outside, keyAuthorization: string, nowMs: number) {
@@ -250,6 +259,6 @@ export function leftOutside(
       }
     }
   for (const [id, { at, version }] of outside.uploads)
-    if (!kept.has(`${at} ${version}`)) left.push(`${id} of ${at} (${version}) was left`);
+    if (!kept.has(`${at} ${version}`) && !outside.disowned.has(id)) left.push(`${id} of ${at} (${version}) was left`);
   return left;
 }

@@ -1,5 +1,6 @@
 import type { LimitId } from '../../../src/core/limits/rate-limits.ts';
 import type { AdapterTraits, NamedAdapter, StoredSpec } from '../../../src/core/spec/spec.ts';
+import { type Command, drawCommands } from './asks.ts';
 import { type Chance, chanceOf } from './chance.ts';
 import { drawFaults, type Fault } from './faults.ts';
 import { solverOf } from './outside.ts';
@@ -33,6 +34,7 @@ export type Incident = { readonly atMs: number } & (
   | { readonly what: 'invalid'; readonly certificate: string; readonly forMs: number }
   /** SIGTERM. */
   | { readonly what: 'stop'; readonly replica: string; readonly forMs: number }
+  | { readonly what: 'command'; readonly command: Command }
 );
 
 /** Everything that makes one world what it is. Leaving some of it out gives another world that can be run. */
@@ -150,7 +152,7 @@ function drawIncidents(
   const inTime = incidents.map((one) =>
     'forMs' in one ? { ...one, atMs: Math.max(0, Math.min(one.atMs, spanMs - one.forMs)) } : one,
   );
-  return inTime.sort((a, b) => a.atMs - b.atMs);
+  return byTime(inTime);
 }
 
 /** Draws a world: everything about it follows from the seed. */
@@ -173,5 +175,14 @@ export function scenarioOf(seed: number, size: Size = fullSize): Scenario {
   if (size.faults === 0 || seed % 10 === 0) return { ...calm, faults: [], incidents: [] };
   const names = replicas.map(({ name }) => name);
   const faults = drawFaults(chance.fork('faults'), { count: size.faults, replicas: names, spanMs });
-  return { ...calm, faults, incidents: drawIncidents(chance.fork('incidents'), calm) };
+  const incidents = drawIncidents(chance.fork('incidents'), calm);
+  const asked = chance.fork('commands');
+  if (asked() < 0.5) return { ...calm, faults, incidents };
+  const certificates = specs.map(({ name }) => name);
+  const { commands, faults: more } = drawCommands(asked, { certificates, nodes: names, spanMs, lifetimeMs });
+  const others = commands.map((one) => ({ what: 'command', ...one }) as const);
+  return { ...calm, faults: byTime([...faults, ...more]), incidents: byTime([...incidents, ...others]) };
 }
+
+const byTime = <T extends { readonly atMs: number }>(all: readonly T[]): readonly T[] =>
+  [...all].sort((a, b) => a.atMs - b.atMs);

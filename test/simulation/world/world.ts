@@ -1,34 +1,24 @@
-import { digestOf } from '../../../src/compose/digest.ts';
-import type { StoredSpec } from '../../../src/core/spec/spec.ts';
-import { type Connections, createEngineProcess, type EngineProcess } from '../../../src/engine/engine.ts';
 import { createMemoryStore } from '../../../src/stores/memory.ts';
-import { issuerOf } from './ca.ts';
 import { createCaModel } from './ca-model/ca-model.ts';
+import { keyPem, publicKeyOf } from './ca-model/fake-pem.ts';
 import { letsEncryptLimits } from './ca-model/settings.ts';
-import { chanceOf } from './chance.ts';
+import { type Chance, chanceOf } from './chance.ts';
 import { createChecks } from './checks.ts';
-import { createFaults, createGate, type Gate, type TakeFault } from './gate.ts';
+import { leftAtTheEnd } from './ending.ts';
+import { engineOf, leaseTtlMs, type Surroundings } from './engines.ts';
+import { createFaults, createGate, type TakeFault } from './gate.ts';
 import { type Grips, happen } from './incidents.ts';
-import {
-  createDeployer,
-  createLooks,
-  createSolver,
-  createVantage,
-  emptyOutside,
-  leftOutside,
-  validates,
-} from './outside.ts';
-import { createFakePki } from './pki.ts';
-import { createProcess, type Process, processesOf } from './process.ts';
+import { emptyOutside, validates } from './outside.ts';
+import { request } from './person.ts';
+import { createProcess, type Process } from './process.ts';
+import { createPromises } from './promises.ts';
 import { createRefusals } from './refusals.ts';
 import { live } from './replica.ts';
 import { dayMs, directoryUrl, hourMs, type ReplicaPlan, type Scenario } from './scenario.ts';
-import { storeOf } from './store.ts';
 import { createTimeline } from './timeline.ts';
 import { createTrace } from './trace.ts';
 
 const startMs = Date.parse('2026-11-24T12:00:00Z');
-const leaseTtlMs = 60_000;
 /** How long the world has to come to rest: tombstones are looked at for a day, and failures repeated after a day. */
 const restMs = 4 * dayMs;
 
@@ -87,6 +77,14 @@ export async function runWorld(
     violate,
     excused: (why) => trace(undefined, 'excused', why),
   });
+  const lineages = () => [...checks.lineages.values()].map(({ lineage }) => lineage);
+  const promises = createPromises({
+    nowMs: () => timeline.nowMs,
+    wanted,
+    lineages,
+    ca: () => ca,
+    ...{ shared, outside, violate },
+  });
   const checks = createChecks({
     nowMs: () => timeline.nowMs,
     leaseTtlMs,
@@ -94,6 +92,7 @@ export async function runWorld(
     wanted: () => wanted,
     isCalm: scenario.faults.length === 0 && scenario.incidents.length === 0,
     violate,
+    promises,
     changed: tellAll,
     later: (ms, run) => void timeline.later(ms, run),
   });
@@ -140,30 +139,50 @@ export async function runWorld(
     return fault;
   };
 
+  const surroundings: Surroundings = {
+    ...{ chance, timeline, trace, checks, shared, ca, outside, processes },
+    declared: scenario.specs,
+  };
+
+  /** Starts a process on the machine of a replica. */
+  function begin(
+    { name, machine, own }: { readonly name: string; readonly machine: ReplicaPlan; readonly own: Chance },
+    killed: () => void,
+  ) {
+    pids += 1;
+    const { host } = machine;
+    const process = createProcess(timeline, {
+      ...{ replica: name, host, pid: pids },
+      aheadMs: () => aheadMs.get(machine.name) ?? 0,
+    });
+    processes.set(pids, process);
+    const gate = createGate({ timeline, takeFault, trace }, process, own.fork('gate'), () => {
+      trace(process, 'killed', '');
+      killed();
+    });
+    return { process, engine: engineOf(surroundings, machine.name, process, gate) };
+  }
+
   /** Starts a process of a replica, and another one whenever it has died. */
   function start(plan: ReplicaPlan, life = 1): void {
-    const { name, host } = plan;
+    const { name } = plan;
     if (newest.get(name)?.isDead === false) return;
-    pids += 1;
     const own = chance.fork(`${name} ${life}`);
-    const process = createProcess(timeline, { replica: name, host, pid: pids, aheadMs: () => aheadMs.get(name) ?? 0 });
-    processes.set(pids, process);
-    newest.set(name, process);
     const again = (afterMs: number) => {
       listeners.delete(name);
       timeline.later(afterMs, () => start(plan, life + 1));
     };
     const rest = own.fork('rest');
-    const gate = createGate({ timeline, takeFault, trace }, process, own.fork('gate'), () => {
-      trace(process, 'killed', '');
-      again(rest.between(2_000, rest.one([5_000, 120_000, 2 * 3_600_000])));
-    });
+    const { process, engine } = begin({ name, machine: plan, own }, () =>
+      again(rest.between(2_000, rest.one([5_000, 120_000, 2 * 3_600_000]))),
+    );
+    newest.set(name, process);
     const stop = new AbortController();
     stops.set(name, stop);
     const news = new Set<string>();
     changed.set(name, news);
     const running = live({
-      engine: engineOf(plan, process, gate),
+      engine,
       chance: own.fork('wakes'),
       signal: stop.signal,
       wanted: () => wanted,
@@ -194,63 +213,6 @@ export async function runWorld(
     });
   }
 
-  function engineOf({ name }: ReplicaPlan, process: Process, gate: Gate): EngineProcess {
-    const own = chance.fork(`engine ${process.identity.pid}`);
-    const { clock } = process;
-    const issuer = issuerOf(
-      ca.issuer(name, () => clock.now().getTime()),
-      process,
-      gate,
-      checks,
-    );
-    const ports = {
-      outside,
-      process,
-      gate,
-      checks,
-      chance: own.fork('outside'),
-      nowMs: () => timeline.nowMs,
-      node: name,
-    };
-    const connections: Connections = {
-      owner: '0123456789ab',
-      balancers: async () => [],
-      issuer: () => issuer,
-      solver: async ({ solver }) => createSolver(ports, solver.settings),
-      deployer: async (spec: StoredSpec, target) => {
-        const found = spec.targets.find((one) => one.name === target);
-        if (!found) throw new Error(`there is no target ${target}`);
-        return createDeployer(ports, target, found.settings);
-      },
-      hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
-      forgetDeployed: async () => {},
-      forgetNode: async () => {},
-      digest: digestOf,
-      credentialsOf: async () => '',
-      roots: async () => '',
-      externalAccount: async () => undefined,
-      looks: () => createLooks(gate),
-    };
-    const random = own.fork('ids');
-    return createEngineProcess({
-      node: name,
-      store: storeOf(shared, process, gate, checks),
-      clock,
-      random: { bytes: (length) => Uint8Array.from({ length }, () => Math.floor(random() * 256)), number: random },
-      processes: processesOf(process, processes),
-      loadRegisteredDomain: async () => (name) => name.split('.').slice(-2).join('.'),
-      vantage: createVantage({ outside, gate }),
-      pki: createFakePki(own.fork('keys')),
-      reporter: {
-        report: ({ event, certificate = '', message }) => trace(process, event, `${certificate} ${message}`),
-      },
-      lookup: async () => [],
-      declared: scenario.specs,
-      limits: { leaseTtlMs, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000, deployDeadlineMs: 60_000 },
-      connections: { owner: connections.owner, open: () => ({ ...connections, end() {} }) },
-    });
-  }
-
   function restart(replica: string): void {
     const plan = scenario.replicas.find(({ name }) => name === replica);
     if (plan) start(plan, 1_000 + pids);
@@ -266,6 +228,21 @@ export async function runWorld(
     },
     later: (ms, run) => void timeline.later(ms, run),
     configured: tellAll,
+    request: (command) =>
+      request(command, {
+        ...{ timeline, trace, wanted, violate },
+        chance: chance.fork(`person ${timeline.nowMs}`),
+        begin(name, machineName, killed) {
+          const machine = scenario.replicas.find((one) => one.name === machineName) ?? scenario.replicas[0]!;
+          return begin({ name, machine, own: chance.fork(`${name} ${pids}`) }, killed);
+        },
+        signForOther({ identifiers }, agoMs) {
+          const key = keyPem({ type: 'p256', secret: `of another client ${timeline.nowMs}` });
+          const chainPem = ca.signForOther({ identifiers, publicKey: publicKeyOf(key), agoMs });
+          return { keyPem: key, chainPem };
+        },
+        done: (one) => promises.done(one),
+      }),
     stop(replica, forMs) {
       stops.get(replica)?.abort(new Error('SIGTERM'));
       const stopped = newest.get(replica);
@@ -280,7 +257,11 @@ export async function runWorld(
   for (const incident of scenario.incidents) timeline.later(incident.atMs, () => happen(incident, grips));
   const isOver = () => violation !== undefined;
   await timeline.runUntil(startMs + scenario.spanMs + restMs, isOver);
-  if (!violation) for (const what of left()) violate(what);
+  if (!violation) {
+    const nodes = scenario.replicas.map(({ name }) => name);
+    const left = leftAtTheEnd({ lineages: lineages(), wanted, outside, nodes });
+    for (const what of [...left, ...(await promises.left())]) violate(what);
+  }
   return {
     seed: scenario.seed,
     violation,
@@ -288,27 +269,4 @@ export async function runWorld(
     events: timeline.happened,
     certificates: checks.made,
   };
-
-  /** What is there at the end that must not be. */
-  function left(): readonly string[] {
-    const all = [...checks.lineages.values()].map(({ lineage }) => lineage);
-    const found: string[] = [];
-    for (const name of wanted.keys()) if (!checks.lineages.has(name)) found.push(`${name} has no document`);
-    for (const { name, work, current, tombstones, failure } of all) {
-      // An order of a certificate that was removed meanwhile just ends.
-      const owes = work && (wanted.has(name) || work.lease || work.probe || work.challenges.length > 0);
-      if (owes) found.push(`${name} has work at step ${work.step}${work.lease ? ', and a lease' : ''}`);
-      if (tombstones) found.push(`${name} has ${tombstones.length} tombstones`);
-      if (failure && wanted.has(name)) found.push(`${name} fails: ${failure.message}`);
-      if (!current && wanted.has(name)) found.push(`${name} has no certificate`);
-    }
-    const certificates = all.map(({ name, current, previous, spec }) => ({
-      name,
-      isWanted: wanted.has(name),
-      current: current?.id ?? '',
-      previous: previous?.id,
-      targets: spec.targets,
-    }));
-    return [...found, ...leftOutside(outside, { nodes: scenario.replicas.map(({ name }) => name), certificates })];
-  }
 }

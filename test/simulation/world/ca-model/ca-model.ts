@@ -1,10 +1,10 @@
 import type { Issuer } from '../../../../src/ports/issuer.ts';
-import { createAuthority } from './finalize.ts';
+import { chainOf, createAuthority, sign } from './finalize.ts';
 import { createIssuer } from './issuer.ts';
 import { createRateLimits } from './rate-limits.ts';
 import type { LoggedRequest } from './request-log.ts';
 import { allWell, type CaSettings, defaultSettings, type Switches } from './settings.ts';
-import { type Ca, emptyState, type Identifier, type StoredCertificate } from './state.ts';
+import { type Account, type Ca, defaultProfile, emptyState, type Identifier, type StoredCertificate } from './state.ts';
 
 export type { LoggedRequest } from './request-log.ts';
 export type { CaSettings, Switches } from './settings.ts';
@@ -26,12 +26,16 @@ export interface CaModel {
   readonly counts: ReadonlyMap<string, number>;
   /** The certificates that are valid, or were until a month ago. */
   certificates(): Iterable<StoredCertificate>;
+  /** By URL. */
+  readonly accounts: ReadonlyMap<string, Pick<Account, 'publicKey'>>;
   /** Revokes every certificate. Their renewal information names the page. */
   revokeAll(explanationUrl: string): void;
   /** Loses all accounts, as a test CA does that starts again. */
   forgetAccounts(): void;
   /** Ends all pauses of an account, as its owner does on the page that the refusal names. */
   unpause(accountUrl: string): void;
+  /** Signs a certificate that another client got some time ago, with an account of its own, and returns its chain. */
+  signForOther(request: { identifiers: readonly Identifier[]; publicKey: string; agoMs: number }): string;
   /** Counts certificates that other customers got for the same names, which no client can foretell. */
   issuedToOthers(identifiers: readonly Identifier[], certificates: number): void;
 }
@@ -77,6 +81,7 @@ export function createCaModel(options: CaModelOptions): CaModel {
     log,
     counts,
     certificates: () => state.certificates.values(),
+    accounts: state.accounts,
     revokeAll(explanationUrl) {
       for (const certificate of state.certificates.values())
         certificate.revoked ??= { atMs: nowMs(), explanationUrl, isByKey: false };
@@ -88,6 +93,12 @@ export function createCaModel(options: CaModelOptions): CaModel {
     unpause(accountUrl) {
       const account = state.accounts.get(accountUrl);
       if (account) ca.limits.unpause(account.id);
+    },
+    signForOther({ identifiers, publicKey, agoMs }) {
+      const account: Account = { id: 0, url: `${ca.origin}/acme/acct/0`, publicKey: 'other', status: 'valid' };
+      const issuedMs = nowMs() - agoMs;
+      const profile = defaultProfile(settings);
+      return chainOf(ca, sign(ca, { ...{ identifiers, publicKey, account, profile, issuedMs }, orderUrl: '' }));
     },
     issuedToOthers: (identifiers, certificates) => ca.limits.issuedToOthers(identifiers, certificates),
   };

@@ -59,31 +59,41 @@ function requestIn(der: Uint8Array): FakeRequest {
 }
 
 function issue(ca: Ca, order: StoredOrder, csr: FakeRequest): void {
-  const { account, identifiers, set } = order;
+  const { account, identifiers, set, url: orderUrl } = order;
   const profile = order.profile === '' ? defaultProfile(ca.settings) : order.profile;
+  const { publicKey } = csr;
+  const certificate = sign(ca, { account, identifiers, publicKey, profile, orderUrl, issuedMs: ca.nowMs() });
+  ca.limits.issued({ accountId: account.id, identifiers, isRenewal: isRenewal(ca, identifiers) });
+  order.certificate = certificate;
+  ca.state.issuedSets.set(set, certificate.notBeforeMs);
+  ca.onIssued(certificate);
+}
+
+/** Signs a certificate. */
+export function sign(
+  ca: Ca,
+  request: Pick<StoredCertificate, 'account' | 'identifiers' | 'publicKey' | 'orderUrl' | 'issuedMs'> & {
+    readonly profile: string;
+  },
+): StoredCertificate {
+  const { profile, ...facts } = request;
   const validityMs = ca.switches.validityMs.get(profile) ?? profileOf(ca, profile)!.validityMs;
-  const issuedMs = ca.nowMs();
   // An hour back, for slow clocks; notAfter is the last second of the validity (RFC 5280 §4.1.2.5).
-  const notBeforeMs = wholeSeconds(issuedMs - hourMs);
+  const notBeforeMs = wholeSeconds(facts.issuedMs - hourMs);
   const notAfterMs = notBeforeMs + validityMs - 1000;
   const serial = newHex(ca, 18);
   const certificate: StoredCertificate = {
-    ...{ account, identifiers, serial, issuedMs, notBeforeMs, notAfterMs },
-    publicKey: csr.publicKey,
+    ...{ ...facts, serial, notBeforeMs, notAfterMs },
     ariId: ariIdOf({ serial, signedBy: ca.authority.publicKey }),
     url: `${ca.origin}/acme/cert/${serial}`,
-    orderUrl: order.url,
     revoked: undefined,
     replacement: undefined,
   };
-  const { certificates, certificatesByUrl, certificatesByAriId, issuedSets } = ca.state;
-  ca.limits.issued({ accountId: account.id, identifiers, isRenewal: isRenewal(ca, identifiers) });
-  order.certificate = certificate;
+  const { certificates, certificatesByUrl, certificatesByAriId } = ca.state;
   certificates.set(certificate.serial, certificate);
   certificatesByUrl.set(certificate.url, certificate);
   certificatesByAriId.set(certificate.ariId, certificate);
-  issuedSets.set(set, notBeforeMs);
-  ca.onIssued(certificate);
+  return certificate;
 }
 
 /** Returns a certificate with the one that signed it, as PEM. */

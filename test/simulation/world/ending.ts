@@ -1,0 +1,33 @@
+import type { Lineage } from '../../../src/core/lineage/lineage.ts';
+import type { StoredSpec } from '../../../src/core/spec/spec.ts';
+import { leftOutside, type Outside } from './outside.ts';
+import { isStopped } from './promises.ts';
+
+/** Returns what is there at the end that must not be. */
+export function leftAtTheEnd(world: {
+  readonly lineages: readonly Lineage[];
+  readonly wanted: ReadonlyMap<string, StoredSpec>;
+  readonly outside: Outside;
+  readonly nodes: readonly string[];
+}): readonly string[] {
+  const { lineages, wanted, outside, nodes } = world;
+  const found: string[] = [];
+  const names = new Set(lineages.map(({ name }) => name));
+  for (const name of wanted.keys()) if (!names.has(name)) found.push(`${name} has no document`);
+  for (const { name, work, current, tombstones, failure } of lineages) {
+    // An order of a certificate that was removed meanwhile just ends.
+    const owes = work && (wanted.has(name) || work.lease || work.probe || work.challenges.length > 0);
+    if (owes) found.push(`${name} has work at step ${work.step}${work.lease ? ', and a lease' : ''}`);
+    if (tombstones) found.push(`${name} has ${tombstones.length} tombstones`);
+    if (failure && !failure.forced && wanted.has(name)) found.push(`${name} fails: ${failure.message}`);
+    if (!current && wanted.has(name)) found.push(`${name} has no certificate`);
+  }
+  const certificates = lineages.map((lineage) => ({
+    name: lineage.name,
+    isWanted: wanted.has(lineage.name) && !isStopped(lineage),
+    current: lineage.current?.id ?? '',
+    previous: lineage.previous?.id,
+    targets: lineage.spec.targets,
+  }));
+  return [...found, ...leftOutside(outside, { nodes, certificates })];
+}
