@@ -13,9 +13,9 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import { readBundle, readKey, readVersion } from '../../src/engine/run/bundles.ts';
 import type { Solver } from '../../src/ports/solver.ts';
-import type { Store } from '../../src/ports/store.ts';
 import { pki } from '../../src/x509/pki.ts';
 import { declaredOf } from '../support/declared.ts';
+import { killedAt } from '../support/killed-at.ts';
 import { reconcile } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { chanceOf, firstSeed } from '../support/seeded.ts';
@@ -94,35 +94,11 @@ async function createWalk(seed: number) {
   let pid = 10;
   let wanted = wishes[0]!;
 
-  /** A process; it dies at its effect number `killAt`, and what it left running never continues. */
-  function begin(killAt: number): { readonly engine: Engine; readonly killed: Promise<never> } {
+  /** A process; it dies at its gate number `killAt`. */
+  function begin(killAt: number): { readonly engine: Engine; readonly killed: Promise<'killed'> } {
     pid += 1;
     const self = pid;
-    let calls = 0;
-    let kill = (_reason: Error): void => {};
-    const killed = new Promise<never>((_, reject) => {
-      kill = reject;
-    });
-    killed.catch(() => undefined);
-    const pass = async (): Promise<void> => {
-      calls += 1;
-      if (calls === killAt) {
-        world.dead.add(self);
-        kill(new Error('killed'));
-      }
-      if (world.dead.has(self)) await new Promise<never>(() => {});
-    };
-    const gate = async <T>(run: () => Promise<T>): Promise<T> => {
-      await pass();
-      const done = await run();
-      await pass();
-      return done;
-    };
-    const store: Store = {
-      ...world.store,
-      put: (...args) => gate(() => world.store.put(...args)),
-      delete: (...args) => gate(() => world.store.delete(...args)),
-    };
+    const { gate, store, killed } = killedAt(world, () => self, killAt);
     const solver: Solver = {
       ...world.solver,
       present: (...args) => gate(() => world.solver.present(...args)),

@@ -5,6 +5,7 @@ import { forget } from '../../src/engine/acts/forget.ts';
 import { sweep } from '../../src/engine/pass/sweep.ts';
 import type { Solver } from '../../src/ports/solver.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
+import { killedAt } from '../support/killed-at.ts';
 import { sampled } from '../support/seeded.ts';
 import { createSimulatedWorld, issue, simulatedJob as job, simulatedSpec } from '../support/simulated-world.ts';
 
@@ -298,28 +299,14 @@ describe('forgetting a lineage', () => {
       for (const point of [...sampled(all, 4, `deaths of a delete, ${when}`), all.length]) {
         const world = await createWorld();
         await owe(world);
-        let effects = 0;
-        let isDead = () => {};
-        const killed = new Promise<'killed'>((resolve) => (isDead = () => resolve('killed')));
-        const mortal = async <T>(effect: () => Promise<T>): Promise<T> => {
-          effects += 1;
-          if (effects <= point) return effect();
-          if (when === 'after' && effects === point + 1) await effect();
-          world.dead.add(2);
-          isDead();
-          return new Promise(() => {});
-        };
-        const store: Store = {
-          ...world.store,
-          put: (...args) => mortal(() => world.store.put(...args)),
-          delete: (...args) => mortal(() => world.store.delete(...args)),
-        };
-        const solver: Solver = { ...world.solver, cleanup: (...args) => mortal(() => world.solver.cleanup(...args)) };
+        const killAt = 2 * point + (when === 'before' ? 1 : 2);
+        const { gate, store, killed, passed } = killedAt(world, () => 2, killAt);
+        const solver: Solver = { ...world.solver, cleanup: (...args) => gate(() => world.solver.cleanup(...args)) };
         const forgetting = forget(world.replica(2, { store, solver }), 'abc', byForce, signal);
         const where = `after ${point} effects`;
         const isOver = (await Promise.race([forgetting, killed])) !== 'killed';
         expect(isOver, where).toBe(point === all.length);
-        if (isOver) expect(effects).toBe(all.length);
+        if (isOver) expect(passed()).toBe(2 * all.length);
         await forget(world.replica(3), 'abc', byForce, signal);
         expect([await documentsOf(world.store, 'abc'), [...world.txt]], where).toEqual([[], []]);
         expect((await documentsOf(world.store, 'abcd')).length, where).toBe(4);

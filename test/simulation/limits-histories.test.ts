@@ -1,19 +1,17 @@
 import { expect, it } from 'vitest';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { AccountIssuer, Issuer } from '../../src/ports/issuer.ts';
-import type { Store } from '../../src/ports/store.ts';
+import { killedAt } from '../support/killed-at.ts';
+import { createLimitedWorld, limitedDirectory } from '../support/limited-world.ts';
 import { reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { chanceOf, firstSeed, isLong } from '../support/seeded.ts';
-import { createSimulatedWorld, simulatedJob as job, simulatedSpec, withCa } from '../support/simulated-world.ts';
-import { createCaModel } from './world/ca-model/ca-model.ts';
-import { createFakePki } from './world/pki.ts';
+import { simulatedJob as job, simulatedSpec, withCa } from '../support/simulated-world.ts';
 
 // Histories of passes at a CA with small limits: of two processes at once, with clocks an hour off, killed at any write
 // or order, with names that fail, changed names and forced renewals. The CA refuses none of their orders.
 
 const { signal } = new AbortController();
-const directory = 'https://acme-v02.api.letsencrypt.org/directory';
 const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
 const limits = {
   newOrdersPerAccount: '6/3h',
@@ -30,70 +28,43 @@ const limitsOfCa = {
 const pauses = [minuteMs, 20 * minuteMs, hourMs, 5 * hourMs, dayMs, 9 * dayMs];
 
 async function history(seed: number, steps: number) {
-  const world = await createSimulatedWorld();
-  const { clock } = world;
   const chance = chanceOf(seed);
-  const draw = (count: number) => Math.floor(chance() * count);
-  const bad = new Set<string>();
-  const ca = createCaModel({
-    nowMs: () => clock.now().getTime(),
-    random: chance,
-    later: (ms, run) => void clock.sleep(ms, signal).then(run),
-    settings: {
-      directoryUrl: directory,
-      limits: limitsOfCa,
-      validate: ({ value }, _challenge, keyAuthorization) =>
-        world.txt.has(keyAuthorization) && !bad.has(value) ? undefined : { type: 'dns', detail: 'no such value' },
-    },
+  const { world, clock, bad, newOrders, refused, ...limited } = await createLimitedWorld(chance, {
+    limits: limitsOfCa,
   });
+  const draw = (count: number) => Math.floor(chance() * count);
 
   let pid = 0;
   /** A process that is killed before or after one of its writes and orders. */
-  function replica(node: string, aheadMs: number, lastCall: number) {
+  function replica(node: string, aheadMs: number, killAt: number) {
     pid += 1;
     const me = pid;
-    let calls = 0;
-    let die = () => {};
-    const death = new Promise<void>((resolve) => (die = resolve));
-    const until = async <T>(run: () => Promise<T>): Promise<T> => {
-      calls += 1;
-      if (calls < lastCall && !world.dead.has(me)) return run();
-      if (!world.dead.has(me) && chance() < 0.5) await run().catch(() => undefined);
-      world.dead.add(me);
-      die();
-      return new Promise(() => {});
-    };
-    const store: Store = {
-      ...world.store,
-      put: (...given) => until(() => world.store.put(...given)),
-      delete: (...given) => until(() => world.store.delete(...given)),
-    };
-    const immortal = ca.issuer(node, () => clock.now().getTime() + aheadMs);
+    const { gate, store, killed } = killedAt(world, () => me, killAt);
     const mortal = (account: AccountIssuer): AccountIssuer => ({
       ...account,
-      newOrder: (...given) => until(() => account.newOrder(...given)),
-      finalize: (...given) => until(() => account.finalize(...given)),
+      newOrder: (...given) => gate(() => account.newOrder(...given)),
+      finalize: (...given) => gate(() => account.finalize(...given)),
     });
-    const issuer: Issuer = { ...immortal, as: (account) => mortal(immortal.as(account)) };
-    const pki = createFakePki(chance);
-    return {
-      engine: world.replica(me, { node, store, issuer, pki, aheadMs: () => aheadMs, limits: { leaseTtlMs: 30_000 } }),
-      death,
-    };
+    const through = (issuer: Issuer): Issuer => ({ ...issuer, as: (account) => mortal(issuer.as(account)) });
+    return { engine: limited.replica(me, node, { store, aheadMs, through, limits: { leaseTtlMs: 30_000 } }), killed };
   }
 
   const domainOf = (at: number) => `d${at % 4}.com`;
   const spec = (at: number, ...names: readonly string[]): StoredSpec => {
     const account = at % 3 === 0 ? 'second' : 'first';
-    return withCa(simulatedSpec(`n${at}`, [`n${at}.${domainOf(at)}`, ...names]), { directory, account, limits });
+    return withCa(simulatedSpec(`n${at}`, [`n${at}.${domainOf(at)}`, ...names]), {
+      directory: limitedDirectory,
+      account,
+      limits,
+    });
   };
   const specs = Array.from({ length: 14 }, (_, at) => spec(at));
 
   const run = (node: string) => {
-    const { engine, death } = replica(
+    const { engine, killed } = replica(
       node,
       [0, 0, hourMs, -hourMs][draw(4)]!,
-      chance() < 0.4 ? 1 + draw(60) : Infinity,
+      chance() < 0.4 ? 1 + draw(120) : Infinity,
     );
     const one = specs[draw(specs.length)]!;
     const kind = draw(8);
@@ -101,7 +72,7 @@ async function history(seed: number, steps: number) {
       kind < 2
         ? reconcile(engine, [job(one, { force: kind === 0, obeyBackoff: false })], signal)
         : reconcileAll(engine, { jobs: specs.map((each) => job(each)), jobOf: () => undefined, isWhole: true }, signal);
-    return Promise.race([pass.then(() => undefined), death]);
+    return Promise.race([pass, killed]);
   };
 
   for (let step = 0; step < steps; step += 1) {
@@ -116,9 +87,10 @@ async function history(seed: number, steps: number) {
     } else if (what < 5) clock.set(new Date(clock.now().getTime() + pauses[draw(pauses.length)]!));
     else await passing(clock, Promise.all(['a', 'b'].slice(draw(2)).map(run)));
   }
-  const orders = ca.log.filter(({ kind }) => kind === 'newOrder');
-  const refused = orders.filter(({ verdict }) => verdict === 'rateLimited');
-  return { accepted: orders.length - refused.length, refused: refused.map((one) => [one.about, one.exhausted]) };
+  return {
+    accepted: newOrders().length - refused().length,
+    refused: refused().map((one) => [one.about, one.exhausted]),
+  };
 }
 
 it('the CA refuses no order, whatever happens', async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { Lineage } from '../../src/core/lineage/lineage.ts';
-import type { Event } from '../../src/core/plan/event.ts';
 import type { StoredSpec } from '../../src/core/spec/spec.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { damagedLedger } from '../../src/engine/ledger/buckets.ts';
@@ -8,36 +7,20 @@ import { expectSpend, limitedOrder } from '../../src/engine/ledger/limits.ts';
 import { foretell } from '../../src/engine/pass/tickets.ts';
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Kind, Store } from '../../src/ports/store.ts';
+import { createLimitedWorld, limitedDirectory } from '../support/limited-world.ts';
 import { inNewPass, reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { seeded } from '../support/seeded.ts';
-import { createSimulatedWorld, simulatedJob as job, simulatedSpec, withCa } from '../support/simulated-world.ts';
-import { createCaModel } from './world/ca-model/ca-model.ts';
-import { createFakePki } from './world/pki.ts';
+import { simulatedJob as job, simulatedSpec, withCa } from '../support/simulated-world.ts';
 
 // The engine at a CA with Boulder's limits: what is foreseen is not asked.
 
 const { signal } = new AbortController();
-const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory';
 const [minuteMs, hourMs, dayMs] = [60_000, 3_600_000, 86_400_000];
 
 async function limitedWorld() {
-  const warnings: string[] = [];
-  const reporter = { report: ({ level, message }: Event) => void (level === 'warn' && warnings.push(message)) };
-  const world = await createSimulatedWorld({ reporter });
-  const { clock } = world;
-  const chance = seeded('limits');
-  const bad = new Set<string>();
-  const ca = createCaModel({
-    nowMs: () => clock.now().getTime(),
-    random: chance,
-    later: (ms, run) => void clock.sleep(ms, signal).then(run),
-    settings: {
-      directoryUrl,
-      validate: ({ value }, _challenge, keyAuthorization) =>
-        world.txt.has(keyAuthorization) && !bad.has(value) ? undefined : { type: 'dns', detail: 'no such value' },
-    },
-  });
+  const limited = await createLimitedWorld(seeded('limits'));
+  const { world, clock } = limited;
   const writes: string[] = [];
   const store: Store = {
     ...world.store,
@@ -51,8 +34,7 @@ async function limitedWorld() {
   let pid = 0;
   const replica = (name = 'here', aheadMs = 0, own = store): Engine => {
     pid += 1;
-    const issuer = ca.issuer(name, () => clock.now().getTime() + aheadMs);
-    return world.replica(pid, { node: name, store: own, issuer, pki: createFakePki(chance), aheadMs: () => aheadMs });
+    return limited.replica(pid, name, { store: own, aheadMs });
   };
   /** Changes all documents of a kind whose names end like this. Returns what they were. */
   const edit = async (kind: Kind, end: string, change: (text: string) => string) => {
@@ -80,13 +62,13 @@ async function limitedWorld() {
       clock,
       reconcileAll(engine, { jobs: specs.map((spec) => job(spec)), jobOf: () => undefined, isWhole: true }, signal),
     );
-  const refused = () => ca.log.filter(({ kind, verdict }) => kind === 'newOrder' && verdict === 'rateLimited').length;
-  const asked = () => ca.log.filter(({ kind }) => kind === 'newOrder').length;
-  return { world, clock, ca, bad, warnings, writes, replica, edit, pass, all, refused, asked };
+  const refused = () => limited.refused().length;
+  const asked = () => limited.newOrders().length;
+  return { ...limited, writes, replica, edit, pass, all, refused, asked };
 }
 
 const spec = (name: string, names: readonly string[] = [name], account?: string): StoredSpec =>
-  withCa(simulatedSpec(name, names), { directory: directoryUrl, ...(account === undefined ? {} : { account }) });
+  withCa(simulatedSpec(name, names), { directory: limitedDirectory, ...(account === undefined ? {} : { account }) });
 
 const domains = (count: number, account?: string, tld = 'com') =>
   Array.from({ length: count }, (_, at) => spec(`n${at}.example${at}.${tld}`, undefined, account));
@@ -346,7 +328,7 @@ it('an order that a killed run has placed asks for no token', async () => {
   const [first, second, third] = limited.map((wanted) => ({ job: job(wanted), lineage: undefined }));
   const { wanted } = first!.job;
   const startedAt = clock.now().toISOString();
-  const work = { version: 'v1', directory: directoryUrl, startedAt, challenges: [], first: true } as const;
+  const work = { version: 'v1', directory: limitedDirectory, startedAt, challenges: [], first: true } as const;
   const killed = (step: 'order' | 'deploy'): Lineage => ({
     ...{ schema: 1, name: wanted.name, origin: 'configuration', spec: wanted, deployments: {} },
     work: { ...work, step, order: step === 'order' ? { url: 'https://ca.test/order/1' } : undefined },

@@ -11,6 +11,7 @@ import { forgetReplica, readReplicas } from '../../src/engine/ledger/replica.ts'
 import type { Job } from '../../src/engine/run/job.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
+import { killedAt } from '../support/killed-at.ts';
 import { reconcile, reconcileAll } from '../support/passes.ts';
 import { passing } from '../support/passing-time.ts';
 import { chanceOf, firstSeed } from '../support/seeded.ts';
@@ -121,36 +122,6 @@ async function cluster(wanted: StoredSpec = files) {
 }
 
 type Gate = <T>(run: () => Promise<T>) => Promise<T>;
-
-/** A process that is killed at its effect number `killAt`, before it or after it. */
-function killedAt(world: Awaited<ReturnType<typeof createSimulatedWorld>>, pid: () => number, killAt: number) {
-  let calls = 0;
-  let kill = (_reason: Error): void => {};
-  const killed = new Promise<never>((_, reject) => {
-    kill = reject;
-  });
-  killed.catch(() => undefined);
-  const pass = async (): Promise<void> => {
-    calls += 1;
-    if (calls === killAt) {
-      world.dead.add(pid());
-      kill(new Error('killed'));
-    }
-    if (world.dead.has(pid())) await new Promise<never>(() => {});
-  };
-  const gate: Gate = async (run) => {
-    await pass();
-    const done = await run();
-    await pass();
-    return done;
-  };
-  const store: Store = {
-    ...world.store,
-    put: (...args) => gate(() => world.store.put(...args)),
-    delete: (...args) => gate(() => world.store.delete(...args)),
-  };
-  return { gate, store, killed };
-}
 
 describe('a target that each node has', () => {
   it('is delivered on each node by its own runs, without the lease of the certificate', async () => {
@@ -498,13 +469,7 @@ describe('a run that is killed while it delivers on its node', () => {
       let process: Engine | undefined;
       const killing = killedAt(world, () => process!.processes.self().pid, killAt);
       process = engine('b', { store: killing.store, gate: killing.gate });
-      isKilled = await Promise.race([renewOn(process), killing.killed]).then(
-        () => false,
-        (error: unknown) => {
-          if ((error as Error).message !== 'killed') throw error;
-          return true;
-        },
-      );
+      isKilled = (await Promise.race([renewOn(process), killing.killed])) === 'killed';
       const at = `killed at effect ${killAt}`;
       await renew('b');
       for (const target of ['files', 'copies', 'reload'])
@@ -552,9 +517,7 @@ describe('many runs on three nodes', () => {
         const killing = killedAt(world, () => process!.processes.self().pid, 1 + Math.floor(chance() * 16));
         process = engine(name, { store: killing.store, gate: killing.gate });
         const rules = chance() < 0.3 ? forced : {};
-        await Promise.race([renewOn(process, rules), killing.killed]).catch((error: unknown) => {
-          if ((error as Error).message !== 'killed') throw error;
-        });
+        await Promise.race([renewOn(process, rules), killing.killed]);
       } else await renewOn(engine(name), what === 'force' ? forced : {});
     }
     const said = trace.join(', ');
