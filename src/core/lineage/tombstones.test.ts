@@ -109,6 +109,7 @@ describe('a tombstone', () => {
     const later: Tombstone = { ...stone, closedAt: hoursOn(1).toISOString() };
     const others: readonly Tombstone[] = [
       { ...stone, token: 'u' },
+      { ...stone, thumbprint: 'other' },
       { ...stone, identifier: 'b.example.com' },
       { ...stone, type: 'dns-01' },
       { ...stone, by: { ...stone.by, name: 'other' } as Tombstone['by'] & object },

@@ -1,4 +1,4 @@
-/** Every change of a lineage, for the tests of the model. */
+/** Every change of a lineage, for work.test.ts. */
 
 export * from './acts.ts';
 export * from './delivery.ts';

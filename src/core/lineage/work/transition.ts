@@ -4,7 +4,8 @@ import type { Lineage, Work } from '../lineage.ts';
 /**
  * Every change of a lineage's document is a named pure function in this folder. The engine decides when, and passes
  * facts (an order's URL, receipts, a version, a failure); only this folder builds documents. `mayFollow` says which
- * change may follow which, and the properties in work.test.ts say what must never happen, wherever a process is killed.
+ * change may follow which. What must never happen, wherever a process is killed, is tested with the engine: by the walks
+ * of test/simulation/entrances.test.ts and by the world of test/simulation/world.
  */
 
 /** How far a lineage has come. From `begun` on, the phases are in the order of the path; `interrupted` has no lease. */

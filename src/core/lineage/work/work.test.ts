@@ -1,13 +1,9 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../errors/errors.ts';
 import type { StoredSpec } from '../../spec/spec.ts';
-import { maxDocumentBytes } from '../document-limits.ts';
 import { isOnlyOwing, type Lineage, type Tombstone, type Work } from '../lineage.ts';
-import { testLineage } from '../test-lineages.ts';
+import { testLineage, testSpec, withNames, withSolver } from '../test-lineages.ts';
 import { tombstoneOf } from '../tombstones.ts';
-import { Model, specsOf } from './test-model.ts';
-import { type Program, play } from './test-run.ts';
 import * as work from './test-work.ts';
 
 const now = new Date('2026-03-01T12:00:00Z');
@@ -15,11 +11,13 @@ const holder = { bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' };
 const lease = { id: 'mine', holder, beat: 0 };
 const claim: work.Claim = { lease, isDoubtful: false, now };
 const url = 'https://ca.test/order/1';
-const [wanted, otherSolver, otherNames] = specsOf(['a.test', 'b.test'], ['c.test']) as [
-  StoredSpec,
-  StoredSpec,
-  StoredSpec,
-];
+const specOf = (names: readonly string[], solver: string): StoredSpec => ({
+  ...withSolver(withNames(testSpec, names), { type: solver }, solver),
+  targets: [{ name: 'edge', settings: { type: 'files' } }],
+});
+const wanted = specOf(['a.test', 'b.test'], 'web');
+const otherSolver = specOf(['a.test', 'b.test'], 'dns');
+const otherNames = specOf(['c.test'], 'web');
 const facts = { wanted, origin: 'command-line', aim: 'certificate', newId: 'v2' } as const;
 const version = { ...testLineage.current, id: 'v2' };
 const challenges = [
@@ -95,6 +93,9 @@ const from = (lineage: Lineage | undefined) => ({
   challenged: () => through(lineage, 'begun', 'ordered', 'challengesIntended') as Lineage,
   current: () => through(lineage, 'begun', 'ordered', 'challengesIntended', 'madeCurrent') as Lineage,
 });
+const dates = { notBefore: '2026-02-01T00:00:00Z', notAfter: '2026-05-01T00:00:00Z' };
+const validFacts = { ...testLineage.current.facts, ...dates, identifiers: wanted.identifiers };
+const valid: Lineage = { ...idle, current: { ...testLineage.current, facts: validFacts } };
 const renewal = from(idle);
 const first = from(undefined);
 const workOf = (lineage: Lineage | undefined): Work => {
@@ -224,7 +225,7 @@ describe('begun', () => {
 
   it('keeps the spec of what is to be removed, until it is', () => {
     const begun = work.begun({ ...facts, wanted: otherSolver }, claim);
-    expect(work.after(renewal.challenged(), begun)?.spec).toEqual(wanted);
+    for (const owing of [renewal.begun(), renewal.challenged()]) expect(work.after(owing, begun)?.spec).toEqual(wanted);
     expect(work.after(renewal.ordered(), begun)?.spec).toEqual(otherSolver);
     const removed = work.pastRemoved({ wanted: otherSolver, left: [], now });
     const after = through(renewal.challenged(), begun, removed);
@@ -267,6 +268,8 @@ describe('towards a certificate', () => {
     const [a, b] = challenges;
     expect(workOf(through(renewal.challenged(), 'receiptsKept')).challenges).toEqual([{ ...a, receipt: 'receipt' }, b]);
     expect(workOf(through(renewal.challenged(), 'presentFailed')).challenges).toEqual([{ ...a, receipt: 'receipt' }]);
+    const unanswered = work.presentFailed(new Map(), new Set(['http-01 b.test']));
+    expect(workOf(through(renewal.challenged(), unanswered)).challenges).toEqual([a]);
   });
 
   it('dropped names stay with the work, however its orders end, until an order is dead for another reason', () => {
@@ -278,6 +281,9 @@ describe('towards a certificate', () => {
     expect(workOf(through(narrowed, 'orderGivenUp')).order).toEqual({ dropped, doubtful: true });
     expect(workOf(through(narrowed, 'accountLost')).order).toEqual({ dropped });
     expect(workOf(through(narrowed, 'ordered', 'accountLost')).order).toEqual({ dropped });
+    const more = [{ identifier: 'a.test', reason: 'no' }];
+    const twice = through(narrowed, 'ordered', work.namesDropped({ dropped: more, left: [], now }));
+    expect(workOf(twice).order).toEqual({ dropped: [...dropped, ...more] });
   });
 
   it.each(['accountLost', 'orderFailed'] as const)('%s takes the order along, and leaves the version', (name) => {
@@ -387,9 +393,31 @@ describe('a version that is given up', () => {
     ['while it is parked is retired', ['begun', 'ordered', delivery, others], ['v2']],
     ['for a compromised key is retired', ['begun', 'ordered', 'released', 'leased', 'revocationMeant'], ['v2']],
     ['for the client before is retired', ['begun', 'ordered', 'leftAlone'], ['v2']],
+    ['joins those that are retired', ['begun', 'ordered', others, 'ordered', 'begun'], ['v2', 'v3']],
     ['is none if the work is resumed', ['begun', 'ordered', 'begun'], undefined],
     ['is none if it is current', ['begun', 'madeCurrent', others], undefined],
   ])('%s', (_what, names, expected) => expect(through(idle, ...names)?.retired).toEqual(expected));
+
+  it('because its change has failed is retired', () =>
+    expect(through(valid, others, 'ordered', 'failed')?.retired).toEqual(['v3']));
+});
+
+describe('a compromised key', () => {
+  it.each<[string, Parameters<typeof through>[1][], Partial<Work>]>([
+    ['is that of no further try', ['begun', 'ordered'], { version: 'v3', order: { doubtful: true } }],
+    [
+      'is not that of the order that waits for a delivery',
+      ['begun', 'ordered', 'stopped', work.begun({ ...facts, aim: 'delivery' }, claim)],
+      { version: 'v1', parked: { version: 'v3', order: { doubtful: true } } },
+    ],
+  ])('%s', (_what, names, expected) =>
+    expect(workOf(through(idle, ...names, 'revocationMeant'))).toMatchObject(expected),
+  );
+});
+
+it('after a rollback, the version that was current can be put back', () => {
+  const after = through({ ...idle, previous: { ...version, id: 'v0' } }, 'leased', 'rolledBack');
+  expect([after?.current?.id, after?.previous?.id]).toEqual(['v0', 'v1']);
 });
 
 describe('imported', () => {
@@ -442,6 +470,8 @@ describe('what a target was sent', () => {
 });
 
 describe('the end of a run', () => {
+  const doubtful = work.begun(facts, { ...claim, isDoubtful: true });
+
   it('closed brings the parked order back', () => {
     const delivery = work.begun({ ...facts, aim: 'delivery' }, claim);
     const after = through(renewal.ordered(), 'failed', delivery, 'closed');
@@ -449,6 +479,10 @@ describe('the end of a run', () => {
       ...{ step: 'lease', version: 'v2', order: { url }, challenges: [] },
       ...{ directory: wanted.issuer.settings.directory, startedAt: now.toISOString() },
     });
+    const [change, other] = [facts, { ...facts, aim: 'delivery' } as const].map((each) =>
+      work.begun({ ...each, wanted: otherSolver }, claim),
+    ) as [work.Transition, work.Transition];
+    expect(through(idle, change, 'ordered', 'stopped', other, 'closed')?.work?.before?.spec).toEqual(wanted);
     // The failure of the order that waits stands; a certificate ends it.
     expect(after?.failure?.code).toBe('acme/busy');
     expect(through(renewal.ordered(), 'failed', 'begun', 'madeCurrent', 'closed')?.failure).toBeUndefined();
@@ -464,6 +498,12 @@ describe('the end of a run', () => {
     ['keeps nothing where none was sent', renewal.begun(), { asked: false }, undefined],
     ['keeps a doubt', through(renewal.begun(), 'begun') as Lineage, { asked: false }, { order: { doubtful: true } }],
     ['keeps a delivery', renewal.current(), {}, { step: 'deploy', version: 'v2' }],
+    [
+      'keeps no doubt about answers',
+      through(renewal.challenged(), doubtful) as Lineage,
+      {},
+      { order: { url, finalizedAt: now.toISOString() } },
+    ],
   ])('failed %s', (_what, before, changed, expected) => {
     const after = work.after(before, work.failed({ error: busy, asked: true, left: [], now, ...changed }));
     expect(after).toMatchObject({ failure: { count: 1 }, last: { result: 'failed' } });
@@ -497,6 +537,12 @@ describe('the end of a run', () => {
     // The order that the new one was for ends it.
     const ended = through(after, 'begun', intended, noted(fresh), 'madeCurrent', 'closed');
     expect([ended?.kept, ended?.tombstones?.length]).toEqual([[fresh], 1]);
+  });
+
+  it('swept keeps an order, and neither its lease nor its probe', () => {
+    const after = workOf(through(renewal.begun(), 'released', 'leased', 'swept'));
+    expect(after).toMatchObject({ version: 'v2', order: {} });
+    expect([after.lease, after.probe]).toEqual([undefined, undefined]);
   });
 
   it('stopped keeps all of it, and counts no failure', () => {
@@ -565,10 +611,27 @@ describe('tombstones', () => {
   const byDoubt = work.begun(facts, { ...claim, isDoubtful: true });
   const closing = (stones: readonly Tombstone[]) => work.stopped({ asked: true, left: stones, now });
 
-  it('stand for what could not be removed, and nothing else', () => {
-    expect(through(renewal.challenged(), closing([left]))?.tombstones).toEqual([left]);
-    expect(through(renewal.challenged(), 'stopped')?.tombstones).toBeUndefined();
-  });
+  const stones = { left: [left], now };
+  const untouched = { deployments: undefined, renewal: undefined, retired: [], last };
+  const ends: readonly (readonly [Lineage, work.Transition])[] = [
+    [through(renewal.challenged(), 'begun') as Lineage, work.pastRemoved({ wanted, ...stones })],
+    [renewal.challenged(), work.accountKeyChanged(stones)],
+    [renewal.challenged(), work.accountLost(stones)],
+    [renewal.challenged(), work.orderFailed(stones)],
+    [renewal.challenged(), work.namesDropped({ dropped: [], ...stones })],
+    [renewal.current(), work.closed({ ...untouched, ...stones })],
+    [renewal.challenged(), work.failed({ error: busy, asked: true, ...stones })],
+    [renewal.challenged(), work.stopped({ asked: true, ...stones })],
+    [renewal.challenged(), work.waited(stones)],
+    [renewal.challenged(), work.swept({ looked: new Map(), ...stones })],
+  ];
+  it.each(ends.map(([before, end]) => [end.name, before, end] as const))(
+    'stand for what could not be removed when it was %s, and nothing else',
+    (name, before, end) => {
+      expect(work.after(before, end)?.tombstones).toEqual([left]);
+      expect(work.after(before, one[name])?.tombstones).toBeUndefined();
+    },
+  );
 
   it('stand for all that a process presented which may live; what was not removed is looked at first', () => {
     const stones = through(renewal.challenged(), byDoubt, closing([left]))?.tombstones;
@@ -602,73 +665,10 @@ describe('tombstones', () => {
 });
 
 it('a change back that dies before the clean-up leaves the settings of before, also if it fails then', () => {
-  const dates = { notBefore: '2026-02-01T00:00:00Z', notAfter: '2026-05-01T00:00:00Z' };
-  const { identifiers } = wanted;
-  const valid = {
-    ...idle,
-    current: { ...testLineage.current, facts: { ...testLineage.current.facts, ...dates, identifiers } },
-  };
   const change = work.begun({ ...facts, wanted: otherSolver }, claim);
   const ended = through(valid, change, 'begun', 'begun', 'pastRemoved', 'failed');
   expect(ended?.spec).toEqual(wanted);
   expect(through(valid, change, 'begun', 'begun', 'pastRemoved')?.work?.before).toBeUndefined();
-});
-
-describe('whatever dies or freezes in between', () => {
-  /** On the way one choice in so many does not go on. */
-  const pathsWith = (share: number) => {
-    const choices = { arbitrary: fc.integer({ min: 1, max: 30 }), weight: 1 };
-    return fc.array(fc.oneof({ arbitrary: fc.constant(0), weight: share - 1 }, choices), {
-      maxLength: 400,
-      size: 'max',
-    });
-  };
-  const programs: fc.Arbitrary<Program> = fc.noBias(
-    fc.record({
-      path: fc.oneof(pathsWith(4), pathsWith(8), pathsWith(20)),
-      between: fc.array(fc.nat({ max: 30 }), { maxLength: 24, size: 'max' }),
-    }),
-  );
-  const worlds = fc.record({ origin: fc.constantFrom('command-line', 'configuration'), reusesOrders: fc.boolean() });
-
-  it('nothing is forgotten, nothing is bought twice, and in the end it is issued and clean', () => {
-    fc.assert(
-      fc.property(programs, worlds, (program, world) =>
-        play(new Model({ ...world, wanted: specsOf(['a.test', 'b.test'], ['a.test']) }), program),
-      ),
-      { numRuns: process.env['CERTFLEET_LONG'] ? 3_000 : 60 },
-    );
-  });
-
-  describe('with a hundred names of the longest kind', () => {
-    const suffix = `.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(32)}.example.test`;
-    const names = Array.from({ length: 100 }, (_, n) => `${'a'.repeat(60)}${String(n).padStart(3, '0')}${suffix}`);
-    const wide = (reusesOrders: boolean, origin: Lineage['origin'] = 'configuration') =>
-      new Model({ wanted: specsOf(names, names.slice(1)), origin, reusesOrders });
-
-    it('the document stays within its bound', () => {
-      const long = fc.oneof(pathsWith(50), pathsWith(200));
-      const between = fc.array(fc.nat({ max: 30 }), { maxLength: 12, size: 'max' });
-      fc.assert(
-        fc.property(fc.noBias(fc.record({ path: long, between })), worlds, (program, { reusesOrders, origin }) => {
-          const model = wide(reusesOrders, origin);
-          play(model, program);
-          expect(model.largest).toBeLessThan(maxDocumentBytes);
-        }),
-        { numRuns: process.env['CERTFLEET_LONG'] ? 50 : 5, endOnFailure: true },
-      );
-    });
-
-    it('no more is ordered than it can remember, while nothing can be removed', () => {
-      const model = wide(false);
-      const [stick, expire, issue] = [7, 8, 0];
-      play(model, { path: [], between: [stick, ...Array(5).fill([issue, expire]).flat()] });
-      expect(model.largest).toBeLessThan(maxDocumentBytes);
-      const orders = model.trace.filter((line) => line === '→ ordered').length;
-      const refusals = model.trace.filter((line) => line === '→ failed').length;
-      expect([orders, refusals]).toEqual([3, 3]);
-    });
-  });
 });
 
 it('the settings of a certificate that was made again are known once a run has begun with others', () => {
