@@ -178,7 +178,7 @@ describe('a limit that our own orders have used up', () => {
   });
 
   it('of failures that lead to a pause is asked once a day, until a success', async () => {
-    const { clock, ca, bad, asked, replica, pass } = await limitedWorld();
+    const { clock, ca, bad, writes, asked, replica, pass } = await limitedWorld();
     const { limits } = ca.switches;
     ca.switches.limits = {
       ...limits,
@@ -204,7 +204,9 @@ describe('a limit that our own orders have used up', () => {
     ca.unpause(ca.log.find(({ account }) => account !== undefined)?.account ?? '');
     bad.clear();
     clock.set(new Date(clock.now().getTime() + dayMs));
+    writes.length = 0;
     expect(await pass(replica(), [one], { obeyBackoff: false })).toMatchObject([{ result: 'issued' }]);
+    expect(writes.filter((name) => /~[0-9a-f]{2}$/.test(name))).toHaveLength(1);
     expect(await pass(replica(), [other], { obeyBackoff: false })).toMatchObject([{ result: 'issued' }]);
   });
 });

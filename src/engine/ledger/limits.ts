@@ -244,20 +244,15 @@ function bucketNamed({ facts, limits }: LimitedOrder, problem: unknown): Bucket 
 export async function noteIssued(engine: Engine, order: LimitedOrder, signal: AbortSignal): Promise<void> {
   const { facts, limits, issuedAtMs } = order;
   const nowMs = caTimeMs(engine, order.directory);
-  const buckets = bucketsSpent(facts, limits, 'issued').filter(
+  const taken = bucketsSpent(facts, limits, 'issued').filter(
     ({ limit }) => issuedAtMs === undefined || limit.scope !== 'set' || nowMs - issuedAtMs < limit.periodMs,
   );
   // A success ends what leads to a pause.
   const arrivals = engine.pass.limits.arrivalsAt(order.directory);
   const ended = bucketsOfPauses(facts, limits).filter(({ key }) => arrivals.has(key));
-  await change(engine, order, ended, (_before, _limit, at) => at, signal);
-  await change(
-    engine,
-    order,
-    buckets,
-    (before, limit, at, bucket) => spentBy(sinceIssue(bucket, before, issuedAtMs), limit, at),
-    signal,
-  );
+  const next = (before: number | undefined, limit: RateLimit, at: number, bucket: Bucket) =>
+    ended.includes(bucket) ? at : spentBy(sinceIssue(bucket, before, issuedAtMs), limit, at);
+  await change(engine, order, [...ended, ...taken], next, signal);
 }
 
 /** Spends what the failed validation of a name, as it was ordered, costs. */
