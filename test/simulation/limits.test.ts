@@ -416,6 +416,26 @@ describe('a renewal', () => {
   });
 });
 
+it('renewals of several certificates for the same names are counted over all passes', async () => {
+  const { clock, ca, replica, pass, refused, asked } = await limitedWorld();
+  ca.switches.limits = { ...ca.switches.limits, certificatesPerSet: { burst: 2, count: 2, periodMs: 7 * dayMs } };
+  const specs = ['a', 'b', 'c'].map((name) =>
+    withCa(spec(name, ['www.example.com']), { limits: { certificatesPerSet: '2/7d' } }),
+  );
+  const force = (some: readonly StoredSpec[]) =>
+    pass({ ...replica(), declared: specs }, some, { force: true, obeyBackoff: false });
+  await force(specs);
+  clock.set(new Date(clock.now().getTime() + 4 * dayMs));
+  await pass(replica(), specs);
+  clock.set(new Date(clock.now().getTime() + 20 * dayMs));
+  const before = asked();
+  for (const one of specs) {
+    await force([one]);
+    clock.set(new Date(clock.now().getTime() + hourMs));
+  }
+  expect([asked() - before, refused()]).toEqual([2, 0]);
+});
+
 it('orders that come at about the same time share the write of their tokens', async () => {
   const { writes, replica, pass } = await limitedWorld();
   await pass(replica(), domains(120));

@@ -14,7 +14,7 @@ import {
 } from '../../core/limits/order-buckets.ts';
 import { limitsOf, type RateLimit } from '../../core/limits/rate-limits.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
-import type { Identifier } from '../../core/names/identifier.ts';
+import { type Identifier, identifierSet } from '../../core/names/identifier.ts';
 import { orderFacts, versionsFor } from '../../core/plan/order-facts.ts';
 import { accountKey, accountOf } from '../../core/spec/account.ts';
 import type { IssuerSettings, StoredSpec } from '../../core/spec/spec.ts';
@@ -240,12 +240,19 @@ function bucketNamed({ facts, limits }: LimitedOrder, problem: unknown): Bucket 
   return named.find(({ of }) => of === limitOf) ?? (named.length === 1 ? named[0] : undefined);
 }
 
-/** Spends what the CA takes when it issues. A normal renewal costs no write: its set is full again long before. */
+/**
+ * Spends what the CA takes when it issues. A normal renewal costs no write: its set is full again long before, unless
+ * other certificates have the same names.
+ */
 export async function noteIssued(engine: Engine, order: LimitedOrder, signal: AbortSignal): Promise<void> {
   const { facts, limits, issuedAtMs } = order;
   const nowMs = caTimeMs(engine, order.directory);
   const taken = bucketsSpent(facts, limits, 'issued').filter(
-    ({ limit }) => issuedAtMs === undefined || limit.scope !== 'set' || nowMs - issuedAtMs < limit.periodMs,
+    ({ limit, of }) =>
+      limit.scope !== 'set' ||
+      issuedAtMs === undefined ||
+      nowMs - issuedAtMs < limit.periodMs ||
+      sharedSets(engine).has(of),
   );
   // A success ends what leads to a pause.
   const arrivals = engine.pass.limits.arrivalsAt(order.directory);
@@ -253,6 +260,19 @@ export async function noteIssued(engine: Engine, order: LimitedOrder, signal: Ab
   const next = (before: number | undefined, limit: RateLimit, at: number, bucket: Bucket) =>
     ended.includes(bucket) ? at : spentBy(sinceIssue(bucket, before, issuedAtMs), limit, at);
   await change(engine, order, [...ended, ...taken], next, signal);
+}
+
+/** Returns the sets of names that several declared certificates have. */
+function sharedSets({ declared, pass: { limits } }: Engine): ReadonlySet<string> {
+  if (limits.sharedSets) return limits.sharedSets;
+  const seen = new Set<string>();
+  const shared = new Set<string>();
+  for (const { identifiers } of declared) {
+    const set = identifierSet(identifiers);
+    (seen.has(set) ? shared : seen).add(set);
+  }
+  limits.sharedSets = shared;
+  return shared;
 }
 
 /** Spends what the failed validation of a name, as it was ordered, costs. */

@@ -18,6 +18,8 @@ export interface LimitsOfPass {
   arrivalsAt(directory: string): Map<string, number>;
   /** The URLs of open accounts, by the keys of their documents. */
   readonly accounts: Map<string, string>;
+  /** The sets of names that several declared certificates have, once they are known. */
+  sharedSets?: ReadonlySet<string>;
   /** By the certificate's name. */
   readonly tickets: Map<string, Ticket>;
   /** By the certificate's name: where those are expected that will be ordered in this pass. */
