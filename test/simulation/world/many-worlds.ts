@@ -12,6 +12,9 @@ const root = resolve(import.meta.dirname, '../../..');
 // A world calls much code a few times: V8 would spend a quarter of the time on optimizing it (vitest.config.ts).
 if (process.versions.node.startsWith('20.')) setFlagsFromString('--interrupt-budget=1081344');
 
+/** Nearly everything in a world is garbage before the new generation is full, so a large one leaves little to copy. */
+const resourceLimits = { maxYoungGenerationSizeMb: 192 };
+
 /** Puts the changed text in the place of the file's. */
 const swap = (mutant: Mutant): Plugin => ({
   name: 'mutant',
@@ -52,7 +55,7 @@ export async function runWorlds({
     let isEnough = false;
     const one = () =>
       new Promise<void>((done, failed) => {
-        const worker = new Worker(file, { workerData: size });
+        const worker = new Worker(file, { workerData: size, resourceLimits });
         const next = () => {
           const { value, done: isOver } = left.next();
           if (isOver || isEnough) void worker.terminate().then(() => done());
