@@ -21,3 +21,14 @@ it('reads again what is too old or forgotten, and shares one read between overla
   recent.change((value) => -value);
   expect(await recent.get(10, signal)).toBe(5);
 });
+
+it('does not keep what was read before it was forgotten', async () => {
+  const reads: ((value: string) => void)[] = [];
+  const recent = createRecent({ monotonicMs: () => 0 }, () => new Promise<string>((done) => reads.push(done)));
+  const before = recent.get(10, signal);
+  recent.forget();
+  const after = recent.get(10, signal);
+  reads[0]?.('before');
+  reads[1]?.('after');
+  expect(await Promise.all([before, after, recent.get(10, signal)])).toEqual(['before', 'after', 'after']);
+});

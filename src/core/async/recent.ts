@@ -16,18 +16,22 @@ export function createRecent<T>(
 ): Recent<T> {
   const flight = createSingleFlight<T>();
   let known: { readonly atMs: number; readonly value: T } | undefined;
+  let forgotten = 0;
   return {
     async get(ageMs, signal) {
       const atMs = clock.monotonicMs();
       if (known && atMs - known.atMs < ageMs) return known.value;
-      const value = await flight('', () => read(signal), signal);
-      known = { atMs, value };
+      // A read that began before it was forgotten may be of how it was then.
+      const time = forgotten;
+      const value = await flight(String(time), () => read(signal), signal);
+      if (time === forgotten) known = { atMs, value };
       return value;
     },
     change(to) {
       if (known) known = { ...known, value: to(known.value) };
     },
     forget() {
+      forgotten += 1;
       known = undefined;
     },
   };

@@ -1,3 +1,4 @@
+import { createRecent, type Recent } from '../../core/async/recent.ts';
 import { endOfHold, longestRetryAfterMs } from '../../core/ca/retry-after.ts';
 import { type CertfleetError, isFailure } from '../../core/errors/errors.ts';
 import { decodeDocument, encodeDocument, type Lineage } from '../../core/lineage/lineage.ts';
@@ -5,23 +6,31 @@ import { isFromTheFuture, isToCome } from '../../core/lineage/stored-time.ts';
 import { present } from '../../core/text/present.ts';
 import type { Key } from '../../ports/store.ts';
 import type { Engine } from '../engine.ts';
+import type { CaHold } from '../memory/memory.ts';
 import { ignoreConflict } from './conflict.ts';
 
-/** What earlier runs learned about a CA that concerns all certificates. */
-export interface CaHold {
-  /** RFC 3339, like `until`. */
-  readonly since: string;
-  /** Until when the CA asked us to wait; equal to `since` if it gave no time. */
-  readonly until: string;
-  /** newOrder got no response, or a 5xx: the next run tries one certificate before all others. */
-  readonly isDown?: true;
-}
+export type { CaHold };
 
 const keyOf = (directory: string): Key => ({ kind: 'ledger', name: `${directory}~hold` });
 
-/** Returns a CA's last hold, if any, which may have ended. */
-export async function holdOf(
-  engine: Pick<Engine, 'store' | 'clock'>,
+/** For how long a process believes what it has read. Its certificates that are due at the same time share one read. */
+const recentMs = 1_000;
+
+type Ports = Pick<Engine, 'store' | 'clock' | 'memory'>;
+
+/** Returns a CA's last hold, if any, which may have ended. Another process may have written it within the last second. */
+export const holdOf = (engine: Ports, directory: string, signal: AbortSignal): Promise<CaHold | undefined> =>
+  recentHold(engine, directory).get(recentMs, signal);
+
+function recentHold(engine: Ports, directory: string): Recent<CaHold | undefined> {
+  const { holds } = engine.memory;
+  const recent = holds.get(directory) ?? createRecent(engine.clock, (signal) => readHold(engine, directory, signal));
+  holds.set(directory, recent);
+  return recent;
+}
+
+async function readHold(
+  engine: Pick<Engine, 'store'>,
   directory: string,
   signal: AbortSignal,
 ): Promise<CaHold | undefined> {
@@ -58,7 +67,7 @@ export function endOfCaHold(hold: CaHold | undefined, lineage: Lineage | undefin
  * names, so it is stored with the certificate instead.
  */
 export async function keepHold(
-  engine: Pick<Engine, 'store' | 'clock' | 'pass'>,
+  engine: Ports & Pick<Engine, 'pass'>,
   directory: string,
   error: CertfleetError,
 ): Promise<void> {
@@ -70,7 +79,7 @@ export async function keepHold(
   const now = engine.clock.now();
   const since = now.toISOString();
   // If this certificate got no Retry-After, keep the one that another certificate got.
-  const before = named ? undefined : await holdOf(engine, directory, new AbortController().signal);
+  const before = named ? undefined : await readHold(engine, directory, new AbortController().signal);
   const until = named?.toISOString() ?? endOfCaHold(before, undefined, now) ?? since;
   await write(engine, directory, { since, until, ...present({ isDown: isDown || undefined }) });
 }
@@ -79,25 +88,26 @@ export async function keepHold(
  * Records that a CA limits requests for its directory. That limit concerns no name, so it holds all certificates,
  * including a first `issue`, which stores nothing else.
  */
-export async function keepLimit(
-  engine: Pick<Engine, 'store' | 'clock'>,
-  directory: string,
-  error: unknown,
-): Promise<void> {
+export async function keepLimit(engine: Ports, directory: string, error: unknown): Promise<void> {
   if (!isFailure(error, 'acme/rate-limited') || !error.retryAt) return;
   await write(engine, directory, { since: engine.clock.now().toISOString(), until: error.retryAt.toISOString() });
 }
 
 /** Removes the hold, because the CA is accepting orders again. */
-export async function endHold({ store }: Pick<Engine, 'store'>, directory: string): Promise<void> {
+export async function endHold(engine: Ports, directory: string): Promise<void> {
+  const { store } = engine;
   const { signal } = new AbortController();
   const entry = await store.get(keyOf(directory), signal);
-  if (entry) await store.delete(keyOf(directory), { ifRevision: entry.revision, signal }).catch(ignoreConflict);
+  if (!entry) return;
+  await store.delete(keyOf(directory), { ifRevision: entry.revision, signal }).catch(ignoreConflict);
+  recentHold(engine, directory).forget();
 }
 
-async function write({ store }: Pick<Engine, 'store'>, directory: string, hold: CaHold): Promise<void> {
+async function write(engine: Ports, directory: string, hold: CaHold): Promise<void> {
+  const { store } = engine;
   const { signal } = new AbortController();
   const entry = await store.get(keyOf(directory), signal);
   const options = { ifRevision: entry?.revision ?? null, signal };
   await store.put(keyOf(directory), encodeDocument(hold), options).catch(ignoreConflict);
+  recentHold(engine, directory).forget();
 }

@@ -1,5 +1,6 @@
 import type { createBatches } from '../../core/async/batches.ts';
 import { createBoundedMap } from '../../core/async/bounded-map.ts';
+import type { Recent } from '../../core/async/recent.ts';
 import { createTurnsByKey } from '../../core/async/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { AccountIssuer } from '../../ports/issuer.ts';
@@ -20,6 +21,16 @@ const mostCas = 64;
 
 /** A change of the arrival times in one document, by hash. It runs again if another process was faster. */
 export type Change = (arrivals: Map<string, number>) => unknown;
+
+/** What earlier runs learned about a CA that concerns all certificates. */
+export interface CaHold {
+  /** RFC 3339, like `until`. */
+  readonly since: string;
+  /** Until when the CA asked us to wait; equal to `since` if it gave no time. */
+  readonly until: string;
+  /** newOrder got no response, or a 5xx: the next run tries one certificate before all others. */
+  readonly isDown?: true;
+}
 
 /** More certificates with such targets are looked at more often. */
 const mostLooked = 10_000;
@@ -47,6 +58,8 @@ export interface Memory {
   readonly gatherings: Map<string, Gathering>;
   /** How far this machine's clock was ahead of each CA's, in ms, by directory URL. */
   readonly skews: Map<string, number>;
+  /** The last hold of each CA, by directory URL, as it was a moment ago (`ledger/ca-hold.ts`). */
+  readonly holds: Map<string, Recent<CaHold | undefined>>;
   /** When the places of each idle certificate's targets were last looked at, in monotonic ms. */
   readonly lookedAtPlaces: Map<string, number>;
   /** The IDs of the passes that have not ended. */
@@ -62,6 +75,7 @@ export const createMemory = (clock: Clock): Memory => ({
   ledgerWrites: createBoundedMap(mostLedgers),
   gatherings: createBoundedMap(mostAccounts),
   skews: createBoundedMap(mostCas),
+  holds: createBoundedMap(mostCas),
   lookedAtPlaces: createBoundedMap(mostLooked),
   passes: new Set(),
 });
