@@ -4,6 +4,7 @@ import { processText } from '../../core/lineage/process-identity.ts';
 import { storable } from '../../core/lineage/storable.ts';
 import { beaten, type Claim, released } from '../../core/lineage/work/lease.ts';
 import { after, type Transition } from '../../core/lineage/work/transition.ts';
+import type { Entry } from '../../ports/store.ts';
 import { type Engine, report } from '../engine.ts';
 import { Held, type Holdable, newLease } from '../locks/held.ts';
 import { mayTake } from '../locks/may-take.ts';
@@ -108,6 +109,24 @@ export interface Sight {
   isReported: boolean;
   /** The caller only cleans up if the holder is gone, and needs no result. */
   isSweep?: true;
+  /** The document as the pass has read it for its plan. The first look takes it instead of reading it again at once. */
+  early?: EarlyRead | undefined;
+}
+
+export interface EarlyRead {
+  readonly entry: Entry | undefined;
+  /** Monotonic. */
+  readonly atMs: number;
+}
+
+/** How old such a document may be. If another process writes meanwhile, the compare-and-set of the lease fails. */
+const earlyMs = 1_000;
+
+async function read({ clock, store }: Engine, sight: Sight, signal: AbortSignal): Promise<Entry | undefined> {
+  const { name, early } = sight;
+  sight.early = undefined;
+  if (early && clock.monotonicMs() - early.atMs < earlyMs) return early.entry;
+  return store.get({ kind: 'lineage', name }, signal);
 }
 
 export function firstSight({ clock }: Engine, name: string): Sight {
@@ -146,7 +165,7 @@ export interface Free {
 export async function lookAt(engine: Engine, sight: Sight, signal: AbortSignal): Promise<Seen> {
   const { clock, store, processes } = engine;
   const { name } = sight;
-  const entry = await store.get({ kind: 'lineage', name }, signal);
+  const entry = await read(engine, sight, signal);
   const lineage = entry && decodeLineage(entry.bytes, name, store.location);
   const lease = lineage?.work?.lease;
   if (sight.isFirst) sight.lastAt = lineage?.last?.at;

@@ -9,12 +9,13 @@ import type { Hooks } from '../../core/spec/spec.ts';
 import { targetNames } from '../../core/spec/spec-parts.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
 import { present } from '../../core/text/present.ts';
+import type { Entry } from '../../ports/store.ts';
 import { turnOf } from '../delivery/calls-to-target.ts';
 import { driftedTargets, targetsToLookAt } from '../delivery/places-of-idle.ts';
 import type { Done } from '../delivery/sweep-report.ts';
 import { createThisNode, type HereResult, type ThisNode } from '../delivery/this-node.ts';
 import { type Engine, report } from '../engine.ts';
-import { type Busy, isBusy } from '../leases/lease.ts';
+import { type Busy, type EarlyRead, isBusy } from '../leases/lease.ts';
 import { holdOf } from '../ledger/ca-hold.ts';
 import { afterRun, settleRuns, withRefusedHooks } from '../path/hooks.ts';
 import { issue } from '../path/issue.ts';
@@ -39,12 +40,14 @@ export async function reconcile(
   await engine.store.check(signal);
   const jobs = await Promise.all(wanted.map((job) => atStart(engine, job, signal)));
   if (jobs.some((job) => aroundOrder(hooksIn(job)).length > 0)) await settleRuns(engine, signal);
-  const errands = jobs.map((job) => ({ ...atItsCa(engine, job), phase: phaseOf(job), run: visitsOf(engine, job) }));
   await probeThoseDown(engine, jobs, signal);
-  const found = await Promise.all(
-    jobs.map(({ wanted }) => lineageNamed(engine, wanted.name, signal).catch(() => undefined)),
-  );
-  const candidates = jobs.map((job, at) => ({ job, lineage: readable(found[at]) }));
+  const found = await Promise.all(jobs.map((job) => readEarly(engine, job, signal)));
+  const candidates = jobs.map((job, at) => ({ job, lineage: readable(foundIn(engine, found[at]?.entry)) }));
+  const errands = jobs.map((job, at) => ({
+    ...atItsCa(engine, job),
+    phase: phaseOf(job),
+    run: visitsOf(engine, job, found[at]),
+  }));
   await giveTickets(engine, candidates, signal);
   reportPlanned(engine, jobs.length, candidates);
   const hooksOf = new Map(jobs.map((job) => [job.wanted.name, hooksIn(job)]));
@@ -59,6 +62,16 @@ export async function reconcile(
     await afterRun(engine, signal);
   }
 }
+
+/** Reads the document of a job. If that cannot be read, the job reports it. */
+async function readEarly(engine: Engine, { wanted }: Job, signal: AbortSignal): Promise<EarlyRead | undefined> {
+  const { clock, store } = engine;
+  const atMs = clock.monotonicMs();
+  const read = store.get({ kind: 'lineage', name: wanted.name }, signal);
+  return read.then((entry) => ({ entry, atMs })).catch(() => undefined);
+}
+
+const foundIn = (engine: Engine, entry: Entry | undefined) => entry && lineageOf(engine, entry);
 
 /** Looks at this node's targets of a certificate that was worked on. */
 async function lookAgain(engine: Engine, here: ThisNode, { wanted }: Job, signal: AbortSignal): Promise<void> {
@@ -367,7 +380,7 @@ const failedBy = (certificate: string, error: CertfleetError): Outcome => ({
 });
 
 /** Returns a function that tries a job once; it resolves with `Busy` while another process works on the certificate. */
-function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Outcome | Busy> {
+function visitsOf(engine: Engine, job: Job, early?: EarlyRead): (signal: AbortSignal) => Promise<Outcome | Busy> {
   let visit: ReturnType<typeof newVisit> | undefined;
   const { name } = job.wanted;
   const { limits, reloads } = engine.pass;
@@ -377,7 +390,7 @@ function visitsOf(engine: Engine, job: Job): (signal: AbortSignal) => Promise<Ou
       targetNames(job.wanted).map((target) => turnOf(engine, job.wanted, target)),
     );
     try {
-      visit ??= newVisit(engine, { ...job, ...(await credentialsOf(engine, job, signal)) });
+      visit ??= newVisit(engine, { ...job, ...(await credentialsOf(engine, job, signal)) }, early);
       return await issue(engine, visit, signal);
     } finally {
       reloads.expect(name, []);

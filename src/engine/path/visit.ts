@@ -1,7 +1,7 @@
 import type { LimitWait } from '../../core/lineage/failure.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
 import type { Engine } from '../engine.ts';
-import { firstSight, type Sight } from '../leases/lease.ts';
+import { type EarlyRead, firstSight, type Sight } from '../leases/lease.ts';
 import type { Job } from '../run/job.ts';
 
 /** One job over several tries, because another process may be working on the certificate at first. */
@@ -22,8 +22,9 @@ export interface Visit {
   lost?: Lineage;
 }
 
-export function newVisit(engine: Engine, job: Job): Visit {
-  const sight = firstSight(engine, job.wanted.name);
+/** @param early the document, if it was read a moment ago */
+export function newVisit(engine: Engine, job: Job, early?: EarlyRead): Visit {
+  const sight: Sight = { ...firstSight(engine, job.wanted.name), early };
   const visit: Visit = { job, sight };
   const { keepCredentials } = job;
   if (keepCredentials) visit.job = { ...job, keepCredentials: (signal) => (visit.kept ??= keepCredentials(signal)) };
