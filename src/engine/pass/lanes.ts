@@ -52,10 +52,11 @@ async function inOnePhase<T extends object>(
   const groups = new Map<string, Group>();
   let aside: { readonly index: number; readonly dueMs: number }[] = [];
   let failure: { readonly error: unknown } | undefined;
-  let wake = new AbortController();
+  /** Ends the wait for something that may let an errand begin. */
+  let wake = () => {};
 
-  const grown = () => wake.abort('more may begin');
-  const forgetStop = onAbort(signal, () => wake.abort('it was stopped'));
+  const grown = () => wake();
+  const forgetStop = onAbort(signal, grown);
 
   const queue = (index: number, { group, onGrowth }: Errand<T>) => {
     const known = groups.get(group) ?? { active: 0, ready: [], forget: onGrowth?.(grown) };
@@ -72,7 +73,7 @@ async function inOnePhase<T extends object>(
       failure ??= { error };
     } finally {
       group.active -= 1;
-      wake.abort('an errand has ended');
+      wake();
     }
   };
 
@@ -80,7 +81,9 @@ async function inOnePhase<T extends object>(
   for (const index of [...errands.keys()].sort((a, b) => rankOf(a) - rankOf(b)))
     queue(index, errands[index] as Errand<T>);
   for (;;) {
-    wake = new AbortController();
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
     const nowMs = clock.monotonicMs();
     for (const { index } of aside.filter(({ dueMs }) => dueMs <= nowMs)) queue(index, errands[index] as Errand<T>);
     aside = aside.filter(({ dueMs }) => dueMs > nowMs);
@@ -95,10 +98,12 @@ async function inOnePhase<T extends object>(
     const all = [...groups.values()];
     const isOver = signal.aborted || (aside.length === 0 && all.every(({ ready }) => ready.length === 0));
     if (isOver && all.every(({ active }) => active === 0)) break;
-    if (aside.length === 0 || signal.aborted) await aborted(wake.signal);
+    if (aside.length === 0 || signal.aborted) await woken;
     else {
       const pauseMs = Math.min(...aside.map(({ dueMs }) => dueMs - nowMs));
-      await clock.sleep(pauseMs, wake.signal).catch(() => undefined);
+      const pause = new AbortController();
+      void woken.then(() => pause.abort('something may begin'));
+      await clock.sleep(pauseMs, pause.signal).catch(() => undefined);
     }
   }
   forgetStop();
@@ -113,9 +118,3 @@ interface Group {
   readonly ready: number[];
   readonly forget: (() => void) | undefined;
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
