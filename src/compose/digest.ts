@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonical } from '../core/spec/same-spec.ts';
 
 /** Returns a map key for settings. Settings may contain secrets, which must not become keys. */
-export const digestOf = (settings: unknown): string =>
-  createHash('sha256').update(canonical(settings)).digest('base64url');
+export const digestOf = (settings: unknown): string => hash('sha256', canonical(settings), 'base64url');
