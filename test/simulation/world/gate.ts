@@ -73,7 +73,9 @@ export function createGate(
       const isFrozen = what === 'freeze-before' || what === 'freeze-and-kill';
       if (isFrozen) process.freeze(forMs);
       const sentMs = isFrozen ? forMs : what === 'slow' || what === 'hang' ? lateMs : 0;
-      timeline.later(sentMs + ms / 2, async () => {
+      // Most answers need no time of their own: few things that others do meanwhile matter.
+      const backMs = fault || chance() < 0.25 ? ms / 2 : 0;
+      timeline.later(sentMs + ms - backMs, async () => {
         // A connection ends with its process, and with an abort.
         if (isOver || process.isDead) return;
         isDone = true;
@@ -87,7 +89,8 @@ export function createGate(
             : 'error' in answer
               ? () => reject(answer.error)
               : () => resolve(answer.value);
-        process.later(ms / 2, () => end(settle));
+        if (backMs === 0 && !process.isFrozen && !process.isDead) end(settle);
+        else process.later(backMs, () => end(settle));
       });
     });
 }
