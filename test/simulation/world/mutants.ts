@@ -73,7 +73,7 @@ export const mutants: readonly Mutant[] = [
     instead: 'return send(csrDer);\n    }',
   },
   {
-    seed: 178,
+    seed: 189,
     name: 'nothing is looked at again after work was taken over',
     file: 'src/core/lineage/work/parts.ts',
     text: '  work.takenOver\n    ? oneForEach',
