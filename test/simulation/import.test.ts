@@ -13,6 +13,7 @@ import { registry } from '../../src/generated/registry.ts';
 import type { Deployer } from '../../src/ports/deployer.ts';
 import type { Store } from '../../src/ports/store.ts';
 import { declaredOf } from '../support/declared.ts';
+import { killedAt } from '../support/killed-at.ts';
 import { passing } from '../support/passing-time.ts';
 import { httpTo } from '../support/simulated-http.ts';
 import {
@@ -194,11 +195,10 @@ describe('adopt', () => {
     const { other } = await worlds();
     const names = ['a1', 'b1', 'c1'];
     const found = foundOf(...(await Promise.all(names.map((name) => made(other, name, [`${name}.example.test`])))));
-    for (let at = 1; ; at++) {
+    for (let at = 1; ; at += 2) {
       const world = await createSimulatedWorld({ clock: other.clock, between: () => httpTo(other.ca) });
-      const killed = dyingStore(world.store, at);
-      await adopt(world.replica(1, { store: killed.store }), found, write, signal);
-      world.dead.add(1);
+      const { store, killed } = killedAt(world, () => 1, at);
+      const end = await Promise.race([adopt(world.replica(1, { store }), found, write, signal), killed]);
       const begun = await Promise.all(names.map((name) => world.readLineage(name)));
       for (const lineage of begun.filter((one) => one !== undefined)) {
         const version = { lineage: lineage.name, id: lineage.current!.id };
@@ -208,8 +208,8 @@ describe('adopt', () => {
       const again = await resultsOf(world.replica(2), found);
       expect(again.filter(([, result]) => result === 'imported')).toHaveLength(left);
       for (const name of names) expect(await renew(world, name)).toBe('unchanged');
-      if (!killed.died()) break;
-      expect(left).toBeGreaterThan(0);
+      // The key, the version and the lineage of each, before and after the write.
+      if (end !== 'killed') return expect(at).toBeGreaterThan(3 * 3 * 2);
     }
   });
 
@@ -387,19 +387,17 @@ describe('undoImport', () => {
   });
 
   it('forgets what was never renewed, keeps what was, and restores the folder, wherever it is killed', async () => {
-    for (let at = 1; ; at++) {
+    for (let at = 1; ; at += 2) {
       const { world, deployer, restored } = await takenOver();
       await issue(
         world.replica(1, { deployer }),
         simulatedJob((await world.readLineage())!.spec, { force: true }),
         signal,
       );
-      const killed = dyingStore(world.store, at);
-      await undoImport(world.replica(3, { deployer, store: killed.store }), root, really, signal).catch(
-        () => undefined,
-      );
-      world.dead.add(3);
-      const ended = killed.died() ? await undoImport(world.replica(4, { deployer }), root, really, signal) : undefined;
+      const { store, killed } = killedAt(world, () => 3, at);
+      const undoing = undoImport(world.replica(3, { deployer, store }), root, really, signal);
+      const isKilled = (await Promise.race([undoing, killed])) === 'killed';
+      const ended = isKilled ? await undoImport(world.replica(4, { deployer }), root, really, signal) : undefined;
       if (ended)
         expect(ended.restored).toEqual([
           { what: 'live/abc', expired: '2020-01-01T00:00:00.000Z' },
@@ -411,7 +409,7 @@ describe('undoImport', () => {
         spec: { targets: [{ name: 'deploy-hook' }] },
       });
       expect(restored).toContain('abc');
-      if (!killed.died()) break;
+      if (!isKilled) break;
     }
   });
 
@@ -538,20 +536,3 @@ describe('undoImport', () => {
     expect(restored).toContain('abc');
   });
 });
-
-/** A store whose process dies before its nth write. */
-function dyingStore(store: Store, at: number): { readonly store: Store; died(): boolean } {
-  let writes = 0;
-  const dies = <T>(write: () => Promise<T>): Promise<T> => {
-    writes += 1;
-    return writes >= at ? Promise.reject(new Error('killed')) : write();
-  };
-  return {
-    store: {
-      ...store,
-      put: (...args) => dies(() => store.put(...args)),
-      delete: (...args) => dies(() => store.delete(...args)),
-    },
-    died: () => writes >= at,
-  };
-}
