@@ -3,7 +3,6 @@ import { fail } from '../../../core/errors/errors.ts';
 import type { Failure, Lineage } from '../../../core/lineage/lineage.ts';
 import { testLineage, testSpec } from '../../../core/lineage/test-lineages.ts';
 import type { Event } from '../../../core/plan/event.ts';
-import { present } from '../../../core/text/present.ts';
 import type { RenewalInfo } from '../../../ports/issuer.ts';
 import { createMemoryStore } from '../../../stores/memory.ts';
 import { fakeClock } from '../../../testing/fake-clock.ts';
@@ -74,6 +73,15 @@ describe('the question for the renewal window', () => {
     expect(kept).toEqual({ ...lineage.renewal, checkAfter: later(expected) });
   });
 
+  it('is not asked before the CA wants to be asked', async () => {
+    const renewal = { ...lineage.renewal!, checkAfter: later(1) };
+    expect(await ask({ ...lineage, renewal }, revoked)).toMatchObject({ asked: 0, kept: renewal });
+    // A clock that was far ahead has stored it.
+    expect(await ask({ ...lineage, renewal: { ...renewal, checkAfter: later(20_000) } }, revoked)).toMatchObject({
+      asked: 1,
+    });
+  });
+
   it('is asked again when a busy CA says', async () => {
     const busy = fail('acme/busy', { issuer: 'CA', status: 'HTTP 503', what: 'it' }, { retryAt: new Date(later(2)) });
     const { kept } = await ask(lineage, () => Promise.reject(busy));
@@ -95,9 +103,10 @@ describe('the question for the renewal window', () => {
     const message = `will be renewed at 2026-02-28T00:00:00.000Z, in the window that ${name} suggests`;
     expect(first.reported).toEqual([['warn', `${message}; ${name} explains why at https://ca.test/why`]]);
     expect((await ask(lineage, revoked)).reported).toEqual([['info', message]]);
-    expect((await ask({ ...lineage, ...present({ renewal: first.kept }) }, explained)).reported).toEqual([]);
+    const { checkAfter: _over, ...kept } = first.kept ?? { at: '', source: 'ari' as const };
+    expect((await ask({ ...lineage, renewal: kept }, explained)).reported).toEqual([]);
     // Explained only later, for the same window.
-    const { explanationUrl: _none, ...unexplained } = first.kept ?? { at: '', source: 'ari' as const };
+    const { explanationUrl: _none, ...unexplained } = kept;
     expect((await ask({ ...lineage, renewal: unexplained }, explained)).reported).toHaveLength(1);
   });
 });

@@ -1,8 +1,10 @@
+import { longestRetryAfterMs } from '../../../core/ca/retry-after.ts';
 import { isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import { heldUntil } from '../../../core/lineage/failure.ts';
 import type { Lineage, Renewal } from '../../../core/lineage/lineage.ts';
 import { renewalByLifetime, renewalByWindow, renewalWithoutAnswer } from '../../../core/lineage/renewal.ts';
 import { isHeldBack } from '../../../core/lineage/revocation.ts';
+import { isToCome } from '../../../core/lineage/stored-time.ts';
 import { report } from '../../engine.ts';
 import { type CaHold, endOfCaHold } from '../../ledger/ca-hold.ts';
 import { ask } from '../../run/ask.ts';
@@ -30,6 +32,8 @@ export async function askRenewalInfo(asked: Asked): Promise<Renewal | undefined>
   const now = clock.now();
   // The window of a version that was replaced is in the past.
   if (isHeldBack(lineage, now)) return before;
+  // A delivery is no reason to ask before the CA wants to be asked. A new version has no such time.
+  if (before?.checkAfter !== undefined && isToCome(before.checkAfter, longestRetryAfterMs, now)) return before;
   const { facts } = current;
   const { ariId } = facts;
   // A client MUST NOT ask about an expired certificate (RFC 9773 §4.3.3), and cannot ask about another CA's.
@@ -50,7 +54,7 @@ export async function askRenewalInfo(asked: Asked): Promise<Renewal | undefined>
     const asker = { engine, issuer, signal: deadline.signal };
     const answer = await ask(asker, () => issuer.renewalInfo(ariId, deadline.signal), { budgetMs: askMs });
     if (!answer) return renewalWithoutAnswer(current, renewalByLifetime(current), now);
-    const renewal = renewalByWindow(current, answer, before, now, engine.random.number());
+    const renewal = renewalByWindow(current, answer, before, clock.now(), engine.random.number());
     if (renewal.source === 'lifetime') {
       const window = `the renewal window of ${wanted.issuer.name} (${answer.start} to ${answer.end})`;
       warn(
