@@ -80,7 +80,7 @@ export const houses: readonly House[] = [
       { room: 'accounts', ...engine },
       { room: 'delivery', ...engine },
       { room: 'path/steps', files: ['engine.ts', 'path/downloaded-chain.ts', 'path/persist-terms.ts'], apart: true },
-      { room: 'path', ...engine, ...steps('issue.ts', 'obtain.ts', 'end-early.ts') },
+      { room: 'path', ...engine, ...steps('issue.ts', 'obtain.ts', 'end-early.ts', 'window.ts') },
       { room: 'pass', ...engine, ...steps('sweep.ts') },
       { room: 'acts', ...engine, ...steps() },
     ],

@@ -202,7 +202,7 @@ export async function take(
  */
 export async function changeFree(
   { store }: Engine,
-  { sight, lineage, revision: ifRevision }: Free,
+  { sight, lineage, revision: ifRevision }: Omit<Free, 'claim'>,
   transition: Transition,
   signal: AbortSignal,
 ): Promise<{ readonly lineage: Lineage; readonly revision: string } | undefined> {

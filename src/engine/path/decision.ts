@@ -75,8 +75,17 @@ function isUntouched(lineage: Lineage, { wanted, origin, credentials, unusable }
     lineage.last?.version === lineage.current?.id &&
     lineage.origin === origin &&
     (credentials === undefined || credentials === lineage.credentials) &&
-    JSON.stringify(lineage.spec) === JSON.stringify(wanted)
+    textOf(lineage.spec) === textOf(wanted)
   );
+}
+
+/** A process that keeps running asks with the same specs for months. */
+const texts = new WeakMap<StoredSpec, string>();
+
+function textOf(spec: StoredSpec): string {
+  const text = texts.get(spec) ?? JSON.stringify(spec);
+  texts.set(spec, text);
+  return text;
 }
 
 function planFor(job: Job, { lineage, caHold, isDown, rollover, limit, node, now }: Known): Plan {

@@ -2,12 +2,10 @@ import { untilAny } from '../../core/async/on-abort.ts';
 import { asFailure, fail } from '../../core/errors/errors.ts';
 import { targetsDropped } from '../../core/lineage/deployments.ts';
 import type { Lineage } from '../../core/lineage/lineage.ts';
-import { windowAsked } from '../../core/lineage/work/end.ts';
 import { begun } from '../../core/lineage/work/lease.ts';
 import { pastRemoved } from '../../core/lineage/work/order.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
 import { newVersionId } from '../../core/names/version-id.ts';
-import { notDue } from '../../core/plan/not-due.ts';
 import { type Outcome, outcomeOfLast, outcomeOfPlan } from '../../core/plan/outcome.ts';
 import type { Early } from '../../core/plan/schedule.ts';
 import { deployHookTarget } from '../../core/spec/hooks.ts';
@@ -16,7 +14,7 @@ import { present } from '../../core/text/present.ts';
 import { shortList } from '../../core/text/short-list.ts';
 import { removeSentTooLate } from '../delivery/unjournalled.ts';
 import { type Engine, report } from '../engine.ts';
-import { type Busy, changeFree, type Free, firstSight, isBusy, lookAt, take } from '../leases/lease.ts';
+import { type Busy, type Free, firstSight, isBusy, lookAt, take } from '../leases/lease.ts';
 import { readAccount, rolloverOf } from '../ledger/account.ts';
 import { type CaHold, holdOf } from '../ledger/ca-hold.ts';
 import { checkChange } from '../looks/changed-settings.ts';
@@ -34,6 +32,7 @@ import { deploy } from './steps/deploy.ts';
 import { removeRetired } from './steps/keys-and-versions.ts';
 import { askRenewalInfo } from './steps/renewal.ts';
 import type { Visit } from './visit.ts';
+import { storeWindow } from './window.ts';
 
 /** Calls {@link takeTurns}, and records the outcome for the run's post-hooks. */
 export async function issue(engine: Engine, visit: Visit, signal: AbortSignal): Promise<Outcome | Busy> {
@@ -129,9 +128,7 @@ async function askWindow(
   const renewal = await askRenewalInfo({ engine, job, lineage, caHold, signal });
   if (!renewal) throw fail('bug/unexpected', { reason: `${lineage.name} has no certificate to renew` });
   const at = engine.clock.now();
-  const { version } = lineage.last ?? {};
-  const last = { at: at.toISOString(), result: 'unchanged', message: notDue, ...present({ version }) } as const;
-  const written = await changeFree(engine, seen, windowAsked({ renewal, last }), signal);
+  const written = await storeWindow(engine, { ...seen, lineage }, renewal, signal);
   if (!written) return 'again';
   const outcome = outcomeOfLast(written.lineage);
   if (isHalfDone(job, { found: lineage, now: written.lineage, outcome, at })) return 'again';
