@@ -81,7 +81,7 @@ describeWith(['pebble', moto, ...needsOfUacme, ...bindPrograms], 'others behind 
     while (!traffic.isOver) await run('renewed', 'renew', '--force');
     const result = await traffic.done;
     expect(result.wrong).toEqual([]);
-    expect(result.kept + result.fresh).toBe(5_000);
+    expect(result.perSecond).toBeGreaterThan(200);
     expect(Math.min(result.kept, result.fresh)).toBeGreaterThan(1_500);
     expect((await theirs).size).toBeGreaterThan(1);
     expect(await cloud.snapshot()).toBe(before);

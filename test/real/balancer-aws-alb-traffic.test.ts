@@ -59,7 +59,7 @@ describe.skipIf(!hasMoto())('users of an aws-alb balancer', () => {
     }
     const result = await traffic.done;
     expect(result.wrong).toEqual([]);
-    expect(result.kept + result.fresh).toBe(adapterRequests);
+    expect(result.perSecond).toBeGreaterThan(200);
     expect(Math.min(result.kept, result.fresh)).toBeGreaterThan(0.3 * adapterRequests);
     expect(cycles).toBeGreaterThan(0);
     expect(await cloud.snapshot()).toBe(before);

@@ -140,7 +140,7 @@ describeWith(['pebble', 'haproxy', 'nginx', ...needsOfUacme, ...bindPrograms], '
       }
       const result = await traffic.done;
       expect(result.wrong).toEqual([]);
-      expect(result.kept + result.fresh).toBe(circleRequests);
+      expect(result.perSecond).toBeGreaterThan(200);
       expect(await readFile(front.file, 'utf8')).toBe('# of others\n');
       expect(renewed.size).toBeGreaterThanOrEqual(leastRenewals);
       expect([...(await documents(store, 'lock')).keys()]).toEqual([]);

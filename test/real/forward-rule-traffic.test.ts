@@ -92,7 +92,7 @@ describeWith(['pebble', ...needsOfUacme, ...bindPrograms], 'others behind Alibab
     }
     const result = await traffic.done;
     expect(result.wrong).toEqual([]);
-    expect(result.kept + result.fresh).toBe(circleRequests);
+    expect(result.perSecond).toBeGreaterThan(200);
     expect(result.kept).toBeGreaterThan(0.2 * circleRequests);
     expect(result.fresh).toBeGreaterThan(0.4 * circleRequests);
     expect(renewed.size).toBeGreaterThan(1);

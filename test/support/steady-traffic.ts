@@ -34,6 +34,7 @@ export interface TrafficResult {
   readonly fresh: number;
   /** Errors and wrong answers, in words. */
   readonly wrong: readonly string[];
+  readonly perSecond: number;
 }
 
 /**
@@ -90,8 +91,9 @@ export function startTraffic(options: TrafficOptions): Traffic {
       await wait(5);
     }
     await Promise.all(all);
+    const seconds = (performance.now() - start) / 1000;
     keepAlive.destroy();
-    return { kept, fresh, wrong };
+    return { kept, fresh, wrong, perSecond: total / seconds };
   };
   const done = run();
   return {

@@ -55,6 +55,11 @@ export function issuerOf(ca: Issuer, process: Process, gate: Gate, checks: Check
     openAccount: (request, signal) => call('openAccount', '', signal, () => ca.openAccount(request, never)),
     as: (account) => accountOf(ca.as(account)),
     revokeWithKey: (key, request, signal) => call('revoke', '', signal, () => ca.revokeWithKey(key, request, never)),
-    renewalInfo: (ariId, signal) => call('renewalInfo', ariId, signal, () => ca.renewalInfo(ariId, never)),
+    renewalInfo: (ariId, signal) =>
+      call('renewalInfo', ariId, signal, async () => {
+        const answer = await ca.renewalInfo(ariId, never);
+        if (answer) checks.asked(ariId, answer.retryAfterMs);
+        return answer;
+      }),
   };
 }

@@ -12,6 +12,9 @@ import { isStopped, type Promises } from './promises.ts';
 /** How many durable writes a renewal may need if nothing goes wrong. */
 const mostWrites = 11;
 
+/** By how much a question for a window may be late. Replicas wake within ten minutes, and do something first. */
+const mostLateMs = 11 * 60_000;
+
 interface Known {
   readonly lineage: Lineage;
   /** When the document last changed. */
@@ -34,10 +37,14 @@ export interface Checks {
   finalizing(process: Process, order: Order, publicKey: string): void;
   finalized(order: Order): void;
   issued(certificate: StoredCertificate): void;
+  /** The CA has told a window, and in how many ms it wants to be asked again. */
+  asked(ariId: string, retryAfterMs: number): void;
   /** How many certificates the CA has issued for a registered domain that certfleet may not have counted yet. */
   untold(domain: string): number;
   /** How many certificates became current. */
   readonly made: number;
+  /** How many questions for a renewal window the CA has answered. */
+  readonly questions: number;
 }
 
 export function createChecks(world: {
@@ -49,6 +56,8 @@ export function createChecks(world: {
   /** Nothing goes wrong in this world, so that writes can be counted. */
   readonly isCalm: boolean;
   readonly promises: Promises;
+  /** Every question for a window is asked in this world, by one replica. */
+  readonly asksAll: boolean;
   readonly violate: (what: string) => void;
   readonly changed: (name: string) => void;
   readonly later: (ms: number, run: () => void) => void;
@@ -64,6 +73,9 @@ export function createChecks(world: {
   const finalizedOrders = new Set<string>();
   const runs = new Map<string, { writes: number; readonly since: number; readonly current: string | undefined }>();
   let made = 0;
+  let questions = 0;
+  /** When the CA wants to be asked next, by ARI id. */
+  const askAt = new Map<string, number>();
 
   const decoder = new TextDecoder();
   const lineageOf = (name: string) => lineages.get(name)?.lineage;
@@ -118,6 +130,9 @@ export function createChecks(world: {
     lineages,
     get made() {
       return made;
+    },
+    get questions() {
+      return questions;
     },
     async written(process, key, bytes, write) {
       const result = await write();
@@ -196,6 +211,14 @@ export function createChecks(world: {
         return !counted.has(`${name}~${version}`);
       });
       return uncounted.filter(([, set]) => set.split(' ').some((name) => `.${name}`.endsWith(`.${domain}`))).length;
+    },
+    asked(ariId, retryAfterMs) {
+      questions += 1;
+      if (!world.asksAll) return;
+      const lateMs = nowMs() - (askAt.get(ariId) ?? nowMs());
+      if (lateMs < 0 || lateMs > mostLateMs)
+        violate(`the window of ${ariId} is asked for ${lateMs} ms after the time that the CA named`);
+      askAt.set(ariId, nowMs() + retryAfterMs);
     },
     issued({ publicKey, identifiers }) {
       const set = identifierSet(identifiers);

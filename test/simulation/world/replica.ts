@@ -7,11 +7,13 @@ import { wakeOf } from '../../../src/core/plan/wake.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import { nodeTargets } from '../../../src/core/spec/traits.ts';
 import { present } from '../../../src/core/text/present.ts';
-import { type EngineProcess, inPass } from '../../../src/engine/engine.ts';
+import { type Engine, type EngineProcess, inPass } from '../../../src/engine/engine.ts';
 import { type CaHold, endOfCaHold, holdOf } from '../../../src/engine/ledger/ca-hold.ts';
 import { inLanes } from '../../../src/engine/pass/lanes.ts';
 import { reconcile, reconcileAll } from '../../../src/engine/pass/reconcile.ts';
 import { sweeperOf, whatIsLeft } from '../../../src/engine/pass/sweep.ts';
+import { askWindows } from '../../../src/engine/pass/windows.ts';
+import type { Answer } from '../../../src/engine/path/window.ts';
 import type { Entry } from '../../../src/ports/store.ts';
 import type { Chance } from './chance.ts';
 import { directoryUrl } from './scenario.ts';
@@ -22,8 +24,10 @@ interface Seen {
   readonly lineage: Lineage;
   readonly revision: string;
   readonly sinceMs: number;
-  /** When this process last found another time at which to ask for the window. */
+  /** When this process last asked for the window of its certificate, or found that another one has. */
   readonly askedMs: number;
+  /** When to ask again, in ms since 1970, if this process has asked and stored nothing. */
+  readonly checkAfterMs: number;
 }
 
 /** What a replica that keeps running needs from its world. */
@@ -84,7 +88,9 @@ export async function live(world: Surroundings): Promise<void> {
     const nowMs = clock.monotonicMs();
     const isAsked = before !== undefined && before.lineage.renewal?.checkAfter !== lineage.renewal?.checkAfter;
     const askedMs = isAsked ? nowMs : (before?.askedMs ?? Number.NEGATIVE_INFINITY);
-    seen.set(name, { lineage, revision: entry.revision, sinceMs: nowMs, askedMs });
+    const isSame = before?.lineage.current?.id === lineage.current?.id;
+    const checkAfterMs = isSame ? (before?.checkAfterMs ?? 0) : 0;
+    seen.set(name, { lineage, revision: entry.revision, sinceMs: nowMs, askedMs, checkAfterMs });
   }
 
   /** Works out anew when it has something to do for certificates: what that follows from has changed. */
@@ -97,7 +103,9 @@ export async function live(world: Surroundings): Promise<void> {
   function takeDue(): readonly string[] {
     const now = clock.now();
     return wakes.takeDue(now.getTime()).filter((name) => {
-      // A lease that lives, or a question put off again.
+      const { lineage } = seen.get(name) ?? {};
+      // Only a lease that lives, and a question that is put off, move with the time.
+      if (!lineage?.work?.lease && world.askEveryMs === 0) return true;
       const dueMs = dueOf(name, now);
       if (dueMs !== undefined && dueMs <= now.getTime()) return true;
       wakes.set(name, dueMs);
@@ -124,45 +132,70 @@ export async function live(world: Surroundings): Promise<void> {
         unchangedMs: nowMs - one.sinceMs,
         leaseTtlMs: limits.leaseTtlMs,
       };
-    const isNews =
-      lineage?.current && wanted && nodeTargets(wanted).length > 0 && lookedAt.get(name) !== lineage.current.id;
+    const isNews = wanted && lineage && isToLook(wanted, lineage);
     const caHold = endOfCaHold(hold, lineage, now);
     return isNews ? now.getTime() : wakeOf(wanted, lineage, { now, node, lease, ...present({ caHold }) });
   }
 
-  function withLaterQuestion({ lineage, askedMs }: Seen, now: Date): Lineage {
+  /** Reports whether this node has targets at which it has not looked since the current version is there. */
+  const isToLook = (wanted: StoredSpec, { name, current }: Lineage): boolean =>
+    current !== undefined && nodeTargets(wanted).length > 0 && lookedAt.get(name) !== current.id;
+
+  function withLaterQuestion({ lineage, askedMs, checkAfterMs }: Seen, now: Date): Lineage {
     const { renewal } = lineage;
+    if (!renewal) return lineage;
     const restMs = askedMs + world.askEveryMs - clock.monotonicMs();
-    if (!renewal || restMs <= 0) return lineage;
-    const later = new Date(
-      Math.max(Date.parse(renewal.checkAfter ?? '') || 0, now.getTime() + Math.min(restMs, longestMs)),
-    );
-    return { ...lineage, renewal: { ...renewal, checkAfter: later.toISOString() } };
+    const laterMs = Math.max(checkAfterMs, restMs > 0 ? now.getTime() + Math.min(restMs, longestMs) : 0);
+    if (laterMs <= (Date.parse(renewal.checkAfter ?? '') || 0)) return lineage;
+    return { ...lineage, renewal: { ...renewal, checkAfter: new Date(laterMs).toISOString() } };
+  }
+
+  /** Asks for the windows of those for which there is nothing else to do. */
+  async function ask(pass: Engine, names: readonly string[]): Promise<ReadonlyMap<string, Answer>> {
+    const wanted = world.wanted();
+    const questions = names.flatMap((name) => {
+      const [spec, one] = [wanted.get(name), seen.get(name)];
+      const isIdle = spec && one && !isToLook(spec, one.lineage) && !isToSweep(name);
+      return isIdle ? { ...one, job: job(spec) } : [];
+    });
+    const answers = await askWindows(pass, questions, signal);
+    for (const [name, answer] of answers) {
+      const one = seen.get(name);
+      if (!one || typeof answer === 'string') continue;
+      const checkAfterMs = Date.parse(answer.checkAfter);
+      seen.set(name, { ...one, askedMs: clock.monotonicMs(), checkAfterMs });
+      wakes.set(name, dueOf(name, clock.now()));
+    }
+    return answers;
   }
 
   async function work(names: readonly string[]): Promise<void> {
-    const wanted = world.wanted();
-    const declared = names.flatMap((name) => wanted.get(name) ?? []);
-    const ready = declared.filter((spec) => {
-      const lineage = seen.get(spec.name)?.lineage;
-      const plan = planLineage(spec, lineage, clock.now(), { obeyBackoff: true, force: false, node });
-      return plan.action !== 'none' || lineage?.work !== undefined || nodeTargets(spec).length > 0;
-    });
     const before = currentOf(names);
-    const outcomes = await inPass(engine, async (pass) => {
+    const { outcomes, tried } = await inPass(engine, async (pass) => {
+      const answers = await ask(pass, names);
+      const left = names.filter((name) => (answers.get(name) ?? 'not asked') === 'not asked');
+      const ready = left.flatMap((name) => toReconcile(name) ?? []);
       const ended = ready.length > 0 ? await reconcile(pass, ready.map(job), signal) : [];
-      const errands = names
+      const errands = left
         .filter((name) => isToSweep(name))
         .map((name) => ({ group: 'sweep', limit: () => 16, run: sweeperOf(pass, name) }));
       await inLanes(pass, errands, signal);
-      return ended;
+      return { outcomes: ended, tried: names.filter((name) => typeof answers.get(name) !== 'object') };
     });
-    const touched = new Set([...names, ...world.takeChanged()]);
+    const touched = new Set([...tried, ...world.takeChanged()]);
     for (const name of touched) await look(name);
     note(outcomes, before);
-    for (const name of names) notBefore.set(name, clock.monotonicMs() + pauseMs);
+    for (const name of tried) notBefore.set(name, clock.monotonicMs() + pauseMs);
     for (const outcome of outcomes) if (outcome.result === 'unchanged' && outcome.limited) notBeforeToken(outcome);
     schedule(touched);
+  }
+
+  function toReconcile(name: string): StoredSpec | undefined {
+    const spec = world.wanted().get(name);
+    if (!spec) return undefined;
+    const lineage = seen.get(name)?.lineage;
+    const plan = planLineage(spec, lineage, clock.now(), { obeyBackoff: true, force: false, node });
+    return plan.action !== 'none' || lineage?.work !== undefined || nodeTargets(spec).length > 0 ? spec : undefined;
   }
 
   /** A certificate that waits for a rate limit stores nothing: its wake is the time that the pass told. */

@@ -9,6 +9,9 @@ export const minuteMs = 60_000;
 export const hourMs = 60 * minuteMs;
 export const dayMs = 24 * hourMs;
 
+/** The time at which every world begins. */
+export const startMs = Date.parse('2026-11-24T12:00:00Z');
+
 export interface ReplicaPlan {
   readonly name: string;
   /** Processes of one host can tell whether the others are dead. */
@@ -45,6 +48,8 @@ export interface Scenario {
   /** The limits of the CA that are smaller than Let's Encrypt's: how many in which time. */
   readonly limits: ScaledLimits;
   readonly lifetimeMs: number;
+  /** A certificate's window is asked for this seldom at most. 0: whenever the CA wants to be asked. */
+  readonly askEveryMs: number;
   /** How long things go on happening. The world then has time to come to rest. */
   readonly spanMs: number;
   readonly faults: readonly Fault[];
@@ -58,12 +63,17 @@ export interface Size {
   readonly replicas: number;
   readonly lifetimes: number;
   readonly faults: number;
+  /** Set for a world without faults that asks for every window, one replica for so many days. */
+  readonly days?: number;
 }
 
 export const fullSize: Size = { specs: 20, replicas: 2, lifetimes: 2, faults: 10 };
 
 /** Few certificates, so that nearly every fault meets something: what a mutant breaks shows soon. */
 export const denseSize: Size = { specs: 5, replicas: 2, lifetimes: 2, faults: 20 };
+
+/** Two of these are 1,000 certificates over two years. */
+export const yearsSize: Size = { specs: 500, replicas: 1, lifetimes: 0, faults: 0, days: 730 };
 
 export const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory';
 
@@ -155,8 +165,26 @@ function drawIncidents(
   return byTime(inTime);
 }
 
+/** Draws a world without faults in which the lifetimes change as Let's Encrypt has announced. */
+function yearsOf(seed: number, specs: number, days: number): Scenario {
+  const name = 'r1';
+  const chance = chanceOf(seed).fork('specs');
+  // https://letsencrypt.org/2025/12/02/from-90-to-45
+  const shorter = { '2027-02-10': 64, '2028-02-16': 45 };
+  return {
+    seed,
+    replicas: [{ name, host: name, aheadMs: 0, startsAtMs: 0 }],
+    specs: Array.from({ length: specs }, (_, at) => drawSpec(chance, at, {})),
+    ...{ limits: {}, lifetimeMs: 90 * dayMs, askEveryMs: 0, spanMs: days * dayMs, faults: [] },
+    incidents: Object.entries(shorter).map(([date, lifetimeDays]) => ({
+      ...{ what: 'lifetime', atMs: Date.parse(date) - startMs, lifetimeMs: lifetimeDays * dayMs },
+    })),
+  };
+}
+
 /** Draws a world: everything about it follows from the seed. */
 export function scenarioOf(seed: number, size: Size = fullSize): Scenario {
+  if (size.days !== undefined) return yearsOf(seed, size.specs, size.days);
   const chance = chanceOf(seed);
   const draw = chance.fork('world');
   const isOneHost = draw() < 0.4;
@@ -170,7 +198,9 @@ export function scenarioOf(seed: number, size: Size = fullSize): Scenario {
   const limits = seed % 3 === 2 ? scaledLimits(size.specs) : {};
   const specChance = chance.fork('specs');
   const specs = Array.from({ length: size.specs }, (_, at) => drawSpec(specChance, at, limits));
-  const calm = { seed, replicas, specs, limits, lifetimeMs, spanMs };
+  // Faults and incidents meet little else than questions if each is asked.
+  const askEveryMs = lifetimeMs / 2;
+  const calm = { seed, replicas, specs, limits, lifetimeMs, askEveryMs, spanMs };
   // Some worlds without faults, in which the writes are counted.
   if (size.faults === 0 || seed % 10 === 0) return { ...calm, faults: [], incidents: [] };
   const names = replicas.map(({ name }) => name);

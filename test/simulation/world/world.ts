@@ -14,11 +14,10 @@ import { createProcess, type Process } from './process.ts';
 import { createPromises } from './promises.ts';
 import { createRefusals } from './refusals.ts';
 import { live } from './replica.ts';
-import { dayMs, directoryUrl, hourMs, type ReplicaPlan, type Scenario } from './scenario.ts';
+import { dayMs, directoryUrl, hourMs, type ReplicaPlan, type Scenario, startMs } from './scenario.ts';
 import { createTimeline } from './timeline.ts';
 import { createTrace } from './trace.ts';
 
-const startMs = Date.parse('2026-11-24T12:00:00Z');
 /** How long the world has to come to rest: tombstones are looked at for a day, and failures repeated after a day. */
 const restMs = 4 * dayMs;
 
@@ -31,6 +30,10 @@ export interface Ending {
   readonly events: number;
   /** How many certificates it got. */
   readonly certificates: number;
+  /** How many questions for a renewal window the CA has answered. */
+  readonly questions: number;
+  /** How many of its orders replaced no certificate inside its window: all but those the CA's limits do not count. */
+  readonly counted: number;
 }
 
 /** Runs a world from its beginning to its end. */
@@ -57,6 +60,7 @@ export async function runWorld(
   const stops = new Map<string, AbortController>();
   let violation: Ending['violation'];
   let pids = 0;
+  let counted = 0;
 
   const violate = (what: string) => {
     trace(undefined, 'violation', what);
@@ -90,6 +94,7 @@ export async function runWorld(
     leaseTtlMs,
     isDead: (pid) => processes.get(pid)?.isDead !== false,
     wanted: () => wanted,
+    asksAll: scenario.askEveryMs === 0 && scenario.replicas.length === 1,
     isCalm: scenario.faults.length === 0 && scenario.incidents.length === 0,
     violate,
     promises,
@@ -126,6 +131,7 @@ export async function runWorld(
     },
     onRequest(request) {
       if (request.kind !== 'newOrder') return;
+      if (request.isExempt !== true) counted += 1;
       if (request.account) accounts.add(request.account);
       refusals.look(request);
     },
@@ -192,7 +198,7 @@ export async function runWorld(
         return names;
       },
       onChange: (wake) => void listeners.set(name, wake),
-      askEveryMs: scenario.lifetimeMs / 2,
+      askEveryMs: scenario.askEveryMs,
       done(outcome) {
         const { certificate, result, message } = outcome;
         trace(process, 'outcome', `${certificate} ${result}: ${message}`);
@@ -268,5 +274,7 @@ export async function runWorld(
     hash: tracing.hash,
     events: timeline.happened,
     certificates: checks.made,
+    questions: checks.questions,
+    counted,
   };
 }
