@@ -161,14 +161,15 @@ describe('a forecast comes true within a minute if passes run when certificates 
     const certificate = fc.record({
       domain: fc.constantFrom('a', 'a', 'b', 'c', 'd'),
       isOwn: fc.boolean(),
+      other: fc.constantFrom('', '', 'a', 'b'),
       account: fc.constantFrom('one', 'two'),
       isIssued: fc.integer({ min: 0, max: 3 }).map((one) => one === 0),
     });
     fc.assert(
       fc.property(fc.array(certificate, { maxLength: 40 }), (drawn) => {
-        const declared = drawn.map(({ domain, isOwn, account, isIssued }, at) => ({
+        const declared = drawn.map(({ domain, isOwn, other, account, isIssued }, at) => ({
           name: `n${at}`,
-          identifiers: dns(`n${at}.${isOwn ? `own${at}` : domain}.x`),
+          identifiers: dns(`n${at}.${isOwn ? `own${at}` : domain}.x`, ...(other ? [`n${at}.${other}.x`] : [])),
           ...{ account, isIssued },
         }));
         for (const delay of delays(declared)) expect(Math.abs(delay)).toBeLessThanOrEqual(1);
@@ -177,6 +178,8 @@ describe('a forecast comes true within a minute if passes run when certificates 
   });
 });
 
+// Later passes begin with fewer tokens: a bucket that is full gets none until the first is taken. If certificates of
+// several accounts or domains wait for one, that can change which of them comes first, and each pass says the new times.
 it.each(shapes)('%s come within an hour of their time if passes run hourly', (_what, declared) => {
   for (const delay of delays(declared, hourly)) {
     expect(delay).toBeGreaterThanOrEqual(-1);
