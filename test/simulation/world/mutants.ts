@@ -102,6 +102,20 @@ export const mutants: readonly Mutant[] = [
     text: 'Date.parse(at) > now.getTime() + clockErrorMs;',
     instead: 'Date.parse(at) > now.getTime() + clockErrorMs * 1e9;',
   },
+  {
+    seed: 5,
+    name: 'a rollover whose answer was lost is never settled',
+    file: 'src/engine/ledger/account-key.ts',
+    text: "if (answer === 'known') return useKey(engine, found, keyPem, signal);",
+    instead: "if (answer === 'known') continue;",
+  },
+  {
+    seed: 29,
+    name: 'a sweep does not finish a revocation',
+    file: 'src/core/plan/wake.ts',
+    text: 'owesCleanup(work) || lineage.revoking !== undefined;',
+    instead: 'owesCleanup(work);',
+  },
 ];
 
 /** Returns the source of the file with the change. */

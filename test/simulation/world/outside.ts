@@ -30,7 +30,7 @@ export interface Outside {
   readonly rollOuts: Map<string, RollOut>;
   /** What was uploaded, by its ID. */
   readonly uploads: Map<string, { readonly at: string; readonly version: string }>;
-  /** The uploads that targets used when their certificate was deleted: a person may remove them. */
+  /** The uploads that stayed when their certificate was deleted, and of which the person was told. */
   readonly disowned: Set<string>;
   nextUpload: number;
 }
@@ -45,10 +45,14 @@ export const emptyOutside = (): Outside => ({
   nextUpload: 1,
 });
 
-/** Notes what stays when a certificate is deleted: no target loses what it uses. */
-export function disown({ uploads, used, disowned }: Outside, name: string): void {
+/**
+ * Notes what stays when a certificate is deleted: no target loses what it uses.
+ *
+ * @param how.isTold `delete --force` has told the person that other uploads could not be removed
+ */
+export function disown({ uploads, used, disowned }: Outside, name: string, how: { readonly isTold?: true } = {}): void {
   for (const [id, { at, version }] of uploads)
-    if (at.startsWith(`${name} `) && used.get(at) === version) disowned.add(id);
+    if (at.startsWith(`${name} `) && (how.isTold || used.get(at) === version)) disowned.add(id);
 }
 
 /** What the CA finds when it validates. */

@@ -24,7 +24,7 @@ export interface Desk {
   /** What another client has got of a certificate. */
   readonly signForOther: (spec: StoredSpec, agoMs: number) => OfOther;
   readonly violate: (what: string) => void;
-  readonly done: (command: Command) => void;
+  readonly done: (command: Command, answer: string) => void;
 }
 
 /** Runs a command in a process of its own, and again after a while if it did not succeed. */
@@ -48,7 +48,7 @@ export function request(command: Command, desk: Desk): void {
         if (process.isDead) return;
         trace(process, 'answer', answer);
         process.kill();
-        desk.done(command);
+        desk.done(command, answer);
       },
       (error: unknown) => {
         if (process.isDead) return;

@@ -13,8 +13,8 @@ export interface Promises {
   /** The document of a lineage was written. */
   written(process: Process, before: Lineage | undefined, after: Lineage | undefined): void;
   finalizes(publicKey: string): void;
-  /** A command has succeeded. */
-  done(command: Command): void;
+  /** A command has succeeded, and has told the person this. */
+  done(command: Command, answer: string): void;
   /** What is there at the end that must not be. */
   left(): Promise<readonly string[]>;
 }
@@ -76,8 +76,10 @@ export function createPromises(world: {
     finalizes(publicKey) {
       if (compromised.has(publicKey)) violate('it finalizes with a key that others know');
     },
-    done({ asked }) {
-      if (asked.ask === 'delete' && !asked.isDeclared) deleted.add(asked.certificate);
+    done({ asked }, answer) {
+      if (asked.ask !== 'delete') return;
+      if (!asked.isDeclared) deleted.add(asked.certificate);
+      if (answer.includes('could not be removed')) disown(world.outside, asked.certificate, { isTold: true });
     },
     async left() {
       const found: string[] = [];

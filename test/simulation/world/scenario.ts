@@ -158,10 +158,15 @@ function drawIncidents(
   some(0.3, () => ({ what: 'stop', atMs: atMs(), replica, forMs: Math.floor(chance.between(1_000, 2 * hourMs)) }));
   if (limits.failedAuthorizations)
     some(0.7, () => ({ what: 'invalid', atMs: atMs(), forMs: 4 * forMs, certificate: chance.one(specs).name }));
+  // An outage that long-lived certificates survive may last too long for those that become short-lived.
+  const lifetimes = incidents.map((one) => ('lifetimeMs' in one ? one.lifetimeMs : lifetimeMs));
+  const share = Math.min(lifetimeMs, ...lifetimes) / lifetimeMs;
   // Each is over before the world comes to rest.
-  const inTime = incidents.map((one) =>
-    'forMs' in one ? { ...one, atMs: Math.max(0, Math.min(one.atMs, spanMs - one.forMs)) } : one,
-  );
+  const inTime = incidents.map((one) => {
+    if (!('forMs' in one)) return one;
+    const shorterMs = Math.floor(one.forMs * share);
+    return { ...one, forMs: shorterMs, atMs: Math.max(0, Math.min(one.atMs, spanMs - shorterMs)) };
+  });
   return byTime(inTime);
 }
 

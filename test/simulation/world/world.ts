@@ -247,7 +247,7 @@ export async function runWorld(
           const chainPem = ca.signForOther({ identifiers, publicKey: publicKeyOf(key), agoMs });
           return { keyPem: key, chainPem };
         },
-        done: (one) => promises.done(one),
+        done: (one, answer) => promises.done(one, answer),
       }),
     stop(replica, forMs) {
       stops.get(replica)?.abort(new Error('SIGTERM'));
