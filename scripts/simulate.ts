@@ -45,9 +45,11 @@ async function runOne(seed: number): Promise<void> {
   if (!ending.violation) return;
   process.exitCode = 1;
   if (!values.shrink) return;
-  const smallest = await shrink(scenario, async (smaller) => (await runWorld(smaller)).violation !== undefined);
+  const smallest = await shrink(scenario, (smaller) => runWorld(smaller));
   const { faults, incidents, specs, replicas } = smallest;
-  console.log(JSON.stringify({ replicas, specs: specs.map(({ name }) => name), faults, incidents }, undefined, 1));
+  const shown = { replicas, specs: specs.map(({ name }) => ({ name })), faults, incidents };
+  for (const [list, all] of Object.entries(shown))
+    console.log(`${list}:${all.map((one) => `\n  ${JSON.stringify(one)}`).join('')}`);
   const last = await runWorld(smallest, values.trace ? { print: (line) => console.log(line) } : {});
   console.log(told(last));
 }
