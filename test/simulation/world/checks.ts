@@ -9,6 +9,9 @@ import { publicKeyOf } from './ca-model/fake-pem.ts';
 import type { Process } from './process.ts';
 import { isStopped, type Promises } from './promises.ts';
 
+/** For how long an issued certificate can be downloaded at least: its order lasts for 6 hours. */
+const fetchableMs = 5 * 3_600_000;
+
 /** How many durable writes a renewal may need if nothing goes wrong. */
 const mostWrites = 11;
 
@@ -27,6 +30,8 @@ export interface Checks {
   readonly lineages: ReadonlyMap<string, Known>;
   /** Runs a write, a deletion if there are no bytes, and looks at what it changes. */
   written<T>(process: Process, key: Key, bytes: Uint8Array | undefined, write: () => Promise<T>): Promise<T>;
+  /** Reports whether a process holds the lease of a lineage. */
+  holds(process: Process, name: string): boolean;
   prepares(process: Process, name: string): void;
   presents(process: Process, challenge: SolverChallenge): void;
   delivers(process: Process, what: string, name: string): void;
@@ -70,6 +75,8 @@ export function createChecks(world: {
   /** The versions that have been current. */
   const counted = new Set<string>();
   const bought = new Map<string, string>();
+  /** The last certificate that the CA has issued for a set of names. */
+  const lastBought = new Map<string, { readonly publicKey: string; readonly atMs: number }>();
   const finalizedOrders = new Set<string>();
   const runs = new Map<string, { writes: number; readonly since: number; readonly current: string | undefined }>();
   let made = 0;
@@ -81,6 +88,10 @@ export function createChecks(world: {
   const lineageOf = (name: string) => lineages.get(name)?.lineage;
   const holds = ({ identity }: Process, name: string): boolean =>
     lineageOf(name)?.work?.lease?.holder.pid === identity.pid;
+  const isCounted = (publicKey: string): boolean => {
+    const { name, version } = keys.get(publicKey) ?? {};
+    return counted.has(`${name}~${version}`);
+  };
   const mustHold = (process: Process, what: string, name: string) => {
     if (!holds(process, name)) violate(`${what} for ${name}, whose lease it does not hold`);
   };
@@ -159,6 +170,7 @@ export function createChecks(world: {
       }
       return result;
     },
+    holds,
     prepares(process, name) {
       mustHold(process, 'it prepares', name);
       if (!lineageOf(name)?.work?.probe) violate(`it prepares for ${name} without an intent in the journal`);
@@ -183,6 +195,9 @@ export function createChecks(world: {
           identifierSet(spec.identifiers) === set,
       );
       if (!isIntended) violate(`it orders ${set} without a lease and an intent in the journal`);
+      const last = lastBought.get(set);
+      if (last && nowMs() - last.atMs < fetchableMs && !isCounted(last.publicKey))
+        violate(`it orders ${set} again, although the CA has just issued a certificate for it`);
     },
     accepts(process) {
       const isOurs = [...lineages.values()].some(
@@ -206,10 +221,7 @@ export function createChecks(world: {
       finalizedOrders.add(order.url);
     },
     untold(domain) {
-      const uncounted = [...bought].filter(([publicKey]) => {
-        const { name, version } = keys.get(publicKey) ?? {};
-        return !counted.has(`${name}~${version}`);
-      });
+      const uncounted = [...bought].filter(([publicKey]) => !isCounted(publicKey));
       return uncounted.filter(([, set]) => set.split(' ').some((name) => `.${name}`.endsWith(`.${domain}`))).length;
     },
     asked(ariId, retryAfterMs) {
@@ -225,6 +237,7 @@ export function createChecks(world: {
       if (!keys.has(publicKey)) violate(`the CA issued a certificate for ${set} whose key is not stored`);
       if (bought.has(publicKey)) violate(`the CA issued two certificates for one version of ${set}`);
       bought.set(publicKey, set);
+      lastBought.set(set, { publicKey, atMs: nowMs() });
     },
   };
 }

@@ -72,10 +72,11 @@ export function createGate(
       if (what === 'hang' && call.lost) return void process.later(lateMs, () => end(() => reject(call.failure())));
       const isFrozen = what === 'freeze-before' || what === 'freeze-and-kill';
       if (isFrozen) process.freeze(forMs);
-      const sentMs = isFrozen ? forMs : what === 'slow' || what === 'hang' ? lateMs : 0;
       // Most answers need no time of their own: few things that others do meanwhile matter.
       const backMs = fault || chance() < 0.25 ? ms / 2 : 0;
-      timeline.later(sentMs + ms - backMs, async () => {
+      // What was about to be sent goes out before the process notices how late it is.
+      const sentMs = isFrozen ? forMs : ms - backMs + (what === 'slow' || what === 'hang' ? lateMs : 0);
+      timeline.later(sentMs, async () => {
         // A connection ends with its process, and with an abort.
         if (isOver || process.isDead) return;
         isDone = true;

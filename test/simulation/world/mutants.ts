@@ -11,7 +11,7 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
-    seed: 9,
+    seed: 6,
     name: 'a lease that may be over is not proved before an effect',
     file: 'src/engine/locks/held.ts',
     text: 'while (isOld()) await this.#beat(signal);',
@@ -25,7 +25,7 @@ export const mutants: readonly Mutant[] = [
     instead: 'return nowMs - sight.movedMs > engine.limits.leaseTtlMs / 12;',
   },
   {
-    seed: 27,
+    seed: 1,
     name: 'a lease is taken without compare-and-set',
     file: 'src/engine/leases/lease.ts',
     text: "const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision, signal });",
@@ -73,7 +73,7 @@ export const mutants: readonly Mutant[] = [
     instead: 'return send(csrDer);\n    }',
   },
   {
-    seed: 189,
+    seed: 7,
     name: 'nothing is looked at again after work was taken over',
     file: 'src/core/lineage/work/parts.ts',
     text: '  work.takenOver\n    ? oneForEach',

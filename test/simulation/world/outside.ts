@@ -25,6 +25,8 @@ export interface Outside {
   readonly answers: Map<string, number>;
   /** The certificates whose probe is on their web servers. */
   readonly probes: Set<string>;
+  /** Who wrote such a probe after it had lost its lease. */
+  readonly lateProbes: Map<string, Process>;
   /** The version in use, by `lineage target` or, where each node has its own, `lineage target@node`. */
   readonly used: Map<string, string>;
   readonly rollOuts: Map<string, RollOut>;
@@ -38,6 +40,7 @@ export interface Outside {
 export const emptyOutside = (): Outside => ({
   answers: new Map(),
   probes: new Set(),
+  lateProbes: new Map(),
   used: new Map(),
   rollOuts: new Map(),
   uploads: new Map(),
@@ -116,6 +119,7 @@ export function createSolver(ports: Ports, { type }: AdapterSettings): Solver {
       const probe = { path: `${challengePath}probe-${lineage}`, body: 'probe' };
       return call('prepare', lineage, signal, () => {
         outside.probes.add(lineage);
+        if (!checks.holds(process, lineage)) outside.lateProbes.set(lineage, process);
         return { probe };
       });
     },
@@ -250,7 +254,9 @@ export function leftOutside(
   },
 ): readonly string[] {
   const left = [...outside.answers.keys()].map((one) => `the answer ${one.slice(0, 12)}… was left`);
-  for (const probe of outside.probes) left.push(`the probe of ${probe} was left`);
+  // One that a process wrote late does no harm, so no tombstone is kept for it: only that process itself removes it.
+  for (const probe of outside.probes)
+    if (outside.lateProbes.get(probe)?.isDead !== true) left.push(`the probe of ${probe} was left`);
   const kept = new Set<string>();
   for (const { name, isWanted, current, previous, targets } of facts.certificates)
     for (const { name: target, settings } of targets) {

@@ -265,7 +265,7 @@ export async function runWorld(
   await timeline.runUntil(startMs + scenario.spanMs + restMs, isOver);
   if (!violation) {
     const nodes = scenario.replicas.map(({ name }) => name);
-    const left = leftAtTheEnd({ lineages: lineages(), wanted, outside, nodes });
+    const left = leftAtTheEnd({ lineages: lineages(), wanted, outside, nodes, now: new Date(timeline.nowMs) });
     for (const what of [...left, ...(await promises.left())]) violate(what);
   }
   return {
