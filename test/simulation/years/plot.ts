@@ -6,7 +6,7 @@ const texts = {
     title: 'Orders, and tokens left, while 10,000 names are added and in the year after',
     columns: ['the first 12 days, 6 hours each', 'the first year, a day each'],
     orders: 'orders',
-    left: 'tokens left of the account, at least',
+    left: 'fewest tokens left to the account',
     firsts: 'first certificates',
     renewals: 'renewals',
     day: (day: number) => `day ${day}`,
