@@ -11,7 +11,7 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   {
-    seed: 6,
+    seed: 37,
     name: 'a lease that may be over is not proved before an effect',
     file: 'src/engine/locks/held.ts',
     text: 'while (isOld()) await this.#beat(signal);',
@@ -73,7 +73,7 @@ export const mutants: readonly Mutant[] = [
     instead: 'return send(csrDer);\n    }',
   },
   {
-    seed: 7,
+    seed: 4,
     name: 'nothing is looked at again after work was taken over',
     file: 'src/core/lineage/work/parts.ts',
     text: '  work.takenOver\n    ? oneForEach',
