@@ -123,12 +123,13 @@ describeWith(bindPrograms, 'a hostile CA', () => {
         expect(exitOf(failed)).toBe(4);
         expect(await filesBelow(home.live)).toEqual([]);
         expect(await home.documents('version')).toEqual([]);
-        const [key] = await home.documents('key');
+        const [refused] = await home.documents('key');
         expect((await home.lineage()).current).toBeUndefined();
 
-        // The order is not used again; the key is.
+        // Neither the order nor its key is used again.
         expect((await home.issueOne()).result).toBe('issued');
-        expect(await home.documents('key')).toEqual([key]);
+        const [key, ...others] = await home.documents('key');
+        expect([key === refused, others]).toEqual([false, []]);
         expect(bench.proxy.accepted('newOrder')).toBe(2);
 
         const served = await readFile(join(home.live, 'live/abc/fullchain.pem'), 'utf8');
