@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { backoffMs } from '../ca/backoff.ts';
-import { renewalByLifetime, renewalByWindow, renewalOfImported, renewalWithoutAnswer } from './renewal.ts';
+import {
+  endOfRollback,
+  renewalByLifetime,
+  renewalByWindow,
+  renewalOfImported,
+  renewalWithoutAnswer,
+} from './renewal.ts';
 
 const day = 86_400_000;
 const facts = (days: number) => ({
@@ -32,6 +38,23 @@ describe('renewal of a certificate whose dates were chosen', () => {
     ['it has long enough', 90, 60],
   ])('is not at once: %s', (_what, end, expected) => {
     expect(renewalByLifetime({ facts: facts(end), issuedAt: at(30) }).at).toBe(at(expected));
+  });
+});
+
+describe('the end of a rollback', () => {
+  const hour = 1 / 24;
+  it.each([
+    ['when the newer one would have been renewed', 90, 40, 70, 70],
+    ['when two thirds of the rest have passed', 90, 60, 120, 80],
+    ['when two thirds of the rest have passed, if the newer one is due as well', 90, 60, 59, 80],
+    ['when its last day begins', 90, 88, 120, 89],
+    ['when the last tenth of a short lifetime begins', 6, 5, 9, 5.4],
+    ['after an hour on its last day', 90, 89.5, 120, 89.5 + hour],
+    ['after an hour if the newer one is due sooner', 90, 40, 40 + hour / 2, 40 + hour],
+    ['after a third of the last hours', 6, 6 - 2 * hour, 9, 6 - (4 / 3) * hour],
+  ])('comes %s', (_what, lifetime, rolledBack, newer, expected) => {
+    const renewal = { at: at(newer), source: 'lifetime' } as const;
+    expect(endOfRollback(facts(lifetime), renewal, new Date(at(rolledBack)))).toBe(at(expected));
   });
 });
 

@@ -31,21 +31,26 @@ export function renewalByLifetime({ facts, issuedAt }: Renewed): Renewal {
   return { at: new Date(at).toISOString(), source: 'lifetime' };
 }
 
-/**
- * Returns until when `renew` leaves a version alone after a rollback to it: when the newer version would have been
- * renewed, or when two thirds of this version's remaining validity have passed, whichever is first.
- */
-export function endOfRollback({ notAfter }: Pick<Validity, 'notAfter'>, newer: Renewal | undefined, now: Date): string {
-  const left = Date.parse(notAfter) - now.getTime();
-  const latest = now.getTime() + (left * 2) / 3;
-  const planned = newer === undefined ? latest : Date.parse(newer.at);
-  return new Date(planned > now.getTime() ? Math.min(planned, latest) : latest).toISOString();
-}
-
 /** The last tenth of a lifetime is reserved for failed tries, so a renewal time within it must be wrong. */
 const lastShare = 1 / 10;
 /** The shortest time between two certificates of one lineage, however often the CA's window says "now". */
 const shortestPauseMs = 3_600_000;
+
+/**
+ * Returns until when `renew` leaves a version alone after a rollback to it: when the newer version would have been
+ * renewed, when two thirds of this version's remaining validity have passed, or when its last day begins (the last tenth
+ * of a short lifetime), which is reserved for failed tries. The first of these counts, but a rollback lasts for at least
+ * an hour, or a third of what remains.
+ */
+export function endOfRollback({ notBefore, notAfter }: Validity, newer: Renewal | undefined, now: Date): string {
+  const nowMs = now.getTime();
+  const [from, end] = [Date.parse(notBefore), Date.parse(notAfter)];
+  const left = end - nowMs;
+  const triesMs = Math.min((end - from) * lastShare, day);
+  const planned = newer === undefined ? 0 : Date.parse(newer.at);
+  const latest = Math.min(nowMs + (left * 2) / 3, end - triesMs, planned > nowMs ? planned : Number.POSITIVE_INFINITY);
+  return new Date(Math.max(latest, nowMs + Math.min(left / 3, shortestPauseMs))).toISOString();
+}
 
 /**
  * Renews at a random instant of the CA's suggested window (RFC 9773 §4.2), at least an hour after the certificate was
