@@ -92,6 +92,12 @@ export function createChecks(world: {
     const { name, version } = keys.get(publicKey) ?? {};
     return counted.has(`${name}~${version}`);
   };
+  /** A version that was not current yet when the key before became known to others: it might have had the same key. */
+  const isGivenUp = (publicKey: string): boolean => {
+    const { name = '', version = '' } = keys.get(publicKey) ?? {};
+    const { current, retired = [] } = lineageOf(name) ?? {};
+    return current?.compromised === true && retired.includes(version);
+  };
   const mustHold = (process: Process, what: string, name: string) => {
     if (!holds(process, name)) violate(`${what} for ${name}, whose lease it does not hold`);
   };
@@ -196,7 +202,7 @@ export function createChecks(world: {
       );
       if (!isIntended) violate(`it orders ${set} without a lease and an intent in the journal`);
       const last = lastBought.get(set);
-      if (last && nowMs() - last.atMs < fetchableMs && !isCounted(last.publicKey))
+      if (last && nowMs() - last.atMs < fetchableMs && !isCounted(last.publicKey) && !isGivenUp(last.publicKey))
         violate(`it orders ${set} again, although the CA has just issued a certificate for it`);
     },
     accepts(process) {
