@@ -445,6 +445,15 @@ describe('limits', () => {
     await newOrder(all.account, ['z.b.com']);
   });
 
+  it('of a domain do not count a renewal of a certificate that another account got', async () => {
+    const all = await world(only('certificatesPerDomain'));
+    all.ca.issuedToOthers(dns('1.a.com'), 2);
+    expect(await said(newOrder(all.account, ['x.a.com']))).toContain('rateLimited');
+    all.ca.signForOther({ identifiers: dns('x.a.com'), publicKey: 'other', agoMs: 60 * dayMs });
+    await newOrder(all.account, ['x.a.com']);
+    expect(await said(newOrder(all.account, ['y.a.com']))).toContain('rateLimited');
+  });
+
   it('of failures count for each account and name, also a name in an order of many', async () => {
     const all = await world(only('failedAuthorizations'));
     all.bad.add('b.com');

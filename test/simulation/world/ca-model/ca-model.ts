@@ -1,5 +1,5 @@
 import type { Issuer } from '../../../../src/ports/issuer.ts';
-import { chainOf, createAuthority, sign } from './finalize.ts';
+import { chainOf, createAuthority, noteIssued, sign } from './finalize.ts';
 import { createIssuer } from './issuer.ts';
 import { createRateLimits } from './rate-limits.ts';
 import type { LoggedRequest } from './request-log.ts';
@@ -98,7 +98,9 @@ export function createCaModel(options: CaModelOptions): CaModel {
       const account: Account = { id: 0, url: `${ca.origin}/acme/acct/0`, publicKey: 'other', status: 'valid' };
       const issuedMs = nowMs() - agoMs;
       const profile = defaultProfile(settings);
-      return chainOf(ca, sign(ca, { ...{ identifiers, publicKey, account, profile, issuedMs }, orderUrl: '' }));
+      const certificate = sign(ca, { ...{ identifiers, publicKey, account, profile, issuedMs }, orderUrl: '' });
+      noteIssued(ca, certificate);
+      return chainOf(ca, certificate);
     },
     issuedToOthers: (identifiers, certificates) => ca.limits.issuedToOthers(identifiers, certificates),
   };

@@ -59,14 +59,20 @@ function requestIn(der: Uint8Array): FakeRequest {
 }
 
 function issue(ca: Ca, order: StoredOrder, csr: FakeRequest): void {
-  const { account, identifiers, set, url: orderUrl } = order;
+  const { account, identifiers, url: orderUrl } = order;
   const profile = order.profile === '' ? defaultProfile(ca.settings) : order.profile;
   const { publicKey } = csr;
   const certificate = sign(ca, { account, identifiers, publicKey, profile, orderUrl, issuedMs: ca.nowMs() });
   ca.limits.issued({ accountId: account.id, identifiers, isRenewal: isRenewal(ca, identifiers) });
   order.certificate = certificate;
-  ca.state.issuedSets.set(set, certificate.notBeforeMs);
+  noteIssued(ca, certificate);
   ca.onIssued(certificate);
+}
+
+/** From now on, an order for the same names is a renewal, of whichever account. */
+export function noteIssued({ state }: Ca, { identifiers, notBeforeMs }: StoredCertificate): void {
+  const set = setKey(identifiers);
+  state.issuedSets.set(set, Math.max(state.issuedSets.get(set) ?? 0, notBeforeMs));
 }
 
 /** Signs a certificate. */
