@@ -77,9 +77,8 @@ const hasIt = (world: World): ReplicaOptions => ({
 });
 
 /** Another client's store and ours, at one CA. */
-async function worlds() {
-  const settings = { validate: async () => undefined };
-  const other = await createSimulatedWorld({ settings });
+async function worlds(more: NonNullable<Parameters<typeof createSimulatedWorld>[0]>['settings'] = {}) {
+  const other = await createSimulatedWorld({ settings: { validate: async () => undefined, ...more } });
   const world = await createSimulatedWorld({ clock: other.clock, between: () => httpTo(other.ca) });
   return { other, world };
 }
@@ -224,6 +223,61 @@ describe('adopt', () => {
     expect(lineage?.previous).toBeDefined();
     expect(await resultsOf(world.replica(1), old)).toEqual([['abc', 'unchanged']]);
     expect(await world.readLineage()).toEqual(lineage);
+  });
+
+  it('keeps a certificate that lasts rather than a newer one that is due, as where lifetimes become shorter', async () => {
+    const profile = { description: 'of this CA', validityMs: 90 * dayMs };
+    const { other, world } = await worlds({ profiles: { default: profile } });
+    const long = await made(other, 'abc');
+    other.pass(dayMs);
+    profile.validityMs = 6 * dayMs;
+    const short = await made(other, 'abc');
+    expect(await resultsOf(world.replica(1), foundOf(long))).toEqual([['abc', 'imported']]);
+    const lineage = await world.readLineage();
+    for (const afterMs of [4 * dayMs, 4 * dayMs, 80 * dayMs]) {
+      other.pass(afterMs);
+      const { certificates } = await adopt(world.replica(1), foundOf(short), write, signal);
+      expect(certificates).toMatchObject([
+        { result: 'unchanged', reason: 'the store has one that is not due as soon' },
+      ]);
+    }
+    expect(await world.readLineage()).toEqual(lineage);
+
+    const empty = await createSimulatedWorld({ clock: other.clock });
+    expect(await resultsOf(empty.replica(1), foundOf({ ...short, name: 'abc-0001' }, long))).toEqual([
+      ['abc', 'merged'],
+      ['abc', 'imported'],
+    ]);
+    // Nothing keeps it from taking the place of one that is revoked.
+    await world.editLineage(({ current, ...before }) => ({
+      ...before,
+      current: { ...current!, revoked: { at: '2026-11-24T12:00:00Z', reason: 'superseded' } },
+    }));
+    expect(await resultsOf(world.replica(1), foundOf(short))).toEqual([['abc', 'updated']]);
+  });
+
+  it('keeps what another process stores while it imports an older one', async () => {
+    const { other, world } = await worlds();
+    const first = await made(other, 'abc');
+    await adopt(world.replica(1), foundOf(first), write, signal);
+    other.pass(dayMs);
+    const second = await made(other, 'abc');
+    other.pass(dayMs);
+    const third = await made(other, 'abc');
+    let isFirst = true;
+    const late: Store = {
+      ...world.store,
+      async put(key, ...rest) {
+        if (key.kind === 'lineage' && isFirst) {
+          isFirst = false;
+          await adopt(world.replica(2), foundOf(third), write, signal);
+        }
+        return world.store.put(key, ...rest);
+      },
+    };
+    expect(await resultsOf(world.replica(1, { store: late }), foundOf(second))).toEqual([['abc', 'unchanged']]);
+    const { current } = (await world.readLineage())!;
+    expect(current?.facts.notBefore).toBe(world.replica(3).pki.readChain(third.chainPem).facts.notBefore);
   });
 
   it('merges certificates with the same names, of which the newest stays, unless servers read both', async () => {

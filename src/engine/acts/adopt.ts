@@ -16,7 +16,7 @@ import type { Engine } from '../engine.ts';
 import { newAccountDocument, readAccount, writeAccount } from '../ledger/account.ts';
 import { keyOf, type VersionDocument } from '../run/bundles.ts';
 import { lineageOf, readLineage } from '../run/stored-lineage.ts';
-import { createPlaces, type Placed, placeAll, readOne } from './adopted-names.ts';
+import { createPlaces, overtaken, type Placed, placeAll, readOne } from './adopted-names.ts';
 
 /**
  * How many certificates are stored together. The more, the more of them share an fsync of a folder, and the more memory
@@ -61,7 +61,7 @@ export async function adopt(
   }
   const urls = new Map(found.accounts.map(({ directory, name, url = '' }) => [`${directory} ${name}`, url]));
   const lineages = [...known.values()].map(({ lineage }) => lineage);
-  const places = createPlaces(lineages, options.keepDoubles ?? false);
+  const places = createPlaces(lineages, options.keepDoubles ?? false, engine.clock.now());
   const placed = placeAll(
     found.certificates.map((one) => readOne(engine, one)),
     places,
@@ -217,7 +217,9 @@ async function decide(
   const said = aboutTaken(placed);
   const isDeclared = declared?.has(name) ?? false;
   const { lineage, revision: ifRevision = null } = before ?? {};
-  const reason = lineage?.current?.id === id ? 'it is in the store already' : stays;
+  const now = engine.clock.now();
+  const kept = stays ?? (lineage && overtaken(placed, lineage, now));
+  const reason = lineage?.current?.id === id ? 'it is in the store already' : kept;
   const added = lineage && !isDeclared ? addedTo(lineage, wanted) : undefined;
   if (reason !== undefined && added === undefined)
     return { adopted: { ...stayed, result: 'unchanged', reason }, ifRevision };
@@ -227,7 +229,6 @@ async function decide(
       adopted: { ...said, result: 'failed', reason: 'certfleet is working on it, or has unfinished work' },
       ifRevision,
     };
-  const now = engine.clock.now();
   if (reason !== undefined && lineage?.current) {
     const { current: version, renewal: its = renewal } = lineage;
     const ran = lineage.deployments[deployHookTarget]?.state === 'current';

@@ -1,7 +1,8 @@
 import { reasonOf } from '../../core/errors/errors.ts';
 import type { Adopted, FoundCertificate, Unusable } from '../../core/lineage/found.ts';
-import type { Lineage } from '../../core/lineage/lineage.ts';
+import type { Lineage, Renewal } from '../../core/lineage/lineage.ts';
 import { keyTypeOfVersion } from '../../core/lineage/next-key.ts';
+import { renewalOfImported } from '../../core/lineage/renewal.ts';
 import { identifierSet } from '../../core/names/identifier.ts';
 import { importedName } from '../../core/names/identifiers.ts';
 import { type KeyType, usualKeyType } from '../../core/spec/key-type.ts';
@@ -10,13 +11,22 @@ import type { Engine } from '../engine.ts';
 
 // Chooses the name of each imported certificate in the store, and finds certificates that are the same.
 
+/** What decides which of two certificates is kept. */
+interface Dated {
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Its renewal time has come. */
+  readonly isDue: boolean;
+}
+
 /** A certificate that has a name in the store. */
 interface Holder {
   readonly name: string;
   readonly names: string;
   readonly directory: string;
   readonly keyType: KeyType | undefined;
-  readonly facts: CertificateFacts | undefined;
+  readonly fingerprint: string | undefined;
+  readonly dated: Dated | undefined;
 }
 
 interface Places {
@@ -32,26 +42,39 @@ interface Places {
 const requestOf = ({ directory, keyType, names }: Holder): string => `${directory} ${keyType} ${names}`;
 
 /** @param keepDoubles keep certificates with the same names apart */
-export function createPlaces(lineages: readonly Lineage[], keepDoubles: boolean): Places {
+export function createPlaces(lineages: readonly Lineage[], keepDoubles: boolean, now: Date): Places {
   const maps = { byName: new Map(), byFingerprint: new Map(), byRequest: new Map() };
   const places: Places = { ...maps, given: new Set(), keepDoubles };
-  for (const { name, spec, current } of lineages)
-    take(places, {
-      name,
-      names: identifierSet(spec.identifiers),
-      directory: spec.issuer.settings.directory,
-      keyType: current && keyTypeOfVersion(current),
-      facts: current?.facts,
-    });
+  for (const lineage of lineages) take(places, holderOf(lineage, now));
   return places;
 }
 
+function holderOf({ name, spec, current, renewal }: Lineage, now: Date): Holder {
+  const isOver = current?.revoked !== undefined || current?.compromised === true;
+  const dated = current && datedOf(current.facts, renewal, now);
+  return {
+    name,
+    names: identifierSet(spec.identifiers),
+    directory: spec.issuer.settings.directory,
+    keyType: current && keyTypeOfVersion(current),
+    fingerprint: current?.facts.fingerprint,
+    // A newer one always takes the place of one that must not be used.
+    dated: dated && isOver ? { ...dated, endMs: 0, isDue: true } : dated,
+  };
+}
+
+const datedOf = ({ notBefore, notAfter }: CertificateFacts, renewal: Renewal | undefined, now: Date): Dated => ({
+  startMs: Date.parse(notBefore),
+  endMs: Date.parse(notAfter),
+  isDue: renewal !== undefined && Date.parse(renewal.at) <= now.getTime(),
+});
+
 function take({ byName, byFingerprint, byRequest }: Places, holder: Holder): void {
   byName.set(holder.name, holder);
-  if (!holder.facts) return;
-  byFingerprint.set(holder.facts.fingerprint, holder);
-  const newest = byRequest.get(requestOf(holder));
-  if (!newest || isNewer(holder.facts, newest.facts)) byRequest.set(requestOf(holder), holder);
+  if (!holder.dated || holder.fingerprint === undefined) return;
+  byFingerprint.set(holder.fingerprint, holder);
+  const best = byRequest.get(requestOf(holder))?.dated;
+  if (!best || isBetter(holder.dated, best)) byRequest.set(requestOf(holder), holder);
 }
 
 /** A certificate that was read successfully. */
@@ -61,6 +84,7 @@ interface Readable {
   readonly chainPem: string;
   /** Undefined if certfleet does not generate keys of this type. */
   readonly keyType: KeyType | undefined;
+  readonly dated: Dated;
 }
 
 /** A readable certificate that has a name in the store. */
@@ -78,7 +102,7 @@ const failedBecause = ({ name, from, isLeft }: Omit<Unusable, 'reason'>, reason:
   remarks: [],
 });
 
-export function readOne({ pki }: Engine, found: FoundCertificate | Unusable): Adopted | Readable {
+export function readOne({ pki, clock }: Engine, found: FoundCertificate | Unusable): Adopted | Readable {
   if ('reason' in found) return failedBecause(found, found.reason);
   try {
     const { certificates, facts } = pki.readChain(found.chainPem);
@@ -90,50 +114,84 @@ export function readOne({ pki }: Engine, found: FoundCertificate | Unusable): Ad
     if (problem !== undefined)
       return failedBecause(found, `its certificate and its key do not belong together: ${problem}`);
     if (facts.identifiers.length === 0) return failedBecause(found, 'its certificate has no names');
-    return { found, facts, chainPem, keyType: pki.keyType(found.keyPem) };
+    const dated = datedOf(facts, renewalOfImported(facts, found), clock.now());
+    return { found, facts, chainPem, keyType: pki.keyType(found.keyPem), dated };
   } catch (error) {
     return failedBecause(found, reasonOf(error));
   }
 }
 
-/** Names each certificate. The newest come first, so that the newest of several with the same names is kept. */
+/** Names each certificate. The best come first, so that the best of several with the same names is kept. */
 export function placeAll(all: readonly (Adopted | Readable)[], places: Places): readonly (Adopted | Placed)[] {
   const placed = new Map<Adopted | Readable, Adopted | Placed>();
   const readable = all.filter((one) => 'facts' in one);
-  for (const one of readable.toSorted((a, b) => Date.parse(b.facts.notBefore) - Date.parse(a.facts.notBefore)))
+  for (const one of readable.toSorted(
+    (a, b) => Number(isBetter(b.dated, a.dated)) - Number(isBetter(a.dated, b.dated)),
+  ))
     placed.set(one, place(one, places));
   return all.map((one) => placed.get(one) ?? (one as Adopted));
 }
 
 function place(readable: Readable, places: Places): Adopted | Placed {
-  const { found, facts, keyType = usualKeyType } = readable;
+  const { found, facts, keyType = usualKeyType, dated } = readable;
   const { directory } = found.settings.issuer.settings;
   const wanted = importedName(found.name);
-  const holder: Holder = { name: wanted, names: identifierSet(facts.identifiers), directory, keyType, facts };
+  const { fingerprint } = facts;
+  const names = identifierSet(facts.identifiers);
+  const holder: Holder = { name: wanted, names, directory, keyType, fingerprint, dated };
   const instead = (result: Adopted['result'], certificate: string, reason: string): Adopted => {
     const renamed = certificate === found.name ? {} : { renamedFrom: found.name };
     return { certificate, from: found.from, result, reason, notAfter: facts.notAfter, remarks: [], ...renamed };
   };
-  const twin = places.byFingerprint.get(facts.fingerprint);
+  const twin = places.byFingerprint.get(fingerprint);
   if (twin && (twin.name === wanted || !places.keepDoubles))
     return places.given.has(twin.name)
       ? instead('merged', twin.name, 'it is the same certificate')
       : { ...readable, name: twin.name, stays: 'it is in the store already' };
   const same = places.byName.get(wanted);
-  const isOlder = same?.names === holder.names && same.directory === directory && !isNewer(facts, same.facts);
-  if (isOlder && !places.given.has(wanted))
-    return { ...readable, name: wanted, stays: 'the store has a newer certificate' };
+  const stays = same && reasonToStay({ names, directory, dated }, same);
+  if (stays !== undefined && !places.given.has(wanted)) return { ...readable, name: wanted, stays };
   const double = places.keepDoubles ? undefined : places.byRequest.get(requestOf(holder));
-  if (double && !isNewer(facts, double.facts))
-    return instead('merged', double.name, 'another one has the same names and kind of key, and is newer');
+  if (double?.dated && !replaces(dated, double.dated))
+    return instead(
+      'merged',
+      double.name,
+      `another one has the same names and kind of key, and ${advantageOf(double.dated, dated)}`,
+    );
   const name = double?.name ?? freeName(holder, places);
   places.given.add(name);
   take(places, { ...holder, name });
   return { ...readable, name };
 }
 
-const isNewer = (facts: CertificateFacts, other: CertificateFacts | undefined): boolean =>
-  other === undefined || Date.parse(facts.notBefore) > Date.parse(other.notBefore);
+/** Tells why the store keeps its own version of a certificate, which has perhaps changed since the names were chosen. */
+export function overtaken({ facts, found, dated }: Placed, stored: Lineage, now: Date): string | undefined {
+  const { directory } = found.settings.issuer.settings;
+  return reasonToStay({ names: identifierSet(facts.identifiers), directory, dated }, holderOf(stored, now));
+}
+
+function reasonToStay(
+  one: Pick<Holder, 'names' | 'directory'> & { readonly dated: Dated },
+  { names, directory, dated }: Holder,
+): string | undefined {
+  if (one.names !== names || one.directory !== directory || !dated || replaces(one.dated, dated)) return undefined;
+  return `the store has one that ${advantageOf(dated, one.dated)}`;
+}
+
+/** Reports whether a certificate takes the place of another one. An older one never does: its key may be known. */
+const replaces = (one: Dated, other: Dated): boolean => one.startMs > other.startMs && isBetter(one, other);
+
+/**
+ * Reports whether a certificate is to be kept rather than another one: the newer one, unless it is due. Where a CA's
+ * lifetimes become shorter, a newer certificate may expire before an older one.
+ */
+function isBetter(one: Dated, other: Dated): boolean {
+  if (one.isDue !== other.isDue) return other.isDue;
+  return one.isDue ? one.endMs > other.endMs : one.startMs > other.startMs;
+}
+
+const advantageOf = (kept: Dated, other: Dated): string =>
+  kept.startMs < other.startMs ? 'is not due as soon' : 'is newer';
 
 /** Returns a name that no other certificate has, neither in the store nor in this import. */
 function freeName({ name, names, directory }: Holder, { byName, given }: Places): string {

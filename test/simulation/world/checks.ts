@@ -115,7 +115,10 @@ export function createChecks(world: {
       for (const kind of ['key', 'version'])
         if (!documents.has(`${kind}/${name}~${current.id}`))
           violate(`${name} has a version without a ${kind} in the store`);
-      watchExpiry(name, current.id, Date.parse(current.facts.notAfter));
+      const endMs = Date.parse(current.facts.notAfter);
+      const beforeMs = Date.parse(before?.lineage.current?.facts.notAfter ?? '');
+      // An import may find one that another client has let expire. It must not replace one that is valid.
+      if (endMs > nowMs() || beforeMs > nowMs()) watchExpiry(name, current.id, endMs);
     }
     countWrites(name, before?.lineage, after);
     world.promises.written(process, before?.lineage, after);
