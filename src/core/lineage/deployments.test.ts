@@ -211,6 +211,7 @@ describe('what a target was sent', () => {
       false,
     ],
     ['is due again then', { sent: [{ ...v0, keptAt: now.toISOString() }] }, minutesOn(1_440), true],
+    ['is due if it failed while the clock was wrong', { sent: [{ ...v0, keptAt: '2027-03-01T00:00:00Z' }] }, now, true],
     ['waits for a target that lacks the version', { state: 'pending' }, now, false],
     ['is nothing', { sent: [v2] }, now, false],
   ])('and is superseded %s', (_what, change, at, expected) => {

@@ -9,7 +9,7 @@ import type { Json } from '../text/json.ts';
 import { present } from '../text/present.ts';
 import { type Deployment, type Lineage, type Sent, unfinishedWork } from './lineage.ts';
 import type { KeptPlaces } from './places.ts';
-import { isToCome } from './stored-time.ts';
+import { happenedWithin, isToCome } from './stored-time.ts';
 
 const minuteMs = 60_000;
 
@@ -202,10 +202,8 @@ export const hasSuperseded = (lineage: Lineage, now: Date): boolean =>
   unfinishedWork(lineage) === undefined &&
   lineage.spec.targets.every(({ name: target }) => hasCurrent(lineage, target)) &&
   Object.keys(lineage.deployments).some((target) =>
-    supersededAt(lineage, target).some(({ keptAt }) => keptAt === undefined || isPast(keptAt, dayMs, now)),
+    supersededAt(lineage, target).some(({ keptAt }) => keptAt === undefined || !happenedWithin(dayMs, keptAt, now)),
   );
-
-const isPast = (at: string, afterMs: number, now: Date): boolean => Date.parse(at) + afterMs <= now.getTime();
 
 /** Returns a deployment without what has been removed at the target (`gone`). The rest of `tried` is marked as kept. */
 export function withoutSent(

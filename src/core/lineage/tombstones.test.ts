@@ -97,6 +97,13 @@ describe('a tombstone', () => {
     expect(afterLook(missed, hoursOn(1))).toEqual([{ ...stone, looked: 1 }]);
   });
 
+  it('that a wrong clock closed is due at once, and is then checked at 1 h and 24 h as well', () => {
+    const wrong: Tombstone = { ...stone, closedAt: hoursOn(400 * 24).toISOString() };
+    expect(isDue(wrong, hoursOn(2))).toBe(true);
+    expect(afterLook(wrong, hoursOn(2))).toEqual([{ ...stone, closedAt: hoursOn(2).toISOString() }]);
+    expect(afterLook({ ...wrong, looked: -1 }, hoursOn(2))).toEqual([]);
+  });
+
   it('that could not be removed still waits for what may come late', () => {
     const left: Tombstone = { ...stone, looked: -1 };
     for (const before of [stone, { ...stone, looked: 1 }, { ...left, late: true }] as const)

@@ -6,6 +6,7 @@ import { makesRule, mayPrepare } from '../spec/traits.ts';
 import type { Json } from '../text/json.ts';
 import { present } from '../text/present.ts';
 import { encodeDocument, type Lineage, type Tombstone, type Work } from './lineage.ts';
+import { isFromTheFuture } from './stored-time.ts';
 
 /** What a solver presented, with everything it needs to remove it. */
 export interface Presented {
@@ -199,7 +200,8 @@ export const dueAt = ({ looked, closedAt, listedAt }: Tombstone): number =>
     ? Number.NEGATIVE_INFINITY
     : Math.min(Date.parse(closedAt) + looksAfterMs[looked], listedAt === undefined ? Infinity : Date.parse(listedAt));
 
-export const isDue = (stone: Tombstone, now: Date): boolean => now.getTime() >= dueAt(stone);
+export const isDue = (stone: Tombstone, now: Date): boolean =>
+  now.getTime() >= dueAt(stone) || isFromTheFuture(stone.closedAt, now);
 
 /**
  * Returns the tombstone of a value that a removal may have missed, because the service lists it only after this many
@@ -212,13 +214,15 @@ export const missedFor = (stone: Tombstone, ms: number): Tombstone => ({
 
 /**
  * Returns what is left of a tombstone after a check that found no value or removed it. The check at 1 h is followed by
- * the one at 24 h. An earlier check, made when the service lists the value, replaces neither.
+ * the one at 24 h. An earlier check, made when the service lists the value, replaces neither. Nor does the first one
+ * after a close at an unknown time, because the clock was wrong.
  */
 export function afterLook(
   { late, refused: _refused, listedAt: _listed, ...stone }: Tombstone,
   now: Date,
 ): readonly Tombstone[] {
   if (stone.looked === -1) return late ? [{ ...stone, looked: 0 }] : [];
+  if (isFromTheFuture(stone.closedAt, now)) return [{ ...stone, closedAt: now.toISOString() }];
   if (!isDue(stone, now)) return [stone];
   return stone.looked === 0 ? [{ ...stone, looked: 1 }] : [];
 }

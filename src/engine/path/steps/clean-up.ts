@@ -4,7 +4,7 @@ import { isFailure, reasonOf } from '../../../core/errors/errors.ts';
 import type { Lineage, Tombstone } from '../../../core/lineage/lineage.ts';
 import {
   bySolver,
-  isDue,
+  dueAt,
   missedFor,
   nameOfPresented,
   owedBy,
@@ -85,7 +85,7 @@ async function removeAll(
       await (holding ? holding.effect(within, clean) : clean());
       told?.(presented, removalBy(watch.signal));
       // A check that is due comes late enough to see everything.
-      if (presented.probe || (isLate(presented) && isDue(presented, engine.clock.now()))) return undefined;
+      if (presented.probe || (isLate(presented) && dueAt(presented) <= engine.clock.now().getTime())) return undefined;
       const lagMs = solver.mayMissForMs?.(solverChallenge(part, presented), presented.receipt);
       if (lagMs === undefined) return undefined;
       return { presented, stone: missedFor(tombstoneOf(spec, presented, engine.clock.now()), lagMs) };
