@@ -10,6 +10,7 @@ export function leftAtTheEnd(world: {
   readonly wanted: ReadonlyMap<string, StoredSpec>;
   readonly outside: Outside;
   readonly nodes: readonly string[];
+  readonly isDead: (pid: number) => boolean;
   readonly now: Date;
 }): readonly string[] {
   const { lineages, wanted, outside, nodes } = world;
@@ -17,8 +18,11 @@ export function leftAtTheEnd(world: {
   const names = new Set(lineages.map(({ name }) => name));
   for (const name of wanted.keys()) if (!names.has(name)) found.push(`${name} has no document`);
   for (const { name, work, current, tombstones, failure } of lineages) {
-    // An order of a certificate that was removed meanwhile just ends.
-    const owes = work && (wanted.has(name) || work.lease || work.probe || work.challenges.length > 0);
+    // An order of a certificate that was removed meanwhile just ends. If a process died then, its lease stays until
+    // `delete` takes it over: nothing else waits for it.
+    const isOrdering = work && work.step !== 'close' && work.step !== 'deploy';
+    const isHeld = work?.lease && !(isOrdering && world.isDead(work.lease.holder.pid));
+    const owes = work && (wanted.has(name) || isHeld || work.probe || work.challenges.length > 0);
     if (owes) found.push(`${name} has work at step ${work.step}${work.lease ? ', and a lease' : ''}`);
     if (tombstones) found.push(`${name} has ${tombstones.length} tombstones`);
     // What a wrong clock has stored does not count.

@@ -81,6 +81,7 @@ export async function runWorld(
     violate,
     excused: (why) => trace(undefined, 'excused', why),
   });
+  const isDead = (pid: number) => processes.get(pid)?.isDead !== false;
   const lineages = () => [...checks.lineages.values()].map(({ lineage }) => lineage);
   const promises = createPromises({
     nowMs: () => timeline.nowMs,
@@ -92,7 +93,7 @@ export async function runWorld(
   const checks = createChecks({
     nowMs: () => timeline.nowMs,
     leaseTtlMs,
-    isDead: (pid) => processes.get(pid)?.isDead !== false,
+    isDead,
     wanted: () => wanted,
     asksAll: scenario.askEveryMs === 0 && scenario.replicas.length === 1,
     isCalm: scenario.faults.length === 0 && scenario.incidents.length === 0,
@@ -265,7 +266,8 @@ export async function runWorld(
   await timeline.runUntil(startMs + scenario.spanMs + restMs, isOver);
   if (!violation) {
     const nodes = scenario.replicas.map(({ name }) => name);
-    const left = leftAtTheEnd({ lineages: lineages(), wanted, outside, nodes, now: new Date(timeline.nowMs) });
+    const now = new Date(timeline.nowMs);
+    const left = leftAtTheEnd({ lineages: lineages(), wanted, outside, nodes, isDead, now });
     for (const what of [...left, ...(await promises.left())]) violate(what);
   }
   return {
