@@ -31,7 +31,9 @@ export interface Outside {
   readonly used: Map<string, string>;
   readonly rollOuts: Map<string, RollOut>;
   /** What was uploaded, by its ID. */
-  readonly uploads: Map<string, { readonly at: string; readonly version: string }>;
+  readonly uploads: Map<string, { readonly at: string; readonly version: string; readonly by: Process }>;
+  /** The uploads that have stood in the journal. */
+  readonly journalled: Set<string>;
   /** The uploads that stayed when their certificate was deleted, and of which the person was told. */
   readonly disowned: Set<string>;
   nextUpload: number;
@@ -44,6 +46,7 @@ export const emptyOutside = (): Outside => ({
   used: new Map(),
   rollOuts: new Map(),
   uploads: new Map(),
+  journalled: new Set(),
   disowned: new Set(),
   nextUpload: 1,
 });
@@ -119,7 +122,8 @@ export function createSolver(ports: Ports, { type }: AdapterSettings): Solver {
       const probe = { path: `${challengePath}probe-${lineage}`, body: 'probe' };
       return call('prepare', lineage, signal, () => {
         outside.probes.add(lineage);
-        if (!checks.holds(process, lineage)) outside.lateProbes.set(lineage, process);
+        if (checks.holds(process, lineage)) outside.lateProbes.delete(lineage);
+        else outside.lateProbes.set(lineage, process);
         return { probe };
       });
     },
@@ -167,7 +171,7 @@ export function createDeployer(ports: Ports, target: string, settings: AdapterSe
             if (known) return known[0];
             const id = `upload-${outside.nextUpload}`;
             outside.nextUpload += 1;
-            outside.uploads.set(id, { at, version: version.id });
+            outside.uploads.set(id, { at, version: version.id, by: process });
             return id;
           }),
         retire: (old, receipt, signal) =>
@@ -268,7 +272,12 @@ export function leftOutside(
         if (isWanted && used !== current) left.push(`${at} has ${used ?? 'nothing'} in use, not ${current}`);
       }
     }
-  for (const [id, { at, version }] of outside.uploads)
-    if (!kept.has(`${at} ${version}`) && !outside.disowned.has(id)) left.push(`${id} of ${at} (${version}) was left`);
+  for (const [id, { at, version, by }] of outside.uploads) {
+    // The process died before it noted the ID, and a newer version came before anything tried this one again: only
+    // `sweep --lost` finds it.
+    const isUnknown = !outside.journalled.has(id) && by.isDead;
+    if (!kept.has(`${at} ${version}`) && !outside.disowned.has(id) && !isUnknown)
+      left.push(`${id} of ${at} (${version}) was left`);
+  }
   return left;
 }

@@ -69,6 +69,8 @@ export function createPromises(world: {
   return {
     written(process, before, after) {
       if (after) notesRevocations(after);
+      for (const { sent = [] } of Object.values(after?.deployments ?? {}))
+        for (const { receipt } of sent) world.outside.journalled.add(String(receipt));
       if (before && after) staysRolledBack(process, before, after);
       if (after) deleted.delete(after.name);
       else if (before) disown(world.outside, before.name);
