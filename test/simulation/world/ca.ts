@@ -23,7 +23,11 @@ export function issuerOf(ca: Issuer, process: Process, gate: Gate, checks: Check
       const about = request.identifiers.map(({ value }) => value).join(' ');
       return call('newOrder', about, signal, () => account.newOrder(request, never));
     },
-    order: (url, signal) => call('order', url, signal, () => account.order(url, never)),
+    order: (url, signal) =>
+      call('order', url, signal, () => {
+        checks.looksAt(process, url);
+        return account.order(url, never);
+      }),
     authorization: (url, signal) => call('authorization', url, signal, () => account.authorization(url, never)),
     accept(url, signal) {
       checks.accepts(process);
@@ -35,7 +39,7 @@ export function issuerOf(ca: Issuer, process: Process, gate: Gate, checks: Check
       return call('finalize', order.url, signal, async () => {
         checks.finalizing(process, order, publicKey);
         const answer = await account.finalize(order, csr, never);
-        checks.finalized(order);
+        checks.finalized(process, order, publicKey);
         return answer;
       });
     },

@@ -40,7 +40,9 @@ export interface Checks {
   finalizes(process: Process, publicKey: string): void;
   /** The CA gets a request to finalize. */
   finalizing(process: Process, order: Order, publicKey: string): void;
-  finalized(order: Order): void;
+  finalized(process: Process, order: Order, publicKey: string): void;
+  /** The CA tells the state of an order. */
+  looksAt(process: Process, url: string): void;
   issued(certificate: StoredCertificate): void;
   /** The CA has told a window, and in how many ms it wants to be asked again. */
   asked(ariId: string, retryAfterMs: number): void;
@@ -77,7 +79,10 @@ export function createChecks(world: {
   const bought = new Map<string, string>();
   /** The last certificate that the CA has issued for a set of names. */
   const lastBought = new Map<string, { readonly publicKey: string; readonly atMs: number }>();
-  const finalizedOrders = new Set<string>();
+  /** When orders were finalized; `isLate`: by a process that had lost its lease. */
+  const finalizedOrders = new Map<string, { readonly atMs: number; readonly isLate: boolean }>();
+  /** When a process last looked at an order, by `pid url`. */
+  const lookedAt = new Map<string, number>();
   const runs = new Map<string, { writes: number; readonly since: number; readonly current: string | undefined }>();
   let made = 0;
   let questions = 0;
@@ -223,11 +228,19 @@ export function createChecks(world: {
     },
     finalizing(process, order, publicKey) {
       const name = keys.get(publicKey)?.name ?? '';
-      if (finalizedOrders.has(order.url) && holds(process, name))
-        violate(`it finalizes an order of ${name} that it has finalized before`);
+      const before = finalizedOrders.get(order.url);
+      if (!before || !holds(process, name)) return;
+      // What another process sent late, after this one had looked at the order, it cannot know. The CA refuses one of them.
+      const isUnknown =
+        before.isLate && before.atMs > (lookedAt.get(`${process.identity.pid} ${order.url}`) ?? Infinity);
+      if (!isUnknown) violate(`it finalizes an order of ${name} that it has finalized before`);
     },
-    finalized(order) {
-      finalizedOrders.add(order.url);
+    finalized(process, { url }, publicKey) {
+      const isLate = !holds(process, keys.get(publicKey)?.name ?? '');
+      if (!finalizedOrders.has(url)) finalizedOrders.set(url, { atMs: nowMs(), isLate });
+    },
+    looksAt({ identity }, url) {
+      lookedAt.set(`${identity.pid} ${url}`, nowMs());
     },
     untold(domain) {
       const uncounted = [...bought].filter(([publicKey]) => !isCounted(publicKey));
