@@ -19,7 +19,7 @@ export function issuerOf(ca: Issuer, process: Process, gate: Gate, checks: Check
     accountUrl: account.accountUrl,
     thumbprint: account.thumbprint,
     newOrder(request, signal) {
-      checks.orders(process, request);
+      checks.orders(process, ca.directoryUrl, request);
       const about = request.identifiers.map(({ value }) => value).join(' ');
       return call('newOrder', about, signal, () => account.newOrder(request, never));
     },

@@ -35,7 +35,8 @@ export interface Checks {
   prepares(process: Process, name: string): void;
   presents(process: Process, challenge: SolverChallenge): void;
   delivers(process: Process, what: string, name: string): void;
-  orders(process: Process, request: OrderRequest): void;
+  /** It orders from the CA of this directory. */
+  orders(process: Process, directory: string, request: OrderRequest): void;
   accepts(process: Process): void;
   finalizes(process: Process, publicKey: string): void;
   /** The CA gets a request to finalize. */
@@ -43,10 +44,11 @@ export interface Checks {
   finalized(process: Process, order: Order, publicKey: string): void;
   /** The CA tells the state of an order. */
   looksAt(process: Process, url: string): void;
-  issued(certificate: StoredCertificate): void;
+  /** The CA of this directory has issued a certificate. */
+  issued(directory: string, certificate: StoredCertificate): void;
   /** The CA has told a window, and in how many ms it wants to be asked again. */
   asked(ariId: string, retryAfterMs: number): void;
-  /** How many certificates the CA has issued for a registered domain that certfleet may not have counted yet. */
+  /** How many certificates the CAs have issued for a registered domain that certfleet may not have counted yet. */
   untold(domain: string): number;
   /** How many certificates became current. */
   readonly made: number;
@@ -77,7 +79,7 @@ export function createChecks(world: {
   /** The versions that have been current. */
   const counted = new Set<string>();
   const bought = new Map<string, string>();
-  /** The last certificate that the CA has issued for a set of names. */
+  /** The last certificate that a CA has issued for a set of names, by `directory set`. */
   const lastBought = new Map<string, { readonly publicKey: string; readonly atMs: number }>();
   /** When orders were finalized; `isLate`: by a process that had lost its lease. */
   const finalizedOrders = new Map<string, { readonly atMs: number; readonly isLate: boolean }>();
@@ -200,18 +202,19 @@ export function createChecks(world: {
     delivers(process, what, name) {
       mustHold(process, `it calls ${what}`, name);
     },
-    orders(process, { identifiers }) {
+    orders(process, directory, { identifiers }) {
       const set = identifierSet(identifiers);
       const isIntended = [...lineages.values()].some(
         ({ lineage: { work, spec } }) =>
           work?.lease?.holder.pid === process.identity.pid &&
           work.order !== undefined &&
+          spec.issuer.settings.directory === directory &&
           identifierSet(spec.identifiers) === set,
       );
       if (!isIntended) violate(`it orders ${set} without a lease and an intent in the journal`);
-      const last = lastBought.get(set);
+      const last = lastBought.get(`${directory} ${set}`);
       if (last && nowMs() - last.atMs < fetchableMs && !isCounted(last.publicKey) && !isGivenUp(last.publicKey))
-        violate(`it orders ${set} again, although the CA has just issued a certificate for it`);
+        violate(`it orders ${set} again, although this CA has just issued a certificate for it`);
     },
     accepts(process) {
       const isOurs = [...lineages.values()].some(
@@ -254,12 +257,12 @@ export function createChecks(world: {
         violate(`the window of ${ariId} is asked for ${lateMs} ms after the time that the CA named`);
       askAt.set(ariId, nowMs() + retryAfterMs);
     },
-    issued({ publicKey, identifiers }) {
+    issued(directory, { publicKey, identifiers }) {
       const set = identifierSet(identifiers);
       if (!keys.has(publicKey)) violate(`the CA issued a certificate for ${set} whose key is not stored`);
       if (bought.has(publicKey)) violate(`the CA issued two certificates for one version of ${set}`);
       bought.set(publicKey, set);
-      lastBought.set(set, { publicKey, atMs: nowMs() });
+      lastBought.set(`${directory} ${set}`, { publicKey, atMs: nowMs() });
     },
   };
 }

@@ -23,7 +23,8 @@ export interface Surroundings {
   readonly trace: Trace;
   readonly checks: Checks;
   readonly shared: Store;
-  readonly ca: CaModel;
+  /** By their directories. */
+  readonly cas: ReadonlyMap<string, CaModel>;
   readonly outside: Outside;
   readonly processes: ReadonlyMap<number, Process>;
   readonly declared: readonly StoredSpec[];
@@ -31,14 +32,19 @@ export interface Surroundings {
 
 /** Returns the engine of a process, which reaches everything through its gate. */
 export function engineOf(world: Surroundings, node: string, process: Process, gate: Gate): EngineProcess {
-  const { timeline, trace, checks, ca, outside, processes } = world;
+  const { timeline, trace, checks, cas, outside, processes } = world;
   const own = world.chance.fork(`engine ${process.identity.pid}`);
   const { clock } = process;
-  const issuer = issuerOf(
-    ca.issuer(node, () => clock.now().getTime()),
-    process,
-    gate,
-    checks,
+  const issuers = new Map(
+    [...cas].map(([directory, ca]) => [
+      directory,
+      issuerOf(
+        ca.issuer(node, () => clock.now().getTime()),
+        process,
+        gate,
+        checks,
+      ),
+    ]),
   );
   const ports = {
     ...{ outside, process, gate, checks, node },
@@ -48,7 +54,7 @@ export function engineOf(world: Surroundings, node: string, process: Process, ga
   const connections: Connections = {
     owner: '0123456789ab',
     balancers: async () => [],
-    issuer: () => issuer,
+    issuer: (_name, { directory }) => issuers.get(directory)!,
     solver: async ({ solver }) => createSolver(ports, solver.settings),
     deployer: async (spec: StoredSpec, target) => {
       const found = spec.targets.find((one) => one.name === target);

@@ -1,12 +1,13 @@
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { Command } from './asks.ts';
 import type { CaModel } from './ca-model/ca-model.ts';
-import type { Incident } from './scenario.ts';
+import { atOtherCa, directoryUrl, type Incident, otherDirectoryUrl } from './scenario.ts';
 import type { Trace } from './trace.ts';
 
 /** What an incident changes in its world. */
 export interface Grips {
-  readonly ca: CaModel;
+  /** By their directories. */
+  readonly cas: ReadonlyMap<string, CaModel>;
   /** The specs that are declared. */
   readonly wanted: Map<string, StoredSpec>;
   /** How far the wall clock of each replica is ahead. */
@@ -26,8 +27,9 @@ export interface Grips {
 
 /** Lets an incident begin, and end after its time. */
 export function happen(incident: Incident, grips: Grips): void {
-  const { ca, wanted, aheadMs, invalid, trace, later, configured, stop } = grips;
+  const { cas, wanted, aheadMs, invalid, trace, later, configured, stop } = grips;
   trace(undefined, incident.what, JSON.stringify(incident));
+  const ca = cas.get('isOther' in incident ? otherDirectoryUrl : directoryUrl)!;
   const { switches } = ca;
   switch (incident.what) {
     case 'down':
@@ -51,7 +53,7 @@ export function happen(incident: Incident, grips: Grips): void {
       });
       break;
     case 'lifetime':
-      switches.validityMs.set('classic', incident.lifetimeMs);
+      for (const one of cas.values()) one.switches.validityMs.set('classic', incident.lifetimeMs);
       break;
     case 'revoke-all':
       ca.revokeAll('https://ca.test/incident');
@@ -70,6 +72,13 @@ export function happen(incident: Incident, grips: Grips): void {
       const identifiers = [...spec.identifiers, { type: 'dns', value: `new.${spec.name}.test` } as const];
       wanted.set(spec.name, { ...spec, identifiers });
       configured(incident.certificate);
+      break;
+    }
+    case 'other-ca': {
+      const spec = wanted.get(incident.certificate);
+      if (!spec) break;
+      wanted.set(spec.name, atOtherCa(spec));
+      configured(spec.name);
       break;
     }
     case 'remove':

@@ -18,14 +18,14 @@ export const mutants: readonly Mutant[] = [
     instead: 'void [isOld, signal];',
   },
   {
-    seed: 1,
+    seed: 4,
     name: 'a lease is taken before its holder was silent for its whole length',
     file: 'src/engine/locks/may-take.ts',
     text: 'return nowMs - sight.movedMs > engine.limits.leaseTtlMs;',
     instead: 'return nowMs - sight.movedMs > engine.limits.leaseTtlMs / 12;',
   },
   {
-    seed: 1,
+    seed: 5,
     name: 'a lease is taken without compare-and-set',
     file: 'src/engine/leases/lease.ts',
     text: "const revision = await store.put({ kind: 'lineage', name: sight.name }, next.bytes, { ifRevision, signal });",
@@ -59,7 +59,7 @@ export const mutants: readonly Mutant[] = [
       'together([storeVersion(engine, version, { ...current, chainPem }, signal), countIssued(run)]).catch(() => {});',
   },
   {
-    seed: 1,
+    seed: 3,
     name: 'an order that is alive is not kept',
     file: 'src/engine/path/steps/order.ts',
     text: "return order && order.status !== 'invalid' && !isExpired(run, order) ? order : undefined;",
@@ -115,6 +115,13 @@ export const mutants: readonly Mutant[] = [
     file: 'src/core/plan/wake.ts',
     text: 'owesCleanup(work) || lineage.revoking !== undefined;',
     instead: 'owesCleanup(work);',
+  },
+  {
+    seed: 4,
+    name: 'what one CA asks for holds the certificates of all',
+    file: 'src/engine/ledger/ca-hold.ts',
+    text: 'const keyOf = (directory: string): Key',
+    instead: "const keyOf = (_directory: string, directory = 'all'): Key",
   },
 ];
 

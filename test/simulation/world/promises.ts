@@ -27,7 +27,8 @@ export function createPromises(world: {
   readonly nowMs: () => number;
   readonly wanted: ReadonlyMap<string, StoredSpec>;
   readonly lineages: () => Iterable<Lineage>;
-  readonly ca: () => CaModel;
+  /** By their directories. */
+  readonly cas: () => ReadonlyMap<string, CaModel>;
   readonly shared: Store;
   readonly outside: Outside;
   readonly violate: (what: string) => void;
@@ -45,7 +46,10 @@ export function createPromises(world: {
     if (Date.parse(rolledBack.until) <= process.clock.now().getTime()) return;
     if (after.current?.id === previous?.id) violate(`it undoes the rollback of ${name}`);
     const spec = wanted.get(name);
-    const isOther = spec && identifierSet(spec.identifiers) !== identifierSet(current.facts.identifiers);
+    const isOther =
+      spec &&
+      (identifierSet(spec.identifiers) !== identifierSet(current.facts.identifiers) ||
+        spec.issuer.settings.directory !== current.directory);
     if (!current.revoked && !current.compromised && !before.revoking && !isOther)
       violate(`it replaces ${name} before ${rolledBack.until}, although it was rolled back`);
   }
@@ -58,6 +62,11 @@ export function createPromises(world: {
         if (reason === 'keyCompromise') compromised.add(one.facts.spkiFingerprint);
       }
   }
+
+  const all = <T>(of: (ca: CaModel) => Iterable<T>): readonly T[] =>
+    [...world.cas().values()].flatMap((ca) => [...of(ca)]);
+  const accountAt = (url: string) =>
+    [...world.cas().values()].map(({ accounts }) => accounts.get(url)).find((one) => one !== undefined);
 
   async function namesOf(kind: 'lineage' | 'key' | 'version' | 'credential'): Promise<readonly string[]> {
     const names: string[] = [];
@@ -86,11 +95,11 @@ export function createPromises(world: {
     async left() {
       const found: string[] = [];
       const refused = new Set<string>();
-      for (const { serial, notAfterMs, revoked, account } of world.ca().certificates()) {
+      for (const { serial, notAfterMs, revoked, account } of all((ca) => ca.certificates())) {
         const { name, version } = toRevoke.get(serial) ?? {};
         if (name === undefined || revoked || notAfterMs <= nowMs() || deleted.has(name)) continue;
         // An account cannot revoke what another client's account got.
-        if (world.ca().accounts.has(account.url)) found.push(`${serial} of ${name} is not revoked`);
+        if (accountAt(account.url)) found.push(`${serial} of ${name} is not revoked`);
         else refused.add(`${name}~${version}`);
       }
       for (const { name, current, revoking = [] } of world.lineages()) {
@@ -124,12 +133,12 @@ export function createPromises(world: {
           readonly newKeys?: readonly string[];
         };
         known += 1;
-        const there = url === undefined ? undefined : world.ca().accounts.get(url)?.publicKey;
+        const there = url === undefined ? undefined : accountAt(url)?.publicKey;
         if (url !== undefined && ![keyPem, ...newKeys].some((one) => publicKeyOf(one) === there))
           found.push(`the store has no key of the account ${key.name}`);
       }
-    const { size } = world.ca().accounts;
-    if (size > known) found.push(`the CA has ${size} accounts, and the store ${known}`);
+    const size = all((ca) => ca.accounts.keys()).length;
+    if (size > known) found.push(`the CAs have ${size} accounts, and the store ${known}`);
     return found;
   }
 }

@@ -16,7 +16,6 @@ import { askWindows } from '../../../src/engine/pass/windows.ts';
 import type { Answer } from '../../../src/engine/path/window.ts';
 import type { Entry } from '../../../src/ports/store.ts';
 import type { Chance } from './chance.ts';
-import { directoryUrl } from './scenario.ts';
 import { createWakes } from './wakes.ts';
 
 /** What this process has seen of a lineage. */
@@ -68,8 +67,8 @@ export async function live(world: Surroundings): Promise<void> {
   /** The current versions at which it looked at its own targets. */
   const lookedAt = new Map<string, string>();
   const wakes = createWakes();
-  /** What the CA has told all certificates. */
-  let hold: CaHold | undefined;
+  /** What each CA has told all of its certificates, by its directory. */
+  let holds: ReadonlyMap<string, CaHold | undefined> = new Map();
   /** How far the wall clock was ahead of the monotonic one. */
   let clockAheadMs = clock.now().getTime() - clock.monotonicMs();
 
@@ -133,7 +132,7 @@ export async function live(world: Surroundings): Promise<void> {
         leaseTtlMs: limits.leaseTtlMs,
       };
     const isNews = wanted && lineage && isToLook(wanted, lineage);
-    const caHold = endOfCaHold(hold, lineage, now);
+    const caHold = endOfCaHold(holds.get(wanted?.issuer.settings.directory ?? ''), lineage, now);
     return isNews ? now.getTime() : wakeOf(wanted, lineage, { now, node, lease, ...present({ caHold }) });
   }
 
@@ -231,6 +230,13 @@ export async function live(world: Surroundings): Promise<void> {
     note(outcomes, before);
   }
 
+  async function holdsOf(): Promise<ReadonlyMap<string, CaHold | undefined>> {
+    const directories = new Set([...world.wanted().values()].map(({ issuer }) => issuer.settings.directory));
+    const found = new Map<string, CaHold | undefined>();
+    for (const directory of directories) found.set(directory, await holdOf(engine, directory, signal));
+    return found;
+  }
+
   const everything = (): Iterable<string> => new Set([...world.wanted().keys(), ...seen.keys()]);
 
   world.takeChanged();
@@ -239,12 +245,12 @@ export async function live(world: Surroundings): Promise<void> {
   for (;;) {
     const changed = world.takeChanged();
     for (const name of changed) await look(name);
-    const held = await holdOf(engine, directoryUrl, signal);
+    const held = await holdsOf();
     const aheadMs = clock.now().getTime() - clock.monotonicMs();
     // What a clock has put off that was wrong may be due at once.
     const hasJumped = Math.abs(aheadMs - clockAheadMs) > 1_000;
-    const isToldAnew = held?.until !== hold?.until;
-    hold = held;
+    const isToldAnew = [...held].some(([directory, one]) => one?.until !== holds.get(directory)?.until);
+    holds = held;
     clockAheadMs = aheadMs;
     schedule(hasJumped || isToldAnew ? everything() : changed);
     const due = takeDue();

@@ -23,18 +23,20 @@ export interface ReplicaPlan {
 
 /** Something that happens to the world, from a time on. Times are in ms since its beginning. */
 export type Incident = { readonly atMs: number } & (
-  | { readonly what: 'down'; readonly forMs: number }
+  | ({ readonly what: 'down'; readonly forMs: number } & AtCa)
   /** 503, with a Retry-After that may be far too long. */
-  | { readonly what: 'busy'; readonly forMs: number; readonly retryAfterSeconds: number | undefined }
-  | { readonly what: 'slow-finalize'; readonly forMs: number; readonly finalizeMs: number }
+  | ({ readonly what: 'busy'; readonly forMs: number; readonly retryAfterSeconds: number | undefined } & AtCa)
+  | ({ readonly what: 'slow-finalize'; readonly forMs: number; readonly finalizeMs: number } & AtCa)
   | { readonly what: 'lifetime'; readonly lifetimeMs: number }
-  | { readonly what: 'revoke-all' }
+  | ({ readonly what: 'revoke-all' } & AtCa)
   | { readonly what: 'clock'; readonly replica: string; readonly aheadMs: number; readonly forMs: number }
   /** The configuration changes: a certificate gets another name, or is no longer declared. */
   | { readonly what: 'add-name'; readonly certificate: string }
   | { readonly what: 'remove'; readonly certificate: string }
   /** The CA cannot validate the names of a certificate. */
   | { readonly what: 'invalid'; readonly certificate: string; readonly forMs: number }
+  /** The configuration changes the certificate's CA. */
+  | { readonly what: 'other-ca'; readonly certificate: string }
   /** SIGTERM. */
   | { readonly what: 'stop'; readonly replica: string; readonly forMs: number }
   | { readonly what: 'command'; readonly command: Command }
@@ -78,6 +80,16 @@ export const yearsSize: Size = { specs: 500, replicas: 1, lifetimes: 0, faults: 
 export const directoryUrl = 'https://acme-v02.api.letsencrypt.org/directory';
 
 const issuerSettings = { directory: directoryUrl, email: [], agreeToTerms: true, test: true };
+
+/** A second CA, of which no limits are known. */
+export const otherDirectoryUrl = 'https://other.test/directory';
+
+const otherIssuer = { name: 'other', settings: { ...issuerSettings, directory: otherDirectoryUrl } };
+
+/** The CA of some incidents; undefined is the first one. */
+interface AtCa {
+  readonly isOther?: true;
+}
 
 const target = (type: string, name = type): NamedAdapter => {
   const traits: AdapterTraits | undefined = type === 'node' ? { ofNode: 'target' } : undefined;
@@ -202,15 +214,23 @@ export function scenarioOf(seed: number, size: Size = fullSize): Scenario {
   const spanMs = size.lifetimes * lifetimeMs;
   const limits = seed % 3 === 2 ? scaledLimits(size.specs) : {};
   const specChance = chance.fork('specs');
-  const specs = Array.from({ length: size.specs }, (_, at) => drawSpec(specChance, at, limits));
+  const spread = chance.fork('cas');
+  const hasTwo = spread() < 0.3;
+  const specs = Array.from({ length: size.specs }, (_, at) => {
+    const spec = drawSpec(specChance, at, limits);
+    return hasTwo && spread() < 0.5 ? { ...spec, issuer: otherIssuer } : spec;
+  });
   // Faults and incidents meet little else than questions if each is asked.
   const askEveryMs = lifetimeMs / 2;
   const calm = { seed, replicas, specs, limits, lifetimeMs, askEveryMs, spanMs };
   // Some worlds without faults, in which the writes are counted.
   if (size.faults === 0 || seed % 10 === 0) return { ...calm, faults: [], incidents: [] };
+  // In others, nothing is wrong but one of two CAs: the certificates of the other one must not notice.
+  if (hasTwo && spread() < 0.3) return { ...calm, faults: [], incidents: [drawOutage(spread, calm)] };
   const names = replicas.map(({ name }) => name);
   const faults = drawFaults(chance.fork('faults'), { count: size.faults, replicas: names, spanMs });
-  const incidents = drawIncidents(chance.fork('incidents'), calm);
+  const drawn = drawIncidents(chance.fork('incidents'), calm);
+  const incidents = hasTwo ? withOtherCa(spread, drawn, calm) : drawn;
   const asked = chance.fork('commands');
   if (asked() < 0.5) return { ...calm, faults, incidents };
   const certificates = specs.map(({ name }) => name);
@@ -221,3 +241,37 @@ export function scenarioOf(seed: number, size: Size = fullSize): Scenario {
 
 const byTime = <T extends { readonly atMs: number }>(all: readonly T[]): readonly T[] =>
   [...all].sort((a, b) => a.atMs - b.atMs);
+
+/** Gives some incidents to the other CA, and lets a certificate move to it. */
+function withOtherCa(
+  chance: Chance,
+  incidents: readonly Incident[],
+  { specs, spanMs }: Pick<Scenario, 'specs' | 'spanMs'>,
+): readonly Incident[] {
+  const there = incidents.map((one): Incident => {
+    const isOfCa = ['down', 'busy', 'slow-finalize', 'revoke-all'].includes(one.what);
+    return isOfCa && chance() < 0.5 ? ({ ...one, isOther: true } as Incident) : one;
+  });
+  const atMs = Math.floor(chance.between(0.1, 0.8) * spanMs);
+  const moved: Incident = { what: 'other-ca', atMs, certificate: chance.one(specs).name };
+  return chance() < 0.5 ? byTime([...there, moved]) : there;
+}
+
+/** Draws what goes wrong at one of two CAs, while their certificates are issued first or renewed. */
+function drawOutage(chance: Chance, { lifetimeMs }: Pick<Scenario, 'lifetimeMs'>): Incident {
+  const renewalMs = lifetimeMs * (lifetimeMs < 10 * dayMs ? 1 / 2 : 2 / 3);
+  const forMs = Math.floor(lifetimeMs * chance.between(0.02, 0.06));
+  const times = { atMs: Math.floor(chance.one([0, renewalMs - forMs / 2])), forMs };
+  const at = chance() < 0.5 ? { isOther: true as const } : {};
+  switch (chance.one(['down', 'busy', 'slow-finalize'])) {
+    case 'down':
+      return { what: 'down', ...times, ...at };
+    case 'busy':
+      return { what: 'busy', ...times, ...at, retryAfterSeconds: chance.one([undefined, 3_600, 86_400]) };
+    default:
+      return { what: 'slow-finalize', ...times, ...at, finalizeMs: chance.one([20_000, 400_000]) };
+  }
+}
+
+/** Returns the spec with the other CA. */
+export const atOtherCa = (spec: StoredSpec): StoredSpec => ({ ...spec, issuer: otherIssuer });

@@ -12,9 +12,18 @@ import { emptyOutside, validates } from './outside.ts';
 import { request } from './person.ts';
 import { createProcess, type Process } from './process.ts';
 import { createPromises } from './promises.ts';
+import { createPunctuality } from './punctual.ts';
 import { createRefusals } from './refusals.ts';
 import { live } from './replica.ts';
-import { dayMs, directoryUrl, hourMs, type ReplicaPlan, type Scenario, startMs } from './scenario.ts';
+import {
+  dayMs,
+  directoryUrl,
+  hourMs,
+  otherDirectoryUrl,
+  type ReplicaPlan,
+  type Scenario,
+  startMs,
+} from './scenario.ts';
 import { createTimeline } from './timeline.ts';
 import { createTrace } from './trace.ts';
 
@@ -68,6 +77,7 @@ export async function runWorld(
   };
   /** Tells every replica that the document or the spec of a certificate has changed. */
   const tellAll = (name: string) => {
+    punctuality.look(name);
     for (const names of changed.values()) names.add(name);
     for (const tell of listeners.values()) tell();
   };
@@ -83,11 +93,18 @@ export async function runWorld(
   });
   const isDead = (pid: number) => processes.get(pid)?.isDead !== false;
   const lineages = () => [...checks.lineages.values()].map(({ lineage }) => lineage);
+  const punctuality = createPunctuality(scenario, {
+    nowMs: () => timeline.nowMs,
+    later: (ms, run) => void timeline.later(ms, run),
+    wanted,
+    lineageOf: (name) => checks.lineages.get(name)?.lineage,
+    violate,
+  });
   const promises = createPromises({
     nowMs: () => timeline.nowMs,
     wanted,
     lineages,
-    ca: () => ca,
+    cas: () => cas,
     ...{ shared, outside, violate },
   });
   const checks = createChecks({
@@ -102,52 +119,60 @@ export async function runWorld(
     changed: tellAll,
     later: (ms, run) => void timeline.later(ms, run),
   });
-  const ca = createCaModel({
-    nowMs: () => timeline.nowMs,
-    random: chance.fork('ca'),
-    later: (ms, run) => void timeline.later(ms, run),
-    settings: {
-      directoryUrl,
-      keepsLog: false,
-      limits: {
-        ...letsEncryptLimits,
-        ...Object.fromEntries(
-          Object.entries(scenario.limits).map(([id, { count, hours }]) => [
-            id,
-            { burst: count, count, periodMs: hours * hourMs },
-          ]),
-        ),
-      },
-      validate: ({ value }, _challenge, keyAuthorization) =>
-        invalid.has(value)
-          ? { type: 'connection', detail: `${value} does not answer` }
-          : validates(outside, keyAuthorization, timeline.nowMs),
-      validationMs: () => validationChance.between(0, validationChance() < 0.1 ? 20_000 : 400),
-      profiles: {
-        classic: {
-          ...{ validityMs: scenario.lifetimeMs, pendingAuthorizationMs: 7 * dayMs, validAuthorizationMs: dayMs / 4 },
-          ...{ orderMs: 7 * dayMs, mostNames: 100, types: ['dns'] },
+  const validationChance = chance.fork('validation');
+  const caAt = (directory: string) =>
+    createCaModel({
+      nowMs: () => timeline.nowMs,
+      random: chance.fork(directory === directoryUrl ? 'ca' : directory),
+      later: (ms, run) => void timeline.later(ms, run),
+      settings: {
+        directoryUrl: directory,
+        keepsLog: false,
+        limits:
+          directory === otherDirectoryUrl
+            ? {}
+            : {
+                ...letsEncryptLimits,
+                ...Object.fromEntries(
+                  Object.entries(scenario.limits).map(([id, { count, hours }]) => [
+                    id,
+                    { burst: count, count, periodMs: hours * hourMs },
+                  ]),
+                ),
+              },
+        validate: ({ value }, _challenge, keyAuthorization) =>
+          invalid.has(value)
+            ? { type: 'connection', detail: `${value} does not answer` }
+            : validates(outside, keyAuthorization, timeline.nowMs),
+        validationMs: () => validationChance.between(0, validationChance() < 0.1 ? 20_000 : 400),
+        profiles: {
+          classic: {
+            ...{ validityMs: scenario.lifetimeMs, pendingAuthorizationMs: 7 * dayMs, validAuthorizationMs: dayMs / 4 },
+            ...{ orderMs: 7 * dayMs, mostNames: 100, types: ['dns'] },
+          },
         },
       },
-    },
-    onRequest(request) {
-      if (request.kind !== 'newOrder') return;
-      if (request.isExempt !== true) counted += 1;
-      if (request.account) accounts.add(request.account);
-      refusals.look(request);
-    },
-    onIssued: (certificate) => checks.issued(certificate),
-  });
-  const validationChance = chance.fork('validation');
+      onRequest(request) {
+        if (request.kind !== 'newOrder') return;
+        if (request.isExempt !== true) counted += 1;
+        if (request.account) accounts.add(request.account);
+        refusals.look(request);
+      },
+      onIssued: (certificate) => checks.issued(directory, certificate),
+    });
+  const cas = new Map([directoryUrl, otherDirectoryUrl].map((directory) => [directory, caAt(directory)]));
   const faults = createFaults(scenario.faults, sinceMs, scenario.spanMs);
   const takeFault: TakeFault = (replica, call) => {
     const fault = faults(replica, call);
-    if (fault) refusals.struck(fault, call);
+    if (fault) {
+      refusals.struck(fault, call);
+      punctuality.struck();
+    }
     return fault;
   };
 
   const surroundings: Surroundings = {
-    ...{ chance, timeline, trace, checks, shared, ca, outside, processes },
+    ...{ chance, timeline, trace, checks, shared, cas, outside, processes },
     declared: scenario.specs,
   };
 
@@ -226,12 +251,12 @@ export async function runWorld(
   }
 
   const grips: Grips = {
-    ca,
+    cas,
     wanted,
     ...{ aheadMs, invalid },
     trace,
     unpause() {
-      for (const account of accounts) ca.unpause(account);
+      for (const account of accounts) for (const ca of cas.values()) ca.unpause(account);
     },
     later: (ms, run) => void timeline.later(ms, run),
     configured: tellAll,
@@ -243,9 +268,11 @@ export async function runWorld(
           const machine = scenario.replicas.find((one) => one.name === machineName) ?? scenario.replicas[0]!;
           return begin({ name, machine, own: chance.fork(`${name} ${pids}`) }, killed);
         },
-        signForOther({ identifiers }, agoMs) {
+        signForOther({ identifiers, issuer }, agoMs) {
           const key = keyPem({ type: 'p256', secret: `of another client ${timeline.nowMs}` });
-          const chainPem = ca.signForOther({ identifiers, publicKey: publicKeyOf(key), agoMs });
+          const chainPem = cas
+            .get(issuer.settings.directory)!
+            .signForOther({ identifiers, publicKey: publicKeyOf(key), agoMs });
           return { keyPem: key, chainPem };
         },
         done: (one, answer) => promises.done(one, answer),
@@ -261,6 +288,7 @@ export async function runWorld(
     },
   };
   for (const plan of scenario.replicas) timeline.later(plan.startsAtMs, () => start(plan));
+  for (const name of wanted.keys()) punctuality.look(name);
   for (const incident of scenario.incidents) timeline.later(incident.atMs, () => happen(incident, grips));
   const isOver = () => violation !== undefined;
   await timeline.runUntil(startMs + scenario.spanMs + restMs, isOver);
