@@ -6,15 +6,19 @@ import type { Entry, Key, Store } from '../ports/store.ts';
 /** Small, so that tests get more than one page. */
 const pageSize = 16;
 
-/** Creates a store that lives as long as the object, for tests and experiments. */
-export function createMemoryStore(): Store {
+/**
+ * Creates a store that lives as long as the object, for tests and experiments.
+ *
+ * @param taken returns the bytes to keep, or to hand out: a copy, unless all who use the store leave them as they are
+ */
+export function createMemoryStore(taken = (bytes: Uint8Array): Uint8Array => bytes.slice()): Store {
   const entries = new Map<string, Entry>();
   // One counter for all keys, so that no revision ever repeats.
   let counter = 0;
 
   const idOf = (key: Key): string => `${key.kind}/${key.name}`;
   const conflict = (key: Key): CertfleetError => fail('store/conflict', { key: idOf(key) });
-  const copy = (entry: Entry): Entry => ({ ...entry, bytes: entry.bytes.slice() });
+  const copy = (entry: Entry): Entry => ({ ...entry, bytes: taken(entry.bytes) });
 
   return {
     location: 'memory',
@@ -29,7 +33,7 @@ export function createMemoryStore(): Store {
       checkDocument(key, bytes);
       if ((entries.get(idOf(key))?.revision ?? null) !== ifRevision) throw conflict(key);
       const revision = String(++counter);
-      entries.set(idOf(key), { key: { kind: key.kind, name: key.name }, revision, bytes: bytes.slice() });
+      entries.set(idOf(key), { key: { kind: key.kind, name: key.name }, revision, bytes: taken(bytes) });
       return revision;
     },
     async delete(key, { ifRevision, signal }) {

@@ -6,21 +6,22 @@ import { keyTypeOfVersion } from './next-key.ts';
 
 /** Reports whether the current certificate matches the spec. */
 export const hasWanted = ({ current }: Lineage, wanted: StoredSpec): boolean =>
-  current !== undefined && differences(current, wanted).length === 0;
+  current !== undefined && Object.values(agreements).every((agrees) => agrees(current, wanted));
 
 /** Returns the ways in which a version differs from the spec, in words. */
 export function differences(version: Version, spec: StoredSpec): readonly string[] {
-  const same = {
-    names: sameIdentifiers(namesOf(version, spec), spec.identifiers),
-    CA: version.directory === spec.issuer.settings.directory,
-    // An unspecified type stays as it is.
-    'key type': spec.keyType === undefined || spec.keyType === keyTypeOfVersion(version),
-    profile: version.profile === spec.profile,
-    'preferred chain': version.preferredChain === spec.preferredChain,
-    validity: sameValidity(version, spec),
-  };
-  return Object.entries(same).flatMap(([what, isSame]) => (isSame ? [] : [what]));
+  return Object.entries(agreements).flatMap(([what, agrees]) => (agrees(version, spec) ? [] : [what]));
 }
+
+const agreements: Readonly<Record<string, (version: Version, spec: StoredSpec) => boolean>> = {
+  names: (version, spec) => sameIdentifiers(namesOf(version, spec), spec.identifiers),
+  CA: (version, spec) => version.directory === spec.issuer.settings.directory,
+  // An unspecified type stays as it is.
+  'key type': (version, spec) => spec.keyType === undefined || spec.keyType === keyTypeOfVersion(version),
+  profile: (version, spec) => version.profile === spec.profile,
+  'preferred chain': (version, spec) => version.preferredChain === spec.preferredChain,
+  validity: sameValidity,
+};
 
 /** Returns a version's names, including those that were refused, unless the spec requires all of them. */
 function namesOf({ facts, dropped }: Version, { onFailedName }: Wishes): readonly Pick<Identifier, 'value'>[] {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { hasWanted } from '../lineage/differences.ts';
 import type { Lineage, Version } from '../lineage/lineage.ts';
-import { canonical, sameLimits, sameRequest, sameSpec } from './same-spec.ts';
+import { canonical, sameJson, sameLimits, sameRequest, sameSpec } from './same-spec.ts';
 import type { StoredSpec, Wishes } from './spec.ts';
 
 test.each([
@@ -12,6 +12,21 @@ test.each([
   [null, 'null'],
 ])('canonical text of %j', (value, text) => {
   expect(canonical(value)).toBe(text);
+});
+
+test.each<[boolean, unknown, unknown]>([
+  [true, { b: 1, a: [{ y: 1, x: 2 }] }, { a: [{ x: 2, y: 1 }], b: 1 }],
+  [true, { a: 1, b: undefined }, { a: 1, c: undefined }],
+  [false, { a: 1 }, { a: 1, b: null }],
+  [false, { a: null }, { a: undefined }],
+  [false, { a: 1 }, { a: '1' }],
+  [false, ['a', 'b'], ['b', 'a']],
+  [false, ['a'], ['a', 'b']],
+  [false, ['a'], { 0: 'a' }],
+  [false, {}, []],
+  [false, null, {}],
+])('%s: the same JSON of %j and %j', (same, a, b) => {
+  expect([sameJson(a, b), sameJson(b, a), canonical(a) === canonical(b)]).toEqual([same, same, same]);
 });
 
 describe('whether the current certificate is the wanted one', () => {

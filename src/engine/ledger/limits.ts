@@ -36,8 +36,14 @@ export interface LimitedOrder {
   readonly issuedAtMs: number | undefined;
 }
 
-export const limitsOfIssuer = ({ directory, limits }: IssuerSettings): readonly RateLimit[] =>
-  limitsOf(directory, limits);
+const limitsBySettings = new WeakMap<IssuerSettings, readonly RateLimit[]>();
+
+/** Returns the limits of an issuer. A pass asks for them several times for each certificate. */
+export function limitsOfIssuer(settings: IssuerSettings): readonly RateLimit[] {
+  const limits = limitsBySettings.get(settings) ?? limitsOf(settings.directory, settings.limits);
+  limitsBySettings.set(settings, limits);
+  return limits;
+}
 
 /** Returns a map key that issuers share if they are one CA with the same limits. */
 export const limitsKey = ({ directory, limits }: IssuerSettings): string => JSON.stringify([directory, limits]);

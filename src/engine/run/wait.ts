@@ -83,8 +83,9 @@ export async function lingering<T>(
   const { signal, now, graceMs } = options;
   signal.throwIfAborted();
   const late = new AbortController();
-  const over = new AbortController();
+  let over: AbortController | undefined;
   const begin = () => {
+    over = new AbortController();
     clock.sleep(graceMs, over.signal).then(
       () => late.abort(signal.reason),
       () => undefined,
@@ -97,6 +98,6 @@ export async function lingering<T>(
     return result;
   } finally {
     signal.removeEventListener('abort', begin);
-    over.abort('it has ended');
+    over?.abort('it has ended');
   }
 }

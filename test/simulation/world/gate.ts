@@ -106,12 +106,15 @@ async function settled<T>(effect: () => T | Promise<T>): Promise<{ readonly valu
 
 /** @param spanMs for how long faults strike */
 export function createFaults(faults: readonly Fault[], sinceMs: () => number, spanMs: number): TakeFault {
-  let left = faults;
+  const left = new Set(faults);
   return (replica, call) => {
     const nowMs = sinceMs();
     if (nowMs > spanMs) return undefined;
-    const fault = left.find((one) => one.atMs <= nowMs && one.replica === replica && call.startsWith(one.call));
-    if (fault) left = left.filter((one) => one !== fault);
-    return fault;
+    for (const fault of left) {
+      if (fault.atMs > nowMs || fault.replica !== replica || !call.startsWith(fault.call)) continue;
+      left.delete(fault);
+      return fault;
+    }
+    return undefined;
   };
 }

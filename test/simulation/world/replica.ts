@@ -1,6 +1,5 @@
 import type { LimitWait } from '../../../src/core/lineage/failure.ts';
 import type { Lineage } from '../../../src/core/lineage/lineage.ts';
-import { decodeLineage } from '../../../src/core/lineage/lineage.ts';
 import type { Outcome } from '../../../src/core/plan/outcome.ts';
 import { planLineage } from '../../../src/core/plan/plan.ts';
 import { wakeOf } from '../../../src/core/plan/wake.ts';
@@ -16,6 +15,7 @@ import { askWindows } from '../../../src/engine/pass/windows.ts';
 import type { Answer } from '../../../src/engine/path/window.ts';
 import type { Entry } from '../../../src/ports/store.ts';
 import type { Chance } from './chance.ts';
+import { lineageIn } from './documents.ts';
 import { createWakes } from './wakes.ts';
 
 /** What this process has seen of a lineage. */
@@ -83,7 +83,7 @@ export async function live(world: Surroundings): Promise<void> {
     if (!entry) return void seen.delete(name);
     const before = seen.get(name);
     if (before?.revision === entry.revision) return;
-    const lineage = decodeLineage(entry.bytes, name, store.location);
+    const lineage = lineageIn(entry.bytes, name);
     const nowMs = clock.monotonicMs();
     const isAsked = before !== undefined && before.lineage.renewal?.checkAfter !== lineage.renewal?.checkAfter;
     const askedMs = isAsked ? nowMs : (before?.askedMs ?? Number.NEGATIVE_INFINITY);
@@ -102,9 +102,9 @@ export async function live(world: Surroundings): Promise<void> {
   function takeDue(): readonly string[] {
     const now = clock.now();
     return wakes.takeDue(now.getTime()).filter((name) => {
-      const { lineage } = seen.get(name) ?? {};
+      const one = seen.get(name);
       // Only a lease that lives, and a question that is put off, move with the time.
-      if (!lineage?.work?.lease && world.askEveryMs === 0) return true;
+      if (!one?.lineage.work?.lease && (!one || withLaterQuestion(one, now) === one.lineage)) return true;
       const dueMs = dueOf(name, now);
       if (dueMs !== undefined && dueMs <= now.getTime()) return true;
       wakes.set(name, dueMs);

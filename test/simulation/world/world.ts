@@ -55,7 +55,7 @@ export async function runWorld(
   const sinceMs = () => timeline.nowMs - startMs;
   const tracing = createTrace(() => timeline.nowMs, options.print);
   const { trace } = tracing;
-  const shared = createMemoryStore();
+  const shared = createMemoryStore((bytes) => bytes);
   const outside = emptyOutside();
   const processes = new Map<number, Process>();
   /** The last process of each replica. */
