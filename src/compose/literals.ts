@@ -137,6 +137,12 @@ export function withoutLiterals(
       for await (const page of inner.scan(kind, signal, isKnown))
         yield kind === 'lineage' ? await Promise.all(page.map((entry) => givenOrCorrupt(entry, signal))) : page;
     },
+    async changes(kind, cursor, signal) {
+      const found = await inner.changes(kind, cursor, signal);
+      if (kind !== 'lineage') return found;
+      const entries = found.entries.map((entry) => ('gone' in entry ? entry : givenOrCorrupt(entry, signal)));
+      return { ...found, entries: await Promise.all(entries) };
+    },
   };
 }
 

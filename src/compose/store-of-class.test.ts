@@ -28,6 +28,9 @@ class ClassStore implements Store {
   scan(...args: Parameters<Store['scan']>) {
     return this.#inner.scan(...args);
   }
+  changes(...args: Parameters<Store['changes']>) {
+    return this.#inner.changes(...args);
+  }
   list(...args: Parameters<Store['list']>) {
     return this.#inner.list(...args);
   }
@@ -61,7 +64,9 @@ describe('a store around one of a class', () => {
     const revision = await store.put(key, Buffer.from('{}'), { ifRevision: null, signal });
     expect(Buffer.from((await store.get(key, signal))!.bytes).toString()).toBe('{}');
     for await (const page of store.scan('lineage', signal)) expect(page).toHaveLength(1);
+    const { cursor } = await store.changes('lineage', undefined, signal);
     await store.delete(key, { ifRevision: revision, signal });
+    expect((await store.changes('lineage', cursor, signal)).entries).toEqual([{ key, gone: true }]);
     await store.check(signal);
     await store.tidy(signal);
     await store.close?.();

@@ -43,6 +43,15 @@ export interface Entry {
   readonly corrupt?: CertfleetError;
 }
 
+/** A document that does not exist any longer. */
+export interface Gone {
+  readonly key: Key;
+  readonly gone: true;
+}
+
+/** Up to where a caller knows the changes of a kind, as the store that made it notes it. */
+export type Cursor = unknown;
+
 export interface PutOptions {
   /** The revision that must be current, or null if the document must not exist. There is no unconditional put. */
   readonly ifRevision: string | null;
@@ -96,6 +105,16 @@ export interface Store {
    *   that cannot find their stamps without opening them need not ask.
    */
   scan(kind: Kind, signal: AbortSignal, isKnown?: IsKnown): AsyncIterable<readonly Entry[]>;
+  /**
+   * Returns the documents of a kind that were written or deleted since a cursor was made, by any process, and a new
+   * cursor. Never misses a change, but may repeat one, and a store on a network may see it some seconds late. Without a
+   * cursor, returns no documents: a caller that begins to follow makes a cursor first, and scans then.
+   */
+  changes(
+    kind: Kind,
+    cursor: Cursor | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly entries: readonly (Entry | Gone)[]; readonly cursor: Cursor }>;
   /** Returns which documents of a kind exist, including damaged ones, without opening them: cheap for thousands. */
   list(kind: Kind, signal: AbortSignal): Promise<Listing>;
   /** Reports whether the store exists. Most commands must not create one, because its path may be mistyped. */

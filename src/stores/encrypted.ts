@@ -248,5 +248,10 @@ function encrypted(inner: Store, { keys, random }: Encryption): Store {
       for await (const page of inner.scan(kind, signal, isKnown))
         yield await Promise.all(page.map((entry) => openedOrCorrupt(entry, signal)));
     },
+    async changes(kind, cursor, signal) {
+      const found = await inner.changes(kind, cursor, signal);
+      const entries = found.entries.map((entry) => ('gone' in entry ? entry : openedOrCorrupt(entry, signal)));
+      return { ...found, entries: await Promise.all(entries) };
+    },
   };
 }

@@ -7,6 +7,7 @@ import { toBase64url } from '../core/text/encoding.ts';
 import { defineStore, wholePath, z } from '../define.ts';
 import type { Key, SetAside, Store } from '../ports/store.ts';
 import type { World } from '../ports/world.ts';
+import { createChanges } from './file/changes.ts';
 import { encodeStored, noPredecessor, type StoredDocument } from './file/document.ts';
 import { type Content, type First, writeFirsts } from './file/first-revisions.ts';
 import { numbersOf, type Place, pathOf, placeOf } from './file/layout.ts';
@@ -71,7 +72,8 @@ function openFileStore(root: string, world: World): Store {
   const { files, random } = world;
   const trust = createTrust(root, files);
   const guarded = createGuard(root, files, () => trust.folder(root));
-  const { decoded, readFile, read, current, scan, list } = createReader(root, world, trust, guarded);
+  const { decoded, readFile, read, current, entryOf, scan, list } = createReader(root, world, trust, guarded);
+  const changes = createChanges(root, world, trust, guarded, { entryOf });
   /** The deletion markers that this process made, and removes when the store is closed. */
   const markers: (readonly [Place, number])[] = [];
 
@@ -377,6 +379,7 @@ function openFileStore(root: string, world: World): Store {
         if (isUsedOnce(key.kind)) markers.push([place, found.number + 1]);
       }),
     scan,
+    changes,
     list,
     // An empty folder may be the mount point of a missing volume, but every store contains its own ID.
     exists: (signal) =>

@@ -13,11 +13,20 @@ const pageSize = 16;
  */
 export function createMemoryStore(taken = (bytes: Uint8Array): Uint8Array => bytes.slice()): Store {
   const entries = new Map<string, Entry>();
+  /** When each document was last written or deleted, by the counter. */
+  const changed = new Map<string, { readonly key: Key; readonly at: number }>();
   // One counter for all keys, so that no revision ever repeats.
   let counter = 0;
 
   const idOf = (key: Key): string => `${key.kind}/${key.name}`;
   const conflict = (key: Key): CertfleetError => fail('store/conflict', { key: idOf(key) });
+  /** Counts a change, which becomes the latest of all. */
+  const count = ({ kind, name }: Key): number => {
+    const key = { kind, name };
+    changed.delete(idOf(key));
+    changed.set(idOf(key), { key, at: ++counter });
+    return counter;
+  };
   const copy = (entry: Entry): Entry => ({ ...entry, bytes: taken(entry.bytes) });
 
   return {
@@ -32,7 +41,7 @@ export function createMemoryStore(taken = (bytes: Uint8Array): Uint8Array => byt
       signal.throwIfAborted();
       checkDocument(key, bytes);
       if ((entries.get(idOf(key))?.revision ?? null) !== ifRevision) throw conflict(key);
-      const revision = String(++counter);
+      const revision = String(count(key));
       entries.set(idOf(key), { key: { kind: key.kind, name: key.name }, revision, bytes: taken(bytes) });
       return revision;
     },
@@ -43,6 +52,7 @@ export function createMemoryStore(taken = (bytes: Uint8Array): Uint8Array => byt
       if (!entry) return;
       if (entry.revision !== ifRevision) throw conflict(key);
       entries.delete(idOf(key));
+      count(key);
     },
     async *scan(kind, signal, isKnown) {
       signal.throwIfAborted();
@@ -53,6 +63,16 @@ export function createMemoryStore(taken = (bytes: Uint8Array): Uint8Array => byt
         signal.throwIfAborted();
         yield all.slice(at, at + pageSize);
       }
+    },
+    async changes(kind, cursor, signal) {
+      signal.throwIfAborted();
+      const since = typeof cursor === 'number' ? cursor : counter;
+      const news = [...changed.values()].filter(({ key, at }) => at > since && key.kind === kind);
+      const found = news.map(({ key }) => {
+        const entry = entries.get(idOf(key));
+        return entry ? copy(entry) : ({ key, gone: true } as const);
+      });
+      return { entries: found, cursor: counter };
     },
     async list(kind, signal) {
       signal.throwIfAborted();

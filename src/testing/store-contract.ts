@@ -358,6 +358,70 @@ export function storeContract(test: ContractTest, makeStore: () => Promise<Store
     });
   });
 
+  describe('store contract: changes', () => {
+    /** Follows the changes of lineages, and returns the latest text of each, empty if it is gone. */
+    const follow = async (store: Store) => {
+      let { cursor } = await store.changes('lineage', undefined, signal);
+      return async (): Promise<ReadonlyMap<string, string>> => {
+        const found = await store.changes('lineage', cursor, signal);
+        cursor = found.cursor;
+        return new Map(found.entries.map((one) => [one.key.name, 'gone' in one ? '' : (textOf(one) ?? '')]));
+      };
+    };
+
+    it('has nothing at first, and then what was written or deleted, by any process, under any name', async () => {
+      const { store, again } = await makeStore();
+      const revisions = new Map<string, string>();
+      const write = async (through: Store, name: string, text: string) => {
+        const put = { ifRevision: revisions.get(name) ?? null, signal };
+        revisions.set(name, await through.put(key(name), bytesOf(text), put));
+      };
+      for (const name of oddNames) await write(store, name, 'old');
+      const other = (await again?.()) ?? store;
+      const next = await follow(store);
+      for (const name of oddNames) await write(other, name, 'new');
+      await other.put(key('account', 'account'), bytesOf('x'), { ifRevision: null, signal });
+      const changed = await next();
+      expect(oddNames.filter((name) => changed.get(name) !== 'new')).toEqual([]);
+      expect(changed.has('account')).toBe(false);
+      for (const name of oddNames) await other.delete(key(name), { ifRevision: revisions.get(name) ?? '', signal });
+      await write(other, 'another', 'new');
+      const gone = await next();
+      expect(oddNames.filter((name) => gone.get(name) !== '')).toEqual([]);
+      expect(gone.get('another')).toBe('new');
+    });
+
+    it('never misses a change while others write', async () => {
+      const { store, again } = await makeStore();
+      const names = Array.from({ length: 12 }, (_, n) => `busy-${n}`);
+      const next = await follow(store);
+      const other = (await again?.()) ?? store;
+      const seen = new Map<string, string>();
+      const see = async () => {
+        for (const [name, text] of await next()) seen.set(name, text);
+      };
+      let writing = true;
+      const writer = (async () => {
+        for (let n = 0; n < 120; n += 1) {
+          const name = names[n % names.length] ?? '';
+          const entry = await other.get(key(name), signal);
+          if (entry && n % 5 === 0) await other.delete(key(name), { ifRevision: entry.revision, signal });
+          else await other.put(key(name), bytesOf(String(n)), { ifRevision: entry?.revision ?? null, signal });
+          await new Promise((done) => setImmediate(done));
+        }
+        writing = false;
+      })();
+      while (writing) {
+        await see();
+        await new Promise((done) => setImmediate(done));
+      }
+      await writer;
+      await see();
+      for (const name of names)
+        expect([name, seen.get(name)]).toEqual([name, textOf(await store.get(key(name), signal)) ?? '']);
+    });
+  });
+
   describe('store contract: abort, check, tidy', () => {
     it('obeys an aborted signal before it has an effect', async () => {
       const { store } = await makeStore();

@@ -195,5 +195,5 @@ export function createReader(
     };
   }
 
-  return { decoded, readFile, read, current, scan, list };
+  return { decoded, readFile, read, current, entryOf, scan, list };
 }

@@ -32,6 +32,7 @@ export function storeOf(shared: Store, process: Process, gate: Gate, checks: Che
       });
       yield* pages;
     },
+    changes: (kind, cursor, signal) => call(`changes ${kind}`, '', signal, () => shared.changes(kind, cursor, never)),
     list: (kind, signal) => call(`list ${kind}`, '', signal, () => shared.list(kind, never)),
     check: (signal) => call('check', '', signal, () => shared.check(never)),
     tidy: (signal) => call('tidy', '', signal, () => shared.tidy(never)),
