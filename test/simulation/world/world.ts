@@ -214,7 +214,7 @@ export async function runWorld(
     const news = new Set<string>();
     changed.set(name, news);
     const running = live({
-      engine,
+      ...{ engine, process },
       chance: own.fork('wakes'),
       signal: stop.signal,
       wanted: () => wanted,
@@ -232,17 +232,18 @@ export async function runWorld(
           violate(`${certificate}: ${message}`);
       },
     });
-    running.catch((error: unknown) => {
+    const ended = (error: unknown) => {
       if (process.isDead) return;
       process.kill();
       if (stop.signal.aborted) return;
-      // A pass ends with an error where the store cannot be used; the next process tries again.
+      // It needs the store to begin; the next process tries again.
       trace(process, 'ended', String(error));
       const { code } = error as { readonly code?: string };
       if (code !== 'store/unusable' && code !== 'store/conflict')
         violate(`${name} ended: ${String((error as Error).stack)}`);
       again(60_000);
-    });
+    };
+    running.then(ended, ended);
   }
 
   function restart(replica: string): void {

@@ -1,4 +1,4 @@
-import { createHeap } from '../../../src/core/limits/heap.ts';
+import { createHeap } from '../../core/limits/heap.ts';
 
 /** When there is something to do for each of many certificates: one time for each name. */
 export interface Wakes {

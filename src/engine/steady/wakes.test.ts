@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { chanceOf } from './chance.ts';
+import { chanceOf } from '../../../test/simulation/world/chance.ts';
 import { createWakes } from './wakes.ts';
 
 it('the wakes that are due are those that a search through all names finds', () => {

@@ -1,0 +1,238 @@
+import { asFailure } from '../../core/errors/errors.ts';
+import type { Outcome } from '../../core/plan/outcome.ts';
+import { type EngineProcess, inPass, report } from '../engine.ts';
+import { type CaHold, holdOf } from '../ledger/ca-hold.ts';
+import { inLanes } from '../pass/lanes.ts';
+import { reconcile, reconcileAll } from '../pass/reconcile.ts';
+import { sweeperOf } from '../pass/sweep.ts';
+import { askWindows } from '../pass/windows.ts';
+import { createBell } from './bell.ts';
+import { createSeen, type Declared } from './seen.ts';
+import { createWakes } from './wakes.ts';
+
+/** What the loop needs besides the engine. */
+export interface Surroundings {
+  readonly engine: EngineProcess;
+  readonly declared: () => Declared;
+  readonly changes: Changes;
+  /** How much later than needed it wakes, in ms, drawn for each sleep. */
+  readonly lateMs: () => number;
+  /** How seldom it asks for a renewal window, even if the CA wants to be asked more often. */
+  readonly askEveryMs: number;
+  readonly done: (outcome: Outcome) => void;
+}
+
+/** How the loop finds out what others have changed. */
+export interface Changes {
+  /** Takes the names of the certificates whose document or declaration has changed since the last call. */
+  take(): readonly string[];
+  /** Sets what to call once there is something to take. */
+  onChange(ring: () => void): void;
+}
+
+/** A certificate that could not be finished is not tried again at once. */
+const restMs = 60_000;
+/** A store that cannot be read is tried again after this time. */
+const pauseMs = 5_000;
+/** Others may use less of a rate limit than was foretold. */
+const longestWaitMs = 3_600_000;
+/** The wall clock may jump meanwhile. */
+const longestSleepMs = 86_400_000;
+/** A pass ends with its last certificate, so others that become due meanwhile have passes of their own. */
+const mostPasses = 8;
+
+/**
+ * Takes care of all certificates: first one whole pass, and then, whenever some have something to do, a pass over those.
+ * Resolves once the signal has aborted and the passes under way have ended.
+ */
+export async function keepRunning(world: Surroundings, signal: AbortSignal): Promise<void> {
+  const { engine, changes } = world;
+  const { clock, store } = engine;
+  const seen = createSeen(engine, world.declared, world.askEveryMs);
+  const wakes = createWakes();
+  const bell = createBell();
+  /** The certificates on which a pass works. */
+  const busy = new Set<string>();
+  const passes = new Set<Promise<void>>();
+  /** Changed certificates at which it has not looked yet. */
+  const unseen = new Set<string>();
+  /** What each CA has told all certificates, by directory URL. */
+  const holds = new Map<string, CaHold | undefined>();
+  /** How far the wall clock was ahead of the monotonic one. */
+  let clockAheadMs = clock.now().getTime() - clock.monotonicMs();
+
+  const everything = (): Iterable<string> => new Set([...world.declared().names(), ...seen.names()]);
+  const directoryOf = (name: string): string =>
+    world.declared().jobOf(name, seen.lineage(name))?.wanted.issuer.settings.directory ?? '';
+  const dueOf = (name: string): number | undefined => seen.dueOf(name, holds.get(directoryOf(name)));
+
+  async function look(names: Iterable<string>): Promise<void> {
+    for (const name of names) seen.see(name, await store.get({ kind: 'lineage', name }, signal));
+  }
+
+  /** Looks at what has changed. What cannot be read now is looked at in the next turn. */
+  async function lookAtChanged(): Promise<readonly string[]> {
+    for (const name of changes.take()) unseen.add(name);
+    const names = [...unseen];
+    await look(names);
+    for (const name of names) unseen.delete(name);
+    return names;
+  }
+
+  let ofDeclared: { readonly declared: Declared; readonly directories: ReadonlySet<string> } | undefined;
+  function directories(): ReadonlySet<string> {
+    const declared = world.declared();
+    if (ofDeclared?.declared !== declared)
+      ofDeclared = { declared, directories: new Set([...everything()].map(directoryOf)) };
+    return ofDeclared.directories;
+  }
+
+  /** Works out anew when certificates have something to do: what that follows from has changed. */
+  function schedule(names: Iterable<string>): void {
+    for (const name of names) if (!busy.has(name)) wakes.set(name, dueOf(name));
+  }
+
+  /** Reads what the CAs have told all certificates. Reports whether that is news. */
+  async function readHolds(): Promise<boolean> {
+    let isNews = false;
+    for (const directory of directories()) {
+      const hold = await holdOf(engine, directory, signal);
+      isNews ||= hold?.until !== holds.get(directory)?.until;
+      holds.set(directory, hold);
+    }
+    return isNews;
+  }
+
+  /** Reports whether the wall clock has jumped: what a wrong clock has put off may be due at once. */
+  function hasJumped(): boolean {
+    const aheadMs = clock.now().getTime() - clock.monotonicMs();
+    const isFar = Math.abs(aheadMs - clockAheadMs) > 1_000;
+    clockAheadMs = aheadMs;
+    return isFar;
+  }
+
+  function takeDue(): readonly string[] {
+    const nowMs = clock.now().getTime();
+    return wakes.takeDue(nowMs).filter((name) => {
+      if (!seen.mayMove(name)) return true;
+      const dueMs = dueOf(name);
+      if (dueMs !== undefined && dueMs <= nowMs) return true;
+      wakes.set(name, dueMs);
+      return false;
+    });
+  }
+
+  /** Runs a pass in which nothing else works on these certificates. A failure of the store puts them off. */
+  function begin(names: readonly string[], run: () => Promise<void>): void {
+    for (const name of names) busy.add(name);
+    const pass = run()
+      .catch((error: unknown) => {
+        if (signal.aborted) return;
+        complain(error);
+        for (const name of names) seen.rest(name, restMs);
+      })
+      .finally(() => {
+        for (const name of names) busy.delete(name);
+        passes.delete(pass);
+        schedule(names);
+        bell.ring();
+      });
+    passes.add(pass);
+  }
+
+  function complain(error: unknown): void {
+    const { code, message } = asFailure(error);
+    report(engine, { level: 'error', event: 'log', message, data: { code } });
+  }
+
+  /** Asks for windows where there is nothing else to do, and does everything else that is due. */
+  async function work(names: readonly string[]): Promise<void> {
+    const before = currentOf(names);
+    const { outcomes, tried } = await inPass(engine, async (pass) => {
+      const answers = await askWindows(
+        pass,
+        names.flatMap((name) => seen.question(name) ?? []),
+        signal,
+      );
+      for (const [name, answer] of answers) if (typeof answer !== 'string') seen.asked(name, answer.checkAfter);
+      const left = names.filter((name) => (answers.get(name) ?? 'not asked') === 'not asked');
+      const jobs = left.flatMap((name) => seen.jobFor(name) ?? []);
+      const ended = jobs.length > 0 ? await reconcile(pass, jobs, signal) : [];
+      const errands = left
+        .filter((name) => seen.isToSweep(name))
+        .map((name) => ({ group: 'sweep', limit: () => 16, run: sweeperOf(pass, name) }));
+      await inLanes(pass, errands, signal);
+      return { outcomes: ended, tried: names.filter((name) => typeof answers.get(name) !== 'object') };
+    });
+    await look(tried);
+    note(outcomes, before);
+    for (const name of tried) seen.rest(name, restMs);
+    for (const outcome of outcomes)
+      if (outcome.result === 'unchanged' && outcome.limited) {
+        // A certificate that waits for a rate limit stores nothing: it is due at the time that the pass told.
+        const waitMs = Date.parse(outcome.limited.until) - clock.now().getTime();
+        seen.rest(outcome.certificate, Math.max(restMs, Math.min(waitMs, longestWaitMs)));
+      }
+  }
+
+  const currentOf = (names: Iterable<string>): ReadonlyMap<string, string | undefined> =>
+    new Map([...names].map((name) => [name, seen.lineage(name)?.current?.id]));
+
+  /** Takes note of which certificates this node has looked at: what its targets lack does not stand in the document. */
+  function note(outcomes: readonly Outcome[], before: ReadonlyMap<string, string | undefined>): void {
+    for (const outcome of outcomes) {
+      const { certificate, result } = outcome;
+      world.done(outcome);
+      const current = before.get(certificate);
+      if (current !== undefined && result !== 'pending' && result !== 'failed')
+        seen.lookedAtTargets(certificate, current);
+    }
+  }
+
+  async function scan(): Promise<void> {
+    for await (const page of store.scan('lineage', signal))
+      for (const entry of page) if (!entry.corrupt) seen.see(entry.key.name, entry);
+  }
+
+  /** Runs the whole pass, which also finds what no single lineage shows. */
+  async function workOnAll(): Promise<void> {
+    const { names, jobOf } = world.declared();
+    const jobs = [...names()].flatMap((name) => jobOf(name, seen.lineage(name)) ?? []);
+    const ofStored = (stored: Parameters<typeof jobOf>[1] & {}) => jobOf(stored.name, stored);
+    const all = { jobs, jobOf: ofStored, isWhole: true, remembers: {} };
+    const outcomes = await inPass(engine, (pass) => reconcileAll(pass, all, signal));
+    const before = currentOf(seen.names());
+    await scan();
+    note(outcomes, before);
+  }
+
+  /** One turn: takes note of what has changed, and begins what is due. Returns for how long to sleep, in ms. */
+  async function turn(): Promise<number> {
+    const changed = await lookAtChanged();
+    const isNews = await readHolds();
+    schedule(hasJumped() || isNews ? everything() : changed);
+    if (passes.size < mostPasses) {
+      const due = takeDue();
+      if (due.length > 0) begin(due, () => work(due));
+    }
+    // The end of a pass rings the bell.
+    const nextMs = (passes.size < mostPasses ? wakes.firstMs() : undefined) ?? Number.POSITIVE_INFINITY;
+    return Math.min(Math.max(0, nextMs - clock.now().getTime()), longestSleepMs) + world.lateMs();
+  }
+
+  /** One turn. If the store cannot be read, it is tried again a little later. */
+  const turnOrPause = (): Promise<number> =>
+    turn().catch((error: unknown) => {
+      if (!signal.aborted) complain(error);
+      return pauseMs;
+    });
+
+  changes.onChange(bell.ring);
+  try {
+    await scan();
+    begin([...everything()], workOnAll);
+    while (!signal.aborted) await bell.orAfter(await turnOrPause(), clock, signal);
+  } finally {
+    await Promise.allSettled(passes);
+  }
+}
