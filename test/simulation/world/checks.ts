@@ -19,6 +19,9 @@ const mostWrites = 11;
 /** By how much a question for a window may be late. Replicas wake within ten minutes, and do something first. */
 const mostLateMs = 11 * 60_000;
 
+/** How long an order takes from its last look at the limits to the CA. */
+const onItsWayMs = 1_000;
+
 interface Known {
   readonly lineage: Lineage;
   /** When the document last changed. */
@@ -78,7 +81,7 @@ export function createChecks(world: {
   /** The version of each stored key, by its public half. */
   const keys = new Map<string, { readonly name: string; readonly version: string }>();
   /** The versions that have been current. */
-  const counted = new Set<string>();
+  const counted = new Map<string, number>();
   const bought = new Map<string, string>();
   /** The last certificate that a CA has issued for a set of names, by `directory set`. */
   const lastBought = new Map<string, { readonly publicKey: string; readonly atMs: number }>();
@@ -96,10 +99,12 @@ export function createChecks(world: {
   const lineageOf = (name: string) => lineages.get(name)?.lineage;
   const holds = ({ identity }: Process, name: string): boolean =>
     lineageOf(name)?.work?.lease?.holder.pid === identity.pid;
-  const isCounted = (publicKey: string): boolean => {
+  /** When the version of a key became current, if it has. */
+  const countedAt = (publicKey: string): number | undefined => {
     const { name, version } = keys.get(publicKey) ?? {};
-    return counted.has(`${name}~${version}`);
+    return counted.get(`${name}~${version}`);
   };
+  const isCounted = (publicKey: string): boolean => countedAt(publicKey) !== undefined;
   /** A version that was not current yet when the key before became known to others: it might have had the same key. */
   const isGivenUp = (publicKey: string): boolean => {
     const { name = '', version = '' } = keys.get(publicKey) ?? {};
@@ -119,7 +124,7 @@ export function createChecks(world: {
     const { current } = after ?? {};
     if (current && current.id !== before?.lineage.current?.id) {
       made += 1;
-      counted.add(`${name}~${current.id}`);
+      counted.set(`${name}~${current.id}`, nowMs());
       for (const kind of ['key', 'version'])
         if (!documents.has(`${kind}/${name}~${current.id}`))
           violate(`${name} has a version without a ${kind} in the store`);
@@ -247,7 +252,9 @@ export function createChecks(world: {
       lookedAt.set(`${identity.pid} ${url}`, nowMs());
     },
     untold(domain) {
-      const uncounted = [...bought].filter(([publicKey]) => !isCounted(publicKey));
+      // An order that was on its way when the version became current cannot have known of it.
+      const isUntold = (publicKey: string) => (countedAt(publicKey) ?? nowMs()) > nowMs() - onItsWayMs;
+      const uncounted = [...bought].filter(([publicKey]) => isUntold(publicKey));
       return uncounted.filter(([, set]) => set.split(' ').some((name) => `.${name}`.endsWith(`.${domain}`))).length;
     },
     asked(ariId, retryAfterMs) {
