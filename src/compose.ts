@@ -28,8 +28,10 @@ export { type ComposeContext, pki };
 /** The running objects that `fleet.ts` uses. */
 export interface Composed {
   readonly process: EngineProcess;
-  /** A spec for each declared deployer, because one of no certificate may have something, too. */
-  readonly declared: readonly StoredSpec[];
+  /** Uses the certificates and adapters of other settings from now on. Passes that have begun keep what they have. */
+  declare(settings: Settings): void;
+  /** Returns a spec for each declared deployer, because one of no certificate may have something, too. */
+  declared(): readonly StoredSpec[];
   /** No person is there to add records by hand. */
   readonly unattended: boolean;
   /** Stores what `issue` took from the environment for one lineage, so that `renew` in cron has it. */
@@ -46,8 +48,9 @@ export interface Composed {
 }
 
 /** The composition root: turns configuration into running objects. Tests a new store before it uses it. */
-export async function compose(settings: Settings, context: ComposeContext): Promise<Composed> {
+export async function compose(first: Settings, context: ComposeContext): Promise<Composed> {
   const { world } = context;
+  let settings = first;
   const { signal } = new AbortController();
   const store = withoutLiterals(await openStore(settings, context, signal), world.random);
   const { storeId, isNew } = await identify(store, context, signal);
@@ -56,7 +59,14 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
   const { clock, random, processes } = world;
   const locks = createLocks({ store, clock, random, processes, limits });
   const node = settings.node ?? nodeNameOf(world.hostName());
-  const connections = createConnections({ ...context, node, store, storeId, locks, balancers: settings.balancers });
+  const connections = createConnections({
+    ...context,
+    node,
+    store,
+    storeId,
+    locks,
+    balancers: () => settings.balancers,
+  });
   return {
     process: createEngineProcess(
       {
@@ -72,12 +82,15 @@ export async function compose(settings: Settings, context: ComposeContext): Prom
         connections,
         lookup: (host, s) => world.lookup(host, s),
         loadRegisteredDomain: async () => (await import('./config/certificates/public-suffix.ts')).registeredDomain,
-        declared: settings.certificates,
+        declared: () => settings.certificates,
         limits,
       },
       locks,
     ),
-    declared: declaredDeployers(settings),
+    declare(next) {
+      settings = next;
+    },
+    declared: () => declaredDeployers(settings),
     unattended: world.person === undefined,
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),
     keptEnvironment: (name) => keptCredentials(store, name),

@@ -83,6 +83,17 @@ export interface Fleet {
    * declared one that is missing or due. `adHoc` is a certificate given by flags; its lineage keeps the whole spec.
    */
   issue(request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
+  /**
+   * Takes care of all declared and stored certificates until the signal aborts: issues, renews and deploys each as soon
+   * as it is due, and notices what other processes change. Resolves once the work under way has ended or is journalled.
+   * Fails with `store/…` if the store cannot be read at the beginning.
+   */
+  run(request: RunRequest, signal: AbortSignal): Promise<void>;
+  /**
+   * Uses other settings from now on. Work that has begun ends with those of before, and so do the store, the name of the
+   * node, and the times for leases and deployments.
+   */
+  declare(settings: Settings): void;
   /** Runs one pass over all declared and stored certificates: issues, renews and deploys what is due. */
   renew(request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
   /**
@@ -233,6 +244,13 @@ export interface RenewRequest {
   readonly hooks?: RunHooks | undefined;
 }
 
+export interface RunRequest {
+  /** Called once all lineages have been read, so that the process takes care of them from then on. */
+  readonly ready: () => void;
+  /** Called with what became of a certificate that was due. */
+  readonly done: (outcome: Outcome) => void;
+}
+
 export interface DnsTrialRequest {
   /** A solver `dns01`, declared or not. */
   readonly solver: { readonly name: string; readonly settings: AdapterSettings };
@@ -326,8 +344,9 @@ export interface Drawn {
 export type SweepReport = Swept;
 
 /** Opens a fleet. Fails with `store/unusable` before any CA is called. */
-export async function openFleet(settings: Settings, context: ComposeContext): Promise<Fleet> {
-  const composed = await compose(settings, context);
+export async function openFleet(first: Settings, context: ComposeContext): Promise<Fleet> {
+  const composed = await compose(first, context);
+  let settings = first;
   const { process } = composed;
   const pass = <T>(run: (fleet: OpenFleet) => Promise<T>): Promise<T> =>
     inPass(process, (engine) => run({ settings, composed, engine }));
@@ -335,6 +354,12 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     owner: () => process.connections.owner,
     issue: (request, signal) => pass((fleet) => issue(fleet, request, signal)),
     renew: (request, signal) => pass((fleet) => renew(fleet, request, signal)),
+    declare(next) {
+      settings = next;
+      composed.declare(next);
+    },
+    run: async (request, signal) =>
+      (await import('./fleet/run.ts')).run({ process, settings: () => settings }, request, signal),
     dryRun: (request, signal) => pass((fleet) => dryRun(fleet, request, signal)),
     stored: (name, signal) => pass((fleet) => readOne(fleet, name, signal)),
     keptEnvironment: (name) => composed.keptEnvironment(name),
@@ -373,7 +398,7 @@ export async function openFleet(settings: Settings, context: ComposeContext): Pr
     changeAccount: (request, signal) => pass((fleet) => changeAccount(fleet, request, signal)),
     once: (what, signal) => pass((fleet) => once(fleet, what, signal)),
     sweep: (signal) => pass(({ engine }) => sweep(engine, signal)),
-    sweepLost: (remove, signal) => pass(({ engine }) => sweepLost(engine, composed.declared, remove, signal)),
+    sweepLost: (remove, signal) => pass(({ engine }) => sweepLost(engine, composed.declared(), remove, signal)),
     close: (signal) => composed.close(signal),
   };
 }

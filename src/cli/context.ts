@@ -18,8 +18,8 @@ export type StopSignal = 'SIGINT' | 'SIGTERM';
 
 /** The source of signals: the part of `process` that certfleet uses. */
 export interface Signals {
-  on(name: StopSignal, handler: () => void): unknown;
-  off(name: StopSignal, handler: () => void): unknown;
+  on(name: StopSignal | 'SIGHUP', handler: () => void): unknown;
+  off(name: StopSignal | 'SIGHUP', handler: () => void): unknown;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -113,6 +113,8 @@ export interface Session {
   useStore(folder: string): void;
   /** Returns the configuration with --store applied. */
   settings(): Promise<Settings>;
+  /** Reads the configuration again. Fails like {@link settings}, and changes nothing. */
+  readAgain(): Promise<Settings>;
   /**
    * @param makeStore create the store if it does not exist; otherwise fail with `store/absent`
    * @param inMemory use an empty store that lives as long as the process, in place of the configured one

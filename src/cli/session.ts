@@ -143,6 +143,7 @@ export function openSession(
       });
       return settings;
     },
+    readAgain: () => readSettings(session),
     fleet: ({ makeStore, inMemory }) => {
       fleet ??= (async () => {
         const open = context.openFleet ?? (await import('../fleet.ts')).openFleet;

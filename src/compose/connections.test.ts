@@ -56,7 +56,7 @@ function bench() {
     },
   };
   const connections = createConnections({
-    ...{ world, store, node: 'here', storeId: () => 'id', env: {}, balancers: {}, reporter: { report() {} } },
+    ...{ world, store, node: 'here', storeId: () => 'id', env: {}, balancers: () => ({}), reporter: { report() {} } },
     locks: testLocks(clock, memory),
   });
   return {

@@ -206,7 +206,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
         return ownerOf(storeId());
       },
       async balancers(stored) {
-        const declared = Object.entries(context.balancers).map(([name, settings]) => ({ name, settings }));
+        const declared = Object.entries(context.balancers()).map(([name, settings]) => ({ name, settings }));
         const named = stored.flatMap((spec) => eachAdapter(spec, registry).filter(({ kind }) => kind === 'balancer'));
         const all = new Map([...named, ...declared].map((one) => [digestOf(one.settings), one]));
         const connected = [...all].map(([place, one]) =>

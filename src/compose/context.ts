@@ -26,7 +26,7 @@ export interface ConnectContext extends ComposeContext {
   readonly storeId: () => string;
   readonly locks: Locks;
   /** The declared balancers. */
-  readonly balancers: Settings['balancers'];
+  readonly balancers: () => Settings['balancers'];
 }
 
 /** Returns where adapters find their secrets. Hooks do not get these variables. */

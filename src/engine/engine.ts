@@ -40,7 +40,7 @@ export interface EnginePorts {
    */
   loadRegisteredDomain(): Promise<(value: string) => string>;
   /** All certificates of the configuration, whose turns a forecast counts. */
-  readonly declared: readonly Declared[];
+  readonly declared: () => readonly Declared[];
   readonly limits: {
     readonly leaseTtlMs: number;
     readonly shutdownBudgetMs: number;

@@ -72,7 +72,7 @@ export async function planOf(fleet: OpenFleet, { names, untilMs }: PlanRequest, 
   const limitsAt = limitsBy(engine);
   const hasLimits = known.some((one) => one.wanted && limitsAt(one.wanted).limits.length > 0);
   const registeredDomain = hasLimits ? await engine.loadRegisteredDomain() : (value: string) => value;
-  const ahead = planAhead(known, { now, untilMs, limitsAt, registeredDomain, declared: engine.declared });
+  const ahead = planAhead(known, { now, untilMs, limitsAt, registeredDomain, declared: engine.declared() });
   if (names.length === 0) return ahead;
   return { ...ahead, certificates: ahead.certificates.filter(({ certificate }) => names.includes(certificate)) };
 }

@@ -52,7 +52,7 @@ async function declaring(specs: readonly StoredSpec[]) {
     issuers: Object.fromEntries(specs.map(({ issuer: { name, settings } }) => [name, settings])),
     ...{ solvers: namedAdapters({ sim: solver }), deployers: {}, preflight },
   } as unknown as Settings;
-  const process = { ...world.replica(1, { store: counted }), declared: specs };
+  const process = { ...world.replica(1, { store: counted }), declared: () => specs };
   const look = <T>(ask: (fleet: OpenFleet) => Promise<T>): Promise<T> =>
     inNewPass(process, (engine) => ask({ settings, engine } as unknown as OpenFleet));
   const untilMs = () => world.clock.now().getTime() + 30 * dayMs;

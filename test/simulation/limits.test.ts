@@ -413,7 +413,7 @@ it('renewals of several certificates for the same names are counted over all pas
     withCa(spec(name, ['www.example.com']), { limits: { certificatesPerSet: '2/7d' } }),
   );
   const force = (some: readonly StoredSpec[]) =>
-    pass({ ...replica(), declared: specs }, some, { force: true, obeyBackoff: false });
+    pass({ ...replica(), declared: () => specs }, some, { force: true, obeyBackoff: false });
   await force(specs);
   clock.set(new Date(clock.now().getTime() + 4 * dayMs));
   await pass(replica(), specs);

@@ -154,6 +154,8 @@ export interface Done {
     | OpenCall
     | 'status'
     | 'sweep'
+    | 'run'
+    | { readonly declare: readonly string[] }
   )[];
   readonly settings: Settings | undefined;
   /** Whether the store could have been created. */
@@ -170,9 +172,10 @@ export interface Done {
 /** The command line in a fake world with a fake fleet, without processes, files or real time. */
 export function commandLine(given: CommandLine = {}) {
   const clock = fakeClock(new Date('2026-11-24T10:00:00Z'));
-  const handlers = new Map<StopSignal, Set<() => void>>([
+  const handlers = new Map<StopSignal | 'SIGHUP', Set<() => void>>([
     ['SIGINT', new Set()],
     ['SIGTERM', new Set()],
+    ['SIGHUP', new Set()],
   ]);
   const state = { stdout: '', stderr: '', settings: undefined as Settings | undefined, madeStore: false, closed: 0 };
   const calls: Done['calls'][number][] = [];
@@ -256,6 +259,15 @@ export function commandLine(given: CommandLine = {}) {
       renew: async (request, signal) => {
         calls.push(request);
         return (await given.fleet?.renew?.(request, { signal, reporter, clock })) ?? [];
+      },
+      run: async ({ ready }, signal) => {
+        calls.push('run');
+        ready();
+        if (!signal.aborted) await new Promise((stopped) => signal.addEventListener('abort', stopped));
+      },
+      declare(next) {
+        state.settings = next;
+        calls.push({ declare: next.certificates.map(({ name }) => name) });
       },
       dryRun: async (request) => {
         calls.push({ dryRun: request.names });

@@ -11,7 +11,7 @@ import type { Job } from '../../src/engine/run/job.ts';
 
 /** A process with a pass that never ends, for tests that call parts of one. */
 export function engineOf({ connect, ...ports }: Omit<EnginePorts, 'declared'>): Engine {
-  const process = createEngineProcess({ ...ports, declared: [], connections: poolOf(connect) });
+  const process = createEngineProcess({ ...ports, declared: () => [], connections: poolOf(connect) });
   return { ...process, connect, pass: newPass('test', process.clock, process.memory) };
 }
 
@@ -31,6 +31,6 @@ export const reconcileAll = (process: Engine, ...rest: Rest<typeof all.reconcile
 
 /** Unless the test says what is declared, it is what the pass is about. */
 const declaring = (process: Engine, jobs: readonly Job[]): Engine =>
-  process.declared.length > 0 ? process : { ...process, declared: jobs.map(({ wanted }) => wanted) };
+  process.declared().length > 0 ? process : { ...process, declared: () => jobs.map(({ wanted }) => wanted) };
 
 type Rest<F> = F extends (engine: Engine, ...rest: infer R) => unknown ? R : never;

@@ -273,7 +273,7 @@ function sharedSets({ declared, pass: { limits } }: Engine): ReadonlySet<string>
   if (limits.sharedSets) return limits.sharedSets;
   const seen = new Set<string>();
   const shared = new Set<string>();
-  for (const { identifiers } of declared) {
+  for (const { identifiers } of declared()) {
     const set = identifierSet(identifiers);
     (seen.has(set) ? shared : seen).add(set);
   }

@@ -121,7 +121,7 @@ export async function foretell(
   for (const { directory, limits, waiting } of groups.values()) {
     const arrivals = engine.pass.limits.arrivalsAt(directory);
     const nowMs = caTimeMs(engine, directory);
-    const { declared } = engine;
+    const declared = engine.declared();
     for (const [rank, { what, atMs, by }] of forecast(waiting, { arrivals, limits, nowMs, declared }).entries()) {
       engine.pass.limits.tickets.set(what.name, { atMs, by, rank });
       if (what.order) orders.push({ name: what.name, order: what.order, isReady: atMs <= nowMs });

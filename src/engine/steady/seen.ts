@@ -113,6 +113,8 @@ export function createSeen(engine: EngineProcess, declared: () => Declared, askE
       const isSame = before?.lineage.current?.id === lineage.current?.id;
       const checkAfterMs = isSame ? (before?.checkAfterMs ?? 0) : 0;
       const lookedAt = before?.lookedAt;
+      // Another process may have changed what the last try met.
+      restsUntilMs.delete(name);
       seen.set(name, { lineage, revision: entry.revision, sinceMs, askedMs, checkAfterMs, lookedAt });
     },
     asked(name, checkAfter) {

@@ -19,6 +19,9 @@ export interface Surroundings {
   readonly lateMs: () => number;
   /** How seldom it asks for a renewal window, even if the CA wants to be asked more often. */
   readonly askEveryMs: number;
+  /** How often it runs a whole pass, which finds what no single lineage shows. */
+  readonly wholeEveryMs: number;
+  readonly ready: () => void;
   readonly done: (outcome: Outcome) => void;
 }
 
@@ -58,6 +61,8 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   const unseen = new Set<string>();
   /** What each CA has told all certificates, by directory URL. */
   const holds = new Map<string, CaHold | undefined>();
+  let nextWholeMs = Number.NEGATIVE_INFINITY;
+  let declared: Declared | undefined;
   /** How far the wall clock was ahead of the monotonic one. */
   let clockAheadMs = clock.now().getTime() - clock.monotonicMs();
 
@@ -109,6 +114,12 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const isFar = Math.abs(aheadMs - clockAheadMs) > 1_000;
     clockAheadMs = aheadMs;
     return isFar;
+  }
+
+  function isDeclaredAnew(): boolean {
+    const before = declared;
+    declared = world.declared();
+    return before !== declared;
   }
 
   function takeDue(): readonly string[] {
@@ -209,15 +220,20 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /** One turn: takes note of what has changed, and begins what is due. Returns for how long to sleep, in ms. */
   async function turn(): Promise<number> {
     const changed = await lookAtChanged();
-    const isNews = await readHolds();
-    schedule(hasJumped() || isNews ? everything() : changed);
+    const isNews = (await readHolds()) || isDeclaredAnew() || hasJumped();
+    schedule(isNews ? everything() : changed);
+    if (passes.size === 0 && nextWholeMs <= clock.monotonicMs()) {
+      nextWholeMs = clock.monotonicMs() + world.wholeEveryMs;
+      begin([...everything()], workOnAll);
+    }
     if (passes.size < mostPasses) {
       const due = takeDue();
       if (due.length > 0) begin(due, () => work(due));
     }
     // The end of a pass rings the bell.
     const nextMs = (passes.size < mostPasses ? wakes.firstMs() : undefined) ?? Number.POSITIVE_INFINITY;
-    return Math.min(Math.max(0, nextMs - clock.now().getTime()), longestSleepMs) + world.lateMs();
+    const restMs = Math.min(nextMs - clock.now().getTime(), nextWholeMs - clock.monotonicMs(), longestSleepMs);
+    return Math.max(passes.size > 0 ? 1_000 : 0, restMs) + world.lateMs();
   }
 
   /** One turn. If the store cannot be read, it is tried again a little later. */
@@ -230,7 +246,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   changes.onChange(bell.ring);
   try {
     await scan();
-    begin([...everything()], workOnAll);
+    world.ready();
     while (!signal.aborted) await bell.orAfter(await turnOrPause(), clock, signal);
   } finally {
     await Promise.allSettled(passes);

@@ -1,4 +1,4 @@
-import type { Lineage } from '../../../src/core/lineage/lineage.ts';
+import { decodeLineage, type Lineage } from '../../../src/core/lineage/lineage.ts';
 import { identifierSet } from '../../../src/core/names/identifier.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { Order, OrderRequest } from '../../../src/ports/issuer.ts';
@@ -6,7 +6,7 @@ import type { SolverChallenge } from '../../../src/ports/solver.ts';
 import type { Key } from '../../../src/ports/store.ts';
 import type { StoredCertificate } from './ca-model/ca-model.ts';
 import { publicKeyOf } from './ca-model/fake-pem.ts';
-import { lineageIn } from './documents.ts';
+
 import type { Process } from './process.ts';
 import { isStopped, type Promises } from './promises.ts';
 
@@ -180,7 +180,7 @@ export function createChecks(world: {
       }
       if (kind === 'lineage') {
         const before = lineages.get(name);
-        const after = bytes && lineageIn(bytes, name);
+        const after = bytes && decodeLineage(bytes, name, 'memory');
         if (after) lineages.set(name, { lineage: after, atMs: nowMs() });
         else lineages.delete(name);
         lineageWritten(process, name, before, after);

@@ -84,7 +84,7 @@ export function engineOf(world: Surroundings, node: string, process: Process, ga
       report: ({ event, certificate = '', message }) => trace(process, event, `${certificate} ${message}`),
     },
     lookup: async () => [],
-    declared: world.declared,
+    declared: () => world.declared,
     limits: { leaseTtlMs, shutdownBudgetMs: 8_000, deployTimeoutMs: 120_000, deployDeadlineMs: 60_000 },
     connections: { owner: connections.owner, open: () => ({ ...connections, end() {} }) },
   });

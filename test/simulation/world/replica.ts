@@ -14,6 +14,8 @@ interface World {
   readonly signal: AbortSignal;
   /** The specs that are declared now. */
   readonly wanted: () => ReadonlyMap<string, StoredSpec>;
+  /** How often the configuration has changed. */
+  readonly generation: () => number;
   /** Takes the names of the certificates whose document or spec has changed since the last call. */
   readonly takeChanged: () => readonly string[];
   /** Calls `wake` once a document or the configuration changes. */
@@ -27,19 +29,24 @@ const noticeMs = 15_000;
 
 /** Runs the loop of a replica. Replicas that all woke at once would only wait for each other, which some of them do. */
 export function live({ engine, process, chance, signal, wanted, takeChanged, ...world }: World): Promise<void> {
-  const declared: Declared = {
+  const declaredNow = (): Declared => ({
     names: () => wanted().keys(),
     jobOf(name) {
       const spec = wanted().get(name);
       return spec && { wanted: spec, origin: 'configuration', force: false, obeyBackoff: true, unattended: true };
     },
-  };
+  });
+  let [generation, declared] = [world.generation(), declaredNow()];
   let isNoticing = false;
   takeChanged();
   return keepRunning(
     {
-      ...{ engine, askEveryMs: world.askEveryMs, done: world.done },
-      declared: () => declared,
+      ...{ engine, askEveryMs: world.askEveryMs, wholeEveryMs: Number.POSITIVE_INFINITY },
+      ...{ ready() {}, done: world.done },
+      declared() {
+        if (generation !== world.generation()) [generation, declared] = [world.generation(), declaredNow()];
+        return declared;
+      },
       changes: {
         take: () => (isNoticing ? [] : takeChanged()),
         onChange: (ring) =>

@@ -67,6 +67,8 @@ export async function runWorld(
   const aheadMs = new Map(scenario.replicas.map(({ name, aheadMs: usual }) => [name, usual]));
   const wanted = new Map(scenario.specs.map((spec) => [spec.name, spec]));
   const stops = new Map<string, AbortController>();
+  /** How often the configuration has changed. */
+  let generation = 0;
   let violation: Ending['violation'];
   let pids = 0;
   let counted = 0;
@@ -218,6 +220,7 @@ export async function runWorld(
       chance: own.fork('wakes'),
       signal: stop.signal,
       wanted: () => wanted,
+      generation: () => generation,
       takeChanged() {
         const names = [...news];
         news.clear();
@@ -260,7 +263,10 @@ export async function runWorld(
       for (const account of accounts) for (const ca of cas.values()) ca.unpause(account);
     },
     later: (ms, run) => void timeline.later(ms, run),
-    configured: tellAll,
+    configured(name) {
+      generation += 1;
+      tellAll(name);
+    },
     request: (command) =>
       request(command, {
         ...{ timeline, trace, wanted, violate },

@@ -6,8 +6,9 @@ import { storedSpecOf } from '../../../core/spec/stored-spec.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Environment, Run, Session } from '../../context.ts';
+import { configurationPath } from '../../flags/configuration-path.ts';
 import { certificateNames } from '../../flags/names.ts';
-import { expandHome, listOf, textOf } from '../../flags/values.ts';
+import { listOf } from '../../flags/values.ts';
 import { reportStart, tellOutcomes } from '../../output/outcomes.ts';
 import { registryOf } from '../../registry.ts';
 import { confirmIssuer, reportChanges } from '../orders/issue.ts';
@@ -52,10 +53,7 @@ export const edit: Run = async (session) => {
 async function refuseDeclared(session: Session, settings: Settings, name: string): Promise<void> {
   const at = settings.certificates.findIndex((certificate) => certificate.name === name);
   if (at < 0) return;
-  const { env } = session.context;
-  const { defaultPaths } = await import('../../../config/settings/defaults.ts');
-  const typed = textOf(session.invocation.flags['config']);
-  const file = typed === undefined ? defaultPaths(env).configuration : expandHome('--config ', typed, env);
+  const file = configurationPath(session);
   const { files } = await session.world();
   const text = new TextDecoder().decode(await files.read(file, { named: true }).catch(() => undefined));
   const { linesOf } = await import('../../../config/file/problem-lines.ts');

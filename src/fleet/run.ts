@@ -1,0 +1,56 @@
+import type { Lineage } from '../core/lineage/lineage.ts';
+import type { Settings } from '../core/spec/spec.ts';
+import { storedSpecOf } from '../core/spec/stored-spec.ts';
+import type { EngineProcess } from '../engine/engine.ts';
+import type { Job } from '../engine/run/job.ts';
+import { createFollower } from '../engine/steady/follow.ts';
+import type { Declared } from '../engine/steady/seen.ts';
+import { keepRunning } from '../engine/steady/steady.ts';
+import type { RunRequest } from '../fleet.ts';
+import { madeOfFlags, type Wanted } from './wanted.ts';
+
+const dayMs = 86_400_000;
+
+/** Runs the loop of a process on the settings that are declared at each time. */
+export async function run(
+  fleet: { readonly process: EngineProcess; readonly settings: () => Settings },
+  { ready, done }: RunRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const { process } = fleet;
+  const changes = await createFollower(process, signal);
+  let known: { readonly settings: Settings; readonly declared: Declared } | undefined;
+  const declared = (): Declared => {
+    const settings = fleet.settings();
+    if (known?.settings !== settings) known = { settings, declared: declaredIn(settings) };
+    return known.declared;
+  };
+  // The end of the loop ends the follower, also if the loop fails.
+  const over = new AbortController();
+  const following = changes.follow(over.signal);
+  try {
+    await keepRunning(
+      { engine: process, declared, changes, lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs, ready, done },
+      signal,
+    );
+  } finally {
+    over.abort();
+    await following;
+  }
+}
+
+function declaredIn(settings: Settings): Declared {
+  const certificates = new Map(settings.certificates.map((spec) => [spec.name, spec]));
+  const wantedOf = (name: string, lineage: Lineage | undefined): Wanted | undefined => {
+    const spec = certificates.get(name);
+    if (spec) return { wanted: storedSpecOf(settings, spec), origin: 'configuration' };
+    return lineage && madeOfFlags(lineage);
+  };
+  return {
+    names: () => certificates.keys(),
+    jobOf(name, lineage): Job | undefined {
+      const found = wantedOf(name, lineage);
+      return found && { ...found, force: false, obeyBackoff: true, unattended: true };
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, expect, it, onTestFinished } from 'vitest';
+import { bindPrograms } from '../support/bind.ts';
+import { type Bench, type Home, onlyCertificate, readLineage, rewriteLineage, startBench } from '../support/e2e.ts';
+import { until } from '../support/service.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+
+describeWith(['pebble', 'haproxy', ...bindPrograms], 'certfleet run', () => {
+  let bench: Bench;
+
+  beforeAll(async () => {
+    bench = await startBench();
+  });
+
+  /** Starts the daemon, and stops it in order once the test is over. */
+  function start(home: Home) {
+    let output = '';
+    let stop = () => {};
+    const stopped = new Promise<void>((resolve) => (stop = resolve));
+    const ended = home.certfleet(['run', '--json'], {
+      seen: (all) => (output = all),
+      killWhen: stopped,
+      killWith: 'SIGTERM',
+    });
+    onTestFinished(async () => {
+      stop();
+      await ended;
+    });
+    return {
+      saw: (text: string, times = 1) =>
+        until(async () => output.split(text).length > times, { what: `it says ${text}: ${output.slice(-2_000)}` }),
+      stop: () => {
+        stop();
+        return ended;
+      },
+    };
+  }
+
+  it('issues what is declared, follows the configuration and the store, and stops in order', async () => {
+    const home = await bench.home(onlyCertificate('abc'));
+    const daemon = start(home);
+    await daemon.saw('"certificate.deployed","certificate":"abc"');
+
+    // Another certificate is declared.
+    await home.configure((one) => ({
+      ...one,
+      certificates: [
+        ...one.certificates,
+        { ...one.certificates[0]!, name: 'more', identifiers: ['more.example.test'], endpoints: [] },
+      ],
+    }));
+    await daemon.saw('"certificate.deployed","certificate":"more"');
+
+    // A mistake changes nothing.
+    const valid = await readFile(home.config, 'utf8');
+    await writeFile(home.config, valid.replace('"certificates"', '"certificate"'));
+    await daemon.saw('the configuration of before stays in use');
+    await writeFile(home.config, valid);
+    await daemon.saw('the configuration was read again', 2);
+
+    // Another process changes the store: the certificate becomes due.
+    const before = (await readLineage(home.store, 'abc')).current?.id;
+    await rewriteLineage(home.store, 'abc', (lineage) => ({
+      ...lineage,
+      renewal: { ...lineage.renewal!, at: new Date().toISOString() },
+    }));
+    await until(async () => (await readLineage(home.store, 'abc')).current?.id !== before, { what: 'it is renewed' });
+
+    const ended = await daemon.stop();
+    expect([ended.status, ended.stderr]).toEqual([0, '']);
+    for (const name of ['abc', 'more']) expect((await readLineage(home.store, name)).work?.lease).toBeUndefined();
+    expect(await home.certfleet(['renew', '--json'])).toMatchObject({ status: 0 });
+  });
+
+  it('leaves a certificate alone that is deleted beside it, and renews one that a person issues by flags', async () => {
+    const home = await bench.home(onlyCertificate('none'));
+    const daemon = start(home);
+    await daemon.saw('"run.started"');
+    const flags = ['--http', 'web', '--deploy', `files:${home.files}`, '--name', 'flags'];
+    const issued = await home.certfleet(['issue', '-d', 'abc.example.test', ...flags]);
+    expect(issued.status, issued.stderr).toBe(0);
+    const before = (await readLineage(home.store, 'flags')).current?.id;
+    await rewriteLineage(home.store, 'flags', (lineage) => ({
+      ...lineage,
+      renewal: { ...lineage.renewal!, at: new Date().toISOString() },
+    }));
+    await until(async () => (await readLineage(home.store, 'flags')).current?.id !== before, { what: 'it is renewed' });
+    await until(async () => (await readLineage(home.store, 'flags')).work === undefined, { what: 'it is done' });
+    expect(await readFile(join(home.files, 'live/flags/cert.pem'), 'utf8')).toContain('BEGIN CERTIFICATE');
+    expect((await home.certfleet(['delete', 'flags', '--force'])).status).toBe(0);
+    expect(await daemon.stop()).toMatchObject({ status: 0 });
+    await expect(readLineage(home.store, 'flags')).rejects.toThrow('there is no lineage');
+  });
+});
