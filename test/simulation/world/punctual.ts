@@ -7,6 +7,9 @@ import { dayMs, directoryUrl, hourMs, type Incident, otherDirectoryUrl, type Sce
 /** How long after it is due a certificate is issued at the latest if nothing hinders it. */
 const mostLateMs = 2 * hourMs;
 
+/** More certificates wait for the limits of Let's Encrypt, 50 of one domain in a week. */
+const mostAtOnce = 40;
+
 /** For how long a fault or an incident may go on to hinder: processes start again, and failures are repeated later. */
 const aftermathMs = 1.5 * dayMs;
 
@@ -22,7 +25,7 @@ export interface Punctuality {
 }
 
 export function createPunctuality(
-  scenario: Pick<Scenario, 'incidents' | 'limits'>,
+  scenario: Pick<Scenario, 'incidents' | 'limits' | 'specs'>,
   world: {
     readonly nowMs: () => number;
     readonly later: (ms: number, run: () => void) => void;
@@ -32,7 +35,7 @@ export function createPunctuality(
   },
 ): Punctuality {
   const { nowMs, wanted } = world;
-  const hasLimits = Object.keys(scenario.limits).length > 0;
+  const hasLimits = Object.keys(scenario.limits).length > 0 || scenario.specs.length > mostAtOnce;
   /** What makes each certificate due. */
   const reasons = new Map<string, string>();
   let struckMs = Number.NEGATIVE_INFINITY;
