@@ -73,7 +73,15 @@ it('listens again for the next order after its port was freed for a post-hook', 
   const port = await freePort();
   const { world, store } = bench;
   const connections = createConnections({
-    ...{ world, store, node: 'here', storeId: () => storeId, env: {}, balancers: () => ({}), reporter: { report() {} } },
+    ...{
+      world,
+      store,
+      node: 'here',
+      storeId: () => storeId,
+      env: {},
+      balancers: () => ({}),
+      reporter: { report() {} },
+    },
     locks: {} as never, // for zones and balancers only
   });
   const part = {

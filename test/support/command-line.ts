@@ -416,7 +416,7 @@ export function commandLine(given: CommandLine = {}) {
   };
   return {
     clock,
-    kill: (name: StopSignal) => {
+    kill: (name: StopSignal | 'SIGHUP') => {
       for (const handler of handlers.get(name) ?? []) handler();
     },
     listening: () => [...handlers.values()].reduce((sum, set) => sum + set.size, 0),
