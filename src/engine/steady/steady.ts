@@ -248,6 +248,8 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     await scan();
     world.ready();
     while (!signal.aborted) await bell.orAfter(await turnOrPause(), clock, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
   } finally {
     await Promise.allSettled(passes);
   }

@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import { fail } from '../../core/errors/errors.ts';
+import type { Event } from '../../core/plan/event.ts';
+import { createMemoryStore } from '../../stores/memory.ts';
+import { fakeClock } from '../../testing/fake-clock.ts';
+import { createFollower } from './follow.ts';
+
+const { signal } = new AbortController();
+
+it('finds what has changed every few seconds, also after a failure, which it reports once', async () => {
+  const clock = fakeClock();
+  const inner = createMemoryStore();
+  const events: Event[] = [];
+  let isBroken = false;
+  const store: typeof inner = {
+    ...inner,
+    changes: (...args) => {
+      if (isBroken) throw fail('store/unusable', { path: 'memory', reason: 'the disk is gone', advice: '' });
+      return inner.changes(...args);
+    },
+  };
+  const put = (name: string) => inner.put({ kind: 'lineage', name }, new Uint8Array(), { ifRevision: null, signal });
+  await put('before');
+  const follower = await createFollower({ store, clock, reporter: { report: (event) => events.push(event) } }, signal);
+  let rings = 0;
+  follower.onChange(() => (rings += 1));
+  const stop = new AbortController();
+  const following = follower.follow(stop.signal);
+
+  await put('one');
+  await clock.advance(5_000);
+  expect([rings, follower.take(), follower.take()]).toEqual([1, ['one'], []]);
+
+  isBroken = true;
+  await put('two');
+  await clock.advance(15_000);
+  expect([rings, follower.take(), events.map(({ level }) => level)]).toEqual([1, [], ['error']]);
+  isBroken = false;
+  await clock.advance(5_000);
+  expect([rings, follower.take()]).toEqual([2, ['two']]);
+
+  stop.abort();
+  await following;
+});
