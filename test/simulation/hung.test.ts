@@ -82,15 +82,15 @@ describe('a target that hangs', () => {
       expect(lineages.map((lineage) => lineage?.work)).toEqual([undefined, undefined, undefined, undefined]);
       expect(lineages[0]?.deployments).toMatchObject({ hung: { state: 'pending' }, works: { state: 'current' } });
 
-      expect([...first.pass.hung].join(), 'keys contain no settings, which may be secret').toMatch(
+      expect([...first.memory.hung].join(), 'keys contain no settings, which may be secret').toMatch(
         /^hung (?!.*hunter2)./,
       );
 
-      // Later certificates of the same pass fail at once; the next pass of the process tries again.
+      // Later certificates fail at once; after an hour, the process tries again.
       await passing(clock, reconcile(first, [to('e', 'hung')], signal));
       expect(at('pending e') - at('issued e')).toBeLessThan(1_000);
       const before = calls.length;
-      world.pass(3_600_000);
+      await clock.advance(3_600_000);
       const again = inNewPass(first, (next) => reconcile(next, [to('a', 'hung', 'works')], signal));
       await passing(clock, again);
       // What is pending is delivered without a look.

@@ -32,7 +32,7 @@ const lastLookMs = 30_000;
 /** The calls of a delivery, which together may take as long as one deployment to a target. */
 export function callsTo(run: Courier, version: VersionBundle, { target, deployer }: Destination) {
   const { engine, holding, signal } = run;
-  const { clock, pass } = engine;
+  const { clock, memory } = engine;
   const { deployDeadlineMs } = engine.limits;
   const receipt = holding.lineage.deployments[target]?.sent?.find((one) => one.version === version.id)?.receipt;
   const bundle = { ...forTargets(version, holding.lineage), ...present({ sent: receipt }) };
@@ -51,7 +51,7 @@ export function callsTo(run: Courier, version: VersionBundle, { target, deployer
       return await orAborted(work(deadline.signal), deadline.signal);
     } catch (error) {
       if (!deadline.expired) throw error;
-      pass.hung.set(key, clock.monotonicMs());
+      memory.hung.set(key, clock.monotonicMs());
       throw tooLate();
     } finally {
       leftMs -= clock.monotonicMs() - beganMs;
@@ -121,8 +121,8 @@ export function callsTo(run: Courier, version: VersionBundle, { target, deployer
 /** How long a target that was late holds up no other delivery of this process. */
 const hungMs = 3_600_000;
 
-const isHung = ({ pass, clock }: Engine, key: string): boolean =>
-  clock.monotonicMs() - (pass.hung.get(key) ?? Number.NEGATIVE_INFINITY) < hungMs;
+const isHung = ({ memory, clock }: Engine, key: string): boolean =>
+  clock.monotonicMs() - (memory.hung.get(key) ?? Number.NEGATIVE_INFINITY) < hungMs;
 
 /**
  * Journals what a deployer has sent, before the target uses it: after a crash it can be found there, and removed once

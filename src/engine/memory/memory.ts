@@ -32,6 +32,9 @@ export interface CaHold {
   readonly isDown?: true;
 }
 
+/** More targets than hang at once. */
+const mostHung = 1_024;
+
 /** More certificates with such targets are looked at more often. */
 const mostLooked = 10_000;
 
@@ -60,6 +63,11 @@ export interface Memory {
   readonly skews: Map<string, number>;
   /** The last hold of each CA, by directory URL, as it was a moment ago (`ledger/ca-hold.ts`). */
   readonly holds: Map<string, Recent<CaHold | undefined>>;
+  /**
+   * When each target missed its deadline, in monotonic ms, so that other certificates do not wait for it within the next
+   * hour.
+   */
+  readonly hung: Map<string, number>;
   /** When the places of each idle certificate's targets were last looked at, in monotonic ms. */
   readonly lookedAtPlaces: Map<string, number>;
   /** The IDs of the passes that have not ended. */
@@ -76,6 +84,7 @@ export const createMemory = (clock: Clock): Memory => ({
   gatherings: createBoundedMap(mostAccounts),
   skews: createBoundedMap(mostCas),
   holds: createBoundedMap(mostCas),
+  hung: createBoundedMap(mostHung),
   lookedAtPlaces: createBoundedMap(mostLooked),
   passes: new Set(),
 });

@@ -93,19 +93,18 @@ describe('a CA that was down', () => {
 });
 
 describe('the next pass of a process', () => {
-  it('knows neither who was down, nor who hung, nor which hooks have run; how fast a CA is, it knows', () => {
+  it('knows neither who was down, nor which hooks have run; how fast a CA is, it knows', () => {
     const { pace, pass } = bench();
     const first = pass();
     first.cas(directory).works();
     first.cas(directory).failed();
-    first.hung.set('target', 0);
     first.hooks.ran.add('stop nginx');
     first.hooks.renewed.set('a', []);
     pace.strained(0);
     const next = pass();
     expect(next.cas(directory).state()).toBe('unknown');
     expect(next.cas(directory).lanes()).toBe(16);
-    expect([next.hung.size, next.hooks.ran.size, next.hooks.renewed.size, next.hooks.owes]).toEqual([0, 0, 0, false]);
+    expect([next.hooks.ran.size, next.hooks.renewed.size, next.hooks.owes]).toEqual([0, 0, false]);
   });
 
   it('finds the accounts, but no more than a store has', () => {

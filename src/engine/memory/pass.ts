@@ -14,11 +14,6 @@ export interface Pass {
   readonly id: string;
   /** The hooks around its orders. */
   readonly hooks: HooksOfPass;
-  /**
-   * When each target missed its deadline, in monotonic ms, so that the pass's other certificates do not wait for it
-   * within the next hour.
-   */
-  readonly hung: Map<string, number>;
   /** The certificates that wait to share a reload. */
   readonly reloads: Reloads;
   /** What is left of the CAs' rate limits. */
@@ -36,7 +31,6 @@ export function newPass(
   return {
     id,
     hooks: newHooksOfPass(),
-    hung: new Map(),
     reloads: createReloads(clock),
     limits: createLimitsOfPass(),
     cas(directory) {
