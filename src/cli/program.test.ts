@@ -49,7 +49,6 @@ describe('a command line that cannot be parsed', () => {
       'certonly -d a.test',
       "unknown command 'certonly'; use `certfleet issue -d NAME`, or `certfleet certbot certonly`, instead",
     ],
-    ['run', "unknown command 'run'; use `certfleet issue -d NAME`, or `certfleet certbot run`, instead"],
     ['certificates', "unknown command 'certificates'; use `certfleet status` instead"],
     ['issue -d a.test -m ops@a.test', "unknown option '-m'; use `--email` instead"],
     ['issue -d a.test --server https://ca.test', "unknown option '--server'; use `--issuer` instead"],

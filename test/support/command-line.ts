@@ -50,6 +50,8 @@ export interface FakeAnswers {
   readonly stored?: Readonly<Record<string, StoredSpec>>;
   /** Where these settings come from; by default from flags. */
   readonly origin?: 'configuration';
+  /** `run` goes on until it is stopped. */
+  readonly keepsRunning?: true;
   readonly status?: readonly LineageStatus[];
   readonly nodes?: readonly NodeStatus[];
   /** What is wrong with documents of the ledger. */
@@ -263,7 +265,8 @@ export function commandLine(given: CommandLine = {}) {
       run: async ({ ready }, signal) => {
         calls.push('run');
         ready();
-        if (!signal.aborted) await new Promise((stopped) => signal.addEventListener('abort', stopped));
+        if (given.fleet?.keepsRunning && !signal.aborted)
+          await new Promise((stopped) => signal.addEventListener('abort', stopped));
       },
       declare(next) {
         state.settings = next;

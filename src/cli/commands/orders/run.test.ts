@@ -11,7 +11,7 @@ const declaring = (...names: readonly string[]): string =>
 
 it('reads the configuration again at SIGHUP, keeps it if the new one is not valid, and ends with 0', async () => {
   const files: Record<string, string> = { '/c.yaml': declaring('a') };
-  const line = commandLine({ files });
+  const line = commandLine({ files, fleet: { keepsRunning: true } });
   const running = line.run('run', '--config', '/c.yaml');
   const declared = () => line.state.settings?.certificates.map(({ name }) => name);
   await expect.poll(declared).toEqual(['a']);
