@@ -13,6 +13,9 @@ export const askForReal =
       ? validateHttp01(settings.httpPort, identifier.value, challenge.token, keyAuthorization)
       : validateDns01(settings.dnsServer, identifier.value, keyAuthorization);
 
+/** Fifty validations at once take long on a busy machine. */
+const patienceMs = 20_000;
+
 /** RFC 8555 §8.3. Connects to 127.0.0.1 and one port for every name and every redirect. */
 async function validateHttp01(
   port: number,
@@ -23,7 +26,8 @@ async function validateHttp01(
   let url = `http://${name}/.well-known/acme-challenge/${token}`;
   // Boulder follows ten.
   for (let redirects = 0; redirects <= 10; redirects++) {
-    const answer = await ask(url, { connectTo: { address: '127.0.0.1', port } }).catch((error: Error) => error);
+    const options = { connectTo: { address: '127.0.0.1', port }, timeoutMs: patienceMs };
+    const answer = await ask(url, options).catch((error: Error) => error);
     if (answer instanceof Error) return acmeProblem('connection', `${url}: ${answer.message}`);
     const location = answer.headers.location;
     if (answer.status >= 300 && answer.status < 400 && location !== undefined) {
