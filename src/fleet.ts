@@ -70,7 +70,8 @@ export type {
 
 /**
  * The application interface that the command line, and later the API and the library, call. It works on the settings
- * with which it was opened. Each method runs one pass. A failure of one certificate is in its outcome, not thrown.
+ * with which it was opened, or on those last declared. Each method runs one pass; only `run` goes on. A failure of one
+ * certificate is in its outcome, not thrown.
  */
 export interface Fleet {
   /**
