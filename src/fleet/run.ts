@@ -4,7 +4,7 @@ import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import type { EngineProcess } from '../engine/engine.ts';
 import type { Job } from '../engine/run/job.ts';
 import { createFollower } from '../engine/steady/follow.ts';
-import type { Declared } from '../engine/steady/seen.ts';
+import type { Declarations } from '../engine/steady/seen.ts';
 import { keepRunning } from '../engine/steady/steady.ts';
 import type { RunRequest } from '../fleet.ts';
 import { madeOfFlags, type Wanted } from './wanted.ts';
@@ -19,8 +19,8 @@ export async function run(
 ): Promise<void> {
   const { process } = fleet;
   const changes = await createFollower(process, signal);
-  let known: { readonly settings: Settings; readonly declared: Declared } | undefined;
-  const declared = (): Declared => {
+  let known: { readonly settings: Settings; readonly declared: Declarations } | undefined;
+  const declared = (): Declarations => {
     const settings = fleet.settings();
     if (known?.settings !== settings) known = { settings, declared: declaredIn(settings) };
     return known.declared;
@@ -39,7 +39,7 @@ export async function run(
   }
 }
 
-function declaredIn(settings: Settings): Declared {
+function declaredIn(settings: Settings): Declarations {
   const certificates = new Map(settings.certificates.map((spec) => [spec.name, spec]));
   const wantedOf = (name: string, lineage: Lineage | undefined): Wanted | undefined => {
     const spec = certificates.get(name);

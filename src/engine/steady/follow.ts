@@ -1,5 +1,5 @@
-import { asFailure } from '../../core/errors/errors.ts';
-import { type EngineProcess, report } from '../engine.ts';
+import type { EngineProcess } from '../engine.ts';
+import { complain } from './complain.ts';
 import type { Changes } from './steady.ts';
 
 /** How often a process looks for what others have changed. */
@@ -32,8 +32,7 @@ export async function createFollower(
     } catch (error) {
       if (until.aborted || hasFailed) return;
       hasFailed = true;
-      const { code, message } = asFailure(error);
-      report(engine, { level: 'error', event: 'log', message, data: { code } });
+      complain(engine, error);
     }
   }
 

@@ -11,7 +11,7 @@ import type { SeenCertificate } from '../path/window.ts';
 import type { Job } from '../run/job.ts';
 
 /** The certificates that a process takes care of, as they are declared now. */
-export interface Declared {
+export interface Declarations {
   /** The names of all declared certificates. */
   names(): Iterable<string>;
   /** Returns what to do for a certificate, declared or stored; undefined if it is not renewed. */
@@ -32,6 +32,7 @@ interface Seen {
   readonly lookedAt: string | undefined;
 }
 
+/** A question is put off for no longer at once. */
 const longestMs = 7 * 86_400_000;
 
 /** What a process has seen of all lineages, and when each of them has something to do. */
@@ -58,7 +59,7 @@ export interface SeenLineages {
 }
 
 /** @param askEveryMs how seldom it asks for a window, even if the CA wants to be asked more often */
-export function createSeen(engine: EngineProcess, declared: () => Declared, askEveryMs: number): SeenLineages {
+export function createSeen(engine: EngineProcess, declared: () => Declarations, askEveryMs: number): SeenLineages {
   const { clock, node, store, limits, processes } = engine;
   const seen = new Map<string, Seen>();
   const restsUntilMs = new Map<string, number>();

@@ -1,19 +1,19 @@
-import { asFailure } from '../../core/errors/errors.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
-import { type EngineProcess, inPass, report } from '../engine.ts';
+import { type EngineProcess, inPass } from '../engine.ts';
 import { type CaHold, holdOf } from '../ledger/ca-hold.ts';
 import { inLanes } from '../pass/lanes.ts';
 import { reconcile, reconcileAll } from '../pass/reconcile.ts';
 import { sweeperOf } from '../pass/sweep.ts';
 import { askWindows } from '../pass/windows.ts';
 import { createBell } from './bell.ts';
-import { createSeen, type Declared } from './seen.ts';
+import { complain } from './complain.ts';
+import { createSeen, type Declarations } from './seen.ts';
 import { createWakes } from './wakes.ts';
 
 /** What the loop needs besides the engine. */
 export interface Surroundings {
   readonly engine: EngineProcess;
-  readonly declared: () => Declared;
+  readonly declared: () => Declarations;
   readonly changes: Changes;
   /** How much later than needed it wakes, in ms, drawn for each sleep. */
   readonly lateMs: () => number;
@@ -62,7 +62,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /** What each CA has told all certificates, by directory URL. */
   const holds = new Map<string, CaHold | undefined>();
   let nextWholeMs = Number.NEGATIVE_INFINITY;
-  let declared: Declared | undefined;
+  let declared: Declarations | undefined;
   /** How far the wall clock was ahead of the monotonic one. */
   let clockAheadMs = clock.now().getTime() - clock.monotonicMs();
 
@@ -84,7 +84,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     return names;
   }
 
-  let ofDeclared: { readonly declared: Declared; readonly directories: ReadonlySet<string> } | undefined;
+  let ofDeclared: { readonly declared: Declarations; readonly directories: ReadonlySet<string> } | undefined;
   function directories(): ReadonlySet<string> {
     const declared = world.declared();
     if (ofDeclared?.declared !== declared)
@@ -139,7 +139,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const pass = run()
       .catch((error: unknown) => {
         if (signal.aborted) return;
-        complain(error);
+        complain(engine, error);
         for (const name of names) seen.rest(name, restMs);
       })
       .finally(() => {
@@ -149,11 +149,6 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
         bell.ring();
       });
     passes.add(pass);
-  }
-
-  function complain(error: unknown): void {
-    const { code, message } = asFailure(error);
-    report(engine, { level: 'error', event: 'log', message, data: { code } });
   }
 
   /** Asks for windows where there is nothing else to do, and does everything else that is due. */
@@ -239,7 +234,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /** One turn. If the store cannot be read, it is tried again a little later. */
   const turnOrPause = (): Promise<number> =>
     turn().catch((error: unknown) => {
-      if (!signal.aborted) complain(error);
+      if (!signal.aborted) complain(engine, error);
       return pauseMs;
     });
 

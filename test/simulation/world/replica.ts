@@ -1,7 +1,7 @@
 import type { Outcome } from '../../../src/core/plan/outcome.ts';
 import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { EngineProcess } from '../../../src/engine/engine.ts';
-import type { Declared } from '../../../src/engine/steady/seen.ts';
+import type { Declarations } from '../../../src/engine/steady/seen.ts';
 import { keepRunning } from '../../../src/engine/steady/steady.ts';
 import type { Chance } from './chance.ts';
 import type { Process } from './process.ts';
@@ -29,7 +29,7 @@ const noticeMs = 15_000;
 
 /** Runs the loop of a replica. Replicas that all woke at once would only wait for each other, which some of them do. */
 export function live({ engine, process, chance, signal, wanted, takeChanged, ...world }: World): Promise<void> {
-  const declaredNow = (): Declared => ({
+  const declaredNow = (): Declarations => ({
     names: () => wanted().keys(),
     jobOf(name) {
       const spec = wanted().get(name);
