@@ -19,6 +19,7 @@ const folders = {
   solver: 'solvers',
   balancer: 'balancers',
   deployer: 'deployers',
+  notifier: 'notifiers',
   store: 'stores',
 } as const satisfies Record<AdapterKind, string>;
 
@@ -75,7 +76,7 @@ function registryText(all: Readonly<Record<AdapterKind, readonly Found[]>>): str
     });
     return `  ${kind}: {${entries.map((entry) => `\n${entry}`).join('')}${entries.length > 0 ? '\n  ' : ''}},`;
   });
-  return `// Made by \`npm run gen\` from src/{dns,solvers,balancers,deployers,stores}/*.ts. Do not edit.
+  return `// Made by \`npm run gen\` from src/{dns,solvers,balancers,deployers,notifiers,stores}/*.ts. Do not edit.
 import type { Registry } from '../config/registry/registry.ts';
 
 export const registry: Registry = {

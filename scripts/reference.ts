@@ -25,6 +25,7 @@ export async function referencePages(registry: Registry): Promise<readonly (read
     ['solvers.md', await adapterPage(registry, 'solver', 'Solvers', await solverIntroduction(registry))],
     ['balancers.md', await adapterPage(registry, 'balancer', 'Load balancers', balancerIntroduction)],
     ['deployers.md', await adapterPage(registry, 'deployer', 'Deployers', deployerIntroduction)],
+    ['notifiers.md', await adapterPage(registry, 'notifier', 'Notifiers', notifierIntroduction)],
     [
       'stores.md',
       await adapterPage(
@@ -133,7 +134,7 @@ async function adapterPage(
 
 const optionSection = `## Options of adapters
 
-Each solver, DNS provider, load balancer, deployer and store has options of its own, which are listed on its page. An option
+Each solver, DNS provider, load balancer, deployer, notifier and store has options of its own, which are listed on its page. An option
 that is left out is read from the first environment variable in the last column that is set; if none is, the default applies.
 The variables after the first are those of other clients; a secret is read from them only if no secret of the adapter is given
 in another way.
@@ -198,6 +199,9 @@ const balancerIntroduction = `A load balancer whose forward rules certfleet chan
 const deployerIntroduction = `A deployer brings certificates to a target. On the command line: \`--deploy files:FOLDER\`, or the name of a declared
 deployer.`;
 
+const notifierIntroduction = `A notifier sends alarms to people: \`alarms:\` in the configuration names one or several, and each gets every alarm.
+\`certfleet alarms test NAME\` sends a test message.`;
+
 function configurationPage(): string {
   const sections = Object.entries(configuration.shape).map(([key, schema]) => {
     const field = optionFields(configuration).find(({ name }) => name === key)!;
@@ -238,6 +242,7 @@ const adapterLinks: Readonly<Record<string, string>> = {
   solvers: ' `type` is one of [solvers](solvers.md); its options follow in the same group.',
   balancers: ' `type` is one of [load balancers](balancers.md); its options follow in the same group.',
   deployers: ' `type` is one of [deployers](deployers.md); its options follow in the same group.',
+  alarms: ' `type` is one of [notifiers](notifiers.md); its options follow in the same group.',
 };
 
 /** The strict object inside a record, list, optional or default; nothing for adapters, which have their own pages. */

@@ -55,6 +55,7 @@ export const houses: readonly House[] = [
       { room: 'node' },
       { room: 'request-path' },
       { room: 'plan' },
+      { room: 'alarm' },
       { room: 'lineage/work' },
     ],
   },

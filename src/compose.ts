@@ -66,6 +66,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     storeId,
     locks,
     balancers: () => settings.balancers,
+    alarms: () => settings.alarms,
   });
   return {
     process: createEngineProcess(

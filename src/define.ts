@@ -13,6 +13,7 @@ import { isOwnVariable } from './core/trust/hook-variables.ts';
 import type { Balancer } from './ports/balancer.ts';
 import type { Deployer } from './ports/deployer.ts';
 import type { DnsProvider, DnsProviderTraits } from './ports/dns-provider.ts';
+import type { Notifier } from './ports/notifier.ts';
 import type { Pki } from './ports/pki.ts';
 import type { AlpnResponder, Responder } from './ports/responder.ts';
 import type { Solver } from './ports/solver.ts';
@@ -514,6 +515,10 @@ export interface BalancerDefinition<Shape extends z.ZodObject = z.ZodObject> ext
   connect(context: AdapterContext<z.infer<Shape>>): Balancer;
 }
 
+export interface NotifierDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
+  connect(context: AdapterContext<z.infer<Shape>>): Notifier;
+}
+
 export interface StoreDefinition<Shape extends z.ZodObject = z.ZodObject> extends AdapterDefinition<Shape> {
   connect(context: AdapterContext<z.infer<Shape>>): Store;
 }
@@ -527,3 +532,4 @@ export const defineRuleSolver = <Shape extends z.ZodObject>(definition: RuleSolv
 export const defineDeployer = <Shape extends z.ZodObject>(definition: DeployerDefinition<Shape>) => definition;
 export const defineBalancer = <Shape extends z.ZodObject>(definition: BalancerDefinition<Shape>) => definition;
 export const defineStore = <Shape extends z.ZodObject>(definition: StoreDefinition<Shape>) => definition;
+export const defineNotifier = <Shape extends z.ZodObject>(definition: NotifierDefinition<Shape>) => definition;

@@ -21,6 +21,7 @@ import type { Deployer } from '../ports/deployer.ts';
 import type { DnsServer } from '../ports/dns.ts';
 import type { Http } from '../ports/http.ts';
 import type { ExternalAccount as PortExternalAccount } from '../ports/issuer.ts';
+import type { Notifier } from '../ports/notifier.ts';
 import type { Solver } from '../ports/solver.ts';
 import type { World } from '../ports/world.ts';
 import { pki } from '../x509/pki.ts';
@@ -140,6 +141,21 @@ export async function prepareDeployer(
       balancer: named && ({ options: named.options } satisfies NamedBalancer),
     }),
   }));
+}
+
+/** Prepares a notifier with its options for a connection. */
+export async function prepareNotifier(
+  context: ConnectContext,
+  { name, settings }: NamedAdapter,
+): Promise<PreparedAdapter<Notifier>> {
+  const entry = adapterEntry(registry, 'notifier', settings.type);
+  if (!entry) throw unknownType('notifier', settings.type);
+  const definition = await entry.load();
+  const resolved = await optionsOf(context, definition, settings, name);
+  return prepared(context, [resolved], (world) => {
+    const value = definition.connect({ options: resolved.options, name, world });
+    return { value, close: async () => value.close?.() };
+  });
 }
 
 export interface SolverParts extends ConnectContext {

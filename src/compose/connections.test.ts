@@ -56,7 +56,8 @@ function bench() {
     },
   };
   const connections = createConnections({
-    ...{ world, store, node: 'here', storeId: () => 'id', env: {}, balancers: () => ({}), reporter: { report() {} } },
+    ...{ world, store, node: 'here', storeId: () => 'id', env: {}, reporter: { report() {} } },
+    ...{ balancers: () => ({}), alarms: () => ({}) },
     locks: testLocks(clock, memory),
   });
   return {

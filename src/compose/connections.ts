@@ -8,10 +8,12 @@ import { eachAdapter } from '../config/adapters/each-adapter.ts';
 import type { Environment } from '../config/options/secret-references.ts';
 import { createBoundedMap } from '../core/async/bounded-map.ts';
 import { usualCheckPath } from '../core/ca/challenge-path.ts';
+import { fail } from '../core/errors/errors.ts';
 import { parseHostPort } from '../core/names/host-port.ts';
 import { canonical } from '../core/spec/same-spec.ts';
 import type { IssuerSettings, PreflightSettings, StoredSpec } from '../core/spec/spec.ts';
 import { type OwnedSolver, partsOf, targetNames, targetOf } from '../core/spec/spec-parts.ts';
+import { didYouMean } from '../core/text/nearest.ts';
 import { present } from '../core/text/present.ts';
 import type { SolverContext } from '../define.ts';
 import type { ConnectionPool, Looks, PassConnections } from '../engine/engine.ts';
@@ -25,6 +27,7 @@ import { hookEnvironment } from '../lib/processes/hook-environment.ts';
 import type { Balancer } from '../ports/balancer.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import type { Issuer } from '../ports/issuer.ts';
+import type { Notifier } from '../ports/notifier.ts';
 import type { AlpnResponder, Responder } from '../ports/responder.ts';
 import type { Solver } from '../ports/solver.ts';
 import { pki } from '../x509/pki.ts';
@@ -35,6 +38,7 @@ import {
   prepareDeployer,
   prepareDns01,
   prepareForwardRule,
+  prepareNotifier,
   prepareSolver,
   readExternalAccount,
   resolversOf,
@@ -74,6 +78,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
   const solvers = createPool<Solver>(nowMs);
   const deployers = createPool<Deployer>(nowMs);
   const balancers = createPool<Balancer>(nowMs);
+  const notifiers = createPool<Notifier>(nowMs);
   const issuers = new Map<string, Issuer>();
   const pace = createRequestPace(world.clock);
   const zones = createBoundedMap<Zones>(mostResolverLists);
@@ -146,6 +151,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
     const ofSolvers: Uses<Solver> = new Map();
     const ofDeployers: Uses<Deployer> = new Map();
     const ofBalancers: Uses<Balancer> = new Map();
+    const ofNotifiers: Uses<Notifier> = new Map();
     const keptBy = ({ name }: { readonly name: string }) => once(keptOf, name, () => keptCredentials(store, name));
 
     // Certificates with the same settings share one object (one port, one queue of hooks), unless a certificate has its
@@ -217,6 +223,18 @@ export function createConnections(context: ConnectContext): ComposedConnections 
         );
         return (await Promise.all(connected)).map(({ value }) => value);
       },
+      notifiers: () => Object.keys(context.alarms()),
+      async notifier(name) {
+        const alarms = context.alarms();
+        const found = Object.hasOwn(alarms, name) ? alarms[name] : undefined;
+        if (!found) throw unknownNotifier(name, Object.keys(alarms));
+        const place = digestOf(found);
+        const { value } = await once(ofNotifiers, place, async () => {
+          const prepared = await prepareNotifier(context, found);
+          return { ...notifiers.use(place, prepared), credentials: prepared.credentials };
+        });
+        return value;
+      },
       looks(settings) {
         const key = canonical(settings.resolvers);
         const made = looks.get(key) ?? createLooks(zonesOf(settings), world.clock, settings.resolvers.length > 0);
@@ -246,6 +264,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
         void endAll(ofSolvers).then(() => solvers.closeUnused(unusedMs));
         void endAll(ofDeployers).then(() => deployers.closeUnused(unusedMs));
         void endAll(ofBalancers).then(() => balancers.closeUnused(unusedMs));
+        void endAll(ofNotifiers).then(() => notifiers.closeUnused(unusedMs));
       },
     };
   }
@@ -265,12 +284,18 @@ export function createConnections(context: ConnectContext): ComposedConnections 
     },
     async close(signal) {
       await solvers.close(signal);
-      await Promise.all([deployers.close(signal), balancers.close(signal)]);
+      await Promise.all([deployers.close(signal), balancers.close(signal), notifiers.close(signal)]);
       await store.close?.().catch(() => undefined); // otherwise `tidy` removes it
       await world.close();
     },
   };
 }
+
+const unknownNotifier = (name: string, known: readonly string[]) =>
+  fail('usage/unknown-name', {
+    ...{ kind: 'notifier', name, nearest: didYouMean(name, known) },
+    advice: known.length > 0 ? `Declared: ${known.join(', ')}.` : 'Declare it in `alarms` of certfleet.yaml.',
+  });
 
 /** The connections that a pass uses, by place. */
 type Uses<T> = Map<string, Promise<Used<T>>>;

@@ -27,6 +27,8 @@ export interface ConnectContext extends ComposeContext {
   readonly locks: Locks;
   /** The declared balancers. */
   readonly balancers: () => Settings['balancers'];
+  /** The declared notifiers. */
+  readonly alarms: () => Settings['alarms'];
 }
 
 /** Returns where adapters find their secrets. Hooks do not get these variables. */
@@ -44,6 +46,7 @@ const replacements = {
   'DNS provider': 'Choose another one with `certfleet issue {certificate} --dns PROVIDER`.',
   solver: 'Choose another one with `certfleet issue {certificate} --http HOW` or --dns PROVIDER.',
   deployer: 'Choose another one with `certfleet issue {certificate} --deploy TARGET`.',
+  notifier: declareAnother,
   balancer: declareAnother,
   store: declareAnother,
 } as const;

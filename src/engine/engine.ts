@@ -8,6 +8,7 @@ import type { Cache } from '../ports/cache.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Deployer } from '../ports/deployer.ts';
 import type { ExternalAccount, Issuer } from '../ports/issuer.ts';
+import type { Notifier } from '../ports/notifier.ts';
 import type { Pki } from '../ports/pki.ts';
 import type { Processes } from '../ports/processes.ts';
 import type { Random } from '../ports/random.ts';
@@ -119,6 +120,10 @@ export interface Connections {
   forgetNode(node: string): Promise<void>;
   /** Returns the declared balancers and those of these stored specs, each once. */
   balancers(stored: readonly StoredSpec[]): Promise<readonly Balancer[]>;
+  /** Returns the names of the declared notifiers. */
+  notifiers(): readonly string[];
+  /** Connects a declared notifier. Fails with `config/…` if that is impossible, such as for an unreadable secret. */
+  notifier(name: string): Promise<Notifier>;
   /** The mark of this store's objects (`core/request-path/own-mark.ts`). */
   readonly owner: string;
   looks(settings: PreflightSettings): Looks;

@@ -1,4 +1,4 @@
-// Made by `npm run gen` from src/{dns,solvers,balancers,deployers,stores}/*.ts. Do not edit.
+// Made by `npm run gen` from src/{dns,solvers,balancers,deployers,notifiers,stores}/*.ts. Do not edit.
 import type { Registry } from '../config/registry/registry.ts';
 
 export const registry: Registry = {
@@ -1080,6 +1080,18 @@ export const registry: Registry = {
         {"name":"caFile","title":"A PEM file with more roots, if the server has a private CA","secret":false,"required":false},
       ],
       load: async () => (await import('../deployers/webhook.ts')).default,
+    },
+  },
+  notifier: {
+    "webhook": {
+      id: "webhook",
+      title: "Webhook (a server of your own, or any service with one)",
+      since: "0.1.0",
+      options: [
+        {"name":"url","title":"Where each message is sent, with POST","secret":true,"required":true},
+        {"name":"caFile","title":"A PEM file with more roots, if the server has a private CA","secret":false,"required":false},
+      ],
+      load: async () => (await import('../notifiers/webhook.ts')).default,
     },
   },
   store: {

@@ -11,11 +11,11 @@ interface Logging {
 }
 
 /** Adds a debug line for each exchange, without headers and bodies. */
-export const loggedHttp = (http: Http, logging: Logging): Http => ({
+export const loggedHttp = (http: Http, logging: Logging, hidesPaths = false): Http => ({
   request: (request) =>
     logged(
       logging,
-      `${request.method} ${speakable(request.url)}`,
+      `${request.method} ${speakable(request.url, hidesPaths)}`,
       () => http.request(request),
       ({ status }) => status,
     ),

@@ -60,7 +60,7 @@ export function createWorld(context: {
         opened.delete(http);
         await http.close();
       };
-      return loggedHttp({ ...http, close }, { log: context.log, clock });
+      return loggedHttp({ ...http, close }, { log: context.log, clock }, options.hidesPaths);
     },
     async close() {
       const all = [...opened];

@@ -41,6 +41,8 @@ export interface HttpOptions {
   readonly caFile?: string;
   /** Trust only the roots of `caFile`. A proxy may still have a certificate from the system's roots. */
   readonly onlyThisCa?: boolean;
+  /** The paths of URLs are secrets, so messages and log lines have the host alone. */
+  readonly hidesPaths?: boolean;
   /** How many connections to open to one origin (default 16). */
   readonly connections?: number;
 }

@@ -80,6 +80,7 @@ it('listens again for the next order after its port was freed for a post-hook', 
       storeId: () => storeId,
       env: {},
       balancers: () => ({}),
+      alarms: () => ({}),
       reporter: { report() {} },
     },
     locks: {} as never, // for zones and balancers only

@@ -211,6 +211,7 @@ async function makeHome(bench: FleetBench, options: HomeOptions): Promise<Home> 
         },
       },
       balancers: {},
+      alarms: {},
       solvers: namedAdapters({ solve: await solverSettings(bench, folder, options.solver ?? 'webroot') }),
       deployers: namedAdapters({ files: { type: 'files', path: live } }),
       certificates: Object.entries(certificates).map(

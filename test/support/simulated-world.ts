@@ -158,6 +158,10 @@ export async function createSimulatedWorld(
         hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
         forgetDeployed: async () => {},
         forgetNode: async () => {},
+        notifiers: () => [],
+        notifier: async (name) => {
+          throw new Error(`there is no notifier ${name}`);
+        },
         digest: digestOf,
         credentialsOf: async () => '',
         roots: async () => '',

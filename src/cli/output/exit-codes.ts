@@ -10,7 +10,7 @@ export const exitMeanings = {
   2: 'wrong usage or configuration (identifiers, flags, certfleet.yaml, credentials)',
   3: 'the preflight proved that the CA would refuse, so the CA was not asked',
   4: 'the CA refused, failed or could not be reached',
-  5: 'DNS, the load balancer or the solver failed, so the challenge could not be answered, or refused to remove it',
+  5: 'DNS, the load balancer or the solver failed, so the challenge could not be answered, or refused to remove it; or an alarm could not be sent',
   6: 'issued, but a deployment is pending; `certfleet renew` tries it again',
   7: 'the store cannot be used, or another process must finish first: one that works on the certificate, or a rollover of its account',
   8: 'done, but the interval of `renew --next-run` is too long for the lifetime of a certificate',

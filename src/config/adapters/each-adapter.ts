@@ -19,7 +19,7 @@ export const eachAdapter = (
 
 /** Returns a solver, deployer or balancer, followed by the adapters that it refers to. */
 export const eachAdapterOf = (
-  kind: 'solver' | 'deployer' | 'balancer',
+  kind: 'solver' | 'deployer' | 'balancer' | 'notifier',
   adapter: NamedAdapter,
   registry: Registry,
 ): readonly AdapterOfKind[] => [

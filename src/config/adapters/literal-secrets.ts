@@ -16,13 +16,20 @@ export async function literalsOf(
 
 /** Returns the literal secrets of a whole configuration. */
 export async function literalsIn(
-  { solvers, deployers, balancers, issuers }: Pick<Settings, 'solvers' | 'deployers' | 'balancers' | 'issuers'>,
+  {
+    solvers,
+    deployers,
+    balancers,
+    alarms,
+    issuers,
+  }: Pick<Settings, 'solvers' | 'deployers' | 'balancers' | 'alarms' | 'issuers'>,
   registry: Registry,
 ): Promise<readonly string[]> {
   const found = await inAll(
     [
       ...Object.values(solvers).flatMap((one) => eachAdapterOf('solver', one, registry)),
       ...Object.values(deployers).flatMap((one) => eachAdapterOf('deployer', one, registry)),
+      ...Object.values(alarms).flatMap((one) => eachAdapterOf('notifier', one, registry)),
       ...Object.entries(balancers).flatMap(([name, settings]) =>
         eachAdapterOf('balancer', { name, settings }, registry),
       ),

@@ -19,6 +19,7 @@ export async function configurationJsonSchema(registry: Registry): Promise<JsonO
   properties['solvers'] = { ...properties['solvers'], additionalProperties: await choice(registry, 'solver') };
   properties['balancers'] = { ...properties['balancers'], additionalProperties: await choice(registry, 'balancer') };
   properties['deployers'] = { ...properties['deployers'], additionalProperties: await choice(registry, 'deployer') };
+  properties['alarms'] = { ...properties['alarms'], additionalProperties: await choice(registry, 'notifier') };
   return {
     $id: 'https://certfleet.dev/certfleet.schema.json',
     title: 'certfleet.yaml',

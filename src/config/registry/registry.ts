@@ -5,6 +5,7 @@ import type {
   DeployerDefinition,
   DeployerFacts,
   DnsProviderDefinition,
+  NotifierDefinition,
   SolverDefinition,
   SolverFacts,
   StoreDefinition,
@@ -37,6 +38,7 @@ export interface Registry {
   readonly solver: Readonly<Record<string, AdapterEntry<SolverDefinition> & SolverFacts>>;
   readonly balancer: Readonly<Record<string, AdapterEntry<BalancerDefinition>>>;
   readonly deployer: Readonly<Record<string, AdapterEntry<DeployerDefinition> & DeployerFacts>>;
+  readonly notifier: Readonly<Record<string, AdapterEntry<NotifierDefinition>>>;
   readonly store: Readonly<Record<string, AdapterEntry<StoreDefinition>>>;
 }
 
@@ -48,6 +50,7 @@ export const kindTitles: Readonly<Record<AdapterKind, string>> = {
   solver: 'solver',
   balancer: 'balancer',
   deployer: 'deployer',
+  notifier: 'notifier',
   store: 'store',
 };
 

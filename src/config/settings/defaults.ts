@@ -87,6 +87,7 @@ export const defaultSettings = (env: Environment): Settings => ({
   solvers: {},
   deployers: {},
   certificates: [],
+  alarms: {},
   preflight: { resolvers: [], http01Port: 80 },
   // Less than the 10 s that Docker and similar supervisors wait before SIGKILL.
   shutdownBudgetMs: 8_000,

@@ -212,6 +212,10 @@ export const configuration = z.strictObject({
     .record(z.string().min(1), adapter('Where to deploy a certificate'))
     .default({})
     .meta({ title: 'Places to deploy certificates to, by names of your choice' }),
+  alarms: z
+    .record(z.string().min(1), adapter('Where to send alarms'))
+    .default({})
+    .meta({ title: 'Whom to tell what needs a person, by names of your choice; each gets every alarm' }),
   certificates: z.array(certificate).default([]).meta({ title: 'The certificates to get and renew' }),
   preflight: z
     .strictObject({

@@ -86,6 +86,9 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     await checkAdapter('solver', solver, ['solvers', name], building);
   for (const [name, deployer] of Object.entries(deployers))
     await checkAdapter('deployer', deployer, ['deployers', name], building);
+  const alarms = parsed.alarms as Record<string, AdapterSettings>;
+  for (const [name, notifier] of Object.entries(alarms))
+    await checkAdapter('notifier', notifier, ['alarms', name], building);
   for (const [name, solver] of Object.entries(solvers)) checkZones(solver, ['solvers', name], all.solvers, building);
   for (const [name, solver] of Object.entries(solvers))
     if (throughOf(building.registry, solver) === 'balancer')
@@ -126,6 +129,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     balancers: all.balancers,
     ...named,
     certificates,
+    alarms: namedAdapters(alarms),
     preflight: {
       resolvers: parsed.preflight.resolvers.map((text) => formatHostPort(parseHostPort(text, 53)!)), // checked by the schema
       http01Port: parsed.preflight.http01Port,

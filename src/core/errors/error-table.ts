@@ -5,6 +5,7 @@ import { certbot } from './messages/certbot.ts';
 import { challenges } from './messages/challenges.ts';
 import { configuration } from './messages/configuration.ts';
 import { deployment } from './messages/deployment.ts';
+import { notifiers } from './messages/notifiers.ts';
 import { preflight } from './messages/preflight.ts';
 import { program } from './messages/program.ts';
 import { schedule } from './messages/schedule.ts';
@@ -24,6 +25,7 @@ export const errorTable = {
   ...challenges,
   ...balancers,
   ...deployment,
+  ...notifiers,
   ...schedule,
   ...store,
   ...program,
@@ -47,6 +49,7 @@ export const exitCodes = {
   solver: 5,
   balancer: 5,
   deploy: 6,
+  notify: 5,
   schedule: 8,
   store: 7,
   import: 2,

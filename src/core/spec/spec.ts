@@ -115,6 +115,8 @@ export interface Settings {
   readonly solvers: Readonly<Record<string, NamedAdapter>>;
   readonly deployers: Readonly<Record<string, NamedAdapter>>;
   readonly certificates: readonly CertificateSpec[];
+  /** The notifiers that alarms are sent to. */
+  readonly alarms: Readonly<Record<string, NamedAdapter>>;
   readonly preflight: PreflightSettings;
   /** How long a run may take to clean up after a signal. */
   readonly shutdownBudgetMs: number;

@@ -143,7 +143,7 @@ export function createHttp(options: HttpClientOptions, clock: Clock = systemCloc
         return await (proxy === undefined ? direct(request, url) : overProxy(request, url, proxy));
       } catch (error) {
         if (request.signal.aborted) throw request.signal.reason;
-        const about = { method: request.method, url: speakable(request.url) };
+        const about = { method: request.method, url: speakable(request.url, options.hidesPaths) };
         if (error instanceof TooLate) {
           const reason = `no complete answer within ${timeoutOf(request) / 1000} s`;
           throw fail('network/failed', { ...about, reason: ofProxy(reason, error, proxy) }, { cause: error });

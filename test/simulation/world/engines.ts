@@ -64,6 +64,10 @@ export function engineOf(world: Surroundings, node: string, process: Process, ga
     hooks: { environment: () => ({}), check: async () => {}, freePorts: async () => {} },
     forgetDeployed: async () => {},
     forgetNode: async () => {},
+    notifiers: () => [],
+    notifier: async (name) => {
+      throw new Error(`there is no notifier ${name}`);
+    },
     digest: digestOf,
     credentialsOf: async () => '',
     roots: async () => '',

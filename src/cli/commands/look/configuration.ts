@@ -137,6 +137,8 @@ async function secretProblems(session: Session, settings: Settings): Promise<rea
     await open('balancer', ['balancers', name], balancer);
   for (const [name, deployer] of Object.entries(settings.deployers))
     await open('deployer', ['deployers', name], deployer.settings);
+  for (const [name, notifier] of Object.entries(settings.alarms))
+    await open('notifier', ['alarms', name], notifier.settings);
   return found;
 }
 

@@ -22,6 +22,7 @@ const titles: Readonly<Record<AdapterKind, string>> = {
   solver: 'Solvers (`type` of a solver in the configuration)',
   balancer: 'Load balancers (`type` of a balancer in the configuration)',
   deployer: 'Deployers (`type` of a deployer in the configuration)',
+  notifier: 'Notifiers (`type` of an entry of `alarms` in the configuration)',
   store: 'Stores (`type` of the store in the configuration)',
 };
 
