@@ -6,6 +6,7 @@ import type { Job } from '../engine/run/job.ts';
 import { createFollower } from '../engine/steady/follow.ts';
 import type { Declarations } from '../engine/steady/seen.ts';
 import { keepRunning } from '../engine/steady/steady.ts';
+import { createVitals } from '../engine/steady/vitals.ts';
 import type { RunRequest } from '../fleet.ts';
 import { madeOfFlags, type Wanted } from './wanted.ts';
 
@@ -18,7 +19,8 @@ export async function run(
   signal: AbortSignal,
 ): Promise<void> {
   const { process } = fleet;
-  const changes = await createFollower(process, signal);
+  const vitals = createVitals(process.clock);
+  const changes = await createFollower(process, vitals, signal);
   let known: { readonly settings: Settings; readonly declared: Declarations } | undefined;
   const declared = (): Declarations => {
     const settings = fleet.settings();
@@ -30,7 +32,7 @@ export async function run(
   const following = changes.follow(over.signal);
   try {
     await keepRunning(
-      { engine: process, declared, changes, lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs, ready, done },
+      { engine: process, vitals, declared, changes, lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs, ready, done },
       signal,
     );
   } finally {

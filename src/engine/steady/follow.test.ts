@@ -4,6 +4,7 @@ import type { Event } from '../../core/plan/event.ts';
 import { createMemoryStore } from '../../stores/memory.ts';
 import { fakeClock } from '../../testing/fake-clock.ts';
 import { createFollower } from './follow.ts';
+import { createVitals } from './vitals.ts';
 
 const { signal } = new AbortController();
 
@@ -21,7 +22,9 @@ it('finds what has changed every few seconds, also after a failure, which it rep
   };
   const put = (name: string) => inner.put({ kind: 'lineage', name }, new Uint8Array(), { ifRevision: null, signal });
   await put('before');
-  const follower = await createFollower({ store, clock, reporter: { report: (event) => events.push(event) } }, signal);
+  const vitals = createVitals(clock);
+  const engine = { store, clock, reporter: { report: (event: Event) => void events.push(event) } };
+  const follower = await createFollower(engine, vitals, signal);
   let rings = 0;
   follower.onChange(() => (rings += 1));
   const stop = new AbortController();
@@ -35,9 +38,10 @@ it('finds what has changed every few seconds, also after a failure, which it rep
   await put('two');
   await clock.advance(15_000);
   expect([rings, follower.take(), events.map(({ level }) => level)]).toEqual([1, [], ['error']]);
+  expect([vitals.cannotRead, vitals.counts.storeFailures]).toEqual([expect.stringContaining('the disk is gone'), 3]);
   isBroken = false;
   await clock.advance(5_000);
-  expect([rings, follower.take()]).toEqual([2, ['two']]);
+  expect([rings, follower.take(), vitals.cannotRead]).toEqual([2, ['two'], undefined]);
 
   stop.abort();
   await following;

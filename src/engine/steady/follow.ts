@@ -1,6 +1,8 @@
+import { asFailure } from '../../core/errors/errors.ts';
 import type { EngineProcess } from '../engine.ts';
 import { complain } from './complain.ts';
 import type { Changes } from './steady.ts';
+import type { VitalsLog } from './vitals.ts';
 
 /** How often a process looks for what others have changed. */
 const everyMs = 5_000;
@@ -14,6 +16,7 @@ export interface Follower extends Changes {
 /** Begins to follow the store: it finds all that is changed from now on. */
 export async function createFollower(
   engine: Pick<EngineProcess, 'store' | 'clock' | 'reporter'>,
+  vitals: Pick<VitalsLog, 'store'>,
   signal: AbortSignal,
 ): Promise<Follower> {
   const { store, clock } = engine;
@@ -27,12 +30,14 @@ export async function createFollower(
       const found = await store.changes('lineage', cursor, until);
       cursor = found.cursor;
       hasFailed = false;
+      vitals.store('read', undefined);
       for (const { key } of found.entries) names.add(key.name);
       if (names.size > 0) ring();
     } catch (error) {
-      if (until.aborted || hasFailed) return;
+      if (until.aborted) return;
+      // It is the same failure until a look succeeds.
+      vitals.store('read', hasFailed ? asFailure(error).message : complain(engine, error));
       hasFailed = true;
-      complain(engine, error);
     }
   }
 

@@ -1,3 +1,5 @@
+import { targetsToDeploy } from '../../core/lineage/deployments.ts';
+import { failureThatCounts } from '../../core/lineage/failure.ts';
 import { decodeLineage, type Lineage } from '../../core/lineage/lineage.ts';
 import { planLineage } from '../../core/plan/plan.ts';
 import { wakeOf } from '../../core/plan/wake.ts';
@@ -9,6 +11,7 @@ import { type CaHold, endOfCaHold } from '../ledger/ca-hold.ts';
 import { whatIsLeft } from '../pass/sweep.ts';
 import type { SeenCertificate } from '../path/window.ts';
 import type { Job } from '../run/job.ts';
+import type { KnownCertificate } from './vitals.ts';
 
 /** The certificates that a process takes care of, as they are declared now. */
 export interface Declarations {
@@ -39,6 +42,8 @@ const longestMs = 7 * 86_400_000;
 export interface SeenLineages {
   names(): Iterable<string>;
   lineage(name: string): Lineage | undefined;
+  /** Describes these certificates, stored or not. */
+  known(names: Iterable<string>): Iterable<KnownCertificate>;
   /** Takes note of a document; undefined if it does not exist. */
   see(name: string, entry: Entry | undefined): void;
   /** Takes note that the CA was asked for the window, and gave no other one. */
@@ -96,9 +101,23 @@ export function createSeen(engine: EngineProcess, declared: () => Declarations, 
     return one !== undefined && whatIsLeft({ clock, processes }, one.lineage) !== 'nothing';
   };
 
+  function describe(name: string): KnownCertificate {
+    const lineage = seen.get(name)?.lineage;
+    const wanted = declared().jobOf(name, lineage)?.wanted;
+    const { notBefore, notAfter } = lineage?.current?.facts ?? {};
+    return {
+      ...{ name, notBefore, notAfter, isUndeclared: wanted === undefined, renewAt: lineage?.renewal?.at },
+      isFailing: wanted !== undefined && failureThatCounts(wanted, lineage, {}, clock.now()) !== undefined,
+      isPending: wanted !== undefined && lineage !== undefined && targetsToDeploy(wanted, lineage).length > 0,
+    };
+  }
+
   return {
     names: () => seen.keys(),
     lineage: (name) => seen.get(name)?.lineage,
+    *known(names) {
+      for (const name of names) yield describe(name);
+    },
     see(name, entry) {
       if (!entry) {
         seen.delete(name);

@@ -8,6 +8,7 @@ import { askWindows } from '../pass/windows.ts';
 import { createBell } from './bell.ts';
 import { complain } from './complain.ts';
 import { createSeen, type Declarations } from './seen.ts';
+import type { VitalsLog } from './vitals.ts';
 import { createWakes } from './wakes.ts';
 
 /** What the loop needs besides the engine. */
@@ -15,6 +16,7 @@ export interface Surroundings {
   readonly engine: EngineProcess;
   readonly declared: () => Declarations;
   readonly changes: Changes;
+  readonly vitals: VitalsLog;
   /** How much later than needed it wakes, in ms, drawn for each sleep. */
   readonly lateMs: () => number;
   /** How seldom it asks for a renewal window, even if the CA wants to be asked more often. */
@@ -49,7 +51,7 @@ const mostPasses = 8;
  * Resolves once the signal has aborted and the passes under way have ended.
  */
 export async function keepRunning(world: Surroundings, signal: AbortSignal): Promise<void> {
-  const { engine, changes } = world;
+  const { engine, changes, vitals } = world;
   const { clock, store } = engine;
   const seen = createSeen(engine, world.declared, world.askEveryMs);
   const wakes = createWakes();
@@ -139,7 +141,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const pass = run()
       .catch((error: unknown) => {
         if (signal.aborted) return;
-        complain(engine, error);
+        vitals.store('write', complain(engine, error));
         for (const name of names) seen.rest(name, restMs);
       })
       .finally(() => {
@@ -160,6 +162,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
         names.flatMap((name) => seen.question(name) ?? []),
         signal,
       );
+      vitals.asked([...answers.values()].filter((answer) => answer !== 'not asked').length);
       for (const [name, answer] of answers) if (typeof answer !== 'string') seen.asked(name, answer.checkAfter);
       const left = names.filter((name) => (answers.get(name) ?? 'not asked') === 'not asked');
       const jobs = left.flatMap((name) => seen.jobFor(name) ?? []);
@@ -186,6 +189,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
 
   /** Takes note of which certificates this node has looked at: what its targets lack does not stand in the document. */
   function note(outcomes: readonly Outcome[], before: ReadonlyMap<string, string | undefined>): void {
+    vitals.passEnded(outcomes);
     for (const outcome of outcomes) {
       const { certificate, result } = outcome;
       world.done(outcome);
@@ -232,15 +236,21 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   }
 
   /** One turn. If the store cannot be read, it is tried again a little later. */
-  const turnOrPause = (): Promise<number> =>
-    turn().catch((error: unknown) => {
-      if (!signal.aborted) complain(engine, error);
+  async function turnOrPause(): Promise<number> {
+    vitals.turns();
+    const restMs = await turn().catch((error: unknown) => {
+      if (!signal.aborted) vitals.store('read', complain(engine, error));
       return pauseMs;
     });
+    vitals.turned(restMs);
+    return restMs;
+  }
 
+  vitals.know(() => seen.known(everything()));
   changes.onChange(bell.ring);
   try {
     await scan();
+    vitals.ready();
     world.ready();
     while (!signal.aborted) await bell.orAfter(await turnOrPause(), clock, signal);
   } catch (error) {

@@ -3,6 +3,7 @@ import type { StoredSpec } from '../../../src/core/spec/spec.ts';
 import type { EngineProcess } from '../../../src/engine/engine.ts';
 import type { Declarations } from '../../../src/engine/steady/seen.ts';
 import { keepRunning } from '../../../src/engine/steady/steady.ts';
+import { createVitals } from '../../../src/engine/steady/vitals.ts';
 import type { Chance } from './chance.ts';
 import type { Process } from './process.ts';
 
@@ -41,7 +42,12 @@ export function live({ engine, process, chance, signal, wanted, takeChanged, ...
   takeChanged();
   return keepRunning(
     {
-      ...{ engine, askEveryMs: world.askEveryMs, wholeEveryMs: Number.POSITIVE_INFINITY },
+      ...{
+        engine,
+        vitals: createVitals(engine.clock),
+        askEveryMs: world.askEveryMs,
+        wholeEveryMs: Number.POSITIVE_INFINITY,
+      },
       ...{ ready() {}, done: world.done },
       declared() {
         if (generation !== world.generation()) [generation, declared] = [world.generation(), declaredNow()];

@@ -1,0 +1,135 @@
+import { isFailure } from '../../core/errors/errors.ts';
+import type { Outcome } from '../../core/plan/outcome.ts';
+import type { Clock } from '../../ports/clock.ts';
+
+/** What a process knows of its own health. The loop tells it; metrics, health checks and the heartbeat read it. */
+export interface Vitals {
+  /** When it had read all lineages. RFC 3339. */
+  readonly readyAt: string | undefined;
+  /** By when the loop wants to turn again. Monotonic, in ms. */
+  readonly turnByMs: number;
+  /** How late the last turn began, in ms. */
+  readonly lateMs: number;
+  /** What the store failed at when this process last tried, in words for the log. */
+  readonly cannotRead: string | undefined;
+  readonly cannotWrite: string | undefined;
+  readonly counts: Readonly<Counts>;
+  /** How often each result came, such as `renewed`. */
+  readonly outcomes: ReadonlyMap<Outcome['result'], number>;
+  /** How often each error came. */
+  readonly errors: ReadonlyMap<string, number>;
+  /** Returns all certificates, declared or stored, as this process last saw them. */
+  certificates(): Iterable<KnownCertificate>;
+}
+
+interface Counts {
+  turns: number;
+  passes: number;
+  /** Answers about renewal windows, from the CA. */
+  windows: number;
+  storeFailures: number;
+}
+
+/** A certificate as far as the health of the process depends on it. Times are RFC 3339. */
+export interface KnownCertificate {
+  readonly name: string;
+  /** Nothing renews it: it is no longer declared, or a test. */
+  readonly isUndeclared: boolean;
+  readonly notBefore: string | undefined;
+  readonly notAfter: string | undefined;
+  readonly renewAt: string | undefined;
+  readonly isFailing: boolean;
+  /** A target lacks the current version. */
+  readonly isPending: boolean;
+}
+
+/** The same, as the loop and what runs beside it write it. */
+export interface VitalsLog extends Vitals {
+  know(certificates: () => Iterable<KnownCertificate>): void;
+  ready(): void;
+  /** A turn begins. */
+  turns(): void;
+  /** The turn has ended, and the next one begins in so many ms at the latest. */
+  turned(restMs: number): void;
+  asked(windows: number): void;
+  passEnded(outcomes: readonly Outcome[]): void;
+  /** Takes note that the store could be read or written, or why not. */
+  store(use: 'read' | 'write', failure: string | undefined): void;
+}
+
+/** How long one turn may take. */
+const turnMs = 60_000;
+
+export function createVitals(clock: Clock): VitalsLog {
+  const counts: Counts = { turns: 0, passes: 0, windows: 0, storeFailures: 0 };
+  const outcomes = new Map<Outcome['result'], number>();
+  const errors = new Map<string, number>();
+  const failures: { read: string | undefined; write: string | undefined } = { read: undefined, write: undefined };
+  let readyAt: string | undefined;
+  let turnByMs = clock.monotonicMs() + turnMs;
+  let lateMs = 0;
+  let isResting = false;
+  let certificates = (): Iterable<KnownCertificate> => [];
+
+  const store: VitalsLog['store'] = (use, failure) => {
+    if (failure !== undefined) counts.storeFailures++;
+    failures[use] = failure;
+  };
+
+  return {
+    get readyAt() {
+      return readyAt;
+    },
+    get turnByMs() {
+      return turnByMs;
+    },
+    get lateMs() {
+      return lateMs;
+    },
+    get cannotRead() {
+      return failures.read;
+    },
+    get cannotWrite() {
+      return failures.write;
+    },
+    counts,
+    outcomes,
+    errors,
+    certificates: () => certificates(),
+    know(of) {
+      certificates = of;
+    },
+    ready() {
+      readyAt ??= clock.now().toISOString();
+    },
+    turns() {
+      const nowMs = clock.monotonicMs();
+      // A change may have ended the rest early.
+      lateMs = isResting ? Math.max(0, nowMs - turnByMs) : 0;
+      isResting = false;
+      counts.turns++;
+      turnByMs = nowMs + turnMs;
+    },
+    turned(restMs) {
+      isResting = true;
+      turnByMs = clock.monotonicMs() + restMs;
+    },
+    asked(windows) {
+      counts.windows += windows;
+    },
+    passEnded(ended) {
+      counts.passes++;
+      for (const outcome of ended) {
+        outcomes.set(outcome.result, (outcomes.get(outcome.result) ?? 0) + 1);
+        if (outcome.result !== 'failed' && outcome.result !== 'pending') continue;
+        const { code } = outcome.error;
+        errors.set(code, (errors.get(code) ?? 0) + 1);
+      }
+      const unusable = ended.find((one) => one.result === 'failed' && isFailure(one.error, 'store/unusable'));
+      // A pass that changed nothing proves nothing.
+      if (unusable) store('write', unusable.message);
+      else if (ended.some(({ result }) => result !== 'unchanged')) store('write', undefined);
+    },
+    store,
+  };
+}
