@@ -45,6 +45,8 @@ const longestWaitMs = 3_600_000;
 const longestSleepMs = 86_400_000;
 /** A pass ends with its last certificate, so others that become due meanwhile have passes of their own. */
 const mostPasses = 8;
+/** What becomes due so soon after a pass has begun shares the next one. */
+const gatherMs = 1_000;
 
 /**
  * Takes care of all certificates: first one whole pass, and then, whenever some have something to do, a pass over those.
@@ -64,6 +66,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /** What each CA has told all certificates, by directory URL. */
   const holds = new Map<string, CaHold | undefined>();
   let nextWholeMs = Number.NEGATIVE_INFINITY;
+  let nextPassMs = Number.NEGATIVE_INFINITY;
   let declared: Declarations | undefined;
   /** How far the wall clock was ahead of the monotonic one. */
   let clockAheadMs = clock.now().getTime() - clock.monotonicMs();
@@ -225,13 +228,15 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
       nextWholeMs = clock.monotonicMs() + world.wholeEveryMs;
       begin([...everything()], workOnAll);
     }
-    if (passes.size < mostPasses) {
-      const due = takeDue();
-      if (due.length > 0) begin(due, () => work(due));
+    const due = passes.size < mostPasses && nextPassMs <= clock.monotonicMs() ? takeDue() : [];
+    if (due.length > 0) {
+      nextPassMs = clock.monotonicMs() + gatherMs;
+      begin(due, () => work(due));
     }
     // The end of a pass rings the bell.
     const nextMs = (passes.size < mostPasses ? wakes.firstMs() : undefined) ?? Number.POSITIVE_INFINITY;
-    const restMs = Math.min(nextMs - clock.now().getTime(), nextWholeMs - clock.monotonicMs(), longestSleepMs);
+    const untilDueMs = Math.max(nextMs - clock.now().getTime(), nextPassMs - clock.monotonicMs());
+    const restMs = Math.min(untilDueMs, nextWholeMs - clock.monotonicMs(), longestSleepMs);
     return Math.max(passes.size > 0 ? 1_000 : 0, restMs) + world.lateMs();
   }
 
