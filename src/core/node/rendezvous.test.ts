@@ -1,0 +1,45 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ownerOf } from './rendezvous.ts';
+
+const nodes = fc.uniqueArray(fc.string({ minLength: 1, maxLength: 20 }), { minLength: 1, maxLength: 12 });
+
+describe('the owner of a key', () => {
+  it('is one of the nodes, whatever their order', () => {
+    fc.assert(
+      fc.property(fc.string(), nodes, (key, all) => {
+        const owner = ownerOf(key, all);
+        expect(all).toContain(owner);
+        expect(ownerOf(key, [...all].reverse())).toBe(owner);
+        expect(ownerOf(key, [...all, ...all])).toBe(owner);
+      }),
+    );
+    expect(ownerOf('a', [])).toBeUndefined();
+  });
+
+  it('changes only if the owner goes, or to a node that comes', () => {
+    fc.assert(
+      fc.property(fc.string(), nodes, fc.string({ minLength: 21, maxLength: 30 }), (key, all, other) => {
+        const owner = ownerOf(key, all);
+        for (const gone of all)
+          if (gone !== owner) {
+            const left = all.filter((node) => node !== gone);
+            expect(ownerOf(key, left)).toBe(owner);
+          }
+        expect([owner, other]).toContain(ownerOf(key, [...all, other]));
+      }),
+    );
+  });
+
+  it.each([
+    ['web-1', 'web-2', 'web-3'],
+    ['a', 'b', 'c', 'd', 'e', 'f', 'g'],
+    ['node-10.example.com', 'node-11.example.com'],
+  ])('is each node about equally often: %s, %s…', (...all) => {
+    const keys = Array.from({ length: 6_000 }, (_, index) => `failing ${index}.example.com`);
+    const counts = new Map<string, number>();
+    for (const key of keys) counts.set(ownerOf(key, all)!, (counts.get(ownerOf(key, all)!) ?? 0) + 1);
+    const fair = keys.length / all.length;
+    for (const node of all) expect(Math.abs((counts.get(node) ?? 0) - fair)).toBeLessThan(fair * 0.15);
+  });
+});
