@@ -1,6 +1,7 @@
 import { createConnections } from './compose/connections.ts';
 import { type ComposeContext, secretsFrom, unknownType } from './compose/context.ts';
 import { keepCredentials, keptCredentials } from './compose/credentials.ts';
+import { digestOf } from './compose/digest.ts';
 import { withoutLiterals } from './compose/literals.ts';
 import { passingVolume } from './compose/passing-volume.ts';
 import { refuseHalfRestored } from './compose/restoring.ts';
@@ -30,6 +31,8 @@ export interface Composed {
   readonly process: EngineProcess;
   /** Uses the certificates and adapters of other settings from now on. Passes that have begun keep what they have. */
   declare(settings: Settings): void;
+  /** Returns a hash over the settings, to compare those of nodes, which may have names of their own. */
+  configuration(): string;
   /** Returns a spec for each declared deployer, because one of no certificate may have something, too. */
   declared(): readonly StoredSpec[];
   /** No person is there to add records by hand. */
@@ -90,6 +93,10 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     ),
     declare(next) {
       settings = next;
+    },
+    configuration() {
+      const { node: _own, ...common } = settings;
+      return digestOf(common).slice(0, 12);
     },
     declared: () => declaredDeployers(settings),
     unattended: world.person === undefined,

@@ -348,7 +348,7 @@ export type SweepReport = Swept;
 export async function openFleet(first: Settings, context: ComposeContext): Promise<Fleet> {
   const composed = await compose(first, context);
   let settings = first;
-  const { process } = composed;
+  const { process, configuration } = composed;
   const pass = <T>(run: (fleet: OpenFleet) => Promise<T>): Promise<T> =>
     inPass(process, (engine) => run({ settings, composed, engine }));
   return {
@@ -360,7 +360,7 @@ export async function openFleet(first: Settings, context: ComposeContext): Promi
       composed.declare(next);
     },
     run: async (request, signal) =>
-      (await import('./fleet/run.ts')).run({ process, settings: () => settings }, request, signal),
+      (await import('./fleet/run.ts')).run({ process, settings: () => settings, configuration }, request, signal),
     dryRun: (request, signal) => pass((fleet) => dryRun(fleet, request, signal)),
     stored: (name, signal) => pass((fleet) => readOne(fleet, name, signal)),
     keptEnvironment: (name) => composed.keptEnvironment(name),

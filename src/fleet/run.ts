@@ -1,9 +1,11 @@
+import { untilAny } from '../core/async/on-abort.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import type { EngineProcess } from '../engine/engine.ts';
 import type { Job } from '../engine/run/job.ts';
 import { createFollower } from '../engine/steady/follow.ts';
+import { type Joining, joinPeers } from '../engine/steady/peers.ts';
 import type { Declarations } from '../engine/steady/seen.ts';
 import { keepRunning } from '../engine/steady/steady.ts';
 import { createVitals } from '../engine/steady/vitals.ts';
@@ -14,31 +16,52 @@ const dayMs = 86_400_000;
 
 /** Runs the loop of a process on the settings that are declared at each time. */
 export async function run(
-  fleet: { readonly process: EngineProcess; readonly settings: () => Settings },
+  fleet: {
+    readonly process: EngineProcess;
+    readonly settings: () => Settings;
+    /** Returns a hash over the settings. */
+    readonly configuration: () => string;
+  },
   { ready, done }: RunRequest,
   signal: AbortSignal,
 ): Promise<void> {
   const { process } = fleet;
   const vitals = createVitals(process.clock);
   const changes = await createFollower(process, vitals, signal);
+  const everyMs = process.limits.leaseTtlMs / 3;
+  const joining: Joining = { role: 'node', vitals, everyMs, configuration: fleet.configuration };
+  const peers = await joinPeers(process, joining, signal);
   let known: { readonly settings: Settings; readonly declared: Declarations } | undefined;
   const declared = (): Declarations => {
     const settings = fleet.settings();
     if (known?.settings !== settings) known = { settings, declared: declaredIn(settings) };
     return known.declared;
   };
-  // The end of the loop ends the follower, also if the loop fails.
+  const loop = { engine: process, vitals, declared, changes, lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs };
+  await withParts(
+    [(over) => changes.follow(over), (over) => peers.stay(over)],
+    (until) => keepRunning({ ...loop, ready, done }, until),
+    signal,
+  );
+}
+
+/** Runs the loop and the parts beside it. The end of the loop ends the parts; a part that fails ends the loop. */
+async function withParts(
+  parts: readonly ((over: AbortSignal) => Promise<void>)[],
+  loop: (until: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   const over = new AbortController();
-  const following = changes.follow(over.signal);
+  const failed = new AbortController();
+  const running = parts.map((part) => part(over.signal));
+  for (const part of running) part.catch((error: unknown) => failed.abort(error));
   try {
-    await keepRunning(
-      { engine: process, vitals, declared, changes, lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs, ready, done },
-      signal,
-    );
+    await untilAny([signal, failed.signal], loop);
   } finally {
     over.abort();
-    await following;
+    await Promise.allSettled(running);
   }
+  await Promise.all(running);
 }
 
 function declaredIn(settings: Settings): Declarations {

@@ -4,10 +4,11 @@ import { maxDocumentBytes } from '../lineage/document-limits.ts';
 import { decodeDocument, encodeDocument } from '../lineage/lineage.ts';
 import { isToCome } from '../lineage/stored-time.ts';
 import { present } from '../text/present.ts';
+import type { RunningByRole } from './running.ts';
 
 /**
- * What one node says of itself: `replica/<node>`, written at the end of each of its runs. What the node has is not
- * stored: its own folders and programs tell.
+ * What one node says of itself: `replica/<node>`, written at the end of each of its runs, and with each sign of life of
+ * a process that keeps running. What the node has is not stored: its own folders and programs tell.
  */
 export interface ReplicaDocument {
   readonly schema: 1;
@@ -25,6 +26,10 @@ export interface ReplicaDocument {
   readonly lacks: readonly Lack[];
   /** How much more it lacked than `lacks` has room for. */
   readonly more?: number | undefined;
+  /** The processes that keep running under the node's name, or did so last. */
+  readonly running?: RunningByRole | undefined;
+  /** When an alarm told that the node is missing. Its next sign of life removes it. RFC 3339. */
+  readonly missingTold?: string | undefined;
 }
 
 /** A target of the node that lacks a version, and why. */
@@ -79,7 +84,7 @@ export function afterRun(
   },
 ): ReplicaDocument {
   const at = run.at.toISOString();
-  const { runs = [], boots = [], lacks = [], looked, seen = {}, more } = before ?? {};
+  const { runs = [], boots = [], lacks = [], looked, seen = {}, more, running } = before ?? {};
   const others = run.looked ? lacks.filter(({ certificate }) => !run.looked?.has(certificate)) : [];
   return storable({
     schema: 1,
@@ -90,6 +95,7 @@ export function afterRun(
     seen: run.looked && seenWith(seen, run.looked, at),
     lacks: [...others, ...run.lacks],
     more: run.looked ? more : undefined,
+    running,
   });
 }
 
@@ -117,7 +123,7 @@ function withRun(runs: readonly string[], at: string): readonly string[] {
 }
 
 /** Leaves out what has no room: first further lacks, then their messages, then single looks. */
-function storable({ lacks, more = 0, seen, ...rest }: ReplicaDocument): ReplicaDocument {
+export function storable({ lacks, more = 0, seen, ...rest }: ReplicaDocument): ReplicaDocument {
   const withLacks = (kept: readonly Lack[], looks: ReplicaDocument['seen']): ReplicaDocument => {
     const left = more + lacks.length - kept.length;
     return { ...rest, seen: looks, lacks: kept, ...present({ more: left > 0 ? left : undefined }) };

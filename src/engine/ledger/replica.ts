@@ -19,19 +19,23 @@ export const readReplica = async (
   signal: AbortSignal,
 ): Promise<ReplicaDocument | undefined> => (await entryOf(ports, node, signal))?.document;
 
-/** Changes the document of a node. Another process of the node may change it at the same time. */
+/**
+ * Changes the document of a node, unless the change returns none. Another process of the node may change it at the same
+ * time. Resolves with what was written.
+ */
 export async function changeReplica(
   ports: Ports,
   node: string,
-  change: (before: ReplicaDocument | undefined) => ReplicaDocument,
+  change: (before: ReplicaDocument | undefined) => ReplicaDocument | undefined,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<ReplicaDocument | undefined> {
   for (;;) {
     const found = await entryOf(ports, node, signal);
-    const bytes = encodeDocument(change(found?.document));
+    const next = change(found?.document);
+    if (!next) return undefined;
     try {
-      await ports.store.put(keyOf(node), bytes, { ifRevision: found?.revision ?? null, signal });
-      return;
+      await ports.store.put(keyOf(node), encodeDocument(next), { ifRevision: found?.revision ?? null, signal });
+      return next;
     } catch (error) {
       if (!isFailure(error, 'store/conflict')) throw error;
     }

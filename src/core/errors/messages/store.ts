@@ -135,6 +135,18 @@ export const store = {
     retry: 'later',
     hint: 'No action is needed: the other process finishes the work.',
   },
+  'store/node-taken': {
+    message: 'certfleet already runs as the node {node} of this store ({holder})',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Give each machine a name of its own (--node, or `node` in the configuration), or stop the other process.',
+  },
+  'store/node-lost': {
+    message: 'another process ({holder}) runs as the node {node} now, because this one gave no sign of life',
+    blame: 'config',
+    retry: 'later',
+    hint: 'If this machine was only suspended, stop the other process and start this one again. Otherwise give each a name of its own (--node).',
+  },
   'store/held': {
     message: 'another process ({holder}) is working on {certificate}; nothing was changed',
     blame: 'config',

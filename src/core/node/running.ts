@@ -1,0 +1,29 @@
+import type { Lease } from '../lineage/lineage.ts';
+
+/** What a process that keeps running does for its node: everything, or only answer challenges. */
+export type Role = 'node' | 'responder';
+
+/** The process of `certfleet run` that has the name of a node for a role, or had it last. */
+export interface Running {
+  /** Undefined once the process has ended in order. Its beat is the sign of life that other machines see. */
+  readonly lease?: Lease | undefined;
+  /** The version of certfleet. */
+  readonly version: string;
+  /** A hash over its configuration, to compare with other nodes. */
+  readonly configuration: string;
+  /** When it began. RFC 3339. */
+  readonly since: string;
+  /** When it gave its last sign of life, by its own clock. RFC 3339. */
+  readonly at: string;
+  /** How often it gives one. */
+  readonly everyMs: number;
+}
+
+/** The processes of a node, by role. */
+export type RunningByRole = Readonly<Partial<Record<Role, Running>>>;
+
+/** After this many missed beats, a process is taken for dead, and another one may have its name. */
+const missedBeats = 3;
+
+/** Returns for how long a process must be silent until another one may have its name. */
+export const silenceMs = ({ everyMs }: Pick<Running, 'everyMs'>): number => missedBeats * everyMs;

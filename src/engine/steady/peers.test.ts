@@ -1,0 +1,154 @@
+import { expect, it } from 'vitest';
+import { identityOf } from '../../../test/support/fake-processes.ts';
+import { randomOf, seeded } from '../../../test/support/seeded.ts';
+import { ownerOf } from '../../core/node/rendezvous.ts';
+import type { Event } from '../../core/plan/event.ts';
+import type { ProcessIdentity } from '../../ports/processes.ts';
+import { createMemoryStore } from '../../stores/memory.ts';
+import { type FakeClock, fakeClock } from '../../testing/fake-clock.ts';
+import { readReplica } from '../ledger/replica.ts';
+import { joinPeers, type Membership } from './peers.ts';
+import { createVitals } from './vitals.ts';
+
+const { signal } = new AbortController();
+const everyMs = 20_000;
+
+/** Machines that share a store and a clock. */
+function machines() {
+  const clock = fakeClock();
+  const store = createMemoryStore();
+  const events: Event[] = [];
+  const dead = new Set<number>();
+  const random = randomOf(seeded('peers'));
+  let pid = 1;
+  /** Begins a process on a machine. */
+  function begin(node: string, machine = node, role: 'node' | 'responder' = 'node') {
+    pid += 1;
+    const self: ProcessIdentity = { ...identityOf(pid), bootId: machine, host: machine };
+    const stop = new AbortController();
+    const vitals = createVitals(clock);
+    let cannotWrite = false;
+    const put: typeof store.put = (...args) =>
+      cannotWrite ? Promise.reject(new Error('the disk is full')) : store.put(...args);
+    const engine = {
+      ...{ node, store: { ...store, put }, clock, random, reporter: { report: (event: Event) => events.push(event) } },
+      limits: { leaseTtlMs: 60_000, shutdownBudgetMs: 8_000, deployTimeoutMs: 0, deployDeadlineMs: 0 },
+      processes: {
+        ...{ self: () => self, run: () => Promise.reject(new Error('none')), end: async () => undefined },
+        look: (who: ProcessIdentity) =>
+          who.bootId !== machine ? ('unknown' as const) : dead.has(who.pid) ? ('dead' as const) : ('alive' as const),
+      },
+    };
+    const joined = joinPeers(engine, { role, configuration: () => 'c1', everyMs, vitals }, signal);
+    const staying = joined.then((one) => one.stay(stop.signal));
+    staying.catch(() => undefined);
+    return {
+      ...{ joined, staying, vitals },
+      breakStore(isBroken: boolean) {
+        cannotWrite = isBroken;
+      },
+      async stop() {
+        stop.abort();
+        await staying;
+      },
+      /** Ends without a word, as after kill -9. */
+      async kill() {
+        dead.add(self.pid);
+        cannotWrite = true;
+        stop.abort();
+        await staying.catch(() => undefined);
+      },
+    };
+  }
+  const replica = (node: string) => readReplica({ store }, node, signal);
+  return { clock, begin, events, replica };
+}
+
+/** How long it takes until a process has the name. */
+async function tookMs(clock: FakeClock, joined: Promise<Membership>): Promise<number> {
+  const before = clock.monotonicMs();
+  await clock.passWhile(joined);
+  return clock.monotonicMs() - before;
+}
+
+it('lets one process have a name for each role, and gives it back', async () => {
+  const { begin, replica } = machines();
+  const first = begin('web-1');
+  await first.joined;
+  expect((await replica('web-1'))?.running?.node).toMatchObject({ configuration: 'c1', lease: { beat: 0 } });
+  await expect(begin('web-1').joined).rejects.toMatchObject({ code: 'store/node-taken' });
+  const responder = begin('web-1', 'web-1', 'responder');
+  await responder.joined;
+  await first.stop();
+  expect((await replica('web-1'))?.running).toMatchObject({ node: { everyMs }, responder: { lease: { beat: 0 } } });
+  expect((await replica('web-1'))?.running?.node).not.toHaveProperty('lease');
+  const second = begin('web-1', 'other');
+  await second.joined;
+  await Promise.all([second.stop(), responder.stop()]);
+});
+
+it.each([
+  ['at once if the process is provably dead', 'web-1', 0],
+  ['after a minute of silence if it may be alive', 'another container', 60_000],
+])('takes a name over %s', async (_what, machine, ms) => {
+  const { clock, begin } = machines();
+  const first = begin('web-1');
+  await first.joined;
+  await first.kill();
+  const second = begin('web-1', machine);
+  const took = await tookMs(clock, second.joined);
+  expect(took).toBeGreaterThanOrEqual(ms);
+  expect(took).toBeLessThan(ms * 1.2 + 1);
+  await second.stop();
+});
+
+it('refuses a name as soon as the process that has it elsewhere gives a sign of life', async () => {
+  const { clock, begin, events } = machines();
+  const first = begin('web-1', 'a');
+  await first.joined;
+  const second = begin('web-1', 'b');
+  await expect(clock.passWhile(second.joined)).rejects.toMatchObject({
+    code: 'store/node-taken',
+    message: expect.stringContaining('on a'),
+  });
+  expect(clock.monotonicMs()).toBeLessThanOrEqual(everyMs + 10_000);
+  expect(events.map(({ message }) => message)).toEqual([expect.stringContaining('waiting to see whether it is alive')]);
+  await first.stop();
+});
+
+it('keeps its name while it cannot write, unless another process takes it', async () => {
+  const { clock, begin, events } = machines();
+  const first = begin('web-1', 'a');
+  await first.joined;
+  first.breakStore(true);
+  await clock.advance(3 * everyMs);
+  expect(first.vitals.cannotWrite).toContain('the disk is full');
+  first.breakStore(false);
+  await clock.advance(everyMs);
+  expect(first.vitals.cannotWrite).toBeUndefined();
+  expect(events.map(({ message }) => message)).toEqual([expect.stringContaining('the disk is full')]);
+
+  first.breakStore(true);
+  const second = begin('web-1', 'b');
+  await clock.passWhile(second.joined);
+  first.breakStore(false);
+  await clock.advance(everyMs);
+  await expect(first.staying).rejects.toMatchObject({ code: 'store/node-lost' });
+  await second.stop();
+});
+
+it('agrees with the others on who takes care of something, and notices who comes and goes', async () => {
+  const { clock, begin } = machines();
+  const all = ['a', 'b', 'c'].map((node) => ({ node, ...begin(node) }));
+  const peers = await Promise.all(all.map(async ({ node, joined }) => ({ node, peers: await joined })));
+  await clock.advance(2 * everyMs);
+  const keys = Array.from({ length: 50 }, (_, at) => `key ${at}`);
+  const owners = (key: string) => peers.flatMap(({ node, peers: { isMine } }) => (isMine(key) ? [node] : []));
+  for (const key of keys) expect(owners(key)).toEqual([ownerOf(key, ['a', 'b', 'c'])]);
+
+  await all[2]!.kill();
+  await clock.advance(100_000);
+  expect(peers[0]!.peers.isLive('c')).toBe(false);
+  for (const key of keys) expect(owners(key).filter((node) => node !== 'c')).toEqual([ownerOf(key, ['a', 'b'])]);
+  await Promise.all([all[0]!.stop(), all[1]!.stop()]);
+});
