@@ -340,6 +340,11 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
     'A command ended. `data.exitCode`, and `data.outcomes`: one object per certificate with `certificate`, `result` (`issued`, `renewed`, `deployed`, `unchanged`, `pending`, `failed`), `message`, `notAfter`, `next` (when `renew` renews it, or tries again what failed; absent while it is still being rolled out, because each `renew` looks again), `failing` (`unchanged` because it failed before and waits), `limited` (`unchanged` because it waits for a rate limit: `until`, `quota`), `settingsStay` (a change of its settings failed, so settings and certificate are those of before), `byHand` (a person must add its TXT records, so `renew` does not renew it), `dropped` (names that it lacks: `identifier` and `reason`), `settling` (which targets and endpoints are still rolling it out, in words), `left` (what it has left outside, because its removal was refused: `what`, `code`, `reason`), `refusedHooks` (its hooks that do not run, because other users can change their programs: `what`, `code`, `reason`, `hint`), `code` and `hint`. For `delete`: `data.keptBy` (targets that still have it), `data.kept` (what a target keeps and how to remove it, by target), `data.notAfter`, `data.left` (what could not be removed), `data.unsure` (what a later sweep looks for once more, because the provider lists records late), `data.isDeclared`. After an error that ended the whole run: `data.code`, `data.hint`, `data.docs`.',
   'store.made':
     'A new store was made by `issue`, or by `renew` if the configuration declares it. Level `warn` if it is in a volume that goes with the container. `data.path`.',
+  'configuration.read': '`certfleet run` uses the configuration as it is now. `data.certificates`.',
+  'configuration.refused':
+    '`certfleet run` goes on with the configuration of before, because the one that is there now is not valid. Level `error`. `data`: `code`, `hint`.',
+  'secrets.changed':
+    'Files with secrets or roots that `certfleet run` has read have changed, so it tries again what failed. `data.files`.',
   'certificate.changed':
     '`issue` changed a setting of a stored certificate. `data`: `setting`, `from`, `to`; secrets are hidden.',
   'certificate.started': 'Work on a certificate began.',

@@ -9,6 +9,7 @@ import { makeStoreId, storeIdKey } from './compose/store-id.ts';
 import { readStoreKeys } from './compose/store-keys.ts';
 import { resolveOptions } from './config/options/options.ts';
 import type { Environment } from './config/options/secret-references.ts';
+import type { Problem } from './config/problems.ts';
 import { adapterEntry } from './config/registry/registry.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
 import { decodeDocument } from './core/lineage/lineage.ts';
@@ -33,6 +34,12 @@ export interface Composed {
   declare(settings: Settings): void;
   /** Returns a hash over the settings, to compare those of nodes, which may have names of their own. */
   configuration(): string;
+  /** Calls a function before a file is read that an adapter's option names, or one with roots to trust. */
+  onFile(note: (file: string) => Promise<void>): void;
+  /** Lets connections that are made from now on read the files with roots to trust again. */
+  readRootsAgain(): void;
+  /** Returns what keeps the secrets of declared adapters from being read. */
+  secretProblems(settings: Settings): Promise<readonly Problem[]>;
   /** Returns a spec for each declared deployer, because one of no certificate may have something, too. */
   declared(): readonly StoredSpec[];
   /** No person is there to add records by hand. */
@@ -62,9 +69,14 @@ export async function compose(first: Settings, context: ComposeContext): Promise
   const { clock, random, processes } = world;
   const locks = createLocks({ store, clock, random, processes, limits });
   const node = settings.node ?? nodeNameOf(world.hostName());
+  let note = async (_file: string): Promise<void> => undefined;
+  let rootsRead = 0;
+  const onFile = (file: string) => note(file);
   const connections = createConnections({
     ...context,
     node,
+    onFile,
+    roots: () => String(rootsRead),
     store,
     storeId,
     locks,
@@ -98,6 +110,18 @@ export async function compose(first: Settings, context: ComposeContext): Promise
       const { node: _own, ...common } = settings;
       return digestOf(common).slice(0, 12);
     },
+    onFile(call) {
+      note = call;
+    },
+    readRootsAgain() {
+      rootsRead += 1;
+    },
+    secretProblems: async (of) =>
+      (await import('./config/adapters/secret-problems.ts')).secretProblems(of, registry, {
+        ...secretsFrom(context.env),
+        files: world.files,
+        onFile,
+      }),
     declared: () => declaredDeployers(settings),
     unattended: world.person === undefined,
     keepCredentials: (spec, s) => keepCredentials(store, context.env, spec, s),

@@ -12,6 +12,7 @@ import type { AccountKeyType } from './core/spec/account-key.ts';
 import type { RunHooks } from './core/spec/hooks.ts';
 import type { AdapterSettings, NamedAdapter, NamedIssuer, Settings, StoredSpec } from './core/spec/spec.ts';
 import type { StatelessAnswer } from './core/spec/stateless.ts';
+import type { ConfigurationSource } from './daemon/reload.ts';
 import type { AccountStatus } from './engine/accounts/accounts.ts';
 import type { ChangedAccount } from './engine/accounts/change.ts';
 import type { OpenedAccount } from './engine/accounts/open.ts';
@@ -52,6 +53,7 @@ export type {
   BalancerTrialReport,
   CaaReport,
   ChangedAccount,
+  ConfigurationSource,
   Directory,
   DrawnPath,
   DrawnTarget,
@@ -70,7 +72,7 @@ export type {
 
 /**
  * The application interface that the command line, and later the API and the library, call. It works on the settings
- * with which it was opened, or on those last declared. Each method runs one pass; only `run` goes on. A failure of one
+ * with which it was opened, or on those that `run` read last. Each method runs one pass; only `run` goes on. A failure of one
  * certificate is in its outcome, not thrown.
  */
 export interface Fleet {
@@ -86,15 +88,11 @@ export interface Fleet {
   issue(request: IssueRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
   /**
    * Takes care of all declared and stored certificates until the signal aborts: issues, renews and deploys each as soon
-   * as it is due, and notices what other processes change. Resolves once the work under way has ended or is journalled.
+   * as it is due, and notices what other processes change. Follows the configuration and the files with secrets;
+   * work that has begun ends with the settings of before. Resolves once the work under way has ended or is journalled.
    * Fails with `store/…` if the store cannot be read at the beginning.
    */
   run(request: RunRequest, signal: AbortSignal): Promise<void>;
-  /**
-   * Uses other settings from now on. Work that has begun ends with those of before, and so do the store, the name of the
-   * node, and the times for leases and deployments.
-   */
-  declare(settings: Settings): void;
   /** Runs one pass over all declared and stored certificates: issues, renews and deploys what is due. */
   renew(request: RenewRequest, signal: AbortSignal): Promise<readonly Outcome[]>;
   /**
@@ -246,6 +244,8 @@ export interface RenewRequest {
 }
 
 export interface RunRequest {
+  /** Where the settings come from. */
+  readonly source: ConfigurationSource;
   /** Called once all lineages have been read, so that the process takes care of them from then on. */
   readonly ready: () => void;
   /** Called with what became of a certificate that was due. */
@@ -348,19 +348,21 @@ export type SweepReport = Swept;
 export async function openFleet(first: Settings, context: ComposeContext): Promise<Fleet> {
   const composed = await compose(first, context);
   let settings = first;
-  const { process, configuration } = composed;
+  const { process } = composed;
   const pass = <T>(run: (fleet: OpenFleet) => Promise<T>): Promise<T> =>
     inPass(process, (engine) => run({ settings, composed, engine }));
   return {
     owner: () => process.connections.owner,
     issue: (request, signal) => pass((fleet) => issue(fleet, request, signal)),
     renew: (request, signal) => pass((fleet) => renew(fleet, request, signal)),
-    declare(next) {
-      settings = next;
-      composed.declare(next);
+    run: async (request, signal) => {
+      const declare = (next: Settings) => {
+        settings = next;
+        composed.declare(next);
+      };
+      const { run } = await import('./fleet/run.ts');
+      return run({ composed, settings: () => settings, declare, world: context.world }, request, signal);
     },
-    run: async (request, signal) =>
-      (await import('./fleet/run.ts')).run({ process, settings: () => settings, configuration }, request, signal),
     dryRun: (request, signal) => pass((fleet) => dryRun(fleet, request, signal)),
     stored: (name, signal) => pass((fleet) => readOne(fleet, name, signal)),
     keptEnvironment: (name) => composed.keptEnvironment(name),

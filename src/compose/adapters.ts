@@ -34,19 +34,25 @@ export const ownerOf = (storeId: string): string =>
   createHash('sha256').update(`certfleet owner ${storeId}`).digest('hex').slice(0, 12);
 
 /** Returns the sources of secrets. */
-const resolvingIn = ({ world, env }: ConnectContext) => ({
+const resolvingIn = ({ world, env, onFile }: ConnectContext) => ({
   ...secretsFrom(env),
   files: world.files,
+  onFile,
   warn: (message: string) => world.log.warn(message),
 });
 
 /** Returns an adapter's options, with their secrets read. */
-const optionsOf = <Shape extends z.ZodObject>(
+async function optionsOf<Shape extends z.ZodObject>(
   context: ConnectContext,
   definition: WithOptions<Shape>,
   settings: AdapterSettings,
   name: string,
-) => resolveOptions(definition, settings, { ...resolvingIn(context), name });
+) {
+  const resolved = await resolveOptions(definition, settings, { ...resolvingIn(context), name });
+  const { caFile } = resolved.options as { readonly caFile?: unknown };
+  if (typeof caFile === 'string') await context.onFile(caFile);
+  return resolved;
+}
 
 /** Returns an issuer's external account, with its key read. */
 export async function readExternalAccount(
@@ -67,14 +73,14 @@ export interface PreparedAdapter<T> extends Prepared<T> {
 
 /** @param connect receives a world whose HTTP clients are closed with the connection */
 function prepared<T>(
-  { world }: ConnectContext,
+  { world, roots }: ConnectContext,
   resolved: readonly ResolvedOptions<unknown>[],
   connect: (world: World) => { readonly value: T; close?(signal: AbortSignal | undefined): Promise<void> },
 ): PreparedAdapter<T> {
   const credentials = resolved.map((one) => one.credentials).join('');
   return {
     credentials,
-    stamp: digestOf([resolved.map(({ options }) => options), credentials]),
+    stamp: digestOf([resolved.map(({ options }) => options), credentials, roots()]),
     connect() {
       const clients: Http[] = [];
       const http: World['http'] = (options) => {

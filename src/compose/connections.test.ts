@@ -57,7 +57,7 @@ function bench() {
   };
   const connections = createConnections({
     ...{ world, store, node: 'here', storeId: () => 'id', env: {}, reporter: { report() {} } },
-    ...{ balancers: () => ({}), alarms: () => ({}) },
+    ...{ balancers: () => ({}), alarms: () => ({}), onFile: async () => undefined, roots: () => '' },
     locks: testLocks(clock, memory),
   });
   return {

@@ -107,7 +107,9 @@ export function createConnections(context: ConnectContext): ComposedConnections 
   }
 
   function issuer(name: string, settings: IssuerSettings): Issuer {
-    const key = digestOf([name, settings]);
+    const { caFile } = settings;
+    if (caFile !== undefined) void context.onFile(caFile);
+    const key = digestOf([name, settings, caFile === undefined ? '' : context.roots()]);
     const known = issuers.get(key);
     if (known) return known;
     const made = createIssuer({
@@ -115,7 +117,7 @@ export function createConnections(context: ConnectContext): ComposedConnections 
       directoryUrl: settings.directory,
       http: world.http({
         connections: connectionsToCa,
-        ...present({ caFile: settings.caFile }),
+        ...present({ caFile }),
         ...present({ onlyThisCa: settings.onlyThisCa || undefined }),
       }),
       clock: world.clock,

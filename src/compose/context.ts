@@ -25,6 +25,10 @@ export interface ConnectContext extends ComposeContext {
    */
   readonly storeId: () => string;
   readonly locks: Locks;
+  /** Called before a file is read that an adapter's option names, or one with roots to trust. */
+  readonly onFile: (file: string) => Promise<void>;
+  /** Returns a text that changes when connections are to read such roots again. */
+  readonly roots: () => string;
   /** The declared balancers. */
   readonly balancers: () => Settings['balancers'];
   /** The declared notifiers. */

@@ -1,8 +1,8 @@
+import type { Composed } from '../compose.ts';
 import { untilAny } from '../core/async/on-abort.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
-import type { EngineProcess } from '../engine/engine.ts';
 import type { Job } from '../engine/run/job.ts';
 import { createFollower } from '../engine/steady/follow.ts';
 import { type Joining, joinPeers } from '../engine/steady/peers.ts';
@@ -10,36 +10,45 @@ import type { Declarations } from '../engine/steady/seen.ts';
 import { keepRunning } from '../engine/steady/steady.ts';
 import { createVitals } from '../engine/steady/vitals.ts';
 import type { RunRequest } from '../fleet.ts';
+import type { World } from '../ports/world.ts';
+import { reloadOf } from './reload.ts';
 import { madeOfFlags, type Wanted } from './wanted.ts';
 
 const dayMs = 86_400_000;
 
+/** What the process runs on. */
+export interface RunningFleet {
+  readonly composed: Composed;
+  readonly world: World;
+  readonly settings: () => Settings;
+  declare(settings: Settings): void;
+}
+
 /** Runs the loop of a process on the settings that are declared at each time. */
 export async function run(
-  fleet: {
-    readonly process: EngineProcess;
-    readonly settings: () => Settings;
-    /** Returns a hash over the settings. */
-    readonly configuration: () => string;
-  },
-  { ready, done }: RunRequest,
+  fleet: RunningFleet,
+  { source, ready, done }: RunRequest,
   signal: AbortSignal,
 ): Promise<void> {
-  const { process } = fleet;
+  const { process, configuration } = fleet.composed;
   const vitals = createVitals(process.clock);
   const changes = await createFollower(process, vitals, signal);
   const everyMs = process.limits.leaseTtlMs / 3;
-  const joining: Joining = { role: 'node', vitals, everyMs, configuration: fleet.configuration };
+  const joining: Joining = { role: 'node', vitals, everyMs, configuration };
   const peers = await joinPeers(process, joining, signal);
+  const reload = reloadOf(fleet, source, changes.wake);
   let known: { readonly settings: Settings; readonly declared: Declarations } | undefined;
   const declared = (): Declarations => {
     const settings = fleet.settings();
     if (known?.settings !== settings) known = { settings, declared: declaredIn(settings) };
     return known.declared;
   };
-  const loop = { engine: process, vitals, declared, changes, lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs };
+  const loop = {
+    ...{ engine: process, vitals, declared, changes, hasNewSecrets: reload.takeNewSecrets },
+    ...{ lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs },
+  };
   await withParts(
-    [(over) => changes.follow(over), (over) => peers.stay(over)],
+    [(over) => changes.follow(over), (over) => peers.stay(over), (over) => reload.follow(over)],
     (until) => keepRunning({ ...loop, ready, done }, until),
     signal,
   );

@@ -82,6 +82,8 @@ it('listens again for the next order after its port was freed for a post-hook', 
       balancers: () => ({}),
       alarms: () => ({}),
       reporter: { report() {} },
+      onFile: async () => undefined,
+      roots: () => '',
     },
     locks: {} as never, // for zones and balancers only
   });

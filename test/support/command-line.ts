@@ -262,15 +262,16 @@ export function commandLine(given: CommandLine = {}) {
         calls.push(request);
         return (await given.fleet?.renew?.(request, { signal, reporter, clock })) ?? [];
       },
-      run: async ({ ready }, signal) => {
+      run: async ({ source, ready }, signal) => {
         calls.push('run');
         ready();
+        const forget = source.onAsk(async () => {
+          const names = ({ certificates }: Settings) => certificates.map(({ name }) => name);
+          calls.push({ declare: await source.read().then(names, (error: Error) => [error.message]) });
+        });
         if (given.fleet?.keepsRunning && !signal.aborted)
           await new Promise((stopped) => signal.addEventListener('abort', stopped));
-      },
-      declare(next) {
-        state.settings = next;
-        calls.push({ declare: next.certificates.map(({ name }) => name) });
+        forget();
       },
       dryRun: async (request) => {
         calls.push({ dryRun: request.names });
@@ -423,6 +424,7 @@ export function commandLine(given: CommandLine = {}) {
       for (const handler of handlers.get(name) ?? []) handler();
     },
     listening: () => [...handlers.values()].reduce((sum, set) => sum + set.size, 0),
+    calls,
     state,
     exits,
     run: async (...argv: string[]): Promise<Done> => {

@@ -13,6 +13,8 @@ export interface ResolveContext {
   readonly name?: string;
   /** Called with each variable that `env:NAME` names, so that no hook gets it. */
   readonly onSecretVariable?: (name: string) => void;
+  /** Called before a file is read that an option names. */
+  readonly onFile?: ((file: string) => Promise<void>) | undefined;
   /** Called if other users can read a secret file. */
   readonly warn?: (message: string) => void;
 }
@@ -51,8 +53,10 @@ export async function openValue(given: unknown, place: Place): Promise<unknown> 
   return given;
 }
 
-export async function readText(file: string, { files, warn, what, option, secret }: Place): Promise<string> {
+export async function readText(file: string, place: Place): Promise<string> {
+  const { files, warn, what, option, secret } = place;
   try {
+    await place.onFile?.(file);
     // Anyone who can write a secret’s file knows the secret anyway. Any other option may name a program to run.
     const trusted = ({ reason }: Untrusted) => fail('config/secret-unreadable', { file, reason });
     const bytes = await files.read(file, { named: true, ...present({ trusted: secret ? undefined : trusted }) });

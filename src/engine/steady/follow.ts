@@ -9,6 +9,8 @@ const everyMs = 5_000;
 
 /** Follows the lineages of a store. */
 export interface Follower extends Changes {
+  /** Wakes the loop for a change of something else than the store. */
+  wake(): void;
   /** Looks for changes until the signal aborts. */
   follow(signal: AbortSignal): Promise<void>;
 }
@@ -50,6 +52,7 @@ export async function createFollower(
     onChange(run) {
       ring = run;
     },
+    wake: () => ring(),
     async follow(until) {
       while (!until.aborted) {
         await clock.sleep(everyMs, until).catch(() => undefined);

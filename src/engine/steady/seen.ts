@@ -59,15 +59,30 @@ export interface SeenLineages {
   /** Returns the job for a certificate, if it needs more than a sweep. */
   jobFor(name: string): Job | undefined;
   isToSweep(name: string): boolean;
+  /**
+   * Lets each certificate be tried again at once whose last try failed, or will have failed when its pass ends: a secret
+   * has changed. Its pause ends only if it needs that secret. Returns their names.
+   */
+  retryFailed(busy: Iterable<string>): readonly string[];
   /** Returns what is needed to ask for its window, if there may be nothing else to do. */
   question(name: string): SeenCertificate | undefined;
 }
+
+/** Reports whether a pause may be running after a failed try of the certificate or of a target. */
+const hasFailed = ({ failure, deployments }: Lineage): boolean =>
+  failure !== undefined || Object.values(deployments).some(({ retryAt }) => retryAt !== undefined);
 
 /** @param askEveryMs how seldom it asks for a window, even if the CA wants to be asked more often */
 export function createSeen(engine: EngineProcess, declared: () => Declarations, askEveryMs: number): SeenLineages {
   const { clock, node, store, limits, processes } = engine;
   const seen = new Map<string, Seen>();
   const restsUntilMs = new Map<string, number>();
+  /** The certificates that are to be tried again, until a pass takes their job. */
+  const again = new Set<string>();
+  const isAgain = (name: string): boolean => {
+    const lineage = again.has(name) ? seen.get(name)?.lineage : undefined;
+    return lineage !== undefined && hasFailed(lineage);
+  };
 
   /** Reports whether this node has targets at which it has not looked since the current version is there. */
   const isToLook = ({ wanted }: Job, { lineage: { current }, lookedAt }: Seen): boolean =>
@@ -122,6 +137,7 @@ export function createSeen(engine: EngineProcess, declared: () => Declarations, 
       if (!entry) {
         seen.delete(name);
         restsUntilMs.delete(name);
+        again.delete(name);
         return;
       }
       const before = seen.get(name);
@@ -150,6 +166,7 @@ export function createSeen(engine: EngineProcess, declared: () => Declarations, 
     },
     dueOf(name, hold) {
       const now = clock.now();
+      if (isAgain(name)) return now.getTime();
       const dueMs = dueByDocument(name, hold, now);
       const restMs = (restsUntilMs.get(name) ?? 0) - clock.monotonicMs();
       return dueMs === undefined ? undefined : Math.max(dueMs, now.getTime() + restMs);
@@ -158,11 +175,24 @@ export function createSeen(engine: EngineProcess, declared: () => Declarations, 
     jobFor(name) {
       const lineage = seen.get(name)?.lineage;
       const job = declared().jobOf(name, lineage);
+      const isRetry = isAgain(name);
+      again.delete(name);
       if (!job) return undefined;
-      const { action } = planLineage(job.wanted, lineage, clock.now(), { obeyBackoff: true, force: false, node });
+      const { action, pending } = planLineage(job.wanted, lineage, clock.now(), {
+        obeyBackoff: true,
+        force: false,
+        node,
+      });
+      // A target's pause does not know of secrets; that of the certificate ends only if its own have changed.
+      if (isRetry) return pending ? { ...job, obeyBackoff: false } : job;
       return action !== 'none' || lineage?.work !== undefined || nodeTargets(job.wanted).length > 0 ? job : undefined;
     },
     isToSweep,
+    retryFailed(busy) {
+      for (const name of busy) again.add(name);
+      for (const [name, { lineage }] of seen) if (hasFailed(lineage)) again.add(name);
+      return [...again];
+    },
     question(name) {
       const one = seen.get(name);
       const job = one && declared().jobOf(name, one.lineage);

@@ -1,3 +1,4 @@
+import { createBell } from '../../core/async/bell.ts';
 import type { Outcome } from '../../core/plan/outcome.ts';
 import { type EngineProcess, inPass } from '../engine.ts';
 import { type CaHold, holdOf } from '../ledger/ca-hold.ts';
@@ -5,7 +6,6 @@ import { inLanes } from '../pass/lanes.ts';
 import { reconcile, reconcileAll } from '../pass/reconcile.ts';
 import { sweeperOf } from '../pass/sweep.ts';
 import { askWindows } from '../pass/windows.ts';
-import { createBell } from './bell.ts';
 import { complain } from './complain.ts';
 import { createSeen, type Declarations } from './seen.ts';
 import type { VitalsLog } from './vitals.ts';
@@ -17,6 +17,8 @@ export interface Surroundings {
   readonly declared: () => Declarations;
   readonly changes: Changes;
   readonly vitals: VitalsLog;
+  /** Reports whether a secret may have changed since the last call. */
+  readonly hasNewSecrets: () => boolean;
   /** How much later than needed it wakes, in ms, drawn for each sleep. */
   readonly lateMs: () => number;
   /** How seldom it asks for a renewal window, even if the CA wants to be asked more often. */
@@ -224,6 +226,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
     const changed = await lookAtChanged();
     const isNews = (await readHolds()) || isDeclaredAnew() || hasJumped();
     schedule(isNews ? everything() : changed);
+    if (world.hasNewSecrets()) schedule(seen.retryFailed(busy));
     if (passes.size === 0 && nextWholeMs <= clock.monotonicMs()) {
       nextWholeMs = clock.monotonicMs() + world.wholeEveryMs;
       begin([...everything()], workOnAll);

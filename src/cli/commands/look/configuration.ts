@@ -1,11 +1,7 @@
-import { whoseOptions } from '../../../config/adapters/each-adapter.ts';
+import { secretProblems } from '../../../config/adapters/secret-problems.ts';
 import { checkConfiguration } from '../../../config/file/load.ts';
-import { resolveExternalAccount } from '../../../config/options/external-account.ts';
-import { resolveOptions } from '../../../config/options/options.ts';
 import type { Problem } from '../../../config/problems.ts';
-import { type AdapterKind, adapterEntry } from '../../../config/registry/registry.ts';
-import { CertfleetError } from '../../../core/errors/errors.ts';
-import type { AdapterSettings, Settings } from '../../../core/spec/spec.ts';
+import type { Settings } from '../../../core/spec/spec.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Run, Session } from '../../context.ts';
@@ -41,7 +37,7 @@ export const checkConfig: Run = async (session) => {
         ...sameFiles(settings),
         ...listedTwice(settings),
         ...(await caFileProblems(settings, files)),
-        ...(await secretProblems(session, settings)),
+        ...(await secretProblems(settings, registry, { env: context.env, files, warn: (one) => warn(session, one) })),
       ])
     : problems;
   for (const { line, message } of found) {
@@ -102,53 +98,6 @@ async function placed(text: string, problems: readonly Problem[]): Promise<reado
     ...problems[index]!,
     ...present({ line }),
   }));
-}
-
-/**
- * Opens every secret as a run would. This can fail here although a service, with its own user and environment,
- * succeeds.
- */
-async function secretProblems(session: Session, settings: Settings): Promise<readonly Problem[]> {
-  const registry = await registryOf(session);
-  const { files } = await session.world();
-  const found: Problem[] = [];
-  const open = async (kind: AdapterKind, path: readonly string[], options: AdapterSettings) => {
-    const entry = adapterEntry(registry, kind, options.type);
-    if (!entry) return;
-    const told = { name: path.at(-1) ?? kind, warn: (message: string) => warn(session, message) };
-    const definition = await entry.load();
-    await reportTo(found, path, () =>
-      resolveOptions(definition, options, { env: session.context.env, files, ...told }),
-    );
-  };
-  await open('store', ['store'], settings.store);
-  for (const [name, { eab }] of Object.entries(settings.issuers)) {
-    // An account that is already open needs no key, but a key that is named must be there.
-    if (eab?.hmacKey === undefined) continue;
-    await reportTo(found, ['issuers', name, 'eab'], () =>
-      resolveExternalAccount(eab, name, { env: session.context.env, files }),
-    );
-  }
-  for (const [name, solver] of Object.entries(settings.solvers)) {
-    const { kind, settings: options } = whoseOptions('solver', solver, registry);
-    await open(kind, ['solvers', name], options);
-  }
-  for (const [name, balancer] of Object.entries(settings.balancers))
-    await open('balancer', ['balancers', name], balancer);
-  for (const [name, deployer] of Object.entries(settings.deployers))
-    await open('deployer', ['deployers', name], deployer.settings);
-  for (const [name, notifier] of Object.entries(settings.alarms))
-    await open('notifier', ['alarms', name], notifier.settings);
-  return found;
-}
-
-async function reportTo(found: Problem[], path: readonly string[], open: () => Promise<unknown>): Promise<void> {
-  try {
-    await open();
-  } catch (error) {
-    if (!(error instanceof CertfleetError)) throw error;
-    found.push({ path, message: `${error.message}. ${error.hint}`, error });
-  }
 }
 
 /** `certfleet config schema`. */

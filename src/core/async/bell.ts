@@ -1,5 +1,5 @@
-import { onAbort } from '../../core/async/on-abort.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { onAbort } from './on-abort.ts';
 
 /** Ends a sleep early. A ring while nothing sleeps ends the next sleep at once. */
 export interface Bell {

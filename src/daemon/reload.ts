@@ -1,0 +1,182 @@
+import { configurationStamp, stampOf } from '../config/file/stamp.ts';
+import { createBell } from '../core/async/bell.ts';
+import { asFailure, type CertfleetError, fail } from '../core/errors/errors.ts';
+import type { Event } from '../core/plan/event.ts';
+import type { Settings } from '../core/spec/spec.ts';
+import { present } from '../core/text/present.ts';
+import type { Reporter } from '../ports/reporter.ts';
+import type { World } from '../ports/world.ts';
+import { fixedChanges } from './fixed-settings.ts';
+import { createWatch } from './watch.ts';
+
+/** How often the files are looked at. */
+const everyMs = 5_000;
+/** How long a file must stay the same until it is read. */
+const stillMs = 1_000;
+
+/** Where the settings come from. */
+export interface ConfigurationSource {
+  /** The path of the file, which need not exist. */
+  readonly file: string;
+  /** The stamp of the configuration before its settings were first read. */
+  readonly stamp: string;
+  /** Reads the settings. Fails with `config/…`. */
+  read(): Promise<Settings>;
+  /** Calls a function whenever a person asks to read it again at once. Returns a function that ends that. */
+  onAsk(ask: () => void): () => void;
+}
+
+/** Why the configuration was refused. The settings of before stay in use. */
+export interface ConfigurationProblem {
+  readonly message: string;
+  readonly hint: string;
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+export interface Reload {
+  /** Returns what is wrong with the configuration, if that has lasted longer than it takes to write a file. */
+  problem(): ConfigurationProblem | undefined;
+  /** Begins to watch a file with a secret, or with roots to trust. Called before it is read. */
+  note(file: string): Promise<void>;
+  /** Follows the files until the signal aborts. */
+  follow(signal: AbortSignal): Promise<void>;
+}
+
+export interface Reloading {
+  readonly source: ConfigurationSource;
+  /** The settings with which the process began. */
+  readonly first: Settings;
+  readonly world: Pick<World, 'files' | 'clock'>;
+  readonly reporter: Reporter;
+  /** Uses other settings from now on. */
+  declare(settings: Settings): void;
+  /** Returns one sentence for each secret of the settings that cannot be read. */
+  lacking(settings: Settings): Promise<readonly string[]>;
+  /** Called when files with secrets or roots have changed. */
+  changed(files: readonly string[]): void;
+}
+
+/**
+ * Follows the configuration and every file with a secret that was read. A valid configuration takes effect; of one that
+ * is refused, the settings of before stay in use.
+ */
+export function createReload({ source, world, reporter, ...given }: Reloading): Reload {
+  const { files, clock } = world;
+  const ofConfiguration = createWatch();
+  const secrets = createWatch();
+  /** Secret files that something has read since the settings in use were declared. */
+  const inUse = new Set<string>();
+  const bell = createBell();
+  let problem: ConfigurationProblem | undefined;
+  /** What was last told of a refused configuration. */
+  let told: string | undefined;
+  let isAsked = false;
+  let isDoubtful = false;
+  let hadFile = source.stamp !== '';
+  let fixed: readonly string[] = [];
+
+  function tell(level: Event['level'], event: Event['event'], message: string, data?: Event['data']): void {
+    const time = clock.now().toISOString();
+    reporter.report({ v: 1, time, level, event, message, ...present({ data }) });
+  }
+
+  async function read(): Promise<Settings> {
+    const isThere = (await stampOf(files, source.file)) !== '';
+    // Without its file, a configuration would declare nothing.
+    if (hadFile && !isThere) throw fail('config/unreadable', { file: source.file, reason: 'it is no longer there' });
+    const settings = await source.read();
+    hadFile = isThere;
+    return settings;
+  }
+
+  /** @param isSure the file is not half-written */
+  async function readAgain(isSure: boolean): Promise<void> {
+    let settings: Settings;
+    try {
+      settings = await read();
+    } catch (error) {
+      return refuse(asFailure(error), isSure);
+    }
+    isDoubtful = false;
+    [problem, told] = [undefined, undefined];
+    inUse.clear();
+    given.declare(settings);
+    const { length } = settings.certificates;
+    tell('info', 'configuration.read', `the configuration was read again: ${length} certificates`, {
+      certificates: length,
+    });
+    const nowFixed = fixedChanges(given.first, settings);
+    if (nowFixed.length > 0 && nowFixed.join() !== fixed.join()) {
+      const names = nowFixed.map((name) => `\`${name}\``).join(', ');
+      tell('warn', 'log', `a changed ${names} takes effect when \`certfleet run\` is started again, not before`);
+    }
+    fixed = nowFixed;
+    for (const sentence of await given.lacking(settings)) tell('warn', 'log', sentence);
+  }
+
+  function refuse({ code, message, hint }: CertfleetError, isSure: boolean): void {
+    const since = problem?.since ?? clock.now().toISOString();
+    isDoubtful = !isSure;
+    if (isSure) problem = { message, hint, since };
+    if (told === message) return;
+    told = message;
+    tell('error', 'configuration.refused', `the configuration of before stays in use: ${message}`, { code, hint });
+  }
+
+  async function followSecrets(): Promise<boolean> {
+    const { isChanging, changed } = await secrets.look();
+    for (const { key, isThere } of changed) {
+      if (isThere) continue;
+      if (inUse.has(key))
+        tell('warn', 'log', `the secret file ${key} is no longer there; what needs it fails until it is there again`);
+      else secrets.forget(key);
+    }
+    const written = changed.filter(({ isThere }) => isThere).map(({ key }) => key);
+    if (written.length > 0) {
+      const verb = written.length === 1 ? 'has' : 'have';
+      tell('info', 'secrets.changed', `${written.join(', ')} ${verb} changed: what failed is tried again`, {
+        files: written,
+      });
+      given.changed(written);
+    }
+    return isChanging;
+  }
+
+  async function followConfiguration(): Promise<boolean> {
+    const { isChanging, changed } = await ofConfiguration.look();
+    if (isAsked) {
+      isAsked = false;
+      await readAgain(true);
+    } else if (changed.length > 0) await readAgain(false);
+    else if (isDoubtful && !isChanging) await readAgain(true);
+    return isChanging;
+  }
+
+  return {
+    problem: () => problem,
+    async note(file) {
+      inUse.add(file);
+      await secrets.add(file, () => stampOf(files, file));
+    },
+    async follow(signal) {
+      const forget = source.onAsk(() => {
+        isAsked = true;
+        bell.ring();
+      });
+      try {
+        ofConfiguration.since(source.stamp, source.file, () => configurationStamp(files, source.file));
+        for (const sentence of await given.lacking(given.first)) tell('warn', 'log', sentence);
+        let isChanging = false;
+        while (!signal.aborted) {
+          await bell.orAfter(isChanging ? stillMs : everyMs, clock, signal);
+          if (signal.aborted) break;
+          const ofFile = await followConfiguration();
+          isChanging = (await followSecrets()) || ofFile;
+        }
+      } finally {
+        forget();
+      }
+    },
+  };
+}

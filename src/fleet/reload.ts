@@ -1,0 +1,47 @@
+import { type ConfigurationSource, createReload, type Reload } from '../daemon/reload.ts';
+import type { RunningFleet } from './run.ts';
+
+export interface FleetReload extends Reload {
+  /** Reports whether secrets have changed since the last call. */
+  takeNewSecrets(): boolean;
+}
+
+/**
+ * Lets a process follow its configuration and the files that it reads.
+ *
+ * @param wake wakes the loop
+ */
+export function reloadOf(
+  { composed, world, settings, declare }: RunningFleet,
+  source: ConfigurationSource,
+  wake: () => void,
+): FleetReload {
+  let areNew = false;
+  const reload = createReload({
+    ...{ source, world, first: settings(), reporter: composed.process.reporter },
+    declare(next) {
+      declare(next);
+      wake();
+    },
+    async lacking(of) {
+      const found = await composed.secretProblems(of);
+      // The store is open, and an account that is open needs no key.
+      const needed = found.filter(({ path: [group] }) => group !== 'store' && group !== 'issuers');
+      return needed.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    },
+    changed() {
+      composed.readRootsAgain();
+      areNew = true;
+      wake();
+    },
+  });
+  composed.onFile(reload.note);
+  return {
+    ...reload,
+    takeNewSecrets() {
+      const before = areNew;
+      areNew = false;
+      return before;
+    },
+  };
+}
