@@ -35,6 +35,15 @@ describe('the error table', () => {
     expect(asFailure(plain, 'abc')).toBe(plain);
   });
 
+  it('has the parameters of its texts, as harmless as they are there', () => {
+    const given = { name: 'a.test', secret: 'not shown' };
+    const error = fail('dns/zone-not-found', given);
+    expect(error.params).toEqual({ name: 'a.test' });
+    expect(asFailure(error, 'abc').params).toBe(error.params);
+    const reason = 'no\u001b[31m room';
+    expect(fail('bug/unexpected', { reason }).params).toEqual({ reason: 'no\ufffd[31m room' });
+  });
+
   it('a time that the other side named makes retry "at"', () => {
     const retryAt = new Date('2026-01-01T00:00:00Z');
     const code: ErrorCode = 'acme/busy';

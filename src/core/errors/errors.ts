@@ -26,6 +26,9 @@ export interface FailOptions {
   readonly names?: readonly RefusedName[] | undefined;
 }
 
+/** The parameters of an error's message and hint, as short and harmless as they are there. */
+export type ShownParams = Readonly<Record<string, string>>;
+
 /** An identifier of a certificate, and why the certificate cannot include it. */
 export interface RefusedName {
   readonly identifier: string;
@@ -44,8 +47,15 @@ export class CertfleetError extends Error {
   readonly retryAt: Date | undefined;
   readonly problem: unknown;
   readonly names: readonly RefusedName[] | undefined;
+  /** What the message and the hint are made of; undefined if they have been read from a document. */
+  readonly params: ShownParams | undefined;
 
-  constructor(code: ErrorCode, message: string, hint: string, options: FailOptions) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    hint: string,
+    options: FailOptions & { readonly params?: ShownParams | undefined },
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'CertfleetError';
     this.code = code;
@@ -56,6 +66,7 @@ export class CertfleetError extends Error {
     this.retryAt = options.retryAt;
     this.problem = options.problem;
     this.names = options.names;
+    this.params = options.params;
   }
 
   /** The command line's exit code for this error. */
@@ -68,10 +79,19 @@ export const exitCodeOfError = (code: ErrorCode) =>
   exitCodesOfCodes[code] ?? exitCodes[code.slice(0, code.indexOf('/')) as keyof typeof exitCodes];
 
 /** Many parameters are texts from a CA, a server, a program or a library, so all are shortened and sanitized here. */
-const fill = (template: string, params: Readonly<Record<string, string | number>>): string =>
-  template.replace(/\{(\w+)\}/g, (whole, name: string) =>
-    remoteLines(String(params[name] ?? whole), typedParams.has(name) ? longestTypedText : longestRemoteText),
+const shown = (name: string, value: string | number): string =>
+  remoteLines(String(value), typedParams.has(name) ? longestTypedText : longestRemoteText);
+
+/** Returns the parameters that a text shows, as it shows them. */
+function shownIn(template: string, params: Readonly<Record<string, string | number>>): ShownParams {
+  const names = [...template.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  return Object.fromEntries(
+    names.flatMap((name) => (params[name] === undefined ? [] : [[name, shown(name, params[name])]])),
   );
+}
+
+const fill = (template: string, params: ShownParams): string =>
+  template.replace(/\{(\w+)\}/g, (whole, name: string) => params[name] ?? whole);
 
 /** Parameters that repeat one word, name or flag with its value. */
 const typedParams: ReadonlySet<string> = new Set(['typed', 'name', 'flag', 'one', 'other']);
@@ -79,7 +99,11 @@ const typedParams: ReadonlySet<string> = new Set(['typed', 'name', 'flag', 'one'
 /** Creates an error for the caller to throw: `throw fail('dns/zone-not-found', { name })`. */
 export function fail<C extends ErrorCode>(code: C, params: ErrorParams<C>, options: FailOptions = {}): CertfleetError {
   const entry = errorTable[code];
-  return new CertfleetError(code, fill(entry.message, params), options.hint ?? fill(entry.hint, params), options);
+  const known = shownIn(`${entry.message} ${entry.hint}`, params);
+  return new CertfleetError(code, fill(entry.message, known), options.hint ?? fill(entry.hint, known), {
+    ...options,
+    params: known,
+  });
 }
 
 /** Reports whether an error is a {@link CertfleetError} and, if codes or areas (`dns/`) are given, has one of them. */
@@ -140,7 +164,7 @@ const systemReasons: Readonly<Record<string, string>> = {
 export function asFailure(error: unknown, certificate?: string): CertfleetError {
   if (!isFailure(error)) return fail('bug/unexpected', { reason: reasonOf(error) }, { cause: error });
   if (certificate === undefined || !error.hint.includes('{certificate}')) return error;
-  const hint = fill(error.hint, { certificate: certificate.replace(/~staging$/, '') });
+  const hint = fill(error.hint, shownIn('{certificate}', { certificate: certificate.replace(/~staging$/, '') }));
   return changed(error, { hint });
 }
 
@@ -163,7 +187,7 @@ function changed(
     names = error.names,
   }: { readonly message?: string; readonly hint?: string; readonly names?: readonly RefusedName[] | undefined },
 ): CertfleetError {
-  const { code, cause, retryAt, problem, stack } = error;
-  const options = { cause, problem, names, retryAt };
+  const { code, cause, retryAt, problem, params, stack } = error;
+  const options = { cause, problem, names, retryAt, params };
   return Object.assign(new CertfleetError(code, message, hint, options), { stack });
 }

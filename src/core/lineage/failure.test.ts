@@ -157,6 +157,13 @@ describe('failureAfter', () => {
     expect(failureAfter({ ...missing, failure: { ...failure, count: 0 } }, busy, now).count).toBe(1);
   });
 
+  it('keeps what the message is made of, unless that is long', () => {
+    const failed = (reason: string) => failureAfter(missing, fail('bug/unexpected', { reason }), now);
+    expect(failed('no room').params).toEqual({ reason: 'no room' });
+    expect(failed('x'.repeat(1_001)).params).toBeUndefined();
+    expect(failureAfter(missing, busy, now).params).toBeUndefined();
+  });
+
   it.each<[string, Lineage, CertfleetError, number]>([
     ['a minute', missing, busy, 1],
     ['then ten', failing(1), busy, 10],

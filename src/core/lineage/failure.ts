@@ -187,6 +187,16 @@ const mostValidations = 10;
 /** The maximum length of a stored message. */
 export const longestStored = 4_000;
 
+/** The length of all parameters of a stored error together. They repeat what is in its message. */
+const longestParams = 1_000;
+
+/** Returns the parameters of an error, unless they are too long for a document. */
+export function paramsToStore({ params }: Pick<CertfleetError, 'params'>): CertfleetError['params'] {
+  const texts = Object.values(params ?? {});
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
+  return texts.length > 0 && length <= longestParams ? params : undefined;
+}
+
 /**
  * Returns what to remember after a failed try: the count, the back-off, the CA's hold, and the failed validations of
  * the last hour.
@@ -219,6 +229,7 @@ export function failureAfter(lineage: Lineage, error: CertfleetError, now: Date)
     code: error.code,
     message: cut(error.message, longestStored),
     hint: cut(error.hint, longestStored),
+    params: paramsToStore(error),
     retryAt: (isExact && hold ? hold : new Date(Math.max(byBackoff, hold?.getTime() ?? 0))).toISOString(),
     holdUntil: hold && !isOthers ? hold.toISOString() : undefined,
     validations: Object.keys(validations).length > 0 ? validations : undefined,

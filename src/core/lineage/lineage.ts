@@ -116,6 +116,8 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly hint: string;
+  /** What the message is made of, for other languages; undefined if that is long. */
+  readonly params?: Readonly<Record<string, string>> | undefined;
   /** `renew` does not try again before this time. */
   readonly retryAt: string;
   /** Until when the CA asked us to wait (Retry-After). `--force` does not override it. */

@@ -59,10 +59,10 @@ const shortTexts =
     };
   };
 
-/** Omits links and the failed validations of the last hour. */
+/** Omits links, what messages are made of, and the failed validations of the last hour. */
 function withoutDetails(lineage: Lineage): Lineage {
   const { failure, renewal, ...rest } = lineage;
-  const { validations: _times, ...counted } = failure ?? {};
+  const { validations: _times, params: _texts, ...counted } = failure ?? {};
   const { explanationUrl: _page, ...timed } = renewal ?? {};
   return {
     ...rest,
