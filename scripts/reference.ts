@@ -373,6 +373,10 @@ const eventMeanings: Readonly<Record<EventName, string>> = {
   'sweep.failed': 'Something that a dead process left could not be removed; the next pass tries again.',
   'deploy.alarm':
     'A target or endpoint still has the old version after `deployTimeout`. Level `alarm`. `data`: `target`, `since`, and `node` if only this node lacks it.',
+  'node.missing':
+    'A node that shares the store has missed three of its usual runs, or `certfleet run` gives no sign of life there. Level `alarm`, once until it comes back. `data`: `node`, `since`, `what` (`renew`, `node` for `certfleet run`, `responder`).',
+  'node.forgotten':
+    'A missing node was forgotten: it was not seen for 7 days, and the alarm is a day old. `data`: `node`, `lastSeen`.',
   'hook.ran': 'A pre-hook or post-hook has run. `data.hook`.',
   'hook.failed':
     'A pre-hook or post-hook failed, which stops nothing. `data.hook`. Level `alarm` for a post-hook, because what it starts may not run.',

@@ -7,6 +7,8 @@ import { type AccountFacts, createAccountUse, lacking, usedAccount, widowed } fr
 import { restored } from '../core/lineage/work/lease.ts';
 import { after } from '../core/lineage/work/transition.ts';
 import { isStoredName } from '../core/names/identifiers.ts';
+import { restoredReplica } from '../core/node/claim.ts';
+import { decodeReplica } from '../core/node/replica.ts';
 import { isDeepJson } from '../core/text/json.ts';
 import type { Entry, Key, Kind, Store } from '../ports/store.ts';
 import { forgedAmong, isOpenSecret, notSealed, sealedWith } from '../stores/encrypted.ts';
@@ -324,5 +326,7 @@ function withoutLease({ key, bytes }: BackupDocument, location: string): BackupD
     const { lease, ...lock } = decodeLock(bytes, key.name, location);
     return { key, bytes: lease ? encodeDocument(lock) : bytes };
   }
+  if (key.kind === 'replica')
+    return { key, bytes: encodeDocument(restoredReplica(decodeReplica(bytes, key.name, location))) };
   return { key, bytes };
 }

@@ -1,7 +1,10 @@
+import { reasonOf } from '../core/errors/errors.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
 import { isStagingName } from '../core/names/identifiers.ts';
 import type { Outcome } from '../core/plan/outcome.ts';
 import { type Engine, report } from '../engine/engine.ts';
+import { lookAfterMissing } from '../engine/ledger/missing-nodes.ts';
+import { readReplicas } from '../engine/ledger/replica.ts';
 import { reconcileAll } from '../engine/pass/reconcile.ts';
 import type { Job } from '../engine/run/job.ts';
 import type { RenewRequest } from '../fleet.ts';
@@ -26,7 +29,19 @@ export async function renew(fleet: OpenFleet, request: RenewRequest, signal: Abo
   const jobs = (await declaredOrNamed(fleet, names, signal)).map(jobOf);
   const isWhole = names.length === 0;
   const remembers = isWhole && obeyBackoff && !hooks ? { nextRunMs } : undefined;
-  return reconcileAll(engine, { jobs, jobOf: ofFlags, isWhole, remembers }, signal);
+  const outcomes = await reconcileAll(engine, { jobs, jobOf: ofFlags, isWhole, remembers }, signal);
+  if (isWhole) await lookAfterNodes(engine, signal);
+  return outcomes;
+}
+
+/** Raises an alarm about missing nodes. A failure does not affect the outcomes; the next run tries again. */
+async function lookAfterNodes(engine: Engine, signal: AbortSignal): Promise<void> {
+  try {
+    await lookAfterMissing(engine, await readReplicas(engine, signal), () => false, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    report(engine, { level: 'warn', event: 'log', message: `could not look after the nodes: ${reasonOf(error)}` });
+  }
 }
 
 /** Warns that a certificate is no longer declared. `renew` does this, because people look at its output. */

@@ -73,7 +73,7 @@ export async function nodesOf(
   const now = engine.clock.now();
   return (await readReplicas(engine, signal)).map((replica) => {
     const own = lacks.flatMap(({ node, lack }) => (node === replica.node ? [lack] : []));
-    return describeNode(replica, own, now);
+    return describeNode(replica, own, { now, isDead: (who) => engine.processes.look(who) === 'dead' });
   });
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../src/core/errors/errors.ts';
-import { missingSince } from '../../src/core/node/replica.ts';
+import { absenceOf } from '../../src/core/node/missing-nodes.ts';
 import type { Event } from '../../src/core/plan/event.ts';
 import type { Outcome } from '../../src/core/plan/outcome.ts';
 import { describeLineage } from '../../src/core/plan/status.ts';
@@ -190,7 +190,7 @@ describe('a target that each node has', () => {
       lackingAt: [{ node: 'c', target: 'files', version: await current() }],
     });
     const away = (await readReplicas(world, signal)).find(({ node }) => node === 'c')!;
-    expect(missingSince(away.document, world.clock.now())).toBeDefined();
+    expect(absenceOf(away, world.clock.now())).toMatchObject({ what: 'renew' });
     await renew('c');
     expect(nodes.c.got).toEqual([`files ${first}`, `files ${await current()}`]);
     expect(await status()).toMatchObject({ state: 'valid' });

@@ -1,6 +1,6 @@
 import type { Lease } from '../lineage/lineage.ts';
 import type { ProcessIdentity } from '../lineage/process-identity.ts';
-import { type ReplicaDocument, storable } from './replica.ts';
+import { type ReplicaDocument, storable, toldOfOther } from './replica.ts';
 import type { Role, Running } from './running.ts';
 
 /** A process that has the name of a node, or is about to take it. */
@@ -11,13 +11,15 @@ export interface Claim {
 
 /** Returns the document of a node whose name a process takes, or of which it gives a sign of life. */
 export function claimed(before: ReplicaDocument | undefined, { role, running }: Claim): ReplicaDocument {
-  const { missingTold: _seenAgain, ...known } = before ?? { version: running.version, runs: [], lacks: [] };
-  return storable({ ...known, schema: 1, running: { ...before?.running, [role]: running } });
+  const known = before ?? { version: running.version, runs: [], lacks: [] };
+  const missingTold = toldOfOther(before, role);
+  return storable({ ...known, schema: 1, running: { ...before?.running, [role]: running }, missingTold });
 }
 
 /** Returns the document after a process has given back the name of its node. */
-export function givenBack(before: ReplicaDocument, { role, running: { lease: _over, ...running } }: Claim) {
-  return storable({ ...before, running: { ...before.running, [role]: running } });
+export function givenBack(before: ReplicaDocument, claim: Claim): ReplicaDocument {
+  const { lease: _over, ...running } = claim.running;
+  return storable({ ...before, running: { ...before.running, [claim.role]: running } });
 }
 
 /** Returns the other process that has the name for the same role, if there is one. */
@@ -39,4 +41,9 @@ export function nextBeat(
       ...{ lease: { ...lease, beat: lease.beat + 1 }, at: now.toISOString() },
     },
   };
+}
+
+/** Removes the names that processes had when a backup was made. They may be alive, but have another store. */
+export function restoredReplica({ running: _old, ...document }: ReplicaDocument): ReplicaDocument {
+  return document;
 }

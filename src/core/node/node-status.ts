@@ -1,15 +1,18 @@
-import type { Lineage } from '../lineage/lineage.ts';
+import type { Lease, Lineage } from '../lineage/lineage.ts';
+import type { ProcessIdentity } from '../lineage/process-identity.ts';
 import type { StoredSpec } from '../spec/spec.ts';
 import { nodeTargets } from '../spec/traits.ts';
 import { present } from '../text/present.ts';
+import { type Absence, absenceOf } from './missing-nodes.ts';
 import {
   hasLookedSince,
   isOfSeveralMachines,
   type Lack,
-  missingSince,
+  type Replica,
   type ReplicaDocument,
   usualIntervalMs,
 } from './replica.ts';
+import { type Role, type Running, roles } from './running.ts';
 
 /** What `status` reports about one node. */
 export interface NodeStatus {
@@ -17,11 +20,17 @@ export interface NodeStatus {
   /** The version of certfleet at its last run. */
   readonly version: string;
   /** When its last run began. RFC 3339. */
-  readonly lastRun: string;
+  readonly lastRun?: string;
   /** How often it usually runs; undefined if that is not known yet. */
   readonly everyMs?: number;
-  /** It has not run since three of its usual intervals. */
+  /** What keeps running there: `certfleet run`, with its role. */
+  readonly running?: readonly RunningThere[];
+  /** It has not run since three of its usual intervals, or what kept running there gives no sign of life. */
   readonly missingSince?: string;
+  /** What is missing there: `renew` by a schedule, or the role of what kept running. */
+  readonly missing?: Absence['what'];
+  /** The last sign of life of what is missing. RFC 3339. */
+  readonly lastSeen?: string;
   /** Several machines run under its name, so what one of them lacks may be hidden by another. */
   readonly severalMachines?: true;
   /** What it lacks of the current versions of the certificates. */
@@ -30,14 +39,15 @@ export interface NodeStatus {
   readonly more?: number;
 }
 
+/** A process that keeps running on a node. */
+export interface RunningThere extends Pick<Running, 'version' | 'configuration' | 'since'> {
+  readonly role: Role;
+  /** Its last sign of life. RFC 3339. */
+  readonly lastSeen: string;
+}
+
 /** What a node lacks. Without a message, it has not run since the version became the current one. */
 export type NodeLack = Pick<Lack, 'certificate' | 'target' | 'version' | 'since' | 'code' | 'message'>;
-
-/** A known node. */
-export interface Replica {
-  readonly node: string;
-  readonly document: ReplicaDocument;
-}
 
 /** A certificate as it is now. */
 interface Certificate {
@@ -50,6 +60,8 @@ export function lacksOf({ node, document }: Replica, { wanted, lineage }: Certif
   const { name: certificate, current, deployments } = lineage;
   if (!current) return [];
   const { id: version } = current;
+  // It has looked at nothing yet, so it has no targets of its own as far as is known.
+  if (document.looked === undefined && document.seen === undefined && document.lacks.length === 0) return [];
   return nodeTargets(wanted).flatMap(({ name: target }): readonly NodeLack[] => {
     const known = document.lacks.find(
       (one) => one.certificate === certificate && one.target === target && one.version === version,
@@ -67,16 +79,36 @@ export function lacksOf({ node, document }: Replica, { wanted, lineage }: Certif
   });
 }
 
-/** Describes a node. */
-export function describeNode({ node, document }: Replica, lacks: readonly NodeLack[], now: Date): NodeStatus {
+/** @param isDead whether a process is provably dead */
+export function describeNode(
+  replica: Replica,
+  lacks: readonly NodeLack[],
+  { now, isDead }: { readonly now: Date; readonly isDead: (who: ProcessIdentity) => boolean },
+): NodeStatus {
+  const { node, document } = replica;
   const { runs, version, more } = document;
+  const absence = absenceOf(replica, now);
+  const running = runningOf(document).filter(({ role, lease }) => absence?.what !== role && !isDead(lease.holder));
   return {
-    ...{ node, version, lastRun: runs.at(-1) ?? '' },
+    ...{ node, version },
     ...present({
+      lastRun: runs.at(-1),
       everyMs: usualIntervalMs(document),
-      missingSince: missingSince(document, now),
+      running: running.length > 0 ? running.map(({ lease: _own, ...shown }) => shown) : undefined,
+      missingSince: absence?.since,
+      missing: absence?.what,
+      lastSeen: absence?.lastSeen,
       severalMachines: isOfSeveralMachines(document) ? (true as const) : undefined,
     }),
     ...{ lacks, ...present({ more }) },
   };
+}
+
+function runningOf({ running = {} }: ReplicaDocument): readonly (RunningThere & { readonly lease: Lease })[] {
+  return roles.flatMap((role) => {
+    const one = running[role];
+    if (!one?.lease) return [];
+    const { lease, version, configuration, since, at: lastSeen } = one;
+    return [{ role, lease, version, configuration, since, lastSeen }];
+  });
 }

@@ -9,7 +9,6 @@ import {
   isPaused,
   type Lack,
   lackAfter,
-  missingSince,
   type ReplicaDocument,
   usualIntervalMs,
 } from './replica.ts';
@@ -43,6 +42,7 @@ describe('the schedule of a node', () => {
 
   it.each<[string, readonly number[], number | undefined]>([
     ['is unknown after one run', [0], undefined],
+    ['is unknown after a run by hand and the first one of a job', [0, 2 * hourMs], undefined],
     ['is unknown after some runs by hand', [0, minute, 2 * minute, 5 * minute], undefined],
     ['is the interval of its job', days(4), 24 * hourMs],
     ['is not that of runs by hand between', [...days(3), 50 * hourMs, 50 * hourMs + minute], 24 * hourMs],
@@ -51,15 +51,6 @@ describe('the schedule of a node', () => {
     ['forgets an outage after some runs', [0, 1, 200, 201, 202, 203, 204].map((n) => n * hourMs), hourMs],
   ])('%s', (_what, times, interval) => {
     expect(usualIntervalMs(ranAt(...times))).toBe(interval);
-  });
-
-  it('makes it missing after three of its intervals, or three months if it is unknown', () => {
-    const daily = ranAt(...days(3));
-    const last = 2 * 24 * hourMs;
-    expect(missingSince(daily, at(last + 72 * hourMs - 1))).toBeUndefined();
-    expect(missingSince(daily, at(last + 72 * hourMs))).toBe(at(last + 72 * hourMs).toISOString());
-    expect(missingSince(ranAt(0), at(92 * 24 * hourMs))).toBeUndefined();
-    expect(missingSince(ranAt(0), at(93 * 24 * hourMs))).toBeDefined();
   });
 });
 
@@ -98,6 +89,16 @@ describe('the document after a run', () => {
     const many = afterRun(before, { ...run, looked: new Set(names), lacks: [lack('c')] });
     expect(encodeDocument(many).length).toBeLessThanOrEqual(maxDocumentBytes);
     expect(many.lacks.map(({ certificate }) => certificate)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('has no schedule as long as a process keeps running', () => {
+    const lease = { id: 'a', holder: { bootId: 'b', pidNamespace: 'n', pid: 1, startTime: '1' }, beat: 1 };
+    const process = { version: '1.0.0', configuration: 'c', since: run.at.toISOString(), everyMs: 20_000 };
+    const beaten = { ...before, running: { node: { ...process, lease, at: run.at.toISOString() } } };
+    const after = afterRun(beaten, { ...run, looked: new Set(), lacks: [] });
+    expect([after.runs, after.running]).toEqual([[run.at.toISOString()], beaten.running]);
+    const later = { ...run, at: at(30 * hourMs), looked: new Set<string>(), lacks: [] };
+    expect(afterRun(after, later).runs).toHaveLength(2);
   });
 
   it('of some certificates leaves the others as they were', () => {

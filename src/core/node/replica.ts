@@ -4,7 +4,7 @@ import { maxDocumentBytes } from '../lineage/document-limits.ts';
 import { decodeDocument, encodeDocument } from '../lineage/lineage.ts';
 import { isToCome } from '../lineage/stored-time.ts';
 import { present } from '../text/present.ts';
-import type { RunningByRole } from './running.ts';
+import { missingAfterMs, type Role, type RunningByRole } from './running.ts';
 
 /**
  * What one node says of itself: `replica/<node>`, written at the end of each of its runs, and with each sign of life of
@@ -28,8 +28,20 @@ export interface ReplicaDocument {
   readonly more?: number | undefined;
   /** The processes that keep running under the node's name, or did so last. */
   readonly running?: RunningByRole | undefined;
-  /** When an alarm told that the node is missing. Its next sign of life removes it. RFC 3339. */
-  readonly missingTold?: string | undefined;
+  /** What an alarm told to be missing there, and when. The next sign of life of that removes it. */
+  readonly missingTold?: MissingTold | undefined;
+}
+
+interface MissingTold {
+  readonly what: 'renew' | Role;
+  /** RFC 3339. */
+  readonly at: string;
+}
+
+/** A known node. */
+export interface Replica {
+  readonly node: string;
+  readonly document: ReplicaDocument;
 }
 
 /** A target of the node that lacks a version, and why. */
@@ -63,11 +75,8 @@ const mostRuns = 5;
 /** Runs that begin sooner after each other are a person's, or repetitions, and say nothing about the schedule. */
 const oneRunMs = 10 * 60_000;
 
-/** Of a node that ran only once, the schedule is unknown. It may be monthly. */
-const longestScheduleMs = 31 * 24 * 3_600_000;
-
-/** How many of its usual intervals a node may be silent. */
-const missedRuns = 3;
+/** Of a node with one shorter interval, the schedule is unknown: its first run may have been a person's. */
+const dayMs = 24 * 3_600_000;
 
 /** Returns the document after a run. */
 export function afterRun(
@@ -89,15 +98,29 @@ export function afterRun(
   return storable({
     schema: 1,
     version: run.version,
-    runs: withRun(runs, at),
+    // The passes of a process that keeps running have no schedule.
+    runs: isRunning(before, run.at) ? [at] : withRun(runs, at),
     boots: run.boot === '' ? boots : [...boots, run.boot].slice(-mostRuns),
     looked: run.looked ? looked : at,
     seen: run.looked && seenWith(seen, run.looked, at),
     lacks: [...others, ...run.lacks],
     more: run.looked ? more : undefined,
     running,
+    missingTold: toldOfOther(before, 'node'),
   });
 }
+
+/** Returns what an alarm told of another role, whose absence does not end with a sign of life of this one. */
+export const toldOfOther = (before: ReplicaDocument | undefined, role: Role): MissingTold | undefined => {
+  const told = before?.missingTold;
+  return told && (told.what === 'responder') !== (role === 'responder') ? told : undefined;
+};
+
+/** Reports whether a process keeps running on the node, as far as its last sign of life tells. */
+const isRunning = (replica: ReplicaDocument | undefined, now: Date): boolean => {
+  const { node } = replica?.running ?? {};
+  return node?.lease !== undefined && now.getTime() - Date.parse(node.at) < missingAfterMs(node);
+};
 
 /** Adds looks. If there are too many, the oldest are forgotten: `status` then waits for a run that looks at all. */
 function seenWith(
@@ -151,15 +174,9 @@ export const isOfSeveralMachines = ({ boots = [] }: Pick<ReplicaDocument, 'boots
 export function usualIntervalMs({ runs }: Pick<ReplicaDocument, 'runs'>): number | undefined {
   const times = runs.map((at) => Date.parse(at));
   const intervals = times.slice(1).map((time, index) => time - times[index]!);
-  const longest = Math.max(0, ...intervals.filter((ms) => ms >= oneRunMs));
-  return longest === 0 ? undefined : longest;
-}
-
-/** Returns since when a node has been missing, or undefined if it is not. */
-export function missingSince(replica: Pick<ReplicaDocument, 'runs'>, now: Date): string | undefined {
-  const last = Date.parse(replica.runs.at(-1) ?? '');
-  const sinceMs = last + missedRuns * (usualIntervalMs(replica) ?? longestScheduleMs);
-  return sinceMs <= now.getTime() ? new Date(sinceMs).toISOString() : undefined;
+  const usual = intervals.filter((ms) => ms >= oneRunMs);
+  const longest = Math.max(0, ...usual);
+  return longest === 0 || (usual.length === 1 && longest < dayMs) ? undefined : longest;
 }
 
 /** Returns what is stored of a target that a run could not give a version. */

@@ -1,7 +1,8 @@
 import type { Lease } from '../lineage/lineage.ts';
 
 /** What a process that keeps running does for its node: everything, or only answer challenges. */
-export type Role = 'node' | 'responder';
+export type Role = (typeof roles)[number];
+export const roles = ['node', 'responder'] as const;
 
 /** The process of `certfleet run` that has the name of a node for a role, or had it last. */
 export interface Running {
@@ -27,3 +28,13 @@ const missedBeats = 3;
 
 /** Returns for how long a process must be silent until another one may have its name. */
 export const silenceMs = ({ everyMs }: Pick<Running, 'everyMs'>): number => missedBeats * everyMs;
+
+/** An update or a restart is no reason to wake somebody, and the clocks of two machines may differ a little. */
+const leastMissingMs = 5 * 60_000;
+
+/** Who stops a process in order knows of it, at least for a day. */
+const endedMs = 24 * 3_600_000;
+
+/** Returns how long after its last sign of life a process is missing. */
+export const missingAfterMs = (running: Pick<Running, 'lease' | 'everyMs'>): number =>
+  running.lease ? Math.max(silenceMs(running), leastMissingMs) : endedMs;

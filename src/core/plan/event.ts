@@ -46,6 +46,8 @@ export type EventName =
   | 'sweep.unsure'
   | 'sweep.failed'
   | 'deploy.alarm'
+  | 'node.missing'
+  | 'node.forgotten'
   | 'hook.ran'
   | 'hook.failed'
   | 'log';

@@ -1,7 +1,6 @@
 import { isFailure } from '../../core/errors/errors.ts';
 import { encodeDocument } from '../../core/lineage/lineage.ts';
-import type { Replica } from '../../core/node/node-status.ts';
-import { decodeReplica, type ReplicaDocument } from '../../core/node/replica.ts';
+import { decodeReplica, type Replica, type ReplicaDocument } from '../../core/node/replica.ts';
 import type { Engine } from '../engine.ts';
 
 type Ports = Pick<Engine, 'store'>;
@@ -57,11 +56,16 @@ export async function readReplicas({ store }: Ports, signal: AbortSignal): Promi
   return found.sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
-/** Removes the document of a node. Resolves with false if there is none. */
-export async function forgetReplica({ store }: Ports, node: string, signal: AbortSignal): Promise<boolean> {
+/** Removes the document of a node, if it is meant. Resolves with whether it did. */
+export async function forgetReplica(
+  { store }: Ports,
+  node: string,
+  signal: AbortSignal,
+  isMeant: (document: ReplicaDocument) => boolean = () => true,
+): Promise<boolean> {
   for (;;) {
     const entry = await store.get(keyOf(node), signal);
-    if (!entry) return false;
+    if (!entry || !isMeant(decodeReplica(entry.bytes, node, store.location))) return false;
     try {
       await store.delete(keyOf(node), { ifRevision: entry.revision, signal });
       return true;

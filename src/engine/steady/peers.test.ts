@@ -12,6 +12,7 @@ import { createVitals } from './vitals.ts';
 
 const { signal } = new AbortController();
 const everyMs = 20_000;
+const dayMs = 86_400_000;
 
 /** Machines that share a store and a clock. */
 function machines() {
@@ -123,6 +124,7 @@ it('keeps its name while it cannot write, unless another process takes it', asyn
   first.breakStore(true);
   await clock.advance(3 * everyMs);
   expect(first.vitals.cannotWrite).toContain('the disk is full');
+  expect((await first.joined).isMine('an alarm')).toBe(true);
   first.breakStore(false);
   await clock.advance(everyMs);
   expect(first.vitals.cannotWrite).toBeUndefined();
@@ -138,7 +140,7 @@ it('keeps its name while it cannot write, unless another process takes it', asyn
 });
 
 it('agrees with the others on who takes care of something, and notices who comes and goes', async () => {
-  const { clock, begin } = machines();
+  const { clock, begin, events, replica } = machines();
   const all = ['a', 'b', 'c'].map((node) => ({ node, ...begin(node) }));
   const peers = await Promise.all(all.map(async ({ node, joined }) => ({ node, peers: await joined })));
   await clock.advance(2 * everyMs);
@@ -148,7 +150,39 @@ it('agrees with the others on who takes care of something, and notices who comes
 
   await all[2]!.kill();
   await clock.advance(100_000);
-  expect(peers[0]!.peers.isLive('c')).toBe(false);
   for (const key of keys) expect(owners(key).filter((node) => node !== 'c')).toEqual([ownerOf(key, ['a', 'b'])]);
+  expect(peers[0]!.peers.missing()).toEqual([]);
+  await clock.advance(10 * 60_000);
+  expect(peers[0]!.peers.missing()).toMatchObject([{ node: 'c' }]);
+  // One of them tells, once; a week later it is forgotten.
+  const ofNodes = () =>
+    events.flatMap(({ level, event, data }) => (event === 'log' ? [] : [[level, event, data?.['node']]]));
+  const later = (ms: number) => {
+    clock.set(new Date(clock.now().getTime() + ms));
+    return clock.advance(2 * everyMs);
+  };
+  await later(dayMs);
+  expect(ofNodes()).toEqual([['alarm', 'node.missing', 'c']]);
+  await later(6 * dayMs);
+  expect(ofNodes()).toEqual([
+    ['alarm', 'node.missing', 'c'],
+    ['warn', 'node.forgotten', 'c'],
+  ]);
+  expect(await replica('c')).toBeUndefined();
   await Promise.all([all[0]!.stop(), all[1]!.stop()]);
+});
+
+it('takes no other node for missing because its own clock jumps', async () => {
+  const { clock, begin, events } = machines();
+  const all = [begin('a'), begin('b')];
+  const [a] = await Promise.all(all.map(({ joined }) => joined));
+  await clock.advance(11 * 60_000);
+  clock.set(new Date(clock.now().getTime() + 9 * dayMs));
+  expect(a!.missing()).toEqual([]);
+  await clock.advance(everyMs);
+  clock.set(new Date(clock.now().getTime() - 18 * dayMs));
+  await clock.advance(everyMs);
+  expect(a!.missing()).toEqual([]);
+  expect(events).toEqual([]);
+  await Promise.all(all.map(({ stop }) => stop()));
 });

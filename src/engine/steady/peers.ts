@@ -2,11 +2,12 @@ import { asFailure, fail, isFailure } from '../../core/errors/errors.ts';
 import { version } from '../../core/errors/version.ts';
 import { processText } from '../../core/lineage/process-identity.ts';
 import { type Claim, claimed, givenBack, holderOf, nextBeat } from '../../core/node/claim.ts';
-import type { Replica } from '../../core/node/node-status.ts';
+import { type IsLive, type MissingNode, missingNodes } from '../../core/node/missing-nodes.ts';
 import { ownerOf } from '../../core/node/rendezvous.ts';
-import type { ReplicaDocument } from '../../core/node/replica.ts';
+import type { Replica, ReplicaDocument } from '../../core/node/replica.ts';
 import { type Role, type Running, silenceMs } from '../../core/node/running.ts';
 import { type EngineProcess, report } from '../engine.ts';
+import { lookAfterMissing } from '../ledger/missing-nodes.ts';
 import { changeReplica, readReplicas } from '../ledger/replica.ts';
 import { newLease } from '../locks/held.ts';
 import { complain } from './complain.ts';
@@ -20,10 +21,8 @@ export interface Peers {
    * may disagree for about a minute after one has come or gone.
    */
   isMine(key: string): boolean;
-  /** Reports whether a process that keeps running has given a sign of life for a node lately. */
-  isLive(node: string): boolean;
-  /** All known nodes, as they were at the last sign of life. */
-  known(): readonly Replica[];
+  /** Returns the nodes that are missing. For some minutes after its own start, it gives the others time to start. */
+  missing(): readonly MissingNode[];
 }
 
 /** This process as one of the peers. */
@@ -50,6 +49,9 @@ type Ports = Pick<EngineProcess, 'node' | 'store' | 'clock' | 'random' | 'proces
 /** How many looks a process takes at another one that may be dead. */
 const looksPerSilence = 12;
 
+/** All machines may have been off, and this one may be the first to be back. */
+const patienceMs = 10 * 60_000;
+
 /**
  * Takes the name of this node, and begins to see the others. For each name and role, only one process keeps running. The
  * name of a process that is provably dead is free. If another one may be alive, in another container or on another
@@ -63,17 +65,26 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
   let claim: Claim = { role, running: { ...running, lease: newLease(engine) } };
   await takeName(engine, claim, signal);
   const signs = createSigns(engine);
+  const sinceMs = clock.monotonicMs();
   let known: readonly Replica[] = [];
-  let live: ReadonlySet<string> = new Set([node]);
+  /** By role, the nodes on which a process has given a sign of life lately. */
+  let live: Readonly<Record<Role, readonly string[]>> = { node: [], responder: [] };
 
   async function lookAtOthers(until: AbortSignal): Promise<void> {
     known = await readReplicas(engine, until);
-    const isLive = ({ node: other, document }: Replica) => {
-      const seen = signs.see(other, document.running?.node);
-      return seen === 'lives' || seen === 'unsure';
-    };
-    live = new Set([node, ...known.flatMap((one) => (isLive(one) ? [one.node] : []))]);
+    const isOwn = (other: string, as: Role) => other === node && as === role;
+    const liveAs = (as: Role) =>
+      known.flatMap(({ node: other, document: { running } }) => {
+        const seen = signs.see(`${as} ${other}`, running?.[as]);
+        // This process lives, even if it cannot write.
+        return seen === 'lives' || seen === 'unsure' || isOwn(other, as) ? [other] : [];
+      });
+    live = { node: liveAs('node'), responder: liveAs('responder') };
   }
+
+  const isLive: IsLive = (other, as) => live[as].includes(other);
+  const isMine = (key: string) => ownerOf(key, live.node) === node;
+  const isPatient = () => clock.monotonicMs() - sinceMs < patienceMs;
 
   /** Gives a sign of life, and looks for those of the others. */
   async function beat(until: AbortSignal): Promise<void> {
@@ -91,6 +102,10 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
     );
     claim = next;
     await lookAtOthers(until);
+    // A responder writes nothing but its own signs of life.
+    if (role === 'responder' || isPatient()) return;
+    const own = known.filter(({ node: other }) => isMine(`node ${other}`));
+    await lookAfterMissing(engine, own, isLive, until);
   }
 
   async function leave(): Promise<void> {
@@ -109,9 +124,8 @@ export async function joinPeers(engine: Ports, joining: Joining, signal: AbortSi
 
   await lookAtOthers(signal);
   return {
-    isMine: (key) => ownerOf(key, [...live]) === node,
-    isLive: (other) => live.has(other),
-    known: () => known,
+    isMine,
+    missing: () => (isPatient() ? [] : missingNodes(known, clock.now(), isLive)),
     async stay(until) {
       let hasFailed = false;
       while (!until.aborted) {

@@ -26,26 +26,40 @@ export function nodesText(
   { now, width }: { readonly now: Date; readonly width: number },
 ): { readonly table: string; readonly remarks: readonly string[] } | undefined {
   const remarks = nodes.flatMap((node) => [...missingText(node, now), ...machinesText(node), ...lacksText(node, now)]);
-  if (nodes.length < 2 && remarks.length === 0) return undefined;
+  if (nodes.length < 2 && remarks.length === 0 && nodes.every(({ running }) => !running)) return undefined;
   const rows = nodes.map((node) => [
     node.node,
-    node.missingSince === undefined ? 'well' : 'missing',
-    dateText(node.lastRun, now),
+    stateText(node, now),
+    node.lastRun === undefined ? '-' : dateText(node.lastRun, now),
     node.everyMs === undefined ? '-' : spanText(node.everyMs),
     `${lacksNumber(node) || 'nothing'}`,
   ]);
   return { table: formatTable(['NODE', 'STATE', 'LAST RUN', 'EVERY', 'LACKS'], rows, width), remarks };
 }
 
+function stateText({ missingSince, running = [] }: NodeStatus, now: Date): string {
+  if (missingSince !== undefined) return 'missing';
+  const main = running.find(({ role }) => role === 'node');
+  if (main) return `running since ${dateText(main.since, now)}`;
+  return running[0] ? `responder since ${dateText(running[0].since, now)}` : 'well';
+}
+
 const lacksNumber = ({ lacks, more = 0 }: NodeStatus): number =>
   new Set(lacks.map(({ certificate }) => certificate)).size + more;
 
-function missingText({ node, missingSince, lastRun, everyMs }: NodeStatus, now: Date): readonly string[] {
+function missingText(status: NodeStatus, now: Date): readonly string[] {
+  const { node, missing, missingSince, lastRun, lastSeen, everyMs } = status;
   if (missingSince === undefined) return [];
   const usual = everyMs === undefined ? '' : `; it usually runs every ${spanText(everyMs)}`;
+  const command = { renew: 'certfleet renew', node: 'certfleet run', responder: 'certfleet run --role responder' };
+  const what = command[missing ?? 'renew'];
+  const why =
+    missing === 'renew' || missing === undefined
+      ? `its last run began on ${dateText(lastRun ?? missingSince, now)}${usual}`
+      : `\`${what}\` gave its last sign of life there on ${dateText(lastSeen ?? missingSince, now)}`;
   return [
-    `The node ${node} is missing: its last run began on ${dateText(lastRun, now)}${usual}.`,
-    `  Start \`certfleet renew\` there again or, if the node is gone for good, run \`certfleet node forget ${node}\`.`,
+    `The node ${node} is missing: ${why}.`,
+    `  Start \`${what}\` there again or, if the node is gone for good, run \`certfleet node forget ${node}\`.`,
   ];
 }
 
@@ -58,7 +72,7 @@ const machinesText = ({ node, severalMachines }: NodeStatus): readonly string[] 
     : [];
 
 /** Describes what a node lacks, with one line for each reason. */
-function lacksText({ node, lacks, more = 0 }: NodeStatus, now: Date): readonly string[] {
+function lacksText({ node, lacks, more = 0, running }: NodeStatus, now: Date): readonly string[] {
   const reasons = new Map<string, { readonly names: Set<string>; readonly targets: Set<string>; since: string }>();
   for (const { certificate, target, since, message = '' } of lacks) {
     const known = reasons.get(message) ?? { names: new Set(), targets: new Set(), since };
@@ -69,7 +83,10 @@ function lacksText({ node, lacks, more = 0 }: NodeStatus, now: Date): readonly s
   }
   const lines = [...reasons].map(([message, { names, targets, since }]) => {
     const what = `The node ${node} lacks ${shortList([...names])} (${shortList([...targets])}) since ${dateText(since, now)}`;
-    return message === '' ? `${what}: it has not run \`certfleet renew\` since then.` : `${what}: ${message}`;
+    if (message !== '') return `${what}: ${message}`;
+    return running
+      ? `${what}: it has not delivered it yet.`
+      : `${what}: it has not run \`certfleet renew\` since then.`;
   });
   return more === 0 ? lines : [...lines, `The node ${node} lacks ${more} more.`];
 }

@@ -56,6 +56,10 @@ const corrupt: LineageStatus = {
   failure: { count: 1, message: 'it is spoiled', hint: 'Restore it.', retryAt: '2026-11-24T10:00:00Z' },
 };
 
+const there = (role: 'node' | 'responder') => ({
+  ...{ role, version: '1.0.0', configuration: 'c', since: '2026-11-20T09:00:00Z', lastSeen: '2026-11-24T09:00:00Z' },
+});
+
 const node = (name: string, own: Partial<NodeStatus> = {}): NodeStatus => ({
   ...{ node: name, version: '1.0.0', lastRun: '2026-11-24T09:00:00Z', everyMs: 43_200_000, lacks: [] },
   ...own,
@@ -400,6 +404,31 @@ describe('status', () => {
         'The node c lacks 2 more.',
       ],
       never: ['works on abc'],
+    },
+    {
+      what: 'says what keeps running, since when, and what has stopped',
+      argv: 'status',
+      fleet: {
+        status: [valid],
+        nodes: [
+          node('a', { running: [there('responder'), there('node')] }),
+          node('b', { running: [there('responder')] }),
+          node('c', { missing: 'node', missingSince: '2026-11-24T08:05:00Z', lastSeen: '2026-11-24T08:00:00Z' }),
+        ],
+      },
+      says: [
+        /^a +running since 2026-11-20 09:00 UTC /m,
+        /^b +responder since 2026-11-20 09:00 UTC /m,
+        /^c +missing /m,
+        'The node c is missing: `certfleet run` gave its last sign of life there on 2026-11-24 08:00 UTC.\n',
+        'Start `certfleet run` there again',
+      ],
+    },
+    {
+      what: 'shows a single node that keeps running',
+      argv: 'status',
+      fleet: { status: [valid], nodes: [node('a', { running: [there('node')] })] },
+      says: [/^a +running since /m],
     },
     {
       what: 'says nothing of a single node that lacks nothing',
