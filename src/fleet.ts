@@ -4,6 +4,7 @@ import type { Secret } from './core/errors/secret.ts';
 import type { Adoption, Found, UndoneImport } from './core/lineage/found.ts';
 import type { Lineage } from './core/lineage/lineage.ts';
 import type { Identifier } from './core/names/identifier.ts';
+import type { LookTimes } from './core/node/look-times.ts';
 import type { NodeStatus } from './core/node/node-status.ts';
 import type { Ahead } from './core/plan/ahead.ts';
 import type { Outcome } from './core/plan/outcome.ts';
@@ -250,6 +251,8 @@ export interface RunRequest {
   readonly ready: () => void;
   /** Called with what became of a certificate that was due. */
   readonly done: (outcome: Outcome) => void;
+  /** How often it looks at what is served; as often as the guide says, if omitted. */
+  readonly looks?: LookTimes | undefined;
 }
 
 export interface DnsTrialRequest {

@@ -1,6 +1,7 @@
 import type { Composed } from '../compose.ts';
 import { untilAny } from '../core/async/on-abort.ts';
 import type { Lineage } from '../core/lineage/lineage.ts';
+import { usualLookTimes } from '../core/node/look-times.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
 import type { Job } from '../engine/run/job.ts';
@@ -9,6 +10,7 @@ import { type Joining, joinPeers } from '../engine/steady/peers.ts';
 import type { Declarations } from '../engine/steady/seen.ts';
 import { keepRunning } from '../engine/steady/steady.ts';
 import { createVitals } from '../engine/steady/vitals.ts';
+import { createWatch } from '../engine/steady/watch.ts';
 import type { RunRequest } from '../fleet.ts';
 import type { World } from '../ports/world.ts';
 import { reloadOf } from './reload.ts';
@@ -27,7 +29,7 @@ export interface RunningFleet {
 /** Runs the loop of a process on the settings that are declared at each time. */
 export async function run(
   fleet: RunningFleet,
-  { source, ready, done }: RunRequest,
+  { source, ready, done, looks = usualLookTimes }: RunRequest,
   signal: AbortSignal,
 ): Promise<void> {
   const { process, configuration } = fleet.composed;
@@ -43,13 +45,19 @@ export async function run(
     if (known?.settings !== settings) known = { settings, declared: declaredIn(settings) };
     return known.declared;
   };
+  const watch = createWatch({ engine: process, declared, isMine: peers.isMine, times: looks });
   const loop = {
     ...{ engine: process, vitals, declared, changes, hasNewSecrets: reload.takeNewSecrets },
     ...{ lateMs: () => 0, askEveryMs: 0, wholeEveryMs: dayMs },
   };
   await withParts(
-    [(over) => changes.follow(over), (over) => peers.stay(over), (over) => reload.follow(over)],
-    (until) => keepRunning({ ...loop, ready, done }, until),
+    [
+      (over) => changes.follow(over),
+      (over) => peers.stay(over),
+      (over) => reload.follow(over),
+      (over) => watch.look(over),
+    ],
+    (until) => keepRunning({ ...loop, ready, done, note: watch.note }, until),
     signal,
   );
 }

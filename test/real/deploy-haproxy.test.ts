@@ -135,6 +135,7 @@ describeWith(['haproxy', 'openssl'], 'the haproxy deployer', () => {
           endpoint: `www.example.test:${edge.server.httpsPort}`,
           expectFingerprint: expect.facts.fingerprint,
           ...(previous ? { previousFingerprint: previous.facts.fingerprint } : {}),
+          now: new Date(),
           vantage: createVantage({ clock: systemClock }),
           pki,
           resolve: async () => ['127.0.0.1'],

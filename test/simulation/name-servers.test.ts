@@ -434,6 +434,7 @@ describe('whatever the servers at the addresses answer', () => {
             const text = () => words[handshakes % words.length]!;
             const look = {
               ...{ endpoint: 'www.a.test:443', expectFingerprint: 'ab' },
+              now: new Date(0),
               resolve: async () => addresses,
               vantage: {
                 handshake: async () => {

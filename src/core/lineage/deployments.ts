@@ -45,6 +45,30 @@ export function nextReloadAt(tries: number, lateAt: Date, now: Date): string | u
   return new Date(now.getTime() + (untilLateMs > 0 ? Math.min(pauseMs, untilLateMs) : pauseMs)).toISOString();
 }
 
+/** An endpoint that serves another certificate although its targets have the version gets these reloads, and no more. */
+const reloadsOfDrifted = { firstTry: 2, lastTry: 4 };
+
+/**
+ * Reports whether a reload may help an endpoint that has drifted although each target says that it has the version: after
+ * a minute, in which other nodes mend theirs, and a few times more.
+ */
+export const isWorthReload = ({ tries = 0 }: Deployment): boolean =>
+  reloadsOfDrifted.firstTry <= tries && tries <= reloadsOfDrifted.lastTry;
+
+/** Returns the deployment of an endpoint that has served its version, and no longer does. */
+export const driftedFrom = ({ version, sent }: Deployment, { error, since }: Drift): Deployment => ({
+  ...{ version, state: 'pending', since, code: error.code, message: cut(error.message, longestOfTarget) },
+  ...{ tries: 0, drifted: true },
+  ...present({ sent }),
+});
+
+/** What a look at an endpoint has found. */
+export interface Drift {
+  readonly error: CertfleetError;
+  /** RFC 3339. */
+  readonly since: string;
+}
+
 /** Returns a target's settings, with those of its balancer, as text for comparison, or undefined for an endpoint. */
 export function settingsOf(stored: StoredSpec, target: string): string | undefined {
   const found = targetOf(stored, target);
@@ -264,6 +288,7 @@ export function deploymentAfter(
     ...present({
       ...{ node, settings, took, sent },
       broke: broke ?? (isSame && !hasIt && wentBack !== 'done' ? old.broke : undefined),
+      drifted: isSame && !hasIt && wentBack === undefined ? old.drifted : undefined,
       places: places ?? (isSame ? old.places : undefined),
       settlesUntil: settlesUntil !== undefined && Date.parse(settlesUntil) > now.getTime() ? settlesUntil : undefined,
     }),

@@ -164,6 +164,8 @@ export interface Deployment {
   readonly places?: KeptPlaces | undefined;
   /** Of an endpoint: this version broke its handshake, and going back was put off or failed. */
   readonly broke?: true | undefined;
+  /** Of an endpoint: it has served this version, and then no longer did. */
+  readonly drifted?: true | undefined;
   /** An alarm has been raised for this pending state. */
   readonly alarmed?: boolean | undefined;
   /** What was sent to the target for this version, and for others until that is removed there. */

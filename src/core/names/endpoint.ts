@@ -25,6 +25,8 @@ export interface AddressVerdict {
   readonly state: EndpointState;
   /** What it serves, or why no certificate was seen. */
   readonly words: string;
+  /** Of `other`: the certificate is valid for the name now, so somebody may want it there. */
+  readonly isValid?: true;
 }
 
 export interface EndpointVerdict {
@@ -68,3 +70,16 @@ export function judgeEndpoint(endpoint: string, addresses: readonly AddressVerdi
   const words = `${worst.address}: ${worst.words}${rest > 0 ? ` (${rest} of ${addresses.length} addresses differ)` : ''}`;
   return { endpoint, state: worst.state, words, addresses };
 }
+
+/**
+ * Judges an endpoint by the addresses that serve another certificate, if there are any: one that cannot be reached must
+ * not hide them.
+ */
+export function judgeServed(verdict: EndpointVerdict): EndpointVerdict {
+  const others = verdict.addresses.filter(({ state }) => state === 'old' || state === 'other');
+  return others.length === 0 ? verdict : judgeEndpoint(verdict.endpoint, others);
+}
+
+/** Reports whether one of the other certificates that are served may be wanted there by somebody. */
+export const servesValid = ({ addresses }: EndpointVerdict): boolean =>
+  addresses.some(({ isValid }) => isValid === true);

@@ -73,6 +73,7 @@ const fieldsOfDeployment: Readonly<Record<keyof Deployment, boolean>> = {
   settlesUntil: false,
   places: false,
   broke: false,
+  drifted: false,
   alarmed: false,
   sent: false,
 };

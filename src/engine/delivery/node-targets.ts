@@ -1,4 +1,4 @@
-import { asFailure, type CertfleetError } from '../../core/errors/errors.ts';
+import { asFailure, type CertfleetError, isFailure } from '../../core/errors/errors.ts';
 import { hasBroken, storedFailure } from '../../core/lineage/deployments.ts';
 import type { Deployment, Lineage, Version } from '../../core/lineage/lineage.ts';
 import { revocationOf } from '../../core/lineage/revocation.ts';
@@ -7,6 +7,7 @@ import type { NamedAdapter, StoredSpec } from '../../core/spec/spec.ts';
 import { nodeTargets } from '../../core/spec/traits.ts';
 import type { Deployer, VersionBundle } from '../../ports/deployer.ts';
 import type { Engine } from '../engine.ts';
+import { readBundle } from '../run/bundles.ts';
 import { together } from '../run/wait.ts';
 import { type Courier, turnOf } from './calls-to-target.ts';
 import { carry } from './deliver-to-target.ts';
@@ -39,6 +40,33 @@ export async function hasVersion(
   const { id, facts } = version;
   if (deployer.has) return deployer.has({ lineage, id, fingerprint: facts.fingerprint }, signal);
   return (await deployer.look(await bundle(), signal)).state === 'current';
+}
+
+/**
+ * Reports whether a target of this node lacks the current version, as far as a cheap look shows. A program that is down
+ * now may still have it, and what a command has done cannot be looked at.
+ */
+export async function lacksHere(
+  engine: Engine,
+  wanted: StoredSpec,
+  lineage: Lineage,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { name, current } = lineage;
+  if (!current) return false;
+  const bundle = () => readBundle(engine, { lineage: name, id: current.id }, signal);
+  const lacks = async (target: string): Promise<boolean> => {
+    try {
+      const deployer = await engine.connect.deployer(wanted, target);
+      return !(await hasVersion(deployer, { lineage: name, version: current }, bundle, signal));
+    } catch (error) {
+      signal.throwIfAborted();
+      return isFailure(error, 'deploy/unsafe-folder');
+    }
+  };
+  const targets = ownTargets(engine, wanted, lineage).filter((target) => !isCommand(target));
+  const found = await together(targets.map((target) => lacks(target.name)));
+  return found.includes(true);
 }
 
 export const isCommand = ({ traits }: NamedAdapter): boolean => traits?.ofNode === 'command';

@@ -49,7 +49,7 @@ export async function driftedTargets(
       return look.state !== 'current';
     } catch (error) {
       signal.throwIfAborted();
-      const message = `could not look whether every place of ${target} has it: ${reasonOf(error)}`;
+      const message = `could not look whether ${target} still has it: ${reasonOf(error)}`;
       report(engine, { level: 'warn', event: 'log', certificate: name, message });
       return false;
     }

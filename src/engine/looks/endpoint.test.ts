@@ -25,6 +25,7 @@ function look(shows: Readonly<Record<string, string | Error>>, extra: Partial<En
       endpoint: 'www.example.com:8443',
       expectFingerprint: 'new',
       previousFingerprint: 'before',
+      now: new Date('2026-12-01T00:00:00Z'),
       resolve: async () => Object.keys(shows),
       vantage: {
         async handshake(endpoint) {
@@ -128,6 +129,7 @@ describe('lookAtEndpoint', () => {
       {
         endpoint: 'a:1',
         expectFingerprint: 'new',
+        now: new Date(),
         resolve: async () => ['192.0.2.1'],
         vantage: never,
         pki: { readChain: () => ({ certificates: [], facts: factsOf('new') }) },

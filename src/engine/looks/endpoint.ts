@@ -1,6 +1,7 @@
 import { isFailure, reasonOf } from '../../core/errors/errors.ts';
 import { remoteText } from '../../core/errors/remote-text.ts';
 import { fewAddresses } from '../../core/names/address.ts';
+import { coversName } from '../../core/names/covers-name.ts';
 import {
   type AddressVerdict,
   type EndpointVerdict,
@@ -9,6 +10,7 @@ import {
   parseEndpoint,
 } from '../../core/names/endpoint.ts';
 import { identifierKey } from '../../core/names/identifier.ts';
+import { present } from '../../core/text/present.ts';
 import type { CertificateFacts, Pki } from '../../ports/pki.ts';
 import type { Vantage } from '../../ports/vantage.ts';
 
@@ -24,6 +26,7 @@ export interface EndpointLook {
    * balancer can be checked by its address. Without it, no SNI is sent.
    */
   readonly serverName?: string;
+  readonly now: Date;
   readonly vantage: Pick<Vantage, 'handshake'>;
   readonly pki: Pick<Pki, 'readChain'>;
   /** Returns all addresses of a name, A and AAAA, or an IP address itself. */
@@ -74,11 +77,18 @@ async function lookAtAddress(
   try {
     const { facts } = look.pki.readChain(pemOf(certificateDer));
     const state = judgeFingerprint(facts.fingerprint, look.expectFingerprint, look.previousFingerprint);
-    return { address, state, words: remoteText(describeCertificate(facts), mostWords) };
+    const words = remoteText(describeCertificate(facts), mostWords);
+    const isValid = state === 'other' && isValidFor(facts, at.serverName, look.now);
+    return { address, state, words, ...present({ isValid: isValid ? (true as const) : undefined }) };
   } catch (error) {
     // A certificate that certfleet cannot read is not one of its own.
     return { address, state: 'other', words: `a certificate that cannot be read (${wordsOf(error)})` };
   }
+}
+
+function isValidFor({ identifiers, notBefore, notAfter }: CertificateFacts, name: string, now: Date): boolean {
+  const isInTime = Date.parse(notBefore) <= now.getTime() && now.getTime() < Date.parse(notAfter);
+  return isInTime && coversName(identifiers.map(identifierKey), name);
 }
 
 /** Any server may have created the certificate; a real one's names, serial and issuer are shorter. */

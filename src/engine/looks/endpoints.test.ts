@@ -11,6 +11,7 @@ function look(named: Partial<AddressFinding> | undefined, system: readonly strin
   const found = { verdict: 'cannot-tell', ipv4: [], ipv6: [], finding: '', ...named } as const;
   const engine = {
     connect: { looks: () => ({ asTheCa: named !== undefined, addresses: async () => found }) },
+    clock: { now: () => new Date(0) },
     lookup: async () => system,
     vantage: {
       handshake: async ({ address }: { readonly address: string }) => {

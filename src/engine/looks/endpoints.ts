@@ -1,5 +1,11 @@
 import { type CertfleetError, fail } from '../../core/errors/errors.ts';
-import { type EndpointState, type EndpointVerdict, parseEndpoint } from '../../core/names/endpoint.ts';
+import {
+  type EndpointState,
+  type EndpointVerdict,
+  judgeServed,
+  parseEndpoint,
+  servesValid,
+} from '../../core/names/endpoint.ts';
 import type { StoredSpec } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
 import type { Engine } from '../engine.ts';
@@ -38,6 +44,7 @@ export async function lookAtAll(
   const look = {
     expectFingerprint: current,
     ...present({ previousFingerprint: previous, serverName }),
+    now: engine.clock.now(),
     vantage: engine.vantage,
     pki: engine.pki,
     resolve,
@@ -102,4 +109,13 @@ export function endpointError(
     default:
       return fail('deploy/still-old', { endpoint, certificate, served: words });
   }
+}
+
+/** Like {@link endpointError}, for an endpoint that has served the version before. */
+export function driftError(wanted: StoredSpec, verdict: EndpointVerdict, stays?: string): CertfleetError | undefined {
+  const judged = judgeServed(verdict);
+  const error = endpointError(wanted, judged, stays);
+  if (error?.code !== 'deploy/still-old') return error;
+  const words = { endpoint: judged.endpoint, certificate: wanted.name, served: judged.words };
+  return servesValid(judged) ? fail('deploy/foreign', words) : fail('deploy/drifted', words);
 }

@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly wholeEveryMs: number;
   readonly ready: () => void;
   readonly done: (outcome: Outcome) => void;
+  /** Takes note of certificates that are new, or may have changed. */
+  readonly note: (names: Iterable<string>) => void;
 }
 
 /** How the loop finds out what others have changed. */
@@ -102,6 +104,7 @@ export async function keepRunning(world: Surroundings, signal: AbortSignal): Pro
   /** Works out anew when certificates have something to do: what that follows from has changed. */
   function schedule(names: Iterable<string>): void {
     for (const name of names) if (!busy.has(name)) wakes.set(name, dueOf(name));
+    world.note(names);
   }
 
   /** Reads what the CAs have told all certificates. Reports whether that is news. */

@@ -48,7 +48,7 @@ export function live({ engine, process, chance, signal, wanted, takeChanged, ...
         askEveryMs: world.askEveryMs,
         wholeEveryMs: Number.POSITIVE_INFINITY,
       },
-      ...{ ready() {}, done: world.done, hasNewSecrets: () => false },
+      ...{ ready() {}, done: world.done, hasNewSecrets: () => false, note() {} },
       declared() {
         if (generation !== world.generation()) [generation, declared] = [world.generation(), declaredNow()];
         return declared;

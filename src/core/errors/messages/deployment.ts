@@ -75,6 +75,19 @@ export const deployment = {
     retry: 'later',
     hint: 'Check that a target of this certificate is the server behind this endpoint. `certfleet renew` activates the certificate again and repeats the check.',
   },
+  'deploy/drifted': {
+    message: '{endpoint} no longer serves the current certificate of {certificate}; it serves {served}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'Something has put another certificate there since it was delivered. `certfleet renew` looks at each target, and delivers to those that lack it. If it comes back, find out what else writes to the target.',
+  },
+  'deploy/foreign': {
+    message:
+      '{endpoint} no longer serves the current certificate of {certificate}, but another one that is valid for the name: {served}',
+    blame: 'config',
+    retry: 'later',
+    hint: 'certfleet replaces it only at targets that lack the current version. If it is meant to be there, remove the endpoint from the certificate; if not, find out which server behind the endpoint has it, and who installed it.',
+  },
   'deploy/handshake-failed': {
     message: '{endpoint} no longer completes a TLS handshake: {reason}',
     blame: 'config',

@@ -1,9 +1,9 @@
 import type { StoredSpec } from '../../spec/spec.ts';
-import { intended, type Sending, withSent } from '../deployments.ts';
+import { type Drift, driftedFrom, hasCurrent, intended, type Sending, withSent } from '../deployments.ts';
 import type { Version } from '../lineage.ts';
 import { renewalByLifetime } from '../renewal.ts';
 import { withCurrent, withoutProbe } from './parts.ts';
-import { type Transition, whileHeld } from './transition.ts';
+import { change, type Transition, whileHeld } from './transition.ts';
 
 /** Step 11: makes a version the current one, with an intent for every target. */
 export const madeCurrent = (facts: {
@@ -35,3 +35,18 @@ export const sent = ({ target, version, receipt, now }: Sending & { readonly now
       [target]: withSent(lineage.deployments[target], { version, receipt }, now),
     },
   }));
+
+/**
+ * Marks endpoints that have served the current version, and no longer do. The next run delivers the version again to the
+ * targets that lack it.
+ */
+export const drifted = (endpoints: ReadonlyMap<string, Drift>): Transition => ({
+  name: 'drifted',
+  [change]: (lineage) => {
+    if (!lineage) return undefined;
+    const lost = [...endpoints].flatMap(([endpoint, drift]) =>
+      hasCurrent(lineage, endpoint) ? [[endpoint, driftedFrom(lineage.deployments[endpoint]!, drift)] as const] : [],
+    );
+    return { ...lineage, deployments: { ...lineage.deployments, ...Object.fromEntries(lost) } };
+  },
+});

@@ -46,6 +46,7 @@ const mayFollow = {
   rebuilt: ['absent'],
   leftAlone: ['idle', 'interrupted', ...held],
   windowAsked: ['idle'],
+  drifted: ['idle'],
   beaten: held,
   recordsKept: held,
   released: held,

@@ -4,6 +4,7 @@ import {
   deploymentAfter,
   hasCurrent,
   hasOtherSettings,
+  isWorthReload,
   settingsOf,
   storedFailure,
   targetsToDeploy,
@@ -12,7 +13,7 @@ import {
 import type { Deployment, Version } from '../../../core/lineage/lineage.ts';
 import { withCount } from '../../../core/lineage/places.ts';
 import { whyUnusable } from '../../../core/lineage/revocation.ts';
-import type { EndpointVerdict } from '../../../core/names/endpoint.ts';
+import { type EndpointVerdict, judgeServed, servesValid } from '../../../core/names/endpoint.ts';
 import { deployHookTarget } from '../../../core/spec/hooks.ts';
 import { targetNames, targetOf, targetsAndEndpoints } from '../../../core/spec/spec-parts.ts';
 import { nodeTargets } from '../../../core/spec/traits.ts';
@@ -21,9 +22,10 @@ import type { Deployer, VersionBundle } from '../../../ports/deployer.ts';
 import { turnOf } from '../../delivery/calls-to-target.ts';
 import { carry, targetError } from '../../delivery/deliver-to-target.ts';
 import { hasVersion, isCommand } from '../../delivery/node-targets.ts';
+import { driftedTargets } from '../../delivery/places-of-idle.ts';
 import { retire } from '../../delivery/retire.ts';
 import { report } from '../../engine.ts';
-import { endpointError, lookAtAll, type Watched, watch } from '../../looks/endpoints.ts';
+import { driftError, endpointError, lookAtAll, type Watched, watch } from '../../looks/endpoints.ts';
 import { readBundle } from '../../run/bundles.ts';
 import type { Job } from '../../run/job.ts';
 import { nameOf, type Run } from '../../run/run.ts';
@@ -72,6 +74,9 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   const watched = { wanted, current: version.facts.fingerprint, previous: previous?.facts.fingerprint };
   const before = await lookAtAll(engine, watched, signal);
 
+  const hasDrifted = ({ endpoint, state }: EndpointVerdict) =>
+    toTry.includes(endpoint) && isDrifted(run, endpoint) && state !== 'current' && state !== 'cannot-tell';
+  const lost = before.some(hasDrifted) ? await targetsThatLost(run, version) : [];
   // If every target has the version, but an endpoint does not serve it, activate the targets again, unless the version is
   // to be taken back.
   const isStuck = ({ endpoint, state }: EndpointVerdict) =>
@@ -83,10 +88,14 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
     !(lineage.deployments[endpoint].broke && state === 'handshake-failed') &&
     state !== 'current' &&
     state !== 'cannot-tell';
-  const again = job.redeploy || before.some(isStuck);
+  const isToReload = (verdict: EndpointVerdict) =>
+    isDrifted(run, verdict.endpoint)
+      ? lost.length === 0 && mayReload(lineage.deployments[verdict.endpoint]!, verdict)
+      : true;
+  const again = job.redeploy || before.some((verdict) => isStuck(verdict) && isToReload(verdict));
   const all = await withCommands(
     run,
-    targetNames(wanted).filter((target) => again || toTry.includes(target)),
+    targetNames(wanted).filter((target) => again || toTry.includes(target) || lost.includes(target)),
   );
   const chosen = all.filter((target) => !isLeft(target));
   const targets = await withLost(run, bundle, version, chosen);
@@ -102,6 +111,28 @@ export async function deploy(run: Run, fresh: VersionBundle | undefined): Promis
   if (broken.length === 0 || typeof wayBack !== 'object') return await conclude(delivery, paused, undefined);
   const toTakeBack = targetsToTakeBack(delivery, { tried: targets, broken, isLeft });
   return await conclude(delivery, paused, await goBack(delivery, wayBack, toTakeBack, broken));
+}
+
+/** Reports whether an endpoint has served the current version, and was seen without it. */
+function isDrifted({ holding: { lineage } }: Run, endpoint: string): boolean {
+  const { drifted, version } = lineage.deployments[endpoint] ?? {};
+  return drifted === true && version === lineage.current?.id;
+}
+
+/**
+ * Returns the targets that should have the version, and of which a look shows that they do not: those alone are
+ * delivered to. What a command has done cannot be looked at.
+ */
+function targetsThatLost({ engine, job, holding: { lineage }, signal }: Run, { id }: Version) {
+  const isOfThis = (name: string) => hasCurrent(lineage, name) && lineage.deployments[name]?.version === id;
+  const targets = job.wanted.targets.filter((target) => isOfThis(target.name) && !isCommand(target));
+  return driftedTargets(engine, { wanted: job.wanted, lineage, targets: targets.map(({ name }) => name) }, signal);
+}
+
+/** Reports whether activating the targets again may help, and does not overwrite what somebody may want there. */
+function mayReload(deployment: Deployment, verdict: EndpointVerdict): boolean {
+  const { state } = judgeServed(verdict);
+  return (state === 'old' || state === 'other') && !servesValid(verdict) && isWorthReload(deployment);
 }
 
 /**
@@ -315,7 +346,8 @@ async function watchEndpoints(
       const message = `could not check ${verdict.endpoint} from this machine: ${verdict.words}`;
       report(engine, { level: 'warn', event: 'log', certificate: nameOf(run), message });
     }
-    const error = endpointError(job.wanted, verdict, whyStays(verdict.endpoint));
+    const judge = isDrifted(run, verdict.endpoint) ? driftError : endpointError;
+    const error = judge(job.wanted, verdict, whyStays(verdict.endpoint));
     const isSettling = error?.code === 'deploy/still-old' && facts.rollOut !== undefined;
     results.set(
       verdict.endpoint,

@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto';
+import { type Bell, createBell } from '../../core/async/bell.ts';
+import { isFailure, reasonOf } from '../../core/errors/errors.ts';
+import { type Drift, hasBroken, hasCurrent } from '../../core/lineage/deployments.ts';
+import { decodeLineage, type Lineage } from '../../core/lineage/lineage.ts';
+import { revocationOf } from '../../core/lineage/revocation.ts';
+import { drifted } from '../../core/lineage/work/delivery.ts';
+import { type EndpointVerdict, judgeServed } from '../../core/names/endpoint.ts';
+import { type LookTimes, nextLookMs, pauseAfterBad } from '../../core/node/look-times.ts';
+import type { StoredSpec } from '../../core/spec/spec.ts';
+import { nodeTargets } from '../../core/spec/traits.ts';
+import { lacksHere } from '../delivery/node-targets.ts';
+import { createThisNode } from '../delivery/this-node.ts';
+import { type Engine, type EngineProcess, inPass, report } from '../engine.ts';
+import { changeFree, firstSight } from '../leases/lease.ts';
+import { driftError, lookAtAll } from '../looks/endpoints.ts';
+import { inLanes } from '../pass/lanes.ts';
+
+import { complain } from './complain.ts';
+import type { Declarations } from './seen.ts';
+import { createWakes, type Wakes } from './wakes.ts';
+
+/** Looks at what the endpoints of certificates serve, and at what the targets of this node have. */
+export interface Watch {
+  /** Takes note of certificates that are new, or may have changed. */
+  note(names: Iterable<string>): void;
+  /** Looks until the signal aborts. Never rejects. */
+  look(signal: AbortSignal): Promise<void>;
+}
+
+interface Surroundings {
+  readonly engine: EngineProcess;
+  readonly declared: () => Declarations;
+  /** Reports whether this node looks at the endpoints of a certificate. */
+  readonly isMine: (certificate: string) => boolean;
+  readonly times: LookTimes;
+}
+
+/** A certificate as it is stored, and what is wanted of it. */
+interface Found {
+  readonly wanted: StoredSpec;
+  readonly lineage: Lineage & { readonly current: NonNullable<Lineage['current']> };
+  readonly revision: string;
+}
+
+/** Bad looks at the endpoints of a certificate, one after the other. */
+interface Bad {
+  /** When the first of them was. RFC 3339. */
+  readonly since: string;
+  readonly looks: number;
+}
+
+type LookAt<T> = (pass: Engine, name: string, signal: AbortSignal) => Promise<T | undefined>;
+
+interface Line {
+  readonly wakes: Wakes;
+  readonly bell: Bell;
+}
+
+/** Each look waits for a server that may not answer. */
+const mostLooks = 32;
+/** The wall clock may jump meanwhile. */
+const longestSleepMs = 3_600_000;
+
+/**
+ * Watches the endpoints of all certificates. A good look writes nothing. A bad one is one write, which marks the endpoint
+ * as drifted: the loop then repairs it, as it does all that is pending. Whoever runs it tells it the certificates.
+ */
+export function createWatch({ engine, declared, isMine, times }: Surroundings): Watch {
+  const { clock, store, node } = engine;
+  const served = createWakes();
+  const own = createWakes();
+  const [servedBell, ownBell] = [createBell(), createBell()];
+  const bad = new Map<string, Bad>();
+
+  const next = (key: string, everyMs: number): number => nextLookMs(clock.now().getTime(), everyMs, shareOf(key));
+
+  function note(names: Iterable<string>): void {
+    for (const name of names) {
+      // What is not declared is known only once its document is read.
+      const wanted = declared().jobOf(name, undefined)?.wanted;
+      const isServed = wanted === undefined || wanted.endpoints.length > 0;
+      if (!isServed) bad.delete(name);
+      if (!bad.has(name)) served.set(name, isServed ? next(name, times.everyMs) : undefined);
+      const isOwn = wanted === undefined || nodeTargets(wanted).length > 0;
+      own.set(name, isOwn ? next(`${node} ${name}`, times.ownMs) : undefined);
+    }
+    servedBell.ring();
+    ownBell.ring();
+  }
+
+  /** Returns a certificate that may be looked at; undefined if it is not there, or not wanted. */
+  async function find(name: string, signal: AbortSignal): Promise<Found | 'later' | undefined> {
+    const entry = await store.get({ kind: 'lineage', name }, signal);
+    const lineage = entry && decodeLineage(entry.bytes, name, store.location);
+    const job = declared().jobOf(name, lineage);
+    if (!job || !lineage) return undefined;
+    const { current, work } = lineage;
+    // Whoever works on it looks at the end. A version that is revoked or went back is not what should be served.
+    if (!current || work || revocationOf(lineage, current) || hasBroken(job.wanted, lineage)) return 'later';
+    return { wanted: job.wanted, lineage: { ...lineage, current }, revision: entry.revision };
+  }
+
+  /** Notes that the last look was good. */
+  function good(name: string): void {
+    bad.delete(name);
+    served.set(name, next(name, times.everyMs));
+  }
+
+  function again(name: string): void {
+    const looks = (bad.get(name)?.looks ?? 0) + 1;
+    bad.set(name, { since: bad.get(name)?.since ?? clock.now().toISOString(), looks });
+    served.set(name, clock.now().getTime() + pauseAfterBad(times, looks));
+  }
+
+  async function lookAtServed(pass: Engine, name: string, signal: AbortSignal): Promise<undefined> {
+    if (!isMine(name)) return void good(name);
+    const found = await find(name, signal);
+    if (!found || (found !== 'later' && found.wanted.endpoints.length === 0)) return void bad.delete(name);
+    if (found === 'later') return void (bad.has(name) ? again(name) : good(name));
+    const { lineage, wanted } = found;
+    // The loop tries those that are pending, and looks at them.
+    const endpoints = wanted.endpoints.filter((endpoint) => hasCurrent(lineage, endpoint));
+    const { current, previous } = lineage;
+    const fingerprints = { current: current.facts.fingerprint, previous: previous?.facts.fingerprint };
+    const verdicts = await lookAtAll(pass, { wanted: { ...wanted, endpoints }, ...fingerprints }, signal);
+    const wrong = verdicts.filter(({ state }) => state !== 'current' && state !== 'cannot-tell');
+    const isPending = endpoints.length < wanted.endpoints.length;
+    if (wrong.length === 0 && !(isPending && bad.has(name))) return void good(name);
+    again(name);
+    await mark(pass, found, wrong, signal);
+    return undefined;
+  }
+
+  /** Stores that endpoints have drifted. One that does not answer may be about to start again, so that has to last. */
+  async function mark(
+    pass: Engine,
+    found: Found,
+    wrong: readonly EndpointVerdict[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { lineage, revision, wanted } = found;
+    const { name } = lineage;
+    const now = clock.now();
+    const badSince = bad.get(name)?.since ?? now.toISOString();
+    const isLasting = now.getTime() - Date.parse(badSince) >= times.silentMs;
+    const drifts = new Map<string, Drift>();
+    for (const verdict of wrong) {
+      const { state } = judgeServed(verdict);
+      const isOther = state === 'old' || state === 'other';
+      const error = driftError(wanted, verdict, 'Nothing was delivered since it last did');
+      if (!error || (!isOther && !isLasting)) continue;
+      drifts.set(verdict.endpoint, { error, since: isOther ? now.toISOString() : badSince });
+    }
+    if (drifts.size === 0) return;
+    const free = { sight: firstSight(pass, name), lineage, revision };
+    // If another process has changed it meanwhile, the next look finds out whether it still is wrong.
+    if (!(await changeFree(pass, free, drifted(drifts), signal))) return;
+    for (const [target, { error }] of drifts) {
+      const { code, message } = error;
+      const data = { target, code };
+      report(engine, { level: 'warn', event: 'certificate.pending', certificate: name, message, data });
+    }
+  }
+
+  /** Returns what a target of this node lacks, if one does. */
+  async function lookAtOwn(pass: Engine, name: string, signal: AbortSignal): Promise<Found | undefined> {
+    const found = await find(name, signal);
+    if (found === undefined) return undefined;
+    own.set(name, next(`${node} ${name}`, times.ownMs));
+    if (found === 'later') return undefined;
+    return (await lacksHere(pass, found.wanted, found.lineage, signal)) ? found : undefined;
+  }
+
+  async function lookAtAllOwn(names: readonly string[], signal: AbortSignal): Promise<void> {
+    await inPass(engine, async (pass) => {
+      const lacking = await each(pass, { names, wakes: own, look: lookAtOwn }, signal);
+      if (lacking.length === 0) return;
+      const here = createThisNode(pass, { obeyBackoff: true, isWhole: false });
+      for (const { wanted, lineage } of lacking) await here.look(wanted, lineage, signal);
+      await here.finish(signal);
+    });
+  }
+
+  /** Runs one look for each name, and returns what they have found. One that fails is repeated a little later. */
+  async function each<T extends object>(
+    pass: Engine,
+    { names, wakes, look }: { readonly names: readonly string[]; readonly wakes: Wakes; readonly look: LookAt<T> },
+    signal: AbortSignal,
+  ): Promise<readonly T[]> {
+    const found: T[] = [];
+    const errands = names.map((name) => ({
+      ...{ group: 'looks', limit: () => mostLooks },
+      async run(lane: AbortSignal) {
+        try {
+          const one = await look(pass, name, lane);
+          if (one) found.push(one);
+        } catch (error) {
+          lane.throwIfAborted();
+          wakes.set(name, clock.now().getTime() + times.againMs);
+          // What is wrong with the store, the loop tells.
+          if (isFailure(error, 'store/')) return found;
+          const message = `could not look whether it is still served: ${reasonOf(error)}`;
+          report(engine, { level: 'warn', event: 'log', certificate: name, message });
+        }
+        return found;
+      },
+    }));
+    await inLanes(pass, errands, signal);
+    return found;
+  }
+
+  /** Looks whenever something is due, until the signal aborts. */
+  async function follow(
+    { wakes, bell }: Line,
+    look: (names: readonly string[]) => Promise<unknown>,
+    signal: AbortSignal,
+  ) {
+    while (!signal.aborted) {
+      const names = wakes.takeDue(clock.now().getTime());
+      if (names.length > 0)
+        await look(names).catch((error: unknown) => {
+          if (!signal.aborted) complain(engine, error);
+        });
+      const restMs = (wakes.firstMs() ?? Number.POSITIVE_INFINITY) - clock.now().getTime();
+      await bell.orAfter(Math.max(0, Math.min(restMs, longestSleepMs)), clock, signal);
+    }
+  }
+
+  return {
+    note,
+    async look(signal) {
+      const lookAll = (names: readonly string[]) =>
+        inPass(engine, (pass) => each(pass, { names, wakes: served, look: lookAtServed }, signal));
+      await Promise.all([
+        follow({ wakes: served, bell: servedBell }, lookAll, signal),
+        follow({ wakes: own, bell: ownBell }, (names) => lookAtAllOwn(names, signal), signal),
+      ]);
+    },
+  };
+}
+
+/** The moment of a look in its interval, the same in each process. */
+const shareOf = (key: string): number => createHash('sha256').update(key).digest().readUInt32BE(0) / 2 ** 32;
