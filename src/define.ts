@@ -91,6 +91,35 @@ export const duration = (title: string) =>
     .transform(durationMs)
     .meta({ title, format: 'duration' });
 
+/** Options with more headers of a request, which a log may show. */
+export const plainHeaders = () =>
+  z
+    .record(
+      z.string(),
+      z
+        .string()
+        .regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, { error: 'expected a value of ASCII characters' })
+        .refine((value) => !/^(env|file):/.test(value), { error: 'a secret belongs in `secretHeaders`' }),
+    )
+    .refine((headers) => Object.keys(headers).every((name) => /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name)), {
+      error: 'expected names of headers',
+    })
+    .default({})
+    .meta({ title: 'More headers, without secrets', examples: [{ 'X-Cluster': 'west' }] });
+
+/** A secret option: an address with a token in it, so that whoever knows it can send messages. */
+export const secretUrl = (title: string, named: Named = {}) =>
+  // A check of the configuration does not read the secret.
+  secret(title, named).refine((url) => url.reveal() === '' || isWebUrl(url.reveal()), {
+    error: 'expected an https:// or http:// URL without USER:PASSWORD@ and without a fragment',
+  });
+
+function isWebUrl(text: string): boolean {
+  if (!URL.canParse(text) || /[#\s]/.test(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return ['https:', 'http:'].includes(protocol) && username + password === '';
+}
+
 /** A path in the configuration. It must be absolute, because a relative path depends on the working directory. */
 export const wholePath = () => z.string().startsWith('/', { error: 'expected an absolute path' });
 

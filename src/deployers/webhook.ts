@@ -10,16 +10,13 @@ import {
   type Verdict,
 } from '../clients/http/json-api.ts';
 import { LookAgain, untilKnown } from '../clients/http/look-again.ts';
+import { headersIn, tokensIn } from '../clients/http/webhook-parts.ts';
 import { fail } from '../core/errors/errors.ts';
-import { Secret } from '../core/errors/secret.ts';
 import { identifierKey } from '../core/names/identifier.ts';
 import { isFields, parseJson } from '../core/text/json.ts';
 import { present } from '../core/text/present.ts';
-import { defineDeployer, duration, secret, wholePath, z } from '../define.ts';
+import { defineDeployer, duration, plainHeaders, secret, wholePath, z } from '../define.ts';
 import type { Deployer, Look, VersionBundle } from '../ports/deployer.ts';
-
-const headerName = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
-const headerValue = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
 
 const webUrl = (title: string, example: string) =>
   z
@@ -43,19 +40,7 @@ export default defineDeployer({
     ).optional(),
     key: z.boolean().default(false).meta({ title: 'Also send the private key, over https only' }),
     hmacKey: secret('A key that signs each request with HMAC-SHA256').optional(),
-    headers: z
-      .record(
-        z.string(),
-        z
-          .string()
-          .regex(headerValue, { error: 'expected a value of ASCII characters' })
-          .refine((value) => !/^(env|file):/.test(value), { error: 'a secret belongs in `secretHeaders`' }),
-      )
-      .refine((headers) => Object.keys(headers).every((name) => headerName.test(name)), {
-        error: 'expected names of headers',
-      })
-      .default({})
-      .meta({ title: 'More headers, without secrets', examples: [{ 'X-Cluster': 'west' }] }),
+    headers: plainHeaders(),
     secretHeaders: secret('More headers, with secrets: each on a line of its own, as `Name: value`').optional(),
     expectStatus: z
       .array(z.number().int().min(200).max(299))
@@ -109,7 +94,7 @@ Without \`key\`, it is a message about a delivery: it is sent after the targets 
       http: world.http(present({ caFile: options.caFile })),
       ...{ clock: world.clock, random: world.random, log: world.log, name: target },
       parse: parseLeniently,
-      secrets: [hmacKey, ...secretHeaders.map(([, value]) => value), ...urls.flatMap(tokensIn)],
+      secrets: [hmacKey, ...secretHeaders.map(([, value]) => value), ...urls.flatMap((one) => tokensIn(one))],
       error: ({ what, about, reason, retryAt, cause }) =>
         // A URL may contain a token, and the cause of a failed connection has the whole URL.
         fail(
@@ -190,24 +175,6 @@ Without \`key\`, it is a message about a delivery: it is sent after the targets 
     };
   },
 });
-
-/** Returns the headers in a text, or undefined if a line is not a header. */
-function headersIn(text: Secret | undefined): readonly (readonly [name: string, value: Secret])[] | undefined {
-  const lines = (text?.reveal() ?? '').split(/\r?\n/).filter((line) => line.trim() !== '');
-  const headers = lines.map((line) => {
-    const at = line.indexOf(':');
-    return [line.slice(0, Math.max(at, 0)).trim(), line.slice(at + 1).trim()] as const;
-  });
-  if (!headers.every(([name, value]) => headerName.test(name) && headerValue.test(value))) return undefined;
-  return headers.map(([name, value]) => [name, new Secret(value)]);
-}
-
-/** Returns the parts of a URL that may be secret: its long segments and the values of its query. */
-function tokensIn(url: string): readonly Secret[] {
-  const { pathname, searchParams } = new URL(url);
-  const segments = pathname.split('/').filter((segment) => segment.length >= 16 && !segment.includes('%7Bname%7D'));
-  return [...segments, ...searchParams.values()].map((text) => new Secret(text));
-}
 
 function bodyOf({ lineage, id, facts, fullchainPem, keyPem }: VersionBundle, withKey: boolean): string {
   const { identifiers, serial, fingerprint, notBefore, notAfter } = facts;

@@ -1083,15 +1083,73 @@ export const registry: Registry = {
     },
   },
   notifier: {
+    "dingtalk": {
+      id: "dingtalk",
+      title: "DingTalk (custom robot of a group)",
+      since: "0.1.0",
+      homepage: "https://www.dingtalk.com",
+      options: [
+        {"name":"url","title":"The webhook of the robot: https://oapi.dingtalk.com/robot/send?access_token=…","secret":true,"required":true},
+        {"name":"secret","title":"The secret of its signature (加签), which begins with SEC","secret":true,"required":false},
+      ],
+      load: async () => (await import('../notifiers/dingtalk.ts')).default,
+    },
+    "feishu": {
+      id: "feishu",
+      title: "Feishu or Lark (custom bot of a group)",
+      since: "0.1.0",
+      homepage: "https://www.feishu.cn",
+      options: [
+        {"name":"url","title":"The webhook of the bot: https://open.feishu.cn/open-apis/bot/v2/hook/… (Lark: open.larksuite.com)","secret":true,"required":true},
+        {"name":"secret","title":"The secret of its signature (签名校验)","secret":true,"required":false},
+      ],
+      load: async () => (await import('../notifiers/feishu.ts')).default,
+    },
+    "slack": {
+      id: "slack",
+      title: "Slack (incoming webhook)",
+      since: "0.1.0",
+      homepage: "https://slack.com",
+      options: [
+        {"name":"url","title":"The incoming webhook: https://hooks.slack.com/services/…","secret":true,"required":true},
+      ],
+      load: async () => (await import('../notifiers/slack.ts')).default,
+    },
+    "telegram": {
+      id: "telegram",
+      title: "Telegram (bot)",
+      since: "0.1.0",
+      homepage: "https://telegram.org",
+      options: [
+        {"name":"token","title":"The token of the bot, as BotFather shows it","secret":true,"required":true},
+        {"name":"chat","title":"The id of the chat, or `@name` of a public channel","secret":false,"required":true},
+        {"name":"thread","title":"The id of a topic, if the group has topics","secret":false,"required":false},
+        {"name":"endpoint","title":"The address of the Bot API, if it is not https://api.telegram.org","secret":false,"required":false},
+      ],
+      load: async () => (await import('../notifiers/telegram.ts')).default,
+    },
     "webhook": {
       id: "webhook",
-      title: "Webhook (a server of your own, or any service with one)",
+      title: "Webhook (a server of your own, or any service that has one)",
       since: "0.1.0",
       options: [
         {"name":"url","title":"Where each message is sent, with POST","secret":true,"required":true},
+        {"name":"body","title":"The body, with the placeholders `{title}`, `{text}`, `{node}` and `{at}`; by default, everything as JSON","secret":false,"required":false},
+        {"name":"headers","title":"More headers, without secrets","secret":false,"required":false},
+        {"name":"secretHeaders","title":"More headers, with secrets: each on a line of its own, as `Name: value`","secret":true,"required":false},
         {"name":"caFile","title":"A PEM file with more roots, if the server has a private CA","secret":false,"required":false},
       ],
       load: async () => (await import('../notifiers/webhook.ts')).default,
+    },
+    "wecom": {
+      id: "wecom",
+      title: "WeCom (group robot)",
+      since: "0.1.0",
+      homepage: "https://work.weixin.qq.com",
+      options: [
+        {"name":"url","title":"The webhook of the robot: https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…","secret":true,"required":true},
+      ],
+      load: async () => (await import('../notifiers/wecom.ts')).default,
     },
   },
   store: {

@@ -18,5 +18,11 @@ export {
   type FaultScope,
 } from './fake-api.ts';
 export { type FakeClock, fakeClock } from './fake-clock.ts';
+export {
+  type NotifierBench,
+  type NotifierFaults,
+  notifierContract,
+  type ShownMessage,
+} from './notifier-contract.ts';
 export { solverContract } from './solver-contract.ts';
 export { storeContract } from './store-contract.ts';
