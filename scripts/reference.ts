@@ -221,6 +221,18 @@ problems with their lines: first unknown keys and wrong values, then, once these
 ${exampleText.trimEnd()}
 \`\`\`
 
+## Several files
+
+What stands in the files \`*.yaml\` of the folder \`certfleet.d/\` beside \`certfleet.yaml\` is part of the configuration. The
+folder of another file has that file's name: \`prod.d/\` for \`prod.yaml\`. Each file has the same form as
+\`certfleet.yaml\`. Files are read in the order of their names; hidden ones are left out. Certificates are added, and so
+are the names in \`issuers\`, \`solvers\`, \`balancers\`, \`deployers\` and \`alarms\`; the same name in two files is an error.
+Any other setting may be in only one file. A solver in one file can be used by a certificate in another. Paths of
+modules are relative to the folder of \`certfleet.yaml\`. As with \`/etc/certfleet/certfleet.yaml\` itself, a file in
+\`/etc/certfleet/certfleet.d/\` that other users can change is refused.
+
+\`certfleet run\` reads all of them again when one changes, appears or goes.
+
 ${sections.join('\n')}
 ${optionSection}
 ## Short names of CAs

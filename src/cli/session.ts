@@ -12,7 +12,8 @@ import type { Person } from '../ports/person.ts';
 import type { Reporter } from '../ports/reporter.ts';
 import type { World } from '../ports/world.ts';
 import type { CliContext, Delivered, Environment, FlagValue, Invocation, LogFile, Session } from './context.ts';
-import { cutAt, expandHome, listOf, textWithPlaces, wholePathOf } from './flags/values.ts';
+import { configurationRequest } from './flags/configuration-path.ts';
+import { cutAt, listOf, textWithPlaces, wholePathOf } from './flags/values.ts';
 import { guarded, guardedFleet } from './guard.ts';
 import {
   jsonProgress,
@@ -223,14 +224,8 @@ async function makeWorld(context: CliContext, log: Log, person: Person | undefin
 
 async function readSettings(session: Session): Promise<Settings> {
   const { context, invocation } = session;
-  const { config, store, storeKey, node } = invocation.flags;
-  const { files } = await session.world();
-  const loaded = await loadSettings({
-    ...present({ file: typeof config === 'string' ? expandHome('--config ', config, context.env) : undefined }),
-    files,
-    env: context.env,
-    ...present({ registry: context.registry }),
-  });
+  const { store, storeKey, node } = invocation.flags;
+  const loaded = await loadSettings(await configurationRequest(session));
   const keyed = storeKey === undefined ? loaded : { ...loaded, storeKeys: storeKeysOf(storeKey, context.env) };
   const settings = typeof node === 'string' ? { ...keyed, node: checkedNode(node) } : keyed;
   if (typeof store !== 'string') return settings;

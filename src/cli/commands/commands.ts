@@ -42,7 +42,8 @@ export interface Flag {
 export const globalFlags: readonly Flag[] = [
   {
     flags: '--config <file>',
-    description: 'configuration file (default: /etc/certfleet/certfleet.yaml, if it exists)',
+    description:
+      'configuration file (default: /etc/certfleet/certfleet.yaml, if it exists); the files in certfleet.d beside it belong to it',
   },
   { flags: '--store <folder>', description: 'folder for state, keys and certificates (default: /var/lib/certfleet)' },
   {

@@ -8,13 +8,20 @@ export function dropInFolder(file: string): string {
 }
 
 /** Returns the files in that folder that belong to the configuration, in the order of their names. */
-export async function dropInFiles(files: Pick<Files, 'list'>, file: string): Promise<readonly string[]> {
+export const dropInFiles = (files: Pick<Files, 'list'>, file: string): Promise<readonly string[]> =>
+  filesThere(files, file, '.yaml');
+
+/** Returns the files that someone probably believes to belong to it. */
+export const misnamedDropIns = (files: Pick<Files, 'list'>, file: string): Promise<readonly string[]> =>
+  filesThere(files, file, '.yml');
+
+async function filesThere(files: Pick<Files, 'list'>, file: string, ending: string): Promise<readonly string[]> {
   const folder = dropInFolder(file);
   if (folder === file) return [];
   const names = (await files.list(folder)) ?? [];
   // Editors and mounted volumes keep hidden files there.
   return [...names]
-    .filter((name) => name.endsWith('.yaml') && !name.startsWith('.'))
+    .filter((name) => name.endsWith(ending) && !name.startsWith('.'))
     .sort()
     .map((name) => join(folder, name));
 }

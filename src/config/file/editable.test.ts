@@ -30,7 +30,7 @@ certificates:
     hooks: { post: "start it" }
 `;
   const read = async (from: string) => {
-    const { settings, problems } = await settingsOf(from, {}, registry);
+    const { settings, problems } = await settingsOf([from], {}, registry);
     expect(problems).toEqual([]);
     return storedSpecOf(settings!, settings!.certificates[0]!);
   };
@@ -47,7 +47,7 @@ solvers: { web: { type: http01-responder } }
 certificates: [{ name: abc, identifiers: [abc.example.com], hooks: { post: ${JSON.stringify(post)} } }]
 `;
   const read = async (from: string) => {
-    const { settings, problems } = await settingsOf(from, {}, registry);
+    const { settings, problems } = await settingsOf([from], {}, registry);
     expect(problems).toEqual([]);
     return storedSpecOf(settings!, settings!.certificates[0]!);
   };

@@ -11,7 +11,7 @@ import { zonesElsewhere } from '../adapters/referred-adapters.ts';
 import { configurationJsonSchema } from './json-schema.ts';
 import { checkConfiguration, loadSettings } from './load.ts';
 
-const noFiles = { read: async () => undefined, stat: async () => undefined };
+const noFiles = { read: async () => undefined, stat: async () => undefined, list: async () => undefined };
 const load = (text: string, env = {}) => loadSettings({ file: 'certfleet.yaml', text, files: noFiles, env });
 const problemsIn = async (text: string) => {
   const { problems } = await checkConfiguration({ file: 'certfleet.yaml', text, files: noFiles, env: {} });

@@ -2,32 +2,51 @@ import { loadAll as parseYaml, YAMLException } from 'js-yaml';
 import type { Settings } from '../../core/spec/spec.ts';
 import { present } from '../../core/text/present.ts';
 import type { Environment } from '../options/secret-references.ts';
-import type { Problem } from '../problems.ts';
+import { keys, type Places, type Problem } from '../problems.ts';
 import type { Registry } from '../registry/registry.ts';
 import { settingsIn } from '../settings/settings.ts';
+import { type Merged, merge, type PartProblem } from './merged.ts';
 import { unusableText } from './unusable-text.ts';
 
-/** Returns the settings in the text of certfleet.yaml, or all its problems. */
+/** Returns the settings in the texts of a configuration, or all their problems. */
 export async function settingsOf(
-  text: string,
+  texts: readonly string[],
   env: Environment,
   registry: Registry,
   folder?: string,
-): Promise<{ readonly settings: Settings | undefined; readonly problems: readonly Problem[] }> {
-  let documents: readonly unknown[];
+): Promise<{
+  readonly settings: Settings | undefined;
+  readonly problems: readonly PartProblem[];
+  /** Returns where in the texts something of the whole stands. */
+  readonly placeOf: Merged['placeOf'];
+}> {
+  const values: unknown[] = [];
+  const unusable = texts.flatMap((text, part) => {
+    const parsed = parse(text);
+    if ('problem' in parsed) return [{ ...parsed.problem, part }];
+    values.push(parsed.value);
+    return unusableText(parsed.value).map((problem) => ({ ...problem, part }));
+  });
+  const placeOf: Merged['placeOf'] = (path) => ({ part: 0, path });
+  if (unusable.length > 0) return { settings: undefined, problems: unusable, placeOf };
+  const merged = merge(values);
+  if (merged.problems.length > 0) return { ...merged, settings: undefined };
+  const inPart = (path: readonly PropertyKey[]) => merged.placeOf(path).path;
+  const places: Places = { at: (path) => keys.at(inPart(path)), within: (path) => keys.within(inPart(path)) };
+  const { settings, problems } = await settingsIn(merged.value, { env, registry, folder, places });
+  const inParts = problems.map((problem) => ({ ...problem, ...merged.placeOf(problem.path) }));
+  return { settings, problems: inParts, placeOf: merged.placeOf };
+}
+
+function parse(text: string): { readonly value: unknown } | { readonly problem: Problem } {
   try {
-    documents = parseYaml(text);
+    const documents: readonly unknown[] = parseYaml(text);
+    if (documents.length <= 1) return { value: documents[0] ?? {} };
+    return { problem: { path: [], message: 'there are several YAML documents; write only one' } };
   } catch (cause) {
     if (!(cause instanceof YAMLException)) throw cause;
-    return { settings: undefined, problems: [yamlProblem(cause)] };
+    return { problem: yamlProblem(cause) };
   }
-  if (documents.length <= 1) {
-    const value = documents[0] ?? {};
-    const problems = unusableText(value);
-    return problems.length > 0 ? { settings: undefined, problems } : settingsIn(value, { env, registry, folder });
-  }
-  const message = 'there are several YAML documents; write only one';
-  return { settings: undefined, problems: [{ path: [], message }] };
 }
 
 function yamlProblem(cause: YAMLException): Problem {

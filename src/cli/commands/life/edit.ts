@@ -6,7 +6,7 @@ import { storedSpecOf } from '../../../core/spec/stored-spec.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Environment, Run, Session } from '../../context.ts';
-import { configurationPath } from '../../flags/configuration-path.ts';
+import { configurationRequest } from '../../flags/configuration-path.ts';
 import { certificateNames } from '../../flags/names.ts';
 import { listOf } from '../../flags/values.ts';
 import { reportStart, tellOutcomes } from '../../output/outcomes.ts';
@@ -53,16 +53,10 @@ export const edit: Run = async (session) => {
 async function refuseDeclared(session: Session, settings: Settings, name: string): Promise<void> {
   const at = settings.certificates.findIndex((certificate) => certificate.name === name);
   if (at < 0) return;
-  const file = configurationPath(session);
-  const { files } = await session.world();
-  const text = new TextDecoder().decode(await files.read(file, { named: true }).catch(() => undefined));
-  const { linesOf } = await import('../../../config/file/problem-lines.ts');
-  const [line] = linesOf(text, [{ path: ['certificates', at, 'name'], message: '' }]);
-  throw fail('usage/declared', {
-    name,
-    where: ` (${line === undefined ? file : `${file}:${line}`})`,
-    otherwise: '',
-  });
+  const { checkConfiguration, placeText } = await import('../../../config/file/load.ts');
+  const { place } = await checkConfiguration(await configurationRequest(session));
+  const [found] = await place([{ path: ['certificates', at, 'name'], message: '' }]);
+  throw fail('usage/declared', { name, where: ` (${placeText(found ?? {})})`, otherwise: '' });
 }
 
 interface Given extends Pick<Settings, 'preflight'> {

@@ -41,6 +41,30 @@ it.each<Row>([
     },
     stdout: '/c.yaml is valid: 0 certificates, 0 issuers.\n',
   },
+  {
+    what: 'checks the files in the folder beside it, and warns of one that is not read',
+    argv: check,
+    files: {
+      '/c.yaml': 'issuers: { le: { directory: letsencrypt } }\n',
+      '/c.d/dns.yaml': `${literal}\n`,
+      '/c.d/a.yaml': 'certificates: [{ name: a, identifiers: [a.example.com], deploy: ["files:/srv"] }]',
+      '/c.d/b.yml': 'certificates: [{ name: b, identifiers: [b.example.com] }]',
+    },
+    mode: 0o644,
+    stdout: '/c.yaml with 2 files in /c.d is valid: 1 certificate, 1 issuer.\n',
+    warns: [
+      'a secret stands in /c.d/dns.yaml, which other users can read: chmod 600 /c.d/dns.yaml',
+      '/c.d/b.yml is not read: the names of files in /c.d end in .yaml',
+    ],
+    never: ['a secret stands in /c.yaml', 'a secret stands in /c.d/a.yaml', 's3cret'],
+  },
+  {
+    what: 'names the file in which a secret is missing',
+    argv: check,
+    files: { '/c.yaml': '', '/c.d/dns.yaml': `\n${literal.replace('s3cret', 'file:/none')}\n` },
+    code: 2,
+    says: [/^\/c\.d\/dns\.yaml:2: the secret file \/none cannot be read/],
+  },
   ...(
     [
       [literal, 0o640, true],

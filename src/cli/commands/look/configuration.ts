@@ -1,27 +1,22 @@
 import { secretProblems } from '../../../config/adapters/secret-problems.ts';
-import { checkConfiguration } from '../../../config/file/load.ts';
-import type { Problem } from '../../../config/problems.ts';
+import { dropInFolder, misnamedDropIns } from '../../../config/file/drop-ins.ts';
+import { type ConfigurationText, checkConfiguration, placeText } from '../../../config/file/load.ts';
 import type { Settings } from '../../../core/spec/spec.ts';
 import { present } from '../../../core/text/present.ts';
 import { shellWord } from '../../../core/text/shell-word.ts';
 import type { Run, Session } from '../../context.ts';
-import { expandHome } from '../../flags/values.ts';
+import { configurationRequest } from '../../flags/configuration-path.ts';
 import { registryOf } from '../../registry.ts';
 import { caFileProblems, doubts, listedTwice, sameFiles, twins } from './settings-doubts.ts';
 
 /** `certfleet config check`: prints every problem as `file:line: …`, and checks that each secret can be read here. */
 export const checkConfig: Run = async (session) => {
-  const { context, invocation } = session;
-  const { config } = invocation.flags;
+  const { context } = session;
   const registry = await registryOf(session);
   const { files } = await session.world();
-  const { file, text, settings, problems } = await checkConfiguration({
-    ...present({ file: typeof config === 'string' ? expandHome('--config ', config, context.env) : undefined }),
-    files,
-    env: context.env,
-    registry,
-  });
-  if (file === undefined || text === undefined) {
+  const checked = await checkConfiguration({ ...(await configurationRequest(session)), registry });
+  const { file, texts, settings, problems } = checked;
+  if (file === undefined) {
     session.printJson({ object: 'configuration', file: null, isValid: true, problems: 0, certificates: 0, issuers: 0 });
     session.print(
       'There is no configuration file. Settings come from flags, and from those that `certfleet issue` stored.',
@@ -29,10 +24,12 @@ export const checkConfig: Run = async (session) => {
     session.note('Next: `certfleet config example > certfleet.yaml` writes one to start from; name it with --config.');
     return 0;
   }
-  if (settings) await warnOfLiterals(session, file, settings);
+  if (settings) await warnOfLiterals(session, texts, settings);
+  for (const one of await misnamedDropIns(files, file))
+    warn(session, `${one} is not read: the names of files in ${dropInFolder(file)} end in .yaml`);
   for (const message of settings ? await doubts(settings, registry) : []) warn(session, message);
   const found = settings
-    ? await placed(text, [
+    ? await checked.place([
         ...twins(settings),
         ...sameFiles(settings),
         ...listedTwice(settings),
@@ -40,13 +37,14 @@ export const checkConfig: Run = async (session) => {
         ...(await secretProblems(settings, registry, { env: context.env, files, warn: (one) => warn(session, one) })),
       ])
     : problems;
-  for (const { line, message } of found) {
-    session.printJson({ object: 'problem', file, ...present({ line }), message });
-    session.print(`${file}${line === undefined ? '' : `:${line}`}: ${message}`);
+  for (const { file: where = file, line, message } of found) {
+    session.printJson({ object: 'problem', file: where, ...present({ line }), message });
+    session.print(`${placeText({ file: where, ...present({ line }) })}: ${message}`);
   }
   session.printJson({
     object: 'configuration',
-    ...{ file, isValid: settings !== undefined && found.length === 0, problems: found.length },
+    ...{ file, files: texts.flatMap((one) => one.file ?? []) },
+    ...{ isValid: settings !== undefined && found.length === 0, problems: found.length },
     ...{
       certificates: settings?.certificates.length ?? null,
       issuers: settings ? Object.keys(settings.issuers).length : null,
@@ -56,13 +54,15 @@ export const checkConfig: Run = async (session) => {
     session.note(`\n${count(found.length, 'problem')}.`);
     return 2;
   }
-  if (text.replaceAll(/^\s*(#.*)?$/gm, '').trim() === '') {
+  if (texts.every(({ text }) => text.replaceAll(/^\s*(#.*)?$/gm, '').trim() === '')) {
     session.print(`${file} is empty: it declares no certificate.`);
     session.note('Next: `certfleet config example` prints one to start from.');
     return 0;
   }
+  const more = texts.filter((one) => one.file !== file).length;
+  const all = more === 0 ? `${file} is` : `${file} with ${count(more, 'file')} in ${dropInFolder(file)} is`;
   session.print(
-    `${file} is valid: ${count(settings.certificates.length, 'certificate')}, ${count(Object.keys(settings.issuers).length, 'issuer')}.`,
+    `${all} valid: ${count(settings.certificates.length, 'certificate')}, ${count(Object.keys(settings.issuers).length, 'issuer')}.`,
   );
   session.note(
     settings.certificates.length === 0
@@ -77,27 +77,26 @@ function warn(session: Session, message: string): void {
   session.note(`warning: ${message}`);
 }
 
-/** Warns that anyone who can read the file can read the secrets in it. */
-async function warnOfLiterals(session: Session, file: string, settings: Settings): Promise<void> {
+/** Warns that anyone who can read a file can read the secrets in it. */
+async function warnOfLiterals(
+  session: Session,
+  texts: readonly ConfigurationText[],
+  settings: Settings,
+): Promise<void> {
   const { files } = await session.world();
-  const stat = await files.stat(file);
-  if (!stat || (stat.mode & 0o077) === 0) return;
   const registry = await registryOf(session);
   const { literalsIn } = await import('../../../config/adapters/literal-secrets.ts');
-  if ((await literalsIn(settings, registry)).length === 0) return;
-  warn(
-    session,
-    `a secret stands in ${file}, which other users can read: chmod 600 ${shellWord(file)}, or put the secret in a file of its own (file:/path)`,
-  );
-}
-
-async function placed(text: string, problems: readonly Problem[]): Promise<readonly Problem[]> {
-  if (problems.length === 0) return problems;
-  const { linesOf } = await import('../../../config/file/problem-lines.ts');
-  return linesOf(text, problems).map((line, index) => ({
-    ...problems[index]!,
-    ...present({ line }),
-  }));
+  for (const { file, text } of texts) {
+    const stat = file === undefined ? undefined : await files.stat(file);
+    if (file === undefined || !stat || (stat.mode & 0o077) === 0) continue;
+    const literals = await literalsIn(settings, registry);
+    // A secret may be written with escapes, so it is searched for only if there are several files.
+    if (literals.length > 0 && (texts.length === 1 || literals.some((secret) => text.includes(secret))))
+      warn(
+        session,
+        `a secret stands in ${file}, which other users can read: chmod 600 ${shellWord(file)}, or put the secret in a file of its own (file:/path)`,
+      );
+  }
 }
 
 /** `certfleet config schema`. */

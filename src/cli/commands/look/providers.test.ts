@@ -90,7 +90,7 @@ const open = Object.keys(registry.dns).filter((id) => id !== 'cloudxns');
 it.each(open)('prints an example of %s that certfleet.yaml may contain', async (id) => {
   const [page] = jsonLines(await commandLine().run('providers', id, '--json')) as { readonly example: string }[];
   const issuers = 'issuers: { letsencrypt: { directory: letsencrypt, email: ops@example.com, agreeToTerms: true } }';
-  const { settings, problems } = await settingsOf(`${page?.example}\n${issuers}\n`, {}, registry);
+  const { settings, problems } = await settingsOf([`${page?.example}\n${issuers}\n`], {}, registry);
   expect(problems).toEqual([]);
   const solvers = settings?.solvers ?? {};
   expect(solvers['dns']?.settings).toMatchObject({ type: 'dns01', provider: id });
