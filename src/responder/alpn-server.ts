@@ -3,7 +3,7 @@ import { createSecureContext, TLSSocket } from 'node:tls';
 import { challengeProtocol } from '../core/ca/tls-alpn.ts';
 import { dnsNameProblem } from '../core/names/identifiers.ts';
 import type { ListenAddress } from '../core/names/listen-address.ts';
-import type { Listening } from './port-claim.ts';
+import type { Listening } from '../lib/http/guarded-server.ts';
 
 export interface AlpnServerOptions {
   /**

@@ -1,6 +1,7 @@
 import { orAborted } from '../core/async/on-abort.ts';
 import { type CertfleetError, fail, isFailure, reasonOf } from '../core/errors/errors.ts';
 import { formatListenAddress, type ListenAddress, localAddresses } from '../core/names/listen-address.ts';
+import type { Listening } from '../lib/http/guarded-server.ts';
 import { findPortHolder, type PortHolder } from '../lib/processes/port-holder.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
@@ -34,14 +35,6 @@ export interface Neighbour {
     proof: StoreProof,
     signal: AbortSignal,
   ): Promise<'twin' | 'foreign' | undefined>;
-}
-
-/** A server that is listening. */
-export interface Listening {
-  readonly address: string;
-  readonly port: number;
-  /** Stops listening at once, finishes answers that are being looked up, and drops all other connections. */
-  close(): Promise<void>;
 }
 
 export interface PortClaimOptions {

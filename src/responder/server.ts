@@ -1,17 +1,17 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type OutgoingHttpHeaders,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
 import { challengePath, healthCheckPath } from '../core/ca/challenge-path.ts';
 import { reasonOf } from '../core/errors/errors.ts';
 import type { ListenAddress } from '../core/names/listen-address.ts';
 import { isToken } from '../core/text/encoding.ts';
+import { present } from '../core/text/present.ts';
+import {
+  type Listening,
+  listenGuarded,
+  pathIn,
+  type ServerAnswer,
+  type ServerLimits,
+} from '../lib/http/guarded-server.ts';
 import type { Log } from '../ports/log.ts';
-import type { Listening } from './port-claim.ts';
 import { challengeForm, type StoreProof } from './store-proof.ts';
 
 /**
@@ -52,30 +52,19 @@ export interface ChallengeServer {
   listen(at: ListenAddress): Promise<Listening>;
 }
 
-// Limits against hostile clients. A CA's request is one short packet; load balancers add headers and keep connections.
-const limits = {
-  // Request line and headers. Load balancers add about 1 KiB, and Node's own 16 KiB leave room for cookies.
+// A CA's request is one short packet; load balancers add headers and keep connections.
+const limits: ServerLimits = {
+  // Load balancers add about 1 KiB, and Node's own 16 KiB leave room for cookies.
   headerBytes: 8_192,
   // Let's Encrypt allows 10 s for a whole validation, so no CA is slower than this.
   headersMs: 5_000,
   requestMs: 10_000,
-  // How often Node checks for slow requests.
-  checkMs: 1_000,
   // Longer than the 60 s for which AWS and most load balancers keep an idle connection. If it were shorter, the load
   // balancer might send the CA's request on a connection that is just being closed, and respond with 502.
   keepAliveMs: 75_000,
-  // Half of the usual 2,048 file descriptors. Above this limit, the connection that was silent longest is dropped, so
-  // that idle connections cannot lock out the CA. Refusing new ones, as Node's maxConnections does, would let them.
+  // Half of the usual 2,048 file descriptors.
   connections: 1_024,
-} as const;
-
-/** The state of one connection. */
-interface Connection {
-  /** The number of responses that the connection waits for. */
-  open: number;
-  /** Increases with each request on any connection, so the smallest value was silent longest. */
-  lastUse: number;
-}
+};
 
 /**
  * Creates the HTTP server for HTTP-01 challenges (RFC 8555 §8.3). Serves only tokens and health checks below
@@ -88,17 +77,17 @@ export function createChallengeServer({
   proof,
   log,
 }: ChallengeServerOptions): ChallengeServer {
-  const answerFound = (request: IncomingMessage, found: string | undefined): Answer | Promise<Answer> => {
+  const answerFound = (request: IncomingMessage, found: string | undefined): ServerAnswer | Promise<ServerAnswer> => {
     if (found === undefined) return answerOfOthers(request);
     log?.debug(`the responder answered a challenge to ${request.socket.remoteAddress ?? 'an unknown address'}`);
     return { status: 200, body: found, type: 'application/octet-stream' };
   };
 
-  const answerOfOthers = (request: IncomingMessage): Answer | Promise<Answer> => {
+  const answerOfOthers = (request: IncomingMessage): ServerAnswer | Promise<ServerAnswer> => {
     const { host } = request.headers;
     if (!fallback || host === undefined) return notFound;
     return fallback(host, `${challengePath}${nameIn(request.url ?? '')}`).then(
-      (found) => (found ? { ...found, type: 'application/octet-stream' } : notFound),
+      (found) => (found ? answerOfFallback(found) : notFound),
       (error) => {
         log?.warn(`the responder could not ask its fallback: ${reasonOf(error)}`);
         return fallbackSilent;
@@ -106,10 +95,7 @@ export function createChallengeServer({
     );
   };
 
-  const respond = (request: IncomingMessage): Answer | Promise<Answer> => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return wrongMethod;
-    // Bodies are not read, and a body that two parsers measure differently enables request smuggling.
-    if (hasBody(request)) return bodyRefused;
+  const respond = (request: IncomingMessage): ServerAnswer | Promise<ServerAnswer> => {
     const path = pathIn(request.url ?? '');
     if (path === healthPath || path === healthCheckPath || path === healthCheck)
       return { status: 200, body: healthAnswer };
@@ -139,88 +125,16 @@ export function createChallengeServer({
   };
 
   return {
-    listen(at) {
-      const connections = new Map<Socket, Connection>();
-      let uses = 0;
-      let closing = false;
-
-      const handle = (request: IncomingMessage, response: ServerResponse): void => {
-        const connection = connections.get(request.socket);
-        if (connection) {
-          connection.open++;
-          connection.lastUse = ++uses;
-          response.on('close', () => connection.open--);
-        }
-        const answer = respond(request);
-        if (answer instanceof Promise) answer.then((later) => write(request, response, later, closing));
-        else write(request, response, answer, closing);
-      };
-
-      const server: Server = createServer(
+    listen: (at) =>
+      listenGuarded(
         {
-          maxHeaderSize: limits.headerBytes,
-          headersTimeout: limits.headersMs,
-          requestTimeout: limits.requestMs,
-          connectionsCheckingInterval: limits.checkMs,
-          keepAliveTimeout: limits.keepAliveMs,
-          noDelay: true,
+          answer: respond,
+          limits,
+          warn: (error) => log?.warn(`the responder on port ${at.port}: ${reasonOf(error)}`),
         },
-        handle,
-      );
-      server.setTimeout(limits.requestMs);
-      // `Expect: 100-continue` announces a body, so it is refused like a body.
-      server.on('checkContinue', handle);
-      server.on('checkExpectation', handle);
-      server.on('connection', (socket: Socket) => {
-        connections.set(socket, { open: 0, lastUse: ++uses });
-        socket.once('close', () => connections.delete(socket));
-        if (connections.size > limits.connections) silentLongest(connections)?.destroy();
-      });
-      server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-        if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
-        const status =
-          error.code === 'HPE_HEADER_OVERFLOW'
-            ? '431 Request Header Fields Too Large'
-            : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-              ? '408 Request Timeout'
-              : '400 Bad Request';
-        socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`, () => socket.destroy());
-      });
-
-      const close = (): Promise<void> =>
-        new Promise((resolve) => {
-          closing = true;
-          server.close(() => resolve());
-          for (const [socket, { open }] of connections) if (open === 0) socket.destroy();
-        });
-
-      return new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen({ host: at.host, port: at.port }, () => {
-          server.off('error', reject);
-          // Later errors, such as no file descriptor for an accept, pass. Without a listener, they would end the
-          // process.
-          server.on('error', (error) => log?.warn(`the responder on port ${at.port}: ${reasonOf(error)}`));
-          const { address, port } = server.address() as AddressInfo;
-          resolve({ address, port, close });
-        });
-      });
-    },
+        { host: at.host, port: at.port },
+      ),
   };
-}
-
-/** Returns the connection that was silent longest. One that waits for a response is chosen only if all do. */
-function silentLongest(connections: ReadonlyMap<Socket, Connection>): Socket | undefined {
-  let found: Socket | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const [socket, { open, lastUse }] of connections) {
-    const rank = open === 0 ? lastUse : lastUse + Number.MAX_SAFE_INTEGER / 2;
-    // A destroyed connection stays in the map until its `close` event, but no longer counts.
-    if (rank >= least || socket.destroyed) continue;
-    found = socket;
-    least = rank;
-  }
-  return found;
 }
 
 /**
@@ -233,44 +147,11 @@ export function nameIn(target: string): string {
   return path.startsWith(challengePath) ? path.slice(challengePath.length) : '';
 }
 
-/** Returns the path of a request without its query. */
-function pathIn(target: string): string {
-  const path = target.startsWith('/') ? target : target.replace(/^http:\/\/[^/?#]*/i, '');
-  const query = path.indexOf('?');
-  return query < 0 ? path : path.slice(0, query);
-}
+const answerOfFallback = ({ status, body, location }: FallbackAnswer): ServerAnswer => ({
+  ...{ status, body, type: 'application/octet-stream' },
+  ...present({ headers: location === undefined ? undefined : { location } }),
+});
 
-const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined ||
-  headers.expect !== undefined ||
-  (headers['content-length'] !== undefined && headers['content-length'] !== '0');
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly type?: string;
-  readonly allow?: string;
-  readonly location?: string | undefined;
-}
-
-const notFound: Answer = { status: 404, body: 'not found' };
-const wrongMethod: Answer = { status: 405, body: 'only GET and HEAD', allow: 'GET, HEAD' };
-const bodyRefused: Answer = { status: 400, body: 'no body is accepted' };
-const fallbackSilent: Answer = { status: 502, body: 'the fallback does not answer' };
-const storeSilent: Answer = { status: 503, body: 'the store does not answer' };
-
-function write(request: IncomingMessage, response: ServerResponse, answer: Answer, closing: boolean): void {
-  const { status, body, type, allow, location } = answer;
-  // Closes after a refusal, because the next bytes may be a body and not a request.
-  if (closing || status === 400 || status === 405) response.shouldKeepAlive = false;
-  const headers: OutgoingHttpHeaders = {
-    'content-type': type ?? 'text/plain; charset=utf-8',
-    'content-length': Buffer.byteLength(body),
-    // A cache in front must not store a 404 from just before the token existed.
-    'cache-control': 'no-store',
-  };
-  if (allow !== undefined) headers.allow = allow;
-  if (location !== undefined) headers.location = location;
-  response.writeHead(status, headers);
-  response.end(request.method === 'HEAD' ? undefined : body);
-}
+const notFound: ServerAnswer = { status: 404, body: 'not found' };
+const fallbackSilent: ServerAnswer = { status: 502, body: 'the fallback does not answer' };
+const storeSilent: ServerAnswer = { status: 503, body: 'the store does not answer' };

@@ -1,0 +1,188 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+
+/** An answer of {@link listenGuarded}. */
+export interface ServerAnswer {
+  readonly status: number;
+  readonly body: string;
+  /** `text/plain` if left out. */
+  readonly type?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface GuardedServerOptions {
+  /** Answers a GET or HEAD without a body. MUST settle by itself, because the connection is held until then. */
+  readonly answer: (request: IncomingMessage) => ServerAnswer | Promise<ServerAnswer>;
+  readonly limits: ServerLimits;
+  /** Called for errors that pass, such as no file descriptor for an accept. */
+  readonly warn: (error: unknown) => void;
+}
+
+/** Limits against hostile clients. */
+export interface ServerLimits {
+  /** Of the request line and the headers. */
+  readonly headerBytes: number;
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly keepAliveMs: number;
+  /**
+   * Above this limit, the connection that was silent longest is dropped, so that idle connections cannot lock out
+   * others. Refusing new ones, as Node's maxConnections does, would let them.
+   */
+  readonly connections: number;
+}
+
+/** A server that is listening. */
+export interface Listening {
+  /** The IP address, or the path of a Unix socket. */
+  readonly address: string;
+  /** 0 for a Unix socket. */
+  readonly port: number;
+  /** Stops listening at once, finishes answers that are under way, and drops all other connections. */
+  close(): Promise<void>;
+}
+
+/** How often Node checks for slow requests. */
+const checkMs = 1_000;
+
+/** The state of one connection. */
+interface Connection {
+  /** The number of responses that the connection waits for. */
+  open: number;
+  /** Increases with each request on any connection, so the smallest value was silent longest. */
+  lastUse: number;
+}
+
+/**
+ * Starts an HTTP server for GET and HEAD that strangers may reach. Rejects with the system's error (`EADDRINUSE`,
+ * `EACCES`…), which the caller words.
+ */
+export function listenGuarded(
+  { answer, limits, warn }: GuardedServerOptions,
+  at: { readonly host: string; readonly port: number } | { readonly path: string },
+): Promise<Listening> {
+  const connections = new Map<Socket, Connection>();
+  let uses = 0;
+  let closing = false;
+
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    const connection = connections.get(request.socket);
+    if (connection) {
+      connection.open++;
+      connection.lastUse = ++uses;
+      response.on('close', () => connection.open--);
+    }
+    const found = refusalOf(request) ?? answer(request);
+    if (found instanceof Promise) found.then((later) => write(request, response, later, closing));
+    else write(request, response, found, closing);
+  };
+
+  const server: Server = createServer(
+    {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: checkMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      noDelay: true,
+    },
+    handle,
+  );
+  server.setTimeout(limits.requestMs);
+  // `Expect: 100-continue` announces a body, so it is refused like a body.
+  server.on('checkContinue', handle);
+  server.on('checkExpectation', handle);
+  server.on('connection', (socket: Socket) => {
+    connections.set(socket, { open: 0, lastUse: ++uses });
+    socket.once('close', () => connections.delete(socket));
+    if (connections.size > limits.connections) silentLongest(connections)?.destroy();
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
+    const status =
+      error.code === 'HPE_HEADER_OVERFLOW'
+        ? '431 Request Header Fields Too Large'
+        : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+          ? '408 Request Timeout'
+          : '400 Bad Request';
+    socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`, () => socket.destroy());
+  });
+
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      closing = true;
+      server.close(() => resolve());
+      for (const [socket, { open }] of connections) if (open === 0) socket.destroy();
+    });
+
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(at, () => {
+      server.off('error', reject);
+      // Without a listener, later errors would end the process.
+      server.on('error', warn);
+      const bound = server.address() as AddressInfo | string;
+      resolve(
+        typeof bound === 'string'
+          ? { address: bound, port: 0, close }
+          : { address: bound.address, port: bound.port, close },
+      );
+    });
+  });
+}
+
+/** Returns the connection that was silent longest. One that waits for a response is chosen only if all do. */
+function silentLongest(connections: ReadonlyMap<Socket, Connection>): Socket | undefined {
+  let found: Socket | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const [socket, { open, lastUse }] of connections) {
+    const rank = open === 0 ? lastUse : lastUse + Number.MAX_SAFE_INTEGER / 2;
+    // A destroyed connection stays in the map until its `close` event, but no longer counts.
+    if (rank >= least || socket.destroyed) continue;
+    found = socket;
+    least = rank;
+  }
+  return found;
+}
+
+/**
+ * Returns the path of a request without its query. Does not decode or normalise, so `%2e%2e`, `//` and `..` are just
+ * other paths. Proxies may send the absolute form `http://host/…` (RFC 9112 §3.2.2).
+ */
+export function pathIn(target: string): string {
+  const path = target.startsWith('/') ? target : target.replace(/^http:\/\/[^/?#]*/i, '');
+  const query = path.indexOf('?');
+  return query < 0 ? path : path.slice(0, query);
+}
+
+/** Bodies are not read, and a body that two parsers measure differently enables request smuggling. */
+function refusalOf({ method, headers }: IncomingMessage): ServerAnswer | undefined {
+  if (method !== 'GET' && method !== 'HEAD')
+    return { status: 405, body: 'only GET and HEAD', headers: { allow: 'GET, HEAD' } };
+  const hasBody =
+    headers['transfer-encoding'] !== undefined ||
+    headers.expect !== undefined ||
+    (headers['content-length'] !== undefined && headers['content-length'] !== '0');
+  return hasBody ? { status: 400, body: 'no body is accepted' } : undefined;
+}
+
+function write(request: IncomingMessage, response: ServerResponse, answer: ServerAnswer, closing: boolean): void {
+  const { status, body, type, headers: more } = answer;
+  // Closes after a refusal, because the next bytes may be a body and not a request.
+  if (closing || status === 400 || status === 405) response.shouldKeepAlive = false;
+  const headers: OutgoingHttpHeaders = {
+    'content-type': type ?? 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    // A cache in front must not store an answer: what is true now may not be true a moment later.
+    'cache-control': 'no-store',
+    ...more,
+  };
+  response.writeHead(status, headers);
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
