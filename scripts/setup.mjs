@@ -40,6 +40,8 @@ const servers = {
   'pdns-backend-sqlite3': '/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql',
   sqlite3: 'sqlite3',
   openssl: 'openssl',
+  // It reads our metrics, and promtool checks them and the rules for alerts.
+  prometheus: 'promtool',
   strace: 'strace',
   // compose.yaml is read by its own program, and a test of the image has a network of its own.
   'docker-compose': 'docker-compose',

@@ -3,6 +3,7 @@ import { type ComposeContext, secretsFrom, unknownType } from './compose/context
 import { keepCredentials, keptCredentials } from './compose/credentials.ts';
 import { digestOf } from './compose/digest.ts';
 import { withoutLiterals } from './compose/literals.ts';
+import { readOwnSecret } from './compose/own-secrets.ts';
 import { passingVolume } from './compose/passing-volume.ts';
 import { refuseHalfRestored } from './compose/restoring.ts';
 import { makeStoreId, storeIdKey } from './compose/store-id.ts';
@@ -12,6 +13,7 @@ import type { Environment } from './config/options/secret-references.ts';
 import type { Problem } from './config/problems.ts';
 import { adapterEntry } from './config/registry/registry.ts';
 import { type CertfleetError, fail, isFailure } from './core/errors/errors.ts';
+import type { Secret } from './core/errors/secret.ts';
 import { decodeDocument } from './core/lineage/lineage.ts';
 import { nodeNameOf } from './core/names/node-name.ts';
 import type { AdapterSettings, NamedAdapter, Settings, StoredSpec } from './core/spec/spec.ts';
@@ -52,6 +54,8 @@ export interface Composed {
   dns01(part: OwnedSolver): Promise<Dns01Options>;
   /** What the solver behind a balancer of a spec is made of. The caller closes balancer and responder. */
   forwardRule(part: OwnedSolver): Promise<ForwardRuleOptions>;
+  /** Reads a secret of certfleet itself; `option` names it in messages. */
+  readSecret(option: string, value: string): Promise<Secret>;
   /** Adds the traits of an adapter that was found and not configured. */
   withTraits(kind: 'solver' | 'deployer', adapter: NamedAdapter): Promise<NamedAdapter>;
   close(signal?: AbortSignal): Promise<void>;
@@ -128,6 +132,7 @@ export async function compose(first: Settings, context: ComposeContext): Promise
     keptEnvironment: (name) => keptCredentials(store, name),
     dns01: connections.dns01,
     forwardRule: connections.forwardRule,
+    readSecret: (option, value) => readOwnSecret(option, value, context),
     withTraits: async (kind, adapter) =>
       (await import('./config/adapters/engine-traits.ts')).withTraits(kind, adapter, registry),
     close: connections.close,

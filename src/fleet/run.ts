@@ -4,6 +4,8 @@ import type { Lineage } from '../core/lineage/lineage.ts';
 import { usualLookTimes } from '../core/node/look-times.ts';
 import type { Settings } from '../core/spec/spec.ts';
 import { storedSpecOf } from '../core/spec/stored-spec.ts';
+import { healthOf } from '../daemon/health.ts';
+import { serveHealth } from '../daemon/health-server.ts';
 import type { Job } from '../engine/run/job.ts';
 import { createFollower } from '../engine/steady/follow.ts';
 import { type Joining, joinPeers } from '../engine/steady/peers.ts';
@@ -39,6 +41,8 @@ export async function run(
   const joining: Joining = { role: 'node', vitals, everyMs, configuration };
   const peers = await joinPeers(process, joining, signal);
   const reload = reloadOf(fleet, source, changes.wake);
+  const health = () => healthOf(vitals, process.clock.monotonicMs(), signal.aborted);
+  const edges = { ...fleet, vitals, health, node: process.node };
   let known: { readonly settings: Settings; readonly declared: Declarations } | undefined;
   const declared = (): Declarations => {
     const settings = fleet.settings();
@@ -56,6 +60,7 @@ export async function run(
       (over) => peers.stay(over),
       (over) => reload.follow(over),
       (over) => watch.look(over),
+      (over) => serveHealth(edges, over),
     ],
     (until) => keepRunning({ ...loop, ready, done, note: watch.note }, until),
     signal,

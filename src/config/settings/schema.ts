@@ -3,6 +3,7 @@ import { type LimitId, quotaProblem } from '../../core/limits/rate-limits.ts';
 import { isAddress } from '../../core/names/contact.ts';
 import { bracketsOr, formatHostPort, parseHostPort } from '../../core/names/host-port.ts';
 import { isLineageName } from '../../core/names/identifiers.ts';
+import { parseListenAddress } from '../../core/names/listen-address.ts';
 import { isNodeName, nodeNameRule } from '../../core/names/node-name.ts';
 import { accountNameForm, accountNameRule } from '../../core/spec/account.ts';
 import { accountKeyTypes } from '../../core/spec/account-key.ts';
@@ -181,6 +182,31 @@ const certificate = z.strictObject({
 /** With less, no step could be finished in time, or a lease would end before it can be renewed. */
 const atLeastSecond = (title: string) => duration(title).refine((ms) => ms >= 1_000, { error: 'must be at least 1s' });
 
+const listenAddress = () =>
+  z.string().refine((text) => /^unix:\/./.test(text) || parseListenAddress(text) !== undefined, {
+    error: 'must be an IP address with a port, like 127.0.0.1:9110, or a Unix socket, like unix:/run/certfleet.sock',
+  });
+
+const listen = z
+  .union(
+    [
+      listenAddress(),
+      z.strictObject({
+        address: listenAddress(),
+        token: z
+          .string()
+          .min(1)
+          .optional()
+          .meta({
+            title: 'Token (Bearer) for metrics by name: `file:/path`, `env:NAME`, or the token itself',
+            examples: ['file:/etc/certfleet/metrics.token'],
+          }),
+      }),
+    ],
+    { error: 'must be an address like 127.0.0.1:9110 or unix:/path, or `{ address, token }`' },
+  )
+  .transform((value) => (typeof value === 'string' ? { address: value } : value));
+
 export const configuration = z.strictObject({
   store: adapter('Where to store state, keys and certificates').optional(),
   storeKey: storeKey.optional().meta({
@@ -199,6 +225,12 @@ export const configuration = z.strictObject({
         'A container gets another host name each time it is created, so set a name for it: otherwise each one is a new node, which `certfleet status` still shows when it is gone.',
       examples: ['web-1'],
     }),
+  listen: listen.optional().meta({
+    title: 'Where `certfleet run` answers /healthz and /readyz, and serves /metrics for Prometheus',
+    description:
+      'Names of certificates are in the metrics only for who sends the token, or over a Unix socket; others get counts.',
+    examples: ['127.0.0.1:9110', { address: '0.0.0.0:9110', token: 'file:/etc/certfleet/metrics.token' }],
+  }),
   issuers: z.record(z.string().min(1), issuer).default({}).meta({ title: 'CAs, by names of your choice' }),
   solvers: z
     .record(z.string().min(1), adapter('How to answer a challenge'))

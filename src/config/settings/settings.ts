@@ -1,5 +1,5 @@
 import { formatHostPort, parseHostPort } from '../../core/names/host-port.ts';
-import type { AdapterSettings, CertificateSpec, Settings } from '../../core/spec/spec.ts';
+import type { AdapterSettings, CertificateSpec, ListenSettings, Settings } from '../../core/spec/spec.ts';
 import { namedAdapters } from '../../core/spec/spec-parts.ts';
 import { present } from '../../core/text/present.ts';
 import { withTraits } from '../adapters/engine-traits.ts';
@@ -124,7 +124,7 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     store,
     storeIsDeclared: parsed.store !== undefined,
     storeKeys: parsed.storeKey ?? defaults.storeKeys ?? [],
-    ...present({ node: parsed.node ?? defaults.node }),
+    ...present({ node: parsed.node ?? defaults.node, listen: parsed.listen && listenOf(parsed.listen) }),
     issuers: all.issuers,
     balancers: all.balancers,
     ...named,
@@ -141,6 +141,11 @@ async function build(parsed: Configuration, building: Building): Promise<Setting
     deployDeadlineMs: parsed.deployDeadline,
   };
 }
+
+const listenOf = ({ address, token }: NonNullable<Configuration['listen']>): ListenSettings => ({
+  address,
+  ...present({ token }),
+});
 
 /** Returns the same record with changed values. */
 async function mapOf<T>(

@@ -118,6 +118,8 @@ export interface Settings {
   /** The notifiers that alarms are sent to. */
   readonly alarms: Readonly<Record<string, NamedAdapter>>;
   readonly preflight: PreflightSettings;
+  /** Where `certfleet run` answers health checks and serves metrics. */
+  readonly listen?: ListenSettings;
   /** How long a run may take to clean up after a signal. */
   readonly shutdownBudgetMs: number;
   /** How long a lease lasts without a sign of life. */
@@ -126,6 +128,13 @@ export interface Settings {
   readonly deployTimeoutMs: number;
   /** How long a deployment to one target may take. */
   readonly deployDeadlineMs: number;
+}
+
+export interface ListenSettings {
+  /** `127.0.0.1:9110`, or `unix:/path`. */
+  readonly address: string;
+  /** The token for metrics by name of the certificate, or a reference to it (`file:…`, `env:…`). */
+  readonly token?: string;
 }
 
 export interface PreflightSettings {

@@ -26,6 +26,12 @@ export const configuration = {
     retry: 'never',
     hint: 'Fix the cause, then run `certfleet install-timer` again. If systemd is not running on this machine, add --cron.',
   },
+  'config/cannot-listen': {
+    message: '`listen` in the configuration: {address} cannot be used: {reason}',
+    blame: 'config',
+    retry: 'never',
+    hint: 'Choose another port or path, or stop the program that has it. Ports below 1024 need root or CAP_NET_BIND_SERVICE.',
+  },
   'config/invalid': {
     message: '{file}: {problem}',
     blame: 'config',

@@ -1,0 +1,60 @@
+import { fail, reasonOf } from '../core/errors/errors.ts';
+import { parseListenAddress } from '../core/names/listen-address.ts';
+import { type GuardedServerOptions, type Listening, listenGuarded } from '../lib/http/guarded-server.ts';
+import { findPortHolder } from '../lib/processes/port-holder.ts';
+import type { World } from '../ports/world.ts';
+
+const prefix = 'unix:';
+
+/** Reports whether an address of `listen` is a Unix socket. */
+export const isSocket = (address: string): boolean => address.startsWith(prefix);
+
+/** Returns the path of a Unix socket. */
+export const socketPath = (address: string): string => address.slice(prefix.length);
+
+/** Listens at an address of `listen`. Fails with `config/cannot-listen`. */
+export async function bind(
+  server: GuardedServerOptions,
+  address: string,
+  world: Pick<World, 'files' | 'streams'>,
+  signal: AbortSignal,
+): Promise<Listening> {
+  try {
+    return isSocket(address)
+      ? await bindSocket(server, socketPath(address), world, signal)
+      : await listenGuarded(server, parseListenAddress(address)!); // checked by the schema
+  } catch (error) {
+    throw fail('config/cannot-listen', { address, reason: await whyNot(error, address) }, { cause: error });
+  }
+}
+
+/** A process that was killed leaves its socket, which nothing answers. */
+async function bindSocket(
+  server: GuardedServerOptions,
+  path: string,
+  { files, streams }: Pick<World, 'files' | 'streams'>,
+  signal: AbortSignal,
+): Promise<Listening> {
+  try {
+    return await listenGuarded(server, { path });
+  } catch (error) {
+    if (!isTaken(error) || (await files.stat(path))?.kind !== 'other') throw error;
+    const look = { effect: 'look at a socket', timeoutMs: 2_000, signal };
+    const isAnswered = await streams.converse({ path }, 'HEAD /healthz HTTP/1.0\r\n\r\n', look).then(
+      () => true,
+      () => false,
+    );
+    if (isAnswered) throw error;
+    await files.remove(path);
+    return listenGuarded(server, { path });
+  }
+}
+
+const isTaken = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+
+async function whyNot(error: unknown, address: string): Promise<string> {
+  if (!isTaken(error)) return reasonOf(error);
+  if (isSocket(address)) return 'it is in use';
+  const holder = await findPortHolder(parseListenAddress(address)!);
+  return holder ? `${reasonOf(error)} by ${holder.name} (pid ${holder.pid})` : reasonOf(error);
+}

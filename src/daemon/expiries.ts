@@ -1,0 +1,65 @@
+import type { KnownCertificate } from '../engine/steady/vitals.ts';
+
+/** The state of a certificate for metrics. `status` knows more of them, for which it reads more than the loop keeps. */
+export const certificateStates = ['valid', 'due', 'pending', 'failing', 'expired', 'missing', 'undeclared'] as const;
+type State = (typeof certificateStates)[number];
+
+/** All certificates at a glance. */
+export interface Expiries {
+  readonly byState: ReadonlyMap<State, number>;
+  /** Those that are renewed and expire first, the first one first. */
+  readonly soonest: readonly { readonly name: string; readonly notAfterMs: number }[];
+  /** How many expire so soon that their renewal has failed for long. */
+  readonly overdue: number;
+}
+
+const dayMs = 86_400_000;
+const nearMs = 7 * dayMs;
+
+/**
+ * Reports whether a certificate has expired, or is past its renewal time and has no more than a sixth of its lifetime
+ * left, at most 7 days. By then it has been tried for days, or for hours if it lives for six days.
+ */
+export function isOverdue({ isUndeclared, notBefore, notAfter, renewAt }: KnownCertificate, nowMs: number): boolean {
+  if (isUndeclared || notAfter === undefined) return false;
+  const leftMs = Date.parse(notAfter) - nowMs;
+  if (leftMs <= 0) return true;
+  if (renewAt !== undefined && Date.parse(renewAt) > nowMs) return false;
+  const lifetimeMs = Date.parse(notAfter) - Date.parse(notBefore ?? notAfter);
+  return leftMs <= Math.min(nearMs, lifetimeMs / 6);
+}
+
+function stateOf(one: KnownCertificate, nowMs: number): State {
+  if (one.isUndeclared) return 'undeclared';
+  if (one.notAfter !== undefined && Date.parse(one.notAfter) <= nowMs) return 'expired';
+  if (one.isFailing) return 'failing';
+  if (one.notAfter === undefined) return 'missing';
+  if (one.isPending) return 'pending';
+  return one.renewAt !== undefined && Date.parse(one.renewAt) <= nowMs ? 'due' : 'valid';
+}
+
+/** @param most how many of the soonest to name */
+export function expiriesOf(certificates: Iterable<KnownCertificate>, now: Date, most: number): Expiries {
+  const nowMs = now.getTime();
+  const byState = new Map<State, number>(certificateStates.map((state) => [state, 0]));
+  let soonest: { readonly name: string; readonly notAfterMs: number }[] = [];
+  let latestMs = Number.POSITIVE_INFINITY;
+  let overdue = 0;
+  const cut = () => {
+    soonest = soonest.sort((a, b) => a.notAfterMs - b.notAfterMs).slice(0, most);
+    if (soonest.length === most) latestMs = soonest.at(-1)!.notAfterMs;
+  };
+  for (const one of certificates) {
+    const state = stateOf(one, nowMs);
+    byState.set(state, (byState.get(state) ?? 0) + 1);
+    if (one.isUndeclared || one.notAfter === undefined) continue;
+    if (isOverdue(one, nowMs)) overdue++;
+    const notAfterMs = Date.parse(one.notAfter);
+    if (notAfterMs >= latestMs) continue;
+    soonest.push({ name: one.name, notAfterMs });
+    // Sorting now and then is cheaper than keeping 100,000, or than a place for each.
+    if (soonest.length >= 2 * most) cut();
+  }
+  cut();
+  return { byState, soonest, overdue };
+}

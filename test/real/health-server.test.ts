@@ -1,0 +1,223 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { Secret } from '../../src/core/errors/secret.ts';
+import type { ListenSettings } from '../../src/core/spec/spec.ts';
+import { present } from '../../src/core/text/present.ts';
+import { healthOf } from '../../src/daemon/health.ts';
+import { serveHealth } from '../../src/daemon/health-server.ts';
+import { createVitals, type KnownCertificate } from '../../src/engine/steady/vitals.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { createStreams } from '../../src/lib/streams.ts';
+import { fakeClock } from '../../src/testing/fake-clock.ts';
+import { freePort, temporaryFolder, until } from '../support/service.ts';
+import { storeWorld } from '../support/store-world.ts';
+import { describeWith, stopAllAfterwards } from '../support/vitest.ts';
+
+stopAllAfterwards();
+
+/** Serves the vitals of a process with these certificates. */
+async function open(first: ListenSettings | undefined, certificates: readonly KnownCertificate[] = []) {
+  const clock = fakeClock();
+  const vitals = createVitals(clock);
+  vitals.know(() => certificates);
+  const state = { settings: first, secret: 'open', isStopping: false };
+  const warnings: string[] = [];
+  const stop = new AbortController();
+  let isListening = false;
+  const serving = serveHealth(
+    {
+      world: storeWorld({
+        ...{ streams: createStreams(systemClock) },
+        clock: {
+          ...clock,
+          sleep(...args) {
+            isListening = true; // before its first sleep
+            return clock.sleep(...args);
+          },
+        },
+        log: { debug: () => {}, info: () => {}, warn: (message) => void warnings.push(message) },
+      }),
+      settings: () => present({ listen: state.settings }),
+      composed: { readSecret: async () => new Secret(state.secret) },
+      health: () => healthOf(vitals, clock.monotonicMs(), state.isStopping),
+      ...{ vitals, node: 'here' },
+    },
+    stop.signal,
+  );
+  await Promise.race([serving, until(() => isListening, { what: 'it listens' })]);
+  const close = async () => {
+    stop.abort();
+    await serving;
+  };
+  onTestFinished(close);
+  return { clock, vitals, state, warnings, close };
+}
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly body: string;
+}
+
+function ask(
+  place: number | string,
+  path: string,
+  {
+    method = 'GET',
+    headers = {},
+    body = '',
+  }: { method?: string; headers?: Record<string, string>; body?: string } = {},
+): Promise<Answer> {
+  const to = typeof place === 'number' ? { host: '127.0.0.1', port: place } : { socketPath: place };
+  return new Promise((resolve, reject) => {
+    const sent = request({ ...to, path, method, headers, agent: false }, (response) => {
+      let text = '';
+      response
+        .on('data', (data) => (text += data))
+        .on('end', () => resolve({ status: response.statusCode, body: text }));
+    });
+    sent.on('error', reject).end(body);
+  });
+}
+
+const certificate = (name: string, notAfter: string): KnownCertificate => ({
+  ...{ name, isUndeclared: false, notBefore: '2020-01-01T00:00:00Z', notAfter, renewAt: undefined },
+  ...{ isFailing: false, isPending: false },
+});
+const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+
+it('answers health checks by what the loop and the store do', async () => {
+  const port = await freePort();
+  const { vitals, clock, state } = await open({ address: `127.0.0.1:${port}` });
+  const both = async () =>
+    [await ask(port, '/healthz'), await ask(port, '/readyz?x=1')].map(({ status, body }) => [status, body]);
+  expect(await both()).toEqual([
+    [200, 'the certificates have not been read yet\n'],
+    [503, 'the certificates have not been read yet\n'],
+  ]);
+  vitals.ready();
+  vitals.turned(3_600_000);
+  const well = [
+    [200, 'ok\n'],
+    [200, 'ok\n'],
+  ];
+  expect(await both()).toEqual(well);
+  await clock.advance(3_600_000 + 60_000);
+  expect(await both()).toEqual(well);
+  await clock.advance(1);
+  expect((await both()).map(([status]) => status)).toEqual([503, 503]);
+  vitals.turns();
+  vitals.turned(3_600_000);
+
+  vitals.store('read', 'store /secret/place: input/output error');
+  expect(await both()).toEqual([
+    [503, 'the store cannot be read\n'],
+    [503, 'the store cannot be read\n'],
+  ]);
+  vitals.store('read', undefined);
+  vitals.store('write', 'no space left');
+  expect((await both()).map(([status]) => status)).toEqual([200, 503]);
+  vitals.store('write', undefined);
+  state.isStopping = true;
+  expect(await both()).toEqual([
+    [200, 'it is stopping\n'],
+    [503, 'it is stopping\n'],
+  ]);
+});
+
+it('names certificates only for who has the token, which may change, and refuses everything else', async () => {
+  const port = await freePort();
+  const many = Array.from({ length: 1_200 }, (_, index) => certificate(`c${index}`, inDays(40 + index)));
+  const { state, clock, vitals } = await open({ address: `127.0.0.1:${port}`, token: 'file:/token' }, many);
+  vitals.passEnded([{ certificate: 'c1', result: 'renewed', notAfter: '', message: '' }]);
+  const named = ({ body }: Answer) => body.match(/^certfleet_certificate_expiry_timestamp_seconds\{/gm)?.length ?? 0;
+  const get = (headers: Record<string, string>) => ask(port, '/metrics', { headers });
+
+  const counted = await get({ host: 'evil.example' });
+  expect([counted.status, named(counted)]).toEqual([200, 0]);
+  for (const line of [
+    'certfleet_certificates{state="valid"} 1200',
+    'certfleet_outcomes_total{result="renewed"} 1',
+    'certfleet_certificates_overdue 0',
+    'certfleet_info{version=',
+    'process_resident_memory_bytes',
+  ])
+    expect(counted.body).toContain(line);
+  expect(counted.body).not.toContain('c1"');
+  const all = await get({ authorization: 'Bearer sesam' });
+  expect(all).toEqual({ status: 401, body: 'wrong token\n' });
+  state.secret = 'sesame';
+  await clock.advance(5_000);
+  expect(named(await get({ authorization: 'Bearer sesame' }))).toBe(1_000);
+  expect((await get({ authorization: 'bearer sesame' })).body).toContain('{certificate="c999"}');
+  expect((await get({ authorization: 'Basic sesame' })).status).toBe(401);
+
+  const statuses = [
+    await ask(port, '/'),
+    await ask(port, '/metrics/'),
+    await ask(port, '/../healthz'),
+    await ask(port, '/healthz', { method: 'POST', body: 'x' }),
+    await ask(port, '/healthz', { method: 'OPTIONS' }),
+    await ask(port, '/healthz', { headers: { 'content-length': '1' }, body: 'x' }),
+    await ask(port, '/healthz', { headers: { cookie: 'x'.repeat(9_000) } }),
+    await ask(port, '/healthz', { method: 'HEAD' }),
+  ].map(({ status }) => status);
+  expect(statuses).toEqual([404, 404, 404, 405, 405, 400, 431, 200]);
+});
+
+it('names certificates at a Unix socket, also where a dead process left one', async () => {
+  const path = join(await temporaryFolder(), 'health.sock');
+  // A child that is killed leaves its socket.
+  const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  spawnSync(process.execPath, ['-e', script]);
+  expect(existsSync(path)).toBe(true);
+  const { close } = await open({ address: `unix:${path}` }, [certificate('mine', inDays(40))]);
+  expect((await ask(path, '/metrics')).body).toContain('{certificate="mine"}');
+  await expect(open({ address: `unix:${path}` })).rejects.toMatchObject({
+    message: expect.stringContaining('it is in use'),
+  });
+  await close();
+  expect(existsSync(path)).toBe(false);
+  await writeFile(path, 'a file of someone');
+  await expect(open({ address: `unix:${path}` })).rejects.toMatchObject({ code: 'config/cannot-listen' });
+});
+
+it('says who has the port, and follows a change of the settings', async () => {
+  const [taken, free] = [await freePort(), await freePort()];
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(taken, '127.0.0.1', resolve));
+  onTestFinished(() => void other.close());
+  await expect(open({ address: `127.0.0.1:${taken}` })).rejects.toMatchObject({
+    code: 'config/cannot-listen',
+    message: `\`listen\` in the configuration: 127.0.0.1:${taken} cannot be used: the port is in use by node (pid ${process.pid})`,
+  });
+
+  const { state, clock, warnings } = await open(undefined);
+  state.settings = { address: `127.0.0.1:${free}` };
+  await clock.advance(5_000);
+  await until(async () => (await ask(free, '/healthz').catch(() => undefined))?.status === 200, { what: 'it listens' });
+  state.settings = { address: `127.0.0.1:${taken}` };
+  await clock.advance(5_000);
+  await until(() => warnings.length > 0, { what: 'it complains' });
+  expect(warnings.join()).toMatch(/the port is in use by node.*; the place of before stays in use/);
+  expect((await ask(free, '/healthz')).status).toBe(200);
+  state.settings = undefined;
+  await clock.advance(5_000);
+  await until(async () => (await ask(free, '/healthz').catch(() => undefined)) === undefined, { what: 'it ends' });
+});
+
+describeWith(['promtool'], 'metrics', () => {
+  it('are as promtool wants them', async () => {
+    const port = await freePort();
+    const { vitals } = await open({ address: `127.0.0.1:${port}` }, [certificate('mine', inDays(40))]);
+    const full = Object.assign(new Error('x'), { code: 'store/unusable' }) as never;
+    vitals.passEnded([{ certificate: 'c1', result: 'failed', message: '', error: full }]);
+    const { body } = await ask(port, '/metrics');
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: body, encoding: 'utf8' });
+    expect([status, stdout, stderr]).toEqual([0, '', '']);
+  });
+});
