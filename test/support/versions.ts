@@ -80,9 +80,9 @@ export interface HandshakeAnswer {
 }
 
 /** One TLS handshake on 127.0.0.1; never rejects. */
-export function shakeHands(port: number, serverName: string): Promise<HandshakeAnswer> {
+export function shakeHands(port: number, serverName: string, host = '127.0.0.1'): Promise<HandshakeAnswer> {
   return new Promise((answer) => {
-    const socket = tls.connect({ host: '127.0.0.1', port, servername: serverName, rejectUnauthorized: false });
+    const socket = tls.connect({ host, port, servername: serverName, rejectUnauthorized: false });
     const done = (result: HandshakeAnswer) => {
       socket.destroy();
       answer(result);
